@@ -1,0 +1,109 @@
+/* arena.c - chunks that double up to a bound; a large block gets a chunk of its own. */
+#include "protocol/base/arena.h"
+
+#include <stdalign.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#define FIRST_BYTES   ((size_t)2048)
+#define LARGEST_BYTES ((size_t)256 * 1024)
+
+struct arena_chunk {
+	struct arena_chunk *next;
+	alignas(max_align_t) char bytes[];
+};
+
+void arena_init(struct arena *a, size_t ceiling)
+{
+	*a = (struct arena){.max = ceiling};
+}
+
+void arena_done(struct arena *a)
+{
+	while (a->chunks) {
+		struct arena_chunk *next = a->chunks->next;
+		free(a->chunks);
+		a->chunks = next;
+	}
+	arena_init(a, a->max);
+}
+
+static struct arena_chunk *chunk_new(struct arena *a, size_t bytes)
+{
+	const size_t whole = sizeof(struct arena_chunk) + bytes;
+	if (whole < bytes || whole > a->max - a->total)
+		return NULL;
+	struct arena_chunk *chunk = calloc(1, whole);
+	if (chunk)
+		a->total += whole;
+	return chunk;
+}
+
+void *arena_alloc(struct arena *a, size_t n)
+{
+	const size_t align = alignof(max_align_t);
+	if (n > SIZE_MAX - align)
+		return NULL;
+	n = (n + align - 1) / align * align;
+	if (n == 0)
+		n = align;
+	if (a->chunks && n <= a->size - a->used) {
+		void *p = a->chunks->bytes + a->used;
+		a->used += n;
+		return p;
+	}
+	size_t size = a->total < FIRST_BYTES ? FIRST_BYTES : a->total;
+	if (size > LARGEST_BYTES)
+		size = LARGEST_BYTES;
+	if (n > size / 2 && a->chunks) {
+		/* behind the newest, so that the newest goes on being filled */
+		struct arena_chunk *own = chunk_new(a, n);
+		if (!own)
+			return NULL;
+		own->next = a->chunks->next;
+		a->chunks->next = own;
+		return own->bytes;
+	}
+	if (size < n)
+		size = n;
+	struct arena_chunk *chunk = chunk_new(a, size);
+	if (!chunk && size > n) {
+		size = n; /* near the ceiling: just what is asked */
+		chunk = chunk_new(a, size);
+	}
+	if (!chunk)
+		return NULL;
+	chunk->next = a->chunks;
+	a->chunks = chunk;
+	a->size = size;
+	a->used = n;
+	return chunk->bytes;
+}
+
+void *arena_array(struct arena *a, size_t count, size_t size)
+{
+	size_t bytes;
+	if (__builtin_mul_overflow(count, size, &bytes))
+		return NULL;
+	return arena_alloc(a, bytes);
+}
+
+enum err arena_dup(struct arena *a, struct span s, struct span *out)
+{
+	*out = SPAN_NONE;
+	if (!s.p)
+		return OK;
+	char *copy = arena_str(a, s);
+	if (!copy)
+		return ERR_NO_MEMORY;
+	*out = span_of(copy, s.n);
+	return OK;
+}
+
+char *arena_str(struct arena *a, struct span s)
+{
+	char *copy = s.n < SIZE_MAX ? arena_alloc(a, s.n + 1) : NULL;
+	if (copy && s.n > 0)
+		memcpy(copy, s.p, s.n);
+	return copy;
+}

@@ -1,0 +1,145 @@
+/* buf.c - grows by doubling, never beyond the ceiling. */
+#include "protocol/base/buf.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define FIRST_BYTES 256
+
+void buf_init(struct buf *b, size_t ceiling)
+{
+	*b = BUF_INIT(ceiling);
+}
+
+void buf_done(struct buf *b)
+{
+	free(b->p);
+	*b = BUF_INIT(b->max);
+}
+
+enum err buf_error(const struct buf *b)
+{
+	return b->err;
+}
+
+char *buf_reserve(struct buf *b, size_t n)
+{
+	if (b->err)
+		return NULL;
+	if (n > b->max - b->n) {
+		b->err = ERR_TOO_BIG;
+		return NULL;
+	}
+	if (n > b->cap - b->n) {
+		size_t cap = b->cap ? b->cap : FIRST_BYTES;
+		while (cap < b->n + n)
+			cap = cap > b->max / 2 ? b->max : cap * 2;
+		if (cap > b->max)
+			cap = b->max;
+		char *grown = realloc(b->p, cap);
+		if (!grown) {
+			b->err = ERR_NO_MEMORY;
+			return NULL;
+		}
+		b->p = grown;
+		b->cap = cap;
+	}
+	return b->p ? b->p + b->n : NULL;
+}
+
+void buf_commit(struct buf *b, size_t n)
+{
+	assert(n <= b->cap - b->n);
+	b->n += n;
+}
+
+void buf_put(struct buf *b, const void *bytes, size_t n)
+{
+	if (n == 0)
+		return;
+	char *to = buf_reserve(b, n);
+	if (!to)
+		return;
+	memcpy(to, bytes, n);
+	b->n += n;
+}
+
+void buf_span(struct buf *b, struct span s)
+{
+	buf_put(b, s.p, s.n);
+}
+
+void buf_text(struct buf *b, const char *text)
+{
+	buf_put(b, text, strlen(text));
+}
+
+void buf_byte(struct buf *b, char c)
+{
+	if (b->n < b->cap && !b->err) {
+		b->p[b->n++] = c;
+		return;
+	}
+	buf_put(b, &c, 1);
+}
+
+void buf_print(struct buf *b, const char *format, ...)
+{
+	va_list args, again;
+	va_start(args, format);
+	va_copy(again, args);
+	const int n = vsnprintf(NULL, 0, format, args);
+	va_end(args);
+	if (n > 0) {
+		/* one byte more for the NUL that vsnprintf insists on */
+		char *to = buf_reserve(b, (size_t)n + 1);
+		if (to) {
+			vsnprintf(to, (size_t)n + 1, format, again);
+			b->n += (size_t)n;
+		}
+	}
+	va_end(again);
+}
+
+void buf_i64(struct buf *b, int64_t v)
+{
+	char digits[24];
+	const int n = snprintf(digits, sizeof digits, "%" PRId64, v);
+	buf_put(b, digits, (size_t)n);
+}
+
+void buf_drop(struct buf *b, size_t n)
+{
+	assert(n <= b->n);
+	if (n == 0)
+		return;
+	b->n -= n;
+	memmove(b->p, b->p + n, b->n);
+}
+
+void buf_cut(struct buf *b, size_t n)
+{
+	assert(n <= b->n);
+	b->n = n;
+}
+
+void buf_clear(struct buf *b)
+{
+	b->n = 0;
+	b->err = OK;
+}
+
+struct span buf_view(const struct buf *b)
+{
+	return (struct span){b->p ? b->p : "", b->n};
+}
+
+void buf_wipe(struct buf *b)
+{
+	if (b->p)
+		explicit_bzero(b->p, b->cap);
+	buf_done(b);
+}

@@ -1,0 +1,122 @@
+/* json.h - what does this JSON text say, and how is one written?
+ * json_scan checks a whole text once; after that it is walked where it lies, and every value is its
+ * exact bytes, so that numbers, escapes and order survive being passed on. There is no tree. */
+#ifndef PROTOCOL_BASE_JSON_H
+#define PROTOCOL_BASE_JSON_H
+#include <stdint.h>
+
+#include "protocol/base/arena.h"
+#include "protocol/base/buf.h"
+
+enum json_kind {
+	JSON_ABSENT, /* no such member */
+	JSON_NULL,
+	JSON_FALSE,
+	JSON_TRUE,
+	JSON_NUMBER,
+	JSON_STRING,
+	JSON_ARRAY,
+	JSON_OBJECT,
+};
+
+/* A value inside a scanned text, without the white space around it; absent: text.p is NULL.
+ * Borrowed: it lives as long as the text. */
+struct json {
+	struct span text;
+};
+
+#define JSON_NONE ((struct json){SPAN_NONE})
+
+struct json_rules {
+	size_t max_depth; /* arrays and objects inside one another; 1..JSON_DEPTH_MAX */
+	bool is_lenient; /* a provider's text: invalid UTF-8 and raw control bytes may be in strings */
+	bool has_unique_names; /* refuse an object that has a name twice, compared unescaped and with
+	                          ASCII case folded */
+};
+
+#define JSON_DEPTH_MAX 512
+#define JSON_STRICT    ((struct json_rules){.max_depth = JSON_DEPTH_MAX})
+#define JSON_LENIENT   ((struct json_rules){.max_depth = JSON_DEPTH_MAX, .is_lenient = true})
+
+/* Checks that `text` is one JSON value and nothing after it (RFC 8259), and hands it out. Linear in
+ * the text; with has_unique_names it takes memory for the names.
+ * ERR_MALFORMED (with the byte where it fails), ERR_TOO_BIG (too deep), ERR_NO_MEMORY. */
+enum err json_scan(
+	struct span text, struct json_rules rules, struct json *out, struct fault *why) MUST_USE;
+
+/* ---- reading; all take scanned values only ---- */
+
+enum json_kind json_kind(struct json v);
+
+/* Walks an object or an array. Begin with json_each(v); a value that is neither is empty. */
+struct json_walk {
+	const char *at, *end;
+	struct span name; /* of the member: raw, as between its quotes, escapes and all */
+	struct json value;
+};
+struct json_walk json_each(struct json container);
+bool json_next(struct json_walk *w); /* false: no more */
+
+/* Is the raw name of a member, once unescaped, this text? */
+bool json_name_is(struct span raw_name, const char *text);
+
+/* The member of that name (the last, where there are several), or an absent value. Linear: where
+ * several are wanted, walk. */
+struct json json_member(struct json object, const char *name);
+
+/* Absent or null. */
+bool json_is_nil(struct json v);
+
+bool json_is_true(struct json v);
+
+/* The exact integer of a number that has one (12, 12.0, 1.2e1); false for any other value, a
+ * fraction or what does not fit. */
+bool json_i64(struct json v, int64_t *out);
+
+/* The nearest double of a number; false for another kind and for what is not finite. Needs the C
+ * locale, as in the daemon. */
+bool json_f64(struct json v, double *out);
+
+/* A string's text, unescaped. Without escapes it is a span of the text itself, else a copy in the
+ * arena. Lone surrogate escapes come out as three bytes, and bytes that are not UTF-8 (lenient) as
+ * they are: pass it through utf8_repair before it goes to a caller. A value that is no string gives
+ * an absent span. ERR_NO_MEMORY. */
+enum err json_text(struct json v, struct arena *a, struct span *out) MUST_USE;
+
+/* The same, appended to a buf. False where `v` is no string. */
+bool json_text_to(struct json v, struct buf *out);
+
+/* A string's text, repaired to valid UTF-8 where it was not. */
+enum err json_utf8(struct json v, struct arena *a, struct span *out) MUST_USE;
+
+/* Is `v` a string with just this text? */
+bool json_is(struct json v, const char *text);
+
+/* ---- writing ---- */
+
+/* Appends to a buf; commas and colons come by themselves. Failures stick to the buf. */
+struct json_out {
+	struct buf *to;
+	bool has_value; /* a comma is due before the next one */
+};
+struct json_out json_to(struct buf *to);
+
+void json_open(struct json_out *o, char bracket);        /* '{' or '[' */
+void json_close(struct json_out *o, char bracket);       /* '}' or ']' */
+void json_key(struct json_out *o, const char *name);     /* a plain name: no quote, no backslash */
+void json_key_raw(struct json_out *o, struct span name); /* already escaped, without its quotes */
+void json_put_str(struct json_out *o, struct span text); /* valid UTF-8 */
+void json_put_i64(struct json_out *o, int64_t v);
+void json_put_f64(struct json_out *o, double v); /* the shortest that reads back the same; finite */
+void json_put_bool(struct json_out *o, bool v);
+void json_put_null(struct json_out *o);
+void json_put_raw(struct json_out *o, struct span json); /* a checked value, byte for byte */
+void json_put_base64(struct json_out *o, struct span prefix, struct span bytes); /* one string */
+
+/* key and value in one, for what is there; the absent is left out */
+void json_pair_str(struct json_out *o, const char *name, struct span text);
+void json_pair_i64(struct json_out *o, const char *name, int64_t v);
+void json_pair_bool(struct json_out *o, const char *name, bool v);
+void json_pair_raw(struct json_out *o, const char *name, struct span json);
+
+#endif
