@@ -1,0 +1,140 @@
+/* event.h - what happens in an answer, one step at a time?
+ * The unified events of a reply, streamed or whole, and their msgpack form. Texts are valid UTF-8,
+ * each piece on its own. The order is a promise: start first; for each tool index one tool_start,
+ * its args, one tool_end; finish after all pieces of its choice; then exactly one end or fault. */
+#ifndef PROTOCOL_EVENT_H
+#define PROTOCOL_EVENT_H
+#include <stdint.h>
+
+#include "protocol/request.h"
+
+enum event_type {
+	EV_START = 1,      /* id, model, created_s */
+	EV_TEXT = 2,       /* text */
+	EV_REASONING = 3,  /* text */
+	EV_REFUSAL = 4,    /* text */
+	EV_OPAQUE = 5,     /* opaque: a signature or an encrypted item, whole */
+	EV_TOOL_START = 6, /* tool, id, name, is_custom, opaque */
+	EV_TOOL_ARGS = 7,  /* tool, text */
+	EV_TOOL_END = 8,   /* tool */
+	EV_PART = 9,       /* part: an image, audio, a citation, whole */
+	EV_LOGPROBS = 10,  /* text: JSON */
+	EV_USAGE = 11,     /* usage: what is known so far; the last is final */
+	EV_FINISH = 12,    /* finish, native_finish, matched_stop; once a choice */
+	EV_WARNING = 13,   /* warning */
+	EV_STATUS = 14,    /* status, text: what the broker is doing meanwhile */
+	EV_RAW = 15,       /* text: bytes of a relayed reply, or of a whole JSON answer */
+	EV_HEAD = 16,      /* head: of a relayed reply */
+	EV_END = 17,       /* end: the last event of a good answer */
+	EV_FAULT = 18,     /* fault: the last event of a failed one */
+};
+const char *event_name(enum event_type type);
+
+/* How an answer ended. The words on the wire are the lower-case names. */
+enum finish {
+	FINISH_STOP = 1,
+	FINISH_LENGTH,
+	FINISH_TOOL_CALLS,
+	FINISH_CONTENT_FILTER,
+	FINISH_PAUSE,
+	FINISH_OTHER,
+};
+const char *finish_name(enum finish f);
+bool finish_from(struct span word, enum finish *out);
+
+/* Tokens in disjoint classes: each token is in one class, their sum is what was processed. -1: not
+ * known, which is not zero. Cost in nano-dollars. */
+struct llm_usage {
+	int64_t input;          /* uncached text input */
+	int64_t cache_read;     /* input read from the provider's cache */
+	int64_t cache_write_5m; /* input written to it, to live five minutes */
+	int64_t cache_write_1h;
+	int64_t cache_write; /* written, lifetime not said */
+	int64_t output;      /* visible output text, tool calls included */
+	int64_t reasoning;   /* output that is reasoning */
+	int64_t audio_input, audio_output;
+	int64_t image_input, image_output;
+	int64_t cost_nusd;          /* by our prices; -1: price unknown */
+	int64_t provider_cost_nusd; /* as the provider says */
+};
+#define USAGE_UNKNOWN ((struct llm_usage){-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1})
+
+/* All input classes, all output classes, added up; -1 where none is known. */
+int64_t usage_input_total(const struct llm_usage *u);
+int64_t usage_output_total(const struct llm_usage *u);
+
+struct warning {
+	struct span code;  /* "dropped_parameter" "clamped_parameter" "emulated" "renamed"
+	                      "rewritten_message" "repaired_response" "missing_finish"
+	                      "schema_rewritten" "reasoning_dropped" ... */
+	struct span param; /* the member's path; absent: none */
+	struct span message;
+};
+
+/* Status words: "queued" "connecting" "waiting" "retrying" "asking" "locked". */
+struct reply_head {
+	int status; /* HTTP */
+	struct string_pair *headers;
+	size_t n_headers;
+	bool is_stream;
+};
+
+/* The closing account of a good answer. */
+struct reply_end {
+	struct llm_usage usage;
+	struct span provider, model; /* who answered */
+	struct span request_id;      /* the broker's, as in its log and ledger */
+	int64_t ttft_us;             /* to the first content; -1: there was none */
+	int64_t total_us;
+	int64_t attempts;
+};
+
+struct llm_event {
+	enum event_type type;
+	uint32_t choice; /* which of n answers, from 0 */
+	uint32_t tool;   /* which call, dense from 0 */
+	union {
+		struct span text;
+		struct {
+			struct span id, model;
+			int64_t created_s; /* 0: not said */
+		} start;
+		struct {
+			struct span id, name;
+			bool is_custom;
+			struct opaque opaque;
+		} call;
+		struct opaque opaque;
+		struct part part;
+		struct llm_usage usage;
+		struct {
+			enum finish finish;
+			struct span native, matched_stop; /* the provider's own word */
+		} finish;
+		struct warning warning;
+		struct {
+			struct span word;
+			struct span detail;
+		} status;
+		struct reply_head head;
+		struct reply_end end;
+		const struct fault *fault;
+	};
+};
+
+/* Which frame carries an event: FRAME_EVENT for most, and head, data, end, fault for those. */
+int event_frame_type(enum event_type type);
+
+/* Appends the body of that frame: one msgpack value. Failures stick to the buf. */
+void event_pack(const struct llm_event *e, struct buf *out);
+
+/* Reads the checked body of a frame of type `frame_type` (event, head, data, end, fault) back.
+ * Texts point into the body; arrays, and the fault, go to the arena. ERR_MORE: an event that this
+ * version does not know, to be passed over. ERR_MALFORMED, ERR_NO_MEMORY. */
+enum err event_unpack(int frame_type, struct pack_in body, struct arena *a, struct llm_event *out,
+	struct fault *why) MUST_USE;
+
+/* Does the event carry content, so that after it no other answer may take this one's place? */
+bool event_is_content(enum event_type type);
+
+#endif
