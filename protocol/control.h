@@ -4,6 +4,7 @@
 #ifndef PROTOCOL_CONTROL_H
 #define PROTOCOL_CONTROL_H
 #include "protocol/event.h"
+#include "protocol/limits.h"
 #include "protocol/surface.h"
 
 #define PROTOCOL_VERSION 1 /* the only one so far; a hello names the lowest and highest it speaks */

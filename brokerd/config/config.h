@@ -1,0 +1,79 @@
+/* config.h - what does the administrator want?
+ * Files in a strict INI become one immutable struct, through one table of keys that also writes the
+ * manual. An unknown key or a bad value is an error with file, line and column; nothing is guessed.
+ * Reads files; touches nothing else. */
+#ifndef BROKERD_CONFIG_CONFIG_H
+#define BROKERD_CONFIG_CONFIG_H
+#include "brokerd/value/target.h"
+#include "protocol/base/arena.h"
+
+struct config_dialect {
+	struct span family;
+	struct span path; /* below the base URL; absent: the family's own */
+};
+
+/* A provider: a built-in row, a section of the file, or one laid over the other. */
+struct provider {
+	struct span name;
+	struct config_dialect *dialects; /* the first speaks unless a target says otherwise */
+	size_t n_dialects;
+	struct span base_url, origin;
+	enum auth_scheme auth;
+	struct span auth_header;
+	struct span model; /* its default one; absent: none */
+	struct span ca_file;
+	bool is_local, is_plain_loopback_allowed;
+	bool is_offline;
+	bool is_builtin; /* no section of the file touched it */
+	struct quirks quirks;
+};
+
+struct alias_target {
+	struct span provider, model;
+};
+
+/* A [model "NAME"] section: an alias with targets, or, named "provider/model", that model's facts. */
+struct model {
+	struct span name;
+	struct alias_target *targets;
+	size_t n_targets;
+	struct price price;
+	int64_t context_tokens, max_output_tokens; /* -1: not said */
+};
+
+struct config {
+	struct arena arena; /* everything below lives here */
+	unsigned refs;
+	struct provider *providers;
+	size_t n_providers;
+	struct model *models;
+	size_t n_models;
+	/* [broker] */
+	struct span log_level;
+	int64_t idle_exit_us; /* 0: never; only when socket-activated */
+	int64_t drain_us;     /* how long SIGTERM waits for open calls */
+	int64_t request_us;   /* the longest a call may take */
+	int64_t connect_us, first_byte_us, idle_us;
+	int64_t max_connections, max_calls; /* of one identity */
+	/* [vault] */
+	int64_t auto_lock_us; /* 0: never */
+	struct span key_file; /* absent: in the state folder */
+};
+
+/* Reads `path` and, beside it, PATH's folder/broker.conf.d/ *.conf in order (a missing main file is
+ * no error where `may_be_absent`). NULL: *why has the sentence with file, line and column. */
+struct config *config_load(const char *path, bool may_be_absent, struct fault *why);
+
+/* The same from one text, named `name` in messages: for tests and for fuzzing. */
+struct config *config_parse(struct span text, const char *name, struct fault *why);
+
+struct config *config_ref(struct config *c);
+void config_unref(struct config *c);
+
+const struct provider *config_provider(const struct config *c, struct span name);
+const struct model *config_model(const struct config *c, struct span name);
+
+/* The manual of all keys in scdoc's form, from the table. */
+void config_manual(struct buf *out);
+
+#endif

@@ -1,0 +1,84 @@
+/* dialect.h - how does one wire family say a request and a reply?
+ * Pure functions of bytes: no socket, key, log, clock or global. What a family does not have is NULL
+ * in its table. One file a family, all directions side by side; registry.c lists them. */
+#ifndef BROKERD_DIALECT_DIALECT_H
+#define BROKERD_DIALECT_DIALECT_H
+#include "brokerd/value/http.h"
+#include "brokerd/value/notes.h"
+#include "brokerd/value/target.h"
+#include "protocol/event.h"
+#include "protocol/surface.h"
+
+/* Where events go, one at a time; their spans live until it returns. A result other than OK stops
+ * the decoder, which passes it up. */
+struct event_sink {
+	enum err (*on_event)(void *context, const struct llm_event *e);
+	void *context;
+};
+enum err event_emit(const struct event_sink *sink, const struct llm_event *e) MUST_USE;
+
+struct decoder; /* a family's own, in the arena that made it */
+struct encoder;
+
+/* What a pure function may not find out by itself. */
+struct dialect_env {
+	int64_t wall_s; /* seconds since 1970 */
+	uint64_t seed;  /* for ids that must be made up: the same seed, the same ids */
+};
+
+struct dialect_op {
+	/* ---- towards a provider ---- */
+
+	/* Writes the request for `target`. All memory is the arena's (notes->arena). Notes are added
+	 * to. ERR_INVALID_REQUEST with the member's path, ERR_TOO_BIG, ERR_NO_MEMORY. */
+	enum err (*encode_request)(const struct llm_request *, const struct target *,
+		const struct dialect_env *, struct notes *, struct http_request *out,
+		struct fault *why);
+
+	/* A decoder for the reply to that request, whose head has come with a status below 400.
+	 * NULL: out of memory. */
+	struct decoder *(*decoder_new)(struct arena *, const struct notes *,
+		const struct dialect_env *, const struct http_head *);
+
+	/* Feeds bytes, cut anywhere. Events go to the sink as soon as they are certain. An error the
+	 * provider sends inside a reply is returned with its class in *why, and ends the decoding. */
+	enum err (*decode)(
+		struct decoder *, struct span bytes, const struct event_sink *, struct fault *why);
+
+	/* The input is over. OK: it was whole, and its last events (usage, finish) have been given;
+	 * EV_END is the caller's to give. ERR_STREAM_INCOMPLETE: it was cut. */
+	enum err (*decode_end)(struct decoder *, const struct event_sink *, struct fault *why);
+
+	/* ---- towards a caller who speaks it ---- */
+	enum err (*decode_request)(const struct surface_call *, struct span body, struct arena *,
+		struct llm_request *out, struct notes *, struct fault *why);
+	struct encoder *(*encoder_new)(struct arena *, const struct llm_request *,
+		const struct notes *, const struct dialect_env *);
+	enum err (*encode)(struct encoder *, const struct llm_event *, struct buf *out);
+	enum err (*encode_end)(struct encoder *, struct buf *out);
+};
+
+struct dialect {
+	const char *family; /* as in the configuration: "openai-chat" */
+	const char *path;   /* of chat, below the base URL, where the provider's row says none */
+	const struct dialect_op *ops[LLM_OP_COUNT_OF];
+
+	/* A reply of status >= 400 (or an error object in a good one), in our terms: class, code,
+	 * message, param, retry_after_ms. Never fails. */
+	void (*explain)(const struct http_reply *, const struct target *, struct fault *out);
+
+	/* Our fault, in this family's envelope. NULL where no surface speaks it. */
+	void (*phrase)(const struct fault *, struct buf *out, int *http_status);
+
+	/* GET path of the list of models, and its reply as ids; NULL where there is none. */
+	const char *models_path;
+	enum err (*decode_models)(
+		struct span body, struct arena *, struct span **ids, size_t *n, struct fault *why);
+};
+
+/* The family of that name, or NULL. */
+const struct dialect *dialect_find(struct span family);
+/* All of them, ended by NULL. */
+const struct dialect *const *dialect_all(void);
+
+#endif

@@ -1,0 +1,17 @@
+/* price.h - what do these tokens cost?
+ * Integer arithmetic in nano-dollars, prices per million tokens. Pure functions. */
+#ifndef BROKERD_LEDGER_PRICE_H
+#define BROKERD_LEDGER_PRICE_H
+#include "brokerd/value/target.h"
+#include "protocol/event.h"
+
+/* The sum over all known classes, rounded half up once, at the end. A class without its own price
+ * takes the one it is a kind of (cache reads, writes, audio, image: input; reasoning: output).
+ * -1: tokens were counted whose price is not known, or nothing was counted. */
+int64_t price_nusd(const struct price *p, const struct llm_usage *u);
+
+/* The most that a request can cost: `input_tokens` and `output_tokens` at the dearest class. -1:
+ * unknown. */
+int64_t price_bound_nusd(const struct price *p, int64_t input_tokens, int64_t output_tokens);
+
+#endif

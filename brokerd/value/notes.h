@@ -1,0 +1,46 @@
+/* notes.h - what was changed on the way, so that it can be said and changed back?
+ * Written by a dialect's encode, read by its decode and by the reply. Everything is in the arena. */
+#ifndef BROKERD_VALUE_NOTES_H
+#define BROKERD_VALUE_NOTES_H
+#include "protocol/event.h"
+
+struct rename {
+	struct span ours, theirs; /* as the caller says it, as the provider was told */
+};
+
+struct notes {
+	struct arena *arena;
+	struct warning *warnings;
+	size_t n_warnings, cap_warnings;
+	struct rename *tools; /* tool names */
+	size_t n_tools, cap_tools;
+	struct rename *ids; /* tool call ids */
+	size_t n_ids, cap_ids;
+	bool has_json_tool;        /* structured output is emulated by a forced tool */
+	bool is_reply_streamed;    /* what was asked of the provider */
+	struct span prefill;       /* the request ended with these words of the assistant's */
+	bool wants_reasoning_text; /* the caller wants to read it */
+	int64_t n_choices;         /* as asked: 1 or more */
+};
+
+/* An empty one whose entries live in `a`. */
+void notes_init(struct notes *n, struct arena *a);
+
+/* Adds a warning; `code` is a literal, the rest is copied. Where policy is UNSUPPORTED_REJECT the
+ * caller does not come here: see notes_unsupported. */
+enum err notes_warn(struct notes *n, const char *code, const char *param, const char *format, ...)
+	PRINTF_LIKE(4, 5);
+
+/* One decision for "the target cannot do that, and it may be left out with a word": a warning, or
+ * under UNSUPPORTED_REJECT a refusal (ERR_INVALID_REQUEST, code "unsupported_parameter"). */
+enum err notes_unsupported(struct notes *n, const struct llm_request *r, const char *code,
+	const char *param, struct fault *why, const char *format, ...) MUST_USE PRINTF_LIKE(6, 7);
+
+/* The provider's word for ours, or ours where there is none; and back. */
+struct span notes_tool_theirs(const struct notes *n, struct span ours);
+struct span notes_tool_ours(const struct notes *n, struct span theirs);
+enum err notes_rename_tool(struct notes *n, struct span ours, struct span theirs) MUST_USE;
+struct span notes_id_theirs(const struct notes *n, struct span ours);
+enum err notes_rename_id(struct notes *n, struct span ours, struct span theirs) MUST_USE;
+
+#endif

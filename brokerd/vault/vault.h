@@ -1,0 +1,86 @@
+/* vault.h - which keys are there, and may one be used?
+ * One file, sealed; open while its data key is in locked memory. Every operation that hashes, syncs
+ * or reads is a job on the workers and answers by callback, in the order asked. Never replaced by an
+ * empty one; no operation gives a key's bytes back. */
+#ifndef BROKERD_VAULT_VAULT_H
+#define BROKERD_VAULT_VAULT_H
+#include "brokerd/loop/worker.h"
+#include "brokerd/value/secret.h"
+
+struct vault;
+
+enum vault_state {
+	VAULT_ABSENT, /* no file yet: the first key makes one */
+	VAULT_LOCKED,
+	VAULT_OPEN,
+	VAULT_DAMAGED, /* there is a file that cannot be used; it is left alone */
+};
+
+struct vault_paths {
+	const char *state_dir; /* holds `vault`, `vault.bak`, `vault.lock`, `vault.key` */
+	const char *key_file;  /* NULL: state_dir/vault.key */
+};
+
+/* What is known of a key without opening it. Texts are NUL-terminated. */
+struct vault_key {
+	char provider[64], label[64];
+	char origin[256];
+	char fingerprint[9];            /* keyed, says nothing of the key itself */
+	int64_t created_s, last_used_s; /* 0: never */
+};
+
+/* Looks at the file (a short read on the caller's thread) and, where a key-file slot fits, opens it.
+ * Never NULL but when memory is out: a file that cannot be used gives VAULT_DAMAGED and *why. */
+struct vault *vault_new(struct workers *w, const struct vault_paths *paths, struct fault *why);
+void vault_free(struct vault *v); /* wipes; running jobs must have ended */
+
+enum vault_state vault_state(const struct vault *v);
+const char *vault_state_name(enum vault_state s);
+/* Can it be opened with nobody there (a key-file slot)? */
+bool vault_is_unattended(const struct vault *v);
+bool vault_has_passphrase(const struct vault *v);
+/* A job of its own is under way (it does not end in silence). */
+bool vault_is_busy(const struct vault *v);
+
+/* The answer to an operation: OK or a fault with its sentence. On the loop's thread, once, never
+ * before the call that asked has returned. */
+struct vault_reply {
+	void (*on_done)(void *context, enum err err, const struct fault *why);
+	void *context;
+};
+
+/* Opens with a passphrase (copied into locked memory, the caller wipes its own).
+ * ERR_WRONG_PASSPHRASE, ERR_VAULT_DAMAGED, ERR_NO_MEMORY (the hash's memory: not the passphrase's
+ * fault). */
+void vault_unlock(struct vault *v, struct span passphrase, struct vault_reply reply);
+
+/* Forgets the data key and every key: at once. Secrets that calls hold die with them. */
+void vault_lock(struct vault *v);
+
+/* Adds or replaces the key of (provider, label); label "" is the default one. The vault is made,
+ * with a key-file slot, where there is none and `may_create`; else it must be open. `secret` is
+ * copied, and is refused when empty, too long, or with a byte that no header may carry (a newline:
+ * ERR_INVALID_ARGUMENT with advice). */
+void vault_add(struct vault *v, struct span provider, struct span label, struct span origin,
+	struct span secret, bool may_create, struct vault_reply reply);
+void vault_remove(
+	struct vault *v, struct span provider, struct span label, struct vault_reply reply);
+
+/* Adds, changes (`passphrase` set) or removes (absent) the passphrase slot of an open vault. The last
+ * slot is not removed. `keep_key_file` false: the key-file slot goes too, so that the vault is locked
+ * at the next start. */
+void vault_set_passphrase(
+	struct vault *v, struct span passphrase, bool keep_key_file, struct vault_reply reply);
+
+/* The open key of a provider (label absent: the default, else its first one), one reference the
+ * caller's. ERR_LOCKED, ERR_NO_KEY, ERR_VAULT_DAMAGED; never waits. */
+enum err vault_get(struct vault *v, struct span provider, struct span label, struct secret **out,
+	struct fault *why) MUST_USE;
+
+/* Has the provider a key? While locked: ERR_LOCKED. */
+bool vault_has(const struct vault *v, struct span provider);
+
+/* The keys of an open vault, in the order they were added; *n is 0 while it is locked. */
+const struct vault_key *vault_list(const struct vault *v, size_t *n);
+
+#endif
