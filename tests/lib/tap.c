@@ -43,7 +43,7 @@ static void show(const char *label, const void *bytes, size_t len, size_t from)
 	const unsigned char *const byte = bytes;
 	size_t i = from;
 
-	if (bytes == NULL && len == 0) {
+	if (bytes == NULL) { /* then len is 0 */
 		fprintf(stderr, "# %6s: nothing\n", label);
 		return;
 	}

@@ -3,8 +3,8 @@
 
 usage: lint.py [--self-test] [TOP]
 
-Prints a line "FILE:LINE: what is wrong" for each fault, and exits 1 if there was any. The floors and the
-other rules about who may know whom are data: the file `floors` beside this one.
+Prints a line "FILE:LINE: what is wrong" for each fault, and exits 1 if there was any. The floors
+and the other rules about who may know whom are data: the file `floors` beside this one.
 """
 import fnmatch
 import os
@@ -158,7 +158,7 @@ class Lint:
                     return
                 run = run[1:]
             elif run[0][1] == '"':
-                run = run[1:]  # the module that a test is about, the interface that a file implements
+                run = run[1:]  # the module a test is about, the interface a file implements
         keys = [(kind == '"', name) for _, kind, name in run]
         for (line, _, name), before, now in zip(run[1:], keys, keys[1:]):
             if now < before:
@@ -201,10 +201,12 @@ class Lint:
             self.fault(path, line, "its folder has no floor in tests/lint/floors")
         elif theirs is None:
             self.fault(path, line, f"includes {name}, whose folder has no floor")
-        elif mine != theirs and self.rules.floor[mine] <= self.rules.floor[theirs]:
-            what = "a neighbour" if self.rules.floor[mine] == self.rules.floor[theirs] else "upwards"
-            self.fault(path, line, f"includes {name}, which is {what}: {mine} is on floor "
-                                   f"{self.rules.floor[mine]}, {theirs} on {self.rules.floor[theirs]}")
+        elif mine != theirs:
+            here, there = self.rules.floor[mine], self.rules.floor[theirs]
+            if here <= there:
+                what = "a neighbour" if here == there else "upwards"
+                self.fault(path, line, f"includes {name}, which is {what}: {mine} is on floor "
+                                       f"{here}, {theirs} on {there}")
 
     def check_guard(self, path, code):
         want = self.rules.guard.get(path, re.sub(r"\W", "_", path).upper())
@@ -232,7 +234,8 @@ BAD = {
                          "its own header comes first"),
     "protocol/control.c": ("#include <msgpack/pack.h>\n", "which is for protocol/pack.c alone"),
     "brokerd/limit/bucket.h": (GUARD.format("BROKERD_LIMIT_BUCKET_H", "int b;"), None),
-    "brokerd/limit/queue.c": ('#include "brokerd/limit/bucket.h"\n#include "protocol/frame.h"\n', None),
+    "brokerd/limit/queue.c": ('#include "brokerd/limit/bucket.h"\n#include "protocol/frame.h"\n',
+                              None),
     "brokerd/cache/cache.c": ('#include "brokerd/limit/bucket.h"\n', "which is a neighbour"),
     "brokerd/cache/key.c": ('#include "key.h"\n', "paths start at the top"),
     "brokerd/cache/key.h": (GUARD.format("BROKERD_CACHE_KEY_H", "int k;"), None),
