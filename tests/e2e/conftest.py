@@ -7,8 +7,8 @@ providers  a function that starts more of them, with the options of provider_cli
 broker     a function: broker(config) starts an llm-brokerd and returns it
 
 After a test its brokers must have ended well, no script may be one that could not be played, and no
-process is left. A test that hangs is ended after $LLMB_TEST_TIMEOUT seconds (60); when one fails, the
-logs of its brokers are shown.
+process is left. A test that hangs is ended after $LLMB_TEST_TIMEOUT seconds (60); when one fails,
+the logs of its brokers are shown.
 """
 
 import os
@@ -120,8 +120,8 @@ def pytest_runtest_makereport(item, call):
             report.sections.append(("llm-brokerd", made.log()[-LOG_SHOWN:]))
 
 
-class TestHangs(Exception):
-    __test__ = False
+class Hangs(Exception):
+    """A test that did not end in time."""
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -129,7 +129,7 @@ def pytest_runtest_call(item):
     seconds = int(os.environ.get("LLMB_TEST_TIMEOUT", "60")) * harness.SLOWER
 
     def on_alarm(*_):
-        raise TestHangs(f"no end after {seconds} s")
+        raise Hangs(f"no end after {seconds} s")
     before = signal.signal(signal.SIGALRM, on_alarm)
     signal.alarm(seconds)
     yield

@@ -21,7 +21,8 @@ MESSAGE_TOKENS = 4
 PART_TOKENS = 85
 MAX_WORDS = 1_000_000
 EPOCH = 1_760_000_000  # `created` of the first answer; the nth is n seconds later
-MODELS = {"openai": ("gpt-4o-mini", "gpt-4o"), "anthropic": ("claude-sonnet-4-5", "claude-haiku-4-5")}
+MODELS = {"openai": ("gpt-4o-mini", "gpt-4o"),
+          "anthropic": ("claude-sonnet-4-5", "claude-haiku-4-5")}
 
 _WORDS = re.compile(r"\b(\d{1,7}) words?\b")
 _CALL = re.compile(r"\s*call ([A-Za-z0-9_-]+)\s*(\{.*\})?\s*\Z", re.S)
@@ -185,8 +186,9 @@ def sse(value, event=None):
     return (name + f"data: {data}\n\n").encode("utf-8", "surrogatepass")
 
 
-_EDGE = ("<html>\r\n<head><title>{0} {1}</title></head>\r\n<body>\r\n<center><h1>{0} {1}</h1></center>"
-         "\r\n<hr><center>cloudflare</center>\r\n</body>\r\n</html>\r\n")
+_EDGE = ("<html>\r\n<head><title>{0} {1}</title></head>\r\n<body>\r\n"
+         "<center><h1>{0} {1}</h1></center>\r\n"
+         "<hr><center>cloudflare</center>\r\n</body>\r\n</html>\r\n")
 EDGE_STATUSES = {502: "Bad Gateway", 504: "Gateway Time-out", 520: "Web server is returning an "
                  "unknown error", 522: "Connection timed out", 524: "A timeout occurred"}
 
@@ -211,8 +213,8 @@ class OpenAI:
         404: ("invalid_request_error", None, "Invalid URL"),
         405: ("invalid_request_error", "method_not_supported", "Not allowed to use this method."),
         413: ("invalid_request_error", None, "Request body is too large."),
-        429: ("requests", "rate_limit_exceeded", "Rate limit reached for requests. Please try again "
-              "in 20ms."),
+        429: ("requests", "rate_limit_exceeded", "Rate limit reached for requests. Please try "
+              "again in 20ms."),
         500: ("server_error", None, "The server had an error while processing your request. Sorry "
               "about that!"),
         503: ("server_error", "server_is_overloaded", "The engine is currently overloaded, please "
@@ -230,7 +232,8 @@ class OpenAI:
         if not is_error and key:
             used = number % 1000
             head += [("openai-organization", "user-test"),
-                     ("x-ratelimit-limit-requests", "10000"), ("x-ratelimit-limit-tokens", "200000"),
+                     ("x-ratelimit-limit-requests", "10000"),
+                     ("x-ratelimit-limit-tokens", "200000"),
                      ("x-ratelimit-remaining-requests", str(10000 - used)),
                      ("x-ratelimit-remaining-tokens", str(200000 - 20 * used)),
                      ("x-ratelimit-reset-requests", "8.64s"), ("x-ratelimit-reset-tokens", "6ms")]
@@ -347,9 +350,9 @@ class Anthropic:
 
     def headers(self, number, key, is_error):
         stamp = hashlib.sha256(b"anthropic:%d" % number).hexdigest()
-        head = [("request-id", "req_" + stamp[:24]), ("server", "cloudflare"), ("via", "1.1 google"),
-                ("cf-cache-status", "DYNAMIC"), ("cf-ray", stamp[:16] + "-FRA"),
-                ("x-robots-tag", "none"),
+        head = [("request-id", "req_" + stamp[:24]), ("server", "cloudflare"),
+                ("via", "1.1 google"), ("cf-cache-status", "DYNAMIC"),
+                ("cf-ray", stamp[:16] + "-FRA"), ("x-robots-tag", "none"),
                 ("strict-transport-security", "max-age=31536000; includeSubDomains; preload"),
                 ("anthropic-organization-id", "00000000-0000-4000-8000-000000000000")]
         if not is_error and key:

@@ -1,12 +1,13 @@
 """harness.py - how does a test run the real programs, and be sure that they are gone afterwards?
 
 A `Broker` is one llm-brokerd in a folder of its own under /tmp, with HOME and every XDG folder in
-there and nothing of the caller's environment but the sanitizers' options. Every wait has an end. All
-processes carry MARK in their environment, so that also those which they start themselves, such as a
-broker started by the library, are found and killed.
+there and nothing of the caller's environment but the sanitizers' options. Every wait has an end.
+All processes carry MARK in their environment, so that also those which they start themselves, such
+as a broker started by the library, are found and killed.
 
-The programs are taken from $LLMB_BIN_DIR, or build/release/bin. $LLMB_WRAP ("valgrind -q ...") is put
-before llm-brokerd; a wrapper must become the daemon, not be its parent, and multiplies all waits.
+The programs are taken from $LLMB_BIN_DIR, or build/release/bin. $LLMB_WRAP ("valgrind -q ...") is
+put before llm-brokerd; a wrapper must become the daemon, not be its parent, and multiplies all
+waits.
 """
 
 import collections
@@ -146,7 +147,8 @@ class Running:
         until = time.monotonic() + timeout
         while text not in self.out:
             if not self._read(until):
-                raise BrokerError(f"{self.args[0]} ended without {text!r}: {self.out!r}; {self.err}")
+                raise BrokerError(f"{self.args[0]} ended without {text!r}: {self.out!r}; "
+                                  f"{self.err}")
         return self.out
 
     def write(self, text):
@@ -184,7 +186,7 @@ def kill_group(process):
 
 
 def leftovers():
-    """The processes of this test run that are still there, by what they carry in their environment."""
+    """The processes of this test run that are still there, told by MARK in their environment."""
     mark = f"{MARK}={RUN_ID}".encode()
     found = []
     for entry in os.scandir("/proc"):
@@ -417,7 +419,8 @@ class Broker:
             kill_group(process)
             raise BrokerError(f"{shlex.join(command)} did not end in {timeout} s; it said "
                               f"{late.stdout!r} {late.stderr!r}\n{self.log()}") from None
-        return Result(process.returncode, out.decode(errors="replace"), err.decode(errors="replace"))
+        return Result(process.returncode, out.decode(errors="replace"),
+                      err.decode(errors="replace"))
 
     def llmb_start(self, *args, env=None, stdin=False):
         """Starts the CLI and returns a Running, to watch its output come."""

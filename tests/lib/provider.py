@@ -1,15 +1,15 @@
 """provider.py - a provider that does to its callers what a test tells it to.
 
-A process of its own with a real socket on 127.0.0.1, TLS or (`--plain`) plain HTTP. It speaks OpenAI's
-chat completions and Anthropic's messages (answers.py says what it answers), plays every fault that
-reply.py lists, writes down every request as it came, and keeps its own bill.
+A process of its own with a real socket on 127.0.0.1, TLS or (`--plain`) plain HTTP. It speaks
+OpenAI's chat completions and Anthropic's messages (answers.py says what it answers), plays every
+fault that reply.py lists, writes down every request as it came, and keeps its own bill.
 
-It is driven over a Unix socket by JSON lines, one object a line and one line in return; `Provider` in
-provider_client.py is the other end. It ends when its standard input does, and so with its parent.
-Times are CLOCK_MONOTONIC in seconds, which all processes of a host share.
+It is driven over a Unix socket by JSON lines, one object a line and one line in return; `Provider`
+in provider_client.py is the other end. It ends when its standard input does, and so with its
+parent. Times are CLOCK_MONOTONIC in seconds, which all processes of a host share.
 
-Every packet is one `send` on a socket with TCP_NODELAY. A thread serves a connection and never sleeps
-without watching it, so that a caller who hangs up is noticed whatever the thread waits for.
+Every packet is one `send` on a socket with TCP_NODELAY. A thread serves a connection and never
+sleeps without watching it, so that a caller who hangs up is noticed whatever the thread waits for.
 """
 
 import argparse
@@ -275,12 +275,18 @@ class Book:
         self.scripts = collections.deque()
         self.flaws = collections.deque()
         self.held = set()
-        self.bill = collections.Counter()
         self.open = set()
+
+    def bill(self):
+        rows = [request.bill for request in self.requests if request.bill]
+        total = {name: sum(row[name] or 0 for row in rows)
+                 for name in ("input", "output", "cached", "cache_write", "nano_usd")}
+        return dict(total, requests=len(rows),
+                    unpriced=sum(row["nano_usd"] is None for row in rows))
 
 
 class Prices:
-    """USD for a million tokens by model, "*" for the others, as decimal text; counts nano-dollars."""
+    """USD for a million tokens by model ("*": the others), as decimal text; counts nano-dollars."""
 
     def __init__(self, table):
         self.table = {model: {name: fractions.Fraction(value) for name, value in row.items()}
@@ -308,7 +314,6 @@ class Connection:
         self.buffer = b""
         self.released = False
         self.kicked = False
-        self.early = None
         with server.changed:
             self.row = {"connection": len(book.connections) + 1, "opened_at": time.monotonic(),
                         "peer_port": peer_port, "requests": 0, "tls": None, "hangup_at": None,
@@ -552,7 +557,11 @@ class Connection:
             self._read_body(request)
             script = self._script(request)
         plan, answer = self._plan(request, script)
-        self._perform(request, plan, answer)
+        request.status = plan.status
+        self._play(request, plan, answer)
+        with self.server.changed:
+            request.answered_at = time.monotonic()
+            self.server.changed.notify_all()
         if script.get("early") == "abandon":
             self.wire.reset()
             raise Ended
@@ -607,22 +616,10 @@ class Connection:
             return whole(no.status, vendor.error(no.status, no.message, key, **no.error)), None
         if body.get("stream"):
             return (200, vendor.stream(answer), True), answer
-        event = answers.Event(answers.compact(vendor.whole(answer)).encode("utf-8", "surrogatepass"),
-                              "content", answer.usage.output)
-        return (200, [event], False), answer
+        data = answers.compact(vendor.whole(answer)).encode("utf-8", "surrogatepass")
+        return (200, [answers.Event(data, "content", answer.usage.output)], False), answer
 
-    def _perform(self, request, plan, answer):
-        request.status = plan.status
-        try:
-            self._play(request, plan)
-            request.answered_at = time.monotonic()
-        finally:
-            with self.server.changed:
-                if answer is not None and request.sent_bytes:
-                    self._charge(request, plan, answer)
-                self.server.changed.notify_all()
-
-    def _play(self, request, plan):
+    def _play(self, request, plan, answer):
         pos, packets = 0, iter(plan.packets)
         end = next(packets, 0)
         for stop in plan.stops + [None]:
@@ -631,6 +628,9 @@ class Connection:
                 while end <= pos:
                     end = next(packets)
                 cut = min(end, until)
+                if answer is not None:
+                    # before it is sent: who has the answer may ask for the bill at once
+                    request.bill = self._charge(plan, answer, cut)
                 self.wire.send(plan.wire[pos:cut])
                 pos = request.sent_bytes = cut
                 if self.kicked:
@@ -676,18 +676,15 @@ class Connection:
         self.book.held.discard(self)
         self.wire.wake()
 
-    def _charge(self, request, plan, answer):
+    def _charge(self, plan, answer, sent_bytes):
+        """What so much of an answer costs."""
         usage = answer.usage
-        was_all = request.sent_bytes == len(plan.wire)
+        is_all = plan.is_whole and sent_bytes == len(plan.wire)
         bill = {"model": answer.model, "input": usage.input, "cached": usage.cached,
                 "cache_write": usage.cache_write,
-                "output": usage.output if was_all else plan.tokens_by(request.sent_bytes)}
+                "output": usage.output if is_all else plan.tokens_by(sent_bytes)}
         bill["nano_usd"] = self.server.prices.cost(answer.model, bill)
-        request.bill = bill
-        self.book.bill.update({"requests": 1, "input": bill["input"], "output": bill["output"],
-                               "cached": bill["cached"], "cache_write": bill["cache_write"],
-                               "nano_usd": bill["nano_usd"] or 0,
-                               "unpriced": bill["nano_usd"] is None})
+        return bill
 
 
 class Server:
@@ -788,8 +785,9 @@ class Server:
 
     def do_wait_held(self, ask):
         with self.changed:
-            if not self._wait(lambda: len(self.book.held) >= ask["count"], ask["timeout"]):
-                raise TimeoutError(f"{len(self.book.held)} connections are held, not {ask['count']}")
+            count = ask["count"]
+            if not self._wait(lambda: len(self.book.held) >= count, ask["timeout"]):
+                raise TimeoutError(f"{len(self.book.held)} connections are held, not {count}")
         return {}
 
     def do_requests(self, _):
@@ -822,13 +820,11 @@ class Server:
     def do_stats(self, _):
         book = self.book
         with self.changed:
-            bill = {name: book.bill[name] for name in ("requests", "input", "output", "cached",
-                                                       "cache_write", "nano_usd", "unpriced")}
             return {"connections": len(book.connections), "open": len(book.open),
                     "requests": len(book.requests), "bodies": book.bodies,
                     "held": len(book.held), "scripts_left": len(book.scripts),
                     "malformed": list(book.malformed), "tls_failures": list(book.tls_failures),
-                    "script_errors": list(book.script_errors), "bill": bill,
+                    "script_errors": list(book.script_errors), "bill": book.bill(),
                     "connection_log": [dict(row) for row in book.connections]}
 
     def do_reset(self, _):

@@ -7,8 +7,8 @@
         provider.release()
         assert provider.wait_request(2).json["model"] == "gpt-4o-mini"
 
-Responses are used up in order; when none is left, or none is for the request, the provider gives its
-own answer. reply.py lists what a response may say.
+Responses are used up in order; when none is left, or none is for the request, the provider gives
+its own answer. reply.py lists what a response may say.
 """
 
 import base64
@@ -171,9 +171,9 @@ class Provider:
         self._ask("script", responses=[*responses, *([response] if response else [])])
 
     def on_connect(self, *flaws, **flaw):
-        """Queues what happens to the next connections: stall="accept" or "hello" (after the caller's
-        first bytes), stall_after=N bytes of TLS, reset, close, say="..." (then closed), cert=NAME,
-        delay_ms; an empty one is as usual. times as for scripts."""
+        """Queues what happens to the next connections: stall="accept" or "hello" (after the
+        caller's first bytes), stall_after=N bytes of TLS, reset, close, say="..." (then closed),
+        cert=NAME, delay_ms; an empty one is as usual. times as for scripts."""
         self._ask("on_connect", flaws=[*flaws, *([flaw] if flaw else [])])
 
     def listener(self, state):

@@ -8,8 +8,10 @@ WHAT is said; one of these, else the built-in answer (or, for a status of 400 an
   file            a path whose bytes are the body
   sse             list of events: text or {"data"} is a `data:` line, {"event", "data"} one with its
                   name, {"raw"} is sent as it is
-  record          a recorded exchange: status, response_headers, response_body, response_base64, streaming
-  answer          changes the built-in answer: text, reasoning, refusal, tool_calls, finish, usage, model
+  record          a recorded exchange: status, response_headers, response_body, response_base64,
+                  streaming
+  answer          changes the built-in answer: text, reasoning, refusal, tool_calls, finish, usage,
+                  model
   message, error  change the built-in error: its words, and further members of it
   steps           the whole connection by hand, nothing added: {"send"} or {"send_base64"} is one
                   packet, {"pause_ms"}, {"hold"}, and at the end {"silence"}, {"reset"}, {"close"},
@@ -18,32 +20,33 @@ WHAT is said; one of these, else the built-in answer (or, for a status of 400 an
 HEAD: status, reason, headers (object or list of pairs; null takes a default one away), huge_header
 (bytes), many_headers (count), informational ({"status", "count"}: 1xx answers that come first).
 
-FRAMING: framing is length, chunked, close (no length; the end of the connection ends it), http10 (the
-same, by a 1.0 server) or none; content_length is a lie in its place (a number, or text such as "+5"
-relative to the truth); chunk_bytes cuts chunks by size and not by event; chunk_lie ({"chunk", "size"}:
-the size line of the nth chunk, from 0, is this text); gzip; crlf (line ends of events).
+FRAMING: framing is length, chunked, close (no length; the end of the connection ends it), http10
+(the same, by a 1.0 server) or none; content_length is a lie in its place (a number, or text such as
+"+5" relative to the truth); chunk_bytes cuts chunks by size and not by event; chunk_lie ({"chunk",
+"size"}: the size line of the nth chunk, from 0, is this text); gzip; crlf (line ends of events).
 
-STREAM: no_done, no_finish (nor what follows it), no_usage; big_event (a text of so many bytes in one
-event after the first); error_event ({"events": k, "status", "message", ...}: after k events an error
-in the dialect's words, then the end).
+STREAM: no_done, no_finish (nor what follows it), no_usage; big_event (a text of so many bytes in
+one event after the first); error_event ({"events": k, "status", "message", ...}: after k events an
+error in the dialect's words, then the end).
 
-PACKETS: by default one for the head of a stream and one for each event, and one in all for an answer
-that is no stream. packet_bytes, cuts (list of places), random_cuts ({"seed", "max"}) or one_packet
-say otherwise; delay_ms passes after each packet.
+PACKETS: by default one for the head of a stream and one for each event, and one in all for an
+answer that is no stream. packet_bytes, cuts (list of places), random_cuts ({"seed", "max"}) or
+one_packet say otherwise; delay_ms passes after each packet.
 
-ON THE WAY, each at a place: hold (waits for `release`), pause ({"at", "ms"}), insert ({"at", "text" or
-"base64"}); and the end of the connection: silence, reset_after, close_after, half_close_after. With
-close_notify: false a TLS connection is closed without saying so.
+ON THE WAY, each at a place: hold (waits for `release`), pause ({"at", "ms"}), insert ({"at", "text"
+or "base64"}); and the end of the connection: silence, reset_after, close_after, half_close_after.
+With close_notify: false a TLS connection is closed without saying so.
 
 A place is "start" (before the first byte), "head" (after the head), "body" (after the last byte of
-the body), "end" (after all), {"events": k}, {"wire": n} (bytes of all that is sent) or a number: bytes
-of the body, from its end when negative. Only for `hold` a number counts events. A place beyond the
-answer is an error of the script.
+the body), "end" (after all), {"events": k}, {"wire": n} (bytes of all that is sent) or a number:
+bytes of the body, from its end when negative. Only for `hold` a number counts events. A place
+beyond the answer is an error of the script.
 
 WHEN: path (exact, without the query), when ({"nth": of its connection, "key", "model", "stream",
-"contains"}), times (default 1; 0 is for ever), early (answers before the body of the request is read;
-"drain" reads it afterwards, "abandon" never), expect (for a caller who waits for `100 Continue`:
-"ignore" or "refuse"), name (for the log), expand (puts the caller's key where the script says %KEY%).
+"contains"}), times (default 1; 0 is for ever), early (answers before the body of the request is
+read; "drain" reads it afterwards, "abandon" never), expect (for a caller who waits for `100
+Continue`: "ignore" or "refuse"), name (for the log), expand (puts the caller's key where the script
+says %KEY%).
 
 `actions` is a list of the same members, or their bare names, for those who like a list.
 """
@@ -53,15 +56,20 @@ import bisect
 import dataclasses
 import gzip
 import http.client
+import itertools
 import random
 
 import answers
 
-KNOWN = frozenset("""body body_base64 file sse record answer message error steps status reason headers
-huge_header many_headers informational framing content_length chunk_bytes chunk_lie gzip crlf no_done
-no_finish no_usage big_event error_event packet_bytes cuts random_cuts one_packet delay_ms hold pause
-insert silence reset_after close_after half_close_after close_notify path when times early expect name
-expand""".split())
+KNOWN = frozenset("""
+body body_base64 file sse record answer message error steps
+status reason headers huge_header many_headers informational
+framing content_length chunk_bytes chunk_lie gzip crlf
+no_done no_finish no_usage big_event error_event
+packet_bytes cuts random_cuts one_packet delay_ms
+hold pause insert silence reset_after close_after half_close_after close_notify
+path when times early expect name expand
+""".split())
 LISTS = ("hold", "pause", "insert")
 SOURCES = ("body", "body_base64", "file", "sse", "record", "answer", "steps")
 ENDINGS = ("silence", "reset_after", "close_after", "half_close_after")
@@ -91,15 +99,17 @@ class Plan:
     wire: bytes
     packets: list  # offsets where a packet ends, ascending
     stops: list = dataclasses.field(default_factory=list)
-    marks: list = dataclasses.field(default_factory=list)  # (offset, tokens) of a billed answer
+    marks: list = dataclasses.field(default_factory=list)  # (offset, tokens up to there), ascending
     delay_ms: int = 0
+    is_whole: bool = True  # all of the built-in answer is in it
     closes: bool = False
     close_notify: bool = True
     status: int = 200
 
     def tokens_by(self, offset):
         """The tokens in the first `offset` bytes."""
-        return sum(tokens for end, tokens in self.marks if end <= offset)
+        i = bisect.bisect_right(self.marks, offset, key=lambda mark: mark[0])
+        return self.marks[i - 1][1] if i else 0
 
 
 def check(script):
@@ -198,7 +208,7 @@ def _sse_event(item):
 
 
 def cut_events(body):
-    """Cuts a recorded stream into its events, whatever their line ends; joined, they are the body."""
+    """Cuts a stream into its events, whatever their line ends; joined, they are the body."""
     out, start = [], 0
     while start < len(body):
         ends = [at + len(mark) for mark in (b"\n\n", b"\r\n\r\n", b"\n\r\n")
@@ -580,9 +590,8 @@ def compile_reply(script, vendor, number, key, made, answer=None, version="1.1")
     framing = _framing(maker, script)
     layout, info_ends = _lay(maker, script, framing)
     _wire_inserts(layout, script)
-    marks = [(end, event.tokens) for end, event in zip(layout.event_ends, maker.events)
-             if event.tokens]
+    marks = list(zip(layout.event_ends, itertools.accumulate(e.tokens for e in maker.events)))
     closes = framing in ("close", "http10", "none")
     return Plan(bytes(layout.wire), _packets(layout, script, maker.is_stream, info_ends),
-                _stops(layout, script), marks, script.get("delay_ms", 0), closes,
-                script.get("close_notify", True), maker.status)
+                _stops(layout, script), marks, script.get("delay_ms", 0),
+                "error_event" not in script, closes, script.get("close_notify", True), maker.status)

@@ -1,12 +1,11 @@
 """wire.py - how does a test speak to the daemon without the library?
 
 A raw client of the daemon's socket, for hostile tests: it sends any bytes, and checks no more of an
-answer than it needs to cut it into frames. A frame is a u32 length, big-endian, and one msgpack array
-[type, call, body].
+answer than it needs to cut it into frames. A frame is a u32 length, big-endian, and one msgpack
+array [type, call, body].
 """
 
 import collections
-import os
 import select
 import socket
 import struct
@@ -59,7 +58,7 @@ class WireClient:
         self.close()
 
     def send_raw(self, data):
-        """Sends bytes as they are. The daemon may hang up on them: BrokenPipeError, ConnectionError."""
+        """Sends bytes as they are. BrokenPipeError or ConnectionError if the daemon hung up."""
         self.sock.sendall(data)
 
     def send_frame(self, kind, call, body):
@@ -162,8 +161,3 @@ class WireClient:
 
     def fileno(self):
         return self.sock.fileno()
-
-
-def pidfd(pid=None):
-    """A pidfd of a process (by default this one), for on-behalf records."""
-    return os.pidfd_open(pid or os.getpid())
