@@ -173,10 +173,8 @@ static enum err names_add(struct names *t, size_t depth, struct span raw)
 		buf_span(&t->folded, next_piece(&raw, room));
 	if (buf_error(&t->folded) || (t->n == t->room && !names_grow(t)))
 		return ERR_NO_MEMORY;
-	for (size_t i = sizeof level; i < t->folded.n; i++) {
-		const char c = t->folded.p[i];
-		t->folded.p[i] = (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
-	}
+	for (size_t i = sizeof level; i < t->folded.n; i++)
+		t->folded.p[i] = span_lower(t->folded.p[i]);
 	const uint64_t hash = siphash(t->key, t->folded.p, t->folded.n);
 	const uint32_t slot = names_slot(t, hash);
 	if (t->slots[slot])
@@ -980,10 +978,6 @@ void json_put_base64(struct json_out *o, struct span prefix, struct span bytes)
 	comma(o);
 	buf_byte(o->to, '"');
 	put_escaped(o->to, prefix);
-	if (groups > SIZE_MAX / 4) {
-		o->to->err = ERR_TOO_BIG;
-		return;
-	}
 	char *to = groups ? buf_reserve(o->to, groups * 4) : NULL;
 	if (to) {
 		const unsigned char *p = (const unsigned char *)bytes.p;

@@ -28,7 +28,8 @@ static void sip_round(struct sip *s)
 static uint64_t little(const unsigned char *p, size_t n)
 {
 	uint64_t v = 0;
-	memcpy(&v, p, n);
+	if (n > 0)
+		memcpy(&v, p, n);
 	return le64toh(v);
 }
 

@@ -99,9 +99,12 @@ size_t utf8_valid_bytes(struct span s)
 			break;
 		state = next;
 	}
-	/* where it ends, or what is wrong in the next sixteen bytes: from a character's beginning */
-	while (n > 0 && (n == s.n || is_more(p[n])))
-		n--;
+	/* the rest, or what is wrong in the next sixteen bytes: from a character's beginning */
+	if (state != START) {
+		do
+			n--;
+		while (is_more(p[n]));
+	}
 	while (n < s.n) {
 		const int length = utf8_length(span_skip(s, n));
 		if (length <= 0)
