@@ -52,7 +52,8 @@ static enum err read_array(struct span packed, struct frame *out, struct fault *
 			why, ERR_MALFORMED, "a frame's call is not a number from 0 to 4294967295");
 	/* what comes after the body is a later version's, and was checked with the rest */
 	out->type = (int)type;
-	out->raw = pack_skip(&in);
+	out->raw = count == 3 ? span_of((const char *)in.at, (size_t)(in.end - in.at))
+			      : pack_skip(&in);
 	out->body = pack_from(out->raw);
 	return OK;
 }

@@ -113,7 +113,8 @@ static const struct {
 	[0x1f] = {PACK_MAP,   4},
 };
 
-static enum head_result read_head(const unsigned char *at, const unsigned char *end, struct head *h)
+static inline enum head_result read_head(
+	const unsigned char *at, const unsigned char *end, struct head *h)
 {
 	if (at >= end)
 		return HEAD_CUT;
@@ -400,10 +401,9 @@ const char *pack_kind_name(enum pack_kind kind)
 
 bool pack_nil(struct pack_in *in)
 {
-	struct head h;
-	if (!next(in, &h) || h.kind != PACK_NIL)
+	if (in->at >= in->end || *in->at != 0xc0)
 		return false;
-	in->at += h.bytes;
+	in->at++;
 	return true;
 }
 
@@ -423,8 +423,8 @@ bool pack_i64(struct pack_in *in, int64_t *out)
 	if (!next(in, &h))
 		return false;
 	if (h.kind == PACK_FLOAT) {
-		/* 2^63 itself does not fit, and all doubles from 2^53 up have no fraction */
-		if (!(h.real >= -0x1p63 && h.real < 0x1p63) || h.real != trunc(h.real))
+		/* 2^63 itself does not fit */
+		if (!(h.real >= -0x1p63 && h.real < 0x1p63) || (double)(int64_t)h.real != h.real)
 			return false;
 		*out = (int64_t)h.real;
 	} else if (h.kind == PACK_INT && (h.is_negative || h.bits <= INT64_MAX)) {
@@ -449,8 +449,8 @@ bool pack_u64(struct pack_in *in, uint64_t *out)
 bool pack_u32(struct pack_in *in, uint32_t *out)
 {
 	struct pack_in ahead = *in;
-	uint64_t v;
-	if (!pack_u64(&ahead, &v) || v > UINT32_MAX)
+	int64_t v;
+	if (!pack_i64(&ahead, &v) || v < 0 || v > UINT32_MAX)
 		return false;
 	*out = (uint32_t)v;
 	*in = ahead;
