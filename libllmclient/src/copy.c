@@ -102,8 +102,7 @@ static bool copy_surface(struct builder *b, const struct surface_call *from)
 	return builder_text(b, from->surface, &to->surface) &&
 	       builder_text(b, from->provider, &to->provider) &&
 	       builder_text(b, from->method, &to->method) &&
-	       builder_text(b, from->path, &to->path) &&
-	       builder_text(b, from->query, &to->query) &&
+	       builder_text(b, from->path, &to->path) && builder_text(b, from->query, &to->query) &&
 	       builder_text(b, from->content_type, &to->content_type);
 }
 
@@ -119,6 +118,7 @@ llm_request *llm_request_copy(const llm_request *r)
 	b->max_cost_nusd = from->max_cost_nusd;
 	b->is_at_most_once = from->is_at_most_once;
 	if (!copy_request(b, r) || !copy_surface(b, &from->surface) ||
+		!builder_extra(b, &from->options, &b->options) ||
 		!builder_text(b, from->body, &b->body)) {
 		llm_request_free(&b->request);
 		return NULL;

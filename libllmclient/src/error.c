@@ -68,8 +68,8 @@ int error_set(struct llm_error *e, const struct fault *why)
 const struct llm_error error_forked = {
 	LLM_E_FORKED,
 	{.err = ERR_INVALID_ARGUMENT,
-		.retry_after_ms = -1,
-		.message = "this client was made before a fork: make a new one in the child"},
+          .retry_after_ms = -1,
+          .message = "this client was made before a fork: make a new one in the child"},
 };
 
 static const char *or_null(const char *text)

@@ -51,10 +51,10 @@ static enum err own_headers(struct step *s, struct reply_head *head)
 static enum err own(struct step *s)
 {
 	struct llm_event *e = &s->event;
-#define OWN(...)                                               \
-	do {                                                   \
-		struct span *const texts[] = {__VA_ARGS__};    \
-		return own_all(s, texts, COUNT_OF(texts));     \
+#define OWN(...)                                            \
+	do {                                                \
+		struct span *const texts[] = {__VA_ARGS__}; \
+		return own_all(s, texts, COUNT_OF(texts));  \
 	} while (0)
 	switch (e->type) {
 	case EV_TEXT:
@@ -220,8 +220,8 @@ const char *llm_event_status_word(const llm_event *ev)
 
 static bool is_tool_event(const llm_event *ev)
 {
-	return ev && (ev->type == EV_TOOL_START || ev->type == EV_TOOL_ARGS ||
-			     ev->type == EV_TOOL_END);
+	return ev &&
+	       (ev->type == EV_TOOL_START || ev->type == EV_TOOL_ARGS || ev->type == EV_TOOL_END);
 }
 
 size_t llm_event_index(const llm_event *ev)

@@ -19,8 +19,7 @@ void step_done(struct step *s);
 
 /* Reads the body of a frame into the step. ERR_MORE: nothing that this version knows.
  * ERR_MALFORMED, ERR_NO_MEMORY. */
-enum err step_read(
-	struct step *s, int frame_type, struct span body, struct fault *why) MUST_USE;
+enum err step_read(struct step *s, int frame_type, struct span body, struct fault *why) MUST_USE;
 
 /* LLM_EV_NONE: not for the program, only for the result. */
 enum llm_event_type public_type(enum event_type type);

@@ -21,12 +21,12 @@ static inline bool grow(struct arena *a, void **items, size_t n, size_t size)
 }
 
 /* The same for a typed pointer. */
-#define GROW(arena, items, n)                                              \
-	__extension__({                                                    \
-		void *grown_ = (items);                                    \
+#define GROW(arena, items, n)                                                    \
+	__extension__({                                                          \
+		void *grown_ = (items);                                          \
 		const bool has_room_ = grow(arena, &grown_, n, sizeof *(items)); \
-		(items) = grown_;                                          \
-		has_room_;                                                 \
+		(items) = grown_;                                                \
+		has_room_;                                                       \
 	})
 
 #endif

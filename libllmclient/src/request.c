@@ -29,8 +29,8 @@ int builder_fail(struct builder *b, enum err err, const char *format, ...)
 
 int builder_no_memory(struct builder *b)
 {
-	return builder_fail(b, ERR_NO_MEMORY,
-		"out of memory, or a request over %zu MiB", LIMIT_REQUEST_ARENA / MIB);
+	return builder_fail(b, ERR_NO_MEMORY, "out of memory, or a request over %zu MiB",
+		LIMIT_REQUEST_ARENA / MIB);
 }
 
 int builder_code(const struct builder *b)
@@ -128,9 +128,8 @@ llm_request *llm_request_new(const char *model)
 		return NULL;
 	if (builder_take(b, "the model", model ? model : "default", &b->request.model) &&
 		(b->request.model.n == 0 || b->request.model.n > LIMIT_LABEL_BYTES))
-		builder_fail(b, ERR_INVALID_ARGUMENT,
-			"a model's name has 1 to %zu bytes, not %zu", LIMIT_LABEL_BYTES,
-			b->request.model.n);
+		builder_fail(b, ERR_INVALID_ARGUMENT, "a model's name has 1 to %zu bytes, not %zu",
+			LIMIT_LABEL_BYTES, b->request.model.n);
 	return &b->request;
 }
 
@@ -175,8 +174,7 @@ int llm_request_assistant(llm_request *r, const char *text)
 	return add_text_message(r, ROLE_ASSISTANT, "the assistant's text", text);
 }
 
-int llm_request_tool_result(
-	llm_request *r, const char *call_id, const char *content, int is_error)
+int llm_request_tool_result(llm_request *r, const char *call_id, const char *content, int is_error)
 {
 	struct span id;
 	if (!r)
@@ -401,8 +399,8 @@ int llm_request_tool(
 	struct builder *b = builder_open(r);
 	struct tool tool = {.type = TOOL_FUNCTION};
 	if (!builder_take(b, "the tool's name", name, &tool.name) ||
-		(description &&
-			!builder_take(b, "the tool's description", description, &tool.description)) ||
+		(description && !builder_take(b, "the tool's description", description,
+					&tool.description)) ||
 		(schema_json && !take_json(b, "the tool's schema", schema_json, JSON_OBJECT,
 					&tool.parameters)))
 		return builder_code(b);
@@ -529,7 +527,8 @@ int llm_request_timeout_ms(llm_request *r, int ms)
 		return LLM_E_INVAL;
 	struct builder *b = builder_open(r);
 	if (ms < 1)
-		return builder_fail(b, ERR_INVALID_ARGUMENT, "the timeout is %d ms, not 1 or more", ms);
+		return builder_fail(
+			b, ERR_INVALID_ARGUMENT, "the timeout is %d ms, not 1 or more", ms);
 	b->timeout_ms = ms;
 	return builder_code(b);
 }
@@ -555,7 +554,13 @@ int llm_request_extra_json(llm_request *r, const char *key, const char *json_val
 	if (!builder_take(b, "the member's name", key, &member.name) ||
 		!take_json(b, "the member's value", json_value, JSON_ABSENT, &member.json))
 		return builder_code(b);
-	builder_carry(b, &b->request.extra, "*", &member); /* for whichever provider answers */
+	for (size_t i = 0; i < b->options.n; i++) {
+		if (span_eq(b->options.members[i].name, member.name)) {
+			b->options.members[i] = member; /* the last word counts */
+			return LLM_OK;
+		}
+	}
+	builder_carry(b, &b->options, "*", &member);
 	return builder_code(b);
 }
 

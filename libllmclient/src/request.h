@@ -13,6 +13,7 @@ struct builder {
 	enum call_kind kind;
 	struct surface_call surface; /* relay, native */
 	struct span body;            /* their body; a typed call's is the request itself */
+	struct extra options;        /* members for whichever provider answers */
 	int64_t timeout_ms;          /* 0: the client's */
 	int64_t max_cost_nusd;       /* -1: none */
 	bool is_at_most_once;

@@ -39,7 +39,7 @@ void result_done(struct llm_result *a);
 /* Adds what a step says, and gives the step what it adds up to. Raw bytes count as text where the
  * whole answer is one text. ERR_MALFORMED: the events are not in the order that is promised.
  * ERR_TOO_BIG, ERR_NO_MEMORY. */
-enum err result_add(struct llm_result *a, struct step *s, bool is_raw_text, struct fault *why)
-	MUST_USE;
+enum err result_add(
+	struct llm_result *a, struct step *s, bool is_raw_text, struct fault *why) MUST_USE;
 
 #endif
