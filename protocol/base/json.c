@@ -1,0 +1,1037 @@
+/* json.c - one pass that checks, then walks that trust it; no tree, no recursion, no conversion. */
+#include "protocol/base/json.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "protocol/base/num.h"
+#include "protocol/base/table.h"
+#include "protocol/base/utf8.h"
+
+/* What a byte can be; a byte may be several. */
+enum {
+	SPACE = 1,  /* white space between tokens */
+	DIGIT = 2,  /* 0-9 */
+	HEX = 4,    /* 0-9 a-f A-F */
+	PLAIN = 8,  /* stands for itself in a string: ASCII but for controls, quote and backslash */
+	CLOSER = 16 /* ends a number or a literal: , ] } */
+};
+
+#define P PLAIN
+#define D (PLAIN | DIGIT | HEX)
+#define H (PLAIN | HEX)
+#define C (PLAIN | CLOSER)
+#define S (PLAIN | SPACE)
+/* clang-format off */
+static const unsigned char class_of[256] = {
+	0, 0, 0, 0, 0, 0, 0, 0, 0, SPACE, SPACE, 0, 0, SPACE, 0, 0, /* 00 */
+	0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,             /* 10 */
+	S, P, 0, P, P, P, P, P, P, P, P, P, C, P, P, P,             /* 20: a space, no ", a comma */
+	D, D, D, D, D, D, D, D, D, D, P, P, P, P, P, P,             /* 30 */
+	P, H, H, H, H, H, H, P, P, P, P, P, P, P, P, P,             /* 40 */
+	P, P, P, P, P, P, P, P, P, P, P, P, 0, C, P, P,             /* 50: no backslash, a ] */
+	P, H, H, H, H, H, H, P, P, P, P, P, P, P, P, P,             /* 60 */
+	P, P, P, P, P, P, P, P, P, P, P, P, P, C, P, P,             /* 70: a } */
+};
+/* clang-format on */
+#undef P
+#undef D
+#undef H
+#undef C
+#undef S
+
+static bool is(const char *p, unsigned classes)
+{
+	return (class_of[(unsigned char)*p] & classes) != 0;
+}
+
+static const char *skip_space(const char *p, const char *end)
+{
+	while (p < end && is(p, SPACE))
+		p++;
+	return p;
+}
+
+#define EACH_BYTE(b) (UINT64_C(0x0101010101010101) * (b))
+
+/* The high bit of a byte is set where that byte of `v` is zero, and maybe in bytes above one. */
+static uint64_t zero_bytes(uint64_t v)
+{
+	return (v - EACH_BYTE(1)) & ~v & EACH_BYTE(0x80);
+}
+
+/* The first byte of p..end that does not stand for itself in a written string: a quote, a
+ * backslash, a control; and, where `high` is 0x80, what is not ASCII. Eight bytes at a time. */
+static const char *skip_plain(const char *p, const char *end, unsigned high)
+{
+	for (; end - p >= 8; p += 8) {
+		uint64_t v;
+		memcpy(&v, p, 8);
+		const uint64_t control = (v - EACH_BYTE(0x20)) & ~v & EACH_BYTE(0x80);
+		if (control | zero_bytes(v ^ EACH_BYTE('"')) | zero_bytes(v ^ EACH_BYTE('\\')) |
+			(v & EACH_BYTE((uint64_t)high)))
+			break;
+	}
+	while (p < end && (is(p, PLAIN) || (*p & 0x80 & ~high)))
+		p++;
+	return p;
+}
+
+/* ---- the names of the objects that are open ----
+ * Each is a SipHash of its depth and its folded text, under a key drawn for this one scan: equal
+ * hashes are taken for equal names, and nobody can aim at the 1 in 2^64 that they are not. Names
+ * leave in the reverse order of their coming, so that emptying a slot breaks no chain of probes. */
+
+struct seen {
+	uint64_t hash;
+	uint32_t slot;
+	uint32_t depth;
+};
+
+struct names {
+	unsigned char key[16];
+	struct seen *seen; /* in order of coming */
+	uint32_t *slots;   /* index in `seen`, plus one; 0: empty */
+	uint32_t n, room;  /* of `seen`; twice as many slots, a power of two */
+	struct buf folded; /* scratch */
+};
+
+static void names_done(struct names *t)
+{
+	free(t->seen);
+	free(t->slots);
+	buf_done(&t->folded);
+}
+
+/* The slot of that hash, or the empty one where it belongs. */
+static uint32_t names_slot(const struct names *t, uint64_t hash)
+{
+	const uint32_t mask = t->room * 2 - 1;
+	uint32_t i = (uint32_t)hash & mask;
+	while (t->slots[i] && t->seen[t->slots[i] - 1].hash != hash)
+		i = (i + 1) & mask;
+	return i;
+}
+
+static bool names_grow(struct names *t)
+{
+	const uint32_t room = t->room ? t->room * 2 : 64;
+	if (room > UINT32_MAX / 4)
+		return false;
+	struct seen *seen = realloc(t->seen, room * sizeof *seen);
+	if (!seen)
+		return false;
+	t->seen = seen;
+	uint32_t *slots = calloc((size_t)room * 2, sizeof *slots);
+	if (!slots)
+		return false;
+	free(t->slots);
+	t->slots = slots;
+	t->room = room;
+	for (uint32_t i = 0; i < t->n; i++) {
+		seen[i].slot = names_slot(t, seen[i].hash);
+		slots[seen[i].slot] = i + 1;
+	}
+	return true;
+}
+
+/* Drops the names of the objects deeper than `depth`. */
+static void names_leave(struct names *t, size_t depth)
+{
+	while (t->n > 0 && t->seen[t->n - 1].depth > depth)
+		t->slots[t->seen[--t->n].slot] = 0;
+}
+
+static struct span next_piece(struct span *raw, char room[4]);
+
+/* ERR_MALFORMED: the object at `depth` has that name already. */
+static enum err names_add(struct names *t, size_t depth, struct span raw)
+{
+	const uint32_t level = (uint32_t)depth;
+	char room[4];
+	buf_clear(&t->folded);
+	buf_put(&t->folded, &level, sizeof level);
+	while (raw.n > 0)
+		buf_span(&t->folded, next_piece(&raw, room));
+	if (buf_error(&t->folded) || (t->n == t->room && !names_grow(t)))
+		return ERR_NO_MEMORY;
+	for (size_t i = sizeof level; i < t->folded.n; i++) {
+		const char c = t->folded.p[i];
+		t->folded.p[i] = (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+	}
+	const uint64_t hash = siphash(t->key, t->folded.p, t->folded.n);
+	const uint32_t slot = names_slot(t, hash);
+	if (t->slots[slot])
+		return ERR_MALFORMED;
+	t->seen[t->n] = (struct seen){hash, slot, level};
+	t->slots[slot] = ++t->n;
+	return OK;
+}
+
+/* ---- checking ---- */
+
+struct scan {
+	const char *begin, *at, *end;
+	struct json_rules rules;
+	size_t depth;
+	uint64_t is_object[JSON_DEPTH_MAX / 64 + 1]; /* one bit for each open container */
+	struct names names;
+	struct fault *why;
+};
+
+static enum err expected(const struct scan *s, const char *what)
+{
+	const size_t at = (size_t)(s->at - s->begin);
+	if (s->at == s->end)
+		return fault_set(s->why, ERR_MALFORMED,
+			"the JSON text ends too early, at byte %zu: expected %s", at, what);
+	return fault_set(
+		s->why, ERR_MALFORMED, "the JSON text is wrong at byte %zu: expected %s", at, what);
+}
+
+static bool in_object(const struct scan *s)
+{
+	return (s->is_object[s->depth / 64] >> (s->depth % 64) & 1) != 0;
+}
+
+static enum err enter(struct scan *s, bool is_object)
+{
+	if (s->depth == s->rules.max_depth)
+		return fault_set(s->why, ERR_TOO_BIG,
+			"the JSON text is nested too deeply at byte %zu: at most %zu arrays and "
+			"objects inside one another",
+			(size_t)(s->at - s->begin), s->rules.max_depth);
+	s->depth++;
+	const uint64_t bit = UINT64_C(1) << (s->depth % 64);
+	if (is_object)
+		s->is_object[s->depth / 64] |= bit;
+	else
+		s->is_object[s->depth / 64] &= ~bit;
+	s->at++;
+	return OK;
+}
+
+static void leave(struct scan *s)
+{
+	s->depth--;
+	s->at++;
+	if (s->names.n > 0)
+		names_leave(&s->names, s->depth);
+}
+
+static enum err scan_escape(struct scan *s)
+{
+	s->at++;
+	if (s->at == s->end || !memchr("\"\\/bfnrtu", *s->at, 9))
+		return expected(s, "one of \" \\ / b f n r t u after a backslash");
+	if (*s->at++ != 'u')
+		return OK;
+	for (int i = 0; i < 4; i++, s->at++) {
+		if (s->at == s->end || !is(s->at, HEX))
+			return expected(s, "four hexadecimal digits after \\u");
+	}
+	return OK;
+}
+
+/* From the opening quote to behind the closing one. */
+static enum err scan_string(struct scan *s)
+{
+	const unsigned high = s->rules.is_lenient ? 0 : 0x80;
+	s->at++;
+	for (;;) {
+		s->at = skip_plain(s->at, s->end, high);
+		if (s->at == s->end)
+			return expected(s, "the closing quote of a string");
+		if (*s->at == '"') {
+			s->at++;
+			return OK;
+		}
+		if (*s->at == '\\') {
+			const enum err err = scan_escape(s);
+			if (err)
+				return err;
+			continue;
+		}
+		if (s->rules.is_lenient) {
+			s->at++;
+			continue;
+		}
+		if (!(*s->at & 0x80))
+			return expected(s, "control characters in a string to be escaped");
+		do {
+			const int length = utf8_length(span_of(s->at, (size_t)(s->end - s->at)));
+			if (length <= 0)
+				return expected(s, "valid UTF-8 in a string");
+			s->at += length;
+		} while (s->at < s->end && (*s->at & 0x80));
+	}
+}
+
+static bool scan_digits(struct scan *s)
+{
+	const char *first = s->at;
+	while (s->at < s->end && is(s->at, DIGIT))
+		s->at++;
+	return s->at > first;
+}
+
+static enum err scan_number(struct scan *s)
+{
+	if (*s->at == '-')
+		s->at++;
+	if (s->at < s->end && *s->at == '0')
+		s->at++;
+	else if (!scan_digits(s))
+		return expected(s, "a digit");
+	if (s->at < s->end && *s->at == '.') {
+		s->at++;
+		if (!scan_digits(s))
+			return expected(s, "a digit after the decimal point");
+	}
+	if (s->at < s->end && (*s->at == 'e' || *s->at == 'E')) {
+		s->at++;
+		if (s->at < s->end && (*s->at == '+' || *s->at == '-'))
+			s->at++;
+		if (!scan_digits(s))
+			return expected(s, "a digit in the exponent");
+	}
+	return OK;
+}
+
+static enum err scan_word(struct scan *s, const char *word)
+{
+	for (const char *c = word; *c; c++, s->at++) {
+		if (s->at == s->end || *s->at != *c)
+			return expected(s, word);
+	}
+	return OK;
+}
+
+/* From a name's opening quote to behind its colon. */
+static enum err scan_name(struct scan *s)
+{
+	const char *quote = s->at;
+	enum err err = scan_string(s);
+	if (err)
+		return err;
+	const struct span name = span_of(quote + 1, (size_t)(s->at - quote) - 2);
+	if (s->rules.has_unique_names) {
+		err = names_add(&s->names, s->depth, name);
+		if (err == ERR_MALFORMED) {
+			fault_set(s->why, err,
+				"the JSON text has the member \"%.*s\" twice in one object, the "
+				"second "
+				"time at byte %zu: names must differ, and not by case alone",
+				(int)span_first(name, 100).n, name.p, (size_t)(quote - s->begin));
+			if (s->why)
+				fault_text(s->why->param, sizeof s->why->param, name);
+			return err;
+		}
+		if (err)
+			return fault_set(
+				s->why, err, "no memory to compare the names of a JSON text");
+	}
+	s->at = skip_space(s->at, s->end);
+	if (s->at == s->end || *s->at != ':')
+		return expected(s, "':' after a member's name");
+	s->at++;
+	return OK;
+}
+
+enum want {
+	WANT_VALUE,
+	WANT_VALUE_OR_END, /* after '[' */
+	WANT_NAME,
+	WANT_NAME_OR_END, /* after '{' */
+	WANT_NEXT,        /* after a value */
+};
+
+/* One value's beginning: the whole of a scalar, the bracket of a container. */
+static enum err scan_value(struct scan *s, enum want *want)
+{
+	enum err err;
+	*want = WANT_NEXT;
+	switch (s->at < s->end ? *s->at : '\0') {
+	case '"':
+		return scan_string(s);
+	case '{':
+		err = enter(s, true);
+		*want = WANT_NAME_OR_END;
+		return err;
+	case '[':
+		err = enter(s, false);
+		*want = WANT_VALUE_OR_END;
+		return err;
+	case 't':
+		return scan_word(s, "true");
+	case 'f':
+		return scan_word(s, "false");
+	case 'n':
+		return scan_word(s, "null");
+	case '-':
+	case '0':
+	case '1':
+	case '2':
+	case '3':
+	case '4':
+	case '5':
+	case '6':
+	case '7':
+	case '8':
+	case '9':
+		return scan_number(s);
+	default:
+		return expected(s, "a value");
+	}
+}
+
+/* Leaves s->at behind the value. */
+static enum err scan_text(struct scan *s)
+{
+	enum want want = WANT_VALUE;
+	enum err err = OK;
+	while (!err) {
+		if (want == WANT_NEXT && s->depth == 0)
+			return OK;
+		s->at = skip_space(s->at, s->end);
+		const char c = s->at < s->end ? *s->at : '\0'; /* no NUL is ever wanted */
+		switch (want) {
+		case WANT_VALUE_OR_END:
+			if (c == ']') {
+				leave(s);
+				want = WANT_NEXT;
+				break;
+			}
+			/* fallthrough */
+		case WANT_VALUE:
+			err = scan_value(s, &want);
+			break;
+		case WANT_NAME_OR_END:
+			if (c == '}') {
+				leave(s);
+				want = WANT_NEXT;
+				break;
+			}
+			/* fallthrough */
+		case WANT_NAME:
+			if (c != '"')
+				return expected(s, want == WANT_NAME
+							   ? "a member's name in quotes"
+							   : "a member's name in quotes, or '}'");
+			err = scan_name(s);
+			want = WANT_VALUE;
+			break;
+		case WANT_NEXT:
+			if (c == ',') {
+				s->at++;
+				want = in_object(s) ? WANT_NAME : WANT_VALUE;
+			} else if (c == (in_object(s) ? '}' : ']')) {
+				leave(s);
+			} else {
+				return expected(s, in_object(s) ? "',' or '}'" : "',' or ']'");
+			}
+			break;
+		}
+	}
+	return err;
+}
+
+enum err json_scan(struct span text, struct json_rules rules, struct json *out, struct fault *why)
+{
+	assert(rules.max_depth >= 1 && rules.max_depth <= JSON_DEPTH_MAX);
+	struct scan s = {.rules = rules, .why = why};
+	*out = JSON_NONE;
+	if (text.n == 0)
+		text = SPAN("");
+	s.begin = text.p;
+	s.end = text.p + text.n;
+	s.at = s.begin;
+	if (span_starts(text, SPAN("\xef\xbb\xbf")))
+		return expected(&s, "a value, not a byte order mark");
+	if (rules.has_unique_names) {
+		buf_init(&s.names.folded, text.n + sizeof(uint32_t));
+		if (getrandom(s.names.key, sizeof s.names.key, 0) != (ssize_t)sizeof s.names.key)
+			return fault_set(why, ERR_INTERNAL, "the kernel gives no random bytes");
+	}
+	s.at = skip_space(s.at, s.end);
+	const char *first = s.at;
+	enum err err = scan_text(&s);
+	names_done(&s.names);
+	if (err)
+		return err;
+	const struct span value = span_of(first, (size_t)(s.at - first));
+	s.at = skip_space(s.at, s.end);
+	if (s.at < s.end)
+		return expected(&s, "nothing after the value");
+	out->text = value;
+	return OK;
+}
+
+/* ---- reading ---- */
+
+enum json_kind json_kind(struct json v)
+{
+	if (!v.text.p || v.text.n == 0)
+		return JSON_ABSENT;
+	switch (v.text.p[0]) {
+	case '{':
+		return JSON_OBJECT;
+	case '[':
+		return JSON_ARRAY;
+	case '"':
+		return JSON_STRING;
+	case 't':
+		return JSON_TRUE;
+	case 'f':
+		return JSON_FALSE;
+	case 'n':
+		return JSON_NULL;
+	default:
+		return JSON_NUMBER;
+	}
+}
+
+/* Behind the closing quote of the string that begins at `p`. */
+static const char *string_end(const char *p, const char *end)
+{
+	for (p++;; p++) {
+		p = memchr(p, '"', (size_t)(end - p));
+		assert(p); /* the text was scanned */
+		const char *slash = p;
+		while (slash[-1] == '\\')
+			slash--;
+		if ((p - slash) % 2 == 0)
+			return p + 1;
+	}
+}
+
+static const char *value_end(const char *p, const char *end)
+{
+	size_t depth = 0;
+	if (*p != '"' && *p != '[' && *p != '{') {
+		while (p < end && !is(p, SPACE | CLOSER))
+			p++;
+		return p;
+	}
+	do {
+		const char c = *p;
+		if (c == '"') {
+			p = string_end(p, end);
+			continue;
+		}
+		if (c == '[' || c == '{')
+			depth++;
+		else if (c == ']' || c == '}')
+			depth--;
+		p++;
+	} while (depth > 0);
+	return p;
+}
+
+struct json_walk json_each(struct json container)
+{
+	const enum json_kind kind = json_kind(container);
+	if (kind != JSON_ARRAY && kind != JSON_OBJECT)
+		return (struct json_walk){.at = NULL};
+	return (struct json_walk){
+		.at = container.text.p + 1,
+		.end = container.text.p + container.text.n - 1, /* the closing bracket */
+	};
+}
+
+bool json_next(struct json_walk *w)
+{
+	const char *p = w->at;
+	while (p < w->end && (*p == ',' || is(p, SPACE)))
+		p++;
+	w->name = SPAN_NONE;
+	w->value = JSON_NONE;
+	if (p == w->end) {
+		w->at = p;
+		return false;
+	}
+	if (*w->end == '}') {
+		const char *first = p + 1;
+		p = string_end(p, w->end);
+		w->name = span_of(first, (size_t)(p - first) - 1);
+		p = skip_space(p, w->end) + 1; /* the colon */
+		p = skip_space(p, w->end);
+	}
+	w->at = value_end(p, w->end);
+	w->value.text = span_of(p, (size_t)(w->at - p));
+	return true;
+}
+
+/* The number that four hexadecimal digits mean. */
+static uint32_t hex4(const char *p)
+{
+	uint32_t v = 0;
+	for (int i = 0; i < 4; i++) {
+		const unsigned char c = (unsigned char)p[i];
+		v = v << 4 | (c <= '9' ? c - 0x30u : (c | 0x20u) - 'a' + 10u);
+	}
+	return v;
+}
+
+/* Takes what one escape means, or all up to the next one, off a raw text that is not empty. */
+static struct span next_piece(struct span *raw, char room[4])
+{
+	static const char letters[] = "\"\\/bfnrt", bytes[] = "\"\\/\b\f\n\r\t";
+	const char *p = raw->p;
+	if (*p != '\\') {
+		const struct span run = span_first(*raw, span_index(*raw, '\\'));
+		*raw = span_skip(*raw, run.n);
+		return run;
+	}
+	if (p[1] != 'u') {
+		room[0] = bytes[strchr(letters, p[1]) - letters];
+		*raw = span_skip(*raw, 2);
+		return span_of(room, 1);
+	}
+	uint32_t c = hex4(p + 2);
+	size_t used = 6;
+	if (c >= 0xd800 && c <= 0xdbff && raw->n >= 12 && p[6] == '\\' && p[7] == 'u') {
+		const uint32_t low = hex4(p + 8);
+		if (low >= 0xdc00 && low <= 0xdfff) {
+			c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+			used = 12;
+		}
+	}
+	*raw = span_skip(*raw, used);
+	return span_of(room, utf8_encode(c, room));
+}
+
+static struct span inside_quotes(struct json string)
+{
+	return span_of(string.text.p + 1, string.text.n - 2);
+}
+
+bool json_name_is(struct span raw, const char *text)
+{
+	struct span want = span_str(text);
+	char room[4];
+	while (raw.n > 0) {
+		const struct span piece = next_piece(&raw, room);
+		if (!span_starts(want, piece))
+			return false;
+		want = span_skip(want, piece.n);
+	}
+	return want.n == 0;
+}
+
+struct json json_member(struct json object, const char *name)
+{
+	struct json found = JSON_NONE;
+	if (json_kind(object) != JSON_OBJECT)
+		return found;
+	struct json_walk w = json_each(object);
+	while (json_next(&w)) {
+		if (json_name_is(w.name, name))
+			found = w.value;
+	}
+	return found;
+}
+
+bool json_is_nil(struct json v)
+{
+	const enum json_kind kind = json_kind(v);
+	return kind == JSON_ABSENT || kind == JSON_NULL;
+}
+
+bool json_is_true(struct json v)
+{
+	return json_kind(v) == JSON_TRUE;
+}
+
+/* A number taken apart: its significant digits, from the first to the last that is not zero, with
+ * maybe a point among them, mean an integer; times 10^exponent. */
+struct number {
+	bool is_negative;
+	struct span digits; /* empty: zero */
+	size_t count;       /* of digits, without the point */
+	int64_t exponent;
+};
+
+/* More than a text can have digits, and far from overflow. */
+#define EXPONENT_MAX (INT64_MAX / 4)
+
+static struct number number_of(struct span text)
+{
+	struct number x = {.digits = SPAN_NONE};
+	const char *p = text.p, *end = text.p + text.n;
+	const char *first = NULL, *last = NULL, *point = NULL;
+	if (*p == '-') {
+		x.is_negative = true;
+		p++;
+	}
+	for (; p < end && (*p == '.' || is(p, DIGIT)); p++) {
+		if (*p == '.') {
+			point = p;
+		} else if (*p != '0') {
+			first = first ? first : p;
+			last = p;
+		}
+	}
+	if (!first)
+		return x;
+	x.digits = span_of(first, (size_t)(last - first) + 1);
+	const char *behind = point ? point : p; /* the units' place ends here */
+	x.count = x.digits.n - (point && first < point && point < last);
+	x.exponent = last < behind ? behind - last - 1 : behind - last;
+	if (p < end) {
+		int64_t given = 0;
+		p++;
+		const bool is_down = *p == '-';
+		if (*p == '-' || *p == '+')
+			p++;
+		for (; p < end; p++) {
+			if (given < EXPONENT_MAX / 10)
+				given = given * 10 + (*p - '0');
+		}
+		x.exponent += is_down ? -given : given;
+	}
+	return x;
+}
+
+bool json_i64(struct json v, int64_t *out)
+{
+	if (json_kind(v) != JSON_NUMBER)
+		return false;
+	const struct number x = number_of(v.text);
+	int64_t sum = 0;
+	if (x.count > 0 && (x.exponent < 0 || x.exponent > 18 || x.count > 19))
+		return false;
+	for (size_t i = 0; i < x.digits.n; i++) {
+		const char c = x.digits.p[i];
+		/* downwards, where the range is one longer */
+		if (c != '.' && (!num_mul(sum, 10, &sum) || !num_add(sum, '0' - c, &sum)))
+			return false;
+	}
+	for (int64_t i = 0; x.count > 0 && i < x.exponent; i++) {
+		if (!num_mul(sum, 10, &sum))
+			return false;
+	}
+	if (!x.is_negative && sum == INT64_MIN)
+		return false;
+	*out = x.is_negative ? sum : -sum;
+	return true;
+}
+
+bool json_f64(struct json v, double *out)
+{
+	/* 767 digits decide any double; one more says that there were others. Without a point, so
+	 * that no locale matters. */
+	enum { DECIDING = 768 };
+	char text[DECIDING + 32];
+	size_t n = 0, taken = 0;
+	if (json_kind(v) != JSON_NUMBER)
+		return false;
+	const struct number x = number_of(v.text);
+	int64_t exponent = x.exponent;
+	if (x.is_negative)
+		text[n++] = '-';
+	for (size_t i = 0; i < x.digits.n && taken < DECIDING; i++) {
+		if (x.digits.p[i] != '.') {
+			text[n++] = x.digits.p[i];
+			taken++;
+		}
+	}
+	exponent += (int64_t)(x.count - taken);
+	if (taken == 0)
+		text[n++] = '0';
+	else if (x.count > taken) {
+		text[n++] = '1';
+		exponent--;
+	}
+	/* far out, all exponents mean the same */
+	exponent = exponent > 9999 ? 9999 : exponent < -9999 ? -9999 : exponent;
+	snprintf(text + n, sizeof text - n, "e%d", (int)exponent);
+	const double nearest = strtod(text, NULL);
+	if (!isfinite(nearest))
+		return false;
+	*out = nearest;
+	return true;
+}
+
+enum err json_text(struct json v, struct arena *a, struct span *out)
+{
+	*out = SPAN_NONE;
+	if (json_kind(v) != JSON_STRING)
+		return OK;
+	struct span raw = inside_quotes(v);
+	if (span_index(raw, '\\') == raw.n) {
+		*out = raw;
+		return OK;
+	}
+	char *copy = arena_alloc(a, raw.n); /* an escape is longer than what it means */
+	if (!copy)
+		return ERR_NO_MEMORY;
+	size_t n = 0;
+	char room[4];
+	while (raw.n > 0) {
+		const struct span piece = next_piece(&raw, room);
+		memcpy(copy + n, piece.p, piece.n);
+		n += piece.n;
+	}
+	*out = span_of(copy, n);
+	return OK;
+}
+
+bool json_text_to(struct json v, struct buf *out)
+{
+	if (json_kind(v) != JSON_STRING)
+		return false;
+	struct span raw = inside_quotes(v);
+	char room[4];
+	while (raw.n > 0)
+		buf_span(out, next_piece(&raw, room));
+	return true;
+}
+
+enum err json_utf8(struct json v, struct arena *a, struct span *out)
+{
+	const enum err err = json_text(v, a, out);
+	if (err || utf8_is_valid(*out))
+		return err;
+	OWNED(buf_done) struct buf whole = BUF_INIT(out->n > SIZE_MAX / 3 ? SIZE_MAX : out->n * 3);
+	struct utf8_repair repair = {.n = 0};
+	utf8_repair(&repair, *out, &whole);
+	utf8_repair_end(&repair, &whole);
+	*out = SPAN_NONE;
+	return buf_error(&whole) ? ERR_NO_MEMORY : arena_dup(a, buf_view(&whole), out);
+}
+
+bool json_is(struct json v, const char *text)
+{
+	return json_kind(v) == JSON_STRING && json_name_is(inside_quotes(v), text);
+}
+
+/* ---- writing ---- */
+
+struct json_out json_to(struct buf *to)
+{
+	return (struct json_out){.to = to};
+}
+
+static void comma(struct json_out *o)
+{
+	if (o->has_value)
+		buf_byte(o->to, ',');
+	o->has_value = true;
+}
+
+void json_open(struct json_out *o, char bracket)
+{
+	comma(o);
+	buf_byte(o->to, bracket);
+	o->has_value = false;
+}
+
+void json_close(struct json_out *o, char bracket)
+{
+	buf_byte(o->to, bracket);
+	o->has_value = true;
+}
+
+void json_key_raw(struct json_out *o, struct span name)
+{
+	comma(o);
+	buf_byte(o->to, '"');
+	buf_span(o->to, name);
+	buf_put(o->to, "\":", 2);
+	o->has_value = false;
+}
+
+void json_key(struct json_out *o, const char *name)
+{
+	json_key_raw(o, span_str(name));
+}
+
+static void put_escaped(struct buf *to, struct span text)
+{
+	static const char hex[] = "0123456789abcdef";
+	const char *p = text.p, *end = text.n ? text.p + text.n : p;
+	while (p < end) {
+		const char *stop = skip_plain(p, end, 0);
+		buf_put(to, p, (size_t)(stop - p));
+		if (stop == end)
+			return;
+		const unsigned char c = (unsigned char)*stop;
+		p = stop + 1;
+		switch (c) {
+		case '"':
+		case '\\':
+			buf_put(to, (const char[]){'\\', (char)c}, 2);
+			break;
+		case '\n':
+			buf_put(to, "\\n", 2);
+			break;
+		case '\t':
+			buf_put(to, "\\t", 2);
+			break;
+		case '\r':
+			buf_put(to, "\\r", 2);
+			break;
+		case '\b':
+			buf_put(to, "\\b", 2);
+			break;
+		case '\f':
+			buf_put(to, "\\f", 2);
+			break;
+		default:
+			buf_put(to, (const char[]){'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]},
+				6);
+			break;
+		}
+	}
+}
+
+void json_put_str(struct json_out *o, struct span text)
+{
+	comma(o);
+	buf_byte(o->to, '"');
+	put_escaped(o->to, text);
+	buf_byte(o->to, '"');
+}
+
+void json_put_i64(struct json_out *o, int64_t v)
+{
+	comma(o);
+	buf_i64(o->to, v);
+}
+
+/* The shortest of 15, 16 or 17 digits that reads back the same, as "-d.ddde+dd"; the point is the
+ * locale's. */
+static void shortest(double v, char *text, size_t size)
+{
+	for (int places = 14; places <= 16; places++) {
+		snprintf(text, size, "%.*e", places, v);
+		if (strtod(text, NULL) == v)
+			return;
+	}
+}
+
+void json_put_f64(struct json_out *o, double v)
+{
+	char text[64], digits[24];
+	size_t n = 0;
+	comma(o);
+	if (!isfinite(v)) {
+		if (!o->to->err)
+			o->to->err = ERR_INVALID_ARGUMENT;
+		return;
+	}
+	shortest(v, text, sizeof text);
+	const char *p = text;
+	if (*p == '-')
+		buf_byte(o->to, *p++);
+	for (; *p != 'e'; p++) {
+		if (is(p, DIGIT))
+			digits[n++] = *p;
+	}
+	while (n > 1 && digits[n - 1] == '0')
+		n--;
+	const int power = atoi(p + 1); /* of the first digit */
+	if (power >= -5 && power < 0) {
+		buf_put(o->to, "0.0000", (size_t)(1 - power));
+		buf_put(o->to, digits, n);
+	} else if (power >= 0 && power <= 15) {
+		const size_t whole = (size_t)power + 1;
+		buf_put(o->to, digits, n < whole ? n : whole);
+		for (size_t i = n; i < whole; i++)
+			buf_byte(o->to, '0');
+		if (n > whole) {
+			buf_byte(o->to, '.');
+			buf_put(o->to, digits + whole, n - whole);
+		}
+	} else {
+		buf_byte(o->to, digits[0]);
+		if (n > 1) {
+			buf_byte(o->to, '.');
+			buf_put(o->to, digits + 1, n - 1);
+		}
+		buf_print(o->to, "e%d", power);
+	}
+}
+
+void json_put_bool(struct json_out *o, bool v)
+{
+	comma(o);
+	buf_text(o->to, v ? "true" : "false");
+}
+
+void json_put_null(struct json_out *o)
+{
+	comma(o);
+	buf_text(o->to, "null");
+}
+
+void json_put_raw(struct json_out *o, struct span json)
+{
+	assert(json.n > 0);
+	comma(o);
+	buf_span(o->to, json);
+}
+
+void json_put_base64(struct json_out *o, struct span prefix, struct span bytes)
+{
+	static const char alphabet[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const size_t groups = bytes.n / 3 + (bytes.n % 3 != 0);
+	comma(o);
+	buf_byte(o->to, '"');
+	put_escaped(o->to, prefix);
+	if (groups > SIZE_MAX / 4) {
+		o->to->err = ERR_TOO_BIG;
+		return;
+	}
+	char *to = groups ? buf_reserve(o->to, groups * 4) : NULL;
+	if (to) {
+		const unsigned char *p = (const unsigned char *)bytes.p;
+		size_t left = bytes.n;
+		for (; left > 0; to += 4) {
+			const uint32_t v = (uint32_t)p[0] << 16 |
+					   (left > 1 ? (uint32_t)p[1] << 8 : 0) |
+					   (left > 2 ? p[2] : 0u);
+			to[0] = alphabet[v >> 18];
+			to[1] = alphabet[v >> 12 & 63];
+			to[2] = left > 1 ? alphabet[v >> 6 & 63] : '=';
+			to[3] = left > 2 ? alphabet[v & 63] : '=';
+			p += left > 3 ? 3 : left;
+			left -= left > 3 ? 3 : left;
+		}
+		buf_commit(o->to, groups * 4);
+	}
+	buf_byte(o->to, '"');
+}
+
+void json_pair_str(struct json_out *o, const char *name, struct span text)
+{
+	if (!span_is_set(text))
+		return;
+	json_key(o, name);
+	json_put_str(o, text);
+}
+
+void json_pair_i64(struct json_out *o, const char *name, int64_t v)
+{
+	json_key(o, name);
+	json_put_i64(o, v);
+}
+
+void json_pair_bool(struct json_out *o, const char *name, bool v)
+{
+	json_key(o, name);
+	json_put_bool(o, v);
+}
+
+void json_pair_raw(struct json_out *o, const char *name, struct span json)
+{
+	if (!span_is_set(json))
+		return;
+	json_key(o, name);
+	json_put_raw(o, json);
+}
