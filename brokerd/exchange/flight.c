@@ -55,7 +55,8 @@ static enum err flight_log(struct flight *f, const struct llm_event *e)
 
 static bool is_text(enum event_type type)
 {
-	return type == EV_TEXT || type == EV_REASONING || type == EV_REFUSAL || type == EV_TOOL_ARGS;
+	return type == EV_TEXT || type == EV_REASONING || type == EV_REFUSAL ||
+	       type == EV_TOOL_ARGS;
 }
 
 /* The first `most` bytes of a text, or fewer, so that no character is cut. */
@@ -202,7 +203,7 @@ int64_t flight_input_bound(const struct llm_request *r)
 		for (size_t j = 0; j < m->n_parts; j++) {
 			const struct part *p = &m->parts[j];
 			bound += (int64_t)(p->text.n + p->call.name.n + p->call.arguments.n +
-				p->opaque.data.n);
+					   p->opaque.data.n);
 			if (p->media.data.n || p->media.url.n || p->media.file_id.n)
 				bound += media_bound(p);
 		}

@@ -21,7 +21,7 @@ struct flight {
 	bool has_start, has_content, has_ended;
 	bool is_paused;
 	struct llm_usage usage;
-	enum finish finish;     /* of choice 0; 0: none yet */
+	enum finish finish; /* of choice 0; 0: none yet */
 	uint32_t warnings;
 	int64_t begun_us, begun_wall_us;
 	int64_t first_content_us; /* 0: none yet */
