@@ -1,8 +1,9 @@
 # Makefile - how everything is built, tested and installed. `make help` lists what can be asked for.
 #
-# A flavour is a set of flags with its own folder, build/FLAVOUR. Every .c file in a folder named here is
-# found by itself. Compilers, CFLAGS, LDFLAGS, PREFIX and the like are the caller's, as usual.
+# A flavour is a set of flags with its own folder, build/FLAVOUR. Every .c file in a folder named
+# here is found by itself. CC, CFLAGS, LDFLAGS, PREFIX and the like are the caller's, as usual.
 VERSION := 0.1.0
+MAKEFLAGS += --no-print-directory
 FLAVOUR ?= release
 B       ?= build/$(FLAVOUR)
 
@@ -15,24 +16,24 @@ UNITDIR    ?= $(PREFIX)/lib/systemd
 # how llmb finds the library beside it; a packager sets it empty
 RPATH      ?= -Wl,-rpath,'$$ORIGIN/../lib'
 
-AR         = ar
-LD         = ld
 OBJCOPY    ?= objcopy
 PKG_CONFIG ?= pkg-config
 PYTHON     ?= /usr/bin/python3
-SECONDS    = 10# how long fuzz-smoke spends on each program
+# how long fuzz-smoke spends on each program
+SECONDS    = 10
 ifeq ($(FLAVOUR),fuzz)
 CC         = clang
 endif
 
 # --- flags
 
-WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
-	-Wpointer-arith -Wcast-qual -Wwrite-strings -Wformat=2 -Wundef -Wvla -Wnull-dereference
+warnings := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
+	-Wmissing-prototypes -Wpointer-arith -Wcast-qual -Wwrite-strings -Wformat=2 -Wundef -Wvla \
+	-Wnull-dereference
 
-x86       := $(filter x86_64% i386% i486% i586% i686%,$(shell $(CC) -dumpmachine))
-hardening := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection \
-	$(if $(x86),-fcf-protection)
+x86       := $(filter x86_64% i386% i486% i586% i686%,$(shell $(CC) -dumpmachine 2>/dev/null))
+hardening := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong \
+	-fstack-clash-protection $(if $(x86),-fcf-protection)
 
 flags.release  := -O2 -g $(hardening)
 flags.coredump := $(flags.release) -DBROKER_PERMIT_CORE
@@ -52,7 +53,7 @@ sanitize := $(sanitize.$(FLAVOUR))
 werror   := $(if $(sanitize),,$(if $(filter 1 true yes,$(CI) $(WERROR)),-Werror))
 
 # Asked when first needed, for `make check` installs what is missing before it builds anything.
-once    = $(eval $1 := $(shell $2))$($1)
+once    = $(if $(filter undefined,$(origin asked_$1)),$(eval asked_$1 := $(shell $2)))$(asked_$1)
 msgpack = $(call once,msgpack,$(PKG_CONFIG) --exists msgpack-c && echo msgpack-c || echo msgpack)
 packages = libcurl libcjson libsodium sqlite3 $(msgpack)
 includes = $(call once,includes,$(PKG_CONFIG) --cflags $(packages))
@@ -60,7 +61,7 @@ libs     = $(call once,libs,$(PKG_CONFIG) --libs $(packages)) -lev -pthread
 libs_msgpack = $(call once,libs_msgpack,$(PKG_CONFIG) --libs $(msgpack))
 
 compile = $(CC) -std=c11 -D_GNU_SOURCE -I. -Ilibllmclient/include $(includes) \
-	-DLLM_BROKER_VERSION='"$(VERSION)"' -ffile-prefix-map=$(CURDIR)=. $(WARNINGS) $(werror) \
+	-DLLM_BROKER_VERSION='"$(VERSION)"' -ffile-prefix-map=$(CURDIR)=. $(warnings) $(werror) \
 	$(flags.$(FLAVOUR)) $(sanitize) -pthread $(CPPFLAGS) $(CFLAGS)
 ldflags = $(flags.$(FLAVOUR)) $(sanitize) -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
 
@@ -87,7 +88,6 @@ testlib_src  := $(filter-out $(virtual_src) tests/lib/tap.c,$(sort $(wildcard te
 
 all_src      := $(protocol_src) $(brokerd_src) $(client_src) $(cli_src) $(example_src) \
 	$(sort $(wildcard tests/*/*.c))
-headers      := $(sort $(shell find protocol brokerd libllmclient tests -name '*.[h]' 2>/dev/null))
 
 programs     := $B/bin/llm-brokerd $B/bin/llmb
 soname       := libllmclient.so.1
@@ -110,72 +110,77 @@ tests: unit-tests $(golden) $(story)
 
 # --- compile
 
+# one short line for each file; make V=1 shows the commands
+say = $(if $(V),,@printf '  %-8s %s\n' $1 $@;)
+
 # Changes when a flag does, so that nothing is linked from objects built otherwise.
 $B/flags: FORCE
 	@mkdir -p $(@D)
 	@echo $(compile) $(ldflags) | cmp -s - $@ || echo $(compile) $(ldflags) >$@
 
-# Changes when a file comes or goes, so that no archive keeps an object of a source that is gone.
-$B/sources: FORCE
+# Changes when a source comes or goes, or how to link: no archive keeps what has no source.
+$B/links: FORCE
 	@mkdir -p $(@D)
-	@echo $(all_src) | cmp -s - $@ || echo $(all_src) >$@
+	@echo $(RPATH) $(libs) $(all_src) | cmp -s - $@ || echo $(RPATH) $(libs) $(all_src) >$@
 
 $B/obj/%.o: %.c $B/flags
 	@mkdir -p $(@D)
-	$(compile) -fPIE -MMD -MP -c -o $@ $<
+	$(call say,compile)$(compile) -fPIE -MMD -MP -c -o $@ $<
 
 $B/obj-pic/%.o: %.c $B/flags
 	@mkdir -p $(@D)
-	$(compile) -fPIC -fvisibility=hidden -MMD -MP -c -o $@ $<
+	$(call say,compile)$(compile) -fPIC -fvisibility=hidden -MMD -MP -c -o $@ $<
 
--include $(patsubst %.o,%.d,$(call objects,$(all_src)) $(call pic_objects,$(protocol_src) $(client_src)))
+-include $(patsubst %.o,%.d,$(call objects,$(all_src)) \
+	$(call pic_objects,$(protocol_src) $(client_src)))
 
 # --- link
 
 inputs = $(filter %.o %.a,$^)
 
-$B/obj/protocol.a: $(call objects,$(protocol_src)) $B/sources
-$B/obj/brokerd.a: $(call objects,$(filter-out brokerd/main.c,$(brokerd_src))) $B/sources
-$B/obj/client.a: $(call pic_objects,$(client_src) $(protocol_src)) $B/sources
-$B/obj/testlib.a: $(call objects,$(testlib_src)) $B/sources
-$B/obj/virtual.a: $(call objects,$(virtual_src)) $B/sources
+$B/obj/protocol.a: $(call objects,$(protocol_src)) $B/links
+$B/obj/brokerd.a: $(call objects,$(filter-out brokerd/main.c,$(brokerd_src))) $B/links
+$B/obj/client.a: $(call pic_objects,$(client_src) $(protocol_src)) $B/links
+$B/obj/testlib.a: $(call objects,$(testlib_src)) $B/links
+$B/obj/virtual.a: $(call objects,$(virtual_src)) $B/links
 $B/obj/%.a:
 	@mkdir -p $(@D)
 	@rm -f $@
-	$(AR) rcsD $@ $(inputs)
+	$(call say,archive)$(AR) rcsD $@ $(inputs)
 
-$B/bin/llm-brokerd: $(call objects,$(brokerd_src) $(protocol_src)) $B/sources
+$B/bin/llm-brokerd: $(call objects,$(brokerd_src) $(protocol_src)) $B/links
 	@mkdir -p $(@D)
-	$(CC) $(ldflags) -pie -o $@ $(inputs) $(libs)
+	$(call say,link)$(CC) $(ldflags) -pie -o $@ $(inputs) $(libs)
 
 $B/lib/$(realname): libllmclient/src/llmclient.map
-$B/lib/$(realname): $(call pic_objects,$(client_src) $(protocol_src)) $B/sources
+$B/lib/$(realname): $(call pic_objects,$(client_src) $(protocol_src)) $B/links
 	@mkdir -p $(@D)
-	$(CC) $(ldflags) -shared -Wl,-soname,$(soname) -Wl,--version-script=libllmclient/src/llmclient.map \
+	$(call say,link)$(CC) $(ldflags) -shared -Wl,-soname,$(soname) \
+		-Wl,--version-script=libllmclient/src/llmclient.map \
 		$(if $(sanitize),,-Wl,-z,defs) -o $@ $(inputs) $(libs_msgpack)
 
 $(shared): $B/lib/$(realname)
-	ln -sf $(realname) $B/lib/$(soname)
-	ln -sf $(soname) $@
+	@ln -sf $(realname) $B/lib/$(soname)
+	@ln -sf $(soname) $@
 
 # One object whose only names are the public ones: the protocol's are not a user program's to meet.
-$B/lib/libllmclient.a: $(call pic_objects,$(client_src) $(protocol_src)) $B/sources
+$B/lib/libllmclient.a: $(call pic_objects,$(client_src) $(protocol_src)) $B/links
 	@mkdir -p $(@D)
 	@rm -f $@
-	$(LD) -r -o $B/obj/libllmclient.o $(inputs)
-	$(OBJCOPY) --localize-hidden $B/obj/libllmclient.o
-	$(AR) rcsD $@ $B/obj/libllmclient.o
+	$(call say,archive)$(LD) -r -o $B/obj/libllmclient.o $(inputs) && \
+		$(OBJCOPY) --localize-hidden $B/obj/libllmclient.o && \
+		$(AR) rcsD $@ $B/obj/libllmclient.o
 
-$B/bin/llmb: $(call objects,$(cli_src) $(base_src)) $B/sources | $(shared)
+$B/bin/llmb: $(call objects,$(cli_src) $(base_src)) $B/links | $(shared)
 	@mkdir -p $(@D)
-	$(CC) $(ldflags) -pie $(RPATH) -o $@ $(inputs) -L$B/lib -lllmclient
+	$(call say,link)$(CC) $(ldflags) -pie $(RPATH) -o $@ $(inputs) -L$B/lib -lllmclient
 
-$(examples): $B/examples/%: $B/obj/libllmclient/examples/%.o | $(shared)
+$(examples): $B/examples/%: $B/obj/libllmclient/examples/%.o $B/links | $(shared)
 	@mkdir -p $(@D)
-	$(CC) $(ldflags) -pie $(RPATH) -o $@ $< -L$B/lib -lllmclient
+	$(call say,link)$(CC) $(ldflags) -pie $(RPATH) -o $@ $< -L$B/lib -lllmclient
 
-# Left to right: what stands before an archive takes the place of what is in it. A unit test gets the
-# virtual clock and the scripted transport by including their headers.
+# Left to right: what stands before an archive takes the place of what is in it. A unit test gets
+# the virtual clock and the scripted transport by including their headers.
 tap           := $B/obj/tests/lib/tap.o
 organs        := $B/obj/brokerd.a $B/obj/protocol.a
 client_tests  := $(filter $B/tests/test_client_%,$(unit_tests))
@@ -183,31 +188,181 @@ virtual_tests := $(patsubst tests/unit/%.c,$B/tests/%,$(filter-out tests/unit/te
 	$(shell grep -lsE 'tests/lib/[a-z_]+_(virtual|scripted)\.h' $(unit_src) /dev/null)))
 plain_tests   := $(filter-out $(client_tests) $(virtual_tests),$(unit_tests))
 
-$(client_tests):  $B/tests/%: $B/obj/tests/unit/%.o $(tap) $B/obj/testlib.a $B/obj/client.a
-$(virtual_tests): $B/tests/%: $B/obj/tests/unit/%.o $(tap) $B/obj/testlib.a $B/obj/virtual.a $(organs)
-$(plain_tests):   $B/tests/%: $B/obj/tests/unit/%.o $(tap) $B/obj/testlib.a $(organs)
+$(unit_tests): $B/tests/%: $B/obj/tests/unit/%.o $(tap) $B/obj/testlib.a
 $B/tests/golden: $(call objects,$(golden_src)) $(tap) $B/obj/testlib.a $(organs)
 $B/tests/story: $(call objects,$(story_src)) $(tap) $B/obj/testlib.a $B/obj/virtual.a $(organs)
+$(client_tests): $B/obj/client.a
+$(virtual_tests): $B/obj/virtual.a $(organs)
+$(plain_tests): $(organs)
 $(unit_tests) $(golden) $(story):
 	@mkdir -p $(@D)
-	$(CC) $(ldflags) -pie -o $@ $(inputs) $(libs)
+	$(call say,link)$(CC) $(ldflags) -pie -o $@ $(inputs) $(libs)
 
 $(fuzzers): $B/fuzz/%: $B/obj/tests/fuzz/%.o $B/obj/testlib.a $(organs)
 	@mkdir -p $(@D)
-	$(CC) $(ldflags) -fsanitize=fuzzer -o $@ $(inputs) $(libs)
+	$(call say,link)$(CC) $(ldflags) -fsanitize=fuzzer -o $@ $(inputs) $(libs)
 
-$(benches): $B/bench/%: $B/obj/tests/bench/%.o $B/obj/testlib.a | $(shared)
+$(benches): $B/bench/%: $B/obj/tests/bench/%.o $B/obj/testlib.a $B/links | $(shared)
 	@mkdir -p $(@D)
-	$(CC) $(ldflags) -pie $(RPATH) -o $@ $(inputs) -L$B/lib -lllmclient $(libs)
+	$(call say,link)$(CC) $(ldflags) -pie $(RPATH) -o $@ $(inputs) -L$B/lib -lllmclient $(libs)
 
 # --- test
 
-.PHONY: check-unit
-check-unit: unit-tests
-	prove --exec 'timeout 120' $(sort $(unit_tests))
+# What the tests are told: where the programs are; RECORDINGS=DIR, recorded exchanges, if any.
+export LLMB_BIN_DIR = $(abspath $B/bin)
+export PYTHONDONTWRITEBYTECODE = 1
+export ASAN_OPTIONS ?= detect_stack_use_after_return=1:strict_string_checks=1
+export UBSAN_OPTIONS ?= print_stacktrace=1
+export TSAN_OPTIONS ?= halt_on_error=1
 
-.PHONY: clean FORCE
+# Each is a name and a command for count.py, which sums up and lets none pass that ran no check.
+run_count   = count $(PYTHON) tests/lib/count.py --self-test
+run_lint    = lint $(PYTHON) tests/lint/lint.py --self-test
+run_library = library prove --exec sh tests/lint/library.sh :: $B
+run_unit    = unit prove --exec '$(strip $(under) timeout 120)' $(unit_tests)
+run_golden  = golden prove --exec '$(strip $(under) timeout 120)' $(golden)
+run_story   = story prove --exec '$(strip $(under) timeout 300)' $(story)
+run_e2e     = e2e $(PYTHON) -m pytest -q -p no:cacheprovider $(PYTEST) tests/e2e
+count       = $(PYTHON) tests/lib/count.py
+
+# many at once, unless the caller said how many
+jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+
+.PHONY: check try
+check:
+	packaging/deps.sh
+	$(MAKE) $(jobs) all tests
+	$(MAKE) check-built
+
+try:
+	packaging/deps.sh
+	$(MAKE) $(jobs) all
+	tests/lib/try.sh
+
+.PHONY: check-built check-lint check-library check-unit check-golden check-story check-e2e
+check-built: all tests
+	@$(count) $(run_count) -- $(run_lint) -- $(run_library) -- $(run_unit) -- $(run_golden) -- \
+		$(run_story) -- $(run_e2e)
+check-library: all
+check-unit: unit-tests
+check-golden: $(golden)
+check-story: $(story)
+check-e2e: all
+check-lint check-library check-unit check-golden check-story check-e2e: check-%:
+	@$(count) $(run_$*)
+
+.PHONY: check-run
+check-run: all tests
+	@$(count) $(run_unit) -- $(run_golden) -- $(run_story) -- $(run_e2e)
+
+.PHONY: asan asan-build tsan coredump valgrind
+asan tsan:
+	$(MAKE) FLAVOUR=$@ $(jobs) all tests
+	$(MAKE) FLAVOUR=$@ check-run
+asan-build:
+	$(MAKE) FLAVOUR=asan all tests
+coredump:
+	$(MAKE) FLAVOUR=$@ all
+
+# LLMB_WRAP: what the end-to-end tests put before llm-brokerd; of these, the ones marked for it.
+VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite
+valgrind:
+	$(MAKE) FLAVOUR=debug $(jobs) all tests
+	LLMB_WRAP='$(VALGRIND)' $(MAKE) FLAVOUR=debug under='$(VALGRIND)' PYTEST='-m valgrind' check-run
+
+.PHONY: fuzz fuzz-smoke fuzzers
+fuzzers: $(fuzzers)
+fuzz:
+	$(MAKE) FLAVOUR=fuzz $(jobs) fuzzers
+
+# A finding stays in build/fuzz/, new inputs in build/fuzz/corpus/ for the next time.
+fuzz-smoke: fuzz
+	@test -n '$(fuzzers)' || { echo 'fuzz-smoke: there is nothing to fuzz in tests/fuzz'; exit 1; }
+	@for name in $(notdir $(fuzzers)); do \
+		short=$${name#fuzz_}; \
+		seeds=$$(ls -d tests/fuzz/corpus/$$short tests/golden 2>/dev/null); \
+		mkdir -p build/fuzz/corpus/$$short; \
+		echo "fuzz-smoke: $$short, $(SECONDS) s"; \
+		timeout $$(($(SECONDS) * 2 + 60)) build/fuzz/fuzz/$$name -timeout=10 -rss_limit_mb=2048 \
+			-max_total_time=$(SECONDS) -artifact_prefix=build/fuzz/$$short- \
+			build/fuzz/corpus/$$short $$seeds >build/fuzz/$$short.log 2>&1 || \
+			{ tail -n 60 build/fuzz/$$short.log; exit 1; }; \
+	done
+	@echo 'fuzz-smoke: $(words $(fuzzers)) programs, nothing found'
+
+.PHONY: bench golden
+bench: all $(benches)
+	LLMB_BENCH_DIR=$(abspath $B/bench) \
+		$(if $(wildcard tests/bench/run.py),$(PYTHON) tests/bench/run.py,tests/bench/run.sh)
+
+# Writes anew what the golden files expect; the difference is for a person to review.
+golden: $(golden)
+	$(golden) --rewrite
+	@git --no-pager diff --stat tests/golden 2>/dev/null || true
+
+# --- look at the sources
+
+formatted = $(shell find protocol brokerd libllmclient tests -name '*.[ch]' 2>/dev/null)
+
+.PHONY: lint format format-check tidy iwyu
+lint:
+	@$(PYTHON) tests/lint/lint.py --self-test
+format:
+	@clang-format -i $(formatted)
+format-check:
+	@clang-format --dry-run -Werror $(formatted)
+tidy:
+	printf '%s\n' $(all_src) | xargs -P $$(nproc) -I FILE clang-tidy --quiet FILE -- \
+		$(filter-out $(CC) -f%,$(compile))
+iwyu:
+	printf '%s\n' $(all_src) | xargs -I FILE include-what-you-use -Xiwyu --error \
+		$(filter-out $(CC) -f%,$(compile)) FILE
+
+# --- install
+
+man_src = $(if $(shell command -v scdoc),$(wildcard packaging/man/*.scd))
+into    = @install -d -m 0755 $(DESTDIR)$1 && install -m $2 $3 $(DESTDIR)$1/ && \
+	printf '  install  %s\n' $(addprefix $(DESTDIR)$1/,$(notdir $3))
+
+.PHONY: install
+install: all
+	$(call into,$(BINDIR),0755,$B/bin/llmb)
+	$(call into,$(BINDIR),0711,$B/bin/llm-brokerd)
+	$(call into,$(LIBDIR),0644,$B/lib/$(realname) $B/lib/libllmclient.a)
+	@ln -sf $(realname) $(DESTDIR)$(LIBDIR)/$(soname)
+	@ln -sf $(soname) $(DESTDIR)$(LIBDIR)/libllmclient.so
+	$(call into,$(INCLUDEDIR),0644,libllmclient/include/llmclient.h)
+	@sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|' \
+		-e 's|@VERSION@|$(VERSION)|; s|@MSGPACK@|$(msgpack)|' packaging/llmclient.pc.in >$B/llmclient.pc
+	$(call into,$(LIBDIR)/pkgconfig,0644,$B/llmclient.pc)
+	$(foreach kind,system user,$(foreach unit,$(wildcard packaging/systemd/$(kind)/*.s*), \
+		$(call into,$(UNITDIR)/$(kind),0644,$(unit))$(newline)))
+	$(foreach page,$(man_src),$(call man,$(notdir $(basename $(page))),$(page))$(newline))
+
+# packaging/man/NAME.SECTION.scd
+man = @install -d $(DESTDIR)$(MANDIR)/man$(lastword $(subst ., ,$1)) && \
+	scdoc <$2 >$(DESTDIR)$(MANDIR)/man$(lastword $(subst ., ,$1))/$1
+define newline
+
+
+endef
+
+# --- the rest
+
+.PHONY: clean help FORCE
 clean:
 	rm -rf build
+
+help:
+	@echo 'make               builds everything into build/release'
+	@echo 'make try           installs what is needed, builds, and shows it at work offline'
+	@echo 'make check         installs what is needed, builds, and runs every test that needs no root'
+	@echo 'make check-GROUP   runs one of lint, library, unit, golden, story, e2e'
+	@echo 'make asan|tsan|valgrind   builds another way and runs the tests so'
+	@echo 'make fuzz-smoke    fuzzes each parser for SECONDS=10'
+	@echo 'make bench golden format format-check tidy iwyu lint clean'
+	@echo 'make install       DESTDIR= PREFIX=/usr/local LIBDIR= RPATH='
+	@echo 'Also: FLAVOUR=release|debug|asan|tsan|fuzz|coredump, CC=, WERROR=1, V=1, RECORDINGS=DIR'
+
 FORCE:
 .DELETE_ON_ERROR:

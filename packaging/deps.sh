@@ -1,5 +1,5 @@
 #!/bin/sh
-# deps.sh - is everything here that is needed to build and test? Installs what is missing, on Debian 12 and 13.
+# deps.sh - is all here that is needed to build and test? Installs what is missing, on Debian.
 # usage: deps.sh [--no-install] [--ci]
 #   --no-install  only says what is missing; exit status 1 if anything is
 #   --ci          also what the checks of CI need: clang, sanitizers, valgrind, ...

@@ -33,7 +33,7 @@ char *buf_reserve(struct buf *b, size_t n)
 		b->err = ERR_TOO_BIG;
 		return NULL;
 	}
-	if (n > b->cap - b->n) {
+	if (n > b->cap - b->n || !b->p) {
 		size_t cap = b->cap ? b->cap : FIRST_BYTES;
 		while (cap < b->n + n)
 			cap = cap > b->max / 2 ? b->max : cap * 2;
@@ -47,7 +47,7 @@ char *buf_reserve(struct buf *b, size_t n)
 		b->p = grown;
 		b->cap = cap;
 	}
-	return b->p ? b->p + b->n : NULL;
+	return b->p + b->n;
 }
 
 void buf_commit(struct buf *b, size_t n)
@@ -88,20 +88,26 @@ void buf_byte(struct buf *b, char c)
 
 void buf_print(struct buf *b, const char *format, ...)
 {
-	va_list args, again;
+	/* vsnprintf insists on a NUL, for which there may be no room under the ceiling */
+	char brief[256], *text = brief;
+	va_list args;
+	if (b->err)
+		return;
 	va_start(args, format);
-	va_copy(again, args);
-	const int n = vsnprintf(NULL, 0, format, args);
+	int n = vsnprintf(brief, sizeof brief, format, args);
 	va_end(args);
-	if (n > 0) {
-		/* one byte more for the NUL that vsnprintf insists on */
-		char *to = buf_reserve(b, (size_t)n + 1);
-		if (to) {
-			vsnprintf(to, (size_t)n + 1, format, again);
-			b->n += (size_t)n;
-		}
+	if (n >= (int)sizeof brief) {
+		va_start(args, format);
+		n = vasprintf(&text, format, args);
+		va_end(args);
 	}
-	va_end(again);
+	if (n < 0) {
+		b->err = ERR_NO_MEMORY;
+		return;
+	}
+	buf_put(b, text, (size_t)n);
+	if (text != brief)
+		free(text);
 }
 
 void buf_i64(struct buf *b, int64_t v)

@@ -14,7 +14,8 @@
 
 static unsigned int checks, failures;
 
-/* '#' starts a directive and a newline ends the line, so neither may come from a name. */
+/* Ends a line with a name. '#' starts a directive and a newline the next line, so neither may come
+ * from the name. Flushed, so that a child forked later does not write it again. */
 static void TAP_FORMAT(1, 0) put_name(const char *name, va_list args)
 {
 	char text[NAME_MAX_BYTES];
@@ -23,14 +24,14 @@ static void TAP_FORMAT(1, 0) put_name(const char *name, va_list args)
 		*text = '\0';
 	for (const char *c = text; *c != '\0'; c++)
 		putchar(*c == '#' ? '.' : iscntrl((unsigned char)*c) ? ' ' : *c);
+	putchar('\n');
+	(void)fflush(stdout);
 }
 
 static bool TAP_FORMAT(3, 0) result(struct tap_at at, bool held, const char *name, va_list args)
 {
 	printf("%s %u - ", held ? "ok" : "not ok", ++checks);
 	put_name(name, args);
-	putchar('\n');
-	fflush(stdout);
 	if (!held) {
 		failures++;
 		fprintf(stderr, "# %s:%d: check %u failed\n", at.file, at.line, checks);
@@ -43,18 +44,18 @@ static void show(const char *label, const void *bytes, size_t len, size_t from)
 	const unsigned char *const byte = bytes;
 	size_t i = from;
 
-	if (bytes == NULL && len == 0) {
+	if (bytes == NULL) { /* then len is 0 */
 		fprintf(stderr, "# %6s: nothing\n", label);
 		return;
 	}
 	fprintf(stderr, "# %6s: %s\"", label, from > 0 ? "..." : "");
 	for (; i < len && i - from < SHOWN_BYTES; i++) {
 		if (byte[i] == '\n')
-			fputs("\\n", stderr);
+			fprintf(stderr, "\\n");
 		else if (byte[i] == '"' || byte[i] == '\\')
 			fprintf(stderr, "\\%c", byte[i]);
 		else if (byte[i] >= 0x20 && byte[i] < 0x7f)
-			fputc(byte[i], stderr);
+			fprintf(stderr, "%c", byte[i]);
 		else
 			fprintf(stderr, "\\x%02x", byte[i]);
 	}
@@ -148,8 +149,6 @@ void skip(const char *why, ...)
 	va_start(args, why);
 	printf("ok %u # SKIP ", ++checks);
 	put_name(why, args);
-	putchar('\n');
-	fflush(stdout);
 	va_end(args);
 }
 
@@ -158,9 +157,9 @@ void diag(const char *text, ...)
 	va_list args;
 
 	va_start(args, text);
-	fputs("# ", stderr);
-	vfprintf(stderr, text, args);
-	fputc('\n', stderr);
+	fprintf(stderr, "# ");
+	(void)vfprintf(stderr, text, args);
+	fprintf(stderr, "\n");
 	va_end(args);
 }
 
@@ -169,9 +168,8 @@ _Noreturn void bail(const char *why, ...)
 	va_list args;
 
 	va_start(args, why);
-	fputs("Bail out! ", stdout);
+	printf("Bail out! ");
 	put_name(why, args);
-	putchar('\n');
 	va_end(args);
 	exit(EXIT_FAILURE);
 }

@@ -1,7 +1,8 @@
 /* tap.h - did a check hold, and if not, what was there instead?
- * Writes TAP 13 to stdout for `prove` and the reasons of a failure to stderr. A failed check prints both values
- * with its file and line and goes on. One process, one thread: a forked child leaves by _exit() and checks nothing.
- * Each check takes a printf format last, the check's name, evaluates its arguments once, and says whether it held. */
+ * Writes TAP to stdout for `prove` and the reasons of a failure to stderr. A failed check prints
+ * both values with its file and line and goes on. One process, one thread: a forked child leaves by
+ * _exit() and checks nothing. Each check takes its name, a printf format, last, evaluates its
+ * arguments once, and returns whether it held. */
 #ifndef TESTS_LIB_TAP_H
 #define TESTS_LIB_TAP_H
 #include <stdbool.h>

@@ -3,8 +3,8 @@
 
 usage: lint.py [--self-test] [TOP]
 
-Prints a line "FILE:LINE: what is wrong" for each fault, and exits 1 if there was any. The floors and the
-other rules about who may know whom are data: the file `floors` beside this one.
+Prints a line "FILE:LINE: what is wrong" for each fault, and exits 1 if there was any. The floors
+and the other rules about who may know whom are data: the file `floors` beside this one.
 """
 import fnmatch
 import os
@@ -59,7 +59,8 @@ class Rules:
         elif kind == "guard":
             self.guard[first] = rest[0]
         elif kind == "never":
-            self.never.append(re.compile(line.split(None, 1)[1].strip()))
+            places = [] if first == "*" else first.split(",")
+            self.never.append((places, re.compile(line.split(None, 2)[2].strip())))
         else:
             raise ValueError
 
@@ -101,9 +102,9 @@ class Lint:
                 # comments go, their lines stay
                 code = COMMENT.sub(lambda m: "\n" * m.group().count("\n"), text).split("\n")
                 self.check_first_line(path, text)
-                for line, name in self.includes(path, code):
+                for line, kind, name in self.includes(path, code):
                     self.check_doors(path, line, name)
-                    self.check_floor(path, line, name)
+                    self.check_floor(path, line, kind, name)
                 if path.endswith(".h"):
                     self.check_guard(path, code)
         return len(paths)
@@ -119,8 +120,8 @@ class Lint:
                 self.fault(path, number, "white space at the end of the line")
             if path.endswith((".c", ".h", ".def")) and re.match(r"\t* +\t", line):
                 self.fault(path, number, "has a space before a tab")
-            for never in self.rules.never:
-                found = never.search(line)
+            for places, never in self.rules.never:
+                found = (not places or under(path, places)) and never.search(line)
                 if found and path != "tests/lint/floors":
                     self.fault(path, number, f"never here: {found.group().strip()}")
 
@@ -130,8 +131,8 @@ class Lint:
             self.fault(path, 1, f'starts with "/* {name} - " and the question it answers')
 
     def includes(self, path, code):
-        """All includes as (line, name). The order of those outside of #if is checked on the way; a
-        #define among them starts anew, for it may be meant for the header after it."""
+        """All includes as (line, '<' or '"', name). The order of those outside of #if is checked
+        on the way; a #define among them starts anew: it may be meant for the header after it."""
         found, run, depth = [], [], 0
         outside = 1 if path.endswith(".h") else 0
         first = True
@@ -140,9 +141,9 @@ class Lint:
             word = directive.group(1) if directive else ""
             depth += (word in ("if", "ifdef", "ifndef")) - (word == "endif")
             if include:
-                found.append((number, include.group(2)))
+                found.append((number, *include.groups()))
                 if depth == outside and include.group(2).endswith(".h"):
-                    run.append((number, include.group(1), include.group(2)))
+                    run.append(found[-1])
             elif word in ("define", "undef") and run:
                 self.check_order(path, run, first)
                 run, first = [], False
@@ -158,7 +159,7 @@ class Lint:
                     return
                 run = run[1:]
             elif run[0][1] == '"':
-                run = run[1:]  # the module that a test is about, the interface that a file implements
+                run = run[1:]  # the module a test is about, the interface a file implements
         keys = [(kind == '"', name) for _, kind, name in run]
         for (line, _, name), before, now in zip(run[1:], keys, keys[1:]):
             if now < before:
@@ -179,11 +180,11 @@ class Lint:
                 return place + name
         return None
 
-    def check_floor(self, path, line, name):
+    def check_floor(self, path, line, kind, name):
         target = self.resolve(name)
         if target is None:
             beside = os.path.join(os.path.dirname(path), name)
-            if os.path.isfile(os.path.join(self.top, beside)):
+            if kind == '"' and os.path.isfile(os.path.join(self.top, beside)):
                 self.fault(path, line, f'includes "{name}": paths start at the top, "{beside}"')
             return
         if under(path, self.rules.free):
@@ -201,10 +202,12 @@ class Lint:
             self.fault(path, line, "its folder has no floor in tests/lint/floors")
         elif theirs is None:
             self.fault(path, line, f"includes {name}, whose folder has no floor")
-        elif mine != theirs and self.rules.floor[mine] <= self.rules.floor[theirs]:
-            what = "a neighbour" if self.rules.floor[mine] == self.rules.floor[theirs] else "upwards"
-            self.fault(path, line, f"includes {name}, which is {what}: {mine} is on floor "
-                                   f"{self.rules.floor[mine]}, {theirs} on {self.rules.floor[theirs]}")
+        elif mine != theirs:
+            here, there = self.rules.floor[mine], self.rules.floor[theirs]
+            if here <= there:
+                what = "a neighbour" if here == there else "upwards"
+                self.fault(path, line, f"includes {name}, which is {what}: {mine} is on floor "
+                                       f"{here}, {theirs} on {there}")
 
     def check_guard(self, path, code):
         want = self.rules.guard.get(path, re.sub(r"\W", "_", path).upper())
@@ -230,9 +233,11 @@ BAD = {
                         "its guard is PROTOCOL_TAIL_H, around all of it"),
     "protocol/event.c": ("#include <stdio.h>\n\n#include \"protocol/event.h\"\n",
                          "its own header comes first"),
+    "protocol/limits.h": (GUARD.format("PROTOCOL_LIMITS_H", "#include <limits.h>"), None),
     "protocol/control.c": ("#include <msgpack/pack.h>\n", "which is for protocol/pack.c alone"),
     "brokerd/limit/bucket.h": (GUARD.format("BROKERD_LIMIT_BUCKET_H", "int b;"), None),
-    "brokerd/limit/queue.c": ('#include "brokerd/limit/bucket.h"\n#include "protocol/frame.h"\n', None),
+    "brokerd/limit/queue.c": ('#include "brokerd/limit/bucket.h"\n#include "protocol/frame.h"\n',
+                              None),
     "brokerd/cache/cache.c": ('#include "brokerd/limit/bucket.h"\n', "which is a neighbour"),
     "brokerd/cache/key.c": ('#include "key.h"\n', "paths start at the top"),
     "brokerd/cache/key.h": (GUARD.format("BROKERD_CACHE_KEY_H", "int k;"), None),
@@ -251,7 +256,8 @@ BAD = {
                                       "brokerd/transport/sign.c alone"),
     "brokerd/attic/old.c": ('#include "brokerd/front/peer.h"\n', None),
     "brokerd/front/peer.h": (GUARD.format("BROKERD_FRONT_PEER_H", "int p;"), None),
-    "libllmclient/include/llmclient.h": (GUARD.format("LLMCLIENT_H", "int l;"), None),
+    "libllmclient/include/llmclient.h": (GUARD.format("LLMCLIENT_H", "type" + "def struct l l;"),
+                                         None),
     "libllmclient/cli/main.c": ('#include <llmclient.h>\n\n#include "protocol/base/buf.h"\n', None),
     "libllmclient/cli/cmd_ask.c": ('#include "protocol/frame.h"\n', "libllmclient/cli/ sees"),
     "libllmclient/src/call.c": ('#include "brokerd/limit/bucket.h"\n', "never know each other"),

@@ -1,0 +1,309 @@
+/* attempt.c - an attempt is sent by the transport, or, for the offline provider, answered here. */
+#include "brokerd/exchange/attempt.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "brokerd/dialect/offline.h"
+#include "protocol/limits.h"
+
+struct attempt {
+	struct organs *organs;
+	struct attempt_plan plan;
+	struct attempt_events events;
+	struct arena arena; /* the request as sent, and the decoder */
+	struct notes notes;
+	struct http_request http;
+	struct dialect_env env;
+	const struct dialect *dialect;
+	const struct dialect_op *op;
+	struct transfer *transfer; /* NULL: not begun, or over */
+	struct loop_task offline;  /* the offline provider answers in the next turn */
+	struct decoder *decoder;
+	struct http_head error_head; /* of a reply that is an error: copied */
+	struct buf error_body;
+	struct attempt_record record;
+	struct fault broke; /* what ended the decoding before the transfer's own end */
+	bool is_over;
+};
+
+const struct notes *attempt_notes(const struct attempt *a)
+{
+	return &a->notes;
+}
+
+static void copy_text(char *to, size_t size, struct span text)
+{
+	fault_text(to, size, text);
+}
+
+static enum err attempt_event(void *context, const struct llm_event *e)
+{
+	struct attempt *a = context;
+	if (e->type == EV_USAGE)
+		a->record.usage = e->usage;
+	return a->events.on_event(a->events.context, e);
+}
+
+/* Ends the attempt: once, and never from inside attempt_new. */
+static void attempt_over(struct attempt *a, enum outcome outcome, const struct fault *why)
+{
+	assert(!a->is_over);
+	a->is_over = true;
+	a->record.outcome = outcome;
+	a->record.err = why->err;
+	if (why->http_status)
+		a->record.http_status = why->http_status;
+	struct fault said = *why;
+	if (said.err)
+		copy_text(said.provider, sizeof said.provider, a->plan.target->provider);
+	if (said.err && said.request_id[0] == '\0')
+		memcpy(said.request_id, a->record.provider_request_id, sizeof said.request_id);
+	a->events.on_end(a->events.context, &a->record, &said);
+}
+
+static enum err copy_head(struct attempt *a, const struct http_head *head)
+{
+	a->error_head = (struct http_head){.status = head->status};
+	a->error_head.headers = arena_array(&a->arena, head->n_headers, sizeof *head->headers);
+	if (!a->error_head.headers)
+		return ERR_NO_MEMORY;
+	for (size_t i = 0; i < head->n_headers; i++) {
+		struct http_header *h = &a->error_head.headers[i];
+		if (arena_dup(&a->arena, head->headers[i].name, &h->name) ||
+			arena_dup(&a->arena, head->headers[i].value, &h->value))
+			return ERR_NO_MEMORY;
+	}
+	a->error_head.n_headers = head->n_headers;
+	return OK;
+}
+
+static struct span request_id_of(const struct http_head *head)
+{
+	static const char *const names[] = {"x-request-id", "request-id", "apim-request-id",
+		"x-generation-id", "x-amzn-requestid", "cf-ray"};
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		const struct span id = http_head_get(head, names[i]);
+		if (id.n > 0)
+			return id;
+	}
+	return SPAN_NONE;
+}
+
+static void on_head(void *context, const struct http_head *head)
+{
+	struct attempt *a = context;
+	a->record.http_status = head->status;
+	copy_text(a->record.provider_request_id, sizeof a->record.provider_request_id,
+		request_id_of(head));
+	if (head->status >= 200 && head->status < 300) {
+		a->decoder = a->op->decoder_new(&a->arena, &a->notes, &a->env, head);
+		if (a->decoder)
+			return;
+		fault_set(&a->broke, ERR_NO_MEMORY, "out of memory for the reply's decoder");
+	}
+	if (copy_head(a, head) && !a->broke.err)
+		fault_set(&a->broke, ERR_NO_MEMORY, "out of memory for the reply's headers");
+}
+
+static void transfer_stop(struct attempt *a)
+{
+	struct transfer_end end;
+	if (!a->transfer)
+		return;
+	transfer_cancel(a->transfer, &end);
+	a->transfer = NULL;
+	a->record.has_sent_body = end.has_sent_body;
+	a->record.sent_bytes = end.sent_bytes;
+	a->record.received_bytes = end.received_bytes;
+	a->record.connect_us = end.connect_us;
+	a->record.first_byte_us = end.first_byte_us;
+	a->record.total_us = end.total_us;
+}
+
+static void on_body(void *context, struct span bytes)
+{
+	struct attempt *a = context;
+	if (a->broke.err || a->is_over)
+		return;
+	if (!a->decoder) {
+		const size_t room = LIMIT_ERROR_REPLY_BYTES - a->error_body.n;
+		buf_span(&a->error_body, span_first(bytes, room));
+		return;
+	}
+	const struct event_sink sink = {attempt_event, a};
+	struct fault why = FAULT_NONE;
+	const enum err err = a->op->decode(a->decoder, bytes, &sink, &why);
+	if (!err)
+		return;
+	if (!why.err)
+		fault_set(&why, err, "%s", err_info(err)->sentence);
+	/* The provider said that it failed, or we cannot follow it: nothing more is wanted of it. */
+	transfer_stop(a);
+	attempt_over(a, why.err == ERR_CANCELLED ? OUTCOME_CANCELLED : OUTCOME_FAILED, &why);
+}
+
+/* The transfer came to an end with a decoder at work: was the answer whole? */
+static void end_decoded(struct attempt *a, const struct transfer_end *end)
+{
+	const struct event_sink sink = {attempt_event, a};
+	struct fault why = FAULT_NONE;
+	const enum err err = a->op->decode_end(a->decoder, &sink, &why);
+	if (!err) {
+		attempt_over(a, OUTCOME_OK, &FAULT_NONE);
+		return;
+	}
+	if (!why.err)
+		fault_set(&why, err, "%s", err_info(err)->sentence);
+	if (end->err == ERR_TIMEOUT || end->err == ERR_SERVER_ERROR)
+		why = end->why; /* says more than that the answer is not whole */
+	const bool is_cut = why.err == ERR_STREAM_INCOMPLETE || why.err == ERR_TIMEOUT;
+	attempt_over(a, is_cut ? OUTCOME_UNKNOWN : OUTCOME_FAILED, &why);
+}
+
+static void end_error_reply(struct attempt *a)
+{
+	struct fault why = FAULT_NONE;
+	const struct http_reply reply = {a->error_head, buf_view(&a->error_body)};
+	if (a->error_head.status < 400) {
+		fault_set(&why, ERR_INVALID_REQUEST,
+			"%.*s answers with a redirect or an unexpected status %d: its base URL is "
+			"probably wrong",
+			SPAN_ARG(a->plan.target->base_url), a->error_head.status);
+		why.http_status = a->error_head.status;
+		fault_text(why.code, sizeof why.code, SPAN("endpoint"));
+	} else {
+		a->dialect->explain(&reply, a->plan.target, &why);
+	}
+	attempt_over(a, OUTCOME_FAILED, &why);
+}
+
+static void on_end(void *context, const struct transfer_end *end)
+{
+	struct attempt *a = context;
+	a->transfer = NULL;
+	a->record.has_sent_body = end->has_sent_body;
+	a->record.sent_bytes = end->sent_bytes;
+	a->record.received_bytes = end->received_bytes;
+	a->record.connect_us = end->connect_us;
+	a->record.first_byte_us = end->first_byte_us;
+	a->record.total_us = end->total_us;
+	if (a->broke.err)
+		attempt_over(a, OUTCOME_UNKNOWN, &a->broke);
+	else if (a->decoder)
+		end_decoded(a, end);
+	else if (a->error_head.status)
+		end_error_reply(a);
+	else
+		attempt_over(a, end->has_sent_body ? OUTCOME_UNKNOWN : OUTCOME_FAILED, &end->why);
+}
+
+static void offline_run(struct loop_task *t)
+{
+	struct attempt *a = container_of(t, struct attempt, offline);
+	const struct event_sink sink = {attempt_event, a};
+	struct fault why = FAULT_NONE;
+	const int64_t begun_us = loop_now_us(a->organs->loop);
+	a->record.has_sent_body = true;
+	const enum err err = offline_answer(a->plan.request, &a->env, &sink, &why);
+	a->record.total_us = loop_now_us(a->organs->loop) - begun_us;
+	if (err && !why.err)
+		fault_set(&why, err, "%s", err_info(err)->sentence);
+	attempt_over(a, err ? OUTCOME_FAILED : OUTCOME_OK, &why);
+}
+
+static enum err attempt_send(struct attempt *a, struct fault *why)
+{
+	const struct attempt_plan *plan = &a->plan;
+	if (plan->target->is_offline) {
+		a->offline.on_run = offline_run;
+		loop_later(a->organs->loop, &a->offline);
+		return OK;
+	}
+	a->dialect = dialect_find(plan->target->family);
+	a->op = a->dialect ? a->dialect->ops[LLM_OP_CHAT] : NULL;
+	if (!a->op)
+		return fault_set(why, ERR_UNSUPPORTED, "no dialect \"%.*s\" that can chat",
+			SPAN_ARG(plan->target->family));
+	const enum err err = a->op->encode_request(plan->request, plan->target, &a->env, &a->notes,
+		&a->http, why);
+	if (err)
+		return err;
+	const struct transfer_events events = {on_head, on_body, on_end, a};
+	return transport_start(a->organs->transport, &a->http, plan->target, plan->secret,
+		&plan->limits, &events, &a->transfer, why);
+}
+
+enum err attempt_new(struct organs *o, const struct attempt_plan *plan,
+	const struct attempt_events *events, struct attempt **out, struct fault *why)
+{
+	struct attempt *a = calloc(1, sizeof *a);
+	*out = NULL;
+	if (!a)
+		return fault_set(why, ERR_NO_MEMORY, "out of memory for an attempt");
+	a->organs = o;
+	a->plan = *plan;
+	a->plan.secret = plan->secret ? secret_ref(plan->secret) : NULL;
+	a->events = *events;
+	a->broke = FAULT_NONE;
+	a->env = (struct dialect_env){loop_wall_us(o->loop) / 1000000, plan->seed};
+	arena_init(&a->arena, LIMIT_REQUEST_ARENA);
+	buf_init(&a->error_body, LIMIT_ERROR_REPLY_BYTES);
+	notes_init(&a->notes, &a->arena);
+	a->record = (struct attempt_record){.at_us = loop_wall_us(o->loop),
+		.connect_us = -1,
+		.first_byte_us = -1,
+		.total_us = -1,
+		.usage = USAGE_UNKNOWN,
+		.price = plan->target->price};
+	copy_text(a->record.provider, sizeof a->record.provider, plan->target->provider);
+	copy_text(a->record.model, sizeof a->record.model, plan->target->model);
+
+	struct fault own = FAULT_NONE;
+	const enum err err = attempt_send(a, &own);
+	if (err) {
+		if (!own.err)
+			fault_set(&own, err, "%s", err_info(err)->sentence);
+		if (why)
+			*why = own;
+		attempt_free(a);
+		return err;
+	}
+	*out = a;
+	return OK;
+}
+
+void attempt_cancel(struct attempt *a, struct attempt_record *record)
+{
+	transfer_stop(a);
+	loop_task_stop(&a->offline);
+	a->is_over = true;
+	a->record.outcome = OUTCOME_CANCELLED;
+	a->record.err = ERR_CANCELLED;
+	*record = a->record;
+}
+
+void attempt_free(struct attempt *a)
+{
+	if (!a)
+		return;
+	if (a->transfer)
+		transfer_cancel(a->transfer, NULL);
+	loop_task_stop(&a->offline);
+	secret_unref(a->plan.secret);
+	buf_done(&a->error_body);
+	arena_done(&a->arena);
+	free(a);
+}
+
+void attempt_pause(struct attempt *a)
+{
+	if (a->transfer)
+		transfer_pause(a->transfer);
+}
+
+void attempt_resume(struct attempt *a)
+{
+	if (a->transfer)
+		transfer_resume(a->transfer);
+}

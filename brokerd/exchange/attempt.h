@@ -1,0 +1,44 @@
+/* attempt.h - what becomes of one transfer to one target?
+ * Encodes, sends, decodes, and ends with a verdict; it decides nothing about what comes after. */
+#ifndef BROKERD_EXCHANGE_ATTEMPT_H
+#define BROKERD_EXCHANGE_ATTEMPT_H
+#include "brokerd/dialect/dialect.h"
+#include "brokerd/exchange/organs.h"
+
+struct attempt;
+
+/* What an attempt tells its owner, on the loop's thread and never from inside attempt_new. */
+struct attempt_events {
+	/* A step of the answer. A result other than OK ends the attempt with that class. */
+	enum err (*on_event)(void *context, const struct llm_event *e);
+	/* The last word: `record` is whole but for id, number and cost; `why` says what failed. The
+	 * attempt is still there: free it. */
+	void (*on_end)(void *context, const struct attempt_record *record, const struct fault *why);
+	void *context;
+};
+
+struct attempt_plan {
+	const struct llm_request *request;
+	const struct target *target;
+	struct secret *secret; /* referenced; NULL where the target asks for none */
+	struct transfer_limits limits;
+	uint64_t seed;
+};
+
+/* Begins. Everything in the plan but the secret must outlive the attempt. On failure nothing was
+ * sent, *out is NULL, and *why says what is wrong with the request. */
+enum err attempt_new(struct organs *o, const struct attempt_plan *plan,
+	const struct attempt_events *events, struct attempt **out, struct fault *why) MUST_USE;
+
+/* Stops the transfer if it runs, and fills *record with how it stood. No callback comes after. */
+void attempt_cancel(struct attempt *a, struct attempt_record *record);
+void attempt_free(struct attempt *a); /* NULL is fine; a running one is dropped */
+
+/* The reader is behind; or has caught up. */
+void attempt_pause(struct attempt *a);
+void attempt_resume(struct attempt *a);
+
+/* Warnings of the encoding: borrowed until attempt_free. */
+const struct notes *attempt_notes(const struct attempt *a);
+
+#endif

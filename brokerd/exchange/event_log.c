@@ -1,0 +1,113 @@
+/* event_log.c - one buffer; an entry is a byte of frame type, 32 bits of length, and the body. */
+#include "brokerd/exchange/event_log.h"
+
+#include <assert.h>
+
+#include "protocol/base/list.h"
+#include "protocol/limits.h"
+
+#define ENTRY_BYTES 5
+#define MOVE_BYTES  (64 * KIB) /* drop in steps of this, so that moving costs little */
+
+void event_log_init(struct event_log *log)
+{
+	*log = (struct event_log){.bytes = BUF_INIT(LIMIT_FLIGHT_LOG_BYTES + MOVE_BYTES)};
+}
+
+void event_log_done(struct event_log *log)
+{
+	buf_done(&log->bytes);
+}
+
+enum err event_log_put(struct event_log *log, const struct llm_event *e)
+{
+	const size_t mark = log->bytes.n;
+	if (event_log_lag(log) > LIMIT_FLIGHT_LOG_BYTES)
+		return ERR_TOO_BIG;
+	char entry[ENTRY_BYTES] = {(char)event_frame_type(e->type)};
+	buf_put(&log->bytes, entry, sizeof entry);
+	event_pack(e, &log->bytes);
+	const enum err err = buf_error(&log->bytes);
+	if (err) {
+		/* as if it had not been tried */
+		log->bytes.err = OK;
+		buf_cut(&log->bytes, mark);
+		return err;
+	}
+	const uint32_t length = (uint32_t)(log->bytes.n - mark - ENTRY_BYTES);
+	memcpy(log->bytes.p + mark + 1, &length, sizeof length);
+	return OK;
+}
+
+void event_log_join(struct event_log *log, struct event_cursor *c)
+{
+	c->at = log->base + log->dropped;
+	LIST_PUSH(log->cursors, c);
+}
+
+
+/* The entry at an offset: the bytes of its body. */
+static struct span entry_at(const struct event_log *log, uint64_t at, int *frame_type)
+{
+	const size_t offset = (size_t)(at - log->base);
+	uint32_t length;
+	assert(offset + ENTRY_BYTES <= log->bytes.n);
+	*frame_type = (unsigned char)log->bytes.p[offset];
+	memcpy(&length, log->bytes.p + offset + 1, sizeof length);
+	return span_of(log->bytes.p + offset + ENTRY_BYTES, length);
+}
+
+bool event_log_peek(const struct event_log *log, const struct event_cursor *c, int *frame_type,
+	struct span *body)
+{
+	if (c->at - log->base >= log->bytes.n)
+		return false;
+	*body = entry_at(log, c->at, frame_type);
+	return true;
+}
+
+static uint64_t slowest(const struct event_log *log)
+{
+	const struct event_cursor *c;
+	uint64_t at = log->base + log->bytes.n;
+	LIST_EACH(log->cursors, c) {
+		if (c->at < at)
+			at = c->at;
+	}
+	return at;
+}
+
+/* Drops what every cursor has passed, in large steps. With no cursor nobody has passed anything. */
+static void forget_passed(struct event_log *log)
+{
+	if (!log->cursors)
+		return;
+	log->dropped = (size_t)(slowest(log) - log->base);
+	if (log->dropped == log->bytes.n || log->dropped >= MOVE_BYTES) {
+		buf_drop(&log->bytes, log->dropped);
+		log->base += log->dropped;
+		log->dropped = 0;
+	}
+}
+
+void event_log_take(struct event_log *log, struct event_cursor *c)
+{
+	int frame_type;
+	const struct span body = entry_at(log, c->at, &frame_type);
+	c->at += ENTRY_BYTES + body.n;
+	forget_passed(log);
+}
+
+void event_log_leave(struct event_log *log, struct event_cursor *c)
+{
+	if (!c->prev)
+		return;
+	LIST_REMOVE(log->cursors, c);
+	c->prev = c->next = NULL;
+	forget_passed(log);
+}
+
+size_t event_log_lag(const struct event_log *log)
+{
+	return log->bytes.n - log->dropped;
+}

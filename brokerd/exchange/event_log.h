@@ -1,0 +1,39 @@
+/* event_log.h - which steps of an answer has this reader not had yet?
+ * Packed events in the order they came, read by cursors; what all cursors have passed is dropped.
+ * Bounded in bytes. No I/O. */
+#ifndef BROKERD_EXCHANGE_EVENT_LOG_H
+#define BROKERD_EXCHANGE_EVENT_LOG_H
+#include "protocol/event.h"
+
+struct event_cursor {
+	struct event_cursor *prev, *next;
+	uint64_t at; /* bytes since the beginning of the answer */
+};
+
+struct event_log {
+	struct buf bytes;     /* entries that are still wanted: type, length, packed body */
+	uint64_t base;        /* how many bytes were dropped before them */
+	struct event_cursor *cursors;
+	size_t dropped;       /* at the front of `bytes`, not yet moved */
+};
+
+void event_log_init(struct event_log *log);
+void event_log_done(struct event_log *log); /* the cursors are their owners' */
+
+/* ERR_TOO_BIG: the slowest cursor lags by more than LIMIT_FLIGHT_LOG_BYTES. ERR_NO_MEMORY. */
+enum err event_log_put(struct event_log *log, const struct llm_event *e) MUST_USE;
+
+/* A cursor at the oldest event that is still there. */
+void event_log_join(struct event_log *log, struct event_cursor *c);
+void event_log_leave(struct event_log *log, struct event_cursor *c); /* harmless when not joined */
+
+/* The next event of this cursor: its frame type and packed body, which live until the log changes.
+ * False: nothing yet. */
+bool event_log_peek(const struct event_log *log, const struct event_cursor *c, int *frame_type,
+	struct span *body);
+void event_log_take(struct event_log *log, struct event_cursor *c); /* past what peek showed */
+
+/* How far the slowest cursor is behind, in bytes. */
+size_t event_log_lag(const struct event_log *log);
+
+#endif

@@ -1,0 +1,655 @@
+/* exchange.c - the states of one request, in the order it walks them:
+ *
+ *   BODY     the request's bytes are coming                       -> ADMIT | SETTLE
+ *   ADMIT    is it a request at all, and may the broker serve?    -> ROUTE | SETTLE
+ *   ROUTE    which targets, in which order? Or: wait to retry     -> RESERVE | PREPARE | SETTLE
+ *   RESERVE  what it may cost is written down before it is spent  -> PREPARE | SETTLE
+ *   PREPARE  the target's key                                     -> SEND | ROUTE | SETTLE
+ *   SEND     encoded and on its way                               -> RELAY | ROUTE | SETTLE
+ *   RELAY    events come, are logged and read                     -> ROUTE (nothing shown) | SETTLE
+ *   SETTLE   the truth to the ledger, the last event to the log   -> END
+ *
+ * Consent joins between ADMIT and ROUTE, the cache between ROUTE and RESERVE, when they come. */
+#include "brokerd/exchange/exchange.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <sodium.h>
+#include <stdlib.h>
+
+#include "brokerd/exchange/flight.h"
+#include "brokerd/ledger/price.h"
+#include "brokerd/log/log.h"
+#include "brokerd/route/retry.h"
+#include "protocol/base/list.h"
+#include "protocol/base/num.h"
+#include "protocol/limits.h"
+
+enum state {
+	BODY,
+	ADMIT,
+	ROUTE,
+	RESERVE,
+	PREPARE,
+	SEND,
+	RELAY,
+	SETTLE,
+	END,
+};
+
+struct exchange {
+	struct exchange *prev, *next; /* of organs->exchanges */
+	struct organs *organs;
+	struct exchange_caller caller;
+	struct peer_id peer;
+	char id[REQUEST_ID_BYTES];
+	enum state state;
+	bool is_running; /* inside exchange_run: what happens meanwhile is seen when it looks again */
+	bool is_body_whole;
+	int64_t body_bytes; /* announced; -1: not */
+	int64_t max_cost_nusd;
+	bool is_at_most_once;
+	struct flight *flight;
+	struct event_cursor cursor;
+	struct secret *secret; /* of the target in hand, from PREPARE to SEND */
+	struct loop_timer deadline, retry;
+	struct fault verdict;   /* what it is settled with; OK: a good answer */
+	enum outcome outcome;
+	bool is_retry_due;      /* ROUTE: a target is chosen, only the wait is left */
+};
+
+/* ---- small things ---- */
+
+static void exchange_run(struct exchange *x);
+
+static void make_id(char id[REQUEST_ID_BYTES], int64_t wall_us)
+{
+	static const char digits[] = "0123456789abcdefghjkmnpqrstvwxyz";
+	unsigned char random[16];
+	uint64_t ms = (uint64_t)(wall_us / 1000);
+	randombytes_buf(random, sizeof random);
+	memcpy(id, "req_", 4);
+	for (int i = 9; i >= 0; i--, ms >>= 5) /* 48 bits of time, so that ids sort by it */
+		id[4 + i] = digits[ms & 31];
+	for (size_t i = 0; i < 16; i++)
+		id[14 + i] = digits[random[i] & 31];
+	id[30] = '\0';
+}
+
+static struct target *target_of(const struct exchange *x)
+{
+	const struct flight *f = x->flight;
+	return f->target < f->route.n ? &f->route.targets[f->target] : NULL;
+}
+
+static int64_t left_us(const struct exchange *x)
+{
+	return x->deadline.due_us - loop_now_us(x->organs->loop);
+}
+
+/* The verdict for SETTLE, which is where a step that calls this goes next. */
+static enum state fail(struct exchange *x, enum outcome outcome, const struct fault *why)
+{
+	x->verdict = *why;
+	x->outcome = outcome;
+	return SETTLE;
+}
+
+static enum state fail_with(struct exchange *x, enum err err, const struct fault *why)
+{
+	struct fault own = *why;
+	if (!own.err)
+		fault_set(&own, err, "%s", err_info(err)->sentence);
+	return fail(x, OUTCOME_FAILED, &own);
+}
+
+/* ---- the steps: each returns the next state, or its own to wait ---- */
+
+static enum state step_body(struct exchange *x)
+{
+	return x->is_body_whole ? ADMIT : BODY;
+}
+
+static enum state step_admit(struct exchange *x)
+{
+	struct flight *f = x->flight;
+	struct fault why = FAULT_NONE;
+	if (x->organs->ailment.err)
+		return fail(x, OUTCOME_FAILED, &x->organs->ailment);
+	if (x->organs->is_draining)
+		return fail_with(x, ERR_RESTARTING, &why);
+	enum err err = pack_check(buf_view(&f->body), &why);
+	if (!err)
+		err = request_unpack(buf_view(&f->body), &f->arena, &f->request, &why);
+	return err ? fail_with(x, err, &why) : ROUTE;
+}
+
+static bool vault_has_key(const void *context, struct span provider)
+{
+	return vault_has(context, provider);
+}
+
+/* A locked or damaged vault must not look like one without keys. */
+static enum err check_vault_seen(const struct exchange *x, struct fault *why)
+{
+	switch (vault_state(x->organs->vault)) {
+	case VAULT_ABSENT:
+	case VAULT_OPEN:
+		return OK;
+	case VAULT_LOCKED:
+		return fault_set(why, ERR_LOCKED,
+			"the vault is locked, so no default model can be chosen: run `llmb vault "
+			"unlock`, or ask offline/echo");
+	case VAULT_DAMAGED:
+		return fault_set(why, ERR_VAULT_DAMAGED, "%s",
+			err_info(ERR_VAULT_DAMAGED)->sentence);
+	}
+	return OK;
+}
+
+static enum state step_route(struct exchange *x)
+{
+	struct flight *f = x->flight;
+	struct fault why = FAULT_NONE;
+	if (f->attempts > 0 || f->target > 0) /* the route is known: another try on it */
+		return x->is_retry_due ? ROUTE : PREPARE;
+	const struct route_keys keys = {vault_has_key, x->organs->vault};
+	const enum err err = route_find(f->config, f->request.model, &keys, &f->arena, &f->route,
+		&why);
+	if (err)
+		return fail_with(x, err, &why);
+	if (f->route.is_fallback_offline) {
+		const enum err unseen = check_vault_seen(x, &why);
+		if (unseen)
+			return fail_with(x, unseen, &why);
+		flight_status(f, "offline",
+			"no provider key yet, so offline/echo answers: llmb key add openai");
+	}
+	return RESERVE;
+}
+
+/* Keeps a request within what its caller is willing to pay, by capping its output. */
+static enum err keep_under_cost(struct exchange *x, int64_t input_bound, struct fault *why)
+{
+	struct flight *f = x->flight;
+	const struct target *t = target_of(x);
+	if (x->max_cost_nusd < 0 || t->is_offline)
+		return OK;
+	if (t->price.input < 0 || t->price.output < 0)
+		return fault_param(why, ERR_BUDGET, "max_cost",
+			"the price of %.*s/%.*s is not known, so no cost limit can be kept: set "
+			"price_input and price_output in [model \"%.*s/%.*s\"]",
+			SPAN_ARG(t->provider), SPAN_ARG(t->model), SPAN_ARG(t->provider),
+			SPAN_ARG(t->model));
+	const int64_t input_nusd = price_bound_nusd(&t->price, input_bound, 0);
+	const int64_t rest_nusd = x->max_cost_nusd - input_nusd;
+	const int64_t most =
+		t->price.output == 0 ? INT64_MAX
+		: rest_nusd <= 0     ? 0
+				     : num_mul_div(rest_nusd, 1000000, t->price.output) - 1;
+	if (most < 1)
+		return fault_param(why, ERR_BUDGET, "max_cost",
+			"the prompt alone can cost %" PRId64 " nano-dollars, which is over the "
+			"limit of %" PRId64,
+			input_nusd, x->max_cost_nusd);
+	if (f->request.max_tokens.is_set && f->request.max_tokens.v <= most)
+		return OK;
+	f->request.max_tokens = (struct opt_i64){true, most};
+	struct llm_event e = {.type = EV_WARNING};
+	e.warning.code = SPAN("clamped_parameter");
+	e.warning.param = SPAN("max_tokens");
+	e.warning.message = SPAN("the output was capped to keep the call's cost limit");
+	return flight_put(f, &e);
+}
+
+static void copy_text(char *to, size_t size, struct span text)
+{
+	fault_text(to, size, text);
+}
+
+static enum state step_reserve(struct exchange *x)
+{
+	struct flight *f = x->flight;
+	const struct target *t = target_of(x);
+	struct fault why = FAULT_NONE;
+	const int64_t input_bound = flight_input_bound(&f->request);
+	enum err err = keep_under_cost(x, input_bound, &why);
+	if (err)
+		return fail_with(x, err, &why);
+
+	struct reserve_record r = {
+		.at_us = f->begun_wall_us,
+		.uid = (uint32_t)x->peer.uid,
+		.pid = (uint32_t)x->peer.pid,
+		.estimate_input = input_bound,
+		.estimate_output = f->request.max_tokens.is_set ? f->request.max_tokens.v
+			: t->max_output_tokens >= 0             ? t->max_output_tokens
+								: 4096,
+	};
+	r.estimate_nusd = t->is_offline
+		? 0
+		: price_bound_nusd(&t->price, r.estimate_input, r.estimate_output);
+	memcpy(r.id, x->id, sizeof r.id);
+	memcpy(r.app, x->peer.app, sizeof r.app);
+	memcpy(r.program, x->peer.program, sizeof r.program);
+	copy_text(r.op, sizeof r.op, SPAN("chat"));
+	copy_text(r.model, sizeof r.model, f->request.model);
+	copy_text(r.provider, sizeof r.provider, t->provider);
+	copy_text(r.target_model, sizeof r.target_model, t->model);
+	err = journal_reserve(x->organs->journal, &r, &why);
+	if (err)
+		return fail_with(x, err, &why);
+	f->is_reserved = true;
+	f->reserved_nusd = r.estimate_nusd;
+	return PREPARE;
+}
+
+/* What a failure of the target in hand allows: another try, or the end. */
+static enum state after_failure(struct exchange *x, enum outcome outcome, const struct fault *why)
+{
+	struct flight *f = x->flight;
+	const struct retry_case c = {
+		.err = why->err,
+		.has_content = f->has_content,
+		.is_at_most_once = x->is_at_most_once,
+		.same = f->same,
+		.attempts = f->attempts,
+		.unknown = f->unknown,
+		.retry_after_ms = why->retry_after_ms,
+		.left_us = left_us(x),
+		.jitter = randombytes_random(),
+		.has_next = f->target + 1 < f->route.n,
+	};
+	const struct retry_verdict v = retry_decide(&c);
+	switch (v.move) {
+	case RETRY_STOP:
+		return fail(x, outcome, why);
+	case RETRY_NEXT:
+		f->target++;
+		f->same = 0;
+		break;
+	case RETRY_SAME:
+		break;
+	}
+	const struct target *t = target_of(x);
+	flight_rewind(f);
+	flight_status(f, "retrying", "%s; trying %.*s/%.*s", why->message, SPAN_ARG(t->provider),
+		SPAN_ARG(t->model));
+	x->is_retry_due = v.delay_us > 0;
+	if (x->is_retry_due)
+		loop_timer_set(x->organs->loop, &x->retry, v.delay_us);
+	return ROUTE;
+}
+
+static enum state step_prepare(struct exchange *x)
+{
+	const struct target *t = target_of(x);
+	struct fault why = FAULT_NONE;
+	if (t->is_offline || t->auth == AUTH_NONE)
+		return SEND;
+	const enum err err =
+		vault_get(x->organs->vault, t->provider, SPAN_NONE, &x->secret, &why);
+	if (!err)
+		return SEND;
+	if (!why.err)
+		fault_set(&why, err, "%s", err_info(err)->sentence);
+	return after_failure(x, OUTCOME_FAILED, &why);
+}
+
+static enum err on_attempt_event(void *context, const struct llm_event *e)
+{
+	struct exchange *x = context;
+	return flight_put(x->flight, e);
+}
+
+/* Writes the row of an attempt that is over and lets go of it. */
+static void attempt_account(struct exchange *x, const struct attempt_record *record)
+{
+	struct flight *f = x->flight;
+	struct attempt_record r = *record;
+	struct fault why = FAULT_NONE;
+	memcpy(r.id, x->id, sizeof r.id);
+	r.number = f->attempts;
+	r.usage.cost_nusd = f->usage.cost_nusd;
+	if (r.outcome == OUTCOME_UNKNOWN)
+		f->unknown++;
+	if (journal_attempt(x->organs->journal, &r, &why) != OK)
+		log_error("ledger.attempt_lost", "id=%s number=%u why=\"%s\"", x->id, r.number,
+			why.message);
+	attempt_free(f->attempt);
+	f->attempt = NULL;
+}
+
+static enum state relay_ended(struct exchange *x, enum outcome outcome, const struct fault *why)
+{
+	if (!why->err) {
+		x->outcome = OUTCOME_OK;
+		x->verdict = FAULT_NONE;
+		return SETTLE;
+	}
+	return after_failure(x, outcome, why);
+}
+
+/* A result that a callback brings goes through the same door as a step's. */
+static void exchange_enter(struct exchange *x, enum state next);
+
+static void on_attempt_end(void *context, const struct attempt_record *record,
+	const struct fault *why)
+{
+	struct exchange *x = context;
+	const enum outcome outcome = record->outcome;
+	const struct fault said = *why;
+	attempt_account(x, record);
+	exchange_enter(x, relay_ended(x, outcome, &said));
+	exchange_run(x);
+}
+
+static enum err tell_warnings(struct flight *f)
+{
+	const struct notes *n = attempt_notes(f->attempt);
+	for (size_t i = 0; i < n->n_warnings; i++) {
+		struct llm_event e = {.type = EV_WARNING};
+		e.warning = n->warnings[i];
+		const enum err err = flight_put(f, &e);
+		if (err)
+			return err;
+	}
+	return OK;
+}
+
+static enum state step_send(struct exchange *x)
+{
+	struct flight *f = x->flight;
+	const struct config *c = f->config;
+	struct fault why = FAULT_NONE;
+	const struct attempt_plan plan = {
+		.request = &f->request,
+		.target = target_of(x),
+		.secret = x->secret,
+		.limits = {c->connect_us, c->first_byte_us, c->idle_us, left_us(x)},
+		.seed = (uint64_t)randombytes_random() << 32 | randombytes_random(),
+	};
+	const struct attempt_events events = {on_attempt_event, on_attempt_end, x};
+	const enum err err = attempt_new(x->organs, &plan, &events, &f->attempt, &why);
+	secret_unref(x->secret);
+	x->secret = NULL;
+	f->attempts++;
+	f->same++;
+	if (err)
+		return after_failure(x, OUTCOME_FAILED, &why);
+	const enum err unsaid = tell_warnings(f);
+	return unsaid ? fail_with(x, unsaid, &why) : RELAY;
+}
+
+static enum state step_relay(struct exchange *x)
+{
+	(void)x;
+	return RELAY; /* events and the attempt's end come by callback */
+}
+
+static void settle_record(const struct exchange *x, struct exchange_record *r)
+{
+	const struct flight *f = x->flight;
+	const struct target *t = target_of(x);
+	const int64_t now_us = loop_now_us(x->organs->loop);
+	*r = (struct exchange_record){
+		.at_us = f->begun_wall_us,
+		.total_us = now_us - f->begun_us,
+		.ttft_us = f->first_content_us ? f->first_content_us - f->begun_us : -1,
+		.uid = (uint32_t)x->peer.uid,
+		.pid = (uint32_t)x->peer.pid,
+		.outcome = x->outcome,
+		.err = x->verdict.err,
+		.is_stream = f->request.is_stream,
+		.attempts = f->attempts,
+		.warnings = f->warnings,
+		.usage = f->usage,
+		.price = t ? t->price : PRICE_UNKNOWN,
+	};
+	memcpy(r->id, x->id, sizeof r->id);
+	memcpy(r->app, x->peer.app, sizeof r->app);
+	memcpy(r->program, x->peer.program, sizeof r->program);
+	copy_text(r->op, sizeof r->op, SPAN("chat"));
+	copy_text(r->model, sizeof r->model, f->request.model);
+	if (f->finish)
+		copy_text(r->finish, sizeof r->finish, span_str(finish_name(f->finish)));
+	if (t && f->attempts > 0) {
+		copy_text(r->provider, sizeof r->provider, t->provider);
+		copy_text(r->target_model, sizeof r->target_model, t->model);
+	}
+	/* what may have been served and cannot be known is billed as it was reserved */
+	if (x->outcome == OUTCOME_UNKNOWN && r->usage.cost_nusd < f->reserved_nusd)
+		r->usage.cost_nusd = f->reserved_nusd;
+}
+
+static enum state step_settle(struct exchange *x)
+{
+	struct flight *f = x->flight;
+	struct exchange_record r;
+	struct fault why = FAULT_NONE;
+	loop_timer_stop(&x->deadline);
+	loop_timer_stop(&x->retry);
+	if (f->attempt) { /* stopped from outside while it ran */
+		struct attempt_record record;
+		attempt_cancel(f->attempt, &record);
+		record.outcome = x->outcome;
+		record.err = x->verdict.err;
+		attempt_account(x, &record);
+	}
+	secret_unref(x->secret);
+	x->secret = NULL;
+	settle_record(x, &r);
+	if (x->organs->journal && journal_settle(x->organs->journal, &r, &why) != OK)
+		log_error("ledger.exchange_lost", "id=%s why=\"%s\"", x->id, why.message);
+	log_info("exchange.end",
+		"id=%s outcome=%s class=%s uid=%u provider=%s model=%s attempts=%u input=%" PRId64
+		" output=%" PRId64 " cost_nusd=%" PRId64 " ttft_us=%" PRId64 " took_us=%" PRId64,
+		x->id, outcome_name(x->outcome), r.err ? err_info(r.err)->word : "ok", r.uid,
+		r.provider, r.target_model, r.attempts, usage_input_total(&r.usage),
+		usage_output_total(&r.usage), r.usage.cost_nusd, r.ttft_us, r.total_us);
+	if (x->verdict.err) {
+		struct fault said = x->verdict;
+		flight_fail(f, &said);
+	} else {
+		const struct reply_end end = {
+			.usage = r.usage,
+			.provider = span_str(r.provider),
+			.model = span_str(r.target_model),
+			.request_id = span_str(x->id),
+			.ttft_us = r.ttft_us,
+			.total_us = r.total_us,
+			.attempts = r.attempts,
+		};
+		flight_end(f, &end);
+	}
+	x->organs->n_served++;
+	return END;
+}
+
+static enum state step_end(struct exchange *x)
+{
+	(void)x;
+	return END;
+}
+
+/* ---- the table ---- */
+
+#define TO(state) (1u << (state))
+
+static const struct {
+	const char *name;
+	enum state (*step)(struct exchange *x);
+	unsigned to;
+} states[] = {
+	[BODY] = {"body", step_body, TO(ADMIT) | TO(SETTLE)},
+	[ADMIT] = {"admit", step_admit, TO(ROUTE) | TO(SETTLE)},
+	[ROUTE] = {"route", step_route, TO(RESERVE) | TO(PREPARE) | TO(SETTLE)},
+	[RESERVE] = {"reserve", step_reserve, TO(PREPARE) | TO(SETTLE)},
+	[PREPARE] = {"prepare", step_prepare, TO(SEND) | TO(ROUTE) | TO(SETTLE)},
+	[SEND] = {"send", step_send, TO(RELAY) | TO(ROUTE) | TO(SETTLE)},
+	[RELAY] = {"relay", step_relay, TO(ROUTE) | TO(SETTLE)},
+	[SETTLE] = {"settle", step_settle, TO(END)},
+	[END] = {"end", step_end, 0},
+};
+
+/* The only line that assigns the state. */
+static void exchange_enter(struct exchange *x, enum state next)
+{
+	if (next == x->state)
+		return;
+	assert(states[x->state].to & TO(next));
+	log_debug("exchange.state", "id=%s from=%s to=%s", x->id, states[x->state].name,
+		states[next].name);
+	x->state = next;
+}
+
+/* Walks on until a step has to wait. */
+static void exchange_run(struct exchange *x)
+{
+	if (x->is_running)
+		return;
+	x->is_running = true;
+	for (;;) {
+		const enum state next = states[x->state].step(x);
+		if (next == x->state)
+			break;
+		exchange_enter(x, next);
+	}
+	x->is_running = false;
+}
+
+/* ---- from outside ---- */
+
+static void on_flight_event(void *context)
+{
+	struct exchange *x = context;
+	x->caller.on_ready(x->caller.context);
+}
+
+static void on_deadline(struct loop_timer *t)
+{
+	struct exchange *x = container_of(t, struct exchange, deadline);
+	struct fault why = FAULT_NONE;
+	fault_set(&why, ERR_TIMEOUT, "the call's time is over: %" PRId64 " ms",
+		(loop_now_us(x->organs->loop) - x->flight->begun_us) / 1000);
+	exchange_cancel(x, &why);
+}
+
+static void on_retry(struct loop_timer *t)
+{
+	struct exchange *x = container_of(t, struct exchange, retry);
+	x->is_retry_due = false;
+	exchange_run(x);
+}
+
+struct exchange *exchange_new(struct organs *o, const struct peer_id *peer, const struct call *c,
+	const struct exchange_caller *caller)
+{
+	struct exchange *x = calloc(1, sizeof *x);
+	if (!x)
+		return NULL;
+	x->organs = o;
+	x->caller = *caller;
+	x->peer = *peer;
+	x->verdict = FAULT_NONE;
+	x->outcome = OUTCOME_FAILED;
+	x->max_cost_nusd = c->max_cost_nusd;
+	x->is_at_most_once = c->is_at_most_once;
+	x->body_bytes = c->body_bytes;
+	x->flight = flight_new(o);
+	if (!x->flight) {
+		free(x);
+		return NULL;
+	}
+	x->flight->on_event = on_flight_event;
+	x->flight->context = x;
+	make_id(x->id, x->flight->begun_wall_us);
+	event_log_join(&x->flight->log, &x->cursor);
+	LIST_PUSH(o->exchanges, x);
+	o->n_exchanges++;
+
+	int64_t limit_us = x->flight->config->request_us;
+	const int64_t asked_us = num_mul_sat(c->timeout_ms, 1000);
+	if (asked_us > 0 && asked_us < limit_us)
+		limit_us = asked_us;
+	x->deadline.on_fire = on_deadline;
+	x->retry.on_fire = on_retry;
+	loop_timer_set(o->loop, &x->deadline, limit_us);
+	if (span_is_set(c->body)) {
+		buf_span(&x->flight->body, c->body);
+		x->is_body_whole = true;
+	}
+	exchange_run(x);
+	return x;
+}
+
+enum err exchange_body(struct exchange *x, const struct data *d, struct fault *why)
+{
+	struct buf *body = &x->flight->body;
+	if (x->state > BODY)
+		return x->is_body_whole ? fault_set(why, ERR_PROTOCOL,
+						  "data after the last piece of the body")
+					: OK; /* it has failed meanwhile: the rest is not wanted */
+	buf_span(body, d->bytes);
+	if (buf_error(body))
+		return fault_set(why, buf_error(body), "the body is longer than %zu bytes",
+			LIMIT_BODY_BYTES);
+	if (x->body_bytes >= 0 && (int64_t)body->n > x->body_bytes)
+		return fault_set(why, ERR_PROTOCOL,
+			"the body is longer than the %" PRId64 " bytes announced", x->body_bytes);
+	if (!d->is_last)
+		return OK;
+	if (x->body_bytes >= 0 && (int64_t)body->n < x->body_bytes)
+		return fault_set(why, ERR_PROTOCOL,
+			"the body is %zu bytes, and %" PRId64 " were announced", body->n,
+			x->body_bytes);
+	x->is_body_whole = true;
+	exchange_run(x);
+	return OK;
+}
+
+bool exchange_peek(const struct exchange *x, int *frame_type, struct span *body)
+{
+	return event_log_peek(&x->flight->log, &x->cursor, frame_type, body);
+}
+
+void exchange_take(struct exchange *x)
+{
+	event_log_take(&x->flight->log, &x->cursor);
+	flight_read(x->flight);
+}
+
+bool exchange_is_over(const struct exchange *x)
+{
+	int frame_type;
+	struct span body;
+	return x->state == END && !exchange_peek(x, &frame_type, &body);
+}
+
+void exchange_cancel(struct exchange *x, const struct fault *why)
+{
+	if (x->state >= SETTLE)
+		return;
+	exchange_enter(x,
+		fail(x, why->err == ERR_CANCELLED ? OUTCOME_CANCELLED : OUTCOME_UNKNOWN, why));
+	exchange_run(x);
+}
+
+void exchange_free(struct exchange *x)
+{
+	if (!x)
+		return;
+	struct fault why = FAULT_NONE;
+	fault_set(&why, ERR_CANCELLED, "the caller is gone");
+	exchange_cancel(x, &why);
+	event_log_leave(&x->flight->log, &x->cursor);
+	LIST_REMOVE(x->organs->exchanges, x);
+	x->organs->n_exchanges--;
+	flight_free(x->flight);
+	free(x);
+}
+
+const char *exchange_id(const struct exchange *x)
+{
+	return x->id;
+}

@@ -1,0 +1,46 @@
+/* exchange.h - what happens to one caller's request, from admission to its ledger row?
+ * One table of states in exchange.c is the whole story. It never touches a socket: its caller hands
+ * it bytes and takes events. */
+#ifndef BROKERD_EXCHANGE_EXCHANGE_H
+#define BROKERD_EXCHANGE_EXCHANGE_H
+#include "brokerd/exchange/organs.h"
+#include "brokerd/value/peer_id.h"
+#include "protocol/control.h"
+
+struct exchange;
+
+/* There is something to read, or the end has come. May be called from inside any of the functions
+ * below: note it, and read later. */
+struct exchange_caller {
+	void (*on_ready)(void *context);
+	void *context;
+};
+
+/* Takes a typed call. Nothing of `c` is kept but copies. Aborts never on what the caller sent: what
+ * is wrong with it is read like any answer. NULL: out of memory. */
+struct exchange *exchange_new(struct organs *o, const struct peer_id *peer, const struct call *c,
+	const struct exchange_caller *caller);
+
+/* A piece of the request's body where it did not come inside the call. ERR_TOO_BIG, ERR_PROTOCOL
+ * (after the last piece), ERR_NO_MEMORY: the caller then fails the exchange with *why. */
+enum err exchange_body(struct exchange *x, const struct data *d, struct fault *why) MUST_USE;
+
+/* The next event to be told: its frame type and packed body, valid until exchange_take. False:
+ * nothing yet, or nothing more. */
+bool exchange_peek(const struct exchange *x, int *frame_type, struct span *body);
+void exchange_take(struct exchange *x);
+
+/* The caller has been told everything: free it. */
+bool exchange_is_over(const struct exchange *x);
+
+/* The caller is gone, or says stop (`why` ERR_CANCELLED), or is too slow (ERR_SLOW_CONSUMER): the
+ * provider's connection is dropped now. Its ledger row is written; a fault event ends it. */
+void exchange_cancel(struct exchange *x, const struct fault *why);
+
+/* NULL is fine; one that is not over is cancelled first, so that it leaves its row. */
+void exchange_free(struct exchange *x);
+
+/* The broker's id of it, as in the log, the ledger and the reply. */
+const char *exchange_id(const struct exchange *x);
+
+#endif

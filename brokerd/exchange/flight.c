@@ -1,0 +1,215 @@
+/* flight.c - events go in by one door, which commits, counts, splits and pauses. */
+#include "brokerd/exchange/flight.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "brokerd/ledger/price.h"
+#include "protocol/base/num.h"
+#include "protocol/base/utf8.h"
+#include "protocol/limits.h"
+
+struct flight *flight_new(struct organs *o)
+{
+	struct flight *f = calloc(1, sizeof *f);
+	if (!f)
+		return NULL;
+	f->organs = o;
+	f->config = config_ref(o->config);
+	arena_init(&f->arena, LIMIT_REQUEST_ARENA);
+	buf_init(&f->body, LIMIT_BODY_BYTES);
+	event_log_init(&f->log);
+	f->usage = USAGE_UNKNOWN;
+	f->failed = FAULT_NONE;
+	f->begun_us = loop_now_us(o->loop);
+	f->begun_wall_us = loop_wall_us(o->loop);
+	f->reserved_nusd = -1;
+	return f;
+}
+
+void flight_free(struct flight *f)
+{
+	if (!f)
+		return;
+	attempt_free(f->attempt);
+	event_log_done(&f->log);
+	buf_done(&f->body);
+	arena_done(&f->arena);
+	config_unref(f->config);
+	free(f);
+}
+
+static enum err flight_log(struct flight *f, const struct llm_event *e)
+{
+	const enum err err = event_log_put(&f->log, e);
+	if (err)
+		return err == ERR_TOO_BIG ? ERR_SLOW_CONSUMER : err;
+	if (!f->is_paused && f->attempt && event_log_lag(&f->log) > LIMIT_FLIGHT_LAG_BYTES) {
+		f->is_paused = true;
+		attempt_pause(f->attempt);
+	}
+	f->on_event(f->context);
+	return OK;
+}
+
+static bool is_text(enum event_type type)
+{
+	return type == EV_TEXT || type == EV_REASONING || type == EV_REFUSAL || type == EV_TOOL_ARGS;
+}
+
+/* The first `most` bytes of a text, or fewer, so that no character is cut. */
+static struct span whole_characters(struct span text, size_t most)
+{
+	struct span head = span_first(text, most);
+	while (head.n > 0 && head.n < text.n && (text.p[head.n] & 0xc0) == 0x80)
+		head.n--;
+	return head;
+}
+
+/* A text longer than a data frame goes as several. */
+static enum err log_in_pieces(struct flight *f, const struct llm_event *e)
+{
+	struct span left = e->text;
+	do {
+		struct llm_event piece = *e;
+		piece.text = whole_characters(left, LIMIT_DATA_BYTES / 2);
+		const enum err err = flight_log(f, &piece);
+		if (err)
+			return err;
+		left = span_skip(left, piece.text.n);
+	} while (left.n > 0);
+	return OK;
+}
+
+/* The first content: from here on no other answer may take this one's place. */
+static enum err flight_commit(struct flight *f)
+{
+	f->has_content = true;
+	f->first_content_us = loop_now_us(f->organs->loop);
+	return f->has_start ? flight_log(f, &f->start) : OK;
+}
+
+static enum err keep_start(struct flight *f, const struct llm_event *e)
+{
+	f->start = *e;
+	f->has_start = true;
+	const enum err err = arena_dup(&f->arena, e->start.id, &f->start.start.id);
+	return err ? err : arena_dup(&f->arena, e->start.model, &f->start.start.model);
+}
+
+enum err flight_put(struct flight *f, const struct llm_event *e)
+{
+	struct llm_event priced;
+	if (e->type == EV_START)
+		return f->has_start ? OK : keep_start(f, e);
+	if (!f->has_content && (event_is_content(e->type) || e->type == EV_FINISH)) {
+		const enum err err = flight_commit(f);
+		if (err)
+			return err;
+	}
+	if (e->type == EV_USAGE) {
+		const struct target *t = &f->route.targets[f->target];
+		f->usage = e->usage;
+		f->usage.cost_nusd = t->is_offline ? 0 : price_nusd(&t->price, &e->usage);
+		priced = *e;
+		priced.usage = f->usage;
+		e = &priced;
+	} else if (e->type == EV_FINISH && e->choice == 0) {
+		f->finish = e->finish.finish;
+	} else if (e->type == EV_WARNING) {
+		f->warnings++;
+	}
+	return is_text(e->type) ? log_in_pieces(f, e) : flight_log(f, e);
+}
+
+void flight_status(struct flight *f, const char *word, const char *format, ...)
+{
+	char detail[256];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(detail, sizeof detail, format, args);
+	va_end(args);
+	struct llm_event e = {.type = EV_STATUS};
+	e.status.word = span_str(word);
+	e.status.detail = span_str(detail);
+	if (flight_log(f, &e) != OK)
+		return; /* a reader that far behind is told by what comes next */
+}
+
+void flight_rewind(struct flight *f)
+{
+	f->has_start = false;
+	f->usage = USAGE_UNKNOWN;
+	f->finish = 0;
+}
+
+/* The last event always gets its place: what a slow reader has not taken makes room for it. */
+static void log_last(struct flight *f, const struct llm_event *e)
+{
+	f->has_ended = true;
+	if (event_log_put(&f->log, e) != OK) {
+		buf_clear(&f->log.bytes);
+		f->log.dropped = 0;
+		struct event_cursor *c;
+		for (c = f->log.cursors; c; c = c->next)
+			c->at = f->log.base;
+		if (event_log_put(&f->log, e) != OK)
+			abort(); /* one small event in an empty log: only memory can be lacking */
+	}
+	f->on_event(f->context);
+}
+
+void flight_end(struct flight *f, const struct reply_end *end)
+{
+	struct llm_event e = {.type = EV_END};
+	e.end = *end;
+	log_last(f, &e);
+}
+
+void flight_fail(struct flight *f, const struct fault *why)
+{
+	struct fault said = *why;
+	said.is_partial = f->has_content;
+	struct llm_event e = {.type = EV_FAULT};
+	e.fault = &said;
+	log_last(f, &e);
+}
+
+void flight_read(struct flight *f)
+{
+	if (!f->is_paused || event_log_lag(&f->log) > LIMIT_FLIGHT_LOW_BYTES)
+		return;
+	f->is_paused = false;
+	if (f->attempt)
+		attempt_resume(f->attempt);
+}
+
+/* What one medium can cost at the most where nothing is known of it: figures of the providers'
+ * documents for a large picture, and a token for four bytes of everything else. */
+static int64_t media_bound(const struct part *p)
+{
+	const int64_t bytes = (int64_t)p->media.data.n;
+	return p->type == PART_IMAGE ? 2000 : bytes / 4 + 2000;
+}
+
+int64_t flight_input_bound(const struct llm_request *r)
+{
+	int64_t bound = 16;
+	for (size_t i = 0; i < r->n_messages; i++) {
+		const struct message *m = &r->messages[i];
+		bound += 16;
+		for (size_t j = 0; j < m->n_parts; j++) {
+			const struct part *p = &m->parts[j];
+			bound += (int64_t)(p->text.n + p->call.name.n + p->call.arguments.n +
+				p->opaque.data.n);
+			if (p->media.data.n || p->media.url.n || p->media.file_id.n)
+				bound += media_bound(p);
+		}
+	}
+	for (size_t i = 0; i < r->n_tools; i++) {
+		const struct tool *t = &r->tools[i];
+		bound += (int64_t)(t->name.n + t->description.n + t->parameters.n + t->raw.n) + 16;
+	}
+	return bound + (int64_t)r->response_format.schema.n;
+}

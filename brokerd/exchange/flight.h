@@ -1,0 +1,64 @@
+/* flight.h - what is known of one answer in the making?
+ * The request, where it may go, the log of its events, the commit point, the usage so far, the
+ * deadline. Readers have cursors; one of them pays. Who drives it through its states is exchange.c. */
+#ifndef BROKERD_EXCHANGE_FLIGHT_H
+#define BROKERD_EXCHANGE_FLIGHT_H
+#include "brokerd/exchange/attempt.h"
+#include "brokerd/exchange/event_log.h"
+#include "brokerd/route/route.h"
+
+struct flight {
+	struct organs *organs;
+	struct config *config; /* as it was at the beginning */
+	struct arena arena;    /* the unpacked request, the route */
+	struct buf body;       /* the packed request, which the unpacked one points into */
+	struct llm_request request;
+	struct route route;
+	size_t target; /* which of the route's is tried */
+
+	struct event_log log;
+	struct llm_event start; /* held back until there is content */
+	bool has_start, has_content, has_ended;
+	bool is_paused;
+	struct llm_usage usage;
+	enum finish finish;     /* of choice 0; 0: none yet */
+	uint32_t warnings;
+	int64_t begun_us, begun_wall_us;
+	int64_t first_content_us; /* 0: none yet */
+
+	struct attempt *attempt; /* the one under way */
+	unsigned attempts, same, unknown;
+	struct fault failed; /* the last attempt's, or the flight's own */
+	bool is_reserved;
+	int64_t reserved_nusd;
+
+	/* there is something new to read, or a paused reader's turn has come */
+	void (*on_event)(void *context);
+	void *context;
+};
+
+struct flight *flight_new(struct organs *o);
+void flight_free(struct flight *f); /* NULL is fine; an attempt under way is dropped */
+
+/* A step of the answer, from an attempt or from the broker itself: logged, and what belongs to the
+ * flight is remembered. Content commits it; EV_START waits for that. Texts too long for one frame
+ * are cut at characters. ERR_SLOW_CONSUMER, ERR_NO_MEMORY, ERR_TOO_BIG. */
+enum err flight_put(struct flight *f, const struct llm_event *e) MUST_USE;
+
+/* What the broker is doing meanwhile: `word` as in event.h. Failure to say it is no failure. */
+void flight_status(struct flight *f, const char *word, const char *format, ...) PRINTF_LIKE(3, 4);
+
+/* A fresh attempt is about to begin on an answer that has shown nothing yet. */
+void flight_rewind(struct flight *f);
+
+/* The answer is over: the last event of all. */
+void flight_end(struct flight *f, const struct reply_end *end);
+void flight_fail(struct flight *f, const struct fault *why);
+
+/* A reader took something: lets a paused provider go on where there is room again. */
+void flight_read(struct flight *f);
+
+/* How many tokens the request can be at the most, by its bytes and a table for media. */
+int64_t flight_input_bound(const struct llm_request *r);
+
+#endif

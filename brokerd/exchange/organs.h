@@ -1,0 +1,27 @@
+/* organs.h - what may an exchange call?
+ * Built by broker.c and handed over whole; nothing here is owned. */
+#ifndef BROKERD_EXCHANGE_ORGANS_H
+#define BROKERD_EXCHANGE_ORGANS_H
+#include "brokerd/config/config.h"
+#include "brokerd/ledger/journal.h"
+#include "brokerd/loop/loop.h"
+#include "brokerd/loop/worker.h"
+#include "brokerd/transport/transport.h"
+#include "brokerd/vault/vault.h"
+
+struct organs {
+	struct loop *loop;
+	struct workers *workers;
+	struct config *config; /* the current one: an exchange keeps a reference of its own */
+	struct vault *vault;
+	struct transport *transport;
+	struct journal *journal; /* NULL: state cannot be kept, `ailment` says why */
+	struct ledger *ledger;   /* NULL with it */
+	struct fault ailment;    /* why the broker is degraded: told to every caller; OK: it is well */
+	struct exchange *exchanges; /* all that are open */
+	size_t n_exchanges;
+	uint64_t n_served; /* exchanges ended since the start */
+	bool is_draining;
+};
+
+#endif

@@ -1,0 +1,86 @@
+/* policy.c - the table of operations. */
+#include "brokerd/policy/policy.h"
+
+enum verdict {
+	ALLOW,
+	NOT_YET, /* it has its place on the wire, and nothing behind it in this version */
+};
+
+struct row {
+	enum call_kind kind;
+	const char *name; /* of the operation; "" for any */
+	enum verdict verdict;
+};
+
+static const struct row rows[] = {
+	{CALL_TYPED, "chat", ALLOW},
+	{CALL_TYPED, "models", NOT_YET},
+	{CALL_TYPED, "complete", NOT_YET},
+	{CALL_TYPED, "embed", NOT_YET},
+	{CALL_TYPED, "rerank", NOT_YET},
+	{CALL_TYPED, "count", NOT_YET},
+	{CALL_TYPED, "moderate", NOT_YET},
+	{CALL_RELAY, "", NOT_YET},
+	{CALL_NATIVE, "", NOT_YET},
+	{CALL_ADMIN, "status", ALLOW},
+	{CALL_ADMIN, "models", ALLOW},
+	{CALL_ADMIN, "usage", ALLOW},
+	{CALL_ADMIN, "key.add", ALLOW},
+	{CALL_ADMIN, "key.list", ALLOW},
+	{CALL_ADMIN, "key.remove", ALLOW},
+	{CALL_ADMIN, "key.test", ALLOW},
+	{CALL_ADMIN, "vault.status", ALLOW},
+	{CALL_ADMIN, "vault.lock", ALLOW},
+	{CALL_ADMIN, "vault.unlock", ALLOW},
+	{CALL_ADMIN, "vault.passphrase", ALLOW},
+	{CALL_ADMIN, "config.check", ALLOW},
+	{CALL_ADMIN, "config.reload", ALLOW},
+};
+
+enum err policy_admit_peer(const struct peer_id *peer, uid_t own, struct fault *why)
+{
+	if (peer->confidence < PEER_UID)
+		return fault_set(why, ERR_DENIED, "the kernel does not say who is calling");
+	if (peer->uid == own || peer->uid == 0)
+		return OK;
+	return fault_set(why, ERR_DENIED,
+		"this broker serves uid %u and root; you are uid %u: use a broker of your own, or ask "
+		"the administrator",
+		(unsigned)own, (unsigned)peer->uid);
+}
+
+static struct span call_name(const struct call *c)
+{
+	switch (c->kind) {
+	case CALL_TYPED:
+		return span_str(llm_op_name(c->op));
+	case CALL_ADMIN:
+		return c->admin_op;
+	case CALL_RELAY:
+		return c->surface.surface;
+	case CALL_NATIVE:
+		return c->surface.provider;
+	}
+	return SPAN_NONE;
+}
+
+enum err policy_admit_call(const struct peer_id *peer, const struct call *c, struct fault *why)
+{
+	const struct span name = call_name(c);
+	(void)peer; /* every peer that was let in is the same user; profiles come with sandboxes */
+	if (span_is_set(c->behalf.token) || c->behalf.fd_index >= 0)
+		return fault_param(why, ERR_UNSUPPORTED, "behalf",
+			"this broker does not take calls on another's behalf yet");
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		if (rows[i].kind != c->kind)
+			continue;
+		if (rows[i].name[0] != '\0' && !span_is(name, rows[i].name))
+			continue;
+		if (rows[i].verdict == ALLOW)
+			return OK;
+		return fault_set(why, ERR_UNSUPPORTED, "this broker does not do %s%.*s yet",
+			c->kind == CALL_TYPED ? "" : c->kind == CALL_RELAY ? "relayed " : "native ",
+			SPAN_ARG(name));
+	}
+	return fault_set(why, ERR_DENIED, "no such operation: %.*s", SPAN_ARG(span_first(name, 64)));
+}

@@ -1,0 +1,79 @@
+/* retry.c - a row a class: how often the same target, how soon, and whether another may serve. */
+#include "brokerd/route/retry.h"
+
+#define MS INT64_C(1000)
+
+struct row {
+	enum err err;
+	unsigned same;      /* further tries on the same target */
+	int64_t first_ms;   /* the wait before the first of them, doubling; 0: at once */
+	bool is_next;       /* may another target serve the request? */
+	bool waits_as_told; /* the same target may be tried after the provider's own wait */
+};
+
+/* A wait that a provider asks for is kept on the same target only up to this; else another target
+ * serves, or the caller is told. */
+#define WAIT_MAX_MS INT64_C(2000)
+#define WAIT_CAP_MS INT64_C(8000)
+
+static const struct row rows[] = {
+	{ERR_CONNECTION, 2, 0, true, false}, /* nothing was sent: a stale connection, at once */
+	{ERR_TIMEOUT, 0, 0, true, false},
+	{ERR_OUTCOME_UNKNOWN, 0, 0, true, false}, /* once, and never for at_most_once: see below */
+	{ERR_STREAM_INCOMPLETE, 0, 0, true, false}, /* no content came, but it was sent: as above */
+	{ERR_OVERLOADED, 2, 500, true, true},
+	{ERR_SERVER_ERROR, 1, 500, true, true},
+	{ERR_RATE_LIMITED, 1, 500, true, true},
+	{ERR_AUTH, 0, 0, true, false},
+	{ERR_PERMISSION, 0, 0, true, false},
+	{ERR_NOT_FOUND, 0, 0, true, false},
+	{ERR_QUOTA_EXHAUSTED, 0, 0, true, false},
+	{ERR_NO_KEY, 0, 0, true, false},
+	{ERR_LOCKED, 0, 0, true, false}, /* a target that needs no key may follow */
+};
+
+/* Full jitter downwards: between half the wait and all of it. */
+static int64_t jittered_us(int64_t wait_ms, uint32_t jitter)
+{
+	const int64_t wait_us = wait_ms * MS;
+	return wait_us - (wait_us / 2) * (int64_t)(jitter % 1024) / 1024;
+}
+
+static bool is_unknown(enum err err)
+{
+	return err == ERR_OUTCOME_UNKNOWN || err == ERR_STREAM_INCOMPLETE;
+}
+
+struct retry_verdict retry_decide(const struct retry_case *c)
+{
+	const struct retry_verdict stop = {RETRY_STOP, 0};
+	const struct row *row = NULL;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		if (rows[i].err == c->err)
+			row = &rows[i];
+	}
+	if (!row || c->has_content || c->attempts >= ATTEMPTS_MAX)
+		return stop;
+	/* what may have been served is sent again once, and only where the caller allows it */
+	if (is_unknown(c->err) && (c->is_at_most_once || c->unknown > 1))
+		return stop;
+
+	if (row->same >= c->same) {
+		int64_t wait_ms = row->first_ms << (c->same - 1);
+		if (wait_ms > WAIT_CAP_MS)
+			wait_ms = WAIT_CAP_MS;
+		int64_t delay_us = jittered_us(wait_ms, c->jitter);
+		bool may_wait = true;
+		if (row->waits_as_told && c->retry_after_ms >= 0) {
+			may_wait = c->retry_after_ms <= WAIT_MAX_MS;
+			delay_us = c->retry_after_ms * MS;
+		}
+		if (c->err == ERR_RATE_LIMITED && c->has_next)
+			may_wait = false; /* somebody else is free now */
+		if (may_wait && delay_us < c->left_us)
+			return (struct retry_verdict){RETRY_SAME, delay_us};
+	}
+	if (row->is_next && c->has_next)
+		return (struct retry_verdict){RETRY_NEXT, 0};
+	return stop;
+}

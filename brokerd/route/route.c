@@ -1,0 +1,158 @@
+/* route.c - a provider's name is what stands before the first slash; what has none is an alias, or a
+ * model of the one provider that can be meant. */
+#include "brokerd/route/route.h"
+
+#include "protocol/limits.h"
+
+/* Lays the facts of a [model] section over a target: what it does not say is left. */
+static void lay_facts(struct target *t, const struct model *m)
+{
+	if (!m)
+		return;
+	t->price = m->price;
+	t->context_tokens = m->context_tokens;
+	t->max_output_tokens = m->max_output_tokens;
+}
+
+/* A [model "PROVIDER/MODEL"] section, whose name is compared without building it. */
+static const struct model *facts_of(const struct config *c, struct span provider, struct span model)
+{
+	for (size_t i = 0; i < c->n_models; i++) {
+		const struct span name = c->models[i].name;
+		if (name.n == provider.n + 1 + model.n && span_starts(name, provider) &&
+			name.p[provider.n] == '/' && span_ends(name, model))
+			return &c->models[i];
+	}
+	return NULL;
+}
+
+enum err route_target(const struct config *c, struct span provider, struct span model,
+	struct target *out, struct fault *why)
+{
+	const struct provider *p = config_provider(c, provider);
+	if (!p)
+		return fault_param(why, ERR_NOT_FOUND, "model",
+			"no provider is called \"%.*s\": `llmb models` lists what there is",
+			SPAN_ARG(span_first(provider, LIMIT_LABEL_BYTES)));
+	if (model.n == 0)
+		return fault_param(why, ERR_NOT_FOUND, "model", "which model of %.*s? Say %.*s/MODEL",
+			SPAN_ARG(p->name), SPAN_ARG(p->name));
+	*out = (struct target){
+		.provider = p->name,
+		.model = model,
+		.family = p->dialects[0].family,
+		.base_url = p->base_url,
+		.path = p->dialects[0].path,
+		.origin = p->origin,
+		.auth = p->auth,
+		.auth_header = p->auth_header,
+		.ca_file = p->ca_file,
+		.is_local = p->is_local,
+		.is_offline = p->is_offline,
+		.quirks = p->quirks,
+		.price = PRICE_UNKNOWN,
+		.context_tokens = -1,
+		.max_output_tokens = -1,
+	};
+	lay_facts(out, facts_of(c, provider, model));
+	return OK;
+}
+
+static bool has_price(const struct price *p)
+{
+	return p->input >= 0 || p->output >= 0;
+}
+
+static enum err route_alias(const struct config *c, const struct model *alias, struct arena *a,
+	struct route *out, struct fault *why)
+{
+	out->targets = arena_array(a, alias->n_targets, sizeof *out->targets);
+	if (!out->targets)
+		return ERR_NO_MEMORY;
+	for (size_t i = 0; i < alias->n_targets; i++) {
+		const struct alias_target *at = &alias->targets[i];
+		struct target *t = &out->targets[i];
+		const enum err err = route_target(c, at->provider, at->model, t, why);
+		if (err)
+			return err;
+		if (!has_price(&t->price))
+			lay_facts(t, alias);
+	}
+	out->n = alias->n_targets;
+	return OK;
+}
+
+static enum err route_one(const struct config *c, struct span provider, struct span model,
+	struct arena *a, struct route *out, struct fault *why)
+{
+	out->targets = arena_array(a, 1, sizeof *out->targets);
+	if (!out->targets)
+		return ERR_NO_MEMORY;
+	out->n = 1;
+	return route_target(c, provider, model, &out->targets[0], why);
+}
+
+/* The first provider that has a key, and how many have one. */
+static const struct provider *first_with_key(const struct config *c, const struct route_keys *keys,
+	bool needs_model, size_t *count)
+{
+	const struct provider *first = NULL;
+	*count = 0;
+	for (size_t i = 0; i < c->n_providers; i++) {
+		const struct provider *p = &c->providers[i];
+		if (p->is_offline || !keys->has_key(keys->context, p->name))
+			continue;
+		if (needs_model && p->model.n == 0)
+			continue;
+		if (!first)
+			first = p;
+		(*count)++;
+	}
+	return first;
+}
+
+static const struct provider *offline_of(const struct config *c)
+{
+	for (size_t i = 0; i < c->n_providers; i++) {
+		if (c->providers[i].is_offline)
+			return &c->providers[i];
+	}
+	return NULL;
+}
+
+enum err route_find(const struct config *c, struct span model, const struct route_keys *keys,
+	struct arena *a, struct route *out, struct fault *why)
+{
+	*out = (struct route){0};
+	if (model.n == 0)
+		model = SPAN("default");
+	const struct model *alias = config_model(c, model);
+	if (alias && alias->n_targets > 0)
+		return route_alias(c, alias, a, out, why);
+
+	const size_t slash = span_index(model, '/');
+	if (slash < model.n)
+		return route_one(c, span_first(model, slash), span_skip(model, slash + 1), a, out, why);
+
+	size_t count;
+	if (span_is(model, "default")) {
+		const struct provider *p = first_with_key(c, keys, true, &count);
+		if (!p) {
+			p = offline_of(c);
+			out->is_fallback_offline = true;
+		}
+		if (!p)
+			return fault_param(why, ERR_NOT_FOUND, "model",
+				"no provider has a key and a default model: `llmb key add PROVIDER`, "
+				"or name one as PROVIDER/MODEL");
+		return route_one(c, p->name, p->model, a, out, why);
+	}
+	const struct provider *only = first_with_key(c, keys, false, &count);
+	if (count == 1)
+		return route_one(c, only->name, model, a, out, why);
+	return fault_param(why, ERR_NOT_FOUND, "model",
+		"\"%.*s\" is no alias, and %s: name it as PROVIDER/MODEL",
+		SPAN_ARG(span_first(model, LIMIT_LABEL_BYTES)),
+		count == 0 ? "no provider has a key yet (`llmb key add PROVIDER`)"
+			   : "several providers have a key");
+}

@@ -1,0 +1,191 @@
+/* llmclient.h - talk to the per-host LLM broker. SPDX-License-Identifier: MIT
+ *
+ * Link with -lllmclient. A program never sees an API key: the broker holds them
+ * and applies the host's policy to the caller.
+ *
+ * OBJECTS    llm_client: one connection, opened lazily, reconnects by itself.
+ *            llm_request: what to ask; reusable. llm_stream: an answer in flight.
+ *            llm_event: one step of it, valid until the next call on the stream.
+ *            llm_result: a whole answer.
+ * OWNERSHIP  Objects from _new, _copy, _start, llm_chat are freed with their _free
+ *            (NULL is fine). const pointers you get belong to the object you
+ *            asked. Strings you pass are copied, fds are duplicated.
+ * ERRORS     Functions that can fail return 0 or a count, or a negative llm_code.
+ *            Why: llm_last_error(client), llm_stream_error(stream). No function
+ *            prints, exits or raises a signal.
+ * THREADS    Clients are independent. One client and its streams belong to one
+ *            thread at a time. Only llm_stream_cancel() and llm_client_wake() may
+ *            be called from elsewhere, the latter from signal handlers too.
+ * FORK       In the child every inherited object answers LLM_E_FORKED; its _free
+ *            closes without speaking. Make a new client there.
+ * ABI        libllmclient.so.1, symbols LLMCLIENT_1. Structs are opaque but
+ *            llm_options, which carries its size. Enums grow at their end. */
+#ifndef LLMCLIENT_H
+#define LLMCLIENT_H
+#include <stddef.h>
+#include <stdint.h>
+#define LLM_VERSION_NUMBER 0x000100 /* 0xMMmmpp */
+#if defined(__GNUC__)
+# define LLM_API __attribute__((visibility("default")))
+# define LLM_CHECK __attribute__((warn_unused_result))
+#else
+# define LLM_API
+# define LLM_CHECK
+#endif
+#ifdef __cplusplus
+extern "C" {
+#endif
+typedef struct llm_client llm_client; typedef struct llm_request llm_request; typedef struct llm_stream llm_stream;
+typedef struct llm_event llm_event;   typedef struct llm_result llm_result;   typedef struct llm_error llm_error;
+typedef struct llm_usage llm_usage;
+/* ---- library: there is no global init ---- */
+LLM_API uint32_t llm_version_number(void); /**< of the loaded library */
+LLM_API const char *llm_version(void);
+typedef void *(*llm_realloc_fn)(void *ptr, size_t new_size /* 0: free */, void *arg);
+LLM_API int llm_set_allocator(llm_realloc_fn fn, void *arg); /**< before any other call */
+LLM_API void llm_free(void *p); /**< frees what llm_ask() and llm_admin_call() return */
+/* ---- errors ---- */
+typedef enum llm_code {
+  LLM_OK = 0, LLM_E_INVAL = -1 /**< bad argument or wrong state */, LLM_E_NOMEM = -2,
+  LLM_E_AGAIN = -3,        /**< non-blocking: nothing yet */
+  LLM_E_UNREACHABLE = -4,  /**< no broker at the socket, or not bound into this sandbox */
+  LLM_E_IO = -5, LLM_E_PROTOCOL = -6, LLM_E_TIMEOUT = -7, LLM_E_CANCELLED = -8, LLM_E_FORKED = -9,
+  LLM_E_DENIED = -10,      /**< policy: not this caller, or not this model */
+  LLM_E_CONSENT = -11,     /**< the user was asked and has not agreed */
+  LLM_E_LOCKED = -12,      /**< the vault is locked: llmb vault unlock */
+  LLM_E_NO_KEY = -13,      /**< no key for that provider: llmb key add */
+  LLM_E_NO_MODEL = -14, LLM_E_BUDGET = -15,
+  LLM_E_RATE = -16,        /**< see llm_error_retry_after_ms() */
+  LLM_E_OVERLOADED = -17, LLM_E_TOO_LONG = -18 /**< context length */,
+  LLM_E_REFUSED = -19,     /**< the provider's safety refusal */
+  LLM_E_REQUEST = -20,     /**< the provider found the request malformed */
+  LLM_E_PROVIDER = -21, LLM_E_UNSUPPORTED = -22 /**< the model, or this broker, cannot do that */
+} llm_code;
+LLM_API const char *llm_strerror(int code);                   /**< never NULL */
+LLM_API int llm_error_code(const llm_error *e);
+LLM_API const char *llm_error_message(const llm_error *e);    /**< what failed and what to do; never NULL */
+LLM_API const char *llm_error_provider(const llm_error *e);   /**< or NULL */
+LLM_API int llm_error_http_status(const llm_error *e);        /**< or 0 */
+LLM_API const char *llm_error_request_id(const llm_error *e); /**< as in the broker's log; or NULL */
+LLM_API int llm_error_retryable(const llm_error *e);
+LLM_API int64_t llm_error_retry_after_ms(const llm_error *e); /**< -1: not said */
+/* ---- client ---- */
+#define LLM_F_NONBLOCK 1u     /**< no call blocks; see "your event loop" */
+#define LLM_F_NO_AUTOSTART 2u /**< never start a per-user broker when none listens */
+typedef struct llm_options {
+  size_t size;             /**< set by LLM_OPTIONS_INIT */
+  const char *socket_path; /**< NULL: $LLM_BROKER_FD, $LLM_BROKER_SOCKET, the user's, the sandbox's, the system's */
+  int fd;                  /**< >= 0: use this connected socket; the client owns it */
+  const char *app_name;    /**< shown in logs and prompts; a label, not an identity */
+  int connect_timeout_ms;  /**< default 5000; -1: none */
+  int request_timeout_ms;  /**< whole answer; default -1: the broker's limit */
+  int idle_timeout_ms;     /**< longest gap between events; default 120000 */
+  int max_retries;         /**< when the connection breaks before the first event; default 2 */
+  uint32_t flags;
+} llm_options;
+#define LLM_OPTIONS_INIT { sizeof(llm_options), NULL, -1, NULL, 5000, -1, 120000, 2, 0 }
+LLM_API llm_client *llm_client_new(const llm_options *opt); /**< opt or NULL; does not connect; NULL: no memory */
+LLM_API int llm_client_connect(llm_client *c) LLM_CHECK;    /**< connect now, not at first use */
+LLM_API void llm_client_free(llm_client *c);                /**< cancels and frees its streams */
+LLM_API const llm_error *llm_last_error(const llm_client *c); /**< its streams' too; never NULL */
+LLM_API const char *llm_client_info(llm_client *c);   /**< JSON: broker version, features, who it thinks you are */
+LLM_API const char *llm_client_models(llm_client *c); /**< JSON array of the models you may use */
+/* ---- request: the first failing builder call sticks and is what starting it returns ---- */
+LLM_API llm_request *llm_request_new(const char *model); /**< name or host alias; NULL: "default" */
+LLM_API llm_request *llm_request_copy(const llm_request *r); LLM_API void llm_request_free(llm_request *r);
+LLM_API int llm_request_system(llm_request *r, const char *text);
+LLM_API int llm_request_user(llm_request *r, const char *text); LLM_API int llm_request_assistant(llm_request *r, const char *text);
+LLM_API int llm_request_result(llm_request *r, const llm_result *answer);      /**< with tool calls and provider state */
+LLM_API int llm_request_messages_json(llm_request *r, const char *openai_chat_messages);
+/** Attach to the latest user message; mime NULL: sniffed. Copied. */
+LLM_API int llm_request_attach(llm_request *r, const char *name, const char *mime, const void *data, size_t len);
+LLM_API int llm_request_attach_fd(llm_request *r, const char *name, const char *mime, int fd); /**< read to its end now */
+LLM_API int llm_request_tool(llm_request *r, const char *name, const char *description, const char *schema_json);
+LLM_API int llm_request_tool_result(llm_request *r, const char *call_id, const char *content, int is_error);
+LLM_API int llm_request_tool_choice(llm_request *r, const char *choice);       /**< "auto" "none" "required" or a name */
+LLM_API int llm_request_max_tokens(llm_request *r, int n);   LLM_API int llm_request_temperature(llm_request *r, double t);
+LLM_API int llm_request_stop(llm_request *r, const char *sequence);
+LLM_API int llm_request_reasoning(llm_request *r, const char *effort);         /**< "none" "minimal" "low" "medium" "high" "xhigh" "max" */
+LLM_API int llm_request_json_schema(llm_request *r, const char *name, const char *schema_json);
+LLM_API int llm_request_timeout_ms(llm_request *r, int ms);
+LLM_API int llm_request_max_cost_usd(llm_request *r, double usd);              /**< the broker stops it there */
+LLM_API int llm_request_extra_json(llm_request *r, const char *key, const char *json_value); /**< for the provider as is */
+LLM_API int llm_request_strict(llm_request *r, int is_strict);                 /**< refuse what else would be a warning */
+LLM_API int llm_request_at_most_once(llm_request *r, int is_once);             /**< never sent a second time */
+/* ---- whole answer, blocking ---- */
+LLM_API llm_result *llm_chat(llm_client *c, const llm_request *r) LLM_CHECK;   /**< NULL: llm_last_error(c) */
+LLM_API char *llm_ask(llm_client *c, const char *model, const char *prompt) LLM_CHECK; /**< text; llm_free() it */
+LLM_API const char *llm_result_text(const llm_result *a);        /**< never NULL */
+LLM_API const char *llm_result_reasoning(const llm_result *a);   /**< or NULL */
+LLM_API const char *llm_result_refusal(const llm_result *a);     /**< or NULL */
+LLM_API const char *llm_result_model(const llm_result *a);       /**< the one that answered */
+LLM_API const char *llm_result_stop_reason(const llm_result *a); /**< "stop" "length" "tool_calls" "content_filter" "pause" "other"; NULL: none yet */
+LLM_API size_t llm_result_tool_calls(const llm_result *a);
+LLM_API const char *llm_result_tool_id(const llm_result *a, size_t i); LLM_API const char *llm_result_tool_name(const llm_result *a, size_t i);
+LLM_API const char *llm_result_tool_args(const llm_result *a, size_t i); /**< complete JSON */
+LLM_API const llm_usage *llm_result_usage(const llm_result *a);
+LLM_API const char *llm_result_provider(const llm_result *a); /**< who answered, or NULL */
+LLM_API void llm_result_free(llm_result *a);
+/* ---- streaming ---- */
+typedef enum llm_event_type {
+  LLM_EV_NONE = 0, LLM_EV_STATUS = 1 /**< queued, connecting, asking the user, trying elsewhere */,
+  LLM_EV_TEXT = 2 /**< a piece of answer, whole UTF-8 characters */, LLM_EV_REASONING = 3,
+  LLM_EV_TOOL_START = 4, LLM_EV_TOOL_ARGS = 5 /**< a piece of JSON */, LLM_EV_TOOL_END = 6,
+  LLM_EV_USAGE = 7 /**< running totals */, LLM_EV_DONE = 8 /**< the last; usage is final */,
+  LLM_EV_WARNING = 9 /**< something was changed or left out: llm_event_warning_*() */,
+  LLM_EV_RAW = 10 /**< bytes of a relayed reply */, LLM_EV_HEAD = 11 /**< its status and headers */,
+  LLM_EV_REFUSAL = 12 /**< a piece of a refusal */, LLM_EV_PART = 13 /**< an image, audio, a citation, whole */
+} llm_event_type; /* ignore unknown ones */
+LLM_API llm_stream *llm_stream_start(llm_client *c, const llm_request *r) LLM_CHECK; /**< several may run on a client */
+/** 1: *ev set; 0: ended; LLM_E_AGAIN: nothing yet (LLM_F_NONBLOCK only); else failed, partial result readable. */
+LLM_API int llm_stream_next(llm_stream *s, const llm_event **ev) LLM_CHECK;
+typedef int (*llm_event_fn)(const llm_event *ev, void *arg); /* non-zero cancels */
+LLM_API int llm_stream_run(llm_stream *s, llm_event_fn fn, void *arg); /**< the same by callback, to the end */
+LLM_API void llm_stream_cancel(llm_stream *s); /**< the provider's connection is dropped; any thread; idempotent */
+LLM_API const llm_result *llm_stream_result(const llm_stream *s); /**< what has arrived; the stream's own */
+LLM_API const llm_error *llm_stream_error(const llm_stream *s); LLM_API const char *llm_stream_request_id(const llm_stream *s);
+LLM_API void llm_stream_set_data(llm_stream *s, void *data); LLM_API void *llm_stream_data(const llm_stream *s);
+LLM_API void llm_stream_free(llm_stream *s); /**< cancels if still running */
+LLM_API llm_event_type llm_event_type_of(const llm_event *ev);
+/** The text of LLM_EV_TEXT and "" for all others, so that a loop may print each event blindly. */
+LLM_API const char *llm_event_text(const llm_event *ev, size_t *len /* or NULL */);
+LLM_API const char *llm_event_detail(const llm_event *ev, size_t *len); /**< of STATUS, REASONING, TOOL_ARGS; else "" */
+LLM_API size_t llm_event_index(const llm_event *ev);
+LLM_API const char *llm_event_tool_id(const llm_event *ev); LLM_API const char *llm_event_tool_name(const llm_event *ev);
+LLM_API const char *llm_event_tool_args(const llm_event *ev); /**< at TOOL_END: complete JSON */
+LLM_API const llm_usage *llm_event_usage(const llm_event *ev);
+LLM_API const char *llm_event_warning_code(const llm_event *ev);  /**< "dropped_parameter", ...; or NULL */
+LLM_API const char *llm_event_warning_param(const llm_event *ev); /**< the member it is about, or NULL */
+LLM_API int llm_event_status(const llm_event *ev);                /**< of HEAD: HTTP status; else 0 */
+LLM_API const char *llm_event_header(const llm_event *ev, const char *name); /**< of HEAD; or NULL */
+/* ---- relay: a public API's own body, and that API's own bytes back ---- */
+/** surface: "openai.chat", "anthropic.messages", ...; path and query as that API has them. */
+LLM_API llm_request *llm_relay_new(const char *surface, const char *method, const char *path, const char *query);
+LLM_API llm_request *llm_native_new(const char *provider, const char *method, const char *path, const char *query);
+LLM_API int llm_relay_header(llm_request *r, const char *name, const char *value);
+LLM_API int llm_relay_body(llm_request *r, const char *content_type, const void *data, size_t len); /**< copied */
+/* ---- administration: what llmb does; JSON in, JSON out; see llm-broker-protocol ---- */
+/** The answer as JSON text, llm_free() it; NULL: llm_last_error(c). json may be NULL: {}. */
+LLM_API char *llm_admin_call(llm_client *c, const char *op, const char *json) LLM_CHECK;
+/* ---- usage and cost; -1: not known ---- */
+LLM_API int64_t llm_usage_input_tokens(const llm_usage *u);  LLM_API int64_t llm_usage_cached_tokens(const llm_usage *u);
+LLM_API int64_t llm_usage_cache_write_tokens(const llm_usage *u);
+LLM_API int64_t llm_usage_output_tokens(const llm_usage *u); LLM_API int64_t llm_usage_reasoning_tokens(const llm_usage *u);
+LLM_API int64_t llm_usage_cost_nanousd(const llm_usage *u); /**< 1e-9 USD */
+LLM_API int64_t llm_usage_ttft_us(const llm_usage *u);      /**< time to the first piece */
+LLM_API int64_t llm_usage_total_us(const llm_usage *u);
+/* ---- your event loop (LLM_F_NONBLOCK) ----
+ * Watch llm_client_fd() for llm_client_events(); when ready, or after
+ * llm_client_timeout_ms(), call llm_client_process(), then drain each stream with
+ * llm_stream_next() until LLM_E_AGAIN. The fd never changes, reconnects included. */
+enum { LLM_READ = 1, LLM_WRITE = 2 };
+LLM_API int llm_client_fd(const llm_client *c); LLM_API int llm_client_events(const llm_client *c);
+LLM_API int llm_client_timeout_ms(const llm_client *c); /**< -1: none */
+LLM_API int llm_client_process(llm_client *c);          /**< events queued, or LLM_E_* */
+LLM_API void llm_stream_set_callback(llm_stream *s, llm_event_fn fn, void *arg); /**< called inside process() only */
+LLM_API int llm_client_wait(llm_client *c, int timeout_ms); /**< a loop for those without: 1 work done, 0 timeout */
+LLM_API void llm_client_wake(llm_client *c);            /**< makes llm_client_wait() return */
+#ifdef __cplusplus
+}
+#endif
+#endif
