@@ -97,6 +97,11 @@ static void long_print(void)
 	is_err(buf_error(&b), OK, "print: a long text that just fits");
 	is_uint(buf_view(&b).n, 5000, "print: all of it");
 	ok(span_ends(buf_view(&b), SPAN("00042")), "print: with its end");
+	for (int n = 250; n < 260; n++) {
+		OWNED(buf_done) struct buf just = BUF_INIT((size_t)n);
+		buf_print(&just, "%0*d", n, 7);
+		ok(buf_view(&just).n == (size_t)n && just.p[n - 1] == '7', "print: %d bytes", n);
+	}
 	buf_print(&b, "%s", "");
 	is_err(buf_error(&b), OK, "print: nothing fits always");
 }

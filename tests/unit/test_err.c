@@ -64,10 +64,10 @@ static const struct {
 	{"is cut",		    T("abcdefgh"),              "abcdefg"      },
 	{"empty",		     T(""),                      ""             },
 	{"absent",		    {NULL, 0},                  ""             },
-	{"controls",                  T("a\n\t\x1b\x7f\0b"),      "a     b"      },
+	{"controls",                  T("a\n\t\x1f\x7f\0b"),      "a     b"      },
 	{"controls of two bytes",
          T("a\xc2\x9b"
-		  "b\xc2\x85"),
+		  "b\xc2\x9f"),
          "a b "								  },
 	{"what follows the controls", T("\xc2\xa0"),              "\xc2\xa0"     },
 	{"invalid UTF-8",             T("a\xff\xc0\x80z"),        "a\?\?\?z"     },
