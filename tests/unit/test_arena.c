@@ -6,9 +6,9 @@
 
 #include "tests/lib/tap.h"
 
-/* Out of memory is a result here, not the end. */
-const char *__asan_default_options(void);
-const char *__asan_default_options(void)
+/* Out of memory is a result here, not the end. The name is the sanitizer's. */
+const char *__asan_default_options(void); /* NOLINT(bugprone-reserved-identifier) */
+const char *__asan_default_options(void)  /* NOLINT(bugprone-reserved-identifier) */
 {
 	return "allocator_may_return_null=1";
 }

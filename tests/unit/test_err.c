@@ -120,7 +120,7 @@ static void faults(void)
 	is_uint(strlen(why.message), sizeof why.message - 1, "a long sentence is cut");
 	is_uint(strlen(why.param), sizeof why.param - 1, "a long member too");
 	for (size_t i = 0; i + 2 < sizeof large; i += 2)
-		memcpy(large + i, "\xc3\xa9", 2);
+		large[i] = '\xc3', large[i + 1] = '\xa9';
 	(void)fault_set(&why, ERR_IO, "x%s", large);
 	is_uint(strlen(why.message), sizeof why.message - 1, "and in whole characters");
 	ok(span_ends(span_str(why.message), SPAN("\xc3\xa9")), "the last one is whole");
