@@ -225,8 +225,8 @@ static enum err attempt_send(struct attempt *a, struct fault *why)
 	if (!a->op)
 		return fault_set(why, ERR_UNSUPPORTED, "no dialect \"%.*s\" that can chat",
 			SPAN_ARG(plan->target->family));
-	const enum err err = a->op->encode_request(plan->request, plan->target, &a->env, &a->notes,
-		&a->http, why);
+	const enum err err = a->op->encode_request(
+		plan->request, plan->target, &a->env, &a->notes, &a->http, why);
 	if (err)
 		return err;
 	const struct transfer_events events = {on_head, on_body, on_end, a};

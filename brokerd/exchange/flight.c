@@ -21,7 +21,6 @@ struct flight *flight_new(struct organs *o)
 	buf_init(&f->body, LIMIT_BODY_BYTES);
 	event_log_init(&f->log);
 	f->usage = USAGE_UNKNOWN;
-	f->failed = FAULT_NONE;
 	f->begun_us = loop_now_us(o->loop);
 	f->begun_wall_us = loop_wall_us(o->loop);
 	f->reserved_nusd = -1;
@@ -55,7 +54,8 @@ static enum err flight_log(struct flight *f, const struct llm_event *e)
 
 static bool is_text(enum event_type type)
 {
-	return type == EV_TEXT || type == EV_REASONING || type == EV_REFUSAL || type == EV_TOOL_ARGS;
+	return type == EV_TEXT || type == EV_REASONING || type == EV_REFUSAL ||
+	       type == EV_TOOL_ARGS;
 }
 
 /* The first `most` bytes of a text, or fewer, so that no character is cut. */
@@ -202,7 +202,7 @@ int64_t flight_input_bound(const struct llm_request *r)
 		for (size_t j = 0; j < m->n_parts; j++) {
 			const struct part *p = &m->parts[j];
 			bound += (int64_t)(p->text.n + p->call.name.n + p->call.arguments.n +
-				p->opaque.data.n);
+					   p->opaque.data.n);
 			if (p->media.data.n || p->media.url.n || p->media.file_id.n)
 				bound += media_bound(p);
 		}
