@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "llmclient.h"
+#include "libllmclient/src/dial.h"
 #include "protocol/base/mem.h"
 
 extern char **environ;
@@ -88,20 +89,31 @@ static bool find_program(char path[PATH_MAX])
 	return false;
 }
 
-/* ---- its log ---- */
+/* ---- its state, and its log ---- */
+
+/* Where the broker of that socket keeps its state; false: nobody knows. */
+static bool find_state(const char *socket_path, char state[PATH_MAX])
+{
+	const char *named = secure_getenv("XDG_STATE_HOME");
+	const char *home = secure_getenv("HOME");
+	int n;
+	if (strcmp(socket_path, SYSTEM_SOCKET) == 0)
+		n = snprintf(state, PATH_MAX, "/var/lib/llm-broker");
+	else if (named && named[0] == '/')
+		n = snprintf(state, PATH_MAX, "%s/llm-broker", named);
+	else if (home && home[0] == '/')
+		n = snprintf(state, PATH_MAX, "%s/.local/state/llm-broker", home);
+	else
+		return false;
+	return n > 0 && n < PATH_MAX;
+}
 
 /* What a broker says before it can keep state of its own goes where its state will be. -1: nowhere. */
-static int open_log(void)
+static int open_log(const char *state)
 {
 	char path[PATH_MAX];
 	struct stat st;
-	const char *state = secure_getenv("XDG_STATE_HOME");
-	const char *home = secure_getenv("HOME");
-	const bool has_state = state && state[0] == '/';
-	if (!has_state && (!home || home[0] != '/'))
-		return -1;
-	const int n = snprintf(path, sizeof path, "%s%s/llm-broker/llm-brokerd.log",
-		has_state ? state : home, has_state ? "" : "/.local/state");
+	const int n = snprintf(path, sizeof path, "%s/llm-brokerd.log", state);
 	if (n < 0 || (size_t)n >= sizeof path)
 		return -1;
 	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
@@ -189,7 +201,8 @@ static enum err start(const struct plan *p, struct fault *why)
 
 enum err autostart(const char *socket_path, struct fault *why)
 {
-	char program[PATH_MAX], option[] = "--socket";
+	char program[PATH_MAX], state[PATH_MAX];
+	char socket_option[] = "--socket", state_option[] = "--state-dir";
 	int report[2];
 
 	if (getauxval(AT_SECURE))
@@ -211,11 +224,12 @@ enum err autostart(const char *socket_path, struct fault *why)
 	char *path = mem_resize(NULL, n_path);
 	if (path)
 		memcpy(path, socket_path, n_path);
-	char *argv[] = {program, option, path, NULL};
+	const bool has_state = find_state(socket_path, state);
+	char *argv[] = {program, socket_option, path, has_state ? state_option : NULL, state, NULL};
 	const struct plan plan = {
 		.program = program,
 		.argv = argv,
-		.log = open_log(),
+		.log = has_state ? open_log(state) : -1,
 		.report = report[1],
 		.n_fds = fds.rlim_cur > 65536 ? 65536 : (int)fds.rlim_cur,
 	};

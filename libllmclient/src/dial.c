@@ -15,7 +15,6 @@
 #include "protocol/base/num.h"
 #include "protocol/limits.h"
 
-#define SYSTEM_SOCKET  "/run/llm-broker/sock"
 #define FIRST_PAUSE_MS 5
 #define LAST_PAUSE_MS  100
 

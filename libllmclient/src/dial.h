@@ -5,6 +5,8 @@
 #define LIBLLMCLIENT_SRC_DIAL_H
 #include "protocol/base/arena.h"
 
+#define SYSTEM_SOCKET "/run/llm-broker/sock"
+
 struct dial_options {
 	const char *socket_path; /* NULL: the places of the environment, then the known ones */
 	int fd;                  /* >= 0: this socket, and no other */
