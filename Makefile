@@ -83,7 +83,7 @@ bench_src    := $(sort $(wildcard tests/bench/*.c))
 golden_src   := $(sort $(wildcard tests/golden/*.c))
 story_src    := $(sort $(wildcard tests/story/*.c))
 # these stand in for brokerd's own modules
-virtual_src  := $(sort $(wildcard tests/lib/*_virtual.c tests/lib/*_scripted.c))
+virtual_src  := $(sort $(wildcard tests/lib/*_virtual.c tests/lib/*_inline.c tests/lib/*_scripted.c))
 testlib_src  := $(filter-out $(virtual_src) tests/lib/tap.c,$(sort $(wildcard tests/lib/*.c)))
 
 all_src      := $(protocol_src) $(brokerd_src) $(client_src) $(cli_src) $(example_src) \
