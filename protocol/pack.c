@@ -448,8 +448,8 @@ bool pack_u64(struct pack_in *in, uint64_t *out)
 bool pack_u32(struct pack_in *in, uint32_t *out)
 {
 	struct pack_in ahead = *in;
-	uint64_t v;
-	if (!pack_u64(&ahead, &v) || v > UINT32_MAX)
+	int64_t v;
+	if (!pack_i64(&ahead, &v) || v < 0 || v > UINT32_MAX)
 		return false;
 	*out = (uint32_t)v;
 	*in = ahead;
