@@ -202,9 +202,9 @@ $(fuzzers): $B/fuzz/%: $B/obj/tests/fuzz/%.o $B/obj/testlib.a $(organs)
 	@mkdir -p $(@D)
 	$(call say,link)$(CC) $(ldflags) -fsanitize=fuzzer -o $@ $(inputs) $(libs)
 
-$(benches): $B/bench/%: $B/obj/tests/bench/%.o $B/obj/testlib.a $B/links | $(shared)
+$(benches): $B/bench/%: $B/obj/tests/bench/%.o $B/obj/testlib.a $B/obj/protocol.a $B/links
 	@mkdir -p $(@D)
-	$(call say,link)$(CC) $(ldflags) -pie $(RPATH) -o $@ $(inputs) -L$B/lib -lllmclient $(libs)
+	$(call say,link)$(CC) $(ldflags) -pie -o $@ $(inputs) $(libs)
 
 # --- test
 
