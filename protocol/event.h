@@ -71,7 +71,7 @@ struct warning {
 	struct span message;
 };
 
-/* Status words: "queued" "connecting" "waiting" "retrying" "asking" "locked". */
+/* Status words: "queued" "connecting" "waiting" "retrying" "asking" "locked" "offline". */
 struct reply_head {
 	int status; /* HTTP */
 	struct string_pair *headers;

@@ -16,9 +16,10 @@ struct sse {
 	struct buf line; /* of an unfinished line */
 	struct buf data;
 	struct buf name;
+	struct span only; /* the event's data while it is one line where it came; else absent */
 	size_t total;
 	bool has_data, has_name, is_after_cr, is_begun;
-	uint8_t bom_n;
+	uint8_t bom_n; /* bytes of a byte order mark seen so far */
 };
 
 void sse_init(struct sse *s);

@@ -448,6 +448,7 @@ static enum state step_settle(struct exchange *x)
 		usage_output_total(&r.usage), r.usage.cost_nusd, r.ttft_us, r.total_us);
 	if (x->verdict.err) {
 		struct fault said = x->verdict;
+		memcpy(said.request_id, x->id, sizeof x->id); /* the provider's is in the ledger */
 		flight_fail(f, &said);
 	} else {
 		const struct reply_end end = {
@@ -594,12 +595,12 @@ enum err exchange_body(struct exchange *x, const struct data *d, struct fault *w
 		return fault_set(why, buf_error(body), "the body is longer than %zu bytes",
 			LIMIT_BODY_BYTES);
 	if (x->body_bytes >= 0 && (int64_t)body->n > x->body_bytes)
-		return fault_set(why, ERR_PROTOCOL,
+		return fault_set(why, ERR_INVALID_REQUEST,
 			"the body is longer than the %" PRId64 " bytes announced", x->body_bytes);
 	if (!d->is_last)
 		return OK;
 	if (x->body_bytes >= 0 && (int64_t)body->n < x->body_bytes)
-		return fault_set(why, ERR_PROTOCOL,
+		return fault_set(why, ERR_INVALID_REQUEST,
 			"the body is %zu bytes, and %" PRId64 " were announced", body->n,
 			x->body_bytes);
 	x->is_body_whole = true;

@@ -33,13 +33,17 @@ struct open_call {
 	struct open_call *prev, *next;
 	struct session *session;
 	uint32_t number;
-	int64_t credit;
+	int64_t credit;            /* what we may send of the answer */
+	int64_t upload;            /* what the client may send of the body */
 	struct exchange *exchange; /* a typed call, or */
 	struct admin_call *admin;  /* an administrative one under way, or */
-	struct buf admin_body;     /* one whose body is still coming */
-	struct span admin_op;      /* copied: heap */
-	bool is_ready;             /* there may be something to write */
-	bool is_blocked;           /* there is, and no credit for it */
+	struct buf admin_body;     /* one whose body is still coming, or */
+	struct buf answer;         /* one that is answered: its JSON */
+	size_t answered;           /* how much of that is written */
+	bool is_answered;
+	char *admin_op;
+	bool is_ready;   /* there may be something to write */
+	bool is_blocked; /* there is, and no credit for it */
 };
 
 struct session {
@@ -69,6 +73,11 @@ static bool has_output(const struct session *s)
 	return s->sent < s->out.n;
 }
 
+static bool has_room(const struct session *s)
+{
+	return s->out.n - s->sent < OUT_FULL_BYTES;
+}
+
 static void later(struct session *s)
 {
 	loop_later(s->loop, &s->flush);
@@ -77,7 +86,7 @@ static void later(struct session *s)
 static void watch(struct session *s)
 {
 	int what = 0;
-	if (s->state != CLOSING && s->out.n - s->sent < OUT_FULL_BYTES)
+	if (s->state != CLOSING && has_room(s))
 		what |= LOOP_READ;
 	if (has_output(s))
 		what |= LOOP_WRITE;
@@ -142,7 +151,8 @@ static void call_free(struct open_call *c)
 	if (c->admin)
 		admin_abandon(c->admin);
 	buf_wipe(&c->admin_body);
-	free((void *)(uintptr_t)c->admin_op.p);
+	buf_done(&c->answer);
+	free(c->admin_op);
 	free(c);
 	s->all->on_change(s->all->context);
 }
@@ -162,40 +172,31 @@ static struct open_call *call_new(struct session *s, uint32_t number, int64_t cr
 	c->session = s;
 	c->number = number;
 	c->credit = credit;
+	c->upload = (int64_t)LIMIT_CREDIT_BYTES;
 	buf_init(&c->admin_body, LIMIT_INLINE_BYTES);
+	buf_init(&c->answer, LIMIT_BODY_BYTES);
 	LIST_PUSH(s->calls, c);
 	s->n_calls++;
 	return c;
 }
 
-/* The answer of an administrative call: its JSON in pieces, then the end; or the fault. */
+/* An administrative call is done: its JSON waits for credit like every answer, a fault does not. */
 static void on_admin_done(void *context, struct span json, const struct fault *why)
 {
 	struct open_call *c = context;
 	struct session *s = c->session;
+	struct fault own = *why;
 	c->admin = NULL;
-	if (why->err) {
-		refuse_call(s, c->number, why);
+	buf_span(&c->answer, json);
+	if (!own.err && buf_error(&c->answer))
+		fault_set(&own, buf_error(&c->answer), "the answer cannot be held");
+	if (own.err) {
+		refuse_call(s, c->number, &own);
 		call_free(c);
 		return;
 	}
-	while (json.n > 0) {
-		struct llm_event e = {.type = EV_RAW};
-		e.text = span_first(json, LIMIT_DATA_BYTES);
-		json = span_skip(json, e.text.n);
-		const size_t mark = frame_begin(&s->out, FRAME_DATA, c->number);
-		event_pack(&e, &s->out);
-		if (frame_finish(&s->out, mark) != OK)
-			buf_cut(&s->out, mark);
-	}
-	const size_t mark = frame_begin(&s->out, FRAME_END, c->number);
-	const struct llm_event e = {
-		.type = EV_END, .end = {.usage = USAGE_UNKNOWN, .ttft_us = -1, .total_us = -1}
-        };
-	event_pack(&e, &s->out);
-	if (frame_finish(&s->out, mark) != OK)
-		buf_cut(&s->out, mark);
-	call_free(c);
+	c->is_answered = true;
+	c->is_ready = true;
 	later(s);
 }
 
@@ -232,17 +233,15 @@ static enum err call_begin(
 	if (!c)
 		return fault_set(why, ERR_NO_MEMORY, "out of memory for the call");
 	if (call->kind == CALL_ADMIN) {
-		if (span_is_set(call->body) || call->body_bytes < 0) {
+		if (span_is_set(call->body)) {
 			admin_begin(c, call->admin_op, call->body);
 			return OK;
 		}
-		char *op = malloc(call->admin_op.n + 1);
-		if (!op) {
+		c->admin_op = strndup(call->admin_op.p, call->admin_op.n);
+		if (!c->admin_op) {
 			call_free(c);
 			return fault_set(why, ERR_NO_MEMORY, "out of memory for the call");
 		}
-		memcpy(op, call->admin_op.p, call->admin_op.n);
-		c->admin_op = span_of(op, call->admin_op.n);
 		return OK;
 	}
 	const struct exchange_caller caller = {on_call_ready, c};
@@ -314,6 +313,33 @@ static void grant(struct session *s, uint32_t number, size_t bytes)
 	later(s);
 }
 
+/* A call ends with a fault of its own making; its exchange tells it, if it has one. */
+static void call_fail(struct open_call *c, const struct fault *why)
+{
+	if (c->exchange) {
+		exchange_cancel(c->exchange, why);
+		return;
+	}
+	refuse_call(c->session, c->number, why);
+	call_free(c);
+}
+
+static enum err admin_data(struct open_call *c, const struct data *d, struct fault *why)
+{
+	buf_span(&c->admin_body, d->bytes);
+	if (buf_error(&c->admin_body))
+		return fault_set(why, buf_error(&c->admin_body),
+			"an administrative call takes %zu bytes at most", LIMIT_INLINE_BYTES);
+	if (!d->is_last)
+		return OK;
+	OWNED(buf_wipe) struct buf body = c->admin_body;
+	char *op = TAKE(c->admin_op);
+	buf_init(&c->admin_body, LIMIT_INLINE_BYTES);
+	admin_begin(c, span_str(op), buf_view(&body));
+	free(op);
+	return OK;
+}
+
 static enum err take_data(struct session *s, const struct frame *f, struct fault *why)
 {
 	struct data d;
@@ -325,29 +351,22 @@ static enum err take_data(struct session *s, const struct frame *f, struct fault
 		return OK; /* it has ended meanwhile, which its client may not know yet */
 	struct fault own = FAULT_NONE;
 	enum err bad = OK;
-	if (c->exchange) {
+	if (c->upload <= 0)
+		bad = fault_set(&own, ERR_PROTOCOL, "call %u has no credit for data", f->call);
+	else if (c->exchange)
 		bad = exchange_body(c->exchange, &d, &own);
-	} else if (!c->admin) {
-		buf_span(&c->admin_body, d.bytes);
-		bad = buf_error(&c->admin_body);
-		if (bad)
-			fault_set(&own, bad, "an administrative call takes %zu bytes at most",
-				LIMIT_INLINE_BYTES);
-		else if (d.is_last)
-			admin_begin(c, c->admin_op, buf_view(&c->admin_body));
-	}
-	if (!bad) {
-		if (!d.is_last)
-			grant(s, f->call, f->raw.n);
+	else if (c->admin_op)
+		bad = admin_data(c, &d, &own);
+	if (bad) {
+		if (!own.err)
+			fault_set(&own, bad, "%s", err_info(bad)->sentence);
+		call_fail(c, &own);
 		return OK;
 	}
-	if (!own.err)
-		fault_set(&own, bad, "%s", err_info(bad)->sentence);
-	if (c->exchange) {
-		exchange_cancel(c->exchange, &own);
-	} else {
-		refuse_call(s, f->call, &own);
-		call_free(c);
+	c->upload -= (int64_t)f->length;
+	if (!d.is_last && c->upload < (int64_t)LIMIT_CREDIT_BYTES / 2) {
+		grant(s, f->call, LIMIT_CREDIT_BYTES / 2);
+		c->upload += (int64_t)LIMIT_CREDIT_BYTES / 2;
 	}
 	return OK;
 }
@@ -357,12 +376,8 @@ static void take_cancel(struct session *s, const struct frame *f)
 	struct open_call *c = call_find(s, f->call);
 	struct fault why = FAULT_NONE;
 	fault_set(&why, ERR_CANCELLED, "cancelled by the caller");
-	if (c && c->exchange) {
-		exchange_cancel(c->exchange, &why);
-	} else if (c) {
-		refuse_call(s, f->call, &why);
-		call_free(c);
-	}
+	if (c)
+		call_fail(c, &why);
 }
 
 static enum err take_credit(struct session *s, const struct frame *f, struct fault *why)
@@ -374,9 +389,13 @@ static enum err take_credit(struct session *s, const struct frame *f, struct fau
 	struct open_call *c = call_find(s, f->call);
 	if (!c)
 		return OK;
-	if (bytes > (int64_t)LIMIT_CREDIT_MAX_BYTES - c->credit)
-		return fault_set(why, ERR_PROTOCOL, "call %u has more than %zu bytes of credit",
-			f->call, LIMIT_CREDIT_MAX_BYTES);
+	if (bytes > (int64_t)LIMIT_CREDIT_MAX_BYTES - c->credit) {
+		struct fault own = FAULT_NONE;
+		fault_set(&own, ERR_PROTOCOL, "call %u has more than %zu bytes of credit", f->call,
+			LIMIT_CREDIT_MAX_BYTES);
+		call_fail(c, &own);
+		return OK;
+	}
 	c->credit += bytes;
 	c->is_blocked = false;
 	c->is_ready = true;
@@ -486,37 +505,66 @@ static bool session_read(struct session *s)
 
 /* ---- writing, once a turn ---- */
 
-/* Moves what a call has to say into `out`, as far as credit and room go. */
-static void call_write(struct open_call *c)
+/* May a frame that costs be sent for this call now? Where not for want of credit, it is noted. */
+static bool may_send(struct open_call *c)
+{
+	if (c->credit > 0)
+		return has_room(c->session);
+	c->is_blocked = true;
+	return false;
+}
+
+/* Moves what an exchange has to say into `out`, as far as credit and room go. */
+static void exchange_write(struct open_call *c)
 {
 	struct session *s = c->session;
 	int type;
 	struct span body;
-	c->is_ready = false;
-	while (s->out.n - s->sent < OUT_FULL_BYTES && exchange_peek(c->exchange, &type, &body)) {
+	while (exchange_peek(c->exchange, &type, &body)) {
 		const bool is_free = type == FRAME_END || type == FRAME_FAULT;
+		if (!is_free && !may_send(c))
+			break;
 		const size_t mark = s->out.n;
-		if (frame_put(&s->out, (enum frame_type)type, c->number, body) != OK) {
+		const enum err err = frame_put(&s->out, (enum frame_type)type, c->number, body);
+		exchange_take(c->exchange);
+		if (err) {
 			struct fault why = FAULT_NONE;
-			buf_cut(&s->out, mark);
-			fault_set(&why, ERR_TOO_BIG,
-				"one step of the answer is larger than a frame may be");
-			exchange_take(c->exchange);
+			fault_set(
+				&why, err, "one step of the answer is larger than a frame may be");
 			exchange_cancel(c->exchange, &why);
 			continue;
 		}
-		const int64_t cost = (int64_t)(s->out.n - mark - 4);
-		if (!is_free && cost > c->credit) {
-			buf_cut(&s->out, mark);
-			c->is_blocked = true;
-			return;
-		}
 		if (!is_free)
-			c->credit -= cost;
-		exchange_take(c->exchange);
+			c->credit -= (int64_t)(s->out.n - mark - 4);
 	}
 	c->is_ready = exchange_peek(c->exchange, &type, &body);
 	if (exchange_is_over(c->exchange))
+		call_free(c);
+}
+
+/* The same for the JSON of an administrative call: data frames, and the end. */
+static void admin_write(struct open_call *c)
+{
+	struct session *s = c->session;
+	while (c->answered < c->answer.n) {
+		if (!may_send(c))
+			return;
+		struct span left = span_skip(buf_view(&c->answer), c->answered);
+		struct llm_event e = {.type = EV_RAW};
+		e.text = span_first(left, LIMIT_DATA_BYTES);
+		const size_t mark = frame_begin(&s->out, FRAME_DATA, c->number);
+		event_pack(&e, &s->out);
+		if (frame_finish(&s->out, mark) != OK)
+			return; /* it sticks to `out`, which ends the session */
+		c->answered += e.text.n;
+		c->credit -= (int64_t)(s->out.n - mark - 4);
+	}
+	const size_t mark = frame_begin(&s->out, FRAME_END, c->number);
+	const struct llm_event e = {
+		.type = EV_END, .end = {.usage = USAGE_UNKNOWN, .ttft_us = -1, .total_us = -1}
+        };
+	event_pack(&e, &s->out);
+	if (frame_finish(&s->out, mark) == OK)
 		call_free(c);
 }
 
@@ -524,8 +572,12 @@ static void calls_write(struct session *s)
 {
 	struct open_call *c, *after;
 	LIST_EACH_SAFE(s->calls, c, after) {
-		if (c->exchange && c->is_ready && !c->is_blocked)
-			call_write(c);
+		if (!c->is_ready || c->is_blocked)
+			continue;
+		if (c->exchange)
+			exchange_write(c);
+		else if (c->is_answered)
+			admin_write(c);
 	}
 }
 

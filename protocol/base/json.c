@@ -247,7 +247,7 @@ static const char *scan_escape(struct scan *s, const char *p)
 		return expected(s, p, "one of \" \\ / b f n r t u after a backslash");
 	if (*p++ != 'u')
 		return p;
-	for (const char *last = p + 4; p < last; p++) {
+	for (int i = 0; i < 4; i++, p++) {
 		if (p == s->end || !is(p, HEX))
 			return expected(s, p, "four hexadecimal digits after \\u");
 	}
@@ -275,17 +275,12 @@ static const char *scan_string(struct scan *s, const char *p)
 	}
 }
 
-static const char *skip_digits(const struct scan *s, const char *p)
-{
-	while (p < s->end && is(p, DIGIT))
-		p++;
-	return p;
-}
-
 static const char *scan_digits(struct scan *s, const char *p, const char *what)
 {
-	const char *end = skip_digits(s, p);
-	return end > p ? end : expected(s, p, what);
+	const char *first = p;
+	while (p < s->end && is(p, DIGIT))
+		p++;
+	return p > first ? p : expected(s, p, what);
 }
 
 static const char *scan_number(struct scan *s, const char *p)
@@ -322,23 +317,24 @@ static bool check_name(struct scan *s, struct span name)
 	if (s->depth > s->free_depth)
 		return true;
 	s->free_depth = SIZE_MAX;
-	for (const char *const *free = s->rules.free_inside; free && *free; free++) {
-		if (json_name_is(name, *free))
+	for (const char *const *inside = s->rules.free_inside; inside && *inside; inside++) {
+		if (json_name_is(name, *inside))
 			s->free_depth = s->depth;
 	}
 	s->err = names_add(&s->names, s->depth, name);
-	if (s->err == ERR_NO_MEMORY)
+	if (!s->err)
+		return true;
+	if (s->err == ERR_NO_MEMORY) {
 		fault_set(s->why, s->err, "no memory to compare the names of a JSON text");
-	else if (s->err) {
-		fault_set(s->why, s->err,
-			"the JSON text has the member \"%.*s\" twice in one object, the second "
-			"time at "
-			"byte %zu: names must differ, and not by case alone",
-			(int)span_first(name, 100).n, name.p, (size_t)(name.p - s->begin) - 1);
-		if (s->why)
-			fault_text(s->why->param, sizeof s->why->param, name);
+		return false;
 	}
-	return s->err == OK;
+	fault_set(s->why, s->err,
+		"the JSON text has the member \"%.*s\" twice in one object, again at byte %zu: "
+		"names must differ, and not by case alone",
+		(int)span_first(name, 100).n, name.p, (size_t)(name.p - s->begin) - 1);
+	if (s->why)
+		fault_text(s->why->param, sizeof s->why->param, name);
+	return false;
 }
 
 /* A member's name and its colon. */
@@ -845,20 +841,6 @@ void json_close(struct json_out *o, char bracket)
 	o->has_value = true;
 }
 
-void json_key_raw(struct json_out *o, struct span name)
-{
-	comma(o);
-	buf_byte(o->to, '"');
-	buf_span(o->to, name);
-	buf_put(o->to, "\":", 2);
-	o->has_value = false;
-}
-
-void json_key(struct json_out *o, const char *name)
-{
-	json_key_raw(o, span_str(name));
-}
-
 static void put_escaped(struct buf *to, struct span text)
 {
 	static const char hex[] = "0123456789abcdef";
@@ -881,6 +863,27 @@ static void put_escaped(struct buf *to, struct span text)
 		buf_commit(to, run + more);
 		p = stop + (more > 0);
 	}
+}
+
+void json_key_raw(struct json_out *o, struct span name)
+{
+	comma(o);
+	buf_byte(o->to, '"');
+	buf_span(o->to, name);
+	buf_put(o->to, "\":", 2);
+	o->has_value = false;
+}
+
+void json_key_text(struct json_out *o, struct span name)
+{
+	json_put_str(o, name);
+	buf_byte(o->to, ':');
+	o->has_value = false;
+}
+
+void json_key(struct json_out *o, const char *name)
+{
+	json_key_text(o, span_str(name));
 }
 
 void json_put_str(struct json_out *o, struct span text)
@@ -965,9 +968,8 @@ void json_put_null(struct json_out *o)
 
 void json_put_raw(struct json_out *o, struct span json)
 {
-	assert(json.n > 0);
 	comma(o);
-	buf_span(o->to, json);
+	buf_span(o->to, json.n > 0 ? json : SPAN("null"));
 }
 
 void json_put_base64(struct json_out *o, struct span prefix, struct span bytes)

@@ -202,6 +202,10 @@ static const struct {
 	{"a NUL in a string",              T("\"a\0b\""),                                   2,  "control",           true },
 	{"U+001F in a name",               T("{\"\x1f\":1}"),                               2,  "control",           true },
 	{"a control in the second step",   T("\"0123456789abcdefgh\x01\""),                 19, "control",           true },
+	{"U+001F in the first step",
+         T("\"0123\x1f"
+		  "56789abcdefgh\""),
+         5,										     "control",           true },
 	{"a continuation byte",            T("\"\x80\""),                                   1,  "valid UTF-8",       true },
 	{"an overlong slash",              T("\"\xc0\xaf\""),                               1,  "valid UTF-8",       true },
 	{"a character cut by a quote",     T("\"\xe2\x82\""),                               1,  "valid UTF-8",       true },
@@ -445,6 +449,17 @@ static void many_names(void)
 		missed += strcmp(why.param, again) != 0;
 	}
 	is_uint(missed, 0, "names: one more of them is found again");
+
+	/* the set grows while names are in it that leave, and come again */
+	buf_clear(&text);
+	for (int i = 0; i < 4; i++) {
+		buf_text(&text, i ? ",{" : "[{");
+		for (int k = 0; k < 1000 << i; k++)
+			buf_print(&text, "%s\"%d\":{\"%d\":0}", k ? "," : "", k, k);
+		buf_byte(&text, '}');
+	}
+	buf_byte(&text, ']');
+	is_err(json_scan(buf_view(&text), rules, &v, &why), OK, "names: the same in each object");
 
 	/* a name too long for the fault's fields */
 	buf_clear(&text);
@@ -762,6 +777,8 @@ static const struct {
 	{"-1e-1",				       false, 0                  },
 	{"1e400",				       false, 0                  },
 	{"1e-400",				      false, 0                  },
+	{"1000000000e9223372036854775799",              false, 0                  },
+	{"0.000000001e-9223372036854775799",            false, 0                  },
 	{"1e9223372036854775807",                       false, 0                  },
 	{"1e9223372036854775808",                       false, 0                  },
 	{"1e-9223372036854775808",                      false, 0                  },
@@ -1015,6 +1032,8 @@ static void write_strings(void)
 			wrong += json_scan(buf_view(&b), JSON_STRICT, &v, NULL) != OK ||
 				 json_text(v, &a, &back) != OK ||
 				 !span_eq(back, span_of(text, sizeof text));
+			for (size_t i = 0; i < b.n; i++)
+				wrong += b.p[i] >= 0 && b.p[i] < 0x20;
 			arena_done(&a);
 		}
 	}
@@ -1071,7 +1090,9 @@ static void writes(void)
 	json_pair_raw(&o, "absent", SPAN_NONE);
 	json_key_raw(&o, SPAN("\\u0061"));
 	json_put_null(&o);
-	json_key(&o, "list");
+	json_key_text(&o, SPAN("\"\0"));
+	json_put_raw(&o, SPAN_NONE);
+	json_key(&o, "list\n");
 	json_open(&o, '[');
 	json_open(&o, '[');
 	json_close(&o, ']');
@@ -1092,7 +1113,9 @@ static void writes(void)
 	json_close(&o, '}');
 	static const char want[] =
 		"{\"s\":\"a\\n\",\"empty\":\"\",\"i\":-9223372036854775808,\"t\":true,\"f\":false,"
-		"\"raw\":[1, 2.50],\"\\u0061\":null,\"list\":[[],{},true,-1,0.5,{},\"x\",\"Zm9v\","
+		"\"raw\":[1, "
+		"2.50],\"\\u0061\":null,\"\\\"\\u0000\":null,\"list\\n\":[[],{},true,-1,0.5,{},"
+		"\"x\",\"Zm9v\","
 		"null],\"last\":{\"z\":0}}";
 	struct json v;
 	is_mem(b.p, b.n, want, sizeof want - 1, "write: commas and colons come by themselves");

@@ -1,0 +1,138 @@
+/* test_sse.c - which events a stream of bytes holds, however it is cut. */
+#include "brokerd/dialect/sse.h"
+#include "protocol/limits.h"
+#include "tests/lib/tap.h"
+
+#include <stdlib.h>
+
+/* Each event as "name=data;", so that one text tells them all. */
+static enum err on_event(void *context, struct span name, struct span data, struct fault *why)
+{
+	struct buf *log = context;
+	(void)why;
+	if (span_is_set(name)) {
+		buf_span(log, name);
+		buf_byte(log, '=');
+	}
+	buf_span(log, data);
+	buf_byte(log, ';');
+	return span_is(data, "stop") ? ERR_CANCELLED : OK;
+}
+
+static const struct {
+	const char *name;
+	struct span input;
+	const char *want;
+} streams[] = {
+	{"one event, CR LF",                    SPAN("data: {\"a\":1}\r\n\r\n"),                     "{\"a\":1};"               },
+	{"a byte order mark",
+         SPAN("\xef\xbb\xbf"
+		     "data: x\n\n"),
+         "x;"														   },
+	{"part of a byte order mark is a line",
+         SPAN("\xef\xbb"
+		     "data: x\n\ndata: y\n\n"),
+         "y;"														   },
+	{"two data lines",                      SPAN("data: a\ndata: b\n\n"),                        "a\nb;"                    },
+	{"three data lines, one empty",         SPAN("data: a\ndata\ndata: c\n\n"),                  "a\n\nc;"                  },
+	{"a comment",			   SPAN(": keep-alive\n\ndata: x\n\n"),                 "x;"                       },
+	{"a comment inside an event",           SPAN("data: x\n: y\ndata: z\n\n"),                   "x\nz;"                    },
+	{"no space",			    SPAN("data:x\n\n"),                                  "x;"                       },
+	{"two spaces",			  SPAN("data:  x\n\n"),                                " x;"                      },
+	{"a name",			      SPAN("event: ping\ndata: {\"type\":\"ping\"}\n\n"),  "ping={\"type\":\"ping\"};"},
+	{"the name goes with its event",        SPAN("event: a\ndata: 1\n\ndata: 2\n\n"),            "a=1;2;"                   },
+	{"lone CR",			     SPAN("data: x\r\rdata: y\r\r"),                      "x;y;"                     },
+	{"mixed ends",			  SPAN("data: x\r\n\ndata: y\r\r\ndata: z\n\r\n"),     "x;y;z;"                   },
+	{"no empty line at the end",            SPAN("data: x\n"),                                   "x;"                       },
+	{"no end of line at the end",           SPAN("data: x"),                                     "x;"                       },
+	{"a character cut",                     SPAN("data: {\"t\":\"\xe2\x82\xac\"}\n\n"),
+         "{\"t\":\"\xe2\x82\xac\"};"											    },
+	{"no data, no event",                   SPAN("event: x\n\n"),                                ""                         },
+	{"empty data",			  SPAN("data\n\n"),                                    ";"                        },
+	{"empty data with a colon",             SPAN("data:\n\n"),                                   ";"                        },
+	{"id, retry and unknown fields",        SPAN("id: 7\nretry: 1\nfoo\nfoo: bar\ndata: x\n\n"), "x;"                       },
+	{"fields are exact",                    SPAN("Data: a\n data: b\ndatax: c\n\n"),             ""                         },
+	{"a NUL is a byte",                     SPAN("data: a\0b\n\n"),                              "a"                        },
+	{"blank lines only",                    SPAN("\n\r\n\r\n"),                                  ""                         },
+	{"nothing",			     SPAN(""),					    ""                         },
+};
+
+static enum err run(struct span input, size_t step, struct buf *log)
+{
+	OWNED(sse_done) struct sse s;
+	const struct sse_sink sink = {on_event, log};
+	enum err err = OK;
+	sse_init(&s);
+	while (!err && input.n > 0) {
+		/* each piece a copy of its own, so that what is kept of it too long is found */
+		const struct span piece = span_first(input, step);
+		char *copy = malloc(piece.n);
+		memcpy(copy, piece.p, piece.n);
+		err = sse_feed(&s, span_of(copy, piece.n), &sink, NULL);
+		free(copy);
+		input = span_skip(input, piece.n);
+	}
+	return err ? err : sse_end(&s, &sink, NULL);
+}
+
+static void test_table(void)
+{
+	static const size_t steps[] = {1, 2, 3, 7, 64, 4096};
+	for (size_t i = 0; i < COUNT_OF(streams); i++) {
+		for (size_t j = 0; j < COUNT_OF(steps); j++) {
+			OWNED(buf_done) struct buf log = BUF_INIT(4096);
+			is_err(run(streams[i].input, steps[j], &log), OK, "%s: no fault",
+				streams[i].name);
+			buf_byte(&log, '\0');
+			is_str(log.p, streams[i].want, "%s, %zu at a time", streams[i].name,
+				steps[j]);
+		}
+	}
+}
+
+static void test_limits(void)
+{
+	OWNED(buf_done) struct buf log = BUF_INIT(64 * MIB);
+	OWNED(sse_done) struct sse s;
+	const struct sse_sink sink = {on_event, &log};
+	struct fault why;
+	const size_t piece = MIB;
+	char *bytes = malloc(piece);
+	enum err err = OK;
+	size_t fed = 0;
+
+	memset(bytes, 'x', piece);
+	sse_init(&s);
+	while (!err && fed <= LIMIT_SSE_LINE_BYTES) {
+		err = sse_feed(&s, span_of(bytes, piece), &sink, &why);
+		fed += piece;
+	}
+	is_err(err, ERR_SERVER_ERROR, "a line over its limit is the provider's fault");
+	is_uint(fed, LIMIT_SSE_LINE_BYTES + piece, "and not before");
+	ok(strstr(why.message, "32 MiB"), "the sentence has the limit");
+
+	sse_done(&s);
+	sse_init(&s);
+	memset(bytes, '\n', piece);
+	for (err = OK, fed = 0; !err && fed <= LIMIT_SSE_TOTAL_BYTES; fed += piece)
+		err = sse_feed(&s, span_of(bytes, piece), &sink, &why);
+	is_err(err, ERR_SERVER_ERROR, "so is a stream over its limit");
+	is_uint(fed, LIMIT_SSE_TOTAL_BYTES + piece, "and not before");
+	free(bytes);
+}
+
+static void test_sink(void)
+{
+	OWNED(buf_done) struct buf log = BUF_INIT(4096);
+	is_err(run(SPAN("data: a\n\ndata: stop\n\ndata: b\n\n"), 4096, &log), ERR_CANCELLED,
+		"the sink's word is passed up");
+	is_mem(log.p, log.n, "a;stop;", (size_t)7, "and nothing comes after it");
+}
+
+int main(void)
+{
+	test_table();
+	test_limits();
+	test_sink();
+	return tap_done();
+}
