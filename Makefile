@@ -291,9 +291,9 @@ fuzz-smoke: fuzz
 	@echo 'fuzz-smoke: $(words $(fuzzers)) programs, nothing found'
 
 .PHONY: bench golden
+# BENCH='--quick --json FILE'
 bench: all $(benches)
-	LLMB_BENCH_DIR=$(abspath $B/bench) \
-		$(if $(wildcard tests/bench/run.py),$(PYTHON) tests/bench/run.py,tests/bench/run.sh)
+	LLMB_BENCH_DIR=$(abspath $B/bench) $(PYTHON) tests/bench/run.py $(BENCH)
 
 # Writes anew what the golden files expect; the difference is for a person to review.
 golden: $(golden)
