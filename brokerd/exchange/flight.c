@@ -21,7 +21,6 @@ struct flight *flight_new(struct organs *o)
 	buf_init(&f->body, LIMIT_BODY_BYTES);
 	event_log_init(&f->log);
 	f->usage = USAGE_UNKNOWN;
-	f->failed = FAULT_NONE;
 	f->begun_us = loop_now_us(o->loop);
 	f->begun_wall_us = loop_wall_us(o->loop);
 	f->reserved_nusd = -1;

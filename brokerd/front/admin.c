@@ -508,7 +508,7 @@ static void usage_flushed(void *context, enum err err, const struct fault *why)
 	}
 	a->job.run = usage_run;
 	a->job.on_done = usage_came;
-	workers_submit(a->organs->workers, &a->job, 1);
+	workers_submit(a->organs->workers, &a->job, LEDGER_LANE);
 }
 
 static enum err usage(struct admin_call *a, struct json body, struct fault *why)
