@@ -83,11 +83,13 @@ static int on_opened(void *context, curl_socket_t fd, curlsocktype purpose)
 	return CURL_SOCKOPT_OK;
 }
 
-#define SET(easy, option, value)                                             \
-	do {                                                                 \
-		if (curl_easy_setopt((easy), (option), (value)) != CURLE_OK) \
-			bench_die("libcurl does not know " #option);         \
-	} while (0)
+static void set_ok(CURLcode code)
+{
+	if (code != CURLE_OK)
+		bench_die("libcurl does not take an option: %s", curl_easy_strerror(code));
+}
+
+#define SET(easy, option, value) set_ok(curl_easy_setopt((easy), (option), (value)))
 
 static void transfer_init(struct transfer *t, struct direct *d)
 {
@@ -252,7 +254,7 @@ static void on_look(struct ev_loop *loop, ev_timer *w, int events)
 			d->calls);
 }
 
-static void run_multi(struct direct *d)
+static void multi_init(struct direct *d)
 {
 	d->loop = ev_default_loop(EVFLAG_NOENV);
 	d->multi = curl_multi_init();
@@ -267,6 +269,11 @@ static void run_multi(struct direct *d)
 	multi_ok(curl_multi_setopt(d->multi, CURLMOPT_TIMERDATA, d));
 	multi_ok(curl_multi_setopt(d->multi, CURLMOPT_MAXCONNECTS, (long)d->calls + 8));
 	ev_timer_init(&d->timer, on_timer, 0, 0);
+}
+
+static void run_multi(struct direct *d)
+{
+	multi_init(d);
 	if (d->is_hold) {
 		ev_timer_init(&d->phase, on_look, 0.01, 0.01);
 		tally_begin(&d->tally);

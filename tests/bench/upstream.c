@@ -340,28 +340,34 @@ static void on_ready(struct ev_loop *loop, ev_io *w, int events)
 
 /* ---- the process ---- */
 
+static void connection_open(struct upstream *up, int fd)
+{
+	const int on = 1;
+	struct connection *c = calloc(1, sizeof *c);
+	if (!c)
+		bench_die("out of memory");
+	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0)
+		bench_die("TCP_NODELAY: %s", strerror(errno));
+	c->up = up;
+	buf_init(&c->in, LIMIT_HEAD + LIMIT_REQUEST);
+	buf_init(&c->out, LIMIT_REPLY_BYTES);
+	ev_timer_init(&c->timer, on_timer, 0, 0);
+	ev_io_init(&c->io, on_ready, fd, EV_READ);
+	ev_io_start(up->loop, &c->io);
+}
+
 static void on_accept(struct ev_loop *loop, ev_io *w, int events)
 {
 	struct upstream *up = container_of(w, struct upstream, accept);
-	const int on = 1;
-	(void)events;
+	(void)loop, (void)events;
 	for (;;) {
 		const int fd = accept4(w->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd < 0 && (errno == EAGAIN || errno == ECONNABORTED))
+		if (fd >= 0)
+			connection_open(up, fd);
+		else if (errno == EAGAIN || errno == ECONNABORTED)
 			return;
-		if (fd < 0)
+		else
 			bench_die("accept: %s", strerror(errno));
-		if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0)
-			bench_die("TCP_NODELAY: %s", strerror(errno));
-		struct connection *c = calloc(1, sizeof *c);
-		if (!c)
-			bench_die("out of memory");
-		c->up = up;
-		buf_init(&c->in, LIMIT_HEAD + LIMIT_REQUEST);
-		buf_init(&c->out, LIMIT_REPLY_BYTES);
-		ev_timer_init(&c->timer, on_timer, 0, 0);
-		ev_io_init(&c->io, on_ready, fd, EV_READ);
-		ev_io_start(loop, &c->io);
 	}
 }
 

@@ -70,11 +70,15 @@ void bench_raise_files(void)
 
 int64_t bench_rss_bytes(void)
 {
-	long pages;
+	char text[128] = "";
+	int64_t pages;
 	FILE *statm = fopen("/proc/self/statm", "re");
-	if (!statm || fscanf(statm, "%*d %ld", &pages) != 1)
+	if (!statm || !fgets(text, sizeof text, statm) || fclose(statm) != 0)
 		bench_die("/proc/self/statm cannot be read");
-	fclose(statm);
+	struct span rest = span_str(text);
+	span_cut(&rest, ' '); /* the size of all that is mapped */
+	if (!num_i64(span_cut(&rest, ' '), &pages))
+		bench_die("/proc/self/statm is not as it was: %s", text);
 	return pages * sysconf(_SC_PAGESIZE);
 }
 

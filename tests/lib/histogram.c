@@ -9,14 +9,14 @@
 _Static_assert(1 << STEP_BITS == HISTOGRAM_STEPS, "one step for each pattern of the bits kept");
 
 /* The position of the highest bit above those kept; 0 for what is kept whole. */
-static unsigned octave_of(uint64_t ns)
+static size_t octave_of(uint64_t ns)
 {
-	return ns < HISTOGRAM_STEPS ? 0 : 63U - (unsigned)__builtin_clzll(ns) - STEP_BITS + 1;
+	return ns < HISTOGRAM_STEPS ? 0 : (size_t)(63 - __builtin_clzll(ns) - STEP_BITS + 1);
 }
 
 static size_t place_of(uint64_t ns)
 {
-	const unsigned octave = octave_of(ns);
+	const size_t octave = octave_of(ns);
 	if (octave == 0)
 		return (size_t)ns;
 	if (octave > HISTOGRAM_OCTAVES)
