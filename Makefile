@@ -202,9 +202,9 @@ $(fuzzers): $B/fuzz/%: $B/obj/tests/fuzz/%.o $B/obj/testlib.a $(organs)
 	@mkdir -p $(@D)
 	$(call say,link)$(CC) $(ldflags) -fsanitize=fuzzer -o $@ $(inputs) $(libs)
 
-$(benches): $B/bench/%: $B/obj/tests/bench/%.o $B/obj/testlib.a $B/links | $(shared)
+$(benches): $B/bench/%: $B/obj/tests/bench/%.o $B/obj/testlib.a $B/obj/protocol.a $B/links
 	@mkdir -p $(@D)
-	$(call say,link)$(CC) $(ldflags) -pie $(RPATH) -o $@ $(inputs) -L$B/lib -lllmclient $(libs)
+	$(call say,link)$(CC) $(ldflags) -pie -o $@ $(inputs) $(libs)
 
 # --- test
 
@@ -291,9 +291,9 @@ fuzz-smoke: fuzz
 	@echo 'fuzz-smoke: $(words $(fuzzers)) programs, nothing found'
 
 .PHONY: bench golden
+# BENCH='--quick --json FILE'
 bench: all $(benches)
-	LLMB_BENCH_DIR=$(abspath $B/bench) \
-		$(if $(wildcard tests/bench/run.py),$(PYTHON) tests/bench/run.py,tests/bench/run.sh)
+	LLMB_BENCH_DIR=$(abspath $B/bench) $(PYTHON) tests/bench/run.py $(BENCH)
 
 # Writes anew what the golden files expect; the difference is for a person to review.
 golden: $(golden)
