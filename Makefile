@@ -57,7 +57,7 @@ once    = $(if $(filter undefined,$(origin asked_$1)),$(eval asked_$1 := $(shell
 msgpack = $(call once,msgpack,$(PKG_CONFIG) --exists msgpack-c && echo msgpack-c || echo msgpack)
 packages = libcurl libcjson libsodium sqlite3 $(msgpack)
 includes = $(call once,includes,$(PKG_CONFIG) --cflags $(packages))
-libs     = $(call once,libs,$(PKG_CONFIG) --libs $(packages)) -lev -pthread
+libs     = $(call once,libs,$(PKG_CONFIG) --libs $(packages)) -lev -lm -pthread
 libs_msgpack = $(call once,libs_msgpack,$(PKG_CONFIG) --libs $(msgpack))
 
 compile = $(CC) -std=c11 -D_GNU_SOURCE -I. -Ilibllmclient/include $(includes) \
