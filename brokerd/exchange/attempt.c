@@ -173,6 +173,19 @@ static void end_decoded(struct attempt *a, const struct transfer_end *end)
 	attempt_over(a, is_cut ? OUTCOME_UNKNOWN : OUTCOME_FAILED, &why);
 }
 
+/* A refused key is the broker's trouble, not its caller's: what to do about it comes first. */
+static void advise_on_key(const struct attempt *a, struct fault *why)
+{
+	const struct fault said = *why;
+	fault_set(why, ERR_AUTH,
+		"%.*s refuses the broker's key: `llmb key add %.*s` puts in a new one (it says: "
+		"%.600s)",
+		SPAN_ARG(a->plan.target->provider), SPAN_ARG(a->plan.target->provider),
+		said.message);
+	memcpy(why->code, said.code, sizeof why->code);
+	why->http_status = said.http_status;
+}
+
 static void end_error_reply(struct attempt *a)
 {
 	struct fault why = FAULT_NONE;
@@ -187,6 +200,8 @@ static void end_error_reply(struct attempt *a)
 	} else {
 		a->dialect->explain(&reply, a->plan.target, &why);
 	}
+	if (why.err == ERR_AUTH)
+		advise_on_key(a, &why);
 	attempt_over(a, OUTCOME_FAILED, &why);
 }
 

@@ -34,8 +34,9 @@ def slower():
     return "asan" in os.fspath(harness.bin_dir()) or harness.SLOWER > 1
 
 
-def test_sequential_calls_leave_nothing(broker, plain_provider):
-    made = broker(harness.provider_section(plain_provider, auth="none", model="m"))
+def test_sequential_calls_leave_nothing(broker, providers):
+    keyless = providers(plain=True, needs_key=False)
+    made = broker(harness.provider_section(keyless, auth="none", model="m"))
     count = CALLS // 20 if slower() else CALLS
     with greeted(made) as client:
         def run(n, model):
@@ -54,8 +55,9 @@ def test_sequential_calls_leave_nothing(broker, plain_provider):
         assert after - before < 1024, f"{before} KiB before, {after} KiB after {count} calls"
 
 
-def test_concurrent_calls_leave_nothing(broker, plain_provider):
-    made = broker(harness.provider_section(plain_provider, auth="none", model="m"))
+def test_concurrent_calls_leave_nothing(broker, providers):
+    keyless = providers(plain=True, needs_key=False)
+    made = broker(harness.provider_section(keyless, auth="none", model="m"))
     count = CONCURRENT // 10 if slower() else CONCURRENT
 
     def burst():
@@ -71,14 +73,14 @@ def test_concurrent_calls_leave_nothing(broker, plain_provider):
                 ended += frame.type == END
             client.close()
     idle = made.sockets()
-    burst()
-    time.sleep(0.2)
+    for _ in range(4):  # until the heap has its shape
+        burst()
     first = made.rss_kib()
     for _ in range(3):
         burst()
     after = made.rss_kib()
     if not slower():
-        assert after - first < 4096, f"{first} KiB after one burst, {after} KiB after four"
+        assert after - first < 6144, f"{first} KiB after four bursts, {after} KiB after seven"
     made.reload()  # drops idle connections to providers
     made.wait_log("config.loaded")
     harness.wait_until(lambda: made.sockets() == idle, 10, "sockets")
