@@ -1,13 +1,14 @@
 /* test_config.c - what the configuration's files mean, and what is said of a wrong one. */
 #include "brokerd/config/config.h"
-#include "brokerd/config/keys.h"
-#include "tests/lib/tap.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "brokerd/config/keys.h"
+#include "tests/lib/tap.h"
 
 static const struct {
 	const char *name, *text, *want; /* a piece of the sentence */
