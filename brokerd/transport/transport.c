@@ -465,6 +465,24 @@ static bool is_nonsense(const struct transfer *x, CURLcode code)
 	}
 }
 
+/* By then the socket is closed, and only the code tells. */
+static bool is_about_tls(CURLcode code)
+{
+	switch (code) {
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_SSL_CERTPROBLEM:
+	case CURLE_SSL_CIPHER:
+	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_SSL_CRL_BADFILE:
+	case CURLE_SSL_ISSUER_ERROR:
+	case CURLE_SSL_INVALIDCERTSTATUS:
+	case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static void set_end(struct transfer *x, CURLcode code)
 {
 	const char *said = x->handle->error[0] ? x->handle->error : curl_easy_strerror(code);
@@ -492,7 +510,7 @@ static void set_end(struct transfer *x, CURLcode code)
 	else if (is_nonsense(x, code))
 		set_cut(x, CUT_REPLY, "", "the reply is no HTTP that can be read: %s", said);
 	else
-		set_cut(x, CUT_CONNECTION, "", "%s", said);
+		set_cut(x, CUT_CONNECTION, is_about_tls(code) ? "tls" : "", "%s", said);
 }
 
 static void on_done(void *context, CURL *easy, CURLcode code)
