@@ -98,6 +98,7 @@ struct transfer {
 	struct buf lines_text;
 	struct curl_slist lines[COUNT_OF(((struct http_request *)NULL)->headers) + 4];
 	struct signature *signature;
+	struct buf missing; /* why its name has no address, where that is known from the start */
 	struct buf resolve_text;
 	struct curl_slist resolve;
 	uint64_t serial; /* of the addresses in `resolve` */
@@ -241,6 +242,7 @@ static void transfer_free(struct transfer *x)
 	head_done(&x->head);
 	buf_done(&x->lines_text);
 	buf_done(&x->resolve_text);
+	buf_done(&x->missing);
 	buf_done(&x->origin);
 	LIST_REMOVE(t->transfers, x);
 	if (!x->is_dead)
@@ -667,6 +669,30 @@ static void start(struct transfer *x)
 	x->at = AT_CURL;
 }
 
+static void name_missing(struct transfer *x, const char *reason)
+{
+	char text[300];
+	snprintf(text, sizeof text,
+		"the host's name cannot be found (%s): check the provider's address, and this "
+		"host's name service",
+		reason);
+	fail_to_start(x, "name", text);
+}
+
+/* Has the connection read from again. */
+static void go_on(struct transfer *x)
+{
+	if (!x->is_stopped || x->is_paused)
+		return;
+	x->is_stopped = false;
+	const CURLcode failed = multi_unpause(x->shard->multi, x->handle->curl);
+	if (!failed || x->is_dead)
+		return; /* the dead are buried by a task of their own */
+	multi_remove(x->shard->multi, x->handle->curl);
+	set_end(x, failed);
+	finish(x, false);
+}
+
 static void on_todo(struct loop_task *task)
 {
 	struct transfer *x = container_of(task, struct transfer, todo);
@@ -680,13 +706,13 @@ static void on_todo(struct loop_task *task)
 	case AT_NAME:
 		break;
 	case AT_READY:
-		start(x);
+		if (x->missing.n > 0)
+			name_missing(x, x->missing.p);
+		else
+			start(x);
 		break;
 	case AT_CURL:
-		if (x->is_stopped && !x->is_paused) {
-			x->is_stopped = false;
-			multi_unpause(x->shard->multi, x->handle->curl);
-		}
+		go_on(x);
 		break;
 	case AT_HELD:
 		flush_and_end(x);
@@ -711,16 +737,6 @@ static bool set_addresses(struct transfer *x, const struct addresses *found)
 	x->resolve.data = x->resolve_text.p;
 	x->serial = found->serial;
 	return true;
-}
-
-static void name_missing(struct transfer *x, const char *reason)
-{
-	char text[300];
-	snprintf(text, sizeof text,
-		"the host's name cannot be found (%s): check the provider's address, and this "
-		"host's name service",
-		reason);
-	fail_to_start(x, "name", text);
 }
 
 static void on_found(struct lookup *lookup, const struct addresses *found)
@@ -886,6 +902,7 @@ enum err transport_start(struct transport *t, const struct http_request *request
 	buf_init(&x->origin, 4 * KIB);
 	buf_init(&x->lines_text, LIMIT_HEADERS_BYTES);
 	buf_init(&x->resolve_text, 4 * KIB);
+	buf_init(&x->missing, 4 * KIB);
 	head_init(&x->head);
 	LIST_PUSH(t->transfers, x);
 	t->n_active++;

@@ -64,8 +64,8 @@ struct transfer_events {
  * secret is referenced. `secret` may be NULL where the target asks for none. On failure nothing was
  * done and *out is NULL: ERR_DENIED (the URL is not of the secret's origin), ERR_NO_KEY,
  * ERR_INVALID_ARGUMENT (a URL, method or header that is not sent; plain http to anything but a local
- * target on this host), ERR_UNSUPPORTED (a scheme of signing that is not built in), ERR_CONNECTION
- * (the host's name was not found a moment ago), ERR_OVERLOADED, ERR_MISCONFIGURED, ERR_NO_MEMORY.
+ * target on this host), ERR_UNSUPPORTED (a scheme of signing that is not built in), ERR_OVERLOADED
+ * (too many host names are being looked up), ERR_MISCONFIGURED, ERR_NO_MEMORY.
  * Methods are GET and DELETE without a body, POST, PUT and PATCH with one. */
 enum err transport_start(struct transport *t, const struct http_request *request,
 	const struct target *target, struct secret *secret, const struct transfer_limits *limits,

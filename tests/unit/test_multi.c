@@ -286,7 +286,7 @@ static void messages(void)
 	is_int(n_done, 3, "all that is done is taken, not one a turn");
 	is_int(curl.n_removed, 3, "out of the multi first");
 	curl.done[curl.n_done++] = &handles[0];
-	multi_unpause(multi, &handles[0]);
+	is_int(multi_unpause(multi, &handles[0]), CURLE_OK, "an unpause goes well");
 	is_int(n_done, 3, "an unpause that ends a transfer");
 	run_for(0);
 	is_int(n_done, 4, "says so soon");
