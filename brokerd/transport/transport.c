@@ -782,9 +782,8 @@ static enum err find_addresses(struct transfer *x, struct fault *why)
 	if (err)
 		return err;
 	if (!found->text[0])
-		return fault_set(why, ERR_CONNECTION, "%.*s: the host's name cannot be found (%s)",
-			SPAN_ARG(origin_of(x)), found->reason);
-	if (!set_addresses(x, found))
+		buf_put(&x->missing, found->reason, strlen(found->reason) + 1);
+	else if (!set_addresses(x, found))
 		return fault_set(why, ERR_NO_MEMORY, "no memory for a request to a provider");
 	do_later(x);
 	return OK;

@@ -1194,7 +1194,7 @@ static void no_such_name(void)
 	for (int i = 0; i < 2; i++) {
 		struct server nobody = {.port = 1};
 		struct asker a;
-		char origin[128], url[128];
+		char origin[128], url[160];
 		struct secret *key;
 		struct fault why;
 		aim(&a, &nobody, "/ok");
