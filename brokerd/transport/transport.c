@@ -65,7 +65,7 @@ struct transport {
 
 enum place {
 	AT_NAME,  /* its name is being looked up */
-	AT_READY, /* `todo` gives it to curl */
+	AT_READY, /* `todo` gives it to curl, if that was not possible at once */
 	AT_CURL,
 	AT_HELD, /* over, but its last bytes wait for a resume */
 };
@@ -80,7 +80,7 @@ struct transfer {
 	bool is_calling; /* its owner is being called, outside of curl */
 	bool is_paused;  /* says the owner */
 	bool is_stopped; /* and curl was told so */
-	struct loop_task todo; /* starts, unpauses, buries: whatever curl on the stack forbids */
+	struct loop_task todo; /* starts, unpauses, buries: what curl on the stack forbids */
 	struct lookup lookup;
 	struct stages stages;
 	struct transfer_events events;
@@ -646,27 +646,25 @@ static void fail_to_start(struct transfer *x, const char *code, const char *reas
 	finish(x, false);
 }
 
-/* To curl. What comes of it comes by on_done. */
-static void start(struct transfer *x)
+/* Gives it to curl; what comes of it comes by on_done. False: it must wait until curl is off the
+ * stack, or it cannot be done. */
+static bool enter_curl(struct transfer *x)
 {
 	struct shard *s = shard_with_room(x->transport);
-	if (!s) {
-		fail_to_start(x, "", "no memory for a connection");
-		return;
-	}
+	if (!s || multi_is_inside(s->multi))
+		return false;
 	if (x->resolve.data) {
 		const struct told *d = find_told(s, host_port_of(x));
 		if (d && d->serial == x->serial)
 			x->resolve.data = NULL;
 	}
 	struct curl_slist *resolve = x->resolve.data ? &x->resolve : NULL;
-	if (handle_place(x->handle, s->multi, resolve) || !multi_add(s->multi, x->handle->curl)) {
-		fail_to_start(x, "", "no memory for a connection");
-		return;
-	}
+	if (handle_place(x->handle, s->multi, resolve) || !multi_add(s->multi, x->handle->curl))
+		return false;
 	s->active++;
 	x->shard = s;
 	x->at = AT_CURL;
+	return true;
 }
 
 static void name_missing(struct transfer *x, const char *reason)
@@ -708,8 +706,8 @@ static void on_todo(struct loop_task *task)
 	case AT_READY:
 		if (x->missing.n > 0)
 			name_missing(x, x->missing.p);
-		else
-			start(x);
+		else if (!enter_curl(x))
+			fail_to_start(x, "", "no memory for a connection");
 		break;
 	case AT_CURL:
 		go_on(x);
@@ -764,13 +762,20 @@ static struct span host_of(const struct transfer *x)
 	return host;
 }
 
+/* Now, where that is possible: it saves a turn of the loop. Nobody is told anything from here. */
+static void begin(struct transfer *x)
+{
+	if (x->missing.n > 0 || !enter_curl(x))
+		do_later(x);
+}
+
 static enum err find_addresses(struct transfer *x, struct fault *why)
 {
 	const struct addresses *found;
 	const struct span host = host_of(x);
 	x->at = AT_READY;
 	if (resolver_is_literal(host)) {
-		do_later(x);
+		begin(x);
 		return OK;
 	}
 	x->lookup.on_found = on_found;
@@ -785,7 +790,7 @@ static enum err find_addresses(struct transfer *x, struct fault *why)
 		buf_put(&x->missing, found->reason, strlen(found->reason) + 1);
 	else if (!set_addresses(x, found))
 		return fault_set(why, ERR_NO_MEMORY, "no memory for a request to a provider");
-	do_later(x);
+	begin(x);
 	return OK;
 }
 
