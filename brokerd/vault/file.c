@@ -20,6 +20,7 @@
 #define FRESH       "vault.new"  /* what is being written */
 #define SPARE       "vault.bak~" /* what is to become the backup */
 #define LOCK        "vault.lock"
+#define FRESH_KEY   "vault.key.new"
 #define LOCK_TRIES  50
 #define LOCK_PAUSE  100000000 /* nanoseconds */
 #define OTHERS_BITS (S_IWGRP | S_IWOTH)
@@ -490,30 +491,28 @@ static void free_text(char **text)
 
 enum err vault_files_make_key(const struct vault_files *f, unsigned char *key, struct fault *why)
 {
-	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
 	OWNED(free_text) char *folder = folder_of(f->key_path);
 	OWNED(close_fd) int dir = -1;
-	OWNED(close_fd) int fd = -1;
 
 	const enum err err = open_dir(folder, &dir, why);
 	if (err)
 		return err;
-	fd = may_step(f, "create vault.key") ? open(f->key_path, flags, 0600) : -1;
-	if (fd < 0)
-		return fault_set(why, errno == ENOSPC ? ERR_STORAGE_FULL : ERR_IO,
-			"cannot make the key file %s: %s. No vault was made", f->key_path,
-			strerror(errno));
 	randombytes_buf(key, FORMAT_KEY_BYTES);
-	if (may_step(f, "write vault.key") &&
-		write_all(fd, span_of((const char *)key, FORMAT_KEY_BYTES)) &&
-		may_step(f, "fsync vault.key") && fsync(fd) == 0 && (dir < 0 || fsync(dir) == 0))
-		return OK;
-	const int cause = errno;
+	/* whole or not at all: half a key file would be in the way for ever */
+	errno = ENOENT;
+	if (dir >= 0 &&
+		write_file(f, dir, FRESH_KEY, span_of((const char *)key, FORMAT_KEY_BYTES))) {
+		if (may_step(f, "rename vault.key") &&
+			renameat(dir, FRESH_KEY, AT_FDCWD, f->key_path) == 0 && sync_dir(f, dir))
+			return OK;
+		const int cause = errno;
+		unlinkat(dir, FRESH_KEY, 0);
+		unlink(f->key_path);
+		errno = cause;
+	}
 	sodium_memzero(key, FORMAT_KEY_BYTES);
-	unlink(f->key_path);
-	return fault_set(why, cause == ENOSPC ? ERR_STORAGE_FULL : ERR_IO,
-		"cannot write the key file %s: %s. No vault was made", f->key_path,
-		strerror(cause));
+	return fault_set(why, errno == ENOSPC || errno == EDQUOT ? ERR_STORAGE_FULL : ERR_IO,
+		"cannot make the key file %s: %s. No vault was made", f->key_path, strerror(errno));
 }
 
 void vault_files_remove_key(const struct vault_files *f)

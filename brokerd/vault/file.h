@@ -32,7 +32,7 @@ void vault_files_advise(const struct vault_files *f, struct fault *why);
 /* Reads the key file's 32 bytes into `key`. ERR_IO; *is_absent with OK as above. */
 enum err vault_files_read_key(const struct vault_files *f, unsigned char *key, bool *is_absent,
 	struct fault *why) MUST_USE;
-/* Makes it, of random bytes; never over one that is there. */
+/* Makes it, of random bytes, where there is none; under the lock. */
 enum err vault_files_make_key(
 	const struct vault_files *f, unsigned char *key, struct fault *why) MUST_USE;
 void vault_files_remove_key(const struct vault_files *f);

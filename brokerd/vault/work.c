@@ -328,8 +328,9 @@ static enum err rewrite(struct change *c, struct fault *why)
 		return fault_set(why, ERR_NO_KEY, "the vault has no key %.*s%s%.*s",
 			SPAN_ARG(w->key.provider), w->key.label.n > 0 ? "/" : "",
 			SPAN_ARG(w->key.label));
-	if (guarded_size(c->is.body) > FORMAT_BODY_BYTES ||
-		body_check(guarded_read(c->is.body), why) != OK)
+	const enum err sound = body_check(guarded_read(c->is.body), why);
+	guarded_close(c->is.body);
+	if (sound != OK || guarded_size(c->is.body) > FORMAT_BODY_BYTES)
 		err = fault_set(why, ERR_TOO_BIG,
 			"the vault is full: it holds at most %d keys and %zu KiB in all. Nothing "
 			"was "

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include "protocol/base/mem.h"
 #include "protocol/base/num.h"
 #include "protocol/base/table.h"
 #include "protocol/base/utf8.h"
@@ -116,8 +117,8 @@ struct names {
 
 static void names_done(struct names *t)
 {
-	free(t->seen);
-	free(t->slots);
+	mem_free(t->seen);
+	mem_free(t->slots);
 	buf_done(&t->folded);
 }
 
@@ -136,14 +137,14 @@ static bool names_grow(struct names *t)
 	const uint32_t room = t->room ? t->room * 2 : 64;
 	if (room > UINT32_MAX / 4)
 		return false;
-	struct seen *seen = realloc(t->seen, room * sizeof *seen);
+	struct seen *seen = mem_resize(t->seen, room * sizeof *seen);
 	if (!seen)
 		return false;
 	t->seen = seen;
-	uint32_t *slots = calloc((size_t)room * 2, sizeof *slots);
+	uint32_t *slots = mem_zeroed((size_t)room * 2 * sizeof *slots);
 	if (!slots)
 		return false;
-	free(t->slots);
+	mem_free(t->slots);
 	t->slots = slots;
 	t->room = room;
 	for (uint32_t i = 0; i < t->n; i++) {
@@ -247,7 +248,7 @@ static const char *scan_escape(struct scan *s, const char *p)
 		return expected(s, p, "one of \" \\ / b f n r t u after a backslash");
 	if (*p++ != 'u')
 		return p;
-	for (const char *last = p + 4; p < last; p++) {
+	for (int i = 0; i < 4; i++, p++) {
 		if (p == s->end || !is(p, HEX))
 			return expected(s, p, "four hexadecimal digits after \\u");
 	}
@@ -275,17 +276,12 @@ static const char *scan_string(struct scan *s, const char *p)
 	}
 }
 
-static const char *skip_digits(const struct scan *s, const char *p)
-{
-	while (p < s->end && is(p, DIGIT))
-		p++;
-	return p;
-}
-
 static const char *scan_digits(struct scan *s, const char *p, const char *what)
 {
-	const char *end = skip_digits(s, p);
-	return end > p ? end : expected(s, p, what);
+	const char *first = p;
+	while (p < s->end && is(p, DIGIT))
+		p++;
+	return p > first ? p : expected(s, p, what);
 }
 
 static const char *scan_number(struct scan *s, const char *p)
@@ -322,23 +318,24 @@ static bool check_name(struct scan *s, struct span name)
 	if (s->depth > s->free_depth)
 		return true;
 	s->free_depth = SIZE_MAX;
-	for (const char *const *free = s->rules.free_inside; free && *free; free++) {
-		if (json_name_is(name, *free))
+	for (const char *const *inside = s->rules.free_inside; inside && *inside; inside++) {
+		if (json_name_is(name, *inside))
 			s->free_depth = s->depth;
 	}
 	s->err = names_add(&s->names, s->depth, name);
-	if (s->err == ERR_NO_MEMORY)
+	if (!s->err)
+		return true;
+	if (s->err == ERR_NO_MEMORY) {
 		fault_set(s->why, s->err, "no memory to compare the names of a JSON text");
-	else if (s->err) {
-		fault_set(s->why, s->err,
-			"the JSON text has the member \"%.*s\" twice in one object, the second "
-			"time at "
-			"byte %zu: names must differ, and not by case alone",
-			(int)span_first(name, 100).n, name.p, (size_t)(name.p - s->begin) - 1);
-		if (s->why)
-			fault_text(s->why->param, sizeof s->why->param, name);
+		return false;
 	}
-	return s->err == OK;
+	fault_set(s->why, s->err,
+		"the JSON text has the member \"%.*s\" twice in one object, again at byte %zu: "
+		"names must differ, and not by case alone",
+		(int)span_first(name, 100).n, name.p, (size_t)(name.p - s->begin) - 1);
+	if (s->why)
+		fault_text(s->why->param, sizeof s->why->param, name);
+	return false;
 }
 
 /* A member's name and its colon. */
@@ -757,7 +754,7 @@ bool json_f64(struct json v, double *out)
 	}
 	/* far out, all exponents mean the same */
 	exponent = exponent > 9999 ? 9999 : exponent < -9999 ? -9999 : exponent;
-	snprintf(text + n, sizeof text - n, "e%d", (int)exponent);
+	(void)snprintf(text + n, sizeof text - n, "e%d", (int)exponent);
 	const double nearest = strtod(text, NULL);
 	if (!isfinite(nearest))
 		return false;
@@ -845,20 +842,6 @@ void json_close(struct json_out *o, char bracket)
 	o->has_value = true;
 }
 
-void json_key_raw(struct json_out *o, struct span name)
-{
-	comma(o);
-	buf_byte(o->to, '"');
-	buf_span(o->to, name);
-	buf_put(o->to, "\":", 2);
-	o->has_value = false;
-}
-
-void json_key(struct json_out *o, const char *name)
-{
-	json_key_raw(o, span_str(name));
-}
-
 static void put_escaped(struct buf *to, struct span text)
 {
 	static const char hex[] = "0123456789abcdef";
@@ -883,6 +866,27 @@ static void put_escaped(struct buf *to, struct span text)
 	}
 }
 
+void json_key_raw(struct json_out *o, struct span name)
+{
+	comma(o);
+	buf_byte(o->to, '"');
+	buf_span(o->to, name);
+	buf_put(o->to, "\":", 2);
+	o->has_value = false;
+}
+
+void json_key_text(struct json_out *o, struct span name)
+{
+	json_put_str(o, name);
+	buf_byte(o->to, ':');
+	o->has_value = false;
+}
+
+void json_key(struct json_out *o, const char *name)
+{
+	json_key_text(o, span_str(name));
+}
+
 void json_put_str(struct json_out *o, struct span text)
 {
 	comma(o);
@@ -902,7 +906,7 @@ void json_put_i64(struct json_out *o, int64_t v)
 static void shortest(double v, char *text, size_t size)
 {
 	for (int places = 14; places <= 16; places++) {
-		snprintf(text, size, "%.*e", places, v);
+		(void)snprintf(text, size, "%.*e", places, v);
 		if (strtod(text, NULL) == v)
 			return;
 	}
@@ -910,7 +914,7 @@ static void shortest(double v, char *text, size_t size)
 
 void json_put_f64(struct json_out *o, double v)
 {
-	char text[64], digits[24];
+	char text[64], digits[24] = "0";
 	size_t n = 0;
 	comma(o);
 	if (!isfinite(v)) {
@@ -928,7 +932,7 @@ void json_put_f64(struct json_out *o, double v)
 	}
 	while (n > 1 && digits[n - 1] == '0')
 		n--;
-	const int power = atoi(p + 1); /* of the first digit */
+	const int power = (int)strtol(p + 1, NULL, 10); /* of the first digit */
 	if (power >= -5 && power < 0) {
 		buf_put(o->to, "0.0000", (size_t)(1 - power));
 		buf_put(o->to, digits, n);
@@ -965,15 +969,14 @@ void json_put_null(struct json_out *o)
 
 void json_put_raw(struct json_out *o, struct span json)
 {
-	assert(json.n > 0);
 	comma(o);
-	buf_span(o->to, json);
+	buf_span(o->to, json.n > 0 ? json : SPAN("null"));
 }
 
 void json_put_base64(struct json_out *o, struct span prefix, struct span bytes)
 {
 	static const char alphabet[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
 	const size_t groups = bytes.n / 3 + (bytes.n % 3 != 0);
 	comma(o);
 	buf_byte(o->to, '"');
@@ -988,8 +991,8 @@ void json_put_base64(struct json_out *o, struct span prefix, struct span bytes)
 					   (left > 2 ? p[2] : 0u);
 			to[0] = alphabet[v >> 18];
 			to[1] = alphabet[v >> 12 & 63];
-			to[2] = left > 1 ? alphabet[v >> 6 & 63] : '=';
-			to[3] = left > 2 ? alphabet[v & 63] : '=';
+			to[2] = alphabet[left > 1 ? v >> 6 & 63 : 64];
+			to[3] = alphabet[left > 2 ? v & 63 : 64];
 			p += left > 3 ? 3 : left;
 			left -= left > 3 ? 3 : left;
 		}

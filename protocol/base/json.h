@@ -106,18 +106,19 @@ struct json_out {
 };
 struct json_out json_to(struct buf *to);
 
-void json_open(struct json_out *o, char bracket);        /* '{' or '[' */
-void json_close(struct json_out *o, char bracket);       /* '}' or ']' */
-void json_key(struct json_out *o, const char *name);     /* a plain name: no quote, no backslash */
-void json_key_raw(struct json_out *o, struct span name); /* already escaped, without its quotes */
-void json_put_str(struct json_out *o, struct span text); /* valid UTF-8; absent: "" */
+void json_open(struct json_out *o, char bracket);  /* '{' or '[' */
+void json_close(struct json_out *o, char bracket); /* '}' or ']' */
+void json_key(struct json_out *o, const char *name);
+void json_key_text(struct json_out *o, struct span name); /* valid UTF-8 */
+void json_key_raw(struct json_out *o, struct span name);  /* already escaped, without its quotes */
+void json_put_str(struct json_out *o, struct span text);  /* valid UTF-8; absent: "" */
 void json_put_i64(struct json_out *o, int64_t v);
 /* The shortest that reads back the same, in any locale. A v that is not finite fails the buf with
  * ERR_INVALID_ARGUMENT. */
 void json_put_f64(struct json_out *o, double v);
 void json_put_bool(struct json_out *o, bool v);
 void json_put_null(struct json_out *o);
-void json_put_raw(struct json_out *o, struct span json); /* a checked value, byte for byte */
+void json_put_raw(struct json_out *o, struct span json); /* a checked value; absent: null */
 /* One string: `prefix` as json_put_str would write it, then the bytes in base64, with padding. */
 void json_put_base64(struct json_out *o, struct span prefix, struct span bytes);
 
