@@ -57,7 +57,7 @@ once    = $(if $(filter undefined,$(origin asked_$1)),$(eval asked_$1 := $(shell
 msgpack = $(call once,msgpack,$(PKG_CONFIG) --exists msgpack-c && echo msgpack-c || echo msgpack)
 packages = libcurl libcjson libsodium sqlite3 $(msgpack)
 includes = $(call once,includes,$(PKG_CONFIG) --cflags $(packages))
-libs     = $(call once,libs,$(PKG_CONFIG) --libs $(packages)) -lev -pthread
+libs     = $(call once,libs,$(PKG_CONFIG) --libs $(packages)) -lev -lm -pthread
 libs_msgpack = $(call once,libs_msgpack,$(PKG_CONFIG) --libs $(msgpack))
 
 compile = $(CC) -std=c11 -D_GNU_SOURCE -I. -Ilibllmclient/include $(includes) \
@@ -83,7 +83,7 @@ bench_src    := $(sort $(wildcard tests/bench/*.c))
 golden_src   := $(sort $(wildcard tests/golden/*.c))
 story_src    := $(sort $(wildcard tests/story/*.c))
 # these stand in for brokerd's own modules
-virtual_src  := $(sort $(wildcard tests/lib/*_virtual.c tests/lib/*_scripted.c))
+virtual_src  := $(sort $(wildcard tests/lib/*_virtual.c tests/lib/*_inline.c tests/lib/*_scripted.c))
 testlib_src  := $(filter-out $(virtual_src) tests/lib/tap.c,$(sort $(wildcard tests/lib/*.c)))
 
 all_src      := $(protocol_src) $(brokerd_src) $(client_src) $(cli_src) $(example_src) \

@@ -483,15 +483,15 @@ static const struct {
 	enum state (*step)(struct exchange *x);
 	unsigned to;
 } states[] = {
-	[BODY] = {"body",    step_body,    TO(ADMIT) | TO(SETTLE)                },
-	[ADMIT] = {"admit",   step_admit,   TO(ROUTE) | TO(SETTLE)                },
-	[ROUTE] = {"route",   step_route,   TO(RESERVE) | TO(SETTLE)},
-	[RESERVE] = {"reserve", step_reserve, TO(PREPARE) | TO(SETTLE)              },
-	[PREPARE] = {"prepare", step_prepare, TO(SEND) | TO(ROUTE) | TO(SETTLE)     },
-	[SEND] = {"send",    step_send,    TO(RELAY) | TO(ROUTE) | TO(SETTLE)    },
-	[RELAY] = {"relay",   step_relay,   TO(ROUTE) | TO(SETTLE)                },
-	[SETTLE] = {"settle",  step_settle,  TO(END)                               },
-	[END] = {"end",     step_end,     0				     },
+	[BODY] = {"body",    step_body,    TO(ADMIT) | TO(SETTLE)            },
+	[ADMIT] = {"admit",   step_admit,   TO(ROUTE) | TO(SETTLE)            },
+	[ROUTE] = {"route",   step_route,   TO(RESERVE) | TO(SETTLE)          },
+	[RESERVE] = {"reserve", step_reserve, TO(PREPARE) | TO(SETTLE)          },
+	[PREPARE] = {"prepare", step_prepare, TO(SEND) | TO(ROUTE) | TO(SETTLE) },
+	[SEND] = {"send",    step_send,    TO(RELAY) | TO(ROUTE) | TO(SETTLE)},
+	[RELAY] = {"relay",   step_relay,   TO(ROUTE) | TO(SETTLE)            },
+	[SETTLE] = {"settle",  step_settle,  TO(END)                           },
+	[END] = {"end",     step_end,     0                                 },
 };
 
 /* The only line that assigns the state. */

@@ -11,7 +11,7 @@
 
 #include "protocol/limits.h"
 #include "tests/lib/bench.h"
-#include "tests/lib/tally.h"
+#include "tests/lib/gauge.h"
 
 struct direct {
 	/* the question */
@@ -28,7 +28,7 @@ struct direct {
 	size_t n_sockets;
 	struct transfer *transfers;
 	/* what was seen */
-	struct tally tally;
+	struct gauge gauge;
 	uint64_t connections;
 	int64_t first_tokens; /* streams that have begun */
 	int64_t bare_rss;     /* before the first of them */
@@ -53,7 +53,7 @@ static void report(const struct direct *d)
 	       ", \"rss_bytes\": %" PRId64 ", ",
 		curl_version_info(CURLVERSION_NOW)->version, d->connections, d->bare_rss,
 		bench_rss_bytes());
-	tally_print(&d->tally);
+	gauge_print(&d->gauge);
 	printf("}\n");
 }
 
@@ -68,7 +68,7 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *context)
 	if (!d->is_stream)
 		return size * n;
 	while (bench_next_stamp(&t->reader, &in, &ns)) {
-		tally_token(&d->tally, t->sent_ns, ns, !t->has_token);
+		gauge_token(&d->gauge, t->sent_ns, ns, !t->has_token);
 		d->first_tokens += !t->has_token;
 		t->has_token = true;
 	}
@@ -119,7 +119,7 @@ static void transfer_ended(struct transfer *t, CURLcode result)
 	if (curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK ||
 		status != 200)
 		bench_die("%s answered with status %ld", d->url, status);
-	tally_call(&d->tally, t->sent_ns);
+	gauge_call(&d->gauge, t->sent_ns);
 }
 
 /* ---- one at a time ---- */
@@ -132,8 +132,8 @@ static void run_easy(struct direct *d)
 	const int64_t end_ns = warm_ns + d->run_ms * 1000000;
 	for (;;) {
 		t.sent_ns = bench_now_ns();
-		if (!d->tally.is_on && t.sent_ns >= warm_ns)
-			tally_begin(&d->tally);
+		if (!d->gauge.is_on && t.sent_ns >= warm_ns)
+			gauge_begin(&d->gauge);
 		if (t.sent_ns >= end_ns)
 			break;
 		t.has_token = false;
@@ -233,11 +233,11 @@ static void on_phase(struct ev_loop *loop, ev_timer *w, int events)
 {
 	struct direct *d = container_of(w, struct direct, phase);
 	(void)events;
-	if (d->tally.is_on) {
+	if (d->gauge.is_on) {
 		ev_break(loop, EVBREAK_ALL);
 		return;
 	}
-	tally_begin(&d->tally);
+	gauge_begin(&d->gauge);
 	ev_timer_set(w, (double)d->run_ms * 1e-3, 0);
 	ev_timer_start(loop, w);
 }
@@ -249,7 +249,7 @@ static void on_look(struct ev_loop *loop, ev_timer *w, int events)
 	(void)events;
 	if (d->first_tokens >= d->calls)
 		ev_break(loop, EVBREAK_ALL);
-	else if (bench_now_ns() - d->tally.began_ns > d->run_ms * 1000000)
+	else if (bench_now_ns() - d->gauge.began_ns > d->run_ms * 1000000)
 		bench_die("only %" PRId64 " of %" PRId64 " streams began in time", d->first_tokens,
 			d->calls);
 }
@@ -276,7 +276,7 @@ static void run_multi(struct direct *d)
 	multi_init(d);
 	if (d->is_hold) {
 		ev_timer_init(&d->phase, on_look, 0.01, 0.01);
-		tally_begin(&d->tally);
+		gauge_begin(&d->gauge);
 	} else {
 		ev_timer_init(&d->phase, on_phase, (double)d->warm_ms * 1e-3, 0);
 	}

@@ -17,7 +17,7 @@
 
 #include "protocol/control.h"
 #include "protocol/frame.h"
-#include "tests/lib/tally.h"
+#include "tests/lib/gauge.h"
 
 #define SCRATCH 262144
 
@@ -37,7 +37,7 @@ struct load {
 	int64_t next_ns;         /* at a fixed rate: when the next call is due */
 	char scratch[SCRATCH];
 	/* what was seen */
-	struct tally tally;
+	struct gauge gauge;
 	int64_t connecting_ns;
 	int64_t n_begun; /* streams whose first token came, of a run that holds */
 	char first_fault[1280];
@@ -203,7 +203,7 @@ static void slot_end(struct slot *s)
 		report_once(l, s);
 	if (l->is_hold)
 		bench_die("a stream that was to be held came to its end");
-	tally_call(&l->tally, s->due_ns);
+	gauge_call(&l->gauge, s->due_ns);
 	slot_next(s);
 }
 
@@ -217,7 +217,7 @@ static void slot_fail(struct slot *s, const struct fault *why)
 	if (l->first_fault[0] == '\0' && n > 0)
 		memcpy(l->first_fault, text, sizeof text);
 	s->is_open = false;
-	tally_error(&l->tally);
+	gauge_error(&l->gauge);
 	slot_next(s);
 }
 
@@ -229,7 +229,7 @@ static void slot_text(struct slot *s, struct span text)
 	if (!l->is_stream)
 		return;
 	while (bench_next_stamp(&s->reader, &text, &ns)) {
-		tally_token(&l->tally, s->due_ns, ns, !s->has_token);
+		gauge_token(&l->gauge, s->due_ns, ns, !s->has_token);
 		l->n_begun += !s->has_token;
 		s->has_token = true;
 	}
@@ -332,23 +332,23 @@ static void report(struct load *l)
 {
 	const int64_t late_ns = bench_now_ns() - l->next_ns;
 	printf("{");
-	tally_print(&l->tally);
+	gauge_print(&l->gauge);
 	/* calls that were due, and for which no place was free */
 	printf(", \"backlog\": %" PRId64,
 		l->rate > 0 && late_ns > 0 ? late_ns / (1000000000 / l->rate) : 0);
 	printf(", \"own_cpu_s\": %.3f}\n", (double)bench_cpu_ns(0) * 1e-9);
 	if (l->first_fault[0] != '\0')
 		fprintf(stderr, "load: the first fault: %s\n", l->first_fault);
-	exit(l->tally.errors > 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+	exit(l->gauge.errors > 0 ? EXIT_FAILURE : EXIT_SUCCESS);
 }
 
 static void on_phase(struct ev_loop *loop, ev_timer *w, int events)
 {
 	struct load *l = container_of(w, struct load, phase);
 	(void)events;
-	if (l->tally.is_on)
+	if (l->gauge.is_on)
 		report(l);
-	tally_begin(&l->tally);
+	gauge_begin(&l->gauge);
 	ev_timer_set(w, (double)l->run_ms * 1e-3, 0);
 	ev_timer_start(loop, w);
 }
@@ -532,7 +532,7 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	bench_pin(l.cpu);
 	bench_raise_files();
-	l.tally.watched = (pid_t)l.watch;
+	l.gauge.watched = (pid_t)l.watch;
 	buf_init(&l.call, LIMIT_FRAME_BYTES);
 	pack_call(&l);
 	l.loop = ev_default_loop(EVFLAG_NOENV);

@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "tests/lib/tally.h"
+#include "tests/lib/gauge.h"
 
 #define MESSAGE 200
 
@@ -18,7 +18,7 @@ struct end {
 	ev_timer phase;
 	int64_t warm_ms, run_ms;
 	int64_t sent_ns;
-	struct tally tally;
+	struct gauge gauge;
 };
 
 static void say(const struct end *e)
@@ -57,7 +57,7 @@ static void on_answer(struct ev_loop *loop, ev_io *w, int events)
 	(void)loop, (void)events;
 	if (!hear(e))
 		bench_die("the other side is gone");
-	tally_call(&e->tally, e->sent_ns);
+	gauge_call(&e->gauge, e->sent_ns);
 	e->sent_ns = bench_now_ns();
 	say(e);
 }
@@ -66,11 +66,11 @@ static void on_phase(struct ev_loop *loop, ev_timer *w, int events)
 {
 	struct end *e = container_of(w, struct end, phase);
 	(void)events;
-	if (e->tally.is_on) {
+	if (e->gauge.is_on) {
 		ev_break(loop, EVBREAK_ALL);
 		return;
 	}
-	tally_begin(&e->tally);
+	gauge_begin(&e->gauge);
 	ev_timer_set(w, (double)e->run_ms * 1e-3, 0);
 	ev_timer_start(loop, w);
 }
@@ -117,7 +117,7 @@ int main(int argc, char **argv)
 	}
 	run(&e, fds[0], on_answer);
 	printf("{");
-	tally_print(&e.tally);
+	gauge_print(&e.gauge);
 	printf("}\n");
 	return EXIT_SUCCESS;
 }

@@ -1,31 +1,40 @@
-/* tally.h - what was seen while it was measured, and what did it cost?
- * Counts calls, streamed tokens and their times between a beginning and an end, and the processor time
- * of one process meanwhile. Before the beginning nothing counts: that is the warm-up. */
+/* tally.h - what do the events of an answer add up to?
+ * One JSON object with the text, the calls, the usage and how it ended, as a person would report it.
+ * Also checks the promise of event.h on the way. */
 #ifndef TESTS_LIB_TALLY_H
 #define TESTS_LIB_TALLY_H
-#include <sys/types.h>
+#include "protocol/base/json.h"
+#include "protocol/event.h"
 
-#include "tests/lib/bench.h"
-#include "tests/lib/histogram.h"
-
-struct tally {
-	bool is_on;
-	pid_t watched; /* whose processor time it is; 0: this process's */
-	int64_t began_ns, cpu_began_ns;
-	uint64_t calls, errors, tokens;
-	struct histogram call;        /* from when it was due to its end; errors are not in it */
-	struct histogram first_token; /* from when it was due */
-	struct histogram token_delay; /* from its stamp */
+struct tally_call {
+	uint32_t choice;
+	bool is_custom, is_open, is_over;
+	struct buf id, name, args;
 };
 
-void tally_begin(struct tally *t);
+enum { TALLY_CHOICES = 128 };
 
-/* All do nothing before tally_begin. */
-void tally_call(struct tally *t, int64_t due_ns);
-void tally_error(struct tally *t);
-void tally_token(struct tally *t, int64_t due_ns, int64_t stamp_ns, bool is_first);
+struct tally {
+	struct buf text, reasoning, refusal; /* of the first choice */
+	struct buf finish_native;
+	enum finish finish; /* 0: none */
+	bool is_finished[TALLY_CHOICES];
+	struct tally_call *calls; /* of all choices */
+	size_t n_calls;
+	struct llm_usage usage;
+	bool has_usage, is_started;
+	size_t n_events;
+	char broken[256]; /* how the promise was broken; "": it was kept */
+};
 
-/* Ends it now, and prints its figures to stdout as members of a JSON object. */
-void tally_print(const struct tally *t);
+void tally_init(struct tally *t);
+void tally_done(struct tally *t);
+
+/* An event_sink's function; the context is the tally. */
+enum err tally_event(void *context, const struct llm_event *e);
+
+/* The answer as one JSON object: text, tool_calls, finish_reason, finish_reason_raw, usage,
+ * reasoning_text, refusal, complete, and, for a fault (NULL or OK: none), error. */
+void tally_json(const struct tally *t, const struct fault *fault, struct buf *out);
 
 #endif
