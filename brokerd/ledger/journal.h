@@ -1,7 +1,7 @@
 /* journal.h - what must survive a crash of the broker?
  * A preallocated, memory-mapped file of checked records. Writing one is a copy into the map: it
- * survives kill -9 at once, a power cut up to the last sync. A worker moves settled records in
- * groups into the ledger; the space is used again. */
+ * survives kill -9 at once, a power cut up to the last sync. A worker moves what has ended in groups
+ * into the ledger; the space is used again. */
 #ifndef BROKERD_LEDGER_JOURNAL_H
 #define BROKERD_LEDGER_JOURNAL_H
 #include "brokerd/ledger/record.h"
@@ -11,36 +11,54 @@ struct journal;
 struct ledger;
 
 /* Opens state_dir/journal, making it if it is absent, and replays what a former process left: whole
- * rows go to the ledger, a reservation without a settlement becomes an exchange row with outcome
- * `unknown`. Blocks: it is called once, at start. NULL: *why (ERR_STORAGE_FULL, ERR_IO) says what to
- * do; nothing was lost. */
+ * rows go to the ledger; a reservation without a settlement becomes an exchange row with outcome
+ * `unknown`, and the attempt that it announced, if none is recorded, an attempt row likewise; both
+ * at the larger of the estimate and what was reported. A file with records that cannot be read (a
+ * newer version's, or damaged) is kept as journal.old-N, and the log says so.
+ * Blocks: it is called once, at start. NULL: *why (ERR_STORAGE_FULL, ERR_IO) says what to do; nothing
+ * was lost. Another llm-brokerd on the same folder is such a case. */
 struct journal *journal_open(const char *state_dir, struct ledger *ledger, struct loop *l,
 	struct workers *w, struct fault *why);
-void journal_close(struct journal *j); /* moves all that is settled, waits for it, unmaps */
 
-/* Before the first byte goes upstream. ERR_STORAGE_FULL: nothing may be sent. */
+/* Moves all that has ended, waits for it, answers what flushes are open, unmaps. Before the ledger is
+ * closed and the workers are freed. NULL is fine. What cannot be moved stays in the file; what is
+ * still reserved will be `unknown`. */
+void journal_close(struct journal *j);
+
+/* Before the first byte of an attempt goes upstream: says where it goes and sets space aside for
+ * ATTEMPTS_RESERVED attempts and the settlement. Called again with the same id before each further
+ * attempt, it says where that one goes, and space for it is there. ERR_STORAGE_FULL: nothing may be
+ * sent. */
 enum err journal_reserve(
 	struct journal *j, const struct reserve_record *r, struct fault *why) MUST_USE;
 
-/* An attempt has ended. Space for it was set aside by the reservation: it does not fail while that
- * is open and attempts stay below ATTEMPTS_RESERVED. */
+/* An attempt has ended. It does not fail where it was announced by journal_reserve, nor while there
+ * were fewer than ATTEMPTS_RESERVED of that exchange; else ERR_STORAGE_FULL. */
 enum err journal_attempt(
 	struct journal *j, const struct attempt_record *r, struct fault *why) MUST_USE;
 
-/* An exchange has ended, reserved or not. After a reservation it does not fail. */
+/* An exchange has ended, reserved or not. After a reservation it does not fail; else
+ * ERR_STORAGE_FULL. */
 enum err journal_settle(
 	struct journal *j, const struct exchange_record *r, struct fault *why) MUST_USE;
 
-/* May paid requests be sent? False while the disk is full; it recovers by itself. */
+/* May paid requests be sent: would a reservation find room? False while the disk is full and the
+ * journal too; it recovers by itself. */
 bool journal_is_writable(const struct journal *j);
 
-/* Moves what is settled to the ledger now; on_done when it is there (asking `usage` wants that). */
+/* Moves what has ended to the ledger now; on_done, always later, when all that was written before
+ * is there (asking `usage` wants that), or with what the ledger's failure was. */
 struct journal_reply {
 	void (*on_done)(void *context, enum err err, const struct fault *why);
 	void *context;
 };
 void journal_flush(struct journal *j, struct journal_reply reply);
 
-#define ATTEMPTS_RESERVED 16
+#define ATTEMPTS_RESERVED 3
+
+/* The file: a page that says what it is, then two halves that are filled in turn. A half holds
+ * some 15,000 records, and the reservations of 2,377 exchanges at a time. */
+#define JOURNAL_PAGE_BYTES ((size_t)4096)
+#define JOURNAL_HALF_BYTES ((size_t)8 * 1024 * 1024)
 
 #endif

@@ -5,13 +5,15 @@
 #include "brokerd/value/target.h"
 #include "protocol/event.h"
 
-/* The sum over all known classes, rounded half up once, at the end. A class without its own price
- * takes the one it is a kind of (cache reads, writes, audio, image: input; reasoning: output).
+/* The sum over all known classes, rounded half up once, at the end; INT64_MAX where it does not fit.
+ * A class without its own price takes the one it is a kind of (cache reads, writes, audio, image:
+ * input; reasoning, audio, image: output); a cache write for an hour, or of a lifetime not said,
+ * takes that for five minutes first, which is the nearer one. Zero tokens cost nothing at any price.
  * -1: tokens were counted whose price is not known, or nothing was counted. */
 int64_t price_nusd(const struct price *p, const struct llm_usage *u);
 
 /* The most that a request can cost: `input_tokens` and `output_tokens` at the dearest class. -1:
- * unknown. */
+ * unknown, be it a price or a count. */
 int64_t price_bound_nusd(const struct price *p, int64_t input_tokens, int64_t output_tokens);
 
 #endif

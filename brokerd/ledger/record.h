@@ -1,6 +1,6 @@
 /* record.h - what is written down of an exchange and of an attempt?
  * Plain values of bounded size, as they lie in the journal and become rows. Texts are NUL-terminated
- * and cut to fit. */
+ * and cut to fit (fault_text does that). Pure functions of bytes: no clock, no I/O. */
 #ifndef BROKERD_LEDGER_RECORD_H
 #define BROKERD_LEDGER_RECORD_H
 #include "brokerd/value/target.h"
@@ -61,5 +61,98 @@ struct exchange_record {
 	struct llm_usage usage;
 	struct price price;
 };
+
+/* What the journal keeps of an exchange that has not ended. */
+struct open_record {
+	struct reserve_record reserve;
+	uint32_t attempts;         /* recorded so far */
+	uint32_t announced;        /* the number of the one under way; 0: none is */
+	struct llm_usage reported; /* by those recorded, added up */
+};
+
+/* An attempt of that exchange has ended: it is counted, and what it used added. */
+void open_record_count(struct open_record *o, const struct attempt_record *a);
+
+/* ---- as fields: in the order of the journal's bytes, by the names of the ledger's columns ---- */
+
+enum field_kind {
+	FIELD_TEXT,    /* char[size] */
+	FIELD_NUMBER,  /* int64_t; -1: not known */
+	FIELD_COUNT,   /* uint32_t */
+	FIELD_STATUS,  /* int, 0 or more; 0: none */
+	FIELD_OUTCOME, /* enum outcome */
+	FIELD_ERR,     /* enum err */
+	FIELD_FLAG,    /* bool */
+};
+struct field {
+	const char *name;
+	enum field_kind kind;
+	size_t offset, size; /* in its struct */
+};
+struct shape {
+	const struct field *fields;
+	size_t n_fields;
+};
+extern const struct shape open_shape, attempt_shape, exchange_shape;
+
+/* The value of any field but a text. */
+int64_t field_number(const struct field *f, const void *record);
+
+/* ---- as bytes ----
+ * All numbers are little-endian. A frame starts at a multiple of 8:
+ *   u32 length   of what follows the sum, without the padding
+ *   u32 crc      CRC-32C of the length and of what follows the sum
+ *   u64 sequence one more than that of the frame before it
+ *   u8  type     enum record_type
+ *   u8  version  of the fields
+ *   fields       a text: u8 length, bytes; a number: u8 n (0..8), n bytes, n as small as it can be,
+ *                but not known is n = 0, and zero is n = 1
+ *   padding      zeroes, to a multiple of 8
+ * A word of zeroes where a frame would start is the end. */
+enum record_type {
+	RECORD_OPEN = 1,     /* struct open_record */
+	RECORD_ATTEMPT = 2,  /* struct attempt_record */
+	RECORD_EXCHANGE = 3, /* struct exchange_record */
+};
+#define RECORD_VERSION 1
+
+/* The longest frames; what is set aside for a reservation is counted in them. */
+#define RECORD_OPEN_BYTES     720
+#define RECORD_ATTEMPT_BYTES  656
+#define RECORD_EXCHANGE_BYTES 840
+#define RECORD_BYTES          840
+
+/* Writes a frame to `to`, of RECORD_BYTES; returns its length with the padding. */
+size_t record_pack(enum record_type type, const void *record, uint64_t sequence, unsigned char *to);
+
+struct record {
+	enum record_type type; /* as written: maybe a newer version's */
+	unsigned version;
+	uint64_t sequence;
+	struct span fields;
+};
+
+enum record_next {
+	RECORD_FOUND,
+	RECORD_END,  /* nothing, or a frame of a former round */
+	RECORD_TORN, /* bytes that are no whole frame */
+};
+struct record_reader {
+	struct span left;  /* starts at a frame */
+	uint64_t sequence; /* of the frame that was read last; 0: none yet */
+};
+enum record_next record_next(struct record_reader *r, struct record *out);
+
+/* Is there a whole frame further on, later than the last one read? Then bytes in between were
+ * damaged, which a write that was cut short does not do. */
+bool record_is_damaged(const struct record_reader *r);
+
+union record_value {
+	struct open_record open;
+	struct attempt_record attempt;
+	struct exchange_record exchange;
+};
+/* Reads the fields of a frame. ERR_VERSION: a type or a version that is not ours. ERR_MALFORMED. */
+enum err record_unpack(const struct record *r, union record_value *out, struct fault *why) MUST_USE;
 
 #endif

@@ -16,7 +16,12 @@ struct loop *loop_new(struct fault *why);
 void loop_free(struct loop *l);
 
 void loop_run(struct loop *l);  /* until loop_stop */
-void loop_stop(struct loop *l); /* after the callbacks of this turn */
+void loop_stop(struct loop *l); /* after the callbacks of this turn, and what they put off */
+
+/* Called after a callback that kept all others waiting for LOOP_STALL_US or longer, with what kind
+ * it was: "io", "timer", "task", "signal" or "wake". The loop itself writes no log. */
+#define LOOP_STALL_US INT64_C(50000)
+void loop_watch_stalls(struct loop *l, void (*on_stall)(const char *kind, int64_t took_us));
 
 /* Monotonic microseconds as of this turn: the one clock, passed down as a value. */
 int64_t loop_now_us(const struct loop *l);
@@ -33,7 +38,8 @@ struct loop_io {
 	struct loop *loop; /* NULL while stopped */
 	void (*on_ready)(struct loop_io *io, int ready);
 };
-/* Watches `fd` for `what` (LOOP_READ | LOOP_WRITE); again with another set changes it; 0 stops. */
+/* Watches `fd` for `what` (LOOP_READ | LOOP_WRITE); again with another set changes it; 0 stops.
+ * The descriptor is open, and stays so until loop_io_stop: a closed one is a bug and ends us. */
 void loop_io_set(struct loop *l, struct loop_io *io, int fd, int what);
 void loop_io_stop(struct loop_io *io); /* before the descriptor is closed; harmless when stopped */
 
@@ -65,7 +71,8 @@ struct loop_signal {
 void loop_signal_set(struct loop *l, struct loop_signal *s, int number);
 void loop_signal_stop(struct loop_signal *s);
 
-/* Another thread's way in: makes on_wake run on the loop's thread, soon, once for many calls. */
+/* Another thread's way in: makes on_wake run on the loop's thread, soon, once for many calls. Start
+ * it before the other thread knows of it, and stop it after the other thread is gone. */
 struct loop_wake {
 	ev_async watcher;
 	struct loop *loop;

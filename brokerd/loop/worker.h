@@ -21,10 +21,11 @@ struct workers *workers_new(struct loop *l, unsigned threads, struct fault *why)
  * order. `lane` 0..7. */
 void workers_submit(struct workers *w, struct job *j, unsigned lane);
 
-/* How many jobs are waiting or running. */
+/* How many jobs were submitted whose on_done has not been called. */
 size_t workers_pending(const struct workers *w);
 
-/* Waits for the running and waiting jobs, runs their on_done, ends the threads. */
+/* Waits for the running and waiting jobs, runs their on_done (and what those submit), ends the
+ * threads. NULL is fine. */
 void workers_free(struct workers *w);
 
 #endif

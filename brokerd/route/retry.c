@@ -17,19 +17,19 @@ struct row {
 #define WAIT_CAP_MS INT64_C(8000)
 
 static const struct row rows[] = {
-	{ERR_CONNECTION, 2, 0, true, false}, /* nothing was sent: a stale connection, at once */
-	{ERR_TIMEOUT, 0, 0, true, false},
-	{ERR_OUTCOME_UNKNOWN, 0, 0, true, false}, /* once, and never for at_most_once: see below */
-	{ERR_STREAM_INCOMPLETE, 0, 0, true, false}, /* no content came, but it was sent: as above */
-	{ERR_OVERLOADED, 2, 500, true, true},
-	{ERR_SERVER_ERROR, 1, 500, true, true},
-	{ERR_RATE_LIMITED, 1, 500, true, true},
-	{ERR_AUTH, 0, 0, true, false},
-	{ERR_PERMISSION, 0, 0, true, false},
-	{ERR_NOT_FOUND, 0, 0, true, false},
-	{ERR_QUOTA_EXHAUSTED, 0, 0, true, false},
-	{ERR_NO_KEY, 0, 0, true, false},
-	{ERR_LOCKED, 0, 0, true, false}, /* a target that needs no key may follow */
+	{ERR_CONNECTION,        2, 0,   true, false}, /* nothing was sent: a stale connection, at once */
+	{ERR_TIMEOUT,           0, 0,   true, false},
+	{ERR_OUTCOME_UNKNOWN,   0, 0,   true, false}, /* once, and never for at_most_once: see below */
+	{ERR_STREAM_INCOMPLETE, 0, 0,   true, false}, /* no content came, but it was sent: as above */
+	{ERR_OVERLOADED,        2, 500, true, true },
+        {ERR_SERVER_ERROR,      1, 500, true, true },
+	{ERR_RATE_LIMITED,      1, 500, true, true },
+        {ERR_AUTH,              0, 0,   true, false},
+	{ERR_PERMISSION,        0, 0,   true, false},
+        {ERR_NOT_FOUND,         0, 0,   true, false},
+	{ERR_QUOTA_EXHAUSTED,   0, 0,   true, false},
+        {ERR_NO_KEY,            0, 0,   true, false},
+	{ERR_LOCKED,            0, 0,   true, false}, /* a target that needs no key may follow */
 };
 
 /* Full jitter downwards: between half the wait and all of it. */

@@ -1,0 +1,509 @@
+/* ledger.c - statements are made from the tables of record.c, so that a row and its record agree. */
+#include "brokerd/ledger/ledger.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "protocol/base/json.h"
+#include "protocol/base/num.h"
+#include "protocol/base/utf8.h"
+#include "protocol/limits.h"
+
+#define BUSY_MS       5000 /* somebody else's sqlite3 may hold it that long */
+#define SQL_MAX_BYTES 8192
+
+struct ledger {
+	sqlite3 *db;
+	char path[PATH_MAX];
+	sqlite3_stmt *begin, *commit, *rollback;
+	sqlite3_stmt *insert_exchange, *insert_attempt;
+};
+
+/* ---- the schema: one script a version, never changed once released ---- */
+
+#define USAGE_COLUMNS                                                                         \
+	"input INTEGER, cache_read INTEGER, cache_write_5m INTEGER, cache_write_1h INTEGER,"  \
+	"cache_write INTEGER, output INTEGER, reasoning INTEGER, audio_input INTEGER,"        \
+	"audio_output INTEGER, image_input INTEGER, image_output INTEGER, cost_nusd INTEGER," \
+	"provider_cost_nusd INTEGER,"
+#define PRICE_COLUMNS                                                                          \
+	"price_input INTEGER, price_output INTEGER, price_cache_read INTEGER,"                 \
+	"price_cache_write_5m INTEGER, price_cache_write_1h INTEGER, price_reasoning INTEGER," \
+	"price_audio_input INTEGER, price_audio_output INTEGER, price_image_input INTEGER,"    \
+	"price_image_output INTEGER"
+
+static const char *const migrations[] = {
+	/* 1: ids grow with time, so rows that lie in their order are appended */
+	"CREATE TABLE schema(version INTEGER NOT NULL);"
+	"INSERT INTO schema VALUES(0);"
+	"CREATE TABLE exchange("
+	"id TEXT PRIMARY KEY NOT NULL, at_us INTEGER NOT NULL, total_us INTEGER, ttft_us INTEGER,"
+	"uid INTEGER NOT NULL, pid INTEGER NOT NULL, app TEXT, program TEXT, op TEXT, surface TEXT,"
+	"model TEXT, provider TEXT, target_model TEXT, outcome TEXT NOT NULL, error TEXT,"
+	"finish TEXT, stream INTEGER NOT NULL, attempts INTEGER NOT NULL,"
+	"warnings INTEGER NOT NULL," USAGE_COLUMNS PRICE_COLUMNS ") WITHOUT ROWID;"
+	"CREATE INDEX exchange_at_us ON exchange(at_us);"
+	"CREATE TABLE attempt("
+	"exchange_id TEXT NOT NULL, number INTEGER NOT NULL, at_us INTEGER NOT NULL,"
+	"provider TEXT, model TEXT, key_label TEXT, outcome TEXT NOT NULL, error TEXT,"
+	"http_status INTEGER, provider_request_id TEXT, sent_body INTEGER NOT NULL,"
+	"sent_bytes INTEGER, received_bytes INTEGER, connect_us INTEGER, first_byte_us INTEGER,"
+	"total_us INTEGER," USAGE_COLUMNS PRICE_COLUMNS
+	", PRIMARY KEY(exchange_id, number)) WITHOUT ROWID;"
+	"CREATE INDEX attempt_at_us ON attempt(at_us);",
+};
+#define SCHEMA_VERSION ((int)COUNT_OF(migrations))
+
+/* ---- faults ---- */
+
+static enum err ledger_fault(struct ledger *g, int rc, const char *doing, struct fault *why)
+{
+	const int os = sqlite3_system_errno(g->db);
+	const int primary = rc & 0xff;
+	if (primary == SQLITE_FULL || (primary == SQLITE_IOERR && (os == ENOSPC || os == EDQUOT)))
+		return fault_set(why, ERR_STORAGE_FULL,
+			"%s %s failed: the disk is full. Free some space; nothing was lost", doing,
+			g->path);
+	if (primary == SQLITE_NOTADB || primary == SQLITE_CORRUPT)
+		return fault_set(why, ERR_IO,
+			"%s %s failed: it is damaged, or no database (%s). It was left as it is: "
+			"move "
+			"it away to start a new one, or save what can be read by `sqlite3 %s "
+			".recover`",
+			doing, g->path, sqlite3_errstr(rc), g->path);
+	if (primary == SQLITE_BUSY || primary == SQLITE_LOCKED)
+		return fault_set(why, ERR_IO,
+			"%s %s failed: another program has held it locked for %d s. Close it there",
+			doing, g->path, BUSY_MS / 1000);
+	if (primary == SQLITE_READONLY || primary == SQLITE_CANTOPEN || primary == SQLITE_PERM)
+		return fault_set(why, ERR_IO,
+			"%s %s failed: %s. The state folder and its files must be writable by the "
+			"user that runs llm-brokerd",
+			doing, g->path, sqlite3_errstr(rc));
+	return fault_set(why, ERR_IO, "%s %s failed: %s%s%s", doing, g->path, sqlite3_errmsg(g->db),
+		os ? ": " : "", os ? strerror(os) : "");
+}
+
+static enum err ledger_exec(struct ledger *g, const char *sql, const char *doing, struct fault *why)
+{
+	const int rc = sqlite3_exec(g->db, sql, NULL, NULL, NULL);
+	return rc == SQLITE_OK ? OK : ledger_fault(g, rc, doing, why);
+}
+
+/* ---- opening ---- */
+
+/* Makes the file, for SQLite would make it readable by all; refuses what is not ours. */
+static enum err ledger_claim(const char *path, struct fault *why)
+{
+	struct stat st;
+	const int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+	if (fd < 0) {
+		const int os = errno;
+		return fault_set(why, os == ENOSPC || os == EDQUOT ? ERR_STORAGE_FULL : ERR_IO,
+			"opening %s failed: %s. The state folder and its files must be writable by "
+			"the user that runs llm-brokerd",
+			path, os == ELOOP ? "it is a symbolic link" : strerror(os));
+	}
+	enum err err = OK;
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+		err = fault_set(why, ERR_IO, "%s is not a regular file: move it away", path);
+	else if (st.st_uid != geteuid())
+		err = fault_set(why, ERR_IO,
+			"%s belongs to uid %u, and llm-brokerd runs as uid %u: give it the file, "
+			"or "
+			"another state folder",
+			path, (unsigned)st.st_uid, (unsigned)geteuid());
+	else if ((st.st_mode & 077) != 0 && fchmod(fd, 0600) != 0)
+		err = fault_set(why, ERR_IO,
+			"%s can be read by others, and that cannot be changed: %s", path,
+			strerror(errno));
+	close(fd);
+	return err;
+}
+
+static enum err ledger_version(struct ledger *g, int *version, struct fault *why)
+{
+	sqlite3_stmt *s = NULL;
+	int tables = 0, ours = 0;
+	int rc = sqlite3_prepare_v2(g->db,
+		"SELECT count(*), coalesce(sum(name = 'schema'), 0) FROM sqlite_schema "
+		"WHERE type = 'table'",
+		-1, &s, NULL);
+	if (rc == SQLITE_OK && (rc = sqlite3_step(s)) == SQLITE_ROW) {
+		tables = sqlite3_column_int(s, 0);
+		ours = sqlite3_column_int(s, 1);
+	}
+	sqlite3_finalize(s);
+	if (rc != SQLITE_ROW)
+		return ledger_fault(g, rc, "reading", why);
+	*version = 0;
+	if (tables == 0)
+		return OK;
+	if (ours == 0)
+		return fault_set(why, ERR_IO,
+			"%s is another program's database: it has no table `schema`. It was left "
+			"as "
+			"it is: move it away",
+			g->path);
+
+	s = NULL;
+	rc = sqlite3_prepare_v2(g->db, "SELECT version FROM schema", -1, &s, NULL);
+	if (rc == SQLITE_OK && (rc = sqlite3_step(s)) == SQLITE_ROW)
+		*version = sqlite3_column_int(s, 0);
+	sqlite3_finalize(s);
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		return ledger_fault(g, rc, "reading", why);
+	if (rc == SQLITE_DONE || *version < 1)
+		return fault_set(why, ERR_IO,
+			"%s does not say which version it is. It was left as it is: move it away",
+			g->path);
+	if (*version > SCHEMA_VERSION)
+		return fault_set(why, ERR_VERSION,
+			"%s was written by a newer llm-brokerd (schema %d, this one knows %d): run "
+			"that one, or move the file away. It was left as it is",
+			g->path, *version, SCHEMA_VERSION);
+	return OK;
+}
+
+static enum err ledger_migrate(struct ledger *g, struct fault *why)
+{
+	int version;
+	enum err err = ledger_version(g, &version, why);
+	for (; err == OK && version < SCHEMA_VERSION; version++) {
+		char sql[SQL_MAX_BYTES];
+		const int n = snprintf(sql, sizeof sql,
+			"BEGIN IMMEDIATE;%sUPDATE schema SET version = %d;COMMIT;",
+			migrations[version], version + 1);
+		assert(n > 0 && (size_t)n < sizeof sql);
+		err = ledger_exec(g, sql, "writing", why);
+		if (err != OK)
+			sqlite3_exec(g->db, "ROLLBACK", NULL, NULL, NULL);
+	}
+	return err;
+}
+
+static int prepare_insert(
+	struct ledger *g, const char *table, const struct shape *shape, sqlite3_stmt **out)
+{
+	OWNED(buf_done) struct buf sql = BUF_INIT(SQL_MAX_BYTES);
+	buf_print(&sql, "INSERT OR IGNORE INTO %s(", table);
+	for (size_t i = 0; i < shape->n_fields; i++)
+		buf_print(&sql, "%s%s", i == 0 ? "" : ",", shape->fields[i].name);
+	buf_text(&sql, ")VALUES(?");
+	for (size_t i = 1; i < shape->n_fields; i++)
+		buf_text(&sql, ",?");
+	buf_byte(&sql, ')');
+	assert(buf_error(&sql) == OK);
+	return sqlite3_prepare_v3(g->db, sql.p, (int)sql.n, SQLITE_PREPARE_PERSISTENT, out, NULL);
+}
+
+static int prepare(struct ledger *g, const char *sql, sqlite3_stmt **out)
+{
+	return sqlite3_prepare_v3(g->db, sql, -1, SQLITE_PREPARE_PERSISTENT, out, NULL);
+}
+
+static enum err ledger_prepare(struct ledger *g, struct fault *why)
+{
+	int rc = prepare(g, "BEGIN IMMEDIATE", &g->begin);
+	if (rc == SQLITE_OK)
+		rc = prepare(g, "COMMIT", &g->commit);
+	if (rc == SQLITE_OK)
+		rc = prepare(g, "ROLLBACK", &g->rollback);
+	if (rc == SQLITE_OK)
+		rc = prepare_insert(g, "exchange", &exchange_shape, &g->insert_exchange);
+	if (rc == SQLITE_OK)
+		rc = prepare_insert(g, "attempt", &attempt_shape, &g->insert_attempt);
+	return rc == SQLITE_OK ? OK : ledger_fault(g, rc, "reading", why);
+}
+
+struct sum {
+	int64_t total;
+	bool is_known;
+};
+
+/* SUM of SQLite fails for ever once a sum is too large; a foreign figure must not do that. */
+static void sum_step(sqlite3_context *c, int n, sqlite3_value **values)
+{
+	struct sum *sum = sqlite3_aggregate_context(c, sizeof *sum);
+	for (int i = 0; sum && i < n; i++) {
+		if (sqlite3_value_type(values[i]) == SQLITE_NULL)
+			continue;
+		sum->total = num_add_sat(sum->total, sqlite3_value_int64(values[i]));
+		sum->is_known = true;
+	}
+}
+
+static void sum_final(sqlite3_context *c)
+{
+	const struct sum *sum = sqlite3_aggregate_context(c, 0);
+	if (sum && sum->is_known)
+		sqlite3_result_int64(c, sum->total);
+	else
+		sqlite3_result_null(c);
+}
+
+static enum err ledger_setup(struct ledger *g, struct fault *why)
+{
+	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_FULLMUTEX |
+			  SQLITE_OPEN_EXRESCODE;
+	int rc = sqlite3_open_v2(g->path, &g->db, flags, NULL);
+	if (!g->db)
+		return fault_set(why, ERR_NO_MEMORY, "no memory to open %s", g->path);
+	if (rc != SQLITE_OK)
+		return ledger_fault(g, rc, "opening", why);
+
+	/* the file is ours, but not every program that wrote to it need be friendly */
+	sqlite3_db_config(g->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	sqlite3_db_config(g->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	sqlite3_busy_timeout(g->db, BUSY_MS);
+	rc = sqlite3_create_function(g->db, "sum_known", -1, SQLITE_UTF8 | SQLITE_DETERMINISTIC,
+		NULL, NULL, sum_step, sum_final);
+	if (rc != SQLITE_OK)
+		return ledger_fault(g, rc, "opening", why);
+
+	int version; /* looked at before anything is written */
+	enum err err = ledger_version(g, &version, why);
+	if (err == OK)
+		err = ledger_exec(g,
+			"PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;"
+			"PRAGMA journal_size_limit=4194304;PRAGMA cache_size=-1024;"
+			"PRAGMA temp_store=MEMORY;",
+			"opening", why);
+	if (err == OK)
+		err = ledger_migrate(g, why);
+	if (err == OK)
+		err = ledger_prepare(g, why);
+	return err;
+}
+
+struct ledger *ledger_open(const char *state_dir, struct fault *why)
+{
+	/* NOFOLLOW refuses a link anywhere on the way, and a home may well be behind one */
+	char *dir = realpath(state_dir, NULL);
+	if (!dir) {
+		fault_set(why, ERR_IO, "the state folder %s cannot be used: %s", state_dir,
+			strerror(errno));
+		return NULL;
+	}
+	struct ledger *g = calloc(1, sizeof *g);
+	if (!g)
+		abort();
+	const int n = snprintf(g->path, sizeof g->path, "%s/ledger.db", dir);
+	enum err err = OK;
+	if (n < 0 || (size_t)n >= sizeof g->path)
+		err = fault_set(why, ERR_IO, "the path of the state folder %s is too long", dir);
+	free(dir);
+	if (err == OK)
+		err = ledger_claim(g->path, why);
+	if (err == OK)
+		err = ledger_setup(g, why);
+	if (err == OK)
+		return g;
+	ledger_close(g);
+	return NULL;
+}
+
+void ledger_close(struct ledger *g)
+{
+	if (!g)
+		return;
+	sqlite3_finalize(g->begin);
+	sqlite3_finalize(g->commit);
+	sqlite3_finalize(g->rollback);
+	sqlite3_finalize(g->insert_exchange);
+	sqlite3_finalize(g->insert_attempt);
+	sqlite3_close(g->db);
+	free(g);
+}
+
+/* ---- writing ---- */
+
+static int step_once(sqlite3_stmt *s)
+{
+	const int rc = sqlite3_step(s);
+	sqlite3_reset(s);
+	return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+static int bind_text(sqlite3_stmt *s, int at, const char *text)
+{
+	return text[0] == '\0' ? sqlite3_bind_null(s, at)
+			       : sqlite3_bind_text(s, at, text, -1, SQLITE_STATIC);
+}
+
+static int bind_field(sqlite3_stmt *s, int at, const struct field *f, const void *record)
+{
+	if (f->kind == FIELD_TEXT)
+		return bind_text(s, at, (const char *)record + f->offset);
+	const int64_t v = field_number(f, record);
+	switch (f->kind) {
+	case FIELD_NUMBER:
+		return v < 0 ? sqlite3_bind_null(s, at) : sqlite3_bind_int64(s, at, v);
+	case FIELD_STATUS:
+		return v == 0 ? sqlite3_bind_null(s, at) : sqlite3_bind_int64(s, at, v);
+	case FIELD_OUTCOME:
+		return bind_text(s, at, outcome_name((enum outcome)v));
+	case FIELD_ERR:
+		return bind_text(s, at, v == OK ? "" : err_info((enum err)v)->word);
+	case FIELD_COUNT:
+	case FIELD_FLAG:
+	case FIELD_TEXT:
+		break;
+	}
+	return sqlite3_bind_int64(s, at, v);
+}
+
+static int insert(sqlite3_stmt *s, const struct shape *shape, const void *record)
+{
+	int rc = SQLITE_OK;
+	for (size_t i = 0; rc == SQLITE_OK && i < shape->n_fields; i++)
+		rc = bind_field(s, (int)i + 1, &shape->fields[i], record);
+	return rc == SQLITE_OK ? step_once(s) : rc;
+}
+
+enum err ledger_write(struct ledger *g, const struct ledger_rows *rows, struct fault *why)
+{
+	int rc = step_once(g->begin);
+	if (rc != SQLITE_OK)
+		return ledger_fault(g, rc, "writing", why);
+	for (size_t i = 0; rc == SQLITE_OK && i < rows->n_exchanges; i++)
+		rc = insert(g->insert_exchange, &exchange_shape, &rows->exchanges[i]);
+	for (size_t i = 0; rc == SQLITE_OK && i < rows->n_attempts; i++)
+		rc = insert(g->insert_attempt, &attempt_shape, &rows->attempts[i]);
+	if (rc == SQLITE_OK)
+		rc = step_once(g->commit);
+	if (rc == SQLITE_OK)
+		return OK;
+
+	const enum err err = ledger_fault(g, rc, "writing", why);
+	if (!sqlite3_get_autocommit(g->db)) /* some failures have rolled back already */
+		step_once(g->rollback);
+	return err;
+}
+
+enum err ledger_sync(struct ledger *g, struct fault *why)
+{
+	/* a commit in FULL syncs the log with all commits before it; there must be something in it */
+	enum err err = ledger_exec(
+		g, "PRAGMA synchronous=FULL;UPDATE schema SET version = version;", "syncing", why);
+	sqlite3_exec(g->db, "PRAGMA synchronous=NORMAL", NULL, NULL, NULL);
+	return err;
+}
+
+/* ---- asking ---- */
+
+#define COST "coalesce(provider_cost_nusd, cost_nusd)"
+#define ANY_TOKENS                                                                         \
+	"coalesce(input, cache_read, cache_write_5m, cache_write_1h, cache_write, output," \
+	"reasoning, audio_input, audio_output, image_input, image_output)"
+
+/* In the order of `figures`. */
+#define FIGURES                                                                    \
+	"count(*) AS requests, sum(outcome = 'failed'), sum(outcome = 'unknown')," \
+	"sum_known(input, audio_input, image_input), sum_known(cache_read),"       \
+	"sum_known(cache_write_5m, cache_write_1h, cache_write),"                  \
+	"sum_known(output, audio_output, image_output), sum_known(reasoning),"     \
+	"sum_known(" COST ") AS cost, "                                            \
+	"sum(" COST " IS NULL AND (" ANY_TOKENS " IS NOT NULL OR "                 \
+	"(attempts > 0 AND outcome IN ('ok', 'unknown')))) "                       \
+	"FROM exchange WHERE at_us >= ?1 AND at_us < ?2"
+
+static const char *const figures[] = {"requests", "failed", "unknown", "input", "cache_read",
+	"cache_write", "output", "reasoning", "cost_nusd", "unpriced"};
+
+static const struct {
+	const char *word, *sql;
+} groupings[] = {
+	{"app",      "SELECT app AS k," FIGURES " GROUP BY k ORDER BY cost DESC, requests DESC, k"},
+	{"model",    "SELECT coalesce(provider || '/' || target_model, model) AS k," FIGURES
+		  " GROUP BY k ORDER BY cost DESC, requests DESC, k"             },
+	{"provider",
+         "SELECT provider AS k," FIGURES " GROUP BY k ORDER BY cost DESC, requests DESC, k"       },
+	{"day",      "SELECT strftime('%Y-%m-%d', at_us / 1000000, 'unixepoch') AS k," FIGURES
+		" GROUP BY k ORDER BY k"					   },
+	{"none",     NULL									 },
+};
+
+static void put_key(struct json_out *o, sqlite3_stmt *s)
+{
+	OWNED(buf_done) struct buf text = BUF_INIT(LIMIT_CONFIG_BYTES);
+	struct utf8_repair repair = {0};
+	const char *key = (const char *)sqlite3_column_text(s, 0);
+	utf8_repair(&repair, span_of(key ? key : "", (size_t)sqlite3_column_bytes(s, 0)), &text);
+	utf8_repair_end(&repair, &text);
+	json_pair_str(o, "key", text.n > 0 ? buf_view(&text) : SPAN(""));
+}
+
+static void put_figures(struct json_out *o, sqlite3_stmt *s, int first)
+{
+	for (int i = 0; i < (int)COUNT_OF(figures); i++) {
+		json_key(o, figures[i]);
+		/* sums over no row at all are null to SQLite; counts are not */
+		const bool is_count = i <= 2 || i == (int)COUNT_OF(figures) - 1;
+		if (!is_count && sqlite3_column_type(s, first + i) == SQLITE_NULL)
+			json_put_null(o);
+		else
+			json_put_i64(o, sqlite3_column_int64(s, first + i));
+	}
+}
+
+static enum err ledger_each(struct ledger *g, const struct usage_query *q, const char *sql,
+	bool is_keyed, struct json_out *o, struct fault *why)
+{
+	sqlite3_stmt *s = NULL;
+	int rc = sqlite3_prepare_v2(g->db, sql, -1, &s, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_bind_int64(s, 1, q->since_us);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_bind_int64(s, 2, q->until_us > 0 ? q->until_us : INT64_MAX);
+	while (rc == SQLITE_OK || rc == SQLITE_ROW) {
+		rc = sqlite3_step(s);
+		if (rc != SQLITE_ROW || buf_error(o->to) != OK)
+			break;
+		json_open(o, '{');
+		if (is_keyed)
+			put_key(o, s);
+		put_figures(o, s, is_keyed ? 1 : 0);
+		json_close(o, '}');
+	}
+	const enum err err =
+		rc == SQLITE_DONE || rc == SQLITE_ROW ? OK : ledger_fault(g, rc, "reading", why);
+	sqlite3_finalize(s);
+	return err;
+}
+
+enum err ledger_usage(
+	struct ledger *g, const struct usage_query *q, struct buf *json, struct fault *why)
+{
+	size_t by = 0;
+	while (by < COUNT_OF(groupings) && !span_is(q->by, groupings[by].word))
+		by++;
+	if (by == COUNT_OF(groupings))
+		return fault_param(why, ERR_INVALID_ARGUMENT, "by",
+			"usage can be shown by app, model, provider, day or none, not by '%.*s'",
+			(int)(q->by.n < 64 ? q->by.n : 64), q->by.p ? q->by.p : "");
+
+	struct json_out o = json_to(json);
+	enum err err = OK;
+	json_open(&o, '{');
+	json_key(&o, "rows");
+	json_open(&o, '[');
+	if (groupings[by].sql)
+		err = ledger_each(g, q, groupings[by].sql, true, &o, why);
+	json_close(&o, ']');
+	json_key(&o, "total");
+	if (err == OK)
+		err = ledger_each(g, q, "SELECT " FIGURES, false, &o, why);
+	json_close(&o, '}');
+	if (err == OK && buf_error(json) != OK)
+		err = fault_set(why, buf_error(json),
+			"the answer is too long: ask for a shorter time, or by provider");
+	return err;
+}

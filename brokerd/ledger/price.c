@@ -1,0 +1,101 @@
+/* price.c - products are added up wide, so that nothing is rounded or wraps before the end. */
+#include "brokerd/ledger/price.h"
+
+#define PRICED_TOKENS 1000000 /* a price is for so many */
+
+__extension__ typedef unsigned __int128 wide;
+
+/* the largest sum whose rounded quotient still fits */
+#define SUM_MAX ((wide)INT64_MAX * PRICED_TOKENS)
+
+struct amount {
+	int64_t tokens, price;
+};
+
+static void fall_back(int64_t *price, int64_t to)
+{
+	if (*price < 0)
+		*price = to;
+}
+
+/* Every class has the price that it is billed at. */
+static struct price price_filled(const struct price *p)
+{
+	struct price f = *p;
+	fall_back(&f.cache_read, p->input);
+	fall_back(&f.cache_write_5m, p->input);
+	fall_back(&f.cache_write_1h, f.cache_write_5m);
+	fall_back(&f.audio_input, p->input);
+	fall_back(&f.image_input, p->input);
+	fall_back(&f.reasoning, p->output);
+	fall_back(&f.audio_output, p->output);
+	fall_back(&f.image_output, p->output);
+	return f;
+}
+
+static int64_t sum_nusd(const struct amount *amounts, size_t n)
+{
+	bool is_counted = false;
+	wide sum = 0;
+	for (size_t i = 0; i < n; i++) {
+		const struct amount a = amounts[i];
+		if (a.tokens < 0)
+			continue;
+		is_counted = true;
+		if (a.tokens == 0)
+			continue;
+		if (a.price < 0)
+			return -1;
+		/* below 2^126, and so is the sum: there is room for both */
+		sum += (wide)a.tokens * (wide)a.price;
+		if (sum > SUM_MAX)
+			sum = SUM_MAX;
+	}
+	return is_counted ? (int64_t)((sum + PRICED_TOKENS / 2) / PRICED_TOKENS) : -1;
+}
+
+int64_t price_nusd(const struct price *p, const struct llm_usage *u)
+{
+	const struct price f = price_filled(p);
+	const struct amount amounts[] = {
+		{u->input,          f.input         },
+		{u->cache_read,     f.cache_read    },
+		{u->cache_write_5m, f.cache_write_5m},
+		{u->cache_write_1h, f.cache_write_1h},
+		{u->cache_write,    f.cache_write_5m},
+		{u->output,         f.output        },
+		{u->reasoning,      f.reasoning     },
+		{u->audio_input,    f.audio_input   },
+		{u->audio_output,   f.audio_output  },
+		{u->image_input,    f.image_input   },
+		{u->image_output,   f.image_output  },
+	};
+	return sum_nusd(amounts, COUNT_OF(amounts));
+}
+
+static int64_t dearer(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+int64_t price_bound_nusd(const struct price *p, int64_t input_tokens, int64_t output_tokens)
+{
+	int64_t in = p->input, out = p->output;
+	/* where the price that others fall back to is not known, nothing bounds it */
+	if (in >= 0) {
+		in = dearer(dearer(in, p->cache_read), p->cache_write_5m);
+		in = dearer(dearer(in, p->cache_write_1h), p->audio_input);
+		in = dearer(in, p->image_input);
+	}
+	if (out >= 0) {
+		out = dearer(dearer(out, p->reasoning), p->audio_output);
+		out = dearer(out, p->image_output);
+	}
+	if (input_tokens < 0 || output_tokens < 0)
+		return -1;
+	const struct amount amounts[] = {
+		{input_tokens,  in },
+                {output_tokens, out}
+        };
+	return sum_nusd(amounts, COUNT_OF(amounts));
+}

@@ -1,0 +1,418 @@
+/* record.c - one table of fields a record; the bytes and the columns both follow it. */
+#include "brokerd/ledger/record.h"
+
+#include <assert.h>
+#include <endian.h>
+#include <stdio.h>
+
+#include "brokerd/ledger/crc32c.h"
+#include "protocol/base/num.h"
+
+const char *outcome_name(enum outcome o)
+{
+	switch (o) {
+	case OUTCOME_OK:
+		return "ok";
+	case OUTCOME_FAILED:
+		return "failed";
+	case OUTCOME_CANCELLED:
+		return "cancelled";
+	case OUTCOME_UNKNOWN:
+		return "unknown";
+	}
+	return "unknown";
+}
+
+static void add_known(int64_t *sum, int64_t more)
+{
+	if (more >= 0)
+		*sum = *sum < 0 ? more : num_add_sat(*sum, more);
+}
+
+void open_record_count(struct open_record *o, const struct attempt_record *a)
+{
+	struct llm_usage *sum = &o->reported;
+	const struct llm_usage *more = &a->usage;
+	add_known(&sum->input, more->input);
+	add_known(&sum->cache_read, more->cache_read);
+	add_known(&sum->cache_write_5m, more->cache_write_5m);
+	add_known(&sum->cache_write_1h, more->cache_write_1h);
+	add_known(&sum->cache_write, more->cache_write);
+	add_known(&sum->output, more->output);
+	add_known(&sum->reasoning, more->reasoning);
+	add_known(&sum->audio_input, more->audio_input);
+	add_known(&sum->audio_output, more->audio_output);
+	add_known(&sum->image_input, more->image_input);
+	add_known(&sum->image_output, more->image_output);
+	add_known(&sum->cost_nusd, more->cost_nusd);
+	add_known(&sum->provider_cost_nusd, more->provider_cost_nusd);
+	if (a->number > o->attempts)
+		o->attempts = a->number;
+	if (a->number >= o->announced)
+		o->announced = 0;
+}
+
+/* ---- fields ---- */
+
+#define FIELD(record, kind, name, member)                        \
+	{                                                        \
+		name, kind, offsetof(struct record, member),     \
+			sizeof((const struct record *)0)->member \
+	}
+#define TEXT(record, name)   FIELD(record, FIELD_TEXT, #name, name)
+#define NUMBER(record, name) FIELD(record, FIELD_NUMBER, #name, name)
+#define COUNT(record, name)  FIELD(record, FIELD_COUNT, #name, name)
+
+#define USAGE(record, in)                                                         \
+	FIELD(record, FIELD_NUMBER, "input", in.input),                           \
+		FIELD(record, FIELD_NUMBER, "cache_read", in.cache_read),         \
+		FIELD(record, FIELD_NUMBER, "cache_write_5m", in.cache_write_5m), \
+		FIELD(record, FIELD_NUMBER, "cache_write_1h", in.cache_write_1h), \
+		FIELD(record, FIELD_NUMBER, "cache_write", in.cache_write),       \
+		FIELD(record, FIELD_NUMBER, "output", in.output),                 \
+		FIELD(record, FIELD_NUMBER, "reasoning", in.reasoning),           \
+		FIELD(record, FIELD_NUMBER, "audio_input", in.audio_input),       \
+		FIELD(record, FIELD_NUMBER, "audio_output", in.audio_output),     \
+		FIELD(record, FIELD_NUMBER, "image_input", in.image_input),       \
+		FIELD(record, FIELD_NUMBER, "image_output", in.image_output),     \
+		FIELD(record, FIELD_NUMBER, "cost_nusd", in.cost_nusd),           \
+		FIELD(record, FIELD_NUMBER, "provider_cost_nusd", in.provider_cost_nusd)
+
+#define PRICES(record)                                                                     \
+	FIELD(record, FIELD_NUMBER, "price_input", price.input),                           \
+		FIELD(record, FIELD_NUMBER, "price_output", price.output),                 \
+		FIELD(record, FIELD_NUMBER, "price_cache_read", price.cache_read),         \
+		FIELD(record, FIELD_NUMBER, "price_cache_write_5m", price.cache_write_5m), \
+		FIELD(record, FIELD_NUMBER, "price_cache_write_1h", price.cache_write_1h), \
+		FIELD(record, FIELD_NUMBER, "price_reasoning", price.reasoning),           \
+		FIELD(record, FIELD_NUMBER, "price_audio_input", price.audio_input),       \
+		FIELD(record, FIELD_NUMBER, "price_audio_output", price.audio_output),     \
+		FIELD(record, FIELD_NUMBER, "price_image_input", price.image_input),       \
+		FIELD(record, FIELD_NUMBER, "price_image_output", price.image_output)
+
+static const struct field open_fields[] = {
+	FIELD(open_record, FIELD_TEXT, "id", reserve.id),
+	FIELD(open_record, FIELD_NUMBER, "at_us", reserve.at_us),
+	FIELD(open_record, FIELD_COUNT, "uid", reserve.uid),
+	FIELD(open_record, FIELD_COUNT, "pid", reserve.pid),
+	FIELD(open_record, FIELD_TEXT, "app", reserve.app),
+	FIELD(open_record, FIELD_TEXT, "program", reserve.program),
+	FIELD(open_record, FIELD_TEXT, "op", reserve.op),
+	FIELD(open_record, FIELD_TEXT, "surface", reserve.surface),
+	FIELD(open_record, FIELD_TEXT, "model", reserve.model),
+	FIELD(open_record, FIELD_TEXT, "provider", reserve.provider),
+	FIELD(open_record, FIELD_TEXT, "target_model", reserve.target_model),
+	FIELD(open_record, FIELD_NUMBER, "estimate_input", reserve.estimate_input),
+	FIELD(open_record, FIELD_NUMBER, "estimate_output", reserve.estimate_output),
+	FIELD(open_record, FIELD_NUMBER, "estimate_nusd", reserve.estimate_nusd),
+	COUNT(open_record, attempts),
+	COUNT(open_record, announced),
+	USAGE(open_record, reported),
+};
+
+static const struct field attempt_fields[] = {
+	FIELD(attempt_record, FIELD_TEXT, "exchange_id", id),
+	COUNT(attempt_record, number),
+	NUMBER(attempt_record, at_us),
+	TEXT(attempt_record, provider),
+	TEXT(attempt_record, model),
+	TEXT(attempt_record, key_label),
+	FIELD(attempt_record, FIELD_OUTCOME, "outcome", outcome),
+	FIELD(attempt_record, FIELD_ERR, "error", err),
+	FIELD(attempt_record, FIELD_STATUS, "http_status", http_status),
+	TEXT(attempt_record, provider_request_id),
+	FIELD(attempt_record, FIELD_FLAG, "sent_body", has_sent_body),
+	NUMBER(attempt_record, sent_bytes),
+	NUMBER(attempt_record, received_bytes),
+	NUMBER(attempt_record, connect_us),
+	NUMBER(attempt_record, first_byte_us),
+	NUMBER(attempt_record, total_us),
+	USAGE(attempt_record, usage),
+	PRICES(attempt_record),
+};
+
+static const struct field exchange_fields[] = {
+	TEXT(exchange_record, id),
+	NUMBER(exchange_record, at_us),
+	NUMBER(exchange_record, total_us),
+	NUMBER(exchange_record, ttft_us),
+	COUNT(exchange_record, uid),
+	COUNT(exchange_record, pid),
+	TEXT(exchange_record, app),
+	TEXT(exchange_record, program),
+	TEXT(exchange_record, op),
+	TEXT(exchange_record, surface),
+	TEXT(exchange_record, model),
+	TEXT(exchange_record, provider),
+	TEXT(exchange_record, target_model),
+	FIELD(exchange_record, FIELD_OUTCOME, "outcome", outcome),
+	FIELD(exchange_record, FIELD_ERR, "error", err),
+	TEXT(exchange_record, finish),
+	FIELD(exchange_record, FIELD_FLAG, "stream", is_stream),
+	COUNT(exchange_record, attempts),
+	COUNT(exchange_record, warnings),
+	USAGE(exchange_record, usage),
+	PRICES(exchange_record),
+};
+
+const struct shape open_shape = {open_fields, COUNT_OF(open_fields)};
+const struct shape attempt_shape = {attempt_fields, COUNT_OF(attempt_fields)};
+const struct shape exchange_shape = {exchange_fields, COUNT_OF(exchange_fields)};
+
+int64_t field_number(const struct field *f, const void *record)
+{
+	const char *at = (const char *)record + f->offset;
+	union {
+		int64_t number;
+		uint32_t count;
+		int status;
+		enum outcome outcome;
+		enum err err;
+		bool flag;
+	} v;
+	memcpy(&v, at, f->size < sizeof v ? f->size : sizeof v);
+	switch (f->kind) {
+	case FIELD_NUMBER:
+		return v.number;
+	case FIELD_COUNT:
+		return v.count;
+	case FIELD_STATUS:
+		return v.status;
+	case FIELD_OUTCOME:
+		return (int64_t)v.outcome;
+	case FIELD_ERR:
+		return (int64_t)v.err;
+	case FIELD_FLAG:
+		return v.flag;
+	case FIELD_TEXT:
+		break;
+	}
+	assert(f->kind != FIELD_TEXT);
+	return -1;
+}
+
+/* False where the number is none that such a field can have. */
+static bool field_set(const struct field *f, void *record, int64_t number)
+{
+	char *at = (char *)record + f->offset;
+	int64_t least = 0, most = INT32_MAX;
+	switch (f->kind) {
+	case FIELD_NUMBER:
+		least = -1;
+		most = INT64_MAX;
+		break;
+	case FIELD_COUNT:
+		most = UINT32_MAX;
+		break;
+	case FIELD_OUTCOME:
+		least = OUTCOME_OK;
+		most = OUTCOME_UNKNOWN;
+		break;
+	case FIELD_FLAG:
+		most = 1;
+		break;
+	case FIELD_STATUS:
+	case FIELD_ERR: /* a class that a newer version added is kept as its number */
+		break;
+	case FIELD_TEXT:
+		return false;
+	}
+	if (number < least || number > most)
+		return false;
+
+	switch (f->size) {
+	case 8:
+		memcpy(at, &number, 8);
+		break;
+	case 4:
+		memcpy(at, &(uint32_t){(uint32_t)number}, 4);
+		break;
+	default:
+		*(bool *)(void *)at = number != 0;
+		break;
+	}
+	return true;
+}
+
+/* ---- bytes ---- */
+
+#define FRAME_WORD  8  /* length and sum */
+#define FRAME_FIXED 18 /* and sequence, type, version */
+
+static uint32_t get_u32(const char *p)
+{
+	uint32_t v;
+	memcpy(&v, p, sizeof v);
+	return le32toh(v);
+}
+
+static uint64_t get_u64(const char *p)
+{
+	uint64_t v;
+	memcpy(&v, p, sizeof v);
+	return le64toh(v);
+}
+
+static const struct shape *shape_of(enum record_type type)
+{
+	switch (type) {
+	case RECORD_OPEN:
+		return &open_shape;
+	case RECORD_ATTEMPT:
+		return &attempt_shape;
+	case RECORD_EXCHANGE:
+		return &exchange_shape;
+	}
+	return NULL;
+}
+
+static size_t padded(size_t n)
+{
+	return (n + 7) & ~(size_t)7;
+}
+
+/* Eight bytes are written, of which only the first few count: there is always room for them. */
+static unsigned char *put_number(unsigned char *to, int64_t number)
+{
+	if (number < 0) {
+		*to = 0;
+		return to + 1;
+	}
+	const uint64_t bytes = htole64((uint64_t)number);
+	const int bits = 64 - __builtin_clzll((unsigned long long)number | 1);
+	const int n = (bits + 7) / 8;
+	*to = (unsigned char)n;
+	memcpy(to + 1, &bytes, sizeof bytes);
+	return to + 1 + n;
+}
+
+size_t record_pack(enum record_type type, const void *record, uint64_t sequence, unsigned char *to)
+{
+	const struct shape *shape = shape_of(type);
+	unsigned char frame[RECORD_BYTES + 16]; /* and what put_number writes too much */
+	unsigned char *at = frame + FRAME_FIXED;
+
+	assert(shape);
+	memcpy(frame + FRAME_WORD, &(uint64_t){htole64(sequence)}, 8);
+	frame[16] = (unsigned char)type;
+	frame[17] = RECORD_VERSION;
+	for (size_t i = 0; i < shape->n_fields; i++) {
+		const struct field *f = &shape->fields[i];
+		if (f->kind != FIELD_TEXT) {
+			const int64_t number = field_number(f, record);
+			assert(f->kind == FIELD_NUMBER || number >= (f->kind == FIELD_OUTCOME));
+			at = put_number(at, number);
+			continue;
+		}
+		const char *text = (const char *)record + f->offset;
+		const size_t n = strnlen(text, f->size - 1);
+		*at++ = (unsigned char)n;
+		memcpy(at, text, n);
+		at += n;
+	}
+
+	const size_t n = (size_t)(at - frame);
+	const uint32_t length = htole32((uint32_t)(n - FRAME_WORD));
+	memcpy(frame, &length, sizeof length);
+	const uint32_t sum = crc32c(crc32c(0, frame, 4), frame + FRAME_WORD, n - FRAME_WORD);
+	memcpy(frame + 4, &(uint32_t){htole32(sum)}, 4);
+	memset(at, 0, padded(n) - n);
+	assert(padded(n) <= RECORD_BYTES);
+	memcpy(to, frame, padded(n));
+	return padded(n);
+}
+
+/* The length of the whole frame at the start of `s`, with padding, or 0. */
+static size_t frame_bytes(struct span s)
+{
+	if (s.n < FRAME_FIXED)
+		return 0;
+	const size_t length = get_u32(s.p);
+	if (length < FRAME_FIXED - FRAME_WORD || length > RECORD_BYTES - FRAME_WORD ||
+		padded(FRAME_WORD + length) > s.n)
+		return 0;
+	const uint32_t sum = crc32c(crc32c(0, s.p, 4), s.p + FRAME_WORD, length);
+	return sum == get_u32(s.p + 4) ? padded(FRAME_WORD + length) : 0;
+}
+
+enum record_next record_next(struct record_reader *r, struct record *out)
+{
+	if (r->left.n < FRAME_WORD || get_u64(r->left.p) == 0)
+		return RECORD_END;
+	const size_t n = frame_bytes(r->left);
+	if (n == 0)
+		return RECORD_TORN;
+	const uint64_t sequence = get_u64(r->left.p + FRAME_WORD);
+	if (sequence == 0 || (r->sequence != 0 && sequence != r->sequence + 1))
+		return RECORD_END;
+
+	const size_t length = get_u32(r->left.p);
+	out->sequence = sequence;
+	out->type = (enum record_type)(unsigned char)r->left.p[16];
+	out->version = (unsigned char)r->left.p[17];
+	out->fields = span_of(r->left.p + FRAME_FIXED, FRAME_WORD + length - FRAME_FIXED);
+	r->sequence = sequence;
+	r->left = span_skip(r->left, n);
+	return RECORD_FOUND;
+}
+
+bool record_is_damaged(const struct record_reader *r)
+{
+	for (struct span s = r->left; s.n >= FRAME_FIXED; s = span_skip(s, 8)) {
+		/* the sequence first: it is cheap, and tells the rounds apart */
+		if (get_u64(s.p + FRAME_WORD) > r->sequence && frame_bytes(s) > 0)
+			return true;
+	}
+	return false;
+}
+
+static bool take_text(struct span *in, const struct field *f, void *record)
+{
+	char *to = (char *)record + f->offset;
+	const size_t n = in->n > 0 ? (unsigned char)in->p[0] : 0;
+	if (in->n < 1 + n || n >= f->size || memchr(in->p + 1, '\0', n))
+		return false;
+	memcpy(to, in->p + 1, n);
+	memset(to + n, 0, f->size - n);
+	*in = span_skip(*in, 1 + n);
+	return true;
+}
+
+static bool take_number(struct span *in, const struct field *f, void *record)
+{
+	const size_t n = in->n > 0 ? (unsigned char)in->p[0] : 9;
+	uint64_t v = 0;
+	if (n > 8 || in->n < 1 + n)
+		return false;
+	memcpy(&v, in->p + 1, n);
+	v = le64toh(v);
+	if (v > INT64_MAX || (n > 1 && v >> (8 * (n - 1)) == 0))
+		return false;
+	*in = span_skip(*in, 1 + n);
+	return field_set(f, record, n == 0 ? -1 : (int64_t)v);
+}
+
+enum err record_unpack(const struct record *r, union record_value *out, struct fault *why)
+{
+	const struct shape *shape = shape_of(r->type);
+	if (!shape || r->version != RECORD_VERSION)
+		return fault_set(why, ERR_VERSION,
+			"a record of type %u, version %u, which this llm-brokerd does not know",
+			(unsigned)r->type, r->version);
+
+	struct span in = r->fields;
+	memset(out, 0, sizeof *out);
+	for (size_t i = 0; i < shape->n_fields; i++) {
+		const struct field *f = &shape->fields[i];
+		const bool is_sound =
+			f->kind == FIELD_TEXT ? take_text(&in, f, out) : take_number(&in, f, out);
+		if (!is_sound)
+			return fault_set(why, ERR_MALFORMED,
+				"the field %s of a record of type %u is not sound", f->name,
+				(unsigned)r->type);
+	}
+	if (in.n > 0)
+		return fault_set(why, ERR_MALFORMED, "a record of type %u has %zu bytes too many",
+			(unsigned)r->type, in.n);
+	return OK;
+}

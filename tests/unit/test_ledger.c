@@ -1,0 +1,404 @@
+/* test_ledger.c - what becomes a row, how it is asked for, and what is refused. */
+#include "brokerd/ledger/ledger.h"
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/lib/tap.h"
+
+#define DAY_US INT64_C(86400000000)
+
+static char dir[64];
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)st, (void)type, (void)at;
+	return remove(path);
+}
+
+static void dir_make(void)
+{
+	snprintf(dir, sizeof dir, "/tmp/test_ledger.XXXXXX");
+	if (!mkdtemp(dir))
+		bail("no folder in /tmp");
+}
+
+static void dir_remove(void)
+{
+	nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static const char *in_dir(const char *name)
+{
+	static char path[128];
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	return path;
+}
+
+/* The first column of the first row, as a text; "NULL", or "error: ..." */
+static const char *ask(const char *sql)
+{
+	static char answer[512];
+	sqlite3 *db = NULL;
+	sqlite3_stmt *s = NULL;
+	int rc = sqlite3_open_v2(in_dir("ledger.db"), &db, SQLITE_OPEN_READWRITE, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_prepare_v2(db, sql, -1, &s, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(s);
+	const char *text = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(s, 0) : NULL;
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		snprintf(answer, sizeof answer, "error: %s", sqlite3_errmsg(db));
+	else
+		snprintf(answer, sizeof answer, "%s", text ? text : "NULL");
+	sqlite3_finalize(s);
+	sqlite3_close(db);
+	return answer;
+}
+
+static struct exchange_record exchange(const char *id, int64_t at_us)
+{
+	struct exchange_record x = {.at_us = at_us,
+		.total_us = 1500000,
+		.ttft_us = 300000,
+		.uid = 1000,
+		.pid = 42,
+		.app = "notes",
+		.program = "notes-bin",
+		.op = "chat",
+		.model = "openai/gpt-4o-mini",
+		.provider = "openai",
+		.target_model = "gpt-4o-mini",
+		.outcome = OUTCOME_OK,
+		.finish = "stop",
+		.is_stream = true,
+		.attempts = 1,
+		.usage = USAGE_UNKNOWN,
+		.price = PRICE_UNKNOWN};
+	snprintf(x.id, sizeof x.id, "%s", id);
+	x.usage.input = 1000;
+	x.usage.cache_read = 24;
+	x.usage.output = 100;
+	x.usage.cost_nusd = 210000;
+	x.price.input = 150000000;
+	x.price.output = 600000000;
+	return x;
+}
+
+static struct attempt_record attempt(const char *id, uint32_t number)
+{
+	struct attempt_record a = {.number = number,
+		.at_us = 1,
+		.provider = "openai",
+		.model = "gpt-4o-mini",
+		.key_label = "work",
+		.outcome = OUTCOME_FAILED,
+		.err = ERR_RATE_LIMITED,
+		.http_status = 429,
+		.provider_request_id = "req_theirs",
+		.has_sent_body = true,
+		.sent_bytes = 512,
+		.received_bytes = 90,
+		.connect_us = -1,
+		.first_byte_us = 80000,
+		.total_us = 81000,
+		.usage = USAGE_UNKNOWN,
+		.price = PRICE_UNKNOWN};
+	snprintf(a.id, sizeof a.id, "%s", id);
+	return a;
+}
+
+static enum err write_one(struct ledger *g, const struct exchange_record *x,
+	const struct attempt_record *a, struct fault *why)
+{
+	const struct ledger_rows rows = {x, x != NULL, a, a != NULL};
+	return ledger_write(g, &rows, why);
+}
+
+static void check_rows(void)
+{
+	struct fault why = FAULT_NONE;
+	struct ledger *g = ledger_open(dir, &why);
+	struct exchange_record x = exchange("req_1", 5 * DAY_US);
+	struct attempt_record a = attempt("req_1", 1);
+	struct stat st;
+	if (!ok(g != NULL, "a new ledger opens: %s", why.message))
+		return;
+	is_err(write_one(g, &x, &a, &why), OK, "a row each: %s", why.message);
+	a.number = 2;
+	is_err(write_one(g, NULL, &a, &why), OK, "another attempt");
+	x.outcome = OUTCOME_FAILED;
+	a.http_status = 200;
+	is_err(write_one(g, &x, &a, &why), OK, "and the same again, otherwise");
+
+	is_str(ask("SELECT count(*) || ' ' || min(outcome) FROM exchange"), "1 ok",
+		"a row that is there stays as it is");
+	is_str(ask("SELECT group_concat(number || ':' || http_status) FROM attempt"), "1:429,2:429",
+		"so does an attempt's");
+	is_str(ask("SELECT concat FROM (SELECT id || '|' || at_us || '|' || total_us || '|' || "
+		   "ttft_us "
+		   "|| '|' || uid || '|' || pid || '|' || app || '|' || program || '|' || op || "
+		   "'|' "
+		   "|| model || '|' || provider || '|' || target_model || '|' || finish || '|' || "
+		   "stream || '|' || attempts || '|' || warnings || '|' || input || '|' || "
+		   "cache_read || '|' || output || '|' || cost_nusd || '|' || price_input || '|' "
+		   "|| "
+		   "price_output AS concat FROM exchange)"),
+		"req_1|432000000000|1500000|300000|1000|42|notes|notes-bin|chat|openai/gpt-4o-mini|"
+		"openai|gpt-4o-mini|stop|1|1|0|1000|24|100|210000|150000000|600000000",
+		"each value is in its column");
+	is_str(ask("SELECT surface IS NULL AND error IS NULL AND reasoning IS NULL AND "
+		   "provider_cost_nusd IS NULL AND price_cache_read IS NULL FROM exchange"),
+		"1", "what is not known is NULL");
+	is_str(ask("SELECT error || '|' || provider_request_id || '|' || sent_body || '|' || "
+		   "sent_bytes || '|' || received_bytes || '|' || first_byte_us || '|' || "
+		   "key_label "
+		   "FROM attempt WHERE connect_us IS NULL AND exchange_id = 'req_1'"),
+		"rate_limited|req_theirs|1|512|90|80000|work", "an attempt's too");
+	is_str(ask("PRAGMA journal_mode"), "wal", "readers and the writer do not meet");
+	is_str(ask("SELECT version FROM schema"), "1", "its version is said");
+	stat(in_dir("ledger.db"), &st);
+	is_int(st.st_mode & 0777, 0600, "nobody else reads it");
+	stat(in_dir("ledger.db-wal"), &st);
+	is_int(st.st_mode & 0777, 0600, "nor its log");
+	is_err(ledger_sync(g, &why), OK, "it syncs: %s", why.message);
+	ledger_close(g);
+
+	g = ledger_open(dir, &why);
+	ok(g != NULL, "it opens again: %s", why.message);
+	is_str(ask("SELECT count(*) FROM attempt"), "2", "and all is there");
+	ledger_close(g);
+	ledger_close(NULL);
+}
+
+static void insert(struct ledger *g, const struct exchange_record *x)
+{
+	struct fault why = FAULT_NONE;
+	if (write_one(g, x, NULL, &why) != OK)
+		bail("%s", why.message);
+}
+
+static void fill(struct ledger *g)
+{
+	struct exchange_record x = exchange("req_a", 100 * DAY_US + 1);
+	insert(g, &x);
+	x = exchange("req_b", 101 * DAY_US - 1); /* the provider's own figure is the bill */
+	x.usage.provider_cost_nusd = 300000;
+	x.usage.reasoning = 7;
+	x.usage.audio_input = 3;
+	x.usage.cache_write_1h = 5;
+	x.usage.cache_write = 6;
+	insert(g, &x);
+	x = exchange("req_c", 101 * DAY_US); /* refused before anything was sent */
+	x.provider[0] = x.target_model[0] = x.finish[0] = '\0';
+	x.attempts = 0;
+	x.outcome = OUTCOME_FAILED;
+	x.err = ERR_NO_KEY;
+	x.usage = USAGE_UNKNOWN;
+	insert(g, &x);
+	x = exchange("req_d", 101 * DAY_US + 5); /* no price */
+	snprintf(x.app, sizeof x.app, "b\"\\\x01\xff");
+	snprintf(x.provider, sizeof x.provider, "other");
+	snprintf(x.target_model, sizeof x.target_model, "m");
+	x.usage.cost_nusd = -1;
+	x.usage.input = INT64_MAX;
+	insert(g, &x);
+	x = exchange("req_e", 102 * DAY_US); /* a crash */
+	x.app[0] = '\0';
+	x.outcome = OUTCOME_UNKNOWN;
+	x.err = ERR_OUTCOME_UNKNOWN;
+	x.usage = USAGE_UNKNOWN;
+	insert(g, &x);
+}
+
+#define ROW(key, requests, failed, unknown, input, read, write, output, reasoning, cost, unpriced) \
+	"{" key "\"requests\":" #requests ",\"failed\":" #failed ",\"unknown\":" #unknown          \
+	",\"input\":" #input ",\"cache_read\":" #read ",\"cache_write\":" #write                   \
+	",\"output\":" #output ",\"reasoning\":" #reasoning ",\"cost_nusd\":" #cost                \
+	",\"unpriced\":" #unpriced "}"
+#define KEY(key)  "\"key\":\"" key "\","
+#define BOTH(key) ROW(key, 2, 0, 0, 2003, 48, 11, 200, 7, 510000, 0)
+#define TOTAL     ROW("", 5, 1, 1, 9223372036854775807, 72, 11, 300, 7, 510000, 2)
+
+static const struct {
+	const char *name, *by;
+	int64_t since_us, until_us;
+	const char *want;
+} questions[] = {
+	{"by app, the dearest first",  "app", 0,						     0,
+         "{\"rows\":[" ROW(KEY("notes"),											  3,                                 1,                               0,										2003, 48,             11,																		     200,																						 7,																												     510000,																								0) "," ROW(
+			KEY(""),																														    1, 0, 1, null, null, null, null, null, null,
+         1) "," ROW(KEY("b\\\"\\\\\\u0001\xef\xbf\xbd"), 1, 0, 0,
+         9223372036854775807, 24, null, 100, null, null, 1) "],\"total\":" TOTAL
+									   "}"},
+	{"by model, as it answered",                           "model",                               0,										0,
+         "{\"rows\":[" ROW(KEY("openai/gpt-4o-mini"),												 4,															      1,																			 1,																												     2003,																												      48,																														   11,																																																	200,																																																																							  7,																																																																																																								     510000,
+         1) "," ROW(KEY("other/m"),																																																																																																																																										      1, 0, 0, 9223372036854775807, 24, null, 100,
+         null, null, 1) "],\"total\":" TOTAL "}"},
+	{"by provider",			"provider",                         0, 0,
+         "{\"rows\":[" ROW(KEY("openai"), 3, 0, 1, 2003,																													 48,																		      11,																					      200,																									7,																								     510000,																				   1) "," ROW(
+			KEY(""), 1, 1, 0, null, null, null, null, null, null,
+         0) "," ROW(KEY("other"), 1, 0, 0, 9223372036854775807, 24, null, 100, null,
+         null, 1) "],\"total\":" TOTAL "}"},
+	{"by day, in UTC",			   "day",                          0,								  0,
+         "{\"rows\":[" BOTH(KEY("1970-04-11")) "," ROW(KEY("1970-04-12"),											 2,															 1,																     0,
+         9223372036854775807,																										   24,																											      null,																																																							100,																																																																												       null,																																																																																																						 null,
+         1) "," ROW(KEY("1970-04-13"),																																																																																																																																							    1, 0, 1, null, null, null, null, null, null,
+         1) "],\"total\":" TOTAL "}"},
+	{"none",			   "none",       0,							    0,							    "{\"rows\":[],\"total\":" TOTAL "}"										  },
+	{"one day alone",                        "app",                         100 * DAY_US,									  101 * DAY_US,
+         "{\"rows\":[" BOTH(KEY("notes")) "],\"total\":" BOTH("") "}"											  },
+	{"from, and before", "none",      100 * DAY_US + 1,                                            100 * DAY_US + 2,
+         "{\"rows\":[],\"total\":" ROW(
+			"",            1,														   0,																	      0,																											    1000,24,null,100,null,210000, 0) "}"										 },
+	{"nothing", "app",     200 * DAY_US,							 0,
+         "{\"rows\":[],\"total\":" ROW(
+			"",									     0,															0,																				     0,																														    null,																														       null,																																    null,																																																       null,																																																																							null,																																																																																																			 null,																																																																																																																											   0) "}"																																																																																																																																					},
+};
+
+static void check_usage(void)
+{
+	struct fault why = FAULT_NONE;
+	struct ledger *g = ledger_open(dir, &why);
+	if (!g)
+		bail("%s", why.message);
+	fill(g);
+	for (size_t i = 0; i < COUNT_OF(questions); i++) {
+		OWNED(buf_done) struct buf json = BUF_INIT(65536);
+		const struct usage_query q = {
+			questions[i].since_us, questions[i].until_us, span_str(questions[i].by)};
+		is_err(ledger_usage(g, &q, &json, &why), OK, "%s", questions[i].name);
+		buf_byte(&json, '\0');
+		is_str(json.p, questions[i].want, "%s", questions[i].name);
+	}
+
+	OWNED(buf_done) struct buf json = BUF_INIT(65536);
+	struct usage_query q = {0, 0, SPAN("colour")};
+	is_err(ledger_usage(g, &q, &json, &why), ERR_INVALID_ARGUMENT, "by what there is not");
+	is_str(why.param, "by", "the member is named");
+	is_str(why.message,
+		"usage can be shown by app, model, provider, day or none, not by 'colour'",
+		"and what could be said");
+	OWNED(buf_done) struct buf small = BUF_INIT(300);
+	q.by = SPAN("day");
+	is_err(ledger_usage(g, &q, &small, &why), ERR_TOO_BIG, "more than fits: %s", why.message);
+	ledger_close(g);
+}
+
+static void put(const char *name, const char *text)
+{
+	FILE *f = fopen(in_dir(name), "we");
+	if (!f || fputs(text, f) < 0 || fclose(f) != 0)
+		bail("cannot write %s", name);
+}
+
+static size_t size_of(const char *name)
+{
+	struct stat st;
+	return stat(in_dir(name), &st) == 0 ? (size_t)st.st_size : 0;
+}
+
+static void refused(enum err want, const char *part, const char *name)
+{
+	struct fault why = FAULT_NONE;
+	struct ledger *g = ledger_open(dir, &why);
+	ok(g == NULL, "%s is refused", name);
+	is_err(why.err, want, "%s", name);
+	ok(strstr(why.message, part) != NULL, "%s: %s", name, why.message);
+	ledger_close(g);
+}
+
+static void check_refusals(void)
+{
+	put("ledger.db",
+		"This is a text of somebody's, and not a database at all. It goes on and on.");
+	refused(ERR_IO, "damaged, or no database", "a text");
+	is_uint(size_of("ledger.db"), 75, "and left as it was");
+	unlink(in_dir("ledger.db"));
+
+	is_str(ask("SELECT 1"), "error: unable to open database file", "nothing there");
+	put("ledger.db", "");
+	ask("CREATE TABLE bookmarks(url)");
+	refused(ERR_IO, "another program's database", "another program's");
+	is_str(ask("SELECT count(*) FROM sqlite_schema"), "1", "and left as it was");
+	unlink(in_dir("ledger.db"));
+
+	put("ledger.db", "");
+	ask("CREATE TABLE schema(version)");
+	refused(ERR_IO, "which version", "one without a version");
+	ask("INSERT INTO schema VALUES(2)");
+	refused(ERR_VERSION, "newer llm-brokerd (schema 2, this one knows 1)", "a newer one");
+	is_str(ask("SELECT version || (SELECT count(*) FROM sqlite_schema) FROM schema"), "21",
+		"and left as it was");
+	unlink(in_dir("ledger.db"));
+
+	if (symlink("elsewhere", in_dir("ledger.db")) != 0)
+		bail("no symbolic link");
+	refused(ERR_IO, "symbolic link", "a symbolic link");
+	unlink(in_dir("ledger.db"));
+	mkfifo(in_dir("ledger.db"), 0600);
+	refused(ERR_IO, "not a regular file", "a FIFO");
+	unlink(in_dir("ledger.db"));
+
+	if (geteuid() == 0) {
+		put("ledger.db", "");
+		if (chown(in_dir("ledger.db"), 1, 1) != 0)
+			bail("chown");
+		refused(ERR_IO, "belongs to uid 1, and llm-brokerd runs as uid 0", "a stranger's");
+		unlink(in_dir("ledger.db"));
+	} else {
+		skip("only root can make a stranger's file");
+	}
+	struct fault why = FAULT_NONE;
+	ok(ledger_open("/nonexistent/folder", &why) == NULL, "no folder: %s", why.message);
+	is_err(why.err, ERR_IO, "no folder");
+}
+
+/* A page in the middle, overwritten: what is asked of it fails, and says so. */
+static void check_damage(void)
+{
+	struct fault why = FAULT_NONE;
+	struct ledger *g = ledger_open(dir, &why);
+	char id[REQUEST_ID_BYTES], garbage[4096];
+	for (int i = 0; i < 200; i++) {
+		snprintf(id, sizeof id, "req_%04d", i);
+		const struct exchange_record x = exchange(id, i);
+		insert(g, &x);
+	}
+	ledger_close(g);
+	memset(garbage, 0x5a, sizeof garbage);
+	const int fd = open(in_dir("ledger.db"), O_WRONLY | O_CLOEXEC);
+	const off_t half = (off_t)(size_of("ledger.db") / 2 / 4096 * 4096);
+	for (off_t at = half; at < (off_t)size_of("ledger.db"); at += 4096) {
+		if (pwrite(fd, garbage, sizeof garbage, at) != (ssize_t)sizeof garbage)
+			bail("pwrite");
+	}
+	close(fd);
+
+	g = ledger_open(dir, &why);
+	if (!g) {
+		ok(strstr(why.message, "damaged") != NULL, "found at once: %s", why.message);
+		return;
+	}
+	OWNED(buf_done) struct buf json = BUF_INIT(65536);
+	const struct usage_query q = {0, 0, SPAN("app")};
+	is_err(ledger_usage(g, &q, &json, &why), ERR_IO, "a damaged page is no answer");
+	ok(strstr(why.message, "damaged") != NULL, "and it is said: %s", why.message);
+	ledger_close(g);
+}
+
+int main(void)
+{
+	void (*const checks[])(void) = {check_rows, check_usage, check_refusals, check_damage};
+	for (size_t i = 0; i < COUNT_OF(checks); i++) {
+		dir_make();
+		checks[i]();
+		dir_remove();
+	}
+	return tap_done();
+}

@@ -1,0 +1,123 @@
+/* test_price.c - what tokens cost: values worked out by hand. */
+#include "brokerd/ledger/price.h"
+#include "tests/lib/tap.h"
+
+/* input, output, cache read, 5m, 1h, reasoning, audio in, out, image in, out */
+#define PRICE(...)          \
+	{                   \
+		__VA_ARGS__ \
+	}
+/* USD 0.15 in, 0.60 out, 0.075 cached */
+#define MINI PRICE(150000000, 600000000, 75000000, -1, -1, -1, -1, -1, -1, -1)
+/* USD 3 in, 15 out, 0.30 cached, 3.75 and 6 for writes */
+#define SONNET  PRICE(3000000000, 15000000000, 300000000, 3750000000, 6000000000, -1, -1, -1, -1, -1)
+#define FREE    PRICE(0, 0, -1, -1, -1, -1, -1, -1, -1, -1)
+#define TINY    PRICE(1, 1, -1, -1, -1, -1, -1, -1, -1, -1)
+#define NOTHING PRICE(-1, -1, -1, -1, -1, -1, -1, -1, -1, -1)
+#define LARGEST                                                                            \
+	PRICE(INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX, \
+		INT64_MAX, INT64_MAX, INT64_MAX)
+/* tokens, in the order of struct llm_usage; costs are not asked */
+#define TOKENS(...) PRICE(__VA_ARGS__, -1, -1)
+#define NONE        TOKENS(-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1)
+
+/* clang-format off */
+static const struct {
+	const char *name;
+	struct price price;
+	struct llm_usage usage;
+	int64_t want;
+} prices[] = {
+	/* input, read, 5m, 1h, write, output, reasoning, audio in, out, image in, out */
+	{"a million in", MINI, TOKENS(1000000, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1), 150000000},
+	{"a million out", MINI, TOKENS(-1, -1, -1, -1, -1, 1000000, -1, -1, -1, -1, -1),
+		600000000},
+	{"one token in", MINI, TOKENS(1, -1, -1, -1, -1, 0, -1, -1, -1, -1, -1), 150},
+	{"one token of each", MINI, TOKENS(1, -1, -1, -1, -1, 1, -1, -1, -1, -1, -1), 750},
+	/* 1234 * 150 + 567 * 600 = 185100 + 340200 */
+	{"a small talk", MINI, TOKENS(1234, -1, -1, -1, -1, 567, -1, -1, -1, -1, -1), 525300},
+	/* 200 * 150 + 1024 * 75 + 50 * 600 = 30000 + 76800 + 30000 */
+	{"cached input is cheaper", MINI, TOKENS(200, 1024, -1, -1, -1, 50, -1, -1, -1, -1, -1),
+		136800},
+	/* reasoning has no price of its own: 300 * 600 */
+	{"reasoning is output", MINI, TOKENS(0, -1, -1, -1, -1, 0, 300, -1, -1, -1, -1), 180000},
+	/* (10 + 10) * 150 + (10 + 10) * 600 */
+	{"audio and image fall back too", MINI,
+		TOKENS(-1, -1, -1, -1, -1, -1, -1, 10, 10, 10, 10), 15000},
+	/* (5 + 7 + 9) * 150 */
+	{"so do writes", MINI, TOKENS(-1, -1, 5, 7, 9, -1, -1, -1, -1, -1, -1), 3150},
+	/* 3 * 3000 + 10000 * 300 + 2000 * 3750 + 1000 * 6000 + 500 * 15000
+	 * = 9000 + 3000000 + 7500000 + 6000000 + 7500000 */
+	{"writes by lifetime", SONNET, TOKENS(3, 10000, 2000, 1000, -1, 500, -1, -1, -1, -1, -1),
+		24009000},
+	{"a write of no said lifetime is the short one", SONNET,
+		TOKENS(0, -1, -1, -1, 1000, -1, -1, -1, -1, -1, -1), 3750000},
+	{"a long write without a price takes the short one's",
+		PRICE(1, 1, 1, 5000000, -1, -1, -1, -1, -1, -1),
+		TOKENS(-1, -1, -1, 1, -1, -1, -1, -1, -1, -1, -1), 5},
+	{"every class at its own price",
+		PRICE(1000000, 2000000, 3000000, 4000000, 5000000, 6000000, 7000000, 8000000, 9000000,
+			10000000),
+		/* 1 + 3 + 4 + 5 + 4 + 2 + 6 + 7 + 8 + 9 + 10 */
+		TOKENS(1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1), 59},
+
+	{"nothing counted", MINI, NONE, -1},
+	{"nothing counted, nothing priced", NOTHING, NONE, -1},
+	{"zero is counted", MINI, TOKENS(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), 0},
+	{"zero needs no price", NOTHING, TOKENS(0, -1, -1, -1, -1, 0, -1, -1, -1, -1, -1), 0},
+	{"one without a price", NOTHING, TOKENS(1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1), -1},
+	{"output without a price", PRICE(1, -1, 1, 1, 1, -1, 1, 1, -1, 1),
+		TOKENS(1, -1, -1, -1, -1, 1, -1, -1, -1, -1, -1), -1},
+	{"free", FREE,
+		TOKENS(5000, 10, 10, 10, 10, 5000, 10, 10, 10, 10, 10), 0},
+
+	{"just under half is dropped", TINY,
+		TOKENS(499999, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1), 0},
+	{"half is one", TINY,
+		TOKENS(500000, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1), 1},
+	{"halves are added before they are rounded", TINY,
+		TOKENS(250000, -1, -1, -1, -1, 250000, -1, -1, -1, -1, -1), 1},
+	{"the largest price of a million", PRICE(INT64_MAX, 0, -1, -1, -1, -1, -1, -1, -1, -1),
+		TOKENS(1000000, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1), INT64_MAX},
+	{"one more does not wrap", PRICE(INT64_MAX, 1, -1, -1, -1, -1, -1, -1, -1, -1),
+		TOKENS(1000000, -1, -1, -1, -1, 500000, -1, -1, -1, -1, -1), INT64_MAX},
+	{"everything at its largest",
+		LARGEST,
+		TOKENS(INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX,
+			INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX),
+		INT64_MAX},
+};
+
+static const struct {
+	const char *name;
+	struct price price;
+	int64_t input, output, want;
+} bounds[] = {
+	/* 1000 * 150 + 100 * 600 */
+	{"input and output", MINI, 1000, 100, 210000},
+	/* 1000 * 6000 + 100 * 15000 */
+	{"the dearest is the long write", SONNET, 1000, 100, 7500000},
+	{"dear audio counts", PRICE(1000000, 2000000, -1, -1, -1, 3000000, 4000000, 9000000, 5000000, -1),
+		10, 10, 140},
+	{"nothing costs nothing", MINI, 0, 0, 0},
+	{"nothing needs no price", NOTHING, 0, 0, 0},
+	{"no input price", PRICE(-1, 1, 1, 1, 1, 1, 1, 1, 1, 1), 1, 1, -1},
+	{"no output price", PRICE(1, -1, 1, 1, 1, 1, 1, 1, 1, 1), 1, 1, -1},
+	{"no output price, none wanted", PRICE(1000000, -1, -1, -1, -1, -1, -1, -1, -1, -1), 7, 0, 7},
+	{"no output known", MINI, 1, -1, -1},
+	{"no input known", MINI, -1, 1, -1},
+	{"the largest", PRICE(INT64_MAX, INT64_MAX, -1, -1, -1, -1, -1, -1, -1, -1), INT64_MAX,
+		INT64_MAX, INT64_MAX},
+};
+/* clang-format on */
+
+int main(void)
+{
+	for (size_t i = 0; i < COUNT_OF(prices); i++)
+		is_int(price_nusd(&prices[i].price, &prices[i].usage), prices[i].want, "%s",
+			prices[i].name);
+	for (size_t i = 0; i < COUNT_OF(bounds); i++)
+		is_int(price_bound_nusd(&bounds[i].price, bounds[i].input, bounds[i].output),
+			bounds[i].want, "bound: %s", bounds[i].name);
+	return tap_done();
+}
