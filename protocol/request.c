@@ -1,8 +1,6 @@
 /* request.c - a table for each object; what tables cannot say stands under them. */
 #include "protocol/request.h"
 
-#include <stdio.h>
-
 #include "protocol/limits.h"
 #include "protocol/members.h"
 
@@ -169,16 +167,15 @@ READER(member_read_part)
 {
 	struct part *part = field;
 	uint64_t seen = 0;
-	char what[32];
 
 	enum err err =
 		read_whole(r, at, in, part_rows, COUNT_OF(part_rows), part, &part->extra, &seen);
 	if (err)
 		return err;
 	if (!(seen & 1))
-		return members_check(r, at, part_rows, 1, seen, 0, "a part");
-	snprintf(what, sizeof what, "a part of type %s", part_types[part->type]);
-	err = members_check(r, at, part_rows, COUNT_OF(part_rows), seen, part->type, what);
+		return members_check(r, at, part_rows, 1, seen, 0, "a part", "");
+	err = members_check(r, at, part_rows, COUNT_OF(part_rows), seen, part->type,
+		"a part of type ", part_types[part->type]);
 	if (!err && (KIND(part->type) & MEDIA))
 		err = check_media(r, at, &part->media);
 	if (!err && part->type == PART_TOOL_CALL && !span_is_set(part->call.arguments))
@@ -288,16 +285,15 @@ static enum err read_message(
 	struct reader *r, const struct at *at, struct pack_in *in, struct message *message)
 {
 	uint64_t seen = 0;
-	char what[40];
 
 	enum err err = read_whole(
 		r, at, in, message_rows, COUNT_OF(message_rows), message, &message->extra, &seen);
 	if (err)
 		return err;
 	if (!(seen & 1))
-		return members_check(r, at, message_rows, 1, seen, 0, "a message");
-	snprintf(what, sizeof what, "a message of role %s", roles[message->role]);
-	err = members_check(r, at, message_rows, COUNT_OF(message_rows), seen, message->role, what);
+		return members_check(r, at, message_rows, 1, seen, 0, "a message", "");
+	err = members_check(r, at, message_rows, COUNT_OF(message_rows), seen, message->role,
+		"a message of role ", roles[message->role]);
 	return err ? err : check_content(r, at, message);
 }
 
@@ -366,14 +362,13 @@ static enum err read_tool(
 	struct reader *r, const struct at *at, struct pack_in *in, struct tool *tool)
 {
 	uint64_t seen = 0;
-	char what[32];
 
 	const enum err err =
 		read_whole(r, at, in, tool_rows, COUNT_OF(tool_rows), tool, &tool->extra, &seen);
 	if (err)
 		return err;
-	snprintf(what, sizeof what, "a tool of type %s", tool_types[tool->type]);
-	return members_check(r, at, tool_rows, COUNT_OF(tool_rows), seen, tool->type, what);
+	return members_check(r, at, tool_rows, COUNT_OF(tool_rows), seen, tool->type,
+		"a tool of type ", tool_types[tool->type]);
 }
 
 static enum err check_tool_names(
@@ -498,8 +493,8 @@ static READER(member_read_tool_choice)
 		return err;
 	const bool is_named = (seen & 1) != 0;
 	err = members_check(r, at, choice_rows, COUNT_OF(choice_rows), seen,
-		is_named ? CHOICE_BY_NAME : CHOICE_BY_LIST,
-		is_named ? "a choice by name" : "a choice by list");
+		is_named ? CHOICE_BY_NAME : CHOICE_BY_LIST, "a choice by ",
+		is_named ? "name" : "list");
 	if (err)
 		return err;
 	if (is_named) {
@@ -562,14 +557,12 @@ static READER(member_read_format)
 {
 	struct response_format *format = field;
 	uint64_t seen = 0;
-	char what[40];
 	const enum err err =
 		members_read(r, at, in, format_rows, COUNT_OF(format_rows), format, &seen);
 	if (err)
 		return err;
-	snprintf(what, sizeof what, "a format%s%s", format->type ? " of type " : "",
-		formats[format->type]);
-	return members_check(r, at, format_rows, COUNT_OF(format_rows), seen, format->type, what);
+	return members_check(r, at, format_rows, COUNT_OF(format_rows), seen, format->type,
+		"a format ", formats[format->type]);
 }
 
 static WRITER(member_write_format)
@@ -855,8 +848,8 @@ enum err request_unpack(
 	err = read_whole(
 		&r, &top, &in, request_rows, COUNT_OF(request_rows), out, &out->extra, &seen);
 	return err ? err
-		   : members_check(
-			     &r, &top, request_rows, COUNT_OF(request_rows), seen, 0, "a request");
+		   : members_check(&r, &top, request_rows, COUNT_OF(request_rows), seen, 0,
+			     "a request", "");
 }
 
 void request_pack(const struct llm_request *r, struct buf *out)
