@@ -42,6 +42,9 @@ static void put_path(struct buf *out, const struct at *at, const struct at *owne
 	}
 }
 
+static enum err refuse(const struct reader *r, const struct at *at, enum err err,
+	const char *format, va_list args) PRINTF_LIKE(4, 0);
+
 static enum err refuse(
 	const struct reader *r, const struct at *at, enum err err, const char *format, va_list args)
 {

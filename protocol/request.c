@@ -37,7 +37,25 @@ static void put_word(struct buf *out, struct pack_open *m, const char *key,
 		pack_pair_str(out, m, key, span_str(words[which]));
 }
 
-/* The extra of an object that was read: what its `extra` member held, or what nobody knew. */
+/* A path can be that of one unknown member and the name of another, "reasoning.style". */
+static enum err check_extra_names(
+	const struct reader *r, const struct at *at, const struct extra *extra)
+{
+	struct numbered_name *names = arena_array(r->a, extra->n, sizeof *names);
+	if (!names)
+		return reader_no_memory(r);
+	for (size_t i = 0; i < extra->n; i++)
+		names[i] = (struct numbered_name){extra->members[i].name, i};
+	const size_t twice = members_repeated(names, extra->n);
+	if (twice == SIZE_MAX)
+		return OK;
+	const struct at here = at_member(at, extra->members[twice].name);
+	return reader_refuse(r, &here, r->bad,
+		"this member is not known here, and there are two that would be kept under its "
+		"name");
+}
+
+/* The extra of an object that was read: what its `extra` member held, and what nobody knew. */
 static enum err join_extra(const struct reader *r, const struct at *at, struct extra *named,
 	const struct extra *unknown)
 {
@@ -45,7 +63,7 @@ static enum err join_extra(const struct reader *r, const struct at *at, struct e
 		return OK;
 	if (named->n == 0) {
 		*named = *unknown;
-		return OK;
+		return check_extra_names(r, at, named);
 	}
 	if (!span_eq(named->family, unknown->family)) {
 		const struct at here = at_member(at, unknown->members[0].name);
@@ -61,7 +79,7 @@ static enum err join_extra(const struct reader *r, const struct at *at, struct e
 	memcpy(all, named->members, named->n * sizeof *all);
 	memcpy(all + named->n, unknown->members, unknown->n * sizeof *all);
 	*named = (struct extra){named->family, all, n};
-	return OK;
+	return check_extra_names(r, at, named);
 }
 
 /* Reads an object that has an `extra` of its own. */
