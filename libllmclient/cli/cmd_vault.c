@@ -15,11 +15,11 @@ static void say_vault(const struct common *o, const struct answer *answer)
 {
 	OWNED(buf_done) struct buf out = BUF_INIT(SAY_BYTES_MAX);
 	OWNED(arena_done) struct arena arena;
+	arena_init(&arena, SAY_BYTES_MAX);
 	if (o->is_json) {
 		say_answer(answer);
 		return;
 	}
-	arena_init(&arena, SAY_BYTES_MAX);
 	const struct span state = text_of(answer->json, "state", &arena);
 	const int64_t keys = number_of(answer->json, "keys");
 	buf_print(&out, "vault is %.*s", SPAN_ARG(state));
