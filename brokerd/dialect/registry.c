@@ -1,4 +1,4 @@
-/* registry.c - which families are spoken? */
+/* registry.c - one row a family. */
 #include "brokerd/dialect/registry.h"
 
 #include "brokerd/dialect/dialect.h"

@@ -287,6 +287,7 @@ static enum state step_prepare(struct exchange *x)
 {
 	const struct target *t = target_of(x);
 	struct fault why = FAULT_NONE;
+	x->flight->same++; /* a try, even where it does not come to sending */
 	if (t->is_offline || t->auth == AUTH_NONE)
 		return SEND;
 	const enum err err = vault_get(x->organs->vault, t->provider, SPAN_NONE, &x->secret, &why);
@@ -375,7 +376,6 @@ static enum state step_send(struct exchange *x)
 	secret_unref(x->secret);
 	x->secret = NULL;
 	f->attempts++;
-	f->same++;
 	if (err)
 		return after_failure(x, OUTCOME_FAILED, &why);
 	const enum err unsaid = tell_warnings(f);
@@ -483,15 +483,15 @@ static const struct {
 	enum state (*step)(struct exchange *x);
 	unsigned to;
 } states[] = {
-	[BODY] = {"body",    step_body,    TO(ADMIT) | TO(SETTLE)                },
-	[ADMIT] = {"admit",   step_admit,   TO(ROUTE) | TO(SETTLE)                },
-	[ROUTE] = {"route",   step_route,   TO(RESERVE) | TO(SETTLE)},
-	[RESERVE] = {"reserve", step_reserve, TO(PREPARE) | TO(SETTLE)              },
-	[PREPARE] = {"prepare", step_prepare, TO(SEND) | TO(ROUTE) | TO(SETTLE)     },
-	[SEND] = {"send",    step_send,    TO(RELAY) | TO(ROUTE) | TO(SETTLE)    },
-	[RELAY] = {"relay",   step_relay,   TO(ROUTE) | TO(SETTLE)                },
-	[SETTLE] = {"settle",  step_settle,  TO(END)                               },
-	[END] = {"end",     step_end,     0				     },
+	[BODY] = {"body",    step_body,    TO(ADMIT) | TO(SETTLE)            },
+	[ADMIT] = {"admit",   step_admit,   TO(ROUTE) | TO(SETTLE)            },
+	[ROUTE] = {"route",   step_route,   TO(RESERVE) | TO(SETTLE)          },
+	[RESERVE] = {"reserve", step_reserve, TO(PREPARE) | TO(SETTLE)          },
+	[PREPARE] = {"prepare", step_prepare, TO(SEND) | TO(ROUTE) | TO(SETTLE) },
+	[SEND] = {"send",    step_send,    TO(RELAY) | TO(ROUTE) | TO(SETTLE)},
+	[RELAY] = {"relay",   step_relay,   TO(ROUTE) | TO(SETTLE)            },
+	[SETTLE] = {"settle",  step_settle,  TO(END)                           },
+	[END] = {"end",     step_end,     0                                 },
 };
 
 /* The only line that assigns the state. */

@@ -80,12 +80,14 @@ static void admin_fail(struct admin_call *a, enum err err, const struct fault *w
 
 /* ---- members of the request ---- */
 
+/* A copy: the request's own bytes are wiped as soon as the operation has begun. */
 static struct span text_member(struct admin_call *a, struct json body, const char *name)
 {
-	struct span text;
-	if (json_utf8(json_member(body, name), &a->arena, &text) != OK)
+	struct span text, copy;
+	if (json_utf8(json_member(body, name), &a->arena, &text) != OK ||
+		arena_dup(&a->arena, text, &copy) != OK)
 		return SPAN_NONE;
-	return text;
+	return copy;
 }
 
 /* A secret goes to a buf that is wiped, never to the arena. False: it is not there. */

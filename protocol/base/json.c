@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include "protocol/base/mem.h"
 #include "protocol/base/num.h"
 #include "protocol/base/table.h"
 #include "protocol/base/utf8.h"
@@ -116,8 +117,8 @@ struct names {
 
 static void names_done(struct names *t)
 {
-	free(t->seen);
-	free(t->slots);
+	mem_free(t->seen);
+	mem_free(t->slots);
 	buf_done(&t->folded);
 }
 
@@ -136,14 +137,14 @@ static bool names_grow(struct names *t)
 	const uint32_t room = t->room ? t->room * 2 : 64;
 	if (room > UINT32_MAX / 4)
 		return false;
-	struct seen *seen = realloc(t->seen, room * sizeof *seen);
+	struct seen *seen = mem_resize(t->seen, room * sizeof *seen);
 	if (!seen)
 		return false;
 	t->seen = seen;
-	uint32_t *slots = calloc((size_t)room * 2, sizeof *slots);
+	uint32_t *slots = mem_zeroed((size_t)room * 2 * sizeof *slots);
 	if (!slots)
 		return false;
-	free(t->slots);
+	mem_free(t->slots);
 	t->slots = slots;
 	t->room = room;
 	for (uint32_t i = 0; i < t->n; i++) {
