@@ -352,8 +352,8 @@ static READER(member_read_piece)
 
 #define DATA(field) offsetof(struct data, field)
 static const struct member data_rows[] = {
-	{"d",    AS(piece, bytes), DATA(bytes),   0, 1},
-	{"last", AS(bool,  bool),  DATA(is_last), 0, 0},
+	{"d",    AS(piece, required_bytes), DATA(bytes),   0, 1},
+	{"last", AS(bool,  bool),           DATA(is_last), 0, 0},
 };
 
 enum err data_unpack(struct pack_in in, struct data *out, struct fault *why)

@@ -498,6 +498,20 @@ WRITER(member_write_bytes)
 	pack_pair_bin(out, m, key, *bytes);
 }
 
+WRITER(member_write_required_text)
+{
+	const struct span *text = field;
+	pack_key(out, m, key);
+	pack_put_str(out, *text);
+}
+
+WRITER(member_write_required_bytes)
+{
+	const struct span *bytes = field;
+	pack_key(out, m, key);
+	pack_put_bin(out, *bytes);
+}
+
 WRITER(member_write_i64)
 {
 	const int64_t *v = field;

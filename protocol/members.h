@@ -107,8 +107,11 @@ READER(member_read_extra);        /* [struct extra] {"family", "members": [[name
 /* ---- and writers ---- */
 #define WRITER(name) \
 	void name(struct buf *out, struct pack_open *m, const char *key, const void *field)
-WRITER(member_write_text);     /* [struct span] if it is set */
-WRITER(member_write_bytes);    /* [struct span] as bin, if it is set */
+WRITER(member_write_text);  /* [struct span] if it is set */
+WRITER(member_write_bytes); /* [struct span] as bin, if it is set */
+/* the same for members that must be there: the absent as empty */
+WRITER(member_write_required_text);
+WRITER(member_write_required_bytes);
 WRITER(member_write_i64);      /* [int64_t] */
 WRITER(member_write_count);    /* [int64_t] if it is 0 or more */
 WRITER(member_write_positive); /* [int64_t] if it is more than 0 */
