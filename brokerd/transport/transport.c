@@ -324,6 +324,7 @@ static bool give_head(struct transfer *x)
 	stages_enter(&x->stages, STAGE_BODY);
 	x->events.on_head(x->events.context, &head);
 	free(fields);
+	head_done(&x->head); /* a stream may be long, and nobody asks again */
 	return !x->is_dead;
 }
 
