@@ -1,0 +1,761 @@
+/* config.c - drafts of sections are filled file by file, then proved as a whole. */
+#include "brokerd/config/config.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "brokerd/config/builtin.h"
+#include "brokerd/config/ini.h"
+#include "brokerd/config/keys.h"
+#include "protocol/limits.h"
+
+#define ARENA_BYTES    (64 * MIB)
+#define KEYS_MAX       64 /* in the table */
+#define SECTIONS_MAX   4096
+#define FILES_MAX      1000
+#define ORIGIN_BYTES   ((size_t)255) /* what a vault's key can be bound to */
+#define PROVIDER_BYTES 63
+#define OTHERS_BITS    (S_IWGRP | S_IWOTH)
+
+/* Where something stands. */
+struct place {
+	const char *file; /* NULL: nowhere, it is built in */
+	unsigned line, column;
+};
+
+/* Which keys were given: in one section, or to one provider in all. */
+struct given {
+	unsigned lines[KEYS_MAX]; /* 0: not */
+};
+
+struct provider_draft {
+	struct provider p;
+	struct given given;
+	struct place section, url;
+	unsigned file; /* the number of the one that touched it last */
+	bool has_row;
+};
+
+struct model_draft {
+	struct model m;
+	struct place section;
+	struct place *targets;
+	unsigned file;
+};
+
+struct loader {
+	struct config *c;
+	struct fault *why;
+	struct provider_draft *providers;
+	size_t n_providers;
+	struct model_draft *models;
+	size_t n_models;
+	struct place plain[2]; /* the sections without a name, as last seen */
+	unsigned plain_file[2];
+	const char *file; /* the one being read */
+	unsigned file_number;
+	/* the section being read */
+	const struct section *section;
+	struct provider_draft *provider; /* or NULL */
+	struct model_draft *model;       /* or NULL */
+	struct given given;
+};
+
+static enum err no_memory(struct fault *why)
+{
+	return fault_set(why, ERR_NO_MEMORY, "no memory for the configuration");
+}
+
+/* Puts FILE:LINE:COLUMN before a sentence. */
+static enum err at_place(struct loader *l, struct place at, enum err err)
+{
+	char said[sizeof l->why->message];
+	memcpy(said, l->why->message, sizeof said);
+	return fault_set(l->why, err, "%s:%u:%u: %s", at.file ? at.file : "built-in", at.line,
+		at.column, said);
+}
+
+/* ---- built-in rows ---- */
+
+static size_t index_of(const struct key *k)
+{
+	size_t n;
+	const struct key *table = keys_table(&n);
+	assert(n <= KEYS_MAX);
+	return (size_t)(k - table);
+}
+
+/* Gives a provider what a row or a family says, where nothing was said before. */
+static enum err apply_traits(struct loader *l, struct provider_draft *d, const char *traits)
+{
+	struct span rest = span_str(traits);
+	while (span_is_set(rest)) {
+		struct span value = span_cut(&rest, ' ');
+		if (value.n == 0)
+			continue;
+		const struct key *k = keys_find("provider", span_cut(&value, '='));
+		assert(k); /* the tables are ours */
+		if (d->given.lines[index_of(k)])
+			continue;
+		if (!span_is_set(value))
+			value = SPAN("yes");
+		const enum err err = keys_read(k, value, &d->p, &l->c->arena, l->why);
+		if (err)
+			return err;
+		d->given.lines[index_of(k)] = UINT32_MAX;
+	}
+	return OK;
+}
+
+static enum err apply(
+	struct loader *l, struct provider_draft *d, const char *key, const char *value)
+{
+	const struct key *k = keys_find("provider", span_str(key));
+	if (*value == '\0')
+		return OK;
+	d->given.lines[index_of(k)] = UINT32_MAX;
+	return keys_read(k, span_str(value), &d->p, &l->c->arena, l->why);
+}
+
+/* Room for one more element of `size` bytes. Aborts when memory is out. */
+static void *grown(void *list, size_t n, size_t size)
+{
+	/* powers of two, so that it is seldom */
+	if (n > 0 && (n & (n - 1)) != 0)
+		return list;
+	list = reallocarray(list, n > 0 ? n * 2 : 1, size);
+	if (!list)
+		abort();
+	return list;
+}
+
+static enum err new_provider(struct loader *l, struct span name, struct provider_draft **out)
+{
+	l->providers = grown(l->providers, l->n_providers, sizeof *l->providers);
+	struct provider_draft *d = &l->providers[l->n_providers++];
+	*d = (struct provider_draft){.p = {.is_builtin = false}};
+	*out = d;
+	if (arena_dup(&l->c->arena, name, &d->p.name))
+		return no_memory(l->why);
+	return keys_preset("provider", &d->p, &l->c->arena, l->why);
+}
+
+static enum err add_builtins(struct loader *l)
+{
+	size_t n;
+	const struct builtin *rows = builtin_rows(&n);
+	for (size_t i = 0; i < n; i++) {
+		struct provider_draft *d;
+		enum err err = new_provider(l, span_str(rows[i].name), &d);
+		if (!err)
+			err = apply(l, d, "dialect", rows[i].dialect);
+		if (!err)
+			err = apply(l, d, "base_url", rows[i].base_url);
+		if (!err)
+			err = apply(l, d, "auth", rows[i].auth);
+		if (!err)
+			err = apply(l, d, "model", rows[i].model);
+		if (!err)
+			err = apply_traits(l, d, rows[i].traits);
+		if (err)
+			return err;
+		d->p.is_builtin = true;
+		d->has_row = true;
+	}
+	return OK;
+}
+
+/* ---- one text ---- */
+
+static struct provider_draft *find_provider(struct loader *l, struct span name)
+{
+	for (size_t i = 0; i < l->n_providers; i++) {
+		if (span_eq(l->providers[i].p.name, name))
+			return &l->providers[i];
+	}
+	return NULL;
+}
+
+static struct model_draft *find_model(struct loader *l, struct span name)
+{
+	for (size_t i = 0; i < l->n_models; i++) {
+		if (span_eq(l->models[i].m.name, name))
+			return &l->models[i];
+	}
+	return NULL;
+}
+
+/* Notes that a section begins; twice in one file is a slip. */
+static enum err begin(struct loader *l, unsigned *file, struct place *section, struct place at)
+{
+	if (*file == l->file_number)
+		return fault_set(l->why, ERR_MISCONFIGURED,
+			"this section was there before, on line %u: put its keys together",
+			section->line);
+	*file = l->file_number;
+	*section = at;
+	return OK;
+}
+
+static enum err begin_provider(struct loader *l, struct span name, struct place at)
+{
+	for (size_t i = 0; i < name.n; i++) {
+		const char c = name.p[i];
+		const bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+				      (c >= '0' && c <= '9') || strchr("._-", c);
+		if (!is_plain)
+			return fault_set(l->why, ERR_MISCONFIGURED,
+				"a provider's name is made of letters, digits, dots, hyphens and "
+				"underscores");
+	}
+	if (name.n > PROVIDER_BYTES)
+		return fault_set(l->why, ERR_MISCONFIGURED,
+			"a provider's name is at most %d bytes long", PROVIDER_BYTES);
+	struct provider_draft *d = find_provider(l, name);
+	if (!d && l->n_providers == SECTIONS_MAX)
+		return fault_set(l->why, ERR_MISCONFIGURED, "these are too many providers");
+	const enum err err = d ? OK : new_provider(l, name, &d);
+	if (err)
+		return err;
+	d->p.is_builtin = false;
+	l->provider = d;
+	return begin(l, &d->file, &d->section, at);
+}
+
+static enum err begin_model(struct loader *l, struct span name, struct place at)
+{
+	struct model_draft *d = find_model(l, name);
+	if (!d && l->n_models == SECTIONS_MAX)
+		return fault_set(l->why, ERR_MISCONFIGURED, "these are too many models");
+	if (!d) {
+		l->models = grown(l->models, l->n_models, sizeof *l->models);
+		d = &l->models[l->n_models++];
+		*d = (struct model_draft){
+			.m = {.price = PRICE_UNKNOWN,
+                              .context_tokens = -1,
+                              .max_output_tokens = -1},
+		};
+		if (arena_dup(&l->c->arena, name, &d->m.name))
+			return no_memory(l->why);
+	}
+	l->model = d;
+	return begin(l, &d->file, &d->section, at);
+}
+
+static enum err no_section(struct loader *l, struct span word)
+{
+	static const char *const to_come[] = {"policy", "limit", "cache"};
+	for (size_t i = 0; i < COUNT_OF(to_come); i++) {
+		if (span_is(word, to_come[i]))
+			return fault_set(l->why, ERR_MISCONFIGURED, "[%s] is not in this version",
+				to_come[i]);
+	}
+	const char *near = keys_nearest(NULL, word);
+	return fault_set(l->why, ERR_MISCONFIGURED, "there is no section [%.*s]%s%s%s",
+		SPAN_ARG(span_first(word, 64)), near ? ": did you mean [" : "", near ? near : "",
+		near ? "]?" : "");
+}
+
+static enum err on_section(struct loader *l, const struct ini_item *item, struct place at)
+{
+	const struct section *s = keys_section(item->word);
+	size_t n;
+
+	l->given = (struct given){.lines = {0}};
+	l->section = s;
+	l->provider = NULL;
+	l->model = NULL;
+	if (!s)
+		return no_section(l, item->word);
+	if (s->name && !span_is_set(item->name))
+		return fault_set(l->why, ERR_MISCONFIGURED,
+			"this section needs a name: [%s \"%s\"]", s->word, s->name);
+	if (!s->name && span_is_set(item->name))
+		return fault_set(
+			l->why, ERR_MISCONFIGURED, "there is one [%s], without a name", s->word);
+	if (strcmp(s->word, "provider") == 0)
+		return begin_provider(l, item->name, at);
+	if (strcmp(s->word, "model") == 0)
+		return begin_model(l, item->name, at);
+	const size_t i = (size_t)(s - keys_sections(&n));
+	assert(i < COUNT_OF(l->plain));
+	return begin(l, &l->plain_file[i], &l->plain[i], at);
+}
+
+static enum err no_key(struct loader *l, struct span word)
+{
+	const char *near = keys_nearest(l->section->word, word);
+	return fault_set(l->why, ERR_MISCONFIGURED, "[%s] has no key %.*s%s%s%s", l->section->word,
+		SPAN_ARG(span_first(word, 64)), near ? ": did you mean " : "", near ? near : "",
+		near ? "?" : "");
+}
+
+/* Empties a list whose first value in this section comes now: a later file's list replaces the
+ * earlier one's, and a file's that of a built-in row. */
+static void begin_list(struct loader *l, const struct key *k)
+{
+	if (k->kind == KEY_DIALECT)
+		l->provider->p.n_dialects = 0;
+	if (k->kind == KEY_TARGET)
+		l->model->m.n_targets = 0;
+}
+
+static enum err note_target(struct loader *l, struct place at)
+{
+	struct model_draft *d = l->model;
+	const size_t n = d->m.n_targets;
+	struct place *places = arena_array(&l->c->arena, n, sizeof *places);
+	if (!places)
+		return no_memory(l->why);
+	if (n > 1)
+		memcpy(places, d->targets, (n - 1) * sizeof *places);
+	places[n - 1] = at;
+	d->targets = places;
+	return OK;
+}
+
+/* `at` is the key's place, and becomes the value's when that is what is read. */
+static enum err on_pair(struct loader *l, const struct ini_item *item, struct place *at)
+{
+	const struct key *k = keys_find(l->section->word, item->word);
+	void *to = l->c;
+
+	if (!k)
+		return no_key(l, item->word);
+	const bool is_list = k->kind == KEY_DIALECT || k->kind == KEY_TARGET;
+	unsigned *line = &l->given.lines[index_of(k)];
+	if (*line && !is_list)
+		return fault_set(l->why, ERR_MISCONFIGURED, "%s was given before, on line %u",
+			k->name, *line);
+	if (!*line)
+		begin_list(l, k);
+	*line = item->line;
+	at->column = item->value_column;
+	if (l->provider) {
+		to = &l->provider->p;
+		l->provider->given.lines[index_of(k)] = item->line;
+		if (k->kind == KEY_URL)
+			l->provider->url = *at;
+	}
+	if (l->model)
+		to = &l->model->m;
+	const enum err err = keys_read(k, item->value, to, &l->c->arena, l->why);
+	if (!err && k->kind == KEY_TARGET)
+		return note_target(l, *at);
+	return err;
+}
+
+static enum err read_text(struct loader *l, struct span text, const char *name)
+{
+	struct ini ini;
+	struct ini_item item;
+	char *file = arena_str(&l->c->arena, span_str(name));
+
+	if (!file)
+		return no_memory(l->why);
+	l->file = file;
+	l->file_number++;
+	l->section = NULL;
+	ini_init(&ini, text);
+	for (;;) {
+		struct place at = {.file = file};
+		enum err err = ini_next(&ini, &item, l->why);
+		at.line = item.line;
+		at.column = item.column;
+		if (err)
+			return at_place(l, at, err);
+		if (item.kind == INI_END)
+			return OK;
+		if (item.kind == INI_SECTION)
+			err = on_section(l, &item, at);
+		else
+			err = on_pair(l, &item, &at);
+		if (err)
+			return at_place(l, at, err);
+	}
+}
+
+/* ---- the whole ---- */
+
+/* Does an origin name this very host? */
+static bool is_loopback(struct span origin)
+{
+	char text[INET6_ADDRSTRLEN];
+	struct in_addr v4;
+	struct in6_addr v6;
+	struct span host = span_skip(origin, span_find(origin, SPAN("://")) + 3);
+	while (host.n > 0 && host.p[host.n - 1] != ':')
+		host.n--;
+	host.n -= host.n > 0;
+	if (span_is(host, "localhost") || span_ends(host, SPAN(".localhost")))
+		return true;
+	if (host.n > 2 && host.p[0] == '[')
+		host = span_of(host.p + 1, host.n - 2);
+	if (host.n >= sizeof text)
+		return false;
+	memcpy(text, host.p, host.n);
+	text[host.n] = '\0';
+	if (inet_pton(AF_INET, text, &v4) == 1)
+		return ntohl(v4.s_addr) >> 24 == 127;
+	return inet_pton(AF_INET6, text, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+static enum err check_url(struct loader *l, struct provider *p)
+{
+	OWNED(buf_done) struct buf origin = BUF_INIT(ORIGIN_BYTES);
+	const enum err err = http_origin(p->base_url, &origin, l->why);
+	if (err == ERR_INVALID_ARGUMENT || err == ERR_TOO_BIG)
+		return ERR_MISCONFIGURED;
+	if (err || arena_dup(&l->c->arena, buf_view(&origin), &p->origin))
+		return no_memory(l->why);
+	if (span_starts(p->origin, SPAN("https://")))
+		return OK;
+	if (!is_loopback(p->origin))
+		return fault_set(l->why, ERR_MISCONFIGURED,
+			"http without TLS would show the key to the network: only to this host is "
+			"it "
+			"possible, else write https");
+	if (!p->is_plain_loopback_allowed)
+		return fault_set(l->why, ERR_MISCONFIGURED,
+			"http without TLS needs a word: add allow_plain_loopback = yes");
+	p->is_local = true;
+	return OK;
+}
+
+static enum err finish_provider(struct loader *l, struct provider_draft *d)
+{
+	struct provider *p = &d->p;
+	enum err err = OK;
+
+	if (p->n_dialects == 0) {
+		fault_set(l->why, ERR_MISCONFIGURED,
+			"[provider \"%.*s\"] needs a dialect, as in dialect = openai-chat",
+			SPAN_ARG(p->name));
+		return at_place(l, d->section, ERR_MISCONFIGURED);
+	}
+	p->is_offline = span_is(p->dialects[0].family, "offline");
+	if (!d->has_row)
+		err = apply_traits(l, d, builtin_unlisted(p->dialects[0].family));
+	if (!err)
+		err = apply_traits(l, d, builtin_always(p->dialects[0].family));
+	if (err)
+		return err;
+	if (p->is_offline) {
+		p->auth = AUTH_NONE;
+		return OK;
+	}
+	if (!span_is_set(p->base_url)) {
+		fault_set(l->why, ERR_MISCONFIGURED,
+			"[provider \"%.*s\"] needs a base_url, as in base_url = "
+			"https://api.example.com/v1",
+			SPAN_ARG(p->name));
+		return at_place(l, d->section, ERR_MISCONFIGURED);
+	}
+	err = check_url(l, p);
+	return err ? at_place(l, d->url.file ? d->url : d->section, err) : OK;
+}
+
+static const char *nearest_provider(const struct loader *l, struct span name)
+{
+	const char *best = NULL;
+	size_t nearest = 3;
+	for (size_t i = 0; i < l->n_providers; i++) {
+		const size_t away = keys_distance(l->providers[i].p.name, name, 2);
+		if (away < nearest) {
+			best = l->providers[i].p.name.p;
+			nearest = away;
+		}
+	}
+	return best;
+}
+
+static enum err no_provider(struct loader *l, struct span name, struct place at)
+{
+	const char *near = nearest_provider(l, name);
+	fault_set(l->why, ERR_MISCONFIGURED, "no provider is called \"%.*s\"%s%s%s",
+		SPAN_ARG(span_first(name, 64)), near ? ": did you mean \"" : "", near ? near : "",
+		near ? "\"?" : "");
+	return at_place(l, at, ERR_MISCONFIGURED);
+}
+
+static enum err finish_model(struct loader *l, struct model_draft *d)
+{
+	const struct model *m = &d->m;
+	const size_t slash = span_index(m->name, '/');
+
+	for (size_t i = 0; i < m->n_targets; i++) {
+		if (!find_provider(l, m->targets[i].provider))
+			return no_provider(l, m->targets[i].provider, d->targets[i]);
+	}
+	if (m->n_targets > 0)
+		return OK;
+	if (slash == m->name.n) {
+		fault_set(l->why, ERR_MISCONFIGURED,
+			"[model \"%.*s\"] needs a target, as in target = openai/gpt-4o-mini",
+			SPAN_ARG(m->name));
+		return at_place(l, d->section, ERR_MISCONFIGURED);
+	}
+	if (!find_provider(l, span_first(m->name, slash)))
+		return no_provider(l, span_first(m->name, slash), d->section);
+	return OK;
+}
+
+static enum err finish(struct loader *l)
+{
+	struct config *c = l->c;
+	c->providers = arena_array(&c->arena, l->n_providers, sizeof *c->providers);
+	c->models = arena_array(&c->arena, l->n_models, sizeof *c->models);
+	if (!c->providers || !c->models)
+		return no_memory(l->why);
+	for (size_t i = 0; i < l->n_providers; i++) {
+		const enum err err = finish_provider(l, &l->providers[i]);
+		if (err)
+			return err;
+		c->providers[c->n_providers++] = l->providers[i].p;
+	}
+	for (size_t i = 0; i < l->n_models; i++) {
+		const enum err err = finish_model(l, &l->models[i]);
+		if (err)
+			return err;
+		c->models[c->n_models++] = l->models[i].m;
+	}
+	return OK;
+}
+
+/* ---- files ---- */
+
+static void close_fd(const int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+}
+
+static bool is_trusted(uid_t owner)
+{
+	return owner == 0 || owner == geteuid();
+}
+
+/* Could somebody else have written this? */
+static enum err check_owner(const char *path, const struct stat *st, struct fault *why)
+{
+	if (!is_trusted(st->st_uid))
+		return fault_set(why, ERR_MISCONFIGURED,
+			"%s belongs to user %u, who is neither root nor the broker's user: it is "
+			"not "
+			"read",
+			path, (unsigned)st->st_uid);
+	if (!S_ISLNK(st->st_mode) && (st->st_mode & OTHERS_BITS))
+		return fault_set(why, ERR_MISCONFIGURED,
+			"others may write %s, so it is not read: run `chmod go-w %s`", path, path);
+	return OK;
+}
+
+/* *is_absent, with OK: there is none. */
+static enum err read_file(const char *path, struct buf *out, bool *is_absent, struct fault *why)
+{
+	OWNED(close_fd) int fd = -1;
+	struct stat st;
+
+	*is_absent = lstat(path, &st) != 0 && errno == ENOENT;
+	if (*is_absent)
+		return OK;
+	/* a link of somebody else's leads where they please */
+	if (S_ISLNK(st.st_mode)) {
+		const enum err err = check_owner(path, &st, why);
+		if (err)
+			return err;
+	}
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) != 0)
+		return fault_set(
+			why, ERR_MISCONFIGURED, "cannot read %s: %s", path, strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return fault_set(why, ERR_MISCONFIGURED, "%s is not a regular file", path);
+	const enum err err = check_owner(path, &st, why);
+	if (err)
+		return err;
+	for (;;) {
+		char piece[8192];
+		const ssize_t n = read(fd, piece, sizeof piece);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return fault_set(why, ERR_MISCONFIGURED, "cannot read %s: %s", path,
+				strerror(errno));
+		if (n == 0)
+			return OK;
+		buf_put(out, piece, (size_t)n);
+		if (buf_error(out))
+			return fault_set(why, ERR_MISCONFIGURED, "%s is larger than %zu KiB", path,
+				LIMIT_CONFIG_BYTES / KIB);
+	}
+}
+
+static enum err load_file(struct loader *l, const char *path, bool may_be_absent)
+{
+	OWNED(buf_done) struct buf text = BUF_INIT(LIMIT_CONFIG_BYTES);
+	bool is_absent;
+	const enum err err = read_file(path, &text, &is_absent, l->why);
+	if (err)
+		return err;
+	if (is_absent && may_be_absent)
+		return OK;
+	if (is_absent)
+		return fault_set(l->why, ERR_MISCONFIGURED, "there is no file %s", path);
+	return read_text(l, buf_view(&text), path);
+}
+
+static int is_part(const struct dirent *entry)
+{
+	const struct span name = span_str(entry->d_name);
+	return name.n > 5 && name.p[0] != '.' && span_ends(name, SPAN(".conf"));
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static void free_text(char **text)
+{
+	free(*text);
+}
+
+/* The files of DIR/broker.conf.d, in the order of their names' bytes. */
+static enum err load_parts(struct loader *l, const char *main_path)
+{
+	OWNED(free_text) char *copy = strdup(main_path);
+	OWNED(free_text) char *dir = NULL;
+	struct dirent **names = NULL;
+	struct stat st;
+	enum err err = OK;
+
+	if (!copy || asprintf(&dir, "%s/broker.conf.d", dirname(copy)) < 0)
+		abort();
+	if (stat(dir, &st) != 0 && errno == ENOENT)
+		return OK;
+	const int n = scandir(dir, &names, is_part, by_name);
+	if (n < 0)
+		return fault_set(l->why, ERR_MISCONFIGURED, "cannot read the folder %s: %s", dir,
+			strerror(errno));
+	if (n > 0)
+		err = check_owner(dir, &st, l->why);
+	if (!err && n > FILES_MAX)
+		err = fault_set(
+			l->why, ERR_MISCONFIGURED, "%s holds more than %d files", dir, FILES_MAX);
+	for (int i = 0; i < n; i++) {
+		OWNED(free_text) char *path = NULL;
+		if (asprintf(&path, "%s/%s", dir, names[i]->d_name) < 0)
+			abort();
+		if (!err)
+			err = load_file(l, path, true);
+		free(names[i]);
+	}
+	free(names);
+	return err;
+}
+
+/* ---- from outside ---- */
+
+static struct config *start(struct loader *l, struct fault *why)
+{
+	struct config *c = calloc(1, sizeof *c);
+	*l = (struct loader){.c = c, .why = why};
+	if (!c) {
+		no_memory(why);
+		return NULL;
+	}
+	arena_init(&c->arena, ARENA_BYTES);
+	c->refs = 1;
+	return c;
+}
+
+/* Ends a loader; `err` is of all that came before. */
+static struct config *end(struct loader *l, enum err err)
+{
+	if (!err)
+		err = finish(l);
+	free(l->providers);
+	free(l->models);
+	if (!err)
+		return l->c;
+	if (err != ERR_NO_MEMORY)
+		l->why->err = ERR_MISCONFIGURED;
+	config_unref(l->c);
+	return NULL;
+}
+
+static enum err presets(struct loader *l)
+{
+	enum err err = keys_preset("broker", l->c, &l->c->arena, l->why);
+	if (!err)
+		err = keys_preset("vault", l->c, &l->c->arena, l->why);
+	return err ? err : add_builtins(l);
+}
+
+struct config *config_load(const char *path, bool may_be_absent, struct fault *why)
+{
+	struct loader l;
+	if (!start(&l, why))
+		return NULL;
+	enum err err = presets(&l);
+	if (!err)
+		err = load_file(&l, path, may_be_absent);
+	if (!err)
+		err = load_parts(&l, path);
+	return end(&l, err);
+}
+
+struct config *config_parse(struct span text, const char *name, struct fault *why)
+{
+	struct loader l;
+	if (!start(&l, why))
+		return NULL;
+	enum err err = presets(&l);
+	if (!err)
+		err = read_text(&l, text, name);
+	return end(&l, err);
+}
+
+struct config *config_ref(struct config *c)
+{
+	c->refs++;
+	return c;
+}
+
+void config_unref(struct config *c)
+{
+	if (!c)
+		return;
+	assert(c->refs > 0);
+	if (--c->refs > 0)
+		return;
+	arena_done(&c->arena);
+	free(c);
+}
+
+const struct provider *config_provider(const struct config *c, struct span name)
+{
+	for (size_t i = 0; i < c->n_providers; i++) {
+		if (span_eq(c->providers[i].name, name))
+			return &c->providers[i];
+	}
+	return NULL;
+}
+
+const struct model *config_model(const struct config *c, struct span name)
+{
+	for (size_t i = 0; i < c->n_models; i++) {
+		if (span_eq(c->models[i].name, name))
+			return &c->models[i];
+	}
+	return NULL;
+}

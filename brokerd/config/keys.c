@@ -1,0 +1,461 @@
+/* keys.c - the table, and one reader for each kind of value. */
+#include "brokerd/config/keys.h"
+
+#include <assert.h>
+#include <inttypes.h>
+
+#include "protocol/base/num.h"
+
+#define MS          INT64_C(1000)
+#define S           (INT64_C(1000) * MS)
+#define HOUR        (INT64_C(3600) * S)
+#define DAY         (24 * HOUR)
+#define TARGETS_MAX 64
+#define NEAR        2 /* letters */
+
+#define IN_CONFIG(m)   offsetof(struct config, m)
+#define IN_PROVIDER(m) offsetof(struct provider, m)
+#define IN_QUIRKS(m)   (offsetof(struct provider, quirks) + offsetof(struct quirks, m))
+#define IN_MODEL(m)    offsetof(struct model, m)
+#define IN_PRICE(m)    (offsetof(struct model, price) + offsetof(struct price, m))
+
+static const struct section sections[] = {
+	{"broker",   NULL,   "The daemon itself."                       },
+	{"vault",    NULL,   "Where the keys are kept."                 },
+	{"provider", "NAME",
+         "A provider, or what is to be different about a built-in one. Its models are "
+         "called "
+		"NAME/MODEL; its key is added with `llmb key add NAME`."},
+	{"model",    "NAME",
+         "An alias: NAME stands for its targets. Where NAME is PROVIDER/MODEL, the facts of "
+		"that model."					   },
+};
+
+/* clang-format off */
+static const struct key keys[] = {
+	{"broker", "log_level", KEY_WORD, IN_CONFIG(log_level), 0, 0, "error|warn|info|debug", "info",
+		"What is said on stderr: this and everything graver."},
+	{"broker", "idle_exit", KEY_DURATION, IN_CONFIG(idle_exit_us), 0, 365 * DAY, NULL, "10m",
+		"A broker that systemd started for a connection ends after so long without one. Not "
+		"while a vault is open that only a person can open again."},
+	{"broker", "drain", KEY_DURATION, IN_CONFIG(drain_us), 0, HOUR, NULL, "60s",
+		"How long SIGTERM waits for calls that are under way."},
+	{"broker", "request_timeout", KEY_DURATION, IN_CONFIG(request_us), S, 7 * DAY, NULL, "1h",
+		"The longest that a call may take, where the caller sets no shorter time."},
+	{"broker", "connect_timeout", KEY_DURATION, IN_CONFIG(connect_us), 100 * MS, HOUR, NULL, "10s",
+		"To connect to a provider, the TLS handshake included."},
+	{"broker", "first_byte_timeout", KEY_DURATION, IN_CONFIG(first_byte_us), S, DAY, NULL, "5m",
+		"From the request to the first byte of the reply. A model that thinks before it answers "
+		"needs long here."},
+	{"broker", "idle_timeout", KEY_DURATION, IN_CONFIG(idle_us), S, DAY, NULL, "90s",
+		"Between two pieces of a reply; comments that keep a stream alive count."},
+	{"broker", "max_connections", KEY_COUNT, IN_CONFIG(max_connections), 1, 1000000, NULL, "12000",
+		"Connections that one caller may hold."},
+	{"broker", "max_calls", KEY_COUNT, IN_CONFIG(max_calls), 1, 1000000, NULL, "2048",
+		"Calls that one caller may have under way."},
+
+	{"vault", "auto_lock", KEY_DURATION, IN_CONFIG(auto_lock_us), 0, 365 * DAY, NULL, "never",
+		"Locks the vault after so long without a call."},
+	{"vault", "key_file", KEY_PATH, IN_CONFIG(key_file), 0, 0, NULL, "",
+		"The file that opens the vault with nobody there: 32 bytes, its owner's alone. Without "
+		"this key it is *vault.key* in the state folder."},
+
+	{"provider", "dialect", KEY_DIALECT, 0, 0, 0, NULL, "",
+		"What is spoken there: *openai-chat* or *anthropic*, and behind it a path below "
+		"*base_url* where it is not the usual one. May repeat; the first is spoken."},
+	{"provider", "base_url", KEY_URL, IN_PROVIDER(base_url), 0, 0, NULL, "",
+		"Where it is, as in https://api.example.com/v1. Keys are bound to this host and port; a "
+		"key that was added for another is not sent there."},
+	{"provider", "auth", KEY_AUTH, 0, 0, 0, NULL, "bearer",
+		"How a request proves itself: *bearer*, *header:NAME*, or *none*."},
+	{"provider", "model", KEY_TEXT, IN_PROVIDER(model), 0, 0, NULL, "",
+		"The model to use where none is asked for."},
+	{"provider", "ca_file", KEY_PATH, IN_PROVIDER(ca_file), 0, 0, NULL, "",
+		"Certificates to trust there, instead of the system's."},
+	{"provider", "local", KEY_BOOL, IN_PROVIDER(is_local), 0, 0, NULL, "no",
+		"It is on this host or in a private network; else such addresses are refused."},
+	{"provider", "allow_plain_loopback", KEY_BOOL, IN_PROVIDER(is_plain_loopback_allowed), 0, 0,
+		NULL, "no", "http without TLS is meant, to this host; implies *local*."},
+	{"provider", "max_tokens_field", KEY_WORD, IN_QUIRKS(max_tokens_field), 0, 0,
+		"max_tokens|max_completion_tokens", "",
+		"What the bound on the answer is called."},
+	{"provider", "system_role", KEY_WORD, IN_QUIRKS(system_role), 0, 0, "system|developer", "",
+		"The role that a developer's text is sent with."},
+	{"provider", "stream_options", KEY_BOOL, IN_QUIRKS(has_stream_options), 0, 0, NULL, "",
+		"It takes *stream_options*, and so tells the usage of a stream."},
+	{"provider", "json_schema", KEY_BOOL, IN_QUIRKS(has_json_schema), 0, 0, NULL, "",
+		"It takes a *response_format* of *json_schema*."},
+	{"provider", "strict_tools", KEY_BOOL, IN_QUIRKS(has_strict_tools), 0, 0, NULL, "",
+		"It takes *strict* with a tool."},
+	{"provider", "parallel_tool_calls", KEY_BOOL, IN_QUIRKS(has_parallel_flag), 0, 0, NULL, "",
+		"It takes *parallel_tool_calls*."},
+	{"provider", "seed", KEY_BOOL, IN_QUIRKS(has_seed), 0, 0, NULL, "",
+		"It takes *seed*."},
+	{"provider", "penalties", KEY_BOOL, IN_QUIRKS(has_penalties), 0, 0, NULL, "",
+		"It takes *presence_penalty* and *frequency_penalty*."},
+	{"provider", "logit_bias", KEY_BOOL, IN_QUIRKS(has_logit_bias), 0, 0, NULL, "",
+		"It takes *logit_bias* and *logprobs*."},
+	{"provider", "n", KEY_BOOL, IN_QUIRKS(has_n), 0, 0, NULL, "",
+		"It takes *n*, for several answers to one question."},
+	{"provider", "top_k", KEY_BOOL, IN_QUIRKS(has_top_k), 0, 0, NULL, "",
+		"It takes *top_k*, *min_p* and *repetition_penalty*."},
+	{"provider", "file_parts", KEY_BOOL, IN_QUIRKS(has_file_parts), 0, 0, NULL, "",
+		"It takes *file* parts in a message."},
+	{"provider", "reasoning_history", KEY_BOOL, IN_QUIRKS(is_reasoning_field_sent), 0, 0, NULL, "",
+		"It wants *reasoning_content* back with the turns before."},
+	{"provider", "openai_rules", KEY_BOOL, IN_QUIRKS(is_openai), 0, 0, NULL, "",
+		"OpenAI's own rules hold there: for reasoning models, custom tools and the like."},
+	{"provider", "anthropic_version", KEY_TEXT, IN_QUIRKS(api_version), 0, 0, NULL, "",
+		"The *anthropic-version* header."},
+
+	{"model", "target", KEY_TARGET, 0, 0, 0, NULL, "",
+		"PROVIDER/MODEL. May repeat, in the order of preference."},
+	{"model", "price_input", KEY_PRICE, IN_PRICE(input), 0, 0, NULL, "",
+		"US dollars for a million tokens, as are all prices. What is not given is not known, "
+		"which is not the same as free."},
+	{"model", "price_output", KEY_PRICE, IN_PRICE(output), 0, 0, NULL, "",
+		"For what is answered."},
+	{"model", "price_cache_read", KEY_PRICE, IN_PRICE(cache_read), 0, 0, NULL, "",
+		"For input that the provider had kept."},
+	{"model", "price_cache_write_5m", KEY_PRICE, IN_PRICE(cache_write_5m), 0, 0, NULL, "",
+		"For input that it keeps for five minutes."},
+	{"model", "price_cache_write_1h", KEY_PRICE, IN_PRICE(cache_write_1h), 0, 0, NULL, "",
+		"For input that it keeps for an hour."},
+	{"model", "price_reasoning", KEY_PRICE, IN_PRICE(reasoning), 0, 0, NULL, "",
+		"For reasoning, where that costs other than output."},
+	{"model", "context", KEY_COUNT, IN_MODEL(context_tokens), 1, INT32_MAX, NULL, "",
+		"Tokens that fit in its context."},
+	{"model", "max_output", KEY_COUNT, IN_MODEL(max_output_tokens), 1, INT32_MAX, NULL, "",
+		"Tokens that it can answer with."},
+};
+/* clang-format on */
+
+const struct key *keys_table(size_t *n)
+{
+	*n = COUNT_OF(keys);
+	return keys;
+}
+
+const struct section *keys_sections(size_t *n)
+{
+	*n = COUNT_OF(sections);
+	return sections;
+}
+
+const struct section *keys_section(struct span word)
+{
+	for (size_t i = 0; i < COUNT_OF(sections); i++) {
+		if (span_is(word, sections[i].word))
+			return &sections[i];
+	}
+	return NULL;
+}
+
+const struct key *keys_find(const char *section, struct span name)
+{
+	for (size_t i = 0; i < COUNT_OF(keys); i++) {
+		if (strcmp(keys[i].section, section) == 0 && span_is(name, keys[i].name))
+			return &keys[i];
+	}
+	return NULL;
+}
+
+/* ---- near misses ---- */
+
+size_t keys_distance(struct span a, struct span b, size_t most)
+{
+	size_t row[65];
+	if (a.n >= COUNT_OF(row) || b.n >= COUNT_OF(row) || a.n + most < b.n || b.n + most < a.n)
+		return most + 1;
+	for (size_t j = 0; j <= b.n; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= a.n; i++) {
+		size_t corner = row[0];
+		row[0] = i;
+		for (size_t j = 1; j <= b.n; j++) {
+			const size_t same = corner + (a.p[i - 1] != b.p[j - 1]);
+			corner = row[j];
+			const size_t gap = 1 + (row[j] < row[j - 1] ? row[j] : row[j - 1]);
+			row[j] = same < gap ? same : gap;
+		}
+	}
+	return row[b.n] > most ? most + 1 : row[b.n];
+}
+
+/* Keeps `candidate` in *best where it is nearer than that. */
+static void consider(struct span word, const char *candidate, const char **best, size_t *nearest)
+{
+	/* a short word is near to all others */
+	const size_t most = word.n > 3 ? NEAR : 1;
+	const size_t away = keys_distance(word, span_str(candidate), most);
+	if (away <= most && away < *nearest) {
+		*best = candidate;
+		*nearest = away;
+	}
+}
+
+const char *keys_nearest(const char *section, struct span word)
+{
+	const char *best = NULL;
+	size_t nearest = SIZE_MAX;
+	if (!section) {
+		for (size_t i = 0; i < COUNT_OF(sections); i++)
+			consider(word, sections[i].word, &best, &nearest);
+		return best;
+	}
+	for (size_t i = 0; i < COUNT_OF(keys); i++) {
+		if (strcmp(keys[i].section, section) == 0)
+			consider(word, keys[i].name, &best, &nearest);
+	}
+	return best;
+}
+
+/* ---- values ---- */
+
+static enum err bad(struct fault *why, const char *sentence)
+{
+	return fault_set(why, ERR_MISCONFIGURED, "%s", sentence);
+}
+
+static enum err copied(struct arena *a, struct span s, struct span *to, struct fault *why)
+{
+	const enum err err = arena_dup(a, s, to);
+	return err ? fault_set(why, err, "no memory for the configuration") : OK;
+}
+
+static enum err read_word(
+	const struct key *k, struct span value, struct span *to, struct arena *a, struct fault *why)
+{
+	const char *best = NULL;
+	struct span rest = span_str(k->words);
+	while (span_is_set(rest)) {
+		const struct span word = span_cut(&rest, '|');
+		if (span_eq(word, value))
+			return copied(a, value, to, why);
+		if (keys_distance(word, value, NEAR) <= NEAR)
+			best = word.p;
+	}
+	const struct span near = span_str(best);
+	return fault_set(why, ERR_MISCONFIGURED, "%s is one of %s%s%.*s%s", k->name, k->words,
+		best ? ": did you mean " : "", SPAN_ARG(span_first(near, span_index(near, '|'))),
+		best ? "?" : "");
+}
+
+static enum err read_text(struct span value, struct span *to, struct arena *a, struct fault *why)
+{
+	if (!http_header_is_sound(SPAN("x"), value))
+		return bad(why, "this text has a character that no header can carry");
+	return copied(a, value, to, why);
+}
+
+static enum err read_path(struct span value, struct span *to, struct arena *a, struct fault *why)
+{
+	if (value.p[0] != '/')
+		return bad(why, "a path begins with a slash");
+	return copied(a, value, to, why);
+}
+
+static enum err read_url(struct span value, struct span *to, struct arena *a, struct fault *why)
+{
+	for (size_t i = 0; i < value.n; i++) {
+		const unsigned char c = (unsigned char)value.p[i];
+		if (c <= 0x20 || c >= 0x7f || strchr("#\"<>\\^`{|}", c))
+			return fault_set(why, ERR_MISCONFIGURED,
+				"an address cannot hold what is at its character %zu", i + 1);
+	}
+	return copied(a, value, to, why);
+}
+
+static enum err read_bool(struct span value, bool *to, struct fault *why)
+{
+	if (!num_bool(value, to))
+		return bad(why, "this is yes or no");
+	return OK;
+}
+
+static enum err read_count(const struct key *k, struct span value, int64_t *to, struct fault *why)
+{
+	int64_t v;
+	if (!num_i64(value, &v) || v < k->min || v > k->max)
+		return fault_set(why, ERR_MISCONFIGURED,
+			"%s is a whole number from %" PRId64 " to %" PRId64, k->name, k->min,
+			k->max);
+	*to = v;
+	return OK;
+}
+
+static enum err read_duration(
+	const struct key *k, struct span value, int64_t *to, struct fault *why)
+{
+	int64_t v;
+	if (k->min == 0 && span_is(value, "never")) {
+		*to = 0;
+		return OK;
+	}
+	if (!num_duration_us(value, &v))
+		return fault_set(why, ERR_MISCONFIGURED,
+			"%s is a time with its unit: 250ms, 30s, 5m, 2h, 7d%s", k->name,
+			k->min == 0 ? ", or never" : "");
+	if (v < k->min || v > k->max)
+		return fault_set(why, ERR_MISCONFIGURED, "%s is from %" PRId64 "ms to %" PRId64 "h",
+			k->name, k->min / MS, k->max / HOUR);
+	*to = v;
+	return OK;
+}
+
+static enum err read_price(struct span value, int64_t *to, struct fault *why)
+{
+	if (!num_money_nusd(value, to))
+		return bad(why, "a price is dollars for a million tokens, as 0.15 or 2.50 USD");
+	return OK;
+}
+
+static enum err read_auth(struct span value, struct provider *p, struct arena *a, struct fault *why)
+{
+	static const char *const to_come[] = {"sigv4", "google", "entra"};
+	static const char *const taken[] = {"host", "content-length", "content-type", "connection",
+		"transfer-encoding", "accept", "accept-encoding", "expect", "te", "upgrade"};
+	const struct span prefix = SPAN("header:");
+	p->auth_header = SPAN_NONE;
+	if (span_is(value, "bearer") || span_is(value, "none")) {
+		p->auth = span_is(value, "none") ? AUTH_NONE : AUTH_BEARER;
+		return OK;
+	}
+	for (size_t i = 0; i < COUNT_OF(to_come); i++) {
+		if (span_is(value, to_come[i]))
+			return fault_set(why, ERR_MISCONFIGURED, "auth = %s is not in this version",
+				to_come[i]);
+	}
+	if (!span_starts(value, prefix))
+		return bad(why, "auth is bearer, header:NAME or none");
+	const struct span name = span_skip(value, prefix.n);
+	if (name.n == 0 || name.n > 64 || !http_header_is_sound(name, SPAN("x")))
+		return bad(why, "header: is followed by a header's name, as in header:x-api-key");
+	for (size_t i = 0; i < COUNT_OF(taken); i++) {
+		if (span_is_nocase(name, taken[i]))
+			return fault_set(
+				why, ERR_MISCONFIGURED, "the %s header has another use", taken[i]);
+	}
+	p->auth = AUTH_HEADER;
+	return copied(a, name, &p->auth_header, why);
+}
+
+/* One more element for a list; the old one stays in the arena. NULL: no memory, or too many. */
+static void *grown(const void *list, size_t n, size_t size, struct arena *a)
+{
+	char *to = n < TARGETS_MAX ? arena_array(a, n + 1, size) : NULL;
+	if (to && n > 0)
+		memcpy(to, list, n * size);
+	return to;
+}
+
+static enum err read_dialect(
+	struct span value, struct provider *p, struct arena *a, struct fault *why)
+{
+	static const char *const known[] = {"openai-chat", "anthropic", "offline"};
+	static const char *const to_come[] = {
+		"openai-responses", "gemini", "bedrock", "mistral", "cohere", "ollama"};
+	struct span path = value;
+	const struct span family = span_cut(&path, ' ');
+	bool is_known = false;
+
+	path = span_is_set(path) ? span_trim(path) : SPAN_NONE;
+	for (size_t i = 0; i < COUNT_OF(known); i++)
+		is_known = is_known || span_is(family, known[i]);
+	for (size_t i = 0; i < COUNT_OF(to_come); i++) {
+		if (span_is(family, to_come[i]))
+			return fault_set(why, ERR_MISCONFIGURED,
+				"the dialect %s is not in this version", to_come[i]);
+	}
+	if (!is_known)
+		return fault_set(why, ERR_MISCONFIGURED,
+			"\"%.*s\" is no dialect: there are openai-chat and anthropic",
+			SPAN_ARG(span_first(family, 64)));
+	if (span_is_set(path) && (path.p[0] != '/' || span_index(path, ' ') < path.n))
+		return bad(
+			why, "behind the dialect there may be a path, which begins with a slash");
+
+	struct config_dialect *list = grown(p->dialects, p->n_dialects, sizeof *list, a);
+	if (!list)
+		return bad(why, "these are too many dialects");
+	struct config_dialect *last = &list[p->n_dialects];
+	*last = (struct config_dialect){SPAN_NONE, SPAN_NONE};
+	enum err err = copied(a, family, &last->family, why);
+	if (!err && span_is_set(path)) {
+		struct span checked;
+		err = read_url(path, &checked, a, why);
+		last->path = checked;
+	}
+	if (err)
+		return err;
+	p->dialects = list;
+	p->n_dialects++;
+	return OK;
+}
+
+static enum err read_target(struct span value, struct model *m, struct arena *a, struct fault *why)
+{
+	const size_t slash = span_index(value, '/');
+	if (slash == 0 || slash + 1 >= value.n)
+		return bad(why, "a target is PROVIDER/MODEL");
+	if (!http_header_is_sound(SPAN("x"), value))
+		return bad(why, "this text has a character that no header can carry");
+	struct alias_target *list = grown(m->targets, m->n_targets, sizeof *list, a);
+	if (!list)
+		return fault_set(
+			why, ERR_MISCONFIGURED, "a model has at most %d targets", TARGETS_MAX);
+	struct alias_target *last = &list[m->n_targets];
+	enum err err = copied(a, span_first(value, slash), &last->provider, why);
+	if (!err)
+		err = copied(a, span_skip(value, slash + 1), &last->model, why);
+	if (err)
+		return err;
+	m->targets = list;
+	m->n_targets++;
+	return OK;
+}
+
+enum err keys_read(
+	const struct key *k, struct span value, void *to, struct arena *a, struct fault *why)
+{
+	void *at = (char *)to + k->at;
+	assert(value.n > 0);
+	switch (k->kind) {
+	case KEY_WORD:
+		return read_word(k, value, at, a, why);
+	case KEY_TEXT:
+		return read_text(value, at, a, why);
+	case KEY_PATH:
+		return read_path(value, at, a, why);
+	case KEY_URL:
+		return read_url(value, at, a, why);
+	case KEY_BOOL:
+		return read_bool(value, at, why);
+	case KEY_COUNT:
+		return read_count(k, value, at, why);
+	case KEY_DURATION:
+		return read_duration(k, value, at, why);
+	case KEY_PRICE:
+		return read_price(value, at, why);
+	case KEY_AUTH:
+		return read_auth(value, to, a, why);
+	case KEY_DIALECT:
+		return read_dialect(value, to, a, why);
+	case KEY_TARGET:
+		return read_target(value, to, a, why);
+	}
+	return ERR_INTERNAL;
+}
+
+enum err keys_preset(const char *section, void *to, struct arena *a, struct fault *why)
+{
+	for (size_t i = 0; i < COUNT_OF(keys); i++) {
+		const struct key *k = &keys[i];
+		if (strcmp(k->section, section) != 0 || *k->preset == '\0')
+			continue;
+		const enum err err = keys_read(k, span_str(k->preset), to, a, why);
+		if (err)
+			return err;
+	}
+	return OK;
+}
