@@ -10,6 +10,7 @@
 
 #include "brokerd/exchange/organs.h"
 #include "brokerd/front/listener.h"
+#include "brokerd/ledger/ledger.h"
 #include "brokerd/log/log.h"
 
 #define WORKERS 4

@@ -159,7 +159,8 @@ static const struct member tool_end_rows[] = {
 static const struct member part_rows[] = {
 	ROW_EVENT,
 	ROW_CHOICE,
-	{"part", AS(part, part), EVENT(part), 0, 1},
+	{"part", AS(part, part), EVENT(part),     0, 1},
+	{"more", AS(bool, bool), EVENT(has_more), 0, 0},
 };
 
 static const struct member logprobs_rows[] = {

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "protocol/base/json.h"
+#include "protocol/base/mem.h"
 #include "protocol/base/utf8.h"
 #include "protocol/limits.h"
 
@@ -199,7 +200,7 @@ static enum err keys_push(struct keys *keys, struct span key)
 	if (keys->n == keys->room) {
 		const size_t room = keys->room * 2;
 		struct span *heap = keys->all == keys->few ? NULL : keys->all;
-		struct span *grown = realloc(heap, room * sizeof *grown);
+		struct span *grown = mem_resize(heap, room * sizeof *grown);
 		if (!grown)
 			return ERR_NO_MEMORY;
 		if (!heap)
@@ -214,7 +215,7 @@ static enum err keys_push(struct keys *keys, struct span key)
 static void keys_done(struct keys *keys)
 {
 	if (keys->all != keys->few)
-		free(keys->all);
+		mem_free(keys->all);
 }
 
 static int by_bytes(const void *a, const void *b)

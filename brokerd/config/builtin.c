@@ -9,15 +9,16 @@ static const struct builtin rows[] = {
 	{"openai", "openai-chat", "https://api.openai.com/v1", "bearer", "gpt-4o-mini",
 		"max_tokens_field=max_completion_tokens system_role=developer openai_rules stream_options "
 		"json_schema strict_tools parallel_tool_calls seed penalties logit_bias n file_parts"},
-	{"anthropic", "anthropic", "https://api.anthropic.com", "header:x-api-key", "claude-haiku-4-5",
+	{"anthropic", "anthropic", "https://api.anthropic.com", "header:x-api-key", "claude-sonnet-4-5",
 		"json_schema strict_tools parallel_tool_calls top_k file_parts"},
-	{"gemini", "openai-chat", "https://generativelanguage.googleapis.com/v1beta/openai", "bearer", "",
+	{"gemini", "openai-chat", "https://generativelanguage.googleapis.com/v1beta/openai", "bearer",
+		"gemini-2.5-flash",
 		"stream_options json_schema"},
 	{"mistral", "openai-chat", "https://api.mistral.ai/v1", "bearer", "mistral-small-latest",
 		"json_schema parallel_tool_calls penalties n"},
 	{"deepseek", "openai-chat", "https://api.deepseek.com", "bearer", "deepseek-chat",
 		"stream_options penalties reasoning_history"},
-	{"groq", "openai-chat", "https://api.groq.com/openai/v1", "bearer", "",
+	{"groq", "openai-chat", "https://api.groq.com/openai/v1", "bearer", "llama-3.3-70b-versatile",
 		"max_tokens_field=max_completion_tokens stream_options json_schema parallel_tool_calls seed"},
 	{"xai", "openai-chat", "https://api.x.ai/v1", "bearer", "",
 		"max_tokens_field=max_completion_tokens stream_options json_schema parallel_tool_calls seed "
@@ -35,11 +36,25 @@ static const struct builtin rows[] = {
 		"json_schema penalties"},
 	{"moonshot", "openai-chat", "https://api.moonshot.ai/v1", "bearer", "",
 		"stream_options reasoning_history"},
+	{"dashscope", "openai-chat", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", "bearer", "",
+		"stream_options json_schema parallel_tool_calls seed top_k"},
+	{"zai", "openai-chat", "https://api.z.ai/api/paas/v4", "bearer", "",
+		"stream_options"},
+	{"nvidia", "openai-chat", "https://integrate.api.nvidia.com/v1", "bearer", "",
+		"stream_options json_schema seed penalties"},
+	{"huggingface", "openai-chat", "https://router.huggingface.co/v1", "bearer", "",
+		"stream_options json_schema seed penalties"},
+	{"github", "openai-chat", "https://models.github.ai/inference", "bearer", "openai/gpt-4o-mini",
+		"stream_options json_schema parallel_tool_calls seed penalties"},
+	{"deepinfra", "openai-chat", "https://api.deepinfra.com/v1/openai", "bearer", "",
+		"stream_options json_schema seed penalties top_k"},
+	{"sambanova", "openai-chat", "https://api.sambanova.ai/v1", "bearer", "",
+		"stream_options json_schema seed penalties"},
 
 	/* on this host, by their usual ports */
 	{"ollama", "openai-chat", "http://127.0.0.1:11434/v1", "none", "",
 		"allow_plain_loopback stream_options json_schema seed penalties"},
-	{"llama.cpp", "openai-chat", "http://127.0.0.1:8080/v1", "none", "",
+	{"llamacpp", "openai-chat", "http://127.0.0.1:8080/v1", "none", "",
 		"allow_plain_loopback stream_options json_schema parallel_tool_calls seed penalties "
 		"logit_bias n top_k"},
 	{"vllm", "openai-chat", "http://127.0.0.1:8000/v1", "none", "",
@@ -55,8 +70,10 @@ static const struct builtin rows[] = {
 static const struct {
 	const char *family, *always, *unlisted;
 } families[] = {
-	/* the parts of the wire that strangers who speak it can be expected to know */
-	{"openai-chat", "max_tokens_field=max_tokens system_role=system", "json_schema seed penalties"},
+	/* the parts of the wire that strangers who speak it can be expected to know; usage is asked for,
+	   so that every token is accounted for */
+	{"openai-chat", "max_tokens_field=max_tokens system_role=system",
+		"stream_options json_schema parallel_tool_calls seed penalties"},
 	{"anthropic", "anthropic_version=2023-06-01",
 		"json_schema strict_tools parallel_tool_calls top_k file_parts"},
 };

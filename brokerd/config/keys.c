@@ -7,11 +7,11 @@
 #include "protocol/base/num.h"
 
 #define MS          INT64_C(1000)
-#define S           (INT64_C(1000) * MS)
-#define HOUR        (INT64_C(3600) * S)
+#define HOUR        (INT64_C(3600000) * MS)
 #define DAY         (24 * HOUR)
 #define TARGETS_MAX 64
 #define NEAR        2 /* letters */
+#define PRICE_MAX   INT64_C(1000000000000000)
 
 #define IN_CONFIG(m)   offsetof(struct config, m)
 #define IN_PROVIDER(m) offsetof(struct provider, m)
@@ -24,7 +24,7 @@ static const struct section sections[] = {
 	{"vault",    NULL,   "Where the keys are kept."                 },
 	{"provider", "NAME",
          "A provider, or what is to be different about a built-in one. Its models are "
-         "called "
+		"called "
 		"NAME/MODEL; its key is added with `llmb key add NAME`."},
 	{"model",    "NAME",
          "An alias: NAME stands for its targets. Where NAME is PROVIDER/MODEL, the facts of "
@@ -35,19 +35,20 @@ static const struct section sections[] = {
 static const struct key keys[] = {
 	{"broker", "log_level", KEY_WORD, IN_CONFIG(log_level), 0, 0, "error|warn|info|debug", "info",
 		"What is said on stderr: this and everything graver."},
-	{"broker", "idle_exit", KEY_DURATION, IN_CONFIG(idle_exit_us), 0, 365 * DAY, NULL, "10m",
+	{"broker", "idle_exit", KEY_DURATION, IN_CONFIG(idle_exit_us), 0, 365 * DAY, NULL, "5m",
 		"A broker that systemd started for a connection ends after so long without one. Not "
 		"while a vault is open that only a person can open again."},
-	{"broker", "drain", KEY_DURATION, IN_CONFIG(drain_us), 0, HOUR, NULL, "60s",
+	{"broker", "drain", KEY_DURATION, IN_CONFIG(drain_us), MS, HOUR, NULL, "30s",
 		"How long SIGTERM waits for calls that are under way."},
-	{"broker", "request_timeout", KEY_DURATION, IN_CONFIG(request_us), S, 7 * DAY, NULL, "1h",
+	{"broker", "request_timeout", KEY_DURATION, IN_CONFIG(request_us), MS, 7 * DAY, NULL, "1h",
 		"The longest that a call may take, where the caller sets no shorter time."},
-	{"broker", "connect_timeout", KEY_DURATION, IN_CONFIG(connect_us), 100 * MS, HOUR, NULL, "10s",
+	{"broker", "connect_timeout", KEY_DURATION, IN_CONFIG(connect_us), MS, HOUR, NULL, "10s",
 		"To connect to a provider, the TLS handshake included."},
-	{"broker", "first_byte_timeout", KEY_DURATION, IN_CONFIG(first_byte_us), S, DAY, NULL, "5m",
-		"From the request to the first byte of the reply. A model that thinks before it answers "
-		"needs long here."},
-	{"broker", "idle_timeout", KEY_DURATION, IN_CONFIG(idle_us), S, DAY, NULL, "90s",
+	{"broker", "first_byte_timeout", KEY_DURATION, IN_CONFIG(first_byte_us), MS, DAY, NULL, "2m",
+		"From a request's last byte to the first of a streamed answer."},
+	{"broker", "reply_timeout", KEY_DURATION, IN_CONFIG(reply_us), MS, DAY, NULL, "10m",
+		"The same for an answer that is not streamed, which begins when it is finished."},
+	{"broker", "idle_timeout", KEY_DURATION, IN_CONFIG(idle_us), MS, DAY, NULL, "90s",
 		"Between two pieces of a reply; comments that keep a stream alive count."},
 	{"broker", "max_connections", KEY_COUNT, IN_CONFIG(max_connections), 1, 1000000, NULL, "12000",
 		"Connections that one caller may hold."},
@@ -123,6 +124,14 @@ static const struct key keys[] = {
 		"For input that it keeps for an hour."},
 	{"model", "price_reasoning", KEY_PRICE, IN_PRICE(reasoning), 0, 0, NULL, "",
 		"For reasoning, where that costs other than output."},
+	{"model", "price_audio_input", KEY_PRICE, IN_PRICE(audio_input), 0, 0, NULL, "",
+		"For audio, where that costs other than input."},
+	{"model", "price_audio_output", KEY_PRICE, IN_PRICE(audio_output), 0, 0, NULL, "",
+		"For audio, where that costs other than output."},
+	{"model", "price_image_input", KEY_PRICE, IN_PRICE(image_input), 0, 0, NULL, "",
+		"For images, where they cost other than input."},
+	{"model", "price_image_output", KEY_PRICE, IN_PRICE(image_output), 0, 0, NULL, "",
+		"For images, where they cost other than output."},
 	{"model", "context", KEY_COUNT, IN_MODEL(context_tokens), 1, INT32_MAX, NULL, "",
 		"Tokens that fit in its context."},
 	{"model", "max_output", KEY_COUNT, IN_MODEL(max_output_tokens), 1, INT32_MAX, NULL, "",
@@ -305,8 +314,13 @@ static enum err read_duration(
 
 static enum err read_price(struct span value, int64_t *to, struct fault *why)
 {
-	if (!num_money_nusd(value, to))
+	int64_t v;
+	if (!num_money_nusd(value, &v))
 		return bad(why, "a price is dollars for a million tokens, as 0.15 or 2.50 USD");
+	/* a dollar for a single token is a slip */
+	if (v > PRICE_MAX)
+		return bad(why, "this is over 1,000,000 USD: a price is for a million tokens");
+	*to = v;
 	return OK;
 }
 

@@ -5,8 +5,8 @@
 
 static const struct dialect *const all[] = {
 	&dialect_openai_chat,
-	&dialect_anthropic,
 	&dialect_offline,
+
 	NULL,
 };
 

@@ -2,7 +2,7 @@
  *
  *   BODY     the request's bytes are coming                       -> ADMIT | SETTLE
  *   ADMIT    is it a request at all, and may the broker serve?    -> ROUTE | SETTLE
- *   ROUTE    which targets, in which order? Or: wait to retry     -> RESERVE | PREPARE | SETTLE
+ *   ROUTE    which targets, in which order? Or: wait to retry     -> RESERVE | SETTLE
  *   RESERVE  what it may cost is written down before it is spent  -> PREPARE | SETTLE
  *   PREPARE  the target's key                                     -> SEND | ROUTE | SETTLE
  *   SEND     encoded and on its way                               -> RELAY | ROUTE | SETTLE
@@ -76,10 +76,12 @@ static void make_id(char id[REQUEST_ID_BYTES], int64_t wall_us)
 	id[30] = '\0';
 }
 
-static struct target *target_of(const struct exchange *x)
+/* The target in hand; only once the route is found. */
+static const struct target *target_of(const struct exchange *x)
 {
 	const struct flight *f = x->flight;
-	return f->target < f->route.n ? &f->route.targets[f->target] : NULL;
+	assert(f->target < f->route.n);
+	return &f->route.targets[f->target];
 }
 
 static int64_t left_us(const struct exchange *x)
@@ -151,8 +153,8 @@ static enum state step_route(struct exchange *x)
 {
 	struct flight *f = x->flight;
 	struct fault why = FAULT_NONE;
-	if (f->attempts > 0 || f->target > 0) /* the route is known: another try on it */
-		return x->is_retry_due ? ROUTE : PREPARE;
+	if (f->route.n > 0) /* it is known: another try on it, perhaps after a wait */
+		return x->is_retry_due ? ROUTE : RESERVE;
 	const struct route_keys keys = {vault_has_key, x->organs->vault};
 	const enum err err =
 		route_find(f->config, f->request.model, &keys, &f->arena, &f->route, &why);
@@ -239,8 +241,8 @@ static enum state step_reserve(struct exchange *x)
 	err = journal_reserve(x->organs->journal, &r, &why);
 	if (err)
 		return fail_with(x, err, &why);
-	f->is_reserved = true;
-	f->reserved_nusd = r.estimate_nusd;
+	if (r.estimate_nusd > f->reserved_nusd)
+		f->reserved_nusd = r.estimate_nusd;
 	return PREPARE;
 }
 
@@ -389,7 +391,7 @@ static enum state step_relay(struct exchange *x)
 static void settle_record(const struct exchange *x, struct exchange_record *r)
 {
 	const struct flight *f = x->flight;
-	const struct target *t = target_of(x);
+	const struct target *t = f->route.n > 0 ? target_of(x) : NULL;
 	const int64_t now_us = loop_now_us(x->organs->loop);
 	*r = (struct exchange_record){
 		.at_us = f->begun_wall_us,
@@ -481,15 +483,15 @@ static const struct {
 	enum state (*step)(struct exchange *x);
 	unsigned to;
 } states[] = {
-	[BODY] = {"body",    step_body,    TO(ADMIT) | TO(SETTLE)                },
-	[ADMIT] = {"admit",   step_admit,   TO(ROUTE) | TO(SETTLE)                },
-	[ROUTE] = {"route",   step_route,   TO(RESERVE) | TO(PREPARE) | TO(SETTLE)},
-	[RESERVE] = {"reserve", step_reserve, TO(PREPARE) | TO(SETTLE)              },
-	[PREPARE] = {"prepare", step_prepare, TO(SEND) | TO(ROUTE) | TO(SETTLE)     },
-	[SEND] = {"send",    step_send,    TO(RELAY) | TO(ROUTE) | TO(SETTLE)    },
-	[RELAY] = {"relay",   step_relay,   TO(ROUTE) | TO(SETTLE)                },
-	[SETTLE] = {"settle",  step_settle,  TO(END)                               },
-	[END] = {"end",     step_end,     0				     },
+	[BODY] = {"body",    step_body,    TO(ADMIT) | TO(SETTLE)            },
+	[ADMIT] = {"admit",   step_admit,   TO(ROUTE) | TO(SETTLE)            },
+	[ROUTE] = {"route",   step_route,   TO(RESERVE) | TO(SETTLE)          },
+	[RESERVE] = {"reserve", step_reserve, TO(PREPARE) | TO(SETTLE)          },
+	[PREPARE] = {"prepare", step_prepare, TO(SEND) | TO(ROUTE) | TO(SETTLE) },
+	[SEND] = {"send",    step_send,    TO(RELAY) | TO(ROUTE) | TO(SETTLE)},
+	[RELAY] = {"relay",   step_relay,   TO(ROUTE) | TO(SETTLE)            },
+	[SETTLE] = {"settle",  step_settle,  TO(END)                           },
+	[END] = {"end",     step_end,     0                                 },
 };
 
 /* The only line that assigns the state. */

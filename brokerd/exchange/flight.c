@@ -21,7 +21,6 @@ struct flight *flight_new(struct organs *o)
 	buf_init(&f->body, LIMIT_BODY_BYTES);
 	event_log_init(&f->log);
 	f->usage = USAGE_UNKNOWN;
-	f->failed = FAULT_NONE;
 	f->begun_us = loop_now_us(o->loop);
 	f->begun_wall_us = loop_wall_us(o->loop);
 	f->reserved_nusd = -1;
@@ -83,6 +82,22 @@ static enum err log_in_pieces(struct flight *f, const struct llm_event *e)
 	return OK;
 }
 
+/* A medium longer than that goes as several parts, all but the last with has_more. */
+static enum err log_part(struct flight *f, const struct llm_event *e)
+{
+	struct llm_event piece = *e;
+	struct span left = e->part.media.data;
+	enum err err;
+	do {
+		piece.part.media.data = span_first(left, LIMIT_DATA_BYTES);
+		left = span_skip(left, piece.part.media.data.n);
+		piece.has_more = left.n > 0;
+		err = flight_log(f, &piece);
+		piece.part = (struct part){.type = e->part.type};
+	} while (!err && left.n > 0);
+	return err;
+}
+
 /* The first content: from here on no other answer may take this one's place. */
 static enum err flight_commit(struct flight *f)
 {
@@ -121,6 +136,8 @@ enum err flight_put(struct flight *f, const struct llm_event *e)
 	} else if (e->type == EV_WARNING) {
 		f->warnings++;
 	}
+	if (e->type == EV_PART && e->part.media.data.n > LIMIT_DATA_BYTES)
+		return log_part(f, e);
 	return is_text(e->type) ? log_in_pieces(f, e) : flight_log(f, e);
 }
 

@@ -28,9 +28,7 @@ struct flight {
 
 	struct attempt *attempt; /* the one under way */
 	unsigned attempts, same, unknown;
-	struct fault failed; /* the last attempt's, or the flight's own */
-	bool is_reserved;
-	int64_t reserved_nusd;
+	int64_t reserved_nusd; /* the most that was set aside for an attempt; -1: its price is unknown */
 
 	/* there is something new to read, or a paused reader's turn has come */
 	void (*on_event)(void *context);

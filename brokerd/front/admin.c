@@ -80,12 +80,14 @@ static void admin_fail(struct admin_call *a, enum err err, const struct fault *w
 
 /* ---- members of the request ---- */
 
+/* A copy: the request's own bytes are wiped as soon as the operation has begun. */
 static struct span text_member(struct admin_call *a, struct json body, const char *name)
 {
-	struct span text;
-	if (json_utf8(json_member(body, name), &a->arena, &text) != OK)
+	struct span text, copy;
+	if (json_utf8(json_member(body, name), &a->arena, &text) != OK ||
+		arena_dup(&a->arena, text, &copy) != OK)
 		return SPAN_NONE;
-	return text;
+	return copy;
 }
 
 /* A secret goes to a buf that is wiped, never to the arena. False: it is not there. */
@@ -508,7 +510,7 @@ static void usage_flushed(void *context, enum err err, const struct fault *why)
 	}
 	a->job.run = usage_run;
 	a->job.on_done = usage_came;
-	workers_submit(a->organs->workers, &a->job, 1);
+	workers_submit(a->organs->workers, &a->job, LEDGER_LANE);
 }
 
 static enum err usage(struct admin_call *a, struct json body, struct fault *why)

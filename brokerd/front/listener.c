@@ -186,7 +186,7 @@ enum err listener_bind(
 		return fault_set(why, ERR_INVALID_ARGUMENT,
 			"the socket's path is longer than the %zu bytes that the kernel takes: %s",
 			sizeof((struct sockaddr_un *)0)->sun_path - 1, path);
-	int folder;
+	int folder = -1;
 	enum err err = lock_folder(path, &folder, why);
 	if (err)
 		return err;

@@ -92,7 +92,8 @@ struct transfer {
 	unsigned n_requests;
 	bool may_repeat; /* a GET: asking twice is no harm */
 	bool was_repeated;
-	bool has_refused; /* an address that is not to be connected to */
+	bool has_refused;          /* an address that is not to be connected to */
+	curl_socket_t last_socket; /* that was made for it; may be closed since */
 	struct buf origin;
 	struct buf lines_text;
 	struct curl_slist lines[COUNT_OF(((struct http_request *)NULL)->headers) + 4];
@@ -147,15 +148,20 @@ static void measure(const struct transfer *x, struct transfer_end *end)
 		end->has_sent_body = true;
 }
 
+/* Has TCP got there? curl itself tells only when TLS has too. */
+static bool is_past_tcp(const struct transfer *x)
+{
+	struct sockaddr_storage a;
+	socklen_t n = sizeof a;
+	return x->last_socket >= 0 && getpeername(x->last_socket, (struct sockaddr *)&a, &n) == 0;
+}
+
 /* The stage as a word, for fault.code: connect, tls, send, first_byte, body. */
 static const char *stage_word(const struct transfer *x)
 {
-	curl_off_t connected_us = 0;
 	switch (x->stages.at) {
 	case STAGE_CONNECT:
-		if (x->at == AT_CURL)
-			curl_easy_getinfo(x->handle->curl, CURLINFO_CONNECT_TIME_T, &connected_us);
-		return connected_us > 0 ? "tls" : "connect";
+		return is_past_tcp(x) ? "tls" : "connect";
 	case STAGE_SEND:
 		return "send";
 	case STAGE_WAIT:
@@ -430,7 +436,8 @@ static curl_socket_t on_open_socket(void *handle, curlsocktype purpose, struct c
 		x->has_refused = true;
 		return CURL_SOCKET_BAD;
 	}
-	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+	x->last_socket = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+	return x->last_socket;
 }
 
 static const struct handle_calls handle_calls = {
@@ -852,6 +859,7 @@ enum err transport_start(struct transport *t, const struct http_request *request
 	x->target = target;
 	x->events = *events;
 	x->body = request->body.n > 0 ? request->body : SPAN("");
+	x->last_socket = CURL_SOCKET_BAD;
 	x->may_repeat = span_is(request->method, "GET");
 	x->todo.on_run = on_todo;
 	x->stages.on_late = on_late;

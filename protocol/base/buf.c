@@ -5,7 +5,8 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
+
+#include "protocol/base/mem.h"
 
 #define FIRST_BYTES 256
 
@@ -16,7 +17,7 @@ void buf_init(struct buf *b, size_t ceiling)
 
 void buf_done(struct buf *b)
 {
-	free(b->p);
+	mem_free(b->p);
 	*b = BUF_INIT(b->max);
 }
 
@@ -39,7 +40,7 @@ char *buf_reserve(struct buf *b, size_t n)
 			cap = cap > b->max / 2 ? b->max : cap * 2;
 		if (cap > b->max)
 			cap = b->max;
-		char *grown = realloc(b->p, cap);
+		char *grown = mem_resize(b->p, cap);
 		if (!grown) {
 			b->err = ERR_NO_MEMORY;
 			return NULL;
@@ -94,20 +95,23 @@ void buf_print(struct buf *b, const char *format, ...)
 	if (b->err)
 		return;
 	va_start(args, format);
-	int n = vsnprintf(brief, sizeof brief, format, args);
+	const int n = vsnprintf(brief, sizeof brief, format, args);
 	va_end(args);
 	if (n >= (int)sizeof brief) {
-		va_start(args, format);
-		n = vasprintf(&text, format, args);
-		va_end(args);
+		text = mem_resize(NULL, (size_t)n + 1);
+		if (text) {
+			va_start(args, format);
+			vsnprintf(text, (size_t)n + 1, format, args);
+			va_end(args);
+		}
 	}
-	if (n < 0) {
+	if (n < 0 || !text) {
 		b->err = ERR_NO_MEMORY;
 		return;
 	}
 	buf_put(b, text, (size_t)n);
 	if (text != brief)
-		free(text);
+		mem_free(text);
 }
 
 void buf_i64(struct buf *b, int64_t v)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include "protocol/base/mem.h"
 #include "protocol/base/num.h"
 #include "protocol/base/table.h"
 #include "protocol/base/utf8.h"
@@ -116,8 +117,8 @@ struct names {
 
 static void names_done(struct names *t)
 {
-	free(t->seen);
-	free(t->slots);
+	mem_free(t->seen);
+	mem_free(t->slots);
 	buf_done(&t->folded);
 }
 
@@ -136,14 +137,14 @@ static bool names_grow(struct names *t)
 	const uint32_t room = t->room ? t->room * 2 : 64;
 	if (room > UINT32_MAX / 4)
 		return false;
-	struct seen *seen = realloc(t->seen, room * sizeof *seen);
+	struct seen *seen = mem_resize(t->seen, room * sizeof *seen);
 	if (!seen)
 		return false;
 	t->seen = seen;
-	uint32_t *slots = calloc((size_t)room * 2, sizeof *slots);
+	uint32_t *slots = mem_zeroed((size_t)room * 2 * sizeof *slots);
 	if (!slots)
 		return false;
-	free(t->slots);
+	mem_free(t->slots);
 	t->slots = slots;
 	t->room = room;
 	for (uint32_t i = 0; i < t->n; i++) {
@@ -753,7 +754,7 @@ bool json_f64(struct json v, double *out)
 	}
 	/* far out, all exponents mean the same */
 	exponent = exponent > 9999 ? 9999 : exponent < -9999 ? -9999 : exponent;
-	snprintf(text + n, sizeof text - n, "e%d", (int)exponent);
+	(void)snprintf(text + n, sizeof text - n, "e%d", (int)exponent);
 	const double nearest = strtod(text, NULL);
 	if (!isfinite(nearest))
 		return false;
@@ -905,7 +906,7 @@ void json_put_i64(struct json_out *o, int64_t v)
 static void shortest(double v, char *text, size_t size)
 {
 	for (int places = 14; places <= 16; places++) {
-		snprintf(text, size, "%.*e", places, v);
+		(void)snprintf(text, size, "%.*e", places, v);
 		if (strtod(text, NULL) == v)
 			return;
 	}
@@ -913,7 +914,7 @@ static void shortest(double v, char *text, size_t size)
 
 void json_put_f64(struct json_out *o, double v)
 {
-	char text[64], digits[24];
+	char text[64], digits[24] = "0";
 	size_t n = 0;
 	comma(o);
 	if (!isfinite(v)) {
@@ -931,7 +932,7 @@ void json_put_f64(struct json_out *o, double v)
 	}
 	while (n > 1 && digits[n - 1] == '0')
 		n--;
-	const int power = atoi(p + 1); /* of the first digit */
+	const int power = (int)strtol(p + 1, NULL, 10); /* of the first digit */
 	if (power >= -5 && power < 0) {
 		buf_put(o->to, "0.0000", (size_t)(1 - power));
 		buf_put(o->to, digits, n);
@@ -975,7 +976,7 @@ void json_put_raw(struct json_out *o, struct span json)
 void json_put_base64(struct json_out *o, struct span prefix, struct span bytes)
 {
 	static const char alphabet[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
 	const size_t groups = bytes.n / 3 + (bytes.n % 3 != 0);
 	comma(o);
 	buf_byte(o->to, '"');
@@ -990,8 +991,8 @@ void json_put_base64(struct json_out *o, struct span prefix, struct span bytes)
 					   (left > 2 ? p[2] : 0u);
 			to[0] = alphabet[v >> 18];
 			to[1] = alphabet[v >> 12 & 63];
-			to[2] = left > 1 ? alphabet[v >> 6 & 63] : '=';
-			to[3] = left > 2 ? alphabet[v & 63] : '=';
+			to[2] = alphabet[left > 1 ? v >> 6 & 63 : 64];
+			to[3] = alphabet[left > 2 ? v & 63 : 64];
 			p += left > 3 ? 3 : left;
 			left -= left > 3 ? 3 : left;
 		}

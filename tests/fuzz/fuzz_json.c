@@ -8,36 +8,20 @@
 
 #define CEILING ((size_t)16 << 20)
 
-/* Writes `v` anew: strings from their meaning, the rest as it is. */
-static void rewrite(struct json v, bool is_strict, struct arena *a, struct json_out *o)
+static void rewrite_string(struct json v, bool is_strict, struct arena *a, struct json_out *o)
 {
-	const enum json_kind kind = json_kind(v);
-	struct json_walk w = json_each(v);
 	struct span text, repaired;
+	OWNED(buf_done) struct buf again = BUF_INIT(CEILING);
+	assert(json_text(v, a, &text) == OK && json_utf8(v, a, &repaired) == OK);
+	assert(json_text_to(v, &again) && span_eq(buf_view(&again), text));
+	assert(utf8_is_valid(repaired));
+	json_put_str(o, is_strict ? repaired : text);
+}
+
+static void rewrite_number(struct json v, struct json_out *o)
+{
 	int64_t whole;
 	double nearest;
-
-	if (kind == JSON_ARRAY || kind == JSON_OBJECT) {
-		json_open(o, v.text.p[0]);
-		while (json_next(&w)) {
-			/* in the text, and further on than what came before */
-			assert(w.value.text.p > v.text.p && w.at < v.text.p + v.text.n);
-			assert((kind == JSON_OBJECT) == span_is_set(w.name));
-			if (kind == JSON_OBJECT)
-				json_key_raw(o, w.name);
-			rewrite(w.value, is_strict, a, o);
-		}
-		json_close(o, kind == JSON_ARRAY ? ']' : '}');
-		return;
-	}
-	if (kind == JSON_STRING) {
-		OWNED(buf_done) struct buf again = BUF_INIT(CEILING);
-		assert(json_text(v, a, &text) == OK && json_utf8(v, a, &repaired) == OK);
-		assert(json_text_to(v, &again) && span_eq(buf_view(&again), text));
-		assert(utf8_is_valid(repaired));
-		json_put_str(o, is_strict ? repaired : text);
-		return;
-	}
 	/* an integer lies as near to the double as rounding may put it */
 	if (json_i64(v, &whole))
 		assert(json_f64(v, &nearest) && nearest - (double)whole == 0);
@@ -45,6 +29,30 @@ static void rewrite(struct json v, bool is_strict, struct arena *a, struct json_
 		json_put_f64(o, nearest);
 	else
 		json_put_raw(o, v.text);
+}
+
+/* Writes `v` anew, strings and numbers from their meaning. */
+static void rewrite(struct json v, bool is_strict, struct arena *a, struct json_out *o)
+{
+	const enum json_kind kind = json_kind(v);
+	struct json_walk w = json_each(v);
+	if (kind == JSON_STRING) {
+		rewrite_string(v, is_strict, a, o);
+	} else if (kind == JSON_NUMBER) {
+		rewrite_number(v, o);
+	} else if (kind == JSON_ARRAY || kind == JSON_OBJECT) {
+		json_open(o, v.text.p[0]);
+		while (json_next(&w)) {
+			assert(w.value.text.p > v.text.p && w.at < v.text.p + v.text.n);
+			assert((kind == JSON_OBJECT) == span_is_set(w.name));
+			if (kind == JSON_OBJECT)
+				json_key_raw(o, w.name);
+			rewrite(w.value, is_strict, a, o);
+		}
+		json_close(o, kind == JSON_ARRAY ? ']' : '}');
+	} else {
+		json_put_raw(o, v.text);
+	}
 }
 
 static void check(struct span text, struct json_rules rules)

@@ -361,6 +361,10 @@ class Broker:
                 pass  # closed meanwhile
         return found
 
+    def sockets(self):
+        """How many of them are sockets: files come and go with the workers."""
+        return sum(what.startswith("socket:") for what in self.fds().values())
+
     def threads(self):
         return len(os.listdir(f"/proc/{self.pid}/task"))
 

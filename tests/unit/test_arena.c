@@ -6,9 +6,9 @@
 
 #include "tests/lib/tap.h"
 
-/* Out of memory is a result here, not the end. */
-const char *__asan_default_options(void);
-const char *__asan_default_options(void)
+/* Out of memory is a result here, not the end. The name is the sanitizer's. */
+const char *__asan_default_options(void); /* NOLINT(bugprone-reserved-identifier) */
+const char *__asan_default_options(void)  /* NOLINT(bugprone-reserved-identifier) */
 {
 	return "allocator_may_return_null=1";
 }
@@ -50,13 +50,32 @@ static void blocks(void)
 	is_uint(misaligned, 0, "every block is aligned");
 	is_uint(dirty, 0, "every block is zeroed");
 	is_uint(overwritten, 0, "no block overlaps another");
-	ok(block[0] != block[13], "an empty block has an address of its own");
 	ok(a.total <= a.max, "what it took is under its ceiling");
 	ok(a.total < (size_t)40 * 600000, "and not much more than was asked: %zu", a.total);
 	arena_done(&a);
 	is_uint(a.total, 0, "done: nothing is held");
 	ok(arena_alloc(&a, 10) != NULL, "done: usable again");
 	arena_done(&a);
+	arena_done(&a);
+}
+
+static void places(void)
+{
+	struct arena a;
+	arena_init(&a, 100000);
+	char *first = arena_alloc(&a, 0), *second = arena_alloc(&a, 0);
+	ok(first && second && first != second, "an empty block has an address of its own");
+	char *before = arena_alloc(&a, 32);
+	ok(arena_alloc(&a, 5000) != NULL, "a large block");
+	ok(arena_alloc(&a, 32) == before + 32, "takes nothing of the chunk that is being filled");
+
+	static const char sixteen[] = "0123456789abcdef";
+	char *copy = arena_str(&a, SPAN("0123456789abcdef"));
+	char *after = arena_alloc(&a, 16);
+	if (!copy || !after)
+		bail("no memory");
+	memset(after, 'x', 16);
+	is_str(copy, sixteen, "a copy's NUL is its own");
 	arena_done(&a);
 }
 
@@ -118,6 +137,7 @@ static void copies(void)
 int main(void)
 {
 	blocks();
+	places();
 	ceilings();
 	copies();
 	return tap_done();

@@ -6,9 +6,9 @@
 
 #include "tests/lib/tap.h"
 
-/* Out of memory is a result here, not the end. */
-const char *__asan_default_options(void);
-const char *__asan_default_options(void)
+/* Out of memory is a result here, not the end. The name is the sanitizer's. */
+const char *__asan_default_options(void); /* NOLINT(bugprone-reserved-identifier) */
+const char *__asan_default_options(void)  /* NOLINT(bugprone-reserved-identifier) */
 {
 	return "allocator_may_return_null=1";
 }
@@ -78,8 +78,8 @@ static void ceilings(void)
 				buf_i64(&b, 1234);
 				break;
 			default:
-				for (char c = '1'; c <= '4'; c++)
-					buf_byte(&b, c);
+				for (const char *c = "1234"; *c; c++)
+					buf_byte(&b, *c);
 			}
 			is_err(buf_error(&b), full[i].want, "%s, way %d", full[i].name, way);
 			if (full[i].want == OK)
@@ -97,6 +97,11 @@ static void long_print(void)
 	is_err(buf_error(&b), OK, "print: a long text that just fits");
 	is_uint(buf_view(&b).n, 5000, "print: all of it");
 	ok(span_ends(buf_view(&b), SPAN("00042")), "print: with its end");
+	for (int n = 250; n < 260; n++) {
+		OWNED(buf_done) struct buf just = BUF_INIT((size_t)n);
+		buf_print(&just, "%0*d", n, 7);
+		ok(buf_view(&just).n == (size_t)n && just.p[n - 1] == '7', "print: %d bytes", n);
+	}
 	buf_print(&b, "%s", "");
 	is_err(buf_error(&b), OK, "print: nothing fits always");
 }

@@ -38,11 +38,12 @@ static void test_nothing(void)
 	is_uint(c->n_providers, n, "without a file there are the built-in providers");
 	is_uint(c->n_models, 0, "and no aliases");
 	is_span(c->log_level, "info", "log_level");
-	is_int(c->idle_exit_us, 600 * SECOND, "idle_exit");
-	is_int(c->drain_us, 60 * SECOND, "drain");
+	is_int(c->idle_exit_us, 300 * SECOND, "idle_exit");
+	is_int(c->drain_us, 30 * SECOND, "drain");
 	is_int(c->request_us, 3600 * SECOND, "request_timeout");
 	is_int(c->connect_us, 10 * SECOND, "connect_timeout");
-	is_int(c->first_byte_us, 300 * SECOND, "first_byte_timeout");
+	is_int(c->first_byte_us, 120 * SECOND, "first_byte_timeout");
+	is_int(c->reply_us, 600 * SECOND, "reply_timeout");
 	is_int(c->idle_us, 90 * SECOND, "idle_timeout");
 	is_int(c->max_connections, 12000, "max_connections");
 	is_int(c->max_calls, 2048, "max_calls");
@@ -91,8 +92,10 @@ static void test_everything(void)
 {
 	struct config *c = parse(
 		"# all of it\n"
-		"[broker]\nlog_level = debug\nidle_exit = never\ndrain = 0s\nrequest_timeout = 5m\n"
-		"connect_timeout = 250ms\nfirst_byte_timeout = 2m\nidle_timeout = 1h\n"
+		"[broker]\nlog_level = debug\nidle_exit = never\ndrain = 1.5s\nrequest_timeout = "
+		"5m\n"
+		"connect_timeout = 250ms\nfirst_byte_timeout = 3m\nreply_timeout = "
+		"4m\nidle_timeout = 1h\n"
 		"max_connections = 1\nmax_calls = 1000000\n"
 		"[vault]\nauto_lock = 15m\nkey_file = /etc/key\n"
 		"[provider \"mine\"]\ndialect = openai-chat\ndialect = anthropic "
@@ -110,14 +113,17 @@ static void test_everything(void)
 		"0.25 "
 		"USD\n"
 		"price_cache_write_5m = 3\nprice_cache_write_1h = 4\nprice_reasoning = 0\n"
+		"price_audio_input = 5\nprice_audio_output = 6\nprice_image_input = 7\n"
+		"price_image_output = 0.000000001\n"
 		"context = 128000\nmax_output = 4096\n");
 
 	is_span(c->log_level, "debug", "log_level");
 	is_int(c->idle_exit_us, 0, "idle_exit");
-	is_int(c->drain_us, 0, "drain");
+	is_int(c->drain_us, SECOND * 3 / 2, "drain");
 	is_int(c->request_us, 300 * SECOND, "request_timeout");
 	is_int(c->connect_us, SECOND / 4, "connect_timeout");
-	is_int(c->first_byte_us, 120 * SECOND, "first_byte_timeout");
+	is_int(c->first_byte_us, 180 * SECOND, "first_byte_timeout");
+	is_int(c->reply_us, 240 * SECOND, "reply_timeout");
 	is_int(c->idle_us, 3600 * SECOND, "idle_timeout");
 	is_int(c->max_connections, 1, "max_connections");
 	is_int(c->max_calls, 1000000, "max_calls");
@@ -171,7 +177,10 @@ static void test_everything(void)
 	is_int(m->price.cache_write_5m, INT64_C(3000000000), "price_cache_write_5m");
 	is_int(m->price.cache_write_1h, INT64_C(4000000000), "price_cache_write_1h");
 	is_int(m->price.reasoning, 0, "price_reasoning");
-	is_int(m->price.audio_input, -1, "what is not said");
+	is_int(m->price.audio_input, INT64_C(5000000000), "price_audio_input");
+	is_int(m->price.audio_output, INT64_C(6000000000), "price_audio_output");
+	is_int(m->price.image_input, INT64_C(7000000000), "price_image_input");
+	is_int(m->price.image_output, INT64_C(1), "price_image_output");
 	is_int(m->context_tokens, 128000, "context");
 	is_int(m->max_output_tokens, 4096, "max_output");
 	config_unref(c);
@@ -183,7 +192,7 @@ static void test_overlay(void)
 		parse("[provider \"openai\"]\nbase_url = https://proxy.example/v1\n"
 		      "seed = no\n[provider \"groq\"]\ndialect = anthropic\n"
 		      "[provider \"own\"]\ndialect = openai-chat\nbase_url = https://h/\n"
-		      "auth = none\nseed = no\nstream_options = yes\n");
+		      "auth = none\nseed = no\nn = yes\n");
 	const struct provider *p = config_provider(c, SPAN("openai"));
 	ok(!p->is_builtin, "a row that a section touched");
 	is_span(p->origin, "https://proxy.example:443", "goes elsewhere");
@@ -195,8 +204,8 @@ static void test_overlay(void)
 	is_span(config_provider(c, SPAN("groq"))->quirks.api_version, "2023-06-01",
 		"what a family cannot do without comes along");
 	p = config_provider(c, SPAN("own"));
-	ok(!p->quirks.has_seed && p->quirks.has_stream_options, "a provider's own words count");
-	ok(p->quirks.has_json_schema && p->quirks.has_penalties && !p->quirks.has_n,
+	ok(!p->quirks.has_seed && p->quirks.has_n, "a provider's own words count");
+	ok(p->quirks.has_json_schema && p->quirks.has_stream_options && !p->quirks.has_top_k,
 		"the rest is what strangers can be expected to know");
 	is_span(p->quirks.max_tokens_field, "max_tokens", "by its usual name");
 	is_int(p->auth, AUTH_NONE, "without a key where it says so");
@@ -207,73 +216,78 @@ static void test_overlay(void)
 static const struct {
 	const char *name, *text, *want;
 } wrongs[] = {
-	{"an unknown section",             "[brokre]",
-         "f:1:2: there is no section [brokre]: did you mean [broker]?"										  },
-	{"one far from all",               "[elsewhere]",						 "f:1:2: there is no section [elsewhere]"      },
-	{"a section to come",              "[policy \"x\"]",                                              "f:1:2: [policy] is not in this version"      },
-	{"another",			"[cache]",						     "f:1:2: [cache] is not in this version"       },
-	{"an unknown key",                 "[broker]\n log_levle = info",
-         "f:2:2: [broker] has no key log_levle: did you mean log_level?"										},
-	{"another section's key",          "[broker]\nkey_file = /x",                                     "f:2:1: [broker] has no key key_file"         },
-	{"a key twice",                    "[broker]\ndrain = 1s\ndrain = 2s",
-         "f:3:1: drain was given before, on line 2"												     },
-	{"a section twice",                "[broker]\n[vault]\n[broker]",
-         "f:3:2: this section was there before, on line 1"											      },
-	{"a provider twice",               "[provider \"a\"]\n[provider \"a\"]",
-         "f:2:2: this section was there before, on line 1"											      },
-	{"a section without its name",     "[provider]",                                                  "f:1:2: this section needs a name"            },
-	{"a name too many",                "[broker \"x\"]",					      "f:1:2: there is one [broker], without a name"},
-	{"a provider with a slash",        "[provider \"a/b\"]",                                          "f:1:2: a provider's name is made of"         },
-	{"no word",			"[broker]\nlog_level = inof",
+	{"an unknown section",                           "[brokre]",
+         "f:1:2: there is no section [brokre]: did you mean [broker]?"												},
+	{"one far from all",			     "[elsewhere]",						 "f:1:2: there is no section [elsewhere]"      },
+	{"a section to come",                            "[policy \"x\"]",                                              "f:1:2: [policy] is not in this version"      },
+	{"another",				      "[cache]",						     "f:1:2: [cache] is not in this version"       },
+	{"an unknown key",			       "[broker]\n log_levle = info",
+         "f:2:2: [broker] has no key log_levle: did you mean log_level?"											      },
+	{"another section's key",                        "[broker]\nkey_file = /x",                                     "f:2:1: [broker] has no key key_file"         },
+	{"a key twice",				  "[broker]\ndrain = 1s\ndrain = 2s",
+         "f:3:1: drain was given before, on line 2"														   },
+	{"a section twice",			      "[broker]\n[vault]\n[broker]",
+         "f:3:2: this section was there before, on line 1"													    },
+	{"a provider twice",			     "[provider \"a\"]\n[provider \"a\"]",
+         "f:2:2: this section was there before, on line 1"													    },
+	{"a section without its name",                   "[provider]",                                                  "f:1:2: this section needs a name"            },
+	{"a name too many",			      "[broker \"x\"]",					      "f:1:2: there is one [broker], without a name"},
+	{"a provider with a slash",                      "[provider \"a/b\"]",                                          "f:1:2: a provider's name is made of"         },
+	{"no word",				      "[broker]\nlog_level = inof",
          "f:2:13: log_level is one of "
-		"error|warn|info|debug: did you mean info?"											     },
-	{"no time",			"[broker]\ndrain = 30",                                        "f:2:9: drain is a time with its unit"        },
-	{"never, where that cannot be",    "[broker]\nconnect_timeout = never",
-         "f:2:19: connect_timeout is a time"													    },
-	{"a time too long",                "[broker]\ndrain = 2h",                                        "f:2:9: drain is from 0ms to 1h"              },
-	{"a time too short",               "[broker]\nrequest_timeout = 1ms",                             "f:2:19: request_timeout is from"             },
-	{"no number",		      "[broker]\nmax_calls = many",                                  "f:2:13: max_calls is a whole number from 1"  },
-	{"none at all",                    "[broker]\nmax_calls = 0",                                     "f:2:13: max_calls is a whole number from 1"  },
-	{"no yes or no",                   OWN "local = maybe",                                           "f:3:9: this is yes or no"                    },
-	{"a relative path",                "[vault]\nkey_file = key",                                     "f:2:12: a path begins with a slash"          },
-	{"no price",		       "[model \"openai/x\"]\nprice_input = cheap",                   "f:2:15: a price is dollars"                  },
-	{"a price below nothing",          "[model \"openai/x\"]\nprice_input = -1",                      "f:2:15: a price is"                          },
-	{"a dialect that is none",         "[provider \"x\"]\ndialect = smtp",
-         "f:2:11: \"smtp\" is no dialect"													       },
-	{"a dialect to come",              "[provider \"x\"]\ndialect = gemini",
-         "f:2:11: the dialect gemini is not in this version"											    },
-	{"a path that is none",            "[provider \"x\"]\ndialect = anthropic v1",
-         "f:2:11: behind the dialect there may be a path"											       },
-	{"no authentication",              OWN "auth = basic",                                            "f:3:8: auth is bearer, header:NAME or none"  },
-	{"one to come",                    OWN "auth = sigv4",					    "f:3:8: auth = sigv4 is not in this version"  },
-	{"a header without a name",        OWN "auth = header:",                                          "f:3:8: header: is followed by"               },
-	{"a header with a space",          OWN "auth = header:a b",                                       "f:3:8: header: is followed by"               },
-	{"a header that is ours",          OWN "auth = header:Host",
-         "f:3:8: the host header has another use"												       },
-	{"no dialect",                     "[broker]\n[provider \"x\"]\nbase_url = https://h",
-         "f:2:2: [provider \"x\"] needs a dialect"												      },
-	{"no address",                     OWN,							   "f:1:2: [provider \"x\"] needs a base_url"    },
-	{"an address without a scheme",    OWN "base_url = h/v1",                                         "f:3:12: \"h/v1\" is no address"              },
-	{"an address with a password",     OWN "base_url = https://u:p@h/",                               "f:3:12: the address"                         },
-	{"an address with a fragment",     OWN "base_url = https://h/#x",
-         "f:3:12: an address cannot hold what is at its character 11"										   },
-	{"plain http",                     OWN "base_url = http://h.example/",                            "f:3:12: http without TLS would show"         },
-	{"plain http, allowed",            OWN "allow_plain_loopback = yes\nbase_url = http://10.0.0.1/",
-         "f:4:12: http without TLS would show"													  },
+		"error|warn|info|debug: did you mean info?"													   },
+	{"no time",				      "[broker]\ndrain = 30",                                        "f:2:9: drain is a time with its unit"        },
+	{"never, where that cannot be",                  "[broker]\nconnect_timeout = never",
+         "f:2:19: connect_timeout is a time"															  },
+	{"a time too long",			      "[broker]\ndrain = 2h",                                        "f:2:9: drain is from 1ms to 1h"              },
+	{"a time too short",			     "[broker]\nrequest_timeout = 0s",                              "f:2:19: request_timeout is from"             },
+	{"no number",				    "[broker]\nmax_calls = many",                                  "f:2:13: max_calls is a whole number from 1"  },
+	{"none at all",				  "[broker]\nmax_calls = 0",                                     "f:2:13: max_calls is a whole number from 1"  },
+	{"no yes or no",				 OWN "local = maybe",                                           "f:3:9: this is yes or no"                    },
+	{"a relative path",			      "[vault]\nkey_file = key",                                     "f:2:12: a path begins with a slash"          },
+	{"no price",				     "[model \"openai/x\"]\nprice_input = cheap",                   "f:2:15: a price is dollars"                  },
+	{"a price for one token",                        "[model \"openai/x\"]\nprice_input = 2000000",
+         "f:2:15: this is over"																       },
+	{"a price below nothing",                        "[model \"openai/x\"]\nprice_input = -1",                      "f:2:15: a price is"                          },
+	{"a dialect that is none",                       "[provider \"x\"]\ndialect = smtp",
+         "f:2:11: \"smtp\" is no dialect"															     },
+	{"a dialect to come",                            "[provider \"x\"]\ndialect = gemini",
+         "f:2:11: the dialect gemini is not in this version"													  },
+	{"a path that is none",                          "[provider \"x\"]\ndialect = anthropic v1",
+         "f:2:11: behind the dialect there may be a path"													     },
+	{"no authentication",                            OWN "auth = basic",                                            "f:3:8: auth is bearer, header:NAME or none"  },
+	{"one to come",				  OWN "auth = sigv4",					    "f:3:8: auth = sigv4 is not in this version"  },
+	{"a header without a name",                      OWN "auth = header:",                                          "f:3:8: header: is followed by"               },
+	{"a header with a space",                        OWN "auth = header:a b",                                       "f:3:8: header: is followed by"               },
+	{"a header that is ours",                        OWN "auth = header:Host",
+         "f:3:8: the host header has another use"														     },
+	{"no dialect",				   "[broker]\n[provider \"x\"]\nbase_url = https://h",
+         "f:2:2: [provider \"x\"] needs a dialect"														    },
+	{"no address",				   OWN,							   "f:1:2: [provider \"x\"] needs a base_url"    },
+	{"an address without a scheme",                  OWN "base_url = h/v1",                                         "f:3:12: \"h/v1\" is no address"              },
+	{"an address with a password",                   OWN "base_url = https://u:p@h/",                               "f:3:12: the address"                         },
+	{"an address with a fragment",                   OWN "base_url = https://h/#x",
+         "f:3:12: an address cannot hold what is at its character 11"												 },
+	{"plain http",				   OWN "base_url = http://h.example/",                            "f:3:12: http without TLS would show"         },
+	{"plain http, allowed",                          OWN "allow_plain_loopback = yes\nbase_url = http://10.0.0.1/",
+         "f:4:12: http without TLS would show"															},
+	{"plain http to a name like an address of ours",
+         OWN "allow_plain_loopback = yes\nbase_url = http://127.0.0.1.example/",
+         "f:4:12: http without TLS would show"															},
 	{"plain http to a name like ours",
          OWN "allow_plain_loopback = yes\nbase_url = http://localhost.example/",
-         "f:4:12: http without TLS would show"													  },
-	{"plain http to this host",        OWN "base_url = http://127.0.0.1:80/",
-         "f:3:12: http without TLS needs a word: add allow_plain_loopback"                                                                              },
-	{"a row's plain http, disallowed", "[provider \"ollama\"]\nallow_plain_loopback = no",
-         "f:1:2: http without TLS needs a word"													 },
-	{"an alias without a target",      "[model \"x\"]",                                               "f:1:2: [model \"x\"] needs a target"         },
-	{"a target that is none",          "[model \"x\"]\ntarget = openai",                              "f:2:10: a target is"                         },
-	{"a target without a model",       "[model \"x\"]\ntarget = openai/",                             "f:2:10: a target is"                         },
-	{"a target nowhere",               "[model \"x\"]\ntarget = openai/a\ntarget = opnai/b",
-         "f:3:10: no provider is called \"opnai\": did you mean \"openai\"?"                                                                            },
-	{"facts of nobody",                "[model \"nobody/x\"]",                                        "f:1:2: no provider is called \"nobody\""     },
-	{"a broken line",                  "[broker]\nx",						 "f:2:2: this is no"                           },
+         "f:4:12: http without TLS would show"															},
+	{"plain http to this host",                      OWN "base_url = http://127.0.0.1:80/",
+         "f:3:12: http without TLS needs a word: add allow_plain_loopback"											    },
+	{"a row's plain http, disallowed",               "[provider \"ollama\"]\nallow_plain_loopback = no",
+         "f:1:2: http without TLS needs a word"														       },
+	{"an alias without a target",                    "[model \"x\"]",                                               "f:1:2: [model \"x\"] needs a target"         },
+	{"a target that is none",                        "[model \"x\"]\ntarget = openai",                              "f:2:10: a target is"                         },
+	{"a target without a model",                     "[model \"x\"]\ntarget = openai/",                             "f:2:10: a target is"                         },
+	{"a target nowhere",			     "[model \"x\"]\ntarget = openai/a\ntarget = opnai/b",
+         "f:3:10: no provider is called \"opnai\": did you mean \"openai\"?"											  },
+	{"facts of nobody",			      "[model \"nobody/x\"]",                                        "f:1:2: no provider is called \"nobody\""     },
+	{"a broken line",				"[broker]\nx",						 "f:2:2: this is no"                           },
 };
 
 static void test_wrong(void)
@@ -372,7 +386,7 @@ static void test_files(void)
 	struct fault why = FAULT_NONE;
 
 	fresh_dir();
-	is_str(loaded(true), "60", "no file is no fault");
+	is_str(loaded(true), "30", "no file is no fault");
 	ok(says(loaded(false), "there is no file"), "unless it was asked for");
 	put("broker.conf.d/20-b.conf", "[broker]\ndrain = 3s\n[model \"m\"]\ntarget = openai/c\n",
 		0644);

@@ -1,10 +1,11 @@
 /* test_event_log.c - what readers of one answer see, each at its own pace. */
 #include "brokerd/exchange/event_log.h"
+
+#include <stdlib.h>
+
 #include "protocol/frame.h"
 #include "protocol/limits.h"
 #include "tests/lib/tap.h"
-
-#include <stdlib.h>
 
 static struct llm_event text(const char *words)
 {

@@ -1,12 +1,13 @@
 /* test_service.c - what a service manager hands over, and what it is told. */
 #include "brokerd/service.h"
-#include "tests/lib/tap.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "tests/lib/tap.h"
 
 static void sets(const char *name, const char *value)
 {

@@ -1,9 +1,10 @@
 /* test_sse.c - which events a stream of bytes holds, however it is cut. */
 #include "brokerd/dialect/sse.h"
-#include "protocol/limits.h"
-#include "tests/lib/tap.h"
 
 #include <stdlib.h>
+
+#include "protocol/limits.h"
+#include "tests/lib/tap.h"
 
 /* Each event as "name=data;", so that one text tells them all. */
 static enum err on_event(void *context, struct span name, struct span data, struct fault *why)

@@ -171,37 +171,52 @@ static bool is_valid_slowly(const unsigned char *p, size_t n)
 	return true;
 }
 
-/* All that two and three bytes can be, and four where the first may begin four; at a distance from
- * the start that puts them on either side of a step of sixteen. */
+/* The `v`-th text of n bytes: all of two; of three, with the third byte in steps of sixteen; of
+ * four, with the first from e0 on, the third and the fourth in steps of eight. */
+static void short_text(unsigned char *p, size_t n, uint32_t v)
+{
+	if (n == 2) {
+		p[0] = (unsigned char)(v >> 8);
+		p[1] = (unsigned char)v;
+	} else if (n == 3) {
+		p[0] = (unsigned char)(v >> 12);
+		p[1] = (unsigned char)(v >> 4);
+		p[2] = (unsigned char)(v << 4);
+	} else {
+		p[0] = (unsigned char)(0xe0 + (v >> 18));
+		p[1] = (unsigned char)(v >> 10);
+		p[2] = (unsigned char)((v >> 5 & 31) << 3);
+		p[3] = (unsigned char)((v & 31) << 3);
+	}
+}
+
+/* Alone, and at a distance from the start that puts them on either side of a step of sixteen. */
 static void all_short_texts(void)
 {
+	static const struct {
+		size_t n;
+		uint32_t end, step;
+	} lengths[] = {
+		{2, 0x10000,  1},
+		{3, 0x100000, 1},
+		{4, 0x800000, 3},
+	};
 	enum { DISTANCE = 14, AFTER = 20 };
-	unsigned char text[DISTANCE + 4 + AFTER];
-	size_t wrong[3] = {0};
-	for (size_t n = 2; n <= 4; n++) {
+	for (size_t k = 0; k < COUNT_OF(lengths); k++) {
+		const size_t n = lengths[k].n;
+		unsigned char text[DISTANCE + 4 + AFTER];
+		size_t wrong = 0;
 		memset(text, 'x', sizeof text);
-		unsigned char *p = text + DISTANCE;
-		const uint32_t end = n == 2 ? 0x10000 : n == 3 ? 0x100000 : 0x800000;
-		for (uint32_t v = 0; v < end; v += n == 4 ? 3 : 1) {
-			/* of three, the third byte in steps of sixteen; of four, the third and
-			 * fourth too, and the first from e0 on */
-			p[0] = (unsigned char)(n == 4   ? 0xe0 + (v >> 18)
-					       : n == 3 ? v >> 12
-							: v >> 8);
-			p[1] = (unsigned char)(n == 4 ? v >> 10 : n == 3 ? v >> 4 : v);
-			if (n >= 3)
-				p[2] = (unsigned char)(n == 4 ? (v >> 5 & 31) << 3 : (v & 15) << 4);
-			if (n == 4)
-				p[3] = (unsigned char)((v & 31) << 3);
+		for (uint32_t v = 0; v < lengths[k].end; v += lengths[k].step) {
 			const struct span whole = span_of((const char *)text, sizeof text);
-			const bool is_valid = is_valid_slowly(p, n);
-			wrong[n - 2] += utf8_is_valid(whole) != is_valid;
-			wrong[n - 2] += utf8_is_valid(span_of((const char *)p, n)) != is_valid;
+			const struct span part = span_of((const char *)text + DISTANCE, n);
+			short_text(text + DISTANCE, n, v);
+			const bool is_valid = is_valid_slowly(text + DISTANCE, n);
+			wrong += utf8_is_valid(whole) != is_valid;
+			wrong += utf8_is_valid(part) != is_valid;
 		}
+		is_uint(wrong, 0, "valid: texts of %zu bytes", n);
 	}
-	is_uint(wrong[0], 0, "valid: all texts of two bytes");
-	is_uint(wrong[1], 0, "valid: texts of three");
-	is_uint(wrong[2], 0, "valid: texts of four");
 }
 
 /* A long text of all lengths is valid; with one byte spoilt it is valid up to that character. */

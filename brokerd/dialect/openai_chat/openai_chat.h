@@ -27,7 +27,7 @@ struct openai_model {
 	const char *efforts; /* those it takes, lowest first, a space around each */
 	bool has_stop;       /* takes `stop` while it reasons */
 };
-const struct openai_model *openai_model_find(struct span model); /* never NULL */
+const struct openai_model *openai_model_find(struct span model); /* NULL: unknown */
 
 /* The members of dialect_op. */
 enum err openai_chat_encode_request(const struct llm_request *, const struct target *,

@@ -152,14 +152,15 @@ static void take_name(struct outlet_call *call, struct span name)
 
 static enum err take_call(struct decoder *d, uint32_t choice, int64_t index, struct json entry)
 {
-	static const char *const names[] = {"index", "id", "function", "custom"};
+	static const char *const names[] = {"index", "id", "function", "custom", "type"};
 	struct json m[COUNT_OF(names)];
 	struct outlet *o = &d->out;
 	PICK(entry, names, m);
 	int64_t given;
 	if (index == INDEX_NONE && json_i64(m[0], &given) && given >= 0)
 		index = given;
-	const bool is_custom = json_kind(m[3]) == JSON_OBJECT;
+	const bool is_custom =
+		json_is(m[4], "custom") || (json_is_nil(m[2]) && json_kind(m[3]) == JSON_OBJECT);
 	const struct json body = is_custom ? m[3] : index == INDEX_FUNCTION ? entry : m[2];
 	const struct json args = json_member(body, is_custom ? "input" : "arguments");
 	OWNED(buf_done) struct buf id = BUF_INIT(LIMIT_REPLY_BYTES);
@@ -479,8 +480,10 @@ static enum err take_choice(struct decoder *d, struct json choice, struct fault 
 	const uint32_t i = (uint32_t)index;
 	d->has_choice = d->out.choices[i].is_seen = true;
 	enum err err = take_usage(d, m[5]);
+	/* some hosts send both, the one that is not meant empty */
+	const struct json first = d->is_whole ? m[2] : m[1], second = d->is_whole ? m[1] : m[2];
 	if (!err)
-		err = take_delta(d, i, json_is_nil(m[1]) ? m[2] : m[1]);
+		err = take_delta(d, i, json_is_nil(first) ? second : first);
 	if (!err && json_kind(json_member(m[4], "content")) == JSON_ARRAY)
 		err = outlet_logprobs(&d->out, i, m[4].text);
 	return err ? err : take_finish(d, i, m[3], m[6], why);
