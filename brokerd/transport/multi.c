@@ -265,15 +265,15 @@ void multi_remove(struct multi *m, CURL *easy)
 		broken(m, curl_multi_strerror(failed));
 }
 
-void multi_unpause(struct multi *m, CURL *easy)
+CURLcode multi_unpause(struct multi *m, CURL *easy)
 {
 	assert(m->depth == 0);
 	if (m->is_broken)
-		return;
+		return CURLE_OK;
 	m->depth++;
 	const CURLcode failed = curl_easy_pause(easy, CURLPAUSE_CONT);
 	m->depth--;
-	/* a transfer that ended by this is among the messages after curl's next step, if not now */
-	(void)failed;
+	/* a transfer that came to its end by this may be among the messages already */
 	loop_later(m->loop, &m->collect);
+	return failed;
 }

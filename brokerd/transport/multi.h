@@ -27,9 +27,11 @@ void multi_free(struct multi *m); /* all handles are removed; closes its connect
 /* Is curl on the stack? Then none of the following may be called. */
 bool multi_is_inside(const struct multi *m);
 
-bool multi_add(struct multi *m, CURL *easy);     /* its callbacks come later; false: refused */
-void multi_remove(struct multi *m, CURL *easy);  /* drops its connection if it is in use */
-void multi_unpause(struct multi *m, CURL *easy); /* may call its callbacks */
+bool multi_add(struct multi *m, CURL *easy);    /* its callbacks come later; false: refused */
+void multi_remove(struct multi *m, CURL *easy); /* drops its connection if it is in use */
+/* Lets a paused transfer go on; may call its callbacks. Where the result is not CURLE_OK it has
+ * failed, and no on_done says so. */
+CURLcode multi_unpause(struct multi *m, CURL *easy) MUST_USE;
 
 /* A transfer came further. Without such a word, more wake-ups than MULTI_SPINS_A_SECOND for
  * MULTI_SPIN_US are a busy loop inside curl, and the multi is called broken. From anywhere. */

@@ -65,7 +65,7 @@ struct transport {
 
 enum place {
 	AT_NAME,  /* its name is being looked up */
-	AT_READY, /* `todo` gives it to curl */
+	AT_READY, /* `todo` gives it to curl, if that was not possible at once */
 	AT_CURL,
 	AT_HELD, /* over, but its last bytes wait for a resume */
 };
@@ -80,7 +80,7 @@ struct transfer {
 	bool is_calling; /* its owner is being called, outside of curl */
 	bool is_paused;  /* says the owner */
 	bool is_stopped; /* and curl was told so */
-	struct loop_task todo; /* starts, unpauses, buries: whatever curl on the stack forbids */
+	struct loop_task todo; /* starts, unpauses, buries: what curl on the stack forbids */
 	struct lookup lookup;
 	struct stages stages;
 	struct transfer_events events;
@@ -98,6 +98,7 @@ struct transfer {
 	struct buf lines_text;
 	struct curl_slist lines[COUNT_OF(((struct http_request *)NULL)->headers) + 4];
 	struct signature *signature;
+	struct buf missing; /* why its name has no address, where that is known from the start */
 	struct buf resolve_text;
 	struct curl_slist resolve;
 	uint64_t serial; /* of the addresses in `resolve` */
@@ -241,6 +242,7 @@ static void transfer_free(struct transfer *x)
 	head_done(&x->head);
 	buf_done(&x->lines_text);
 	buf_done(&x->resolve_text);
+	buf_done(&x->missing);
 	buf_done(&x->origin);
 	LIST_REMOVE(t->transfers, x);
 	if (!x->is_dead)
@@ -465,6 +467,24 @@ static bool is_nonsense(const struct transfer *x, CURLcode code)
 	}
 }
 
+/* By then the socket is closed, and only the code tells. */
+static bool is_about_tls(CURLcode code)
+{
+	switch (code) {
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_SSL_CERTPROBLEM:
+	case CURLE_SSL_CIPHER:
+	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_SSL_CRL_BADFILE:
+	case CURLE_SSL_ISSUER_ERROR:
+	case CURLE_SSL_INVALIDCERTSTATUS:
+	case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static void set_end(struct transfer *x, CURLcode code)
 {
 	const char *said = x->handle->error[0] ? x->handle->error : curl_easy_strerror(code);
@@ -492,7 +512,7 @@ static void set_end(struct transfer *x, CURLcode code)
 	else if (is_nonsense(x, code))
 		set_cut(x, CUT_REPLY, "", "the reply is no HTTP that can be read: %s", said);
 	else
-		set_cut(x, CUT_CONNECTION, "", "%s", said);
+		set_cut(x, CUT_CONNECTION, is_about_tls(code) ? "tls" : "", "%s", said);
 }
 
 static void on_done(void *context, CURL *easy, CURLcode code)
@@ -626,27 +646,49 @@ static void fail_to_start(struct transfer *x, const char *code, const char *reas
 	finish(x, false);
 }
 
-/* To curl. What comes of it comes by on_done. */
-static void start(struct transfer *x)
+/* Gives it to curl; what comes of it comes by on_done. False: it must wait until curl is off the
+ * stack, or it cannot be done. */
+static bool enter_curl(struct transfer *x)
 {
 	struct shard *s = shard_with_room(x->transport);
-	if (!s) {
-		fail_to_start(x, "", "no memory for a connection");
-		return;
-	}
+	if (!s || multi_is_inside(s->multi))
+		return false;
 	if (x->resolve.data) {
 		const struct told *d = find_told(s, host_port_of(x));
 		if (d && d->serial == x->serial)
 			x->resolve.data = NULL;
 	}
 	struct curl_slist *resolve = x->resolve.data ? &x->resolve : NULL;
-	if (handle_place(x->handle, s->multi, resolve) || !multi_add(s->multi, x->handle->curl)) {
-		fail_to_start(x, "", "no memory for a connection");
-		return;
-	}
+	if (handle_place(x->handle, s->multi, resolve) || !multi_add(s->multi, x->handle->curl))
+		return false;
 	s->active++;
 	x->shard = s;
 	x->at = AT_CURL;
+	return true;
+}
+
+static void name_missing(struct transfer *x, const char *reason)
+{
+	char text[300];
+	snprintf(text, sizeof text,
+		"the host's name cannot be found (%s): check the provider's address, and this "
+		"host's name service",
+		reason);
+	fail_to_start(x, "name", text);
+}
+
+/* Has the connection read from again. */
+static void go_on(struct transfer *x)
+{
+	if (!x->is_stopped || x->is_paused)
+		return;
+	x->is_stopped = false;
+	const CURLcode failed = multi_unpause(x->shard->multi, x->handle->curl);
+	if (!failed || x->is_dead)
+		return; /* the dead are buried by a task of their own */
+	multi_remove(x->shard->multi, x->handle->curl);
+	set_end(x, failed);
+	finish(x, false);
 }
 
 static void on_todo(struct loop_task *task)
@@ -662,13 +704,13 @@ static void on_todo(struct loop_task *task)
 	case AT_NAME:
 		break;
 	case AT_READY:
-		start(x);
+		if (x->missing.n > 0)
+			name_missing(x, x->missing.p);
+		else if (!enter_curl(x))
+			fail_to_start(x, "", "no memory for a connection");
 		break;
 	case AT_CURL:
-		if (x->is_stopped && !x->is_paused) {
-			x->is_stopped = false;
-			multi_unpause(x->shard->multi, x->handle->curl);
-		}
+		go_on(x);
 		break;
 	case AT_HELD:
 		flush_and_end(x);
@@ -693,16 +735,6 @@ static bool set_addresses(struct transfer *x, const struct addresses *found)
 	x->resolve.data = x->resolve_text.p;
 	x->serial = found->serial;
 	return true;
-}
-
-static void name_missing(struct transfer *x, const char *reason)
-{
-	char text[300];
-	snprintf(text, sizeof text,
-		"the host's name cannot be found (%s): check the provider's address, and this "
-		"host's name service",
-		reason);
-	fail_to_start(x, "name", text);
 }
 
 static void on_found(struct lookup *lookup, const struct addresses *found)
@@ -730,13 +762,20 @@ static struct span host_of(const struct transfer *x)
 	return host;
 }
 
+/* Now, where that is possible: it saves a turn of the loop. Nobody is told anything from here. */
+static void begin(struct transfer *x)
+{
+	if (x->missing.n > 0 || !enter_curl(x))
+		do_later(x);
+}
+
 static enum err find_addresses(struct transfer *x, struct fault *why)
 {
 	const struct addresses *found;
 	const struct span host = host_of(x);
 	x->at = AT_READY;
 	if (resolver_is_literal(host)) {
-		do_later(x);
+		begin(x);
 		return OK;
 	}
 	x->lookup.on_found = on_found;
@@ -748,11 +787,10 @@ static enum err find_addresses(struct transfer *x, struct fault *why)
 	if (err)
 		return err;
 	if (!found->text[0])
-		return fault_set(why, ERR_CONNECTION, "%.*s: the host's name cannot be found (%s)",
-			SPAN_ARG(origin_of(x)), found->reason);
-	if (!set_addresses(x, found))
+		buf_put(&x->missing, found->reason, strlen(found->reason) + 1);
+	else if (!set_addresses(x, found))
 		return fault_set(why, ERR_NO_MEMORY, "no memory for a request to a provider");
-	do_later(x);
+	begin(x);
 	return OK;
 }
 
@@ -868,6 +906,7 @@ enum err transport_start(struct transport *t, const struct http_request *request
 	buf_init(&x->origin, 4 * KIB);
 	buf_init(&x->lines_text, LIMIT_HEADERS_BYTES);
 	buf_init(&x->resolve_text, 4 * KIB);
+	buf_init(&x->missing, 4 * KIB);
 	head_init(&x->head);
 	LIST_PUSH(t->transfers, x);
 	t->n_active++;

@@ -95,6 +95,7 @@ def test_a_picture_and_a_system_text_reach_the_provider(broker, provider, tmp_pa
 def test_a_long_prompt_from_stdin_comes_in_data_frames(broker, provider):
     made = broker(configured(provider))
     made.add_key("test", KEY)
+    provider.script(answer={"text": "read"})
     text = "word " * 400_000  # 2 MB: far over what fits into a call frame
     done = made.llmb("ask", "-m", "test/gpt-test", input=text)
     assert done.code == 0, done.err

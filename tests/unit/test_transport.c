@@ -1186,6 +1186,34 @@ static void by_name(struct server *s)
 	}
 }
 
+static void no_such_name(void)
+{
+	/* a label that no name server can know, so that none is asked */
+	static const char name[] =
+		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.invalid";
+	for (int i = 0; i < 2; i++) {
+		struct server nobody = {.port = 1};
+		struct asker a;
+		char origin[128], url[160];
+		struct secret *key;
+		struct fault why;
+		aim(&a, &nobody, "/ok");
+		snprintf(origin, sizeof origin, "https://%s:443", name);
+		snprintf(url, sizeof url, "%s/ok", origin);
+		a.request.url = span_str(url);
+		if (secret_new(SPAN(KEY), span_str(origin), &key))
+			bail("no secret");
+		is_err(begin(&a, &patient, key, &why), OK, "a name that is none is tried");
+		is_int(a.n_ends, 0, "and nothing is said at once");
+		run();
+		is_err(a.end.err, ERR_CONNECTION, "it is not found (%s)", a.end.why.message);
+		is_str(a.end.why.code, "name", "and that is said");
+		ok(!a.end.has_sent_body, "nothing was sent");
+		secret_unref(key);
+		drop(&a);
+	}
+}
+
 int main(void)
 {
 	struct server s, other;
@@ -1206,6 +1234,7 @@ int main(void)
 	refusals(&s);
 	not_public(&s);
 	by_name(&s);
+	no_such_name();
 	late_to_connect(&s);
 	late_to_send(&s);
 	echoes(&s);
