@@ -61,9 +61,9 @@ enum err members_read(struct reader *r, const struct at *at, struct pack_in *in,
 	const struct member *rows, size_t n, void *object, uint64_t *seen) MUST_USE;
 
 /* Are the members that are there allowed, and the required ones there, in an object of kind `kind`?
- * `what` is the object, for the sentence: "a text part". */
+ * `what` and `word` are the object, for the sentence: "a part of type", "text". */
 enum err members_check(const struct reader *r, const struct at *at, const struct member *rows,
-	size_t n, uint64_t seen, unsigned kind, const char *what) MUST_USE;
+	size_t n, uint64_t seen, unsigned kind, const char *what, const char *word) MUST_USE;
 
 /* Appends the map. */
 void members_write(struct buf *out, const struct member *rows, size_t n, const void *object);

@@ -97,8 +97,7 @@ static int read_new(const struct vault *o, struct buf *secret)
 	if (code)
 		return code;
 	if (!span_eq(buf_view(secret), buf_view(&again)))
-		return say_failure(
-			&o->common, EXIT_USAGE, "the two differ: nothing was changed");
+		return say_failure(&o->common, EXIT_USAGE, "the two differ: nothing was changed");
 	return EXIT_GOOD;
 }
 
@@ -111,7 +110,8 @@ static int set_passphrase(const struct vault *o)
 		if (code)
 			return code;
 	} else if (!o->is_sure && may_ask(&o->common) &&
-		   !secret_confirm("Remove the passphrase? A key file alone opens the vault then.")) {
+		   !secret_confirm(
+			   "Remove the passphrase? A key file alone opens the vault then.")) {
 		return say_failure(&o->common, EXIT_BAD, "nothing was changed");
 	}
 	question_begin(&q);
@@ -134,54 +134,64 @@ static int run_passphrase(const struct command *self, int argc, char **argv)
 	if (code != OPTIONS_GO_ON)
 		return code;
 	if (o.is_removal && (o.is_key_file_dropped || o.from.is_stdin || o.from.fd >= 0))
-		return options_refuse(self,
-			"--remove goes with neither --drop-key-file nor a new passphrase");
+		return options_refuse(
+			self, "--remove goes with neither --drop-key-file nor a new passphrase");
 	return set_passphrase(&o);
 }
 
 #define VAULT(field) offsetof(struct vault, field)
 static const struct option_row unlock_rows[] = {
-	{'\0', "from-stdin", NULL, "the passphrase is all of stdin, less one line break", OPTION_FLAG,  VAULT(from.is_stdin)},
-	{'\0', "from-fd",    "N",  "the passphrase is all of descriptor N",               OPTION_COUNT, VAULT(from.fd)      },
+	{'\0', "from-stdin", NULL, "the passphrase is all of stdin, less one line break",
+         OPTION_FLAG,										   VAULT(from.is_stdin)},
+	{'\0', "from-fd",    "N",  "the passphrase is all of descriptor N",               OPTION_COUNT,
+         VAULT(from.fd)												     },
 };
 static const struct option_row passphrase_rows[] = {
-	{'\0', "from-stdin",    NULL, "the passphrase is all of stdin, less one line break",      OPTION_FLAG,  VAULT(from.is_stdin)      },
-	{'\0', "from-fd",       "N",  "the passphrase is all of descriptor N",                    OPTION_COUNT, VAULT(from.fd)            },
-	{'\0', "drop-key-file", NULL, "the key file opens it no more: after a restart you must",  OPTION_FLAG,  VAULT(is_key_file_dropped)},
-	{'\0', "remove",        NULL, "no passphrase any more, a key file instead",               OPTION_FLAG,  VAULT(is_removal)         },
-	{'y',  "yes",           NULL, "do not ask whether you are sure",                          OPTION_FLAG,  VAULT(is_sure)            },
+	{'\0', "from-stdin",    NULL, "the passphrase is all of stdin, less one line break",
+         OPTION_FLAG,											  VAULT(from.is_stdin)      },
+	{'\0', "from-fd",       "N",  "the passphrase is all of descriptor N",                   OPTION_COUNT,
+         VAULT(from.fd)														  },
+	{'\0', "drop-key-file", NULL, "the key file opens it no more: after a restart you must",
+         OPTION_FLAG,											  VAULT(is_key_file_dropped)},
+	{'\0', "remove",        NULL, "no passphrase any more, a key file instead",              OPTION_FLAG,
+         VAULT(is_removal)													       },
+	{'y',  "yes",           NULL, "do not ask whether you are sure",                         OPTION_FLAG,  VAULT(is_sure)            },
 };
 
-static const struct command subcommands[] = {
-	{
-		.name = "vault unlock",
-		.args = "",
-		.summary = "open it with its passphrase",
-		.rows = unlock_rows,
-		.n_rows = COUNT_OF(unlock_rows),
-		.run = run_unlock,
-	},
-	{
-		.name = "vault lock",
-		.args = "",
-		.summary = "forget the keys until it is unlocked",
-		.run = run_lock,
-	},
-	{
-		.name = "vault status",
-		.args = "",
-		.summary = "locked or open, and what opens it",
-		.run = run_status,
-	},
-	{
-		.name = "vault passphrase",
-		.args = "",
-		.summary = "set, change or remove the passphrase",
-		.rows = passphrase_rows,
-		.n_rows = COUNT_OF(passphrase_rows),
-		.run = run_passphrase,
-	},
+static const struct command vault_unlock = {
+	.name = "vault unlock",
+	.args = "",
+	.summary = "open it with its passphrase",
+	.rows = unlock_rows,
+	.n_rows = COUNT_OF(unlock_rows),
+	.run = run_unlock,
 };
+
+static const struct command vault_lock = {
+	.name = "vault lock",
+	.args = "",
+	.summary = "forget the keys until it is unlocked",
+	.run = run_lock,
+};
+
+static const struct command vault_status = {
+	.name = "vault status",
+	.args = "",
+	.summary = "locked or open, and what opens it",
+	.run = run_status,
+};
+
+static const struct command vault_passphrase = {
+	.name = "vault passphrase",
+	.args = "",
+	.summary = "set, change or remove the passphrase",
+	.rows = passphrase_rows,
+	.n_rows = COUNT_OF(passphrase_rows),
+	.run = run_passphrase,
+};
+
+static const struct command *const subcommands[] = {
+	&vault_status, &vault_lock, &vault_unlock, &vault_passphrase};
 
 const struct command command_vault = {
 	.name = "vault",

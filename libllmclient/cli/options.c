@@ -51,7 +51,7 @@ static void help_row(struct buf *out, const struct option_row *row)
 static void help_subcommands(struct buf *out, const struct command *c)
 {
 	for (size_t i = 0; i < c->n_subcommands; i++) {
-		const struct command *sub = &c->subcommands[i];
+		const struct command *sub = c->subcommands[i];
 		const size_t begin = out->n;
 		buf_print(out, "  llmb %s %s ", sub->name, sub->args);
 		while (out->n - begin < COLUMN + 12)
@@ -92,7 +92,7 @@ int options_refuse(const struct command *c, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
-	say_err("llmb %s: %s; see `llmb %s --help`", c->name, text, c->name);
+	say_err("llmb %s: %s (see `llmb %s --help`)", c->name, text, c->name);
 	return EXIT_USAGE;
 }
 
@@ -179,15 +179,19 @@ static const struct option_row *row_of(const struct reading *r, int which)
 	return NULL;
 }
 
-/* getopt_long takes any beginning of a name; what is scripted should not break by a new option. */
-static bool is_whole_name(const struct option_row *row, char *const *argv)
+/* The word of the line that the option at hand was in. */
+static const char *given_as(const struct option_row *row, char *const *argv)
 {
-	const char *given = argv[optind - 1];
-	if (row->arg && optarg == given)
-		given = argv[optind - 2];
-	return strncmp(given, "--", 2) == 0 &&
-	       strncmp(given + 2, row->name, strlen(row->name)) == 0 &&
-	       (given[2 + strlen(row->name)] == '\0' || given[2 + strlen(row->name)] == '=');
+	const char *last = argv[optind - 1];
+	return row && row->arg && optarg == last ? argv[optind - 2] : last;
+}
+
+/* getopt_long takes any beginning of a name; what is scripted should not break by a new option. */
+static bool is_whole_name(const struct option_row *row, const char *given)
+{
+	const size_t n = strlen(row->name);
+	return strncmp(given, "--", 2) == 0 && strncmp(given + 2, row->name, n) == 0 &&
+	       (given[2 + n] == '\0' || given[2 + n] == '=');
 }
 
 static bool read_number(const char *text, double *to)
@@ -232,10 +236,10 @@ static const char *take(const struct option_row *row, void *options)
 	return NULL;
 }
 
-static int refuse_option(const struct command *c, const struct reading *r, int which, char **argv)
+static int refuse_option(
+	const struct command *c, const struct reading *r, int which, const char *given)
 {
 	const char *names[ROWS_MAX];
-	const char *given = argv[optind - 1];
 	if (which == ':') {
 		const struct option_row *row = row_of(r, optopt);
 		return options_refuse(c, "%s wants %s", given, row ? row->arg : "an argument");
@@ -263,8 +267,9 @@ int options_read(
 			return EXIT_GOOD;
 		}
 		const struct option_row *row = row_of(&r, which);
-		if (!row || (which > HELP_VALUE && !is_whole_name(row, argv)))
-			return refuse_option(c, &r, which, argv);
+		const char *given = given_as(row, argv);
+		if (!row || (which > HELP_VALUE && !is_whole_name(row, given)))
+			return refuse_option(c, &r, which, given);
 		const char *wanted = take(row, options);
 		if (wanted)
 			return options_refuse(

@@ -44,8 +44,8 @@ def test_the_first_token_comes_while_the_provider_holds_the_rest(broker, provide
     made.add_key("test", KEY)
     running = made.llmb_start("ask", "-m", "test/gpt-test", "say it")
     provider.wait_held()
-    first = running.read_until("first")
-    assert "rest" not in first
+    first = running.read_until(b"first")
+    assert b"rest" not in first
     provider.release()
     assert running.finish().code == 0
 
