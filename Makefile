@@ -37,9 +37,9 @@ hardening := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong \
 
 flags.release  := -O2 -g $(hardening)
 flags.coredump := $(flags.release) -DBROKER_PERMIT_CORE
-flags.debug    := -O1 -g3 -fno-omit-frame-pointer
-flags.asan     := -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
-flags.tsan     := -O1 -g -fno-omit-frame-pointer
+flags.debug    := -O1 -g3 -fno-omit-frame-pointer -DBROKER_PLAIN_HEAP
+flags.asan     := -O1 -g -DBROKER_PLAIN_HEAP -fno-omit-frame-pointer -fno-sanitize-recover=all
+flags.tsan     := -O1 -g -DBROKER_PLAIN_HEAP -fno-omit-frame-pointer
 flags.fuzz     := $(flags.asan)
 sanitize.asan  := -fsanitize=address,undefined
 sanitize.tsan  := -fsanitize=thread

@@ -6,6 +6,7 @@
 #include "brokerd/dialect/registry.h"
 #include "brokerd/dialect/schema_example.h"
 #include "brokerd/dialect/scribe.h"
+#include "brokerd/dialect/tools.h"
 #include "protocol/limits.h"
 
 #define OUTPUT_TOKENS_MAX INT64_C(4096)
@@ -87,14 +88,8 @@ static enum err count_input(struct scribe *s, int64_t *tokens)
 
 static bool may_call(const struct llm_request *r, const struct tool *tool)
 {
-	const struct tool_choice *c = &r->tool_choice;
-	if (c->mode == CHOICE_NONE || tool->type == TOOL_PROVIDER)
-		return false;
-	for (size_t i = 0; i < c->n_names; i++) {
-		if (span_eq(c->names[i], tool->name))
-			return true;
-	}
-	return c->n_names == 0;
+	return r->tool_choice.mode != CHOICE_NONE && tool->type != TOOL_PROVIDER &&
+	       tools_is_allowed(r, tool);
 }
 
 static const struct tool *tool_named(const struct llm_request *r, struct span name)
@@ -454,13 +449,8 @@ static enum err decode_end(struct decoder *d, const struct event_sink *sink, str
 {
 	struct fault fault = FAULT_NONE;
 	d->out.sink = sink;
-	enum err err = answer_all(d, &fault);
-	if (err) {
-		err = outlet_fail(&d->out, err, &fault);
-		if (why)
-			*why = fault;
-	}
-	return err;
+	const enum err err = answer_all(d, &fault);
+	return err ? outlet_fail(&d->out, err, &fault, why) : OK;
 }
 
 /* ---- the family ---- */

@@ -491,18 +491,27 @@ enum err outlet_flush(struct outlet *o)
 	return err;
 }
 
-enum err outlet_fail(struct outlet *o, enum err err, struct fault *why)
+enum err outlet_warn_bad_event(struct outlet *o)
 {
+	return outlet_warn(o, "repaired_response", NULL,
+		"a piece of the provider's event stream was no JSON; it was left out");
+}
+
+enum err outlet_fail(struct outlet *o, enum err err, const struct fault *fault, struct fault *why)
+{
+	struct fault told = *fault;
 	if (o->is_started && o->has_usage && !o->is_flushed && !o->is_refused) {
 		const struct llm_event e = {.type = EV_USAGE, .usage = o->usage};
 		o->is_flushed = true;
 		const enum err refused = emit(o, &e);
 		err = refused ? refused : err;
 	}
-	if (why->err != err)
-		(void)fault_set(why, err, "%s",
+	if (told.err != err)
+		(void)fault_set(&told, err, "%s",
 			err == ERR_SERVER_ERROR ? "the provider's reply is more than can be held"
 						: err_info(err)->sentence);
-	why->is_partial = o->has_content;
+	told.is_partial = o->has_content;
+	if (why)
+		*why = told;
 	return err;
 }

@@ -108,12 +108,16 @@ enum err outlet_finish(struct outlet *o, uint32_t choice, enum finish f, struct 
 enum err outlet_warn(
 	struct outlet *o, const char *code, const char *param, const char *message) MUST_USE;
 
+/* The warning about a piece of a stream that framing_object passed over. */
+enum err outlet_warn_bad_event(struct outlet *o) MUST_USE;
+
 /* Gives all that is held: rests of texts, ends of calls, warnings, usage, finishes. `stop` beside
  * calls becomes `tool_calls`, `tool_calls` without any `stop`. Once. */
 enum err outlet_flush(struct outlet *o) MUST_USE;
 
-/* The reply failed: gives the usage so far, where something was given before, completes *why (which
- * may still be FAULT_NONE) and returns `err`. */
-enum err outlet_fail(struct outlet *o, enum err err, struct fault *why) MUST_USE;
+/* The reply failed with `err`, of which `fault` says what is known (it may be FAULT_NONE): gives the
+ * usage so far, where something was given before, fills *why (may be NULL) and returns `err`. */
+enum err outlet_fail(
+	struct outlet *o, enum err err, const struct fault *fault, struct fault *why) MUST_USE;
 
 #endif

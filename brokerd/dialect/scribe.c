@@ -27,16 +27,33 @@ enum err scribe_drop(struct scribe *s, const char *param, const char *format, ..
 	return notes_unsupported(s->notes, s->r, "dropped_parameter", param, s->why, "%s", text);
 }
 
-enum err scribe_refuse(struct scribe *s, const char *param, const char *format, ...)
+static enum err PRINTF_LIKE(4, 0) refuse(
+	struct scribe *s, const char *code, const char *param, const char *format, va_list args)
 {
 	char text[1024];
-	va_list args;
-	va_start(args, format);
 	vsnprintf(text, sizeof text, format, args);
-	va_end(args);
 	const enum err err = fault_param(s->why, ERR_INVALID_REQUEST, param, "%s", text);
 	if (s->why)
-		fault_text(s->why->code, sizeof s->why->code, span_str("unsupported_parameter"));
+		fault_text(s->why->code, sizeof s->why->code, span_str(code));
+	return err;
+}
+
+enum err scribe_refuse(struct scribe *s, const char *param, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	const enum err err = refuse(s, "unsupported_parameter", param, format, args);
+	va_end(args);
+	return err;
+}
+
+enum err scribe_refuse_as(
+	struct scribe *s, const char *code, const char *param, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	const enum err err = refuse(s, code, param, format, args);
+	va_end(args);
 	return err;
 }
 
@@ -153,15 +170,10 @@ enum err scribe_finish(struct scribe *s, const struct buf *body, size_t max_byte
 		if (!err)
 			err = arena_dup(a, buf_view(&merged), out);
 	}
-	if (err == ERR_TOO_BIG || (!err && out->n > max_bytes)) {
-		(void)fault_set(s->why, ERR_INVALID_REQUEST,
+	if (err == ERR_TOO_BIG || (!err && out->n > max_bytes))
+		return scribe_refuse_as(s, "request_too_large", "messages",
 			"the request is longer than the %zu MiB that %.*s takes", max_bytes / MIB,
 			SPAN_ARG(s->target->provider));
-		if (s->why)
-			fault_text(
-				s->why->code, sizeof s->why->code, span_str("request_too_large"));
-		return ERR_INVALID_REQUEST;
-	}
 	if (err == ERR_NO_MEMORY)
 		return fault_set(s->why, err, "no memory for the provider's request");
 	return err;

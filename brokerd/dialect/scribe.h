@@ -22,9 +22,18 @@ enum err scribe_change(struct scribe *s, const char *code, const char *param, co
 /* What must not be left out is refused: ERR_INVALID_REQUEST with the code "unsupported_parameter". */
 enum err scribe_refuse(struct scribe *s, const char *param, const char *format, ...) MUST_USE
 	PRINTF_LIKE(3, 4);
+/* The same with a code of its own. */
+enum err scribe_refuse_as(struct scribe *s, const char *code, const char *param, const char *format,
+	...) MUST_USE PRINTF_LIKE(4, 5);
 /* A warning, at most one of that sentence a request; never a refusal. */
 enum err scribe_warn_once(
 	struct scribe *s, const char *code, const char *param, const char *message) MUST_USE;
+
+/* Is it 1, the default of most sampling numbers? */
+static inline bool scribe_is_one(double v)
+{
+	return v > 1 - 1e-9 && v < 1 + 1e-9;
+}
 
 /* A member's name as text, before its value. */
 void scribe_key(struct scribe *s, struct span name);

@@ -287,6 +287,7 @@ static enum state step_prepare(struct exchange *x)
 {
 	const struct target *t = target_of(x);
 	struct fault why = FAULT_NONE;
+	x->flight->same++; /* a try, even where it does not come to sending */
 	if (t->is_offline || t->auth == AUTH_NONE)
 		return SEND;
 	const enum err err = vault_get(x->organs->vault, t->provider, SPAN_NONE, &x->secret, &why);
@@ -375,7 +376,6 @@ static enum state step_send(struct exchange *x)
 	secret_unref(x->secret);
 	x->secret = NULL;
 	f->attempts++;
-	f->same++;
 	if (err)
 		return after_failure(x, OUTCOME_FAILED, &why);
 	const enum err unsaid = tell_warnings(f);

@@ -27,7 +27,9 @@ struct flight {
 	int64_t first_content_us; /* 0: none yet */
 
 	struct attempt *attempt; /* the one under way */
-	unsigned attempts, same, unknown;
+	unsigned attempts; /* sent or about to be, on all targets */
+	unsigned same;     /* tries on the target in hand */
+	unsigned unknown;  /* attempts that may have been served */
 	int64_t reserved_nusd; /* the most that was set aside for an attempt; -1: its price is unknown */
 
 	/* there is something new to read, or a paused reader's turn has come */

@@ -26,6 +26,10 @@
 #include "protocol/base/list.h"
 #include "protocol/base/table.h"
 
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23 /* Linux 5.14; an older one refuses it, and is slower */
+#endif
+
 #define GROUP_BYTES (256 * 1024)          /* as much as is moved at once, at the latest */
 #define GROUP_US    INT64_C(1000000)      /* and as long as a record waits to be */
 #define RETRY_US    INT64_C(1000000)      /* after the ledger could not be written */
@@ -68,22 +72,16 @@ struct waiter {
 	struct journal_reply reply;
 };
 
-/* Who runs a move: a worker, or a close that does not want to wait for one to come round. */
-enum move_state {
-	MOVE_QUEUED,
-	MOVE_TAKEN,
-};
-
-/* Records of one half on their way to the ledger. The one job: there is never a second. */
+/* Records of one half on their way to the ledger. There is one at a time. */
 struct move {
 	struct job job;
 	struct journal *journal; /* NULL: closed meanwhile */
-	atomic_int state;
 	sem_t has_run;
 
 	struct ledger *ledger;
 	int fd;
 	unsigned char *half;
+	size_t half_bytes;
 	size_t from, to;
 	bool is_last; /* nothing comes after `to`: the half is used again */
 
@@ -234,14 +232,19 @@ static enum err move_records(struct move *m, struct rows *rows)
 	return rows_write(rows, &m->why);
 }
 
-/* Gives the pages back that are not needed any more: the file keeps them. */
-static void move_forget(const struct move *m)
+/* Gives back the pages that are not needed any more (the file keeps them), and makes as many ready
+ * that will be: a first write to a page costs the loop more than all else here. */
+static void move_pages(const struct move *m)
 {
-	const uintptr_t page = JOURNAL_PAGE_BYTES;
-	const uintptr_t from = (uintptr_t)m->half + (m->from & ~(page - 1));
-	const uintptr_t to = ((uintptr_t)m->half + m->to) & ~(page - 1);
+	const size_t page = JOURNAL_PAGE_BYTES;
+	const size_t from = m->from & ~(page - 1), to = m->to & ~(page - 1);
+	size_t ahead = (m->to - m->from + page - 1) & ~(page - 1);
 	if (to > from)
-		madvise((void *)from, to - from, MADV_DONTNEED);
+		madvise(m->half + from, to - from, MADV_DONTNEED);
+	if (ahead > m->half_bytes - to)
+		ahead = m->half_bytes - to;
+	if (!m->is_last && ahead > 0)
+		madvise(m->half + to, ahead, MADV_POPULATE_WRITE);
 }
 
 static enum err move_all(struct move *m)
@@ -261,21 +264,13 @@ static enum err move_all(struct move *m)
 		return err;
 	if (m->is_last)
 		half_clear(m->half);
-	move_forget(m);
+	move_pages(m);
 	return OK;
-}
-
-static bool move_take(struct move *m)
-{
-	int queued = MOVE_QUEUED;
-	return atomic_compare_exchange_strong(&m->state, &queued, MOVE_TAKEN);
 }
 
 static void move_run(struct job *job)
 {
 	struct move *m = container_of(job, struct move, job);
-	if (!move_take(m))
-		return;
 	m->err = move_all(m);
 	sem_post(&m->has_run);
 }
@@ -374,7 +369,8 @@ static void move_done(struct job *job)
 		move_free(m);
 		return;
 	}
-	sem_wait(&m->has_run); /* it has been posted */
+	const int failed = sem_trywait(&m->has_run);
+	assert(!failed); /* it has run */
 	j->is_moving = false;
 	if (m->err)
 		journal_failed(j, m);
@@ -391,6 +387,7 @@ static bool move_plan(struct journal *j)
 	if (!m->is_last)
 		h = &j->halves[j->active];
 	m->half = h->p;
+	m->half_bytes = j->half_bytes;
 	m->from = h->moved;
 	m->to = h->used;
 	m->sequence = 0;
@@ -405,7 +402,6 @@ static void journal_move(struct journal *j)
 		return;
 	loop_timer_stop(&j->timer);
 	j->is_moving = true;
-	atomic_store(&j->move->state, MOVE_QUEUED);
 	workers_submit(j->workers, &j->move->job, LEDGER_LANE);
 }
 
@@ -1001,17 +997,14 @@ struct journal *journal_open(const char *state_dir, struct ledger *ledger, struc
 
 /* ---- closing ---- */
 
-/* Ends the move under way, on this thread if no worker has begun it. The job is then the workers' to
- * give back, to nobody. */
+/* Waits for the move under way. Its job is then the workers' to give back, to nobody. */
 static enum err close_wait(struct journal *j)
 {
 	struct move *m = j->move;
 	if (!j->is_moving)
 		return OK;
-	if (move_take(m))
-		m->err = move_all(m);
-	else
-		sem_wait(&m->has_run);
+	while (sem_wait(&m->has_run) != 0)
+		assert(errno == EINTR);
 	const enum err err = m->err;
 	if (err == OK)
 		move_apply(j, m);
@@ -1036,17 +1029,16 @@ static bool close_plan(struct journal *j)
 	return is_left || m->is_last;
 }
 
+/* On the ledger's lane still: jobs of others may be in it. */
 static enum err close_move(struct journal *j)
 {
-	while (close_plan(j)) {
-		j->move->err = move_all(j->move);
-		if (j->move->err) {
-			j->failure = j->move->why;
-			return j->move->err;
-		}
-		move_apply(j, j->move);
+	enum err err = close_wait(j);
+	while (err == OK && close_plan(j)) {
+		j->is_moving = true;
+		workers_submit(j->workers, &j->move->job, LEDGER_LANE);
+		err = close_wait(j);
 	}
-	return OK;
+	return err;
 }
 
 void journal_close(struct journal *j)
@@ -1055,9 +1047,7 @@ void journal_close(struct journal *j)
 	if (!j)
 		return;
 	loop_timer_stop(&j->timer);
-	enum err err = close_wait(j);
-	if (err == OK)
-		err = close_move(j);
+	const enum err err = close_move(j);
 	if (err)
 		log_error("ledger.write", "class=%s why=\"%s\" note=\"kept in the journal\"",
 			err_info(err)->word, j->failure.message);

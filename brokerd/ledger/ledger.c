@@ -251,7 +251,7 @@ static void sum_final(sqlite3_context *c)
 
 static enum err ledger_setup(struct ledger *g, struct fault *why)
 {
-	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_FULLMUTEX |
+	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_NOMUTEX |
 			  SQLITE_OPEN_EXRESCODE;
 	int rc = sqlite3_open_v2(g->path, &g->db, flags, NULL);
 	if (!g->db)

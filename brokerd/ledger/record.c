@@ -3,7 +3,7 @@
 
 #include <assert.h>
 #include <endian.h>
-#include <stdio.h>
+#include <limits.h>
 
 #include "brokerd/ledger/crc32c.h"
 #include "protocol/base/num.h"
@@ -161,29 +161,20 @@ const struct shape exchange_shape = {exchange_fields, COUNT_OF(exchange_fields)}
 
 int64_t field_number(const struct field *f, const void *record)
 {
-	const char *at = (const char *)record + f->offset;
-	union {
-		int64_t number;
-		uint32_t count;
-		int status;
-		enum outcome outcome;
-		enum err err;
-		bool flag;
-	} v;
-	memcpy(&v, at, f->size < sizeof v ? f->size : sizeof v);
+	const void *at = (const char *)record + f->offset;
 	switch (f->kind) {
 	case FIELD_NUMBER:
-		return v.number;
+		return *(const int64_t *)at;
 	case FIELD_COUNT:
-		return v.count;
+		return *(const uint32_t *)at;
 	case FIELD_STATUS:
-		return v.status;
+		return *(const int *)at;
 	case FIELD_OUTCOME:
-		return (int64_t)v.outcome;
+		return (int64_t) * (const enum outcome *)at;
 	case FIELD_ERR:
-		return (int64_t)v.err;
+		return (int64_t) * (const enum err *)at;
 	case FIELD_FLAG:
-		return v.flag;
+		return *(const bool *)at;
 	case FIELD_TEXT:
 		break;
 	}
@@ -191,47 +182,33 @@ int64_t field_number(const struct field *f, const void *record)
 	return -1;
 }
 
-/* False where the number is none that such a field can have. */
+/* False where the number is none that such a field can have; -1 is "not known". */
 static bool field_set(const struct field *f, void *record, int64_t number)
 {
-	char *at = (char *)record + f->offset;
-	int64_t least = 0, most = INT32_MAX;
+	void *at = (char *)record + f->offset;
 	switch (f->kind) {
 	case FIELD_NUMBER:
-		least = -1;
-		most = INT64_MAX;
-		break;
+		*(int64_t *)at = number;
+		return true;
 	case FIELD_COUNT:
-		most = UINT32_MAX;
-		break;
-	case FIELD_OUTCOME:
-		least = OUTCOME_OK;
-		most = OUTCOME_UNKNOWN;
-		break;
-	case FIELD_FLAG:
-		most = 1;
-		break;
+		*(uint32_t *)at = (uint32_t)number;
+		return number >= 0 && number <= UINT32_MAX;
 	case FIELD_STATUS:
+		*(int *)at = (int)number;
+		return number >= 0 && number <= INT_MAX;
+	case FIELD_OUTCOME:
+		*(enum outcome *)at = (enum outcome)number;
+		return number >= OUTCOME_OK && number <= OUTCOME_UNKNOWN;
 	case FIELD_ERR: /* a class that a newer version added is kept as its number */
-		break;
+		*(enum err *)at = (enum err)number;
+		return number >= 0 && number <= INT_MAX;
+	case FIELD_FLAG:
+		*(bool *)at = number != 0;
+		return number == 0 || number == 1;
 	case FIELD_TEXT:
-		return false;
-	}
-	if (number < least || number > most)
-		return false;
-
-	switch (f->size) {
-	case 8:
-		memcpy(at, &number, 8);
-		break;
-	case 4:
-		memcpy(at, &(uint32_t){(uint32_t)number}, 4);
-		break;
-	default:
-		*(bool *)(void *)at = number != 0;
 		break;
 	}
-	return true;
+	return false;
 }
 
 /* ---- bytes ---- */

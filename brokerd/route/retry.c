@@ -1,6 +1,8 @@
 /* retry.c - a row a class: how often the same target, how soon, and whether another may serve. */
 #include "brokerd/route/retry.h"
 
+#include <assert.h>
+
 #define MS INT64_C(1000)
 
 struct row {
@@ -48,6 +50,7 @@ struct retry_verdict retry_decide(const struct retry_case *c)
 {
 	const struct retry_verdict stop = {RETRY_STOP, 0};
 	const struct row *row = NULL;
+	assert(c->same >= 1);
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		if (rows[i].err == c->err)
 			row = &rows[i];

@@ -15,8 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "llmclient.h"
 #include "libllmclient/src/dial.h"
+#include "llmclient.h"
 #include "protocol/base/mem.h"
 
 extern char **environ;

@@ -264,7 +264,7 @@ static bool read_member(const struct reader *r, const struct json_walk *w, struc
 
 static bool read_message(const struct reader *r, struct json v)
 {
-	enum role role;
+	enum role role = ROLE_USER;
 	struct json_walk w;
 	if (json_kind(v) != JSON_OBJECT)
 		return refuse(r, " is no object");

@@ -124,6 +124,31 @@ class Program:
         self.close()
 
 
+class Once:
+    """One call, as soon as a broker listens."""
+
+    def __init__(self, args, cpu):
+        command = [bench_program("load"), *map(str, args), "--once", "--run-ms", "10000", "--pin",
+                   str(cpu)]
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE)
+
+    def report(self):
+        out, err = self.process.communicate(timeout=20)
+        if self.process.returncode != 0:
+            raise BenchError(err.decode(errors="replace").strip())
+        return json.loads(out)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+        self.process.stderr.close()
+
+
 @contextlib.contextmanager
 def alarm(seconds, message):
     """Ends what takes longer, by an error."""
@@ -224,18 +249,14 @@ class Bench:
         folder."""
         times = []
         for _ in range(1 + self.plan.starts):
-            command = [bench_program("load"), *map(str, self.load_args("bench")), "--once",
-                       "--run-ms", "10000", "--pin", str(self.other)]
-            with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as load:
+            with Once(self.load_args("bench"), self.other) as once:
                 time.sleep(0.05)  # it is up, and tries to connect
                 os.sched_setaffinity(0, {self.one})
                 began_ns = time.monotonic_ns()
                 self.broker.start(wait=False)
                 os.sched_setaffinity(0, {self.one, self.other})
-                out, err = load.communicate(timeout=20)
-            if load.returncode != 0:
-                raise BenchError(err.decode(errors="replace").strip())
-            times.append((json.loads(out)["answered_at_ns"] - began_ns) / 1e6)
+                answered_ns = once.report()["answered_at_ns"]
+            times.append((answered_ns - began_ns) / 1e6)
             self.broker.stop()
         self.results["start"] = {"first_ms": times[0], "again_ms": times[1:]}
 

@@ -2,7 +2,9 @@
 
 import os
 import signal
+import socket
 import sqlite3
+import subprocess
 
 import harness
 import pytest
@@ -71,11 +73,21 @@ def test_sigterm_finishes_open_streams(made, provider):
     assert made.wait_exit() == 0
 
 
-def test_a_second_broker_on_the_same_socket_goes_away(made, broker):
-    with pytest.raises(harness.BrokerError, match="already listens"):
-        other = broker(run=False)
-        other.socket = made.socket
-        other.start()
+def test_a_second_broker_on_the_same_socket_goes_away(made, tmp_path):
+    second = subprocess.run([harness.program("llm-brokerd"), "--config", str(made.config_file),
+                             "--socket", str(made.socket), "--state-dir", str(tmp_path / "state")],
+                            env=made.env, capture_output=True, text=True, timeout=20)
+    assert second.returncode == 1
+    assert "already listens" in second.stderr
+    assert made.llmb("ask", "-m", "offline/echo", "still here").code == 0
+
+
+def test_a_second_broker_on_the_same_state_serves_nobody(made, broker):
+    other = broker(run=False)
+    other.state_dir = made.state_dir
+    other.start()
+    done = other.llmb("ask", "hi")
+    assert done.code != 0 and "another" in done.err.lower()
     assert made.llmb("ask", "-m", "offline/echo", "still here").code == 0
 
 
@@ -124,8 +136,6 @@ def test_a_state_folder_that_others_can_write_is_refused(broker):
 
 def test_socket_activation_and_idle_exit(broker):
     """The socket is made here, as a service manager would, and handed over."""
-    import socket
-    import subprocess
     made = broker("[broker]\nidle_exit = 1s\n", run=False)
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(made.socket))

@@ -27,7 +27,6 @@ struct decoder {
 	struct extra_of_choice *extras; /* as many as choices */
 	struct span sources;            /* a list of citations for the whole reply */
 	int64_t cached_tokens;          /* as the reply's headers say; -1: they do not */
-	unsigned n_bad;                 /* chunks that were no JSON */
 	bool is_whole, is_done, has_choice;
 };
 
@@ -569,24 +568,6 @@ static enum err conclude(struct decoder *d, struct fault *why)
 	return err ? err : outlet_flush(o);
 }
 
-/* What could not be read as JSON. */
-static enum err bad_chunk(struct decoder *d, enum err err, struct fault *why)
-{
-	if (err == ERR_NO_MEMORY)
-		return err;
-	if (err == ERR_TOO_BIG)
-		return fault_set(why, ERR_SERVER_ERROR,
-			"the provider's reply is nested more deeply than can be read");
-	if (d->framing.is_ending)
-		return fault_set(why, ERR_STREAM_INCOMPLETE,
-			"the provider's answer broke off in the middle of an event");
-	if (d->n_bad++ > 0)
-		return fault_set(
-			why, ERR_SERVER_ERROR, "the provider's event stream holds what is no JSON");
-	return outlet_warn(&d->out, "repaired_response", NULL,
-		"a piece of the provider's event stream was no JSON; it was left out");
-}
-
 static enum err on_event(void *context, struct span name, struct span data, struct fault *why)
 {
 	struct decoder *d = context;
@@ -598,9 +579,9 @@ static enum err on_event(void *context, struct span name, struct span data, stru
 		d->is_done = true;
 		return conclude(d, why);
 	}
-	const enum err err = json_scan(data, JSON_LENIENT, &chunk, NULL);
-	if (err || json_kind(chunk) != JSON_OBJECT)
-		return bad_chunk(d, err, why);
+	const enum err err = framing_object(&d->framing, data, &chunk, why);
+	if (err || !span_is_set(chunk.text))
+		return err ? err : outlet_warn_bad_event(&d->out);
 	if (span_is(name, "error") && !is_error(json_member(chunk, "error")))
 		return take_error(d, chunk, why);
 	return take_chunk(d, chunk, why);
@@ -609,22 +590,10 @@ static enum err on_event(void *context, struct span name, struct span data, stru
 static enum err on_document(void *context, struct span body, struct fault *why)
 {
 	struct decoder *d = context;
-	struct json_extent extent = {.depth = 0};
-	struct error_body words;
 	struct json v;
-	const enum err err = json_scan(body, JSON_LENIENT, &v, NULL);
 	d->is_whole = true;
-	if (!err)
-		return take_chunk(d, v, why);
-	if (err != ERR_MALFORMED)
-		return bad_chunk(d, err, why);
-	json_extent_add(&extent, body);
-	if (strchr("{[", body.p[0]) && !extent.is_complete)
-		return fault_set(why, ERR_STREAM_INCOMPLETE,
-			"the provider's reply broke off after %zu bytes", body.n);
-	error_read(body, &words);
-	return fault_set(why, ERR_SERVER_ERROR, "the provider's reply is no JSON: %.200s",
-		words.message[0] ? words.message : "(nothing that can be shown)");
+	const enum err err = framing_document(body, &v, why);
+	return err ? err : take_chunk(d, v, why);
 }
 
 static struct framing_sink sink_for(struct decoder *d)
@@ -641,13 +610,8 @@ enum err openai_chat_decode(
 	const struct framing_sink sink = sink_for(d);
 	struct fault fault = FAULT_NONE;
 	d->out.sink = to;
-	enum err err = framing_feed(&d->framing, bytes, &sink, &fault);
-	if (err) {
-		err = outlet_fail(&d->out, err, &fault);
-		if (why)
-			*why = fault;
-	}
-	return err;
+	const enum err err = framing_feed(&d->framing, bytes, &sink, &fault);
+	return err ? outlet_fail(&d->out, err, &fault, why) : OK;
 }
 
 enum err openai_chat_decode_end(struct decoder *d, const struct event_sink *to, struct fault *why)
@@ -658,10 +622,5 @@ enum err openai_chat_decode_end(struct decoder *d, const struct event_sink *to, 
 	enum err err = framing_end(&d->framing, &sink, &fault);
 	if (!err && !d->is_done)
 		err = conclude(d, &fault);
-	if (err) {
-		err = outlet_fail(&d->out, err, &fault);
-		if (why)
-			*why = fault;
-	}
-	return err;
+	return err ? outlet_fail(&d->out, err, &fault, why) : OK;
 }
