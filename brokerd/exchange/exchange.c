@@ -120,9 +120,7 @@ static enum state step_admit(struct exchange *x)
 		return fail(x, OUTCOME_FAILED, &x->organs->ailment);
 	if (x->organs->is_draining)
 		return fail_with(x, ERR_RESTARTING, &why);
-	enum err err = pack_check(buf_view(&f->body), &why);
-	if (!err)
-		err = request_unpack(buf_view(&f->body), &f->arena, &f->request, &why);
+	const enum err err = request_unpack(buf_view(&f->body), &f->arena, &f->request, &why);
 	return err ? fail_with(x, err, &why) : ROUTE;
 }
 
