@@ -6,11 +6,11 @@
 static const struct builtin rows[] = {
 	{"openai",      "openai-chat", "https://api.openai.com/v1",                               "bearer",           "gpt-4o-mini",
          "max_tokens_field = max_completion_tokens\nsystem_role = developer\n"
-		"strict_tools = yes\nlogit_bias = yes\nn = yes\n"																	 },
+		"strict_tools = yes\nlogit_bias = yes\nn = yes\nfile_parts = yes\nopenai = yes\n"																	 },
 	{"anthropic",   "anthropic",   "https://api.anthropic.com",                               "header:x-api-key",
          "claude-sonnet-4-5",														 "top_k = yes\nseed = no\npenalties = no\n"                  },
 	{"openrouter",  "openai-chat", "https://openrouter.ai/api/v1",                            "bearer",           "openrouter/auto",
-         "top_k = yes\n"																						  },
+         "top_k = yes\nfile_parts = yes\n"																						  },
 	{"groq",        "openai-chat", "https://api.groq.com/openai/v1",                          "bearer",
          "llama-3.3-70b-versatile",													   "max_tokens_field = max_completion_tokens\npenalties = no\n"},
 	{"mistral",     "openai-chat", "https://api.mistral.ai/v1",                               "bearer",           "mistral-small-latest",
