@@ -220,7 +220,8 @@ run_count   = count $(PYTHON) tests/lib/count.py --self-test
 run_lint    = lint $(PYTHON) tests/lint/lint.py --self-test
 run_library = library prove --exec sh tests/lint/library.sh :: $B
 run_unit    = unit prove --exec '$(strip $(under) timeout 120)' $(unit_tests)
-run_golden  = golden prove --exec '$(strip $(under) timeout 120)' $(golden)
+run_golden  = golden prove --exec '$(strip $(under) timeout 120)' $(golden) \
+	$(if $(golden),tests/recordings/replay.py)
 run_story   = story prove --exec '$(strip $(under) timeout 300)' $(story)
 run_e2e     = e2e $(PYTHON) -m pytest -q -p no:cacheprovider $(PYTEST) tests/e2e
 count       = $(PYTHON) tests/lib/count.py

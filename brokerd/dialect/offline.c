@@ -1,6 +1,9 @@
 /* offline.c - the request decides what will be said; the reply says it. */
 #include "brokerd/dialect/offline.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "brokerd/dialect/outlet.h"
 #include "brokerd/dialect/pick.h"
 #include "brokerd/dialect/registry.h"
@@ -271,7 +274,8 @@ static enum err encode_request(const struct llm_request *r, const struct target 
 		(asked->budget_tokens.is_set || span_is_set(asked->effort)) &&
 			!span_is(asked->effort, "none"));
 	if (!err)
-		err = scribe_extra(&s, &r->extra, "");
+		err = scribe_extra(&s, &r->extra, "",
+			" model input_tokens calls answer max_tokens stop n reasons ");
 	json_close(&s.o, '}');
 	if (!err)
 		err = scribe_finish(&s, &body, LIMIT_BODY_BYTES, &out->body);
@@ -436,9 +440,11 @@ static enum err answer_all(struct decoder *d, struct fault *why)
 	json_i64(m[INPUT], &d->usage.input);
 	d->usage.output = 0;
 	d->usage.provider_cost_nusd = 0;
+	char id[32];
+	snprintf(id, sizeof id, "echo-%016" PRIx64, d->out.seed);
 	enum err err = json_text(m[MODEL], d->arena, &model);
 	if (!err)
-		err = outlet_about(&d->out, SPAN("offline"), model, d->out.wall_s);
+		err = outlet_about(&d->out, span_str(id), model, d->out.wall_s);
 	for (uint32_t i = 0; !err && i < n && i < d->out.n_choices; i++)
 		err = answer_once(d, i, m);
 	outlet_usage(&d->out, &d->usage);

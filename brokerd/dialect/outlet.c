@@ -441,9 +441,12 @@ enum err outlet_warn(struct outlet *o, const char *code, const char *param, cons
 	return OK;
 }
 
-static enum err end_choice(struct outlet *o, uint32_t choice)
+enum err outlet_choice_end(struct outlet *o, uint32_t choice)
 {
 	struct outlet_choice *c = &o->choices[choice];
+	if (c->is_over || !c->is_seen)
+		return OK;
+	c->is_over = true;
 	enum err err = end_texts(o, choice);
 	for (struct outlet_call *call = c->calls; !err && call; call = call->next)
 		err = outlet_call_end(o, call);
@@ -466,10 +469,8 @@ enum err outlet_flush(struct outlet *o)
 	if (o->is_flushed)
 		return OK;
 	o->is_flushed = true;
-	for (uint32_t i = 0; !err && i < o->n_choices; i++) {
-		if (o->choices[i].is_seen)
-			err = end_choice(o, i);
-	}
+	for (uint32_t i = 0; !err && i < o->n_choices; i++)
+		err = outlet_choice_end(o, i);
 	for (size_t i = 0; !err && i < o->n_warnings; i++) {
 		const struct llm_event e = {.type = EV_WARNING, .warning = o->warnings[i]};
 		err = send(o, &e);

@@ -563,6 +563,8 @@ static enum err conclude(struct decoder *d, struct fault *why)
 					"the provider did not say why its answer ended");
 		}
 		if (!err)
+			err = outlet_choice_end(o, i);
+		if (!err)
 			err = end_extras(d, i);
 	}
 	return err ? err : outlet_flush(o);
