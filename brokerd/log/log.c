@@ -43,7 +43,7 @@ static bool leads_to_journal(int fd)
 	char here[64];
 	if (!said || fstat(fd, &st) != 0)
 		return false;
-	snprintf(here, sizeof here, "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+	(void)snprintf(here, sizeof here, "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
 	return strcmp(said, here) == 0;
 }
 

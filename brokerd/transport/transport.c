@@ -183,7 +183,7 @@ static void set_cut(struct transfer *x, enum cut cut, const char *code, const ch
 	va_list args;
 	const char *stage = code[0] ? code : stage_word(x);
 	va_start(args, format);
-	vsnprintf(text, sizeof text, format, args);
+	(void)vsnprintf(text, sizeof text, format, args);
 	va_end(args);
 	measure(x, &x->end);
 	const bool is_unknown = x->end.has_sent_body && !x->head.is_whole && cut != CUT_REPLY;
@@ -678,7 +678,7 @@ static bool enter_curl(struct transfer *x)
 static void name_missing(struct transfer *x, const char *reason)
 {
 	char text[300];
-	snprintf(text, sizeof text,
+	(void)snprintf(text, sizeof text,
 		"the host's name cannot be found (%s): check the provider's address, and this "
 		"host's name service",
 		reason);
