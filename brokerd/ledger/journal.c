@@ -30,7 +30,7 @@
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14; an older one refuses it, and is slower */
 #endif
 
-#define GROUP_BYTES (256 * 1024)          /* as much as is moved at once, at the latest */
+#define GROUP_BYTES ((size_t)256 * 1024)  /* as much as is moved at once, at the latest */
 #define GROUP_US    INT64_C(1000000)      /* and as long as a record waits to be */
 #define RETRY_US    INT64_C(1000000)      /* after the ledger could not be written */
 #define ROWS        128                   /* a transaction */
@@ -121,9 +121,9 @@ static void *xcalloc(size_t n, size_t size)
 
 /* ---- words of the map ---- */
 
-static void word_store(unsigned char *at, uint64_t word)
+static void word_store(void *at, uint64_t word)
 {
-	atomic_store_explicit((_Atomic uint64_t *)(void *)at, word, memory_order_release);
+	atomic_store_explicit((_Atomic uint64_t *)at, word, memory_order_release);
 }
 
 static void half_clear(unsigned char *half)
@@ -150,7 +150,7 @@ static struct reservation *reservation_add(
 {
 	struct reservation *r = xcalloc(1, sizeof *r);
 	r->state.reserve = *first;
-	r->state.reported = USAGE_UNKNOWN;
+	r->state.usage = USAGE_UNKNOWN;
 	TABLE_ADD(*open, r, r->state.reserve.id, strnlen(first->id, REQUEST_ID_BYTES));
 	return r;
 }
@@ -213,8 +213,7 @@ static enum err move_records(struct move *m, struct rows *rows)
 	struct record_reader reader = {
 		.left = span_of((const char *)m->half + m->from, m->to - m->from)};
 	struct record record;
-	enum record_next found;
-	while ((found = record_next(&reader, &record)) == RECORD_FOUND) {
+	while (record_next(&reader, &record) == RECORD_FOUND) {
 		union record_value v;
 		enum err err = record_unpack(&record, &v, &m->why);
 		if (err == OK && record.type == RECORD_ATTEMPT)
@@ -629,7 +628,7 @@ static enum err replay_unknown(struct replay *p, const struct open_record *o, st
 		.outcome = OUTCOME_UNKNOWN,
 		.err = ERR_OUTCOME_UNKNOWN,
 		.attempts = o->announced ? o->announced : o->attempts,
-		.usage = bill(&o->reported) > bill(&least) ? o->reported : least,
+		.usage = bill(&o->usage) > bill(&least) ? o->usage : least,
 		.price = PRICE_UNKNOWN,
 	};
 	memcpy(x.id, r->id, sizeof x.id);
@@ -853,7 +852,7 @@ static enum err file_set_aside(const struct place *at, const char *reason, struc
 {
 	for (unsigned n = 1; n < 1000; n++) {
 		char name[32];
-		snprintf(name, sizeof name, FILE_NAME ".old-%u", n);
+		(void)snprintf(name, sizeof name, FILE_NAME ".old-%u", n);
 		if (linkat(at->dir, FILE_NAME, at->dir, name, 0) != 0) {
 			if (errno == EEXIST)
 				continue;
@@ -1043,7 +1042,6 @@ static enum err close_move(struct journal *j)
 
 void journal_close(struct journal *j)
 {
-	struct reservation *r, *after;
 	if (!j)
 		return;
 	loop_timer_stop(&j->timer);
@@ -1055,8 +1053,8 @@ void journal_close(struct journal *j)
 	while (j->waiters)
 		tell_first(j, err ? &j->failure : NULL);
 	loop_task_stop(&j->tell);
-	TABLE_EACH(j->open, r, after)
-		reservation_end(&j->open, r);
+	while (j->open)
+		reservation_end(&j->open, j->open);
 	move_free(j->move);
 	journal_unmap(j);
 	free(j);

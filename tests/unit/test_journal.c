@@ -19,8 +19,8 @@
 #include "brokerd/ledger/ledger.h"
 #include "brokerd/log/log.h"
 #include "protocol/limits.h"
-#include "tests/lib/journal_file.h"
 #include "tests/lib/loop_virtual.h"
+#include "tests/lib/small_journal.h"
 #include "tests/lib/tap.h"
 
 #define SECOND_US INT64_C(1000000)
@@ -284,7 +284,7 @@ static void check_wrapping(void)
 {
 	char id[REQUEST_ID_BYTES];
 	struct fault why = FAULT_NONE;
-	journal_file_make(dir, MIB);
+	small_journal_make(dir, MIB);
 	must_start();
 	for (int i = 0; i < 100; i++) {
 		snprintf(id, sizeof id, "long_%03d", i);
@@ -431,7 +431,7 @@ static void check_full(void)
 {
 	struct fault why = FAULT_NONE;
 	char id[REQUEST_ID_BYTES];
-	journal_file_make(dir, MIB);
+	small_journal_make(dir, MIB);
 	must_start();
 	request("req_first");
 	loop_virtual_advance(b.loop, SECOND_US);
@@ -747,7 +747,7 @@ static void check_disk_full(void)
 	/* room for the journal and a little */
 	if (mount("tmpfs", dir, "tmpfs", 0, "size=2300k,mode=700") != 0)
 		bail("mount: %s", strerror(errno));
-	journal_file_make(dir, MIB);
+	small_journal_make(dir, MIB);
 	must_start();
 	is_err(do_reserve("req_open", &why), OK, "a request begins");
 	fill_disk();

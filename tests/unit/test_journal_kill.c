@@ -17,7 +17,7 @@
 #include "brokerd/ledger/journal.h"
 #include "brokerd/ledger/ledger.h"
 #include "brokerd/log/log.h"
-#include "tests/lib/journal_file.h"
+#include "tests/lib/small_journal.h"
 #include "tests/lib/tap.h"
 
 #define ROUNDS     200
@@ -241,7 +241,7 @@ int main(void)
 	snprintf(dir, sizeof dir, "/tmp/test_kill.XXXXXX");
 	if (said == MAP_FAILED || !mkdtemp(dir))
 		bail("no folder in /tmp");
-	journal_file_make(dir, HALF_BYTES);
+	small_journal_make(dir, HALF_BYTES);
 	for (int round = 0; round < ROUNDS; round++) {
 		kill_one(round, &seed);
 		/* most are replayed by the next child, which may be killed in it */

@@ -17,8 +17,8 @@
 #include "brokerd/ledger/journal.h"
 #include "brokerd/ledger/ledger.h"
 #include "brokerd/log/log.h"
-#include "tests/lib/journal_file.h"
 #include "tests/lib/loop_virtual.h"
+#include "tests/lib/small_journal.h"
 #include "tests/lib/tap.h"
 
 #define HALF_BYTES ((size_t)64 * 1024)
@@ -186,7 +186,7 @@ int main(void)
 	snprintf(dir, sizeof dir, "/tmp/test_step.XXXXXX");
 	if (!mkdtemp(dir))
 		bail("no folder in /tmp");
-	journal_file_make(dir, HALF_BYTES);
+	small_journal_make(dir, HALF_BYTES);
 	map_file();
 	fflush(NULL);
 	const pid_t pid = fork();
