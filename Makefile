@@ -37,9 +37,9 @@ hardening := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong \
 
 flags.release  := -O2 -g $(hardening)
 flags.coredump := $(flags.release) -DBROKER_PERMIT_CORE
-flags.debug    := -O1 -g3 -fno-omit-frame-pointer
-flags.asan     := -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
-flags.tsan     := -O1 -g -fno-omit-frame-pointer
+flags.debug    := -O1 -g3 -fno-omit-frame-pointer -DBROKER_PLAIN_HEAP
+flags.asan     := -O1 -g -DBROKER_PLAIN_HEAP -fno-omit-frame-pointer -fno-sanitize-recover=all
+flags.tsan     := -O1 -g -DBROKER_PLAIN_HEAP -fno-omit-frame-pointer
 flags.fuzz     := $(flags.asan)
 sanitize.asan  := -fsanitize=address,undefined
 sanitize.tsan  := -fsanitize=thread
@@ -57,7 +57,7 @@ once    = $(if $(filter undefined,$(origin asked_$1)),$(eval asked_$1 := $(shell
 msgpack = $(call once,msgpack,$(PKG_CONFIG) --exists msgpack-c && echo msgpack-c || echo msgpack)
 packages = libcurl libcjson libsodium sqlite3 $(msgpack)
 includes = $(call once,includes,$(PKG_CONFIG) --cflags $(packages))
-libs     = $(call once,libs,$(PKG_CONFIG) --libs $(packages)) -lev -pthread
+libs     = $(call once,libs,$(PKG_CONFIG) --libs $(packages)) -lev -lm -pthread
 libs_msgpack = $(call once,libs_msgpack,$(PKG_CONFIG) --libs $(msgpack))
 
 compile = $(CC) -std=c11 -D_GNU_SOURCE -I. -Ilibllmclient/include $(includes) \
@@ -83,7 +83,7 @@ bench_src    := $(sort $(wildcard tests/bench/*.c))
 golden_src   := $(sort $(wildcard tests/golden/*.c))
 story_src    := $(sort $(wildcard tests/story/*.c))
 # these stand in for brokerd's own modules
-virtual_src  := $(sort $(wildcard tests/lib/*_virtual.c tests/lib/*_scripted.c))
+virtual_src  := $(sort $(wildcard tests/lib/*_virtual.c tests/lib/*_inline.c tests/lib/*_scripted.c))
 testlib_src  := $(filter-out $(virtual_src) tests/lib/tap.c,$(sort $(wildcard tests/lib/*.c)))
 
 all_src      := $(protocol_src) $(brokerd_src) $(client_src) $(cli_src) $(example_src) \
@@ -202,9 +202,9 @@ $(fuzzers): $B/fuzz/%: $B/obj/tests/fuzz/%.o $B/obj/testlib.a $(organs)
 	@mkdir -p $(@D)
 	$(call say,link)$(CC) $(ldflags) -fsanitize=fuzzer -o $@ $(inputs) $(libs)
 
-$(benches): $B/bench/%: $B/obj/tests/bench/%.o $B/obj/testlib.a $B/links | $(shared)
+$(benches): $B/bench/%: $B/obj/tests/bench/%.o $B/obj/testlib.a $B/obj/protocol.a $B/links
 	@mkdir -p $(@D)
-	$(call say,link)$(CC) $(ldflags) -pie $(RPATH) -o $@ $(inputs) -L$B/lib -lllmclient $(libs)
+	$(call say,link)$(CC) $(ldflags) -pie -o $@ $(inputs) $(libs)
 
 # --- test
 
@@ -291,9 +291,9 @@ fuzz-smoke: fuzz
 	@echo 'fuzz-smoke: $(words $(fuzzers)) programs, nothing found'
 
 .PHONY: bench golden
+# BENCH='--quick --json FILE'
 bench: all $(benches)
-	LLMB_BENCH_DIR=$(abspath $B/bench) \
-		$(if $(wildcard tests/bench/run.py),$(PYTHON) tests/bench/run.py,tests/bench/run.sh)
+	LLMB_BENCH_DIR=$(abspath $B/bench) $(PYTHON) tests/bench/run.py $(BENCH)
 
 # Writes anew what the golden files expect; the difference is for a person to review.
 golden: $(golden)

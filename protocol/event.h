@@ -17,7 +17,7 @@ enum event_type {
 	EV_TOOL_START = 6, /* tool, id, name, is_custom, opaque */
 	EV_TOOL_ARGS = 7,  /* tool, text */
 	EV_TOOL_END = 8,   /* tool */
-	EV_PART = 9,       /* part: an image, audio, a citation, whole */
+	EV_PART = 9,       /* part: an image, audio, a citation; has_more: its bytes go on */
 	EV_LOGPROBS = 10,  /* text: JSON */
 	EV_USAGE = 11,     /* usage: what is known so far; the last is final */
 	EV_FINISH = 12,    /* finish, native_finish, matched_stop; once a choice */
@@ -71,7 +71,7 @@ struct warning {
 	struct span message;
 };
 
-/* Status words: "queued" "connecting" "waiting" "retrying" "asking" "locked". */
+/* Status words: "queued" "connecting" "waiting" "retrying" "asking" "locked" "offline". */
 struct reply_head {
 	int status; /* HTTP */
 	struct string_pair *headers;
@@ -93,6 +93,7 @@ struct llm_event {
 	enum event_type type;
 	uint32_t choice; /* which of n answers, from 0 */
 	uint32_t tool;   /* which call, dense from 0 */
+	bool has_more;   /* a part: the bytes of its medium go on in the next part of this choice */
 	union {
 		struct span text;
 		struct {

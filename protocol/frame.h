@@ -31,6 +31,7 @@ struct frame {
 	uint32_t call;       /* 0: the connection itself */
 	struct pack_in body; /* a reader that stands before the body; checked msgpack */
 	struct span raw;     /* the body's bytes */
+	uint32_t length;     /* of the frame without its prefix: what it costs in credit */
 };
 
 /* Takes the first whole frame off the front of *in and checks it.

@@ -17,6 +17,8 @@
 #define LIMIT_CREDIT_BYTES     (256 * KIB)      /* what either side may send of a call unasked */
 #define LIMIT_CREDIT_MAX_BYTES (64 * MIB)       /* credit that can be outstanding at once */
 #define LIMIT_LABEL_BYTES      ((size_t)128)    /* an app's name for itself, a model name, a tag */
+#define LIMIT_FEATURES         ((size_t)64)     /* names in a list of a hello or a welcome */
+#define LIMIT_TAGS             ((size_t)32)     /* tags of one call */
 
 /* a request, once unpacked */
 #define LIMIT_MESSAGES      ((size_t)100000)

@@ -39,7 +39,8 @@ struct pack_in pack_from(struct span checked);
 enum pack_kind pack_kind(const struct pack_in *in);
 bool pack_nil(struct pack_in *in);
 bool pack_bool(struct pack_in *in, bool *out);
-bool pack_i64(struct pack_in *in, int64_t *out); /* also a float without a fraction that fits */
+bool pack_i64(struct pack_in *in, int64_t *out);  /* also a float without a fraction that fits */
+bool pack_u64(struct pack_in *in, uint64_t *out); /* an integer of 0 or more */
 bool pack_u32(struct pack_in *in, uint32_t *out);
 bool pack_f64(struct pack_in *in, double *out); /* also an integer; finite only */
 bool pack_str(struct pack_in *in, struct span *out);
@@ -47,6 +48,14 @@ bool pack_bin(struct pack_in *in, struct span *out);  /* a str does too */
 bool pack_array(struct pack_in *in, uint32_t *count); /* its elements follow */
 bool pack_map(struct pack_in *in, uint32_t *count);   /* its keys and values follow in turn */
 struct span pack_skip(struct pack_in *in);            /* one whole value, and its bytes */
+
+/* Appends one value as JSON text: integers exactly, doubles as the shortest text that reads back the
+ * same, bin as base64. False, and half a text may have been appended: an ext or a float that is not
+ * finite has no JSON, or the bytes were not checked. Running out of memory sticks to the buf. */
+bool pack_to_json(struct pack_in *in, struct buf *out);
+
+/* "a string", "an array", "nothing": for sentences. Never NULL. */
+const char *pack_kind_name(enum pack_kind kind);
 
 /* ---- writing; failures stick to the buf ---- */
 void pack_put_nil(struct buf *out);

@@ -208,10 +208,11 @@ struct llm_request {
 	struct extra extra;
 };
 
-/* Fills *out from checked msgpack (a map); arrays and unescaped copies go to the arena, texts point
- * into `packed`, which must live as long. Unknown members are kept in `extra` under the family
- * "broker". Types, words, counts and JSON texts are checked here, and nowhere after.
- * ERR_INVALID_REQUEST with the member's path, ERR_TOO_BIG, ERR_NO_MEMORY. */
+/* Fills *out from the bytes of a request's body, one msgpack map, which it checks with pack_check
+ * first; arrays go to the arena, texts point into `packed`, which must live as long. Unknown members
+ * are kept in the nearest `extra` under the family "broker", those of smaller maps by their path from
+ * there ("reasoning.style"). Types, words, counts and JSON texts are checked here, and nowhere after.
+ * ERR_INVALID_REQUEST with the member's path, ERR_MALFORMED, ERR_TOO_BIG, ERR_NO_MEMORY. */
 enum err request_unpack(
 	struct span packed, struct arena *a, struct llm_request *out, struct fault *why) MUST_USE;
 

@@ -53,15 +53,18 @@ struct config {
 	int64_t idle_exit_us; /* 0: never; only when socket-activated */
 	int64_t drain_us;     /* how long SIGTERM waits for open calls */
 	int64_t request_us;   /* the longest a call may take */
-	int64_t connect_us, first_byte_us, idle_us;
+	int64_t connect_us;
+	int64_t first_byte_us;              /* of a streamed answer */
+	int64_t reply_us;                   /* of a whole one, which begins when it is finished */
+	int64_t idle_us;                    /* between the pieces of a streamed one */
 	int64_t max_connections, max_calls; /* of one identity */
 	/* [vault] */
 	int64_t auto_lock_us; /* 0: never */
 	struct span key_file; /* absent: in the state folder */
 };
 
-/* Reads `path` and, beside it, PATH's folder/broker.conf.d/ *.conf in order (a missing main file is
- * no error where `may_be_absent`). NULL: *why has the sentence with file, line and column. */
+/* Reads `path` and the files of its folder's broker.conf.d that end in .conf, by name (a missing main
+ * file is no error where `may_be_absent`). NULL: *why has the sentence with file, line and column. */
 struct config *config_load(const char *path, bool may_be_absent, struct fault *why);
 
 /* The same from one text, named `name` in messages: for tests and for fuzzing. */

@@ -49,6 +49,10 @@ struct dialect_op {
 	 * EV_END is the caller's to give. ERR_STREAM_INCOMPLETE: it was cut. */
 	enum err (*decode_end)(struct decoder *, const struct event_sink *, struct fault *why);
 
+	/* Frees what the decoder holds outside of its arena. Once, before the arena goes, whether or not
+	 * the input came to its end. */
+	void (*decoder_done)(struct decoder *);
+
 	/* ---- towards a caller who speaks it ---- */
 	enum err (*decode_request)(const struct surface_call *, struct span body, struct arena *,
 		struct llm_request *out, struct notes *, struct fault *why);

@@ -106,41 +106,53 @@ static void on_head(void *context, const struct http_head *head)
 		fault_set(&a->broke, ERR_NO_MEMORY, "out of memory for the reply's headers");
 }
 
+/* The transfer is over: how far it came goes into the row. */
+static void note_end(struct attempt *a, const struct transfer_end *end)
+{
+	a->transfer = NULL;
+	a->record.has_sent_body = end->has_sent_body;
+	a->record.sent_bytes = end->sent_bytes;
+	a->record.received_bytes = end->received_bytes;
+	a->record.connect_us = end->connect_us;
+	a->record.first_byte_us = end->first_byte_us;
+	a->record.total_us = end->total_us;
+}
+
 static void transfer_stop(struct attempt *a)
 {
 	struct transfer_end end;
 	if (!a->transfer)
 		return;
 	transfer_cancel(a->transfer, &end);
-	a->transfer = NULL;
-	a->record.has_sent_body = end.has_sent_body;
-	a->record.sent_bytes = end.sent_bytes;
-	a->record.received_bytes = end.received_bytes;
-	a->record.connect_us = end.connect_us;
-	a->record.first_byte_us = end.first_byte_us;
-	a->record.total_us = end.total_us;
+	note_end(a, &end);
 }
 
-static void on_body(void *context, struct span bytes)
+/* Decodes a piece of the reply. False: that ended the attempt, which is gone. */
+static bool on_body_taken(struct attempt *a, struct span bytes)
 {
-	struct attempt *a = context;
-	if (a->broke.err || a->is_over)
-		return;
+	if (a->broke.err)
+		return true;
 	if (!a->decoder) {
 		const size_t room = LIMIT_ERROR_REPLY_BYTES - a->error_body.n;
 		buf_span(&a->error_body, span_first(bytes, room));
-		return;
+		return true;
 	}
 	const struct event_sink sink = {attempt_event, a};
 	struct fault why = FAULT_NONE;
 	const enum err err = a->op->decode(a->decoder, bytes, &sink, &why);
 	if (!err)
-		return;
+		return true;
 	if (!why.err)
 		fault_set(&why, err, "%s", err_info(err)->sentence);
 	/* The provider said that it failed, or we cannot follow it: nothing more is wanted of it. */
 	transfer_stop(a);
 	attempt_over(a, why.err == ERR_CANCELLED ? OUTCOME_CANCELLED : OUTCOME_FAILED, &why);
+	return false;
+}
+
+static void on_body(void *context, struct span bytes)
+{
+	(void)on_body_taken(context, bytes);
 }
 
 /* The transfer came to an end with a decoder at work: was the answer whole? */
@@ -161,6 +173,19 @@ static void end_decoded(struct attempt *a, const struct transfer_end *end)
 	attempt_over(a, is_cut ? OUTCOME_UNKNOWN : OUTCOME_FAILED, &why);
 }
 
+/* A refused key is the broker's trouble, not its caller's: what to do about it comes first. */
+static void advise_on_key(const struct attempt *a, struct fault *why)
+{
+	const struct fault said = *why;
+	fault_set(why, ERR_AUTH,
+		"%.*s refuses the broker's key: `llmb key add %.*s` puts in a new one (it says: "
+		"%.600s)",
+		SPAN_ARG(a->plan.target->provider), SPAN_ARG(a->plan.target->provider),
+		said.message);
+	memcpy(why->code, said.code, sizeof why->code);
+	why->http_status = said.http_status;
+}
+
 static void end_error_reply(struct attempt *a)
 {
 	struct fault why = FAULT_NONE;
@@ -175,19 +200,15 @@ static void end_error_reply(struct attempt *a)
 	} else {
 		a->dialect->explain(&reply, a->plan.target, &why);
 	}
+	if (why.err == ERR_AUTH)
+		advise_on_key(a, &why);
 	attempt_over(a, OUTCOME_FAILED, &why);
 }
 
 static void on_end(void *context, const struct transfer_end *end)
 {
 	struct attempt *a = context;
-	a->transfer = NULL;
-	a->record.has_sent_body = end->has_sent_body;
-	a->record.sent_bytes = end->sent_bytes;
-	a->record.received_bytes = end->received_bytes;
-	a->record.connect_us = end->connect_us;
-	a->record.first_byte_us = end->first_byte_us;
-	a->record.total_us = end->total_us;
+	note_end(a, end);
 	if (a->broke.err)
 		attempt_over(a, OUTCOME_UNKNOWN, &a->broke);
 	else if (a->decoder)
@@ -198,37 +219,39 @@ static void on_end(void *context, const struct transfer_end *end)
 		attempt_over(a, end->has_sent_body ? OUTCOME_UNKNOWN : OUTCOME_FAILED, &end->why);
 }
 
+/* The offline provider's wire ends here: what was encoded comes back as its reply, in this turn. */
 static void offline_run(struct loop_task *t)
 {
 	struct attempt *a = container_of(t, struct attempt, offline);
-	const struct event_sink sink = {attempt_event, a};
-	struct fault why = FAULT_NONE;
-	const int64_t begun_us = loop_now_us(a->organs->loop);
-	a->record.has_sent_body = true;
-	const enum err err = offline_answer(a->plan.request, &a->env, &sink, &why);
-	a->record.total_us = loop_now_us(a->organs->loop) - begun_us;
-	if (err && !why.err)
-		fault_set(&why, err, "%s", err_info(err)->sentence);
-	attempt_over(a, err ? OUTCOME_FAILED : OUTCOME_OK, &why);
+	const struct transfer_end end = {
+		.has_sent_body = true,
+		.sent_bytes = (int64_t)a->http.body.n,
+		.received_bytes = (int64_t)a->http.body.n,
+		.why = FAULT_NONE,
+	};
+	const struct span body = a->http.body;
+	on_head(a, &offline_head);
+	if (on_body_taken(a, body))
+		on_end(a, &end);
 }
 
 static enum err attempt_send(struct attempt *a, struct fault *why)
 {
 	const struct attempt_plan *plan = &a->plan;
-	if (plan->target->is_offline) {
-		a->offline.on_run = offline_run;
-		loop_later(a->organs->loop, &a->offline);
-		return OK;
-	}
 	a->dialect = dialect_find(plan->target->family);
 	a->op = a->dialect ? a->dialect->ops[LLM_OP_CHAT] : NULL;
 	if (!a->op)
 		return fault_set(why, ERR_UNSUPPORTED, "no dialect \"%.*s\" that can chat",
 			SPAN_ARG(plan->target->family));
-	const enum err err = a->op->encode_request(plan->request, plan->target, &a->env, &a->notes,
-		&a->http, why);
+	const enum err err = a->op->encode_request(
+		plan->request, plan->target, &a->env, &a->notes, &a->http, why);
 	if (err)
 		return err;
+	if (plan->target->is_offline) {
+		a->offline.on_run = offline_run;
+		loop_later(a->organs->loop, &a->offline);
+		return OK;
+	}
 	const struct transfer_events events = {on_head, on_body, on_end, a};
 	return transport_start(a->organs->transport, &a->http, plan->target, plan->secret,
 		&plan->limits, &events, &a->transfer, why);
@@ -290,6 +313,8 @@ void attempt_free(struct attempt *a)
 	if (a->transfer)
 		transfer_cancel(a->transfer, NULL);
 	loop_task_stop(&a->offline);
+	if (a->decoder && a->op->decoder_done)
+		a->op->decoder_done(a->decoder);
 	secret_unref(a->plan.secret);
 	buf_done(&a->error_body);
 	arena_done(&a->arena);

@@ -45,7 +45,6 @@ void event_log_join(struct event_log *log, struct event_cursor *c)
 	LIST_PUSH(log->cursors, c);
 }
 
-
 /* The entry at an offset: the bytes of its body. */
 static struct span entry_at(const struct event_log *log, uint64_t at, int *frame_type)
 {

@@ -11,10 +11,10 @@ struct event_cursor {
 };
 
 struct event_log {
-	struct buf bytes;     /* entries that are still wanted: type, length, packed body */
-	uint64_t base;        /* how many bytes were dropped before them */
+	struct buf bytes; /* entries that are still wanted: type, length, packed body */
+	uint64_t base;    /* how many bytes were dropped before them */
 	struct event_cursor *cursors;
-	size_t dropped;       /* at the front of `bytes`, not yet moved */
+	size_t dropped; /* at the front of `bytes`, not yet moved */
 };
 
 void event_log_init(struct event_log *log);

@@ -2,7 +2,7 @@
  *
  *   BODY     the request's bytes are coming                       -> ADMIT | SETTLE
  *   ADMIT    is it a request at all, and may the broker serve?    -> ROUTE | SETTLE
- *   ROUTE    which targets, in which order? Or: wait to retry     -> RESERVE | PREPARE | SETTLE
+ *   ROUTE    which targets, in which order? Or: wait to retry     -> RESERVE | SETTLE
  *   RESERVE  what it may cost is written down before it is spent  -> PREPARE | SETTLE
  *   PREPARE  the target's key                                     -> SEND | ROUTE | SETTLE
  *   SEND     encoded and on its way                               -> RELAY | ROUTE | SETTLE
@@ -53,9 +53,9 @@ struct exchange {
 	struct event_cursor cursor;
 	struct secret *secret; /* of the target in hand, from PREPARE to SEND */
 	struct loop_timer deadline, retry;
-	struct fault verdict;   /* what it is settled with; OK: a good answer */
+	struct fault verdict; /* what it is settled with; OK: a good answer */
 	enum outcome outcome;
-	bool is_retry_due;      /* ROUTE: a target is chosen, only the wait is left */
+	bool is_retry_due; /* ROUTE: a target is chosen, only the wait is left */
 };
 
 /* ---- small things ---- */
@@ -76,10 +76,12 @@ static void make_id(char id[REQUEST_ID_BYTES], int64_t wall_us)
 	id[30] = '\0';
 }
 
-static struct target *target_of(const struct exchange *x)
+/* The target in hand; only once the route is found. */
+static const struct target *target_of(const struct exchange *x)
 {
 	const struct flight *f = x->flight;
-	return f->target < f->route.n ? &f->route.targets[f->target] : NULL;
+	assert(f->target < f->route.n);
+	return &f->route.targets[f->target];
 }
 
 static int64_t left_us(const struct exchange *x)
@@ -141,8 +143,8 @@ static enum err check_vault_seen(const struct exchange *x, struct fault *why)
 			"the vault is locked, so no default model can be chosen: run `llmb vault "
 			"unlock`, or ask offline/echo");
 	case VAULT_DAMAGED:
-		return fault_set(why, ERR_VAULT_DAMAGED, "%s",
-			err_info(ERR_VAULT_DAMAGED)->sentence);
+		return fault_set(
+			why, ERR_VAULT_DAMAGED, "%s", err_info(ERR_VAULT_DAMAGED)->sentence);
 	}
 	return OK;
 }
@@ -151,11 +153,11 @@ static enum state step_route(struct exchange *x)
 {
 	struct flight *f = x->flight;
 	struct fault why = FAULT_NONE;
-	if (f->attempts > 0 || f->target > 0) /* the route is known: another try on it */
-		return x->is_retry_due ? ROUTE : PREPARE;
+	if (f->route.n > 0) /* it is known: another try on it, perhaps after a wait */
+		return x->is_retry_due ? ROUTE : RESERVE;
 	const struct route_keys keys = {vault_has_key, x->organs->vault};
-	const enum err err = route_find(f->config, f->request.model, &keys, &f->arena, &f->route,
-		&why);
+	const enum err err =
+		route_find(f->config, f->request.model, &keys, &f->arena, &f->route, &why);
 	if (err)
 		return fail_with(x, err, &why);
 	if (f->route.is_fallback_offline) {
@@ -183,9 +185,9 @@ static enum err keep_under_cost(struct exchange *x, int64_t input_bound, struct 
 			SPAN_ARG(t->model));
 	const int64_t input_nusd = price_bound_nusd(&t->price, input_bound, 0);
 	const int64_t rest_nusd = x->max_cost_nusd - input_nusd;
-	const int64_t most =
-		t->price.output == 0 ? INT64_MAX
-		: rest_nusd <= 0     ? 0
+	const int64_t most = t->price.output == 0 ? INT64_MAX
+			     : rest_nusd <= 0
+				     ? 0
 				     : num_mul_div(rest_nusd, 1000000, t->price.output) - 1;
 	if (most < 1)
 		return fault_param(why, ERR_BUDGET, "max_cost",
@@ -223,12 +225,12 @@ static enum state step_reserve(struct exchange *x)
 		.pid = (uint32_t)x->peer.pid,
 		.estimate_input = input_bound,
 		.estimate_output = f->request.max_tokens.is_set ? f->request.max_tokens.v
-			: t->max_output_tokens >= 0             ? t->max_output_tokens
+				   : t->max_output_tokens >= 0  ? t->max_output_tokens
 								: 4096,
 	};
-	r.estimate_nusd = t->is_offline
-		? 0
-		: price_bound_nusd(&t->price, r.estimate_input, r.estimate_output);
+	r.estimate_nusd =
+		t->is_offline ? 0
+			      : price_bound_nusd(&t->price, r.estimate_input, r.estimate_output);
 	memcpy(r.id, x->id, sizeof r.id);
 	memcpy(r.app, x->peer.app, sizeof r.app);
 	memcpy(r.program, x->peer.program, sizeof r.program);
@@ -239,8 +241,8 @@ static enum state step_reserve(struct exchange *x)
 	err = journal_reserve(x->organs->journal, &r, &why);
 	if (err)
 		return fail_with(x, err, &why);
-	f->is_reserved = true;
-	f->reserved_nusd = r.estimate_nusd;
+	if (r.estimate_nusd > f->reserved_nusd)
+		f->reserved_nusd = r.estimate_nusd;
 	return PREPARE;
 }
 
@@ -285,10 +287,10 @@ static enum state step_prepare(struct exchange *x)
 {
 	const struct target *t = target_of(x);
 	struct fault why = FAULT_NONE;
+	x->flight->same++; /* a try, even where it does not come to sending */
 	if (t->is_offline || t->auth == AUTH_NONE)
 		return SEND;
-	const enum err err =
-		vault_get(x->organs->vault, t->provider, SPAN_NONE, &x->secret, &why);
+	const enum err err = vault_get(x->organs->vault, t->provider, SPAN_NONE, &x->secret, &why);
 	if (!err)
 		return SEND;
 	if (!why.err)
@@ -333,8 +335,8 @@ static enum state relay_ended(struct exchange *x, enum outcome outcome, const st
 /* A result that a callback brings goes through the same door as a step's. */
 static void exchange_enter(struct exchange *x, enum state next);
 
-static void on_attempt_end(void *context, const struct attempt_record *record,
-	const struct fault *why)
+static void on_attempt_end(
+	void *context, const struct attempt_record *record, const struct fault *why)
 {
 	struct exchange *x = context;
 	const enum outcome outcome = record->outcome;
@@ -374,7 +376,6 @@ static enum state step_send(struct exchange *x)
 	secret_unref(x->secret);
 	x->secret = NULL;
 	f->attempts++;
-	f->same++;
 	if (err)
 		return after_failure(x, OUTCOME_FAILED, &why);
 	const enum err unsaid = tell_warnings(f);
@@ -390,7 +391,7 @@ static enum state step_relay(struct exchange *x)
 static void settle_record(const struct exchange *x, struct exchange_record *r)
 {
 	const struct flight *f = x->flight;
-	const struct target *t = target_of(x);
+	const struct target *t = f->route.n > 0 ? target_of(x) : NULL;
 	const int64_t now_us = loop_now_us(x->organs->loop);
 	*r = (struct exchange_record){
 		.at_us = f->begun_wall_us,
@@ -449,6 +450,7 @@ static enum state step_settle(struct exchange *x)
 		usage_output_total(&r.usage), r.usage.cost_nusd, r.ttft_us, r.total_us);
 	if (x->verdict.err) {
 		struct fault said = x->verdict;
+		memcpy(said.request_id, x->id, sizeof x->id); /* the provider's is in the ledger */
 		flight_fail(f, &said);
 	} else {
 		const struct reply_end end = {
@@ -481,15 +483,15 @@ static const struct {
 	enum state (*step)(struct exchange *x);
 	unsigned to;
 } states[] = {
-	[BODY] = {"body", step_body, TO(ADMIT) | TO(SETTLE)},
-	[ADMIT] = {"admit", step_admit, TO(ROUTE) | TO(SETTLE)},
-	[ROUTE] = {"route", step_route, TO(RESERVE) | TO(PREPARE) | TO(SETTLE)},
-	[RESERVE] = {"reserve", step_reserve, TO(PREPARE) | TO(SETTLE)},
-	[PREPARE] = {"prepare", step_prepare, TO(SEND) | TO(ROUTE) | TO(SETTLE)},
-	[SEND] = {"send", step_send, TO(RELAY) | TO(ROUTE) | TO(SETTLE)},
-	[RELAY] = {"relay", step_relay, TO(ROUTE) | TO(SETTLE)},
-	[SETTLE] = {"settle", step_settle, TO(END)},
-	[END] = {"end", step_end, 0},
+	[BODY] = {"body",    step_body,    TO(ADMIT) | TO(SETTLE)            },
+	[ADMIT] = {"admit",   step_admit,   TO(ROUTE) | TO(SETTLE)            },
+	[ROUTE] = {"route",   step_route,   TO(RESERVE) | TO(SETTLE)          },
+	[RESERVE] = {"reserve", step_reserve, TO(PREPARE) | TO(SETTLE)          },
+	[PREPARE] = {"prepare", step_prepare, TO(SEND) | TO(ROUTE) | TO(SETTLE) },
+	[SEND] = {"send",    step_send,    TO(RELAY) | TO(ROUTE) | TO(SETTLE)},
+	[RELAY] = {"relay",   step_relay,   TO(ROUTE) | TO(SETTLE)            },
+	[SETTLE] = {"settle",  step_settle,  TO(END)                           },
+	[END] = {"end",     step_end,     0                                 },
 };
 
 /* The only line that assigns the state. */
@@ -595,12 +597,12 @@ enum err exchange_body(struct exchange *x, const struct data *d, struct fault *w
 		return fault_set(why, buf_error(body), "the body is longer than %zu bytes",
 			LIMIT_BODY_BYTES);
 	if (x->body_bytes >= 0 && (int64_t)body->n > x->body_bytes)
-		return fault_set(why, ERR_PROTOCOL,
+		return fault_set(why, ERR_INVALID_REQUEST,
 			"the body is longer than the %" PRId64 " bytes announced", x->body_bytes);
 	if (!d->is_last)
 		return OK;
 	if (x->body_bytes >= 0 && (int64_t)body->n < x->body_bytes)
-		return fault_set(why, ERR_PROTOCOL,
+		return fault_set(why, ERR_INVALID_REQUEST,
 			"the body is %zu bytes, and %" PRId64 " were announced", body->n,
 			x->body_bytes);
 	x->is_body_whole = true;
@@ -630,8 +632,8 @@ void exchange_cancel(struct exchange *x, const struct fault *why)
 {
 	if (x->state >= SETTLE)
 		return;
-	exchange_enter(x,
-		fail(x, why->err == ERR_CANCELLED ? OUTCOME_CANCELLED : OUTCOME_UNKNOWN, why));
+	exchange_enter(
+		x, fail(x, why->err == ERR_CANCELLED ? OUTCOME_CANCELLED : OUTCOME_UNKNOWN, why));
 	exchange_run(x);
 }
 

@@ -21,7 +21,6 @@ struct flight *flight_new(struct organs *o)
 	buf_init(&f->body, LIMIT_BODY_BYTES);
 	event_log_init(&f->log);
 	f->usage = USAGE_UNKNOWN;
-	f->failed = FAULT_NONE;
 	f->begun_us = loop_now_us(o->loop);
 	f->begun_wall_us = loop_wall_us(o->loop);
 	f->reserved_nusd = -1;
@@ -55,7 +54,8 @@ static enum err flight_log(struct flight *f, const struct llm_event *e)
 
 static bool is_text(enum event_type type)
 {
-	return type == EV_TEXT || type == EV_REASONING || type == EV_REFUSAL || type == EV_TOOL_ARGS;
+	return type == EV_TEXT || type == EV_REASONING || type == EV_REFUSAL ||
+	       type == EV_TOOL_ARGS;
 }
 
 /* The first `most` bytes of a text, or fewer, so that no character is cut. */
@@ -80,6 +80,22 @@ static enum err log_in_pieces(struct flight *f, const struct llm_event *e)
 		left = span_skip(left, piece.text.n);
 	} while (left.n > 0);
 	return OK;
+}
+
+/* A medium longer than that goes as several parts, all but the last with has_more. */
+static enum err log_part(struct flight *f, const struct llm_event *e)
+{
+	struct llm_event piece = *e;
+	struct span left = e->part.media.data;
+	enum err err;
+	do {
+		piece.part.media.data = span_first(left, LIMIT_DATA_BYTES);
+		left = span_skip(left, piece.part.media.data.n);
+		piece.has_more = left.n > 0;
+		err = flight_log(f, &piece);
+		piece.part = (struct part){.type = e->part.type};
+	} while (!err && left.n > 0);
+	return err;
 }
 
 /* The first content: from here on no other answer may take this one's place. */
@@ -120,6 +136,8 @@ enum err flight_put(struct flight *f, const struct llm_event *e)
 	} else if (e->type == EV_WARNING) {
 		f->warnings++;
 	}
+	if (e->type == EV_PART && e->part.media.data.n > LIMIT_DATA_BYTES)
+		return log_part(f, e);
 	return is_text(e->type) ? log_in_pieces(f, e) : flight_log(f, e);
 }
 
@@ -202,7 +220,7 @@ int64_t flight_input_bound(const struct llm_request *r)
 		for (size_t j = 0; j < m->n_parts; j++) {
 			const struct part *p = &m->parts[j];
 			bound += (int64_t)(p->text.n + p->call.name.n + p->call.arguments.n +
-				p->opaque.data.n);
+					   p->opaque.data.n);
 			if (p->media.data.n || p->media.url.n || p->media.file_id.n)
 				bound += media_bound(p);
 		}

@@ -21,16 +21,16 @@ struct flight {
 	bool has_start, has_content, has_ended;
 	bool is_paused;
 	struct llm_usage usage;
-	enum finish finish;     /* of choice 0; 0: none yet */
+	enum finish finish; /* of choice 0; 0: none yet */
 	uint32_t warnings;
 	int64_t begun_us, begun_wall_us;
 	int64_t first_content_us; /* 0: none yet */
 
 	struct attempt *attempt; /* the one under way */
-	unsigned attempts, same, unknown;
-	struct fault failed; /* the last attempt's, or the flight's own */
-	bool is_reserved;
-	int64_t reserved_nusd;
+	unsigned attempts; /* sent or about to be, on all targets */
+	unsigned same;     /* tries on the target in hand */
+	unsigned unknown;  /* attempts that may have been served */
+	int64_t reserved_nusd; /* the most that was set aside for an attempt; -1: its price is unknown */
 
 	/* there is something new to read, or a paused reader's turn has come */
 	void (*on_event)(void *context);

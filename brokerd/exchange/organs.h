@@ -17,7 +17,7 @@ struct organs {
 	struct transport *transport;
 	struct journal *journal; /* NULL: state cannot be kept, `ailment` says why */
 	struct ledger *ledger;   /* NULL with it */
-	struct fault ailment;    /* why the broker is degraded: told to every caller; OK: it is well */
+	struct fault ailment; /* why the broker is degraded: told to every caller; OK: it is well */
 	struct exchange *exchanges; /* all that are open */
 	size_t n_exchanges;
 	uint64_t n_served; /* exchanges ended since the start */

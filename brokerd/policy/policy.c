@@ -13,28 +13,28 @@ struct row {
 };
 
 static const struct row rows[] = {
-	{CALL_TYPED, "chat", ALLOW},
-	{CALL_TYPED, "models", NOT_YET},
-	{CALL_TYPED, "complete", NOT_YET},
-	{CALL_TYPED, "embed", NOT_YET},
-	{CALL_TYPED, "rerank", NOT_YET},
-	{CALL_TYPED, "count", NOT_YET},
-	{CALL_TYPED, "moderate", NOT_YET},
-	{CALL_RELAY, "", NOT_YET},
-	{CALL_NATIVE, "", NOT_YET},
-	{CALL_ADMIN, "status", ALLOW},
-	{CALL_ADMIN, "models", ALLOW},
-	{CALL_ADMIN, "usage", ALLOW},
-	{CALL_ADMIN, "key.add", ALLOW},
-	{CALL_ADMIN, "key.list", ALLOW},
-	{CALL_ADMIN, "key.remove", ALLOW},
-	{CALL_ADMIN, "key.test", ALLOW},
-	{CALL_ADMIN, "vault.status", ALLOW},
-	{CALL_ADMIN, "vault.lock", ALLOW},
-	{CALL_ADMIN, "vault.unlock", ALLOW},
-	{CALL_ADMIN, "vault.passphrase", ALLOW},
-	{CALL_ADMIN, "config.check", ALLOW},
-	{CALL_ADMIN, "config.reload", ALLOW},
+	{CALL_TYPED,  "chat",             ALLOW  },
+	{CALL_TYPED,  "models",           NOT_YET},
+	{CALL_TYPED,  "complete",         NOT_YET},
+	{CALL_TYPED,  "embed",            NOT_YET},
+	{CALL_TYPED,  "rerank",           NOT_YET},
+	{CALL_TYPED,  "count",            NOT_YET},
+	{CALL_TYPED,  "moderate",         NOT_YET},
+	{CALL_RELAY,  "",                 NOT_YET},
+	{CALL_NATIVE, "",                 NOT_YET},
+	{CALL_ADMIN,  "status",           ALLOW  },
+	{CALL_ADMIN,  "models",           ALLOW  },
+	{CALL_ADMIN,  "usage",            ALLOW  },
+	{CALL_ADMIN,  "key.add",          ALLOW  },
+	{CALL_ADMIN,  "key.list",         ALLOW  },
+	{CALL_ADMIN,  "key.remove",       ALLOW  },
+	{CALL_ADMIN,  "key.test",         ALLOW  },
+	{CALL_ADMIN,  "vault.status",     ALLOW  },
+	{CALL_ADMIN,  "vault.lock",       ALLOW  },
+	{CALL_ADMIN,  "vault.unlock",     ALLOW  },
+	{CALL_ADMIN,  "vault.passphrase", ALLOW  },
+	{CALL_ADMIN,  "config.check",     ALLOW  },
+	{CALL_ADMIN,  "config.reload",    ALLOW  },
 };
 
 enum err policy_admit_peer(const struct peer_id *peer, uid_t own, struct fault *why)
@@ -44,7 +44,8 @@ enum err policy_admit_peer(const struct peer_id *peer, uid_t own, struct fault *
 	if (peer->uid == own || peer->uid == 0)
 		return OK;
 	return fault_set(why, ERR_DENIED,
-		"this broker serves uid %u and root; you are uid %u: use a broker of your own, or ask "
+		"this broker serves uid %u and root; you are uid %u: use a broker of your own, or "
+		"ask "
 		"the administrator",
 		(unsigned)own, (unsigned)peer->uid);
 }
@@ -79,8 +80,11 @@ enum err policy_admit_call(const struct peer_id *peer, const struct call *c, str
 		if (rows[i].verdict == ALLOW)
 			return OK;
 		return fault_set(why, ERR_UNSUPPORTED, "this broker does not do %s%.*s yet",
-			c->kind == CALL_TYPED ? "" : c->kind == CALL_RELAY ? "relayed " : "native ",
+			c->kind == CALL_TYPED   ? ""
+			: c->kind == CALL_RELAY ? "relayed "
+						: "native ",
 			SPAN_ARG(name));
 	}
-	return fault_set(why, ERR_DENIED, "no such operation: %.*s", SPAN_ARG(span_first(name, 64)));
+	return fault_set(
+		why, ERR_DENIED, "no such operation: %.*s", SPAN_ARG(span_first(name, 64)));
 }

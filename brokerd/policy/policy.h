@@ -11,7 +11,7 @@ enum err policy_admit_peer(const struct peer_id *peer, uid_t own, struct fault *
 
 /* May it make this call? ERR_DENIED; ERR_UNSUPPORTED for what this version knows and does not do
  * yet. */
-enum err policy_admit_call(const struct peer_id *peer, const struct call *c, struct fault *why)
-	MUST_USE;
+enum err policy_admit_call(
+	const struct peer_id *peer, const struct call *c, struct fault *why) MUST_USE;
 
 #endif

@@ -1,6 +1,8 @@
 /* retry.c - a row a class: how often the same target, how soon, and whether another may serve. */
 #include "brokerd/route/retry.h"
 
+#include <assert.h>
+
 #define MS INT64_C(1000)
 
 struct row {
@@ -17,19 +19,19 @@ struct row {
 #define WAIT_CAP_MS INT64_C(8000)
 
 static const struct row rows[] = {
-	{ERR_CONNECTION, 2, 0, true, false}, /* nothing was sent: a stale connection, at once */
-	{ERR_TIMEOUT, 0, 0, true, false},
-	{ERR_OUTCOME_UNKNOWN, 0, 0, true, false}, /* once, and never for at_most_once: see below */
-	{ERR_STREAM_INCOMPLETE, 0, 0, true, false}, /* no content came, but it was sent: as above */
-	{ERR_OVERLOADED, 2, 500, true, true},
-	{ERR_SERVER_ERROR, 1, 500, true, true},
-	{ERR_RATE_LIMITED, 1, 500, true, true},
-	{ERR_AUTH, 0, 0, true, false},
-	{ERR_PERMISSION, 0, 0, true, false},
-	{ERR_NOT_FOUND, 0, 0, true, false},
-	{ERR_QUOTA_EXHAUSTED, 0, 0, true, false},
-	{ERR_NO_KEY, 0, 0, true, false},
-	{ERR_LOCKED, 0, 0, true, false}, /* a target that needs no key may follow */
+	{ERR_CONNECTION,        2, 0,   true, false}, /* nothing was sent: a stale connection, at once */
+	{ERR_TIMEOUT,           0, 0,   true, false},
+	{ERR_OUTCOME_UNKNOWN,   0, 0,   true, false}, /* once, and never for at_most_once: see below */
+	{ERR_STREAM_INCOMPLETE, 0, 0,   true, false}, /* no content came, but it was sent: as above */
+	{ERR_OVERLOADED,        2, 500, true, true },
+        {ERR_SERVER_ERROR,      1, 500, true, true },
+	{ERR_RATE_LIMITED,      1, 500, true, true },
+        {ERR_AUTH,              0, 0,   true, false},
+	{ERR_PERMISSION,        0, 0,   true, false},
+        {ERR_NOT_FOUND,         0, 0,   true, false},
+	{ERR_QUOTA_EXHAUSTED,   0, 0,   true, false},
+        {ERR_NO_KEY,            0, 0,   true, false},
+	{ERR_LOCKED,            0, 0,   true, false}, /* a target that needs no key may follow */
 };
 
 /* Full jitter downwards: between half the wait and all of it. */
@@ -48,6 +50,7 @@ struct retry_verdict retry_decide(const struct retry_case *c)
 {
 	const struct retry_verdict stop = {RETRY_STOP, 0};
 	const struct row *row = NULL;
+	assert(c->same >= 1);
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		if (rows[i].err == c->err)
 			row = &rows[i];

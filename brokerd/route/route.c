@@ -35,8 +35,9 @@ enum err route_target(const struct config *c, struct span provider, struct span 
 			"no provider is called \"%.*s\": `llmb models` lists what there is",
 			SPAN_ARG(span_first(provider, LIMIT_LABEL_BYTES)));
 	if (model.n == 0)
-		return fault_param(why, ERR_NOT_FOUND, "model", "which model of %.*s? Say %.*s/MODEL",
-			SPAN_ARG(p->name), SPAN_ARG(p->name));
+		return fault_param(why, ERR_NOT_FOUND, "model",
+			"which model of %.*s? Say %.*s/MODEL", SPAN_ARG(p->name),
+			SPAN_ARG(p->name));
 	*out = (struct target){
 		.provider = p->name,
 		.model = model,
@@ -93,8 +94,8 @@ static enum err route_one(const struct config *c, struct span provider, struct s
 }
 
 /* The first provider that has a key, and how many have one. */
-static const struct provider *first_with_key(const struct config *c, const struct route_keys *keys,
-	bool needs_model, size_t *count)
+static const struct provider *first_with_key(
+	const struct config *c, const struct route_keys *keys, bool needs_model, size_t *count)
 {
 	const struct provider *first = NULL;
 	*count = 0;
@@ -132,7 +133,8 @@ enum err route_find(const struct config *c, struct span model, const struct rout
 
 	const size_t slash = span_index(model, '/');
 	if (slash < model.n)
-		return route_one(c, span_first(model, slash), span_skip(model, slash + 1), a, out, why);
+		return route_one(
+			c, span_first(model, slash), span_skip(model, slash + 1), a, out, why);
 
 	size_t count;
 	if (span_is(model, "default")) {
@@ -143,7 +145,8 @@ enum err route_find(const struct config *c, struct span model, const struct rout
 		}
 		if (!p)
 			return fault_param(why, ERR_NOT_FOUND, "model",
-				"no provider has a key and a default model: `llmb key add PROVIDER`, "
+				"no provider has a key and a default model: `llmb key add "
+				"PROVIDER`, "
 				"or name one as PROVIDER/MODEL");
 		return route_one(c, p->name, p->model, a, out, why);
 	}

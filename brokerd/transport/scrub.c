@@ -93,3 +93,14 @@ struct span scrub_end(struct scrub *s, struct span needle)
 	s->held = 0;
 	return rest;
 }
+
+struct span scrub_text(struct span needle, struct span text, struct buf *room, size_t *n_found)
+{
+	struct scrub s = {0};
+	const struct span out = scrub_feed(&s, needle, text, room);
+	*n_found = s.n_found;
+	if (s.n_found == 0)
+		return text;
+	buf_span(room, scrub_end(&s, needle));
+	return buf_error(room) ? span_first(out, 0) : buf_view(room);
+}

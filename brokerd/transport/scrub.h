@@ -20,4 +20,7 @@ struct span scrub_feed(struct scrub *s, struct span needle, struct span piece, s
 /* The stream is over: what was held back, which is a view of the needle. */
 struct span scrub_end(struct scrub *s, struct span needle);
 
+/* A text that is all there at once: `text` itself, or a view of `room` where it held the needle. */
+struct span scrub_text(struct span needle, struct span text, struct buf *room, size_t *n_found);
+
 #endif

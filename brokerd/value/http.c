@@ -108,15 +108,17 @@ static bool http_date(struct span text, int64_t *out)
 int64_t http_retry_after_ms(const struct http_head *h)
 {
 	int64_t v, until_s, now_s;
-	/* milliseconds have thousandths of their own; a wait is never shortened */
-	if (thousandths(http_head_get(h, "retry-after-ms"), &v))
+	/* milliseconds have thousandths of their own; a wait is never shortened. Some hosts round
+	 * them down to a 0 that says nothing beside their seconds. */
+	const bool has_ms = thousandths(http_head_get(h, "retry-after-ms"), &v);
+	if (has_ms && v > 0)
 		return (v + MS_PER_S - 1) / MS_PER_S;
 	const struct span wait = http_head_get(h, "retry-after");
 	if (thousandths(wait, &v))
 		return v;
 	if (http_date(wait, &until_s) && http_date(http_head_get(h, "date"), &now_s))
 		return until_s > now_s ? (until_s - now_s) * MS_PER_S : 0;
-	return -1;
+	return has_ms ? 0 : -1;
 }
 
 /* ---- addresses ---- */

@@ -17,6 +17,7 @@ struct notes {
 	struct rename *ids; /* tool call ids */
 	size_t n_ids, cap_ids;
 	bool has_json_tool;        /* structured output is emulated by a forced tool */
+	bool has_json_words;       /* or by words alone: the answer may come inside a fence */
 	bool is_reply_streamed;    /* what was asked of the provider */
 	struct span prefill;       /* the request ended with these words of the assistant's */
 	bool wants_reasoning_text; /* the caller wants to read it */

@@ -14,7 +14,12 @@ struct quirks {
 	bool has_json_schema;         /* takes response_format json_schema */
 	bool has_strict_tools;
 	bool has_parallel_flag;
-	bool has_seed, has_penalties, has_logit_bias, has_n, has_top_k;
+	bool has_seed, has_penalties, has_n;
+	bool has_logit_bias; /* and logprobs */
+	bool has_top_k;      /* and min_p, repetition_penalty */
+	bool is_openai; /* openai-chat: OpenAI's own rules and members: reasoning models, custom
+	                        and allowed tools, safety_identifier, prompt_cache_key, ... */
+	bool has_file_parts;     /* openai-chat: takes `file` parts */
 	struct span api_version; /* anthropic-version */
 };
 

@@ -49,18 +49,22 @@ struct vault_reply {
 	void *context;
 };
 
-/* Opens with a passphrase (copied into locked memory, the caller wipes its own).
- * ERR_WRONG_PASSPHRASE, ERR_VAULT_DAMAGED, ERR_NO_MEMORY (the hash's memory: not the passphrase's
- * fault). */
+/* Opens with a passphrase (1..1024 bytes, copied into locked memory, the caller wipes its own), or by
+ * the key file where `passphrase` is absent. Reads the file anew, whatever state it was in.
+ * ERR_WRONG_PASSPHRASE, ERR_VAULT_DAMAGED, ERR_NO_KEY (there is no vault), ERR_LOCKED (locked again
+ * meanwhile), ERR_NO_MEMORY (the hash's memory: not the passphrase's fault). */
 void vault_unlock(struct vault *v, struct span passphrase, struct vault_reply reply);
 
-/* Forgets the data key and every key: at once. Secrets that calls hold die with them. */
+/* Forgets the data key and every key: at once. Secrets that calls hold die with those calls; a change
+ * that a worker is at ends in the file, not in memory. */
 void vault_lock(struct vault *v);
 
 /* Adds or replaces the key of (provider, label); label "" is the default one. The vault is made,
  * with a key-file slot, where there is none and `may_create`; else it must be open. `secret` is
  * copied, and is refused when empty, too long, or with a byte that no header may carry (a newline:
- * ERR_INVALID_ARGUMENT with advice). */
+ * ERR_INVALID_ARGUMENT with advice).
+ * All three changes below are made to the file as it is then, another broker's changes included.
+ * What fails (ERR_STORAGE_FULL, ERR_IO, ...) has changed nothing, in the file or in memory. */
 void vault_add(struct vault *v, struct span provider, struct span label, struct span origin,
 	struct span secret, bool may_create, struct vault_reply reply);
 void vault_remove(
@@ -77,7 +81,7 @@ void vault_set_passphrase(
 enum err vault_get(struct vault *v, struct span provider, struct span label, struct secret **out,
 	struct fault *why) MUST_USE;
 
-/* Has the provider a key? While locked: ERR_LOCKED. */
+/* Has the provider a key? False while the vault is not open: ask vault_state first. */
 bool vault_has(const struct vault *v, struct span provider);
 
 /* The keys of an open vault, in the order they were added; *n is 0 while it is locked. */

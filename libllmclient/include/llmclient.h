@@ -15,7 +15,7 @@
  *            prints, exits or raises a signal.
  * THREADS    Clients are independent. One client and its streams belong to one
  *            thread at a time. Only llm_stream_cancel() and llm_client_wake() may
- *            be called from elsewhere, the latter from signal handlers too.
+ *            be called from elsewhere, and from signal handlers too.
  * FORK       In the child every inherited object answers LLM_E_FORKED; its _free
  *            closes without speaking. Make a new client there.
  * ABI        libllmclient.so.1, symbols LLMCLIENT_1. Structs are opaque but
@@ -64,6 +64,7 @@ typedef enum llm_code {
 LLM_API const char *llm_strerror(int code);                   /**< never NULL */
 LLM_API int llm_error_code(const llm_error *e);
 LLM_API const char *llm_error_message(const llm_error *e);    /**< what failed and what to do; never NULL */
+LLM_API const char *llm_error_class(const llm_error *e);      /**< "rate_limited", "no_key", ...: finer than the code; never NULL */
 LLM_API const char *llm_error_provider(const llm_error *e);   /**< or NULL */
 LLM_API int llm_error_http_status(const llm_error *e);        /**< or 0 */
 LLM_API const char *llm_error_request_id(const llm_error *e); /**< as in the broker's log; or NULL */
@@ -149,8 +150,9 @@ LLM_API void llm_stream_free(llm_stream *s); /**< cancels if still running */
 LLM_API llm_event_type llm_event_type_of(const llm_event *ev);
 /** The text of LLM_EV_TEXT and "" for all others, so that a loop may print each event blindly. */
 LLM_API const char *llm_event_text(const llm_event *ev, size_t *len /* or NULL */);
-LLM_API const char *llm_event_detail(const llm_event *ev, size_t *len); /**< of STATUS, REASONING, TOOL_ARGS; else "" */
-LLM_API size_t llm_event_index(const llm_event *ev);
+LLM_API const char *llm_event_detail(const llm_event *ev, size_t *len); /**< of all other pieces, sentences and bytes; else "" */
+LLM_API const char *llm_event_status_word(const llm_event *ev); /**< of STATUS: "queued", "connecting", "offline", ...; or NULL */
+LLM_API size_t llm_event_index(const llm_event *ev); /**< of TOOL_*: which call, from 0; else 0 */
 LLM_API const char *llm_event_tool_id(const llm_event *ev); LLM_API const char *llm_event_tool_name(const llm_event *ev);
 LLM_API const char *llm_event_tool_args(const llm_event *ev); /**< at TOOL_END: complete JSON */
 LLM_API const llm_usage *llm_event_usage(const llm_event *ev);

@@ -3,7 +3,8 @@
 
 #include <stdalign.h>
 #include <stdint.h>
-#include <stdlib.h>
+
+#include "protocol/base/mem.h"
 
 #define FIRST_BYTES   ((size_t)2048)
 #define LARGEST_BYTES ((size_t)256 * 1024)
@@ -22,7 +23,7 @@ void arena_done(struct arena *a)
 {
 	while (a->chunks) {
 		struct arena_chunk *next = a->chunks->next;
-		free(a->chunks);
+		mem_free(a->chunks);
 		a->chunks = next;
 	}
 	arena_init(a, a->max);
@@ -33,7 +34,7 @@ static struct arena_chunk *chunk_new(struct arena *a, size_t bytes)
 	const size_t whole = sizeof(struct arena_chunk) + bytes;
 	if (whole < bytes || whole > a->max - a->total)
 		return NULL;
-	struct arena_chunk *chunk = calloc(1, whole);
+	struct arena_chunk *chunk = mem_zeroed(whole);
 	if (chunk)
 		a->total += whole;
 	return chunk;

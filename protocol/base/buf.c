@@ -5,7 +5,8 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
+
+#include "protocol/base/mem.h"
 
 #define FIRST_BYTES 256
 
@@ -16,7 +17,7 @@ void buf_init(struct buf *b, size_t ceiling)
 
 void buf_done(struct buf *b)
 {
-	free(b->p);
+	mem_free(b->p);
 	*b = BUF_INIT(b->max);
 }
 
@@ -33,13 +34,13 @@ char *buf_reserve(struct buf *b, size_t n)
 		b->err = ERR_TOO_BIG;
 		return NULL;
 	}
-	if (n > b->cap - b->n) {
+	if (n > b->cap - b->n || !b->p) {
 		size_t cap = b->cap ? b->cap : FIRST_BYTES;
 		while (cap < b->n + n)
 			cap = cap > b->max / 2 ? b->max : cap * 2;
 		if (cap > b->max)
 			cap = b->max;
-		char *grown = realloc(b->p, cap);
+		char *grown = mem_resize(b->p, cap);
 		if (!grown) {
 			b->err = ERR_NO_MEMORY;
 			return NULL;
@@ -47,7 +48,7 @@ char *buf_reserve(struct buf *b, size_t n)
 		b->p = grown;
 		b->cap = cap;
 	}
-	return b->p ? b->p + b->n : NULL;
+	return b->p + b->n;
 }
 
 void buf_commit(struct buf *b, size_t n)
@@ -88,20 +89,29 @@ void buf_byte(struct buf *b, char c)
 
 void buf_print(struct buf *b, const char *format, ...)
 {
-	va_list args, again;
+	/* vsnprintf insists on a NUL, for which there may be no room under the ceiling */
+	char brief[256], *text = brief;
+	va_list args;
+	if (b->err)
+		return;
 	va_start(args, format);
-	va_copy(again, args);
-	const int n = vsnprintf(NULL, 0, format, args);
+	const int n = vsnprintf(brief, sizeof brief, format, args);
 	va_end(args);
-	if (n > 0) {
-		/* one byte more for the NUL that vsnprintf insists on */
-		char *to = buf_reserve(b, (size_t)n + 1);
-		if (to) {
-			vsnprintf(to, (size_t)n + 1, format, again);
-			b->n += (size_t)n;
+	if (n >= (int)sizeof brief) {
+		text = mem_resize(NULL, (size_t)n + 1);
+		if (text) {
+			va_start(args, format);
+			vsnprintf(text, (size_t)n + 1, format, args);
+			va_end(args);
 		}
 	}
-	va_end(again);
+	if (n < 0 || !text) {
+		b->err = ERR_NO_MEMORY;
+		return;
+	}
+	buf_put(b, text, (size_t)n);
+	if (text != brief)
+		mem_free(text);
 }
 
 void buf_i64(struct buf *b, int64_t v)

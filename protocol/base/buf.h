@@ -44,7 +44,8 @@ void buf_clear(struct buf *b);         /* empties it, keeps the memory, forgets 
 /* A view; valid until the next append, drop or done. Never absent. */
 struct span buf_view(const struct buf *b);
 
-/* Overwrites the bytes held and beyond with zeroes before freeing: for secrets on their way. */
+/* Overwrites the bytes held and beyond with zeroes before freeing: for secrets on their way. What
+ * growing left behind is out of its reach: buf_reserve the whole before the secret goes in. */
 void buf_wipe(struct buf *b);
 
 #endif

@@ -40,33 +40,44 @@ enum err err_from_word(struct span word)
 	return ERR_INTERNAL;
 }
 
+/* A control character, of one byte or (U+0080 to U+009F) of two. */
+static bool is_control(const char *p, size_t n)
+{
+	const unsigned char c = (unsigned char)p[0];
+	return n == 1 ? c < 0x20 || c == 0x7f : n == 2 && c == 0xc2 && (unsigned char)p[1] < 0xa0;
+}
+
 void fault_text(char *field, size_t size, struct span text)
 {
 	size_t used = 0;
 	while (text.n > 0) {
 		const int length = utf8_length(text);
-		const size_t room = length > 0 ? (size_t)length : 1;
-		if (used + room >= size)
+		const size_t taken = length > 0 ? (size_t)length : 1;
+		const bool is_text = length > 0 && !is_control(text.p, taken);
+		const size_t given = is_text ? taken : 1;
+		if (used + given >= size)
 			break;
-		memcpy(field + used, text.p, room);
-		if (length <= 0)
-			field[used] = '?';
-		else if (room == 1 && ((unsigned char)text.p[0] < 0x20 || text.p[0] == 0x7f))
-			field[used] = ' ';
-		used += room;
-		text = span_skip(text, room);
+		if (is_text)
+			memcpy(field + used, text.p, given);
+		else
+			field[used] = length > 0 ? ' ' : '?';
+		used += given;
+		text = span_skip(text, taken);
 	}
 	field[used] = '\0';
 }
 
-static void fault_fill(struct fault *why, enum err err, const char *format, va_list args)
+/* The texts may come from the very fault that is filled. */
+static void PRINTF_LIKE(4, 0) fault_fill(
+	struct fault *why, enum err err, const char *param, const char *format, va_list args)
 {
 	char text[sizeof why->message * 2];
-	const int n = vsnprintf(text, sizeof text, format, args);
-	*why = FAULT_NONE;
-	why->err = err;
-	if (n > 0)
-		fault_text(why->message, sizeof why->message, span_str(text));
+	struct fault filled = FAULT_NONE;
+	filled.err = err;
+	if (vsnprintf(text, sizeof text, format, args) > 0)
+		fault_text(filled.message, sizeof filled.message, span_str(text));
+	fault_text(filled.param, sizeof filled.param, span_str(param));
+	*why = filled;
 }
 
 enum err fault_set(struct fault *why, enum err err, const char *format, ...)
@@ -75,7 +86,7 @@ enum err fault_set(struct fault *why, enum err err, const char *format, ...)
 	if (!why)
 		return err;
 	va_start(args, format);
-	fault_fill(why, err, format, args);
+	fault_fill(why, err, NULL, format, args);
 	va_end(args);
 	return err;
 }
@@ -86,8 +97,7 @@ enum err fault_param(struct fault *why, enum err err, const char *param, const c
 	if (!why)
 		return err;
 	va_start(args, format);
-	fault_fill(why, err, format, args);
+	fault_fill(why, err, param, format, args);
 	va_end(args);
-	fault_text(why->param, sizeof why->param, span_str(param));
 	return err;
 }

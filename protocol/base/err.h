@@ -50,7 +50,7 @@ struct fault {
 	char code[64];   /* finer than the class, ours or the provider's: "unsupported_parameter" */
 	char param[128]; /* the member that is wrong: "messages[3].content" */
 	char provider[48];   /* who said it; "" for the broker itself */
-	char request_id[64]; /* the provider's */
+	char request_id[64];    /* the broker's own, once a caller is told; till then the provider's */
 	char message[1024];  /* what failed and what to do */
 };
 
@@ -62,13 +62,12 @@ struct fault {
  * All other members are reset. */
 enum err fault_set(struct fault *why, enum err err, const char *format, ...) PRINTF_LIKE(3, 4);
 
-/* The same, and names the member at fault. `param` is a printf format without arguments of its
- * own: a plain text. */
+/* The same, and names the member at fault: `param`, a plain text. */
 enum err fault_param(struct fault *why, enum err err, const char *param, const char *format, ...)
 	PRINTF_LIKE(4, 5);
 
-/* Copies a foreign text into one of a fault's fields: `field` of `size` bytes; control bytes
- * become spaces, invalid UTF-8 becomes '?', too much is cut at a character. */
+/* Copies a foreign text into one of a fault's fields: `field` of `size` bytes, 1 or
+ * more; control characters become spaces, invalid bytes '?', too much is cut at a character. */
 void fault_text(char *field, size_t size, struct span text);
 
 #endif

@@ -2,11 +2,15 @@
 #include "protocol/base/json.h"
 
 #include <assert.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include "protocol/base/mem.h"
 #include "protocol/base/num.h"
 #include "protocol/base/table.h"
 #include "protocol/base/utf8.h"
@@ -16,32 +20,26 @@ enum {
 	SPACE = 1,  /* white space between tokens */
 	DIGIT = 2,  /* 0-9 */
 	HEX = 4,    /* 0-9 a-f A-F */
-	PLAIN = 8,  /* stands for itself in a string: ASCII but for controls, quote and backslash */
-	CLOSER = 16 /* ends a number or a literal: , ] } */
+	STOP = 8,   /* does not stand for itself in a string: a quote, a backslash, a control */
+	CLOSER = 16 /* ends a number or a word, as white space does: , ] } */
 };
 
-#define P PLAIN
-#define D (PLAIN | DIGIT | HEX)
-#define H (PLAIN | HEX)
-#define C (PLAIN | CLOSER)
-#define S (PLAIN | SPACE)
+#define W (STOP | SPACE)
+#define D (DIGIT | HEX)
 /* clang-format off */
 static const unsigned char class_of[256] = {
-	0, 0, 0, 0, 0, 0, 0, 0, 0, SPACE, SPACE, 0, 0, SPACE, 0, 0, /* 00 */
-	0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,             /* 10 */
-	S, P, 0, P, P, P, P, P, P, P, P, P, C, P, P, P,             /* 20: a space, no ", a comma */
-	D, D, D, D, D, D, D, D, D, D, P, P, P, P, P, P,             /* 30 */
-	P, H, H, H, H, H, H, P, P, P, P, P, P, P, P, P,             /* 40 */
-	P, P, P, P, P, P, P, P, P, P, P, P, 0, C, P, P,             /* 50: no backslash, a ] */
-	P, H, H, H, H, H, H, P, P, P, P, P, P, P, P, P,             /* 60 */
-	P, P, P, P, P, P, P, P, P, P, P, P, P, C, P, P,             /* 70: a } */
+	8, 8, 8, 8, 8, 8, 8, 8, 8, W, W, 8, 8, W, 8, 8, /* 00 */
+	8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, /* 10 */
+	1, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0,16, 0, 0, 0, /* 20: a space, a quote, a comma */
+	D, D, D, D, D, D, D, D, D, D, 0, 0, 0, 0, 0, 0, /* 30 */
+	0, 4, 4, 4, 4, 4, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, /* 40 */
+	0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 8,16, 0, 0, /* 50: a backslash, a bracket */
+	0, 4, 4, 4, 4, 4, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, /* 60 */
+	0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,16, 0, 0, /* 70: a brace; from 80 on, nothing */
 };
 /* clang-format on */
-#undef P
+#undef W
 #undef D
-#undef H
-#undef C
-#undef S
 
 static bool is(const char *p, unsigned classes)
 {
@@ -55,27 +53,45 @@ static const char *skip_space(const char *p, const char *end)
 	return p;
 }
 
-#define EACH_BYTE(b) (UINT64_C(0x0101010101010101) * (b))
+/* What the letter after a backslash means, and the letter that writes a byte; 0: none. */
+static const char meaning_of[256] = {
+	['"'] = '"',
+	['\\'] = '\\',
+	['/'] = '/',
+	['b'] = '\b',
+	['f'] = '\f',
+	['n'] = '\n',
+	['r'] = '\r',
+	['t'] = '\t',
+};
+static const char letter_of[256] = {
+	['"'] = '"',
+	['\\'] = '\\',
+	['\b'] = 'b',
+	['\f'] = 'f',
+	['\n'] = 'n',
+	['\r'] = 'r',
+	['\t'] = 't',
+};
 
-/* The high bit of a byte is set where that byte of `v` is zero, and maybe in bytes above one. */
-static uint64_t zero_bytes(uint64_t v)
+/* The first byte of p..end that does not stand for itself in a string: a quote, a backslash or a
+ * control. Text is mostly of the others, so this is where the time goes. */
+static const char *skip_plain(const char *p, const char *end)
 {
-	return (v - EACH_BYTE(1)) & ~v & EACH_BYTE(0x80);
-}
-
-/* The first byte of p..end that does not stand for itself in a written string: a quote, a
- * backslash, a control; and, where `high` is 0x80, what is not ASCII. Eight bytes at a time. */
-static const char *skip_plain(const char *p, const char *end, unsigned high)
-{
-	for (; end - p >= 8; p += 8) {
-		uint64_t v;
-		memcpy(&v, p, 8);
-		const uint64_t control = (v - EACH_BYTE(0x20)) & ~v & EACH_BYTE(0x80);
-		if (control | zero_bytes(v ^ EACH_BYTE('"')) | zero_bytes(v ^ EACH_BYTE('\\')) |
-			(v & EACH_BYTE((uint64_t)high)))
-			break;
+#ifdef __SSE2__
+	const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\');
+	const __m128i control = _mm_set1_epi8(0x1f);
+	for (; end - p >= 16; p += 16) {
+		const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+		const __m128i hit = _mm_or_si128(
+			_mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, slash)),
+			_mm_cmpeq_epi8(_mm_min_epu8(v, control), v));
+		const int mask = _mm_movemask_epi8(hit);
+		if (mask)
+			return p + __builtin_ctz((unsigned)mask);
 	}
-	while (p < end && (is(p, PLAIN) || (*p & 0x80 & ~high)))
+#endif
+	while (p < end && !is(p, STOP))
 		p++;
 	return p;
 }
@@ -101,8 +117,8 @@ struct names {
 
 static void names_done(struct names *t)
 {
-	free(t->seen);
-	free(t->slots);
+	mem_free(t->seen);
+	mem_free(t->slots);
 	buf_done(&t->folded);
 }
 
@@ -121,14 +137,14 @@ static bool names_grow(struct names *t)
 	const uint32_t room = t->room ? t->room * 2 : 64;
 	if (room > UINT32_MAX / 4)
 		return false;
-	struct seen *seen = realloc(t->seen, room * sizeof *seen);
+	struct seen *seen = mem_resize(t->seen, room * sizeof *seen);
 	if (!seen)
 		return false;
 	t->seen = seen;
-	uint32_t *slots = calloc((size_t)room * 2, sizeof *slots);
+	uint32_t *slots = mem_zeroed((size_t)room * 2 * sizeof *slots);
 	if (!slots)
 		return false;
-	free(t->slots);
+	mem_free(t->slots);
 	t->slots = slots;
 	t->room = room;
 	for (uint32_t i = 0; i < t->n; i++) {
@@ -158,10 +174,8 @@ static enum err names_add(struct names *t, size_t depth, struct span raw)
 		buf_span(&t->folded, next_piece(&raw, room));
 	if (buf_error(&t->folded) || (t->n == t->room && !names_grow(t)))
 		return ERR_NO_MEMORY;
-	for (size_t i = sizeof level; i < t->folded.n; i++) {
-		const char c = t->folded.p[i];
-		t->folded.p[i] = (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
-	}
+	for (size_t i = sizeof level; i < t->folded.n; i++)
+		t->folded.p[i] = span_lower(t->folded.p[i]);
 	const uint64_t hash = siphash(t->key, t->folded.p, t->folded.n);
 	const uint32_t slot = names_slot(t, hash);
 	if (t->slots[slot])
@@ -171,25 +185,26 @@ static enum err names_add(struct names *t, size_t depth, struct span raw)
 	return OK;
 }
 
-/* ---- checking ---- */
+/* ---- checking ----
+ * Each scan_ function takes where a thing begins and returns where it ends; or NULL, and s->err is
+ * set. */
 
 struct scan {
-	const char *begin, *at, *end;
+	const char *begin, *end;
 	struct json_rules rules;
 	size_t depth;
+	size_t free_depth; /* of the member inside which names are free; SIZE_MAX: of none */
 	uint64_t is_object[JSON_DEPTH_MAX / 64 + 1]; /* one bit for each open container */
 	struct names names;
+	enum err err;
 	struct fault *why;
 };
 
-static enum err expected(const struct scan *s, const char *what)
+static const char *expected(struct scan *s, const char *at, const char *what)
 {
-	const size_t at = (size_t)(s->at - s->begin);
-	if (s->at == s->end)
-		return fault_set(s->why, ERR_MALFORMED,
-			"the JSON text ends too early, at byte %zu: expected %s", at, what);
-	return fault_set(
-		s->why, ERR_MALFORMED, "the JSON text is wrong at byte %zu: expected %s", at, what);
+	s->err = fault_set(s->why, ERR_MALFORMED, "the JSON text %s at byte %zu: expected %s",
+		at == s->end ? "ends too early," : "is wrong", (size_t)(at - s->begin), what);
+	return NULL;
 }
 
 static bool in_object(const struct scan *s)
@@ -197,148 +212,146 @@ static bool in_object(const struct scan *s)
 	return (s->is_object[s->depth / 64] >> (s->depth % 64) & 1) != 0;
 }
 
-static enum err enter(struct scan *s, bool is_object)
+/* Behind the opening bracket. */
+static const char *enter(struct scan *s, const char *p)
 {
-	if (s->depth == s->rules.max_depth)
-		return fault_set(s->why, ERR_TOO_BIG,
+	if (s->depth == s->rules.max_depth) {
+		s->err = fault_set(s->why, ERR_TOO_BIG,
 			"the JSON text is nested too deeply at byte %zu: at most %zu arrays and "
-			"objects inside one another",
-			(size_t)(s->at - s->begin), s->rules.max_depth);
+			"objects may be inside one another",
+			(size_t)(p - s->begin), s->rules.max_depth);
+		return NULL;
+	}
 	s->depth++;
 	const uint64_t bit = UINT64_C(1) << (s->depth % 64);
-	if (is_object)
+	if (*p == '{')
 		s->is_object[s->depth / 64] |= bit;
 	else
 		s->is_object[s->depth / 64] &= ~bit;
-	s->at++;
-	return OK;
+	return p + 1;
 }
 
-static void leave(struct scan *s)
+/* Behind the closing bracket. */
+static const char *leave(struct scan *s, const char *p)
 {
 	s->depth--;
-	s->at++;
-	if (s->names.n > 0)
-		names_leave(&s->names, s->depth);
+	if (s->depth < s->free_depth)
+		s->free_depth = SIZE_MAX;
+	names_leave(&s->names, s->depth);
+	return p + 1;
 }
 
-static enum err scan_escape(struct scan *s)
+static const char *scan_escape(struct scan *s, const char *p)
 {
-	s->at++;
-	if (s->at == s->end || !memchr("\"\\/bfnrtu", *s->at, 9))
-		return expected(s, "one of \" \\ / b f n r t u after a backslash");
-	if (*s->at++ != 'u')
-		return OK;
-	for (int i = 0; i < 4; i++, s->at++) {
-		if (s->at == s->end || !is(s->at, HEX))
-			return expected(s, "four hexadecimal digits after \\u");
+	p++;
+	if (p == s->end || (*p != 'u' && !meaning_of[(unsigned char)*p]))
+		return expected(s, p, "one of \" \\ / b f n r t u after a backslash");
+	if (*p++ != 'u')
+		return p;
+	for (int i = 0; i < 4; i++, p++) {
+		if (p == s->end || !is(p, HEX))
+			return expected(s, p, "four hexadecimal digits after \\u");
 	}
-	return OK;
+	return p;
 }
 
-/* From the opening quote to behind the closing one. */
-static enum err scan_string(struct scan *s)
+static const char *scan_string(struct scan *s, const char *p)
 {
-	const unsigned high = s->rules.is_lenient ? 0 : 0x80;
-	s->at++;
+	p++;
 	for (;;) {
-		s->at = skip_plain(s->at, s->end, high);
-		if (s->at == s->end)
-			return expected(s, "the closing quote of a string");
-		if (*s->at == '"') {
-			s->at++;
-			return OK;
+		p = skip_plain(p, s->end);
+		if (p == s->end)
+			return expected(s, p, "the closing quote of a string");
+		if (*p == '"')
+			return p + 1;
+		if (*p == '\\') {
+			p = scan_escape(s, p);
+			if (!p)
+				return NULL;
+		} else if (s->rules.is_lenient) {
+			p++;
+		} else {
+			return expected(s, p, "the control characters of a string to be escaped");
 		}
-		if (*s->at == '\\') {
-			const enum err err = scan_escape(s);
-			if (err)
-				return err;
-			continue;
-		}
-		if (s->rules.is_lenient) {
-			s->at++;
-			continue;
-		}
-		if (!(*s->at & 0x80))
-			return expected(s, "control characters in a string to be escaped");
-		do {
-			const int length = utf8_length(span_of(s->at, (size_t)(s->end - s->at)));
-			if (length <= 0)
-				return expected(s, "valid UTF-8 in a string");
-			s->at += length;
-		} while (s->at < s->end && (*s->at & 0x80));
 	}
 }
 
-static bool scan_digits(struct scan *s)
+static const char *scan_digits(struct scan *s, const char *p, const char *what)
 {
-	const char *first = s->at;
-	while (s->at < s->end && is(s->at, DIGIT))
-		s->at++;
-	return s->at > first;
+	const char *first = p;
+	while (p < s->end && is(p, DIGIT))
+		p++;
+	return p > first ? p : expected(s, p, what);
 }
 
-static enum err scan_number(struct scan *s)
+static const char *scan_number(struct scan *s, const char *p)
 {
-	if (*s->at == '-')
-		s->at++;
-	if (s->at < s->end && *s->at == '0')
-		s->at++;
-	else if (!scan_digits(s))
-		return expected(s, "a digit");
-	if (s->at < s->end && *s->at == '.') {
-		s->at++;
-		if (!scan_digits(s))
-			return expected(s, "a digit after the decimal point");
+	if (*p == '-')
+		p++;
+	if (p < s->end && *p == '0')
+		p++;
+	else
+		p = scan_digits(s, p, "a digit");
+	if (p && p < s->end && *p == '.')
+		p = scan_digits(s, p + 1, "a digit after the decimal point");
+	if (p && p < s->end && (*p == 'e' || *p == 'E')) {
+		p++;
+		if (p < s->end && (*p == '+' || *p == '-'))
+			p++;
+		p = scan_digits(s, p, "a digit in the exponent");
 	}
-	if (s->at < s->end && (*s->at == 'e' || *s->at == 'E')) {
-		s->at++;
-		if (s->at < s->end && (*s->at == '+' || *s->at == '-'))
-			s->at++;
-		if (!scan_digits(s))
-			return expected(s, "a digit in the exponent");
-	}
-	return OK;
+	return p;
 }
 
-static enum err scan_word(struct scan *s, const char *word)
+static const char *scan_word(struct scan *s, const char *p, const char *word)
 {
-	for (const char *c = word; *c; c++, s->at++) {
-		if (s->at == s->end || *s->at != *c)
-			return expected(s, word);
+	for (const char *c = word; *c; c++, p++) {
+		if (p == s->end || *p != *c)
+			return expected(s, p, word);
 	}
-	return OK;
+	return p;
 }
 
-/* From a name's opening quote to behind its colon. */
-static enum err scan_name(struct scan *s)
+/* False: the name is there already, or there was no memory to tell. */
+static bool check_name(struct scan *s, struct span name)
 {
-	const char *quote = s->at;
-	enum err err = scan_string(s);
-	if (err)
-		return err;
-	const struct span name = span_of(quote + 1, (size_t)(s->at - quote) - 2);
-	if (s->rules.has_unique_names) {
-		err = names_add(&s->names, s->depth, name);
-		if (err == ERR_MALFORMED) {
-			fault_set(s->why, err,
-				"the JSON text has the member \"%.*s\" twice in one object, the "
-				"second "
-				"time at byte %zu: names must differ, and not by case alone",
-				(int)span_first(name, 100).n, name.p, (size_t)(quote - s->begin));
-			if (s->why)
-				fault_text(s->why->param, sizeof s->why->param, name);
-			return err;
-		}
-		if (err)
-			return fault_set(
-				s->why, err, "no memory to compare the names of a JSON text");
+	if (s->depth > s->free_depth)
+		return true;
+	s->free_depth = SIZE_MAX;
+	for (const char *const *inside = s->rules.free_inside; inside && *inside; inside++) {
+		if (json_name_is(name, *inside))
+			s->free_depth = s->depth;
 	}
-	s->at = skip_space(s->at, s->end);
-	if (s->at == s->end || *s->at != ':')
-		return expected(s, "':' after a member's name");
-	s->at++;
-	return OK;
+	s->err = names_add(&s->names, s->depth, name);
+	if (!s->err)
+		return true;
+	if (s->err == ERR_NO_MEMORY) {
+		fault_set(s->why, s->err, "no memory to compare the names of a JSON text");
+		return false;
+	}
+	fault_set(s->why, s->err,
+		"the JSON text has the member \"%.*s\" twice in one object, again at byte %zu: "
+		"names must differ, and not by case alone",
+		(int)span_first(name, 100).n, name.p, (size_t)(name.p - s->begin) - 1);
+	if (s->why)
+		fault_text(s->why->param, sizeof s->why->param, name);
+	return false;
+}
+
+/* A member's name and its colon. */
+static const char *scan_name(struct scan *s, const char *p)
+{
+	const char *quote = p;
+	p = scan_string(s, p);
+	if (!p)
+		return NULL;
+	if (s->rules.has_unique_names &&
+		!check_name(s, span_of(quote + 1, (size_t)(p - quote) - 2)))
+		return NULL;
+	p = skip_space(p, s->end);
+	if (p == s->end || *p != ':')
+		return expected(s, p, "':' after a member's name");
+	return p + 1;
 }
 
 enum want {
@@ -349,125 +362,119 @@ enum want {
 	WANT_NEXT,        /* after a value */
 };
 
-/* One value's beginning: the whole of a scalar, the bracket of a container. */
-static enum err scan_value(struct scan *s, enum want *want)
+/* A whole scalar, or the opening bracket of a container. */
+static const char *scan_value(struct scan *s, const char *p, enum want *want)
 {
-	enum err err;
 	*want = WANT_NEXT;
-	switch (s->at < s->end ? *s->at : '\0') {
+	switch (p < s->end ? *p : '\0') {
 	case '"':
-		return scan_string(s);
+		return scan_string(s, p);
 	case '{':
-		err = enter(s, true);
 		*want = WANT_NAME_OR_END;
-		return err;
+		return enter(s, p);
 	case '[':
-		err = enter(s, false);
 		*want = WANT_VALUE_OR_END;
-		return err;
+		return enter(s, p);
 	case 't':
-		return scan_word(s, "true");
+		return scan_word(s, p, "true");
 	case 'f':
-		return scan_word(s, "false");
+		return scan_word(s, p, "false");
 	case 'n':
-		return scan_word(s, "null");
-	case '-':
-	case '0':
-	case '1':
-	case '2':
-	case '3':
-	case '4':
-	case '5':
-	case '6':
-	case '7':
-	case '8':
-	case '9':
-		return scan_number(s);
+		return scan_word(s, p, "null");
 	default:
-		return expected(s, "a value");
+		if (p < s->end && (*p == '-' || is(p, DIGIT)))
+			return scan_number(s, p);
+		return expected(s, p, "a value");
 	}
 }
 
-/* Leaves s->at behind the value. */
-static enum err scan_text(struct scan *s)
+/* What stands between values, and the end of a container. */
+static const char *scan_next(struct scan *s, const char *p, enum want *want)
+{
+	const bool is_object = in_object(s);
+	if (p < s->end && *p == ',') {
+		*want = is_object ? WANT_NAME : WANT_VALUE;
+		return p + 1;
+	}
+	if (p < s->end && *p == (is_object ? '}' : ']'))
+		return leave(s, p);
+	return expected(s, p, is_object ? "',' or '}'" : "',' or ']'");
+}
+
+static const char *scan_text(struct scan *s, const char *p)
 {
 	enum want want = WANT_VALUE;
-	enum err err = OK;
-	while (!err) {
-		if (want == WANT_NEXT && s->depth == 0)
-			return OK;
-		s->at = skip_space(s->at, s->end);
-		const char c = s->at < s->end ? *s->at : '\0'; /* no NUL is ever wanted */
+	do {
+		p = skip_space(p, s->end);
 		switch (want) {
-		case WANT_VALUE_OR_END:
-			if (c == ']') {
-				leave(s);
-				want = WANT_NEXT;
-				break;
-			}
-			/* fallthrough */
-		case WANT_VALUE:
-			err = scan_value(s, &want);
-			break;
 		case WANT_NAME_OR_END:
-			if (c == '}') {
-				leave(s);
+			if (p < s->end && *p == '}') {
+				p = leave(s, p);
 				want = WANT_NEXT;
 				break;
 			}
 			/* fallthrough */
 		case WANT_NAME:
-			if (c != '"')
-				return expected(s, want == WANT_NAME
-							   ? "a member's name in quotes"
-							   : "a member's name in quotes, or '}'");
-			err = scan_name(s);
+			if (p == s->end || *p != '"')
+				return expected(s, p,
+					want == WANT_NAME ? "a member's name in quotes"
+							  : "a member's name in quotes, or '}'");
+			p = scan_name(s, p);
 			want = WANT_VALUE;
 			break;
-		case WANT_NEXT:
-			if (c == ',') {
-				s->at++;
-				want = in_object(s) ? WANT_NAME : WANT_VALUE;
-			} else if (c == (in_object(s) ? '}' : ']')) {
-				leave(s);
-			} else {
-				return expected(s, in_object(s) ? "',' or '}'" : "',' or ']'");
+		case WANT_VALUE_OR_END:
+			if (p < s->end && *p == ']') {
+				p = leave(s, p);
+				want = WANT_NEXT;
+				break;
 			}
+			/* fallthrough */
+		case WANT_VALUE:
+			p = scan_value(s, p, &want);
+			break;
+		case WANT_NEXT:
+			p = scan_next(s, p, &want);
 			break;
 		}
-	}
-	return err;
+	} while (p && (want != WANT_NEXT || s->depth > 0));
+	return p;
 }
 
 enum err json_scan(struct span text, struct json_rules rules, struct json *out, struct fault *why)
 {
 	assert(rules.max_depth >= 1 && rules.max_depth <= JSON_DEPTH_MAX);
-	struct scan s = {.rules = rules, .why = why};
 	*out = JSON_NONE;
 	if (text.n == 0)
 		text = SPAN("");
-	s.begin = text.p;
-	s.end = text.p + text.n;
-	s.at = s.begin;
-	if (span_starts(text, SPAN("\xef\xbb\xbf")))
-		return expected(&s, "a value, not a byte order mark");
+	struct scan s = {
+		.begin = text.p,
+		.end = text.p + text.n,
+		.rules = rules,
+		.free_depth = SIZE_MAX,
+		.why = why,
+	};
+	if (span_starts(text, SPAN("\xef\xbb\xbf"))) {
+		expected(&s, s.begin, "a value, not a byte order mark");
+		return s.err;
+	}
 	if (rules.has_unique_names) {
 		buf_init(&s.names.folded, text.n + sizeof(uint32_t));
 		if (getrandom(s.names.key, sizeof s.names.key, 0) != (ssize_t)sizeof s.names.key)
 			return fault_set(why, ERR_INTERNAL, "the kernel gives no random bytes");
 	}
-	s.at = skip_space(s.at, s.end);
-	const char *first = s.at;
-	enum err err = scan_text(&s);
+	const char *first = skip_space(s.begin, s.end);
+	const char *end = scan_text(&s, first);
 	names_done(&s.names);
-	if (err)
-		return err;
-	const struct span value = span_of(first, (size_t)(s.at - first));
-	s.at = skip_space(s.at, s.end);
-	if (s.at < s.end)
-		return expected(&s, "nothing after the value");
-	out->text = value;
-	return OK;
+	if (!end)
+		return s.err;
+	const char *rest = skip_space(end, s.end);
+	if (rest < s.end)
+		expected(&s, rest, "nothing after the value");
+	else if (!rules.is_lenient && utf8_valid_bytes(text) < text.n)
+		expected(&s, s.begin + utf8_valid_bytes(text), "valid UTF-8");
+	else
+		out->text = span_of(first, (size_t)(end - first));
+	return s.err;
 }
 
 /* ---- reading ---- */
@@ -579,7 +586,6 @@ static uint32_t hex4(const char *p)
 /* Takes what one escape means, or all up to the next one, off a raw text that is not empty. */
 static struct span next_piece(struct span *raw, char room[4])
 {
-	static const char letters[] = "\"\\/bfnrt", bytes[] = "\"\\/\b\f\n\r\t";
 	const char *p = raw->p;
 	if (*p != '\\') {
 		const struct span run = span_first(*raw, span_index(*raw, '\\'));
@@ -587,7 +593,7 @@ static struct span next_piece(struct span *raw, char room[4])
 		return run;
 	}
 	if (p[1] != 'u') {
-		room[0] = bytes[strchr(letters, p[1]) - letters];
+		room[0] = meaning_of[(unsigned char)p[1]];
 		*raw = span_skip(*raw, 2);
 		return span_of(room, 1);
 	}
@@ -748,7 +754,7 @@ bool json_f64(struct json v, double *out)
 	}
 	/* far out, all exponents mean the same */
 	exponent = exponent > 9999 ? 9999 : exponent < -9999 ? -9999 : exponent;
-	snprintf(text + n, sizeof text - n, "e%d", (int)exponent);
+	(void)snprintf(text + n, sizeof text - n, "e%d", (int)exponent);
 	const double nearest = strtod(text, NULL);
 	if (!isfinite(nearest))
 		return false;
@@ -836,6 +842,30 @@ void json_close(struct json_out *o, char bracket)
 	o->has_value = true;
 }
 
+static void put_escaped(struct buf *to, struct span text)
+{
+	static const char hex[] = "0123456789abcdef";
+	const char *p = text.p, *end = text.n ? text.p + text.n : p;
+	while (p < end) {
+		const char *stop = skip_plain(p, end);
+		const size_t run = (size_t)(stop - p);
+		const unsigned char c = stop < end ? (unsigned char)*stop : 0;
+		const size_t more = stop == end ? 0 : letter_of[c] ? 2 : 6;
+		char *at = buf_reserve(to, run + more);
+		if (!at)
+			return;
+		memcpy(at, p, run);
+		at += run;
+		if (more == 2)
+			memcpy(at, (const char[]){'\\', letter_of[c]}, 2);
+		else if (more == 6)
+			memcpy(at, (const char[]){'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]},
+				6);
+		buf_commit(to, run + more);
+		p = stop + (more > 0);
+	}
+}
+
 void json_key_raw(struct json_out *o, struct span name)
 {
 	comma(o);
@@ -845,48 +875,16 @@ void json_key_raw(struct json_out *o, struct span name)
 	o->has_value = false;
 }
 
-void json_key(struct json_out *o, const char *name)
+void json_key_text(struct json_out *o, struct span name)
 {
-	json_key_raw(o, span_str(name));
+	json_put_str(o, name);
+	buf_byte(o->to, ':');
+	o->has_value = false;
 }
 
-static void put_escaped(struct buf *to, struct span text)
+void json_key(struct json_out *o, const char *name)
 {
-	static const char hex[] = "0123456789abcdef";
-	const char *p = text.p, *end = text.n ? text.p + text.n : p;
-	while (p < end) {
-		const char *stop = skip_plain(p, end, 0);
-		buf_put(to, p, (size_t)(stop - p));
-		if (stop == end)
-			return;
-		const unsigned char c = (unsigned char)*stop;
-		p = stop + 1;
-		switch (c) {
-		case '"':
-		case '\\':
-			buf_put(to, (const char[]){'\\', (char)c}, 2);
-			break;
-		case '\n':
-			buf_put(to, "\\n", 2);
-			break;
-		case '\t':
-			buf_put(to, "\\t", 2);
-			break;
-		case '\r':
-			buf_put(to, "\\r", 2);
-			break;
-		case '\b':
-			buf_put(to, "\\b", 2);
-			break;
-		case '\f':
-			buf_put(to, "\\f", 2);
-			break;
-		default:
-			buf_put(to, (const char[]){'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]},
-				6);
-			break;
-		}
-	}
+	json_key_text(o, span_str(name));
 }
 
 void json_put_str(struct json_out *o, struct span text)
@@ -908,7 +906,7 @@ void json_put_i64(struct json_out *o, int64_t v)
 static void shortest(double v, char *text, size_t size)
 {
 	for (int places = 14; places <= 16; places++) {
-		snprintf(text, size, "%.*e", places, v);
+		(void)snprintf(text, size, "%.*e", places, v);
 		if (strtod(text, NULL) == v)
 			return;
 	}
@@ -916,7 +914,7 @@ static void shortest(double v, char *text, size_t size)
 
 void json_put_f64(struct json_out *o, double v)
 {
-	char text[64], digits[24];
+	char text[64], digits[24] = "0";
 	size_t n = 0;
 	comma(o);
 	if (!isfinite(v)) {
@@ -934,7 +932,7 @@ void json_put_f64(struct json_out *o, double v)
 	}
 	while (n > 1 && digits[n - 1] == '0')
 		n--;
-	const int power = atoi(p + 1); /* of the first digit */
+	const int power = (int)strtol(p + 1, NULL, 10); /* of the first digit */
 	if (power >= -5 && power < 0) {
 		buf_put(o->to, "0.0000", (size_t)(1 - power));
 		buf_put(o->to, digits, n);
@@ -971,23 +969,18 @@ void json_put_null(struct json_out *o)
 
 void json_put_raw(struct json_out *o, struct span json)
 {
-	assert(json.n > 0);
 	comma(o);
-	buf_span(o->to, json);
+	buf_span(o->to, json.n > 0 ? json : SPAN("null"));
 }
 
 void json_put_base64(struct json_out *o, struct span prefix, struct span bytes)
 {
 	static const char alphabet[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
 	const size_t groups = bytes.n / 3 + (bytes.n % 3 != 0);
 	comma(o);
 	buf_byte(o->to, '"');
 	put_escaped(o->to, prefix);
-	if (groups > SIZE_MAX / 4) {
-		o->to->err = ERR_TOO_BIG;
-		return;
-	}
 	char *to = groups ? buf_reserve(o->to, groups * 4) : NULL;
 	if (to) {
 		const unsigned char *p = (const unsigned char *)bytes.p;
@@ -998,8 +991,8 @@ void json_put_base64(struct json_out *o, struct span prefix, struct span bytes)
 					   (left > 2 ? p[2] : 0u);
 			to[0] = alphabet[v >> 18];
 			to[1] = alphabet[v >> 12 & 63];
-			to[2] = left > 1 ? alphabet[v >> 6 & 63] : '=';
-			to[3] = left > 2 ? alphabet[v & 63] : '=';
+			to[2] = alphabet[left > 1 ? v >> 6 & 63 : 64];
+			to[3] = alphabet[left > 2 ? v & 63 : 64];
 			p += left > 3 ? 3 : left;
 			left -= left > 3 ? 3 : left;
 		}

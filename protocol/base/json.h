@@ -32,6 +32,8 @@ struct json_rules {
 	bool is_lenient; /* a provider's text: invalid UTF-8 and raw control bytes may be in strings */
 	bool has_unique_names; /* refuse an object that has a name twice, compared unescaped and with
 	                          ASCII case folded */
+	const char *const *free_inside; /* but not inside members of these names, such as a schema,
+	                                   that are passed on and never read; ends with NULL; may be NULL */
 };
 
 #define JSON_DEPTH_MAX 512
@@ -39,8 +41,10 @@ struct json_rules {
 #define JSON_LENIENT   ((struct json_rules){.max_depth = JSON_DEPTH_MAX, .is_lenient = true})
 
 /* Checks that `text` is one JSON value and nothing after it (RFC 8259), and hands it out. Linear in
- * the text; with has_unique_names it takes memory for the names.
- * ERR_MALFORMED (with the byte where it fails), ERR_TOO_BIG (too deep), ERR_NO_MEMORY. */
+ * the text; with has_unique_names it takes memory for the names of the objects open at one time.
+ * ERR_MALFORMED (with the byte where it fails, counted from 0; for a name that is there twice with
+ * the raw name as why->param), ERR_TOO_BIG (too deep), ERR_NO_MEMORY; ERR_INTERNAL where the kernel
+ * gives no random bytes. *out is absent then. */
 enum err json_scan(
 	struct span text, struct json_rules rules, struct json *out, struct fault *why) MUST_USE;
 
@@ -48,7 +52,8 @@ enum err json_scan(
 
 enum json_kind json_kind(struct json v);
 
-/* Walks an object or an array. Begin with json_each(v); a value that is neither is empty. */
+/* Walks an object or an array. Begin with json_each(v); a value that is neither is empty. A step
+ * passes over a whole member, so walking all levels of a text reads its inside once for each. */
 struct json_walk {
 	const char *at, *end;
 	struct span name; /* of the member: raw, as between its quotes, escapes and all */
@@ -73,8 +78,8 @@ bool json_is_true(struct json v);
  * fraction or what does not fit. */
 bool json_i64(struct json v, int64_t *out);
 
-/* The nearest double of a number; false for another kind and for what is not finite. Needs the C
- * locale, as in the daemon. */
+/* The nearest double of a number, in any locale; false for another kind and for what is not
+ * finite. */
 bool json_f64(struct json v, double *out);
 
 /* A string's text, unescaped. Without escapes it is a span of the text itself, else a copy in the
@@ -101,17 +106,21 @@ struct json_out {
 };
 struct json_out json_to(struct buf *to);
 
-void json_open(struct json_out *o, char bracket);        /* '{' or '[' */
-void json_close(struct json_out *o, char bracket);       /* '}' or ']' */
-void json_key(struct json_out *o, const char *name);     /* a plain name: no quote, no backslash */
-void json_key_raw(struct json_out *o, struct span name); /* already escaped, without its quotes */
-void json_put_str(struct json_out *o, struct span text); /* valid UTF-8 */
+void json_open(struct json_out *o, char bracket);  /* '{' or '[' */
+void json_close(struct json_out *o, char bracket); /* '}' or ']' */
+void json_key(struct json_out *o, const char *name);
+void json_key_text(struct json_out *o, struct span name); /* valid UTF-8 */
+void json_key_raw(struct json_out *o, struct span name);  /* already escaped, without its quotes */
+void json_put_str(struct json_out *o, struct span text);  /* valid UTF-8; absent: "" */
 void json_put_i64(struct json_out *o, int64_t v);
-void json_put_f64(struct json_out *o, double v); /* the shortest that reads back the same; finite */
+/* The shortest that reads back the same, in any locale. A v that is not finite fails the buf with
+ * ERR_INVALID_ARGUMENT. */
+void json_put_f64(struct json_out *o, double v);
 void json_put_bool(struct json_out *o, bool v);
 void json_put_null(struct json_out *o);
-void json_put_raw(struct json_out *o, struct span json); /* a checked value, byte for byte */
-void json_put_base64(struct json_out *o, struct span prefix, struct span bytes); /* one string */
+void json_put_raw(struct json_out *o, struct span json); /* a checked value; absent: null */
+/* One string: `prefix` as json_put_str would write it, then the bytes in base64, with padding. */
+void json_put_base64(struct json_out *o, struct span prefix, struct span bytes);
 
 /* key and value in one, for what is there; the absent is left out */
 void json_pair_str(struct json_out *o, const char *name, struct span text);

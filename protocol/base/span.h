@@ -5,7 +5,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
-#include <strings.h>
 
 struct span {
 	const char *p;
@@ -44,10 +43,22 @@ static inline bool span_is(struct span a, const char *text)
 	return span_eq(a, span_str(text));
 }
 
+/* An ASCII letter in lower case, any other byte as it is; no locale has a say. */
+static inline char span_lower(char c)
+{
+	return (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+}
+
 /* ASCII letters compare without case. */
 static inline bool span_is_nocase(struct span a, const char *text)
 {
-	return a.n == strlen(text) && (a.n == 0 || strncasecmp(a.p, text, a.n) == 0);
+	if (a.n != strlen(text))
+		return false;
+	for (size_t i = 0; i < a.n; i++) {
+		if (span_lower(a.p[i]) != span_lower(text[i]))
+			return false;
+	}
+	return true;
 }
 
 static inline bool span_starts(struct span a, struct span prefix)
@@ -64,7 +75,7 @@ static inline bool span_ends(struct span a, struct span suffix)
 /* What is left after the first `n` bytes; `n` is at most the span's. */
 static inline struct span span_skip(struct span a, size_t n)
 {
-	return (struct span){a.p + n, a.n - n};
+	return n == 0 ? a : (struct span){a.p + n, a.n - n};
 }
 
 static inline struct span span_first(struct span a, size_t n)

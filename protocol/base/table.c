@@ -1,6 +1,7 @@
 /* table.c - SipHash-2-4 (Aumasson and Bernstein), so that no caller can make keys collide. */
 #include "protocol/base/table.h"
 
+#include <endian.h>
 #include <sys/random.h>
 
 #define ROTATE(x, by) (((x) << (by)) | ((x) >> (64 - (by))))
@@ -23,12 +24,13 @@ static void sip_round(struct sip *s)
 	s->c = ROTATE(s->c, 32);
 }
 
+/* The number that up to eight bytes make, the first the least. */
 static uint64_t little(const unsigned char *p, size_t n)
 {
 	uint64_t v = 0;
-	for (size_t i = 0; i < n; i++)
-		v |= (uint64_t)p[i] << (8 * i);
-	return v;
+	if (n > 0)
+		memcpy(&v, p, n);
+	return le64toh(v);
 }
 
 uint64_t siphash(const unsigned char key[16], const void *bytes, size_t n)

@@ -9,7 +9,7 @@
 
 #include "protocol/base/span.h"
 
-/* SipHash-2-4 under a key drawn at first use. */
+/* SipHash-2-4 under a key drawn at first use; from one thread only. */
 uint64_t table_hash(const void *bytes, size_t n);
 
 /* SipHash-2-4 under a given key of 16 bytes: for test vectors and for keys that are kept. */

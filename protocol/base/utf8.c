@@ -3,71 +3,120 @@
 
 #define REPLACEMENT "\xef\xbf\xbd"
 
+static bool is_more(unsigned char c)
+{
+	return (c & 0xc0) == 0x80;
+}
+
 int utf8_length(struct span s)
 {
 	const unsigned char *p = (const unsigned char *)s.p;
 	const unsigned char c = p[0];
-	unsigned char low = 0x80, high = 0xbf;
-	size_t need;
 
 	if (c < 0x80)
 		return 1;
-	if (c >= 0xc2 && c <= 0xdf)
-		need = 2;
-	else if (c >= 0xe0 && c <= 0xef)
-		need = 3;
-	else if (c >= 0xf0 && c <= 0xf4)
-		need = 4;
-	else
+	if (c < 0xc2 || c > 0xf4)
 		return 0;
+	if (s.n < 2)
+		return -1;
+	if (c < 0xe0)
+		return is_more(p[1]) ? 2 : 0;
 	/* the second byte's range is where overlong forms, surrogates and the top are told apart */
-	if (c == 0xe0)
-		low = 0xa0;
-	else if (c == 0xed)
-		high = 0x9f;
-	else if (c == 0xf0)
-		low = 0x90;
-	else if (c == 0xf4)
-		high = 0x8f;
-	for (size_t i = 1; i < need; i++) {
-		if (i == s.n)
-			return -1;
-		if (p[i] < low || p[i] > high)
-			return 0;
-		low = 0x80;
-		high = 0xbf;
-	}
-	return (int)need;
+	const unsigned char low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
+	const unsigned char high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
+	if (p[1] < low || p[1] > high)
+		return 0;
+	if (s.n < 3)
+		return -1;
+	if (!is_more(p[2]))
+		return 0;
+	if (c < 0xf0)
+		return 3;
+	if (s.n < 4)
+		return -1;
+	return is_more(p[3]) ? 4 : 0;
 }
 
-/* How many bytes at the start of `s` are plain ASCII: eight at a time. */
-static size_t ascii_run(struct span s)
+/* A machine that takes a byte for a shift and nothing else: a state is the place of six bits in a
+ * number, and the number of a byte's kind holds, at each state's place, the state that follows. */
+enum state {
+	REJECT = 0,
+	START = 6,
+	ONE = 12,
+	TWO = 18,
+	THREE = 24,
+	E0 = 30,
+	ED = 36,
+	F0 = 42,
+	F4 = 48
+};
+
+#define ON(state, next) ((uint64_t)(next) << (state))
+#define MORE            (ON(ONE, START) | ON(TWO, ONE) | ON(THREE, TWO))
+static const uint64_t steps[] = {
+	ON(START, START),                 /* 0: ASCII */
+	MORE | ON(ED, ONE) | ON(F4, TWO), /* 1: 80-8f */
+	MORE | ON(ED, ONE) | ON(F0, TWO), /* 2: 90-9f */
+	MORE | ON(E0, ONE) | ON(F0, TWO), /* 3: a0-bf */
+	ON(START, ONE),                   /* 4: c2-df */
+	ON(START, TWO),                   /* 5: e1-ec ee ef */
+	ON(START, E0), ON(START, ED),     /* 6 7 */
+	ON(START, F0), ON(START, F4),     /* 8 9 */
+	ON(START, THREE),                 /* 10: f1-f3 */
+	0,                                /* 11: never */
+};
+#undef ON
+#undef MORE
+
+/* clang-format off */
+static const unsigned char kind_of[256] = { [0x80] =
+	1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, /* 80 */
+	2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, /* 90 */
+	3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, /* a0 */
+	3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, /* b0 */
+	11,11,4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, /* c0 */
+	4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, /* d0 */
+	6, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 7, 5, 5, /* e0 */
+	8,10,10,10, 9,11,11,11,11,11,11,11,11,11,11,11, /* f0 */
+};
+/* clang-format on */
+
+size_t utf8_valid_bytes(struct span s)
 {
+	const unsigned char *p = (const unsigned char *)s.p;
+	uint64_t state = START;
 	size_t n = 0;
-	for (; n + 8 <= s.n; n += 8) {
-		uint64_t eight;
-		memcpy(&eight, s.p + n, 8);
-		if (eight & UINT64_C(0x8080808080808080))
+	for (; s.n - n >= 16; n += 16) {
+		uint64_t halves[2];
+		memcpy(halves, p + n, sizeof halves);
+		if (state == START && !((halves[0] | halves[1]) & UINT64_C(0x8080808080808080)))
+			continue;
+		uint64_t next = state;
+		for (size_t i = n; i < n + 16; i++)
+			next = steps[kind_of[p[i]]] >> (next & 63);
+		next &= 63;
+		if (next == REJECT)
 			break;
+		state = next;
 	}
-	while (n < s.n && (s.p[n] & 0x80) == 0)
-		n++;
+	/* the rest, or what is wrong in the next sixteen bytes: from a character's beginning */
+	if (state != START) {
+		do
+			n--;
+		while (is_more(p[n]));
+	}
+	while (n < s.n) {
+		const int length = utf8_length(span_skip(s, n));
+		if (length <= 0)
+			break;
+		n += (size_t)length;
+	}
 	return n;
 }
 
 bool utf8_is_valid(struct span s)
 {
-	while (s.n > 0) {
-		const size_t plain = ascii_run(s);
-		s = span_skip(s, plain);
-		if (s.n == 0)
-			break;
-		const int length = utf8_length(s);
-		if (length <= 0)
-			return false;
-		s = span_skip(s, (size_t)length);
-	}
-	return true;
+	return utf8_valid_bytes(s) == s.n;
 }
 
 size_t utf8_encode(uint32_t c, char to[4])
@@ -158,9 +207,9 @@ void utf8_repair(struct utf8_repair *r, struct span piece, struct buf *out)
 		r->n = (uint8_t)s.n;
 	}
 	while (piece.n > 0) {
-		const size_t plain = ascii_run(piece);
-		buf_put(out, piece.p, plain);
-		piece = span_skip(piece, plain);
+		const size_t valid = utf8_valid_bytes(piece);
+		buf_put(out, piece.p, valid);
+		piece = span_skip(piece, valid);
 		if (piece.n == 0)
 			break;
 		const size_t used = repair_unit(r, piece, out);

@@ -11,6 +11,8 @@
  * cuts off. `s` is not empty. */
 int utf8_length(struct span s);
 
+/* How many bytes at the start of `s` are valid, whole characters. */
+size_t utf8_valid_bytes(struct span s);
 bool utf8_is_valid(struct span s);
 
 /* Writes a code point 0..0x10ffff (surrogates too, as three bytes) to `to`; returns 1..4. */

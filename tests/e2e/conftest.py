@@ -28,6 +28,10 @@ LOG_SHOWN = 20_000
 _brokers = []  # of the test under way
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "valgrind: short enough to run under valgrind too")
+
+
 @pytest.fixture(scope="session")
 def certs(tmp_path_factory):
     return Certs(tmp_path_factory.mktemp("certs")).make()

@@ -1,0 +1,464 @@
+/* broker.c - birth, reload, idling, draining, death. */
+#include "brokerd/broker.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "brokerd/exchange/organs.h"
+#include "brokerd/front/listener.h"
+#include "brokerd/ledger/ledger.h"
+#include "brokerd/log/log.h"
+
+#define WORKERS 4
+
+/* After so many calls at once the heap holds much that nobody will want again soon. */
+#define CROWD    64
+#define QUIET_US INT64_C(1000000)
+
+struct broker {
+	struct broker_options options;
+	struct organs organs;
+	struct admin_env admin;
+	struct sessions sessions;
+	struct listener *listeners[SERVICE_FDS_MAX + 1];
+	size_t n_listeners;
+	struct loop_signal term, interrupt, hangup, user;
+	struct loop_timer drain, idle, auto_lock, watchdog, quiet;
+	struct job trim; /* gives the heap's free pages back */
+	bool is_crowded, is_trimming;
+	struct loop_task settle; /* after a change: is there still something to wait for? */
+	int64_t active_us;       /* when somebody last did something */
+	bool is_ailing_by_config;
+};
+
+/* ---- configuration ---- */
+
+static void use_config(struct broker *b, struct config *c)
+{
+	enum log_level level;
+	config_unref(b->organs.config);
+	b->organs.config = c;
+	if (log_level_from(c->log_level, &level))
+		log_set_level(level);
+}
+
+/* Reads the file; where it is bad the former one stays, or, at start, the built-in one serves to
+ * tell every caller why nothing works. */
+static void load_config(struct broker *b)
+{
+	struct fault why = FAULT_NONE;
+	struct config *c =
+		config_load(b->options.config_path, !b->options.is_config_required, &why);
+	if (c) {
+		b->admin.config_fault = FAULT_NONE;
+		use_config(b, c);
+		if (b->is_ailing_by_config) {
+			b->organs.ailment = FAULT_NONE;
+			b->is_ailing_by_config = false;
+		}
+		return;
+	}
+	log_error("config.bad", "why=\"%s\"", why.message);
+	b->admin.config_fault = why;
+	if (b->organs.config)
+		return;
+	b->is_ailing_by_config = true;
+	fault_set(&b->organs.ailment, ERR_MISCONFIGURED, "%s; mend it, then `llmb config reload`",
+		why.message);
+	c = config_parse(SPAN(""), "built-in", &why);
+	if (!c) {
+		log_error("config.none", "why=\"%s\"", why.message);
+		abort(); /* the built-in rows are ours */
+	}
+	use_config(b, c);
+}
+
+static void reload(struct admin_env *env)
+{
+	struct broker *b = container_of(env, struct broker, admin);
+	service_tell(&b->options.service, "RELOADING=1");
+	load_config(b);
+	if (!env->config_fault.err) {
+		transport_forget_connections(b->organs.transport);
+		log_info("config.loaded", "path=%s", b->options.config_path);
+	}
+	service_tell(&b->options.service, "READY=1\nSTATUS=%s",
+		env->config_fault.err ? env->config_fault.message : "serving");
+}
+
+/* ---- state ---- */
+
+/* Makes a folder and its parents; each new one is for its owner alone. */
+static enum err make_folders(const char *path, struct fault *why)
+{
+	char part[4096];
+	struct stat st;
+	const size_t n = strlen(path);
+	if (n == 0 || n >= sizeof part)
+		return fault_set(why, ERR_INVALID_ARGUMENT, "the state folder's path is too long");
+	memcpy(part, path, n + 1);
+	for (char *slash = strchr(part + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (mkdir(part, 0700) != 0 && errno != EEXIST)
+			return fault_set(why, ERR_IO, "cannot make the folder %s: %s", part,
+				strerror(errno));
+		*slash = '/';
+	}
+	if (mkdir(path, 0700) != 0 && errno != EEXIST)
+		return fault_set(
+			why, ERR_IO, "cannot make the state folder %s: %s", path, strerror(errno));
+	if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode))
+		return fault_set(why, ERR_IO, "the state folder %s is no folder", path);
+	if (st.st_uid != geteuid() || (st.st_mode & 022))
+		return fault_set(why, ERR_IO,
+			"the state folder %s must belong to uid %u and be writable by it alone: "
+			"`chown %u %s; chmod 700 %s`",
+			path, (unsigned)geteuid(), (unsigned)geteuid(), path, path);
+	if (access(path, W_OK | X_OK) != 0)
+		return fault_set(why, ERR_IO, "the state folder %s is not writable: %s", path,
+			strerror(errno));
+	return OK;
+}
+
+static void ail(struct broker *b, const struct fault *why)
+{
+	log_error("broker.degraded", "why=\"%s\"", why->message);
+	if (!b->organs.ailment.err)
+		b->organs.ailment = *why;
+}
+
+/* What keeps accounts: without it nothing may be sent, but callers are told why. */
+static void open_state(struct broker *b)
+{
+	struct organs *o = &b->organs;
+	struct fault why = FAULT_NONE;
+	const char *dir = b->options.state_dir;
+	if (make_folders(dir, &why) != OK) {
+		ail(b, &why);
+		return;
+	}
+	o->ledger = ledger_open(dir, &why);
+	if (!o->ledger) {
+		ail(b, &why);
+		return;
+	}
+	o->journal = journal_open(dir, o->ledger, o->loop, o->workers, &why);
+	if (!o->journal)
+		ail(b, &why);
+}
+
+static bool open_vault(struct broker *b)
+{
+	struct organs *o = &b->organs;
+	struct fault why = FAULT_NONE;
+	char key_file[4096] = "";
+	const struct span named = o->config->key_file;
+	if (named.n > 0 && named.n < sizeof key_file)
+		memcpy(key_file, named.p, named.n);
+	const struct vault_paths paths = {b->options.state_dir, key_file[0] ? key_file : NULL};
+	o->vault = vault_new(o->workers, &paths, &why);
+	if (why.err)
+		log_error("vault.unusable", "why=\"%s\"", why.message);
+	if (!secret_memory_locks(&why)) {
+		log_warn("memory.unlocked", "why=\"%s\"", why.message);
+		b->admin.is_memory_locked = false;
+	} else {
+		b->admin.is_memory_locked = true;
+	}
+	return o->vault != NULL;
+}
+
+/* ---- idling and draining ---- */
+
+static void finish(struct broker *b)
+{
+	loop_stop(b->organs.loop);
+}
+
+static void on_drained(struct loop_timer *t)
+{
+	struct broker *b = container_of(t, struct broker, drain);
+	log_warn("broker.drain_over", "calls=%zu", b->organs.n_exchanges);
+	finish(b);
+}
+
+static void begin_drain(struct broker *b, const char *reason)
+{
+	struct organs *o = &b->organs;
+	if (o->is_draining) {
+		finish(b); /* asked twice: now */
+		return;
+	}
+	o->is_draining = true;
+	log_info("broker.stopping", "reason=%s calls=%zu", reason, o->n_exchanges);
+	service_tell(&b->options.service, "STOPPING=1");
+	for (size_t i = 0; i < b->n_listeners; i++)
+		listener_pause(b->listeners[i]);
+	loop_timer_set(o->loop, &b->drain, o->config->drain_us);
+	sessions_drain(&b->sessions, reason, o->config->drain_us);
+	loop_later(o->loop, &b->settle);
+}
+
+/* Would stopping now lose something that only a person can bring back? */
+static bool may_exit(const struct broker *b)
+{
+	const struct organs *o = &b->organs;
+	return b->sessions.n == 0 && o->n_exchanges == 0 && !vault_is_busy(o->vault) &&
+	       (vault_state(o->vault) != VAULT_OPEN || vault_is_unattended(o->vault));
+}
+
+static void on_idle(struct loop_timer *t)
+{
+	struct broker *b = container_of(t, struct broker, idle);
+	if (may_exit(b))
+		begin_drain(b, "idle");
+}
+
+static void on_auto_lock(struct loop_timer *t)
+{
+	struct broker *b = container_of(t, struct broker, auto_lock);
+	const int64_t after_us = b->organs.config->auto_lock_us;
+	const int64_t left_us = b->active_us + after_us - loop_now_us(b->organs.loop);
+	if (after_us == 0)
+		return;
+	if (left_us > 0 || b->organs.n_exchanges > 0) {
+		loop_timer_set(b->organs.loop, t, left_us > 0 ? left_us : after_us);
+		return;
+	}
+	if (vault_state(b->organs.vault) == VAULT_OPEN) {
+		log_info("vault.locked", "reason=idle");
+		vault_lock(b->organs.vault);
+		transport_forget_connections(b->organs.transport);
+	}
+}
+
+static void trim_run(struct job *j)
+{
+	(void)j;
+	malloc_trim(0);
+}
+
+static void trim_done(struct job *j)
+{
+	container_of(j, struct broker, trim)->is_trimming = false;
+}
+
+/* A crowd has gone, and it has been quiet since. */
+static void on_quiet(struct loop_timer *t)
+{
+	struct broker *b = container_of(t, struct broker, quiet);
+	if (b->organs.n_exchanges > 0 || b->is_trimming)
+		return;
+	b->is_crowded = false;
+	b->is_trimming = true;
+	b->trim = (struct job){.run = trim_run, .on_done = trim_done};
+	workers_submit(b->organs.workers, &b->trim, 0);
+}
+
+/* Something came, went or ended: what is waited for may have changed. */
+static void on_settle(struct loop_task *t)
+{
+	struct broker *b = container_of(t, struct broker, settle);
+	struct organs *o = &b->organs;
+	b->active_us = loop_now_us(o->loop);
+	if (o->n_exchanges >= CROWD)
+		b->is_crowded = true;
+	else if (b->is_crowded && o->n_exchanges == 0)
+		loop_timer_set(o->loop, &b->quiet, QUIET_US);
+	if (o->is_draining) {
+		if (b->sessions.n == 0 && o->n_exchanges == 0)
+			finish(b);
+		return;
+	}
+	if (b->options.service.n_fds > 0 && o->config->idle_exit_us > 0 && may_exit(b))
+		loop_timer_set(o->loop, &b->idle, o->config->idle_exit_us);
+	else
+		loop_timer_stop(&b->idle);
+	if (o->config->auto_lock_us > 0 && !b->auto_lock.loop)
+		loop_timer_set(o->loop, &b->auto_lock, o->config->auto_lock_us);
+}
+
+static void on_change(void *context)
+{
+	struct broker *b = context;
+	loop_later(b->organs.loop, &b->settle);
+}
+
+static void on_vault_changed(struct admin_env *env)
+{
+	on_change(container_of(env, struct broker, admin));
+}
+
+static void on_term(struct loop_signal *s)
+{
+	begin_drain(container_of(s, struct broker, term), "drain");
+}
+
+static void on_interrupt(struct loop_signal *s)
+{
+	begin_drain(container_of(s, struct broker, interrupt), "drain");
+}
+
+static void on_hangup(struct loop_signal *s)
+{
+	reload(&container_of(s, struct broker, hangup)->admin);
+}
+
+/* As ssh-agent does: drop every key, now. */
+static void on_user(struct loop_signal *s)
+{
+	struct broker *b = container_of(s, struct broker, user);
+	log_info("vault.locked", "reason=signal");
+	vault_lock(b->organs.vault);
+	transport_forget_connections(b->organs.transport);
+}
+
+static void on_watchdog(struct loop_timer *t)
+{
+	struct broker *b = container_of(t, struct broker, watchdog);
+	service_tell(&b->options.service, "WATCHDOG=1");
+	loop_timer_set(b->organs.loop, t, b->options.service.watchdog_us / 3);
+}
+
+/* ---- birth and death ---- */
+
+static enum err listen_all(struct broker *b, struct fault *why)
+{
+	const struct broker_options *o = &b->options;
+	for (int i = 0; i < o->service.n_fds; i++) {
+		const enum err err = listener_adopt(
+			&b->sessions, SERVICE_FIRST_FD + i, &b->listeners[b->n_listeners], why);
+		if (err)
+			return err;
+		b->n_listeners++;
+	}
+	if (o->service.n_fds == 0) {
+		const enum err err =
+			listener_bind(&b->sessions, o->socket_path, &b->listeners[0], why);
+		if (err)
+			return err;
+		b->n_listeners = 1;
+	}
+	b->admin.socket_path = listener_path(b->listeners[0]);
+	return OK;
+}
+
+static void watch_signals(struct broker *b)
+{
+	struct loop *l = b->organs.loop;
+	b->term.on_signal = on_term;
+	b->interrupt.on_signal = on_interrupt;
+	b->hangup.on_signal = on_hangup;
+	b->user.on_signal = on_user;
+	loop_signal_set(l, &b->term, SIGTERM);
+	loop_signal_set(l, &b->interrupt, SIGINT);
+	loop_signal_set(l, &b->hangup, SIGHUP);
+	loop_signal_set(l, &b->user, SIGUSR1);
+	b->drain.on_fire = on_drained;
+	b->idle.on_fire = on_idle;
+	b->auto_lock.on_fire = on_auto_lock;
+	b->watchdog.on_fire = on_watchdog;
+	b->quiet.on_fire = on_quiet;
+	b->settle.on_run = on_settle;
+	if (b->options.service.watchdog_us > 0)
+		loop_timer_set(l, &b->watchdog, b->options.service.watchdog_us / 3);
+}
+
+static enum err broker_build(struct broker *b, struct fault *why)
+{
+	struct organs *o = &b->organs;
+	o->loop = loop_new(why);
+	o->workers = o->loop ? workers_new(o->loop, WORKERS, why) : NULL;
+	if (!o->workers)
+		return why->err ? why->err : ERR_NO_MEMORY;
+	b->admin = (struct admin_env){
+		.organs = o,
+		.config_path = b->options.config_path,
+		.state_dir = b->options.state_dir,
+		.started_us = loop_now_us(o->loop),
+		.started_wall_us = loop_wall_us(o->loop),
+		.reload = reload,
+		.locked = on_vault_changed,
+	};
+	load_config(b);
+	/* the socket before the state: of two brokers for one socket, the second goes away here */
+	if (!sessions_init(&b->sessions, &b->admin, geteuid()))
+		return fault_set(why, ERR_NO_MEMORY, "out of memory at start");
+	b->sessions.on_change = on_change;
+	b->sessions.context = b;
+	watch_signals(b);
+	enum err err = listen_all(b, why);
+	if (err)
+		return err;
+	open_state(b);
+	if (!open_vault(b))
+		return fault_set(why, ERR_NO_MEMORY, "out of memory at start");
+	o->transport = transport_new(o->loop, o->workers, why);
+	return o->transport ? OK : why->err ? why->err : ERR_NO_MEMORY;
+}
+
+struct broker *broker_new(const struct broker_options *options, struct fault *why)
+{
+	struct broker *b = calloc(1, sizeof *b);
+	if (!b) {
+		fault_set(why, ERR_NO_MEMORY, "out of memory at start");
+		return NULL;
+	}
+	b->options = *options;
+	b->organs.ailment = FAULT_NONE;
+	struct fault own = FAULT_NONE;
+	const enum err err = broker_build(b, &own);
+	if (!err)
+		return b;
+	if (!own.err)
+		fault_set(&own, err, "%s", err_info(err)->sentence);
+	*why = own;
+	broker_free(b);
+	return NULL;
+}
+
+void broker_run(struct broker *b)
+{
+	log_info("broker.ready", "version=" LLM_BROKER_VERSION " socket=%s state=%s",
+		b->admin.socket_path, b->options.state_dir);
+	service_tell(&b->options.service, "READY=1\nSTATUS=%s",
+		b->organs.ailment.err ? b->organs.ailment.message : "serving");
+	loop_later(b->organs.loop, &b->settle);
+	loop_run(b->organs.loop);
+}
+
+void broker_free(struct broker *b)
+{
+	struct organs *o;
+	if (!b)
+		return;
+	o = &b->organs;
+	sessions_done(&b->sessions); /* every call that is still open leaves its row */
+	for (size_t i = 0; i < b->n_listeners; i++)
+		listener_free(b->listeners[i]);
+	transport_free(o->transport);
+	if (o->journal)
+		journal_close(o->journal);
+	loop_timer_stop(&b->drain);
+	loop_timer_stop(&b->idle);
+	loop_timer_stop(&b->auto_lock);
+	loop_timer_stop(&b->watchdog);
+	loop_timer_stop(&b->quiet);
+	loop_task_stop(&b->settle);
+	loop_signal_stop(&b->term);
+	loop_signal_stop(&b->interrupt);
+	loop_signal_stop(&b->hangup);
+	loop_signal_stop(&b->user);
+	if (o->workers)
+		workers_free(o->workers);
+	ledger_close(o->ledger);
+	vault_free(o->vault);
+	config_unref(o->config);
+	loop_free(o->loop);
+	free(b);
+}

@@ -1,0 +1,112 @@
+/* framing.c - decides once, then gathers or streams. */
+#include "brokerd/dialect/framing.h"
+
+#include "brokerd/dialect/errors.h"
+#include "brokerd/dialect/tool_args.h"
+#include "protocol/limits.h"
+
+void framing_init(struct framing *f, const struct http_head *head)
+{
+	struct span type = http_head_get(head, "content-type");
+	type = span_trim(span_cut(&type, ';'));
+	*f = (struct framing){.document = BUF_INIT(LIMIT_REPLY_BYTES)};
+	sse_init(&f->sse);
+	if (span_is_nocase(type, "text/event-stream"))
+		f->kind = FRAMING_EVENTS;
+	else if (span_is_nocase(type, "application/json"))
+		f->kind = FRAMING_DOCUMENT;
+}
+
+void framing_done(struct framing *f)
+{
+	sse_done(&f->sse);
+	buf_done(&f->document);
+}
+
+/* Some senders name the one and send the other, but a document never begins as a field's name does,
+ * nor an event stream with a bracket. `first` is no NUL. */
+static enum framing_kind decide(enum framing_kind named, char first)
+{
+	if (strchr("{[", first))
+		return FRAMING_DOCUMENT;
+	if (strchr(":deir", first))
+		return FRAMING_EVENTS;
+	if (named == FRAMING_UNKNOWN)
+		return first == '\xef' ? FRAMING_EVENTS : FRAMING_DOCUMENT;
+	return named;
+}
+
+enum err framing_feed(
+	struct framing *f, struct span bytes, const struct framing_sink *sink, struct fault *why)
+{
+	if (f->document.n == 0 && f->sse.total == 0) {
+		/* white space before a document only says that its sender lives */
+		while (bytes.n > 0 && strchr(" \t\r\n", bytes.p[0]) && bytes.p[0] != '\0')
+			bytes = span_skip(bytes, 1);
+		if (bytes.n == 0)
+			return OK;
+		if (bytes.p[0] != '\0')
+			f->kind = decide(f->kind, bytes.p[0]);
+	}
+	if (f->kind == FRAMING_EVENTS)
+		return sse_feed(&f->sse, bytes, &sink->event, why);
+	buf_span(&f->document, bytes);
+	const enum err err = buf_error(&f->document);
+	if (err == ERR_TOO_BIG)
+		return fault_set(why, ERR_SERVER_ERROR,
+			"the provider's reply is longer than %zu MiB", LIMIT_REPLY_BYTES / MIB);
+	return err ? fault_set(why, err, "no memory for the provider's reply") : OK;
+}
+
+enum err framing_end(struct framing *f, const struct framing_sink *sink, struct fault *why)
+{
+	f->is_ending = true;
+	if (f->kind == FRAMING_EVENTS)
+		return sse_end(&f->sse, &sink->event, why);
+	if (f->document.n == 0)
+		return OK;
+	return sink->on_document(sink->event.context, buf_view(&f->document), why);
+}
+
+static enum err too_deep(struct fault *why)
+{
+	return fault_set(why, ERR_SERVER_ERROR,
+		"the provider's reply is nested more deeply than can be read");
+}
+
+enum err framing_document(struct span body, struct json *out, struct fault *why)
+{
+	struct json_extent extent = {.depth = 0};
+	struct error_body words;
+	const enum err err = json_scan(body, JSON_LENIENT, out, NULL);
+	if (err == ERR_TOO_BIG)
+		return too_deep(why);
+	if (err != ERR_MALFORMED)
+		return err;
+	json_extent_add(&extent, body);
+	if ((body.p[0] == '{' || body.p[0] == '[') && !extent.is_complete)
+		return fault_set(why, ERR_STREAM_INCOMPLETE,
+			"the provider's reply broke off after %zu bytes", body.n);
+	error_read(body, &words);
+	return fault_set(why, ERR_SERVER_ERROR, "the provider's reply is no JSON: %.200s",
+		words.message[0] ? words.message : "(nothing that can be shown)");
+}
+
+enum err framing_object(struct framing *f, struct span data, struct json *out, struct fault *why)
+{
+	const enum err err = json_scan(data, JSON_LENIENT, out, NULL);
+	if (!err && json_kind(*out) == JSON_OBJECT)
+		return OK;
+	*out = JSON_NONE;
+	if (err == ERR_TOO_BIG)
+		return too_deep(why);
+	if (err && err != ERR_MALFORMED)
+		return err;
+	if (f->is_ending)
+		return fault_set(why, ERR_STREAM_INCOMPLETE,
+			"the provider's answer broke off in the middle of an event");
+	if (f->n_bad++ > 0)
+		return fault_set(
+			why, ERR_SERVER_ERROR, "the provider's event stream holds what is no JSON");
+	return OK;
+}

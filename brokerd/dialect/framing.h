@@ -1,0 +1,51 @@
+/* framing.h - is this reply a stream of events or one JSON document?
+ * Both occur whatever was asked for. The content type decides, else the first byte that is no white
+ * space. Pieces come cut anywhere; a whole document is gathered. No I/O. */
+#ifndef BROKERD_DIALECT_FRAMING_H
+#define BROKERD_DIALECT_FRAMING_H
+#include "brokerd/dialect/sse.h"
+#include "brokerd/value/http.h"
+#include "protocol/base/json.h"
+
+enum framing_kind {
+	FRAMING_UNKNOWN,
+	FRAMING_EVENTS,
+	FRAMING_DOCUMENT,
+};
+
+/* What a family makes of an event, and of a whole document (at the end of the input). */
+struct framing_sink {
+	struct sse_sink event;
+	enum err (*on_document)(void *context, struct span body, struct fault *why);
+};
+
+struct framing {
+	enum framing_kind kind;
+	struct sse sse;
+	struct buf document;
+	bool is_ending; /* what comes now was not ended by its sender */
+	unsigned n_bad; /* events that were no JSON */
+};
+
+void framing_init(struct framing *f, const struct http_head *head);
+void framing_done(struct framing *f);
+
+/* ERR_SERVER_ERROR (over a limit), ERR_NO_MEMORY, or the sink's. */
+enum err framing_feed(struct framing *f, struct span bytes, const struct framing_sink *sink,
+	struct fault *why) MUST_USE;
+
+/* The input is over: gives the document, or an event that lacks its empty line. An input of white
+ * space alone gives nothing. */
+enum err framing_end(
+	struct framing *f, const struct framing_sink *sink, struct fault *why) MUST_USE;
+
+/* Scans a document. ERR_STREAM_INCOMPLETE: its end is missing; ERR_SERVER_ERROR: it is no JSON, or
+ * nested too deeply; ERR_NO_MEMORY. */
+enum err framing_document(struct span body, struct json *out, struct fault *why) MUST_USE;
+
+/* Scans an event's data, which is to be an object. OK and an absent value: it is none, and may be
+ * passed over, for once. ERR_STREAM_INCOMPLETE: the input ends inside it; the rest as above. */
+enum err framing_object(
+	struct framing *f, struct span data, struct json *out, struct fault *why) MUST_USE;
+
+#endif

@@ -1,0 +1,36 @@
+/* names.c - what is not allowed becomes `_`, and a hash keeps two such names apart. */
+#include "brokerd/dialect/names.h"
+
+#include <stdio.h>
+
+#define SUFFIX_BYTES ((size_t)7) /* "_3fa9c1" */
+
+static bool is_legal(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '_' || c == '-';
+}
+
+enum err name_legal(struct arena *a, struct span name, size_t max, struct span *out)
+{
+	uint32_t hash = UINT32_C(2166136261); /* FNV-1a */
+	bool is_changed = name.n == 0 || name.n > max;
+	for (size_t i = 0; i < name.n; i++) {
+		hash = (hash ^ (unsigned char)name.p[i]) * UINT32_C(16777619);
+		is_changed = is_changed || !is_legal(name.p[i]);
+	}
+	*out = name;
+	if (!is_changed)
+		return OK;
+	const size_t n = name.n < max - SUFFIX_BYTES ? name.n : max - SUFFIX_BYTES;
+	char *made = arena_alloc(a, n + SUFFIX_BYTES + 1);
+	if (!made)
+		return ERR_NO_MEMORY;
+	for (size_t i = 0; i < n; i++)
+		made[i] = name.p[i];
+	for (size_t i = 0; i < n; i++)
+		made[i] = is_legal(made[i]) ? made[i] : '_';
+	snprintf(made + n, SUFFIX_BYTES + 1, "_%06x", (unsigned)(hash ^ hash >> 24) & 0xffffff);
+	*out = span_of(made, n + SUFFIX_BYTES);
+	return OK;
+}

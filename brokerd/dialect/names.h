@@ -1,0 +1,10 @@
+/* names.h - which name may this have at a provider? */
+#ifndef BROKERD_DIALECT_NAMES_H
+#define BROKERD_DIALECT_NAMES_H
+#include "protocol/base/arena.h"
+
+/* A name of 1..`max` (at least 16) letters, digits, `_` and `-`: the name itself where it is one,
+ * else one made of it, the same for the same name and another for another. ERR_NO_MEMORY. */
+enum err name_legal(struct arena *a, struct span name, size_t max, struct span *out) MUST_USE;
+
+#endif

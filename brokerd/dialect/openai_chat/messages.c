@@ -1,0 +1,549 @@
+/* messages.c - turns and their parts, as this family writes them. */
+#include <stdio.h>
+
+#include "brokerd/dialect/history.h"
+#include "brokerd/dialect/media.h"
+#include "brokerd/dialect/openai_chat/openai_chat.h"
+#include "brokerd/dialect/scribe.h"
+#include "protocol/base/utf8.h"
+
+#define PATH_BYTES 64
+
+static void part_path(char path[PATH_BYTES], size_t at, size_t k)
+{
+	snprintf(path, PATH_BYTES, "messages[%zu].content[%zu]", at, k);
+}
+
+static bool is_media(enum part_type type)
+{
+	return type == PART_IMAGE || type == PART_AUDIO || type == PART_FILE || type == PART_VIDEO;
+}
+
+/* ---- parts ---- */
+
+static enum err put_image(struct scribe *s, const struct media *m, const char *path)
+{
+	static const char *const taken[] = {"image/png", "image/jpeg", "image/gif", "image/webp"};
+	struct json_out *o = &s->o;
+	bool is_taken = !s->target->quirks.is_openai || span_is_set(m->url);
+	for (size_t i = 0; i < COUNT_OF(taken); i++)
+		is_taken = is_taken || span_is(m->mime, taken[i]);
+	if (!is_taken)
+		return scribe_refuse(s, path, "%.*s takes no images of the type \"%.*s\"",
+			SPAN_ARG(s->target->provider), SPAN_ARG(span_first(m->mime, 100)));
+	if (!span_is_set(m->url) && !span_is_set(m->data))
+		return scribe_refuse(s, path,
+			"%.*s takes images as bytes or by address, not by file_id",
+			SPAN_ARG(s->target->provider));
+	json_key(o, "type");
+	json_put_str(o, SPAN("image_url"));
+	json_key(o, "image_url");
+	json_open(o, '{');
+	json_key(o, "url");
+	if (span_is_set(m->url)) {
+		json_put_str(o, m->url);
+	} else {
+		char prefix[160];
+		snprintf(prefix, sizeof prefix, "data:%.*s;base64,",
+			SPAN_ARG(m->mime.n ? span_first(m->mime, 100) : SPAN("image/png")));
+		json_put_base64(o, span_str(prefix), m->data);
+	}
+	json_pair_str(o, "detail", m->detail);
+	json_close(o, '}');
+	return OK;
+}
+
+static enum err put_audio(struct scribe *s, const struct media *m, const char *path)
+{
+	struct json_out *o = &s->o;
+	const bool is_wav = span_is(m->mime, "audio/wav"), is_mp3 = span_is(m->mime, "audio/mpeg");
+	if (!span_is_set(m->data) || (!is_wav && !is_mp3))
+		return scribe_refuse(s, path, "%.*s takes audio as bytes of a WAV or an MP3 only",
+			SPAN_ARG(s->target->provider));
+	json_key(o, "type");
+	json_put_str(o, SPAN("input_audio"));
+	json_key(o, "input_audio");
+	json_open(o, '{');
+	json_key(o, "data");
+	json_put_base64(o, SPAN(""), m->data);
+	json_pair_str(o, "format", is_wav ? SPAN("wav") : SPAN("mp3"));
+	json_close(o, '}');
+	return OK;
+}
+
+/* A text file goes as text, where it came from around it. */
+static enum err put_text_file(struct scribe *s, const struct media *m, const char *path)
+{
+	struct json_out *o = &s->o;
+	OWNED(buf_done) struct buf text = BUF_INIT(m->data.n + 1024);
+	if (!utf8_is_valid(m->data))
+		return scribe_refuse(s, path, "a text file that is no UTF-8 cannot be sent");
+	buf_text(&text, "<file");
+	if (m->filename.n > 0 && m->filename.n < 512 &&
+		span_index(m->filename, '"') == m->filename.n) {
+		buf_text(&text, " name=\"");
+		buf_span(&text, m->filename);
+		buf_byte(&text, '"');
+	}
+	buf_text(&text, ">\n");
+	buf_span(&text, m->data);
+	buf_text(&text, "\n</file>");
+	if (buf_error(&text))
+		return ERR_NO_MEMORY;
+	json_key(o, "type");
+	json_put_str(o, SPAN("text"));
+	json_pair_str(o, "text", buf_view(&text));
+	return scribe_change(s, "emulated", path, "the text file went out as text of the message");
+}
+
+static enum err put_file(struct scribe *s, const struct media *m, const char *path)
+{
+	struct json_out *o = &s->o;
+	if (span_starts(m->mime, SPAN("text/")) && span_is_set(m->data))
+		return put_text_file(s, m, path);
+	if (!s->target->quirks.has_file_parts)
+		return scribe_refuse(s, path, "%.*s takes no files", SPAN_ARG(s->target->provider));
+	if (span_is_set(m->url) && s->target->quirks.is_openai)
+		return scribe_refuse(s, path, "%.*s takes files as bytes or by file_id only",
+			SPAN_ARG(s->target->provider));
+	json_key(o, "type");
+	json_put_str(o, SPAN("file"));
+	json_key(o, "file");
+	json_open(o, '{');
+	json_pair_str(o, "file_id", m->file_id);
+	json_pair_str(o, "filename", m->filename);
+	json_pair_str(o, "file_data", m->url);
+	if (span_is_set(m->data)) {
+		char prefix[160];
+		snprintf(prefix, sizeof prefix, "data:%.*s;base64,",
+			SPAN_ARG(m->mime.n ? span_first(m->mime, 100)
+					   : SPAN("application/octet-stream")));
+		if (!span_is_set(m->filename))
+			json_pair_str(o, "filename", SPAN("document"));
+		json_key(o, "file_data");
+		json_put_base64(o, span_str(prefix), m->data);
+	}
+	json_close(o, '}');
+	return OK;
+}
+
+static enum err put_video(struct scribe *s, const struct media *m, const char *path)
+{
+	struct json_out *o = &s->o;
+	if (s->target->quirks.is_openai || !s->target->quirks.has_file_parts ||
+		(!span_is_set(m->url) && !span_is_set(m->data)))
+		return scribe_refuse(s, path, "%.*s takes no video", SPAN_ARG(s->target->provider));
+	json_key(o, "type");
+	json_put_str(o, SPAN("video_url"));
+	json_key(o, "video_url");
+	json_open(o, '{');
+	json_key(o, "url");
+	if (span_is_set(m->url)) {
+		json_put_str(o, m->url);
+	} else {
+		char prefix[160];
+		snprintf(prefix, sizeof prefix, "data:%.*s;base64,",
+			SPAN_ARG(m->mime.n ? span_first(m->mime, 100) : SPAN("video/mp4")));
+		json_put_base64(o, span_str(prefix), m->data);
+	}
+	json_close(o, '}');
+	return OK;
+}
+
+/* One part as an object of a list. */
+static enum err put_part(struct scribe *s, const struct part *p, size_t at, size_t k)
+{
+	char path[PATH_BYTES];
+	struct media media = p->media;
+	enum err err = OK;
+	part_path(path, at, k);
+	if (is_media(p->type)) {
+		err = media_resolve(s->notes->arena, &media);
+		if (err == ERR_INVALID_REQUEST)
+			return fault_param(s->why, err, path, "the data: address is not sound");
+	}
+	json_open(&s->o, '{');
+	if (p->type == PART_IMAGE && !err)
+		err = put_image(s, &media, path);
+	else if (p->type == PART_AUDIO && !err)
+		err = put_audio(s, &media, path);
+	else if (p->type == PART_FILE && !err)
+		err = put_file(s, &media, path);
+	else if (p->type == PART_VIDEO && !err)
+		err = put_video(s, &media, path);
+	else if (!err) {
+		json_key(&s->o, "type");
+		json_put_str(&s->o, SPAN("text"));
+		json_pair_str(&s->o, "text", span_is_set(p->text) ? p->text : SPAN(""));
+	}
+	if (!err)
+		err = scribe_extra(s, &p->extra, path);
+	json_close(&s->o, '}');
+	return err;
+}
+
+/* ---- contents ---- */
+
+/* Is the part said in `content`? The others have members of their own. */
+static bool is_content(const struct scribe *s, const struct message *m, const struct part *p)
+{
+	switch (p->type) {
+	case PART_TEXT:
+		return true;
+	case PART_REFUSAL:
+		return !s->target->quirks.is_openai;
+	case PART_IMAGE:
+	case PART_FILE:
+	case PART_VIDEO:
+	case PART_AUDIO:
+		return m->role == ROLE_USER;
+	case PART_REASONING:
+	case PART_OPAQUE:
+	case PART_TOOL_CALL:
+		return false;
+	}
+	return false;
+}
+
+/* A list is written where a string would not do; and not to hosts that know lists from users only. */
+static bool needs_list(const struct scribe *s, const struct message *m)
+{
+	size_t texts = 0;
+	for (size_t k = 0; k < m->n_parts; k++) {
+		const struct part *p = &m->parts[k];
+		if (!is_content(s, m, p))
+			continue;
+		if (is_media(p->type) ||
+			(p->extra.n > 0 && span_eq(p->extra.family, s->target->family)))
+			return true;
+		texts++;
+	}
+	return texts > 1 && (m->role == ROLE_USER || s->target->quirks.is_openai);
+}
+
+/* Texts as one string. A result that failed says so, where its text does not. */
+static enum err put_joined(struct scribe *s, const struct message *m, size_t at, bool is_error)
+{
+	OWNED(buf_done) struct buf text = BUF_INIT(SIZE_MAX / 2);
+	const char *between = m->role == ROLE_ASSISTANT ? "" : "\n";
+	for (size_t k = 0, n = 0; k < m->n_parts; k++) {
+		char path[PATH_BYTES];
+		const struct part *p = &m->parts[k];
+		if (!is_content(s, m, p))
+			continue;
+		part_path(path, at, k);
+		const enum err err = scribe_extra(s, &p->extra, path);
+		if (err)
+			return err;
+		buf_text(&text, n++ > 0 ? between : "");
+		buf_span(&text, p->text);
+	}
+	if (buf_error(&text))
+		return ERR_NO_MEMORY;
+	if (is_error && !(text.n >= 5 && strncasecmp(text.p, "error", 5) == 0)) {
+		OWNED(buf_done) struct buf marked = BUF_INIT(SIZE_MAX / 2);
+		buf_text(&marked, "Error: ");
+		buf_span(&marked, buf_view(&text));
+		json_put_str(&s->o, buf_view(&marked));
+		return buf_error(&marked) ? ERR_NO_MEMORY : OK;
+	}
+	json_put_str(&s->o, buf_view(&text));
+	return OK;
+}
+
+static enum err put_content(struct scribe *s, const struct message *m, size_t at)
+{
+	enum err err = OK;
+	json_key(&s->o, "content");
+	if (!needs_list(s, m))
+		return put_joined(s, m, at, m->role == ROLE_TOOL && m->is_error);
+	json_open(&s->o, '[');
+	for (size_t k = 0; !err && k < m->n_parts; k++) {
+		if (is_content(s, m, &m->parts[k]))
+			err = put_part(s, &m->parts[k], at, k);
+	}
+	json_close(&s->o, ']');
+	return err;
+}
+
+/* ---- what an assistant did beside talking ---- */
+
+static enum err put_call(
+	struct scribe *s, const struct part *p, struct span id, size_t at, size_t k)
+{
+	char path[PATH_BYTES];
+	struct json_out *o = &s->o;
+	const struct tool_call *call = &p->call;
+	part_path(path, at, k);
+	if (call->is_custom && !s->target->quirks.is_openai)
+		return scribe_refuse(
+			s, path, "%.*s knows no custom tools", SPAN_ARG(s->target->provider));
+	json_open(o, '{');
+	json_pair_str(o, "id", id);
+	json_pair_str(o, "type", call->is_custom ? SPAN("custom") : SPAN("function"));
+	json_key(o, call->is_custom ? "custom" : "function");
+	json_open(o, '{');
+	json_pair_str(o, "name", notes_tool_theirs(s->notes, call->name));
+	if (call->is_custom)
+		json_pair_str(
+			o, "input", span_is_set(call->arguments) ? call->arguments : SPAN(""));
+	else
+		json_pair_str(o, "arguments",
+			span_trim(call->arguments).n > 0 ? call->arguments : SPAN("{}"));
+	json_close(o, '}');
+	const enum err err = scribe_extra(s, &p->extra, path);
+	json_close(o, '}');
+	return err;
+}
+
+/* Reasoning goes back where the host wants its own again. */
+static enum err put_reasoning(struct scribe *s, const struct message *m)
+{
+	struct json_out *o = &s->o;
+	struct span details = SPAN_NONE;
+	OWNED(buf_done) struct buf text = BUF_INIT(SIZE_MAX / 2);
+	bool is_lost = false;
+	for (size_t k = 0; k < m->n_parts; k++) {
+		const struct part *p = &m->parts[k];
+		if (p->type != PART_REASONING && p->type != PART_OPAQUE)
+			continue;
+		struct json data;
+		const bool is_ours = span_eq(p->opaque.family, s->target->family) &&
+				     !s->target->quirks.is_openai &&
+				     json_scan(p->opaque.data, JSON_STRICT, &data, NULL) == OK &&
+				     json_kind(data) == JSON_ARRAY;
+		if (is_ours)
+			details = p->opaque.data;
+		buf_span(&text, p->text);
+		is_lost = is_lost || (!is_ours && (!s->target->quirks.is_reasoning_field_sent ||
+							  span_is_set(p->opaque.family)));
+	}
+	if (buf_error(&text))
+		return ERR_NO_MEMORY;
+	if (s->target->quirks.is_reasoning_field_sent)
+		json_pair_str(o, "reasoning_content", buf_view(&text));
+	json_pair_raw(o, "reasoning_details", details);
+	if (!is_lost)
+		return OK;
+	return scribe_warn_once(s, "reasoning_dropped", "messages",
+		"reasoning of earlier turns was left out: the provider does not take it back");
+}
+
+/* What of a message can only be left out. */
+static enum err drop_rest(struct scribe *s, const struct message *m, size_t at)
+{
+	for (size_t k = 0; k < m->n_parts; k++) {
+		const struct part *p = &m->parts[k];
+		char path[PATH_BYTES];
+		enum err err = OK;
+		part_path(path, at, k);
+		if (is_media(p->type) && !is_content(s, m, p) && m->role == ROLE_ASSISTANT &&
+			!(p->type == PART_AUDIO && p->media.file_id.n > 0))
+			err = scribe_drop(s, path, "%.*s takes no media of the assistant's back",
+				SPAN_ARG(s->target->provider));
+		else if (is_media(p->type) && (m->role == ROLE_SYSTEM || m->role == ROLE_DEVELOPER))
+			err = scribe_refuse(s, path, "system messages are text only");
+		if (!err && span_is_set(p->citations))
+			err = scribe_warn_once(s, "dropped_parameter", path,
+				"citations of earlier turns were left out");
+		if (!err && span_is_set(p->cache))
+			err = scribe_warn_once(s, "dropped_parameter", path,
+				"cache marks were left out: the provider caches by itself");
+		if (err)
+			return err;
+	}
+	return OK;
+}
+
+static enum err put_assistant(struct scribe *s, const struct turn *t)
+{
+	const struct message *m = t->m;
+	struct json_out *o = &s->o;
+	size_t contents = 0, calls = 0, i = 0;
+	enum err err = OK;
+	for (size_t k = 0; k < m->n_parts; k++) {
+		contents += is_content(s, m, &m->parts[k]);
+		calls += m->parts[k].type == PART_TOOL_CALL;
+	}
+	if (contents == 0 && calls > 0 && s->target->quirks.is_openai) {
+		json_key(o, "content");
+		json_put_null(o);
+	} else {
+		err = put_content(s, m, t->at);
+	}
+	if (!err)
+		err = put_reasoning(s, m);
+	for (size_t k = 0; !err && k < m->n_parts; k++) {
+		const struct part *p = &m->parts[k];
+		if (p->type == PART_REFUSAL && !is_content(s, m, p))
+			json_pair_str(o, "refusal", p->text);
+		if (p->type == PART_AUDIO && p->media.file_id.n > 0) {
+			json_key(o, "audio");
+			json_open(o, '{');
+			json_pair_str(o, "id", p->media.file_id);
+			json_close(o, '}');
+		}
+	}
+	if (err || calls == 0)
+		return err;
+	json_key(o, "tool_calls");
+	json_open(o, '[');
+	for (size_t k = 0; !err && k < m->n_parts; k++) {
+		if (m->parts[k].type == PART_TOOL_CALL)
+			err = put_call(s, &m->parts[k], t->call_ids[i++], t->at, k);
+	}
+	json_close(o, ']');
+	return err;
+}
+
+/* ---- turns ---- */
+
+static bool has_media(const struct message *m)
+{
+	for (size_t k = 0; m && k < m->n_parts; k++) {
+		if (is_media(m->parts[k].type))
+			return true;
+	}
+	return false;
+}
+
+static enum err put_result(struct scribe *s, const struct turn *t)
+{
+	struct json_out *o = &s->o;
+	json_pair_str(o, "tool_call_id", t->id);
+	if (!t->m) {
+		json_pair_str(o, "content", SPAN("Tool result missing."));
+		return OK;
+	}
+	if (!has_media(t->m))
+		return put_content(s, t->m, t->at);
+	OWNED(buf_done) struct buf text = BUF_INIT(SIZE_MAX / 2);
+	for (size_t k = 0; k < t->m->n_parts; k++) {
+		if (t->m->parts[k].type == PART_TEXT && t->m->parts[k].text.n > 0) {
+			buf_span(&text, t->m->parts[k].text);
+			buf_byte(&text, '\n');
+		}
+	}
+	buf_text(&text, "[image attached below]");
+	json_pair_str(o, "content", buf_view(&text));
+	return buf_error(&text) ? ERR_NO_MEMORY : OK;
+}
+
+/* The media of a run of results, which cannot be in them, as a message of the user's. */
+static enum err put_result_media(struct scribe *s, const struct turn *first, size_t n)
+{
+	bool has_any = false;
+	enum err err = OK;
+	for (size_t i = 0; i < n; i++)
+		has_any = has_any || has_media(first[i].m);
+	if (!has_any)
+		return OK;
+	json_open(&s->o, '{');
+	json_pair_str(&s->o, "role", SPAN("user"));
+	json_key(&s->o, "content");
+	json_open(&s->o, '[');
+	for (size_t i = 0; !err && i < n; i++) {
+		for (size_t k = 0; !err && first[i].m && k < first[i].m->n_parts; k++) {
+			if (is_media(first[i].m->parts[k].type))
+				err = put_part(s, &first[i].m->parts[k], first[i].at, k);
+		}
+	}
+	json_close(&s->o, ']');
+	json_close(&s->o, '}');
+	return err ? err
+		   : scribe_change(s, "rewritten_message", "messages",
+			     "images of tool results went out in a message of the user's: the "
+			     "provider takes none in results");
+}
+
+/* Characters that the provider refuses in a name become `_`. */
+static enum err put_name(struct scribe *s, const struct message *m, size_t at)
+{
+	char clean[65];
+	size_t n = 0;
+	bool is_changed = m->name.n > 64;
+	if (m->name.n == 0)
+		return OK;
+	for (; n < m->name.n && n < 64; n++) {
+		const char c = m->name.p[n];
+		const bool is_bad = c <= ' ' || c == 0x7f || strchr("<|\\/>", c);
+		clean[n] = is_bad ? '_' : c;
+		is_changed = is_changed || is_bad;
+	}
+	if (!is_changed) {
+		json_pair_str(&s->o, "name", m->name);
+		return OK;
+	}
+	char path[PATH_BYTES];
+	snprintf(path, sizeof path, "messages[%zu].name", at);
+	while (n > 0 && !utf8_is_valid(span_of(clean, n)))
+		n--;
+	json_pair_str(&s->o, "name", span_of(clean, n));
+	return scribe_change(s, "renamed", path, "the name went out as \"%.*s\"", (int)n, clean);
+}
+
+static enum err put_turn(struct scribe *s, const struct turn *t)
+{
+	const bool is_result = !t->m || t->m->role == ROLE_TOOL;
+	struct span role = SPAN("tool");
+	char path[PATH_BYTES];
+	enum err err = OK;
+	if (t->m && t->m->role == ROLE_SYSTEM)
+		role = SPAN("system");
+	else if (t->m && t->m->role == ROLE_DEVELOPER)
+		role = span_is(s->target->quirks.system_role, "developer") ? SPAN("developer")
+									   : SPAN("system");
+	else if (t->m && t->m->role == ROLE_USER)
+		role = SPAN("user");
+	else if (t->m && t->m->role == ROLE_ASSISTANT)
+		role = SPAN("assistant");
+	json_open(&s->o, '{');
+	json_pair_str(&s->o, "role", role);
+	if (is_result)
+		err = put_result(s, t);
+	else if (t->m->role == ROLE_ASSISTANT)
+		err = put_assistant(s, t);
+	else
+		err = put_content(s, t->m, t->at);
+	if (!err && t->m)
+		err = put_name(s, t->m, t->at);
+	if (!err && t->m) {
+		snprintf(path, sizeof path, "messages[%zu]", t->at);
+		err = scribe_extra(s, &t->m->extra, path);
+	}
+	json_close(&s->o, '}');
+	return !err && t->m ? drop_rest(s, t->m, t->at) : err;
+}
+
+static void put_system(struct scribe *s, struct span text)
+{
+	if (!span_is_set(text))
+		return;
+	json_open(&s->o, '{');
+	json_pair_str(&s->o, "role", SPAN("system"));
+	json_pair_str(&s->o, "content", text);
+	json_close(&s->o, '}');
+}
+
+enum err openai_chat_put_messages(struct scribe *s, struct span lead, struct span tail)
+{
+	struct history h;
+	size_t results = 0; /* told one after the other */
+	enum err err = history_plan(
+		s->r, (struct history_rules){.is_strict = false}, s->notes, &h, s->why);
+	json_key(&s->o, "messages");
+	json_open(&s->o, '[');
+	put_system(s, lead);
+	for (size_t i = 0; !err && i < h.n; i++) {
+		const struct turn *t = &h.turns[i];
+		err = put_turn(s, t);
+		results = !t->m || t->m->role == ROLE_TOOL ? results + 1 : 0;
+		const bool is_last =
+			i + 1 == h.n || (h.turns[i + 1].m && h.turns[i + 1].m->role != ROLE_TOOL);
+		if (!err && results > 0 && is_last)
+			err = put_result_media(s, t + 1 - results, results);
+	}
+	put_system(s, tail);
+	json_close(&s->o, ']');
+	return err;
+}

@@ -1,0 +1,42 @@
+/* openai_chat.h - what do the files of this family share?
+ * request.c writes requests, reply.c reads replies, openai_chat.c is the family's table. */
+#ifndef BROKERD_DIALECT_OPENAI_CHAT_OPENAI_CHAT_H
+#define BROKERD_DIALECT_OPENAI_CHAT_OPENAI_CHAT_H
+#include "brokerd/dialect/dialect.h"
+#include "brokerd/dialect/errors.h"
+
+#define OPENAI_CHAT_FAMILY "openai-chat"
+
+/* The table of errors.h, for replies and for errors inside them. */
+extern const struct error_rule openai_chat_errors[];
+
+/* Writes the member `messages`; `lead` and `tail` (may be absent) are system texts of ours that go
+ * before and behind all others. */
+struct scribe;
+enum err openai_chat_put_messages(struct scribe *s, struct span lead, struct span tail) MUST_USE;
+
+/* What OpenAI's own models do with reasoning, by the name's beginning. */
+struct openai_model {
+	const char *prefix;
+	enum {
+		REASONS_NEVER,
+		REASONS_IF_ASKED,
+		REASONS_UNLESS_NONE, /* by default, and can be switched off */
+		REASONS_ALWAYS,
+	} reasons;
+	const char *efforts; /* those it takes, lowest first, a space around each */
+	bool has_stop;       /* takes `stop` while it reasons */
+};
+const struct openai_model *openai_model_find(struct span model); /* NULL: unknown */
+
+/* The members of dialect_op. */
+enum err openai_chat_encode_request(const struct llm_request *, const struct target *,
+	const struct dialect_env *, struct notes *, struct http_request *out, struct fault *why);
+struct decoder *openai_chat_decoder_new(
+	struct arena *, const struct notes *, const struct dialect_env *, const struct http_head *);
+void openai_chat_decoder_done(struct decoder *);
+enum err openai_chat_decode(
+	struct decoder *, struct span bytes, const struct event_sink *, struct fault *why);
+enum err openai_chat_decode_end(struct decoder *, const struct event_sink *, struct fault *why);
+
+#endif

@@ -1,0 +1,517 @@
+/* outlet.c - one gate, send(), through which every event of a reply goes. */
+#include "brokerd/dialect/outlet.h"
+
+#include <assert.h>
+
+#include "protocol/limits.h"
+
+#define YEAR_2020_S    INT64_C(1577836800)
+#define DAY_S          INT64_C(86400)
+#define WARNINGS_MAX   ((size_t)32)
+#define CALLS_MAX      4096
+#define CHOICES_MAX    128
+#define CALL_ID_BYTES  24
+#define NAME_MAX_BYTES ((size_t)1024)
+
+bool outlet_init(
+	struct outlet *o, struct arena *a, const struct notes *n, const struct dialect_env *env)
+{
+	*o = (struct outlet){
+		.arena = a,
+		.notes = n,
+		.usage = USAGE_UNKNOWN,
+		.piece = BUF_INIT(LIMIT_SSE_TOTAL_BYTES),
+		.clean = BUF_INIT(3 * LIMIT_SSE_TOTAL_BYTES),
+		.seed = env->seed,
+		.wall_s = env->wall_s,
+	};
+	o->n_choices = n->n_choices < 1             ? 1
+		       : n->n_choices > CHOICES_MAX ? CHOICES_MAX
+						    : (size_t)n->n_choices;
+	o->choices = arena_array(a, o->n_choices, sizeof *o->choices);
+	o->warnings = arena_array(a, WARNINGS_MAX, sizeof *o->warnings);
+	return o->choices && o->warnings;
+}
+
+void outlet_done(struct outlet *o)
+{
+	for (size_t i = 0; o->choices && i < o->n_choices; i++) {
+		for (struct outlet_call *c = o->choices[i].calls; c; c = c->next) {
+			buf_done(&c->id);
+			buf_done(&c->name);
+			buf_done(&c->held);
+		}
+	}
+	buf_done(&o->piece);
+	buf_done(&o->clean);
+}
+
+static enum err emit(struct outlet *o, const struct llm_event *e)
+{
+	const enum err err = event_emit(o->sink, e);
+	o->is_refused = err != OK;
+	return err;
+}
+
+static enum err send(struct outlet *o, const struct llm_event *e)
+{
+	assert(o->sink);
+	if (!o->is_started) {
+		const struct llm_event start = {
+			.type = EV_START,
+			.start = {span_is_set(o->id) ? o->id : SPAN(""),
+				  span_is_set(o->model) ? o->model : SPAN(""), o->created_s},
+		};
+		o->is_started = true;
+		const enum err err = emit(o, &start);
+		if (err)
+			return err;
+	}
+	o->has_content = o->has_content || event_is_content(e->type);
+	return emit(o, e);
+}
+
+static struct outlet_choice *choice_at(struct outlet *o, uint32_t choice)
+{
+	assert(choice < o->n_choices);
+	o->choices[choice].is_seen = true;
+	return &o->choices[choice];
+}
+
+enum err outlet_keep(struct outlet *o, struct span text, struct span *out)
+{
+	if (span_is_set(text) && !utf8_is_valid(text)) {
+		struct utf8_repair repair = {.n = 0};
+		buf_clear(&o->clean);
+		utf8_repair(&repair, text, &o->clean);
+		utf8_repair_end(&repair, &o->clean);
+		const enum err err = buf_error(&o->clean);
+		if (err)
+			return err;
+		text = buf_view(&o->clean);
+	}
+	return arena_dup(o->arena, text, out);
+}
+
+enum err outlet_about(struct outlet *o, struct span id, struct span model, int64_t created_s)
+{
+	enum err err = OK;
+	if (o->is_started)
+		return OK;
+	if (o->id.n == 0 && id.n > 0)
+		err = outlet_keep(o, id, &o->id);
+	if (!err && o->model.n == 0 && model.n > 0)
+		err = outlet_keep(o, model, &o->model);
+	if (o->created_s == 0 && created_s != 0)
+		o->created_s = created_s >= YEAR_2020_S && created_s <= o->wall_s + DAY_S
+				       ? created_s
+				       : o->wall_s;
+	return err;
+}
+
+/* ---- texts ---- */
+
+static enum err send_text(
+	struct outlet *o, uint32_t choice, enum outlet_text kind, struct span text)
+{
+	static const enum event_type types[OUTLET_TEXTS] = {
+		[OUTLET_TEXT] = EV_TEXT,
+		[OUTLET_REASONING] = EV_REASONING,
+		[OUTLET_REFUSAL] = EV_REFUSAL,
+	};
+	const struct llm_event e = {.type = types[kind], .choice = choice, .text = text};
+	if (text.n == 0)
+		return OK;
+	switch (kind) {
+	case OUTLET_TEXT:
+	case OUTLET_REFUSAL:
+		o->choices[choice].has_text = true;
+		break;
+	case OUTLET_REASONING:
+		o->choices[choice].has_reasoning = true;
+		if (!o->notes->wants_reasoning_text)
+			return OK;
+		break;
+	case OUTLET_TEXTS:
+		assert(false);
+	}
+	return send(o, &e);
+}
+
+/* Where the request ended with words of the assistant's, a reply that begins with the very same
+ * words repeats them: they are held back, and given only once it is certain that it does not. */
+static enum err send_unechoed(struct outlet *o, uint32_t choice, struct span text)
+{
+	struct outlet_choice *c = &o->choices[choice];
+	const struct span prefill = o->notes->prefill;
+	if (!c->is_echo_over) {
+		size_t n = 0;
+		while (n < text.n && c->echoed + n < prefill.n &&
+			text.p[n] == prefill.p[c->echoed + n])
+			n++;
+		if (c->echoed + n < prefill.n && n == text.n) {
+			c->echoed += n;
+			return OK;
+		}
+		c->is_echo_over = true;
+		if (c->echoed + n == prefill.n) {
+			text = span_skip(text, n);
+		} else {
+			/* what was held, which is the prefill's beginning; characters stay whole,
+			 * for the pieces held were */
+			const enum err err =
+				send_text(o, choice, OUTLET_TEXT, span_first(prefill, c->echoed));
+			if (err)
+				return err;
+		}
+	}
+	return send_text(o, choice, OUTLET_TEXT, text);
+}
+
+enum err outlet_text(struct outlet *o, uint32_t choice, enum outlet_text kind, struct span piece)
+{
+	struct outlet_choice *c = choice_at(o, choice);
+	struct span text = piece;
+	if (piece.n == 0)
+		return OK;
+	if (c->repair[kind].n > 0 || !utf8_is_valid(piece)) {
+		buf_clear(&o->clean);
+		utf8_repair(&c->repair[kind], piece, &o->clean);
+		const enum err err = buf_error(&o->clean);
+		if (err)
+			return err;
+		text = buf_view(&o->clean);
+	}
+	return kind == OUTLET_TEXT ? send_unechoed(o, choice, text)
+				   : send_text(o, choice, kind, text);
+}
+
+enum err outlet_json(struct outlet *o, uint32_t choice, enum outlet_text kind, struct json v)
+{
+	buf_clear(&o->piece);
+	if (!json_text_to(v, &o->piece))
+		return OK;
+	const enum err err = buf_error(&o->piece);
+	return err ? err : outlet_text(o, choice, kind, buf_view(&o->piece));
+}
+
+static enum err end_texts(struct outlet *o, uint32_t choice)
+{
+	struct outlet_choice *c = &o->choices[choice];
+	enum err err = OK;
+	for (int kind = 0; !err && kind < OUTLET_TEXTS; kind++) {
+		buf_clear(&o->clean);
+		utf8_repair_end(&c->repair[kind], &o->clean);
+		err = buf_error(&o->clean);
+		if (!err && o->clean.n > 0)
+			err = kind == OUTLET_TEXT ? send_unechoed(o, choice, buf_view(&o->clean))
+						  : send_text(o, choice, (enum outlet_text)kind,
+							    buf_view(&o->clean));
+	}
+	if (!err && !c->is_echo_over) {
+		c->is_echo_over = true;
+		err = send_text(o, choice, OUTLET_TEXT, span_first(o->notes->prefill, c->echoed));
+	}
+	return err;
+}
+
+/* ---- whole things ---- */
+
+enum err outlet_opaque(struct outlet *o, uint32_t choice, const struct opaque *v)
+{
+	struct llm_event e = {.type = EV_OPAQUE, .choice = choice, .opaque = *v};
+	choice_at(o, choice);
+	const enum err err = outlet_keep(o, v->data, &e.opaque.data);
+	return err ? err : send(o, &e);
+}
+
+enum err outlet_part(struct outlet *o, uint32_t choice, const struct part *part)
+{
+	const struct llm_event e = {.type = EV_PART, .choice = choice, .part = *part};
+	choice_at(o, choice);
+	return send(o, &e);
+}
+
+enum err outlet_logprobs(struct outlet *o, uint32_t choice, struct span json)
+{
+	struct llm_event e = {.type = EV_LOGPROBS, .choice = choice, .text = json};
+	choice_at(o, choice);
+	if (!utf8_is_valid(json)) {
+		const enum err err = outlet_keep(o, json, &e.text);
+		if (err)
+			return err;
+	}
+	return send(o, &e);
+}
+
+/* ---- calls ---- */
+
+enum err outlet_call_new(struct outlet *o, uint32_t choice, struct outlet_call **out)
+{
+	struct outlet_choice *c = choice_at(o, choice);
+	struct outlet_call *call = NULL;
+	size_t n = 0;
+	for (const struct outlet_call *each = c->calls; each; each = each->next)
+		n++;
+	if (n >= CALLS_MAX)
+		return ERR_SERVER_ERROR;
+	call = arena_alloc(o->arena, sizeof *call);
+	if (!call)
+		return ERR_NO_MEMORY;
+	*call = (struct outlet_call){
+		.id = BUF_INIT(NAME_MAX_BYTES),
+		.name = BUF_INIT(NAME_MAX_BYTES),
+		.held = BUF_INIT(LIMIT_REPLY_BYTES),
+		.choice = choice,
+		.index = -1,
+	};
+	if (c->last_call)
+		c->last_call->next = call;
+	else
+		c->calls = call;
+	c->last_call = call;
+	*out = call;
+	return OK;
+}
+
+/* A number like any other, but the same for the same seed (splitmix64). */
+static uint64_t next_random(uint64_t *seed)
+{
+	uint64_t z = *seed += UINT64_C(0x9e3779b97f4a7c15);
+	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+	return z ^ (z >> 31);
+}
+
+static void make_id(struct outlet *o, struct buf *id)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+	buf_text(id, "call_");
+	for (int i = 0; i < CALL_ID_BYTES; i++)
+		buf_byte(id, letters[next_random(&o->seed) % (sizeof letters - 1)]);
+}
+
+static enum err send_args(struct outlet *o, struct outlet_call *c, struct span text)
+{
+	const struct llm_event e = {
+		.type = EV_TOOL_ARGS, .choice = c->choice, .tool = c->tool, .text = text};
+	if (text.n == 0)
+		return OK;
+	c->has_args = true;
+	return send(o, &e);
+}
+
+static enum err begin_call(struct outlet *o, struct outlet_call *c)
+{
+	struct outlet_choice *choice = &o->choices[c->choice];
+	struct llm_event e = {.type = EV_TOOL_START, .choice = c->choice};
+	if (c->id.n == 0)
+		make_id(o, &c->id);
+	enum err err = buf_error(&c->id);
+	if (!err)
+		err = buf_error(&c->name);
+	if (!err)
+		err = outlet_keep(o, buf_view(&c->id), &e.call.id);
+	if (!err)
+		err = outlet_keep(o, buf_view(&c->name), &e.call.name);
+	if (err)
+		return err == ERR_TOO_BIG ? ERR_SERVER_ERROR : err;
+	e.call.name = notes_tool_ours(o->notes, e.call.name);
+	e.call.is_custom = c->is_custom;
+	e.call.opaque = c->opaque;
+	e.tool = c->tool = choice->n_calls++;
+	c->is_begun = choice->has_call = true;
+	return send(o, &e);
+}
+
+/* Arguments of a call that has begun, repaired. */
+static enum err pour(struct outlet *o, struct outlet_call *c, struct span piece)
+{
+	if (c->repair.n == 0 && utf8_is_valid(piece))
+		return send_args(o, c, piece);
+	buf_clear(&o->clean);
+	utf8_repair(&c->repair, piece, &o->clean);
+	const enum err err = buf_error(&o->clean);
+	return err ? err : send_args(o, c, buf_view(&o->clean));
+}
+
+/* Once its name is known: begins the call and gives what was held of its arguments. */
+static enum err begin_and_pour(struct outlet *o, struct outlet_call *c)
+{
+	enum err err = OK;
+	if (c->is_begun)
+		return OK;
+	err = begin_call(o, c);
+	if (!err)
+		err = pour(o, c, buf_view(&c->held));
+	buf_done(&c->held);
+	return err;
+}
+
+enum err outlet_call_args(struct outlet *o, struct outlet_call *c, struct span piece)
+{
+	if (piece.n == 0)
+		return OK;
+	if (c->is_text)
+		return outlet_text(o, c->choice, OUTLET_TEXT, piece);
+	if (c->is_ended)
+		return span_trim(piece).n == 0
+			       ? OK
+			       : outlet_warn(o, "repaired_response", NULL,
+					 "the provider sent more of a tool call's arguments "
+					 "after their end; it was left out");
+	json_extent_add(&c->extent, piece);
+	if (c->name.n == 0) {
+		buf_span(&c->held, piece);
+		const enum err err = buf_error(&c->held);
+		return err == ERR_TOO_BIG ? ERR_SERVER_ERROR : err;
+	}
+	const enum err err = begin_and_pour(o, c);
+	return err ? err : pour(o, c, piece);
+}
+
+enum err outlet_call_end(struct outlet *o, struct outlet_call *c)
+{
+	if (c->is_ended || c->is_text)
+		return OK;
+	c->is_ended = true;
+	if (c->name.n == 0) {
+		if (c->held.n == 0 && c->id.n == 0)
+			return OK; /* a placeholder: nothing was lost */
+		return outlet_warn(o, "repaired_response", NULL,
+			"the provider began a tool call without a name; it was left out");
+	}
+	enum err err = begin_and_pour(o, c);
+	if (!err) {
+		buf_clear(&o->clean);
+		utf8_repair_end(&c->repair, &o->clean);
+		err = buf_error(&o->clean);
+	}
+	if (!err)
+		err = send_args(o, c, buf_view(&o->clean));
+	if (!err && !c->has_args && !c->is_custom)
+		err = send_args(o, c, SPAN("{}"));
+	if (err)
+		return err;
+	const struct llm_event e = {.type = EV_TOOL_END, .choice = c->choice, .tool = c->tool};
+	return send(o, &e);
+}
+
+enum err outlet_calls_settle(struct outlet *o, uint32_t choice, const struct outlet_call *but)
+{
+	enum err err = OK;
+	for (struct outlet_call *c = o->choices[choice].calls; !err && c; c = c->next) {
+		if (c != but && !c->is_ended && c->extent.is_complete)
+			err = outlet_call_end(o, c);
+	}
+	return err;
+}
+
+/* ---- the end ---- */
+
+void outlet_usage(struct outlet *o, const struct llm_usage *u)
+{
+	o->usage = *u;
+	o->has_usage = true;
+}
+
+enum err outlet_finish(struct outlet *o, uint32_t choice, enum finish f, struct span native,
+	struct span matched_stop)
+{
+	struct outlet_choice *c = choice_at(o, choice);
+	if (c->is_finished && (c->finish != FINISH_STOP || f == FINISH_STOP || f == FINISH_OTHER))
+		return OK;
+	c->is_finished = true;
+	c->finish = f;
+	enum err err = outlet_keep(o, native, &c->native);
+	if (!err)
+		err = outlet_keep(o, matched_stop, &c->matched_stop);
+	return err;
+}
+
+enum err outlet_warn(struct outlet *o, const char *code, const char *param, const char *message)
+{
+	for (size_t i = 0; i < o->n_warnings; i++) {
+		if (span_is(o->warnings[i].message, message))
+			return OK;
+	}
+	if (o->n_warnings < WARNINGS_MAX)
+		o->warnings[o->n_warnings++] =
+			(struct warning){span_str(code), span_str(param), span_str(message)};
+	return OK;
+}
+
+static enum err end_choice(struct outlet *o, uint32_t choice)
+{
+	struct outlet_choice *c = &o->choices[choice];
+	enum err err = end_texts(o, choice);
+	for (struct outlet_call *call = c->calls; !err && call; call = call->next)
+		err = outlet_call_end(o, call);
+	for (int kind = 0; kind < OUTLET_TEXTS; kind++) {
+		if (!err && c->repair[kind].has_replaced)
+			err = outlet_warn(o, "repaired_response", NULL,
+				"the provider's text was no valid UTF-8 in places; U+FFFD stands "
+				"there");
+	}
+	if (c->finish == FINISH_STOP && c->has_call)
+		c->finish = FINISH_TOOL_CALLS;
+	if (c->finish == FINISH_TOOL_CALLS && !c->has_call)
+		c->finish = FINISH_STOP;
+	return err;
+}
+
+enum err outlet_flush(struct outlet *o)
+{
+	enum err err = OK;
+	if (o->is_flushed)
+		return OK;
+	o->is_flushed = true;
+	for (uint32_t i = 0; !err && i < o->n_choices; i++) {
+		if (o->choices[i].is_seen)
+			err = end_choice(o, i);
+	}
+	for (size_t i = 0; !err && i < o->n_warnings; i++) {
+		const struct llm_event e = {.type = EV_WARNING, .warning = o->warnings[i]};
+		err = send(o, &e);
+	}
+	if (!err && o->has_usage) {
+		const struct llm_event e = {.type = EV_USAGE, .usage = o->usage};
+		err = send(o, &e);
+	}
+	for (uint32_t i = 0; !err && i < o->n_choices; i++) {
+		const struct outlet_choice *c = &o->choices[i];
+		const struct llm_event e = {
+			.type = EV_FINISH,
+			.choice = i,
+			.finish = {c->finish, c->native, c->matched_stop}
+                };
+		if (c->is_finished)
+			err = send(o, &e);
+	}
+	return err;
+}
+
+enum err outlet_warn_bad_event(struct outlet *o)
+{
+	return outlet_warn(o, "repaired_response", NULL,
+		"a piece of the provider's event stream was no JSON; it was left out");
+}
+
+enum err outlet_fail(struct outlet *o, enum err err, const struct fault *fault, struct fault *why)
+{
+	struct fault told = *fault;
+	if (o->is_started && o->has_usage && !o->is_flushed && !o->is_refused) {
+		const struct llm_event e = {.type = EV_USAGE, .usage = o->usage};
+		o->is_flushed = true;
+		const enum err refused = emit(o, &e);
+		err = refused ? refused : err;
+	}
+	if (told.err != err)
+		(void)fault_set(&told, err, "%s",
+			err == ERR_SERVER_ERROR ? "the provider's reply is more than can be held"
+						: err_info(err)->sentence);
+	told.is_partial = o->has_content;
+	if (why)
+		*why = told;
+	return err;
+}

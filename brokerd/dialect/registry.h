@@ -1,0 +1,11 @@
+/* registry.h - where are the families' tables?
+ * For registry.c and the families themselves; all others ask dialect_find. */
+#ifndef BROKERD_DIALECT_REGISTRY_H
+#define BROKERD_DIALECT_REGISTRY_H
+
+struct dialect;
+extern const struct dialect dialect_openai_chat;
+extern const struct dialect dialect_anthropic;
+extern const struct dialect dialect_offline;
+
+#endif

@@ -1,0 +1,54 @@
+/* scribe.h - what does every writer of requests carry along, and how does it end a body?
+ * The request, where it goes, what is noted, and the JSON so far. */
+#ifndef BROKERD_DIALECT_SCRIBE_H
+#define BROKERD_DIALECT_SCRIBE_H
+#include "brokerd/dialect/dialect.h"
+#include "protocol/base/json.h"
+
+struct scribe {
+	const struct llm_request *r;
+	const struct target *target;
+	struct notes *notes;
+	struct fault *why;
+	struct json_out o;
+};
+
+/* A member that the target cannot have: a warning, or a refusal where the caller wants one. */
+enum err scribe_drop(struct scribe *s, const char *param, const char *format, ...) MUST_USE
+	PRINTF_LIKE(3, 4);
+/* The same where something else is sent in its place; `code` as in event.h. */
+enum err scribe_change(struct scribe *s, const char *code, const char *param, const char *format,
+	...) MUST_USE PRINTF_LIKE(4, 5);
+/* What must not be left out is refused: ERR_INVALID_REQUEST with the code "unsupported_parameter". */
+enum err scribe_refuse(struct scribe *s, const char *param, const char *format, ...) MUST_USE
+	PRINTF_LIKE(3, 4);
+/* The same with a code of its own. */
+enum err scribe_refuse_as(struct scribe *s, const char *code, const char *param, const char *format,
+	...) MUST_USE PRINTF_LIKE(4, 5);
+/* A warning, at most one of that sentence a request; never a refusal. */
+enum err scribe_warn_once(
+	struct scribe *s, const char *code, const char *param, const char *message) MUST_USE;
+
+/* Is it 1, the default of most sampling numbers? */
+static inline bool scribe_is_one(double v)
+{
+	return v > 1 - 1e-9 && v < 1 + 1e-9;
+}
+
+/* A member's name as text, before its value. */
+void scribe_key(struct scribe *s, struct span name);
+
+/* Members that nobody here knows, into the object that is open: written back to the family that
+ * wrote them, else dropped. `path` is the object's: "messages[2]", or "". */
+enum err scribe_extra(struct scribe *s, const struct extra *e, const char *path) MUST_USE;
+
+/* The body is written: lays the caller's provider_options over it and moves it to the arena. The
+ * members `model`, `messages` and `stream` are not the caller's to replace. ERR_TOO_BIG beyond
+ * `max_bytes`. */
+enum err scribe_finish(
+	struct scribe *s, const struct buf *body, size_t max_bytes, struct span *out) MUST_USE;
+
+/* Method, URL and the headers that both directions need. */
+enum err scribe_address(struct scribe *s, const char *path, struct http_request *out) MUST_USE;
+
+#endif

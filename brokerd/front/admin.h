@@ -1,0 +1,38 @@
+/* admin.h - what does the person who runs this broker want done?
+ * One table of operations, JSON in and JSON out. Operations that hash, sync or ask a provider answer
+ * later. What they carry (keys, passphrases) is wiped when they are done. */
+#ifndef BROKERD_FRONT_ADMIN_H
+#define BROKERD_FRONT_ADMIN_H
+#include "brokerd/exchange/organs.h"
+#include "brokerd/value/peer_id.h"
+
+/* What admin needs of the broker beside its organs. */
+struct admin_env {
+	struct organs *organs;
+	const char *config_path, *state_dir, *socket_path;
+	int64_t started_wall_us, started_us;
+	size_t n_connections;
+	bool is_memory_locked;
+	struct fault config_fault; /* of the last load; OK: it is good */
+	/* Reads the configuration again; a bad one changes nothing. */
+	void (*reload)(struct admin_env *env);
+	void (*locked)(struct admin_env *env); /* the vault's state has changed */
+};
+
+struct admin_call;
+
+/* The answer: a JSON text (absent where `err`), valid until it returns. Once, never from inside
+ * admin_new; not at all after admin_abandon. */
+struct admin_reply {
+	void (*on_done)(void *context, struct span json, const struct fault *why);
+	void *context;
+};
+
+/* Begins an operation. `body` is a JSON text (absent: {}) and is not kept. NULL: out of memory. */
+struct admin_call *admin_new(struct admin_env *env, const struct peer_id *peer, struct span op,
+	struct span body, const struct admin_reply *reply);
+
+/* The caller is gone: the operation goes on, nobody is told. */
+void admin_abandon(struct admin_call *a);
+
+#endif

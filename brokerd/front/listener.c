@@ -1,0 +1,266 @@
+/* listener.c - accept, with one descriptor in reserve for the day there are none left. */
+#include "brokerd/front/listener.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "brokerd/log/log.h"
+
+#define BACKLOG       511
+#define ACCEPTS       32              /* in one turn */
+#define FULL_PAUSE_US INT64_C(100000) /* how long a full table is left alone */
+#define SEND_BUFFER   (1024 * 1024)   /* small writes cost the kernel far more than their bytes */
+
+struct listener {
+	struct sessions *sessions;
+	struct loop *loop;
+	struct loop_io io;
+	struct loop_timer again;
+	int fd;
+	int reserve; /* a descriptor that is closed to accept one more, and refuse it */
+	bool is_ours;
+	bool is_paused;
+	dev_t device; /* of the path we made, so that only that one is unlinked */
+	ino_t inode;
+	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+};
+
+static void on_ready(struct loop_io *io, int ready);
+
+static void on_again(struct loop_timer *t)
+{
+	struct listener *l = container_of(t, struct listener, again);
+	if (!l->is_paused)
+		loop_io_set(l->loop, &l->io, l->fd, LOOP_READ);
+}
+
+/* No descriptor is left: one client is told so, the others wait a moment in the kernel's queue. */
+static void refuse_full(struct listener *l)
+{
+	struct fault why = FAULT_NONE;
+	fault_set(&why, ERR_OVERLOADED, "the broker has no descriptor left for a connection");
+	log_warn("listener.full", "connections=%zu", l->sessions->n);
+	close(l->reserve);
+	const int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd >= 0) {
+		session_refuse(fd, &why);
+		close(fd);
+	}
+	l->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	loop_io_stop(&l->io);
+	loop_timer_set(l->loop, &l->again, FULL_PAUSE_US);
+}
+
+static void refuse_many(int fd, int64_t limit)
+{
+	struct fault why = FAULT_NONE;
+	fault_set(&why, ERR_OVERLOADED,
+		"%lld connections are open, which is the limit (max_connections)",
+		(long long)limit);
+	session_refuse(fd, &why);
+	close(fd);
+}
+
+static void on_ready(struct loop_io *io, int ready)
+{
+	struct listener *l = container_of(io, struct listener, io);
+	(void)ready;
+	for (int i = 0; i < ACCEPTS; i++) {
+		const int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd < 0) {
+			if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
+				errno == ENOMEM)
+				refuse_full(l);
+			return;
+		}
+		const int64_t limit = l->sessions->organs->config->max_connections;
+		const int size = SEND_BUFFER;
+		if ((int64_t)l->sessions->n >= limit) {
+			refuse_many(fd, limit);
+			continue;
+		}
+		if (setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size) != 0)
+			log_debug("listener.sndbuf", "errno=%d", errno);
+		session_accept(l->sessions, fd);
+	}
+}
+
+static struct listener *listener_new(struct sessions *s, int fd)
+{
+	struct listener *l = calloc(1, sizeof *l);
+	if (!l)
+		return NULL;
+	l->sessions = s;
+	l->loop = s->organs->loop;
+	l->fd = fd;
+	l->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	l->io.on_ready = on_ready;
+	l->again.on_fire = on_again;
+	loop_io_set(l->loop, &l->io, fd, LOOP_READ);
+	return l;
+}
+
+/* Makes the socket's folder where it is missing, for its owner alone, and locks it, so that of two
+ * brokers which start at once only one replaces a dead socket. The lock goes with the descriptor. */
+static enum err lock_folder(const char *path, int *out, struct fault *why)
+{
+	char folder[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	snprintf(folder, sizeof folder, "%s", path);
+	char *slash = strrchr(folder, '/');
+	if (slash == folder)
+		slash[1] = '\0';
+	else if (slash)
+		*slash = '\0';
+	else
+		snprintf(folder, sizeof folder, ".");
+	if (mkdir(folder, 0700) != 0 && errno != EEXIST)
+		return fault_set(why, ERR_IO, "cannot make the folder %s for the socket: %s",
+			folder, strerror(errno));
+	*out = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*out < 0 || flock(*out, LOCK_EX) != 0) {
+		const int error = errno;
+		if (*out >= 0)
+			close(*out);
+		return fault_set(why, ERR_IO, "cannot open the socket's folder %s: %s", folder,
+			strerror(error));
+	}
+	return OK;
+}
+
+/* Is anybody listening there? */
+static bool is_answered(const struct sockaddr_un *address)
+{
+	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return false;
+	const int rc = connect(fd, (const struct sockaddr *)address, sizeof *address);
+	const bool is_there = rc == 0 || errno == EAGAIN || errno == EINPROGRESS;
+	close(fd);
+	return is_there;
+}
+
+static enum err bind_path(int fd, const char *path, struct fault *why)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct stat st;
+	memcpy(address.sun_path, path, strlen(path) + 1);
+	if (lstat(path, &st) == 0) {
+		if (!S_ISSOCK(st.st_mode))
+			return fault_set(why, ERR_INVALID_ARGUMENT,
+				"%s is there and is no socket: remove it, or choose another "
+				"--socket",
+				path);
+		if (is_answered(&address)) {
+			fault_set(why, ERR_INVALID_ARGUMENT,
+				"a broker already listens on %s: `llmb status` asks it", path);
+			memcpy(why->code, "in_use", sizeof "in_use");
+			return ERR_INVALID_ARGUMENT;
+		}
+		if (unlink(path) != 0)
+			return fault_set(
+				why, ERR_IO, "cannot replace %s: %s", path, strerror(errno));
+	}
+	/* the mode is the folder's and this one's: never open, not even for a moment */
+	const mode_t before = umask(0177);
+	const int rc = bind(fd, (const struct sockaddr *)&address, sizeof address);
+	const int error = errno;
+	umask(before);
+	if (rc != 0)
+		return fault_set(why, ERR_IO, "cannot listen on %s: %s", path, strerror(error));
+	return OK;
+}
+
+enum err listener_bind(
+	struct sessions *s, const char *path, struct listener **out, struct fault *why)
+{
+	struct stat st;
+	*out = NULL;
+	if (strlen(path) >= sizeof((struct sockaddr_un *)0)->sun_path)
+		return fault_set(why, ERR_INVALID_ARGUMENT,
+			"the socket's path is longer than the %zu bytes that the kernel takes: %s",
+			sizeof((struct sockaddr_un *)0)->sun_path - 1, path);
+	int folder = -1;
+	enum err err = lock_folder(path, &folder, why);
+	if (err)
+		return err;
+	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0) {
+		close(folder);
+		return fault_set(why, ERR_IO, "cannot make a socket: %s", strerror(errno));
+	}
+	err = bind_path(fd, path, why);
+	if (!err && listen(fd, BACKLOG) != 0)
+		err = fault_set(why, ERR_IO, "cannot listen on %s: %s", path, strerror(errno));
+	close(folder);
+	struct listener *l = err ? NULL : listener_new(s, fd);
+	if (!l) {
+		close(fd);
+		return err ? err : fault_set(why, ERR_NO_MEMORY, "out of memory for a socket");
+	}
+	snprintf(l->path, sizeof l->path, "%s", path);
+	l->is_ours = stat(path, &st) == 0;
+	l->device = st.st_dev;
+	l->inode = st.st_ino;
+	*out = l;
+	return OK;
+}
+
+enum err listener_adopt(struct sessions *s, int fd, struct listener **out, struct fault *why)
+{
+	int is_listening = 0;
+	socklen_t size = sizeof is_listening;
+	struct sockaddr_un address = {0};
+	socklen_t length = sizeof address;
+	*out = NULL;
+	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &size) != 0 || !is_listening ||
+		getsockname(fd, (struct sockaddr *)&address, &length) != 0 ||
+		address.sun_family != AF_UNIX)
+		return fault_set(why, ERR_INVALID_ARGUMENT,
+			"descriptor %d of LISTEN_FDS is no listening Unix stream socket", fd);
+	if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 ||
+		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) != 0)
+		return fault_set(
+			why, ERR_IO, "descriptor %d of LISTEN_FDS: %s", fd, strerror(errno));
+	struct listener *l = listener_new(s, fd);
+	if (!l)
+		return fault_set(why, ERR_NO_MEMORY, "out of memory for a socket");
+	if (length > offsetof(struct sockaddr_un, sun_path) && address.sun_path[0] == '/')
+		snprintf(l->path, sizeof l->path, "%.*s", (int)sizeof address.sun_path - 1,
+			address.sun_path);
+	*out = l;
+	return OK;
+}
+
+void listener_pause(struct listener *l)
+{
+	l->is_paused = true;
+	loop_io_stop(&l->io);
+	loop_timer_stop(&l->again);
+}
+
+void listener_free(struct listener *l)
+{
+	struct stat st;
+	if (!l)
+		return;
+	listener_pause(l);
+	if (l->is_ours && stat(l->path, &st) == 0 && st.st_dev == l->device &&
+		st.st_ino == l->inode)
+		unlink(l->path);
+	close(l->fd);
+	if (l->reserve >= 0)
+		close(l->reserve);
+	free(l);
+}
+
+const char *listener_path(const struct listener *l)
+{
+	return l->path;
+}

@@ -1,0 +1,25 @@
+/* listener.h - on which socket do clients come?
+ * One that a service manager hands over, or one that is made here; a full table of descriptors is
+ * answered, not spun on. */
+#ifndef BROKERD_FRONT_LISTENER_H
+#define BROKERD_FRONT_LISTENER_H
+#include "brokerd/front/session.h"
+
+struct listener;
+
+/* Makes PATH (its folder too, 0700, where it is missing), 0600, and listens. A socket that nobody
+ * answers on is replaced; one that somebody does is left: ERR_INVALID_ARGUMENT, code "in_use". */
+enum err listener_bind(
+	struct sessions *s, const char *path, struct listener **out, struct fault *why) MUST_USE;
+
+/* Takes a listening descriptor over (LISTEN_FDS); it is never unlinked. */
+enum err listener_adopt(
+	struct sessions *s, int fd, struct listener **out, struct fault *why) MUST_USE;
+
+/* No more connections are taken; those that wait in the kernel stay there. */
+void listener_pause(struct listener *l);
+void listener_free(struct listener *l); /* unlinks what it made; NULL is fine */
+
+const char *listener_path(const struct listener *l);
+
+#endif

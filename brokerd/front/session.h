@@ -1,0 +1,38 @@
+/* session.h - what do one client and the broker say to each other?
+ * One connection: frames in, checked and handed on; events out, as far as the client's credit and
+ * its reading go. A client that breaks the rules is told which one, and then closed. */
+#ifndef BROKERD_FRONT_SESSION_H
+#define BROKERD_FRONT_SESSION_H
+#include "brokerd/front/admin.h"
+
+struct session;
+
+/* All sessions of a broker, and what they share. */
+struct sessions {
+	struct admin_env *admin;
+	struct organs *organs;
+	struct session *all;
+	size_t n;
+	char *scratch; /* one receive buffer for all: an idle client owns none */
+	uid_t own_uid;
+	/* a session has come or gone, or a call has ended: whether the broker idles may have changed */
+	void (*on_change)(void *context);
+	void *context;
+};
+
+/* False: out of memory. */
+bool sessions_init(struct sessions *s, struct admin_env *admin, uid_t own_uid) MUST_USE;
+void sessions_done(struct sessions *s); /* closes all, at once */
+
+/* Takes a connected, non-blocking descriptor over, whatever happens. A peer that policy does not let
+ * in is told so and closed. */
+void session_accept(struct sessions *s, int fd);
+
+/* The broker is going: says so to every client; sessions without calls close, the others when
+ * theirs are finished. */
+void sessions_drain(struct sessions *s, const char *reason, int64_t grace_us);
+
+/* Tells a connected, non-blocking descriptor why it cannot be served, as well as one write can. */
+void session_refuse(int fd, const struct fault *why);
+
+#endif

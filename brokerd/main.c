@@ -1,0 +1,212 @@
+/* main.c - options, the process made safe, and a broker run in it. */
+#include <getopt.h>
+#include <locale.h>
+#include <pwd.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "brokerd/broker.h"
+#include "brokerd/config/config.h"
+#include "brokerd/log/log.h"
+
+#define EXIT_USAGE   2
+#define FILES_WANTED 16384
+
+struct options {
+	const char *config, *socket, *state_dir;
+	bool is_check;
+};
+
+static const char usage[] =
+	"llm-brokerd: one daemon a host that holds the keys of language-model providers\n"
+	"\n"
+	"  llm-brokerd [--config FILE] [--socket PATH] [--state-dir DIR]\n"
+	"  llm-brokerd --check [--config FILE]\n"
+	"\n"
+	"  --config FILE     the configuration; FILE's folder's broker.conf.d/*.conf too\n"
+	"  --socket PATH     where clients come, unless a service manager hands a socket over\n"
+	"  --state-dir DIR   vault, journal and ledger\n"
+	"  --check           read the configuration, say what is wrong with it, and exit\n"
+	"  --version, --help\n"
+	"\n"
+	"It stays in the foreground and logs to stderr. SIGTERM finishes open calls, SIGHUP reads\n"
+	"the configuration again, SIGUSR1 locks the vault.\n";
+
+/* No core, no tracer of the same user, no swap of a dump: before anything else. */
+static void make_undumpable(void)
+{
+#if !defined(BROKER_PERMIT_CORE) && !defined(__SANITIZE_ADDRESS__)
+	const struct rlimit none = {0, 0};
+	if (prctl(PR_SET_DUMPABLE, 0) != 0 || setrlimit(RLIMIT_CORE, &none) != 0)
+		abort();
+#endif
+}
+
+/* Every client costs a descriptor, and so does every stream. */
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= FILES_WANTED)
+		return;
+	limit.rlim_cur = limit.rlim_max < FILES_WANTED ? limit.rlim_max : FILES_WANTED;
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+		log_warn("limits.files", "soft=%llu", (unsigned long long)limit.rlim_cur);
+}
+
+/* Libraries believe the environment (proxies, key logs, configurations): they get none of it. */
+static void scrub_environment(void)
+{
+	if (clearenv() != 0 || setenv("PATH", "/usr/bin:/bin", 1) != 0 ||
+		setenv("LANG", "C", 1) != 0)
+		abort();
+}
+
+/* BASE/llm-broker/NAME, or HOME/FALLBACK/llm-broker/NAME. NULL: neither is known. */
+static char *user_path(const char *variable, const char *fallback, const char *name)
+{
+	const char *base = getenv(variable);
+	const char *home = getenv("HOME");
+	char *path = NULL;
+	if (base && base[0] == '/') {
+		if (asprintf(&path, "%s/llm-broker%s", base, name) < 0)
+			return NULL;
+		return path;
+	}
+	if (!fallback)
+		return NULL;
+	if (!home || home[0] != '/') {
+		const struct passwd *pw = getpwuid(geteuid());
+		home = pw ? pw->pw_dir : NULL;
+	}
+	if (!home || asprintf(&path, "%s/%s/llm-broker%s", home, fallback, name) < 0)
+		return NULL;
+	return path;
+}
+
+/* The paths that were not named: the system's for root, the user's for everybody else. */
+static bool fill_paths(struct options *o, struct broker_options *b)
+{
+	const bool is_system = geteuid() == 0;
+	b->is_config_required = o->config != NULL;
+	b->config_path = o->config   ? o->config
+			 : is_system ? "/etc/llm-broker/broker.conf"
+				     : user_path("XDG_CONFIG_HOME", ".config", "/broker.conf");
+	b->state_dir = o->state_dir ? o->state_dir
+		       : is_system  ? "/var/lib/llm-broker"
+				    : user_path("XDG_STATE_HOME", ".local/state", "");
+	b->socket_path = o->socket   ? o->socket
+			 : is_system ? "/run/llm-broker/sock"
+				     : user_path("XDG_RUNTIME_DIR", NULL, "/sock");
+	if (!b->config_path || !b->state_dir) {
+		fputs("llm-brokerd: no home folder is known: name --config and --state-dir\n",
+			stderr);
+		return false;
+	}
+	if (!b->socket_path && b->service.n_fds == 0) {
+		fputs("llm-brokerd: XDG_RUNTIME_DIR is not set: name --socket PATH\n", stderr);
+		return false;
+	}
+	return true;
+}
+
+static int check_config(const struct broker_options *b)
+{
+	struct fault why = FAULT_NONE;
+	struct config *c = config_load(b->config_path, !b->is_config_required, &why);
+	if (!c) {
+		fprintf(stderr, "%s\n", why.message);
+		return EXIT_FAILURE;
+	}
+	printf("%s: ok\n", b->config_path);
+	config_unref(c);
+	return EXIT_SUCCESS;
+}
+
+/* -1: go on; else the exit status. */
+static int parse_options(int argc, char **argv, struct options *o)
+{
+	enum { CONFIG = 1000, SOCKET, STATE_DIR, CHECK, VERSION, HELP };
+	static const struct option table[] = {
+		{"config",    required_argument, NULL, CONFIG   },
+		{"socket",    required_argument, NULL, SOCKET   },
+		{"state-dir", required_argument, NULL, STATE_DIR},
+		{"check",     no_argument,       NULL, CHECK    },
+		{"version",   no_argument,       NULL, VERSION  },
+		{"help",      no_argument,       NULL, HELP     },
+		{NULL,        0,                 NULL, 0        },
+	};
+	int which;
+	while ((which = getopt_long(argc, argv, "h", table, NULL)) != -1) {
+		switch (which) {
+		case CONFIG:
+			o->config = optarg;
+			break;
+		case SOCKET:
+			o->socket = optarg;
+			break;
+		case STATE_DIR:
+			o->state_dir = optarg;
+			break;
+		case CHECK:
+			o->is_check = true;
+			break;
+		case VERSION:
+			puts("llm-brokerd " LLM_BROKER_VERSION);
+			return EXIT_SUCCESS;
+		case 'h':
+		case HELP:
+			fputs(usage, stdout);
+			return EXIT_SUCCESS;
+		default:
+			fputs("try `llm-brokerd --help`\n", stderr);
+			return EXIT_USAGE;
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "llm-brokerd: what is \"%s\"? Try `llm-brokerd --help`\n",
+			argv[optind]);
+		return EXIT_USAGE;
+	}
+	return -1;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = {0};
+	struct broker_options b = {0};
+	struct fault why = FAULT_NONE;
+
+	make_undumpable();
+	const int status = parse_options(argc, argv, &options);
+	if (status >= 0)
+		return status;
+	service_read(&b.service);
+	if (!fill_paths(&options, &b))
+		return EXIT_FAILURE;
+	log_init(LOG_LEVEL_INFO, -1);
+	scrub_environment();
+	setlocale(LC_ALL, "C");
+	umask(077);
+	signal(SIGPIPE, SIG_IGN);
+	if (sodium_init() < 0) {
+		fputs("llm-brokerd: the cryptographic library does not start\n", stderr);
+		return EXIT_FAILURE;
+	}
+	if (options.is_check)
+		return check_config(&b);
+	raise_file_limit();
+	struct broker *broker = broker_new(&b, &why);
+	if (!broker) {
+		fprintf(stderr, "llm-brokerd: %s\n", why.message);
+		return EXIT_FAILURE;
+	}
+	broker_run(broker);
+	broker_free(broker);
+	return EXIT_SUCCESS;
+}

@@ -1,0 +1,148 @@
+/* head.c - lines are kept by their places in one growing text, as that may move. */
+#include "brokerd/transport/head.h"
+
+#include <stdlib.h>
+
+#include "protocol/limits.h"
+
+void head_init(struct head *h)
+{
+	*h = (struct head){.text = BUF_INIT(LIMIT_HEADERS_BYTES)};
+}
+
+void head_done(struct head *h)
+{
+	buf_done(&h->text);
+	free(h->lines);
+	h->lines = NULL;
+	h->n_lines = h->cap_lines = 0;
+}
+
+static void forget_lines(struct head *h)
+{
+	buf_clear(&h->text);
+	h->n_lines = 0;
+	h->has_kept_last = false;
+}
+
+/* The digits behind "HTTP/1.1 ", or 0. */
+static int status_of(struct span line)
+{
+	int status = 0;
+	span_cut(&line, ' ');
+	for (size_t i = 0; i < 3; i++) {
+		if (i >= line.n || line.p[i] < '0' || line.p[i] > '9')
+			return 0;
+		status = status * 10 + (line.p[i] - '0');
+	}
+	return status;
+}
+
+/* Room for one line more; false where it is not to be kept. */
+static bool has_room(struct head *h, size_t bytes)
+{
+	const size_t spent = h->text.n + h->n_lines * sizeof(struct http_header);
+	return spent + bytes + sizeof(struct http_header) <= LIMIT_HEADERS_BYTES;
+}
+
+static enum err keep(struct head *h, struct span line)
+{
+	struct span value = line;
+	const struct span name = span_trim(span_cut(&value, ':'));
+	value = span_is_set(value) ? span_trim(value) : SPAN("");
+	h->has_kept_last = name.n > 0 && has_room(h, name.n + value.n);
+	if (!h->has_kept_last)
+		return OK;
+	if (h->n_lines == h->cap_lines) {
+		const size_t cap = h->cap_lines ? h->cap_lines * 2 : 16;
+		struct head_field *more = realloc(h->lines, cap * sizeof *more);
+		if (!more)
+			return ERR_NO_MEMORY;
+		h->lines = more;
+		h->cap_lines = cap;
+	}
+	h->lines[h->n_lines++] =
+		(struct head_field){h->text.n, name.n, h->text.n + name.n, value.n};
+	for (size_t i = 0; i < name.n; i++) {
+		const char c = name.p[i];
+		buf_byte(&h->text, (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c));
+	}
+	buf_span(&h->text, value);
+	return buf_error(&h->text);
+}
+
+/* A line that begins with a space goes on where the one before ended (RFC 9112, 5.2). */
+static enum err keep_folded(struct head *h, struct span line)
+{
+	line = span_trim(line);
+	if (!h->has_kept_last || line.n == 0 || !has_room(h, line.n + 1))
+		return OK;
+	buf_byte(&h->text, ' ');
+	buf_span(&h->text, line);
+	h->lines[h->n_lines - 1].value_bytes += line.n + 1;
+	return buf_error(&h->text);
+}
+
+/* We ask for no transfer coding: one that comes all the same may be a bomb. */
+static bool is_coding_fine(const struct head *h)
+{
+	for (size_t i = 0; i < h->n_lines; i++) {
+		const struct head_field *l = &h->lines[i];
+		if (span_is(span_of(h->text.p + l->name_at, l->name_bytes), "transfer-encoding") &&
+			!span_is_nocase(
+				span_of(h->text.p + l->value_at, l->value_bytes), "chunked"))
+			return false;
+	}
+	return true;
+}
+
+static enum err end_of_head(struct head *h, struct fault *why)
+{
+	if (h->status >= 200) {
+		h->is_whole = true;
+		if (!is_coding_fine(h))
+			return fault_set(why, ERR_SERVER_ERROR,
+				"the reply comes in a transfer coding that was not asked for");
+		return OK;
+	}
+	if (++h->n_1xx > HEAD_1XX_MAX)
+		return fault_set(why, ERR_SERVER_ERROR,
+			"more than %d interim replies came before the final one", HEAD_1XX_MAX);
+	forget_lines(h);
+	h->status = 0;
+	return ERR_MORE;
+}
+
+enum err head_line(struct head *h, struct span line, struct fault *why)
+{
+	enum err err = OK;
+	if (h->is_whole)
+		return ERR_MORE;
+	h->bytes += line.n;
+	if (h->bytes > HEAD_BYTES_MAX)
+		return fault_set(why, ERR_SERVER_ERROR,
+			"the reply's headers are longer than %zu bytes", HEAD_BYTES_MAX);
+	if (h->status == 0) {
+		h->status = status_of(line);
+		if (h->status < 100)
+			return fault_set(why, ERR_SERVER_ERROR, "the reply is no HTTP");
+		return ERR_MORE;
+	}
+	if (line.n > 0 && (line.p[0] == ' ' || line.p[0] == '\t'))
+		err = keep_folded(h, line);
+	else if (span_trim(line).n == 0)
+		return end_of_head(h, why);
+	else
+		err = keep(h, line);
+	return err ? fault_set(why, err, "no memory for a reply's headers") : ERR_MORE;
+}
+
+void head_view(const struct head *h, struct http_header *headers, struct http_head *out)
+{
+	for (size_t i = 0; i < h->n_lines; i++) {
+		const struct head_field *l = &h->lines[i];
+		headers[i].name = span_of(h->text.p + l->name_at, l->name_bytes);
+		headers[i].value = span_of(h->text.p + l->value_at, l->value_bytes);
+	}
+	*out = (struct http_head){h->status, headers, h->n_lines};
+}

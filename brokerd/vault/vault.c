@@ -1,0 +1,650 @@
+/* vault.c - the loop's half: what is open, and a queue of operations of which one is with a worker.
+ * The key that is open and the body are guarded blocks of their own; a key becomes a secret when it is
+ * first asked for. When a key was last used is noted here and reaches the file with the next write. */
+#include "brokerd/vault/vault.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "brokerd/log/log.h"
+#include "brokerd/value/secret_open.h"
+#include "brokerd/vault/vault_test.h"
+#include "brokerd/vault/work.h"
+#include "protocol/base/list.h"
+#include "protocol/base/utf8.h"
+#include "protocol/limits.h"
+
+#define PASSPHRASE_BYTES ((size_t)1024)
+/* deeper than the ciphers' and hashes' frames, which leave pieces of keys behind */
+#define STACK_BYTES 16384
+
+/* Beside each struct vault_key: what is nobody else's business. */
+struct row {
+	unsigned char id[BODY_ID_BYTES];
+	int64_t not_after_s;
+	struct secret *secret; /* NULL until asked for */
+};
+
+enum op_kind {
+	OP_UNLOCK,
+	OP_CHANGE,
+};
+
+struct op {
+	struct op *prev, *next;
+	struct job job;
+	struct vault *vault;
+	struct vault_reply reply;
+	enum op_kind kind;
+	unsigned locks;  /* of the vault: when an unlock was asked for, when a change began */
+	bool is_refused; /* before it began: err and why say it, once its turn comes */
+	char provider[BODY_NAME_BYTES + 1], label[BODY_NAME_BYTES + 1];
+	char origin[BODY_ORIGIN_BYTES + 1];
+	struct guarded *data_key; /* a copy that the job owns */
+	struct body_use *uses;
+	struct work work;
+	struct loaded loaded; /* the result; of a change, its .opened */
+	enum err err;
+	struct fault why;
+};
+
+struct vault {
+	struct workers *workers;
+	struct vault_files files;
+	struct vault_cost cost;
+	enum vault_state state;
+	struct fault why; /* VAULT_DAMAGED: how */
+	bool has_passphrase, is_unattended;
+	unsigned locks;       /* how often it was locked */
+	struct opened opened; /* VAULT_OPEN */
+	struct vault_key *keys;
+	struct row *rows;
+	size_t n_keys;
+	struct op *running, *waiting;
+};
+
+static void *xzero(size_t n, size_t size)
+{
+	void *p = calloc(n ? n : 1, size);
+	if (!p)
+		abort();
+	return p;
+}
+
+/* ---- what is open ---- */
+
+static void forget_keys(struct vault *v)
+{
+	for (size_t i = 0; i < v->n_keys; i++)
+		secret_unref(v->rows[i].secret);
+	free(v->rows);
+	free(v->keys);
+	v->rows = NULL;
+	v->keys = NULL;
+	v->n_keys = 0;
+}
+
+static void text_of(char *to, size_t size, struct span s)
+{
+	assert(s.n < size); /* body_check made sure */
+	memcpy(to, s.p, s.n);
+	to[s.n] = '\0';
+}
+
+static struct row *row_of_id(struct row *rows, size_t n, struct span id)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (span_eq(span_of((const char *)rows[i].id, BODY_ID_BYTES), id))
+			return &rows[i];
+	}
+	return NULL;
+}
+
+/* Takes an opened vault over as what is open now. Keys that are the same stay the same secrets. */
+static void adopt(struct vault *v, struct opened *o)
+{
+	struct body_walk w;
+	struct body_key key;
+	size_t n = 0;
+	const struct span body = guarded_read(o->body);
+	const struct span data_key = guarded_read(o->data_key);
+
+	for (w = body_each(body); body_next(&w, &key);)
+		n++;
+	struct vault_key *keys = xzero(n, sizeof *keys);
+	struct row *rows = xzero(n, sizeof *rows);
+	w = body_each(body);
+	for (size_t i = 0; i < n && body_next(&w, &key); i++) {
+		struct row *same = row_of_id(v->rows, v->n_keys, key.id);
+		text_of(keys[i].provider, sizeof keys[i].provider, key.provider);
+		text_of(keys[i].label, sizeof keys[i].label, key.label);
+		text_of(keys[i].origin, sizeof keys[i].origin, key.origin);
+		keys[i].created_s = key.created_s;
+		keys[i].last_used_s = key.last_used_s;
+		format_fingerprint(
+			(const unsigned char *)data_key.p, key.secret, keys[i].fingerprint);
+		memcpy(rows[i].id, key.id.p, sizeof rows[i].id);
+		rows[i].not_after_s = key.not_after_s;
+		if (same) {
+			const struct vault_key *old = &v->keys[same - v->rows];
+			if (old->last_used_s > keys[i].last_used_s)
+				keys[i].last_used_s = old->last_used_s;
+			rows[i].secret = TAKE(same->secret);
+		}
+	}
+	guarded_close(o->data_key);
+	guarded_close(o->body);
+	sodium_stackzero(STACK_BYTES);
+
+	forget_keys(v);
+	opened_done(&v->opened);
+	v->opened = *o;
+	*o = (struct opened){.data_key = NULL};
+	v->keys = keys;
+	v->rows = rows;
+	v->n_keys = n;
+	v->state = VAULT_OPEN;
+	v->has_passphrase = format_slot(&v->opened.header, SLOT_PASSPHRASE) != NULL;
+	v->is_unattended = v->opened.is_unattended;
+}
+
+/* Takes over what was found of a vault that is not open. */
+static void note_closed(struct vault *v, const struct loaded *l, const struct fault *why)
+{
+	v->state = l->state;
+	v->has_passphrase = l->has_passphrase;
+	v->is_unattended = l->is_unattended;
+	if (l->state == VAULT_DAMAGED)
+		v->why = *why;
+}
+
+struct vault *vault_new_with(struct workers *w, const struct vault_paths *paths,
+	const struct vault_options *o, struct fault *why)
+{
+	struct vault *v = calloc(1, sizeof *v);
+	struct loaded loaded;
+
+	if (!v || sodium_init() < 0) {
+		fault_set(why, ERR_NO_MEMORY, "no memory for the vault");
+		free(v);
+		return NULL;
+	}
+	v->workers = w;
+	v->cost = o->cost;
+	vault_files_init(&v->files, paths->state_dir, paths->key_file);
+	v->files.on_step = o->on_step;
+	const enum err err = work_load(&v->files, NULL, &loaded, why);
+	sodium_stackzero(STACK_BYTES);
+	if (!err && loaded.state == VAULT_OPEN)
+		adopt(v, &loaded.opened);
+	else
+		note_closed(v, &loaded, why);
+	if (err) {
+		char said[512];
+		log_warn("vault.unusable", "state=%s error=%s", vault_state_name(v->state),
+			log_quote(said, sizeof said, span_str(why->message)));
+	}
+	return v;
+}
+
+struct vault *vault_new(struct workers *w, const struct vault_paths *paths, struct fault *why)
+{
+	return vault_new_with(w, paths, &(struct vault_options){.cost = VAULT_COST}, why);
+}
+
+static void op_free(struct op *op)
+{
+	guarded_free(op->data_key);
+	guarded_free(op->work.input);
+	opened_done(&op->loaded.opened);
+	free(op->uses);
+	free(op);
+}
+
+void vault_free(struct vault *v)
+{
+	struct op *op, *next;
+
+	if (!v)
+		return;
+	assert(!v->running);
+	LIST_EACH_SAFE(v->waiting, op, next)
+		op_free(op);
+	forget_keys(v);
+	opened_done(&v->opened);
+	vault_files_done(&v->files);
+	free(v);
+}
+
+enum vault_state vault_state(const struct vault *v)
+{
+	return v->state;
+}
+
+const char *vault_state_name(enum vault_state s)
+{
+	static const char *const names[] = {
+		[VAULT_ABSENT] = "absent",
+		[VAULT_LOCKED] = "locked",
+		[VAULT_OPEN] = "open",
+		[VAULT_DAMAGED] = "damaged",
+	};
+	return names[s];
+}
+
+bool vault_is_unattended(const struct vault *v)
+{
+	return v->is_unattended;
+}
+
+bool vault_has_passphrase(const struct vault *v)
+{
+	return v->has_passphrase;
+}
+
+bool vault_is_busy(const struct vault *v)
+{
+	return v->running != NULL;
+}
+
+void vault_lock(struct vault *v)
+{
+	v->locks++;
+	if (v->state != VAULT_OPEN)
+		return;
+	forget_keys(v);
+	opened_done(&v->opened);
+	v->state = VAULT_LOCKED;
+	log_info("vault.lock", "unattended=%s", v->is_unattended ? "yes" : "no");
+}
+
+/* ---- the queue ---- */
+
+static void start_next(struct vault *v);
+
+/* On a worker. */
+static void op_run(struct job *job)
+{
+	struct op *op = container_of(job, struct op, job);
+	if (op->is_refused)
+		return;
+	if (op->kind == OP_UNLOCK)
+		op->err = work_load(&op->vault->files, op->work.input, &op->loaded, &op->why);
+	else
+		op->err = work_change(&op->work, &op->loaded.opened, &op->why);
+	sodium_stackzero(STACK_BYTES);
+}
+
+static void end_unlock(struct op *op)
+{
+	struct vault *v = op->vault;
+	const bool is_open = op->loaded.state == VAULT_OPEN && !op->err;
+
+	if (is_open && op->locks != v->locks) {
+		op->err = fault_set(&op->why, ERR_LOCKED,
+			"the vault was locked again while it was being opened");
+		return;
+	}
+	if (is_open) {
+		adopt(v, &op->loaded.opened);
+		log_info("vault.open", "keys=%zu unattended=%s", v->n_keys,
+			v->is_unattended ? "yes" : "no");
+		return;
+	}
+	/* what is open stays open, whatever the file has become */
+	if (v->state != VAULT_OPEN)
+		note_closed(v, &op->loaded, &op->why);
+	if (!op->err && op->loaded.state == VAULT_ABSENT)
+		op->err = fault_set(&op->why, ERR_NO_KEY,
+			"there is no vault yet: `llmb key add PROVIDER` makes one");
+	else if (!op->err)
+		op->err = fault_set(&op->why, ERR_WRONG_PASSPHRASE,
+			"the vault has no key file: it is opened by its passphrase");
+}
+
+static void end_change(struct op *op)
+{
+	struct vault *v = op->vault;
+	if (op->err)
+		return;
+	if (op->locks == v->locks) {
+		adopt(v, &op->loaded.opened);
+		return;
+	}
+	/* it was locked meanwhile: the change is in the file, and the key is forgotten */
+	v->state = VAULT_LOCKED;
+	v->has_passphrase = format_slot(&op->loaded.opened.header, SLOT_PASSPHRASE) != NULL;
+	v->is_unattended = op->loaded.opened.is_unattended;
+}
+
+/* Back on the loop. */
+static void op_done(struct job *job)
+{
+	struct op *op = container_of(job, struct op, job);
+	struct vault *v = op->vault;
+
+	if (op->kind == OP_CHANGE && !op->is_refused)
+		end_change(op);
+	else if (!op->is_refused)
+		end_unlock(op);
+	if (op->err) {
+		char said[512];
+		log_warn("vault.failed", "error=%s",
+			log_quote(said, sizeof said, span_str(op->why.message)));
+	}
+	const struct vault_reply reply = op->reply;
+	const enum err err = op->err;
+	const struct fault why = err ? op->why : FAULT_NONE;
+	op_free(op);
+	v->running = NULL;
+	reply.on_done(reply.context, err, &why);
+	start_next(v);
+}
+
+/* What a change needs to know of the vault as it is when its turn comes. */
+static enum err prepare_change(struct vault *v, struct op *op)
+{
+	struct work *w = &op->work;
+	switch (v->state) {
+	case VAULT_LOCKED:
+		return fault_set(
+			&op->why, ERR_LOCKED, "the vault is locked: run `llmb vault unlock`");
+	case VAULT_DAMAGED:
+		op->why = v->why;
+		return op->why.err;
+	case VAULT_ABSENT:
+		return OK; /* the worker looks whether that is still so */
+	case VAULT_OPEN:
+		break;
+	}
+	const enum err err = guarded_copy(guarded_read(v->opened.data_key), &op->data_key);
+	guarded_close(v->opened.data_key);
+	if (err)
+		return fault_set(&op->why, err, "no locked memory left");
+	w->data_key = op->data_key;
+	w->generation = v->opened.header.generation;
+	memcpy(w->id, v->opened.header.id, sizeof w->id);
+	op->uses = xzero(v->n_keys, sizeof *op->uses);
+	for (size_t i = 0; i < v->n_keys; i++) {
+		memcpy(op->uses[i].id, v->rows[i].id, sizeof op->uses[i].id);
+		op->uses[i].at_s = v->keys[i].last_used_s;
+	}
+	w->key.uses = op->uses;
+	w->key.n_uses = v->n_keys;
+	return OK;
+}
+
+static void start_next(struct vault *v)
+{
+	struct op *op = v->waiting;
+	if (v->running || !op)
+		return;
+	LIST_REMOVE(v->waiting, op);
+	v->running = op;
+	if (op->kind == OP_CHANGE) {
+		op->locks = v->locks;
+		if (!op->err)
+			op->err = prepare_change(v, op);
+	}
+	op->is_refused = op->err != OK;
+	workers_submit(v->workers, &op->job, 0);
+}
+
+static struct op *op_new(struct vault *v, enum op_kind kind, struct vault_reply reply)
+{
+	struct op *op = xzero(1, sizeof *op);
+	op->vault = v;
+	op->kind = kind;
+	op->reply = reply;
+	op->locks = v->locks;
+	op->job = (struct job){.run = op_run, .on_done = op_done};
+	op->work = (struct work){.files = &v->files, .cost = v->cost};
+	return op;
+}
+
+static void ask(struct op *op)
+{
+	struct vault *v = op->vault;
+	LIST_PUSH(v->waiting, op);
+	start_next(v);
+}
+
+/* ---- what may be asked ---- */
+
+static enum err copy_input(struct op *op, struct span bytes)
+{
+	if (guarded_copy(bytes, &op->work.input))
+		return fault_set(&op->why, ERR_NO_MEMORY, "no locked memory left");
+	return OK;
+}
+
+static enum err copy_passphrase(struct op *op, struct span passphrase)
+{
+	if (passphrase.n == 0)
+		return fault_set(&op->why, ERR_INVALID_ARGUMENT, "the passphrase is empty");
+	if (passphrase.n > PASSPHRASE_BYTES)
+		return fault_set(&op->why, ERR_INVALID_ARGUMENT,
+			"the passphrase is longer than %zu bytes", PASSPHRASE_BYTES);
+	return copy_input(op, passphrase);
+}
+
+/* One line of text: what may be shown and compared. */
+static enum err copy_name(
+	const char *what, struct span s, size_t least, char *to, size_t size, struct fault *why)
+{
+	if (s.n < least)
+		return fault_set(why, ERR_INVALID_ARGUMENT, "the %s is empty", what);
+	if (s.n >= size)
+		return fault_set(why, ERR_INVALID_ARGUMENT, "the %s is longer than %zu bytes", what,
+			size - 1);
+	for (size_t i = 0; i < s.n; i++) {
+		const unsigned char c = (unsigned char)s.p[i];
+		if (c < 0x20 || c == 0x7f)
+			return fault_set(why, ERR_INVALID_ARGUMENT,
+				"the %s has a control character at byte %zu", what, i);
+	}
+	if (!utf8_is_valid(s))
+		return fault_set(why, ERR_INVALID_ARGUMENT, "the %s is not UTF-8", what);
+	if (s.n > 0)
+		memcpy(to, s.p, s.n);
+	to[s.n] = '\0';
+	return OK;
+}
+
+static enum err copy_names(struct op *op, struct span provider, struct span label)
+{
+	const enum err err = copy_name(
+		"provider's name", provider, 1, op->provider, sizeof op->provider, &op->why);
+	if (err)
+		return err;
+	return copy_name("label", label, 0, op->label, sizeof op->label, &op->why);
+}
+
+/* What an HTTP header can carry and every provider's keys are made of. */
+static enum err check_secret(struct span secret, struct fault *why)
+{
+	if (secret.n == 0)
+		return fault_set(why, ERR_INVALID_ARGUMENT, "the key is empty");
+	if (secret.n > LIMIT_SECRET_BYTES)
+		return fault_set(why, ERR_INVALID_ARGUMENT,
+			"the key is longer than %zu bytes: is it a whole file?",
+			LIMIT_SECRET_BYTES);
+	for (size_t i = 0; i < secret.n; i++) {
+		const unsigned char c = (unsigned char)secret.p[i];
+		if (c == '\n' || c == '\r')
+			return fault_set(why, ERR_INVALID_ARGUMENT,
+				"the key has a line break in it at byte %zu: a key is one line. If "
+				"it "
+				"comes from a file, strip it: tr -d '\\r\\n' <FILE",
+				i);
+		if (c < 0x20 || c == 0x7f)
+			return fault_set(why, ERR_INVALID_ARGUMENT,
+				"the key has a control character at byte %zu, which no header can "
+				"carry",
+				i);
+		if (c >= 0x80)
+			return fault_set(why, ERR_INVALID_ARGUMENT,
+				"the key has a character at byte %zu that is not ASCII: was it "
+				"copied "
+				"from a formatted text?",
+				i);
+	}
+	if (secret.p[0] == ' ' || secret.p[secret.n - 1] == ' ')
+		return fault_set(why, ERR_INVALID_ARGUMENT, "the key begins or ends with a space");
+	return OK;
+}
+
+static enum err check_origin(struct span origin, struct fault *why)
+{
+	const bool has_scheme =
+		span_starts(origin, SPAN("https://")) || span_starts(origin, SPAN("http://"));
+	if (!has_scheme || span_index(origin, ' ') < origin.n)
+		return fault_set(why, ERR_INVALID_ARGUMENT,
+			"the key needs the origin that it may be sent to, as https://HOST:PORT");
+	return OK;
+}
+
+void vault_unlock(struct vault *v, struct span passphrase, struct vault_reply reply)
+{
+	struct op *op = op_new(v, OP_UNLOCK, reply);
+	if (span_is_set(passphrase))
+		op->err = copy_passphrase(op, passphrase);
+	ask(op);
+}
+
+void vault_add(struct vault *v, struct span provider, struct span label, struct span origin,
+	struct span secret, bool may_create, struct vault_reply reply)
+{
+	struct op *op = op_new(v, OP_CHANGE, reply);
+	struct work *w = &op->work;
+
+	op->err = check_secret(secret, &op->why);
+	if (!op->err)
+		op->err = copy_names(op, provider, label);
+	if (!op->err)
+		op->err = check_origin(origin, &op->why);
+	if (!op->err)
+		op->err = copy_name("origin", origin, 1, op->origin, sizeof op->origin, &op->why);
+	if (!op->err)
+		op->err = copy_input(op, secret);
+	w->kind = WORK_ADD;
+	w->may_create = may_create;
+	w->key = (struct body_change){
+		.provider = span_str(op->provider),
+		.label = span_str(op->label),
+		.origin = span_str(op->origin),
+		.now_s = (int64_t)time(NULL),
+	};
+	randombytes_buf(w->key.id, sizeof w->key.id);
+	ask(op);
+}
+
+void vault_remove(
+	struct vault *v, struct span provider, struct span label, struct vault_reply reply)
+{
+	struct op *op = op_new(v, OP_CHANGE, reply);
+	op->err = copy_names(op, provider, label);
+	op->work.kind = WORK_REMOVE;
+	op->work.key = (struct body_change){
+		.provider = span_str(op->provider),
+		.label = span_str(op->label),
+		.is_removal = true,
+	};
+	ask(op);
+}
+
+void vault_set_passphrase(
+	struct vault *v, struct span passphrase, bool keep_key_file, struct vault_reply reply)
+{
+	struct op *op = op_new(v, OP_CHANGE, reply);
+	if (span_is_set(passphrase))
+		op->err = copy_passphrase(op, passphrase);
+	op->work.kind = WORK_PASSPHRASE;
+	op->work.keep_key_file = keep_key_file;
+	ask(op);
+}
+
+/* ---- what may be known ---- */
+
+/* The key's place, or n_keys. */
+static size_t find(const struct vault *v, struct span provider, struct span label)
+{
+	size_t first = v->n_keys;
+	for (size_t i = 0; i < v->n_keys; i++) {
+		if (!span_is(provider, v->keys[i].provider))
+			continue;
+		/* an absent label is equal to "" */
+		if (span_is(label, v->keys[i].label))
+			return i;
+		if (!span_is_set(label) && first == v->n_keys)
+			first = i;
+	}
+	return first;
+}
+
+/* Makes the secret of the key at `place`. */
+static enum err make_secret(struct vault *v, size_t place)
+{
+	const struct span body = guarded_read(v->opened.body);
+	struct body_walk w = body_each(body);
+	struct body_key key;
+	enum err err = ERR_INTERNAL;
+	for (size_t i = 0; body_next(&w, &key); i++) {
+		if (i == place) {
+			err = secret_new(key.secret, key.origin, &v->rows[place].secret);
+			break;
+		}
+	}
+	guarded_close(v->opened.body);
+	return err;
+}
+
+enum err vault_get(struct vault *v, struct span provider, struct span label, struct secret **out,
+	struct fault *why)
+{
+	const int64_t now_s = (int64_t)time(NULL);
+
+	*out = NULL;
+	switch (v->state) {
+	case VAULT_LOCKED:
+		return fault_set(why, ERR_LOCKED, "the vault is locked: run `llmb vault unlock`");
+	case VAULT_DAMAGED:
+		return fault_set(why, ERR_VAULT_DAMAGED, "%s", v->why.message);
+	case VAULT_ABSENT:
+	case VAULT_OPEN:
+		break;
+	}
+	const size_t i = find(v, provider, label);
+	if (i == v->n_keys)
+		return fault_set(why, ERR_NO_KEY,
+			"the vault has no key for %.*s%s%.*s: run `llmb key add %.*s%s%.*s`",
+			SPAN_ARG(provider), label.n > 0 ? "/" : "", SPAN_ARG(label),
+			SPAN_ARG(provider), label.n > 0 ? "/" : "", SPAN_ARG(label));
+	struct row *row = &v->rows[i];
+	if (row->not_after_s != 0 && now_s > row->not_after_s)
+		return fault_set(why, ERR_NO_KEY,
+			"the key for %.*s has expired: run `llmb key add %.*s` with a new one",
+			SPAN_ARG(provider), SPAN_ARG(provider));
+	if (!row->secret) {
+		const enum err err = make_secret(v, i);
+		if (err)
+			return fault_set(why, err, "no locked memory left to open the key in");
+	}
+	v->keys[i].last_used_s = now_s;
+	*out = secret_ref(row->secret);
+	return OK;
+}
+
+bool vault_has(const struct vault *v, struct span provider)
+{
+	return find(v, provider, SPAN_NONE) < v->n_keys;
+}
+
+const struct vault_key *vault_list(const struct vault *v, size_t *n)
+{
+	*n = v->n_keys;
+	return v->keys;
+}

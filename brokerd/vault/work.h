@@ -1,0 +1,58 @@
+/* work.h - what does a worker do to the vault?
+ * The blocking half: files, hashes, ciphers. It shares nothing with the loop's half but the values
+ * that go in and come out. */
+#ifndef BROKERD_VAULT_WORK_H
+#define BROKERD_VAULT_WORK_H
+#include "brokerd/value/guarded.h"
+#include "brokerd/vault/body.h"
+#include "brokerd/vault/file.h"
+#include "brokerd/vault/format.h"
+#include "brokerd/vault/vault.h"
+
+/* An open vault, as one thread hands it to the other. */
+struct opened {
+	struct vault_header header;
+	struct guarded *data_key, *body; /* a checked body */
+	bool is_unattended;              /* the key file opens it, with nobody there */
+};
+void opened_done(struct opened *o);
+
+/* What was found of the vault, open or not. */
+struct loaded {
+	enum vault_state state;
+	bool has_passphrase; /* a slot of that type */
+	bool is_unattended;
+	struct opened opened; /* where VAULT_OPEN */
+};
+
+/* Reads the vault and opens it by the passphrase, or by the key file where `passphrase` is NULL.
+ * OK: VAULT_OPEN, VAULT_ABSENT, or VAULT_LOCKED where there is no key-file slot and none was meant.
+ * Else VAULT_LOCKED (ERR_WRONG_PASSPHRASE, ERR_NO_MEMORY, the key file does not fit) or
+ * VAULT_DAMAGED, and *why. */
+enum err work_load(const struct vault_files *f, struct guarded *passphrase, struct loaded *out,
+	struct fault *why) MUST_USE;
+
+enum work_kind {
+	WORK_ADD,
+	WORK_REMOVE,
+	WORK_PASSPHRASE,
+};
+
+struct work {
+	enum work_kind kind;
+	const struct vault_files *files;
+	struct vault_cost cost;
+	struct guarded *data_key; /* NULL: not open, for there was no vault */
+	uint64_t generation;      /* of what is open, and its id */
+	unsigned char id[FORMAT_ID_BYTES];
+	bool may_create;
+	struct body_change key; /* WORK_ADD, WORK_REMOVE; its secret comes from `input` */
+	bool keep_key_file;     /* WORK_PASSPHRASE */
+	struct guarded *input;  /* the secret, the passphrase, or NULL */
+};
+
+/* Makes one change to what is on the disk now, another broker's changes included, and hands out the
+ * vault as it is then. On failure nothing has changed, on the disk either. */
+enum err work_change(const struct work *w, struct opened *out, struct fault *why) MUST_USE;
+
+#endif

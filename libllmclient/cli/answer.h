@@ -1,0 +1,29 @@
+/* answer.h - how does an answer appear?
+ * Pieces on stdout as they come, or JSON lines; hints, warnings and what it cost on stderr. */
+#ifndef LIBLLMCLIENT_CLI_ANSWER_H
+#define LIBLLMCLIENT_CLI_ANSWER_H
+#include "libllmclient/cli/say.h"
+
+struct show {
+	const struct common *common;
+	bool is_cost_wanted;
+	bool has_text, ends_line; /* of what has been shown */
+};
+
+/* Shows one event; a callback for llm_stream_run() whose argument is the struct show. */
+int show_event(const llm_event *ev, void *show);
+
+/* Shows a whole answer. */
+void show_result(struct show *s, const llm_result *a);
+
+/* The end of a streamed answer: the line is ended, the cost told. */
+void show_end(struct show *s, const llm_result *a);
+
+/* Ends the line that an answer broke off in. */
+void show_break(struct show *s);
+
+/* Shows a whole streamed answer, which Ctrl-C cancels. Returns what to exit with; the error has been
+ * told. */
+int show_stream(struct show *s, llm_client *c, llm_stream *stream);
+
+#endif

@@ -1,0 +1,27 @@
+/* brokerd.c - what was installed together belongs together. */
+#include "libllmclient/cli/brokerd.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+void brokerd_exec(char **argv)
+{
+	static char name[] = "llm-brokerd";
+	char own[PATH_MAX], path[PATH_MAX + sizeof name];
+	const ssize_t n = readlink("/proc/self/exe", own, sizeof own - 1);
+	argv[0] = name;
+	if (n > 0) {
+		own[n] = '\0';
+		char *slash = strrchr(own, '/');
+		if (slash)
+			*slash = '\0';
+		const int length = snprintf(path, sizeof path, "%s/%s", own, name);
+		if (slash && length > 0 && (size_t)length < sizeof path)
+			execv(path, argv);
+		if (errno != ENOENT)
+			return; /* there is one, and it is the one that was meant */
+	}
+	execvp(name, argv);
+}

@@ -1,0 +1,170 @@
+/* cmd_ask.c - one question, one answer. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "libllmclient/cli/answer.h"
+#include "libllmclient/cli/broker.h"
+#include "libllmclient/cli/commands.h"
+#include "libllmclient/cli/interrupt.h"
+
+#define TEXT_BYTES_MAX ((size_t)32 * 1024 * 1024)
+
+struct ask {
+	struct common common;
+	const char *model, *system, *reasoning;
+	struct text_list files;
+	int64_t max_tokens; /* 0: not said */
+	int64_t timeout_ms; /* 0: not said */
+	double temperature; /* less than 0: not said */
+	bool is_whole, is_usage;
+};
+
+#define ASK(field) offsetof(struct ask, field)
+static const struct option_row rows[] = {
+	{'m',  "model",       "MODEL",
+         "whom to ask: provider/model, a name or an alias (default: the host's)",               OPTION_TEXT,     ASK(model)     },
+	{'s',  "system",      "TEXT",   "instructions that come before the question",           OPTION_TEXT,
+         ASK(system)													    },
+	{'a',  "attach",      "FILE",   "an image, a document, a text; may repeat",             OPTION_LIST,
+         ASK(files)													     },
+	{'\0', "no-stream",   NULL,     "show the answer once it is whole",                     OPTION_FLAG,     ASK(is_whole)  },
+	{'\0', "max-tokens",  "N",      "no longer an answer than that",                        OPTION_COUNT,    ASK(max_tokens)},
+	{'\0', "temperature", "T",      "0 is sober; what is most depends on the model",        OPTION_NUMBER,
+         ASK(temperature)												       },
+	{'\0', "reasoning",   "EFFORT", "none, minimal, low, medium, high, xhigh, max",         OPTION_TEXT,
+         ASK(reasoning)													 },
+	{'\0', "timeout",     "TIME",   "no longer a wait than that: 30s, 5m",                  OPTION_DURATION,
+         ASK(timeout_ms)													},
+	{'\0', "usage",       NULL,     "tokens and cost on stderr, even if it is no terminal", OPTION_FLAG,
+         ASK(is_usage)													  },
+};
+
+/* The question: the words of the line, or all of stdin. */
+static int read_text(
+	const struct command *self, const struct ask *o, int n, char **words, struct buf *out)
+{
+	const bool is_stdin = n == 0 || (n == 1 && strcmp(words[0], "-") == 0);
+	buf_init(out, TEXT_BYTES_MAX);
+	for (int i = 0; i < n && !is_stdin; i++) {
+		buf_text(out, i > 0 ? " " : "");
+		buf_text(out, words[i]);
+	}
+	if (is_stdin && n == 0 && is_terminal(STDIN_FILENO))
+		return options_refuse(
+			self, "there is no question: llmb ask \"why is the sky blue?\"");
+	while (is_stdin) {
+		char *room = buf_reserve(out, 64 * 1024);
+		const ssize_t got = room ? read(STDIN_FILENO, room, 64 * 1024) : 0;
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return say_failure(
+				&o->common, EXIT_BAD, "stdin cannot be read: %s", strerror(errno));
+		if (got == 0)
+			break;
+		buf_commit(out, (size_t)got);
+	}
+	buf_byte(out, '\0');
+	if (buf_error(out))
+		return say_failure(&o->common, EXIT_USAGE, "the question is longer than %zu MiB",
+			TEXT_BYTES_MAX / (1024 * 1024));
+	if (memchr(out->p, '\0', out->n - 1))
+		return say_failure(&o->common, EXIT_USAGE,
+			"the question has a NUL byte in it: attach what is no text with -a");
+	if (out->p[0] == '\0' && o->files.n == 0)
+		return options_refuse(self, "the question is empty");
+	return EXIT_GOOD;
+}
+
+static int attach(const struct common *o, llm_request *r, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return say_failure(o, EXIT_USAGE, "%s: %s", path, strerror(errno));
+	/* what is wrong with its content is told when the question is asked */
+	(void)llm_request_attach_fd(r, slash ? slash + 1 : path, NULL, fd);
+	close(fd);
+	return EXIT_GOOD;
+}
+
+/* Failures of the request stick to it, and are told when it is asked. */
+static int fill(const struct ask *o, llm_request *r, const char *text)
+{
+	int code = EXIT_GOOD;
+	if (o->system)
+		(void)llm_request_system(r, o->system);
+	(void)llm_request_user(r, text);
+	for (size_t i = 0; i < o->files.n && !code; i++)
+		code = attach(&o->common, r, o->files.items[i]);
+	if (o->max_tokens > 0)
+		(void)llm_request_max_tokens(r, (int)o->max_tokens);
+	if (o->temperature >= 0)
+		(void)llm_request_temperature(r, o->temperature);
+	if (o->reasoning)
+		(void)llm_request_reasoning(r, o->reasoning);
+	if (o->timeout_ms > 0)
+		(void)llm_request_timeout_ms(r, (int)o->timeout_ms);
+	return code;
+}
+
+static int ask_whole(struct show *s, llm_client *c, const llm_request *r)
+{
+	interrupt_stops(NULL);
+	llm_result *a = llm_chat(c, r);
+	if (!a)
+		return say_error(s->common, llm_last_error(c));
+	show_result(s, a);
+	llm_result_free(a);
+	return EXIT_GOOD;
+}
+
+static int ask_streamed(struct show *s, llm_client *c, const llm_request *r)
+{
+	llm_stream *stream = llm_stream_start(c, r);
+	const int code = show_stream(s, c, stream);
+	llm_stream_free(stream);
+	return code;
+}
+
+static int ask(const struct ask *o, const char *text)
+{
+	struct show show = {.common = &o->common, .is_cost_wanted = o->is_usage};
+	llm_client *c = broker_client(&o->common);
+	llm_request *r = llm_request_new(o->model);
+	int code = fill(o, r, text);
+	if (!code)
+		code = o->is_whole ? ask_whole(&show, c, r) : ask_streamed(&show, c, r);
+	llm_request_free(r);
+	llm_client_free(c);
+	return code;
+}
+
+static int run(const struct command *self, int argc, char **argv)
+{
+	struct ask o = {.temperature = -1};
+	char **words;
+	int n;
+	int code = options_read(self, argc, argv, &o, &n, &words);
+	if (code != OPTIONS_GO_ON)
+		return code;
+	OWNED(buf_done) struct buf text;
+	code = read_text(self, &o, n, words, &text);
+	return code ? code : ask(&o, text.p);
+}
+
+const struct command command_ask = {
+	.name = "ask",
+	.args = "[TEXT|-]",
+	.summary = "ask one question; the answer streams to stdout",
+	.examples = "  llmb ask \"why is the sky blue?\"\n"
+		    "  llmb ask -m anthropic/claude-haiku-4-5 -a photo.jpg \"what is this?\"\n"
+		    "  git diff | llmb ask -s \"review this\"\n",
+	.notes = "Without TEXT the question is all of stdin. Ctrl-C cancels the request at the "
+		 "provider.\n",
+	.rows = rows,
+	.n_rows = COUNT_OF(rows),
+	.run = run,
+};

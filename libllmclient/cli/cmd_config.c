@@ -1,0 +1,112 @@
+/* cmd_config.c - is the configuration good? Asked of llm-brokerd itself, which need not be running. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "libllmclient/cli/brokerd.h"
+#include "libllmclient/cli/commands.h"
+#include "libllmclient/cli/say.h"
+
+struct config {
+	struct common common;
+	char *file;
+};
+
+static void become_check(const struct config *o, int out)
+{
+	static char check[] = "--check", config[] = "--config", name[] = "llm-brokerd";
+	char *argv[] = {name, check, o->file ? config : NULL, o->file, NULL};
+	if (dup2(out, STDOUT_FILENO) < 0 || dup2(out, STDERR_FILENO) < 0)
+		_exit(127);
+	brokerd_exec(argv);
+	_exit(127);
+}
+
+/* Runs it and keeps what it says. Returns its exit status, or -1. */
+static int check(const struct config *o, struct buf *said)
+{
+	int ends[2], status = 0;
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		return -1;
+	const pid_t child = fork();
+	if (child == 0)
+		become_check(o, ends[1]);
+	close(ends[1]);
+	for (;;) {
+		char *room = buf_reserve(said, 4096);
+		const ssize_t n = room && child > 0 ? read(ends[0], room, 4096) : 0;
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		buf_commit(said, (size_t)n);
+	}
+	close(ends[0]);
+	while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	return child > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int tell(const struct config *o, int status, struct span said)
+{
+	OWNED(buf_done) struct buf out = BUF_INIT(SAY_BYTES_MAX);
+	if (o->common.is_json) {
+		struct json_out json = json_to(&out);
+		json_open(&json, '{');
+		json_pair_bool(&json, "ok", status == 0);
+		json_pair_str(&json, "path", span_str(o->file));
+		json_pair_str(&json, "message", said);
+		json_close(&json, '}');
+		buf_byte(&out, '\n');
+		say_out(&out);
+	} else if (status == 0) {
+		buf_print(&out, "%.*s\n", SPAN_ARG(said));
+		say_out(&out);
+	} else {
+		say_err("%.*s", SPAN_ARG(said));
+	}
+	return status == 0 ? EXIT_GOOD : EXIT_BAD;
+}
+
+static int run_check(const struct command *self, int argc, char **argv)
+{
+	struct config o = {.file = NULL};
+	OWNED(buf_done) struct buf said = BUF_INIT((size_t)1024 * 1024);
+	char **words;
+	int n;
+	const int code = options_read_words(self, argc, argv, &o, 0, 0, &n, &words);
+	if (code != OPTIONS_GO_ON)
+		return code;
+	const int status = check(&o, &said);
+	if (status == 127 || status < 0)
+		return say_failure(&o.common, EXIT_BAD,
+			"llm-brokerd cannot be run; it belongs beside llmb or in PATH");
+	return tell(&o, status, span_trim(buf_view(&said)));
+}
+
+static const struct option_row rows[] = {
+	{'c', "config", "FILE", "that file, and its folder's broker.conf.d/*.conf", OPTION_TEXT,
+         offsetof(struct config, file)},
+};
+
+static const struct command config_check = {
+	.name = "config check",
+	.args = "",
+	.summary = "is it good, and if not, what is wrong in which line; needs no broker",
+	.rows = rows,
+	.n_rows = COUNT_OF(rows),
+	.run = run_check,
+};
+
+static const struct command *const subcommands[] = {&config_check};
+
+const struct command command_config = {
+	.name = "config",
+	.args = "check",
+	.summary = "is the broker's configuration good?",
+	.run = run_group,
+	.subcommands = subcommands,
+	.n_subcommands = COUNT_OF(subcommands),
+};

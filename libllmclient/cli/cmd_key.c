@@ -1,0 +1,278 @@
+/* cmd_key.c - giving the broker a key, and taking it away again. Nothing gives one back. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "libllmclient/cli/broker.h"
+#include "libllmclient/cli/commands.h"
+#include "libllmclient/cli/secret.h"
+
+struct key {
+	struct common common;
+	struct secret_source from;
+	bool is_sure;
+};
+
+/* "openai" or "openai/work" */
+static void put_which(struct question *q, const char *word)
+{
+	struct span label = span_str(word);
+	const struct span provider = span_cut(&label, '/');
+	json_pair_str(&q->out, "provider", provider);
+	json_pair_str(&q->out, "label", span_is_set(label) ? label : SPAN(""));
+}
+
+static void put_name(struct buf *out, struct json key, struct arena *a)
+{
+	const struct span label = text_of(key, "label", a);
+	buf_span(out, text_of(key, "provider", a));
+	if (label.n > 0)
+		buf_print(out, "/%.*s", SPAN_ARG(label));
+}
+
+/* ---- add ---- */
+
+static void say_added(const struct answer *answer, const char *which)
+{
+	OWNED(buf_done) struct buf out = BUF_INIT(SAY_BYTES_MAX);
+	OWNED(arena_done) struct arena arena;
+	arena_init(&arena, SAY_BYTES_MAX);
+	const struct span message = text_of(answer->json, "message", &arena);
+	buf_text(&out, "added ");
+	put_name(&out, answer->json, &arena);
+	buf_print(&out, " for %.*s (fingerprint %.*s)\n",
+		SPAN_ARG(text_of(answer->json, "origin", &arena)),
+		SPAN_ARG(text_of(answer->json, "fingerprint", &arena)));
+	say_out(&out);
+	if (message.n > 0)
+		say_err("note: %.*s", SPAN_ARG(message));
+	say_err("next: llmb key test %s", which);
+}
+
+static int add(const struct key *o, const char *which)
+{
+	char prompt[160];
+	struct question q;
+	struct answer answer;
+	OWNED(buf_wipe) struct buf secret;
+	snprintf(prompt, sizeof prompt, "Key for %.100s (not shown): ", which);
+	const int code = secret_read(&o->common, &o->from, prompt, &secret);
+	if (code)
+		return code;
+	question_begin(&q);
+	put_which(&q, which);
+	json_pair_str(&q.out, "secret", buf_view(&secret));
+	buf_wipe(&secret);
+	if (!broker_ask(&o->common, "key.add", &q, &answer))
+		return answer.exit_code;
+	if (o->common.is_json)
+		say_answer(&answer);
+	else
+		say_added(&answer, which);
+	answer_done(&answer);
+	return EXIT_GOOD;
+}
+
+static int run_add(const struct command *self, int argc, char **argv)
+{
+	struct key o = {.from.fd = -1};
+	char **words;
+	int n;
+	const int code = options_read_words(self, argc, argv, &o, 1, 1, &n, &words);
+	return code == OPTIONS_GO_ON ? add(&o, words[0]) : code;
+}
+
+/* ---- list ---- */
+
+static void table_day(struct table *t, int64_t at_s)
+{
+	char text[32];
+	struct tm when;
+	const time_t at = (time_t)at_s;
+	if (at_s <= 0 || !localtime_r(&at, &when) ||
+		strftime(text, sizeof text, "%Y-%m-%d %H:%M", &when) == 0)
+		table_text(t, "-");
+	else
+		table_text(t, text);
+}
+
+static void say_list(const struct answer *answer)
+{
+	struct table t;
+	OWNED(buf_done) struct buf out = BUF_INIT(SAY_BYTES_MAX);
+	OWNED(arena_done) struct arena arena;
+	arena_init(&arena, SAY_BYTES_MAX);
+	const struct json keys = json_member(answer->json, "keys");
+	table_begin(&t, 6, 0);
+	for (struct json_walk w = json_each(keys); json_next(&w);) {
+		if (t.n == 0) {
+			static const char *const head[] = {
+				"PROVIDER", "LABEL", "ORIGIN", "FINGERPRINT", "ADDED", "LAST USED"};
+			for (size_t i = 0; i < COUNT_OF(head); i++)
+				table_text(&t, head[i]);
+		}
+		const struct span label = text_of(w.value, "label", &arena);
+		table_cell(&t, text_of(w.value, "provider", &arena));
+		table_cell(&t, label.n > 0 ? label : SPAN("-"));
+		table_cell(&t, text_of(w.value, "origin", &arena));
+		table_cell(&t, text_of(w.value, "fingerprint", &arena));
+		table_day(&t, number_of(w.value, "created_s"));
+		table_day(&t, number_of(w.value, "last_used_s"));
+	}
+	const bool is_empty = t.n == 0;
+	table_end(&t, &out);
+	say_out(&out);
+	if (!is_empty)
+		return;
+	if (json_is(json_member(answer->json, "state"), "locked"))
+		say_err("the vault is locked: llmb vault unlock");
+	else
+		say_err("no keys yet: llmb key add openai");
+}
+
+static int run_list(const struct command *self, int argc, char **argv)
+{
+	struct key o = {.from.fd = -1};
+	struct answer answer;
+	char **words;
+	int n;
+	const int code = options_read_words(self, argc, argv, &o, 0, 0, &n, &words);
+	if (code != OPTIONS_GO_ON)
+		return code;
+	if (!broker_ask(&o.common, "key.list", NULL, &answer))
+		return answer.exit_code;
+	if (o.common.is_json)
+		say_answer(&answer);
+	else
+		say_list(&answer);
+	answer_done(&answer);
+	return EXIT_GOOD;
+}
+
+/* ---- rm ---- */
+
+static int run_rm(const struct command *self, int argc, char **argv)
+{
+	struct key o = {.from.fd = -1};
+	struct answer answer;
+	struct question q;
+	char text[200];
+	char **words;
+	int n;
+	const int code = options_read_words(self, argc, argv, &o, 1, 1, &n, &words);
+	if (code != OPTIONS_GO_ON)
+		return code;
+	snprintf(text, sizeof text, "Remove the key of %.100s? The broker cannot bring it back.",
+		words[0]);
+	if (!o.is_sure && may_ask(&o.common) && !secret_confirm(text))
+		return say_failure(&o.common, EXIT_BAD, "nothing was removed");
+	question_begin(&q);
+	put_which(&q, words[0]);
+	if (!broker_ask(&o.common, "key.remove", &q, &answer))
+		return answer.exit_code;
+	if (o.common.is_json)
+		say_answer(&answer);
+	else if (!o.common.is_quiet)
+		say_err("removed %s", words[0]);
+	answer_done(&answer);
+	return EXIT_GOOD;
+}
+
+/* ---- test ---- */
+
+static int tell_test(const struct key *o, const struct answer *answer)
+{
+	OWNED(arena_done) struct arena arena;
+	arena_init(&arena, SAY_BYTES_MAX);
+	const bool is_good = json_is_true(json_member(answer->json, "ok"));
+	const struct span message = text_of(answer->json, "message", &arena);
+	const struct span word = text_of(answer->json, "class", &arena);
+	const struct span provider = text_of(answer->json, "provider", &arena);
+	if (o->common.is_json)
+		say_answer(answer);
+	else if (is_good)
+		say_err("%.*s: %.*s; %" PRId64 " models, %" PRId64 " ms", SPAN_ARG(provider),
+			SPAN_ARG(message), number_of(answer->json, "models"),
+			number_of(answer->json, "ms"));
+	else
+		say_err("llmb: %.*s: %.*s", SPAN_ARG(provider), SPAN_ARG(message));
+	if (is_good)
+		return EXIT_GOOD;
+	return word.n > 0 ? err_info(err_from_word(word))->exit_code : EXIT_BAD;
+}
+
+static int run_test(const struct command *self, int argc, char **argv)
+{
+	struct key o = {.from.fd = -1};
+	struct answer answer;
+	struct question q;
+	char **words;
+	int n;
+	int code = options_read_words(self, argc, argv, &o, 1, 1, &n, &words);
+	if (code != OPTIONS_GO_ON)
+		return code;
+	question_begin(&q);
+	put_which(&q, words[0]);
+	if (!broker_ask(&o.common, "key.test", &q, &answer))
+		return answer.exit_code;
+	code = tell_test(&o, &answer);
+	answer_done(&answer);
+	return code;
+}
+
+#define KEY(field) offsetof(struct key, field)
+static const struct option_row add_rows[] = {
+	{'\0', "from-stdin", NULL, "the key is all of stdin, less one line break", OPTION_FLAG,
+         KEY(from.is_stdin)										  },
+	{'\0', "from-fd",    "N",  "the key is all of descriptor N",               OPTION_COUNT, KEY(from.fd)},
+};
+static const struct option_row rm_rows[] = {
+	{'y', "yes", NULL, "do not ask whether you are sure", OPTION_FLAG, KEY(is_sure)},
+};
+
+static const struct command key_add = {
+	.name = "key add",
+	.args = "PROVIDER[/LABEL]",
+	.summary = "give the broker a key: it asks for it, unseen",
+	.examples = "  llmb key add openai\n"
+		    "  pass show openai | llmb key add openai/work --from-stdin\n"
+		    "  llmb key add openai --from-fd 3 3<keyfile\n",
+	.notes = "A key is never an argument or a variable: others could see it there.\n",
+	.rows = add_rows,
+	.n_rows = COUNT_OF(add_rows),
+	.run = run_add,
+};
+
+static const struct command key_list = {
+	.name = "key list",
+	.args = "",
+	.summary = "which keys there are; never the keys themselves",
+	.run = run_list,
+};
+
+static const struct command key_rm = {
+	.name = "key rm",
+	.args = "PROVIDER[/LABEL]",
+	.summary = "forget a key",
+	.rows = rm_rows,
+	.n_rows = COUNT_OF(rm_rows),
+	.run = run_rm,
+};
+
+static const struct command key_test = {
+	.name = "key test",
+	.args = "PROVIDER[/LABEL]",
+	.summary = "ask the provider for its models with it; costs nothing",
+	.run = run_test,
+};
+
+static const struct command *const subcommands[] = {&key_add, &key_list, &key_rm, &key_test};
+
+const struct command command_key = {
+	.name = "key",
+	.args = "add|list|rm|test",
+	.summary = "the providers' keys that the broker holds",
+	.run = run_group,
+	.subcommands = subcommands,
+	.n_subcommands = COUNT_OF(subcommands),
+};

@@ -1,0 +1,100 @@
+/* cmd_status.c - what is the broker doing? */
+#include <inttypes.h>
+
+#include "libllmclient/cli/broker.h"
+#include "libllmclient/cli/commands.h"
+
+static void put_uptime(struct buf *out, int64_t s)
+{
+	if (s >= 86400)
+		buf_print(out, "%" PRId64 "d %" PRId64 "h", s / 86400, s / 3600 % 24);
+	else if (s >= 3600)
+		buf_print(out, "%" PRId64 "h %" PRId64 "m", s / 3600, s / 60 % 60);
+	else if (s >= 60)
+		buf_print(out, "%" PRId64 "m %" PRId64 "s", s / 60, s % 60);
+	else
+		buf_print(out, "%" PRId64 "s", s > 0 ? s : 0);
+}
+
+static void put_vault(struct buf *out, struct json vault, struct arena *a)
+{
+	const struct span state = text_of(vault, "state", a);
+	buf_text(out, "vault     ");
+	buf_span(out, state);
+	if (span_is(state, "open") || span_is(state, "locked"))
+		buf_print(out, ", %" PRId64 " keys", number_of(vault, "keys"));
+	if (json_is_true(json_member(vault, "passphrase")))
+		buf_text(out, ", has a passphrase");
+	if (json_is_true(json_member(vault, "unattended")))
+		buf_text(out, ", opens unattended");
+	buf_byte(out, '\n');
+}
+
+static void put_providers(struct buf *out, struct json providers, struct arena *a)
+{
+	size_t n = 0;
+	buf_text(out, "providers ");
+	for (struct json_walk w = json_each(providers); json_next(&w);) {
+		if (!json_is_true(json_member(w.value, "has_key")))
+			continue;
+		buf_text(out, n++ > 0 ? ", " : "");
+		buf_span(out, text_of(w.value, "name", a));
+	}
+	buf_text(out, n > 0 ? "\n" : "none has a key yet: llmb key add PROVIDER\n");
+}
+
+static void put_status(struct buf *out, struct json s, struct arena *a)
+{
+	const struct json config = json_member(s, "config"), you = json_member(s, "you");
+	const struct json degraded = json_member(s, "degraded");
+	buf_print(out, "broker    llm-brokerd %.*s, pid %" PRId64 ", up ",
+		SPAN_ARG(text_of(s, "version", a)), number_of(s, "pid"));
+	put_uptime(out, number_of(s, "uptime_s"));
+	buf_print(out, "\nsocket    %.*s\n", SPAN_ARG(text_of(s, "socket", a)));
+	buf_print(out, "state     %.*s\n", SPAN_ARG(text_of(s, "state_dir", a)));
+	buf_print(out, "config    %.*s: ", SPAN_ARG(text_of(config, "path", a)));
+	if (json_is_true(json_member(config, "ok")))
+		buf_text(out, "ok\n");
+	else
+		buf_print(out, "%.*s\n", SPAN_ARG(text_of(config, "message", a)));
+	put_vault(out, json_member(s, "vault"), a);
+	buf_print(out,
+		"traffic   %" PRId64 " connections, %" PRId64 " calls open, %" PRId64 " served\n",
+		number_of(s, "connections"), number_of(s, "calls"), number_of(s, "served"));
+	buf_print(out, "you       uid %" PRId64 ", %.*s\n", number_of(you, "uid"),
+		SPAN_ARG(text_of(you, "program", a)));
+	put_providers(out, json_member(s, "providers"), a);
+	if (!json_is_nil(degraded))
+		buf_print(out, "DEGRADED  %.*s\n", SPAN_ARG(text_of(s, "degraded", a)));
+}
+
+static int run(const struct command *self, int argc, char **argv)
+{
+	struct common o = {.socket = NULL};
+	struct answer answer;
+	char **rest;
+	int n;
+	const int code = options_read_words(self, argc, argv, &o, 0, 0, &n, &rest);
+	if (code != OPTIONS_GO_ON)
+		return code;
+	if (!broker_ask(&o, "status", NULL, &answer))
+		return answer.exit_code;
+	if (o.is_json) {
+		say_answer(&answer);
+	} else {
+		OWNED(buf_done) struct buf out = BUF_INIT(SAY_BYTES_MAX);
+		OWNED(arena_done) struct arena arena;
+		arena_init(&arena, SAY_BYTES_MAX);
+		put_status(&out, answer.json, &arena);
+		say_out(&out);
+	}
+	answer_done(&answer);
+	return EXIT_GOOD;
+}
+
+const struct command command_status = {
+	.name = "status",
+	.args = "",
+	.summary = "what the broker is doing, and how it sees you",
+	.run = run,
+};

@@ -1,0 +1,203 @@
+/* cmd_vault.c - locked or open, and what opens it. */
+#include <inttypes.h>
+
+#include "libllmclient/cli/broker.h"
+#include "libllmclient/cli/commands.h"
+#include "libllmclient/cli/secret.h"
+
+struct vault {
+	struct common common;
+	struct secret_source from;
+	bool is_removal, is_key_file_dropped, is_sure;
+};
+
+static void say_vault(const struct common *o, const struct answer *answer)
+{
+	OWNED(buf_done) struct buf out = BUF_INIT(SAY_BYTES_MAX);
+	OWNED(arena_done) struct arena arena;
+	arena_init(&arena, SAY_BYTES_MAX);
+	if (o->is_json) {
+		say_answer(answer);
+		return;
+	}
+	const struct span state = text_of(answer->json, "state", &arena);
+	const int64_t keys = number_of(answer->json, "keys");
+	buf_print(&out, "vault is %.*s", SPAN_ARG(state));
+	if (keys >= 0 && (span_is(state, "open") || span_is(state, "locked")))
+		buf_print(&out, ", %" PRId64 " keys", keys);
+	if (json_is_true(json_member(answer->json, "passphrase")))
+		buf_text(&out, "; opened by a passphrase");
+	if (json_is_true(json_member(answer->json, "unattended")))
+		buf_text(&out, "; opens unattended, by a key file");
+	buf_byte(&out, '\n');
+	say_out(&out);
+	if (span_is(state, "locked"))
+		say_err("next: llmb vault unlock");
+	else if (span_is(state, "absent"))
+		say_err("next: llmb key add openai");
+}
+
+/* Asks an operation that answers with the vault's state. */
+static int ask_vault(const struct common *o, const char *op, struct question *q)
+{
+	struct answer answer;
+	if (!broker_ask(o, op, q, &answer))
+		return answer.exit_code;
+	say_vault(o, &answer);
+	answer_done(&answer);
+	return EXIT_GOOD;
+}
+
+static int run_plain(const struct command *self, int argc, char **argv, const char *op)
+{
+	struct vault o = {.from.fd = -1};
+	char **words;
+	int n;
+	const int code = options_read_words(self, argc, argv, &o, 0, 0, &n, &words);
+	return code == OPTIONS_GO_ON ? ask_vault(&o.common, op, NULL) : code;
+}
+
+static int run_status(const struct command *self, int argc, char **argv)
+{
+	return run_plain(self, argc, argv, "vault.status");
+}
+
+static int run_lock(const struct command *self, int argc, char **argv)
+{
+	return run_plain(self, argc, argv, "vault.lock");
+}
+
+static int run_unlock(const struct command *self, int argc, char **argv)
+{
+	struct vault o = {.from.fd = -1};
+	struct question q;
+	char **words;
+	int n;
+	OWNED(buf_wipe) struct buf secret = BUF_INIT(0);
+	int code = options_read_words(self, argc, argv, &o, 0, 0, &n, &words);
+	if (code != OPTIONS_GO_ON)
+		return code;
+	code = secret_read(&o.common, &o.from, "Passphrase of the vault (not shown): ", &secret);
+	if (code)
+		return code;
+	question_begin(&q);
+	json_pair_str(&q.out, "passphrase", buf_view(&secret));
+	buf_wipe(&secret);
+	return ask_vault(&o.common, "vault.unlock", &q);
+}
+
+/* Asks twice on a terminal: what is typed blind is easily mistyped. */
+static int read_new(const struct vault *o, struct buf *secret)
+{
+	OWNED(buf_wipe) struct buf again = BUF_INIT(0);
+	int code = secret_read(&o->common, &o->from, "New passphrase (not shown): ", secret);
+	if (code || o->from.is_stdin || o->from.fd >= 0)
+		return code;
+	code = secret_read(&o->common, &o->from, "Once more: ", &again);
+	if (code)
+		return code;
+	if (!span_eq(buf_view(secret), buf_view(&again)))
+		return say_failure(&o->common, EXIT_USAGE, "the two differ: nothing was changed");
+	return EXIT_GOOD;
+}
+
+static int set_passphrase(const struct vault *o)
+{
+	struct question q;
+	OWNED(buf_wipe) struct buf secret = BUF_INIT(0);
+	if (!o->is_removal) {
+		const int code = read_new(o, &secret);
+		if (code)
+			return code;
+	} else if (!o->is_sure && may_ask(&o->common) &&
+		   !secret_confirm(
+			   "Remove the passphrase? A key file alone opens the vault then.")) {
+		return say_failure(&o->common, EXIT_BAD, "nothing was changed");
+	}
+	question_begin(&q);
+	json_key(&q.out, "new");
+	if (o->is_removal)
+		json_put_null(&q.out);
+	else
+		json_put_str(&q.out, buf_view(&secret));
+	json_pair_bool(&q.out, "keep_key_file", !o->is_key_file_dropped);
+	buf_wipe(&secret);
+	return ask_vault(&o->common, "vault.passphrase", &q);
+}
+
+static int run_passphrase(const struct command *self, int argc, char **argv)
+{
+	struct vault o = {.from.fd = -1};
+	char **words;
+	int n;
+	const int code = options_read_words(self, argc, argv, &o, 0, 0, &n, &words);
+	if (code != OPTIONS_GO_ON)
+		return code;
+	if (o.is_removal && (o.is_key_file_dropped || o.from.is_stdin || o.from.fd >= 0))
+		return options_refuse(
+			self, "--remove goes with neither --drop-key-file nor a new passphrase");
+	return set_passphrase(&o);
+}
+
+#define VAULT(field) offsetof(struct vault, field)
+static const struct option_row unlock_rows[] = {
+	{'\0', "from-stdin", NULL, "the passphrase is all of stdin, less one line break",
+         OPTION_FLAG,										   VAULT(from.is_stdin)},
+	{'\0', "from-fd",    "N",  "the passphrase is all of descriptor N",               OPTION_COUNT,
+         VAULT(from.fd)												     },
+};
+static const struct option_row passphrase_rows[] = {
+	{'\0', "from-stdin",    NULL, "the passphrase is all of stdin, less one line break",
+         OPTION_FLAG,											  VAULT(from.is_stdin)      },
+	{'\0', "from-fd",       "N",  "the passphrase is all of descriptor N",                   OPTION_COUNT,
+         VAULT(from.fd)														  },
+	{'\0', "drop-key-file", NULL, "the key file opens it no more: after a restart you must",
+         OPTION_FLAG,											  VAULT(is_key_file_dropped)},
+	{'\0', "remove",        NULL, "no passphrase any more, a key file instead",              OPTION_FLAG,
+         VAULT(is_removal)													       },
+	{'y',  "yes",           NULL, "do not ask whether you are sure",                         OPTION_FLAG,  VAULT(is_sure)            },
+};
+
+static const struct command vault_unlock = {
+	.name = "vault unlock",
+	.args = "",
+	.summary = "open it with its passphrase",
+	.rows = unlock_rows,
+	.n_rows = COUNT_OF(unlock_rows),
+	.run = run_unlock,
+};
+
+static const struct command vault_lock = {
+	.name = "vault lock",
+	.args = "",
+	.summary = "forget the keys until it is unlocked",
+	.run = run_lock,
+};
+
+static const struct command vault_status = {
+	.name = "vault status",
+	.args = "",
+	.summary = "locked or open, and what opens it",
+	.run = run_status,
+};
+
+static const struct command vault_passphrase = {
+	.name = "vault passphrase",
+	.args = "",
+	.summary = "set, change or remove the passphrase",
+	.rows = passphrase_rows,
+	.n_rows = COUNT_OF(passphrase_rows),
+	.run = run_passphrase,
+};
+
+static const struct command *const subcommands[] = {
+	&vault_status, &vault_lock, &vault_unlock, &vault_passphrase};
+
+const struct command command_vault = {
+	.name = "vault",
+	.args = "status|lock|unlock|passphrase",
+	.summary = "what the keys are kept in",
+	.run = run_group,
+	.subcommands = subcommands,
+	.n_subcommands = COUNT_OF(subcommands),
+};

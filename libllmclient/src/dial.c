@@ -1,0 +1,288 @@
+/* dial.c - the order: an inherited socket, one that is named, the user's, the sandbox's, the system's. */
+#include "libllmclient/src/dial.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "libllmclient/src/autostart.h"
+#include "protocol/base/num.h"
+#include "protocol/limits.h"
+
+#define FIRST_PAUSE_MS 5
+#define LAST_PAUSE_MS  100
+
+/* ---- where ---- */
+
+static enum err out_of_memory(struct fault *why)
+{
+	return fault_set(why, ERR_NO_MEMORY, "%s", err_info(ERR_NO_MEMORY)->sentence);
+}
+
+/* "FOLDER/REST" in the dial's arena; NULL: out of memory. */
+static const char *join(struct dial *d, const char *folder, const char *rest)
+{
+	const size_t n = strlen(folder) + strlen(rest) + 2;
+	char *path = arena_alloc(&d->arena, n);
+	if (path)
+		snprintf(path, n, "%s/%s", folder, rest);
+	return path;
+}
+
+/* The folder of this user's sockets; NULL: there is none. */
+static const char *runtime_folder(char *made, size_t size)
+{
+	const char *named = secure_getenv("XDG_RUNTIME_DIR");
+	struct stat st;
+	if (named && named[0] == '/')
+		return named;
+	snprintf(made, size, "/run/user/%lu", (unsigned long)geteuid());
+	if (stat(made, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid())
+		return made;
+	return NULL;
+}
+
+static enum err find_places(struct dial *d, bool may_start, struct fault *why)
+{
+	char made[32];
+	const char *folder = runtime_folder(made, sizeof made);
+	if (folder) {
+		const char *user = join(d, folder, "llm-broker/sock");
+		const char *sandbox = join(d, folder, "llm-broker-sandbox/sock");
+		if (!user || !sandbox)
+			return out_of_memory(why);
+		d->places[d->n_places++] = user;
+		d->places[d->n_places++] = sandbox;
+		d->home = user;
+	} else if (geteuid() == 0) {
+		d->home = SYSTEM_SOCKET;
+	}
+	d->places[d->n_places++] = SYSTEM_SOCKET;
+	if (!may_start)
+		d->home = NULL;
+	return OK;
+}
+
+static bool is_stream_socket(int fd)
+{
+	int domain = 0, type = 0;
+	socklen_t n = sizeof domain, m = sizeof type;
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &n) == 0 &&
+	       getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &m) == 0 && domain == AF_UNIX &&
+	       type == SOCK_STREAM;
+}
+
+/* A descriptor that came through exec has no CLOEXEC flag; giving it one marks it as taken. */
+static enum err take_inherited(struct dial *d, const char *number, struct fault *why)
+{
+	int64_t fd;
+	if (!num_i64(span_str(number), &fd) || fd < 3 || fd > INT_MAX || !is_stream_socket((int)fd))
+		return fault_set(why, ERR_UNREACHABLE,
+			"LLM_BROKER_FD=%.20s is not an open Unix stream socket", number);
+	const int flags = fcntl((int)fd, F_GETFD);
+	if (flags < 0 || (flags & FD_CLOEXEC))
+		return fault_set(why, ERR_UNREACHABLE,
+			"LLM_BROKER_FD=%.20s is taken: this process may make one connection of it, "
+			"once",
+			number);
+	if (fcntl((int)fd, F_SETFD, flags | FD_CLOEXEC) < 0)
+		return fault_set(
+			why, ERR_UNREACHABLE, "LLM_BROKER_FD=%.20s: %s", number, strerror(errno));
+	d->fd = (int)fd;
+	d->is_inherited = true;
+	return OK;
+}
+
+enum err dial_begin(struct dial *d, const struct dial_options *o, int64_t now_ms, int64_t due_ms,
+	struct fault *why)
+{
+	*d = (struct dial){
+		.fd = -1, .due_ms = due_ms, .again_ms = now_ms, .pause_ms = FIRST_PAUSE_MS};
+	arena_init(&d->arena, 4 * KIB * KIB);
+	if (o->fd >= 0) {
+		d->fd = o->fd;
+		return OK;
+	}
+	const char *path = o->socket_path;
+	if (!path) {
+		const char *inherited = secure_getenv("LLM_BROKER_FD");
+		if (inherited && inherited[0])
+			return take_inherited(d, inherited, why);
+		path = secure_getenv("LLM_BROKER_SOCKET");
+	}
+	if (path && path[0]) {
+		d->places[d->n_places++] = arena_str(&d->arena, span_str(path));
+		return d->places[0] ? OK : out_of_memory(why);
+	}
+	return find_places(d, o->may_start, why);
+}
+
+void dial_done(struct dial *d)
+{
+	arena_done(&d->arena);
+}
+
+/* ---- who answers ---- */
+
+/* Root runs the system's broker, and systemd opens sockets for it; any other user is a stranger who
+ * would read what is asked. */
+static enum err check_peer(int fd, const char *path, struct fault *why)
+{
+	struct ucred peer = {.uid = (uid_t)-1};
+	socklen_t n = sizeof peer;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) != 0)
+		return fault_set(why, ERR_UNREACHABLE, "%s: nobody can tell who listens there: %s",
+			path, strerror(errno));
+	if (peer.uid == 0 || peer.uid == geteuid())
+		return OK;
+	return fault_set(why, ERR_UNREACHABLE,
+		"%s is served by user %lu, who is neither root nor you: not trusted", path,
+		(unsigned long)peer.uid);
+}
+
+/* A path too long for a socket address is reached through its folder's descriptor. */
+static int connect_path(int fd, const char *path)
+{
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	const size_t n = strlen(path);
+	if (n < sizeof to.sun_path) {
+		memcpy(to.sun_path, path, n + 1);
+		return connect(fd, (const struct sockaddr *)&to, sizeof to) == 0 ? 0 : errno;
+	}
+	const char *slash = strrchr(path, '/');
+	char folder[PATH_MAX];
+	if (!slash || slash == path || (size_t)(slash - path) >= sizeof folder)
+		return ENAMETOOLONG;
+	memcpy(folder, path, (size_t)(slash - path));
+	folder[slash - path] = '\0';
+	const int at = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (at < 0)
+		return errno;
+	const int written =
+		snprintf(to.sun_path, sizeof to.sun_path, "/proc/self/fd/%d/%s", at, slash + 1);
+	int error = ENAMETOOLONG;
+	if (written > 0 && (size_t)written < sizeof to.sun_path)
+		error = connect(fd, (const struct sockaddr *)&to, sizeof to) == 0 ? 0 : errno;
+	close(at);
+	return error;
+}
+
+/* ERR_MORE: somebody listens there, and is too busy just now. *is_absent: nobody does, which is
+ * nobody's fault. */
+static enum err try_place(const char *path, int *out, bool *is_absent, struct fault *why)
+{
+	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return fault_set(why, ERR_IO, "no socket can be opened: %s", strerror(errno));
+	const int error = connect_path(fd, path);
+	enum err err = OK;
+	*is_absent = error == ENOENT || error == ECONNREFUSED;
+	if (error == EAGAIN || error == EINTR)
+		err = ERR_MORE;
+	else if (error)
+		err = fault_set(why, ERR_UNREACHABLE, "%s: %s", path, strerror(error));
+	else
+		err = check_peer(fd, path, why);
+	if (err) {
+		close(fd);
+		return err;
+	}
+	*out = fd;
+	return OK;
+}
+
+/* ---- one try ---- */
+
+static enum err use_socket(struct dial *d, int *fd, struct fault *why)
+{
+	const int own = d->fd;
+	d->fd = -1;
+	if (own < 0)
+		return fault_set(why, ERR_UNREACHABLE,
+			"the one socket that this client was given is used up");
+	const int flags = fcntl(own, F_GETFL);
+	if (!is_stream_socket(own) || flags < 0 || fcntl(own, F_SETFL, flags | O_NONBLOCK) < 0 ||
+		fcntl(own, F_SETFD, FD_CLOEXEC) < 0) {
+		close(own);
+		return fault_set(why, ERR_UNREACHABLE,
+			"descriptor %d is not a connected Unix stream socket", own);
+	}
+	*fd = own;
+	return OK;
+}
+
+static enum err wait_more(struct dial *d, int64_t now_ms)
+{
+	d->again_ms = now_ms + d->pause_ms;
+	if (d->again_ms > d->due_ms)
+		d->again_ms = d->due_ms;
+	d->pause_ms = d->pause_ms * 2 > LAST_PAUSE_MS ? LAST_PAUSE_MS : d->pause_ms * 2;
+	return ERR_MORE;
+}
+
+/* The sentence that helps: a place that is there but closed to us says more than one that is not. */
+static void keep_reason(struct fault *kept, const struct fault *found, bool is_absent)
+{
+	if (kept->err == OK || !is_absent)
+		*kept = *found;
+}
+
+static enum err nobody(const struct dial *d, const struct fault *reason, struct fault *why)
+{
+	if (d->n_places == 1)
+		return fault_set(why, ERR_UNREACHABLE,
+			"no broker: %s; start one with `llmb daemon`", reason->message);
+	return fault_set(why, ERR_UNREACHABLE,
+		"no broker listens (%s): start one with `llmb daemon`, or enable llm-broker.socket",
+		reason->message);
+}
+
+enum err dial_try(struct dial *d, int64_t now_ms, int *fd, struct fault *why)
+{
+	struct fault reason = FAULT_NONE;
+	bool is_busy = false;
+
+	if (d->n_places == 0)
+		return use_socket(d, fd, why);
+	for (size_t i = 0; i < d->n_places; i++) {
+		struct fault found = FAULT_NONE;
+		bool is_absent = false;
+		const enum err err = try_place(d->places[i], fd, &is_absent, &found);
+		if (!err)
+			return OK;
+		if (err == ERR_IO) {
+			*why = found;
+			return err;
+		}
+		if (err == ERR_MORE) {
+			is_busy = true;
+			break; /* it is the right one, all the same */
+		}
+		keep_reason(&reason, &found, is_absent);
+	}
+	if (!is_busy && d->home && !d->has_started) {
+		const enum err err = autostart(d->home, why);
+		if (err) {
+			d->home = NULL;
+			return err == ERR_UNREACHABLE ? nobody(d, why, why) : err;
+		}
+		d->has_started = true;
+	}
+	if (!is_busy && !d->has_started)
+		return nobody(d, &reason, why);
+	if (now_ms < d->due_ms)
+		return wait_more(d, now_ms);
+	if (is_busy)
+		return fault_set(why, ERR_TIMEOUT,
+			"a broker listens, but has not taken the connection in time");
+	return fault_set(why, ERR_UNREACHABLE,
+		"a broker was started, but does not listen at %s: `llm-brokerd --check` may say "
+		"why",
+		d->home);
+}

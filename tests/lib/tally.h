@@ -1,0 +1,40 @@
+/* tally.h - what do the events of an answer add up to?
+ * One JSON object with the text, the calls, the usage and how it ended, as a person would report it.
+ * Also checks the promise of event.h on the way. */
+#ifndef TESTS_LIB_TALLY_H
+#define TESTS_LIB_TALLY_H
+#include "protocol/base/json.h"
+#include "protocol/event.h"
+
+struct tally_call {
+	uint32_t choice;
+	bool is_custom, is_open, is_over;
+	struct buf id, name, args;
+};
+
+enum { TALLY_CHOICES = 128 };
+
+struct tally {
+	struct buf text, reasoning, refusal; /* of the first choice */
+	struct buf finish_native;
+	enum finish finish; /* 0: none */
+	bool is_finished[TALLY_CHOICES];
+	struct tally_call *calls; /* of all choices */
+	size_t n_calls;
+	struct llm_usage usage;
+	bool has_usage, is_started;
+	size_t n_events;
+	char broken[256]; /* how the promise was broken; "": it was kept */
+};
+
+void tally_init(struct tally *t);
+void tally_done(struct tally *t);
+
+/* An event_sink's function; the context is the tally. */
+enum err tally_event(void *context, const struct llm_event *e);
+
+/* The answer as one JSON object: text, tool_calls, finish_reason, finish_reason_raw, usage,
+ * reasoning_text, refusal, complete, and, for a fault (NULL or OK: none), error. */
+void tally_json(const struct tally *t, const struct fault *fault, struct buf *out);
+
+#endif

@@ -1,0 +1,118 @@
+/* test_event_log.c - what readers of one answer see, each at its own pace. */
+#include "brokerd/exchange/event_log.h"
+
+#include <stdlib.h>
+
+#include "protocol/frame.h"
+#include "protocol/limits.h"
+#include "tests/lib/tap.h"
+
+static struct llm_event text(const char *words)
+{
+	struct llm_event e = {.type = EV_TEXT};
+	e.text = span_str(words);
+	return e;
+}
+
+/* The next event's text, or "" where there is none; it is taken. */
+static const char *next(struct event_log *log, struct event_cursor *c)
+{
+	static char out[64];
+	int type;
+	struct span body;
+	struct llm_event e;
+	struct arena a;
+	out[0] = '\0';
+	if (!event_log_peek(log, c, &type, &body))
+		return out;
+	arena_init(&a, MIB);
+	if (event_unpack(type, pack_from(body), &a, &e, NULL) == OK && e.type == EV_TEXT)
+		fault_text(out, sizeof out, e.text);
+	event_log_take(log, c);
+	arena_done(&a);
+	return out;
+}
+
+static void two_readers(void)
+{
+	struct event_log log;
+	struct event_cursor a = {0}, b = {0};
+	const struct llm_event one = text("one"), two = text("two"), three = text("three");
+
+	event_log_init(&log);
+	event_log_join(&log, &a);
+	is_str(next(&log, &a), "", "nothing yet");
+	is_int(event_log_put(&log, &one), OK, "one");
+	is_int(event_log_put(&log, &two), OK, "two");
+	is_str(next(&log, &a), "one", "the first reader");
+	event_log_join(&log, &b);
+	is_int(event_log_put(&log, &three), OK, "three");
+	is_str(next(&log, &a), "two", "goes on");
+	is_str(next(&log, &a), "three", "to the end");
+	is_str(next(&log, &a), "", "where nothing is left");
+	ok(event_log_lag(&log) > 0, "the other has not read it yet");
+	is_str(next(&log, &b), "two", "a late reader begins with what not all have passed");
+	is_str(next(&log, &b), "three", "and goes on from there");
+	is_str(next(&log, &b), "", "to the same end");
+	is_uint(event_log_lag(&log), 0, "all have read all");
+	event_log_leave(&log, &a);
+	event_log_leave(&log, &a);
+	event_log_leave(&log, &b);
+	event_log_done(&log);
+}
+
+static void a_laggard_holds_only_itself(void)
+{
+	struct event_log log;
+	struct event_cursor quick = {0}, slow = {0};
+	const struct llm_event e = text("word");
+
+	event_log_init(&log);
+	event_log_join(&log, &quick);
+	event_log_join(&log, &slow);
+	for (int i = 0; i < 1000; i++) {
+		if (event_log_put(&log, &e) != OK)
+			bail("the log is full at %d", i);
+		next(&log, &quick);
+	}
+	ok(event_log_lag(&log) > 1000, "the slow one is behind");
+	event_log_leave(&log, &slow);
+	is_uint(event_log_lag(&log), 0, "and is not waited for once it has left");
+	event_log_leave(&log, &quick);
+	event_log_done(&log);
+}
+
+static void a_ceiling(void)
+{
+	struct event_log log;
+	struct event_cursor c = {0};
+	char *words = malloc(64 * KIB + 1);
+	enum err err = OK;
+	size_t put = 0;
+
+	memset(words, 'x', 64 * KIB);
+	words[64 * KIB] = '\0';
+	const struct llm_event e = text(words);
+	event_log_init(&log);
+	event_log_join(&log, &c);
+	for (; put < 1000 && err == OK; put++)
+		err = event_log_put(&log, &e);
+	is_int(err, ERR_TOO_BIG, "a reader that far behind is too slow");
+	ok(put * 64 * KIB >= LIMIT_FLIGHT_LOG_BYTES, "but not before the ceiling: %zu pieces", put);
+	next(&log, &c);
+	next(&log, &c);
+	next(&log, &c);
+	next(&log, &c);
+	is_int(event_log_put(&log, &e), OK, "room again once it has read");
+	event_log_leave(&log, &c);
+	event_log_done(&log);
+	free(words);
+}
+
+int main(void)
+{
+	two_readers();
+	a_laggard_holds_only_itself();
+	a_ceiling();
+	return tap_done();
+}

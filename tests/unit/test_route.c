@@ -1,0 +1,102 @@
+/* test_route.c - which targets a model's name means. */
+#include "brokerd/route/route.h"
+#include "protocol/limits.h"
+#include "tests/lib/tap.h"
+
+static const char text[] =
+	"[provider \"one\"]\ndialect = openai-chat /x\nbase_url = https://one.example/v1\nmodel = "
+	"m1\n"
+	"[provider \"two\"]\ndialect = anthropic\nbase_url = https://two.example\nauth = "
+	"header:x-api-key\n"
+	"[model \"fast\"]\ntarget = one/a\ntarget = two/b/c\nprice_input = 1\nprice_output = 2\n"
+	"[model \"one/a\"]\nprice_input = 0.5\nprice_output = 5\ncontext = 1000\n";
+
+static const struct {
+	const char *name, *model, *keys; /* names of providers with a key */
+	enum err want;
+	const char *first; /* PROVIDER/MODEL */
+	size_t n;
+	bool is_offline;
+} cases[] = {
+	{"a provider and its model",                      "one/a",     "",        OK,            "one/a",        1, false},
+	{"all behind the first slash is the model",       "one/a/b:c", "",        OK,            "one/a/b:c",    1, false},
+	{"an alias, in order",                            "fast",      "",        OK,            "one/a",        2, false},
+	{"nobody by that name",                           "three/x",   "",        ERR_NOT_FOUND, NULL,           0, false},
+	{"a provider and no model",                       "one/",      "",        ERR_NOT_FOUND, NULL,           0, false},
+	{"a slash alone",				 "/",         "",        ERR_NOT_FOUND, NULL,           0, false},
+	{"the default where nobody has a key",            "default",   "",        OK,            "offline/echo", 1, true },
+	{"nothing said is the default",                   "",          "",        OK,            "offline/echo", 1, true },
+	{"the default of the one with a key and a model", "",          "two,one", OK,            "one/m1",       1, false},
+	{"one with a key and no model is not it",         "",          "two",     OK,            "offline/echo", 1, true },
+	{"a bare name where one alone has a key",         "b",         "two",     OK,            "two/b",        1, false},
+	{"a bare name where several have one",            "b",         "one,two", ERR_NOT_FOUND, NULL,           0, false},
+	{"a bare name where nobody has one",              "b",         "",        ERR_NOT_FOUND, NULL,           0, false},
+};
+
+static bool has_key(const void *context, struct span provider)
+{
+	struct span names = span_str(context);
+	while (names.n > 0) {
+		if (span_eq(span_cut(&names, ','), provider))
+			return true;
+	}
+	return false;
+}
+
+static void names(const struct config *c)
+{
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		const struct route_keys keys = {has_key, cases[i].keys};
+		struct fault why = FAULT_NONE;
+		struct route r;
+		struct arena a;
+		arena_init(&a, MIB);
+		is_err(route_find(c, span_str(cases[i].model), &keys, &a, &r, &why), cases[i].want,
+			"%s", cases[i].name);
+		if (cases[i].want) {
+			ok(why.message[0] != '\0', "%s: a sentence: %s", cases[i].name,
+				why.message);
+		} else {
+			OWNED(buf_done) struct buf first = BUF_INIT(KIB);
+			buf_span(&first, r.targets[0].provider);
+			buf_byte(&first, '/');
+			buf_span(&first, r.targets[0].model);
+			ok(span_is(buf_view(&first), cases[i].first), "%s: %.*s", cases[i].name,
+				SPAN_ARG(buf_view(&first)));
+			is_uint(r.n, cases[i].n, "%s: how many", cases[i].name);
+			is_int(r.is_fallback_offline, cases[i].is_offline, "%s: for want of a key",
+				cases[i].name);
+		}
+		arena_done(&a);
+	}
+}
+
+static void facts(const struct config *c)
+{
+	const struct route_keys keys = {has_key, ""};
+	struct fault why = FAULT_NONE;
+	struct route r;
+	struct arena a;
+	arena_init(&a, MIB);
+	is_err(route_find(c, SPAN("fast"), &keys, &a, &r, &why), OK, "the alias");
+	is_int(r.targets[0].price.input, 500000000, "a model's own price comes first");
+	is_int(r.targets[0].context_tokens, 1000, "and its context");
+	is_int(r.targets[1].price.input, 1000000000, "the alias's where it has none");
+	ok(span_is(r.targets[1].origin, "https://two.example:443"), "where it is");
+	ok(span_is(r.targets[1].auth_header, "x-api-key"), "how it is asked");
+	ok(span_is(r.targets[0].path, "/x") && !span_is_set(r.targets[1].path),
+		"its own path, if any");
+	arena_done(&a);
+}
+
+int main(void)
+{
+	struct fault why = FAULT_NONE;
+	struct config *c = config_parse(span_str(text), "t.conf", &why);
+	if (!c)
+		bail("%s", why.message);
+	names(c);
+	facts(c);
+	config_unref(c);
+	return tap_done();
+}

@@ -1,0 +1,149 @@
+/* test_sign.c - to whom does a key go, as what, and what is left of it? */
+#include "brokerd/transport/sign.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "protocol/limits.h"
+#include "tests/lib/tap.h"
+
+#define HOME "https://api.example.com:443"
+
+static struct signer *signer;
+
+static struct secret *secret_of(struct span key, const char *origin)
+{
+	struct secret *s;
+	if (secret_new(key, span_str(origin), &s))
+		bail("no secret");
+	return s;
+}
+
+static const struct {
+	const char *name, *origin;
+	enum auth_scheme auth;
+	const char *header, *key, *line;
+	enum err err;
+} rows[] = {
+	{"bearer",            HOME,			   AUTH_BEARER, "",          "sk-1",         "Authorization: Bearer sk-1", OK                  },
+	{"a header",          HOME,			   AUTH_HEADER, "x-api-key", "sk-1",         "x-api-key: sk-1",            OK                  },
+	{"no proof",          HOME,			   AUTH_NONE,   "",          "sk-1",         NULL,                         OK                  },
+	{"no proof, no key",  HOME,                           AUTH_NONE,   "",          NULL,           NULL,                         OK                  },
+	{"no key",            HOME,			   AUTH_BEARER, "",          NULL,           NULL,                         ERR_NO_KEY          },
+	{"another host",      "https://evil.example.com:443", AUTH_BEARER, "",          "sk-1",         NULL,                         ERR_DENIED          },
+	{"another port",      "https://api.example.com:8443", AUTH_BEARER, "",          "sk-1",         NULL,                         ERR_DENIED          },
+	{"plain",             "http://api.example.com:443",   AUTH_BEARER, "",          "sk-1",         NULL,                         ERR_DENIED          },
+	{"a longer host",     "https://api.example.com:4433", AUTH_BEARER, "",          "sk-1",         NULL,
+         ERR_DENIED																       },
+	{"no origin",         "",			     AUTH_BEARER, "",          "sk-1",         NULL,                         ERR_DENIED          },
+	{"no header's name",  HOME,                           AUTH_HEADER, "",          "sk-1",         NULL,                         ERR_INVALID_ARGUMENT},
+	{"a bad name",        HOME,                           AUTH_HEADER, "x key",     "sk-1",         NULL,                         ERR_INVALID_ARGUMENT},
+	{"a name with a key", HOME,                           AUTH_HEADER, "a: b\r\nc", "sk-1",         NULL,                         ERR_INVALID_ARGUMENT},
+	{"a line end",        HOME,                           AUTH_BEARER, "",          "sk-1\n",       NULL,                         ERR_INVALID_ARGUMENT},
+	{"a second header",   HOME,                           AUTH_BEARER, "",          "sk-1\r\nA: b", NULL,                         ERR_INVALID_ARGUMENT},
+	{"a scheme to come",  HOME,                           AUTH_SIGV4,  "",          "sk-1",         NULL,                         ERR_UNSUPPORTED     },
+};
+
+static void each_row(void)
+{
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		const struct target target = {.provider = SPAN("test"),
+			.auth = rows[i].auth,
+			.auth_header = span_str(rows[i].header)};
+		struct secret *s = rows[i].key ? secret_of(span_str(rows[i].key), HOME) : NULL;
+		struct signature *g = NULL;
+		struct fault why = FAULT_NONE;
+		is_err(sign(signer, span_str(rows[i].origin), &target, s, &g, &why), rows[i].err,
+			"%s: result", rows[i].name);
+		is_str(g ? signature_line(g) : NULL, rows[i].line, "%s: the line", rows[i].name);
+		if (g) {
+			const struct span key = signature_key(g);
+			is_mem(key.p, key.n, rows[i].key, strlen(rows[i].key), "%s: the key in it",
+				rows[i].name);
+		}
+		ok(!rows[i].err || why.message[0], "%s: said", rows[i].name);
+		ok(!rows[i].key || !strstr(why.message, rows[i].key), "%s: without the key",
+			rows[i].name);
+		signature_unref(g);
+		secret_unref(s);
+	}
+}
+
+static void shared_and_wiped(void)
+{
+	const struct target bearer = {.provider = SPAN("test"), .auth = AUTH_BEARER};
+	const struct target header = {
+		.provider = SPAN("test"), .auth = AUTH_HEADER, .auth_header = SPAN("x-api-key")};
+	struct secret *s = secret_of(SPAN("sk-canary-1"), HOME);
+	struct secret *other = secret_of(SPAN("sk-canary-2"), HOME);
+	struct signature *a, *b, *c, *d;
+	if (sign(signer, SPAN(HOME), &bearer, s, &a, NULL) ||
+		sign(signer, SPAN(HOME), &bearer, s, &b, NULL) ||
+		sign(signer, SPAN(HOME), &header, s, &c, NULL) ||
+		sign(signer, SPAN(HOME), &bearer, other, &d, NULL))
+		bail("not signed");
+	ok(a == b, "requests of one key share a line");
+	ok(a != c && a != d, "another header or another key has its own");
+	is_str(signature_line(d), "Authorization: Bearer sk-canary-2", "with the other key");
+	secret_unref(s); /* the signatures hold it */
+	const char *line = signature_line(a);
+	signature_unref(a);
+	is_str(line, "Authorization: Bearer sk-canary-1", "one of two gone, it is still there");
+	signature_unref(b);
+	size_t left = 0;
+	for (size_t i = 0; i < sizeof "Authorization: Bearer sk-canary-1"; i++)
+		left += line[i] != 0;
+	is_uint(left, 0, "both gone, nothing of it is");
+	signature_unref(c);
+	signature_unref(d);
+	secret_unref(other);
+	signature_unref(NULL);
+}
+
+/* More keys at once than there are slots, and one too long for a slot. */
+static void many_and_long(void)
+{
+	const struct target bearer = {.provider = SPAN("test"), .auth = AUTH_BEARER};
+	struct secret *s[100];
+	struct signature *g[100];
+	bool is_right = true;
+	for (size_t i = 0; i < COUNT_OF(s); i++) {
+		char key[32], line[64];
+		const int n = snprintf(key, sizeof key, "sk-%zu", i);
+		s[i] = secret_of(span_of(key, (size_t)n), HOME);
+		if (sign(signer, SPAN(HOME), &bearer, s[i], &g[i], NULL))
+			bail("not signed");
+		snprintf(line, sizeof line, "Authorization: Bearer %s", key);
+		is_right = is_right && strcmp(signature_line(g[i]), line) == 0;
+	}
+	ok(is_right, "a hundred keys at once");
+	for (size_t i = 0; i < COUNT_OF(s); i++) {
+		signature_unref(g[i]);
+		secret_unref(s[i]);
+	}
+	static char key[LIMIT_SECRET_BYTES];
+	memset(key, 'k', sizeof key);
+	struct secret *whole = secret_of(span_of(key, sizeof key), HOME);
+	struct signature *l;
+	is_err(sign(signer, SPAN(HOME), &bearer, whole, &l, NULL), OK, "the longest key");
+	is_uint(signature_key(l).n, sizeof key, "whole");
+	signature_unref(l);
+	secret_unref(whole);
+}
+
+int main(void)
+{
+	struct fault why;
+	if (sodium_init() < 0)
+		bail("no libsodium");
+	signer = signer_new(&why);
+	if (!signer)
+		bail("%s", why.message);
+	each_row();
+	shared_and_wiped();
+	many_and_long();
+	signer_free(signer);
+	signer_free(NULL);
+	return tap_done();
+}

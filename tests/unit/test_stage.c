@@ -1,0 +1,162 @@
+/* test_stage.c - when is a transfer late, and with what? In virtual time. */
+#include "brokerd/transport/stage.h"
+
+#include "tests/lib/loop_virtual.h"
+#include "tests/lib/tap.h"
+
+#define MS INT64_C(1000)
+
+static struct loop *loop;
+static const char *late; /* with this limit */
+static int64_t late_us;
+static int n_late;
+
+static void on_late(struct stages *s, const char *limit)
+{
+	late = limit;
+	late_us = loop_now_us(loop) - s->began_us;
+	n_late++;
+	stages_stop(s);
+}
+
+static const struct transfer_limits limits = {
+	.connect_us = 100 * MS,
+	.first_byte_us = 500 * MS,
+	.idle_us = 50 * MS,
+	.total_us = 2000 * MS,
+};
+
+static void begin(struct stages *s, const struct transfer_limits *l)
+{
+	*s = (struct stages){.on_late = on_late};
+	late = "";
+	n_late = 0;
+	late_us = -1;
+	stages_start(s, loop, l);
+}
+
+/* A story: c connected, s sent, h head, b bytes, p pause, r resume, each after `step_us`. */
+static const struct {
+	const char *name, *story;
+	int64_t step_us;
+	const char *late;
+	int64_t late_us;
+} rows[] = {
+	{"never connected",                "",                          0,       "connect",    100 * MS          },
+	{"connected, nothing goes out",    "c",                         10 * MS, "send",       510 * MS          },
+	{"bytes go out, then stop",        "cbb",                       10 * MS, "send",       530 * MS          },
+	{"sent, no answer",                "cs",                        10 * MS, "first_byte", 520 * MS          },
+	{"header lines are no head",       "csbbbb",                    10 * MS, "first_byte", 520 * MS          },
+	{"head, no body",                  "csh",                       10 * MS, "idle",       80 * MS           },
+	{"bytes, then silence",            "cshbbbb",                   40 * MS, "idle",       (7 * 40 + 50) * MS},
+	{"a pause is no silence",          "cshp",                      10 * MS, "total",      2000 * MS         },
+	{"resumed and silent",             "cshpr",                     45 * MS, "idle",       (5 * 45 + 50) * MS},
+	{"a drip is stopped by the total",
+         "cshbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb", 49 * MS, "total",
+         2000 * MS											       },
+};
+
+static void play(struct stages *s, const char *story, int64_t step_us)
+{
+	for (const char *p = story; *p && n_late == 0; p++) {
+		loop_virtual_advance(loop, step_us);
+		if (n_late)
+			break;
+		switch (*p) {
+		case 'c':
+			stages_enter(s, STAGE_SEND);
+			break;
+		case 's':
+			stages_enter(s, STAGE_WAIT);
+			break;
+		case 'h':
+			stages_enter(s, STAGE_BODY);
+			break;
+		case 'b':
+			stages_moved(s);
+			break;
+		default:
+			stages_pause(s, *p == 'p');
+		}
+	}
+}
+
+static void each_story(void)
+{
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct stages s;
+		begin(&s, &limits);
+		play(&s, rows[i].story, rows[i].step_us);
+		loop_virtual_advance(loop, 10000 * MS);
+		is_str(late, rows[i].late, "%s: the limit", rows[i].name);
+		is_int(late_us, rows[i].late_us, "%s: the time", rows[i].name);
+		is_int(n_late, 1, "%s: said once", rows[i].name);
+		is_uint(loop_virtual_timers(loop), 0, "%s: no timer is left", rows[i].name);
+	}
+}
+
+static void no_limits(void)
+{
+	static const struct transfer_limits none;
+	struct stages s;
+	begin(&s, &none);
+	play(&s, "csh", 10 * MS);
+	loop_virtual_advance(loop, 1000000 * MS);
+	is_int(n_late, 0, "without limits nothing is late");
+	is_int(s.connect_us, 10 * MS, "the way there was timed");
+	is_int(s.first_byte_us, 30 * MS, "and the head");
+	stages_enter(&s, STAGE_SEND);
+	ok(s.at == STAGE_BODY, "there is no way back");
+	stages_stop(&s);
+	stages_stop(&s);
+}
+
+static void few_timers(void)
+{
+	struct stages s;
+	begin(&s, &limits);
+	const int64_t due_us = s.timer.due_us;
+	play(&s, "csh", 1 * MS);
+	is_int(s.timer.due_us - s.began_us, 53 * MS, "an earlier limit moves the timer");
+	play(&s, "bbbbbbbbbb", 1 * MS);
+	is_int(s.timer.due_us - s.began_us, 53 * MS, "bytes do not");
+	ok(due_us > s.timer.due_us, "it was later before");
+	stages_stop(&s);
+	is_uint(loop_virtual_timers(loop), 0, "stopped is stopped");
+}
+
+static void verdicts(void)
+{
+	static const struct {
+		enum cut cut;
+		bool has_sent, has_head;
+		enum err err;
+	} table[] = {
+		{CUT_LATE,       false, false, ERR_TIMEOUT        },
+		{CUT_LATE,       true,  false, ERR_OUTCOME_UNKNOWN},
+		{CUT_LATE,       true,  true,  ERR_TIMEOUT        },
+		{CUT_LATE,       false, true,  ERR_TIMEOUT        },
+		{CUT_CONNECTION, false, false, ERR_CONNECTION     },
+		{CUT_CONNECTION, true,  false, ERR_OUTCOME_UNKNOWN},
+		{CUT_CONNECTION, true,  true,  ERR_CONNECTION     },
+		{CUT_CONNECTION, false, true,  ERR_CONNECTION     },
+		{CUT_REPLY,      true,  false, ERR_SERVER_ERROR   },
+		{CUT_REPLY,      true,  true,  ERR_SERVER_ERROR   },
+	};
+	for (size_t i = 0; i < COUNT_OF(table); i++)
+		is_err(cut_verdict(table[i].cut, table[i].has_sent, table[i].has_head),
+			table[i].err, "verdict %zu", i);
+}
+
+int main(void)
+{
+	loop = loop_new(NULL);
+	if (!loop)
+		bail("no loop");
+	each_story();
+	no_limits();
+	few_timers();
+	verdicts();
+	loop_free(loop);
+	return tap_done();
+}
