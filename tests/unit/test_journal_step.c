@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "brokerd/ledger/journal.h"
+#include "brokerd/ledger/journal_file.h"
 #include "brokerd/ledger/ledger.h"
 #include "brokerd/log/log.h"
 #include "tests/lib/loop_virtual.h"
@@ -138,10 +139,11 @@ _Noreturn static void child_run(void)
 		loop_virtual_settle(l);
 	}
 	child_block(l, j);
-	/* what is open needs some of the room that is left */
-	const size_t aside =
-		OPEN * (RECORD_EXCHANGE_BYTES + ATTEMPTS_RESERVED * RECORD_ATTEMPT_BYTES);
-	while (fullest(&room) == 0 && room > aside + 4000)
+	/* what is open needs some of the room that is left, a request may need much, and a part is
+	 * left to those that are refused */
+	const size_t one = RECORD_EXCHANGE_BYTES + ATTEMPTS_RESERVED * RECORD_ATTEMPT_BYTES;
+	const size_t need = (OPEN + 1) * one + RECORD_OPEN_BYTES + HALF_BYTES / 16;
+	while (fullest(&room) == 0 && room > need + 600)
 		child_request(j, n++);
 	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
 	raise(SIGSTOP);
