@@ -1,5 +1,5 @@
-/* journal_file.c - the first page of a journal, byte by byte, as files out there have it. */
-#include "tests/lib/journal_file.h"
+/* small_journal.c - the first page of a journal, byte by byte, as files out there have it. */
+#include "tests/lib/small_journal.h"
 
 #include <endian.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 
 #include "brokerd/ledger/crc32c.h"
 
-void journal_file_make(const char *dir, size_t half_bytes)
+void small_journal_make(const char *dir, size_t half_bytes)
 {
 	unsigned char page[40] = "llm-broker jnl\n"; /* and the last sequence: 0 */
 	char path[256];
