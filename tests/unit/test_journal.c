@@ -1,6 +1,5 @@
 /* test_journal.c - what is written reaches the ledger once, whatever happens to the disk meanwhile. */
 #include "brokerd/ledger/journal.h"
-#include "brokerd/ledger/journal_file.h"
 
 #include <endian.h>
 #include <errno.h>
@@ -17,6 +16,7 @@
 #include <unistd.h>
 
 #include "brokerd/ledger/crc32c.h"
+#include "brokerd/ledger/journal_file.h"
 #include "brokerd/ledger/ledger.h"
 #include "brokerd/log/log.h"
 #include "protocol/limits.h"
