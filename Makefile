@@ -198,6 +198,7 @@ $(unit_tests) $(golden) $(story):
 	@mkdir -p $(@D)
 	$(call say,link)$(CC) $(ldflags) -pie -o $@ $(inputs) $(libs)
 
+$B/fuzz/fuzz_client: $B/obj/client.a
 $(fuzzers): $B/fuzz/%: $B/obj/tests/fuzz/%.o $B/obj/testlib.a $(organs)
 	@mkdir -p $(@D)
 	$(call say,link)$(CC) $(ldflags) -fsanitize=fuzzer -o $@ $(inputs) $(libs)

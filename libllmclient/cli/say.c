@@ -77,7 +77,7 @@ void say_out(struct buf *b)
 	buf_clear(b);
 }
 
-static void say_line(const char *format, va_list args)
+PRINTF_LIKE(1, 0) static void say_line(const char *format, va_list args)
 {
 	char text[4096];
 	const int n = vsnprintf(text, sizeof text - 1, format, args);
