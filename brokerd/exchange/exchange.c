@@ -382,7 +382,8 @@ static enum state step_send(struct exchange *x)
 		.request = &f->request,
 		.target = target_of(x),
 		.secret = x->secret,
-		.limits = {c->connect_us, c->first_byte_us, c->idle_us, left_us(x)},
+		.limits = {c->connect_us, f->request.is_stream ? c->first_byte_us : c->reply_us,
+			   c->idle_us, left_us(x)},
 		.seed = (uint64_t)randombytes_random() << 32 | randombytes_random(),
 	};
 	const struct attempt_events events = {on_attempt_event, on_attempt_end, x};
