@@ -211,24 +211,8 @@ static void take_frame(struct caller *c, const struct frame *f)
 	hear(c, f->call, &line, text_bytes);
 }
 
-static bool caller_read(struct caller *c)
+static void hear_frames(struct caller *c)
 {
-	char bytes[65536];
-	bool did = false;
-	while (!c->is_deaf && !c->is_closed) {
-		const ssize_t n = recv(c->fd, bytes, sizeof bytes, 0);
-		if (n < 0 && errno == EAGAIN)
-			break;
-		did = true;
-		if (n <= 0) {
-			OWNED(buf_done) struct buf line = BUF_INIT(64);
-			buf_text(&line, "closed");
-			hear(c, 0, &line, 0);
-			c->is_closed = true;
-			break;
-		}
-		buf_put(&c->in, bytes, (size_t)n);
-	}
 	struct span left = buf_view(&c->in);
 	for (;;) {
 		struct frame f;
@@ -241,6 +225,28 @@ static bool caller_read(struct caller *c)
 		take_frame(c, &f);
 	}
 	buf_drop(&c->in, c->in.n - left.n);
+}
+
+static bool caller_read(struct caller *c)
+{
+	char bytes[65536];
+	bool did = false;
+	while (!c->is_deaf && !c->is_closed) {
+		const ssize_t n = recv(c->fd, bytes, sizeof bytes, 0);
+		if (n < 0 && errno == EAGAIN)
+			break;
+		did = true;
+		if (n > 0) {
+			buf_put(&c->in, bytes, (size_t)n);
+			continue;
+		}
+		OWNED(buf_done) struct buf line = BUF_INIT(64);
+		hear_frames(c);
+		buf_text(&line, "closed");
+		hear(c, 0, &line, 0);
+		c->is_closed = true;
+	}
+	hear_frames(c);
 	return did;
 }
 

@@ -150,8 +150,7 @@ static void do_serving(struct story *s)
 static void do_admin(struct story *s)
 {
 	OWNED(buf_done)
-	struct buf answer = BUF_INIT(TEXT_BYTES),
-		   op = BUF_INIT(256), want = BUF_INIT(TEXT_BYTES);
+	struct buf answer = BUF_INIT(TEXT_BYTES), op = BUF_INIT(256), want = BUF_INIT(TEXT_BYTES);
 	const struct span json = command_rest(s->c, 2);
 	struct span block = s->c->block, line = SPAN("raw *");
 	buf_span(&op, word(s, 1));
