@@ -419,6 +419,8 @@ enum err journal_reserve(struct journal *j, const struct reserve_record *r, stru
 
 enum err journal_attempt(struct journal *j, const struct attempt_record *r, struct fault *why)
 {
+	/* what could be written and not be read again would keep all behind it from the ledger */
+	assert(r->outcome >= OUTCOME_OK && r->outcome <= OUTCOME_UNKNOWN && r->http_status >= 0);
 	struct reservation *own = reservation_find(j->open, r->id);
 	if (own && own->attempts > 0) {
 		own->attempts--;
@@ -437,6 +439,7 @@ enum err journal_attempt(struct journal *j, const struct attempt_record *r, stru
 
 enum err journal_settle(struct journal *j, const struct exchange_record *r, struct fault *why)
 {
+	assert(r->outcome >= OUTCOME_OK && r->outcome <= OUTCOME_UNKNOWN);
 	struct reservation *own = reservation_find(j->open, r->id);
 	if (own) {
 		j->aside_bytes -= ASIDE_BYTES(own->attempts);

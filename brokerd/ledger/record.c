@@ -159,7 +159,7 @@ const struct shape open_shape = {open_fields, COUNT_OF(open_fields)};
 const struct shape attempt_shape = {attempt_fields, COUNT_OF(attempt_fields)};
 const struct shape exchange_shape = {exchange_fields, COUNT_OF(exchange_fields)};
 
-int64_t field_number(const struct field *f, const void *record)
+static inline int64_t number_of(const struct field *f, const void *record)
 {
 	const void *at = (const char *)record + f->offset;
 	switch (f->kind) {
@@ -180,6 +180,11 @@ int64_t field_number(const struct field *f, const void *record)
 	}
 	assert(f->kind != FIELD_TEXT);
 	return -1;
+}
+
+int64_t field_number(const struct field *f, const void *record)
+{
+	return number_of(f, record);
 }
 
 /* False where the number is none that such a field can have; -1 is "not known". */
@@ -263,6 +268,15 @@ static unsigned char *put_number(unsigned char *to, int64_t number)
 	return to + 1 + n;
 }
 
+static unsigned char *put_text(unsigned char *to, const struct field *f, const void *record)
+{
+	const char *text = (const char *)record + f->offset;
+	const size_t n = strnlen(text, f->size - 1);
+	*to = (unsigned char)n;
+	memcpy(to + 1, text, n);
+	return to + 1 + n;
+}
+
 size_t record_pack(enum record_type type, const void *record, uint64_t sequence, unsigned char *to)
 {
 	const struct shape *shape = shape_of(type);
@@ -275,17 +289,8 @@ size_t record_pack(enum record_type type, const void *record, uint64_t sequence,
 	frame[17] = RECORD_VERSION;
 	for (size_t i = 0; i < shape->n_fields; i++) {
 		const struct field *f = &shape->fields[i];
-		if (f->kind != FIELD_TEXT) {
-			const int64_t number = field_number(f, record);
-			assert(f->kind == FIELD_NUMBER || number >= (f->kind == FIELD_OUTCOME));
-			at = put_number(at, number);
-			continue;
-		}
-		const char *text = (const char *)record + f->offset;
-		const size_t n = strnlen(text, f->size - 1);
-		*at++ = (unsigned char)n;
-		memcpy(at, text, n);
-		at += n;
+		at = f->kind == FIELD_TEXT ? put_text(at, f, record)
+					   : put_number(at, number_of(f, record));
 	}
 
 	const size_t n = (size_t)(at - frame);
