@@ -186,6 +186,13 @@ def test_a_key_that_cannot_be_one(broker, provider, bad, word):
     assert '"keys":[]' in listed.out.replace(" ", "")
 
 
+def test_a_key_as_an_argument_is_refused_and_not_repeated(broker):
+    key = canary()
+    done = broker().llmb("key", "add", "openai", key)
+    assert done.code == 2 and "no argument" in done.err
+    assert not hits(done.err.encode(), key)
+
+
 def test_passphrase_lock_and_unlock(broker, provider):
     key = canary()
     made = broker(harness.provider_section(provider, model="m"))
