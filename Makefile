@@ -37,9 +37,9 @@ hardening := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong \
 
 flags.release  := -O2 -g $(hardening)
 flags.coredump := $(flags.release) -DBROKER_PERMIT_CORE
-flags.debug    := -O1 -g3 -fno-omit-frame-pointer
-flags.asan     := -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
-flags.tsan     := -O1 -g -fno-omit-frame-pointer
+flags.debug    := -O1 -g3 -fno-omit-frame-pointer -DBROKER_PLAIN_HEAP
+flags.asan     := -O1 -g -DBROKER_PLAIN_HEAP -fno-omit-frame-pointer -fno-sanitize-recover=all
+flags.tsan     := -O1 -g -DBROKER_PLAIN_HEAP -fno-omit-frame-pointer
 flags.fuzz     := $(flags.asan)
 sanitize.asan  := -fsanitize=address,undefined
 sanitize.tsan  := -fsanitize=thread
@@ -190,7 +190,7 @@ plain_tests   := $(filter-out $(client_tests) $(virtual_tests),$(unit_tests))
 
 $(unit_tests): $B/tests/%: $B/obj/tests/unit/%.o $(tap) $B/obj/testlib.a
 $B/tests/golden: $(call objects,$(golden_src)) $(tap) $B/obj/testlib.a $(organs)
-$B/tests/story: $(call objects,$(story_src)) $(tap) $B/obj/testlib.a $B/obj/virtual.a $(organs)
+$B/tests/story: $(call objects,$(story_src) $(virtual_src)) $(tap) $B/obj/testlib.a $(organs)
 $(client_tests): $B/obj/client.a
 $(virtual_tests): $B/obj/virtual.a $(organs)
 $(plain_tests): $(organs)
@@ -198,6 +198,7 @@ $(unit_tests) $(golden) $(story):
 	@mkdir -p $(@D)
 	$(call say,link)$(CC) $(ldflags) -pie -o $@ $(inputs) $(libs)
 
+$B/fuzz/fuzz_client: $B/obj/client.a
 $(fuzzers): $B/fuzz/%: $B/obj/tests/fuzz/%.o $B/obj/testlib.a $(organs)
 	@mkdir -p $(@D)
 	$(call say,link)$(CC) $(ldflags) -fsanitize=fuzzer -o $@ $(inputs) $(libs)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -15,6 +16,10 @@
 
 #define WORKERS 4
 
+/* After so many calls at once the heap holds much that nobody will want again soon. */
+#define CROWD    64
+#define QUIET_US INT64_C(1000000)
+
 struct broker {
 	struct broker_options options;
 	struct organs organs;
@@ -23,7 +28,9 @@ struct broker {
 	struct listener *listeners[SERVICE_FDS_MAX + 1];
 	size_t n_listeners;
 	struct loop_signal term, interrupt, hangup, user;
-	struct loop_timer drain, idle, auto_lock, watchdog;
+	struct loop_timer drain, idle, auto_lock, watchdog, quiet;
+	struct job trim; /* gives the heap's free pages back */
+	bool is_crowded, is_trimming;
 	struct loop_task settle; /* after a change: is there still something to wait for? */
 	int64_t active_us;       /* when somebody last did something */
 	bool is_ailing_by_config;
@@ -230,12 +237,39 @@ static void on_auto_lock(struct loop_timer *t)
 	}
 }
 
+static void trim_run(struct job *j)
+{
+	(void)j;
+	malloc_trim(0);
+}
+
+static void trim_done(struct job *j)
+{
+	container_of(j, struct broker, trim)->is_trimming = false;
+}
+
+/* A crowd has gone, and it has been quiet since. */
+static void on_quiet(struct loop_timer *t)
+{
+	struct broker *b = container_of(t, struct broker, quiet);
+	if (b->organs.n_exchanges > 0 || b->is_trimming)
+		return;
+	b->is_crowded = false;
+	b->is_trimming = true;
+	b->trim = (struct job){.run = trim_run, .on_done = trim_done};
+	workers_submit(b->organs.workers, &b->trim, 0);
+}
+
 /* Something came, went or ended: what is waited for may have changed. */
 static void on_settle(struct loop_task *t)
 {
 	struct broker *b = container_of(t, struct broker, settle);
 	struct organs *o = &b->organs;
 	b->active_us = loop_now_us(o->loop);
+	if (o->n_exchanges >= CROWD)
+		b->is_crowded = true;
+	else if (b->is_crowded && o->n_exchanges == 0)
+		loop_timer_set(o->loop, &b->quiet, QUIET_US);
 	if (o->is_draining) {
 		if (b->sessions.n == 0 && o->n_exchanges == 0)
 			finish(b);
@@ -329,9 +363,15 @@ static void watch_signals(struct broker *b)
 	b->idle.on_fire = on_idle;
 	b->auto_lock.on_fire = on_auto_lock;
 	b->watchdog.on_fire = on_watchdog;
+	b->quiet.on_fire = on_quiet;
 	b->settle.on_run = on_settle;
 	if (b->options.service.watchdog_us > 0)
 		loop_timer_set(l, &b->watchdog, b->options.service.watchdog_us / 3);
+}
+
+static void on_stall(const char *kind, int64_t took_us)
+{
+	log_warn("loop.stall", "kind=%s took_us=%" PRId64, kind, took_us);
 }
 
 static enum err broker_build(struct broker *b, struct fault *why)
@@ -341,6 +381,7 @@ static enum err broker_build(struct broker *b, struct fault *why)
 	o->workers = o->loop ? workers_new(o->loop, WORKERS, why) : NULL;
 	if (!o->workers)
 		return why->err ? why->err : ERR_NO_MEMORY;
+	loop_watch_stalls(o->loop, on_stall);
 	b->admin = (struct admin_env){
 		.organs = o,
 		.config_path = b->options.config_path,
@@ -413,6 +454,7 @@ void broker_free(struct broker *b)
 	loop_timer_stop(&b->idle);
 	loop_timer_stop(&b->auto_lock);
 	loop_timer_stop(&b->watchdog);
+	loop_timer_stop(&b->quiet);
 	loop_task_stop(&b->settle);
 	loop_signal_stop(&b->term);
 	loop_signal_stop(&b->interrupt);

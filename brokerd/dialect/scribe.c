@@ -181,7 +181,8 @@ enum err scribe_finish(struct scribe *s, const struct buf *body, size_t max_byte
 		OWNED(buf_done) struct buf merged = BUF_INIT(LIMIT_BODY_BYTES);
 		struct json whole;
 		if (!span_eq(options->key, s->target->family) &&
-			!span_eq(options->key, s->target->provider))
+			!span_eq(options->key, s->target->provider) &&
+			!span_is(options->key, "*"))
 			continue;
 		err = json_scan(*out, JSON_STRICT, &whole, s->why);
 		if (!err)

@@ -230,39 +230,43 @@ static const struct option_row rm_rows[] = {
 	{'y', "yes", NULL, "do not ask whether you are sure", OPTION_FLAG, KEY(is_sure)},
 };
 
-static const struct command subcommands[] = {
-	{
-         .name = "key add",
-         .args = "PROVIDER[/LABEL]",
-         .summary = "give the broker a key: it asks for it, unseen",
-         .examples = "  llmb key add openai\n"
-			    "  pass show openai | llmb key add openai/work --from-stdin\n"
-			    "  llmb key add openai --from-fd 3 3<keyfile\n", .notes = "A key is never an argument or a variable: others could see it there.\n",
-         .rows = add_rows,
-         .n_rows = COUNT_OF(add_rows),
-         .run = run_add,
-	 },
-	{
-         .name = "key list",
-         .args = "",
-         .summary = "which keys there are; never the keys themselves",
-         .run = run_list,
-	 },
-	{
-         .name = "key rm",
-         .args = "PROVIDER[/LABEL]",
-         .summary = "forget a key",
-         .rows = rm_rows,
-         .n_rows = COUNT_OF(rm_rows),
-         .run = run_rm,
-	 },
-	{
-         .name = "key test",
-         .args = "PROVIDER[/LABEL]",
-         .summary = "ask the provider for its models with it; costs nothing",
-         .run = run_test,
-	 },
+static const struct command key_add = {
+	.name = "key add",
+	.args = "PROVIDER[/LABEL]",
+	.summary = "give the broker a key: it asks for it, unseen",
+	.examples = "  llmb key add openai\n"
+		    "  pass show openai | llmb key add openai/work --from-stdin\n"
+		    "  llmb key add openai --from-fd 3 3<keyfile\n",
+	.notes = "A key is never an argument or a variable: others could see it there.\n",
+	.rows = add_rows,
+	.n_rows = COUNT_OF(add_rows),
+	.run = run_add,
 };
+
+static const struct command key_list = {
+	.name = "key list",
+	.args = "",
+	.summary = "which keys there are; never the keys themselves",
+	.run = run_list,
+};
+
+static const struct command key_rm = {
+	.name = "key rm",
+	.args = "PROVIDER[/LABEL]",
+	.summary = "forget a key",
+	.rows = rm_rows,
+	.n_rows = COUNT_OF(rm_rows),
+	.run = run_rm,
+};
+
+static const struct command key_test = {
+	.name = "key test",
+	.args = "PROVIDER[/LABEL]",
+	.summary = "ask the provider for its models with it; costs nothing",
+	.run = run_test,
+};
+
+static const struct command *const subcommands[] = {&key_add, &key_list, &key_rm, &key_test};
 
 const struct command command_key = {
 	.name = "key",

@@ -44,8 +44,8 @@ def test_the_first_token_comes_while_the_provider_holds_the_rest(broker, provide
     made.add_key("test", KEY)
     running = made.llmb_start("ask", "-m", "test/gpt-test", "say it")
     provider.wait_held()
-    first = running.read_until("first")
-    assert "rest" not in first
+    first = running.read_until(b"first")
+    assert b"rest" not in first
     provider.release()
     assert running.finish().code == 0
 
@@ -95,6 +95,7 @@ def test_a_picture_and_a_system_text_reach_the_provider(broker, provider, tmp_pa
 def test_a_long_prompt_from_stdin_comes_in_data_frames(broker, provider):
     made = broker(configured(provider))
     made.add_key("test", KEY)
+    provider.script(answer={"text": "read"})
     text = "word " * 400_000  # 2 MB: far over what fits into a call frame
     done = made.llmb("ask", "-m", "test/gpt-test", input=text)
     assert done.code == 0, done.err

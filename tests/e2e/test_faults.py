@@ -93,7 +93,7 @@ def test_a_reset_after_content(ask, provider):
 
 @pytest.mark.parametrize("cut", [1, 17, 100, 333, -1, -20])
 def test_truncation_is_never_success(ask, provider, cut):
-    provider.script(close_after=cut, times=0, no_done=False)
+    provider.script(close_after=cut, times=0)
     done, _ = ask("6 words")
     whole = len(done.out.split()) == 6
     assert done.code != 0 or whole, (done.out, done.err)
@@ -107,7 +107,7 @@ def test_no_done_after_a_finish_is_the_end(ask, provider):
 
 
 def test_no_finish_is_no_success(ask, provider):
-    provider.script(no_finish=True, no_done=True, times=0)
+    provider.script(no_finish=True, times=0)
     done, _ = ask("6 words")
     assert done.code == 7
 

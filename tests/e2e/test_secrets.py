@@ -75,8 +75,9 @@ def asked(broker, provider):
     running = made.llmb_start("ask", "-m", "test/m", "30 words")
     provider.wait_held()
     yield made, provider, key, said, running
-    provider.release()
-    running.finish()
+    if running.process.poll() is None:
+        provider.release()
+        running.finish()
 
 
 def test_the_provider_gets_the_key_in_its_header(asked):
@@ -165,7 +166,7 @@ def test_poisoned_variables_have_no_effect(broker, provider, tmp_path):
               "HTTPS_PROXY": "http://127.0.0.1:9", "ALL_PROXY": "http://127.0.0.1:9",
               "CURL_HOME": str(tmp_path), "CURL_CA_BUNDLE": "/dev/null", "SSL_CERT_FILE": "/dev/null",
               "OPENSSL_CONF": "/dev/null", "RES_OPTIONS": "timeout:9", "LIBEV_FLAGS": "1",
-              "LLM_BROKER_FD": "0", "HTTP_PROXY": "http://127.0.0.1:9"}
+              "HTTP_PROXY": "http://127.0.0.1:9"}
     made = broker(harness.provider_section(provider, model="m"), env=poison)
     made.add_key("test", canary())
     done = made.llmb("ask", "-m", "test/m", "3 words")
@@ -218,7 +219,7 @@ def test_a_damaged_vault_is_left_alone(broker, provider):
     vault.write_bytes(data)
     made.start()
     done = made.llmb("ask", "-m", "test/m", "hi")
-    assert done.code == 5 and "damaged" in done.err
+    assert done.code == 5 and str(vault) in done.err
     added = made.llmb("key", "add", "test", "--from-stdin", "--no-input", input="sk-new-key-new\n")
     assert added.code != 0
     assert vault.read_bytes() == bytes(data), "nothing was overwritten"

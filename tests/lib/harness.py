@@ -383,9 +383,8 @@ class Broker:
                 base.execute("BEGIN")  # both tables as of one moment
                 tables = {row["name"] for row in base.execute("SELECT name FROM sqlite_schema")}
                 for table in ("exchange", "attempt"):
-                    rows = base.execute(f"SELECT * FROM {table} ORDER BY rowid") \
-                        if table in tables else ()
-                    out[table] = [dict(row) for row in rows]
+                    rows = base.execute(f"SELECT * FROM {table}") if table in tables else ()
+                    out[table] = sorted(map(dict, rows), key=lambda row: row.get("at_us", 0))
             return out
         finally:
             base.close()
