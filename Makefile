@@ -190,7 +190,7 @@ plain_tests   := $(filter-out $(client_tests) $(virtual_tests),$(unit_tests))
 
 $(unit_tests): $B/tests/%: $B/obj/tests/unit/%.o $(tap) $B/obj/testlib.a
 $B/tests/golden: $(call objects,$(golden_src)) $(tap) $B/obj/testlib.a $(organs)
-$B/tests/story: $(call objects,$(story_src)) $(tap) $B/obj/testlib.a $B/obj/virtual.a $(organs)
+$B/tests/story: $(call objects,$(story_src) $(virtual_src)) $(tap) $B/obj/testlib.a $(organs)
 $(client_tests): $B/obj/client.a
 $(virtual_tests): $B/obj/virtual.a $(organs)
 $(plain_tests): $(organs)

@@ -241,8 +241,7 @@ static enum state step_reserve(struct exchange *x)
 	err = journal_reserve(x->organs->journal, &r, &why);
 	if (err)
 		return fail_with(x, err, &why);
-	if (r.estimate_nusd > f->reserved_nusd)
-		f->reserved_nusd = r.estimate_nusd;
+	f->reserved_nusd = r.estimate_nusd;
 	return PREPARE;
 }
 
@@ -253,6 +252,7 @@ static enum state after_failure(struct exchange *x, enum outcome outcome, const 
 	const struct retry_case c = {
 		.err = why->err,
 		.has_content = f->has_content,
+		.is_unknown = outcome == OUTCOME_UNKNOWN,
 		.is_at_most_once = x->is_at_most_once,
 		.same = f->same,
 		.attempts = f->attempts,
@@ -304,6 +304,20 @@ static enum err on_attempt_event(void *context, const struct llm_event *e)
 	return flight_put(x->flight, e);
 }
 
+/* What an attempt cost: as reported, and where it may have been served beyond that, as reserved. */
+static void count_cost(struct flight *f, struct attempt_record *r)
+{
+	r->usage.cost_nusd = f->usage.cost_nusd;
+	if (r->outcome == OUTCOME_UNKNOWN && r->usage.cost_nusd < f->reserved_nusd)
+		r->usage.cost_nusd = f->reserved_nusd;
+	f->former_nusd = f->spent_nusd;
+	if (r->usage.cost_nusd >= 0)
+		f->spent_nusd =
+			num_add_sat(f->spent_nusd < 0 ? 0 : f->spent_nusd, r->usage.cost_nusd);
+	else if (r->outcome != OUTCOME_FAILED && r->has_sent_body)
+		f->is_cost_open = true;
+}
+
 /* Writes the row of an attempt that is over and lets go of it. */
 static void attempt_account(struct exchange *x, const struct attempt_record *record)
 {
@@ -312,7 +326,7 @@ static void attempt_account(struct exchange *x, const struct attempt_record *rec
 	struct fault why = FAULT_NONE;
 	memcpy(r.id, x->id, sizeof r.id);
 	r.number = f->attempts;
-	r.usage.cost_nusd = f->usage.cost_nusd;
+	count_cost(f, &r);
 	if (r.outcome == OUTCOME_UNKNOWN)
 		f->unknown++;
 	if (journal_attempt(x->organs->journal, &r, &why) != OK)
@@ -368,7 +382,8 @@ static enum state step_send(struct exchange *x)
 		.request = &f->request,
 		.target = target_of(x),
 		.secret = x->secret,
-		.limits = {c->connect_us, c->first_byte_us, c->idle_us, left_us(x)},
+		.limits = {c->connect_us, f->request.is_stream ? c->first_byte_us : c->reply_us,
+			   c->idle_us, left_us(x)},
 		.seed = (uint64_t)randombytes_random() << 32 | randombytes_random(),
 	};
 	const struct attempt_events events = {on_attempt_event, on_attempt_end, x};
@@ -418,9 +433,10 @@ static void settle_record(const struct exchange *x, struct exchange_record *r)
 		copy_text(r->provider, sizeof r->provider, t->provider);
 		copy_text(r->target_model, sizeof r->target_model, t->model);
 	}
-	/* what may have been served and cannot be known is billed as it was reserved */
-	if (x->outcome == OUTCOME_UNKNOWN && r->usage.cost_nusd < f->reserved_nusd)
-		r->usage.cost_nusd = f->reserved_nusd;
+	r->usage.cost_nusd = f->is_cost_open ? -1 : f->spent_nusd;
+	if (r->usage.provider_cost_nusd >= 0 && f->former_nusd > 0)
+		r->usage.provider_cost_nusd =
+			num_add_sat(r->usage.provider_cost_nusd, f->former_nusd);
 }
 
 static enum state step_settle(struct exchange *x)
@@ -433,10 +449,14 @@ static enum state step_settle(struct exchange *x)
 	if (f->attempt) { /* stopped from outside while it ran */
 		struct attempt_record record;
 		attempt_cancel(f->attempt, &record);
-		record.outcome = x->outcome;
+		record.outcome = x->outcome == OUTCOME_FAILED && record.has_sent_body
+					 ? OUTCOME_UNKNOWN
+					 : x->outcome;
 		record.err = x->verdict.err;
 		attempt_account(x, &record);
 	}
+	if (x->outcome == OUTCOME_FAILED && f->unknown > 0)
+		x->outcome = OUTCOME_UNKNOWN;
 	secret_unref(x->secret);
 	x->secret = NULL;
 	settle_record(x, &r);
@@ -633,7 +653,7 @@ void exchange_cancel(struct exchange *x, const struct fault *why)
 	if (x->state >= SETTLE)
 		return;
 	exchange_enter(
-		x, fail(x, why->err == ERR_CANCELLED ? OUTCOME_CANCELLED : OUTCOME_UNKNOWN, why));
+		x, fail(x, why->err == ERR_CANCELLED ? OUTCOME_CANCELLED : OUTCOME_FAILED, why));
 	exchange_run(x);
 }
 

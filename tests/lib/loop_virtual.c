@@ -382,6 +382,11 @@ void loop_wake(struct loop_wake *w)
 	__atomic_store_n(&w->watcher.sent, 1, __ATOMIC_RELEASE);
 }
 
+bool loop_virtual_is_stopped(const struct loop *l)
+{
+	return l->is_stopping;
+}
+
 size_t loop_virtual_timers(const struct loop *l)
 {
 	return l->timers.n;
