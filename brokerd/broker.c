@@ -443,11 +443,17 @@ void broker_free(struct broker *b)
 		return;
 	o = &b->organs;
 	sessions_done(&b->sessions); /* every call that is still open leaves its row */
-	for (size_t i = 0; i < b->n_listeners; i++)
-		listener_free(b->listeners[i]);
-	transport_free(o->transport);
 	if (o->journal)
 		journal_close(o->journal);
+	/* who finds no socket may start a broker: by then the state is free for it */
+	for (size_t i = 0; i < b->n_listeners; i++)
+		listener_free(b->listeners[i]);
+	admin_drop_fetches(&b->admin);
+	transport_free(o->transport);
+	o->transport = NULL;
+	if (o->workers)
+		workers_free(o->workers); /* what they were at is told to administrative calls */
+	admin_end(&b->admin);
 	loop_timer_stop(&b->drain);
 	loop_timer_stop(&b->idle);
 	loop_timer_stop(&b->auto_lock);
@@ -458,8 +464,6 @@ void broker_free(struct broker *b)
 	loop_signal_stop(&b->interrupt);
 	loop_signal_stop(&b->hangup);
 	loop_signal_stop(&b->user);
-	if (o->workers)
-		workers_free(o->workers);
 	ledger_close(o->ledger);
 	vault_free(o->vault);
 	config_unref(o->config);
