@@ -245,6 +245,11 @@ static enum err put_limits(struct scribe *s)
 	return err;
 }
 
+static enum err no_memory(enum err err, struct fault *why)
+{
+	return err == ERR_NO_MEMORY ? fault_set(why, err, "no memory for the request") : err;
+}
+
 static enum err encode_request(const struct llm_request *r, const struct target *target,
 	const struct dialect_env *env, struct notes *notes, struct http_request *out,
 	struct fault *why)
@@ -261,7 +266,7 @@ static enum err encode_request(const struct llm_request *r, const struct target 
 	if (!err)
 		err = count_input(&s, &input_tokens);
 	if (err)
-		return err;
+		return no_memory(err, why);
 	json_open(&s.o, '{');
 	json_pair_str(&s.o, "model", target->model);
 	json_pair_i64(&s.o, "input_tokens", input_tokens);
@@ -279,7 +284,9 @@ static enum err encode_request(const struct llm_request *r, const struct target 
 	json_close(&s.o, '}');
 	if (!err)
 		err = scribe_finish(&s, &body, LIMIT_BODY_BYTES, &out->body);
-	return err ? err : scribe_address(&s, "/", out);
+	if (!err)
+		err = scribe_address(&s, "/", out);
+	return no_memory(err, why);
 }
 
 /* ---- the reply ---- */
@@ -353,6 +360,7 @@ static enum err make_calls(struct decoder *d, uint32_t choice, struct json calls
 			return err;
 		call->is_custom = json_is_true(m[2]);
 		buf_span(&call->name, name);
+		err = outlet_check(&call->name);
 		while (!err && args.n > 0) {
 			const struct span token = first_token(args);
 			err = outlet_call_args(&d->out, call, token);

@@ -70,6 +70,9 @@ void outlet_done(struct outlet *o);
 
 /* All below return the sink's error, ERR_NO_MEMORY, or ERR_SERVER_ERROR for more than can be held. */
 
+/* A buf's failure in a reply's terms: OK, ERR_NO_MEMORY, or ERR_SERVER_ERROR for what is too big. */
+enum err outlet_check(const struct buf *b) MUST_USE;
+
 /* Foreign text into the arena, repaired where it is no UTF-8. */
 enum err outlet_keep(struct outlet *o, struct span text, struct span *out) MUST_USE;
 

@@ -124,7 +124,7 @@ def main():
     if not folder:
         print("1..0 # SKIP no recordings: RECORDINGS=DIR names their folder")
         return 0
-    program = os.path.join(os.environ["LLMB_BIN_DIR"], "..", "tests", "golden")
+    program = os.path.normpath(os.path.join(os.environ["LLMB_BIN_DIR"], "../tests/golden"))
     number, failed = 0, 0
     for name in sys.argv[1:] or FILES:
         path = os.path.join(folder, name + ".jsonl")
