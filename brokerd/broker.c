@@ -92,7 +92,11 @@ static void reload(struct admin_env *env)
 		log_info("config.loaded", "path=%s", b->options.config_path);
 	}
 	service_tell(&b->options.service, "READY=1\nSTATUS=%s",
-		env->config_fault.err ? env->config_fault.message : "serving");
+		env->config_fault.err   ? env->config_fault.message
+		: b->organs.ailment.err ? b->organs.ailment.message
+					: "serving");
+	loop_timer_stop(&b->auto_lock); /* its time may be another now */
+	loop_later(b->organs.loop, &b->settle);
 }
 
 /* ---- state ---- */
@@ -238,6 +242,7 @@ static void on_auto_lock(struct loop_timer *t)
 		log_info("vault.locked", "reason=idle");
 		vault_lock(b->organs.vault);
 		transport_forget_connections(b->organs.transport);
+		loop_later(b->organs.loop, &b->settle); /* it may idle now */
 	}
 }
 
@@ -320,6 +325,7 @@ static void on_user(struct loop_signal *s)
 	log_info("vault.locked", "reason=signal");
 	vault_lock(b->organs.vault);
 	transport_forget_connections(b->organs.transport);
+	loop_later(b->organs.loop, &b->settle);
 }
 
 static void on_watchdog(struct loop_timer *t)

@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 
@@ -91,3 +92,53 @@ def test_the_socket_goes_when_the_state_is_free(broker):
         assert made.wait_exit() == 0
     finally:
         os.close(journal)
+
+
+def test_started_without_standard_descriptors(broker):
+    """No file of ours may come to stand where the log or anybody else writes."""
+    made = broker(run=False)
+    command = [harness.program("llm-brokerd"), "--config", str(made.config_file), "--socket",
+               str(made.socket), "--state-dir", str(made.state_dir)]
+    made.process = subprocess.Popen(["/bin/sh", "-c", 'exec "$0" "$@" 0<&- 1>&- 2>&-', *command],
+                                    env=made.env, cwd=made.folder, start_new_session=True)
+    made.wait_ready()
+    open_now = made.fds()
+    assert [open_now[fd] for fd in range(3)] == ["/dev/null"] * 3
+    assert made.llmb("ask", "-m", "offline/echo", "hi").code == 0
+    made.wait_ledger(1)
+
+
+def test_what_a_reload_changes_holds_at_once(broker):
+    """A new time to lock after is counted from the reload, not from whoever comes next."""
+    made = broker()
+    made.add_key("openai", KEY)
+    made.configure(harness.section("vault", "", {"auto_lock": "300ms"}))
+    time.sleep(0.2)
+    made.reload()
+    made.wait_log("vault.locked reason=idle", timeout=5)
+
+
+def test_idle_once_the_vault_locks_itself(broker):
+    """An open vault that only a person can open keeps the broker there; a locked one does not."""
+    made = broker(harness.section("broker", "", {"idle_exit": "300ms"}) +
+                  harness.section("vault", "", {"auto_lock": "1s"}), run=False)
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(str(made.socket))
+    listening.listen()
+    os.set_inheritable(listening.fileno(), True)
+    code = ("import os, sys; os.dup2(int(sys.argv[1]), 3); os.environ['LISTEN_PID'] = "
+            "str(os.getpid()); os.environ['LISTEN_FDS'] = '1'; os.execv(sys.argv[2], sys.argv[2:])")
+    with open(made.log_file, "ab") as log:
+        made.process = subprocess.Popen(
+            ["/usr/bin/python3", "-c", code, str(listening.fileno()), harness.program("llm-brokerd"),
+             "--config", str(made.config_file), "--state-dir", str(made.state_dir)],
+            env=made.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            pass_fds=[listening.fileno()])
+    with greeted(made) as client:
+        client.send_frame(CALL, 1, admin("key.add", provider="openai", secret=KEY))
+        client.send_frame(CALL, 2, admin("vault.passphrase", new="a", keep_key_file=False))
+        assert client.recv_until(END, FAULT)[-1].type == END
+        assert client.recv_until(END, FAULT)[-1].type == END
+    assert made.wait_exit(timeout=8 * harness.SLOWER) == 0
+    assert made.log().index("vault.locked") < made.log().index("reason=idle calls")
+    listening.close()
