@@ -127,6 +127,13 @@ static void transfer_stop(struct attempt *a)
 	note_end(a, &end);
 }
 
+/* What a good status's reply that failed says of the request: the provider's own error, which has a
+ * status, means not served; of anything else that went wrong with it nothing can be known. */
+static enum outcome outcome_of(const struct fault *why)
+{
+	return why->http_status ? OUTCOME_FAILED : OUTCOME_UNKNOWN;
+}
+
 /* Decodes a piece of the reply. False: that ended the attempt, which is gone. */
 static bool on_body_taken(struct attempt *a, struct span bytes)
 {
@@ -146,7 +153,7 @@ static bool on_body_taken(struct attempt *a, struct span bytes)
 		fault_set(&why, err, "%s", err_info(err)->sentence);
 	/* The provider said that it failed, or we cannot follow it: nothing more is wanted of it. */
 	transfer_stop(a);
-	attempt_over(a, why.err == ERR_CANCELLED ? OUTCOME_CANCELLED : OUTCOME_FAILED, &why);
+	attempt_over(a, outcome_of(&why), &why);
 	return false;
 }
 
@@ -167,10 +174,10 @@ static void end_decoded(struct attempt *a, const struct transfer_end *end)
 	}
 	if (!why.err)
 		fault_set(&why, err, "%s", err_info(err)->sentence);
+	const enum outcome outcome = outcome_of(&why);
 	if (end->err == ERR_TIMEOUT || end->err == ERR_SERVER_ERROR)
 		why = end->why; /* says more than that the answer is not whole */
-	const bool is_cut = why.err == ERR_STREAM_INCOMPLETE || why.err == ERR_TIMEOUT;
-	attempt_over(a, is_cut ? OUTCOME_UNKNOWN : OUTCOME_FAILED, &why);
+	attempt_over(a, outcome, &why);
 }
 
 /* A refused key is the broker's trouble, not its caller's: what to do about it comes first. */

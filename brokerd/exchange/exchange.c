@@ -43,6 +43,7 @@ struct exchange {
 	struct exchange_caller caller;
 	struct peer_id peer;
 	char id[REQUEST_ID_BYTES];
+	uint64_t seed; /* for what is made up on the way: ids of calls, the jitter of waits */
 	enum state state;
 	bool is_running; /* inside exchange_run: what happens meanwhile is seen when it looks again */
 	bool is_body_whole;
@@ -62,12 +63,10 @@ struct exchange {
 
 static void exchange_run(struct exchange *x);
 
-static void make_id(char id[REQUEST_ID_BYTES], int64_t wall_us)
+static void make_id(char id[REQUEST_ID_BYTES], int64_t wall_us, const unsigned char random[16])
 {
 	static const char digits[] = "0123456789abcdefghjkmnpqrstvwxyz";
-	unsigned char random[16];
 	uint64_t ms = (uint64_t)(wall_us / 1000);
-	randombytes_buf(random, sizeof random);
 	memcpy(id, "req_", 4);
 	for (int i = 9; i >= 0; i--, ms >>= 5) /* 48 bits of time, so that ids sort by it */
 		id[4 + i] = digits[ms & 31];
@@ -120,9 +119,7 @@ static enum state step_admit(struct exchange *x)
 		return fail(x, OUTCOME_FAILED, &x->organs->ailment);
 	if (x->organs->is_draining)
 		return fail_with(x, ERR_RESTARTING, &why);
-	enum err err = pack_check(buf_view(&f->body), &why);
-	if (!err)
-		err = request_unpack(buf_view(&f->body), &f->arena, &f->request, &why);
+	const enum err err = request_unpack(buf_view(&f->body), &f->arena, &f->request, &why);
 	return err ? fail_with(x, err, &why) : ROUTE;
 }
 
@@ -241,8 +238,7 @@ static enum state step_reserve(struct exchange *x)
 	err = journal_reserve(x->organs->journal, &r, &why);
 	if (err)
 		return fail_with(x, err, &why);
-	if (r.estimate_nusd > f->reserved_nusd)
-		f->reserved_nusd = r.estimate_nusd;
+	f->reserved_nusd = r.estimate_nusd;
 	return PREPARE;
 }
 
@@ -253,13 +249,14 @@ static enum state after_failure(struct exchange *x, enum outcome outcome, const 
 	const struct retry_case c = {
 		.err = why->err,
 		.has_content = f->has_content,
+		.is_unknown = outcome == OUTCOME_UNKNOWN,
 		.is_at_most_once = x->is_at_most_once,
 		.same = f->same,
 		.attempts = f->attempts,
 		.unknown = f->unknown,
 		.retry_after_ms = why->retry_after_ms,
 		.left_us = left_us(x),
-		.jitter = randombytes_random(),
+		.jitter = (uint32_t)(x->seed >> 32) + f->attempts,
 		.has_next = f->target + 1 < f->route.n,
 	};
 	const struct retry_verdict v = retry_decide(&c);
@@ -304,6 +301,20 @@ static enum err on_attempt_event(void *context, const struct llm_event *e)
 	return flight_put(x->flight, e);
 }
 
+/* What an attempt cost: as reported, and where it may have been served beyond that, as reserved. */
+static void count_cost(struct flight *f, struct attempt_record *r)
+{
+	r->usage.cost_nusd = f->usage.cost_nusd;
+	if (r->outcome == OUTCOME_UNKNOWN && r->usage.cost_nusd < f->reserved_nusd)
+		r->usage.cost_nusd = f->reserved_nusd;
+	f->former_nusd = f->spent_nusd;
+	if (r->usage.cost_nusd >= 0)
+		f->spent_nusd =
+			num_add_sat(f->spent_nusd < 0 ? 0 : f->spent_nusd, r->usage.cost_nusd);
+	else if (r->outcome != OUTCOME_FAILED && r->has_sent_body)
+		f->is_cost_open = true;
+}
+
 /* Writes the row of an attempt that is over and lets go of it. */
 static void attempt_account(struct exchange *x, const struct attempt_record *record)
 {
@@ -312,7 +323,7 @@ static void attempt_account(struct exchange *x, const struct attempt_record *rec
 	struct fault why = FAULT_NONE;
 	memcpy(r.id, x->id, sizeof r.id);
 	r.number = f->attempts;
-	r.usage.cost_nusd = f->usage.cost_nusd;
+	count_cost(f, &r);
 	if (r.outcome == OUTCOME_UNKNOWN)
 		f->unknown++;
 	if (journal_attempt(x->organs->journal, &r, &why) != OK)
@@ -368,8 +379,9 @@ static enum state step_send(struct exchange *x)
 		.request = &f->request,
 		.target = target_of(x),
 		.secret = x->secret,
-		.limits = {c->connect_us, c->first_byte_us, c->idle_us, left_us(x)},
-		.seed = (uint64_t)randombytes_random() << 32 | randombytes_random(),
+		.limits = {c->connect_us, f->request.is_stream ? c->first_byte_us : c->reply_us,
+			   c->idle_us, left_us(x)},
+		.seed = x->seed + x->flight->attempts,
 	};
 	const struct attempt_events events = {on_attempt_event, on_attempt_end, x};
 	const enum err err = attempt_new(x->organs, &plan, &events, &f->attempt, &why);
@@ -418,9 +430,10 @@ static void settle_record(const struct exchange *x, struct exchange_record *r)
 		copy_text(r->provider, sizeof r->provider, t->provider);
 		copy_text(r->target_model, sizeof r->target_model, t->model);
 	}
-	/* what may have been served and cannot be known is billed as it was reserved */
-	if (x->outcome == OUTCOME_UNKNOWN && r->usage.cost_nusd < f->reserved_nusd)
-		r->usage.cost_nusd = f->reserved_nusd;
+	r->usage.cost_nusd = f->is_cost_open ? -1 : f->spent_nusd;
+	if (r->usage.provider_cost_nusd >= 0 && f->former_nusd > 0)
+		r->usage.provider_cost_nusd =
+			num_add_sat(r->usage.provider_cost_nusd, f->former_nusd);
 }
 
 static enum state step_settle(struct exchange *x)
@@ -433,10 +446,14 @@ static enum state step_settle(struct exchange *x)
 	if (f->attempt) { /* stopped from outside while it ran */
 		struct attempt_record record;
 		attempt_cancel(f->attempt, &record);
-		record.outcome = x->outcome;
+		record.outcome = x->outcome == OUTCOME_FAILED && record.has_sent_body
+					 ? OUTCOME_UNKNOWN
+					 : x->outcome;
 		record.err = x->verdict.err;
 		attempt_account(x, &record);
 	}
+	if (x->outcome == OUTCOME_FAILED && f->unknown > 0)
+		x->outcome = OUTCOME_UNKNOWN;
 	secret_unref(x->secret);
 	x->secret = NULL;
 	settle_record(x, &r);
@@ -565,7 +582,10 @@ struct exchange *exchange_new(struct organs *o, const struct peer_id *peer, cons
 	}
 	x->flight->on_event = on_flight_event;
 	x->flight->context = x;
-	make_id(x->id, x->flight->begun_wall_us);
+	unsigned char random[16 + sizeof x->seed]; /* drawn at once: each draw is a system call */
+	randombytes_buf(random, sizeof random);
+	memcpy(&x->seed, random + 16, sizeof x->seed);
+	make_id(x->id, x->flight->begun_wall_us, random);
 	event_log_join(&x->flight->log, &x->cursor);
 	LIST_PUSH(o->exchanges, x);
 	o->n_exchanges++;
@@ -633,7 +653,7 @@ void exchange_cancel(struct exchange *x, const struct fault *why)
 	if (x->state >= SETTLE)
 		return;
 	exchange_enter(
-		x, fail(x, why->err == ERR_CANCELLED ? OUTCOME_CANCELLED : OUTCOME_UNKNOWN, why));
+		x, fail(x, why->err == ERR_CANCELLED ? OUTCOME_CANCELLED : OUTCOME_FAILED, why));
 	exchange_run(x);
 }
 

@@ -23,7 +23,7 @@ struct flight *flight_new(struct organs *o)
 	f->usage = USAGE_UNKNOWN;
 	f->begun_us = loop_now_us(o->loop);
 	f->begun_wall_us = loop_wall_us(o->loop);
-	f->reserved_nusd = -1;
+	f->reserved_nusd = f->former_nusd = f->spent_nusd = -1;
 	return f;
 }
 

@@ -27,10 +27,13 @@ struct flight {
 	int64_t first_content_us; /* 0: none yet */
 
 	struct attempt *attempt; /* the one under way */
-	unsigned attempts; /* sent or about to be, on all targets */
-	unsigned same;     /* tries on the target in hand */
-	unsigned unknown;  /* attempts that may have been served */
-	int64_t reserved_nusd; /* the most that was set aside for an attempt; -1: its price is unknown */
+	unsigned attempts;       /* sent or about to be, on all targets */
+	unsigned same;           /* tries on the target in hand */
+	unsigned unknown;        /* attempts that may have been served */
+	int64_t reserved_nusd;   /* set aside for the one in hand; -1: its price is unknown */
+	int64_t former_nusd; /* what the attempts before the last one cost; -1: nothing is known */
+	int64_t spent_nusd;  /* the same of all */
+	bool is_cost_open;   /* one of them cost something that is not known */
 
 	/* there is something new to read, or a paused reader's turn has come */
 	void (*on_event)(void *context);

@@ -22,7 +22,7 @@ static const struct row rows[] = {
 	{ERR_CONNECTION,        2, 0,   true, false}, /* nothing was sent: a stale connection, at once */
 	{ERR_TIMEOUT,           0, 0,   true, false},
 	{ERR_OUTCOME_UNKNOWN,   0, 0,   true, false}, /* once, and never for at_most_once: see below */
-	{ERR_STREAM_INCOMPLETE, 0, 0,   true, false}, /* no content came, but it was sent: as above */
+	{ERR_STREAM_INCOMPLETE, 0, 0,   true, false}, /* no content came, but it was sent: likewise */
 	{ERR_OVERLOADED,        2, 500, true, true },
         {ERR_SERVER_ERROR,      1, 500, true, true },
 	{ERR_RATE_LIMITED,      1, 500, true, true },
@@ -41,11 +41,6 @@ static int64_t jittered_us(int64_t wait_ms, uint32_t jitter)
 	return wait_us - (wait_us / 2) * (int64_t)(jitter % 1024) / 1024;
 }
 
-static bool is_unknown(enum err err)
-{
-	return err == ERR_OUTCOME_UNKNOWN || err == ERR_STREAM_INCOMPLETE;
-}
-
 struct retry_verdict retry_decide(const struct retry_case *c)
 {
 	const struct retry_verdict stop = {RETRY_STOP, 0};
@@ -55,13 +50,14 @@ struct retry_verdict retry_decide(const struct retry_case *c)
 		if (rows[i].err == c->err)
 			row = &rows[i];
 	}
-	if (!row || c->has_content || c->attempts >= ATTEMPTS_MAX)
+	if (!row || c->has_content || c->attempts >= ATTEMPTS_MAX || c->left_us <= 0)
 		return stop;
-	/* what may have been served is sent again once, and only where the caller allows it */
-	if (is_unknown(c->err) && (c->is_at_most_once || c->unknown > 1))
+	/* what may have been served is sent again once, elsewhere, and only where the caller allows
+	 * it: how it failed does not matter */
+	if (c->is_unknown && (c->is_at_most_once || c->unknown > 1))
 		return stop;
 
-	if (row->same >= c->same) {
+	if (row->same >= c->same && !c->is_unknown) {
 		int64_t wait_ms = row->first_ms << (c->same - 1);
 		if (wait_ms > WAIT_CAP_MS)
 			wait_ms = WAIT_CAP_MS;

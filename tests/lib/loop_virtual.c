@@ -226,7 +226,7 @@ void loop_virtual_settle(struct loop *l)
 {
 	for (int i = 0; turn(l, 0); i++) {
 		if (i == TURNS_MAX) {
-			fprintf(stderr, "loop_virtual: no rest after %d turns\n", i);
+			(void)fprintf(stderr, "loop_virtual: no rest after %d turns\n", i);
 			abort();
 		}
 	}
@@ -380,6 +380,11 @@ void loop_wake_stop(struct loop_wake *w)
 void loop_wake(struct loop_wake *w)
 {
 	__atomic_store_n(&w->watcher.sent, 1, __ATOMIC_RELEASE);
+}
+
+bool loop_virtual_is_stopped(const struct loop *l)
+{
+	return l->is_stopping;
 }
 
 size_t loop_virtual_timers(const struct loop *l)

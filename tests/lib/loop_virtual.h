@@ -21,6 +21,9 @@ bool loop_virtual_next(struct loop *l);
 /* Delivers a signal to the watchers of that number, at the next settling. */
 void loop_virtual_raise(struct loop *l, int number);
 
+/* Has loop_stop been called? Where nobody is in loop_run, it does nothing else. */
+bool loop_virtual_is_stopped(const struct loop *l);
+
 /* What is being watched: for tests that nothing is left behind. */
 size_t loop_virtual_timers(const struct loop *l);
 size_t loop_virtual_descriptors(const struct loop *l);

@@ -1,0 +1,512 @@
+/* run.c - does every story in tests/story go as it is told?
+ * Each is one broker from start to end. README.md has the words that a story is written in. */
+#include <fnmatch.h>
+#include <glob.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "protocol/base/num.h"
+#include "tests/lib/loop_virtual.h"
+#include "tests/lib/packed.h"
+#include "tests/lib/tap.h"
+#include "tests/story/rows.h"
+#include "tests/story/script.h"
+#include "tests/story/upstream.h"
+#include "tests/story/world.h"
+
+#define TEXT_BYTES ((size_t)128 * 1024 * 1024)
+#define REST_US    INT64_C(120000000) /* after so long a broker that is left alone is at rest */
+
+/* The configuration that a story's own is added to. */
+static const char standard[] =
+	"[provider \"one\"]\ndialect = openai-chat\n"
+	"base_url = https://one.test/v1\n"
+	"[provider \"two\"]\ndialect = openai-chat\n"
+	"base_url = https://two.test/v1\n"
+	"[provider \"three\"]\ndialect = openai-chat\n"
+	"base_url = https://three.test/v1\n"
+	"[model \"all\"]\ntarget = one/m\ntarget = two/m\ntarget = three/m\n"
+	"[model \"one/m\"]\nprice_input = 1.00 USD\nprice_output = 2.00 USD\n"
+	"[model \"two/m\"]\nprice_input = 3.00 USD\nprice_output = 6.00 USD\n";
+
+struct story {
+	const char *path, *base;
+	struct world world;
+	const struct command *c;
+	char name[256]; /* of the check */
+	bool has_ledger;
+};
+
+static struct span word(const struct story *s, size_t i)
+{
+	if (i >= s->c->n)
+		bail("%s:%d: a word is missing", s->base, s->c->line);
+	return s->c->words[i];
+}
+
+/* ---- the broker ---- */
+
+static void put_block(struct buf *to, struct span block)
+{
+	struct span line;
+	while (block_next(&block, &line)) {
+		buf_span(to, line);
+		buf_byte(to, '\n');
+	}
+}
+
+/* config: what comes beside the standard one; "config only": instead of it. */
+static void do_config(struct story *s)
+{
+	OWNED(buf_done) struct buf text = BUF_INIT(TEXT_BYTES);
+	if (s->c->n == 1)
+		buf_text(&text, standard);
+	put_block(&text, s->c->block);
+	world_config(&s->world, buf_view(&text));
+}
+
+static void add_key(struct story *s, struct span provider)
+{
+	OWNED(buf_done) struct buf json = BUF_INIT(4096), answer = BUF_INIT(4096);
+	buf_print(&json, "{\"provider\":\"%.*s\",\"secret\":\"sk-%.*s-0123456789abcdef\"}",
+		SPAN_ARG(provider), SPAN_ARG(provider));
+	world_admin(&s->world, "key.add", buf_view(&json), &answer);
+	if (!span_starts(buf_view(&answer), SPAN("raw {")))
+		bail("%s: no key can be added: %.*s", s->base, (int)answer.n, answer.p);
+}
+
+/* start PROVIDER...: a broker with a key for each. */
+static void do_start(struct story *s)
+{
+	struct stat st;
+	if (stat(s->world.config_path, &st) != 0)
+		world_config(&s->world, span_str(standard));
+	world_start(&s->world);
+	for (size_t i = 1; i < s->c->n; i++)
+		add_key(s, word(s, i));
+}
+
+/* A state folder that cannot be one: a file is in its place. */
+static void do_no_state(struct story *s)
+{
+	FILE *f = fopen(s->world.state_dir, "w");
+	if (!f || fclose(f) != 0)
+		bail("cannot write %s", s->world.state_dir);
+}
+
+/* files N: none may grow over so many bytes; "files free": any may. */
+static void do_files(struct story *s)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_FSIZE, &limit) != 0)
+		bail("getrlimit");
+	limit.rlim_cur =
+		span_is(word(s, 1), "free") ? limit.rlim_max : span_number(word(s, 1), s->c->line);
+	if (setrlimit(RLIMIT_FSIZE, &limit) != 0)
+		bail("setrlimit");
+}
+
+static void do_after(struct story *s)
+{
+	int64_t us;
+	if (!num_duration_us(word(s, 1), &us))
+		bail("%s:%d: what time is that?", s->base, s->c->line);
+	world_after(&s->world, us);
+}
+
+static void do_raise(struct story *s)
+{
+	static const struct {
+		const char *word;
+		int number;
+	} signals[] = {
+		{"TERM", SIGTERM},
+                {"HUP",  SIGHUP },
+                {"USR1", SIGUSR1}
+        };
+	for (size_t i = 0; i < COUNT_OF(signals); i++) {
+		if (span_is(word(s, 1), signals[i].word))
+			loop_virtual_raise(s->world.loop, signals[i].number);
+	}
+}
+
+static void do_stopped(struct story *s)
+{
+	ok(loop_virtual_is_stopped(s->world.loop), "%s", s->name);
+}
+
+static void do_serving(struct story *s)
+{
+	ok(!loop_virtual_is_stopped(s->world.loop), "%s", s->name);
+}
+
+/* admin OP JSON, and what its answer looks like in the block. */
+static void do_admin(struct story *s)
+{
+	OWNED(buf_done)
+	struct buf answer = BUF_INIT(TEXT_BYTES), op = BUF_INIT(256), want = BUF_INIT(TEXT_BYTES);
+	const struct span json = command_rest(s->c, 2);
+	struct span block = s->c->block, line = SPAN("raw *");
+	buf_span(&op, word(s, 1));
+	buf_byte(&op, '\0');
+	world_admin(&s->world, op.p, json.n > 0 ? json : SPAN("{}"), &answer);
+	buf_byte(&answer, '\0');
+	block_next(&block, &line);
+	buf_span(&want, line);
+	buf_byte(&want, '\0');
+	if (!ok(fnmatch(want.p, answer.p, FNM_NOESCAPE) == 0, "%s", s->name))
+		diag("it is: %s", answer.p);
+}
+
+/* calls N: so many are open in the broker. */
+static void do_open(struct story *s)
+{
+	OWNED(buf_done) struct buf answer = BUF_INIT(TEXT_BYTES), want = BUF_INIT(64);
+	world_admin(&s->world, "status", SPAN("{}"), &answer);
+	buf_byte(&answer, '\0');
+	buf_print(&want, "*\"calls\":%zu,*", span_number(word(s, 1), s->c->line));
+	if (!ok(fnmatch(want.p, answer.p, FNM_NOESCAPE) == 0, "%s", s->name))
+		diag("it is: %s", answer.p);
+}
+
+/* ---- clients ---- */
+
+static void put_request(struct buf *packed, const struct command *c)
+{
+	static const char *const numbers[] = {"max_tokens", "n", "top_k"};
+	OWNED(buf_done) struct buf json = BUF_INIT(TEXT_BYTES);
+	const struct span model = command_option(c, "model");
+	const long long prompt = command_number(c, "prompt", 0);
+	buf_print(&json, "{'model':'%.*s','stream':%s", SPAN_ARG(model),
+		span_is(command_option(c, "stream"), "yes") ? "true" : "false");
+	for (size_t i = 0; i < COUNT_OF(numbers); i++) {
+		const long long v = command_number(c, numbers[i], -1);
+		if (v >= 0)
+			buf_print(&json, ",'%s':%lld", numbers[i], v);
+	}
+	buf_text(&json, ",'messages':[{'role':'user','content':'Say hello.");
+	for (long long i = 0; i < prompt; i++)
+		buf_byte(&json, 'y');
+	buf_text(&json, "'}]}");
+	buf_byte(&json, '\0');
+	packed_json(packed, json.p);
+}
+
+/* NAME call N model=M [stream=yes] [max_tokens=] [n=] [prompt=BYTES] [timeout=MS] [max_cost=NUSD]
+ * [credit=BYTES] [once=yes] [body=later] [announce=BYTES] */
+static void do_call(struct story *s, struct caller *from)
+{
+	const struct command *c = s->c;
+	OWNED(buf_done) struct buf body = BUF_INIT(TEXT_BYTES);
+	size_t first, last;
+	command_range(c, 2, &first, &last);
+	put_request(&body, c);
+	for (size_t i = first; i <= last; i++) {
+		const bool is_later = span_is(command_option(c, "body"), "later");
+		struct call call = CALL_INIT;
+		call.op = LLM_OP_CHAT;
+		call.timeout_ms = command_number(c, "timeout", 0);
+		call.max_cost_nusd = command_number(c, "max_cost", -1);
+		call.credit_bytes = command_number(c, "credit", LIMIT_CREDIT_BYTES);
+		call.is_at_most_once = span_is(command_option(c, "once"), "yes");
+		call.body_bytes = command_number(c, "announce", is_later ? (long long)body.n : -1);
+		if (call.body_bytes < 0)
+			call.body_bytes = -1;
+		caller_call(from, (uint32_t)i, &call, buf_view(&body), !is_later);
+	}
+}
+
+/* NAME data N BYTES|rest [last] */
+static void do_data(struct story *s, struct caller *from)
+{
+	const uint32_t call = (uint32_t)span_number(word(s, 2), s->c->line);
+	const size_t n = span_is(word(s, 3), "rest") ? caller_unsent(from, call)
+						     : span_number(word(s, 3), s->c->line);
+	caller_data(from, call, n, s->c->n > 4 && span_is(word(s, 4), "last"));
+}
+
+static void do_cancel(struct story *s, struct caller *from)
+{
+	size_t first, last;
+	command_range(s->c, 2, &first, &last);
+	for (size_t i = first; i <= last; i++)
+		caller_cancel(from, (uint32_t)i);
+}
+
+static void do_credit(struct story *s, struct caller *from)
+{
+	caller_credit(from, (uint32_t)span_number(word(s, 2), s->c->line),
+		(int64_t)span_number(word(s, 3), s->c->line));
+}
+
+static void do_deaf(struct story *s, struct caller *from)
+{
+	(void)s;
+	from->is_deaf = true;
+}
+
+static void do_listens(struct story *s, struct caller *from)
+{
+	(void)s;
+	from->is_deaf = false;
+}
+
+static void do_leaves(struct story *s, struct caller *from)
+{
+	world_hang_up(&s->world, from);
+}
+
+static void do_raw(struct story *s, struct caller *from)
+{
+	caller_raw(from, command_rest(s->c, 2));
+}
+
+/* Takes pieces of text as long as they come, together `n` bytes. */
+static bool takes_text(struct caller *from, uint32_t call, size_t n, size_t *got)
+{
+	struct heard *h;
+	*got = 0;
+	while ((h = caller_heard(from, call)) && h->text_bytes > 0 && *got < n) {
+		*got += h->text_bytes;
+		caller_take(from, h);
+	}
+	return *got == n;
+}
+
+/* One line of what is expected against what came. "TEXT of N bytes" adds pieces up. */
+static bool expect(struct story *s, struct caller *from, uint32_t call, struct span line)
+{
+	OWNED(buf_done) struct buf pattern = BUF_INIT(TEXT_BYTES);
+	struct span n = line;
+	const struct span of = SPAN("text of ");
+	struct heard *h = caller_heard(from, call);
+	if (span_starts(line, of) && span_ends(line, SPAN(" bytes"))) {
+		size_t got;
+		n = span_skip(n, of.n);
+		n.n -= strlen(" bytes");
+		if (takes_text(from, call, span_number(n, s->c->line), &got))
+			return true;
+		diag("wanted: %.*s, and it was %zu", SPAN_ARG(line), got);
+		return false;
+	}
+	buf_span(&pattern, line);
+	buf_byte(&pattern, '\0');
+	if (h && fnmatch(pattern.p, h->line, FNM_NOESCAPE) == 0) {
+		caller_take(from, h);
+		return true;
+	}
+	diag("wanted: %s", pattern.p);
+	diag("   got: %.400s", h ? h->line : "nothing");
+	return false;
+}
+
+/* NAME gets N, and in the block all that came of that call, in order; "..." at the end: more may.
+ * Without a block: nothing came. */
+static void do_gets(struct story *s, struct caller *from)
+{
+	size_t first, last;
+	command_range(s->c, 2, &first, &last);
+	for (size_t i = first; i <= last; i++) {
+		struct span block = s->c->block, line;
+		bool held = true, may_more = false;
+		while (held && block_next(&block, &line)) {
+			may_more = span_is(line, "...");
+			held = may_more || expect(s, from, (uint32_t)i, line);
+		}
+		struct heard *more = caller_heard(from, (uint32_t)i);
+		if (held && more && !may_more) {
+			held = false;
+			diag("more came: %.400s", more->line);
+		}
+		while (!may_more && (more = caller_heard(from, (uint32_t)i)))
+			caller_take(from, more);
+		ok(held, "%s, call %zu", s->name, i);
+	}
+}
+
+static const struct {
+	const char *word;
+	void (*act)(struct story *s, struct caller *from);
+} caller_verbs[] = {
+	{"call",    do_call   },
+	{"data",    do_data   },
+	{"cancel",  do_cancel },
+	{"credit",  do_credit },
+	{"deaf",    do_deaf   },
+	{"listens", do_listens},
+	{"leaves",  do_leaves },
+	{"raw",     do_raw    },
+	{"gets",    do_gets   },
+};
+
+/* connect NAME [mute]: with a hello, or without a word. */
+static void do_connect(struct story *s)
+{
+	world_connect(&s->world, word(s, 1), s->c->n < 3);
+}
+
+/* ---- the end ---- */
+
+static bool is_at_rest(struct story *s)
+{
+	struct world *w = &s->world;
+	OWNED(buf_done) struct buf status = BUF_INIT(TEXT_BYTES);
+	bool is_quiet = true;
+	if (!loop_virtual_is_stopped(w->loop)) {
+		world_admin(w, "status", SPAN("{}"), &status);
+		buf_byte(&status, '\0');
+		is_quiet = ok(fnmatch("*\"calls\":0,*", status.p, 0) == 0, "%s: no call is left",
+			s->base);
+	}
+	is_quiet &= is_uint(upstream_open(), (size_t)0, "%s: no transfer is left", s->base);
+	struct caller *c;
+	for (c = w->callers; c; c = c->next) {
+		const struct heard *h = c->heard;
+		if (!ok(!h, "%s: all that %s got was expected", s->base, c->name))
+			diag("call %u: %.400s", (unsigned)h->call, h->line);
+	}
+	while (w->callers)
+		world_hang_up(w, w->callers);
+	world_settle(w);
+	if (!loop_virtual_is_stopped(w->loop)) {
+		world_after(w, REST_US);
+		is_quiet &= is_uint(
+			loop_virtual_timers(w->loop), (size_t)0, "%s: no timer is left", s->base);
+		is_quiet &= is_uint(loop_virtual_descriptors(w->loop), (size_t)1,
+			"%s: only the listener is watched", s->base);
+	}
+	return is_quiet;
+}
+
+/* ledger: all rows there are, in the block. The broker ends here. */
+static void do_ledger(struct story *s)
+{
+	OWNED(buf_done) struct buf rows = BUF_INIT(TEXT_BYTES);
+	struct span want = s->c->block, wanted, got, left;
+	bool held = true;
+	(void)is_at_rest(s);
+	world_stop(&s->world);
+	rows_read(s->world.state_dir, &rows);
+	left = buf_view(&rows);
+	s->has_ledger = true;
+	while (block_next(&want, &wanted)) {
+		OWNED(buf_done) struct buf p = BUF_INIT(TEXT_BYTES), t = BUF_INIT(TEXT_BYTES);
+		got = left.n > 0 ? span_cut(&left, '\n') : SPAN("nothing");
+		buf_span(&p, wanted);
+		buf_byte(&p, '\0');
+		buf_span(&t, got);
+		buf_byte(&t, '\0');
+		if (fnmatch(p.p, t.p, FNM_NOESCAPE) == 0)
+			continue;
+		diag("wanted: %s", p.p);
+		diag("   got: %s", t.p);
+		held = false;
+	}
+	if (left.n > 0) {
+		held = false;
+		diag("more rows: %.*s", (int)left.n, left.p);
+	}
+	ok(held, "%s", s->name);
+}
+
+static const struct {
+	const char *word;
+	void (*act)(struct story *s);
+} verbs[] = {
+	{"config",   do_config  },
+	{"start",    do_start   },
+	{"no-state", do_no_state},
+	{"files",    do_files   },
+	{"connect",  do_connect },
+	{"after",    do_after   },
+	{"raise",    do_raise   },
+	{"stopped",  do_stopped },
+	{"serving",  do_serving },
+	{"admin",    do_admin   },
+	{"open",     do_open    },
+	{"ledger",   do_ledger  },
+};
+
+static bool do_command(struct story *s)
+{
+	const struct command *c = s->c;
+	for (size_t i = 0; i < COUNT_OF(verbs); i++) {
+		if (span_is(c->words[0], verbs[i].word)) {
+			verbs[i].act(s);
+			return true;
+		}
+	}
+	struct caller *from = world_caller(&s->world, c->words[0]);
+	for (size_t i = 0; from && c->n > 1 && i < COUNT_OF(caller_verbs); i++) {
+		if (span_is(c->words[1], caller_verbs[i].word)) {
+			caller_verbs[i].act(s, from);
+			return true;
+		}
+	}
+	return upstream_command(c, s->name);
+}
+
+static void show_log(const struct world *w)
+{
+	char line[1024];
+	FILE *f = fopen(w->log_path, "r");
+	while (f && fgets(line, sizeof line, f)) {
+		line[strcspn(line, "\n")] = '\0';
+		diag("%s", line);
+	}
+	if (f)
+		fclose(f);
+}
+
+static void tell(const char *path)
+{
+	struct story s = {.path = path};
+	struct script script;
+	struct command c;
+	const char *slash = strrchr(path, '/');
+	s.base = slash ? slash + 1 : path;
+	script_open(&script, path);
+	world_open(&s.world);
+	while (script_next(&script, &c)) {
+		s.c = &c;
+		snprintf(s.name, sizeof s.name, "%s:%d %.*s", s.base, c.line,
+			(int)(c.text.n < 120 ? c.text.n : 120), c.text.p);
+		if (!do_command(&s))
+			bail("%s:%d: what is that? %.*s", path, c.line, SPAN_ARG(c.text));
+		if (s.world.loop)
+			world_settle(&s.world);
+	}
+	if (!s.has_ledger)
+		(void)is_at_rest(&s);
+	if (getenv("STORY_LOG"))
+		show_log(&s.world);
+	world_close(&s.world);
+	script_close(&script);
+}
+
+int main(int argc, char **argv)
+{
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	umask(077);
+	if (sodium_init() < 0)
+		bail("sodium_init");
+	if (argc > 1) {
+		for (int i = 1; i < argc; i++)
+			tell(argv[i]);
+		return tap_done();
+	}
+	glob_t all;
+	if (glob("tests/story/*.story", 0, NULL, &all) != 0)
+		bail("no stories: run it from the top folder");
+	for (size_t i = 0; i < all.gl_pathc; i++)
+		tell(all.gl_pathv[i]);
+	globfree(&all);
+	return tap_done();
+}
