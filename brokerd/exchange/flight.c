@@ -143,11 +143,12 @@ enum err flight_put(struct flight *f, const struct llm_event *e)
 
 void flight_status(struct flight *f, const char *word, const char *format, ...)
 {
-	char detail[256];
+	char text[2048], detail[256];
 	va_list args;
 	va_start(args, format);
-	vsnprintf(detail, sizeof detail, format, args);
+	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
+	fault_text(detail, sizeof detail, span_str(text)); /* no character is cut */
 	struct llm_event e = {.type = EV_STATUS};
 	e.status.word = span_str(word);
 	e.status.detail = span_str(detail);
