@@ -103,7 +103,12 @@ static enum err flight_commit(struct flight *f)
 {
 	f->has_content = true;
 	f->first_content_us = loop_now_us(f->organs->loop);
-	return f->has_start ? flight_log(f, &f->start) : OK;
+	enum err err = f->has_start ? flight_log(f, &f->start) : OK;
+	if (!err && f->has_usage) {
+		const struct llm_event usage = {.type = EV_USAGE, .usage = f->usage};
+		err = flight_log(f, &usage);
+	}
+	return err;
 }
 
 static enum err keep_start(struct flight *f, const struct llm_event *e)
@@ -128,6 +133,9 @@ enum err flight_put(struct flight *f, const struct llm_event *e)
 		const struct target *t = &f->route.targets[f->target];
 		f->usage = e->usage;
 		f->usage.cost_nusd = t->is_offline ? 0 : price_nusd(&t->price, &e->usage);
+		f->has_usage = true;
+		if (!f->has_content)
+			return OK;
 		priced = *e;
 		priced.usage = f->usage;
 		e = &priced;
@@ -158,7 +166,7 @@ void flight_status(struct flight *f, const char *word, const char *format, ...)
 
 void flight_rewind(struct flight *f)
 {
-	f->has_start = false;
+	f->has_start = f->has_usage = false;
 	f->usage = USAGE_UNKNOWN;
 	f->finish = 0;
 }

@@ -222,7 +222,7 @@ static enum err call_begin(
 	if (s->n_calls >= LIMIT_CALLS)
 		return fault_set(why, ERR_OVERLOADED,
 			"%zu calls are open on this connection, which is the limit", s->n_calls);
-	if ((int64_t)o->n_exchanges >= o->config->max_calls)
+	if (call->kind != CALL_ADMIN && (int64_t)o->n_exchanges >= o->config->max_calls)
 		return fault_set(why, ERR_OVERLOADED,
 			"%zu requests are in flight, which is the limit (max_calls)",
 			o->n_exchanges);
