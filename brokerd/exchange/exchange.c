@@ -23,6 +23,7 @@
 #include "brokerd/route/retry.h"
 #include "protocol/base/list.h"
 #include "protocol/base/num.h"
+#include "protocol/frame.h"
 #include "protocol/limits.h"
 
 enum state {
@@ -548,13 +549,23 @@ static void on_flight_event(void *context)
 	x->caller.on_ready(x->caller.context);
 }
 
+/* From wherever it is to its end, if it has not come there by itself. */
+static void exchange_stop(struct exchange *x, const struct fault *why)
+{
+	if (x->state >= SETTLE)
+		return;
+	exchange_enter(
+		x, fail(x, why->err == ERR_CANCELLED ? OUTCOME_CANCELLED : OUTCOME_FAILED, why));
+	exchange_run(x);
+}
+
 static void on_deadline(struct loop_timer *t)
 {
 	struct exchange *x = container_of(t, struct exchange, deadline);
 	struct fault why = FAULT_NONE;
 	fault_set(&why, ERR_TIMEOUT, "the call's time is over: %" PRId64 " ms",
 		(loop_now_us(x->organs->loop) - x->flight->begun_us) / 1000);
-	exchange_cancel(x, &why);
+	exchange_stop(x, &why);
 }
 
 static void on_retry(struct loop_timer *t)
@@ -650,11 +661,11 @@ bool exchange_is_over(const struct exchange *x)
 
 void exchange_cancel(struct exchange *x, const struct fault *why)
 {
-	if (x->state >= SETTLE)
-		return;
-	exchange_enter(
-		x, fail(x, why->err == ERR_CANCELLED ? OUTCOME_CANCELLED : OUTCOME_FAILED, why));
-	exchange_run(x);
+	int frame_type;
+	struct span body;
+	exchange_stop(x, why);
+	while (x->verdict.err && exchange_peek(x, &frame_type, &body) && frame_type != FRAME_FAULT)
+		exchange_take(x);
 }
 
 void exchange_free(struct exchange *x)
