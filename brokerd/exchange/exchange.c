@@ -52,6 +52,7 @@ struct exchange {
 	bool is_at_most_once;
 	struct flight *flight;
 	struct event_cursor cursor;
+	size_t n_warned;       /* of how many targets the caller has the encoding's warnings */
 	struct secret *secret; /* of the target in hand, from PREPARE to SEND */
 	struct loop_timer deadline, retry;
 	struct fault verdict; /* what it is settled with; OK: a good answer */
@@ -361,9 +362,14 @@ static void on_attempt_end(
 	exchange_run(x);
 }
 
-static enum err tell_warnings(struct flight *f)
+/* The same target's are the same each time. */
+static enum err tell_warnings(struct exchange *x)
 {
+	struct flight *f = x->flight;
 	const struct notes *n = attempt_notes(f->attempt);
+	if (x->n_warned > f->target)
+		return OK;
+	x->n_warned = f->target + 1;
 	for (size_t i = 0; i < n->n_warnings; i++) {
 		struct llm_event e = {.type = EV_WARNING};
 		e.warning = n->warnings[i];
@@ -394,7 +400,7 @@ static enum state step_send(struct exchange *x)
 	f->attempts++;
 	if (err)
 		return after_failure(x, OUTCOME_FAILED, &why);
-	const enum err unsaid = tell_warnings(f);
+	const enum err unsaid = tell_warnings(x);
 	return unsaid ? fail_with(x, unsaid, &why) : RELAY;
 }
 
