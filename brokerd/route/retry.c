@@ -32,6 +32,7 @@ static const struct row rows[] = {
 	{ERR_QUOTA_EXHAUSTED,   0, 0,   true, false},
         {ERR_NO_KEY,            0, 0,   true, false},
 	{ERR_LOCKED,            0, 0,   true, false}, /* a target that needs no key may follow */
+	{ERR_BUDGET,            0, 0,   true, false}, /* or a cheaper one */
 };
 
 /* Full jitter downwards: between half the wait and all of it. */
