@@ -27,6 +27,7 @@ struct broker {
 	struct loop_task settle; /* after a change: is there still something to wait for? */
 	int64_t active_us;       /* when somebody last did something */
 	bool is_ailing_by_config;
+	struct fault state_ailment; /* why no accounts can be kept; no reload mends that */
 };
 
 /* ---- configuration ---- */
@@ -51,7 +52,7 @@ static void load_config(struct broker *b)
 		b->admin.config_fault = FAULT_NONE;
 		use_config(b, c);
 		if (b->is_ailing_by_config) {
-			b->organs.ailment = FAULT_NONE;
+			b->organs.ailment = b->state_ailment;
 			b->is_ailing_by_config = false;
 		}
 		return;
@@ -121,6 +122,7 @@ static enum err make_folders(const char *path, struct fault *why)
 static void ail(struct broker *b, const struct fault *why)
 {
 	log_error("broker.degraded", "why=\"%s\"", why->message);
+	b->state_ailment = *why;
 	if (!b->organs.ailment.err)
 		b->organs.ailment = *why;
 }
@@ -375,7 +377,7 @@ struct broker *broker_new(const struct broker_options *options, struct fault *wh
 		return NULL;
 	}
 	b->options = *options;
-	b->organs.ailment = FAULT_NONE;
+	b->organs.ailment = b->state_ailment = FAULT_NONE;
 	struct fault own = FAULT_NONE;
 	const enum err err = broker_build(b, &own);
 	if (!err)
