@@ -56,6 +56,7 @@ struct exchange {
 	size_t n_warned;       /* of how many targets the caller has the encoding's warnings */
 	struct secret *secret; /* of the target in hand, from PREPARE to SEND */
 	struct loop_timer deadline, retry;
+	struct fault telling; /* of all failures so far, what a caller learns most from */
 	struct fault verdict; /* what it is settled with; OK: a good answer */
 	enum outcome outcome;
 	bool is_retry_due; /* ROUTE: a target is chosen, only the wait is left */
@@ -244,9 +245,11 @@ static enum state after_failure(struct exchange *x, enum outcome outcome, const 
 		.has_next = f->target + 1 < f->route.n,
 	};
 	const struct retry_verdict v = retry_decide(&c);
+	if (f->has_content || retry_tells_more(why->err, x->telling.err))
+		x->telling = *why;
 	switch (v.move) {
 	case RETRY_STOP:
-		return fail(x, outcome, why);
+		return fail(x, outcome, &x->telling);
 	case RETRY_NEXT:
 		f->target++;
 		f->same = 0;
@@ -610,7 +613,7 @@ struct exchange *exchange_new(struct organs *o, const struct peer_id *peer, cons
 	x->organs = o;
 	x->caller = *caller;
 	x->peer = *peer;
-	x->verdict = FAULT_NONE;
+	x->telling = x->verdict = FAULT_NONE;
 	x->outcome = OUTCOME_FAILED;
 	x->max_cost_nusd = c->max_cost_nusd;
 	x->is_at_most_once = c->is_at_most_once;

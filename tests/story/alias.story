@@ -47,7 +47,7 @@ a gets 3
 	status retrying: *
 	status retrying: *
 	status retrying: *
-	fault connection * from=three: *
+	fault server_error status=500 from=one: Internal error
 # a target without a key is passed over
 admin key.remove {"provider":"one"}
 after 1ms
@@ -64,7 +64,7 @@ a gets 4
 ledger
 	exchange ok - three/m attempts=3 *
 	exchange failed invalid_request one/m attempts=1 *
-	exchange failed connection three/m attempts=6 *
+	exchange failed server_error three/m attempts=6 *
 	exchange ok - two/m attempts=1 *
 	attempt 1 failed not_found one/m http=404 *
 	attempt 2 failed quota_exhausted two/m http=429 *

@@ -96,7 +96,7 @@ up 9 breaks
 ups 9
 a gets 9
 	status retrying: *
-	fault budget param=max_cost: *
+	fault outcome_unknown * from=two: *
 a leaves
 ledger
 	exchange ok - one/m * warnings=1 * cost=15000 *
@@ -107,7 +107,7 @@ ledger
 	exchange ok - dear/n * warnings=1 *
 	exchange ok - one/m attempts=2 warnings=2 *
 	exchange ok - one/m attempts=2 * cost=201000 *
-	exchange unknown budget * cost=186000 *
+	exchange unknown outcome_unknown * cost=186000 *
 	2x attempt 1 ok - one/m *
 	attempt 1 ok - dear/m *
 	attempt 1 ok - dear/n *
