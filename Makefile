@@ -212,7 +212,7 @@ $(benches): $B/bench/%: $B/obj/tests/bench/%.o $B/obj/testlib.a $B/obj/protocol.
 # What the tests are told: where the programs are; RECORDINGS=DIR, recorded exchanges, if any.
 export LLMB_BIN_DIR = $(abspath $B/bin)
 export PYTHONDONTWRITEBYTECODE = 1
-export ASAN_OPTIONS ?= detect_stack_use_after_return=1:strict_string_checks=1
+export ASAN_OPTIONS ?= detect_stack_use_after_return=1
 export UBSAN_OPTIONS ?= print_stacktrace=1
 export TSAN_OPTIONS ?= halt_on_error=1
 

@@ -33,8 +33,14 @@ struct broker {
 	bool is_crowded, is_trimming;
 	struct loop_task settle; /* after a change: is there still something to wait for? */
 	int64_t active_us;       /* when somebody last did something */
-	bool is_ailing_by_config;
+	struct fault config_ailment, state_ailment; /* both may be, and each is mended by itself */
 };
+
+/* Why the broker serves nobody, of what is wrong with it: told to every caller. */
+static void note_ailments(struct broker *b)
+{
+	b->organs.ailment = b->config_ailment.err ? b->config_ailment : b->state_ailment;
+}
 
 /* ---- configuration ---- */
 
@@ -57,19 +63,17 @@ static void load_config(struct broker *b)
 	if (c) {
 		b->admin.config_fault = FAULT_NONE;
 		use_config(b, c);
-		if (b->is_ailing_by_config) {
-			b->organs.ailment = FAULT_NONE;
-			b->is_ailing_by_config = false;
-		}
+		b->config_ailment = FAULT_NONE;
+		note_ailments(b);
 		return;
 	}
 	log_error("config.bad", "why=\"%s\"", why.message);
 	b->admin.config_fault = why;
 	if (b->organs.config)
 		return;
-	b->is_ailing_by_config = true;
-	fault_set(&b->organs.ailment, ERR_MISCONFIGURED, "%s; mend it, then `llmb config reload`",
+	fault_set(&b->config_ailment, ERR_MISCONFIGURED, "%s; mend it, then `llmb config reload`",
 		why.message);
+	note_ailments(b);
 	c = config_parse(SPAN(""), "built-in", &why);
 	if (!c) {
 		log_error("config.none", "why=\"%s\"", why.message);
@@ -88,7 +92,11 @@ static void reload(struct admin_env *env)
 		log_info("config.loaded", "path=%s", b->options.config_path);
 	}
 	service_tell(&b->options.service, "READY=1\nSTATUS=%s",
-		env->config_fault.err ? env->config_fault.message : "serving");
+		env->config_fault.err   ? env->config_fault.message
+		: b->organs.ailment.err ? b->organs.ailment.message
+					: "serving");
+	loop_timer_stop(&b->auto_lock); /* its time may be another now */
+	loop_later(b->organs.loop, &b->settle);
 }
 
 /* ---- state ---- */
@@ -128,8 +136,8 @@ static enum err make_folders(const char *path, struct fault *why)
 static void ail(struct broker *b, const struct fault *why)
 {
 	log_error("broker.degraded", "why=\"%s\"", why->message);
-	if (!b->organs.ailment.err)
-		b->organs.ailment = *why;
+	b->state_ailment = *why;
+	note_ailments(b);
 }
 
 /* What keeps accounts: without it nothing may be sent, but callers are told why. */
@@ -234,6 +242,7 @@ static void on_auto_lock(struct loop_timer *t)
 		log_info("vault.locked", "reason=idle");
 		vault_lock(b->organs.vault);
 		transport_forget_connections(b->organs.transport);
+		loop_later(b->organs.loop, &b->settle); /* it may idle now */
 	}
 }
 
@@ -316,6 +325,7 @@ static void on_user(struct loop_signal *s)
 	log_info("vault.locked", "reason=signal");
 	vault_lock(b->organs.vault);
 	transport_forget_connections(b->organs.transport);
+	loop_later(b->organs.loop, &b->settle);
 }
 
 static void on_watchdog(struct loop_timer *t)
@@ -416,7 +426,7 @@ struct broker *broker_new(const struct broker_options *options, struct fault *wh
 		return NULL;
 	}
 	b->options = *options;
-	b->organs.ailment = FAULT_NONE;
+	b->organs.ailment = b->config_ailment = b->state_ailment = FAULT_NONE;
 	struct fault own = FAULT_NONE;
 	const enum err err = broker_build(b, &own);
 	if (!err)
@@ -445,11 +455,17 @@ void broker_free(struct broker *b)
 		return;
 	o = &b->organs;
 	sessions_done(&b->sessions); /* every call that is still open leaves its row */
-	for (size_t i = 0; i < b->n_listeners; i++)
-		listener_free(b->listeners[i]);
-	transport_free(o->transport);
 	if (o->journal)
 		journal_close(o->journal);
+	/* who finds no socket may start a broker: by then the state is free for it */
+	for (size_t i = 0; i < b->n_listeners; i++)
+		listener_free(b->listeners[i]);
+	admin_drop_fetches(&b->admin);
+	transport_free(o->transport);
+	o->transport = NULL;
+	if (o->workers)
+		workers_free(o->workers); /* what they were at is told to administrative calls */
+	admin_end(&b->admin);
 	loop_timer_stop(&b->drain);
 	loop_timer_stop(&b->idle);
 	loop_timer_stop(&b->auto_lock);
@@ -460,8 +476,6 @@ void broker_free(struct broker *b)
 	loop_signal_stop(&b->interrupt);
 	loop_signal_stop(&b->hangup);
 	loop_signal_stop(&b->user);
-	if (o->workers)
-		workers_free(o->workers);
 	ledger_close(o->ledger);
 	vault_free(o->vault);
 	config_unref(o->config);

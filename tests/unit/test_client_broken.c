@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -161,10 +162,10 @@ static void silence(void)
 	llm_options options = options_for(b);
 	options.idle_timeout_ms = 80;
 	llm_client *c = client_with(&options);
-	llm_stream *s = ask(c, "hi");
 	int64_t begin_ms = now_ms();
+	llm_stream *s = ask(c, "hi");
 	is_int(drain(s), LLM_E_TIMEOUT, "silence is not waited out");
-	ok(now_ms() - begin_ms >= 75 && now_ms() - begin_ms < 2000, "but for as long as was said");
+	ok(now_ms() - begin_ms >= 75 && now_ms() - begin_ms < 30000, "but for as long as was said");
 	ok(fake_wait_cancels(b, 1), "the broker is told");
 
 	llm_request *r = question("hi");
@@ -172,7 +173,7 @@ static void silence(void)
 	begin_ms = now_ms();
 	ok(llm_chat(c, r) == NULL, "nor is a whole answer waited for without end");
 	is_int(llm_error_code(llm_last_error(c)), LLM_E_TIMEOUT, "it is late");
-	ok(now_ms() - begin_ms >= 50 && now_ms() - begin_ms < 2000, "by its own measure");
+	ok(now_ms() - begin_ms >= 50 && now_ms() - begin_ms < 30000, "by its own measure");
 	llm_request_free(r);
 	llm_client_free(c);
 	fake_stop(b);
@@ -312,20 +313,24 @@ static void hostile(void)
 static void flood_script(struct fake_call *c, void *arg)
 {
 	static char text[60001];
-	(void)arg;
+	atomic_bool *is_over = arg;
 	memset(text, 'x', sizeof text - 1);
 	for (int i = 0; i < 40; i++)
 		fake_text(c->to, text);
+	atomic_store(is_over, true);
 }
 
 static void flood(void)
 {
-	const struct fake_options o = {.script = flood_script};
+	atomic_bool is_over = false;
+	const struct fake_options o = {.script = flood_script, .arg = &is_over};
 	struct fake_broker *b = fake_start(&o);
 	llm_client *c = client_for(b);
 	llm_stream *s = ask(c, "hi");
-	for (int i = 0; i < 200; i++)
+	for (int i = 0; i < 5000 && !atomic_load(&is_over); i++) {
 		llm_client_wait(c, 1); /* takes in what comes, and reads none of it */
+		poll(NULL, 0, 1);
+	}
 	is_int(drain(s), LLM_E_PROTOCOL, "a flood is not kept");
 	llm_client_free(c);
 	fake_stop(b);
@@ -350,9 +355,9 @@ static void long_answer(void)
 	llm_stream *s = ask(c, "hi");
 	is_int(drain(s), 0, "3 MB of answer");
 	is_uint(strlen(llm_result_text(llm_stream_result(s))), 3000000, "all of it");
-	for (int i = 0; i < 1000 && fake_credit(b) < 2500000; i++)
+	for (int i = 0; i < 1000 && fake_credit(b) < 2000000; i++)
 		poll(NULL, 0, 1);
-	ok(fake_credit(b) >= 2500000, "and %" PRId64 " bytes given back as credit", fake_credit(b));
+	ok(fake_credit(b) >= 2000000, "and %" PRId64 " bytes given back as credit", fake_credit(b));
 	llm_client_free(c);
 	fake_stop(b);
 }

@@ -228,6 +228,8 @@ static void from_threads(void)
 	llm_client *c = client_for(b);
 	pthread_t thread;
 	llm_stream *s = ask(c, "hi");
+	const llm_event *ev;
+	is_int(llm_stream_next(s, &ev), 1, "something comes");
 	if (pthread_create(&thread, NULL, cancel_soon, s) != 0)
 		bail("no thread");
 	is_int(drain(s), LLM_E_CANCELLED, "another thread cancels a read that blocks");
