@@ -20,7 +20,8 @@
 
 #define SCRATCH_BYTES   (64 * KIB)
 #define OUT_FULL_BYTES  (256 * KIB) /* more waits in the flights, where it is bounded and felt */
-#define OUT_LIMIT_BYTES (4 * MIB)   /* control frames alone cannot reach it */
+#define TURN_BYTES      (64 * KIB) /* what one call may write of that before the next has its turn */
+#define OUT_LIMIT_BYTES (4 * MIB)  /* control frames alone cannot reach it */
 #define STALL_US        INT64_C(30000000)
 
 enum session_state {
@@ -505,11 +506,13 @@ static bool session_read(struct session *s)
 
 /* ---- writing, once a turn ---- */
 
-/* May a frame that costs be sent for this call now? Where not for want of credit, it is noted. */
-static bool may_send(struct open_call *c)
+/* May a frame that costs be sent for this call, whose turn began at `from` of `out`? Where not for
+ * want of credit, it is noted. */
+static bool may_send(struct open_call *c, size_t from)
 {
+	const struct session *s = c->session;
 	if (c->credit > 0)
-		return has_room(c->session);
+		return has_room(s) && s->out.n - from < TURN_BYTES;
 	c->is_blocked = true;
 	return false;
 }
@@ -518,11 +521,12 @@ static bool may_send(struct open_call *c)
 static void exchange_write(struct open_call *c)
 {
 	struct session *s = c->session;
+	const size_t from = s->out.n;
 	int type;
 	struct span body;
 	while (exchange_peek(c->exchange, &type, &body)) {
 		const bool is_free = type == FRAME_END || type == FRAME_FAULT;
-		if (!is_free && !may_send(c))
+		if (!is_free && !may_send(c, from))
 			break;
 		const size_t mark = s->out.n;
 		const enum err err = frame_put(&s->out, (enum frame_type)type, c->number, body);
@@ -546,8 +550,9 @@ static void exchange_write(struct open_call *c)
 static void admin_write(struct open_call *c)
 {
 	struct session *s = c->session;
+	const size_t from = s->out.n;
 	while (c->answered < c->answer.n) {
-		if (!may_send(c))
+		if (!may_send(c, from))
 			return;
 		struct span left = span_skip(buf_view(&c->answer), c->answered);
 		struct llm_event e = {.type = EV_RAW};
@@ -568,17 +573,35 @@ static void admin_write(struct open_call *c)
 		call_free(c);
 }
 
+static bool has_more(const struct open_call *c)
+{
+	return c->is_ready && !c->is_blocked && (c->exchange || c->is_answered);
+}
+
+/* Each call has its turn; the next time, those that had none come first. */
 static void calls_write(struct session *s)
 {
-	struct open_call *c, *after;
-	LIST_EACH_SAFE(s->calls, c, after) {
-		if (!c->is_ready || c->is_blocked)
+	for (size_t n = s->n_calls; n > 0 && has_room(s); n--) {
+		struct open_call *c = s->calls;
+		LIST_REMOVE(s->calls, c);
+		LIST_PUSH(s->calls, c);
+		if (!has_more(c))
 			continue;
 		if (c->exchange)
 			exchange_write(c);
-		else if (c->is_answered)
+		else
 			admin_write(c);
 	}
+}
+
+static bool any_has_more(const struct session *s)
+{
+	const struct open_call *c;
+	LIST_EACH(s->calls, c) {
+		if (has_more(c))
+			return true;
+	}
+	return false;
 }
 
 /* False: the client is gone. */
@@ -628,6 +651,9 @@ static void session_flush(struct session *s)
 		session_free(s);
 		return;
 	}
+	/* all is out, and a call was cut short for want of room: nobody else would come back to it */
+	if (s->state == OPEN && !has_output(s) && any_has_more(s))
+		later(s);
 	if (s->state != HELLO) {
 		if (!is_waiting_for_client(s))
 			loop_timer_stop(&s->timer);
