@@ -358,14 +358,18 @@ static enum err take_data(struct session *s, const struct frame *f, struct fault
 		bad = exchange_body(c->exchange, &d, &own);
 	else if (c->admin_op)
 		bad = admin_data(c, &d, &own);
+	else
+		bad = fault_set(&own, ERR_PROTOCOL, "data after the last piece of the body");
 	if (bad) {
 		if (!own.err)
 			fault_set(&own, bad, "%s", err_info(bad)->sentence);
 		call_fail(c, &own);
 		return OK;
 	}
+	if (d.is_last)
+		return OK; /* the call may have ended with it */
 	c->upload -= (int64_t)f->length;
-	if (!d.is_last && c->upload < (int64_t)LIMIT_CREDIT_BYTES / 2) {
+	if (c->upload < (int64_t)LIMIT_CREDIT_BYTES / 2) {
 		grant(s, f->call, LIMIT_CREDIT_BYTES / 2);
 		c->upload += (int64_t)LIMIT_CREDIT_BYTES / 2;
 	}
@@ -689,13 +693,15 @@ static void on_stall(struct session *s)
 	}
 	fault_set(
 		&why, ERR_SLOW_CONSUMER, "nothing was read for %" PRId64 " s", STALL_US / 1000000);
+	const bool is_full = has_output(s);
 	struct open_call *c, *after;
 	LIST_EACH_SAFE(s->calls, c, after) {
-		if (c->exchange && (c->is_blocked || has_output(s)))
-			exchange_cancel(c->exchange, &why);
+		const bool is_stuck = c->is_blocked || is_full;
 		c->is_blocked = false;
+		if (is_stuck && (c->exchange || c->is_answered))
+			call_fail(c, &why); /* may free it */
 	}
-	if (has_output(s)) {
+	if (is_full) {
 		log_info("session.slow", "uid=%u pid=%d", (unsigned)s->peer.uid, (int)s->peer.pid);
 		session_free(s);
 		return;
