@@ -298,7 +298,7 @@ static void on_change(void *context)
 	loop_later(b->organs.loop, &b->settle);
 }
 
-static void on_vault_changed(struct admin_env *env)
+static void on_admin_ended(struct admin_env *env)
 {
 	on_change(container_of(env, struct broker, admin));
 }
@@ -393,7 +393,7 @@ static enum err broker_build(struct broker *b, struct fault *why)
 		.started_us = loop_now_us(o->loop),
 		.started_wall_us = loop_wall_us(o->loop),
 		.reload = reload,
-		.locked = on_vault_changed,
+		.ended = on_admin_ended,
 	};
 	load_config(b);
 	/* the socket before the state: of two brokers for one socket, the second goes away here */

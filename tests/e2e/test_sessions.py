@@ -89,3 +89,48 @@ def test_a_busy_call_leaves_room_for_the_others(broker, provider):
         assert seen < 4 * MIB
         client.send_frame(CANCEL, 1, {})
         client.recv_until(FAULT, END)
+
+
+def test_data_after_the_last_piece_of_an_administrative_call(broker):
+    made = broker()
+    with greeted(made) as client:
+        client.send_frame(CALL, 1, {"kind": "admin", "op": "usage", "credit": 0})
+        client.send_frame(DATA, 1, {"d": b"{}", "last": True})
+        client.send_frame(DATA, 1, {"d": b"{}"})
+        fault = client.recv_until(FAULT, END)[-1]
+        assert fault.type == FAULT and fault.body["class"] == "protocol", fault
+        client.send_frame(CALL, 2, admin("status"))
+        assert client.recv_until(FAULT, END)[-1].type == END
+
+
+def test_an_administrative_answer_that_nobody_takes_is_let_go(broker):
+    """As the answer of any other call: thirty seconds without credit, and it ends."""
+    made = broker()
+    with greeted(made) as client:
+        client.send_frame(CALL, 1, {**admin("status"), "credit": 0})
+        fault = client.recv_until(FAULT, END, timeout=40)[-1]
+        assert fault.type == FAULT and fault.call == 1
+        assert fault.body["class"] == "slow_consumer"
+        client.send_frame(CALL, 1, admin("status"))
+        assert client.recv_until(FAULT, END)[-1].type == END
+
+
+def test_wrong_passphrases_do_not_pile_up(broker):
+    """Each costs a second of a worker, and locked memory until its turn: a few at once, no more, also
+    where those who asked are gone."""
+    made = broker()
+    made.add_key("openai", "sk-test-0123456789abcdef")
+    with greeted(made) as client:
+        client.send_frame(CALL, 1, admin("vault.passphrase", new="right", keep_key_file=True))
+        assert client.recv_until(END, FAULT, timeout=30)[-1].type == END
+    overloaded = []
+    for _ in range(2):
+        with greeted(made) as client:
+            for number in range(1, 41):
+                client.send_frame(CALL, number, admin("vault.unlock", passphrase="wrong"))
+            frames = [client.recv_frame() for _ in range(36)]
+            overloaded.append(sum(f.body["class"] == "overloaded" for f in frames))
+    assert overloaded[0] >= 34 and overloaded[1] >= 34, "the second finds what the first one left"
+    with greeted(made) as client:
+        client.send_frame(CALL, 1, admin("status"))
+        assert client.recv_until(END, FAULT)[-1].type == END
