@@ -169,8 +169,10 @@ static void key_added(void *context, enum err err, const struct fault *why)
 			     "`llmb "
 			     "vault passphrase` asks for a passphrase instead"));
 	json_close(&o, '}');
-	log_info("key.added", "provider=%s label=%s uid=%u", k ? k->provider : "",
-		k ? k->label : "", (unsigned)a->peer.uid);
+	char provider[160], label[160];
+	log_info("key.added", "provider=%s label=%s uid=%u",
+		log_quote(provider, sizeof provider, a->provider),
+		log_quote(label, sizeof label, a->label), (unsigned)a->peer.uid);
 	admin_done(a);
 }
 

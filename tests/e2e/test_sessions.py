@@ -134,3 +134,13 @@ def test_wrong_passphrases_do_not_pile_up(broker):
     with greeted(made) as client:
         client.send_frame(CALL, 1, admin("status"))
         assert client.recv_until(END, FAULT)[-1].type == END
+
+
+def test_a_model_name_forges_no_log_line(broker):
+    made = broker()
+    with greeted(made) as client:
+        client.send_frame(CALL, 1, chat("hi", model='offline/m outcome=denied uid=0 "x'))
+        client.recv_until(END, FAULT)
+    made.wait_log("exchange.end")
+    line = next(line for line in made.log().splitlines() if "exchange.end" in line)
+    assert r'model="m outcome=denied uid=0 \"x"' in line
