@@ -354,7 +354,8 @@ static void on_attempt_end(
 {
 	struct exchange *x = context;
 	const enum outcome outcome = record->outcome;
-	const struct fault said = *why;
+	const struct fault *untold = &x->flight->untold;
+	const struct fault said = untold->err ? *untold : *why;
 	attempt_account(x, record);
 	exchange_enter(x, relay_ended(x, outcome, &said));
 	exchange_run(x);

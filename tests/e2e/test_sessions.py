@@ -144,3 +144,21 @@ def test_a_model_name_forges_no_log_line(broker):
     made.wait_log("exchange.end")
     line = next(line for line in made.log().splitlines() if "exchange.end" in line)
     assert r'model="m outcome=denied uid=0 \"x"' in line
+
+
+def test_an_event_larger_than_a_frame_is_told(broker, provider):
+    """What cannot be told ends the call: an answer without it is no whole answer."""
+    made = broker(harness.provider_section(provider, auth="none"))
+    tokens = [{"token": "word", "logprob": -0.5, "bytes": [119, 111, 114, 100],
+               "top_logprobs": []}] * 5000
+    provider.script(body={"id": "x", "object": "chat.completion", "model": "m", "choices": [{
+        "index": 0, "finish_reason": "stop", "logprobs": {"content": tokens},
+        "message": {"role": "assistant", "content": "word"}}]}, times=0)
+    with greeted(made) as client:
+        body = msgpack.packb({"model": "test/m", "logprobs": True,
+                              "messages": [{"role": "user", "content": "hi"}]})
+        client.send_frame(CALL, 1, {"kind": "typed", "op": "chat", "credit": 64 * MIB,
+                                    "body": body})
+        last = client.recv_until(END, FAULT)[-1]
+        assert last.type == FAULT and last.body["class"] == "too_big", last
+        assert "frame" in last.body["message"]
