@@ -376,7 +376,8 @@ static void on_attempt_end(
 {
 	struct exchange *x = context;
 	const enum outcome outcome = record->outcome;
-	const struct fault said = *why;
+	const struct fault *untold = &x->flight->untold;
+	const struct fault said = untold->err ? *untold : *why;
 	attempt_account(x, record);
 	exchange_enter(x, relay_ended(x, outcome, &said));
 	exchange_run(x);
@@ -489,12 +490,15 @@ static enum state step_settle(struct exchange *x)
 	settle_record(x, &r);
 	if (x->organs->journal && journal_settle(x->organs->journal, &r, &why) != OK)
 		log_error("ledger.exchange_lost", "id=%s why=\"%s\"", x->id, why.message);
+	char provider[sizeof r.provider * 2], model[sizeof r.target_model * 2];
 	log_info("exchange.end",
 		"id=%s outcome=%s class=%s uid=%u provider=%s model=%s attempts=%u input=%" PRId64
 		" output=%" PRId64 " cost_nusd=%" PRId64 " ttft_us=%" PRId64 " took_us=%" PRId64,
 		x->id, outcome_name(x->outcome), r.err ? err_info(r.err)->word : "ok", r.uid,
-		r.provider, r.target_model, r.attempts, usage_input_total(&r.usage),
-		usage_output_total(&r.usage), r.usage.cost_nusd, r.ttft_us, r.total_us);
+		log_quote(provider, sizeof provider, span_str(r.provider)),
+		log_quote(model, sizeof model, span_str(r.target_model)), r.attempts,
+		usage_input_total(&r.usage), usage_output_total(&r.usage), r.usage.cost_nusd,
+		r.ttft_us, r.total_us);
 	if (x->verdict.err) {
 		struct fault said = x->verdict;
 		memcpy(said.request_id, x->id, sizeof x->id); /* the provider's is in the ledger */

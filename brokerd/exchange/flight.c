@@ -10,6 +10,9 @@
 #include "protocol/base/utf8.h"
 #include "protocol/limits.h"
 
+/* A packed event of the log that a frame can hold, with what the frame adds. */
+#define EVENT_BYTES (LIMIT_FRAME_BYTES - 64)
+
 struct flight *flight_new(struct organs *o)
 {
 	struct flight *f = calloc(1, sizeof *f);
@@ -21,6 +24,7 @@ struct flight *flight_new(struct organs *o)
 	buf_init(&f->body, LIMIT_BODY_BYTES);
 	event_log_init(&f->log);
 	f->usage = USAGE_UNKNOWN;
+	f->untold = FAULT_NONE;
 	f->begun_us = loop_now_us(o->loop);
 	f->begun_wall_us = loop_wall_us(o->loop);
 	f->reserved_nusd = f->former_nusd = f->spent_nusd = -1;
@@ -41,9 +45,17 @@ void flight_free(struct flight *f)
 
 static enum err flight_log(struct flight *f, const struct llm_event *e)
 {
+	const size_t before = f->log.bytes.n;
 	const enum err err = event_log_put(&f->log, e);
 	if (err)
 		return err == ERR_TOO_BIG ? ERR_SLOW_CONSUMER : err;
+	if (f->log.bytes.n - before > EVENT_BYTES) {
+		buf_cut(&f->log.bytes, before);
+		return fault_set(&f->untold, ERR_TOO_BIG,
+			"one step of the answer is larger than the %zu bytes of a frame (log "
+			"probabilities of a long answer are, but not those of a stream)",
+			LIMIT_FRAME_BYTES);
+	}
 	if (!f->is_paused && f->attempt && event_log_lag(&f->log) > LIMIT_FLIGHT_LAG_BYTES) {
 		f->is_paused = true;
 		attempt_pause(f->attempt);

@@ -23,6 +23,7 @@ struct flight {
 	struct llm_usage usage;
 	enum finish finish; /* of choice 0; 0: none yet */
 	uint32_t warnings;
+	struct fault untold; /* of an event that no frame can hold; OK: there was none */
 	int64_t begun_us, begun_wall_us;
 	int64_t first_content_us; /* 0: none yet */
 
