@@ -31,7 +31,7 @@ static const char *join(struct dial *d, const char *folder, const char *rest)
 	const size_t n = strlen(folder) + strlen(rest) + 2;
 	char *path = arena_alloc(&d->arena, n);
 	if (path)
-		snprintf(path, n, "%s/%s", folder, rest);
+		(void)snprintf(path, n, "%s/%s", folder, rest);
 	return path;
 }
 
@@ -42,7 +42,7 @@ static const char *runtime_folder(char *made, size_t size)
 	struct stat st;
 	if (named && named[0] == '/')
 		return named;
-	snprintf(made, size, "/run/user/%lu", (unsigned long)geteuid());
+	(void)snprintf(made, size, "/run/user/%lu", (unsigned long)geteuid());
 	if (stat(made, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid())
 		return made;
 	return NULL;
@@ -164,8 +164,8 @@ static int connect_path(int fd, const char *path)
 	const int at = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (at < 0)
 		return errno;
-	const int written =
-		snprintf(to.sun_path, sizeof to.sun_path, "/proc/self/fd/%d/%s", at, slash + 1);
+	const int written = (void)snprintf(
+		to.sun_path, sizeof to.sun_path, "/proc/self/fd/%d/%s", at, slash + 1);
 	int error = ENAMETOOLONG;
 	if (written > 0 && (size_t)written < sizeof to.sun_path)
 		error = connect(fd, (const struct sockaddr *)&to, sizeof to) == 0 ? 0 : errno;
