@@ -36,6 +36,12 @@ struct broker {
 	struct fault config_ailment, state_ailment; /* both may be, and each is mended by itself */
 };
 
+static void log_fault(const char *event, const struct fault *why)
+{
+	char said[2 * sizeof why->message];
+	log_error(event, "why=%s", log_quote(said, sizeof said, span_str(why->message)));
+}
+
 /* Why the broker serves nobody, of what is wrong with it: told to every caller. */
 static void note_ailments(struct broker *b)
 {
@@ -67,7 +73,7 @@ static void load_config(struct broker *b)
 		note_ailments(b);
 		return;
 	}
-	log_error("config.bad", "why=\"%s\"", why.message);
+	log_fault("config.bad", &why);
 	b->admin.config_fault = why;
 	if (b->organs.config)
 		return;
@@ -76,7 +82,7 @@ static void load_config(struct broker *b)
 	note_ailments(b);
 	c = config_parse(SPAN(""), "built-in", &why);
 	if (!c) {
-		log_error("config.none", "why=\"%s\"", why.message);
+		log_fault("config.none", &why);
 		abort(); /* the built-in rows are ours */
 	}
 	use_config(b, c);
@@ -135,7 +141,7 @@ static enum err make_folders(const char *path, struct fault *why)
 
 static void ail(struct broker *b, const struct fault *why)
 {
-	log_error("broker.degraded", "why=\"%s\"", why->message);
+	log_fault("broker.degraded", why);
 	b->state_ailment = *why;
 	note_ailments(b);
 }
@@ -171,9 +177,11 @@ static bool open_vault(struct broker *b)
 	const struct vault_paths paths = {b->options.state_dir, key_file[0] ? key_file : NULL};
 	o->vault = vault_new(o->workers, &paths, &why);
 	if (why.err)
-		log_error("vault.unusable", "why=\"%s\"", why.message);
+		log_fault("vault.unusable", &why);
 	if (!secret_memory_locks(&why)) {
-		log_warn("memory.unlocked", "why=\"%s\"", why.message);
+		char said[sizeof why.message];
+		log_warn("memory.unlocked", "why=%s",
+			log_quote(said, sizeof said, span_str(why.message)));
 		b->admin.is_memory_locked = false;
 	} else {
 		b->admin.is_memory_locked = true;
@@ -298,7 +306,7 @@ static void on_change(void *context)
 	loop_later(b->organs.loop, &b->settle);
 }
 
-static void on_vault_changed(struct admin_env *env)
+static void on_admin_ended(struct admin_env *env)
 {
 	on_change(container_of(env, struct broker, admin));
 }
@@ -399,7 +407,7 @@ static enum err broker_build(struct broker *b, struct fault *why)
 		.started_us = loop_now_us(o->loop),
 		.started_wall_us = loop_wall_us(o->loop),
 		.reload = reload,
-		.locked = on_vault_changed,
+		.ended = on_admin_ended,
 	};
 	load_config(b);
 	/* the socket before the state: of two brokers for one socket, the second goes away here */

@@ -17,6 +17,10 @@
 #include "protocol/limits.h"
 
 #define REPLY_BYTES (16 * MIB)
+/* At once, those whose callers are gone included. A passphrase costs a worker a second, an end of the
+ * broker waits for it, and while it waits its turn it takes of the memory that keys are opened in. */
+#define CALLS_MAX  ((size_t)256)
+#define COSTLY_MAX ((size_t)4)
 
 struct admin_call {
 	struct admin_call *prev, *next; /* of env->calls */
@@ -34,7 +38,7 @@ struct admin_call {
 	struct usage_query query;
 	struct span provider, label;
 	int64_t begun_us;
-	bool has_created_vault;
+	bool has_created_vault, is_costly;
 	struct fetch **fetches;
 	size_t n_fetches, n_waiting;
 	struct json_out out; /* an answer that is written piece by piece */
@@ -50,6 +54,7 @@ static void admin_free(struct admin_call *a)
 	loop_task_stop(&a->done);
 	LIST_REMOVE(a->env->calls, a);
 	a->env->n_calls--;
+	a->env->n_costly -= a->is_costly;
 	buf_done(&a->json);
 	buf_done(&a->errors);
 	arena_done(&a->arena);
@@ -64,7 +69,9 @@ static void on_done(struct loop_task *t)
 		fault_set(&a->why, buf_error(&a->json), "the answer is too large");
 	if (a->reply.on_done)
 		a->reply.on_done(a->reply.context, buf_view(&a->json), &a->why);
+	struct admin_env *env = a->env;
 	admin_free(a);
+	env->ended(env);
 }
 
 /* The answer is ready: it is told in this turn, but not from inside whoever found it. */
@@ -162,8 +169,10 @@ static void key_added(void *context, enum err err, const struct fault *why)
 			     "`llmb "
 			     "vault passphrase` asks for a passphrase instead"));
 	json_close(&o, '}');
-	log_info("key.added", "provider=%s label=%s uid=%u", k ? k->provider : "",
-		k ? k->label : "", (unsigned)a->peer.uid);
+	char provider[160], label[160];
+	log_info("key.added", "provider=%s label=%s uid=%u",
+		log_quote(provider, sizeof provider, a->provider),
+		log_quote(label, sizeof label, a->label), (unsigned)a->peer.uid);
 	admin_done(a);
 }
 
@@ -295,7 +304,6 @@ static void vault_changed(void *context, enum err err, const struct fault *why)
 		admin_fail(a, err, why);
 		return;
 	}
-	a->env->locked(a->env);
 	(void)vault_status(a, JSON_NONE, NULL);
 }
 
@@ -303,7 +311,6 @@ static enum err vault_lock_op(struct admin_call *a, struct json body, struct fau
 {
 	vault_lock(a->organs->vault);
 	transport_forget_connections(a->organs->transport);
-	a->env->locked(a->env);
 	log_info("vault.locked", "uid=%u", (unsigned)a->peer.uid);
 	return vault_status(a, body, why);
 }
@@ -311,11 +318,16 @@ static enum err vault_lock_op(struct admin_call *a, struct json body, struct fau
 static enum err vault_unlock_op(struct admin_call *a, struct json body, struct fault *why)
 {
 	OWNED(buf_wipe) struct buf passphrase;
-	if (!secret_member(body, "passphrase", &passphrase) || buf_error(&passphrase))
+	const struct vault_reply reply = {vault_changed, a};
+	const bool is_given = secret_member(body, "passphrase", &passphrase);
+	if (!is_given && vault_is_unattended(a->organs->vault)) {
+		vault_unlock(a->organs->vault, SPAN_NONE, reply); /* by its key file */
+		return OK;
+	}
+	if (!is_given || buf_error(&passphrase))
 		return fault_param(why, ERR_INVALID_ARGUMENT, "passphrase",
 			"there is no passphrase, or it is longer than %zu bytes",
 			LIMIT_SECRET_BYTES);
-	const struct vault_reply reply = {vault_changed, a};
 	vault_unlock(a->organs->vault, buf_view(&passphrase), reply);
 	return OK;
 }
@@ -634,25 +646,36 @@ static const struct {
 	/* Begins; answers by admin_done or admin_fail, or returns a fault. */
 	enum err (*run)(struct admin_call *a, struct json body, struct fault *why);
 	bool is_for_the_sick; /* also while the broker is degraded */
+	bool is_costly;       /* hashes a passphrase */
 } operations[] = {
-	{"status",           status,              true },
-	{"models",           models,              false},
-	{"usage",            usage,               true },
-	{"key.add",          key_add,             false},
-	{"key.list",         key_list,            false},
-	{"key.remove",       key_remove,          false},
-	{"key.test",         key_test,            false},
-	{"vault.status",     vault_status,        true },
-	{"vault.lock",       vault_lock_op,       true },
-	{"vault.unlock",     vault_unlock_op,     true },
-	{"vault.passphrase", vault_passphrase_op, false},
-	{"config.check",     config_check,        true },
-	{"config.reload",    config_reload,       true },
+	{"status",           status,              true,  false},
+	{"models",           models,              false, false},
+	{"usage",            usage,               true,  false},
+	{"key.add",          key_add,             false, false},
+	{"key.list",         key_list,            false, false},
+	{"key.remove",       key_remove,          false, false},
+	{"key.test",         key_test,            false, false},
+	{"vault.status",     vault_status,        true,  false},
+	{"vault.lock",       vault_lock_op,       true,  false},
+	{"vault.unlock",     vault_unlock_op,     true,  true },
+	{"vault.passphrase", vault_passphrase_op, false, true },
+	{"config.check",     config_check,        true,  false},
+	{"config.reload",    config_reload,       true,  false},
 };
+
+static enum err refuse_more(size_t limit, struct fault *why)
+{
+	return fault_set(why, ERR_OVERLOADED,
+		"%zu such administrative calls are under way, which is the limit: try again in a "
+		"moment",
+		limit);
+}
 
 static enum err admin_run(struct admin_call *a, struct span op, struct span body, struct fault *why)
 {
 	struct json json = JSON_NONE;
+	if (a->env->n_calls > CALLS_MAX)
+		return refuse_more(CALLS_MAX, why);
 	if (body.n > 0) {
 		const struct json_rules rules = {.max_depth = 8, .has_unique_names = true};
 		const enum err err = json_scan(body, rules, &json, why);
@@ -669,6 +692,10 @@ static enum err admin_run(struct admin_call *a, struct span op, struct span body
 			*why = a->organs->ailment;
 			return why->err;
 		}
+		if (operations[i].is_costly && a->env->n_costly >= COSTLY_MAX)
+			return refuse_more(COSTLY_MAX, why);
+		a->is_costly = operations[i].is_costly;
+		a->env->n_costly += a->is_costly;
 		return operations[i].run(a, json, why);
 	}
 	return fault_set(why, ERR_UNSUPPORTED, "no operation is called \"%.*s\"",

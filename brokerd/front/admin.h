@@ -15,10 +15,11 @@ struct admin_env {
 	bool is_memory_locked;
 	struct fault config_fault; /* of the last load; OK: it is good */
 	struct admin_call *calls;  /* all under way, those that nobody waits for too */
-	size_t n_calls;
+	size_t n_calls, n_costly;
 	/* Reads the configuration again; a bad one changes nothing. */
 	void (*reload)(struct admin_env *env);
-	void (*locked)(struct admin_env *env); /* the vault's state has changed */
+	/* An operation is over: whether the broker idles may have changed. */
+	void (*ended)(struct admin_env *env);
 };
 
 struct admin_call;

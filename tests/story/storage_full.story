@@ -1,0 +1,52 @@
+# What cannot be written down is not sent: the journal has room for so many reservations, no more.
+config
+	[broker]
+	max_calls = 4000
+start one
+connect a
+connect b
+connect c
+connect d
+connect e
+connect f
+connect g
+connect h
+connect j
+a call 1..256 model=one/m
+b call 1..256 model=one/m
+c call 1..256 model=one/m
+d call 1..256 model=one/m
+e call 1..256 model=one/m
+f call 1..256 model=one/m
+g call 1..256 model=one/m
+h call 1..256 model=one/m
+ups 2048
+j call 1..181 model=one/m
+ups 2229
+j gets 1..181
+j call 182 model=one/m
+ups 2229
+j gets 182
+	fault storage_full: *
+# when something has ended there is room again
+j cancel 1..181
+j gets 1..181
+	fault cancelled: *
+j call 182 model=one/m
+ups 2230
+a leaves
+b leaves
+c leaves
+d leaves
+e leaves
+f leaves
+g leaves
+h leaves
+up 2230 replies 1 1 x
+j gets 182
+	start *
+	text x
+	usage *
+	finish stop
+	end one/m *
+j leaves
