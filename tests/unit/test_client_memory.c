@@ -197,8 +197,8 @@ static void many_calls(void)
 static long n_canaries;
 
 struct block {
-	alignas(max_align_t) size_t n;
-	char bytes[];
+	size_t n;
+	alignas(max_align_t) char bytes[];
 };
 
 static void *watch_memory(void *p, size_t n, void *arg)
