@@ -3,7 +3,7 @@
  *   BODY     the request's bytes are coming                       -> ADMIT | SETTLE
  *   ADMIT    is it a request at all, and may the broker serve?    -> ROUTE | SETTLE
  *   ROUTE    which targets, in which order? Or: wait to retry     -> RESERVE | SETTLE
- *   RESERVE  what it may cost is written down before it is spent  -> PREPARE | SETTLE
+ *   RESERVE  what it may cost is written down before it is spent  -> PREPARE | ROUTE | SETTLE
  *   PREPARE  the target's key                                     -> SEND | ROUTE | SETTLE
  *   SEND     encoded and on its way                               -> RELAY | ROUTE | SETTLE
  *   RELAY    events come, are logged and read                     -> ROUTE (nothing shown) | SETTLE
@@ -23,6 +23,7 @@
 #include "brokerd/route/retry.h"
 #include "protocol/base/list.h"
 #include "protocol/base/num.h"
+#include "protocol/frame.h"
 #include "protocol/limits.h"
 
 enum state {
@@ -48,11 +49,14 @@ struct exchange {
 	bool is_body_whole;
 	int64_t body_bytes; /* announced; -1: not */
 	int64_t max_cost_nusd;
+	struct opt_i64 asked_max_tokens; /* by the caller: what is sent may be less */
 	bool is_at_most_once;
 	struct flight *flight;
 	struct event_cursor cursor;
+	size_t n_warned;       /* of how many targets the caller has the encoding's warnings */
 	struct secret *secret; /* of the target in hand, from PREPARE to SEND */
 	struct loop_timer deadline, retry;
+	struct fault telling; /* of all failures so far, what a caller learns most from */
 	struct fault verdict; /* what it is settled with; OK: a good answer */
 	enum outcome outcome;
 	bool is_retry_due; /* ROUTE: a target is chosen, only the wait is left */
@@ -123,6 +127,7 @@ static enum state step_admit(struct exchange *x)
 	enum err err = pack_check(buf_view(&f->body), &why);
 	if (!err)
 		err = request_unpack(buf_view(&f->body), &f->arena, &f->request, &why);
+	x->asked_max_tokens = f->request.max_tokens;
 	return err ? fail_with(x, err, &why) : ROUTE;
 }
 
@@ -170,11 +175,20 @@ static enum state step_route(struct exchange *x)
 	return RESERVE;
 }
 
-/* Keeps a request within what its caller is willing to pay, by capping its output. */
+/* How many answers are asked for, each with tokens of its own. */
+static int64_t choices_of(const struct llm_request *r)
+{
+	return r->n.is_set ? r->n.v : 1;
+}
+
+/* Keeps a request within what its caller is willing to pay, by capping its output: anew for every
+ * attempt, for prices differ, and those before may have cost something. */
 static enum err keep_under_cost(struct exchange *x, int64_t input_bound, struct fault *why)
 {
 	struct flight *f = x->flight;
 	const struct target *t = target_of(x);
+	const struct opt_i64 former = f->request.max_tokens;
+	f->request.max_tokens = x->asked_max_tokens;
 	if (x->max_cost_nusd < 0 || t->is_offline)
 		return OK;
 	if (t->price.input < 0 || t->price.output < 0)
@@ -184,19 +198,23 @@ static enum err keep_under_cost(struct exchange *x, int64_t input_bound, struct 
 			SPAN_ARG(t->provider), SPAN_ARG(t->model), SPAN_ARG(t->provider),
 			SPAN_ARG(t->model));
 	const int64_t input_nusd = price_bound_nusd(&t->price, input_bound, 0);
-	const int64_t rest_nusd = x->max_cost_nusd - input_nusd;
-	const int64_t most = t->price.output == 0 ? INT64_MAX
-			     : rest_nusd <= 0
-				     ? 0
-				     : num_mul_div(rest_nusd, 1000000, t->price.output) - 1;
+	const int64_t output_nusd =
+		num_mul_sat(price_bound_nusd(&t->price, 0, 1000000), choices_of(&f->request));
+	const int64_t left_nusd = x->max_cost_nusd - (f->spent_nusd > 0 ? f->spent_nusd : 0);
+	const int64_t rest_nusd = left_nusd - input_nusd;
+	const int64_t most = output_nusd == 0 ? INT64_MAX
+			     : rest_nusd <= 0 ? 0
+					      : num_mul_div(rest_nusd, 1000000, output_nusd) - 1;
 	if (most < 1)
 		return fault_param(why, ERR_BUDGET, "max_cost",
-			"the prompt alone can cost %" PRId64 " nano-dollars, which is over the "
-			"limit of %" PRId64,
-			input_nusd, x->max_cost_nusd);
-	if (f->request.max_tokens.is_set && f->request.max_tokens.v <= most)
+			"the prompt alone can cost %" PRId64 " nano-dollars, and %" PRId64
+			" are left of the limit of %" PRId64,
+			input_nusd, left_nusd, x->max_cost_nusd);
+	if (x->asked_max_tokens.is_set && x->asked_max_tokens.v <= most)
 		return OK;
 	f->request.max_tokens = (struct opt_i64){true, most};
+	if (former.is_set && former.v == most)
+		return OK; /* as it was told before */
 	struct llm_event e = {.type = EV_WARNING};
 	e.warning.code = SPAN("clamped_parameter");
 	e.warning.param = SPAN("max_tokens");
@@ -207,42 +225,6 @@ static enum err keep_under_cost(struct exchange *x, int64_t input_bound, struct 
 static void copy_text(char *to, size_t size, struct span text)
 {
 	fault_text(to, size, text);
-}
-
-static enum state step_reserve(struct exchange *x)
-{
-	struct flight *f = x->flight;
-	const struct target *t = target_of(x);
-	struct fault why = FAULT_NONE;
-	const int64_t input_bound = flight_input_bound(&f->request);
-	enum err err = keep_under_cost(x, input_bound, &why);
-	if (err)
-		return fail_with(x, err, &why);
-
-	struct reserve_record r = {
-		.at_us = f->begun_wall_us,
-		.uid = (uint32_t)x->peer.uid,
-		.pid = (uint32_t)x->peer.pid,
-		.estimate_input = input_bound,
-		.estimate_output = f->request.max_tokens.is_set ? f->request.max_tokens.v
-				   : t->max_output_tokens >= 0  ? t->max_output_tokens
-								: 4096,
-	};
-	r.estimate_nusd =
-		t->is_offline ? 0
-			      : price_bound_nusd(&t->price, r.estimate_input, r.estimate_output);
-	memcpy(r.id, x->id, sizeof r.id);
-	memcpy(r.app, x->peer.app, sizeof r.app);
-	memcpy(r.program, x->peer.program, sizeof r.program);
-	copy_text(r.op, sizeof r.op, SPAN("chat"));
-	copy_text(r.model, sizeof r.model, f->request.model);
-	copy_text(r.provider, sizeof r.provider, t->provider);
-	copy_text(r.target_model, sizeof r.target_model, t->model);
-	err = journal_reserve(x->organs->journal, &r, &why);
-	if (err)
-		return fail_with(x, err, &why);
-	f->reserved_nusd = r.estimate_nusd;
-	return PREPARE;
 }
 
 /* What a failure of the target in hand allows: another try, or the end. */
@@ -263,9 +245,11 @@ static enum state after_failure(struct exchange *x, enum outcome outcome, const 
 		.has_next = f->target + 1 < f->route.n,
 	};
 	const struct retry_verdict v = retry_decide(&c);
+	if (f->has_content || retry_tells_more(why->err, x->telling.err))
+		x->telling = *why;
 	switch (v.move) {
 	case RETRY_STOP:
-		return fail(x, outcome, why);
+		return fail(x, outcome, &x->telling);
 	case RETRY_NEXT:
 		f->target++;
 		f->same = 0;
@@ -281,6 +265,47 @@ static enum state after_failure(struct exchange *x, enum outcome outcome, const 
 	if (x->is_retry_due)
 		loop_timer_set(x->organs->loop, &x->retry, v.delay_us);
 	return ROUTE;
+}
+
+static enum state step_reserve(struct exchange *x)
+{
+	struct flight *f = x->flight;
+	const struct target *t = target_of(x);
+	struct fault why = FAULT_NONE;
+	const int64_t input_bound = flight_input_bound(&f->request);
+	enum err err = keep_under_cost(x, input_bound, &why);
+	if (err == ERR_BUDGET) {
+		f->same++; /* not a try, but all that this target gets */
+		return after_failure(x, OUTCOME_FAILED, &why);
+	}
+	if (err)
+		return fail_with(x, err, &why);
+
+	struct reserve_record r = {
+		.at_us = f->begun_wall_us,
+		.uid = (uint32_t)x->peer.uid,
+		.pid = (uint32_t)x->peer.pid,
+		.estimate_input = input_bound,
+		.estimate_output = f->request.max_tokens.is_set ? f->request.max_tokens.v
+				   : t->max_output_tokens >= 0  ? t->max_output_tokens
+								: 4096,
+	};
+	r.estimate_output = num_mul_sat(r.estimate_output, choices_of(&f->request));
+	r.estimate_nusd =
+		t->is_offline ? 0
+			      : price_bound_nusd(&t->price, r.estimate_input, r.estimate_output);
+	memcpy(r.id, x->id, sizeof r.id);
+	memcpy(r.app, x->peer.app, sizeof r.app);
+	memcpy(r.program, x->peer.program, sizeof r.program);
+	copy_text(r.op, sizeof r.op, SPAN("chat"));
+	copy_text(r.model, sizeof r.model, f->request.model);
+	copy_text(r.provider, sizeof r.provider, t->provider);
+	copy_text(r.target_model, sizeof r.target_model, t->model);
+	err = journal_reserve(x->organs->journal, &r, &why);
+	if (err)
+		return fail_with(x, err, &why);
+	f->reserved_nusd = r.estimate_nusd;
+	return PREPARE;
 }
 
 static enum state step_prepare(struct exchange *x)
@@ -361,9 +386,14 @@ static void on_attempt_end(
 	exchange_run(x);
 }
 
-static enum err tell_warnings(struct flight *f)
+/* The same target's are the same each time. */
+static enum err tell_warnings(struct exchange *x)
 {
+	struct flight *f = x->flight;
 	const struct notes *n = attempt_notes(f->attempt);
+	if (x->n_warned > f->target)
+		return OK;
+	x->n_warned = f->target + 1;
 	for (size_t i = 0; i < n->n_warnings; i++) {
 		struct llm_event e = {.type = EV_WARNING};
 		e.warning = n->warnings[i];
@@ -394,7 +424,7 @@ static enum state step_send(struct exchange *x)
 	f->attempts++;
 	if (err)
 		return after_failure(x, OUTCOME_FAILED, &why);
-	const enum err unsaid = tell_warnings(f);
+	const enum err unsaid = tell_warnings(x);
 	return unsaid ? fail_with(x, unsaid, &why) : RELAY;
 }
 
@@ -507,15 +537,15 @@ static const struct {
 	enum state (*step)(struct exchange *x);
 	unsigned to;
 } states[] = {
-	[BODY] = {"body",    step_body,    TO(ADMIT) | TO(SETTLE)            },
-	[ADMIT] = {"admit",   step_admit,   TO(ROUTE) | TO(SETTLE)            },
-	[ROUTE] = {"route",   step_route,   TO(RESERVE) | TO(SETTLE)          },
-	[RESERVE] = {"reserve", step_reserve, TO(PREPARE) | TO(SETTLE)          },
-	[PREPARE] = {"prepare", step_prepare, TO(SEND) | TO(ROUTE) | TO(SETTLE) },
-	[SEND] = {"send",    step_send,    TO(RELAY) | TO(ROUTE) | TO(SETTLE)},
-	[RELAY] = {"relay",   step_relay,   TO(ROUTE) | TO(SETTLE)            },
-	[SETTLE] = {"settle",  step_settle,  TO(END)                           },
-	[END] = {"end",     step_end,     0                                 },
+	[BODY] = {"body",    step_body,    TO(ADMIT) | TO(SETTLE)              },
+	[ADMIT] = {"admit",   step_admit,   TO(ROUTE) | TO(SETTLE)              },
+	[ROUTE] = {"route",   step_route,   TO(RESERVE) | TO(SETTLE)            },
+	[RESERVE] = {"reserve", step_reserve, TO(PREPARE) | TO(ROUTE) | TO(SETTLE)},
+	[PREPARE] = {"prepare", step_prepare, TO(SEND) | TO(ROUTE) | TO(SETTLE)   },
+	[SEND] = {"send",    step_send,    TO(RELAY) | TO(ROUTE) | TO(SETTLE)  },
+	[RELAY] = {"relay",   step_relay,   TO(ROUTE) | TO(SETTLE)              },
+	[SETTLE] = {"settle",  step_settle,  TO(END)                             },
+	[END] = {"end",     step_end,     0				   },
 };
 
 /* The only line that assigns the state. */
@@ -552,13 +582,23 @@ static void on_flight_event(void *context)
 	x->caller.on_ready(x->caller.context);
 }
 
+/* From wherever it is to its end, if it has not come there by itself. */
+static void exchange_stop(struct exchange *x, const struct fault *why)
+{
+	if (x->state >= SETTLE)
+		return;
+	exchange_enter(
+		x, fail(x, why->err == ERR_CANCELLED ? OUTCOME_CANCELLED : OUTCOME_FAILED, why));
+	exchange_run(x);
+}
+
 static void on_deadline(struct loop_timer *t)
 {
 	struct exchange *x = container_of(t, struct exchange, deadline);
 	struct fault why = FAULT_NONE;
 	fault_set(&why, ERR_TIMEOUT, "the call's time is over: %" PRId64 " ms",
 		(loop_now_us(x->organs->loop) - x->flight->begun_us) / 1000);
-	exchange_cancel(x, &why);
+	exchange_stop(x, &why);
 }
 
 static void on_retry(struct loop_timer *t)
@@ -577,7 +617,7 @@ struct exchange *exchange_new(struct organs *o, const struct peer_id *peer, cons
 	x->organs = o;
 	x->caller = *caller;
 	x->peer = *peer;
-	x->verdict = FAULT_NONE;
+	x->telling = x->verdict = FAULT_NONE;
 	x->outcome = OUTCOME_FAILED;
 	x->max_cost_nusd = c->max_cost_nusd;
 	x->is_at_most_once = c->is_at_most_once;
@@ -654,11 +694,11 @@ bool exchange_is_over(const struct exchange *x)
 
 void exchange_cancel(struct exchange *x, const struct fault *why)
 {
-	if (x->state >= SETTLE)
-		return;
-	exchange_enter(
-		x, fail(x, why->err == ERR_CANCELLED ? OUTCOME_CANCELLED : OUTCOME_FAILED, why));
-	exchange_run(x);
+	int frame_type;
+	struct span body;
+	exchange_stop(x, why);
+	while (x->verdict.err && exchange_peek(x, &frame_type, &body) && frame_type != FRAME_FAULT)
+		exchange_take(x);
 }
 
 void exchange_free(struct exchange *x)

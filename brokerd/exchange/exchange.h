@@ -34,7 +34,8 @@ void exchange_take(struct exchange *x);
 bool exchange_is_over(const struct exchange *x);
 
 /* The caller is gone, or says stop (`why` ERR_CANCELLED), or is too slow (ERR_SLOW_CONSUMER): the
- * provider's connection is dropped now. Its ledger row is written; a fault event ends it. */
+ * provider's connection is dropped now. Its ledger row is written; what was not read is dropped,
+ * and a fault event ends it. One that has ended well stays as it is. */
 void exchange_cancel(struct exchange *x, const struct fault *why);
 
 /* NULL is fine; one that is not over is cancelled first, so that it leaves its row. */

@@ -115,7 +115,12 @@ static enum err flight_commit(struct flight *f)
 {
 	f->has_content = true;
 	f->first_content_us = loop_now_us(f->organs->loop);
-	return f->has_start ? flight_log(f, &f->start) : OK;
+	enum err err = f->has_start ? flight_log(f, &f->start) : OK;
+	if (!err && f->has_usage) {
+		const struct llm_event usage = {.type = EV_USAGE, .usage = f->usage};
+		err = flight_log(f, &usage);
+	}
+	return err;
 }
 
 static enum err keep_start(struct flight *f, const struct llm_event *e)
@@ -140,6 +145,9 @@ enum err flight_put(struct flight *f, const struct llm_event *e)
 		const struct target *t = &f->route.targets[f->target];
 		f->usage = e->usage;
 		f->usage.cost_nusd = t->is_offline ? 0 : price_nusd(&t->price, &e->usage);
+		f->has_usage = true;
+		if (!f->has_content)
+			return OK;
 		priced = *e;
 		priced.usage = f->usage;
 		e = &priced;
@@ -155,11 +163,12 @@ enum err flight_put(struct flight *f, const struct llm_event *e)
 
 void flight_status(struct flight *f, const char *word, const char *format, ...)
 {
-	char detail[256];
+	char text[2048], detail[256];
 	va_list args;
 	va_start(args, format);
-	vsnprintf(detail, sizeof detail, format, args);
+	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
+	fault_text(detail, sizeof detail, span_str(text)); /* no character is cut */
 	struct llm_event e = {.type = EV_STATUS};
 	e.status.word = span_str(word);
 	e.status.detail = span_str(detail);
@@ -169,7 +178,7 @@ void flight_status(struct flight *f, const char *word, const char *format, ...)
 
 void flight_rewind(struct flight *f)
 {
-	f->has_start = false;
+	f->has_start = f->has_usage = f->is_paused = false;
 	f->usage = USAGE_UNKNOWN;
 	f->finish = 0;
 }
@@ -223,23 +232,34 @@ static int64_t media_bound(const struct part *p)
 	return p->type == PART_IMAGE ? 2000 : bytes / 4 + 2000;
 }
 
+static int64_t extra_bound(const struct extra *e)
+{
+	int64_t bound = 0;
+	for (size_t i = 0; i < e->n; i++)
+		bound += (int64_t)(e->members[i].name.n + e->members[i].json.n);
+	return bound;
+}
+
 int64_t flight_input_bound(const struct llm_request *r)
 {
 	int64_t bound = 16;
 	for (size_t i = 0; i < r->n_messages; i++) {
 		const struct message *m = &r->messages[i];
-		bound += 16;
+		bound += 16 + extra_bound(&m->extra);
 		for (size_t j = 0; j < m->n_parts; j++) {
 			const struct part *p = &m->parts[j];
 			bound += (int64_t)(p->text.n + p->call.name.n + p->call.arguments.n +
-					   p->opaque.data.n);
+					   p->opaque.data.n) +
+				 extra_bound(&p->extra);
 			if (p->media.data.n || p->media.url.n || p->media.file_id.n)
 				bound += media_bound(p);
 		}
 	}
 	for (size_t i = 0; i < r->n_tools; i++) {
 		const struct tool *t = &r->tools[i];
-		bound += (int64_t)(t->name.n + t->description.n + t->parameters.n + t->raw.n) + 16;
+		bound += (int64_t)(t->name.n + t->description.n + t->parameters.n + t->raw.n +
+				   t->format.n) +
+			 extra_bound(&t->extra) + 16;
 	}
-	return bound + (int64_t)r->response_format.schema.n;
+	return bound + (int64_t)r->response_format.schema.n + extra_bound(&r->extra);
 }

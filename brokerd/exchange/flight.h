@@ -17,8 +17,8 @@ struct flight {
 	size_t target; /* which of the route's is tried */
 
 	struct event_log log;
-	struct llm_event start; /* held back until there is content */
-	bool has_start, has_content, has_ended;
+	struct llm_event start; /* held back until there is content, like the usage before it */
+	bool has_start, has_usage, has_content, has_ended;
 	bool is_paused;
 	struct llm_usage usage;
 	enum finish finish; /* of choice 0; 0: none yet */
@@ -45,8 +45,8 @@ struct flight *flight_new(struct organs *o);
 void flight_free(struct flight *f); /* NULL is fine; an attempt under way is dropped */
 
 /* A step of the answer, from an attempt or from the broker itself: logged, and what belongs to the
- * flight is remembered. Content commits it; EV_START waits for that. Texts too long for one frame
- * are cut at characters. ERR_SLOW_CONSUMER, ERR_NO_MEMORY, ERR_TOO_BIG. */
+ * flight is remembered. Content commits it; EV_START and EV_USAGE wait for that. Texts too long for
+ * one frame are cut at characters. ERR_SLOW_CONSUMER, ERR_NO_MEMORY, ERR_TOO_BIG. */
 enum err flight_put(struct flight *f, const struct llm_event *e) MUST_USE;
 
 /* What the broker is doing meanwhile: `word` as in event.h. Failure to say it is no failure. */

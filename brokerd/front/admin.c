@@ -318,11 +318,16 @@ static enum err vault_lock_op(struct admin_call *a, struct json body, struct fau
 static enum err vault_unlock_op(struct admin_call *a, struct json body, struct fault *why)
 {
 	OWNED(buf_wipe) struct buf passphrase;
-	if (!secret_member(body, "passphrase", &passphrase) || buf_error(&passphrase))
+	const struct vault_reply reply = {vault_changed, a};
+	const bool is_given = secret_member(body, "passphrase", &passphrase);
+	if (!is_given && vault_is_unattended(a->organs->vault)) {
+		vault_unlock(a->organs->vault, SPAN_NONE, reply); /* by its key file */
+		return OK;
+	}
+	if (!is_given || buf_error(&passphrase))
 		return fault_param(why, ERR_INVALID_ARGUMENT, "passphrase",
 			"there is no passphrase, or it is longer than %zu bytes",
 			LIMIT_SECRET_BYTES);
-	const struct vault_reply reply = {vault_changed, a};
 	vault_unlock(a->organs->vault, buf_view(&passphrase), reply);
 	return OK;
 }

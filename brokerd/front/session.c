@@ -20,8 +20,7 @@
 
 #define SCRATCH_BYTES   (64 * KIB)
 #define OUT_FULL_BYTES  (256 * KIB) /* more waits in the flights, where it is bounded and felt */
-#define TURN_BYTES      (64 * KIB) /* what one call may write of that before the next has its turn */
-#define OUT_LIMIT_BYTES (4 * MIB)  /* control frames alone cannot reach it */
+#define OUT_LIMIT_BYTES (4 * MIB)   /* control frames alone cannot reach it */
 #define STALL_US        INT64_C(30000000)
 
 enum session_state {
@@ -201,17 +200,13 @@ static void on_admin_done(void *context, struct span json, const struct fault *w
 	later(s);
 }
 
-static void admin_begin(struct open_call *c, struct span op, struct span body)
+static enum err admin_begin(
+	struct open_call *c, struct span op, struct span body, struct fault *why)
 {
 	struct session *s = c->session;
 	const struct admin_reply reply = {on_admin_done, c};
 	c->admin = admin_new(s->all->admin, &s->peer, op, body, &reply);
-	if (c->admin)
-		return;
-	struct fault why = FAULT_NONE;
-	fault_set(&why, ERR_NO_MEMORY, "out of memory for the call");
-	refuse_call(s, c->number, &why);
-	call_free(c);
+	return c->admin ? OK : fault_set(why, ERR_NO_MEMORY, "out of memory for the call");
 }
 
 static enum err call_begin(
@@ -223,7 +218,7 @@ static enum err call_begin(
 	if (s->n_calls >= LIMIT_CALLS)
 		return fault_set(why, ERR_OVERLOADED,
 			"%zu calls are open on this connection, which is the limit", s->n_calls);
-	if ((int64_t)o->n_exchanges >= o->config->max_calls)
+	if (call->kind != CALL_ADMIN && (int64_t)o->n_exchanges >= o->config->max_calls)
 		return fault_set(why, ERR_OVERLOADED,
 			"%zu requests are in flight, which is the limit (max_calls)",
 			o->n_exchanges);
@@ -234,16 +229,14 @@ static enum err call_begin(
 	if (!c)
 		return fault_set(why, ERR_NO_MEMORY, "out of memory for the call");
 	if (call->kind == CALL_ADMIN) {
-		if (span_is_set(call->body)) {
-			admin_begin(c, call->admin_op, call->body);
-			return OK;
-		}
-		c->admin_op = strndup(call->admin_op.p, call->admin_op.n);
-		if (!c->admin_op) {
+		enum err bad = OK;
+		if (span_is_set(call->body))
+			bad = admin_begin(c, call->admin_op, call->body, why);
+		else if (!(c->admin_op = strndup(call->admin_op.p, call->admin_op.n)))
+			bad = fault_set(why, ERR_NO_MEMORY, "out of memory for the call");
+		if (bad)
 			call_free(c);
-			return fault_set(why, ERR_NO_MEMORY, "out of memory for the call");
-		}
-		return OK;
+		return bad;
 	}
 	const struct exchange_caller caller = {on_call_ready, c};
 	c->exchange = exchange_new(o, &s->peer, call, &caller);
@@ -314,14 +307,28 @@ static void grant(struct session *s, uint32_t number, size_t bytes)
 	later(s);
 }
 
-/* A call ends with a fault of its own making; its exchange tells it, if it has one. */
+static bool is_free(int frame_type)
+{
+	return frame_type == FRAME_END || frame_type == FRAME_FAULT;
+}
+
+/* A call ends with a fault. Its exchange tells it, unless that has ended well and what is left of its
+ * answer cannot or need not be read. */
 static void call_fail(struct open_call *c, const struct fault *why)
 {
+	struct fault said = *why;
+	int type;
+	struct span body;
 	if (c->exchange) {
 		exchange_cancel(c->exchange, why);
-		return;
+		c->is_blocked = false;
+		on_call_ready(c);
+		if (!exchange_peek(c->exchange, &type, &body) || is_free(type))
+			return;
+		fault_text(said.request_id, sizeof said.request_id,
+			span_str(exchange_id(c->exchange)));
 	}
-	refuse_call(c->session, c->number, why);
+	refuse_call(c->session, c->number, &said);
 	call_free(c);
 }
 
@@ -336,9 +343,9 @@ static enum err admin_data(struct open_call *c, const struct data *d, struct fau
 	OWNED(buf_wipe) struct buf body = c->admin_body;
 	char *op = TAKE(c->admin_op);
 	buf_init(&c->admin_body, LIMIT_INLINE_BYTES);
-	admin_begin(c, span_str(op), buf_view(&body));
+	const enum err err = admin_begin(c, span_str(op), buf_view(&body), why);
 	free(op);
-	return OK;
+	return err;
 }
 
 static enum err take_data(struct session *s, const struct frame *f, struct fault *why)
@@ -510,30 +517,28 @@ static bool session_read(struct session *s)
 
 /* ---- writing, once a turn ---- */
 
-/* May a frame that costs be sent for this call, whose turn began at `from` of `out`? Where not for
- * want of credit, it is noted. */
-static bool may_send(struct open_call *c, size_t from)
+/* May a frame that costs be sent for this call now? Where not for want of credit, it is noted. */
+static bool may_send(struct open_call *c)
 {
-	const struct session *s = c->session;
 	if (c->credit > 0)
-		return has_room(s) && s->out.n - from < TURN_BYTES;
+		return has_room(c->session);
 	c->is_blocked = true;
 	return false;
 }
 
-/* Moves what an exchange has to say into `out`, as far as credit and room go. */
-static void exchange_write(struct open_call *c)
+/* Moves what an exchange has to say into `out`, as far as credit and room go. False: that was all,
+ * and the call is gone. */
+static bool exchange_write(struct open_call *c)
 {
 	struct session *s = c->session;
-	const size_t from = s->out.n;
 	int type;
 	struct span body;
 	while (exchange_peek(c->exchange, &type, &body)) {
-		const bool is_free = type == FRAME_END || type == FRAME_FAULT;
-		if (!is_free && !may_send(c, from))
+		if (!is_free(type) && !may_send(c))
 			break;
 		const size_t mark = s->out.n;
 		const enum err err = frame_put(&s->out, (enum frame_type)type, c->number, body);
+		const bool is_paid = !is_free(type);
 		exchange_take(c->exchange);
 		if (err) {
 			struct fault why = FAULT_NONE;
@@ -542,29 +547,30 @@ static void exchange_write(struct open_call *c)
 			exchange_cancel(c->exchange, &why);
 			continue;
 		}
-		if (!is_free)
+		if (is_paid)
 			c->credit -= (int64_t)(s->out.n - mark - 4);
 	}
 	c->is_ready = exchange_peek(c->exchange, &type, &body);
-	if (exchange_is_over(c->exchange))
-		call_free(c);
+	if (!exchange_is_over(c->exchange))
+		return true;
+	call_free(c);
+	return false;
 }
 
 /* The same for the JSON of an administrative call: data frames, and the end. */
-static void admin_write(struct open_call *c)
+static bool admin_write(struct open_call *c)
 {
 	struct session *s = c->session;
-	const size_t from = s->out.n;
 	while (c->answered < c->answer.n) {
-		if (!may_send(c, from))
-			return;
+		if (!may_send(c))
+			return true;
 		struct span left = span_skip(buf_view(&c->answer), c->answered);
 		struct llm_event e = {.type = EV_RAW};
 		e.text = span_first(left, LIMIT_DATA_BYTES);
 		const size_t mark = frame_begin(&s->out, FRAME_DATA, c->number);
 		event_pack(&e, &s->out);
 		if (frame_finish(&s->out, mark) != OK)
-			return; /* it sticks to `out`, which ends the session */
+			return true; /* it sticks to `out`, which ends the session */
 		c->answered += e.text.n;
 		c->credit -= (int64_t)(s->out.n - mark - 4);
 	}
@@ -573,36 +579,45 @@ static void admin_write(struct open_call *c)
 		.type = EV_END, .end = {.usage = USAGE_UNKNOWN, .ttft_us = -1, .total_us = -1}
         };
 	event_pack(&e, &s->out);
-	if (frame_finish(&s->out, mark) == OK)
-		call_free(c);
+	if (frame_finish(&s->out, mark) != OK)
+		return true;
+	call_free(c);
+	return false;
 }
 
-static bool has_more(const struct open_call *c)
+/* Has it something that may go out as soon as there is room? */
+static bool can_write(const struct open_call *c)
 {
 	return c->is_ready && !c->is_blocked && (c->exchange || c->is_answered);
 }
 
-/* Each call has its turn; the next time, those that had none come first. */
+/* Each call as far as there is room. The one that filled it is the last in the next round, so that a
+ * flood leaves the others their turn. */
 static void calls_write(struct session *s)
 {
-	for (size_t n = s->n_calls; n > 0 && has_room(s); n--) {
-		struct open_call *c = s->calls;
-		LIST_REMOVE(s->calls, c);
-		LIST_PUSH(s->calls, c);
-		if (!has_more(c))
+	struct open_call *c, *after;
+	LIST_EACH_SAFE(s->calls, c, after) {
+		if (!can_write(c))
 			continue;
-		if (c->exchange)
-			exchange_write(c);
-		else
-			admin_write(c);
+		const bool is_open = c->exchange ? exchange_write(c) : admin_write(c);
+		if (has_room(s))
+			continue;
+		if (is_open) {
+			LIST_REMOVE(s->calls, c);
+			LIST_PUSH(s->calls, c);
+		}
+		break;
 	}
 }
 
-static bool any_has_more(const struct session *s)
+/* Is there room again for calls that found none? */
+static bool has_more_to_write(const struct session *s)
 {
 	const struct open_call *c;
+	if (s->state != OPEN || !has_room(s))
+		return false;
 	LIST_EACH(s->calls, c) {
-		if (has_more(c))
+		if (can_write(c))
 			return true;
 	}
 	return false;
@@ -655,15 +670,14 @@ static void session_flush(struct session *s)
 		session_free(s);
 		return;
 	}
-	/* all is out, and a call was cut short for want of room: nobody else would come back to it */
-	if (s->state == OPEN && !has_output(s) && any_has_more(s))
-		later(s);
 	if (s->state != HELLO) {
 		if (!is_waiting_for_client(s))
 			loop_timer_stop(&s->timer);
 		else if (!s->timer.loop)
 			loop_timer_set(s->loop, &s->timer, STALL_US);
 	}
+	if (has_more_to_write(s))
+		later(s); /* the others' turn comes first */
 	watch(s);
 }
 
@@ -696,10 +710,8 @@ static void on_stall(struct session *s)
 	const bool is_full = has_output(s);
 	struct open_call *c, *after;
 	LIST_EACH_SAFE(s->calls, c, after) {
-		const bool is_stuck = c->is_blocked || is_full;
-		c->is_blocked = false;
-		if (is_stuck && (c->exchange || c->is_answered))
-			call_fail(c, &why); /* may free it */
+		if (c->is_blocked || (c->exchange && is_full))
+			call_fail(c, &why);
 	}
 	if (is_full) {
 		log_info("session.slow", "uid=%u pid=%d", (unsigned)s->peer.uid, (int)s->peer.pid);

@@ -32,7 +32,41 @@ static const struct row rows[] = {
 	{ERR_QUOTA_EXHAUSTED,   0, 0,   true, false},
         {ERR_NO_KEY,            0, 0,   true, false},
 	{ERR_LOCKED,            0, 0,   true, false}, /* a target that needs no key may follow */
+	{ERR_BUDGET,            0, 0,   true, false}, /* or a cheaper one */
 };
+
+/* What tells a caller most comes first: what is wrong with the request, what a person must mend, what
+ * may have been served, what time mends. Any other class tells least. */
+static const enum err telling[] = {
+	ERR_INVALID_REQUEST,
+	ERR_CONTEXT_LENGTH,
+	ERR_CONTENT_FILTERED,
+	ERR_AUTH,
+	ERR_PERMISSION,
+	ERR_LOCKED,
+	ERR_NOT_FOUND,
+	ERR_QUOTA_EXHAUSTED,
+	ERR_OUTCOME_UNKNOWN,
+	ERR_STREAM_INCOMPLETE,
+	ERR_RATE_LIMITED,
+	ERR_OVERLOADED,
+	ERR_TIMEOUT,
+	ERR_SERVER_ERROR,
+	ERR_CONNECTION,
+};
+
+static size_t rank(enum err err)
+{
+	size_t i = 0;
+	while (i < COUNT_OF(telling) && telling[i] != err)
+		i++;
+	return err ? i : COUNT_OF(telling) + 1;
+}
+
+bool retry_tells_more(enum err later, enum err before)
+{
+	return rank(later) <= rank(before);
+}
 
 /* Full jitter downwards: between half the wait and all of it. */
 static int64_t jittered_us(int64_t wait_ms, uint32_t jitter)

@@ -35,4 +35,8 @@ struct retry_verdict {
 
 struct retry_verdict retry_decide(const struct retry_case *c);
 
+/* Of two failures of one request, on different targets: does the later one tell its caller at least as
+ * much as the one before (OK: there was none)? */
+bool retry_tells_more(enum err later, enum err before);
+
 #endif

@@ -220,8 +220,14 @@ static void hear_frames(struct caller *c)
 		const enum err err = frame_take(&left, &f, NULL, &why);
 		if (err == ERR_MORE)
 			break;
-		if (err)
-			bail("the broker sends what is no frame: %s", why.message);
+		if (err) {
+			OWNED(buf_done) struct buf line = BUF_INIT(4096);
+			buf_print(&line, "NO FRAME: %s", why.message);
+			hear(c, 0, &line, 0);
+			c->is_closed = true;
+			left = SPAN("");
+			break;
+		}
 		take_frame(c, &f);
 	}
 	buf_drop(&c->in, c->in.n - left.n);

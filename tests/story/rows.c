@@ -22,17 +22,6 @@ static const char *const queries[] = {
 	"FROM attempt a JOIN exchange e ON e.id = a.exchange_id ORDER BY e.at_us, number, line",
 };
 
-static void put_lines(struct buf *out, struct buf *line, unsigned count)
-{
-	if (count > 1)
-		buf_print(out, "%ux ", count);
-	if (count > 0) {
-		buf_span(out, buf_view(line));
-		buf_byte(out, '\n');
-	}
-	buf_clear(line);
-}
-
 void rows_read(const char *state_dir, struct buf *out)
 {
 	char path[256];
@@ -41,22 +30,14 @@ void rows_read(const char *state_dir, struct buf *out)
 	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
 		bail("no ledger in %s", path);
 	for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
-		OWNED(buf_done) struct buf before = BUF_INIT(65536);
 		sqlite3_stmt *s = NULL;
-		unsigned count = 0;
 		if (sqlite3_prepare_v2(db, queries[i], -1, &s, NULL) != SQLITE_OK)
 			bail("%s: %s", path, sqlite3_errmsg(db));
 		while (sqlite3_step(s) == SQLITE_ROW) {
 			const char *line = (const char *)sqlite3_column_text(s, 0);
-			const struct span text = span_str(line ? line : "a column is null");
-			if (count > 0 && !span_eq(text, buf_view(&before))) {
-				put_lines(out, &before, count);
-				count = 0;
-			}
-			if (count++ == 0)
-				buf_span(&before, text);
+			buf_text(out, line ? line : "a column is null");
+			buf_byte(out, '\n');
 		}
-		put_lines(out, &before, count);
 		sqlite3_finalize(s);
 	}
 	sqlite3_close(db);

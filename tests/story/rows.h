@@ -4,9 +4,8 @@
 #define TESTS_STORY_ROWS_H
 #include "protocol/base/buf.h"
 
-/* Appends a line a row: exchanges by their beginning, then attempts likewise; equal lines that follow
- * each other as one with their number before it: "40x ...". What is not known is "?", what is absent
- * "-". Ends the run where there is no ledger. */
+/* Appends a line a row: exchanges by their beginning, then attempts likewise. What is not known is "?",
+ * what is absent "-". Ends the run where there is no ledger. */
 void rows_read(const char *state_dir, struct buf *out);
 
 #endif

@@ -143,8 +143,25 @@ static const struct {
          RETRY_STOP,										 0,       0      },
 };
 
+static const struct {
+	const char *name;
+	enum err later, before;
+	bool want;
+} tellings[] = {
+	{"the first failure tells something",                        ERR_NO_KEY,       OK,                  true },
+	{"a key that is missing tells less than a wait",             ERR_NO_KEY,       ERR_RATE_LIMITED,    false},
+	{"a refused key tells more",                                 ERR_AUTH,         ERR_RATE_LIMITED,    true },
+	{"what may have been served must not look like a mere wait", ERR_RATE_LIMITED,
+         ERR_OUTCOME_UNKNOWN,									       false},
+	{"of two alike, the later",                                  ERR_CONNECTION,   ERR_CONNECTION,      true },
+	{"a wrong request tells most",                               ERR_AUTH,         ERR_INVALID_REQUEST, false},
+};
+
 int main(void)
 {
+	for (size_t i = 0; i < COUNT_OF(tellings); i++)
+		ok(retry_tells_more(tellings[i].later, tellings[i].before) == tellings[i].want,
+			"%s", tellings[i].name);
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		struct retry_case c = cases[i].c;
 		if (c.left_us == 0)
