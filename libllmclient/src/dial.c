@@ -164,8 +164,8 @@ static int connect_path(int fd, const char *path)
 	const int at = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (at < 0)
 		return errno;
-	const int written = (void)snprintf(
-		to.sun_path, sizeof to.sun_path, "/proc/self/fd/%d/%s", at, slash + 1);
+	const int written =
+		snprintf(to.sun_path, sizeof to.sun_path, "/proc/self/fd/%d/%s", at, slash + 1);
 	int error = ENAMETOOLONG;
 	if (written > 0 && (size_t)written < sizeof to.sun_path)
 		error = connect(fd, (const struct sockaddr *)&to, sizeof to) == 0 ? 0 : errno;
