@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -15,6 +16,10 @@
 
 #define WORKERS 4
 
+/* After so many calls at once the heap holds much that nobody will want again soon. */
+#define CROWD    64
+#define QUIET_US INT64_C(1000000)
+
 struct broker {
 	struct broker_options options;
 	struct organs organs;
@@ -23,12 +28,19 @@ struct broker {
 	struct listener *listeners[SERVICE_FDS_MAX + 1];
 	size_t n_listeners;
 	struct loop_signal term, interrupt, hangup, user;
-	struct loop_timer drain, idle, auto_lock, watchdog;
+	struct loop_timer drain, idle, auto_lock, watchdog, quiet;
+	struct job trim; /* gives the heap's free pages back */
+	bool is_crowded, is_trimming;
 	struct loop_task settle; /* after a change: is there still something to wait for? */
 	int64_t active_us;       /* when somebody last did something */
-	bool is_ailing_by_config;
-	struct fault state_ailment; /* why no accounts can be kept; no reload mends that */
+	struct fault config_ailment, state_ailment; /* both may be, and each is mended by itself */
 };
+
+/* Why the broker serves nobody, of what is wrong with it: told to every caller. */
+static void note_ailments(struct broker *b)
+{
+	b->organs.ailment = b->config_ailment.err ? b->config_ailment : b->state_ailment;
+}
 
 /* ---- configuration ---- */
 
@@ -51,19 +63,17 @@ static void load_config(struct broker *b)
 	if (c) {
 		b->admin.config_fault = FAULT_NONE;
 		use_config(b, c);
-		if (b->is_ailing_by_config) {
-			b->organs.ailment = b->state_ailment;
-			b->is_ailing_by_config = false;
-		}
+		b->config_ailment = FAULT_NONE;
+		note_ailments(b);
 		return;
 	}
 	log_error("config.bad", "why=\"%s\"", why.message);
 	b->admin.config_fault = why;
 	if (b->organs.config)
 		return;
-	b->is_ailing_by_config = true;
-	fault_set(&b->organs.ailment, ERR_MISCONFIGURED, "%s; mend it, then `llmb config reload`",
+	fault_set(&b->config_ailment, ERR_MISCONFIGURED, "%s; mend it, then `llmb config reload`",
 		why.message);
+	note_ailments(b);
 	c = config_parse(SPAN(""), "built-in", &why);
 	if (!c) {
 		log_error("config.none", "why=\"%s\"", why.message);
@@ -82,7 +92,11 @@ static void reload(struct admin_env *env)
 		log_info("config.loaded", "path=%s", b->options.config_path);
 	}
 	service_tell(&b->options.service, "READY=1\nSTATUS=%s",
-		env->config_fault.err ? env->config_fault.message : "serving");
+		env->config_fault.err   ? env->config_fault.message
+		: b->organs.ailment.err ? b->organs.ailment.message
+					: "serving");
+	loop_timer_stop(&b->auto_lock); /* its time may be another now */
+	loop_later(b->organs.loop, &b->settle);
 }
 
 /* ---- state ---- */
@@ -123,8 +137,7 @@ static void ail(struct broker *b, const struct fault *why)
 {
 	log_error("broker.degraded", "why=\"%s\"", why->message);
 	b->state_ailment = *why;
-	if (!b->organs.ailment.err)
-		b->organs.ailment = *why;
+	note_ailments(b);
 }
 
 /* What keeps accounts: without it nothing may be sent, but callers are told why. */
@@ -229,7 +242,31 @@ static void on_auto_lock(struct loop_timer *t)
 		log_info("vault.locked", "reason=idle");
 		vault_lock(b->organs.vault);
 		transport_forget_connections(b->organs.transport);
+		loop_later(b->organs.loop, &b->settle); /* it may idle now */
 	}
+}
+
+static void trim_run(struct job *j)
+{
+	(void)j;
+	malloc_trim(0);
+}
+
+static void trim_done(struct job *j)
+{
+	container_of(j, struct broker, trim)->is_trimming = false;
+}
+
+/* A crowd has gone, and it has been quiet since. */
+static void on_quiet(struct loop_timer *t)
+{
+	struct broker *b = container_of(t, struct broker, quiet);
+	if (b->organs.n_exchanges > 0 || b->is_trimming)
+		return;
+	b->is_crowded = false;
+	b->is_trimming = true;
+	b->trim = (struct job){.run = trim_run, .on_done = trim_done};
+	workers_submit(b->organs.workers, &b->trim, 0);
 }
 
 /* Something came, went or ended: what is waited for may have changed. */
@@ -238,6 +275,10 @@ static void on_settle(struct loop_task *t)
 	struct broker *b = container_of(t, struct broker, settle);
 	struct organs *o = &b->organs;
 	b->active_us = loop_now_us(o->loop);
+	if (o->n_exchanges >= CROWD)
+		b->is_crowded = true;
+	else if (b->is_crowded && o->n_exchanges == 0)
+		loop_timer_set(o->loop, &b->quiet, QUIET_US);
 	if (o->is_draining) {
 		if (b->sessions.n == 0 && o->n_exchanges == 0)
 			finish(b);
@@ -284,6 +325,7 @@ static void on_user(struct loop_signal *s)
 	log_info("vault.locked", "reason=signal");
 	vault_lock(b->organs.vault);
 	transport_forget_connections(b->organs.transport);
+	loop_later(b->organs.loop, &b->settle);
 }
 
 static void on_watchdog(struct loop_timer *t)
@@ -331,9 +373,15 @@ static void watch_signals(struct broker *b)
 	b->idle.on_fire = on_idle;
 	b->auto_lock.on_fire = on_auto_lock;
 	b->watchdog.on_fire = on_watchdog;
+	b->quiet.on_fire = on_quiet;
 	b->settle.on_run = on_settle;
 	if (b->options.service.watchdog_us > 0)
 		loop_timer_set(l, &b->watchdog, b->options.service.watchdog_us / 3);
+}
+
+static void on_stall(const char *kind, int64_t took_us)
+{
+	log_warn("loop.stall", "kind=%s took_us=%" PRId64, kind, took_us);
 }
 
 static enum err broker_build(struct broker *b, struct fault *why)
@@ -343,6 +391,7 @@ static enum err broker_build(struct broker *b, struct fault *why)
 	o->workers = o->loop ? workers_new(o->loop, WORKERS, why) : NULL;
 	if (!o->workers)
 		return why->err ? why->err : ERR_NO_MEMORY;
+	loop_watch_stalls(o->loop, on_stall);
 	b->admin = (struct admin_env){
 		.organs = o,
 		.config_path = b->options.config_path,
@@ -377,7 +426,7 @@ struct broker *broker_new(const struct broker_options *options, struct fault *wh
 		return NULL;
 	}
 	b->options = *options;
-	b->organs.ailment = b->state_ailment = FAULT_NONE;
+	b->organs.ailment = b->config_ailment = b->state_ailment = FAULT_NONE;
 	struct fault own = FAULT_NONE;
 	const enum err err = broker_build(b, &own);
 	if (!err)
@@ -406,22 +455,27 @@ void broker_free(struct broker *b)
 		return;
 	o = &b->organs;
 	sessions_done(&b->sessions); /* every call that is still open leaves its row */
-	for (size_t i = 0; i < b->n_listeners; i++)
-		listener_free(b->listeners[i]);
-	transport_free(o->transport);
 	if (o->journal)
 		journal_close(o->journal);
+	/* who finds no socket may start a broker: by then the state is free for it */
+	for (size_t i = 0; i < b->n_listeners; i++)
+		listener_free(b->listeners[i]);
+	admin_drop_fetches(&b->admin);
+	transport_free(o->transport);
+	o->transport = NULL;
+	if (o->workers)
+		workers_free(o->workers); /* what they were at is told to administrative calls */
+	admin_end(&b->admin);
 	loop_timer_stop(&b->drain);
 	loop_timer_stop(&b->idle);
 	loop_timer_stop(&b->auto_lock);
 	loop_timer_stop(&b->watchdog);
+	loop_timer_stop(&b->quiet);
 	loop_task_stop(&b->settle);
 	loop_signal_stop(&b->term);
 	loop_signal_stop(&b->interrupt);
 	loop_signal_stop(&b->hangup);
 	loop_signal_stop(&b->user);
-	if (o->workers)
-		workers_free(o->workers);
 	ledger_close(o->ledger);
 	vault_free(o->vault);
 	config_unref(o->config);

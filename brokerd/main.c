@@ -1,4 +1,5 @@
 /* main.c - options, the process made safe, and a broker run in it. */
+#include <fcntl.h>
 #include <getopt.h>
 #include <locale.h>
 #include <pwd.h>
@@ -46,6 +47,19 @@ static void make_undumpable(void)
 	if (prctl(PR_SET_DUMPABLE, 0) != 0 || setrlimit(RLIMIT_CORE, &none) != 0)
 		abort();
 #endif
+}
+
+/* Whoever started us may have closed these; a file or socket of ours must not take their place, or
+ * the log would be written into it. */
+static void fill_standard_descriptors(void)
+{
+	int fd;
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd < 0)
+		abort();
+	close(fd);
 }
 
 /* Every client costs a descriptor, and so does every stream. */
@@ -183,6 +197,7 @@ int main(int argc, char **argv)
 	struct fault why = FAULT_NONE;
 
 	make_undumpable();
+	fill_standard_descriptors();
 	const int status = parse_options(argc, argv, &options);
 	if (status >= 0)
 		return status;

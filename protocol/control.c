@@ -2,7 +2,6 @@
 #include "protocol/control.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 
 #include "protocol/members.h"
 
@@ -309,16 +308,15 @@ enum err call_unpack(struct pack_in in, struct arena *a, struct call *out, struc
 	struct reader r = {.a = a, .why = why, .bad = ERR_INVALID_REQUEST};
 	const struct at top = {.up = NULL};
 	uint64_t seen = 0;
-	char what[32];
 
 	*out = CALL_INIT;
 	enum err err = members_read(&r, &top, &in, call_rows, COUNT_OF(call_rows), out, &seen);
 	if (err)
 		return err;
 	if (!(seen & 1))
-		return members_check(&r, &top, call_rows, 1, seen, 0, "a call");
-	snprintf(what, sizeof what, "a call of kind %s", kinds[out->kind]);
-	err = members_check(&r, &top, call_rows, COUNT_OF(call_rows), seen, out->kind, what);
+		return members_check(&r, &top, call_rows, 1, seen, 0, "a call", "");
+	err = members_check(&r, &top, call_rows, COUNT_OF(call_rows), seen, out->kind,
+		"a call of kind ", kinds[out->kind]);
 	if (err)
 		return err;
 	if (span_is_set(out->body) && out->body_bytes >= 0) {
@@ -354,8 +352,8 @@ static READER(member_read_piece)
 
 #define DATA(field) offsetof(struct data, field)
 static const struct member data_rows[] = {
-	{"d",    AS(piece, bytes), DATA(bytes),   0, 1},
-	{"last", AS(bool,  bool),  DATA(is_last), 0, 0},
+	{"d",    AS(piece, required_bytes), DATA(bytes),   0, 1},
+	{"last", AS(bool,  bool),           DATA(is_last), 0, 0},
 };
 
 enum err data_unpack(struct pack_in in, struct data *out, struct fault *why)

@@ -124,7 +124,7 @@ static const struct member start_rows[] = {
 static const struct member text_rows[] = {
 	ROW_EVENT,
 	ROW_CHOICE,
-	{"d", AS(text, text), EVENT(text), 0, 1},
+	{"d", AS(text, required_text), EVENT(text), 0, 1},
 };
 
 static const struct member opaque_rows[] = {
@@ -137,17 +137,17 @@ static const struct member tool_start_rows[] = {
 	ROW_EVENT,
 	ROW_CHOICE,
 	ROW_TOOL,
-	{"id",     AS(text,   text),   EVENT(call.id),        0, 1},
-	{"name",   AS(text,   text),   EVENT(call.name),      0, 1},
-	{"custom", AS(bool,   bool),   EVENT(call.is_custom), 0, 0},
-	{"opaque", AS(opaque, opaque), EVENT(call.opaque),    0, 0},
+	{"id",     AS(text,   required_text), EVENT(call.id),        0, 1},
+	{"name",   AS(text,   required_text), EVENT(call.name),      0, 1},
+	{"custom", AS(bool,   bool),          EVENT(call.is_custom), 0, 0},
+	{"opaque", AS(opaque, opaque),        EVENT(call.opaque),    0, 0},
 };
 
 static const struct member tool_args_rows[] = {
 	ROW_EVENT,
 	ROW_CHOICE,
 	ROW_TOOL,
-	{"d", AS(text, text), EVENT(text), 0, 1},
+	{"d", AS(text, required_text), EVENT(text), 0, 1},
 };
 
 static const struct member tool_end_rows[] = {
@@ -229,19 +229,19 @@ static const struct member finish_rows[] = {
 
 static const struct member warning_rows[] = {
 	ROW_EVENT,
-	{"code",    AS(text, text), EVENT(warning.code),    0, 1},
-	{"param",   AS(text, text), EVENT(warning.param),   0, 0},
-	{"message", AS(text, text), EVENT(warning.message), 0, 0},
+	{"code",    AS(text, required_text), EVENT(warning.code),    0, 1},
+	{"param",   AS(text, text),          EVENT(warning.param),   0, 0},
+	{"message", AS(text, text),          EVENT(warning.message), 0, 0},
 };
 
 static const struct member status_rows[] = {
 	ROW_EVENT,
-	{"status", AS(text, text), EVENT(status.word),   0, 1},
-	{"detail", AS(text, text), EVENT(status.detail), 0, 0},
+	{"status", AS(text, required_text), EVENT(status.word),   0, 1},
+	{"detail", AS(text, text),          EVENT(status.detail), 0, 0},
 };
 
 static const struct member raw_rows[] = {
-	{"d", AS(bytes, bytes), EVENT(text), 0, 1},
+	{"d", AS(bytes, required_bytes), EVENT(text), 0, 1},
 };
 
 static READER(member_read_status_code)
@@ -258,8 +258,7 @@ static READER(member_read_status_code)
 static WRITER(member_write_status_code)
 {
 	const int *status = field;
-	if (*status > 0)
-		pack_pair_i64(out, m, key, *status);
+	pack_pair_i64(out, m, key, *status);
 }
 
 static READER(member_read_headers)

@@ -24,9 +24,10 @@ struct at at_index(const struct at *up, size_t index)
 /* Appends the path of `at` below `owner`. As deep as msgpack is. */
 static void put_path(struct buf *out, const struct at *at, const struct at *owner)
 {
-	const struct at *chain[LIMIT_PACK_DEPTH + 2];
+	enum { DEEPEST = LIMIT_PACK_DEPTH + 2 };
+	const struct at *chain[DEEPEST];
 	size_t n = 0;
-	for (; at && at != owner && at->up && n < COUNT_OF(chain); at = at->up)
+	for (; at && at != owner && at->up && n < DEEPEST; at = at->up)
 		chain[n++] = at;
 	bool is_first = true;
 	while (n-- > 0) {
@@ -41,24 +42,35 @@ static void put_path(struct buf *out, const struct at *at, const struct at *owne
 	}
 }
 
-enum err reader_refuse(
-	const struct reader *r, const struct at *at, enum err err, const char *format, ...)
+static enum err refuse(const struct reader *r, const struct at *at, enum err err,
+	const char *format, va_list args) PRINTF_LIKE(4, 0);
+
+static enum err refuse(
+	const struct reader *r, const struct at *at, enum err err, const char *format, va_list args)
 {
 	char sentence[sizeof r->why->message], path[sizeof r->why->param];
-	va_list args;
+	OWNED(buf_done) struct buf whole = BUF_INIT(LIMIT_FRAME_BYTES);
 
-	if (!r->why)
-		return err;
-	va_start(args, format);
 	if (vsnprintf(sentence, sizeof sentence, format, args) < 0)
 		sentence[0] = '\0';
-	va_end(args);
-	OWNED(buf_done) struct buf whole = BUF_INIT(LIMIT_FRAME_BYTES);
 	put_path(&whole, at, NULL);
 	fault_text(path, sizeof path, buf_view(&whole));
 	if (path[0] == '\0')
 		return fault_set(r->why, err, "%s", sentence);
 	return fault_param(r->why, err, path, "%s: %s", path, sentence);
+}
+
+enum err reader_refuse(
+	const struct reader *r, const struct at *at, enum err err, const char *format, ...)
+{
+	va_list args;
+
+	if (!r->why)
+		return err;
+	va_start(args, format);
+	refuse(r, at, err, format, args);
+	va_end(args);
+	return err;
 }
 
 enum err reader_wrong(
@@ -75,6 +87,25 @@ enum err reader_no_memory(const struct reader *r)
 }
 
 /* ---- maps ---- */
+
+static enum err check_json(const struct reader *r, const struct at *at, struct span text,
+	bool is_object, bool has_unique_names)
+{
+	struct fault why = FAULT_NONE;
+	struct json_rules rules = JSON_STRICT;
+	struct json json;
+
+	rules.has_unique_names = has_unique_names;
+	const enum err err = json_scan(text, rules, &json, &why);
+	if (err == ERR_NO_MEMORY)
+		return reader_no_memory(r);
+	if (err)
+		return reader_refuse(
+			r, at, err == ERR_TOO_BIG ? err : r->bad, "no valid JSON: %s", why.message);
+	if (is_object && json_kind(json) != JSON_OBJECT)
+		return reader_refuse(r, at, r->bad, "a JSON object is wanted");
+	return OK;
+}
 
 static enum err keep_unknown(
 	struct reader *r, const struct at *at, struct pack_in *in, struct extra *to)
@@ -100,9 +131,12 @@ static enum err keep_unknown(
 			"this member is not known here, and cannot be carried as JSON: it holds an "
 			"ext or a float that is not finite");
 	struct span copy;
-	const enum err err = arena_dup(r->a, buf_view(&text), &copy);
-	if (err)
+	if (arena_dup(r->a, buf_view(&text), &copy))
 		return reader_no_memory(r);
+	/* keys that differ in case alone are two in msgpack, and one name twice in JSON */
+	const enum err err = check_json(r, at, span_skip(copy, path), false, true);
+	if (err)
+		return err;
 	to->family = SPAN("broker");
 	to->members[to->n++] = (struct extra_member){span_first(copy, path), span_skip(copy, path)};
 	return OK;
@@ -151,21 +185,23 @@ enum err members_read(struct reader *r, const struct at *at, struct pack_in *in,
 	if (seen)
 		*seen = present;
 	else
-		return members_check(r, at, rows, n, present, 0, "it");
+		return members_check(r, at, rows, n, present, 0, "it", "");
 	return OK;
 }
 
 enum err members_check(const struct reader *r, const struct at *at, const struct member *rows,
-	size_t n, uint64_t seen, unsigned kind, const char *what)
+	size_t n, uint64_t seen, unsigned kind, const char *what, const char *word)
 {
 	const uint32_t bit = UINT32_C(1) << kind;
 	for (size_t i = 0; i < n; i++) {
 		const bool is_there = (seen >> i & 1) != 0;
 		const struct at here = at_member(at, span_str(rows[i].name));
 		if (is_there && rows[i].allowed && !(rows[i].allowed & bit))
-			return reader_refuse(r, &here, r->bad, "%s has no such member", what);
+			return reader_refuse(
+				r, &here, r->bad, "%s%s has no such member", what, word);
 		if (!is_there && (rows[i].required & bit))
-			return reader_refuse(r, &here, r->bad, "%s must have this member", what);
+			return reader_refuse(
+				r, &here, r->bad, "%s%s must have this member", what, word);
 	}
 	return OK;
 }
@@ -366,23 +402,8 @@ READER(member_read_opt_bool)
 static enum err member_read_json_by(struct reader *r, const struct at *at, struct pack_in *in,
 	struct span *out, bool is_object, bool has_unique_names)
 {
-	struct fault why = FAULT_NONE;
-	struct json_rules rules = JSON_STRICT;
-	struct json json;
-
-	enum err err = member_read_text(r, at, in, out);
-	if (err)
-		return err;
-	rules.has_unique_names = has_unique_names;
-	err = json_scan(*out, rules, &json, &why);
-	if (err == ERR_NO_MEMORY)
-		return reader_no_memory(r);
-	if (err)
-		return reader_refuse(
-			r, at, err == ERR_TOO_BIG ? err : r->bad, "no valid JSON: %s", why.message);
-	if (is_object && json_kind(json) != JSON_OBJECT)
-		return reader_refuse(r, at, r->bad, "a JSON object is wanted");
-	return OK;
+	const enum err err = member_read_text(r, at, in, out);
+	return err ? err : check_json(r, at, *out, is_object, has_unique_names);
 }
 
 READER(member_read_json)
@@ -482,6 +503,20 @@ WRITER(member_write_bytes)
 {
 	const struct span *bytes = field;
 	pack_pair_bin(out, m, key, *bytes);
+}
+
+WRITER(member_write_required_text)
+{
+	const struct span *text = field;
+	pack_key(out, m, key);
+	pack_put_str(out, *text);
+}
+
+WRITER(member_write_required_bytes)
+{
+	const struct span *bytes = field;
+	pack_key(out, m, key);
+	pack_put_bin(out, *bytes);
 }
 
 WRITER(member_write_i64)

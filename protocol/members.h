@@ -61,9 +61,9 @@ enum err members_read(struct reader *r, const struct at *at, struct pack_in *in,
 	const struct member *rows, size_t n, void *object, uint64_t *seen) MUST_USE;
 
 /* Are the members that are there allowed, and the required ones there, in an object of kind `kind`?
- * `what` is the object, for the sentence: "a text part". */
+ * `what` and `word` are the object, for the sentence: "a part of type", "text". */
 enum err members_check(const struct reader *r, const struct at *at, const struct member *rows,
-	size_t n, uint64_t seen, unsigned kind, const char *what) MUST_USE;
+	size_t n, uint64_t seen, unsigned kind, const char *what, const char *word) MUST_USE;
 
 /* Appends the map. */
 void members_write(struct buf *out, const struct member *rows, size_t n, const void *object);
@@ -107,8 +107,11 @@ READER(member_read_extra);        /* [struct extra] {"family", "members": [[name
 /* ---- and writers ---- */
 #define WRITER(name) \
 	void name(struct buf *out, struct pack_open *m, const char *key, const void *field)
-WRITER(member_write_text);     /* [struct span] if it is set */
-WRITER(member_write_bytes);    /* [struct span] as bin, if it is set */
+WRITER(member_write_text);  /* [struct span] if it is set */
+WRITER(member_write_bytes); /* [struct span] as bin, if it is set */
+/* the same for members that must be there: the absent as empty */
+WRITER(member_write_required_text);
+WRITER(member_write_required_bytes);
 WRITER(member_write_i64);      /* [int64_t] */
 WRITER(member_write_count);    /* [int64_t] if it is 0 or more */
 WRITER(member_write_positive); /* [int64_t] if it is more than 0 */

@@ -116,10 +116,10 @@ static const struct {
 static inline enum head_result read_head(
 	const unsigned char *at, const unsigned char *end, struct head *h)
 {
+	*h = (struct head){.bytes = 1};
 	if (at >= end)
 		return HEAD_CUT;
 	const unsigned char c = *at;
-	*h = (struct head){.bytes = 1};
 	if (c < 0x80) {
 		h->kind = PACK_INT;
 		h->bits = c;
@@ -251,92 +251,122 @@ static enum err malformed(struct fault *why, size_t offset, const char *what)
 	return fault_set(why, ERR_MALFORMED, "byte %zu of the msgpack: %s", offset, what);
 }
 
-/* Closes the levels that are full, innermost first, and leaves `depth` at the one that is not. */
-static enum err close_levels(
-	struct level *levels, size_t *depth, struct keys *keys, size_t offset, struct fault *why)
+struct walker {
+	const unsigned char *start, *at, *end;
+	uint64_t owed, nodes; /* values declared: those yet to come, and all */
+	struct level levels[LIMIT_PACK_DEPTH];
+	size_t depth;
+	struct keys *keys;
+	struct fault *why;
+};
+
+/* Reads one head, and for str, bin and ext the bytes that are its own. */
+static enum err walk_head(struct walker *w, struct head *h, struct span *text)
 {
-	while (*depth > 0 && levels[*depth - 1].left == 0) {
-		const struct level *l = &levels[--*depth];
+	const size_t offset = (size_t)(w->at - w->start);
+	switch (read_head(w->at, w->end, h)) {
+	case HEAD_OK:
+		break;
+	case HEAD_CUT:
+		return malformed(w->why, offset, "it ends in the middle of a value");
+	case HEAD_RESERVED:
+		return malformed(w->why, offset, "0xc1 means nothing");
+	}
+	w->at += h->bytes;
+	if (bytes_in(h) > (size_t)(w->end - w->at))
+		return malformed(w->why, offset, "a length that is more than what is left");
+	*text = span_of((const char *)w->at, (size_t)bytes_in(h));
+	w->at += text->n;
+	if (h->kind == PACK_STR && !utf8_is_valid(*text))
+		return malformed(w->why, offset, "a str that is not UTF-8");
+	return OK;
+}
+
+/* Counts the value in the array or map that it is in. */
+static enum err walk_into(struct walker *w, const struct head *h, struct span text, size_t offset)
+{
+	w->owed--;
+	if (w->depth == 0)
+		return OK;
+	struct level *l = &w->levels[w->depth - 1];
+	const bool is_key = l->is_map && l->left % 2 == 0;
+	l->left--;
+	if (!is_key)
+		return OK;
+	if (h->kind != PACK_STR)
+		return malformed(w->why, offset, "a map's key is no str");
+	const enum err err = keys_push(w->keys, text);
+	return err ? fault_set(w->why, err, "out of memory for a map's keys") : OK;
+}
+
+/* Begins an array or a map, if the values that it declares can be there. */
+static enum err walk_open(struct walker *w, const struct head *h, size_t offset)
+{
+	const uint64_t inside = values_in(h);
+	w->owed += inside;
+	w->nodes += inside;
+	if (w->owed > (size_t)(w->end - w->at))
+		return malformed(w->why, offset, "more values are declared than bytes are left");
+	if (w->nodes > LIMIT_PACK_NODES)
+		return fault_set(w->why, ERR_TOO_BIG,
+			"byte %zu of the msgpack: more than %d values", offset, LIMIT_PACK_NODES);
+	if (h->kind != PACK_ARRAY && h->kind != PACK_MAP)
+		return OK;
+	if (w->depth == LIMIT_PACK_DEPTH)
+		return fault_set(w->why, ERR_TOO_BIG,
+			"byte %zu of the msgpack: more than %d arrays and maps inside one another",
+			offset, LIMIT_PACK_DEPTH);
+	w->levels[w->depth++] = (struct level){inside, h->kind == PACK_MAP, w->keys->n};
+	return OK;
+}
+
+/* Ends the arrays and maps that are full, innermost first. */
+static enum err walk_close(struct walker *w, size_t offset)
+{
+	while (w->depth > 0 && w->levels[w->depth - 1].left == 0) {
+		const struct level *l = &w->levels[--w->depth];
 		if (!l->is_map)
 			continue;
 		const struct span twice =
-			repeated_key(keys->all + l->first_key, keys->n - l->first_key);
-		keys->n = l->first_key;
+			repeated_key(w->keys->all + l->first_key, w->keys->n - l->first_key);
+		w->keys->n = l->first_key;
 		if (span_is_set(twice))
-			return fault_set(why, ERR_MALFORMED,
+			return fault_set(w->why, ERR_MALFORMED,
 				"byte %zu of the msgpack: a map ends that has the key \"%.*s\" "
 				"twice",
-				offset, twice.n > 64 ? 64 : SPAN_ARG(twice));
+				offset, SPAN_ARG(span_first(twice, 64)));
 	}
 	return OK;
 }
 
 static enum err walk(struct span bytes, struct keys *keys, struct fault *why)
 {
-	const unsigned char *const start = (const unsigned char *)bytes.p;
-	const unsigned char *const end = start + bytes.n;
-	const unsigned char *at = start;
-	struct level levels[LIMIT_PACK_DEPTH];
-	size_t depth = 0;
-	uint64_t owed = 1, nodes = 1; /* both count what has been declared */
+	const unsigned char *start = (const unsigned char *)bytes.p;
+	struct walker w;
 
-	while (owed > 0) {
-		const size_t offset = (size_t)(at - start);
+	/* its levels are set as they are opened */
+	w.start = w.at = start;
+	w.end = start + bytes.n;
+	w.owed = w.nodes = 1;
+	w.depth = 0;
+	w.keys = keys;
+	w.why = why;
+	while (w.owed > 0) {
+		const size_t offset = (size_t)(w.at - w.start);
 		struct head h;
-		switch (read_head(at, end, &h)) {
-		case HEAD_OK:
-			break;
-		case HEAD_CUT:
-			return malformed(why, offset, "it ends in the middle of a value");
-		case HEAD_RESERVED:
-			return malformed(why, offset, "0xc1 means nothing");
-		}
-		at += h.bytes;
-		if (bytes_in(&h) > (size_t)(end - at))
-			return malformed(why, offset, "a length that is more than what is left");
-		const struct span text = span_of((const char *)at, (size_t)bytes_in(&h));
-		at += text.n;
-		if (h.kind == PACK_STR && !utf8_is_valid(text))
-			return malformed(why, offset, "a str that is not UTF-8");
-
-		struct level *l = depth > 0 ? &levels[depth - 1] : NULL;
-		if (l) {
-			if (l->is_map && l->left % 2 == 0) {
-				if (h.kind != PACK_STR)
-					return malformed(why, offset, "a map's key is no str");
-				const enum err err = keys_push(keys, text);
-				if (err)
-					return fault_set(
-						why, err, "out of memory for a map's keys");
-			}
-			l->left--;
-		}
-		owed--;
-
-		const uint64_t inside = values_in(&h);
-		owed += inside;
-		nodes += inside;
-		if (owed > (size_t)(end - at))
-			return malformed(
-				why, offset, "more values are declared than bytes are left");
-		if (nodes > LIMIT_PACK_NODES)
-			return fault_set(why, ERR_TOO_BIG,
-				"byte %zu of the msgpack: more than %d values", offset,
-				LIMIT_PACK_NODES);
-		if (h.kind == PACK_ARRAY || h.kind == PACK_MAP) {
-			if (depth == LIMIT_PACK_DEPTH)
-				return fault_set(why, ERR_TOO_BIG,
-					"byte %zu of the msgpack: more than %d arrays and maps "
-					"inside one another",
-					offset, LIMIT_PACK_DEPTH);
-			levels[depth++] = (struct level){inside, h.kind == PACK_MAP, keys->n};
-		}
-		const enum err err = close_levels(levels, &depth, keys, offset, why);
+		struct span text;
+		enum err err = walk_head(&w, &h, &text);
+		if (!err)
+			err = walk_into(&w, &h, text, offset);
+		if (!err)
+			err = walk_open(&w, &h, offset);
+		if (!err)
+			err = walk_close(&w, offset);
 		if (err)
 			return err;
 	}
-	if (at != end)
-		return malformed(why, (size_t)(at - start), "bytes after the value");
+	if (w.at != w.end)
+		return malformed(why, (size_t)(w.at - w.start), "bytes after the value");
 	return OK;
 }
 
@@ -581,6 +611,17 @@ static bool scalar_to_json(struct pack_in *in, struct json_out *to)
 	return true;
 }
 
+static bool key_to_json(struct pack_in *in, struct json_out *to)
+{
+	struct span key;
+	if (!pack_str(in, &key))
+		return false;
+	json_put_str(to, key);
+	buf_byte(to->to, ':');
+	to->has_value = false;
+	return true;
+}
+
 bool pack_to_json(struct pack_in *in, struct buf *out)
 {
 	struct {
@@ -592,17 +633,11 @@ bool pack_to_json(struct pack_in *in, struct buf *out)
 	size_t depth = 0;
 
 	do {
-		struct span key;
 		uint32_t count;
 		if (depth > 0) {
 			levels[depth - 1].left--;
-			if (levels[depth - 1].close == '}') {
-				if (!pack_str(&ahead, &key))
-					return false;
-				json_put_str(&to, key);
-				buf_byte(out, ':');
-				to.has_value = false;
-			}
+			if (levels[depth - 1].close == '}' && !key_to_json(&ahead, &to))
+				return false;
 		}
 		const bool is_map = pack_map(&ahead, &count);
 		if (is_map || pack_array(&ahead, &count)) {

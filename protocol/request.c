@@ -1,8 +1,6 @@
 /* request.c - a table for each object; what tables cannot say stands under them. */
 #include "protocol/request.h"
 
-#include <stdio.h>
-
 #include "protocol/limits.h"
 #include "protocol/members.h"
 
@@ -39,7 +37,25 @@ static void put_word(struct buf *out, struct pack_open *m, const char *key,
 		pack_pair_str(out, m, key, span_str(words[which]));
 }
 
-/* The extra of an object that was read: what its `extra` member held, or what nobody knew. */
+/* A path can be that of one unknown member and the name of another, "reasoning.style". */
+static enum err check_extra_names(
+	const struct reader *r, const struct at *at, const struct extra *extra)
+{
+	struct numbered_name *names = arena_array(r->a, extra->n, sizeof *names);
+	if (!names)
+		return reader_no_memory(r);
+	for (size_t i = 0; i < extra->n; i++)
+		names[i] = (struct numbered_name){extra->members[i].name, i};
+	const size_t twice = members_repeated(names, extra->n);
+	if (twice == SIZE_MAX)
+		return OK;
+	const struct at here = at_member(at, extra->members[twice].name);
+	return reader_refuse(r, &here, r->bad,
+		"this member is not known here, and there are two that would be kept under its "
+		"name");
+}
+
+/* The extra of an object that was read: what its `extra` member held, and what nobody knew. */
 static enum err join_extra(const struct reader *r, const struct at *at, struct extra *named,
 	const struct extra *unknown)
 {
@@ -47,7 +63,7 @@ static enum err join_extra(const struct reader *r, const struct at *at, struct e
 		return OK;
 	if (named->n == 0) {
 		*named = *unknown;
-		return OK;
+		return check_extra_names(r, at, named);
 	}
 	if (!span_eq(named->family, unknown->family)) {
 		const struct at here = at_member(at, unknown->members[0].name);
@@ -63,7 +79,7 @@ static enum err join_extra(const struct reader *r, const struct at *at, struct e
 	memcpy(all, named->members, named->n * sizeof *all);
 	memcpy(all + named->n, unknown->members, unknown->n * sizeof *all);
 	*named = (struct extra){named->family, all, n};
-	return OK;
+	return check_extra_names(r, at, named);
 }
 
 /* Reads an object that has an `extra` of its own. */
@@ -169,16 +185,15 @@ READER(member_read_part)
 {
 	struct part *part = field;
 	uint64_t seen = 0;
-	char what[32];
 
 	enum err err =
 		read_whole(r, at, in, part_rows, COUNT_OF(part_rows), part, &part->extra, &seen);
 	if (err)
 		return err;
 	if (!(seen & 1))
-		return members_check(r, at, part_rows, 1, seen, 0, "a part");
-	snprintf(what, sizeof what, "a part of type %s", part_types[part->type]);
-	err = members_check(r, at, part_rows, COUNT_OF(part_rows), seen, part->type, what);
+		return members_check(r, at, part_rows, 1, seen, 0, "a part", "");
+	err = members_check(r, at, part_rows, COUNT_OF(part_rows), seen, part->type,
+		"a part of type ", part_types[part->type]);
 	if (!err && (KIND(part->type) & MEDIA))
 		err = check_media(r, at, &part->media);
 	if (!err && part->type == PART_TOOL_CALL && !span_is_set(part->call.arguments))
@@ -288,16 +303,15 @@ static enum err read_message(
 	struct reader *r, const struct at *at, struct pack_in *in, struct message *message)
 {
 	uint64_t seen = 0;
-	char what[40];
 
 	enum err err = read_whole(
 		r, at, in, message_rows, COUNT_OF(message_rows), message, &message->extra, &seen);
 	if (err)
 		return err;
 	if (!(seen & 1))
-		return members_check(r, at, message_rows, 1, seen, 0, "a message");
-	snprintf(what, sizeof what, "a message of role %s", roles[message->role]);
-	err = members_check(r, at, message_rows, COUNT_OF(message_rows), seen, message->role, what);
+		return members_check(r, at, message_rows, 1, seen, 0, "a message", "");
+	err = members_check(r, at, message_rows, COUNT_OF(message_rows), seen, message->role,
+		"a message of role ", roles[message->role]);
 	return err ? err : check_content(r, at, message);
 }
 
@@ -366,14 +380,13 @@ static enum err read_tool(
 	struct reader *r, const struct at *at, struct pack_in *in, struct tool *tool)
 {
 	uint64_t seen = 0;
-	char what[32];
 
 	const enum err err =
 		read_whole(r, at, in, tool_rows, COUNT_OF(tool_rows), tool, &tool->extra, &seen);
 	if (err)
 		return err;
-	snprintf(what, sizeof what, "a tool of type %s", tool_types[tool->type]);
-	return members_check(r, at, tool_rows, COUNT_OF(tool_rows), seen, tool->type, what);
+	return members_check(r, at, tool_rows, COUNT_OF(tool_rows), seen, tool->type,
+		"a tool of type ", tool_types[tool->type]);
 }
 
 static enum err check_tool_names(
@@ -498,8 +511,8 @@ static READER(member_read_tool_choice)
 		return err;
 	const bool is_named = (seen & 1) != 0;
 	err = members_check(r, at, choice_rows, COUNT_OF(choice_rows), seen,
-		is_named ? CHOICE_BY_NAME : CHOICE_BY_LIST,
-		is_named ? "a choice by name" : "a choice by list");
+		is_named ? CHOICE_BY_NAME : CHOICE_BY_LIST, "a choice by ",
+		is_named ? "name" : "list");
 	if (err)
 		return err;
 	if (is_named) {
@@ -562,14 +575,12 @@ static READER(member_read_format)
 {
 	struct response_format *format = field;
 	uint64_t seen = 0;
-	char what[40];
 	const enum err err =
 		members_read(r, at, in, format_rows, COUNT_OF(format_rows), format, &seen);
 	if (err)
 		return err;
-	snprintf(what, sizeof what, "a format%s%s", format->type ? " of type " : "",
-		formats[format->type]);
-	return members_check(r, at, format_rows, COUNT_OF(format_rows), seen, format->type, what);
+	return members_check(r, at, format_rows, COUNT_OF(format_rows), seen, format->type,
+		"a format ", formats[format->type]);
 }
 
 static WRITER(member_write_format)
@@ -855,8 +866,8 @@ enum err request_unpack(
 	err = read_whole(
 		&r, &top, &in, request_rows, COUNT_OF(request_rows), out, &out->extra, &seen);
 	return err ? err
-		   : members_check(
-			     &r, &top, request_rows, COUNT_OF(request_rows), seen, 0, "a request");
+		   : members_check(&r, &top, request_rows, COUNT_OF(request_rows), seen, 0,
+			     "a request", "");
 }
 
 void request_pack(const struct llm_request *r, struct buf *out)

@@ -1,57 +1,104 @@
-/* builtin.c - the rows are written in the words of the configuration file and read like it. */
+/* builtin.c - providers whose address and habits are public. Prices and models change monthly and are
+ * not here; a default model is, where the provider keeps a name for it. */
 #include "brokerd/config/builtin.h"
 
-#define LOCAL "local = yes\nallow_plain_loopback = yes\n"
+#include "protocol/base/owned.h"
 
+/* clang-format off */
 static const struct builtin rows[] = {
-	{"openai",      "openai-chat", "https://api.openai.com/v1",                               "bearer",           "gpt-4o-mini",
-         "max_tokens_field = max_completion_tokens\nsystem_role = developer\n"
-		"strict_tools = yes\nlogit_bias = yes\nn = yes\n"																	 },
-	{"anthropic",   "anthropic",   "https://api.anthropic.com",                               "header:x-api-key",
-         "claude-sonnet-4-5",														 "top_k = yes\nseed = no\npenalties = no\n"                  },
-	{"openrouter",  "openai-chat", "https://openrouter.ai/api/v1",                            "bearer",           "openrouter/auto",
-         "top_k = yes\n"																						  },
-	{"groq",        "openai-chat", "https://api.groq.com/openai/v1",                          "bearer",
-         "llama-3.3-70b-versatile",													   "max_tokens_field = max_completion_tokens\npenalties = no\n"},
-	{"mistral",     "openai-chat", "https://api.mistral.ai/v1",                               "bearer",           "mistral-small-latest",
-         "stream_options = no\n"																					  },
-	{"deepseek",    "openai-chat", "https://api.deepseek.com",                                "bearer",           "deepseek-chat",
-         "json_schema = no\nseed = no\nparallel_tool_calls = no\n"																	},
-	{"xai",         "openai-chat", "https://api.x.ai/v1",                                     "bearer",           NULL,                   ""                                                          },
-	{"together",    "openai-chat", "https://api.together.xyz/v1",                             "bearer",           NULL,                   "top_k = yes\n"                                             },
-	{"fireworks",   "openai-chat", "https://api.fireworks.ai/inference/v1",                   "bearer",           NULL,
-         "top_k = yes\n"																						  },
-	{"cerebras",    "openai-chat", "https://api.cerebras.ai/v1",                              "bearer",           NULL,
-         "max_tokens_field = max_completion_tokens\npenalties = no\n"																     },
-	{"perplexity",  "openai-chat", "https://api.perplexity.ai",                               "bearer",           "sonar",
-         "stream_options = no\nseed = no\n"																			       },
-	{"moonshot",    "openai-chat", "https://api.moonshot.ai/v1",                              "bearer",           NULL,                   ""                                                          },
-	{"dashscope",   "openai-chat", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
-         "bearer",												    NULL,                   "top_k = yes\n"                                             },
-	{"zai",         "openai-chat", "https://api.z.ai/api/paas/v4",                            "bearer",           NULL,
-         "json_schema = no\nseed = no\n"																				  },
-	{"nvidia",      "openai-chat", "https://integrate.api.nvidia.com/v1",                     "bearer",           NULL,
-         "parallel_tool_calls = no\n"																				     },
-	{"huggingface", "openai-chat", "https://router.huggingface.co/v1",                        "bearer",           NULL,                   ""                                                          },
-	{"github",      "openai-chat", "https://models.github.ai/inference",                      "bearer",
-         "openai/gpt-4o-mini",														""							  },
-	{"gemini",      "openai-chat", "https://generativelanguage.googleapis.com/v1beta/openai",
-         "bearer",												    "gemini-2.5-flash",     "seed = no\npenalties = no\n"                               },
-	{"deepinfra",   "openai-chat", "https://api.deepinfra.com/v1/openai",                     "bearer",           NULL,
-         "top_k = yes\n"																						  },
-	{"sambanova",   "openai-chat", "https://api.sambanova.ai/v1",                             "bearer",           NULL,                   ""                                                          },
-	{"ollama",      "openai-chat", "http://127.0.0.1:11434/v1",                               "none",             NULL,
-         LOCAL "parallel_tool_calls = no\n"																			       },
-	{"llamacpp",    "openai-chat", "http://127.0.0.1:8080/v1",                                "none",             NULL,
-         LOCAL "top_k = yes\nlogit_bias = yes\n"																			  },
-	{"vllm",        "openai-chat", "http://127.0.0.1:8000/v1",                                "none",             NULL,
-         LOCAL "top_k = yes\nlogit_bias = yes\nn = yes\n"																		 },
-	{"lmstudio",    "openai-chat", "http://127.0.0.1:1234/v1",                                "none",             NULL,                   LOCAL                                                       },
-	{"offline",     "offline",     "",							"none",             "echo",                 ""							  },
+	{"openai", "openai-chat", "https://api.openai.com/v1", "bearer", "gpt-4o-mini",
+		"max_tokens_field=max_completion_tokens system_role=developer openai_rules stream_options "
+		"json_schema strict_tools parallel_tool_calls seed penalties logit_bias n file_parts"},
+	{"anthropic", "anthropic", "https://api.anthropic.com", "header:x-api-key", "claude-sonnet-4-5",
+		"json_schema strict_tools parallel_tool_calls top_k file_parts"},
+	{"gemini", "openai-chat", "https://generativelanguage.googleapis.com/v1beta/openai", "bearer",
+		"gemini-2.5-flash",
+		"stream_options json_schema"},
+	{"mistral", "openai-chat", "https://api.mistral.ai/v1", "bearer", "mistral-small-latest",
+		"json_schema parallel_tool_calls penalties n"},
+	{"deepseek", "openai-chat", "https://api.deepseek.com", "bearer", "deepseek-chat",
+		"stream_options penalties reasoning_history"},
+	{"groq", "openai-chat", "https://api.groq.com/openai/v1", "bearer", "llama-3.3-70b-versatile",
+		"max_tokens_field=max_completion_tokens stream_options json_schema parallel_tool_calls seed"},
+	{"xai", "openai-chat", "https://api.x.ai/v1", "bearer", "",
+		"max_tokens_field=max_completion_tokens stream_options json_schema parallel_tool_calls seed "
+		"n"},
+	{"openrouter", "openai-chat", "https://openrouter.ai/api/v1", "bearer", "openrouter/auto",
+		"stream_options json_schema strict_tools parallel_tool_calls seed penalties logit_bias top_k "
+		"file_parts"},
+	{"together", "openai-chat", "https://api.together.xyz/v1", "bearer", "",
+		"stream_options json_schema seed penalties logit_bias n top_k"},
+	{"fireworks", "openai-chat", "https://api.fireworks.ai/inference/v1", "bearer", "",
+		"stream_options json_schema seed penalties logit_bias n top_k"},
+	{"cerebras", "openai-chat", "https://api.cerebras.ai/v1", "bearer", "",
+		"max_tokens_field=max_completion_tokens stream_options json_schema seed"},
+	{"perplexity", "openai-chat", "https://api.perplexity.ai", "bearer", "sonar",
+		"json_schema penalties"},
+	{"moonshot", "openai-chat", "https://api.moonshot.ai/v1", "bearer", "",
+		"stream_options reasoning_history"},
+	{"dashscope", "openai-chat", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", "bearer", "",
+		"stream_options json_schema parallel_tool_calls seed top_k"},
+	{"zai", "openai-chat", "https://api.z.ai/api/paas/v4", "bearer", "",
+		"stream_options"},
+	{"nvidia", "openai-chat", "https://integrate.api.nvidia.com/v1", "bearer", "",
+		"stream_options json_schema seed penalties"},
+	{"huggingface", "openai-chat", "https://router.huggingface.co/v1", "bearer", "",
+		"stream_options json_schema seed penalties"},
+	{"github", "openai-chat", "https://models.github.ai/inference", "bearer", "openai/gpt-4o-mini",
+		"stream_options json_schema parallel_tool_calls seed penalties"},
+	{"deepinfra", "openai-chat", "https://api.deepinfra.com/v1/openai", "bearer", "",
+		"stream_options json_schema seed penalties top_k"},
+	{"sambanova", "openai-chat", "https://api.sambanova.ai/v1", "bearer", "",
+		"stream_options json_schema seed penalties"},
+
+	/* on this host, by their usual ports */
+	{"ollama", "openai-chat", "http://127.0.0.1:11434/v1", "none", "",
+		"allow_plain_loopback stream_options json_schema seed penalties"},
+	{"llamacpp", "openai-chat", "http://127.0.0.1:8080/v1", "none", "",
+		"allow_plain_loopback stream_options json_schema parallel_tool_calls seed penalties "
+		"logit_bias n top_k"},
+	{"vllm", "openai-chat", "http://127.0.0.1:8000/v1", "none", "",
+		"allow_plain_loopback stream_options json_schema parallel_tool_calls seed penalties "
+		"logit_bias n top_k"},
+	{"lmstudio", "openai-chat", "http://127.0.0.1:1234/v1", "none", "",
+		"allow_plain_loopback stream_options json_schema seed penalties logit_bias top_k"},
+
+	/* answers by itself, without a network, a key or a price */
+	{"offline", "offline", "", "none", "echo", ""},
 };
 
-const struct builtin *builtin_providers(size_t *n)
+static const struct {
+	const char *family, *always, *unlisted;
+} families[] = {
+	/* the parts of the wire that strangers who speak it can be expected to know; usage is asked for,
+	   so that every token is accounted for */
+	{"openai-chat", "max_tokens_field=max_tokens system_role=system",
+		"stream_options json_schema parallel_tool_calls seed penalties"},
+	{"anthropic", "anthropic_version=2023-06-01",
+		"json_schema strict_tools parallel_tool_calls top_k file_parts"},
+};
+/* clang-format on */
+
+const struct builtin *builtin_rows(size_t *n)
 {
-	*n = sizeof rows / sizeof *rows;
+	*n = COUNT_OF(rows);
 	return rows;
+}
+
+const char *builtin_always(struct span family)
+{
+	for (size_t i = 0; i < COUNT_OF(families); i++) {
+		if (span_is(family, families[i].family))
+			return families[i].always;
+	}
+	return "";
+}
+
+const char *builtin_unlisted(struct span family)
+{
+	for (size_t i = 0; i < COUNT_OF(families); i++) {
+		if (span_is(family, families[i].family))
+			return families[i].unlisted;
+	}
+	return "";
 }

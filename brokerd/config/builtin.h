@@ -1,17 +1,24 @@
-/* builtin.h - which providers are known without a configuration file?
- * Rows of data; a section of the same name in a file is laid over its row. Source: the providers' own
- * documents, November 2026. */
+/* builtin.h - which providers are known without a file, and what is usual for a family?
+ * Data. Traits are keys of a [provider] section with spaces between: "seed" is "seed = yes". */
 #ifndef BROKERD_CONFIG_BUILTIN_H
 #define BROKERD_CONFIG_BUILTIN_H
 #include <stddef.h>
 
+#include "protocol/base/span.h"
+
 struct builtin {
-	const char *name, *dialect, *base_url;
-	const char *auth;  /* as in the file */
-	const char *model; /* NULL: none that everybody has */
-	const char *keys;  /* further keys, "key = value" lines as in the file */
+	const char *name, *dialect;
+	const char *base_url; /* "" none */
+	const char *auth;
+	const char *model; /* "" none: too many, or they change too often */
+	const char *traits;
 };
 
-const struct builtin *builtin_providers(size_t *n);
+const struct builtin *builtin_rows(size_t *n);
+
+/* What every provider of the family has unless its row or section says otherwise; and what, beyond
+ * that, one without a row has. Unknown families have nothing. */
+const char *builtin_always(struct span family);
+const char *builtin_unlisted(struct span family);
 
 #endif

@@ -1,11 +1,12 @@
-/* config.c - built-in rows first, then each file laid over what came before, then one check of the
- * whole. */
+/* config.c - drafts of sections are filled file by file, then proved as a whole. */
 #include "brokerd/config/config.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -16,397 +17,606 @@
 #include "brokerd/config/keys.h"
 #include "protocol/limits.h"
 
-#define ARENA_BYTES (16 * MIB)
-#define KEYS_MAX    64
-#define SECTIONS    ((size_t)10000)
+#define ARENA_BYTES    (64 * MIB)
+#define KEYS_MAX       64 /* in the table */
+#define SECTIONS_MAX   4096
+#define FILES_MAX      1000
+#define ORIGIN_BYTES   ((size_t)255) /* what a vault's key can be bound to */
+#define PROVIDER_BYTES 63
+#define OTHERS_BITS    (S_IWGRP | S_IWOTH)
 
-/* Where a section was last touched: what is wrong with the whole is said there. */
-struct origin {
-	char file[128];
-	unsigned line;
+/* Where something stands. */
+struct place {
+	const char *file; /* NULL: nowhere, it is built in */
+	unsigned line, column;
 };
 
-struct builder {
-	struct config *config;
-	const char *file;
-	bool is_builtin;
-	size_t cap_providers, cap_models;
-	struct origin *provider_origins, *model_origins;
-	/* of the section that is being read */
-	struct span kind;
-	void *object;
-	uint64_t seen; /* a bit for each key's row */
+/* Which keys were given: in one section, or to one provider in all. */
+struct given {
+	unsigned lines[KEYS_MAX]; /* 0: not */
 };
 
-/* ---- sections ---- */
-
-static const struct quirks quirks_preset = {
-	.max_tokens_field = {"max_tokens", 10},
-	.system_role = {"system",     6 },
-	.api_version = {"2023-06-01", 10},
-	.has_stream_options = true,
-	.has_json_schema = true,
-	.has_parallel_flag = true,
-	.has_seed = true,
-	.has_penalties = true,
+struct provider_draft {
+	struct provider p;
+	struct given given;
+	struct place section, url;
+	unsigned file; /* the number of the one that touched it last */
+	bool has_row;
 };
 
-static void note_origin(struct builder *b, struct origin *o, unsigned line)
+struct model_draft {
+	struct model m;
+	struct place section;
+	struct place *targets;
+	unsigned file;
+};
+
+struct loader {
+	struct config *c;
+	struct fault *why;
+	struct provider_draft *providers;
+	size_t n_providers;
+	struct model_draft *models;
+	size_t n_models;
+	struct place plain[2]; /* the sections without a name, as last seen */
+	unsigned plain_file[2];
+	const char *file; /* the one being read */
+	unsigned file_number;
+	/* the section being read */
+	const struct section *section;
+	struct provider_draft *provider; /* or NULL */
+	struct model_draft *model;       /* or NULL */
+	struct given given;
+};
+
+static enum err no_memory(struct fault *why)
 {
-	snprintf(o->file, sizeof o->file, "%s", b->file);
-	o->line = line;
+	return fault_set(why, ERR_NO_MEMORY, "no memory for the configuration");
 }
 
-/* One more element of an array in the arena, whose origins grow with it. NULL: out of memory. */
-static void *grow(struct builder *b, void *first, size_t *n, size_t *cap, size_t size,
-	struct origin **origins)
+/* Puts FILE:LINE:COLUMN before a sentence. */
+static enum err at_place(struct loader *l, struct place at, enum err err)
 {
-	if (*n == *cap) {
-		const size_t wider = *cap ? *cap * 2 : 32;
-		char *grown = arena_array(&b->config->arena, wider, size);
-		struct origin *places = arena_array(&b->config->arena, wider, sizeof *places);
-		if (!grown || !places)
-			return NULL;
-		if (*n > 0) {
-			memcpy(grown, *(void **)first, *n * size);
-			memcpy(places, *origins, *n * sizeof *places);
-		}
-		*(void **)first = grown;
-		*origins = places;
-		*cap = wider;
-	}
-	return (char *)*(void **)first + size * (*n)++;
+	char said[sizeof l->why->message];
+	memcpy(said, l->why->message, sizeof said);
+	return fault_set(l->why, err, "%s:%u:%u: %s", at.file ? at.file : "built-in", at.line,
+		at.column, said);
 }
 
-static void *open_provider(struct builder *b, const struct ini_entry *e)
-{
-	struct config *c = b->config;
-	struct provider *p = NULL;
-	for (size_t i = 0; i < c->n_providers && !p; i++) {
-		if (span_eq(c->providers[i].name, e->name))
-			p = &c->providers[i];
-	}
-	if (!p) {
-		p = grow(b, &c->providers, &c->n_providers, &b->cap_providers, sizeof *p,
-			&b->provider_origins);
-		if (!p)
-			return NULL;
-		*p = (struct provider){.auth = AUTH_BEARER, .quirks = quirks_preset};
-		if (arena_dup(&c->arena, e->name, &p->name) != OK)
-			return NULL;
-	}
-	p->is_builtin = b->is_builtin;
-	note_origin(b, &b->provider_origins[p - c->providers], e->line);
-	return p;
-}
+/* ---- built-in rows ---- */
 
-static void *open_model(struct builder *b, const struct ini_entry *e)
-{
-	struct config *c = b->config;
-	struct model *m = NULL;
-	for (size_t i = 0; i < c->n_models && !m; i++) {
-		if (span_eq(c->models[i].name, e->name))
-			m = &c->models[i];
-	}
-	if (!m) {
-		m = grow(b, &c->models, &c->n_models, &b->cap_models, sizeof *m, &b->model_origins);
-		if (!m)
-			return NULL;
-		*m = (struct model){
-			.price = PRICE_UNKNOWN, .context_tokens = -1, .max_output_tokens = -1};
-		if (arena_dup(&c->arena, e->name, &m->name) != OK)
-			return NULL;
-	}
-	note_origin(b, &b->model_origins[m - c->models], e->line);
-	return m;
-}
-
-static enum err refuse(const struct builder *b, const struct ini_entry *e, struct fault *why,
-	const char *what, struct span word, const char *more)
-{
-	return fault_set(why, ERR_INVALID_ARGUMENT, "%s:%u:%u: %s \"%.*s\"%s", b->file, e->line,
-		e->column, what, SPAN_ARG(span_first(word, 64)), more);
-}
-
-static bool is_name(struct span name)
-{
-	return name.n > 0 && name.n <= LIMIT_LABEL_BYTES;
-}
-
-static enum err open_section(struct builder *b, const struct ini_entry *e, struct fault *why)
-{
-	bool takes_name;
-	if (!section_is_known(e->kind, &takes_name))
-		return refuse(b, e, why, "no section is called", e->kind,
-			": broker, vault, provider \"NAME\" and model \"NAME\" are known");
-	if (takes_name && !is_name(e->name))
-		return refuse(b, e, why, "a name is wanted, of 128 bytes at the most: [provider",
-			SPAN("NAME"), "]");
-	if (!takes_name && span_is_set(e->name))
-		return refuse(b, e, why, "this section takes no name", e->name, "");
-	if (span_is(e->kind, "provider") && span_index(e->name, '/') < e->name.n)
-		return refuse(b, e, why, "a provider's name has no slash", e->name, "");
-	if (b->config->n_providers + b->config->n_models >= SECTIONS)
-		return refuse(b, e, why, "too many sections at", e->name, "");
-	b->kind = e->kind;
-	b->seen = 0;
-	b->object = b->config;
-	if (span_is(e->kind, "provider"))
-		b->object = open_provider(b, e);
-	else if (span_is(e->kind, "model"))
-		b->object = open_model(b, e);
-	return b->object ? OK : fault_set(why, ERR_TOO_BIG, "%s is too large", b->file);
-}
-
-static enum err read_key(struct builder *b, const struct ini_entry *e, struct fault *why)
+static size_t index_of(const struct key *k)
 {
 	size_t n;
-	const struct key *table = key_table(&n);
-	const struct key *key = key_find(e->kind, e->key);
-	if (!key) {
-		const char *near = key_nearest(e->kind, e->key);
-		char more[128];
-		snprintf(more, sizeof more, near ? ": did you mean \"%s\"?" : "%s",
-			near ? near : "");
-		return refuse(b, e, why, "no key is called", e->key, more);
-	}
+	const struct key *table = keys_table(&n);
 	assert(n <= KEYS_MAX);
-	const uint64_t bit = UINT64_C(1) << (key - table);
-	const bool is_first = !(b->seen & bit);
-	b->seen |= bit;
-	if (!is_first && !key->is_list)
-		return refuse(b, e, why, "twice in one section:", e->key, "");
-	struct key_context context = {&b->config->arena, is_first};
-	struct fault own = FAULT_NONE;
-	if (key->read(&context, e->value, (char *)b->object + key->offset, &own))
-		return OK;
-	if (own.err)
-		return fault_set(why, own.err, "%s:%u:%u: %s: %s", b->file, e->line, e->column,
-			key->name, own.message);
-	return fault_set(why, ERR_INVALID_ARGUMENT, "%s:%u:%u: %s takes %s, not \"%.*s\"", b->file,
-		e->line, e->column, key->name, key->type, SPAN_ARG(span_first(e->value, 64)));
+	return (size_t)(k - table);
 }
 
-static enum err on_entry(void *context, const struct ini_entry *e, struct fault *why)
+/* Gives a provider what a row or a family says, where nothing was said before. */
+static enum err apply_traits(struct loader *l, struct provider_draft *d, const char *traits)
 {
-	struct builder *b = context;
-	return span_is_set(e->key) ? read_key(b, e, why) : open_section(b, e, why);
+	struct span rest = span_str(traits);
+	while (span_is_set(rest)) {
+		struct span value = span_cut(&rest, ' ');
+		if (value.n == 0)
+			continue;
+		const struct key *k = keys_find("provider", span_cut(&value, '='));
+		assert(k); /* the tables are ours */
+		if (d->given.lines[index_of(k)])
+			continue;
+		if (!span_is_set(value))
+			value = SPAN("yes");
+		const enum err err = keys_read(k, value, &d->p, &l->c->arena, l->why);
+		if (err)
+			return err;
+		d->given.lines[index_of(k)] = UINT32_MAX;
+	}
+	return OK;
+}
+
+static enum err apply(
+	struct loader *l, struct provider_draft *d, const char *key, const char *value)
+{
+	const struct key *k = keys_find("provider", span_str(key));
+	if (*value == '\0')
+		return OK;
+	d->given.lines[index_of(k)] = UINT32_MAX;
+	return keys_read(k, span_str(value), &d->p, &l->c->arena, l->why);
+}
+
+/* Room for one more element of `size` bytes. Aborts when memory is out. */
+static void *grown(void *list, size_t n, size_t size)
+{
+	/* powers of two, so that it is seldom */
+	if (n > 0 && (n & (n - 1)) != 0)
+		return list;
+	list = reallocarray(list, n > 0 ? n * 2 : 1, size);
+	if (!list)
+		abort();
+	return list;
+}
+
+static enum err new_provider(struct loader *l, struct span name, struct provider_draft **out)
+{
+	l->providers = grown(l->providers, l->n_providers, sizeof *l->providers);
+	struct provider_draft *d = &l->providers[l->n_providers++];
+	*d = (struct provider_draft){.p = {.is_builtin = false}};
+	*out = d;
+	if (arena_dup(&l->c->arena, name, &d->p.name))
+		return no_memory(l->why);
+	return keys_preset("provider", &d->p, &l->c->arena, l->why);
+}
+
+static enum err add_builtins(struct loader *l)
+{
+	size_t n;
+	const struct builtin *rows = builtin_rows(&n);
+	for (size_t i = 0; i < n; i++) {
+		struct provider_draft *d;
+		enum err err = new_provider(l, span_str(rows[i].name), &d);
+		if (!err)
+			err = apply(l, d, "dialect", rows[i].dialect);
+		if (!err)
+			err = apply(l, d, "base_url", rows[i].base_url);
+		if (!err)
+			err = apply(l, d, "auth", rows[i].auth);
+		if (!err)
+			err = apply(l, d, "model", rows[i].model);
+		if (!err)
+			err = apply_traits(l, d, rows[i].traits);
+		if (err)
+			return err;
+		d->p.is_builtin = true;
+		d->has_row = true;
+	}
+	return OK;
+}
+
+/* ---- one text ---- */
+
+static struct provider_draft *find_provider(struct loader *l, struct span name)
+{
+	for (size_t i = 0; i < l->n_providers; i++) {
+		if (span_eq(l->providers[i].p.name, name))
+			return &l->providers[i];
+	}
+	return NULL;
+}
+
+static struct model_draft *find_model(struct loader *l, struct span name)
+{
+	for (size_t i = 0; i < l->n_models; i++) {
+		if (span_eq(l->models[i].m.name, name))
+			return &l->models[i];
+	}
+	return NULL;
+}
+
+/* Notes that a section begins; twice in one file is a slip. */
+static enum err begin(struct loader *l, unsigned *file, struct place *section, struct place at)
+{
+	if (*file == l->file_number)
+		return fault_set(l->why, ERR_MISCONFIGURED,
+			"this section was there before, on line %u: put its keys together",
+			section->line);
+	*file = l->file_number;
+	*section = at;
+	return OK;
+}
+
+static enum err begin_provider(struct loader *l, struct span name, struct place at)
+{
+	for (size_t i = 0; i < name.n; i++) {
+		const char c = name.p[i];
+		const bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+				      (c >= '0' && c <= '9') || strchr("._-", c);
+		if (!is_plain)
+			return fault_set(l->why, ERR_MISCONFIGURED,
+				"a provider's name is made of letters, digits, dots, hyphens and "
+				"underscores");
+	}
+	if (name.n > PROVIDER_BYTES)
+		return fault_set(l->why, ERR_MISCONFIGURED,
+			"a provider's name is at most %d bytes long", PROVIDER_BYTES);
+	struct provider_draft *d = find_provider(l, name);
+	if (!d && l->n_providers == SECTIONS_MAX)
+		return fault_set(l->why, ERR_MISCONFIGURED, "these are too many providers");
+	const enum err err = d ? OK : new_provider(l, name, &d);
+	if (err)
+		return err;
+	d->p.is_builtin = false;
+	l->provider = d;
+	return begin(l, &d->file, &d->section, at);
+}
+
+static enum err begin_model(struct loader *l, struct span name, struct place at)
+{
+	struct model_draft *d = find_model(l, name);
+	if (!d && l->n_models == SECTIONS_MAX)
+		return fault_set(l->why, ERR_MISCONFIGURED, "these are too many models");
+	if (!d) {
+		l->models = grown(l->models, l->n_models, sizeof *l->models);
+		d = &l->models[l->n_models++];
+		*d = (struct model_draft){
+			.m = {.price = PRICE_UNKNOWN,
+                              .context_tokens = -1,
+                              .max_output_tokens = -1},
+		};
+		if (arena_dup(&l->c->arena, name, &d->m.name))
+			return no_memory(l->why);
+	}
+	l->model = d;
+	return begin(l, &d->file, &d->section, at);
+}
+
+static enum err no_section(struct loader *l, struct span word)
+{
+	static const char *const to_come[] = {"policy", "limit", "cache"};
+	for (size_t i = 0; i < COUNT_OF(to_come); i++) {
+		if (span_is(word, to_come[i]))
+			return fault_set(l->why, ERR_MISCONFIGURED, "[%s] is not in this version",
+				to_come[i]);
+	}
+	const char *near = keys_nearest(NULL, word);
+	return fault_set(l->why, ERR_MISCONFIGURED, "there is no section [%.*s]%s%s%s",
+		SPAN_ARG(span_first(word, 64)), near ? ": did you mean [" : "", near ? near : "",
+		near ? "]?" : "");
+}
+
+static enum err on_section(struct loader *l, const struct ini_item *item, struct place at)
+{
+	const struct section *s = keys_section(item->word);
+	size_t n;
+
+	l->given = (struct given){.lines = {0}};
+	l->section = s;
+	l->provider = NULL;
+	l->model = NULL;
+	if (!s)
+		return no_section(l, item->word);
+	if (s->name && !span_is_set(item->name))
+		return fault_set(l->why, ERR_MISCONFIGURED,
+			"this section needs a name: [%s \"%s\"]", s->word, s->name);
+	if (!s->name && span_is_set(item->name))
+		return fault_set(
+			l->why, ERR_MISCONFIGURED, "there is one [%s], without a name", s->word);
+	if (strcmp(s->word, "provider") == 0)
+		return begin_provider(l, item->name, at);
+	if (strcmp(s->word, "model") == 0)
+		return begin_model(l, item->name, at);
+	const size_t i = (size_t)(s - keys_sections(&n));
+	assert(i < COUNT_OF(l->plain));
+	return begin(l, &l->plain_file[i], &l->plain[i], at);
+}
+
+static enum err no_key(struct loader *l, struct span word)
+{
+	const char *near = keys_nearest(l->section->word, word);
+	return fault_set(l->why, ERR_MISCONFIGURED, "[%s] has no key %.*s%s%s%s", l->section->word,
+		SPAN_ARG(span_first(word, 64)), near ? ": did you mean " : "", near ? near : "",
+		near ? "?" : "");
+}
+
+/* Empties a list whose first value in this section comes now: a later file's list replaces the
+ * earlier one's, and a file's that of a built-in row. */
+static void begin_list(struct loader *l, const struct key *k)
+{
+	if (k->kind == KEY_DIALECT)
+		l->provider->p.n_dialects = 0;
+	if (k->kind == KEY_TARGET)
+		l->model->m.n_targets = 0;
+}
+
+static enum err note_target(struct loader *l, struct place at)
+{
+	struct model_draft *d = l->model;
+	const size_t n = d->m.n_targets;
+	struct place *places = arena_array(&l->c->arena, n, sizeof *places);
+	if (!places)
+		return no_memory(l->why);
+	if (n > 1)
+		memcpy(places, d->targets, (n - 1) * sizeof *places);
+	places[n - 1] = at;
+	d->targets = places;
+	return OK;
+}
+
+/* `at` is the key's place, and becomes the value's when that is what is read. */
+static enum err on_pair(struct loader *l, const struct ini_item *item, struct place *at)
+{
+	const struct key *k = keys_find(l->section->word, item->word);
+	void *to = l->c;
+
+	if (!k)
+		return no_key(l, item->word);
+	const bool is_list = k->kind == KEY_DIALECT || k->kind == KEY_TARGET;
+	unsigned *line = &l->given.lines[index_of(k)];
+	if (*line && !is_list)
+		return fault_set(l->why, ERR_MISCONFIGURED, "%s was given before, on line %u",
+			k->name, *line);
+	if (!*line)
+		begin_list(l, k);
+	*line = item->line;
+	at->column = item->value_column;
+	if (l->provider) {
+		to = &l->provider->p;
+		l->provider->given.lines[index_of(k)] = item->line;
+		if (k->kind == KEY_URL)
+			l->provider->url = *at;
+	}
+	if (l->model)
+		to = &l->model->m;
+	const enum err err = keys_read(k, item->value, to, &l->c->arena, l->why);
+	if (!err && k->kind == KEY_TARGET)
+		return note_target(l, *at);
+	return err;
+}
+
+static enum err read_text(struct loader *l, struct span text, const char *name)
+{
+	struct ini ini;
+	struct ini_item item;
+	char *file = arena_str(&l->c->arena, span_str(name));
+
+	if (!file)
+		return no_memory(l->why);
+	l->file = file;
+	l->file_number++;
+	l->section = NULL;
+	ini_init(&ini, text);
+	for (;;) {
+		struct place at = {.file = file};
+		enum err err = ini_next(&ini, &item, l->why);
+		at.line = item.line;
+		at.column = item.column;
+		if (err)
+			return at_place(l, at, err);
+		if (item.kind == INI_END)
+			return OK;
+		if (item.kind == INI_SECTION)
+			err = on_section(l, &item, at);
+		else
+			err = on_pair(l, &item, &at);
+		if (err)
+			return at_place(l, at, err);
+	}
 }
 
 /* ---- the whole ---- */
 
-static enum err check_provider(const struct builder *b, struct provider *p, struct fault *why)
+/* Does an origin name this very host? */
+static bool is_loopback(struct span origin)
 {
-	struct config *c = b->config;
-	const struct origin *at = &b->provider_origins[p - c->providers];
-	struct fault own = FAULT_NONE;
-	if (p->n_dialects == 0)
-		return fault_set(why, ERR_INVALID_ARGUMENT,
-			"%s:%u:1: provider \"%.*s\" has no dialect: `dialect = openai-chat`, or "
-			"anthropic",
-			at->file, at->line, SPAN_ARG(p->name));
-	p->is_offline = span_is(p->dialects[0].family, "offline");
-	if (p->is_offline)
+	char text[INET6_ADDRSTRLEN];
+	struct in_addr v4;
+	struct in6_addr v6;
+	struct span host = span_skip(origin, span_find(origin, SPAN("://")) + 3);
+	while (host.n > 0 && host.p[host.n - 1] != ':')
+		host.n--;
+	host.n -= host.n > 0;
+	if (span_is(host, "localhost") || span_ends(host, SPAN(".localhost")))
+		return true;
+	if (host.n > 2 && host.p[0] == '[')
+		host = span_of(host.p + 1, host.n - 2);
+	if (host.n >= sizeof text)
+		return false;
+	memcpy(text, host.p, host.n);
+	text[host.n] = '\0';
+	if (inet_pton(AF_INET, text, &v4) == 1)
+		return ntohl(v4.s_addr) >> 24 == 127;
+	return inet_pton(AF_INET6, text, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+static enum err check_url(struct loader *l, struct provider *p)
+{
+	OWNED(buf_done) struct buf origin = BUF_INIT(ORIGIN_BYTES);
+	const enum err err = http_origin(p->base_url, &origin, l->why);
+	if (err == ERR_INVALID_ARGUMENT || err == ERR_TOO_BIG)
+		return ERR_MISCONFIGURED;
+	if (err || arena_dup(&l->c->arena, buf_view(&origin), &p->origin))
+		return no_memory(l->why);
+	if (span_starts(p->origin, SPAN("https://")))
 		return OK;
-	if (p->base_url.n == 0)
-		return fault_set(why, ERR_INVALID_ARGUMENT,
-			"%s:%u:1: provider \"%.*s\" has no base_url", at->file, at->line,
+	if (!is_loopback(p->origin))
+		return fault_set(l->why, ERR_MISCONFIGURED,
+			"http without TLS would show the key to the network: only to this host is "
+			"it "
+			"possible, else write https");
+	if (!p->is_plain_loopback_allowed)
+		return fault_set(l->why, ERR_MISCONFIGURED,
+			"http without TLS needs a word: add allow_plain_loopback = yes");
+	p->is_local = true;
+	return OK;
+}
+
+static enum err finish_provider(struct loader *l, struct provider_draft *d)
+{
+	struct provider *p = &d->p;
+	enum err err = OK;
+
+	if (p->n_dialects == 0) {
+		fault_set(l->why, ERR_MISCONFIGURED,
+			"[provider \"%.*s\"] needs a dialect, as in dialect = openai-chat",
 			SPAN_ARG(p->name));
-	OWNED(buf_done) struct buf origin = BUF_INIT(LIMIT_LABEL_BYTES * 4);
-	if (http_origin(p->base_url, &origin, &own) != OK)
-		return fault_set(why, ERR_INVALID_ARGUMENT, "%s:%u:1: base_url of \"%.*s\": %s",
-			at->file, at->line, SPAN_ARG(p->name), own.message);
-	if (arena_dup(&c->arena, buf_view(&origin), &p->origin) != OK)
-		return ERR_NO_MEMORY;
-	const bool is_plain = span_starts(p->origin, SPAN("http://"));
-	const bool is_loopback = span_starts(p->origin, SPAN("http://127.")) ||
-				 span_starts(p->origin, SPAN("http://localhost:")) ||
-				 span_starts(p->origin, SPAN("http://[::1]:"));
-	if (is_plain && !(is_loopback && p->is_plain_loopback_allowed))
-		return fault_set(why, ERR_INVALID_ARGUMENT,
-			"%s:%u:1: base_url of \"%.*s\" is not https: a key would travel in the "
-			"clear "
-			"(http is for this machine alone, with `allow_plain_loopback = yes`)",
-			at->file, at->line, SPAN_ARG(p->name));
-	if (is_plain)
-		p->is_local = true;
-	return OK;
-}
-
-static enum err check_model(const struct builder *b, const struct model *m, struct fault *why)
-{
-	const struct origin *at = &b->model_origins[m - b->config->models];
-	for (size_t i = 0; i < m->n_targets; i++) {
-		if (config_provider(b->config, m->targets[i].provider))
-			continue;
-		return fault_set(why, ERR_INVALID_ARGUMENT,
-			"%s:%u:1: model \"%.*s\": no provider is called \"%.*s\"", at->file,
-			at->line, SPAN_ARG(m->name),
-			SPAN_ARG(span_first(m->targets[i].provider, 64)));
+		return at_place(l, d->section, ERR_MISCONFIGURED);
 	}
-	return OK;
-}
-
-static enum err check_all(struct builder *b, struct fault *why)
-{
-	struct config *c = b->config;
-	for (size_t i = 0; i < c->n_providers; i++) {
-		const enum err err = check_provider(b, &c->providers[i], why);
-		if (err)
-			return err;
-	}
-	for (size_t i = 0; i < c->n_models; i++) {
-		const enum err err = check_model(b, &c->models[i], why);
-		if (err)
-			return err;
-	}
-	return OK;
-}
-
-/* ---- building ---- */
-
-static enum err read_text_over(
-	struct builder *b, struct span text, const char *name, struct fault *why)
-{
-	b->file = name;
-	if (text.n > LIMIT_CONFIG_BYTES)
-		return fault_set(
-			why, ERR_TOO_BIG, "%s is larger than %zu bytes", name, LIMIT_CONFIG_BYTES);
-	return ini_read(text, name, on_entry, b, why);
-}
-
-/* The built-in rows, put into the file's own words. */
-static enum err read_builtin(struct builder *b, struct fault *why)
-{
-	size_t n;
-	const struct builtin *rows = builtin_providers(&n);
-	OWNED(buf_done) struct buf text = BUF_INIT(LIMIT_CONFIG_BYTES);
-	for (size_t i = 0; i < n; i++) {
-		buf_print(&text, "[provider \"%s\"]\ndialect = %s\nauth = %s\n", rows[i].name,
-			rows[i].dialect, rows[i].auth);
-		if (rows[i].base_url[0] != '\0')
-			buf_print(&text, "base_url = %s\n", rows[i].base_url);
-		if (rows[i].model)
-			buf_print(&text, "model = %s\n", rows[i].model);
-		buf_text(&text, rows[i].keys);
-	}
-	const enum err err = buf_error(&text);
+	p->is_offline = span_is(p->dialects[0].family, "offline");
+	if (!d->has_row)
+		err = apply_traits(l, d, builtin_unlisted(p->dialects[0].family));
+	if (!err)
+		err = apply_traits(l, d, builtin_always(p->dialects[0].family));
 	if (err)
 		return err;
-	b->is_builtin = true;
-	const enum err bad = read_text_over(b, buf_view(&text), "built-in", why);
-	b->is_builtin = false;
-	return bad;
-}
-
-static struct config *config_new(struct builder *b, struct fault *why)
-{
-	struct config *c = calloc(1, sizeof *c);
-	if (!c) {
-		fault_set(why, ERR_NO_MEMORY, "out of memory for the configuration");
-		return NULL;
+	if (p->is_offline) {
+		p->auth = AUTH_NONE;
+		return OK;
 	}
-	arena_init(&c->arena, ARENA_BYTES);
-	c->refs = 1;
-	c->log_level = SPAN("info");
-	*b = (struct builder){.config = c};
-	c->idle_exit_us = INT64_C(300000000);
-	c->drain_us = INT64_C(30000000);
-	c->request_us = INT64_C(3600000000);
-	c->connect_us = INT64_C(10000000);
-	c->first_byte_us = INT64_C(120000000);
-	c->reply_us = INT64_C(600000000);
-	c->idle_us = INT64_C(90000000);
-	c->max_connections = 12000;
-	c->max_calls = 2048;
-	if (read_builtin(b, why) == OK)
-		return c;
-	config_unref(c);
-	return NULL;
+	if (!span_is_set(p->base_url)) {
+		fault_set(l->why, ERR_MISCONFIGURED,
+			"[provider \"%.*s\"] needs a base_url, as in base_url = "
+			"https://api.example.com/v1",
+			SPAN_ARG(p->name));
+		return at_place(l, d->section, ERR_MISCONFIGURED);
+	}
+	err = check_url(l, p);
+	return err ? at_place(l, d->url.file ? d->url : d->section, err) : OK;
 }
 
-static struct config *config_finish(struct builder *b, enum err err, struct fault *why)
+static const char *nearest_provider(const struct loader *l, struct span name)
 {
-	if (!err)
-		err = check_all(b, why);
-	if (!err)
-		return b->config;
-	if (why && !why->err)
-		fault_set(why, err, "%s", err_info(err)->sentence);
-	config_unref(b->config);
-	return NULL;
+	const char *best = NULL;
+	size_t nearest = 3;
+	for (size_t i = 0; i < l->n_providers; i++) {
+		const size_t away = keys_distance(l->providers[i].p.name, name, 2);
+		if (away < nearest) {
+			best = l->providers[i].p.name.p;
+			nearest = away;
+		}
+	}
+	return best;
 }
 
-struct config *config_parse(struct span text, const char *name, struct fault *why)
+static enum err no_provider(struct loader *l, struct span name, struct place at)
 {
-	struct builder b;
-	if (!config_new(&b, why))
-		return NULL;
-	return config_finish(&b, read_text_over(&b, text, name, why), why);
+	const char *near = nearest_provider(l, name);
+	fault_set(l->why, ERR_MISCONFIGURED, "no provider is called \"%.*s\"%s%s%s",
+		SPAN_ARG(span_first(name, 64)), near ? ": did you mean \"" : "", near ? near : "",
+		near ? "\"?" : "");
+	return at_place(l, at, ERR_MISCONFIGURED);
+}
+
+static enum err finish_model(struct loader *l, struct model_draft *d)
+{
+	const struct model *m = &d->m;
+	const size_t slash = span_index(m->name, '/');
+
+	for (size_t i = 0; i < m->n_targets; i++) {
+		if (!find_provider(l, m->targets[i].provider))
+			return no_provider(l, m->targets[i].provider, d->targets[i]);
+	}
+	if (m->n_targets > 0)
+		return OK;
+	if (slash == m->name.n) {
+		fault_set(l->why, ERR_MISCONFIGURED,
+			"[model \"%.*s\"] needs a target, as in target = openai/gpt-4o-mini",
+			SPAN_ARG(m->name));
+		return at_place(l, d->section, ERR_MISCONFIGURED);
+	}
+	if (!find_provider(l, span_first(m->name, slash)))
+		return no_provider(l, span_first(m->name, slash), d->section);
+	return OK;
+}
+
+static enum err finish(struct loader *l)
+{
+	struct config *c = l->c;
+	c->providers = arena_array(&c->arena, l->n_providers, sizeof *c->providers);
+	c->models = arena_array(&c->arena, l->n_models, sizeof *c->models);
+	if (!c->providers || !c->models)
+		return no_memory(l->why);
+	for (size_t i = 0; i < l->n_providers; i++) {
+		const enum err err = finish_provider(l, &l->providers[i]);
+		if (err)
+			return err;
+		c->providers[c->n_providers++] = l->providers[i].p;
+	}
+	for (size_t i = 0; i < l->n_models; i++) {
+		const enum err err = finish_model(l, &l->models[i]);
+		if (err)
+			return err;
+		c->models[c->n_models++] = l->models[i].m;
+	}
+	return OK;
 }
 
 /* ---- files ---- */
 
-/* Whoever can write the file decides where keys are sent. */
-static enum err check_owner(int fd, const char *path, struct fault *why)
+static void close_fd(const int *fd)
 {
-	struct stat st;
-	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
-		return fault_set(why, ERR_INVALID_ARGUMENT, "%s is no regular file", path);
-	if (st.st_uid != 0 && st.st_uid != geteuid())
-		return fault_set(why, ERR_INVALID_ARGUMENT,
-			"%s belongs to uid %u: it must be yours or root's", path,
-			(unsigned)st.st_uid);
-	if (st.st_mode & 022)
-		return fault_set(why, ERR_INVALID_ARGUMENT,
-			"%s can be written by others: `chmod go-w %s`", path, path);
+	if (*fd >= 0)
+		close(*fd);
+}
+
+static bool is_trusted(uid_t owner)
+{
+	return owner == 0 || owner == geteuid();
+}
+
+/* Could somebody else have written this? */
+static enum err check_owner(const char *path, const struct stat *st, struct fault *why)
+{
+	if (!is_trusted(st->st_uid))
+		return fault_set(why, ERR_MISCONFIGURED,
+			"%s belongs to user %u, who is neither root nor the broker's user: it is "
+			"not "
+			"read",
+			path, (unsigned)st->st_uid);
+	if (!S_ISLNK(st->st_mode) && (st->st_mode & OTHERS_BITS))
+		return fault_set(why, ERR_MISCONFIGURED,
+			"others may write %s, so it is not read: run `chmod go-w %s`", path, path);
 	return OK;
 }
 
-/* ERR_MORE: there is no such file. */
-static enum err read_file(const char *path, struct buf *out, struct fault *why)
+/* *is_absent, with OK: there is none. */
+static enum err read_file(const char *path, struct buf *out, bool *is_absent, struct fault *why)
 {
-	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
-		return ERR_MORE;
-	if (fd < 0)
-		return fault_set(why, ERR_INVALID_ARGUMENT, "%s: %s", path, strerror(errno));
-	enum err err = check_owner(fd, path, why);
-	while (!err) {
-		char *to = buf_reserve(out, 16 * KIB);
-		if (!to) {
-			err = fault_set(why, buf_error(out), "%s is larger than %zu bytes", path,
-				LIMIT_CONFIG_BYTES);
-			break;
-		}
-		const ssize_t n = read(fd, to, 16 * KIB);
+	OWNED(close_fd) int fd = -1;
+	struct stat st;
+
+	*is_absent = lstat(path, &st) != 0 && errno == ENOENT;
+	if (*is_absent)
+		return OK;
+	/* a link of somebody else's leads where they please */
+	if (S_ISLNK(st.st_mode)) {
+		const enum err err = check_owner(path, &st, why);
+		if (err)
+			return err;
+	}
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) != 0)
+		return fault_set(
+			why, ERR_MISCONFIGURED, "cannot read %s: %s", path, strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return fault_set(why, ERR_MISCONFIGURED, "%s is not a regular file", path);
+	const enum err err = check_owner(path, &st, why);
+	if (err)
+		return err;
+	for (;;) {
+		char piece[8192];
+		const ssize_t n = read(fd, piece, sizeof piece);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			err = fault_set(why, ERR_IO, "%s: %s", path, strerror(errno));
-		if (n <= 0)
-			break;
-		buf_commit(out, (size_t)n);
+			return fault_set(why, ERR_MISCONFIGURED, "cannot read %s: %s", path,
+				strerror(errno));
+		if (n == 0)
+			return OK;
+		buf_put(out, piece, (size_t)n);
+		if (buf_error(out))
+			return fault_set(why, ERR_MISCONFIGURED, "%s is larger than %zu KiB", path,
+				LIMIT_CONFIG_BYTES / KIB);
 	}
-	close(fd);
-	return err;
 }
 
-static enum err read_over(
-	struct builder *b, const char *path, bool may_be_absent, struct fault *why)
+static enum err load_file(struct loader *l, const char *path, bool may_be_absent)
 {
-	OWNED(buf_done) struct buf text = BUF_INIT(LIMIT_CONFIG_BYTES + 16 * KIB);
-	const enum err err = read_file(path, &text, why);
-	if (err == ERR_MORE)
-		return may_be_absent ? OK
-				     : fault_set(why, ERR_INVALID_ARGUMENT, "there is no %s", path);
-	return err ? err : read_text_over(b, buf_view(&text), path, why);
+	OWNED(buf_done) struct buf text = BUF_INIT(LIMIT_CONFIG_BYTES);
+	bool is_absent;
+	const enum err err = read_file(path, &text, &is_absent, l->why);
+	if (err)
+		return err;
+	if (is_absent && may_be_absent)
+		return OK;
+	if (is_absent)
+		return fault_set(l->why, ERR_MISCONFIGURED, "there is no file %s", path);
+	return read_text(l, buf_view(&text), path);
 }
 
-static int is_conf(const struct dirent *d)
+static int is_part(const struct dirent *entry)
 {
-	const struct span name = span_str(d->d_name);
-	return name.p[0] != '.' && span_ends(name, SPAN(".conf"));
+	const struct span name = span_str(entry->d_name);
+	return name.n > 5 && name.p[0] != '.' && span_ends(name, SPAN(".conf"));
 }
 
 static int by_name(const struct dirent **a, const struct dirent **b)
@@ -414,41 +624,106 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-/* The files of broker.conf.d beside the main one, by name. */
-static enum err read_folder(struct builder *b, const char *path, struct fault *why)
+static void free_text(char **text)
 {
-	char folder[4096], file[4096 + 256];
-	struct dirent **entries;
-	const char *slash = strrchr(path, '/');
-	const int length = slash ? (int)(slash - path) : 1;
-	snprintf(folder, sizeof folder, "%.*s/broker.conf.d", length, slash ? path : ".");
-	const int n = scandir(folder, &entries, is_conf, by_name);
+	free(*text);
+}
+
+/* The files of DIR/broker.conf.d, in the order of their names' bytes. */
+static enum err load_parts(struct loader *l, const char *main_path)
+{
+	OWNED(free_text) char *copy = strdup(main_path);
+	OWNED(free_text) char *dir = NULL;
+	struct dirent **names = NULL;
+	struct stat st;
 	enum err err = OK;
-	if (n < 0 && errno != ENOENT && errno != ENOTDIR)
-		return fault_set(why, ERR_INVALID_ARGUMENT, "%s: %s", folder, strerror(errno));
+
+	if (!copy || asprintf(&dir, "%s/broker.conf.d", dirname(copy)) < 0)
+		abort();
+	if (stat(dir, &st) != 0 && errno == ENOENT)
+		return OK;
+	const int n = scandir(dir, &names, is_part, by_name);
+	if (n < 0)
+		return fault_set(l->why, ERR_MISCONFIGURED, "cannot read the folder %s: %s", dir,
+			strerror(errno));
+	if (n > 0)
+		err = check_owner(dir, &st, l->why);
+	if (!err && n > FILES_MAX)
+		err = fault_set(
+			l->why, ERR_MISCONFIGURED, "%s holds more than %d files", dir, FILES_MAX);
 	for (int i = 0; i < n; i++) {
-		snprintf(file, sizeof file, "%s/%s", folder, entries[i]->d_name);
+		OWNED(free_text) char *path = NULL;
+		if (asprintf(&path, "%s/%s", dir, names[i]->d_name) < 0)
+			abort();
 		if (!err)
-			err = read_over(b, file, true, why);
-		free(entries[i]);
+			err = load_file(l, path, true);
+		free(names[i]);
 	}
-	if (n >= 0)
-		free(entries);
+	free(names);
 	return err;
+}
+
+/* ---- from outside ---- */
+
+static struct config *start(struct loader *l, struct fault *why)
+{
+	struct config *c = calloc(1, sizeof *c);
+	*l = (struct loader){.c = c, .why = why};
+	if (!c) {
+		no_memory(why);
+		return NULL;
+	}
+	arena_init(&c->arena, ARENA_BYTES);
+	c->refs = 1;
+	return c;
+}
+
+/* Ends a loader; `err` is of all that came before. */
+static struct config *end(struct loader *l, enum err err)
+{
+	if (!err)
+		err = finish(l);
+	free(l->providers);
+	free(l->models);
+	if (!err)
+		return l->c;
+	if (err != ERR_NO_MEMORY)
+		l->why->err = ERR_MISCONFIGURED;
+	config_unref(l->c);
+	return NULL;
+}
+
+static enum err presets(struct loader *l)
+{
+	enum err err = keys_preset("broker", l->c, &l->c->arena, l->why);
+	if (!err)
+		err = keys_preset("vault", l->c, &l->c->arena, l->why);
+	return err ? err : add_builtins(l);
 }
 
 struct config *config_load(const char *path, bool may_be_absent, struct fault *why)
 {
-	struct builder b;
-	if (!config_new(&b, why))
+	struct loader l;
+	if (!start(&l, why))
 		return NULL;
-	enum err err = read_over(&b, path, may_be_absent, why);
+	enum err err = presets(&l);
 	if (!err)
-		err = read_folder(&b, path, why);
-	return config_finish(&b, err, why);
+		err = load_file(&l, path, may_be_absent);
+	if (!err)
+		err = load_parts(&l, path);
+	return end(&l, err);
 }
 
-/* ---- use ---- */
+struct config *config_parse(struct span text, const char *name, struct fault *why)
+{
+	struct loader l;
+	if (!start(&l, why))
+		return NULL;
+	enum err err = presets(&l);
+	if (!err)
+		err = read_text(&l, text, name);
+	return end(&l, err);
+}
 
 struct config *config_ref(struct config *c)
 {
@@ -458,7 +733,10 @@ struct config *config_ref(struct config *c)
 
 void config_unref(struct config *c)
 {
-	if (!c || --c->refs > 0)
+	if (!c)
+		return;
+	assert(c->refs > 0);
+	if (--c->refs > 0)
 		return;
 	arena_done(&c->arena);
 	free(c);
@@ -480,22 +758,4 @@ const struct model *config_model(const struct config *c, struct span name)
 			return &c->models[i];
 	}
 	return NULL;
-}
-
-void config_manual(struct buf *out)
-{
-	size_t n;
-	const struct key *keys = key_table(&n);
-	const char *section = "";
-	for (size_t i = 0; i < n; i++) {
-		if (strcmp(keys[i].section, section) != 0) {
-			section = keys[i].section;
-			bool takes_name;
-			(void)section_is_known(span_str(section), &takes_name);
-			buf_print(out, "# [%s%s]\n\n", section, takes_name ? " \"NAME\"" : "");
-		}
-		buf_print(out, "*%s* = _%s_\n\t%s Default: %s.%s\n\n", keys[i].name, keys[i].type,
-			keys[i].help, keys[i].preset,
-			keys[i].is_list ? " May be given several times." : "");
-	}
 }

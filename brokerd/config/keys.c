@@ -1,315 +1,475 @@
-/* keys.c - a reader for each type of value, and a row for each key. */
+/* keys.c - the table, and one reader for each kind of value. */
 #include "brokerd/config/keys.h"
+
+#include <assert.h>
+#include <inttypes.h>
 
 #include "protocol/base/num.h"
 
-#define READER(name) \
-	static bool name(struct key_context *c, struct span value, void *field, struct fault *why)
+#define MS          INT64_C(1000)
+#define HOUR        (INT64_C(3600000) * MS)
+#define DAY         (24 * HOUR)
+#define TARGETS_MAX 64
+#define NEAR        2 /* letters */
+#define PRICE_MAX   INT64_C(1000000000000000)
 
-READER(read_text)
-{
-	(void)why;
-	return value.n > 0 && arena_dup(c->arena, value, field) == OK;
-}
+#define IN_CONFIG(m)   offsetof(struct config, m)
+#define IN_PROVIDER(m) offsetof(struct provider, m)
+#define IN_QUIRKS(m)   (offsetof(struct provider, quirks) + offsetof(struct quirks, m))
+#define IN_MODEL(m)    offsetof(struct model, m)
+#define IN_PRICE(m)    (offsetof(struct model, price) + offsetof(struct price, m))
 
-READER(read_path)
-{
-	if (value.n == 0 || value.p[0] != '/') {
-		fault_set(why, ERR_INVALID_ARGUMENT, "a path that begins with \"/\" is wanted");
-		return false;
-	}
-	return read_text(c, value, field, why);
-}
-
-READER(read_flag)
-{
-	(void)c;
-	(void)why;
-	return num_bool(value, field);
-}
-
-READER(read_duration)
-{
-	(void)c;
-	(void)why;
-	if (span_is(value, "0") || span_is(value, "never")) {
-		*(int64_t *)field = 0;
-		return true;
-	}
-	return num_duration_us(value, field);
-}
-
-READER(read_wait)
-{
-	return read_duration(c, value, field, why) && *(int64_t *)field > 0;
-}
-
-READER(read_count)
-{
-	(void)c;
-	(void)why;
-	return num_i64(value, field) && *(int64_t *)field >= 1 && *(int64_t *)field <= INT32_MAX;
-}
-
-/* USD per million tokens; a dollar for a single token is more likely a slip than a price. */
-READER(read_price)
-{
-	(void)c;
-	if (!num_money_nusd(value, field))
-		return false;
-	if (*(int64_t *)field > INT64_C(1000000000000000)) {
-		fault_set(why, ERR_INVALID_ARGUMENT,
-			"over 1,000,000 USD for a million tokens: prices are in USD per million "
-			"tokens");
-		return false;
-	}
-	return true;
-}
-
-READER(read_level)
-{
-	static const char *const words[] = {"error", "warn", "info", "debug"};
-	for (size_t i = 0; i < COUNT_OF(words); i++) {
-		if (span_is(value, words[i]))
-			return read_text(c, value, field, why);
-	}
-	return false;
-}
-
-/* Makes room for one more in a list that is a pointer and a count. False: out of memory. */
-static void *list_more(struct key_context *c, void *first, size_t *n, size_t size)
-{
-	if (c->is_first)
-		*n = 0;
-	char *grown = arena_array(c->arena, *n + 1, size);
-	if (!grown)
-		return NULL;
-	if (*n > 0)
-		memcpy(grown, *(void **)first, *n * size);
-	*(void **)first = grown;
-	return grown + size * (*n)++;
-}
-
-READER(read_dialect)
-{
-	static const char *const families[] = {"openai-chat", "anthropic", "offline"};
-	struct provider *p = field;
-	struct span path = value;
-	const struct span family = span_cut(&path, ' ');
-	path = span_trim(path);
-	bool is_known = false;
-	for (size_t i = 0; i < COUNT_OF(families); i++)
-		is_known |= span_is(family, families[i]);
-	if (!is_known) {
-		fault_set(why, ERR_INVALID_ARGUMENT,
-			"no dialect is called \"%.*s\": openai-chat and anthropic are known",
-			SPAN_ARG(span_first(family, 64)));
-		return false;
-	}
-	if (path.n > 0 && path.p[0] != '/') {
-		fault_set(why, ERR_INVALID_ARGUMENT, "a dialect's path begins with \"/\"");
-		return false;
-	}
-	struct config_dialect *d = list_more(c, &p->dialects, &p->n_dialects, sizeof *d);
-	if (!d || arena_dup(c->arena, family, &d->family) != OK)
-		return false;
-	return path.n == 0 || arena_dup(c->arena, path, &d->path) == OK;
-}
-
-READER(read_auth)
-{
-	const struct span header = SPAN("header:");
-	struct provider *p = field;
-	if (span_is(value, "none")) {
-		p->auth = AUTH_NONE;
-		return true;
-	}
-	if (span_is(value, "bearer")) {
-		p->auth = AUTH_BEARER;
-		return true;
-	}
-	if (span_starts(value, header)) {
-		p->auth = AUTH_HEADER;
-		const struct span name = span_skip(value, header.n);
-		return http_header_is_sound(name, SPAN("")) &&
-		       arena_dup(c->arena, name, &p->auth_header) == OK;
-	}
-	if (span_is(value, "sigv4") || span_is(value, "google") || span_is(value, "entra"))
-		fault_set(why, ERR_UNSUPPORTED, "this version does not sign with \"%.*s\"",
-			SPAN_ARG(value));
-	return false;
-}
-
-READER(read_target)
-{
-	struct model *m = field;
-	const size_t slash = span_index(value, '/');
-	if (slash == 0 || slash + 1 >= value.n) {
-		fault_set(why, ERR_INVALID_ARGUMENT, "a target is PROVIDER/MODEL");
-		return false;
-	}
-	struct alias_target *t = list_more(c, &m->targets, &m->n_targets, sizeof *t);
-	return t && arena_dup(c->arena, span_first(value, slash), &t->provider) == OK &&
-	       arena_dup(c->arena, span_skip(value, slash + 1), &t->model) == OK;
-}
-
-#define BROKER(key, read, field, type, preset, help)                                           \
-	{                                                                                      \
-		"broker", key, read, offsetof(struct config, field), false, type, preset, help \
-	}
-#define VAULT(key, read, field, type, preset, help)                                           \
-	{                                                                                     \
-		"vault", key, read, offsetof(struct config, field), false, type, preset, help \
-	}
-#define PROVIDER(key, read, field, type, preset, help)                                             \
-	{                                                                                          \
-		"provider", key, read, offsetof(struct provider, field), false, type, preset, help \
-	}
-#define QUIRK(key, field, preset, help)                                                     \
-	{                                                                                   \
-		"provider", key, read_flag, offsetof(struct provider, quirks.field), false, \
-			"yes or no", preset, help                                           \
-	}
-#define MODEL(key, read, field, type, preset, help)                                          \
-	{                                                                                    \
-		"model", key, read, offsetof(struct model, field), false, type, preset, help \
-	}
-#define PRICE(class, help)                                                                        \
-	{                                                                                         \
-		"model", "price_" #class, read_price, offsetof(struct model, price.class), false, \
-			"USD per million tokens", "unknown", help                                 \
-	}
-
-static const struct key keys[] = {
-	BROKER("log_level", read_level, log_level, "error, warn, info or debug", "info",
-		"What is logged to stderr."),
-	BROKER("idle_exit", read_duration, idle_exit_us, "duration or never", "5m",
-		"When socket-activated: exit after so long without a client."),
-	BROKER("drain", read_wait, drain_us, "duration", "30s",
-		"How long SIGTERM lets open calls go on."),
-	BROKER("request_timeout", read_wait, request_us, "duration", "1h",
-		"The longest that one call may take, retries and waits included."),
-	BROKER("connect_timeout", read_wait, connect_us, "duration", "10s",
-		"Finding, reaching and greeting a provider."),
-	BROKER("first_byte_timeout", read_wait, first_byte_us, "duration", "2m",
-		"From a request's last byte to the first of a streamed answer."),
-	BROKER("reply_timeout", read_wait, reply_us, "duration", "10m",
-		"The same for an answer that is not streamed, which begins when it is finished."),
-	BROKER("idle_timeout", read_wait, idle_us, "duration", "90s",
-		"The longest gap inside an answer."),
-	BROKER("max_connections", read_count, max_connections, "number", "12000",
-		"Connections of clients at once."),
-	BROKER("max_calls", read_count, max_calls, "number", "2048", "Requests in flight at once."),
-	VAULT("auto_lock", read_duration, auto_lock_us, "duration or never", "never",
-		"Lock the vault after so long without a call."),
-	VAULT("key_file", read_path, key_file, "path", "vault.key in the state folder",
-		"The file whose 32 bytes open the vault unattended."),
-	{"provider", "dialect", read_dialect, 0, true,  "FAMILY [PATH]",               "none",
-           "The wire it speaks: openai-chat or anthropic, and the path below base_url if it "
-           "is not "
-		"the family's own."				      },
-	PROVIDER("base_url", read_text, base_url, "URL", "none",
-		"Where it is: https, or http on loopback with allow_plain_loopback."),
-	{"provider", "auth",    read_auth,    0, false, "bearer, header:NAME or none", "bearer",
-           "How a request proves itself with the vault's key."           },
-	PROVIDER("model", read_text, model, "name", "none",
-		"The model that `default` means where this is the first provider with a key."),
-	PROVIDER("ca_file", read_path, ca_file, "path", "the system's",
-		"The certificate authorities that may vouch for it."),
-	PROVIDER("local", read_flag, is_local, "yes or no", "no",
-		"Its address may be private or loopback."),
-	PROVIDER("allow_plain_loopback", read_flag, is_plain_loopback_allowed, "yes or no", "no",
-		"base_url may be http on this machine."),
-	PROVIDER("max_tokens_field", read_text, quirks.max_tokens_field, "name", "max_tokens",
-		"The member that caps the output."),
-	PROVIDER("system_role", read_text, quirks.system_role, "name", "system",
-		"The role of developer text."),
-	PROVIDER("anthropic_version", read_text, quirks.api_version, "date", "2023-06-01",
-		"The header of that name."),
-	QUIRK("stream_options", has_stream_options, "yes",
-		"It takes stream_options.include_usage; without it streams come without usage."),
-	QUIRK("reasoning_history", is_reasoning_field_sent, "no",
-		"It wants reasoning_content back in the history."),
-	QUIRK("json_schema", has_json_schema, "yes", "It takes a schema for its answer."),
-	QUIRK("strict_tools", has_strict_tools, "no", "It takes `strict` in tools."),
-	QUIRK("parallel_tool_calls", has_parallel_flag, "yes", "It takes that member."),
-	QUIRK("seed", has_seed, "yes", "It takes that member."),
-	QUIRK("penalties", has_penalties, "yes", "It takes presence and frequency penalties."),
-	QUIRK("logit_bias", has_logit_bias, "no", "It takes that member."),
-	QUIRK("n", has_n, "no", "It gives several answers at once."),
-	QUIRK("top_k", has_top_k, "no", "It takes top_k and its like."),
-	{"model",    "target",  read_target,  0, true,  "PROVIDER/MODEL",              "none",
-           "What the alias stands for; several are tried in their order."},
-	PRICE(input, "Input that is in no other class."),
-	PRICE(output, "Output."),
-	PRICE(cache_read, "Input read from the provider's cache; else as input."),
-	PRICE(cache_write_5m, "Input written to it for five minutes; else as input."),
-	PRICE(cache_write_1h, "Input written to it for an hour; else as for five minutes."),
-	PRICE(reasoning, "Reasoning; else as output."),
-	PRICE(audio_input, "Audio; else as input."),
-	PRICE(audio_output, "Audio; else as output."),
-	PRICE(image_input, "Images; else as input."),
-	PRICE(image_output, "Images; else as output."),
-	MODEL("context", read_count, context_tokens, "tokens", "unknown", "The model's context."),
-	MODEL("max_output", read_count, max_output_tokens, "tokens", "unknown",
-		"The longest answer it gives."),
+static const struct section sections[] = {
+	{"broker",   NULL,   "The daemon itself."                       },
+	{"vault",    NULL,   "Where the keys are kept."                 },
+	{"provider", "NAME",
+         "A provider, or what is to be different about a built-in one. Its models are "
+		"called "
+		"NAME/MODEL; its key is added with `llmb key add NAME`."},
+	{"model",    "NAME",
+         "An alias: NAME stands for its targets. Where NAME is PROVIDER/MODEL, the facts of "
+		"that model."					   },
 };
 
-const struct key *key_table(size_t *n)
+/* clang-format off */
+static const struct key keys[] = {
+	{"broker", "log_level", KEY_WORD, IN_CONFIG(log_level), 0, 0, "error|warn|info|debug", "info",
+		"What is said on stderr: this and everything graver."},
+	{"broker", "idle_exit", KEY_DURATION, IN_CONFIG(idle_exit_us), 0, 365 * DAY, NULL, "5m",
+		"A broker that systemd started for a connection ends after so long without one. Not "
+		"while a vault is open that only a person can open again."},
+	{"broker", "drain", KEY_DURATION, IN_CONFIG(drain_us), MS, HOUR, NULL, "30s",
+		"How long SIGTERM waits for calls that are under way."},
+	{"broker", "request_timeout", KEY_DURATION, IN_CONFIG(request_us), MS, 7 * DAY, NULL, "1h",
+		"The longest that a call may take, where the caller sets no shorter time."},
+	{"broker", "connect_timeout", KEY_DURATION, IN_CONFIG(connect_us), MS, HOUR, NULL, "10s",
+		"To connect to a provider, the TLS handshake included."},
+	{"broker", "first_byte_timeout", KEY_DURATION, IN_CONFIG(first_byte_us), MS, DAY, NULL, "2m",
+		"From a request's last byte to the first of a streamed answer."},
+	{"broker", "reply_timeout", KEY_DURATION, IN_CONFIG(reply_us), MS, DAY, NULL, "10m",
+		"The same for an answer that is not streamed, which begins when it is finished."},
+	{"broker", "idle_timeout", KEY_DURATION, IN_CONFIG(idle_us), MS, DAY, NULL, "90s",
+		"Between two pieces of a reply; comments that keep a stream alive count."},
+	{"broker", "max_connections", KEY_COUNT, IN_CONFIG(max_connections), 1, 1000000, NULL, "12000",
+		"Connections that one caller may hold."},
+	{"broker", "max_calls", KEY_COUNT, IN_CONFIG(max_calls), 1, 1000000, NULL, "2048",
+		"Calls that one caller may have under way."},
+
+	{"vault", "auto_lock", KEY_DURATION, IN_CONFIG(auto_lock_us), 0, 365 * DAY, NULL, "never",
+		"Locks the vault after so long without a call."},
+	{"vault", "key_file", KEY_PATH, IN_CONFIG(key_file), 0, 0, NULL, "",
+		"The file that opens the vault with nobody there: 32 bytes, its owner's alone. Without "
+		"this key it is *vault.key* in the state folder."},
+
+	{"provider", "dialect", KEY_DIALECT, 0, 0, 0, NULL, "",
+		"What is spoken there: *openai-chat* or *anthropic*, and behind it a path below "
+		"*base_url* where it is not the usual one. May repeat; the first is spoken."},
+	{"provider", "base_url", KEY_URL, IN_PROVIDER(base_url), 0, 0, NULL, "",
+		"Where it is, as in https://api.example.com/v1. Keys are bound to this host and port; a "
+		"key that was added for another is not sent there."},
+	{"provider", "auth", KEY_AUTH, 0, 0, 0, NULL, "bearer",
+		"How a request proves itself: *bearer*, *header:NAME*, or *none*."},
+	{"provider", "model", KEY_TEXT, IN_PROVIDER(model), 0, 0, NULL, "",
+		"The model to use where none is asked for."},
+	{"provider", "ca_file", KEY_PATH, IN_PROVIDER(ca_file), 0, 0, NULL, "",
+		"Certificates to trust there, instead of the system's."},
+	{"provider", "local", KEY_BOOL, IN_PROVIDER(is_local), 0, 0, NULL, "no",
+		"It is on this host or in a private network; else such addresses are refused."},
+	{"provider", "allow_plain_loopback", KEY_BOOL, IN_PROVIDER(is_plain_loopback_allowed), 0, 0,
+		NULL, "no", "http without TLS is meant, to this host; implies *local*."},
+	{"provider", "max_tokens_field", KEY_WORD, IN_QUIRKS(max_tokens_field), 0, 0,
+		"max_tokens|max_completion_tokens", "",
+		"What the bound on the answer is called."},
+	{"provider", "system_role", KEY_WORD, IN_QUIRKS(system_role), 0, 0, "system|developer", "",
+		"The role that a developer's text is sent with."},
+	{"provider", "stream_options", KEY_BOOL, IN_QUIRKS(has_stream_options), 0, 0, NULL, "",
+		"It takes *stream_options*, and so tells the usage of a stream."},
+	{"provider", "json_schema", KEY_BOOL, IN_QUIRKS(has_json_schema), 0, 0, NULL, "",
+		"It takes a *response_format* of *json_schema*."},
+	{"provider", "strict_tools", KEY_BOOL, IN_QUIRKS(has_strict_tools), 0, 0, NULL, "",
+		"It takes *strict* with a tool."},
+	{"provider", "parallel_tool_calls", KEY_BOOL, IN_QUIRKS(has_parallel_flag), 0, 0, NULL, "",
+		"It takes *parallel_tool_calls*."},
+	{"provider", "seed", KEY_BOOL, IN_QUIRKS(has_seed), 0, 0, NULL, "",
+		"It takes *seed*."},
+	{"provider", "penalties", KEY_BOOL, IN_QUIRKS(has_penalties), 0, 0, NULL, "",
+		"It takes *presence_penalty* and *frequency_penalty*."},
+	{"provider", "logit_bias", KEY_BOOL, IN_QUIRKS(has_logit_bias), 0, 0, NULL, "",
+		"It takes *logit_bias* and *logprobs*."},
+	{"provider", "n", KEY_BOOL, IN_QUIRKS(has_n), 0, 0, NULL, "",
+		"It takes *n*, for several answers to one question."},
+	{"provider", "top_k", KEY_BOOL, IN_QUIRKS(has_top_k), 0, 0, NULL, "",
+		"It takes *top_k*, *min_p* and *repetition_penalty*."},
+	{"provider", "file_parts", KEY_BOOL, IN_QUIRKS(has_file_parts), 0, 0, NULL, "",
+		"It takes *file* parts in a message."},
+	{"provider", "reasoning_history", KEY_BOOL, IN_QUIRKS(is_reasoning_field_sent), 0, 0, NULL, "",
+		"It wants *reasoning_content* back with the turns before."},
+	{"provider", "openai_rules", KEY_BOOL, IN_QUIRKS(is_openai), 0, 0, NULL, "",
+		"OpenAI's own rules hold there: for reasoning models, custom tools and the like."},
+	{"provider", "anthropic_version", KEY_TEXT, IN_QUIRKS(api_version), 0, 0, NULL, "",
+		"The *anthropic-version* header."},
+
+	{"model", "target", KEY_TARGET, 0, 0, 0, NULL, "",
+		"PROVIDER/MODEL. May repeat, in the order of preference."},
+	{"model", "price_input", KEY_PRICE, IN_PRICE(input), 0, 0, NULL, "",
+		"US dollars for a million tokens, as are all prices. What is not given is not known, "
+		"which is not the same as free."},
+	{"model", "price_output", KEY_PRICE, IN_PRICE(output), 0, 0, NULL, "",
+		"For what is answered."},
+	{"model", "price_cache_read", KEY_PRICE, IN_PRICE(cache_read), 0, 0, NULL, "",
+		"For input that the provider had kept."},
+	{"model", "price_cache_write_5m", KEY_PRICE, IN_PRICE(cache_write_5m), 0, 0, NULL, "",
+		"For input that it keeps for five minutes."},
+	{"model", "price_cache_write_1h", KEY_PRICE, IN_PRICE(cache_write_1h), 0, 0, NULL, "",
+		"For input that it keeps for an hour."},
+	{"model", "price_reasoning", KEY_PRICE, IN_PRICE(reasoning), 0, 0, NULL, "",
+		"For reasoning, where that costs other than output."},
+	{"model", "price_audio_input", KEY_PRICE, IN_PRICE(audio_input), 0, 0, NULL, "",
+		"For audio, where that costs other than input."},
+	{"model", "price_audio_output", KEY_PRICE, IN_PRICE(audio_output), 0, 0, NULL, "",
+		"For audio, where that costs other than output."},
+	{"model", "price_image_input", KEY_PRICE, IN_PRICE(image_input), 0, 0, NULL, "",
+		"For images, where they cost other than input."},
+	{"model", "price_image_output", KEY_PRICE, IN_PRICE(image_output), 0, 0, NULL, "",
+		"For images, where they cost other than output."},
+	{"model", "context", KEY_COUNT, IN_MODEL(context_tokens), 1, INT32_MAX, NULL, "",
+		"Tokens that fit in its context."},
+	{"model", "max_output", KEY_COUNT, IN_MODEL(max_output_tokens), 1, INT32_MAX, NULL, "",
+		"Tokens that it can answer with."},
+};
+/* clang-format on */
+
+const struct key *keys_table(size_t *n)
 {
 	*n = COUNT_OF(keys);
 	return keys;
 }
 
-const struct key *key_find(struct span section, struct span name)
+const struct section *keys_sections(size_t *n)
+{
+	*n = COUNT_OF(sections);
+	return sections;
+}
+
+const struct section *keys_section(struct span word)
+{
+	for (size_t i = 0; i < COUNT_OF(sections); i++) {
+		if (span_is(word, sections[i].word))
+			return &sections[i];
+	}
+	return NULL;
+}
+
+const struct key *keys_find(const char *section, struct span name)
 {
 	for (size_t i = 0; i < COUNT_OF(keys); i++) {
-		if (span_is(section, keys[i].section) && span_is(name, keys[i].name))
+		if (strcmp(keys[i].section, section) == 0 && span_is(name, keys[i].name))
 			return &keys[i];
 	}
 	return NULL;
 }
 
-bool section_is_known(struct span kind, bool *takes_name)
-{
-	*takes_name = span_is(kind, "provider") || span_is(kind, "model");
-	return *takes_name || span_is(kind, "broker") || span_is(kind, "vault");
-}
+/* ---- near misses ---- */
 
-/* How many letters must be put in, taken out or changed to make one of the other. */
-static unsigned distance(struct span a, const char *text)
+size_t keys_distance(struct span a, struct span b, size_t most)
 {
-	unsigned row[64];
-	const size_t n = strlen(text);
-	if (n >= COUNT_OF(row) || a.n >= COUNT_OF(row))
-		return (unsigned)-1;
-	for (unsigned j = 0; j <= n; j++)
+	size_t row[65];
+	if (a.n >= COUNT_OF(row) || b.n >= COUNT_OF(row) || a.n + most < b.n || b.n + most < a.n)
+		return most + 1;
+	for (size_t j = 0; j <= b.n; j++)
 		row[j] = j;
-	for (size_t i = 0; i < a.n; i++) {
-		unsigned corner = row[0];
-		row[0]++;
-		for (size_t j = 0; j < n; j++) {
-			const unsigned changed = corner + (a.p[i] != text[j]);
-			const unsigned moved = (row[j] < row[j + 1] ? row[j] : row[j + 1]) + 1;
-			corner = row[j + 1];
-			row[j + 1] = changed < moved ? changed : moved;
+	for (size_t i = 1; i <= a.n; i++) {
+		size_t corner = row[0];
+		row[0] = i;
+		for (size_t j = 1; j <= b.n; j++) {
+			const size_t same = corner + (a.p[i - 1] != b.p[j - 1]);
+			corner = row[j];
+			const size_t gap = 1 + (row[j] < row[j - 1] ? row[j] : row[j - 1]);
+			row[j] = same < gap ? same : gap;
 		}
 	}
-	return row[n];
+	return row[b.n] > most ? most + 1 : row[b.n];
 }
 
-const char *key_nearest(struct span section, struct span name)
+/* Keeps `candidate` in *best where it is nearer than that. */
+static void consider(struct span word, const char *candidate, const char **best, size_t *nearest)
 {
-	const char *nearest = NULL;
-	unsigned least = 3; /* further than two letters is a guess */
-	for (size_t i = 0; i < COUNT_OF(keys); i++) {
-		if (!span_is(section, keys[i].section))
-			continue;
-		const unsigned d = distance(name, keys[i].name);
-		if (d < least) {
-			least = d;
-			nearest = keys[i].name;
-		}
+	/* a short word is near to all others */
+	const size_t most = word.n > 3 ? NEAR : 1;
+	const size_t away = keys_distance(word, span_str(candidate), most);
+	if (away <= most && away < *nearest) {
+		*best = candidate;
+		*nearest = away;
 	}
-	return nearest;
+}
+
+const char *keys_nearest(const char *section, struct span word)
+{
+	const char *best = NULL;
+	size_t nearest = SIZE_MAX;
+	if (!section) {
+		for (size_t i = 0; i < COUNT_OF(sections); i++)
+			consider(word, sections[i].word, &best, &nearest);
+		return best;
+	}
+	for (size_t i = 0; i < COUNT_OF(keys); i++) {
+		if (strcmp(keys[i].section, section) == 0)
+			consider(word, keys[i].name, &best, &nearest);
+	}
+	return best;
+}
+
+/* ---- values ---- */
+
+static enum err bad(struct fault *why, const char *sentence)
+{
+	return fault_set(why, ERR_MISCONFIGURED, "%s", sentence);
+}
+
+static enum err copied(struct arena *a, struct span s, struct span *to, struct fault *why)
+{
+	const enum err err = arena_dup(a, s, to);
+	return err ? fault_set(why, err, "no memory for the configuration") : OK;
+}
+
+static enum err read_word(
+	const struct key *k, struct span value, struct span *to, struct arena *a, struct fault *why)
+{
+	const char *best = NULL;
+	struct span rest = span_str(k->words);
+	while (span_is_set(rest)) {
+		const struct span word = span_cut(&rest, '|');
+		if (span_eq(word, value))
+			return copied(a, value, to, why);
+		if (keys_distance(word, value, NEAR) <= NEAR)
+			best = word.p;
+	}
+	const struct span near = span_str(best);
+	return fault_set(why, ERR_MISCONFIGURED, "%s is one of %s%s%.*s%s", k->name, k->words,
+		best ? ": did you mean " : "", SPAN_ARG(span_first(near, span_index(near, '|'))),
+		best ? "?" : "");
+}
+
+static enum err read_text(struct span value, struct span *to, struct arena *a, struct fault *why)
+{
+	if (!http_header_is_sound(SPAN("x"), value))
+		return bad(why, "this text has a character that no header can carry");
+	return copied(a, value, to, why);
+}
+
+static enum err read_path(struct span value, struct span *to, struct arena *a, struct fault *why)
+{
+	if (value.p[0] != '/')
+		return bad(why, "a path begins with a slash");
+	return copied(a, value, to, why);
+}
+
+static enum err read_url(struct span value, struct span *to, struct arena *a, struct fault *why)
+{
+	for (size_t i = 0; i < value.n; i++) {
+		const unsigned char c = (unsigned char)value.p[i];
+		if (c <= 0x20 || c >= 0x7f || strchr("#\"<>\\^`{|}", c))
+			return fault_set(why, ERR_MISCONFIGURED,
+				"an address cannot hold what is at its character %zu", i + 1);
+	}
+	return copied(a, value, to, why);
+}
+
+static enum err read_bool(struct span value, bool *to, struct fault *why)
+{
+	if (!num_bool(value, to))
+		return bad(why, "this is yes or no");
+	return OK;
+}
+
+static enum err read_count(const struct key *k, struct span value, int64_t *to, struct fault *why)
+{
+	int64_t v;
+	if (!num_i64(value, &v) || v < k->min || v > k->max)
+		return fault_set(why, ERR_MISCONFIGURED,
+			"%s is a whole number from %" PRId64 " to %" PRId64, k->name, k->min,
+			k->max);
+	*to = v;
+	return OK;
+}
+
+static enum err read_duration(
+	const struct key *k, struct span value, int64_t *to, struct fault *why)
+{
+	int64_t v;
+	if (k->min == 0 && span_is(value, "never")) {
+		*to = 0;
+		return OK;
+	}
+	if (!num_duration_us(value, &v))
+		return fault_set(why, ERR_MISCONFIGURED,
+			"%s is a time with its unit: 250ms, 30s, 5m, 2h, 7d%s", k->name,
+			k->min == 0 ? ", or never" : "");
+	if (v < k->min || v > k->max)
+		return fault_set(why, ERR_MISCONFIGURED, "%s is from %" PRId64 "ms to %" PRId64 "h",
+			k->name, k->min / MS, k->max / HOUR);
+	*to = v;
+	return OK;
+}
+
+static enum err read_price(struct span value, int64_t *to, struct fault *why)
+{
+	int64_t v;
+	if (!num_money_nusd(value, &v))
+		return bad(why, "a price is dollars for a million tokens, as 0.15 or 2.50 USD");
+	/* a dollar for a single token is a slip */
+	if (v > PRICE_MAX)
+		return bad(why, "this is over 1,000,000 USD: a price is for a million tokens");
+	*to = v;
+	return OK;
+}
+
+static enum err read_auth(struct span value, struct provider *p, struct arena *a, struct fault *why)
+{
+	static const char *const to_come[] = {"sigv4", "google", "entra"};
+	static const char *const taken[] = {"host", "content-length", "content-type", "connection",
+		"transfer-encoding", "accept", "accept-encoding", "expect", "te", "upgrade"};
+	const struct span prefix = SPAN("header:");
+	p->auth_header = SPAN_NONE;
+	if (span_is(value, "bearer") || span_is(value, "none")) {
+		p->auth = span_is(value, "none") ? AUTH_NONE : AUTH_BEARER;
+		return OK;
+	}
+	for (size_t i = 0; i < COUNT_OF(to_come); i++) {
+		if (span_is(value, to_come[i]))
+			return fault_set(why, ERR_MISCONFIGURED, "auth = %s is not in this version",
+				to_come[i]);
+	}
+	if (!span_starts(value, prefix))
+		return bad(why, "auth is bearer, header:NAME or none");
+	const struct span name = span_skip(value, prefix.n);
+	if (name.n == 0 || name.n > 64 || !http_header_is_sound(name, SPAN("x")))
+		return bad(why, "header: is followed by a header's name, as in header:x-api-key");
+	for (size_t i = 0; i < COUNT_OF(taken); i++) {
+		if (span_is_nocase(name, taken[i]))
+			return fault_set(
+				why, ERR_MISCONFIGURED, "the %s header has another use", taken[i]);
+	}
+	p->auth = AUTH_HEADER;
+	return copied(a, name, &p->auth_header, why);
+}
+
+/* One more element for a list; the old one stays in the arena. NULL: no memory, or too many. */
+static void *grown(const void *list, size_t n, size_t size, struct arena *a)
+{
+	char *to = n < TARGETS_MAX ? arena_array(a, n + 1, size) : NULL;
+	if (to && n > 0)
+		memcpy(to, list, n * size);
+	return to;
+}
+
+static enum err read_dialect(
+	struct span value, struct provider *p, struct arena *a, struct fault *why)
+{
+	static const char *const known[] = {"openai-chat", "anthropic", "offline"};
+	static const char *const to_come[] = {
+		"openai-responses", "gemini", "bedrock", "mistral", "cohere", "ollama"};
+	struct span path = value;
+	const struct span family = span_cut(&path, ' ');
+	bool is_known = false;
+
+	path = span_is_set(path) ? span_trim(path) : SPAN_NONE;
+	for (size_t i = 0; i < COUNT_OF(known); i++)
+		is_known = is_known || span_is(family, known[i]);
+	for (size_t i = 0; i < COUNT_OF(to_come); i++) {
+		if (span_is(family, to_come[i]))
+			return fault_set(why, ERR_MISCONFIGURED,
+				"the dialect %s is not in this version", to_come[i]);
+	}
+	if (!is_known)
+		return fault_set(why, ERR_MISCONFIGURED,
+			"\"%.*s\" is no dialect: there are openai-chat and anthropic",
+			SPAN_ARG(span_first(family, 64)));
+	if (span_is_set(path) && (path.p[0] != '/' || span_index(path, ' ') < path.n))
+		return bad(
+			why, "behind the dialect there may be a path, which begins with a slash");
+
+	struct config_dialect *list = grown(p->dialects, p->n_dialects, sizeof *list, a);
+	if (!list)
+		return bad(why, "these are too many dialects");
+	struct config_dialect *last = &list[p->n_dialects];
+	*last = (struct config_dialect){SPAN_NONE, SPAN_NONE};
+	enum err err = copied(a, family, &last->family, why);
+	if (!err && span_is_set(path)) {
+		struct span checked;
+		err = read_url(path, &checked, a, why);
+		last->path = checked;
+	}
+	if (err)
+		return err;
+	p->dialects = list;
+	p->n_dialects++;
+	return OK;
+}
+
+static enum err read_target(struct span value, struct model *m, struct arena *a, struct fault *why)
+{
+	const size_t slash = span_index(value, '/');
+	if (slash == 0 || slash + 1 >= value.n)
+		return bad(why, "a target is PROVIDER/MODEL");
+	if (!http_header_is_sound(SPAN("x"), value))
+		return bad(why, "this text has a character that no header can carry");
+	struct alias_target *list = grown(m->targets, m->n_targets, sizeof *list, a);
+	if (!list)
+		return fault_set(
+			why, ERR_MISCONFIGURED, "a model has at most %d targets", TARGETS_MAX);
+	struct alias_target *last = &list[m->n_targets];
+	enum err err = copied(a, span_first(value, slash), &last->provider, why);
+	if (!err)
+		err = copied(a, span_skip(value, slash + 1), &last->model, why);
+	if (err)
+		return err;
+	m->targets = list;
+	m->n_targets++;
+	return OK;
+}
+
+enum err keys_read(
+	const struct key *k, struct span value, void *to, struct arena *a, struct fault *why)
+{
+	void *at = (char *)to + k->at;
+	assert(value.n > 0);
+	switch (k->kind) {
+	case KEY_WORD:
+		return read_word(k, value, at, a, why);
+	case KEY_TEXT:
+		return read_text(value, at, a, why);
+	case KEY_PATH:
+		return read_path(value, at, a, why);
+	case KEY_URL:
+		return read_url(value, at, a, why);
+	case KEY_BOOL:
+		return read_bool(value, at, why);
+	case KEY_COUNT:
+		return read_count(k, value, at, why);
+	case KEY_DURATION:
+		return read_duration(k, value, at, why);
+	case KEY_PRICE:
+		return read_price(value, at, why);
+	case KEY_AUTH:
+		return read_auth(value, to, a, why);
+	case KEY_DIALECT:
+		return read_dialect(value, to, a, why);
+	case KEY_TARGET:
+		return read_target(value, to, a, why);
+	}
+	return ERR_INTERNAL;
+}
+
+enum err keys_preset(const char *section, void *to, struct arena *a, struct fault *why)
+{
+	for (size_t i = 0; i < COUNT_OF(keys); i++) {
+		const struct key *k = &keys[i];
+		if (strcmp(k->section, section) != 0 || *k->preset == '\0')
+			continue;
+		const enum err err = keys_read(k, span_str(k->preset), to, a, why);
+		if (err)
+			return err;
+	}
+	return OK;
 }

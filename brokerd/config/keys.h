@@ -1,35 +1,59 @@
-/* keys.h - which keys are there, what do they take, and where do they go?
- * The one table: reading, defaults and the manual come from it. */
+/* keys.h - which keys are there, what may each be, and what is it when nobody says?
+ * One table, from which values are read, defaults are made and the manual is written. */
 #ifndef BROKERD_CONFIG_KEYS_H
 #define BROKERD_CONFIG_KEYS_H
 #include "brokerd/config/config.h"
 
-/* What a key's reader may use. */
-struct key_context {
-	struct arena *arena;
-	bool is_first; /* of its name in this section: a list begins anew */
+enum key_kind {
+	KEY_WORD,     /* struct span: one of `words` */
+	KEY_TEXT,     /* struct span: what a header can carry */
+	KEY_PATH,     /* struct span: absolute */
+	KEY_URL,      /* struct span: http or https */
+	KEY_BOOL,     /* bool */
+	KEY_COUNT,    /* int64_t */
+	KEY_DURATION, /* int64_t, microseconds; "never" is 0 where that is allowed */
+	KEY_PRICE,    /* int64_t, nano-dollars per million tokens, from dollars */
+	KEY_AUTH,     /* struct provider's auth and auth_header */
+	KEY_DIALECT,  /* struct provider's dialects, a list */
+	KEY_TARGET,   /* struct model's targets, a list */
 };
 
 struct key {
-	const char *section; /* its kind */
-	const char *name;
-	/* Reads `value` into the field; false: it is not what `type` says, or, with *why filled, what
-	 * that says. */
-	bool (*read)(struct key_context *c, struct span value, void *field, struct fault *why);
-	size_t offset;                    /* in struct config, struct provider or struct model */
-	bool is_list;                     /* may be there several times */
-	const char *type, *preset, *help; /* for the manual */
+	const char *section, *name;
+	enum key_kind kind;
+	size_t at;          /* where in the section's struct */
+	int64_t min, max;   /* KEY_COUNT, KEY_DURATION */
+	const char *words;  /* KEY_WORD: "error|warn" */
+	const char *preset; /* as one would write it; "" none */
+	const char *help;   /* a sentence or two */
 };
 
-/* The row of a key in sections of that kind; NULL: there is none. */
-const struct key *key_find(struct span section, struct span name);
+const struct key *keys_table(size_t *n);
 
-/* The name in that kind of section that is nearest to a wrong one, or NULL where none is near. */
-const char *key_nearest(struct span section, struct span name);
+/* A section's word, as in the table. */
+struct section {
+	const char *word;
+	const char *name; /* what stands between its quotes, for the manual; NULL: it has none */
+	const char *help;
+};
+const struct section *keys_sections(size_t *n);
+const struct section *keys_section(struct span word);
 
-const struct key *key_table(size_t *n);
+/* The key, or NULL. */
+const struct key *keys_find(const char *section, struct span name);
 
-/* Does a kind of section take a name? False for kinds that are not known. */
-bool section_is_known(struct span kind, bool *takes_name);
+/* The nearest known word to one that is not, where one is near; else NULL. `section` NULL: among the
+ * sections. */
+const char *keys_nearest(const char *section, struct span word);
+/* How many letters must be changed, added or left out; more than `most` is most + 1. */
+size_t keys_distance(struct span a, struct span b, size_t most);
+
+/* Reads one value into `to`, the section's struct (struct config, provider or model). Lists grow; the
+ * caller has emptied them where they begin anew. Texts are copied into `a`. *why is a sentence. */
+enum err keys_read(const struct key *k, struct span value, void *to, struct arena *a,
+	struct fault *why) MUST_USE;
+
+/* Sets all of a section's presets. */
+enum err keys_preset(const char *section, void *to, struct arena *a, struct fault *why) MUST_USE;
 
 #endif

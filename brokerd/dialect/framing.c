@@ -1,6 +1,8 @@
 /* framing.c - decides once, then gathers or streams. */
 #include "brokerd/dialect/framing.h"
 
+#include "brokerd/dialect/errors.h"
+#include "brokerd/dialect/tool_args.h"
 #include "protocol/limits.h"
 
 void framing_init(struct framing *f, const struct http_head *head)
@@ -64,4 +66,47 @@ enum err framing_end(struct framing *f, const struct framing_sink *sink, struct 
 	if (f->document.n == 0)
 		return OK;
 	return sink->on_document(sink->event.context, buf_view(&f->document), why);
+}
+
+static enum err too_deep(struct fault *why)
+{
+	return fault_set(why, ERR_SERVER_ERROR,
+		"the provider's reply is nested more deeply than can be read");
+}
+
+enum err framing_document(struct span body, struct json *out, struct fault *why)
+{
+	struct json_extent extent = {.depth = 0};
+	struct error_body words;
+	const enum err err = json_scan(body, JSON_LENIENT, out, NULL);
+	if (err == ERR_TOO_BIG)
+		return too_deep(why);
+	if (err != ERR_MALFORMED)
+		return err;
+	json_extent_add(&extent, body);
+	if ((body.p[0] == '{' || body.p[0] == '[') && !extent.is_complete)
+		return fault_set(why, ERR_STREAM_INCOMPLETE,
+			"the provider's reply broke off after %zu bytes", body.n);
+	error_read(body, &words);
+	return fault_set(why, ERR_SERVER_ERROR, "the provider's reply is no JSON: %.200s",
+		words.message[0] ? words.message : "(nothing that can be shown)");
+}
+
+enum err framing_object(struct framing *f, struct span data, struct json *out, struct fault *why)
+{
+	const enum err err = json_scan(data, JSON_LENIENT, out, NULL);
+	if (!err && json_kind(*out) == JSON_OBJECT)
+		return OK;
+	*out = JSON_NONE;
+	if (err == ERR_TOO_BIG)
+		return too_deep(why);
+	if (err && err != ERR_MALFORMED)
+		return err;
+	if (f->is_ending)
+		return fault_set(why, ERR_STREAM_INCOMPLETE,
+			"the provider's answer broke off in the middle of an event");
+	if (f->n_bad++ > 0)
+		return fault_set(
+			why, ERR_SERVER_ERROR, "the provider's event stream holds what is no JSON");
+	return OK;
 }

@@ -5,6 +5,7 @@
 #define BROKERD_DIALECT_FRAMING_H
 #include "brokerd/dialect/sse.h"
 #include "brokerd/value/http.h"
+#include "protocol/base/json.h"
 
 enum framing_kind {
 	FRAMING_UNKNOWN,
@@ -23,6 +24,7 @@ struct framing {
 	struct sse sse;
 	struct buf document;
 	bool is_ending; /* what comes now was not ended by its sender */
+	unsigned n_bad; /* events that were no JSON */
 };
 
 void framing_init(struct framing *f, const struct http_head *head);
@@ -36,5 +38,14 @@ enum err framing_feed(struct framing *f, struct span bytes, const struct framing
  * space alone gives nothing. */
 enum err framing_end(
 	struct framing *f, const struct framing_sink *sink, struct fault *why) MUST_USE;
+
+/* Scans a document. ERR_STREAM_INCOMPLETE: its end is missing; ERR_SERVER_ERROR: it is no JSON, or
+ * nested too deeply; ERR_NO_MEMORY. */
+enum err framing_document(struct span body, struct json *out, struct fault *why) MUST_USE;
+
+/* Scans an event's data, which is to be an object. OK and an absent value: it is none, and may be
+ * passed over, for once. ERR_STREAM_INCOMPLETE: the input ends inside it; the rest as above. */
+enum err framing_object(
+	struct framing *f, struct span data, struct json *out, struct fault *why) MUST_USE;
 
 #endif

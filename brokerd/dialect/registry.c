@@ -1,12 +1,12 @@
-/* registry.c - which families are spoken? */
+/* registry.c - one row a family. */
 #include "brokerd/dialect/registry.h"
 
 #include "brokerd/dialect/dialect.h"
 
 static const struct dialect *const all[] = {
 	&dialect_openai_chat,
+	&dialect_anthropic,
 	&dialect_offline,
-
 	NULL,
 };
 

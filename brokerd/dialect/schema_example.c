@@ -1,8 +1,6 @@
 /* schema_example.c - required members only, the first of all alternatives, the least of all sizes. */
 #include "brokerd/dialect/schema_example.h"
 
-#include <math.h>
-
 #define DEPTH_MAX 32
 #define COUNT_MAX 64 /* elements or characters, whatever the schema asks for */
 
@@ -135,18 +133,29 @@ static void put_string(struct example *e, struct json schema)
 	json_put_str(e->out, span_of(text, (size_t)count_of(schema, "minLength")));
 }
 
+/* A bound, and the integers next to it; those that are out of all measure are none. */
+static bool bound(struct json schema, const char *name, double *v, double *below, double *above)
+{
+	if (!json_f64(json_member(schema, name), v) || *v < -1e15 || *v > 1e15)
+		return false;
+	const double whole = (double)(int64_t)*v; /* towards zero */
+	*below = whole > *v ? whole - 1 : whole;
+	*above = whole < *v ? whole + 1 : whole;
+	return true;
+}
+
 static void put_number(struct example *e, struct json schema, bool is_integer)
 {
-	double least = 0, v;
-	if (json_f64(json_member(schema, "maximum"), &v) && v < least)
-		least = floor(v);
-	if (json_f64(json_member(schema, "exclusiveMaximum"), &v) && v <= least)
-		least = ceil(v) - 1;
-	if (json_f64(json_member(schema, "minimum"), &v) && v > least)
-		least = is_integer ? ceil(v) : v;
-	if (json_f64(json_member(schema, "exclusiveMinimum"), &v) && v >= least)
-		least = floor(v) + 1;
-	json_put_f64(e->out, fabs(least) < 1e300 ? least : 0);
+	double least = 0, v, below, above;
+	if (bound(schema, "maximum", &v, &below, &above) && v < least)
+		least = below;
+	if (bound(schema, "exclusiveMaximum", &v, &below, &above) && v <= least)
+		least = above - 1;
+	if (bound(schema, "minimum", &v, &below, &above) && v > least)
+		least = is_integer ? above : v;
+	if (bound(schema, "exclusiveMinimum", &v, &below, &above) && v >= least)
+		least = below + 1;
+	json_put_f64(e->out, least);
 }
 
 static void put_value(struct example *e, struct json schema, int depth)

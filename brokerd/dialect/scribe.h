@@ -22,16 +22,28 @@ enum err scribe_change(struct scribe *s, const char *code, const char *param, co
 /* What must not be left out is refused: ERR_INVALID_REQUEST with the code "unsupported_parameter". */
 enum err scribe_refuse(struct scribe *s, const char *param, const char *format, ...) MUST_USE
 	PRINTF_LIKE(3, 4);
+/* The same with a code of its own. */
+enum err scribe_refuse_as(struct scribe *s, const char *code, const char *param, const char *format,
+	...) MUST_USE PRINTF_LIKE(4, 5);
 /* A warning, at most one of that sentence a request; never a refusal. */
 enum err scribe_warn_once(
 	struct scribe *s, const char *code, const char *param, const char *message) MUST_USE;
+
+/* Is it 1, the default of most sampling numbers? */
+static inline bool scribe_is_one(double v)
+{
+	return v > 1 - 1e-9 && v < 1 + 1e-9;
+}
 
 /* A member's name as text, before its value. */
 void scribe_key(struct scribe *s, struct span name);
 
 /* Members that nobody here knows, into the object that is open: written back to the family that
- * wrote them, else dropped. `path` is the object's: "messages[2]", or "". */
-enum err scribe_extra(struct scribe *s, const struct extra *e, const char *path) MUST_USE;
+ * wrote them, else dropped. `path` is the object's: "messages[2]", or ""; `known` are the names that
+ * this family's writer gives out itself, a space around each: as an extra they are refused, for
+ * nobody can tell which of two the provider would believe. */
+enum err scribe_extra(
+	struct scribe *s, const struct extra *e, const char *path, const char *known) MUST_USE;
 
 /* The body is written: lays the caller's provider_options over it and moves it to the arena. The
  * members `model`, `messages` and `stream` are not the caller's to replace. ERR_TOO_BIG beyond

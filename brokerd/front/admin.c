@@ -12,12 +12,14 @@
 #include "brokerd/log/log.h"
 #include "brokerd/route/route.h"
 #include "protocol/base/json.h"
+#include "protocol/base/list.h"
 #include "protocol/base/num.h"
 #include "protocol/limits.h"
 
 #define REPLY_BYTES (16 * MIB)
 
 struct admin_call {
+	struct admin_call *prev, *next; /* of env->calls */
 	struct admin_env *env;
 	struct organs *organs;
 	struct config *config; /* as it was when the call came */
@@ -46,6 +48,8 @@ static void admin_free(struct admin_call *a)
 	for (size_t i = 0; i < a->n_fetches; i++)
 		fetch_cancel(a->fetches[i]);
 	loop_task_stop(&a->done);
+	LIST_REMOVE(a->env->calls, a);
+	a->env->n_calls--;
 	buf_done(&a->json);
 	buf_done(&a->errors);
 	arena_done(&a->arena);
@@ -197,7 +201,8 @@ static void key_removed(void *context, enum err err, const struct fault *why)
 		admin_fail(a, err, why);
 		return;
 	}
-	transport_forget_connections(a->organs->transport);
+	if (a->organs->transport) /* gone already where the broker ends meanwhile */
+		transport_forget_connections(a->organs->transport);
 	buf_text(&a->json, "{}");
 	admin_done(a);
 }
@@ -692,6 +697,8 @@ struct admin_call *admin_new(struct admin_env *env, const struct peer_id *peer, 
 	arena_init(&a->arena, MIB);
 	buf_init(&a->json, REPLY_BYTES);
 	buf_init(&a->errors, MIB);
+	LIST_PUSH(env->calls, a);
+	env->n_calls++;
 	const enum err err = admin_run(a, op, body, &why);
 	if (err)
 		admin_fail(a, err, &why);
@@ -701,4 +708,19 @@ struct admin_call *admin_new(struct admin_env *env, const struct peer_id *peer, 
 void admin_abandon(struct admin_call *a)
 {
 	a->reply.on_done = NULL;
+}
+
+void admin_drop_fetches(struct admin_env *env)
+{
+	struct admin_call *a, *after;
+	LIST_EACH_SAFE(env->calls, a, after) {
+		if (a->n_fetches > 0)
+			admin_free(a);
+	}
+}
+
+void admin_end(struct admin_env *env)
+{
+	while (env->calls)
+		admin_free(env->calls);
 }

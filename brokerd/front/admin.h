@@ -14,6 +14,8 @@ struct admin_env {
 	size_t n_connections;
 	bool is_memory_locked;
 	struct fault config_fault; /* of the last load; OK: it is good */
+	struct admin_call *calls;  /* all under way, those that nobody waits for too */
+	size_t n_calls;
 	/* Reads the configuration again; a bad one changes nothing. */
 	void (*reload)(struct admin_env *env);
 	void (*locked)(struct admin_env *env); /* the vault's state has changed */
@@ -34,5 +36,10 @@ struct admin_call *admin_new(struct admin_env *env, const struct peer_id *peer, 
 
 /* The caller is gone: the operation goes on, nobody is told. */
 void admin_abandon(struct admin_call *a);
+
+/* The broker ends, and the callers are gone. First those that ask a provider are dropped, so that
+ * the transport may go; then, when no job is under way any more, what is left. */
+void admin_drop_fetches(struct admin_env *env);
+void admin_end(struct admin_env *env);
 
 #endif

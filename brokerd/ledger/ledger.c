@@ -174,7 +174,7 @@ static enum err ledger_version(struct ledger *g, int *version, struct fault *why
 
 static enum err ledger_migrate(struct ledger *g, struct fault *why)
 {
-	int version;
+	int version = 0;
 	enum err err = ledger_version(g, &version, why);
 	for (; err == OK && version < SCHEMA_VERSION; version++) {
 		char sql[SQL_MAX_BYTES];
@@ -251,7 +251,7 @@ static void sum_final(sqlite3_context *c)
 
 static enum err ledger_setup(struct ledger *g, struct fault *why)
 {
-	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_FULLMUTEX |
+	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_NOMUTEX |
 			  SQLITE_OPEN_EXRESCODE;
 	int rc = sqlite3_open_v2(g->path, &g->db, flags, NULL);
 	if (!g->db)

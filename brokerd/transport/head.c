@@ -15,6 +15,7 @@ void head_done(struct head *h)
 	buf_done(&h->text);
 	free(h->lines);
 	h->lines = NULL;
+	h->n_lines = h->cap_lines = 0;
 }
 
 static void forget_lines(struct head *h)
@@ -53,7 +54,7 @@ static enum err keep(struct head *h, struct span line)
 	if (!h->has_kept_last)
 		return OK;
 	if (h->n_lines == h->cap_lines) {
-		const size_t cap = h->cap_lines ? h->cap_lines * 2 : 32;
+		const size_t cap = h->cap_lines ? h->cap_lines * 2 : 16;
 		struct head_field *more = realloc(h->lines, cap * sizeof *more);
 		if (!more)
 			return ERR_NO_MEMORY;

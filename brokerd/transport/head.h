@@ -27,7 +27,7 @@ struct head {
 };
 
 void head_init(struct head *h);
-void head_done(struct head *h);
+void head_done(struct head *h); /* frees the fields; status and is_whole stay */
 
 /* Takes one line, with its line end. OK: the head is whole now, and head_view gives it; ERR_MORE: feed
  * me. ERR_SERVER_ERROR: too many or too long, or a transfer coding that nobody asked for.

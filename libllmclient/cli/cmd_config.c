@@ -91,16 +91,16 @@ static const struct option_row rows[] = {
          offsetof(struct config, file)},
 };
 
-static const struct command subcommands[] = {
-	{
-         .name = "config check",
-         .args = "",
-         .summary = "is it good, and if not, what is wrong in which line; needs no broker",
-         .rows = rows,
-         .n_rows = COUNT_OF(rows),
-         .run = run_check,
-	 },
+static const struct command config_check = {
+	.name = "config check",
+	.args = "",
+	.summary = "is it good, and if not, what is wrong in which line; needs no broker",
+	.rows = rows,
+	.n_rows = COUNT_OF(rows),
+	.run = run_check,
 };
+
+static const struct command *const subcommands[] = {&config_check};
 
 const struct command command_config = {
 	.name = "config",

@@ -78,8 +78,13 @@ static int run_add(const struct command *self, int argc, char **argv)
 	struct key o = {.from.fd = -1};
 	char **words;
 	int n;
-	const int code = options_read_words(self, argc, argv, &o, 1, 1, &n, &words);
-	return code == OPTIONS_GO_ON ? add(&o, words[0]) : code;
+	const int code = options_read_words(self, argc, argv, &o, 1, 2, &n, &words);
+	if (code != OPTIONS_GO_ON)
+		return code;
+	if (n == 2) /* most likely the key itself: it is not said again */
+		return options_refuse(self, "a key is no argument, where others can see it: leave "
+					    "it out and it is asked for, or use --from-stdin");
+	return add(&o, words[0]);
 }
 
 /* ---- list ---- */
@@ -230,39 +235,43 @@ static const struct option_row rm_rows[] = {
 	{'y', "yes", NULL, "do not ask whether you are sure", OPTION_FLAG, KEY(is_sure)},
 };
 
-static const struct command subcommands[] = {
-	{
-         .name = "key add",
-         .args = "PROVIDER[/LABEL]",
-         .summary = "give the broker a key: it asks for it, unseen",
-         .examples = "  llmb key add openai\n"
-			    "  pass show openai | llmb key add openai/work --from-stdin\n"
-			    "  llmb key add openai --from-fd 3 3<keyfile\n", .notes = "A key is never an argument or a variable: others could see it there.\n",
-         .rows = add_rows,
-         .n_rows = COUNT_OF(add_rows),
-         .run = run_add,
-	 },
-	{
-         .name = "key list",
-         .args = "",
-         .summary = "which keys there are; never the keys themselves",
-         .run = run_list,
-	 },
-	{
-         .name = "key rm",
-         .args = "PROVIDER[/LABEL]",
-         .summary = "forget a key",
-         .rows = rm_rows,
-         .n_rows = COUNT_OF(rm_rows),
-         .run = run_rm,
-	 },
-	{
-         .name = "key test",
-         .args = "PROVIDER[/LABEL]",
-         .summary = "ask the provider for its models with it; costs nothing",
-         .run = run_test,
-	 },
+static const struct command key_add = {
+	.name = "key add",
+	.args = "PROVIDER[/LABEL]",
+	.summary = "give the broker a key: it asks for it, unseen",
+	.examples = "  llmb key add openai\n"
+		    "  pass show openai | llmb key add openai/work --from-stdin\n"
+		    "  llmb key add openai --from-fd 3 3<keyfile\n",
+	.notes = "A key is never an argument or a variable: others could see it there.\n",
+	.rows = add_rows,
+	.n_rows = COUNT_OF(add_rows),
+	.run = run_add,
 };
+
+static const struct command key_list = {
+	.name = "key list",
+	.args = "",
+	.summary = "which keys there are; never the keys themselves",
+	.run = run_list,
+};
+
+static const struct command key_rm = {
+	.name = "key rm",
+	.args = "PROVIDER[/LABEL]",
+	.summary = "forget a key",
+	.rows = rm_rows,
+	.n_rows = COUNT_OF(rm_rows),
+	.run = run_rm,
+};
+
+static const struct command key_test = {
+	.name = "key test",
+	.args = "PROVIDER[/LABEL]",
+	.summary = "ask the provider for its models with it; costs nothing",
+	.run = run_test,
+};
+
+static const struct command *const subcommands[] = {&key_add, &key_list, &key_rm, &key_test};
 
 const struct command command_key = {
 	.name = "key",

@@ -15,15 +15,15 @@ static void say_vault(const struct common *o, const struct answer *answer)
 {
 	OWNED(buf_done) struct buf out = BUF_INIT(SAY_BYTES_MAX);
 	OWNED(arena_done) struct arena arena;
+	arena_init(&arena, SAY_BYTES_MAX);
 	if (o->is_json) {
 		say_answer(answer);
 		return;
 	}
-	arena_init(&arena, SAY_BYTES_MAX);
 	const struct span state = text_of(answer->json, "state", &arena);
 	const int64_t keys = number_of(answer->json, "keys");
 	buf_print(&out, "vault is %.*s", SPAN_ARG(state));
-	if (keys >= 0 && (span_is(state, "open") || span_is(state, "locked")))
+	if (keys >= 0 && span_is(state, "open"))
 		buf_print(&out, ", %" PRId64 " keys", keys);
 	if (json_is_true(json_member(answer->json, "passphrase")))
 		buf_text(&out, "; opened by a passphrase");
@@ -67,6 +67,28 @@ static int run_lock(const struct command *self, int argc, char **argv)
 	return run_plain(self, argc, argv, "vault.lock");
 }
 
+/* Would a passphrase open it? If not, *code is what to exit with. */
+static bool needs_passphrase(const struct common *o, int *code)
+{
+	struct answer answer;
+	if (!broker_ask(o, "vault.status", NULL, &answer)) {
+		*code = answer.exit_code;
+		return false;
+	}
+	const bool is_locked = json_is(json_member(answer.json, "state"), "locked");
+	const bool has_passphrase = json_is_true(json_member(answer.json, "passphrase"));
+	if (!is_locked) {
+		say_vault(o, &answer);
+		*code = EXIT_GOOD;
+	} else if (!has_passphrase) {
+		*code = say_failure(o, EXIT_BAD,
+			"the vault has no passphrase: its key file opens it when the broker starts "
+			"anew");
+	}
+	answer_done(&answer);
+	return is_locked && has_passphrase;
+}
+
 static int run_unlock(const struct command *self, int argc, char **argv)
 {
 	struct vault o = {.from.fd = -1};
@@ -76,6 +98,8 @@ static int run_unlock(const struct command *self, int argc, char **argv)
 	OWNED(buf_wipe) struct buf secret = BUF_INIT(0);
 	int code = options_read_words(self, argc, argv, &o, 0, 0, &n, &words);
 	if (code != OPTIONS_GO_ON)
+		return code;
+	if (!needs_passphrase(&o.common, &code))
 		return code;
 	code = secret_read(&o.common, &o.from, "Passphrase of the vault (not shown): ", &secret);
 	if (code)
@@ -97,8 +121,7 @@ static int read_new(const struct vault *o, struct buf *secret)
 	if (code)
 		return code;
 	if (!span_eq(buf_view(secret), buf_view(&again)))
-		return say_failure(
-			&o->common, EXIT_USAGE, "the two differ: nothing was changed");
+		return say_failure(&o->common, EXIT_USAGE, "the two differ: nothing was changed");
 	return EXIT_GOOD;
 }
 
@@ -111,7 +134,8 @@ static int set_passphrase(const struct vault *o)
 		if (code)
 			return code;
 	} else if (!o->is_sure && may_ask(&o->common) &&
-		   !secret_confirm("Remove the passphrase? A key file alone opens the vault then.")) {
+		   !secret_confirm(
+			   "Remove the passphrase? A key file alone opens the vault then.")) {
 		return say_failure(&o->common, EXIT_BAD, "nothing was changed");
 	}
 	question_begin(&q);
@@ -134,54 +158,64 @@ static int run_passphrase(const struct command *self, int argc, char **argv)
 	if (code != OPTIONS_GO_ON)
 		return code;
 	if (o.is_removal && (o.is_key_file_dropped || o.from.is_stdin || o.from.fd >= 0))
-		return options_refuse(self,
-			"--remove goes with neither --drop-key-file nor a new passphrase");
+		return options_refuse(
+			self, "--remove goes with neither --drop-key-file nor a new passphrase");
 	return set_passphrase(&o);
 }
 
 #define VAULT(field) offsetof(struct vault, field)
 static const struct option_row unlock_rows[] = {
-	{'\0', "from-stdin", NULL, "the passphrase is all of stdin, less one line break", OPTION_FLAG,  VAULT(from.is_stdin)},
-	{'\0', "from-fd",    "N",  "the passphrase is all of descriptor N",               OPTION_COUNT, VAULT(from.fd)      },
+	{'\0', "from-stdin", NULL, "the passphrase is all of stdin, less one line break",
+         OPTION_FLAG,										   VAULT(from.is_stdin)},
+	{'\0', "from-fd",    "N",  "the passphrase is all of descriptor N",               OPTION_COUNT,
+         VAULT(from.fd)												     },
 };
 static const struct option_row passphrase_rows[] = {
-	{'\0', "from-stdin",    NULL, "the passphrase is all of stdin, less one line break",      OPTION_FLAG,  VAULT(from.is_stdin)      },
-	{'\0', "from-fd",       "N",  "the passphrase is all of descriptor N",                    OPTION_COUNT, VAULT(from.fd)            },
-	{'\0', "drop-key-file", NULL, "the key file opens it no more: after a restart you must",  OPTION_FLAG,  VAULT(is_key_file_dropped)},
-	{'\0', "remove",        NULL, "no passphrase any more, a key file instead",               OPTION_FLAG,  VAULT(is_removal)         },
-	{'y',  "yes",           NULL, "do not ask whether you are sure",                          OPTION_FLAG,  VAULT(is_sure)            },
+	{'\0', "from-stdin",    NULL, "the passphrase is all of stdin, less one line break",
+         OPTION_FLAG,											  VAULT(from.is_stdin)      },
+	{'\0', "from-fd",       "N",  "the passphrase is all of descriptor N",                   OPTION_COUNT,
+         VAULT(from.fd)														  },
+	{'\0', "drop-key-file", NULL, "the key file opens it no more: after a restart you must",
+         OPTION_FLAG,											  VAULT(is_key_file_dropped)},
+	{'\0', "remove",        NULL, "no passphrase any more, a key file instead",              OPTION_FLAG,
+         VAULT(is_removal)													       },
+	{'y',  "yes",           NULL, "do not ask whether you are sure",                         OPTION_FLAG,  VAULT(is_sure)            },
 };
 
-static const struct command subcommands[] = {
-	{
-		.name = "vault unlock",
-		.args = "",
-		.summary = "open it with its passphrase",
-		.rows = unlock_rows,
-		.n_rows = COUNT_OF(unlock_rows),
-		.run = run_unlock,
-	},
-	{
-		.name = "vault lock",
-		.args = "",
-		.summary = "forget the keys until it is unlocked",
-		.run = run_lock,
-	},
-	{
-		.name = "vault status",
-		.args = "",
-		.summary = "locked or open, and what opens it",
-		.run = run_status,
-	},
-	{
-		.name = "vault passphrase",
-		.args = "",
-		.summary = "set, change or remove the passphrase",
-		.rows = passphrase_rows,
-		.n_rows = COUNT_OF(passphrase_rows),
-		.run = run_passphrase,
-	},
+static const struct command vault_unlock = {
+	.name = "vault unlock",
+	.args = "",
+	.summary = "open it with its passphrase",
+	.rows = unlock_rows,
+	.n_rows = COUNT_OF(unlock_rows),
+	.run = run_unlock,
 };
+
+static const struct command vault_lock = {
+	.name = "vault lock",
+	.args = "",
+	.summary = "forget the keys until it is unlocked",
+	.run = run_lock,
+};
+
+static const struct command vault_status = {
+	.name = "vault status",
+	.args = "",
+	.summary = "locked or open, and what opens it",
+	.run = run_status,
+};
+
+static const struct command vault_passphrase = {
+	.name = "vault passphrase",
+	.args = "",
+	.summary = "set, change or remove the passphrase",
+	.rows = passphrase_rows,
+	.n_rows = COUNT_OF(passphrase_rows),
+	.run = run_passphrase,
+};
+
+static const struct command *const subcommands[] = {
+	&vault_status, &vault_lock, &vault_unlock, &vault_passphrase};
 
 const struct command command_vault = {
 	.name = "vault",

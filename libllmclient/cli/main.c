@@ -77,9 +77,9 @@ int run_group(const struct command *self, int argc, char **argv)
 		return argc < 2 ? EXIT_USAGE : EXIT_GOOD;
 	}
 	for (size_t i = 0; i < self->n_subcommands; i++) {
-		names[i] = strchr(self->subcommands[i].name, ' ') + 1;
+		names[i] = strchr(self->subcommands[i]->name, ' ') + 1;
 		if (strcmp(argv[1], names[i]) == 0)
-			return self->subcommands[i].run(&self->subcommands[i], argc - 1, argv + 1);
+			return self->subcommands[i]->run(self->subcommands[i], argc - 1, argv + 1);
 	}
 	snprintf(group, sizeof group, "%s ", self->name);
 	return unknown(group, argv[1], names, self->n_subcommands);
@@ -90,7 +90,7 @@ int main(int argc, char **argv)
 	const char *names[COUNT_OF(commands)];
 	if (argc < 2) {
 		say_text(brief, sizeof brief - 1);
-		return EXIT_USAGE;
+		return EXIT_GOOD;
 	}
 	if (is_help(argv[1]))
 		return help();

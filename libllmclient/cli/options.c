@@ -51,7 +51,7 @@ static void help_row(struct buf *out, const struct option_row *row)
 static void help_subcommands(struct buf *out, const struct command *c)
 {
 	for (size_t i = 0; i < c->n_subcommands; i++) {
-		const struct command *sub = &c->subcommands[i];
+		const struct command *sub = c->subcommands[i];
 		const size_t begin = out->n;
 		buf_print(out, "  llmb %s %s ", sub->name, sub->args);
 		while (out->n - begin < COLUMN + 12)
@@ -92,40 +92,45 @@ int options_refuse(const struct command *c, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
-	say_err("llmb %s: %s; see `llmb %s --help`", c->name, text, c->name);
+	say_err("llmb %s: %s (see `llmb %s --help`)", c->name, text, c->name);
 	return EXIT_USAGE;
 }
 
-/* How many letters lie between two words. */
+static size_t least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* How many letters are wrong, missing, too many, or changed over with the next. */
 static size_t distance(const char *a, const char *b)
 {
+	size_t d[24][24];
 	const size_t n = strlen(a), m = strlen(b);
-	size_t row[64];
-	if (n >= COUNT_OF(row) || m >= COUNT_OF(row))
+	if (n >= COUNT_OF(d) || m >= COUNT_OF(d))
 		return SIZE_MAX;
-	for (size_t j = 0; j <= m; j++)
-		row[j] = j;
-	for (size_t i = 1; i <= n; i++) {
-		size_t corner = row[0];
-		row[0] = i;
-		for (size_t j = 1; j <= m; j++) {
-			const size_t change = corner + (a[i - 1] != b[j - 1]);
-			const size_t shift = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
-			corner = row[j];
-			row[j] = change < shift ? change : shift;
+	for (size_t i = 0; i <= n; i++) {
+		for (size_t j = 0; j <= m; j++) {
+			if (i == 0 || j == 0) {
+				d[i][j] = i + j;
+				continue;
+			}
+			d[i][j] = least(d[i - 1][j], d[i][j - 1]) + 1;
+			d[i][j] = least(d[i][j], d[i - 1][j - 1] + (a[i - 1] != b[j - 1]));
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+				d[i][j] = least(d[i][j], d[i - 2][j - 2] + 1);
 		}
 	}
-	return row[m];
+	return d[n][m];
 }
 
 const char *nearest_word(const char *word, const char *const *words, size_t n)
 {
 	const char *found = NULL;
-	size_t least = strlen(word) / 2 + 1;
+	size_t nearest = strlen(word) / 2 + 1;
 	for (size_t i = 0; i < n; i++) {
 		const size_t d = distance(word, words[i]);
-		if (d < least) {
-			least = d;
+		if (d < nearest) {
+			nearest = d;
 			found = words[i];
 		}
 	}
@@ -179,15 +184,19 @@ static const struct option_row *row_of(const struct reading *r, int which)
 	return NULL;
 }
 
-/* getopt_long takes any beginning of a name; what is scripted should not break by a new option. */
-static bool is_whole_name(const struct option_row *row, char *const *argv)
+/* The word of the line that the option at hand was in. */
+static const char *given_as(const struct option_row *row, char *const *argv)
 {
-	const char *given = argv[optind - 1];
-	if (row->arg && optarg == given)
-		given = argv[optind - 2];
-	return strncmp(given, "--", 2) == 0 &&
-	       strncmp(given + 2, row->name, strlen(row->name)) == 0 &&
-	       (given[2 + strlen(row->name)] == '\0' || given[2 + strlen(row->name)] == '=');
+	const char *last = argv[optind - 1];
+	return row && row->arg && optarg == last ? argv[optind - 2] : last;
+}
+
+/* getopt_long takes any beginning of a name; what is scripted should not break by a new option. */
+static bool is_whole_name(const struct option_row *row, const char *given)
+{
+	const size_t n = strlen(row->name);
+	return strncmp(given, "--", 2) == 0 && strncmp(given + 2, row->name, n) == 0 &&
+	       (given[2 + n] == '\0' || given[2 + n] == '=');
 }
 
 static bool read_number(const char *text, double *to)
@@ -232,10 +241,10 @@ static const char *take(const struct option_row *row, void *options)
 	return NULL;
 }
 
-static int refuse_option(const struct command *c, const struct reading *r, int which, char **argv)
+static int refuse_option(
+	const struct command *c, const struct reading *r, int which, const char *given)
 {
 	const char *names[ROWS_MAX];
-	const char *given = argv[optind - 1];
 	if (which == ':') {
 		const struct option_row *row = row_of(r, optopt);
 		return options_refuse(c, "%s wants %s", given, row ? row->arg : "an argument");
@@ -263,8 +272,9 @@ int options_read(
 			return EXIT_GOOD;
 		}
 		const struct option_row *row = row_of(&r, which);
-		if (!row || (which > HELP_VALUE && !is_whole_name(row, argv)))
-			return refuse_option(c, &r, which, argv);
+		const char *given = given_as(row, argv);
+		if (!row || (which > HELP_VALUE && !is_whole_name(row, given)))
+			return refuse_option(c, &r, which, given);
 		const char *wanted = take(row, options);
 		if (wanted)
 			return options_refuse(

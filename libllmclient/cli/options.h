@@ -52,7 +52,7 @@ struct command {
 	const struct option_row *rows;
 	size_t n_rows;
 	int (*run)(const struct command *self, int argc, char **argv);
-	const struct command *subcommands; /* NULL: it is none's group */
+	const struct command *const *subcommands; /* NULL: it is none's group */
 	size_t n_subcommands;
 };
 

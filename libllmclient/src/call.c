@@ -379,9 +379,9 @@ static bool is_content(const struct frame *f)
 {
 	struct llm_event e;
 	OWNED(arena_done) struct arena arena;
+	arena_init(&arena, LIMIT_FRAME_BYTES * 4);
 	if (f->type != FRAME_EVENT)
 		return f->type != FRAME_END;
-	arena_init(&arena, LIMIT_FRAME_BYTES * 4);
 	return event_unpack(FRAME_EVENT, f->body, &arena, &e, NULL) == OK &&
 	       event_is_content(e.type);
 }
@@ -444,8 +444,8 @@ enum err stream_receive(
 	case FRAME_GOAWAY:
 		break;
 	}
-	return fault_set(
-		why, ERR_PROTOCOL, "the broker sent a %s frame for a call", frame_name(f->type));
+	return fault_set(why, ERR_PROTOCOL, "the broker sent a frame of type %d (%s) for a call",
+		f->type, frame_name(f->type));
 }
 
 /* ---- ends ---- */

@@ -47,6 +47,11 @@ def bin_dir():
     return pathlib.Path(os.environ.get("LLMB_BIN_DIR") or TOP / "build/release/bin").absolute()
 
 
+def is_sanitized():
+    """Whether the programs are a sanitizer's build, whose memory is its own affair."""
+    return bin_dir().parent.name in ("asan", "tsan")
+
+
 def program(name):
     """The path of a program of ours."""
     path = bin_dir() / name
@@ -383,10 +388,8 @@ class Broker:
                 base.execute("BEGIN")  # both tables as of one moment
                 tables = {row["name"] for row in base.execute("SELECT name FROM sqlite_schema")}
                 for table in ("exchange", "attempt"):
-                    order = "at_us, id" if table == "exchange" else "at_us, exchange_id, number"
-                    rows = base.execute(f"SELECT * FROM {table} ORDER BY {order}") \
-                        if table in tables else ()
-                    out[table] = [dict(row) for row in rows]
+                    rows = base.execute(f"SELECT * FROM {table}") if table in tables else ()
+                    out[table] = sorted(map(dict, rows), key=lambda row: row.get("at_us", 0))
             return out
         finally:
             base.close()

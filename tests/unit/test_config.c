@@ -1,227 +1,535 @@
-/* test_config.c - what the configuration's files mean, and what is said of a wrong one. */
+/* test_config.c - what does a configuration mean, and what is it told that it does not? */
 #include "brokerd/config/config.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "brokerd/config/builtin.h"
 #include "brokerd/config/keys.h"
+#include "protocol/limits.h"
 #include "tests/lib/tap.h"
 
+#define SECOND INT64_C(1000000)
+
+static struct config *parse(const char *text)
+{
+	struct fault why = FAULT_NONE;
+	struct config *c = config_parse(span_str(text), "f", &why);
+	if (!c)
+		bail("%s", why.message);
+	return c;
+}
+
+static void is_span(struct span got, const char *want, const char *name)
+{
+	is_mem(got.p, got.n, want, strlen(want), "%s", name);
+}
+
+static void test_nothing(void)
+{
+	struct config *c = parse("");
+	size_t n;
+	const struct builtin *rows = builtin_rows(&n);
+
+	is_uint(c->n_providers, n, "without a file there are the built-in providers");
+	is_uint(c->n_models, 0, "and no aliases");
+	is_span(c->log_level, "info", "log_level");
+	is_int(c->idle_exit_us, 300 * SECOND, "idle_exit");
+	is_int(c->drain_us, 30 * SECOND, "drain");
+	is_int(c->request_us, 3600 * SECOND, "request_timeout");
+	is_int(c->connect_us, 10 * SECOND, "connect_timeout");
+	is_int(c->first_byte_us, 120 * SECOND, "first_byte_timeout");
+	is_int(c->reply_us, 600 * SECOND, "reply_timeout");
+	is_int(c->idle_us, 90 * SECOND, "idle_timeout");
+	is_int(c->max_connections, 12000, "max_connections");
+	is_int(c->max_calls, 2048, "max_calls");
+	is_int(c->auto_lock_us, 0, "auto_lock");
+	ok(!span_is_set(c->key_file), "key_file");
+	for (size_t i = 0; i < n; i++) {
+		const struct provider *p = config_provider(c, span_str(rows[i].name));
+		if (!ok(p != NULL, "%s is there", rows[i].name))
+			continue;
+		ok(p->is_builtin, "and untouched");
+		is_uint(p->n_dialects, 1, "it speaks");
+		is_span(p->dialects[0].family, rows[i].dialect, "its dialect");
+		if (p->is_offline) {
+			ok(!span_is_set(p->origin), "and goes nowhere");
+			continue;
+		}
+		ok(span_starts(p->origin, SPAN("https://")) || p->is_local,
+			"by TLS, or to this host");
+		ok(p->auth != AUTH_NONE || p->is_local, "with a key, or to this host");
+	}
+	const struct provider *p = config_provider(c, SPAN("openai"));
+	is_span(p->origin, "https://api.openai.com:443", "openai's origin");
+	is_span(p->base_url, "https://api.openai.com/v1", "its base URL");
+	is_int(p->auth, AUTH_BEARER, "its authentication");
+	is_span(p->quirks.max_tokens_field, "max_completion_tokens", "its bound's name");
+	ok(p->quirks.is_openai && p->quirks.has_seed && !p->quirks.has_top_k, "its habits");
+	p = config_provider(c, SPAN("anthropic"));
+	is_int(p->auth, AUTH_HEADER, "anthropic's authentication");
+	is_span(p->auth_header, "x-api-key", "its header");
+	is_span(p->quirks.api_version, "2023-06-01", "its version");
+	p = config_provider(c, SPAN("ollama"));
+	is_span(p->origin, "http://127.0.0.1:11434", "ollama is on this host");
+	ok(p->is_local && p->auth == AUTH_NONE, "and asks for no key");
+	p = config_provider(c, SPAN("offline"));
+	ok(p->is_offline && p->auth == AUTH_NONE, "offline needs nothing");
+	is_span(p->model, "echo", "and echoes");
+	ok(config_provider(c, SPAN("nobody")) == NULL, "nobody is not there");
+	ok(config_model(c, SPAN("gpt")) == NULL, "nor is an alias");
+	config_unref(config_ref(c));
+	is_uint(c->n_providers, n, "who holds it keeps it");
+	config_unref(c);
+	config_unref(NULL);
+}
+
+static void test_everything(void)
+{
+	struct config *c = parse(
+		"# all of it\n"
+		"[broker]\nlog_level = debug\nidle_exit = never\ndrain = 1.5s\nrequest_timeout = "
+		"5m\n"
+		"connect_timeout = 250ms\nfirst_byte_timeout = 3m\nreply_timeout = "
+		"4m\nidle_timeout = 1h\n"
+		"max_connections = 1\nmax_calls = 1000000\n"
+		"[vault]\nauto_lock = 15m\nkey_file = /etc/key\n"
+		"[provider \"mine\"]\ndialect = openai-chat\ndialect = anthropic "
+		"/claude/v1/messages\n"
+		"base_url = https://LLM.Example.com:8443/api?version=1\nauth = header:X-Token\n"
+		"model = big\nca_file = /etc/ca.pem\nlocal = yes\nmax_tokens_field = "
+		"max_completion_tokens\n"
+		"system_role = developer\nstream_options = yes\njson_schema = no\nstrict_tools = "
+		"on\n"
+		"parallel_tool_calls = true\nseed = off\npenalties = false\nlogit_bias = 1\nn = 1\n"
+		"top_k = 1\nfile_parts = 1\nreasoning_history = 1\nopenai_rules = 1\n"
+		"anthropic_version = 2024-01-01\n"
+		"[model \"fast\"]\ntarget = mine/small\ntarget = openrouter/a/b\n"
+		"[model \"mine/big\"]\nprice_input = 2.50\nprice_output = $10\nprice_cache_read = "
+		"0.25 "
+		"USD\n"
+		"price_cache_write_5m = 3\nprice_cache_write_1h = 4\nprice_reasoning = 0\n"
+		"price_audio_input = 5\nprice_audio_output = 6\nprice_image_input = 7\n"
+		"price_image_output = 0.000000001\n"
+		"context = 128000\nmax_output = 4096\n");
+
+	is_span(c->log_level, "debug", "log_level");
+	is_int(c->idle_exit_us, 0, "idle_exit");
+	is_int(c->drain_us, SECOND * 3 / 2, "drain");
+	is_int(c->request_us, 300 * SECOND, "request_timeout");
+	is_int(c->connect_us, SECOND / 4, "connect_timeout");
+	is_int(c->first_byte_us, 180 * SECOND, "first_byte_timeout");
+	is_int(c->reply_us, 240 * SECOND, "reply_timeout");
+	is_int(c->idle_us, 3600 * SECOND, "idle_timeout");
+	is_int(c->max_connections, 1, "max_connections");
+	is_int(c->max_calls, 1000000, "max_calls");
+	is_int(c->auto_lock_us, 900 * SECOND, "auto_lock");
+	is_span(c->key_file, "/etc/key", "key_file");
+
+	const struct provider *p = config_provider(c, SPAN("mine"));
+	is_uint(p->n_dialects, 2, "two dialects");
+	is_span(p->dialects[0].family, "openai-chat", "the first");
+	ok(!span_is_set(p->dialects[0].path), "on its usual path");
+	is_span(p->dialects[1].family, "anthropic", "the second");
+	is_span(p->dialects[1].path, "/claude/v1/messages", "on another");
+	is_span(p->origin, "https://llm.example.com:8443", "origin");
+	is_span(p->base_url, "https://LLM.Example.com:8443/api?version=1", "base_url");
+	is_int(p->auth, AUTH_HEADER, "auth");
+	is_span(p->auth_header, "X-Token", "its header");
+	is_span(p->model, "big", "model");
+	is_span(p->ca_file, "/etc/ca.pem", "ca_file");
+	ok(p->is_local && !p->is_plain_loopback_allowed && !p->is_builtin && !p->is_offline,
+		"what");
+	const struct quirks *q = &p->quirks;
+	is_span(q->max_tokens_field, "max_completion_tokens", "max_tokens_field");
+	is_span(q->system_role, "developer", "system_role");
+	ok(q->has_stream_options, "stream_options");
+	ok(!q->has_json_schema, "json_schema");
+	ok(q->has_strict_tools, "strict_tools");
+	ok(q->has_parallel_flag, "parallel_tool_calls");
+	ok(!q->has_seed, "seed");
+	ok(!q->has_penalties, "penalties");
+	ok(q->has_logit_bias, "logit_bias");
+	ok(q->has_n, "n");
+	ok(q->has_top_k, "top_k");
+	ok(q->has_file_parts, "file_parts");
+	ok(q->is_reasoning_field_sent, "reasoning_history");
+	ok(q->is_openai, "openai_rules");
+	is_span(q->api_version, "2024-01-01", "anthropic_version");
+
+	const struct model *m = config_model(c, SPAN("fast"));
+	is_uint(m->n_targets, 2, "two targets");
+	is_span(m->targets[0].provider, "mine", "the first's provider");
+	is_span(m->targets[0].model, "small", "and model");
+	is_span(m->targets[1].provider, "openrouter", "the second's provider");
+	is_span(m->targets[1].model, "a/b", "and model");
+	is_int(m->price.input, -1, "no price is not known");
+	is_int(m->context_tokens, -1, "nor is a context");
+	m = config_model(c, SPAN("mine/big"));
+	is_uint(m->n_targets, 0, "facts have no target");
+	is_int(m->price.input, INT64_C(2500000000), "price_input");
+	is_int(m->price.output, INT64_C(10000000000), "price_output");
+	is_int(m->price.cache_read, INT64_C(250000000), "price_cache_read");
+	is_int(m->price.cache_write_5m, INT64_C(3000000000), "price_cache_write_5m");
+	is_int(m->price.cache_write_1h, INT64_C(4000000000), "price_cache_write_1h");
+	is_int(m->price.reasoning, 0, "price_reasoning");
+	is_int(m->price.audio_input, INT64_C(5000000000), "price_audio_input");
+	is_int(m->price.audio_output, INT64_C(6000000000), "price_audio_output");
+	is_int(m->price.image_input, INT64_C(7000000000), "price_image_input");
+	is_int(m->price.image_output, INT64_C(1), "price_image_output");
+	is_int(m->context_tokens, 128000, "context");
+	is_int(m->max_output_tokens, 4096, "max_output");
+	config_unref(c);
+}
+
+static void test_overlay(void)
+{
+	struct config *c =
+		parse("[provider \"openai\"]\nbase_url = https://proxy.example/v1\n"
+		      "seed = no\n[provider \"groq\"]\ndialect = anthropic\n"
+		      "[provider \"own\"]\ndialect = openai-chat\nbase_url = https://h/\n"
+		      "auth = none\nseed = no\nn = yes\n");
+	const struct provider *p = config_provider(c, SPAN("openai"));
+	ok(!p->is_builtin, "a row that a section touched");
+	is_span(p->origin, "https://proxy.example:443", "goes elsewhere");
+	is_span(p->model, "gpt-4o-mini", "and is the same else");
+	ok(!p->quirks.has_seed && p->quirks.has_penalties, "but for what was said");
+	is_uint(p->n_dialects, 1, "its dialect stays");
+	ok(config_provider(c, SPAN("groq"))->n_dialects == 1, "a list replaces the row's");
+	is_span(config_provider(c, SPAN("groq"))->dialects[0].family, "anthropic", "as a whole");
+	is_span(config_provider(c, SPAN("groq"))->quirks.api_version, "2023-06-01",
+		"what a family cannot do without comes along");
+	p = config_provider(c, SPAN("own"));
+	ok(!p->quirks.has_seed && p->quirks.has_n, "a provider's own words count");
+	ok(p->quirks.has_json_schema && p->quirks.has_stream_options && !p->quirks.has_top_k,
+		"the rest is what strangers can be expected to know");
+	is_span(p->quirks.max_tokens_field, "max_tokens", "by its usual name");
+	is_int(p->auth, AUTH_NONE, "without a key where it says so");
+	config_unref(c);
+}
+
+#define OWN "[provider \"x\"]\ndialect = openai-chat\n"
 static const struct {
-	const char *name, *text, *want; /* a piece of the sentence */
-} refused[] = {
-	{"an unknown section",                  "[brocker]\n",                                      "t.conf:1:1: no section is called \"brocker\""},
-	{"an unknown key",                      "[broker]\nnonsense = 1\n",                         "t.conf:2:1: no key is called \"nonsense\""   },
-	{"a near one",			  "[broker]\n  drian = 30s\n",
-         "t.conf:2:3: no key is called \"drian\": did you mean \"drain\"?"                                                                        },
-	{"a key of another section",            "[vault]\ndrain = 30s\n",                           "no key is called"                            },
-	{"a key before a section",              "drain = 30s\n",                                    "t.conf:1:1: a key before the first section"  },
-	{"no equals sign",                      "[broker]\ndrain 30s\n",                            "t.conf:2:1:"                                 },
-	{"a value of another type",             "[broker]\ndrain = soon\n",
-         "drain takes duration, not \"soon\""												     },
-	{"a duration without its unit",         "[broker]\ndrain = 30\n",                           "drain takes duration"                        },
-	{"a wait of nothing",                   "[broker]\ndrain = 0s\n",                           "drain takes duration"                        },
-	{"a key twice",			 "[broker]\ndrain = 1s\ndrain = 2s\n",
-         "t.conf:3:1: twice in one section: \"drain\""											    },
-	{"a section without its end",           "[broker\n",                                        "a section ends with"                         },
-	{"a name without quotes",               "[provider x]\n",                                   "quotes"                                      },
-	{"no name",			     "[provider]\n",				     "a name is wanted"                            },
-	{"a name too many",                     "[broker \"x\"]\n",                                 "takes no name"                               },
-	{"a slash in a provider's name",        "[provider \"a/b\"]\n",                             "no slash"                                    },
-	{"a control byte",                      "[broker]\ndrain = 1\001s\n",                       "t.conf:2:10: a control byte"                 },
-	{"bytes that are no text",              "[broker]\n# \xff\n",                               "no UTF-8"                                    },
-	{"a provider without a dialect",        "[provider \"x\"]\nbase_url = https://x.example\n",
-         "has no dialect"															 },
-	{"a provider without an address",       "\n[provider \"x\"]\ndialect = openai-chat\n",
-         "t.conf:2:1: provider \"x\" has no base_url"											     },
-	{"a dialect nobody speaks",             "[provider \"x\"]\ndialect = esperanto\n",
-         "no dialect is called \"esperanto\""												     },
-	{"a path that is none",                 "[provider \"x\"]\ndialect = openai-chat v1\n",
-         "begins with \"/\""														      },
-	{"http to the world",
-         "[provider \"x\"]\ndialect = openai-chat\nbase_url = http://x.example\n",		  "not https"				   },
-	{"http to the world, allowed",
-         "[provider \"x\"]\ndialect = openai-chat\nbase_url = http://x.example\n"
-		"allow_plain_loopback = yes\n",						     "not https"				   },
-	{"http that only looks like loopback",
-         "[provider \"x\"]\ndialect = openai-chat\n"
-		"base_url = http://localhost.example\nallow_plain_loopback = yes\n",		"not https"				   },
-	{"http to loopback, not allowed",
-         "[provider \"x\"]\ndialect = openai-chat\n"
-		"base_url = http://127.0.0.1:1\n",						  "not https"				   },
-	{"a user in the address",
-         "[provider \"x\"]\ndialect = openai-chat\nbase_url = https://me:pw@x.example\n",           "base_url of \"x\""                           },
-	{"a way to sign that is not there yet", "[provider \"x\"]\nauth = sigv4\n",
-         "does not sign with \"sigv4\""													   },
-	{"a header that is none",               "[provider \"x\"]\nauth = header:a b\n",            "auth takes"                                  },
-	{"an alias of nobody",                  "[model \"m\"]\ntarget = nobody/x\n",
-         "no provider is called \"nobody\""												       },
-	{"a target without its model",          "[model \"m\"]\ntarget = openai\n",                 "PROVIDER/MODEL"                              },
-	{"a price in dollars a token",          "[model \"m\"]\nprice_input = 2000000\n",
-         "USD per million tokens"														 },
-	{"a negative price",                    "[model \"m\"]\nprice_input = -1\n",                "price_input takes"                           },
+	const char *name, *text, *want;
+} wrongs[] = {
+	{"an unknown section",                           "[brokre]",
+         "f:1:2: there is no section [brokre]: did you mean [broker]?"												},
+	{"one far from all",			     "[elsewhere]",						 "f:1:2: there is no section [elsewhere]"      },
+	{"a section to come",                            "[policy \"x\"]",                                              "f:1:2: [policy] is not in this version"      },
+	{"another",				      "[cache]",						     "f:1:2: [cache] is not in this version"       },
+	{"an unknown key",			       "[broker]\n log_levle = info",
+         "f:2:2: [broker] has no key log_levle: did you mean log_level?"											      },
+	{"another section's key",                        "[broker]\nkey_file = /x",                                     "f:2:1: [broker] has no key key_file"         },
+	{"a key twice",				  "[broker]\ndrain = 1s\ndrain = 2s",
+         "f:3:1: drain was given before, on line 2"														   },
+	{"a section twice",			      "[broker]\n[vault]\n[broker]",
+         "f:3:2: this section was there before, on line 1"													    },
+	{"a provider twice",			     "[provider \"a\"]\n[provider \"a\"]",
+         "f:2:2: this section was there before, on line 1"													    },
+	{"a section without its name",                   "[provider]",                                                  "f:1:2: this section needs a name"            },
+	{"a name too many",			      "[broker \"x\"]",					      "f:1:2: there is one [broker], without a name"},
+	{"a provider with a slash",                      "[provider \"a/b\"]",                                          "f:1:2: a provider's name is made of"         },
+	{"no word",				      "[broker]\nlog_level = inof",
+         "f:2:13: log_level is one of "
+		"error|warn|info|debug: did you mean info?"													   },
+	{"no time",				      "[broker]\ndrain = 30",                                        "f:2:9: drain is a time with its unit"        },
+	{"never, where that cannot be",                  "[broker]\nconnect_timeout = never",
+         "f:2:19: connect_timeout is a time"															  },
+	{"a time too long",			      "[broker]\ndrain = 2h",                                        "f:2:9: drain is from 1ms to 1h"              },
+	{"a time too short",			     "[broker]\nrequest_timeout = 0s",                              "f:2:19: request_timeout is from"             },
+	{"no number",				    "[broker]\nmax_calls = many",                                  "f:2:13: max_calls is a whole number from 1"  },
+	{"none at all",				  "[broker]\nmax_calls = 0",                                     "f:2:13: max_calls is a whole number from 1"  },
+	{"no yes or no",				 OWN "local = maybe",                                           "f:3:9: this is yes or no"                    },
+	{"a relative path",			      "[vault]\nkey_file = key",                                     "f:2:12: a path begins with a slash"          },
+	{"no price",				     "[model \"openai/x\"]\nprice_input = cheap",                   "f:2:15: a price is dollars"                  },
+	{"a price for one token",                        "[model \"openai/x\"]\nprice_input = 2000000",
+         "f:2:15: this is over"																       },
+	{"a price below nothing",                        "[model \"openai/x\"]\nprice_input = -1",                      "f:2:15: a price is"                          },
+	{"a dialect that is none",                       "[provider \"x\"]\ndialect = smtp",
+         "f:2:11: \"smtp\" is no dialect"															     },
+	{"a dialect to come",                            "[provider \"x\"]\ndialect = gemini",
+         "f:2:11: the dialect gemini is not in this version"													  },
+	{"a path that is none",                          "[provider \"x\"]\ndialect = anthropic v1",
+         "f:2:11: behind the dialect there may be a path"													     },
+	{"no authentication",                            OWN "auth = basic",                                            "f:3:8: auth is bearer, header:NAME or none"  },
+	{"one to come",				  OWN "auth = sigv4",					    "f:3:8: auth = sigv4 is not in this version"  },
+	{"a header without a name",                      OWN "auth = header:",                                          "f:3:8: header: is followed by"               },
+	{"a header with a space",                        OWN "auth = header:a b",                                       "f:3:8: header: is followed by"               },
+	{"a header that is ours",                        OWN "auth = header:Host",
+         "f:3:8: the host header has another use"														     },
+	{"no dialect",				   "[broker]\n[provider \"x\"]\nbase_url = https://h",
+         "f:2:2: [provider \"x\"] needs a dialect"														    },
+	{"no address",				   OWN,							   "f:1:2: [provider \"x\"] needs a base_url"    },
+	{"an address without a scheme",                  OWN "base_url = h/v1",                                         "f:3:12: \"h/v1\" is no address"              },
+	{"an address with a password",                   OWN "base_url = https://u:p@h/",                               "f:3:12: the address"                         },
+	{"an address with a fragment",                   OWN "base_url = https://h/#x",
+         "f:3:12: an address cannot hold what is at its character 11"												 },
+	{"plain http",				   OWN "base_url = http://h.example/",                            "f:3:12: http without TLS would show"         },
+	{"plain http, allowed",                          OWN "allow_plain_loopback = yes\nbase_url = http://10.0.0.1/",
+         "f:4:12: http without TLS would show"															},
+	{"plain http to a name like an address of ours",
+         OWN "allow_plain_loopback = yes\nbase_url = http://127.0.0.1.example/",
+         "f:4:12: http without TLS would show"															},
+	{"plain http to a name like ours",
+         OWN "allow_plain_loopback = yes\nbase_url = http://localhost.example/",
+         "f:4:12: http without TLS would show"															},
+	{"plain http to this host",                      OWN "base_url = http://127.0.0.1:80/",
+         "f:3:12: http without TLS needs a word: add allow_plain_loopback"											    },
+	{"a row's plain http, disallowed",               "[provider \"ollama\"]\nallow_plain_loopback = no",
+         "f:1:2: http without TLS needs a word"														       },
+	{"an alias without a target",                    "[model \"x\"]",                                               "f:1:2: [model \"x\"] needs a target"         },
+	{"a target that is none",                        "[model \"x\"]\ntarget = openai",                              "f:2:10: a target is"                         },
+	{"a target without a model",                     "[model \"x\"]\ntarget = openai/",                             "f:2:10: a target is"                         },
+	{"a target nowhere",			     "[model \"x\"]\ntarget = openai/a\ntarget = opnai/b",
+         "f:3:10: no provider is called \"opnai\": did you mean \"openai\"?"											  },
+	{"facts of nobody",			      "[model \"nobody/x\"]",                                        "f:1:2: no provider is called \"nobody\""     },
+	{"a broken line",				"[broker]\nx",						 "f:2:2: this is no"                           },
 };
 
-static void wrong_files(void)
+static void test_wrong(void)
 {
-	for (size_t i = 0; i < COUNT_OF(refused); i++) {
+	for (size_t i = 0; i < COUNT_OF(wrongs); i++) {
 		struct fault why = FAULT_NONE;
-		struct config *c = config_parse(span_str(refused[i].text), "t.conf", &why);
-		ok(!c, "%s is refused", refused[i].name);
-		ok(strstr(why.message, refused[i].want) != NULL, "%s: \"%s\" says \"%s\"",
-			refused[i].name, why.message, refused[i].want);
+		struct config *c = config_parse(span_str(wrongs[i].text), "f", &why);
+		ok(c == NULL, "%s is refused", wrongs[i].name);
+		is_err(why.err, ERR_MISCONFIGURED, "as such");
+		const size_t n = strlen(wrongs[i].want);
+		is_mem(why.message, strlen(why.message) < n ? strlen(why.message) : n,
+			wrongs[i].want, n, "and told why");
 		config_unref(c);
 	}
 }
 
-static const char whole[] =
-	"# a comment\n; another\n\r\n"
-	"[broker]\r\n"
-	"log_level = debug\nidle_exit = never\ndrain = 1.5s\nmax_calls = 7\n"
-	"[vault]\nauto_lock = 10m\nkey_file = /a b/key\n"
-	"[provider \"mine\"]\n"
-	"dialect = openai-chat /v1/chat/completions\n"
-	"dialect = anthropic /v1/messages\n"
-	"base_url = http://127.0.0.1:8080\nauth = header:X-Key\nallow_plain_loopback = yes\n"
-	"model = m-1\nseed = no\nmax_tokens_field = max_completion_tokens\n"
-	"[provider \"openai\"]\nmodel = gpt-x\n"
-	"[model \"default\"]\ntarget = mine/a/b\ntarget = openai/gpt-x\n"
-	"[model \"openai/gpt-x\"]\nprice_input = 0.15\nprice_output = 0.60 USD\ncontext = 128000\n";
+static const struct {
+	const char *url, *origin;
+} loopbacks[] = {
+	{"http://127.0.0.1:8080/v1", "http://127.0.0.1:8080"},
+	{"http://127.1.2.3/",        "http://127.1.2.3:80"  },
+	{"http://LOCALHOST:1",       "http://localhost:1"   },
+	{"http://a.localhost/",      "http://a.localhost:80"},
+	{"http://[::1]:9/",          "http://[::1]:9"       },
+};
 
-static void a_good_file(void)
+static void test_loopback(void)
 {
-	struct fault why = FAULT_NONE;
-	struct config *c = config_parse(span_str(whole), "t.conf", &why);
-	if (!c)
-		bail("%s", why.message);
-	ok(span_is(c->log_level, "debug"), "a word");
-	is_int(c->idle_exit_us, 0, "never");
-	is_int(c->drain_us, 1500000, "a second and a half");
-	is_int(c->max_calls, 7, "a number");
-	is_int(c->max_connections, 12000, "what is not said has its default");
-	is_int(c->auto_lock_us, INT64_C(600000000), "ten minutes");
-	ok(span_is(c->key_file, "/a b/key"), "a path with a space");
-
-	const struct provider *p = config_provider(c, SPAN("mine"));
-	if (!p)
-		bail("the provider is not there");
-	is_uint(p->n_dialects, 2, "a list");
-	ok(span_is(p->dialects[0].path, "/v1/chat/completions"), "its first path");
-	ok(span_is(p->dialects[1].family, "anthropic"), "its second dialect");
-	ok(span_is(p->origin, "http://127.0.0.1:8080"), "an origin with its port");
-	is_int(p->auth, AUTH_HEADER, "a header of its own");
-	ok(span_is(p->auth_header, "X-Key"), "by name");
-	ok(p->is_local && !p->is_builtin, "plain loopback is local");
-	ok(!p->quirks.has_seed && p->quirks.has_penalties,
-		"one quirk changed, the others as they were");
-
-	const struct provider *openai = config_provider(c, SPAN("openai"));
-	ok(openai && span_is(openai->model, "gpt-x"), "laid over the built-in row");
-	ok(openai && span_is(openai->origin, "https://api.openai.com:443"),
-		"which stays otherwise");
-	ok(openai && !openai->is_builtin, "and is the file's now");
-
-	const struct model *m = config_model(c, SPAN("default"));
-	ok(m && m->n_targets == 2, "an alias of two");
-	ok(m && span_is(m->targets[0].provider, "mine") && span_is(m->targets[0].model, "a/b"),
-		"a model's name may have slashes");
-	const struct model *facts = config_model(c, SPAN("openai/gpt-x"));
-	is_int(facts ? facts->price.input : 0, 150000000, "0.15 USD for a million");
-	is_int(facts ? facts->price.output : 0, 600000000, "0.60 USD for a million");
-	is_int(facts ? facts->price.cache_read : 0, -1, "no price is no zero");
-	config_unref(config_ref(c));
-	config_unref(c);
-}
-
-static void the_rows_that_are_built_in(void)
-{
-	struct fault why = FAULT_NONE;
-	struct config *c = config_parse(SPAN(""), "t.conf", &why);
-	if (!c)
-		bail("%s", why.message);
-	static const char *const names[] = {"openai", "anthropic", "openrouter", "groq", "mistral",
-		"deepseek", "xai", "ollama", "offline"};
-	for (size_t i = 0; i < COUNT_OF(names); i++)
-		ok(config_provider(c, span_str(names[i])) != NULL, "%s is built in", names[i]);
-	for (size_t i = 0; i < c->n_providers; i++) {
-		const struct provider *p = &c->providers[i];
-		ok(p->is_offline || p->is_local || span_starts(p->origin, SPAN("https://")),
-			"%.*s is https, or here", SPAN_ARG(p->name));
-		ok(p->is_builtin, "%.*s is marked so", SPAN_ARG(p->name));
+	char text[256];
+	for (size_t i = 0; i < COUNT_OF(loopbacks); i++) {
+		snprintf(text, sizeof text, OWN "allow_plain_loopback = yes\nbase_url = %s\n",
+			loopbacks[i].url);
+		struct config *c = parse(text);
+		const struct provider *p = config_provider(c, SPAN("x"));
+		is_span(p->origin, loopbacks[i].origin, loopbacks[i].url);
+		ok(p->is_local, "is this host");
+		config_unref(c);
 	}
-	config_unref(c);
 }
 
-static void put(const char *path, const char *text, mode_t mode)
+/* ---- files ---- */
+
+static char dir[128];
+
+static const char *path(const char *name)
 {
-	const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text) ||
-		fchmod(fd, mode) != 0)
-		bail("%s cannot be written", path);
-	close(fd);
+	static char paths[2][256];
+	static unsigned next;
+	char *p = paths[next++ % 2];
+	snprintf(p, sizeof paths[0], "%s/%s", dir, name);
+	return p;
 }
 
-static void files(void)
+static void put(const char *name, const char *text, mode_t mode)
 {
-	char folder[] = "/tmp/llmb-config-XXXXXX", path[64], part[96];
+	FILE *f = fopen(path(name), "we");
+	if (!f || fputs(text, f) < 0 || fchmod(fileno(f), mode) != 0 || fclose(f) != 0)
+		bail("cannot write %s: %s", path(name), strerror(errno));
+}
+
+static void fresh_dir(void)
+{
+	char command[192];
+	snprintf(command, sizeof command, "rm -rf '%s'", dir);
+	if (*dir && system(command) != 0)
+		bail("cannot remove %s", dir);
+	snprintf(dir, sizeof dir, "%s/test_config.XXXXXX", P_tmpdir);
+	if (!mkdtemp(dir) || mkdir(path("broker.conf.d"), 0755) != 0)
+		bail("cannot make %s", dir);
+}
+
+/* The file's drain in seconds, or the sentence. */
+static const char *loaded(bool may_be_absent)
+{
+	static char text[1200];
 	struct fault why = FAULT_NONE;
-	if (!mkdtemp(folder))
-		bail("no folder");
-	snprintf(path, sizeof path, "%s/broker.conf", folder);
-	struct config *c = config_load(path, true, &why);
-	ok(c != NULL, "a missing file is no error where it may be missing");
+	struct config *c = config_load(path("broker.conf"), may_be_absent, &why);
+	if (c)
+		snprintf(text, sizeof text, "%d", (int)(c->drain_us / SECOND));
+	else
+		snprintf(text, sizeof text, "%s", why.message);
 	config_unref(c);
-	ok(!config_load(path, false, &why), "and is one where it was named");
-
-	put(path, "[broker]\ndrain = 1s\nmax_calls = 1\n", 0600);
-	snprintf(part, sizeof part, "%s/broker.conf.d", folder);
-	mkdir(part, 0700);
-	snprintf(part, sizeof part, "%s/broker.conf.d/20-b.conf", folder);
-	put(part, "[broker]\nmax_calls = 3\n", 0600);
-	snprintf(part, sizeof part, "%s/broker.conf.d/10-a.conf", folder);
-	put(part, "[broker]\nmax_calls = 2\nmax_connections = 2\n", 0600);
-	snprintf(part, sizeof part, "%s/broker.conf.d/30-c.conf~", folder);
-	put(part, "not read", 0600);
-	c = config_load(path, false, &why);
-	is_int(c ? c->drain_us : 0, 1000000, "the main file");
-	is_int(c ? c->max_calls : 0, 3, "the last of the folder's, by name, is laid over it");
-	is_int(c ? c->max_connections : 0, 2, "and over the one before");
-	config_unref(c);
-
-	snprintf(part, sizeof part, "%s/broker.conf.d/20-b.conf", folder);
-	put(part, "[broker]\nx = 1\n", 0600);
-	ok(!config_load(path, false, &why) && strstr(why.message, "20-b.conf:2:1:"),
-		"a fault names its file: %s", why.message);
-	put(part, "", 0602);
-	ok(!config_load(path, false, &why) && strstr(why.message, "chmod go-w"),
-		"what others can write is refused: %s", why.message);
-	unlink(part);
-	snprintf(part, sizeof part, "rm -rf %s", folder);
-	ok(system(part) == 0, "swept");
+	return text;
 }
 
-static void the_manual(void)
+static bool says(const char *sentence, const char *words)
 {
-	OWNED(buf_done) struct buf out = BUF_INIT(1 << 20);
+	const bool is_said = strstr(sentence, words) != NULL;
+	if (!is_said)
+		diag("%s", sentence);
+	return is_said;
+}
+
+static void test_files(void)
+{
+	struct fault why = FAULT_NONE;
+
+	fresh_dir();
+	is_str(loaded(true), "30", "no file is no fault");
+	ok(says(loaded(false), "there is no file"), "unless it was asked for");
+	put("broker.conf.d/20-b.conf", "[broker]\ndrain = 3s\n[model \"m\"]\ntarget = openai/c\n",
+		0644);
+	put("broker.conf.d/10-a.conf", "[broker]\ndrain = 2s\nmax_calls = 7\n", 0644);
+	put("broker.conf.d/30-c.conf.bak", "nonsense", 0644);
+	put("broker.conf.d/.hidden.conf", "nonsense", 0644);
+	is_str(loaded(true), "3", "the parts are read without it");
+	put("broker.conf",
+		"[broker]\ndrain = 1s\nmax_calls = 5\n"
+		"[model \"m\"]\ntarget = openai/a\ntarget = openai/b\nprice_input = 1\n",
+		0644);
+	struct config *c = config_load(path("broker.conf"), false, &why);
+	if (!c)
+		bail("%s", why.message);
+	is_int(c->drain_us, 3 * SECOND, "the later file wins");
+	is_int(c->max_calls, 7, "key by key");
+	const struct model *m = config_model(c, SPAN("m"));
+	is_uint(m->n_targets, 1, "a list as a whole");
+	is_span(m->targets[0].model, "c", "is the later one");
+	is_int(m->price.input, INT64_C(1000000000), "what it does not say stays");
+	config_unref(c);
+
+	put("broker.conf.d/40-d.conf", "[broker]\nx = 1\n", 0644);
+	ok(says(loaded(false), "broker.conf.d/40-d.conf:2:1: [broker] has no key x"),
+		"a fault names its file");
+	unlink(path("broker.conf.d/40-d.conf"));
+	put("broker.conf.d/40-d.conf", "[broker]\n", 0664);
+	ok(says(loaded(false), "others may write"), "a file that a group can write is not read");
+	ok(says(loaded(false), "chmod go-w"), "and what to do is said");
+	unlink(path("broker.conf.d/40-d.conf"));
+	chmod(path("broker.conf.d"), 0777);
+	ok(says(loaded(false), "others may write"), "nor is a folder's that all can write");
+	chmod(path("broker.conf.d"), 0755);
+	is_str(loaded(false), "3", "mended, it is");
+
+	put("real", "[broker]\ndrain = 4s\n", 0644);
+	if (symlink("../real", path("broker.conf.d/50-e.conf")))
+		bail("symlink");
+	is_str(loaded(false), "4", "a link of one's own is followed");
+	put("real", "[broker]\ndrain = 4s\n", 0646);
+	ok(says(loaded(false), "others may write"), "to a file that is one's own alone");
+	put("real", "[broker]\ndrain = 4s\n", 0644);
+	if (geteuid() == 0 && lchown(path("broker.conf.d/50-e.conf"), 12345, 12345) == 0)
+		ok(says(loaded(false), "belongs to user 12345"), "somebody else's link is not");
+	else
+		skip("only root can make somebody else's link");
+	unlink(path("broker.conf.d/50-e.conf"));
+	if (geteuid() == 0 && chown(path("broker.conf"), 12345, 12345) == 0)
+		ok(says(loaded(false), "belongs to user 12345"), "nor is somebody else's file");
+	else
+		skip("only root can make somebody else's file");
+	unlink(path("broker.conf"));
+	if (mkdir(path("broker.conf"), 0755))
+		bail("mkdir");
+	ok(says(loaded(true), "is not a regular file"), "a folder is no file");
+	rmdir(path("broker.conf"));
+	if (mkfifo(path("broker.conf"), 0600))
+		bail("mkfifo");
+	ok(says(loaded(true), "is not a regular file"), "nor is a FIFO");
+	unlink(path("broker.conf"));
+	put("broker.conf", "", 0644);
+	if (truncate(path("broker.conf"), (off_t)LIMIT_CONFIG_BYTES + 1))
+		bail("truncate");
+	ok(says(loaded(true), "is larger than 1024 KiB"), "a file has its limit");
+	put("broker.conf", "[broker]\n", 0000);
+	if (geteuid() == 0)
+		skip("root reads everything");
+	else
+		ok(says(loaded(true), "Permission denied"),
+			"one that cannot be read is no absence");
+	fresh_dir();
+	rmdir(path("broker.conf.d"));
+	rmdir(dir);
+}
+
+/* ---- the table ---- */
+
+static void test_table(void)
+{
+	static const struct {
+		const char *a, *b;
+		size_t want;
+	} distances[] = {
+		{"",       "",     0},
+		{"a",      "",     1},
+		{"abc",    "abc",  0},
+		{"abc",    "abd",  1},
+		{"abc",    "acb",  2},
+		{"abc",    "bc",   1},
+		{"abc",    "xabc", 1},
+		{"abc",    "xyz",  3},
+		{"abcdef", "ab",   3},
+	};
 	size_t n;
-	const struct key *keys = key_table(&n);
-	config_manual(&out);
-	is_err(buf_error(&out), OK, "it is written");
-	ok(n <= 64, "a bit for each key's row is enough");
-	for (size_t i = 0; i < n; i++)
-		ok(span_find(buf_view(&out), span_str(keys[i].name)) < out.n, "%s is in it",
-			keys[i].name);
+	const struct key *keys = keys_table(&n);
+
+	for (size_t i = 0; i < COUNT_OF(distances); i++)
+		is_uint(keys_distance(span_str(distances[i].a), span_str(distances[i].b), 2),
+			distances[i].want, "from \"%s\" to \"%s\"", distances[i].a, distances[i].b);
+	for (size_t i = 0; i < n; i++) {
+		ok(keys_find(keys[i].section, span_str(keys[i].name)) == &keys[i],
+			"%s.%s is there once", keys[i].section, keys[i].name);
+		ok(strlen(keys[i].help) > 10 && keys[i].help[strlen(keys[i].help) - 1] == '.',
+			"and explained in a sentence");
+	}
+}
+
+static void test_manual(void)
+{
+	OWNED(buf_done) struct buf page = BUF_INIT(LIMIT_CONFIG_BYTES);
+	size_t n, missing = 0;
+	const struct key *keys = keys_table(&n);
+
+	config_manual(&page);
+	is_err(buf_error(&page), OK, "the manual is written");
+	for (size_t i = 0; i < n; i++) {
+		OWNED(buf_done) struct buf name = BUF_INIT(256);
+		buf_byte(&name, '*');
+		for (const char *p = keys[i].name; *p; p++)
+			buf_print(&name, "%s%c", *p == '_' ? "\\" : "", *p);
+		buf_text(&name, "* = ");
+		missing += span_find(buf_view(&page), buf_view(&name)) == page.n;
+	}
+	is_uint(missing, 0, "and has every key");
+	if (system("command -v scdoc >/dev/null") != 0) {
+		skip("there is no scdoc here");
+		return;
+	}
+	FILE *f = popen("scdoc >/dev/null", "we");
+	fwrite(page.p, 1, page.n, f);
+	is_int(pclose(f), 0, "scdoc takes it");
 }
 
 int main(void)
 {
-	wrong_files();
-	a_good_file();
-	the_rows_that_are_built_in();
-	files();
-	the_manual();
+	umask(022);
+	test_nothing();
+	test_everything();
+	test_overlay();
+	test_wrong();
+	test_loopback();
+	test_files();
+	test_table();
+	test_manual();
 	return tap_done();
 }

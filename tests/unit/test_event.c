@@ -193,12 +193,33 @@ static void test_all(void)
 		{ .type = EV_USAGE,					 .usage = USAGE_UNKNOWN},
 		{ .type = EV_FINISH,                 .finish = {FINISH_OTHER, SPAN_NONE, SPAN_NONE}},
 		{ .type = EV_HEAD,					.head = {.status = 404}},
+		{ .type = EV_HEAD,					  .head = {.status = 0}},
 		{ .type = EV_RAW,					       .text = SPAN("")},
 		{ .type = EV_END, .end = {.usage = USAGE_UNKNOWN, .ttft_us = -1, .total_us = -1}},
 		{ .type = EV_FAULT,						 .fault = &bare},
 	};
 	for (size_t i = 0; i < COUNT_OF(least); i++)
 		there_and_back(&least[i], "with as little as may be");
+}
+
+/* What must be there is there, empty, even where its maker left it out. */
+static void test_bare(void)
+{
+	static const enum event_type bare[] = {EV_START, EV_TEXT, EV_REASONING, EV_REFUSAL,
+		EV_TOOL_START, EV_TOOL_ARGS, EV_TOOL_END, EV_USAGE, EV_FINISH, EV_WARNING,
+		EV_STATUS, EV_RAW, EV_HEAD, EV_END};
+	for (size_t i = 0; i < COUNT_OF(bare); i++) {
+		OWNED(buf_done) struct buf b = BUF_INIT(LIMIT_FRAME_BYTES);
+		OWNED(arena_done) struct arena a;
+		const struct llm_event e = {.type = bare[i]};
+		struct llm_event back;
+		struct fault why = FAULT_NONE;
+		arena_init(&a, LIMIT_REQUEST_ARENA);
+		event_pack(&e, &b);
+		is_err(event_unpack(
+			       event_frame_type(e.type), pack_from(buf_view(&b)), &a, &back, &why),
+			OK, "a bare %s can be read: %s", event_name(e.type), why.message);
+	}
 }
 
 /* The fewest bytes for what is sent most. */
@@ -404,6 +425,7 @@ static void test_usage(void)
 int main(void)
 {
 	test_all();
+	test_bare();
 	test_small();
 	test_rows();
 	test_faults();

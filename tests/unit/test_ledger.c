@@ -355,6 +355,13 @@ static void check_refusals(void)
 		skip("only root can make a stranger's file");
 	}
 	struct fault why = FAULT_NONE;
+	char behind[128];
+	snprintf(behind, sizeof behind, "%s/behind", dir);
+	if (symlink(dir, behind) != 0)
+		bail("no symbolic link");
+	struct ledger *g = ledger_open(behind, &why);
+	ok(g != NULL, "a folder behind a link is fine: %s", why.message);
+	ledger_close(g);
 	ok(ledger_open("/nonexistent/folder", &why) == NULL, "no folder: %s", why.message);
 	is_err(why.err, ERR_IO, "no folder");
 }

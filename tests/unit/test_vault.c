@@ -512,7 +512,7 @@ static void test_changed_bytes(void)
 	set_passphrase(&b, "pass", false);
 	close_bench(&b);
 	const struct bytes sealed = read_file("vault");
-	for (size_t i = 0; i < sealed.n; i += i < 37 + 34 ? 1 : 7) {
+	for (size_t i = 0; i < sealed.n; i += i < 37 + 34 ? 1 : 13) {
 		struct bytes bad = sealed;
 		bad.p[i] = (char)(bad.p[i] ^ 1);
 		write_file("vault", bad.p, bad.n);

@@ -27,7 +27,6 @@ struct decoder {
 	struct extra_of_choice *extras; /* as many as choices */
 	struct span sources;            /* a list of citations for the whole reply */
 	int64_t cached_tokens;          /* as the reply's headers say; -1: they do not */
-	unsigned n_bad;                 /* chunks that were no JSON */
 	bool is_whole, is_done, has_choice;
 };
 
@@ -167,12 +166,13 @@ static enum err take_call(struct decoder *d, uint32_t choice, int64_t index, str
 	OWNED(buf_done) struct buf name = BUF_INIT(LIMIT_REPLY_BYTES);
 	json_text_to(m[1], &id);
 	json_text_to(json_member(body, "name"), &name);
-	if (buf_error(&id) || buf_error(&name))
-		return ERR_NO_MEMORY;
-
+	enum err err = outlet_check(&id);
+	if (!err)
+		err = outlet_check(&name);
+	if (err)
+		return err;
 	struct outlet_call *call =
 		call_for(&o->choices[choice], index, buf_view(&id), buf_view(&name));
-	enum err err = OK;
 	if (!call) {
 		err = outlet_call_new(o, choice, &call);
 		if (err)
@@ -183,10 +183,15 @@ static enum err take_call(struct decoder *d, uint32_t choice, int64_t index, str
 	if (call->id.n == 0)
 		buf_span(&call->id, buf_view(&id));
 	take_name(call, buf_view(&name));
+	err = outlet_check(&call->id);
+	if (!err)
+		err = outlet_check(&call->name);
+	if (err)
+		return err;
 	buf_clear(&o->piece);
 	if (!json_text_to(args, &o->piece) && !json_is_nil(args))
 		buf_span(&o->piece, args.text); /* an object where a string is due */
-	err = buf_error(&o->piece);
+	err = outlet_check(&o->piece);
 	if (!err)
 		err = outlet_call_args(o, call, buf_view(&o->piece));
 	return err ? err : outlet_calls_settle(o, choice, call);
@@ -275,8 +280,8 @@ static enum err take_content(struct decoder *d, uint32_t choice, struct json con
 		return outlet_json(&d->out, choice, OUTLET_TEXT, content);
 	OWNED(buf_done) struct buf text = BUF_INIT(LIMIT_REPLY_BYTES);
 	json_text_to(content, &text);
-	if (buf_error(&text))
-		return ERR_NO_MEMORY;
+	if (outlet_check(&text))
+		return outlet_check(&text);
 	const struct span inside = without_fence(buf_view(&text));
 	enum err err = OK;
 	if (inside.n < text.n)
@@ -318,16 +323,20 @@ static enum err take_audio(struct decoder *d, uint32_t choice, struct json audio
 	if (is_text(data)) {
 		buf_clear(&d->out.piece);
 		json_text_to(data, &d->out.piece);
-		if (!base64_decode(buf_view(&d->out.piece), &x->audio))
+		if (!base64_decode(buf_view(&d->out.piece), &x->audio) &&
+			!outlet_check(&x->audio) && !outlet_check(&d->out.piece))
 			return outlet_warn(&d->out, "repaired_response", NULL,
 				"the provider sent audio that is no base64; it was left out");
 	}
 	if (x->audio_id.n == 0 && is_text(id))
 		return json_utf8(id, d->out.arena, &x->audio_id);
-	return buf_error(&x->audio) || buf_error(&x->transcript) ? ERR_SERVER_ERROR : OK;
+	enum err err = outlet_check(&d->out.piece);
+	if (!err)
+		err = outlet_check(&x->audio);
+	return err ? err : outlet_check(&x->transcript);
 }
 
-static void take_citations(struct decoder *d, uint32_t choice, struct json annotations)
+static enum err take_citations(struct decoder *d, uint32_t choice, struct json annotations)
 {
 	struct buf *to = &d->extras[choice].citations;
 	for (struct json_walk w = json_each(annotations); json_next(&w);) {
@@ -335,6 +344,7 @@ static void take_citations(struct decoder *d, uint32_t choice, struct json annot
 			buf_byte(to, ',');
 		buf_span(to, w.value.text);
 	}
+	return outlet_check(to);
 }
 
 /* What could not go out before its choice was over. */
@@ -346,7 +356,7 @@ static enum err end_extras(struct decoder *d, uint32_t choice)
 	if (details_write(&x->details, &json)) {
 		const struct opaque opaque = {
 			SPAN(OPENAI_CHAT_FAMILY), d->out.model, buf_view(&json)};
-		err = buf_error(&json);
+		err = outlet_check(&json);
 		if (!err)
 			err = outlet_opaque(&d->out, choice, &opaque);
 	}
@@ -371,7 +381,7 @@ static enum err end_extras(struct decoder *d, uint32_t choice)
 		} else {
 			part.citations = d->sources;
 		}
-		err = buf_error(&json);
+		err = outlet_check(&json);
 		if (!err)
 			err = outlet_keep(&d->out, part.citations, &part.citations);
 		if (!err)
@@ -462,7 +472,7 @@ static enum err take_delta(struct decoder *d, uint32_t choice, struct json delta
 	if (!err)
 		err = take_calls(d, choice, m[5], m[6]);
 	if (!err && json_kind(m[9]) == JSON_ARRAY)
-		take_citations(d, choice, m[9]);
+		err = take_citations(d, choice, m[9]);
 	return err;
 }
 
@@ -520,7 +530,11 @@ static enum err take_chunk(struct decoder *d, struct json chunk, struct fault *w
 		json_text_to(m[0], &id);
 		json_text_to(m[1], &model);
 	}
-	enum err err = outlet_about(o, buf_view(&id), buf_view(&model), created_s);
+	enum err err = outlet_check(&id);
+	if (!err)
+		err = outlet_check(&model);
+	if (!err)
+		err = outlet_about(o, buf_view(&id), buf_view(&model), created_s);
 	if (!err)
 		err = take_usage(d, json_is_nil(m[4]) ? json_member(m[6], "usage") : m[4]);
 	if (err)
@@ -539,6 +553,14 @@ static enum err take_chunk(struct decoder *d, struct json chunk, struct fault *w
 	return err;
 }
 
+static bool says_something(const struct outlet_choice *c)
+{
+	bool has_call = false;
+	for (const struct outlet_call *call = c->calls; call; call = call->next)
+		has_call = has_call || call->name.n > 0;
+	return has_call || c->has_text;
+}
+
 /* The last events, where the reply was whole. A choice that never said how it ended is believed
  * only if the reply did say that it is over. */
 static enum err conclude(struct decoder *d, struct fault *why)
@@ -555,7 +577,7 @@ static enum err conclude(struct decoder *d, struct fault *why)
 		if (!c->is_seen)
 			continue;
 		if (!c->is_finished) {
-			if (!d->is_whole && (!d->is_done || (!c->calls && !c->has_text)))
+			if (!d->is_whole && (!d->is_done || !says_something(c)))
 				return fault_set(why, ERR_STREAM_INCOMPLETE,
 					"the provider's answer broke off before its end");
 			err = outlet_finish(o, i, FINISH_STOP, SPAN_NONE, SPAN_NONE);
@@ -564,27 +586,11 @@ static enum err conclude(struct decoder *d, struct fault *why)
 					"the provider did not say why its answer ended");
 		}
 		if (!err)
+			err = outlet_choice_end(o, i);
+		if (!err)
 			err = end_extras(d, i);
 	}
 	return err ? err : outlet_flush(o);
-}
-
-/* What could not be read as JSON. */
-static enum err bad_chunk(struct decoder *d, enum err err, struct fault *why)
-{
-	if (err == ERR_NO_MEMORY)
-		return err;
-	if (err == ERR_TOO_BIG)
-		return fault_set(why, ERR_SERVER_ERROR,
-			"the provider's reply is nested more deeply than can be read");
-	if (d->framing.is_ending)
-		return fault_set(why, ERR_STREAM_INCOMPLETE,
-			"the provider's answer broke off in the middle of an event");
-	if (d->n_bad++ > 0)
-		return fault_set(
-			why, ERR_SERVER_ERROR, "the provider's event stream holds what is no JSON");
-	return outlet_warn(&d->out, "repaired_response", NULL,
-		"a piece of the provider's event stream was no JSON; it was left out");
 }
 
 static enum err on_event(void *context, struct span name, struct span data, struct fault *why)
@@ -598,9 +604,9 @@ static enum err on_event(void *context, struct span name, struct span data, stru
 		d->is_done = true;
 		return conclude(d, why);
 	}
-	const enum err err = json_scan(data, JSON_LENIENT, &chunk, NULL);
-	if (err || json_kind(chunk) != JSON_OBJECT)
-		return bad_chunk(d, err, why);
+	const enum err err = framing_object(&d->framing, data, &chunk, why);
+	if (err || !span_is_set(chunk.text))
+		return err ? err : outlet_warn_bad_event(&d->out);
 	if (span_is(name, "error") && !is_error(json_member(chunk, "error")))
 		return take_error(d, chunk, why);
 	return take_chunk(d, chunk, why);
@@ -609,22 +615,10 @@ static enum err on_event(void *context, struct span name, struct span data, stru
 static enum err on_document(void *context, struct span body, struct fault *why)
 {
 	struct decoder *d = context;
-	struct json_extent extent = {.depth = 0};
-	struct error_body words;
 	struct json v;
-	const enum err err = json_scan(body, JSON_LENIENT, &v, NULL);
 	d->is_whole = true;
-	if (!err)
-		return take_chunk(d, v, why);
-	if (err != ERR_MALFORMED)
-		return bad_chunk(d, err, why);
-	json_extent_add(&extent, body);
-	if (strchr("{[", body.p[0]) && !extent.is_complete)
-		return fault_set(why, ERR_STREAM_INCOMPLETE,
-			"the provider's reply broke off after %zu bytes", body.n);
-	error_read(body, &words);
-	return fault_set(why, ERR_SERVER_ERROR, "the provider's reply is no JSON: %.200s",
-		words.message[0] ? words.message : "(nothing that can be shown)");
+	const enum err err = framing_document(body, &v, why);
+	return err ? err : take_chunk(d, v, why);
 }
 
 static struct framing_sink sink_for(struct decoder *d)
@@ -641,13 +635,8 @@ enum err openai_chat_decode(
 	const struct framing_sink sink = sink_for(d);
 	struct fault fault = FAULT_NONE;
 	d->out.sink = to;
-	enum err err = framing_feed(&d->framing, bytes, &sink, &fault);
-	if (err) {
-		err = outlet_fail(&d->out, err, &fault);
-		if (why)
-			*why = fault;
-	}
-	return err;
+	const enum err err = framing_feed(&d->framing, bytes, &sink, &fault);
+	return err ? outlet_fail(&d->out, err, &fault, why) : OK;
 }
 
 enum err openai_chat_decode_end(struct decoder *d, const struct event_sink *to, struct fault *why)
@@ -658,10 +647,5 @@ enum err openai_chat_decode_end(struct decoder *d, const struct event_sink *to, 
 	enum err err = framing_end(&d->framing, &sink, &fault);
 	if (!err && !d->is_done)
 		err = conclude(d, &fault);
-	if (err) {
-		err = outlet_fail(&d->out, err, &fault);
-		if (why)
-			*why = fault;
-	}
-	return err;
+	return err ? outlet_fail(&d->out, err, &fault, why) : OK;
 }

@@ -1,10 +1,10 @@
 /* request.c - the unified request as this family writes it: what is asked, in a fixed order. */
-#include <math.h>
 #include <stdio.h>
 
 #include "brokerd/dialect/names.h"
 #include "brokerd/dialect/openai_chat/openai_chat.h"
 #include "brokerd/dialect/scribe.h"
+#include "brokerd/dialect/tools.h"
 #include "protocol/limits.h"
 
 #define NAME_BYTES   ((size_t)64)
@@ -14,6 +14,15 @@
 #define EMPTY_SCHEMA "{\"type\":\"object\",\"properties\":{}}"
 #define SCHEMA_LEADIN \
 	"Answer with one JSON value that fits this JSON Schema, and with nothing else:\n"
+
+/* The names that are written here, for scribe_extra. */
+#define KNOWN_IN_TOOL " type function custom "
+#define KNOWN_IN_REQUEST                                                                       \
+	" model messages tools tool_choice parallel_tool_calls functions function_call "       \
+	"response_format max_tokens max_completion_tokens reasoning_effort temperature top_p " \
+	"top_k min_p presence_penalty frequency_penalty repetition_penalty seed stop "         \
+	"logit_bias logprobs top_logprobs n modalities audio user safety_identifier metadata " \
+	"service_tier verbosity prompt_cache_key stream stream_options "
 
 /* What was found out about the model's reasoning, for the parameters that it shuts out. */
 struct thinking {
@@ -250,9 +259,9 @@ static enum err put_sampling_all(struct scribe *s, const struct thinking *t)
 	const bool is_search = t->model && span_ends(s->target->model, SPAN("-search-preview"));
 	const struct thinking cold = {t->model, t->is_on || is_search};
 	enum err err = put_sampling(
-		s, &cold, "temperature", r->temperature, true, fabs(r->temperature.v - 1) < 1e-9);
+		s, &cold, "temperature", r->temperature, true, scribe_is_one(r->temperature.v));
 	if (!err)
-		err = put_sampling(s, t, "top_p", r->top_p, true, fabs(r->top_p.v - 1) < 1e-9);
+		err = put_sampling(s, t, "top_p", r->top_p, true, scribe_is_one(r->top_p.v));
 	if (!err)
 		err = put_count(s, "top_k", r->top_k, q->has_top_k);
 	if (!err)
@@ -291,39 +300,19 @@ static enum err put_n(struct scribe *s)
 
 /* ---- tools ---- */
 
-/* The provider's name for a tool; an illegal one gets an alias, which the reply undoes. */
-static enum err tool_name(struct scribe *s, const struct tool *tool, size_t i)
-{
-	char path[64];
-	struct span legal;
-	enum err err = name_legal(s->notes->arena, tool->name, NAME_BYTES, &legal);
-	if (err || span_eq(legal, tool->name))
-		return err;
-	snprintf(path, sizeof path, "tools[%zu].name", i);
-	err = notes_rename_tool(s->notes, tool->name, legal);
-	return err ? err
-		   : scribe_change(s, "renamed", path, "the tool's name went out as \"%.*s\"",
-			     SPAN_ARG(legal));
-}
-
 static enum err put_function(struct scribe *s, const struct tool *tool, const char *path)
 {
 	struct json_out *o = &s->o;
-	struct json schema = JSON_NONE;
-	enum err err = OK;
-	if (span_is_set(tool->parameters))
-		err = json_scan(tool->parameters, JSON_STRICT, &schema, s->why);
-	const struct json type = json_member(schema, "type");
-	if (!err && span_is_set(type.text) && !json_is(type, "object"))
-		return fault_param(s->why, ERR_INVALID_REQUEST, path,
-			"a tool's parameters are an object, and so must its schema say");
+	struct json schema;
+	enum err err = tools_schema(s, tool, path, &schema);
+	if (err)
+		return err;
 	json_key(o, "function");
 	json_open(o, '{');
 	json_pair_str(o, "name", notes_tool_theirs(s->notes, tool->name));
 	json_pair_str(o, "description", tool->description);
 	json_key(o, "parameters");
-	json_put_raw(o, json_is_nil(schema) || span_is(schema.text, "{}") ? SPAN(EMPTY_SCHEMA)
-									  : schema.text);
+	json_put_raw(o, json_is_nil(schema) ? SPAN(EMPTY_SCHEMA) : schema.text);
 	if (!err && tool->strict.is_set) {
 		if (s->target->quirks.has_strict_tools)
 			json_pair_bool(o, "strict", tool->strict.v);
@@ -365,25 +354,12 @@ static enum err put_tool(struct scribe *s, const struct tool *tool, size_t i)
 		json_close(o, '}');
 	}
 	if (!err)
-		err = scribe_extra(s, &tool->extra, path);
+		err = scribe_extra(s, &tool->extra, path, KNOWN_IN_TOOL);
 	if (!err && span_is_set(tool->cache))
 		err = scribe_warn_once(s, "dropped_parameter", path,
 			"cache marks were left out: the provider caches by itself");
 	json_close(o, '}');
 	return err;
-}
-
-/* Is the tool to be sent? Where the target cannot be told which are allowed, only those are. */
-static bool is_sent(const struct scribe *s, const struct tool *tool)
-{
-	const struct tool_choice *c = &s->r->tool_choice;
-	if (c->n_names == 0 || c->mode == CHOICE_NAMED || s->target->quirks.is_openai)
-		return true;
-	for (size_t i = 0; i < c->n_names; i++) {
-		if (span_eq(c->names[i], tool->name))
-			return true;
-	}
-	return false;
 }
 
 static void put_chosen(struct scribe *s, struct span name)
@@ -430,37 +406,20 @@ static void put_tool_choice(struct scribe *s)
 	}
 }
 
-/* A name that is chosen or allowed must be a tool's. */
-static enum err check_choice(struct scribe *s)
-{
-	const struct tool_choice *c = &s->r->tool_choice;
-	for (size_t i = 0; i < c->n_names; i++) {
-		bool is_known = false;
-		for (size_t j = 0; j < s->r->n_tools; j++)
-			is_known = is_known || span_eq(s->r->tools[j].name, c->names[i]);
-		if (!is_known)
-			return fault_param(s->why, ERR_INVALID_REQUEST, "tool_choice",
-				"there is no tool of the name \"%.*s\"",
-				SPAN_ARG(span_first(c->names[i], 100)));
-	}
-	if (s->r->n_tools == 0 && (c->mode == CHOICE_REQUIRED || c->mode == CHOICE_NAMED))
-		return fault_param(s->why, ERR_INVALID_REQUEST, "tool_choice",
-			"a tool call is required, but there are no tools");
-	return OK;
-}
-
 static enum err put_tools(struct scribe *s)
 {
-	enum err err = check_choice(s);
-	if (err || s->r->n_tools == 0)
-		return err;
+	/* where the target cannot be told which are allowed, only those go out */
+	const bool has_all = s->target->quirks.is_openai || s->r->tool_choice.mode == CHOICE_NAMED;
+	enum err err = OK;
+	if (s->r->n_tools == 0)
+		return OK;
 	if (s->target->quirks.is_openai && s->r->n_tools > TOOLS_MAX)
 		return scribe_refuse(s, "tools", "%.*s takes at most %zu tools",
 			SPAN_ARG(s->target->provider), TOOLS_MAX);
 	json_key(&s->o, "tools");
 	json_open(&s->o, '[');
 	for (size_t i = 0; !err && i < s->r->n_tools; i++) {
-		if (is_sent(s, &s->r->tools[i]))
+		if (has_all || tools_is_allowed(s->r, &s->r->tools[i]))
 			err = put_tool(s, &s->r->tools[i], i);
 	}
 	json_close(&s->o, ']');
@@ -631,7 +590,7 @@ static enum err put_rest(struct scribe *s)
 	if (!err && span_is_set(r->cache_ttl))
 		err = scribe_drop(s, "cache.ttl", "%.*s decides itself how long it caches",
 			SPAN_ARG(s->target->provider));
-	return err ? err : scribe_extra(s, &r->extra, "");
+	return err ? err : scribe_extra(s, &r->extra, "", KNOWN_IN_REQUEST);
 }
 
 static void put_stream(struct scribe *s)
@@ -664,7 +623,7 @@ enum err openai_chat_encode_request(const struct llm_request *r, const struct ta
 	struct scribe s = {r, target, notes, why, json_to(&body)};
 	struct thinking thinking = {.model = NULL};
 	struct words words = {.lead = SPAN_NONE};
-	enum err err = OK;
+	enum err err;
 	(void)env; /* nothing here needs a time or an id */
 	if (target->quirks.is_openai)
 		thinking.model = openai_model_find(target->model);
@@ -672,10 +631,7 @@ enum err openai_chat_encode_request(const struct llm_request *r, const struct ta
 	notes->wants_reasoning_text = !span_is(r->reasoning.expose, "none");
 	json_open(&s.o, '{');
 	json_pair_str(&s.o, "model", target->model);
-	for (size_t i = 0; !err && i < r->n_tools; i++) {
-		if (r->tools[i].type != TOOL_PROVIDER)
-			err = tool_name(&s, &r->tools[i], i); /* before calls that use it */
-	}
+	err = tools_prepare(&s, NAME_BYTES); /* before calls that use the names */
 	if (!err)
 		err = choose_words(&s, &words);
 	if (!err)

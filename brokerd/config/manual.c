@@ -1,0 +1,158 @@
+/* manual.c - the tables, as a page that scdoc reads. */
+#include <inttypes.h>
+
+#include "brokerd/config/builtin.h"
+#include "brokerd/config/keys.h"
+
+/* Text with its *bold* kept and its underscores as they are: scdoc underlines by them. */
+static void put_text(struct buf *out, const char *text)
+{
+	for (; *text; text++) {
+		if (*text == '_')
+			buf_byte(out, '\\');
+		buf_byte(out, *text);
+	}
+}
+
+static void put_words(struct buf *out, const char *words)
+{
+	struct span rest = span_str(words);
+	while (span_is_set(rest)) {
+		const struct span word = span_cut(&rest, '|');
+		buf_byte(out, '*');
+		for (size_t i = 0; i < word.n; i++) {
+			if (word.p[i] == '_')
+				buf_byte(out, '\\');
+			buf_byte(out, word.p[i]);
+		}
+		buf_text(out, span_is_set(rest) ? "*, " : "*");
+	}
+}
+
+/* What may stand behind the = sign. */
+static void put_kind(struct buf *out, const struct key *k)
+{
+	switch (k->kind) {
+	case KEY_WORD:
+		put_words(out, k->words);
+		break;
+	case KEY_BOOL:
+		buf_text(out, "*yes*, *no*");
+		break;
+	case KEY_COUNT:
+		buf_print(out, "_number_ (%" PRId64 " to %" PRId64 ")", k->min, k->max);
+		break;
+	case KEY_DURATION:
+		buf_text(out, k->min == 0 ? "_time_, *never*" : "_time_");
+		break;
+	case KEY_PRICE:
+		buf_text(out, "_dollars_");
+		break;
+	case KEY_PATH:
+		buf_text(out, "_path_");
+		break;
+	case KEY_URL:
+		buf_text(out, "_address_");
+		break;
+	case KEY_TEXT:
+		buf_text(out, "_text_");
+		break;
+	case KEY_AUTH:
+		buf_text(out, "*bearer*, *header:*_NAME_, *none*");
+		break;
+	case KEY_DIALECT:
+		buf_text(out, "_family_ [_path_]");
+		break;
+	case KEY_TARGET:
+		buf_text(out, "_PROVIDER/MODEL_");
+		break;
+	}
+}
+
+static void put_key(struct buf *out, const struct key *k)
+{
+	buf_byte(out, '*');
+	put_text(out, k->name);
+	buf_text(out, "* = ");
+	put_kind(out, k);
+	buf_text(out, "\n\t");
+	put_text(out, k->help);
+	if (*k->preset) {
+		buf_text(out, " Default: *");
+		put_text(out, k->preset);
+		buf_text(out, "*.");
+	}
+	buf_text(out, "\n\n");
+}
+
+static void put_section(struct buf *out, const struct section *s)
+{
+	size_t n;
+	const struct key *keys = keys_table(&n);
+	buf_print(out, "# THE SECTION [%s%s%s%s]\n\n", s->word, s->name ? " \"" : "",
+		s->name ? s->name : "", s->name ? "\"" : "");
+	put_text(out, s->help);
+	buf_text(out, "\n\n");
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(keys[i].section, s->word) == 0)
+			put_key(out, &keys[i]);
+	}
+}
+
+static void put_rows(struct buf *out)
+{
+	size_t n;
+	const struct builtin *rows = builtin_rows(&n);
+	buf_text(out,
+		"# BUILT-IN PROVIDERS\n\n"
+		"These need no section, only a key. A section of the same name changes what it "
+		"says, and nothing else.\n\n");
+	for (size_t i = 0; i < n; i++) {
+		buf_text(out, "*");
+		put_text(out, rows[i].name);
+		buf_text(out, "*\n\t");
+		put_text(out, *rows[i].base_url ? rows[i].base_url : "answers by itself");
+		if (*rows[i].model) {
+			buf_text(out, ", model *");
+			put_text(out, rows[i].model);
+			buf_text(out, "*");
+		}
+		buf_text(out, "\n\n");
+	}
+}
+
+void config_manual(struct buf *out)
+{
+	size_t n;
+	const struct section *sections = keys_sections(&n);
+	buf_text(out,
+		"broker.conf(5)\n\n"
+		"# NAME\n\n"
+		"broker.conf - what llm-brokerd is told\n\n"
+		"# DESCRIPTION\n\n"
+		"None of it is needed: without a file the built-in providers are there.\n\n"
+		"A line is a comment (*#* or *;* at its start), a section in brackets, or *key = "
+		"value*. A value is the rest of its line; it has no quotes, and no comment behind "
+		"it. "
+		"An unknown section or key, a bad value, and a key given twice are errors, and "
+		"then "
+		"nothing of the file holds.\n\n"
+		"Beside *broker.conf* the files of *broker.conf.d* that end in *.conf* are read, "
+		"in "
+		"the order of their names. A section may be in several files: a key of a later one "
+		"takes the place of an earlier one's, and a list (*dialect*, *target*) that of the "
+		"whole earlier list. A file that others than root and the broker's user own or may "
+		"write is not read.\n\n"
+		"Times are written with their unit: 250ms, 30s, 5m, 2h, 7d.\n\n");
+	for (size_t i = 0; i < n; i++)
+		put_section(out, &sections[i]);
+	put_rows(out);
+	buf_text(out, "# FILES\n\n"
+		      "_/etc/llm-broker/broker.conf_, _/etc/llm-broker/broker.conf.d/\\*.conf_\n"
+		      "\tof the system's broker\n\n"
+		      "_~/.config/llm-broker/broker.conf_, "
+		      "_~/.config/llm-broker/broker.conf.d/\\*.conf_\n"
+		      "\tof a user's own\n\n"
+		      "# SEE ALSO\n\n"
+		      "*llm-brokerd*(8), *llmb*(1)\n");
+}

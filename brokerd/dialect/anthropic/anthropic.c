@@ -1,0 +1,53 @@
+/* anthropic.c - the Messages API, as Anthropic and the hosts of its models speak it. */
+#include "brokerd/dialect/anthropic/anthropic.h"
+
+#include "brokerd/dialect/models.h"
+#include "brokerd/dialect/registry.h"
+
+const struct error_rule anthropic_errors[] = {
+  /* what is known by a code of its own is not judged by its wording */
+	{0,			       "enforced_spend_limit_reached", NULL, NULL, ERR_QUOTA_EXHAUSTED, NULL},
+	{0,			   "contract_spend_limit_reached", NULL, NULL, ERR_QUOTA_EXHAUSTED, NULL},
+	{0,	    "ramp_limit_exceeded", NULL, NULL, ERR_RATE_LIMITED, NULL},
+	{0,			       "organization_on_hold", NULL, NULL, ERR_PERMISSION, NULL},
+	{400,NULL, NULL, "prompt is too long", ERR_CONTEXT_LENGTH, NULL},
+	{400,			   NULL, NULL, "exceed context limit", ERR_CONTEXT_LENGTH, NULL},
+	{400,			   NULL, NULL, "credit balance is too low", ERR_QUOTA_EXHAUSTED, NULL},
+	{400,			       NULL, NULL, "reached your specified api usage limits", ERR_QUOTA_EXHAUSTED, NULL},
+	{400,			   NULL, NULL, "output blocked by content filtering policy", ERR_CONTENT_FILTERED, NULL},
+	{403,	       NULL, NULL, "request not allowed", ERR_PERMISSION, NULL},
+	{0,			       NULL, "authentication_error", NULL, ERR_AUTH, NULL},
+	{0,NULL, "billing_error", NULL, ERR_QUOTA_EXHAUSTED, NULL},
+	{0,			   NULL, "permission_error", NULL, ERR_PERMISSION, NULL},
+	{0,			   NULL, "not_found_error", NULL, ERR_NOT_FOUND, NULL},
+	{0,			     NULL, "conflict_error", NULL, ERR_SERVER_ERROR, NULL},
+	{0,			   NULL, "request_too_large", NULL, ERR_INVALID_REQUEST, NULL},
+	{413,             NULL, NULL, NULL, ERR_INVALID_REQUEST, "request_too_large"},
+	{0,			       NULL, "rate_limit_error", NULL, ERR_RATE_LIMITED, NULL},
+	{0, NULL, "timeout_error", NULL, ERR_TIMEOUT, NULL},
+	{0,         NULL, "overloaded_error", NULL, ERR_OVERLOADED, NULL},
+	{0,			   NULL, "api_error", NULL, ERR_SERVER_ERROR, NULL},
+	{.class = OK			    },
+};
+
+static void explain(const struct http_reply *reply, const struct target *target, struct fault *out)
+{
+	error_explain(reply, target, anthropic_errors, out);
+}
+
+static const struct dialect_op chat = {
+	.encode_request = anthropic_encode_request,
+	.decoder_new = anthropic_decoder_new,
+	.decode = anthropic_decode,
+	.decode_end = anthropic_decode_end,
+	.decoder_done = anthropic_decoder_done,
+};
+
+const struct dialect dialect_anthropic = {
+	.family = ANTHROPIC_FAMILY,
+	.path = "/v1/messages",
+	.ops = {[LLM_OP_CHAT] = &chat},
+	.explain = explain,
+	.models_path = "/v1/models?limit=1000",
+	.decode_models = models_decode,
+};

@@ -1,0 +1,73 @@
+/* anthropic.h - what do the files of this family share?
+ * request.c and messages.c write requests, reply.c reads replies, anthropic.c is the table. */
+#ifndef BROKERD_DIALECT_ANTHROPIC_ANTHROPIC_H
+#define BROKERD_DIALECT_ANTHROPIC_ANTHROPIC_H
+#include "brokerd/dialect/dialect.h"
+#include "brokerd/dialect/errors.h"
+
+#define ANTHROPIC_FAMILY    "anthropic"
+#define ANTHROPIC_JSON_TOOL "json_output" /* emulates structured output: its input is the answer */
+
+/* The table of errors.h, for replies and for errors inside them. */
+extern const struct error_rule anthropic_errors[];
+
+/* What models take, by the name's beginning. */
+enum anthropic_sampling {
+	SAMPLING_ALL,
+	SAMPLING_ONE_OF, /* temperature or top_p, not both */
+	SAMPLING_NONE,
+};
+enum anthropic_thinking {
+	THINKING_NONE,
+	THINKING_BUDGET,   /* enabled, with so many tokens */
+	THINKING_ADAPTIVE, /* by effort */
+};
+enum anthropic_forcing { /* a tool choice that forces a call */
+	FORCING_NEVER,
+	FORCING_UNLESS_THINKING,
+	FORCING_ALWAYS,
+};
+struct anthropic_model {
+	const char *prefix;
+	enum anthropic_sampling sampling;
+	enum anthropic_thinking thinking;
+	const char *efforts; /* with THINKING_ADAPTIVE: those it takes, a space around each */
+	bool can_disable;    /* thinking can be switched off */
+	bool has_display;    /* says nothing of its thinking unless asked to */
+	bool has_prefill;    /* goes on with what the assistant began */
+	bool has_format;     /* output_config.format, strict tools */
+	enum anthropic_forcing forcing;
+	int64_t max_tokens; /* its most, and the default */
+};
+const struct anthropic_model *anthropic_model_find(struct span model); /* never NULL */
+
+/* Writes `system` and `messages`. `tail` (may be absent) is a system text of ours behind all others;
+ * `first_mark`: cache marks before that one, counted over the whole request, are left out. */
+struct scribe;
+struct cache_marks {
+	size_t seen, first;
+};
+enum err anthropic_put_messages(struct scribe *s, const struct anthropic_model *model,
+	struct span tail, struct cache_marks *marks) MUST_USE;
+
+/* `cache_control`, unless it is one mark too many. */
+enum err anthropic_put_cache(
+	struct scribe *s, struct span ttl, const char *path, struct cache_marks *marks) MUST_USE;
+
+/* How many cache marks the request has where this family takes one. */
+size_t anthropic_count_marks(const struct llm_request *r);
+
+/* Does a tool loop go on that began without thinking? Models with a budget then refuse to think. */
+bool anthropic_loop_lacks_thinking(const struct llm_request *r);
+
+/* The members of dialect_op. */
+enum err anthropic_encode_request(const struct llm_request *, const struct target *,
+	const struct dialect_env *, struct notes *, struct http_request *out, struct fault *why);
+struct decoder *anthropic_decoder_new(
+	struct arena *, const struct notes *, const struct dialect_env *, const struct http_head *);
+void anthropic_decoder_done(struct decoder *);
+enum err anthropic_decode(
+	struct decoder *, struct span bytes, const struct event_sink *, struct fault *why);
+enum err anthropic_decode_end(struct decoder *, const struct event_sink *, struct fault *why);
+
+#endif

@@ -1,0 +1,668 @@
+/* messages.c - turns as this family takes them: user and assistant by turns, results first. */
+#include <stdio.h>
+
+#include "brokerd/dialect/anthropic/anthropic.h"
+#include "brokerd/dialect/history.h"
+#include "brokerd/dialect/media.h"
+#include "brokerd/dialect/names.h"
+#include "brokerd/dialect/scribe.h"
+#include "brokerd/dialect/tool_args.h"
+#include "protocol/base/utf8.h"
+
+#define PATH_BYTES 64
+#define ID_BYTES   ((size_t)128)
+
+/* The names that are written in blocks of any kind, for scribe_extra. */
+#define KNOWN                                                                                \
+	" type text citations cache_control source title id name input tool_use_id content " \
+	"is_error role "
+
+/* What is being written: one turn at a time, opened by its first block. */
+struct writer {
+	struct scribe *s;
+	struct cache_marks *marks;
+	enum { TURN_NONE, TURN_USER, TURN_ASSISTANT } turn;
+	bool has_user;              /* something of the user's went out */
+	const struct message *told; /* whose extra members are still to go out */
+	size_t told_at;
+	const struct message *last;
+	size_t last_text; /* where `last` is a prefill: its last text that goes out */
+};
+
+static void part_path(char path[PATH_BYTES], size_t at, size_t k)
+{
+	snprintf(path, PATH_BYTES, "messages[%zu].content[%zu]", at, k);
+}
+
+static bool is_blank(struct span text)
+{
+	return span_trim(text).n == 0;
+}
+
+/* ---- cache marks ---- */
+
+static bool takes_mark(const struct part *p)
+{
+	switch (p->type) {
+	case PART_TEXT:
+	case PART_REFUSAL:
+		return !is_blank(p->text);
+	case PART_IMAGE:
+	case PART_FILE:
+	case PART_TOOL_CALL:
+		return true;
+	case PART_AUDIO:
+	case PART_VIDEO:
+	case PART_REASONING:
+	case PART_OPAQUE:
+		return false;
+	}
+	return false;
+}
+
+/* The mark of a result is one, whichever of its parts has it. */
+static struct span mark_of_result(const struct message *m)
+{
+	struct span mark = SPAN_NONE;
+	for (size_t k = 0; k < m->n_parts; k++) {
+		if (span_is_set(m->parts[k].cache))
+			mark = m->parts[k].cache;
+	}
+	return mark;
+}
+
+size_t anthropic_count_marks(const struct llm_request *r)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < r->n_tools; i++)
+		n += span_is_set(r->tools[i].cache);
+	for (size_t i = 0; i < r->n_messages; i++) {
+		const struct message *m = &r->messages[i];
+		if (m->role == ROLE_TOOL) {
+			n += span_is_set(mark_of_result(m));
+			continue;
+		}
+		for (size_t k = 0; k < m->n_parts; k++)
+			n += span_is_set(m->parts[k].cache) && takes_mark(&m->parts[k]);
+	}
+	return n;
+}
+
+enum err anthropic_put_cache(
+	struct scribe *s, struct span ttl, const char *path, struct cache_marks *marks)
+{
+	enum err err = OK;
+	const bool is_short = span_is(ttl, "5m");
+	if (!span_is_set(ttl))
+		return OK;
+	if (marks->seen++ < marks->first)
+		return scribe_drop(
+			s, path, "the provider takes four cache marks: the last four were kept");
+	if (!is_short && !span_is(ttl, "1h"))
+		err = scribe_change(s, "clamped_parameter", path,
+			"the provider caches for 5m or 1h: 1h was asked for");
+	json_key(&s->o, "cache_control");
+	json_open(&s->o, '{');
+	json_pair_str(&s->o, "type", SPAN("ephemeral"));
+	if (!is_short)
+		json_pair_str(&s->o, "ttl", SPAN("1h"));
+	json_close(&s->o, '}');
+	return err;
+}
+
+/* ---- blocks ---- */
+
+static enum err open_turn(struct writer *w, bool is_assistant)
+{
+	struct json_out *o = &w->s->o;
+	const struct message *m = w->told;
+	const int wanted = is_assistant ? TURN_ASSISTANT : TURN_USER;
+	enum err err = OK;
+	if ((int)w->turn == wanted)
+		return OK;
+	if (w->turn != TURN_NONE) {
+		json_close(o, ']');
+		json_close(o, '}');
+	}
+	json_open(o, '{');
+	json_pair_str(o, "role", is_assistant ? SPAN("assistant") : SPAN("user"));
+	if (m) {
+		char path[PATH_BYTES];
+		snprintf(path, sizeof path, "messages[%zu]", w->told_at);
+		err = scribe_extra(w->s, &m->extra, path, KNOWN);
+		w->told = NULL;
+	}
+	json_key(o, "content");
+	json_open(o, '[');
+	w->turn = is_assistant ? TURN_ASSISTANT : TURN_USER;
+	return err;
+}
+
+/* Turns begin with the user's. */
+static enum err open_for(struct writer *w, bool is_assistant)
+{
+	if (w->turn == TURN_NONE && is_assistant) {
+		const struct message *m = w->told;
+		w->told = NULL;
+		enum err err = open_turn(w, false);
+		w->told = m;
+		json_open(&w->s->o, '{');
+		json_pair_str(&w->s->o, "type", SPAN("text"));
+		json_pair_str(&w->s->o, "text", SPAN("(conversation continues)"));
+		json_close(&w->s->o, '}');
+		if (!err)
+			err = scribe_change(w->s, "rewritten_message", "messages[0]",
+				"the conversation begins with the assistant: a user's message was "
+				"put before it, as the provider wants");
+		if (err)
+			return err;
+	}
+	return open_turn(w, is_assistant);
+}
+
+/* Citations of this family's own shape are part of the text. */
+static void put_citations(struct scribe *s, struct span citations)
+{
+	static const char *const types[] = {"char_location", "page_location",
+		"content_block_location", "web_search_result_location", "search_result_location"};
+	struct json v;
+	if (json_scan(citations, JSON_STRICT, &v, NULL) != OK || json_kind(v) != JSON_ARRAY)
+		return;
+	for (struct json_walk w = json_each(v); json_next(&w);) {
+		bool is_ours = false;
+		for (size_t i = 0; i < COUNT_OF(types); i++)
+			is_ours = is_ours || json_is(json_member(w.value, "type"), types[i]);
+		if (!is_ours)
+			return;
+	}
+	json_pair_raw(&s->o, "citations", v.text);
+}
+
+static enum err put_text(struct writer *w, const struct part *p, struct span text, const char *path)
+{
+	struct json_out *o = &w->s->o;
+	json_open(o, '{');
+	json_pair_str(o, "type", SPAN("text"));
+	json_pair_str(o, "text", text);
+	if (span_is_set(p->citations))
+		put_citations(w->s, p->citations);
+	enum err err = anthropic_put_cache(w->s, p->cache, path, w->marks);
+	if (!err)
+		err = scribe_extra(w->s, &p->extra, path, KNOWN);
+	json_close(o, '}');
+	return err;
+}
+
+static void put_source(struct scribe *s, const struct media *m, struct span mime)
+{
+	struct json_out *o = &s->o;
+	json_key(o, "source");
+	json_open(o, '{');
+	if (span_is_set(m->file_id)) {
+		json_pair_str(o, "type", SPAN("file"));
+		json_pair_str(o, "file_id", m->file_id);
+	} else if (span_is_set(m->url)) {
+		json_pair_str(o, "type", SPAN("url"));
+		json_pair_str(o, "url", m->url);
+	} else {
+		json_pair_str(o, "type", SPAN("base64"));
+		json_pair_str(o, "media_type", mime);
+		json_key(o, "data");
+		json_put_base64(o, SPAN(""), m->data);
+	}
+	json_close(o, '}');
+}
+
+static enum err put_image(struct scribe *s, const struct media *m, const char *path)
+{
+	static const char *const taken[] = {"image/jpeg", "image/png", "image/gif", "image/webp"};
+	bool is_taken = !span_is_set(m->data);
+	for (size_t i = 0; i < COUNT_OF(taken); i++)
+		is_taken = is_taken || span_is(m->mime, taken[i]);
+	if (!is_taken)
+		return scribe_refuse(s, path, "%.*s takes no images of the type \"%.*s\"",
+			SPAN_ARG(s->target->provider), SPAN_ARG(span_first(m->mime, 100)));
+	json_pair_str(&s->o, "type", SPAN("image"));
+	put_source(s, m, m->mime);
+	return OK;
+}
+
+static enum err put_document(struct scribe *s, const struct media *m, const char *path)
+{
+	struct json_out *o = &s->o;
+	const bool is_text = span_starts(m->mime, SPAN("text/"));
+	if (span_is_set(m->data) && !is_text && !span_is(m->mime, "application/pdf"))
+		return scribe_refuse(s, path, "%.*s takes PDF and text files, not \"%.*s\"",
+			SPAN_ARG(s->target->provider), SPAN_ARG(span_first(m->mime, 100)));
+	if (span_is_set(m->data) && is_text && !utf8_is_valid(m->data))
+		return scribe_refuse(s, path, "a text file that is no UTF-8 cannot be sent");
+	json_pair_str(o, "type", SPAN("document"));
+	if (span_is_set(m->data) && is_text) {
+		json_key(o, "source");
+		json_open(o, '{');
+		json_pair_str(o, "type", SPAN("text"));
+		json_pair_str(o, "media_type", SPAN("text/plain"));
+		json_pair_str(o, "data", m->data);
+		json_close(o, '}');
+	} else {
+		put_source(s, m, SPAN("application/pdf"));
+	}
+	json_pair_str(o, "title", m->filename);
+	return OK;
+}
+
+static enum err put_media(struct writer *w, const struct part *p, const char *path)
+{
+	struct scribe *s = w->s;
+	struct media m = p->media;
+	enum err err = media_resolve(s->notes->arena, &m);
+	if (err == ERR_INVALID_REQUEST)
+		return fault_param(s->why, err, path, "the data: address is not sound");
+	if (err)
+		return err;
+	if (p->type == PART_AUDIO || p->type == PART_VIDEO)
+		return scribe_refuse(s, path, "%.*s takes no %s", SPAN_ARG(s->target->provider),
+			p->type == PART_AUDIO ? "audio" : "video");
+	json_open(&s->o, '{');
+	err = p->type == PART_IMAGE ? put_image(s, &m, path) : put_document(s, &m, path);
+	if (!err)
+		err = anthropic_put_cache(s, p->cache, path, w->marks);
+	if (!err)
+		err = scribe_extra(s, &p->extra, path, KNOWN);
+	json_close(&s->o, '}');
+	return err;
+}
+
+static enum err put_call(struct writer *w, const struct part *p, struct span id, const char *path)
+{
+	struct scribe *s = w->s;
+	struct span legal;
+	enum err err = name_legal(s->notes->arena, id, ID_BYTES, &legal);
+	if (err)
+		return err;
+	if (p->call.is_custom)
+		return scribe_refuse(
+			s, path, "%.*s knows no custom tools", SPAN_ARG(s->target->provider));
+	json_open(&s->o, '{');
+	json_pair_str(&s->o, "type", SPAN("tool_use"));
+	json_pair_str(&s->o, "id", legal);
+	json_pair_str(&s->o, "name", notes_tool_theirs(s->notes, p->call.name));
+	json_key(&s->o, "input");
+	switch (tool_args_put_object(&s->o, p->call.arguments)) {
+	case TOOL_ARGS_OBJECT:
+	case TOOL_ARGS_EMPTY:
+		break;
+	case TOOL_ARGS_WRAPPED:
+		err = scribe_change(s, "rewritten_message", path,
+			"the call's arguments were no object: they went out as its member "
+			"\"value\"");
+		break;
+	case TOOL_ARGS_RAW:
+		err = scribe_change(s, "rewritten_message", path,
+			"the call's arguments were no JSON: they went out as text, in the member "
+			"\"_raw\"");
+		break;
+	}
+	if (!err)
+		err = anthropic_put_cache(s, p->cache, path, w->marks);
+	if (!err)
+		err = scribe_extra(s, &p->extra, path, KNOWN);
+	json_close(&s->o, '}');
+	return err;
+}
+
+static enum err drop_foreign(struct scribe *s)
+{
+	return scribe_warn_once(s, "reasoning_dropped", "messages",
+		"reasoning of earlier turns was left out: it is unsigned, or another provider's");
+}
+
+/* The block of this family that an opaque item holds, or an absent value. */
+static struct json own_block(const struct opaque *opaque)
+{
+	struct json v;
+	if (!span_is(opaque->family, ANTHROPIC_FAMILY) ||
+		json_scan(opaque->data, JSON_STRICT, &v, NULL) != OK || json_kind(v) != JSON_OBJECT)
+		return JSON_NONE;
+	return v;
+}
+
+/* Signed thinking goes back with its text; any other block of ours as it was. */
+static enum err put_opaque(struct writer *w, const struct part *p)
+{
+	struct json_out *o = &w->s->o;
+	const struct json block = own_block(&p->opaque);
+	if (!span_is_set(block.text))
+		return drop_foreign(w->s);
+	const enum err err = open_for(w, true);
+	if (err)
+		return err;
+	if (!json_is(json_member(block, "type"), "thinking") ||
+		span_is_set(json_member(block, "thinking").text)) {
+		json_put_raw(o, block.text);
+		return OK;
+	}
+	json_open(o, '{');
+	json_pair_str(o, "type", SPAN("thinking"));
+	json_pair_str(o, "thinking", span_is_set(p->text) ? p->text : SPAN(""));
+	json_pair_raw(o, "signature", json_member(block, "signature").text);
+	json_close(o, '}');
+	return OK;
+}
+
+/* ---- turns ---- */
+
+static enum err put_assistant(struct writer *w, const struct turn *t)
+{
+	const struct message *m = t->m;
+	size_t calls = 0, blocks = 0;
+	enum err err = OK;
+	for (size_t k = 0; !err && k < m->n_parts; k++) {
+		const struct part *p = &m->parts[k];
+		char path[PATH_BYTES];
+		part_path(path, t->at, k);
+		if (p->type == PART_TEXT || p->type == PART_REFUSAL) {
+			struct span text = p->text;
+			if (is_blank(text))
+				continue;
+			while (m == w->last && k == w->last_text &&
+				strchr(" \t\r\n", text.p[text.n - 1]))
+				text.n--; /* a prefill must not end in white space */
+			err = open_for(w, true);
+			if (!err)
+				err = put_text(w, p, text, path);
+		} else if (p->type == PART_TOOL_CALL) {
+			err = open_for(w, true);
+			if (!err)
+				err = put_call(w, p, t->call_ids[calls++], path);
+		} else if (p->type == PART_REASONING || p->type == PART_OPAQUE) {
+			err = put_opaque(w, p);
+		} else {
+			err = scribe_drop(w->s, path, "%.*s takes no media of the assistant's back",
+				SPAN_ARG(w->s->target->provider));
+			continue;
+		}
+		blocks++;
+	}
+	if (!err && blocks == 0) {
+		char path[PATH_BYTES];
+		snprintf(path, sizeof path, "messages[%zu]", t->at);
+		err = scribe_change(w->s, "rewritten_message", path,
+			"an assistant's message with nothing in it was left out");
+	}
+	return err;
+}
+
+static enum err put_result_content(struct writer *w, const struct message *m, size_t at)
+{
+	enum err err = OK;
+	json_key(&w->s->o, "content");
+	json_open(&w->s->o, '[');
+	for (size_t k = 0; !err && k < m->n_parts; k++) {
+		struct part p = m->parts[k];
+		char path[PATH_BYTES];
+		part_path(path, at, k);
+		p.cache = SPAN_NONE; /* the result's own */
+		if (p.type == PART_TEXT && !is_blank(p.text))
+			err = put_text(w, &p, p.text, path);
+		else if (p.type == PART_IMAGE || p.type == PART_FILE || p.type == PART_AUDIO ||
+			 p.type == PART_VIDEO)
+			err = put_media(w, &p, path);
+	}
+	json_close(&w->s->o, ']');
+	return err;
+}
+
+static bool has_content(const struct message *m)
+{
+	for (size_t k = 0; k < m->n_parts; k++) {
+		if (m->parts[k].type != PART_TEXT || !is_blank(m->parts[k].text))
+			return true;
+	}
+	return false;
+}
+
+static enum err put_result(struct writer *w, const struct turn *t)
+{
+	struct scribe *s = w->s;
+	char path[PATH_BYTES];
+	struct span legal;
+	enum err err = name_legal(s->notes->arena, t->id, ID_BYTES, &legal);
+	snprintf(path, sizeof path, "messages[%zu]", t->at);
+	if (!err)
+		err = open_for(w, false);
+	if (err)
+		return err;
+	w->has_user = true;
+	json_open(&s->o, '{');
+	json_pair_str(&s->o, "type", SPAN("tool_result"));
+	json_pair_str(&s->o, "tool_use_id", legal);
+	if (!t->m) {
+		json_pair_str(&s->o, "content", SPAN("Tool result missing."));
+	} else if (has_content(t->m)) {
+		err = put_result_content(w, t->m, t->at);
+	} else if (t->m->is_error) {
+		json_pair_str(&s->o, "content", SPAN("Error"));
+	}
+	if (!t->m || t->m->is_error)
+		json_pair_bool(&s->o, "is_error", true);
+	if (!err && t->m)
+		err = anthropic_put_cache(s, mark_of_result(t->m), path, w->marks);
+	if (!err && t->m)
+		err = scribe_extra(s, &t->m->extra, path, KNOWN);
+	json_close(&s->o, '}');
+	return err;
+}
+
+static enum err put_user(struct writer *w, const struct turn *t)
+{
+	enum err err = OK;
+	for (size_t k = 0; !err && k < t->m->n_parts; k++) {
+		const struct part *p = &t->m->parts[k];
+		char path[PATH_BYTES];
+		part_path(path, t->at, k);
+		if (p->type == PART_OPAQUE || p->type == PART_REASONING) {
+			err = scribe_refuse(w->s, path, "only an assistant's message may reason");
+			continue;
+		}
+		if ((p->type == PART_TEXT || p->type == PART_REFUSAL) && is_blank(p->text))
+			continue;
+		err = open_for(w, false);
+		w->has_user = true;
+		if (err)
+			return err;
+		err = p->type == PART_TEXT || p->type == PART_REFUSAL
+			      ? put_text(w, p, p->text, path)
+			      : put_media(w, p, path);
+	}
+	return err;
+}
+
+/* A system text in the midst of things stays where it was said, in the user's turn there. */
+static enum err put_later_system(struct writer *w, const struct turn *t)
+{
+	enum err err = OK;
+	for (size_t k = 0; !err && k < t->m->n_parts; k++) {
+		OWNED(buf_done) struct buf text = BUF_INIT(SIZE_MAX / 2);
+		const struct part *p = &t->m->parts[k];
+		char path[PATH_BYTES];
+		part_path(path, t->at, k);
+		if (p->type != PART_TEXT)
+			return scribe_refuse(w->s, path, "system messages are text only");
+		if (is_blank(p->text))
+			continue;
+		buf_text(&text, "<system>\n");
+		buf_span(&text, p->text);
+		buf_text(&text, "\n</system>");
+		if (buf_error(&text))
+			return ERR_NO_MEMORY;
+		err = open_turn(w, false);
+		if (!err)
+			err = put_text(w, p, buf_view(&text), path);
+	}
+	return err;
+}
+
+/* Where a message became a part of another's turn, its own members have no place. */
+static enum err drop_told(struct writer *w)
+{
+	const struct message *m = w->told;
+	for (size_t i = 0; m && i < m->extra.n; i++) {
+		char path[PATH_BYTES];
+		snprintf(path, sizeof path, "messages[%zu]", w->told_at);
+		const enum err err = scribe_drop(w->s, path,
+			"the message's member \"%.*s\" was left out: the message went out as a "
+			"part of the turn before it",
+			SPAN_ARG(span_first(m->extra.members[i].name, 64)));
+		if (err)
+			return err;
+	}
+	w->told = NULL;
+	return OK;
+}
+
+/* ---- system ---- */
+
+static enum err put_system(struct writer *w, size_t n, struct span tail)
+{
+	struct scribe *s = w->s;
+	bool has_any = span_is_set(tail);
+	enum err err = OK;
+	for (size_t i = 0; i < n; i++) {
+		for (size_t k = 0; k < s->r->messages[i].n_parts; k++)
+			has_any = has_any || !is_blank(s->r->messages[i].parts[k].text);
+	}
+	if (!has_any)
+		return OK;
+	json_key(&s->o, "system");
+	json_open(&s->o, '[');
+	for (size_t i = 0; i < n; i++) {
+		for (size_t k = 0; !err && k < s->r->messages[i].n_parts; k++) {
+			const struct part *p = &s->r->messages[i].parts[k];
+			char path[PATH_BYTES];
+			part_path(path, i, k);
+			if (p->type != PART_TEXT)
+				err = scribe_refuse(s, path, "system messages are text only");
+			else if (!is_blank(p->text))
+				err = put_text(w, p, p->text, path);
+		}
+	}
+	if (!err && span_is_set(tail))
+		err = put_text(w, &(struct part){.type = PART_TEXT}, tail, "");
+	json_close(&s->o, ']');
+	for (size_t i = 0; !err && i < n; i++) {
+		w->told = &s->r->messages[i];
+		w->told_at = i;
+		err = drop_told(w);
+	}
+	return err;
+}
+
+static bool is_system(const struct message *m)
+{
+	return m->role == ROLE_SYSTEM || m->role == ROLE_DEVELOPER;
+}
+
+/* What of a message has no place here at all. */
+static enum err drop_rest(struct scribe *s, const struct message *m, size_t at)
+{
+	char path[PATH_BYTES];
+	enum err err = OK;
+	if (m->name.n > 0) {
+		snprintf(path, sizeof path, "messages[%zu].name", at);
+		err = scribe_drop(s, path, "%.*s takes no names of participants",
+			SPAN_ARG(s->target->provider));
+	}
+	return err;
+}
+
+/* ---- prefill ---- */
+
+/* Does the request end with words that the assistant is to go on with? Blocks that are only carried
+ * mark a turn that was interrupted: that one goes on by itself. */
+static enum err check_prefill(struct writer *w, const struct anthropic_model *model)
+{
+	const struct message *m = &w->s->r->messages[w->s->r->n_messages - 1];
+	bool has_text = false;
+	if (m->role != ROLE_ASSISTANT)
+		return OK;
+	for (size_t k = 0; k < m->n_parts; k++) {
+		if (m->parts[k].type == PART_TEXT && !is_blank(m->parts[k].text)) {
+			has_text = true;
+			w->last_text = k;
+		} else if (m->parts[k].type != PART_TEXT) {
+			return OK;
+		}
+	}
+	if (!has_text)
+		return OK;
+	w->last = m;
+	if (model->has_prefill)
+		return OK;
+	return scribe_refuse_as(w->s, "prefill_unsupported", "messages",
+		"%.*s does not go on with what the assistant began: end with a user's message",
+		SPAN_ARG(w->s->target->model));
+}
+
+bool anthropic_loop_lacks_thinking(const struct llm_request *r)
+{
+	size_t i = r->n_messages;
+	if (i == 0 || r->messages[i - 1].role != ROLE_TOOL)
+		return false;
+	while (i > 0 && r->messages[i - 1].role == ROLE_TOOL)
+		i--;
+	if (i == 0)
+		return false;
+	const struct message *m = &r->messages[i - 1];
+	return m->role == ROLE_ASSISTANT &&
+	       (m->n_parts == 0 || !span_is_set(own_block(&m->parts[0].opaque).text));
+}
+
+/* ---- all ---- */
+
+static enum err put_turn(struct writer *w, const struct turn *t)
+{
+	enum err err = OK;
+	if (!t->m || t->m->role == ROLE_TOOL)
+		return put_result(w, t);
+	w->told = t->m->extra.n > 0 ? t->m : NULL;
+	w->told_at = t->at;
+	if (t->m->role == ROLE_ASSISTANT)
+		err = put_assistant(w, t);
+	else if (t->m->role == ROLE_USER)
+		err = put_user(w, t);
+	else
+		err = put_later_system(w, t);
+	return err ? err : drop_told(w);
+}
+
+enum err anthropic_put_messages(struct scribe *s, const struct anthropic_model *model,
+	struct span tail, struct cache_marks *marks)
+{
+	struct writer w = {.s = s, .marks = marks, .last_text = SIZE_MAX};
+	struct history h;
+	size_t leading = 0;
+	enum err err =
+		history_plan(s->r, (struct history_rules){.is_strict = true}, s->notes, &h, s->why);
+	while (!err && leading < h.n && h.turns[leading].m && is_system(h.turns[leading].m))
+		leading++;
+	if (!err)
+		err = check_prefill(&w, model);
+	if (!err)
+		err = put_system(&w, leading, tail);
+	json_key(&s->o, "messages");
+	json_open(&s->o, '[');
+	for (size_t i = leading; !err && i < h.n; i++)
+		err = put_turn(&w, &h.turns[i]);
+	if (w.turn != TURN_NONE) {
+		json_close(&s->o, ']');
+		json_close(&s->o, '}');
+	}
+	json_close(&s->o, ']');
+	for (size_t i = 0; !err && i < s->r->n_messages; i++)
+		err = drop_rest(s, &s->r->messages[i], i);
+	if (!err && !w.has_user)
+		return fault_param(s->why, ERR_INVALID_REQUEST, "messages",
+			"at least one user's message with something in it is wanted");
+	return err;
+}

@@ -1,0 +1,580 @@
+/* reply.c - a reply of this family: a sequence of blocks, which a whole reply brings as whole ones. */
+#include "brokerd/dialect/anthropic/anthropic.h"
+#include "brokerd/dialect/framing.h"
+#include "brokerd/dialect/outlet.h"
+#include "brokerd/dialect/pick.h"
+#include "brokerd/dialect/usage.h"
+#include "protocol/limits.h"
+
+#define BLOCKS_MAX ((size_t)65536)
+
+enum block_kind {
+	BLOCK_TEXT,
+	BLOCK_THINKING,
+	BLOCK_TOOL_USE,
+	BLOCK_OTHER, /* carried, not interpreted: server tools and their results, compaction, ... */
+};
+
+struct block {
+	struct block *next;
+	int64_t index;
+	enum block_kind kind;
+	bool is_over;
+	struct outlet_call *call;
+	struct span raw;      /* other: the block as it began; tool_use: its input as it began */
+	const char *fills;    /* other: the member that deltas fill; NULL: none came */
+	struct buf filled;    /* what they fill it with */
+	struct buf signature; /* thinking */
+	struct buf thinking;  /* its text, where nobody was told it */
+	struct buf citations; /* text: JSON, a comma between them */
+};
+
+/* As the provider counts; the last word of each wins. -1: not said. */
+struct counts {
+	int64_t input, output, cache_read, cache_write, write_5m, write_1h, thinking;
+};
+
+struct decoder {
+	struct outlet out;
+	struct framing framing;
+	const struct notes *notes;
+	struct block *blocks, *last;
+	size_t n_blocks;
+	struct counts counts;
+	bool is_whole, has_message, has_reason, is_done;
+};
+
+struct decoder *anthropic_decoder_new(struct arena *a, const struct notes *notes,
+	const struct dialect_env *env, const struct http_head *head)
+{
+	struct decoder *d = arena_alloc(a, sizeof *d);
+	if (!d)
+		return NULL;
+	*d = (struct decoder){
+		.notes = notes, .counts = {-1, -1, -1, -1, -1, -1, -1}
+        };
+	if (!outlet_init(&d->out, a, notes, env))
+		return NULL;
+	framing_init(&d->framing, head);
+	return d;
+}
+
+static void blocks_done(struct decoder *d)
+{
+	for (struct block *b = d->blocks; b; b = b->next) {
+		buf_done(&b->filled);
+		buf_done(&b->signature);
+		buf_done(&b->thinking);
+		buf_done(&b->citations);
+	}
+}
+
+void anthropic_decoder_done(struct decoder *d)
+{
+	blocks_done(d);
+	outlet_done(&d->out);
+	framing_done(&d->framing);
+}
+
+/* ---- usage ---- */
+
+/* Takes over what is there. A host may first guess and later say 0: then the guess stands. */
+static void take_usage(struct decoder *d, struct json u)
+{
+	static const char *const names[] = {"input_tokens", "output_tokens",
+		"cache_read_input_tokens", "cache_creation_input_tokens", "cache_creation",
+		"output_tokens_details"};
+	struct json m[COUNT_OF(names)];
+	struct counts *c = &d->counts;
+	const int64_t input = c->input;
+	PICK(u, names, m);
+	usage_count(m[0], &c->input);
+	if (c->input == 0 && input > 0)
+		c->input = input;
+	usage_count(m[1], &c->output);
+	usage_count(m[2], &c->cache_read);
+	usage_count(m[3], &c->cache_write);
+	usage_member(m[4], "ephemeral_5m_input_tokens", NULL, &c->write_5m);
+	usage_member(m[4], "ephemeral_1h_input_tokens", NULL, &c->write_1h);
+	usage_member(m[5], "thinking_tokens", NULL, &c->thinking);
+}
+
+/* Input and caches are counted apart here; thinking is a part of the output. */
+static enum err give_usage(struct decoder *d)
+{
+	const struct counts *c = &d->counts;
+	struct llm_usage u = USAGE_UNKNOWN;
+	u.cache_read = c->cache_read;
+	u.reasoning = c->thinking;
+	u.cache_write_5m = c->write_5m;
+	u.cache_write_1h = c->write_1h;
+	const int64_t told =
+		(c->write_5m > 0 ? c->write_5m : 0) + (c->write_1h > 0 ? c->write_1h : 0);
+	if (told == 0 && c->cache_write > 0)
+		u.cache_write_5m = u.cache_write_1h = -1; /* a split that says nothing */
+	if (c->cache_write > told || (c->write_5m < 0 && c->write_1h < 0))
+		u.cache_write = c->cache_write - (c->cache_write > 0 ? told : 0);
+	const bool fits = usage_split(&u, -1, c->output);
+	u.input = c->input;
+	outlet_usage(&d->out, &u);
+	return fits ? OK
+		    : outlet_warn(&d->out, "repaired_response", "usage",
+			      "the provider's token counts do not add up: a part is larger than "
+			      "its whole, and was cut to fit");
+}
+
+/* ---- blocks ---- */
+
+static struct block *block_at(struct decoder *d, struct json index)
+{
+	int64_t i;
+	struct block *found = NULL;
+	if (!json_i64(index, &i))
+		return d->last && !d->last->is_over ? d->last : NULL;
+	for (struct block *b = d->last && d->last->index == i ? d->last : d->blocks; b;
+		b = b->next) {
+		if (b->index == i)
+			found = b;
+	}
+	return found && !found->is_over ? found : NULL;
+}
+
+static enum err block_new(struct decoder *d, struct json index, struct block **out)
+{
+	struct block *b = d->n_blocks < BLOCKS_MAX ? arena_alloc(d->out.arena, sizeof *b) : NULL;
+	if (!b)
+		return d->n_blocks < BLOCKS_MAX ? ERR_NO_MEMORY : ERR_SERVER_ERROR;
+	*b = (struct block){
+		.index = (int64_t)d->n_blocks,
+		.filled = BUF_INIT(LIMIT_REPLY_BYTES),
+		.signature = BUF_INIT(LIMIT_REPLY_BYTES),
+		.thinking = BUF_INIT(LIMIT_REPLY_BYTES),
+		.citations = BUF_INIT(LIMIT_REPLY_BYTES),
+	};
+	json_i64(index, &b->index);
+	d->n_blocks++;
+	if (d->last)
+		d->last->next = b;
+	else
+		d->blocks = b;
+	d->last = b;
+	*out = b;
+	return OK;
+}
+
+static enum err begin_call(struct decoder *d, struct block *b, struct json block)
+{
+	static const char *const names[] = {"id", "name", "input"};
+	struct json m[COUNT_OF(names)];
+	PICK(block, names, m);
+	enum err err = outlet_call_new(&d->out, 0, &b->call);
+	if (err)
+		return err;
+	b->kind = BLOCK_TOOL_USE;
+	json_text_to(m[0], &b->call->id);
+	json_text_to(m[1], &b->call->name);
+	b->call->is_text =
+		d->notes->has_json_tool && span_is(buf_view(&b->call->name), ANTHROPIC_JSON_TOOL);
+	err = outlet_check(&b->call->id);
+	if (!err)
+		err = outlet_check(&b->call->name);
+	struct json_walk w = json_each(m[2]);
+	if (!err && json_kind(m[2]) == JSON_OBJECT && json_next(&w))
+		err = arena_dup(d->out.arena, m[2].text, &b->raw);
+	return err;
+}
+
+static enum err take_thinking(struct decoder *d, struct block *b, struct json text)
+{
+	if (!d->notes->wants_reasoning_text)
+		json_text_to(text, &b->thinking);
+	const enum err err = outlet_check(&b->thinking);
+	return err ? err : outlet_json(&d->out, 0, OUTLET_REASONING, text);
+}
+
+static void take_citation(struct block *b, struct json citation)
+{
+	if (json_kind(citation) != JSON_OBJECT)
+		return;
+	if (b->citations.n > 0)
+		buf_byte(&b->citations, ',');
+	buf_span(&b->citations, citation.text);
+}
+
+static enum err begin_block(struct decoder *d, struct json index, struct json block)
+{
+	struct block *b;
+	const struct json type = json_member(block, "type");
+	enum err err = block_new(d, index, &b);
+	if (err)
+		return err;
+	if (json_is(type, "text")) {
+		b->kind = BLOCK_TEXT;
+		for (struct json_walk w = json_each(json_member(block, "citations"));
+			json_next(&w);)
+			take_citation(b, w.value);
+		err = outlet_check(&b->citations);
+		return err ? err : outlet_json(&d->out, 0, OUTLET_TEXT, json_member(block, "text"));
+	}
+	if (json_is(type, "thinking")) {
+		b->kind = BLOCK_THINKING;
+		json_text_to(json_member(block, "signature"), &b->signature);
+		err = outlet_check(&b->signature);
+		return err ? err : take_thinking(d, b, json_member(block, "thinking"));
+	}
+	if (json_is(type, "tool_use"))
+		return begin_call(d, b, block);
+	b->kind = BLOCK_OTHER;
+	return arena_dup(d->out.arena, block.text, &b->raw);
+}
+
+/* A delta of a block that is only carried: fills one of its members. */
+static enum err fill(struct block *b, const char *member, struct json text)
+{
+	b->fills = member;
+	json_text_to(text, &b->filled);
+	return outlet_check(&b->filled);
+}
+
+static enum err take_delta(struct decoder *d, struct block *b, struct json delta)
+{
+	static const char *const names[] = {
+		"type", "text", "thinking", "signature", "partial_json", "citation", "content"};
+	struct json m[COUNT_OF(names)];
+	PICK(delta, names, m);
+	if (json_is(m[0], "text_delta"))
+		return outlet_json(&d->out, 0, OUTLET_TEXT, m[1]);
+	if (json_is(m[0], "thinking_delta"))
+		return take_thinking(d, b, m[2]);
+	if (json_is(m[0], "signature_delta")) {
+		json_text_to(m[3], &b->signature);
+		return outlet_check(&b->signature);
+	}
+	if (json_is(m[0], "citations_delta")) {
+		take_citation(b, m[5]);
+		return outlet_check(&b->citations);
+	}
+	if (json_is(m[0], "compaction_delta") && b->kind == BLOCK_OTHER)
+		return fill(b, "content", m[6]);
+	if (!json_is(m[0], "input_json_delta"))
+		return OK; /* of a later version */
+	if (b->kind == BLOCK_OTHER)
+		return fill(b, "input", m[4]);
+	if (b->kind != BLOCK_TOOL_USE)
+		return OK;
+	if (json_kind(m[4]) == JSON_STRING && m[4].text.n > 2)
+		b->raw = SPAN_NONE; /* what comes in pieces wins over what it began with */
+	buf_clear(&d->out.piece);
+	json_text_to(m[4], &d->out.piece);
+	const enum err err = outlet_check(&d->out.piece);
+	return err ? err : outlet_call_args(&d->out, b->call, buf_view(&d->out.piece));
+}
+
+/* The block with its filled member in place, as JSON. */
+static void put_filled(const struct block *b, struct buf *out)
+{
+	struct json_out o = json_to(out);
+	struct json v;
+	json_open(&o, '{');
+	for (struct json_walk w = json_each((struct json){b->raw}); json_next(&w);) {
+		if (b->fills && json_name_is(w.name, b->fills))
+			continue;
+		json_key_raw(&o, w.name);
+		json_put_raw(&o, w.value.text);
+	}
+	if (b->fills) {
+		json_key(&o, b->fills);
+		if (strcmp(b->fills, "input") == 0 &&
+			json_scan(buf_view(&b->filled), JSON_LENIENT, &v, NULL) == OK)
+			json_put_raw(&o, v.text);
+		else if (strcmp(b->fills, "input") == 0)
+			json_put_raw(&o, SPAN("{}"));
+		else
+			json_put_str(&o, buf_view(&b->filled));
+	}
+	json_close(&o, '}');
+}
+
+static enum err end_other(struct decoder *d, const struct block *b)
+{
+	OWNED(buf_done) struct buf json = BUF_INIT(LIMIT_BODY_BYTES);
+	struct part part = {.type = PART_OPAQUE};
+	put_filled(b, &json);
+	enum err err = outlet_check(&json);
+	part.opaque = (struct opaque){SPAN(ANTHROPIC_FAMILY), d->out.model, SPAN_NONE};
+	if (!err)
+		err = outlet_keep(&d->out, buf_view(&json), &part.opaque.data);
+	return err ? err : outlet_part(&d->out, 0, &part);
+}
+
+/* The signature, without which its thinking cannot be sent back; and the thinking itself, where the
+ * caller did not get to see it. */
+static enum err end_thinking(struct decoder *d, const struct block *b)
+{
+	OWNED(buf_done) struct buf json = BUF_INIT(LIMIT_BODY_BYTES);
+	struct json_out o = json_to(&json);
+	if (b->signature.n == 0)
+		return OK;
+	json_open(&o, '{');
+	json_pair_str(&o, "type", SPAN("thinking"));
+	if (b->thinking.n > 0)
+		json_pair_str(&o, "thinking", buf_view(&b->thinking));
+	json_pair_str(&o, "signature", buf_view(&b->signature));
+	json_close(&o, '}');
+	const struct opaque opaque = {SPAN(ANTHROPIC_FAMILY), d->out.model, buf_view(&json)};
+	const enum err err = outlet_check(&json);
+	return err ? err : outlet_opaque(&d->out, 0, &opaque);
+}
+
+static enum err end_citations(struct decoder *d, const struct block *b)
+{
+	OWNED(buf_done) struct buf json = BUF_INIT(LIMIT_BODY_BYTES);
+	struct part part = {.type = PART_TEXT, .text = SPAN("")};
+	if (b->citations.n == 0)
+		return OK;
+	buf_byte(&json, '[');
+	buf_span(&json, buf_view(&b->citations));
+	buf_byte(&json, ']');
+	enum err err = outlet_check(&json);
+	if (!err)
+		err = outlet_keep(&d->out, buf_view(&json), &part.citations);
+	return err ? err : outlet_part(&d->out, 0, &part);
+}
+
+static enum err end_block(struct decoder *d, struct block *b)
+{
+	enum err err = OK;
+	b->is_over = true;
+	switch (b->kind) {
+	case BLOCK_TEXT:
+		return end_citations(d, b);
+	case BLOCK_THINKING:
+		return end_thinking(d, b);
+	case BLOCK_TOOL_USE:
+		if (span_is_set(b->raw))
+			err = outlet_call_args(&d->out, b->call, b->raw);
+		return err ? err : outlet_call_end(&d->out, b->call);
+	case BLOCK_OTHER:
+		return end_other(d, b);
+	}
+	return OK;
+}
+
+/* ---- finish ---- */
+
+static const struct {
+	const char *word;
+	enum finish finish;
+} finishes[] = {
+	{"end_turn",		      FINISH_STOP          },
+	{"stop_sequence",                 FINISH_STOP          },
+	{"max_tokens",                    FINISH_LENGTH        },
+	{"model_context_window_exceeded", FINISH_LENGTH        },
+	{"tool_use",		      FINISH_TOOL_CALLS    },
+	{"pause_turn",                    FINISH_PAUSE         },
+	{"refusal",		       FINISH_CONTENT_FILTER},
+};
+
+/* Of a whole message, or of its last delta. */
+static enum err take_stop(struct decoder *d, struct json v)
+{
+	static const char *const names[] = {"stop_reason", "stop_sequence", "stop_details"};
+	struct json m[COUNT_OF(names)];
+	struct span word, matched, explanation;
+	enum finish finish = FINISH_OTHER;
+	PICK(v, names, m);
+	if (json_kind(m[0]) != JSON_STRING || m[0].text.n == 2)
+		return OK;
+	enum err err = json_utf8(m[0], d->out.arena, &word);
+	if (!err)
+		err = json_utf8(m[1], d->out.arena, &matched);
+	if (!err)
+		err = json_utf8(json_member(m[2], "explanation"), d->out.arena, &explanation);
+	if (err)
+		return err;
+	for (size_t i = 0; i < COUNT_OF(finishes); i++) {
+		if (span_is(word, finishes[i].word))
+			finish = finishes[i].finish;
+	}
+	d->has_reason = true;
+	if (explanation.n > 0) {
+		const char *text = arena_str(d->out.arena, explanation);
+		err = text ? outlet_warn(&d->out, "content_filtered", NULL, text) : ERR_NO_MEMORY;
+	}
+	return err ? err : outlet_finish(&d->out, 0, finish, word, matched);
+}
+
+/* ---- events ---- */
+
+static enum err take_error(struct json v, struct fault *why)
+{
+	struct error_body body;
+	error_read_json(v, &body);
+	return error_inside(&body, anthropic_errors, why);
+}
+
+/* A second beginning: the same again, or a host that started over. */
+static enum err take_restart(struct decoder *d, struct span id, struct fault *why)
+{
+	if (span_eq(id, d->out.id))
+		return OK;
+	if (d->out.is_started)
+		return fault_set(why, ERR_SERVER_ERROR,
+			"the provider began its answer anew after a part of it was given");
+	blocks_done(d);
+	d->blocks = d->last = NULL;
+	d->out.id = SPAN_NONE;
+	return OK;
+}
+
+static enum err take_start(struct decoder *d, struct json message, struct fault *why)
+{
+	static const char *const names[] = {"id", "model", "usage"};
+	struct json m[COUNT_OF(names)];
+	struct span id, model;
+	PICK(message, names, m);
+	enum err err = json_text(m[0], d->out.arena, &id);
+	if (!err)
+		err = json_text(m[1], d->out.arena, &model);
+	if (!err && d->has_message)
+		err = take_restart(d, id, why);
+	if (!err)
+		err = outlet_about(&d->out, id, model, 0);
+	if (err)
+		return err;
+	d->has_message = d->out.choices[0].is_seen = true;
+	take_usage(d, m[2]);
+	if (!d->is_whole)
+		d->counts.output = -1; /* here it is only a placeholder */
+	return give_usage(d);
+}
+
+static enum err take_document(struct decoder *d, struct json v, struct fault *why)
+{
+	const struct json content = json_member(v, "content");
+	if (json_is(json_member(v, "type"), "error") || json_kind(content) != JSON_ARRAY ||
+		!json_is_nil(json_member(v, "error")))
+		return take_error(v, why);
+	enum err err = take_start(d, v, why);
+	for (struct json_walk w = json_each(content); !err && json_next(&w);) {
+		if (json_kind(w.value) != JSON_OBJECT)
+			continue;
+		err = begin_block(d, JSON_NONE, w.value);
+		if (!err)
+			err = end_block(d, d->last);
+	}
+	return err ? err : take_stop(d, v);
+}
+
+static enum err conclude(struct decoder *d, struct fault *why);
+
+static enum err take_event(struct decoder *d, struct span name, struct json v, struct fault *why)
+{
+	static const char *const names[] = {
+		"type", "message", "index", "content_block", "delta", "usage", "error"};
+	struct json m[COUNT_OF(names)];
+	struct block *b;
+	enum err err = OK;
+	PICK(v, names, m);
+	if (json_is(m[0], "error") || span_is(name, "error") || json_kind(m[6]) == JSON_OBJECT)
+		return take_error(v, why);
+	if (json_is(m[0], "message_start"))
+		return take_start(d, m[1], why);
+	if (json_is(m[0], "content_block_start"))
+		return begin_block(d, m[2], m[3]);
+	if (json_is(m[0], "content_block_delta")) {
+		b = block_at(d, m[2]);
+		return b ? take_delta(d, b, m[4]) : OK;
+	}
+	if (json_is(m[0], "content_block_stop")) {
+		b = block_at(d, m[2]);
+		return b ? end_block(d, b) : OK;
+	}
+	if (json_is(m[0], "message_delta")) {
+		take_usage(d, m[5]);
+		err = give_usage(d);
+		return err ? err : take_stop(d, m[4]);
+	}
+	if (json_is(m[0], "message_stop")) {
+		d->is_done = true;
+		return conclude(d, why);
+	}
+	return OK; /* a ping, or of a later version */
+}
+
+/* ---- the end ---- */
+
+static enum err conclude(struct decoder *d, struct fault *why)
+{
+	enum err err = OK;
+	if (!d->has_message) {
+		(void)fault_set(why, ERR_SERVER_ERROR, "the provider sent an empty reply");
+		fault_text(why->code, sizeof why->code, SPAN("empty_response"));
+		return ERR_SERVER_ERROR;
+	}
+	if (!d->has_reason && !d->is_done && !d->is_whole)
+		return fault_set(why, ERR_STREAM_INCOMPLETE,
+			"the provider's answer broke off before its end");
+	for (struct block *b = d->blocks; !err && b; b = b->next) {
+		if (!b->is_over)
+			err = end_block(d, b);
+	}
+	if (!err && !d->has_reason) {
+		err = outlet_finish(&d->out, 0, FINISH_STOP, SPAN_NONE, SPAN_NONE);
+		if (!err)
+			err = outlet_warn(&d->out, "missing_finish", NULL,
+				"the provider did not say why its answer ended");
+	}
+	return err ? err : outlet_flush(&d->out);
+}
+
+static enum err on_event(void *context, struct span name, struct span data, struct fault *why)
+{
+	struct decoder *d = context;
+	struct json v;
+	data = span_trim(data);
+	if (d->is_done || data.n == 0 || span_starts(data, SPAN("[DONE]")))
+		return OK;
+	const enum err err = framing_object(&d->framing, data, &v, why);
+	if (err || !span_is_set(v.text))
+		return err ? err : outlet_warn_bad_event(&d->out);
+	return take_event(d, name, v, why);
+}
+
+static enum err on_document(void *context, struct span body, struct fault *why)
+{
+	struct decoder *d = context;
+	struct json v;
+	d->is_whole = true;
+	const enum err err = framing_document(body, &v, why);
+	return err ? err : take_document(d, v, why);
+}
+
+static struct framing_sink sink_for(struct decoder *d)
+{
+	return (struct framing_sink){
+		{on_event, d},
+                on_document
+        };
+}
+
+enum err anthropic_decode(
+	struct decoder *d, struct span bytes, const struct event_sink *to, struct fault *why)
+{
+	const struct framing_sink sink = sink_for(d);
+	struct fault fault = FAULT_NONE;
+	d->out.sink = to;
+	const enum err err = framing_feed(&d->framing, bytes, &sink, &fault);
+	return err ? outlet_fail(&d->out, err, &fault, why) : OK;
+}
+
+enum err anthropic_decode_end(struct decoder *d, const struct event_sink *to, struct fault *why)
+{
+	const struct framing_sink sink = sink_for(d);
+	struct fault fault = FAULT_NONE;
+	d->out.sink = to;
+	enum err err = framing_end(&d->framing, &sink, &fault);
+	if (!err && !d->is_done)
+		err = conclude(d, &fault);
+	return err ? outlet_fail(&d->out, err, &fault, why) : OK;
+}

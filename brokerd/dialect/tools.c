@@ -1,0 +1,82 @@
+/* tools.c - what every family asks of tools before it writes them. */
+#include "brokerd/dialect/tools.h"
+
+#include <stdio.h>
+
+#include "brokerd/dialect/names.h"
+
+static enum err rename_tool(struct scribe *s, size_t i, size_t name_max)
+{
+	char path[64];
+	struct span legal;
+	const struct span name = s->r->tools[i].name;
+	enum err err = name_legal(s->notes->arena, name, name_max, &legal);
+	if (err || span_eq(legal, name))
+		return err;
+	snprintf(path, sizeof path, "tools[%zu].name", i);
+	err = notes_rename_tool(s->notes, name, legal);
+	return err ? err
+		   : scribe_change(s, "renamed", path, "the tool's name went out as \"%.*s\"",
+			     SPAN_ARG(legal));
+}
+
+static bool is_known(const struct llm_request *r, struct span name)
+{
+	for (size_t i = 0; i < r->n_tools; i++) {
+		if (span_eq(r->tools[i].name, name))
+			return true;
+	}
+	return false;
+}
+
+enum err tools_prepare(struct scribe *s, size_t name_max)
+{
+	const struct tool_choice *c = &s->r->tool_choice;
+	for (size_t i = 0; i < s->r->n_tools; i++) {
+		if (s->r->tools[i].type == TOOL_PROVIDER)
+			continue;
+		const enum err err = rename_tool(s, i, name_max);
+		if (err)
+			return err;
+	}
+	for (size_t i = 0; i < c->n_names; i++) {
+		if (!is_known(s->r, c->names[i]))
+			return fault_param(s->why, ERR_INVALID_REQUEST, "tool_choice",
+				"there is no tool of the name \"%.*s\"",
+				SPAN_ARG(span_first(c->names[i], 100)));
+	}
+	if (s->r->n_tools == 0 && (c->mode == CHOICE_REQUIRED || c->mode == CHOICE_NAMED))
+		return fault_param(s->why, ERR_INVALID_REQUEST, "tool_choice",
+			"a tool call is required, but there are no tools");
+	return OK;
+}
+
+bool tools_is_allowed(const struct llm_request *r, const struct tool *tool)
+{
+	const struct tool_choice *c = &r->tool_choice;
+	for (size_t i = 0; i < c->n_names; i++) {
+		if (span_eq(c->names[i], tool->name))
+			return true;
+	}
+	return c->n_names == 0;
+}
+
+enum err tools_schema(struct scribe *s, const struct tool *tool, const char *path, struct json *out)
+{
+	*out = JSON_NONE;
+	if (!span_is_set(tool->parameters))
+		return OK;
+	struct json schema;
+	const enum err err = json_scan(tool->parameters, JSON_STRICT, &schema, s->why);
+	if (err)
+		return err;
+	const struct json type = json_member(schema, "type");
+	if (json_kind(schema) != JSON_OBJECT ||
+		(span_is_set(type.text) && !json_is(type, "object")))
+		return fault_param(s->why, ERR_INVALID_REQUEST, path,
+			"a tool's parameters are an object, and so must its schema say");
+	struct json_walk w = json_each(schema);
+	if (json_next(&w))
+		*out = schema;
+	return OK;
+}

@@ -1,0 +1,18 @@
+/* tools.h - which tools may go out, and under which names? */
+#ifndef BROKERD_DIALECT_TOOLS_H
+#define BROKERD_DIALECT_TOOLS_H
+#include "brokerd/dialect/scribe.h"
+
+/* Before anything is written: gives each tool whose name the provider would refuse an alias in the
+ * notes, and sees that every tool that is chosen, allowed or required is there. `name_max` as for
+ * name_legal. */
+enum err tools_prepare(struct scribe *s, size_t name_max) MUST_USE;
+
+/* Do the names that tool_choice allows include this tool? With none named, all are allowed. */
+bool tools_is_allowed(const struct llm_request *r, const struct tool *tool);
+
+/* The tool's schema, checked to be an object's; absent where it has none, or {}. */
+enum err tools_schema(
+	struct scribe *s, const struct tool *tool, const char *path, struct json *out) MUST_USE;
+
+#endif

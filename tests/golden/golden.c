@@ -1,0 +1,397 @@
+/* golden.c - do the dialects still write and read what the files beside this one say?
+ *
+ * A case is a folder FAMILY/CASE with some of
+ *	request.json	the unified request, in the wire's vocabulary (a string "b64:..." is bytes)
+ *	target.json	where it goes: provider, model, base_url, quirks; without it the family's own host
+ *	http.txt	what the request must become: the HTTP request and the warnings, or the fault
+ *	reply.*		a reply: .sse and .json of status 200, .STATUS of another; .head beside it has
+ *			headers
+ *	events.jsonl	what the reply must become, however it is cut (offline: the reply is the request)
+ *
+ * Without arguments all cases are checked, from the top of the tree. `--rewrite` writes http.txt and
+ * events.jsonl anew. `--replay FAMILY FILE STEP` and `--decode FAMILY ...` are for recordings. */
+#include "tests/golden/golden.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "brokerd/dialect/base64.h"
+#include "brokerd/dialect/offline.h"
+#include "protocol/limits.h"
+#include "tests/lib/event_json.h"
+#include "tests/lib/packed.h"
+#include "tests/lib/tally.h"
+#include "tests/lib/tap.h"
+
+#define FOLDER   "tests/golden"
+#define CUT_MOST ((size_t)6000) /* replies up to this length are cut at every byte */
+
+struct golden_case {
+	const struct dialect *dialect;
+	char path[400]; /* FOLDER/FAMILY/CASE */
+	struct arena arena;
+	struct notes notes;
+	struct target target;
+	struct span sent; /* the body that request.json became; absent: none did */
+	bool is_rewrite;
+};
+
+static bool exists(const struct golden_case *c, const char *file)
+{
+	char path[512];
+	snprintf(path, sizeof path, "%s/%s", c->path, file);
+	return access(path, R_OK) == 0;
+}
+
+static struct span read_file(struct golden_case *c, const char *file)
+{
+	char path[512];
+	OWNED(buf_done) struct buf bytes = BUF_INIT(LIMIT_BODY_BYTES);
+	struct span copy;
+	snprintf(path, sizeof path, "%s/%s", c->path, file);
+	golden_read(path, &bytes);
+	if (arena_dup(&c->arena, buf_view(&bytes), &copy))
+		bail("no memory for %s", path);
+	return copy;
+}
+
+/* The check, or the new file. */
+static void compare(struct golden_case *c, const char *file, const struct buf *got, const char *how)
+{
+	char path[512];
+	snprintf(path, sizeof path, "%s/%s", c->path, file);
+	if (c->is_rewrite) {
+		FILE *f = fopen(path, "w");
+		if (!f || fwrite(got->p, 1, got->n, f) != got->n || fclose(f))
+			bail("%s cannot be written", path);
+		return;
+	}
+	const struct span want = exists(c, file) ? read_file(c, file) : SPAN("(no such file)");
+	is_mem(got->p, got->n, want.p, want.n, "%s, %s", path, how);
+}
+
+/* ---- target ---- */
+
+static struct span text_of(struct golden_case *c, struct json v, struct span otherwise)
+{
+	struct span text;
+	if (json_text(v, &c->arena, &text))
+		bail("no memory");
+	return span_is_set(text) ? text : otherwise;
+}
+
+static const struct {
+	const char *name;
+	size_t at;
+} flags[] = {
+	{"stream_options",  offsetof(struct quirks, has_stream_options)     },
+	{"reasoning_field", offsetof(struct quirks, is_reasoning_field_sent)},
+	{"json_schema",     offsetof(struct quirks, has_json_schema)        },
+	{"strict_tools",    offsetof(struct quirks, has_strict_tools)       },
+	{"parallel_flag",   offsetof(struct quirks, has_parallel_flag)      },
+	{"seed",            offsetof(struct quirks, has_seed)               },
+	{"penalties",       offsetof(struct quirks, has_penalties)          },
+	{"logit_bias",      offsetof(struct quirks, has_logit_bias)         },
+	{"n",	       offsetof(struct quirks, has_n)                  },
+	{"top_k",           offsetof(struct quirks, has_top_k)              },
+	{"openai",          offsetof(struct quirks, is_openai)              },
+	{"file_parts",      offsetof(struct quirks, has_file_parts)         },
+};
+
+/* As the built-in rows have them. */
+static void own_host(struct golden_case *c)
+{
+	struct target *t = &c->target;
+	*t = (struct target){
+		.provider = SPAN("anthropic"),
+		.model = SPAN("claude-sonnet-4-5"),
+		.base_url = SPAN("https://api.anthropic.com"),
+		.price = PRICE_UNKNOWN,
+		.context_tokens = -1,
+		.max_output_tokens = -1,
+	};
+	if (span_is(span_str(c->dialect->family), "openai-chat")) {
+		t->provider = SPAN("openai");
+		t->model = SPAN("gpt-4o-mini");
+		t->base_url = SPAN("https://api.openai.com/v1");
+		t->quirks = (struct quirks){
+			.max_tokens_field = SPAN("max_completion_tokens"),
+			.system_role = SPAN("developer"),
+			.has_stream_options = true,
+			.has_json_schema = true,
+			.has_strict_tools = true,
+			.has_parallel_flag = true,
+			.has_seed = true,
+			.has_penalties = true,
+			.has_logit_bias = true,
+			.has_n = true,
+			.is_openai = true,
+			.has_file_parts = true,
+		};
+	} else if (span_is(span_str(c->dialect->family), "offline")) {
+		t->provider = SPAN("offline");
+		t->model = SPAN("echo");
+		t->base_url = SPAN("offline:");
+		t->is_offline = true;
+	}
+	t->family = span_str(c->dialect->family);
+}
+
+static void read_target(struct golden_case *c)
+{
+	struct json v;
+	struct fault why;
+	struct target *t = &c->target;
+	own_host(c);
+	if (!exists(c, "target.json"))
+		return;
+	if (json_scan(read_file(c, "target.json"), JSON_STRICT, &v, &why))
+		bail("%s/target.json: %s", c->path, why.message);
+	t->provider = text_of(c, json_member(v, "provider"), t->provider);
+	t->model = text_of(c, json_member(v, "model"), t->model);
+	t->base_url = text_of(c, json_member(v, "base_url"), t->base_url);
+	t->path = text_of(c, json_member(v, "path"), t->path);
+	json_i64(json_member(v, "max_output_tokens"), &t->max_output_tokens);
+	const struct json quirks = json_member(v, "quirks");
+	if (json_is_nil(quirks))
+		return;
+	t->quirks = (struct quirks){
+		.max_tokens_field =
+			text_of(c, json_member(quirks, "max_tokens_field"), SPAN("max_tokens")),
+		.system_role = text_of(c, json_member(quirks, "system_role"), SPAN("system")),
+		.api_version = text_of(c, json_member(quirks, "api_version"), SPAN_NONE),
+	};
+	for (size_t i = 0; i < COUNT_OF(flags); i++)
+		*(bool *)(void *)((char *)&t->quirks + flags[i].at) =
+			json_is_true(json_member(quirks, flags[i].name));
+}
+
+/* ---- requests ---- */
+
+static void put_warnings(const struct notes *n, struct buf *out)
+{
+	for (size_t i = 0; i < n->n_warnings; i++)
+		buf_print(out, "# %.*s %.*s: %.*s\n", SPAN_ARG(n->warnings[i].code),
+			SPAN_ARG(n->warnings[i].param), SPAN_ARG(n->warnings[i].message));
+	if (n->is_reply_streamed)
+		buf_text(out, "# the reply is streamed\n");
+	if (n->prefill.n > 0)
+		buf_text(out, "# the request ends with a prefill\n");
+}
+
+static void put_fault(const struct fault *f, struct buf *out)
+{
+	const struct llm_event e = {.type = EV_FAULT, .fault = f};
+	event_json(out, &e);
+	buf_byte(out, '\n');
+}
+
+static struct span packed_request(struct golden_case *c)
+{
+	OWNED(buf_done) struct buf packed = BUF_INIT(LIMIT_BODY_BYTES);
+	const struct span text = read_file(c, "request.json");
+	struct span copy;
+	packed_json(&packed, text.p); /* read_file ends it with a NUL */
+	if (arena_dup(&c->arena, buf_view(&packed), &copy))
+		bail("no memory");
+	return copy;
+}
+
+/* Strings "b64:..." of media become their bytes: packed_json knows text only. */
+static void unpack_media(struct golden_case *c, struct llm_request *r)
+{
+	for (size_t i = 0; i < r->n_messages; i++) {
+		for (size_t k = 0; k < r->messages[i].n_parts; k++) {
+			struct media *m = &r->messages[i].parts[k].media;
+			OWNED(buf_done) struct buf bytes = BUF_INIT(LIMIT_BODY_BYTES);
+			if (!span_starts(m->data, SPAN("b64:")))
+				continue;
+			if (!base64_decode(span_skip(m->data, 4), &bytes) ||
+				arena_dup(&c->arena, buf_view(&bytes), &m->data))
+				bail("%s: media that is no base64", c->path);
+		}
+	}
+}
+
+static void check_request(struct golden_case *c)
+{
+	OWNED(buf_done) struct buf got = BUF_INIT(LIMIT_BODY_BYTES);
+	struct llm_request r;
+	struct http_request http = {.n_headers = 0};
+	struct fault why = FAULT_NONE;
+	if (!exists(c, "request.json"))
+		return;
+	enum err err = request_unpack(packed_request(c), &c->arena, &r, &why);
+	if (!err) {
+		unpack_media(c, &r);
+		err = c->dialect->ops[LLM_OP_CHAT]->encode_request(
+			&r, &c->target, &GOLDEN_ENV, &c->notes, &http, &why);
+	}
+	c->sent = err ? SPAN_NONE : http.body;
+	if (err) {
+		put_fault(&why, &got);
+	} else {
+		struct json v;
+		buf_print(&got, "%.*s %.*s\n", SPAN_ARG(http.method), SPAN_ARG(http.url));
+		for (size_t i = 0; i < http.n_headers; i++)
+			buf_print(&got, "%.*s: %.*s\n", SPAN_ARG(http.headers[i].name),
+				SPAN_ARG(http.headers[i].value));
+		buf_byte(&got, '\n');
+		buf_span(&got, http.body);
+		buf_byte(&got, '\n');
+		struct json_rules rules = JSON_STRICT;
+		rules.has_unique_names = true;
+		if (!c->is_rewrite)
+			ok(json_scan(http.body, rules, &v, &why) == OK, "%s: the body is JSON",
+				c->path);
+		put_warnings(&c->notes, &got);
+	}
+	compare(c, "http.txt", &got, "the request");
+}
+
+/* ---- replies ---- */
+
+static enum err print_event(void *context, const struct llm_event *e)
+{
+	struct buf *out = context;
+	const size_t first = out->n;
+	event_json(out, e);
+	for (size_t i = first; i < out->n; i++) {
+		if (out->p[i] == '\n' || out->p[i] == '\r')
+			out->p[i] = ' '; /* white space of JSON that is carried */
+	}
+	buf_byte(out, '\n');
+	return buf_error(out);
+}
+
+static void read_head(struct golden_case *c, struct http_reply *reply)
+{
+	static struct http_header headers[16];
+	reply->head.headers = headers;
+	reply->head.n_headers = 0;
+	if (!exists(c, "reply.head"))
+		return;
+	struct span rest = read_file(c, "reply.head");
+	while (rest.n > 0 && reply->head.n_headers < COUNT_OF(headers)) {
+		struct span value = span_cut(&rest, '\n');
+		const struct span name = span_cut(&value, ':');
+		if (name.n > 0)
+			headers[reply->head.n_headers++] =
+				(struct http_header){name, span_trim(value)};
+	}
+}
+
+/* Wherever a reply breaks off, there is one ending, and what came before it is the beginning of
+ * what the whole reply says. */
+static void check_cuts(struct golden_case *c, const struct http_reply *whole)
+{
+	OWNED(tally_done) struct tally all = {.n_calls = 0};
+	struct fault why;
+	size_t bad = 0;
+	tally_init(&all);
+	golden_decode(c->dialect, &c->notes, whole, &c->target, 0,
+		&(struct event_sink){tally_event, &all}, &why);
+	for (size_t n = 0; n < whole->body.n && bad == 0; n++) {
+		OWNED(tally_done) struct tally cut = {.n_calls = 0};
+		struct http_reply part = *whole;
+		part.body = span_first(whole->body, n);
+		tally_init(&cut);
+		const enum err err = golden_decode(c->dialect, &c->notes, &part, &c->target, 0,
+			&(struct event_sink){tally_event, &cut}, &why);
+		const bool is_fair = cut.broken[0] == '\0' && (err != OK) == (why.err != OK) &&
+				     (err != OK || cut.finish != 0) &&
+				     span_starts(buf_view(&all.text), buf_view(&cut.text));
+		if (!is_fair) {
+			diag("%s, cut at %zu: %s %s", c->path, n, cut.broken, why.message);
+			bad++;
+		}
+	}
+	ok(bad == 0, "%s, cut at every byte", c->path);
+}
+
+static void check_reply(struct golden_case *c, const struct http_reply *reply)
+{
+	static const size_t steps[] = {0, 1, 7, 64, 4096};
+	for (size_t i = 0; i < COUNT_OF(steps); i++) {
+		OWNED(buf_done) struct buf got = BUF_INIT(LIMIT_BODY_BYTES);
+		OWNED(tally_done) struct tally tally = {.n_calls = 0};
+		struct fault why;
+		char how[64];
+		const enum err err = golden_decode(c->dialect, &c->notes, reply, &c->target,
+			steps[i], &(struct event_sink){print_event, &got}, &why);
+		if (err)
+			put_fault(&why, &got);
+		snprintf(how, sizeof how, "%zu bytes at a time", steps[i]);
+		compare(c, "events.jsonl", &got, how);
+		if (c->is_rewrite)
+			return;
+		tally_init(&tally);
+		golden_decode(c->dialect, &c->notes, reply, &c->target, steps[i],
+			&(struct event_sink){tally_event, &tally}, &why);
+		is_str(tally.broken, "", "%s, %s: events in order", c->path, how);
+	}
+	if (reply->head.status < 300 && reply->body.n <= CUT_MOST)
+		check_cuts(c, reply);
+}
+
+static void check_reply_file(struct golden_case *c, const char *file, int status)
+{
+	struct http_reply reply = {.head = {.status = status}};
+	if (!exists(c, file))
+		return;
+	reply.body = read_file(c, file);
+	read_head(c, &reply);
+	check_reply(c, &reply);
+}
+
+static void run_case(const struct dialect *d, const char *name, bool is_rewrite)
+{
+	static const int statuses[] = {400, 401, 403, 404, 413, 429, 500, 502, 503, 529, 307};
+	struct golden_case c = {.dialect = d, .is_rewrite = is_rewrite};
+	snprintf(c.path, sizeof c.path, "%s/%s/%s", FOLDER, d->family, name);
+	arena_init(&c.arena, LIMIT_REQUEST_ARENA);
+	notes_init(&c.notes, &c.arena);
+	read_target(&c);
+	check_request(&c);
+	check_reply_file(&c, "reply.sse", 200);
+	check_reply_file(&c, "reply.json", 200);
+	for (size_t i = 0; i < COUNT_OF(statuses); i++) {
+		char file[32];
+		snprintf(file, sizeof file, "reply.%d", statuses[i]);
+		check_reply_file(&c, file, statuses[i]);
+	}
+	if (c.target.is_offline && span_is_set(c.sent)) /* its reply is what was sent */
+		check_reply(&c, &(struct http_reply){offline_head, c.sent});
+	arena_done(&c.arena);
+}
+
+static int run_all(bool is_rewrite)
+{
+	for (const struct dialect *const *d = dialect_all(); *d; d++) {
+		char path[256];
+		struct dirent **names;
+		snprintf(path, sizeof path, "%s/%s", FOLDER, (*d)->family);
+		const int n = scandir(path, &names, NULL, alphasort);
+		if (n < 0)
+			bail("no cases in %s: run from the top of the tree", path);
+		for (int i = 0; i < n; i++) {
+			if (names[i]->d_name[0] != '.')
+				run_case(*d, names[i]->d_name, is_rewrite);
+			free(names[i]);
+		}
+		free(names);
+	}
+	return is_rewrite ? 0 : tap_done();
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 5 && strcmp(argv[1], "--replay") == 0)
+		return replay(argv[2], argv[3], (size_t)strtoul(argv[4], NULL, 10));
+	if (argc > 2 && strcmp(argv[1], "--decode") == 0)
+		return decode_stdin(argc - 2, argv + 2);
+	return run_all(argc == 2 && strcmp(argv[1], "--rewrite") == 0);
+}
