@@ -198,6 +198,7 @@ $(unit_tests) $(golden) $(story):
 	@mkdir -p $(@D)
 	$(call say,link)$(CC) $(ldflags) -pie -o $@ $(inputs) $(libs)
 
+$B/fuzz/fuzz_client: $B/obj/client.a
 $(fuzzers): $B/fuzz/%: $B/obj/tests/fuzz/%.o $B/obj/testlib.a $(organs)
 	@mkdir -p $(@D)
 	$(call say,link)$(CC) $(ldflags) -fsanitize=fuzzer -o $@ $(inputs) $(libs)
@@ -211,7 +212,7 @@ $(benches): $B/bench/%: $B/obj/tests/bench/%.o $B/obj/testlib.a $B/obj/protocol.
 # What the tests are told: where the programs are; RECORDINGS=DIR, recorded exchanges, if any.
 export LLMB_BIN_DIR = $(abspath $B/bin)
 export PYTHONDONTWRITEBYTECODE = 1
-export ASAN_OPTIONS ?= detect_stack_use_after_return=1:strict_string_checks=1
+export ASAN_OPTIONS ?= detect_stack_use_after_return=1
 export UBSAN_OPTIONS ?= print_stacktrace=1
 export TSAN_OPTIONS ?= halt_on_error=1
 
@@ -220,7 +221,8 @@ run_count   = count $(PYTHON) tests/lib/count.py --self-test
 run_lint    = lint $(PYTHON) tests/lint/lint.py --self-test
 run_library = library prove --exec sh tests/lint/library.sh :: $B
 run_unit    = unit prove --exec '$(strip $(under) timeout 120)' $(unit_tests)
-run_golden  = golden prove --exec '$(strip $(under) timeout 120)' $(golden)
+run_golden  = golden prove --exec '$(strip $(under) timeout 120)' $(golden) \
+	$(if $(golden),tests/recordings/replay.py)
 run_story   = story prove --exec '$(strip $(under) timeout 300)' $(story)
 run_e2e     = e2e $(PYTHON) -m pytest -q -p no:cacheprovider $(PYTEST) tests/e2e
 count       = $(PYTHON) tests/lib/count.py

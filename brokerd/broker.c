@@ -390,6 +390,11 @@ static void watch_signals(struct broker *b)
 		loop_timer_set(l, &b->watchdog, b->options.service.watchdog_us / 3);
 }
 
+static void on_stall(const char *kind, int64_t took_us)
+{
+	log_warn("loop.stall", "kind=%s took_us=%" PRId64, kind, took_us);
+}
+
 static enum err broker_build(struct broker *b, struct fault *why)
 {
 	struct organs *o = &b->organs;
@@ -397,6 +402,7 @@ static enum err broker_build(struct broker *b, struct fault *why)
 	o->workers = o->loop ? workers_new(o->loop, WORKERS, why) : NULL;
 	if (!o->workers)
 		return why->err ? why->err : ERR_NO_MEMORY;
+	loop_watch_stalls(o->loop, on_stall);
 	b->admin = (struct admin_env){
 		.organs = o,
 		.config_path = b->options.config_path,

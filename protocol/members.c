@@ -88,6 +88,25 @@ enum err reader_no_memory(const struct reader *r)
 
 /* ---- maps ---- */
 
+static enum err check_json(const struct reader *r, const struct at *at, struct span text,
+	bool is_object, bool has_unique_names)
+{
+	struct fault why = FAULT_NONE;
+	struct json_rules rules = JSON_STRICT;
+	struct json json;
+
+	rules.has_unique_names = has_unique_names;
+	const enum err err = json_scan(text, rules, &json, &why);
+	if (err == ERR_NO_MEMORY)
+		return reader_no_memory(r);
+	if (err)
+		return reader_refuse(
+			r, at, err == ERR_TOO_BIG ? err : r->bad, "no valid JSON: %s", why.message);
+	if (is_object && json_kind(json) != JSON_OBJECT)
+		return reader_refuse(r, at, r->bad, "a JSON object is wanted");
+	return OK;
+}
+
 static enum err keep_unknown(
 	struct reader *r, const struct at *at, struct pack_in *in, struct extra *to)
 {
@@ -112,9 +131,12 @@ static enum err keep_unknown(
 			"this member is not known here, and cannot be carried as JSON: it holds an "
 			"ext or a float that is not finite");
 	struct span copy;
-	const enum err err = arena_dup(r->a, buf_view(&text), &copy);
-	if (err)
+	if (arena_dup(r->a, buf_view(&text), &copy))
 		return reader_no_memory(r);
+	/* keys that differ in case alone are two in msgpack, and one name twice in JSON */
+	const enum err err = check_json(r, at, span_skip(copy, path), false, true);
+	if (err)
+		return err;
 	to->family = SPAN("broker");
 	to->members[to->n++] = (struct extra_member){span_first(copy, path), span_skip(copy, path)};
 	return OK;
@@ -380,23 +402,8 @@ READER(member_read_opt_bool)
 static enum err member_read_json_by(struct reader *r, const struct at *at, struct pack_in *in,
 	struct span *out, bool is_object, bool has_unique_names)
 {
-	struct fault why = FAULT_NONE;
-	struct json_rules rules = JSON_STRICT;
-	struct json json;
-
-	enum err err = member_read_text(r, at, in, out);
-	if (err)
-		return err;
-	rules.has_unique_names = has_unique_names;
-	err = json_scan(*out, rules, &json, &why);
-	if (err == ERR_NO_MEMORY)
-		return reader_no_memory(r);
-	if (err)
-		return reader_refuse(
-			r, at, err == ERR_TOO_BIG ? err : r->bad, "no valid JSON: %s", why.message);
-	if (is_object && json_kind(json) != JSON_OBJECT)
-		return reader_refuse(r, at, r->bad, "a JSON object is wanted");
-	return OK;
+	const enum err err = member_read_text(r, at, in, out);
+	return err ? err : check_json(r, at, *out, is_object, has_unique_names);
 }
 
 READER(member_read_json)

@@ -365,6 +365,16 @@ static bool fits(const struct error_rule *r, const struct error_body *b, int64_t
 	return !r->message || find_nocase(span_str(b->message), r->message);
 }
 
+/* The finest word there is; the status once more says nothing. */
+static const char *best_code(const struct error_body *b, int64_t status)
+{
+	char digits[24];
+	snprintf(digits, sizeof digits, "%lld", (long long)status);
+	if (b->code[0] && strcmp(b->code, digits) != 0)
+		return b->code;
+	return b->inner_code[0] ? b->inner_code : b->type;
+}
+
 /* Fills class, code, param and message; leaves the rest alone. */
 static void judge(const struct error_body *b, int64_t status, const struct error_rule *rules,
 	struct fault *out)
@@ -384,7 +394,7 @@ static void judge(const struct error_body *b, int64_t status, const struct error
 	if (!sub && out->err == ERR_NOT_FOUND && !b->is_json)
 		sub = "endpoint"; /* the address is wrong, not the model */
 	if (!sub)
-		sub = b->code[0] && strcmp(b->code, "null") != 0 ? b->code : b->type;
+		sub = best_code(b, status);
 	fault_text(out->code, sizeof out->code, span_str(sub));
 	fault_text(out->param, sizeof out->param, span_str(b->param));
 	if (b->message[0])

@@ -1,6 +1,9 @@
 /* offline.c - the request decides what will be said; the reply says it. */
 #include "brokerd/dialect/offline.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "brokerd/dialect/outlet.h"
 #include "brokerd/dialect/pick.h"
 #include "brokerd/dialect/registry.h"
@@ -242,6 +245,11 @@ static enum err put_limits(struct scribe *s)
 	return err;
 }
 
+static enum err no_memory(enum err err, struct fault *why)
+{
+	return err == ERR_NO_MEMORY ? fault_set(why, err, "no memory for the request") : err;
+}
+
 static enum err encode_request(const struct llm_request *r, const struct target *target,
 	const struct dialect_env *env, struct notes *notes, struct http_request *out,
 	struct fault *why)
@@ -258,7 +266,7 @@ static enum err encode_request(const struct llm_request *r, const struct target 
 	if (!err)
 		err = count_input(&s, &input_tokens);
 	if (err)
-		return err;
+		return no_memory(err, why);
 	json_open(&s.o, '{');
 	json_pair_str(&s.o, "model", target->model);
 	json_pair_i64(&s.o, "input_tokens", input_tokens);
@@ -271,11 +279,14 @@ static enum err encode_request(const struct llm_request *r, const struct target 
 		(asked->budget_tokens.is_set || span_is_set(asked->effort)) &&
 			!span_is(asked->effort, "none"));
 	if (!err)
-		err = scribe_extra(&s, &r->extra, "");
+		err = scribe_extra(&s, &r->extra, "",
+			" model input_tokens calls answer max_tokens stop n reasons ");
 	json_close(&s.o, '}');
 	if (!err)
 		err = scribe_finish(&s, &body, LIMIT_BODY_BYTES, &out->body);
-	return err ? err : scribe_address(&s, "/", out);
+	if (!err)
+		err = scribe_address(&s, "/", out);
+	return no_memory(err, why);
 }
 
 /* ---- the reply ---- */
@@ -349,6 +360,7 @@ static enum err make_calls(struct decoder *d, uint32_t choice, struct json calls
 			return err;
 		call->is_custom = json_is_true(m[2]);
 		buf_span(&call->name, name);
+		err = outlet_check(&call->name);
 		while (!err && args.n > 0) {
 			const struct span token = first_token(args);
 			err = outlet_call_args(&d->out, call, token);
@@ -436,9 +448,11 @@ static enum err answer_all(struct decoder *d, struct fault *why)
 	json_i64(m[INPUT], &d->usage.input);
 	d->usage.output = 0;
 	d->usage.provider_cost_nusd = 0;
+	char id[32];
+	snprintf(id, sizeof id, "echo-%016" PRIx64, d->out.seed);
 	enum err err = json_text(m[MODEL], d->arena, &model);
 	if (!err)
-		err = outlet_about(&d->out, SPAN("offline"), model, d->out.wall_s);
+		err = outlet_about(&d->out, span_str(id), model, d->out.wall_s);
 	for (uint32_t i = 0; !err && i < n && i < d->out.n_choices; i++)
 		err = answer_once(d, i, m);
 	outlet_usage(&d->out, &d->usage);

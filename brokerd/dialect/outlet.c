@@ -78,6 +78,12 @@ static struct outlet_choice *choice_at(struct outlet *o, uint32_t choice)
 	return &o->choices[choice];
 }
 
+enum err outlet_check(const struct buf *b)
+{
+	const enum err err = buf_error(b);
+	return err == ERR_TOO_BIG ? ERR_SERVER_ERROR : err;
+}
+
 enum err outlet_keep(struct outlet *o, struct span text, struct span *out)
 {
 	if (span_is_set(text) && !utf8_is_valid(text)) {
@@ -85,7 +91,7 @@ enum err outlet_keep(struct outlet *o, struct span text, struct span *out)
 		buf_clear(&o->clean);
 		utf8_repair(&repair, text, &o->clean);
 		utf8_repair_end(&repair, &o->clean);
-		const enum err err = buf_error(&o->clean);
+		const enum err err = outlet_check(&o->clean);
 		if (err)
 			return err;
 		text = buf_view(&o->clean);
@@ -177,7 +183,7 @@ enum err outlet_text(struct outlet *o, uint32_t choice, enum outlet_text kind, s
 	if (c->repair[kind].n > 0 || !utf8_is_valid(piece)) {
 		buf_clear(&o->clean);
 		utf8_repair(&c->repair[kind], piece, &o->clean);
-		const enum err err = buf_error(&o->clean);
+		const enum err err = outlet_check(&o->clean);
 		if (err)
 			return err;
 		text = buf_view(&o->clean);
@@ -191,7 +197,7 @@ enum err outlet_json(struct outlet *o, uint32_t choice, enum outlet_text kind, s
 	buf_clear(&o->piece);
 	if (!json_text_to(v, &o->piece))
 		return OK;
-	const enum err err = buf_error(&o->piece);
+	const enum err err = outlet_check(&o->piece);
 	return err ? err : outlet_text(o, choice, kind, buf_view(&o->piece));
 }
 
@@ -202,7 +208,7 @@ static enum err end_texts(struct outlet *o, uint32_t choice)
 	for (int kind = 0; !err && kind < OUTLET_TEXTS; kind++) {
 		buf_clear(&o->clean);
 		utf8_repair_end(&c->repair[kind], &o->clean);
-		err = buf_error(&o->clean);
+		err = outlet_check(&o->clean);
 		if (!err && o->clean.n > 0)
 			err = kind == OUTLET_TEXT ? send_unechoed(o, choice, buf_view(&o->clean))
 						  : send_text(o, choice, (enum outlet_text)kind,
@@ -307,15 +313,15 @@ static enum err begin_call(struct outlet *o, struct outlet_call *c)
 	struct llm_event e = {.type = EV_TOOL_START, .choice = c->choice};
 	if (c->id.n == 0)
 		make_id(o, &c->id);
-	enum err err = buf_error(&c->id);
+	enum err err = outlet_check(&c->id);
 	if (!err)
-		err = buf_error(&c->name);
+		err = outlet_check(&c->name);
 	if (!err)
 		err = outlet_keep(o, buf_view(&c->id), &e.call.id);
 	if (!err)
 		err = outlet_keep(o, buf_view(&c->name), &e.call.name);
 	if (err)
-		return err == ERR_TOO_BIG ? ERR_SERVER_ERROR : err;
+		return err;
 	e.call.name = notes_tool_ours(o->notes, e.call.name);
 	e.call.is_custom = c->is_custom;
 	e.call.opaque = c->opaque;
@@ -331,7 +337,7 @@ static enum err pour(struct outlet *o, struct outlet_call *c, struct span piece)
 		return send_args(o, c, piece);
 	buf_clear(&o->clean);
 	utf8_repair(&c->repair, piece, &o->clean);
-	const enum err err = buf_error(&o->clean);
+	const enum err err = outlet_check(&o->clean);
 	return err ? err : send_args(o, c, buf_view(&o->clean));
 }
 
@@ -363,8 +369,7 @@ enum err outlet_call_args(struct outlet *o, struct outlet_call *c, struct span p
 	json_extent_add(&c->extent, piece);
 	if (c->name.n == 0) {
 		buf_span(&c->held, piece);
-		const enum err err = buf_error(&c->held);
-		return err == ERR_TOO_BIG ? ERR_SERVER_ERROR : err;
+		return outlet_check(&c->held);
 	}
 	const enum err err = begin_and_pour(o, c);
 	return err ? err : pour(o, c, piece);
@@ -385,7 +390,7 @@ enum err outlet_call_end(struct outlet *o, struct outlet_call *c)
 	if (!err) {
 		buf_clear(&o->clean);
 		utf8_repair_end(&c->repair, &o->clean);
-		err = buf_error(&o->clean);
+		err = outlet_check(&o->clean);
 	}
 	if (!err)
 		err = send_args(o, c, buf_view(&o->clean));
@@ -441,9 +446,12 @@ enum err outlet_warn(struct outlet *o, const char *code, const char *param, cons
 	return OK;
 }
 
-static enum err end_choice(struct outlet *o, uint32_t choice)
+enum err outlet_choice_end(struct outlet *o, uint32_t choice)
 {
 	struct outlet_choice *c = &o->choices[choice];
+	if (c->is_over || !c->is_seen)
+		return OK;
+	c->is_over = true;
 	enum err err = end_texts(o, choice);
 	for (struct outlet_call *call = c->calls; !err && call; call = call->next)
 		err = outlet_call_end(o, call);
@@ -466,10 +474,8 @@ enum err outlet_flush(struct outlet *o)
 	if (o->is_flushed)
 		return OK;
 	o->is_flushed = true;
-	for (uint32_t i = 0; !err && i < o->n_choices; i++) {
-		if (o->choices[i].is_seen)
-			err = end_choice(o, i);
-	}
+	for (uint32_t i = 0; !err && i < o->n_choices; i++)
+		err = outlet_choice_end(o, i);
 	for (size_t i = 0; !err && i < o->n_warnings; i++) {
 		const struct llm_event e = {.type = EV_WARNING, .warning = o->warnings[i]};
 		err = send(o, &e);

@@ -36,7 +36,7 @@ struct outlet_choice {
 	uint32_t n_calls; /* that went out */
 	size_t echoed;    /* how much of the prefill came back so far */
 	bool is_echo_over;
-	bool has_text, has_reasoning, has_call, is_seen;
+	bool has_text, has_reasoning, has_call, is_seen, is_over;
 	bool is_finished; /* a finish is held */
 	enum finish finish;
 	struct span native, matched_stop;
@@ -69,6 +69,9 @@ bool outlet_init(struct outlet *o, struct arena *a, const struct notes *n,
 void outlet_done(struct outlet *o);
 
 /* All below return the sink's error, ERR_NO_MEMORY, or ERR_SERVER_ERROR for more than can be held. */
+
+/* A buf's failure in a reply's terms: OK, ERR_NO_MEMORY, or ERR_SERVER_ERROR for what is too big. */
+enum err outlet_check(const struct buf *b) MUST_USE;
 
 /* Foreign text into the arena, repaired where it is no UTF-8. */
 enum err outlet_keep(struct outlet *o, struct span text, struct span *out) MUST_USE;
@@ -108,11 +111,15 @@ enum err outlet_finish(struct outlet *o, uint32_t choice, enum finish f, struct 
 enum err outlet_warn(
 	struct outlet *o, const char *code, const char *param, const char *message) MUST_USE;
 
+/* The choice is over: gives the rests of its texts and ends its calls. Its finish may still be
+ * unknown; whole things may still be given. Once; outlet_flush does it where nobody did. */
+enum err outlet_choice_end(struct outlet *o, uint32_t choice) MUST_USE;
+
 /* The warning about a piece of a stream that framing_object passed over. */
 enum err outlet_warn_bad_event(struct outlet *o) MUST_USE;
 
-/* Gives all that is held: rests of texts, ends of calls, warnings, usage, finishes. `stop` beside
- * calls becomes `tool_calls`, `tool_calls` without any `stop`. Once. */
+/* Ends all choices and gives what is held: warnings, usage, finishes. `stop` beside calls becomes
+ * `tool_calls`, `tool_calls` without any `stop`. Once. */
 enum err outlet_flush(struct outlet *o) MUST_USE;
 
 /* The reply failed with `err`, of which `fault` says what is known (it may be FAULT_NONE): gives the

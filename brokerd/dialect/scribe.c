@@ -74,19 +74,33 @@ void scribe_key(struct scribe *s, struct span name)
 	s->o.has_value = false;
 }
 
-enum err scribe_extra(struct scribe *s, const struct extra *e, const char *path)
+/* Is it one of the words, each with a space around it? Without case: some readers have none. */
+static bool is_known(const char *words, struct span name)
+{
+	for (const char *c = words; *c; c++) {
+		if (c[0] == ' ' && strncasecmp(c + 1, name.p, name.n) == 0 && c[1 + name.n] == ' ')
+			return true;
+	}
+	return false;
+}
+
+enum err scribe_extra(struct scribe *s, const struct extra *e, const char *path, const char *known)
 {
 	const bool is_ours = span_eq(e->family, s->target->family);
 	for (size_t i = 0; i < e->n; i++) {
 		char param[128];
 		const struct span name = e->members[i].name;
+		snprintf(param, sizeof param, "%s%s%.*s", path, path[0] ? "." : "",
+			SPAN_ARG(span_first(name, 64)));
+		if (is_ours && is_known(known, name))
+			return fault_param(s->why, ERR_INVALID_REQUEST, param,
+				"\"%.*s\" has a member of its own and may not come as an extra one",
+				SPAN_ARG(span_first(name, 64)));
 		if (is_ours) {
 			scribe_key(s, name);
 			json_put_raw(&s->o, e->members[i].json);
 			continue;
 		}
-		snprintf(param, sizeof param, "%s%s%.*s", path, path[0] ? "." : "",
-			SPAN_ARG(span_first(name, 64)));
 		const enum err err = scribe_drop(s, param, "%.*s does not know the member \"%.*s\"",
 			SPAN_ARG(s->target->provider), SPAN_ARG(span_first(name, 64)));
 		if (err)
@@ -97,22 +111,26 @@ enum err scribe_extra(struct scribe *s, const struct extra *e, const char *path)
 
 /* ---- the caller's own members ---- */
 
-static bool is_same_name(struct span raw_a, struct span raw_b)
+/* A raw name as text, in `room`; absent where it is longer than any of ours. */
+static struct span plain_name(struct span raw, char *room, size_t size)
 {
-	char text[256];
-	if (span_eq(raw_a, raw_b))
-		return true;
-	if (raw_b.n >= sizeof text || span_index(raw_b, '\\') < raw_b.n)
-		return false; /* our own members are plain */
-	memcpy(text, raw_b.p, raw_b.n);
-	text[raw_b.n] = '\0';
-	return json_name_is(raw_a, text);
+	OWNED(buf_done) struct buf text = BUF_INIT(size);
+	OWNED(buf_done) struct buf quoted = BUF_INIT(6 * size + 2);
+	buf_byte(&quoted, '"');
+	buf_span(&quoted, raw);
+	buf_byte(&quoted, '"');
+	if (buf_error(&quoted) || !json_text_to((struct json){buf_view(&quoted)}, &text) ||
+		buf_error(&text))
+		return SPAN_NONE;
+	memcpy(room, buf_view(&text).p, text.n);
+	return span_of(room, text.n);
 }
 
-static bool has_member(struct json object, struct span raw_name)
+static bool has_member(struct json object, struct span plain)
 {
 	for (struct json_walk w = json_each(object); json_next(&w);) {
-		if (is_same_name(w.name, raw_name))
+		char room[64];
+		if (span_eq(plain_name(w.name, room, sizeof room), plain))
 			return true;
 	}
 	return false;
@@ -121,7 +139,6 @@ static bool has_member(struct json object, struct span raw_name)
 static enum err lay_over(
 	struct scribe *s, struct json body, const struct string_pair *options, struct buf *out)
 {
-	static const char *const ours[] = {"model", "messages", "stream"};
 	struct json_out o = json_to(out);
 	struct json theirs;
 	char param[128];
@@ -131,14 +148,16 @@ static enum err lay_over(
 		json_kind(theirs) != JSON_OBJECT)
 		return fault_param(s->why, ERR_INVALID_REQUEST, param,
 			"provider options are a JSON object each");
-	for (size_t i = 0; i < COUNT_OF(ours); i++) {
-		if (span_is_set(json_member(theirs, ours[i]).text))
+	for (struct json_walk w = json_each(theirs); json_next(&w);) {
+		char room[64];
+		const struct span name = plain_name(w.name, room, sizeof room);
+		if (name.n > 0 && is_known(" model messages stream ", name))
 			return fault_param(s->why, ERR_INVALID_REQUEST, param,
-				"provider options may not replace \"%s\"", ours[i]);
+				"provider options may not replace \"%.*s\"", SPAN_ARG(name));
 	}
 	json_open(&o, '{');
 	for (struct json_walk w = json_each(body); json_next(&w);) {
-		if (has_member(theirs, w.name))
+		if (has_member(theirs, w.name)) /* our names are plain */
 			continue;
 		json_key_raw(&o, w.name);
 		json_put_raw(&o, w.value.text);
@@ -162,7 +181,7 @@ enum err scribe_finish(struct scribe *s, const struct buf *body, size_t max_byte
 		OWNED(buf_done) struct buf merged = BUF_INIT(LIMIT_BODY_BYTES);
 		struct json whole;
 		if (!span_eq(options->key, s->target->family) &&
-			!span_eq(options->key, s->target->provider))
+			!span_eq(options->key, s->target->provider) && !span_is(options->key, "*"))
 			continue;
 		err = json_scan(*out, JSON_STRICT, &whole, s->why);
 		if (!err)

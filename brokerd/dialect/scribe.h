@@ -39,8 +39,11 @@ static inline bool scribe_is_one(double v)
 void scribe_key(struct scribe *s, struct span name);
 
 /* Members that nobody here knows, into the object that is open: written back to the family that
- * wrote them, else dropped. `path` is the object's: "messages[2]", or "". */
-enum err scribe_extra(struct scribe *s, const struct extra *e, const char *path) MUST_USE;
+ * wrote them, else dropped. `path` is the object's: "messages[2]", or ""; `known` are the names that
+ * this family's writer gives out itself, a space around each: as an extra they are refused, for
+ * nobody can tell which of two the provider would believe. */
+enum err scribe_extra(
+	struct scribe *s, const struct extra *e, const char *path, const char *known) MUST_USE;
 
 /* The body is written: lays the caller's provider_options over it and moves it to the arena. The
  * members `model`, `messages` and `stream` are not the caller's to replace. ERR_TOO_BIG beyond

@@ -51,8 +51,8 @@ static void keep(struct sse *s)
 
 static enum err dispatch(struct sse *s, const struct sse_sink *sink, struct fault *why)
 {
-	enum err err = OK;
-	if (s->has_data)
+	enum err err = check(s, why); /* before what failed is forgotten */
+	if (!err && s->has_data)
 		err = sink->on_event(sink->context, s->has_name ? buf_view(&s->name) : SPAN_NONE,
 			span_is_set(s->only) ? s->only : buf_view(&s->data), why);
 	buf_clear(&s->data);

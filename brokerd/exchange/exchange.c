@@ -44,6 +44,7 @@ struct exchange {
 	struct exchange_caller caller;
 	struct peer_id peer;
 	char id[REQUEST_ID_BYTES];
+	uint64_t seed; /* for what is made up on the way: ids of calls, the jitter of waits */
 	enum state state;
 	bool is_running; /* inside exchange_run: what happens meanwhile is seen when it looks again */
 	bool is_body_whole;
@@ -66,12 +67,10 @@ struct exchange {
 
 static void exchange_run(struct exchange *x);
 
-static void make_id(char id[REQUEST_ID_BYTES], int64_t wall_us)
+static void make_id(char id[REQUEST_ID_BYTES], int64_t wall_us, const unsigned char random[16])
 {
 	static const char digits[] = "0123456789abcdefghjkmnpqrstvwxyz";
-	unsigned char random[16];
 	uint64_t ms = (uint64_t)(wall_us / 1000);
-	randombytes_buf(random, sizeof random);
 	memcpy(id, "req_", 4);
 	for (int i = 9; i >= 0; i--, ms >>= 5) /* 48 bits of time, so that ids sort by it */
 		id[4 + i] = digits[ms & 31];
@@ -124,9 +123,7 @@ static enum state step_admit(struct exchange *x)
 		return fail(x, OUTCOME_FAILED, &x->organs->ailment);
 	if (x->organs->is_draining)
 		return fail_with(x, ERR_RESTARTING, &why);
-	enum err err = pack_check(buf_view(&f->body), &why);
-	if (!err)
-		err = request_unpack(buf_view(&f->body), &f->arena, &f->request, &why);
+	const enum err err = request_unpack(buf_view(&f->body), &f->arena, &f->request, &why);
 	x->asked_max_tokens = f->request.max_tokens;
 	return err ? fail_with(x, err, &why) : ROUTE;
 }
@@ -241,7 +238,7 @@ static enum state after_failure(struct exchange *x, enum outcome outcome, const 
 		.unknown = f->unknown,
 		.retry_after_ms = why->retry_after_ms,
 		.left_us = left_us(x),
-		.jitter = randombytes_random(),
+		.jitter = (uint32_t)(x->seed >> 32) + f->attempts,
 		.has_next = f->target + 1 < f->route.n,
 	};
 	const struct retry_verdict v = retry_decide(&c);
@@ -415,7 +412,7 @@ static enum state step_send(struct exchange *x)
 		.secret = x->secret,
 		.limits = {c->connect_us, f->request.is_stream ? c->first_byte_us : c->reply_us,
 			   c->idle_us, left_us(x)},
-		.seed = (uint64_t)randombytes_random() << 32 | randombytes_random(),
+		.seed = x->seed + x->flight->attempts,
 	};
 	const struct attempt_events events = {on_attempt_event, on_attempt_end, x};
 	const enum err err = attempt_new(x->organs, &plan, &events, &f->attempt, &why);
@@ -629,7 +626,10 @@ struct exchange *exchange_new(struct organs *o, const struct peer_id *peer, cons
 	}
 	x->flight->on_event = on_flight_event;
 	x->flight->context = x;
-	make_id(x->id, x->flight->begun_wall_us);
+	unsigned char random[16 + sizeof x->seed]; /* drawn at once: each draw is a system call */
+	randombytes_buf(random, sizeof random);
+	memcpy(&x->seed, random + 16, sizeof x->seed);
+	make_id(x->id, x->flight->begun_wall_us, random);
 	event_log_join(&x->flight->log, &x->cursor);
 	LIST_PUSH(o->exchanges, x);
 	o->n_exchanges++;

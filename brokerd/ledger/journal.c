@@ -6,64 +6,36 @@
 #include "brokerd/ledger/journal.h"
 
 #include <assert.h>
-#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <semaphore.h>
-#include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "brokerd/ledger/crc32c.h"
-#include "brokerd/ledger/ledger.h"
+#include "brokerd/ledger/journal_file.h"
+#include "brokerd/ledger/replay.h"
+#include "brokerd/ledger/reservation.h"
+#include "brokerd/ledger/rows.h"
 #include "brokerd/log/log.h"
 #include "protocol/base/list.h"
-#include "protocol/base/table.h"
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14; an older one refuses it, and is slower */
 #endif
 
-#define GROUP_BYTES (256 * 1024)          /* as much as is moved at once, at the latest */
-#define GROUP_US    INT64_C(1000000)      /* and as long as a record waits to be */
-#define RETRY_US    INT64_C(1000000)      /* after the ledger could not be written */
-#define ROWS        128                   /* a transaction */
-#define EPOCH       (UINT64_C(1) << 32)   /* sequences between two openings */
-#define HALF_MIN    ((uint64_t)64 * 1024) /* what a file may say of itself */
-#define HALF_MAX    ((uint64_t)1024 * 1024 * 1024)
+#define GROUP_BYTES ((size_t)256 * 1024) /* as much as is moved at once, at the latest */
+#define GROUP_US    INT64_C(1000000)     /* and as long as a record waits to be */
+#define RETRY_US    INT64_C(1000000)     /* after the ledger could not be written */
+#define EPOCH       (UINT64_C(1) << 32)  /* sequences between two openings */
 
 /* What one open exchange can need in a half that is begun anew. */
 #define ASIDE_BYTES(attempts) (RECORD_EXCHANGE_BYTES + (attempts) * (size_t)RECORD_ATTEMPT_BYTES)
-
-static const char magic[16] = "llm-broker jnl\n";
-#define FILE_VERSION 1
-
-/* The first page. `sequence` is the one word of it that changes. */
-struct page {
-	char magic[16];
-	uint32_t version; /* little-endian, as all of it */
-	uint32_t crc;     /* of the page up to `sequence`, this word as zero */
-	uint64_t half_bytes;
-	uint64_t sequence; /* no record in the file has a later one, or else replay finds it */
-};
 
 struct half {
 	unsigned char *p;
 	size_t used;  /* bytes of records */
 	size_t moved; /* of these, in the ledger */
-};
-
-/* An exchange that has not ended. */
-struct reservation {
-	struct open_record state;
-	size_t attempts; /* that space is set aside for */
-	TABLE_LINK;
 };
 
 struct waiter {
@@ -93,10 +65,7 @@ struct move {
 struct journal {
 	struct loop *loop;
 	struct workers *workers;
-	int fd;
-	unsigned char *map;
-	size_t map_bytes, half_bytes;
-
+	struct journal_file file;
 	struct half halves[2];
 	unsigned active;
 	uint64_t sequence, moved_sequence;
@@ -119,93 +88,6 @@ static void *xcalloc(size_t n, size_t size)
 	return p;
 }
 
-/* ---- words of the map ---- */
-
-static void word_store(unsigned char *at, uint64_t word)
-{
-	atomic_store_explicit((_Atomic uint64_t *)(void *)at, word, memory_order_release);
-}
-
-static void half_clear(unsigned char *half)
-{
-	word_store(half, 0);
-}
-
-static void page_set_sequence(unsigned char *map, uint64_t sequence)
-{
-	word_store(map + offsetof(struct page, sequence), htole64(sequence));
-}
-
-/* ---- what is open ---- */
-
-static struct reservation *reservation_find(struct reservation *open, const char *id)
-{
-	struct reservation *r;
-	TABLE_FIND(open, r, id, strnlen(id, REQUEST_ID_BYTES));
-	return r;
-}
-
-static struct reservation *reservation_add(
-	struct reservation **open, const struct reserve_record *first)
-{
-	struct reservation *r = xcalloc(1, sizeof *r);
-	r->state.reserve = *first;
-	r->state.reported = USAGE_UNKNOWN;
-	TABLE_ADD(*open, r, r->state.reserve.id, strnlen(first->id, REQUEST_ID_BYTES));
-	return r;
-}
-
-static void reservation_end(struct reservation **open, struct reservation *r)
-{
-	TABLE_REMOVE(*open, r);
-	free(r);
-}
-
-/* ---- rows on their way ---- */
-
-struct rows {
-	struct ledger *ledger;
-	struct exchange_record *exchanges;
-	struct attempt_record *attempts;
-	size_t n_exchanges, n_attempts, total;
-};
-
-static void rows_init(struct rows *r, struct ledger *ledger)
-{
-	*r = (struct rows){.ledger = ledger};
-	r->exchanges = xcalloc(ROWS, sizeof *r->exchanges);
-	r->attempts = xcalloc(ROWS, sizeof *r->attempts);
-}
-
-static void rows_done(struct rows *r)
-{
-	free(r->exchanges);
-	free(r->attempts);
-}
-
-static enum err rows_write(struct rows *r, struct fault *why)
-{
-	const struct ledger_rows rows = {r->exchanges, r->n_exchanges, r->attempts, r->n_attempts};
-	if (r->n_exchanges + r->n_attempts == 0)
-		return OK;
-	const enum err err = ledger_write(r->ledger, &rows, why);
-	r->total += r->n_exchanges + r->n_attempts;
-	r->n_exchanges = r->n_attempts = 0;
-	return err;
-}
-
-static enum err rows_attempt(struct rows *r, const struct attempt_record *a, struct fault *why)
-{
-	r->attempts[r->n_attempts++] = *a;
-	return r->n_attempts == ROWS ? rows_write(r, why) : OK;
-}
-
-static enum err rows_exchange(struct rows *r, const struct exchange_record *x, struct fault *why)
-{
-	r->exchanges[r->n_exchanges++] = *x;
-	return r->n_exchanges == ROWS ? rows_write(r, why) : OK;
-}
-
 /* ---- moving: on a worker's thread ---- */
 
 static enum err move_records(struct move *m, struct rows *rows)
@@ -213,8 +95,7 @@ static enum err move_records(struct move *m, struct rows *rows)
 	struct record_reader reader = {
 		.left = span_of((const char *)m->half + m->from, m->to - m->from)};
 	struct record record;
-	enum record_next found;
-	while ((found = record_next(&reader, &record)) == RECORD_FOUND) {
+	while (record_next(&reader, &record) == RECORD_FOUND) {
 		union record_value v;
 		enum err err = record_unpack(&record, &v, &m->why);
 		if (err == OK && record.type == RECORD_ATTEMPT)
@@ -263,7 +144,7 @@ static enum err move_all(struct move *m)
 	if (err)
 		return err;
 	if (m->is_last)
-		half_clear(m->half);
+		journal_store(m->half, 0);
 	move_pages(m);
 	return OK;
 }
@@ -324,13 +205,18 @@ static void tell_failure(struct journal *j)
 		tell_first(j, &why);
 }
 
+static void log_failure(const struct fault *why)
+{
+	char text[sizeof why->message];
+	log_error("ledger.write", "class=%s why=%s note=\"it is kept in the journal\"",
+		err_info(why->err)->word, log_quote(text, sizeof text, span_str(why->message)));
+}
+
 static void journal_failed(struct journal *j, const struct move *m)
 {
 	if (j->failure.err == OK)
-		log_error("ledger.write", "class=%s why=\"%s\" note=\"kept in the journal\"",
-			err_info(m->err)->word, m->why.message);
+		log_failure(&m->why);
 	j->failure = m->why;
-	j->failure.err = m->err;
 	loop_timer_set(j->loop, &j->timer, RETRY_US);
 	tell_failure(j);
 }
@@ -349,7 +235,7 @@ static void move_apply(struct journal *j, const struct move *m)
 static void journal_moved(struct journal *j, const struct move *m)
 {
 	if (j->failure.err != OK) {
-		log_info("ledger.write", "note=\"works again\"");
+		log_info("ledger.write", "note=\"it works again\"");
 		j->failure = FAULT_NONE;
 	}
 	move_apply(j, m);
@@ -387,7 +273,7 @@ static bool move_plan(struct journal *j)
 	if (!m->is_last)
 		h = &j->halves[j->active];
 	m->half = h->p;
-	m->half_bytes = j->half_bytes;
+	m->half_bytes = j->file.half_bytes;
 	m->from = h->moved;
 	m->to = h->used;
 	m->sequence = 0;
@@ -424,23 +310,21 @@ void journal_flush(struct journal *j, struct journal_reply reply)
 
 /* ---- writing ---- */
 
-static size_t journal_append(struct journal *j, enum record_type type, const void *record)
+static void journal_append(struct journal *j, enum record_type type, const void *record)
 {
 	unsigned char frame[RECORD_BYTES];
 	struct half *h = &j->halves[j->active];
-	const size_t at = h->used;
 	const size_t n = record_pack(type, record, ++j->sequence, frame);
-	unsigned char *to = h->p + at;
+	unsigned char *to = h->p + h->used;
 	uint64_t word;
 
-	assert(n <= j->half_bytes - at);
-	if (at + n < j->half_bytes)
+	assert(n <= j->file.half_bytes - h->used);
+	if (h->used + n < j->file.half_bytes)
 		memset(to + n, 0, sizeof word);
 	memcpy(to + sizeof word, frame + sizeof word, n - sizeof word);
 	memcpy(&word, frame, sizeof word);
-	word_store(to, word);
+	journal_store(to, word);
 	h->used += n;
-	return at;
 }
 
 /* Sees to it that what was written is moved in time. */
@@ -461,21 +345,27 @@ static void journal_switch(struct journal *j)
 	struct reservation *r, *after;
 	j->active = 1 - j->active;
 	assert(j->halves[j->active].used == 0);
-	page_set_sequence(j->map, j->sequence);
+	journal_file_note(&j->file, j->sequence);
 	TABLE_EACH(j->open, r, after)
 		journal_append(j, RECORD_OPEN, &r->state);
+}
+
+/* What reservations leave to others: a request that is refused for want of room has a row too. */
+static size_t spare(const struct journal *j)
+{
+	return j->file.half_bytes / 16;
 }
 
 /* Can `n` bytes be had in the active half, beside what is set aside? */
 static bool has_room(const struct journal *j, size_t n)
 {
-	return j->half_bytes - j->halves[j->active].used >= j->aside_bytes + n;
+	return j->file.half_bytes - j->halves[j->active].used >= j->aside_bytes + n;
 }
 
 /* Could they, if the other half were begun with what is open? */
 static bool fits_anew(const struct journal *j, size_t n)
 {
-	return j->n_open * RECORD_OPEN_BYTES + j->aside_bytes + n <= j->half_bytes;
+	return j->n_open * RECORD_OPEN_BYTES + j->aside_bytes + n <= j->file.half_bytes;
 }
 
 static bool can_have(const struct journal *j, size_t n)
@@ -510,7 +400,7 @@ enum err journal_reserve(struct journal *j, const struct reserve_record *r, stru
 	struct reservation *own = reservation_find(j->open, r->id);
 	const size_t attempts = !own ? ATTEMPTS_RESERVED : own->attempts == 0 ? 1 : 0;
 	const size_t aside = !own ? ASIDE_BYTES(attempts) : attempts * RECORD_ATTEMPT_BYTES;
-	const enum err err = journal_room(j, RECORD_OPEN_BYTES + aside, why);
+	const enum err err = journal_room(j, RECORD_OPEN_BYTES + aside + spare(j), why);
 	if (err)
 		return err;
 
@@ -529,6 +419,8 @@ enum err journal_reserve(struct journal *j, const struct reserve_record *r, stru
 
 enum err journal_attempt(struct journal *j, const struct attempt_record *r, struct fault *why)
 {
+	/* what could be written and not be read again would keep all behind it from the ledger */
+	assert(r->outcome >= OUTCOME_OK && r->outcome <= OUTCOME_UNKNOWN && r->http_status >= 0);
 	struct reservation *own = reservation_find(j->open, r->id);
 	if (own && own->attempts > 0) {
 		own->attempts--;
@@ -547,6 +439,7 @@ enum err journal_attempt(struct journal *j, const struct attempt_record *r, stru
 
 enum err journal_settle(struct journal *j, const struct exchange_record *r, struct fault *why)
 {
+	assert(r->outcome >= OUTCOME_OK && r->outcome <= OUTCOME_UNKNOWN);
 	struct reservation *own = reservation_find(j->open, r->id);
 	if (own) {
 		j->aside_bytes -= ASIDE_BYTES(own->attempts);
@@ -564,385 +457,40 @@ enum err journal_settle(struct journal *j, const struct exchange_record *r, stru
 
 bool journal_is_writable(const struct journal *j)
 {
-	return can_have(j, RECORD_OPEN_BYTES + ASIDE_BYTES(ATTEMPTS_RESERVED));
+	return can_have(j, RECORD_OPEN_BYTES + ASIDE_BYTES(ATTEMPTS_RESERVED) + spare(j));
 }
 
-/* ---- replay ---- */
+/* ---- opening ---- */
 
-struct replay {
-	struct rows rows;
-	struct reservation *open;
-	uint64_t sequence; /* the last one seen */
-	size_t unknown;    /* exchanges whose end nobody knows */
-	size_t unreadable; /* records, or reasons to keep the file */
-	struct fault why;  /* of the last of those */
-};
-
-static struct llm_usage estimate(const struct reserve_record *r)
-{
-	struct llm_usage u = USAGE_UNKNOWN;
-	u.input = r->estimate_input;
-	u.output = r->estimate_output;
-	u.cost_nusd = r->estimate_nusd;
-	return u;
-}
-
-static int64_t bill(const struct llm_usage *u)
-{
-	return u->provider_cost_nusd >= 0 ? u->provider_cost_nusd : u->cost_nusd;
-}
-
-static enum err replay_unknown_attempt(
-	struct replay *p, const struct open_record *o, struct fault *why)
-{
-	const struct reserve_record *r = &o->reserve;
-	struct attempt_record a = {
-		.number = o->announced,
-		.at_us = r->at_us,
-		.outcome = OUTCOME_UNKNOWN,
-		.err = ERR_OUTCOME_UNKNOWN,
-		.has_sent_body = true, /* as it must be taken to be */
-		.sent_bytes = -1,
-		.received_bytes = -1,
-		.connect_us = -1,
-		.first_byte_us = -1,
-		.total_us = -1,
-		.usage = estimate(r),
-		.price = PRICE_UNKNOWN,
-	};
-	memcpy(a.id, r->id, sizeof a.id);
-	memcpy(a.provider, r->provider, sizeof a.provider);
-	memcpy(a.model, r->target_model, sizeof a.model);
-	return rows_attempt(&p->rows, &a, why);
-}
-
-static enum err replay_unknown(struct replay *p, const struct open_record *o, struct fault *why)
-{
-	const struct reserve_record *r = &o->reserve;
-	const struct llm_usage least = estimate(r);
-	struct exchange_record x = {
-		.at_us = r->at_us,
-		.total_us = -1,
-		.ttft_us = -1,
-		.uid = r->uid,
-		.pid = r->pid,
-		.outcome = OUTCOME_UNKNOWN,
-		.err = ERR_OUTCOME_UNKNOWN,
-		.attempts = o->announced ? o->announced : o->attempts,
-		.usage = bill(&o->reported) > bill(&least) ? o->reported : least,
-		.price = PRICE_UNKNOWN,
-	};
-	memcpy(x.id, r->id, sizeof x.id);
-	memcpy(x.app, r->app, sizeof x.app);
-	memcpy(x.program, r->program, sizeof x.program);
-	memcpy(x.op, r->op, sizeof x.op);
-	memcpy(x.surface, r->surface, sizeof x.surface);
-	memcpy(x.model, r->model, sizeof x.model);
-	memcpy(x.provider, r->provider, sizeof x.provider);
-	memcpy(x.target_model, r->target_model, sizeof x.target_model);
-	p->unknown++;
-	const enum err err = o->announced ? replay_unknown_attempt(p, o, why) : OK;
-	return err ? err : rows_exchange(&p->rows, &x, why);
-}
-
-static enum err replay_record(
-	struct replay *p, enum record_type type, const union record_value *v, struct fault *why)
-{
-	struct reservation *own;
-	switch (type) {
-	case RECORD_OPEN:
-		own = reservation_find(p->open, v->open.reserve.id);
-		if (!own)
-			own = reservation_add(&p->open, &v->open.reserve);
-		own->state = v->open;
-		return OK;
-	case RECORD_ATTEMPT:
-		own = reservation_find(p->open, v->attempt.id);
-		if (own)
-			open_record_count(&own->state, &v->attempt);
-		return rows_attempt(&p->rows, &v->attempt, why);
-	case RECORD_EXCHANGE:
-		own = reservation_find(p->open, v->exchange.id);
-		if (own)
-			reservation_end(&p->open, own);
-		return rows_exchange(&p->rows, &v->exchange, why);
-	}
-	return OK;
-}
-
-static enum err replay_half(struct replay *p, struct span half, struct fault *why)
-{
-	struct record_reader reader = {.left = half};
-	struct record record;
-	union record_value v;
-	enum record_next found;
-	while ((found = record_next(&reader, &record)) == RECORD_FOUND) {
-		if (record.sequence > p->sequence)
-			p->sequence = record.sequence;
-		if (record_unpack(&record, &v, &p->why) != OK) {
-			p->unreadable++;
-			continue;
-		}
-		const enum err err = replay_record(p, record.type, &v, why);
-		if (err)
-			return err;
-	}
-	if (found == RECORD_TORN && record_is_damaged(&reader)) {
-		fault_set(&p->why, ERR_MALFORMED, "records after byte %zu of a half are damaged",
-			half.n - reader.left.n);
-		p->unreadable++;
-	} else if (found == RECORD_TORN) {
-		log_warn("journal.torn",
-			"note=\"the last record was not whole, as after a power cut\"");
-	}
-	return OK;
-}
-
-/* The sequence of the first record of a half, or UINT64_MAX where there is none. */
-static uint64_t first_sequence(struct span half)
-{
-	struct record_reader reader = {.left = half};
-	struct record record;
-	return record_next(&reader, &record) == RECORD_FOUND ? record.sequence : UINT64_MAX;
-}
-
-static enum err replay_halves(struct replay *p, struct span a, struct span b, struct fault *why)
-{
-	struct reservation *r, *after;
-	const bool is_b_older = first_sequence(b) < first_sequence(a);
-	enum err err = replay_half(p, is_b_older ? b : a, why);
-	if (err == OK)
-		err = replay_half(p, is_b_older ? a : b, why);
-	TABLE_EACH(p->open, r, after) {
-		if (err == OK)
-			err = replay_unknown(p, &r->state, why);
-		reservation_end(&p->open, r);
-	}
-	return err == OK ? rows_write(&p->rows, why) : err;
-}
-
-/* Brings what the halves hold into the ledger, durably. */
-static enum err journal_replay(
-	struct journal *j, struct ledger *ledger, struct replay *p, struct fault *why)
-{
-	const struct span a = span_of((const char *)j->halves[0].p, j->half_bytes);
-	const struct span b = span_of((const char *)j->halves[1].p, j->half_bytes);
-	*p = (struct replay){.why = FAULT_NONE};
-	rows_init(&p->rows, ledger);
-	enum err err = replay_halves(p, a, b, why);
-	rows_done(&p->rows);
-	if (err == OK && p->rows.total > 0)
-		err = ledger_sync(ledger, why);
-	if (err == OK && p->rows.total > 0)
-		log_info("journal.replay", "rows=%zu unknown=%zu", p->rows.total, p->unknown);
-	return err;
-}
-
-/* ---- the file ---- */
-
-/* Where it is: for its calls, and for sentences. */
-struct place {
-	int dir;
-	const char *state_dir;
-};
-
-#define FILE_NAME "journal"
-
-static enum err place_fault(const struct place *at, const char *doing, int os, struct fault *why)
-{
-	if (os == ENOSPC || os == EDQUOT || os == EFBIG)
-		return fault_set(why, ERR_STORAGE_FULL,
-			"%s %s/" FILE_NAME " failed: %s. It needs %zu MiB: free some space", doing,
-			at->state_dir, strerror(os),
-			(JOURNAL_PAGE_BYTES + 2 * JOURNAL_HALF_BYTES) >> 20);
-	return fault_set(why, ERR_IO,
-		"%s %s/" FILE_NAME
-		" failed: %s. The state folder and its files must be writable by "
-		"the user that runs llm-brokerd",
-		doing, at->state_dir, os == ELOOP ? "it is a symbolic link" : strerror(os));
-}
-
-static enum err file_check(const struct place *at, int fd, struct fault *why)
-{
-	struct stat st, named;
-	if (fstat(fd, &st) != 0)
-		return place_fault(at, "opening", errno, why);
-	if (!S_ISREG(st.st_mode))
-		return fault_set(why, ERR_IO,
-			"%s/" FILE_NAME " is not a regular file: move it away", at->state_dir);
-	if (st.st_uid != geteuid())
-		return fault_set(why, ERR_IO,
-			"%s/" FILE_NAME
-			" belongs to uid %u, and llm-brokerd runs as uid %u: give it "
-			"the file, or another state folder",
-			at->state_dir, (unsigned)st.st_uid, (unsigned)geteuid());
-	if ((st.st_mode & 077) != 0 && fchmod(fd, 0600) != 0)
-		return place_fault(at, "closing to others", errno, why);
-	/* the second look is for a file that was set aside between open and lock */
-	if (flock(fd, LOCK_EX | LOCK_NB) != 0 ||
-		fstatat(at->dir, FILE_NAME, &named, AT_SYMLINK_NOFOLLOW) != 0 ||
-		named.st_ino != st.st_ino || named.st_dev != st.st_dev)
-		return fault_set(why, ERR_IO,
-			"another llm-brokerd uses the state folder %s: stop it, or start this one "
-			"with another --state-dir",
-			at->state_dir);
-	return OK;
-}
-
-static uint32_t page_sum(const struct page *page)
-{
-	struct page p = *page;
-	p.crc = 0;
-	return htole32(crc32c(0, &p, offsetof(struct page, sequence)));
-}
-
-/* Space that is really there: a write into a hole of a full disk would be a SIGBUS. */
-static int file_reserve(int fd, size_t bytes)
-{
-	int failed;
-	do
-		failed = posix_fallocate(fd, 0, (off_t)bytes);
-	while (failed == EINTR);
-	return failed;
-}
-
-static enum err file_make(const struct place *at, int fd, struct page *page, struct fault *why)
-{
-	int flags;
-	/* where files are copied when written, space is only there if this one is not */
-	if (ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0) {
-		flags |= FS_NOCOW_FL;
-		(void)ioctl(fd, FS_IOC_SETFLAGS, &flags);
-	}
-	const int failed = file_reserve(fd, JOURNAL_PAGE_BYTES + 2 * JOURNAL_HALF_BYTES);
-	if (failed)
-		return place_fault(at, "making", failed, why);
-	*page = (struct page){.version = htole32(FILE_VERSION),
-		.half_bytes = htole64(JOURNAL_HALF_BYTES),
-		.sequence = htole64(1)};
-	memcpy(page->magic, magic, sizeof magic);
-	page->crc = page_sum(page);
-	if (pwrite(fd, page, sizeof *page, 0) != (ssize_t)sizeof *page || fsync(fd) != 0 ||
-		fsync(at->dir) != 0)
-		return place_fault(at, "making", errno, why);
-	return OK;
-}
-
-enum file_state {
-	FILE_FRESH, /* nothing was ever written to it */
-	FILE_OURS,
-	FILE_FOREIGN, /* another version's, or damaged */
-};
-
-static enum file_state page_judge(const struct page *page, ssize_t n)
-{
-	static const struct page nothing;
-	const uint64_t half_bytes = le64toh(page->half_bytes);
-	if (n == 0 || memcmp(page, &nothing, (size_t)n) == 0)
-		return FILE_FRESH;
-	if (n < (ssize_t)sizeof *page || memcmp(page->magic, magic, sizeof magic) != 0 ||
-		le32toh(page->version) != FILE_VERSION || page->crc != page_sum(page) ||
-		half_bytes < HALF_MIN || half_bytes > HALF_MAX ||
-		half_bytes % JOURNAL_PAGE_BYTES != 0)
-		return FILE_FOREIGN;
-	return FILE_OURS;
-}
-
-/* Keeps the file under another name. Never over another file. */
-static enum err file_set_aside(const struct place *at, const char *reason, struct fault *why)
-{
-	for (unsigned n = 1; n < 1000; n++) {
-		char name[32];
-		snprintf(name, sizeof name, FILE_NAME ".old-%u", n);
-		if (linkat(at->dir, FILE_NAME, at->dir, name, 0) != 0) {
-			if (errno == EEXIST)
-				continue;
-			return place_fault(at, "setting aside", errno, why);
-		}
-		if (unlinkat(at->dir, FILE_NAME, 0) != 0)
-			return place_fault(at, "setting aside", errno, why);
-		log_warn("journal.set_aside", "file=%s/%s why=\"%s\"", at->state_dir, name, reason);
-		return OK;
-	}
-	return fault_set(why, ERR_IO,
-		"%s holds 999 files " FILE_NAME ".old-N: llm-brokerd makes one where its journal "
-		"cannot be read (%s). Move them away",
-		at->state_dir, reason);
-}
-
-static enum err journal_map(
-	struct journal *j, const struct place *at, const struct page *page, struct fault *why)
-{
-	j->half_bytes = (size_t)le64toh(page->half_bytes);
-	const size_t bytes = JOURNAL_PAGE_BYTES + 2 * j->half_bytes;
-	/* every time: a copy or a backup may have brought back holes */
-	const int failed = file_reserve(j->fd, bytes);
-	if (failed)
-		return place_fault(at, "extending", failed, why);
-	void *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, j->fd, 0);
-	if (map == MAP_FAILED)
-		return place_fault(at, "mapping", errno, why);
-	j->map = map;
-	j->map_bytes = bytes;
-	for (size_t i = 0; i < 2; i++)
-		j->halves[i].p = j->map + JOURNAL_PAGE_BYTES + i * j->half_bytes;
-	return OK;
-}
-
-static void journal_unmap(struct journal *j)
-{
-	if (j->map)
-		munmap(j->map, j->map_bytes);
-	if (j->fd >= 0)
-		close(j->fd);
-	j->map = NULL;
-	j->fd = -1;
-}
-
-/* Opens what is there, or makes it. ERR_MORE: what was there is set aside; once more. */
+/* Brings what is there into the ledger, and makes the file an empty one. */
 static enum err journal_load(
-	struct journal *j, const struct place *at, struct ledger *ledger, struct fault *why)
+	struct journal *j, const struct journal_place *at, struct ledger *ledger, struct fault *why)
 {
-	struct page page = {0};
-	j->fd = openat(
-		at->dir, FILE_NAME, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
-	if (j->fd < 0)
-		return place_fault(at, "opening", errno, why);
-	enum err err = file_check(at, j->fd, why);
+	const size_t n = j->file.half_bytes;
+	const struct span halves[2] = {span_of((const char *)j->file.halves[0], n),
+		span_of((const char *)j->file.halves[1], n)};
+	struct replayed was;
+	enum err err = replay_halves(halves, ledger, &was, why);
 	if (err)
 		return err;
-	const ssize_t n = pread(j->fd, &page, sizeof page, 0);
-	if (n < 0)
-		return place_fault(at, "reading", errno, why);
-
-	switch (page_judge(&page, n)) {
-	case FILE_FOREIGN:
-		err = file_set_aside(at, "it is another version's, or damaged", why);
-		return err ? err : ERR_MORE;
-	case FILE_FRESH:
-		err = file_make(at, j->fd, &page, why);
-		break;
-	case FILE_OURS:
-		break;
-	}
-	if (err == OK)
-		err = journal_map(j, at, &page, why);
+	if (was.rows > 0 || was.torn > 0)
+		log_info("journal.replay", "rows=%zu unknown=%zu torn=%zu", was.rows, was.unknown,
+			was.torn);
+	if (was.sequence > j->file.sequence)
+		journal_file_note(&j->file, was.sequence);
+	if (was.unreadable > 0)
+		err = journal_file_replace(&j->file, at, was.why.message, why);
 	if (err)
 		return err;
 
-	struct replay replay;
-	err = journal_replay(j, ledger, &replay, why);
-	if (err == OK && replay.unreadable > 0) {
-		err = file_set_aside(at, replay.why.message, why);
-		return err ? err : ERR_MORE;
+	/* Pages that were not written before a power cut leave older ones behind: no record of this
+	 * process may have the sequence of one of theirs. */
+	j->sequence = j->moved_sequence = j->file.sequence + EPOCH;
+	journal_file_note(&j->file, j->sequence);
+	for (size_t i = 0; i < 2; i++) {
+		j->halves[i].p = j->file.halves[i];
+		journal_store(j->halves[i].p, 0);
 	}
-	if (err)
-		return err;
-	const uint64_t before = le64toh(page.sequence);
-	j->sequence = (before > replay.sequence ? before : replay.sequence) + EPOCH;
-	page_set_sequence(j->map, j->sequence);
-	half_clear(j->halves[0].p);
-	half_clear(j->halves[1].p);
 	return OK;
 }
 
@@ -953,7 +501,7 @@ static struct move *move_new(struct journal *j, struct ledger *ledger)
 	m->job.on_done = move_done;
 	m->journal = j;
 	m->ledger = ledger;
-	m->fd = j->fd;
+	m->fd = j->file.fd;
 	sem_init(&m->has_run, 0, 0);
 	return m;
 }
@@ -961,7 +509,7 @@ static struct move *move_new(struct journal *j, struct ledger *ledger)
 struct journal *journal_open(const char *state_dir, struct ledger *ledger, struct loop *l,
 	struct workers *w, struct fault *why)
 {
-	struct place at = {.state_dir = state_dir};
+	struct journal_place at = {.state_dir = state_dir};
 	at.dir = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (at.dir < 0) {
 		fault_set(why, ERR_IO, "the state folder %s cannot be used: %s", state_dir,
@@ -974,23 +522,15 @@ struct journal *journal_open(const char *state_dir, struct ledger *ledger, struc
 	j->timer.on_fire = on_timer;
 	j->tell.on_run = on_tell;
 	j->failure = FAULT_NONE;
-
-	enum err err = journal_load(j, &at, ledger, why);
-	if (err == ERR_MORE) {
-		journal_unmap(j);
+	enum err err = journal_file_open(&j->file, &at, why);
+	if (err == OK)
 		err = journal_load(j, &at, ledger, why);
-	}
-	if (err == ERR_MORE)
-		err = fault_set(why, ERR_IO,
-			"%s/" FILE_NAME " is changed by another program while llm-brokerd opens it",
-			state_dir);
 	close(at.dir);
 	if (err) {
-		journal_unmap(j);
+		journal_file_close(&j->file);
 		free(j);
 		return NULL;
 	}
-	j->moved_sequence = j->sequence;
 	j->move = move_new(j, ledger);
 	return j;
 }
@@ -1043,21 +583,19 @@ static enum err close_move(struct journal *j)
 
 void journal_close(struct journal *j)
 {
-	struct reservation *r, *after;
 	if (!j)
 		return;
 	loop_timer_stop(&j->timer);
 	const enum err err = close_move(j);
 	if (err)
-		log_error("ledger.write", "class=%s why=\"%s\" note=\"kept in the journal\"",
-			err_info(err)->word, j->failure.message);
-	page_set_sequence(j->map, j->sequence);
+		log_failure(&j->failure);
+	journal_file_note(&j->file, j->sequence);
 	while (j->waiters)
 		tell_first(j, err ? &j->failure : NULL);
 	loop_task_stop(&j->tell);
-	TABLE_EACH(j->open, r, after)
-		reservation_end(&j->open, r);
+	while (j->open)
+		reservation_end(&j->open, j->open);
 	move_free(j->move);
-	journal_unmap(j);
+	journal_file_close(&j->file);
 	free(j);
 }

@@ -25,6 +25,9 @@ struct journal *journal_open(const char *state_dir, struct ledger *ledger, struc
  * still reserved will be `unknown`. */
 void journal_close(struct journal *j);
 
+/* A journal holds the reservations of some 2,200 exchanges at a time, and some 30,000 records that the
+ * disk has not taken yet. */
+
 /* Before the first byte of an attempt goes upstream: says where it goes and sets space aside for
  * ATTEMPTS_RESERVED attempts and the settlement. Called again with the same id before each further
  * attempt, it says where that one goes, and space for it is there. ERR_STORAGE_FULL: nothing may be
@@ -55,10 +58,5 @@ struct journal_reply {
 void journal_flush(struct journal *j, struct journal_reply reply);
 
 #define ATTEMPTS_RESERVED 3
-
-/* The file: a page that says what it is, then two halves that are filled in turn. A half holds
- * some 15,000 records, and the reservations of 2,377 exchanges at a time. */
-#define JOURNAL_PAGE_BYTES ((size_t)4096)
-#define JOURNAL_HALF_BYTES ((size_t)8 * 1024 * 1024)
 
 #endif

@@ -174,7 +174,7 @@ static enum err ledger_version(struct ledger *g, int *version, struct fault *why
 
 static enum err ledger_migrate(struct ledger *g, struct fault *why)
 {
-	int version;
+	int version = 0;
 	enum err err = ledger_version(g, &version, why);
 	for (; err == OK && version < SCHEMA_VERSION; version++) {
 		char sql[SQL_MAX_BYTES];

@@ -31,7 +31,7 @@ static void add_known(int64_t *sum, int64_t more)
 
 void open_record_count(struct open_record *o, const struct attempt_record *a)
 {
-	struct llm_usage *sum = &o->reported;
+	struct llm_usage *sum = &o->usage;
 	const struct llm_usage *more = &a->usage;
 	add_known(&sum->input, more->input);
 	add_known(&sum->cache_read, more->cache_read);
@@ -63,20 +63,20 @@ void open_record_count(struct open_record *o, const struct attempt_record *a)
 #define NUMBER(record, name) FIELD(record, FIELD_NUMBER, #name, name)
 #define COUNT(record, name)  FIELD(record, FIELD_COUNT, #name, name)
 
-#define USAGE(record, in)                                                         \
-	FIELD(record, FIELD_NUMBER, "input", in.input),                           \
-		FIELD(record, FIELD_NUMBER, "cache_read", in.cache_read),         \
-		FIELD(record, FIELD_NUMBER, "cache_write_5m", in.cache_write_5m), \
-		FIELD(record, FIELD_NUMBER, "cache_write_1h", in.cache_write_1h), \
-		FIELD(record, FIELD_NUMBER, "cache_write", in.cache_write),       \
-		FIELD(record, FIELD_NUMBER, "output", in.output),                 \
-		FIELD(record, FIELD_NUMBER, "reasoning", in.reasoning),           \
-		FIELD(record, FIELD_NUMBER, "audio_input", in.audio_input),       \
-		FIELD(record, FIELD_NUMBER, "audio_output", in.audio_output),     \
-		FIELD(record, FIELD_NUMBER, "image_input", in.image_input),       \
-		FIELD(record, FIELD_NUMBER, "image_output", in.image_output),     \
-		FIELD(record, FIELD_NUMBER, "cost_nusd", in.cost_nusd),           \
-		FIELD(record, FIELD_NUMBER, "provider_cost_nusd", in.provider_cost_nusd)
+#define USAGE(record)                                                                \
+	FIELD(record, FIELD_NUMBER, "input", usage.input),                           \
+		FIELD(record, FIELD_NUMBER, "cache_read", usage.cache_read),         \
+		FIELD(record, FIELD_NUMBER, "cache_write_5m", usage.cache_write_5m), \
+		FIELD(record, FIELD_NUMBER, "cache_write_1h", usage.cache_write_1h), \
+		FIELD(record, FIELD_NUMBER, "cache_write", usage.cache_write),       \
+		FIELD(record, FIELD_NUMBER, "output", usage.output),                 \
+		FIELD(record, FIELD_NUMBER, "reasoning", usage.reasoning),           \
+		FIELD(record, FIELD_NUMBER, "audio_input", usage.audio_input),       \
+		FIELD(record, FIELD_NUMBER, "audio_output", usage.audio_output),     \
+		FIELD(record, FIELD_NUMBER, "image_input", usage.image_input),       \
+		FIELD(record, FIELD_NUMBER, "image_output", usage.image_output),     \
+		FIELD(record, FIELD_NUMBER, "cost_nusd", usage.cost_nusd),           \
+		FIELD(record, FIELD_NUMBER, "provider_cost_nusd", usage.provider_cost_nusd)
 
 #define PRICES(record)                                                                     \
 	FIELD(record, FIELD_NUMBER, "price_input", price.input),                           \
@@ -107,7 +107,7 @@ static const struct field open_fields[] = {
 	FIELD(open_record, FIELD_NUMBER, "estimate_nusd", reserve.estimate_nusd),
 	COUNT(open_record, attempts),
 	COUNT(open_record, announced),
-	USAGE(open_record, reported),
+	USAGE(open_record),
 };
 
 static const struct field attempt_fields[] = {
@@ -127,7 +127,7 @@ static const struct field attempt_fields[] = {
 	NUMBER(attempt_record, connect_us),
 	NUMBER(attempt_record, first_byte_us),
 	NUMBER(attempt_record, total_us),
-	USAGE(attempt_record, usage),
+	USAGE(attempt_record),
 	PRICES(attempt_record),
 };
 
@@ -151,7 +151,7 @@ static const struct field exchange_fields[] = {
 	FIELD(exchange_record, FIELD_FLAG, "stream", is_stream),
 	COUNT(exchange_record, attempts),
 	COUNT(exchange_record, warnings),
-	USAGE(exchange_record, usage),
+	USAGE(exchange_record),
 	PRICES(exchange_record),
 };
 
@@ -159,7 +159,7 @@ const struct shape open_shape = {open_fields, COUNT_OF(open_fields)};
 const struct shape attempt_shape = {attempt_fields, COUNT_OF(attempt_fields)};
 const struct shape exchange_shape = {exchange_fields, COUNT_OF(exchange_fields)};
 
-int64_t field_number(const struct field *f, const void *record)
+static inline int64_t number_of(const struct field *f, const void *record)
 {
 	const void *at = (const char *)record + f->offset;
 	switch (f->kind) {
@@ -180,6 +180,11 @@ int64_t field_number(const struct field *f, const void *record)
 	}
 	assert(f->kind != FIELD_TEXT);
 	return -1;
+}
+
+int64_t field_number(const struct field *f, const void *record)
+{
+	return number_of(f, record);
 }
 
 /* False where the number is none that such a field can have; -1 is "not known". */
@@ -263,6 +268,15 @@ static unsigned char *put_number(unsigned char *to, int64_t number)
 	return to + 1 + n;
 }
 
+static unsigned char *put_text(unsigned char *to, const struct field *f, const void *record)
+{
+	const char *text = (const char *)record + f->offset;
+	const size_t n = strnlen(text, f->size - 1);
+	*to = (unsigned char)n;
+	memcpy(to + 1, text, n);
+	return to + 1 + n;
+}
+
 size_t record_pack(enum record_type type, const void *record, uint64_t sequence, unsigned char *to)
 {
 	const struct shape *shape = shape_of(type);
@@ -275,17 +289,8 @@ size_t record_pack(enum record_type type, const void *record, uint64_t sequence,
 	frame[17] = RECORD_VERSION;
 	for (size_t i = 0; i < shape->n_fields; i++) {
 		const struct field *f = &shape->fields[i];
-		if (f->kind != FIELD_TEXT) {
-			const int64_t number = field_number(f, record);
-			assert(f->kind == FIELD_NUMBER || number >= (f->kind == FIELD_OUTCOME));
-			at = put_number(at, number);
-			continue;
-		}
-		const char *text = (const char *)record + f->offset;
-		const size_t n = strnlen(text, f->size - 1);
-		*at++ = (unsigned char)n;
-		memcpy(at, text, n);
-		at += n;
+		at = f->kind == FIELD_TEXT ? put_text(at, f, record)
+					   : put_number(at, number_of(f, record));
 	}
 
 	const size_t n = (size_t)(at - frame);

@@ -65,9 +65,9 @@ struct exchange_record {
 /* What the journal keeps of an exchange that has not ended. */
 struct open_record {
 	struct reserve_record reserve;
-	uint32_t attempts;         /* recorded so far */
-	uint32_t announced;        /* the number of the one under way; 0: none is */
-	struct llm_usage reported; /* by those recorded, added up */
+	uint32_t attempts;      /* recorded so far */
+	uint32_t announced;     /* the number of the one under way; 0: none is */
+	struct llm_usage usage; /* as those recorded reported it, added up */
 };
 
 /* An attempt of that exchange has ended: it is counted, and what it used added. */

@@ -19,7 +19,15 @@
 #define LINE_BYTES 4096 /* PIPE_BUF on Linux: a pipe takes a line whole or not at all */
 #define CUT        "..."
 
+/* How a descriptor is kept from making us wait. */
+enum sink_kind {
+	SINK_ASKED,  /* a pipe, a terminal: asked first whether it takes a line */
+	SINK_SOCKET, /* told with each line not to wait */
+	SINK_FILE,   /* a regular file takes everything */
+};
+
 static atomic_int sink = STDERR_FILENO;
+static atomic_int kind = SINK_ASKED;
 static atomic_int loudest = LOG_LEVEL_INFO;
 static atomic_bool is_journal;
 static atomic_bool is_torn;    /* the last line went out in part */
@@ -35,6 +43,14 @@ static const struct {
 	{LOG_LEVEL_DEBUG, "debug"},
 };
 
+static enum sink_kind kind_of(int fd)
+{
+	struct stat st;
+	if (fstat(fd, &st) != 0)
+		return SINK_ASKED;
+	return S_ISSOCK(st.st_mode) ? SINK_SOCKET : S_ISREG(st.st_mode) ? SINK_FILE : SINK_ASKED;
+}
+
 /* systemd says in JOURNAL_STREAM which descriptor leads to the journal, as "device:inode". */
 static bool leads_to_journal(int fd)
 {
@@ -43,7 +59,7 @@ static bool leads_to_journal(int fd)
 	char here[64];
 	if (!said || fstat(fd, &st) != 0)
 		return false;
-	snprintf(here, sizeof here, "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+	(void)snprintf(here, sizeof here, "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
 	return strcmp(said, here) == 0;
 }
 
@@ -51,6 +67,7 @@ void log_init(enum log_level level, int fd)
 {
 	const int to = fd < 0 ? STDERR_FILENO : fd;
 	atomic_store(&sink, to);
+	atomic_store(&kind, kind_of(to));
 	atomic_store(&is_journal, leads_to_journal(to));
 	atomic_store(&is_torn, false);
 	atomic_store(&n_dropped, 0);
@@ -83,21 +100,18 @@ static const char *level_word(enum log_level level)
 }
 
 /* Gives the line to the kernel if it takes it now. The descriptor may be shared, so its flags are
- * left alone: a socket is asked not to wait, anything else is asked first. */
+ * left alone. */
 static bool write_now(int fd, const char *line, size_t n)
 {
+	const enum sink_kind how = (enum sink_kind)atomic_load(&kind);
+	struct pollfd ask = {.fd = fd, .events = POLLOUT};
 	ssize_t written;
+	if (how == SINK_ASKED && (poll(&ask, 1, 0) != 1 || !(ask.revents & POLLOUT)))
+		return false;
 	do
-		written = send(fd, line, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+		written = how == SINK_SOCKET ? send(fd, line, n, MSG_DONTWAIT | MSG_NOSIGNAL)
+					     : write(fd, line, n);
 	while (written < 0 && errno == EINTR);
-	if (written < 0 && errno == ENOTSOCK) {
-		struct pollfd ask = {.fd = fd, .events = POLLOUT};
-		if (poll(&ask, 1, 0) != 1 || !(ask.revents & POLLOUT))
-			return false;
-		do
-			written = write(fd, line, n);
-		while (written < 0 && errno == EINTR);
-	}
 	if (written < 0)
 		return false;
 	/* a line that went out in part is ended before the next begins */

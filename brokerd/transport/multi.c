@@ -23,9 +23,9 @@ struct multi {
 	struct loop_task collect;
 	struct multi_events events;
 	struct watch *watches, *spare;
-	unsigned depth; /* of calls into curl */
-	bool is_broken;
-	unsigned wakeups; /* since spin_since_us, without progress */
+	unsigned depth;     /* of calls into curl */
+	const char *broken; /* why; NULL: it is not */
+	unsigned wakeups;   /* since spin_since_us, without progress */
 	int64_t spin_since_us;
 };
 
@@ -39,18 +39,23 @@ void multi_moved(struct multi *m)
 	m->wakeups = 0;
 }
 
+/* Its owner is told from the loop, later: whoever is calling now may be about to use a transfer. */
 static void broken(struct multi *m, const char *reason)
 {
-	if (m->is_broken)
+	struct watch *w;
+	if (m->broken)
 		return;
-	m->is_broken = true;
+	m->broken = reason;
 	loop_timer_stop(&m->timer);
 	loop_task_stop(&m->kick);
-	loop_task_stop(&m->collect);
-	struct watch *w;
 	LIST_EACH(m->watches, w)
 		loop_io_stop(&w->io);
-	m->events.on_broken(m->events.context, reason);
+	loop_later(m->loop, &m->collect);
+}
+
+bool multi_is_broken(const struct multi *m)
+{
+	return m->broken != NULL;
 }
 
 /* Hands out what curl has finished. */
@@ -58,28 +63,32 @@ static void collect(struct multi *m)
 {
 	CURLMsg *message;
 	int left;
-	while (!m->is_broken && (message = curl_multi_info_read(m->curl, &left))) {
+	while (!m->broken && (message = curl_multi_info_read(m->curl, &left))) {
 		if (message->msg != CURLMSG_DONE)
 			continue;
 		/* the message dies with the handle's removal */
 		CURL *easy = message->easy_handle;
 		const CURLcode code = message->data.result;
 		multi_remove(m, easy);
-		if (!m->is_broken)
+		if (!m->broken)
 			m->events.on_done(m->events.context, easy, code);
 	}
 }
 
 static void on_collect(struct loop_task *t)
 {
-	collect(container_of(t, struct multi, collect));
+	struct multi *m = container_of(t, struct multi, collect);
+	if (m->broken)
+		m->events.on_broken(m->events.context, m->broken);
+	else
+		collect(m);
 }
 
 /* One step of curl's, because of a socket or of its timer. */
 static void act(struct multi *m, curl_socket_t fd, int what)
 {
 	int n_running;
-	if (m->is_broken)
+	if (m->broken)
 		return;
 	if (m->wakeups++ == 0)
 		m->spin_since_us = loop_now_us(m->loop);
@@ -125,7 +134,7 @@ static int on_curl_timer(CURLM *curl, long ms, void *context)
 	(void)curl;
 	loop_timer_stop(&m->timer);
 	loop_task_stop(&m->kick);
-	if (m->is_broken || ms < 0)
+	if (m->broken || ms < 0)
 		return 0;
 	if (ms == 0)
 		loop_later(m->loop, &m->kick);
@@ -177,7 +186,7 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *context,
 		wanted |= LOOP_READ;
 	if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT)
 		wanted |= LOOP_WRITE;
-	if (!m->is_broken)
+	if (!m->broken)
 		loop_io_set(m->loop, &w->io, fd, wanted);
 	return 0;
 }
@@ -233,7 +242,7 @@ void multi_free(struct multi *m)
 	if (!m)
 		return;
 	assert(m->depth == 0);
-	m->is_broken = true; /* what curl still says while it closes is not acted on */
+	m->broken = "freed"; /* what curl still says while it closes is not acted on */
 	m->depth++;
 	curl_multi_cleanup(m->curl);
 	loop_timer_stop(&m->timer);
@@ -247,7 +256,7 @@ void multi_free(struct multi *m)
 bool multi_add(struct multi *m, CURL *easy)
 {
 	assert(m->depth == 0);
-	if (m->is_broken)
+	if (m->broken)
 		return false;
 	m->depth++;
 	const CURLMcode failed = curl_multi_add_handle(m->curl, easy);
@@ -268,7 +277,7 @@ void multi_remove(struct multi *m, CURL *easy)
 CURLcode multi_unpause(struct multi *m, CURL *easy)
 {
 	assert(m->depth == 0);
-	if (m->is_broken)
+	if (m->broken)
 		return CURLE_OK;
 	m->depth++;
 	const CURLcode failed = curl_easy_pause(easy, CURLPAUSE_CONT);

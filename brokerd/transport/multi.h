@@ -14,7 +14,7 @@ struct multi_events {
 	/* A transfer is over, and its handle is out of the multi. */
 	void (*on_done)(void *context, CURL *easy, CURLcode code);
 	/* The multi cannot be used any more: all its handles are to be removed, and it is to be
-	 * freed, later. Said once. */
+	 * freed, later. Said once, from the loop. */
 	void (*on_broken)(void *context, const char *reason);
 	void *context;
 };
@@ -23,6 +23,8 @@ struct multi_events {
 struct multi *multi_new(
 	struct loop *l, long max_connections, const struct multi_events *events, struct fault *why);
 void multi_free(struct multi *m); /* all handles are removed; closes its connections */
+
+bool multi_is_broken(const struct multi *m); /* also before on_broken has said so */
 
 /* Is curl on the stack? Then none of the following may be called. */
 bool multi_is_inside(const struct multi *m);

@@ -86,7 +86,7 @@ void resolver_look_up(const char *name, struct addresses *out)
 	}
 	const int failed = getaddrinfo(name, NULL, &want, &list);
 	if (failed) {
-		snprintf(out->reason, sizeof out->reason, "%s", gai_strerror(failed));
+		(void)snprintf(out->reason, sizeof out->reason, "%s", gai_strerror(failed));
 		return;
 	}
 	for (const struct addrinfo *a = list; a && n < RESOLVER_ADDRESSES; a = a->ai_next) {
@@ -98,7 +98,7 @@ void resolver_look_up(const char *name, struct addresses *out)
 	}
 	freeaddrinfo(list);
 	if (used == 0)
-		snprintf(out->reason, sizeof out->reason, "the name has no address");
+		(void)snprintf(out->reason, sizeof out->reason, "the name has no address");
 }
 
 static void search_run(struct job *j)

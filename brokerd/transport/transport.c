@@ -2,7 +2,7 @@
  * asks for while curl is on the stack is noted and done after. */
 #include "brokerd/transport/transport.h"
 
-#include <assert.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -93,6 +93,7 @@ struct transfer {
 	bool may_repeat; /* a GET: asking twice is no harm */
 	bool was_repeated;
 	bool has_refused;          /* an address that is not to be connected to */
+	int socket_errno;          /* why the kernel gave no socket */
 	curl_socket_t last_socket; /* that was made for it; may be closed since */
 	struct buf origin;
 	struct buf lines_text;
@@ -110,8 +111,7 @@ struct transfer {
 	int64_t received_bytes;
 
 	/* the end */
-	bool has_cut; /* we ended it ourselves, because of */
-	enum cut cut;
+	bool has_cut; /* we ended it ourselves: `end` says why */
 	struct transfer_end end;
 };
 
@@ -183,7 +183,7 @@ static void set_cut(struct transfer *x, enum cut cut, const char *code, const ch
 	va_list args;
 	const char *stage = code[0] ? code : stage_word(x);
 	va_start(args, format);
-	vsnprintf(text, sizeof text, format, args);
+	(void)vsnprintf(text, sizeof text, format, args);
 	va_end(args);
 	measure(x, &x->end);
 	const bool is_unknown = x->end.has_sent_body && !x->head.is_whole && cut != CUT_REPLY;
@@ -339,10 +339,15 @@ static size_t on_header(char *bytes, size_t size, size_t n, void *handle)
 	n *= size;
 	multi_moved(x->shard->multi);
 	stages_moved(&x->stages);
+	buf_clear(&t->scrub_room);
 	const struct span line = scrub_text(key_of(x), span_of(bytes, n), &t->scrub_room, &n_found);
-	const enum err err = head_line(&x->head, line, &why);
 	if (n_found > 0)
 		warn_echo(x);
+	if (buf_error(&t->scrub_room)) {
+		cut_inside(x, CUT_CONNECTION, "no memory to take the key out of the reply");
+		return 0;
+	}
+	const enum err err = head_line(&x->head, line, &why);
 	if (err == ERR_MORE)
 		return n;
 	if (err == OK)
@@ -365,19 +370,18 @@ static size_t on_write(char *bytes, size_t size, size_t n, void *handle)
 	}
 	n *= size;
 	if (x->received_bytes + (int64_t)n > (int64_t)LIMIT_SSE_TOTAL_BYTES) {
-		cut_inside(x, CUT_REPLY, "the reply is longer than 64 MiB");
+		cut_inside(x, CUT_REPLY, "the reply is longer than any that is read here");
 		return CURL_WRITEFUNC_ERROR;
 	}
 	x->received_bytes += (int64_t)n;
-	const size_t n_before = x->scrub.n_found;
+	buf_clear(&t->scrub_room);
 	const struct span clean =
 		scrub_feed(&x->scrub, key_of(x), span_of(bytes, n), &t->scrub_room);
-	if (x->scrub.n_found > n_before) {
+	if (x->scrub.n_found > 0)
 		warn_echo(x);
-		if (buf_error(&t->scrub_room)) {
-			cut_inside(x, CUT_REPLY, "no memory to take the key out of the reply");
-			return CURL_WRITEFUNC_ERROR;
-		}
+	if (buf_error(&t->scrub_room)) {
+		cut_inside(x, CUT_CONNECTION, "no memory to take the key out of the reply");
+		return CURL_WRITEFUNC_ERROR;
 	}
 	if (clean.n > 0)
 		x->events.on_body(x->events.context, clean);
@@ -440,6 +444,8 @@ static curl_socket_t on_open_socket(void *handle, curlsocktype purpose, struct c
 		return CURL_SOCKET_BAD;
 	}
 	x->last_socket = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+	if (x->last_socket < 0)
+		x->socket_errno = errno;
 	return x->last_socket;
 }
 
@@ -502,13 +508,14 @@ static void set_end(struct transfer *x, CURLcode code)
 		said = "the connection was closed before an answer came";
 	if (x->has_refused && x->stages.at == STAGE_CONNECT)
 		set_cut(x, CUT_CONNECTION, "address",
-			"the name leads to an address that is not on the public internet, which "
-			"only a "
-			"provider marked local may use (local = yes)");
+			"its address is not on the public internet, where only a provider "
+			"marked local may be (local = yes)");
+	else if (x->socket_errno && x->stages.at == STAGE_CONNECT)
+		set_cut(x, CUT_CONNECTION, "", "the kernel gives no socket: %s",
+			strerror(x->socket_errno));
 	else if (code == CURLE_PEER_FAILED_VERIFICATION)
 		set_cut(x, CUT_CONNECTION, "tls",
-			"%s: the certificate is not trusted here (a CA of your own goes in "
-			"ca_file)",
+			"%s: its certificate is not trusted (a CA of your own goes in ca_file)",
 			said);
 	else if (is_nonsense(x, code))
 		set_cut(x, CUT_REPLY, "", "the reply is no HTTP that can be read: %s", said);
@@ -588,7 +595,7 @@ static struct shard *shard_with_room(struct transport *t)
 {
 	struct shard *s;
 	LIST_EACH(t->shards, s) {
-		if (!s->is_retired && s->active < SHARD_TRANSFERS)
+		if (!s->is_retired && !multi_is_broken(s->multi) && s->active < SHARD_TRANSFERS)
 			return s;
 	}
 	s = calloc(1, sizeof *s);
@@ -671,7 +678,7 @@ static bool enter_curl(struct transfer *x)
 static void name_missing(struct transfer *x, const char *reason)
 {
 	char text[300];
-	snprintf(text, sizeof text,
+	(void)snprintf(text, sizeof text,
 		"the host's name cannot be found (%s): check the provider's address, and this "
 		"host's name service",
 		reason);

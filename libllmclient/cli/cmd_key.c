@@ -78,8 +78,13 @@ static int run_add(const struct command *self, int argc, char **argv)
 	struct key o = {.from.fd = -1};
 	char **words;
 	int n;
-	const int code = options_read_words(self, argc, argv, &o, 1, 1, &n, &words);
-	return code == OPTIONS_GO_ON ? add(&o, words[0]) : code;
+	const int code = options_read_words(self, argc, argv, &o, 1, 2, &n, &words);
+	if (code != OPTIONS_GO_ON)
+		return code;
+	if (n == 2) /* most likely the key itself: it is not said again */
+		return options_refuse(self, "a key is no argument, where others can see it: leave "
+					    "it out and it is asked for, or use --from-stdin");
+	return add(&o, words[0]);
 }
 
 /* ---- list ---- */

@@ -21,7 +21,7 @@ static void put_vault(struct buf *out, struct json vault, struct arena *a)
 	const struct span state = text_of(vault, "state", a);
 	buf_text(out, "vault     ");
 	buf_span(out, state);
-	if (span_is(state, "open") || span_is(state, "locked"))
+	if (span_is(state, "open"))
 		buf_print(out, ", %" PRId64 " keys", number_of(vault, "keys"));
 	if (json_is_true(json_member(vault, "passphrase")))
 		buf_text(out, ", has a passphrase");

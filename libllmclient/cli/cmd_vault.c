@@ -23,7 +23,7 @@ static void say_vault(const struct common *o, const struct answer *answer)
 	const struct span state = text_of(answer->json, "state", &arena);
 	const int64_t keys = number_of(answer->json, "keys");
 	buf_print(&out, "vault is %.*s", SPAN_ARG(state));
-	if (keys >= 0 && (span_is(state, "open") || span_is(state, "locked")))
+	if (keys >= 0 && span_is(state, "open"))
 		buf_print(&out, ", %" PRId64 " keys", keys);
 	if (json_is_true(json_member(answer->json, "passphrase")))
 		buf_text(&out, "; opened by a passphrase");
@@ -67,6 +67,28 @@ static int run_lock(const struct command *self, int argc, char **argv)
 	return run_plain(self, argc, argv, "vault.lock");
 }
 
+/* Would a passphrase open it? If not, *code is what to exit with. */
+static bool needs_passphrase(const struct common *o, int *code)
+{
+	struct answer answer;
+	if (!broker_ask(o, "vault.status", NULL, &answer)) {
+		*code = answer.exit_code;
+		return false;
+	}
+	const bool is_locked = json_is(json_member(answer.json, "state"), "locked");
+	const bool has_passphrase = json_is_true(json_member(answer.json, "passphrase"));
+	if (!is_locked) {
+		say_vault(o, &answer);
+		*code = EXIT_GOOD;
+	} else if (!has_passphrase) {
+		*code = say_failure(o, EXIT_BAD,
+			"the vault has no passphrase: its key file opens it when the broker starts "
+			"anew");
+	}
+	answer_done(&answer);
+	return is_locked && has_passphrase;
+}
+
 static int run_unlock(const struct command *self, int argc, char **argv)
 {
 	struct vault o = {.from.fd = -1};
@@ -76,6 +98,8 @@ static int run_unlock(const struct command *self, int argc, char **argv)
 	OWNED(buf_wipe) struct buf secret = BUF_INIT(0);
 	int code = options_read_words(self, argc, argv, &o, 0, 0, &n, &words);
 	if (code != OPTIONS_GO_ON)
+		return code;
+	if (!needs_passphrase(&o.common, &code))
 		return code;
 	code = secret_read(&o.common, &o.from, "Passphrase of the vault (not shown): ", &secret);
 	if (code)

@@ -96,36 +96,41 @@ int options_refuse(const struct command *c, const char *format, ...)
 	return EXIT_USAGE;
 }
 
-/* How many letters lie between two words. */
+static size_t least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* How many letters are wrong, missing, too many, or changed over with the next. */
 static size_t distance(const char *a, const char *b)
 {
+	size_t d[24][24];
 	const size_t n = strlen(a), m = strlen(b);
-	size_t row[64];
-	if (n >= COUNT_OF(row) || m >= COUNT_OF(row))
+	if (n >= COUNT_OF(d) || m >= COUNT_OF(d))
 		return SIZE_MAX;
-	for (size_t j = 0; j <= m; j++)
-		row[j] = j;
-	for (size_t i = 1; i <= n; i++) {
-		size_t corner = row[0];
-		row[0] = i;
-		for (size_t j = 1; j <= m; j++) {
-			const size_t change = corner + (a[i - 1] != b[j - 1]);
-			const size_t shift = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
-			corner = row[j];
-			row[j] = change < shift ? change : shift;
+	for (size_t i = 0; i <= n; i++) {
+		for (size_t j = 0; j <= m; j++) {
+			if (i == 0 || j == 0) {
+				d[i][j] = i + j;
+				continue;
+			}
+			d[i][j] = least(d[i - 1][j], d[i][j - 1]) + 1;
+			d[i][j] = least(d[i][j], d[i - 1][j - 1] + (a[i - 1] != b[j - 1]));
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+				d[i][j] = least(d[i][j], d[i - 2][j - 2] + 1);
 		}
 	}
-	return row[m];
+	return d[n][m];
 }
 
 const char *nearest_word(const char *word, const char *const *words, size_t n)
 {
 	const char *found = NULL;
-	size_t least = strlen(word) / 2 + 1;
+	size_t nearest = strlen(word) / 2 + 1;
 	for (size_t i = 0; i < n; i++) {
 		const size_t d = distance(word, words[i]);
-		if (d < least) {
-			least = d;
+		if (d < nearest) {
+			nearest = d;
 			found = words[i];
 		}
 	}

@@ -77,7 +77,7 @@ void say_out(struct buf *b)
 	buf_clear(b);
 }
 
-static void say_line(const char *format, va_list args)
+PRINTF_LIKE(1, 0) static void say_line(const char *format, va_list args)
 {
 	char text[4096];
 	const int n = vsnprintf(text, sizeof text - 1, format, args);
@@ -195,6 +195,14 @@ static void pad(struct buf *out, size_t n)
 		buf_byte(out, ' ');
 }
 
+/* Ends the line, without what blanks its last columns left. */
+static void end_row(struct buf *out)
+{
+	while (out->n > 0 && out->p[out->n - 1] == ' ')
+		buf_cut(out, out->n - 1);
+	buf_byte(out, '\n');
+}
+
 void table_end(struct table *t, struct buf *out)
 {
 	size_t widths[16] = {0};
@@ -215,7 +223,10 @@ void table_end(struct table *t, struct buf *out)
 		buf_text(out, cell);
 		if (!is_right && !is_last)
 			pad(out, gap);
-		buf_text(out, is_last ? "\n" : "  ");
+		if (is_last)
+			end_row(out);
+		else
+			buf_text(out, "  ");
 	}
 	buf_done(&t->cells);
 }

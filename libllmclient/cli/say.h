@@ -3,11 +3,10 @@
  * terminal without its control bytes. */
 #ifndef LIBLLMCLIENT_CLI_SAY_H
 #define LIBLLMCLIENT_CLI_SAY_H
+#include "libllmclient/cli/options.h"
 #include "llmclient.h"
 #include "protocol/base/buf.h"
 #include "protocol/base/json.h"
-
-#include "libllmclient/cli/options.h"
 
 #define SAY_BYTES_MAX ((size_t)256 * 1024 * 1024)
 

@@ -58,9 +58,10 @@ static int read_terminal(const char *prompt, struct buf *out)
 	quiet.c_lflag &= ~(tcflag_t)(ECHO | ICANON | ISIG);
 	quiet.c_cc[VMIN] = 1;
 	quiet.c_cc[VTIME] = 0;
-	if (write(STDERR_FILENO, prompt, strlen(prompt)) < 0 ||
-		tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet) != 0)
+	/* what was typed before the question is no answer to it */
+	if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet) != 0)
 		return EXIT_BAD;
+	(void)!write(STDERR_FILENO, prompt, strlen(prompt));
 	while (code < 0) {
 		const ssize_t n = read(STDIN_FILENO, &key, 1);
 		if (n < 0 && errno == EINTR)
@@ -68,7 +69,7 @@ static int read_terminal(const char *prompt, struct buf *out)
 		code = n == 1 ? take_key(out, key) : EXIT_INTERRUPTED;
 	}
 	key = 0;
-	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &was);
+	(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &was);
 	(void)!write(STDERR_FILENO, "\n", 1);
 	return code;
 }

@@ -1,3 +1,4 @@
+/* hello.c - what does a whole program look like? */
 #include <llmclient.h>
 #include <stdio.h>
 int main(void)
@@ -9,7 +10,6 @@ int main(void)
 	llm_stream *s = llm_stream_start(c, r);
 	while (s && llm_stream_next(s, &ev) > 0)
 		fputs(llm_event_text(ev, NULL), stdout);
-	const int failed = llm_error_code(s ? llm_stream_error(s) : llm_last_error(c)) != LLM_OK;
-	fprintf(stderr, "%s\n", failed ? llm_error_message(llm_last_error(c)) : "");
-	return failed;
+	const llm_error *e = s ? llm_stream_error(s) : llm_last_error(c);
+	return llm_error_code(e) ? fprintf(stderr, "%s\n", llm_error_message(e)) > 0 : puts("") < 0;
 }

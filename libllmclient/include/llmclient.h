@@ -20,6 +20,7 @@
  *            closes without speaking. Make a new client there.
  * ABI        libllmclient.so.1, symbols LLMCLIENT_1. Structs are opaque but
  *            llm_options, which carries its size. Enums grow at their end. */
+/* clang-format off */
 #ifndef LLMCLIENT_H
 #define LLMCLIENT_H
 #include <stddef.h>

@@ -444,8 +444,8 @@ enum err stream_receive(
 	case FRAME_GOAWAY:
 		break;
 	}
-	return fault_set(
-		why, ERR_PROTOCOL, "the broker sent a %s frame for a call", frame_name(f->type));
+	return fault_set(why, ERR_PROTOCOL, "the broker sent a frame of type %d (%s) for a call",
+		f->type, frame_name(f->type));
 }
 
 /* ---- ends ---- */

@@ -245,7 +245,8 @@ static enum err on_connection(
 		*why = *e.fault;
 		return why->err ? why->err : ERR_INTERNAL;
 	default: /* any number may come here, not only an enumerator */
-		return fault_set(why, ERR_PROTOCOL, "the broker sent a %s frame for no call",
+		return fault_set(why, ERR_PROTOCOL,
+			"the broker sent a frame of type %d (%s) for no call", f->type,
 			frame_name(f->type));
 	}
 }
@@ -293,6 +294,14 @@ static enum err on_frame(struct llm_client *c, struct link *l, const struct fram
 	return OK;
 }
 
+static enum err senseless(struct fault *why)
+{
+	return fault_set(why, ERR_PROTOCOL,
+		"what came from the broker makes no sense (%s): something else may listen at its "
+		"socket",
+		why->message);
+}
+
 /* Every whole frame of what was read. */
 static enum err take_frames(struct llm_client *c, struct link *l, int64_t now_ms, struct fault *why)
 {
@@ -304,8 +313,10 @@ static enum err take_frames(struct llm_client *c, struct link *l, int64_t now_ms
 		if (err)
 			return err;
 	}
+	if (err != ERR_MORE)
+		return err == ERR_NO_MEMORY ? err : senseless(why);
 	link_drop(l, rest);
-	return err == ERR_MORE ? OK : err;
+	return OK;
 }
 
 /* Reads what is there. False: the link is lost. */

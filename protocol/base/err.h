@@ -50,7 +50,7 @@ struct fault {
 	char code[64];   /* finer than the class, ours or the provider's: "unsupported_parameter" */
 	char param[128]; /* the member that is wrong: "messages[3].content" */
 	char provider[48];   /* who said it; "" for the broker itself */
-	char request_id[64];    /* the broker's own, once a caller is told; till then the provider's */
+	char request_id[64]; /* the broker's own, once a caller is told; till then the provider's */
 	char message[1024];  /* what failed and what to do */
 };
 

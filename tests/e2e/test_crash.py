@@ -1,10 +1,14 @@
 """test_crash.py - what is left when the broker is killed?"""
 
+import json
 import os
+import pathlib
+import shutil
 import signal
 import socket
 import sqlite3
 import subprocess
+import tempfile
 
 import harness
 import pytest
@@ -49,15 +53,46 @@ def test_what_was_settled_survives(made):
         assert base.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
-def test_the_library_starts_a_broker_where_none_listens(broker, provider):
-    made = broker(run=False)
-    env = {"LLM_BROKER_SOCKET": ""}
-    env = {k: v for k, v in made.client_env().items() if k != "LLM_BROKER_SOCKET"}
-    if os.geteuid() == 0:
-        pytest.skip("root's broker is the system's: nothing of ours is started for it")
-    done = made.llmb("ask", "hello", env=env)
-    assert done.code == 0, done.err
+@pytest.fixture
+def user(tmp_path_factory):
+    """Runs a command as an ordinary user with a home and a run-time folder of its own, and copies of
+    the programs, for a folder of ours may be closed to others."""
+    home = pathlib.Path(tempfile.mkdtemp(prefix="llmb-user-"))
+    shutil.copytree(harness.bin_dir(), home / "bin")
+    shutil.copytree(harness.bin_dir().parent / "lib", home / "lib", symlinks=True)
+    (home / "run").mkdir(mode=0o700)
+    become = []
+    if os.geteuid() == 0:  # root's broker is the system's: nothing is started for it
+        become = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+        for path in [home, *home.rglob("*")]:
+            os.chown(path, 65534, 65534, follow_symlinks=False)
+    env = {"PATH": "/usr/bin:/bin", "HOME": str(home), "XDG_RUNTIME_DIR": str(home / "run"),
+           "LANG": "C.UTF-8", harness.MARK: harness.RUN_ID,
+           **{k: os.environ[k] for k in harness.PASSED_ON if k in os.environ}}
+
+    def start(*args):
+        return subprocess.Popen([*become, str(home / "bin" / "llmb"), *args], env=env, cwd=home,
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, text=True)
+    start.home = home
+    yield start
     harness.kill_leftovers()
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def test_the_library_starts_a_broker_where_none_listens(user):
+    """Eight at once: all are answered, and by one and the same broker."""
+    asked = [user("ask", "-q", f"number {i}") for i in range(8)]
+    for i, process in enumerate(asked):
+        out, err = process.communicate(timeout=30 * harness.SLOWER)
+        assert (process.returncode, out.strip()) == (0, f"number {i}"), err
+    status = user("status", "--json")
+    said = json.loads(status.communicate(timeout=30 * harness.SLOWER)[0])
+    assert said["socket"] == str(user.home / "run/llm-broker/sock")
+    assert said["served"] == 8
+    os.kill(said["pid"], signal.SIGKILL)
+    again = user("ask", "-q", "still there")
+    assert again.communicate(timeout=30 * harness.SLOWER)[0].strip() == "still there"
 
 
 def test_sigterm_finishes_open_streams(made, provider):

@@ -167,7 +167,7 @@ def test_a_huge_header(ask, provider):
     before = ask.broker.rss_kib()
     done, _ = ask("hi")
     assert done.code == 7
-    assert ask.broker.rss_kib() - before < 8 * 1024
+    assert harness.is_sanitized() or ask.broker.rss_kib() - before < 8 * 1024 * harness.SLOWER
 
 
 def test_a_flood_of_interim_replies(ask, provider):

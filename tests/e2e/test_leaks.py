@@ -37,7 +37,7 @@ def quiet_kib(made):
 
 
 def slower():
-    return "asan" in os.fspath(harness.bin_dir()) or harness.SLOWER > 1
+    return harness.is_sanitized() or harness.SLOWER > 1
 
 
 def test_sequential_calls_leave_nothing(broker, providers):

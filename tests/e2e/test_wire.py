@@ -54,6 +54,11 @@ def refused(made, data, *, after_hello=True):
     return fault.body
 
 
+def has_grown(made, before, kib):
+    """Whether it holds so much more; what a sanitizer or valgrind keeps is not looked at."""
+    return not harness.is_sanitized() and harness.SLOWER == 1 and made.rss_kib() - before >= kib
+
+
 def frame(payload):
     return struct.pack(">I", len(payload)) + payload
 
@@ -87,14 +92,14 @@ def test_a_million_nested_arrays(made):
     payload = b"\x91" * 250_000
     for _ in range(4):
         refused(made, frame(payload))
-    assert made.rss_kib() - before < 4096
+    assert not has_grown(made, before, 4096)
 
 
 def test_a_million_small_values(made):
     before = made.rss_kib()
     payload = b"\x93\x03\x01\xdc\xff\xff" + b"\xc0" * 65535
     refused(made, frame(payload))
-    assert made.rss_kib() - before < 4096
+    assert not has_grown(made, before, 4096)
 
 
 @pytest.mark.parametrize("kind", [0, 2, 4, 5, 6, 7, 8, 11, 12, 99, 255])
@@ -208,7 +213,7 @@ def test_a_client_that_never_reads_is_bounded(broker, provider):
         provider.wait_request(1)
         time.sleep(0.5)
         assert is_serving(made)
-        assert made.rss_kib() - before < 64 * 1024
+        assert not has_grown(made, before, 64 * 1024)
 
 
 def test_descriptors_beside_the_bytes_are_not_kept(made):

@@ -25,7 +25,7 @@ static void check(const struct record *r)
 	assert(copy.sequence == r->sequence && span_eq(copy.fields, r->fields));
 	assert(record_unpack(&copy, &again, NULL) == OK && memcmp(&v, &again, sizeof v) == 0);
 	if (r->type == RECORD_ATTEMPT) {
-		struct open_record o = {.announced = 1, .reported = USAGE_UNKNOWN};
+		struct open_record o = {.announced = 1, .usage = USAGE_UNKNOWN};
 		open_record_count(&o, &v.attempt);
 	}
 }

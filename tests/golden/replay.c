@@ -64,7 +64,7 @@ void golden_read(const char *path, struct buf *out)
 static void decode_and_print(const struct dialect *d, const struct http_reply *reply, size_t step,
 	struct span id, struct arena *a)
 {
-	OWNED(tally_done) struct tally tally;
+	OWNED(tally_done) struct tally tally = {.n_calls = 0};
 	OWNED(buf_done) struct buf line = BUF_INIT(LIMIT_BODY_BYTES);
 	const struct event_sink sink = {tally_event, &tally};
 	const struct target target = {.provider = SPAN("recorded"), .model = SPAN("recorded")};

@@ -47,6 +47,11 @@ def bin_dir():
     return pathlib.Path(os.environ.get("LLMB_BIN_DIR") or TOP / "build/release/bin").absolute()
 
 
+def is_sanitized():
+    """Whether the programs are a sanitizer's build, whose memory is its own affair."""
+    return bin_dir().parent.name in ("asan", "tsan")
+
+
 def program(name):
     """The path of a program of ours."""
     path = bin_dir() / name

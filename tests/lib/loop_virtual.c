@@ -226,7 +226,7 @@ void loop_virtual_settle(struct loop *l)
 {
 	for (int i = 0; turn(l, 0); i++) {
 		if (i == TURNS_MAX) {
-			fprintf(stderr, "loop_virtual: no rest after %d turns\n", i);
+			(void)fprintf(stderr, "loop_virtual: no rest after %d turns\n", i);
 			abort();
 		}
 	}

@@ -55,7 +55,7 @@ size_t scripted_count(void)
 struct scripted *scripted_at(size_t i)
 {
 	if (i >= scripted_count()) {
-		fprintf(stderr, "transport_scripted: no transfer %zu of %zu\n", i,
+		(void)fprintf(stderr, "transport_scripted: no transfer %zu of %zu\n", i,
 			scripted_count());
 		abort();
 	}

@@ -17,7 +17,7 @@
 #include "brokerd/ledger/journal.h"
 #include "brokerd/ledger/ledger.h"
 #include "brokerd/log/log.h"
-#include "tests/lib/journal_file.h"
+#include "tests/lib/small_journal.h"
 #include "tests/lib/tap.h"
 
 #define ROUNDS     200
@@ -231,6 +231,28 @@ static void kill_one(int round, unsigned *seed)
 	sum.late += atomic_load(&said->is_up);
 }
 
+/* A worker is at it, and more is waiting: closing waits for both. */
+static void check_close(void)
+{
+	struct fault why = FAULT_NONE;
+	struct loop *l = loop_new(&why);
+	struct workers *w = workers_new(l, 2, &why);
+	struct ledger *g = ledger_open(dir, &why);
+	struct child c = {.round = 2 * ROUNDS, .loop = l};
+	c.journal = g ? journal_open(dir, g, l, w, &why) : NULL;
+	if (!c.journal)
+		bail("%s", why.message);
+	while (child_reserve(&c))
+		child_settle(&c);
+	journal_close(c.journal);
+	workers_free(w);
+	ledger_close(g);
+	loop_free(l);
+	ok(c.settled > 200, "%d requests, until the journal was full", c.settled);
+	is_int(ask("SELECT count(*) FROM exchange WHERE outcome = 'ok'", c.round, MANY), c.settled,
+		"are in the ledger when it is closed");
+}
+
 int main(void)
 {
 	const char *word = getenv("SEED");
@@ -241,7 +263,7 @@ int main(void)
 	snprintf(dir, sizeof dir, "/tmp/test_kill.XXXXXX");
 	if (said == MAP_FAILED || !mkdtemp(dir))
 		bail("no folder in /tmp");
-	journal_file_make(dir, HALF_BYTES);
+	small_journal_make(dir, HALF_BYTES);
 	for (int round = 0; round < ROUNDS; round++) {
 		kill_one(round, &seed);
 		/* most are replayed by the next child, which may be killed in it */
@@ -268,6 +290,7 @@ int main(void)
 	is_int(sum.missing, 0, "each reservation has one row, and there is no other");
 	is_int(sum.attempts, 0, "each has one attempt");
 	ok(sum.unknown >= WINDOW, "%lld were unknown", (long long)sum.unknown);
+	check_close();
 	ok(is_whole(), "the database is whole");
 	nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	return tap_done();

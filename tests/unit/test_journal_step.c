@@ -15,10 +15,11 @@
 #include <unistd.h>
 
 #include "brokerd/ledger/journal.h"
+#include "brokerd/ledger/journal_file.h"
 #include "brokerd/ledger/ledger.h"
 #include "brokerd/log/log.h"
-#include "tests/lib/journal_file.h"
 #include "tests/lib/loop_virtual.h"
+#include "tests/lib/small_journal.h"
 #include "tests/lib/tap.h"
 
 #define HALF_BYTES ((size_t)64 * 1024)
@@ -138,10 +139,11 @@ _Noreturn static void child_run(void)
 		loop_virtual_settle(l);
 	}
 	child_block(l, j);
-	/* what is open needs some of the room that is left */
-	const size_t aside =
-		OPEN * (RECORD_EXCHANGE_BYTES + ATTEMPTS_RESERVED * RECORD_ATTEMPT_BYTES);
-	while (fullest(&room) == 0 && room > aside + 4000)
+	/* what is open needs some of the room that is left, a request may need much, and a part is
+	 * left to those that are refused */
+	const size_t one = RECORD_EXCHANGE_BYTES + ATTEMPTS_RESERVED * RECORD_ATTEMPT_BYTES;
+	const size_t need = (OPEN + 1) * one + RECORD_OPEN_BYTES + HALF_BYTES / 16;
+	while (fullest(&room) == 0 && room > need + 600)
 		child_request(j, n++);
 	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
 	raise(SIGSTOP);
@@ -186,7 +188,7 @@ int main(void)
 	snprintf(dir, sizeof dir, "/tmp/test_step.XXXXXX");
 	if (!mkdtemp(dir))
 		bail("no folder in /tmp");
-	journal_file_make(dir, HALF_BYTES);
+	small_journal_make(dir, HALF_BYTES);
 	map_file();
 	fflush(NULL);
 	const pid_t pid = fork();

@@ -228,7 +228,7 @@ static void test_keys(void)
 	buf_clear(&b);
 	pack_put_map(&b, 40);
 	for (int i = 0; i < 40; i++) {
-		char key[8];
+		char key[12];
 		snprintf(key, sizeof key, "%d", i == 39 ? 0 : i);
 		pack_put_text(&b, key);
 		pack_put_map(&b, 3);

@@ -272,10 +272,10 @@ static void check_unsound(void)
 
 static void check_counting(void)
 {
-	struct open_record o = {.announced = 1, .reported = USAGE_UNKNOWN};
+	struct open_record o = {.announced = 1, .usage = USAGE_UNKNOWN};
 	struct attempt_record a = {.number = 1, .usage = USAGE_UNKNOWN};
 	open_record_count(&o, &a);
-	is_int(o.reported.input, -1, "what is not known stays so");
+	is_int(o.usage.input, -1, "what is not known stays so");
 	is_uint(o.announced, 0, "the announced attempt has ended");
 	o.announced = 2;
 	a.number = 2;
@@ -283,8 +283,8 @@ static void check_counting(void)
 	a.usage.cost_nusd = INT64_MAX;
 	open_record_count(&o, &a);
 	open_record_count(&o, &a);
-	is_int(o.reported.input, 20, "what is known adds up");
-	is_int(o.reported.cost_nusd, INT64_MAX, "and does not wrap");
+	is_int(o.usage.input, 20, "what is known adds up");
+	is_int(o.usage.cost_nusd, INT64_MAX, "and does not wrap");
 	is_uint(o.attempts, 2, "attempts are counted by their numbers");
 	o.announced = 4;
 	open_record_count(&o, &a);

@@ -510,6 +510,7 @@ static const struct {
          ERR_INVALID_REQUEST,										      "extra.members[2]"             },
 	{OPENED "'extra': {'family': 'x', 'members': [], 'more': 1}}",                        ERR_UNSUPPORTED,
          "extra.more"															     },
+	{OPENED "'later': {'a': 1, 'A': 2}}",						 ERR_INVALID_REQUEST, "later"                        },
 	{OPENED "'reasoning': {'style': 1}, 'reasoning.style': 2}",                           ERR_INVALID_REQUEST,
          "reasoning.style"															},
 	{OPENED "'extra': {'family': 'broker', 'members': [['later', '1']]}, 'later': 2}",

@@ -245,7 +245,7 @@ static bool change(struct text *t, const struct body_change *c)
 	ok(!w.is_full, "the bound is one");
 	to.n = w.n;
 	*t = to;
-	is_err(body_check(view(t), &(struct fault){OK}), OK, "what was written can be read");
+	is_err(body_check(view(t), &(struct fault){.err = OK}), OK, "what was written can be read");
 	return found;
 }
 
@@ -332,7 +332,7 @@ static void test_newer_body(void)
 	t.bytes[4] = (unsigned char)(t.bytes[4] + field.n);
 	memcpy(t.bytes + t.n, record.p, record.n);
 	t.n += record.n;
-	is_err(body_check(view(&t), &(struct fault){OK}), OK, "what is new is no fault");
+	is_err(body_check(view(&t), &(struct fault){.err = OK}), OK, "what is new is no fault");
 	is_str(listed(&t), "openai/=sk-1", "nor in the way");
 
 	struct body_walk w = body_each(view(&t));

@@ -12,12 +12,19 @@
 #define PATH_BYTES 64
 #define ID_BYTES   ((size_t)128)
 
+/* The names that are written in blocks of any kind, for scribe_extra. */
+#define KNOWN                                                                                \
+	" type text citations cache_control source title id name input tool_use_id content " \
+	"is_error role "
+
 /* What is being written: one turn at a time, opened by its first block. */
 struct writer {
 	struct scribe *s;
 	struct cache_marks *marks;
 	enum { TURN_NONE, TURN_USER, TURN_ASSISTANT } turn;
-	bool has_user; /* something of the user's went out */
+	bool has_user;              /* something of the user's went out */
+	const struct message *told; /* whose extra members are still to go out */
+	size_t told_at;
 	const struct message *last;
 	size_t last_text; /* where `last` is a prefill: its last text that goes out */
 };
@@ -105,39 +112,52 @@ enum err anthropic_put_cache(
 
 /* ---- blocks ---- */
 
-static void open_turn(struct writer *w, bool is_assistant)
+static enum err open_turn(struct writer *w, bool is_assistant)
 {
 	struct json_out *o = &w->s->o;
+	const struct message *m = w->told;
 	const int wanted = is_assistant ? TURN_ASSISTANT : TURN_USER;
+	enum err err = OK;
 	if ((int)w->turn == wanted)
-		return;
+		return OK;
 	if (w->turn != TURN_NONE) {
 		json_close(o, ']');
 		json_close(o, '}');
 	}
 	json_open(o, '{');
 	json_pair_str(o, "role", is_assistant ? SPAN("assistant") : SPAN("user"));
+	if (m) {
+		char path[PATH_BYTES];
+		snprintf(path, sizeof path, "messages[%zu]", w->told_at);
+		err = scribe_extra(w->s, &m->extra, path, KNOWN);
+		w->told = NULL;
+	}
 	json_key(o, "content");
 	json_open(o, '[');
 	w->turn = is_assistant ? TURN_ASSISTANT : TURN_USER;
+	return err;
 }
 
 /* Turns begin with the user's. */
 static enum err open_for(struct writer *w, bool is_assistant)
 {
-	enum err err = OK;
 	if (w->turn == TURN_NONE && is_assistant) {
-		open_turn(w, false);
+		const struct message *m = w->told;
+		w->told = NULL;
+		enum err err = open_turn(w, false);
+		w->told = m;
 		json_open(&w->s->o, '{');
 		json_pair_str(&w->s->o, "type", SPAN("text"));
 		json_pair_str(&w->s->o, "text", SPAN("(conversation continues)"));
 		json_close(&w->s->o, '}');
-		err = scribe_change(w->s, "rewritten_message", "messages[0]",
-			"the conversation begins with the assistant: a user's message was put "
-			"before it, as the provider wants");
+		if (!err)
+			err = scribe_change(w->s, "rewritten_message", "messages[0]",
+				"the conversation begins with the assistant: a user's message was "
+				"put before it, as the provider wants");
+		if (err)
+			return err;
 	}
-	open_turn(w, is_assistant);
-	return err;
+	return open_turn(w, is_assistant);
 }
 
 /* Citations of this family's own shape are part of the text. */
@@ -168,7 +188,7 @@ static enum err put_text(struct writer *w, const struct part *p, struct span tex
 		put_citations(w->s, p->citations);
 	enum err err = anthropic_put_cache(w->s, p->cache, path, w->marks);
 	if (!err)
-		err = scribe_extra(w->s, &p->extra, path);
+		err = scribe_extra(w->s, &p->extra, path, KNOWN);
 	json_close(o, '}');
 	return err;
 }
@@ -248,7 +268,7 @@ static enum err put_media(struct writer *w, const struct part *p, const char *pa
 	if (!err)
 		err = anthropic_put_cache(s, p->cache, path, w->marks);
 	if (!err)
-		err = scribe_extra(s, &p->extra, path);
+		err = scribe_extra(s, &p->extra, path, KNOWN);
 	json_close(&s->o, '}');
 	return err;
 }
@@ -286,7 +306,7 @@ static enum err put_call(struct writer *w, const struct part *p, struct span id,
 	if (!err)
 		err = anthropic_put_cache(s, p->cache, path, w->marks);
 	if (!err)
-		err = scribe_extra(s, &p->extra, path);
+		err = scribe_extra(s, &p->extra, path, KNOWN);
 	json_close(&s->o, '}');
 	return err;
 }
@@ -429,7 +449,7 @@ static enum err put_result(struct writer *w, const struct turn *t)
 	if (!err && t->m)
 		err = anthropic_put_cache(s, mark_of_result(t->m), path, w->marks);
 	if (!err && t->m)
-		err = scribe_extra(s, &t->m->extra, path);
+		err = scribe_extra(s, &t->m->extra, path, KNOWN);
 	json_close(&s->o, '}');
 	return err;
 }
@@ -476,10 +496,29 @@ static enum err put_later_system(struct writer *w, const struct turn *t)
 		buf_text(&text, "\n</system>");
 		if (buf_error(&text))
 			return ERR_NO_MEMORY;
-		open_turn(w, false);
-		err = put_text(w, p, buf_view(&text), path);
+		err = open_turn(w, false);
+		if (!err)
+			err = put_text(w, p, buf_view(&text), path);
 	}
 	return err;
+}
+
+/* Where a message became a part of another's turn, its own members have no place. */
+static enum err drop_told(struct writer *w)
+{
+	const struct message *m = w->told;
+	for (size_t i = 0; m && i < m->extra.n; i++) {
+		char path[PATH_BYTES];
+		snprintf(path, sizeof path, "messages[%zu]", w->told_at);
+		const enum err err = scribe_drop(w->s, path,
+			"the message's member \"%.*s\" was left out: the message went out as a "
+			"part of the turn before it",
+			SPAN_ARG(span_first(m->extra.members[i].name, 64)));
+		if (err)
+			return err;
+	}
+	w->told = NULL;
+	return OK;
 }
 
 /* ---- system ---- */
@@ -511,6 +550,11 @@ static enum err put_system(struct writer *w, size_t n, struct span tail)
 	if (!err && span_is_set(tail))
 		err = put_text(w, &(struct part){.type = PART_TEXT}, tail, "");
 	json_close(&s->o, ']');
+	for (size_t i = 0; !err && i < n; i++) {
+		w->told = &s->r->messages[i];
+		w->told_at = i;
+		err = drop_told(w);
+	}
 	return err;
 }
 
@@ -528,11 +572,6 @@ static enum err drop_rest(struct scribe *s, const struct message *m, size_t at)
 		snprintf(path, sizeof path, "messages[%zu].name", at);
 		err = scribe_drop(s, path, "%.*s takes no names of participants",
 			SPAN_ARG(s->target->provider));
-	}
-	if (!err && m->extra.n > 0 && m->role != ROLE_TOOL &&
-		!span_eq(m->extra.family, s->target->family)) {
-		snprintf(path, sizeof path, "messages[%zu]", at);
-		err = scribe_extra(s, &m->extra, path); /* foreign: dropped, with a word for each */
 	}
 	return err;
 }
@@ -583,13 +622,18 @@ bool anthropic_loop_lacks_thinking(const struct llm_request *r)
 
 static enum err put_turn(struct writer *w, const struct turn *t)
 {
+	enum err err = OK;
 	if (!t->m || t->m->role == ROLE_TOOL)
 		return put_result(w, t);
+	w->told = t->m->extra.n > 0 ? t->m : NULL;
+	w->told_at = t->at;
 	if (t->m->role == ROLE_ASSISTANT)
-		return put_assistant(w, t);
-	if (t->m->role == ROLE_USER)
-		return put_user(w, t);
-	return put_later_system(w, t);
+		err = put_assistant(w, t);
+	else if (t->m->role == ROLE_USER)
+		err = put_user(w, t);
+	else
+		err = put_later_system(w, t);
+	return err ? err : drop_told(w);
 }
 
 enum err anthropic_put_messages(struct scribe *s, const struct anthropic_model *model,

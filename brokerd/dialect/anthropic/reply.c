@@ -175,8 +175,11 @@ static enum err begin_call(struct decoder *d, struct block *b, struct json block
 	json_text_to(m[1], &b->call->name);
 	b->call->is_text =
 		d->notes->has_json_tool && span_is(buf_view(&b->call->name), ANTHROPIC_JSON_TOOL);
+	err = outlet_check(&b->call->id);
+	if (!err)
+		err = outlet_check(&b->call->name);
 	struct json_walk w = json_each(m[2]);
-	if (json_kind(m[2]) == JSON_OBJECT && json_next(&w))
+	if (!err && json_kind(m[2]) == JSON_OBJECT && json_next(&w))
 		err = arena_dup(d->out.arena, m[2].text, &b->raw);
 	return err;
 }
@@ -185,7 +188,8 @@ static enum err take_thinking(struct decoder *d, struct block *b, struct json te
 {
 	if (!d->notes->wants_reasoning_text)
 		json_text_to(text, &b->thinking);
-	return outlet_json(&d->out, 0, OUTLET_REASONING, text);
+	const enum err err = outlet_check(&b->thinking);
+	return err ? err : outlet_json(&d->out, 0, OUTLET_REASONING, text);
 }
 
 static void take_citation(struct block *b, struct json citation)
@@ -209,12 +213,14 @@ static enum err begin_block(struct decoder *d, struct json index, struct json bl
 		for (struct json_walk w = json_each(json_member(block, "citations"));
 			json_next(&w);)
 			take_citation(b, w.value);
-		return outlet_json(&d->out, 0, OUTLET_TEXT, json_member(block, "text"));
+		err = outlet_check(&b->citations);
+		return err ? err : outlet_json(&d->out, 0, OUTLET_TEXT, json_member(block, "text"));
 	}
 	if (json_is(type, "thinking")) {
 		b->kind = BLOCK_THINKING;
 		json_text_to(json_member(block, "signature"), &b->signature);
-		return take_thinking(d, b, json_member(block, "thinking"));
+		err = outlet_check(&b->signature);
+		return err ? err : take_thinking(d, b, json_member(block, "thinking"));
 	}
 	if (json_is(type, "tool_use"))
 		return begin_call(d, b, block);
@@ -227,7 +233,7 @@ static enum err fill(struct block *b, const char *member, struct json text)
 {
 	b->fills = member;
 	json_text_to(text, &b->filled);
-	return buf_error(&b->filled) ? ERR_SERVER_ERROR : OK;
+	return outlet_check(&b->filled);
 }
 
 static enum err take_delta(struct decoder *d, struct block *b, struct json delta)
@@ -242,11 +248,11 @@ static enum err take_delta(struct decoder *d, struct block *b, struct json delta
 		return take_thinking(d, b, m[2]);
 	if (json_is(m[0], "signature_delta")) {
 		json_text_to(m[3], &b->signature);
-		return buf_error(&b->signature) ? ERR_SERVER_ERROR : OK;
+		return outlet_check(&b->signature);
 	}
 	if (json_is(m[0], "citations_delta")) {
 		take_citation(b, m[5]);
-		return buf_error(&b->citations) ? ERR_SERVER_ERROR : OK;
+		return outlet_check(&b->citations);
 	}
 	if (json_is(m[0], "compaction_delta") && b->kind == BLOCK_OTHER)
 		return fill(b, "content", m[6]);
@@ -260,7 +266,7 @@ static enum err take_delta(struct decoder *d, struct block *b, struct json delta
 		b->raw = SPAN_NONE; /* what comes in pieces wins over what it began with */
 	buf_clear(&d->out.piece);
 	json_text_to(m[4], &d->out.piece);
-	const enum err err = buf_error(&d->out.piece);
+	const enum err err = outlet_check(&d->out.piece);
 	return err ? err : outlet_call_args(&d->out, b->call, buf_view(&d->out.piece));
 }
 
@@ -294,7 +300,7 @@ static enum err end_other(struct decoder *d, const struct block *b)
 	OWNED(buf_done) struct buf json = BUF_INIT(LIMIT_BODY_BYTES);
 	struct part part = {.type = PART_OPAQUE};
 	put_filled(b, &json);
-	enum err err = buf_error(&json);
+	enum err err = outlet_check(&json);
 	part.opaque = (struct opaque){SPAN(ANTHROPIC_FAMILY), d->out.model, SPAN_NONE};
 	if (!err)
 		err = outlet_keep(&d->out, buf_view(&json), &part.opaque.data);
@@ -316,7 +322,7 @@ static enum err end_thinking(struct decoder *d, const struct block *b)
 	json_pair_str(&o, "signature", buf_view(&b->signature));
 	json_close(&o, '}');
 	const struct opaque opaque = {SPAN(ANTHROPIC_FAMILY), d->out.model, buf_view(&json)};
-	const enum err err = buf_error(&json);
+	const enum err err = outlet_check(&json);
 	return err ? err : outlet_opaque(&d->out, 0, &opaque);
 }
 
@@ -329,7 +335,7 @@ static enum err end_citations(struct decoder *d, const struct block *b)
 	buf_byte(&json, '[');
 	buf_span(&json, buf_view(&b->citations));
 	buf_byte(&json, ']');
-	enum err err = buf_error(&json);
+	enum err err = outlet_check(&json);
 	if (!err)
 		err = outlet_keep(&d->out, buf_view(&json), &part.citations);
 	return err ? err : outlet_part(&d->out, 0, &part);

@@ -18,6 +18,12 @@
 #define SCHEMA_WORDS \
 	"Respond with one JSON value that fits this JSON Schema, and with nothing else:\n"
 
+/* The names that are written here, for scribe_extra. */
+#define KNOWN_IN_TOOL " name description input_schema strict cache_control type "
+#define KNOWN_IN_REQUEST                                                                          \
+	" model max_tokens tools tool_choice system messages thinking output_config temperature " \
+	"top_p top_k stop_sequences metadata service_tier cache_control stream "
+
 /* What the request comes to, found out before anything is written. */
 struct asked {
 	const struct anthropic_model *model;
@@ -275,7 +281,7 @@ static enum err put_tool(struct scribe *s, const struct asked *a, const struct t
 	if (!err)
 		err = anthropic_put_cache(s, tool->cache, path, marks);
 	if (!err)
-		err = scribe_extra(s, &tool->extra, path);
+		err = scribe_extra(s, &tool->extra, path, KNOWN_IN_TOOL);
 	json_close(o, '}');
 	return err;
 }
@@ -352,14 +358,18 @@ static enum err put_tools(struct scribe *s, const struct asked *a, struct cache_
 
 /* ---- sampling ---- */
 
+static bool thinks(const struct asked *a)
+{
+	return a->thinking == ENABLED || a->thinking == ADAPTIVE;
+}
+
 static enum err put_temperature(struct scribe *s, const struct asked *a)
 {
 	const struct opt_f64 t = s->r->temperature;
 	const bool is_plain = scribe_is_one(t.v); /* the default */
-	if (!t.is_set ||
-		(is_plain && (a->model->sampling == SAMPLING_NONE || a->thinking == ENABLED)))
+	if (!t.is_set || (is_plain && (a->model->sampling == SAMPLING_NONE || thinks(a))))
 		return OK;
-	if (a->model->sampling == SAMPLING_NONE || a->thinking == ENABLED)
+	if (a->model->sampling == SAMPLING_NONE || thinks(a))
 		return scribe_drop(s, "temperature", "%.*s takes no temperature%s",
 			SPAN_ARG(s->target->model),
 			a->model->sampling == SAMPLING_NONE ? "" : " while it reasons");
@@ -380,7 +390,7 @@ static enum err put_top_p(struct scribe *s, const struct asked *a)
 	if (a->model->sampling == SAMPLING_ONE_OF && s->r->temperature.is_set)
 		return scribe_drop(s, "top_p", "%.*s takes temperature or top_p, not both",
 			SPAN_ARG(s->target->model));
-	if (a->thinking == ENABLED && p.v < 0.95)
+	if (thinks(a) && p.v < 0.95)
 		return scribe_drop(s, "top_p", "%.*s takes no top_p below 0.95 while it reasons",
 			SPAN_ARG(s->target->model));
 	json_key(&s->o, "top_p");
@@ -392,7 +402,7 @@ static enum err put_top_k(struct scribe *s, const struct asked *a)
 {
 	if (!s->r->top_k.is_set)
 		return OK;
-	if (a->model->sampling == SAMPLING_NONE || a->thinking == ENABLED)
+	if (a->model->sampling == SAMPLING_NONE || thinks(a))
 		return scribe_drop(s, "top_k", "%.*s takes no top_k%s", SPAN_ARG(s->target->model),
 			a->model->sampling == SAMPLING_NONE ? "" : " while it reasons");
 	json_pair_i64(&s->o, "top_k", s->r->top_k.v);
@@ -483,7 +493,7 @@ static enum err put_rest(struct scribe *s, struct cache_marks *marks)
 	/* without marks of its own, the last block that can be cached is marked */
 	if (!err && span_is_set(r->cache_ttl) && anthropic_count_marks(r) == 0)
 		err = anthropic_put_cache(s, r->cache_ttl, "cache.ttl", marks);
-	return err ? err : scribe_extra(s, &r->extra, "");
+	return err ? err : scribe_extra(s, &r->extra, "", KNOWN_IN_REQUEST);
 }
 
 /* ---- all ---- */

@@ -9,6 +9,13 @@
 
 #define PATH_BYTES 64
 
+/* The names that are written here, for scribe_extra. */
+#define KNOWN_IN_PART " type text image_url input_audio file video_url "
+#define KNOWN_IN_CALL " id type function custom "
+#define KNOWN_IN_MESSAGE                                                          \
+	" role content name tool_call_id tool_calls function_call refusal audio " \
+	"reasoning_content reasoning_details "
+
 static void part_path(char path[PATH_BYTES], size_t at, size_t k)
 {
 	snprintf(path, PATH_BYTES, "messages[%zu].content[%zu]", at, k);
@@ -177,7 +184,7 @@ static enum err put_part(struct scribe *s, const struct part *p, size_t at, size
 		json_pair_str(&s->o, "text", span_is_set(p->text) ? p->text : SPAN(""));
 	}
 	if (!err)
-		err = scribe_extra(s, &p->extra, path);
+		err = scribe_extra(s, &p->extra, path, KNOWN_IN_PART);
 	json_close(&s->o, '}');
 	return err;
 }
@@ -232,7 +239,7 @@ static enum err put_joined(struct scribe *s, const struct message *m, size_t at,
 		if (!is_content(s, m, p))
 			continue;
 		part_path(path, at, k);
-		const enum err err = scribe_extra(s, &p->extra, path);
+		const enum err err = scribe_extra(s, &p->extra, path, KNOWN_IN_PART);
 		if (err)
 			return err;
 		buf_text(&text, n++ > 0 ? between : "");
@@ -291,7 +298,7 @@ static enum err put_call(
 		json_pair_str(o, "arguments",
 			span_trim(call->arguments).n > 0 ? call->arguments : SPAN("{}"));
 	json_close(o, '}');
-	const enum err err = scribe_extra(s, &p->extra, path);
+	const enum err err = scribe_extra(s, &p->extra, path, KNOWN_IN_CALL);
 	json_close(o, '}');
 	return err;
 }
@@ -509,7 +516,7 @@ static enum err put_turn(struct scribe *s, const struct turn *t)
 		err = put_name(s, t->m, t->at);
 	if (!err && t->m) {
 		snprintf(path, sizeof path, "messages[%zu]", t->at);
-		err = scribe_extra(s, &t->m->extra, path);
+		err = scribe_extra(s, &t->m->extra, path, KNOWN_IN_MESSAGE);
 	}
 	json_close(&s->o, '}');
 	return !err && t->m ? drop_rest(s, t->m, t->at) : err;

@@ -166,12 +166,13 @@ static enum err take_call(struct decoder *d, uint32_t choice, int64_t index, str
 	OWNED(buf_done) struct buf name = BUF_INIT(LIMIT_REPLY_BYTES);
 	json_text_to(m[1], &id);
 	json_text_to(json_member(body, "name"), &name);
-	if (buf_error(&id) || buf_error(&name))
-		return ERR_NO_MEMORY;
-
+	enum err err = outlet_check(&id);
+	if (!err)
+		err = outlet_check(&name);
+	if (err)
+		return err;
 	struct outlet_call *call =
 		call_for(&o->choices[choice], index, buf_view(&id), buf_view(&name));
-	enum err err = OK;
 	if (!call) {
 		err = outlet_call_new(o, choice, &call);
 		if (err)
@@ -182,10 +183,15 @@ static enum err take_call(struct decoder *d, uint32_t choice, int64_t index, str
 	if (call->id.n == 0)
 		buf_span(&call->id, buf_view(&id));
 	take_name(call, buf_view(&name));
+	err = outlet_check(&call->id);
+	if (!err)
+		err = outlet_check(&call->name);
+	if (err)
+		return err;
 	buf_clear(&o->piece);
 	if (!json_text_to(args, &o->piece) && !json_is_nil(args))
 		buf_span(&o->piece, args.text); /* an object where a string is due */
-	err = buf_error(&o->piece);
+	err = outlet_check(&o->piece);
 	if (!err)
 		err = outlet_call_args(o, call, buf_view(&o->piece));
 	return err ? err : outlet_calls_settle(o, choice, call);
@@ -274,8 +280,8 @@ static enum err take_content(struct decoder *d, uint32_t choice, struct json con
 		return outlet_json(&d->out, choice, OUTLET_TEXT, content);
 	OWNED(buf_done) struct buf text = BUF_INIT(LIMIT_REPLY_BYTES);
 	json_text_to(content, &text);
-	if (buf_error(&text))
-		return ERR_NO_MEMORY;
+	if (outlet_check(&text))
+		return outlet_check(&text);
 	const struct span inside = without_fence(buf_view(&text));
 	enum err err = OK;
 	if (inside.n < text.n)
@@ -317,16 +323,20 @@ static enum err take_audio(struct decoder *d, uint32_t choice, struct json audio
 	if (is_text(data)) {
 		buf_clear(&d->out.piece);
 		json_text_to(data, &d->out.piece);
-		if (!base64_decode(buf_view(&d->out.piece), &x->audio))
+		if (!base64_decode(buf_view(&d->out.piece), &x->audio) &&
+			!outlet_check(&x->audio) && !outlet_check(&d->out.piece))
 			return outlet_warn(&d->out, "repaired_response", NULL,
 				"the provider sent audio that is no base64; it was left out");
 	}
 	if (x->audio_id.n == 0 && is_text(id))
 		return json_utf8(id, d->out.arena, &x->audio_id);
-	return buf_error(&x->audio) || buf_error(&x->transcript) ? ERR_SERVER_ERROR : OK;
+	enum err err = outlet_check(&d->out.piece);
+	if (!err)
+		err = outlet_check(&x->audio);
+	return err ? err : outlet_check(&x->transcript);
 }
 
-static void take_citations(struct decoder *d, uint32_t choice, struct json annotations)
+static enum err take_citations(struct decoder *d, uint32_t choice, struct json annotations)
 {
 	struct buf *to = &d->extras[choice].citations;
 	for (struct json_walk w = json_each(annotations); json_next(&w);) {
@@ -334,6 +344,7 @@ static void take_citations(struct decoder *d, uint32_t choice, struct json annot
 			buf_byte(to, ',');
 		buf_span(to, w.value.text);
 	}
+	return outlet_check(to);
 }
 
 /* What could not go out before its choice was over. */
@@ -345,7 +356,7 @@ static enum err end_extras(struct decoder *d, uint32_t choice)
 	if (details_write(&x->details, &json)) {
 		const struct opaque opaque = {
 			SPAN(OPENAI_CHAT_FAMILY), d->out.model, buf_view(&json)};
-		err = buf_error(&json);
+		err = outlet_check(&json);
 		if (!err)
 			err = outlet_opaque(&d->out, choice, &opaque);
 	}
@@ -370,7 +381,7 @@ static enum err end_extras(struct decoder *d, uint32_t choice)
 		} else {
 			part.citations = d->sources;
 		}
-		err = buf_error(&json);
+		err = outlet_check(&json);
 		if (!err)
 			err = outlet_keep(&d->out, part.citations, &part.citations);
 		if (!err)
@@ -461,7 +472,7 @@ static enum err take_delta(struct decoder *d, uint32_t choice, struct json delta
 	if (!err)
 		err = take_calls(d, choice, m[5], m[6]);
 	if (!err && json_kind(m[9]) == JSON_ARRAY)
-		take_citations(d, choice, m[9]);
+		err = take_citations(d, choice, m[9]);
 	return err;
 }
 
@@ -519,7 +530,11 @@ static enum err take_chunk(struct decoder *d, struct json chunk, struct fault *w
 		json_text_to(m[0], &id);
 		json_text_to(m[1], &model);
 	}
-	enum err err = outlet_about(o, buf_view(&id), buf_view(&model), created_s);
+	enum err err = outlet_check(&id);
+	if (!err)
+		err = outlet_check(&model);
+	if (!err)
+		err = outlet_about(o, buf_view(&id), buf_view(&model), created_s);
 	if (!err)
 		err = take_usage(d, json_is_nil(m[4]) ? json_member(m[6], "usage") : m[4]);
 	if (err)
@@ -538,6 +553,14 @@ static enum err take_chunk(struct decoder *d, struct json chunk, struct fault *w
 	return err;
 }
 
+static bool says_something(const struct outlet_choice *c)
+{
+	bool has_call = false;
+	for (const struct outlet_call *call = c->calls; call; call = call->next)
+		has_call = has_call || call->name.n > 0;
+	return has_call || c->has_text;
+}
+
 /* The last events, where the reply was whole. A choice that never said how it ended is believed
  * only if the reply did say that it is over. */
 static enum err conclude(struct decoder *d, struct fault *why)
@@ -554,7 +577,7 @@ static enum err conclude(struct decoder *d, struct fault *why)
 		if (!c->is_seen)
 			continue;
 		if (!c->is_finished) {
-			if (!d->is_whole && (!d->is_done || (!c->calls && !c->has_text)))
+			if (!d->is_whole && (!d->is_done || !says_something(c)))
 				return fault_set(why, ERR_STREAM_INCOMPLETE,
 					"the provider's answer broke off before its end");
 			err = outlet_finish(o, i, FINISH_STOP, SPAN_NONE, SPAN_NONE);
@@ -562,6 +585,8 @@ static enum err conclude(struct decoder *d, struct fault *why)
 				err = outlet_warn(o, "missing_finish", NULL,
 					"the provider did not say why its answer ended");
 		}
+		if (!err)
+			err = outlet_choice_end(o, i);
 		if (!err)
 			err = end_extras(d, i);
 	}

@@ -15,6 +15,15 @@
 #define SCHEMA_LEADIN \
 	"Answer with one JSON value that fits this JSON Schema, and with nothing else:\n"
 
+/* The names that are written here, for scribe_extra. */
+#define KNOWN_IN_TOOL " type function custom "
+#define KNOWN_IN_REQUEST                                                                       \
+	" model messages tools tool_choice parallel_tool_calls functions function_call "       \
+	"response_format max_tokens max_completion_tokens reasoning_effort temperature top_p " \
+	"top_k min_p presence_penalty frequency_penalty repetition_penalty seed stop "         \
+	"logit_bias logprobs top_logprobs n modalities audio user safety_identifier metadata " \
+	"service_tier verbosity prompt_cache_key stream stream_options "
+
 /* What was found out about the model's reasoning, for the parameters that it shuts out. */
 struct thinking {
 	const struct openai_model *model; /* NULL: nothing is known of it */
@@ -345,7 +354,7 @@ static enum err put_tool(struct scribe *s, const struct tool *tool, size_t i)
 		json_close(o, '}');
 	}
 	if (!err)
-		err = scribe_extra(s, &tool->extra, path);
+		err = scribe_extra(s, &tool->extra, path, KNOWN_IN_TOOL);
 	if (!err && span_is_set(tool->cache))
 		err = scribe_warn_once(s, "dropped_parameter", path,
 			"cache marks were left out: the provider caches by itself");
@@ -581,7 +590,7 @@ static enum err put_rest(struct scribe *s)
 	if (!err && span_is_set(r->cache_ttl))
 		err = scribe_drop(s, "cache.ttl", "%.*s decides itself how long it caches",
 			SPAN_ARG(s->target->provider));
-	return err ? err : scribe_extra(s, &r->extra, "");
+	return err ? err : scribe_extra(s, &r->extra, "", KNOWN_IN_REQUEST);
 }
 
 static void put_stream(struct scribe *s)

@@ -1,0 +1,41 @@
+/* journal_file.h - is there a file to write to, ours, whole, and with its space really there?
+ * A page that says what it is, then two halves, mapped. Blocks: at start. */
+#ifndef BROKERD_LEDGER_JOURNAL_FILE_H
+#define BROKERD_LEDGER_JOURNAL_FILE_H
+#include <stdint.h>
+
+#include "protocol/base/err.h"
+
+#define JOURNAL_PAGE_BYTES ((size_t)4096)
+#define JOURNAL_HALF_BYTES ((size_t)8 * 1024 * 1024) /* of a new file; an old one keeps its own */
+
+struct journal_file {
+	int fd;
+	unsigned char *map;
+	unsigned char *halves[2];
+	size_t half_bytes;
+	uint64_t sequence; /* as it was last noted: no later one was in use, or a record has it */
+};
+
+/* Where it is. `dir` is a descriptor of the folder, `state_dir` its name for sentences. */
+struct journal_place {
+	int dir;
+	const char *state_dir;
+};
+
+/* Opens DIR/journal, or makes it, locked against other processes. A file that is no journal, or
+ * another version's, is set aside first. ERR_STORAGE_FULL, ERR_IO: *why says what to do, and there
+ * is nothing to close. */
+enum err journal_file_open(
+	struct journal_file *f, const struct journal_place *at, struct fault *why) MUST_USE;
+void journal_file_close(struct journal_file *f);
+
+/* Keeps the file as journal.old-N, says so in the log, and opens a new one in its place. */
+enum err journal_file_replace(struct journal_file *f, const struct journal_place *at,
+	const char *reason, struct fault *why) MUST_USE;
+
+/* Stores that are whole or not at all, whatever ends the process. */
+void journal_file_note(struct journal_file *f, uint64_t sequence);
+void journal_store(unsigned char *at, uint64_t word); /* `at` is a multiple of 8 */
+
+#endif

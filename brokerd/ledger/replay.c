@@ -1,0 +1,167 @@
+/* replay.c - records in the order of their sequences; at the end, what is still open has no end. */
+#include "brokerd/ledger/replay.h"
+
+#include "brokerd/ledger/reservation.h"
+#include "brokerd/ledger/rows.h"
+
+struct replay {
+	struct rows rows;
+	struct reservation *open;
+	struct replayed *out;
+};
+
+static struct llm_usage estimate(const struct reserve_record *r)
+{
+	struct llm_usage u = USAGE_UNKNOWN;
+	u.input = r->estimate_input;
+	u.output = r->estimate_output;
+	u.cost_nusd = r->estimate_nusd;
+	return u;
+}
+
+static int64_t bill(const struct llm_usage *u)
+{
+	return u->provider_cost_nusd >= 0 ? u->provider_cost_nusd : u->cost_nusd;
+}
+
+static enum err replay_unknown_attempt(
+	struct replay *p, const struct open_record *o, struct fault *why)
+{
+	const struct reserve_record *r = &o->reserve;
+	struct attempt_record a = {
+		.number = o->announced,
+		.at_us = r->at_us,
+		.outcome = OUTCOME_UNKNOWN,
+		.err = ERR_OUTCOME_UNKNOWN,
+		.has_sent_body = true, /* as it must be taken to be */
+		.sent_bytes = -1,
+		.received_bytes = -1,
+		.connect_us = -1,
+		.first_byte_us = -1,
+		.total_us = -1,
+		.usage = estimate(r),
+		.price = PRICE_UNKNOWN,
+	};
+	memcpy(a.id, r->id, sizeof a.id);
+	memcpy(a.provider, r->provider, sizeof a.provider);
+	memcpy(a.model, r->target_model, sizeof a.model);
+	return rows_attempt(&p->rows, &a, why);
+}
+
+static enum err replay_unknown(struct replay *p, const struct open_record *o, struct fault *why)
+{
+	const struct reserve_record *r = &o->reserve;
+	const struct llm_usage least = estimate(r);
+	struct exchange_record x = {
+		.at_us = r->at_us,
+		.total_us = -1,
+		.ttft_us = -1,
+		.uid = r->uid,
+		.pid = r->pid,
+		.outcome = OUTCOME_UNKNOWN,
+		.err = ERR_OUTCOME_UNKNOWN,
+		.attempts = o->announced ? o->announced : o->attempts,
+		.usage = bill(&o->usage) > bill(&least) ? o->usage : least,
+		.price = PRICE_UNKNOWN,
+	};
+	memcpy(x.id, r->id, sizeof x.id);
+	memcpy(x.app, r->app, sizeof x.app);
+	memcpy(x.program, r->program, sizeof x.program);
+	memcpy(x.op, r->op, sizeof x.op);
+	memcpy(x.surface, r->surface, sizeof x.surface);
+	memcpy(x.model, r->model, sizeof x.model);
+	memcpy(x.provider, r->provider, sizeof x.provider);
+	memcpy(x.target_model, r->target_model, sizeof x.target_model);
+	p->out->unknown++;
+	const enum err err = o->announced ? replay_unknown_attempt(p, o, why) : OK;
+	return err ? err : rows_exchange(&p->rows, &x, why);
+}
+
+static enum err replay_record(
+	struct replay *p, enum record_type type, const union record_value *v, struct fault *why)
+{
+	struct reservation *own;
+	switch (type) {
+	case RECORD_OPEN:
+		own = reservation_find(p->open, v->open.reserve.id);
+		if (!own)
+			own = reservation_add(&p->open, &v->open.reserve);
+		own->state = v->open;
+		return OK;
+	case RECORD_ATTEMPT:
+		own = reservation_find(p->open, v->attempt.id);
+		if (own)
+			open_record_count(&own->state, &v->attempt);
+		return rows_attempt(&p->rows, &v->attempt, why);
+	case RECORD_EXCHANGE:
+		own = reservation_find(p->open, v->exchange.id);
+		if (own)
+			reservation_end(&p->open, own);
+		return rows_exchange(&p->rows, &v->exchange, why);
+	}
+	return OK;
+}
+
+/* A half, as far as it is sound. What lies behind a damaged record is not guessed at. */
+static enum err replay_half(struct replay *p, struct span half, struct fault *why)
+{
+	struct record_reader reader = {.left = half};
+	struct record record;
+	union record_value v;
+	enum record_next found;
+	while ((found = record_next(&reader, &record)) == RECORD_FOUND) {
+		if (record.sequence > p->out->sequence)
+			p->out->sequence = record.sequence;
+		if (record_unpack(&record, &v, &p->out->why) != OK) {
+			p->out->unreadable++;
+			continue;
+		}
+		const enum err err = replay_record(p, record.type, &v, why);
+		if (err)
+			return err;
+	}
+	if (found == RECORD_TORN && record_is_damaged(&reader)) {
+		fault_set(&p->out->why, ERR_MALFORMED, "it is damaged at byte %zu of a half",
+			half.n - reader.left.n);
+		p->out->unreadable++;
+	} else if (found == RECORD_TORN) {
+		p->out->torn++;
+	}
+	return OK;
+}
+
+/* The sequence of the first record of a half, or UINT64_MAX where there is none. */
+static uint64_t first_sequence(struct span half)
+{
+	struct record_reader reader = {.left = half};
+	struct record record;
+	return record_next(&reader, &record) == RECORD_FOUND ? record.sequence : UINT64_MAX;
+}
+
+static enum err replay_all(struct replay *p, struct span first, struct span then, struct fault *why)
+{
+	struct reservation *r, *after;
+	enum err err = replay_half(p, first, why);
+	if (err == OK)
+		err = replay_half(p, then, why);
+	TABLE_EACH(p->open, r, after) {
+		if (err == OK)
+			err = replay_unknown(p, &r->state, why);
+		reservation_end(&p->open, r);
+	}
+	return err == OK ? rows_write(&p->rows, why) : err;
+}
+
+enum err replay_halves(
+	const struct span halves[2], struct ledger *ledger, struct replayed *out, struct fault *why)
+{
+	const bool is_second_older = first_sequence(halves[1]) < first_sequence(halves[0]);
+	struct replay p = {.out = out};
+	*out = (struct replayed){.why = FAULT_NONE};
+	rows_init(&p.rows, ledger);
+	const enum err err = is_second_older ? replay_all(&p, halves[1], halves[0], why)
+					     : replay_all(&p, halves[0], halves[1], why);
+	out->rows = p.rows.total;
+	rows_done(&p.rows);
+	return err == OK && out->rows > 0 ? ledger_sync(ledger, why) : err;
+}

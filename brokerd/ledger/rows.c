@@ -1,0 +1,44 @@
+/* rows.c - so many rows are a transaction that its own cost is lost among theirs. */
+#include "brokerd/ledger/rows.h"
+
+#include <stdlib.h>
+
+#define ROWS 128 /* of a kind */
+
+void rows_init(struct rows *r, struct ledger *ledger)
+{
+	*r = (struct rows){.ledger = ledger};
+	r->exchanges = calloc(ROWS, sizeof *r->exchanges);
+	r->attempts = calloc(ROWS, sizeof *r->attempts);
+	if (!r->exchanges || !r->attempts)
+		abort();
+}
+
+void rows_done(struct rows *r)
+{
+	free(r->exchanges);
+	free(r->attempts);
+}
+
+enum err rows_write(struct rows *r, struct fault *why)
+{
+	const struct ledger_rows rows = {r->exchanges, r->n_exchanges, r->attempts, r->n_attempts};
+	if (r->n_exchanges + r->n_attempts == 0)
+		return OK;
+	r->n_exchanges = r->n_attempts = 0;
+	return ledger_write(r->ledger, &rows, why);
+}
+
+enum err rows_attempt(struct rows *r, const struct attempt_record *a, struct fault *why)
+{
+	r->attempts[r->n_attempts++] = *a;
+	r->total++;
+	return r->n_attempts == ROWS ? rows_write(r, why) : OK;
+}
+
+enum err rows_exchange(struct rows *r, const struct exchange_record *x, struct fault *why)
+{
+	r->exchanges[r->n_exchanges++] = *x;
+	r->total++;
+	return r->n_exchanges == ROWS ? rows_write(r, why) : OK;
+}
