@@ -16,6 +16,9 @@
 
 #define WORKERS 4
 
+/* Requests that are held at once, all callers together. */
+#define BODIES_BYTES ((size_t)1024 * 1024 * 1024)
+
 /* After so many calls at once the heap holds much that nobody will want again soon. */
 #define CROWD    64
 #define QUIET_US INT64_C(1000000)
@@ -434,6 +437,7 @@ struct broker *broker_new(const struct broker_options *options, struct fault *wh
 		return NULL;
 	}
 	b->options = *options;
+	b->organs.max_body_bytes = BODIES_BYTES;
 	b->organs.ailment = b->config_ailment = b->state_ailment = FAULT_NONE;
 	struct fault own = FAULT_NONE;
 	const enum err err = broker_build(b, &own);

@@ -642,7 +642,8 @@ struct exchange *exchange_new(struct organs *o, const struct peer_id *peer, cons
 	x->retry.on_fire = on_retry;
 	loop_timer_set(o->loop, &x->deadline, limit_us);
 	if (span_is_set(c->body)) {
-		buf_span(&x->flight->body, c->body);
+		buf_span(&x->flight->body, c->body); /* small, and there are max_calls of them */
+		o->body_bytes += x->flight->body.n;
 		x->is_body_whole = true;
 	}
 	exchange_run(x);
@@ -656,10 +657,17 @@ enum err exchange_body(struct exchange *x, const struct data *d, struct fault *w
 		return x->is_body_whole ? fault_set(why, ERR_PROTOCOL,
 						  "data after the last piece of the body")
 					: OK; /* it has failed meanwhile: the rest is not wanted */
+	if (x->organs->body_bytes + d->bytes.n > x->organs->max_body_bytes)
+		return fault_set(why, ERR_OVERLOADED,
+			"the requests under way are %zu MiB together, which is the limit: try "
+			"again "
+			"when some have ended",
+			x->organs->max_body_bytes >> 20);
 	buf_span(body, d->bytes);
 	if (buf_error(body))
 		return fault_set(why, buf_error(body), "the body is longer than %zu bytes",
 			LIMIT_BODY_BYTES);
+	x->organs->body_bytes += d->bytes.n;
 	if (x->body_bytes >= 0 && (int64_t)body->n > x->body_bytes)
 		return fault_set(why, ERR_INVALID_REQUEST,
 			"the body is longer than the %" PRId64 " bytes announced", x->body_bytes);
@@ -711,6 +719,7 @@ void exchange_free(struct exchange *x)
 	event_log_leave(&x->flight->log, &x->cursor);
 	LIST_REMOVE(x->organs->exchanges, x);
 	x->organs->n_exchanges--;
+	x->organs->body_bytes -= x->flight->body.n;
 	flight_free(x->flight);
 	free(x);
 }

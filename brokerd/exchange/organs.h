@@ -20,7 +20,8 @@ struct organs {
 	struct fault ailment; /* why the broker is degraded: told to every caller; OK: it is well */
 	struct exchange *exchanges; /* all that are open */
 	size_t n_exchanges;
-	uint64_t n_served; /* exchanges ended since the start */
+	size_t body_bytes, max_body_bytes; /* of all requests together, from their first piece on */
+	uint64_t n_served;                 /* exchanges ended since the start */
 	bool is_draining;
 };
 

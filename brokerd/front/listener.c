@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "brokerd/log/log.h"
@@ -16,6 +17,7 @@
 #define BACKLOG       511
 #define ACCEPTS       32              /* in one turn */
 #define FULL_PAUSE_US INT64_C(100000) /* how long a full table is left alone */
+#define LOCK_TRIES    300             /* of 10 ms each: who starts beside us is done by then */
 #define SEND_BUFFER   (1024 * 1024)   /* small writes cost the kernel far more than their bytes */
 
 struct listener {
@@ -107,6 +109,20 @@ static struct listener *listener_new(struct sessions *s, int fd)
 	return l;
 }
 
+/* Anybody who may read the folder can hold its lock: that must not keep us for ever. */
+static bool lock_in_time(int folder)
+{
+	const struct timespec pause = {.tv_nsec = 10000000};
+	for (int i = 0; i < LOCK_TRIES; i++) {
+		if (flock(folder, LOCK_EX | LOCK_NB) == 0)
+			return true;
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return false;
+		nanosleep(&pause, NULL);
+	}
+	return false;
+}
+
 /* Makes the socket's folder where it is missing, for its owner alone, and locks it, so that of two
  * brokers which start at once only one replaces a dead socket. The lock goes with the descriptor. */
 static enum err lock_folder(const char *path, int *out, struct fault *why)
@@ -124,13 +140,18 @@ static enum err lock_folder(const char *path, int *out, struct fault *why)
 		return fault_set(why, ERR_IO, "cannot make the folder %s for the socket: %s",
 			folder, strerror(errno));
 	*out = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (*out < 0 || flock(*out, LOCK_EX) != 0) {
-		const int error = errno;
-		if (*out >= 0)
-			close(*out);
+	struct stat st;
+	if (*out < 0 || fstat(*out, &st) != 0)
 		return fault_set(why, ERR_IO, "cannot open the socket's folder %s: %s", folder,
-			strerror(error));
-	}
+			strerror(errno));
+	if ((st.st_mode & S_IWOTH) && !(st.st_mode & S_ISVTX))
+		return fault_set(why, ERR_IO,
+			"anybody may write to the socket's folder %s, and so put another socket in "
+			"the place of ours: `chmod o-w %s`",
+			folder, folder);
+	if (!lock_in_time(*out))
+		return fault_set(why, ERR_IO, "cannot lock the socket's folder %s: %s", folder,
+			strerror(errno));
 	return OK;
 }
 
@@ -188,19 +209,25 @@ enum err listener_bind(
 			sizeof((struct sockaddr_un *)0)->sun_path - 1, path);
 	int folder = -1;
 	enum err err = lock_folder(path, &folder, why);
-	if (err)
+	if (err) {
+		if (folder >= 0)
+			close(folder);
 		return err;
+	}
 	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0) {
 		close(folder);
 		return fault_set(why, ERR_IO, "cannot make a socket: %s", strerror(errno));
 	}
 	err = bind_path(fd, path, why);
+	const bool has_path = !err;
 	if (!err && listen(fd, BACKLOG) != 0)
 		err = fault_set(why, ERR_IO, "cannot listen on %s: %s", path, strerror(errno));
 	close(folder);
 	struct listener *l = err ? NULL : listener_new(s, fd);
 	if (!l) {
+		if (has_path)
+			unlink(path);
 		close(fd);
 		return err ? err : fault_set(why, ERR_NO_MEMORY, "out of memory for a socket");
 	}

@@ -23,6 +23,7 @@
 #define TURN_BYTES      (64 * KIB) /* what one call may write of that before the next has its turn */
 #define OUT_LIMIT_BYTES (4 * MIB)  /* control frames alone cannot reach it */
 #define STALL_US        INT64_C(30000000)
+#define ADMIN_BODIES    4 /* that may be coming at once: these have no deadline */
 
 enum session_state {
 	HELLO,   /* nothing but a hello may come */
@@ -210,6 +211,16 @@ static enum err admin_begin(
 	return c->admin ? OK : fault_set(why, ERR_NO_MEMORY, "out of memory for the call");
 }
 
+/* Administrative calls whose bodies are still coming. */
+static int admin_bodies(const struct session *s)
+{
+	const struct open_call *c;
+	int n = 0;
+	LIST_EACH(s->calls, c)
+		n += c->admin_op != NULL;
+	return n;
+}
+
 static enum err call_begin(
 	struct session *s, uint32_t number, const struct call *call, struct fault *why)
 {
@@ -233,6 +244,11 @@ static enum err call_begin(
 		enum err bad = OK;
 		if (span_is_set(call->body))
 			bad = admin_begin(c, call->admin_op, call->body, why);
+		else if (admin_bodies(s) >= ADMIN_BODIES)
+			bad = fault_set(why, ERR_OVERLOADED,
+				"%d administrative calls of this connection wait for their bodies, "
+				"which is the limit",
+				ADMIN_BODIES);
 		else if (!(c->admin_op = strndup(call->admin_op.p, call->admin_op.n)))
 			bad = fault_set(why, ERR_NO_MEMORY, "out of memory for the call");
 		if (bad)

@@ -26,6 +26,13 @@ def admin(op, **body):
     return {"kind": "admin", "op": op, "body": json.dumps(body).encode()}
 
 
+def ends_at_start(made):
+    """What it says, where it cannot begin."""
+    made.start(wait=False)
+    assert made.wait_exit() == 1
+    return made.log()
+
+
 def test_a_mended_configuration_does_not_mend_the_state(broker):
     """Two things are wrong at start; one of them is put right."""
     made = broker("[broker]\nnonsense = 1\n", run=False)
@@ -142,3 +149,24 @@ def test_idle_once_the_vault_locks_itself(broker):
     assert made.wait_exit(timeout=8 * harness.SLOWER) == 0
     assert made.log().index("vault.locked") < made.log().index("reason=idle calls")
     listening.close()
+
+
+def test_a_lock_on_the_sockets_folder_keeps_nobody_for_ever(broker):
+    made = broker(run=False)
+    folder = os.open(made.folder, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        assert f"cannot lock the socket's folder {made.folder}" in ends_at_start(made)
+    finally:
+        os.close(folder)
+    made.start()
+
+
+def test_a_folder_that_anybody_may_write_to_is_no_place_for_the_socket(broker):
+    made = broker(run=False)
+    made.folder.chmod(0o777)
+    said = ends_at_start(made)
+    assert f"chmod o-w {made.folder}" in said
+    assert not made.socket.exists()
+    made.folder.chmod(0o1777)
+    made.start()

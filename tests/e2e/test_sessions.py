@@ -162,3 +162,17 @@ def test_an_event_larger_than_a_frame_is_told(broker, provider):
         last = client.recv_until(END, FAULT)[-1]
         assert last.type == FAULT and last.body["class"] == "too_big", last
         assert "frame" in last.body["message"]
+
+
+def test_administrative_calls_that_never_send_their_body(broker):
+    made = broker()
+    with greeted(made) as client:
+        for number in range(1, 6):
+            client.send_frame(CALL, number, {"kind": "admin", "op": "usage"})
+        fault = client.recv_until(FAULT)[-1]
+        assert fault.call == 5 and fault.body["class"] == "overloaded"
+        client.send_frame(CANCEL, 1, {})
+        assert client.recv_until(FAULT)[-1].call == 1
+        client.send_frame(CALL, 5, {"kind": "admin", "op": "usage"})
+        client.send_frame(DATA, 5, {"d": b"{}", "last": True})
+        assert client.recv_until(FAULT, END)[-1].type == END

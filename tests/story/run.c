@@ -321,28 +321,35 @@ static bool expect(struct story *s, struct caller *from, uint32_t call, struct s
 	return false;
 }
 
+static bool gets_all(struct story *s, struct caller *from, uint32_t call)
+{
+	struct span block = s->c->block, line;
+	bool held = true, may_more = false;
+	while (held && block_next(&block, &line)) {
+		may_more = span_is(line, "...");
+		held = may_more || expect(s, from, call, line);
+	}
+	struct heard *more = caller_heard(from, call);
+	if (held && more && !may_more) {
+		held = false;
+		diag("more came: %.400s", more->line);
+	}
+	while (!may_more && (more = caller_heard(from, call)))
+		caller_take(from, more);
+	return held;
+}
+
 /* NAME gets N, and in the block all that came of that call, in order; "..." at the end: more may.
  * Without a block: nothing came. */
 static void do_gets(struct story *s, struct caller *from)
 {
-	size_t first, last;
+	size_t first, last, i;
+	bool held = true;
 	command_range(s->c, 2, &first, &last);
-	for (size_t i = first; i <= last; i++) {
-		struct span block = s->c->block, line;
-		bool held = true, may_more = false;
-		while (held && block_next(&block, &line)) {
-			may_more = span_is(line, "...");
-			held = may_more || expect(s, from, (uint32_t)i, line);
-		}
-		struct heard *more = caller_heard(from, (uint32_t)i);
-		if (held && more && !may_more) {
-			held = false;
-			diag("more came: %.400s", more->line);
-		}
-		while (!may_more && (more = caller_heard(from, (uint32_t)i)))
-			caller_take(from, more);
-		ok(held, "%s, call %zu", s->name, i);
-	}
+	for (i = first; held && i <= last; i++)
+		held = gets_all(s, from, (uint32_t)i);
+	if (!ok(held, "%s", s->name))
+		diag("of call %zu", i - 1);
 }
 
 static const struct {
