@@ -20,7 +20,7 @@ static void read_field(struct json v, char *field, size_t size)
 		fault_text(field, size, buf_view(&text));
 }
 
-#define READ(v, field) read_field(v, field, sizeof field)
+#define READ(v, field) read_field((v), (field), sizeof(field))
 
 static void read_status(struct json v, struct error_body *out)
 {
@@ -369,7 +369,7 @@ static bool fits(const struct error_rule *r, const struct error_body *b, int64_t
 static const char *best_code(const struct error_body *b, int64_t status)
 {
 	char digits[24];
-	snprintf(digits, sizeof digits, "%lld", (long long)status);
+	(void)snprintf(digits, sizeof digits, "%lld", (long long)status);
 	if (b->code[0] && strcmp(b->code, digits) != 0)
 		return b->code;
 	return b->inner_code[0] ? b->inner_code : b->type;
@@ -510,12 +510,12 @@ void error_explain(const struct http_reply *reply, const struct target *target,
 	error_read(reply->body, &body);
 	judge(&body, reply->head.status, rules, out);
 	if (reply->head.status >= 300 && reply->head.status < 400)
-		snprintf(out->message, sizeof out->message,
+		(void)snprintf(out->message, sizeof out->message,
 			"the provider answered %d, a redirection: its base_url is wrong (a missing "
 			"/v1, http for https, or a doubled slash)",
 			reply->head.status);
 	else if (out->message[0] == '\0')
-		snprintf(out->message, sizeof out->message, "the provider answered %d %s",
+		(void)snprintf(out->message, sizeof out->message, "the provider answered %d %s",
 			reply->head.status,
 			reply->body.n > 0 ? "and no sentence that says why" : "with nothing in it");
 	out->http_status = reply->head.status;

@@ -15,7 +15,7 @@ struct plan {
 static enum err bad_result(const struct plan *p, size_t at, const char *what)
 {
 	char path[64];
-	snprintf(path, sizeof path, "messages[%zu].tool_call_id", at);
+	(void)snprintf(path, sizeof path, "messages[%zu].tool_call_id", at);
 	const struct span id = p->r->messages[at].tool_call_id;
 	return fault_param(p->why, ERR_INVALID_REQUEST, path,
 		"%s: the result's tool_call_id is \"%.*s\"", what, SPAN_ARG(span_first(id, 100)));
@@ -63,11 +63,12 @@ static enum err call_id(
 	*out = id;
 	if (before == 0 && id.n > 0)
 		return OK;
-	snprintf(path, sizeof path, "messages[%zu].content[%zu].id", at, k);
+	(void)snprintf(path, sizeof path, "messages[%zu].content[%zu].id", at, k);
 	if (id.n == 0)
-		snprintf(made, sizeof made, "call_%zu_%zu", at, k);
+		(void)snprintf(made, sizeof made, "call_%zu_%zu", at, k);
 	else
-		snprintf(made, sizeof made, "%.*s_%zu", SPAN_ARG(span_first(id, 120)), before + 1);
+		(void)snprintf(
+			made, sizeof made, "%.*s_%zu", SPAN_ARG(span_first(id, 120)), before + 1);
 	enum err err = arena_dup(p->notes->arena, span_str(made), out);
 	if (!err)
 		err = notes_warn(p->notes, "renamed", path,
@@ -100,7 +101,7 @@ static enum err add_calls(const struct plan *p, size_t at)
 			turn.at = found;
 			p->is_told[found] = true;
 		} else {
-			snprintf(path, sizeof path, "messages[%zu].content[%zu]", at, k);
+			(void)snprintf(path, sizeof path, "messages[%zu].content[%zu]", at, k);
 			err = notes_unsupported(p->notes, p->r, "rewritten_message", path, p->why,
 				"the call of \"%.*s\" has no result: one was added that says so",
 				SPAN_ARG(span_first(m->parts[k].call.name, 100)));

@@ -29,8 +29,9 @@ enum err name_legal(struct arena *a, struct span name, size_t max, struct span *
 	for (size_t i = 0; i < n; i++)
 		made[i] = name.p[i];
 	for (size_t i = 0; i < n; i++)
-		made[i] = is_legal(made[i]) ? made[i] : '_';
-	snprintf(made + n, SUFFIX_BYTES + 1, "_%06x", (unsigned)(hash ^ hash >> 24) & 0xffffff);
+		made[i] = (char)(is_legal(made[i]) ? made[i] : '_');
+	(void)snprintf(
+		made + n, SUFFIX_BYTES + 1, "_%06x", (unsigned)(hash ^ hash >> 24) & 0xffffff);
 	*out = span_of(made, n + SUFFIX_BYTES);
 	return OK;
 }

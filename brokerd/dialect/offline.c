@@ -449,7 +449,7 @@ static enum err answer_all(struct decoder *d, struct fault *why)
 	d->usage.output = 0;
 	d->usage.provider_cost_nusd = 0;
 	char id[32];
-	snprintf(id, sizeof id, "echo-%016" PRIx64, d->out.seed);
+	(void)snprintf(id, sizeof id, "echo-%016" PRIx64, d->out.seed);
 	enum err err = json_text(m[MODEL], d->arena, &model);
 	if (!err)
 		err = outlet_about(&d->out, span_str(id), model, d->out.wall_s);

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 
+#include "brokerd/dialect/fence.h"
 #include "protocol/limits.h"
 
 #define YEAR_2020_S    INT64_C(1577836800)
@@ -199,6 +200,19 @@ enum err outlet_json(struct outlet *o, uint32_t choice, enum outlet_text kind, s
 		return OK;
 	const enum err err = outlet_check(&o->piece);
 	return err ? err : outlet_text(o, choice, kind, buf_view(&o->piece));
+}
+
+enum err outlet_unfenced(struct outlet *o, uint32_t choice, struct json v)
+{
+	buf_clear(&o->piece);
+	if (!json_text_to(v, &o->piece))
+		return OK;
+	enum err err = outlet_check(&o->piece);
+	const struct span inside = fence_inside(buf_view(&o->piece));
+	if (!err && inside.n < o->piece.n)
+		err = outlet_warn(o, "repaired_response", "response_format",
+			"the JSON was taken out of the fence that it came in");
+	return err ? err : outlet_text(o, choice, OUTLET_TEXT, inside);
 }
 
 static enum err end_texts(struct outlet *o, uint32_t choice)

@@ -88,6 +88,10 @@ enum err outlet_text(
 enum err outlet_json(
 	struct outlet *o, uint32_t choice, enum outlet_text kind, struct json v) MUST_USE;
 
+/* A whole text that is to be JSON, because words asked for it: taken out of its fence, with a warning,
+ * where it came in one. */
+enum err outlet_unfenced(struct outlet *o, uint32_t choice, struct json v) MUST_USE;
+
 enum err outlet_opaque(struct outlet *o, uint32_t choice, const struct opaque *v) MUST_USE;
 enum err outlet_part(struct outlet *o, uint32_t choice, const struct part *part) MUST_USE;
 enum err outlet_logprobs(struct outlet *o, uint32_t choice, struct span json) MUST_USE;

@@ -12,7 +12,7 @@ enum err scribe_change(
 	char text[1024];
 	va_list args;
 	va_start(args, format);
-	vsnprintf(text, sizeof text, format, args);
+	(void)vsnprintf(text, sizeof text, format, args);
 	va_end(args);
 	return notes_unsupported(s->notes, s->r, code, param, s->why, "%s", text);
 }
@@ -22,7 +22,7 @@ enum err scribe_drop(struct scribe *s, const char *param, const char *format, ..
 	char text[1024];
 	va_list args;
 	va_start(args, format);
-	vsnprintf(text, sizeof text, format, args);
+	(void)vsnprintf(text, sizeof text, format, args);
 	va_end(args);
 	return notes_unsupported(s->notes, s->r, "dropped_parameter", param, s->why, "%s", text);
 }
@@ -31,7 +31,7 @@ static enum err PRINTF_LIKE(4, 0) refuse(
 	struct scribe *s, const char *code, const char *param, const char *format, va_list args)
 {
 	char text[1024];
-	vsnprintf(text, sizeof text, format, args);
+	(void)vsnprintf(text, sizeof text, format, args);
 	const enum err err = fault_param(s->why, ERR_INVALID_REQUEST, param, "%s", text);
 	if (s->why)
 		fault_text(s->why->code, sizeof s->why->code, span_str(code));
@@ -90,7 +90,7 @@ enum err scribe_extra(struct scribe *s, const struct extra *e, const char *path,
 	for (size_t i = 0; i < e->n; i++) {
 		char param[128];
 		const struct span name = e->members[i].name;
-		snprintf(param, sizeof param, "%s%s%.*s", path, path[0] ? "." : "",
+		(void)snprintf(param, sizeof param, "%s%s%.*s", path, path[0] ? "." : "",
 			SPAN_ARG(span_first(name, 64)));
 		if (is_ours && is_known(known, name))
 			return fault_param(s->why, ERR_INVALID_REQUEST, param,
@@ -142,7 +142,7 @@ static enum err lay_over(
 	struct json_out o = json_to(out);
 	struct json theirs;
 	char param[128];
-	snprintf(param, sizeof param, "provider_options.%.*s",
+	(void)snprintf(param, sizeof param, "provider_options.%.*s",
 		SPAN_ARG(span_first(options->key, 64)));
 	if (json_scan(options->value, JSON_STRICT, &theirs, NULL) != OK ||
 		json_kind(theirs) != JSON_OBJECT)

@@ -30,15 +30,14 @@ static enum err too_long(struct fault *why)
 
 static enum err check(const struct sse *s, struct fault *why)
 {
-	const struct buf *const bufs[] = {&s->line, &s->data, &s->name};
-	for (size_t i = 0; i < COUNT_OF(bufs); i++) {
-		const enum err err = buf_error(bufs[i]);
-		if (err == ERR_TOO_BIG)
-			return too_long(why);
-		if (err)
-			return fault_set(why, err, "no memory for the provider's event stream");
-	}
-	return OK;
+	enum err err = buf_error(&s->line);
+	if (!err)
+		err = buf_error(&s->data);
+	if (!err)
+		err = buf_error(&s->name);
+	if (err == ERR_TOO_BIG)
+		return too_long(why);
+	return err ? fault_set(why, err, "no memory for the provider's event stream") : OK;
 }
 
 /* What `only` points to goes away: takes it over. */

@@ -13,7 +13,7 @@ static enum err rename_tool(struct scribe *s, size_t i, size_t name_max)
 	enum err err = name_legal(s->notes->arena, name, name_max, &legal);
 	if (err || span_eq(legal, name))
 		return err;
-	snprintf(path, sizeof path, "tools[%zu].name", i);
+	(void)snprintf(path, sizeof path, "tools[%zu].name", i);
 	err = notes_rename_tool(s->notes, name, legal);
 	return err ? err
 		   : scribe_change(s, "renamed", path, "the tool's name went out as \"%.*s\"",

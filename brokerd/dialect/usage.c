@@ -66,7 +66,7 @@ int64_t usage_money(struct json v, int places)
 	size_t i = 0;
 	bool has_point = false;
 	if (json_scan(text, JSON_STRICT, &number, NULL) != OK || json_kind(number) != JSON_NUMBER ||
-		text.p[0] == '-')
+		!text.p || text.p[0] == '-')
 		return -1;
 	for (; i < text.n && text.p[i] != 'e' && text.p[i] != 'E'; i++) {
 		if (text.p[i] == '.') {

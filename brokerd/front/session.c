@@ -20,7 +20,8 @@
 
 #define SCRATCH_BYTES   (64 * KIB)
 #define OUT_FULL_BYTES  (256 * KIB) /* more waits in the flights, where it is bounded and felt */
-#define OUT_LIMIT_BYTES (4 * MIB)   /* control frames alone cannot reach it */
+#define TURN_BYTES      (64 * KIB) /* what one call may write of that before the next has its turn */
+#define OUT_LIMIT_BYTES (4 * MIB)  /* control frames alone cannot reach it */
 #define STALL_US        INT64_C(30000000)
 #define ADMIN_BODIES    4 /* that may be coming at once: these have no deadline */
 
@@ -533,28 +534,30 @@ static bool session_read(struct session *s)
 
 /* ---- writing, once a turn ---- */
 
-/* May a frame that costs be sent for this call now? Where not for want of credit, it is noted. */
-static bool may_send(struct open_call *c)
+/* May a frame that costs be sent for this call, whose turn began at `from` of `out`? Where not for
+ * want of credit, it is noted. */
+static bool may_send(struct open_call *c, size_t from)
 {
+	const struct session *s = c->session;
 	if (c->credit > 0)
-		return has_room(c->session);
+		return has_room(s) && s->out.n - from < TURN_BYTES;
 	c->is_blocked = true;
 	return false;
 }
 
-/* Moves what an exchange has to say into `out`, as far as credit and room go. False: that was all,
- * and the call is gone. */
-static bool exchange_write(struct open_call *c)
+/* Moves what an exchange has to say into `out`, as far as credit and room go. */
+static void exchange_write(struct open_call *c)
 {
 	struct session *s = c->session;
+	const size_t from = s->out.n;
 	int type;
 	struct span body;
 	while (exchange_peek(c->exchange, &type, &body)) {
-		if (!is_free(type) && !may_send(c))
+		const bool is_paid = !is_free(type);
+		if (is_paid && !may_send(c, from))
 			break;
 		const size_t mark = s->out.n;
 		const enum err err = frame_put(&s->out, (enum frame_type)type, c->number, body);
-		const bool is_paid = !is_free(type);
 		exchange_take(c->exchange);
 		if (err) {
 			struct fault why = FAULT_NONE;
@@ -567,26 +570,25 @@ static bool exchange_write(struct open_call *c)
 			c->credit -= (int64_t)(s->out.n - mark - 4);
 	}
 	c->is_ready = exchange_peek(c->exchange, &type, &body);
-	if (!exchange_is_over(c->exchange))
-		return true;
-	call_free(c);
-	return false;
+	if (exchange_is_over(c->exchange))
+		call_free(c);
 }
 
 /* The same for the JSON of an administrative call: data frames, and the end. */
-static bool admin_write(struct open_call *c)
+static void admin_write(struct open_call *c)
 {
 	struct session *s = c->session;
+	const size_t from = s->out.n;
 	while (c->answered < c->answer.n) {
-		if (!may_send(c))
-			return true;
+		if (!may_send(c, from))
+			return;
 		struct span left = span_skip(buf_view(&c->answer), c->answered);
 		struct llm_event e = {.type = EV_RAW};
 		e.text = span_first(left, LIMIT_DATA_BYTES);
 		const size_t mark = frame_begin(&s->out, FRAME_DATA, c->number);
 		event_pack(&e, &s->out);
 		if (frame_finish(&s->out, mark) != OK)
-			return true; /* it sticks to `out`, which ends the session */
+			return; /* it sticks to `out`, which ends the session */
 		c->answered += e.text.n;
 		c->credit -= (int64_t)(s->out.n - mark - 4);
 	}
@@ -595,45 +597,36 @@ static bool admin_write(struct open_call *c)
 		.type = EV_END, .end = {.usage = USAGE_UNKNOWN, .ttft_us = -1, .total_us = -1}
         };
 	event_pack(&e, &s->out);
-	if (frame_finish(&s->out, mark) != OK)
-		return true;
-	call_free(c);
-	return false;
+	if (frame_finish(&s->out, mark) == OK)
+		call_free(c);
 }
 
-/* Has it something that may go out as soon as there is room? */
-static bool can_write(const struct open_call *c)
+static bool has_more(const struct open_call *c)
 {
 	return c->is_ready && !c->is_blocked && (c->exchange || c->is_answered);
 }
 
-/* Each call as far as there is room. The one that filled it is the last in the next round, so that a
- * flood leaves the others their turn. */
+/* Each call has its turn; the next time, those that had none come first. */
 static void calls_write(struct session *s)
 {
-	struct open_call *c, *after;
-	LIST_EACH_SAFE(s->calls, c, after) {
-		if (!can_write(c))
+	for (size_t n = s->n_calls; n > 0 && has_room(s); n--) {
+		struct open_call *c = s->calls;
+		LIST_REMOVE(s->calls, c);
+		LIST_PUSH(s->calls, c);
+		if (!has_more(c))
 			continue;
-		const bool is_open = c->exchange ? exchange_write(c) : admin_write(c);
-		if (has_room(s))
-			continue;
-		if (is_open) {
-			LIST_REMOVE(s->calls, c);
-			LIST_PUSH(s->calls, c);
-		}
-		break;
+		if (c->exchange)
+			exchange_write(c);
+		else
+			admin_write(c);
 	}
 }
 
-/* Is there room again for calls that found none? */
-static bool has_more_to_write(const struct session *s)
+static bool any_has_more(const struct session *s)
 {
 	const struct open_call *c;
-	if (s->state != OPEN || !has_room(s))
-		return false;
 	LIST_EACH(s->calls, c) {
-		if (can_write(c))
+		if (has_more(c))
 			return true;
 	}
 	return false;
@@ -686,14 +679,15 @@ static void session_flush(struct session *s)
 		session_free(s);
 		return;
 	}
+	/* all is out, and a call was cut short for want of room: nobody else would come back to it */
+	if (s->state == OPEN && !has_output(s) && any_has_more(s))
+		later(s);
 	if (s->state != HELLO) {
 		if (!is_waiting_for_client(s))
 			loop_timer_stop(&s->timer);
 		else if (!s->timer.loop)
 			loop_timer_set(s->loop, &s->timer, STALL_US);
 	}
-	if (has_more_to_write(s))
-		later(s); /* the others' turn comes first */
 	watch(s);
 }
 
@@ -726,8 +720,10 @@ static void on_stall(struct session *s)
 	const bool is_full = has_output(s);
 	struct open_call *c, *after;
 	LIST_EACH_SAFE(s->calls, c, after) {
-		if (c->is_blocked || (c->exchange && is_full))
-			call_fail(c, &why);
+		const bool is_stuck = c->is_blocked || is_full;
+		c->is_blocked = false;
+		if (is_stuck && (c->exchange || c->is_answered))
+			call_fail(c, &why); /* may free it */
 	}
 	if (is_full) {
 		log_info("session.slow", "uid=%u pid=%d", (unsigned)s->peer.uid, (int)s->peer.pid);

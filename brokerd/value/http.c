@@ -59,9 +59,11 @@ static bool thousandths(struct span text, int64_t *out)
 		return false;
 	for (size_t i = 0; i < whole.n + 3; i++) {
 		const size_t behind = i - whole.n;
-		const char c = i < whole.n           ? whole.p[i]
-			       : behind < fraction.n ? fraction.p[behind]
-						     : '0';
+		int c = '0';
+		if (i < whole.n)
+			c = whole.p[i];
+		else if (behind < fraction.n)
+			c = fraction.p[behind];
 		if (c < '0' || c > '9')
 			return false;
 		v = v * 10 + (c - '0');

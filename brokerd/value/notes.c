@@ -35,7 +35,7 @@ static enum err PRINTF_LIKE(4, 0)
 			return ERR_NO_MEMORY;
 		n->warnings = array;
 	}
-	vsnprintf(text, sizeof text, format, args);
+	(void)vsnprintf(text, sizeof text, format, args);
 	fault_text(whole, sizeof whole, span_str(text));
 	enum err err = arena_dup(n->arena, span_str(whole), &w.message);
 	if (!err)
@@ -62,7 +62,7 @@ enum err notes_unsupported(struct notes *n, const struct llm_request *r, const c
 	va_list args;
 	va_start(args, format);
 	if (r->on_unsupported == UNSUPPORTED_REJECT) {
-		vsnprintf(text, sizeof text, format, args);
+		(void)vsnprintf(text, sizeof text, format, args);
 		err = fault_param(why, ERR_INVALID_REQUEST, param, "%s", text);
 		if (why)
 			fault_text(why->code, sizeof why->code, span_str("unsupported_parameter"));

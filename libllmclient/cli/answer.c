@@ -169,7 +169,7 @@ static void show_warning(struct show *s, const llm_event *ev)
 {
 	char what[128];
 	const char *code = llm_event_warning_code(ev), *param = llm_event_warning_param(ev);
-	snprintf(what, sizeof what, "warning (%s%s%s)", code ? code : "", param ? ": " : "",
+	(void)snprintf(what, sizeof what, "warning (%s%s%s)", code ? code : "", param ? ": " : "",
 		param ? param : "");
 	show_aside(s, what, llm_event_detail(ev, NULL));
 }
@@ -228,7 +228,7 @@ static void put_time(struct buf *out, int64_t us)
 {
 	if (us < 0)
 		return;
-	if (us < 10 * 1000 * 1000)
+	if (us < INT64_C(10000000))
 		buf_print(out, " · %" PRId64 " ms", us / 1000);
 	else
 		buf_print(out, " · %" PRId64 ".%" PRId64 " s", us / 1000000, us / 100000 % 10);

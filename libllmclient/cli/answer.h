@@ -11,7 +11,7 @@ struct show {
 };
 
 /* Shows one event; a callback for llm_stream_run() whose argument is the struct show. */
-int show_event(const llm_event *ev, void *show);
+int show_event(const llm_event *ev, void *arg);
 
 /* Shows a whole answer. */
 void show_result(struct show *s, const llm_result *a);

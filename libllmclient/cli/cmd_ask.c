@@ -9,6 +9,7 @@
 #include "libllmclient/cli/commands.h"
 #include "libllmclient/cli/interrupt.h"
 
+#define READ_BYTES     ((size_t)64 * 1024)
 #define TEXT_BYTES_MAX ((size_t)32 * 1024 * 1024)
 
 struct ask {
@@ -55,8 +56,8 @@ static int read_text(
 		return options_refuse(
 			self, "there is no question: llmb ask \"why is the sky blue?\"");
 	while (is_stdin) {
-		char *room = buf_reserve(out, 64 * 1024);
-		const ssize_t got = room ? read(STDIN_FILENO, room, 64 * 1024) : 0;
+		char *room = buf_reserve(out, READ_BYTES);
+		const ssize_t got = room ? read(STDIN_FILENO, room, READ_BYTES) : 0;
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
@@ -69,7 +70,7 @@ static int read_text(
 	buf_byte(out, '\0');
 	if (buf_error(out))
 		return say_failure(&o->common, EXIT_USAGE, "the question is longer than %zu MiB",
-			TEXT_BYTES_MAX / (1024 * 1024));
+			TEXT_BYTES_MAX >> 20);
 	if (memchr(out->p, '\0', out->n - 1))
 		return say_failure(&o->common, EXIT_USAGE,
 			"the question has a NUL byte in it: attach what is no text with -a");

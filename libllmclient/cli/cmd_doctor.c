@@ -47,7 +47,7 @@ static void note(struct report *r, enum finding f, const char *what, const char 
 	char text[1024];
 	va_list args;
 	va_start(args, format);
-	vsnprintf(text, sizeof text, format, args);
+	(void)vsnprintf(text, sizeof text, format, args);
 	va_end(args);
 	r->n[f]++;
 	if (r->options->common.is_json) {

@@ -55,7 +55,7 @@ static int add(const struct key *o, const char *which)
 	struct question q;
 	struct answer answer;
 	OWNED(buf_wipe) struct buf secret;
-	snprintf(prompt, sizeof prompt, "Key for %.100s (not shown): ", which);
+	(void)snprintf(prompt, sizeof prompt, "Key for %.100s (not shown): ", which);
 	const int code = secret_read(&o->common, &o->from, prompt, &secret);
 	if (code)
 		return code;
@@ -167,8 +167,8 @@ static int run_rm(const struct command *self, int argc, char **argv)
 	const int code = options_read_words(self, argc, argv, &o, 1, 1, &n, &words);
 	if (code != OPTIONS_GO_ON)
 		return code;
-	snprintf(text, sizeof text, "Remove the key of %.100s? The broker cannot bring it back.",
-		words[0]);
+	(void)snprintf(text, sizeof text,
+		"Remove the key of %.100s? The broker cannot bring it back.", words[0]);
 	if (!o.is_sure && may_ask(&o.common) && !secret_confirm(text))
 		return say_failure(&o.common, EXIT_BAD, "nothing was removed");
 	question_begin(&q);

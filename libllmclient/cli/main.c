@@ -81,7 +81,7 @@ int run_group(const struct command *self, int argc, char **argv)
 		if (strcmp(argv[1], names[i]) == 0)
 			return self->subcommands[i]->run(self->subcommands[i], argc - 1, argv + 1);
 	}
-	snprintf(group, sizeof group, "%s ", self->name);
+	(void)snprintf(group, sizeof group, "%s ", self->name);
 	return unknown(group, argv[1], names, self->n_subcommands);
 }
 

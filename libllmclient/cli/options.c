@@ -90,7 +90,7 @@ int options_refuse(const struct command *c, const char *format, ...)
 	char text[512];
 	va_list args;
 	va_start(args, format);
-	vsnprintf(text, sizeof text, format, args);
+	(void)vsnprintf(text, sizeof text, format, args);
 	va_end(args);
 	say_err("llmb %s: %s (see `llmb %s --help`)", c->name, text, c->name);
 	return EXIT_USAGE;

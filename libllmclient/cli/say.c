@@ -140,7 +140,7 @@ int say_failure(const struct common *o, int exit_code, const char *format, ...)
 	char text[2048];
 	va_list args;
 	va_start(args, format);
-	vsnprintf(text, sizeof text, format, args);
+	(void)vsnprintf(text, sizeof text, format, args);
 	va_end(args);
 	if (o->is_json)
 		json_error(
@@ -176,7 +176,7 @@ void table_i64(struct table *t, int64_t v)
 		table_text(t, "-");
 		return;
 	}
-	snprintf(text, sizeof text, "%" PRId64, v);
+	(void)snprintf(text, sizeof text, "%" PRId64, v);
 	table_text(t, text);
 }
 

@@ -22,7 +22,7 @@
 extern char **environ;
 
 #define OWN_PID_NAMESPACE "pid:[4026531836]" /* the machine's first: PROC_PID_INIT_INO */
-#define LOG_BYTES_MAX     (1024 * 1024)
+#define LOG_BYTES_MAX     INT64_C(1048576)
 #define REPORT            3 /* the descriptor that says whether exec failed; exec closes it */
 
 /* ---- may one be started here? ---- */

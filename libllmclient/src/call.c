@@ -396,9 +396,12 @@ static enum err keep(struct llm_stream *s, const struct frame *f, struct fault *
 			s->call);
 	if (s->inbox_at == s->inbox.n)
 		s->inbox_at = s->inbox.n = 0;
+	/* both or neither: half a frame would be read */
+	if (!buf_reserve(&s->inbox, sizeof head + f->raw.n))
+		return out_of_memory(why);
 	buf_put(&s->inbox, &head, sizeof head);
 	buf_span(&s->inbox, f->raw);
-	return buf_error(&s->inbox) ? out_of_memory(why) : OK;
+	return OK;
 }
 
 enum err stream_receive(
@@ -568,6 +571,7 @@ static enum err read_step(struct llm_stream *s, struct fault *why)
 	memcpy(&head, s->inbox.p + s->inbox_at, sizeof head);
 	const struct span body = span_of(s->inbox.p + s->inbox_at + sizeof head, head.n);
 	const enum err err = step_read(&s->step, (int)head.type, body, why);
+	s->silent_ms = clock_ms(); /* a program that takes its time is not the broker's silence */
 	s->inbox_at += sizeof head + head.n;
 	if (s->inbox_at > INBOX_BYTES / 2) {
 		buf_drop(&s->inbox, s->inbox_at);

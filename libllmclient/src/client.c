@@ -83,18 +83,28 @@ static void close_own(int fd)
 		close(fd);
 }
 
-void client_destroy(struct llm_client *c)
+static void free_streams(struct llm_client *c)
 {
 	while (c->streams) {
 		struct llm_stream *s = c->streams;
 		LIST_REMOVE(c->streams, s);
 		stream_free(s);
 	}
+}
+
+static void free_links(struct llm_client *c)
+{
 	while (c->links) {
 		struct link *l = c->links;
 		LIST_REMOVE(c->links, l);
 		link_free(l);
 	}
+}
+
+void client_destroy(struct llm_client *c)
+{
+	free_streams(c);
+	free_links(c);
 	if (c->is_dialling)
 		dial_done(&c->dial);
 	close_own(c->options.fd);

@@ -31,7 +31,7 @@ static const char *join(struct dial *d, const char *folder, const char *rest)
 	const size_t n = strlen(folder) + strlen(rest) + 2;
 	char *path = arena_alloc(&d->arena, n);
 	if (path)
-		snprintf(path, n, "%s/%s", folder, rest);
+		(void)snprintf(path, n, "%s/%s", folder, rest);
 	return path;
 }
 
@@ -42,7 +42,7 @@ static const char *runtime_folder(char *made, size_t size)
 	struct stat st;
 	if (named && named[0] == '/')
 		return named;
-	snprintf(made, size, "/run/user/%lu", (unsigned long)geteuid());
+	(void)snprintf(made, size, "/run/user/%lu", (unsigned long)geteuid());
 	if (stat(made, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid())
 		return made;
 	return NULL;

@@ -14,7 +14,7 @@ static inline bool grow(struct arena *a, void **items, size_t n, size_t size)
 	void *more = arena_array(a, n > 0 ? n * 2 : 1, size);
 	if (!more)
 		return false;
-	if (n > 0)
+	if (n > 0 && *items)
 		memcpy(more, *items, n * size);
 	*items = more;
 	return true;

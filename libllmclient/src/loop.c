@@ -26,17 +26,22 @@ int llm_client_timeout_ms(const llm_client *c)
 	return c && !client_is_forked(c) ? client_wait_ms(c, -1) : -1;
 }
 
-bool client_bury(struct llm_client *c)
+static void free_doomed(struct llm_client *c)
 {
 	struct llm_stream *s, *after;
-	if (c->in_callback)
-		return true;
 	LIST_EACH_SAFE(c->streams, s, after) {
 		if (s->is_doomed) {
 			LIST_REMOVE(c->streams, s);
 			stream_free(s);
 		}
 	}
+}
+
+bool client_bury(struct llm_client *c)
+{
+	if (c->in_callback)
+		return true;
+	free_doomed(c);
 	if (!c->is_doomed)
 		return true;
 	client_destroy(c);

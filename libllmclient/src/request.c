@@ -22,7 +22,7 @@ int builder_fail(struct builder *b, enum err err, const char *format, ...)
 	if (b->why.err)
 		return code_of(b->why.err);
 	va_start(args, format);
-	vsnprintf(text, sizeof text, format, args);
+	(void)vsnprintf(text, sizeof text, format, args);
 	va_end(args);
 	return code_of(fault_set(&b->why, err, "%s", text));
 }

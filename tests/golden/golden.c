@@ -42,7 +42,7 @@ struct golden_case {
 static bool exists(const struct golden_case *c, const char *file)
 {
 	char path[512];
-	snprintf(path, sizeof path, "%s/%s", c->path, file);
+	(void)snprintf(path, sizeof path, "%s/%s", c->path, file);
 	return access(path, R_OK) == 0;
 }
 
@@ -51,7 +51,7 @@ static struct span read_file(struct golden_case *c, const char *file)
 	char path[512];
 	OWNED(buf_done) struct buf bytes = BUF_INIT(LIMIT_BODY_BYTES);
 	struct span copy;
-	snprintf(path, sizeof path, "%s/%s", c->path, file);
+	(void)snprintf(path, sizeof path, "%s/%s", c->path, file);
 	golden_read(path, &bytes);
 	if (arena_dup(&c->arena, buf_view(&bytes), &copy))
 		bail("no memory for %s", path);
@@ -62,7 +62,7 @@ static struct span read_file(struct golden_case *c, const char *file)
 static void compare(struct golden_case *c, const char *file, const struct buf *got, const char *how)
 {
 	char path[512];
-	snprintf(path, sizeof path, "%s/%s", c->path, file);
+	(void)snprintf(path, sizeof path, "%s/%s", c->path, file);
 	if (c->is_rewrite) {
 		FILE *f = fopen(path, "w");
 		if (!f || fwrite(got->p, 1, got->n, f) != got->n || fclose(f))
@@ -324,7 +324,7 @@ static void check_reply(struct golden_case *c, const struct http_reply *reply)
 			steps[i], &(struct event_sink){print_event, &got}, &why);
 		if (err)
 			put_fault(&why, &got);
-		snprintf(how, sizeof how, "%zu bytes at a time", steps[i]);
+		(void)snprintf(how, sizeof how, "%zu bytes at a time", steps[i]);
 		compare(c, "events.jsonl", &got, how);
 		if (c->is_rewrite)
 			return;
@@ -351,7 +351,7 @@ static void run_case(const struct dialect *d, const char *name, bool is_rewrite)
 {
 	static const int statuses[] = {400, 401, 403, 404, 413, 429, 500, 502, 503, 529, 307};
 	struct golden_case c = {.dialect = d, .is_rewrite = is_rewrite};
-	snprintf(c.path, sizeof c.path, "%s/%s/%s", FOLDER, d->family, name);
+	(void)snprintf(c.path, sizeof c.path, "%s/%s/%s", FOLDER, d->family, name);
 	arena_init(&c.arena, LIMIT_REQUEST_ARENA);
 	notes_init(&c.notes, &c.arena);
 	read_target(&c);
@@ -360,7 +360,7 @@ static void run_case(const struct dialect *d, const char *name, bool is_rewrite)
 	check_reply_file(&c, "reply.json", 200);
 	for (size_t i = 0; i < COUNT_OF(statuses); i++) {
 		char file[32];
-		snprintf(file, sizeof file, "reply.%d", statuses[i]);
+		(void)snprintf(file, sizeof file, "reply.%d", statuses[i]);
 		check_reply_file(&c, file, statuses[i]);
 	}
 	if (c.target.is_offline && span_is_set(c.sent)) /* its reply is what was sent */
@@ -373,7 +373,7 @@ static int run_all(bool is_rewrite)
 	for (const struct dialect *const *d = dialect_all(); *d; d++) {
 		char path[256];
 		struct dirent **names;
-		snprintf(path, sizeof path, "%s/%s", FOLDER, (*d)->family);
+		(void)snprintf(path, sizeof path, "%s/%s", FOLDER, (*d)->family);
 		const int n = scandir(path, &names, NULL, alphasort);
 		if (n < 0)
 			bail("no cases in %s: run from the top of the tree", path);

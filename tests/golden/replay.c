@@ -86,7 +86,8 @@ static void decode_and_print(const struct dialect *d, const struct http_reply *r
 			line.p[i] = ' '; /* white space of the arguments' own */
 	}
 	buf_text(&line, span_is_set(id) ? "}\n" : "\n");
-	fwrite(line.p, 1, line.n, stdout);
+	if (fwrite(line.p, 1, line.n, stdout) != line.n)
+		bail("the result cannot be written");
 }
 
 /* A record's headers, as the transport gives them: names in lower case. */
@@ -155,9 +156,9 @@ int decode_stdin(int argc, char **argv)
 		bail("there is no such family");
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--status") == 0 && i + 1 < argc) {
-			reply.head.status = atoi(argv[++i]);
+			reply.head.status = (int)strtol(argv[++i], NULL, 10);
 		} else if (strcmp(argv[i], "--step") == 0 && i + 1 < argc) {
-			step = (size_t)atoi(argv[++i]);
+			step = strtoul(argv[++i], NULL, 10);
 		} else if (strcmp(argv[i], "--header") == 0 && i + 1 < argc &&
 			   reply.head.n_headers < COUNT_OF(headers)) {
 			struct span value = span_str(argv[++i]);

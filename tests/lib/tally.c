@@ -36,7 +36,7 @@ void tally_done(struct tally *t)
 static void broken(struct tally *t, const struct llm_event *e, const char *what)
 {
 	if (t->broken[0] == '\0')
-		snprintf(t->broken, sizeof t->broken, "event %zu (%s): %s", t->n_events,
+		(void)snprintf(t->broken, sizeof t->broken, "event %zu (%s): %s", t->n_events,
 			event_name(e->type), what);
 }
 

@@ -1,4 +1,4 @@
-# What cannot be written down is not sent: the journal has room for 2229 reservations, no more.
+# What cannot be written down is not sent: the journal has room for so many reservations, no more.
 config
 	[broker]
 	max_calls = 4000
@@ -11,7 +11,7 @@ connect e
 connect f
 connect g
 connect h
-connect i
+connect j
 a call 1..256 model=one/m
 b call 1..256 model=one/m
 c call 1..256 model=one/m
@@ -21,18 +21,18 @@ f call 1..256 model=one/m
 g call 1..256 model=one/m
 h call 1..256 model=one/m
 ups 2048
-i call 1..181 model=one/m
+j call 1..181 model=one/m
 ups 2229
-i gets 1..181
-i call 182 model=one/m
+j gets 1..181
+j call 182 model=one/m
 ups 2229
-i gets 182
+j gets 182
 	fault storage_full: *
 # when something has ended there is room again
-i cancel 1..181
-i gets 1..181
+j cancel 1..181
+j gets 1..181
 	fault cancelled: *
-i call 182 model=one/m
+j call 182 model=one/m
 ups 2230
 a leaves
 b leaves
@@ -43,10 +43,10 @@ f leaves
 g leaves
 h leaves
 up 2230 replies 1 1 x
-i gets 182
+j gets 182
 	start *
 	text x
 	usage *
 	finish stop
 	end one/m *
-i leaves
+j leaves

@@ -179,6 +179,32 @@ static void silence(void)
 	fake_stop(b);
 }
 
+/* A program that takes longer over an event than the silence it would bear. */
+static void slow_script(struct fake_call *c, void *arg)
+{
+	(void)arg;
+	fake_text(c->to, "a");
+	poll(NULL, 0, 250);
+	fake_end(c->to);
+}
+
+static void slow_reader(void)
+{
+	const struct fake_options o = {.script = slow_script};
+	struct fake_broker *b = fake_start(&o);
+	llm_options options = options_for(b);
+	options.idle_timeout_ms = 200;
+	llm_client *c = client_with(&options);
+	llm_stream *s = ask(c, "hi");
+	const llm_event *ev;
+	(void)llm_client_wait(c, 5000);
+	poll(NULL, 0, 150);
+	is_int(llm_stream_next(s, &ev), 1, "an event, taken late");
+	is_int(drain(s), 0, "is no silence of the broker's");
+	llm_client_free(c);
+	fake_stop(b);
+}
+
 static bool greet_mute(int fd, int nth, void *arg)
 {
 	int *kept = arg;
@@ -480,6 +506,7 @@ int main(void)
 	stale_connection();
 	goaway();
 	silence();
+	slow_reader();
 	no_welcome();
 	nobody_there();
 	hostile();

@@ -199,7 +199,8 @@ static void test_waits(void)
 			{SPAN("x-ratelimit-remaining-tokens"), span_str(waits[i].remaining)},
 			{SPAN("x-ratelimit-reset-tokens"),     span_str(waits[i].reset)    },
 		};
-		snprintf(body, sizeof body, "{\"error\":{\"message\":\"%s\"}}", waits[i].message);
+		(void)snprintf(
+			body, sizeof body, "{\"error\":{\"message\":\"%s\"}}", waits[i].message);
 		const struct http_reply reply = {
 			{429, headers, waits[i].remaining ? 2 : 0},
                         span_str(body)

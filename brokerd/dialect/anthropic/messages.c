@@ -31,7 +31,7 @@ struct writer {
 
 static void part_path(char path[PATH_BYTES], size_t at, size_t k)
 {
-	snprintf(path, PATH_BYTES, "messages[%zu].content[%zu]", at, k);
+	(void)snprintf(path, PATH_BYTES, "messages[%zu].content[%zu]", at, k);
 }
 
 static bool is_blank(struct span text)
@@ -128,7 +128,7 @@ static enum err open_turn(struct writer *w, bool is_assistant)
 	json_pair_str(o, "role", is_assistant ? SPAN("assistant") : SPAN("user"));
 	if (m) {
 		char path[PATH_BYTES];
-		snprintf(path, sizeof path, "messages[%zu]", w->told_at);
+		(void)snprintf(path, sizeof path, "messages[%zu]", w->told_at);
 		err = scribe_extra(w->s, &m->extra, path, KNOWN);
 		w->told = NULL;
 	}
@@ -352,45 +352,64 @@ static enum err put_opaque(struct writer *w, const struct part *p)
 
 /* ---- turns ---- */
 
+/* Something that the assistant said; a prefill must not end in white space. */
+static enum err put_said(struct writer *w, const struct message *m, size_t k, const char *path)
+{
+	struct span text = m->parts[k].text;
+	while (m == w->last && k == w->last_text && text.n > 0 &&
+		strchr(" \t\r\n", text.p[text.n - 1]))
+		text.n--;
+	const enum err err = open_for(w, true);
+	return err ? err : put_text(w, &m->parts[k], text, path);
+}
+
+/* `id`: of a call. */
+static enum err put_done(
+	struct writer *w, const struct turn *t, size_t k, struct span id, const char *path)
+{
+	const struct part *p = &t->m->parts[k];
+	enum err err = OK;
+	switch (p->type) {
+	case PART_TEXT:
+	case PART_REFUSAL:
+		return put_said(w, t->m, k, path);
+	case PART_TOOL_CALL:
+		err = open_for(w, true);
+		return err ? err : put_call(w, p, id, path);
+	case PART_REASONING:
+	case PART_OPAQUE:
+		return put_opaque(w, p);
+	case PART_IMAGE:
+	case PART_AUDIO:
+	case PART_FILE:
+	case PART_VIDEO:
+		break;
+	}
+	return scribe_drop(w->s, path, "%.*s takes no media of the assistant's back",
+		SPAN_ARG(w->s->target->provider));
+}
+
 static enum err put_assistant(struct writer *w, const struct turn *t)
 {
 	const struct message *m = t->m;
-	size_t calls = 0, blocks = 0;
+	char path[PATH_BYTES];
+	size_t calls = 0, parts = 0;
 	enum err err = OK;
 	for (size_t k = 0; !err && k < m->n_parts; k++) {
 		const struct part *p = &m->parts[k];
-		char path[PATH_BYTES];
-		part_path(path, t->at, k);
-		if (p->type == PART_TEXT || p->type == PART_REFUSAL) {
-			struct span text = p->text;
-			if (is_blank(text))
-				continue;
-			while (m == w->last && k == w->last_text &&
-				strchr(" \t\r\n", text.p[text.n - 1]))
-				text.n--; /* a prefill must not end in white space */
-			err = open_for(w, true);
-			if (!err)
-				err = put_text(w, p, text, path);
-		} else if (p->type == PART_TOOL_CALL) {
-			err = open_for(w, true);
-			if (!err)
-				err = put_call(w, p, t->call_ids[calls++], path);
-		} else if (p->type == PART_REASONING || p->type == PART_OPAQUE) {
-			err = put_opaque(w, p);
-		} else {
-			err = scribe_drop(w->s, path, "%.*s takes no media of the assistant's back",
-				SPAN_ARG(w->s->target->provider));
+		const bool is_call = p->type == PART_TOOL_CALL;
+		if ((p->type == PART_TEXT || p->type == PART_REFUSAL) && is_blank(p->text))
 			continue;
-		}
-		blocks++;
+		part_path(path, t->at, k);
+		err = put_done(w, t, k, is_call ? t->call_ids[calls] : SPAN_NONE, path);
+		calls += is_call;
+		parts++;
 	}
-	if (!err && blocks == 0) {
-		char path[PATH_BYTES];
-		snprintf(path, sizeof path, "messages[%zu]", t->at);
-		err = scribe_change(w->s, "rewritten_message", path,
-			"an assistant's message with nothing in it was left out");
-	}
-	return err;
+	if (err || parts > 0)
+		return err;
+	(void)snprintf(path, sizeof path, "messages[%zu]", t->at);
+	return scribe_change(w->s, "rewritten_message", path,
+		"an assistant's message with nothing in it was left out");
 }
 
 static enum err put_result_content(struct writer *w, const struct message *m, size_t at)
@@ -428,7 +447,7 @@ static enum err put_result(struct writer *w, const struct turn *t)
 	char path[PATH_BYTES];
 	struct span legal;
 	enum err err = name_legal(s->notes->arena, t->id, ID_BYTES, &legal);
-	snprintf(path, sizeof path, "messages[%zu]", t->at);
+	(void)snprintf(path, sizeof path, "messages[%zu]", t->at);
 	if (!err)
 		err = open_for(w, false);
 	if (err)
@@ -509,7 +528,7 @@ static enum err drop_told(struct writer *w)
 	const struct message *m = w->told;
 	for (size_t i = 0; m && i < m->extra.n; i++) {
 		char path[PATH_BYTES];
-		snprintf(path, sizeof path, "messages[%zu]", w->told_at);
+		(void)snprintf(path, sizeof path, "messages[%zu]", w->told_at);
 		const enum err err = scribe_drop(w->s, path,
 			"the message's member \"%.*s\" was left out: the message went out as a "
 			"part of the turn before it",
@@ -569,7 +588,7 @@ static enum err drop_rest(struct scribe *s, const struct message *m, size_t at)
 	char path[PATH_BYTES];
 	enum err err = OK;
 	if (m->name.n > 0) {
-		snprintf(path, sizeof path, "messages[%zu].name", at);
+		(void)snprintf(path, sizeof path, "messages[%zu].name", at);
 		err = scribe_drop(s, path, "%.*s takes no names of participants",
 			SPAN_ARG(s->target->provider));
 	}

@@ -214,7 +214,12 @@ static enum err begin_block(struct decoder *d, struct json index, struct json bl
 			json_next(&w);)
 			take_citation(b, w.value);
 		err = outlet_check(&b->citations);
-		return err ? err : outlet_json(&d->out, 0, OUTLET_TEXT, json_member(block, "text"));
+		if (err)
+			return err;
+		const struct json text = json_member(block, "text");
+		return d->is_whole && d->notes->has_json_words
+			       ? outlet_unfenced(&d->out, 0, text)
+			       : outlet_json(&d->out, 0, OUTLET_TEXT, text);
 	}
 	if (json_is(type, "thinking")) {
 		b->kind = BLOCK_THINKING;

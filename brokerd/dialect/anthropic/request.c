@@ -106,7 +106,7 @@ static enum err fit_effort(struct scribe *s, struct asked *a)
 			return err;
 	}
 	a->effort = span_is(asked, "minimal") ? SPAN("low") : asked;
-	snprintf(padded, sizeof padded, " %.*s ", SPAN_ARG(a->effort));
+	(void)snprintf(padded, sizeof padded, " %.*s ", SPAN_ARG(a->effort));
 	if (strstr(a->model->efforts, padded))
 		return span_is(asked, "minimal")
 			       ? scribe_change(s, "clamped_parameter", "reasoning.effort",
@@ -252,7 +252,7 @@ static enum err put_tool(struct scribe *s, const struct asked *a, const struct t
 	struct json_out *o = &s->o;
 	struct json schema;
 	char path[64];
-	snprintf(path, sizeof path, "tools[%zu]", i);
+	(void)snprintf(path, sizeof path, "tools[%zu]", i);
 	if (tool->type == TOOL_PROVIDER) {
 		if (!span_eq(tool->family, s->target->family))
 			return scribe_refuse(s, path,

@@ -18,7 +18,7 @@
 
 static void part_path(char path[PATH_BYTES], size_t at, size_t k)
 {
-	snprintf(path, PATH_BYTES, "messages[%zu].content[%zu]", at, k);
+	(void)snprintf(path, PATH_BYTES, "messages[%zu].content[%zu]", at, k);
 }
 
 static bool is_media(enum part_type type)
@@ -51,7 +51,7 @@ static enum err put_image(struct scribe *s, const struct media *m, const char *p
 		json_put_str(o, m->url);
 	} else {
 		char prefix[160];
-		snprintf(prefix, sizeof prefix, "data:%.*s;base64,",
+		(void)snprintf(prefix, sizeof prefix, "data:%.*s;base64,",
 			SPAN_ARG(m->mime.n ? span_first(m->mime, 100) : SPAN("image/png")));
 		json_put_base64(o, span_str(prefix), m->data);
 	}
@@ -122,7 +122,7 @@ static enum err put_file(struct scribe *s, const struct media *m, const char *pa
 	json_pair_str(o, "file_data", m->url);
 	if (span_is_set(m->data)) {
 		char prefix[160];
-		snprintf(prefix, sizeof prefix, "data:%.*s;base64,",
+		(void)snprintf(prefix, sizeof prefix, "data:%.*s;base64,",
 			SPAN_ARG(m->mime.n ? span_first(m->mime, 100)
 					   : SPAN("application/octet-stream")));
 		if (!span_is_set(m->filename))
@@ -149,7 +149,7 @@ static enum err put_video(struct scribe *s, const struct media *m, const char *p
 		json_put_str(o, m->url);
 	} else {
 		char prefix[160];
-		snprintf(prefix, sizeof prefix, "data:%.*s;base64,",
+		(void)snprintf(prefix, sizeof prefix, "data:%.*s;base64,",
 			SPAN_ARG(m->mime.n ? span_first(m->mime, 100) : SPAN("video/mp4")));
 		json_put_base64(o, span_str(prefix), m->data);
 	}
@@ -472,9 +472,9 @@ static enum err put_name(struct scribe *s, const struct message *m, size_t at)
 	if (m->name.n == 0)
 		return OK;
 	for (; n < m->name.n && n < 64; n++) {
-		const char c = m->name.p[n];
+		const unsigned char c = (unsigned char)m->name.p[n];
 		const bool is_bad = c <= ' ' || c == 0x7f || strchr("<|\\/>", c);
-		clean[n] = is_bad ? '_' : c;
+		clean[n] = (char)(is_bad ? '_' : c);
 		is_changed = is_changed || is_bad;
 	}
 	if (!is_changed) {
@@ -482,7 +482,7 @@ static enum err put_name(struct scribe *s, const struct message *m, size_t at)
 		return OK;
 	}
 	char path[PATH_BYTES];
-	snprintf(path, sizeof path, "messages[%zu].name", at);
+	(void)snprintf(path, sizeof path, "messages[%zu].name", at);
 	while (n > 0 && !utf8_is_valid(span_of(clean, n)))
 		n--;
 	json_pair_str(&s->o, "name", span_of(clean, n));
@@ -515,7 +515,7 @@ static enum err put_turn(struct scribe *s, const struct turn *t)
 	if (!err && t->m)
 		err = put_name(s, t->m, t->at);
 	if (!err && t->m) {
-		snprintf(path, sizeof path, "messages[%zu]", t->at);
+		(void)snprintf(path, sizeof path, "messages[%zu]", t->at);
 		err = scribe_extra(s, &t->m->extra, path, KNOWN_IN_MESSAGE);
 	}
 	json_close(&s->o, '}');

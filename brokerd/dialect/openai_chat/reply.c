@@ -260,34 +260,13 @@ static enum err take_reasoning(struct decoder *d, uint32_t choice, struct json c
 	return err ? err : details_add(&d->extras[choice].details, details);
 }
 
-/* An answer in JSON that was asked for in words may come inside a fence. */
-static struct span without_fence(struct span text)
-{
-	struct span rest = span_trim(text);
-	if (!span_starts(rest, SPAN("```")) || !span_ends(rest, SPAN("```")))
-		return text;
-	span_cut(&rest, '\n'); /* the fence, and what language it names */
-	if (rest.n < 3)
-		return text;
-	return span_trim(span_first(rest, rest.n - 3));
-}
-
 static enum err take_content(struct decoder *d, uint32_t choice, struct json content)
 {
 	if (json_kind(content) == JSON_ARRAY)
 		return take_parts(d, choice, OUTLET_TEXT, content);
-	if (!d->is_whole || !d->notes->has_json_words)
-		return outlet_json(&d->out, choice, OUTLET_TEXT, content);
-	OWNED(buf_done) struct buf text = BUF_INIT(LIMIT_REPLY_BYTES);
-	json_text_to(content, &text);
-	if (outlet_check(&text))
-		return outlet_check(&text);
-	const struct span inside = without_fence(buf_view(&text));
-	enum err err = OK;
-	if (inside.n < text.n)
-		err = outlet_warn(&d->out, "repaired_response", "response_format",
-			"the JSON was taken out of the fence that it came in");
-	return err ? err : outlet_text(&d->out, choice, OUTLET_TEXT, inside);
+	return d->is_whole && d->notes->has_json_words
+		       ? outlet_unfenced(&d->out, choice, content)
+		       : outlet_json(&d->out, choice, OUTLET_TEXT, content);
 }
 
 /* ---- images, audio, citations ---- */

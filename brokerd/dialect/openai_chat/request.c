@@ -35,7 +35,7 @@ static bool has_word(const char *words, struct span word)
 	char padded[16];
 	if (word.n > 10)
 		return false;
-	snprintf(padded, sizeof padded, " %.*s ", SPAN_ARG(word));
+	(void)snprintf(padded, sizeof padded, " %.*s ", SPAN_ARG(word));
 	return strstr(words, padded) != NULL;
 }
 
@@ -329,7 +329,7 @@ static enum err put_tool(struct scribe *s, const struct tool *tool, size_t i)
 	struct json_out *o = &s->o;
 	char path[64];
 	enum err err = OK;
-	snprintf(path, sizeof path, "tools[%zu]", i);
+	(void)snprintf(path, sizeof path, "tools[%zu]", i);
 	if (tool->type == TOOL_PROVIDER) {
 		if (!span_eq(tool->family, s->target->family))
 			return scribe_refuse(s, path,
