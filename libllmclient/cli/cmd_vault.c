@@ -81,9 +81,7 @@ static bool needs_passphrase(const struct common *o, int *code)
 		say_vault(o, &answer);
 		*code = EXIT_GOOD;
 	} else if (!has_passphrase) {
-		*code = say_failure(o, EXIT_BAD,
-			"the vault has no passphrase: its key file opens it when the broker starts "
-			"anew");
+		*code = ask_vault(o, "vault.unlock", NULL); /* its key file opens it */
 	}
 	answer_done(&answer);
 	return is_locked && has_passphrase;

@@ -174,7 +174,7 @@ static struct span part_detail(const struct part *p)
 	const struct span all[] = {
 		p->media.data, p->media.url, p->media.file_id, p->text, p->citations};
 	for (size_t i = 0; i < COUNT_OF(all); i++) {
-		if (span_is_set(all[i]))
+		if (all[i].n > 0)
 			return all[i];
 	}
 	return SPAN_NONE;

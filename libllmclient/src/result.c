@@ -51,6 +51,13 @@ static struct result_part *last_part(const struct llm_result *a)
 	return a->n_parts > 0 ? &a->parts[a->n_parts - 1] : NULL;
 }
 
+/* What has been sealed, or cited from, is complete. */
+static bool is_open(const struct result_part *part)
+{
+	return !part->is_whole && !span_is_set(part->opaque.family) &&
+	       !span_is_set(part->part.citations);
+}
+
 /* A piece of text goes on with the part it belongs to, or begins one. */
 static enum err add_text(
 	struct llm_result *a, enum part_type type, struct buf *to, struct span text)
@@ -60,7 +67,7 @@ static enum err add_text(
 	if (err)
 		return err;
 	struct result_part *part = last_part(a);
-	if (!part || part->type != type || span_is_set(part->opaque.family)) {
+	if (!part || part->type != type || !is_open(part)) {
 		part = add_part(a, type);
 		if (!part)
 			return ERR_NO_MEMORY;
@@ -90,11 +97,17 @@ static enum err add_opaque(struct llm_result *a, const struct opaque *opaque)
 	return dup_opaque(a, opaque, &part->opaque);
 }
 
+/* Citations come after the text that they belong to; all else stands by itself. */
 static enum err add_whole(struct llm_result *a, const struct part *from)
 {
-	struct result_part *to = add_part(a, from->type);
+	struct result_part *to = last_part(a);
+	const bool is_citation = from->type == PART_TEXT && from->text.n == 0;
+	if (is_citation && to && to->type == PART_TEXT && is_open(to))
+		return arena_dup(&a->arena, from->citations, &to->part.citations);
+	to = add_part(a, from->type);
 	if (!to)
 		return ERR_NO_MEMORY;
+	to->is_whole = true;
 	const struct {
 		struct span from, *to;
 	} texts[] = {

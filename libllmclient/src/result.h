@@ -11,7 +11,8 @@ struct result_part {
 	size_t at, n;         /* text, reasoning, refusal: where in the buffer */
 	size_t tool;          /* tool_call: which */
 	struct opaque opaque; /* reasoning, opaque */
-	struct part part;     /* what came whole */
+	bool is_whole;        /* it came whole, as `part` */
+	struct part part;     /* and of a text, the citations alone */
 };
 
 struct result_tool {

@@ -217,6 +217,16 @@ def test_passphrase_lock_and_unlock(broker, provider):
     assert made.llmb("ask", "-m", "test/m", "hi").code == 5
 
 
+def test_a_vault_with_a_key_file_alone_is_unlocked_by_it(broker, provider):
+    made = broker(harness.provider_section(provider, model="m"))
+    made.add_key("test", canary())
+    assert made.llmb("vault", "lock").code == 0
+    assert made.llmb("ask", "-m", "test/m", "hi").code == 5
+    done = made.llmb("vault", "unlock", "--no-input")
+    assert done.code == 0, done.err
+    assert made.llmb("ask", "-m", "test/m", "3 words").code == 0
+
+
 def test_a_damaged_vault_is_left_alone(broker, provider):
     made = broker(harness.provider_section(provider, model="m"))
     made.add_key("test", canary())

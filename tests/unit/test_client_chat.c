@@ -74,6 +74,11 @@ static void rich_script(struct fake_call *c, void *arg)
 	send(c->to, seal);
 	fake_text(c->to, "Hel");
 	send(c->to, (struct llm_event){.type = EV_TEXT, .text = SPAN("l\0o")});
+	struct llm_event cited = {.type = EV_PART};
+	cited.part.type = PART_TEXT;
+	cited.part.text = SPAN("");
+	cited.part.citations = SPAN("[7]");
+	send(c->to, cited);
 	struct llm_event call = {.type = EV_TOOL_START, .tool = 0};
 	call.call.id = SPAN("call_1");
 	call.call.name = SPAN("weather");
@@ -97,6 +102,7 @@ static const struct {
 	{LLM_EV_REASONING,  "",    "hm"                      },
 	{LLM_EV_TEXT,       "Hel", ""                        },
 	{LLM_EV_TEXT,       "l",   ""                        },
+	{LLM_EV_PART,       "",    "[7]"                     },
 	{LLM_EV_TOOL_START, "",    ""                        },
 	{LLM_EV_TOOL_ARGS,  "",    "{\"city\":"              },
 	{LLM_EV_TOOL_ARGS,  "",    "\"Bonn\"}"               },
@@ -186,7 +192,8 @@ static void history_script(struct fake_call *c, void *arg)
 	else if (m->parts[0].type != PART_REASONING || !span_is(m->parts[0].text, "hm") ||
 		 !span_is(m->parts[0].opaque.data, "{\"signature\":\"abc\"}"))
 		wrong = "the reasoning and its signature";
-	else if (m->parts[1].type != PART_TEXT || !span_eq(m->parts[1].text, SPAN("Hell\0o")))
+	else if (m->parts[1].type != PART_TEXT || !span_eq(m->parts[1].text, SPAN("Hell\0o")) ||
+		 !span_is(m->parts[1].citations, "[7]"))
 		wrong = "the text";
 	else if (m->parts[2].type != PART_TOOL_CALL ||
 		 !span_is(m->parts[2].call.arguments, "{\"city\":\"Bonn\"}"))
