@@ -5,8 +5,7 @@ import time
 
 import harness
 import msgpack
-import pytest
-from wire import CALL, CANCEL, CREDIT, DATA, END, EVENT, FAULT, HELLO, WELCOME, WireClient, WireError
+from wire import CALL, CANCEL, CREDIT, DATA, END, EVENT, FAULT, HELLO, WELCOME, WireClient
 
 MIB = 1 << 20
 
