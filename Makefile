@@ -268,6 +268,11 @@ asan-build:
 coredump:
 	$(MAKE) FLAVOUR=$@ all
 
+# Is there a key in the core of a build that permits one?
+.PHONY: check-core
+check-core:
+	$(PYTHON) -m pytest -q -p no:cacheprovider tests/e2e/test_secrets.py -k core
+
 # LLMB_WRAP: what the end-to-end tests put before llm-brokerd; of these, the ones marked for it.
 # Tests that ask for all the memory there is, or fork to be killed, say nothing there.
 unsuited.valgrind = $(addprefix $B/tests/test_,arena buf journal journal_kill journal_step secret vault)

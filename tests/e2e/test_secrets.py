@@ -154,7 +154,7 @@ def test_a_core_of_a_build_that_permits_one_lacks_it(broker, provider, monkeypat
     for _ in range(20):
         assert made.llmb("ask", "-m", "test/m", "3 words").code == 0
     core = tmp_path / "core"
-    subprocess.run(["gcore", "-a", "-o", str(core), str(made.pid)], check=True, capture_output=True,
+    subprocess.run(["gcore", "-o", str(core), str(made.pid)], check=True, capture_output=True,
                    timeout=60)
     data = pathlib.Path(f"{core}.{made.pid}").read_bytes()
     assert len(data) > CHUNK
