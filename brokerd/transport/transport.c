@@ -237,7 +237,7 @@ static void stop_running(struct transfer *x, bool is_in_doubt)
 static void transfer_free(struct transfer *x)
 {
 	struct transport *t = x->transport;
-	stop_running(x, false);
+	stop_running(x, true);
 	signature_unref(x->signature);
 	head_done(&x->head);
 	buf_done(&x->lines_text);
@@ -531,7 +531,8 @@ static void on_done(void *context, CURL *easy, CURLcode code)
 	struct transfer *x = handle->owner;
 	if (!x->is_dead)
 		set_end(x, code);
-	finish(x, false);
+	/* a handle whose request failed is not used again: newer libcurl would have it rewind first */
+	finish(x, code != CURLE_OK);
 }
 
 static void on_broken(void *context, const char *reason)

@@ -155,9 +155,23 @@ def _compose(vendor, body, number, tools, limit, override):
     return answer
 
 
+def parsed(raw):
+    """JSON, unless it is so deep that a thread's small stack could not hold its parser."""
+    depth = deepest = 0
+    for byte in raw if isinstance(raw, bytes) else raw.encode():
+        if byte in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif byte in b"]}":
+            depth -= 1
+    if deepest > 500:
+        raise ValueError("nested too deep")
+    return json.loads(raw)
+
+
 def _checked(raw):
     try:
-        body = json.loads(raw)
+        body = parsed(raw)
     except (ValueError, RecursionError) as why:
         raise Refused(400, f"We could not parse the JSON body of your request. ({why})") from None
     if not isinstance(body, dict):

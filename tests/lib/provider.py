@@ -515,7 +515,7 @@ class Connection:
 
     def _script(self, request):
         try:
-            body = json.loads(request.body)
+            body = answers.parsed(request.body)
         except (ValueError, RecursionError):
             body = None
         body = body if isinstance(body, dict) else {}
