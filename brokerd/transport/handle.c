@@ -26,6 +26,7 @@ struct handles {
 	const struct handle_calls *calls;
 	struct handle_kind *kinds; /* a table */
 	const char *bundle;        /* the system's CA certificates; NULL: none found */
+	bool is_kept_clean;        /* libcurl leaves nothing of a request, its key, in a handle */
 };
 
 /* Where distributions keep them: Debian and its kin, Fedora and RHEL, SUSE, Alpine. */
@@ -45,6 +46,8 @@ struct handles *handles_new(const struct handle_calls *calls, struct fault *why)
 		return NULL;
 	}
 	h->calls = calls;
+	/* from 8 on what was sent stays in the handle's buffers until it is freed */
+	h->is_kept_clean = curl_version_info(CURLVERSION_NOW)->version_num < 0x080000;
 	for (size_t i = 0; i < COUNT_OF(bundles) && !h->bundle; i++) {
 		if (access(bundles[i], R_OK) == 0)
 			h->bundle = bundles[i];
@@ -280,13 +283,12 @@ void handle_put(struct handles *h, struct handle *e)
 {
 	CURL *c = e->curl;
 	CURLcode failed = CURLE_OK;
-	(void)h;
 	/* the lines hold the key, and what points to them must not outlive them */
 	SET(HTTPHEADER, (struct curl_slist *)NULL);
 	SET(RESOLVE, (struct curl_slist *)NULL);
 	SET(CUSTOMREQUEST, (char *)NULL);
 	e->owner = NULL;
-	if (failed || e->kind->n_kept >= KEPT_MAX) {
+	if (failed || !h->is_kept_clean || e->kind->n_kept >= KEPT_MAX) {
 		handle_drop(h, e);
 		return;
 	}

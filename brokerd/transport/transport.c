@@ -466,6 +466,9 @@ static bool is_nonsense(const struct transfer *x, CURLcode code)
 	case CURLE_WEIRD_SERVER_REPLY:
 	case CURLE_UNSUPPORTED_PROTOCOL: /* HTTP/0.9: bytes without a status line */
 	case CURLE_BAD_CONTENT_ENCODING:
+#if LIBCURL_VERSION_NUM >= 0x080600
+	case CURLE_TOO_LARGE: /* too many headers, or too long a one */
+#endif
 		return true;
 	case CURLE_OUT_OF_MEMORY: /* and a header line of more than 100 kB */
 		return x->stages.at == STAGE_WAIT;
@@ -1011,6 +1014,7 @@ void transport_forget_connections(struct transport *t)
 	struct shard *s;
 	LIST_EACH(t->shards, s)
 		s->is_retired = true;
+	handles_trim(t->handles);
 	resolver_doubt(t->resolver);
 	loop_later(t->loop, &t->work);
 }
