@@ -33,7 +33,7 @@ def greeted(made):
 def quiet_kib(made):
     """The memory once the broker has given back what a crowd needed."""
     time.sleep(2)
-    return made.rss_kib()
+    return made.heap_kib()
 
 
 def slower():
@@ -51,10 +51,10 @@ def test_sequential_calls_leave_nothing(broker, providers):
                 assert client.recv_until(END, FAULT)[-1].type == END
         run(max(200, count // 20), "test/m")  # pools and arenas reach their size
         run(max(200, count // 20), "offline/echo")
-        sockets, files, before = made.sockets(), len(made.fds()), made.rss_kib()
+        sockets, files, before = made.sockets(), len(made.fds()), made.heap_kib()
         run(count // 5, "test/m")
         run(count - count // 5, "offline/echo")
-        after = made.rss_kib()
+        after = made.heap_kib()
         assert made.sockets() == sockets
         assert len(made.fds()) <= files + 2, "files that the workers have open just now"
     if not slower():

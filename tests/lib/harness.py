@@ -350,8 +350,15 @@ class Broker:
 
     def rss_kib(self):
         """Its resident memory."""
+        return self._status_kib("VmRSS")
+
+    def heap_kib(self):
+        """The part of it that is no file's: the journal is mapped, and its pages come and go."""
+        return self._status_kib("RssAnon")
+
+    def _status_kib(self, name):
         for line in pathlib.Path(f"/proc/{self.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
+            if line.startswith(name + ":"):
                 return int(line.split()[1])
         raise BrokerError("llm-brokerd has no memory: it is a zombie")
 
