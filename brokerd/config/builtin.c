@@ -8,7 +8,7 @@
 static const struct builtin rows[] = {
 	{"openai", "openai-chat", "https://api.openai.com/v1", "bearer", "gpt-4o-mini",
 		"max_tokens_field=max_completion_tokens system_role=developer openai_rules stream_options "
-		"json_schema strict_tools parallel_tool_calls seed penalties logit_bias n file_parts"},
+		"json_schema strict_tools parallel_tool_calls seed penalties logit_bias n file_parts rules=openai"},
 	{"anthropic", "anthropic", "https://api.anthropic.com", "header:x-api-key", "claude-sonnet-4-5",
 		"json_schema strict_tools parallel_tool_calls top_k file_parts"},
 	{"gemini", "openai-chat", "https://generativelanguage.googleapis.com/v1beta/openai", "bearer",
@@ -17,12 +17,11 @@ static const struct builtin rows[] = {
 	{"mistral", "openai-chat", "https://api.mistral.ai/v1", "bearer", "mistral-small-latest",
 		"json_schema parallel_tool_calls penalties n"},
 	{"deepseek", "openai-chat", "https://api.deepseek.com", "bearer", "deepseek-chat",
-		"stream_options penalties reasoning_history"},
+		"stream_options penalties reasoning_history=field"},
 	{"groq", "openai-chat", "https://api.groq.com/openai/v1", "bearer", "llama-3.3-70b-versatile",
 		"max_tokens_field=max_completion_tokens stream_options json_schema parallel_tool_calls seed"},
 	{"xai", "openai-chat", "https://api.x.ai/v1", "bearer", "",
-		"max_tokens_field=max_completion_tokens stream_options json_schema parallel_tool_calls seed "
-		"n"},
+		"max_tokens_field=max_completion_tokens stream_options json_schema parallel_tool_calls seed n"},
 	{"openrouter", "openai-chat", "https://openrouter.ai/api/v1", "bearer", "openrouter/auto",
 		"stream_options json_schema strict_tools parallel_tool_calls seed penalties logit_bias top_k "
 		"file_parts"},
@@ -35,7 +34,7 @@ static const struct builtin rows[] = {
 	{"perplexity", "openai-chat", "https://api.perplexity.ai", "bearer", "sonar",
 		"json_schema penalties"},
 	{"moonshot", "openai-chat", "https://api.moonshot.ai/v1", "bearer", "",
-		"stream_options reasoning_history"},
+		"stream_options reasoning_history=field"},
 	{"dashscope", "openai-chat", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", "bearer", "",
 		"stream_options json_schema parallel_tool_calls seed top_k"},
 	{"zai", "openai-chat", "https://api.z.ai/api/paas/v4", "bearer", "",
@@ -53,15 +52,15 @@ static const struct builtin rows[] = {
 
 	/* on this host, by their usual ports */
 	{"ollama", "openai-chat", "http://127.0.0.1:11434/v1", "none", "",
-		"allow_plain_loopback stream_options json_schema seed penalties"},
+		"stream_options json_schema seed penalties"},
 	{"llamacpp", "openai-chat", "http://127.0.0.1:8080/v1", "none", "",
-		"allow_plain_loopback stream_options json_schema parallel_tool_calls seed penalties "
+		"stream_options json_schema parallel_tool_calls seed penalties "
 		"logit_bias n top_k"},
 	{"vllm", "openai-chat", "http://127.0.0.1:8000/v1", "none", "",
-		"allow_plain_loopback stream_options json_schema parallel_tool_calls seed penalties "
+		"stream_options json_schema parallel_tool_calls seed penalties "
 		"logit_bias n top_k"},
 	{"lmstudio", "openai-chat", "http://127.0.0.1:1234/v1", "none", "",
-		"allow_plain_loopback stream_options json_schema seed penalties logit_bias top_k"},
+		"stream_options json_schema seed penalties logit_bias top_k"},
 
 	/* answers by itself, without a network, a key or a price */
 	{"offline", "offline", "", "none", "echo", ""},
@@ -72,7 +71,7 @@ static const struct {
 } families[] = {
 	/* the parts of the wire that strangers who speak it can be expected to know; usage is asked for,
 	   so that every token is accounted for */
-	{"openai-chat", "max_tokens_field=max_tokens system_role=system",
+	{"openai-chat", "max_tokens_field=max_tokens system_role=system reasoning=effort",
 		"stream_options json_schema parallel_tool_calls seed penalties"},
 	{"anthropic", "anthropic_version=2023-06-01",
 		"json_schema strict_tools parallel_tool_calls top_k file_parts"},

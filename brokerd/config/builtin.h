@@ -1,5 +1,5 @@
 /* builtin.h - which providers are known without a file, and what is usual for a family?
- * Data. Traits are keys of a [provider] section with spaces between: "seed" is "seed = yes". */
+ * Data. Traits are those of traits.h with spaces between: "seed stops_max=4"; a bare name is yes. */
 #ifndef BROKERD_CONFIG_BUILTIN_H
 #define BROKERD_CONFIG_BUILTIN_H
 #include <stddef.h>

@@ -15,6 +15,7 @@
 #include "brokerd/config/builtin.h"
 #include "brokerd/config/ini.h"
 #include "brokerd/config/keys.h"
+#include "brokerd/config/rules.h"
 #include "protocol/limits.h"
 
 #define ARENA_BYTES    (64 * MIB)
@@ -34,14 +35,14 @@ struct place {
 /* Which keys were given: in one section, or to one provider in all. */
 struct given {
 	unsigned lines[KEYS_MAX]; /* 0: not */
+	unsigned traits[TRAITS_MAX];
 };
 
 struct provider_draft {
 	struct provider p;
-	struct given given;
 	struct place section, url;
-	unsigned file; /* the number of the one that touched it last */
-	bool has_row;
+	unsigned file;      /* the number of the one that touched it last */
+	const char *traits; /* of its built-in row; NULL: it has none */
 };
 
 struct model_draft {
@@ -93,35 +94,12 @@ static size_t index_of(const struct key *k)
 	return (size_t)(k - table);
 }
 
-/* Gives a provider what a row or a family says, where nothing was said before. */
-static enum err apply_traits(struct loader *l, struct provider_draft *d, const char *traits)
-{
-	struct span rest = span_str(traits);
-	while (span_is_set(rest)) {
-		struct span value = span_cut(&rest, ' ');
-		if (value.n == 0)
-			continue;
-		const struct key *k = keys_find("provider", span_cut(&value, '='));
-		assert(k); /* the tables are ours */
-		if (d->given.lines[index_of(k)])
-			continue;
-		if (!span_is_set(value))
-			value = SPAN("yes");
-		const enum err err = keys_read(k, value, &d->p, &l->c->arena, l->why);
-		if (err)
-			return err;
-		d->given.lines[index_of(k)] = UINT32_MAX;
-	}
-	return OK;
-}
-
 static enum err apply(
 	struct loader *l, struct provider_draft *d, const char *key, const char *value)
 {
 	const struct key *k = keys_find("provider", span_str(key));
 	if (*value == '\0')
 		return OK;
-	d->given.lines[index_of(k)] = UINT32_MAX;
 	return keys_read(k, span_str(value), &d->p, &l->c->arena, l->why);
 }
 
@@ -163,12 +141,13 @@ static enum err add_builtins(struct loader *l)
 			err = apply(l, d, "auth", rows[i].auth);
 		if (!err)
 			err = apply(l, d, "model", rows[i].model);
-		if (!err)
-			err = apply_traits(l, d, rows[i].traits);
 		if (err)
 			return err;
+		/* a row of ours that says http means a server on this host */
+		d->p.is_plain_loopback_allowed =
+			span_starts(span_str(rows[i].base_url), SPAN("http:"));
 		d->p.is_builtin = true;
-		d->has_row = true;
+		d->traits = rows[i].traits;
 	}
 	return OK;
 }
@@ -322,12 +301,30 @@ static enum err note_target(struct loader *l, struct place at)
 	return OK;
 }
 
+/* A trait of the provider or the model whose section this is. */
+static enum err on_trait(
+	struct loader *l, const struct ini_item *item, const struct trait *t, struct place *at)
+{
+	size_t n;
+	unsigned *line = &l->given.traits[t - traits_table(&n)];
+	if (*line)
+		return fault_set(l->why, ERR_MISCONFIGURED, "%s was given before, on line %u",
+			t->name, *line);
+	*line = item->line;
+	at->column = item->value_column;
+	return overlay_set(l->provider ? &l->provider->p.traits : &l->model->m.traits, t,
+		item->value, &l->c->arena, l->why);
+}
+
 /* `at` is the key's place, and becomes the value's when that is what is read. */
 static enum err on_pair(struct loader *l, const struct ini_item *item, struct place *at)
 {
 	const struct key *k = keys_find(l->section->word, item->word);
+	const struct trait *t = l->provider || l->model ? trait_find(item->word) : NULL;
 	void *to = l->c;
 
+	if (t)
+		return on_trait(l, item, t, at);
 	if (!k)
 		return no_key(l, item->word);
 	const bool is_list = k->kind == KEY_DIALECT || k->kind == KEY_TARGET;
@@ -341,7 +338,6 @@ static enum err on_pair(struct loader *l, const struct ini_item *item, struct pl
 	at->column = item->value_column;
 	if (l->provider) {
 		to = &l->provider->p;
-		l->provider->given.lines[index_of(k)] = item->line;
 		if (k->kind == KEY_URL)
 			l->provider->url = *at;
 	}
@@ -442,12 +438,13 @@ static enum err finish_provider(struct loader *l, struct provider_draft *d)
 		return at_place(l, d->section, ERR_MISCONFIGURED);
 	}
 	p->is_offline = span_is(p->dialects[0].family, "offline");
-	if (!d->has_row)
-		err = apply_traits(l, d, builtin_unlisted(p->dialects[0].family));
-	if (!err)
-		err = apply_traits(l, d, builtin_always(p->dialects[0].family));
-	if (err)
-		return err;
+	for (size_t i = 0; i < p->n_dialects; i++) {
+		const struct span family = p->dialects[i].family;
+		struct overlay habits = {.given = {0}};
+		overlay_parse(&habits, builtin_always(family));
+		overlay_parse(&habits, d->traits ? d->traits : builtin_unlisted(family));
+		overlay_apply(&habits, &p->dialects[i].quirks);
+	}
 	if (p->is_offline) {
 		p->auth = AUTH_NONE;
 		return OK;
@@ -486,11 +483,21 @@ static enum err no_provider(struct loader *l, struct span name, struct place at)
 	return at_place(l, at, ERR_MISCONFIGURED);
 }
 
+static bool is_pattern(struct span name)
+{
+	return name.n > 0 && name.p[name.n - 1] == '*';
+}
+
 static enum err finish_model(struct loader *l, struct model_draft *d)
 {
 	const struct model *m = &d->m;
 	const size_t slash = span_index(m->name, '/');
 
+	if (m->n_targets > 0 && is_pattern(m->name)) {
+		fault_set(l->why, ERR_MISCONFIGURED,
+			"a name that ends in * stands for many models and cannot have a target");
+		return at_place(l, d->section, ERR_MISCONFIGURED);
+	}
 	for (size_t i = 0; i < m->n_targets; i++) {
 		if (!find_provider(l, m->targets[i].provider))
 			return no_provider(l, m->targets[i].provider, d->targets[i]);
@@ -508,12 +515,28 @@ static enum err finish_model(struct loader *l, struct model_draft *d)
 	return OK;
 }
 
+static enum err add_rules(struct config *c)
+{
+	size_t n;
+	const struct rule *rows = rules_rows(&n);
+	c->rules = arena_array(&c->arena, n, sizeof *c->rules);
+	if (!c->rules)
+		return ERR_NO_MEMORY;
+	for (size_t i = 0; i < n; i++) {
+		struct name_rule *r = &c->rules[c->n_rules++];
+		r->scope = span_str(rows[i].scope);
+		r->pattern = span_str(rows[i].pattern);
+		overlay_parse(&r->traits, rows[i].traits);
+	}
+	return OK;
+}
+
 static enum err finish(struct loader *l)
 {
 	struct config *c = l->c;
 	c->providers = arena_array(&c->arena, l->n_providers, sizeof *c->providers);
 	c->models = arena_array(&c->arena, l->n_models, sizeof *c->models);
-	if (!c->providers || !c->models)
+	if (!c->providers || !c->models || add_rules(c))
 		return no_memory(l->why);
 	for (size_t i = 0; i < l->n_providers; i++) {
 		const enum err err = finish_provider(l, &l->providers[i]);

@@ -4,12 +4,13 @@
  * Reads files; touches nothing else. */
 #ifndef BROKERD_CONFIG_CONFIG_H
 #define BROKERD_CONFIG_CONFIG_H
-#include "brokerd/value/target.h"
+#include "brokerd/config/traits.h"
 #include "protocol/base/arena.h"
 
 struct config_dialect {
 	struct span family;
-	struct span path; /* below the base URL; absent: the family's own */
+	struct span path;     /* below the base URL; absent: the family's own */
+	struct quirks quirks; /* the family's, and of the built-in row where there is one */
 };
 
 /* A provider: a built-in row, a section of the file, or one laid over the other. */
@@ -24,21 +25,29 @@ struct provider {
 	struct span ca_file;
 	bool is_local, is_plain_loopback_allowed;
 	bool is_offline;
-	bool is_builtin; /* no section of the file touched it */
-	struct quirks quirks;
+	bool is_builtin;       /* no section of the file touched it */
+	struct overlay traits; /* what its section says */
 };
 
 struct alias_target {
 	struct span provider, model;
 };
 
-/* A [model "NAME"] section: an alias with targets, or, named "provider/model", that model's facts. */
+/* A [model "NAME"] section: an alias with targets, or, named "provider/model", that model's facts. A
+ * name that ends in * is for all models that begin so. */
 struct model {
 	struct span name;
 	struct alias_target *targets;
 	size_t n_targets;
 	struct price price;
 	int64_t context_tokens, max_output_tokens; /* -1: not said */
+	struct overlay traits;
+};
+
+/* A rule for names, from config/rules.c. */
+struct name_rule {
+	struct span scope, pattern; /* a pattern's * stands for any text, at either end */
+	struct overlay traits;
 };
 
 struct config {
@@ -48,6 +57,8 @@ struct config {
 	size_t n_providers;
 	struct model *models;
 	size_t n_models;
+	struct name_rule *rules;
+	size_t n_rules;
 	/* [broker] */
 	struct span log_level;
 	int64_t idle_exit_us; /* 0: never; only when socket-activated */
@@ -75,6 +86,15 @@ void config_unref(struct config *c);
 
 const struct provider *config_provider(const struct config *c, struct span name);
 const struct model *config_model(const struct config *c, struct span name);
+
+/* What is peculiar of a model at a provider, there spoken to in its dialect `d`: the family's habits,
+ * the row's, the rules for the name, the provider's section and the model's, each over the ones
+ * before. */
+void config_quirks(const struct config *c, const struct provider *p, size_t d, struct span model,
+	struct quirks *out);
+
+/* The section of that model, or the longest pattern that its name fits; NULL: none. */
+const struct model *config_facts(const struct config *c, struct span provider, struct span model);
 
 /* The manual of all keys in scdoc's form, from the table. */
 void config_manual(struct buf *out);

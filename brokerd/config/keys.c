@@ -15,7 +15,6 @@
 
 #define IN_CONFIG(m)   offsetof(struct config, m)
 #define IN_PROVIDER(m) offsetof(struct provider, m)
-#define IN_QUIRKS(m)   (offsetof(struct provider, quirks) + offsetof(struct quirks, m))
 #define IN_MODEL(m)    offsetof(struct model, m)
 #define IN_PRICE(m)    (offsetof(struct model, price) + offsetof(struct price, m))
 
@@ -62,8 +61,10 @@ static const struct key keys[] = {
 		"this key it is *vault.key* in the state folder."},
 
 	{"provider", "dialect", KEY_DIALECT, 0, 0, 0, NULL, "",
-		"What is spoken there: *openai-chat* or *anthropic*, and behind it a path below "
-		"*base_url* where it is not the usual one. May repeat; the first is spoken."},
+		"What is spoken there: *openai-chat*, *openai-responses*, *openai-completions*, *anthropic*, "
+		"*gemini*, *bedrock*, *mistral*, *cohere* or *ollama*, and behind it a path below "
+		"*base_url* where it is not the usual one; in it {model} and {method} stand for the "
+		"model's name and for what is done. May repeat; the first is spoken."},
 	{"provider", "base_url", KEY_URL, IN_PROVIDER(base_url), 0, 0, NULL, "",
 		"Where it is, as in https://api.example.com/v1. Keys are bound to this host and port; a "
 		"key that was added for another is not sent there."},
@@ -77,37 +78,6 @@ static const struct key keys[] = {
 		"It is on this host or in a private network; else such addresses are refused."},
 	{"provider", "allow_plain_loopback", KEY_BOOL, IN_PROVIDER(is_plain_loopback_allowed), 0, 0,
 		NULL, "no", "http without TLS is meant, to this host; implies *local*."},
-	{"provider", "max_tokens_field", KEY_WORD, IN_QUIRKS(max_tokens_field), 0, 0,
-		"max_tokens|max_completion_tokens", "",
-		"What the bound on the answer is called."},
-	{"provider", "system_role", KEY_WORD, IN_QUIRKS(system_role), 0, 0, "system|developer", "",
-		"The role that a developer's text is sent with."},
-	{"provider", "stream_options", KEY_BOOL, IN_QUIRKS(has_stream_options), 0, 0, NULL, "",
-		"It takes *stream_options*, and so tells the usage of a stream."},
-	{"provider", "json_schema", KEY_BOOL, IN_QUIRKS(has_json_schema), 0, 0, NULL, "",
-		"It takes a *response_format* of *json_schema*."},
-	{"provider", "strict_tools", KEY_BOOL, IN_QUIRKS(has_strict_tools), 0, 0, NULL, "",
-		"It takes *strict* with a tool."},
-	{"provider", "parallel_tool_calls", KEY_BOOL, IN_QUIRKS(has_parallel_flag), 0, 0, NULL, "",
-		"It takes *parallel_tool_calls*."},
-	{"provider", "seed", KEY_BOOL, IN_QUIRKS(has_seed), 0, 0, NULL, "",
-		"It takes *seed*."},
-	{"provider", "penalties", KEY_BOOL, IN_QUIRKS(has_penalties), 0, 0, NULL, "",
-		"It takes *presence_penalty* and *frequency_penalty*."},
-	{"provider", "logit_bias", KEY_BOOL, IN_QUIRKS(has_logit_bias), 0, 0, NULL, "",
-		"It takes *logit_bias* and *logprobs*."},
-	{"provider", "n", KEY_BOOL, IN_QUIRKS(has_n), 0, 0, NULL, "",
-		"It takes *n*, for several answers to one question."},
-	{"provider", "top_k", KEY_BOOL, IN_QUIRKS(has_top_k), 0, 0, NULL, "",
-		"It takes *top_k*, *min_p* and *repetition_penalty*."},
-	{"provider", "file_parts", KEY_BOOL, IN_QUIRKS(has_file_parts), 0, 0, NULL, "",
-		"It takes *file* parts in a message."},
-	{"provider", "reasoning_history", KEY_BOOL, IN_QUIRKS(is_reasoning_field_sent), 0, 0, NULL, "",
-		"It wants *reasoning_content* back with the turns before."},
-	{"provider", "openai_rules", KEY_BOOL, IN_QUIRKS(is_openai), 0, 0, NULL, "",
-		"OpenAI's own rules hold there: for reasoning models, custom tools and the like."},
-	{"provider", "anthropic_version", KEY_TEXT, IN_QUIRKS(api_version), 0, 0, NULL, "",
-		"The *anthropic-version* header."},
 
 	{"model", "target", KEY_TARGET, 0, 0, 0, NULL, "",
 		"PROVIDER/MODEL. May repeat, in the order of preference."},
@@ -215,6 +185,12 @@ const char *keys_nearest(const char *section, struct span word)
 	for (size_t i = 0; i < COUNT_OF(keys); i++) {
 		if (strcmp(keys[i].section, section) == 0)
 			consider(word, keys[i].name, &best, &nearest);
+	}
+	if (strcmp(section, "provider") == 0 || strcmp(section, "model") == 0) {
+		size_t n;
+		const struct trait *traits = traits_table(&n);
+		for (size_t i = 0; i < n; i++)
+			consider(word, traits[i].name, &best, &nearest);
 	}
 	return best;
 }
@@ -366,9 +342,8 @@ static void *grown(const void *list, size_t n, size_t size, struct arena *a)
 static enum err read_dialect(
 	struct span value, struct provider *p, struct arena *a, struct fault *why)
 {
-	static const char *const known[] = {"openai-chat", "anthropic", "offline"};
-	static const char *const to_come[] = {
-		"openai-responses", "gemini", "bedrock", "mistral", "cohere", "ollama"};
+	static const char *const known[] = {"openai-chat", "openai-responses", "openai-completions",
+		"anthropic", "gemini", "bedrock", "mistral", "cohere", "ollama", "offline"};
 	struct span path = value;
 	const struct span family = span_cut(&path, ' ');
 	bool is_known = false;
@@ -376,14 +351,11 @@ static enum err read_dialect(
 	path = span_is_set(path) ? span_trim(path) : SPAN_NONE;
 	for (size_t i = 0; i < COUNT_OF(known); i++)
 		is_known = is_known || span_is(family, known[i]);
-	for (size_t i = 0; i < COUNT_OF(to_come); i++) {
-		if (span_is(family, to_come[i]))
-			return fault_set(why, ERR_MISCONFIGURED,
-				"the dialect %s is not in this version", to_come[i]);
-	}
 	if (!is_known)
 		return fault_set(why, ERR_MISCONFIGURED,
-			"\"%.*s\" is no dialect: there are openai-chat and anthropic",
+			"\"%.*s\" is no dialect: there are openai-chat, openai-responses, "
+			"openai-completions, anthropic, gemini, bedrock, mistral, cohere and "
+			"ollama",
 			SPAN_ARG(span_first(family, 64)));
 	if (span_is_set(path) && (path.p[0] != '/' || span_index(path, ' ') < path.n))
 		return bad(
@@ -393,7 +365,7 @@ static enum err read_dialect(
 	if (!list)
 		return bad(why, "these are too many dialects");
 	struct config_dialect *last = &list[p->n_dialects];
-	*last = (struct config_dialect){SPAN_NONE, SPAN_NONE};
+	*last = (struct config_dialect){.path = SPAN_NONE};
 	enum err err = copied(a, family, &last->family, why);
 	if (!err && span_is_set(path)) {
 		struct span checked;

@@ -85,6 +85,44 @@ static void put_key(struct buf *out, const struct key *k)
 	buf_text(out, "\n\n");
 }
 
+static void put_trait(struct buf *out, const struct trait *t)
+{
+	buf_byte(out, '*');
+	put_text(out, t->name);
+	buf_text(out, "* = ");
+	switch (t->kind) {
+	case TRAIT_BOOL:
+		buf_text(out, "*yes*, *no*");
+		break;
+	case TRAIT_COUNT:
+		buf_text(out, "_number_");
+		break;
+	case TRAIT_TEXT:
+		buf_text(out, "_text_");
+		break;
+	case TRAIT_CHOICE:
+	case TRAIT_WORD:
+		put_words(out, t->words);
+		break;
+	}
+	buf_text(out, "\n\t");
+	put_text(out, t->help);
+	buf_text(out, "\n\n");
+}
+
+static void put_traits(struct buf *out)
+{
+	size_t n;
+	const struct trait *traits = traits_table(&n);
+	buf_text(out, "# TRAITS\n\n"
+		      "These may stand in a [provider] section, for all its models, and in a "
+		      "[model] section, for that one, or for all whose names begin as its name "
+		      "before the \\*. What a section does not say is as the built-in tables have "
+		      "it.\n\n");
+	for (size_t i = 0; i < n; i++)
+		put_trait(out, &traits[i]);
+}
+
 static void put_section(struct buf *out, const struct section *s)
 {
 	size_t n;
@@ -146,6 +184,7 @@ void config_manual(struct buf *out)
 		"Times are written with their unit: 250ms, 30s, 5m, 2h, 7d.\n\n");
 	for (size_t i = 0; i < n; i++)
 		put_section(out, &sections[i]);
+	put_traits(out);
 	put_rows(out);
 	buf_text(out, "# FILES\n\n"
 		      "_/etc/llm-broker/broker.conf_, _/etc/llm-broker/broker.conf.d/\\*.conf_\n"

@@ -285,7 +285,7 @@ static enum err encode_request(const struct llm_request *r, const struct target 
 	if (!err)
 		err = scribe_finish(&s, &body, LIMIT_BODY_BYTES, &out->body);
 	if (!err)
-		err = scribe_address(&s, "/", out);
+		err = scribe_address(&s, &(struct place){.path = "/"}, out);
 	return no_memory(err, why);
 }
 

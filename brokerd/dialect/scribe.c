@@ -84,14 +84,25 @@ static bool is_known(const char *words, struct span name)
 	return false;
 }
 
-enum err scribe_extra(struct scribe *s, const struct extra *e, const char *path, const char *known)
+/* Does a dotted name lead below one of the words that end in a dot? */
+static bool is_below_known(const char *words, struct span name)
+{
+	const size_t dot = span_index(name, '.');
+	return dot < name.n && is_known(words, span_first(name, dot + 1));
+}
+
+static enum err put_extra(struct scribe *s, const struct extra *e, const char *path,
+	struct span below, const char *known)
 {
 	const bool is_ours = span_eq(e->family, s->target->family);
 	for (size_t i = 0; i < e->n; i++) {
 		char param[128];
-		const struct span name = e->members[i].name;
+		const struct span whole = e->members[i].name;
+		if (!span_starts(whole, below) || (below.n == 0 && is_below_known(known, whole)))
+			continue;
+		const struct span name = span_skip(whole, below.n);
 		(void)snprintf(param, sizeof param, "%s%s%.*s", path, path[0] ? "." : "",
-			SPAN_ARG(span_first(name, 64)));
+			SPAN_ARG(span_first(whole, 64)));
 		if (is_ours && is_known(known, name))
 			return fault_param(s->why, ERR_INVALID_REQUEST, param,
 				"\"%.*s\" has a member of its own and may not come as an extra one",
@@ -102,11 +113,22 @@ enum err scribe_extra(struct scribe *s, const struct extra *e, const char *path,
 			continue;
 		}
 		const enum err err = scribe_drop(s, param, "%.*s does not know the member \"%.*s\"",
-			SPAN_ARG(s->target->provider), SPAN_ARG(span_first(name, 64)));
+			SPAN_ARG(s->target->provider), SPAN_ARG(span_first(whole, 64)));
 		if (err)
 			return err;
 	}
 	return OK;
+}
+
+enum err scribe_extra(struct scribe *s, const struct extra *e, const char *path, const char *known)
+{
+	return put_extra(s, e, path, SPAN(""), known);
+}
+
+enum err scribe_extra_below(struct scribe *s, const struct extra *e, const char *path,
+	const char *below, const char *known)
+{
+	return put_extra(s, e, path, span_str(below), known);
 }
 
 /* ---- the caller's own members ---- */
@@ -198,20 +220,63 @@ enum err scribe_finish(struct scribe *s, const struct buf *body, size_t max_byte
 	return err;
 }
 
-enum err scribe_address(struct scribe *s, const char *path, struct http_request *out)
+/* One segment of a path: all but the unreserved is percent-encoded. */
+static void put_segment(struct span text, struct buf *out)
 {
+	static const char hex[] = "0123456789ABCDEF";
+	for (size_t i = 0; i < text.n; i++) {
+		const unsigned char c = (unsigned char)text.p[i];
+		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+			(c && strchr("-._~", c))) {
+			buf_byte(out, text.p[i]);
+		} else {
+			buf_byte(out, '%');
+			buf_byte(out, hex[c >> 4]);
+			buf_byte(out, hex[c & 15]);
+		}
+	}
+}
+
+static void put_path(const struct scribe *s, const struct place *place, struct buf *out)
+{
+	struct span rest = span_is_set(s->target->path) ? s->target->path : span_str(place->path);
+	while (rest.n > 0) {
+		if (span_starts(rest, SPAN("{model}"))) {
+			put_segment(s->target->model, out);
+			rest = span_skip(rest, strlen("{model}"));
+		} else if (span_starts(rest, SPAN("{method}"))) {
+			buf_text(out, place->method ? place->method : "");
+			rest = span_skip(rest, strlen("{method}"));
+		} else {
+			buf_byte(out, rest.p[0]);
+			rest = span_skip(rest, 1);
+		}
+	}
+}
+
+enum err scribe_address(struct scribe *s, const struct place *place, struct http_request *out)
+{
+	OWNED(buf_done) struct buf path = BUF_INIT(16 * KIB);
 	OWNED(buf_done) struct buf url = BUF_INIT(16 * KIB);
-	http_join_url(s->target->base_url,
-		span_is_set(s->target->path) ? s->target->path : span_str(path), &url);
-	enum err err = buf_error(&url);
+	put_path(s, place, &path);
+	http_join_url(s->target->base_url, buf_view(&path), &url);
+	if (place->query) {
+		const bool has_query = span_index(buf_view(&url), '?') < url.n;
+		buf_byte(&url, has_query ? '&' : '?');
+		buf_text(&url, place->query);
+	}
+	enum err err = buf_error(&path);
+	if (!err)
+		err = buf_error(&url);
 	if (!err)
 		err = arena_dup(s->notes->arena, buf_view(&url), &out->url);
 	out->method = SPAN("POST");
 	out->is_stream = s->notes->is_reply_streamed;
+	const struct span accept = place->accept    ? span_str(place->accept)
+				   : out->is_stream ? SPAN("text/event-stream")
+						    : SPAN("application/json");
 	if (!err && (!http_request_header(out, SPAN("content-type"), SPAN("application/json")) ||
-			    !http_request_header(out, SPAN("accept"),
-				    out->is_stream ? SPAN("text/event-stream")
-						   : SPAN("application/json"))))
+			    !http_request_header(out, SPAN("accept"), accept)))
 		err = ERR_INTERNAL;
 	return err;
 }

@@ -45,13 +45,30 @@ void scribe_key(struct scribe *s, struct span name);
 enum err scribe_extra(
 	struct scribe *s, const struct extra *e, const char *path, const char *known) MUST_USE;
 
+/* The same for an object inside of the one that has the extras: those of them whose name begins with
+ * `below` ("image_url."), without it. scribe_extra passes over what is below a name in `known` that
+ * ends in a dot (" url image_url. "). */
+enum err scribe_extra_below(struct scribe *s, const struct extra *e, const char *path,
+	const char *below, const char *known) MUST_USE;
+
 /* The body is written: lays the caller's provider_options over it and moves it to the arena. The
  * members `model`, `messages` and `stream` are not the caller's to replace. ERR_TOO_BIG beyond
  * `max_bytes`. */
 enum err scribe_finish(
 	struct scribe *s, const struct buf *body, size_t max_bytes, struct span *out) MUST_USE;
 
-/* Method, URL and the headers that both directions need. */
-enum err scribe_address(struct scribe *s, const char *path, struct http_request *out) MUST_USE;
+/* Where a request goes. */
+struct place {
+	const char *
+		path; /* below the base URL, where the target says none: "/models/{model}:{method}" */
+	const char *method; /* for {method}; NULL: none */
+	const char *query;  /* behind those of the base URL: "alt=sse"; NULL: none */
+	const char *accept; /* NULL: JSON, or SSE where a stream is asked for */
+};
+
+/* POST, the URL and the headers that all have. In the path {model} becomes the target's model,
+ * percent-encoded as one segment. */
+enum err scribe_address(
+	struct scribe *s, const struct place *place, struct http_request *out) MUST_USE;
 
 #endif

@@ -14,18 +14,6 @@ static void lay_facts(struct target *t, const struct model *m)
 	t->max_output_tokens = m->max_output_tokens;
 }
 
-/* A [model "PROVIDER/MODEL"] section, whose name is compared without building it. */
-static const struct model *facts_of(const struct config *c, struct span provider, struct span model)
-{
-	for (size_t i = 0; i < c->n_models; i++) {
-		const struct span name = c->models[i].name;
-		if (name.n == provider.n + 1 + model.n && span_starts(name, provider) &&
-			name.p[provider.n] == '/' && span_ends(name, model))
-			return &c->models[i];
-	}
-	return NULL;
-}
-
 enum err route_target(const struct config *c, struct span provider, struct span model,
 	struct target *out, struct fault *why)
 {
@@ -50,12 +38,12 @@ enum err route_target(const struct config *c, struct span provider, struct span 
 		.ca_file = p->ca_file,
 		.is_local = p->is_local,
 		.is_offline = p->is_offline,
-		.quirks = p->quirks,
 		.price = PRICE_UNKNOWN,
 		.context_tokens = -1,
 		.max_output_tokens = -1,
 	};
-	lay_facts(out, facts_of(c, provider, model));
+	config_quirks(c, p, 0, model, &out->quirks);
+	lay_facts(out, config_facts(c, provider, model));
 	return OK;
 }
 

@@ -4,23 +4,128 @@
 #ifndef BROKERD_VALUE_TARGET_H
 #define BROKERD_VALUE_TARGET_H
 #include "brokerd/value/http.h"
+#include "brokerd/value/words.h"
 
-/* What a provider does otherwise than its family; set by name in its row or in the configuration. */
+/* Does a model reason? */
+enum reasons {
+	REASONS_UNKNOWN,
+	REASONS_NEVER,
+	REASONS_IF_ASKED,
+	REASONS_UNLESS_NONE, /* by default, and can be switched off */
+	REASONS_ALWAYS,
+};
+
+/* How is reasoning asked for? Names are those of the wire, where it has one. */
+enum reasoning_by {
+	REASONING_BY_NOTHING,  /* the wire has no word for it */
+	REASONING_BY_EFFORT,   /* reasoning_effort, reasoning.effort: a word of `efforts` */
+	REASONING_BY_BUDGET,   /* so many tokens */
+	REASONING_BY_ADAPTIVE, /* anthropic: thinking adaptive, with an effort beside it */
+	REASONING_BY_LEVEL,    /* gemini: thinkingLevel, a word of `efforts` */
+	REASONING_BY_SWITCH,   /* thinking: {"type": "enabled" | "disabled"} */
+	REASONING_BY_FLAG,     /* enable_thinking, thinking_budget */
+	REASONING_BY_OBJECT,   /* reasoning: {effort | max_tokens, exclude} */
+	REASONING_BY_THINK,    /* think: true, false or a word of `efforts` */
+	REASONING_BY_TEMPLATE, /* chat_template_kwargs: {"enable_thinking": bool} */
+	REASONING_BY_MODE,     /* prompt_mode: "reasoning" */
+};
+
+/* In which form does earlier reasoning go back? */
+enum reasoning_history {
+	REASONING_HISTORY_NONE,
+	REASONING_HISTORY_FIELD,   /* in the member `reasoning_field`, where there was any */
+	REASONING_HISTORY_ALWAYS,  /* the same, "" where there was none */
+	REASONING_HISTORY_TAGS,    /* inside the text, as <think>...</think> */
+	REASONING_HISTORY_DETAILS, /* reasoning_details, as they came */
+	REASONING_HISTORY_CHUNKS,  /* as parts of the content */
+};
+
+/* Which of temperature, top_p and top_k does a model take? */
+enum sampling {
+	SAMPLING_ALL,
+	SAMPLING_ONE_OF, /* temperature or top_p, not both */
+	SAMPLING_NONE,
+};
+
+/* Does it take a tool choice that forces a call? */
+enum forcing {
+	FORCING_ALWAYS,
+	FORCING_UNLESS_REASONING,
+	FORCING_NEVER,
+};
+
+/* Does it go on with what the assistant began? */
+enum prefill {
+	PREFILL_NO,
+	PREFILL_PLAIN,   /* a last message of the assistant's is enough */
+	PREFILL_PREFIX,  /* it wants "prefix": true on it */
+	PREFILL_PARTIAL, /* it wants "partial": true on it */
+};
+
+/* What stands for the text of an assistant's message that has calls and no text? */
+enum empty_content {
+	EMPTY_CONTENT_NULL,
+	EMPTY_CONTENT_TEXT, /* "" */
+	EMPTY_CONTENT_LEFT_OUT,
+};
+
+/* What one provider, or one model there, does otherwise than its family. Each is a trait that a
+ * [provider] or [model] section can set by name: config/traits.c. Texts that are lists have commas
+ * between their words: words_have. */
 struct quirks {
+	/* whose rules */
+	struct span rules; /* the scope of config/rules.c for names of models; absent: the family */
+	struct span errors; /* the provider whose table of errors holds; absent: its own name */
+	bool is_openai;     /* openai-chat: OpenAI's own members and rules: custom and allowed
+	                       tools, safety_identifier, prompt_cache_key, ... */
+	struct span api_version; /* anthropic-version */
+
+	/* members */
 	struct span max_tokens_field; /* "max_tokens" or "max_completion_tokens" */
-	struct span system_role;      /* openai-chat: "system" or "developer" for developer text */
+	struct span system_role;      /* of developer text: "system", "developer" or "user" */
 	bool has_stream_options;      /* takes stream_options.include_usage */
-	bool is_reasoning_field_sent; /* history keeps reasoning_content */
-	bool has_json_schema;         /* takes response_format json_schema */
+	bool has_json_object, has_json_schema; /* takes response_format of that type */
 	bool has_strict_tools;
 	bool has_parallel_flag;
 	bool has_seed, has_penalties, has_n;
 	bool has_logit_bias; /* and logprobs */
 	bool has_top_k;      /* and min_p, repetition_penalty */
-	bool is_openai; /* openai-chat: OpenAI's own rules and members: reasoning models, custom
-	                        and allowed tools, safety_identifier, prompt_cache_key, ... */
-	bool has_file_parts;     /* openai-chat: takes `file` parts */
-	struct span api_version; /* anthropic-version */
+	bool has_stop, has_user, has_metadata, has_service_tier, has_verbosity;
+	bool has_cache_key;   /* prompt_cache_key */
+	bool has_cache_marks; /* cache_control on parts */
+	int64_t tokens_max;   /* that it writes, where the model's facts do not say; 0: not known */
+	int64_t stops_max, tools_max;  /* 0: no bound known */
+	int64_t temperature_max_milli; /* 0: no bound known; 1000 is 1.0 */
+	enum sampling sampling;
+
+	/* messages */
+	bool has_system;       /* takes system text at all */
+	bool is_system_single; /* one system message, the first */
+	bool is_order_strict;  /* user and assistant in turn, the user first */
+	bool has_names;        /* takes `name` on messages */
+	enum prefill prefill;
+	enum empty_content empty_content;
+	bool has_images, has_image_urls; /* takes images; also by their address */
+	bool has_file_parts, has_audio_parts, has_video_parts;
+
+	/* tools */
+	bool has_tools;
+	enum forcing forcing;
+
+	/* reasoning */
+	enum reasons reasons;
+	enum reasoning_by reasoning_by;
+	struct span efforts;              /* a list, lowest first; absent: any word */
+	int64_t budget_max;               /* tokens; 0: no bound known */
+	struct span drops_when_reasoning; /* a list of parameters that it refuses meanwhile */
+	enum reasoning_history reasoning_history;
+	struct span reasoning_field; /* "reasoning_content", "reasoning" */
+	bool has_thinking_display;   /* says nothing of its reasoning unless asked to */
+	bool has_think_tags;         /* reasoning comes inside the text, in <think>...</think> */
+	bool is_think_open;          /* and without its opening tag */
+
+	/* the reply */
+	bool is_stream_forced; /* is always asked for a stream */
 };
 
 /* Prices in nano-dollars per million tokens; -1: not known. */

@@ -2,7 +2,8 @@
  *
  * A case is a folder FAMILY/CASE with some of
  *	request.json	the unified request, in the wire's vocabulary (a string "b64:..." is bytes)
- *	target.json	where it goes: provider, model, base_url, quirks; without it the family's own host
+ *	target.json	where it goes: provider, model, base_url, path, traits by name; what it does not
+ *			say is as the family's own host has it
  *	http.txt	what the request must become: the HTTP request and the warnings, or the fault
  *	reply.*		a reply: .sse and .json of status 200, .STATUS of another; .head beside it has
  *			headers
@@ -20,6 +21,7 @@
 
 #include "brokerd/dialect/base64.h"
 #include "brokerd/dialect/offline.h"
+#include "brokerd/route/route.h"
 #include "protocol/limits.h"
 #include "tests/lib/event_json.h"
 #include "tests/lib/packed.h"
@@ -35,7 +37,8 @@ struct golden_case {
 	struct arena arena;
 	struct notes notes;
 	struct target target;
-	struct span sent; /* the body that request.json became; absent: none did */
+	struct span sent;      /* the body that request.json became; absent: none did */
+	struct config *config; /* which the target borrows from */
 	bool is_rewrite;
 };
 
@@ -83,90 +86,73 @@ static struct span text_of(struct golden_case *c, struct json v, struct span oth
 	return span_is_set(text) ? text : otherwise;
 }
 
+/* Who a case goes to that does not say: a built-in provider that speaks the family, or, for a family
+ * that none does, the name alone. */
 static const struct {
-	const char *name;
-	size_t at;
-} flags[] = {
-	{"stream_options",  offsetof(struct quirks, has_stream_options)     },
-	{"reasoning_field", offsetof(struct quirks, is_reasoning_field_sent)},
-	{"json_schema",     offsetof(struct quirks, has_json_schema)        },
-	{"strict_tools",    offsetof(struct quirks, has_strict_tools)       },
-	{"parallel_flag",   offsetof(struct quirks, has_parallel_flag)      },
-	{"seed",            offsetof(struct quirks, has_seed)               },
-	{"penalties",       offsetof(struct quirks, has_penalties)          },
-	{"logit_bias",      offsetof(struct quirks, has_logit_bias)         },
-	{"n",	       offsetof(struct quirks, has_n)                  },
-	{"top_k",           offsetof(struct quirks, has_top_k)              },
-	{"openai",          offsetof(struct quirks, is_openai)              },
-	{"file_parts",      offsetof(struct quirks, has_file_parts)         },
+	const char *family, *provider, *model;
+} hosts[] = {
+	{"openai-chat",        "openai",    "gpt-4o-mini"             },
+	{"openai-responses",   "openai",    "gpt-5.4"                 },
+	{"openai-completions", "openai",    "gpt-3.5-turbo-instruct"  },
+	{"anthropic",          "anthropic", "claude-sonnet-4-5"       },
+	{"gemini",             "gemini",    "gemini-2.5-flash"        },
+	{"bedrock",            "bedrock",   "us.amazon.nova-lite-v1:0"},
+	{"mistral",            "mistral",   "mistral-small-latest"    },
+	{"cohere",             "cohere",    "command-a-03-2025"       },
+	{"ollama",             "ollama",    "qwen3"                   },
+	{"offline",            "offline",   "echo"                    },
 };
 
-/* As the built-in rows have them. */
-static void own_host(struct golden_case *c)
+/* A member as a configuration would say it. */
+static void put_pair(struct buf *ini, struct span name, struct json v)
 {
-	struct target *t = &c->target;
-	*t = (struct target){
-		.provider = SPAN("anthropic"),
-		.model = SPAN("claude-sonnet-4-5"),
-		.base_url = SPAN("https://api.anthropic.com"),
-		.price = PRICE_UNKNOWN,
-		.context_tokens = -1,
-		.max_output_tokens = -1,
-	};
-	if (span_is(span_str(c->dialect->family), "openai-chat")) {
-		t->provider = SPAN("openai");
-		t->model = SPAN("gpt-4o-mini");
-		t->base_url = SPAN("https://api.openai.com/v1");
-		t->quirks = (struct quirks){
-			.max_tokens_field = SPAN("max_completion_tokens"),
-			.system_role = SPAN("developer"),
-			.has_stream_options = true,
-			.has_json_schema = true,
-			.has_strict_tools = true,
-			.has_parallel_flag = true,
-			.has_seed = true,
-			.has_penalties = true,
-			.has_logit_bias = true,
-			.has_n = true,
-			.is_openai = true,
-			.has_file_parts = true,
-		};
-	} else if (span_is(span_str(c->dialect->family), "offline")) {
-		t->provider = SPAN("offline");
-		t->model = SPAN("echo");
-		t->base_url = SPAN("offline:");
-		t->is_offline = true;
-	}
-	t->family = span_str(c->dialect->family);
+	buf_print(ini, "%.*s = ", SPAN_ARG(name));
+	if (json_kind(v) == JSON_TRUE)
+		buf_text(ini, "yes");
+	else if (json_kind(v) == JSON_FALSE)
+		buf_text(ini, "no");
+	else if (!json_text_to(v, ini))
+		buf_span(ini, v.text);
+	buf_byte(ini, '\n');
 }
 
+/* The case's target, by way of a configuration: target.json says the provider, its model, base_url,
+ * dialect's path, and traits by name; what it does not say is the built-in row's. */
 static void read_target(struct golden_case *c)
 {
-	struct json v;
+	OWNED(buf_done) struct buf ini = BUF_INIT(LIMIT_CONFIG_BYTES);
 	struct fault why;
-	struct target *t = &c->target;
-	own_host(c);
-	if (!exists(c, "target.json"))
-		return;
-	if (json_scan(read_file(c, "target.json"), JSON_STRICT, &v, &why))
+	struct json v = JSON_NONE;
+	struct span provider = SPAN_NONE, model = SPAN_NONE;
+	for (size_t i = 0; i < COUNT_OF(hosts); i++) {
+		if (strcmp(hosts[i].family, c->dialect->family) == 0) {
+			provider = span_str(hosts[i].provider);
+			model = span_str(hosts[i].model);
+		}
+	}
+	if (exists(c, "target.json") &&
+		json_scan(read_file(c, "target.json"), JSON_STRICT, &v, &why))
 		bail("%s/target.json: %s", c->path, why.message);
-	t->provider = text_of(c, json_member(v, "provider"), t->provider);
-	t->model = text_of(c, json_member(v, "model"), t->model);
-	t->base_url = text_of(c, json_member(v, "base_url"), t->base_url);
-	t->path = text_of(c, json_member(v, "path"), t->path);
-	json_i64(json_member(v, "max_output_tokens"), &t->max_output_tokens);
-	const struct json quirks = json_member(v, "quirks");
-	if (json_is_nil(quirks))
-		return;
-	t->quirks = (struct quirks){
-		.max_tokens_field =
-			text_of(c, json_member(quirks, "max_tokens_field"), SPAN("max_tokens")),
-		.system_role = text_of(c, json_member(quirks, "system_role"), SPAN("system")),
-		.api_version = text_of(c, json_member(quirks, "api_version"), SPAN_NONE),
-	};
-	for (size_t i = 0; i < COUNT_OF(flags); i++)
-		*(bool *)(void *)((char *)&t->quirks + flags[i].at) =
-			json_is_true(json_member(quirks, flags[i].name));
+	provider = text_of(c, json_member(v, "provider"), provider);
+	model = text_of(c, json_member(v, "model"), model);
+	const struct span path = text_of(c, json_member(v, "path"), SPAN_NONE);
+	buf_print(&ini, "[provider \"%.*s\"]\n", SPAN_ARG(provider));
+	buf_print(&ini, "dialect = %s %.*s\n", c->dialect->family, SPAN_ARG(path));
+	static const char *const keys[] = {
+		"base_url", "allow_plain_loopback", "region", "project", "resource", "account"};
+	for (size_t i = 0; i < COUNT_OF(keys); i++) {
+		if (!json_is_nil(json_member(v, keys[i])))
+			put_pair(&ini, span_str(keys[i]), json_member(v, keys[i]));
+	}
+	for (struct json_walk w = json_each(json_member(v, "traits")); json_next(&w);)
+		put_pair(&ini, w.name, w.value);
+	struct config *config = config_parse(buf_view(&ini), "target.json", &why);
+	if (!config)
+		bail("%s/target.json: %s", c->path, why.message);
+	if (route_target(config, provider, model, &c->target, &why))
+		bail("%s/target.json: %s", c->path, why.message);
+	json_i64(json_member(v, "max_output_tokens"), &c->target.max_output_tokens);
+	c->config = config;
 }
 
 /* ---- requests ---- */
@@ -366,6 +352,7 @@ static void run_case(const struct dialect *d, const char *name, bool is_rewrite)
 	if (c.target.is_offline && span_is_set(c.sent)) /* its reply is what was sent */
 		check_reply(&c, &(struct http_reply){offline_head, c.sent});
 	arena_done(&c.arena);
+	config_unref(c.config);
 }
 
 static int run_all(bool is_rewrite)

@@ -10,6 +10,7 @@
 
 #include "brokerd/config/builtin.h"
 #include "brokerd/config/keys.h"
+#include "brokerd/value/words.h"
 #include "protocol/limits.h"
 #include "tests/lib/tap.h"
 
@@ -68,12 +69,15 @@ static void test_nothing(void)
 	is_span(p->origin, "https://api.openai.com:443", "openai's origin");
 	is_span(p->base_url, "https://api.openai.com/v1", "its base URL");
 	is_int(p->auth, AUTH_BEARER, "its authentication");
-	is_span(p->quirks.max_tokens_field, "max_completion_tokens", "its bound's name");
-	ok(p->quirks.is_openai && p->quirks.has_seed && !p->quirks.has_top_k, "its habits");
+	struct quirks q;
+	config_quirks(c, p, 0, SPAN("gpt-4o-mini"), &q);
+	is_span(q.max_tokens_field, "max_completion_tokens", "its bound's name");
+	ok(q.is_openai && q.has_seed && !q.has_top_k, "its habits");
 	p = config_provider(c, SPAN("anthropic"));
 	is_int(p->auth, AUTH_HEADER, "anthropic's authentication");
 	is_span(p->auth_header, "x-api-key", "its header");
-	is_span(p->quirks.api_version, "2023-06-01", "its version");
+	config_quirks(c, p, 0, SPAN("claude-sonnet-4-5"), &q);
+	is_span(q.api_version, "2023-06-01", "its version");
 	p = config_provider(c, SPAN("ollama"));
 	is_span(p->origin, "http://127.0.0.1:11434", "ollama is on this host");
 	ok(p->is_local && p->auth == AUTH_NONE, "and asks for no key");
@@ -106,7 +110,7 @@ static void test_everything(void)
 		"system_role = developer\nstream_options = yes\njson_schema = no\nstrict_tools = "
 		"on\n"
 		"parallel_tool_calls = true\nseed = off\npenalties = false\nlogit_bias = 1\nn = 1\n"
-		"top_k = 1\nfile_parts = 1\nreasoning_history = 1\nopenai_rules = 1\n"
+		"top_k = 1\nfile_parts = 1\nreasoning_history = field\nopenai_rules = 1\n"
 		"anthropic_version = 2024-01-01\n"
 		"[model \"fast\"]\ntarget = mine/small\ntarget = openrouter/a/b\n"
 		"[model \"mine/big\"]\nprice_input = 2.50\nprice_output = $10\nprice_cache_read = "
@@ -144,7 +148,8 @@ static void test_everything(void)
 	is_span(p->ca_file, "/etc/ca.pem", "ca_file");
 	ok(p->is_local && !p->is_plain_loopback_allowed && !p->is_builtin && !p->is_offline,
 		"what");
-	const struct quirks *q = &p->quirks;
+	struct quirks quirks, *q = &quirks;
+	config_quirks(c, p, 0, SPAN("some"), q);
 	is_span(q->max_tokens_field, "max_completion_tokens", "max_tokens_field");
 	is_span(q->system_role, "developer", "system_role");
 	ok(q->has_stream_options, "stream_options");
@@ -157,7 +162,7 @@ static void test_everything(void)
 	ok(q->has_n, "n");
 	ok(q->has_top_k, "top_k");
 	ok(q->has_file_parts, "file_parts");
-	ok(q->is_reasoning_field_sent, "reasoning_history");
+	is_int(q->reasoning_history, REASONING_HISTORY_FIELD, "reasoning_history");
 	ok(q->is_openai, "openai_rules");
 	is_span(q->api_version, "2024-01-01", "anthropic_version");
 
@@ -197,18 +202,55 @@ static void test_overlay(void)
 	ok(!p->is_builtin, "a row that a section touched");
 	is_span(p->origin, "https://proxy.example:443", "goes elsewhere");
 	is_span(p->model, "gpt-4o-mini", "and is the same else");
-	ok(!p->quirks.has_seed && p->quirks.has_penalties, "but for what was said");
+	struct quirks q;
+	config_quirks(c, p, 0, SPAN("gpt-4o-mini"), &q);
+	ok(!q.has_seed && q.has_penalties, "but for what was said");
 	is_uint(p->n_dialects, 1, "its dialect stays");
 	ok(config_provider(c, SPAN("groq"))->n_dialects == 1, "a list replaces the row's");
 	is_span(config_provider(c, SPAN("groq"))->dialects[0].family, "anthropic", "as a whole");
-	is_span(config_provider(c, SPAN("groq"))->quirks.api_version, "2023-06-01",
-		"what a family cannot do without comes along");
+	config_quirks(c, config_provider(c, SPAN("groq")), 0, SPAN("some"), &q);
+	is_span(q.api_version, "2023-06-01", "what a family cannot do without comes along");
 	p = config_provider(c, SPAN("own"));
-	ok(!p->quirks.has_seed && p->quirks.has_n, "a provider's own words count");
-	ok(p->quirks.has_json_schema && p->quirks.has_stream_options && !p->quirks.has_top_k,
+	config_quirks(c, p, 0, SPAN("some"), &q);
+	ok(!q.has_seed && q.has_n, "a provider's own words count");
+	ok(q.has_json_schema && q.has_stream_options && !q.has_top_k,
 		"the rest is what strangers can be expected to know");
-	is_span(p->quirks.max_tokens_field, "max_tokens", "by its usual name");
+	is_span(q.max_tokens_field, "max_tokens", "by its usual name");
 	is_int(p->auth, AUTH_NONE, "without a key where it says so");
+	config_unref(c);
+}
+
+/* Whose word counts: the family's, the row's, the rules for the name, the section's, the model's. */
+static void test_quirks(void)
+{
+	struct config *c =
+		parse("[provider \"anthropic\"]\nprefill = no\n"
+		      "[model \"anthropic/claude-3*\"]\nstops_max = 5\ntop_k = no\n"
+		      "[model \"anthropic/claude-3-5-*\"]\nstops_max = 6\nmax_output = 7\n"
+		      "[model \"anthropic/claude-3-5-haiku\"]\nprefill = plain\n"
+		      "[provider \"mine\"]\ndialect = openai-chat\nbase_url = https://h/\n"
+		      "rules = openai\n");
+	const struct provider *p = config_provider(c, SPAN("anthropic"));
+	struct quirks q;
+	config_quirks(c, p, 0, SPAN("claude-sonnet-4-5"), &q);
+	is_int(q.reasoning_by, REASONING_BY_BUDGET, "a rule for the name");
+	is_int(q.tokens_max, 64000, "with a number");
+	is_int(q.prefill, PREFILL_NO, "the section beats the rule");
+	ok(q.has_top_k && q.has_file_parts, "the row's stay");
+	config_quirks(c, p, 0, SPAN("claude-opus-4-8-20270101"), &q);
+	is_int(q.reasoning_by, REASONING_BY_ADAPTIVE, "the longest pattern holds");
+	ok(words_have(q.efforts, SPAN("xhigh")) && !words_have(q.efforts, SPAN("none")),
+		"its efforts");
+	config_quirks(c, p, 0, SPAN("claude-3-5-sonnet"), &q);
+	is_int(q.stops_max, 6, "the longer of two patterns of the file");
+	ok(!q.has_top_k, "over the shorter one, whose other words stay");
+	config_quirks(c, p, 0, SPAN("claude-3-5-haiku"), &q);
+	is_int(q.prefill, PREFILL_PLAIN, "the model's own section beats all");
+	is_int(config_facts(c, SPAN("anthropic"), SPAN("claude-3-5-x"))->max_output_tokens, 7,
+		"facts by pattern");
+	ok(!config_facts(c, SPAN("anthropic"), SPAN("claude-4")), "or none");
+	config_quirks(c, config_provider(c, SPAN("mine")), 0, SPAN("o3-mini"), &q);
+	is_int(q.reasons, REASONS_ALWAYS, "another's rules, by name");
 	config_unref(c);
 }
 
@@ -251,8 +293,6 @@ static const struct {
 	{"a price below nothing",                        "[model \"openai/x\"]\nprice_input = -1",                      "f:2:15: a price is"                          },
 	{"a dialect that is none",                       "[provider \"x\"]\ndialect = smtp",
          "f:2:11: \"smtp\" is no dialect"															     },
-	{"a dialect to come",                            "[provider \"x\"]\ndialect = gemini",
-         "f:2:11: the dialect gemini is not in this version"													  },
 	{"a path that is none",                          "[provider \"x\"]\ndialect = anthropic v1",
          "f:2:11: behind the dialect there may be a path"													     },
 	{"no authentication",                            OWN "auth = basic",                                            "f:3:8: auth is bearer, header:NAME or none"  },
@@ -526,6 +566,7 @@ int main(void)
 	test_nothing();
 	test_everything();
 	test_overlay();
+	test_quirks();
 	test_wrong();
 	test_loopback();
 	test_files();

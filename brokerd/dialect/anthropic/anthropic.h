@@ -11,44 +11,14 @@
 /* The table of errors.h, for replies and for errors inside them. */
 extern const struct error_rule anthropic_errors[];
 
-/* What models take, by the name's beginning. */
-enum anthropic_sampling {
-	SAMPLING_ALL,
-	SAMPLING_ONE_OF, /* temperature or top_p, not both */
-	SAMPLING_NONE,
-};
-enum anthropic_thinking {
-	THINKING_NONE,
-	THINKING_BUDGET,   /* enabled, with so many tokens */
-	THINKING_ADAPTIVE, /* by effort */
-};
-enum anthropic_forcing { /* a tool choice that forces a call */
-	FORCING_NEVER,
-	FORCING_UNLESS_THINKING,
-	FORCING_ALWAYS,
-};
-struct anthropic_model {
-	const char *prefix;
-	enum anthropic_sampling sampling;
-	enum anthropic_thinking thinking;
-	const char *efforts; /* with THINKING_ADAPTIVE: those it takes, a space around each */
-	bool can_disable;    /* thinking can be switched off */
-	bool has_display;    /* says nothing of its thinking unless asked to */
-	bool has_prefill;    /* goes on with what the assistant began */
-	bool has_format;     /* output_config.format, strict tools */
-	enum anthropic_forcing forcing;
-	int64_t max_tokens; /* its most, and the default */
-};
-const struct anthropic_model *anthropic_model_find(struct span model); /* never NULL */
-
 /* Writes `system` and `messages`. `tail` (may be absent) is a system text of ours behind all others;
  * `first_mark`: cache marks before that one, counted over the whole request, are left out. */
 struct scribe;
 struct cache_marks {
 	size_t seen, first;
 };
-enum err anthropic_put_messages(struct scribe *s, const struct anthropic_model *model,
-	struct span tail, struct cache_marks *marks) MUST_USE;
+enum err anthropic_put_messages(
+	struct scribe *s, struct span tail, struct cache_marks *marks) MUST_USE;
 
 /* `cache_control`, unless it is one mark too many. */
 enum err anthropic_put_cache(

@@ -599,7 +599,7 @@ static enum err drop_rest(struct scribe *s, const struct message *m, size_t at)
 
 /* Does the request end with words that the assistant is to go on with? Blocks that are only carried
  * mark a turn that was interrupted: that one goes on by itself. */
-static enum err check_prefill(struct writer *w, const struct anthropic_model *model)
+static enum err check_prefill(struct writer *w)
 {
 	const struct message *m = &w->s->r->messages[w->s->r->n_messages - 1];
 	bool has_text = false;
@@ -616,7 +616,7 @@ static enum err check_prefill(struct writer *w, const struct anthropic_model *mo
 	if (!has_text)
 		return OK;
 	w->last = m;
-	if (model->has_prefill)
+	if (w->s->target->quirks.prefill != PREFILL_NO)
 		return OK;
 	return scribe_refuse_as(w->s, "prefill_unsupported", "messages",
 		"%.*s does not go on with what the assistant began: end with a user's message",
@@ -655,8 +655,7 @@ static enum err put_turn(struct writer *w, const struct turn *t)
 	return err ? err : drop_told(w);
 }
 
-enum err anthropic_put_messages(struct scribe *s, const struct anthropic_model *model,
-	struct span tail, struct cache_marks *marks)
+enum err anthropic_put_messages(struct scribe *s, struct span tail, struct cache_marks *marks)
 {
 	struct writer w = {.s = s, .marks = marks, .last_text = SIZE_MAX};
 	struct history h;
@@ -666,7 +665,7 @@ enum err anthropic_put_messages(struct scribe *s, const struct anthropic_model *
 	while (!err && leading < h.n && h.turns[leading].m && is_system(h.turns[leading].m))
 		leading++;
 	if (!err)
-		err = check_prefill(&w, model);
+		err = check_prefill(&w);
 	if (!err)
 		err = put_system(&w, leading, tail);
 	json_key(&s->o, "messages");

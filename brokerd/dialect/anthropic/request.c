@@ -2,8 +2,10 @@
 #include <stdio.h>
 
 #include "brokerd/dialect/anthropic/anthropic.h"
+#include "brokerd/dialect/effort.h"
 #include "brokerd/dialect/scribe.h"
 #include "brokerd/dialect/tools.h"
+#include "brokerd/value/words.h"
 #include "protocol/limits.h"
 
 #define VERSION        "2023-06-01"
@@ -26,7 +28,6 @@
 
 /* What the request comes to, found out before anything is written. */
 struct asked {
-	const struct anthropic_model *model;
 	int64_t max_tokens;
 	enum { SILENT, DISABLED, ENABLED, ADAPTIVE } thinking;
 	int64_t budget;     /* of ENABLED */
@@ -40,7 +41,7 @@ struct asked {
 static enum err choose_max_tokens(struct scribe *s, struct asked *a)
 {
 	const int64_t known = s->target->max_output_tokens;
-	const int64_t most = known > 0 ? known : a->model->max_tokens;
+	const int64_t most = known > 0 ? known : s->target->quirks.tokens_max;
 	a->max_tokens = s->r->max_tokens.is_set ? s->r->max_tokens.v : most;
 	if (known <= 0 || a->max_tokens <= known)
 		return OK;
@@ -49,33 +50,16 @@ static enum err choose_max_tokens(struct scribe *s, struct asked *a)
 		"%.*s writes at most %lld tokens", SPAN_ARG(s->target->model), (long long)known);
 }
 
-static int64_t budget_of(struct span effort, int64_t most)
-{
-	static const struct {
-		const char *effort;
-		int64_t tokens;
-	} budgets[] = {
-		{"minimal", 1024 },
-                {"low",     2048 },
-                {"medium",  8192 },
-                {"high",    16384},
-		{"xhigh",   32768}
-        };
-	for (size_t i = 0; i < COUNT_OF(budgets); i++) {
-		if (span_is(effort, budgets[i].effort))
-			return budgets[i].tokens;
-	}
-	return most - 1 < 63999 ? most - 1 : 63999;
-}
-
 /* Thinking by so many tokens: they must leave room in max_tokens. */
 static enum err fit_budget(struct scribe *s, struct asked *a)
 {
 	const int64_t most = s->target->max_output_tokens > 0 ? s->target->max_output_tokens
-							      : a->model->max_tokens;
+							      : s->target->quirks.tokens_max;
 	const struct opt_i64 asked = s->r->reasoning.budget_tokens;
 	a->thinking = ENABLED;
-	a->budget = asked.is_set ? asked.v : budget_of(s->r->reasoning.effort, most);
+	a->budget = asked.is_set ? asked.v
+				 : effort_budget(s->r->reasoning.effort,
+					   most - 1 < 63999 ? most - 1 : 63999);
 	if (a->budget < BUDGET_LEAST)
 		a->budget = BUDGET_LEAST;
 	if (a->max_tokens > a->budget)
@@ -96,7 +80,6 @@ static enum err fit_budget(struct scribe *s, struct asked *a)
 static enum err fit_effort(struct scribe *s, struct asked *a)
 {
 	const struct span asked = s->r->reasoning.effort;
-	char padded[16];
 	a->thinking = ADAPTIVE;
 	if (s->r->reasoning.budget_tokens.is_set) {
 		const enum err err = scribe_drop(s, "reasoning.budget_tokens",
@@ -105,18 +88,16 @@ static enum err fit_effort(struct scribe *s, struct asked *a)
 		if (err || !span_is_set(asked))
 			return err;
 	}
-	a->effort = span_is(asked, "minimal") ? SPAN("low") : asked;
-	(void)snprintf(padded, sizeof padded, " %.*s ", SPAN_ARG(a->effort));
-	if (strstr(a->model->efforts, padded))
-		return span_is(asked, "minimal")
-			       ? scribe_change(s, "clamped_parameter", "reasoning.effort",
-					 "the least effort of %.*s is \"low\"",
-					 SPAN_ARG(s->target->model))
-			       : OK;
-	a->effort = SPAN("max"); /* xhigh, where there is none */
+	const struct span taken = s->target->quirks.efforts;
+	/* what is above high was asked for, so above high it stays */
+	const bool is_raised = span_is(asked, "xhigh") && !words_have(taken, asked) &&
+			       words_have(taken, SPAN("max"));
+	a->effort = is_raised ? SPAN("max") : effort_nearest(taken, asked);
+	if (span_eq(a->effort, asked))
+		return OK;
 	return scribe_change(s, "clamped_parameter", "reasoning.effort",
-		"%.*s does not know the effort \"%.*s\": \"max\" was asked for",
-		SPAN_ARG(s->target->model), SPAN_ARG(asked));
+		"%.*s does not know the effort \"%.*s\": \"%.*s\" was asked for",
+		SPAN_ARG(s->target->model), SPAN_ARG(asked), SPAN_ARG(a->effort));
 }
 
 static enum err choose_thinking(struct scribe *s, struct asked *a)
@@ -126,17 +107,18 @@ static enum err choose_thinking(struct scribe *s, struct asked *a)
 	a->thinking = SILENT;
 	if (!span_is_set(r->effort) && !r->budget_tokens.is_set)
 		return OK;
-	if (is_off && a->model->thinking == THINKING_ADAPTIVE && !a->model->can_disable)
+	if (is_off && s->target->quirks.reasons == REASONS_ALWAYS)
 		return scribe_refuse(
 			s, "reasoning.effort", "%.*s always reasons", SPAN_ARG(s->target->model));
 	if (is_off) {
-		a->thinking = a->model->thinking == THINKING_ADAPTIVE ? DISABLED : SILENT;
+		a->thinking =
+			s->target->quirks.reasoning_by == REASONING_BY_ADAPTIVE ? DISABLED : SILENT;
 		return OK;
 	}
-	if (a->model->thinking == THINKING_NONE)
+	if (s->target->quirks.reasons == REASONS_NEVER)
 		return scribe_refuse(
 			s, "reasoning.effort", "%.*s does not reason", SPAN_ARG(s->target->model));
-	if (a->model->thinking == THINKING_ADAPTIVE)
+	if (s->target->quirks.reasoning_by == REASONING_BY_ADAPTIVE)
 		return fit_effort(s, a);
 	if (anthropic_loop_lacks_thinking(s->r))
 		return scribe_change(s, "reasoning_dropped", "reasoning",
@@ -162,7 +144,7 @@ static void put_thinking(struct scribe *s, const struct asked *a)
 			json_pair_i64(o, "budget_tokens", a->budget);
 		if (is_hidden)
 			json_pair_str(o, "display", SPAN("omitted"));
-		else if (a->model->has_display)
+		else if (s->target->quirks.has_thinking_display)
 			json_pair_str(o, "display", SPAN("summarized"));
 	}
 	json_close(o, '}');
@@ -175,7 +157,7 @@ static enum err choose_format(struct scribe *s, struct asked *a)
 	const struct response_format *f = &s->r->response_format;
 	OWNED(buf_done) struct buf text = BUF_INIT(LIMIT_BODY_BYTES);
 	if (f->type == FORMAT_UNSET || f->type == FORMAT_TEXT ||
-		(f->type == FORMAT_SCHEMA && a->model->has_format))
+		(f->type == FORMAT_SCHEMA && s->target->quirks.has_json_schema))
 		return OK;
 	if (f->type == FORMAT_SCHEMA && a->thinking != ENABLED &&
 		s->r->tool_choice.mode != CHOICE_NAMED) {
@@ -201,7 +183,7 @@ static void put_output_config(struct scribe *s, const struct asked *a)
 {
 	struct json_out *o = &s->o;
 	const struct response_format *f = &s->r->response_format;
-	const bool has_format = f->type == FORMAT_SCHEMA && a->model->has_format;
+	const bool has_format = f->type == FORMAT_SCHEMA && s->target->quirks.has_json_schema;
 	if (!has_format && !span_is_set(a->effort))
 		return;
 	json_key(o, "output_config");
@@ -246,8 +228,8 @@ static void put_schema(struct scribe *s, struct json schema)
 	json_close(o, '}');
 }
 
-static enum err put_tool(struct scribe *s, const struct asked *a, const struct tool *tool, size_t i,
-	struct cache_marks *marks)
+static enum err put_tool(
+	struct scribe *s, const struct tool *tool, size_t i, struct cache_marks *marks)
 {
 	struct json_out *o = &s->o;
 	struct json schema;
@@ -272,7 +254,7 @@ static enum err put_tool(struct scribe *s, const struct asked *a, const struct t
 	json_pair_str(o, "description", tool->description);
 	put_schema(s, schema);
 	if (tool->strict.is_set && tool->strict.v) {
-		if (a->model->has_format)
+		if (s->target->quirks.has_strict_tools)
 			json_pair_bool(o, "strict", true);
 		else
 			err = scribe_drop(s, path, "%.*s does not hold tools to their schema",
@@ -319,12 +301,12 @@ static enum err put_tool_choice(struct scribe *s, const struct asked *a)
 		return OK;
 	}
 	const bool is_forced = span_is(type, "tool") || span_is(type, "any");
-	if (is_forced &&
-		(a->model->forcing == FORCING_NEVER ||
-			(a->model->forcing == FORCING_UNLESS_THINKING && a->thinking == ENABLED)))
+	if (is_forced && (s->target->quirks.forcing == FORCING_NEVER ||
+				 (s->target->quirks.forcing == FORCING_UNLESS_REASONING &&
+					 a->thinking == ENABLED)))
 		return scribe_refuse(s, "tool_choice", "%.*s cannot be made to call a tool%s",
 			SPAN_ARG(s->target->model),
-			a->model->forcing == FORCING_NEVER ? "" : " while it reasons");
+			s->target->quirks.forcing == FORCING_NEVER ? "" : " while it reasons");
 	json_key(o, "tool_choice");
 	json_open(o, '{');
 	json_pair_str(o, "type", type);
@@ -346,7 +328,7 @@ static enum err put_tools(struct scribe *s, const struct asked *a, struct cache_
 	json_open(&s->o, '[');
 	for (size_t i = 0; !err && i < s->r->n_tools; i++) {
 		if (has_all || tools_is_allowed(s->r, &s->r->tools[i]))
-			err = put_tool(s, a, &s->r->tools[i], i, marks);
+			err = put_tool(s, &s->r->tools[i], i, marks);
 		else
 			marks->seen += span_is_set(s->r->tools[i].cache);
 	}
@@ -367,12 +349,12 @@ static enum err put_temperature(struct scribe *s, const struct asked *a)
 {
 	const struct opt_f64 t = s->r->temperature;
 	const bool is_plain = scribe_is_one(t.v); /* the default */
-	if (!t.is_set || (is_plain && (a->model->sampling == SAMPLING_NONE || thinks(a))))
+	if (!t.is_set || (is_plain && (s->target->quirks.sampling == SAMPLING_NONE || thinks(a))))
 		return OK;
-	if (a->model->sampling == SAMPLING_NONE || thinks(a))
+	if (s->target->quirks.sampling == SAMPLING_NONE || thinks(a))
 		return scribe_drop(s, "temperature", "%.*s takes no temperature%s",
 			SPAN_ARG(s->target->model),
-			a->model->sampling == SAMPLING_NONE ? "" : " while it reasons");
+			s->target->quirks.sampling == SAMPLING_NONE ? "" : " while it reasons");
 	json_key(&s->o, "temperature");
 	json_put_f64(&s->o, t.v > 1 ? 1 : t.v < 0 ? 0 : t.v);
 	return t.v > 1 || t.v < 0 ? scribe_change(s, "clamped_parameter", "temperature",
@@ -385,9 +367,9 @@ static enum err put_top_p(struct scribe *s, const struct asked *a)
 	const struct opt_f64 p = s->r->top_p;
 	if (!p.is_set)
 		return OK;
-	if (a->model->sampling == SAMPLING_NONE)
+	if (s->target->quirks.sampling == SAMPLING_NONE)
 		return scribe_drop(s, "top_p", "%.*s takes no top_p", SPAN_ARG(s->target->model));
-	if (a->model->sampling == SAMPLING_ONE_OF && s->r->temperature.is_set)
+	if (s->target->quirks.sampling == SAMPLING_ONE_OF && s->r->temperature.is_set)
 		return scribe_drop(s, "top_p", "%.*s takes temperature or top_p, not both",
 			SPAN_ARG(s->target->model));
 	if (thinks(a) && p.v < 0.95)
@@ -402,9 +384,9 @@ static enum err put_top_k(struct scribe *s, const struct asked *a)
 {
 	if (!s->r->top_k.is_set)
 		return OK;
-	if (a->model->sampling == SAMPLING_NONE || thinks(a))
+	if (s->target->quirks.sampling == SAMPLING_NONE || thinks(a))
 		return scribe_drop(s, "top_k", "%.*s takes no top_k%s", SPAN_ARG(s->target->model),
-			a->model->sampling == SAMPLING_NONE ? "" : " while it reasons");
+			s->target->quirks.sampling == SAMPLING_NONE ? "" : " while it reasons");
 	json_pair_i64(&s->o, "top_k", s->r->top_k.v);
 	return OK;
 }
@@ -522,7 +504,7 @@ static enum err put_body(struct scribe *s, const struct asked *a)
 	json_pair_i64(&s->o, "max_tokens", a->max_tokens);
 	enum err err = put_tools(s, a, &marks);
 	if (!err)
-		err = anthropic_put_messages(s, a->model, a->words, &marks);
+		err = anthropic_put_messages(s, a->words, &marks);
 	put_thinking(s, a);
 	put_output_config(s, a);
 	if (!err)
@@ -549,7 +531,7 @@ enum err anthropic_encode_request(const struct llm_request *r, const struct targ
 {
 	OWNED(buf_done) struct buf body = BUF_INIT(LIMIT_BODY_BYTES);
 	struct scribe s = {r, target, notes, why, json_to(&body)};
-	struct asked a = {.model = anthropic_model_find(target->model)};
+	struct asked a = {.max_tokens = 0};
 	const struct span version = target->quirks.api_version;
 	(void)env; /* nothing here needs a time or an id */
 	enum err err = choose(&s, &a);
@@ -558,7 +540,7 @@ enum err anthropic_encode_request(const struct llm_request *r, const struct targ
 	if (!err)
 		err = scribe_finish(&s, &body, BODY_BYTES, &out->body);
 	if (!err)
-		err = scribe_address(&s, "/v1/messages", out);
+		err = scribe_address(&s, &(struct place){.path = "/v1/messages"}, out);
 	if (!err && !http_request_header(out, SPAN("anthropic-version"),
 			    version.n > 0 ? version : SPAN(VERSION)))
 		err = fault_set(why, ERR_MISCONFIGURED,

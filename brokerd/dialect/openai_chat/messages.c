@@ -322,12 +322,12 @@ static enum err put_reasoning(struct scribe *s, const struct message *m)
 		if (is_ours)
 			details = p->opaque.data;
 		buf_span(&text, p->text);
-		is_lost = is_lost || (!is_ours && (!s->target->quirks.is_reasoning_field_sent ||
+		is_lost = is_lost || (!is_ours && (!s->target->quirks.reasoning_history ||
 							  span_is_set(p->opaque.family)));
 	}
 	if (buf_error(&text))
 		return ERR_NO_MEMORY;
-	if (s->target->quirks.is_reasoning_field_sent)
+	if (s->target->quirks.reasoning_history)
 		json_pair_str(o, "reasoning_content", buf_view(&text));
 	json_pair_raw(o, "reasoning_details", details);
 	if (!is_lost)

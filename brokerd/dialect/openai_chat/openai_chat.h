@@ -15,20 +15,6 @@ extern const struct error_rule openai_chat_errors[];
 struct scribe;
 enum err openai_chat_put_messages(struct scribe *s, struct span lead, struct span tail) MUST_USE;
 
-/* What OpenAI's own models do with reasoning, by the name's beginning. */
-struct openai_model {
-	const char *prefix;
-	enum {
-		REASONS_NEVER,
-		REASONS_IF_ASKED,
-		REASONS_UNLESS_NONE, /* by default, and can be switched off */
-		REASONS_ALWAYS,
-	} reasons;
-	const char *efforts; /* those it takes, lowest first, a space around each */
-	bool has_stop;       /* takes `stop` while it reasons */
-};
-const struct openai_model *openai_model_find(struct span model); /* NULL: unknown */
-
 /* The members of dialect_op. */
 enum err openai_chat_encode_request(const struct llm_request *, const struct target *,
 	const struct dialect_env *, struct notes *, struct http_request *out, struct fault *why);

@@ -1,10 +1,12 @@
 /* request.c - the unified request as this family writes it: what is asked, in a fixed order. */
 #include <stdio.h>
 
+#include "brokerd/dialect/effort.h"
 #include "brokerd/dialect/names.h"
 #include "brokerd/dialect/openai_chat/openai_chat.h"
 #include "brokerd/dialect/scribe.h"
 #include "brokerd/dialect/tools.h"
+#include "brokerd/value/words.h"
 #include "protocol/limits.h"
 
 #define NAME_BYTES   ((size_t)64)
@@ -24,72 +26,36 @@
 	"logit_bias logprobs top_logprobs n modalities audio user safety_identifier metadata " \
 	"service_tier verbosity prompt_cache_key stream stream_options "
 
-/* What was found out about the model's reasoning, for the parameters that it shuts out. */
+/* Does it reason for this request, which shuts out some parameters? */
 struct thinking {
-	const struct openai_model *model; /* NULL: nothing is known of it */
 	bool is_on;
 };
 
-static bool has_word(const char *words, struct span word)
-{
-	char padded[16];
-	if (word.n > 10)
-		return false;
-	(void)snprintf(padded, sizeof padded, " %.*s ", SPAN_ARG(word));
-	return strstr(words, padded) != NULL;
-}
-
 /* ---- reasoning ---- */
 
-static struct span effort_of_budget(int64_t tokens)
+/* What the model makes of an effort: the effort to send, or absent to send none. */
+static enum err fit_effort(struct scribe *s, struct span *effort)
 {
-	if (tokens < 1500)
-		return SPAN("minimal");
-	if (tokens <= 4096)
-		return SPAN("low");
-	if (tokens <= 12000)
-		return SPAN("medium");
-	return tokens <= 24000 ? SPAN("high") : SPAN("xhigh");
-}
-
-/* The effort nearest to the one wanted that the model takes: the next lower, else the next higher. */
-static struct span nearest_effort(const char *taken, struct span wanted)
-{
-	static const char *const all[] = {"minimal", "low", "medium", "high", "xhigh", "max"};
-	size_t at = 0;
-	while (at < COUNT_OF(all) && !span_is(wanted, all[at]))
-		at++;
-	for (size_t i = at + 1; i-- > 0;) {
-		if (i < COUNT_OF(all) && has_word(taken, span_str(all[i])))
-			return span_str(all[i]);
-	}
-	for (size_t i = at; i < COUNT_OF(all); i++) {
-		if (has_word(taken, span_str(all[i])))
-			return span_str(all[i]);
-	}
-	return SPAN_NONE;
-}
-
-/* What a model of OpenAI's makes of an effort: the effort to send, or absent to send none. */
-static enum err fit_effort(struct scribe *s, const struct openai_model *m, struct span *effort)
-{
+	const struct quirks *q = &s->target->quirks;
 	const struct span wanted = *effort;
-	if (has_word(m->efforts, wanted))
+	if (q->reasons == REASONS_UNKNOWN || words_have(q->efforts, wanted))
 		return OK;
 	if (span_is(wanted, "none")) {
 		*effort = SPAN_NONE;
-		if (m->reasons == REASONS_NEVER)
+		if (q->reasons == REASONS_NEVER)
 			return OK; /* as it is */
 		return scribe_refuse(
 			s, "reasoning.effort", "%.*s always reasons", SPAN_ARG(s->target->model));
 	}
-	*effort = nearest_effort(m->efforts, wanted);
-	if (m->reasons == REASONS_NEVER)
+	*effort = effort_nearest(q->efforts, wanted);
+	if (q->reasons == REASONS_NEVER)
 		return scribe_refuse(
 			s, "reasoning.effort", "%.*s does not reason", SPAN_ARG(s->target->model));
-	if (!span_is_set(*effort))
+	if (!span_is_set(*effort) || q->reasoning_by == REASONING_BY_NOTHING)
 		return scribe_refuse(
 			s, "reasoning.effort", "%.*s takes no effort", SPAN_ARG(s->target->model));
+	if (span_eq(*effort, wanted))
+		return OK;
 	return scribe_change(s, "clamped_parameter", "reasoning.effort",
 		"the effort went out as \"%.*s\", the nearest that %.*s takes", SPAN_ARG(*effort),
 		SPAN_ARG(s->target->model));
@@ -98,6 +64,7 @@ static enum err fit_effort(struct scribe *s, const struct openai_model *m, struc
 static enum err put_reasoning(struct scribe *s, struct thinking *t)
 {
 	const struct reasoning *r = &s->r->reasoning;
+	const enum reasons reasons = s->target->quirks.reasons;
 	struct span effort = r->effort;
 	enum err err = OK;
 	if (r->budget_tokens.is_set && !span_is_set(effort)) {
@@ -109,15 +76,21 @@ static enum err put_reasoning(struct scribe *s, struct thinking *t)
 		err = scribe_drop(s, "reasoning.budget_tokens",
 			"the provider takes no budget of tokens; the effort decides");
 	}
-	if (!err && t->model && span_is_set(effort))
-		err = fit_effort(s, t->model, &effort);
+	if (!err && span_is_set(effort))
+		err = fit_effort(s, &effort);
 	if (err)
 		return err;
 	json_pair_str(&s->o, "reasoning_effort", effort);
-	if (t->model)
+	if (reasons != REASONS_UNKNOWN)
 		t->is_on = span_is_set(effort) ? !span_is(effort, "none")
-					       : t->model->reasons >= REASONS_UNLESS_NONE;
+					       : reasons >= REASONS_UNLESS_NONE;
 	return OK;
+}
+
+/* Is a parameter shut out because the model reasons? */
+static bool is_shut_out(const struct scribe *s, const struct thinking *t, const char *name)
+{
+	return t->is_on && words_have(s->target->quirks.drops_when_reasoning, span_str(name));
 }
 
 /* ---- limits and sampling ---- */
@@ -154,7 +127,7 @@ static enum err put_sampling(struct scribe *s, const struct thinking *t, const c
 	if (!is_known)
 		return scribe_drop(
 			s, name, "%.*s does not know %s", SPAN_ARG(s->target->provider), name);
-	if (t->is_on && !is_plain)
+	if (is_shut_out(s, t, name) && !is_plain)
 		return scribe_drop(s, name, "%.*s takes no %s while it reasons",
 			SPAN_ARG(s->target->model), name);
 	json_key(&s->o, name);
@@ -168,7 +141,7 @@ static enum err put_stop(struct scribe *s, const struct thinking *t)
 	enum err err = OK;
 	if (s->r->n_stop == 0)
 		return OK;
-	if (t->is_on && !t->model->has_stop)
+	if (is_shut_out(s, t, "stop"))
 		return scribe_drop(s, "stop", "%.*s takes no stop sequences while it reasons",
 			SPAN_ARG(s->target->model));
 	json_key(&s->o, "stop");
@@ -197,7 +170,7 @@ static enum err put_logit_bias(struct scribe *s, const struct thinking *t)
 	bool is_clamped = false;
 	if (!span_is_set(s->r->logit_bias))
 		return OK;
-	if (!s->target->quirks.has_logit_bias || t->is_on)
+	if (!s->target->quirks.has_logit_bias || is_shut_out(s, t, "logit_bias"))
 		return scribe_drop(s, "logit_bias", "%.*s at %.*s takes no logit_bias",
 			SPAN_ARG(s->target->model), SPAN_ARG(s->target->provider));
 	if (json_scan(s->r->logit_bias, JSON_STRICT, &bias, s->why) != OK)
@@ -231,7 +204,7 @@ static enum err put_logprobs(struct scribe *s, const struct thinking *t)
 	const bool is_wanted = s->r->logprobs.is_set && s->r->logprobs.v;
 	if (!is_wanted && !s->r->top_logprobs.is_set)
 		return OK;
-	if (!s->target->quirks.has_logit_bias || t->is_on)
+	if (!s->target->quirks.has_logit_bias || is_shut_out(s, t, "logprobs"))
 		return scribe_drop(s, "logprobs", "%.*s at %.*s gives no logprobs",
 			SPAN_ARG(s->target->model), SPAN_ARG(s->target->provider));
 	json_pair_bool(&s->o, "logprobs", true);
@@ -256,12 +229,11 @@ static enum err put_sampling_all(struct scribe *s, const struct thinking *t)
 {
 	const struct llm_request *r = s->r;
 	const struct quirks *q = &s->target->quirks;
-	const bool is_search = t->model && span_ends(s->target->model, SPAN("-search-preview"));
-	const struct thinking cold = {t->model, t->is_on || is_search};
-	enum err err = put_sampling(
-		s, &cold, "temperature", r->temperature, true, scribe_is_one(r->temperature.v));
+	enum err err = put_sampling(s, t, "temperature", r->temperature,
+		q->sampling != SAMPLING_NONE, scribe_is_one(r->temperature.v));
 	if (!err)
-		err = put_sampling(s, t, "top_p", r->top_p, true, scribe_is_one(r->top_p.v));
+		err = put_sampling(s, t, "top_p", r->top_p, q->sampling != SAMPLING_NONE,
+			scribe_is_one(r->top_p.v));
 	if (!err)
 		err = put_count(s, "top_k", r->top_k, q->has_top_k);
 	if (!err)
@@ -621,12 +593,10 @@ enum err openai_chat_encode_request(const struct llm_request *r, const struct ta
 {
 	OWNED(buf_done) struct buf body = BUF_INIT(LIMIT_BODY_BYTES);
 	struct scribe s = {r, target, notes, why, json_to(&body)};
-	struct thinking thinking = {.model = NULL};
+	struct thinking thinking = {.is_on = false};
 	struct words words = {.lead = SPAN_NONE};
 	enum err err;
 	(void)env; /* nothing here needs a time or an id */
-	if (target->quirks.is_openai)
-		thinking.model = openai_model_find(target->model);
 	notes->is_reply_streamed = r->is_stream;
 	notes->wants_reasoning_text = !span_is(r->reasoning.expose, "none");
 	json_open(&s.o, '{');
@@ -657,7 +627,7 @@ enum err openai_chat_encode_request(const struct llm_request *r, const struct ta
 	if (!err)
 		err = scribe_finish(&s, &body, LIMIT_BODY_BYTES, &out->body);
 	if (!err)
-		err = scribe_address(&s, "/chat/completions", out);
+		err = scribe_address(&s, &(struct place){.path = "/chat/completions"}, out);
 	if (err == ERR_NO_MEMORY)
 		(void)fault_set(why, err, "no memory for the provider's request");
 	return err;

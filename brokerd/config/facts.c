@@ -1,0 +1,85 @@
+/* facts.c - names against patterns, and what was set laid over what is usual. */
+#include "brokerd/config/config.h"
+
+/* How well a name fits a pattern that may begin or end with *: the pattern's letters, or -1. */
+static int64_t fit(struct span pattern, struct span name)
+{
+	const bool is_open_left = pattern.n > 0 && pattern.p[0] == '*';
+	const struct span begun = is_open_left ? span_skip(pattern, 1) : pattern;
+	const bool is_open_right = begun.n > 0 && begun.p[begun.n - 1] == '*';
+	const struct span core = is_open_right ? span_first(begun, begun.n - 1) : begun;
+	bool does;
+	if (is_open_left && is_open_right)
+		does = span_find(name, core) < name.n || core.n == 0;
+	else if (is_open_left)
+		does = span_ends(name, core);
+	else if (is_open_right)
+		does = span_starts(name, core);
+	else
+		does = span_eq(name, core);
+	return does ? (int64_t)core.n : -1;
+}
+
+/* Does the section's name, "PROVIDER/PATTERN", fit? As fit. */
+static int64_t fit_model(const struct model *m, struct span provider, struct span model)
+{
+	const struct span name = m->name;
+	if (name.n <= provider.n || !span_starts(name, provider) || name.p[provider.n] != '/')
+		return -1;
+	const struct span pattern = span_skip(name, provider.n + 1);
+	if (pattern.n == 0 || pattern.p[pattern.n - 1] != '*')
+		return span_eq(pattern, model) ? (int64_t)pattern.n + 1 : -1;
+	return fit(pattern, model);
+}
+
+void config_quirks(const struct config *c, const struct provider *p, size_t d, struct span model,
+	struct quirks *out)
+{
+	*out = p->dialects[d].quirks;
+	overlay_apply(&p->traits, out); /* which may name the rules */
+	const struct span scope = span_is_set(out->rules) ? out->rules : p->dialects[d].family;
+	const struct name_rule *best = NULL;
+	int64_t best_fit = -1;
+	for (size_t i = 0; i < c->n_rules; i++) {
+		const int64_t how =
+			span_eq(c->rules[i].scope, scope) ? fit(c->rules[i].pattern, model) : -1;
+		if (how > best_fit) {
+			best = &c->rules[i];
+			best_fit = how;
+		}
+	}
+	if (best) {
+		overlay_apply(&best->traits, out);
+		overlay_apply(&p->traits, out);
+	}
+	/* from the widest pattern to the model itself; there are few */
+	for (int64_t least = 0;;) {
+		const struct model *next = NULL;
+		int64_t next_fit = INT64_MAX;
+		for (size_t i = 0; i < c->n_models; i++) {
+			const int64_t how = fit_model(&c->models[i], p->name, model);
+			if (how >= least && how < next_fit) {
+				next = &c->models[i];
+				next_fit = how;
+			}
+		}
+		if (!next)
+			break;
+		overlay_apply(&next->traits, out);
+		least = next_fit + 1;
+	}
+}
+
+const struct model *config_facts(const struct config *c, struct span provider, struct span model)
+{
+	const struct model *best = NULL;
+	int64_t best_fit = -1;
+	for (size_t i = 0; i < c->n_models; i++) {
+		const int64_t how = fit_model(&c->models[i], provider, model);
+		if (how > best_fit) {
+			best = &c->models[i];
+			best_fit = how;
+		}
+	}
+	return best;
+}

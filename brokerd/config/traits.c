@@ -1,0 +1,255 @@
+/* traits.c - the table, a reader for each kind, and the laying of one over another. */
+#include "brokerd/config/traits.h"
+
+#include <assert.h>
+
+#include "protocol/base/num.h"
+#include "protocol/base/owned.h"
+
+#define AT(m) offsetof(struct quirks, m)
+
+/* clang-format off */
+static const struct trait traits[] = {
+	{"rules", TRAIT_TEXT, AT(rules), NULL,
+		"Whose names of models are known there, where it is not the family's: *openai* for a host of OpenAI's models."},
+	{"errors", TRAIT_TEXT, AT(errors), NULL,
+		"The provider whose errors it uses, where they are not its own: *openai*, *groq*, ..."},
+	{"openai_rules", TRAIT_BOOL, AT(is_openai), NULL,
+		"OpenAI's own members are known there: custom tools, *safety_identifier* and the like."},
+	{"anthropic_version", TRAIT_TEXT, AT(api_version), NULL,
+		"The *anthropic-version* header."},
+	{"max_tokens_field", TRAIT_WORD, AT(max_tokens_field), "max_tokens|max_completion_tokens",
+		"What the bound on the answer is called."},
+	{"system_role", TRAIT_WORD, AT(system_role), "system|developer|user",
+		"The role that a developer's text is sent with."},
+	{"stream_options", TRAIT_BOOL, AT(has_stream_options), NULL,
+		"It takes *stream_options*, and so tells the usage of a stream."},
+	{"json_object", TRAIT_BOOL, AT(has_json_object), NULL,
+		"It takes a *response_format* of *json_object*."},
+	{"json_schema", TRAIT_BOOL, AT(has_json_schema), NULL,
+		"It takes a *response_format* of *json_schema*."},
+	{"strict_tools", TRAIT_BOOL, AT(has_strict_tools), NULL,
+		"It takes *strict* with a tool."},
+	{"parallel_tool_calls", TRAIT_BOOL, AT(has_parallel_flag), NULL,
+		"It takes *parallel_tool_calls*."},
+	{"seed", TRAIT_BOOL, AT(has_seed), NULL,
+		"It takes *seed*."},
+	{"penalties", TRAIT_BOOL, AT(has_penalties), NULL,
+		"It takes *presence_penalty* and *frequency_penalty*."},
+	{"logit_bias", TRAIT_BOOL, AT(has_logit_bias), NULL,
+		"It takes *logit_bias* and *logprobs*."},
+	{"n", TRAIT_BOOL, AT(has_n), NULL,
+		"It takes *n*, for several answers to one question."},
+	{"top_k", TRAIT_BOOL, AT(has_top_k), NULL,
+		"It takes *top_k*, *min_p* and *repetition_penalty*."},
+	{"stop", TRAIT_BOOL, AT(has_stop), NULL,
+		"It takes *stop*."},
+	{"user", TRAIT_BOOL, AT(has_user), NULL,
+		"It takes *user*."},
+	{"metadata", TRAIT_BOOL, AT(has_metadata), NULL,
+		"It takes *metadata*."},
+	{"service_tier", TRAIT_BOOL, AT(has_service_tier), NULL,
+		"It takes *service_tier*."},
+	{"verbosity", TRAIT_BOOL, AT(has_verbosity), NULL,
+		"It takes *verbosity*."},
+	{"cache_key", TRAIT_BOOL, AT(has_cache_key), NULL,
+		"It takes *prompt_cache_key*."},
+	{"cache_marks", TRAIT_BOOL, AT(has_cache_marks), NULL,
+		"It takes marks for its cache on parts of a message."},
+	{"tokens_max", TRAIT_COUNT, AT(tokens_max), NULL,
+		"The most tokens that it writes, where the model's own section has no *max_output*; 0: not known."},
+	{"stops_max", TRAIT_COUNT, AT(stops_max), NULL,
+		"How many stop sequences it takes; 0: as many as one likes."},
+	{"tools_max", TRAIT_COUNT, AT(tools_max), NULL,
+		"How many tools it takes; 0: as many as one likes."},
+	{"temperature_max_milli", TRAIT_COUNT, AT(temperature_max_milli), NULL,
+		"The highest temperature in thousandths; 0: any."},
+	{"sampling", TRAIT_CHOICE, AT(sampling), "all|one|none",
+		"Whether it takes *temperature* and *top_p*: both, one of them, or neither."},
+	{"system", TRAIT_BOOL, AT(has_system), NULL,
+		"It takes system text; else that goes before the first words of the user."},
+	{"single_system", TRAIT_BOOL, AT(is_system_single), NULL,
+		"It takes one system message, at the beginning."},
+	{"strict_order", TRAIT_BOOL, AT(is_order_strict), NULL,
+		"It wants user and assistant in turn, the user first."},
+	{"names", TRAIT_BOOL, AT(has_names), NULL,
+		"It takes a *name* on messages."},
+	{"prefill", TRAIT_CHOICE, AT(prefill), "no|plain|prefix|partial",
+		"Whether it goes on with what the assistant began, and which word that needs."},
+	{"empty_content", TRAIT_CHOICE, AT(empty_content), "null|text|omit",
+		"What stands for the text of an assistant that only called tools."},
+	{"images", TRAIT_BOOL, AT(has_images), NULL,
+		"It takes images."},
+	{"image_urls", TRAIT_BOOL, AT(has_image_urls), NULL,
+		"It takes images by their address."},
+	{"file_parts", TRAIT_BOOL, AT(has_file_parts), NULL,
+		"It takes files in a message."},
+	{"audio_parts", TRAIT_BOOL, AT(has_audio_parts), NULL,
+		"It takes audio in a message."},
+	{"video_parts", TRAIT_BOOL, AT(has_video_parts), NULL,
+		"It takes video in a message."},
+	{"tools", TRAIT_BOOL, AT(has_tools), NULL,
+		"It takes tools."},
+	{"forced_tools", TRAIT_CHOICE, AT(forcing), "yes|unless_reasoning|no",
+		"Whether it takes a *tool_choice* that forces a call."},
+	{"reasons", TRAIT_CHOICE, AT(reasons), "unknown|never|asked|default|always",
+		"Whether it reasons: *asked* only when asked to, *default* unless told not to."},
+	{"reasoning", TRAIT_CHOICE, AT(reasoning_by), "nothing|effort|budget|adaptive|level|switch|flag|object|think|template|mode",
+		"How reasoning is asked for."},
+	{"efforts", TRAIT_TEXT, AT(efforts), NULL,
+		"The efforts that it takes, lowest first, with commas between them."},
+	{"budget_max", TRAIT_COUNT, AT(budget_max), NULL,
+		"The most tokens to reason with; 0: no bound known."},
+	{"drops_when_reasoning", TRAIT_TEXT, AT(drops_when_reasoning), NULL,
+		"The parameters that it refuses while it reasons, with commas between them."},
+	{"reasoning_history", TRAIT_CHOICE, AT(reasoning_history), "none|field|always|tags|details|chunks",
+		"How earlier reasoning goes back to it."},
+	{"reasoning_field", TRAIT_WORD, AT(reasoning_field), "reasoning_content|reasoning",
+		"The member that reasoning goes back in."},
+	{"thinking_display", TRAIT_BOOL, AT(has_thinking_display), NULL,
+		"It shows its thinking only when asked to."},
+	{"think_tags", TRAIT_BOOL, AT(has_think_tags), NULL,
+		"Its reasoning comes inside the text, in think tags."},
+	{"think_open", TRAIT_BOOL, AT(is_think_open), NULL,
+		"And without the opening tag."},
+	{"stream_forced", TRAIT_BOOL, AT(is_stream_forced), NULL,
+		"It is always asked for a stream, for it refuses or fails otherwise."},
+};
+/* clang-format on */
+
+static_assert(COUNT_OF(traits) <= TRAITS_MAX, "a bit each");
+static_assert(sizeof(enum reasons) == sizeof(int), "a choice is written as an int");
+
+const struct trait *traits_table(size_t *n)
+{
+	*n = COUNT_OF(traits);
+	return traits;
+}
+
+const struct trait *trait_find(struct span name)
+{
+	for (size_t i = 0; i < COUNT_OF(traits); i++) {
+		if (span_is(name, traits[i].name))
+			return &traits[i];
+	}
+	return NULL;
+}
+
+static size_t size_of(enum trait_kind kind)
+{
+	switch (kind) {
+	case TRAIT_BOOL:
+		return sizeof(bool);
+	case TRAIT_COUNT:
+		return sizeof(int64_t);
+	case TRAIT_CHOICE:
+		return sizeof(int);
+	case TRAIT_TEXT:
+	case TRAIT_WORD:
+		return sizeof(struct span);
+	}
+	return 0;
+}
+
+static void *field_of(struct quirks *q, const struct trait *t)
+{
+	return (char *)q + t->at;
+}
+
+/* The place of a word in "a|b|c", or -1. */
+static int place_of(const char *words, struct span word)
+{
+	struct span rest = span_str(words);
+	for (int i = 0; span_is_set(rest); i++) {
+		if (span_eq(span_cut(&rest, '|'), word))
+			return i;
+	}
+	return -1;
+}
+
+enum err overlay_set(struct overlay *o, const struct trait *t, struct span value, struct arena *a,
+	struct fault *why)
+{
+	void *to = field_of(&o->values, t);
+	const size_t i = (size_t)(t - traits);
+	int64_t count;
+	int place;
+	switch (t->kind) {
+	case TRAIT_BOOL:
+		if (!num_bool(value, to))
+			return fault_set(why, ERR_MISCONFIGURED, "this is yes or no");
+		break;
+	case TRAIT_COUNT:
+		if (!num_i64(value, &count) || count < 0 || count > INT32_MAX)
+			return fault_set(why, ERR_MISCONFIGURED,
+				"%s is a whole number from 0 to %d", t->name, INT32_MAX);
+		memcpy(to, &count, sizeof count);
+		break;
+	case TRAIT_CHOICE:
+		place = place_of(t->words, value);
+		if (place < 0)
+			return fault_set(
+				why, ERR_MISCONFIGURED, "%s is one of %s", t->name, t->words);
+		memcpy(to, &place, sizeof place);
+		break;
+	case TRAIT_WORD:
+		if (place_of(t->words, value) < 0)
+			return fault_set(
+				why, ERR_MISCONFIGURED, "%s is one of %s", t->name, t->words);
+		if (arena_dup(a, value, to))
+			return fault_set(why, ERR_NO_MEMORY, "no memory for the configuration");
+		break;
+	case TRAIT_TEXT:
+		if (!http_header_is_sound(SPAN("x"), value))
+			return fault_set(why, ERR_MISCONFIGURED,
+				"this text has a character that no header can carry");
+		if (arena_dup(a, value, to))
+			return fault_set(why, ERR_NO_MEMORY, "no memory for the configuration");
+		break;
+	}
+	o->given[i / 64] |= UINT64_C(1) << (i % 64);
+	return OK;
+}
+
+void overlay_parse(struct overlay *o, const char *list)
+{
+	struct span rest = span_str(list);
+	while (span_is_set(rest)) {
+		struct span value = span_cut(&rest, ' ');
+		if (value.n == 0)
+			continue;
+		const struct trait *t = trait_find(span_cut(&value, '='));
+		assert(t); /* the lists are ours */
+		if (!span_is_set(value))
+			value = SPAN("yes");
+		if (t->kind == TRAIT_TEXT || t->kind == TRAIT_WORD) { /* no copy is needed */
+			const size_t i = (size_t)(t - traits);
+			memcpy(field_of(&o->values, t), &value, sizeof value);
+			o->given[i / 64] |= UINT64_C(1) << (i % 64);
+			continue;
+		}
+		const enum err err = overlay_set(o, t, value, NULL, NULL);
+		assert(!err);
+	}
+}
+
+static bool is_given(const struct overlay *o, size_t i)
+{
+	return o->given[i / 64] >> (i % 64) & 1;
+}
+
+void overlay_apply(const struct overlay *o, struct quirks *q)
+{
+	for (size_t i = 0; i < COUNT_OF(traits); i++) {
+		const struct trait *t = &traits[i];
+		if (is_given(o, i))
+			memcpy(field_of(q, t), (const char *)&o->values + t->at, size_of(t->kind));
+	}
+}
+
+void overlay_lay(struct overlay *under, const struct overlay *over)
+{
+	overlay_apply(over, &under->values);
+	for (size_t i = 0; i < COUNT_OF(under->given); i++)
+		under->given[i] |= over->given[i];
+}

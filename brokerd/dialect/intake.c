@@ -1,0 +1,248 @@
+/* intake.c - the walk over an object's members, and the fields that all families have. */
+#include "brokerd/dialect/intake.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+/* In these a name may be there twice: they are passed on and never read. */
+static const char *const unread[] = {"parameters", "input_schema", "parametersJsonSchema",
+	"responseJsonSchema", "schema", "json", "arguments", "input", "args", NULL};
+
+enum err intake_no_memory(struct intake *in)
+{
+	return fault_set(
+		in->why, ERR_NO_MEMORY, "out of memory, or more of it than one request may have");
+}
+
+enum err intake_refuse(struct intake *in, const struct at *at, const char *format, ...)
+{
+	char sentence[512];
+	const struct reader reader = {.why = in->why};
+	va_list args;
+	va_start(args, format);
+	(void)vsnprintf(sentence, sizeof sentence, format, args);
+	va_end(args);
+	(void)reader_refuse(&reader, at, ERR_INVALID_REQUEST, "%s", sentence);
+	return ERR_INVALID_REQUEST;
+}
+
+enum err intake_wrong(struct intake *in, const struct at *at, struct json v, const char *wanted)
+{
+	static const char *const kinds[] = {
+		[JSON_ABSENT] = "nothing",
+		[JSON_NULL] = "null",
+		[JSON_FALSE] = "a boolean",
+		[JSON_TRUE] = "a boolean",
+		[JSON_NUMBER] = "a number",
+		[JSON_STRING] = "a string",
+		[JSON_ARRAY] = "an array",
+		[JSON_OBJECT] = "an object",
+	};
+	return intake_refuse(in, at, "%s is wanted, not %s", wanted, kinds[json_kind(v)]);
+}
+
+enum err intake_body(struct intake *in, struct span body, struct json *out)
+{
+	struct json_rules rules = JSON_STRICT;
+	struct fault why = FAULT_NONE;
+	rules.has_unique_names = true;
+	rules.free_inside = unread;
+	const enum err err = json_scan(body, rules, out, &why);
+	if (err == ERR_NO_MEMORY)
+		return intake_no_memory(in);
+	if (err == ERR_MALFORMED && why.param[0])
+		return fault_param(in->why, ERR_INVALID_REQUEST, why.param,
+			"the body has the member \"%s\" twice", why.param);
+	if (err)
+		return fault_set(in->why, err == ERR_TOO_BIG ? err : ERR_INVALID_REQUEST,
+			"the body is no valid JSON: %s", why.message);
+	if (json_kind(*out) != JSON_OBJECT)
+		return fault_set(in->why, ERR_INVALID_REQUEST, "the body is no JSON object");
+	return OK;
+}
+
+enum err intake_keep(
+	struct intake *in, struct extra *to, const char *below, struct span name, struct span json)
+{
+	OWNED(buf_done) struct buf path = BUF_INIT(name.n + strlen(below) + 1);
+	/* the room doubles each time that it is full */
+	if ((to->n & (to->n - 1)) == 0) {
+		struct extra_member *grown =
+			arena_array(in->arena, to->n ? to->n * 2 : 1, sizeof *grown);
+		if (!grown)
+			return intake_no_memory(in);
+		if (to->n > 0)
+			memcpy(grown, to->members, to->n * sizeof *grown);
+		to->members = grown;
+	}
+	struct extra_member *m = &to->members[to->n];
+	*m = (struct extra_member){name, json};
+	if (*below) {
+		buf_text(&path, below);
+		buf_span(&path, name);
+		if (buf_error(&path) || arena_dup(in->arena, buf_view(&path), &m->name))
+			return intake_no_memory(in);
+	}
+	to->family = in->family;
+	to->n++;
+	return OK;
+}
+
+/* A member's name as text. */
+static enum err plain(struct intake *in, struct span raw, struct span *out)
+{
+	*out = raw;
+	if (span_index(raw, '\\') == raw.n)
+		return OK;
+	/* the quotes are around it in the body */
+	const struct json quoted = {span_of(raw.p - 1, raw.n + 2)};
+	return json_utf8(quoted, in->arena, out) ? intake_no_memory(in) : OK;
+}
+
+enum err intake_object(struct intake *in, const struct at *at, struct json v,
+	const struct intake_row *rows, size_t n, void *object, struct extra *unknown,
+	const char *below)
+{
+	if (json_kind(v) != JSON_OBJECT)
+		return intake_wrong(in, at, v, "an object");
+	for (struct json_walk w = json_each(v); json_next(&w);) {
+		struct span name;
+		enum err err = plain(in, w.name, &name);
+		if (err)
+			return err;
+		const struct at here = at_member(at, name);
+		size_t i = 0;
+		while (i < n && !span_is(name, rows[i].name))
+			i++;
+		if (i < n && json_kind(w.value) == JSON_NULL)
+			continue;
+		if (i < n)
+			err = rows[i].read(in, &here, w.value, (char *)object + rows[i].offset);
+		else if (unknown)
+			err = intake_keep(in, unknown, below, name, w.value.text);
+		else
+			err = intake_refuse(in, &here, "there is no such member");
+		if (err)
+			return err;
+	}
+	return OK;
+}
+
+/* ---- readers ---- */
+
+enum err intake_text(struct intake *in, const struct at *at, struct json v, void *field)
+{
+	if (json_kind(v) != JSON_STRING)
+		return intake_wrong(in, at, v, "a string");
+	return json_utf8(v, in->arena, field) ? intake_no_memory(in) : OK;
+}
+
+enum err intake_json(struct intake *in, const struct at *at, struct json v, void *field)
+{
+	(void)in;
+	(void)at;
+	*(struct span *)field = v.text;
+	return OK;
+}
+
+enum err intake_object_json(struct intake *in, const struct at *at, struct json v, void *field)
+{
+	if (json_kind(v) != JSON_OBJECT)
+		return intake_wrong(in, at, v, "an object");
+	*(struct span *)field = v.text;
+	return OK;
+}
+
+enum err intake_i64(struct intake *in, const struct at *at, struct json v, void *field)
+{
+	struct opt_i64 *to = field;
+	if (!json_i64(v, &to->v))
+		return intake_wrong(in, at, v, "a whole number of 64 bits");
+	to->is_set = true;
+	return OK;
+}
+
+enum err intake_f64(struct intake *in, const struct at *at, struct json v, void *field)
+{
+	struct opt_f64 *to = field;
+	if (!json_f64(v, &to->v))
+		return intake_wrong(in, at, v, "a finite number");
+	to->is_set = true;
+	return OK;
+}
+
+enum err intake_bool(struct intake *in, const struct at *at, struct json v, void *field)
+{
+	struct opt_bool *to = field;
+	to->is_set = true;
+	return intake_flag(in, at, v, &to->v);
+}
+
+enum err intake_flag(struct intake *in, const struct at *at, struct json v, void *field)
+{
+	if (json_kind(v) != JSON_TRUE && json_kind(v) != JSON_FALSE)
+		return intake_wrong(in, at, v, "true or false");
+	*(bool *)field = json_is_true(v);
+	return OK;
+}
+
+enum err intake_ignore(struct intake *in, const struct at *at, struct json v, void *field)
+{
+	(void)in;
+	(void)at;
+	(void)v;
+	(void)field;
+	return OK;
+}
+
+size_t intake_count(struct json array)
+{
+	size_t n = 0;
+	for (struct json_walk w = json_each(array); json_next(&w);)
+		n++;
+	return n;
+}
+
+enum err intake_texts(
+	struct intake *in, const struct at *at, struct json v, struct span **list, size_t *n)
+{
+	const bool is_one = json_kind(v) == JSON_STRING;
+	if (!is_one && json_kind(v) != JSON_ARRAY)
+		return intake_wrong(in, at, v, "a string, or an array of strings");
+	*list = arena_array(in->arena, is_one ? 1 : intake_count(v), sizeof **list);
+	*n = 0;
+	if (!*list)
+		return intake_no_memory(in);
+	if (is_one)
+		return intake_text(in, at, v, &(*list)[(*n)++]);
+	for (struct json_walk w = json_each(v); json_next(&w); ++*n) {
+		const struct at here = at_index(at, *n);
+		const enum err err = intake_text(in, &here, w.value, &(*list)[*n]);
+		if (err)
+			return err;
+	}
+	return OK;
+}
+
+enum err intake_pairs(
+	struct intake *in, const struct at *at, struct json v, struct string_pair **list, size_t *n)
+{
+	if (json_kind(v) != JSON_OBJECT)
+		return intake_wrong(in, at, v, "an object of strings");
+	*list = arena_array(in->arena, intake_count(v), sizeof **list);
+	*n = 0;
+	if (!*list)
+		return intake_no_memory(in);
+	for (struct json_walk w = json_each(v); json_next(&w); ++*n) {
+		struct string_pair *pair = &(*list)[*n];
+		enum err err = plain(in, w.name, &pair->key);
+		if (err)
+			return err;
+		const struct at here = at_member(at, pair->key);
+		err = intake_text(in, &here, w.value, &pair->value);
+		if (err)
+			return err;
+	}
+	return OK;
+}
