@@ -33,9 +33,17 @@ enum err gemini_put_tools(struct scribe *s) MUST_USE;
 /* Are there functions that the model may call? */
 bool gemini_has_functions(const struct llm_request *r);
 
-/* Writes `mime_and_data`: the member inlineData or fileData of the part that is open. */
-enum err gemini_put_media(
-	struct scribe *s, enum part_type type, const struct media *m, const char *path) MUST_USE;
+/* Writes the member inlineData or fileData of the part that is open. */
+enum err gemini_put_media(struct scribe *s, const struct part *p, const char *path) MUST_USE;
+
+/* Writes the member `name`, an object that `put` fills, unless it stays empty. */
+enum err gemini_put_filled(
+	struct scribe *s, const char *name, enum err (*put)(struct scribe *)) MUST_USE;
+
+/* Warns of what a schema lost. */
+struct schema_losses;
+enum err gemini_tell_losses(
+	struct scribe *s, const struct schema_losses *losses, const char *path) MUST_USE;
 
 /* The members of dialect_op. */
 enum err gemini_encode_request(const struct llm_request *, const struct target *,
