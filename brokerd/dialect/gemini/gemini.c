@@ -22,6 +22,7 @@ static const struct dialect_op chat = {
 	.decode = gemini_decode,
 	.decode_end = gemini_decode_end,
 	.decoder_done = gemini_decoder_done,
+	.decode_request = gemini_decode_request,
 };
 
 const struct dialect dialect_gemini = {

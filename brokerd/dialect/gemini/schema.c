@@ -159,3 +159,72 @@ void schema_put_json(struct json schema, struct json_out *o, struct schema_losse
 	else
 		json_put_raw(o, r.has_changed ? buf_view(&text) : schema.text);
 }
+
+/* ---- back ---- */
+
+/* A type's name in lower case, or a list of it and null. */
+static void put_type(struct json_out *o, struct json type, bool is_nullable)
+{
+	OWNED(buf_done) struct buf word = BUF_INIT(LIMIT_BODY_BYTES);
+	for (size_t i = 0; i < type.text.n; i++)
+		buf_byte(&word, span_lower(type.text.p[i]));
+	json_key(o, "type");
+	if (is_nullable)
+		json_open(o, '[');
+	json_put_raw(o, buf_view(&word));
+	if (is_nullable) {
+		json_put_str(o, SPAN("null"));
+		json_close(o, ']');
+	}
+	if (buf_error(&word))
+		o->to->err = buf_error(&word);
+}
+
+static void put_back(struct json v, struct json_out *o, int depth);
+
+static void put_back_several(struct json v, struct json_out *o, int depth)
+{
+	const bool is_object = json_kind(v) == JSON_OBJECT;
+	json_open(o, is_object ? '{' : '[');
+	for (struct json_walk w = json_each(v); json_next(&w);) {
+		if (is_object)
+			json_key_raw(o, w.name);
+		put_back(w.value, o, depth + 1);
+	}
+	json_close(o, is_object ? '}' : ']');
+}
+
+static void put_back(struct json v, struct json_out *o, int depth)
+{
+	const struct json type = json_member(v, "type");
+	const bool is_nullable =
+		json_kind(type) == JSON_STRING && json_is_true(json_member(v, "nullable"));
+	if (json_kind(v) != JSON_OBJECT || depth >= DEPTH_MAX) {
+		json_put_raw(o, v.text);
+		return;
+	}
+	json_open(o, '{');
+	for (struct json_walk w = json_each(v); json_next(&w);) {
+		const bool is_list =
+			json_kind(w.value) == JSON_ARRAY || json_kind(w.value) == JSON_OBJECT;
+		if (json_name_is(w.name, "nullable") && is_nullable)
+			continue;
+		if (json_name_is(w.name, "type") && json_kind(w.value) == JSON_STRING) {
+			put_type(o, w.value, is_nullable);
+			continue;
+		}
+		json_key_raw(o, w.name);
+		if (IS_IN(w.name, several) && is_list)
+			put_back_several(w.value, o, depth);
+		else if (IS_IN(w.name, single))
+			put_back(w.value, o, depth + 1);
+		else
+			json_put_raw(o, w.value.text);
+	}
+	json_close(o, '}');
+}
+
+void schema_put_from_openapi(struct json schema, struct json_out *o)
+{
+	put_back(schema, o, 0);
+}

@@ -18,4 +18,8 @@ void schema_put_json(struct json schema, struct json_out *o, struct schema_losse
  * what they stand for, unions with null as `nullable`, and so on. Failures stick to the buf. */
 void schema_put_openapi(struct json schema, struct json_out *o, struct schema_losses *losses);
 
+/* Writes a schema that came in the form of OpenAPI as JSON Schema: types in lower case, null as one of
+ * them. Failures stick to the buf. */
+void schema_put_from_openapi(struct json schema, struct json_out *o);
+
 #endif
