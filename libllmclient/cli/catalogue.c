@@ -13,24 +13,24 @@ struct word {
 
 /* What a provider is called there and here; another's name is kept. */
 static const struct word litellm_providers[] = {
-	{"ai21_chat",                     "ai21"             },
-	{"azure_text",                    "azure"            },
-	{"bedrock_converse",              "bedrock"          },
-	{"bedrock_mantle",                "bedrock-mantle"   },
-	{"cohere_chat",                   "cohere"           },
-	{"fireworks_ai",                  "fireworks"        },
-	{"fireworks_ai-embedding-models", "fireworks"        },
-	{"jina_ai",                       "jina"             },
-	{"lambda_ai",                     "lambda"           },
-	{"nvidia_nim",                    "nvidia"           },
-	{"text-completion-openai",        "openai"           },
-	{"together_ai",                   "together"         },
-	{"vertex_ai",                     "vertex"           },
-	{"vertex_ai-anthropic_models",    "vertex-anthropic" },
-	{"vertex_ai-embedding-models",    "vertex"           },
-	{"vertex_ai-language-models",     "vertex"           },
-	{"vertex_ai-llama_models",        "vertex-openai"    },
-	{"vertex_ai-mistral_models",      "vertex-openai"    },
+	{"ai21_chat",                     "ai21"            },
+	{"azure_text",                    "azure"           },
+	{"bedrock_converse",              "bedrock"         },
+	{"bedrock_mantle",                "bedrock-mantle"  },
+	{"cohere_chat",                   "cohere"          },
+	{"fireworks_ai",                  "fireworks"       },
+	{"fireworks_ai-embedding-models", "fireworks"       },
+	{"jina_ai",		       "jina"            },
+	{"lambda_ai",                     "lambda"          },
+	{"nvidia_nim",                    "nvidia"          },
+	{"text-completion-openai",        "openai"          },
+	{"together_ai",                   "together"        },
+	{"vertex_ai",                     "vertex"          },
+	{"vertex_ai-anthropic_models",    "vertex-anthropic"},
+	{"vertex_ai-embedding-models",    "vertex"          },
+	{"vertex_ai-language-models",     "vertex"          },
+	{"vertex_ai-llama_models",        "vertex-openai"   },
+	{"vertex_ai-mistral_models",      "vertex-openai"   },
 };
 static const struct word models_dev_providers[] = {
 	{"alibaba",                 "dashscope"       },
@@ -47,13 +47,13 @@ static const struct word models_dev_providers[] = {
 
 static const struct word litellm_kinds[] = {
 	{"chat",                "chat"    },
-        {"responses",           "chat"    },
+	{"responses",           "chat"    },
 	{"completion",          "complete"},
-        {"embedding",           "embed"   },
+	{"embedding",           "embed"   },
 	{"rerank",              "rerank"  },
-        {"moderation",          "moderate"},
+	{"moderation",          "moderate"},
 	{"image_generation",    "image"   },
-        {"audio_transcription", "audio"   },
+	{"audio_transcription", "audio"   },
 	{"audio_speech",        "audio"   },
 };
 static const struct word litellm_params[] = {
@@ -69,15 +69,15 @@ static const struct word litellm_params[] = {
 };
 static const struct word litellm_inputs[] = {
 	{"supports_vision",      "image"},
-        {"supports_audio_input", "audio"},
+	{"supports_audio_input", "audio"},
 	{"supports_video_input", "video"},
-        {"supports_pdf_input",   "pdf"  },
+	{"supports_pdf_input",   "pdf"  },
 };
 static const struct word models_dev_params[] = {
 	{"tool_call",         "tools"      },
-        {"structured_output", "json_schema"},
+	{"structured_output", "json_schema"},
 	{"reasoning",         "reasoning"  },
-        {"temperature",       "temperature"},
+	{"temperature",       "temperature"},
 };
 
 /* A price's member, and how many places its point is moved to be nano-dollars per million tokens. */
@@ -95,11 +95,11 @@ static const struct word litellm_prices[] = {
 };
 static const struct word models_dev_prices[] = {
 	{"input",        "price_input"         },
-        {"output",       "price_output"        },
+	{"output",       "price_output"        },
 	{"cache_read",   "price_cache_read"    },
-        {"cache_write",  "price_cache_write_5m"},
+	{"cache_write",  "price_cache_write_5m"},
 	{"reasoning",    "price_reasoning"     },
-        {"input_audio",  "price_audio_input"   },
+	{"input_audio",  "price_audio_input"   },
 	{"output_audio", "price_audio_output"  },
 };
 enum { LITELLM_PLACES = 15, MODELS_DEV_PLACES = 9 }; /* dollars a token; dollars a million */
@@ -229,15 +229,15 @@ static struct span litellm_model(struct span key, struct span theirs, struct spa
 {
 	const size_t slash = span_index(key, '/');
 	const struct span folder = span_first(key, slash);
-	if (slash < key.n && (span_eq(folder, theirs) || span_eq(folder, ours) ||
-				     span_starts(theirs, folder)))
+	if (slash < key.n &&
+		(span_eq(folder, theirs) || span_eq(folder, ours) || span_starts(theirs, folder)))
 		return span_skip(key, slash + 1);
 	return key;
 }
 
 /* The prices of a variant, as a line of its own: those whose names end in `suffix`. */
-static void put_litellm_variant(struct buf *out, struct span name, struct json m,
-	const char *suffix, const char *condition)
+static void put_litellm_variant(
+	struct buf *out, struct span name, struct json m, const char *suffix, const char *condition)
 {
 	OWNED(buf_done) struct buf line = BUF_INIT((size_t)4096);
 	bool has_price = false;
@@ -293,20 +293,20 @@ static bool put_litellm(struct buf *out, struct span key, struct json m)
 	static const struct {
 		const char *suffix, *condition;
 	} variants[] = {
-		{"_flex",                    "tier=flex"    },
-		{"_priority",                "tier=priority"},
-		{"_batches",                 "tier=batch"   },
-		{"_above_100k_tokens",       "above=100000" },
-		{"_above_128k_tokens",       "above=128000" },
-		{"_above_200k_tokens",       "above=200000" },
-		{"_above_256k_tokens",       "above=256000" },
-		{"_above_272k_tokens",       "above=272000" },
+		{"_flex",              "tier=flex"    },
+		{"_priority",          "tier=priority"},
+		{"_batches",           "tier=batch"   },
+		{"_above_100k_tokens", "above=100000" },
+		{"_above_128k_tokens", "above=128000" },
+		{"_above_200k_tokens", "above=200000" },
+		{"_above_256k_tokens", "above=256000" },
+		{"_above_272k_tokens", "above=272000" },
 	};
 	const struct span theirs = plain(json_member(m, "litellm_provider"));
 	const char *known = translated(litellm_providers, COUNT_OF(litellm_providers), theirs);
 	const struct span ours = known ? span_str(known) : theirs;
-	const char *kind = translated(
-		litellm_kinds, COUNT_OF(litellm_kinds), plain(json_member(m, "mode")));
+	const char *kind =
+		translated(litellm_kinds, COUNT_OF(litellm_kinds), plain(json_member(m, "mode")));
 	OWNED(buf_done) struct buf name = BUF_INIT((size_t)512);
 	if (!kind || !put_name(&name, ours, litellm_model(key, theirs, ours)))
 		return false;
@@ -409,8 +409,8 @@ bool catalogue_convert(struct json list, struct buf *out, struct catalogue_tally
 			continue;
 		}
 		tally->format = "models.dev";
-		const char *known = translated(
-			models_dev_providers, COUNT_OF(models_dev_providers), w.name);
+		const char *known =
+			translated(models_dev_providers, COUNT_OF(models_dev_providers), w.name);
 		for (struct json_walk each = json_each(models); json_next(&each);) {
 			const bool is_taken = put_models_dev(
 				out, known ? span_str(known) : w.name, each.name, each.value);
