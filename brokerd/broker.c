@@ -5,6 +5,8 @@
 #include <inttypes.h>
 #include <malloc.h>
 #include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -211,6 +213,32 @@ static bool open_vault(struct broker *b)
 	return o->vault != NULL;
 }
 
+/* The item store follows the vault: open, it has the vault's key for its file. */
+static void follow_vault(struct broker *b)
+{
+	unsigned char key[ITEMS_KEY_BYTES];
+	struct items *items = b->organs.items;
+	const bool is_open = vault_state(b->organs.vault) == VAULT_OPEN;
+	if (is_open == items_is_open(items))
+		return;
+	if (is_open && vault_subkey(b->organs.vault, VAULT_PURPOSE_ITEMS, key))
+		items_open(items, key, loop_wall_us(b->organs.loop) / 1000000);
+	else
+		items_close(items);
+	sodium_memzero(key, sizeof key);
+}
+
+static bool open_items(struct broker *b)
+{
+	char path[4096];
+	(void)snprintf(path, sizeof path, "%.4000s/store/items", b->options.state_dir);
+	b->organs.items = items_new(b->organs.workers, path, ITEMS_LIMITS);
+	if (!b->organs.items)
+		return false;
+	follow_vault(b);
+	return true;
+}
+
 /* ---- idling and draining ---- */
 
 static void finish(struct broker *b)
@@ -306,6 +334,7 @@ static void on_settle(struct loop_task *t)
 	struct organs *o = &b->organs;
 	b->active_us = loop_now_us(o->loop);
 	catalogue_set_day(o->catalogue, loop_wall_us(o->loop) / DAY_US); /* prices have dates */
+	follow_vault(b);
 	if (o->n_exchanges >= CROWD)
 		b->is_crowded = true;
 	else if (b->is_crowded && o->n_exchanges == 0)
@@ -445,7 +474,7 @@ static enum err broker_build(struct broker *b, struct fault *why)
 	if (err)
 		return err;
 	open_state(b);
-	if (!open_vault(b))
+	if (!open_vault(b) || !open_items(b))
 		return fault_set(why, ERR_NO_MEMORY, "out of memory at start");
 	o->transport = transport_new(o->loop, o->workers, why);
 	return o->transport ? OK : why->err ? why->err : ERR_NO_MEMORY;
@@ -511,6 +540,7 @@ void broker_free(struct broker *b)
 	loop_signal_stop(&b->hangup);
 	loop_signal_stop(&b->user);
 	ledger_close(o->ledger);
+	items_free(o->items);
 	vault_free(o->vault);
 	config_unref(o->config);
 	catalogue_unref(o->catalogue);
