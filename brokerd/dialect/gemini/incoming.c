@@ -273,6 +273,8 @@ static enum err read_path(struct intake *in, struct span path, struct llm_reques
 		{{"/endpoints/", 11},   true },
 	};
 	struct span model = SPAN("");
+	if (path.n == 0)
+		return OK; /* who asks knows the model some other way */
 	for (size_t i = 0; i < COUNT_OF(folders) && model.n == 0; i++) {
 		const size_t at = span_find(path, folders[i].folder);
 		if (at < path.n)
