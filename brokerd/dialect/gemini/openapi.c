@@ -168,6 +168,10 @@ static size_t types_of(struct node *n, struct span types[TYPES_MAX])
 		else if (count < TYPES_MAX && json_kind(w.value) == JSON_STRING)
 			types[count++] = w.value.text;
 	}
+	const struct json choices = n->word[WORD_ENUM];
+	for (struct json_walk w = json_each(choices);
+		json_kind(choices) == JSON_ARRAY && json_next(&w);)
+		n->is_nullable = n->is_nullable || json_kind(w.value) == JSON_NULL;
 	n->is_nullable = n->is_nullable || json_is_true(n->word[WORD_NULLABLE]);
 	for (size_t i = 0; i < n->n_layers; i++)
 		has_properties = has_properties || json_kind(n->properties[i]) == JSON_OBJECT;

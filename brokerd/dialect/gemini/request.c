@@ -6,6 +6,7 @@
 #include "brokerd/value/words.h"
 #include "protocol/limits.h"
 
+#define PATH           "/v1beta/models/{model}:{method}"
 #define BUDGET_MOST    INT64_C(24576) /* of the most models, where a model's own is not known */
 #define BUDGET_MINIMAL INT64_C(512)
 #define LOGPROBS_MOST  INT64_C(20)
@@ -536,25 +537,43 @@ static enum err put_body(struct scribe *s, const struct asked *a)
 	return err;
 }
 
+/* Tuned models are in a folder of their own beside that of the others. */
+static enum err in_folder_of_tuned(struct scribe *s, struct span path, struct span *out)
+{
+	OWNED(buf_done) struct buf text = BUF_INIT(16 * KIB);
+	const struct span plain = SPAN("/models/{model}");
+	const size_t at = span_find(path, plain);
+	*out = path;
+	if (at == path.n)
+		return OK;
+	buf_span(&text, span_first(path, at));
+	buf_text(&text, "/tunedModels/{model}");
+	buf_span(&text, span_skip(path, at + plain.n));
+	return buf_error(&text) ? ERR_NO_MEMORY : arena_dup(s->notes->arena, buf_view(&text), out);
+}
+
 /* The model may come with its folder. */
 static enum err put_address(struct scribe *s, struct http_request *out)
 {
 	const bool is_stream = s->notes->is_reply_streamed;
-	struct place place = {
-		.path = "/v1beta/models/{model}:{method}",
+	const struct place place = {
+		.path = PATH,
 		.method = is_stream ? "streamGenerateContent" : "generateContent",
 		.query = is_stream ? "alt=sse" : NULL,
 	};
-	struct target named = *s->target;
+	const struct target *whole = s->target;
+	struct target named = *whole;
+	enum err err = OK;
 	if (span_starts(named.model, SPAN("models/"))) {
 		named.model = span_skip(named.model, strlen("models/"));
 	} else if (span_starts(named.model, SPAN("tunedModels/"))) {
 		named.model = span_skip(named.model, strlen("tunedModels/"));
-		place.path = "/v1beta/tunedModels/{model}:{method}";
+		err = in_folder_of_tuned(
+			s, span_is_set(named.path) ? named.path : SPAN(PATH), &named.path);
 	}
-	const struct target *whole = s->target;
 	s->target = &named;
-	const enum err err = scribe_address(s, &place, out);
+	if (!err)
+		err = scribe_address(s, &place, out);
 	s->target = whole;
 	return err;
 }

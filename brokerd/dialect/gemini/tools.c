@@ -41,10 +41,25 @@ bool gemini_has_functions(const struct llm_request *r)
 
 /* ---- declarations ---- */
 
+/* Does the schema say that there are no parameters? Then nothing is said of them. */
+static bool has_none(struct json schema)
+{
+	const struct json properties = json_member(schema, "properties");
+	struct json_walk w = json_each(properties);
+	for (struct json_walk each = json_each(schema); json_next(&each);) {
+		if (json_name_is(each.name, "$ref") || json_name_is(each.name, "allOf") ||
+			json_name_is(each.name, "anyOf") || json_name_is(each.name, "oneOf") ||
+			(json_name_is(each.name, "additionalProperties") &&
+				json_kind(each.value) != JSON_FALSE))
+			return false;
+	}
+	return json_kind(properties) == JSON_OBJECT && !json_next(&w);
+}
+
 static enum err put_parameters(struct scribe *s, struct json schema, const char *path)
 {
 	struct schema_losses losses;
-	if (!span_is_set(schema.text))
+	if (!span_is_set(schema.text) || has_none(schema))
 		return OK;
 	if (s->target->quirks.has_openapi_schemas) {
 		json_key(&s->o, "parameters");
