@@ -256,7 +256,7 @@ static enum err unescape(struct intake *in, struct span text, struct span *out)
 	for (size_t i = 0; i < text.n; i++, n++) {
 		const int high = text.p[i] == '%' && i + 2 < text.n ? hex_value(text.p[i + 1]) : -1;
 		const int low = high >= 0 ? hex_value(text.p[i + 2]) : -1;
-		made[n] = low < 0 ? text.p[i] : (char)(high << 4 | low);
+		made[n] = (char)(low < 0 ? text.p[i] : high << 4 | low);
 		i += low < 0 ? 0 : 2;
 	}
 	*out = span_of(made, n);
