@@ -54,11 +54,11 @@ static const struct rule rows[] = {
 	{"openai", "*-search-preview", "reasons=never sampling=none"},
 
 	/* Anthropic; "claude-" is newer than this table, the last one another host's behind this wire */
-	{"anthropic", "claude-fable-5*", FABLE " tokens_max=128000"},
-	{"anthropic", "claude-mythos-*", FABLE " tokens_max=128000"},
-	{"anthropic", "claude-opus-5*", CLAUDE_5 " tokens_max=128000"},
-	{"anthropic", "claude-sonnet-5*", CLAUDE_5 " tokens_max=128000"},
-	{"anthropic", "claude-opus-4-8*", CLAUDE_5 " tokens_max=128000"},
+	{"anthropic", "claude-fable-5*", FABLE " later_system tokens_max=128000"},
+	{"anthropic", "claude-mythos-*", FABLE " later_system tokens_max=128000"},
+	{"anthropic", "claude-opus-5*", CLAUDE_5 " later_system tokens_max=128000"},
+	{"anthropic", "claude-sonnet-5*", CLAUDE_5 " later_system tokens_max=128000"},
+	{"anthropic", "claude-opus-4-8*", CLAUDE_5 " later_system tokens_max=128000"},
 	{"anthropic", "claude-opus-4-7*", CLAUDE_5 " tokens_max=128000"},
 	{"anthropic", "claude-opus-4-6*", CLAUDE_4_6 " tokens_max=128000"},
 	{"anthropic", "claude-sonnet-4-6*", CLAUDE_4_6 " tokens_max=128000"},

@@ -70,6 +70,8 @@ static const struct trait traits[] = {
 		"It takes system text; else that goes before the first words of the user."},
 	{"single_system", TRAIT_BOOL, AT(is_system_single), NULL,
 		"It takes one system message, at the beginning."},
+	{"later_system", TRAIT_BOOL, AT(has_later_system), NULL,
+		"It takes system messages among the others, in a family that has them apart."},
 	{"strict_order", TRAIT_BOOL, AT(is_order_strict), NULL,
 		"It wants user and assistant in turn, the user first."},
 	{"names", TRAIT_BOOL, AT(has_names), NULL,

@@ -101,6 +101,7 @@ struct quirks {
 	/* messages */
 	bool has_system;       /* takes system text at all */
 	bool is_system_single; /* one system message, the first */
+	bool has_later_system; /* anthropic: takes system messages among the others */
 	bool is_order_strict;  /* user and assistant in turn, the user first */
 	bool has_names;        /* takes `name` on messages */
 	enum prefill prefill;
