@@ -15,7 +15,7 @@
 #define CLAUDE_5 \
 	"sampling=none reasons=asked reasoning=adaptive efforts=low,medium,high,xhigh,max thinking_display prefill=no json_schema strict_tools forced_tools=yes"
 #define CLAUDE_4_6 \
-	"sampling=one reasons=asked reasoning=adaptive efforts=low,medium,high,max prefill=no json_schema strict_tools forced_tools=yes"
+	"sampling=one reasons=asked reasoning=adaptive budgets efforts=low,medium,high,max prefill=no json_schema strict_tools forced_tools=yes"
 #define CLAUDE_4_5 \
 	"sampling=one reasons=asked reasoning=budget prefill=plain json_schema strict_tools forced_tools=unless_reasoning"
 #define CLAUDE_4 \

@@ -100,6 +100,8 @@ static const struct trait traits[] = {
 		"How reasoning is asked for."},
 	{"efforts", TRAIT_TEXT, AT(efforts), NULL,
 		"The efforts that it takes, lowest first, with commas between them."},
+	{"budgets", TRAIT_BOOL, AT(has_budgets), NULL,
+		"It takes a budget of tokens to reason with, however else reasoning is asked for."},
 	{"budget_max", TRAIT_COUNT, AT(budget_max), NULL,
 		"The most tokens to reason with; 0: no bound known."},
 	{"drops_when_reasoning", TRAIT_TEXT, AT(drops_when_reasoning), NULL,

@@ -304,6 +304,27 @@ static enum err read_role(struct intake *in, const struct at *at, struct span wo
 	return OK;
 }
 
+/* Two turns of the assistant's in a row are one, so that the results of their calls answer one. */
+static enum err add_message(struct intake *in, struct llm_request *r, const struct message *m)
+{
+	struct message *last = r->n_messages > 0 ? &r->messages[r->n_messages - 1] : NULL;
+	if (!last || last->role != ROLE_ASSISTANT || m->role != ROLE_ASSISTANT ||
+		last->extra.n + m->extra.n > 0) {
+		r->messages[r->n_messages++] = *m;
+		return OK;
+	}
+	struct part *all = arena_array(in->arena, last->n_parts + m->n_parts, sizeof *all);
+	if (!all)
+		return intake_no_memory(in);
+	if (last->n_parts > 0)
+		memcpy(all, last->parts, last->n_parts * sizeof *all);
+	if (m->n_parts > 0)
+		memcpy(all + last->n_parts, m->parts, m->n_parts * sizeof *all);
+	last->parts = all;
+	last->n_parts += m->n_parts;
+	return OK;
+}
+
 static enum err read_turn(
 	struct intake *in, const struct at *at, struct json v, struct llm_request *r)
 {
@@ -337,8 +358,7 @@ static enum err read_turn(
 	if (m.n_parts == 0 && m.role != ROLE_ASSISTANT) /* nothing was said, which is not refused */
 		m.parts[m.n_parts++] = (struct part){.type = PART_TEXT, .text = SPAN("")};
 	m.extra = said.extra;
-	r->messages[r->n_messages++] = m;
-	return OK;
+	return add_message(in, r, &m);
 }
 
 /* A text, or a message for each block. */

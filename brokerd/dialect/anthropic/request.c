@@ -119,7 +119,9 @@ static enum err choose_thinking(struct scribe *s, struct asked *a)
 	if (s->target->quirks.reasons == REASONS_NEVER)
 		return scribe_refuse(
 			s, "reasoning.effort", "%.*s does not reason", SPAN_ARG(s->target->model));
-	if (s->target->quirks.reasoning_by == REASONING_BY_ADAPTIVE)
+	const bool is_by_budget =
+		s->target->quirks.has_budgets && r->budget_tokens.is_set && !span_is_set(r->effort);
+	if (s->target->quirks.reasoning_by == REASONING_BY_ADAPTIVE && !is_by_budget)
 		return fit_effort(s, a);
 	if (anthropic_loop_lacks_thinking(s->r))
 		return scribe_change(s, "reasoning_dropped", "reasoning",
