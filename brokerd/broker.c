@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "brokerd/exchange/organs.h"
+#include "brokerd/exchange/tokens.h"
 #include "brokerd/front/listener.h"
 #include "brokerd/ledger/ledger.h"
 #include "brokerd/log/log.h"
@@ -98,6 +98,7 @@ static void reload(struct admin_env *env)
 	load_config(b);
 	if (!env->config_fault.err) {
 		transport_forget_connections(b->organs.transport);
+		tokens_forget(b->organs.tokens);
 		log_info("config.loaded", "path=%s", b->options.config_path);
 	}
 	service_tell(&b->options.service, "READY=1\nSTATUS=%s",
@@ -253,6 +254,7 @@ static void on_auto_lock(struct loop_timer *t)
 		log_info("vault.locked", "reason=idle");
 		vault_lock(b->organs.vault);
 		transport_forget_connections(b->organs.transport);
+		tokens_forget(b->organs.tokens);
 		loop_later(b->organs.loop, &b->settle); /* it may idle now */
 	}
 }
@@ -336,6 +338,7 @@ static void on_user(struct loop_signal *s)
 	log_info("vault.locked", "reason=signal");
 	vault_lock(b->organs.vault);
 	transport_forget_connections(b->organs.transport);
+	tokens_forget(b->organs.tokens);
 	loop_later(b->organs.loop, &b->settle);
 }
 
@@ -425,6 +428,9 @@ static enum err broker_build(struct broker *b, struct fault *why)
 	open_state(b);
 	if (!open_vault(b))
 		return fault_set(why, ERR_NO_MEMORY, "out of memory at start");
+	o->tokens = tokens_new(o);
+	if (!o->tokens)
+		return fault_set(why, ERR_NO_MEMORY, "out of memory at start");
 	o->transport = transport_new(o->loop, o->workers, why);
 	return o->transport ? OK : why->err ? why->err : ERR_NO_MEMORY;
 }
@@ -473,6 +479,8 @@ void broker_free(struct broker *b)
 	for (size_t i = 0; i < b->n_listeners; i++)
 		listener_free(b->listeners[i]);
 	admin_drop_fetches(&b->admin);
+	tokens_free(o->tokens);
+	o->tokens = NULL;
 	transport_free(o->transport);
 	o->transport = NULL;
 	if (o->workers)

@@ -15,6 +15,7 @@ struct organs {
 	struct config *config; /* the current one: an exchange keeps a reference of its own */
 	struct vault *vault;
 	struct transport *transport;
+	struct tokens *tokens;
 	struct journal *journal; /* NULL: state cannot be kept, `ailment` says why */
 	struct ledger *ledger;   /* NULL with it */
 	struct fault ailment; /* why the broker is degraded: told to every caller; OK: it is well */
