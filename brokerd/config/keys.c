@@ -256,15 +256,36 @@ static enum err read_path(struct span value, struct span *to, struct arena *a, s
 	return copied(a, value, to, why);
 }
 
-static enum err read_url(struct span value, struct span *to, struct arena *a, struct fault *why)
+/* What may stand in a dialect's path for something that is known later; and in an address nothing. */
+static const char *const in_paths[] = {"{model}", "{method}", NULL};
+static const char *const in_addresses[] = {NULL};
+
+/* The bytes of the word of the list that `rest` begins with, or 0. */
+static size_t placeholder(struct span rest, const char *const *words)
+{
+	while (*words && !span_starts(rest, span_str(*words)))
+		words++;
+	return *words ? strlen(*words) : 0;
+}
+
+static enum err copy_address(struct span value, const char *const *words, struct span *to,
+	struct arena *a, struct fault *why)
 {
 	for (size_t i = 0; i < value.n; i++) {
 		const unsigned char c = (unsigned char)value.p[i];
-		if (c <= 0x20 || c >= 0x7f || strchr("#\"<>\\^`{|}", c))
+		const size_t n = placeholder(span_skip(value, i), words);
+		if (n > 0)
+			i += n - 1;
+		else if (c <= 0x20 || c >= 0x7f || strchr("#\"<>\\^`{|}", c))
 			return fault_set(why, ERR_MISCONFIGURED,
 				"an address cannot hold what is at its character %zu", i + 1);
 	}
 	return copied(a, value, to, why);
+}
+
+static enum err read_url(struct span value, struct span *to, struct arena *a, struct fault *why)
+{
+	return copy_address(value, in_addresses, to, a, why);
 }
 
 static enum err read_name(struct span value, struct span *to, struct arena *a, struct fault *why)
@@ -402,11 +423,8 @@ static enum err read_dialect(
 	struct config_dialect *last = &list[p->n_dialects];
 	*last = (struct config_dialect){.path = SPAN_NONE};
 	enum err err = copied(a, family, &last->family, why);
-	if (!err && span_is_set(path)) {
-		struct span checked;
-		err = read_url(path, &checked, a, why);
-		last->path = checked;
-	}
+	if (!err && span_is_set(path))
+		err = copy_address(path, in_paths, &last->path, a, why);
 	if (err)
 		return err;
 	p->dialects = list;

@@ -92,6 +92,24 @@ static void test_nothing(void)
 	config_unref(NULL);
 }
 
+/* A path may have the model's name in it. */
+static void test_templates(void)
+{
+	struct config *c =
+		parse("[provider \"az\"]\nbase_url = https://r.openai.azure.com/openai\n"
+		      "dialect = openai-chat /deployments/{model}/chat/{method}?api-version=1\n");
+	is_span(config_provider(c, SPAN("az"))->dialects[0].path,
+		"/deployments/{model}/chat/{method}?api-version=1",
+		"a path with a place for the model");
+	config_unref(c);
+	struct fault why = FAULT_NONE;
+	ok(!config_parse(SPAN("[provider \"az\"]\ndialect = openai-chat /{mode}/x\n"), "f", &why) &&
+			strstr(why.message, "character 2"),
+		"any other word in braces is refused: %s", why.message);
+	ok(!config_parse(SPAN("[provider \"az\"]\nbase_url = https://h/{model}\n"), "f", &why),
+		"and all are in an address");
+}
+
 /* Regions out of addresses. */
 static void test_regions(void)
 {
@@ -657,6 +675,7 @@ int main(void)
 	umask(022);
 	test_nothing();
 	test_everything();
+	test_templates();
 	test_regions();
 	test_proofs_refused();
 	test_tokens();
