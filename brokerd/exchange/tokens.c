@@ -130,7 +130,9 @@ static void keep(struct row *r, struct secret *token, int64_t life_s)
 /* The request proves who asks and buys nothing, so that it never matters whether it was served. */
 static enum err unreached(const struct row *r, const struct transfer_end *end, struct fault *why)
 {
-	const enum err err = end->err == ERR_OUTCOME_UNKNOWN ? ERR_CONNECTION : end->err;
+	enum err err = end->err;
+	if (err == ERR_OUTCOME_UNKNOWN)
+		err = end->total_us < FETCH_US ? ERR_CONNECTION : ERR_TIMEOUT;
 	fault_set(why, err, "no token for %.*s: %s", SPAN_ARG(r->target.provider),
 		end->err == ERR_OUTCOME_UNKNOWN ? "the token endpoint does not answer"
 						: end->why.message);
