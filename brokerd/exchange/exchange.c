@@ -19,6 +19,7 @@
 
 #include "brokerd/auth/token.h"
 #include "brokerd/exchange/flight.h"
+#include "brokerd/exchange/recall.h"
 #include "brokerd/exchange/tokens.h"
 #include "brokerd/ledger/price.h"
 #include "brokerd/log/log.h"
@@ -62,6 +63,7 @@ struct exchange {
 	bool has_renewed; /* for the target in hand, a token that it refused */
 	struct loop_timer deadline, retry;
 	struct fault telling; /* of all failures so far, what a caller learns most from */
+	struct recall recall; /* of the answer that comes, what its provider will want again */
 	struct fault verdict; /* what it is settled with; OK: a good answer */
 	enum outcome outcome;
 	bool is_retry_due; /* ROUTE: a target is chosen, only the wait is left */
@@ -89,6 +91,12 @@ static const struct target *target_of(const struct exchange *x)
 	const struct flight *f = x->flight;
 	assert(f->target < f->route.n);
 	return &f->route.targets[f->target];
+}
+
+/* Seconds since 1970. */
+static int64_t now_s(const struct exchange *x)
+{
+	return loop_wall_us(x->organs->loop) / 1000000;
 }
 
 static int64_t left_us(const struct exchange *x)
@@ -349,6 +357,7 @@ static enum state step_prepare(struct exchange *x)
 static enum err on_attempt_event(void *context, const struct llm_event *e)
 {
 	struct exchange *x = context;
+	recall_note(&x->recall, x->organs->items, x->peer.uid, target_of(x), e, now_s(x));
 	return flight_put(x->flight, e);
 }
 
@@ -440,8 +449,13 @@ static enum state step_send(struct exchange *x)
 	struct flight *f = x->flight;
 	const struct config *c = f->config;
 	struct fault why = FAULT_NONE;
+	const struct llm_request *request;
+	recall_rewind(&x->recall);
+	if (recall_restore(x->organs->items, x->peer.uid, target_of(x), &f->arena, &f->request,
+		    now_s(x), &request))
+		return fail_with(x, ERR_NO_MEMORY, &why);
 	const struct attempt_plan plan = {
-		.request = &f->request,
+		.request = request,
 		.target = target_of(x),
 		.secret = x->secret,
 		.limits = {c->connect_us, f->request.is_stream ? c->first_byte_us : c->reply_us,
@@ -652,6 +666,7 @@ struct exchange *exchange_new(struct organs *o, const struct peer_id *peer, cons
 	x->max_cost_nusd = c->max_cost_nusd;
 	x->is_at_most_once = c->is_at_most_once;
 	x->body_bytes = c->body_bytes;
+	recall_init(&x->recall);
 	x->flight = flight_new(o);
 	if (!x->flight) {
 		free(x);
@@ -754,6 +769,7 @@ void exchange_free(struct exchange *x)
 	LIST_REMOVE(x->organs->exchanges, x);
 	x->organs->n_exchanges--;
 	x->organs->body_bytes -= x->flight->body.n;
+	recall_done(&x->recall);
 	flight_free(x->flight);
 	free(x);
 }
