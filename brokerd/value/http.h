@@ -10,8 +10,8 @@ enum auth_scheme {
 	AUTH_NONE,
 	AUTH_BEARER, /* Authorization: Bearer KEY */
 	AUTH_HEADER, /* NAME: KEY */
-	AUTH_SIGV4,
-	AUTH_GOOGLE,
+	AUTH_SIGV4,  /* each request is signed by itself: auth/sigv4.h */
+	AUTH_GOOGLE, /* Authorization: Bearer TOKEN, got by a key: auth/token.h */
 	AUTH_ENTRA,
 };
 
@@ -26,6 +26,7 @@ struct http_request {
 	size_t n_headers;
 	struct span body; /* lives until the transfer is over */
 	bool is_stream;   /* pieces are awaited: the timers differ */
+	bool is_secret;   /* its body or its reply is one: neither connection nor buffer is kept */
 };
 
 /* False where the table is full (a bug of the dialect's) or the header is not sound. */
