@@ -44,13 +44,13 @@ static void test_days(void)
 static const struct {
 	const char *name, *path, *body, *want;
 } bodies[] = {
-	{"the least",				 CHAT, "{" HI "}",							    NULL                         },
+	{"the least",				 CHAT, "{" HI "}",							    NULL                                  },
 	{"snake case",				CHAT,
          "{'system_instruction':{'parts':{'text':'s'}},'contents':{'parts':[{'text':'x'},"
 		"{'inline_data':{'mime_type':'image/png','data':'iVBORw0KGgo='}}]},"
 		"'generation_config':{'top_p':0.5,'max_output_tokens':5}}",							"{'systemInstruction':{'parts':[{'text':'s'}]},'contents':[{'role':'user','parts':["
 		"{'text':'x'},{'inlineData':{'mimeType':'image/png','data':'iVBORw0KGgo='}}]}],"
-		"'generationConfig':{'topP':0.5,'maxOutputTokens':5}}"               },
+		"'generationConfig':{'topP':0.5,'maxOutputTokens':5}}"                        },
 	{"members that nobody knows, at every level", CHAT,
          "{'systemInstruction':{'parts':[{'text':'s','a':1}],'b':2.0},'contents':[{'role':'"
 		"user',"
@@ -67,7 +67,7 @@ static const struct {
 		"p':5},'q':"
 		"6},'generationConfig':{'topK':7,'thinkingConfig':{'r':8},'s':9},'safetySettings':["
 		"{'t':10}]"
-		",'u':{'z':1,'a':2}}",											     NULL			 },
+		",'u':{'z':1,'a':2}}",											     NULL				  },
 	{"signatures where they were",                CHAT,
          "{'contents':[{'role':'user','parts':[{'text':'x'}]},{'role':'model','parts':[{'"
 		"text':'h',"
@@ -80,7 +80,7 @@ static const struct {
 		"png','data':'iVBORw0KGgo='},'thoughtSignature':'E'},{'text':'','thoughtSignature':"
 		"'F'}]},{'role':'user','parts':[{'functionResponse':{'name':'f','response':{'"
 		"output':'1'}}},"
-		"{'functionResponse':{'name':'f','response':{'error':'2'}}}]}]}",						  NULL			 },
+		"{'functionResponse':{'name':'f','response':{'error':'2'}}}]}]}",						  NULL				  },
 	{"results that are told by id",               CHAT,
          "{'contents':[{'role':'user','parts':[{'text':'x'}]},{'role':'model','parts':["
 		"{'functionCall':{'id':'a','name':'f','args':{}}},{'functionCall':{'id':'b','name':"
@@ -95,11 +95,11 @@ static const struct {
 		"'args':{}}}]},{'role':'user','parts':[{'functionResponse':{'id':'a','name':'f',"
 		"'response':{'output':'{}'}}},{'functionResponse':{'id':'b','name':'f','response':{"
 		"'output':"
-		"'B'}}}]}]}"												      },
+		"'B'}}}]}]}"													       },
 	{"tools of the provider's own",               CHAT,
          "{" HI ",'tools':[{'googleSearch':{}},{'codeExecution':{'x':1},'urlContext':{}}]}",
          "{" HI
-		",'tools':[{'googleSearch':{}},{'codeExecution':{'x':1}},{'urlContext':{}}]}"                                                                   },
+		",'tools':[{'googleSearch':{}},{'codeExecution':{'x':1}},{'urlContext':{}}]}"                                                                            },
 	{"schemas in the form of OpenAPI",            CHAT,
          "{" HI
 		",'tools':[{'functionDeclarations':[{'name':'f','description':'d','parameters':{"
@@ -108,23 +108,31 @@ static const struct {
 		"'items':{'anyOf':[{'type':'NUMBER'}]}}}}}]}]}",								   "{" HI ",'tools':[{'functionDeclarations':[{'name':'f','description':'d',"
 		"'parametersJsonSchema':{'type':'object','properties':{'type':{'type':['string','"
 		"null']},"
-		"'l':{'type':'array','items':{'anyOf':[{'type':'number'}]}}}}}]}]}"             },
+		"'l':{'type':'array','items':{'anyOf':[{'type':'number'}]}}}}}]}]}"                      },
+	{"the same in snake case",                    CHAT,
+         "{" HI ",'generation_config':{'response_mime_type':'application/json',"
+		"'response_schema':{'type':'OBJECT','properties':{'any_of':{'any_of':[{'type':'"
+		"STRING'},"
+		"{'type':'ARRAY','min_items':1}]}},'property_ordering':['any_of']}}}",					     "{" HI ",'generationConfig':{'responseMimeType':'application/json',"
+		"'responseJsonSchema':{'type':'object','properties':{'any_of':{'anyOf':[{'type':'"
+		"string'},"
+		"{'type':'array','minItems':1}]}},'propertyOrdering':['any_of']}}}"},
 	{"and of the answer",                         CHAT,
          "{" HI
 		",'generationConfig':{'responseMimeType':'application/json','responseSchema':{"
 		"'type':'INTEGER'}}}",											     "{" HI
 		",'generationConfig':{'responseMimeType':'application/json','responseJsonSchema':"
-		"{'type':'integer'}}}"										    },
+		"{'type':'integer'}}}"											     },
 	{"one function that must be called",          CHAT,
          "{" HI
 		",'tools':[{'functionDeclarations':[{'name':'f','description':'d'}]}],'toolConfig':"
-		"{'functionCallingConfig':{'mode':'ANY','allowedFunctionNames':['f']}}}",					  NULL			 },
+		"{'functionCallingConfig':{'mode':'ANY','allowedFunctionNames':['f']}}}",					  NULL				  },
 	{"functions held to their schemas",           CHAT,
          "{" HI
 		",'tools':[{'functionDeclarations':[{'name':'f','description':'d'}]}],'toolConfig':"
 		"{'functionCallingConfig':{'mode':'VALIDATED'}}}",								 "{" HI
 		",'tools':[{'functionDeclarations':[{'name':'f','description':'d'}]}],'toolConfig':"
-		"{'functionCallingConfig':{'mode':'VALIDATED','allowedFunctionNames':['f']}}}"},
+		"{'functionCallingConfig':{'mode':'VALIDATED','allowedFunctionNames':['f']}}}"         },
 	{"all of generationConfig",                   CHAT,
          "{" HI
 		",'generationConfig':{'temperature':0.5,'topP':0.9,'topK':40,'maxOutputTokens':9,"
@@ -134,22 +142,22 @@ static const struct {
 		"'logprobs':3,'responseModalities':['TEXT','IMAGE'],'speechConfig':{'voiceConfig':{"
 		"'prebuiltVoiceConfig':{'voiceName':'Kore'}}},'thinkingConfig':{'includeThoughts':"
 		"true,"
-		"'thinkingBudget':1024},'mediaResolution':'X'},'serviceTier':'flex'}",					     NULL			 },
+		"'thinkingBudget':1024},'mediaResolution':'X'},'serviceTier':'flex'}",					     NULL				  },
 	{"thinking as it likes",                      CHAT,
          "{" HI
 		",'generationConfig':{'thinkingConfig':{'includeThoughts':true,'thinkingBudget':"
-		"-1}}}",													   NULL			 },
+		"-1}}}",													   NULL				  },
 	{"no thinking",			       CHAT, "{" HI ",'generationConfig':{'thinkingConfig':{'thinkingBudget':0}}}",
-         NULL																		   },
+         NULL																			    },
 	{"a voice finer than its name",               CHAT,
          "{" HI ",'generationConfig':{'responseModalities':['AUDIO'],'speechConfig':{"
-		"'languageCode':'de'}}}",											  NULL			 },
+		"'languageCode':'de'}}}",											  NULL				  },
 	{"files by address",                          CHAT,
          "{'contents':[{'role':'user','parts':[{'fileData':{'mimeType':'application/"
 		"pdf','fileUri':"
 		"'https://generativelanguage.googleapis.com/v1beta/files/"
 		"a'}},{'fileData':{'mimeType':"
-		"'video/mp4','fileUri':'gs://b/c'},'videoMetadata':{'fps':1}}]}]}",						NULL			 },
+		"'video/mp4','fileUri':'gs://b/c'},'videoMetadata':{'fps':1}}]}]}",						NULL				  },
 };
 
 /* ' for ", in the arena. */
