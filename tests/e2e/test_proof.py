@@ -399,6 +399,14 @@ def test_no_output_no_log_and_no_file_has_them(used):
 
 
 @pytest.mark.skipif(not may_read_memory(), reason="another process's memory is root's to read")
+def test_an_open_vault_leaves_no_key_about(used):
+    it, keys, _ = used
+    parts = list(memory_of(it.made.pid))
+    for key in keys:
+        assert [form for part in parts for form in hits(part, key)] == []
+
+
+@pytest.mark.skipif(not may_read_memory(), reason="another process's memory is root's to read")
 def test_after_locking_the_broker_has_them_no_more(used):
     it, keys, _ = used
     assert it.made.llmb("vault", "lock").code == 0
