@@ -53,6 +53,10 @@ struct http_reply {
  * the reply's own Date), in milliseconds, or -1. */
 int64_t http_retry_after_ms(const struct http_head *h);
 
+/* When the reply was made, by its own clock: the header Date, in seconds since 1970. False: it has
+ * none that can be read. */
+bool http_head_date(const struct http_head *h, int64_t *out);
+
 /* Joins base URL and path without doubling or losing a slash; a query of the base goes last. */
 void http_join_url(struct span base_url, struct span path, struct buf *out);
 

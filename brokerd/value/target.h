@@ -101,22 +101,29 @@ struct quirks {
 	/* messages */
 	bool has_system;       /* takes system text at all */
 	bool is_system_single; /* one system message, the first */
+	bool has_later_system; /* anthropic: takes system messages among the others */
 	bool is_order_strict;  /* user and assistant in turn, the user first */
 	bool has_names;        /* takes `name` on messages */
 	enum prefill prefill;
 	enum empty_content empty_content;
 	bool has_images, has_image_urls; /* takes images; also by their address */
 	bool has_file_parts, has_audio_parts, has_video_parts;
+	bool has_result_media; /* takes files in a tool's result */
 
 	/* tools */
 	bool has_tools;
 	enum forcing forcing;
+	bool has_call_ids;        /* gemini: calls and results have ids */
+	bool has_sealed_calls;    /* gemini: it refuses a call of its own without a signature */
+	bool has_json_with_tools; /* takes a response format beside tools */
+	bool has_openapi_schemas; /* gemini: takes schemas in the form of OpenAPI alone */
 
 	/* reasoning */
 	enum reasons reasons;
 	enum reasoning_by reasoning_by;
 	struct span efforts;              /* a list, lowest first; absent: any word */
-	int64_t budget_max;               /* tokens; 0: no bound known */
+	bool has_budgets;                 /* takes a budget of tokens too, however else it is asked */
+	int64_t budget_min, budget_max;   /* tokens; 0: no bound known */
 	struct span drops_when_reasoning; /* a list of parameters that it refuses meanwhile */
 	enum reasoning_history reasoning_history;
 	struct span reasoning_field; /* "reasoning_content", "reasoning" */
