@@ -121,9 +121,9 @@ struct quirks {
 	/* reasoning */
 	enum reasons reasons;
 	enum reasoning_by reasoning_by;
-	struct span efforts;              /* a list, lowest first; absent: any word */
-	bool has_budgets;                 /* takes a budget of tokens too, however else it is asked */
-	int64_t budget_min, budget_max;   /* tokens; 0: no bound known */
+	struct span efforts;            /* a list, lowest first; absent: any word */
+	bool has_budgets;               /* takes a budget of tokens too, however else it is asked */
+	int64_t budget_min, budget_max; /* tokens; 0: no bound known */
 	struct span drops_when_reasoning; /* a list of parameters that it refuses meanwhile */
 	enum reasoning_history reasoning_history;
 	struct span reasoning_field; /* "reasoning_content", "reasoning" */
