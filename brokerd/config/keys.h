@@ -16,6 +16,8 @@ enum key_kind {
 	KEY_AUTH,     /* struct provider's auth and auth_header */
 	KEY_DIALECT,  /* struct provider's dialects, a list */
 	KEY_TARGET,   /* struct model's targets, a list */
+	KEY_NAME,     /* struct span: letters, digits, dots, hyphens, underscores */
+	KEY_HEADER,   /* struct provider's headers, a list */
 };
 
 struct key {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "brokerd/dialect/offline.h"
+#include "brokerd/value/ops.h"
 #include "protocol/limits.h"
 
 struct attempt {
@@ -250,6 +251,9 @@ static enum err attempt_send(struct attempt *a, struct fault *why)
 	if (!a->op)
 		return fault_set(why, ERR_UNSUPPORTED, "no dialect \"%.*s\" that can chat",
 			SPAN_ARG(plan->target->family));
+	if (!ops_serve(plan->target->quirks.ops, span_str(llm_op_name(LLM_OP_CHAT)), NULL))
+		return fault_set(why, ERR_UNSUPPORTED, "%.*s serves no chat",
+			SPAN_ARG(plan->target->provider));
 	const enum err err = a->op->encode_request(
 		plan->request, plan->target, &a->env, &a->notes, &a->http, why);
 	if (err)

@@ -130,6 +130,11 @@ void http_join_url(struct span base_url, struct span path, struct buf *out)
 	struct span base_query = base_url, path_query = path;
 	struct span base = span_cut(&base_query, '?');
 	struct span rest = span_cut(&path_query, '?');
+	if (span_starts(rest, SPAN("//"))) { /* below the host */
+		const size_t host = span_find(base, SPAN("://")) + 3;
+		if (host < base.n)
+			base = span_first(base, host + span_index(span_skip(base, host), '/'));
+	}
 	while (rest.n > 0 && base.n > 0 && base.p[base.n - 1] == '/')
 		base.n--;
 	while (rest.n > 0 && rest.p[0] == '/')
