@@ -237,6 +237,7 @@ static enum state after_failure(struct exchange *x, enum outcome outcome, const 
 		.attempts = f->attempts,
 		.unknown = f->unknown,
 		.retry_after_ms = why->retry_after_ms,
+		.advice = why->advice,
 		.left_us = left_us(x),
 		.jitter = (uint32_t)(x->seed >> 32) + f->attempts,
 		.has_next = f->target + 1 < f->route.n,

@@ -53,6 +53,11 @@ struct http_reply {
  * the reply's own Date), in milliseconds, or -1. */
 int64_t http_retry_after_ms(const struct http_head *h);
 
+/* The reply's own Date, in seconds since 1970; false where it has none. */
+bool http_date_s(const struct http_head *h, int64_t *out);
+/* "2026-11-25T10:00:00.5Z", or with an offset, in milliseconds since 1970; false for anything else. */
+bool http_rfc3339_ms(struct span text, int64_t *out);
+
 /* Joins base URL and path without doubling or losing a slash; a query of the base goes last. A path that
  * begins with two slashes is below the host, whatever path the base has. */
 void http_join_url(struct span base_url, struct span path, struct buf *out);
