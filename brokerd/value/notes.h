@@ -16,9 +16,11 @@ struct notes {
 	size_t n_tools, cap_tools;
 	struct rename *ids; /* tool call ids */
 	size_t n_ids, cap_ids;
-	bool has_json_tool;        /* structured output is emulated by a forced tool */
-	bool has_json_words;       /* or by words alone: the answer may come inside a fence */
-	bool is_reply_streamed;    /* what was asked of the provider */
+	bool has_json_tool;     /* structured output is emulated by a forced tool */
+	bool has_json_words;    /* or by words alone: the answer may come inside a fence */
+	bool is_reply_streamed; /* what was asked of the provider */
+	struct span *stops;     /* the broker cuts the answer at the first of these */
+	size_t n_stops;
 	struct span prefill;       /* the request ended with these words of the assistant's */
 	bool wants_reasoning_text; /* the caller wants to read it */
 	int64_t n_choices;         /* as asked: 1 or more */

@@ -3,12 +3,8 @@
 #ifndef BROKERD_DIALECT_OPENAI_CHAT_OPENAI_CHAT_H
 #define BROKERD_DIALECT_OPENAI_CHAT_OPENAI_CHAT_H
 #include "brokerd/dialect/dialect.h"
-#include "brokerd/dialect/errors.h"
 
 #define OPENAI_CHAT_FAMILY "openai-chat"
-
-/* The table of errors.h, for replies and for errors inside them. */
-extern const struct error_rule openai_chat_errors[];
 
 /* Writes the member `messages`; `lead` and `tail` (may be absent) are system texts of ours that go
  * before and behind all others. */

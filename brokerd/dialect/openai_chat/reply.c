@@ -4,6 +4,7 @@
 #include "brokerd/dialect/media.h"
 #include "brokerd/dialect/openai_chat/details.h"
 #include "brokerd/dialect/openai_chat/openai_chat.h"
+#include "brokerd/dialect/openai_wire.h"
 #include "brokerd/dialect/outlet.h"
 #include "brokerd/dialect/pick.h"
 #include "brokerd/dialect/usage.h"
@@ -69,46 +70,15 @@ void openai_chat_decoder_done(struct decoder *d)
 
 /* ---- usage ---- */
 
-/* Takes an object's counts over. Hosts differ in where they put the cached ones; what the prompt
- * and the completion include is told by their total. */
 static enum err take_usage(struct decoder *d, struct json u)
 {
-	int64_t prompt = -1, completion = -1, total = -1;
-	struct llm_usage out = USAGE_UNKNOWN;
+	struct llm_usage usage;
 	if (json_kind(u) != JSON_OBJECT)
 		return OK;
-	usage_member(u, "prompt_tokens", "input_tokens", &prompt);
-	usage_member(u, "completion_tokens", "output_tokens", &completion);
-	usage_member(u, "total_tokens", NULL, &total);
-	struct json in = json_member(u, "prompt_tokens_details");
-	if (json_kind(in) != JSON_OBJECT)
-		in = json_member(u, "prompt_token_details");
-	const struct json of = json_member(u, "completion_tokens_details");
-	if (!usage_member(in, "cached_tokens", NULL, &out.cache_read) &&
-		!usage_member(u, "prompt_cache_hit_tokens", "cached_tokens", &out.cache_read))
-		out.cache_read = d->cached_tokens;
-	usage_member(in, "cache_write_tokens", NULL, &out.cache_write);
-	usage_member(in, "audio_tokens", NULL, &out.audio_input);
-	usage_member(in, "image_tokens", NULL, &out.image_input);
-	if (!usage_member(of, "reasoning_tokens", NULL, &out.reasoning))
-		usage_member(u, "reasoning_tokens", NULL, &out.reasoning);
-	usage_member(of, "audio_tokens", NULL, &out.audio_output);
-	usage_member(of, "image_tokens", NULL, &out.image_output);
-	if (out.reasoning > 0 && completion >= 0 && prompt >= 0 &&
-		total == prompt + completion + out.reasoning)
-		completion += out.reasoning; /* xAI counts it beside the completion */
-	struct json cost = json_member(u, "cost");
-	if (json_kind(cost) == JSON_OBJECT)
-		cost = json_member(cost, "total_cost");
-	out.provider_cost_nusd = usage_money(cost, 0);
-	if (out.provider_cost_nusd < 0)
-		out.provider_cost_nusd = usage_money(json_member(u, "cost_in_usd_ticks"), 10);
-	const bool fits = usage_split(&out, prompt, completion);
-	outlet_usage(&d->out, &out);
+	const bool fits = openai_usage(u, d->cached_tokens, &usage);
+	outlet_usage(&d->out, &usage);
 	return fits ? OK
-		    : outlet_warn(&d->out, "repaired_response", "usage",
-			      "the provider's token counts do not add up: a part is larger than "
-			      "its whole, and was cut to fit");
+		    : outlet_warn(&d->out, "repaired_response", "usage", OPENAI_USAGE_CUT);
 }
 
 /* ---- calls ---- */
@@ -371,40 +341,6 @@ static enum err end_extras(struct decoder *d, uint32_t choice)
 
 /* ---- finish ---- */
 
-static const struct {
-	const char *word; /* without case */
-	enum finish finish;
-	enum err err; /* an ending that is none */
-} finishes[] = {
-	{"stop",			  FINISH_STOP,           OK              },
-	{"length",			FINISH_LENGTH,         OK              },
-	{"tool_calls",                    FINISH_TOOL_CALLS,     OK              },
-	{"content_filter",                FINISH_CONTENT_FILTER, OK              },
-	{"function_call",                 FINISH_TOOL_CALLS,     OK              },
-	{"tool_use",		      FINISH_TOOL_CALLS,     OK              },
-	{"eos",			   FINISH_STOP,           OK              },
-	{"eos_token",                     FINISH_STOP,           OK              },
-	{"end_turn",		      FINISH_STOP,           OK              },
-	{"stop_sequence",                 FINISH_STOP,           OK              },
-	{"complete",		      FINISH_STOP,           OK              },
-	{"completed",                     FINISH_STOP,           OK              },
-	{"max_tokens",                    FINISH_LENGTH,         OK              },
-	{"model_length",                  FINISH_LENGTH,         OK              },
-	{"max_output_tokens",             FINISH_LENGTH,         OK              },
-	{"model_context_window_exceeded", FINISH_LENGTH,         OK              },
-	{"content_filtered",              FINISH_CONTENT_FILTER, OK              },
-	{"sensitive",                     FINISH_CONTENT_FILTER, OK              },
-	{"safety",			FINISH_CONTENT_FILTER, OK              },
-	{"recitation",                    FINISH_CONTENT_FILTER, OK              },
-	{"blocked",		       FINISH_CONTENT_FILTER, OK              },
-	{"refusal",		       FINISH_CONTENT_FILTER, OK              },
-	{"error",			 FINISH_OTHER,          ERR_SERVER_ERROR},
-	{"network_error",                 FINISH_OTHER,          ERR_SERVER_ERROR},
-	{"abort",			 FINISH_OTHER,          ERR_SERVER_ERROR},
-	{"insufficient_system_resource",  FINISH_OTHER,          ERR_OVERLOADED  },
-	{"timeout",		       FINISH_OTHER,          ERR_TIMEOUT     },
-};
-
 static enum err take_finish(
 	struct decoder *d, uint32_t choice, struct json reason, struct json stop, struct fault *why)
 {
@@ -416,18 +352,9 @@ static enum err take_finish(
 		err = json_utf8(stop, d->out.arena, &matched);
 	if (err)
 		return err;
-	for (size_t i = 0; i < COUNT_OF(finishes); i++) {
-		if (!span_is_nocase(word, finishes[i].word))
-			continue;
-		if (finishes[i].err) {
-			(void)fault_set(why, finishes[i].err,
-				"the provider ended its answer with \"%s\"", finishes[i].word);
-			fault_text(why->code, sizeof why->code, word);
-			return finishes[i].err;
-		}
-		return outlet_finish(&d->out, choice, finishes[i].finish, word, matched);
-	}
-	return outlet_finish(&d->out, choice, FINISH_OTHER, word, matched);
+	enum finish finish;
+	err = openai_finish(word, &finish, why);
+	return err ? err : outlet_finish(&d->out, choice, finish, word, matched);
 }
 
 /* ---- chunks ---- */
@@ -489,7 +416,7 @@ static enum err take_error(struct decoder *d, struct json chunk, struct fault *w
 	struct error_body body;
 	(void)d;
 	error_read_json(chunk, &body);
-	return error_inside(&body, openai_chat_errors, why);
+	return error_inside(&body, openai_errors, why);
 }
 
 static enum err take_chunk(struct decoder *d, struct json chunk, struct fault *why)

@@ -1,9 +1,10 @@
 /* request.c - the unified request as this family writes it: what is asked, in a fixed order. */
 #include <stdio.h>
 
-#include "brokerd/dialect/effort.h"
+#include "brokerd/dialect/json_words.h"
 #include "brokerd/dialect/names.h"
 #include "brokerd/dialect/openai_chat/openai_chat.h"
+#include "brokerd/dialect/reason.h"
 #include "brokerd/dialect/scribe.h"
 #include "brokerd/dialect/tools.h"
 #include "brokerd/value/words.h"
@@ -14,8 +15,6 @@
 #define TOOLS_MAX    ((size_t)128) /* at OpenAI */
 #define METADATA_MAX ((size_t)16)
 #define EMPTY_SCHEMA "{\"type\":\"object\",\"properties\":{}}"
-#define SCHEMA_LEADIN \
-	"Answer with one JSON value that fits this JSON Schema, and with nothing else:\n"
 
 /* The names that are written here, for scribe_extra. */
 #define KNOWN_IN_TOOL " type function custom "
@@ -25,73 +24,6 @@
 	"top_k min_p presence_penalty frequency_penalty repetition_penalty seed stop "         \
 	"logit_bias logprobs top_logprobs n modalities audio user safety_identifier metadata " \
 	"service_tier verbosity prompt_cache_key stream stream_options "
-
-/* Does it reason for this request, which shuts out some parameters? */
-struct thinking {
-	bool is_on;
-};
-
-/* ---- reasoning ---- */
-
-/* What the model makes of an effort: the effort to send, or absent to send none. */
-static enum err fit_effort(struct scribe *s, struct span *effort)
-{
-	const struct quirks *q = &s->target->quirks;
-	const struct span wanted = *effort;
-	if (q->reasons == REASONS_UNKNOWN || words_have(q->efforts, wanted))
-		return OK;
-	if (span_is(wanted, "none")) {
-		*effort = SPAN_NONE;
-		if (q->reasons == REASONS_NEVER)
-			return OK; /* as it is */
-		return scribe_refuse(
-			s, "reasoning.effort", "%.*s always reasons", SPAN_ARG(s->target->model));
-	}
-	*effort = effort_nearest(q->efforts, wanted);
-	if (q->reasons == REASONS_NEVER)
-		return scribe_refuse(
-			s, "reasoning.effort", "%.*s does not reason", SPAN_ARG(s->target->model));
-	if (!span_is_set(*effort) || q->reasoning_by == REASONING_BY_NOTHING)
-		return scribe_refuse(
-			s, "reasoning.effort", "%.*s takes no effort", SPAN_ARG(s->target->model));
-	if (span_eq(*effort, wanted))
-		return OK;
-	return scribe_change(s, "clamped_parameter", "reasoning.effort",
-		"the effort went out as \"%.*s\", the nearest that %.*s takes", SPAN_ARG(*effort),
-		SPAN_ARG(s->target->model));
-}
-
-static enum err put_reasoning(struct scribe *s, struct thinking *t)
-{
-	const struct reasoning *r = &s->r->reasoning;
-	const enum reasons reasons = s->target->quirks.reasons;
-	struct span effort = r->effort;
-	enum err err = OK;
-	if (r->budget_tokens.is_set && !span_is_set(effort)) {
-		effort = effort_of_budget(r->budget_tokens.v);
-		err = scribe_change(s, "emulated", "reasoning.budget_tokens",
-			"the provider takes no budget of tokens: the effort \"%.*s\" stands for it",
-			SPAN_ARG(effort));
-	} else if (r->budget_tokens.is_set) {
-		err = scribe_drop(s, "reasoning.budget_tokens",
-			"the provider takes no budget of tokens; the effort decides");
-	}
-	if (!err && span_is_set(effort))
-		err = fit_effort(s, &effort);
-	if (err)
-		return err;
-	json_pair_str(&s->o, "reasoning_effort", effort);
-	if (reasons != REASONS_UNKNOWN)
-		t->is_on = span_is_set(effort) ? !span_is(effort, "none")
-					       : reasons >= REASONS_UNLESS_NONE;
-	return OK;
-}
-
-/* Is a parameter shut out because the model reasons? */
-static bool is_shut_out(const struct scribe *s, const struct thinking *t, const char *name)
-{
-	return t->is_on && words_have(s->target->quirks.drops_when_reasoning, span_str(name));
-}
 
 /* ---- limits and sampling ---- */
 
@@ -117,31 +49,13 @@ static enum err put_max_tokens(struct scribe *s)
 	return err;
 }
 
-/* A sampling number, where the target has it and no reasoning shuts it out. `is_plain`: the value
- * is the default, which nobody refuses but nobody misses. */
-static enum err put_sampling(struct scribe *s, const struct thinking *t, const char *name,
-	struct opt_f64 v, bool is_known, bool is_plain)
-{
-	if (!v.is_set)
-		return OK;
-	if (!is_known)
-		return scribe_drop(
-			s, name, "%.*s does not know %s", SPAN_ARG(s->target->provider), name);
-	if (is_shut_out(s, t, name) && !is_plain)
-		return scribe_drop(s, name, "%.*s takes no %s while it reasons",
-			SPAN_ARG(s->target->model), name);
-	json_key(&s->o, name);
-	json_put_f64(&s->o, v.v);
-	return OK;
-}
-
-static enum err put_stop(struct scribe *s, const struct thinking *t)
+static enum err put_stop(struct scribe *s, const struct reason *t)
 {
 	size_t n = 0;
 	enum err err = OK;
 	if (s->r->n_stop == 0)
 		return OK;
-	if (is_shut_out(s, t, "stop"))
+	if (reason_shuts_out(s, t, "stop"))
 		return scribe_drop(s, "stop", "%.*s takes no stop sequences while it reasons",
 			SPAN_ARG(s->target->model));
 	json_key(&s->o, "stop");
@@ -164,13 +78,13 @@ static enum err put_stop(struct scribe *s, const struct thinking *t)
 }
 
 /* Token id -> number, held within -100..100. */
-static enum err put_logit_bias(struct scribe *s, const struct thinking *t)
+static enum err put_logit_bias(struct scribe *s, const struct reason *t)
 {
 	struct json bias;
 	bool is_clamped = false;
 	if (!span_is_set(s->r->logit_bias))
 		return OK;
-	if (!s->target->quirks.has_logit_bias || is_shut_out(s, t, "logit_bias"))
+	if (!s->target->quirks.has_logit_bias || reason_shuts_out(s, t, "logit_bias"))
 		return scribe_drop(s, "logit_bias", "%.*s at %.*s takes no logit_bias",
 			SPAN_ARG(s->target->model), SPAN_ARG(s->target->provider));
 	if (json_scan(s->r->logit_bias, JSON_STRICT, &bias, s->why) != OK)
@@ -199,12 +113,12 @@ static enum err put_logit_bias(struct scribe *s, const struct thinking *t)
 			  : OK;
 }
 
-static enum err put_logprobs(struct scribe *s, const struct thinking *t)
+static enum err put_logprobs(struct scribe *s, const struct reason *t)
 {
 	const bool is_wanted = s->r->logprobs.is_set && s->r->logprobs.v;
 	if (!is_wanted && !s->r->top_logprobs.is_set)
 		return OK;
-	if (!s->target->quirks.has_logit_bias || is_shut_out(s, t, "logprobs"))
+	if (!s->target->quirks.has_logit_bias || reason_shuts_out(s, t, "logprobs"))
 		return scribe_drop(s, "logprobs", "%.*s at %.*s gives no logprobs",
 			SPAN_ARG(s->target->model), SPAN_ARG(s->target->provider));
 	json_pair_bool(&s->o, "logprobs", true);
@@ -225,28 +139,28 @@ static enum err put_count(struct scribe *s, const char *name, struct opt_i64 v, 
 	return OK;
 }
 
-static enum err put_sampling_all(struct scribe *s, const struct thinking *t)
+static enum err put_sampling_all(struct scribe *s, const struct reason *t)
 {
 	const struct llm_request *r = s->r;
 	const struct quirks *q = &s->target->quirks;
-	enum err err = put_sampling(s, t, "temperature", r->temperature,
-		q->sampling != SAMPLING_NONE, scribe_is_one(r->temperature.v));
-	if (!err)
-		err = put_sampling(s, t, "top_p", r->top_p, q->sampling != SAMPLING_NONE,
-			scribe_is_one(r->top_p.v));
+	const bool has_sampling = q->sampling != SAMPLING_NONE;
+	const struct sampled before[] = {
+		{"temperature", r->temperature, has_sampling, scribe_is_one(r->temperature.v)},
+		{"top_p",       r->top_p,       has_sampling, scribe_is_one(r->top_p.v)      },
+	};
+	const struct sampled after[] = {
+		{"min_p",              r->min_p,              q->has_top_k,     false},
+		{"presence_penalty",   r->presence_penalty,   q->has_penalties, false},
+		{"frequency_penalty",  r->frequency_penalty,  q->has_penalties, false},
+		{"repetition_penalty", r->repetition_penalty, q->has_top_k,     false},
+	};
+	enum err err = OK;
+	for (size_t i = 0; !err && i < COUNT_OF(before); i++)
+		err = reason_put_sampled(s, t, &before[i]);
 	if (!err)
 		err = put_count(s, "top_k", r->top_k, q->has_top_k);
-	if (!err)
-		err = put_sampling(s, t, "min_p", r->min_p, q->has_top_k, false);
-	if (!err)
-		err = put_sampling(
-			s, t, "presence_penalty", r->presence_penalty, q->has_penalties, false);
-	if (!err)
-		err = put_sampling(
-			s, t, "frequency_penalty", r->frequency_penalty, q->has_penalties, false);
-	if (!err)
-		err = put_sampling(
-			s, t, "repetition_penalty", r->repetition_penalty, q->has_top_k, false);
+	for (size_t i = 0; !err && i < COUNT_OF(after); i++)
+		err = reason_put_sampled(s, t, &after[i]);
 	if (!err)
 		err = put_count(s, "seed", r->seed, q->has_seed);
 	if (!err)
@@ -409,51 +323,6 @@ static enum err put_tools(struct scribe *s)
 
 /* ---- structured output ---- */
 
-/* What the messages must say, beside what the caller says in them. */
-struct words {
-	struct span lead, tail;
-};
-
-static bool says_json(const struct llm_request *r)
-{
-	for (size_t i = 0; i < r->n_messages; i++) {
-		for (size_t k = 0; k < r->messages[i].n_parts; k++) {
-			const struct span text = r->messages[i].parts[k].text;
-			for (size_t at = 0; at + 4 <= text.n; at++) {
-				if (strncasecmp(text.p + at, "json", 4) == 0)
-					return true;
-			}
-		}
-	}
-	return false;
-}
-
-static enum err choose_words(struct scribe *s, struct words *words)
-{
-	const struct response_format *f = &s->r->response_format;
-	if (f->type == FORMAT_SCHEMA && !s->target->quirks.has_json_schema) {
-		OWNED(buf_done) struct buf text = BUF_INIT(LIMIT_BODY_BYTES);
-		buf_text(&text, SCHEMA_LEADIN);
-		buf_span(&text, f->schema);
-		enum err err = buf_error(&text);
-		if (!err)
-			err = arena_dup(s->notes->arena, buf_view(&text), &words->lead);
-		s->notes->has_json_words = true;
-		return err ? err
-			   : scribe_change(s, "emulated", "response_format",
-				     "%.*s takes no schema: it was asked for JSON, and the schema "
-				     "is in a system message",
-				     SPAN_ARG(s->target->provider));
-	}
-	if (f->type == FORMAT_JSON && !says_json(s->r)) {
-		words->tail = SPAN("Respond with JSON.");
-		return scribe_change(s, "rewritten_message", "response_format",
-			"a system message that asks for JSON was added: no message does, and "
-			"providers insist");
-	}
-	return OK;
-}
-
 static enum err put_format(struct scribe *s)
 {
 	const struct response_format *f = &s->r->response_format;
@@ -593,8 +462,8 @@ enum err openai_chat_encode_request(const struct llm_request *r, const struct ta
 {
 	OWNED(buf_done) struct buf body = BUF_INIT(LIMIT_BODY_BYTES);
 	struct scribe s = {r, target, notes, why, json_to(&body)};
-	struct thinking thinking = {.is_on = false};
-	struct words words = {.lead = SPAN_NONE};
+	struct reason reason;
+	struct json_words words;
 	enum err err;
 	(void)env; /* nothing here needs a time or an id */
 	notes->is_reply_streamed = r->is_stream;
@@ -603,7 +472,7 @@ enum err openai_chat_encode_request(const struct llm_request *r, const struct ta
 	json_pair_str(&s.o, "model", target->model);
 	err = tools_prepare(&s, NAME_BYTES); /* before calls that use the names */
 	if (!err)
-		err = choose_words(&s, &words);
+		err = json_words_plan(&s, &words);
 	if (!err)
 		err = openai_chat_put_messages(&s, words.lead, words.tail);
 	if (!err)
@@ -613,9 +482,11 @@ enum err openai_chat_encode_request(const struct llm_request *r, const struct ta
 	if (!err)
 		err = put_max_tokens(&s);
 	if (!err)
-		err = put_reasoning(&s, &thinking);
+		err = reason_plan(&s, &reason);
 	if (!err)
-		err = put_sampling_all(&s, &thinking);
+		json_pair_str(&s.o, "reasoning_effort", reason.effort);
+	if (!err)
+		err = put_sampling_all(&s, &reason);
 	if (!err)
 		err = put_n(&s);
 	if (!err)
