@@ -30,7 +30,7 @@
 #define XAI     " drops_when_reasoning=presence_penalty,frequency_penalty,stop"
 #define FIXED   " drops=temperature,top_p,presence_penalty,frequency_penalty n=no"
 #define NO_SEED " drops=seed,presence_penalty,frequency_penalty"
-#define GPT_OSS "reasons=always reasoning=effort efforts=low,medium,high forced_tools=named"
+#define GPT_OSS "reasons=always reasoning=effort efforts=low,medium,high forced_tools=named blank_start"
 
 static const struct rule rows[] = {
 	/* OpenAI, as observed in mid 2026 */
@@ -71,12 +71,12 @@ static const struct rule rows[] = {
 	/* hosts on the wire of openai-chat; where nothing is known of a model, nothing is said */
 	{"deepseek", "deepseek-v4*", "reasons=default reasoning=switch efforts=high,max forced_tools=unless_reasoning reasoning_history=always" QUIET},
 	{"deepseek", "deepseek-chat*", "reasons=asked reasoning=switch efforts=high,max forced_tools=unless_reasoning reasoning_history=always" QUIET},
-	{"deepseek", "deepseek-reasoner*", "reasons=always reasoning=nothing forced_tools=no reasoning_history=none" QUIET},
-	{"deepseek", "deepseek-r1*", "reasons=always reasoning=nothing forced_tools=no reasoning_history=none" QUIET},
+	{"deepseek", "deepseek-reasoner*", "reasons=always reasoning=nothing forced_tools=no reasoning_history=none blank_start" QUIET},
+	{"deepseek", "deepseek-r1*", "reasons=always reasoning=nothing forced_tools=no reasoning_history=none blank_start" QUIET},
 
 	{"groq", "openai/gpt-oss*", GPT_OSS " reasoning_history=field reasoning_field=reasoning"},
-	{"groq", "qwen/qwen3*", "reasons=default reasoning=effort efforts=none,default reasoning_format"},
-	{"groq", "deepseek-r1*", "reasons=always reasoning=nothing reasoning_format"},
+	{"groq", "qwen/qwen3*", "reasons=default reasoning=effort efforts=none,default reasoning_format blank_start"},
+	{"groq", "deepseek-r1*", "reasons=always reasoning=nothing reasoning_format blank_start"},
 
 	{"xai", "grok-3-mini*", "reasons=always reasoning=effort efforts=low,high" XAI},
 	{"xai", "grok-4.5*", "reasons=always reasoning=effort efforts=low,medium,high" XAI},
@@ -105,7 +105,7 @@ static const struct rule rows[] = {
 	{"dashscope", "qwen3-coder*", "reasons=never forced_tools=named"},
 	{"dashscope", "qwen3-max*", "reasons=asked reasoning=flag forced_tools=named"},
 	{"dashscope", "qwen3-omni*", "reasons=asked reasoning=flag stream_forced modalities"},
-	{"dashscope", "qwen3*", "reasons=default reasoning=flag forced_tools=named stream_forced"},
+	{"dashscope", "qwen3*", "reasons=default reasoning=flag forced_tools=named stream_forced blank_start"},
 	{"dashscope", "qwen-omni*", "reasons=never stream_forced modalities"},
 	{"dashscope", "qwen2.5-omni*", "reasons=never stream_forced modalities"},
 	{"dashscope", "qwen-plus*", "reasons=asked reasoning=flag forced_tools=named"},
@@ -121,8 +121,8 @@ static const struct rule rows[] = {
 
 	{"openrouter", "anthropic/*", "forced_tools=unless_reasoning"},
 
-	{"perplexity", "sonar-deep-research*", "reasons=always reasoning=effort efforts=low,medium,high think_tags"},
-	{"perplexity", "sonar-reasoning*", "reasons=always reasoning=nothing think_tags"},
+	{"perplexity", "sonar-deep-research*", "reasons=always reasoning=effort efforts=low,medium,high think_tags blank_start"},
+	{"perplexity", "sonar-reasoning*", "reasons=always reasoning=nothing think_tags blank_start"},
 	{"perplexity", "sonar*", "reasons=never"},
 
 	{"gemini-openai", "gemini-2.5-pro*", "reasons=always reasoning=effort efforts=minimal,low,medium,high" NO_SEED},
@@ -150,10 +150,10 @@ static const struct rule rows[] = {
 
 	/* open models, wherever they are served */
 	{"open", "*gpt-oss*", GPT_OSS},
-	{"open", "*deepseek-r1*", "reasons=always reasoning=nothing think_tags"},
-	{"open", "*DeepSeek-R1*", "reasons=always reasoning=nothing think_tags"},
-	{"open", "*qwq*", "reasons=always reasoning=nothing think_tags"},
-	{"open", "*QwQ*", "reasons=always reasoning=nothing think_tags"},
+	{"open", "*deepseek-r1*", "reasons=always reasoning=nothing think_tags blank_start"},
+	{"open", "*DeepSeek-R1*", "reasons=always reasoning=nothing think_tags blank_start"},
+	{"open", "*qwq*", "reasons=always reasoning=nothing think_tags blank_start"},
+	{"open", "*QwQ*", "reasons=always reasoning=nothing think_tags blank_start"},
 
 	/* Anthropic; "claude-" is newer than this table, the last one another host's behind this wire */
 	{"anthropic", "claude-fable-5*", FABLE " tokens_max=128000"},

@@ -152,6 +152,8 @@ static const struct trait traits[] = {
 		"Its reasoning comes inside the text, in think tags."},
 	{"think_open", TRAIT_BOOL, AT(is_think_open), NULL,
 		"And without the opening tag."},
+	{"blank_start", TRAIT_BOOL, AT(has_blank_start), NULL,
+		"Between its reasoning and its answer comes white space that means nothing, and is left out."},
 	{"stream_forced", TRAIT_BOOL, AT(is_stream_forced), NULL,
 		"It is always asked for a stream, for it refuses or fails otherwise."},
 };

@@ -38,6 +38,8 @@ enum err json_words_plan(struct scribe *s, struct json_words *words)
 				     "is in a system message",
 				     SPAN_ARG(s->target->provider));
 	}
+	s->notes->has_json_words = f->type == FORMAT_JSON && !s->target->quirks.has_json_object &&
+				   !s->target->quirks.has_json_schema;
 	if (f->type == FORMAT_JSON && !says_json(s->r)) {
 		words->tail = SPAN("Respond with JSON.");
 		return scribe_change(s, "rewritten_message", "response_format",

@@ -8,7 +8,8 @@ static enum err fit(struct scribe *s, struct span *effort)
 {
 	const struct quirks *q = &s->target->quirks;
 	const struct span wanted = *effort;
-	if (q->reasons == REASONS_UNKNOWN || words_have(q->efforts, wanted))
+	if (words_have(q->efforts, wanted) ||
+		(q->reasons == REASONS_UNKNOWN && !span_is_set(q->efforts)))
 		return OK;
 	if (span_is(wanted, "none")) {
 		*effort = SPAN_NONE;
@@ -18,6 +19,8 @@ static enum err fit(struct scribe *s, struct span *effort)
 			s, "reasoning.effort", "%.*s always reasons", SPAN_ARG(s->target->model));
 	}
 	*effort = effort_nearest(q->efforts, wanted);
+	if (!span_is_set(*effort) && words_have(q->efforts, SPAN("default")))
+		*effort = SPAN("default"); /* some know no more than that and "none" */
 	if (q->reasons == REASONS_NEVER)
 		return scribe_refuse(
 			s, "reasoning.effort", "%.*s does not reason", SPAN_ARG(s->target->model));

@@ -24,6 +24,8 @@ struct notes {
 	struct span prefill;       /* the request ended with these words of the assistant's */
 	bool wants_reasoning_text; /* the caller wants to read it */
 	int64_t n_choices;         /* as asked: 1 or more */
+	bool has_think_tags, is_think_open, has_blank_start; /* as in struct quirks */
+	struct span errors; /* whose table judges errors inside the reply; absent: nobody's own */
 };
 
 /* An empty one whose entries live in `a`. */

@@ -148,6 +148,7 @@ struct quirks {
 	bool has_thinking_display;   /* says nothing of its reasoning unless asked to */
 	bool has_think_tags;         /* reasoning comes inside the text, in <think>...</think> */
 	bool is_think_open;          /* and without its opening tag */
+	bool has_blank_start; /* white space that means nothing comes between reasoning and text */
 
 	/* the reply */
 	bool is_stream_forced; /* is always asked for a stream */
