@@ -3,6 +3,7 @@
 #ifndef BROKERD_EXCHANGE_ORGANS_H
 #define BROKERD_EXCHANGE_ORGANS_H
 #include "brokerd/config/config.h"
+#include "brokerd/exchange/repair.h"
 #include "brokerd/ledger/journal.h"
 #include "brokerd/loop/loop.h"
 #include "brokerd/loop/worker.h"
@@ -18,6 +19,7 @@ struct organs {
 	struct journal *journal; /* NULL: state cannot be kept, `ailment` says why */
 	struct ledger *ledger;   /* NULL with it */
 	struct fault ailment; /* why the broker is degraded: told to every caller; OK: it is well */
+	struct repairs repairs;     /* what providers were found to refuse */
 	struct exchange *exchanges; /* all that are open */
 	size_t n_exchanges;
 	size_t body_bytes, max_body_bytes; /* of all requests together, from their first piece on */
