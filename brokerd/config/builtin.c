@@ -36,8 +36,8 @@ static const struct builtin rows[] = {
 		{{"anthropic", NULL}},
 		"json_schema strict_tools parallel_tool_calls top_k file_parts ops=chat,count,models", NULL},
 	{"gemini", "https://generativelanguage.googleapis.com", "header:x-goog-api-key", "gemini-2.5-flash",
-		{{"gemini /v1beta/models/{model}:{method}", NULL}},
-		"json_schema seed penalties top_k n " GEMINI_OPS, NULL},
+		{{"gemini", NULL}},
+		"call_ids service_tier " GEMINI_OPS, NULL},
 	{"gemini-openai", "https://generativelanguage.googleapis.com/v1beta/openai", "bearer", "gemini-2.5-flash",
 		{{"openai-chat", NULL}},
 		"stream_options json_schema n seed_max=2147483647 audio_parts errors=gemini rules=gemini-openai "
@@ -133,8 +133,7 @@ static const struct builtin rows[] = {
 		{{"anthropic /anthropic/v1/messages", NULL}},
 		"json_schema strict_tools parallel_tool_calls top_k file_parts errors=anthropic limits=anthropic ops=chat", NULL},
 	{"vertex", "https://{vertex_host}/v1", "google", "",
-		{{"gemini /projects/{project}/locations/{location}/publishers/google/models/{model}:{method}",
-				"json_schema seed penalties top_k n"},
+		{{"gemini /projects/{project}/locations/{location}/publishers/google/models/{model}:{method}", NULL},
 			{"anthropic /projects/{project}/locations/{location}/publishers/anthropic/models/{model}:{method}",
 				"parallel_tool_calls top_k file_parts"},
 			{"openai-chat /projects/{project}/locations/{location}/endpoints/openapi/chat/completions",
@@ -220,6 +219,10 @@ static const struct {
 		"stream_options json_schema parallel_tool_calls seed penalties"},
 	{"anthropic", "anthropic_version=2023-06-01",
 		"json_schema strict_tools parallel_tool_calls top_k file_parts"},
+	{"gemini",
+		"system images image_urls file_parts audio_parts video_parts tools json_object json_schema "
+		"seed penalties n top_k stop prefill=plain stops_max=5 tools_max=512 temperature_max_milli=2000",
+		""},
 };
 /* clang-format on */
 

@@ -15,6 +15,7 @@
 #include "brokerd/config/builtin.h"
 #include "brokerd/config/ini.h"
 #include "brokerd/config/keys.h"
+#include "brokerd/config/proof.h"
 #include "brokerd/config/rules.h"
 #include "brokerd/config/template.h"
 #include "protocol/limits.h"
@@ -41,7 +42,7 @@ struct given {
 
 struct provider_draft {
 	struct provider p;
-	struct place section, url;
+	struct place section, url, token_url;
 	unsigned file;             /* the number of the one that touched it last */
 	const struct builtin *row; /* NULL: it has none */
 };
@@ -127,26 +128,6 @@ static enum err new_provider(struct loader *l, struct span name, struct provider
 	return keys_preset("provider", &d->p, &l->c->arena, l->why);
 }
 
-/* Those of a row of ours that a section may not name yet go by another way. */
-static enum err apply_auth(struct loader *l, struct provider_draft *d, const char *word)
-{
-	static const struct {
-		const char *word;
-		enum auth_scheme auth;
-	} signed_by[] = {
-		{"sigv4",  AUTH_SIGV4 },
-		{"google", AUTH_GOOGLE},
-		{"entra",  AUTH_ENTRA },
-	};
-	for (size_t i = 0; i < COUNT_OF(signed_by); i++) {
-		if (strcmp(word, signed_by[i].word) == 0) {
-			d->p.auth = signed_by[i].auth;
-			return OK;
-		}
-	}
-	return apply(l, d, "auth", word);
-}
-
 static enum err add_builtins(struct loader *l)
 {
 	size_t n;
@@ -159,7 +140,7 @@ static enum err add_builtins(struct loader *l)
 		if (!err)
 			err = apply(l, d, "base_url", rows[i].base_url);
 		if (!err)
-			err = apply_auth(l, d, rows[i].auth);
+			err = apply(l, d, "auth", rows[i].auth);
 		if (!err)
 			err = apply(l, d, "model", rows[i].model);
 		if (!err && rows[i].header)
@@ -364,7 +345,9 @@ static enum err on_pair(struct loader *l, const struct ini_item *item, struct pl
 	at->column = item->value_column;
 	if (l->provider) {
 		to = &l->provider->p;
-		if (k->kind == KEY_URL)
+		if (k->kind == KEY_URL && strcmp(k->name, "token_url") == 0)
+			l->provider->token_url = *at;
+		else if (k->kind == KEY_URL)
 			l->provider->url = *at;
 	}
 	if (l->model)
@@ -430,17 +413,19 @@ static bool is_loopback(struct span origin)
 	return inet_pton(AF_INET6, text, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
 }
 
-static enum err check_url(struct loader *l, struct provider *p)
+/* May the provider's key, or what it gets, go to `url`? Finds its origin. */
+static enum err check_url(struct loader *l, const struct provider *p, struct span url,
+	struct span *to, bool *is_local)
 {
 	OWNED(buf_done) struct buf origin = BUF_INIT(ORIGIN_BYTES);
-	const enum err err = http_origin(p->base_url, &origin, l->why);
+	const enum err err = http_origin(url, &origin, l->why);
 	if (err == ERR_INVALID_ARGUMENT || err == ERR_TOO_BIG)
 		return ERR_MISCONFIGURED;
-	if (err || arena_dup(&l->c->arena, buf_view(&origin), &p->origin))
+	if (err || arena_dup(&l->c->arena, buf_view(&origin), to))
 		return no_memory(l->why);
-	if (span_starts(p->origin, SPAN("https://")))
+	if (span_starts(*to, SPAN("https://")))
 		return OK;
-	if (!is_loopback(p->origin))
+	if (!is_loopback(*to))
 		return fault_set(l->why, ERR_MISCONFIGURED,
 			"http without TLS would show the key to the network: only to this host is "
 			"it "
@@ -448,7 +433,7 @@ static enum err check_url(struct loader *l, struct provider *p)
 	if (!p->is_plain_loopback_allowed)
 		return fault_set(l->why, ERR_MISCONFIGURED,
 			"http without TLS needs a word: add allow_plain_loopback = yes");
-	p->is_local = true;
+	*is_local = true;
 	return OK;
 }
 
@@ -481,8 +466,23 @@ static enum err fill_addresses(struct loader *l, struct provider *p)
 		err = template_fill(p, p->dialects[i].path, a, &path, &p->missing);
 		p->dialects[i].path = path;
 	}
+	if (!err)
+		err = template_fill(p, p->token.url, a, &p->token.url, &p->missing);
 	p->base_url = p->missing ? SPAN_NONE : base_url;
 	return err ? no_memory(l->why) : OK;
+}
+
+static enum err finish_proof(struct loader *l, struct provider_draft *d)
+{
+	struct provider *p = &d->p;
+	struct token_source *token = &p->token;
+	enum err err = proof_finish(p, l->why);
+	if (err)
+		return at_place(l, d->section, err);
+	if (!span_is_set(token->url))
+		return OK;
+	err = check_url(l, p, token->url, &token->origin, &token->is_local);
+	return err ? at_place(l, d->token_url, err) : OK;
 }
 
 static enum err finish_provider(struct loader *l, struct provider_draft *d)
@@ -512,8 +512,10 @@ static enum err finish_provider(struct loader *l, struct provider_draft *d)
 	}
 	err = fill_addresses(l, p);
 	if (!err && !p->missing)
-		err = check_url(l, p);
-	return err ? at_place(l, d->url.file ? d->url : d->section, err) : OK;
+		err = check_url(l, p, p->base_url, &p->origin, &p->is_local);
+	if (err)
+		return at_place(l, d->url.file ? d->url : d->section, err);
+	return p->missing ? OK : finish_proof(l, d);
 }
 
 static const char *nearest_provider(const struct loader *l, struct span name)
@@ -832,6 +834,7 @@ void config_unref(struct config *c)
 	assert(c->refs > 0);
 	if (--c->refs > 0)
 		return;
+	catalogue_unref(c->catalogue);
 	arena_done(&c->arena);
 	free(c);
 }

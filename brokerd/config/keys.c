@@ -72,11 +72,14 @@ static const struct key keys[] = {
 		"are keys. A key of the vault is bound to this host and port; one that was added for "
 		"another is not sent there."},
 	{"provider", "auth", KEY_AUTH, 0, 0, 0, NULL, "bearer",
-		"How a request proves itself: *bearer*, *header:NAME*, or *none*."},
+		"How a request proves itself: *bearer* or *header:NAME*, with its key; *sigv4*, signed for "
+		"AWS; *google* (Vertex AI) or *entra* (Azure), with tokens that the key gets and the broker "
+		"keeps in memory until they end; or *none*."},
 	{"provider", "region", KEY_NAME, IN_PROVIDER(region), 0, 0, NULL, "",
-		"What stands for {region} in its address, as in us-east-1."},
+		"What stands for {region} in its address, as us-east-1; *sigv4* signs for it. Without this "
+		"key that signs for the one in the address."},
 	{"provider", "resource", KEY_NAME, IN_PROVIDER(resource), 0, 0, NULL, "",
-		"The same for {resource}: Azure's name of yours."},
+		"What stands for {resource}: Azure's name of yours."},
 	{"provider", "account", KEY_NAME, IN_PROVIDER(account), 0, 0, NULL, "",
 		"The same for {account}."},
 	{"provider", "project", KEY_NAME, IN_PROVIDER(project), 0, 0, NULL, "",
@@ -88,6 +91,17 @@ static const struct key keys[] = {
 	{"provider", "header", KEY_HEADER, 0, 0, 0, NULL, "",
 		"NAME: VALUE, sent with every request, as in X-Title: my app. May repeat. Not for keys: "
 		"those are added with `llmb key add`."},
+	{"provider", "service", KEY_NAME, IN_PROVIDER(service), 0, 0, NULL, "",
+		"*sigv4*: the service to sign for. Without this key it is *bedrock*."},
+	{"provider", "tenant", KEY_NAME, IN_PROVIDER(token.tenant), 0, 0, NULL, "",
+		"*entra*: the directory, where the key does not say it."},
+	{"provider", "scope", KEY_TEXT, IN_PROVIDER(token.scope), 0, 0, NULL, "",
+		"*google*, *entra*: what tokens are asked for. Without this key it is what the cloud's "
+		"models need."},
+	{"provider", "token_url", KEY_URL, IN_PROVIDER(token.url), 0, 0, NULL, "",
+		"*google*, *entra*: where tokens come from, if not from the cloud's usual endpoint. The key is "
+		"bound to its host and port and shown to no other; tokens go to *base_url* alone. *ca_file* "
+		"and *local* hold for it too."},
 	{"provider", "model", KEY_TEXT, IN_PROVIDER(model), 0, 0, NULL, "",
 		"The model to use where none is asked for."},
 	{"provider", "ca_file", KEY_PATH, IN_PROVIDER(ca_file), 0, 0, NULL, "",
@@ -292,6 +306,8 @@ static enum err read_name(
 				"%s is a name of letters, digits, dots, hyphens and underscores",
 				k->name);
 	}
+	if (value.n > 128)
+		return fault_set(why, ERR_MISCONFIGURED, "%s is at most 128 bytes long", k->name);
 	return copied(a, value, to, why);
 }
 
@@ -359,20 +375,26 @@ static bool is_taken(struct span name)
 
 static enum err read_auth(struct span value, struct provider *p, struct arena *a, struct fault *why)
 {
-	static const char *const to_come[] = {"sigv4", "google", "entra"};
+	static const struct {
+		const char *word;
+		enum auth_scheme auth;
+	} plain[] = {
+		{"bearer", AUTH_BEARER},
+		{"sigv4",  AUTH_SIGV4 },
+		{"google", AUTH_GOOGLE},
+		{"entra",  AUTH_ENTRA },
+		{"none",   AUTH_NONE  },
+	};
 	const struct span prefix = SPAN("header:");
 	p->auth_header = SPAN_NONE;
-	if (span_is(value, "bearer") || span_is(value, "none")) {
-		p->auth = span_is(value, "none") ? AUTH_NONE : AUTH_BEARER;
+	for (size_t i = 0; i < COUNT_OF(plain); i++) {
+		if (!span_is(value, plain[i].word))
+			continue;
+		p->auth = plain[i].auth;
 		return OK;
 	}
-	for (size_t i = 0; i < COUNT_OF(to_come); i++) {
-		if (span_is(value, to_come[i]))
-			return fault_set(why, ERR_MISCONFIGURED, "auth = %s is not in this version",
-				to_come[i]);
-	}
 	if (!span_starts(value, prefix))
-		return bad(why, "auth is bearer, header:NAME or none");
+		return bad(why, "auth is bearer, header:NAME, sigv4, google, entra or none");
 	const struct span name = span_skip(value, prefix.n);
 	if (name.n == 0 || name.n > 64 || !http_header_is_sound(name, SPAN("x")))
 		return bad(why, "header: is followed by a header's name, as in header:x-api-key");

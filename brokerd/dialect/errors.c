@@ -40,7 +40,7 @@ static void read_more(struct json v, struct error_body *out)
 	add_more(out, text);
 }
 
-/* Google's list of details: the wait is one of them. */
+/* An object, or Google's list: the wait is in one of its entries, a finer word in another. */
 static void read_details(struct json details, struct error_body *out)
 {
 	READ(json_member(details, "error_code"), out->inner_code);
@@ -49,6 +49,7 @@ static void read_details(struct json details, struct error_body *out)
 	read_more(details, out);
 	for (struct json_walk w = json_each(details); json_next(&w);) {
 		char delay[32] = "";
+		READ(json_member(w.value, "reason"), out->inner_code); /* google.rpc.ErrorInfo */
 		READ(json_member(w.value, "retryDelay"), delay);
 		if (delay[0] && out->wait_ms < 0)
 			out->wait_ms = limits_duration_ms(span_str(delay));
@@ -76,6 +77,12 @@ static void read_status(struct json v, struct error_body *out)
 		out->status = status;
 }
 
+/* A string that begins with a capital letter, as the names of google.rpc.Code do. */
+static bool is_word(struct json v)
+{
+	return json_kind(v) == JSON_STRING && v.text.p[1] >= 'A' && v.text.p[1] <= 'Z';
+}
+
 /* The members that an error object has under one name or another. */
 static void read_object(struct json v, struct error_body *out)
 {
@@ -98,6 +105,8 @@ static void read_object(struct json v, struct error_body *out)
 		} else if (json_name_is(w.name, "status_code") ||
 			   json_name_is(w.name, "http_code") || json_name_is(w.name, "status")) {
 			read_status(w.value, out);
+			if (is_word(w.value)) /* google.rpc: "INVALID_ARGUMENT" */
+				READ(w.value, out->type);
 		} else if (json_name_is(w.name, "innererror")) {
 			READ(json_member(w.value, "code"), out->inner_code);
 		} else if (json_name_is(w.name, "details")) {
@@ -403,7 +412,7 @@ static enum err class_by_status(int64_t status)
 }
 
 /* Is `word` the one of a row? A * at its end stands for any text. */
-static bool is_word(const char *pattern, const char *word)
+static bool is_like(const char *pattern, const char *word)
 {
 	const size_t n = strlen(pattern);
 	if (n > 0 && pattern[n - 1] == '*')
@@ -415,8 +424,8 @@ static bool fits_host(const struct host_error *r, const struct error_body *b, in
 {
 	if (r->status && r->status != status)
 		return false;
-	if (r->code && !is_word(r->code, b->code) && !is_word(r->code, b->inner_code) &&
-		!is_word(r->code, b->type) && !is_word(r->code, b->source))
+	if (r->code && !is_like(r->code, b->code) && !is_like(r->code, b->inner_code) &&
+		!is_like(r->code, b->type) && !is_like(r->code, b->source))
 		return false;
 	return !r->message || find_nocase(span_str(b->message), r->message) ||
 	       find_nocase(span_str(b->more), r->message);

@@ -154,7 +154,7 @@ int64_t limits_duration_ms(struct span text)
 static int64_t until(const struct http_head *head, int64_t at_ms)
 {
 	int64_t now_s;
-	if (at_ms < 0 || !http_date_s(head, &now_s))
+	if (at_ms < 0 || !http_head_date(head, &now_s))
 		return -1;
 	return at_ms > now_s * 1000 ? at_ms - now_s * 1000 : 0;
 }

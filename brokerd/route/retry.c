@@ -112,6 +112,8 @@ struct retry_verdict retry_decide(const struct retry_case *c)
 	if (c->is_unknown && (c->is_at_most_once || c->unknown > 1))
 		return stop;
 
+	if (c->may_renew && !c->is_unknown)
+		return (struct retry_verdict){RETRY_SAME, 0};
 	if (same_tries(row, c) >= c->same && !c->is_unknown) {
 		int64_t wait_ms = (row->same > 0 ? row->first_ms : ADVISED_MS) << (c->same - 1);
 		if (wait_ms > WAIT_CAP_MS)

@@ -107,7 +107,7 @@ static bool http_date(struct span text, int64_t *out)
 	return true;
 }
 
-bool http_date_s(const struct http_head *h, int64_t *out)
+bool http_head_date(const struct http_head *h, int64_t *out)
 {
 	return http_date(http_head_get(h, "date"), out);
 }
@@ -165,7 +165,7 @@ int64_t http_retry_after_ms(const struct http_head *h)
 	const struct span wait = http_head_get(h, "retry-after");
 	if (thousandths(wait, &v))
 		return v;
-	if (http_date(wait, &until_s) && http_date_s(h, &now_s))
+	if (http_date(wait, &until_s) && http_head_date(h, &now_s))
 		return until_s > now_s ? (until_s - now_s) * MS_PER_S : 0;
 	return has_ms ? 0 : -1;
 }

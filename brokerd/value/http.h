@@ -10,8 +10,8 @@ enum auth_scheme {
 	AUTH_NONE,
 	AUTH_BEARER, /* Authorization: Bearer KEY */
 	AUTH_HEADER, /* NAME: KEY */
-	AUTH_SIGV4,
-	AUTH_GOOGLE,
+	AUTH_SIGV4,  /* each request is signed by itself: auth/sigv4.h */
+	AUTH_GOOGLE, /* Authorization: Bearer TOKEN, got by a key: auth/token.h */
 	AUTH_ENTRA,
 };
 
@@ -26,6 +26,7 @@ struct http_request {
 	size_t n_headers;
 	struct span body; /* lives until the transfer is over */
 	bool is_stream;   /* pieces are awaited: the timers differ */
+	bool is_secret;   /* its body or its reply is one: neither connection nor buffer is kept */
 };
 
 /* False where the table is full (a bug of the dialect's) or the header is not sound. */
@@ -53,8 +54,9 @@ struct http_reply {
  * the reply's own Date), in milliseconds, or -1. */
 int64_t http_retry_after_ms(const struct http_head *h);
 
-/* The reply's own Date, in seconds since 1970; false where it has none. */
-bool http_date_s(const struct http_head *h, int64_t *out);
+/* When the reply was made, by its own clock: the header Date, in seconds since 1970. False: it has
+ * none that can be read. */
+bool http_head_date(const struct http_head *h, int64_t *out);
 /* "2026-11-25T10:00:00.5Z", or with an offset, in milliseconds since 1970; false for anything else. */
 bool http_rfc3339_ms(struct span text, int64_t *out);
 

@@ -117,6 +117,7 @@ struct quirks {
 	/* messages */
 	bool has_system;       /* takes system text at all */
 	bool is_system_single; /* one system message, the first */
+	bool has_later_system; /* anthropic: takes system messages among the others */
 	bool is_order_strict;  /* user and assistant in turn, the user first */
 	bool has_names;        /* takes `name` on messages */
 	enum prefill prefill;
@@ -127,19 +128,25 @@ struct quirks {
 	struct span image_types;         /* a list of the media types that it takes; absent: any */
 	bool has_file_parts, has_audio_parts, has_video_parts;
 	struct span audio_form; /* of the bytes: "base64" or "uri" */
+	bool has_result_media;  /* takes files in a tool's result */
 
 	/* tools */
 	bool has_tools;
 	bool has_tool_choice; /* takes tool_choice at all */
 	enum forcing forcing;
-	bool has_tool_stream; /* tool_stream: gives arguments piece by piece */
-	bool needs_json_args; /* arguments that are no JSON object break it */
+	bool has_tool_stream;     /* tool_stream: gives arguments piece by piece */
+	bool needs_json_args;     /* arguments that are no JSON object break it */
+	bool has_call_ids;        /* gemini: calls and results have ids */
+	bool has_sealed_calls;    /* gemini: it refuses a call of its own without a signature */
+	bool has_json_with_tools; /* takes a response format beside tools */
+	bool has_openapi_schemas; /* gemini: takes schemas in the form of OpenAPI alone */
 
 	/* reasoning */
 	enum reasons reasons;
 	enum reasoning_by reasoning_by;
-	struct span efforts;              /* a list, lowest first; absent: any word */
-	int64_t budget_max;               /* tokens; 0: no bound known */
+	struct span efforts;            /* a list, lowest first; absent: any word */
+	bool has_budgets;               /* takes a budget of tokens too, however else it is asked */
+	int64_t budget_min, budget_max; /* tokens; 0: no bound known */
 	struct span drops_when_reasoning; /* a list of parameters that it refuses meanwhile */
 	enum reasoning_history reasoning_history;
 	struct span reasoning_field; /* "reasoning_content", "reasoning" */
@@ -161,20 +168,31 @@ struct price {
 };
 #define PRICE_UNKNOWN ((struct price){-1, -1, -1, -1, -1, -1, -1, -1, -1, -1})
 
+/* Where short-lived tokens come from, and for what: AUTH_GOOGLE, AUTH_ENTRA. */
+struct token_source {
+	struct span url;    /* {tenant} in it stands for the tenant */
+	struct span origin; /* of the url: a key that gets tokens is bound to it */
+	struct span scope;
+	struct span tenant;  /* absent: the key has it */
+	struct span ca_file; /* as in struct target, for the url */
+	bool is_local;
+};
+
 struct target {
 	struct span provider; /* its name in the configuration */
 	struct span model;    /* as the provider calls it */
 	struct span family;   /* of the dialect: "openai-chat" */
 	struct span base_url, path;
 	struct span origin;                /* "https://host:port" */
-	struct span region;                /* as the configuration says; absent: it does not */
 	const struct http_header *headers; /* that go with every request */
 	size_t n_headers;
 	enum auth_scheme auth;
-	struct span auth_header; /* AUTH_HEADER: its name */
-	struct span ca_file;     /* absent: the system's */
-	bool is_local;           /* private and loopback addresses are meant */
-	bool is_offline;         /* answered in the process, costs nothing, needs no key */
+	struct span auth_header;     /* AUTH_HEADER: its name */
+	struct span region, service; /* AUTH_SIGV4: for whom is signed */
+	struct token_source token;
+	struct span ca_file; /* absent: the system's */
+	bool is_local;       /* private and loopback addresses are meant */
+	bool is_offline;     /* answered in the process, costs nothing, needs no key */
 	struct quirks quirks;
 	struct price price;
 	int64_t context_tokens, max_output_tokens; /* -1: not known */

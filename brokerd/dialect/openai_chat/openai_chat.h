@@ -1,5 +1,6 @@
 /* openai_chat.h - what do the files of this family share?
- * request.c writes requests, reply.c reads replies, openai_chat.c is the family's table. */
+ * request.c writes requests, reply.c reads replies, incoming.c reads requests of callers who speak it,
+ * openai_chat.c is the family's table. */
 #ifndef BROKERD_DIALECT_OPENAI_CHAT_OPENAI_CHAT_H
 #define BROKERD_DIALECT_OPENAI_CHAT_OPENAI_CHAT_H
 #include "brokerd/dialect/reason.h"
@@ -25,11 +26,16 @@ enum err openai_chat_order(
 /* tools.c: writes `tools` and what belongs to it. */
 enum err openai_chat_put_tools(struct scribe *s, const struct reason *reason) MUST_USE;
 
-/* reasoning.c: whether it reasons, and the members that ask for it; *members are the names of those
- * that not every host of the family has. */
+/* reasoning.c: whether it reasons, and the members that ask for it. */
 enum err openai_chat_plan_reasoning(struct scribe *s, struct reason *out) MUST_USE;
-enum err openai_chat_put_reasoning(
-	struct scribe *s, const struct reason *p, const char **members) MUST_USE;
+enum err openai_chat_put_reasoning(struct scribe *s, const struct reason *p) MUST_USE;
+
+/* `cache_control`, or a warning where the host has none. */
+enum err openai_chat_put_cache(struct scribe *s, struct span ttl, const char *path) MUST_USE;
+
+/* Did a caller of this family ask for reasoning in a host's own words? They are among the extra
+ * members, `reasoning_effort` with them, and what `reasoning` says is for other families. */
+bool openai_chat_has_own_reasoning(const struct llm_request *r, struct span family);
 
 /* The members of dialect_op. */
 enum err openai_chat_encode_request(const struct llm_request *, const struct target *,
@@ -40,5 +46,7 @@ void openai_chat_decoder_done(struct decoder *);
 enum err openai_chat_decode(
 	struct decoder *, struct span bytes, const struct event_sink *, struct fault *why);
 enum err openai_chat_decode_end(struct decoder *, const struct event_sink *, struct fault *why);
+enum err openai_chat_decode_request(const struct surface_call *, struct span body, struct arena *,
+	struct llm_request *out, struct notes *, struct fault *why);
 
 #endif

@@ -26,10 +26,29 @@ static bool is_switched(enum reasoning_by by)
 	return false;
 }
 
+bool openai_chat_has_own_reasoning(const struct llm_request *r, struct span family)
+{
+	static const char *const words[] = {"reasoning", "thinking", "enable_thinking",
+		"thinking_budget", "chat_template_kwargs", "reasoning_format", "disable_reasoning"};
+	for (size_t i = 0; span_eq(r->extra.family, family) && i < r->extra.n; i++) {
+		for (size_t k = 0; k < COUNT_OF(words); k++) {
+			if (span_is(r->extra.members[i].name, words[k]))
+				return true;
+		}
+	}
+	return false;
+}
+
 enum err openai_chat_plan_reasoning(struct scribe *s, struct reason *out)
 {
 	const struct quirks *q = &s->target->quirks;
 	const struct reasoning *r = &s->r->reasoning;
+	if (openai_chat_has_own_reasoning(s->r, s->target->family)) {
+		*out = (struct reason){.effort = SPAN_NONE};
+		out->is_on = q->reasons != REASONS_UNKNOWN && span_is_set(r->effort) &&
+			     !span_is(r->effort, "none");
+		return OK;
+	}
 	if (!is_switched(q->reasoning_by))
 		return reason_plan(s, out);
 	const bool is_none = span_is(r->effort, "none");
@@ -173,33 +192,27 @@ static enum err put_plain(struct scribe *s, const struct reason *p)
 		       : OK;
 }
 
-enum err openai_chat_put_reasoning(struct scribe *s, const struct reason *p, const char **members)
+enum err openai_chat_put_reasoning(struct scribe *s, const struct reason *p)
 {
 	const struct quirks *q = &s->target->quirks;
 	const struct reasoning *r = &s->r->reasoning;
 	const bool is_asked = span_is_set(r->effort) || r->budget_tokens.is_set;
 	enum err err = OK;
-	*members = "";
+	if (openai_chat_has_own_reasoning(s->r, s->target->family))
+		return OK;
 	switch (q->reasoning_by) {
 	case REASONING_BY_SWITCH:
-		*members = "thinking";
 		err = put_switch(s, p, is_asked);
 		break;
 	case REASONING_BY_FLAG:
-		*members = is_asked ? "enable_thinking thinking_budget" : "";
 		err = is_asked ? put_flag(s, p) : OK;
 		break;
 	case REASONING_BY_OBJECT:
-		*members = is_asked ? "reasoning" : "";
 		err = put_object(s, p, is_asked);
 		break;
 	case REASONING_BY_TEMPLATE:
 	case REASONING_BY_DISABLE:
-		if (!is_asked || q->reasons == REASONS_NEVER)
-			break;
-		*members = q->reasoning_by == REASONING_BY_DISABLE ? "disable_reasoning"
-								   : "chat_template_kwargs";
-		err = put_plain(s, p);
+		err = is_asked && q->reasons != REASONS_NEVER ? put_plain(s, p) : OK;
 		break;
 	case REASONING_BY_NOTHING:
 	case REASONING_BY_EFFORT:

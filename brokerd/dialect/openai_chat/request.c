@@ -15,12 +15,15 @@
 #define METADATA_MAX ((size_t)16)
 
 /* The names that are written here, for scribe_extra. */
-#define KNOWN_IN_REQUEST                                                                       \
-	" model messages tools tool_choice parallel_tool_calls functions function_call "       \
-	"response_format max_tokens max_completion_tokens reasoning_effort temperature top_p " \
-	"top_k min_p presence_penalty frequency_penalty repetition_penalty seed stop "         \
-	"logit_bias logprobs top_logprobs n modalities audio user safety_identifier metadata " \
-	"service_tier verbosity prompt_cache_key stream stream_options "
+#define KNOWN_IN_FORMAT " type json_schema json_schema. "
+#define KNOWN_IN_SCHEMA " name description schema strict "
+#define KNOWN_IN_REQUEST                                                                     \
+	" model messages tools tool_choice parallel_tool_calls functions function_call "     \
+	"response_format response_format. max_tokens max_completion_tokens temperature "     \
+	"top_p top_k min_p presence_penalty frequency_penalty repetition_penalty seed stop " \
+	"logit_bias logprobs top_logprobs n modalities audio audio. safety_identifier "      \
+	"metadata service_tier verbosity prompt_cache_key stream stream_options "            \
+	"stream_options. "
 
 /* ---- limits and sampling ---- */
 
@@ -269,15 +272,18 @@ static enum err put_format(struct scribe *s)
 	const struct quirks *q = &s->target->quirks;
 	const bool is_any = f->type == FORMAT_JSON; /* any JSON at all */
 	if (f->type == FORMAT_UNSET || f->type == FORMAT_TEXT)
-		return OK; /* text is what comes unasked, and some hosts refuse the word */
-	if (!q->has_json_schema && !q->has_json_object)
-		return OK; /* words ask for it alone */
+		/* text is what comes unasked, and some hosts refuse the word */
+		return scribe_drop_below(s, &s->r->extra, "", "response_format.");
+	if (!q->has_json_schema && !q->has_json_object) /* words ask for it alone */
+		return scribe_drop_below(s, &s->r->extra, "", "response_format.");
 	json_key(o, "response_format");
 	json_open(o, '{');
 	if (!q->has_json_schema || (is_any && q->has_json_object)) {
 		json_pair_str(o, "type", SPAN("json_object"));
+		const enum err wrong = scribe_extra_below(
+			s, &s->r->extra, "", "response_format.", KNOWN_IN_FORMAT);
 		json_close(o, '}');
-		return OK;
+		return wrong;
 	}
 	json_pair_str(o, "type", SPAN("json_schema"));
 	json_key(o, "json_schema");
@@ -293,7 +299,12 @@ static enum err put_format(struct scribe *s)
 	json_pair_raw(o, "schema", is_any ? SPAN("{\"type\":\"object\"}") : f->schema);
 	if (f->strict.is_set)
 		json_pair_bool(o, "strict", f->strict.v);
+	if (!err)
+		err = scribe_extra_below(
+			s, &s->r->extra, "", "response_format.json_schema.", KNOWN_IN_SCHEMA);
 	json_close(o, '}');
+	if (!err)
+		err = scribe_extra_below(s, &s->r->extra, "", "response_format.", KNOWN_IN_FORMAT);
 	json_close(o, '}');
 	return err;
 }
@@ -304,6 +315,7 @@ static enum err put_modalities(struct scribe *s)
 {
 	const struct llm_request *r = s->r;
 	struct json_out *o = &s->o;
+	enum err err = OK;
 	bool is_plain = true;
 	for (size_t i = 0; i < r->n_modalities; i++)
 		is_plain = is_plain && span_is(r->modalities[i], "text");
@@ -322,9 +334,10 @@ static enum err put_modalities(struct scribe *s)
 		json_open(o, '{');
 		json_pair_str(o, "voice", r->audio_voice);
 		json_pair_str(o, "format", r->audio_format);
+		err = scribe_extra_below(s, &r->extra, "", "audio.", " voice format ");
 		json_close(o, '}');
 	}
-	return OK;
+	return err;
 }
 
 static enum err put_metadata(struct scribe *s)
@@ -367,8 +380,7 @@ static enum err put_hint(struct scribe *s, const struct hint *h)
 	return OK;
 }
 
-/* `members`: names that were written beside the usual ones. */
-static enum err put_rest(struct scribe *s, const char *members)
+static enum err put_rest(struct scribe *s)
 {
 	const struct llm_request *r = s->r;
 	const struct quirks *q = &s->target->quirks;
@@ -388,24 +400,30 @@ static enum err put_rest(struct scribe *s, const char *members)
 	if (!err && span_is_set(r->cache_ttl))
 		err = scribe_drop(s, "cache.ttl", "%.*s decides itself how long it caches",
 			SPAN_ARG(s->target->provider));
-	(void)snprintf(known, sizeof known, KNOWN_IN_REQUEST "%s %s %s %s %s ", members,
+	/* which of these are ours to write depends on the host */
+	(void)snprintf(known, sizeof known, KNOWN_IN_REQUEST "%s %s %s %s %s %s ",
+		is_safety ? "" : "user",
+		openai_chat_has_own_reasoning(r, s->target->family) ? "" : "reasoning_effort",
 		q->has_do_sample ? "do_sample" : "", q->has_tool_stream ? "tool_stream" : "",
-		q->has_reasoning_format ? "reasoning_format" : "",
-		span_is_set(q->repetition_field) ? "repeat_penalty" : "");
+		span_is(q->repetition_field, "repeat_penalty") ? "repeat_penalty" : "",
+		q->prefill == PREFILL_CONTINUE ? "add_generation_prompt continue_final_message"
+					       : "");
 	return err ? err : scribe_extra(s, &r->extra, "", known);
 }
 
-static void put_stream(struct scribe *s)
+static enum err put_stream(struct scribe *s)
 {
-	if (!s->notes->is_reply_streamed)
-		return;
-	json_pair_bool(&s->o, "stream", true);
-	if (!s->target->quirks.has_stream_options)
-		return;
+	if (s->notes->is_reply_streamed)
+		json_pair_bool(&s->o, "stream", true);
+	if (!s->notes->is_reply_streamed || !s->target->quirks.has_stream_options)
+		return scribe_drop_below(s, &s->r->extra, "", "stream_options.");
 	json_key(&s->o, "stream_options");
 	json_open(&s->o, '{');
 	json_pair_bool(&s->o, "include_usage", true);
+	const enum err err =
+		scribe_extra_below(s, &s->r->extra, "", "stream_options.", " include_usage ");
 	json_close(&s->o, '}');
+	return err;
 }
 
 /* Does it end with words of the assistant's, which are to be gone on with? */
@@ -461,7 +479,6 @@ static enum err put_members(struct scribe *s, struct llm_request *room, struct t
 {
 	struct openai_chat_plan plan = {.has_prefill = prefill_of(s->r) != NULL};
 	struct json_words words;
-	const char *members = "";
 	enum err err = openai_chat_plan_reasoning(s, &plan.reason);
 	if (!err)
 		err = tools_prepare(s, NAME_BYTES); /* before calls that use the names */
@@ -481,13 +498,13 @@ static enum err put_members(struct scribe *s, struct llm_request *room, struct t
 	if (!err)
 		err = put_max_tokens(s);
 	if (!err)
-		err = openai_chat_put_reasoning(s, &plan.reason, &members);
+		err = openai_chat_put_reasoning(s, &plan.reason);
 	if (!err)
 		err = put_sampling_all(s, &plan.reason);
 	if (!err)
 		err = put_n(s);
 	if (!err)
-		err = put_rest(s, members);
+		err = put_rest(s);
 	return err ? err : put_prefill(s, elsewhere);
 }
 
@@ -512,7 +529,8 @@ enum err openai_chat_encode_request(const struct llm_request *r, const struct ta
 	enum err err = drops_apply(&s, &without);
 	if (!err)
 		err = put_members(&s, &ordered, &elsewhere);
-	put_stream(&s);
+	if (!err)
+		err = put_stream(&s);
 	json_close(&s.o, '}');
 	if (!err)
 		err = scribe_finish(&s, &body, LIMIT_BODY_BYTES, &out->body);

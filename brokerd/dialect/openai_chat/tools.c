@@ -8,7 +8,9 @@
 #define EMPTY_SCHEMA "{\"type\":\"object\",\"properties\":{}}"
 
 /* The names that are written here, for scribe_extra. */
-#define KNOWN_IN_TOOL " type function custom "
+#define KNOWN_IN_TOOL     " type function custom cache_control function. custom. "
+#define KNOWN_IN_FUNCTION " name description parameters strict "
+#define KNOWN_IN_CUSTOM   " name description format "
 
 static enum err put_function(struct scribe *s, const struct tool *tool, const char *path)
 {
@@ -30,6 +32,8 @@ static enum err put_function(struct scribe *s, const struct tool *tool, const ch
 			err = scribe_drop(s, path, "%.*s does not hold tools to their schema",
 				SPAN_ARG(s->target->provider));
 	}
+	if (!err)
+		err = scribe_extra_below(s, &tool->extra, path, "function.", KNOWN_IN_FUNCTION);
 	json_close(o, '}');
 	return err;
 }
@@ -61,13 +65,13 @@ static enum err put_tool(struct scribe *s, const struct tool *tool, size_t i)
 		json_pair_str(o, "name", notes_tool_theirs(s->notes, tool->name));
 		json_pair_str(o, "description", tool->description);
 		json_pair_raw(o, "format", tool->format);
+		err = scribe_extra_below(s, &tool->extra, path, "custom.", KNOWN_IN_CUSTOM);
 		json_close(o, '}');
 	}
 	if (!err)
 		err = scribe_extra(s, &tool->extra, path, KNOWN_IN_TOOL);
 	if (!err && span_is_set(tool->cache))
-		err = scribe_warn_once(s, "dropped_parameter", path,
-			"cache marks were left out: the provider caches by itself");
+		err = openai_chat_put_cache(s, tool->cache, path);
 	json_close(o, '}');
 	return err;
 }
