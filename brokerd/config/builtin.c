@@ -59,7 +59,7 @@ static const struct builtin rows[] = {
 	{"xai", "https://api.x.ai/v1", "bearer", "",
 		{{"openai-chat", "rules=xai"}, {"openai-responses", NULL}},
 		"max_tokens_field=max_completion_tokens stream_options json_schema strict_tools parallel_tool_calls seed "
-		"penalties logit_bias n user stops_max=4 tools_max=128 image_types=image/png,image/jpeg "
+		"penalties logit_bias drops=logit_bias n user stops_max=4 tools_max=128 image_types=image/png,image/jpeg "
 		"prefill=plain ops=chat,embed,models,images,speech", NULL},
 	{"openrouter", "https://openrouter.ai/api/v1", "bearer", "openrouter/auto",
 		{{"openai-chat", "reasoning=object reasoning_history=details"}, {"openai-responses", NULL},

@@ -129,7 +129,7 @@ static enum err tell_calls(struct order *o, const struct message *m, struct mess
 		out->parts[k] = m->parts[k];
 		if (m->parts[k].type != PART_TOOL_CALL)
 			continue;
-		buf_text(&text, "[called ");
+		buf_text(&text, k > 0 ? "\n[called " : "[called ");
 		buf_span(&text, call->name);
 		buf_byte(&text, '(');
 		buf_span(&text, span_trim(call->arguments).n > 0 ? call->arguments : SPAN("{}"));
@@ -143,6 +143,7 @@ static enum err tell_calls(struct order *o, const struct message *m, struct mess
 
 static enum err add(struct order *o, const struct message *m)
 {
+	const struct part gap = {.type = PART_TEXT, .text = SPAN("\n\n")};
 	const struct quirks *q = &o->s->target->quirks;
 	struct message said = *m;
 	enum err err = OK;
@@ -169,8 +170,12 @@ static enum err add(struct order *o, const struct message *m)
 	struct message *last = o->n > 0 ? &o->out[o->n - 1] : NULL;
 	o->is_under_way = true;
 	if (q->is_order_strict && last && last->role == said.role && said.role != ROLE_TOOL &&
-		!has_calls(last))
-		return append(o, last, said.parts, said.n_parts);
+		!has_calls(last)) {
+		/* the texts of an assistant become one string */
+		if (said.role == ROLE_ASSISTANT)
+			err = append(o, last, &gap, 1);
+		return err ? err : append(o, last, said.parts, said.n_parts);
+	}
 	o->out[o->n++] = said;
 	return OK;
 }

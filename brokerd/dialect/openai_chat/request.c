@@ -454,8 +454,8 @@ static enum err put_prefill(struct scribe *s, struct target *elsewhere)
 	switch (q->prefill) {
 	case PREFILL_NO:
 		return scribe_drop(s, "messages",
-			"%.*s does not go on with what the assistant began: the last message went "
-			"out as one that is finished",
+			"%.*s does not go on with what the assistant began: it takes the last "
+			"message for one that is finished",
 			SPAN_ARG(s->target->provider));
 	case PREFILL_CONTINUE:
 		json_pair_bool(&s->o, "add_generation_prompt", false);
