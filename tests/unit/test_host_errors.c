@@ -372,13 +372,13 @@ static const struct {
          ERR_QUOTA_EXHAUSTED,											    402},
 	{"openrouter",
          "{\"error\":{\"code\":502,\"message\":\"m\",\"metadata\":{\"error_type\":"
-         "\"provider_overloaded\"}}}",							      ERR_OVERLOADED,      502},
+		"\"provider_overloaded\"}}}",						       ERR_OVERLOADED,      502},
 	{"zai",        "{\"error\":{\"code\":\"1302\",\"message\":\"m\"}}",                         ERR_RATE_LIMITED,    500},
 	{"minimax",
          "{\"base_resp\":{\"status_code\":1008,\"status_msg\":\"insufficient balance\"}}",          ERR_QUOTA_EXHAUSTED, 500},
 	{"groq",
          "{\"error\":{\"message\":\"m\",\"type\":\"invalid_request_error\",\"code\":\"tool_"
-         "use_failed\"}}",									  ERR_SERVER_ERROR,    400},
+		"use_failed\"}}",								   ERR_SERVER_ERROR,    400},
 	{"",           "{\"error\":{\"message\":\"Overloaded\",\"type\":\"overloaded_error\"}}",
          ERR_OVERLOADED,												 529},
 	{"vllm",       "{\"error\":{\"message\":\"m\",\"type\":\"BadRequestError\",\"code\":400}}",
