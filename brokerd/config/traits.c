@@ -90,6 +90,8 @@ static const struct trait traits[] = {
 		"It takes video in a message."},
 	{"tools", TRAIT_BOOL, AT(has_tools), NULL,
 		"It takes tools."},
+	{"calls_last", TRAIT_BOOL, AT(is_calls_last), NULL,
+		"It wants the calls of a turn side by side, behind all else of the turn."},
 	{"forced_tools", TRAIT_CHOICE, AT(forcing), "yes|unless_reasoning|no",
 		"Whether it takes a *tool_choice* that forces a call."},
 	{"reasons", TRAIT_CHOICE, AT(reasons), "unknown|never|asked|default|always",

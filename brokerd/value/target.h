@@ -110,6 +110,7 @@ struct quirks {
 
 	/* tools */
 	bool has_tools;
+	bool is_calls_last; /* openai-responses: wants the calls of a turn behind all else of it */
 	enum forcing forcing;
 
 	/* reasoning */
