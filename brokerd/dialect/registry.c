@@ -6,6 +6,7 @@
 static const struct dialect *const all[] = {
 	&dialect_openai_chat,
 	&dialect_openai_responses,
+	&dialect_openai_completions,
 	&dialect_anthropic,
 	&dialect_offline,
 	NULL,

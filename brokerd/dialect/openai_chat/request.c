@@ -4,6 +4,7 @@
 #include "brokerd/dialect/json_words.h"
 #include "brokerd/dialect/names.h"
 #include "brokerd/dialect/openai_chat/openai_chat.h"
+#include "brokerd/dialect/openai_members.h"
 #include "brokerd/dialect/reason.h"
 #include "brokerd/dialect/scribe.h"
 #include "brokerd/dialect/tools.h"
@@ -11,7 +12,6 @@
 #include "protocol/limits.h"
 
 #define NAME_BYTES   ((size_t)64)
-#define STOPS_MAX    ((size_t)4)
 #define TOOLS_MAX    ((size_t)128) /* at OpenAI */
 #define METADATA_MAX ((size_t)16)
 #define EMPTY_SCHEMA "{\"type\":\"object\",\"properties\":{}}"
@@ -51,66 +51,20 @@ static enum err put_max_tokens(struct scribe *s)
 
 static enum err put_stop(struct scribe *s, const struct reason *t)
 {
-	size_t n = 0;
-	enum err err = OK;
-	if (s->r->n_stop == 0)
-		return OK;
-	if (reason_shuts_out(s, t, "stop"))
+	if (s->r->n_stop > 0 && reason_shuts_out(s, t, "stop"))
 		return scribe_drop(s, "stop", "%.*s takes no stop sequences while it reasons",
 			SPAN_ARG(s->target->model));
-	json_key(&s->o, "stop");
-	json_open(&s->o, '[');
-	for (size_t i = 0; !err && i < s->r->n_stop; i++) {
-		bool is_new = true;
-		for (size_t j = 0; j < i; j++)
-			is_new = is_new && !span_eq(s->r->stop[i], s->r->stop[j]);
-		if (!is_new)
-			continue;
-		if (n++ < STOPS_MAX || !s->target->quirks.is_openai)
-			json_put_str(&s->o, s->r->stop[i]);
-		else if (n == STOPS_MAX + 1)
-			err = scribe_drop(s, "stop",
-				"%.*s takes %zu stop sequences: the first were kept",
-				SPAN_ARG(s->target->provider), STOPS_MAX);
-	}
-	json_close(&s->o, ']');
-	return err;
+	return openai_put_stops(s);
 }
 
-/* Token id -> number, held within -100..100. */
 static enum err put_logit_bias(struct scribe *s, const struct reason *t)
 {
-	struct json bias;
-	bool is_clamped = false;
 	if (!span_is_set(s->r->logit_bias))
 		return OK;
 	if (!s->target->quirks.has_logit_bias || reason_shuts_out(s, t, "logit_bias"))
 		return scribe_drop(s, "logit_bias", "%.*s at %.*s takes no logit_bias",
 			SPAN_ARG(s->target->model), SPAN_ARG(s->target->provider));
-	if (json_scan(s->r->logit_bias, JSON_STRICT, &bias, s->why) != OK)
-		return ERR_INVALID_REQUEST;
-	json_key(&s->o, "logit_bias");
-	json_open(&s->o, '{');
-	for (struct json_walk w = json_each(bias); json_next(&w);) {
-		double v;
-		bool is_id = w.name.n > 0;
-		for (size_t i = 0; i < w.name.n; i++)
-			is_id = is_id && w.name.p[i] >= '0' && w.name.p[i] <= '9';
-		if (!is_id || !json_f64(w.value, &v))
-			return fault_param(s->why, ERR_INVALID_REQUEST, "logit_bias",
-				"logit_bias has a number for each token id in decimal");
-		json_key_raw(&s->o, w.name);
-		if (v >= -100 && v <= 100) {
-			json_put_raw(&s->o, w.value.text);
-			continue;
-		}
-		json_put_i64(&s->o, v < 0 ? -100 : 100);
-		is_clamped = true;
-	}
-	json_close(&s->o, '}');
-	return is_clamped ? scribe_change(s, "clamped_parameter", "logit_bias",
-				    "values were held within -100 to 100")
-			  : OK;
+	return openai_put_logit_bias(s);
 }
 
 static enum err put_logprobs(struct scribe *s, const struct reason *t)
@@ -168,20 +122,6 @@ static enum err put_sampling_all(struct scribe *s, const struct reason *t)
 	if (!err)
 		err = put_logit_bias(s, t);
 	return err ? err : put_logprobs(s, t);
-}
-
-static enum err put_n(struct scribe *s)
-{
-	if (!s->r->n.is_set || s->r->n.v == 1)
-		return OK;
-	if (s->r->n.v < 1 || s->r->n.v > 128)
-		return fault_param(s->why, ERR_INVALID_REQUEST, "n", "n must be 1 to 128");
-	if (!s->target->quirks.has_n)
-		return scribe_refuse(
-			s, "n", "%.*s gives one answer a request", SPAN_ARG(s->target->provider));
-	s->notes->n_choices = s->r->n.v;
-	json_pair_i64(&s->o, "n", s->r->n.v);
-	return OK;
 }
 
 /* ---- tools ---- */
@@ -434,19 +374,6 @@ static enum err put_rest(struct scribe *s)
 	return err ? err : scribe_extra(s, &r->extra, "", KNOWN_IN_REQUEST);
 }
 
-static void put_stream(struct scribe *s)
-{
-	if (!s->notes->is_reply_streamed)
-		return;
-	json_pair_bool(&s->o, "stream", true);
-	if (!s->target->quirks.has_stream_options)
-		return;
-	json_key(&s->o, "stream_options");
-	json_open(&s->o, '{');
-	json_pair_bool(&s->o, "include_usage", true);
-	json_close(&s->o, '}');
-}
-
 /* Some hosts repeat the words that the request made the assistant begin with. */
 static void note_prefill(struct scribe *s)
 {
@@ -488,10 +415,11 @@ enum err openai_chat_encode_request(const struct llm_request *r, const struct ta
 	if (!err)
 		err = put_sampling_all(&s, &reason);
 	if (!err)
-		err = put_n(&s);
+		err = openai_put_n(&s);
 	if (!err)
 		err = put_rest(&s);
-	put_stream(&s);
+	if (!err)
+		err = openai_put_stream(&s);
 	json_close(&s.o, '}');
 	if (!err && r->n_messages > 0)
 		note_prefill(&s);
