@@ -77,8 +77,7 @@ static enum err take_usage(struct decoder *d, struct json u)
 		return OK;
 	const bool fits = openai_usage(u, d->cached_tokens, &usage);
 	outlet_usage(&d->out, &usage);
-	return fits ? OK
-		    : outlet_warn(&d->out, "repaired_response", "usage", OPENAI_USAGE_CUT);
+	return fits ? OK : outlet_warn(&d->out, "repaired_response", "usage", OPENAI_USAGE_CUT);
 }
 
 /* ---- calls ---- */

@@ -46,12 +46,13 @@ static enum err check_message(struct scribe *s, const struct message *m, size_t 
 			err = scribe_warn_once(s, "dropped_parameter", path,
 				"cache marks were left out: the provider caches by itself");
 		if (!err)
-			err = scribe_extra(s, &m->parts[k].extra, path, " type text prompt ");
+			err = scribe_extra(
+				s, &m->parts[k].extra, path, KNOWN_IN_REQUEST "prompt type text ");
 		if (err)
 			return err;
 	}
 	(void)snprintf(path, sizeof path, "messages[%zu]", at);
-	return scribe_extra(s, &m->extra, path, " role content prompt ");
+	return scribe_extra(s, &m->extra, path, KNOWN_IN_REQUEST "prompt role content ");
 }
 
 static enum err put_prompt(struct scribe *s)

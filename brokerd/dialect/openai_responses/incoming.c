@@ -23,7 +23,7 @@ static enum err take_tool(struct intake *in, const struct at *at, struct json v,
 	if (json_kind(v) != JSON_OBJECT)
 		return intake_wrong(in, at, v, "an object");
 	if (json_is(type, "function")) {
-		to->strict = (struct opt_bool){true, true}; /* unless it says otherwise */
+		to->extra.family = in->family; /* `strict` left out is meant in its sense */
 		err = intake_object(in, at, v, function, COUNT_OF(function), to, &to->extra, "");
 	} else if (json_is(type, "custom")) {
 		to->type = TOOL_CUSTOM;

@@ -175,6 +175,25 @@ static enum err take_words(struct intake *in, const struct at *at, struct json v
 	return err ? err : intake_object(in, at, v, rows, COUNT_OF(rows), m, &m->extra, "");
 }
 
+/* Does an output answer what only the provider knows, an opaque item of the turn before it? */
+static bool answers_opaque(const struct responses_messages *to, struct json output)
+{
+	const struct json id = json_member(output, "call_id");
+	size_t i = to->n;
+	while (i > 0 && to->list[i - 1].role == ROLE_TOOL)
+		i--;
+	if (i == 0 || to->list[i - 1].role != ROLE_ASSISTANT || json_kind(id) != JSON_STRING)
+		return false;
+	const struct message *m = &to->list[i - 1];
+	for (size_t k = 0; k < m->n_parts; k++) {
+		if (m->parts[k].type == PART_OPAQUE &&
+			span_eq(json_member((struct json){m->parts[k].opaque.data}, "call_id").text,
+				id.text))
+			return true;
+	}
+	return false;
+}
+
 static enum err take_output(
 	struct intake *in, const struct at *at, struct json v, struct responses_messages *to)
 {
@@ -186,6 +205,15 @@ static enum err take_output(
 	const struct json output = json_member(v, "output");
 	const struct at here = at_member(at, SPAN("output"));
 	struct message *m;
+	if (answers_opaque(to, v)) {
+		const enum err bad = add_message(in, to, ROLE_ASSISTANT, 1, &m);
+		if (bad)
+			return bad;
+		m->parts[m->n_parts++] = (struct part){
+			.type = PART_OPAQUE, .opaque = {in->family, SPAN_NONE, v.text}
+                };
+		return OK;
+	}
 	enum err err = add_message(in, to, ROLE_TOOL, count_parts(output), &m);
 	if (!err)
 		err = take_content(in, &here, output, m->parts, &m->n_parts);

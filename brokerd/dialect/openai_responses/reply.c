@@ -490,6 +490,28 @@ static enum err take_status(
 	return err ? err : outlet_finish(&d->out, 0, finish, status, SPAN_NONE);
 }
 
+/* An item of the last word, the `k`th: by its place, its id, or, where events had no places, the
+ * number of items before it. */
+static enum err take_last(struct decoder *d, int64_t k, struct json item)
+{
+	OWNED(buf_done) struct buf id = BUF_INIT(LIMIT_REPLY_BYTES);
+	struct item *i = find_item(d, k, SPAN_NONE);
+	json_text_to(json_member(item, "id"), &id);
+	enum err err = outlet_check(&id);
+	if (err)
+		return err;
+	if (!i && id.n > 0)
+		i = find_item(d, -1, buf_view(&id));
+	if (!i && d->items && d->items->index < 0) {
+		i = d->items;
+		for (int64_t before = 0; i && before < k; before++)
+			i = i->next;
+	}
+	if (!i)
+		err = add_item(d, k, SPAN_NONE, &i);
+	return err ? err : end_item(d, i, item);
+}
+
 /* The last word: a response in which all is repeated. `status` is what its event stands for. */
 static enum err take_response(
 	struct decoder *d, struct json response, struct span status, struct fault *why)
@@ -509,13 +531,8 @@ static enum err take_response(
 	if (!err && (json_kind(m[3]) == JSON_OBJECT || is_text(m[3])))
 		err = take_error(response, why);
 	for (struct json_walk w = json_each(m[0]); !err && json_next(&w); k++) {
-		struct item *i = find_item(d, k, SPAN_NONE);
-		if (json_kind(w.value) != JSON_OBJECT)
-			continue;
-		if (!i)
-			err = add_item(d, k, SPAN_NONE, &i);
-		if (!err)
-			err = end_item(d, i, w.value);
+		if (json_kind(w.value) == JSON_OBJECT)
+			err = take_last(d, k, w.value);
 	}
 	if (!err)
 		err = take_status(d, response, said.n > 0 ? buf_view(&said) : status, why);
@@ -616,11 +633,12 @@ static enum err take_text(struct decoder *d, struct json event, enum said_by by,
 static enum err take_item(struct decoder *d, struct json event, bool is_done)
 {
 	const struct json item = json_member(event, "item");
-	struct item *i;
+	struct item *i = NULL;
 	if (json_kind(item) != JSON_OBJECT)
 		return OK;
 	enum err err = item_for(d, json_member(event, "output_index"), json_member(item, "id"), &i);
-	if (!err && !is_done && i->is_over) /* its place is used again */
+	const bool is_nameless = i && i->index < 0 && !is_text(json_member(item, "id"));
+	if (!err && i->is_over && (!is_done || is_nameless)) /* its place is used again */
 		err = add_item(d, i->index, SPAN_NONE, &i);
 	if (!err && !is_done && is_call(json_member(item, "type")))
 		err = take_call(d, i, item);

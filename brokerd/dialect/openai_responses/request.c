@@ -7,6 +7,7 @@
 #include "brokerd/dialect/reason.h"
 #include "brokerd/dialect/scribe.h"
 #include "brokerd/dialect/stop_watch.h"
+#include "brokerd/dialect/strict_schema.h"
 #include "brokerd/dialect/tools.h"
 #include "protocol/limits.h"
 
@@ -31,6 +32,27 @@
 	"safety_identifier metadata service_tier prompt_cache_key stream "
 
 /* ---- tools ---- */
+
+/* Refuses a schema that OpenAI would not hold its model to. */
+static enum err check_strict(struct scribe *s, struct json schema, const char *param)
+{
+	char path[256];
+	if (!s->target->quirks.is_openai || strict_schema_is_legal(schema, path, sizeof path))
+		return OK;
+	return scribe_refuse(s, param,
+		"a strict schema requires all properties of each object and allows no others "
+		"(additionalProperties: false): see %s in it",
+		path);
+}
+
+/* Left out it would be more than most callers ask for; who speaks this wire may leave it out. */
+static enum err put_strict(
+	struct scribe *s, const struct tool *tool, struct json schema, const char *path)
+{
+	if (tool->strict.is_set || !span_eq(tool->extra.family, s->target->family))
+		json_pair_bool(&s->o, "strict", tool->strict.is_set && tool->strict.v);
+	return tool->strict.is_set && tool->strict.v ? check_strict(s, schema, path) : OK;
+}
 
 static enum err put_tool(struct scribe *s, const struct tool *tool, size_t i)
 {
@@ -57,12 +79,12 @@ static enum err put_tool(struct scribe *s, const struct tool *tool, size_t i)
 	if (tool->type == TOOL_FUNCTION) {
 		json_key(o, "parameters");
 		json_put_raw(o, json_is_nil(schema) ? SPAN(EMPTY_SCHEMA) : schema.text);
-		/* left out, it would be true */
-		json_pair_bool(o, "strict", tool->strict.is_set && tool->strict.v);
+		err = put_strict(s, tool, schema, path);
 	} else {
 		json_pair_raw(o, "format", tool->format);
 	}
-	err = scribe_extra(s, &tool->extra, path, KNOWN_IN_TOOL);
+	if (!err)
+		err = scribe_extra(s, &tool->extra, path, KNOWN_IN_TOOL);
 	if (!err && span_is_set(tool->cache))
 		err = scribe_warn_once(s, "dropped_parameter", path,
 			"cache marks were left out: the provider caches by itself");
@@ -154,6 +176,11 @@ static enum err put_schema(struct scribe *s)
 	json_pair_raw(&s->o, "schema", f->schema);
 	if (f->strict.is_set)
 		json_pair_bool(&s->o, "strict", f->strict.v);
+	if (f->strict.is_set && f->strict.v) {
+		struct json schema;
+		const enum err err = json_scan(f->schema, JSON_STRICT, &schema, s->why);
+		return err ? err : check_strict(s, schema, "response_format.schema");
+	}
 	return OK;
 }
 
@@ -236,9 +263,9 @@ static enum err put_reasoning(struct scribe *s, const struct reason *reason)
 }
 
 /* Will there be reasoning that only comes back to the model if it is asked for sealed? */
-static bool wants_sealed(const struct scribe *s, const struct reason *reason, bool is_kept_there)
+static bool wants_sealed(const struct scribe *s, const struct reason *reason, bool is_stored)
 {
-	if (is_kept_there || span_is(reason->effort, "none"))
+	if (is_stored || span_is(reason->effort, "none"))
 		return false;
 	return s->target->quirks.reasons == REASONS_UNKNOWN
 		       ? span_is_set(reason->effort)
@@ -459,7 +486,9 @@ static enum err put_members(struct scribe *s)
 	const struct llm_request *r = s->r;
 	const bool has_earlier = json_kind(extra_member(r, "previous_response_id")) > JSON_NULL ||
 				 json_kind(extra_member(r, "conversation")) > JSON_NULL;
-	const bool is_kept_there = has_earlier || json_is_true(extra_member(r, "store"));
+	const bool is_stored = json_is_true(extra_member(r, "store")) ||
+			       json_is_true(extra_member(r, "background")) ||
+			       json_kind(extra_member(r, "conversation")) > JSON_NULL;
 	struct json_words words;
 	struct reason reason;
 	bool wants_logprobs = false;
@@ -468,7 +497,7 @@ static enum err put_members(struct scribe *s)
 		err = json_words_plan(s, &words);
 	if (!err)
 		err = responses_put_input(s, &(struct responses_input){words.lead, words.tail,
-						     is_kept_there, has_earlier});
+						     is_stored || has_earlier, has_earlier});
 	if (!err)
 		err = put_tools(s);
 	if (!err)
@@ -484,10 +513,9 @@ static enum err put_members(struct scribe *s)
 	if (!err)
 		err = put_logprobs(s, &reason, &wants_logprobs);
 	if (!err)
-		err = put_include(s, wants_sealed(s, &reason, is_kept_there), wants_logprobs);
+		err = put_include(s, wants_sealed(s, &reason, is_stored), wants_logprobs);
 	/* the provider is to keep nothing, unless the caller says so or asks for what needs it */
-	if (!responses_has_extra(r, "store") && !json_is_true(extra_member(r, "background")) &&
-		json_is_nil(extra_member(r, "conversation")))
+	if (!responses_has_extra(r, "store") && !is_stored)
 		json_pair_bool(&s->o, "store", false);
 	return err ? err : put_rest(s);
 }
