@@ -76,21 +76,15 @@ enum err openai_put_n(struct scribe *s)
 
 enum err openai_put_stream(struct scribe *s)
 {
-	const struct extra *e = &s->r->extra;
-	const bool has_options = s->target->quirks.has_stream_options;
-	bool has_more = false;
-	for (size_t i = 0; i < e->n && span_eq(e->family, s->target->family); i++)
-		has_more = has_more || span_starts(e->members[i].name, SPAN("stream_options."));
-	if (!s->notes->is_reply_streamed)
-		return OK;
-	json_pair_bool(&s->o, "stream", true);
-	if (!has_options && !has_more)
-		return OK;
+	if (s->notes->is_reply_streamed)
+		json_pair_bool(&s->o, "stream", true);
+	if (!s->notes->is_reply_streamed || !s->target->quirks.has_stream_options)
+		return scribe_drop_below(s, &s->r->extra, "", "stream_options.");
 	json_key(&s->o, "stream_options");
 	json_open(&s->o, '{');
-	if (has_options)
-		json_pair_bool(&s->o, "include_usage", true);
-	const enum err err = scribe_extra_below(s, e, "", "stream_options.", " include_usage ");
+	json_pair_bool(&s->o, "include_usage", true);
+	const enum err err =
+		scribe_extra_below(s, &s->r->extra, "", "stream_options.", " include_usage ");
 	json_close(&s->o, '}');
 	return err;
 }

@@ -26,6 +26,8 @@ FILES = {
     "openai-compatible": "openai-chat",
     "openai-responses": "openai-responses",
     "openai-completions": "openai-completions",
+    "gemini": "gemini",
+    "vertex": "gemini",
 }
 CUTS = ("0", "1", "7", "61", "1021", "special")
 
@@ -38,7 +40,7 @@ EXCEPTED = {
 # the class of an error reply by its status, where nothing else is said
 CLASSES = {
     400: {"invalid_request", "context_length_exceeded", "content_filtered", "server_error",
-          "not_found"},
+          "not_found", "auth"},  # Google, of a key
     401: {"auth"},
     403: {"permission"},
     404: {"not_found"},

@@ -17,13 +17,47 @@
 #define EMPTY_SCHEMA "{\"type\":\"object\",\"properties\":{}}"
 
 /* The names that are written here, for scribe_extra. */
-#define KNOWN_IN_TOOL " type function custom "
-#define KNOWN_IN_REQUEST                                                                       \
-	" model messages tools tool_choice parallel_tool_calls functions function_call "       \
-	"response_format max_tokens max_completion_tokens reasoning_effort temperature top_p " \
-	"top_k min_p presence_penalty frequency_penalty repetition_penalty seed stop "         \
-	"logit_bias logprobs top_logprobs n modalities audio user safety_identifier metadata " \
-	"service_tier verbosity prompt_cache_key stream stream_options "
+#define KNOWN_IN_TOOL     " type function custom cache_control function. custom. "
+#define KNOWN_IN_FUNCTION " name description parameters strict "
+#define KNOWN_IN_CUSTOM   " name description format "
+#define KNOWN_IN_FORMAT   " type json_schema json_schema. "
+#define KNOWN_IN_SCHEMA   " name description schema strict "
+#define KNOWN_IN_REQUEST                                                                     \
+	" model messages tools tool_choice parallel_tool_calls functions function_call "     \
+	"response_format response_format. max_tokens max_completion_tokens temperature "     \
+	"top_p top_k min_p presence_penalty frequency_penalty repetition_penalty seed stop " \
+	"logit_bias logprobs top_logprobs n modalities audio audio. safety_identifier "      \
+	"metadata service_tier verbosity prompt_cache_key stream stream_options "            \
+	"stream_options. "
+
+/* ---- reasoning ---- */
+
+bool openai_chat_has_own_reasoning(const struct llm_request *r, struct span family)
+{
+	static const char *const words[] = {"reasoning", "thinking", "enable_thinking",
+		"thinking_budget", "chat_template_kwargs", "reasoning_format"};
+	for (size_t i = 0; span_eq(r->extra.family, family) && i < r->extra.n; i++) {
+		for (size_t k = 0; k < COUNT_OF(words); k++) {
+			if (span_is(r->extra.members[i].name, words[k]))
+				return true;
+		}
+	}
+	return false;
+}
+
+static enum err put_reasoning(struct scribe *s, struct reason *out)
+{
+	const struct span effort = s->r->reasoning.effort;
+	if (openai_chat_has_own_reasoning(s->r, s->target->family)) {
+		*out = (struct reason){.is_on = s->target->quirks.reasons != REASONS_UNKNOWN &&
+						span_is_set(effort) && !span_is(effort, "none")};
+		return OK;
+	}
+	const enum err err = reason_plan(s, out);
+	if (!err)
+		json_pair_str(&s->o, "reasoning_effort", out->effort);
+	return err;
+}
 
 /* ---- limits and sampling ---- */
 
@@ -146,6 +180,8 @@ static enum err put_function(struct scribe *s, const struct tool *tool, const ch
 			err = scribe_drop(s, path, "%.*s does not hold tools to their schema",
 				SPAN_ARG(s->target->provider));
 	}
+	if (!err)
+		err = scribe_extra_below(s, &tool->extra, path, "function.", KNOWN_IN_FUNCTION);
 	json_close(o, '}');
 	return err;
 }
@@ -177,13 +213,13 @@ static enum err put_tool(struct scribe *s, const struct tool *tool, size_t i)
 		json_pair_str(o, "name", notes_tool_theirs(s->notes, tool->name));
 		json_pair_str(o, "description", tool->description);
 		json_pair_raw(o, "format", tool->format);
+		err = scribe_extra_below(s, &tool->extra, path, "custom.", KNOWN_IN_CUSTOM);
 		json_close(o, '}');
 	}
 	if (!err)
 		err = scribe_extra(s, &tool->extra, path, KNOWN_IN_TOOL);
 	if (!err && span_is_set(tool->cache))
-		err = scribe_warn_once(s, "dropped_parameter", path,
-			"cache marks were left out: the provider caches by itself");
+		err = openai_chat_put_cache(s, tool->cache, path);
 	json_close(o, '}');
 	return err;
 }
@@ -269,13 +305,16 @@ static enum err put_format(struct scribe *s)
 	struct json_out *o = &s->o;
 	struct span name;
 	if (f->type == FORMAT_UNSET || f->type == FORMAT_TEXT)
-		return OK; /* text is what comes unasked, and some hosts refuse the word */
+		/* text is what comes unasked, and some hosts refuse the word */
+		return scribe_drop_below(s, &s->r->extra, "", "response_format.");
 	json_key(o, "response_format");
 	json_open(o, '{');
 	if (f->type == FORMAT_JSON || !s->target->quirks.has_json_schema) {
 		json_pair_str(o, "type", SPAN("json_object"));
+		const enum err wrong = scribe_extra_below(
+			s, &s->r->extra, "", "response_format.", KNOWN_IN_FORMAT);
 		json_close(o, '}');
-		return OK;
+		return wrong;
 	}
 	json_pair_str(o, "type", SPAN("json_schema"));
 	json_key(o, "json_schema");
@@ -291,7 +330,12 @@ static enum err put_format(struct scribe *s)
 	json_pair_raw(o, "schema", f->schema);
 	if (f->strict.is_set)
 		json_pair_bool(o, "strict", f->strict.v);
+	if (!err)
+		err = scribe_extra_below(
+			s, &s->r->extra, "", "response_format.json_schema.", KNOWN_IN_SCHEMA);
 	json_close(o, '}');
+	if (!err)
+		err = scribe_extra_below(s, &s->r->extra, "", "response_format.", KNOWN_IN_FORMAT);
 	json_close(o, '}');
 	return err;
 }
@@ -302,6 +346,7 @@ static enum err put_modalities(struct scribe *s)
 {
 	const struct llm_request *r = s->r;
 	struct json_out *o = &s->o;
+	enum err err = OK;
 	bool is_plain = true;
 	for (size_t i = 0; i < r->n_modalities; i++)
 		is_plain = is_plain && span_is(r->modalities[i], "text");
@@ -317,9 +362,10 @@ static enum err put_modalities(struct scribe *s)
 		json_open(o, '{');
 		json_pair_str(o, "voice", r->audio_voice);
 		json_pair_str(o, "format", r->audio_format);
+		err = scribe_extra_below(s, &r->extra, "", "audio.", " voice format ");
 		json_close(o, '}');
 	}
-	return OK;
+	return err;
 }
 
 static enum err put_metadata(struct scribe *s)
@@ -371,7 +417,15 @@ static enum err put_rest(struct scribe *s)
 	if (!err && span_is_set(r->cache_ttl))
 		err = scribe_drop(s, "cache.ttl", "%.*s decides itself how long it caches",
 			SPAN_ARG(s->target->provider));
-	return err ? err : scribe_extra(s, &r->extra, "", KNOWN_IN_REQUEST);
+	if (err)
+		return err;
+	/* which of these two is ours to write depends on the host */
+	const bool is_effort_own = openai_chat_has_own_reasoning(r, s->target->family);
+	return scribe_extra(s, &r->extra, "",
+		s->target->quirks.is_openai && is_effort_own ? KNOWN_IN_REQUEST
+		: s->target->quirks.is_openai                ? KNOWN_IN_REQUEST "reasoning_effort "
+		: is_effort_own                              ? KNOWN_IN_REQUEST "user "
+				: KNOWN_IN_REQUEST "user reasoning_effort ");
 }
 
 /* Some hosts repeat the words that the request made the assistant begin with. */
@@ -409,9 +463,7 @@ enum err openai_chat_encode_request(const struct llm_request *r, const struct ta
 	if (!err)
 		err = put_max_tokens(&s);
 	if (!err)
-		err = reason_plan(&s, &reason);
-	if (!err)
-		json_pair_str(&s.o, "reasoning_effort", reason.effort);
+		err = put_reasoning(&s, &reason);
 	if (!err)
 		err = put_sampling_all(&s, &reason);
 	if (!err)

@@ -23,7 +23,12 @@ static enum err take_tool(struct intake *in, const struct at *at, struct json v,
 	if (json_kind(v) != JSON_OBJECT)
 		return intake_wrong(in, at, v, "an object");
 	if (json_is(type, "function")) {
-		to->extra.family = in->family; /* `strict` left out is meant in its sense */
+		/* left out is the provider's default, which is neither true nor false */
+		if (json_is_nil(json_member(v, "strict"))) {
+			err = intake_keep(in, &to->extra, "", SPAN("strict"), SPAN("null"));
+			if (err)
+				return err;
+		}
 		err = intake_object(in, at, v, function, COUNT_OF(function), to, &to->extra, "");
 	} else if (json_is(type, "custom")) {
 		to->type = TOOL_CUSTOM;

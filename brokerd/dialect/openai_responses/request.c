@@ -21,7 +21,7 @@
 
 /* The names that are written here, for scribe_extra. `include`, `store`, `tool_choice`, `user` and a
  * format that we do not know may come as extra members, and take the place of ours. */
-#define KNOWN_IN_TOOL      " type name description parameters strict format "
+#define KNOWN_IN_TOOL      " type name description parameters format "
 #define KNOWN_IN_TEXT      " format format. verbosity "
 #define KNOWN_IN_PLAIN     " verbosity "
 #define KNOWN_IN_FORMAT    " type name description schema strict "
@@ -45,11 +45,21 @@ static enum err check_strict(struct scribe *s, struct json schema, const char *p
 		path);
 }
 
-/* Left out it would be more than most callers ask for; who speaks this wire may leave it out. */
+static bool has_own_strict(const struct scribe *s, const struct tool *tool)
+{
+	for (size_t i = 0; i < tool->extra.n; i++) {
+		if (span_is(tool->extra.members[i].name, "strict"))
+			return span_eq(tool->extra.family, s->target->family);
+	}
+	return false;
+}
+
+/* Left out it would be more than most callers ask for; who speaks this wire may leave it out, which
+ * is an extra member then. */
 static enum err put_strict(
 	struct scribe *s, const struct tool *tool, struct json schema, const char *path)
 {
-	if (tool->strict.is_set || !span_eq(tool->extra.family, s->target->family))
+	if (tool->strict.is_set || !has_own_strict(s, tool))
 		json_pair_bool(&s->o, "strict", tool->strict.is_set && tool->strict.v);
 	return tool->strict.is_set && tool->strict.v ? check_strict(s, schema, path) : OK;
 }
@@ -84,7 +94,8 @@ static enum err put_tool(struct scribe *s, const struct tool *tool, size_t i)
 		json_pair_raw(o, "format", tool->format);
 	}
 	if (!err)
-		err = scribe_extra(s, &tool->extra, path, KNOWN_IN_TOOL);
+		err = scribe_extra(s, &tool->extra, path,
+			tool->strict.is_set ? KNOWN_IN_TOOL "strict " : KNOWN_IN_TOOL);
 	if (!err && span_is_set(tool->cache))
 		err = scribe_warn_once(s, "dropped_parameter", path,
 			"cache marks were left out: the provider caches by itself");
