@@ -1,5 +1,6 @@
 /* incoming.c - what does a request of this family ask, in our terms? A prompt of one text is a message
- * of the user's; several at once, or tokens, stay the family's own. */
+ * of the user's; several at
+ * once, or tokens, stay the family's own, beside a message of no words. */
 #include "brokerd/dialect/intake.h"
 #include "brokerd/dialect/openai_completions/openai_completions.h"
 
@@ -12,16 +13,16 @@ static enum err read_prompt(struct intake *in, const struct at *at, struct json 
 		text = w.value;
 	if (json_kind(v) != JSON_STRING && json_kind(v) != JSON_ARRAY)
 		return intake_wrong(in, at, v, "a string, or an array of strings or of tokens");
-	if (json_kind(text) != JSON_STRING || (json_kind(v) == JSON_ARRAY && json_next(&w)))
-		return intake_keep(in, &r->extra, "", SPAN("prompt"), v.text);
 	struct message *m = arena_array(in->arena, 1, sizeof *m);
 	struct part *part = arena_array(in->arena, 1, sizeof *part);
 	if (!m || !part)
 		return intake_no_memory(in);
-	part->type = PART_TEXT;
+	*part = (struct part){.type = PART_TEXT, .text = SPAN("")};
 	*m = (struct message){.role = ROLE_USER, .parts = part, .n_parts = 1};
 	r->messages = m;
 	r->n_messages = 1;
+	if (json_kind(text) != JSON_STRING || (json_kind(v) == JSON_ARRAY && json_next(&w)))
+		return intake_keep(in, &r->extra, "", SPAN("prompt"), v.text);
 	return intake_text(in, at, text, &part->text);
 }
 
@@ -79,6 +80,9 @@ enum err completions_decode_request(const struct surface_call *call, struct span
 	struct json v;
 	(void)call; /* the body says all */
 	*out = (struct llm_request){.n_messages = 0};
-	const enum err err = intake_body(&in, body, &v);
-	return err ? err : intake_object(&in, NULL, v, rows, COUNT_OF(rows), out, &out->extra, "");
+	const struct at root = {.up = NULL};
+	enum err err = intake_body(&in, body, &v);
+	if (!err && json_is_nil(json_member(v, "prompt")))
+		err = fault_param(why, ERR_INVALID_REQUEST, "prompt", "a prompt is wanted");
+	return err ? err : intake_object(&in, &root, v, rows, COUNT_OF(rows), out, &out->extra, "");
 }

@@ -27,6 +27,14 @@ static const struct extra_member *own_member(const struct llm_request *r, const 
 
 /* ---- the prompt ---- */
 
+/* Does the prompt come as an extra member, beside a message of no words? */
+static bool has_own_prompt(const struct llm_request *r)
+{
+	return r->n_messages == 1 && r->messages[0].n_parts == 1 &&
+	       r->messages[0].parts[0].type == PART_TEXT && r->messages[0].parts[0].text.n == 0 &&
+	       own_member(r, "prompt");
+}
+
 /* What of the message is no prompt. */
 static enum err check_message(struct scribe *s, const struct message *m, size_t at)
 {
@@ -59,8 +67,6 @@ static enum err put_prompt(struct scribe *s)
 {
 	OWNED(buf_done) struct buf text = BUF_INIT(SIZE_MAX / 2);
 	enum err err = OK;
-	if (s->r->n_messages == 0 && own_member(s->r, "prompt"))
-		return OK;
 	if (s->r->n_messages == 0)
 		return fault_param(s->why, ERR_INVALID_REQUEST, "messages",
 			"a message of the user's is wanted: it is the prompt");
@@ -69,6 +75,8 @@ static enum err put_prompt(struct scribe *s)
 	if (err)
 		return err;
 	const struct message *m = &s->r->messages[0];
+	if (has_own_prompt(s->r))
+		return OK;
 	said_text(m, "\n", &text);
 	json_pair_str(&s->o, "prompt", buf_view(&text));
 	if (m->name.n > 0)
@@ -229,7 +237,7 @@ enum err completions_encode_request(const struct llm_request *r, const struct ta
 		err = drop_rest(&s);
 	if (!err)
 		err = scribe_extra(&s, &r->extra, "",
-			r->n_messages > 0 ? KNOWN_IN_REQUEST "prompt " : KNOWN_IN_REQUEST);
+			has_own_prompt(r) ? KNOWN_IN_REQUEST : KNOWN_IN_REQUEST "prompt ");
 	if (!err)
 		err = openai_put_stream(&s);
 	json_close(&s.o, '}');

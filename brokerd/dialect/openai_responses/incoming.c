@@ -260,6 +260,7 @@ enum err responses_decode_request(const struct surface_call *call, struct span b
 {
 	struct intake in = {a, notes, why, SPAN(OPENAI_RESPONSES_FAMILY)};
 	struct responses_messages messages = {.n = 0};
+	const struct at root = {.up = NULL};
 	struct json v;
 	(void)call; /* the body says all */
 	*out = (struct llm_request){.n_messages = 0};
@@ -269,19 +270,21 @@ enum err responses_decode_request(const struct surface_call *call, struct span b
 	const struct json instructions = json_member(v, "instructions");
 	const struct json input = json_member(v, "input");
 	if (!json_is_nil(instructions)) {
-		const struct at at = at_member(NULL, SPAN("instructions"));
+		const struct at at = at_member(&root, SPAN("instructions"));
 		err = take_instructions(&in, &at, instructions, &messages);
 	}
 	if (!err && !json_is_nil(input)) {
-		const struct at at = at_member(NULL, SPAN("input"));
+		const struct at at = at_member(&root, SPAN("input"));
 		err = responses_take_input(&in, &at, input, &messages);
 	}
+	if (!err && messages.n == 0)
+		err = fault_param(why, ERR_INVALID_REQUEST, "input", "an input is wanted");
 	if (err)
 		return err;
 	out->messages = messages.list;
 	out->n_messages = messages.n;
 	err = intake_object(
-		&in, NULL, v, request_rows, COUNT_OF(request_rows), out, &out->extra, "");
+		&in, &root, v, request_rows, COUNT_OF(request_rows), out, &out->extra, "");
 	/* who was meant is said once, where both are there */
 	for (size_t i = 0; !err && !span_is_set(out->user) && i < out->extra.n; i++) {
 		const struct extra_member m = out->extra.members[i];
@@ -291,7 +294,7 @@ enum err responses_decode_request(const struct surface_call *call, struct span b
 		memmove(&out->extra.members[i], &out->extra.members[i + 1],
 			(out->extra.n - i - 1) * sizeof m);
 		out->extra.n--;
-		const struct at at = at_member(NULL, SPAN("user"));
+		const struct at at = at_member(&root, SPAN("user"));
 		return intake_text(&in, &at, user, &out->user);
 	}
 	return err;
