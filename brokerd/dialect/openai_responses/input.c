@@ -2,7 +2,6 @@
 #include <stdio.h>
 
 #include "brokerd/dialect/history.h"
-#include "brokerd/dialect/media.h"
 #include "brokerd/dialect/names.h"
 #include "brokerd/dialect/openai_responses/openai_responses.h"
 #include "brokerd/dialect/said.h"
@@ -123,10 +122,8 @@ static enum err put_file(struct scribe *s, const struct media *m, const char *pa
 
 static enum err put_media(struct scribe *s, const struct part *p, const char *path)
 {
-	struct media media = p->media;
-	const enum err err = media_resolve(s->notes->arena, &media);
-	if (err == ERR_INVALID_REQUEST)
-		return fault_param(s->why, err, path, "the data: address is not sound");
+	struct media media;
+	const enum err err = said_resolve(s, p, path, &media);
 	if (err)
 		return err;
 	if (p->type == PART_IMAGE)
@@ -512,15 +509,18 @@ static enum err put_output(struct scribe *s, const struct turn *t)
 {
 	OWNED(buf_done) struct buf text = BUF_INIT(SIZE_MAX / 2);
 	enum err err = OK;
-	bool is_list = said_has_media(t->m);
+	bool is_list = false;
 	for (size_t k = 0; t->m && k < t->m->n_parts; k++)
-		is_list = is_list || is_ours(s, &t->m->parts[k].extra);
+		is_list = is_list || said_is_media(t->m->parts[k].type) ||
+			  is_ours(s, &t->m->parts[k].extra);
 	if (!t->m) {
 		json_put_str(&s->o, SPAN("Tool result missing."));
 		return OK;
 	}
 	if (!is_list) {
-		said_result(t->m, &text);
+		said_text(t->m, "\n", &text);
+		if (t->m->is_error)
+			said_error(&text);
 		json_put_str(&s->o, buf_view(&text));
 		for (size_t k = 0; !err && k < t->m->n_parts; k++) {
 			char path[PATH_BYTES];
