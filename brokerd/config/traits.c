@@ -130,6 +130,8 @@ static const struct trait traits[] = {
 		"It gives arguments of tools piece by piece where *tool_stream* asks for it."},
 	{"json_arguments", TRAIT_BOOL, AT(needs_json_args), NULL,
 		"Arguments of earlier calls must be JSON objects."},
+	{"calls_last", TRAIT_BOOL, AT(is_calls_last), NULL,
+		"It wants the calls of a turn side by side, behind all else of the turn."},
 	{"forced_tools", TRAIT_CHOICE, AT(forcing), "yes|unless_reasoning|no|named",
 		"Whether it takes a *tool_choice* that forces a call."},
 	{"call_ids", TRAIT_BOOL, AT(has_call_ids), NULL,

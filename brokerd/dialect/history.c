@@ -135,6 +135,10 @@ static enum err add_stray(const struct plan *p, size_t at)
 			return OK;
 		}
 	}
+	if (p->rules.has_earlier_turns) {
+		add(p, (struct turn){.m = m, .at = at, .id = m->tool_call_id});
+		return OK;
+	}
 	return bad_result(p, at, "a result answers no tool call before it");
 }
 

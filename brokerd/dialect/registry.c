@@ -5,6 +5,8 @@
 
 static const struct dialect *const all[] = {
 	&dialect_openai_chat,
+	&dialect_openai_responses,
+	&dialect_openai_completions,
 	&dialect_anthropic,
 	&dialect_gemini,
 	&dialect_offline,

@@ -5,6 +5,8 @@
 
 struct dialect;
 extern const struct dialect dialect_openai_chat;
+extern const struct dialect dialect_openai_responses;
+extern const struct dialect dialect_openai_completions;
 extern const struct dialect dialect_anthropic;
 extern const struct dialect dialect_gemini;
 extern const struct dialect dialect_offline;

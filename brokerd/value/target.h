@@ -133,6 +133,7 @@ struct quirks {
 	/* tools */
 	bool has_tools;
 	bool has_tool_choice; /* takes tool_choice at all */
+	bool is_calls_last; /* openai-responses: wants the calls of a turn behind all else of it */
 	enum forcing forcing;
 	bool has_tool_stream;     /* tool_stream: gives arguments piece by piece */
 	bool needs_json_args;     /* arguments that are no JSON object break it */
