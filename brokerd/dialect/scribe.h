@@ -51,6 +51,9 @@ enum err scribe_extra(
 enum err scribe_extra_below(struct scribe *s, const struct extra *e, const char *path,
 	const char *below, const char *known) MUST_USE;
 
+/* Has this family an extra member of that name there? */
+bool scribe_has_extra(const struct scribe *s, const struct extra *e, const char *name);
+
 /* The body is written: lays the caller's provider_options over it and moves it to the arena. The
  * members `model`, `messages` and `stream` are not the caller's to replace. ERR_TOO_BIG beyond
  * `max_bytes`. */

@@ -53,7 +53,8 @@ struct http_reply {
  * the reply's own Date), in milliseconds, or -1. */
 int64_t http_retry_after_ms(const struct http_head *h);
 
-/* Joins base URL and path without doubling or losing a slash; a query of the base goes last. */
+/* Joins base URL and path without doubling or losing a slash; a query of the base goes last. A path
+ * that begins with "../" takes the place of the base's last segment. */
 void http_join_url(struct span base_url, struct span path, struct buf *out);
 
 /* Takes an absolute URL apart: "https://host:port" in lower case with its port written out.

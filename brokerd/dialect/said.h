@@ -1,0 +1,25 @@
+/* said.h - what does a message say, as one text?
+ * For families that take a string where others take parts. No I/O. */
+#ifndef BROKERD_DIALECT_SAID_H
+#define BROKERD_DIALECT_SAID_H
+#include "brokerd/dialect/scribe.h"
+
+/* Appends the texts and refusals of a message, with `between` after each but the last. */
+void said_text(const struct message *m, const char *between, struct buf *out);
+
+/* All of a tool's result, a line each; `out` is empty before. One that failed says so. */
+void said_result(const struct message *m, struct buf *out);
+
+/* Puts "Error: " before a text, unless it begins so already: for results that failed, where the
+ * provider has no other word for it. */
+void said_error(struct buf *text);
+
+/* Appends a text file as words of a message, with its name around it. ERR_INVALID_REQUEST: it is no
+ * UTF-8. */
+enum err said_file(
+	struct scribe *s, const struct media *m, const char *path, struct buf *out) MUST_USE;
+
+bool said_is_media(enum part_type type);
+bool said_has_media(const struct message *m); /* `m` may be NULL */
+
+#endif
