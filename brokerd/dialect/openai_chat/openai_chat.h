@@ -3,6 +3,7 @@
 #ifndef BROKERD_DIALECT_OPENAI_CHAT_OPENAI_CHAT_H
 #define BROKERD_DIALECT_OPENAI_CHAT_OPENAI_CHAT_H
 #include "brokerd/dialect/dialect.h"
+#include "brokerd/dialect/errors.h"
 
 #define OPENAI_CHAT_FAMILY "openai-chat"
 
@@ -10,6 +11,23 @@
  * before and behind all others. */
 struct scribe;
 enum err openai_chat_put_messages(struct scribe *s, struct span lead, struct span tail) MUST_USE;
+
+/* What the messages must say, beside what the caller says in them, so that the answer is JSON. */
+struct openai_chat_words {
+	struct span lead, tail;
+};
+enum err openai_chat_choose_words(struct scribe *s, struct openai_chat_words *words) MUST_USE;
+/* Writes the member `response_format`. */
+enum err openai_chat_put_format(struct scribe *s) MUST_USE;
+
+/* What a near relative of this family says otherwise in its replies. */
+struct openai_chat_kin {
+	const char *family;
+	const struct error_rule *errors;
+	bool has_chunks; /* its content is a list of chunks, of which those that think come back */
+};
+struct decoder *openai_chat_decoder_new_for(const struct openai_chat_kin *kin, struct arena *,
+	const struct notes *, const struct dialect_env *, const struct http_head *);
 
 /* The members of dialect_op. */
 enum err openai_chat_encode_request(const struct llm_request *, const struct target *,

@@ -409,11 +409,6 @@ static enum err put_tools(struct scribe *s)
 
 /* ---- structured output ---- */
 
-/* What the messages must say, beside what the caller says in them. */
-struct words {
-	struct span lead, tail;
-};
-
 static bool says_json(const struct llm_request *r)
 {
 	for (size_t i = 0; i < r->n_messages; i++) {
@@ -428,7 +423,7 @@ static bool says_json(const struct llm_request *r)
 	return false;
 }
 
-static enum err choose_words(struct scribe *s, struct words *words)
+enum err openai_chat_choose_words(struct scribe *s, struct openai_chat_words *words)
 {
 	const struct response_format *f = &s->r->response_format;
 	if (f->type == FORMAT_SCHEMA && !s->target->quirks.has_json_schema) {
@@ -454,7 +449,7 @@ static enum err choose_words(struct scribe *s, struct words *words)
 	return OK;
 }
 
-static enum err put_format(struct scribe *s)
+enum err openai_chat_put_format(struct scribe *s)
 {
 	const struct response_format *f = &s->r->response_format;
 	struct json_out *o = &s->o;
@@ -594,7 +589,7 @@ enum err openai_chat_encode_request(const struct llm_request *r, const struct ta
 	OWNED(buf_done) struct buf body = BUF_INIT(LIMIT_BODY_BYTES);
 	struct scribe s = {r, target, notes, why, json_to(&body)};
 	struct thinking thinking = {.is_on = false};
-	struct words words = {.lead = SPAN_NONE};
+	struct openai_chat_words words = {.lead = SPAN_NONE};
 	enum err err;
 	(void)env; /* nothing here needs a time or an id */
 	notes->is_reply_streamed = r->is_stream;
@@ -603,13 +598,13 @@ enum err openai_chat_encode_request(const struct llm_request *r, const struct ta
 	json_pair_str(&s.o, "model", target->model);
 	err = tools_prepare(&s, NAME_BYTES); /* before calls that use the names */
 	if (!err)
-		err = choose_words(&s, &words);
+		err = openai_chat_choose_words(&s, &words);
 	if (!err)
 		err = openai_chat_put_messages(&s, words.lead, words.tail);
 	if (!err)
 		err = put_tools(&s);
 	if (!err)
-		err = put_format(&s);
+		err = openai_chat_put_format(&s);
 	if (!err)
 		err = put_max_tokens(&s);
 	if (!err)
