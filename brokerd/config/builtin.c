@@ -14,8 +14,8 @@ static const struct builtin rows[] = {
 	{"gemini", "openai-chat", "https://generativelanguage.googleapis.com/v1beta/openai", "bearer",
 		"gemini-2.5-flash",
 		"stream_options json_schema"},
-	{"mistral", "openai-chat", "https://api.mistral.ai/v1", "bearer", "mistral-small-latest",
-		"json_schema parallel_tool_calls penalties n"},
+	{"mistral", "mistral", "https://api.mistral.ai/v1", "bearer", "mistral-small-latest", ""},
+	{"cohere", "cohere", "https://api.cohere.com/v2", "bearer", "command-a-03-2025", ""},
 	{"deepseek", "openai-chat", "https://api.deepseek.com", "bearer", "deepseek-chat",
 		"stream_options penalties reasoning_history=field"},
 	{"groq", "openai-chat", "https://api.groq.com/openai/v1", "bearer", "llama-3.3-70b-versatile",
@@ -51,7 +51,7 @@ static const struct builtin rows[] = {
 		"stream_options json_schema seed penalties"},
 
 	/* on this host, by their usual ports */
-	{"ollama", "openai-chat", "http://127.0.0.1:11434/v1", "none", "",
+	{"ollama", "ollama, openai-chat /v1/chat/completions", "http://127.0.0.1:11434", "none", "",
 		"stream_options json_schema seed penalties"},
 	{"llamacpp", "openai-chat", "http://127.0.0.1:8080/v1", "none", "",
 		"stream_options json_schema parallel_tool_calls seed penalties "
@@ -75,6 +75,17 @@ static const struct {
 		"stream_options json_schema parallel_tool_calls seed penalties"},
 	{"anthropic", "anthropic_version=2023-06-01",
 		"json_schema strict_tools parallel_tool_calls top_k file_parts"},
+	{"mistral",
+		"json_object json_schema strict_tools parallel_tool_calls seed penalties n stop metadata "
+		"service_tier cache_key temperature_max_milli=1500 prefill=prefix empty_content=text "
+		"images image_urls file_parts audio_parts tools reasoning=effort "
+		"reasoning_history=chunks", ""},
+	{"cohere",
+		"json_object json_schema strict_tools seed penalties top_k stop stops_max=5 prefill=no "
+		"empty_content=omit images image_urls tools reasoning=budget reasoning_history=chunks", ""},
+	{"ollama",
+		"json_object json_schema seed penalties top_k stop prefill=plain empty_content=text images "
+		"tools reasoning=think reasoning_history=field", ""},
 };
 /* clang-format on */
 

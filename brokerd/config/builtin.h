@@ -7,7 +7,8 @@
 #include "protocol/base/span.h"
 
 struct builtin {
-	const char *name, *dialect;
+	const char *name;
+	const char *dialect;  /* as the key; several have commas between them */
 	const char *base_url; /* "" none */
 	const char *auth;
 	const char *model; /* "" none: too many, or they change too often */

@@ -103,6 +103,17 @@ static enum err apply(
 	return keys_read(k, span_str(value), &d->p, &l->c->arena, l->why);
 }
 
+/* The dialects of a row, the one that is spoken first. */
+static enum err apply_dialects(struct loader *l, struct provider_draft *d, const char *dialects)
+{
+	const struct key *k = keys_find("provider", SPAN("dialect"));
+	struct span rest = span_str(dialects);
+	enum err err = OK;
+	while (!err && span_is_set(rest))
+		err = keys_read(k, span_trim(span_cut(&rest, ',')), &d->p, &l->c->arena, l->why);
+	return err;
+}
+
 /* Room for one more element of `size` bytes. Aborts when memory is out. */
 static void *grown(void *list, size_t n, size_t size)
 {
@@ -134,7 +145,7 @@ static enum err add_builtins(struct loader *l)
 		struct provider_draft *d;
 		enum err err = new_provider(l, span_str(rows[i].name), &d);
 		if (!err)
-			err = apply(l, d, "dialect", rows[i].dialect);
+			err = apply_dialects(l, d, rows[i].dialect);
 		if (!err)
 			err = apply(l, d, "base_url", rows[i].base_url);
 		if (!err)

@@ -6,6 +6,9 @@
 static const struct dialect *const all[] = {
 	&dialect_openai_chat,
 	&dialect_anthropic,
+	&dialect_mistral,
+	&dialect_cohere,
+	&dialect_ollama,
 	&dialect_offline,
 	NULL,
 };

@@ -6,6 +6,9 @@
 struct dialect;
 extern const struct dialect dialect_openai_chat;
 extern const struct dialect dialect_anthropic;
+extern const struct dialect dialect_mistral;
+extern const struct dialect dialect_cohere;
+extern const struct dialect dialect_ollama;
 extern const struct dialect dialect_offline;
 
 #endif

@@ -18,6 +18,9 @@ FILES = {
     "anthropic-messages": "anthropic",
     "groq": "openai-chat",
     "openai-compatible": "openai-chat",
+    "mistral": "mistral",
+    "cohere": "cohere",
+    "ollama": "ollama",
 }
 STEPS = (0, 1, 7, 61, 1021)
 
@@ -90,6 +93,7 @@ def compare(record, got):
     check("text", got["text"], want["text"])
     check("reasoning_text", got["reasoning_text"], want["reasoning_text"],
           lambda a, b: squeezed(a) == squeezed(b))
+    check("tool_plan", got.get("tool_plan", ""), want.get("tool_plan") or "")
     check("tool_calls", got["tool_calls"], want["tool_calls"], same_calls)
     if want.get("refusal"):
         check("refusal", got.get("refusal"), want["refusal"])
