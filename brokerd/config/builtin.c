@@ -24,7 +24,7 @@ static const struct builtin rows[] = {
 		"max_tokens_field=max_completion_tokens stream_options json_schema parallel_tool_calls seed n"},
 	{"openrouter", "openai-chat", "https://openrouter.ai/api/v1", "bearer", "openrouter/auto",
 		"stream_options json_schema strict_tools parallel_tool_calls seed penalties logit_bias top_k "
-		"file_parts"},
+		"file_parts cache_marks"},
 	{"together", "openai-chat", "https://api.together.xyz/v1", "bearer", "",
 		"stream_options json_schema seed penalties logit_bias n top_k"},
 	{"fireworks", "openai-chat", "https://api.fireworks.ai/inference/v1", "bearer", "",

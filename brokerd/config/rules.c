@@ -15,7 +15,7 @@
 #define CLAUDE_5 \
 	"sampling=none reasons=asked reasoning=adaptive efforts=low,medium,high,xhigh,max thinking_display prefill=no json_schema strict_tools forced_tools=yes"
 #define CLAUDE_4_6 \
-	"sampling=one reasons=asked reasoning=adaptive efforts=low,medium,high,max prefill=no json_schema strict_tools forced_tools=yes"
+	"sampling=one reasons=asked reasoning=adaptive budgets efforts=low,medium,high,max prefill=no json_schema strict_tools forced_tools=yes"
 #define CLAUDE_4_5 \
 	"sampling=one reasons=asked reasoning=budget prefill=plain json_schema strict_tools forced_tools=unless_reasoning"
 #define CLAUDE_4 \
@@ -54,11 +54,11 @@ static const struct rule rows[] = {
 	{"openai", "*-search-preview", "reasons=never sampling=none"},
 
 	/* Anthropic; "claude-" is newer than this table, the last one another host's behind this wire */
-	{"anthropic", "claude-fable-5*", FABLE " tokens_max=128000"},
-	{"anthropic", "claude-mythos-*", FABLE " tokens_max=128000"},
-	{"anthropic", "claude-opus-5*", CLAUDE_5 " tokens_max=128000"},
-	{"anthropic", "claude-sonnet-5*", CLAUDE_5 " tokens_max=128000"},
-	{"anthropic", "claude-opus-4-8*", CLAUDE_5 " tokens_max=128000"},
+	{"anthropic", "claude-fable-5*", FABLE " later_system tokens_max=128000"},
+	{"anthropic", "claude-mythos-*", FABLE " later_system tokens_max=128000"},
+	{"anthropic", "claude-opus-5*", CLAUDE_5 " later_system tokens_max=128000"},
+	{"anthropic", "claude-sonnet-5*", CLAUDE_5 " later_system tokens_max=128000"},
+	{"anthropic", "claude-opus-4-8*", CLAUDE_5 " later_system tokens_max=128000"},
 	{"anthropic", "claude-opus-4-7*", CLAUDE_5 " tokens_max=128000"},
 	{"anthropic", "claude-opus-4-6*", CLAUDE_4_6 " tokens_max=128000"},
 	{"anthropic", "claude-sonnet-4-6*", CLAUDE_4_6 " tokens_max=128000"},

@@ -121,26 +121,32 @@ static enum err read_format_type(struct intake *in, const struct at *at, struct 
 	return OK;
 }
 
-static enum err read_schema(struct intake *in, const struct at *at, struct json v, void *format)
+#define FORMAT(member) offsetof(struct llm_request, response_format.member)
+
+static enum err read_schema(struct intake *in, const struct at *at, struct json v, void *request)
 {
 	static const struct intake_row rows[] = {
-		{"name",        intake_text,        offsetof(struct response_format, name)       },
-		{"description", intake_text,        offsetof(struct response_format, description)},
-		{"schema",      intake_object_json, offsetof(struct response_format, schema)     },
-		{"strict",      intake_bool,        offsetof(struct response_format, strict)     },
+		{"name",        intake_text,        FORMAT(name)       },
+		{"description", intake_text,        FORMAT(description)},
+		{"schema",      intake_object_json, FORMAT(schema)     },
+		{"strict",      intake_bool,        FORMAT(strict)     },
 	};
-	return intake_object(in, at, v, rows, COUNT_OF(rows), format, NULL, "");
+	struct llm_request *r = request;
+	return intake_object(
+		in, at, v, rows, COUNT_OF(rows), r, &r->extra, "response_format.json_schema.");
 }
 
-enum err reading_format(
-	struct intake *in, const struct at *at, struct json v, struct response_format *to)
+enum err reading_format(struct intake *in, const struct at *at, struct json v, void *request)
 {
 	static const struct intake_row rows[] = {
-		{"type", read_format_type, offsetof(struct response_format, type)},
-		{"json_schema",      read_schema,          0                        },
+		{"type",        read_format_type, FORMAT(type)},
+		{"json_schema", read_schema,      0           },
 	};
-	const enum err err = intake_object(in, at, v, rows, COUNT_OF(rows), to, NULL, "");
-	if (!err && to->type == FORMAT_SCHEMA && !span_is_set(to->schema))
+	struct llm_request *r = request;
+	const enum err err =
+		intake_object(in, at, v, rows, COUNT_OF(rows), r, &r->extra, "response_format.");
+	if (!err && r->response_format.type == FORMAT_SCHEMA &&
+		!span_is_set(r->response_format.schema))
 		return intake_refuse(in, at, "json_schema with a schema is wanted");
 	return err;
 }

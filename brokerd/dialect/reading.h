@@ -22,8 +22,7 @@ enum err reading_messages(struct intake *in, const struct at *at, struct json v,
 	enum err (*read)(struct intake *, const struct at *, struct json, struct message *),
 	struct llm_request *to) MUST_USE;
 
-/* `response_format` of text, json_object or json_schema; nothing else may be in it. */
-enum err reading_format(
-	struct intake *in, const struct at *at, struct json v, struct response_format *to) MUST_USE;
+/* `response_format` of text, json_object or json_schema, into a struct llm_request. */
+enum err reading_format(struct intake *, const struct at *, struct json, void *);
 
 #endif

@@ -140,6 +140,25 @@ bool scribe_has_extra(const struct scribe *s, const struct extra *e, const char 
 	return false;
 }
 
+enum err scribe_drop_below(
+	struct scribe *s, const struct extra *e, const char *path, const char *below)
+{
+	for (size_t i = 0; i < e->n; i++) {
+		char param[128];
+		const struct span whole = e->members[i].name;
+		if (!span_starts(whole, span_str(below)))
+			continue;
+		(void)snprintf(param, sizeof param, "%s%s%.*s", path, path[0] ? "." : "",
+			SPAN_ARG(span_first(whole, 64)));
+		const enum err err =
+			scribe_drop(s, param, "\"%.*s\" was left out with the rest of its object",
+				SPAN_ARG(span_first(whole, 64)));
+		if (err)
+			return err;
+	}
+	return OK;
+}
+
 /* ---- the caller's own members ---- */
 
 /* A raw name as text, in `room`; absent where it is longer than any of ours. */

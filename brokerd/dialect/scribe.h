@@ -54,6 +54,10 @@ enum err scribe_extra_below(struct scribe *s, const struct extra *e, const char 
 /* Has this family an extra member of that name there? */
 bool scribe_has_extra(const struct scribe *s, const struct extra *e, const char *name);
 
+/* Those same members where the object that has them is not written at all: a warning for each. */
+enum err scribe_drop_below(
+	struct scribe *s, const struct extra *e, const char *path, const char *below) MUST_USE;
+
 /* The body is written: lays the caller's provider_options over it and moves it to the arena. The
  * members `model`, `messages` and `stream` are not the caller's to replace. ERR_TOO_BIG beyond
  * `max_bytes`. */

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 
 #include "brokerd/exchange/flight.h"
+#include "brokerd/exchange/recall.h"
 #include "brokerd/ledger/price.h"
 #include "brokerd/log/log.h"
 #include "brokerd/route/retry.h"
@@ -58,6 +59,7 @@ struct exchange {
 	struct secret *secret; /* of the target in hand, from PREPARE to SEND */
 	struct loop_timer deadline, retry;
 	struct fault telling; /* of all failures so far, what a caller learns most from */
+	struct recall recall; /* of the answer that comes, what its provider will want again */
 	struct fault verdict; /* what it is settled with; OK: a good answer */
 	enum outcome outcome;
 	bool is_retry_due; /* ROUTE: a target is chosen, only the wait is left */
@@ -85,6 +87,12 @@ static const struct target *target_of(const struct exchange *x)
 	const struct flight *f = x->flight;
 	assert(f->target < f->route.n);
 	return &f->route.targets[f->target];
+}
+
+/* Seconds since 1970. */
+static int64_t now_s(const struct exchange *x)
+{
+	return loop_wall_us(x->organs->loop) / 1000000;
 }
 
 static int64_t left_us(const struct exchange *x)
@@ -323,6 +331,7 @@ static enum state step_prepare(struct exchange *x)
 static enum err on_attempt_event(void *context, const struct llm_event *e)
 {
 	struct exchange *x = context;
+	recall_note(&x->recall, x->organs->items, x->peer.uid, target_of(x), e, now_s(x));
 	return flight_put(x->flight, e);
 }
 
@@ -406,8 +415,13 @@ static enum state step_send(struct exchange *x)
 	struct flight *f = x->flight;
 	const struct config *c = f->config;
 	struct fault why = FAULT_NONE;
+	const struct llm_request *request;
+	recall_rewind(&x->recall);
+	if (recall_restore(x->organs->items, x->peer.uid, target_of(x), &f->arena, &f->request,
+		    now_s(x), &request))
+		return fail_with(x, ERR_NO_MEMORY, &why);
 	const struct attempt_plan plan = {
-		.request = &f->request,
+		.request = request,
 		.target = target_of(x),
 		.secret = x->secret,
 		.limits = {c->connect_us, f->request.is_stream ? c->first_byte_us : c->reply_us,
@@ -619,6 +633,7 @@ struct exchange *exchange_new(struct organs *o, const struct peer_id *peer, cons
 	x->max_cost_nusd = c->max_cost_nusd;
 	x->is_at_most_once = c->is_at_most_once;
 	x->body_bytes = c->body_bytes;
+	recall_init(&x->recall);
 	x->flight = flight_new(o);
 	if (!x->flight) {
 		free(x);
@@ -720,6 +735,7 @@ void exchange_free(struct exchange *x)
 	LIST_REMOVE(x->organs->exchanges, x);
 	x->organs->n_exchanges--;
 	x->organs->body_bytes -= x->flight->body.n;
+	recall_done(&x->recall);
 	flight_free(x->flight);
 	free(x);
 }

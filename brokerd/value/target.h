@@ -101,6 +101,7 @@ struct quirks {
 	/* messages */
 	bool has_system;       /* takes system text at all */
 	bool is_system_single; /* one system message, the first */
+	bool has_later_system; /* anthropic: takes system messages among the others */
 	bool is_order_strict;  /* user and assistant in turn, the user first */
 	bool has_names;        /* takes `name` on messages */
 	enum prefill prefill;
@@ -116,6 +117,7 @@ struct quirks {
 	enum reasons reasons;
 	enum reasoning_by reasoning_by;
 	struct span efforts;              /* a list, lowest first; absent: any word */
+	bool has_budgets;                 /* takes a budget of tokens too, however else it is asked */
 	int64_t budget_max;               /* tokens; 0: no bound known */
 	struct span drops_when_reasoning; /* a list of parameters that it refuses meanwhile */
 	enum reasoning_history reasoning_history;

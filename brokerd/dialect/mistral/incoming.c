@@ -1,5 +1,4 @@
 /* incoming.c - what does a request of this family ask, in our terms? */
-#include "brokerd/dialect/base64.h"
 #include "brokerd/dialect/functions.h"
 #include "brokerd/dialect/media.h"
 #include "brokerd/dialect/mistral/mistral.h"
@@ -32,7 +31,6 @@ static enum err read_audio(struct intake *in, const struct at *at, struct json v
 		{"data",   intake_text, offsetof(struct audio, data)  },
 		{"format", intake_text, offsetof(struct audio, format)},
 	};
-	OWNED(buf_done) struct buf bytes = BUF_INIT(LIMIT_BODY_BYTES);
 	struct part *to = part;
 	struct audio audio = {.data = SPAN("")};
 	to->type = PART_AUDIO;
@@ -46,11 +44,11 @@ static enum err read_audio(struct intake *in, const struct at *at, struct json v
 		to->media.url = audio.data;
 		return OK;
 	}
-	if (!base64_decode(audio.data, &bytes))
-		return buf_error(&bytes) ? intake_no_memory(in)
-					 : intake_refuse(in, at, "audio as base64 is wanted");
-	if (arena_dup(in->arena, buf_view(&bytes), &to->media.data))
-		return intake_no_memory(in);
+	const struct at inside = json_kind(v) == JSON_OBJECT ? at_member(at, SPAN("data")) : *at;
+	const struct json data = json_kind(v) == JSON_OBJECT ? json_member(v, "data") : v;
+	const enum err bad = intake_base64(in, &inside, data, &to->media.data);
+	if (bad)
+		return bad;
 	to->media.mime = media_type_of(to->media.data);
 	if (!span_is_set(to->media.mime) && span_is(audio.format, "wav"))
 		to->media.mime = SPAN("audio/wav");
@@ -143,12 +141,6 @@ static enum err read_messages(struct intake *in, const struct at *at, struct jso
 
 /* ---- the rest ---- */
 
-static enum err read_format(struct intake *in, const struct at *at, struct json v, void *request)
-{
-	struct llm_request *r = request;
-	return reading_format(in, at, v, &r->response_format);
-}
-
 static enum err read_stop(struct intake *in, const struct at *at, struct json v, void *request)
 {
 	struct llm_request *r = request;
@@ -177,7 +169,7 @@ enum err mistral_decode_request(const struct surface_call *call, struct span bod
 		{"tools",               functions_read_tools,  0                      },
 		{"tool_choice",         functions_read_choice, AT(tool_choice)        },
 		{"parallel_tool_calls", intake_bool,           AT(parallel_tool_calls)},
-		{"response_format",     read_format,           0                      },
+		{"response_format",     reading_format,        0                      },
 		{"max_tokens",          intake_i64,            AT(max_tokens)         },
 		{"reasoning_effort",    intake_text,           AT(reasoning.effort)   },
 		{"temperature",         intake_f64,            AT(temperature)        },

@@ -12,9 +12,10 @@
 #define SEED_MASK  INT64_C(0x7fffffff)
 
 /* The names that are written here, for scribe_extra. */
-#define KNOWN_IN_REQUEST                                                                    \
-	" model messages tools tool_choice parallel_tool_calls response_format max_tokens " \
-	"reasoning_effort temperature top_p presence_penalty frequency_penalty "            \
+#define KNOWN_IN_REQUEST                                                                          \
+	" model messages tools tool_choice parallel_tool_calls response_format response_format. " \
+	"max_tokens "                                                                             \
+	"reasoning_effort temperature top_p presence_penalty frequency_penalty "                  \
 	"random_seed stop n metadata service_tier prompt_cache_key stream "
 
 /* ---- reasoning ---- */

@@ -1,10 +1,8 @@
 /* incoming.c - what does a request of this family ask, in our terms? */
-#include "brokerd/dialect/base64.h"
 #include "brokerd/dialect/functions.h"
 #include "brokerd/dialect/media.h"
 #include "brokerd/dialect/ollama/ollama.h"
 #include "brokerd/dialect/reading.h"
-#include "protocol/limits.h"
 
 /* ---- messages ---- */
 
@@ -14,22 +12,12 @@ static enum err no_part(struct intake *in, const struct at *at, struct json v, s
 	return intake_wrong(in, at, v, "content is a string, so a string");
 }
 
-/* Bare base64. */
 static enum err read_image(struct intake *in, const struct at *at, struct json v, struct part *to)
 {
-	OWNED(buf_done) struct buf bytes = BUF_INIT(LIMIT_BODY_BYTES);
-	struct span text;
-	const enum err err = intake_text(in, at, v, &text);
-	if (err)
-		return err;
-	if (!base64_decode(text, &bytes))
-		return buf_error(&bytes) ? intake_no_memory(in)
-					 : intake_refuse(in, at, "an image as base64 is wanted");
-	if (arena_dup(in->arena, buf_view(&bytes), &to->media.data))
-		return intake_no_memory(in);
+	const enum err err = intake_base64(in, at, v, &to->media.data);
 	to->media.mime = media_type_of(to->media.data);
 	to->type = span_starts(to->media.mime, SPAN("audio/")) ? PART_AUDIO : PART_IMAGE;
-	return OK;
+	return err;
 }
 
 /* A message's own parts besides its content. */
