@@ -410,7 +410,96 @@ ANTHROPIC = [without_nulls, without("stream", False), without("temperature", 1),
              turns_merged, results_that_succeeded, own_tools, whole_schemas, auto_choice,
              thinking_shown, adaptive_effort, one_format, long_answers_streamed, short_marks]
 
-NORMALISATIONS = {"openai-chat": OPENAI_CHAT, "anthropic": ANTHROPIC}
+# mistral, cohere, ollama
+
+def tool_types(body):
+    """a tool has a type"""
+    changed = False
+    for tool in body.get("tools", []):
+        if "type" not in tool:
+            tool["type"] = "function"
+            changed = True
+    return changed
+
+
+def call_types(body):
+    """a call has a type"""
+    changed = False
+    for m in messages_of(body):
+        for call in m.get("tool_calls", []):
+            if "type" not in call:
+                call["type"] = "function"
+                changed = True
+    return changed
+
+
+def no_prefix(body):
+    """prefix false goes without saying"""
+    changed = False
+    for m in messages_of(body):
+        changed |= m.pop("prefix", None) is False
+    return changed
+
+
+def no_content(body):
+    """a content of no parts, or of nothing but an empty text, beside calls is none"""
+    changed = False
+    for m in messages_of(body):
+        empty = ([], "", [{"type": "text", "text": ""}])
+        if m.get("tool_calls") and m.get("content") in empty:
+            del m["content"]
+            changed = True
+    return changed
+
+
+def plain_addresses(body):
+    """an image's address stands without an object around it"""
+    changed = False
+    for m in messages_of(body):
+        for p in parts_of(m):
+            if isinstance(p.get("image_url"), dict) and set(p["image_url"]) == {"url"}:
+                p["image_url"] = p["image_url"]["url"]
+                changed = True
+            if isinstance(p.get("input_audio"), dict):
+                p["input_audio"] = p["input_audio"]["data"]
+                changed = True
+    return changed
+
+
+def named_results(body):
+    """a result has its tool's name"""
+    changed = False
+    for m in messages_of(body):
+        if m.get("role") == "tool":
+            changed |= m.pop("name", None) is not None
+    return changed
+
+
+def any_call(body):
+    """a forced call is "any", with only the tools among which there is a choice"""
+    choice = body.get("tool_choice")
+    if not isinstance(choice, dict):
+        return False
+    name = choice["function"]["name"]
+    body["tools"] = [t for t in body["tools"] if t["function"]["name"] == name]
+    body["tool_choice"] = "any"
+    return True
+
+
+def nothing_cut(body):
+    """what is too long is never cut in silence"""
+    return without("truncate", False)(body)
+
+
+MISTRAL = [without_nulls, empty_calls, without("n", 1), without("stream", False),
+           without("tool_choice", "auto"), tool_types, call_types, no_prefix, no_content,
+           one_text_as_string, plain_addresses, named_results, any_call, empty_schemas]
+COHERE = [without_nulls, without("stream", False), without("tool_choice", "auto"), tool_types,
+          call_types, no_content, one_text_as_string, empty_schemas]
+OLLAMA = [without_nulls, without("options", {}), without("format", ""), nothing_cut]
+
+NORMALISATIONS = {"openai-chat": OPENAI_CHAT, "anthropic": ANTHROPIC, "mistral": MISTRAL,
+                  "cohere": COHERE, "ollama": OLLAMA}
 
 # ---- comparing ----
 

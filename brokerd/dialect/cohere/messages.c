@@ -388,6 +388,9 @@ static enum err put_blocks(struct scribe *s, const struct turn *t)
 		else if (is_words(p))
 			err = put_part(s, p, path);
 	}
+	if (said_has_media(t->m))
+		json_put_raw(
+			&s->o, SPAN("{\"type\":\"text\",\"text\":\"[image attached below]\"}"));
 	json_close(&s->o, ']');
 	return err;
 }
@@ -397,14 +400,17 @@ static enum err put_result(struct scribe *s, const struct turn *t)
 {
 	OWNED(buf_done) struct buf text = BUF_INIT(SIZE_MAX / 2);
 	bool has_blocks = false;
+	size_t words = 0;
 	json_pair_str(&s->o, "tool_call_id", t->id);
 	if (!t->m) {
 		json_pair_str(&s->o, "content", SPAN("Tool result missing."));
 		return OK;
 	}
-	for (size_t k = 0; k < t->m->n_parts; k++)
-		has_blocks = has_blocks || is_own_block(&t->m->parts[k]) ||
-			     has_own_extra(s, &t->m->parts[k]);
+	for (size_t k = 0; k < t->m->n_parts; k++) {
+		const struct part *p = &t->m->parts[k];
+		words += is_words(p);
+		has_blocks = has_blocks || is_own_block(p) || has_own_extra(s, p) || words > 1;
+	}
 	if (has_blocks)
 		return put_blocks(s, t);
 	said_result(t->m, &text);

@@ -490,6 +490,23 @@ static bool is_nothing(const struct scribe *s, const struct turn *t)
 
 /* ---- results ---- */
 
+static enum err put_result_parts(struct scribe *s, const struct turn *t)
+{
+	enum err err = OK;
+	json_open(&s->o, '[');
+	if (t->m->is_error)
+		json_put_raw(&s->o, SPAN("{\"type\":\"text\",\"text\":\"Error:\"}"));
+	for (size_t k = 0; !err && k < t->m->n_parts; k++) {
+		if (!said_is_media(t->m->parts[k].type))
+			err = put_part(s, &t->m->parts[k], t->at, k);
+	}
+	if (said_has_media(t->m))
+		json_put_raw(
+			&s->o, SPAN("{\"type\":\"text\",\"text\":\"[image attached below]\"}"));
+	json_close(&s->o, ']');
+	return err;
+}
+
 static enum err put_result(struct writer *w, const struct turn *t)
 {
 	struct scribe *s = w->s;
@@ -506,13 +523,8 @@ static enum err put_result(struct writer *w, const struct turn *t)
 	bool is_list = false;
 	for (size_t k = 0; k < t->m->n_parts; k++)
 		is_list = is_list || has_own_extra(s, &t->m->parts[k]);
-	if (is_list) {
-		json_open(&s->o, '[');
-		for (size_t k = 0; !err && k < t->m->n_parts; k++)
-			err = put_part(s, &t->m->parts[k], t->at, k);
-		json_close(&s->o, ']');
-		return err;
-	}
+	if (is_list)
+		return put_result_parts(s, t);
 	for (size_t k = 0; !err && k < t->m->n_parts; k++)
 		err = said_is_media(t->m->parts[k].type) ? OK
 							 : drop_extra(s, &t->m->parts[k], t->at, k);
