@@ -1,6 +1,9 @@
 /* said.c - texts put together. */
 #include "brokerd/dialect/said.h"
 
+#include <stdio.h>
+
+#include "brokerd/dialect/media.h"
 #include "protocol/base/utf8.h"
 
 #define NAME_BYTES 512
@@ -18,13 +21,6 @@ void said_text(const struct message *m, const char *between, struct buf *out)
 		buf_span(out, p->text);
 		is_first = false;
 	}
-}
-
-void said_result(const struct message *m, struct buf *out)
-{
-	said_text(m, "\n", out);
-	if (m->is_error)
-		said_error(out);
 }
 
 void said_error(struct buf *text)
@@ -63,11 +59,55 @@ bool said_is_media(enum part_type type)
 	return type == PART_IMAGE || type == PART_AUDIO || type == PART_FILE || type == PART_VIDEO;
 }
 
+bool said_is_text_file(const struct part *p)
+{
+	if (p->type != PART_FILE)
+		return false;
+	return span_is_set(p->media.data) ? span_starts(p->media.mime, SPAN("text/"))
+					  : span_starts(p->media.url, SPAN("data:text/"));
+}
+
 bool said_has_media(const struct message *m)
 {
 	for (size_t k = 0; m && k < m->n_parts; k++) {
-		if (said_is_media(m->parts[k].type))
+		if (said_is_media(m->parts[k].type) && !said_is_text_file(&m->parts[k]))
 			return true;
 	}
 	return false;
+}
+
+enum err said_resolve(struct scribe *s, const struct part *p, const char *path, struct media *out)
+{
+	*out = p->media;
+	const enum err err = media_resolve(s->notes->arena, out);
+	return err == ERR_INVALID_REQUEST
+		       ? fault_param(s->why, err, path, "the data: address is not sound")
+		       : err;
+}
+
+enum err said_gather(
+	struct scribe *s, const struct message *m, size_t at, const char *between, struct buf *out)
+{
+	bool is_first = true;
+	enum err err = OK;
+	for (size_t k = 0; !err && k < m->n_parts; k++) {
+		const struct part *p = &m->parts[k];
+		const bool is_file = said_is_text_file(p);
+		char path[64];
+		struct media media;
+		if (p->type != PART_TEXT && p->type != PART_REFUSAL && !is_file)
+			continue;
+		if (!is_first)
+			buf_text(out, between);
+		is_first = false;
+		if (!is_file) {
+			buf_span(out, p->text);
+			continue;
+		}
+		(void)snprintf(path, sizeof path, "messages[%zu].content[%zu]", at, k);
+		err = said_resolve(s, p, path, &media);
+		if (!err)
+			err = said_file(s, &media, path, out);
+	}
+	return err ? err : buf_error(out) ? ERR_NO_MEMORY : OK;
 }

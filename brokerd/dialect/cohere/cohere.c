@@ -7,7 +7,7 @@
 /* clang-format off */
 const struct error_rule cohere_errors[] = {
 	{0, NULL, "TOO_MANY_TOKENS", NULL, ERR_CONTEXT_LENGTH, NULL},
-	{400, NULL, NULL, "too many tokens", ERR_CONTEXT_LENGTH, NULL},
+	{0, NULL, NULL, "too many tokens", ERR_CONTEXT_LENGTH, NULL},
 	{400, NULL, NULL, "exceeds the maximum", ERR_CONTEXT_LENGTH, NULL},
 	{401, NULL, NULL, NULL, ERR_AUTH, NULL},
 	{402, NULL, NULL, NULL, ERR_QUOTA_EXHAUSTED, NULL},

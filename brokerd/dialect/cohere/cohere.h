@@ -15,11 +15,8 @@ extern const struct error_rule cohere_errors[];
 struct scribe;
 enum err cohere_put_messages(struct scribe *s) MUST_USE;
 
-/* A part's medium with its bytes and type found out, or a refusal with its path. */
-enum err cohere_resolve(
-	struct scribe *s, const struct part *p, const char *path, struct media *out) MUST_USE;
 /* Is it a text file of the user's, which stands in the member `documents`? */
-bool cohere_is_document(const struct message *m, const struct part *p, const struct media *media);
+bool cohere_is_document(const struct message *m, const struct part *p);
 
 /* The members of dialect_op. */
 enum err cohere_encode_request(const struct llm_request *, const struct target *,

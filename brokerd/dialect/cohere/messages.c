@@ -4,7 +4,6 @@
 #include "brokerd/dialect/cohere/cohere.h"
 #include "brokerd/dialect/functions.h"
 #include "brokerd/dialect/history.h"
-#include "brokerd/dialect/media.h"
 #include "brokerd/dialect/said.h"
 
 #define PATH_BYTES 64
@@ -19,19 +18,9 @@ static void part_path(char path[PATH_BYTES], size_t at, size_t k)
 	(void)snprintf(path, PATH_BYTES, "messages[%zu].content[%zu]", at, k);
 }
 
-enum err cohere_resolve(struct scribe *s, const struct part *p, const char *path, struct media *out)
+bool cohere_is_document(const struct message *m, const struct part *p)
 {
-	*out = p->media;
-	const enum err err = media_resolve(s->notes->arena, out);
-	return err == ERR_INVALID_REQUEST
-		       ? fault_param(s->why, err, path, "the data: address is not sound")
-		       : err;
-}
-
-bool cohere_is_document(const struct message *m, const struct part *p, const struct media *media)
-{
-	return p->type == PART_FILE && m->role == ROLE_USER && span_is_set(media->data) &&
-	       span_starts(media->mime, SPAN("text/"));
+	return m->role == ROLE_USER && said_is_text_file(p);
 }
 
 /* ---- parts ---- */
@@ -77,7 +66,7 @@ static enum err put_file(struct scribe *s, const struct media *m, const char *pa
 static enum err put_part(struct scribe *s, const struct part *p, const char *path)
 {
 	struct media media;
-	enum err err = said_is_media(p->type) ? cohere_resolve(s, p, path, &media) : OK;
+	enum err err = said_is_media(p->type) ? said_resolve(s, p, path, &media) : OK;
 	if (err)
 		return err;
 	json_open(&s->o, '{');
@@ -160,20 +149,12 @@ static enum err put_user(struct scribe *s, const struct turn *t)
 	OWNED(buf_done) struct buf text = BUF_INIT(SIZE_MAX / 2);
 	size_t texts = 0, others = 0;
 	enum err err = OK;
-	for (size_t k = 0; !err && k < m->n_parts; k++) {
+	for (size_t k = 0; k < m->n_parts; k++) {
 		const struct part *p = &m->parts[k];
-		char path[PATH_BYTES];
-		struct media media;
-		part_path(path, t->at, k);
 		texts += p->type == PART_TEXT;
 		others += p->type == PART_TEXT && has_own_extra(s, p);
-		if (!said_is_media(p->type))
-			continue;
-		err = cohere_resolve(s, p, path, &media);
-		others += !cohere_is_document(m, p, &media);
+		others += said_is_media(p->type) && !cohere_is_document(m, p);
 	}
-	if (err)
-		return err;
 	if (texts < 2 && others == 0) {
 		said_text(m, "\n", &text);
 		err = drop_extras(s, t);
@@ -183,10 +164,8 @@ static enum err put_user(struct scribe *s, const struct turn *t)
 	json_open(&s->o, '[');
 	for (size_t k = 0; !err && k < m->n_parts; k++) {
 		char path[PATH_BYTES];
-		struct media media;
 		part_path(path, t->at, k);
-		err = cohere_resolve(s, &m->parts[k], path, &media);
-		if (!err && !cohere_is_document(m, &m->parts[k], &media))
+		if (!cohere_is_document(m, &m->parts[k]))
 			err = put_part(s, &m->parts[k], path);
 	}
 	json_close(&s->o, ']');
@@ -280,7 +259,7 @@ static enum err put_said(struct scribe *s, const struct turn *t, const struct ki
 			json_pair_str(&s->o, "thinking", p->text);
 			err = scribe_extra(s, &p->extra, path, KNOWN_IN_PART);
 			json_close(&s->o, '}');
-		} else if (is_words(p) && n->calls == 0) {
+		} else if (is_words(p) && n->calls == 0 && (p->text.n > 0 || has_own_extra(s, p))) {
 			err = put_part(s, p, path);
 		}
 	}
@@ -385,7 +364,7 @@ static enum err put_blocks(struct scribe *s, const struct turn *t)
 		part_path(path, t->at, k);
 		if (is_own_block(p))
 			json_put_raw(&s->o, p->opaque.data);
-		else if (is_words(p))
+		else if (is_words(p) || said_is_text_file(p))
 			err = put_part(s, p, path);
 	}
 	if (said_has_media(t->m))
@@ -413,10 +392,13 @@ static enum err put_result(struct scribe *s, const struct turn *t)
 	}
 	if (has_blocks)
 		return put_blocks(s, t);
-	said_result(t->m, &text);
+	enum err err = said_gather(s, t->m, t->at, "\n", &text);
+	if (t->m->is_error)
+		said_error(&text);
 	if (said_has_media(t->m))
 		buf_text(&text, text.n > 0 ? "\n[image attached below]" : "[image attached below]");
-	const enum err err = drop_extras(s, t);
+	if (!err)
+		err = drop_extras(s, t);
 	return err ? err : put_text(s, "content", &text);
 }
 
@@ -437,7 +419,8 @@ static enum err put_result_media(struct scribe *s, const struct turn *first, siz
 		for (size_t k = 0; !err && first[i].m && k < first[i].m->n_parts; k++) {
 			char path[PATH_BYTES];
 			part_path(path, first[i].at, k);
-			if (said_is_media(first[i].m->parts[k].type))
+			if (said_is_media(first[i].m->parts[k].type) &&
+				!said_is_text_file(&first[i].m->parts[k]))
 				err = put_part(s, &first[i].m->parts[k], path);
 		}
 	}

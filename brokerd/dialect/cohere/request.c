@@ -4,7 +4,7 @@
 #include "brokerd/dialect/cohere/cohere.h"
 #include "brokerd/dialect/effort.h"
 #include "brokerd/dialect/functions.h"
-#include "brokerd/dialect/scribe.h"
+#include "brokerd/dialect/said.h"
 #include "brokerd/dialect/tools.h"
 #include "protocol/base/utf8.h"
 #include "protocol/limits.h"
@@ -30,12 +30,12 @@ static enum err put_documents(struct scribe *s, size_t *n)
 		for (size_t k = 0; k < m->n_parts; k++) {
 			char path[64], id[32];
 			struct media media;
+			if (!cohere_is_document(m, &m->parts[k]))
+				continue;
 			(void)snprintf(path, sizeof path, "messages[%zu].content[%zu]", i, k);
-			err = cohere_resolve(s, &m->parts[k], path, &media);
+			err = said_resolve(s, &m->parts[k], path, &media);
 			if (err)
 				return err;
-			if (!cohere_is_document(m, &m->parts[k], &media))
-				continue;
 			if (!utf8_is_valid(media.data))
 				return scribe_refuse(
 					s, path, "a text file that is no UTF-8 cannot be sent");
@@ -84,6 +84,8 @@ static enum err put_thinking(struct scribe *s)
 	if (is_off && reasons == REASONS_ALWAYS)
 		return scribe_refuse(
 			s, "reasoning.effort", "%.*s always reasons", SPAN_ARG(s->target->model));
+	if (!r->budget_tokens.is_set && !span_is(r->effort, "max")) /* which has no bound */
+		budget = effort_budget(r->effort, most > 0 ? most : INT64_MAX);
 	if (most > 0 && budget > most) {
 		budget = most;
 		err = scribe_change(s, "clamped_parameter", "reasoning.budget_tokens",
@@ -206,8 +208,11 @@ static enum err put_sampling(struct scribe *s)
 static void put_strict(struct scribe *s)
 {
 	bool is_strict = false;
-	for (size_t i = 0; i < s->r->n_tools; i++)
-		is_strict = is_strict || (s->r->tools[i].strict.is_set && s->r->tools[i].strict.v);
+	for (size_t i = 0; i < s->r->n_tools; i++) {
+		const struct tool *tool = &s->r->tools[i];
+		is_strict = is_strict ||
+			    (tool->strict.is_set && tool->strict.v && tools_is_allowed(s->r, tool));
+	}
 	if (is_strict)
 		json_pair_bool(&s->o, "strict_tools", true);
 }

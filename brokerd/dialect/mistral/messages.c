@@ -3,7 +3,6 @@
 
 #include "brokerd/dialect/functions.h"
 #include "brokerd/dialect/history.h"
-#include "brokerd/dialect/media.h"
 #include "brokerd/dialect/mistral/ids.h"
 #include "brokerd/dialect/mistral/mistral.h"
 #include "brokerd/dialect/said.h"
@@ -124,13 +123,11 @@ static enum err put_file(struct scribe *s, const struct media *m, const char *pa
 static enum err put_part(struct scribe *s, const struct part *p, size_t at, size_t k)
 {
 	char path[PATH_BYTES];
-	struct media media = p->media;
+	struct media media;
 	enum err err = OK;
 	part_path(path, at, k);
 	if (said_is_media(p->type))
-		err = media_resolve(s->notes->arena, &media);
-	if (err == ERR_INVALID_REQUEST)
-		return fault_param(s->why, err, path, "the data: address is not sound");
+		err = said_resolve(s, p, path, &media);
 	if (err)
 		return err;
 	json_open(&s->o, '{');
@@ -188,6 +185,8 @@ static enum err put_user(struct writer *w, const struct turn *t)
 	if (is_string) {
 		for (size_t k = 0; !err && k < m->n_parts; k++)
 			err = drop_extra(s, &m->parts[k], t->at, k);
+		if (has_held)
+			buf_text(&w->held, "\n\n");
 		said_text(m, "", &w->held);
 		if (!err)
 			err = put_text(s, &w->held);
@@ -242,9 +241,11 @@ static enum err hold_system(struct writer *w, const struct turn *t)
 {
 	char path[PATH_BYTES];
 	message_path(path, t->at);
+	if (w->held.n > 0)
+		buf_text(&w->held, "\n\n");
 	buf_text(&w->held, "<system>\n");
 	said_text(t->m, "\n", &w->held);
-	buf_text(&w->held, "\n</system>\n\n");
+	buf_text(&w->held, "\n</system>");
 	for (size_t i = 0; i < t->m->extra.n; i++) {
 		const enum err err = scribe_drop(w->s, path,
 			"the message's member \"%.*s\" was left out: the message went out inside "
@@ -334,20 +335,18 @@ static void put_thought(struct scribe *s, const struct part *p)
 	json_close(o, '}');
 }
 
-/* References of this family's own shape are chunks of their own. */
-static bool put_references(struct scribe *s, const struct part *p)
+/* References of this family's own shape, which are chunks of their own; or an absent value. */
+static struct json own_references(const struct part *p)
 {
 	struct json v;
 	if (!span_is_set(p->citations) || json_scan(p->citations, JSON_STRICT, &v, NULL) != OK ||
 		json_kind(v) != JSON_ARRAY)
-		return false;
+		return JSON_NONE;
 	for (struct json_walk w = json_each(v); json_next(&w);) {
 		if (!json_is(json_member(w.value, "type"), "reference"))
-			return false;
+			return JSON_NONE;
 	}
-	for (struct json_walk w = json_each(v); json_next(&w);)
-		json_put_raw(&s->o, w.value.text);
-	return true;
+	return v;
 }
 
 static enum err put_chunks(struct scribe *s, const struct turn *t)
@@ -361,8 +360,8 @@ static enum err put_chunks(struct scribe *s, const struct turn *t)
 		else if ((p->type == PART_TEXT || p->type == PART_REFUSAL) &&
 			 (p->text.n > 0 || has_own_extra(s, p)))
 			err = put_part(s, p, t->at, k);
-		if (p->type == PART_TEXT)
-			put_references(s, p);
+		for (struct json_walk w = json_each(own_references(p)); json_next(&w);)
+			json_put_raw(&s->o, w.value.text);
 	}
 	json_close(&s->o, ']');
 	return err;
@@ -381,7 +380,7 @@ static enum err put_said(struct scribe *s, const struct turn *t)
 			has_calls = true;
 		else
 			is_list = is_list || is_thought(s, p) || has_own_extra(s, p) ||
-				  span_is_set(p->citations);
+				  !json_is_nil(own_references(p));
 	}
 	if (text.n == 0 && !is_list && has_calls) {
 		if (s->target->quirks.empty_content == EMPTY_CONTENT_LEFT_OUT)
@@ -497,7 +496,7 @@ static enum err put_result_parts(struct scribe *s, const struct turn *t)
 	if (t->m->is_error)
 		json_put_raw(&s->o, SPAN("{\"type\":\"text\",\"text\":\"Error:\"}"));
 	for (size_t k = 0; !err && k < t->m->n_parts; k++) {
-		if (!said_is_media(t->m->parts[k].type))
+		if (!said_is_media(t->m->parts[k].type) || said_is_text_file(&t->m->parts[k]))
 			err = put_part(s, &t->m->parts[k], t->at, k);
 	}
 	if (said_has_media(t->m))
@@ -528,7 +527,10 @@ static enum err put_result(struct writer *w, const struct turn *t)
 	for (size_t k = 0; !err && k < t->m->n_parts; k++)
 		err = said_is_media(t->m->parts[k].type) ? OK
 							 : drop_extra(s, &t->m->parts[k], t->at, k);
-	said_result(t->m, &text);
+	if (!err)
+		err = said_gather(s, t->m, t->at, "\n", &text);
+	if (t->m->is_error)
+		said_error(&text);
 	if (said_has_media(t->m))
 		buf_text(&text, text.n > 0 ? "\n[image attached below]" : "[image attached below]");
 	return err ? err : put_text(s, &text);
@@ -549,7 +551,8 @@ static enum err put_result_media(struct scribe *s, const struct turn *first, siz
 	json_open(&s->o, '[');
 	for (size_t i = 0; !err && i < n; i++) {
 		for (size_t k = 0; !err && first[i].m && k < first[i].m->n_parts; k++) {
-			if (said_is_media(first[i].m->parts[k].type))
+			if (said_is_media(first[i].m->parts[k].type) &&
+				!said_is_text_file(&first[i].m->parts[k]))
 				err = put_part(s, &first[i].m->parts[k], first[i].at, k);
 		}
 	}
@@ -588,6 +591,10 @@ static enum err drop_marks(struct scribe *s, const struct turn *t)
 		if (span_is_set(t->m->parts[k].cache))
 			err = scribe_warn_once(s, "dropped_parameter", path,
 				"cache marks were left out: the provider caches by itself");
+		if (!err && span_is_set(t->m->parts[k].citations) &&
+			json_is_nil(own_references(&t->m->parts[k])))
+			err = scribe_warn_once(s, "dropped_parameter", path,
+				"citations of earlier turns were left out");
 	}
 	return err;
 }

@@ -2,7 +2,6 @@
 #include <stdio.h>
 
 #include "brokerd/dialect/history.h"
-#include "brokerd/dialect/media.h"
 #include "brokerd/dialect/ollama/ollama.h"
 #include "brokerd/dialect/said.h"
 #include "brokerd/dialect/tool_args.h"
@@ -51,21 +50,6 @@ static enum err check_media(
 	return scribe_refuse(s, path, "%.*s takes text files only", SPAN_ARG(s->target->provider));
 }
 
-/* A text file is told among the texts. */
-static bool is_text_file(const struct part *p, const struct media *m)
-{
-	return p->type == PART_FILE && span_is_set(m->data) && span_starts(m->mime, SPAN("text/"));
-}
-
-static enum err resolve(struct scribe *s, const struct part *p, const char *path, struct media *m)
-{
-	*m = p->media;
-	const enum err err = media_resolve(s->notes->arena, m);
-	return err == ERR_INVALID_REQUEST
-		       ? fault_param(s->why, err, path, "the data: address is not sound")
-		       : err;
-}
-
 static enum err put_images(struct scribe *s, const struct turn *t)
 {
 	bool is_open = false;
@@ -74,12 +58,10 @@ static enum err put_images(struct scribe *s, const struct turn *t)
 		const struct part *p = &t->m->parts[k];
 		char path[PATH_BYTES];
 		struct media m;
-		if (!said_is_media(p->type))
+		if (!said_is_media(p->type) || said_is_text_file(p))
 			continue;
 		part_path(path, t->at, k);
-		err = resolve(s, p, path, &m);
-		if (!err && is_text_file(p, &m))
-			continue;
+		err = said_resolve(s, p, path, &m);
 		if (!err)
 			err = check_media(s, p, &m, path);
 		if (err)
@@ -113,39 +95,11 @@ static size_t changes(const struct message *m)
 	return n;
 }
 
-/* The texts of a message, with its text files among them. */
-static enum err gather(struct scribe *s, const struct turn *t, struct buf *text)
-{
-	const struct message *m = t->m;
-	bool is_first = true;
-	enum err err = OK;
-	for (size_t k = 0; !err && k < m->n_parts; k++) {
-		const struct part *p = &m->parts[k];
-		const bool is_text = p->type == PART_TEXT || p->type == PART_REFUSAL;
-		char path[PATH_BYTES];
-		struct media media;
-		if (!is_text && p->type != PART_FILE)
-			continue;
-		part_path(path, t->at, k);
-		err = resolve(s, p, path, &media);
-		if (err || (!is_text && !is_text_file(p, &media)))
-			continue;
-		if (!is_first && m->role != ROLE_ASSISTANT)
-			buf_byte(text, '\n');
-		is_first = false;
-		if (is_text)
-			buf_span(text, p->text);
-		else
-			err = said_file(s, &media, path, text);
-	}
-	return err ? err : buf_error(text) ? ERR_NO_MEMORY : OK;
-}
-
 static enum err put_content(struct scribe *s, const struct turn *t)
 {
 	OWNED(buf_done) struct buf text = BUF_INIT(SIZE_MAX / 2);
 	char path[PATH_BYTES];
-	enum err err = gather(s, t, &text);
+	enum err err = said_gather(s, t->m, t->at, t->m->role == ROLE_ASSISTANT ? "" : "\n", &text);
 	if (!err && t->m->role == ROLE_TOOL && t->m->is_error)
 		said_error(&text);
 	json_pair_str(&s->o, "content", buf_view(&text));
@@ -250,7 +204,7 @@ static enum err drop_media(struct scribe *s, const struct turn *t)
 	for (size_t k = 0; !err && k < t->m->n_parts; k++) {
 		char path[PATH_BYTES];
 		part_path(path, t->at, k);
-		if (said_is_media(t->m->parts[k].type))
+		if (said_is_media(t->m->parts[k].type) && !said_is_text_file(&t->m->parts[k]))
 			err = scribe_drop(s, path, "%.*s takes no media of the assistant's back",
 				SPAN_ARG(s->target->provider));
 	}
