@@ -8,6 +8,10 @@
  * name_legal. */
 enum err tools_prepare(struct scribe *s, size_t name_max) MUST_USE;
 
+/* The same where names follow other rules. */
+struct name_rules;
+enum err tools_prepare_by(struct scribe *s, const struct name_rules *rules) MUST_USE;
+
 /* The same where any name is taken: no aliases. */
 enum err tools_check(struct scribe *s) MUST_USE;
 
