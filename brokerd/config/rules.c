@@ -198,6 +198,36 @@ static const struct rule rows[] = {
 	{"gemini", "*gemini-1.*", "reasons=never openapi_schemas"},
 	{"gemini", "*gemma-*", "reasons=unknown reasoning=budget system=no"},
 	{"gemini", "*", "reasons=unknown reasoning=budget strict_tools json_with_tools"},
+
+	/* Mistral; what is not listed is taken at its word */
+	{"mistral", "magistral-*", "reasons=always reasoning=mode"},
+	{"mistral", "mistral-small-latest", "reasons=asked efforts=none,high"},
+	{"mistral", "mistral-small-4*", "reasons=asked efforts=none,high"},
+	{"mistral", "mistral-small-26*", "reasons=asked efforts=none,high"},
+	{"mistral", "mistral-medium-latest", "reasons=asked efforts=none,high"},
+	{"mistral", "mistral-medium-26*", "reasons=asked efforts=none,high"},
+	{"mistral", "mistral-small-2*", "reasons=never"},
+	{"mistral", "mistral-medium-2*", "reasons=never"},
+	{"mistral", "mistral-large-*", "reasons=never"},
+	{"mistral", "mistral-tiny*", "reasons=never"},
+	{"mistral", "ministral-*", "reasons=never"},
+	{"mistral", "codestral-*", "reasons=never"},
+	{"mistral", "devstral-*", "reasons=never"},
+	{"mistral", "pixtral-*", "reasons=never"},
+	{"mistral", "voxtral-*", "reasons=never"},
+	{"mistral", "open-*", "reasons=never"},
+
+	/* Cohere */
+	{"cohere", "command-a-reasoning-*", "reasons=default"},
+	{"cohere", "command-a-plus-*", "reasons=default"},
+	{"cohere", "command-a-*", "reasons=never"},
+	{"cohere", "command-r*", "reasons=never"},
+	{"cohere", "command-light*", "reasons=never"},
+	{"cohere", "command", "reasons=never"},
+	{"cohere", "c4ai-*", "reasons=never"},
+
+	/* Ollama; gpt-oss wants a level and cannot be off */
+	{"ollama", "gpt-oss*", "reasons=always efforts=low,medium,high"},
 };
 /* clang-format on */
 

@@ -166,3 +166,18 @@ enum err history_plan(const struct llm_request *r, struct history_rules rules, s
 	}
 	return err;
 }
+
+bool history_has_prefill(const struct history *h)
+{
+	const struct turn *t = h->n > 0 ? &h->turns[h->n - 1] : NULL;
+	bool has_text = false;
+	if (!t || !t->m || t->m->role != ROLE_ASSISTANT)
+		return false;
+	for (size_t k = 0; k < t->m->n_parts; k++) {
+		const struct part *p = &t->m->parts[k];
+		if (p->type == PART_TOOL_CALL)
+			return false;
+		has_text = has_text || (p->type == PART_TEXT && p->text.n > 0);
+	}
+	return has_text;
+}

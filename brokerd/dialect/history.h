@@ -27,4 +27,7 @@ struct history_rules {
 enum err history_plan(const struct llm_request *r, struct history_rules rules, struct notes *notes,
 	struct history *out, struct fault *why) MUST_USE;
 
+/* Does it end with words that the assistant is to go on with? */
+bool history_has_prefill(const struct history *h);
+
 #endif

@@ -9,6 +9,9 @@ static const struct dialect *const all[] = {
 	&dialect_openai_completions,
 	&dialect_anthropic,
 	&dialect_gemini,
+	&dialect_mistral,
+	&dialect_cohere,
+	&dialect_ollama,
 	&dialect_offline,
 	NULL,
 };

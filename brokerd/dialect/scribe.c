@@ -133,6 +133,15 @@ enum err scribe_extra_below(struct scribe *s, const struct extra *e, const char 
 	return put_extra(s, e, path, span_str(below), known);
 }
 
+bool scribe_has_extra(const struct scribe *s, const struct extra *e, const char *name)
+{
+	for (size_t i = 0; i < e->n; i++) {
+		if (span_eq(e->family, s->target->family) && span_is(e->members[i].name, name))
+			return true;
+	}
+	return false;
+}
+
 enum err scribe_drop_below(
 	struct scribe *s, const struct extra *e, const char *path, const char *below)
 {

@@ -51,6 +51,9 @@ enum err scribe_extra(
 enum err scribe_extra_below(struct scribe *s, const struct extra *e, const char *path,
 	const char *below, const char *known) MUST_USE;
 
+/* Has this family an extra member of that name there? */
+bool scribe_has_extra(const struct scribe *s, const struct extra *e, const char *name);
+
 /* Those same members where the object that has them is not written at all: a warning for each. */
 enum err scribe_drop_below(
 	struct scribe *s, const struct extra *e, const char *path, const char *below) MUST_USE;

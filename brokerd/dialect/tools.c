@@ -31,7 +31,6 @@ static bool is_known(const struct llm_request *r, struct span name)
 
 enum err tools_prepare_by(struct scribe *s, const struct name_rules *rules)
 {
-	const struct tool_choice *c = &s->r->tool_choice;
 	for (size_t i = 0; i < s->r->n_tools; i++) {
 		if (s->r->tools[i].type == TOOL_PROVIDER)
 			continue;
@@ -39,6 +38,12 @@ enum err tools_prepare_by(struct scribe *s, const struct name_rules *rules)
 		if (err)
 			return err;
 	}
+	return tools_check(s);
+}
+
+enum err tools_check(struct scribe *s)
+{
+	const struct tool_choice *c = &s->r->tool_choice;
 	for (size_t i = 0; i < c->n_names; i++) {
 		if (!is_known(s->r, c->names[i]))
 			return fault_param(s->why, ERR_INVALID_REQUEST, "tool_choice",

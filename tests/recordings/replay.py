@@ -28,6 +28,9 @@ FILES = {
     "openai-completions": "openai-completions",
     "gemini": "gemini",
     "vertex": "gemini",
+    "mistral": "mistral",
+    "cohere": "cohere",
+    "ollama": "ollama",
 }
 CUTS = ("0", "1", "7", "61", "1021", "special")
 
@@ -112,6 +115,7 @@ def compare(record, got):
     check("text", got["text"], want["text"])
     check("reasoning_text", got["reasoning_text"], want["reasoning_text"],
           lambda a, b: squeezed(a) == squeezed(b))
+    check("tool_plan", got.get("tool_plan", ""), want.get("tool_plan") or "")
     check("tool_calls", got["tool_calls"], want["tool_calls"], same_calls)
     if want.get("refusal"):
         check("refusal", got.get("refusal"), want["refusal"])

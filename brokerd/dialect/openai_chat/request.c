@@ -225,7 +225,7 @@ static enum err put_sampling_all(struct scribe *s, const struct reason *t)
 
 /* ---- structured output ---- */
 
-static enum err put_format(struct scribe *s)
+enum err openai_chat_put_format(struct scribe *s)
 {
 	const struct response_format *f = &s->r->response_format;
 	struct json_out *o = &s->o;
@@ -440,7 +440,7 @@ static enum err put_members(struct scribe *s, struct llm_request *room, struct t
 	if (!err)
 		err = openai_chat_put_tools(s, &plan.reason);
 	if (!err)
-		err = put_format(s);
+		err = openai_chat_put_format(s);
 	if (!err)
 		err = put_max_tokens(s);
 	if (!err)
