@@ -498,6 +498,17 @@ static int64_t wait_for_reset(const struct http_head *head)
 	return longest;
 }
 
+/* AWS says what an error is in a header, before an address, and in the body, behind a namespace. */
+static void read_aws_type(const struct http_head *head, struct error_body *out)
+{
+	struct span type = http_head_get(head, "x-amzn-errortype");
+	if (span_is_set(type))
+		fault_text(out->type, sizeof out->type, span_cut(&type, ':'));
+	const char *hash = strrchr(out->type, '#');
+	if (hash)
+		memmove(out->type, hash + 1, strlen(hash));
+}
+
 /* ---- the two doors ---- */
 
 void error_explain(const struct http_reply *reply, const struct target *target,
@@ -508,6 +519,7 @@ void error_explain(const struct http_reply *reply, const struct target *target,
 	struct error_body body;
 	*out = FAULT_NONE;
 	error_read(reply->body, &body);
+	read_aws_type(&reply->head, &body);
 	judge(&body, reply->head.status, rules, out);
 	if (reply->head.status >= 300 && reply->head.status < 400)
 		(void)snprintf(out->message, sizeof out->message,

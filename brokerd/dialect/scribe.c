@@ -98,9 +98,11 @@ static enum err put_extra(struct scribe *s, const struct extra *e, const char *p
 	for (size_t i = 0; i < e->n; i++) {
 		char param[128];
 		const struct span whole = e->members[i].name;
-		if (!span_starts(whole, below) || (below.n == 0 && is_below_known(known, whole)))
+		if (!span_starts(whole, below))
 			continue;
 		const struct span name = span_skip(whole, below.n);
+		if (is_below_known(known, name))
+			continue;
 		(void)snprintf(param, sizeof param, "%s%s%.*s", path, path[0] ? "." : "",
 			SPAN_ARG(span_first(whole, 64)));
 		if (is_ours && is_known(known, name))
@@ -129,6 +131,33 @@ enum err scribe_extra_below(struct scribe *s, const struct extra *e, const char 
 	const char *below, const char *known)
 {
 	return put_extra(s, e, path, span_str(below), known);
+}
+
+bool scribe_has_extra(const struct scribe *s, const struct extra *e, const char *below)
+{
+	bool has_any = false;
+	for (size_t i = 0; i < e->n; i++)
+		has_any = has_any || span_starts(e->members[i].name, span_str(below));
+	return has_any && span_eq(e->family, s->target->family);
+}
+
+enum err scribe_drop_extra(
+	struct scribe *s, const struct extra *e, const char *path, const char *below)
+{
+	for (size_t i = 0; i < e->n; i++) {
+		char param[128];
+		const struct span name = e->members[i].name;
+		if (!span_starts(name, span_str(below)))
+			continue;
+		(void)snprintf(param, sizeof param, "%s%s%.*s", path, path[0] ? "." : "",
+			SPAN_ARG(span_first(name, 64)));
+		const enum err err =
+			scribe_drop(s, param, "the member \"%.*s\" has no place in what goes out",
+				SPAN_ARG(span_first(name, 64)));
+		if (err)
+			return err;
+	}
+	return OK;
 }
 
 /* ---- the caller's own members ---- */

@@ -46,10 +46,17 @@ enum err scribe_extra(
 	struct scribe *s, const struct extra *e, const char *path, const char *known) MUST_USE;
 
 /* The same for an object inside of the one that has the extras: those of them whose name begins with
- * `below` ("image_url."), without it. scribe_extra passes over what is below a name in `known` that
- * ends in a dot (" url image_url. "). */
+ * `below` ("image_url."), without it. Both pass over what is below a name in `known` that ends in a
+ * dot (" url image_url. "). */
 enum err scribe_extra_below(struct scribe *s, const struct extra *e, const char *path,
 	const char *below, const char *known) MUST_USE;
+
+/* Are there any such that go back to this family, so that their object must be opened for them? */
+bool scribe_has_extra(const struct scribe *s, const struct extra *e, const char *below);
+
+/* Drops such members, because their object does not go out; a warning each. */
+enum err scribe_drop_extra(
+	struct scribe *s, const struct extra *e, const char *path, const char *below) MUST_USE;
 
 /* The body is written: lays the caller's provider_options over it and moves it to the arena. The
  * members `model`, `messages` and `stream` are not the caller's to replace. ERR_TOO_BIG beyond

@@ -6,7 +6,7 @@
 
 #define BUDGET_LEAST INT64_C(1024)
 
-static enum err choose_max_tokens(struct scribe *s, struct thinking *t)
+enum err thinking_fit_max_tokens(struct scribe *s, struct thinking *t)
 {
 	const int64_t known = s->target->max_output_tokens;
 	const int64_t most = known > 0 ? known : s->target->quirks.tokens_max;
@@ -121,7 +121,7 @@ void thinking_put(struct scribe *s, const struct thinking *t)
 
 enum err thinking_choose(struct scribe *s, struct thinking *t)
 {
-	const enum err err = choose_max_tokens(s, t);
+	const enum err err = thinking_fit_max_tokens(s, t);
 	return err ? err : choose_kind(s, t);
 }
 

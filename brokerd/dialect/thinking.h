@@ -17,7 +17,10 @@ struct thinking {
 	struct span effort; /* of THINKING_ADAPTIVE; absent: none */
 };
 
-/* What the target's quirks make of the request. The request is refused where it reasons and the model
+/* max_tokens alone, no more than the model writes; 0 where nobody knows. */
+enum err thinking_fit_max_tokens(struct scribe *s, struct thinking *t) MUST_USE;
+
+/* What the target's quirks make of the request, max_tokens first. The request is refused where it reasons and the model
  * does not, or the other way round. */
 enum err thinking_choose(struct scribe *s, struct thinking *t) MUST_USE;
 
