@@ -49,6 +49,7 @@ static const struct builtin rows[] = {
 		"stream_options json_schema seed penalties top_k"},
 	{"sambanova", "openai-chat", "https://api.sambanova.ai/v1", "bearer", "",
 		"stream_options json_schema seed penalties"},
+	{"bedrock", "bedrock", "https://bedrock-runtime.us-east-1.amazonaws.com", "bearer", "", ""},
 
 	/* on this host, by their usual ports */
 	{"ollama", "openai-chat", "http://127.0.0.1:11434/v1", "none", "",
@@ -75,6 +76,8 @@ static const struct {
 		"stream_options json_schema parallel_tool_calls seed penalties"},
 	{"anthropic", "anthropic_version=2023-06-01",
 		"json_schema strict_tools parallel_tool_calls top_k file_parts"},
+	/* what most models there take; config/rules.c has the others */
+	{"bedrock", "system tools images file_parts stop stops_max=4 user metadata service_tier", ""},
 };
 /* clang-format on */
 

@@ -21,13 +21,15 @@ enum reasoning_by {
 	REASONING_BY_EFFORT,   /* reasoning_effort, reasoning.effort: a word of `efforts` */
 	REASONING_BY_BUDGET,   /* so many tokens */
 	REASONING_BY_ADAPTIVE, /* anthropic: thinking adaptive, with an effort beside it */
-	REASONING_BY_LEVEL,    /* gemini: thinkingLevel, a word of `efforts` */
+	REASONING_BY_LEVEL,    /* gemini: thinkingLevel, bedrock: reasoningConfig.maxReasoningEffort;
+	                          a word of `efforts` */
 	REASONING_BY_SWITCH,   /* thinking: {"type": "enabled" | "disabled"} */
 	REASONING_BY_FLAG,     /* enable_thinking, thinking_budget */
 	REASONING_BY_OBJECT,   /* reasoning: {effort | max_tokens, exclude} */
 	REASONING_BY_THINK,    /* think: true, false or a word of `efforts` */
 	REASONING_BY_TEMPLATE, /* chat_template_kwargs: {"enable_thinking": bool} */
 	REASONING_BY_MODE,     /* prompt_mode: "reasoning" */
+	REASONING_BY_CONFIG,   /* bedrock: reasoning_config: a word of `efforts` */
 };
 
 /* In which form does earlier reasoning go back? */
@@ -90,6 +92,7 @@ struct quirks {
 	bool has_seed, has_penalties, has_n;
 	bool has_logit_bias; /* and logprobs */
 	bool has_top_k;      /* and min_p, repetition_penalty */
+	struct span top_k_field; /* bedrock: where the model has it: "top_k", "inferenceConfig.topK" */
 	bool has_stop, has_user, has_metadata, has_service_tier, has_verbosity;
 	bool has_cache_key;   /* prompt_cache_key */
 	bool has_cache_marks; /* cache_control on parts */
@@ -111,6 +114,10 @@ struct quirks {
 	/* tools */
 	bool has_tools;
 	enum forcing forcing;
+	bool has_short_ids;     /* ids of calls have nine letters and digits */
+	bool has_result_status; /* a result says whether its call failed */
+	bool is_result_json;    /* a result is a JSON object, not a text */
+	bool is_result_alone;   /* no text beside results in a message, nor another one behind it */
 
 	/* reasoning */
 	enum reasons reasons;
