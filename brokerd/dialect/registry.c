@@ -6,6 +6,7 @@
 static const struct dialect *const all[] = {
 	&dialect_openai_chat,
 	&dialect_anthropic,
+	&dialect_bedrock,
 	&dialect_offline,
 	NULL,
 };

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "brokerd/dialect/base64.h"
 #include "protocol/limits.h"
 #include "tests/golden/golden.h"
 #include "tests/lib/tally.h"
@@ -105,6 +106,20 @@ static void take_headers(struct json object, struct arena *a, struct http_head *
 	}
 }
 
+/* A record's body: text, or bytes in base64. */
+static struct span body_of(struct json record, struct arena *a)
+{
+	OWNED(buf_done) struct buf bytes = BUF_INIT(LIMIT_BODY_BYTES);
+	struct span text;
+	if (json_text(json_member(record, "response_body"), a, &text) != OK)
+		bail("a record lacks its body");
+	if (!json_is_true(json_member(record, "response_base64")))
+		return text;
+	if (!base64_decode(text, &bytes) || arena_dup(a, buf_view(&bytes), &text))
+		bail("a record's body is no base64");
+	return text;
+}
+
 static void replay_record(const struct dialect *d, struct span text, size_t step)
 {
 	struct arena a;
@@ -117,9 +132,9 @@ static void replay_record(const struct dialect *d, struct span text, size_t step
 	if (json_scan(text, JSON_LENIENT, &record, &why) != OK)
 		bail("a record is no JSON: %s", why.message);
 	if (json_text(json_member(record, "id"), &a, &id) != OK ||
-		json_text(json_member(record, "response_body"), &a, &reply.body) != OK ||
 		!json_i64(json_member(record, "status"), &status))
-		bail("a record lacks its id, body or status");
+		bail("a record lacks its id or status");
+	reply.body = body_of(record, &a);
 	reply.head.status = (int)status;
 	take_headers(json_member(record, "response_headers"), &a, &reply.head);
 	decode_and_print(d, &reply, step, id, &a);

@@ -18,14 +18,17 @@ FILES = {
     "anthropic-messages": "anthropic",
     "groq": "openai-chat",
     "openai-compatible": "openai-chat",
+    "bedrock-converse": "bedrock",
+    "bedrock-converse-stream": "bedrock",
 }
 STEPS = (0, 1, 7, 61, 1021)
 
 # the class of an error reply by its status, where nothing else is said
 CLASSES = {
-    400: {"invalid_request", "context_length_exceeded", "content_filtered", "server_error"},
+    400: {"invalid_request", "context_length_exceeded", "content_filtered", "server_error",
+          "not_found"},
     401: {"auth"},
-    403: {"permission"},
+    403: {"permission", "auth"},  # AWS says so of a key that it does not know
     404: {"not_found"},
     429: {"rate_limited", "quota_exhausted"},
 }
