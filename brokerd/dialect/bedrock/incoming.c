@@ -436,12 +436,13 @@ enum err bedrock_decode_request(const struct surface_call *call, struct span byt
 	};
 	struct intake in = {a, notes, why, SPAN(BEDROCK_FAMILY)};
 	struct body body = {out, JSON_NONE, JSON_NONE};
+	const struct at root = {.up = NULL};
 	struct json v;
 	*out = (struct llm_request){.n_messages = 0};
 	enum err err = read_path(&in, call->path, out);
 	if (!err)
 		err = intake_body(&in, bytes, &v);
 	if (!err)
-		err = intake_object(&in, NULL, v, rows, COUNT_OF(rows), &body, &out->extra, "");
+		err = intake_object(&in, &root, v, rows, COUNT_OF(rows), &body, &out->extra, "");
 	return err ? err : bedrock_read_messages(&in, body.system, body.messages, out);
 }

@@ -489,8 +489,9 @@ static enum err read_turn(
 enum err bedrock_read_messages(
 	struct intake *in, struct json system, struct json messages, struct llm_request *out)
 {
-	const struct at systems = at_member(NULL, SPAN("system"));
-	const struct at turns = at_member(NULL, SPAN("messages"));
+	const struct at root = {.up = NULL};
+	const struct at systems = at_member(&root, SPAN("system"));
+	const struct at turns = at_member(&root, SPAN("messages"));
 	size_t most = 1, i = 0;
 	enum err err = OK;
 	for (struct json_walk w = json_each(messages); json_next(&w);)
