@@ -5,11 +5,15 @@
 #include <inttypes.h>
 #include <malloc.h>
 #include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "brokerd/config/catalogue_file.h"
 #include "brokerd/exchange/organs.h"
+#include "brokerd/exchange/tokens.h"
 #include "brokerd/front/listener.h"
 #include "brokerd/ledger/ledger.h"
 #include "brokerd/log/log.h"
@@ -22,6 +26,8 @@
 /* After so many calls at once the heap holds much that nobody will want again soon. */
 #define CROWD    64
 #define QUIET_US INT64_C(1000000)
+
+#define DAY_US INT64_C(86400000000)
 
 struct broker {
 	struct broker_options options;
@@ -58,6 +64,7 @@ static void use_config(struct broker *b, struct config *c)
 	enum log_level level;
 	config_unref(b->organs.config);
 	b->organs.config = c;
+	c->catalogue = b->organs.catalogue ? catalogue_ref(b->organs.catalogue) : NULL;
 	if (log_level_from(c->log_level, &level))
 		log_set_level(level);
 }
@@ -98,6 +105,7 @@ static void reload(struct admin_env *env)
 	load_config(b);
 	if (!env->config_fault.err) {
 		transport_forget_connections(b->organs.transport);
+		tokens_forget(b->organs.tokens);
 		log_info("config.loaded", "path=%s", b->options.config_path);
 	}
 	service_tell(&b->options.service, "READY=1\nSTATUS=%s",
@@ -169,6 +177,21 @@ static void open_state(struct broker *b)
 		ail(b, &why);
 }
 
+/* What was imported stays in the state folder; a file that cannot be used costs the facts in it, and
+ * nothing else. */
+static enum err open_catalogue(struct broker *b, struct fault *why)
+{
+	struct organs *o = &b->organs;
+	const enum err err = catalogue_load(b->options.state_dir, &o->catalogue, why);
+	if (!o->catalogue)
+		return err;
+	if (err)
+		log_fault("catalogue.unusable", why);
+	*why = FAULT_NONE;
+	catalogue_set_day(o->catalogue, loop_wall_us(o->loop) / DAY_US);
+	return OK;
+}
+
 static bool open_vault(struct broker *b)
 {
 	struct organs *o = &b->organs;
@@ -190,6 +213,32 @@ static bool open_vault(struct broker *b)
 		b->admin.is_memory_locked = true;
 	}
 	return o->vault != NULL;
+}
+
+/* The item store follows the vault: open, it has the vault's key for its file. */
+static void follow_vault(struct broker *b)
+{
+	unsigned char key[ITEMS_KEY_BYTES];
+	struct items *items = b->organs.items;
+	const bool is_open = vault_state(b->organs.vault) == VAULT_OPEN;
+	if (is_open == items_is_open(items))
+		return;
+	if (is_open && vault_subkey(b->organs.vault, VAULT_PURPOSE_ITEMS, key))
+		items_open(items, key, loop_wall_us(b->organs.loop) / 1000000);
+	else
+		items_close(items);
+	sodium_memzero(key, sizeof key);
+}
+
+static bool open_items(struct broker *b)
+{
+	char path[4096];
+	(void)snprintf(path, sizeof path, "%.4000s/store/items", b->options.state_dir);
+	b->organs.items = items_new(b->organs.workers, path, ITEMS_LIMITS);
+	if (!b->organs.items)
+		return false;
+	follow_vault(b);
+	return true;
 }
 
 /* ---- idling and draining ---- */
@@ -253,6 +302,7 @@ static void on_auto_lock(struct loop_timer *t)
 		log_info("vault.locked", "reason=idle");
 		vault_lock(b->organs.vault);
 		transport_forget_connections(b->organs.transport);
+		tokens_forget(b->organs.tokens);
 		loop_later(b->organs.loop, &b->settle); /* it may idle now */
 	}
 }
@@ -286,6 +336,8 @@ static void on_settle(struct loop_task *t)
 	struct broker *b = container_of(t, struct broker, settle);
 	struct organs *o = &b->organs;
 	b->active_us = loop_now_us(o->loop);
+	catalogue_set_day(o->catalogue, loop_wall_us(o->loop) / DAY_US); /* prices have dates */
+	follow_vault(b);
 	if (o->n_exchanges >= CROWD)
 		b->is_crowded = true;
 	else if (b->is_crowded && o->n_exchanges == 0)
@@ -336,6 +388,7 @@ static void on_user(struct loop_signal *s)
 	log_info("vault.locked", "reason=signal");
 	vault_lock(b->organs.vault);
 	transport_forget_connections(b->organs.transport);
+	tokens_forget(b->organs.tokens);
 	loop_later(b->organs.loop, &b->settle);
 }
 
@@ -412,6 +465,8 @@ static enum err broker_build(struct broker *b, struct fault *why)
 		.reload = reload,
 		.ended = on_admin_ended,
 	};
+	if (open_catalogue(b, why) != OK)
+		return ERR_NO_MEMORY;
 	load_config(b);
 	/* the socket before the state: of two brokers for one socket, the second goes away here */
 	if (!sessions_init(&b->sessions, &b->admin, geteuid()))
@@ -423,7 +478,10 @@ static enum err broker_build(struct broker *b, struct fault *why)
 	if (err)
 		return err;
 	open_state(b);
-	if (!open_vault(b))
+	if (!open_vault(b) || !open_items(b))
+		return fault_set(why, ERR_NO_MEMORY, "out of memory at start");
+	o->tokens = tokens_new(o);
+	if (!o->tokens)
 		return fault_set(why, ERR_NO_MEMORY, "out of memory at start");
 	o->transport = transport_new(o->loop, o->workers, why);
 	return o->transport ? OK : why->err ? why->err : ERR_NO_MEMORY;
@@ -473,6 +531,8 @@ void broker_free(struct broker *b)
 	for (size_t i = 0; i < b->n_listeners; i++)
 		listener_free(b->listeners[i]);
 	admin_drop_fetches(&b->admin);
+	tokens_free(o->tokens);
+	o->tokens = NULL;
 	transport_free(o->transport);
 	o->transport = NULL;
 	if (o->workers)
@@ -489,8 +549,10 @@ void broker_free(struct broker *b)
 	loop_signal_stop(&b->hangup);
 	loop_signal_stop(&b->user);
 	ledger_close(o->ledger);
+	items_free(o->items);
 	vault_free(o->vault);
 	config_unref(o->config);
+	catalogue_unref(o->catalogue);
 	loop_free(o->loop);
 	free(b);
 }

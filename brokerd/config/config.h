@@ -4,6 +4,7 @@
  * Reads files; touches nothing else. */
 #ifndef BROKERD_CONFIG_CONFIG_H
 #define BROKERD_CONFIG_CONFIG_H
+#include "brokerd/config/catalogue.h"
 #include "brokerd/config/traits.h"
 #include "protocol/base/arena.h"
 
@@ -21,7 +22,9 @@ struct provider {
 	struct span base_url, origin;
 	enum auth_scheme auth;
 	struct span auth_header;
-	struct span model; /* its default one; absent: none */
+	struct span region, service; /* AUTH_SIGV4 */
+	struct token_source token;   /* AUTH_GOOGLE, AUTH_ENTRA */
+	struct span model;           /* its default one; absent: none */
 	struct span ca_file;
 	bool is_local, is_plain_loopback_allowed;
 	bool is_offline;
@@ -59,6 +62,7 @@ struct config {
 	size_t n_models;
 	struct name_rule *rules;
 	size_t n_rules;
+	struct catalogue *catalogue; /* facts of models; the broker's to set; NULL: none are known */
 	/* [broker] */
 	struct span log_level;
 	int64_t idle_exit_us; /* 0: never; only when socket-activated */

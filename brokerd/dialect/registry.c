@@ -7,6 +7,7 @@ static const struct dialect *const all[] = {
 	&dialect_openai_chat,
 	&dialect_anthropic,
 	&dialect_bedrock,
+	&dialect_gemini,
 	&dialect_offline,
 	NULL,
 };

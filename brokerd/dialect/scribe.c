@@ -141,19 +141,19 @@ bool scribe_has_extra(const struct scribe *s, const struct extra *e, const char 
 	return has_any && span_eq(e->family, s->target->family);
 }
 
-enum err scribe_drop_extra(
+enum err scribe_drop_below(
 	struct scribe *s, const struct extra *e, const char *path, const char *below)
 {
 	for (size_t i = 0; i < e->n; i++) {
 		char param[128];
-		const struct span name = e->members[i].name;
-		if (!span_starts(name, span_str(below)))
+		const struct span whole = e->members[i].name;
+		if (!span_starts(whole, span_str(below)))
 			continue;
 		(void)snprintf(param, sizeof param, "%s%s%.*s", path, path[0] ? "." : "",
-			SPAN_ARG(span_first(name, 64)));
+			SPAN_ARG(span_first(whole, 64)));
 		const enum err err =
-			scribe_drop(s, param, "the member \"%.*s\" has no place in what goes out",
-				SPAN_ARG(span_first(name, 64)));
+			scribe_drop(s, param, "\"%.*s\" was left out with the rest of its object",
+				SPAN_ARG(span_first(whole, 64)));
 		if (err)
 			return err;
 	}
@@ -202,7 +202,7 @@ static enum err lay_over(
 	for (struct json_walk w = json_each(theirs); json_next(&w);) {
 		char room[64];
 		const struct span name = plain_name(w.name, room, sizeof room);
-		if (name.n > 0 && is_known(" model messages stream ", name))
+		if (name.n > 0 && is_known(" model messages contents stream ", name))
 			return fault_param(s->why, ERR_INVALID_REQUEST, param,
 				"provider options may not replace \"%.*s\"", SPAN_ARG(name));
 	}

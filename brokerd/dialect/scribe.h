@@ -54,12 +54,12 @@ enum err scribe_extra_below(struct scribe *s, const struct extra *e, const char 
 /* Are there any such that go back to this family, so that their object must be opened for them? */
 bool scribe_has_extra(const struct scribe *s, const struct extra *e, const char *below);
 
-/* Drops such members, because their object does not go out; a warning each. */
-enum err scribe_drop_extra(
+/* Those same members where the object that has them is not written at all: a warning for each. */
+enum err scribe_drop_below(
 	struct scribe *s, const struct extra *e, const char *path, const char *below) MUST_USE;
 
 /* The body is written: lays the caller's provider_options over it and moves it to the arena. The
- * members `model`, `messages` and `stream` are not the caller's to replace. ERR_TOO_BIG beyond
+ * members `model`, `messages`, `contents` and `stream` are not the caller's to replace. ERR_TOO_BIG beyond
  * `max_bytes`. */
 enum err scribe_finish(
 	struct scribe *s, const struct buf *body, size_t max_bytes, struct span *out) MUST_USE;

@@ -87,7 +87,9 @@ static enum err choose_kind(struct scribe *s, struct thinking *t)
 	if (s->target->quirks.reasons == REASONS_NEVER)
 		return scribe_refuse(
 			s, "reasoning.effort", "%.*s does not reason", SPAN_ARG(s->target->model));
-	if (s->target->quirks.reasoning_by == REASONING_BY_ADAPTIVE)
+	const bool is_by_budget =
+		s->target->quirks.has_budgets && r->budget_tokens.is_set && !span_is_set(r->effort);
+	if (s->target->quirks.reasoning_by == REASONING_BY_ADAPTIVE && !is_by_budget)
 		return fit_effort(s, t);
 	if (thinking_is_missing(s->r, s->target->family))
 		return scribe_change(s, "reasoning_dropped", "reasoning",
@@ -96,12 +98,12 @@ static enum err choose_kind(struct scribe *s, struct thinking *t)
 	return fit_budget(s, t);
 }
 
-void thinking_put(struct scribe *s, const struct thinking *t)
+enum err thinking_put(struct scribe *s, const struct thinking *t, const char *below)
 {
 	struct json_out *o = &s->o;
 	const bool is_hidden = span_is(s->r->reasoning.expose, "none");
 	if (t->kind == THINKING_SILENT)
-		return;
+		return scribe_drop_below(s, &s->r->extra, "", below);
 	json_key(o, "thinking");
 	json_open(o, '{');
 	if (t->kind == THINKING_DISABLED) {
@@ -116,7 +118,10 @@ void thinking_put(struct scribe *s, const struct thinking *t)
 		else if (s->target->quirks.has_thinking_display)
 			json_pair_str(o, "display", SPAN("summarized"));
 	}
+	const enum err err =
+		scribe_extra_below(s, &s->r->extra, "", below, " type budget_tokens display ");
 	json_close(o, '}');
+	return err;
 }
 
 enum err thinking_choose(struct scribe *s, struct thinking *t)

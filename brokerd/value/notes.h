@@ -22,6 +22,9 @@ struct notes {
 	struct span prefill;       /* the request ended with these words of the assistant's */
 	bool wants_reasoning_text; /* the caller wants to read it */
 	int64_t n_choices;         /* as asked: 1 or more */
+	/* how a caller of a surface wants its reply, beyond what the request says */
+	bool is_older_call_form; /* openai-chat: `function_call`, not `tool_calls` */
+	bool wants_usage_event;  /* openai-chat: a streamed reply ends with its usage */
 };
 
 /* An empty one whose entries live in `a`. */

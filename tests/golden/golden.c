@@ -1,7 +1,11 @@
 /* golden.c - do the dialects still write and read what the files beside this one say?
  *
  * A case is a folder FAMILY/CASE with some of
- *	request.json	the unified request, in the wire's vocabulary (a string "b64:..." is bytes)
+ *	request.json	the unified request, in the wire's vocabulary (a string "b64:..." is bytes), or
+ *	body.json	a request of a caller who speaks the family; call.json beside it has the path and
+ *			query that it was sent to
+ *	unified.json	what body.json must become: the unified request, a member or an element a line,
+ *			or the fault
  *	target.json	where it goes: provider, model, base_url, path, traits by name; what it does not
  *			say is as the family's own host has it
  *	http.txt	what the request must become: the HTTP request and the warnings, or the fault
@@ -10,10 +14,9 @@
  *			aws_message.h has them, and .bin: any bytes, both of that content type
  *	events.jsonl	what the reply must become, however it is cut (offline: the reply is the request)
  *
- * Without arguments all cases are checked, from the top of the tree. `--rewrite` writes http.txt and
- * events.jsonl anew. `--replay FAMILY FILE STEP` and `--decode FAMILY ...` are for recordings. */
-#include "tests/golden/golden.h"
-
+ * Every request must also be the same for the provider after it went through the wire's msgpack.
+ * Without arguments all cases are checked, from the top of the tree. `--rewrite` writes unified.json,
+ * http.txt and events.jsonl anew. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,13 +25,15 @@
 
 #include "brokerd/dialect/base64.h"
 #include "brokerd/dialect/offline.h"
-#include "brokerd/route/route.h"
 #include "protocol/limits.h"
 #include "tests/lib/aws_message.h"
 #include "tests/lib/event_json.h"
+#include "tests/lib/feed.h"
+#include "tests/lib/host.h"
 #include "tests/lib/packed.h"
 #include "tests/lib/tally.h"
 #include "tests/lib/tap.h"
+#include "tests/lib/whole_file.h"
 
 #define FOLDER   "tests/golden"
 #define CUT_MOST ((size_t)6000) /* replies up to this length are cut at every byte */
@@ -57,7 +62,8 @@ static struct span read_file(struct golden_case *c, const char *file)
 	OWNED(buf_done) struct buf bytes = BUF_INIT(LIMIT_BODY_BYTES);
 	struct span copy;
 	(void)snprintf(path, sizeof path, "%s/%s", c->path, file);
-	golden_read(path, &bytes);
+	if (!whole_file(path, &bytes))
+		bail("%s cannot be read", path);
 	if (arena_dup(&c->arena, buf_view(&bytes), &copy))
 		bail("no memory for %s", path);
 	return copy;
@@ -80,81 +86,29 @@ static void compare(struct golden_case *c, const char *file, const struct buf *g
 
 /* ---- target ---- */
 
-static struct span text_of(struct golden_case *c, struct json v, struct span otherwise)
+static struct span text_of(struct golden_case *c, struct json v)
 {
 	struct span text;
 	if (json_text(v, &c->arena, &text))
 		bail("no memory");
-	return span_is_set(text) ? text : otherwise;
+	return text;
 }
 
-/* Who a case goes to that does not say: a built-in provider that speaks the family, or, for a family
- * that none does, the name alone. */
-static const struct {
-	const char *family, *provider, *model;
-} hosts[] = {
-	{"openai-chat",        "openai",    "gpt-4o-mini"             },
-	{"openai-responses",   "openai",    "gpt-5.4"                 },
-	{"openai-completions", "openai",    "gpt-3.5-turbo-instruct"  },
-	{"anthropic",          "anthropic", "claude-sonnet-4-5"       },
-	{"gemini",             "gemini",    "gemini-2.5-flash"        },
-	{"bedrock",            "bedrock",   "us.amazon.nova-lite-v1:0"},
-	{"mistral",            "mistral",   "mistral-small-latest"    },
-	{"cohere",             "cohere",    "command-a-03-2025"       },
-	{"ollama",             "ollama",    "qwen3"                   },
-	{"offline",            "offline",   "echo"                    },
-};
-
-/* A member as a configuration would say it. */
-static void put_pair(struct buf *ini, struct span name, struct json v)
-{
-	buf_print(ini, "%.*s = ", SPAN_ARG(name));
-	if (json_kind(v) == JSON_TRUE)
-		buf_text(ini, "yes");
-	else if (json_kind(v) == JSON_FALSE)
-		buf_text(ini, "no");
-	else if (!json_text_to(v, ini))
-		buf_span(ini, v.text);
-	buf_byte(ini, '\n');
-}
-
-/* The case's target, by way of a configuration: target.json says the provider, its model, base_url,
- * dialect's path, and traits by name; what it does not say is the built-in row's. */
+/* target.json says the provider, its model, base_url, dialect's path, and traits by name. */
 static void read_target(struct golden_case *c)
 {
-	OWNED(buf_done) struct buf ini = BUF_INIT(LIMIT_CONFIG_BYTES);
+	struct host_wish wish = {.family = span_str(c->dialect->family)};
 	struct fault why;
-	struct json v = JSON_NONE;
-	struct span provider = SPAN_NONE, model = SPAN_NONE;
-	for (size_t i = 0; i < COUNT_OF(hosts); i++) {
-		if (strcmp(hosts[i].family, c->dialect->family) == 0) {
-			provider = span_str(hosts[i].provider);
-			model = span_str(hosts[i].model);
-		}
-	}
 	if (exists(c, "target.json") &&
-		json_scan(read_file(c, "target.json"), JSON_STRICT, &v, &why))
+		json_scan(read_file(c, "target.json"), JSON_STRICT, &wish.more, &why))
 		bail("%s/target.json: %s", c->path, why.message);
-	provider = text_of(c, json_member(v, "provider"), provider);
-	model = text_of(c, json_member(v, "model"), model);
-	const struct span path = text_of(c, json_member(v, "path"), SPAN_NONE);
-	buf_print(&ini, "[provider \"%.*s\"]\n", SPAN_ARG(provider));
-	buf_print(&ini, "dialect = %s %.*s\n", c->dialect->family, SPAN_ARG(path));
-	static const char *const keys[] = {
-		"base_url", "allow_plain_loopback", "region", "project", "resource", "account"};
-	for (size_t i = 0; i < COUNT_OF(keys); i++) {
-		if (!json_is_nil(json_member(v, keys[i])))
-			put_pair(&ini, span_str(keys[i]), json_member(v, keys[i]));
-	}
-	for (struct json_walk w = json_each(json_member(v, "traits")); json_next(&w);)
-		put_pair(&ini, w.name, w.value);
-	struct config *config = config_parse(buf_view(&ini), "target.json", &why);
-	if (!config)
+	wish.provider = text_of(c, json_member(wish.more, "provider"));
+	wish.model = text_of(c, json_member(wish.more, "model"));
+	wish.path = text_of(c, json_member(wish.more, "path"));
+	c->config = host_target(&wish, &c->arena, &c->target, &why);
+	if (!c->config)
 		bail("%s/target.json: %s", c->path, why.message);
-	if (route_target(config, provider, model, &c->target, &why))
-		bail("%s/target.json: %s", c->path, why.message);
-	json_i64(json_member(v, "max_output_tokens"), &c->target.max_output_tokens);
-	c->config = config;
+	json_i64(json_member(wish.more, "max_output_tokens"), &c->target.max_output_tokens);
 }
 
 /* ---- requests ---- */
@@ -204,40 +158,148 @@ static void unpack_media(struct golden_case *c, struct llm_request *r)
 	}
 }
 
-static void check_request(struct golden_case *c)
+/* The request for the provider, or the fault, as http.txt has it. */
+static void put_request(struct golden_case *c, const struct llm_request *r, struct notes *notes,
+	struct http_request *http, struct buf *out)
+{
+	struct fault why = FAULT_NONE;
+	if (c->dialect->ops[LLM_OP_CHAT]->encode_request(
+		    r, &c->target, &FEED_ENV, notes, http, &why)) {
+		put_fault(&why, out);
+		http->body = SPAN_NONE;
+		return;
+	}
+	buf_print(out, "%.*s %.*s\n", SPAN_ARG(http->method), SPAN_ARG(http->url));
+	for (size_t i = 0; i < http->n_headers; i++)
+		buf_print(out, "%.*s: %.*s\n", SPAN_ARG(http->headers[i].name),
+			SPAN_ARG(http->headers[i].value));
+	buf_byte(out, '\n');
+	buf_span(out, http->body);
+	buf_byte(out, '\n');
+	put_warnings(notes, out);
+}
+
+/* What a request is after it was packed, sent and unpacked. */
+static void check_wire(
+	struct golden_case *c, const struct llm_request *r, struct notes *notes, struct span want)
+{
+	OWNED(buf_done) struct buf packed = BUF_INIT(LIMIT_BODY_BYTES);
+	OWNED(buf_done) struct buf got = BUF_INIT(LIMIT_BODY_BYTES);
+	struct llm_request again;
+	struct http_request http = {.n_headers = 0};
+	struct fault why = FAULT_NONE;
+	request_pack(r, &packed);
+	if (!is_err(request_unpack(buf_view(&packed), &c->arena, &again, &why), OK,
+		    "%s: the request can be sent to the broker", c->path)) {
+		diag("%s", why.message);
+		return;
+	}
+	put_request(c, &again, notes, &http, &got);
+	is_mem(got.p, got.n, want.p, want.n, "%s: the request, sent to the broker first", c->path);
+}
+
+static void check_encoded(struct golden_case *c, const struct llm_request *r)
 {
 	OWNED(buf_done) struct buf got = BUF_INIT(LIMIT_BODY_BYTES);
-	struct llm_request r;
 	struct http_request http = {.n_headers = 0};
+	struct notes notes = c->notes; /* as reading left them */
+	put_request(c, r, &c->notes, &http, &got);
+	c->sent = http.body;
+	compare(c, "http.txt", &got, "the request");
+	if (c->is_rewrite)
+		return;
+	if (span_is_set(http.body)) {
+		struct json_rules rules = JSON_STRICT;
+		struct json v;
+		struct fault why;
+		rules.has_unique_names = true;
+		ok(json_scan(http.body, rules, &v, &why) == OK, "%s: the body is JSON", c->path);
+	}
+	check_wire(c, r, &notes, buf_view(&got));
+}
+
+static void check_request(struct golden_case *c)
+{
+	struct llm_request r;
 	struct fault why = FAULT_NONE;
 	if (!exists(c, "request.json"))
 		return;
-	enum err err = request_unpack(packed_request(c), &c->arena, &r, &why);
-	if (!err) {
-		unpack_media(c, &r);
-		err = c->dialect->ops[LLM_OP_CHAT]->encode_request(
-			&r, &c->target, &GOLDEN_ENV, &c->notes, &http, &why);
-	}
-	c->sent = err ? SPAN_NONE : http.body;
-	if (err) {
+	if (request_unpack(packed_request(c), &c->arena, &r, &why)) {
+		OWNED(buf_done) struct buf got = BUF_INIT(LIMIT_BODY_BYTES);
 		put_fault(&why, &got);
-	} else {
-		struct json v;
-		buf_print(&got, "%.*s %.*s\n", SPAN_ARG(http.method), SPAN_ARG(http.url));
-		for (size_t i = 0; i < http.n_headers; i++)
-			buf_print(&got, "%.*s: %.*s\n", SPAN_ARG(http.headers[i].name),
-				SPAN_ARG(http.headers[i].value));
-		buf_byte(&got, '\n');
-		buf_span(&got, http.body);
-		buf_byte(&got, '\n');
-		struct json_rules rules = JSON_STRICT;
-		rules.has_unique_names = true;
-		if (!c->is_rewrite)
-			ok(json_scan(http.body, rules, &v, &why) == OK, "%s: the body is JSON",
-				c->path);
-		put_warnings(&c->notes, &got);
+		compare(c, "http.txt", &got, "the request");
+		return;
 	}
-	compare(c, "http.txt", &got, "the request");
+	unpack_media(c, &r);
+	check_encoded(c, &r);
+}
+
+/* ---- requests of callers who speak the family ---- */
+
+/* A member a line, and of its arrays an element a line. */
+static void put_laid_out(struct json v, struct buf *out)
+{
+	size_t n = 0;
+	for (struct json_walk w = json_each(v); json_next(&w); n++) {
+		buf_text(out, n == 0 ? "{\n" : ",\n");
+		buf_print(out, "\"%.*s\": ", SPAN_ARG(w.name));
+		size_t k = 0;
+		if (json_kind(w.value) != JSON_ARRAY) {
+			buf_span(out, w.value.text);
+			continue;
+		}
+		for (struct json_walk e = json_each(w.value); json_next(&e); k++) {
+			buf_text(out, k == 0 ? "[\n\t" : ",\n\t");
+			buf_span(out, e.value.text);
+		}
+		buf_text(out, k == 0 ? "[]" : "\n]");
+	}
+	buf_text(out, "\n}\n");
+}
+
+static void put_unified(const struct llm_request *r, const struct notes *notes, struct buf *out)
+{
+	OWNED(buf_done) struct buf packed = BUF_INIT(LIMIT_BODY_BYTES);
+	OWNED(buf_done) struct buf json = BUF_INIT(LIMIT_BODY_BYTES);
+	struct json v;
+	struct fault why;
+	request_pack(r, &packed);
+	struct pack_in in = pack_from(buf_view(&packed));
+	if (!pack_to_json(&in, &json) || json_scan(buf_view(&json), JSON_STRICT, &v, &why))
+		bail("a packed request cannot be shown");
+	put_laid_out(v, out);
+	put_warnings(notes, out);
+	if (notes->is_older_call_form)
+		buf_text(out, "# the caller wants calls in their older form\n");
+	if (notes->wants_usage_event)
+		buf_text(out, "# the caller wants the usage of a stream\n");
+}
+
+static void check_body(struct golden_case *c)
+{
+	OWNED(buf_done) struct buf got = BUF_INIT(LIMIT_BODY_BYTES);
+	struct surface_call call = {.method = SPAN("POST")};
+	struct llm_request r;
+	struct fault why = FAULT_NONE;
+	struct json where = JSON_NONE;
+	if (!exists(c, "body.json"))
+		return;
+	if (!c->dialect->ops[LLM_OP_CHAT]->decode_request)
+		bail("%s: nobody reads requests of this family", c->path);
+	if (exists(c, "call.json") &&
+		json_scan(read_file(c, "call.json"), JSON_STRICT, &where, &why))
+		bail("%s/call.json: %s", c->path, why.message);
+	call.path = text_of(c, json_member(where, "path"));
+	call.query = text_of(c, json_member(where, "query"));
+	const enum err err = c->dialect->ops[LLM_OP_CHAT]->decode_request(
+		&call, read_file(c, "body.json"), &c->arena, &r, &c->notes, &why);
+	if (err)
+		put_fault(&why, &got);
+	else
+		put_unified(&r, &c->notes, &got);
+	compare(c, "unified.json", &got, "the request as it was read");
+	if (!err)
+		check_encoded(c, &r);
 }
 
 /* ---- replies ---- */
@@ -280,15 +342,15 @@ static void check_cuts(struct golden_case *c, const struct http_reply *whole)
 	struct fault why;
 	size_t bad = 0;
 	tally_init(&all);
-	golden_decode(c->dialect, &c->notes, whole, &c->target, 0,
+	feed_reply(c->dialect, &c->notes, whole, &c->target, (struct cuts){0},
 		&(struct event_sink){tally_event, &all}, &why);
 	for (size_t n = 0; n < whole->body.n && bad == 0; n++) {
 		OWNED(tally_done) struct tally cut = {.n_calls = 0};
 		struct http_reply part = *whole;
 		part.body = span_first(whole->body, n);
 		tally_init(&cut);
-		const enum err err = golden_decode(c->dialect, &c->notes, &part, &c->target, 0,
-			&(struct event_sink){tally_event, &cut}, &why);
+		const enum err err = feed_reply(c->dialect, &c->notes, &part, &c->target,
+			(struct cuts){0}, &(struct event_sink){tally_event, &cut}, &why);
 		const bool is_fair = cut.broken[0] == '\0' && (err != OK) == (why.err != OK) &&
 				     (err != OK || cut.finish != 0) &&
 				     span_starts(buf_view(&all.text), buf_view(&cut.text));
@@ -302,22 +364,25 @@ static void check_cuts(struct golden_case *c, const struct http_reply *whole)
 
 static void check_reply(struct golden_case *c, const struct http_reply *reply)
 {
-	static const size_t steps[] = {0, 1, 7, 64, 4096};
-	for (size_t i = 0; i < COUNT_OF(steps); i++) {
+	static const char *const ways[] = {"0", "1", "7", "64", "4096", "special"};
+	for (size_t i = 0; i < COUNT_OF(ways); i++) {
 		OWNED(buf_done) struct buf got = BUF_INIT(LIMIT_BODY_BYTES);
 		OWNED(tally_done) struct tally tally = {.n_calls = 0};
 		struct fault why;
+		struct cuts cuts;
 		char how[64];
-		const enum err err = golden_decode(c->dialect, &c->notes, reply, &c->target,
-			steps[i], &(struct event_sink){print_event, &got}, &why);
+		if (!cuts_read(ways[i], &cuts))
+			bail("%s is no way to cut", ways[i]);
+		const enum err err = feed_reply(c->dialect, &c->notes, reply, &c->target, cuts,
+			&(struct event_sink){print_event, &got}, &why);
 		if (err)
 			put_fault(&why, &got);
-		(void)snprintf(how, sizeof how, "%zu bytes at a time", steps[i]);
+		(void)snprintf(how, sizeof how, "cut: %s", ways[i]);
 		compare(c, "events.jsonl", &got, how);
 		if (c->is_rewrite)
 			return;
 		tally_init(&tally);
-		golden_decode(c->dialect, &c->notes, reply, &c->target, steps[i],
+		feed_reply(c->dialect, &c->notes, reply, &c->target, cuts,
 			&(struct event_sink){tally_event, &tally}, &why);
 		is_str(tally.broken, "", "%s, %s: events in order", c->path, how);
 	}
@@ -357,13 +422,14 @@ static void check_binary(struct golden_case *c)
 static void run_case(const struct dialect *d, const char *name, bool is_rewrite)
 {
 	static const int statuses[] = {
-		400, 401, 403, 404, 408, 413, 424, 429, 500, 502, 503, 529, 307};
+		400, 401, 402, 403, 404, 408, 413, 424, 429, 499, 500, 502, 503, 504, 529, 307};
 	struct golden_case c = {.dialect = d, .is_rewrite = is_rewrite};
 	(void)snprintf(c.path, sizeof c.path, "%s/%s/%s", FOLDER, d->family, name);
 	arena_init(&c.arena, LIMIT_REQUEST_ARENA);
 	notes_init(&c.notes, &c.arena);
 	read_target(&c);
 	check_request(&c);
+	check_body(&c);
 	check_reply_file(&c, "reply.sse", 200);
 	check_reply_file(&c, "reply.json", 200);
 	check_binary(&c);
@@ -399,9 +465,5 @@ static int run_all(bool is_rewrite)
 
 int main(int argc, char **argv)
 {
-	if (argc == 5 && strcmp(argv[1], "--replay") == 0)
-		return replay(argv[2], argv[3], (size_t)strtoul(argv[4], NULL, 10));
-	if (argc > 2 && strcmp(argv[1], "--decode") == 0)
-		return decode_stdin(argc - 2, argv + 2);
 	return run_all(argc == 2 && strcmp(argv[1], "--rewrite") == 0);
 }

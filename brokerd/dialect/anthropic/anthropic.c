@@ -41,6 +41,7 @@ static const struct dialect_op chat = {
 	.decode = anthropic_decode,
 	.decode_end = anthropic_decode_end,
 	.decoder_done = anthropic_decoder_done,
+	.decode_request = anthropic_decode_request,
 };
 
 const struct dialect dialect_anthropic = {

@@ -16,9 +16,10 @@
 
 /* The names that are written here, for scribe_extra. */
 #define KNOWN_IN_TOOL " name description input_schema strict cache_control type "
-#define KNOWN_IN_REQUEST                                                                          \
-	" model max_tokens tools tool_choice system messages thinking output_config temperature " \
-	"top_p top_k stop_sequences metadata service_tier cache_control stream "
+#define KNOWN_IN_REQUEST                                                                         \
+	" model max_tokens tools tool_choice system messages thinking thinking. output_config "  \
+	"output_config. temperature top_p top_k stop_sequences metadata metadata. service_tier " \
+	"cache_control stream "
 
 /* What the request comes to, found out before anything is written. */
 struct asked {
@@ -40,13 +41,15 @@ static enum err choose_format(struct scribe *s, struct asked *a)
 	return a->has_json_tool ? emulate_by_tool(s) : emulate_by_words(s, &a->words);
 }
 
-static void put_output_config(struct scribe *s, const struct asked *a)
+static enum err put_output_config(struct scribe *s, const struct asked *a)
 {
 	struct json_out *o = &s->o;
 	const struct response_format *f = &s->r->response_format;
 	const bool has_format = f->type == FORMAT_SCHEMA && s->target->quirks.has_json_schema;
-	if (!has_format && !span_is_set(a->thinking.effort))
-		return;
+	enum err err = OK;
+	if (!has_format && !span_is_set(a->thinking.effort) &&
+		!scribe_has_extra(s, &s->r->extra, "output_config."))
+		return scribe_drop_below(s, &s->r->extra, "", "output_config.");
 	json_key(o, "output_config");
 	json_open(o, '{');
 	json_pair_str(o, "effort", a->thinking.effort);
@@ -55,9 +58,16 @@ static void put_output_config(struct scribe *s, const struct asked *a)
 		json_open(o, '{');
 		json_pair_str(o, "type", SPAN("json_schema"));
 		json_pair_raw(o, "schema", f->schema);
+		err = scribe_extra_below(
+			s, &s->r->extra, "", "output_config.format.", " type schema ");
 		json_close(o, '}');
 	}
+	if (!err)
+		err = scribe_extra_below(s, &s->r->extra, "", "output_config.",
+			span_is_set(a->thinking.effort) ? " effort format format. "
+							: " format format. ");
 	json_close(o, '}');
+	return err;
 }
 
 /* ---- tools ---- */
@@ -293,17 +303,25 @@ static enum err put_rest(struct scribe *s, struct cache_marks *marks)
 		json_key(&s->o, "metadata");
 		json_open(&s->o, '{');
 		json_pair_str(&s->o, "user_id", r->user);
+		err = scribe_extra_below(s, &r->extra, "", "metadata.", " user_id ");
 		json_close(&s->o, '}');
+	} else {
+		err = scribe_drop_below(s, &r->extra, "", "metadata.");
 	}
+	if (err)
+		return err;
 	if (span_is(r->service_tier, "auto") || span_is(r->service_tier, "standard_only"))
 		json_pair_str(&s->o, "service_tier", r->service_tier);
 	else if (span_is_set(r->service_tier))
 		err = scribe_drop(s, "service_tier",
 			"%.*s knows the service tiers \"auto\" and \"standard_only\"",
 			SPAN_ARG(s->target->provider));
-	/* without marks of its own, the last block that can be cached is marked */
-	if (!err && span_is_set(r->cache_ttl) && anthropic_count_marks(r) == 0)
+	/* the last block that can be cached is marked */
+	if (!err && span_is_set(r->cache_ttl) && anthropic_count_marks(r) < MARKS_MAX)
 		err = anthropic_put_cache(s, r->cache_ttl, "cache.ttl", marks);
+	else if (!err && span_is_set(r->cache_ttl))
+		err = scribe_drop(s, "cache.ttl",
+			"the provider takes four cache marks, and there are as many");
 	return err ? err : scribe_extra(s, &r->extra, "", KNOWN_IN_REQUEST);
 }
 
@@ -332,8 +350,10 @@ static enum err put_body(struct scribe *s, const struct asked *a)
 	enum err err = put_tools(s, a, &marks);
 	if (!err)
 		err = anthropic_put_messages(s, a->words, &marks);
-	thinking_put(s, &a->thinking);
-	put_output_config(s, a);
+	if (!err)
+		err = thinking_put(s, &a->thinking, "thinking.");
+	if (!err)
+		err = put_output_config(s, a);
 	if (!err)
 		err = put_temperature(s, a);
 	if (!err)

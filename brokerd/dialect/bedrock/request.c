@@ -167,7 +167,7 @@ static enum err put_output_config(struct scribe *s)
 	const struct extra *e = &s->r->extra;
 	enum err err = OK;
 	if (!has_native_schema(s))
-		err = scribe_drop_extra(s, e, "", IN_FORMAT);
+		err = scribe_drop_below(s, e, "", IN_FORMAT);
 	const bool is_open = has_native_schema(s) || scribe_has_extra(s, e, IN_OUTPUT);
 	if (is_open) {
 		json_key(&s->o, "outputConfig");
@@ -314,10 +314,10 @@ static enum err put_top_k(struct scribe *s, const struct asked *a)
 	return OK;
 }
 
-static void put_reasoning(struct scribe *s, const struct asked *a)
+static enum err put_reasoning(struct scribe *s, const struct asked *a)
 {
 	struct json_out *o = &s->o;
-	thinking_put(s, &a->thinking);
+	const enum err err = thinking_put(s, &a->thinking, IN_FIELDS "thinking.");
 	if (span_is_set(a->thinking.effort)) {
 		json_key(o, "output_config");
 		json_open(o, '{');
@@ -330,9 +330,9 @@ static void put_reasoning(struct scribe *s, const struct asked *a)
 		json_pair_str(o, "type", SPAN("disabled"));
 		json_close(o, '}');
 	}
-	if (!span_is_set(a->effort))
-		return;
-	if (s->target->quirks.reasoning_by == REASONING_BY_LEVEL) {
+	if (!span_is_set(a->effort)) {
+		/* nothing is said */
+	} else if (s->target->quirks.reasoning_by == REASONING_BY_LEVEL) {
 		json_key(o, "reasoningConfig");
 		json_open(o, '{');
 		json_pair_str(o, "type", SPAN("enabled"));
@@ -343,13 +343,14 @@ static void put_reasoning(struct scribe *s, const struct asked *a)
 	} else {
 		json_pair_str(o, "reasoning_effort", a->effort);
 	}
+	return err;
 }
 
 /* The names that went into the object so far, as scribe_extra wants them. */
 static void list_names(struct span object, char *words, size_t size)
 {
 	struct json v;
-	size_t n = (size_t)snprintf(words, size, " ");
+	size_t n = (size_t)snprintf(words, size, " thinking. ");
 	if (json_scan(object, JSON_STRICT, &v, NULL) != OK)
 		return;
 	for (struct json_walk w = json_each(v); json_next(&w) && n < size;)
@@ -363,8 +364,9 @@ static enum err put_fields(struct scribe *s, const struct asked *a)
 	char known[128];
 	s->o = json_to(&fields);
 	json_open(&s->o, '{');
-	put_reasoning(s, a);
-	enum err err = put_top_k(s, a);
+	enum err err = put_reasoning(s, a);
+	if (!err)
+		err = put_top_k(s, a);
 	json_close(&s->o, '}');
 	/* an extra one may have any name that we did not give out ourselves */
 	list_names(buf_view(&fields), known, sizeof known);
@@ -453,7 +455,7 @@ static enum err put_tier(struct scribe *s)
 	for (size_t i = 0; i < COUNT_OF(known); i++)
 		is_known = is_known || span_is(tier, known[i]);
 	if (!is_known) {
-		const enum err err = scribe_drop_extra(s, &s->r->extra, "", IN_TIER);
+		const enum err err = scribe_drop_below(s, &s->r->extra, "", IN_TIER);
 		/* auto is what is done where nothing is said */
 		return err || tier.n == 0 || span_is(tier, "auto")
 			       ? err

@@ -263,7 +263,7 @@ enum err bedrock_put_tools(
 	if (!t->has_own && t->n_stubs == 0 && !t->has_json_tool) {
 		for (size_t i = 0; i < s->r->n_tools; i++)
 			marks->seen += span_is_set(s->r->tools[i].cache);
-		return scribe_drop_extra(s, &s->r->extra, "", IN_CONFIG);
+		return scribe_drop_below(s, &s->r->extra, "", IN_CONFIG);
 	}
 	json_key(&s->o, "toolConfig");
 	json_open(&s->o, '{');
