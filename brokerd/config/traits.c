@@ -100,6 +100,8 @@ static const struct trait traits[] = {
 		"Whether it takes a *tool_choice* that forces a call."},
 	{"short_ids", TRAIT_BOOL, AT(has_short_ids), NULL,
 		"The ids of its tool calls have nine letters and digits."},
+	{"dotted_ids", TRAIT_BOOL, AT(has_dotted_ids), NULL,
+		"The ids of its tool calls may have dots and colons in them."},
 	{"result_status", TRAIT_BOOL, AT(has_result_status), NULL,
 		"It takes a word on a tool's result that says whether the call failed."},
 	{"result_json", TRAIT_BOOL, AT(is_result_json), NULL,

@@ -410,7 +410,99 @@ ANTHROPIC = [without_nulls, without("stream", False), without("temperature", 1),
              turns_merged, results_that_succeeded, own_tools, whole_schemas, auto_choice,
              thinking_shown, adaptive_effort, one_format, long_answers_streamed, short_marks]
 
-NORMALISATIONS = {"openai-chat": OPENAI_CHAT, "anthropic": ANTHROPIC}
+
+# bedrock
+
+def nothing_in_it(body):
+    """an empty list or object goes without saying"""
+    empty = [k for k in ("system", "inferenceConfig", "additionalModelRequestFields",
+                         "requestMetadata") if k in body and not body[k]]
+    for key in empty:
+        del body[key]
+    return bool(empty)
+
+
+def auto_tool_choice(body):
+    """toolChoice auto goes without saying"""
+    config = body.get("toolConfig", {})
+    if config.get("toolChoice") == {"auto": {}}:
+        del config["toolChoice"]
+        return True
+    return False
+
+
+def whole_tool_schemas(body):
+    """a tool's inputSchema says that it is an object's, and its properties"""
+    changed = False
+    for tool in body.get("toolConfig", {}).get("tools", []):
+        schema = tool.get("toolSpec", {}).get("inputSchema", {}).get("json")
+        if schema is not None:
+            changed |= "type" not in schema or "properties" not in schema
+            schema.setdefault("type", "object")
+            schema.setdefault("properties", {})
+    return changed
+
+
+def results_as_json(body):
+    """a result that is a JSON object in a text is JSON, and success goes without saying"""
+    changed = False
+    for m in messages_of(body):
+        for block in parts_of(m):
+            result = block.get("toolResult", {})
+            changed |= result.get("status") == "success"
+            if result.get("status") == "success":
+                del result["status"]
+            for item in result.get("content", []):
+                try:
+                    value = json.loads(item.get("text", ""))
+                except ValueError:
+                    continue
+                if isinstance(value, dict):
+                    item["json"] = value
+                    del item["text"]
+                    changed = True
+    return changed
+
+
+def bedrock_turns(body):
+    """blank texts are left out, turns of one role are one, results first"""
+    turns = []
+    for m in messages_of(body):
+        blocks = [b for b in parts_of(m) if "text" not in b or b["text"].strip()]
+        if turns and turns[-1]["role"] == m["role"]:
+            turns[-1]["content"] += blocks
+        elif blocks:
+            turns.append({**m, "content": blocks})
+    for m in turns:
+        m["content"].sort(key=lambda b: "toolResult" not in b and m["role"] == "user")
+    changed = turns != body.get("messages")
+    body["messages"] = turns
+    return changed
+
+
+def one_thinking(body):
+    """reasoning_config is thinking, where it is an object"""
+    fields = body.get("additionalModelRequestFields", {})
+    if isinstance(fields.get("reasoning_config"), dict):
+        fields["thinking"] = fields.pop("reasoning_config")
+        return True
+    return False
+
+
+def room_for_thinking(body):
+    """a budget of thinking has room in maxTokens"""
+    fields = body.get("additionalModelRequestFields", {})
+    config = body.setdefault("inferenceConfig", {})
+    if "budget_tokens" in fields.get("thinking", {}) and "maxTokens" not in config:
+        config["maxTokens"] = 64000
+        return True
+    return False
+
+
+BEDROCK = [without_nulls, auto_tool_choice, whole_tool_schemas, results_as_json, bedrock_turns,
+           one_thinking, room_for_thinking, nothing_in_it]
+
+NORMALISATIONS = {"openai-chat": OPENAI_CHAT, "anthropic": ANTHROPIC, "bedrock": BEDROCK}
 
 # ---- comparing ----
 

@@ -134,7 +134,7 @@ static bool is_taken(const struct document_names *names, struct span name)
 	return false;
 }
 
-/* Letters, digits, hyphens, brackets and single spaces are left of a file's name. */
+/* Letters, digits, hyphens, underscores, brackets and single spaces are left of a file's name. */
 static void put_legal(struct span name, struct buf *out)
 {
 	bool is_behind_space = true;
@@ -142,7 +142,7 @@ static void put_legal(struct span name, struct buf *out)
 		const char c = name.p[i];
 		const bool is_space = c == ' ' || c == '\t';
 		const bool is_legal = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-				      (c >= '0' && c <= '9') || (c && strchr("-()[]", c));
+				      (c >= '0' && c <= '9') || (c && strchr("-_()[]", c));
 		if (is_legal || (is_space && !is_behind_space))
 			buf_byte(out, is_space ? ' ' : c);
 		if (is_legal || is_space)

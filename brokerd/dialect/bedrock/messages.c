@@ -269,9 +269,10 @@ static enum err put_media(struct writer *w, const struct part *p, const char *pa
 
 static enum err legal_id(struct writer *w, struct span id, struct span *out)
 {
-	return w->s->target->quirks.has_short_ids
-		       ? name_nine(w->s->notes->arena, id, out)
-		       : name_legal(w->s->notes->arena, id, ID_BYTES, out);
+	const struct quirks *q = &w->s->target->quirks;
+	const struct name_rules rules = {.max = ID_BYTES, .also = q->has_dotted_ids ? ".:" : ""};
+	return q->has_short_ids ? name_nine(w->s->notes->arena, id, out)
+				: name_legal_by(w->s->notes->arena, id, &rules, out);
 }
 
 static enum err put_input(struct scribe *s, struct span arguments, const char *path)

@@ -249,8 +249,20 @@ static const struct intake_row blocks[] = {
 	{"json",             read_json,      0},
 };
 
+/* Is what a medium's source holds in words of ours? */
+static bool has_known_source(struct json inside)
+{
+	const struct json source = json_member(inside, "source");
+	return !json_is_nil(json_member(source, "bytes")) ||
+	       !json_is_nil(json_member(source, "text")) ||
+	       !json_is_nil(json_member(source, "s3Location"));
+}
+
 static bool is_only_carried(const struct intake_row *row, struct json inside)
 {
+	if (row->read == read_image || row->read == read_document || row->read == read_audio ||
+		row->read == read_video)
+		return !has_known_source(inside);
 	if (row->read == read_use)
 		return json_is(json_member(inside, "type"), "server_tool_use");
 	if (row->read == read_cited)
