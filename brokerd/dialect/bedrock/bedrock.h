@@ -1,6 +1,6 @@
 /* bedrock.h - what do the files of this family share?
- * request.c and messages.c write requests, reply.c reads replies, incoming.c reads what others ask for
- * in this family's words, bedrock.c is the table. */
+ * request.c, tools.c, messages.c and media.c write requests, reply.c reads replies, incoming.c and
+ * turns.c read what others ask for in this family's words, bedrock.c is the table. */
 #ifndef BROKERD_DIALECT_BEDROCK_BEDROCK_H
 #define BROKERD_DIALECT_BEDROCK_BEDROCK_H
 #include "brokerd/dialect/dialect.h"
@@ -29,9 +29,6 @@ enum err bedrock_put_cache(struct scribe *s, struct span ttl, const struct extra
 
 /* How many cache points the request has where this family takes one. */
 size_t bedrock_count_marks(const struct llm_request *r);
-
-/* Has the earlier conversation tool calls in it? */
-bool bedrock_has_calls(const struct llm_request *r);
 
 /* The members of dialect_op. */
 enum err bedrock_encode_request(const struct llm_request *, const struct target *,

@@ -1,129 +1,24 @@
 /* messages.c - turns as this family takes them: user and assistant by turns, results first. */
-#include <stdio.h>
-
-#include "brokerd/dialect/bedrock/bedrock.h"
-#include "brokerd/dialect/bedrock/media.h"
-#include "brokerd/dialect/history.h"
+#include "brokerd/dialect/bedrock/writer.h"
 #include "brokerd/dialect/names.h"
-#include "brokerd/dialect/scribe.h"
 #include "brokerd/dialect/tool_args.h"
 #include "protocol/limits.h"
 
-#define PATH_BYTES 64
-#define ID_BYTES   ((size_t)64)
+#define ID_BYTES ((size_t)64)
 
 /* For scribe_extra: of a message, and of one that is a tool's result, whose own members are further in. */
 #define KNOWN_IN_MESSAGE " role content "
 #define KNOWN_IN_ANSWER  " role content toolResult. content. "
-#define KNOWN_IN_RESULT  " toolUseId content status "
 #define KNOWN_IN_USE     " toolUseId name input "
 #define KNOWN_IN_CITED   " content citations "
-#define KNOWN_IN_CACHE   " type ttl "
 
-/* What is being written: one turn at a time, opened by its first block. */
-struct writer {
-	struct scribe *s;
-	struct cache_marks *marks;
-	enum { TURN_NONE, TURN_USER, TURN_ASSISTANT } turn;
-	bool has_user;               /* something of the user's went out */
-	bool has_document, has_text; /* in the open turn */
-	struct document_names names;
-	const struct message *told; /* whose extra members are still to go out */
-	size_t told_at;
-	const struct message *last;
-	size_t last_text; /* where `last` is a prefill: its last text that goes out */
-};
-
-static void part_path(char path[PATH_BYTES], size_t at, size_t k)
-{
-	(void)snprintf(path, PATH_BYTES, "messages[%zu].content[%zu]", at, k);
-}
-
-static bool is_blank(struct span text)
-{
-	return span_trim(text).n == 0;
-}
-
-static bool is_said(const struct part *p)
-{
-	return p->type == PART_TEXT || p->type == PART_REFUSAL;
-}
-
-static bool is_media(const struct part *p)
-{
-	return p->type == PART_IMAGE || p->type == PART_FILE || p->type == PART_AUDIO ||
-	       p->type == PART_VIDEO;
-}
-
-/* The block of this family that an opaque item holds, or an absent value. */
-static struct json own_block(const struct opaque *opaque)
+struct json bedrock_own_block(const struct opaque *opaque)
 {
 	struct json v;
 	if (!span_is(opaque->family, BEDROCK_FAMILY) ||
 		json_scan(opaque->data, JSON_STRICT, &v, NULL) != OK || json_kind(v) != JSON_OBJECT)
 		return JSON_NONE;
 	return v;
-}
-
-/* ---- cache points ---- */
-
-static bool takes_mark(const struct part *p)
-{
-	return is_said(p) ? !is_blank(p->text) : is_media(p) || p->type == PART_TOOL_CALL;
-}
-
-/* The part of a result that has the mark, or NULL: it is one, whichever has it. */
-static const struct part *marked_part(const struct message *m)
-{
-	const struct part *marked = NULL;
-	for (size_t k = 0; k < m->n_parts; k++) {
-		if (span_is_set(m->parts[k].cache))
-			marked = &m->parts[k];
-	}
-	return marked;
-}
-
-size_t bedrock_count_marks(const struct llm_request *r)
-{
-	size_t n = 0;
-	for (size_t i = 0; i < r->n_tools; i++)
-		n += span_is_set(r->tools[i].cache);
-	for (size_t i = 0; i < r->n_messages; i++) {
-		const struct message *m = &r->messages[i];
-		if (m->role == ROLE_TOOL) {
-			n += marked_part(m) != NULL;
-			continue;
-		}
-		for (size_t k = 0; k < m->n_parts; k++)
-			n += span_is_set(m->parts[k].cache) && takes_mark(&m->parts[k]);
-	}
-	return n;
-}
-
-enum err bedrock_put_cache(struct scribe *s, struct span ttl, const struct extra *extra,
-	const char *path, struct cache_marks *marks)
-{
-	const bool is_short = span_is(ttl, "5m");
-	enum err err = OK;
-	if (!span_is_set(ttl) || !s->target->quirks.has_cache_marks)
-		return OK; /* a hint at most: nothing is lost without it */
-	if (marks->seen++ < marks->first)
-		return scribe_drop(
-			s, path, "the provider takes four cache marks: the last four were kept");
-	if (!is_short && !span_is(ttl, "1h"))
-		err = scribe_change(s, "clamped_parameter", path,
-			"the provider caches for 5m or 1h: 1h was asked for");
-	json_open(&s->o, '{');
-	json_key(&s->o, "cachePoint");
-	json_open(&s->o, '{');
-	json_pair_str(&s->o, "type", SPAN("default"));
-	if (!is_short)
-		json_pair_str(&s->o, "ttl", SPAN("1h"));
-	if (!err)
-		err = scribe_extra_below(s, extra, path, "cachePoint.", KNOWN_IN_CACHE);
-	json_close(&s->o, '}');
-	json_close(&s->o, '}');
-	return err;
 }
 
 /* ---- turns ---- */
@@ -173,6 +68,11 @@ static enum err open_turn(struct writer *w, bool is_assistant)
 	json_open(o, '[');
 	w->turn = is_assistant ? TURN_ASSISTANT : TURN_USER;
 	return err;
+}
+
+enum err bedrock_open_user(struct writer *w)
+{
+	return open_turn(w, false);
 }
 
 /* Turns begin with the user's. */
@@ -267,7 +167,7 @@ static enum err put_media(struct writer *w, const struct part *p, const char *pa
 	return err ? err : bedrock_put_cache(w->s, p->cache, &p->extra, path, w->marks);
 }
 
-static enum err legal_id(struct writer *w, struct span id, struct span *out)
+enum err bedrock_legal_id(struct writer *w, struct span id, struct span *out)
 {
 	const struct quirks *q = &w->s->target->quirks;
 	const struct name_rules rules = {.max = ID_BYTES, .also = q->has_dotted_ids ? ".:" : ""};
@@ -298,7 +198,7 @@ static enum err put_call(struct writer *w, const struct part *p, struct span id,
 {
 	struct scribe *s = w->s;
 	struct span legal;
-	enum err err = legal_id(w, id, &legal);
+	enum err err = bedrock_legal_id(w, id, &legal);
 	if (err)
 		return err;
 	if (p->call.is_custom)
@@ -323,7 +223,7 @@ static enum err put_call(struct writer *w, const struct part *p, struct span id,
 static enum err put_opaque(struct writer *w, const struct part *p)
 {
 	struct json_out *o = &w->s->o;
-	const struct json block = own_block(&p->opaque);
+	const struct json block = bedrock_own_block(&p->opaque);
 	const struct json inside =
 		json_member(json_member(block, "reasoningContent"), "reasoningText");
 	if (!span_is_set(block.text))
@@ -421,125 +321,6 @@ static enum err put_assistant(struct writer *w, const struct turn *t)
 		"an assistant's message with nothing in it was left out");
 }
 
-/* ---- results ---- */
-
-/* One text of a result: as JSON where it is an object, or where nothing else is taken. */
-static enum err put_result_text(
-	struct scribe *s, struct span text, const struct extra *extra, const char *path)
-{
-	struct json v;
-	const bool is_object =
-		json_scan(text, JSON_STRICT, &v, NULL) == OK && json_kind(v) == JSON_OBJECT;
-	json_open(&s->o, '{');
-	if (is_object) {
-		json_key(&s->o, "json");
-		(void)tool_args_put_object(&s->o, text);
-	} else if (s->target->quirks.is_result_json) {
-		json_key(&s->o, "json");
-		json_open(&s->o, '{');
-		json_pair_str(&s->o, "output", text);
-		json_close(&s->o, '}');
-	} else {
-		json_pair_str(&s->o, "text", text);
-	}
-	const enum err err = scribe_extra(s, extra, path, BEDROCK_KNOWN_IN_BLOCK " json ");
-	json_close(&s->o, '}');
-	return err;
-}
-
-/* "Error: " before the first text of a failed call, where no other word says that it failed. */
-static enum err with_error(struct scribe *s, struct span text, struct span *out)
-{
-	OWNED(buf_done) struct buf told = BUF_INIT(LIMIT_BODY_BYTES);
-	*out = text;
-	if (s->target->quirks.has_result_status || span_is_nocase(span_first(text, 5), "error"))
-		return OK;
-	buf_text(&told, "Error: ");
-	buf_span(&told, text);
-	const enum err err = buf_error(&told);
-	return err ? err : arena_dup(s->notes->arena, buf_view(&told), out);
-}
-
-static enum err put_result_part(
-	struct writer *w, const struct message *m, size_t k, const char *path, bool *is_failed)
-{
-	struct part p = m->parts[k];
-	struct span text = p.text;
-	enum err err = OK;
-	p.cache = SPAN_NONE; /* the result's own */
-	if (is_media(&p))
-		return bedrock_put_media(w->s, &p, path, &w->names);
-	if (p.type == PART_OPAQUE) {
-		json_put_raw(&w->s->o, own_block(&p.opaque).text);
-		return OK;
-	}
-	if (*is_failed)
-		err = with_error(w->s, text, &text);
-	*is_failed = false;
-	return err ? err : put_result_text(w->s, text, &p.extra, path);
-}
-
-/* `behind` is a text of the user's that may not stand beside it; absent: none. */
-static enum err put_result_content(struct writer *w, const struct turn *t, struct span behind)
-{
-	const struct message *m = t->m;
-	const struct extra none = {.n = 0};
-	bool is_failed = !m || m->is_error, is_empty = true;
-	enum err err = OK;
-	for (size_t k = 0; !err && m && k < m->n_parts; k++) {
-		const struct part *p = &m->parts[k];
-		char path[PATH_BYTES];
-		part_path(path, t->at, k);
-		if ((is_said(p) && !is_blank(p->text)) || is_media(p) ||
-			(p->type == PART_OPAQUE && span_is_set(own_block(&p->opaque).text))) {
-			err = put_result_part(w, m, k, path, &is_failed);
-			is_empty = false;
-		}
-	}
-	if (!err && is_empty) {
-		struct span text = m ? SPAN("(empty)") : SPAN("Tool result missing.");
-		if (is_failed)
-			err = with_error(w->s, text, &text);
-		if (!err)
-			err = put_result_text(w->s, text, &none, "");
-	}
-	return err || !span_is_set(behind) ? err : put_result_text(w->s, behind, &none, "");
-}
-
-static enum err put_result(struct writer *w, const struct turn *t, struct span behind)
-{
-	struct scribe *s = w->s;
-	const struct message *m = t->m;
-	const struct part *marked = m ? marked_part(m) : NULL;
-	char path[PATH_BYTES];
-	struct span legal;
-	enum err err = legal_id(w, t->id, &legal);
-	(void)snprintf(path, sizeof path, "messages[%zu]", t->at);
-	if (!err)
-		err = open_turn(w, false);
-	if (err)
-		return err;
-	w->has_user = true;
-	json_open(&s->o, '{');
-	json_key(&s->o, "toolResult");
-	json_open(&s->o, '{');
-	json_pair_str(&s->o, "toolUseId", legal);
-	json_key(&s->o, "content");
-	json_open(&s->o, '[');
-	err = put_result_content(w, t, behind);
-	json_close(&s->o, ']');
-	if ((!m || m->is_error) && s->target->quirks.has_result_status)
-		json_pair_str(&s->o, "status", SPAN("error"));
-	if (!err && m)
-		err = scribe_extra_below(s, &m->extra, path, "toolResult.", KNOWN_IN_RESULT);
-	json_close(&s->o, '}');
-	if (!err && m)
-		err = scribe_extra_below(s, &m->extra, path, "content.", BEDROCK_KNOWN_IN_BLOCK);
-	json_close(&s->o, '}');
-	return err || !marked ? err
-			      : bedrock_put_cache(s, marked->cache, &marked->extra, path, w->marks);
-}
-
 /* ---- the user's ---- */
 
 static enum err put_user_part(struct writer *w, const struct part *p, const char *path)
@@ -550,7 +331,7 @@ static enum err put_user_part(struct writer *w, const struct part *p, const char
 		return err;
 	if (p->type ==
 		PART_OPAQUE) { /* of this family: a guarded text, or what is newer than this */
-		json_put_raw(&w->s->o, own_block(&p->opaque).text);
+		json_put_raw(&w->s->o, bedrock_own_block(&p->opaque).text);
 		w->has_text = true;
 		return OK;
 	}
@@ -567,7 +348,8 @@ static enum err put_user(struct writer *w, const struct turn *t)
 		if (is_said(p) && is_blank(p->text))
 			continue;
 		if (p->type == PART_REASONING || p->type == PART_TOOL_CALL ||
-			(p->type == PART_OPAQUE && !span_is_set(own_block(&p->opaque).text)))
+			(p->type == PART_OPAQUE &&
+				!span_is_set(bedrock_own_block(&p->opaque).text)))
 			err = scribe_refuse(w->s, path,
 				"this may not be in a user's message to %.*s",
 				SPAN_ARG(w->s->target->provider));
@@ -628,8 +410,8 @@ static enum err drop_told(struct writer *w)
 
 static enum err put_system_part(struct writer *w, const struct part *p, const char *path)
 {
-	if (p->type == PART_OPAQUE && span_is_set(own_block(&p->opaque).text)) {
-		json_put_raw(&w->s->o, own_block(&p->opaque).text);
+	if (p->type == PART_OPAQUE && span_is_set(bedrock_own_block(&p->opaque).text)) {
+		json_put_raw(&w->s->o, bedrock_own_block(&p->opaque).text);
 		return OK;
 	}
 	if (p->type != PART_TEXT)
@@ -734,7 +516,7 @@ static enum err put_turn(struct writer *w, const struct turn *t)
 	w->told = t->m && t->m->extra.n > 0 ? t->m : NULL;
 	w->told_at = t->at;
 	if (is_result(t))
-		err = put_result(w, t, SPAN_NONE);
+		err = bedrock_put_result(w, t, SPAN_NONE);
 	else if (t->m->role == ROLE_ASSISTANT)
 		err = put_assistant(w, t);
 	else if (t->m->role == ROLE_USER)
@@ -788,7 +570,7 @@ static enum err put_turns(struct writer *w, const struct history *h, size_t firs
 		if (is_result(t) && w->s->target->quirks.is_result_alone)
 			err = gather_behind(w, h, &i, &behind);
 		if (!err && span_is_set(behind))
-			err = put_result(w, t, behind);
+			err = bedrock_put_result(w, t, behind);
 		else if (!err)
 			err = put_turn(w, t);
 	}

@@ -25,7 +25,7 @@
 
 /* ---- what is declared ---- */
 
-bool bedrock_has_calls(const struct llm_request *r)
+static bool has_calls_before(const struct llm_request *r)
 {
 	for (size_t i = 0; i < r->n_messages; i++) {
 		const struct message *m = &r->messages[i];
@@ -93,7 +93,7 @@ static enum err choose_stubs(struct scribe *s, struct bedrock_tools *t)
 static enum err choose_none(struct scribe *s, struct bedrock_tools *t, struct span *words)
 {
 	OWNED(buf_done) struct buf text = BUF_INIT(LIMIT_BODY_BYTES);
-	t->has_own = bedrock_has_calls(s->r);
+	t->has_own = has_calls_before(s->r);
 	if (!t->has_own)
 		return scribe_change(s, "emulated", "tool_choice",
 			"the provider cannot be told to call no tool: none was sent");
@@ -128,7 +128,7 @@ static enum err check_choice(struct scribe *s, const struct bedrock_tools *t)
 
 enum err bedrock_choose_tools(struct scribe *s, struct bedrock_tools *t, struct span *words)
 {
-	const bool has_calls = bedrock_has_calls(s->r);
+	const bool has_calls = has_calls_before(s->r);
 	enum err err = OK;
 	if (!s->target->quirks.has_tools && (s->r->n_tools > 0 || has_calls))
 		return scribe_refuse(s, s->r->n_tools > 0 ? "tools" : "messages",
