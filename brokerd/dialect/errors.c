@@ -540,6 +540,17 @@ static int64_t find_wait(const struct error_body *b, const struct http_head *hea
 	return -1;
 }
 
+/* AWS says what an error is in a header, before an address, and in the body, behind a namespace. */
+static void read_aws_type(const struct http_head *head, struct error_body *out)
+{
+	struct span type = http_head_get(head, "x-amzn-errortype");
+	if (span_is_set(type))
+		fault_text(out->type, sizeof out->type, span_cut(&type, ':'));
+	const char *hash = strrchr(out->type, '#');
+	if (hash)
+		memmove(out->type, hash + 1, strlen(hash));
+}
+
 /* ---- the two doors ---- */
 
 void error_explain(const struct http_reply *reply, const struct target *target,
@@ -554,6 +565,7 @@ void error_explain(const struct http_reply *reply, const struct target *target,
 	const struct span provider = target ? target->provider : SPAN_NONE;
 	*out = FAULT_NONE;
 	error_read(reply->body, &body);
+	read_aws_type(&reply->head, &body);
 	limits_read(&reply->head, span_is_set(q->limits) ? q->limits : provider, &limits);
 	if (limits.is_day_spent)
 		add_more(&body, HOST_ERROR_SPENT_DAY);

@@ -142,6 +142,14 @@ bool scribe_has_extra(const struct scribe *s, const struct extra *e, const char 
 	return false;
 }
 
+bool scribe_has_extra_below(const struct scribe *s, const struct extra *e, const char *below)
+{
+	bool has_any = false;
+	for (size_t i = 0; i < e->n; i++)
+		has_any = has_any || span_starts(e->members[i].name, span_str(below));
+	return has_any && span_eq(e->family, s->target->family);
+}
+
 enum err scribe_drop_below(
 	struct scribe *s, const struct extra *e, const char *path, const char *below)
 {

@@ -90,3 +90,23 @@ enum err tools_schema(struct scribe *s, const struct tool *tool, const char *pat
 		*out = schema;
 	return OK;
 }
+
+void tools_put_schema(struct json_out *o, struct json schema)
+{
+	const bool has_type = span_is_set(json_member(schema, "type").text);
+	const bool has_properties = span_is_set(json_member(schema, "properties").text);
+	if (has_type && has_properties) {
+		json_put_raw(o, schema.text);
+		return;
+	}
+	json_open(o, '{');
+	if (!has_type)
+		json_pair_str(o, "type", SPAN("object"));
+	for (struct json_walk w = json_each(schema); json_next(&w);) {
+		json_key_raw(o, w.name);
+		json_put_raw(o, w.value.text);
+	}
+	if (!has_properties)
+		json_pair_raw(o, "properties", SPAN("{}"));
+	json_close(o, '}');
+}

@@ -22,4 +22,7 @@ bool tools_is_allowed(const struct llm_request *r, const struct tool *tool);
 enum err tools_schema(
 	struct scribe *s, const struct tool *tool, const char *path, struct json *out) MUST_USE;
 
+/* Writes a schema as an object's that says so, and has properties; absent: of none. */
+void tools_put_schema(struct json_out *o, struct json schema);
+
 #endif

@@ -26,6 +26,8 @@ FILES = {
     "openai-compatible": "openai-chat",
     "openai-responses": "openai-responses",
     "openai-completions": "openai-completions",
+    "bedrock-converse": "bedrock",
+    "bedrock-converse-stream": "bedrock",
     "gemini": "gemini",
     "vertex": "gemini",
     "mistral": "mistral",
@@ -45,7 +47,7 @@ CLASSES = {
     400: {"invalid_request", "context_length_exceeded", "content_filtered", "server_error",
           "not_found", "auth"},  # Google, of a key
     401: {"auth"},
-    403: {"permission"},
+    403: {"permission", "auth"},  # AWS says so of a key that it does not know
     404: {"not_found"},
     429: {"rate_limited", "quota_exhausted"},
 }
