@@ -4,6 +4,8 @@
 #include <stdio.h>
 
 #include "brokerd/dialect/names.h"
+#include "brokerd/dialect/strict_schema.h"
+#include "protocol/limits.h"
 
 static enum err rename_tool(struct scribe *s, size_t i, const struct name_rules *rules)
 {
@@ -84,4 +86,20 @@ enum err tools_schema(struct scribe *s, const struct tool *tool, const char *pat
 	if (json_next(&w))
 		*out = schema;
 	return OK;
+}
+
+enum err tools_check_strict(struct scribe *s, struct json schema, const char *path)
+{
+	OWNED(buf_done) struct buf below = BUF_INIT(LIMIT_BODY_BYTES);
+	char param[128];
+	const char *what;
+	if (!strict_schema_breach(schema, &below, &what))
+		return OK;
+	if (buf_error(&below))
+		return ERR_NO_MEMORY;
+	(void)snprintf(param, sizeof param, "%s%s%.*s", path, below.n > 0 ? "." : "",
+		SPAN_ARG(span_first(buf_view(&below), sizeof param)));
+	return scribe_refuse_as(s, "invalid_json_schema", param,
+		"a schema that is to be kept strictly: %s %s; without strict it may be so", param,
+		what);
 }

@@ -15,6 +15,10 @@ enum err tools_prepare_by(struct scribe *s, const struct name_rules *rules) MUST
 /* Do the names that tool_choice allows include this tool? With none named, all are allowed. */
 bool tools_is_allowed(const struct llm_request *r, const struct tool *tool);
 
+/* Where the target is to hold an answer to a schema strictly: can it? What cannot be is refused with
+ * the place, "PATH.properties.city". `schema` is scanned, `path` where it stands in the request. */
+enum err tools_check_strict(struct scribe *s, struct json schema, const char *path) MUST_USE;
+
 /* The tool's schema, checked to be an object's; absent where it has none, or {}. */
 enum err tools_schema(
 	struct scribe *s, const struct tool *tool, const char *path, struct json *out) MUST_USE;

@@ -295,11 +295,22 @@ static enum err put_n(struct scribe *s)
 
 /* ---- tools ---- */
 
+/* Is the schema to be kept strictly, by OpenAI's rules? */
+static bool is_strict(const struct scribe *s, const struct opt_bool *strict)
+{
+	return s->target->quirks.is_openai && strict->is_set && strict->v;
+}
+
 static enum err put_function(struct scribe *s, const struct tool *tool, const char *path)
 {
 	struct json_out *o = &s->o;
 	struct json schema;
 	enum err err = tools_schema(s, tool, path, &schema);
+	if (!err && !json_is_nil(schema) && is_strict(s, &tool->strict)) {
+		char place[96];
+		(void)snprintf(place, sizeof place, "%s.parameters", path);
+		err = tools_check_strict(s, schema, place);
+	}
 	if (err)
 		return err;
 	json_key(o, "function");
@@ -479,6 +490,13 @@ static enum err choose_words(struct scribe *s, struct words *words)
 	return OK;
 }
 
+static enum err check_format(struct scribe *s)
+{
+	struct json schema;
+	const enum err err = json_scan(s->r->response_format.schema, JSON_STRICT, &schema, NULL);
+	return err ? err : tools_check_strict(s, schema, "response_format.schema");
+}
+
 static enum err put_format(struct scribe *s)
 {
 	const struct response_format *f = &s->r->response_format;
@@ -510,6 +528,8 @@ static enum err put_format(struct scribe *s)
 	json_pair_raw(o, "schema", f->schema);
 	if (f->strict.is_set)
 		json_pair_bool(o, "strict", f->strict.v);
+	if (!err && is_strict(s, &f->strict))
+		err = check_format(s);
 	if (!err)
 		err = scribe_extra_below(
 			s, &s->r->extra, "", "response_format.json_schema.", KNOWN_IN_SCHEMA);
