@@ -207,7 +207,7 @@ $(fuzzers): $B/fuzz/%: $B/obj/tests/fuzz/%.o $B/obj/testlib.a $(organs)
 	@mkdir -p $(@D)
 	$(call say,link)$(CC) $(ldflags) -fsanitize=fuzzer -o $@ $(inputs) $(libs)
 
-$(benches): $B/bench/%: $B/obj/tests/bench/%.o $B/obj/testlib.a $B/obj/protocol.a $B/links
+$(benches): $B/bench/%: $B/obj/tests/bench/%.o $B/obj/testlib.a $(organs) $B/links
 	@mkdir -p $(@D)
 	$(call say,link)$(CC) $(ldflags) -pie -o $@ $(inputs) $(libs)
 
@@ -310,6 +310,11 @@ fuzz-smoke: fuzz
 # BENCH='--quick --json FILE'
 bench: all $(benches)
 	LLMB_BENCH_DIR=$(abspath $B/bench) $(PYTHON) tests/bench/run.py $(BENCH)
+	$B/bench/dialects $(BENCH_DIALECTS)
+
+.PHONY: bench-dialects
+bench-dialects: $B/bench/dialects
+	$B/bench/dialects $(BENCH_DIALECTS)
 
 # Writes anew what the golden files expect; the difference is for a person to review.
 golden: $(golden)

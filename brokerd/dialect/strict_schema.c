@@ -1,93 +1,140 @@
-/* strict_schema.c - a walk over a schema and all that it is made of. */
+/* strict_schema.c - a walk down the places where a schema has schemas. */
 #include "brokerd/dialect/strict_schema.h"
 
-#include <stdio.h>
+#include "protocol/base/owned.h"
 
-#include "brokerd/dialect/pick.h"
-
-/* Where the walk is: a chain on the C stack, from the innermost outwards. */
-struct step {
-	const struct step *up;
-	struct span name;
+/* Where a walk stands: a chain on the C stack. */
+struct place {
+	const struct place *up;
+	struct span name; /* raw */
 };
 
-static void write_path(const struct step *at, const char *last, struct buf *out)
+struct walk {
+	struct buf *path;
+	const char *what; /* NULL: nothing is wrong so far */
+};
+
+static void put_path(struct buf *out, const struct place *at)
 {
-	if (at->up)
-		write_path(at->up, NULL, out);
-	if (at->name.n > 0)
-		buf_print(out, "%.*s.", SPAN_ARG(span_first(at->name, 64)));
-	if (last)
-		buf_text(out, last);
+	if (!at)
+		return;
+	put_path(out, at->up);
+	if (out->n > 0)
+		buf_byte(out, '.');
+	buf_span(out, at->name);
 }
 
-static bool offends(const struct step *at, const char *last, char *path, size_t size)
+static bool breach(struct walk *w, const struct place *at, const char *what)
 {
-	OWNED(buf_done) struct buf text = BUF_INIT(64 * 1024);
-	write_path(at, last, &text);
-	fault_text(path, size, buf_view(&text));
+	put_path(w->path, at);
+	w->what = what;
+	return true;
+}
+
+static const char *const refused[] = {"oneOf", "allOf", "not", "if", "then", "else",
+	"patternProperties", "propertyNames", "unevaluatedProperties", "unevaluatedItems",
+	"contains", "minContains", "maxContains", "minProperties", "maxProperties", "uniqueItems",
+	"dependentRequired", "dependentSchemas"};
+
+static bool has_refused(struct json schema)
+{
+	for (size_t i = 0; i < COUNT_OF(refused); i++) {
+		if (!json_is_nil(json_member(schema, refused[i])))
+			return true;
+	}
 	return false;
 }
 
-static bool is_object(struct json type, struct json properties)
+/* Is it of that type, alone or among others? */
+static bool is_of_type(struct json schema, const char *type)
 {
-	for (struct json_walk w = json_each(type); json_next(&w);) {
-		if (json_is(w.value, "object"))
-			return true;
-	}
-	return json_is(type, "object") || json_kind(properties) == JSON_OBJECT;
-}
-
-static bool requires(struct json required, struct span name)
-{
-	for (struct json_walk w = json_each(required); json_next(&w);) {
-		if (json_kind(w.value) == JSON_STRING &&
-			span_eq(span_of(w.value.text.p + 1, w.value.text.n - 2), name))
-			return true;
-	}
-	return false;
-}
-
-static bool check(const struct step *at, struct json schema, char *path, size_t size);
-
-/* The schemas that are an object's or an array's members. */
-static bool check_all(
-	const struct step *at, const char *name, struct json container, char *path, size_t size)
-{
-	const struct step in = {at, span_str(name)};
-	bool is_legal = true;
-	for (struct json_walk w = json_each(container); is_legal && json_next(&w);) {
-		const struct step here = {&in, w.name};
-		is_legal = check(&here, w.value, path, size);
-	}
-	return is_legal;
-}
-
-static bool check(const struct step *at, struct json schema, char *path, size_t size)
-{
-	static const char *const names[] = {"type", "properties", "additionalProperties",
-		"required", "items", "anyOf", "$defs", "definitions"};
-	struct json m[COUNT_OF(names)];
-	if (json_kind(schema) != JSON_OBJECT)
+	const struct json t = json_member(schema, "type");
+	if (json_is(t, type))
 		return true;
-	PICK(schema, names, m);
-	if (is_object(m[0], m[1])) {
-		if (json_kind(m[2]) != JSON_FALSE)
-			return offends(at, names[2], path, size);
-		for (struct json_walk w = json_each(m[1]); json_next(&w);) {
-			if (!requires(m[3], w.name))
-				return offends(at, names[3], path, size);
-		}
+	if (json_kind(t) != JSON_ARRAY)
+		return false;
+	for (struct json_walk w = json_each(t); json_next(&w);) {
+		if (json_is(w.value, type))
+			return true;
 	}
-	const struct step items = {at, SPAN("items")};
-	return check_all(at, names[1], m[1], path, size) && check(&items, m[4], path, size) &&
-	       check_all(at, names[5], m[5], path, size) &&
-	       check_all(at, names[6], m[6], path, size) &&
-	       check_all(at, names[7], m[7], path, size);
+	return false;
 }
 
-bool strict_schema_is_legal(struct json schema, char *path, size_t size)
+/* Does a list of names, as raw text between quotes, have this one? */
+static bool lists(struct json array, struct span raw_name)
 {
-	const struct step top = {NULL, SPAN_NONE};
-	return check(&top, schema, path, size);
+	if (json_kind(array) != JSON_ARRAY)
+		return false;
+	for (struct json_walk w = json_each(array); json_next(&w);) {
+		const struct span text = w.value.text;
+		if (json_kind(w.value) == JSON_STRING &&
+			span_eq(span_of(text.p + 1, text.n - 2), raw_name))
+			return true;
+	}
+	return false;
+}
+
+static bool breaks(struct walk *w, const struct place *at, struct json schema);
+
+/* Each schema of an object of schemas, or of an array of them. */
+static bool any_breaks(struct walk *w, const struct place *at, const char *name, struct json all)
+{
+	const struct place here = {at, span_str(name)};
+	for (struct json_walk each = json_each(all); json_next(&each);) {
+		const struct place below = {&here, each.name};
+		if (breaks(w, span_is_set(each.name) ? &below : &here, each.value))
+			return true;
+	}
+	return false;
+}
+
+static bool object_breaks(struct walk *w, const struct place *at, struct json schema)
+{
+	const struct json properties = json_member(schema, "properties");
+	const struct json required = json_member(schema, "required");
+	if (json_kind(json_member(schema, "additionalProperties")) != JSON_FALSE)
+		return breach(w, at, "lacks \"additionalProperties\": false");
+	for (struct json_walk each = json_each(properties); json_next(&each);) {
+		const struct place here = {at, SPAN("properties")};
+		const struct place below = {&here, each.name};
+		if (!lists(required, each.name))
+			return breach(w, &below,
+				"is not among the required: an optional one is required, with null "
+				"among its types");
+		if (breaks(w, &below, each.value))
+			return true;
+	}
+	return false;
+}
+
+static bool breaks(struct walk *w, const struct place *at, struct json schema)
+{
+	if (json_kind(schema) != JSON_OBJECT)
+		return false;
+	if (has_refused(schema))
+		return breach(w, at, "has a keyword that a strict schema may not have");
+	if ((is_of_type(schema, "object") || !json_is_nil(json_member(schema, "properties"))) &&
+		object_breaks(w, at, schema))
+		return true;
+	const struct json items = json_member(schema, "items");
+	const struct place in_items = {at, SPAN("items")};
+	if (is_of_type(schema, "array") && json_kind(items) != JSON_OBJECT &&
+		json_is_nil(json_member(schema, "prefixItems")))
+		return breach(w, at, "is an array without items");
+	return breaks(w, &in_items, items) ||
+	       any_breaks(w, at, "anyOf", json_member(schema, "anyOf")) ||
+	       any_breaks(w, at, "$defs", json_member(schema, "$defs")) ||
+	       any_breaks(w, at, "definitions", json_member(schema, "definitions"));
+}
+
+bool strict_schema_breach(struct json schema, struct buf *path, const char **what)
+{
+	struct walk w = {path, NULL};
+	if (json_is_nil(json_member(schema, "$ref")) && !is_of_type(schema, "object"))
+		breach(&w, NULL, "is not an object's at its root");
+	else
+		breaks(&w, NULL, schema);
+	if (w.what)
+		*what = w.what;
+	return w.what != NULL;
 }

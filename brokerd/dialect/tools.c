@@ -4,6 +4,8 @@
 #include <stdio.h>
 
 #include "brokerd/dialect/names.h"
+#include "brokerd/dialect/strict_schema.h"
+#include "protocol/limits.h"
 
 static enum err rename_tool(struct scribe *s, size_t i, const struct name_rules *rules)
 {
@@ -109,4 +111,40 @@ void tools_put_schema(struct json_out *o, struct json schema)
 	if (!has_properties)
 		json_pair_raw(o, "properties", SPAN("{}"));
 	json_close(o, '}');
+}
+
+static enum err check_strict(struct scribe *s, struct json schema, const char *path)
+{
+	OWNED(buf_done) struct buf below = BUF_INIT(LIMIT_BODY_BYTES);
+	char param[128];
+	const char *what;
+	if (!s->target->quirks.is_openai || !strict_schema_breach(schema, &below, &what))
+		return OK;
+	if (buf_error(&below))
+		return ERR_NO_MEMORY;
+	(void)snprintf(param, sizeof param, "%s%s%.*s", path, below.n > 0 ? "." : "",
+		SPAN_ARG(span_first(buf_view(&below), sizeof param)));
+	return scribe_refuse_as(s, "invalid_json_schema", param,
+		"a schema that is to be kept strictly: %s %s; without strict it may be so", param,
+		what);
+}
+
+enum err tools_check_function(
+	struct scribe *s, const struct tool *tool, struct json schema, const char *path)
+{
+	char param[96];
+	if (!tool->strict.is_set || !tool->strict.v || json_is_nil(schema))
+		return OK;
+	(void)snprintf(param, sizeof param, "%s.parameters", path);
+	return check_strict(s, schema, param);
+}
+
+enum err tools_check_format(struct scribe *s)
+{
+	const struct response_format *f = &s->r->response_format;
+	struct json schema;
+	if (f->type != FORMAT_SCHEMA || !f->strict.is_set || !f->strict.v)
+		return OK;
+	const enum err err = json_scan(f->schema, JSON_STRICT, &schema, s->why);
+	return err ? err : check_strict(s, schema, "response_format.schema");
 }

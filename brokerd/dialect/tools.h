@@ -18,6 +18,15 @@ enum err tools_check(struct scribe *s) MUST_USE;
 /* Do the names that tool_choice allows include this tool? With none named, all are allowed. */
 bool tools_is_allowed(const struct llm_request *r, const struct tool *tool);
 
+/* Would the target hold what the tool is called with to its schema, if that is meant strictly? OpenAI
+ * refuses one that no grammar is made of, and is not asked then: the fault has the place,
+ * "PATH.parameters.properties.city". Others take any. `schema` is the tool's, of tools_schema. */
+enum err tools_check_function(
+	struct scribe *s, const struct tool *tool, struct json schema, const char *path) MUST_USE;
+
+/* The same of the answer's own schema. */
+enum err tools_check_format(struct scribe *s) MUST_USE;
+
 /* The tool's schema, checked to be an object's; absent where it has none, or {}. */
 enum err tools_schema(
 	struct scribe *s, const struct tool *tool, const char *path, struct json *out) MUST_USE;

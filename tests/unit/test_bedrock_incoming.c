@@ -175,7 +175,7 @@ static void test_kept(void)
 {
 	struct fault why;
 	struct config *config =
-		config_parse(SPAN("[provider \"bedrock\"]\ndialect = bedrock\n"), "test", &why);
+		config_parse(SPAN("[provider \"bedrock\"]\nregion = us-east-1\n"), "test", &why);
 	for (size_t i = 0; i < COUNT_OF(kept); i++) {
 		const struct dialect_env env = {.wall_s = 0};
 		struct llm_request r;

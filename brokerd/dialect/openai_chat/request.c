@@ -261,6 +261,8 @@ enum err openai_chat_put_format(struct scribe *s)
 	if (f->strict.is_set)
 		json_pair_bool(o, "strict", f->strict.v);
 	if (!err)
+		err = tools_check_format(s);
+	if (!err)
 		err = scribe_extra_below(
 			s, &s->r->extra, "", "response_format.json_schema.", KNOWN_IN_SCHEMA);
 	json_close(o, '}');

@@ -12,6 +12,19 @@
 #define KNOWN_IN_FUNCTION " name description parameters strict "
 #define KNOWN_IN_CUSTOM   " name description format "
 
+static enum err put_strict(
+	struct scribe *s, const struct tool *tool, const char *path, struct json schema)
+{
+	if (!tool->strict.is_set)
+		return OK;
+	if (s->target->quirks.has_strict_tools)
+		json_pair_bool(&s->o, "strict", tool->strict.v);
+	else if (tool->strict.v)
+		return scribe_drop(s, path, "%.*s does not hold tools to their schema",
+			SPAN_ARG(s->target->provider));
+	return tools_check_function(s, tool, schema, path);
+}
+
 static enum err put_function(struct scribe *s, const struct tool *tool, const char *path)
 {
 	struct json_out *o = &s->o;
@@ -25,13 +38,7 @@ static enum err put_function(struct scribe *s, const struct tool *tool, const ch
 	json_pair_str(o, "description", tool->description);
 	json_key(o, "parameters");
 	json_put_raw(o, json_is_nil(schema) ? SPAN(EMPTY_SCHEMA) : schema.text);
-	if (!err && tool->strict.is_set) {
-		if (s->target->quirks.has_strict_tools)
-			json_pair_bool(o, "strict", tool->strict.v);
-		else if (tool->strict.v)
-			err = scribe_drop(s, path, "%.*s does not hold tools to their schema",
-				SPAN_ARG(s->target->provider));
-	}
+	err = put_strict(s, tool, path, schema);
 	if (!err)
 		err = scribe_extra_below(s, &tool->extra, path, "function.", KNOWN_IN_FUNCTION);
 	json_close(o, '}');

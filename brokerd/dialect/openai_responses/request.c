@@ -7,7 +7,6 @@
 #include "brokerd/dialect/reason.h"
 #include "brokerd/dialect/scribe.h"
 #include "brokerd/dialect/stop_watch.h"
-#include "brokerd/dialect/strict_schema.h"
 #include "brokerd/dialect/tools.h"
 #include "protocol/limits.h"
 
@@ -33,18 +32,6 @@
 
 /* ---- tools ---- */
 
-/* Refuses a schema that OpenAI would not hold its model to. */
-static enum err check_strict(struct scribe *s, struct json schema, const char *param)
-{
-	char path[256];
-	if (!s->target->quirks.is_openai || strict_schema_is_legal(schema, path, sizeof path))
-		return OK;
-	return scribe_refuse(s, param,
-		"a strict schema requires all properties of each object and allows no others "
-		"(additionalProperties: false): see %s in it",
-		path);
-}
-
 static bool has_own_strict(const struct scribe *s, const struct tool *tool)
 {
 	for (size_t i = 0; i < tool->extra.n; i++) {
@@ -61,7 +48,7 @@ static enum err put_strict(
 {
 	if (tool->strict.is_set || !has_own_strict(s, tool))
 		json_pair_bool(&s->o, "strict", tool->strict.is_set && tool->strict.v);
-	return tool->strict.is_set && tool->strict.v ? check_strict(s, schema, path) : OK;
+	return tools_check_function(s, tool, schema, path);
 }
 
 static enum err put_tool(struct scribe *s, const struct tool *tool, size_t i)
@@ -187,12 +174,7 @@ static enum err put_schema(struct scribe *s)
 	json_pair_raw(&s->o, "schema", f->schema);
 	if (f->strict.is_set)
 		json_pair_bool(&s->o, "strict", f->strict.v);
-	if (f->strict.is_set && f->strict.v) {
-		struct json schema;
-		const enum err err = json_scan(f->schema, JSON_STRICT, &schema, s->why);
-		return err ? err : check_strict(s, schema, "response_format.schema");
-	}
-	return OK;
+	return tools_check_format(s);
 }
 
 static enum err put_format(struct scribe *s)
