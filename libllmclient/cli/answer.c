@@ -89,6 +89,7 @@ static const char *type_name(llm_event_type type)
 	case LLM_EV_RAW:
 	case LLM_EV_HEAD:
 	case LLM_EV_PART:
+	case LLM_EV_ITEM:
 		return NULL;
 	}
 	return NULL;
@@ -211,6 +212,7 @@ int show_event(const llm_event *ev, void *arg)
 	case LLM_EV_RAW:
 	case LLM_EV_HEAD:
 	case LLM_EV_PART:
+	case LLM_EV_ITEM:
 		break;
 	}
 	return 0;
