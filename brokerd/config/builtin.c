@@ -50,6 +50,10 @@ static const struct builtin rows[] = {
 	{"sambanova", "openai-chat", "https://api.sambanova.ai/v1", "bearer", "",
 		"stream_options json_schema seed penalties"},
 
+	/* without a chat */
+	{"voyage", "openai-chat", "https://api.voyageai.com/v1", "bearer", "", ""},
+	{"jina", "openai-chat", "https://api.jina.ai/v1", "bearer", "", ""},
+
 	/* on this host, by their usual ports */
 	{"ollama", "openai-chat", "http://127.0.0.1:11434/v1", "none", "",
 		"stream_options json_schema seed penalties"},
@@ -64,6 +68,43 @@ static const struct builtin rows[] = {
 
 	/* answers by itself, without a network, a key or a price */
 	{"offline", "offline", "", "none", "echo", ""},
+};
+
+/* What they serve beside chat, and how; one without a row is taken to serve all that its dialect has. */
+static const struct {
+	const char *name, *traits;
+} services[] = {
+	{"openai", "serves=chat,complete,embed,moderate embed_model=text-embedding-3-small "
+		"moderate_model=omni-moderation-latest embedding_format=base64 inputs_tokens_max=250000"},
+	{"gemini", "serves=chat,embed embed_model=gemini-embedding-001 input_types=gemini inputs_max=100"},
+	{"mistral", "serves=chat,complete,embed,moderate embed_model=mistral-embed "
+		"moderate_model=mistral-moderation-latest dimensions_field=output_dimension inputs_tokens_max=12000"},
+	{"cohere", "serves=chat,embed,rerank embed_model=embed-v4.0 rerank_model=rerank-v3.5 input_types=cohere "
+		"truncation=word dimensions_field=output_dimension image_inputs inputs_max=96"},
+	{"deepseek", "serves=chat,complete"},
+	{"groq", "serves=chat"},
+	{"cerebras", "serves=chat,complete"},
+	{"moonshot", "serves=chat"},
+	{"huggingface", "serves=chat"},
+	{"xai", "serves=chat,complete,embed"},
+	{"openrouter", "serves=chat,complete,embed,rerank"},
+	{"together", "serves=chat,complete,embed,rerank"},
+	{"fireworks", "serves=chat,complete,embed,rerank"},
+	{"perplexity", "serves=chat,embed embed_path=/v1/embeddings embedding_format=base64_int8"},
+	{"dashscope", "serves=chat,complete,embed inputs_max=10"},
+	{"zai", "serves=chat,embed inputs_max=64"},
+	{"nvidia", "serves=chat,complete,embed input_types=passage truncation=word"},
+	{"github", "serves=chat,embed"},
+	{"deepinfra", "serves=chat,complete,embed"},
+	{"sambanova", "serves=chat,complete,embed"},
+	{"voyage", "serves=embed,rerank embed_model=voyage-3.5 rerank_model=rerank-2.5 embedding_format=base64 "
+		"input_types=plain truncation=switch dimensions_field=output_dimension top_field=top_k"},
+	{"jina", "serves=embed,rerank embed_model=jina-embeddings-v3 rerank_model=jina-reranker-v2-base-multilingual "
+		"input_types=jina truncation=flag image_inputs"},
+	{"ollama", "serves=chat,complete,embed truncation=flag"},
+	{"llamacpp", "serves=chat,complete,embed,rerank"},
+	{"vllm", "serves=chat,complete,embed,rerank"},
+	{"lmstudio", "serves=chat,complete,embed"},
 };
 
 static const struct {
@@ -82,6 +123,15 @@ const struct builtin *builtin_rows(size_t *n)
 {
 	*n = COUNT_OF(rows);
 	return rows;
+}
+
+const char *builtin_services(struct span name)
+{
+	for (size_t i = 0; i < COUNT_OF(services); i++) {
+		if (span_is(name, services[i].name))
+			return services[i].traits;
+	}
+	return "";
 }
 
 const char *builtin_always(struct span family)

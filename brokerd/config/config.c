@@ -443,6 +443,8 @@ static enum err finish_provider(struct loader *l, struct provider_draft *d)
 		struct overlay habits = {.given = {0}};
 		overlay_parse(&habits, builtin_always(family));
 		overlay_parse(&habits, d->traits ? d->traits : builtin_unlisted(family));
+		if (d->traits)
+			overlay_parse(&habits, builtin_services(p->name));
 		overlay_apply(&habits, &p->dialects[i].quirks);
 	}
 	if (p->is_offline) {

@@ -51,6 +51,7 @@ static const struct rule rows[] = {
 	{"openai", "o3*", "reasons=always reasoning=effort efforts=low,medium,high" SHUT_OUT_STOP},
 	{"openai", "o4*", "reasons=always reasoning=effort efforts=low,medium,high" SHUT_OUT_STOP},
 	{"openai", "*", "reasons=never"},
+	{"openai", "text-embedding-ada-002*", "reasons=never dimensions_field=none"},
 	{"openai", "*-search-preview", "reasons=never sampling=none"},
 
 	/* Anthropic; "claude-" is newer than this table, the last one another host's behind this wire */

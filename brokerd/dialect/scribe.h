@@ -52,7 +52,8 @@ enum err scribe_extra_below(struct scribe *s, const struct extra *e, const char 
 	const char *below, const char *known) MUST_USE;
 
 /* The body is written: lays the caller's provider_options over it and moves it to the arena. The
- * members `model`, `messages` and `stream` are not the caller's to replace. ERR_TOO_BIG beyond
+ * members `model`, `messages`, `stream`, `input`, `documents` and `query` are not the caller's to
+ * replace. ERR_TOO_BIG beyond
  * `max_bytes`. */
 enum err scribe_finish(
 	struct scribe *s, const struct buf *body, size_t max_bytes, struct span *out) MUST_USE;
@@ -64,6 +65,10 @@ struct place {
 	const char *method; /* for {method}; NULL: none */
 	const char *query;  /* behind those of the base URL: "alt=sse"; NULL: none */
 	const char *accept; /* NULL: JSON, or SSE where a stream is asked for */
+	/* of an operation beside chat, where the target's own path is not meant: what its traits say
+	 * instead (absent: `path`) */
+	bool is_beside_chat;
+	struct span own_path;
 };
 
 /* POST, the URL and the headers that all have. In the path {model} becomes the target's model,

@@ -22,6 +22,9 @@ struct notes {
 	struct span prefill;       /* the request ended with these words of the assistant's */
 	bool wants_reasoning_text; /* the caller wants to read it */
 	int64_t n_choices;         /* as asked: 1 or more */
+	size_t n_inputs;           /* of an operation beside chat; 0: not known */
+	int64_t top_n;             /* of a ranking; 0: all */
+	bool is_count_estimated;   /* the count is made here */
 };
 
 /* An empty one whose entries live in `a`. */

@@ -69,6 +69,25 @@ enum empty_content {
 	EMPTY_CONTENT_LEFT_OUT,
 };
 
+/* In which words is it told what an embedding is for? An index. */
+enum input_types {
+	INPUT_TYPES_NONE,    /* in none */
+	INPUT_TYPES_PLAIN,   /* input_type: "query" "document" */
+	INPUT_TYPES_PASSAGE, /* input_type: "query" "passage" */
+	INPUT_TYPES_COHERE,  /* input_type: "search_query" "search_document" ... */
+	INPUT_TYPES_JINA,    /* task: "retrieval.query" "retrieval.passage" ... */
+	INPUT_TYPES_GEMINI,  /* taskType: "RETRIEVAL_QUERY" "RETRIEVAL_DOCUMENT" ... */
+	INPUT_TYPES_COUNT,
+};
+
+/* How is it told to cut an input that is too long? */
+enum truncation {
+	TRUNCATION_NONE,
+	TRUNCATION_WORD,   /* truncate: "NONE" "START" "END" */
+	TRUNCATION_SWITCH, /* truncation: a bool */
+	TRUNCATION_FLAG,   /* truncate: a bool */
+};
+
 /* What one provider, or one model there, does otherwise than its family. Each is a trait that a
  * [provider] or [model] section can set by name: config/traits.c. Texts that are lists have commas
  * between their words: words_have. */
@@ -123,6 +142,19 @@ struct quirks {
 	bool has_thinking_display;   /* says nothing of its reasoning unless asked to */
 	bool has_think_tags;         /* reasoning comes inside the text, in <think>...</think> */
 	bool is_think_open;          /* and without its opening tag */
+
+	/* operations beside chat */
+	struct span serves; /* a list of operations; absent: all that the family has */
+	struct span embed_model, rerank_model, moderate_model; /* where none is named */
+	struct span embed_path, rerank_path, moderate_path;    /* where not the family's */
+	struct span embedding_format; /* "float", "base64", "base64_int8"; absent: not said */
+	struct span dimensions_field; /* "dimensions", "output_dimension", or "none" */
+	struct span top_field;        /* "top_n" or "top_k" */
+	enum input_types input_types;
+	enum truncation truncation;
+	bool has_image_inputs;     /* to embed */
+	int64_t inputs_max;        /* of one request for embeddings; 0: no bound of its own */
+	int64_t inputs_tokens_max; /* the same in tokens */
 
 	/* the reply */
 	bool is_stream_forced; /* is always asked for a stream */

@@ -1,8 +1,12 @@
 /* openai_chat.c - Chat Completions, as OpenAI and most other hosts speak it. */
 #include "brokerd/dialect/openai_chat/openai_chat.h"
 
+#include "brokerd/dialect/embeddings.h"
 #include "brokerd/dialect/models.h"
+#include "brokerd/dialect/ranking.h"
 #include "brokerd/dialect/registry.h"
+#include "brokerd/dialect/verdicts.h"
+#include "brokerd/dialect/whole.h"
 
 const struct error_rule openai_chat_errors[] = {
 	{400,			       "context_length_exceeded", NULL, NULL, ERR_CONTEXT_LENGTH, NULL},
@@ -59,10 +63,31 @@ static const struct dialect_op chat = {
 	.decoder_done = openai_chat_decoder_done,
 };
 
+static const struct dialect_op embed = {
+	.encode_request = openai_chat_encode_embed,
+	.decoder_new = embeddings_decoder_new,
+	WHOLE_REPLY,
+};
+
+static const struct dialect_op rerank = {
+	.encode_request = openai_chat_encode_rerank,
+	.decoder_new = ranking_decoder_new,
+	WHOLE_REPLY,
+};
+
+static const struct dialect_op moderate = {
+	.encode_request = openai_chat_encode_moderate,
+	.decoder_new = verdicts_decoder_new,
+	WHOLE_REPLY,
+};
+
 const struct dialect dialect_openai_chat = {
 	.family = OPENAI_CHAT_FAMILY,
 	.path = "/chat/completions",
-	.ops = {[LLM_OP_CHAT] = &chat},
+	.ops = {[LLM_OP_CHAT] = &chat,
+		[LLM_OP_EMBED] = &embed,
+		[LLM_OP_RERANK] = &rerank,
+		[LLM_OP_MODERATE] = &moderate},
 	.explain = explain,
 	.models_path = "/models",
 	.decode_models = models_decode,
