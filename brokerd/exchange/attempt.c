@@ -242,19 +242,34 @@ static void offline_run(struct loop_task *t)
 		on_end(a, &end);
 }
 
+/* What a target is known not to serve is not asked of it; a count and a list are always to be had. */
+static bool is_served(const struct target *t, enum llm_op op)
+{
+	const struct span serves = t->quirks.serves;
+	return !span_is_set(serves) || op == LLM_OP_COUNT || op == LLM_OP_MODELS ||
+	       words_have(serves, span_str(llm_op_name(op)));
+}
+
+bool attempt_is_local(const struct target *t, enum llm_op op)
+{
+	const struct dialect *d = dialect_find(t->family);
+	const struct dialect_op *o = d ? dialect_operation(d, op) : NULL;
+	return t->is_offline || (o && o->is_local);
+}
+
 static enum err attempt_send(struct attempt *a, struct fault *why)
 {
 	const struct attempt_plan *plan = &a->plan;
 	a->dialect = dialect_find(plan->target->family);
-	a->op = a->dialect ? a->dialect->ops[LLM_OP_CHAT] : NULL;
-	if (!a->op)
-		return fault_set(why, ERR_UNSUPPORTED, "no dialect \"%.*s\" that can chat",
-			SPAN_ARG(plan->target->family));
+	a->op = a->dialect ? dialect_operation(a->dialect, plan->op) : NULL;
+	if (!a->op || !is_served(plan->target, plan->op))
+		return fault_set(why, ERR_UNSUPPORTED, "%.*s does not serve the operation %s",
+			SPAN_ARG(plan->target->provider), llm_op_name(plan->op));
 	const enum err err = a->op->encode_request(
 		plan->request, plan->target, &a->env, &a->notes, &a->http, why);
 	if (err)
 		return err;
-	if (plan->target->is_offline) {
+	if (plan->target->is_offline || a->op->is_local) {
 		a->offline.on_run = offline_run;
 		loop_later(a->organs->loop, &a->offline);
 		return OK;

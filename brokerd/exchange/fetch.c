@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "brokerd/dialect/dialect.h"
+#include "brokerd/dialect/models.h"
 #include "brokerd/route/route.h"
 #include "protocol/limits.h"
 
@@ -18,14 +18,13 @@ struct fetch {
 	struct target target;
 	const struct dialect *dialect;
 	struct http_request http;
-	struct buf url, body;
+	struct buf body;
 	int status;
 	struct transfer *transfer;
 };
 
 static void fetch_free(struct fetch *f)
 {
-	buf_done(&f->url);
 	buf_done(&f->body);
 	arena_done(&f->arena);
 	config_unref(f->config);
@@ -83,15 +82,7 @@ static enum err fetch_begin(struct fetch *f, struct span label, struct fault *wh
 		if (err)
 			return err;
 	}
-	http_join_url(t->base_url, span_str(f->dialect->models_path), &f->url);
-	f->http.method = SPAN("GET");
-	f->http.url = buf_view(&f->url);
-	enum err err = buf_error(&f->url);
-	if (!err && !http_request_header(&f->http, SPAN("accept"), SPAN("application/json")))
-		err = ERR_INTERNAL;
-	if (!err && span_is_set(t->quirks.api_version) &&
-		!http_request_header(&f->http, SPAN("anthropic-version"), t->quirks.api_version))
-		err = ERR_INTERNAL;
+	enum err err = models_request(t, &f->arena, &f->http, why);
 	const struct transfer_limits limits = {f->config->connect_us, FETCH_US, FETCH_US, FETCH_US};
 	const struct transfer_events events = {on_head, on_body, on_end, f};
 	if (!err)
@@ -112,7 +103,6 @@ enum err fetch_models(struct organs *o, struct span provider, struct span label,
 	f->config = config_ref(o->config);
 	f->reply = *reply;
 	arena_init(&f->arena, LIMIT_REQUEST_ARENA);
-	buf_init(&f->url, LIMIT_HEADERS_BYTES);
 	buf_init(&f->body, FETCH_BYTES);
 	enum err err = route_target(f->config, provider, SPAN("models"), &f->target, why);
 	if (!err) {

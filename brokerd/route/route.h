@@ -24,6 +24,13 @@ struct route {
 enum err route_find(const struct config *c, struct span model, const struct route_keys *keys,
 	struct arena *a, struct route *out, struct fault *why) MUST_USE;
 
+/* The same for any operation. For one that gives no words, "default" is the alias of the operation's
+ * name ("embed"), else the model that the first provider with a key has for it, else, where no
+ * provider has a key, offline/echo. */
+enum err route_find_op(const struct config *c, enum llm_op op, struct span model,
+	const struct route_keys *keys, struct arena *a, struct route *out,
+	struct fault *why) MUST_USE;
+
 /* One target from its two names; ERR_NOT_FOUND where there is no such provider. */
 enum err route_target(const struct config *c, struct span provider, struct span model,
 	struct target *out, struct fault *why) MUST_USE;
