@@ -81,6 +81,7 @@ unit_src     := $(sort $(wildcard tests/unit/test_*.c))
 fuzz_src     := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 bench_src    := $(sort $(wildcard tests/bench/*.c))
 golden_src   := $(sort $(wildcard tests/golden/*.c))
+tool_src     := $(sort $(wildcard tests/tool/*.c))
 story_src    := $(sort $(wildcard tests/story/*.c))
 # these stand in for brokerd's own modules
 virtual_src  := $(sort $(wildcard tests/lib/*_virtual.c tests/lib/*_inline.c tests/lib/*_scripted.c))
@@ -90,6 +91,7 @@ all_src      := $(protocol_src) $(brokerd_src) $(client_src) $(cli_src) $(exampl
 	$(sort $(wildcard tests/*/*.c))
 
 programs     := $B/bin/llm-brokerd $B/bin/llmb
+tool         := $B/bin/dialect
 soname       := libllmclient.so.1
 realname     := $(soname).0.0
 shared       := $B/lib/libllmclient.so
@@ -101,7 +103,7 @@ golden       := $(if $(golden_src),$B/tests/golden)
 story        := $(if $(story_src),$B/tests/story)
 
 .PHONY: all
-all: $(programs) $(shared) $B/lib/libllmclient.a examples
+all: $(programs) $(tool) $(shared) $B/lib/libllmclient.a examples
 
 .PHONY: examples unit-tests tests
 examples: $(examples)
@@ -194,7 +196,9 @@ $B/tests/story: $(call objects,$(story_src) $(virtual_src)) $(tap) $B/obj/testli
 $(client_tests): $B/obj/client.a
 $(virtual_tests): $B/obj/virtual.a $(organs)
 $(plain_tests): $(organs)
-$(unit_tests) $(golden) $(story):
+# the developer's tool, for whoever works on a dialect; not installed
+$(tool): $(call objects,$(tool_src)) $B/obj/testlib.a $(organs)
+$(unit_tests) $(golden) $(story) $(tool):
 	@mkdir -p $(@D)
 	$(call say,link)$(CC) $(ldflags) -pie -o $@ $(inputs) $(libs)
 
@@ -223,7 +227,7 @@ run_library = library prove --exec sh tests/lint/library.sh :: $B
 # $(under) goes before each program, inside of its bound in time
 LIMIT       = 120
 run_unit    = unit prove --exec '$(strip timeout $(LIMIT) $(under))' $(filter-out $(unsuited),$(unit_tests))
-run_golden  = golden prove --exec '$(strip timeout $(LIMIT) $(under))' $(golden) \
+run_golden  = golden prove --exec '$(strip timeout 600 $(under))' $(golden) \
 	$(if $(golden),tests/recordings/replay.py)
 run_story   = story prove --exec '$(strip timeout 300 $(under))' $(story)
 run_e2e     = e2e $(PYTHON) -m pytest -q -p no:cacheprovider $(PYTEST) tests/e2e
@@ -249,7 +253,7 @@ check-built: all tests
 		$(run_story) -- $(run_e2e)
 check-library: all
 check-unit: unit-tests
-check-golden: $(golden)
+check-golden: $(golden) $(tool)
 check-story: $(story)
 check-e2e: all
 check-lint check-library check-unit check-golden check-story check-e2e: check-%:

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "brokerd/config/catalogue_file.h"
 #include "brokerd/exchange/organs.h"
 #include "brokerd/front/listener.h"
 #include "brokerd/ledger/ledger.h"
@@ -22,6 +23,8 @@
 /* After so many calls at once the heap holds much that nobody will want again soon. */
 #define CROWD    64
 #define QUIET_US INT64_C(1000000)
+
+#define DAY_US INT64_C(86400000000)
 
 struct broker {
 	struct broker_options options;
@@ -58,6 +61,7 @@ static void use_config(struct broker *b, struct config *c)
 	enum log_level level;
 	config_unref(b->organs.config);
 	b->organs.config = c;
+	c->catalogue = b->organs.catalogue ? catalogue_ref(b->organs.catalogue) : NULL;
 	if (log_level_from(c->log_level, &level))
 		log_set_level(level);
 }
@@ -167,6 +171,21 @@ static void open_state(struct broker *b)
 	o->journal = journal_open(dir, o->ledger, o->loop, o->workers, &why);
 	if (!o->journal)
 		ail(b, &why);
+}
+
+/* What was imported stays in the state folder; a file that cannot be used costs the facts in it, and
+ * nothing else. */
+static enum err open_catalogue(struct broker *b, struct fault *why)
+{
+	struct organs *o = &b->organs;
+	const enum err err = catalogue_load(b->options.state_dir, &o->catalogue, why);
+	if (!o->catalogue)
+		return err;
+	if (err)
+		log_fault("catalogue.unusable", why);
+	*why = FAULT_NONE;
+	catalogue_set_day(o->catalogue, loop_wall_us(o->loop) / DAY_US);
+	return OK;
 }
 
 static bool open_vault(struct broker *b)
@@ -286,6 +305,7 @@ static void on_settle(struct loop_task *t)
 	struct broker *b = container_of(t, struct broker, settle);
 	struct organs *o = &b->organs;
 	b->active_us = loop_now_us(o->loop);
+	catalogue_set_day(o->catalogue, loop_wall_us(o->loop) / DAY_US); /* prices have dates */
 	if (o->n_exchanges >= CROWD)
 		b->is_crowded = true;
 	else if (b->is_crowded && o->n_exchanges == 0)
@@ -412,6 +432,8 @@ static enum err broker_build(struct broker *b, struct fault *why)
 		.reload = reload,
 		.ended = on_admin_ended,
 	};
+	if (open_catalogue(b, why) != OK)
+		return ERR_NO_MEMORY;
 	load_config(b);
 	/* the socket before the state: of two brokers for one socket, the second goes away here */
 	if (!sessions_init(&b->sessions, &b->admin, geteuid()))
@@ -491,6 +513,7 @@ void broker_free(struct broker *b)
 	ledger_close(o->ledger);
 	vault_free(o->vault);
 	config_unref(o->config);
+	catalogue_unref(o->catalogue);
 	loop_free(o->loop);
 	free(b);
 }

@@ -763,6 +763,7 @@ void config_unref(struct config *c)
 	assert(c->refs > 0);
 	if (--c->refs > 0)
 		return;
+	catalogue_unref(c->catalogue);
 	arena_done(&c->arena);
 	free(c);
 }

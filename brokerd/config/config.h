@@ -4,6 +4,7 @@
  * Reads files; touches nothing else. */
 #ifndef BROKERD_CONFIG_CONFIG_H
 #define BROKERD_CONFIG_CONFIG_H
+#include "brokerd/config/catalogue.h"
 #include "brokerd/config/traits.h"
 #include "protocol/base/arena.h"
 
@@ -59,6 +60,7 @@ struct config {
 	size_t n_models;
 	struct name_rule *rules;
 	size_t n_rules;
+	struct catalogue *catalogue; /* facts of models; the broker's to set; NULL: none are known */
 	/* [broker] */
 	struct span log_level;
 	int64_t idle_exit_us; /* 0: never; only when socket-activated */

@@ -60,38 +60,6 @@ bool usage_split(struct llm_usage *u, int64_t input_total, int64_t output_total)
 
 int64_t usage_money(struct json v, int places)
 {
-	struct json number;
-	int64_t sum = 0, exponent = 9 - places;
-	const struct span text = number_text(v);
-	size_t i = 0;
-	bool has_point = false;
-	if (json_scan(text, JSON_STRICT, &number, NULL) != OK || json_kind(number) != JSON_NUMBER ||
-		!text.p || text.p[0] == '-')
-		return -1;
-	for (; i < text.n && text.p[i] != 'e' && text.p[i] != 'E'; i++) {
-		if (text.p[i] == '.') {
-			has_point = true;
-		} else if (sum > (INT64_MAX - 9) / 10) {
-			if (!has_point)
-				exponent++; /* digits beyond the eighteenth are not kept */
-		} else {
-			sum = sum * 10 + (text.p[i] - '0');
-			exponent -= has_point;
-		}
-	}
-	if (i < text.n) {
-		int64_t given;
-		const size_t sign = text.p[i + 1] == '+';
-		if (!num_i64(span_skip(text, i + 1 + sign), &given) || given > 1000 ||
-			given < -1000)
-			return sum == 0 ? 0 : -1;
-		exponent += given;
-	}
-	for (; exponent > 0 && sum > 0; exponent--) {
-		if (!num_mul(sum, 10, &sum))
-			return -1;
-	}
-	for (; exponent < -1 && sum > 0; exponent++)
-		sum /= 10;
-	return exponent == -1 ? sum / 10 + (sum % 10 >= 5) : sum;
+	int64_t nusd;
+	return num_scaled(number_text(v), 9 - places, &nusd) ? nusd : -1;
 }

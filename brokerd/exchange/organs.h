@@ -13,6 +13,7 @@ struct organs {
 	struct loop *loop;
 	struct workers *workers;
 	struct config *config; /* the current one: an exchange keeps a reference of its own */
+	struct catalogue *catalogue; /* facts of models; the configuration has it too */
 	struct vault *vault;
 	struct transport *transport;
 	struct journal *journal; /* NULL: state cannot be kept, `ailment` says why */

@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "brokerd/config/catalogue_file.h"
 #include "brokerd/exchange/fetch.h"
+#include "brokerd/front/model_json.h"
 #include "brokerd/front/peer.h"
 #include "brokerd/ledger/ledger.h"
 #include "brokerd/log/log.h"
@@ -16,7 +18,9 @@
 #include "protocol/base/num.h"
 #include "protocol/limits.h"
 
-#define REPLY_BYTES (16 * MIB)
+#define REPLY_BYTES      (16 * MIB)
+#define CATALOGUE_IMPORT "catalogue.import"
+#define CATALOGUE_LANE   6 /* one import after the other */
 /* At once, those whose callers are gone included. A passphrase costs a worker a second, an end of the
  * broker waits for it, and while it waits its turn it takes of the memory that keys are opened in. */
 #define CALLS_MAX  ((size_t)256)
@@ -43,6 +47,8 @@ struct admin_call {
 	size_t n_fetches, n_waiting;
 	struct json_out out; /* an answer that is written piece by piece */
 	struct buf errors;
+	struct buf text; /* a catalogue that is imported, and what it became */
+	struct catalogue *catalogue;
 };
 
 /* ---- the end of every operation ---- */
@@ -57,6 +63,8 @@ static void admin_free(struct admin_call *a)
 	a->env->n_costly -= a->is_costly;
 	buf_done(&a->json);
 	buf_done(&a->errors);
+	buf_done(&a->text);
+	catalogue_unref(a->catalogue);
 	arena_done(&a->arena);
 	config_unref(a->config);
 	free(a);
@@ -352,42 +360,28 @@ static bool has_key(const struct admin_call *a, const struct provider *p)
 	return p->is_offline || p->auth == AUTH_NONE || vault_has(a->organs->vault, p->name);
 }
 
-/* Nano-dollars per million tokens as USD per million, exactly; null where it is not known. */
-static void put_price(struct json_out *o, const char *name, int64_t nusd)
-{
-	char text[40];
-	json_key(o, name);
-	if (nusd < 0) {
-		json_put_null(o);
-		return;
-	}
-	const int n = snprintf(
-		text, sizeof text, "%" PRId64 ".%09" PRId64, nusd / 1000000000, nusd % 1000000000);
-	struct span digits = span_of(text, (size_t)n);
-	while (digits.p[digits.n - 1] == '0' && digits.p[digits.n - 2] != '.')
-		digits.n--;
-	json_put_raw(o, digits);
-}
-
 static void put_model(struct admin_call *a, struct span provider, struct span model,
 	bool is_default, bool is_keyed)
 {
-	struct json_out *o = &a->out;
-	struct target t;
-	if (route_target(a->config, provider, model, &t, NULL) != OK)
-		return;
-	OWNED(buf_done) struct buf id = BUF_INIT(LIMIT_FRAME_BYTES);
-	buf_span(&id, provider);
-	buf_byte(&id, '/');
-	buf_span(&id, model);
-	json_open(o, '{');
-	json_pair_str(o, "id", buf_view(&id));
-	json_pair_str(o, "provider", provider);
-	json_pair_bool(o, "default", is_default);
-	json_pair_bool(o, "has_key", is_keyed);
-	put_price(o, "price_input", t.is_offline ? 0 : t.price.input);
-	put_price(o, "price_output", t.is_offline ? 0 : t.price.output);
-	json_close(o, '}');
+	const struct model_said said = {provider, model, is_default, is_keyed};
+	model_json(a->config, &said, &a->out);
+}
+
+/* All that the catalogue has of a provider; true where that is something. */
+static bool put_catalogue(struct admin_call *a, const struct provider *p)
+{
+	struct catalogue_walk w = {
+		{0, 0}
+        };
+	struct model_facts facts;
+	bool has_some = false;
+	while (!p->is_local && a->config->catalogue &&
+		catalogue_next(a->config->catalogue, p->name, &w, &facts)) {
+		const struct span model = span_skip(facts.name, p->name.n + 1);
+		put_model(a, p->name, model, span_eq(model, p->model), has_key(a, p));
+		has_some = true;
+	}
+	return has_some;
 }
 
 static void put_aliases(struct admin_call *a)
@@ -472,7 +466,7 @@ static enum err models(struct admin_call *a, struct json body, struct fault *why
 {
 	const struct config *c = a->config;
 	const struct span only = text_member(a, body, "provider");
-	const bool is_live = flag_member(body, "live");
+	const bool is_live = flag_member(body, "live"), is_known = flag_member(body, "known");
 	if (only.n > 0 && !config_provider(c, only))
 		return fault_param(why, ERR_INVALID_ARGUMENT, "provider",
 			"no provider is called \"%.*s\"", SPAN_ARG(span_first(only, 64)));
@@ -490,16 +484,68 @@ static enum err models(struct admin_call *a, struct json body, struct fault *why
 		const bool is_wanted = only.n > 0 ? span_eq(p->name, only)
 						  : p->is_offline ||
 							    vault_has(a->organs->vault, p->name) ||
-							    !p->is_builtin;
+							    !p->is_builtin || is_known;
 		if (!is_wanted)
 			continue;
+		if (is_known && put_catalogue(a, p))
+			continue;
 		if ((is_live || only.n > 0) && !p->is_offline && has_key(a, p) && models_ask(a, p))
+			continue;
+		if (only.n > 0 && put_catalogue(a, p))
 			continue;
 		if (p->model.n > 0)
 			put_model(a, p->name, p->model, true, has_key(a, p));
 	}
 	if (a->n_waiting == 0)
 		models_end(a);
+	return OK;
+}
+
+/* ---- the catalogue of models ---- */
+
+/* On a worker: is it a catalogue, and can it be kept? */
+static void import_run(struct job *j)
+{
+	struct admin_call *a = container_of(j, struct admin_call, job);
+	struct catalogue *c;
+	enum err err = catalogue_new(buf_view(&a->text), &c, &a->why);
+	if (!err)
+		err = catalogue_keep(a->env->state_dir, buf_view(&a->text), &a->why);
+	if (err) {
+		catalogue_unref(c);
+		return;
+	}
+	a->catalogue = c;
+}
+
+static void import_came(struct job *j)
+{
+	struct admin_call *a = container_of(j, struct admin_call, job);
+	struct organs *o = a->organs;
+	struct json_out out = json_to(&a->json);
+	size_t imported;
+	if (a->catalogue) {
+		catalogue_unref(o->catalogue);
+		catalogue_unref(o->config->catalogue);
+		o->catalogue = TAKE(a->catalogue);
+		o->config->catalogue = catalogue_ref(o->catalogue);
+		catalogue_set_day(o->catalogue, loop_wall_us(o->loop) / INT64_C(86400000000));
+		json_open(&out, '{');
+		json_pair_i64(&out, "models", (int64_t)catalogue_count(o->catalogue, &imported));
+		json_pair_i64(&out, "imported", (int64_t)imported);
+		json_close(&out, '}');
+		log_info("catalogue.imported", "models=%zu", imported);
+	}
+	admin_done(a);
+}
+
+static enum err catalogue_import(struct admin_call *a, struct json body, struct fault *why)
+{
+	if (!json_text_to(json_member(body, "text"), &a->text) || buf_error(&a->text))
+		return fault_param(why, ERR_INVALID_ARGUMENT, "text",
+			"a catalogue is a text of at most %zu bytes", CATALOGUE_BYTES);
+	a->job = (struct job){.run = import_run, .on_done = import_came};
+	workers_submit(a->organs->workers, &a->job, CATALOGUE_LANE);
 	return OK;
 }
 
@@ -646,7 +692,7 @@ static const struct {
 	/* Begins; answers by admin_done or admin_fail, or returns a fault. */
 	enum err (*run)(struct admin_call *a, struct json body, struct fault *why);
 	bool is_for_the_sick; /* also while the broker is degraded */
-	bool is_costly;       /* hashes a passphrase */
+	bool is_costly;       /* hashes a passphrase, or holds much */
 } operations[] = {
 	{"status",           status,              true,  false},
 	{"models",           models,              false, false},
@@ -661,7 +707,14 @@ static const struct {
 	{"vault.passphrase", vault_passphrase_op, false, true },
 	{"config.check",     config_check,        true,  false},
 	{"config.reload",    config_reload,       true,  false},
+	{CATALOGUE_IMPORT,   catalogue_import,    false, true },
 };
+
+size_t admin_body_max(struct span op)
+{
+	/* in a string of JSON a text can be longer than it is */
+	return span_is(op, CATALOGUE_IMPORT) ? 2 * CATALOGUE_BYTES : LIMIT_INLINE_BYTES;
+}
 
 static enum err refuse_more(size_t limit, struct fault *why)
 {
@@ -719,6 +772,7 @@ struct admin_call *admin_new(struct admin_env *env, const struct peer_id *peer, 
 	arena_init(&a->arena, MIB);
 	buf_init(&a->json, REPLY_BYTES);
 	buf_init(&a->errors, MIB);
+	buf_init(&a->text, CATALOGUE_BYTES);
 	LIST_PUSH(env->calls, a);
 	env->n_calls++;
 	const enum err err = admin_run(a, op, body, &why);

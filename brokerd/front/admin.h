@@ -35,6 +35,9 @@ struct admin_reply {
 struct admin_call *admin_new(struct admin_env *env, const struct peer_id *peer, struct span op,
 	struct span body, const struct admin_reply *reply);
 
+/* How long the body of that operation may be. */
+size_t admin_body_max(struct span op);
+
 /* The caller is gone: the operation goes on, nobody is told. */
 void admin_abandon(struct admin_call *a);
 

@@ -251,6 +251,8 @@ static enum err call_begin(
 				ADMIN_BODIES);
 		else if (!(c->admin_op = strndup(call->admin_op.p, call->admin_op.n)))
 			bad = fault_set(why, ERR_NO_MEMORY, "out of memory for the call");
+		else
+			buf_init(&c->admin_body, admin_body_max(call->admin_op));
 		if (bad)
 			call_free(c);
 		return bad;
@@ -354,7 +356,8 @@ static enum err admin_data(struct open_call *c, const struct data *d, struct fau
 	buf_span(&c->admin_body, d->bytes);
 	if (buf_error(&c->admin_body))
 		return fault_set(why, buf_error(&c->admin_body),
-			"an administrative call takes %zu bytes at most", LIMIT_INLINE_BYTES);
+			"this administrative call takes %zu bytes at most",
+			admin_body_max(span_str(c->admin_op)));
 	if (!d->is_last)
 		return OK;
 	OWNED(buf_wipe) struct buf body = c->admin_body;

@@ -35,6 +35,7 @@ static const struct row rows[] = {
 	{CALL_ADMIN,  "vault.passphrase", ALLOW  },
 	{CALL_ADMIN,  "config.check",     ALLOW  },
 	{CALL_ADMIN,  "config.reload",    ALLOW  },
+	{CALL_ADMIN,  "catalogue.import", ALLOW  },
 };
 
 enum err policy_admit_peer(const struct peer_id *peer, uid_t own, struct fault *why)

@@ -4,14 +4,46 @@
 
 #include "protocol/limits.h"
 
+/* Takes over what is known; what is not is left. */
+static void lay(int64_t *to, int64_t known)
+{
+	if (known >= 0)
+		*to = known;
+}
+
+static void lay_price(struct price *to, const struct price *known)
+{
+	lay(&to->input, known->input);
+	lay(&to->output, known->output);
+	lay(&to->cache_read, known->cache_read);
+	lay(&to->cache_write_5m, known->cache_write_5m);
+	lay(&to->cache_write_1h, known->cache_write_1h);
+	lay(&to->reasoning, known->reasoning);
+	lay(&to->audio_input, known->audio_input);
+	lay(&to->audio_output, known->audio_output);
+	lay(&to->image_input, known->image_input);
+	lay(&to->image_output, known->image_output);
+}
+
 /* Lays the facts of a [model] section over a target: what it does not say is left. */
 static void lay_facts(struct target *t, const struct model *m)
 {
 	if (!m)
 		return;
-	t->price = m->price;
-	t->context_tokens = m->context_tokens;
-	t->max_output_tokens = m->max_output_tokens;
+	lay_price(&t->price, &m->price);
+	lay(&t->context_tokens, m->context_tokens);
+	lay(&t->max_output_tokens, m->max_output_tokens);
+}
+
+/* What the catalogue knows; of a server on this host, whose names are anybody's, nothing. */
+static void lay_catalogue(struct target *t, const struct catalogue *c)
+{
+	struct model_facts facts;
+	if (!c || t->is_local || !catalogue_find(c, t->provider, t->model, &facts))
+		return;
+	t->price = facts.price;
+	t->context_tokens = facts.context_tokens;
+	t->max_output_tokens = facts.max_output_tokens;
 }
 
 enum err route_target(const struct config *c, struct span provider, struct span model,
@@ -43,13 +75,16 @@ enum err route_target(const struct config *c, struct span provider, struct span 
 		.max_output_tokens = -1,
 	};
 	config_quirks(c, p, 0, model, &out->quirks);
+	lay_catalogue(out, c->catalogue);
 	lay_facts(out, config_facts(c, provider, model));
 	return OK;
 }
 
-static bool has_price(const struct price *p)
+/* Of an alias: its facts hold for targets whose own are not known. */
+static void lay_alias(struct target *t, const struct model *alias)
 {
-	return p->input >= 0 || p->output >= 0;
+	if (t->price.input < 0 && t->price.output < 0)
+		lay_facts(t, alias);
 }
 
 static enum err route_alias(const struct config *c, const struct model *alias, struct arena *a,
@@ -64,8 +99,7 @@ static enum err route_alias(const struct config *c, const struct model *alias, s
 		const enum err err = route_target(c, at->provider, at->model, t, why);
 		if (err)
 			return err;
-		if (!has_price(&t->price))
-			lay_facts(t, alias);
+		lay_alias(t, alias);
 	}
 	out->n = alias->n_targets;
 	return OK;

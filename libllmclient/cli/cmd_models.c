@@ -5,7 +5,7 @@
 struct models {
 	struct common common;
 	const char *provider;
-	bool is_live;
+	bool is_live, is_known;
 };
 
 static void table_price(struct table *t, struct json price)
@@ -58,8 +58,9 @@ static void say_models(const struct models *o, const struct answer *answer)
 	for (struct json_walk w = json_each(errors); json_next(&w);)
 		say_err("%.*s: %.*s", SPAN_ARG(text_of(w.value, "provider", &arena)),
 			SPAN_ARG(text_of(w.value, "message", &arena)));
-	if (!o->is_live && !o->provider && !o->common.is_quiet)
-		say_err("these are known here; `llmb models --live` asks the providers for all");
+	if (!o->is_live && !o->is_known && !o->provider && !o->common.is_quiet)
+		say_err("these are set up here; `llmb models --live` asks the providers for all, "
+			"`llmb models --known` lists the catalogue");
 }
 
 static int run(const struct command *self, int argc, char **argv)
@@ -76,6 +77,7 @@ static int run(const struct command *self, int argc, char **argv)
 		o.provider = words[0];
 	question_begin(&q);
 	json_pair_bool(&q.out, "live", o.is_live);
+	json_pair_bool(&q.out, "known", o.is_known);
 	json_pair_str(&q.out, "provider", span_str(o.provider));
 	if (!broker_ask(&o.common, "models", &q, &answer))
 		return answer.exit_code;
@@ -89,8 +91,11 @@ static int run(const struct command *self, int argc, char **argv)
 
 #define MODELS(field) offsetof(struct models, field)
 static const struct option_row rows[] = {
-	{'\0', "live", NULL, "ask the providers that have a key for all they have", OPTION_FLAG,
-         MODELS(is_live)},
+	{'\0', "live",  NULL, "ask the providers that have a key for all they have", OPTION_FLAG,
+         MODELS(is_live) },
+	{'\0', "known", NULL,
+         "list the catalogue: all models that are known, with a key or without",     OPTION_FLAG,
+         MODELS(is_known)},
 };
 
 const struct command command_models = {
@@ -99,7 +104,8 @@ const struct command command_models = {
 	.summary = "what can be asked, and for how much",
 	.examples = "  llmb models\n"
 		    "  llmb models openai\n",
-	.notes = "Prices are in USD for a million tokens; - where none is known.\n",
+	.notes = "Prices are in USD for a million tokens; - where none is known. With --json also "
+		 "sizes,\nabilities, efforts, and prices by class, date, tier and length.\n",
 	.rows = rows,
 	.n_rows = COUNT_OF(rows),
 	.run = run,

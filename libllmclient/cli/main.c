@@ -12,6 +12,7 @@ static const struct command *const commands[] = {
 	&command_key,
 	&command_vault,
 	&command_models,
+	&command_catalogue,
 	&command_usage,
 	&command_status,
 	&command_doctor,

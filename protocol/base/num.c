@@ -167,6 +167,63 @@ bool num_money_nusd(struct span text, int64_t *out)
 	return true;
 }
 
+/* Takes the digits off the front of a decimal number: their value, and how many places the point, and
+ * what did not fit, move it. False: there are none. */
+static bool take_digits(struct span *text, int64_t *value, int64_t *exponent)
+{
+	size_t n = 0, digits = 0;
+	bool has_point = false;
+	*value = 0;
+	for (; n < text->n; n++) {
+		const char c = text->p[n];
+		if (c == '.' && !has_point && digits > 0) {
+			has_point = true;
+			continue;
+		}
+		if (c < '0' || c > '9')
+			break;
+		digits++;
+		if (*value > (INT64_MAX - 9) / 10) {
+			*exponent += !has_point;
+			continue;
+		}
+		*value = *value * 10 + (c - '0');
+		*exponent -= has_point;
+	}
+	*text = span_skip(*text, n);
+	return digits > 0;
+}
+
+bool num_scaled(struct span number, int places, int64_t *out)
+{
+	int64_t v, exponent = places;
+	if (!take_digits(&number, &v, &exponent))
+		return false;
+	if (number.n > 0) {
+		int64_t given;
+		if (number.p[0] != 'e' && number.p[0] != 'E')
+			return false;
+		number = span_skip(number, 1);
+		if (number.n > 0 && number.p[0] == '+')
+			number = span_skip(number, 1);
+		if (!num_i64(number, &given))
+			return false;
+		if (given > 1000 || given < -1000) {
+			*out = 0;
+			return v == 0;
+		}
+		exponent += given;
+	}
+	for (; exponent > 0 && v > 0; exponent--) {
+		if (!num_mul(v, 10, &v))
+			return false;
+	}
+	for (; exponent < -1 && v > 0; exponent++)
+		v /= 10;
+	*out = exponent == -1 ? v / 10 + (v % 10 >= 5) : v;
+	return true;
+}
+
 bool num_bool(struct span text, bool *out)
 {
 	static const char *const yes[] = {"yes", "on", "true", "1"};

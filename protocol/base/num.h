@@ -29,6 +29,10 @@ bool num_size_bytes(struct span text, int64_t *out) MUST_USE;
 /* "5", "5.00", "5.00 USD", "$5": nano-dollars; at most nine digits behind the point. */
 bool num_money_nusd(struct span text, int64_t *out) MUST_USE;
 
+/* A decimal number as JSON writes one ("2.5e-07"), 0 or more, times ten to the `places`, half up. Digits
+ * beyond the eighteenth are not kept. */
+bool num_scaled(struct span number, int places, int64_t *out) MUST_USE;
+
 /* "yes" "no" "on" "off" "true" "false" "1" "0", without case. */
 bool num_bool(struct span text, bool *out) MUST_USE;
 

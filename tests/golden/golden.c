@@ -10,9 +10,7 @@
  *	events.jsonl	what the reply must become, however it is cut (offline: the reply is the request)
  *
  * Without arguments all cases are checked, from the top of the tree. `--rewrite` writes http.txt and
- * events.jsonl anew. `--replay FAMILY FILE STEP` and `--decode FAMILY ...` are for recordings. */
-#include "tests/golden/golden.h"
-
+ * events.jsonl anew. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,12 +19,14 @@
 
 #include "brokerd/dialect/base64.h"
 #include "brokerd/dialect/offline.h"
-#include "brokerd/route/route.h"
 #include "protocol/limits.h"
 #include "tests/lib/event_json.h"
+#include "tests/lib/feed.h"
+#include "tests/lib/host.h"
 #include "tests/lib/packed.h"
 #include "tests/lib/tally.h"
 #include "tests/lib/tap.h"
+#include "tests/lib/whole_file.h"
 
 #define FOLDER   "tests/golden"
 #define CUT_MOST ((size_t)6000) /* replies up to this length are cut at every byte */
@@ -55,7 +55,8 @@ static struct span read_file(struct golden_case *c, const char *file)
 	OWNED(buf_done) struct buf bytes = BUF_INIT(LIMIT_BODY_BYTES);
 	struct span copy;
 	(void)snprintf(path, sizeof path, "%s/%s", c->path, file);
-	golden_read(path, &bytes);
+	if (!whole_file(path, &bytes))
+		bail("%s cannot be read", path);
 	if (arena_dup(&c->arena, buf_view(&bytes), &copy))
 		bail("no memory for %s", path);
 	return copy;
@@ -78,81 +79,29 @@ static void compare(struct golden_case *c, const char *file, const struct buf *g
 
 /* ---- target ---- */
 
-static struct span text_of(struct golden_case *c, struct json v, struct span otherwise)
+static struct span text_of(struct golden_case *c, struct json v)
 {
 	struct span text;
 	if (json_text(v, &c->arena, &text))
 		bail("no memory");
-	return span_is_set(text) ? text : otherwise;
+	return text;
 }
 
-/* Who a case goes to that does not say: a built-in provider that speaks the family, or, for a family
- * that none does, the name alone. */
-static const struct {
-	const char *family, *provider, *model;
-} hosts[] = {
-	{"openai-chat",        "openai",    "gpt-4o-mini"             },
-	{"openai-responses",   "openai",    "gpt-5.4"                 },
-	{"openai-completions", "openai",    "gpt-3.5-turbo-instruct"  },
-	{"anthropic",          "anthropic", "claude-sonnet-4-5"       },
-	{"gemini",             "gemini",    "gemini-2.5-flash"        },
-	{"bedrock",            "bedrock",   "us.amazon.nova-lite-v1:0"},
-	{"mistral",            "mistral",   "mistral-small-latest"    },
-	{"cohere",             "cohere",    "command-a-03-2025"       },
-	{"ollama",             "ollama",    "qwen3"                   },
-	{"offline",            "offline",   "echo"                    },
-};
-
-/* A member as a configuration would say it. */
-static void put_pair(struct buf *ini, struct span name, struct json v)
-{
-	buf_print(ini, "%.*s = ", SPAN_ARG(name));
-	if (json_kind(v) == JSON_TRUE)
-		buf_text(ini, "yes");
-	else if (json_kind(v) == JSON_FALSE)
-		buf_text(ini, "no");
-	else if (!json_text_to(v, ini))
-		buf_span(ini, v.text);
-	buf_byte(ini, '\n');
-}
-
-/* The case's target, by way of a configuration: target.json says the provider, its model, base_url,
- * dialect's path, and traits by name; what it does not say is the built-in row's. */
+/* target.json says the provider, its model, base_url, dialect's path, and traits by name. */
 static void read_target(struct golden_case *c)
 {
-	OWNED(buf_done) struct buf ini = BUF_INIT(LIMIT_CONFIG_BYTES);
+	struct host_wish wish = {.family = span_str(c->dialect->family)};
 	struct fault why;
-	struct json v = JSON_NONE;
-	struct span provider = SPAN_NONE, model = SPAN_NONE;
-	for (size_t i = 0; i < COUNT_OF(hosts); i++) {
-		if (strcmp(hosts[i].family, c->dialect->family) == 0) {
-			provider = span_str(hosts[i].provider);
-			model = span_str(hosts[i].model);
-		}
-	}
 	if (exists(c, "target.json") &&
-		json_scan(read_file(c, "target.json"), JSON_STRICT, &v, &why))
+		json_scan(read_file(c, "target.json"), JSON_STRICT, &wish.more, &why))
 		bail("%s/target.json: %s", c->path, why.message);
-	provider = text_of(c, json_member(v, "provider"), provider);
-	model = text_of(c, json_member(v, "model"), model);
-	const struct span path = text_of(c, json_member(v, "path"), SPAN_NONE);
-	buf_print(&ini, "[provider \"%.*s\"]\n", SPAN_ARG(provider));
-	buf_print(&ini, "dialect = %s %.*s\n", c->dialect->family, SPAN_ARG(path));
-	static const char *const keys[] = {
-		"base_url", "allow_plain_loopback", "region", "project", "resource", "account"};
-	for (size_t i = 0; i < COUNT_OF(keys); i++) {
-		if (!json_is_nil(json_member(v, keys[i])))
-			put_pair(&ini, span_str(keys[i]), json_member(v, keys[i]));
-	}
-	for (struct json_walk w = json_each(json_member(v, "traits")); json_next(&w);)
-		put_pair(&ini, w.name, w.value);
-	struct config *config = config_parse(buf_view(&ini), "target.json", &why);
-	if (!config)
+	wish.provider = text_of(c, json_member(wish.more, "provider"));
+	wish.model = text_of(c, json_member(wish.more, "model"));
+	wish.path = text_of(c, json_member(wish.more, "path"));
+	c->config = host_target(&wish, &c->arena, &c->target, &why);
+	if (!c->config)
 		bail("%s/target.json: %s", c->path, why.message);
-	if (route_target(config, provider, model, &c->target, &why))
-		bail("%s/target.json: %s", c->path, why.message);
-	json_i64(json_member(v, "max_output_tokens"), &c->target.max_output_tokens);
-	c->config = config;
+	json_i64(json_member(wish.more, "max_output_tokens"), &c->target.max_output_tokens);
 }
 
 /* ---- requests ---- */
@@ -214,7 +163,7 @@ static void check_request(struct golden_case *c)
 	if (!err) {
 		unpack_media(c, &r);
 		err = c->dialect->ops[LLM_OP_CHAT]->encode_request(
-			&r, &c->target, &GOLDEN_ENV, &c->notes, &http, &why);
+			&r, &c->target, &FEED_ENV, &c->notes, &http, &why);
 	}
 	c->sent = err ? SPAN_NONE : http.body;
 	if (err) {
@@ -278,15 +227,15 @@ static void check_cuts(struct golden_case *c, const struct http_reply *whole)
 	struct fault why;
 	size_t bad = 0;
 	tally_init(&all);
-	golden_decode(c->dialect, &c->notes, whole, &c->target, 0,
+	feed_reply(c->dialect, &c->notes, whole, &c->target, (struct cuts){0},
 		&(struct event_sink){tally_event, &all}, &why);
 	for (size_t n = 0; n < whole->body.n && bad == 0; n++) {
 		OWNED(tally_done) struct tally cut = {.n_calls = 0};
 		struct http_reply part = *whole;
 		part.body = span_first(whole->body, n);
 		tally_init(&cut);
-		const enum err err = golden_decode(c->dialect, &c->notes, &part, &c->target, 0,
-			&(struct event_sink){tally_event, &cut}, &why);
+		const enum err err = feed_reply(c->dialect, &c->notes, &part, &c->target,
+			(struct cuts){0}, &(struct event_sink){tally_event, &cut}, &why);
 		const bool is_fair = cut.broken[0] == '\0' && (err != OK) == (why.err != OK) &&
 				     (err != OK || cut.finish != 0) &&
 				     span_starts(buf_view(&all.text), buf_view(&cut.text));
@@ -300,22 +249,25 @@ static void check_cuts(struct golden_case *c, const struct http_reply *whole)
 
 static void check_reply(struct golden_case *c, const struct http_reply *reply)
 {
-	static const size_t steps[] = {0, 1, 7, 64, 4096};
-	for (size_t i = 0; i < COUNT_OF(steps); i++) {
+	static const char *const ways[] = {"0", "1", "7", "64", "4096", "special"};
+	for (size_t i = 0; i < COUNT_OF(ways); i++) {
 		OWNED(buf_done) struct buf got = BUF_INIT(LIMIT_BODY_BYTES);
 		OWNED(tally_done) struct tally tally = {.n_calls = 0};
 		struct fault why;
+		struct cuts cuts;
 		char how[64];
-		const enum err err = golden_decode(c->dialect, &c->notes, reply, &c->target,
-			steps[i], &(struct event_sink){print_event, &got}, &why);
+		if (!cuts_read(ways[i], &cuts))
+			bail("%s is no way to cut", ways[i]);
+		const enum err err = feed_reply(c->dialect, &c->notes, reply, &c->target, cuts,
+			&(struct event_sink){print_event, &got}, &why);
 		if (err)
 			put_fault(&why, &got);
-		(void)snprintf(how, sizeof how, "%zu bytes at a time", steps[i]);
+		(void)snprintf(how, sizeof how, "cut: %s", ways[i]);
 		compare(c, "events.jsonl", &got, how);
 		if (c->is_rewrite)
 			return;
 		tally_init(&tally);
-		golden_decode(c->dialect, &c->notes, reply, &c->target, steps[i],
+		feed_reply(c->dialect, &c->notes, reply, &c->target, cuts,
 			&(struct event_sink){tally_event, &tally}, &why);
 		is_str(tally.broken, "", "%s, %s: events in order", c->path, how);
 	}
@@ -376,9 +328,5 @@ static int run_all(bool is_rewrite)
 
 int main(int argc, char **argv)
 {
-	if (argc == 5 && strcmp(argv[1], "--replay") == 0)
-		return replay(argv[2], argv[3], (size_t)strtoul(argv[4], NULL, 10));
-	if (argc > 2 && strcmp(argv[1], "--decode") == 0)
-		return decode_stdin(argc - 2, argv + 2);
 	return run_all(argc == 2 && strcmp(argv[1], "--rewrite") == 0);
 }

@@ -1,13 +1,18 @@
 #!/usr/bin/python3
 """replay.py - do recorded replies decode to what they mean?
 
-usage: replay.py [FILE...]
+usage: replay.py [--cuts WAY] [FILE...]
 
 Plays the recordings in the folder $RECORDINGS, one file of records a family: for each way of cutting
-the bodies, what the dialects make of them (tests/golden --replay) is compared field by field with the
-record's `expected`. TAP on stdout; without recordings it says so and skips.
+the bodies, what the dialects make of them (`dialect replay`) is compared field by field with the
+record's `expected`. WAY is a number of bytes, 0 for none, or "special": inside of every character,
+line end and escape. TAP on stdout; what differs, and a table by family, on stderr. Without recordings
+it says so and skips.
 """
+import argparse
+import functools
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -19,7 +24,7 @@ FILES = {
     "groq": "openai-chat",
     "openai-compatible": "openai-chat",
 }
-STEPS = (0, 1, 7, 61, 1021)
+CUTS = ("0", "1", "7", "61", "1021", "special")
 
 # the class of an error reply by its status, where nothing else is said
 CLASSES = {
@@ -113,39 +118,71 @@ def compare(record, got):
     return bad
 
 
-def replay(program, family, path, step):
-    out = subprocess.run([program, "--replay", family, path, str(step)], check=True,
+@functools.lru_cache(maxsize=1)
+def records_of(path):
+    with open(path, encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def replay(name, cuts):
+    """The records that differ, each with its fields: {id: [(field, got, wanted)]}; and how many there are."""
+    path = os.path.join(os.environ["RECORDINGS"], name + ".jsonl")
+    records = records_of(path)
+    program = os.path.join(os.environ["LLMB_BIN_DIR"], "dialect")
+    out = subprocess.run([program, "replay", FILES[name], path, cuts], check=True,
                          stdout=subprocess.PIPE).stdout
-    return {line["id"]: line["got"] for line in map(json.loads, out.splitlines())}
+    got = {line["id"]: line["got"] for line in map(json.loads, out.splitlines())}
+    bad = {f"{r['id']} ({r['provider']})": compare(r, got[r["id"]]) for r in records}
+    return {record: fields for record, fields in bad.items() if fields}, len(records)
+
+
+def play(name_and_ways):
+    name, ways = name_and_ways
+    return name, [(cuts, *replay(name, cuts)) for cuts in ways]
+
+
+def table(rows):
+    """Passed and failed by family; a record has passed if it did in every way of cutting it."""
+    families = {}
+    for name, total, failed in rows:
+        counts = families.setdefault(FILES[name], [0, 0])
+        counts[0] += total - failed
+        counts[1] += failed
+    families["all"] = [sum(c[0] for c in families.values()), sum(c[1] for c in families.values())]
+    print(f"# {'family':<20} {'passed':>6} {'failed':>6}", file=sys.stderr)
+    for family, (passed, failed) in families.items():
+        print(f"# {family:<20} {passed:>6} {failed:>6}", file=sys.stderr)
 
 
 def main():
-    folder = os.environ.get("RECORDINGS")
-    if not folder:
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--cuts", action="append", metavar="WAY", help="a number, or special")
+    options.add_argument("files", nargs="*", metavar="FILE", help="the names of files of records")
+    options = options.parse_args()
+    if not os.environ.get("RECORDINGS"):
         print("1..0 # SKIP no recordings: RECORDINGS=DIR names their folder")
         return 0
-    program = os.path.normpath(os.path.join(os.environ["LLMB_BIN_DIR"], "../tests/golden"))
-    number, failed = 0, 0
-    for name in sys.argv[1:] or FILES:
-        path = os.path.join(folder, name + ".jsonl")
-        with open(path, encoding="utf-8") as lines:
-            records = [json.loads(line) for line in lines]
-        for step in STEPS:
-            got = replay(program, FILES[name], path, step)
-            passed = 0
-            for record in records:
-                bad = compare(record, got[record["id"]])
-                passed += not bad
-                for field, g, w in bad:
-                    print(f"# {record['id']} ({record['provider']}): {field}\n"
-                          f"#   got:    {str(g)[:300]!r}\n#   wanted: {str(w)[:300]!r}")
-            number += 1
-            failed += passed < len(records)
-            verdict = "ok" if passed == len(records) else "not ok"
-            print(f"{verdict} {number} - {name}, {step or 'all'} bytes at a time: "
-                  f"{passed} of {len(records)}")
+    number, failures, rows = 0, 0, []
+    jobs = [(name, options.cuts or CUTS) for name in options.files or FILES]
+    with multiprocessing.Pool(2) as pool:
+        for name, ways in pool.imap(play, jobs):
+            told = set()
+            for cuts, bad, total in ways:
+                for record, fields in bad.items():
+                    if record in told:
+                        continue
+                    told.add(record)
+                    for field, g, w in fields:
+                        print(f"# {record}, cut: {cuts}: {field}\n#   got:    {str(g)[:300]!r}\n"
+                              f"#   wanted: {str(w)[:300]!r}", file=sys.stderr)
+                number += 1
+                failures += bool(bad)
+                print(f"{'not ok' if bad else 'ok'} {number} - {name}, cut: {cuts}: "
+                      f"{total - len(bad)} of {total}", flush=True)
+            rows.append((name, ways[0][2], len(told)))
+    table(rows)
     print(f"1..{number}")
-    return failed > 0
+    return failures > 0
 
 
 if __name__ == "__main__":

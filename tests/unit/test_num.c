@@ -180,8 +180,43 @@ static const struct {
 	{T("o\0n"),  -1},
 };
 
+/* A JSON number times ten to so many places. */
+static const struct {
+	struct span text;
+	int places;
+	bool is_number;
+	int64_t want;
+} scaled[] = {
+	{T("2.5e-07"),                15, true,  INT64_C(250000000)          },
+	{T("1e-05"),                  15, true,  INT64_C(10000000000)        },
+	{T("0.0"),		    15, true,  0                           },
+	{T("3"),		      9,  true,  INT64_C(3000000000)         },
+	{T("0.15"),                   9,  true,  150000000                   },
+	{T("1.4999999"),              0,  true,  1                           },
+	{T("1.5"),		    0,  true,  2                           },
+	{T("0.00000000049"),          9,  true,  0                           },
+	{T("1E+2"),                   0,  true,  100                         },
+	{T("12345678901234567890"),   0,  false, 0                           },
+	{T("1.23456789012345678901"), 18, true,  INT64_C(1234567890123456789)},
+	{T("1e30"),                   0,  false, 0                           },
+	{T("0e999999"),               0,  true,  0                           },
+	{T("1e-999999"),              0,  false, 0                           },
+	{T(""),		       0,  false, 0			   },
+	{T("-1"),		     0,  false, 0                           },
+	{T(".5"),		     0,  false, 0                           },
+	{T("1e"),		     0,  false, 0                           },
+	{T("1.5x"),                   0,  false, 0                           },
+};
+
 int main(void)
 {
+	for (size_t i = 0; i < COUNT_OF(scaled); i++) {
+		int64_t got = UNTOUCHED;
+		is_int(num_scaled(scaled[i].text, scaled[i].places, &got), scaled[i].is_number,
+			"scaled %zu: a number, or not", i);
+		if (scaled[i].is_number)
+			is_int(got, scaled[i].want, "scaled %zu", i);
+	}
 	texts("integer", num_i64, integers, COUNT_OF(integers));
 	texts("duration", num_duration_us, durations, COUNT_OF(durations));
 	texts("size", num_size_bytes, sizes, COUNT_OF(sizes));

@@ -1,0 +1,144 @@
+"""test_catalogue.py - what is known of models, and whose word counts?"""
+
+import json
+
+import harness
+import pytest
+
+LITELLM = {
+    "sample_spec": {"litellm_provider": "one of them", "mode": "one of: chat, embedding"},
+    "acme-large": {
+        "litellm_provider": "acme", "mode": "chat", "max_input_tokens": 200000,
+        "max_output_tokens": 8192, "input_cost_per_token": 2.5e-06, "output_cost_per_token": 1e-05,
+        "cache_read_input_token_cost": 2.5e-07, "cache_creation_input_token_cost": 3.125e-06,
+        "cache_creation_input_token_cost_above_1hr": 5e-06,
+        "input_cost_per_token_above_200k_tokens": 5e-06, "input_cost_per_token_flex": 1.25e-06,
+        "supports_function_calling": True, "supports_vision": True, "supports_pdf_input": False,
+        "reasoning_effort_levels": ["low", "high"], "deprecation_date": "2027-01-31",
+        "supported_output_modalities": ["text"],
+    },
+    "together_ai/org/model-7b": {"litellm_provider": "together_ai", "mode": "chat",
+                                 "max_input_tokens": 4096},
+    "bedrock/embedder": {"litellm_provider": "bedrock", "mode": "embedding",
+                         "output_vector_size": 1024, "input_cost_per_token": 2e-08},
+    "acme-painter": {"litellm_provider": "acme", "mode": "video_generation"},
+    "a model with spaces": {"litellm_provider": "acme", "mode": "chat"},
+}
+MODELS_DEV = {
+    "google": {"id": "google", "name": "Google", "models": {
+        "gemini-9-flash": {
+            "id": "gemini-9-flash", "name": "Gemini 9 Flash", "tool_call": True, "reasoning": True,
+            "structured_output": True, "temperature": False, "release_date": "2026-10-01",
+            "modalities": {"input": ["text", "image", "pdf"], "output": ["text"]},
+            "limit": {"context": 1048576, "output": 65536},
+            "cost": {"input": 0.3, "output": 2.5, "cache_read": 0.03,
+                     "context_over_200k": {"input": 0.6, "output": 5}},
+            "reasoning_options": [{"type": "effort", "values": ["minimal", "high"]}],
+        }}},
+    "acme": {"id": "acme", "models": {"tiny": {"id": "tiny", "limit": {"context": 8192, "output": 0},
+                                               "cost": {"input": 0, "output": 0}}}},
+}
+ACME = harness.section("provider", "acme", {"dialect": "openai-chat",
+                                            "base_url": "https://acme.example/v1"})
+
+
+def known(made, provider):
+    listed = json.loads(made.llmb("models", provider, "--known", "--json").out)["models"]
+    return {model["id"]: model for model in listed}
+
+
+def write(tmp_path, what):
+    path = tmp_path / "list.json"
+    path.write_text(what if isinstance(what, str) else json.dumps(what))
+    return str(path)
+
+
+def test_the_snapshot_is_there_without_a_file(broker):
+    models = known(broker(), "openai")
+    assert len(models) > 20
+    mini = models["openai/gpt-4o-mini"]
+    assert mini["context"] == 128000 and mini["price_input"] == 0.15 and mini["kind"] == ["chat"]
+    assert "image" in mini["input"] and "tools" in mini["params"] and not mini["has_key"]
+
+
+def test_litellms_table(broker, tmp_path):
+    made = broker(ACME)
+    done = made.llmb("catalogue", "import", write(tmp_path, LITELLM))
+    assert done.code == 0 and "3 of them from this list (LiteLLM; 3 entries" in done.err
+    large = known(made, "acme")["acme/acme-large"]
+    assert (large["context"], large["max_output"]) == (200000, 8192)
+    assert (large["price_input"], large["price_output"]) == (2.5, 10.0)
+    assert (large["price_cache_read"], large["price_cache_write_5m"]) == (0.25, 3.125)
+    assert large["price_cache_write_1h"] == 5.0
+    assert large["efforts"] == ["low", "high"] and large["retires"] == "2027-01-31"
+    assert large["input"] == ["text", "image"] and large["output"] == ["text"]
+    assert {"above_tokens": 200000, "price_input": 5.0, "price_output": None} in large["prices"]
+    assert {"tier": "flex", "price_input": 1.25, "price_output": None} in large["prices"]
+    assert known(made, "together")["together/org/model-7b"]["context"] == 4096
+
+
+def test_models_devs_api_json(broker, tmp_path):
+    made = broker(ACME)
+    assert made.llmb("catalogue", "import", write(tmp_path, MODELS_DEV)).code == 0
+    flash = known(made, "gemini")["gemini/gemini-9-flash"]
+    assert (flash["context"], flash["max_output"]) == (1048576, 65536)
+    assert (flash["price_input"], flash["price_output"], flash["price_cache_read"]) == (0.3, 2.5, 0.03)
+    assert flash["params"] == ["tools", "json_schema", "reasoning"]
+    assert flash["prices"] == [{"above_tokens": 200000, "price_input": 0.6, "price_output": 5.0}]
+    tiny = known(made, "acme")["acme/tiny"]
+    assert tiny["price_input"] == 0.0 and "max_output" not in tiny
+
+
+def test_it_stays_and_goes(broker, tmp_path):
+    made = broker(ACME)
+    made.llmb("catalogue", "import", write(tmp_path, LITELLM))
+    made.kill9()
+    made.restart()
+    assert "acme/acme-large" in known(made, "acme")
+    assert made.llmb("catalogue", "clear").code == 0
+    assert "acme/acme-large" not in known(made, "acme")
+    made.restart()
+    assert "acme/acme-large" not in known(made, "acme")
+
+
+def test_the_configuration_beats_it(broker, tmp_path):
+    made = broker(ACME + harness.section("model", "acme/acme-large", {"price_output": "9"}))
+    made.llmb("catalogue", "import", write(tmp_path, LITELLM))
+    large = known(made, "acme")["acme/acme-large"]
+    assert (large["price_input"], large["price_output"]) == (2.5, 9.0)
+
+
+def test_of_a_server_on_this_host_nothing_is_known(broker, provider, tmp_path):
+    made = broker(harness.provider_section(provider, "test", model="gpt-test"))
+    made.llmb("catalogue", "import",
+              write(tmp_path, "test/gpt-test kind=chat price_input=1 price_output=2\n"))
+    listed = json.loads(made.llmb("models", "--json").out)["models"]
+    assert [m["price_input"] for m in listed if m["id"] == "test/gpt-test"] == [None]
+
+
+@pytest.mark.parametrize("text, says", [
+    ("", "is no list of models"),
+    ("{}", "is no list of models"),
+    ("{\"a\": 1}", "is no list of models"),
+    ("{\"a\"", "is no list of models"),
+    ("acme", "line 1 of the catalogue begins with no PROVIDER/MODEL"),
+    ("acme/x price_input=cheap", "price_input has no such value"),
+])
+def test_what_is_no_list(broker, tmp_path, text, says):
+    made = broker(ACME)
+    made.llmb("catalogue", "import", write(tmp_path, LITELLM))
+    done = made.llmb("catalogue", "import", write(tmp_path, text))
+    assert says in done.err
+    assert done.code != 0
+    assert "acme/acme-large" in known(made, "acme")  # a bad one changes nothing
+
+
+def test_print_needs_no_broker(tmp_path):
+    made = harness.Broker()
+    try:
+        done = made.llmb("catalogue", "import", "--print", write(tmp_path, LITELLM))
+        assert done.code == 0
+        assert "acme/acme-large kind=chat context=200000 max_output=8192 in=text,image" in done.out
+        assert "bedrock/embedder kind=embed" in done.out and "dimensions=1024" in done.out
+    finally:
+        made.close()

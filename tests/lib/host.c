@@ -1,0 +1,79 @@
+/* host.c - writes a small configuration and asks route for the target. */
+#include "tests/lib/host.h"
+
+#include "brokerd/config/builtin.h"
+#include "brokerd/route/route.h"
+#include "protocol/limits.h"
+
+static const struct {
+	const char *family, *provider, *model;
+} hosts[] = {
+	{"openai-chat",        "openai",    "gpt-4o-mini"             },
+	{"openai-responses",   "openai",    "gpt-5.4"                 },
+	{"openai-completions", "openai",    "gpt-3.5-turbo-instruct"  },
+	{"anthropic",          "anthropic", "claude-sonnet-4-5"       },
+	{"gemini",             "gemini",    "gemini-2.5-flash"        },
+	{"bedrock",            "bedrock",   "us.amazon.nova-lite-v1:0"},
+	{"mistral",            "mistral",   "mistral-small-latest"    },
+	{"cohere",             "cohere",    "command-a-03-2025"       },
+	{"ollama",             "ollama",    "qwen3"                   },
+	{"offline",            "offline",   "echo"                    },
+};
+
+/* A member as a configuration would say it. */
+static void put_pair(struct buf *ini, struct span name, struct json v)
+{
+	buf_print(ini, "%.*s = ", SPAN_ARG(name));
+	if (json_kind(v) == JSON_TRUE)
+		buf_text(ini, "yes");
+	else if (json_kind(v) == JSON_FALSE)
+		buf_text(ini, "no");
+	else if (!json_text_to(v, ini))
+		buf_span(ini, v.text);
+	buf_byte(ini, '\n');
+}
+
+static bool is_built_in(struct span provider)
+{
+	size_t n;
+	const struct builtin *rows = builtin_rows(&n);
+	for (size_t i = 0; i < n; i++) {
+		if (span_is(provider, rows[i].name))
+			return true;
+	}
+	return false;
+}
+
+struct config *host_target(
+	const struct host_wish *wish, struct arena *a, struct target *out, struct fault *why)
+{
+	static const char *const keys[] = {
+		"base_url", "allow_plain_loopback", "region", "project", "resource", "account"};
+	OWNED(buf_done) struct buf ini = BUF_INIT(LIMIT_CONFIG_BYTES);
+	struct span provider = wish->provider, model = wish->model, copy;
+	for (size_t i = 0; i < COUNT_OF(hosts); i++) {
+		if (!span_is(wish->family, hosts[i].family))
+			continue;
+		if (!span_is_set(provider))
+			provider = span_str(hosts[i].provider);
+		if (!span_is_set(model))
+			model = span_str(hosts[i].model);
+	}
+	buf_print(&ini, "[provider \"%.*s\"]\n", SPAN_ARG(provider));
+	buf_print(&ini, "dialect = %.*s %.*s\n", SPAN_ARG(wish->family), SPAN_ARG(wish->path));
+	if (!is_built_in(provider) && json_is_nil(json_member(wish->more, "base_url")))
+		buf_text(&ini, "base_url = https://host.example\n");
+	for (size_t i = 0; i < COUNT_OF(keys); i++) {
+		if (!json_is_nil(json_member(wish->more, keys[i])))
+			put_pair(&ini, span_str(keys[i]), json_member(wish->more, keys[i]));
+	}
+	for (struct json_walk w = json_each(json_member(wish->more, "traits")); json_next(&w);)
+		put_pair(&ini, w.name, w.value);
+	struct config *config = config_parse(buf_view(&ini), "target", why);
+	/* the model's name must live as long as the target */
+	if (config && !arena_dup(a, model, &copy) &&
+		!route_target(config, provider, copy, out, why))
+		return config;
+	config_unref(config);
+	return NULL;
+}

@@ -1,0 +1,152 @@
+/* decode.c - what does a reply mean? Of one, or of each record of a file. */
+#include <stdlib.h>
+
+#include "brokerd/dialect/base64.h"
+#include "protocol/limits.h"
+#include "tests/lib/tally.h"
+#include "tests/tool/tool.h"
+
+void tool_read_chat(const struct reader *reader, const struct http_reply *reply, struct cuts cuts,
+	struct arena *a, struct buf *out)
+{
+	OWNED(tally_done) struct tally tally = {.n_calls = 0};
+	const struct event_sink sink = {tally_event, &tally};
+	const struct target target = {.provider = SPAN("recorded"), .model = SPAN("recorded")};
+	struct notes notes;
+	struct fault why;
+	notes_init(&notes, a);
+	notes.n_choices = TALLY_CHOICES;
+	tally_init(&tally);
+	feed_reply(tool_family(reader->name), &notes, reply, &target, cuts, &sink, &why);
+	tally_json(&tally, &why, out);
+}
+
+/* ---- records ---- */
+
+static struct span text_of(struct json record, const char *name, struct arena *a)
+{
+	struct span text;
+	if (json_text(json_member(record, name), a, &text) != OK || !span_is_set(text))
+		tool_die(1, "a record lacks its %s", name);
+	return text;
+}
+
+/* A record's headers, as the transport gives them: names in lower case. */
+static void take_headers(struct json object, struct arena *a, struct http_head *head)
+{
+	size_t n = 0;
+	for (struct json_walk w = json_each(object); json_next(&w);)
+		n++;
+	head->headers = arena_array(a, n, sizeof *head->headers);
+	for (struct json_walk w = json_each(object); json_next(&w);) {
+		struct http_header *h = &head->headers[head->n_headers];
+		h->name = w.name;
+		if (json_text(w.value, a, &h->value) == OK && span_is_set(h->value))
+			head->n_headers++;
+	}
+}
+
+static void take_body(struct json record, struct arena *a, struct http_reply *reply)
+{
+	OWNED(buf_done) struct buf bytes = BUF_INIT(LIMIT_BODY_BYTES);
+	reply->body = text_of(record, "response_body", a);
+	if (!json_is_true(json_member(record, "response_base64")))
+		return;
+	if (!base64_decode(reply->body, &bytes) || arena_dup(a, buf_view(&bytes), &reply->body))
+		tool_die(1, "a record's body is no base64");
+}
+
+static void replay_record(
+	const struct reader *reader, struct span line, struct cuts cuts, struct buf *out)
+{
+	struct arena a;
+	struct json record;
+	struct fault why;
+	struct http_reply reply = {.head = {.status = 0}};
+	struct json_out o = json_to(out);
+	int64_t status;
+	arena_init(&a, 1024 * MIB);
+	if (json_scan(line, JSON_LENIENT, &record, &why) != OK)
+		tool_die(1, "a record is no JSON: %s", why.message);
+	if (!json_i64(json_member(record, "status"), &status))
+		tool_die(1, "a record lacks its status");
+	reply.head.status = (int)status;
+	take_headers(json_member(record, "response_headers"), &a, &reply.head);
+	take_body(record, &a, &reply);
+	buf_text(out, "{\"id\":");
+	json_put_str(&o, text_of(record, "id", &a));
+	buf_text(out, ",\"got\":");
+	reader->read(reader, &reply, cuts, &a, out);
+	buf_byte(out, '}');
+	tool_end_line(out, 0);
+	tool_print(out);
+	arena_done(&a);
+}
+
+int tool_replay(int argc, char **argv)
+{
+	OWNED(buf_done) struct buf file = BUF_INIT(1024 * MIB);
+	OWNED(buf_done) struct buf out = BUF_INIT(1024 * MIB);
+	struct cuts cuts;
+	if (argc != 3 || !cuts_read(argv[2], &cuts))
+		tool_die(2, "replay wants FAMILY FILE STEP, a STEP being a number or \"special\"");
+	const struct reader *reader = tool_reader(argv[0]);
+	tool_load(argv[1], &file);
+	struct span rest = buf_view(&file);
+	while (rest.n > 0) {
+		const struct span line = span_cut(&rest, '\n');
+		if (line.n > 0)
+			replay_record(reader, line, cuts, &out);
+	}
+	return 0;
+}
+
+/* ---- one reply ---- */
+
+static void take_header(char *line, struct http_head *head, size_t room)
+{
+	for (char *c = line; *c && *c != ':'; c++)
+		*c = span_lower(*c);
+	struct span value = span_str(line);
+	const struct span name = span_cut(&value, ':');
+	if (head->n_headers == room)
+		tool_die(2, "that is more than %zu headers", room);
+	head->headers[head->n_headers++] = (struct http_header){name, span_trim(value)};
+}
+
+int tool_decode(int argc, char **argv)
+{
+	OWNED(buf_done) struct buf body = BUF_INIT(LIMIT_BODY_BYTES);
+	OWNED(buf_done) struct buf out = BUF_INIT(1024 * MIB);
+	struct http_header headers[64];
+	struct http_reply reply = {
+		.head = {.status = 200, .headers = headers}
+        };
+	struct cuts cuts = {.step = 0};
+	struct arena a;
+	if (argc < 1)
+		tool_die(2, "decode wants a FAMILY");
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--stream") == 0)
+			continue; /* the bytes say so themselves */
+		if (i + 1 == argc)
+			tool_die(2, "what is %s?", argv[i]);
+		char *value = argv[i + 1];
+		if (strcmp(argv[i], "--status") == 0)
+			reply.head.status = (int)strtol(value, NULL, 10);
+		else if (strcmp(argv[i], "--header") == 0)
+			take_header(value, &reply.head, COUNT_OF(headers));
+		else if (strcmp(argv[i], "--step") != 0 || !cuts_read(value, &cuts))
+			tool_die(2, "what is %s %s?", argv[i], value);
+		i++;
+	}
+	const struct reader *reader = tool_reader(argv[0]);
+	tool_load("-", &body);
+	reply.body = buf_view(&body);
+	arena_init(&a, LIMIT_REQUEST_ARENA);
+	reader->read(reader, &reply, cuts, &a, &out);
+	tool_end_line(&out, 0);
+	tool_print(&out);
+	arena_done(&a);
+	return 0;
+}

@@ -1,0 +1,31 @@
+/* readers.c - what does a name on the command line stand for? */
+#include "tests/tool/tool.h"
+
+/* Beside the families themselves. */
+static const struct reader readers[] = {
+	{"anthropic-messages",      "anthropic",   tool_read_chat},
+	{"groq",		    "openai-chat", tool_read_chat},
+	{"openai-compatible",       "openai-chat", tool_read_chat},
+	{"vertex",                  "gemini",      tool_read_chat},
+	{"bedrock-converse",        "bedrock",     tool_read_chat},
+	{"bedrock-converse-stream", "bedrock",     tool_read_chat},
+};
+
+const struct reader *tool_reader(const char *name)
+{
+	static struct reader family = {.read = tool_read_chat};
+	for (size_t i = 0; i < COUNT_OF(readers); i++) {
+		if (strcmp(readers[i].name, name) == 0)
+			return &readers[i];
+	}
+	family.name = family.family = name;
+	return &family;
+}
+
+const struct dialect *tool_family(const char *name)
+{
+	const struct dialect *d = dialect_find(span_str(tool_reader(name)->family));
+	if (!d || !d->ops[LLM_OP_CHAT])
+		tool_die(2, "there is no family \"%s\"", name);
+	return d;
+}

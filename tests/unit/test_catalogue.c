@@ -1,0 +1,263 @@
+/* test_catalogue.c - what is known of a model, by which of several lines. */
+#include "brokerd/config/catalogue.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "brokerd/config/catalogue_data.h"
+#include "brokerd/config/catalogue_file.h"
+#include "brokerd/config/config.h"
+#include "brokerd/route/route.h"
+#include "tests/lib/tap.h"
+
+#define USD INT64_C(1000000000)
+
+static void is_span(struct span got, const char *want, const char *name)
+{
+	is_mem(got.p, got.n, want, strlen(want), "%s", name);
+}
+
+static struct catalogue *make(const char *text)
+{
+	struct catalogue *c;
+	struct fault why;
+	if (catalogue_new(span_str(text), &c, &why))
+		bail("no catalogue: %s", why.message);
+	return c;
+}
+
+/* Every line of the snapshot is one that an import would be allowed to have, in its place. */
+static void test_snapshot(void)
+{
+	OWNED(buf_done) struct buf text = BUF_INIT(CATALOGUE_BYTES);
+	struct catalogue *c;
+	struct fault why = FAULT_NONE;
+	size_t unsorted = 0, imported;
+	for (size_t i = 0; i < catalogue_data_n; i++) {
+		const struct span line = catalogue_data[i];
+		const struct span name = span_first(line, span_index(line, ' '));
+		if (i > 0) {
+			const struct span before = catalogue_data[i - 1];
+			const struct span last = span_first(before, span_index(before, ' '));
+			const size_t n = last.n < name.n ? last.n : name.n;
+			const int how = memcmp(last.p, name.p, n);
+			unsorted += how > 0 || (how == 0 && last.n > name.n);
+		}
+		buf_span(&text, line);
+		buf_byte(&text, '\n');
+	}
+	is_uint(unsorted, 0, "the snapshot is sorted");
+	is_int(catalogue_new(buf_view(&text), &c, &why), OK, "and read: %s", why.message);
+	const size_t n = catalogue_count(c, &imported);
+	is_uint(n, imported, "an import of the same models takes the place of all");
+	ok(n > 1000, "there are many: %zu", n);
+	struct catalogue_walk w = {
+		{0, 0}
+        };
+	struct model_facts facts;
+	size_t dear = 0;
+	while (catalogue_next(c, SPAN_NONE, &w, &facts))
+		dear += facts.price.input > 1000 * USD || facts.price.output > 2000 * USD;
+	is_uint(dear, 0, "no price is that of a single token");
+	catalogue_unref(c);
+	is_span(catalogue_snapshot_date(), CATALOGUE_DATE, "its date");
+}
+
+static const char own[] =
+	"# a comment\n"
+	"acme/big kind=chat context=1000 max_output=200 in=text,image out=text params=tools "
+	"efforts=low,high retires=2027-01-31 price_input=2.5 price_output=10 color=blue\n"
+	"acme/big above=500 price_input=5 price_output=20\n"
+	"acme/big from=2026-06-01 price_input=2 price_output=8 price_cache_read=0.2\n"
+	"acme/big from=2027-06-01 price_input=1\n"
+	"acme/big tier=flex price_input=1.25\n"
+	"acme/bigger kind=chat\n"
+	"\n"
+	"acme/big-embed kind=embed dimensions=768 price_input=0.02\r\n"
+	"openai/gpt-4o-mini kind=chat context=7\n"
+	"zeta/z kind=chat\n";
+
+static void test_lookup(void)
+{
+	struct catalogue *c = make(own);
+	struct model_facts f;
+	struct price_row row;
+	ok(catalogue_find(c, SPAN("acme"), SPAN("big"), &f), "a model");
+	is_span(f.name, "acme/big", "its name");
+	is_span(f.kind, "chat", "its kind");
+	is_span(f.inputs, "text,image", "what it reads");
+	is_span(f.outputs, "text", "and writes");
+	is_span(f.params, "tools", "what it takes");
+	is_span(f.efforts, "low,high", "its efforts");
+	is_span(f.retires, "2027-01-31", "its end");
+	is_int(f.context_tokens, 1000, "its context");
+	is_int(f.max_output_tokens, 200, "its output");
+	is_int(f.dimensions, -1, "no dimensions");
+	is_int(f.price.input, 2 * USD + USD / 2, "before all dates: the price without one");
+	ok(f.is_imported, "it was imported");
+	catalogue_set_day(c, 20604); /* 2026-05-31 */
+	ok(catalogue_find(c, SPAN("acme"), SPAN("big"), &f), "the day before a new price");
+	is_int(f.price.output, 10 * USD, "the old one");
+	catalogue_set_day(c, 20605); /* 2026-06-01 */
+	ok(catalogue_find(c, SPAN("acme"), SPAN("big"), &f), "the day of it");
+	is_int(f.price.output, 8 * USD, "the new one");
+	is_int(f.price.cache_read, USD / 5, "with its classes");
+	is_int(f.context_tokens, 1000, "the facts stay");
+	ok(catalogue_price(c, f.name, 0, &row) && row.above_tokens == 500, "a longer prompt's");
+	is_int(row.price.input, 5 * USD, "costs more");
+	ok(catalogue_price(c, f.name, 1, &row), "a price to come");
+	is_span(row.from, "2027-06-01", "its day");
+	ok(catalogue_price(c, f.name, 2, &row), "another tier's");
+	is_span(row.tier, "flex", "its name");
+	ok(!catalogue_price(c, f.name, 3, &row), "no more");
+	ok(!catalogue_price(c, SPAN("acme/none"), 0, &row), "nor of a model that is not there");
+	ok(catalogue_find(c, SPAN("acme"), SPAN("big-embed"), &f), "a name that begins the same");
+	is_int(f.dimensions, 768, "its dimensions");
+	is_int(f.price.output, -1, "what is not said is not known");
+	ok(!catalogue_find(c, SPAN("acme"), SPAN("bi"), &f), "half a name is none");
+	is_int(f.context_tokens, -1, "and nothing is known of it");
+	ok(!catalogue_find(c, SPAN("acme"), SPAN(""), &f), "nor is no name");
+	ok(catalogue_find(c, SPAN("openai"), SPAN("gpt-4o-mini"), &f), "one of both lists");
+	is_int(f.context_tokens, 7, "is as it was imported");
+	is_int(f.price.input, -1, "wholly");
+	ok(catalogue_find(c, SPAN("openai"), SPAN("gpt-4o"), &f) && !f.is_imported,
+		"the others are the snapshot's");
+	catalogue_unref(c);
+}
+
+static void test_walk(void)
+{
+	struct catalogue *c = make(own);
+	struct catalogue_walk w = {
+		{0, 0}
+        };
+	struct model_facts f;
+	static const char *const wanted[] = {"acme/big", "acme/big-embed", "acme/bigger"};
+	for (size_t i = 0; i < COUNT_OF(wanted); i++) {
+		ok(catalogue_next(c, SPAN("acme"), &w, &f), "one more of a provider's");
+		is_span(f.name, wanted[i], "in order");
+	}
+	ok(!catalogue_next(c, SPAN("acme"), &w, &f), "then no more");
+	w = (struct catalogue_walk){
+		{0, 0}
+        };
+	ok(!catalogue_next(c, SPAN("acm"), &w, &f), "half a provider is none");
+	w = (struct catalogue_walk){
+		{0, 0}
+        };
+	size_t n = 0, twice = 0, seven = 0, imported;
+	char last[512] = "";
+	while (catalogue_next(c, SPAN_NONE, &w, &f)) {
+		twice += span_is(f.name, last);
+		seven += f.context_tokens == 7;
+		(void)snprintf(last, sizeof last, "%.*s", SPAN_ARG(f.name));
+		n++;
+	}
+	is_uint(twice, 0, "none comes twice");
+	is_uint(seven, 1, "one of both lists once");
+	is_uint(n, catalogue_count(c, &imported), "all are counted");
+	is_uint(imported, 5, "and the imported ones");
+	is_str(last, "zeta/z", "the last is the last");
+	catalogue_unref(c);
+}
+
+static const struct {
+	const char *text, *sentence;
+} wrongs[] = {
+	{"acme",		   "line 1 of the catalogue begins with no PROVIDER/MODEL"        },
+	{"/big kind=chat",         "line 1 of the catalogue begins with no PROVIDER/MODEL"        },
+	{"acme/ kind=chat",        "line 1 of the catalogue begins with no PROVIDER/MODEL"        },
+	{"a/b\na/c context=-1",    "line 2 of the catalogue: context has no such value"           },
+	{"a/b context=many",       "line 1 of the catalogue: context has no such value"           },
+	{"a/b price_input=free",   "line 1 of the catalogue: price_input has no such value"       },
+	{"a/b price_input=-1",     "line 1 of the catalogue: price_input has no such value"       },
+	{"a/b from=June",          "line 1 of the catalogue: from has no such value"              },
+	{"a/b retires=2026-13-01", "line 1 of the catalogue: retires has no such value"           },
+	{"a/b kind=a\"b",          "line 1 of the catalogue: kind has no such value"              },
+	{"a/b\x7f",                "line 1 of the catalogue has a character that may not be there"},
+	{"a/\xc3\xa4 kind=chat",   "line 1 of the catalogue has a character that may not be there"},
+};
+
+static void test_wrong(void)
+{
+	for (size_t i = 0; i < COUNT_OF(wrongs); i++) {
+		struct catalogue *c;
+		struct fault why = FAULT_NONE;
+		is_int(catalogue_new(span_str(wrongs[i].text), &c, &why), ERR_INVALID_ARGUMENT,
+			"%s", wrongs[i].sentence);
+		is_str(why.message, wrongs[i].sentence, "said so");
+		ok(!c, "and nothing made");
+	}
+}
+
+static void test_file(void)
+{
+	char dir[] = "/tmp/test_catalogue.XXXXXX", path[64];
+	struct catalogue *c;
+	struct fault why = FAULT_NONE;
+	size_t imported;
+	if (!mkdtemp(dir))
+		bail("no folder");
+	(void)snprintf(path, sizeof path, "%s/catalogue", dir);
+	is_int(catalogue_load(dir, &c, &why), OK, "no file is fine");
+	catalogue_unref(c);
+	is_int(catalogue_load("/nowhere/at/all", &c, &why), OK, "no folder either");
+	catalogue_unref(c);
+	is_int(catalogue_keep(dir, SPAN("a/b kind=chat\n"), &why), OK, "one is kept");
+	is_int(catalogue_load(dir, &c, &why), OK, "and read");
+	(void)catalogue_count(c, &imported);
+	is_uint(imported, 1, "with its line");
+	catalogue_unref(c);
+	is_int(catalogue_keep(dir, SPAN("nonsense\n"), &why), OK, "what is kept is not judged");
+	is_int(catalogue_load(dir, &c, &why), ERR_INVALID_ARGUMENT, "but what is read is");
+	(void)catalogue_count(c, &imported);
+	is_uint(imported, 0, "then the snapshot holds");
+	catalogue_unref(c);
+	is_int(catalogue_keep(dir, SPAN(""), &why), OK, "it can be forgotten");
+	ok(access(path, F_OK) != 0, "then there is no file");
+	is_int(catalogue_keep(dir, SPAN(""), &why), OK, "twice");
+	is_int(catalogue_keep("/nowhere/at/all", SPAN("x"), &why), ERR_IO, "not without a folder");
+	if (rmdir(dir))
+		bail("something was left in %s", dir);
+}
+
+/* Whose word counts for a target: the catalogue's, then the configuration's, class by class. */
+static void test_target(void)
+{
+	struct fault why = FAULT_NONE;
+	struct config *config =
+		config_parse(SPAN("[provider \"acme\"]\ndialect = openai-chat\n"
+				  "base_url = https://acme.example/v1\n"
+				  "[provider \"mine\"]\ndialect = openai-chat\nlocal = yes\n"
+				  "base_url = https://mine.example/v1\n"
+				  "[model \"acme/big\"]\nprice_output = 9\ncontext = 900\n"),
+			"t", &why);
+	struct target t;
+	if (!config)
+		bail("%s", why.message);
+	is_int(route_target(config, SPAN("acme"), SPAN("big-embed"), &t, &why), OK, "a target");
+	is_int(t.price.input, -1, "without a catalogue nothing is known");
+	config->catalogue = make(own);
+	is_int(route_target(config, SPAN("acme"), SPAN("big-embed"), &t, &why), OK, "with one");
+	is_int(t.price.input, USD / 50, "its price");
+	is_int(route_target(config, SPAN("acme"), SPAN("big"), &t, &why), OK, "one of both");
+	is_int(t.price.input, 2 * USD + USD / 2, "what the configuration does not say stays");
+	is_int(t.price.output, 9 * USD, "what it says counts");
+	is_int(t.context_tokens, 900, "sizes too");
+	is_int(t.max_output_tokens, 200, "one by one");
+	is_int(route_target(config, SPAN("mine"), SPAN("big"), &t, &why), OK, "a server here");
+	is_int(t.price.input, -1, "has names of its own");
+	config_unref(config);
+}
+
+int main(void)
+{
+	test_snapshot();
+	test_lookup();
+	test_walk();
+	test_wrong();
+	test_file();
+	test_target();
+	return tap_done();
+}
