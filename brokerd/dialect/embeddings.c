@@ -188,7 +188,17 @@ static enum err read_embeddings(struct whole *w, struct json body, struct fault 
 struct decoder *embeddings_decoder_new(struct arena *a, const struct notes *notes,
 	const struct dialect_env *env, const struct http_head *head)
 {
-	return whole_new(a, notes, env, head, read_embeddings);
+	(void)head;
+	return whole_new(a, notes, env, read_embeddings);
+}
+
+struct decoder *embeddings_decoder_new_metered(struct arena *a, const struct notes *notes,
+	const struct dialect_env *env, const struct http_head *head)
+{
+	struct decoder *d = whole_new(a, notes, env, read_embeddings);
+	if (d)
+		whole_meter(d, head);
+	return d;
 }
 
 /* ---- for the writers of requests ---- */

@@ -11,6 +11,10 @@
 struct decoder *embeddings_decoder_new(
 	struct arena *, const struct notes *, const struct dialect_env *, const struct http_head *);
 
+/* The same where a header counts the tokens, as Bedrock's does. */
+struct decoder *embeddings_decoder_new_metered(
+	struct arena *, const struct notes *, const struct dialect_env *, const struct http_head *);
+
 /* Are base64 bytes floats? Signed bytes give floats that no model would: out of all bounds, or not
  * finite. */
 bool embeddings_are_floats(struct span bytes);

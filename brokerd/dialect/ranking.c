@@ -70,7 +70,8 @@ static enum err read_ranks(struct whole *w, struct json body, struct fault *why)
 struct decoder *ranking_decoder_new(struct arena *a, const struct notes *notes,
 	const struct dialect_env *env, const struct http_head *head)
 {
-	return whole_new(a, notes, env, head, read_ranks);
+	(void)head;
+	return whole_new(a, notes, env, read_ranks);
 }
 
 enum err ranking_prepare(struct scribe *s)

@@ -17,7 +17,7 @@ struct decoder {
 };
 
 struct decoder *whole_new(struct arena *a, const struct notes *notes, const struct dialect_env *env,
-	const struct http_head *head, whole_reader *read)
+	whole_reader *read)
 {
 	struct decoder *d = arena_alloc(a, sizeof *d);
 	if (!d)
@@ -32,8 +32,6 @@ struct decoder *whole_new(struct arena *a, const struct notes *notes, const stru
 		.body = BUF_INIT(LIMIT_REPLY_BYTES),
 		.wall_s = env->wall_s,
 	};
-	usage_count((struct json){http_head_get(head, "x-amzn-bedrock-input-token-count")},
-		&d->whole.head_tokens);
 	return d;
 }
 
@@ -176,4 +174,10 @@ enum err whole_decode_end(struct decoder *d, const struct event_sink *sink, stru
 	if (err && why)
 		*why = own;
 	return err ? err : give(&d->whole, sink);
+}
+
+void whole_meter(struct decoder *d, const struct http_head *head)
+{
+	usage_count((struct json){http_head_get(head, "x-amzn-bedrock-input-token-count")},
+		&d->whole.head_tokens);
 }

@@ -10,7 +10,6 @@
 struct whole {
 	struct arena *arena;
 	const struct notes *notes;
-	const struct http_head *head; /* while decoder_new runs only */
 	struct llm_event start;
 	struct llm_event *results;
 	size_t n;
@@ -24,7 +23,11 @@ struct whole {
 typedef enum err whole_reader(struct whole *w, struct json body, struct fault *why);
 
 struct decoder *whole_new(struct arena *a, const struct notes *notes, const struct dialect_env *env,
-	const struct http_head *head, whole_reader *read);
+	whole_reader *read);
+
+/* What the reply's headers say of its input is believed where its document says nothing. */
+void whole_meter(struct decoder *d, const struct http_head *head);
+
 enum err whole_decode(
 	struct decoder *d, struct span bytes, const struct event_sink *sink, struct fault *why);
 enum err whole_decode_end(struct decoder *d, const struct event_sink *sink, struct fault *why);
