@@ -332,6 +332,8 @@ static READER(member_read_messages)
 static WRITER(member_write_messages)
 {
 	const struct llm_request *request = field;
+	if (request->n_messages == 0)
+		return;
 	pack_key(out, m, key);
 	pack_put_array(out, request->n_messages);
 	for (size_t i = 0; i < request->n_messages; i++)

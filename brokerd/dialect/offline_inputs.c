@@ -128,7 +128,8 @@ static enum err encode_embed(const struct llm_request *r, const struct target *t
 		make_vector(r->inputs[i].text, vector, n);
 		json_open(&s.o, '[');
 		for (size_t k = 0; k < n; k++)
-			json_put_f64(&s.o, vector[k]);
+			vector[k] == 0 ? json_put_i64(&s.o, 0) /* most are */
+				       : json_put_f64(&s.o, vector[k]);
 		json_close(&s.o, ']');
 	}
 	json_close(&s.o, ']');
