@@ -572,8 +572,8 @@ static enum state step_settle(struct exchange *x)
 	} else {
 		const struct reply_end end = {
 			.usage = r.usage,
-			.provider = span_str(r.provider),
-			.model = span_str(r.target_model),
+			.provider = r.provider[0] ? span_str(r.provider) : SPAN_NONE,
+			.model = r.provider[0] ? span_str(r.target_model) : SPAN_NONE,
 			.request_id = span_str(x->id),
 			.ttft_us = r.ttft_us,
 			.total_us = r.total_us,
