@@ -55,7 +55,7 @@ werror   := $(if $(sanitize),,$(if $(filter 1 true yes,$(CI) $(WERROR)),-Werror)
 # Asked when first needed, for `make check` installs what is missing before it builds anything.
 once    = $(if $(filter undefined,$(origin asked_$1)),$(eval asked_$1 := $(shell $2)))$(asked_$1)
 msgpack = $(call once,msgpack,$(PKG_CONFIG) --exists msgpack-c && echo msgpack-c || echo msgpack)
-packages = libcurl libcjson libsodium sqlite3 $(msgpack)
+packages = libcurl libcjson libsodium libcrypto sqlite3 $(msgpack)
 includes = $(call once,includes,$(PKG_CONFIG) --cflags $(packages))
 libs     = $(call once,libs,$(PKG_CONFIG) --libs $(packages)) -lev -lm -pthread
 libs_msgpack = $(call once,libs_msgpack,$(PKG_CONFIG) --libs $(msgpack))
@@ -228,7 +228,7 @@ run_library = library prove --exec sh tests/lint/library.sh :: $B
 LIMIT       = 120
 run_unit    = unit prove --exec '$(strip timeout $(LIMIT) $(under))' $(filter-out $(unsuited),$(unit_tests))
 run_golden  = golden prove --exec '$(strip timeout 600 $(under))' $(golden) \
-	$(if $(golden),tests/recordings/replay.py)
+	$(if $(golden),tests/recordings/replay.py tests/recordings/requests.py)
 run_story   = story prove --exec '$(strip timeout 300 $(under))' $(story)
 run_e2e     = e2e $(PYTHON) -m pytest -q -p no:cacheprovider $(PYTEST) tests/e2e
 count       = $(PYTHON) tests/lib/count.py

@@ -5,12 +5,15 @@
 #include <inttypes.h>
 #include <malloc.h>
 #include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "brokerd/config/catalogue_file.h"
 #include "brokerd/exchange/organs.h"
+#include "brokerd/exchange/tokens.h"
 #include "brokerd/front/listener.h"
 #include "brokerd/ledger/ledger.h"
 #include "brokerd/log/log.h"
@@ -102,6 +105,7 @@ static void reload(struct admin_env *env)
 	load_config(b);
 	if (!env->config_fault.err) {
 		transport_forget_connections(b->organs.transport);
+		tokens_forget(b->organs.tokens);
 		log_info("config.loaded", "path=%s", b->options.config_path);
 	}
 	service_tell(&b->options.service, "READY=1\nSTATUS=%s",
@@ -211,6 +215,32 @@ static bool open_vault(struct broker *b)
 	return o->vault != NULL;
 }
 
+/* The item store follows the vault: open, it has the vault's key for its file. */
+static void follow_vault(struct broker *b)
+{
+	unsigned char key[ITEMS_KEY_BYTES];
+	struct items *items = b->organs.items;
+	const bool is_open = vault_state(b->organs.vault) == VAULT_OPEN;
+	if (is_open == items_is_open(items))
+		return;
+	if (is_open && vault_subkey(b->organs.vault, VAULT_PURPOSE_ITEMS, key))
+		items_open(items, key, loop_wall_us(b->organs.loop) / 1000000);
+	else
+		items_close(items);
+	sodium_memzero(key, sizeof key);
+}
+
+static bool open_items(struct broker *b)
+{
+	char path[4096];
+	(void)snprintf(path, sizeof path, "%.4000s/store/items", b->options.state_dir);
+	b->organs.items = items_new(b->organs.workers, path, ITEMS_LIMITS);
+	if (!b->organs.items)
+		return false;
+	follow_vault(b);
+	return true;
+}
+
 /* ---- idling and draining ---- */
 
 static void finish(struct broker *b)
@@ -272,6 +302,7 @@ static void on_auto_lock(struct loop_timer *t)
 		log_info("vault.locked", "reason=idle");
 		vault_lock(b->organs.vault);
 		transport_forget_connections(b->organs.transport);
+		tokens_forget(b->organs.tokens);
 		loop_later(b->organs.loop, &b->settle); /* it may idle now */
 	}
 }
@@ -306,6 +337,7 @@ static void on_settle(struct loop_task *t)
 	struct organs *o = &b->organs;
 	b->active_us = loop_now_us(o->loop);
 	catalogue_set_day(o->catalogue, loop_wall_us(o->loop) / DAY_US); /* prices have dates */
+	follow_vault(b);
 	if (o->n_exchanges >= CROWD)
 		b->is_crowded = true;
 	else if (b->is_crowded && o->n_exchanges == 0)
@@ -356,6 +388,7 @@ static void on_user(struct loop_signal *s)
 	log_info("vault.locked", "reason=signal");
 	vault_lock(b->organs.vault);
 	transport_forget_connections(b->organs.transport);
+	tokens_forget(b->organs.tokens);
 	loop_later(b->organs.loop, &b->settle);
 }
 
@@ -445,7 +478,10 @@ static enum err broker_build(struct broker *b, struct fault *why)
 	if (err)
 		return err;
 	open_state(b);
-	if (!open_vault(b))
+	if (!open_vault(b) || !open_items(b))
+		return fault_set(why, ERR_NO_MEMORY, "out of memory at start");
+	o->tokens = tokens_new(o);
+	if (!o->tokens)
 		return fault_set(why, ERR_NO_MEMORY, "out of memory at start");
 	o->transport = transport_new(o->loop, o->workers, why);
 	return o->transport ? OK : why->err ? why->err : ERR_NO_MEMORY;
@@ -495,6 +531,8 @@ void broker_free(struct broker *b)
 	for (size_t i = 0; i < b->n_listeners; i++)
 		listener_free(b->listeners[i]);
 	admin_drop_fetches(&b->admin);
+	tokens_free(o->tokens);
+	o->tokens = NULL;
 	transport_free(o->transport);
 	o->transport = NULL;
 	if (o->workers)
@@ -511,6 +549,7 @@ void broker_free(struct broker *b)
 	loop_signal_stop(&b->hangup);
 	loop_signal_stop(&b->user);
 	ledger_close(o->ledger);
+	items_free(o->items);
 	vault_free(o->vault);
 	config_unref(o->config);
 	catalogue_unref(o->catalogue);

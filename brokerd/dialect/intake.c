@@ -5,6 +5,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "brokerd/dialect/base64.h"
+#include "protocol/limits.h"
+
 /* In these a name may be there twice: they are passed on and never read. */
 static const char *const unread[] = {"parameters", "input_schema", "parametersJsonSchema",
 	"responseJsonSchema", "schema", "json", "arguments", "input", "args", NULL};
@@ -193,6 +196,62 @@ enum err intake_ignore(struct intake *in, const struct at *at, struct json v, vo
 	(void)at;
 	(void)v;
 	(void)field;
+	return OK;
+}
+
+enum err intake_base64(struct intake *in, const struct at *at, struct json v, void *field)
+{
+	struct span text = SPAN_NONE;
+	enum err err = intake_text(in, at, v, &text);
+	OWNED(buf_done) struct buf bytes = BUF_INIT(text.n + 16);
+	if (err)
+		return err;
+	if (!base64_decode(text, &bytes))
+		return buf_error(&bytes) ? intake_no_memory(in)
+					 : intake_refuse(in, at, "this is no base64");
+	return arena_dup(in->arena, buf_view(&bytes), field) ? intake_no_memory(in) : OK;
+}
+
+struct cache_control {
+	struct span type, ttl;
+};
+
+enum err intake_cache_control(struct intake *in, const struct at *at, struct json v, void *field)
+{
+	static const struct intake_row rows[] = {
+		{"type", intake_text, offsetof(struct cache_control, type)},
+		{"ttl",  intake_text, offsetof(struct cache_control, ttl) },
+	};
+	struct cache_control control = {.ttl = SPAN("5m")};
+	const enum err err = intake_object(in, at, v, rows, COUNT_OF(rows), &control, NULL, "");
+	if (err)
+		return err;
+	if (!span_is(control.type, "ephemeral"))
+		return intake_refuse(in, at, "a mark of type \"ephemeral\" is wanted");
+	if (control.ttl.n == 0 || control.ttl.n > LIMIT_LABEL_BYTES)
+		return intake_refuse(in, at, "a ttl as in \"5m\" or \"1h\" is wanted");
+	*(struct span *)field = control.ttl;
+	return OK;
+}
+
+enum err intake_array(struct intake *in, const struct at *at, struct json v, size_t size,
+	enum err (*read)(struct intake *in, const struct at *at, struct json v, void *element),
+	void *list, size_t *n)
+{
+	size_t i = 0;
+	if (json_kind(v) != JSON_ARRAY)
+		return intake_wrong(in, at, v, "an array");
+	*n = intake_count(v);
+	char *room = arena_array(in->arena, *n, size);
+	if (!room)
+		return intake_no_memory(in);
+	memcpy(list, &room, sizeof room); /* a pointer to whatever the elements are */
+	for (struct json_walk w = json_each(v); json_next(&w); i++) {
+		const struct at here = at_index(at, i);
+		const enum err err = read(in, &here, w.value, room + i * size);
+		if (err)
+			return err;
+	}
 	return OK;
 }
 

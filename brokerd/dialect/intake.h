@@ -49,6 +49,17 @@ enum err intake_flag(struct intake *, const struct at *, struct json, void *); /
 enum err intake_ignore(
 	struct intake *, const struct at *, struct json, void *); /* known, and not ours to keep */
 
+enum err intake_base64(
+	struct intake *, const struct at *, struct json, void *); /* struct span: the bytes */
+/* struct span: the lifetime of a cache mark, {"type": "ephemeral", "ttl": "1h"}, "5m" unless said */
+enum err intake_cache_control(struct intake *, const struct at *, struct json, void *);
+
+/* An array, each of whose elements is read into a zeroed place of `size` bytes. `list` points to the
+ * pointer that gets them. */
+enum err intake_array(struct intake *in, const struct at *at, struct json v, size_t size,
+	enum err (*read)(struct intake *in, const struct at *at, struct json v, void *element),
+	void *list, size_t *n) MUST_USE;
+
 /* An array of strings, or one string; and how many. */
 enum err intake_texts(struct intake *in, const struct at *at, struct json v, struct span **list,
 	size_t *n) MUST_USE;

@@ -98,9 +98,11 @@ static enum err put_extra(struct scribe *s, const struct extra *e, const char *p
 	for (size_t i = 0; i < e->n; i++) {
 		char param[128];
 		const struct span whole = e->members[i].name;
-		if (!span_starts(whole, below) || (below.n == 0 && is_below_known(known, whole)))
+		if (!span_starts(whole, below))
 			continue;
 		const struct span name = span_skip(whole, below.n);
+		if (is_below_known(known, name))
+			continue;
 		(void)snprintf(param, sizeof param, "%s%s%.*s", path, path[0] ? "." : "",
 			SPAN_ARG(span_first(whole, 64)));
 		if (is_ours && is_known(known, name))
@@ -129,6 +131,25 @@ enum err scribe_extra_below(struct scribe *s, const struct extra *e, const char 
 	const char *below, const char *known)
 {
 	return put_extra(s, e, path, span_str(below), known);
+}
+
+enum err scribe_drop_below(
+	struct scribe *s, const struct extra *e, const char *path, const char *below)
+{
+	for (size_t i = 0; i < e->n; i++) {
+		char param[128];
+		const struct span whole = e->members[i].name;
+		if (!span_starts(whole, span_str(below)))
+			continue;
+		(void)snprintf(param, sizeof param, "%s%s%.*s", path, path[0] ? "." : "",
+			SPAN_ARG(span_first(whole, 64)));
+		const enum err err =
+			scribe_drop(s, param, "\"%.*s\" was left out with the rest of its object",
+				SPAN_ARG(span_first(whole, 64)));
+		if (err)
+			return err;
+	}
+	return OK;
 }
 
 /* ---- the caller's own members ---- */
@@ -173,7 +194,8 @@ static enum err lay_over(
 	for (struct json_walk w = json_each(theirs); json_next(&w);) {
 		char room[64];
 		const struct span name = plain_name(w.name, room, sizeof room);
-		if (name.n > 0 && is_known(" model messages stream input documents query ", name))
+		if (name.n > 0 &&
+			is_known(" model messages contents stream input documents query ", name))
 			return fault_param(s->why, ERR_INVALID_REQUEST, param,
 				"provider options may not replace \"%.*s\"", SPAN_ARG(name));
 	}

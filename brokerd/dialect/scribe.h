@@ -51,9 +51,13 @@ enum err scribe_extra(
 enum err scribe_extra_below(struct scribe *s, const struct extra *e, const char *path,
 	const char *below, const char *known) MUST_USE;
 
+/* Those same members where the object that has them is not written at all: a warning for each. */
+enum err scribe_drop_below(
+	struct scribe *s, const struct extra *e, const char *path, const char *below) MUST_USE;
+
 /* The body is written: lays the caller's provider_options over it and moves it to the arena. The
- * members `model`, `messages`, `stream`, `input`, `documents` and `query` are not the caller's to
- * replace. ERR_TOO_BIG beyond
+ * members `model`, `messages`, `contents`, `stream`, `input`, `documents` and `query` are not the
+ * caller's to replace. ERR_TOO_BIG beyond
  * `max_bytes`. */
 enum err scribe_finish(
 	struct scribe *s, const struct buf *body, size_t max_bytes, struct span *out) MUST_USE;

@@ -4,7 +4,7 @@
  *   ADMIT    is it a request at all, and may the broker serve?    -> ROUTE | SETTLE
  *   ROUTE    which targets, in which order? Or: wait to retry     -> RESERVE | SETTLE
  *   RESERVE  what it may cost is written down before it is spent  -> PREPARE | ROUTE | SETTLE
- *   PREPARE  the target's key                                     -> SEND | ROUTE | SETTLE
+ *   PREPARE  the target's key, or a token that it gets (a wait)   -> SEND | ROUTE | SETTLE
  *   SEND     encoded and on its way                               -> RELAY | ROUTE | SETTLE
  *   RELAY    events come, are logged and read                     -> ROUTE (nothing shown) | SETTLE
  *   SETTLE   the truth to the ledger, the last event to the log   -> END
@@ -17,7 +17,10 @@
 #include <sodium.h>
 #include <stdlib.h>
 
+#include "brokerd/auth/token.h"
 #include "brokerd/exchange/listing.h"
+#include "brokerd/exchange/recall.h"
+#include "brokerd/exchange/tokens.h"
 #include "brokerd/ledger/price.h"
 #include "brokerd/log/log.h"
 #include "brokerd/route/retry.h"
@@ -55,9 +58,12 @@ struct exchange {
 	struct flight *flight;
 	struct event_cursor cursor;
 	size_t n_warned;       /* of how many targets the caller has the encoding's warnings */
-	struct secret *secret; /* of the target in hand, from PREPARE to SEND */
+	struct secret *secret; /* of the target in hand, from PREPARE on */
+	struct token_wait token;
+	bool has_renewed; /* for the target in hand, a token that it refused */
 	struct loop_timer deadline, retry;
 	struct fault telling; /* of all failures so far, what a caller learns most from */
+	struct recall recall; /* of the answer that comes, what its provider will want again */
 	struct fault verdict; /* what it is settled with; OK: a good answer */
 	enum outcome outcome;
 	bool is_retry_due; /* ROUTE: a target is chosen, only the wait is left */
@@ -85,6 +91,12 @@ static const struct target *target_of(const struct exchange *x)
 	const struct flight *f = x->flight;
 	assert(f->target < f->route.n);
 	return &f->route.targets[f->target];
+}
+
+/* Seconds since 1970. */
+static int64_t now_s(const struct exchange *x)
+{
+	return loop_wall_us(x->organs->loop) / 1000000;
 }
 
 static int64_t left_us(const struct exchange *x)
@@ -268,6 +280,7 @@ static enum state next_listing(struct exchange *x)
 	if (f->target + 1 < f->route.n) {
 		f->target++;
 		f->same = 0;
+		x->has_renewed = false;
 		flight_rewind(f);
 		return ROUTE;
 	}
@@ -276,11 +289,18 @@ static enum state next_listing(struct exchange *x)
 	return SETTLE;
 }
 
+/* Was it a token that was refused, which may have ended before its time? */
+static bool may_renew(const struct exchange *x, const struct fault *why)
+{
+	return why->err == ERR_AUTH && why->http_status == 401 && x->secret && !x->has_renewed &&
+	       token_is_needed(target_of(x)->auth);
+}
+
 /* What a failure of the target in hand allows: another try, or the end. */
 static enum state after_failure(struct exchange *x, enum outcome outcome, const struct fault *why)
 {
 	struct flight *f = x->flight;
-	if (f->op == LLM_OP_MODELS && !span_is_set(f->request.model)) {
+	if (f->op == LLM_OP_MODELS && !span_is_set(f->request.model) && !may_renew(x, why)) {
 		listing_warn(f, why);
 		return next_listing(x);
 	}
@@ -297,9 +317,11 @@ static enum state after_failure(struct exchange *x, enum outcome outcome, const 
 		.jitter = (uint32_t)(x->seed >> 32) + f->attempts,
 		/* the vectors of two models cannot stand beside one another */
 		.has_next = f->batches == 0 && f->target + 1 < f->route.n,
+		.may_renew = may_renew(x, why),
 	};
 	const struct retry_verdict v = retry_decide(&c);
-	if (f->has_content || retry_tells_more(why->err, x->telling.err))
+	const bool is_renewal = c.may_renew && v.move == RETRY_SAME;
+	if (!is_renewal && (f->has_content || retry_tells_more(why->err, x->telling.err)))
 		x->telling = *why;
 	switch (v.move) {
 	case RETRY_STOP:
@@ -307,14 +329,20 @@ static enum state after_failure(struct exchange *x, enum outcome outcome, const 
 	case RETRY_NEXT:
 		f->target++;
 		f->same = 0;
+		x->has_renewed = false;
 		break;
 	case RETRY_SAME:
 		break;
 	}
+	if (is_renewal) {
+		tokens_refused(x->organs->tokens, x->secret);
+		x->has_renewed = true;
+	}
 	const struct target *t = target_of(x);
 	flight_rewind(f);
-	flight_status(f, "retrying", "%s; trying %.*s/%.*s", why->message, SPAN_ARG(t->provider),
-		SPAN_ARG(t->model));
+	flight_status(f, "retrying", "%s; trying %.*s/%.*s",
+		is_renewal ? "the token is refused and fetched anew" : why->message,
+		SPAN_ARG(t->provider), SPAN_ARG(t->model));
 	x->is_retry_due = v.delay_us > 0;
 	if (x->is_retry_due)
 		loop_timer_set(x->organs->loop, &x->retry, v.delay_us);
@@ -368,10 +396,17 @@ static enum state step_prepare(struct exchange *x)
 {
 	const struct target *t = target_of(x);
 	struct fault why = FAULT_NONE;
+	if (x->token.home)
+		return PREPARE;
 	x->flight->same++; /* a try, even where it does not come to sending */
+	secret_unref(x->secret);
+	x->secret = NULL;
 	if (t->auth == AUTH_NONE || attempt_is_local(t, x->flight->op))
 		return SEND;
-	const enum err err = vault_get(x->organs->vault, t->provider, SPAN_NONE, &x->secret, &why);
+	const enum err err = tokens_prove(
+		x->organs->tokens, x->flight->config, t, SPAN_NONE, &x->token, &x->secret, &why);
+	if (err == ERR_MORE)
+		return PREPARE;
 	if (!err)
 		return SEND;
 	if (!why.err)
@@ -382,9 +417,10 @@ static enum state step_prepare(struct exchange *x)
 static enum err on_attempt_event(void *context, const struct llm_event *e)
 {
 	struct exchange *x = context;
-	if (x->flight->op != LLM_OP_MODELS)
-		return flight_put(x->flight, e);
-	return e->type == EV_MODEL ? listing_put(x->flight, e) : OK;
+	if (x->flight->op == LLM_OP_MODELS)
+		return e->type == EV_MODEL ? listing_put(x->flight, e) : OK;
+	recall_note(&x->recall, x->organs->items, x->peer.uid, target_of(x), e, now_s(x));
+	return flight_put(x->flight, e);
 }
 
 /* What an attempt cost: as reported, and where it may have been served beyond that, as reserved. */
@@ -436,6 +472,14 @@ static enum state relay_ended(struct exchange *x, enum outcome outcome, const st
 /* A result that a callback brings goes through the same door as a step's. */
 static void exchange_enter(struct exchange *x, enum state next);
 
+static void on_token(struct token_wait *w, struct secret *token, const struct fault *why)
+{
+	struct exchange *x = container_of(w, struct exchange, token);
+	x->secret = token ? secret_ref(token) : NULL;
+	exchange_enter(x, token ? SEND : after_failure(x, OUTCOME_FAILED, why));
+	exchange_run(x);
+}
+
 static void on_attempt_end(
 	void *context, const struct attempt_record *record, const struct fault *why)
 {
@@ -471,9 +515,14 @@ static enum state step_send(struct exchange *x)
 	struct flight *f = x->flight;
 	const struct config *c = f->config;
 	struct fault why = FAULT_NONE;
+	const struct llm_request *request;
+	recall_rewind(&x->recall);
+	if (recall_restore(x->organs->items, x->peer.uid, target_of(x), &f->arena, &f->asked,
+		    now_s(x), &request))
+		return fail_with(x, ERR_NO_MEMORY, &why);
 	const struct attempt_plan plan = {
 		.op = f->op,
-		.request = &f->asked,
+		.request = request,
 		.target = target_of(x),
 		.secret = x->secret,
 		.limits = {c->connect_us, f->request.is_stream ? c->first_byte_us : c->reply_us,
@@ -482,8 +531,6 @@ static enum state step_send(struct exchange *x)
 	};
 	const struct attempt_events events = {on_attempt_event, on_attempt_end, x};
 	const enum err err = attempt_new(x->organs, &plan, &events, &f->attempt, &why);
-	secret_unref(x->secret);
-	x->secret = NULL;
 	f->attempts++;
 	if (err)
 		return after_failure(x, OUTCOME_FAILED, &why);
@@ -540,6 +587,7 @@ static enum state step_settle(struct exchange *x)
 	struct fault why = FAULT_NONE;
 	loop_timer_stop(&x->deadline);
 	loop_timer_stop(&x->retry);
+	tokens_leave(&x->token);
 	if (f->attempt) { /* stopped from outside while it ran */
 		struct attempt_record record;
 		attempt_cancel(f->attempt, &record);
@@ -685,6 +733,7 @@ struct exchange *exchange_new(struct organs *o, const struct peer_id *peer, cons
 	x->max_cost_nusd = c->max_cost_nusd;
 	x->is_at_most_once = c->is_at_most_once;
 	x->body_bytes = c->body_bytes;
+	recall_init(&x->recall);
 	x->flight = flight_new(o);
 	if (!x->flight) {
 		free(x);
@@ -707,6 +756,7 @@ struct exchange *exchange_new(struct organs *o, const struct peer_id *peer, cons
 		limit_us = asked_us;
 	x->deadline.on_fire = on_deadline;
 	x->retry.on_fire = on_retry;
+	x->token.on_token = on_token;
 	loop_timer_set(o->loop, &x->deadline, limit_us);
 	if (span_is_set(c->body)) {
 		buf_span(&x->flight->body, c->body); /* small, and there are max_calls of them */
@@ -789,6 +839,7 @@ void exchange_free(struct exchange *x)
 	LIST_REMOVE(x->organs->exchanges, x);
 	x->organs->n_exchanges--;
 	x->organs->body_bytes -= x->flight->body.n;
+	recall_done(&x->recall);
 	flight_free(x->flight);
 	free(x);
 }

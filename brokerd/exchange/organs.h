@@ -6,18 +6,21 @@
 #include "brokerd/ledger/journal.h"
 #include "brokerd/loop/loop.h"
 #include "brokerd/loop/worker.h"
+#include "brokerd/store/items.h"
 #include "brokerd/transport/transport.h"
 #include "brokerd/vault/vault.h"
 
 struct organs {
 	struct loop *loop;
 	struct workers *workers;
-	struct config *config; /* the current one: an exchange keeps a reference of its own */
+	struct config *config;       /* the current one: an exchange keeps a reference of its own */
 	struct catalogue *catalogue; /* facts of models; the configuration has it too */
 	struct vault *vault;
 	struct transport *transport;
+	struct tokens *tokens;
 	struct journal *journal; /* NULL: state cannot be kept, `ailment` says why */
 	struct ledger *ledger;   /* NULL with it */
+	struct items *items;     /* what callers drop and providers want back */
 	struct fault ailment; /* why the broker is degraded: told to every caller; OK: it is well */
 	struct exchange *exchanges; /* all that are open */
 	size_t n_exchanges;

@@ -25,6 +25,9 @@ struct notes {
 	size_t n_inputs;           /* of an operation beside chat; 0: not known */
 	int64_t top_n;             /* of a ranking; 0: all */
 	bool is_count_estimated;   /* the count is made here */
+	/* how a caller of a surface wants its reply, beyond what the request says */
+	bool is_older_call_form; /* openai-chat: `function_call`, not `tool_calls` */
+	bool wants_usage_event;  /* openai-chat: a streamed reply ends with its usage */
 };
 
 /* An empty one whose entries live in `a`. */

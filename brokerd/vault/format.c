@@ -315,3 +315,8 @@ void format_fingerprint(const unsigned char *data_key, struct span secret, char 
 	sodium_bin2hex(to, 9, hash, 4);
 	sodium_memzero(key, sizeof key);
 }
+
+void format_subkey(const unsigned char *data_key, uint64_t which, unsigned char *to)
+{
+	crypto_kdf_derive_from_key(to, FORMAT_KEY_BYTES, which, "llmvault", data_key);
+}

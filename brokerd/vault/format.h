@@ -97,4 +97,7 @@ bool format_slot_open(const struct vault_header *h, const struct slot *s, const 
  * nothing else. */
 void format_fingerprint(const unsigned char *data_key, struct span secret, char to[9]);
 
+/* A key of FORMAT_KEY_BYTES that the data key gives for `which`; below 16 they are the file's own. */
+void format_subkey(const unsigned char *data_key, uint64_t which, unsigned char *to);
+
 #endif

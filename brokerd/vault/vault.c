@@ -638,6 +638,16 @@ enum err vault_get(struct vault *v, struct span provider, struct span label, str
 	return OK;
 }
 
+bool vault_subkey(struct vault *v, enum vault_purpose purpose, unsigned char *to)
+{
+	if (v->state != VAULT_OPEN)
+		return false;
+	const struct span data_key = guarded_read(v->opened.data_key);
+	format_subkey((const unsigned char *)data_key.p, (uint64_t)purpose, to);
+	guarded_close(v->opened.data_key);
+	return true;
+}
+
 bool vault_has(const struct vault *v, struct span provider)
 {
 	return find(v, provider, SPAN_NONE) < v->n_keys;

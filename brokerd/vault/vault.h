@@ -16,6 +16,11 @@ enum vault_state {
 	VAULT_DAMAGED, /* there is a file that cannot be used; it is left alone */
 };
 
+/* What a subkey is for. The numbers are kept: a file was sealed under each. */
+enum vault_purpose {
+	VAULT_PURPOSE_ITEMS = 16,
+};
+
 struct vault_paths {
 	const char *state_dir; /* holds `vault`, `vault.bak`, `vault.lock`, `vault.key` */
 	const char *key_file;  /* NULL: state_dir/vault.key */
@@ -83,6 +88,10 @@ enum err vault_get(struct vault *v, struct span provider, struct span label, str
 
 /* Has the provider a key? False while the vault is not open: ask vault_state first. */
 bool vault_has(const struct vault *v, struct span provider);
+
+/* A key of 32 bytes for what another organ seals, one for each `purpose`; the caller wipes it. False:
+ * the vault is not open. */
+bool vault_subkey(struct vault *v, enum vault_purpose purpose, unsigned char *to) MUST_USE;
 
 /* The keys of an open vault, in the order they were added; *n is 0 while it is locked. */
 const struct vault_key *vault_list(const struct vault *v, size_t *n);

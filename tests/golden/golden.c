@@ -1,7 +1,11 @@
 /* golden.c - do the dialects still write and read what the files beside this one say?
  *
  * A case is a folder FAMILY/CASE with some of
- *	request.json	the unified request, in the wire's vocabulary (a string "b64:..." is bytes)
+ *	request.json	the unified request, in the wire's vocabulary (a string "b64:..." is bytes), or
+ *	body.json	a request of a caller who speaks the family; call.json beside it has the path and
+ *			query that it was sent to
+ *	unified.json	what body.json must become: the unified request, a member or an element a line,
+ *			or the fault
  *	target.json	where it goes: provider, model, base_url, path, traits by name; what it does not
  *			say is as the family's own host has it; `op`, where it is no chat: "embed", ...
  *	http.txt	what the request must become: the HTTP request and the warnings, or the fault
@@ -9,8 +13,9 @@
  *			headers
  *	events.jsonl	what the reply must become, however it is cut (offline: the reply is the request)
  *
- * Without arguments all cases are checked, from the top of the tree. `--rewrite` writes http.txt and
- * events.jsonl anew. */
+ * Every request must also be the same for the provider after it went through the wire's msgpack.
+ * Without arguments all cases are checked, from the top of the tree. `--rewrite` writes unified.json,
+ * http.txt and events.jsonl anew. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -160,40 +165,148 @@ static void unpack_media(struct golden_case *c, struct llm_request *r)
 		unpack_part(c, &r->inputs[i].media);
 }
 
-static void check_request(struct golden_case *c)
+/* The request for the provider, or the fault, as http.txt has it. */
+static void put_request(struct golden_case *c, const struct llm_request *r, struct notes *notes,
+	struct http_request *http, struct buf *out)
+{
+	struct fault why = FAULT_NONE;
+	if (dialect_operation(c->dialect, c->op)
+			->encode_request(r, &c->target, &FEED_ENV, notes, http, &why)) {
+		put_fault(&why, out);
+		http->body = SPAN_NONE;
+		return;
+	}
+	buf_print(out, "%.*s %.*s\n", SPAN_ARG(http->method), SPAN_ARG(http->url));
+	for (size_t i = 0; i < http->n_headers; i++)
+		buf_print(out, "%.*s: %.*s\n", SPAN_ARG(http->headers[i].name),
+			SPAN_ARG(http->headers[i].value));
+	buf_byte(out, '\n');
+	buf_span(out, http->body);
+	buf_byte(out, '\n');
+	put_warnings(notes, out);
+}
+
+/* What a request is after it was packed, sent and unpacked. */
+static void check_wire(
+	struct golden_case *c, const struct llm_request *r, struct notes *notes, struct span want)
+{
+	OWNED(buf_done) struct buf packed = BUF_INIT(LIMIT_BODY_BYTES);
+	OWNED(buf_done) struct buf got = BUF_INIT(LIMIT_BODY_BYTES);
+	struct llm_request again;
+	struct http_request http = {.n_headers = 0};
+	struct fault why = FAULT_NONE;
+	request_pack(r, &packed);
+	if (!is_err(request_unpack_op(c->op, buf_view(&packed), &c->arena, &again, &why), OK,
+		    "%s: the request can be sent to the broker", c->path)) {
+		diag("%s", why.message);
+		return;
+	}
+	put_request(c, &again, notes, &http, &got);
+	is_mem(got.p, got.n, want.p, want.n, "%s: the request, sent to the broker first", c->path);
+}
+
+static void check_encoded(struct golden_case *c, const struct llm_request *r)
 {
 	OWNED(buf_done) struct buf got = BUF_INIT(LIMIT_BODY_BYTES);
-	struct llm_request r;
 	struct http_request http = {.n_headers = 0};
+	struct notes notes = c->notes; /* as reading left them */
+	put_request(c, r, &c->notes, &http, &got);
+	c->sent = http.body;
+	compare(c, "http.txt", &got, "the request");
+	if (c->is_rewrite)
+		return;
+	if (span_is_set(http.body)) {
+		struct json_rules rules = JSON_STRICT;
+		struct json v;
+		struct fault why;
+		rules.has_unique_names = true;
+		ok(json_scan(http.body, rules, &v, &why) == OK, "%s: the body is JSON", c->path);
+	}
+	check_wire(c, r, &notes, buf_view(&got));
+}
+
+static void check_request(struct golden_case *c)
+{
+	struct llm_request r;
 	struct fault why = FAULT_NONE;
 	if (!exists(c, "request.json"))
 		return;
-	enum err err = request_unpack_op(c->op, packed_request(c), &c->arena, &r, &why);
-	if (!err) {
-		unpack_media(c, &r);
-		err = dialect_operation(c->dialect, c->op)
-			      ->encode_request(&r, &c->target, &FEED_ENV, &c->notes, &http, &why);
-	}
-	c->sent = err ? SPAN_NONE : http.body;
-	if (err) {
+	if (request_unpack_op(c->op, packed_request(c), &c->arena, &r, &why)) {
+		OWNED(buf_done) struct buf got = BUF_INIT(LIMIT_BODY_BYTES);
 		put_fault(&why, &got);
-	} else {
-		struct json v;
-		buf_print(&got, "%.*s %.*s\n", SPAN_ARG(http.method), SPAN_ARG(http.url));
-		for (size_t i = 0; i < http.n_headers; i++)
-			buf_print(&got, "%.*s: %.*s\n", SPAN_ARG(http.headers[i].name),
-				SPAN_ARG(http.headers[i].value));
-		buf_byte(&got, '\n');
-		buf_span(&got, http.body);
-		buf_byte(&got, '\n');
-		struct json_rules rules = JSON_STRICT;
-		rules.has_unique_names = true;
-		if (!c->is_rewrite)
-			ok(json_scan(http.body, rules, &v, &why) == OK, "%s: the body is JSON",
-				c->path);
-		put_warnings(&c->notes, &got);
+		compare(c, "http.txt", &got, "the request");
+		return;
 	}
-	compare(c, "http.txt", &got, "the request");
+	unpack_media(c, &r);
+	check_encoded(c, &r);
+}
+
+/* ---- requests of callers who speak the family ---- */
+
+/* A member a line, and of its arrays an element a line. */
+static void put_laid_out(struct json v, struct buf *out)
+{
+	size_t n = 0;
+	for (struct json_walk w = json_each(v); json_next(&w); n++) {
+		buf_text(out, n == 0 ? "{\n" : ",\n");
+		buf_print(out, "\"%.*s\": ", SPAN_ARG(w.name));
+		size_t k = 0;
+		if (json_kind(w.value) != JSON_ARRAY) {
+			buf_span(out, w.value.text);
+			continue;
+		}
+		for (struct json_walk e = json_each(w.value); json_next(&e); k++) {
+			buf_text(out, k == 0 ? "[\n\t" : ",\n\t");
+			buf_span(out, e.value.text);
+		}
+		buf_text(out, k == 0 ? "[]" : "\n]");
+	}
+	buf_text(out, "\n}\n");
+}
+
+static void put_unified(const struct llm_request *r, const struct notes *notes, struct buf *out)
+{
+	OWNED(buf_done) struct buf packed = BUF_INIT(LIMIT_BODY_BYTES);
+	OWNED(buf_done) struct buf json = BUF_INIT(LIMIT_BODY_BYTES);
+	struct json v;
+	struct fault why;
+	request_pack(r, &packed);
+	struct pack_in in = pack_from(buf_view(&packed));
+	if (!pack_to_json(&in, &json) || json_scan(buf_view(&json), JSON_STRICT, &v, &why))
+		bail("a packed request cannot be shown");
+	put_laid_out(v, out);
+	put_warnings(notes, out);
+	if (notes->is_older_call_form)
+		buf_text(out, "# the caller wants calls in their older form\n");
+	if (notes->wants_usage_event)
+		buf_text(out, "# the caller wants the usage of a stream\n");
+}
+
+static void check_body(struct golden_case *c)
+{
+	OWNED(buf_done) struct buf got = BUF_INIT(LIMIT_BODY_BYTES);
+	struct surface_call call = {.method = SPAN("POST")};
+	struct llm_request r;
+	struct fault why = FAULT_NONE;
+	struct json where = JSON_NONE;
+	if (!exists(c, "body.json"))
+		return;
+	if (!c->dialect->ops[LLM_OP_CHAT]->decode_request)
+		bail("%s: nobody reads requests of this family", c->path);
+	if (exists(c, "call.json") &&
+		json_scan(read_file(c, "call.json"), JSON_STRICT, &where, &why))
+		bail("%s/call.json: %s", c->path, why.message);
+	call.path = text_of(c, json_member(where, "path"));
+	call.query = text_of(c, json_member(where, "query"));
+	const enum err err = c->dialect->ops[LLM_OP_CHAT]->decode_request(
+		&call, read_file(c, "body.json"), &c->arena, &r, &c->notes, &why);
+	if (err)
+		put_fault(&why, &got);
+	else
+		put_unified(&r, &c->notes, &got);
+	compare(c, "unified.json", &got, "the request as it was read");
+	if (!err)
+		check_encoded(c, &r);
 }
 
 /* ---- replies ---- */
@@ -296,13 +409,15 @@ static void check_reply_file(struct golden_case *c, const char *file, int status
 
 static void run_case(const struct dialect *d, const char *name, bool is_rewrite)
 {
-	static const int statuses[] = {400, 401, 403, 404, 413, 429, 500, 502, 503, 529, 307};
+	static const int statuses[] = {
+		400, 401, 402, 403, 404, 413, 429, 499, 500, 502, 503, 504, 529, 307};
 	struct golden_case c = {.dialect = d, .is_rewrite = is_rewrite};
 	(void)snprintf(c.path, sizeof c.path, "%s/%s/%s", FOLDER, d->family, name);
 	arena_init(&c.arena, LIMIT_REQUEST_ARENA);
 	notes_init(&c.notes, &c.arena);
 	read_target(&c);
 	check_request(&c);
+	check_body(&c);
 	check_reply_file(&c, "reply.sse", 200);
 	check_reply_file(&c, "reply.json", 200);
 	for (size_t i = 0; i < COUNT_OF(statuses); i++) {

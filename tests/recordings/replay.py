@@ -23,6 +23,8 @@ FILES = {
     "anthropic-messages": "anthropic",
     "groq": "openai-chat",
     "openai-compatible": "openai-chat",
+    "gemini": "gemini",
+    "vertex": "gemini",
     "embeddings": "embeddings",
     "rerank": "rerank",
     "count-tokens": "count-tokens",
@@ -33,7 +35,8 @@ CUTS = ("0", "1", "7", "61", "1021", "special")
 
 # the class of an error reply by its status, where nothing else is said
 CLASSES = {
-    400: {"invalid_request", "context_length_exceeded", "content_filtered", "server_error"},
+    400: {"invalid_request", "context_length_exceeded", "content_filtered", "server_error",
+          "auth"},  # Google, of a key
     401: {"auth"},
     403: {"permission"},
     404: {"not_found"},

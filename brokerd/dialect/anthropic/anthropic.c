@@ -43,6 +43,7 @@ static const struct dialect_op chat = {
 	.decode = anthropic_decode,
 	.decode_end = anthropic_decode_end,
 	.decoder_done = anthropic_decoder_done,
+	.decode_request = anthropic_decode_request,
 };
 
 /* Less what does not count, and the bound that only an answer has. */

@@ -1,5 +1,6 @@
 /* anthropic.h - what do the files of this family share?
- * request.c and messages.c write requests, reply.c reads replies, anthropic.c is the table. */
+ * request.c and messages.c write requests, reply.c reads replies, incoming.c reads requests of callers
+ * who speak it, anthropic.c is the table. */
 #ifndef BROKERD_DIALECT_ANTHROPIC_ANTHROPIC_H
 #define BROKERD_DIALECT_ANTHROPIC_ANTHROPIC_H
 #include "brokerd/dialect/dialect.h"
@@ -39,5 +40,7 @@ void anthropic_decoder_done(struct decoder *);
 enum err anthropic_decode(
 	struct decoder *, struct span bytes, const struct event_sink *, struct fault *why);
 enum err anthropic_decode_end(struct decoder *, const struct event_sink *, struct fault *why);
+enum err anthropic_decode_request(const struct surface_call *, struct span body, struct arena *,
+	struct llm_request *out, struct notes *, struct fault *why);
 
 #endif

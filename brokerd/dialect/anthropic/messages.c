@@ -15,13 +15,15 @@
 /* The names that are written in blocks of any kind, for scribe_extra. */
 #define KNOWN                                                                                \
 	" type text citations cache_control source title id name input tool_use_id content " \
-	"is_error role "
+	"is_error role source. "
+
+#define KNOWN_IN_SOURCE " type media_type data url file_id "
 
 /* What is being written: one turn at a time, opened by its first block. */
 struct writer {
 	struct scribe *s;
 	struct cache_marks *marks;
-	enum { TURN_NONE, TURN_USER, TURN_ASSISTANT } turn;
+	enum turn_of { TURN_NONE, TURN_USER, TURN_ASSISTANT, TURN_SYSTEM } turn;
 	bool has_user;              /* something of the user's went out */
 	const struct message *told; /* whose extra members are still to go out */
 	size_t told_at;
@@ -112,20 +114,21 @@ enum err anthropic_put_cache(
 
 /* ---- blocks ---- */
 
-static enum err open_turn(struct writer *w, bool is_assistant)
+static enum err open_turn(struct writer *w, enum turn_of wanted)
 {
+	static const char *const roles[] = {
+		[TURN_USER] = "user", [TURN_ASSISTANT] = "assistant", [TURN_SYSTEM] = "system"};
 	struct json_out *o = &w->s->o;
 	const struct message *m = w->told;
-	const int wanted = is_assistant ? TURN_ASSISTANT : TURN_USER;
 	enum err err = OK;
-	if ((int)w->turn == wanted)
+	if (w->turn == wanted && wanted != TURN_SYSTEM)
 		return OK;
 	if (w->turn != TURN_NONE) {
 		json_close(o, ']');
 		json_close(o, '}');
 	}
 	json_open(o, '{');
-	json_pair_str(o, "role", is_assistant ? SPAN("assistant") : SPAN("user"));
+	json_pair_str(o, "role", span_str(roles[wanted]));
 	if (m) {
 		char path[PATH_BYTES];
 		(void)snprintf(path, sizeof path, "messages[%zu]", w->told_at);
@@ -134,7 +137,7 @@ static enum err open_turn(struct writer *w, bool is_assistant)
 	}
 	json_key(o, "content");
 	json_open(o, '[');
-	w->turn = is_assistant ? TURN_ASSISTANT : TURN_USER;
+	w->turn = wanted;
 	return err;
 }
 
@@ -144,7 +147,7 @@ static enum err open_for(struct writer *w, bool is_assistant)
 	if (w->turn == TURN_NONE && is_assistant) {
 		const struct message *m = w->told;
 		w->told = NULL;
-		enum err err = open_turn(w, false);
+		enum err err = open_turn(w, TURN_USER);
 		w->told = m;
 		json_open(&w->s->o, '{');
 		json_pair_str(&w->s->o, "type", SPAN("text"));
@@ -157,7 +160,7 @@ static enum err open_for(struct writer *w, bool is_assistant)
 		if (err)
 			return err;
 	}
-	return open_turn(w, is_assistant);
+	return open_turn(w, is_assistant ? TURN_ASSISTANT : TURN_USER);
 }
 
 /* Citations of this family's own shape are part of the text. */
@@ -193,7 +196,8 @@ static enum err put_text(struct writer *w, const struct part *p, struct span tex
 	return err;
 }
 
-static void put_source(struct scribe *s, const struct media *m, struct span mime)
+static enum err put_source(struct scribe *s, const struct media *m, struct span mime,
+	const struct extra *extra, const char *path)
 {
 	struct json_out *o = &s->o;
 	json_key(o, "source");
@@ -210,10 +214,13 @@ static void put_source(struct scribe *s, const struct media *m, struct span mime
 		json_key(o, "data");
 		json_put_base64(o, SPAN(""), m->data);
 	}
+	const enum err err = scribe_extra_below(s, extra, path, "source.", KNOWN_IN_SOURCE);
 	json_close(o, '}');
+	return err;
 }
 
-static enum err put_image(struct scribe *s, const struct media *m, const char *path)
+static enum err put_image(
+	struct scribe *s, const struct media *m, const struct extra *extra, const char *path)
 {
 	static const char *const taken[] = {"image/jpeg", "image/png", "image/gif", "image/webp"};
 	bool is_taken = !span_is_set(m->data);
@@ -223,14 +230,15 @@ static enum err put_image(struct scribe *s, const struct media *m, const char *p
 		return scribe_refuse(s, path, "%.*s takes no images of the type \"%.*s\"",
 			SPAN_ARG(s->target->provider), SPAN_ARG(span_first(m->mime, 100)));
 	json_pair_str(&s->o, "type", SPAN("image"));
-	put_source(s, m, m->mime);
-	return OK;
+	return put_source(s, m, m->mime, extra, path);
 }
 
-static enum err put_document(struct scribe *s, const struct media *m, const char *path)
+static enum err put_document(
+	struct scribe *s, const struct media *m, const struct extra *extra, const char *path)
 {
 	struct json_out *o = &s->o;
 	const bool is_text = span_starts(m->mime, SPAN("text/"));
+	enum err err;
 	if (span_is_set(m->data) && !is_text && !span_is(m->mime, "application/pdf"))
 		return scribe_refuse(s, path, "%.*s takes PDF and text files, not \"%.*s\"",
 			SPAN_ARG(s->target->provider), SPAN_ARG(span_first(m->mime, 100)));
@@ -243,12 +251,21 @@ static enum err put_document(struct scribe *s, const struct media *m, const char
 		json_pair_str(o, "type", SPAN("text"));
 		json_pair_str(o, "media_type", SPAN("text/plain"));
 		json_pair_str(o, "data", m->data);
+		err = scribe_extra_below(s, extra, path, "source.", KNOWN_IN_SOURCE);
 		json_close(o, '}');
 	} else {
-		put_source(s, m, SPAN("application/pdf"));
+		err = put_source(s, m, SPAN("application/pdf"), extra, path);
 	}
 	json_pair_str(o, "title", m->filename);
-	return OK;
+	return err;
+}
+
+/* Whether a document is to be cited is a member of that name; what a text cites is not. */
+static void put_citing(struct scribe *s, struct span citations)
+{
+	struct json v;
+	if (json_scan(citations, JSON_STRICT, &v, NULL) == OK && json_kind(v) == JSON_OBJECT)
+		json_pair_raw(&s->o, "citations", v.text);
 }
 
 static enum err put_media(struct writer *w, const struct part *p, const char *path)
@@ -264,7 +281,10 @@ static enum err put_media(struct writer *w, const struct part *p, const char *pa
 		return scribe_refuse(s, path, "%.*s takes no %s", SPAN_ARG(s->target->provider),
 			p->type == PART_AUDIO ? "audio" : "video");
 	json_open(&s->o, '{');
-	err = p->type == PART_IMAGE ? put_image(s, &m, path) : put_document(s, &m, path);
+	err = p->type == PART_IMAGE ? put_image(s, &m, &p->extra, path)
+				    : put_document(s, &m, &p->extra, path);
+	if (p->type == PART_FILE && span_is_set(p->citations))
+		put_citing(s, p->citations);
 	if (!err)
 		err = anthropic_put_cache(s, p->cache, path, w->marks);
 	if (!err)
@@ -412,6 +432,17 @@ static enum err put_assistant(struct writer *w, const struct turn *t)
 		"an assistant's message with nothing in it was left out");
 }
 
+/* A block of this family's that the caller gave: search results and the like. */
+static enum err put_own_block(struct writer *w, const struct part *p, const char *path)
+{
+	const struct json block = own_block(&p->opaque);
+	if (!span_is_set(block.text))
+		return scribe_refuse(w->s, path, "a part that %.*s alone knows cannot be sent",
+			SPAN_ARG(span_first(p->opaque.family, 64)));
+	json_put_raw(&w->s->o, block.text);
+	return OK;
+}
+
 static enum err put_result_content(struct writer *w, const struct message *m, size_t at)
 {
 	enum err err = OK;
@@ -427,6 +458,8 @@ static enum err put_result_content(struct writer *w, const struct message *m, si
 		else if (p.type == PART_IMAGE || p.type == PART_FILE || p.type == PART_AUDIO ||
 			 p.type == PART_VIDEO)
 			err = put_media(w, &p, path);
+		else if (p.type == PART_OPAQUE)
+			err = put_own_block(w, &p, path);
 	}
 	json_close(&w->s->o, ']');
 	return err;
@@ -480,7 +513,7 @@ static enum err put_user(struct writer *w, const struct turn *t)
 		const struct part *p = &t->m->parts[k];
 		char path[PATH_BYTES];
 		part_path(path, t->at, k);
-		if (p->type == PART_OPAQUE || p->type == PART_REASONING) {
+		if (p->type == PART_REASONING) {
 			err = scribe_refuse(w->s, path, "only an assistant's message may reason");
 			continue;
 		}
@@ -490,17 +523,55 @@ static enum err put_user(struct writer *w, const struct turn *t)
 		w->has_user = true;
 		if (err)
 			return err;
-		err = p->type == PART_TEXT || p->type == PART_REFUSAL
-			      ? put_text(w, p, p->text, path)
-			      : put_media(w, p, path);
+		if (p->type == PART_TEXT || p->type == PART_REFUSAL)
+			err = put_text(w, p, p->text, path);
+		else
+			err = p->type == PART_OPAQUE ? put_own_block(w, p, path)
+						     : put_media(w, p, path);
 	}
 	return err;
 }
 
-/* A system text in the midst of things stays where it was said, in the user's turn there. */
+/* Does a system message in the midst of things go out as one? What only this family knows has no
+ * other place. */
+static bool is_own_system(const struct scribe *s, const struct message *m)
+{
+	for (size_t k = 0; k < m->n_parts; k++) {
+		if (m->parts[k].type == PART_OPAQUE)
+			return true;
+	}
+	return s->target->quirks.has_later_system;
+}
+
+static enum err put_own_system(struct writer *w, const struct turn *t)
+{
+	bool is_open = false;
+	enum err err = OK;
+	for (size_t k = 0; !err && k < t->m->n_parts; k++) {
+		const struct part *p = &t->m->parts[k];
+		char path[PATH_BYTES];
+		part_path(path, t->at, k);
+		if (p->type == PART_TEXT && is_blank(p->text))
+			continue;
+		if (!is_open)
+			err = open_turn(w, TURN_SYSTEM);
+		is_open = true;
+		if (!err && p->type == PART_TEXT)
+			err = put_text(w, p, p->text, path);
+		else if (!err && p->type == PART_OPAQUE)
+			err = put_own_block(w, p, path);
+		else if (!err)
+			err = scribe_refuse(w->s, path, "system messages are text only");
+	}
+	return err;
+}
+
+/* Elsewhere a system text stays where it was said, in the user's turn there. */
 static enum err put_later_system(struct writer *w, const struct turn *t)
 {
 	enum err err = OK;
+	if (is_own_system(w->s, t->m))
+		return put_own_system(w, t);
 	for (size_t k = 0; !err && k < t->m->n_parts; k++) {
 		OWNED(buf_done) struct buf text = BUF_INIT(SIZE_MAX / 2);
 		const struct part *p = &t->m->parts[k];
@@ -515,7 +586,7 @@ static enum err put_later_system(struct writer *w, const struct turn *t)
 		buf_text(&text, "\n</system>");
 		if (buf_error(&text))
 			return ERR_NO_MEMORY;
-		err = open_turn(w, false);
+		err = open_turn(w, TURN_USER);
 		if (!err)
 			err = put_text(w, p, buf_view(&text), path);
 	}

@@ -22,9 +22,10 @@
 
 /* The names that are written here, for scribe_extra. */
 #define KNOWN_IN_TOOL " name description input_schema strict cache_control type "
-#define KNOWN_IN_REQUEST                                                                          \
-	" model max_tokens tools tool_choice system messages thinking output_config temperature " \
-	"top_p top_k stop_sequences metadata service_tier cache_control stream "
+#define KNOWN_IN_REQUEST                                                                         \
+	" model max_tokens tools tool_choice system messages thinking thinking. output_config "  \
+	"output_config. temperature top_p top_k stop_sequences metadata metadata. service_tier " \
+	"cache_control stream "
 
 /* What the request comes to, found out before anything is written. */
 struct asked {
@@ -118,7 +119,9 @@ static enum err choose_thinking(struct scribe *s, struct asked *a)
 	if (s->target->quirks.reasons == REASONS_NEVER)
 		return scribe_refuse(
 			s, "reasoning.effort", "%.*s does not reason", SPAN_ARG(s->target->model));
-	if (s->target->quirks.reasoning_by == REASONING_BY_ADAPTIVE)
+	const bool is_by_budget =
+		s->target->quirks.has_budgets && r->budget_tokens.is_set && !span_is_set(r->effort);
+	if (s->target->quirks.reasoning_by == REASONING_BY_ADAPTIVE && !is_by_budget)
 		return fit_effort(s, a);
 	if (anthropic_loop_lacks_thinking(s->r))
 		return scribe_change(s, "reasoning_dropped", "reasoning",
@@ -127,12 +130,12 @@ static enum err choose_thinking(struct scribe *s, struct asked *a)
 	return fit_budget(s, a);
 }
 
-static void put_thinking(struct scribe *s, const struct asked *a)
+static enum err put_thinking(struct scribe *s, const struct asked *a)
 {
 	struct json_out *o = &s->o;
 	const bool is_hidden = span_is(s->r->reasoning.expose, "none");
 	if (a->thinking == SILENT)
-		return;
+		return scribe_drop_below(s, &s->r->extra, "", "thinking.");
 	json_key(o, "thinking");
 	json_open(o, '{');
 	if (a->thinking == DISABLED) {
@@ -147,7 +150,10 @@ static void put_thinking(struct scribe *s, const struct asked *a)
 		else if (s->target->quirks.has_thinking_display)
 			json_pair_str(o, "display", SPAN("summarized"));
 	}
+	const enum err err = scribe_extra_below(
+		s, &s->r->extra, "", "thinking.", " type budget_tokens display ");
 	json_close(o, '}');
+	return err;
 }
 
 /* ---- structured output ---- */
@@ -179,13 +185,25 @@ static enum err choose_format(struct scribe *s, struct asked *a)
 			     SPAN_ARG(s->target->model));
 }
 
-static void put_output_config(struct scribe *s, const struct asked *a)
+/* Members of this object that the caller said and nobody here acts on. */
+static bool has_own_config(const struct scribe *s)
+{
+	const struct extra *e = &s->r->extra;
+	for (size_t i = 0; span_eq(e->family, s->target->family) && i < e->n; i++) {
+		if (span_starts(e->members[i].name, SPAN("output_config.")))
+			return true;
+	}
+	return false;
+}
+
+static enum err put_output_config(struct scribe *s, const struct asked *a)
 {
 	struct json_out *o = &s->o;
 	const struct response_format *f = &s->r->response_format;
 	const bool has_format = f->type == FORMAT_SCHEMA && s->target->quirks.has_json_schema;
-	if (!has_format && !span_is_set(a->effort))
-		return;
+	enum err err = OK;
+	if (!has_format && !span_is_set(a->effort) && !has_own_config(s))
+		return scribe_drop_below(s, &s->r->extra, "", "output_config.");
 	json_key(o, "output_config");
 	json_open(o, '{');
 	json_pair_str(o, "effort", a->effort);
@@ -194,9 +212,15 @@ static void put_output_config(struct scribe *s, const struct asked *a)
 		json_open(o, '{');
 		json_pair_str(o, "type", SPAN("json_schema"));
 		json_pair_raw(o, "schema", f->schema);
+		err = scribe_extra_below(
+			s, &s->r->extra, "", "output_config.format.", " type schema ");
 		json_close(o, '}');
 	}
+	if (!err)
+		err = scribe_extra_below(s, &s->r->extra, "", "output_config.",
+			span_is_set(a->effort) ? " effort format format. " : " format format. ");
 	json_close(o, '}');
+	return err;
 }
 
 /* ---- tools ---- */
@@ -464,17 +488,25 @@ static enum err put_rest(struct scribe *s, struct cache_marks *marks)
 		json_key(&s->o, "metadata");
 		json_open(&s->o, '{');
 		json_pair_str(&s->o, "user_id", r->user);
+		err = scribe_extra_below(s, &r->extra, "", "metadata.", " user_id ");
 		json_close(&s->o, '}');
+	} else {
+		err = scribe_drop_below(s, &r->extra, "", "metadata.");
 	}
+	if (err)
+		return err;
 	if (span_is(r->service_tier, "auto") || span_is(r->service_tier, "standard_only"))
 		json_pair_str(&s->o, "service_tier", r->service_tier);
 	else if (span_is_set(r->service_tier))
 		err = scribe_drop(s, "service_tier",
 			"%.*s knows the service tiers \"auto\" and \"standard_only\"",
 			SPAN_ARG(s->target->provider));
-	/* without marks of its own, the last block that can be cached is marked */
-	if (!err && span_is_set(r->cache_ttl) && anthropic_count_marks(r) == 0)
+	/* the last block that can be cached is marked */
+	if (!err && span_is_set(r->cache_ttl) && anthropic_count_marks(r) < MARKS_MAX)
 		err = anthropic_put_cache(s, r->cache_ttl, "cache.ttl", marks);
+	else if (!err && span_is_set(r->cache_ttl))
+		err = scribe_drop(s, "cache.ttl",
+			"the provider takes four cache marks, and there are as many");
 	return err ? err : scribe_extra(s, &r->extra, "", KNOWN_IN_REQUEST);
 }
 
@@ -505,8 +537,10 @@ static enum err put_body(struct scribe *s, const struct asked *a)
 	enum err err = put_tools(s, a, &marks);
 	if (!err)
 		err = anthropic_put_messages(s, a->words, &marks);
-	put_thinking(s, a);
-	put_output_config(s, a);
+	if (!err)
+		err = put_thinking(s, a);
+	if (!err)
+		err = put_output_config(s, a);
 	if (!err)
 		err = put_temperature(s, a);
 	if (!err)

@@ -10,11 +10,13 @@
 #define PATH_BYTES 64
 
 /* The names that are written here, for scribe_extra. */
-#define KNOWN_IN_PART " type text image_url input_audio file video_url "
-#define KNOWN_IN_CALL " id type function custom "
-#define KNOWN_IN_MESSAGE                                                          \
-	" role content name tool_call_id tool_calls function_call refusal audio " \
-	"reasoning_content reasoning_details "
+#define KNOWN_IN_PART                                                               \
+	" type text image_url input_audio file video_url cache_control image_url. " \
+	"input_audio. file. video_url. "
+#define KNOWN_IN_CALL " id type function custom function. custom. "
+#define KNOWN_IN_MESSAGE                                                                 \
+	" role content name tool_call_id tool_calls function_call refusal audio audio. " \
+	"reasoning_content reasoning reasoning_details "
 
 static void part_path(char path[PATH_BYTES], size_t at, size_t k)
 {
@@ -28,7 +30,8 @@ static bool is_media(enum part_type type)
 
 /* ---- parts ---- */
 
-static enum err put_image(struct scribe *s, const struct media *m, const char *path)
+static enum err put_image(
+	struct scribe *s, const struct media *m, const struct extra *extra, const char *path)
 {
 	static const char *const taken[] = {"image/png", "image/jpeg", "image/gif", "image/webp"};
 	struct json_out *o = &s->o;
@@ -56,11 +59,13 @@ static enum err put_image(struct scribe *s, const struct media *m, const char *p
 		json_put_base64(o, span_str(prefix), m->data);
 	}
 	json_pair_str(o, "detail", m->detail);
+	const enum err err = scribe_extra_below(s, extra, path, "image_url.", " url detail ");
 	json_close(o, '}');
-	return OK;
+	return err;
 }
 
-static enum err put_audio(struct scribe *s, const struct media *m, const char *path)
+static enum err put_audio(
+	struct scribe *s, const struct media *m, const struct extra *extra, const char *path)
 {
 	struct json_out *o = &s->o;
 	const bool is_wav = span_is(m->mime, "audio/wav"), is_mp3 = span_is(m->mime, "audio/mpeg");
@@ -74,8 +79,9 @@ static enum err put_audio(struct scribe *s, const struct media *m, const char *p
 	json_key(o, "data");
 	json_put_base64(o, SPAN(""), m->data);
 	json_pair_str(o, "format", is_wav ? SPAN("wav") : SPAN("mp3"));
+	const enum err err = scribe_extra_below(s, extra, path, "input_audio.", " data format ");
 	json_close(o, '}');
-	return OK;
+	return err;
 }
 
 /* A text file goes as text, where it came from around it. */
@@ -103,7 +109,8 @@ static enum err put_text_file(struct scribe *s, const struct media *m, const cha
 	return scribe_change(s, "emulated", path, "the text file went out as text of the message");
 }
 
-static enum err put_file(struct scribe *s, const struct media *m, const char *path)
+static enum err put_file(
+	struct scribe *s, const struct media *m, const struct extra *extra, const char *path)
 {
 	struct json_out *o = &s->o;
 	if (span_starts(m->mime, SPAN("text/")) && span_is_set(m->data))
@@ -130,11 +137,14 @@ static enum err put_file(struct scribe *s, const struct media *m, const char *pa
 		json_key(o, "file_data");
 		json_put_base64(o, span_str(prefix), m->data);
 	}
+	const enum err err =
+		scribe_extra_below(s, extra, path, "file.", " file_id filename file_data ");
 	json_close(o, '}');
-	return OK;
+	return err;
 }
 
-static enum err put_video(struct scribe *s, const struct media *m, const char *path)
+static enum err put_video(
+	struct scribe *s, const struct media *m, const struct extra *extra, const char *path)
 {
 	struct json_out *o = &s->o;
 	if (s->target->quirks.is_openai || !s->target->quirks.has_file_parts ||
@@ -153,6 +163,37 @@ static enum err put_video(struct scribe *s, const struct media *m, const char *p
 			SPAN_ARG(m->mime.n ? span_first(m->mime, 100) : SPAN("video/mp4")));
 		json_put_base64(o, span_str(prefix), m->data);
 	}
+	json_pair_str(o, "detail", m->detail);
+	const enum err err = scribe_extra_below(s, extra, path, "video_url.", " url detail ");
+	json_close(o, '}');
+	return err;
+}
+
+/* A part of some host's own goes back as it was. */
+static bool is_own_part(const struct scribe *s, const struct part *p)
+{
+	struct json v;
+	return p->type == PART_OPAQUE && span_eq(p->opaque.family, s->target->family) &&
+	       json_scan(p->opaque.data, JSON_STRICT, &v, NULL) == OK &&
+	       json_kind(v) == JSON_OBJECT;
+}
+
+static enum err drop_cache(struct scribe *s, const char *path)
+{
+	return scribe_warn_once(s, "dropped_parameter", path,
+		"cache marks were left out: the provider caches by itself");
+}
+
+enum err openai_chat_put_cache(struct scribe *s, struct span ttl, const char *path)
+{
+	struct json_out *o = &s->o;
+	if (!s->target->quirks.has_cache_marks)
+		return drop_cache(s, path);
+	json_key(o, "cache_control");
+	json_open(o, '{');
+	json_pair_str(o, "type", SPAN("ephemeral"));
+	if (!span_is(ttl, "5m"))
+		json_pair_str(o, "ttl", ttl);
 	json_close(o, '}');
 	return OK;
 }
@@ -164,6 +205,10 @@ static enum err put_part(struct scribe *s, const struct part *p, size_t at, size
 	struct media media = p->media;
 	enum err err = OK;
 	part_path(path, at, k);
+	if (p->type == PART_OPAQUE) {
+		json_put_raw(&s->o, p->opaque.data);
+		return OK;
+	}
 	if (is_media(p->type)) {
 		err = media_resolve(s->notes->arena, &media);
 		if (err == ERR_INVALID_REQUEST)
@@ -171,18 +216,20 @@ static enum err put_part(struct scribe *s, const struct part *p, size_t at, size
 	}
 	json_open(&s->o, '{');
 	if (p->type == PART_IMAGE && !err)
-		err = put_image(s, &media, path);
+		err = put_image(s, &media, &p->extra, path);
 	else if (p->type == PART_AUDIO && !err)
-		err = put_audio(s, &media, path);
+		err = put_audio(s, &media, &p->extra, path);
 	else if (p->type == PART_FILE && !err)
-		err = put_file(s, &media, path);
+		err = put_file(s, &media, &p->extra, path);
 	else if (p->type == PART_VIDEO && !err)
-		err = put_video(s, &media, path);
+		err = put_video(s, &media, &p->extra, path);
 	else if (!err) {
 		json_key(&s->o, "type");
 		json_put_str(&s->o, SPAN("text"));
 		json_pair_str(&s->o, "text", span_is_set(p->text) ? p->text : SPAN(""));
 	}
+	if (!err && span_is_set(p->cache))
+		err = openai_chat_put_cache(s, p->cache, path);
 	if (!err)
 		err = scribe_extra(s, &p->extra, path, KNOWN_IN_PART);
 	json_close(&s->o, '}');
@@ -204,8 +251,9 @@ static bool is_content(const struct scribe *s, const struct message *m, const st
 	case PART_VIDEO:
 	case PART_AUDIO:
 		return m->role == ROLE_USER;
-	case PART_REASONING:
 	case PART_OPAQUE:
+		return is_own_part(s, p);
+	case PART_REASONING:
 	case PART_TOOL_CALL:
 		return false;
 	}
@@ -220,7 +268,8 @@ static bool needs_list(const struct scribe *s, const struct message *m)
 		const struct part *p = &m->parts[k];
 		if (!is_content(s, m, p))
 			continue;
-		if (is_media(p->type) ||
+		if (is_media(p->type) || p->type == PART_OPAQUE ||
+			(span_is_set(p->cache) && s->target->quirks.has_cache_marks) ||
 			(p->extra.n > 0 && span_eq(p->extra.family, s->target->family)))
 			return true;
 		texts++;
@@ -239,7 +288,9 @@ static enum err put_joined(struct scribe *s, const struct message *m, size_t at,
 		if (!is_content(s, m, p))
 			continue;
 		part_path(path, at, k);
-		const enum err err = scribe_extra(s, &p->extra, path, KNOWN_IN_PART);
+		enum err err = scribe_extra(s, &p->extra, path, KNOWN_IN_PART);
+		if (!err && span_is_set(p->cache))
+			err = drop_cache(s, path);
 		if (err)
 			return err;
 		buf_text(&text, n++ > 0 ? between : "");
@@ -297,8 +348,11 @@ static enum err put_call(
 	else
 		json_pair_str(o, "arguments",
 			span_trim(call->arguments).n > 0 ? call->arguments : SPAN("{}"));
+	enum err err = scribe_extra_below(s, &p->extra, path,
+		call->is_custom ? "custom." : "function.", " name arguments input ");
 	json_close(o, '}');
-	const enum err err = scribe_extra(s, &p->extra, path, KNOWN_IN_CALL);
+	if (!err)
+		err = scribe_extra(s, &p->extra, path, KNOWN_IN_CALL);
 	json_close(o, '}');
 	return err;
 }
@@ -312,7 +366,7 @@ static enum err put_reasoning(struct scribe *s, const struct message *m)
 	bool is_lost = false;
 	for (size_t k = 0; k < m->n_parts; k++) {
 		const struct part *p = &m->parts[k];
-		if (p->type != PART_REASONING && p->type != PART_OPAQUE)
+		if ((p->type != PART_REASONING && p->type != PART_OPAQUE) || is_own_part(s, p))
 			continue;
 		struct json data;
 		const bool is_ours = span_eq(p->opaque.family, s->target->family) &&
@@ -350,12 +404,14 @@ static enum err drop_rest(struct scribe *s, const struct message *m, size_t at)
 				SPAN_ARG(s->target->provider));
 		else if (is_media(p->type) && (m->role == ROLE_SYSTEM || m->role == ROLE_DEVELOPER))
 			err = scribe_refuse(s, path, "system messages are text only");
+		else if (p->type == PART_OPAQUE && m->role != ROLE_ASSISTANT && !is_own_part(s, p))
+			err = scribe_refuse(s, path, "a part that %.*s alone knows cannot be sent",
+				SPAN_ARG(span_first(p->opaque.family, 64)));
 		if (!err && span_is_set(p->citations))
 			err = scribe_warn_once(s, "dropped_parameter", path,
 				"citations of earlier turns were left out");
-		if (!err && span_is_set(p->cache))
-			err = scribe_warn_once(s, "dropped_parameter", path,
-				"cache marks were left out: the provider caches by itself");
+		if (!err && span_is_set(p->cache) && !is_content(s, m, p))
+			err = drop_cache(s, path);
 		if (err)
 			return err;
 	}
@@ -388,6 +444,7 @@ static enum err put_assistant(struct scribe *s, const struct turn *t)
 			json_key(o, "audio");
 			json_open(o, '{');
 			json_pair_str(o, "id", p->media.file_id);
+			err = scribe_extra_below(s, &m->extra, "", "audio.", " id ");
 			json_close(o, '}');
 		}
 	}

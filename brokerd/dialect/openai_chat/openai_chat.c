@@ -61,6 +61,7 @@ static const struct dialect_op chat = {
 	.decode = openai_chat_decode,
 	.decode_end = openai_chat_decode_end,
 	.decoder_done = openai_chat_decoder_done,
+	.decode_request = openai_chat_decode_request,
 };
 
 static const struct dialect_op embed = {

@@ -1,5 +1,6 @@
 /* openai_chat.h - what do the files of this family share?
  * request.c writes requests, inputs.c those of the operations beside chat, reply.c reads replies,
+ * incoming.c reads requests of callers who speak it,
  * openai_chat.c is the family's table. */
 #ifndef BROKERD_DIALECT_OPENAI_CHAT_OPENAI_CHAT_H
 #define BROKERD_DIALECT_OPENAI_CHAT_OPENAI_CHAT_H
@@ -16,6 +17,13 @@ extern const struct error_rule openai_chat_errors[];
 struct scribe;
 enum err openai_chat_put_messages(struct scribe *s, struct span lead, struct span tail) MUST_USE;
 
+/* `cache_control`, or a warning where the host has none. */
+enum err openai_chat_put_cache(struct scribe *s, struct span ttl, const char *path) MUST_USE;
+
+/* Did a caller of this family ask for reasoning in a host's own words? They are among the extra
+ * members, `reasoning_effort` with them, and what `reasoning` says is for other families. */
+bool openai_chat_has_own_reasoning(const struct llm_request *r, struct span family);
+
 /* The members of dialect_op. */
 enum err openai_chat_encode_request(const struct llm_request *, const struct target *,
 	const struct dialect_env *, struct notes *, struct http_request *out, struct fault *why);
@@ -31,5 +39,7 @@ void openai_chat_decoder_done(struct decoder *);
 enum err openai_chat_decode(
 	struct decoder *, struct span bytes, const struct event_sink *, struct fault *why);
 enum err openai_chat_decode_end(struct decoder *, const struct event_sink *, struct fault *why);
+enum err openai_chat_decode_request(const struct surface_call *, struct span body, struct arena *,
+	struct llm_request *out, struct notes *, struct fault *why);
 
 #endif

@@ -18,13 +18,18 @@
 	"Answer with one JSON value that fits this JSON Schema, and with nothing else:\n"
 
 /* The names that are written here, for scribe_extra. */
-#define KNOWN_IN_TOOL " type function custom "
-#define KNOWN_IN_REQUEST                                                                       \
-	" model messages tools tool_choice parallel_tool_calls functions function_call "       \
-	"response_format max_tokens max_completion_tokens reasoning_effort temperature top_p " \
-	"top_k min_p presence_penalty frequency_penalty repetition_penalty seed stop "         \
-	"logit_bias logprobs top_logprobs n modalities audio user safety_identifier metadata " \
-	"service_tier verbosity prompt_cache_key stream stream_options "
+#define KNOWN_IN_TOOL     " type function custom cache_control function. custom. "
+#define KNOWN_IN_FUNCTION " name description parameters strict "
+#define KNOWN_IN_CUSTOM   " name description format "
+#define KNOWN_IN_FORMAT   " type json_schema json_schema. "
+#define KNOWN_IN_SCHEMA   " name description schema strict "
+#define KNOWN_IN_REQUEST                                                                     \
+	" model messages tools tool_choice parallel_tool_calls functions function_call "     \
+	"response_format response_format. max_tokens max_completion_tokens temperature "     \
+	"top_p top_k min_p presence_penalty frequency_penalty repetition_penalty seed stop " \
+	"logit_bias logprobs top_logprobs n modalities audio audio. safety_identifier "      \
+	"metadata service_tier verbosity prompt_cache_key stream stream_options "            \
+	"stream_options. "
 
 /* Does it reason for this request, which shuts out some parameters? */
 struct thinking {
@@ -61,12 +66,30 @@ static enum err fit_effort(struct scribe *s, struct span *effort)
 		SPAN_ARG(s->target->model));
 }
 
+bool openai_chat_has_own_reasoning(const struct llm_request *r, struct span family)
+{
+	static const char *const words[] = {"reasoning", "thinking", "enable_thinking",
+		"thinking_budget", "chat_template_kwargs", "reasoning_format"};
+	for (size_t i = 0; span_eq(r->extra.family, family) && i < r->extra.n; i++) {
+		for (size_t k = 0; k < COUNT_OF(words); k++) {
+			if (span_is(r->extra.members[i].name, words[k]))
+				return true;
+		}
+	}
+	return false;
+}
+
 static enum err put_reasoning(struct scribe *s, struct thinking *t)
 {
 	const struct reasoning *r = &s->r->reasoning;
 	const enum reasons reasons = s->target->quirks.reasons;
 	struct span effort = r->effort;
 	enum err err = OK;
+	if (openai_chat_has_own_reasoning(s->r, s->target->family)) {
+		t->is_on = reasons != REASONS_UNKNOWN && span_is_set(effort) &&
+			   !span_is(effort, "none");
+		return OK;
+	}
 	if (r->budget_tokens.is_set && !span_is_set(effort)) {
 		effort = effort_of_budget(r->budget_tokens.v);
 		err = scribe_change(s, "emulated", "reasoning.budget_tokens",
@@ -292,6 +315,8 @@ static enum err put_function(struct scribe *s, const struct tool *tool, const ch
 			err = scribe_drop(s, path, "%.*s does not hold tools to their schema",
 				SPAN_ARG(s->target->provider));
 	}
+	if (!err)
+		err = scribe_extra_below(s, &tool->extra, path, "function.", KNOWN_IN_FUNCTION);
 	json_close(o, '}');
 	return err;
 }
@@ -323,13 +348,13 @@ static enum err put_tool(struct scribe *s, const struct tool *tool, size_t i)
 		json_pair_str(o, "name", notes_tool_theirs(s->notes, tool->name));
 		json_pair_str(o, "description", tool->description);
 		json_pair_raw(o, "format", tool->format);
+		err = scribe_extra_below(s, &tool->extra, path, "custom.", KNOWN_IN_CUSTOM);
 		json_close(o, '}');
 	}
 	if (!err)
 		err = scribe_extra(s, &tool->extra, path, KNOWN_IN_TOOL);
 	if (!err && span_is_set(tool->cache))
-		err = scribe_warn_once(s, "dropped_parameter", path,
-			"cache marks were left out: the provider caches by itself");
+		err = openai_chat_put_cache(s, tool->cache, path);
 	json_close(o, '}');
 	return err;
 }
@@ -460,13 +485,16 @@ static enum err put_format(struct scribe *s)
 	struct json_out *o = &s->o;
 	struct span name;
 	if (f->type == FORMAT_UNSET || f->type == FORMAT_TEXT)
-		return OK; /* text is what comes unasked, and some hosts refuse the word */
+		/* text is what comes unasked, and some hosts refuse the word */
+		return scribe_drop_below(s, &s->r->extra, "", "response_format.");
 	json_key(o, "response_format");
 	json_open(o, '{');
 	if (f->type == FORMAT_JSON || !s->target->quirks.has_json_schema) {
 		json_pair_str(o, "type", SPAN("json_object"));
+		const enum err wrong = scribe_extra_below(
+			s, &s->r->extra, "", "response_format.", KNOWN_IN_FORMAT);
 		json_close(o, '}');
-		return OK;
+		return wrong;
 	}
 	json_pair_str(o, "type", SPAN("json_schema"));
 	json_key(o, "json_schema");
@@ -482,7 +510,12 @@ static enum err put_format(struct scribe *s)
 	json_pair_raw(o, "schema", f->schema);
 	if (f->strict.is_set)
 		json_pair_bool(o, "strict", f->strict.v);
+	if (!err)
+		err = scribe_extra_below(
+			s, &s->r->extra, "", "response_format.json_schema.", KNOWN_IN_SCHEMA);
 	json_close(o, '}');
+	if (!err)
+		err = scribe_extra_below(s, &s->r->extra, "", "response_format.", KNOWN_IN_FORMAT);
 	json_close(o, '}');
 	return err;
 }
@@ -493,6 +526,7 @@ static enum err put_modalities(struct scribe *s)
 {
 	const struct llm_request *r = s->r;
 	struct json_out *o = &s->o;
+	enum err err = OK;
 	bool is_plain = true;
 	for (size_t i = 0; i < r->n_modalities; i++)
 		is_plain = is_plain && span_is(r->modalities[i], "text");
@@ -508,9 +542,10 @@ static enum err put_modalities(struct scribe *s)
 		json_open(o, '{');
 		json_pair_str(o, "voice", r->audio_voice);
 		json_pair_str(o, "format", r->audio_format);
+		err = scribe_extra_below(s, &r->extra, "", "audio.", " voice format ");
 		json_close(o, '}');
 	}
-	return OK;
+	return err;
 }
 
 static enum err put_metadata(struct scribe *s)
@@ -562,20 +597,30 @@ static enum err put_rest(struct scribe *s)
 	if (!err && span_is_set(r->cache_ttl))
 		err = scribe_drop(s, "cache.ttl", "%.*s decides itself how long it caches",
 			SPAN_ARG(s->target->provider));
-	return err ? err : scribe_extra(s, &r->extra, "", KNOWN_IN_REQUEST);
+	if (err)
+		return err;
+	/* which of these two is ours to write depends on the host */
+	const bool is_effort_own = openai_chat_has_own_reasoning(r, s->target->family);
+	return scribe_extra(s, &r->extra, "",
+		s->target->quirks.is_openai && is_effort_own ? KNOWN_IN_REQUEST
+		: s->target->quirks.is_openai                ? KNOWN_IN_REQUEST "reasoning_effort "
+		: is_effort_own                              ? KNOWN_IN_REQUEST "user "
+				: KNOWN_IN_REQUEST "user reasoning_effort ");
 }
 
-static void put_stream(struct scribe *s)
+static enum err put_stream(struct scribe *s)
 {
-	if (!s->notes->is_reply_streamed)
-		return;
-	json_pair_bool(&s->o, "stream", true);
-	if (!s->target->quirks.has_stream_options)
-		return;
+	if (s->notes->is_reply_streamed)
+		json_pair_bool(&s->o, "stream", true);
+	if (!s->notes->is_reply_streamed || !s->target->quirks.has_stream_options)
+		return scribe_drop_below(s, &s->r->extra, "", "stream_options.");
 	json_key(&s->o, "stream_options");
 	json_open(&s->o, '{');
 	json_pair_bool(&s->o, "include_usage", true);
+	const enum err err =
+		scribe_extra_below(s, &s->r->extra, "", "stream_options.", " include_usage ");
 	json_close(&s->o, '}');
+	return err;
 }
 
 /* Some hosts repeat the words that the request made the assistant begin with. */
@@ -620,7 +665,8 @@ enum err openai_chat_encode_request(const struct llm_request *r, const struct ta
 		err = put_n(&s);
 	if (!err)
 		err = put_rest(&s);
-	put_stream(&s);
+	if (!err)
+		err = put_stream(&s);
 	json_close(&s.o, '}');
 	if (!err && r->n_messages > 0)
 		note_prefill(&s);
