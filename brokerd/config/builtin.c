@@ -73,41 +73,26 @@ static const struct builtin rows[] = {
 	{"offline", "offline", "", "none", "echo", ""},
 };
 
-/* What they serve beside chat, and how; one without a row is taken to serve all that its dialect has. */
+/* How they serve what is beside chat. */
 static const struct {
 	const char *name, *traits;
 } services[] = {
-	{"openai", "serves=chat,complete,embed,moderate embed_model=text-embedding-3-small "
+	{"openai", "embed_model=text-embedding-3-small "
 		"moderate_model=omni-moderation-latest embedding_format=base64 inputs_tokens_max=250000"},
-	{"gemini", "serves=chat,embed embed_model=gemini-embedding-001 input_types=gemini inputs_max=100"},
-	{"mistral", "serves=chat,complete,embed,moderate embed_model=mistral-embed "
+	{"gemini", "embed_model=gemini-embedding-001 input_types=gemini inputs_max=100"},
+	{"mistral", "embed_model=mistral-embed "
 		"moderate_model=mistral-moderation-latest dimensions_field=output_dimension inputs_tokens_max=12000"},
-	{"cohere", "serves=chat,embed,rerank embed_model=embed-v4.0 rerank_model=rerank-v3.5 input_types=cohere "
+	{"cohere", "embed_model=embed-v4.0 rerank_model=rerank-v3.5 input_types=cohere "
 		"truncation=word dimensions_field=output_dimension image_inputs inputs_max=96"},
-	{"deepseek", "serves=chat,complete"},
-	{"groq", "serves=chat"},
-	{"cerebras", "serves=chat,complete"},
-	{"moonshot", "serves=chat"},
-	{"huggingface", "serves=chat"},
-	{"xai", "serves=chat,complete,embed"},
-	{"openrouter", "serves=chat,complete,embed,rerank"},
-	{"together", "serves=chat,complete,embed,rerank"},
-	{"fireworks", "serves=chat,complete,embed,rerank"},
-	{"perplexity", "serves=chat,embed embed_path=/v1/embeddings embedding_format=base64_int8"},
-	{"dashscope", "serves=chat,complete,embed inputs_max=10"},
-	{"zai", "serves=chat,embed inputs_max=64"},
-	{"nvidia", "serves=chat,complete,embed input_types=passage truncation=word"},
-	{"github", "serves=chat,embed"},
-	{"deepinfra", "serves=chat,complete,embed"},
-	{"sambanova", "serves=chat,complete,embed"},
-	{"voyage", "serves=embed,rerank embed_model=voyage-3.5 rerank_model=rerank-2.5 embedding_format=base64 "
+	{"perplexity", "ops=chat,embed:/v1/embeddings embedding_format=base64_int8"},
+	{"dashscope", "inputs_max=10"},
+	{"zai", "inputs_max=64"},
+	{"nvidia", "input_types=passage truncation=word"},
+	{"voyage", "embed_model=voyage-3.5 rerank_model=rerank-2.5 embedding_format=base64 "
 		"input_types=plain truncation=switch dimensions_field=output_dimension top_field=top_k"},
-	{"jina", "serves=embed,rerank embed_model=jina-embeddings-v3 rerank_model=jina-reranker-v2-base-multilingual "
+	{"jina", "embed_model=jina-embeddings-v3 rerank_model=jina-reranker-v2-base-multilingual "
 		"input_types=jina truncation=flag image_inputs"},
-	{"ollama", "serves=chat,complete,embed truncation=flag"},
-	{"llamacpp", "serves=chat,complete,embed,rerank"},
-	{"vllm", "serves=chat,complete,embed,rerank"},
-	{"lmstudio", "serves=chat,complete,embed"},
+	{"ollama", "truncation=flag"},
 };
 
 static const struct {

@@ -3,6 +3,7 @@
 
 #include "brokerd/dialect/usage.h"
 #include "brokerd/dialect/whole.h"
+#include "brokerd/value/ops.h"
 #include "protocol/limits.h"
 
 static struct json list_in(struct json v)
@@ -132,10 +133,11 @@ enum err models_request(
 {
 	OWNED(buf_done) struct buf url = BUF_INIT(LIMIT_HEADERS_BYTES);
 	const struct dialect *d = dialect_find(t->family);
-	if (!d || !d->models_path)
+	struct span path;
+	if (!d || !d->models_path || !ops_serve(t->quirks.ops, SPAN("models"), &path))
 		return fault_set(
 			why, ERR_UNSUPPORTED, "%.*s has no list of models", SPAN_ARG(t->provider));
-	http_join_url(t->base_url, span_str(d->models_path), &url);
+	http_join_url(t->base_url, span_is_set(path) ? path : span_str(d->models_path), &url);
 	out->method = SPAN("GET");
 	enum err err = buf_error(&url);
 	if (!err)

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "brokerd/value/ops.h"
 #include "protocol/limits.h"
 
 enum err scribe_change(
@@ -261,7 +262,9 @@ static void put_segment(struct span text, struct buf *out)
 
 static void put_path(const struct scribe *s, const struct place *place, struct buf *out)
 {
-	const struct span own = place->is_beside_chat ? place->own_path : s->target->path;
+	struct span own = s->target->path;
+	if (place->op && !ops_serve(s->target->quirks.ops, span_str(place->op), &own))
+		own = SPAN_NONE;
 	struct span rest = span_is_set(own) ? own : span_str(place->path);
 	while (rest.n > 0) {
 		if (span_starts(rest, SPAN("{model}"))) {

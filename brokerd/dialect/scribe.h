@@ -69,10 +69,9 @@ struct place {
 	const char *method; /* for {method}; NULL: none */
 	const char *query;  /* behind those of the base URL: "alt=sse"; NULL: none */
 	const char *accept; /* NULL: JSON, or SSE where a stream is asked for */
-	/* of an operation beside chat, where the target's own path is not meant: what its traits say
-	 * instead (absent: `path`) */
-	bool is_beside_chat;
-	struct span own_path;
+	/* the name of an operation beside chat, where the target's own path is not meant: it may say
+	 * another in its trait `ops`. NULL: chat */
+	const char *op;
 };
 
 /* POST, the URL and the headers that all have. In the path {model} becomes the target's model,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "brokerd/dialect/offline.h"
+#include "brokerd/value/ops.h"
 #include "protocol/limits.h"
 
 struct attempt {
@@ -242,12 +243,10 @@ static void offline_run(struct loop_task *t)
 		on_end(a, &end);
 }
 
-/* What a target is known not to serve is not asked of it; a count and a list are always to be had. */
-static bool is_served(const struct target *t, enum llm_op op)
+/* What a target is known not to serve is not asked of it; an answer made here always is to be had. */
+static bool is_served(const struct target *t, const struct dialect_op *o, enum llm_op op)
 {
-	const struct span serves = t->quirks.serves;
-	return !span_is_set(serves) || op == LLM_OP_COUNT || op == LLM_OP_MODELS ||
-	       words_have(serves, span_str(llm_op_name(op)));
+	return o->is_local || ops_serve(t->quirks.ops, span_str(llm_op_name(op)), NULL);
 }
 
 bool attempt_is_local(const struct target *t, enum llm_op op)
@@ -262,7 +261,7 @@ static enum err attempt_send(struct attempt *a, struct fault *why)
 	const struct attempt_plan *plan = &a->plan;
 	a->dialect = dialect_find(plan->target->family);
 	a->op = a->dialect ? dialect_operation(a->dialect, plan->op) : NULL;
-	if (!a->op || !is_served(plan->target, plan->op))
+	if (!a->op || !is_served(plan->target, a->op, plan->op))
 		return fault_set(why, ERR_UNSUPPORTED, "%.*s does not serve the operation %s",
 			SPAN_ARG(plan->target->provider), llm_op_name(plan->op));
 	const enum err err = a->op->encode_request(

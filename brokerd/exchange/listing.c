@@ -1,6 +1,8 @@
 /* listing.c - aliases, sections, and a target for each provider. */
 #include "brokerd/exchange/listing.h"
 
+#include "brokerd/dialect/dialect.h"
+#include "brokerd/value/ops.h"
 #include "brokerd/vault/vault.h"
 #include "protocol/limits.h"
 
@@ -13,14 +15,36 @@ static bool is_asked(const struct flight *f, const struct provider *p)
 	return vault_has(f->organs->vault, p->name) || (p->auth == AUTH_NONE && !p->is_builtin);
 }
 
-static enum err put_model(struct flight *f, struct span id, const struct model *facts)
+static bool has_list(const struct config *c, const struct provider *p)
+{
+	struct target t;
+	const struct dialect *d = dialect_find(p->dialects[0].family);
+	return d && dialect_operation(d, LLM_OP_MODELS) &&
+	       route_target(c, p->name, SPAN("models"), &t, NULL) == OK &&
+	       ops_serve(t.quirks.ops, SPAN("models"), NULL);
+}
+
+/* What is known of a model beside what its provider's list says. */
+static void add_facts(
+	const struct flight *f, struct span provider, struct span model, struct listed_model *m)
+{
+	struct target t;
+	if (route_target(f->config, provider, model, &t, NULL) != OK)
+		return;
+	if (m->context_tokens < 0)
+		m->context_tokens = t.context_tokens;
+	if (m->max_output_tokens < 0)
+		m->max_output_tokens = t.max_output_tokens;
+}
+
+/* One that the configuration names: an alias, or "provider/model". */
+static enum err put_model(struct flight *f, struct span id)
 {
 	struct llm_event e = {.type = EV_MODEL};
+	const size_t slash = span_index(id, '/');
 	e.model = (struct listed_model){.id = id, .context_tokens = -1, .max_output_tokens = -1};
-	if (facts) {
-		e.model.context_tokens = facts->context_tokens;
-		e.model.max_output_tokens = facts->max_output_tokens;
-	}
+	if (slash < id.n)
+		add_facts(f, span_first(id, slash), span_skip(id, slash + 1), &e.model);
 	return flight_put(f, &e);
 }
 
@@ -44,7 +68,7 @@ static enum err put_sections(struct flight *f, struct span only)
 			continue;
 		if (!is_alias && (only.n > 0 ? !span_eq(p->name, only) : !is_asked(f, p)))
 			continue;
-		err = put_model(f, m->name, m);
+		err = put_model(f, m->name);
 	}
 	return err;
 }
@@ -53,7 +77,7 @@ static enum err put_offline(struct flight *f, const struct provider *p)
 {
 	OWNED(buf_done) struct buf id = BUF_INIT(4 * KIB);
 	buf_print(&id, "%.*s/%.*s", SPAN_ARG(p->name), SPAN_ARG(p->model));
-	return buf_error(&id) ? buf_error(&id) : put_model(f, buf_view(&id), NULL);
+	return buf_error(&id) ? buf_error(&id) : put_model(f, buf_view(&id));
 }
 
 enum err listing_begin(struct flight *f, struct fault *why)
@@ -73,7 +97,7 @@ enum err listing_begin(struct flight *f, struct fault *why)
 			continue;
 		if (p->is_offline)
 			err = put_offline(f, p);
-		else if (only.n > 0 || is_asked(f, p))
+		else if (only.n > 0 || (is_asked(f, p) && has_list(c, p)))
 			err = route_target(
 				c, p->name, SPAN("models"), &f->route.targets[f->route.n++], why);
 	}
@@ -90,6 +114,7 @@ enum err listing_put(struct flight *f, const struct llm_event *e)
 	if (buf_error(&id))
 		return buf_error(&id) == ERR_NO_MEMORY ? ERR_NO_MEMORY : OK; /* no name at all */
 	named.model.id = buf_view(&id);
+	add_facts(f, t->provider, e->model.id, &named.model);
 	const struct model *known = config_model(f->config, named.model.id);
 	return known && is_model(known) ? OK : flight_put(f, &named);
 }

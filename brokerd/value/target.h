@@ -95,7 +95,10 @@ struct quirks {
 	/* whose rules */
 	struct span rules; /* the scope of config/rules.c for names of models; absent: the family */
 	struct span errors; /* the provider whose table of errors holds; absent: its own name */
-	bool is_openai;     /* openai-chat: OpenAI's own members and rules: custom and allowed
+	struct span
+		ops;    /* a list of what is served, each word with a path behind a colon where that
+	                       is not the family's: value/ops.h; absent: everything */
+	bool is_openai; /* openai-chat: OpenAI's own members and rules: custom and allowed
 	                       tools, safety_identifier, prompt_cache_key, ... */
 	struct span api_version; /* anthropic-version */
 
@@ -140,9 +143,9 @@ struct quirks {
 	/* reasoning */
 	enum reasons reasons;
 	enum reasoning_by reasoning_by;
-	struct span efforts;              /* a list, lowest first; absent: any word */
-	bool has_budgets;                 /* takes a budget of tokens too, however else it is asked */
-	int64_t budget_min, budget_max;   /* tokens; 0: no bound known */
+	struct span efforts;            /* a list, lowest first; absent: any word */
+	bool has_budgets;               /* takes a budget of tokens too, however else it is asked */
+	int64_t budget_min, budget_max; /* tokens; 0: no bound known */
 	struct span drops_when_reasoning; /* a list of parameters that it refuses meanwhile */
 	enum reasoning_history reasoning_history;
 	struct span reasoning_field; /* "reasoning_content", "reasoning" */
@@ -151,9 +154,7 @@ struct quirks {
 	bool is_think_open;          /* and without its opening tag */
 
 	/* operations beside chat */
-	struct span serves; /* a list of operations; absent: all that the family has */
 	struct span embed_model, rerank_model, moderate_model; /* where none is named */
-	struct span embed_path, rerank_path, moderate_path;    /* where not the family's */
 	struct span embedding_format; /* "float", "base64", "base64_int8"; absent: not said */
 	struct span dimensions_field; /* "dimensions", "output_dimension", or "none" */
 	struct span top_field;        /* "top_n" or "top_k" */

@@ -6,7 +6,7 @@ config
 	[provider "talker"]
 	dialect = openai-chat
 	base_url = https://talker.test/v1
-	serves = chat
+	ops = chat
 start one anthropic talker
 connect a
 a call 1 model=one/r op=rerank query=capital inputs=3

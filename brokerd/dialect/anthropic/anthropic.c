@@ -53,7 +53,7 @@ static enum err encode_count(const struct llm_request *r, const struct target *t
 {
 	static const char *const keep[] = {"model", "messages", "system", "tools", "tool_choice",
 		"thinking", "output_config", NULL};
-	const struct place place = {.path = "/v1/messages/count_tokens", .is_beside_chat = true};
+	const struct place place = {.path = "/v1/messages/count_tokens", .op = "count"};
 	struct scribe s = {.r = r, .target = target, .notes = notes, .why = why};
 	struct http_request chat_request = {.n_headers = 0};
 	const enum err err = anthropic_encode_request(r, target, env, notes, &chat_request, why);

@@ -129,11 +129,7 @@ enum err openai_chat_encode_embed(const struct llm_request *r, const struct targ
 	json_pair_str(&s.o, "user", r->user);
 	if (!err)
 		err = scribe_extra(&s, &r->extra, "", KNOWN_IN_EMBED);
-	return finish(&s, err, &body,
-		&(struct place){.path = "/embeddings",
-			.is_beside_chat = true,
-			.own_path = target->quirks.embed_path},
-		out);
+	return finish(&s, err, &body, &(struct place){.path = "/embeddings", .op = "embed"}, out);
 }
 
 /* ---- ranks ---- */
@@ -159,11 +155,7 @@ enum err openai_chat_encode_rerank(const struct llm_request *r, const struct tar
 	enum err err = ranking_prepare(&s);
 	if (!err)
 		err = scribe_extra(&s, &r->extra, "", KNOWN_IN_RERANK);
-	return finish(&s, err, &body,
-		&(struct place){.path = "/rerank",
-			.is_beside_chat = true,
-			.own_path = target->quirks.rerank_path},
-		out);
+	return finish(&s, err, &body, &(struct place){.path = "/rerank", .op = "rerank"}, out);
 }
 
 /* ---- verdicts ---- */
@@ -221,9 +213,6 @@ enum err openai_chat_encode_moderate(const struct llm_request *r, const struct t
 	enum err err = put_judged(&s);
 	if (!err)
 		err = scribe_extra(&s, &r->extra, "", KNOWN_IN_MODERATE);
-	return finish(&s, err, &body,
-		&(struct place){.path = "/moderations",
-			.is_beside_chat = true,
-			.own_path = target->quirks.moderate_path},
-		out);
+	return finish(
+		&s, err, &body, &(struct place){.path = "/moderations", .op = "moderate"}, out);
 }
