@@ -2,7 +2,6 @@
 #include "brokerd/dialect/verdicts.h"
 
 #include "brokerd/dialect/whole.h"
-#include "protocol/base/utf8.h"
 
 static bool any_true(struct json categories)
 {
@@ -13,10 +12,17 @@ static bool any_true(struct json categories)
 	return false;
 }
 
-static struct span object_in(struct json entry, const char *name)
+/* An object that may be carried as it is: a reply is read more leniently than what a caller gets. */
+static struct span object_in(struct whole *w, struct json entry, const char *name)
 {
 	const struct json v = json_member(entry, name);
-	return json_kind(v) == JSON_OBJECT && utf8_is_valid(v.text) ? v.text : SPAN_NONE;
+	struct json strict;
+	if (json_kind(v) != JSON_OBJECT)
+		return SPAN_NONE;
+	if (json_scan(v.text, JSON_STRICT, &strict, NULL) == OK)
+		return strict.text;
+	w->repaired = "categories that are no valid JSON were left out";
+	return SPAN_NONE;
 }
 
 static enum err read_verdicts(struct whole *w, struct json body, struct fault *why)
@@ -33,8 +39,8 @@ static enum err read_verdicts(struct whole *w, struct json body, struct fault *w
 		const struct json flagged = json_member(each.value, "flagged");
 		e->type = EV_MODERATION;
 		e->moderation.index = (uint32_t)w->n;
-		e->moderation.categories = object_in(each.value, "categories");
-		e->moderation.scores = object_in(each.value, "category_scores");
+		e->moderation.categories = object_in(w, each.value, "categories");
+		e->moderation.scores = object_in(w, each.value, "category_scores");
 		e->moderation.is_flagged = json_is_nil(flagged)
 						   ? any_true(json_member(each.value, "categories"))
 						   : json_is_true(flagged);

@@ -291,13 +291,13 @@ static bool one_of_each(const llm_options *o)
 		goto done;
 	(void)llm_request_input(r, "one");
 	(void)llm_request_input_image(r, "image/png", "abc", 3);
-	(void)llm_request_query(r, "q");
 	copy = llm_request_copy(r);
 	if (!copy)
 		goto done;
+	(void)llm_request_query(copy, "q");
 	a = llm_embeddings(c, r);
 	ranks = llm_rerank(c, copy);
-	verdicts = llm_moderate(c, copy);
+	verdicts = llm_moderate(c, r);
 	models = llm_models(c, NULL);
 	block = llm_embed(c, NULL, texts, 2, &n);
 	is_good = a && ranks && verdicts && models && block;
