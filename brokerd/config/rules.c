@@ -97,6 +97,9 @@ static const struct rule rows[] = {
 	{"gemini", "*gemini-2.0-*", "reasons=never"},
 	{"gemini", "*gemini-1.*", "reasons=never openapi_schemas"},
 	{"gemini", "*gemma-*", "reasons=unknown reasoning=budget system=no"},
+	{"gemini", "*gemini-embedding-*", "reasons=never"},
+	{"gemini", "*gemini-embedding-2*", "reasons=never image_inputs"},
+	{"gemini", "*text-embedding-*", "reasons=never inputs_max=100"},
 	{"gemini", "*", "reasons=unknown reasoning=budget strict_tools json_with_tools"},
 };
 /* clang-format on */

@@ -148,6 +148,8 @@ static const struct trait traits[] = {
 		"How it is told to cut inputs that are too long."},
 	{"image_inputs", TRAIT_BOOL, AT(has_image_inputs), NULL,
 		"It makes embeddings of images."},
+	{"predict", TRAIT_BOOL, AT(has_predict), NULL,
+		"It is Vertex AI, where embeddings are predictions."},
 	{"inputs_max", TRAIT_COUNT, AT(inputs_max), NULL,
 		"How many inputs one request for embeddings takes, more are several requests; 0: 128."},
 	{"inputs_tokens_max", TRAIT_COUNT, AT(inputs_tokens_max), NULL,

@@ -46,27 +46,37 @@ static bool is_kept(const char *const *keep, struct span name)
 	return false;
 }
 
+enum err counts_members(struct scribe *s, struct span chat, const char *const *keep)
+{
+	struct json asked;
+	const enum err err = json_scan(chat, JSON_STRICT, &asked, s->why);
+	for (struct json_walk w = json_each(asked); !err && json_next(&w);) {
+		if (keep && !is_kept(keep, w.name)) /* our names are plain */
+			continue;
+		json_key_raw(&s->o, w.name);
+		json_put_raw(&s->o, w.value.text);
+	}
+	return err;
+}
+
+enum err counts_body(struct scribe *s, struct span chat, const char *const *keep, struct span *out)
+{
+	OWNED(buf_done) struct buf body = BUF_INIT(LIMIT_BODY_BYTES);
+	s->o = json_to(&body);
+	json_open(&s->o, '{');
+	enum err err = counts_members(s, chat, keep);
+	json_close(&s->o, '}');
+	if (!err)
+		err = buf_error(&body);
+	s->o = json_to(NULL);
+	return err ? err : arena_dup(s->notes->arena, buf_view(&body), out);
+}
+
 enum err counts_request(struct scribe *s, const struct http_request *chat, const char *const *keep,
 	const struct place *place, struct http_request *out)
 {
-	OWNED(buf_done) struct buf body = BUF_INIT(LIMIT_BODY_BYTES);
-	struct json_out o = json_to(&body);
-	struct json asked;
 	s->notes->is_reply_streamed = false;
-	enum err err = json_scan(chat->body, JSON_STRICT, &asked, s->why);
-	if (err)
-		return err;
-	json_open(&o, '{');
-	for (struct json_walk w = json_each(asked); json_next(&w);) {
-		if (!is_kept(keep, w.name)) /* our names are plain */
-			continue;
-		json_key_raw(&o, w.name);
-		json_put_raw(&o, w.value.text);
-	}
-	json_close(&o, '}');
-	err = buf_error(&body);
-	if (!err)
-		err = arena_dup(s->notes->arena, buf_view(&body), &out->body);
+	enum err err = counts_body(s, chat->body, keep, &out->body);
 	if (!err)
 		err = scribe_address(s, place, out);
 	for (size_t i = 0; !err && i < chat->n_headers; i++) {

@@ -161,6 +161,7 @@ struct quirks {
 	enum input_types input_types;
 	enum truncation truncation;
 	bool has_image_inputs;     /* to embed */
+	bool has_predict;          /* gemini: is Vertex AI, which embeds by :predict */
 	int64_t inputs_max;        /* of one request for embeddings; 0: no bound of its own */
 	int64_t inputs_tokens_max; /* the same in tokens */
 
