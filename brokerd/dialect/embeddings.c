@@ -221,6 +221,20 @@ enum err embeddings_prepare(struct scribe *s)
 	return OK;
 }
 
+enum err embeddings_put_dimensions(struct scribe *s)
+{
+	const struct span field = s->target->quirks.dimensions_field;
+	if (!s->r->dimensions.is_set)
+		return OK;
+	if (span_is(field, "none"))
+		return scribe_refuse(s, "dimensions",
+			"%.*s makes vectors of one length: leave it out",
+			SPAN_ARG(s->target->model));
+	json_pair_i64(&s->o, span_is(field, "output_dimension") ? "output_dimension" : "dimensions",
+		s->r->dimensions.v);
+	return OK;
+}
+
 size_t embeddings_batch(const struct llm_request *r, const struct target *t, size_t at)
 {
 	const struct quirks *q = &t->quirks;

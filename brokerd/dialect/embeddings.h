@@ -22,6 +22,10 @@ bool embeddings_are_floats(struct span bytes);
 /* Notes what is asked for, and refuses what is no text where the target takes no images. */
 enum err embeddings_prepare(struct scribe *s) MUST_USE;
 
+/* Writes how many dimensions are asked for, under the target's name of it, into the object that is open;
+ * refused where it has no choice. */
+enum err embeddings_put_dimensions(struct scribe *s) MUST_USE;
+
 /* How many of the inputs from `at` on go into one request to the target: 1 or more. */
 size_t embeddings_batch(const struct llm_request *r, const struct target *t, size_t at);
 

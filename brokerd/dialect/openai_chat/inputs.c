@@ -52,20 +52,6 @@ static void put_inputs(struct scribe *s)
 	json_close(&s->o, ']');
 }
 
-static enum err put_dimensions(struct scribe *s)
-{
-	const struct span field = s->target->quirks.dimensions_field;
-	if (!s->r->dimensions.is_set)
-		return OK;
-	if (span_is(field, "none"))
-		return scribe_refuse(s, "dimensions",
-			"%.*s makes vectors of one length: leave it out",
-			SPAN_ARG(s->target->model));
-	json_pair_i64(&s->o, span_is(field, "output_dimension") ? "output_dimension" : "dimensions",
-		s->r->dimensions.v);
-	return OK;
-}
-
 static enum err put_input_type(struct scribe *s)
 {
 	const enum input_types how = s->target->quirks.input_types;
@@ -120,7 +106,7 @@ enum err openai_chat_encode_embed(const struct llm_request *r, const struct targ
 	enum err err = embeddings_prepare(&s);
 	put_inputs(&s);
 	if (!err)
-		err = put_dimensions(&s);
+		err = embeddings_put_dimensions(&s);
 	json_pair_str(&s.o, "encoding_format", target->quirks.embedding_format);
 	if (!err)
 		err = put_input_type(&s);
