@@ -62,7 +62,8 @@ struct config {
 	size_t n_models;
 	struct name_rule *rules;
 	size_t n_rules;
-	struct catalogue *catalogue; /* facts of models; the broker's to set; NULL: none are known */
+	struct catalogue
+		*catalogue; /* facts of models; the broker's to set; NULL: none are known */
 	/* [broker] */
 	struct span log_level;
 	int64_t idle_exit_us; /* 0: never; only when socket-activated */

@@ -508,7 +508,8 @@ static int64_t wait_for_reset(const struct http_head *head)
 	int64_t longest = -1;
 	for (size_t i = 0; i < COUNT_OF(kinds); i++) {
 		if (span_is(span_trim(http_head_get(head, kinds[i][0])), "0")) {
-			const int64_t ms = error_wait_ms(span_trim(http_head_get(head, kinds[i][1])));
+			const int64_t ms =
+				error_wait_ms(span_trim(http_head_get(head, kinds[i][1])));
 			longest = ms > longest ? ms : longest;
 		}
 	}

@@ -26,7 +26,6 @@ struct http_request {
 	size_t n_headers;
 	struct span body; /* lives until the transfer is over */
 	bool is_stream;   /* pieces are awaited: the timers differ */
-	bool is_secret;   /* its body or its reply is one: neither connection nor buffer is kept */
 };
 
 /* False where the table is full (a bug of the dialect's) or the header is not sound. */

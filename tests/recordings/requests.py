@@ -12,6 +12,7 @@ import argparse
 import collections
 import json
 import os
+import re
 import subprocess
 import sys
 import urllib.parse
@@ -35,6 +36,9 @@ FILES = {
 
 # a recorded provider -> the built-in one with its habits
 PROVIDERS = {"ollama-openai": "ollama", "azure-openai": "openai", "alibaba": "dashscope"}
+
+# requests that are refused here though the provider took them, and why
+REFUSED = {"gemini-43e6996bd983-0": "the user says nothing in it"}
 
 # ---- normalisations: what may be said otherwise, both sides being brought to one form ----
 # Each function changes a body in place and says whether it did.
@@ -410,7 +414,229 @@ ANTHROPIC = [without_nulls, without("stream", False), without("temperature", 1),
              turns_merged, results_that_succeeded, own_tools, whole_schemas, auto_choice,
              thinking_shown, adaptive_effort, one_format, long_answers_streamed, short_marks]
 
-NORMALISATIONS = {"openai-chat": OPENAI_CHAT, "anthropic": ANTHROPIC}
+# gemini
+
+# members whose insides are the caller's own
+FREE = ("args", "response", "parametersJsonSchema", "responseJsonSchema", "labels")
+
+
+def parts_in(body, name):
+    """The objects of that name in the parts of all contents."""
+    for content in body.get("contents", []):
+        for part in content.get("parts", []):
+            if isinstance(part.get(name), dict):
+                yield part[name]
+
+
+def functions_of(body):
+    return [f for t in body.get("tools", []) for f in t.get("functionDeclarations", [])]
+
+
+def camel_case(body):
+    """names are in camel case"""
+    def camel(v):
+        if isinstance(v, list):
+            return [camel(x) for x in v]
+        if not isinstance(v, dict):
+            return v
+        named = {}
+        for key, x in v.items():
+            name = re.sub("_(.)", lambda m: m.group(1).upper(), key) if "_" in key[1:] else key
+            named[name] = x if name in (*FREE, "parameters", "responseSchema") else camel(x)
+        return named
+    before = json.dumps(body)
+    named = camel(body)
+    body.clear()
+    body.update(named)
+    return json.dumps(body) != before
+
+
+def json_schemas(body):
+    """a schema in the form of OpenAPI is one of JSON Schema"""
+    words = {"any_of": "anyOf", "property_ordering": "propertyOrdering"}
+
+    def plain(v, is_schema=True):
+        if isinstance(v, list):
+            return [plain(x) for x in v]
+        if not isinstance(v, dict):
+            return v
+        out = {words.get(k, k) if is_schema else k: plain(x, k != "properties")
+               for k, x in v.items()}
+        if is_schema and isinstance(out.get("type"), str):
+            out["type"] = out["type"].lower()
+            if out.get("nullable") is True:
+                del out["nullable"]
+                out["type"] = [out["type"], "null"]
+        return out
+    changed = False
+    for holder, old, new in [(body.get("generationConfig", {}), "responseSchema",
+                              "responseJsonSchema"),
+                             *((f, "parameters", "parametersJsonSchema")
+                               for f in functions_of(body))]:
+        if old in holder:
+            holder[new] = plain(holder.pop(old))
+            changed = True
+    return changed
+
+
+def described(body):
+    """a function is described, by its name at the least"""
+    changed = False
+    for f in functions_of(body):
+        if not f.get("description"):
+            f["description"] = f["name"]
+            changed = True
+    return changed
+
+
+def functions_together(body):
+    """functions are declared in one place, before what the provider serves"""
+    tools = body.get("tools", [])
+    functions = functions_of(body)
+    sorted_out = [{"functionDeclarations": functions}] if functions else []
+    sorted_out += [{k: v} for t in tools for k, v in t.items() if k != "functionDeclarations"]
+    if sorted_out == tools:
+        return False
+    body["tools"] = sorted_out
+    return True
+
+
+def called_declared(body):
+    """a function that was called is declared, without parameters"""
+    changed = False
+    for t in body.get("tools", []):
+        kept = [f for f in t.get("functionDeclarations", [])
+                if f.get("parametersJsonSchema") != {"type": "object"}
+                or f["description"] != f["name"]]
+        if "functionDeclarations" in t and len(kept) < len(t["functionDeclarations"]):
+            t["functionDeclarations"] = kept
+            changed = True
+    return changed
+
+
+def roles_known(body):
+    """a system instruction has no role, and what is not the model's is the user's"""
+    changed = body.get("systemInstruction", {}).pop("role", None) is not None
+    for content in body["contents"]:
+        role = "model" if content.get("role") == "model" else "user"
+        changed |= content.get("role") != role
+        content["role"] = role
+    return changed
+
+
+def contents_merged(body):
+    """contents of one role are one, results first, and blank texts are left out"""
+    contents, before = [], json.dumps(body["contents"])
+    for content in body["contents"]:
+        parts = [p for p in content.get("parts", [])
+                 if set(p) != {"text"} or p["text"].strip()]
+        parts.sort(key=lambda p: "functionResponse" not in p)
+        if contents and contents[-1]["role"] == content["role"]:
+            contents[-1]["parts"] += parts
+        elif parts:
+            contents.append({**content, "parts": parts})
+    body["contents"] = contents
+    return json.dumps(contents) != before
+
+
+def whole_calls(body):
+    """a call has arguments"""
+    changed = False
+    for call in parts_in(body, "functionCall"):
+        changed |= "args" not in call
+        call.setdefault("args", {})
+    return changed
+
+
+def call_ids(body):
+    """calls and results have ids where the host takes them"""
+    changed = False
+    for name in ("functionCall", "functionResponse"):
+        for v in parts_in(body, name):
+            changed |= v.pop("id", None) is not None
+    return changed
+
+
+def plain_base64(body):
+    """base64 has the usual alphabet"""
+    changed = False
+    def walk(v):
+        nonlocal changed
+        if isinstance(v, dict):
+            data = v.get("data")
+            if "mimeType" in v and isinstance(data, str) and ("-" in data or "_" in data):
+                v["data"] = data.replace("-", "+").replace("_", "/")
+                changed = True
+            for x in v.values():
+                walk(x)
+        elif isinstance(v, list):
+            for x in v:
+                walk(x)
+    walk(body["contents"])
+    return changed
+
+
+def upper_words(body):
+    """modes and levels are in capitals"""
+    changed = False
+    for holder, name in ((body.get("toolConfig", {}).get("functionCallingConfig", {}), "mode"),
+                         (body.get("generationConfig", {}).get("thinkingConfig", {}),
+                          "thinkingLevel")):
+        if name in holder and holder[name] != holder[name].upper():
+            holder[name] = holder[name].upper()
+            changed = True
+    return changed
+
+
+def all_validated(body):
+    """functions held to their schemas are named"""
+    calling = body.get("toolConfig", {}).get("functionCallingConfig", {})
+    if calling.get("mode") != "VALIDATED" or "allowedFunctionNames" in calling:
+        return False
+    calling["allowedFunctionNames"] = [f["name"] for f in functions_of(body)]
+    return True
+
+
+def no_empty_objects(body):
+    """what is empty goes unsaid, and so do the modes of no functions"""
+    changed = False
+    config = body.get("toolConfig", {})
+    if not functions_of(body):
+        changed |= config.pop("functionCallingConfig", None) is not None
+    for name in ("generationConfig", "toolConfig"):
+        if body.get(name) == {}:
+            del body[name]
+            changed = True
+    return changed
+
+
+def hidden_thoughts(body):
+    """thoughts stay hidden unless said"""
+    config = body.get("generationConfig", {})
+    thinking = config.get("thinkingConfig", {})
+    if thinking.get("includeThoughts") is not False:
+        return False
+    del thinking["includeThoughts"]
+    if not thinking:
+        del config["thinkingConfig"]
+    return True
+
+
+def unsigned_thoughts(body):
+    """thoughts without a signature are not told again"""
+    changed = False
+    for content in body["contents"]:
+        kept = [p for p in content["parts"] if not p.get("thought") or "thoughtSignature" in p]
+        changed |= len(kept) < len(content["parts"])
+        content["parts"] = kept
+    return changed
+
+
+GEMINI = [without_nulls, camel_case, json_schemas, described, functions_together, called_declared,
+          roles_known, hidden_thoughts, unsigned_thoughts, contents_merged, whole_calls, call_ids, plain_base64,
+          upper_words, all_validated, no_empty_objects, without("labels")]
+
+NORMALISATIONS = {"openai-chat": OPENAI_CHAT, "anthropic": ANTHROPIC, "gemini": GEMINI}
 
 # ---- comparing ----
 
@@ -486,6 +712,9 @@ def play(name, options):
         result = results[r["id"]]
         if "error" in result and r["status"] == 400:
             used["refused, as the provider did"] += 1
+            bad = []
+        elif "error" in result and r["id"] in REFUSED:
+            used[f"refused: {REFUSED[r['id']]}"] += 1
             bad = []
         elif "error" in result:
             bad = [(result["error"].get("param", ""), NULLABLE, result["error"]["message"])]
