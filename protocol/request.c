@@ -928,6 +928,21 @@ static enum err check_request(
 		is_chat ? "a request" : "the operation ", is_chat ? "" : llm_op_name(op));
 }
 
+/* A prompt is what the user says: whoever answers need know no other form of it. */
+static enum err prompt_to_message(const struct reader *r, struct llm_request *request)
+{
+	struct message *message = arena_array(r->a, 1, sizeof *message);
+	if (!message)
+		return reader_no_memory(r);
+	*message = (struct message){
+		.role = ROLE_USER, .parts = request->inputs, .n_parts = request->n_inputs};
+	request->messages = message;
+	request->n_messages = 1;
+	request->inputs = NULL;
+	request->n_inputs = 0;
+	return OK;
+}
+
 enum err request_unpack_op(enum llm_op op, struct span packed, struct arena *a,
 	struct llm_request *out, struct fault *why)
 {
@@ -944,7 +959,9 @@ enum err request_unpack_op(enum llm_op op, struct span packed, struct arena *a,
 		&r, &top, &in, request_rows, COUNT_OF(request_rows), out, &out->extra, &seen);
 	if (!err)
 		err = check_request(&r, &top, seen, op);
-	if (!err && op == LLM_OP_COMPLETE && out->n_messages == 0 && out->n_inputs == 0) {
+	if (!err && op == LLM_OP_COMPLETE && out->n_messages == 0 && out->n_inputs > 0)
+		return prompt_to_message(&r, out);
+	if (!err && op == LLM_OP_COMPLETE && out->n_messages == 0) {
 		const struct at here = at_member(&top, SPAN("inputs"));
 		return reader_refuse(&r, &here, r.bad,
 			"the operation complete must have this member, or messages");

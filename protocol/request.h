@@ -177,7 +177,7 @@ struct llm_request {
 	struct message *messages; /* chat, count; complete too */
 	size_t n_messages;
 	struct part *inputs; /* embed, moderate: texts and images; rerank: the documents; complete:
-	                        the prompt */
+	                        the prompt, until it is unpacked */
 	size_t n_inputs;
 	struct span query;         /* rerank: what the documents are held against */
 	struct opt_i64 top_n;      /* rerank: the best so many; 1 or more */
@@ -227,7 +227,8 @@ struct llm_request {
 enum err request_unpack(
 	struct span packed, struct arena *a, struct llm_request *out, struct fault *why) MUST_USE;
 
-/* The same for the body of any operation: each has members of its own. */
+/* The same for the body of any operation: each has members of its own. The inputs of a complete become
+ * one message of the user's. */
 enum err request_unpack_op(enum llm_op op, struct span packed, struct arena *a,
 	struct llm_request *out, struct fault *why) MUST_USE;
 

@@ -485,33 +485,11 @@ static const struct dialect_op chat = {
 	.decoder_done = decoder_done,
 };
 
-/* A prompt is a message of the user's. */
-static enum err encode_complete(const struct llm_request *r, const struct target *target,
-	const struct dialect_env *env, struct notes *notes, struct http_request *out,
-	struct fault *why)
-{
-	struct llm_request asked = *r;
-	struct message prompt = {.role = ROLE_USER, .parts = r->inputs, .n_parts = r->n_inputs};
-	if (asked.n_messages == 0) {
-		asked.messages = &prompt;
-		asked.n_messages = 1;
-	}
-	return encode_request(&asked, target, env, notes, out, why);
-}
-
-static const struct dialect_op complete = {
-	.encode_request = encode_complete,
-	.decoder_new = decoder_new,
-	.decode = decode,
-	.decode_end = decode_end,
-	.decoder_done = decoder_done,
-};
-
 const struct dialect dialect_offline = {
 	.family = "offline",
 	.path = "/",
 	.ops = {[LLM_OP_CHAT] = &chat,
-		[LLM_OP_COMPLETE] = &complete,
+		[LLM_OP_COMPLETE] = &chat,
 		[LLM_OP_EMBED] = &offline_embed,
 		[LLM_OP_RERANK] = &offline_rerank,
 		[LLM_OP_COUNT] = &offline_count_op,

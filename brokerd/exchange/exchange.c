@@ -183,6 +183,25 @@ static enum state route_listing(struct exchange *x)
 	return SETTLE;
 }
 
+static bool speaks_of(const struct target *t, enum llm_op op)
+{
+	const struct dialect *d = dialect_find(t->family);
+	return d && d->ops[op];
+}
+
+/* A provider that speaks several dialects is spoken to in the first that has the operation. */
+static void choose_dialects(struct flight *f)
+{
+	for (size_t i = 0; i < f->route.n; i++) {
+		struct target *t = &f->route.targets[i], other;
+		for (size_t d = 0;
+			!speaks_of(t, f->op) && route_in_dialect(f->config, d, t, &other); d++) {
+			if (speaks_of(&other, f->op))
+				*t = other;
+		}
+	}
+}
+
 static enum state step_route(struct exchange *x)
 {
 	struct flight *f = x->flight;
@@ -196,6 +215,7 @@ static enum state step_route(struct exchange *x)
 		f->config, f->op, f->request.model, &keys, &f->arena, &f->route, &why);
 	if (err)
 		return fail_with(x, err, &why);
+	choose_dialects(f);
 	if (f->route.is_fallback_offline) {
 		const enum err unseen = check_vault_seen(x, &why);
 		if (unseen)

@@ -83,6 +83,18 @@ enum err route_target(const struct config *c, struct span provider, struct span 
 	return OK;
 }
 
+bool route_in_dialect(const struct config *c, size_t d, const struct target *t, struct target *out)
+{
+	const struct provider *p = config_provider(c, t->provider);
+	if (!p || d >= p->n_dialects)
+		return false;
+	*out = *t;
+	out->family = p->dialects[d].family;
+	out->path = p->dialects[d].path;
+	config_quirks(c, p, d, t->model, &out->quirks);
+	return true;
+}
+
 /* Of an alias: its facts hold for targets whose own are not known. */
 static void lay_alias(struct target *t, const struct model *alias)
 {

@@ -31,6 +31,9 @@ enum err route_find_op(const struct config *c, enum llm_op op, struct span model
 	const struct route_keys *keys, struct arena *a, struct route *out,
 	struct fault *why) MUST_USE;
 
+/* The same target spoken to in its provider's dialect `d` (from 0). False: there are not so many. */
+bool route_in_dialect(const struct config *c, size_t d, const struct target *t, struct target *out);
+
 /* One target from its two names; ERR_NOT_FOUND where there is no such provider. */
 enum err route_target(const struct config *c, struct span provider, struct span model,
 	struct target *out, struct fault *why) MUST_USE;

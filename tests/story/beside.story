@@ -7,7 +7,11 @@ config
 	dialect = openai-chat
 	base_url = https://talker.test/v1
 	ops = chat
-start one anthropic talker
+	[provider "both"]
+	dialect = openai-chat /v1/chat/completions
+	dialect = anthropic /v1/messages
+	base_url = https://both.test
+start one anthropic talker both
 connect a
 a call 1 model=one/r op=rerank query=capital inputs=3
 up 1 url https://one.test/v1/rerank
@@ -62,6 +66,26 @@ after 1ms
 a call 7 model=one/m op=rerank inputs=1
 a gets 7
 	fault invalid_request * query: the operation rerank must have this member
+# a provider of several dialects is asked in the first that has a word for it
+after 1ms
+a call 8 model=both/m op=count
+up 4 url https://both.test/v1/messages/count_tokens
+up 4 answers 200
+	{"input_tokens":3}
+a gets 8
+	start *
+	count *"input_tokens":3,"estimate":false*
+	end both/m attempts=1 *
+# a prompt is a message where there is nothing else
+after 1ms
+a call 9 model=offline/echo op=complete inputs=1
+a gets 9
+	start *
+	text input
+	text  1
+	usage *
+	finish stop
+	end offline/echo *
 ledger
 	exchange ok - one/r * cost=[?] *
 	exchange ok - anthropic/claude * cost=0 *
@@ -70,7 +94,11 @@ ledger
 	exchange failed unsupported talker/m *
 	exchange failed invalid_request *
 	exchange failed invalid_request *
+	exchange ok - both/m *
+	exchange ok - offline/echo *
 	attempt 1 ok - one/r *
 	attempt 1 ok - anthropic/claude * cost=0
 	attempt 1 ok - one/m http=200 * cost=0
 	attempt 1 ok - one/m *
+	attempt 1 ok - both/m *
+	attempt 1 ok - offline/echo *
