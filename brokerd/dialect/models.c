@@ -147,6 +147,10 @@ enum err models_request(
 	if (!err && span_is_set(t->quirks.api_version) &&
 		!http_request_header(out, SPAN("anthropic-version"), t->quirks.api_version))
 		err = ERR_INTERNAL;
+	for (size_t i = 0; !err && i < t->n_headers; i++) {
+		if (!http_request_header(out, t->headers[i].name, t->headers[i].value))
+			err = ERR_INTERNAL;
+	}
 	return err;
 }
 

@@ -304,5 +304,10 @@ enum err scribe_address(struct scribe *s, const struct place *place, struct http
 	if (!err && (!http_request_header(out, SPAN("content-type"), SPAN("application/json")) ||
 			    !http_request_header(out, SPAN("accept"), accept)))
 		err = ERR_INTERNAL;
+	for (size_t i = 0; !err && i < s->target->n_headers; i++) {
+		const struct http_header *h = &s->target->headers[i];
+		if (!http_request_header(out, h->name, h->value))
+			err = ERR_INTERNAL;
+	}
 	return err;
 }

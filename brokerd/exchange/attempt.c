@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "brokerd/dialect/estimate.h"
 #include "brokerd/dialect/offline.h"
 #include "brokerd/value/ops.h"
 #include "protocol/limits.h"
@@ -135,35 +136,7 @@ static enum outcome outcome_of(const struct fault *why)
 	return why->http_status ? OUTCOME_FAILED : OUTCOME_UNKNOWN;
 }
 
-/* Decodes a piece of the reply. False: that ended the attempt, which is gone. */
-static bool on_body_taken(struct attempt *a, struct span bytes)
-{
-	if (a->broke.err)
-		return true;
-	if (!a->decoder) {
-		const size_t room = LIMIT_ERROR_REPLY_BYTES - a->error_body.n;
-		buf_span(&a->error_body, span_first(bytes, room));
-		return true;
-	}
-	const struct event_sink sink = {attempt_event, a};
-	struct fault why = FAULT_NONE;
-	const enum err err = a->op->decode(a->decoder, bytes, &sink, &why);
-	if (!err)
-		return true;
-	if (!why.err)
-		fault_set(&why, err, "%s", err_info(err)->sentence);
-	/* The provider said that it failed, or we cannot follow it: nothing more is wanted of it. */
-	transfer_stop(a);
-	attempt_over(a, outcome_of(&why), &why);
-	return false;
-}
-
-static void on_body(void *context, struct span bytes)
-{
-	(void)on_body_taken(context, bytes);
-}
-
-/* The transfer came to an end with a decoder at work: was the answer whole? */
+/* The input came to an end with a decoder at work: was the answer whole? */
 static void end_decoded(struct attempt *a, const struct transfer_end *end)
 {
 	const struct event_sink sink = {attempt_event, a};
@@ -179,6 +152,39 @@ static void end_decoded(struct attempt *a, const struct transfer_end *end)
 	if (end->err == ERR_TIMEOUT || end->err == ERR_SERVER_ERROR)
 		why = end->why; /* says more than that the answer is not whole */
 	attempt_over(a, outcome, &why);
+}
+
+/* Decodes a piece of the reply. False: that ended the attempt, which is gone. */
+static bool on_body_taken(struct attempt *a, struct span bytes)
+{
+	if (a->broke.err)
+		return true;
+	if (!a->decoder) {
+		const size_t room = LIMIT_ERROR_REPLY_BYTES - a->error_body.n;
+		buf_span(&a->error_body, span_first(bytes, room));
+		return true;
+	}
+	const struct event_sink sink = {attempt_event, a};
+	struct fault why = FAULT_NONE;
+	const enum err err = a->op->decode(a->decoder, bytes, &sink, &why);
+	if (!err && (!a->op->has_enough || !a->op->has_enough(a->decoder)))
+		return true;
+	if (!err) {
+		transfer_stop(a);
+		end_decoded(a, &(struct transfer_end){.err = OK});
+		return false;
+	}
+	if (!why.err)
+		fault_set(&why, err, "%s", err_info(err)->sentence);
+	/* The provider said that it failed, or we cannot follow it: nothing more is wanted of it. */
+	transfer_stop(a);
+	attempt_over(a, outcome_of(&why), &why);
+	return false;
+}
+
+static void on_body(void *context, struct span bytes)
+{
+	(void)on_body_taken(context, bytes);
 }
 
 /* A refused key is the broker's trouble, not its caller's: what to do about it comes first. */
@@ -243,16 +249,20 @@ static void offline_run(struct loop_task *t)
 		on_end(a, &end);
 }
 
-/* What a target is known not to serve is not asked of it; an answer made here always is to be had. */
-static bool is_served(const struct target *t, const struct dialect_op *o, enum llm_op op)
+/* Who does it there: what a target is known not to serve is not asked of it. An answer that is made
+ * here always is to be had; a count that is not served is one. NULL: nobody. */
+static const struct dialect_op *operation_at(const struct target *t, enum llm_op op)
 {
-	return o->is_local || ops_serve(t->quirks.ops, span_str(llm_op_name(op)), NULL);
+	const struct dialect *d = dialect_find(t->family);
+	const struct dialect_op *o = d ? dialect_operation(d, op) : NULL;
+	if (!o || o->is_local || ops_serve(t->quirks.ops, span_str(llm_op_name(op)), NULL))
+		return o;
+	return op == LLM_OP_COUNT ? &estimate_op : NULL;
 }
 
 bool attempt_is_local(const struct target *t, enum llm_op op)
 {
-	const struct dialect *d = dialect_find(t->family);
-	const struct dialect_op *o = d ? dialect_operation(d, op) : NULL;
+	const struct dialect_op *o = operation_at(t, op);
 	return t->is_offline || (o && o->is_local);
 }
 
@@ -260,8 +270,8 @@ static enum err attempt_send(struct attempt *a, struct fault *why)
 {
 	const struct attempt_plan *plan = &a->plan;
 	a->dialect = dialect_find(plan->target->family);
-	a->op = a->dialect ? dialect_operation(a->dialect, plan->op) : NULL;
-	if (!a->op || !is_served(plan->target, a->op, plan->op))
+	a->op = operation_at(plan->target, plan->op);
+	if (!a->op)
 		return fault_set(why, ERR_UNSUPPORTED, "%.*s does not serve the operation %s",
 			SPAN_ARG(plan->target->provider), llm_op_name(plan->op));
 	const enum err err = a->op->encode_request(

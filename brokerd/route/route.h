@@ -20,7 +20,7 @@ struct route {
  * configuration, a bare name where one provider alone can be meant, or "default" (also absent): the
  * alias of that name, else the default model of the first provider that has a key, else
  * offline/echo. Spans of the targets are the configuration's or the arena's.
- * ERR_NOT_FOUND says what names there are; ERR_NO_MEMORY. */
+ * ERR_NOT_FOUND says what names there are, ERR_MISCONFIGURED which key is missing; ERR_NO_MEMORY. */
 enum err route_find(const struct config *c, struct span model, const struct route_keys *keys,
 	struct arena *a, struct route *out, struct fault *why) MUST_USE;
 
@@ -34,7 +34,8 @@ enum err route_find_op(const struct config *c, enum llm_op op, struct span model
 /* The same target spoken to in its provider's dialect `d` (from 0). False: there are not so many. */
 bool route_in_dialect(const struct config *c, size_t d, const struct target *t, struct target *out);
 
-/* One target from its two names; ERR_NOT_FOUND where there is no such provider. */
+/* One target from its two names; ERR_NOT_FOUND where there is no such provider, ERR_MISCONFIGURED where
+ * its address lacks a key of the configuration. */
 enum err route_target(const struct config *c, struct span provider, struct span model,
 	struct target *out, struct fault *why) MUST_USE;
 

@@ -56,8 +56,11 @@ int64_t http_retry_after_ms(const struct http_head *h);
 /* When the reply was made, by its own clock: the header Date, in seconds since 1970. False: it has
  * none that can be read. */
 bool http_head_date(const struct http_head *h, int64_t *out);
+/* "2026-11-25T10:00:00.5Z", or with an offset, in milliseconds since 1970; false for anything else. */
+bool http_rfc3339_ms(struct span text, int64_t *out);
 
-/* Joins base URL and path without doubling or losing a slash; a query of the base goes last. */
+/* Joins base URL and path without doubling or losing a slash; a query of the base goes last. A path that
+ * begins with two slashes is below the host, whatever path the base has. */
 void http_join_url(struct span base_url, struct span path, struct buf *out);
 
 /* Takes an absolute URL apart: "https://host:port" in lower case with its port written out.

@@ -33,22 +33,33 @@ static void put_pair(struct buf *ini, struct span name, struct json v)
 	buf_byte(ini, '\n');
 }
 
-static bool is_built_in(struct span provider)
+static const struct builtin *row_of(struct span provider)
 {
 	size_t n;
 	const struct builtin *rows = builtin_rows(&n);
 	for (size_t i = 0; i < n; i++) {
 		if (span_is(provider, rows[i].name))
-			return true;
+			return &rows[i];
 	}
-	return false;
+	return NULL;
+}
+
+/* The path of a family there, where its row has one; else absent. */
+static struct span path_of(const struct builtin *row, struct span family)
+{
+	for (size_t k = 0; row && k < BUILTIN_DIALECTS && row->dialects[k].dialect; k++) {
+		struct span path = span_str(row->dialects[k].dialect);
+		if (span_eq(span_cut(&path, ' '), family))
+			return path;
+	}
+	return SPAN_NONE;
 }
 
 struct config *host_target(
 	const struct host_wish *wish, struct arena *a, struct target *out, struct fault *why)
 {
-	static const char *const keys[] = {
-		"base_url", "allow_plain_loopback", "region", "project", "resource", "account"};
+	static const char *const keys[] = {"base_url", "allow_plain_loopback", "region", "project",
+		"location", "resource", "account", "workspace", "header"};
 	OWNED(buf_done) struct buf ini = BUF_INIT(LIMIT_CONFIG_BYTES);
 	struct span provider = wish->provider, model = wish->model, copy;
 	for (size_t i = 0; i < COUNT_OF(hosts); i++) {
@@ -60,8 +71,10 @@ struct config *host_target(
 			model = span_str(hosts[i].model);
 	}
 	buf_print(&ini, "[provider \"%.*s\"]\n", SPAN_ARG(provider));
-	buf_print(&ini, "dialect = %.*s %.*s\n", SPAN_ARG(wish->family), SPAN_ARG(wish->path));
-	if (!is_built_in(provider) && json_is_nil(json_member(wish->more, "base_url")))
+	const struct builtin *row = row_of(provider);
+	const struct span path = span_is_set(wish->path) ? wish->path : path_of(row, wish->family);
+	buf_print(&ini, "dialect = %.*s %.*s\n", SPAN_ARG(wish->family), SPAN_ARG(path));
+	if (!row && json_is_nil(json_member(wish->more, "base_url")))
 		buf_text(&ini, "base_url = https://host.example\n");
 	for (size_t i = 0; i < COUNT_OF(keys); i++) {
 		if (!json_is_nil(json_member(wish->more, keys[i])))
