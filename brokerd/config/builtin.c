@@ -249,10 +249,23 @@ static const struct {
 		"stream_options json_schema parallel_tool_calls seed penalties"},
 	{"anthropic", "anthropic_version=2023-06-01",
 		"json_schema strict_tools parallel_tool_calls top_k file_parts"},
+	/* what most models there take; config/rules.c has the others */
+	{"bedrock", "system tools images file_parts stop stops_max=4 user metadata service_tier", ""},
 	{"gemini",
 		"system images image_urls file_parts audio_parts video_parts tools json_object json_schema "
 		"seed penalties n top_k stop prefill=plain stops_max=5 tools_max=512 temperature_max_milli=2000",
 		""},
+	{"mistral",
+		"json_object json_schema strict_tools parallel_tool_calls seed penalties n stop metadata "
+		"service_tier cache_key temperature_max_milli=1500 prefill=prefix empty_content=text "
+		"images image_urls file_parts audio_parts tools reasoning=effort "
+		"reasoning_history=chunks", ""},
+	{"cohere",
+		"json_object json_schema strict_tools seed penalties top_k stop stops_max=5 prefill=no "
+		"empty_content=omit images image_urls tools reasoning=budget reasoning_history=chunks", ""},
+	{"ollama",
+		"json_object json_schema seed penalties top_k stop prefill=plain empty_content=text images "
+		"tools reasoning=think reasoning_history=field", ""},
 };
 /* clang-format on */
 

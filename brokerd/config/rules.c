@@ -31,6 +31,16 @@
 #define FIXED   " drops=temperature,top_p,presence_penalty,frequency_penalty n=no"
 #define NO_SEED " drops=seed,presence_penalty,frequency_penalty"
 #define GPT_OSS "reasons=always reasoning=effort efforts=low,medium,high forced_tools=named blank_start"
+/* The same, and other vendors', on Bedrock. */
+#define BEDROCK_CLAUDE   " top_k temperature_max_milli=1000 cache_marks result_status stops_max=2500"
+#define BEDROCK_CLAUDE_3 CLAUDE_3 " top_k temperature_max_milli=1000 result_status stops_max=2500 tokens_max=4096"
+#define BEDROCK_CLAUDE_2 BEDROCK_CLAUDE_3 " tools=no images=no"
+#define NOVA \
+	"reasons=never top_k top_k_field=inferenceConfig.topK temperature_max_milli=1000 stops_max=4 cache_marks result_status video_parts"
+#define NOVA_2  NOVA " strict_tools reasons=asked reasoning=level efforts=low,medium,high"
+#define LLAMA   "reasons=never forced_tools=no stop=no temperature_max_milli=1000 result_alone"
+#define MISTRAL "reasons=never temperature_max_milli=1000 short_ids result_json result_alone"
+#define BARE    "reasons=never system=no tools=no images=no temperature_max_milli=1000"
 /* Generations of Gemini. */
 #define GEMINI_3 \
 	"reasons=always reasoning=level strict_tools json_with_tools result_media sealed_calls"
@@ -185,6 +195,62 @@ static const struct rule rows[] = {
 	{"anthropic", "claude-*", CLAUDE_5 " tokens_max=32000"},
 	{"anthropic", "*", FOREIGN " tokens_max=4096"},
 
+	/* Bedrock: ids may have a region before them, or be the end of an ARN */
+	{"bedrock", "*anthropic.claude-fable-5*", FABLE BEDROCK_CLAUDE " tokens_max=128000"},
+	{"bedrock", "*anthropic.claude-mythos-*", FABLE BEDROCK_CLAUDE " tokens_max=128000"},
+	{"bedrock", "*anthropic.claude-opus-5*", CLAUDE_5 BEDROCK_CLAUDE " tokens_max=128000"},
+	{"bedrock", "*anthropic.claude-sonnet-5*", CLAUDE_5 BEDROCK_CLAUDE " tokens_max=128000"},
+	{"bedrock", "*anthropic.claude-opus-4-8*", CLAUDE_5 BEDROCK_CLAUDE " tokens_max=128000"},
+	{"bedrock", "*anthropic.claude-opus-4-7*", CLAUDE_5 BEDROCK_CLAUDE " tokens_max=128000"},
+	{"bedrock", "*anthropic.claude-opus-4-6*", CLAUDE_4_6 BEDROCK_CLAUDE " tokens_max=128000"},
+	{"bedrock", "*anthropic.claude-sonnet-4-6*", CLAUDE_4_6 BEDROCK_CLAUDE " tokens_max=128000"},
+	{"bedrock", "*anthropic.claude-opus-4-5*", CLAUDE_4_5 BEDROCK_CLAUDE " tokens_max=64000"},
+	{"bedrock", "*anthropic.claude-sonnet-4-5*", CLAUDE_4_5 BEDROCK_CLAUDE " tokens_max=64000"},
+	{"bedrock", "*anthropic.claude-haiku-4-5*", CLAUDE_4_5 BEDROCK_CLAUDE " tokens_max=64000"},
+	{"bedrock", "*anthropic.claude-opus-4-1*", CLAUDE_4_5 BEDROCK_CLAUDE " tokens_max=32000"},
+	{"bedrock", "*anthropic.claude-opus-4-*", CLAUDE_4 BEDROCK_CLAUDE " tokens_max=32000"},
+	{"bedrock", "*anthropic.claude-sonnet-4-*", CLAUDE_4 BEDROCK_CLAUDE " tokens_max=64000"},
+	{"bedrock", "*anthropic.claude-3-7-*", CLAUDE_4 BEDROCK_CLAUDE " tokens_max=64000"},
+	{"bedrock", "*anthropic.claude-3-5-*", CLAUDE_3 BEDROCK_CLAUDE " tokens_max=8192"},
+	{"bedrock", "*anthropic.claude-3*", BEDROCK_CLAUDE_3},
+	{"bedrock", "*anthropic.claude-v2*", BEDROCK_CLAUDE_2},
+	{"bedrock", "*anthropic.claude-instant*", BEDROCK_CLAUDE_2},
+	{"bedrock", "*anthropic.claude-*", CLAUDE_5 BEDROCK_CLAUDE " tokens_max=32000"},
+	{"bedrock", "*amazon.nova-*", NOVA},
+	{"bedrock", "*amazon.nova-micro-*", NOVA " images=no file_parts=no video_parts=no"},
+	{"bedrock", "*amazon.nova-2-*", NOVA_2},
+	{"bedrock", "*amazon.nova-2-omni*", NOVA_2 " audio_parts"},
+	{"bedrock", "*amazon.titan-text-*", BARE},
+	{"bedrock", "*meta.llama*", LLAMA " images=no"},
+	{"bedrock", "*meta.llama3-8b-*", LLAMA " images=no tools=no"},
+	{"bedrock", "*meta.llama3-70b-*", LLAMA " images=no tools=no"},
+	{"bedrock", "*meta.llama3-2-11b-*", LLAMA},
+	{"bedrock", "*meta.llama3-2-90b-*", LLAMA},
+	{"bedrock", "*meta.llama4-*", LLAMA},
+	{"bedrock", "*mistral.*", MISTRAL " images=no"},
+	{"bedrock", "*mistral.mistral-7b-*", BARE},
+	{"bedrock", "*mistral.mixtral-*", BARE},
+	{"bedrock", "*mistral.pixtral-*", MISTRAL " result_json=no"},
+	{"bedrock", "*mistral.mistral-large-3-*", MISTRAL " json_schema"},
+	{"bedrock", "*mistral.ministral-3-*", MISTRAL " json_schema"},
+	{"bedrock", "*mistral.magistral-*", MISTRAL " json_schema reasons=always"},
+	{"bedrock", "*cohere.command-r*", "reasons=never forced_tools=no images=no temperature_max_milli=1000"},
+	{"bedrock", "*cohere.command-*", BARE},
+	{"bedrock", "*ai21.*", "reasons=never forced_tools=no images=no"},
+	{"bedrock", "*writer.palmyra-*", "reasons=never forced_tools=no images=no result_alone"},
+	{"bedrock", "*deepseek.*", "forced_tools=no images=no"},
+	{"bedrock", "*deepseek.r1*", "reasons=always tools=no images=no temperature_max_milli=1000"},
+	{"bedrock", "*qwen.qwen3-*", "json_schema forced_tools=no images=no reasons=asked reasoning=config efforts=low,medium,high"},
+	{"bedrock", "*qwen.qwen3-coder-*", "json_schema forced_tools=no images=no reasons=never"},
+	{"bedrock", "*qwen.qwen3-vl-*", "json_schema forced_tools=no reasons=never"},
+	{"bedrock", "*openai.gpt-oss-*", "forced_tools=no images=no reasons=always reasoning=effort efforts=low,medium,high"},
+	{"bedrock", "*openai.gpt-5*", "json_schema reasons=default reasoning=effort efforts=low,medium,high"},
+	{"bedrock", "*.kimi-k2-thinking*", "json_schema dotted_ids images=no reasons=always"},
+	{"bedrock", "*.kimi-*", "json_schema dotted_ids"},
+	{"bedrock", "*zai.glm-*", "json_schema images=no"},
+	{"bedrock", "*minimax.*", "json_schema images=no reasons=always"},
+	{"bedrock", "*nvidia.nemotron-*", "json_schema"},
+	{"bedrock", "*google.gemma-3-*", "json_schema forced_tools=no"},
 	/* Gemini, as observed in mid 2026; "gemini-" is newer than this table. Names may have a folder
 	   before them */
 	{"gemini", "*gemini-3-pro*", GEMINI_3 " efforts=low,high"},
@@ -205,6 +271,36 @@ static const struct rule rows[] = {
 	{"gemini", "*gemini-embedding-2*", "reasons=never image_inputs"},
 	{"gemini", "*text-embedding-*", "reasons=never inputs_max=100"},
 	{"gemini", "*", "reasons=unknown reasoning=budget strict_tools json_with_tools"},
+
+	/* Mistral; what is not listed is taken at its word */
+	{"mistral", "magistral-*", "reasons=always reasoning=mode"},
+	{"mistral", "mistral-small-latest", "reasons=asked efforts=none,high"},
+	{"mistral", "mistral-small-4*", "reasons=asked efforts=none,high"},
+	{"mistral", "mistral-small-26*", "reasons=asked efforts=none,high"},
+	{"mistral", "mistral-medium-latest", "reasons=asked efforts=none,high"},
+	{"mistral", "mistral-medium-26*", "reasons=asked efforts=none,high"},
+	{"mistral", "mistral-small-2*", "reasons=never"},
+	{"mistral", "mistral-medium-2*", "reasons=never"},
+	{"mistral", "mistral-large-*", "reasons=never"},
+	{"mistral", "mistral-tiny*", "reasons=never"},
+	{"mistral", "ministral-*", "reasons=never"},
+	{"mistral", "codestral-*", "reasons=never"},
+	{"mistral", "devstral-*", "reasons=never"},
+	{"mistral", "pixtral-*", "reasons=never"},
+	{"mistral", "voxtral-*", "reasons=never"},
+	{"mistral", "open-*", "reasons=never"},
+
+	/* Cohere */
+	{"cohere", "command-a-reasoning-*", "reasons=default"},
+	{"cohere", "command-a-plus-*", "reasons=default"},
+	{"cohere", "command-a-*", "reasons=never"},
+	{"cohere", "command-r*", "reasons=never"},
+	{"cohere", "command-light*", "reasons=never"},
+	{"cohere", "command", "reasons=never"},
+	{"cohere", "c4ai-*", "reasons=never"},
+
+	/* Ollama; gpt-oss wants a level and cannot be off */
+	{"ollama", "gpt-oss*", "reasons=always efforts=low,medium,high"},
 };
 /* clang-format on */
 

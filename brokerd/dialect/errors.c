@@ -83,6 +83,8 @@ static bool is_word(struct json v)
 	return json_kind(v) == JSON_STRING && v.text.p[1] >= 'A' && v.text.p[1] <= 'Z';
 }
 
+static void read_detail(struct json detail, struct error_body *out);
+
 /* The members that an error object has under one name or another. */
 static void read_object(struct json v, struct error_body *out)
 {
@@ -90,11 +92,14 @@ static void read_object(struct json v, struct error_body *out)
 	while (json_next(&w)) {
 		if (json_name_is(w.name, "message") || json_name_is(w.name, "Message") ||
 			json_name_is(w.name, "msg")) {
-			if (json_kind(w.value) == JSON_OBJECT)
+			if (json_kind(w.value) == JSON_OBJECT) {
 				read_object(w.value, out);
-			else
+				read_detail(json_member(w.value, "detail"), out);
+			} else {
 				READ(w.value, out->message);
-		} else if (json_name_is(w.name, "type") || json_name_is(w.name, "__type")) {
+			}
+		} else if (json_name_is(w.name, "type") || json_name_is(w.name, "__type") ||
+			   json_name_is(w.name, "error_type")) {
 			if (!json_is(w.value, "error"))
 				READ(w.value, out->type);
 		} else if (json_name_is(w.name, "code")) {
@@ -157,6 +162,7 @@ void error_read_json(struct json v, struct error_body *out)
 	read_detail(json_member(v, "detail"), out);
 	read_object(first_of(json_member(v, "errors")), out);
 	READ(json_member(v, "title"), out->message);
+	READ(json_member(v, "data"), out->message);
 	READ(json_member(json_member(v, "fault"), "faultstring"), out->message);
 	READ(json_member(json_member(v, "base_resp"), "status_msg"), out->message);
 	READ(json_member(json_member(v, "base_resp"), "status_code"), out->code);
@@ -534,13 +540,24 @@ static int64_t find_wait(const struct error_body *b, const struct http_head *hea
 	return -1;
 }
 
+/* AWS says what an error is in a header, before an address, and in the body, behind a namespace. */
+static void read_aws_type(const struct http_head *head, struct error_body *out)
+{
+	struct span type = http_head_get(head, "x-amzn-errortype");
+	if (span_is_set(type))
+		fault_text(out->type, sizeof out->type, span_cut(&type, ':'));
+	const char *hash = strrchr(out->type, '#');
+	if (hash)
+		memmove(out->type, hash + 1, strlen(hash));
+}
+
 /* ---- the two doors ---- */
 
 void error_explain(const struct http_reply *reply, const struct target *target,
 	const struct error_rule *rules, struct fault *out)
 {
 	static const char *const ids[] = {"x-request-id", "request-id", "apim-request-id",
-		"x-amzn-requestid", "x-github-request-id", "cf-ray"};
+		"x-amzn-requestid", "x-github-request-id", "mistral-correlation-id", "cf-ray"};
 	struct error_body body;
 	struct limits limits;
 	const struct quirks none = {.errors = SPAN_NONE};
@@ -548,6 +565,7 @@ void error_explain(const struct http_reply *reply, const struct target *target,
 	const struct span provider = target ? target->provider : SPAN_NONE;
 	*out = FAULT_NONE;
 	error_read(reply->body, &body);
+	read_aws_type(&reply->head, &body);
 	limits_read(&reply->head, span_is_set(q->limits) ? q->limits : provider, &limits);
 	if (limits.is_day_spent)
 		add_more(&body, HOST_ERROR_SPENT_DAY);

@@ -93,7 +93,8 @@ bool openai_usage(struct json u, int64_t cached, struct llm_usage *out)
 		in = json_member(u, "prompt_token_details");
 	const struct json of = object_of(u, "completion_tokens_details", "output_tokens_details");
 	if (!usage_member(in, "cached_tokens", NULL, &out->cache_read) &&
-		!usage_member(u, "prompt_cache_hit_tokens", "cached_tokens", &out->cache_read))
+		!usage_member(u, "prompt_cache_hit_tokens", "cached_tokens", &out->cache_read) &&
+		!usage_member(u, "num_cached_tokens", NULL, &out->cache_read))
 		out->cache_read = cached;
 	usage_member(in, "cache_write_tokens", NULL, &out->cache_write);
 	usage_member(in, "audio_tokens", NULL, &out->audio_input);

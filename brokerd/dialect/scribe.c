@@ -134,6 +134,23 @@ enum err scribe_extra_below(struct scribe *s, const struct extra *e, const char 
 	return put_extra(s, e, path, span_str(below), known);
 }
 
+bool scribe_has_extra(const struct scribe *s, const struct extra *e, const char *name)
+{
+	for (size_t i = 0; i < e->n; i++) {
+		if (span_eq(e->family, s->target->family) && span_is(e->members[i].name, name))
+			return true;
+	}
+	return false;
+}
+
+bool scribe_has_extra_below(const struct scribe *s, const struct extra *e, const char *below)
+{
+	bool has_any = false;
+	for (size_t i = 0; i < e->n; i++)
+		has_any = has_any || span_starts(e->members[i].name, span_str(below));
+	return has_any && span_eq(e->family, s->target->family);
+}
+
 enum err scribe_drop_below(
 	struct scribe *s, const struct extra *e, const char *path, const char *below)
 {

@@ -172,6 +172,19 @@ int64_t http_retry_after_ms(const struct http_head *h)
 
 /* ---- addresses ---- */
 
+/* A base URL without the last segment of its path, where it has one. */
+static struct span without_last(struct span base)
+{
+	const size_t scheme = span_find(base, SPAN("://"));
+	const size_t host = scheme < base.n ? scheme + 3 : 0;
+	size_t n = base.n;
+	while (n > host && base.p[n - 1] == '/')
+		n--;
+	while (n > host && base.p[n - 1] != '/')
+		n--;
+	return span_first(base, n > host ? n - 1 : base.n);
+}
+
 void http_join_url(struct span base_url, struct span path, struct buf *out)
 {
 	struct span base_query = base_url, path_query = path;
@@ -181,6 +194,9 @@ void http_join_url(struct span base_url, struct span path, struct buf *out)
 		const size_t host = span_find(base, SPAN("://")) + 3;
 		if (host < base.n)
 			base = span_first(base, host + span_index(span_skip(base, host), '/'));
+	} else if (span_starts(rest, SPAN("../"))) {
+		rest = span_skip(rest, strlen("../"));
+		base = without_last(base);
 	}
 	while (rest.n > 0 && base.n > 0 && base.p[base.n - 1] == '/')
 		base.n--;

@@ -60,7 +60,8 @@ bool http_head_date(const struct http_head *h, int64_t *out);
 bool http_rfc3339_ms(struct span text, int64_t *out);
 
 /* Joins base URL and path without doubling or losing a slash; a query of the base goes last. A path that
- * begins with two slashes is below the host, whatever path the base has. */
+ * begins with two slashes is below the host, whatever path the base has; one that begins with "../"
+ * takes the place of the base's last segment. */
 void http_join_url(struct span base_url, struct span path, struct buf *out);
 
 /* Takes an absolute URL apart: "https://host:port" in lower case with its port written out.

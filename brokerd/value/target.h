@@ -21,14 +21,16 @@ enum reasoning_by {
 	REASONING_BY_EFFORT,   /* reasoning_effort, reasoning.effort: a word of `efforts` */
 	REASONING_BY_BUDGET,   /* so many tokens */
 	REASONING_BY_ADAPTIVE, /* anthropic: thinking adaptive, with an effort beside it */
-	REASONING_BY_LEVEL,    /* gemini: thinkingLevel, a word of `efforts` */
-	REASONING_BY_SWITCH,   /* thinking: {"type": "enabled" | "disabled"} */
-	REASONING_BY_FLAG,     /* enable_thinking, thinking_budget */
-	REASONING_BY_OBJECT,   /* reasoning: {effort | max_tokens, exclude} */
-	REASONING_BY_THINK,    /* think: true, false or a word of `efforts` */
+	REASONING_BY_LEVEL,  /* gemini: thinkingLevel, bedrock: reasoningConfig.maxReasoningEffort;
+	                          a word of `efforts` */
+	REASONING_BY_SWITCH, /* thinking: {"type": "enabled" | "disabled"} */
+	REASONING_BY_FLAG,   /* enable_thinking, thinking_budget */
+	REASONING_BY_OBJECT, /* reasoning: {effort | max_tokens, exclude} */
+	REASONING_BY_THINK,  /* think: true, false or a word of `efforts` */
 	REASONING_BY_TEMPLATE, /* chat_template_kwargs: {"enable_thinking": bool} */
 	REASONING_BY_MODE,     /* prompt_mode: "reasoning" */
 	REASONING_BY_DISABLE,  /* disable_reasoning: bool */
+	REASONING_BY_CONFIG,   /* bedrock: reasoning_config: a word of `efforts` */
 };
 
 /* In which form does earlier reasoning go back? */
@@ -119,6 +121,8 @@ struct quirks {
 	bool has_seed, has_penalties, has_n;
 	bool has_logit_bias; /* and logprobs */
 	bool has_top_k;      /* and min_p, repetition_penalty */
+	struct span
+		top_k_field; /* bedrock: where the model has it: "top_k", "inferenceConfig.topK" */
 	bool has_stop, has_user, has_metadata, has_service_tier, has_verbosity;
 	bool has_cache_key;   /* prompt_cache_key */
 	bool has_cache_marks; /* cache_control on parts */
@@ -152,11 +156,17 @@ struct quirks {
 	/* tools */
 	bool has_tools;
 	bool has_tool_choice; /* takes tool_choice at all */
+	bool is_calls_last; /* openai-responses: wants the calls of a turn behind all else of it */
 	enum forcing forcing;
 	bool has_tool_stream;     /* tool_stream: gives arguments piece by piece */
 	bool needs_json_args;     /* arguments that are no JSON object break it */
 	bool has_call_ids;        /* gemini: calls and results have ids */
 	bool has_sealed_calls;    /* gemini: it refuses a call of its own without a signature */
+	bool has_short_ids;     /* ids of calls have nine letters and digits, */
+	bool has_dotted_ids;    /* and may have dots and colons */
+	bool has_result_status; /* a result says whether its call failed */
+	bool is_result_json;    /* a result is a JSON object, not a text */
+	bool is_result_alone;   /* no text beside results in a message, nor another one behind it */
 	bool has_json_with_tools; /* takes a response format beside tools */
 	bool has_openapi_schemas; /* gemini: takes schemas in the form of OpenAPI alone */
 

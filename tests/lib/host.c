@@ -74,6 +74,10 @@ struct config *host_target(
 	const struct builtin *row = row_of(provider);
 	const struct span path = span_is_set(wish->path) ? wish->path : path_of(row, wish->family);
 	buf_print(&ini, "dialect = %.*s %.*s\n", SPAN_ARG(wish->family), SPAN_ARG(path));
+	/* somebody's own corner of a cloud */
+	if (row && strstr(row->base_url, "{region}") &&
+		json_is_nil(json_member(wish->more, "region")))
+		buf_text(&ini, "region = us-east-1\n");
 	if (!row && json_is_nil(json_member(wish->more, "base_url")))
 		buf_text(&ini, "base_url = https://host.example\n");
 	for (size_t i = 0; i < COUNT_OF(keys); i++) {

@@ -35,7 +35,8 @@ FILES = {
 }
 
 # a recorded provider -> the built-in one with its habits
-PROVIDERS = {"ollama-openai": "ollama", "azure-openai": "openai", "alibaba": "dashscope"}
+PROVIDERS = {"ollama-openai": "ollama", "azure-openai": "openai", "alibaba": "dashscope",
+             "bedrock-mantle": "openai"}
 
 # requests that are refused here though the provider took them, and why
 REFUSED = {"gemini-43e6996bd983-0": "the user says nothing in it"}
@@ -636,7 +637,324 @@ GEMINI = [without_nulls, camel_case, json_schemas, described, functions_together
           roles_known, hidden_thoughts, unsigned_thoughts, contents_merged, whole_calls, call_ids, plain_base64,
           upper_words, all_validated, no_empty_objects, without("labels")]
 
-NORMALISATIONS = {"openai-chat": OPENAI_CHAT, "anthropic": ANTHROPIC, "gemini": GEMINI}
+
+# openai-responses
+
+def items_of(body):
+    return [i for i in body.get("input", []) if isinstance(i, dict)]
+
+
+def is_message(item):
+    return item.get("type") in (None, "message") and "role" in item
+
+
+def input_as_items(body):
+    """an input of one text is a message of the user's"""
+    if not isinstance(body.get("input"), str):
+        return False
+    body["input"] = [{"role": "user", "content": body["input"]}]
+    return True
+
+
+def contents_as_lists(body):
+    """a content of one text is a list of it, of items whose type goes without saying"""
+    changed = False
+    for item in filter(is_message, items_of(body)):
+        changed |= item.pop("type", None) is not None
+        if isinstance(item.get("content"), str):
+            kind = "output_text" if item["role"] == "assistant" else "input_text"
+            item["content"] = [{"type": kind, "text": item["content"]}]
+            changed = True
+    return changed
+
+
+def without_annotations(body):
+    """no annotations go without saying"""
+    changed = False
+    for item in filter(is_message, items_of(body)):
+        for part in parts_of(item):
+            if part.get("annotations") == []:
+                del part["annotations"]
+                changed = True
+    return changed
+
+
+def outputs_behind_calls(body):
+    """an output comes behind its call"""
+    items = body.get("input", [])
+    calls = {i.get("call_id") for i in items_of(body) if i.get("type", "").endswith("_call")}
+    outputs, rest = {}, []
+    for item in items:
+        if item.get("type", "").endswith("_call_output") and item.get("call_id") in calls:
+            outputs.setdefault(item["call_id"], []).append(item)
+        else:
+            rest.append(item)
+    body["input"] = []
+    for item in rest:
+        body["input"].append(item)
+        if item.get("type", "").endswith("_call"):
+            body["input"] += outputs.pop(item.get("call_id"), [])
+    return body["input"] != items
+
+
+def answers_joined(body):
+    """what the assistant says at once is one item, and nothing is none"""
+    items, changed = [], False
+    for item in body.get("input", []):
+        is_plain = item.get("role") == "assistant" and set(item) == {"role", "content"}
+        if is_plain and [p.get("text") for p in parts_of(item)] == [""]:
+            changed = True
+        elif is_plain and items and items[-1].get("role") == "assistant":
+            items[-1] = {**items[-1], "content": items[-1]["content"] + item["content"]}
+            changed = True
+        else:
+            items.append(item)
+    body["input"] = items
+    return changed
+
+
+def only_instructions(body):
+    """the only system message, where it is the first, is the instructions"""
+    roles = [i.get("role") for i in items_of(body)]
+    if "instructions" in body or len(roles) < 2 or roles[0] not in ("system", "developer") or \
+            set(roles[1:]) & {"system", "developer"}:
+        return False
+    first = body["input"].pop(0)
+    body["instructions"] = "\n".join(p["text"] for p in parts_of(first))
+    return True
+
+
+def sealed_reasoning(body):
+    """reasoning is asked for sealed where nothing is stored"""
+    include = body.get("include", [])
+    if "reasoning.encrypted_content" not in include:
+        return False
+    include.remove("reasoning.encrypted_content")
+    if not include:
+        del body["include"]
+    return True
+
+
+OPENAI_RESPONSES = [
+    without_nulls,
+    input_as_items,
+    contents_as_lists,
+    without_annotations,
+    outputs_behind_calls,
+    answers_joined,
+    only_instructions,
+    sealed_reasoning,
+    without("store", False),
+    without("stream", False),
+    without("tools", []),
+    without("include", []),
+    without("tool_choice", "auto"),
+]
+
+# openai-completions
+
+def one_prompt(body):
+    """a list of one prompt is the prompt"""
+    if isinstance(body.get("prompt"), list) and len(body["prompt"]) == 1:
+        body["prompt"] = body["prompt"][0]
+        return True
+    return False
+
+
+OPENAI_COMPLETIONS = [
+    without_nulls,
+    one_prompt,
+    stop_as_list,
+    usage_is_asked_for,
+    without("n", 1),
+    without("stream", False),
+]
+
+
+# mistral, cohere, ollama
+
+def tool_types(body):
+    """a tool has a type"""
+    changed = False
+    for tool in body.get("tools", []):
+        if "type" not in tool:
+            tool["type"] = "function"
+            changed = True
+    return changed
+
+
+def call_types(body):
+    """a call has a type"""
+    changed = False
+    for m in messages_of(body):
+        for call in m.get("tool_calls", []):
+            if "type" not in call:
+                call["type"] = "function"
+                changed = True
+    return changed
+
+
+def no_prefix(body):
+    """prefix false goes without saying"""
+    changed = False
+    for m in messages_of(body):
+        changed |= m.pop("prefix", None) is False
+    return changed
+
+
+def no_content(body):
+    """a content of no parts, or of nothing but an empty text, beside calls is none"""
+    changed = False
+    for m in messages_of(body):
+        empty = ([], "", [{"type": "text", "text": ""}])
+        if m.get("tool_calls") and m.get("content") in empty:
+            del m["content"]
+            changed = True
+    return changed
+
+
+def plain_addresses(body):
+    """an image's address stands without an object around it"""
+    changed = False
+    for m in messages_of(body):
+        for p in parts_of(m):
+            if isinstance(p.get("image_url"), dict) and set(p["image_url"]) == {"url"}:
+                p["image_url"] = p["image_url"]["url"]
+                changed = True
+            if isinstance(p.get("input_audio"), dict):
+                p["input_audio"] = p["input_audio"]["data"]
+                changed = True
+    return changed
+
+
+def named_results(body):
+    """a result has its tool's name"""
+    changed = False
+    for m in messages_of(body):
+        if m.get("role") == "tool":
+            changed |= m.pop("name", None) is not None
+    return changed
+
+
+def any_call(body):
+    """a forced call is "any", with only the tools among which there is a choice"""
+    choice = body.get("tool_choice")
+    if not isinstance(choice, dict):
+        return False
+    name = choice["function"]["name"]
+    body["tools"] = [t for t in body["tools"] if t["function"]["name"] == name]
+    body["tool_choice"] = "any"
+    return True
+
+
+def nothing_cut(body):
+    """what is too long is never cut in silence"""
+    return without("truncate", False)(body)
+
+
+MISTRAL = [without_nulls, empty_calls, without("n", 1), without("stream", False),
+           without("tool_choice", "auto"), tool_types, call_types, no_prefix, no_content,
+           one_text_as_string, plain_addresses, named_results, any_call, empty_schemas]
+COHERE = [without_nulls, without("stream", False), without("tool_choice", "auto"), tool_types,
+          call_types, no_content, one_text_as_string, empty_schemas]
+OLLAMA = [without_nulls, without("options", {}), without("format", ""), nothing_cut]
+
+
+# bedrock
+
+def nothing_in_it(body):
+    """an empty list or object goes without saying"""
+    empty = [k for k in ("system", "inferenceConfig", "additionalModelRequestFields",
+                         "requestMetadata") if k in body and not body[k]]
+    for key in empty:
+        del body[key]
+    return bool(empty)
+
+
+def auto_tool_choice(body):
+    """toolChoice auto goes without saying"""
+    config = body.get("toolConfig", {})
+    if config.get("toolChoice") == {"auto": {}}:
+        del config["toolChoice"]
+        return True
+    return False
+
+
+def whole_tool_schemas(body):
+    """a tool's inputSchema says that it is an object's, and its properties"""
+    changed = False
+    for tool in body.get("toolConfig", {}).get("tools", []):
+        schema = tool.get("toolSpec", {}).get("inputSchema", {}).get("json")
+        if schema is not None:
+            changed |= "type" not in schema or "properties" not in schema
+            schema.setdefault("type", "object")
+            schema.setdefault("properties", {})
+    return changed
+
+
+def results_as_json(body):
+    """a result that is a JSON object in a text is JSON, and success goes without saying"""
+    changed = False
+    for m in messages_of(body):
+        for block in parts_of(m):
+            result = block.get("toolResult", {})
+            changed |= result.get("status") == "success"
+            if result.get("status") == "success":
+                del result["status"]
+            for item in result.get("content", []):
+                try:
+                    value = json.loads(item.get("text", ""))
+                except ValueError:
+                    continue
+                if isinstance(value, dict):
+                    item["json"] = value
+                    del item["text"]
+                    changed = True
+    return changed
+
+
+def bedrock_turns(body):
+    """blank texts are left out, turns of one role are one, results first"""
+    turns = []
+    for m in messages_of(body):
+        blocks = [b for b in parts_of(m) if "text" not in b or b["text"].strip()]
+        if turns and turns[-1]["role"] == m["role"]:
+            turns[-1]["content"] += blocks
+        elif blocks:
+            turns.append({**m, "content": blocks})
+    for m in turns:
+        m["content"].sort(key=lambda b: "toolResult" not in b and m["role"] == "user")
+    changed = turns != body.get("messages")
+    body["messages"] = turns
+    return changed
+
+
+def one_thinking(body):
+    """reasoning_config is thinking, where it is an object"""
+    fields = body.get("additionalModelRequestFields", {})
+    if isinstance(fields.get("reasoning_config"), dict):
+        fields["thinking"] = fields.pop("reasoning_config")
+        return True
+    return False
+
+
+def room_for_thinking(body):
+    """a budget of thinking has room in maxTokens"""
+    fields = body.get("additionalModelRequestFields", {})
+    config = body.setdefault("inferenceConfig", {})
+    if "budget_tokens" in fields.get("thinking", {}) and "maxTokens" not in config:
+        config["maxTokens"] = 64000
+        return True
+    return False
+
+
+BEDROCK = [without_nulls, auto_tool_choice, whole_tool_schemas, results_as_json, bedrock_turns,
+           one_thinking, room_for_thinking, nothing_in_it]
+
+
+NORMALISATIONS = {"openai-chat": OPENAI_CHAT, "openai-responses": OPENAI_RESPONSES,
+                  "openai-completions": OPENAI_COMPLETIONS, "anthropic": ANTHROPIC, "gemini": GEMINI,
+                  "bedrock": BEDROCK, "mistral": MISTRAL, "cohere": COHERE, "ollama": OLLAMA}
 
 # ---- comparing ----
 

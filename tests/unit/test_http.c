@@ -18,6 +18,10 @@ static const struct {
 	{"https://h",                 "/m?limit=2",        "https://h/m?limit=2"           },
 	{"https://h/v1",              "",                  "https://h/v1"                  },
 	{"https://h/v1?",             "/m",                "https://h/v1/m"                },
+	{"https://h/v2",              "../v1/m?n=1",       "https://h/v1/m?n=1"            },
+	{"https://h/a/v2/?k=1",       "../v1/m",           "https://h/a/v1/m?k=1"          },
+	{"https://h",                 "../v1/m",           "https://h/v1/m"                },
+	{"https://h/",                "../v1/m",           "https://h/v1/m"                },
 };
 
 static const struct {

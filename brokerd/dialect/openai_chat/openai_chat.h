@@ -4,6 +4,8 @@
  * openai_chat.c is the family's table. */
 #ifndef BROKERD_DIALECT_OPENAI_CHAT_OPENAI_CHAT_H
 #define BROKERD_DIALECT_OPENAI_CHAT_OPENAI_CHAT_H
+#include "brokerd/dialect/dialect.h"
+#include "brokerd/dialect/errors.h"
 #include "brokerd/dialect/reason.h"
 
 #define OPENAI_CHAT_FAMILY "openai-chat"
@@ -30,6 +32,18 @@ enum err openai_chat_put_tools(struct scribe *s, const struct reason *reason) MU
 /* reasoning.c: whether it reasons, and the members that ask for it. */
 enum err openai_chat_plan_reasoning(struct scribe *s, struct reason *out) MUST_USE;
 enum err openai_chat_put_reasoning(struct scribe *s, const struct reason *p) MUST_USE;
+
+/* Writes the member `response_format`. */
+enum err openai_chat_put_format(struct scribe *s) MUST_USE;
+
+/* What a near relative of this family says otherwise in its replies. */
+struct openai_chat_kin {
+	const char *family;
+	const struct error_rule *errors;
+	bool has_chunks; /* its content is a list of chunks, of which those that think come back */
+};
+struct decoder *openai_chat_decoder_new_for(const struct openai_chat_kin *kin, struct arena *,
+	const struct notes *, const struct dialect_env *, const struct http_head *);
 
 /* `cache_control`, or a warning where the host has none. */
 enum err openai_chat_put_cache(struct scribe *s, struct span ttl, const char *path) MUST_USE;

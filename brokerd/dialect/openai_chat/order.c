@@ -112,7 +112,9 @@ static enum err tell_calls(struct order *o, const struct message *m, struct mess
 	*out = *m;
 	if (m->role == ROLE_TOOL) {
 		OWNED(buf_done) struct buf text = BUF_INIT(LIMIT_BODY_BYTES);
-		said_result(m, &text);
+		said_text(m, "\n", &text);
+		if (m->is_error)
+			said_error(&text);
 		*out = (struct message){.role = ROLE_USER, .n_parts = 1};
 		return buf_error(&text)
 			       ? ERR_NO_MEMORY

@@ -21,6 +21,7 @@ static bool is_switched(enum reasoning_by by)
 	case REASONING_BY_LEVEL:
 	case REASONING_BY_THINK:
 	case REASONING_BY_MODE:
+	case REASONING_BY_CONFIG:
 		return false;
 	}
 	return false;
@@ -221,6 +222,7 @@ enum err openai_chat_put_reasoning(struct scribe *s, const struct reason *p)
 	case REASONING_BY_LEVEL:
 	case REASONING_BY_THINK:
 	case REASONING_BY_MODE:
+	case REASONING_BY_CONFIG:
 		json_pair_str(&s->o, "reasoning_effort", p->effort);
 		break;
 	}

@@ -4,6 +4,7 @@
 #include "brokerd/dialect/media.h"
 #include "brokerd/dialect/openai_chat/details.h"
 #include "brokerd/dialect/openai_chat/openai_chat.h"
+#include "brokerd/dialect/openai_chat/thought.h"
 #include "brokerd/dialect/openai_wire.h"
 #include "brokerd/dialect/outlet.h"
 #include "brokerd/dialect/pick.h"
@@ -17,6 +18,7 @@
 /* What is gathered of a choice beside its events. */
 struct extra_of_choice {
 	struct details details;
+	struct thought thought;
 	struct buf audio, transcript;
 	struct span audio_id;
 	struct buf citations; /* elements, a comma between them */
@@ -27,6 +29,7 @@ struct extra_of_choice {
 struct decoder {
 	struct outlet out;
 	struct framing framing;
+	const struct openai_chat_kin *kin;
 	const struct notes *notes;
 	struct extra_of_choice *extras;   /* as many as choices */
 	struct span sources;              /* a list of citations for the whole reply */
@@ -35,13 +38,13 @@ struct decoder {
 	bool is_whole, is_done, has_choice;
 };
 
-struct decoder *openai_chat_decoder_new(struct arena *a, const struct notes *notes,
-	const struct dialect_env *env, const struct http_head *head)
+struct decoder *openai_chat_decoder_new_for(const struct openai_chat_kin *kin, struct arena *a,
+	const struct notes *notes, const struct dialect_env *env, const struct http_head *head)
 {
 	struct decoder *d = arena_alloc(a, sizeof *d);
 	if (!d)
 		return NULL;
-	*d = (struct decoder){.notes = notes, .cached_tokens = -1};
+	*d = (struct decoder){.kin = kin, .notes = notes, .cached_tokens = -1};
 	if (!outlet_init(&d->out, a, notes, env))
 		return NULL;
 	d->extras = arena_array(a, d->out.n_choices, sizeof *d->extras);
@@ -50,6 +53,7 @@ struct decoder *openai_chat_decoder_new(struct arena *a, const struct notes *not
 	for (size_t i = 0; i < d->out.n_choices; i++) {
 		struct extra_of_choice *x = &d->extras[i];
 		details_init(&x->details, a);
+		thought_init(&x->thought);
 		buf_init(&x->audio, LIMIT_REPLY_BYTES);
 		buf_init(&x->transcript, LIMIT_REPLY_BYTES);
 		buf_init(&x->citations, LIMIT_REPLY_BYTES);
@@ -64,10 +68,18 @@ struct decoder *openai_chat_decoder_new(struct arena *a, const struct notes *not
 	return d;
 }
 
+struct decoder *openai_chat_decoder_new(struct arena *a, const struct notes *notes,
+	const struct dialect_env *env, const struct http_head *head)
+{
+	static const struct openai_chat_kin ourselves = {OPENAI_CHAT_FAMILY, openai_errors, false};
+	return openai_chat_decoder_new_for(&ourselves, a, notes, env, head);
+}
+
 void openai_chat_decoder_done(struct decoder *d)
 {
 	for (size_t i = 0; i < d->out.n_choices; i++) {
 		details_done(&d->extras[i].details);
+		thought_done(&d->extras[i].thought);
 		buf_done(&d->extras[i].audio);
 		buf_done(&d->extras[i].transcript);
 		buf_done(&d->extras[i].citations);
@@ -130,6 +142,12 @@ static void take_name(struct outlet_call *call, struct span name)
 		buf_span(&call->name, name);
 }
 
+/* Something that is no thinking comes. */
+static enum err end_thought(struct decoder *d, uint32_t choice)
+{
+	return thought_end(&d->extras[choice].thought, &d->out, choice, d->kin->family);
+}
+
 static enum err take_call(struct decoder *d, uint32_t choice, int64_t index, struct json entry)
 {
 	static const char *const names[] = {
@@ -146,7 +164,8 @@ static enum err take_call(struct decoder *d, uint32_t choice, int64_t index, str
 	const struct json args = json_member(body, is_custom ? "input" : "arguments");
 	OWNED(buf_done) struct buf id = BUF_INIT(LIMIT_REPLY_BYTES);
 	OWNED(buf_done) struct buf name = BUF_INIT(LIMIT_REPLY_BYTES);
-	json_text_to(m[1], &id);
+	if (!json_is(m[1], "null")) /* some hosts' word for none */
+		json_text_to(m[1], &id);
 	json_text_to(json_member(body, "name"), &name);
 	enum err err = outlet_check(&id);
 	if (!err)
@@ -190,7 +209,10 @@ static enum err take_calls(struct decoder *d, uint32_t choice, struct json calls
 	enum err err = OK;
 	if (json_kind(calls) == JSON_ARRAY) {
 		for (struct json_walk w = json_each(calls); !err && json_next(&w);) {
-			if (json_kind(w.value) == JSON_OBJECT)
+			if (json_kind(w.value) != JSON_OBJECT)
+				continue;
+			err = end_thought(d, choice);
+			if (!err)
 				err = take_call(d, choice, INDEX_NONE, w.value);
 		}
 	}
@@ -206,6 +228,28 @@ static bool is_text(struct json v)
 	return json_kind(v) == JSON_STRING && v.text.n > 2;
 }
 
+static enum err take_citation(struct decoder *d, uint32_t choice, struct json one)
+{
+	struct buf *to = &d->extras[choice].citations;
+	if (to->n > 0)
+		buf_byte(to, ',');
+	buf_span(to, one.text);
+	return outlet_check(to);
+}
+
+static enum err take_parts(
+	struct decoder *d, uint32_t choice, enum outlet_text kind, struct json array);
+
+/* Thinking is a text, or a list of parts again. */
+static enum err take_thinking(
+	struct decoder *d, uint32_t choice, struct json chunk, struct json thinking)
+{
+	if (json_kind(thinking) == JSON_STRING)
+		return outlet_json(&d->out, choice, OUTLET_REASONING, thinking);
+	const enum err err = take_parts(d, choice, OUTLET_REASONING, thinking);
+	return err || !d->kin->has_chunks ? err : thought_add(&d->extras[choice].thought, chunk);
+}
+
 /* The text members of a list of parts. */
 static enum err take_parts(
 	struct decoder *d, uint32_t choice, enum outlet_text kind, struct json array)
@@ -214,16 +258,21 @@ static enum err take_parts(
 	if (json_kind(array) != JSON_ARRAY)
 		return OK;
 	for (struct json_walk w = json_each(array); !err && json_next(&w);) {
-		const struct json thinking = json_member(w.value, "thinking");
-		if (json_kind(thinking) == JSON_ARRAY)
-			err = take_parts(d, choice, OUTLET_REASONING, thinking);
-		else if (json_kind(thinking) == JSON_STRING)
-			err = outlet_json(&d->out, choice, OUTLET_REASONING, thinking);
-		else if (json_is(json_member(w.value, "type"), "refusal"))
-			err = outlet_json(
-				&d->out, choice, OUTLET_REFUSAL, json_member(w.value, "refusal"));
-		else
-			err = outlet_json(&d->out, choice, kind, json_member(w.value, "text"));
+		static const char *const names[] = {"type", "thinking", "text", "refusal"};
+		struct json m[COUNT_OF(names)];
+		PICK(w.value, names, m);
+		if (json_kind(m[1]) == JSON_ARRAY || json_kind(m[1]) == JSON_STRING) {
+			err = take_thinking(d, choice, w.value, m[1]);
+			continue;
+		}
+		if (kind == OUTLET_TEXT && is_text(m[2]))
+			err = end_thought(d, choice);
+		if (!err && d->kin->has_chunks && json_is(m[0], "reference"))
+			err = take_citation(d, choice, w.value);
+		else if (!err && json_is(m[0], "refusal"))
+			err = outlet_json(&d->out, choice, OUTLET_REFUSAL, m[3]);
+		else if (!err)
+			err = outlet_json(&d->out, choice, kind, m[2]);
 	}
 	return err;
 }
@@ -305,6 +354,9 @@ static enum err take_content(struct decoder *d, uint32_t choice, struct json con
 {
 	if (json_kind(content) == JSON_ARRAY)
 		return take_parts(d, choice, OUTLET_TEXT, content);
+	const enum err err = is_text(content) ? end_thought(d, choice) : OK;
+	if (err)
+		return err;
 	return d->is_whole && d->notes->has_json_words && !d->notes->has_think_tags
 		       ? outlet_unfenced(&d->out, choice, content)
 		       : take_text(d, choice, content);
@@ -358,24 +410,21 @@ static enum err take_audio(struct decoder *d, uint32_t choice, struct json audio
 
 static enum err take_citations(struct decoder *d, uint32_t choice, struct json annotations)
 {
-	struct buf *to = &d->extras[choice].citations;
-	for (struct json_walk w = json_each(annotations); json_next(&w);) {
-		if (to->n > 0)
-			buf_byte(to, ',');
-		buf_span(to, w.value.text);
-	}
-	return outlet_check(to);
+	enum err err = OK;
+	for (struct json_walk w = json_each(annotations); !err && json_next(&w);)
+		err = take_citation(d, choice, w.value);
+	return err;
 }
 
 /* What could not go out before its choice was over. */
 static enum err end_extras(struct decoder *d, uint32_t choice)
 {
 	struct extra_of_choice *x = &d->extras[choice];
-	enum err err = OK;
+	enum err err = end_thought(d, choice);
 	OWNED(buf_done) struct buf json = BUF_INIT(LIMIT_REPLY_BYTES);
-	if (details_write(&x->details, &json)) {
+	if (!err && details_write(&x->details, &json)) {
 		const struct opaque opaque = {
-			SPAN(OPENAI_CHAT_FAMILY), d->out.model, buf_view(&json)};
+			span_str(d->kin->family), d->out.model, buf_view(&json)};
 		err = outlet_check(&json);
 		if (!err)
 			err = outlet_opaque(&d->out, choice, &opaque);
@@ -493,13 +542,13 @@ static enum err take_error(struct decoder *d, struct json chunk, struct fault *w
 {
 	struct error_body body;
 	error_read_json(chunk, &body);
-	return error_inside_of(d->notes->errors, &body, openai_errors, why);
+	return error_inside_of(d->notes->errors, &body, d->kin->errors, why);
 }
 
 static enum err take_chunk(struct decoder *d, struct json chunk, struct fault *why)
 {
 	static const char *const names[] = {"id", "model", "created", "choices", "usage", "error",
-		"x_groq", "citations", "search_results", "base_resp"};
+		"x_groq", "citations", "search_results", "base_resp", "object"};
 	struct json m[COUNT_OF(names)];
 	int64_t created_s = 0;
 	struct outlet *o = &d->out;
@@ -522,7 +571,8 @@ static enum err take_chunk(struct decoder *d, struct json chunk, struct fault *w
 		err = take_usage(d, json_is_nil(m[4]) ? json_member(m[6], "usage") : m[4]);
 	if (err)
 		return err;
-	if (is_error(m[5]) || is_bad_status(m[9]) || (d->is_whole && json_kind(m[3]) != JSON_ARRAY))
+	if (is_error(m[5]) || is_bad_status(m[9]) || json_is(m[10], "error") ||
+		(d->is_whole && json_kind(m[3]) != JSON_ARRAY))
 		return take_error(d, chunk, why);
 	const struct json sources = json_is_nil(m[8]) ? m[7] : m[8];
 	if (d->sources.n == 0 && json_kind(sources) == JSON_ARRAY && sources.text.n > 2)

@@ -5,6 +5,7 @@
 #include "brokerd/dialect/json_words.h"
 #include "brokerd/dialect/names.h"
 #include "brokerd/dialect/openai_chat/openai_chat.h"
+#include "brokerd/dialect/openai_members.h"
 #include "brokerd/dialect/reason.h"
 #include "brokerd/dialect/scribe.h"
 #include "brokerd/dialect/stop_watch.h"
@@ -96,40 +97,14 @@ static enum err put_stop(struct scribe *s, const struct reason *t)
 	return err;
 }
 
-/* Token id -> number, held within -100..100. */
 static enum err put_logit_bias(struct scribe *s, const struct reason *t)
 {
-	struct json bias;
-	bool is_clamped = false;
 	if (!span_is_set(s->r->logit_bias))
 		return OK;
 	if (!s->target->quirks.has_logit_bias || reason_shuts_out(s, t, "logit_bias"))
 		return scribe_drop(s, "logit_bias", "%.*s at %.*s takes no logit_bias",
 			SPAN_ARG(s->target->model), SPAN_ARG(s->target->provider));
-	if (json_scan(s->r->logit_bias, JSON_STRICT, &bias, s->why) != OK)
-		return ERR_INVALID_REQUEST;
-	json_key(&s->o, "logit_bias");
-	json_open(&s->o, '{');
-	for (struct json_walk w = json_each(bias); json_next(&w);) {
-		double v;
-		bool is_id = w.name.n > 0;
-		for (size_t i = 0; i < w.name.n; i++)
-			is_id = is_id && w.name.p[i] >= '0' && w.name.p[i] <= '9';
-		if (!is_id || !json_f64(w.value, &v))
-			return fault_param(s->why, ERR_INVALID_REQUEST, "logit_bias",
-				"logit_bias has a number for each token id in decimal");
-		json_key_raw(&s->o, w.name);
-		if (v >= -100 && v <= 100) {
-			json_put_raw(&s->o, w.value.text);
-			continue;
-		}
-		json_put_i64(&s->o, v < 0 ? -100 : 100);
-		is_clamped = true;
-	}
-	json_close(&s->o, '}');
-	return is_clamped ? scribe_change(s, "clamped_parameter", "logit_bias",
-				    "values were held within -100 to 100")
-			  : OK;
+	return openai_put_logit_bias(s);
 }
 
 static enum err put_logprobs(struct scribe *s, const struct reason *t)
@@ -248,23 +223,9 @@ static enum err put_sampling_all(struct scribe *s, const struct reason *t)
 	return err ? err : put_logprobs(s, t);
 }
 
-static enum err put_n(struct scribe *s)
-{
-	if (!s->r->n.is_set || s->r->n.v == 1)
-		return OK;
-	if (s->r->n.v < 1 || s->r->n.v > 128)
-		return fault_param(s->why, ERR_INVALID_REQUEST, "n", "n must be 1 to 128");
-	if (!s->target->quirks.has_n)
-		return scribe_refuse(
-			s, "n", "%.*s gives one answer a request", SPAN_ARG(s->target->provider));
-	s->notes->n_choices = s->r->n.v;
-	json_pair_i64(&s->o, "n", s->r->n.v);
-	return OK;
-}
-
 /* ---- structured output ---- */
 
-static enum err put_format(struct scribe *s)
+enum err openai_chat_put_format(struct scribe *s)
 {
 	const struct response_format *f = &s->r->response_format;
 	struct json_out *o = &s->o;
@@ -411,21 +372,6 @@ static enum err put_rest(struct scribe *s)
 	return err ? err : scribe_extra(s, &r->extra, "", known);
 }
 
-static enum err put_stream(struct scribe *s)
-{
-	if (s->notes->is_reply_streamed)
-		json_pair_bool(&s->o, "stream", true);
-	if (!s->notes->is_reply_streamed || !s->target->quirks.has_stream_options)
-		return scribe_drop_below(s, &s->r->extra, "", "stream_options.");
-	json_key(&s->o, "stream_options");
-	json_open(&s->o, '{');
-	json_pair_bool(&s->o, "include_usage", true);
-	const enum err err =
-		scribe_extra_below(s, &s->r->extra, "", "stream_options.", " include_usage ");
-	json_close(&s->o, '}');
-	return err;
-}
-
 /* Does it end with words of the assistant's, which are to be gone on with? */
 static const struct message *prefill_of(const struct llm_request *r)
 {
@@ -494,7 +440,7 @@ static enum err put_members(struct scribe *s, struct llm_request *room, struct t
 	if (!err)
 		err = openai_chat_put_tools(s, &plan.reason);
 	if (!err)
-		err = put_format(s);
+		err = openai_chat_put_format(s);
 	if (!err)
 		err = put_max_tokens(s);
 	if (!err)
@@ -502,7 +448,7 @@ static enum err put_members(struct scribe *s, struct llm_request *room, struct t
 	if (!err)
 		err = put_sampling_all(s, &plan.reason);
 	if (!err)
-		err = put_n(s);
+		err = openai_put_n(s);
 	if (!err)
 		err = put_rest(s);
 	return err ? err : put_prefill(s, elsewhere);
@@ -530,7 +476,7 @@ enum err openai_chat_encode_request(const struct llm_request *r, const struct ta
 	if (!err)
 		err = put_members(&s, &ordered, &elsewhere);
 	if (!err)
-		err = put_stream(&s);
+		err = openai_put_stream(&s);
 	json_close(&s.o, '}');
 	if (!err)
 		err = scribe_finish(&s, &body, LIMIT_BODY_BYTES, &out->body);
