@@ -289,6 +289,7 @@ static const struct rule rows[] = {
 	{"mistral", "pixtral-*", "reasons=never"},
 	{"mistral", "voxtral-*", "reasons=never"},
 	{"mistral", "open-*", "reasons=never"},
+	{"mistral", "mistral-embed*", "reasons=never dimensions_field=none"},
 
 	/* Cohere */
 	{"cohere", "command-a-reasoning-*", "reasons=default"},
@@ -297,6 +298,8 @@ static const struct rule rows[] = {
 	{"cohere", "command-r*", "reasons=never"},
 	{"cohere", "command-light*", "reasons=never"},
 	{"cohere", "command", "reasons=never"},
+	{"cohere", "embed-english-*", "dimensions_field=none"},
+	{"cohere", "embed-multilingual-*", "dimensions_field=none"},
 	{"cohere", "c4ai-*", "reasons=never"},
 
 	/* Ollama; gpt-oss wants a level and cannot be off */
