@@ -215,6 +215,7 @@ static const struct {
 		"moderate_model=omni-moderation-latest embedding_format=base64 inputs_tokens_max=250000"},
 	{"gemini", "embed_model=gemini-embedding-001 input_types=gemini inputs_max=100"},
 	{"vertex", "embed_model=gemini-embedding-001 input_types=gemini predict inputs_max=1"},
+	{"bedrock", "embed_model=amazon.titan-embed-text-v2:0"},
 	{"mistral", "embed_model=mistral-embed "
 		"moderate_model=mistral-moderation-latest dimensions_field=output_dimension inputs_tokens_max=12000"},
 	{"cohere", "embed_model=embed-v4.0 rerank_model=rerank-v3.5 input_types=cohere "

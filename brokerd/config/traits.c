@@ -200,6 +200,8 @@ static const struct trait traits[] = {
 		"How it is told to cut inputs that are too long."},
 	{"image_inputs", TRAIT_BOOL, AT(has_image_inputs), NULL,
 		"It makes embeddings of images."},
+	{"embed_body", TRAIT_CHOICE, AT(embed_body), "unknown|titan|cohere|nova",
+		"At Bedrock: whose body a model's embeddings take."},
 	{"predict", TRAIT_BOOL, AT(has_predict), NULL,
 		"It is Vertex AI, where embeddings are predictions."},
 	{"inputs_max", TRAIT_COUNT, AT(inputs_max), NULL,

@@ -85,6 +85,14 @@ enum input_types {
 	INPUT_TYPES_COUNT,
 };
 
+/* Whose body do a model's embeddings take, where hosts pass it on as it is? */
+enum embed_body {
+	EMBED_BODY_UNKNOWN,
+	EMBED_BODY_TITAN,
+	EMBED_BODY_COHERE,
+	EMBED_BODY_NOVA,
+};
+
 /* How is it told to cut an input that is too long? */
 enum truncation {
 	TRUNCATION_NONE,
@@ -193,10 +201,11 @@ struct quirks {
 	struct span top_field;        /* "top_n" or "top_k" */
 	enum input_types input_types;
 	enum truncation truncation;
-	bool has_image_inputs;     /* to embed */
-	bool has_predict;          /* gemini: is Vertex AI, which embeds by :predict */
-	int64_t inputs_max;        /* of one request for embeddings; 0: no bound of its own */
-	int64_t inputs_tokens_max; /* the same in tokens */
+	enum embed_body embed_body; /* bedrock */
+	bool has_image_inputs;      /* to embed */
+	bool has_predict;           /* gemini: is Vertex AI, which embeds by :predict */
+	int64_t inputs_max;         /* of one request for embeddings; 0: no bound of its own */
+	int64_t inputs_tokens_max;  /* the same in tokens */
 
 	/* the reply */
 	bool is_stream_forced; /* is always asked for a stream */
