@@ -166,10 +166,10 @@ struct quirks {
 	bool has_tool_choice; /* takes tool_choice at all */
 	bool is_calls_last; /* openai-responses: wants the calls of a turn behind all else of it */
 	enum forcing forcing;
-	bool has_tool_stream;     /* tool_stream: gives arguments piece by piece */
-	bool needs_json_args;     /* arguments that are no JSON object break it */
-	bool has_call_ids;        /* gemini: calls and results have ids */
-	bool has_sealed_calls;    /* gemini: it refuses a call of its own without a signature */
+	bool has_tool_stream;   /* tool_stream: gives arguments piece by piece */
+	bool needs_json_args;   /* arguments that are no JSON object break it */
+	bool has_call_ids;      /* gemini: calls and results have ids */
+	bool has_sealed_calls;  /* gemini: it refuses a call of its own without a signature */
 	bool has_short_ids;     /* ids of calls have nine letters and digits, */
 	bool has_dotted_ids;    /* and may have dots and colons */
 	bool has_result_status; /* a result says whether its call failed */

@@ -11,7 +11,7 @@ config
 	dialect = openai-chat /v1/chat/completions
 	dialect = anthropic /v1/messages
 	base_url = https://both.test
-start one anthropic talker both
+start one anthropic talker both openai dashscope
 connect a
 a call 1 model=one/r op=rerank query=capital inputs=3
 up 1 url https://one.test/v1/rerank
@@ -76,6 +76,26 @@ a gets 8
 	start *
 	count *"input_tokens":3,"estimate":false*
 	end both/m attempts=1 *
+after 1ms
+a call 10 model=openai/gpt-5.4 op=count
+up 5 url https://api.openai.com/v1/responses/input_tokens
+up 5 answers 200
+	{"object":"response.input_tokens","input_tokens":3}
+a gets 10
+	start *
+	count *"input_tokens":3,"estimate":false*
+	end openai/gpt-5.4 attempts=1 *
+# where a row says another place, it is there
+after 1ms
+a call 11 model=dashscope/gte-rerank-v2 op=rerank query=x inputs=1
+up 6 url https://dashscope-intl.aliyuncs.com/compatible-api/v1/reranks
+up 6 answers 200
+	{"output":{"results":[{"index":0,"relevance_score":0.5}]},"usage":{"total_tokens":3}}
+a gets 11
+	start *
+	rank *
+	usage *
+	end dashscope/gte-rerank-v2 attempts=1 *
 # a prompt is a message where there is nothing else
 after 1ms
 a call 9 model=offline/echo op=complete inputs=1
@@ -95,10 +115,14 @@ ledger
 	exchange failed invalid_request *
 	exchange failed invalid_request *
 	exchange ok - both/m *
+	exchange ok - openai/gpt-5.4 *
+	exchange ok - dashscope/gte-rerank-v2 *
 	exchange ok - offline/echo *
 	attempt 1 ok - one/r *
 	attempt 1 ok - anthropic/claude * cost=0
 	attempt 1 ok - one/m http=200 * cost=0
 	attempt 1 ok - one/m *
 	attempt 1 ok - both/m *
+	attempt 1 ok - openai/gpt-5.4 *
+	attempt 1 ok - dashscope/gte-rerank-v2 *
 	attempt 1 ok - offline/echo *
