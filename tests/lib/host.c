@@ -55,6 +55,23 @@ static struct span path_of(const struct builtin *row, struct span family)
 	return SPAN_NONE;
 }
 
+/* Somebody's own corner of a cloud, where a row asks for it and the wish does not say. */
+static void put_corner(struct buf *ini, const struct builtin *row, struct json more)
+{
+	static const char *const corners[][2] = {
+		{"region",    "us-east-1"             },
+		{"project",   "some-project"          },
+		{"location",  "global"                },
+		{"resource",  "some-resource"         },
+		{"account",   "some-account"          },
+		{"workspace", "some-workspace.example"},
+	};
+	for (size_t i = 0; row && i < COUNT_OF(corners); i++) {
+		if (json_is_nil(json_member(more, corners[i][0])))
+			buf_print(ini, "%s = %s\n", corners[i][0], corners[i][1]);
+	}
+}
+
 struct config *host_target(
 	const struct host_wish *wish, struct arena *a, struct target *out, struct fault *why)
 {
@@ -74,10 +91,7 @@ struct config *host_target(
 	const struct builtin *row = row_of(provider);
 	const struct span path = span_is_set(wish->path) ? wish->path : path_of(row, wish->family);
 	buf_print(&ini, "dialect = %.*s %.*s\n", SPAN_ARG(wish->family), SPAN_ARG(path));
-	/* somebody's own corner of a cloud */
-	if (row && strstr(row->base_url, "{region}") &&
-		json_is_nil(json_member(wish->more, "region")))
-		buf_text(&ini, "region = us-east-1\n");
+	put_corner(&ini, row, wish->more);
 	if (!row && json_is_nil(json_member(wish->more, "base_url")))
 		buf_text(&ini, "base_url = https://host.example\n");
 	for (size_t i = 0; i < COUNT_OF(keys); i++) {

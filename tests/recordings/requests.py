@@ -268,12 +268,21 @@ def developers(body):
     return changed
 
 
+def reasoning_switched(body):
+    """reasoning is switched off, and kept apart, in the host's own words"""
+    is_off = body.get("reasoning_effort") == "none" and "disable_reasoning" not in body
+    if is_off:
+        del body["reasoning_effort"]
+        body["disable_reasoning"] = True
+    return without("reasoning_format", "parsed")(body) or is_off
+
+
 OPENAI_CHAT = [without_nulls, without("n", 1), without("stream", False),
                without("logprobs", False), named_schema, developers, one_bound, one_user,
                usage_is_asked_for, stop_as_list, text_format, newer_calls, choice_type,
                nothing_without_tools, without("tool_choice", "auto"), empty_schemas, empty_calls,
                calls_without_text, one_text_as_string, texts_joined, earlier_reasoning,
-               default_effort, short_marks]
+               default_effort, reasoning_switched, short_marks]
 
 # anthropic
 
