@@ -2,6 +2,8 @@
  * without one. */
 #include "protocol/event.h"
 
+#include <math.h>
+
 #include "protocol/base/num.h"
 #include "protocol/frame.h"
 #include "protocol/limits.h"
@@ -26,6 +28,11 @@ static const char *const names[] = {
 	[EV_HEAD] = "head",
 	[EV_END] = "end",
 	[EV_FAULT] = "fault",
+	[EV_EMBEDDING] = "embedding",
+	[EV_RANK] = "rank",
+	[EV_COUNT] = "count",
+	[EV_MODERATION] = "moderation",
+	[EV_MODEL] = "model",
 };
 
 const char *event_name(enum event_type type)
@@ -99,6 +106,140 @@ static WRITER(member_write_event)
 {
 	const enum event_type *type = field;
 	pack_pair_str(out, m, key, span_str(event_name(*type)));
+}
+
+/* ---- vectors ---- */
+
+static bool is_float(double v)
+{
+	return (double)(float)v == v;
+}
+
+static uint64_t bits_of(double v)
+{
+	uint64_t bits;
+	memcpy(&bits, &v, sizeof bits);
+	return bits;
+}
+
+static uint32_t bits_of_float(float v)
+{
+	uint32_t bits;
+	memcpy(&bits, &v, sizeof bits);
+	return bits;
+}
+
+static bool all_floats(const struct vector *v)
+{
+	for (size_t i = 0; i < v->n; i++) {
+		if (!is_float(v->values[i]))
+			return false;
+	}
+	return true;
+}
+
+static void put_little_endian(char *to, uint64_t bits, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		to[i] = (char)(bits >> (8 * i));
+}
+
+static void put_vector(
+	struct buf *out, struct pack_open *m, const char *key, const struct vector *v, size_t size)
+{
+	OWNED(buf_done) struct buf bytes = BUF_INIT(LIMIT_FRAME_BYTES);
+	char *to = buf_reserve(&bytes, v->n * size + 1);
+	for (size_t i = 0; to && i < v->n; i++)
+		put_little_endian(to + i * size,
+			size == sizeof(float) ? bits_of_float((float)v->values[i])
+					      : bits_of(v->values[i]),
+			size);
+	if (to)
+		buf_commit(&bytes, v->n * size);
+	else
+		out->err = buf_error(&bytes);
+	pack_pair_bin(out, m, key, buf_view(&bytes));
+}
+
+static WRITER(member_write_f32)
+{
+	const struct vector *v = field;
+	if (all_floats(v))
+		put_vector(out, m, key, v, sizeof(float));
+}
+
+static WRITER(member_write_f64)
+{
+	const struct vector *v = field;
+	if (!all_floats(v))
+		put_vector(out, m, key, v, sizeof(double));
+}
+
+static uint64_t little_endian(const char *from, size_t size)
+{
+	uint64_t bits = 0;
+	for (size_t i = size; i > 0; i--)
+		bits = bits << 8 | (unsigned char)from[i - 1];
+	return bits;
+}
+
+static double number_of(uint64_t bits, size_t size)
+{
+	const uint32_t low = (uint32_t)bits;
+	float f;
+	double d;
+	memcpy(&f, &low, sizeof f);
+	memcpy(&d, &bits, sizeof d);
+	return size == sizeof f ? (double)f : d;
+}
+
+static enum err read_vector(
+	struct reader *r, const struct at *at, struct pack_in *in, struct vector *out, size_t size)
+{
+	struct span bytes;
+	const enum err err = member_read_bytes(r, at, in, &bytes);
+	if (err)
+		return err;
+	if (out->values || bytes.n == 0 || bytes.n % size != 0)
+		return reader_refuse(
+			r, at, r->bad, "one vector of numbers of %zu bytes is wanted", size);
+	double *values = arena_array(r->a, bytes.n / size, sizeof *values);
+	if (!values)
+		return reader_no_memory(r);
+	*out = (struct vector){values, bytes.n / size};
+	for (size_t i = 0; i < out->n; i++) {
+		values[i] = number_of(little_endian(bytes.p + i * size, size), size);
+		if (!isfinite(values[i]))
+			return reader_refuse(r, at, r->bad, "a number of the vector is not finite");
+	}
+	return OK;
+}
+
+static READER(member_read_f32)
+{
+	return read_vector(r, at, in, field, sizeof(float));
+}
+
+static READER(member_read_f64)
+{
+	return read_vector(r, at, in, field, sizeof(double));
+}
+
+static READER(member_read_number)
+{
+	return pack_f64(in, field) ? OK : reader_wrong(r, at, in, "a finite number");
+}
+
+static WRITER(member_write_number)
+{
+	const double *v = field;
+	pack_pair_f64(out, m, key, *v);
+}
+
+static WRITER(member_write_flag)
+{
+	const bool *v = field;
+	pack_pair_bool(out, m, key, *v);
 }
 
 #define ROW_EVENT                                          \
@@ -240,6 +381,47 @@ static const struct member status_rows[] = {
 	{"detail", AS(text, text),          EVENT(status.detail), 0, 0},
 };
 
+#define ROW_INDEX(of)                                        \
+	{                                                    \
+		"index", AS(u32, u32), EVENT(of.index), 0, 1 \
+	}
+
+static const struct member embedding_rows[] = {
+	ROW_EVENT,
+	ROW_INDEX(embedding),
+	{"f32", AS(f32, f32), EVENT(embedding.vector), 0, 0},
+	{"f64", AS(f64, f64), EVENT(embedding.vector), 0, 0},
+};
+
+static const struct member rank_rows[] = {
+	ROW_EVENT,
+	ROW_INDEX(rank),
+	{"score", AS(number, number), EVENT(rank.score), 0, 1},
+};
+
+static const struct member count_rows[] = {
+	ROW_EVENT,
+	{"input_tokens", AS(count, count), EVENT(count.input_tokens), 0, 1},
+	{"estimate",     AS(bool,  bool),  EVENT(count.is_estimate),  0, 0},
+};
+
+static const struct member moderation_rows[] = {
+	ROW_EVENT,
+	ROW_INDEX(moderation),
+	{"flagged",    AS(bool,        flag), EVENT(moderation.is_flagged), 0, 1},
+	{"categories", AS(json_object, text), EVENT(moderation.categories), 0, 0},
+	{"scores",     AS(json_object, text), EVENT(moderation.scores),     0, 0},
+};
+
+static const struct member model_rows[] = {
+	ROW_EVENT,
+	{"id",         AS(text,  required_text), EVENT(model.id),                0, 1},
+	{"owner",      AS(text,  text),          EVENT(model.owner),             0, 0},
+	{"context",    AS(count, count),         EVENT(model.context_tokens),    0, 0},
+	{"max_output", AS(count, count),         EVENT(model.max_output_tokens), 0, 0},
+	{"created",    AS(count, positive),      EVENT(model.created_s),         0, 0},
+};
+
 static const struct member raw_rows[] = {
 	{"d", AS(bytes, required_bytes), EVENT(text), 0, 1},
 };
@@ -313,6 +495,11 @@ static const struct {
 	[EV_RAW] = {raw_rows,        COUNT_OF(raw_rows)       },
 	[EV_HEAD] = {head_rows,       COUNT_OF(head_rows)      },
 	[EV_END] = {end_rows,        COUNT_OF(end_rows)       },
+	[EV_EMBEDDING] = {embedding_rows,  COUNT_OF(embedding_rows) },
+	[EV_RANK] = {rank_rows,       COUNT_OF(rank_rows)      },
+	[EV_COUNT] = {count_rows,      COUNT_OF(count_rows)     },
+	[EV_MODERATION] = {moderation_rows, COUNT_OF(moderation_rows)},
+	[EV_MODEL] = {model_rows,      COUNT_OF(model_rows)     },
 };
 
 /* ---- faults ---- */
@@ -435,6 +622,11 @@ int event_frame_type(enum event_type type)
 	case EV_FINISH:
 	case EV_WARNING:
 	case EV_STATUS:
+	case EV_EMBEDDING:
+	case EV_RANK:
+	case EV_COUNT:
+	case EV_MODERATION:
+	case EV_MODEL:
 		break;
 	}
 	return FRAME_EVENT;
@@ -453,6 +645,11 @@ bool event_is_content(enum event_type type)
 	case EV_PART:
 	case EV_LOGPROBS:
 	case EV_RAW:
+	case EV_EMBEDDING:
+	case EV_RANK:
+	case EV_COUNT:
+	case EV_MODERATION:
+	case EV_MODEL:
 		return true;
 	case EV_START:
 	case EV_USAGE:
@@ -495,8 +692,9 @@ static enum err find_type(struct reader *r, struct pack_in in, enum event_type *
 	}
 	if (!span_is_set(word))
 		return reader_refuse(r, &at, r->bad, "an event must have this member");
-	for (size_t i = EV_START; i <= EV_STATUS; i++) {
-		if (span_is(word, names[i])) {
+	for (size_t i = EV_START; i < COUNT_OF(names); i++) {
+		if (span_is(word, names[i]) &&
+			event_frame_type((enum event_type)i) == FRAME_EVENT) {
 			*out = (enum event_type)i;
 			return OK;
 		}
@@ -546,5 +744,11 @@ enum err event_unpack(int frame_type, struct pack_in body, struct arena *a, stru
 	if (type == EV_END)
 		out->end =
 			(struct reply_end){.usage = USAGE_UNKNOWN, .ttft_us = -1, .total_us = -1};
-	return members_read(&r, &top, &body, bodies[type].rows, bodies[type].n, out, NULL);
+	if (type == EV_MODEL)
+		out->model.context_tokens = out->model.max_output_tokens = -1;
+	const enum err bad =
+		members_read(&r, &top, &body, bodies[type].rows, bodies[type].n, out, NULL);
+	if (!bad && type == EV_EMBEDDING && !out->embedding.vector.values)
+		return reader_refuse(&r, &top, r.bad, "an embedding has a vector, f32 or f64");
+	return bad;
 }

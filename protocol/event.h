@@ -1,7 +1,8 @@
 /* event.h - what happens in an answer, one step at a time?
  * The unified events of a reply, streamed or whole, and their msgpack form. Texts are valid UTF-8,
  * each piece on its own. The order is a promise: start first; for each tool index one tool_start,
- * its args, one tool_end; finish after all pieces of its choice; then exactly one end or fault. */
+ * its args, one tool_end; finish after all pieces of its choice; then exactly one end or fault. The
+ * results of an operation beside chat come in the order of their index, ranks by their score. */
 #ifndef PROTOCOL_EVENT_H
 #define PROTOCOL_EVENT_H
 #include <stdint.h>
@@ -27,6 +28,12 @@ enum event_type {
 	EV_HEAD = 16,      /* head: of a relayed reply */
 	EV_END = 17,       /* end: the last event of a good answer */
 	EV_FAULT = 18,     /* fault: the last event of a failed one */
+	/* results of the operations beside chat */
+	EV_EMBEDDING = 19,  /* embedding: of one input */
+	EV_RANK = 20,       /* rank: of one document, the best first */
+	EV_COUNT = 21,      /* count */
+	EV_MODERATION = 22, /* moderation: of one input */
+	EV_MODEL = 23,      /* model: one that may be asked */
 };
 const char *event_name(enum event_type type);
 
@@ -89,6 +96,44 @@ struct reply_end {
 	int64_t attempts;
 };
 
+/* Numbers as exact as the provider gave them. On the wire they are floats of 32 bits where each of
+ * them is one, else of 64. Finite, all of them. */
+struct vector {
+	const double *values;
+	size_t n;
+};
+
+struct embedding {
+	uint32_t index; /* which input */
+	struct vector vector;
+};
+
+struct rank {
+	uint32_t index; /* which document */
+	double score;   /* comparable within this answer alone */
+};
+
+struct token_count {
+	int64_t input_tokens;
+	bool is_estimate; /* made here by a rule of thumb */
+};
+
+struct moderation {
+	uint32_t index; /* which input */
+	bool is_flagged;
+	struct span categories,
+		scores; /* JSON text: an object each, as the provider says it; may be
+	                                   absent */
+};
+
+/* A model as a provider's list or the configuration tells of it. */
+struct listed_model {
+	struct span id; /* as it is asked for: "provider/model", or an alias */
+	struct span owner;
+	int64_t context_tokens, max_output_tokens; /* -1: not said */
+	int64_t created_s;                         /* since 1970; 0: not said */
+};
+
 struct llm_event {
 	enum event_type type;
 	uint32_t choice; /* which of n answers, from 0 */
@@ -119,6 +164,11 @@ struct llm_event {
 		} status;
 		struct reply_head head;
 		struct reply_end end;
+		struct embedding embedding;
+		struct rank rank;
+		struct token_count count;
+		struct moderation moderation;
+		struct listed_model model;
 		const struct fault *fault;
 	};
 };

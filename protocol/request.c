@@ -332,6 +332,8 @@ static READER(member_read_messages)
 static WRITER(member_write_messages)
 {
 	const struct llm_request *request = field;
+	if (request->n_messages == 0)
+		return;
 	pack_key(out, m, key);
 	pack_put_array(out, request->n_messages);
 	for (size_t i = 0; i < request->n_messages; i++)
@@ -798,6 +800,58 @@ static WRITER(member_write_on_unsupported)
 		pack_pair_str(out, m, key, SPAN("reject"));
 }
 
+/* ---- what the operations beside chat are given ---- */
+
+static READER(member_read_inputs)
+{
+	struct llm_request *request = field;
+	enum err err = member_read_array(r, at, in, LIMIT_PACK_NODES, sizeof *request->inputs,
+		&request->inputs, &request->n_inputs);
+	if (!err && request->n_inputs == 0)
+		return reader_refuse(r, at, r->bad, "at least one input is wanted");
+	for (size_t i = 0; !err && i < request->n_inputs; i++) {
+		const struct at here = at_index(at, i);
+		struct part *part = &request->inputs[i];
+		if (pack_kind(in) == PACK_STR)
+			err = member_read_text(r, &here, in, &part->text);
+		else
+			err = member_read_part(r, &here, in, part);
+		if (!err && part->type != PART_TEXT && part->type != PART_IMAGE)
+			return reader_refuse(r, &here, r->bad,
+				"an input is a text or an image, no part of type %s",
+				part_types[part->type]);
+	}
+	return err;
+}
+
+static WRITER(member_write_inputs)
+{
+	const struct llm_request *request = field;
+	if (request->n_inputs == 0)
+		return;
+	pack_key(out, m, key);
+	pack_put_array(out, request->n_inputs);
+	for (size_t i = 0; i < request->n_inputs; i++) {
+		if (is_plain_text(&request->inputs[i]))
+			pack_put_str(out, request->inputs[i].text);
+		else
+			members_write(out, part_rows, COUNT_OF(part_rows), &request->inputs[i]);
+	}
+}
+
+static READER(member_read_input_type)
+{
+	static const char *const words[] = {
+		"query", "document", "classification", "clustering", "similarity", "code_query"};
+	return read_span_word(r, at, in, words, COUNT_OF(words), field);
+}
+
+static READER(member_read_truncate)
+{
+	static const char *const words[] = {"none", "start", "end"};
+	return read_span_word(r, at, in, words, COUNT_OF(words), field);
+}
+
 static READER(member_read_opt_count)
 {
 	struct opt_i64 *opt = field;
@@ -814,45 +868,83 @@ static READER(member_read_opt_positive)
 	return err;
 }
 
-/* In the order in which they are written. */
+/* In the order in which they are written, each with the operations that it belongs to. */
+#define CHAT     KIND(LLM_OP_CHAT)
+#define COMPLETE KIND(LLM_OP_COMPLETE)
+#define EMBED    KIND(LLM_OP_EMBED)
+#define RERANK   KIND(LLM_OP_RERANK)
+#define COUNT    KIND(LLM_OP_COUNT)
+#define MODELS   KIND(LLM_OP_MODELS)
+#define MODERATE KIND(LLM_OP_MODERATE)
+#define SAID     (CHAT | COMPLETE | COUNT) /* to a model that writes an answer */
+#define GIVEN    (EMBED | RERANK | MODERATE | COMPLETE)
 static const struct member request_rows[] = {
-	{"model",               AS(label,          text),           REQUEST(model),               0, 1},
-	{"messages",            AS(messages,       messages),       0,                            0, 1},
-	{"max_tokens",          AS(opt_count,      opt_i64),        REQUEST(max_tokens),          0, 0},
-	{"temperature",         AS(opt_f64,        opt_f64),        REQUEST(temperature),         0, 0},
-	{"top_p",               AS(opt_f64,        opt_f64),        REQUEST(top_p),               0, 0},
-	{"min_p",               AS(opt_f64,        opt_f64),        REQUEST(min_p),               0, 0},
-	{"top_k",               AS(opt_i64,        opt_i64),        REQUEST(top_k),               0, 0},
-	{"n",		   AS(opt_positive,   opt_i64),        REQUEST(n),                   0, 0},
-	{"seed",                AS(opt_i64,        opt_i64),        REQUEST(seed),                0, 0},
-	{"stop",                AS(stop,           stop),           0,                            0, 0},
-	{"presence_penalty",    AS(opt_f64,        opt_f64),        REQUEST(presence_penalty),    0, 0},
-	{"frequency_penalty",   AS(opt_f64,        opt_f64),        REQUEST(frequency_penalty),   0, 0},
-	{"repetition_penalty",  AS(opt_f64,        opt_f64),        REQUEST(repetition_penalty),  0, 0},
-	{"logit_bias",          AS(json_options,   text),           REQUEST(logit_bias),          0, 0},
-	{"logprobs",            AS(opt_bool,       opt_bool),       REQUEST(logprobs),            0, 0},
-	{"top_logprobs",        AS(opt_count,      opt_i64),        REQUEST(top_logprobs),        0, 0},
-	{"tools",               AS(tools,          tools),          0,                            0, 0},
-	{"tool_choice",         AS(tool_choice,    tool_choice),    REQUEST(tool_choice),         0, 0},
-	{"parallel_tool_calls", AS(opt_bool,       opt_bool),       REQUEST(parallel_tool_calls), 0, 0},
-	{"response_format",     AS(format,         format),         REQUEST(response_format),     0, 0},
-	{"reasoning",           AS(reasoning,      reasoning),      REQUEST(reasoning),           0, 0},
-	{"modalities",          AS(modalities,     modalities),     0,                            0, 0},
-	{"audio",               AS(audio,          audio),          0,                            0, 0},
-	{"stream",              AS(bool,           bool),           REQUEST(is_stream),           0, 0},
-	{"user",                AS(text,           text),           REQUEST(user),                0, 0},
-	{"metadata",            AS(metadata,       metadata),       0,                            0, 0},
-	{"service_tier",        AS(text,           text),           REQUEST(service_tier),        0, 0},
-	{"verbosity",           AS(text,           text),           REQUEST(verbosity),           0, 0},
-	{"cache",               AS(cache,          cache),          0,                            0, 0},
-	{"on_unsupported",      AS(on_unsupported, on_unsupported), REQUEST(on_unsupported),      0, 0},
-	{"return_raw",          AS(bool,           bool),           REQUEST(wants_raw),           0, 0},
-	{"provider_options",    AS(options,        options),        0,                            0, 0},
-	{"extra",               AS(extra,          extra),          REQUEST(extra),               0, 0},
+	{"model",               AS(label,          text),           REQUEST(model),               0,                       (EVERY & ~MODELS)          },
+	{"messages",            AS(messages,       messages),       0,                            SAID,                    (CHAT | COUNT)             },
+	{"inputs",              AS(inputs,         inputs),         0,                            GIVEN,                   (EMBED | RERANK | MODERATE)},
+	{"query",               AS(text,           text),           REQUEST(query),               RERANK,                  RERANK                     },
+	{"top_n",               AS(opt_positive,   opt_i64),        REQUEST(top_n),               RERANK,                  0                          },
+	{"dimensions",          AS(opt_positive,   opt_i64),        REQUEST(dimensions),          EMBED,                   0                          },
+	{"input_type",          AS(input_type,     text),           REQUEST(input_type),          EMBED,                   0                          },
+	{"truncate",            AS(truncate,       text),           REQUEST(truncate),            EMBED,                   0                          },
+	{"max_tokens",          AS(opt_count,      opt_i64),        REQUEST(max_tokens),          SAID,                    0                          },
+	{"temperature",         AS(opt_f64,        opt_f64),        REQUEST(temperature),         SAID,                    0                          },
+	{"top_p",               AS(opt_f64,        opt_f64),        REQUEST(top_p),               SAID,                    0                          },
+	{"min_p",               AS(opt_f64,        opt_f64),        REQUEST(min_p),               SAID,                    0                          },
+	{"top_k",               AS(opt_i64,        opt_i64),        REQUEST(top_k),               SAID,                    0                          },
+	{"n",		   AS(opt_positive,   opt_i64),        REQUEST(n),                   SAID,                    0                          },
+	{"seed",                AS(opt_i64,        opt_i64),        REQUEST(seed),                SAID,                    0                          },
+	{"stop",                AS(stop,           stop),           0,                            SAID,                    0                          },
+	{"presence_penalty",    AS(opt_f64,        opt_f64),        REQUEST(presence_penalty),    SAID,                    0                          },
+	{"frequency_penalty",   AS(opt_f64,        opt_f64),        REQUEST(frequency_penalty),   SAID,                    0                          },
+	{"repetition_penalty",  AS(opt_f64,        opt_f64),        REQUEST(repetition_penalty),  SAID,                    0                          },
+	{"logit_bias",          AS(json_options,   text),           REQUEST(logit_bias),          SAID,                    0                          },
+	{"logprobs",            AS(opt_bool,       opt_bool),       REQUEST(logprobs),            SAID,                    0                          },
+	{"top_logprobs",        AS(opt_count,      opt_i64),        REQUEST(top_logprobs),        SAID,                    0                          },
+	{"tools",               AS(tools,          tools),          0,                            SAID,                    0                          },
+	{"tool_choice",         AS(tool_choice,    tool_choice),    REQUEST(tool_choice),         SAID,                    0                          },
+	{"parallel_tool_calls", AS(opt_bool,       opt_bool),       REQUEST(parallel_tool_calls), SAID,                    0                          },
+	{"response_format",     AS(format,         format),         REQUEST(response_format),     SAID,                    0                          },
+	{"reasoning",           AS(reasoning,      reasoning),      REQUEST(reasoning),           SAID,                    0                          },
+	{"modalities",          AS(modalities,     modalities),     0,                            SAID,                    0                          },
+	{"audio",               AS(audio,          audio),          0,                            SAID,                    0                          },
+	{"stream",              AS(bool,           bool),           REQUEST(is_stream),           0,                       0                          },
+	{"user",                AS(text,           text),           REQUEST(user),                SAID | EMBED | MODERATE, 0                          },
+	{"metadata",            AS(metadata,       metadata),       0,                            SAID,                    0                          },
+	{"service_tier",        AS(text,           text),           REQUEST(service_tier),        SAID,                    0                          },
+	{"verbosity",           AS(text,           text),           REQUEST(verbosity),           SAID,                    0                          },
+	{"cache",               AS(cache,          cache),          0,                            SAID,                    0                          },
+	{"on_unsupported",      AS(on_unsupported, on_unsupported), REQUEST(on_unsupported),      0,                       0                          },
+	{"return_raw",          AS(bool,           bool),           REQUEST(wants_raw),           0,                       0                          },
+	{"provider_options",    AS(options,        options),        0,                            0,                       0                          },
+	{"extra",               AS(extra,          extra),          REQUEST(extra),               0,                       0                          },
 };
 
-enum err request_unpack(
-	struct span packed, struct arena *a, struct llm_request *out, struct fault *why)
+static enum err check_request(
+	const struct reader *r, const struct at *at, uint64_t seen, enum llm_op op)
+{
+	const bool is_chat = op == LLM_OP_CHAT;
+	return members_check(r, at, request_rows, COUNT_OF(request_rows), seen, op,
+		is_chat ? "a request" : "the operation ", is_chat ? "" : llm_op_name(op));
+}
+
+/* A prompt is what the user says: whoever answers need know no other form of it. */
+static enum err prompt_to_message(const struct reader *r, struct llm_request *request)
+{
+	struct message *message = arena_array(r->a, 1, sizeof *message);
+	if (!message)
+		return reader_no_memory(r);
+	*message = (struct message){
+		.role = ROLE_USER, .parts = request->inputs, .n_parts = request->n_inputs};
+	request->messages = message;
+	request->n_messages = 1;
+	request->inputs = NULL;
+	request->n_inputs = 0;
+	return OK;
+}
+
+enum err request_unpack_op(enum llm_op op, struct span packed, struct arena *a,
+	struct llm_request *out, struct fault *why)
 {
 	struct reader r = {.a = a, .why = why, .bad = ERR_INVALID_REQUEST};
 	const struct at top = {.up = NULL};
@@ -865,9 +957,22 @@ enum err request_unpack(
 	struct pack_in in = pack_from(packed);
 	err = read_whole(
 		&r, &top, &in, request_rows, COUNT_OF(request_rows), out, &out->extra, &seen);
-	return err ? err
-		   : members_check(&r, &top, request_rows, COUNT_OF(request_rows), seen, 0,
-			     "a request", "");
+	if (!err)
+		err = check_request(&r, &top, seen, op);
+	if (!err && op == LLM_OP_COMPLETE && out->n_messages == 0 && out->n_inputs > 0)
+		return prompt_to_message(&r, out);
+	if (!err && op == LLM_OP_COMPLETE && out->n_messages == 0) {
+		const struct at here = at_member(&top, SPAN("inputs"));
+		return reader_refuse(&r, &here, r.bad,
+			"the operation complete must have this member, or messages");
+	}
+	return err;
+}
+
+enum err request_unpack(
+	struct span packed, struct arena *a, struct llm_request *out, struct fault *why)
+{
+	return request_unpack_op(LLM_OP_CHAT, packed, a, out, why);
 }
 
 void request_pack(const struct llm_request *r, struct buf *out)

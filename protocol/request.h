@@ -172,9 +172,20 @@ enum on_unsupported {
 };
 
 struct llm_request {
-	struct span model; /* as the caller says it: "provider/model", a bare name or an alias */
-	struct message *messages;
+	struct span model; /* as the caller says it: "provider/model", a bare name or an alias; of
+	                      models a provider's name; absent: all */
+	struct message *messages; /* chat, count; complete too */
 	size_t n_messages;
+	struct part *inputs; /* embed, moderate: texts and images; rerank: the documents; complete:
+	                        the prompt, until it is unpacked */
+	size_t n_inputs;
+	struct span query;         /* rerank: what the documents are held against */
+	struct opt_i64 top_n;      /* rerank: the best so many; 1 or more */
+	struct opt_i64 dimensions; /* embed: of each vector; 1 or more */
+	struct span input_type;    /* embed: what for: "query" "document" "classification"
+	                              "clustering" "similarity" "code_query"; absent: not said */
+	struct span truncate;      /* embed: what is too long is cut at its "end" or "start", or
+	                              refused, "none"; absent: as the provider does it */
 	struct tool *tools;
 	size_t n_tools;
 	struct tool_choice tool_choice;
@@ -208,13 +219,18 @@ struct llm_request {
 	struct extra extra;
 };
 
-/* Fills *out from the bytes of a request's body, one msgpack map, which it checks with pack_check
+/* Fills *out from the bytes of a chat's body, one msgpack map, which it checks with pack_check
  * first; arrays go to the arena, texts point into `packed`, which must live as long. Unknown members
  * are kept in the nearest `extra` under the family "broker", those of smaller maps by their path from
  * there ("reasoning.style"). Types, words, counts and JSON texts are checked here, and nowhere after.
  * ERR_INVALID_REQUEST with the member's path, ERR_MALFORMED, ERR_TOO_BIG, ERR_NO_MEMORY. */
 enum err request_unpack(
 	struct span packed, struct arena *a, struct llm_request *out, struct fault *why) MUST_USE;
+
+/* The same for the body of any operation: each has members of its own. The inputs of a complete become
+ * one message of the user's. */
+enum err request_unpack_op(enum llm_op op, struct span packed, struct arena *a,
+	struct llm_request *out, struct fault *why) MUST_USE;
 
 /* Appends the request as one msgpack map; the absent is left out. What request_unpack makes of it
  * is equal, member by member. Failures stick to the buf. */

@@ -31,7 +31,7 @@
 static const struct builtin rows[] = {
 	{"openai", "https://api.openai.com/v1", "bearer", "gpt-4o-mini",
 		{{"openai-chat", NULL}, {"openai-responses", NULL}},
-		OPENAI_LIKE "file_parts ops=chat,complete,embed,models,moderate,images,transcribe,speech", NULL},
+		OPENAI_LIKE "file_parts ops=chat,complete,embed,count,models,moderate,images,transcribe,speech", NULL},
 	{"anthropic", "https://api.anthropic.com", "header:x-api-key", "claude-sonnet-4-5",
 		{{"anthropic", NULL}},
 		"json_schema strict_tools parallel_tool_calls top_k file_parts ops=chat,count,models", NULL},
@@ -207,6 +207,37 @@ static const struct builtin rows[] = {
 	{"offline", "", "none", "echo", {{"offline", NULL}}, "", NULL},
 };
 
+/* How they serve what is beside chat. */
+static const struct {
+	const char *name, *traits;
+} services[] = {
+	{"openai", "embed_model=text-embedding-3-small "
+		"moderate_model=omni-moderation-latest embedding_format=base64 inputs_tokens_max=250000"},
+	{"gemini", "embed_model=gemini-embedding-001 input_types=gemini inputs_max=100"},
+	{"vertex", "embed_model=gemini-embedding-001 input_types=gemini predict inputs_max=1"},
+	{"bedrock", "embed_model=amazon.titan-embed-text-v2:0"},
+	{"mistral", "embed_model=mistral-embed "
+		"moderate_model=mistral-moderation-latest dimensions_field=output_dimension inputs_tokens_max=12000"},
+	{"cohere", "embed_model=embed-v4.0 rerank_model=rerank-v3.5 input_types=cohere "
+		"truncation=word dimensions_field=output_dimension image_inputs inputs_max=96"},
+	{"perplexity", "ops=chat,embed:/v1/embeddings embedding_format=base64_int8"},
+	{"dashscope", "inputs_max=10"},
+	{"dashscope-cn", "inputs_max=10"},
+	{"dashscope-us", "inputs_max=10"},
+	{"zai", "inputs_max=64"},
+	{"zai-coding", "inputs_max=64"},
+	{"zai-cn", "inputs_max=64"},
+	{"zai-coding-cn", "inputs_max=64"},
+	{"azure", "embedding_format=base64 inputs_tokens_max=250000"},
+	{"azure-dated", "embedding_format=base64 inputs_tokens_max=250000"},
+	{"nvidia", "input_types=passage truncation=word"},
+	{"voyage", "embed_model=voyage-3.5 rerank_model=rerank-2.5 embedding_format=base64 "
+		"input_types=plain truncation=switch dimensions_field=output_dimension top_field=top_k"},
+	{"jina", "embed_model=jina-embeddings-v3 rerank_model=jina-reranker-v2-base-multilingual "
+		"input_types=jina truncation=flag image_inputs"},
+	{"ollama", "truncation=flag"},
+};
+
 static const struct {
 	const char *family, *always, *unlisted;
 } families[] = {
@@ -243,6 +274,15 @@ const struct builtin *builtin_rows(size_t *n)
 {
 	*n = COUNT_OF(rows);
 	return rows;
+}
+
+const char *builtin_services(struct span name)
+{
+	for (size_t i = 0; i < COUNT_OF(services); i++) {
+		if (span_is(name, services[i].name))
+			return services[i].traits;
+	}
+	return "";
 }
 
 const char *builtin_always(struct span family)

@@ -24,6 +24,9 @@ struct builtin {
 
 const struct builtin *builtin_rows(size_t *n);
 
+/* The traits of a built-in provider that are about operations beside chat. */
+const char *builtin_services(struct span name);
+
 /* What every provider of the family has unless its row or section says otherwise; and what, beyond
  * that, one without a row has. Unknown families have nothing. */
 const char *builtin_always(struct span family);

@@ -448,8 +448,10 @@ static void lay_habits(const struct builtin *row, struct config_dialect *d)
 		if (span_eq(span_cut(&said, ' '), d->family))
 			own = row->dialects[k].traits;
 	}
-	if (row)
+	if (row) {
 		overlay_parse(&habits, row->traits);
+		overlay_parse(&habits, builtin_services(span_str(row->name)));
+	}
 	if (own)
 		overlay_parse(&habits, own);
 	overlay_apply(&habits, &d->quirks);

@@ -80,6 +80,7 @@ static const struct rule rows[] = {
 	{"openai", "o3*", "reasons=always reasoning=effort efforts=low,medium,high" SHUT_OUT_STOP},
 	{"openai", "o4*", "reasons=always reasoning=effort efforts=low,medium,high" SHUT_OUT_STOP},
 	{"openai", "*", "reasons=never"},
+	{"openai", "text-embedding-ada-002*", "reasons=never dimensions_field=none"},
 	{"openai", "*-search-preview", "reasons=never sampling=none"},
 
 	/* hosts on the wire of openai-chat; where nothing is known of a model, nothing is said */
@@ -144,6 +145,9 @@ static const struct rule rows[] = {
 	{"gemini-openai", "gemini-3*", "reasons=always reasoning=effort efforts=minimal,low,medium,high" NO_SEED},
 	{"gemini-openai", "gemma-*", "reasons=never system=no"},
 
+	{"vertex", "gemini-embedding-2*", "image_inputs"},
+	{"vertex", "text-embedding-*", "inputs_max=250"},
+	{"vertex", "text-multilingual-embedding-*", "inputs_max=250"},
 	{"vertex", "claude-*", "dialect=anthropic"},
 	{"vertex", "mistral-*", "dialect=mistral"},
 	{"vertex", "codestral-*", "dialect=mistral"},
@@ -213,6 +217,12 @@ static const struct rule rows[] = {
 	{"bedrock", "*anthropic.claude-instant*", BEDROCK_CLAUDE_2},
 	{"bedrock", "*anthropic.claude-*", CLAUDE_5 BEDROCK_CLAUDE " tokens_max=32000"},
 	{"bedrock", "*amazon.nova-*", NOVA},
+	{"bedrock", "*amazon.titan-embed-*", "embed_body=titan inputs_max=1"},
+	{"bedrock", "*amazon.titan-embed-text-v1*", "embed_body=titan inputs_max=1 dimensions_field=none"},
+	{"bedrock", "*amazon.nova-2-multimodal-embeddings-*", "embed_body=nova inputs_max=1"},
+	{"bedrock", "*cohere.embed-*", "embed_body=cohere inputs_max=96 dimensions_field=output_dimension"},
+	{"bedrock", "*cohere.embed-english-v3*", "embed_body=cohere inputs_max=96 dimensions_field=none"},
+	{"bedrock", "*cohere.embed-multilingual-v3*", "embed_body=cohere inputs_max=96 dimensions_field=none"},
 	{"bedrock", "*amazon.nova-micro-*", NOVA " images=no file_parts=no video_parts=no"},
 	{"bedrock", "*amazon.nova-2-*", NOVA_2},
 	{"bedrock", "*amazon.nova-2-omni*", NOVA_2 " audio_parts"},
@@ -263,6 +273,9 @@ static const struct rule rows[] = {
 	{"gemini", "*gemini-2.0-*", "reasons=never"},
 	{"gemini", "*gemini-1.*", "reasons=never openapi_schemas"},
 	{"gemini", "*gemma-*", "reasons=unknown reasoning=budget system=no"},
+	{"gemini", "*gemini-embedding-*", "reasons=never"},
+	{"gemini", "*gemini-embedding-2*", "reasons=never image_inputs"},
+	{"gemini", "*text-embedding-*", "reasons=never inputs_max=100"},
 	{"gemini", "*", "reasons=unknown reasoning=budget strict_tools json_with_tools"},
 
 	/* Mistral; what is not listed is taken at its word */
@@ -282,6 +295,7 @@ static const struct rule rows[] = {
 	{"mistral", "pixtral-*", "reasons=never"},
 	{"mistral", "voxtral-*", "reasons=never"},
 	{"mistral", "open-*", "reasons=never"},
+	{"mistral", "mistral-embed*", "reasons=never dimensions_field=none"},
 
 	/* Cohere */
 	{"cohere", "command-a-reasoning-*", "reasons=default"},
@@ -290,6 +304,8 @@ static const struct rule rows[] = {
 	{"cohere", "command-r*", "reasons=never"},
 	{"cohere", "command-light*", "reasons=never"},
 	{"cohere", "command", "reasons=never"},
+	{"cohere", "embed-english-*", "dimensions_field=none"},
+	{"cohere", "embed-multilingual-*", "dimensions_field=none"},
 	{"cohere", "c4ai-*", "reasons=never"},
 
 	/* Ollama; gpt-oss wants a level and cannot be off */

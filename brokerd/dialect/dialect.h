@@ -27,6 +27,9 @@ struct dialect_env {
 };
 
 struct dialect_op {
+	/* Its request goes nowhere: what is encoded is its own reply. */
+	bool is_local;
+
 	/* ---- towards a provider ---- */
 
 	/* Writes the request for `target`. All memory is the arena's (notes->arena). Notes are added
@@ -86,6 +89,9 @@ struct dialect {
 
 /* The family of that name, or NULL. */
 const struct dialect *dialect_find(struct span family);
+/* The family's operation, or what stands for it in all that have none of their own: an estimate for a
+ * count, the list at models_path for models. NULL: it cannot do that. */
+const struct dialect_op *dialect_operation(const struct dialect *d, enum llm_op op);
 /* All of them, ended by NULL. */
 const struct dialect *const *dialect_all(void);
 

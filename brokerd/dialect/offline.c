@@ -38,7 +38,7 @@ static struct span first_token(struct span text)
 	return span_first(text, n);
 }
 
-static int64_t count_tokens(struct span text)
+int64_t offline_count(struct span text)
 {
 	int64_t n = 0;
 	while (text.n > 0) {
@@ -72,14 +72,14 @@ static enum err put_prompt(struct scribe *s, struct buf *prompt)
 	return buf_error(prompt);
 }
 
-static enum err count_input(struct scribe *s, int64_t *tokens)
+enum err offline_count_request(struct scribe *s, int64_t *tokens)
 {
 	enum err err = OK;
 	*tokens = 0;
 	for (size_t i = 0; i < s->r->n_messages; i++) {
 		for (size_t k = 0; !err && k < s->r->messages[i].n_parts; k++) {
 			const struct part *p = &s->r->messages[i].parts[k];
-			*tokens += count_tokens(p->text) + count_tokens(p->call.arguments);
+			*tokens += offline_count(p->text) + offline_count(p->call.arguments);
 			if (p->type == PART_IMAGE || p->type == PART_AUDIO ||
 				p->type == PART_FILE || p->type == PART_VIDEO)
 				err = scribe_warn_once(s, "dropped_parameter", "messages",
@@ -264,7 +264,7 @@ static enum err encode_request(const struct llm_request *r, const struct target 
 	notes->wants_reasoning_text = !span_is(asked->expose, "none");
 	enum err err = put_prompt(&s, &prompt);
 	if (!err)
-		err = count_input(&s, &input_tokens);
+		err = offline_count_request(&s, &input_tokens);
 	if (err)
 		return no_memory(err, why);
 	json_open(&s.o, '{');
@@ -488,6 +488,11 @@ static const struct dialect_op chat = {
 const struct dialect dialect_offline = {
 	.family = "offline",
 	.path = "/",
-	.ops = {[LLM_OP_CHAT] = &chat},
+	.ops = {[LLM_OP_CHAT] = &chat,
+		[LLM_OP_COMPLETE] = &chat,
+		[LLM_OP_EMBED] = &offline_embed,
+		[LLM_OP_RERANK] = &offline_rerank,
+		[LLM_OP_COUNT] = &offline_count_op,
+		[LLM_OP_MODERATE] = &offline_moderate},
 	.explain = explain,
 };

@@ -17,4 +17,12 @@
 /* The head of each reply: 200, application/json. */
 extern const struct http_head offline_head;
 
+/* Tokens as this provider counts them: words, each with the white space before it. */
+int64_t offline_count(struct span text);
+struct scribe;
+enum err offline_count_request(struct scribe *s, int64_t *tokens) MUST_USE;
+
+/* What it does beside chat; the reply to each is its own request. */
+extern const struct dialect_op offline_embed, offline_rerank, offline_moderate, offline_count_op;
+
 #endif

@@ -2,6 +2,8 @@
 #include "brokerd/dialect/registry.h"
 
 #include "brokerd/dialect/dialect.h"
+#include "brokerd/dialect/estimate.h"
+#include "brokerd/dialect/models.h"
 
 static const struct dialect *const all[] = {
 	&dialect_openai_chat,
@@ -29,6 +31,15 @@ const struct dialect *dialect_find(struct span family)
 			return *d;
 	}
 	return NULL;
+}
+
+const struct dialect_op *dialect_operation(const struct dialect *d, enum llm_op op)
+{
+	if (d->ops[op])
+		return d->ops[op];
+	if (op == LLM_OP_COUNT)
+		return &estimate_op;
+	return op == LLM_OP_MODELS && d->models_path ? &models_op : NULL;
 }
 
 enum err event_emit(const struct event_sink *sink, const struct llm_event *e)

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "brokerd/value/ops.h"
 #include "protocol/limits.h"
 
 enum err scribe_change(
@@ -211,7 +212,8 @@ static enum err lay_over(
 	for (struct json_walk w = json_each(theirs); json_next(&w);) {
 		char room[64];
 		const struct span name = plain_name(w.name, room, sizeof room);
-		if (name.n > 0 && is_known(" model messages contents input stream ", name))
+		if (name.n > 0 &&
+			is_known(" model messages contents stream input documents query ", name))
 			return fault_param(s->why, ERR_INVALID_REQUEST, param,
 				"provider options may not replace \"%.*s\"", SPAN_ARG(name));
 	}
@@ -277,7 +279,10 @@ static void put_segment(struct span text, struct buf *out)
 
 static void put_path(const struct scribe *s, const struct place *place, struct buf *out)
 {
-	struct span rest = span_is_set(s->target->path) ? s->target->path : span_str(place->path);
+	struct span own = s->target->path;
+	if (place->op && !ops_serve(s->target->quirks.ops, span_str(place->op), &own))
+		own = SPAN_NONE;
+	struct span rest = span_is_set(own) ? own : span_str(place->path);
 	while (rest.n > 0) {
 		if (span_starts(rest, SPAN("{model}"))) {
 			put_segment(s->target->model, out);

@@ -61,8 +61,9 @@ enum err scribe_drop_below(
 	struct scribe *s, const struct extra *e, const char *path, const char *below) MUST_USE;
 
 /* The body is written: lays the caller's provider_options over it and moves it to the arena. The
- * members `model`, `messages`, `contents`, `input` and `stream` are not the caller's to replace.
- * ERR_TOO_BIG beyond `max_bytes`. */
+ * members `model`, `messages`, `contents`, `stream`, `input`, `documents` and `query` are not the
+ * caller's to replace. ERR_TOO_BIG beyond
+ * `max_bytes`. */
 enum err scribe_finish(
 	struct scribe *s, const struct buf *body, size_t max_bytes, struct span *out) MUST_USE;
 
@@ -73,6 +74,9 @@ struct place {
 	const char *method; /* for {method}; NULL: none */
 	const char *query;  /* behind those of the base URL: "alt=sse"; NULL: none */
 	const char *accept; /* NULL: JSON, or SSE where a stream is asked for */
+	/* the name of an operation beside chat, where the target's own path is not meant: it may say
+	 * another in its trait `ops`. NULL: chat */
+	const char *op;
 };
 
 /* POST, the URL and the headers that all have. In the path {model} becomes the target's model,

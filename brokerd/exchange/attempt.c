@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "brokerd/dialect/estimate.h"
 #include "brokerd/dialect/offline.h"
 #include "brokerd/value/ops.h"
 #include "protocol/limits.h"
@@ -248,22 +249,36 @@ static void offline_run(struct loop_task *t)
 		on_end(a, &end);
 }
 
+/* Who does it there: what a target is known not to serve is not asked of it. An answer that is made
+ * here always is to be had; a count that is not served is one. NULL: nobody. */
+static const struct dialect_op *operation_at(const struct target *t, enum llm_op op)
+{
+	const struct dialect *d = dialect_find(t->family);
+	const struct dialect_op *o = d ? dialect_operation(d, op) : NULL;
+	if (!o || o->is_local || ops_serve(t->quirks.ops, span_str(llm_op_name(op)), NULL))
+		return o;
+	return op == LLM_OP_COUNT ? &estimate_op : NULL;
+}
+
+bool attempt_is_local(const struct target *t, enum llm_op op)
+{
+	const struct dialect_op *o = operation_at(t, op);
+	return t->is_offline || (o && o->is_local);
+}
+
 static enum err attempt_send(struct attempt *a, struct fault *why)
 {
 	const struct attempt_plan *plan = &a->plan;
 	a->dialect = dialect_find(plan->target->family);
-	a->op = a->dialect ? a->dialect->ops[LLM_OP_CHAT] : NULL;
+	a->op = operation_at(plan->target, plan->op);
 	if (!a->op)
-		return fault_set(why, ERR_UNSUPPORTED, "no dialect \"%.*s\" that can chat",
-			SPAN_ARG(plan->target->family));
-	if (!ops_serve(plan->target->quirks.ops, span_str(llm_op_name(LLM_OP_CHAT)), NULL))
-		return fault_set(why, ERR_UNSUPPORTED, "%.*s serves no chat",
-			SPAN_ARG(plan->target->provider));
+		return fault_set(why, ERR_UNSUPPORTED, "%.*s does not serve the operation %s",
+			SPAN_ARG(plan->target->provider), llm_op_name(plan->op));
 	const enum err err = a->op->encode_request(
 		plan->request, plan->target, &a->env, &a->notes, &a->http, why);
 	if (err)
 		return err;
-	if (plan->target->is_offline) {
+	if (plan->target->is_offline || a->op->is_local) {
 		a->offline.on_run = offline_run;
 		loop_later(a->organs->loop, &a->offline);
 		return OK;

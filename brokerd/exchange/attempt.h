@@ -18,12 +18,16 @@ struct attempt_events {
 };
 
 struct attempt_plan {
+	enum llm_op op;
 	const struct llm_request *request;
 	const struct target *target;
 	struct secret *secret; /* referenced; NULL where the target asks for none */
 	struct transfer_limits limits;
 	uint64_t seed;
 };
+
+/* Is it answered inside the broker, without key, wire or price? */
+bool attempt_is_local(const struct target *t, enum llm_op op);
 
 /* Begins. Everything in the plan but the secret must outlive the attempt. On failure nothing was
  * sent, *out is NULL, and *why says what is wrong with the request. */

@@ -19,7 +19,7 @@
 #include <stdlib.h>
 
 #include "brokerd/auth/token.h"
-#include "brokerd/exchange/flight.h"
+#include "brokerd/exchange/listing.h"
 #include "brokerd/exchange/recall.h"
 #include "brokerd/exchange/tokens.h"
 #include "brokerd/ledger/price.h"
@@ -136,7 +136,8 @@ static enum state step_admit(struct exchange *x)
 		return fail(x, OUTCOME_FAILED, &x->organs->ailment);
 	if (x->organs->is_draining)
 		return fail_with(x, ERR_RESTARTING, &why);
-	const enum err err = request_unpack(buf_view(&f->body), &f->arena, &f->request, &why);
+	const enum err err =
+		request_unpack_op(f->op, buf_view(&f->body), &f->arena, &f->request, &why);
 	x->asked_max_tokens = f->request.max_tokens;
 	return err ? fail_with(x, err, &why) : ROUTE;
 }
@@ -164,17 +165,58 @@ static enum err check_vault_seen(const struct exchange *x, struct fault *why)
 	return OK;
 }
 
+/* Between two batches of an answer: what has come waits for its reader before more is asked for. */
+static bool is_reader_behind(const struct flight *f)
+{
+	return f->batches > 0 && event_log_lag(&f->log) > LIMIT_FLIGHT_LOW_BYTES;
+}
+
+/* Whose lists of models are asked for; perhaps nobody's. */
+static enum state route_listing(struct exchange *x)
+{
+	struct fault why = FAULT_NONE;
+	const enum err err = listing_begin(x->flight, &why);
+	if (err)
+		return fail_with(x, err, &why);
+	if (x->flight->route.n > 0)
+		return RESERVE;
+	x->outcome = OUTCOME_OK;
+	return SETTLE;
+}
+
+static bool speaks_of(const struct target *t, enum llm_op op)
+{
+	const struct dialect *d = dialect_find(t->family);
+	return d && d->ops[op];
+}
+
+/* A provider that speaks several dialects is spoken to in the first that has the operation. */
+static void choose_dialects(struct flight *f)
+{
+	for (size_t i = 0; i < f->route.n; i++) {
+		struct target *t = &f->route.targets[i], other;
+		for (size_t d = 0;
+			!speaks_of(t, f->op) && route_in_dialect(f->config, d, t, &other); d++) {
+			if (speaks_of(&other, f->op))
+				*t = other;
+		}
+	}
+}
+
 static enum state step_route(struct exchange *x)
 {
 	struct flight *f = x->flight;
 	struct fault why = FAULT_NONE;
 	if (f->route.n > 0) /* it is known: another try on it, perhaps after a wait */
-		return x->is_retry_due ? ROUTE : RESERVE;
+		return x->is_retry_due || is_reader_behind(f) ? ROUTE : RESERVE;
+	if (f->op == LLM_OP_MODELS)
+		return route_listing(x);
 	const struct route_keys keys = {vault_has_key, x->organs->vault};
-	const enum err err =
-		route_find(f->config, f->request.model, &keys, &f->arena, &f->route, &why);
+	const enum err err = route_find_op(
+		f->config, f->op, f->request.model, &keys, &f->arena, &f->route, &why);
 	if (err)
 		return fail_with(x, err, &why);
+	choose_dialects(f);
 	for (size_t i = 0; i < f->route.n; i++) {
 		if (repair_apply(&x->organs->repairs, &f->route.targets[i], &f->arena))
 			return fail_with(x, ERR_NO_MEMORY, &why);
@@ -187,6 +229,19 @@ static enum state step_route(struct exchange *x)
 			"no provider key yet, so offline/echo answers: llmb key add openai");
 	}
 	return RESERVE;
+}
+
+/* Does the operation write an answer, whose tokens cost too? */
+static bool is_written(enum llm_op op)
+{
+	return op == LLM_OP_CHAT || op == LLM_OP_COMPLETE;
+}
+
+/* No provider takes money for it. */
+static bool is_free(const struct exchange *x)
+{
+	const enum llm_op op = x->flight->op;
+	return target_of(x)->is_offline || op == LLM_OP_COUNT || op == LLM_OP_MODELS;
 }
 
 /* How many answers are asked for, each with tokens of its own. */
@@ -203,20 +258,22 @@ static enum err keep_under_cost(struct exchange *x, int64_t input_bound, struct 
 	const struct target *t = target_of(x);
 	const struct opt_i64 former = f->request.max_tokens;
 	f->request.max_tokens = x->asked_max_tokens;
-	if (x->max_cost_nusd < 0 || t->is_offline)
+	if (x->max_cost_nusd < 0 || is_free(x))
 		return OK;
-	if (t->price.input < 0 || t->price.output < 0)
+	if (t->price.input < 0 || (is_written(f->op) && t->price.output < 0))
 		return fault_param(why, ERR_BUDGET, "max_cost",
 			"the price of %.*s/%.*s is not known, so no cost limit can be kept: set "
 			"price_input and price_output in [model \"%.*s/%.*s\"]",
 			SPAN_ARG(t->provider), SPAN_ARG(t->model), SPAN_ARG(t->provider),
 			SPAN_ARG(t->model));
 	const int64_t input_nusd = price_bound_nusd(&t->price, input_bound, 0);
-	const int64_t output_nusd =
-		num_mul_sat(price_bound_nusd(&t->price, 0, 1000000), choices_of(&f->request));
+	const int64_t output_nusd = !is_written(f->op)
+					    ? 0
+					    : num_mul_sat(price_bound_nusd(&t->price, 0, 1000000),
+						      choices_of(&f->request));
 	const int64_t left_nusd = x->max_cost_nusd - (f->spent_nusd > 0 ? f->spent_nusd : 0);
 	const int64_t rest_nusd = left_nusd - input_nusd;
-	const int64_t most = output_nusd == 0 ? INT64_MAX
+	const int64_t most = output_nusd == 0 ? (rest_nusd < 0 ? 0 : INT64_MAX)
 			     : rest_nusd <= 0 ? 0
 					      : num_mul_div(rest_nusd, 1000000, output_nusd) - 1;
 	if (most < 1)
@@ -224,7 +281,7 @@ static enum err keep_under_cost(struct exchange *x, int64_t input_bound, struct 
 			"the prompt alone can cost %" PRId64 " nano-dollars, and %" PRId64
 			" are left of the limit of %" PRId64,
 			input_nusd, left_nusd, x->max_cost_nusd);
-	if (x->asked_max_tokens.is_set && x->asked_max_tokens.v <= most)
+	if (!is_written(f->op) || (x->asked_max_tokens.is_set && x->asked_max_tokens.v <= most))
 		return OK;
 	f->request.max_tokens = (struct opt_i64){true, most};
 	if (former.is_set && former.v == most)
@@ -241,6 +298,22 @@ static void copy_text(char *to, size_t size, struct span text)
 	fault_text(to, size, text);
 }
 
+/* The provider in hand has told of its models, or cannot: the next one, or the end. */
+static enum state next_listing(struct exchange *x)
+{
+	struct flight *f = x->flight;
+	if (f->target + 1 < f->route.n) {
+		f->target++;
+		f->same = 0;
+		x->has_renewed = false;
+		flight_rewind(f);
+		return ROUTE;
+	}
+	x->outcome = OUTCOME_OK;
+	x->verdict = FAULT_NONE;
+	return SETTLE;
+}
+
 /* A parameter was refused that the request can do without: it goes out again so, and the caller is
  * told. False: that is not it. */
 static bool mend(struct exchange *x, const struct fault *why)
@@ -248,8 +321,8 @@ static bool mend(struct exchange *x, const struct fault *why)
 	struct flight *f = x->flight;
 	struct target *t = &f->route.targets[f->target];
 	char told[256];
-	if (f->has_content || f->attempts >= ATTEMPTS_MAX || left_us(x) <= 0 ||
-		!repair_learn(&x->organs->repairs, t, &f->request, why) ||
+	if (!is_written(f->op) || f->has_content || f->attempts >= ATTEMPTS_MAX ||
+		left_us(x) <= 0 || !repair_learn(&x->organs->repairs, t, &f->request, why) ||
 		repair_apply(&x->organs->repairs, t, &f->arena) != OK)
 		return false;
 	(void)snprintf(told, sizeof told,
@@ -277,19 +350,24 @@ static bool may_renew(const struct exchange *x, const struct fault *why)
 static enum state after_failure(struct exchange *x, enum outcome outcome, const struct fault *why)
 {
 	struct flight *f = x->flight;
+	if (f->op == LLM_OP_MODELS && !span_is_set(f->request.model) && !may_renew(x, why)) {
+		listing_warn(f, why);
+		return next_listing(x);
+	}
 	const struct retry_case c = {
 		.err = why->err,
-		.has_content = f->has_content,
+		.has_content = f->op != LLM_OP_MODELS && f->has_batch_content,
 		.is_unknown = outcome == OUTCOME_UNKNOWN,
 		.is_at_most_once = x->is_at_most_once,
 		.same = f->same,
-		.attempts = f->attempts,
+		.attempts = f->attempts - f->batches,
 		.unknown = f->unknown,
 		.retry_after_ms = why->retry_after_ms,
 		.advice = why->advice,
 		.left_us = left_us(x),
 		.jitter = (uint32_t)(x->seed >> 32) + f->attempts,
-		.has_next = f->target + 1 < f->route.n,
+		/* the vectors of two models cannot stand beside one another */
+		.has_next = f->batches == 0 && f->target + 1 < f->route.n,
 		.may_renew = may_renew(x, why),
 	};
 	const struct retry_verdict v = retry_decide(&c);
@@ -329,8 +407,10 @@ static enum state step_reserve(struct exchange *x)
 	struct flight *f = x->flight;
 	const struct target *t = target_of(x);
 	struct fault why = FAULT_NONE;
-	const int64_t input_bound = flight_input_bound(&f->request);
+	flight_cut(f, t);
+	const int64_t input_bound = flight_input_bound(&f->asked);
 	enum err err = keep_under_cost(x, input_bound, &why);
+	f->asked.max_tokens = f->request.max_tokens;
 	if (err == ERR_BUDGET) {
 		f->same++; /* not a try, but all that this target gets */
 		return after_failure(x, OUTCOME_FAILED, &why);
@@ -343,18 +423,18 @@ static enum state step_reserve(struct exchange *x)
 		.uid = (uint32_t)x->peer.uid,
 		.pid = (uint32_t)x->peer.pid,
 		.estimate_input = input_bound,
-		.estimate_output = f->request.max_tokens.is_set ? f->request.max_tokens.v
-				   : t->max_output_tokens >= 0  ? t->max_output_tokens
-								: 4096,
+		.estimate_output = !is_written(f->op)             ? 0
+				   : f->request.max_tokens.is_set ? f->request.max_tokens.v
+				   : t->max_output_tokens >= 0    ? t->max_output_tokens
+								  : 4096,
 	};
 	r.estimate_output = num_mul_sat(r.estimate_output, choices_of(&f->request));
 	r.estimate_nusd =
-		t->is_offline ? 0
-			      : price_bound_nusd(&t->price, r.estimate_input, r.estimate_output);
+		is_free(x) ? 0 : price_bound_nusd(&t->price, r.estimate_input, r.estimate_output);
 	memcpy(r.id, x->id, sizeof r.id);
 	memcpy(r.app, x->peer.app, sizeof r.app);
 	memcpy(r.program, x->peer.program, sizeof r.program);
-	copy_text(r.op, sizeof r.op, SPAN("chat"));
+	copy_text(r.op, sizeof r.op, span_str(llm_op_name(f->op)));
 	copy_text(r.model, sizeof r.model, f->request.model);
 	copy_text(r.provider, sizeof r.provider, t->provider);
 	copy_text(r.target_model, sizeof r.target_model, t->model);
@@ -374,7 +454,7 @@ static enum state step_prepare(struct exchange *x)
 	x->flight->same++; /* a try, even where it does not come to sending */
 	secret_unref(x->secret);
 	x->secret = NULL;
-	if (t->is_offline || t->auth == AUTH_NONE)
+	if (t->auth == AUTH_NONE || attempt_is_local(t, x->flight->op))
 		return SEND;
 	const enum err err = tokens_prove(
 		x->organs->tokens, x->flight->config, t, SPAN_NONE, &x->token, &x->secret, &why);
@@ -390,14 +470,17 @@ static enum state step_prepare(struct exchange *x)
 static enum err on_attempt_event(void *context, const struct llm_event *e)
 {
 	struct exchange *x = context;
+	if (x->flight->op == LLM_OP_MODELS)
+		return e->type == EV_MODEL ? listing_put(x->flight, e) : OK;
 	recall_note(&x->recall, x->organs->items, x->peer.uid, target_of(x), e, now_s(x));
 	return flight_put(x->flight, e);
 }
 
 /* What an attempt cost: as reported, and where it may have been served beyond that, as reserved. */
-static void count_cost(struct flight *f, struct attempt_record *r)
+static void count_cost(struct exchange *x, struct attempt_record *r)
 {
-	r->usage.cost_nusd = f->usage.cost_nusd;
+	struct flight *f = x->flight;
+	r->usage.cost_nusd = is_free(x) ? 0 : f->attempt_nusd;
 	if (r->outcome == OUTCOME_UNKNOWN && r->usage.cost_nusd < f->reserved_nusd)
 		r->usage.cost_nusd = f->reserved_nusd;
 	f->former_nusd = f->spent_nusd;
@@ -416,7 +499,7 @@ static void attempt_account(struct exchange *x, const struct attempt_record *rec
 	struct fault why = FAULT_NONE;
 	memcpy(r.id, x->id, sizeof r.id);
 	r.number = f->attempts;
-	count_cost(f, &r);
+	count_cost(x, &r);
 	if (r.outcome == OUTCOME_UNKNOWN)
 		f->unknown++;
 	if (journal_attempt(x->organs->journal, &r, &why) != OK)
@@ -428,12 +511,15 @@ static void attempt_account(struct exchange *x, const struct attempt_record *rec
 
 static enum state relay_ended(struct exchange *x, enum outcome outcome, const struct fault *why)
 {
-	if (!why->err) {
-		x->outcome = OUTCOME_OK;
-		x->verdict = FAULT_NONE;
-		return SETTLE;
-	}
-	return after_failure(x, outcome, why);
+	if (why->err)
+		return after_failure(x, outcome, why);
+	if (x->flight->op == LLM_OP_MODELS)
+		return next_listing(x);
+	if (flight_next_batch(x->flight))
+		return ROUTE;
+	x->outcome = OUTCOME_OK;
+	x->verdict = FAULT_NONE;
+	return SETTLE;
 }
 
 /* A result that a callback brings goes through the same door as a step's. */
@@ -484,10 +570,11 @@ static enum state step_send(struct exchange *x)
 	struct fault why = FAULT_NONE;
 	const struct llm_request *request;
 	recall_rewind(&x->recall);
-	if (recall_restore(x->organs->items, x->peer.uid, target_of(x), &f->arena, &f->request,
+	if (recall_restore(x->organs->items, x->peer.uid, target_of(x), &f->arena, &f->asked,
 		    now_s(x), &request))
 		return fail_with(x, ERR_NO_MEMORY, &why);
 	const struct attempt_plan plan = {
+		.op = f->op,
 		.request = request,
 		.target = target_of(x),
 		.secret = x->secret,
@@ -532,11 +619,11 @@ static void settle_record(const struct exchange *x, struct exchange_record *r)
 	memcpy(r->id, x->id, sizeof r->id);
 	memcpy(r->app, x->peer.app, sizeof r->app);
 	memcpy(r->program, x->peer.program, sizeof r->program);
-	copy_text(r->op, sizeof r->op, SPAN("chat"));
+	copy_text(r->op, sizeof r->op, span_str(llm_op_name(f->op)));
 	copy_text(r->model, sizeof r->model, f->request.model);
 	if (f->finish)
 		copy_text(r->finish, sizeof r->finish, span_str(finish_name(f->finish)));
-	if (t && f->attempts > 0) {
+	if (t && f->attempts > 0 && (f->op != LLM_OP_MODELS || f->route.n == 1)) {
 		copy_text(r->provider, sizeof r->provider, t->provider);
 		copy_text(r->target_model, sizeof r->target_model, t->model);
 	}
@@ -586,8 +673,8 @@ static enum state step_settle(struct exchange *x)
 	} else {
 		const struct reply_end end = {
 			.usage = r.usage,
-			.provider = span_str(r.provider),
-			.model = span_str(r.target_model),
+			.provider = r.provider[0] ? span_str(r.provider) : SPAN_NONE,
+			.model = r.provider[0] ? span_str(r.target_model) : SPAN_NONE,
 			.request_id = span_str(x->id),
 			.ttft_us = r.ttft_us,
 			.total_us = r.total_us,
@@ -707,6 +794,7 @@ struct exchange *exchange_new(struct organs *o, const struct peer_id *peer, cons
 	}
 	x->flight->on_event = on_flight_event;
 	x->flight->context = x;
+	x->flight->op = c->op;
 	unsigned char random[16 + sizeof x->seed]; /* drawn at once: each draw is a system call */
 	randombytes_buf(random, sizeof random);
 	memcpy(&x->seed, random + 16, sizeof x->seed);
@@ -773,6 +861,8 @@ void exchange_take(struct exchange *x)
 {
 	event_log_take(&x->flight->log, &x->cursor);
 	flight_read(x->flight);
+	if (x->state == ROUTE)
+		exchange_run(x); /* it may have waited for its reader */
 }
 
 bool exchange_is_over(const struct exchange *x)

@@ -3,10 +3,9 @@
 
 #include <stdlib.h>
 
-#include "brokerd/dialect/dialect.h"
+#include "brokerd/dialect/models.h"
 #include "brokerd/exchange/tokens.h"
 #include "brokerd/route/route.h"
-#include "brokerd/value/ops.h"
 #include "protocol/limits.h"
 
 #define FETCH_BYTES (4 * MIB)
@@ -20,7 +19,7 @@ struct fetch {
 	struct target target;
 	const struct dialect *dialect;
 	struct http_request http;
-	struct buf url, body;
+	struct buf body;
 	int status;
 	struct token_wait token;
 	struct secret *secret;
@@ -31,7 +30,6 @@ static void fetch_free(struct fetch *f)
 {
 	tokens_leave(&f->token);
 	secret_unref(f->secret);
-	buf_done(&f->url);
 	buf_done(&f->body);
 	arena_done(&f->arena);
 	config_unref(f->config);
@@ -85,24 +83,7 @@ static void on_end(void *context, const struct transfer_end *end)
 static enum err fetch_send(struct fetch *f, struct fault *why)
 {
 	const struct target *t = &f->target;
-	struct span path;
-	if (!ops_serve(t->quirks.ops, SPAN("models"), &path))
-		return fault_set(
-			why, ERR_UNSUPPORTED, "%.*s has no list of models", SPAN_ARG(t->provider));
-	http_join_url(
-		t->base_url, span_is_set(path) ? path : span_str(f->dialect->models_path), &f->url);
-	f->http.method = SPAN("GET");
-	f->http.url = buf_view(&f->url);
-	enum err err = buf_error(&f->url);
-	if (!err && !http_request_header(&f->http, SPAN("accept"), SPAN("application/json")))
-		err = ERR_INTERNAL;
-	if (!err && span_is_set(t->quirks.api_version) &&
-		!http_request_header(&f->http, SPAN("anthropic-version"), t->quirks.api_version))
-		err = ERR_INTERNAL;
-	for (size_t i = 0; !err && i < t->n_headers; i++) {
-		if (!http_request_header(&f->http, t->headers[i].name, t->headers[i].value))
-			err = ERR_INTERNAL;
-	}
+	enum err err = models_request(t, &f->arena, &f->http, why);
 	const struct transfer_limits limits = {f->config->connect_us, FETCH_US, FETCH_US, FETCH_US};
 	const struct transfer_events events = {on_head, on_body, on_end, f};
 	if (!err)
@@ -150,7 +131,6 @@ enum err fetch_models(struct organs *o, struct span provider, struct span label,
 	f->config = config_ref(o->config);
 	f->reply = *reply;
 	arena_init(&f->arena, LIMIT_REQUEST_ARENA);
-	buf_init(&f->url, LIMIT_HEADERS_BYTES);
 	buf_init(&f->body, FETCH_BYTES);
 	enum err err = route_target(f->config, provider, SPAN("models"), &f->target, why);
 	if (!err) {

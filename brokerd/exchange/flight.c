@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "brokerd/dialect/embeddings.h"
 #include "brokerd/ledger/price.h"
 #include "protocol/base/num.h"
 #include "protocol/base/utf8.h"
@@ -23,11 +24,11 @@ struct flight *flight_new(struct organs *o)
 	arena_init(&f->arena, LIMIT_REQUEST_ARENA);
 	buf_init(&f->body, LIMIT_BODY_BYTES);
 	event_log_init(&f->log);
-	f->usage = USAGE_UNKNOWN;
+	f->usage = f->settled = USAGE_UNKNOWN;
 	f->untold = FAULT_NONE;
 	f->begun_us = loop_now_us(o->loop);
 	f->begun_wall_us = loop_wall_us(o->loop);
-	f->reserved_nusd = f->former_nusd = f->spent_nusd = -1;
+	f->attempt_nusd = f->reserved_nusd = f->former_nusd = f->spent_nusd = -1;
 	return f;
 }
 
@@ -131,9 +132,32 @@ static enum err keep_start(struct flight *f, const struct llm_event *e)
 	return err ? err : arena_dup(&f->arena, e->start.model, &f->start.start.model);
 }
 
+/* Class by class; what one of the two does not know is the other's. */
+static struct llm_usage add_usage(const struct llm_usage *a, const struct llm_usage *b)
+{
+	enum { CLASSES = sizeof(struct llm_usage) / sizeof(int64_t) };
+	int64_t x[CLASSES], y[CLASSES];
+	struct llm_usage sum;
+	memcpy(x, a, sizeof x);
+	memcpy(y, b, sizeof y);
+	for (size_t i = 0; i < CLASSES; i++)
+		x[i] = x[i] < 0 ? y[i] : y[i] < 0 ? x[i] : num_add_sat(x[i], y[i]);
+	memcpy(&sum, x, sizeof sum);
+	return sum;
+}
+
+static void take_usage(struct flight *f, const struct llm_usage *u)
+{
+	const struct target *t = &f->route.targets[f->target];
+	f->attempt_nusd = t->is_offline ? 0 : price_nusd(&t->price, u);
+	f->usage = add_usage(&f->settled, u);
+	f->usage.cost_nusd = t->is_offline ? 0 : price_nusd(&t->price, &f->usage);
+	f->has_usage = true;
+}
+
 enum err flight_put(struct flight *f, const struct llm_event *e)
 {
-	struct llm_event priced;
+	struct llm_event changed;
 	if (e->type == EV_START)
 		return f->has_start ? OK : keep_start(f, e);
 	if (!f->has_content && (event_is_content(e->type) || e->type == EV_FINISH)) {
@@ -141,16 +165,18 @@ enum err flight_put(struct flight *f, const struct llm_event *e)
 		if (err)
 			return err;
 	}
+	f->has_batch_content = f->has_batch_content || event_is_content(e->type);
 	if (e->type == EV_USAGE) {
-		const struct target *t = &f->route.targets[f->target];
-		f->usage = e->usage;
-		f->usage.cost_nusd = t->is_offline ? 0 : price_nusd(&t->price, &e->usage);
-		f->has_usage = true;
+		take_usage(f, &e->usage);
 		if (!f->has_content)
 			return OK;
-		priced = *e;
-		priced.usage = f->usage;
-		e = &priced;
+		changed = *e;
+		changed.usage = f->usage;
+		e = &changed;
+	} else if (e->type == EV_EMBEDDING) {
+		changed = *e;
+		changed.embedding.index += (uint32_t)f->batch_at;
+		e = &changed;
 	} else if (e->type == EV_FINISH && e->choice == 0) {
 		f->finish = e->finish.finish;
 	} else if (e->type == EV_WARNING) {
@@ -178,9 +204,33 @@ void flight_status(struct flight *f, const char *word, const char *format, ...)
 
 void flight_rewind(struct flight *f)
 {
-	f->has_start = f->has_usage = f->is_paused = false;
-	f->usage = USAGE_UNKNOWN;
+	f->has_start = f->has_usage = f->is_paused = f->has_batch_content = false;
+	f->usage = f->settled;
+	f->attempt_nusd = -1;
 	f->finish = 0;
+}
+
+void flight_cut(struct flight *f, const struct target *t)
+{
+	f->asked = f->request;
+	if (f->op != LLM_OP_EMBED)
+		return;
+	f->asked.n_inputs = embeddings_batch(&f->request, t, f->batch_at);
+	f->asked.inputs += f->batch_at;
+}
+
+bool flight_next_batch(struct flight *f)
+{
+	const size_t next = f->batch_at + f->asked.n_inputs;
+	if (f->op != LLM_OP_EMBED || next >= f->request.n_inputs)
+		return false;
+	f->settled = f->usage;
+	f->settled.cost_nusd = -1;
+	f->batch_at = next;
+	f->batches++;
+	f->same = 0;
+	flight_rewind(f);
+	return true;
 }
 
 /* The last event always gets its place: what a slow reader has not taken makes room for it. */
@@ -261,5 +311,12 @@ int64_t flight_input_bound(const struct llm_request *r)
 				   t->format.n) +
 			 extra_bound(&t->extra) + 16;
 	}
+	for (size_t i = 0; i < r->n_inputs; i++) {
+		const struct part *p = &r->inputs[i];
+		bound += 16 + (int64_t)p->text.n + extra_bound(&p->extra);
+		if (p->type == PART_IMAGE)
+			bound += media_bound(p);
+	}
+	bound += (int64_t)r->query.n * (int64_t)(r->n_inputs > 0 ? r->n_inputs : 1);
 	return bound + (int64_t)r->response_format.schema.n + extra_bound(&r->extra);
 }

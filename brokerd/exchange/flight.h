@@ -12,7 +12,11 @@ struct flight {
 	struct config *config; /* as it was at the beginning */
 	struct arena arena;    /* the unpacked request, the route */
 	struct buf body;       /* the packed request, which the unpacked one points into */
+	enum llm_op op;
 	struct llm_request request;
+	struct llm_request asked; /* of the target in hand: the same, or a batch of its inputs */
+	size_t batch_at;          /* where among the inputs that begins */
+	unsigned batches;         /* that are answered in full */
 	struct route route;
 	size_t target; /* which of the route's is tried */
 
@@ -20,8 +24,10 @@ struct flight {
 	struct llm_event start; /* held back until there is content, like the usage before it */
 	bool has_start, has_usage, has_content, has_ended;
 	bool is_paused;
-	struct llm_usage usage;
-	enum finish finish; /* of choice 0; 0: none yet */
+	bool has_batch_content;   /* of the batch in hand */
+	struct llm_usage settled; /* of the batches before */
+	struct llm_usage usage;   /* with these */
+	enum finish finish;       /* of choice 0; 0: none yet */
 	uint32_t warnings;
 	struct fault untold; /* of an event that no frame can hold; OK: there was none */
 	int64_t begun_us, begun_wall_us;
@@ -31,6 +37,7 @@ struct flight {
 	unsigned attempts;       /* sent or about to be, on all targets */
 	unsigned same;           /* tries on the target in hand */
 	unsigned unknown;        /* attempts that may have been served */
+	int64_t attempt_nusd;    /* what the one in hand says it cost; -1: nothing is known */
 	int64_t reserved_nusd;   /* set aside for the one in hand; -1: its price is unknown */
 	int64_t former_nusd; /* what the attempts before the last one cost; -1: nothing is known */
 	int64_t spent_nusd;  /* the same of all */
@@ -51,6 +58,13 @@ enum err flight_put(struct flight *f, const struct llm_event *e) MUST_USE;
 
 /* What the broker is doing meanwhile: `word` as in event.h. Failure to say it is no failure. */
 void flight_status(struct flight *f, const char *word, const char *format, ...) PRINTF_LIKE(3, 4);
+
+/* Chooses what of the request goes to the target in hand: of many inputs to embed, as many as it
+ * takes at a time. */
+void flight_cut(struct flight *f, const struct target *t);
+
+/* The batch in hand is answered. False: it was the last. */
+bool flight_next_batch(struct flight *f);
 
 /* A fresh attempt is about to begin on an answer that has shown nothing yet. */
 void flight_rewind(struct flight *f);

@@ -14,12 +14,12 @@ struct row {
 
 static const struct row rows[] = {
 	{CALL_TYPED,  "chat",             ALLOW  },
-	{CALL_TYPED,  "models",           NOT_YET},
-	{CALL_TYPED,  "complete",         NOT_YET},
-	{CALL_TYPED,  "embed",            NOT_YET},
-	{CALL_TYPED,  "rerank",           NOT_YET},
-	{CALL_TYPED,  "count",            NOT_YET},
-	{CALL_TYPED,  "moderate",         NOT_YET},
+	{CALL_TYPED,  "models",           ALLOW  },
+	{CALL_TYPED,  "complete",         ALLOW  },
+	{CALL_TYPED,  "embed",            ALLOW  },
+	{CALL_TYPED,  "rerank",           ALLOW  },
+	{CALL_TYPED,  "count",            ALLOW  },
+	{CALL_TYPED,  "moderate",         ALLOW  },
 	{CALL_RELAY,  "",                 NOT_YET},
 	{CALL_NATIVE, "",                 NOT_YET},
 	{CALL_ADMIN,  "status",           ALLOW  },

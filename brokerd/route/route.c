@@ -91,6 +91,18 @@ enum err route_target(const struct config *c, struct span provider, struct span 
 	return OK;
 }
 
+bool route_in_dialect(const struct config *c, size_t d, const struct target *t, struct target *out)
+{
+	const struct provider *p = config_provider(c, t->provider);
+	if (!p || d >= p->n_dialects)
+		return false;
+	*out = *t;
+	out->family = p->dialects[d].family;
+	out->path = p->dialects[d].path;
+	config_quirks(c, p, d, t->model, &out->quirks);
+	return true;
+}
+
 /* Of an alias: its facts hold for targets whose own are not known. */
 static void lay_alias(struct target *t, const struct model *alias)
 {
@@ -191,4 +203,52 @@ enum err route_find(const struct config *c, struct span model, const struct rout
 		SPAN_ARG(span_first(model, LIMIT_LABEL_BYTES)),
 		count == 0 ? "no provider has a key yet (`llmb key add PROVIDER`)"
 			   : "several providers have a key");
+}
+
+/* The model that a provider has for an operation where none is named; absent: none, or it does not
+ * matter. */
+static struct span model_for(const struct config *c, const struct provider *p, enum llm_op op)
+{
+	struct quirks q;
+	config_quirks(c, p, 0, p->model, &q);
+	switch (op) {
+	case LLM_OP_EMBED:
+		return q.embed_model;
+	case LLM_OP_RERANK:
+		return q.rerank_model;
+	case LLM_OP_MODERATE:
+		return q.moderate_model;
+	default:
+		return SPAN_NONE;
+	}
+}
+
+enum err route_find_op(const struct config *c, enum llm_op op, struct span model,
+	const struct route_keys *keys, struct arena *a, struct route *out, struct fault *why)
+{
+	const bool is_named = model.n > 0 && !span_is(model, "default");
+	if (is_named || (op != LLM_OP_EMBED && op != LLM_OP_RERANK && op != LLM_OP_MODERATE))
+		return route_find(c, model, keys, a, out, why);
+	*out = (struct route){0};
+	const struct model *alias = config_model(c, span_str(llm_op_name(op)));
+	if (alias && alias->n_targets > 0)
+		return route_alias(c, alias, a, out, why);
+	size_t n_keys = 0;
+	for (size_t i = 0; i < c->n_providers; i++) {
+		const struct provider *p = &c->providers[i];
+		if (p->is_offline || !keys->has_key(keys->context, p->name))
+			continue;
+		n_keys++;
+		const struct span own = model_for(c, p, op);
+		if (own.n > 0)
+			return route_one(c, p->name, own, a, out, why);
+	}
+	const struct provider *offline = offline_of(c);
+	if (n_keys > 0 || !offline)
+		return fault_param(why, ERR_NOT_FOUND, "model",
+			"no provider that has a key has a model of its own for the operation %s: "
+			"name one as PROVIDER/MODEL, or make an alias [model \"%s\"]",
+			llm_op_name(op), llm_op_name(op));
+	out->is_fallback_offline = true;
+	return route_one(c, offline->name, offline->model, a, out, why);
 }

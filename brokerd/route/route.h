@@ -24,6 +24,16 @@ struct route {
 enum err route_find(const struct config *c, struct span model, const struct route_keys *keys,
 	struct arena *a, struct route *out, struct fault *why) MUST_USE;
 
+/* The same for any operation. For one that gives no words, "default" is the alias of the operation's
+ * name ("embed"), else the model that the first provider with a key has for it, else, where no
+ * provider has a key, offline/echo. */
+enum err route_find_op(const struct config *c, enum llm_op op, struct span model,
+	const struct route_keys *keys, struct arena *a, struct route *out,
+	struct fault *why) MUST_USE;
+
+/* The same target spoken to in its provider's dialect `d` (from 0). False: there are not so many. */
+bool route_in_dialect(const struct config *c, size_t d, const struct target *t, struct target *out);
+
 /* One target from its two names; ERR_NOT_FOUND where there is no such provider, ERR_MISCONFIGURED where
  * its address lacks a key of the configuration. */
 enum err route_target(const struct config *c, struct span provider, struct span model,

@@ -74,6 +74,33 @@ enum empty_content {
 	EMPTY_CONTENT_LEFT_OUT,
 };
 
+/* In which words is it told what an embedding is for? An index. */
+enum input_types {
+	INPUT_TYPES_NONE,    /* in none */
+	INPUT_TYPES_PLAIN,   /* input_type: "query" "document" */
+	INPUT_TYPES_PASSAGE, /* input_type: "query" "passage" */
+	INPUT_TYPES_COHERE,  /* input_type: "search_query" "search_document" ... */
+	INPUT_TYPES_JINA,    /* task: "retrieval.query" "retrieval.passage" ... */
+	INPUT_TYPES_GEMINI,  /* taskType: "RETRIEVAL_QUERY" "RETRIEVAL_DOCUMENT" ... */
+	INPUT_TYPES_COUNT,
+};
+
+/* Whose body do a model's embeddings take, where hosts pass it on as it is? */
+enum embed_body {
+	EMBED_BODY_UNKNOWN,
+	EMBED_BODY_TITAN,
+	EMBED_BODY_COHERE,
+	EMBED_BODY_NOVA,
+};
+
+/* How is it told to cut an input that is too long? */
+enum truncation {
+	TRUNCATION_NONE,
+	TRUNCATION_WORD,   /* truncate: "NONE" "START" "END" */
+	TRUNCATION_SWITCH, /* truncation: a bool */
+	TRUNCATION_FLAG,   /* truncate: a bool */
+};
+
 /* What one provider, or one model there, does otherwise than its family. Each is a trait that a
  * [provider] or [model] section can set by name: config/traits.c. Texts that are lists have commas
  * between their words: words_have. */
@@ -139,10 +166,10 @@ struct quirks {
 	bool has_tool_choice; /* takes tool_choice at all */
 	bool is_calls_last; /* openai-responses: wants the calls of a turn behind all else of it */
 	enum forcing forcing;
-	bool has_tool_stream;     /* tool_stream: gives arguments piece by piece */
-	bool needs_json_args;     /* arguments that are no JSON object break it */
-	bool has_call_ids;        /* gemini: calls and results have ids */
-	bool has_sealed_calls;    /* gemini: it refuses a call of its own without a signature */
+	bool has_tool_stream;   /* tool_stream: gives arguments piece by piece */
+	bool needs_json_args;   /* arguments that are no JSON object break it */
+	bool has_call_ids;      /* gemini: calls and results have ids */
+	bool has_sealed_calls;  /* gemini: it refuses a call of its own without a signature */
 	bool has_short_ids;     /* ids of calls have nine letters and digits, */
 	bool has_dotted_ids;    /* and may have dots and colons */
 	bool has_result_status; /* a result says whether its call failed */
@@ -166,6 +193,19 @@ struct quirks {
 	bool has_think_tags;         /* reasoning comes inside the text, in <think>...</think> */
 	bool is_think_open;          /* and without its opening tag */
 	bool has_blank_start; /* white space that means nothing comes between reasoning and text */
+
+	/* operations beside chat */
+	struct span embed_model, rerank_model, moderate_model; /* where none is named */
+	struct span embedding_format; /* "float", "base64", "base64_int8"; absent: not said */
+	struct span dimensions_field; /* "dimensions", "output_dimension", or "none" */
+	struct span top_field;        /* "top_n" or "top_k" */
+	enum input_types input_types;
+	enum truncation truncation;
+	enum embed_body embed_body; /* bedrock */
+	bool has_image_inputs;      /* to embed */
+	bool has_predict;           /* gemini: is Vertex AI, which embeds by :predict */
+	int64_t inputs_max;         /* of one request for embeddings; 0: no bound of its own */
+	int64_t inputs_tokens_max;  /* the same in tokens */
 
 	/* the reply */
 	bool is_stream_forced; /* is always asked for a stream */

@@ -16,7 +16,7 @@ static void put_count(struct json_out *out, const char *name, int64_t v)
 		json_pair_i64(out, name, v);
 }
 
-static void put_usage(struct json_out *out, const llm_usage *u)
+void show_usage_json(struct json_out *out, const llm_usage *u)
 {
 	json_key(out, "usage");
 	json_open(out, '{');
@@ -60,7 +60,7 @@ static void json_result(const llm_result *a, const char *type)
 	json_pair_str(&out, "model", span_str(llm_result_model(a)));
 	json_pair_str(&out, "stop_reason", span_str(llm_result_stop_reason(a)));
 	put_tools(&out, a);
-	put_usage(&out, llm_result_usage(a));
+	show_usage_json(&out, llm_result_usage(a));
 	json_close(&out, '}');
 	buf_byte(&b, '\n');
 	say_out(&b);
@@ -89,6 +89,7 @@ static const char *type_name(llm_event_type type)
 	case LLM_EV_RAW:
 	case LLM_EV_HEAD:
 	case LLM_EV_PART:
+	case LLM_EV_ITEM:
 		return NULL;
 	}
 	return NULL;
@@ -211,6 +212,7 @@ int show_event(const llm_event *ev, void *arg)
 	case LLM_EV_RAW:
 	case LLM_EV_HEAD:
 	case LLM_EV_PART:
+	case LLM_EV_ITEM:
 		break;
 	}
 	return 0;

@@ -19,6 +19,10 @@ void show_result(struct show *s, const llm_result *a);
 /* The end of a streamed answer: the line is ended, the cost told. */
 void show_end(struct show *s, const llm_result *a);
 
+/* The member `usage` of the object that is open. */
+struct json_out;
+void show_usage_json(struct json_out *out, const llm_usage *u);
+
 /* Ends the line that an answer broke off in. */
 void show_break(struct show *s);
 

@@ -8,9 +8,7 @@
 #include "libllmclient/cli/broker.h"
 #include "libllmclient/cli/commands.h"
 #include "libllmclient/cli/interrupt.h"
-
-#define READ_BYTES     ((size_t)64 * 1024)
-#define TEXT_BYTES_MAX ((size_t)32 * 1024 * 1024)
+#include "libllmclient/cli/outcome.h"
 
 struct ask {
 	struct common common;
@@ -41,43 +39,6 @@ static const struct option_row rows[] = {
 	{'\0', "usage",       NULL,     "tokens and cost on stderr, even if it is no terminal", OPTION_FLAG,
          ASK(is_usage)													  },
 };
-
-/* The question: the words of the line, or all of stdin. */
-static int read_text(
-	const struct command *self, const struct ask *o, int n, char **words, struct buf *out)
-{
-	const bool is_stdin = n == 0 || (n == 1 && strcmp(words[0], "-") == 0);
-	buf_init(out, TEXT_BYTES_MAX);
-	for (int i = 0; i < n && !is_stdin; i++) {
-		buf_text(out, i > 0 ? " " : "");
-		buf_text(out, words[i]);
-	}
-	if (is_stdin && n == 0 && is_terminal(STDIN_FILENO))
-		return options_refuse(
-			self, "there is no question: llmb ask \"why is the sky blue?\"");
-	while (is_stdin) {
-		char *room = buf_reserve(out, READ_BYTES);
-		const ssize_t got = room ? read(STDIN_FILENO, room, READ_BYTES) : 0;
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return say_failure(
-				&o->common, EXIT_BAD, "stdin cannot be read: %s", strerror(errno));
-		if (got == 0)
-			break;
-		buf_commit(out, (size_t)got);
-	}
-	buf_byte(out, '\0');
-	if (buf_error(out))
-		return say_failure(&o->common, EXIT_USAGE, "the question is longer than %zu MiB",
-			TEXT_BYTES_MAX >> 20);
-	if (memchr(out->p, '\0', out->n - 1))
-		return say_failure(&o->common, EXIT_USAGE,
-			"the question has a NUL byte in it: attach what is no text with -a");
-	if (out->p[0] == '\0' && o->files.n == 0)
-		return options_refuse(self, "the question is empty");
-	return EXIT_GOOD;
-}
 
 static int attach(const struct common *o, llm_request *r, const char *path)
 {
@@ -152,7 +113,9 @@ static int run(const struct command *self, int argc, char **argv)
 	if (code != OPTIONS_GO_ON)
 		return code;
 	OWNED(buf_done) struct buf text;
-	code = read_text(self, &o, n, words, &text);
+	code = text_read(self, &o.common, n, words, &text);
+	if (!code && text.p[0] == '\0' && o.files.n == 0)
+		return options_refuse(self, "the question is empty");
 	return code ? code : ask(&o, text.p);
 }
 

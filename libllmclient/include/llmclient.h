@@ -44,7 +44,7 @@ LLM_API uint32_t llm_version_number(void); /**< of the loaded library */
 LLM_API const char *llm_version(void);
 typedef void *(*llm_realloc_fn)(void *ptr, size_t new_size /* 0: free */, void *arg);
 LLM_API int llm_set_allocator(llm_realloc_fn fn, void *arg); /**< before any other call */
-LLM_API void llm_free(void *p); /**< frees what llm_ask() and llm_admin_call() return */
+LLM_API void llm_free(void *p); /**< frees what llm_ask(), llm_embed() and llm_admin_call() return */
 /* ---- errors ---- */
 typedef enum llm_code {
   LLM_OK = 0, LLM_E_INVAL = -1 /**< bad argument or wrong state */, LLM_E_NOMEM = -2,
@@ -136,7 +136,8 @@ typedef enum llm_event_type {
   LLM_EV_USAGE = 7 /**< running totals */, LLM_EV_DONE = 8 /**< the last; usage is final */,
   LLM_EV_WARNING = 9 /**< something was changed or left out: llm_event_warning_*() */,
   LLM_EV_RAW = 10 /**< bytes of a relayed reply */, LLM_EV_HEAD = 11 /**< its status and headers */,
-  LLM_EV_REFUSAL = 12 /**< a piece of a refusal */, LLM_EV_PART = 13 /**< an image, audio, a citation, whole */
+  LLM_EV_REFUSAL = 12 /**< a piece of a refusal */, LLM_EV_PART = 13 /**< an image, audio, a citation, whole */,
+  LLM_EV_ITEM = 14 /**< one more embedding, rank, count, verdict or model is in the result */
 } llm_event_type; /* ignore unknown ones */
 LLM_API llm_stream *llm_stream_start(llm_client *c, const llm_request *r) LLM_CHECK; /**< several may run on a client */
 /** 1: *ev set; 0: ended; LLM_E_AGAIN: nothing yet (LLM_F_NONBLOCK only); else failed, partial result readable. */
@@ -153,7 +154,7 @@ LLM_API llm_event_type llm_event_type_of(const llm_event *ev);
 LLM_API const char *llm_event_text(const llm_event *ev, size_t *len /* or NULL */);
 LLM_API const char *llm_event_detail(const llm_event *ev, size_t *len); /**< of all other pieces, sentences and bytes; else "" */
 LLM_API const char *llm_event_status_word(const llm_event *ev); /**< of STATUS: "queued", "connecting", "offline", ...; or NULL */
-LLM_API size_t llm_event_index(const llm_event *ev); /**< of TOOL_*: which call, from 0; else 0 */
+LLM_API size_t llm_event_index(const llm_event *ev); /**< of TOOL_*: which call, of ITEM: which of its kind; from 0; else 0 */
 LLM_API const char *llm_event_tool_id(const llm_event *ev); LLM_API const char *llm_event_tool_name(const llm_event *ev);
 LLM_API const char *llm_event_tool_args(const llm_event *ev); /**< at TOOL_END: complete JSON */
 LLM_API const llm_usage *llm_event_usage(const llm_event *ev);
@@ -161,6 +162,37 @@ LLM_API const char *llm_event_warning_code(const llm_event *ev);  /**< "dropped_
 LLM_API const char *llm_event_warning_param(const llm_event *ev); /**< the member it is about, or NULL */
 LLM_API int llm_event_status(const llm_event *ev);                /**< of HEAD: HTTP status; else 0 */
 LLM_API const char *llm_event_header(const llm_event *ev, const char *name); /**< of HEAD; or NULL */
+/* ---- embeddings, ranks, counts, verdicts, models: a request as for a chat, with inputs in place of messages ---- */
+LLM_API int llm_request_input(llm_request *r, const char *text); /**< to be embedded or judged; a document to be ranked */
+LLM_API int llm_request_input_image(llm_request *r, const char *mime, const void *data, size_t len); /**< copied; mime NULL: image/png */
+LLM_API int llm_request_query(llm_request *r, const char *text);      /**< that documents are ranked by */
+LLM_API int llm_request_top_n(llm_request *r, int n);                 /**< only the best n */
+LLM_API int llm_request_dimensions(llm_request *r, int n);            /**< of each vector */
+LLM_API int llm_request_input_type(llm_request *r, const char *type); /**< "query" "document" "classification" "clustering" "similarity" "code_query" */
+LLM_API int llm_request_truncate(llm_request *r, const char *where);  /**< of what is too long: "end" "start"; "none": refuse */
+/** n rows of *dimensions floats in one block; llm_free() it. NULL: llm_last_error(c). */
+LLM_API float *llm_embed(llm_client *c, const char *model, const char *const *texts, size_t n, size_t *dimensions) LLM_CHECK;
+/* Whole results, blocking, in the order of the inputs; NULL: llm_last_error(c). */
+LLM_API llm_result *llm_embeddings(llm_client *c, const llm_request *r) LLM_CHECK;
+LLM_API llm_result *llm_rerank(llm_client *c, const llm_request *r) LLM_CHECK;   /**< the best first */
+LLM_API llm_result *llm_count(llm_client *c, const llm_request *r) LLM_CHECK;    /**< of the tokens that a chat would send */
+LLM_API llm_result *llm_moderate(llm_client *c, const llm_request *r) LLM_CHECK;
+LLM_API llm_result *llm_models(llm_client *c, const char *provider) LLM_CHECK;   /**< NULL: of all that have a key */
+LLM_API int llm_request_operation(llm_request *r, const char *op); /**< for llm_stream_start(): "chat" "complete" "embed" "rerank" "count" "moderate" "models" */
+LLM_API size_t llm_result_embeddings(const llm_result *a);
+LLM_API const float *llm_result_embedding(const llm_result *a, size_t i, size_t *dimensions /* or NULL */);
+LLM_API size_t llm_result_ranks(const llm_result *a);
+LLM_API size_t llm_result_rank_index(const llm_result *a, size_t i);  /**< which document; SIZE_MAX: no such rank */
+LLM_API double llm_result_rank_score(const llm_result *a, size_t i);  /**< to be compared within this result alone */
+LLM_API int64_t llm_result_tokens(const llm_result *a);               /**< of llm_count(); -1: none */
+LLM_API int llm_result_tokens_estimated(const llm_result *a);         /**< by the broker: the provider does not count */
+LLM_API size_t llm_result_verdicts(const llm_result *a); LLM_API int llm_result_flagged(const llm_result *a, size_t i);
+LLM_API const char *llm_result_categories(const llm_result *a, size_t i);      /**< JSON object of booleans, or NULL */
+LLM_API const char *llm_result_category_scores(const llm_result *a, size_t i); /**< JSON object of numbers, or NULL */
+LLM_API size_t llm_result_models(const llm_result *a);
+LLM_API const char *llm_result_model_id(const llm_result *a, size_t i);        /**< as llm_request_new() takes it */
+LLM_API int64_t llm_result_model_context(const llm_result *a, size_t i);       /**< tokens; -1: not known */
+LLM_API int64_t llm_result_model_max_output(const llm_result *a, size_t i);
 /* ---- relay: a public API's own body, and that API's own bytes back ---- */
 /** surface: "openai.chat", "anthropic.messages", ...; path and query as that API has them. */
 LLM_API llm_request *llm_relay_new(const char *surface, const char *method, const char *path, const char *query);

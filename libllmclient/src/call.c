@@ -153,19 +153,33 @@ static enum err fill(
 	return err ? too_much(err, why) : OK;
 }
 
-struct llm_stream *stream_new(
-	struct llm_client *c, const llm_request *r, bool is_streaming, struct fault *why)
+/* What an operation cannot be without is missed here, where the sentence can name the function. */
+static bool has_all(const struct builder *b, struct fault *why)
 {
-	const struct builder *b = builder_of(r);
+	const struct llm_request *r = &b->request;
+	if (b->kind != CALL_TYPED || b->op == LLM_OP_MODELS)
+		return true;
+	if ((b->op == LLM_OP_CHAT || b->op == LLM_OP_COUNT) && r->n_messages == 0)
+		fault_set(why, ERR_INVALID_ARGUMENT,
+			"the request has no message: add one by llm_request_user()");
+	else if (r->n_messages == 0 && r->n_inputs == 0)
+		fault_set(why, ERR_INVALID_ARGUMENT,
+			"the request has no input: add one by llm_request_input()");
+	else if (b->op == LLM_OP_RERANK && !span_is_set(r->query))
+		fault_set(why, ERR_INVALID_ARGUMENT,
+			"the request has no query: say it by llm_request_query()");
+	return !why->err;
+}
+
+struct llm_stream *stream_new(
+	struct llm_client *c, const struct builder *b, bool is_streaming, struct fault *why)
+{
 	if (b->why.err) {
 		*why = b->why;
 		return NULL;
 	}
-	if (b->kind == CALL_TYPED && b->request.n_messages == 0) {
-		fault_set(why, ERR_INVALID_ARGUMENT,
-			"the request has no message: add one by llm_request_user()");
+	if (!has_all(b, why))
 		return NULL;
-	}
 	struct llm_stream *s = stream_alloc(c);
 	if (!s) {
 		out_of_memory(why);
@@ -180,7 +194,7 @@ struct llm_stream *stream_new(
 
 	struct call call = CALL_INIT;
 	call.kind = b->kind;
-	call.op = LLM_OP_CHAT;
+	call.op = b->op;
 	call.surface = b->surface;
 	call.timeout_ms = limit_ms > 0 ? limit_ms : 0;
 	call.max_cost_nusd = b->max_cost_nusd;

@@ -58,7 +58,7 @@ struct admin_call {
 /* Puts a call together and sends it as soon as there is a connection. The answer is whole unless
  * `is_streaming`. NULL: *why says why. */
 struct llm_stream *stream_new(
-	struct llm_client *c, const llm_request *r, bool is_streaming, struct fault *why);
+	struct llm_client *c, const struct builder *b, bool is_streaming, struct fault *why);
 struct llm_stream *stream_new_admin(
 	struct llm_client *c, const struct admin_call *admin, struct fault *why);
 void stream_free(struct llm_stream *s); /* without a word to the broker */

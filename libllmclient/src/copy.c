@@ -2,11 +2,8 @@
 #include "libllmclient/src/grow.h"
 #include "libllmclient/src/request.h"
 
-static bool copy_part(struct builder *b, struct message *m, const struct part *from)
+static bool fill_part(struct builder *b, const struct part *from, struct part *to)
 {
-	struct part *to = builder_part(b, m, from->type);
-	if (!to)
-		return false;
 	to->call.is_custom = from->call.is_custom;
 	to->is_summary = from->is_summary;
 	return builder_text(b, from->text, &to->text) &&
@@ -18,6 +15,30 @@ static bool copy_part(struct builder *b, struct message *m, const struct part *f
 	       builder_text(b, from->cache, &to->cache) &&
 	       builder_text(b, from->citations, &to->citations) &&
 	       builder_extra(b, &from->extra, &to->extra);
+}
+
+static bool copy_part(struct builder *b, struct message *m, const struct part *from)
+{
+	struct part *to = builder_part(b, m, from->type);
+	return to && fill_part(b, from, to);
+}
+
+static bool copy_inputs(struct builder *b, const struct llm_request *from)
+{
+	struct llm_request *to = &b->request;
+	for (size_t i = 0; i < from->n_inputs; i++) {
+		if (!GROW(&b->arena, to->inputs, to->n_inputs))
+			return false;
+		struct part *part = &to->inputs[to->n_inputs++];
+		*part = (struct part){.type = from->inputs[i].type};
+		if (!fill_part(b, &from->inputs[i], part))
+			return false;
+	}
+	to->top_n = from->top_n;
+	to->dimensions = from->dimensions;
+	return builder_text(b, from->query, &to->query) &&
+	       builder_text(b, from->input_type, &to->input_type) &&
+	       builder_text(b, from->truncate, &to->truncate);
 }
 
 static bool copy_message(struct builder *b, const struct message *from)
@@ -77,6 +98,7 @@ static bool copy_request(struct builder *b, const struct llm_request *from)
 		!builder_text(b, from->response_format.name, &to->response_format.name) ||
 		!builder_text(b, from->response_format.schema, &to->response_format.schema) ||
 		!builder_extra(b, &from->extra, &to->extra) || !copy_tools(b, from) ||
+		!copy_inputs(b, from) ||
 		!copy_texts(b, from->stop, from->n_stop, &to->stop, &to->n_stop) ||
 		!copy_texts(b, from->tool_choice.names, from->tool_choice.n_names,
 			&to->tool_choice.names, &to->tool_choice.n_names))
@@ -117,6 +139,7 @@ llm_request *llm_request_copy(const llm_request *r)
 	b->timeout_ms = from->timeout_ms;
 	b->max_cost_nusd = from->max_cost_nusd;
 	b->is_at_most_once = from->is_at_most_once;
+	b->op = from->op;
 	if (!copy_request(b, r) || !copy_surface(b, &from->surface) ||
 		!builder_extra(b, &from->options, &b->options) ||
 		!builder_text(b, from->body, &b->body)) {

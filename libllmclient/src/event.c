@@ -84,6 +84,13 @@ static enum err own(struct step *s)
 		return own_headers(s, &e->head);
 	case EV_END:
 		OWN(&e->end.provider, &e->end.model, &e->end.request_id);
+	case EV_MODERATION:
+		OWN(&e->moderation.categories, &e->moderation.scores);
+	case EV_MODEL:
+		OWN(&e->model.id, &e->model.owner);
+	case EV_EMBEDDING:
+	case EV_RANK:
+	case EV_COUNT:
 	case EV_TOOL_END:
 	case EV_USAGE:
 	case EV_FAULT:
@@ -134,6 +141,12 @@ enum llm_event_type public_type(enum event_type type)
 		return LLM_EV_HEAD;
 	case EV_END:
 		return LLM_EV_DONE;
+	case EV_EMBEDDING:
+	case EV_RANK:
+	case EV_COUNT:
+	case EV_MODERATION:
+	case EV_MODEL:
+		return LLM_EV_ITEM;
 	case EV_START:
 	case EV_OPAQUE:
 	case EV_LOGPROBS:
@@ -207,6 +220,7 @@ const char *llm_event_detail(const llm_event *ev, size_t *len)
 		case LLM_EV_USAGE:
 		case LLM_EV_DONE:
 		case LLM_EV_HEAD:
+		case LLM_EV_ITEM:
 			break;
 		}
 	}
@@ -226,6 +240,8 @@ static bool is_tool_event(const llm_event *ev)
 
 size_t llm_event_index(const llm_event *ev)
 {
+	if (ev && public_type(ev->type) == LLM_EV_ITEM)
+		return step_of(ev)->item;
 	return is_tool_event(ev) ? ev->tool : 0;
 }
 

@@ -12,6 +12,7 @@ struct step {
 	/* of tool events, from the result that they add up to */
 	const char *tool_id, *tool_name, *tool_args;
 	const struct account *account; /* of usage and end */
+	size_t item;                   /* of a result: which of its kind */
 };
 
 void step_init(struct step *s);

@@ -11,6 +11,7 @@ struct builder {
 	struct llm_request request; /* first: a public pointer is to this member */
 	struct arena arena;
 	enum call_kind kind;
+	enum llm_op op;              /* typed */
 	struct surface_call surface; /* relay, native */
 	struct span body;            /* their body; a typed call's is the request itself */
 	struct extra options;        /* members for whichever provider answers */

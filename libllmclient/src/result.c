@@ -212,6 +212,14 @@ static enum err add_end(struct llm_result *a, const struct reply_end *end)
 	return err ? err : name_it(a, end->request_id, &a->request_id);
 }
 
+static enum err add_item(struct llm_result *a, struct step *s, struct fault *why)
+{
+	const enum err err = results_add(&a->results, &a->arena, &s->event, why);
+	if (!err)
+		s->item = results_index(&s->event, &a->results);
+	return err;
+}
+
 static enum err add(struct llm_result *a, struct step *s, bool is_raw_text, struct fault *why)
 {
 	const struct llm_event *e = &s->event;
@@ -244,6 +252,12 @@ static enum err add(struct llm_result *a, struct step *s, bool is_raw_text, stru
 	case EV_END:
 		s->account = &a->account;
 		return add_end(a, &e->end);
+	case EV_EMBEDDING:
+	case EV_RANK:
+	case EV_COUNT:
+	case EV_MODERATION:
+	case EV_MODEL:
+		return add_item(a, s, why);
 	case EV_LOGPROBS:
 	case EV_WARNING:
 	case EV_STATUS:

@@ -4,6 +4,7 @@
 #ifndef LIBLLMCLIENT_SRC_RESULT_H
 #define LIBLLMCLIENT_SRC_RESULT_H
 #include "libllmclient/src/event.h"
+#include "libllmclient/src/results.h"
 
 /* A stretch of the answer. Its text is in the result's buffer of that kind. */
 struct result_part {
@@ -32,6 +33,7 @@ struct llm_result {
 	const char *model, *provider, *request_id; /* NULL: not known */
 	enum finish finish;                        /* 0: none yet */
 	struct account account;
+	struct results results; /* of an operation beside chat */
 };
 
 void result_init(struct llm_result *a);

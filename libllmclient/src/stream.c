@@ -19,7 +19,7 @@ llm_stream *llm_stream_start(llm_client *c, const llm_request *r)
 		refuse(c, "the request is NULL: llm_request_new() may have had no memory");
 		return NULL;
 	}
-	struct llm_stream *s = stream_new(c, r, true, &why);
+	struct llm_stream *s = stream_new(c, builder_of(r), true, &why);
 	if (!s) {
 		client_fail(c, &why);
 		return NULL;

@@ -1,6 +1,7 @@
 /* wait.c - how does a program without a loop of its own get its answer? By one that lasts as long. */
 #include "libllmclient/src/call.h"
 #include "libllmclient/src/clock.h"
+#include "libllmclient/src/whole.h"
 #include "protocol/base/list.h"
 #include "protocol/base/mem.h"
 
@@ -81,7 +82,7 @@ static llm_result *whole(struct llm_client *c, struct llm_stream *s)
 
 /* NULL: it cannot be waited for here, or not be asked; the client knows why. */
 static llm_result *ask_whole(
-	struct llm_client *c, const llm_request *r, const struct admin_call *admin)
+	struct llm_client *c, const struct builder *b, const struct admin_call *admin)
 {
 	struct fault why = FAULT_NONE;
 	struct llm_stream *s = NULL;
@@ -90,20 +91,31 @@ static llm_result *ask_whole(
 	if (never_blocks(c))
 		fault_set(&why, ERR_INVALID_ARGUMENT,
 			"this waits for a whole answer, and the client has LLM_F_NONBLOCK");
-	else if (!r && !admin)
+	else if (!b && !admin)
 		fault_set(&why, ERR_INVALID_ARGUMENT,
 			"the request is NULL: llm_request_new() may have had no memory");
 	else
-		s = admin ? stream_new_admin(c, admin, &why) : stream_new(c, r, false, &why);
+		s = admin ? stream_new_admin(c, admin, &why) : stream_new(c, b, false, &why);
 	if (s)
 		return whole(c, s);
 	client_fail(c, &why);
 	return NULL;
 }
 
+llm_result *whole_of(llm_client *c, const llm_request *r, enum llm_op op)
+{
+	if (!c)
+		return NULL;
+	if (!r)
+		return ask_whole(c, NULL, NULL);
+	struct builder b = *builder_of(r); /* borrows all that it has from the request */
+	b.op = op;
+	return ask_whole(c, &b, NULL);
+}
+
 llm_result *llm_chat(llm_client *c, const llm_request *r)
 {
-	return c ? ask_whole(c, r, NULL) : NULL;
+	return whole_of(c, r, LLM_OP_CHAT);
 }
 
 /* The text of a result, as the caller's own. */

@@ -726,6 +726,25 @@ bool json_i64(struct json v, int64_t *out)
 	return true;
 }
 
+/* Fifteen digits are an integer that a double holds, and so is a power of ten up to the 22nd: of the
+ * two one product or quotient is rounded once, and so the nearest. */
+static bool short_f64(const struct number *x, double *out)
+{
+	static const double powers[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10,
+		1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+	const int64_t most = COUNT_OF(powers) - 1;
+	double v = 0;
+	if (x->count > 15 || x->exponent < -most || x->exponent > most)
+		return false;
+	for (size_t i = 0; i < x->digits.n; i++) {
+		if (x->digits.p[i] != '.')
+			v = v * 10 + (x->digits.p[i] - '0');
+	}
+	v = x->exponent < 0 ? v / powers[-x->exponent] : v * powers[x->exponent];
+	*out = x->is_negative ? -v : v;
+	return true;
+}
+
 bool json_f64(struct json v, double *out)
 {
 	/* 767 digits decide any double; one more says that there were others. Without a point, so
@@ -737,6 +756,8 @@ bool json_f64(struct json v, double *out)
 		return false;
 	const struct number x = number_of(v.text);
 	int64_t exponent = x.exponent;
+	if (short_f64(&x, out))
+		return true;
 	if (x.is_negative)
 		text[n++] = '-';
 	for (size_t i = 0; i < x.digits.n && taken < DECIDING; i++) {

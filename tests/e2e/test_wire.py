@@ -144,7 +144,6 @@ def test_no_hello_at_all(made):
     {"kind": "relay", "surface": {"surface": "openai.chat", "method": "POST",
                                   "path": "/v1/chat/completions"}},
     {"kind": "native", "surface": {"provider": "openai", "method": "GET", "path": "/files"}},
-    {"kind": "typed", "op": "embed", "body": b"\x80"},
     chat("hi", behalf={"token": "tok"}),
 ])
 def test_what_has_its_place_and_is_not_there_yet(made, call):

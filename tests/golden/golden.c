@@ -7,7 +7,7 @@
  *	unified.json	what body.json must become: the unified request, a member or an element a line,
  *			or the fault
  *	target.json	where it goes: provider, model, base_url, path, traits by name; what it does not
- *			say is as the family's own host has it
+ *			say is as the family's own host has it; `op`, where it is no chat: "embed", ...
  *	http.txt	what the request must become: the HTTP request and the warnings, or the fault
  *	reply.*		a reply: .sse and .json of status 200, .STATUS of another; .head beside it has
  *			headers; .eventstream: the messages of an AWS event stream in lines, as
@@ -40,6 +40,7 @@
 
 struct golden_case {
 	const struct dialect *dialect;
+	enum llm_op op;
 	char path[400]; /* FOLDER/FAMILY/CASE */
 	struct arena arena;
 	struct notes notes;
@@ -105,6 +106,9 @@ static void read_target(struct golden_case *c)
 	wish.provider = text_of(c, json_member(wish.more, "provider"));
 	wish.model = text_of(c, json_member(wish.more, "model"));
 	wish.path = text_of(c, json_member(wish.more, "path"));
+	const struct span op = text_of(c, json_member(wish.more, "op"));
+	if (span_is_set(op) && !llm_op_from(op, &c->op))
+		bail("%s/target.json: there is no such operation", c->path);
 	c->config = host_target(&wish, &c->arena, &c->target, &why);
 	if (!c->config)
 		bail("%s/target.json: %s", c->path, why.message);
@@ -143,19 +147,24 @@ static struct span packed_request(struct golden_case *c)
 }
 
 /* Strings "b64:..." of media become their bytes: packed_json knows text only. */
+static void unpack_part(struct golden_case *c, struct media *m)
+{
+	OWNED(buf_done) struct buf bytes = BUF_INIT(LIMIT_BODY_BYTES);
+	if (!span_starts(m->data, SPAN("b64:")))
+		return;
+	if (!base64_decode(span_skip(m->data, 4), &bytes) ||
+		arena_dup(&c->arena, buf_view(&bytes), &m->data))
+		bail("%s: media that is no base64", c->path);
+}
+
 static void unpack_media(struct golden_case *c, struct llm_request *r)
 {
 	for (size_t i = 0; i < r->n_messages; i++) {
-		for (size_t k = 0; k < r->messages[i].n_parts; k++) {
-			struct media *m = &r->messages[i].parts[k].media;
-			OWNED(buf_done) struct buf bytes = BUF_INIT(LIMIT_BODY_BYTES);
-			if (!span_starts(m->data, SPAN("b64:")))
-				continue;
-			if (!base64_decode(span_skip(m->data, 4), &bytes) ||
-				arena_dup(&c->arena, buf_view(&bytes), &m->data))
-				bail("%s: media that is no base64", c->path);
-		}
+		for (size_t k = 0; k < r->messages[i].n_parts; k++)
+			unpack_part(c, &r->messages[i].parts[k].media);
 	}
+	for (size_t i = 0; i < r->n_inputs; i++)
+		unpack_part(c, &r->inputs[i].media);
 }
 
 /* The request for the provider, or the fault, as http.txt has it. */
@@ -163,8 +172,8 @@ static void put_request(struct golden_case *c, const struct llm_request *r, stru
 	struct http_request *http, struct buf *out)
 {
 	struct fault why = FAULT_NONE;
-	if (c->dialect->ops[LLM_OP_CHAT]->encode_request(
-		    r, &c->target, &FEED_ENV, notes, http, &why)) {
+	if (dialect_operation(c->dialect, c->op)
+			->encode_request(r, &c->target, &FEED_ENV, notes, http, &why)) {
 		put_fault(&why, out);
 		http->body = SPAN_NONE;
 		return;
@@ -189,7 +198,7 @@ static void check_wire(
 	struct http_request http = {.n_headers = 0};
 	struct fault why = FAULT_NONE;
 	request_pack(r, &packed);
-	if (!is_err(request_unpack(buf_view(&packed), &c->arena, &again, &why), OK,
+	if (!is_err(request_unpack_op(c->op, buf_view(&packed), &c->arena, &again, &why), OK,
 		    "%s: the request can be sent to the broker", c->path)) {
 		diag("%s", why.message);
 		return;
@@ -224,7 +233,7 @@ static void check_request(struct golden_case *c)
 	struct fault why = FAULT_NONE;
 	if (!exists(c, "request.json"))
 		return;
-	if (request_unpack(packed_request(c), &c->arena, &r, &why)) {
+	if (request_unpack_op(c->op, packed_request(c), &c->arena, &r, &why)) {
 		OWNED(buf_done) struct buf got = BUF_INIT(LIMIT_BODY_BYTES);
 		put_fault(&why, &got);
 		compare(c, "http.txt", &got, "the request");
@@ -342,17 +351,17 @@ static void check_cuts(struct golden_case *c, const struct http_reply *whole)
 	struct fault why;
 	size_t bad = 0;
 	tally_init(&all);
-	feed_reply(c->dialect, &c->notes, whole, &c->target, (struct cuts){0},
+	feed_op(c->op, c->dialect, &c->notes, whole, &c->target, (struct cuts){0},
 		&(struct event_sink){tally_event, &all}, &why);
 	for (size_t n = 0; n < whole->body.n && bad == 0; n++) {
 		OWNED(tally_done) struct tally cut = {.n_calls = 0};
 		struct http_reply part = *whole;
 		part.body = span_first(whole->body, n);
 		tally_init(&cut);
-		const enum err err = feed_reply(c->dialect, &c->notes, &part, &c->target,
+		const enum err err = feed_op(c->op, c->dialect, &c->notes, &part, &c->target,
 			(struct cuts){0}, &(struct event_sink){tally_event, &cut}, &why);
 		const bool is_fair = cut.broken[0] == '\0' && (err != OK) == (why.err != OK) &&
-				     (err != OK || cut.finish != 0) &&
+				     (err != OK || cut.finish != 0 || cut.result != 0) &&
 				     span_starts(buf_view(&all.text), buf_view(&cut.text));
 		if (!is_fair) {
 			diag("%s, cut at %zu: %s %s", c->path, n, cut.broken, why.message);
@@ -373,7 +382,7 @@ static void check_reply(struct golden_case *c, const struct http_reply *reply)
 		char how[64];
 		if (!cuts_read(ways[i], &cuts))
 			bail("%s is no way to cut", ways[i]);
-		const enum err err = feed_reply(c->dialect, &c->notes, reply, &c->target, cuts,
+		const enum err err = feed_op(c->op, c->dialect, &c->notes, reply, &c->target, cuts,
 			&(struct event_sink){print_event, &got}, &why);
 		if (err)
 			put_fault(&why, &got);
@@ -382,7 +391,7 @@ static void check_reply(struct golden_case *c, const struct http_reply *reply)
 		if (c->is_rewrite)
 			return;
 		tally_init(&tally);
-		feed_reply(c->dialect, &c->notes, reply, &c->target, cuts,
+		feed_op(c->op, c->dialect, &c->notes, reply, &c->target, cuts,
 			&(struct event_sink){tally_event, &tally}, &why);
 		is_str(tally.broken, "", "%s, %s: events in order", c->path, how);
 	}
@@ -421,8 +430,8 @@ static void check_binary(struct golden_case *c)
 
 static void run_case(const struct dialect *d, const char *name, bool is_rewrite)
 {
-	static const int statuses[] = {
-		400, 401, 402, 403, 404, 408, 413, 422, 424, 429, 498, 499, 500, 502, 503, 504, 529, 307};
+	static const int statuses[] = {400, 401, 402, 403, 404, 408, 413, 422, 424, 429, 498, 499,
+		500, 502, 503, 504, 529, 307};
 	struct golden_case c = {.dialect = d, .is_rewrite = is_rewrite};
 	(void)snprintf(c.path, sizeof c.path, "%s/%s/%s", FOLDER, d->family, name);
 	arena_init(&c.arena, LIMIT_REQUEST_ARENA);

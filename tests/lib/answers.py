@@ -16,6 +16,7 @@ import dataclasses
 import hashlib
 import json
 import re
+import struct
 
 MESSAGE_TOKENS = 4
 PART_TOKENS = 85
@@ -212,6 +213,28 @@ def edge_error(status):
     return _EDGE.format(status, EDGE_STATUSES[status]).encode()
 
 
+MAX_INPUTS = 100  # of one request for embeddings
+
+
+def _judged(raw, *required):
+    """The body of a request beside chat, its inputs as a list; or raises Refused."""
+    try:
+        body = json.loads(raw)
+    except ValueError as why:
+        raise Refused(400, f"We could not parse the JSON body of your request. ({why})") from None
+    for name in ("model", *required):
+        if not body.get(name):
+            raise Refused(400, f"Missing required parameter: '{name}'.", param=name)
+    inputs = body.get("input", body.get("documents"))
+    return body, [inputs] if isinstance(inputs, str) else inputs
+
+
+def vector_of(text, dimensions):
+    """Numbers that floats of 32 bits hold: halves of the bytes of the text's digest, from -64 to 63.5."""
+    digest = hashlib.sha256(text.encode()).digest()
+    return [(digest[i % len(digest)] - 128) / 2 for i in range(dimensions)]
+
+
 class OpenAI:
     """Chat completions and the list of models."""
 
@@ -338,6 +361,38 @@ class OpenAI:
         return {"object": "list", "data": [
             {"id": name, "object": "model", "created": EPOCH, "owned_by": "system"}
             for name in MODELS["openai"]]}
+
+    def embed(self, raw):
+        body, inputs = _judged(raw, "input")
+        if len(inputs) > MAX_INPUTS:
+            raise Refused(400, f"At most {MAX_INPUTS} inputs.", param="input")
+        data = []
+        for i, text in enumerate(inputs):
+            vector = vector_of(text, body.get("dimensions", 8))
+            if body.get("encoding_format") == "base64":
+                vector = base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
+            data.append({"object": "embedding", "index": i, "embedding": vector})
+        tokens = sum(len(pieces(text)) for text in inputs)
+        return {"object": "list", "data": data, "model": body["model"],
+                "usage": {"prompt_tokens": tokens, "total_tokens": tokens}}
+
+    def rerank(self, raw):
+        """The share of the query's words that a document has."""
+        body, documents = _judged(raw, "query", "documents")
+        words = set(body["query"].lower().split())
+        results = [{"index": i, "relevance_score": len(words & set(text.lower().split())) / len(words)}
+                   for i, text in enumerate(documents)]
+        results.sort(key=lambda result: -result["relevance_score"])
+        return {"id": "rank-1", "model": body["model"], "results": results[:body.get("top_n")],
+                "usage": {"total_tokens": sum(len(pieces(text)) for text in documents)}}
+
+    def moderate(self, raw):
+        """What has the word "unsafe" in it is flagged."""
+        body, inputs = _judged(raw, "input")
+        verdicts = ["unsafe" in text for text in inputs]
+        return {"id": "modr-1", "model": body["model"], "results": [
+            {"flagged": flagged, "categories": {"hate": flagged},
+             "category_scores": {"hate": 0.9 if flagged else 0.1}} for flagged in verdicts]}
 
 
 class Anthropic:

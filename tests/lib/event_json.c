@@ -116,6 +116,36 @@ static void put_body(struct json_out *o, const struct llm_event *e)
 			json_pair_bool(o, "partial", true);
 		json_pair_str(o, "message", span_str(e->fault->message));
 		break;
+	case EV_EMBEDDING:
+		json_pair_i64(o, "index", e->embedding.index);
+		json_key(o, "vector");
+		json_open(o, '[');
+		for (size_t i = 0; i < e->embedding.vector.n; i++)
+			json_put_f64(o, e->embedding.vector.values[i]);
+		json_close(o, ']');
+		break;
+	case EV_RANK:
+		json_pair_i64(o, "index", e->rank.index);
+		json_key(o, "score");
+		json_put_f64(o, e->rank.score);
+		break;
+	case EV_COUNT:
+		json_pair_i64(o, "input_tokens", e->count.input_tokens);
+		json_pair_bool(o, "estimate", e->count.is_estimate);
+		break;
+	case EV_MODERATION:
+		json_pair_i64(o, "index", e->moderation.index);
+		json_pair_bool(o, "flagged", e->moderation.is_flagged);
+		json_pair_raw(o, "categories", e->moderation.categories);
+		json_pair_raw(o, "scores", e->moderation.scores);
+		break;
+	case EV_MODEL:
+		json_pair_str(o, "id", e->model.id);
+		json_pair_str(o, "owner", e->model.owner);
+		put_known(o, "context", e->model.context_tokens);
+		put_known(o, "max_output", e->model.max_output_tokens);
+		put_known(o, "created", e->model.created_s ? e->model.created_s : -1);
+		break;
 	case EV_TOOL_END:
 	case EV_HEAD:
 	case EV_END:

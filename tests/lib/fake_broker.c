@@ -182,7 +182,8 @@ static void answer(struct fake_broker *b, struct fake_call *c)
 	struct fault why = FAULT_NONE;
 	OWNED(arena_done) struct arena arena;
 	arena_init(&arena, LIMIT_REQUEST_ARENA);
-	if (c->call.kind == CALL_TYPED && request_unpack(c->body, &arena, &c->request, &why)) {
+	if (c->call.kind == CALL_TYPED &&
+		request_unpack_op(c->call.op, c->body, &arena, &c->request, &why)) {
 		fake_fault(c->to, why.err, why.message);
 		return;
 	}

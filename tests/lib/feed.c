@@ -53,11 +53,11 @@ static size_t piece_end(struct cuts cuts, struct span body, size_t from)
 	return end;
 }
 
-enum err feed_reply(const struct dialect *d, const struct notes *notes,
+enum err feed_op(enum llm_op of, const struct dialect *d, const struct notes *notes,
 	const struct http_reply *reply, const struct target *target, struct cuts cuts,
 	const struct event_sink *sink, struct fault *why)
 {
-	const struct dialect_op *op = d->ops[LLM_OP_CHAT];
+	const struct dialect_op *op = dialect_operation(d, of);
 	const struct span body = reply->body;
 	struct arena arena;
 	enum err err = OK;
@@ -85,4 +85,11 @@ enum err feed_reply(const struct dialect *d, const struct notes *notes,
 	op->decoder_done(decoder);
 	arena_done(&arena);
 	return err;
+}
+
+enum err feed_reply(const struct dialect *d, const struct notes *notes,
+	const struct http_reply *reply, const struct target *target, struct cuts cuts,
+	const struct event_sink *sink, struct fault *why)
+{
+	return feed_op(LLM_OP_CHAT, d, notes, reply, target, cuts, sink, why);
 }

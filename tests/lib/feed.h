@@ -19,8 +19,13 @@ struct cuts {
 /* "0", "1", "61", "special". False: it is none of these. */
 bool cuts_read(const char *word, struct cuts *out) MUST_USE;
 
-/* Decodes a reply piece by piece; one of status 300 or more is explained. What fails is in *why,
+/* Decodes the reply to an operation piece by piece; one of status 300 or more is explained. What fails is in *why,
  * which is FAULT_NONE otherwise. */
+enum err feed_op(enum llm_op of, const struct dialect *d, const struct notes *notes,
+	const struct http_reply *reply, const struct target *target, struct cuts cuts,
+	const struct event_sink *sink, struct fault *why);
+
+/* The same of a reply to a chat. */
 enum err feed_reply(const struct dialect *d, const struct notes *notes,
 	const struct http_reply *reply, const struct target *target, struct cuts cuts,
 	const struct event_sink *sink, struct fault *why);

@@ -600,7 +600,10 @@ class Connection:
         if self.server.needs_key and (not key or allowed and key not in allowed):
             return whole(401, vendor.error(401, key=key)), None
         routes = {"/models": "GET", "/messages": "POST", "/chat/completions": "POST",
-                  "/messages/count_tokens": "POST"}
+                  "/messages/count_tokens": "POST", "/embeddings": "POST", "/rerank": "POST",
+                  "/moderations": "POST"}
+        beside = {"/messages/count_tokens": "count", "/embeddings": "embed", "/rerank": "rerank",
+                  "/moderations": "moderate"}
         route = next((end for end in routes if path.endswith(end)), None)
         if route is None:
             return whole(404, vendor.error(404, f"Invalid URL ({method} {path})")), None
@@ -609,8 +612,8 @@ class Connection:
         try:
             if route == "/models":
                 return whole(200, vendor.models()), None
-            if route == "/messages/count_tokens":
-                return whole(200, vendor.count(request.body)), None
+            if route in beside:
+                return whole(200, getattr(vendor, beside[route])(request.body)), None
             body, answer = vendor.answer(request.body, heads, request.n, override)
         except answers.Refused as no:
             return whole(no.status, vendor.error(no.status, no.message, key, **no.error)), None

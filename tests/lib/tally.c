@@ -6,6 +6,7 @@
 
 #include "protocol/base/utf8.h"
 #include "protocol/limits.h"
+#include "tests/lib/event_json.h"
 
 void tally_init(struct tally *t)
 {
@@ -15,6 +16,7 @@ void tally_init(struct tally *t)
 		.refusal = BUF_INIT(LIMIT_BODY_BYTES),
 		.plan = BUF_INIT(LIMIT_BODY_BYTES),
 		.finish_native = BUF_INIT(LIMIT_BODY_BYTES),
+		.results = BUF_INIT(LIMIT_BODY_BYTES),
 		.usage = USAGE_UNKNOWN,
 	};
 }
@@ -26,6 +28,7 @@ void tally_done(struct tally *t)
 	buf_done(&t->refusal);
 	buf_done(&t->plan);
 	buf_done(&t->finish_native);
+	buf_done(&t->results);
 	for (size_t i = 0; i < t->n_calls; i++) {
 		buf_done(&t->calls[i].id);
 		buf_done(&t->calls[i].name);
@@ -119,6 +122,22 @@ static void check_order(struct tally *t, const struct llm_event *e)
 	}
 }
 
+/* One more element of what an operation beside chat gives: a list a kind. */
+static void take_result(struct tally *t, const struct llm_event *e)
+{
+	OWNED(buf_done) struct buf line = BUF_INIT(LIMIT_BODY_BYTES);
+	if (t->result && t->result != e->type)
+		broken(t, e, "results of two kinds");
+	t->result = e->type;
+	if ((e->type == EV_EMBEDDING && e->embedding.index != t->n_results) ||
+		(e->type == EV_MODERATION && e->moderation.index != t->n_results))
+		broken(t, e, "its index is not the next");
+	if (t->n_results++ > 0)
+		buf_byte(&t->results, ',');
+	event_json(&line, e);
+	buf_span(&t->results, buf_view(&line));
+}
+
 /* A mark says what the reasoning before it was. */
 static void take_mark(struct tally *t, const struct opaque *mark)
 {
@@ -163,6 +182,13 @@ enum err tally_event(void *context, const struct llm_event *e)
 			t->finish = e->finish.finish;
 			buf_span(&t->finish_native, e->finish.native);
 		}
+		break;
+	case EV_EMBEDDING:
+	case EV_RANK:
+	case EV_COUNT:
+	case EV_MODERATION:
+	case EV_MODEL:
+		take_result(t, e);
 		break;
 	case EV_OPAQUE:
 		if (e->choice == 0)
@@ -267,7 +293,13 @@ void tally_json(const struct tally *t, const struct fault *fault, struct buf *ou
 		json_pair_str(&o, "tool_plan", buf_view(&t->plan));
 	if (t->refusal.n > 0)
 		json_pair_str(&o, "refusal", buf_view(&t->refusal));
-	json_pair_bool(&o, "complete", !is_failed && t->finish != 0);
+	json_pair_bool(&o, "complete", !is_failed && (t->finish != 0 || t->result != 0));
+	if (t->result) {
+		json_key(&o, "results");
+		json_open(&o, '[');
+		buf_span(o.to, buf_view(&t->results));
+		json_close(&o, ']');
+	}
 	if (is_failed)
 		put_fault(&o, fault);
 	if (t->broken[0])

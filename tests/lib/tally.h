@@ -18,6 +18,9 @@ struct tally {
 	struct buf text, reasoning, refusal; /* of the first choice */
 	struct buf plan; /* of the reasoning, what a mark of Cohere's calls a plan for the calls */
 	struct buf finish_native;
+	struct buf results; /* of an operation beside chat: events as JSON, a comma between them */
+	enum event_type result; /* which; 0: none */
+	size_t n_results;
 	enum finish finish; /* 0: none */
 	bool is_finished[TALLY_CHOICES];
 	struct tally_call *calls; /* of all choices */
@@ -36,7 +39,8 @@ void tally_done(struct tally *t);
 enum err tally_event(void *context, const struct llm_event *e);
 
 /* The answer as one JSON object: text, tool_calls, finish_reason, finish_reason_raw, usage,
- * reasoning_text, refusal, complete, and, for a fault (NULL or OK: none), error. */
+ * reasoning_text, refusal, complete, results (those of an operation beside chat), and, for a fault
+ * (NULL or OK: none), error. */
 void tally_json(const struct tally *t, const struct fault *fault, struct buf *out);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "protocol/base/list.h"
 #include "protocol/frame.h"
+#include "tests/lib/event_json.h"
 #include "tests/lib/tap.h"
 
 #define HELD_BYTES (256 * MIB)
@@ -153,6 +154,14 @@ static void put_event(struct buf *to, const struct llm_event *e)
 		break;
 	case EV_FAULT:
 		put_fault(to, e->fault);
+		break;
+	case EV_EMBEDDING:
+	case EV_RANK:
+	case EV_COUNT:
+	case EV_MODERATION:
+	case EV_MODEL:
+		buf_byte(to, ' ');
+		event_json(to, e);
 		break;
 	case EV_OPAQUE:
 	case EV_TOOL_END:

@@ -195,14 +195,40 @@ static void do_open(struct story *s)
 
 /* ---- clients ---- */
 
+/* What a call of an operation beside chat is given: "input 1", "input 2", ... */
+static void put_inputs(struct buf *json, const struct command *c)
+{
+	const long long n = command_number(c, "inputs", 0);
+	if (span_is_set(command_option(c, "query")))
+		buf_print(json, ",'query':'%.*s'", SPAN_ARG(command_option(c, "query")));
+	if (n == 0)
+		return;
+	buf_text(json, ",'inputs':[");
+	for (long long i = 1; i <= n; i++)
+		buf_print(json, "%s'input %lld'", i > 1 ? "," : "", i);
+	buf_byte(json, ']');
+}
+
+static enum llm_op op_of(const struct command *c)
+{
+	const struct span word = command_option(c, "op");
+	enum llm_op op = LLM_OP_CHAT;
+	if (span_is_set(word) && !llm_op_from(word, &op))
+		bail("line %d: there is no such operation", c->line);
+	return op;
+}
+
 static void put_request(struct buf *packed, const struct command *c)
 {
 	static const char *const numbers[] = {"max_tokens", "n", "top_k"};
 	OWNED(buf_done) struct buf json = BUF_INIT(TEXT_BYTES);
 	const struct span model = command_option(c, "model");
 	const long long prompt = command_number(c, "prompt", 0);
-	buf_print(&json, "{'model':'%.*s','stream':%s", SPAN_ARG(model),
+	const enum llm_op op = op_of(c);
+	buf_print(&json, "{'stream':%s",
 		span_is(command_option(c, "stream"), "yes") ? "true" : "false");
+	if (span_is_set(model))
+		buf_print(&json, ",'model':'%.*s'", SPAN_ARG(model));
 	for (size_t i = 0; i < COUNT_OF(numbers); i++) {
 		const long long v = command_number(c, numbers[i], -1);
 		if (v >= 0)
@@ -211,16 +237,20 @@ static void put_request(struct buf *packed, const struct command *c)
 	const struct span stop = command_option(c, "stop");
 	if (span_is_set(stop))
 		buf_print(&json, ",'stop':['%.*s']", SPAN_ARG(stop));
-	buf_text(&json, ",'messages':[{'role':'user','content':'Say hello.");
-	for (long long i = 0; i < prompt; i++)
-		buf_byte(&json, 'y');
-	buf_text(&json, "'}]}");
+	put_inputs(&json, c);
+	if (op == LLM_OP_CHAT || op == LLM_OP_COUNT) {
+		buf_text(&json, ",'messages':[{'role':'user','content':'Say hello.");
+		for (long long i = 0; i < prompt; i++)
+			buf_byte(&json, 'y');
+		buf_text(&json, "'}]");
+	}
+	buf_byte(&json, '}');
 	buf_byte(&json, '\0');
 	packed_json(packed, json.p);
 }
 
 /* NAME call N model=M [stream=yes] [max_tokens=] [n=] [stop=TEXT] [prompt=BYTES] [timeout=MS] [max_cost=NUSD]
- * [credit=BYTES] [once=yes] [body=later] [announce=BYTES] */
+ * [credit=BYTES] [once=yes] [body=later] [announce=BYTES] [op=OPERATION] [inputs=N] [query=WORD] */
 static void do_call(struct story *s, struct caller *from)
 {
 	const struct command *c = s->c;
@@ -231,7 +261,7 @@ static void do_call(struct story *s, struct caller *from)
 	for (size_t i = first; i <= last; i++) {
 		const bool is_later = span_is(command_option(c, "body"), "later");
 		struct call call = CALL_INIT;
-		call.op = LLM_OP_CHAT;
+		call.op = op_of(c);
 		call.timeout_ms = command_number(c, "timeout", 0);
 		call.max_cost_nusd = command_number(c, "max_cost", -1);
 		call.credit_bytes = command_number(c, "credit", LIMIT_CREDIT_BYTES);

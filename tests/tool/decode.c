@@ -6,8 +6,8 @@
 #include "tests/lib/tally.h"
 #include "tests/tool/tool.h"
 
-void tool_read_chat(const struct reader *reader, const struct http_reply *reply, struct cuts cuts,
-	struct arena *a, struct buf *out)
+static void read_reply(enum llm_op op, const struct reader *reader, const struct http_reply *reply,
+	struct cuts cuts, struct arena *a, struct buf *out)
 {
 	OWNED(tally_done) struct tally tally = {.n_calls = 0};
 	const struct event_sink sink = {tally_event, &tally};
@@ -17,8 +17,20 @@ void tool_read_chat(const struct reader *reader, const struct http_reply *reply,
 	notes_init(&notes, a);
 	notes.n_choices = TALLY_CHOICES;
 	tally_init(&tally);
-	feed_reply(tool_family(reader->name), &notes, reply, &target, cuts, &sink, &why);
+	feed_op(op, tool_family(reader->name), &notes, reply, &target, cuts, &sink, &why);
 	tally_json(&tally, &why, out);
+}
+
+void tool_read_chat(const struct reader *reader, const struct http_reply *reply, struct cuts cuts,
+	struct arena *a, struct buf *out)
+{
+	read_reply(LLM_OP_CHAT, reader, reply, cuts, a, out);
+}
+
+void tool_read_result(const struct reader *reader, const struct http_reply *reply, struct cuts cuts,
+	struct arena *a, struct buf *out)
+{
+	read_reply(tool_operation(reader), reader, reply, cuts, a, out);
 }
 
 /* ---- records ---- */

@@ -29,6 +29,12 @@ const struct dialect *tool_family(const char *name);
 void tool_read_chat(const struct reader *, const struct http_reply *, struct cuts, struct arena *,
 	struct buf *out);
 
+/* The same of a reply to an operation beside chat. */
+void tool_read_result(const struct reader *, const struct http_reply *, struct cuts, struct arena *,
+	struct buf *out);
+/* Which operation that is, by the reader's name. */
+enum llm_op tool_operation(const struct reader *);
+
 /* A file to its end, "-" being stdin. Ends the program where it cannot be read. */
 void tool_load(const char *path, struct buf *out);
 

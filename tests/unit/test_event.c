@@ -43,6 +43,11 @@ static bool same_head(const struct reply_head *a, const struct reply_head *b)
 	       a->is_stream == b->is_stream;
 }
 
+static bool same_vector(const struct vector *a, const struct vector *b)
+{
+	return a->n == b->n && memcmp(a->values, b->values, a->n * sizeof *a->values) == 0;
+}
+
 static bool same_body(const struct llm_event *a, const struct llm_event *b)
 {
 	switch (a->type) {
@@ -92,6 +97,24 @@ static bool same_body(const struct llm_event *a, const struct llm_event *b)
 		       a->end.attempts == b->end.attempts;
 	case EV_FAULT:
 		return same_fault(a->fault, b->fault);
+	case EV_EMBEDDING:
+		return a->embedding.index == b->embedding.index &&
+		       same_vector(&a->embedding.vector, &b->embedding.vector);
+	case EV_RANK:
+		return a->rank.index == b->rank.index && a->rank.score == b->rank.score;
+	case EV_COUNT:
+		return a->count.input_tokens == b->count.input_tokens &&
+		       a->count.is_estimate == b->count.is_estimate;
+	case EV_MODERATION:
+		return a->moderation.index == b->moderation.index &&
+		       a->moderation.is_flagged == b->moderation.is_flagged &&
+		       same(a->moderation.categories, b->moderation.categories) &&
+		       same(a->moderation.scores, b->moderation.scores);
+	case EV_MODEL:
+		return same(a->model.id, b->model.id) && same(a->model.owner, b->model.owner) &&
+		       a->model.context_tokens == b->model.context_tokens &&
+		       a->model.max_output_tokens == b->model.max_output_tokens &&
+		       a->model.created_s == b->model.created_s;
 	}
 	return false;
 }
@@ -158,6 +181,8 @@ static void test_all(void)
 		.message = "too fast; wait a second"};
 	struct fault bare = FAULT_NONE;
 	fault_set(&bare, ERR_CANCELLED, "cancelled");
+	static const double exact[] = {-0.5, 0, 0x1p-126, 16777216};
+	static const double decimals[] = {0.1, -0.25, 1e300};
 	const struct llm_usage full = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, INT64_MAX};
 	const struct llm_event events[] = {
 		{.type = EV_START,						      .start = {SPAN("id"), SPAN("m"), 1700000000}           },
@@ -183,6 +208,12 @@ static void test_all(void)
 		{.type = EV_HEAD,									       .head = {200, headers, 2, true}																																					      },
 		{.type = EV_END,				  .end = {full, SPAN("p"), SPAN("m"), SPAN("r"), 0, 7, 2}                                                              },
 		{.type = EV_FAULT,						       .fault = &fault},
+		{.type = EV_EMBEDDING,							.embedding = {1, {exact, COUNT_OF(exact)}}                      },
+		{.type = EV_RANK,						      .rank = {3, 0.999071}                                       },
+		{.type = EV_COUNT,						  .count = {12, true}       },
+		{.type = EV_MODERATION,
+                 .moderation = {0, true, SPAN("{\"hate\":true}"), SPAN("{\"hate\":0.9}")}                                   },
+		{.type = EV_MODEL,						      .model = {SPAN("p/m"), SPAN("o"), 8192, 4096, 1700000000}                                        },
 	};
 	for (size_t i = 0; i < COUNT_OF(events); i++) {
 		is_int(events[i].type, (int)i + 1, "event %zu is in its row", i + 1);
@@ -197,6 +228,11 @@ static void test_all(void)
 		{ .type = EV_RAW,					       .text = SPAN("")},
 		{ .type = EV_END, .end = {.usage = USAGE_UNKNOWN, .ttft_us = -1, .total_us = -1}},
 		{ .type = EV_FAULT,						 .fault = &bare},
+		{ .type = EV_EMBEDDING,               .embedding = {0, {decimals, COUNT_OF(decimals)}}},
+		{ .type = EV_RANK,					    .rank = {0, -11.25}},
+		{ .type = EV_COUNT,					    .count = {0, false}},
+		{ .type = EV_MODERATION,                 .moderation = {7, false, SPAN_NONE, SPAN_NONE}},
+		{ .type = EV_MODEL,                     .model = {SPAN("m"), SPAN_NONE, -1, -1, 0}},
 	};
 	for (size_t i = 0; i < COUNT_OF(least); i++)
 		there_and_back(&least[i], "with as little as may be");
@@ -222,6 +258,41 @@ static void test_bare(void)
 	}
 }
 
+/* Numbers that floats can hold travel as floats, others as they are; none is ever not finite. */
+static void test_vectors(void)
+{
+	static const double floats[] = {1, -0.5}, decimals[] = {1, 0.1};
+	OWNED(buf_done) struct buf b = BUF_INIT(LIMIT_FRAME_BYTES);
+	OWNED(arena_done) struct arena a;
+	struct llm_event e = {
+		.type = EV_EMBEDDING, .embedding = {0, {floats, 2}}
+        };
+	arena_init(&a, LIMIT_REQUEST_ARENA);
+	event_pack(&e, &b);
+	ok(span_find(buf_view(&b), span_of("\xa3"
+					   "f32\xc4\x08\0\0\x80\x3f\0\0\0\xbf",
+					   14)) < b.n,
+		"two floats are eight bytes, the lowest first");
+	buf_clear(&b);
+	e.embedding.vector.values = decimals;
+	event_pack(&e, &b);
+	ok(span_find(buf_view(&b), span_of("\xa3"
+					   "f64\xc4\x10\0\0\0\0\0\0\xf0\x3f",
+					   14)) < b.n,
+		"what is no float is sixteen");
+	buf_clear(&b);
+	buf_span(&b, span_of("\x83\xa2"
+			     "ev\xa9"
+			     "embedding\xa5"
+			     "index\x00\xa3"
+			     "f32\xc4\x04\0\0\x80\x7f",
+			     31));
+	struct fault why = FAULT_NONE;
+	is_err(event_unpack(FRAME_EVENT, pack_from(buf_view(&b)), &a, &e, &why), ERR_MALFORMED,
+		"infinity is no number of a vector");
+	is_str(why.param, "f32", "and where");
+}
+
 /* The fewest bytes for what is sent most. */
 static void test_small(void)
 {
@@ -242,46 +313,58 @@ static const struct {
 	enum err want;
 	const char *param;
 } rows[] = {
-	{"an event of a later version",       FRAME_EVENT, "{'ev': 'smell', 'd': 1}",                     ERR_MORE,      ""             },
-	{"raw is no event's name",            FRAME_EVENT, "{'ev': 'raw', 'd': 'x'}",                     ERR_MORE,      ""             },
-	{"nor is end",			FRAME_EVENT, "{'ev': 'end'}",                               ERR_MORE,      ""             },
-	{"no name",			   FRAME_EVENT, "{'d': 'x'}",                                  ERR_MALFORMED, "ev"           },
-	{"a name that is nil",                FRAME_EVENT, "{'ev': null}",                                ERR_MALFORMED, "ev"           },
-	{"a name that is a number",           FRAME_EVENT, "{'ev': 2}",                                   ERR_MALFORMED, "ev"           },
-	{"no map",			    FRAME_EVENT, "[]",					  ERR_MALFORMED, ""             },
-	{"members in any order",              FRAME_EVENT, "{'d': 'x', 'i': 1, 'ev': 'text'}",            OK,            ""             },
-	{"a member of a later version",       FRAME_EVENT, "{'ev': 'text', 'z': [1, {}], 'd': 'x'}",      OK,
-         ""															     },
-	{"no piece",			  FRAME_EVENT, "{'ev': 'text'}",                              ERR_MALFORMED, "d"            },
-	{"a piece that is a bin",             FRAME_EVENT, "{'ev': 'text', 'd': 'bin:x'}",                ERR_MALFORMED, "d"            },
-	{"a choice below 0",                  FRAME_EVENT, "{'ev': 'text', 'd': 'x', 'i': -1}",           ERR_MALFORMED, "i"            },
+	{"an event of a later version",       FRAME_EVENT, "{'ev': 'smell', 'd': 1}",                              ERR_MORE,      ""             },
+	{"raw is no event's name",            FRAME_EVENT, "{'ev': 'raw', 'd': 'x'}",                              ERR_MORE,      ""             },
+	{"nor is end",			FRAME_EVENT, "{'ev': 'end'}",                                        ERR_MORE,      ""             },
+	{"no name",			   FRAME_EVENT, "{'d': 'x'}",                                           ERR_MALFORMED, "ev"           },
+	{"a name that is nil",                FRAME_EVENT, "{'ev': null}",                                         ERR_MALFORMED, "ev"           },
+	{"a name that is a number",           FRAME_EVENT, "{'ev': 2}",                                            ERR_MALFORMED, "ev"           },
+	{"no map",			    FRAME_EVENT, "[]",						   ERR_MALFORMED, ""             },
+	{"members in any order",              FRAME_EVENT, "{'d': 'x', 'i': 1, 'ev': 'text'}",                     OK,            ""             },
+	{"a member of a later version",       FRAME_EVENT, "{'ev': 'text', 'z': [1, {}], 'd': 'x'}",               OK,
+         ""																      },
+	{"no piece",			  FRAME_EVENT, "{'ev': 'text'}",                                       ERR_MALFORMED, "d"            },
+	{"a piece that is a bin",             FRAME_EVENT, "{'ev': 'text', 'd': 'bin:x'}",                         ERR_MALFORMED, "d"            },
+	{"a choice below 0",                  FRAME_EVENT, "{'ev': 'text', 'd': 'x', 'i': -1}",                    ERR_MALFORMED, "i"            },
 	{"a choice over 32 bits",             FRAME_EVENT, "{'ev': 'text', 'd': 'x', 'i': 4294967296}",
-         ERR_MALFORMED,												  "i"            },
-	{"arguments of no tool",              FRAME_EVENT, "{'ev': 'tool_args', 'd': 'x'}",               ERR_MALFORMED, "t"            },
+         ERR_MALFORMED,													   "i"            },
+	{"arguments of no tool",              FRAME_EVENT, "{'ev': 'tool_args', 'd': 'x'}",                        ERR_MALFORMED, "t"            },
 	{"a tool without a name",             FRAME_EVENT, "{'ev': 'tool_start', 't': 0, 'id': 'x'}",
-         ERR_MALFORMED,												  "name"         },
+         ERR_MALFORMED,													   "name"         },
 	{"logprobs that are no JSON",         FRAME_EVENT, "{'ev': 'logprobs', 'content': '{'}",
-         ERR_MALFORMED,												  "content"      },
+         ERR_MALFORMED,													   "content"      },
 	{"an opaque item without data",       FRAME_EVENT, "{'ev': 'opaque', 'opaque': {'family': 'x'}}",
-         ERR_MALFORMED,												  "opaque.data"  },
+         ERR_MALFORMED,													   "opaque.data"  },
 	{"a part of an unknown type",         FRAME_EVENT, "{'ev': 'part', 'part': {'type': 'x'}}",
-         ERR_MALFORMED,												  "part.type"    },
-	{"no usage",			  FRAME_EVENT, "{'ev': 'usage'}",                             ERR_MALFORMED, "usage"        },
-	{"a usage below 0",                   FRAME_EVENT, "{'ev': 'usage', 'usage': {'input': -1}}",     ERR_MALFORMED,
-         "usage.input"														  },
-	{"no finish",			 FRAME_EVENT, "{'ev': 'finish'}",                            ERR_MALFORMED, "finish"       },
-	{"a head without a status",           FRAME_HEAD,  "{'stream': true}",                            ERR_MALFORMED, "status"       },
-	{"a status over 999",                 FRAME_HEAD,  "{'status': 1000}",                            ERR_MALFORMED, "status"       },
-	{"a header alone",                    FRAME_HEAD,  "{'status': 200, 'headers': [['a']]}",         ERR_MALFORMED,
-         "headers[0]"														   },
+         ERR_MALFORMED,													   "part.type"    },
+	{"no usage",			  FRAME_EVENT, "{'ev': 'usage'}",                                      ERR_MALFORMED, "usage"        },
+	{"a usage below 0",                   FRAME_EVENT, "{'ev': 'usage', 'usage': {'input': -1}}",              ERR_MALFORMED,
+         "usage.input"															   },
+	{"an embedding without its vector",   FRAME_EVENT, "{'ev': 'embedding', 'index': 0}",
+         ERR_MALFORMED,													   ""             },
+	{"an embedding with two",             FRAME_EVENT,
+         "{'ev': 'embedding', 'index': 0, 'f32': 'bin:abcd', 'f64': 'bin:abcdefgh'}",			      ERR_MALFORMED, "f64"          },
+	{"half a number",                     FRAME_EVENT, "{'ev': 'embedding', 'index': 0, 'f32': 'bin:abcdef'}",
+         ERR_MALFORMED,													   "f32"          },
+	{"a vector of none",                  FRAME_EVENT, "{'ev': 'embedding', 'index': 0, 'f32': 'bin:'}",
+         ERR_MALFORMED,													   "f32"          },
+	{"a rank without a score",            FRAME_EVENT, "{'ev': 'rank', 'index': 0}",                           ERR_MALFORMED,
+         "score"																 },
+	{"categories that are a list",        FRAME_EVENT,
+         "{'ev': 'moderation', 'index': 0, 'flagged': true, 'categories': '[]'}",				  ERR_MALFORMED, "categories"   },
+	{"no finish",			 FRAME_EVENT, "{'ev': 'finish'}",                                     ERR_MALFORMED, "finish"       },
+	{"a head without a status",           FRAME_HEAD,  "{'stream': true}",                                     ERR_MALFORMED, "status"       },
+	{"a status over 999",                 FRAME_HEAD,  "{'status': 1000}",                                     ERR_MALFORMED, "status"       },
+	{"a header alone",                    FRAME_HEAD,  "{'status': 200, 'headers': [['a']]}",                  ERR_MALFORMED,
+         "headers[0]"															    },
 	{"a header's value that is a number", FRAME_HEAD,  "{'status': 200, 'headers': [['a', 1]]}",
-         ERR_MALFORMED,												  "headers[0][1]"},
-	{"data without bytes",                FRAME_DATA,  "{'last': true}",                              ERR_MALFORMED, "d"            },
-	{"an empty end",                      FRAME_END,   "{}",					  OK,            ""             },
-	{"an end with more to it",            FRAME_END,   "{'later': {}}",                               OK,            ""             },
-	{"an empty fault",                    FRAME_FAULT, "{}",                                          OK,            ""             },
-	{"a hello is no event",               FRAME_HELLO, "{}",                                          ERR_MALFORMED, ""             },
-	{"nor is a frame of a later version", 99,          "{}",                                          ERR_MALFORMED, ""             },
+         ERR_MALFORMED,													   "headers[0][1]"},
+	{"data without bytes",                FRAME_DATA,  "{'last': true}",                                       ERR_MALFORMED, "d"            },
+	{"an empty end",                      FRAME_END,   "{}",						   OK,            ""             },
+	{"an end with more to it",            FRAME_END,   "{'later': {}}",                                        OK,            ""             },
+	{"an empty fault",                    FRAME_FAULT, "{}",						   OK,            ""             },
+	{"a hello is no event",               FRAME_HELLO, "{}",						   ERR_MALFORMED, ""             },
+	{"nor is a frame of a later version", 99,          "{}",                                                   ERR_MALFORMED, ""             },
 };
 
 static void test_rows(void)
@@ -426,6 +509,7 @@ int main(void)
 {
 	test_all();
 	test_bare();
+	test_vectors();
 	test_small();
 	test_rows();
 	test_faults();

@@ -24,9 +24,9 @@ static const struct {
 	enum err want;
 } calls[] = {
 	{"chat",				CALL_TYPED,  LLM_OP_CHAT,   NULL,        OK             },
-	{"embed is not there yet",              CALL_TYPED,  LLM_OP_EMBED,  NULL,        ERR_UNSUPPORTED},
-	{"nor rerank",			  CALL_TYPED,  LLM_OP_RERANK, NULL,        ERR_UNSUPPORTED},
-	{"nor relayed bodies",                  CALL_RELAY,  0,             NULL,        ERR_UNSUPPORTED},
+	{"embed",			       CALL_TYPED,  LLM_OP_EMBED,  NULL,        OK             },
+	{"models",			      CALL_TYPED,  LLM_OP_MODELS, NULL,        OK             },
+	{"relayed bodies are not there yet",    CALL_RELAY,  0,             NULL,        ERR_UNSUPPORTED},
 	{"nor native endpoints",                CALL_NATIVE, 0,             NULL,        ERR_UNSUPPORTED},
 	{"the list of keys",                    CALL_ADMIN,  0,             "key.list",  OK             },
 	{"an operation without a row",          CALL_ADMIN,  0,             "key.show",  ERR_DENIED     },

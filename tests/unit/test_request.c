@@ -537,6 +537,88 @@ static void test_refused(void)
 	}
 }
 
+/* ---- the operations beside chat ---- */
+
+static const struct {
+	enum llm_op op;
+	const char *json;
+	enum err want;
+	const char *param;
+} others[] = {
+	{LLM_OP_EMBED,    "{'model': 'm', 'inputs': ['a', {'type': 'text', 'text': 'b'}]}",           OK,                  ""          },
+	{LLM_OP_EMBED,
+         "{'model': 'm', 'inputs': [{'type': 'image', 'data': 'bin:x'}], 'dimensions': 8}",           OK,                  ""          },
+	{LLM_OP_EMBED,    "{'model': 'm', 'inputs': ['a'], 'input_type': 'code_query', 'user': 'u'}",
+         OK,													       ""          },
+	{LLM_OP_EMBED,    "{'model': 'm', 'inputs': ['a'], 'truncate': 'start', 'stream': true}",     OK,
+         ""															    },
+	{LLM_OP_RERANK,   "{'model': 'm', 'inputs': ['a'], 'query': '', 'top_n': 1}",                 OK,                  ""          },
+	{LLM_OP_MODERATE, "{'model': 'm', 'inputs': ['']}",                                           OK,                  ""          },
+	{LLM_OP_COMPLETE, "{'model': 'm', 'inputs': ['a'], 'max_tokens': 5}",                         OK,                  ""          },
+	{LLM_OP_COMPLETE, "{'model': 'm', " HI "}",                                                   OK,                  ""          },
+	{LLM_OP_COUNT,    "{'model': 'm', " HI ", 'tools': []}",                                      OK,                  ""          },
+	{LLM_OP_MODELS,   "{}",								       OK,                  ""          },
+	{LLM_OP_MODELS,   "{'model': 'openai'}",						      OK,                  ""          },
+	{LLM_OP_EMBED,    "{'model': 'm'}",							   ERR_INVALID_REQUEST, "inputs"    },
+	{LLM_OP_EMBED,    "{'inputs': ['a']}",							ERR_INVALID_REQUEST, "model"     },
+	{LLM_OP_EMBED,    "{'model': 'm', 'inputs': []}",                                             ERR_INVALID_REQUEST, "inputs"    },
+	{LLM_OP_EMBED,    "{'model': 'm', 'inputs': 'a'}",                                            ERR_INVALID_REQUEST, "inputs"    },
+	{LLM_OP_EMBED,    "{'model': 'm', 'inputs': [1]}",                                            ERR_INVALID_REQUEST, "inputs[0]" },
+	{LLM_OP_EMBED,    "{'model': 'm', 'inputs': ['a', {'type': 'audio', 'url': 'u'}]}",
+         ERR_INVALID_REQUEST,											      "inputs[1]" },
+	{LLM_OP_EMBED,    "{'model': 'm', 'inputs': ['a'], " HI "}",                                  ERR_INVALID_REQUEST, "messages"  },
+	{LLM_OP_EMBED,    "{'model': 'm', 'inputs': ['a'], 'query': 'q'}",                            ERR_INVALID_REQUEST,
+         "query"														       },
+	{LLM_OP_EMBED,    "{'model': 'm', 'inputs': ['a'], 'dimensions': 0}",                         ERR_INVALID_REQUEST,
+         "dimensions"														  },
+	{LLM_OP_EMBED,    "{'model': 'm', 'inputs': ['a'], 'input_type': 'x'}",                       ERR_INVALID_REQUEST,
+         "input_type"														  },
+	{LLM_OP_EMBED,    "{'model': 'm', 'inputs': ['a'], 'truncate': 'middle'}",                    ERR_INVALID_REQUEST,
+         "truncate"														    },
+	{LLM_OP_EMBED,    "{'model': 'm', 'inputs': ['a'], 'temperature': 1}",                        ERR_INVALID_REQUEST,
+         "temperature"														 },
+	{LLM_OP_RERANK,   "{'model': 'm', 'inputs': ['a']}",                                          ERR_INVALID_REQUEST, "query"     },
+	{LLM_OP_RERANK,   "{'model': 'm', 'inputs': ['a'], 'query': 'q', 'dimensions': 1}",
+         ERR_INVALID_REQUEST,											      "dimensions"},
+	{LLM_OP_COUNT,    "{'model': 'm', 'inputs': ['a']}",                                          ERR_INVALID_REQUEST, "messages"  },
+	{LLM_OP_COMPLETE, "{'model': 'm'}",							   ERR_INVALID_REQUEST, "inputs"    },
+	{LLM_OP_MODELS,   "{" HI "}",								 ERR_INVALID_REQUEST, "messages"  },
+	{LLM_OP_CHAT,     "{'model': 'm', " HI ", 'inputs': ['a']}",                                  ERR_INVALID_REQUEST, "inputs"    },
+};
+
+static bool same_inputs(const struct llm_request *a, const struct llm_request *b)
+{
+	for (size_t i = 0; a->n_inputs == b->n_inputs && i < a->n_inputs; i++) {
+		if (!same_part(&a->inputs[i], &b->inputs[i]))
+			return false;
+	}
+	return a->n_inputs == b->n_inputs && same_span(a->query, b->query) &&
+	       same_span(a->input_type, b->input_type) && same_span(a->truncate, b->truncate) &&
+	       same_i64(a->top_n, b->top_n) && same_i64(a->dimensions, b->dimensions);
+}
+
+static void test_others(void)
+{
+	for (size_t i = 0; i < COUNT_OF(others); i++) {
+		OWNED(buf_done) struct buf packed = BUF_INIT(LIMIT_BODY_BYTES);
+		OWNED(buf_done) struct buf again = BUF_INIT(LIMIT_BODY_BYTES);
+		OWNED(arena_done) struct arena a;
+		struct fault why = FAULT_NONE;
+		struct llm_request r, back;
+		arena_init(&a, LIMIT_REQUEST_ARENA);
+		packed_json(&packed, others[i].json);
+		is_err(request_unpack_op(others[i].op, buf_view(&packed), &a, &r, &why),
+			others[i].want, "%s: %s", llm_op_name(others[i].op), others[i].json);
+		is_str(why.param, others[i].param, "its path");
+		if (others[i].want)
+			continue;
+		request_pack(&r, &again);
+		is_err(request_unpack_op(others[i].op, buf_view(&again), &a, &back, &why), OK,
+			"packed and unpacked");
+		ok(same_inputs(&r, &back), "and the same");
+	}
+}
+
 /* What JSON texts cannot write, or what would be long. */
 static void test_refused_bytes(void)
 {
@@ -1025,6 +1107,7 @@ int main(void)
 	test_every_member();
 	test_accepted();
 	test_refused();
+	test_others();
 	test_refused_bytes();
 	test_unknown();
 	test_any();

@@ -8,43 +8,43 @@
 static const struct {
 	const char *schema, *path, *what; /* what NULL: it is legal */
 } rows[] = {
-	{"{\"type\":\"object\",\"properties\":{}," CLOSED "}", "",                                    NULL                                                     },
+	{"{\"type\":\"object\",\"properties\":{}," CLOSED "}",                                "",             NULL                                             },
 	{"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\"}},\"required\":[\"a\"]"
 	 "," CLOSED "}",
-         "",									      NULL																		    },
+         "",												  NULL					     },
 	{"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":[\"string\",\"null\"]}},"
 	 "\"required\":[\"a\"]," CLOSED "}",
-         "",											  NULL														    },
+         "",												  NULL					     },
 	{"{\"type\":\"object\",\"properties\":{\"a\":{\"$ref\":\"#/$defs/"
 	 "X\"}},\"required\":[\"a\"]," CLOSED
-	 ",\"$defs\":{\"X\":{\"type\":\"string\",\"enum\":[\"x\"]}}}",						"",NULL},
+	 ",\"$defs\":{\"X\":{\"type\":\"string\",\"enum\":[\"x\"]}}}",               "",             NULL					     },
 	{"{\"$ref\":\"#/$defs/X\",\"$defs\":{\"X\":{\"type\":\"object\",\"properties\":{}," CLOSED
-	 "}}}",   "",					 NULL																				},
-	{"{\"type\":\"object\",\"properties\":{}}",                                                "",                                         "lacks \"additionalProperties\": false"},
-	{"{\"type\":\"object\",\"properties\":{},\"additionalProperties\":true}",   "",
-         "lacks \"additionalProperties\": false"										},
-	{"{\"type\":\"string\"}",						"",						     "is not an object's at its root"                             },
-	{"{\"anyOf\":[{\"type\":\"object\"}]}",   "","is not an object's at its root"},
+	 "}}}",								      "",             NULL					     },
+	{"{\"type\":\"object\",\"properties\":{}}",                                           "",             "lacks \"additionalProperties\": false"          },
+	{"{\"type\":\"object\",\"properties\":{},\"additionalProperties\":true}",             "",
+         "lacks \"additionalProperties\": false"													       },
+	{"{\"type\":\"string\"}",							     "",             "is not an object's at its root"                 },
+	{"{\"anyOf\":[{\"type\":\"object\"}]}",                                               "",             "is not an object's at its root"                 },
 	{"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\"},\"b\":{\"type\":"
 	 "\"string\"}},\"required\":["
 	 "\"a\"]," CLOSED "}",
-         "properties.b",												  "is not among the required: an optional one is required, with null among its "
-         "types"																					   },
+         "properties.b",										      "is not among the required: an optional one is required, with null among its "
+		"types"														},
 	{"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"array\"}},\"required\":[\"a\"]"
 	 "," CLOSED "}",
-         "properties.a",											  "is an array without items"																       },
+         "properties.a",										      "is an array without items"                      },
 	{"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"array\",\"items\":{\"type\":"
 	 "\"object\",\"properties\":"
 	 "{}}}},\"required\":[\"a\"]," CLOSED "}",
-         "properties.a.items","lacks \"additionalProperties\": false"																	},
+         "properties.a.items",										"lacks \"additionalProperties\": false"          },
 	{"{\"type\":\"object\",\"properties\":{\"a\":{\"oneOf\":[]}},\"required\":[\"a\"]," CLOSED
-	 "}",			 "properties.a",							   "has a keyword that a strict schema may not have"},
+	 "}",									"properties.a", "has a keyword that a strict schema may not have"},
 	{"{\"type\":\"object\",\"properties\":{\"a\":{\"anyOf\":[{\"type\":\"string\"},{\"type\":"
 	 "\"object\"}]}},"
 	 "\"required\":[\"a\"]," CLOSED "}",
-         "properties.a.anyOf","lacks \"additionalProperties\": false"},
+         "properties.a.anyOf",										"lacks \"additionalProperties\": false"          },
 	{"{\"type\":\"object\",\"properties\":{},\"$defs\":{\"X\":{\"not\":{}}}," CLOSED "}",
-         "$defs.X",									"has a keyword that a strict schema may not have"													 },
+         "$defs.X",											   "has a keyword that a strict schema may not have"},
 };
 
 int main(void)

@@ -1,8 +1,10 @@
 /* anthropic.c - the Messages API, as Anthropic and the hosts of its models speak it. */
 #include "brokerd/dialect/anthropic/anthropic.h"
 
+#include "brokerd/dialect/counts.h"
 #include "brokerd/dialect/models.h"
 #include "brokerd/dialect/registry.h"
+#include "brokerd/dialect/whole.h"
 
 const struct error_rule anthropic_errors[] = {
   /* what is known by a code of its own is not judged by its wording */
@@ -44,10 +46,30 @@ static const struct dialect_op chat = {
 	.decode_request = anthropic_decode_request,
 };
 
+/* Less what does not count, and the bound that only an answer has. */
+static enum err encode_count(const struct llm_request *r, const struct target *target,
+	const struct dialect_env *env, struct notes *notes, struct http_request *out,
+	struct fault *why)
+{
+	static const char *const keep[] = {"model", "messages", "system", "tools", "tool_choice",
+		"thinking", "output_config", NULL};
+	const struct place place = {.path = "/v1/messages/count_tokens", .op = "count"};
+	struct scribe s = {.r = r, .target = target, .notes = notes, .why = why};
+	struct http_request chat_request = {.n_headers = 0};
+	const enum err err = anthropic_encode_request(r, target, env, notes, &chat_request, why);
+	return err ? err : counts_request(&s, &chat_request, keep, &place, out);
+}
+
+static const struct dialect_op count = {
+	.encode_request = encode_count,
+	.decoder_new = counts_decoder_new,
+	WHOLE_REPLY,
+};
+
 const struct dialect dialect_anthropic = {
 	.family = ANTHROPIC_FAMILY,
 	.path = "/v1/messages",
-	.ops = {[LLM_OP_CHAT] = &chat},
+	.ops = {[LLM_OP_CHAT] = &chat, [LLM_OP_COUNT] = &count},
 	.explain = explain,
 	.models_path = "/v1/models?limit=1000",
 	.decode_models = models_decode,

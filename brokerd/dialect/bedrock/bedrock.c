@@ -1,7 +1,11 @@
 /* bedrock.c - Converse and ConverseStream, one wire for the models of many vendors. */
 #include "brokerd/dialect/bedrock/bedrock.h"
 
+#include "brokerd/dialect/counts.h"
+#include "brokerd/dialect/embeddings.h"
+#include "brokerd/dialect/ranking.h"
 #include "brokerd/dialect/registry.h"
+#include "brokerd/dialect/whole.h"
 
 /* clang-format off */
 const struct error_rule bedrock_errors[] = {
@@ -72,9 +76,30 @@ static const struct dialect_op chat = {
 	.decode_request = bedrock_decode_request,
 };
 
+static const struct dialect_op embed = {
+	.encode_request = bedrock_encode_embed,
+	.decoder_new = embeddings_decoder_new_metered,
+	WHOLE_REPLY,
+};
+
+static const struct dialect_op count = {
+	.encode_request = bedrock_encode_count,
+	.decoder_new = counts_decoder_new,
+	WHOLE_REPLY,
+};
+
+static const struct dialect_op rerank = {
+	.encode_request = bedrock_encode_rerank,
+	.decoder_new = ranking_decoder_new,
+	WHOLE_REPLY,
+};
+
 const struct dialect dialect_bedrock = {
 	.family = BEDROCK_FAMILY,
 	.path = BEDROCK_PATH,
-	.ops = {[LLM_OP_CHAT] = &chat},
+	.ops = {[LLM_OP_CHAT] = &chat,
+		[LLM_OP_EMBED] = &embed,
+		[LLM_OP_COUNT] = &count,
+		[LLM_OP_RERANK] = &rerank},
 	.explain = explain,
 };

@@ -1,5 +1,6 @@
 /* bedrock.h - what do the files of this family share?
- * request.c, tools.c, messages.c and media.c write requests, reply.c reads replies, incoming.c and
+ * request.c, tools.c, messages.c and media.c write requests, inputs.c
+ * those beside chat, reply.c reads replies, incoming.c and
  * turns.c read what others ask for in this family's words, bedrock.c is the table. */
 #ifndef BROKERD_DIALECT_BEDROCK_BEDROCK_H
 #define BROKERD_DIALECT_BEDROCK_BEDROCK_H
@@ -31,6 +32,12 @@ enum err bedrock_put_cache(struct scribe *s, struct span ttl, const struct extra
 size_t bedrock_count_marks(const struct llm_request *r);
 
 /* The members of dialect_op. */
+enum err bedrock_encode_embed(const struct llm_request *, const struct target *,
+	const struct dialect_env *, struct notes *, struct http_request *out, struct fault *why);
+enum err bedrock_encode_count(const struct llm_request *, const struct target *,
+	const struct dialect_env *, struct notes *, struct http_request *out, struct fault *why);
+enum err bedrock_encode_rerank(const struct llm_request *, const struct target *,
+	const struct dialect_env *, struct notes *, struct http_request *out, struct fault *why);
 enum err bedrock_encode_request(const struct llm_request *, const struct target *,
 	const struct dialect_env *, struct notes *, struct http_request *out, struct fault *why);
 struct decoder *bedrock_decoder_new(

@@ -178,7 +178,8 @@ static enum err name_document(
 static bool is_sent_as_text(const struct scribe *s, const struct part *p, struct span format)
 {
 	return p->type == PART_FILE && span_is(format, "txt") &&
-	       scribe_has_extra_below(s, &p->extra, "document.citations") && utf8_is_valid(p->media.data);
+	       scribe_has_extra_below(s, &p->extra, "document.citations") &&
+	       utf8_is_valid(p->media.data);
 }
 
 static enum err put_source(struct scribe *s, const struct part *p, const struct kind *kind,

@@ -1,8 +1,12 @@
 /* cohere.c - Cohere's API, version 2. */
 #include "brokerd/dialect/cohere/cohere.h"
 
+#include "brokerd/dialect/embeddings.h"
 #include "brokerd/dialect/models.h"
+#include "brokerd/dialect/openai_chat/openai_chat.h"
+#include "brokerd/dialect/ranking.h"
 #include "brokerd/dialect/registry.h"
+#include "brokerd/dialect/whole.h"
 
 /* clang-format off */
 const struct error_rule cohere_errors[] = {
@@ -40,10 +44,22 @@ static const struct dialect_op chat = {
 	.decode_request = cohere_decode_request,
 };
 
+static const struct dialect_op embed = {
+	.encode_request = cohere_encode_embed,
+	.decoder_new = embeddings_decoder_new,
+	WHOLE_REPLY,
+};
+
+static const struct dialect_op rerank = {
+	.encode_request = openai_chat_encode_rerank,
+	.decoder_new = ranking_decoder_new,
+	WHOLE_REPLY,
+};
+
 const struct dialect dialect_cohere = {
 	.family = COHERE_FAMILY,
 	.path = "/chat",
-	.ops = {[LLM_OP_CHAT] = &chat},
+	.ops = {[LLM_OP_CHAT] = &chat, [LLM_OP_EMBED] = &embed, [LLM_OP_RERANK] = &rerank},
 	.explain = explain,
 	.models_path = "../v1/models?page_size=1000", /* of the version before */
 	.decode_models = models_decode,

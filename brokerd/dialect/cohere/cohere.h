@@ -18,7 +18,15 @@ enum err cohere_put_messages(struct scribe *s) MUST_USE;
 /* Is it a text file of the user's, which stands in the member `documents`? */
 bool cohere_is_document(const struct message *m, const struct part *p);
 
+/* Pieces of a request for embeddings, which other hosts of the models take too: `texts`, or `inputs`
+ * where there are images; `input_type`, which must be there; `truncate`. */
+void cohere_put_inputs(struct scribe *s);
+enum err cohere_put_input_type(struct scribe *s) MUST_USE;
+void cohere_put_truncate(struct scribe *s);
+
 /* The members of dialect_op. */
+enum err cohere_encode_embed(const struct llm_request *, const struct target *,
+	const struct dialect_env *, struct notes *, struct http_request *out, struct fault *why);
 enum err cohere_encode_request(const struct llm_request *, const struct target *,
 	const struct dialect_env *, struct notes *, struct http_request *out, struct fault *why);
 struct decoder *cohere_decoder_new(

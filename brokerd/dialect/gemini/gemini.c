@@ -1,20 +1,11 @@
 /* gemini.c - generateContent, as AI Studio and Vertex AI speak it. */
 #include "brokerd/dialect/gemini/gemini.h"
 
+#include "brokerd/dialect/counts.h"
+#include "brokerd/dialect/embeddings.h"
 #include "brokerd/dialect/models.h"
 #include "brokerd/dialect/registry.h"
-
-/* Ids without their folder. */
-static enum err decode_models(
-	struct span body, struct arena *a, struct span **ids, size_t *n, struct fault *why)
-{
-	const enum err err = models_decode(body, a, ids, n, why);
-	for (size_t i = 0; !err && i < *n; i++) {
-		if (span_starts((*ids)[i], SPAN("models/")))
-			(*ids)[i] = span_skip((*ids)[i], strlen("models/"));
-	}
-	return err;
-}
+#include "brokerd/dialect/whole.h"
 
 static const struct dialect_op chat = {
 	.encode_request = gemini_encode_request,
@@ -25,11 +16,23 @@ static const struct dialect_op chat = {
 	.decode_request = gemini_decode_request,
 };
 
+static const struct dialect_op embed = {
+	.encode_request = gemini_encode_embed,
+	.decoder_new = embeddings_decoder_new,
+	WHOLE_REPLY,
+};
+
+static const struct dialect_op count = {
+	.encode_request = gemini_encode_count,
+	.decoder_new = counts_decoder_new,
+	WHOLE_REPLY,
+};
+
 const struct dialect dialect_gemini = {
 	.family = GEMINI_FAMILY,
 	.path = "/v1beta/models/{model}:{method}",
-	.ops = {[LLM_OP_CHAT] = &chat},
+	.ops = {[LLM_OP_CHAT] = &chat, [LLM_OP_EMBED] = &embed, [LLM_OP_COUNT] = &count},
 	.explain = gemini_explain,
 	.models_path = "/v1beta/models?pageSize=1000",
-	.decode_models = decode_models,
+	.decode_models = models_decode,
 };

@@ -1,5 +1,5 @@
 /* gemini.h - what do the files of this family share?
- * request.c, tools.c and messages.c write requests, reply.c reads replies, incoming.c reads requests,
+ * request.c, tools.c and messages.c write requests, inputs.c those beside chat, reply.c reads replies, incoming.c reads requests,
  * trouble.c judges errors, gemini.c is the table. */
 #ifndef BROKERD_DIALECT_GEMINI_GEMINI_H
 #define BROKERD_DIALECT_GEMINI_GEMINI_H
@@ -45,7 +45,17 @@ struct schema_losses;
 enum err gemini_tell_losses(
 	struct scribe *s, const struct schema_losses *losses, const char *path) MUST_USE;
 
+/* The URL and the headers of a method of the target's model, which may come with its folder. */
+enum err gemini_put_address(
+	struct scribe *s, const char *method, struct http_request *out) MUST_USE;
+/* Its name with its folder: "models/gemini-2.5-flash". */
+void gemini_put_model_name(struct span model, struct buf *out);
+
 /* The members of dialect_op. */
+enum err gemini_encode_embed(const struct llm_request *, const struct target *,
+	const struct dialect_env *, struct notes *, struct http_request *out, struct fault *why);
+enum err gemini_encode_count(const struct llm_request *, const struct target *,
+	const struct dialect_env *, struct notes *, struct http_request *out, struct fault *why);
 enum err gemini_encode_request(const struct llm_request *, const struct target *,
 	const struct dialect_env *, struct notes *, struct http_request *out, struct fault *why);
 struct decoder *gemini_decoder_new(

@@ -555,13 +555,12 @@ static enum err in_folder_of_tuned(struct scribe *s, struct span path, struct sp
 	return buf_error(&text) ? ERR_NO_MEMORY : arena_dup(s->notes->arena, buf_view(&text), out);
 }
 
-/* The model may come with its folder. */
-static enum err put_address(struct scribe *s, struct http_request *out)
+enum err gemini_put_address(struct scribe *s, const char *method, struct http_request *out)
 {
 	const bool is_stream = s->notes->is_reply_streamed;
 	const struct place place = {
 		.path = PATH,
-		.method = is_stream ? "streamGenerateContent" : "generateContent",
+		.method = method,
 		.query = is_stream ? "alt=sse" : NULL,
 	};
 	const struct target *whole = s->target;
@@ -601,8 +600,17 @@ enum err gemini_encode_request(const struct llm_request *r, const struct target 
 	if (!err)
 		err = scribe_finish(&s, &body, LIMIT_BODY_BYTES, &out->body);
 	if (!err)
-		err = put_address(&s, out);
+		err = gemini_put_address(&s,
+			notes->is_reply_streamed ? "streamGenerateContent" : "generateContent",
+			out);
 	if (err == ERR_NO_MEMORY)
 		(void)fault_set(why, err, "no memory for the provider's request");
 	return err;
+}
+
+void gemini_put_model_name(struct span model, struct buf *out)
+{
+	if (span_index(model, '/') == model.n)
+		buf_text(out, "models/");
+	buf_span(out, model);
 }

@@ -1,9 +1,12 @@
 /* mistral.c - Mistral's chat, as its own host and those of its models speak it. */
 #include "brokerd/dialect/mistral/mistral.h"
 
+#include "brokerd/dialect/embeddings.h"
 #include "brokerd/dialect/models.h"
 #include "brokerd/dialect/openai_chat/openai_chat.h"
 #include "brokerd/dialect/registry.h"
+#include "brokerd/dialect/verdicts.h"
+#include "brokerd/dialect/whole.h"
 
 /* clang-format off */
 const struct error_rule mistral_errors[] = {
@@ -48,10 +51,22 @@ static const struct dialect_op chat = {
 	.decode_request = mistral_decode_request,
 };
 
+static const struct dialect_op embed = {
+	.encode_request = openai_chat_encode_embed,
+	.decoder_new = embeddings_decoder_new,
+	WHOLE_REPLY,
+};
+
+static const struct dialect_op moderate = {
+	.encode_request = openai_chat_encode_moderate,
+	.decoder_new = verdicts_decoder_new,
+	WHOLE_REPLY,
+};
+
 const struct dialect dialect_mistral = {
 	.family = MISTRAL_FAMILY,
 	.path = "/chat/completions",
-	.ops = {[LLM_OP_CHAT] = &chat},
+	.ops = {[LLM_OP_CHAT] = &chat, [LLM_OP_EMBED] = &embed, [LLM_OP_MODERATE] = &moderate},
 	.explain = explain,
 	.models_path = "/models",
 	.decode_models = models_decode,

@@ -1,8 +1,10 @@
 /* ollama.c - Ollama's own API: chat as lines of JSON, and its list of models. */
 #include "brokerd/dialect/ollama/ollama.h"
 
+#include "brokerd/dialect/embeddings.h"
 #include "brokerd/dialect/models.h"
 #include "brokerd/dialect/registry.h"
+#include "brokerd/dialect/whole.h"
 
 /* clang-format off */
 const struct error_rule ollama_errors[] = {
@@ -38,10 +40,16 @@ static const struct dialect_op chat = {
 	.decode_request = ollama_decode_request,
 };
 
+static const struct dialect_op embed = {
+	.encode_request = ollama_encode_embed,
+	.decoder_new = embeddings_decoder_new,
+	WHOLE_REPLY,
+};
+
 const struct dialect dialect_ollama = {
 	.family = OLLAMA_FAMILY,
 	.path = "/api/chat",
-	.ops = {[LLM_OP_CHAT] = &chat},
+	.ops = {[LLM_OP_CHAT] = &chat, [LLM_OP_EMBED] = &embed},
 	.explain = explain,
 	.models_path = "/api/tags",
 	.decode_models = models_decode,

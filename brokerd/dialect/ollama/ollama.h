@@ -16,6 +16,8 @@ struct scribe;
 enum err ollama_put_messages(struct scribe *s) MUST_USE;
 
 /* The members of dialect_op. */
+enum err ollama_encode_embed(const struct llm_request *, const struct target *,
+	const struct dialect_env *, struct notes *, struct http_request *out, struct fault *why);
 enum err ollama_encode_request(const struct llm_request *, const struct target *,
 	const struct dialect_env *, struct notes *, struct http_request *out, struct fault *why);
 struct decoder *ollama_decoder_new(

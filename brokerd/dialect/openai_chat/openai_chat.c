@@ -1,9 +1,13 @@
 /* openai_chat.c - Chat Completions, as OpenAI and most other hosts speak it. */
 #include "brokerd/dialect/openai_chat/openai_chat.h"
 
+#include "brokerd/dialect/embeddings.h"
 #include "brokerd/dialect/models.h"
 #include "brokerd/dialect/openai_wire.h"
+#include "brokerd/dialect/ranking.h"
 #include "brokerd/dialect/registry.h"
+#include "brokerd/dialect/verdicts.h"
+#include "brokerd/dialect/whole.h"
 
 static const struct dialect_op chat = {
 	.encode_request = openai_chat_encode_request,
@@ -14,10 +18,31 @@ static const struct dialect_op chat = {
 	.decode_request = openai_chat_decode_request,
 };
 
+static const struct dialect_op embed = {
+	.encode_request = openai_chat_encode_embed,
+	.decoder_new = embeddings_decoder_new,
+	WHOLE_REPLY,
+};
+
+static const struct dialect_op rerank = {
+	.encode_request = openai_chat_encode_rerank,
+	.decoder_new = ranking_decoder_new,
+	WHOLE_REPLY,
+};
+
+static const struct dialect_op moderate = {
+	.encode_request = openai_chat_encode_moderate,
+	.decoder_new = verdicts_decoder_new,
+	WHOLE_REPLY,
+};
+
 const struct dialect dialect_openai_chat = {
 	.family = OPENAI_CHAT_FAMILY,
 	.path = "/chat/completions",
-	.ops = {[LLM_OP_CHAT] = &chat},
+	.ops = {[LLM_OP_CHAT] = &chat,
+		[LLM_OP_EMBED] = &embed,
+		[LLM_OP_RERANK] = &rerank,
+		[LLM_OP_MODERATE] = &moderate},
 	.explain = openai_explain,
 	.models_path = "/models",
 	.decode_models = models_decode,

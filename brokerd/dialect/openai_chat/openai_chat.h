@@ -1,5 +1,6 @@
 /* openai_chat.h - what do the files of this family share?
- * request.c writes requests, reply.c reads replies, incoming.c reads requests of callers who speak it,
+ * request.c writes requests, inputs.c those of the operations beside chat, reply.c reads replies,
+ * incoming.c reads requests of callers who speak it,
  * openai_chat.c is the family's table. */
 #ifndef BROKERD_DIALECT_OPENAI_CHAT_OPENAI_CHAT_H
 #define BROKERD_DIALECT_OPENAI_CHAT_OPENAI_CHAT_H
@@ -53,6 +54,12 @@ bool openai_chat_has_own_reasoning(const struct llm_request *r, struct span fami
 
 /* The members of dialect_op. */
 enum err openai_chat_encode_request(const struct llm_request *, const struct target *,
+	const struct dialect_env *, struct notes *, struct http_request *out, struct fault *why);
+enum err openai_chat_encode_embed(const struct llm_request *, const struct target *,
+	const struct dialect_env *, struct notes *, struct http_request *out, struct fault *why);
+enum err openai_chat_encode_rerank(const struct llm_request *, const struct target *,
+	const struct dialect_env *, struct notes *, struct http_request *out, struct fault *why);
+enum err openai_chat_encode_moderate(const struct llm_request *, const struct target *,
 	const struct dialect_env *, struct notes *, struct http_request *out, struct fault *why);
 struct decoder *openai_chat_decoder_new(
 	struct arena *, const struct notes *, const struct dialect_env *, const struct http_head *);

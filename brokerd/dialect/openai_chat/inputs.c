@@ -1,0 +1,204 @@
+/* inputs.c - what is asked beside a chat: vectors, ranks, verdicts. */
+#include "brokerd/dialect/embeddings.h"
+#include "brokerd/dialect/openai_chat/openai_chat.h"
+#include "brokerd/dialect/ranking.h"
+#include "protocol/limits.h"
+
+#define KNOWN_IN_EMBED                                                                       \
+	" model input dimensions output_dimension encoding_format input_type task truncate " \
+	"truncation user "
+#define KNOWN_IN_RERANK   " model query documents top_n top_k "
+#define KNOWN_IN_MODERATE " model input "
+
+/* The body is written: it goes to the place, or what is wrong is told. */
+static enum err finish(struct scribe *s, enum err err, const struct buf *body,
+	const struct place *place, struct http_request *out)
+{
+	json_close(&s->o, '}');
+	if (!err)
+		err = scribe_finish(s, body, LIMIT_BODY_BYTES, &out->body);
+	if (!err)
+		err = scribe_address(s, place, out);
+	if (err == ERR_NO_MEMORY)
+		(void)fault_set(s->why, err, "no memory for the provider's request");
+	return err;
+}
+
+/* ---- embeddings ---- */
+
+/* An image: its bytes, or where they are. */
+static void put_image(struct scribe *s, const struct media *m)
+{
+	json_open(&s->o, '{');
+	json_key(&s->o, "image");
+	if (span_is_set(m->data))
+		json_put_base64(&s->o, SPAN(""), m->data);
+	else
+		json_put_str(&s->o, m->url);
+	json_close(&s->o, '}');
+}
+
+static void put_inputs(struct scribe *s)
+{
+	json_key(&s->o, "input");
+	json_open(&s->o, '[');
+	for (size_t i = 0; i < s->r->n_inputs; i++) {
+		const struct part *p = &s->r->inputs[i];
+		if (p->type == PART_IMAGE)
+			put_image(s, &p->media);
+		else
+			json_put_str(&s->o, p->text);
+	}
+	json_close(&s->o, ']');
+}
+
+static enum err put_input_type(struct scribe *s)
+{
+	const enum input_types how = s->target->quirks.input_types;
+	if (!span_is_set(s->r->input_type) || how == INPUT_TYPES_NONE)
+		return OK; /* where no model knows of it, nothing is lost */
+	const struct span word = embeddings_type(how, s->r->input_type);
+	if (!span_is_set(word))
+		return scribe_drop(s, "input_type", "%.*s has no embeddings for \"%.*s\"",
+			SPAN_ARG(s->target->provider), SPAN_ARG(s->r->input_type));
+	json_pair_str(&s->o, how == INPUT_TYPES_JINA ? "task" : "input_type", word);
+	return OK;
+}
+
+static enum err put_truncate(struct scribe *s)
+{
+	const struct span where = s->r->truncate;
+	const bool is_cut = !span_is(where, "none");
+	if (!span_is_set(where))
+		return OK;
+	switch (s->target->quirks.truncation) {
+	case TRUNCATION_WORD:
+		json_pair_str(&s->o, "truncate",
+			!is_cut                   ? SPAN("NONE")
+			: span_is(where, "start") ? SPAN("START")
+						  : SPAN("END"));
+		return OK;
+	case TRUNCATION_SWITCH:
+	case TRUNCATION_FLAG:
+		json_pair_bool(&s->o,
+			s->target->quirks.truncation == TRUNCATION_FLAG ? "truncate" : "truncation",
+			is_cut);
+		return span_is(where, "start") ? scribe_drop(s, "truncate", "%.*s cuts at the end",
+							 SPAN_ARG(s->target->provider))
+					       : OK;
+	case TRUNCATION_NONE:
+		break;
+	}
+	return is_cut ? scribe_drop(s, "truncate", "%.*s cannot be told to cut what is too long",
+				SPAN_ARG(s->target->provider))
+		      : OK;
+}
+
+enum err openai_chat_encode_embed(const struct llm_request *r, const struct target *target,
+	const struct dialect_env *env, struct notes *notes, struct http_request *out,
+	struct fault *why)
+{
+	OWNED(buf_done) struct buf body = BUF_INIT(LIMIT_BODY_BYTES);
+	struct scribe s = {r, target, notes, why, json_to(&body)};
+	(void)env;
+	json_open(&s.o, '{');
+	json_pair_str(&s.o, "model", target->model);
+	enum err err = embeddings_prepare(&s);
+	put_inputs(&s);
+	if (!err)
+		err = embeddings_put_dimensions(&s);
+	json_pair_str(&s.o, "encoding_format", target->quirks.embedding_format);
+	if (!err)
+		err = put_input_type(&s);
+	if (!err)
+		err = put_truncate(&s);
+	json_pair_str(&s.o, "user", r->user);
+	if (!err)
+		err = scribe_extra(&s, &r->extra, "", KNOWN_IN_EMBED);
+	return finish(&s, err, &body, &(struct place){.path = "/embeddings", .op = "embed"}, out);
+}
+
+/* ---- ranks ---- */
+
+enum err openai_chat_encode_rerank(const struct llm_request *r, const struct target *target,
+	const struct dialect_env *env, struct notes *notes, struct http_request *out,
+	struct fault *why)
+{
+	OWNED(buf_done) struct buf body = BUF_INIT(LIMIT_BODY_BYTES);
+	struct scribe s = {r, target, notes, why, json_to(&body)};
+	(void)env;
+	json_open(&s.o, '{');
+	json_pair_str(&s.o, "model", target->model);
+	json_pair_str(&s.o, "query", r->query);
+	json_key(&s.o, "documents");
+	json_open(&s.o, '[');
+	for (size_t i = 0; i < r->n_inputs; i++)
+		json_put_str(&s.o, r->inputs[i].text);
+	json_close(&s.o, ']');
+	if (r->top_n.is_set)
+		json_pair_i64(&s.o, span_is(target->quirks.top_field, "top_k") ? "top_k" : "top_n",
+			r->top_n.v);
+	enum err err = ranking_prepare(&s);
+	if (!err)
+		err = scribe_extra(&s, &r->extra, "", KNOWN_IN_RERANK);
+	return finish(&s, err, &body, &(struct place){.path = "/rerank", .op = "rerank"}, out);
+}
+
+/* ---- verdicts ---- */
+
+/* Texts are a list, with a verdict each. With an image it is a list of parts, judged as one. */
+static enum err put_judged(struct scribe *s)
+{
+	const struct llm_request *r = s->r;
+	bool has_image = false;
+	for (size_t i = 0; i < r->n_inputs; i++)
+		has_image = has_image || r->inputs[i].type == PART_IMAGE;
+	if (!has_image) {
+		put_inputs(s);
+		return OK;
+	}
+	if (r->n_inputs > 1)
+		return scribe_refuse(s, "inputs", "%.*s judges an image alone: one input a request",
+			SPAN_ARG(s->target->provider));
+	if (!s->target->quirks.is_openai)
+		return scribe_refuse(
+			s, "inputs[0]", "%.*s judges texts only", SPAN_ARG(s->target->provider));
+	const struct media *m = &r->inputs[0].media;
+	json_key(&s->o, "input");
+	json_open(&s->o, '[');
+	json_open(&s->o, '{');
+	json_pair_str(&s->o, "type", SPAN("image_url"));
+	json_key(&s->o, "image_url");
+	json_open(&s->o, '{');
+	json_key(&s->o, "url");
+	if (span_is_set(m->data)) {
+		OWNED(buf_done) struct buf prefix = BUF_INIT(KIB);
+		buf_print(&prefix, "data:%.*s;base64,",
+			SPAN_ARG(m->mime.n > 0 ? span_first(m->mime, 64) : SPAN("image/png")));
+		json_put_base64(&s->o, buf_view(&prefix), m->data);
+	} else {
+		json_put_str(&s->o, m->url);
+	}
+	json_close(&s->o, '}');
+	json_close(&s->o, '}');
+	json_close(&s->o, ']');
+	return OK;
+}
+
+enum err openai_chat_encode_moderate(const struct llm_request *r, const struct target *target,
+	const struct dialect_env *env, struct notes *notes, struct http_request *out,
+	struct fault *why)
+{
+	OWNED(buf_done) struct buf body = BUF_INIT(LIMIT_BODY_BYTES);
+	struct scribe s = {r, target, notes, why, json_to(&body)};
+	(void)env;
+	notes->is_reply_streamed = false;
+	notes->n_inputs = r->n_inputs;
+	json_open(&s.o, '{');
+	json_pair_str(&s.o, "model", target->model);
+	enum err err = put_judged(&s);
+	if (!err)
+		err = scribe_extra(&s, &r->extra, "", KNOWN_IN_MODERATE);
+	return finish(
+		&s, err, &body, &(struct place){.path = "/moderations", .op = "moderate"}, out);
+}
