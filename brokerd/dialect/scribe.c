@@ -98,9 +98,11 @@ static enum err put_extra(struct scribe *s, const struct extra *e, const char *p
 	for (size_t i = 0; i < e->n; i++) {
 		char param[128];
 		const struct span whole = e->members[i].name;
-		if (!span_starts(whole, below) || (below.n == 0 && is_below_known(known, whole)))
+		if (!span_starts(whole, below))
 			continue;
 		const struct span name = span_skip(whole, below.n);
+		if (is_below_known(known, name))
+			continue;
 		(void)snprintf(param, sizeof param, "%s%s%.*s", path, path[0] ? "." : "",
 			SPAN_ARG(span_first(whole, 64)));
 		if (is_ours && is_known(known, name))

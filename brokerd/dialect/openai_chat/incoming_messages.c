@@ -275,18 +275,20 @@ static struct part *add_part(struct message *m, enum part_type type, struct span
 	return part;
 }
 
-/* What it thought comes first. The text alone, or the host's entries, which have it too. */
+/* What it thought comes first: the text, and with it the host's entries, which have it too. */
 static void take_reasoning(struct intake *in, struct said *said)
 {
 	const bool has_details =
 		json_kind(said->details) == JSON_ARRAY && intake_count(said->details) > 0;
 	const struct span text =
 		span_is_set(said->reasoning_content) ? said->reasoning_content : said->reasoning;
-	if (span_is_set(text))
-		add_part(&said->m, PART_REASONING, text);
+	if (!has_details && !span_is_set(text))
+		return;
+	struct part *part = add_part(&said->m, PART_REASONING, text);
+	if (!span_is_set(text))
+		part->text = SPAN("");
 	if (has_details)
-		add_part(&said->m, PART_OPAQUE, SPAN_NONE)->opaque =
-			(struct opaque){.family = in->family, .data = said->details.text};
+		part->opaque = (struct opaque){.family = in->family, .data = said->details.text};
 }
 
 static enum err take_content(struct intake *in, const struct at *at, struct said *said)
@@ -411,9 +413,9 @@ static enum err read_message(struct intake *in, const struct at *at, struct json
 	if (said.m.role != ROLE_ASSISTANT &&
 		(!json_is_nil(said.calls) || !json_is_nil(said.function_call)))
 		return intake_refuse(in, at, "only an assistant's message may call a tool");
-	/* beside content and calls: reasoning, its details, refusal, audio, an older call */
+	/* beside lists of parts and calls: reasoning, a text, refusal, audio, an older call */
 	said.m.parts = arena_array(in->arena,
-		intake_count(said.content) + intake_count(said.calls) + 6, sizeof *said.m.parts);
+		intake_count(said.content) + intake_count(said.calls) + 5, sizeof *said.m.parts);
 	if (!said.m.parts)
 		return intake_no_memory(in);
 	take_reasoning(in, &said);
