@@ -55,7 +55,7 @@ werror   := $(if $(sanitize),,$(if $(filter 1 true yes,$(CI) $(WERROR)),-Werror)
 # Asked when first needed, for `make check` installs what is missing before it builds anything.
 once    = $(if $(filter undefined,$(origin asked_$1)),$(eval asked_$1 := $(shell $2)))$(asked_$1)
 msgpack = $(call once,msgpack,$(PKG_CONFIG) --exists msgpack-c && echo msgpack-c || echo msgpack)
-packages = libcurl libcjson libsodium sqlite3 $(msgpack)
+packages = libcurl libcjson libsodium libcrypto sqlite3 $(msgpack)
 includes = $(call once,includes,$(PKG_CONFIG) --cflags $(packages))
 libs     = $(call once,libs,$(PKG_CONFIG) --libs $(packages)) -lev -lm -pthread
 libs_msgpack = $(call once,libs_msgpack,$(PKG_CONFIG) --libs $(msgpack))

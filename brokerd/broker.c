@@ -13,6 +13,7 @@
 
 #include "brokerd/config/catalogue_file.h"
 #include "brokerd/exchange/organs.h"
+#include "brokerd/exchange/tokens.h"
 #include "brokerd/front/listener.h"
 #include "brokerd/ledger/ledger.h"
 #include "brokerd/log/log.h"
@@ -104,6 +105,7 @@ static void reload(struct admin_env *env)
 	load_config(b);
 	if (!env->config_fault.err) {
 		transport_forget_connections(b->organs.transport);
+		tokens_forget(b->organs.tokens);
 		log_info("config.loaded", "path=%s", b->options.config_path);
 	}
 	service_tell(&b->options.service, "READY=1\nSTATUS=%s",
@@ -300,6 +302,7 @@ static void on_auto_lock(struct loop_timer *t)
 		log_info("vault.locked", "reason=idle");
 		vault_lock(b->organs.vault);
 		transport_forget_connections(b->organs.transport);
+		tokens_forget(b->organs.tokens);
 		loop_later(b->organs.loop, &b->settle); /* it may idle now */
 	}
 }
@@ -385,6 +388,7 @@ static void on_user(struct loop_signal *s)
 	log_info("vault.locked", "reason=signal");
 	vault_lock(b->organs.vault);
 	transport_forget_connections(b->organs.transport);
+	tokens_forget(b->organs.tokens);
 	loop_later(b->organs.loop, &b->settle);
 }
 
@@ -476,6 +480,9 @@ static enum err broker_build(struct broker *b, struct fault *why)
 	open_state(b);
 	if (!open_vault(b) || !open_items(b))
 		return fault_set(why, ERR_NO_MEMORY, "out of memory at start");
+	o->tokens = tokens_new(o);
+	if (!o->tokens)
+		return fault_set(why, ERR_NO_MEMORY, "out of memory at start");
 	o->transport = transport_new(o->loop, o->workers, why);
 	return o->transport ? OK : why->err ? why->err : ERR_NO_MEMORY;
 }
@@ -524,6 +531,8 @@ void broker_free(struct broker *b)
 	for (size_t i = 0; i < b->n_listeners; i++)
 		listener_free(b->listeners[i]);
 	admin_drop_fetches(&b->admin);
+	tokens_free(o->tokens);
+	o->tokens = NULL;
 	transport_free(o->transport);
 	o->transport = NULL;
 	if (o->workers)

@@ -11,8 +11,11 @@ static const struct builtin rows[] = {
 		"json_schema strict_tools parallel_tool_calls seed penalties logit_bias n file_parts rules=openai"},
 	{"anthropic", "anthropic", "https://api.anthropic.com", "header:x-api-key", "claude-sonnet-4-5",
 		"json_schema strict_tools parallel_tool_calls top_k file_parts"},
-	{"gemini", "openai-chat", "https://generativelanguage.googleapis.com/v1beta/openai", "bearer",
+	{"gemini", "gemini", "https://generativelanguage.googleapis.com", "header:x-goog-api-key",
 		"gemini-2.5-flash",
+		"call_ids service_tier"},
+	{"gemini-openai", "openai-chat", "https://generativelanguage.googleapis.com/v1beta/openai",
+		"bearer", "gemini-2.5-flash",
 		"stream_options json_schema"},
 	{"mistral", "openai-chat", "https://api.mistral.ai/v1", "bearer", "mistral-small-latest",
 		"json_schema parallel_tool_calls penalties n"},
@@ -75,6 +78,10 @@ static const struct {
 		"stream_options json_schema parallel_tool_calls seed penalties"},
 	{"anthropic", "anthropic_version=2023-06-01",
 		"json_schema strict_tools parallel_tool_calls top_k file_parts"},
+	{"gemini",
+		"system images image_urls file_parts audio_parts video_parts tools json_object json_schema "
+		"seed penalties n top_k stop prefill=plain stops_max=5 tools_max=512 temperature_max_milli=2000",
+		""},
 };
 /* clang-format on */
 

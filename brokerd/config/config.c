@@ -15,6 +15,7 @@
 #include "brokerd/config/builtin.h"
 #include "brokerd/config/ini.h"
 #include "brokerd/config/keys.h"
+#include "brokerd/config/proof.h"
 #include "brokerd/config/rules.h"
 #include "protocol/limits.h"
 
@@ -40,7 +41,7 @@ struct given {
 
 struct provider_draft {
 	struct provider p;
-	struct place section, url;
+	struct place section, url, token_url;
 	unsigned file;      /* the number of the one that touched it last */
 	const char *traits; /* of its built-in row; NULL: it has none */
 };
@@ -338,7 +339,9 @@ static enum err on_pair(struct loader *l, const struct ini_item *item, struct pl
 	at->column = item->value_column;
 	if (l->provider) {
 		to = &l->provider->p;
-		if (k->kind == KEY_URL)
+		if (k->kind == KEY_URL && strcmp(k->name, "token_url") == 0)
+			l->provider->token_url = *at;
+		else if (k->kind == KEY_URL)
 			l->provider->url = *at;
 	}
 	if (l->model)
@@ -404,17 +407,19 @@ static bool is_loopback(struct span origin)
 	return inet_pton(AF_INET6, text, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
 }
 
-static enum err check_url(struct loader *l, struct provider *p)
+/* May the provider's key, or what it gets, go to `url`? Finds its origin. */
+static enum err check_url(struct loader *l, const struct provider *p, struct span url,
+	struct span *to, bool *is_local)
 {
 	OWNED(buf_done) struct buf origin = BUF_INIT(ORIGIN_BYTES);
-	const enum err err = http_origin(p->base_url, &origin, l->why);
+	const enum err err = http_origin(url, &origin, l->why);
 	if (err == ERR_INVALID_ARGUMENT || err == ERR_TOO_BIG)
 		return ERR_MISCONFIGURED;
-	if (err || arena_dup(&l->c->arena, buf_view(&origin), &p->origin))
+	if (err || arena_dup(&l->c->arena, buf_view(&origin), to))
 		return no_memory(l->why);
-	if (span_starts(p->origin, SPAN("https://")))
+	if (span_starts(*to, SPAN("https://")))
 		return OK;
-	if (!is_loopback(p->origin))
+	if (!is_loopback(*to))
 		return fault_set(l->why, ERR_MISCONFIGURED,
 			"http without TLS would show the key to the network: only to this host is "
 			"it "
@@ -422,8 +427,21 @@ static enum err check_url(struct loader *l, struct provider *p)
 	if (!p->is_plain_loopback_allowed)
 		return fault_set(l->why, ERR_MISCONFIGURED,
 			"http without TLS needs a word: add allow_plain_loopback = yes");
-	p->is_local = true;
+	*is_local = true;
 	return OK;
+}
+
+static enum err finish_proof(struct loader *l, struct provider_draft *d)
+{
+	struct provider *p = &d->p;
+	struct token_source *token = &p->token;
+	enum err err = proof_finish(p, l->why);
+	if (err)
+		return at_place(l, d->section, err);
+	if (!span_is_set(token->url))
+		return OK;
+	err = check_url(l, p, token->url, &token->origin, &token->is_local);
+	return err ? at_place(l, d->token_url, err) : OK;
 }
 
 static enum err finish_provider(struct loader *l, struct provider_draft *d)
@@ -456,8 +474,10 @@ static enum err finish_provider(struct loader *l, struct provider_draft *d)
 			SPAN_ARG(p->name));
 		return at_place(l, d->section, ERR_MISCONFIGURED);
 	}
-	err = check_url(l, p);
-	return err ? at_place(l, d->url.file ? d->url : d->section, err) : OK;
+	err = check_url(l, p, p->base_url, &p->origin, &p->is_local);
+	if (err)
+		return at_place(l, d->url.file ? d->url : d->section, err);
+	return finish_proof(l, d);
 }
 
 static const char *nearest_provider(const struct loader *l, struct span name)

@@ -22,7 +22,9 @@ struct provider {
 	struct span base_url, origin;
 	enum auth_scheme auth;
 	struct span auth_header;
-	struct span model; /* its default one; absent: none */
+	struct span region, service; /* AUTH_SIGV4 */
+	struct token_source token;   /* AUTH_GOOGLE, AUTH_ENTRA */
+	struct span model;           /* its default one; absent: none */
 	struct span ca_file;
 	bool is_local, is_plain_loopback_allowed;
 	bool is_offline;

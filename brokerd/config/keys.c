@@ -69,7 +69,23 @@ static const struct key keys[] = {
 		"Where it is, as in https://api.example.com/v1. Keys are bound to this host and port; a "
 		"key that was added for another is not sent there."},
 	{"provider", "auth", KEY_AUTH, 0, 0, 0, NULL, "bearer",
-		"How a request proves itself: *bearer*, *header:NAME*, or *none*."},
+		"How a request proves itself: *bearer* or *header:NAME*, with its key; *sigv4*, signed for "
+		"AWS; *google* (Vertex AI) or *entra* (Azure), with tokens that the key gets and the broker "
+		"keeps in memory until they end; or *none*."},
+	{"provider", "region", KEY_NAME, IN_PROVIDER(region), 0, 0, NULL, "",
+		"*sigv4*: the region to sign for, as us-east-1. Without this key it is the one in the "
+		"address."},
+	{"provider", "service", KEY_NAME, IN_PROVIDER(service), 0, 0, NULL, "",
+		"*sigv4*: the service to sign for. Without this key it is *bedrock*."},
+	{"provider", "tenant", KEY_NAME, IN_PROVIDER(token.tenant), 0, 0, NULL, "",
+		"*entra*: the directory, where the key does not say it."},
+	{"provider", "scope", KEY_TEXT, IN_PROVIDER(token.scope), 0, 0, NULL, "",
+		"*google*, *entra*: what tokens are asked for. Without this key it is what the cloud's "
+		"models need."},
+	{"provider", "token_url", KEY_URL, IN_PROVIDER(token.url), 0, 0, NULL, "",
+		"*google*, *entra*: where tokens come from, if not from the cloud's usual endpoint. The key is "
+		"bound to its host and port and shown to no other; tokens go to *base_url* alone. *ca_file* "
+		"and *local* hold for it too."},
 	{"provider", "model", KEY_TEXT, IN_PROVIDER(model), 0, 0, NULL, "",
 		"The model to use where none is asked for."},
 	{"provider", "ca_file", KEY_PATH, IN_PROVIDER(ca_file), 0, 0, NULL, "",
@@ -240,14 +256,48 @@ static enum err read_path(struct span value, struct span *to, struct arena *a, s
 	return copied(a, value, to, why);
 }
 
-static enum err read_url(struct span value, struct span *to, struct arena *a, struct fault *why)
+/* What may stand in a dialect's path for something that is known later; and in an address nothing. */
+static const char *const in_paths[] = {"{model}", "{method}", NULL};
+static const char *const in_addresses[] = {NULL};
+
+/* The bytes of the word of the list that `rest` begins with, or 0. */
+static size_t placeholder(struct span rest, const char *const *words)
+{
+	while (*words && !span_starts(rest, span_str(*words)))
+		words++;
+	return *words ? strlen(*words) : 0;
+}
+
+static enum err copy_address(struct span value, const char *const *words, struct span *to,
+	struct arena *a, struct fault *why)
 {
 	for (size_t i = 0; i < value.n; i++) {
 		const unsigned char c = (unsigned char)value.p[i];
-		if (c <= 0x20 || c >= 0x7f || strchr("#\"<>\\^`{|}", c))
+		const size_t n = placeholder(span_skip(value, i), words);
+		if (n > 0)
+			i += n - 1;
+		else if (c <= 0x20 || c >= 0x7f || strchr("#\"<>\\^`{|}", c))
 			return fault_set(why, ERR_MISCONFIGURED,
 				"an address cannot hold what is at its character %zu", i + 1);
 	}
+	return copied(a, value, to, why);
+}
+
+static enum err read_url(struct span value, struct span *to, struct arena *a, struct fault *why)
+{
+	return copy_address(value, in_addresses, to, a, why);
+}
+
+static enum err read_name(struct span value, struct span *to, struct arena *a, struct fault *why)
+{
+	for (size_t i = 0; i < value.n; i++) {
+		const char c = value.p[i];
+		if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
+			c != '-' && c != '.')
+			return bad(why, "this is made of letters, digits, dots and hyphens");
+	}
+	if (value.n > 128)
+		return bad(why, "this is longer than 128 bytes");
 	return copied(a, value, to, why);
 }
 
@@ -302,22 +352,28 @@ static enum err read_price(struct span value, int64_t *to, struct fault *why)
 
 static enum err read_auth(struct span value, struct provider *p, struct arena *a, struct fault *why)
 {
-	static const char *const to_come[] = {"sigv4", "google", "entra"};
+	static const struct {
+		const char *word;
+		enum auth_scheme auth;
+	} plain[] = {
+		{"bearer", AUTH_BEARER},
+		{"sigv4",  AUTH_SIGV4 },
+		{"google", AUTH_GOOGLE},
+		{"entra",  AUTH_ENTRA },
+		{"none",   AUTH_NONE  },
+	};
 	static const char *const taken[] = {"host", "content-length", "content-type", "connection",
 		"transfer-encoding", "accept", "accept-encoding", "expect", "te", "upgrade"};
 	const struct span prefix = SPAN("header:");
 	p->auth_header = SPAN_NONE;
-	if (span_is(value, "bearer") || span_is(value, "none")) {
-		p->auth = span_is(value, "none") ? AUTH_NONE : AUTH_BEARER;
+	for (size_t i = 0; i < COUNT_OF(plain); i++) {
+		if (!span_is(value, plain[i].word))
+			continue;
+		p->auth = plain[i].auth;
 		return OK;
 	}
-	for (size_t i = 0; i < COUNT_OF(to_come); i++) {
-		if (span_is(value, to_come[i]))
-			return fault_set(why, ERR_MISCONFIGURED, "auth = %s is not in this version",
-				to_come[i]);
-	}
 	if (!span_starts(value, prefix))
-		return bad(why, "auth is bearer, header:NAME or none");
+		return bad(why, "auth is bearer, header:NAME, sigv4, google, entra or none");
 	const struct span name = span_skip(value, prefix.n);
 	if (name.n == 0 || name.n > 64 || !http_header_is_sound(name, SPAN("x")))
 		return bad(why, "header: is followed by a header's name, as in header:x-api-key");
@@ -367,11 +423,8 @@ static enum err read_dialect(
 	struct config_dialect *last = &list[p->n_dialects];
 	*last = (struct config_dialect){.path = SPAN_NONE};
 	enum err err = copied(a, family, &last->family, why);
-	if (!err && span_is_set(path)) {
-		struct span checked;
-		err = read_url(path, &checked, a, why);
-		last->path = checked;
-	}
+	if (!err && span_is_set(path))
+		err = copy_address(path, in_paths, &last->path, a, why);
 	if (err)
 		return err;
 	p->dialects = list;
@@ -409,6 +462,8 @@ enum err keys_read(
 	switch (k->kind) {
 	case KEY_WORD:
 		return read_word(k, value, at, a, why);
+	case KEY_NAME:
+		return read_name(value, at, a, why);
 	case KEY_TEXT:
 		return read_text(value, at, a, why);
 	case KEY_PATH:

@@ -6,6 +6,7 @@
 
 enum key_kind {
 	KEY_WORD,     /* struct span: one of `words` */
+	KEY_NAME,     /* struct span: letters, digits, dots and hyphens */
 	KEY_TEXT,     /* struct span: what a header can carry */
 	KEY_PATH,     /* struct span: absolute */
 	KEY_URL,      /* struct span: http or https */

@@ -54,11 +54,14 @@ static void put_kind(struct buf *out, const struct key *k)
 	case KEY_URL:
 		buf_text(out, "_address_");
 		break;
+	case KEY_NAME:
+		buf_text(out, "_name_");
+		break;
 	case KEY_TEXT:
 		buf_text(out, "_text_");
 		break;
 	case KEY_AUTH:
-		buf_text(out, "*bearer*, *header:*_NAME_, *none*");
+		buf_text(out, "*bearer*, *header:*_NAME_, *sigv4*, *google*, *entra*, *none*");
 		break;
 	case KEY_DIALECT:
 		buf_text(out, "_family_ [_path_]");

@@ -25,6 +25,11 @@
 #define FOREIGN \
 	"sampling=all reasons=asked reasoning=budget prefill=plain json_schema=no strict_tools=no forced_tools=yes"
 
+/* Generations of Gemini. */
+#define GEMINI_3 \
+	"reasons=always reasoning=level strict_tools json_with_tools result_media sealed_calls"
+#define GEMINI_2_5 "reasoning=budget strict_tools"
+
 static const struct rule rows[] = {
 	/* OpenAI, as observed in mid 2026 */
 	{"openai", "gpt-5.6*", "reasons=default reasoning=effort efforts=none,low,medium,high,xhigh,max" SHUT_OUT_STOP},
@@ -74,6 +79,24 @@ static const struct rule rows[] = {
 	{"anthropic", "claude-2*", CLAUDE_3 " tokens_max=4096"},
 	{"anthropic", "claude-*", CLAUDE_5 " tokens_max=32000"},
 	{"anthropic", "*", FOREIGN " tokens_max=4096"},
+
+	/* Gemini, as observed in mid 2026; "gemini-" is newer than this table. Names may have a folder
+	   before them */
+	{"gemini", "*gemini-3-pro*", GEMINI_3 " efforts=low,high"},
+	{"gemini", "*gemini-3.1-pro*", GEMINI_3 " efforts=low,medium,high"},
+	{"gemini", "*gemini-pro-latest*", GEMINI_3 " efforts=low,medium,high"},
+	{"gemini", "*gemini-3.7-flash*", GEMINI_3 " efforts=low,medium,high"},
+	{"gemini", "*gemini-*", GEMINI_3 " efforts=minimal,low,medium,high"},
+	{"gemini", "*gemini-2.5-pro*", GEMINI_2_5 " reasons=always budget_min=128 budget_max=32768"},
+	{"gemini", "*gemini-2.5-flash-lite*", GEMINI_2_5 " reasons=asked budget_min=512 budget_max=24576"},
+	{"gemini", "*gemini-2.5-*", GEMINI_2_5 " reasons=default budget_max=24576"},
+	{"gemini", "*gemini-2.5-flash-image*", "reasons=never"},
+	{"gemini", "*gemini-2.5-flash-preview-tts*", "reasons=never"},
+	{"gemini", "*gemini-2.5-pro-preview-tts*", "reasons=never"},
+	{"gemini", "*gemini-2.0-*", "reasons=never"},
+	{"gemini", "*gemini-1.*", "reasons=never openapi_schemas"},
+	{"gemini", "*gemma-*", "reasons=unknown reasoning=budget system=no"},
+	{"gemini", "*", "reasons=unknown reasoning=budget strict_tools json_with_tools"},
 };
 /* clang-format on */
 

@@ -35,6 +35,21 @@ static void read_status(struct json v, struct error_body *out)
 		out->status = status;
 }
 
+/* A string that begins with a capital letter, as the names of google.rpc.Code do. */
+static bool is_word(struct json v)
+{
+	return json_kind(v) == JSON_STRING && v.text.p[1] >= 'A' && v.text.p[1] <= 'Z';
+}
+
+/* google.rpc.ErrorInfo, one of a list of details. */
+static void read_reasons(struct json details, struct error_body *out)
+{
+	if (json_kind(details) != JSON_ARRAY)
+		return;
+	for (struct json_walk w = json_each(details); json_next(&w);)
+		READ(json_member(w.value, "reason"), out->inner_code);
+}
+
 /* The members that an error object has under one name or another. */
 static void read_object(struct json v, struct error_body *out)
 {
@@ -57,10 +72,13 @@ static void read_object(struct json v, struct error_body *out)
 		} else if (json_name_is(w.name, "status_code") ||
 			   json_name_is(w.name, "http_code") || json_name_is(w.name, "status")) {
 			read_status(w.value, out);
+			if (is_word(w.value)) /* google.rpc: "INVALID_ARGUMENT" */
+				READ(w.value, out->type);
 		} else if (json_name_is(w.name, "innererror")) {
 			READ(json_member(w.value, "code"), out->inner_code);
 		} else if (json_name_is(w.name, "details")) {
 			READ(json_member(w.value, "error_code"), out->inner_code);
+			read_reasons(w.value, out);
 		} else if (json_name_is(w.name, "metadata")) {
 			READ(json_member(w.value, "error_type"), out->inner_code);
 		} else if (json_name_is(w.name, "request_id")) {
@@ -450,8 +468,7 @@ static bool take_number(struct span *text, int64_t *out)
 	return n > 0 && n < 15;
 }
 
-/* "1s", "6m0s", "20ms", "2m59.56s", "26 seconds", or bare seconds; -1: none of these. */
-static int64_t wait_ms(struct span text)
+int64_t error_wait_ms(struct span text)
 {
 	int64_t total = -1, v;
 	while (take_number(&text, &v)) {
@@ -474,7 +491,7 @@ static int64_t wait_in_message(const char *message)
 	static const char *const before[] = {"try again in ", "retry after ", "retry in ", "wait "};
 	for (size_t i = 0; i < COUNT_OF(before); i++) {
 		const char *at = find_nocase(span_str(message), before[i]);
-		const int64_t ms = at ? wait_ms(span_str(at + strlen(before[i]))) : -1;
+		const int64_t ms = at ? error_wait_ms(span_str(at + strlen(before[i]))) : -1;
 		if (ms >= 0)
 			return ms;
 	}
@@ -491,7 +508,7 @@ static int64_t wait_for_reset(const struct http_head *head)
 	int64_t longest = -1;
 	for (size_t i = 0; i < COUNT_OF(kinds); i++) {
 		if (span_is(span_trim(http_head_get(head, kinds[i][0])), "0")) {
-			const int64_t ms = wait_ms(span_trim(http_head_get(head, kinds[i][1])));
+			const int64_t ms = error_wait_ms(span_trim(http_head_get(head, kinds[i][1])));
 			longest = ms > longest ? ms : longest;
 		}
 	}

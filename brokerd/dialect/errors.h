@@ -39,6 +39,10 @@ void error_explain(const struct http_reply *reply, const struct target *target,
 enum err error_inside(
 	const struct error_body *body, const struct error_rule *rules, struct fault *out);
 
+/* "1s", "6m0s", "20ms", "2m59.56s", "26 seconds", or bare seconds, in milliseconds; -1: none of
+ * these. */
+int64_t error_wait_ms(struct span text);
+
 /* Copies a provider's sentence into `field`, with what looks like a key made unreadable: a provider
  * may repeat the one it refused. */
 void error_redact(char *field, size_t size, struct span text);

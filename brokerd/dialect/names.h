@@ -7,4 +7,13 @@
  * else one made of it, the same for the same name and another for another. ERR_NO_MEMORY. */
 enum err name_legal(struct arena *a, struct span name, size_t max, struct span *out) MUST_USE;
 
+/* What else a provider takes in a name. */
+struct name_rules {
+	size_t max;              /* at least 16 */
+	const char *also;        /* bytes beside letters, digits, `_` and `-` */
+	bool begins_with_letter; /* or with `_` */
+};
+enum err name_legal_by(struct arena *a, struct span name, const struct name_rules *rules,
+	struct span *out) MUST_USE;
+
 #endif

@@ -6,6 +6,7 @@
 static const struct dialect *const all[] = {
 	&dialect_openai_chat,
 	&dialect_anthropic,
+	&dialect_gemini,
 	&dialect_offline,
 	NULL,
 };

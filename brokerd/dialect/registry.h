@@ -6,6 +6,7 @@
 struct dialect;
 extern const struct dialect dialect_openai_chat;
 extern const struct dialect dialect_anthropic;
+extern const struct dialect dialect_gemini;
 extern const struct dialect dialect_offline;
 
 #endif

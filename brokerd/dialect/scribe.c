@@ -194,7 +194,7 @@ static enum err lay_over(
 	for (struct json_walk w = json_each(theirs); json_next(&w);) {
 		char room[64];
 		const struct span name = plain_name(w.name, room, sizeof room);
-		if (name.n > 0 && is_known(" model messages stream ", name))
+		if (name.n > 0 && is_known(" model messages contents stream ", name))
 			return fault_param(s->why, ERR_INVALID_REQUEST, param,
 				"provider options may not replace \"%.*s\"", SPAN_ARG(name));
 	}

@@ -56,7 +56,7 @@ enum err scribe_drop_below(
 	struct scribe *s, const struct extra *e, const char *path, const char *below) MUST_USE;
 
 /* The body is written: lays the caller's provider_options over it and moves it to the arena. The
- * members `model`, `messages` and `stream` are not the caller's to replace. ERR_TOO_BIG beyond
+ * members `model`, `messages`, `contents` and `stream` are not the caller's to replace. ERR_TOO_BIG beyond
  * `max_bytes`. */
 enum err scribe_finish(
 	struct scribe *s, const struct buf *body, size_t max_bytes, struct span *out) MUST_USE;

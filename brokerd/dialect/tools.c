@@ -5,12 +5,12 @@
 
 #include "brokerd/dialect/names.h"
 
-static enum err rename_tool(struct scribe *s, size_t i, size_t name_max)
+static enum err rename_tool(struct scribe *s, size_t i, const struct name_rules *rules)
 {
 	char path[64];
 	struct span legal;
 	const struct span name = s->r->tools[i].name;
-	enum err err = name_legal(s->notes->arena, name, name_max, &legal);
+	enum err err = name_legal_by(s->notes->arena, name, rules, &legal);
 	if (err || span_eq(legal, name))
 		return err;
 	(void)snprintf(path, sizeof path, "tools[%zu].name", i);
@@ -29,13 +29,13 @@ static bool is_known(const struct llm_request *r, struct span name)
 	return false;
 }
 
-enum err tools_prepare(struct scribe *s, size_t name_max)
+enum err tools_prepare_by(struct scribe *s, const struct name_rules *rules)
 {
 	const struct tool_choice *c = &s->r->tool_choice;
 	for (size_t i = 0; i < s->r->n_tools; i++) {
 		if (s->r->tools[i].type == TOOL_PROVIDER)
 			continue;
-		const enum err err = rename_tool(s, i, name_max);
+		const enum err err = rename_tool(s, i, rules);
 		if (err)
 			return err;
 	}
@@ -49,6 +49,11 @@ enum err tools_prepare(struct scribe *s, size_t name_max)
 		return fault_param(s->why, ERR_INVALID_REQUEST, "tool_choice",
 			"a tool call is required, but there are no tools");
 	return OK;
+}
+
+enum err tools_prepare(struct scribe *s, size_t name_max)
+{
+	return tools_prepare_by(s, &(struct name_rules){.max = name_max, .also = ""});
 }
 
 bool tools_is_allowed(const struct llm_request *r, const struct tool *tool)

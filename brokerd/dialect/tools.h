@@ -8,6 +8,10 @@
  * name_legal. */
 enum err tools_prepare(struct scribe *s, size_t name_max) MUST_USE;
 
+/* The same where names follow other rules. */
+struct name_rules;
+enum err tools_prepare_by(struct scribe *s, const struct name_rules *rules) MUST_USE;
+
 /* Do the names that tool_choice allows include this tool? With none named, all are allowed. */
 bool tools_is_allowed(const struct llm_request *r, const struct tool *tool);
 

@@ -4,7 +4,7 @@
  *   ADMIT    is it a request at all, and may the broker serve?    -> ROUTE | SETTLE
  *   ROUTE    which targets, in which order? Or: wait to retry     -> RESERVE | SETTLE
  *   RESERVE  what it may cost is written down before it is spent  -> PREPARE | ROUTE | SETTLE
- *   PREPARE  the target's key                                     -> SEND | ROUTE | SETTLE
+ *   PREPARE  the target's key, or a token that it gets (a wait)   -> SEND | ROUTE | SETTLE
  *   SEND     encoded and on its way                               -> RELAY | ROUTE | SETTLE
  *   RELAY    events come, are logged and read                     -> ROUTE (nothing shown) | SETTLE
  *   SETTLE   the truth to the ledger, the last event to the log   -> END
@@ -17,8 +17,10 @@
 #include <sodium.h>
 #include <stdlib.h>
 
+#include "brokerd/auth/token.h"
 #include "brokerd/exchange/flight.h"
 #include "brokerd/exchange/recall.h"
+#include "brokerd/exchange/tokens.h"
 #include "brokerd/ledger/price.h"
 #include "brokerd/log/log.h"
 #include "brokerd/route/retry.h"
@@ -56,7 +58,9 @@ struct exchange {
 	struct flight *flight;
 	struct event_cursor cursor;
 	size_t n_warned;       /* of how many targets the caller has the encoding's warnings */
-	struct secret *secret; /* of the target in hand, from PREPARE to SEND */
+	struct secret *secret; /* of the target in hand, from PREPARE on */
+	struct token_wait token;
+	bool has_renewed; /* for the target in hand, a token that it refused */
 	struct loop_timer deadline, retry;
 	struct fault telling; /* of all failures so far, what a caller learns most from */
 	struct recall recall; /* of the answer that comes, what its provider will want again */
@@ -232,6 +236,13 @@ static void copy_text(char *to, size_t size, struct span text)
 	fault_text(to, size, text);
 }
 
+/* Was it a token that was refused, which may have ended before its time? */
+static bool may_renew(const struct exchange *x, const struct fault *why)
+{
+	return why->err == ERR_AUTH && why->http_status == 401 && x->secret && !x->has_renewed &&
+	       token_is_needed(target_of(x)->auth);
+}
+
 /* What a failure of the target in hand allows: another try, or the end. */
 static enum state after_failure(struct exchange *x, enum outcome outcome, const struct fault *why)
 {
@@ -248,9 +259,11 @@ static enum state after_failure(struct exchange *x, enum outcome outcome, const 
 		.left_us = left_us(x),
 		.jitter = (uint32_t)(x->seed >> 32) + f->attempts,
 		.has_next = f->target + 1 < f->route.n,
+		.may_renew = may_renew(x, why),
 	};
 	const struct retry_verdict v = retry_decide(&c);
-	if (f->has_content || retry_tells_more(why->err, x->telling.err))
+	const bool is_renewal = c.may_renew && v.move == RETRY_SAME;
+	if (!is_renewal && (f->has_content || retry_tells_more(why->err, x->telling.err)))
 		x->telling = *why;
 	switch (v.move) {
 	case RETRY_STOP:
@@ -258,14 +271,20 @@ static enum state after_failure(struct exchange *x, enum outcome outcome, const 
 	case RETRY_NEXT:
 		f->target++;
 		f->same = 0;
+		x->has_renewed = false;
 		break;
 	case RETRY_SAME:
 		break;
 	}
+	if (is_renewal) {
+		tokens_refused(x->organs->tokens, x->secret);
+		x->has_renewed = true;
+	}
 	const struct target *t = target_of(x);
 	flight_rewind(f);
-	flight_status(f, "retrying", "%s; trying %.*s/%.*s", why->message, SPAN_ARG(t->provider),
-		SPAN_ARG(t->model));
+	flight_status(f, "retrying", "%s; trying %.*s/%.*s",
+		is_renewal ? "the token is refused and fetched anew" : why->message,
+		SPAN_ARG(t->provider), SPAN_ARG(t->model));
 	x->is_retry_due = v.delay_us > 0;
 	if (x->is_retry_due)
 		loop_timer_set(x->organs->loop, &x->retry, v.delay_us);
@@ -317,10 +336,17 @@ static enum state step_prepare(struct exchange *x)
 {
 	const struct target *t = target_of(x);
 	struct fault why = FAULT_NONE;
+	if (x->token.home)
+		return PREPARE;
 	x->flight->same++; /* a try, even where it does not come to sending */
+	secret_unref(x->secret);
+	x->secret = NULL;
 	if (t->is_offline || t->auth == AUTH_NONE)
 		return SEND;
-	const enum err err = vault_get(x->organs->vault, t->provider, SPAN_NONE, &x->secret, &why);
+	const enum err err = tokens_prove(
+		x->organs->tokens, x->flight->config, t, SPAN_NONE, &x->token, &x->secret, &why);
+	if (err == ERR_MORE)
+		return PREPARE;
 	if (!err)
 		return SEND;
 	if (!why.err)
@@ -380,6 +406,14 @@ static enum state relay_ended(struct exchange *x, enum outcome outcome, const st
 /* A result that a callback brings goes through the same door as a step's. */
 static void exchange_enter(struct exchange *x, enum state next);
 
+static void on_token(struct token_wait *w, struct secret *token, const struct fault *why)
+{
+	struct exchange *x = container_of(w, struct exchange, token);
+	x->secret = token ? secret_ref(token) : NULL;
+	exchange_enter(x, token ? SEND : after_failure(x, OUTCOME_FAILED, why));
+	exchange_run(x);
+}
+
 static void on_attempt_end(
 	void *context, const struct attempt_record *record, const struct fault *why)
 {
@@ -430,8 +464,6 @@ static enum state step_send(struct exchange *x)
 	};
 	const struct attempt_events events = {on_attempt_event, on_attempt_end, x};
 	const enum err err = attempt_new(x->organs, &plan, &events, &f->attempt, &why);
-	secret_unref(x->secret);
-	x->secret = NULL;
 	f->attempts++;
 	if (err)
 		return after_failure(x, OUTCOME_FAILED, &why);
@@ -488,6 +520,7 @@ static enum state step_settle(struct exchange *x)
 	struct fault why = FAULT_NONE;
 	loop_timer_stop(&x->deadline);
 	loop_timer_stop(&x->retry);
+	tokens_leave(&x->token);
 	if (f->attempt) { /* stopped from outside while it ran */
 		struct attempt_record record;
 		attempt_cancel(f->attempt, &record);
@@ -655,6 +688,7 @@ struct exchange *exchange_new(struct organs *o, const struct peer_id *peer, cons
 		limit_us = asked_us;
 	x->deadline.on_fire = on_deadline;
 	x->retry.on_fire = on_retry;
+	x->token.on_token = on_token;
 	loop_timer_set(o->loop, &x->deadline, limit_us);
 	if (span_is_set(c->body)) {
 		buf_span(&x->flight->body, c->body); /* small, and there are max_calls of them */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "brokerd/dialect/dialect.h"
+#include "brokerd/exchange/tokens.h"
 #include "brokerd/route/route.h"
 #include "protocol/limits.h"
 
@@ -20,11 +21,15 @@ struct fetch {
 	struct http_request http;
 	struct buf url, body;
 	int status;
+	struct token_wait token;
+	struct secret *secret;
 	struct transfer *transfer;
 };
 
 static void fetch_free(struct fetch *f)
 {
+	tokens_leave(&f->token);
+	secret_unref(f->secret);
 	buf_done(&f->url);
 	buf_done(&f->body);
 	arena_done(&f->arena);
@@ -51,6 +56,8 @@ static void on_end(void *context, const struct transfer_end *end)
 	struct span *ids = NULL;
 	size_t n = 0;
 	f->transfer = NULL;
+	if (f->status == 401)
+		tokens_refused(f->organs->tokens, f->secret); /* the next one gets another */
 	if (f->status >= 400) {
 		const struct http_reply reply = {{.status = f->status}, buf_view(&f->body)};
 		f->dialect->explain(&reply, &f->target, &why);
@@ -74,15 +81,9 @@ static void on_end(void *context, const struct transfer_end *end)
 	fetch_free(f);
 }
 
-static enum err fetch_begin(struct fetch *f, struct span label, struct fault *why)
+static enum err fetch_send(struct fetch *f, struct fault *why)
 {
 	const struct target *t = &f->target;
-	struct secret *secret = NULL;
-	if (t->auth != AUTH_NONE) {
-		const enum err err = vault_get(f->organs->vault, t->provider, label, &secret, why);
-		if (err)
-			return err;
-	}
 	http_join_url(t->base_url, span_str(f->dialect->models_path), &f->url);
 	f->http.method = SPAN("GET");
 	f->http.url = buf_view(&f->url);
@@ -95,10 +96,37 @@ static enum err fetch_begin(struct fetch *f, struct span label, struct fault *wh
 	const struct transfer_limits limits = {f->config->connect_us, FETCH_US, FETCH_US, FETCH_US};
 	const struct transfer_events events = {on_head, on_body, on_end, f};
 	if (!err)
-		err = transport_start(f->organs->transport, &f->http, t, secret, &limits, &events,
-			&f->transfer, why);
-	secret_unref(secret);
+		err = transport_start(f->organs->transport, &f->http, t, f->secret, &limits,
+			&events, &f->transfer, why);
 	return err;
+}
+
+static void on_token(struct token_wait *w, struct secret *token, const struct fault *why)
+{
+	struct fetch *f = container_of(w, struct fetch, token);
+	struct fault own = *why;
+	enum err err = own.err;
+	f->secret = token ? secret_ref(token) : NULL;
+	if (token)
+		err = fetch_send(f, &own);
+	if (!err)
+		return;
+	if (!own.err)
+		fault_set(&own, err, "%s", err_info(err)->sentence);
+	f->reply.on_done(f->reply.context, NULL, 0, 0, &own);
+	fetch_free(f);
+}
+
+static enum err fetch_begin(struct fetch *f, struct span label, struct fault *why)
+{
+	f->token.on_token = on_token;
+	if (f->target.auth == AUTH_NONE)
+		return fetch_send(f, why);
+	const enum err err = tokens_prove(
+		f->organs->tokens, f->config, &f->target, label, &f->token, &f->secret, why);
+	if (err == ERR_MORE)
+		return OK;
+	return err ? err : fetch_send(f, why);
 }
 
 enum err fetch_models(struct organs *o, struct span provider, struct span label,

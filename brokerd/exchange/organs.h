@@ -17,6 +17,7 @@ struct organs {
 	struct catalogue *catalogue; /* facts of models; the configuration has it too */
 	struct vault *vault;
 	struct transport *transport;
+	struct tokens *tokens;
 	struct journal *journal; /* NULL: state cannot be kept, `ailment` says why */
 	struct ledger *ledger;   /* NULL with it */
 	struct items *items;     /* what callers drop and providers want back */

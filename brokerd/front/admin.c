@@ -6,8 +6,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "brokerd/auth/credential.h"
+#include "brokerd/auth/token.h"
 #include "brokerd/config/catalogue_file.h"
 #include "brokerd/exchange/fetch.h"
+#include "brokerd/exchange/tokens.h"
 #include "brokerd/front/model_json.h"
 #include "brokerd/front/peer.h"
 #include "brokerd/ledger/ledger.h"
@@ -165,6 +168,7 @@ static void key_added(void *context, enum err err, const struct fault *why)
 		admin_fail(a, err, why);
 		return;
 	}
+	tokens_forget(a->organs->tokens); /* they may be the former key's */
 	const struct vault_key *k = find_key(a->organs->vault, a->provider, a->label);
 	struct json_out o = json_to(&a->json);
 	json_open(&o, '{');
@@ -205,9 +209,19 @@ static enum err key_add(struct admin_call *a, struct json body, struct fault *wh
 	if (buf_error(&secret))
 		return fault_param(why, buf_error(&secret), "secret",
 			"the key is longer than %zu bytes", LIMIT_SECRET_BYTES);
+	OWNED(buf_wipe) struct buf line = BUF_INIT(LIMIT_SECRET_BYTES);
+	if (!buf_reserve(&line, LIMIT_SECRET_BYTES))
+		return buf_error(&line);
+	const enum err err =
+		credential_line(p->auth, buf_view(&secret), &p->token, p->origin, &line, why);
+	if (err)
+		return err;
 	a->has_created_vault = vault_state(a->organs->vault) == VAULT_ABSENT;
 	const struct vault_reply reply = {key_added, a};
-	vault_add(a->organs->vault, p->name, a->label, p->origin, buf_view(&secret), true, reply);
+	/* a key that gets tokens goes to their endpoint alone */
+	vault_add(a->organs->vault, p->name, a->label,
+		token_is_needed(p->auth) ? p->token.origin : p->origin, buf_view(&line), true,
+		reply);
 	return OK;
 }
 
@@ -220,6 +234,7 @@ static void key_removed(void *context, enum err err, const struct fault *why)
 	}
 	if (a->organs->transport) /* gone already where the broker ends meanwhile */
 		transport_forget_connections(a->organs->transport);
+	tokens_forget(a->organs->tokens);
 	buf_text(&a->json, "{}");
 	admin_done(a);
 }
@@ -319,6 +334,7 @@ static enum err vault_lock_op(struct admin_call *a, struct json body, struct fau
 {
 	vault_lock(a->organs->vault);
 	transport_forget_connections(a->organs->transport);
+	tokens_forget(a->organs->tokens);
 	log_info("vault.locked", "uid=%u", (unsigned)a->peer.uid);
 	return vault_status(a, body, why);
 }

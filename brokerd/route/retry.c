@@ -91,6 +91,8 @@ struct retry_verdict retry_decide(const struct retry_case *c)
 	if (c->is_unknown && (c->is_at_most_once || c->unknown > 1))
 		return stop;
 
+	if (c->may_renew && !c->is_unknown)
+		return (struct retry_verdict){RETRY_SAME, 0};
 	if (row->same >= c->same && !c->is_unknown) {
 		int64_t wait_ms = row->first_ms << (c->same - 1);
 		if (wait_ms > WAIT_CAP_MS)

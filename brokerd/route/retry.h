@@ -26,6 +26,7 @@ struct retry_case {
 	int64_t left_us;        /* until the request's deadline */
 	uint32_t jitter;        /* any number: the same number, the same delay */
 	bool has_next;          /* is another target left? */
+	bool may_renew;         /* what was refused is a token, and another can be had, once */
 };
 
 struct retry_verdict {

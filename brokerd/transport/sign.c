@@ -5,18 +5,30 @@
 
 #include <assert.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
+#include "brokerd/auth/credential.h"
+#include "brokerd/auth/sigv4.h"
 #include "brokerd/value/secret_open.h"
 #include "protocol/base/list.h"
 
 #define SLOT_BYTES ((size_t)512)
 #define SLOTS      64
 
+/* AUTH_SIGV4: proved anew for each request, and no secret. */
+struct request_lines {
+	char authorization[sizeof "Authorization: " + sizeof(struct sigv4_proof)];
+	char date[sizeof "x-amz-date: " + sizeof(struct sigv4_proof)];
+};
+
 struct signature {
-	struct signature *prev, *next;
+	struct signature *prev, *next; /* of those that are shared */
 	struct signer *signer;
 	struct secret *secret;
+	struct request_lines *own; /* or NULL: there is `line` */
+	struct signature *token;   /* AUTH_SIGV4: the session token's line, or NULL */
 	enum auth_scheme scheme;
 	unsigned refs;
 	size_t name_bytes; /* of the header */
@@ -127,53 +139,11 @@ static struct signature *find_live(
 	return NULL;
 }
 
-/* The name of the header, where the scheme is one key in one header. */
-static enum err header_name(const struct target *target, struct span *name, struct fault *why)
+/* Finds or makes the line with `key`, the secret's bytes or a part of them, which are open. */
+static enum err line_share(struct signer *s, struct secret *secret, enum auth_scheme scheme,
+	struct span name, struct span key, struct signature **out, struct fault *why)
 {
-	switch (target->auth) {
-	case AUTH_NONE:
-		*name = SPAN_NONE;
-		return OK;
-	case AUTH_BEARER:
-		*name = SPAN("Authorization");
-		return OK;
-	case AUTH_HEADER:
-		*name = target->auth_header;
-		if (name->n > 0)
-			return OK;
-		return fault_set(why, ERR_INVALID_ARGUMENT,
-			"provider %.*s has a key in a header, but no name for the header",
-			SPAN_ARG(target->provider));
-	case AUTH_SIGV4:
-	case AUTH_GOOGLE:
-	case AUTH_ENTRA:
-		break;
-	}
-	return fault_set(why, ERR_UNSUPPORTED,
-		"provider %.*s signs its requests in a way that this version cannot: give it a key "
-		"in "
-		"a header (auth = bearer, or auth = header)",
-		SPAN_ARG(target->provider));
-}
-
-enum err sign(struct signer *s, struct span origin, const struct target *target,
-	struct secret *secret, struct signature **out, struct fault *why)
-{
-	struct span name = SPAN_NONE;
-	*out = NULL;
-	enum err err = header_name(target, &name, why);
-	if (err || !span_is_set(name))
-		return err;
-	if (!secret)
-		return fault_set(why, ERR_NO_KEY, "provider %.*s needs a key: llmb key add %.*s",
-			SPAN_ARG(target->provider), SPAN_ARG(target->provider));
-	if (!span_eq(origin, secret_origin(secret)))
-		return fault_set(why, ERR_DENIED,
-			"the key of %.*s belongs to %.*s and is not sent to %.*s: if the provider "
-			"has moved, add the key again for the new address",
-			SPAN_ARG(target->provider), SPAN_ARG(secret_origin(secret)),
-			SPAN_ARG(origin));
-	*out = find_live(s, secret, target->auth, name);
+	*out = find_live(s, secret, scheme, name);
 	if (*out) {
 		(*out)->refs++;
 		return OK;
@@ -181,9 +151,8 @@ enum err sign(struct signer *s, struct span origin, const struct target *target,
 	struct signature *g = calloc(1, sizeof *g);
 	if (!g)
 		return fault_set(why, ERR_NO_MEMORY, "no memory to sign a request");
-	*g = (struct signature){.signer = s, .scheme = target->auth, .refs = 1, .slot = -1};
-	err = line_write(g, name, secret_open(secret), why);
-	secret_close(secret);
+	*g = (struct signature){.signer = s, .scheme = scheme, .refs = 1, .slot = -1};
+	const enum err err = line_write(g, name, key, why);
 	if (err) {
 		free(g);
 		return err;
@@ -194,6 +163,124 @@ enum err sign(struct signer *s, struct span origin, const struct target *target,
 	return OK;
 }
 
+/* ---- AWS ---- */
+
+static bool is_signed(struct span name)
+{
+	return span_is_nocase(name, "content-type") ||
+	       (name.n > 6 && span_is_nocase(span_first(name, 6), "x-amz-"));
+}
+
+static enum err prove(const struct signing *what, const struct credential *c,
+	struct sigv4_proof *proof, struct fault *why)
+{
+	const struct http_request *r = what->request;
+	struct http_header headers[COUNT_OF(r->headers)];
+	struct sigv4_request q = {
+		.method = r->method,
+		.url = r->url,
+		.headers = headers,
+		.region = what->target->region,
+		.service = what->target->service,
+		.now_s = what->now_s,
+	};
+	for (size_t i = 0; i < r->n_headers; i++) {
+		if (is_signed(r->headers[i].name))
+			headers[q.n_headers++] = r->headers[i];
+	}
+	sigv4_hash(r->body, q.body_hash);
+	const struct sigv4_credential by = {c->id, c->secret, c->session_token};
+	return sigv4_sign(&q, &by, proof, why);
+}
+
+/* The secret is open, and its parts are `c`. */
+static enum err sign_for_aws(struct signer *s, const struct signing *what, struct secret *secret,
+	const struct credential *c, struct signature **out, struct fault *why)
+{
+	struct sigv4_proof proof;
+	struct signature *token = NULL;
+	enum err err = prove(what, c, &proof, why);
+	if (!err && span_is_set(c->session_token))
+		err = line_share(s, secret, AUTH_SIGV4, SPAN("x-amz-security-token"),
+			c->session_token, &token, why);
+	if (err)
+		return err;
+	struct signature *g = calloc(1, sizeof *g);
+	struct request_lines *own = malloc(sizeof *own);
+	if (!g || !own) {
+		free(g);
+		free(own);
+		signature_unref(token);
+		return fault_set(why, ERR_NO_MEMORY, "no memory to sign a request");
+	}
+	(void)snprintf(own->authorization, sizeof own->authorization, "Authorization: %s",
+		proof.authorization);
+	(void)snprintf(own->date, sizeof own->date, "x-amz-date: %s", proof.date);
+	*g = (struct signature){.signer = s,
+		.scheme = AUTH_SIGV4,
+		.refs = 1,
+		.slot = -1,
+		.own = own,
+		.token = token};
+	*out = g;
+	return OK;
+}
+
+/* ---- the whole ---- */
+
+/* The name of the header, where the scheme is one key in one header. */
+static enum err header_name(const struct target *target, struct span *name, struct fault *why)
+{
+	*name = target->auth == AUTH_HEADER ? target->auth_header : SPAN("Authorization");
+	if (name->n > 0)
+		return OK;
+	return fault_set(why, ERR_INVALID_ARGUMENT,
+		"provider %.*s has a key in a header, but no name for the header",
+		SPAN_ARG(target->provider));
+}
+
+/* The secret is open. */
+static enum err sign_by(struct signer *s, const struct signing *what, struct secret *secret,
+	struct span key, struct signature **out, struct fault *why)
+{
+	struct credential c;
+	struct span name;
+	credential_parse(key, &c);
+	if ((what->target->auth == AUTH_SIGV4) != (c.kind == CREDENTIAL_AWS) ||
+		(c.kind != CREDENTIAL_AWS && c.kind != CREDENTIAL_PLAIN))
+		return credential_misfits(what->target->provider, why);
+	if (c.kind == CREDENTIAL_AWS)
+		return sign_for_aws(s, what, secret, &c, out, why);
+	const enum err err = header_name(what->target, &name, why);
+	if (err)
+		return err;
+	/* a token is borne as a key is */
+	const enum auth_scheme scheme =
+		what->target->auth == AUTH_HEADER ? AUTH_HEADER : AUTH_BEARER;
+	return line_share(s, secret, scheme, name, key, out, why);
+}
+
+enum err sign(struct signer *s, const struct signing *what, struct secret *secret,
+	struct signature **out, struct fault *why)
+{
+	const struct target *target = what->target;
+	*out = NULL;
+	if (target->auth == AUTH_NONE)
+		return OK;
+	if (!secret)
+		return fault_set(why, ERR_NO_KEY, "provider %.*s needs a key: llmb key add %.*s",
+			SPAN_ARG(target->provider), SPAN_ARG(target->provider));
+	if (!span_eq(what->origin, secret_origin(secret)))
+		return fault_set(why, ERR_DENIED,
+			"the key of %.*s belongs to %.*s and is not sent to %.*s: if the provider "
+			"has moved, add the key again for the new address",
+			SPAN_ARG(target->provider), SPAN_ARG(secret_origin(secret)),
+			SPAN_ARG(what->origin));
+	const enum err err = sign_by(s, what, secret, secret_open(secret), out, why);
+	secret_close(secret);
+	return err;
+}
+
 void signature_unref(struct signature *g)
 {
 	if (!g)
@@ -201,18 +288,47 @@ void signature_unref(struct signature *g)
 	assert(g->refs > 0);
 	if (--g->refs > 0)
 		return;
-	LIST_REMOVE(g->signer->live, g);
-	line_free(g);
-	secret_unref(g->secret);
+	if (g->own) {
+		free(g->own);
+		signature_unref(g->token);
+	} else {
+		LIST_REMOVE(g->signer->live, g);
+		line_free(g);
+		secret_unref(g->secret);
+	}
 	free(g);
 }
 
-char *signature_line(struct signature *g)
+char *signature_line(struct signature *g, size_t i)
 {
-	return g->line;
+	if (!g->own)
+		return i == 0 ? g->line : NULL;
+	switch (i) {
+	case 0:
+		return g->own->authorization;
+	case 1:
+		return g->own->date;
+	case 2:
+		return g->token ? g->token->line : NULL;
+	default:
+		return NULL;
+	}
+}
+
+bool signature_writes(struct signature *g, struct span name)
+{
+	const char *line;
+	for (size_t i = 0; (line = signature_line(g, i)) != NULL; i++) {
+		const size_t n = strcspn(line, ":");
+		if (n == name.n && strncasecmp(name.p, line, n) == 0)
+			return true;
+	}
+	return false;
 }
 
 struct span signature_key(const struct signature *g)
 {
+	if (g->own)
+		return g->token ? signature_key(g->token) : SPAN("");
 	return span_of(g->line + g->key_at, g->line_bytes - g->key_at);
 }

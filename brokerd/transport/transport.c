@@ -97,7 +97,8 @@ struct transfer {
 	curl_socket_t last_socket; /* that was made for it; may be closed since */
 	struct buf origin;
 	struct buf lines_text;
-	struct curl_slist lines[COUNT_OF(((struct http_request *)NULL)->headers) + 4];
+	struct curl_slist
+		lines[COUNT_OF(((struct http_request *)NULL)->headers) + SIGNATURE_LINES + 3];
 	struct signature *signature;
 	struct buf missing; /* why its name has no address, where that is known from the start */
 	struct buf resolve_text;
@@ -816,12 +817,7 @@ static bool is_ours(struct span name, const struct transfer *x)
 		if (span_is_nocase(name, names[i]))
 			return true;
 	}
-	if (!x->signature)
-		return false;
-	return x->target->auth == AUTH_HEADER
-		       ? name.n == x->target->auth_header.n &&
-				 strncasecmp(name.p, x->target->auth_header.p, name.n) == 0
-		       : span_is_nocase(name, "authorization");
+	return x->signature && signature_writes(x->signature, name);
 }
 
 /* The header lines as curl's list, in memory of ours: it copies none of it. */
@@ -855,8 +851,10 @@ static enum err set_lines(struct transfer *x, const struct http_request *r, stru
 			why, buf_error(&x->lines_text), "the request's headers are too long");
 	for (size_t i = 0; i < n; i++)
 		x->lines[i] = (struct curl_slist){x->lines_text.p + at[i], &x->lines[i + 1]};
-	if (x->signature)
-		x->lines[n++] = (struct curl_slist){signature_line(x->signature), NULL};
+	char *line;
+	for (size_t i = 0; x->signature && (line = signature_line(x->signature, i)) != NULL;
+		i++, n++)
+		x->lines[n] = (struct curl_slist){line, &x->lines[n + 1]};
 	x->lines[n - 1].next = NULL;
 	return OK;
 }
@@ -885,14 +883,21 @@ static enum err prepare(struct transfer *x, const struct http_request *request,
 	if (buf_error(&x->origin))
 		return fault_set(why, buf_error(&x->origin), "the address is too long");
 	buf_cut(&x->origin, x->origin.n - 1); /* a C string, and a span without its end */
-	err = sign(t->signer, origin_of(x), x->target, secret, &x->signature, why);
+	const struct signing what = {
+		origin_of(x), request, x->target, loop_wall_us(t->loop) / 1000000};
+	err = sign(t->signer, &what, secret, &x->signature, why);
 	if (!err)
 		err = set_lines(x, request, why);
 	if (!err)
 		err = handle_get(t->handles, origin_of(x), x->target, &x->handle, why);
 	if (err)
 		return err;
-	const struct handle_aim aim = {request->url, request->method, request->body.n, x->lines, x};
+	const struct handle_aim aim = {.url = request->url,
+		.method = request->method,
+		.body_bytes = request->body.n,
+		.is_last = request->is_secret,
+		.lines = x->lines,
+		.owner = x};
 	err = handle_aim(x->handle, &aim, why);
 	return err ? err : find_addresses(x, why);
 }

@@ -107,6 +107,11 @@ static bool http_date(struct span text, int64_t *out)
 	return true;
 }
 
+bool http_head_date(const struct http_head *h, int64_t *out)
+{
+	return http_date(http_head_get(h, "date"), out);
+}
+
 int64_t http_retry_after_ms(const struct http_head *h)
 {
 	int64_t v, until_s, now_s;

@@ -10,8 +10,8 @@ enum auth_scheme {
 	AUTH_NONE,
 	AUTH_BEARER, /* Authorization: Bearer KEY */
 	AUTH_HEADER, /* NAME: KEY */
-	AUTH_SIGV4,
-	AUTH_GOOGLE,
+	AUTH_SIGV4,  /* each request is signed by itself: auth/sigv4.h */
+	AUTH_GOOGLE, /* Authorization: Bearer TOKEN, got by a key: auth/token.h */
 	AUTH_ENTRA,
 };
 
@@ -26,6 +26,7 @@ struct http_request {
 	size_t n_headers;
 	struct span body; /* lives until the transfer is over */
 	bool is_stream;   /* pieces are awaited: the timers differ */
+	bool is_secret;   /* its body or its reply is one: neither connection nor buffer is kept */
 };
 
 /* False where the table is full (a bug of the dialect's) or the header is not sound. */
@@ -52,6 +53,10 @@ struct http_reply {
 /* The wait that the headers ask for (retry-after-ms, Retry-After in seconds or as a date against
  * the reply's own Date), in milliseconds, or -1. */
 int64_t http_retry_after_ms(const struct http_head *h);
+
+/* When the reply was made, by its own clock: the header Date, in seconds since 1970. False: it has
+ * none that can be read. */
+bool http_head_date(const struct http_head *h, int64_t *out);
 
 /* Joins base URL and path without doubling or losing a slash; a query of the base goes last. */
 void http_join_url(struct span base_url, struct span path, struct buf *out);

@@ -108,17 +108,22 @@ struct quirks {
 	enum empty_content empty_content;
 	bool has_images, has_image_urls; /* takes images; also by their address */
 	bool has_file_parts, has_audio_parts, has_video_parts;
+	bool has_result_media; /* takes files in a tool's result */
 
 	/* tools */
 	bool has_tools;
 	enum forcing forcing;
+	bool has_call_ids;        /* gemini: calls and results have ids */
+	bool has_sealed_calls;    /* gemini: it refuses a call of its own without a signature */
+	bool has_json_with_tools; /* takes a response format beside tools */
+	bool has_openapi_schemas; /* gemini: takes schemas in the form of OpenAPI alone */
 
 	/* reasoning */
 	enum reasons reasons;
 	enum reasoning_by reasoning_by;
 	struct span efforts;              /* a list, lowest first; absent: any word */
 	bool has_budgets;                 /* takes a budget of tokens too, however else it is asked */
-	int64_t budget_max;               /* tokens; 0: no bound known */
+	int64_t budget_min, budget_max;   /* tokens; 0: no bound known */
 	struct span drops_when_reasoning; /* a list of parameters that it refuses meanwhile */
 	enum reasoning_history reasoning_history;
 	struct span reasoning_field; /* "reasoning_content", "reasoning" */
@@ -137,6 +142,16 @@ struct price {
 };
 #define PRICE_UNKNOWN ((struct price){-1, -1, -1, -1, -1, -1, -1, -1, -1, -1})
 
+/* Where short-lived tokens come from, and for what: AUTH_GOOGLE, AUTH_ENTRA. */
+struct token_source {
+	struct span url;    /* {tenant} in it stands for the tenant */
+	struct span origin; /* of the url: a key that gets tokens is bound to it */
+	struct span scope;
+	struct span tenant;  /* absent: the key has it */
+	struct span ca_file; /* as in struct target, for the url */
+	bool is_local;
+};
+
 struct target {
 	struct span provider; /* its name in the configuration */
 	struct span model;    /* as the provider calls it */
@@ -144,10 +159,12 @@ struct target {
 	struct span base_url, path;
 	struct span origin; /* "https://host:port" */
 	enum auth_scheme auth;
-	struct span auth_header; /* AUTH_HEADER: its name */
-	struct span ca_file;     /* absent: the system's */
-	bool is_local;           /* private and loopback addresses are meant */
-	bool is_offline;         /* answered in the process, costs nothing, needs no key */
+	struct span auth_header;     /* AUTH_HEADER: its name */
+	struct span region, service; /* AUTH_SIGV4: for whom is signed */
+	struct token_source token;
+	struct span ca_file; /* absent: the system's */
+	bool is_local;       /* private and loopback addresses are meant */
+	bool is_offline;     /* answered in the process, costs nothing, needs no key */
 	struct quirks quirks;
 	struct price price;
 	int64_t context_tokens, max_output_tokens; /* -1: not known */

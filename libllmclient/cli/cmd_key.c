@@ -75,7 +75,9 @@ static int add(const struct key *o, const char *which)
 
 static int run_add(const struct command *self, int argc, char **argv)
 {
-	struct key o = {.from.fd = -1};
+	struct key o = {
+		.from = {.fd = -1, .may_be_a_file = true}
+        };
 	char **words;
 	int n;
 	const int code = options_read_words(self, argc, argv, &o, 1, 2, &n, &words);
@@ -241,8 +243,21 @@ static const struct command key_add = {
 	.summary = "give the broker a key: it asks for it, unseen",
 	.examples = "  llmb key add openai\n"
 		    "  pass show openai | llmb key add openai/work --from-stdin\n"
-		    "  llmb key add openai --from-fd 3 3<keyfile\n",
-	.notes = "A key is never an argument or a variable: others could see it there.\n",
+		    "  llmb key add openai --from-fd 3 3<keyfile\n"
+		    "  llmb key add vertex --from-stdin <service-account.json\n"
+		    "  aws configure export-credentials | llmb key add bedrock --from-stdin\n",
+	.notes = "A key is never an argument or a variable: others could see it there.\n"
+		 "What it looks like depends on the provider's `auth` in broker.conf:\n"
+		 "  bearer, header   the API key\n"
+		 "  sigv4            ACCESS_KEY_ID:SECRET_ACCESS_KEY[:SESSION_TOKEN], or the JSON "
+		 "that\n"
+		 "                   aws prints\n"
+		 "  google           the JSON of a service account, or of gcloud's "
+		 "application-default\n"
+		 "                   login\n"
+		 "  entra            TENANT:CLIENT_ID:CLIENT_SECRET, or the JSON that az prints\n"
+		 "The last two only get tokens, and are shown to the cloud's token endpoint "
+		 "alone.\n",
 	.rows = add_rows,
 	.n_rows = COUNT_OF(add_rows),
 	.run = run_add,

@@ -23,13 +23,36 @@ static void rub_out(struct buf *b)
 		b->n--;
 }
 
+/* A JSON document that has begun and is not closed yet: the lines of a pasted one go on, and must not
+ * go to the shell. */
+static bool is_open_document(const struct buf *b)
+{
+	int depth = 0;
+	bool is_text = false;
+	if (b->n == 0 || b->p[0] != '{')
+		return false;
+	for (size_t i = 0; i < b->n; i++) {
+		const char c = b->p[i];
+		if (is_text && c == '\\')
+			i++;
+		else if (c == '"')
+			is_text = !is_text;
+		else if (!is_text)
+			depth += (c == '{') - (c == '}');
+	}
+	return depth > 0;
+}
+
 /* Takes one key. -1: more are wanted. */
-static int take_key(struct buf *b, char key)
+static int take_key(struct buf *b, char key, bool may_be_a_file)
 {
 	switch (key) {
 	case '\r':
 	case '\n':
-		return EXIT_GOOD;
+		if (!may_be_a_file || !is_open_document(b))
+			return EXIT_GOOD;
+		buf_byte(b, '\n');
+		return -1;
 	case 3: /* Ctrl-C */
 		return EXIT_INTERRUPTED;
 	case 4: /* Ctrl-D */
@@ -47,7 +70,7 @@ static int take_key(struct buf *b, char key)
 	}
 }
 
-static int read_terminal(const char *prompt, struct buf *out)
+static int read_terminal(const char *prompt, bool may_be_a_file, struct buf *out)
 {
 	struct termios was, quiet;
 	char key = 0;
@@ -66,7 +89,7 @@ static int read_terminal(const char *prompt, struct buf *out)
 		const ssize_t n = read(STDIN_FILENO, &key, 1);
 		if (n < 0 && errno == EINTR)
 			continue;
-		code = n == 1 ? take_key(out, key) : EXIT_INTERRUPTED;
+		code = n == 1 ? take_key(out, key, may_be_a_file) : EXIT_INTERRUPTED;
 	}
 	key = 0;
 	(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &was);
@@ -102,15 +125,23 @@ static void strip_line_break(struct buf *b)
 		b->n--;
 }
 
-static int check(const struct common *o, const struct buf *b)
+static bool is_space(char c)
+{
+	return c == '\n' || c == '\r' || c == '\t';
+}
+
+static int check(const struct common *o, const struct buf *b, bool may_be_a_file)
 {
 	const struct span all = buf_view(b);
+	const bool is_file = may_be_a_file && all.n > 0 && all.p[0] == '{';
 	if (all.n == 0)
 		return say_failure(o, EXIT_USAGE, "nothing was given");
 	if (all.n > SECRET_BYTES_MAX)
 		return say_failure(
 			o, EXIT_USAGE, "that is longer than %zu bytes", SECRET_BYTES_MAX);
 	for (size_t i = 0; i < all.n; i++) {
+		if (is_file && is_space(all.p[i]))
+			continue; /* the broker knows whether this provider's key may be one */
 		if ((unsigned char)all.p[i] < 0x20 || all.p[i] == 0x7f)
 			return say_failure(o, EXIT_USAGE,
 				"there is a line break or another control byte in it: give the one "
@@ -136,12 +167,12 @@ int secret_read(const struct common *o, const struct secret_source *from, const 
 				strerror(errno));
 		strip_line_break(out);
 	} else if (may_ask(o)) {
-		code = read_terminal(prompt, out);
+		code = read_terminal(prompt, from->may_be_a_file, out);
 	} else {
 		return say_failure(o, EXIT_USAGE,
 			"there is no terminal to ask on: use --from-stdin or --from-fd N");
 	}
-	return code ? code : check(o, out);
+	return code ? code : check(o, out, from->may_be_a_file);
 }
 
 bool secret_confirm(const char *question)

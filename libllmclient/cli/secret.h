@@ -8,7 +8,8 @@
 
 struct secret_source {
 	bool is_stdin;
-	int64_t fd; /* -1: not said */
+	int64_t fd;         /* -1: not said */
+	bool may_be_a_file; /* a JSON document of several lines, as clouds give their keys */
 };
 
 /* One trailing line break is no part of it. `out` is made here and to be wiped by buf_wipe.

@@ -265,7 +265,9 @@ static enum err check(struct transfer *x, const struct http_request *r, const st
 	const enum err err = http_origin(r->url, &origin, why);
 	if (err)
 		return err;
-	return sign(x->transport->signer, buf_view(&origin), target, secret, &x->signature, why);
+	const struct signing what = {
+		buf_view(&origin), r, target, loop_wall_us(x->transport->loop) / 1000000};
+	return sign(x->transport->signer, &what, secret, &x->signature, why);
 }
 
 enum err transport_start(struct transport *t, const struct http_request *request,

@@ -23,12 +23,15 @@ FILES = {
     "anthropic-messages": "anthropic",
     "groq": "openai-chat",
     "openai-compatible": "openai-chat",
+    "gemini": "gemini",
+    "vertex": "gemini",
 }
 CUTS = ("0", "1", "7", "61", "1021", "special")
 
 # the class of an error reply by its status, where nothing else is said
 CLASSES = {
-    400: {"invalid_request", "context_length_exceeded", "content_filtered", "server_error"},
+    400: {"invalid_request", "context_length_exceeded", "content_filtered", "server_error",
+          "auth"},  # Google, of a key
     401: {"auth"},
     403: {"permission"},
     404: {"not_found"},

@@ -92,6 +92,117 @@ static void test_nothing(void)
 	config_unref(NULL);
 }
 
+/* A path may have the model's name in it. */
+static void test_templates(void)
+{
+	struct config *c =
+		parse("[provider \"az\"]\nbase_url = https://r.openai.azure.com/openai\n"
+		      "dialect = openai-chat /deployments/{model}/chat/{method}?api-version=1\n");
+	is_span(config_provider(c, SPAN("az"))->dialects[0].path,
+		"/deployments/{model}/chat/{method}?api-version=1",
+		"a path with a place for the model");
+	config_unref(c);
+	struct fault why = FAULT_NONE;
+	ok(!config_parse(SPAN("[provider \"az\"]\ndialect = openai-chat /{mode}/x\n"), "f", &why) &&
+			strstr(why.message, "character 2"),
+		"any other word in braces is refused: %s", why.message);
+	ok(!config_parse(SPAN("[provider \"az\"]\nbase_url = https://h/{model}\n"), "f", &why),
+		"and all are in an address");
+}
+
+/* Regions out of addresses. */
+static void test_regions(void)
+{
+	static const struct {
+		const char *url, *region;
+	} rows[] = {
+		{"https://bedrock-runtime.us-east-1.amazonaws.com",                    "us-east-1"    },
+		{"https://bedrock-runtime-fips.us-gov-west-1.amazonaws.com/x",         "us-gov-west-1"},
+		{"https://bedrock-runtime.cn-north-1.amazonaws.com.cn",                "cn-north-1"   },
+		{"https://bedrock-runtime.eu-west-3.api.aws:8443",                     "eu-west-3"    },
+		{"https://vpce-0a-0b.bedrock-runtime.eu-central-1.vpce.amazonaws.com",
+                 "eu-central-1"								       },
+		{"https://bedrock.amazonaws.com",                                      ""             },
+		{"https://us-east-1.amazonaws.com.example.com",                        ""             },
+	};
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		char text[300];
+		struct fault why = FAULT_NONE;
+		snprintf(text, sizeof text,
+			"[provider \"x\"]\ndialect = bedrock\nauth = sigv4\nbase_url = %s\n",
+			rows[i].url);
+		struct config *c = config_parse(span_str(text), "f", &why);
+		if (!ok((c != NULL) == (rows[i].region[0] != '\0'), "%s", rows[i].url) || !c)
+			continue;
+		is_span(config_provider(c, SPAN("x"))->region, rows[i].region, "its region");
+		is_span(config_provider(c, SPAN("x"))->service, "bedrock", "its service");
+		config_unref(c);
+	}
+}
+
+/* Proofs that cannot be made. */
+static void test_proofs_refused(void)
+{
+	static const struct {
+		const char *text, *want;
+	} rows[] = {
+		{"region = us east",					    "f:3:10: this is made of letters"},
+		{"auth = sigv4\nbase_url = https://bedrock.example.com",
+                 "f:1:2: [provider \"x\"] needs a region"                                                        },
+		{"auth = google\nbase_url = https://h\ntoken_url = http://h/t",
+                 "f:5:13: http without TLS would show"                                                           },
+		{"auth = entra\nbase_url = https://h\ntoken_url = h/t",
+                 "f:5:13: \"h/t\" is no address"								 },
+	};
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		char text[300];
+		struct fault why = FAULT_NONE;
+		snprintf(text, sizeof text, "[provider \"x\"]\ndialect = openai-chat\n%s\n",
+			rows[i].text);
+		ok(!config_parse(span_str(text), "f", &why), "refused: %s", rows[i].text);
+		ok(strncmp(why.message, rows[i].want, strlen(rows[i].want)) == 0, "%s",
+			why.message);
+	}
+}
+
+/* Where tokens come from, and whether what is said of the provider's own address holds there. */
+static void test_tokens(void)
+{
+	struct config *c = parse(
+		"[provider \"v\"]\ndialect = gemini\nauth = google\nlocal = yes\nca_file = /ca\n"
+		"base_url = https://aiplatform.googleapis.com\n"
+		"[provider \"a\"]\ndialect = openai-chat\nauth = entra\ntenant = my.org\n"
+		"base_url = https://r.openai.azure.com/openai/v1\nscope = api://x/.default\n"
+		"[provider \"o\"]\ndialect = openai-chat\nauth = entra\nlocal = yes\nca_file = "
+		"/ca\n"
+		"base_url = https://r.example\ntoken_url = https://login.example:444/t\n"
+		"[provider \"s\"]\ndialect = bedrock\nauth = sigv4\nbase_url = "
+		"https://aws.example\n"
+		"region = us-west-2\nservice = sagemaker\n");
+	const struct provider *p = config_provider(c, SPAN("v"));
+	is_int(p->auth, AUTH_GOOGLE, "auth = google");
+	is_span(p->token.url, "https://oauth2.googleapis.com/token", "Google's endpoint");
+	is_span(p->token.origin, "https://oauth2.googleapis.com:443", "its origin");
+	is_span(p->token.scope, "https://www.googleapis.com/auth/cloud-platform", "its scope");
+	ok(!p->token.is_local && !span_is_set(p->token.ca_file), "which is no local one");
+	p = config_provider(c, SPAN("a"));
+	is_int(p->auth, AUTH_ENTRA, "auth = entra");
+	is_span(p->token.url, "https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token",
+		"Entra's endpoint");
+	is_span(p->token.origin, "https://login.microsoftonline.com:443", "its origin");
+	is_span(p->token.tenant, "my.org", "tenant");
+	is_span(p->token.scope, "api://x/.default", "scope");
+	p = config_provider(c, SPAN("o"));
+	is_span(p->token.origin, "https://login.example:444", "an endpoint of one's own");
+	is_span(p->token.scope, "https://cognitiveservices.azure.com/.default", "the usual scope");
+	ok(p->token.is_local, "may be local");
+	is_span(p->token.ca_file, "/ca", "and has the CA file");
+	p = config_provider(c, SPAN("s"));
+	is_span(p->region, "us-west-2", "region");
+	is_span(p->service, "sagemaker", "service");
+	config_unref(c);
+}
+
 static void test_everything(void)
 {
 	struct config *c = parse(
@@ -295,8 +406,7 @@ static const struct {
          "f:2:11: \"smtp\" is no dialect"															     },
 	{"a path that is none",                          "[provider \"x\"]\ndialect = anthropic v1",
          "f:2:11: behind the dialect there may be a path"													     },
-	{"no authentication",                            OWN "auth = basic",                                            "f:3:8: auth is bearer, header:NAME or none"  },
-	{"one to come",				  OWN "auth = sigv4",					    "f:3:8: auth = sigv4 is not in this version"  },
+	{"no authentication",                            OWN "auth = basic",                                            "f:3:8: auth is bearer, header:NAME, sigv4"   },
 	{"a header without a name",                      OWN "auth = header:",                                          "f:3:8: header: is followed by"               },
 	{"a header with a space",                        OWN "auth = header:a b",                                       "f:3:8: header: is followed by"               },
 	{"a header that is ours",                        OWN "auth = header:Host",
@@ -565,6 +675,10 @@ int main(void)
 	umask(022);
 	test_nothing();
 	test_everything();
+	test_templates();
+	test_regions();
+	test_proofs_refused();
+	test_tokens();
 	test_overlay();
 	test_quirks();
 	test_wrong();

@@ -1,0 +1,325 @@
+/* incoming.c - what does a request of this family ask, in our terms?
+ * The model and whether its answer is streamed are in the path. */
+#include "brokerd/dialect/gemini/incoming.h"
+
+#include "brokerd/dialect/gemini/gemini.h"
+
+#define CONFIG "generationConfig."
+
+/* The parts of a body that are read one after the other; spans of JSON, absent where there is none. */
+struct body {
+	struct span contents, system, tools, tool_config, config, labels, tier;
+};
+
+static const struct intake_row body_rows[] = {
+	{"contents", intake_json, offsetof(struct body, contents)},
+	BOTH("systemInstruction", "system_instruction", intake_json, offsetof(struct body, system)),
+	{"tools",    intake_json, offsetof(struct body, tools)   },
+	BOTH("toolConfig", "tool_config", intake_json, offsetof(struct body, tool_config)),
+	BOTH("generationConfig", "generation_config", intake_json, offsetof(struct body, config)),
+	{"labels",   intake_json, offsetof(struct body, labels)  },
+	BOTH("serviceTier", "service_tier", intake_text, offsetof(struct body, tier)),
+};
+
+/* ---- lists ---- */
+
+enum err incoming_each(
+	struct intake *in, const struct at *at, struct json v, struct incoming_list *out)
+{
+	*out = (struct incoming_list){.only = JSON_NONE};
+	if (json_is_nil(v))
+		return OK;
+	if (json_kind(v) == JSON_OBJECT) {
+		out->only = v;
+		return OK;
+	}
+	out->walk = json_each(v);
+	return json_kind(v) == JSON_ARRAY ? OK : intake_wrong(in, at, v, "an array");
+}
+
+bool incoming_next(struct incoming_list *list, struct json *out)
+{
+	list->index += list->is_begun;
+	if (span_is_set(list->only.text)) {
+		*out = list->only;
+		const bool is_first = !list->is_begun;
+		list->is_begun = true;
+		return is_first;
+	}
+	list->is_begun = true;
+	if (!list->walk.at || !json_next(&list->walk))
+		return false;
+	*out = list->walk.value;
+	return true;
+}
+
+/* ---- generationConfig ---- */
+
+struct config {
+	struct opt_f64 temperature, top_p, presence_penalty, frequency_penalty;
+	struct opt_i64 top_k, max_tokens, n, seed, top_logprobs;
+	struct opt_bool logprobs;
+	struct span mime, schema, json_schema, stop, modalities, thinking, speech;
+};
+
+static const struct intake_row config_rows[] = {
+	{"temperature",         intake_f64,         offsetof(struct config, temperature) },
+	BOTH("topP", "top_p", intake_f64, offsetof(struct config, top_p)),
+	BOTH("topK", "top_k", intake_i64, offsetof(struct config, top_k)),
+	BOTH("maxOutputTokens", "max_output_tokens", intake_i64,
+		offsetof(struct config, max_tokens)),
+	BOTH("stopSequences", "stop_sequences", intake_json, offsetof(struct config, stop)),
+	BOTH("candidateCount", "candidate_count", intake_i64, offsetof(struct config, n)),
+	{"seed",                intake_i64,         offsetof(struct config, seed)        },
+	BOTH("presencePenalty", "presence_penalty", intake_f64,
+		offsetof(struct config, presence_penalty)),
+	BOTH("frequencyPenalty", "frequency_penalty", intake_f64,
+		offsetof(struct config, frequency_penalty)),
+	BOTH("responseMimeType", "response_mime_type", intake_text, offsetof(struct config, mime)),
+	BOTH("responseSchema", "response_schema", intake_object_json,
+		offsetof(struct config, schema)),
+	BOTH("responseJsonSchema", "response_json_schema", intake_object_json,
+		offsetof(struct config, json_schema)),
+	{"_responseJsonSchema", intake_object_json, offsetof(struct config, json_schema) },
+	BOTH("responseLogprobs", "response_logprobs", intake_bool,
+		offsetof(struct config, logprobs)),
+	{"logprobs",            intake_i64,         offsetof(struct config, top_logprobs)},
+	BOTH("responseModalities", "response_modalities", intake_json,
+		offsetof(struct config, modalities)),
+	BOTH("thinkingConfig", "thinking_config", intake_object_json,
+		offsetof(struct config, thinking)),
+	BOTH("speechConfig", "speech_config", intake_object_json, offsetof(struct config, speech)),
+};
+
+struct thinking {
+	struct opt_bool includes_thoughts;
+	struct opt_i64 budget;
+	struct span level;
+};
+
+static const struct intake_row thinking_rows[] = {
+	BOTH("includeThoughts", "include_thoughts", intake_bool,
+		offsetof(struct thinking, includes_thoughts)),
+	BOTH("thinkingBudget", "thinking_budget", intake_i64, offsetof(struct thinking, budget)),
+	BOTH("thinkingLevel", "thinking_level", intake_text, offsetof(struct thinking, level)),
+};
+
+/* In lower case, in the arena. */
+static enum err lower(struct intake *in, struct span text, struct span *out)
+{
+	char *made = arena_str(in->arena, text);
+	if (!made)
+		return intake_no_memory(in);
+	for (size_t i = 0; i < text.n; i++)
+		made[i] = span_lower(made[i]);
+	*out = span_of(made, text.n);
+	return OK;
+}
+
+/* A budget of 0 is no reasoning; one of -1, as much as the model likes, has no word among ours. */
+static enum err read_thinking(
+	struct intake *in, const struct at *at, struct span json, struct llm_request *out)
+{
+	struct thinking t = {.level = SPAN_NONE};
+	enum err err = OK;
+	if (span_is_set(json))
+		err = intake_object(in, at, (struct json){json}, thinking_rows,
+			COUNT_OF(thinking_rows), &t, &out->extra, CONFIG "thinkingConfig.");
+	out->reasoning.expose = t.includes_thoughts.v ? SPAN("text") : SPAN("none");
+	if (!err && span_is_set(t.level) && !span_is_nocase(t.level, "THINKING_LEVEL_UNSPECIFIED"))
+		err = lower(in, t.level, &out->reasoning.effort);
+	if (err || !t.budget.is_set)
+		return err;
+	if (t.budget.v < 0)
+		return intake_keep(in, &out->extra, CONFIG "thinkingConfig.",
+			SPAN("thinkingBudget"), SPAN("-1"));
+	if (t.budget.v == 0)
+		out->reasoning.effort = SPAN("none");
+	else
+		out->reasoning.budget_tokens = t.budget;
+	return OK;
+}
+
+static enum err read_format(
+	struct intake *in, const struct at *at, const struct config *c, struct llm_request *out)
+{
+	struct response_format *f = &out->response_format;
+	const struct at mime = at_member(at, SPAN("responseMimeType"));
+	const bool has_schema = span_is_set(c->schema) || span_is_set(c->json_schema);
+	if (span_is_set(c->mime) && !span_is(c->mime, "application/json") &&
+		!span_is(c->mime, "text/plain"))
+		return intake_refuse(in, &mime,
+			"\"%.*s\" cannot be asked of another provider: ask for application/json",
+			SPAN_ARG(span_first(c->mime, 64)));
+	if (span_is(c->mime, "text/plain")) {
+		f->type = FORMAT_TEXT;
+		return OK;
+	}
+	if (!has_schema) {
+		f->type = span_is_set(c->mime) ? FORMAT_JSON : FORMAT_UNSET;
+		return OK;
+	}
+	f->type = FORMAT_SCHEMA;
+	f->name = SPAN("response");
+	f->schema = c->json_schema;
+	return span_is_set(c->json_schema)
+		       ? OK
+		       : incoming_schema(in, (struct json){c->schema}, &f->schema);
+}
+
+/* The one member of an object that has no other, or an absent value. */
+static struct json only(struct json v, const char *name)
+{
+	struct json_walk w = json_each(v);
+	if (json_kind(v) != JSON_OBJECT || !json_next(&w) || !json_name_is(w.name, name))
+		return JSON_NONE;
+	const struct json found = w.value;
+	return json_next(&w) ? JSON_NONE : found;
+}
+
+/* A voice by its name is ours too; anything finer is carried. */
+static enum err read_speech(struct intake *in, struct span json, struct llm_request *out)
+{
+	if (!span_is_set(json))
+		return OK;
+	const struct json name = only(
+		only(only((struct json){json}, "voiceConfig"), "prebuiltVoiceConfig"), "voiceName");
+	if (json_kind(name) != JSON_STRING)
+		return intake_keep(in, &out->extra, CONFIG, SPAN("speechConfig"), json);
+	return json_utf8(name, in->arena, &out->audio_voice) ? intake_no_memory(in) : OK;
+}
+
+static enum err read_lists(
+	struct intake *in, const struct at *at, const struct config *c, struct llm_request *out)
+{
+	const struct at stop = at_member(at, SPAN("stopSequences"));
+	const struct at modalities = at_member(at, SPAN("responseModalities"));
+	enum err err = OK;
+	if (span_is_set(c->stop))
+		err = intake_texts(in, &stop, (struct json){c->stop}, &out->stop, &out->n_stop);
+	if (!err && span_is_set(c->modalities))
+		err = intake_texts(in, &modalities, (struct json){c->modalities}, &out->modalities,
+			&out->n_modalities);
+	for (size_t i = 0; !err && i < out->n_modalities; i++)
+		err = lower(in, out->modalities[i], &out->modalities[i]);
+	return err;
+}
+
+static enum err read_config(struct intake *in, struct span json, struct llm_request *out)
+{
+	const struct at at = at_member(NULL, SPAN("generationConfig"));
+	const struct at thinking = at_member(&at, SPAN("thinkingConfig"));
+	struct config c = {.mime = SPAN_NONE};
+	enum err err = OK;
+	if (span_is_set(json))
+		err = intake_object(in, &at, (struct json){json}, config_rows,
+			COUNT_OF(config_rows), &c, &out->extra, CONFIG);
+	if (err)
+		return err;
+	out->temperature = c.temperature;
+	out->top_p = c.top_p;
+	out->top_k = c.top_k;
+	out->max_tokens = c.max_tokens;
+	out->n = c.n;
+	out->seed = c.seed;
+	out->presence_penalty = c.presence_penalty;
+	out->frequency_penalty = c.frequency_penalty;
+	out->logprobs = c.logprobs;
+	out->top_logprobs = c.top_logprobs;
+	err = read_lists(in, &at, &c, out);
+	if (!err)
+		err = read_format(in, &at, &c, out);
+	if (!err)
+		err = read_thinking(in, &thinking, c.thinking, out);
+	return err ? err : read_speech(in, c.speech, out);
+}
+
+/* ---- the path ---- */
+
+static int hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = span_lower(c);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Percent-encoded bytes as they are meant. */
+static enum err unescape(struct intake *in, struct span text, struct span *out)
+{
+	char *made = arena_str(in->arena, text);
+	size_t n = 0;
+	if (!made)
+		return intake_no_memory(in);
+	for (size_t i = 0; i < text.n; i++, n++) {
+		const int high = text.p[i] == '%' && i + 2 < text.n ? hex_value(text.p[i + 1]) : -1;
+		const int low = high >= 0 ? hex_value(text.p[i + 2]) : -1;
+		made[n] = low < 0 ? text.p[i] : (char)(high << 4 | low);
+		i += low < 0 ? 0 : 2;
+	}
+	*out = span_of(made, n);
+	return OK;
+}
+
+/* "/v1beta/models/M:streamGenerateContent", also below a project and a publisher. */
+static enum err read_path(struct intake *in, struct span path, struct llm_request *out)
+{
+	static const struct {
+		struct span folder;
+		bool is_kept;
+	} folders[] = {
+		{{"/models/", 8},       false},
+		{{"/tunedModels/", 13}, true },
+		{{"/endpoints/", 11},   true },
+	};
+	struct span model = SPAN("");
+	if (path.n == 0)
+		return OK; /* who asks knows the model some other way */
+	for (size_t i = 0; i < COUNT_OF(folders) && model.n == 0; i++) {
+		const size_t at = span_find(path, folders[i].folder);
+		if (at < path.n)
+			model = span_skip(
+				path, at + (folders[i].is_kept ? 1 : folders[i].folder.n));
+	}
+	size_t colon = model.n;
+	while (colon > 0 && model.p[colon - 1] != ':')
+		colon--;
+	const struct span method = colon > 0 ? span_skip(model, colon) : SPAN("");
+	out->is_stream = span_is(method, "streamGenerateContent");
+	if (colon < 2 || (!out->is_stream && !span_is(method, "generateContent")))
+		return intake_refuse(in, NULL,
+			"the path is to name a model and a method, as in "
+			"/v1beta/models/MODEL:generateContent");
+	return unescape(in, span_first(model, colon - 1), &out->model);
+}
+
+/* ---- all ---- */
+
+enum err gemini_decode_request(const struct surface_call *call, struct span body, struct arena *a,
+	struct llm_request *out, struct notes *notes, struct fault *why)
+{
+	struct intake in = {a, notes, why, SPAN(GEMINI_FAMILY)};
+	struct body b = {.contents = SPAN_NONE};
+	struct json v;
+	*out = (struct llm_request){.model = SPAN_NONE};
+	enum err err = read_path(&in, call->path, out);
+	if (!err)
+		err = intake_body(&in, body, &v);
+	if (!err)
+		err = intake_object(
+			&in, NULL, v, body_rows, COUNT_OF(body_rows), &b, &out->extra, "");
+	if (!err)
+		err = incoming_messages(
+			&in, (struct json){b.system}, (struct json){b.contents}, out);
+	if (!err)
+		err = incoming_tools(
+			&in, (struct json){b.tools}, (struct json){b.tool_config}, out);
+	if (!err)
+		err = read_config(&in, b.config, out);
+	const struct at labels = at_member(NULL, SPAN("labels"));
+	if (!err && span_is_set(b.labels))
+		err = intake_pairs(
+			&in, &labels, (struct json){b.labels}, &out->metadata, &out->n_metadata);
+	out->service_tier = b.tier;
+	return err;
+}

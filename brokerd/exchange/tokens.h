@@ -1,0 +1,37 @@
+/* tokens.h - what proves a request to this target, and if it has to be fetched, when is it there?
+ * A key of the vault, or a token that it gets. Tokens are kept in guarded memory until they end, the
+ * vault is locked or a key changes; never on disk. One fetch at a time for each, for which all who need
+ * it wait; one that nears its end is fetched anew while it still serves. */
+#ifndef BROKERD_EXCHANGE_TOKENS_H
+#define BROKERD_EXCHANGE_TOKENS_H
+#include "brokerd/exchange/organs.h"
+
+struct tokens;
+
+/* NULL: out of memory. `o` has its loop and transport whenever something is asked. */
+struct tokens *tokens_new(struct organs *o);
+/* Nobody waits any more; before the transport goes. NULL is fine. */
+void tokens_free(struct tokens *t);
+
+/* Who waits. Embedded and zeroed; `home` is set while it waits. */
+struct token_wait {
+	struct token_wait *prev, *next, **home;
+	/* `token` is borrowed, or NULL: *why says what failed. Once, never from inside tokens_prove. It
+	 * may ask again, and others may leave. */
+	void (*on_token)(struct token_wait *w, struct secret *token, const struct fault *why);
+};
+
+/* What proves a request to `target` (its spans are the configuration's `c`), by the key of that label
+ * (absent: the default). OK: *out is one reference. ERR_MORE: `w` will be told. ERR_NO_KEY, ERR_LOCKED,
+ * ERR_VAULT_DAMAGED; ERR_DENIED (the key is for another endpoint); as transport_start. */
+enum err tokens_prove(struct tokens *t, struct config *c, const struct target *target,
+	struct span label, struct token_wait *w, struct secret **out, struct fault *why) MUST_USE;
+void tokens_leave(struct token_wait *w); /* harmless where it does not wait */
+
+/* The provider takes this one no more: it is not given out again. Harmless for a key. */
+void tokens_refused(struct tokens *t, const struct secret *token);
+
+/* Forgets all tokens, and the keys that got them; who waits is still told. NULL is fine. */
+void tokens_forget(struct tokens *t);
+
+#endif
