@@ -411,7 +411,238 @@ ANTHROPIC = [without_nulls, without("stream", False), without("temperature", 1),
              turns_merged, results_that_succeeded, own_tools, whole_schemas, auto_choice,
              thinking_shown, adaptive_effort, one_format, long_answers_streamed, short_marks]
 
-NORMALISATIONS = {"openai-chat": OPENAI_CHAT, "anthropic": ANTHROPIC}
+# gemini
+
+def has_words(body):
+    """Whether there is anything in a Gemini request's contents."""
+    return any(p.get("text", "x").strip() for turn in body.get("contents", [{"parts": [{}]}])
+               for p in turn.get("parts", []))
+
+
+def camel(name):
+    head, *rest = name.split("_")
+    return head + "".join(word[:1].upper() + word[1:] for word in rest)
+
+
+# in these a member's name is the caller's own
+FREE = {"args", "response", "parameters", "parametersJsonSchema", "responseSchema", "responseJsonSchema",
+        "labels"}
+
+
+def camel_names(body):
+    """members have their names in camelCase"""
+    def rename(v):
+        changed = False
+        if isinstance(v, dict):
+            for key in list(v):
+                new = camel(key)
+                x = v.pop(key)
+                v[new] = x
+                changed |= new != key
+                if new not in FREE:
+                    changed |= rename(x)
+        elif isinstance(v, list):
+            for x in v:
+                changed |= rename(x)
+        return changed
+    return rename(body)
+
+
+def declarations_of(body):
+    return [d for t in body.get("tools", []) for d in t.get("functionDeclarations", [])]
+
+
+def upper_words(body):
+    """words of an enumeration are in capitals"""
+    changed = False
+    config = (body.get("toolConfig") or {}).get("functionCallingConfig") or {}
+    thinking = (body.get("generationConfig") or {}).get("thinkingConfig") or {}
+    for holder, name in ((config, "mode"), (thinking, "thinkingLevel")):
+        if isinstance(holder.get(name), str) and holder[name] != holder[name].upper():
+            holder[name] = holder[name].upper()
+            changed = True
+    return changed
+
+
+def plain_schema(v):
+    """A schema of the older form as JSON Schema says it."""
+    if isinstance(v, list):
+        return [plain_schema(x) for x in v]
+    if not isinstance(v, dict):
+        return v
+    v = {camel(k): plain_schema(x) for k, x in v.items()} if "type" in v or "anyOf" in v or \
+        "any_of" in v else {k: plain_schema(x) for k, x in v.items()}
+    if isinstance(v.get("type"), str):
+        v["type"] = v["type"].lower()
+    if isinstance(v.get("type"), str) and v.pop("nullable", None):
+        v["type"] = [v["type"], "null"]
+    return v
+
+
+def json_schemas(body):
+    """parameters and responseSchema are JSON Schema"""
+    changed = False
+    for holder, old, new in [
+            *((d, "parameters", "parametersJsonSchema") for d in declarations_of(body)),
+            (body.get("generationConfig") or {}, "responseSchema", "responseJsonSchema")]:
+        if old in holder:
+            holder[new] = plain_schema(holder.pop(old))
+            changed = True
+    return changed
+
+
+def empty_parameters(body):
+    """a function without parameters has no schema"""
+    changed = False
+    for d in declarations_of(body):
+        if "parametersJsonSchema" in d and not d["parametersJsonSchema"].get("properties"):
+            del d["parametersJsonSchema"]
+            changed = True
+    return changed
+
+
+def described(body):
+    """a function has a description, its name where nothing else is said"""
+    changed = False
+    for d in declarations_of(body):
+        if not d.get("description"):
+            d["description"] = d["name"]
+            changed = True
+    return changed
+
+
+def tools_in_order(body):
+    """functions come before the provider's own tools, in one list"""
+    tools = body.get("tools")
+    if not tools:
+        return False
+    before = json.dumps(tools, sort_keys=True)
+    declared = declarations_of(body)
+    others = [{k: v} for t in tools for k, v in t.items() if k != "functionDeclarations"]
+    body["tools"] = ([{"functionDeclarations": declared}] if declared else []) + others
+    return json.dumps(body["tools"], sort_keys=True) != before
+
+
+def text_alone(body):
+    """an answer is text unless said"""
+    config = body.get("generationConfig")
+    if isinstance(config, dict) and config.get("responseModalities") in (["TEXT"], ["Text"]):
+        del config["responseModalities"]
+        return True
+    return False
+
+
+def system_without_role(body):
+    """system text has no role"""
+    return (body.get("systemInstruction") or {}).pop("role", None) is not None
+
+
+def auto_mode(body):
+    """calls are left to the model unless said"""
+    holder = body.get("toolConfig") or {}
+    if holder.get("functionCallingConfig") == {"mode": "AUTO"}:
+        del holder["functionCallingConfig"]
+        return True
+    return False
+
+
+def all_allowed(body):
+    """calls that are forced may be of all functions, by name or without"""
+    config = (body.get("toolConfig") or {}).get("functionCallingConfig") or {}
+    names = sorted(d["name"] for d in declarations_of(body))
+    if config.get("mode") in ("ANY", "VALIDATED") and \
+            sorted(config.get("allowedFunctionNames") or []) == names:
+        del config["allowedFunctionNames"]
+        return True
+    return False
+
+
+def plain_base64(body):
+    """bytes are in the usual base64"""
+    def rewrite(v):
+        changed = False
+        if isinstance(v, dict):
+            data = v.get("data")
+            if isinstance(data, str) and "mimeType" in v:
+                v["data"] = data.replace("-", "+").replace("_", "/").rstrip("=")
+                changed = v["data"] != data.rstrip("=")
+            for x in v.values():
+                changed |= rewrite(x)
+        elif isinstance(v, list):
+            for x in v:
+                changed |= rewrite(x)
+        return changed
+    return rewrite(body)
+
+
+def no_empty_objects(body):
+    """an empty object is as good as none"""
+    changed = False
+    for name in ("generationConfig", "toolConfig", "systemInstruction"):
+        if body.get(name) == {}:
+            del body[name]
+            changed = True
+    return changed
+
+
+def contents_merged(body):
+    """turns of one role are one, results first; what is empty is left out"""
+    turns, changed = [], False
+    for turn in body.get("contents", []):
+        parts = [p for p in turn.get("parts", []) if p.get("text", "x").strip() or len(p) > 1]
+        changed |= parts != turn.get("parts")
+        if not parts:
+            continue
+        if turns and turns[-1].get("role") == turn.get("role"):
+            turns[-1]["parts"] += parts
+            changed = True
+        else:
+            turns.append({**turn, "parts": parts})
+    for turn in turns:
+        before = list(turn["parts"])
+        turn["parts"].sort(key=lambda p: "functionResponse" not in p)
+        changed |= before != turn["parts"]
+    body["contents"] = turns
+    return changed
+
+
+def user_by_default(body):
+    """a turn is the user's unless said"""
+    changed = False
+    for turn in body.get("contents", []):
+        changed |= "role" not in turn
+        turn.setdefault("role", "user")
+    return changed
+
+
+def thoughts_unsaid(body):
+    """thoughts are not shown unless asked for"""
+    thinking = (body.get("generationConfig") or {}).get("thinkingConfig") or {}
+    if thinking.get("includeThoughts") is False:
+        del thinking["includeThoughts"]
+        if not thinking:
+            del body["generationConfig"]["thinkingConfig"]
+        return True
+    return False
+
+
+def calls_by_order(body):
+    """calls have ids where the host and the model know them"""
+    changed = False
+    for turn in body.get("contents", []):
+        for part in turn.get("parts", []):
+            for name in ("functionCall", "functionResponse"):
+                if name in part:
+                    changed |= part[name].pop("id", None) is not None
+    return changed
+
+
+GEMINI = [camel_names, without_nulls, upper_words, json_schemas, empty_parameters, described,
+          tools_in_order, text_alone, system_without_role, auto_mode, all_allowed, plain_base64,
+          user_by_default, contents_merged, thoughts_unsaid, calls_by_order,
+          no_empty_objects]
+
+NORMALISATIONS = {"openai-chat": OPENAI_CHAT, "anthropic": ANTHROPIC, "gemini": GEMINI}
 
 # ---- comparing ----
 
@@ -432,8 +663,15 @@ def shown(v):
     return "nothing" if v is NULLABLE else json.dumps(v, ensure_ascii=False)[:160]
 
 
-def is_about(param, path):
+# where a family has what our member of that name says; a warning's index is ours, and not theirs
+ELSEWHERE = {"gemini": {"messages": ("contents", "tools"), "metadata": ("labels",)}}
+
+
+def is_about(param, path, family):
     """Whether a warning about one member, or an element, tells of a difference at a path."""
+    name = (param or "").split("[")[0].split(".")[0]
+    if path.startswith(ELSEWHERE.get(family, {}).get(name, ("\0",))):
+        return True
     return bool(param) and (path == param or path.startswith((param + ".", param + "["))
                             or param.startswith(path + "["))
 
@@ -448,7 +686,7 @@ def compare(family, sent, result, used):
             used[change.__doc__] += 1
     left = []
     for path, want, got in differences(sent, written):
-        warning = next((w for w in result["warnings"] if is_about(w.get("param"), path)), None)
+        warning = next((w for w in result["warnings"] if is_about(w.get("param"), path, family)), None)
         if warning:
             used[f"with a warning: {warning['message']}"] += 1
         else:
@@ -482,11 +720,16 @@ def play(name, options):
     results = translate(family, records)
     if isinstance(results, str):
         return results
+    if family not in NORMALISATIONS:
+        return f"nobody has written down yet what {family} may say otherwise"
     used, passed, paths = collections.Counter(), 0, collections.Counter()
     for r in records:
         result = results[r["id"]]
         if "error" in result and r["status"] == 400:
             used["refused, as the provider did"] += 1
+            bad = []
+        elif "error" in result and not has_words(r["request_body"]):
+            used["refused, for the user said nothing"] += 1
             bad = []
         elif "error" in result:
             bad = [(result["error"].get("param", ""), NULLABLE, result["error"]["message"])]

@@ -180,6 +180,29 @@ static void put_type(struct json_out *o, struct json type, bool is_nullable)
 		o->to->err = buf_error(&word);
 }
 
+/* A word of the older form, which may also be said with underscores, as JSON Schema says it. */
+static struct span plain_word(struct span name)
+{
+	static const char *const words[][2] = {
+		{"any_of",                "anyOf"               },
+                {"one_of",                "oneOf"               },
+                {"prefix_items",          "prefixItems"         },
+		{"additional_properties", "additionalProperties"},
+		{"property_ordering",     "propertyOrdering"    },
+                {"min_items",             "minItems"            },
+		{"max_items",             "maxItems"            },
+                {"min_length",            "minLength"           },
+                {"max_length",            "maxLength"           },
+		{"min_properties",        "minProperties"       },
+                {"max_properties",        "maxProperties"       }
+        };
+	for (size_t i = 0; i < COUNT_OF(words); i++) {
+		if (json_name_is(name, words[i][0]))
+			return span_str(words[i][1]);
+	}
+	return name;
+}
+
 static void put_back(struct json v, struct json_out *o, int depth);
 
 static void put_back_several(struct json v, struct json_out *o, int depth)
@@ -213,10 +236,11 @@ static void put_back(struct json v, struct json_out *o, int depth)
 			put_type(o, w.value, is_nullable);
 			continue;
 		}
-		json_key_raw(o, w.name);
-		if (IS_IN(w.name, several) && is_list)
+		const struct span word = plain_word(w.name);
+		json_key_raw(o, word);
+		if (IS_IN(word, several) && is_list)
 			put_back_several(w.value, o, depth);
-		else if (IS_IN(w.name, single))
+		else if (IS_IN(word, single))
 			put_back(w.value, o, depth + 1);
 		else
 			json_put_raw(o, w.value.text);
