@@ -80,7 +80,7 @@ enum err intake_keep(
 		to->members = grown;
 	}
 	struct extra_member *m = &to->members[to->n];
-	*m = (struct extra_member){name, json};
+	*m = (struct extra_member){.name = name, .json = json};
 	if (*below) {
 		buf_text(&path, below);
 		buf_span(&path, name);

@@ -253,7 +253,10 @@ static enum err read_effort(struct intake *in, const struct at *at, struct json 
  * means. */
 static enum err keep_own(struct intake *in, struct llm_request *r, const char *name, struct json v)
 {
-	return intake_keep(in, &r->extra, "", span_str(name), v.text);
+	const enum err err = intake_keep(in, &r->extra, "", span_str(name), v.text);
+	if (!err)
+		r->extra.members[r->extra.n - 1].is_told = true;
+	return err;
 }
 
 /* The effort that stands beside such words. */

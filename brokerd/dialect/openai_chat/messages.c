@@ -36,15 +36,15 @@ static enum err put_image(
 	static const char *const taken[] = {"image/png", "image/jpeg", "image/gif", "image/webp"};
 	struct json_out *o = &s->o;
 	bool is_taken = !s->target->quirks.is_openai || span_is_set(m->url);
+	if (!span_is_set(m->url) && !span_is_set(m->data))
+		return scribe_refuse(s, path,
+			"%.*s takes images as bytes or by address, not by file_id",
+			SPAN_ARG(s->target->provider));
 	for (size_t i = 0; i < COUNT_OF(taken); i++)
 		is_taken = is_taken || span_is(m->mime, taken[i]);
 	if (!is_taken)
 		return scribe_refuse(s, path, "%.*s takes no images of the type \"%.*s\"",
 			SPAN_ARG(s->target->provider), SPAN_ARG(span_first(m->mime, 100)));
-	if (!span_is_set(m->url) && !span_is_set(m->data))
-		return scribe_refuse(s, path,
-			"%.*s takes images as bytes or by address, not by file_id",
-			SPAN_ARG(s->target->provider));
 	json_key(o, "type");
 	json_put_str(o, SPAN("image_url"));
 	json_key(o, "image_url");
