@@ -45,6 +45,15 @@ enum err intake_wrong(struct intake *in, const struct at *at, struct json v, con
 	return intake_refuse(in, at, "%s is wanted, not %s", wanted, kinds[json_kind(v)]);
 }
 
+enum err intake_check_messages(struct intake *in, const struct at *at, size_t n)
+{
+	if (n <= LIMIT_MESSAGES)
+		return OK;
+	(void)intake_refuse(in, at, "these are more than %zu messages", LIMIT_MESSAGES);
+	fault_text(in->why->code, sizeof in->why->code, SPAN("request_too_large"));
+	return ERR_INVALID_REQUEST;
+}
+
 enum err intake_body(struct intake *in, struct span body, struct json *out)
 {
 	struct json_rules rules = JSON_STRICT;

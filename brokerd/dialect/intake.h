@@ -76,4 +76,7 @@ enum err intake_refuse(struct intake *in, const struct at *at, const char *forma
 enum err intake_wrong(struct intake *in, const struct at *at, struct json v, const char *wanted);
 enum err intake_no_memory(struct intake *in);
 
+/* Are `n` messages as many as one request may have? Else it is refused as "request_too_large". */
+enum err intake_check_messages(struct intake *in, const struct at *at, size_t n) MUST_USE;
+
 #endif

@@ -444,8 +444,9 @@ enum err openai_chat_read_messages(
 	const size_t n = intake_count(v);
 	if (n == 0)
 		return intake_refuse(in, at, "at least one message is wanted");
-	if (n > LIMIT_MESSAGES)
-		return intake_refuse(in, at, "these are more than %zu messages", LIMIT_MESSAGES);
+	const enum err many = intake_check_messages(in, at, n);
+	if (many)
+		return many;
 	r->messages = arena_array(in->arena, n, sizeof *r->messages);
 	if (!r->messages)
 		return intake_no_memory(in);
