@@ -137,6 +137,12 @@ static int check_config(const struct broker_options *b)
 		fprintf(stderr, "%s\n", why.message);
 		return EXIT_FAILURE;
 	}
+	for (size_t i = 0; i < c->n_providers; i++) {
+		const struct provider *p = &c->providers[i];
+		if (p->missing && !p->is_builtin)
+			printf("%s: [provider \"%.*s\"] cannot be used before it has %s = ...\n",
+				b->config_path, SPAN_ARG(p->name), p->missing);
+	}
 	printf("%s: ok\n", b->config_path);
 	config_unref(c);
 	return EXIT_SUCCESS;

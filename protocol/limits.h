@@ -26,11 +26,12 @@
 #define LIMIT_REQUEST_ARENA (192 * MIB) /* everything that one request makes us hold */
 
 /* what a provider sends */
-#define LIMIT_SSE_LINE_BYTES    (32 * MIB)
-#define LIMIT_SSE_TOTAL_BYTES   (64 * MIB)
-#define LIMIT_REPLY_BYTES       (32 * MIB) /* a whole reply, not streamed */
-#define LIMIT_ERROR_REPLY_BYTES (64 * KIB) /* of an error reply; the rest is not kept */
-#define LIMIT_HEADERS_BYTES     (64 * KIB) /* a reply's headers, kept */
+#define LIMIT_SSE_LINE_BYTES      (32 * MIB)
+#define LIMIT_SSE_TOTAL_BYTES     (64 * MIB) /* a whole stream of any kind */
+#define LIMIT_EVENT_MESSAGE_BYTES (24 * MIB) /* a message of an AWS event stream */
+#define LIMIT_REPLY_BYTES         (32 * MIB) /* a whole reply, not streamed */
+#define LIMIT_ERROR_REPLY_BYTES   (64 * KIB) /* of an error reply; the rest is not kept */
+#define LIMIT_HEADERS_BYTES       (64 * KIB) /* a reply's headers, kept */
 
 /* a flight's log of events */
 #define LIMIT_FLIGHT_LOG_BYTES (8 * MIB)   /* beyond it the laggard is a slow consumer */

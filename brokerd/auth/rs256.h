@@ -1,6 +1,6 @@
 /* rs256.h - what does an RSA key say to a text?
- * RSASSA-PKCS1-v1_5 with SHA-256, as Google asks for it. The one place that knows OpenSSL: libsodium
- * has no RSA. Pure; the key is open while it signs, and wiped. */
+ * RSASSA-PKCS1-v1_5 with SHA-256, as Google asks for it, by OpenSSL: libsodium has no RSA. Pure; the key
+ * is open while it signs, and wiped. */
 #ifndef BROKERD_AUTH_RS256_H
 #define BROKERD_AUTH_RS256_H
 #include "protocol/base/buf.h"

@@ -148,10 +148,8 @@ enum err token_request(const struct target *target, struct secret *key, int64_t 
 	secret_close(key);
 	if (err)
 		return err;
-	out->http = (struct http_request){.method = SPAN("POST"),
-		.url = buf_view(&out->url),
-		.body = buf_view(&out->body),
-		.is_secret = true};
+	out->http = (struct http_request){
+		.method = SPAN("POST"), .url = buf_view(&out->url), .body = buf_view(&out->body)};
 	if (!http_request_header(
 		    &out->http, SPAN("content-type"), SPAN("application/x-www-form-urlencoded")) ||
 		!http_request_header(&out->http, SPAN("accept"), SPAN("application/json")))

@@ -5,68 +5,206 @@
 #include "protocol/base/owned.h"
 
 /* clang-format off */
+
+/* What several say. */
+#define OPENAI_LIKE \
+	"openai_rules max_tokens_field=max_completion_tokens system_role=developer " \
+	"user_field=safety_identifier user metadata service_tier verbosity cache_key stream_options " \
+	"json_schema strict_tools parallel_tool_calls seed penalties logit_bias n audio_parts modalities " \
+	"stops_max=4 tools_max=128 image_types=image/png,image/jpeg,image/gif,image/webp " \
+	"empty_content=null rules=openai "
+#define PLAIN      "stream_options json_schema seed penalties "
+#define OPEN_HOST  PLAIN "logit_bias n top_k "
+#define DEEPSEEK   "stream_options penalties stops_max=16 tools_max=128 prefill=prefix prefill_path=//beta/chat/completions " \
+	"rules=deepseek json_schema=no n=no"
+#define MOONSHOT   "stream_options penalties n seed=no user cache_key temperature_max_milli=1000 tools_max=128 prefill=partial " \
+	"video_parts reasoning_history=field rules=moonshot errors=moonshot limits=moonshot"
+#define DASHSCOPE  "stream_options json_schema parallel_tool_calls seed seed_max=2147483647 penalties top_k n=no " \
+	"drops=frequency_penalty,min_p audio_parts audio_form=uri video_parts cache_marks prefill=partial " \
+	"rules=dashscope errors=dashscope"
+#define ZAI        "stream_options stops_max=1 tool_stream do_sample user tool_choice=no video_parts " \
+	"reasoning=switch reasoning_history=field clear_thinking rules=zai errors=zai"
+#define ZAI_OPS    "ops=chat,embed,models,images,transcribe"
+#define GEMINI_OPS "ops=chat,embed,count,models,images,transcribe,speech"
+#define ALL_LOCAL  "seed penalties logit_bias n top_k "
+
 static const struct builtin rows[] = {
-	{"openai", "openai-chat", "https://api.openai.com/v1", "bearer", "gpt-4o-mini",
-		"max_tokens_field=max_completion_tokens system_role=developer openai_rules stream_options "
-		"json_schema strict_tools parallel_tool_calls seed penalties logit_bias n file_parts rules=openai"},
-	{"anthropic", "anthropic", "https://api.anthropic.com", "header:x-api-key", "claude-sonnet-4-5",
-		"json_schema strict_tools parallel_tool_calls top_k file_parts"},
-	{"gemini", "gemini", "https://generativelanguage.googleapis.com", "header:x-goog-api-key",
-		"gemini-2.5-flash",
-		"call_ids service_tier"},
-	{"gemini-openai", "openai-chat", "https://generativelanguage.googleapis.com/v1beta/openai",
-		"bearer", "gemini-2.5-flash",
-		"stream_options json_schema"},
-	{"mistral", "openai-chat", "https://api.mistral.ai/v1", "bearer", "mistral-small-latest",
-		"json_schema parallel_tool_calls penalties n"},
-	{"deepseek", "openai-chat", "https://api.deepseek.com", "bearer", "deepseek-chat",
-		"stream_options penalties reasoning_history=field"},
-	{"groq", "openai-chat", "https://api.groq.com/openai/v1", "bearer", "llama-3.3-70b-versatile",
-		"max_tokens_field=max_completion_tokens stream_options json_schema parallel_tool_calls seed"},
-	{"xai", "openai-chat", "https://api.x.ai/v1", "bearer", "",
-		"max_tokens_field=max_completion_tokens stream_options json_schema parallel_tool_calls seed n"},
-	{"openrouter", "openai-chat", "https://openrouter.ai/api/v1", "bearer", "openrouter/auto",
-		"stream_options json_schema strict_tools parallel_tool_calls seed penalties logit_bias top_k "
-		"file_parts cache_marks"},
-	{"together", "openai-chat", "https://api.together.xyz/v1", "bearer", "",
-		"stream_options json_schema seed penalties logit_bias n top_k"},
-	{"fireworks", "openai-chat", "https://api.fireworks.ai/inference/v1", "bearer", "",
-		"stream_options json_schema seed penalties logit_bias n top_k"},
-	{"cerebras", "openai-chat", "https://api.cerebras.ai/v1", "bearer", "",
-		"max_tokens_field=max_completion_tokens stream_options json_schema seed"},
-	{"perplexity", "openai-chat", "https://api.perplexity.ai", "bearer", "sonar",
-		"json_schema penalties"},
-	{"moonshot", "openai-chat", "https://api.moonshot.ai/v1", "bearer", "",
-		"stream_options reasoning_history=field"},
-	{"dashscope", "openai-chat", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", "bearer", "",
-		"stream_options json_schema parallel_tool_calls seed top_k"},
-	{"zai", "openai-chat", "https://api.z.ai/api/paas/v4", "bearer", "",
-		"stream_options"},
-	{"nvidia", "openai-chat", "https://integrate.api.nvidia.com/v1", "bearer", "",
-		"stream_options json_schema seed penalties"},
-	{"huggingface", "openai-chat", "https://router.huggingface.co/v1", "bearer", "",
-		"stream_options json_schema seed penalties"},
-	{"github", "openai-chat", "https://models.github.ai/inference", "bearer", "openai/gpt-4o-mini",
-		"stream_options json_schema parallel_tool_calls seed penalties"},
-	{"deepinfra", "openai-chat", "https://api.deepinfra.com/v1/openai", "bearer", "",
-		"stream_options json_schema seed penalties top_k"},
-	{"sambanova", "openai-chat", "https://api.sambanova.ai/v1", "bearer", "",
-		"stream_options json_schema seed penalties"},
+	{"openai", "https://api.openai.com/v1", "bearer", "gpt-4o-mini",
+		{{"openai-chat", NULL}, {"openai-responses", NULL}},
+		OPENAI_LIKE "file_parts ops=chat,complete,embed,models,moderate,images,transcribe,speech", NULL},
+	{"anthropic", "https://api.anthropic.com", "header:x-api-key", "claude-sonnet-4-5",
+		{{"anthropic", NULL}},
+		"json_schema strict_tools parallel_tool_calls top_k file_parts ops=chat,count,models", NULL},
+	{"gemini", "https://generativelanguage.googleapis.com", "header:x-goog-api-key", "gemini-2.5-flash",
+		{{"gemini", NULL}},
+		"call_ids service_tier " GEMINI_OPS, NULL},
+	{"gemini-openai", "https://generativelanguage.googleapis.com/v1beta/openai", "bearer", "gemini-2.5-flash",
+		{{"openai-chat", NULL}},
+		"stream_options json_schema n seed_max=2147483647 audio_parts errors=gemini rules=gemini-openai "
+		"ops=chat,embed,models", NULL},
+	{"mistral", "https://api.mistral.ai/v1", "bearer", "mistral-small-latest",
+		{{"mistral", NULL}},
+		"json_schema parallel_tool_calls seed penalties n ops=chat,embed,models,moderate,transcribe,speech", NULL},
+	{"cohere", "https://api.cohere.com/v2", "bearer", "",
+		{{"cohere", NULL}, {"openai-chat //compatibility/v1/chat/completions", "json_schema seed penalties"}},
+		"ops=chat,embed,rerank,models://v1/models,transcribe", NULL},
+	{"deepseek", "https://api.deepseek.com", "bearer", "deepseek-chat",
+		{{"openai-chat", DEEPSEEK}, {"anthropic /anthropic/v1/messages", NULL},
+			{"openai-responses", NULL}},
+		"ops=chat,models", NULL},
+	{"groq", "https://api.groq.com/openai/v1", "bearer", "llama-3.3-70b-versatile",
+		{{"openai-chat", "names=no rules=groq tools_max=128"}, {"openai-responses", NULL}},
+		"max_tokens_field=max_completion_tokens stream_options json_schema parallel_tool_calls seed user "
+		"service_tier stops_max=4 ops=chat,models,transcribe,speech", NULL},
+	{"xai", "https://api.x.ai/v1", "bearer", "",
+		{{"openai-chat", "rules=xai"}, {"openai-responses", NULL}},
+		"max_tokens_field=max_completion_tokens stream_options json_schema strict_tools parallel_tool_calls seed "
+		"penalties logit_bias drops=logit_bias n user stops_max=4 tools_max=128 image_types=image/png,image/jpeg "
+		"prefill=plain ops=chat,embed,models,images,speech", NULL},
+	{"openrouter", "https://openrouter.ai/api/v1", "bearer", "openrouter/auto",
+		{{"openai-chat", "reasoning=object reasoning_history=details"}, {"openai-responses", NULL},
+			{"anthropic /messages", NULL}},
+		OPEN_HOST "n=no strict_tools parallel_tool_calls user verbosity cache_key cache_marks modalities "
+		"file_parts audio_parts video_parts rules=openrouter ops=chat,complete,embed,rerank,models", NULL},
+	{"together", "https://api.together.xyz/v1", "bearer", "",
+		{{"openai-chat", "rules=open"}},
+		OPEN_HOST "ops=chat,complete,embed,rerank,models,images,transcribe,speech", NULL},
+	{"fireworks", "https://api.fireworks.ai/inference/v1", "bearer", "",
+		{{"openai-chat", "rules=open"}, {"openai-responses", NULL}, {"anthropic /messages", NULL}},
+		OPEN_HOST "user ops=chat,complete,embed,rerank,models,images,transcribe", NULL},
+	{"cerebras", "https://api.cerebras.ai/v1", "bearer", "",
+		{{"openai-chat", "rules=cerebras"}},
+		"max_tokens_field=max_completion_tokens stream_options json_schema strict_tools seed user cache_key "
+		"ops=chat,complete,models", NULL},
+	{"perplexity", "https://api.perplexity.ai", "bearer", "sonar",
+		{{"openai-chat", "rules=perplexity"}},
+		"json_schema penalties top_k drops=min_p,repetition_penalty stop=no tools=no strict_order single_system "
+		"file_parts ops=chat,embed", NULL},
+	{"nvidia", "https://integrate.api.nvidia.com/v1", "bearer", "",
+		{{"openai-chat", "rules=open"}},
+		PLAIN "ops=chat,complete,embed,models", NULL},
+	{"moonshot", "https://api.moonshot.ai/v1", "bearer", "",
+		{{"openai-chat", MOONSHOT}, {"anthropic //anthropic/v1/messages", NULL}},
+		"ops=chat,models", NULL},
+	{"moonshot-cn", "https://api.moonshot.cn/v1", "bearer", "",
+		{{"openai-chat", MOONSHOT}, {"anthropic //anthropic/v1/messages", NULL}},
+		"ops=chat,models", NULL},
+	{"dashscope", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", "bearer", "",
+		{{"openai-chat", NULL}},
+		DASHSCOPE " ops=chat,embed,rerank://compatible-api/v1/reranks,models", NULL},
+	{"dashscope-cn", "https://dashscope.aliyuncs.com/compatible-mode/v1", "bearer", "",
+		{{"openai-chat", NULL}},
+		DASHSCOPE " ops=chat,embed,rerank://compatible-api/v1/reranks,models", NULL},
+	{"dashscope-us", "https://dashscope-us.aliyuncs.com/compatible-mode/v1", "bearer", "",
+		{{"openai-chat", NULL}},
+		DASHSCOPE " ops=chat,embed,rerank://compatible-api/v1/reranks,models", NULL},
+	{"zai", "https://api.z.ai/api/paas/v4", "bearer", "",
+		{{"openai-chat", ZAI}, {"anthropic //api/anthropic/v1/messages", NULL}},
+		ZAI_OPS, NULL},
+	{"zai-coding", "https://api.z.ai/api/coding/paas/v4", "bearer", "",
+		{{"openai-chat", ZAI}, {"anthropic //api/anthropic/v1/messages", NULL}},
+		ZAI_OPS, NULL},
+	{"zai-cn", "https://open.bigmodel.cn/api/paas/v4", "bearer", "",
+		{{"openai-chat", ZAI}, {"anthropic //api/anthropic/v1/messages", NULL}},
+		ZAI_OPS, NULL},
+	{"zai-coding-cn", "https://open.bigmodel.cn/api/coding/paas/v4", "bearer", "",
+		{{"openai-chat", ZAI}, {"anthropic //api/anthropic/v1/messages", NULL}},
+		ZAI_OPS, NULL},
+	{"huggingface", "https://router.huggingface.co/v1", "bearer", "",
+		{{"openai-chat", "rules=open"}, {"openai-responses", NULL}},
+		PLAIN "ops=chat,models", NULL},
+	{"github", "https://models.github.ai/inference", "bearer", "openai/gpt-4o-mini",
+		{{"openai-chat", "rules=github"}},
+		PLAIN "parallel_tool_calls user errors=github limits=github ops=chat,embed,models://catalog/models",
+		"X-GitHub-Api-Version: 2022-11-28"},
+	{"github-org", "https://models.github.ai/orgs/{account}/inference", "bearer", "openai/gpt-4o-mini",
+		{{"openai-chat", "rules=github"}},
+		PLAIN "parallel_tool_calls user errors=github limits=github ops=chat,embed,models://catalog/models",
+		"X-GitHub-Api-Version: 2022-11-28"},
+
+	/* in somebody's own corner of a cloud, which a key of the section names */
+	{"azure", "https://{resource}.openai.azure.com/openai/v1", "header:api-key", "",
+		{{"openai-chat", NULL}, {"openai-responses", NULL}},
+		OPENAI_LIKE "errors=openai limits=azure ops=chat,embed,models,images,transcribe,speech", NULL},
+	{"azure-dated", "https://{resource}.openai.azure.com/openai?api-version=2024-10-21", "header:api-key", "",
+		{{"openai-chat /deployments/{model}/chat/completions", NULL}},
+		OPENAI_LIKE "errors=openai limits=azure ops=chat,embed:/deployments/{model}/embeddings", NULL},
+	{"azure-anthropic", "https://{resource}.services.ai.azure.com", "header:x-api-key", "",
+		{{"anthropic /anthropic/v1/messages", NULL}},
+		"json_schema strict_tools parallel_tool_calls top_k file_parts errors=anthropic limits=anthropic ops=chat", NULL},
+	{"vertex", "https://{vertex_host}/v1", "google", "",
+		{{"gemini /projects/{project}/locations/{location}/publishers/google/models/{model}:{method}", NULL},
+			{"anthropic /projects/{project}/locations/{location}/publishers/anthropic/models/{model}:{method}",
+				"parallel_tool_calls top_k file_parts"},
+			{"openai-chat /projects/{project}/locations/{location}/endpoints/openapi/chat/completions",
+				"stream_options json_schema seed penalties"},
+			{"mistral /projects/{project}/locations/{location}/publishers/mistralai/models/{model}:{method}",
+				"json_schema parallel_tool_calls seed penalties n"}},
+		"rules=vertex errors=gemini limits=gemini ops=chat,embed,count,images,transcribe,speech", NULL},
+	{"bedrock", "https://bedrock-runtime.{region}.amazonaws.com", "sigv4", "",
+		{{"bedrock", NULL}},
+		"ops=chat,embed,count,images", NULL},
+	{"bedrock-mantle", "https://bedrock-mantle.{region}.api.aws/v1", "bearer", "",
+		{{"openai-chat", NULL}, {"openai-responses //openai/v1/responses", NULL}},
+		PLAIN "errors=openai rules=open ops=chat,models", NULL},
+	{"cloudflare", "https://api.cloudflare.com/client/v4/accounts/{account}/ai/v1", "bearer", "",
+		{{"openai-chat", "rules=open"}},
+		PLAIN "ops=chat,embed", NULL},
+	{"databricks", "https://{workspace}/serving-endpoints", "bearer", "",
+		{{"openai-chat", "rules=open"}},
+		"json_schema n ops=chat,embed", NULL},
+
+	/* on the plain wire */
+	{"deepinfra", "https://api.deepinfra.com/v1/openai", "bearer", "",
+		{{"openai-chat", "rules=open"}}, PLAIN "top_k ops=chat,embed,models", NULL},
+	{"sambanova", "https://api.sambanova.ai/v1", "bearer", "",
+		{{"openai-chat", "rules=open"}}, PLAIN "ops=chat,embed,models", NULL},
+	{"novita", "https://api.novita.ai/v3/openai", "bearer", "",
+		{{"openai-chat", "rules=open"}}, OPEN_HOST "ops=chat,models", NULL},
+	{"nebius", "https://api.studio.nebius.ai/v1", "bearer", "",
+		{{"openai-chat", "rules=open"}}, OPEN_HOST "ops=chat,embed,models", NULL},
+	{"hyperbolic", "https://api.hyperbolic.xyz/v1", "bearer", "",
+		{{"openai-chat", "rules=open"}}, OPEN_HOST "ops=chat,models", NULL},
+	{"siliconflow", "https://api.siliconflow.cn/v1", "bearer", "",
+		{{"openai-chat", "reasoning=flag rules=open"}}, PLAIN "top_k ops=chat,embed,rerank,models", NULL},
+	{"lambda", "https://api.lambda.ai/v1", "bearer", "",
+		{{"openai-chat", "rules=open"}}, PLAIN "ops=chat,models", NULL},
+	{"baseten", "https://inference.baseten.co/v1", "bearer", "",
+		{{"openai-chat", "rules=open"}}, OPEN_HOST "ops=chat,models", NULL},
+	{"minimax", "https://api.minimax.io/v1", "bearer", "",
+		{{"openai-chat", NULL}}, "stream_options ops=chat,models", NULL},
+	{"qianfan", "https://qianfan.baidubce.com/v2", "bearer", "",
+		{{"openai-chat", NULL}}, "stream_options penalties ops=chat,embed,models", NULL},
+
+	/* no chat there */
+	{"voyage", "https://api.voyageai.com/v1", "bearer", "",
+		{{"openai-chat", NULL}}, "ops=embed,rerank", NULL},
+	{"jina", "https://api.jina.ai/v1", "bearer", "",
+		{{"openai-chat", NULL}}, "ops=embed,rerank", NULL},
 
 	/* on this host, by their usual ports */
-	{"ollama", "openai-chat", "http://127.0.0.1:11434/v1", "none", "",
-		"stream_options json_schema seed penalties"},
-	{"llamacpp", "openai-chat", "http://127.0.0.1:8080/v1", "none", "",
-		"stream_options json_schema parallel_tool_calls seed penalties "
-		"logit_bias n top_k"},
-	{"vllm", "openai-chat", "http://127.0.0.1:8000/v1", "none", "",
-		"stream_options json_schema parallel_tool_calls seed penalties "
-		"logit_bias n top_k"},
-	{"lmstudio", "openai-chat", "http://127.0.0.1:1234/v1", "none", "",
-		"stream_options json_schema seed penalties logit_bias top_k"},
+	{"ollama", "http://127.0.0.1:11434", "none", "",
+		{{"ollama", NULL}, {"openai-chat /v1/chat/completions",
+				"stream_options json_schema seed penalties image_urls=no tool_choice=no "
+				"image_types=image/png,image/jpeg,image/webp efforts=none,low,medium,high,max"},
+			{"anthropic /v1/messages", NULL}, {"openai-responses /v1/responses", NULL}},
+		"prefill=plain ops=chat,embed,models", NULL},
+	{"llamacpp", "http://127.0.0.1:8080/v1", "none", "",
+		{{"openai-chat", NULL}, {"openai-responses", NULL}, {"anthropic /messages", NULL}},
+		"stream_options json_schema parallel_tool_calls " ALL_LOCAL "repetition_field=repeat_penalty "
+		"json_arguments reasoning_history=field audio_parts prefill=plain ops=chat,complete,embed,rerank,models", NULL},
+	{"vllm", "http://127.0.0.1:8000/v1", "none", "",
+		{{"openai-chat", "reasoning=template reasoning_history=field"}, {"openai-responses", NULL},
+			{"anthropic /messages", NULL}},
+		"stream_options json_schema parallel_tool_calls " ALL_LOCAL
+		"json_arguments single_system audio_parts video_parts prefill=continue "
+		"ops=chat,complete,embed,rerank,models,transcribe", NULL},
+	{"lmstudio", "http://127.0.0.1:1234/v1", "none", "",
+		{{"openai-chat", NULL}, {"openai-responses", NULL}, {"anthropic /messages", NULL}},
+		PLAIN "logit_bias top_k repetition_field=repeat_penalty json_object=no ops=chat,complete,embed,models", NULL},
 
 	/* answers by itself, without a network, a key or a price */
-	{"offline", "offline", "", "none", "echo", ""},
+	{"offline", "", "none", "echo", {{"offline", NULL}}, "", NULL},
 };
 
 static const struct {
@@ -74,14 +212,30 @@ static const struct {
 } families[] = {
 	/* the parts of the wire that strangers who speak it can be expected to know; usage is asked for,
 	   so that every token is accounted for */
-	{"openai-chat", "max_tokens_field=max_tokens system_role=system reasoning=effort",
+	{"openai-chat",
+		"max_tokens_field=max_tokens system_role=system user_field=user repetition_field=repetition_penalty "
+		"audio_form=base64 reasoning=effort reasoning_field=reasoning_content system stop names images "
+		"image_urls tools tool_choice json_object empty_content=text",
 		"stream_options json_schema parallel_tool_calls seed penalties"},
 	{"anthropic", "anthropic_version=2023-06-01",
 		"json_schema strict_tools parallel_tool_calls top_k file_parts"},
+	/* what most models there take; config/rules.c has the others */
+	{"bedrock", "system tools images file_parts stop stops_max=4 user metadata service_tier", ""},
 	{"gemini",
 		"system images image_urls file_parts audio_parts video_parts tools json_object json_schema "
 		"seed penalties n top_k stop prefill=plain stops_max=5 tools_max=512 temperature_max_milli=2000",
 		""},
+	{"mistral",
+		"json_object json_schema strict_tools parallel_tool_calls seed penalties n stop metadata "
+		"service_tier cache_key temperature_max_milli=1500 prefill=prefix empty_content=text "
+		"images image_urls file_parts audio_parts tools reasoning=effort "
+		"reasoning_history=chunks", ""},
+	{"cohere",
+		"json_object json_schema strict_tools seed penalties top_k stop stops_max=5 prefill=no "
+		"empty_content=omit images image_urls tools reasoning=budget reasoning_history=chunks", ""},
+	{"ollama",
+		"json_object json_schema seed penalties top_k stop prefill=plain empty_content=text images "
+		"tools reasoning=think reasoning_history=field", ""},
 };
 /* clang-format on */
 

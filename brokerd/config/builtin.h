@@ -1,17 +1,25 @@
 /* builtin.h - which providers are known without a file, and what is usual for a family?
- * Data. Traits are those of traits.h with spaces between: "seed stops_max=4"; a bare name is yes. */
+ * Data. Traits are those of traits.h with spaces between: "seed stops_max=4"; a bare name is yes. What
+ * a row says of all its dialects goes before what it says of one. */
 #ifndef BROKERD_CONFIG_BUILTIN_H
 #define BROKERD_CONFIG_BUILTIN_H
 #include <stddef.h>
 
 #include "protocol/base/span.h"
 
+enum { BUILTIN_DIALECTS = 4 };
+
 struct builtin {
-	const char *name, *dialect;
-	const char *base_url; /* "" none */
+	const char *name;
+	const char *base_url; /* "" none; may hold names in braces, as template.h has them */
 	const char *auth;
 	const char *model; /* "" none: too many, or they change too often */
+	struct {
+		const char *dialect; /* as the key: a family, and a path; NULL: no more */
+		const char *traits;  /* of it alone; NULL: none */
+	} dialects[BUILTIN_DIALECTS];
 	const char *traits;
+	const char *header; /* as the key; NULL: none */
 };
 
 const struct builtin *builtin_rows(size_t *n);

@@ -17,6 +17,7 @@
 #include "brokerd/config/keys.h"
 #include "brokerd/config/proof.h"
 #include "brokerd/config/rules.h"
+#include "brokerd/config/template.h"
 #include "protocol/limits.h"
 
 #define ARENA_BYTES    (64 * MIB)
@@ -42,8 +43,8 @@ struct given {
 struct provider_draft {
 	struct provider p;
 	struct place section, url, token_url;
-	unsigned file;      /* the number of the one that touched it last */
-	const char *traits; /* of its built-in row; NULL: it has none */
+	unsigned file;             /* the number of the one that touched it last */
+	const struct builtin *row; /* NULL: it has none */
 };
 
 struct model_draft {
@@ -134,21 +135,23 @@ static enum err add_builtins(struct loader *l)
 	for (size_t i = 0; i < n; i++) {
 		struct provider_draft *d;
 		enum err err = new_provider(l, span_str(rows[i].name), &d);
-		if (!err)
-			err = apply(l, d, "dialect", rows[i].dialect);
+		for (size_t k = 0; !err && k < BUILTIN_DIALECTS && rows[i].dialects[k].dialect; k++)
+			err = apply(l, d, "dialect", rows[i].dialects[k].dialect);
 		if (!err)
 			err = apply(l, d, "base_url", rows[i].base_url);
 		if (!err)
 			err = apply(l, d, "auth", rows[i].auth);
 		if (!err)
 			err = apply(l, d, "model", rows[i].model);
+		if (!err && rows[i].header)
+			err = apply(l, d, "header", rows[i].header);
 		if (err)
 			return err;
 		/* a row of ours that says http means a server on this host */
 		d->p.is_plain_loopback_allowed =
 			span_starts(span_str(rows[i].base_url), SPAN("http:"));
 		d->p.is_builtin = true;
-		d->traits = rows[i].traits;
+		d->row = &rows[i];
 	}
 	return OK;
 }
@@ -284,6 +287,8 @@ static void begin_list(struct loader *l, const struct key *k)
 {
 	if (k->kind == KEY_DIALECT)
 		l->provider->p.n_dialects = 0;
+	if (k->kind == KEY_HEADER)
+		l->provider->p.n_headers = 0;
 	if (k->kind == KEY_TARGET)
 		l->model->m.n_targets = 0;
 }
@@ -321,14 +326,15 @@ static enum err on_trait(
 static enum err on_pair(struct loader *l, const struct ini_item *item, struct place *at)
 {
 	const struct key *k = keys_find(l->section->word, item->word);
-	const struct trait *t = l->provider || l->model ? trait_find(item->word) : NULL;
+	const struct trait *t = !k && (l->provider || l->model) ? trait_find(item->word) : NULL;
 	void *to = l->c;
 
 	if (t)
 		return on_trait(l, item, t, at);
 	if (!k)
 		return no_key(l, item->word);
-	const bool is_list = k->kind == KEY_DIALECT || k->kind == KEY_TARGET;
+	const bool is_list =
+		k->kind == KEY_DIALECT || k->kind == KEY_TARGET || k->kind == KEY_HEADER;
 	unsigned *line = &l->given.lines[index_of(k)];
 	if (*line && !is_list)
 		return fault_set(l->why, ERR_MISCONFIGURED, "%s was given before, on line %u",
@@ -431,6 +437,41 @@ static enum err check_url(struct loader *l, const struct provider *p, struct spa
 	return OK;
 }
 
+/* What is usual in a dialect there: the family's habits, and the row's, or those of strangers. */
+static void lay_habits(const struct builtin *row, struct config_dialect *d)
+{
+	struct overlay habits = {.given = {0}};
+	const char *own = row ? NULL : builtin_unlisted(d->family);
+	overlay_parse(&habits, builtin_always(d->family));
+	for (size_t k = 0; row && k < BUILTIN_DIALECTS && row->dialects[k].dialect; k++) {
+		struct span said = span_str(row->dialects[k].dialect);
+		if (span_eq(span_cut(&said, ' '), d->family))
+			own = row->dialects[k].traits;
+	}
+	if (row)
+		overlay_parse(&habits, row->traits);
+	if (own)
+		overlay_parse(&habits, own);
+	overlay_apply(&habits, &d->quirks);
+}
+
+/* Fills in the names in braces. Where one is not set the provider is there, and has no address. */
+static enum err fill_addresses(struct loader *l, struct provider *p)
+{
+	struct arena *a = &l->c->arena;
+	struct span base_url;
+	enum err err = template_fill(p, p->base_url, a, &base_url, &p->missing);
+	for (size_t i = 0; !err && i < p->n_dialects; i++) {
+		struct span path;
+		err = template_fill(p, p->dialects[i].path, a, &path, &p->missing);
+		p->dialects[i].path = path;
+	}
+	if (!err)
+		err = template_fill(p, p->token.url, a, &p->token.url, &p->missing);
+	p->base_url = p->missing ? SPAN_NONE : base_url;
+	return err ? no_memory(l->why) : OK;
+}
+
 static enum err finish_proof(struct loader *l, struct provider_draft *d)
 {
 	struct provider *p = &d->p;
@@ -456,13 +497,8 @@ static enum err finish_provider(struct loader *l, struct provider_draft *d)
 		return at_place(l, d->section, ERR_MISCONFIGURED);
 	}
 	p->is_offline = span_is(p->dialects[0].family, "offline");
-	for (size_t i = 0; i < p->n_dialects; i++) {
-		const struct span family = p->dialects[i].family;
-		struct overlay habits = {.given = {0}};
-		overlay_parse(&habits, builtin_always(family));
-		overlay_parse(&habits, d->traits ? d->traits : builtin_unlisted(family));
-		overlay_apply(&habits, &p->dialects[i].quirks);
-	}
+	for (size_t i = 0; i < p->n_dialects; i++)
+		lay_habits(d->row, &p->dialects[i]);
 	if (p->is_offline) {
 		p->auth = AUTH_NONE;
 		return OK;
@@ -474,10 +510,12 @@ static enum err finish_provider(struct loader *l, struct provider_draft *d)
 			SPAN_ARG(p->name));
 		return at_place(l, d->section, ERR_MISCONFIGURED);
 	}
-	err = check_url(l, p, p->base_url, &p->origin, &p->is_local);
+	err = fill_addresses(l, p);
+	if (!err && !p->missing)
+		err = check_url(l, p, p->base_url, &p->origin, &p->is_local);
 	if (err)
 		return at_place(l, d->url.file ? d->url : d->section, err);
-	return finish_proof(l, d);
+	return p->missing ? OK : finish_proof(l, d);
 }
 
 static const char *nearest_provider(const struct loader *l, struct span name)
@@ -503,6 +541,20 @@ static enum err no_provider(struct loader *l, struct span name, struct place at)
 	return at_place(l, at, ERR_MISCONFIGURED);
 }
 
+/* A target that can never be reached is a slip. */
+static enum err check_target(struct loader *l, struct span provider, struct place at)
+{
+	const struct provider_draft *d = find_provider(l, provider);
+	if (!d)
+		return no_provider(l, provider, at);
+	if (!d->p.missing)
+		return OK;
+	fault_set(l->why, ERR_MISCONFIGURED,
+		"%.*s has no address yet: add %s = ... to [provider \"%.*s\"]", SPAN_ARG(d->p.name),
+		d->p.missing, SPAN_ARG(d->p.name));
+	return at_place(l, at, ERR_MISCONFIGURED);
+}
+
 static bool is_pattern(struct span name)
 {
 	return name.n > 0 && name.p[name.n - 1] == '*';
@@ -519,8 +571,9 @@ static enum err finish_model(struct loader *l, struct model_draft *d)
 		return at_place(l, d->section, ERR_MISCONFIGURED);
 	}
 	for (size_t i = 0; i < m->n_targets; i++) {
-		if (!find_provider(l, m->targets[i].provider))
-			return no_provider(l, m->targets[i].provider, d->targets[i]);
+		const enum err err = check_target(l, m->targets[i].provider, d->targets[i]);
+		if (err)
+			return err;
 	}
 	if (m->n_targets > 0)
 		return OK;

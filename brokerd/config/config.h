@@ -8,6 +8,8 @@
 #include "brokerd/config/traits.h"
 #include "protocol/base/arena.h"
 
+#define HEADERS_MAX ((size_t)8) /* that a provider can add */
+
 struct config_dialect {
 	struct span family;
 	struct span path;     /* below the base URL; absent: the family's own */
@@ -20,11 +22,17 @@ struct provider {
 	struct config_dialect *dialects; /* the first speaks unless a target says otherwise */
 	size_t n_dialects;
 	struct span base_url, origin;
+	/* for the names in braces of an address; absent: not said */
+	struct span region, resource, account, project, location, workspace;
+	const char *missing; /* the key without which it cannot be used; NULL: none. There is no
+	                        address then */
+	struct http_header *headers; /* sent with every request; at most HEADERS_MAX */
+	size_t n_headers;
 	enum auth_scheme auth;
 	struct span auth_header;
-	struct span region, service; /* AUTH_SIGV4 */
-	struct token_source token;   /* AUTH_GOOGLE, AUTH_ENTRA */
-	struct span model;           /* its default one; absent: none */
+	struct span service;       /* AUTH_SIGV4, with the region */
+	struct token_source token; /* AUTH_GOOGLE, AUTH_ENTRA */
+	struct span model;         /* its default one; absent: none */
 	struct span ca_file;
 	bool is_local, is_plain_loopback_allowed;
 	bool is_offline;
@@ -62,7 +70,8 @@ struct config {
 	size_t n_models;
 	struct name_rule *rules;
 	size_t n_rules;
-	struct catalogue *catalogue; /* facts of models; the broker's to set; NULL: none are known */
+	struct catalogue
+		*catalogue; /* facts of models; the broker's to set; NULL: none are known */
 	/* [broker] */
 	struct span log_level;
 	int64_t idle_exit_us; /* 0: never; only when socket-activated */
@@ -96,6 +105,10 @@ const struct model *config_model(const struct config *c, struct span name);
  * before. */
 void config_quirks(const struct config *c, const struct provider *p, size_t d, struct span model,
 	struct quirks *out);
+
+/* The dialect in which a model is spoken to: the one that its traits name, where the provider has
+ * it, else the first. */
+size_t config_dialect_of(const struct config *c, const struct provider *p, struct span model);
 
 /* The section of that model, or the longest pattern that its name fits; NULL: none. */
 const struct model *config_facts(const struct config *c, struct span provider, struct span model);

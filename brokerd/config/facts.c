@@ -70,6 +70,17 @@ void config_quirks(const struct config *c, const struct provider *p, size_t d, s
 	}
 }
 
+size_t config_dialect_of(const struct config *c, const struct provider *p, struct span model)
+{
+	struct quirks q;
+	config_quirks(c, p, 0, model, &q);
+	for (size_t d = 0; span_is_set(q.dialect) && d < p->n_dialects; d++) {
+		if (span_eq(p->dialects[d].family, q.dialect))
+			return d;
+	}
+	return 0;
+}
+
 const struct model *config_facts(const struct config *c, struct span provider, struct span model)
 {
 	const struct model *best = NULL;

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <inttypes.h>
 
+#include "brokerd/config/template.h"
 #include "protocol/base/num.h"
 
 #define MS          INT64_C(1000)
@@ -63,18 +64,33 @@ static const struct key keys[] = {
 	{"provider", "dialect", KEY_DIALECT, 0, 0, 0, NULL, "",
 		"What is spoken there: *openai-chat*, *openai-responses*, *openai-completions*, *anthropic*, "
 		"*gemini*, *bedrock*, *mistral*, *cohere* or *ollama*, and behind it a path below "
-		"*base_url* where it is not the usual one; in it {model} and {method} stand for the "
-		"model's name and for what is done. May repeat; the first is spoken."},
+		"*base_url* where it is not the usual one, or, with two slashes before it, below the host; "
+		"in it {model} and {method} stand for the model's name and for what is done. May repeat; "
+		"the first is spoken, unless the trait *dialect* of a model names another."},
 	{"provider", "base_url", KEY_URL, IN_PROVIDER(base_url), 0, 0, NULL, "",
-		"Where it is, as in https://api.example.com/v1. Keys are bound to this host and port; a "
-		"key that was added for another is not sent there."},
+		"Where it is, as in https://api.example.com/v1; it may hold {region} and the like, which "
+		"are keys. A key of the vault is bound to this host and port; one that was added for "
+		"another is not sent there."},
 	{"provider", "auth", KEY_AUTH, 0, 0, 0, NULL, "bearer",
 		"How a request proves itself: *bearer* or *header:NAME*, with its key; *sigv4*, signed for "
 		"AWS; *google* (Vertex AI) or *entra* (Azure), with tokens that the key gets and the broker "
 		"keeps in memory until they end; or *none*."},
 	{"provider", "region", KEY_NAME, IN_PROVIDER(region), 0, 0, NULL, "",
-		"*sigv4*: the region to sign for, as us-east-1. Without this key it is the one in the "
-		"address."},
+		"What stands for {region} in its address, as us-east-1; *sigv4* signs for it. Without this "
+		"key that signs for the one in the address."},
+	{"provider", "resource", KEY_NAME, IN_PROVIDER(resource), 0, 0, NULL, "",
+		"What stands for {resource}: Azure's name of yours."},
+	{"provider", "account", KEY_NAME, IN_PROVIDER(account), 0, 0, NULL, "",
+		"The same for {account}."},
+	{"provider", "project", KEY_NAME, IN_PROVIDER(project), 0, 0, NULL, "",
+		"The same for {project}."},
+	{"provider", "location", KEY_NAME, IN_PROVIDER(location), 0, 0, NULL, "",
+		"The same for {location}, as in europe-west4 or global."},
+	{"provider", "workspace", KEY_NAME, IN_PROVIDER(workspace), 0, 0, NULL, "",
+		"The same for {workspace}: the host's name of a workspace."},
+	{"provider", "header", KEY_HEADER, 0, 0, 0, NULL, "",
+		"NAME: VALUE, sent with every request, as in X-Title: my app. May repeat. Not for keys: "
+		"those are added with `llmb key add`."},
 	{"provider", "service", KEY_NAME, IN_PROVIDER(service), 0, 0, NULL, "",
 		"*sigv4*: the service to sign for. Without this key it is *bedrock*."},
 	{"provider", "tenant", KEY_NAME, IN_PROVIDER(token.tenant), 0, 0, NULL, "",
@@ -256,48 +272,42 @@ static enum err read_path(struct span value, struct span *to, struct arena *a, s
 	return copied(a, value, to, why);
 }
 
-/* What may stand in a dialect's path for something that is known later; and in an address nothing. */
-static const char *const in_paths[] = {"{model}", "{method}", NULL};
-static const char *const in_addresses[] = {NULL};
-
-/* The bytes of the word of the list that `rest` begins with, or 0. */
-static size_t placeholder(struct span rest, const char *const *words)
-{
-	while (*words && !span_starts(rest, span_str(*words)))
-		words++;
-	return *words ? strlen(*words) : 0;
-}
-
-static enum err copy_address(struct span value, const char *const *words, struct span *to,
-	struct arena *a, struct fault *why)
+static enum err check_address(struct span value, bool is_path, struct fault *why)
 {
 	for (size_t i = 0; i < value.n; i++) {
 		const unsigned char c = (unsigned char)value.p[i];
-		const size_t n = placeholder(span_skip(value, i), words);
-		if (n > 0)
-			i += n - 1;
-		else if (c <= 0x20 || c >= 0x7f || strchr("#\"<>\\^`{|}", c))
+		if (c <= 0x20 || c >= 0x7f || strchr("#\"<>\\^`|", c))
 			return fault_set(why, ERR_MISCONFIGURED,
 				"an address cannot hold what is at its character %zu", i + 1);
 	}
-	return copied(a, value, to, why);
+	if (!template_is_sound(value, is_path))
+		return fault_set(why, ERR_MISCONFIGURED,
+			"in an address, braces hold region, resource, account, project, location "
+			"or workspace%s",
+			is_path ? ", and in a path also model or method" : "");
+	return OK;
 }
 
 static enum err read_url(struct span value, struct span *to, struct arena *a, struct fault *why)
 {
-	return copy_address(value, in_addresses, to, a, why);
+	const enum err err = check_address(value, false, why);
+	return err ? err : copied(a, value, to, why);
 }
 
-static enum err read_name(struct span value, struct span *to, struct arena *a, struct fault *why)
+static enum err read_name(
+	const struct key *k, struct span value, struct span *to, struct arena *a, struct fault *why)
 {
 	for (size_t i = 0; i < value.n; i++) {
 		const char c = value.p[i];
-		if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
-			c != '-' && c != '.')
-			return bad(why, "this is made of letters, digits, dots and hyphens");
+		const bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+				      (c >= '0' && c <= '9') || (c && strchr("._-", c));
+		if (!is_plain)
+			return fault_set(why, ERR_MISCONFIGURED,
+				"%s is a name of letters, digits, dots, hyphens and underscores",
+				k->name);
 	}
 	if (value.n > 128)
-		return bad(why, "this is longer than 128 bytes");
+		return fault_set(why, ERR_MISCONFIGURED, "%s is at most 128 bytes long", k->name);
 	return copied(a, value, to, why);
 }
 
@@ -350,6 +360,19 @@ static enum err read_price(struct span value, int64_t *to, struct fault *why)
 	return OK;
 }
 
+/* Headers that a request has anyhow. */
+static bool is_taken(struct span name)
+{
+	static const char *const taken[] = {"host", "content-length", "content-type", "connection",
+		"transfer-encoding", "accept", "accept-encoding", "expect", "te", "upgrade",
+		"anthropic-version"};
+	for (size_t i = 0; i < COUNT_OF(taken); i++) {
+		if (span_is_nocase(name, taken[i]))
+			return true;
+	}
+	return false;
+}
+
 static enum err read_auth(struct span value, struct provider *p, struct arena *a, struct fault *why)
 {
 	static const struct {
@@ -362,8 +385,6 @@ static enum err read_auth(struct span value, struct provider *p, struct arena *a
 		{"entra",  AUTH_ENTRA },
 		{"none",   AUTH_NONE  },
 	};
-	static const char *const taken[] = {"host", "content-length", "content-type", "connection",
-		"transfer-encoding", "accept", "accept-encoding", "expect", "te", "upgrade"};
 	const struct span prefix = SPAN("header:");
 	p->auth_header = SPAN_NONE;
 	for (size_t i = 0; i < COUNT_OF(plain); i++) {
@@ -377,11 +398,9 @@ static enum err read_auth(struct span value, struct provider *p, struct arena *a
 	const struct span name = span_skip(value, prefix.n);
 	if (name.n == 0 || name.n > 64 || !http_header_is_sound(name, SPAN("x")))
 		return bad(why, "header: is followed by a header's name, as in header:x-api-key");
-	for (size_t i = 0; i < COUNT_OF(taken); i++) {
-		if (span_is_nocase(name, taken[i]))
-			return fault_set(
-				why, ERR_MISCONFIGURED, "the %s header has another use", taken[i]);
-	}
+	if (is_taken(name))
+		return fault_set(
+			why, ERR_MISCONFIGURED, "the %.*s header has another use", SPAN_ARG(name));
 	p->auth = AUTH_HEADER;
 	return copied(a, name, &p->auth_header, why);
 }
@@ -424,11 +443,63 @@ static enum err read_dialect(
 	*last = (struct config_dialect){.path = SPAN_NONE};
 	enum err err = copied(a, family, &last->family, why);
 	if (!err && span_is_set(path))
-		err = copy_address(path, in_paths, &last->path, a, why);
+		err = check_address(path, true, why);
+	if (!err)
+		err = copied(a, path, &last->path, why);
 	if (err)
 		return err;
 	p->dialects = list;
 	p->n_dialects++;
+	return OK;
+}
+
+/* Is it the name of a header that may carry a key? */
+static bool is_secret(struct span name)
+{
+	static const char *const parts[] = {"auth", "token", "secret", "cookie", "password",
+		"credential", "apikey", "api-key", "signature"};
+	char lower[65];
+	size_t n = 0;
+	for (; n < name.n && n < sizeof lower - 1; n++)
+		lower[n] = span_lower(name.p[n]);
+	const struct span folded = span_of(lower, n);
+	for (size_t i = 0; i < COUNT_OF(parts); i++) {
+		if (span_find(folded, span_str(parts[i])) < folded.n)
+			return true;
+	}
+	return span_ends(folded, SPAN("-key"));
+}
+
+static enum err read_header(
+	struct span value, struct provider *p, struct arena *a, struct fault *why)
+{
+	const size_t colon = span_index(value, ':');
+	const struct span name = span_trim(span_first(value, colon));
+	if (colon == value.n || name.n == 0 || name.n > 64)
+		return bad(why, "a header is NAME: VALUE");
+	const struct span text = span_trim(span_skip(value, colon + 1));
+	if (!http_header_is_sound(name, text))
+		return bad(why, "this has a character that no header can carry");
+	if (is_secret(name))
+		return bad(why, "a header that may carry a key cannot be set here: auth = "
+				"header:NAME says where the key goes, and `llmb key add` takes it");
+	if (is_taken(name))
+		return fault_set(
+			why, ERR_MISCONFIGURED, "the %.*s header has another use", SPAN_ARG(name));
+	if (p->n_headers == HEADERS_MAX)
+		return fault_set(
+			why, ERR_MISCONFIGURED, "a provider has at most %zu headers", HEADERS_MAX);
+	struct http_header *list = grown(p->headers, p->n_headers, sizeof *list, a);
+	if (!list)
+		return fault_set(why, ERR_NO_MEMORY, "no memory for the configuration");
+	struct http_header *last = &list[p->n_headers];
+	enum err err = copied(a, name, &last->name, why);
+	if (!err)
+		err = copied(a, text, &last->value, why);
+	if (err)
+		return err;
+	p->headers = list;
+	p->n_headers++;
 	return OK;
 }
 
@@ -462,8 +533,6 @@ enum err keys_read(
 	switch (k->kind) {
 	case KEY_WORD:
 		return read_word(k, value, at, a, why);
-	case KEY_NAME:
-		return read_name(value, at, a, why);
 	case KEY_TEXT:
 		return read_text(value, at, a, why);
 	case KEY_PATH:
@@ -484,6 +553,10 @@ enum err keys_read(
 		return read_dialect(value, to, a, why);
 	case KEY_TARGET:
 		return read_target(value, to, a, why);
+	case KEY_NAME:
+		return read_name(k, value, at, a, why);
+	case KEY_HEADER:
+		return read_header(value, to, a, why);
 	}
 	return ERR_INTERNAL;
 }

@@ -6,7 +6,7 @@
 
 enum key_kind {
 	KEY_WORD,     /* struct span: one of `words` */
-	KEY_NAME,     /* struct span: letters, digits, dots and hyphens */
+	KEY_NAME,     /* struct span: letters, digits, dots, hyphens, underscores */
 	KEY_TEXT,     /* struct span: what a header can carry */
 	KEY_PATH,     /* struct span: absolute */
 	KEY_URL,      /* struct span: http or https */
@@ -17,6 +17,7 @@ enum key_kind {
 	KEY_AUTH,     /* struct provider's auth and auth_header */
 	KEY_DIALECT,  /* struct provider's dialects, a list */
 	KEY_TARGET,   /* struct model's targets, a list */
+	KEY_HEADER,   /* struct provider's headers, a list */
 };
 
 struct key {

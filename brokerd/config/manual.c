@@ -69,6 +69,9 @@ static void put_kind(struct buf *out, const struct key *k)
 	case KEY_TARGET:
 		buf_text(out, "_PROVIDER/MODEL_");
 		break;
+	case KEY_HEADER:
+		buf_text(out, "_NAME_: _value_");
+		break;
 	}
 }
 
@@ -181,7 +184,8 @@ void config_manual(struct buf *out)
 		"Beside *broker.conf* the files of *broker.conf.d* that end in *.conf* are read, "
 		"in "
 		"the order of their names. A section may be in several files: a key of a later one "
-		"takes the place of an earlier one's, and a list (*dialect*, *target*) that of the "
+		"takes the place of an earlier one's, and a list (*dialect*, *target*, *header*) "
+		"that of the "
 		"whole earlier list. A file that others than root and the broker's user own or may "
 		"write is not read.\n\n"
 		"Times are written with their unit: 250ms, 30s, 5m, 2h, 7d.\n\n");

@@ -45,6 +45,10 @@ struct dialect_op {
 	enum err (*decode)(
 		struct decoder *, struct span bytes, const struct event_sink *, struct fault *why);
 
+	/* Is the answer whole before its input is: what still comes is not wanted, and the transfer may be
+	 * closed? Asked after each decode; decode_end follows. NULL: never. */
+	bool (*has_enough)(const struct decoder *);
+
 	/* The input is over. OK: it was whole, and its last events (usage, finish) have been given;
 	 * EV_END is the caller's to give. ERR_STREAM_INCOMPLETE: it was cut. */
 	enum err (*decode_end)(struct decoder *, const struct event_sink *, struct fault *why);

@@ -3,7 +3,8 @@
 
 #include <stdio.h>
 
-#include "protocol/base/num.h"
+#include "brokerd/dialect/host_errors.h"
+#include "brokerd/dialect/limits.h"
 #include "protocol/limits.h"
 
 /* ---- reading ---- */
@@ -21,6 +22,47 @@ static void read_field(struct json v, char *field, size_t size)
 }
 
 #define READ(v, field) read_field((v), (field), sizeof(field))
+
+static void add_more(struct error_body *out, const char *text)
+{
+	const size_t n = strlen(out->more);
+	(void)snprintf(out->more + n, sizeof out->more - n, "%s ", text);
+}
+
+/* Keeps what else a body says, for rows that look for a word in it. */
+static void read_more(struct json v, struct error_body *out)
+{
+	char text[sizeof out->more] = "";
+	if (json_kind(v) == JSON_OBJECT || json_kind(v) == JSON_ARRAY)
+		fault_text(text, sizeof text, v.text);
+	else
+		READ(v, text);
+	add_more(out, text);
+}
+
+/* An object, or Google's list: the wait is in one of its entries, a finer word in another. */
+static void read_details(struct json details, struct error_body *out)
+{
+	READ(json_member(details, "error_code"), out->inner_code);
+	if (json_kind(details) != JSON_ARRAY)
+		return;
+	read_more(details, out);
+	for (struct json_walk w = json_each(details); json_next(&w);) {
+		char delay[32] = "";
+		READ(json_member(w.value, "reason"), out->inner_code); /* google.rpc.ErrorInfo */
+		READ(json_member(w.value, "retryDelay"), delay);
+		if (delay[0] && out->wait_ms < 0)
+			out->wait_ms = limits_duration_ms(span_str(delay));
+	}
+}
+
+/* OpenRouter's, of the provider behind it. */
+static void read_metadata(struct json metadata, struct error_body *out)
+{
+	READ(json_member(metadata, "error_type"), out->inner_code);
+	READ(json_member(metadata, "limit_source"), out->source);
+	read_more(metadata, out);
+}
 
 static void read_status(struct json v, struct error_body *out)
 {
@@ -41,14 +83,7 @@ static bool is_word(struct json v)
 	return json_kind(v) == JSON_STRING && v.text.p[1] >= 'A' && v.text.p[1] <= 'Z';
 }
 
-/* google.rpc.ErrorInfo, one of a list of details. */
-static void read_reasons(struct json details, struct error_body *out)
-{
-	if (json_kind(details) != JSON_ARRAY)
-		return;
-	for (struct json_walk w = json_each(details); json_next(&w);)
-		READ(json_member(w.value, "reason"), out->inner_code);
-}
+static void read_detail(struct json detail, struct error_body *out);
 
 /* The members that an error object has under one name or another. */
 static void read_object(struct json v, struct error_body *out)
@@ -57,11 +92,14 @@ static void read_object(struct json v, struct error_body *out)
 	while (json_next(&w)) {
 		if (json_name_is(w.name, "message") || json_name_is(w.name, "Message") ||
 			json_name_is(w.name, "msg")) {
-			if (json_kind(w.value) == JSON_OBJECT)
+			if (json_kind(w.value) == JSON_OBJECT) {
 				read_object(w.value, out);
-			else
+				read_detail(json_member(w.value, "detail"), out);
+			} else {
 				READ(w.value, out->message);
-		} else if (json_name_is(w.name, "type") || json_name_is(w.name, "__type")) {
+			}
+		} else if (json_name_is(w.name, "type") || json_name_is(w.name, "__type") ||
+			   json_name_is(w.name, "error_type")) {
 			if (!json_is(w.value, "error"))
 				READ(w.value, out->type);
 		} else if (json_name_is(w.name, "code")) {
@@ -77,10 +115,15 @@ static void read_object(struct json v, struct error_body *out)
 		} else if (json_name_is(w.name, "innererror")) {
 			READ(json_member(w.value, "code"), out->inner_code);
 		} else if (json_name_is(w.name, "details")) {
-			READ(json_member(w.value, "error_code"), out->inner_code);
-			read_reasons(w.value, out);
+			read_details(w.value, out);
 		} else if (json_name_is(w.name, "metadata")) {
-			READ(json_member(w.value, "error_type"), out->inner_code);
+			read_metadata(w.value, out);
+		} else if (json_name_is(w.name, "error_type")) {
+			READ(w.value, out->inner_code);
+		} else if (json_name_is(w.name, "estimated_time")) {
+			char seconds[32] = "";
+			READ(w.value, seconds);
+			out->wait_ms = limits_duration_ms(span_str(seconds));
 		} else if (json_name_is(w.name, "request_id")) {
 			READ(w.value, out->request_id);
 		}
@@ -104,7 +147,7 @@ static void read_detail(struct json detail, struct error_body *out)
 
 void error_read_json(struct json v, struct error_body *out)
 {
-	*out = (struct error_body){.is_json = true};
+	*out = (struct error_body){.is_json = true, .wait_ms = -1};
 	if (json_kind(v) == JSON_ARRAY)
 		v = first_of(v);
 	const struct json error = json_member(v, "error");
@@ -119,8 +162,10 @@ void error_read_json(struct json v, struct error_body *out)
 	read_detail(json_member(v, "detail"), out);
 	read_object(first_of(json_member(v, "errors")), out);
 	READ(json_member(v, "title"), out->message);
+	READ(json_member(v, "data"), out->message);
 	READ(json_member(json_member(v, "fault"), "faultstring"), out->message);
 	READ(json_member(json_member(v, "base_resp"), "status_msg"), out->message);
+	READ(json_member(json_member(v, "base_resp"), "status_code"), out->code);
 	read_status(json_member(v, "statusCode"), out);
 	if (json_kind(error) == JSON_STRING && out->type[0] == '\0')
 		memcpy(out->type, out->code, sizeof out->type);
@@ -157,7 +202,7 @@ void error_read(struct span body, struct error_body *out)
 			READ(v, out->message);
 		return;
 	}
-	*out = (struct error_body){.is_json = false};
+	*out = (struct error_body){.is_json = false, .wait_ms = -1};
 	if (body.n > 0 && body.p[0] == '<')
 		read_html(body, out);
 	else
@@ -372,6 +417,39 @@ static enum err class_by_status(int64_t status)
 	return ERR_SERVER_ERROR;
 }
 
+/* Is `word` the one of a row? A * at its end stands for any text. */
+static bool is_like(const char *pattern, const char *word)
+{
+	const size_t n = strlen(pattern);
+	if (n > 0 && pattern[n - 1] == '*')
+		return strncasecmp(pattern, word, n - 1) == 0;
+	return strcasecmp(pattern, word) == 0;
+}
+
+static bool fits_host(const struct host_error *r, const struct error_body *b, int64_t status)
+{
+	if (r->status && r->status != status)
+		return false;
+	if (r->code && !is_like(r->code, b->code) && !is_like(r->code, b->inner_code) &&
+		!is_like(r->code, b->type) && !is_like(r->code, b->source))
+		return false;
+	return !r->message || find_nocase(span_str(b->message), r->message) ||
+	       find_nocase(span_str(b->more), r->message);
+}
+
+/* The row of the host that fits, or NULL. */
+static const struct host_error *find_host(
+	const struct error_body *b, int64_t status, struct span host)
+{
+	size_t n;
+	const struct host_error *rows = host_errors(&n);
+	for (size_t i = 0; i < n; i++) {
+		if (span_is(host, rows[i].host) && fits_host(&rows[i], b, status))
+			return &rows[i];
+	}
+	return NULL;
+}
+
 static bool fits(const struct error_rule *r, const struct error_body *b, int64_t status)
 {
 	if (r->status && r->status != status)
@@ -393,12 +471,14 @@ static const char *best_code(const struct error_body *b, int64_t status)
 	return b->inner_code[0] ? b->inner_code : b->type;
 }
 
-/* Fills class, code, param and message; leaves the rest alone. */
-static void judge(const struct error_body *b, int64_t status, const struct error_rule *rules,
-	struct fault *out)
+/* Fills class, code, param, message and advice; leaves the rest alone. `own` is the host's row; NULL:
+ * none fits. */
+static void judge(const struct error_body *b, int64_t status, const struct host_error *own,
+	const struct error_rule *rules, struct fault *out)
 {
-	const char *sub = NULL;
-	out->err = OK;
+	const char *sub = own ? own->sub : NULL;
+	out->err = own ? own->class : OK;
+	out->advice = own ? own->advice : RETRY_UNSAID;
 	for (const struct error_rule *r = rules; !out->err && r->class; r++) {
 		if (fits(r, b, status)) {
 			out->err = r->class;
@@ -421,98 +501,54 @@ static void judge(const struct error_body *b, int64_t status, const struct error
 
 /* ---- waits ---- */
 
-/* A unit's milliseconds; "sec", "minutes" and the like go by their first letter. 0: no unit. */
-static int64_t unit_ms(struct span letters)
-{
-	if (letters.n == 0)
-		return 1000;
-	if (span_is(letters, "ms") || span_starts(letters, SPAN("milli")))
-		return 1;
-	switch (letters.p[0]) {
-	case 's':
-		return 1000;
-	case 'm':
-		return 60000;
-	case 'h':
-		return 3600000;
-	case 'd':
-		return 86400000;
-	default:
-		return 0;
-	}
-}
-
-/* Takes a number off the front, in thousandths; false: there is none, or it is too long. */
-static bool take_number(struct span *text, int64_t *out)
-{
-	int64_t v = 0;
-	size_t n = 0, places = 0;
-	bool has_point = false;
-	for (; n < text->n && n < 15; n++) {
-		const char c = text->p[n];
-		if (c == '.' && !has_point && n > 0) {
-			has_point = true;
-			continue;
-		}
-		if (c < '0' || c > '9')
-			break;
-		if (has_point && places == 3)
-			continue;
-		places += has_point;
-		v = v * 10 + (c - '0');
-	}
-	for (; places < 3; places++)
-		v *= 10;
-	*text = span_skip(*text, n);
-	*out = v;
-	return n > 0 && n < 15;
-}
-
-int64_t error_wait_ms(struct span text)
-{
-	int64_t total = -1, v;
-	while (take_number(&text, &v)) {
-		size_t n = 0;
-		if (text.n > 0 && text.p[0] == ' ')
-			text = span_skip(text, 1);
-		while (n < text.n && text.p[n] >= 'a' && text.p[n] <= 'z')
-			n++;
-		const int64_t ms = unit_ms(span_first(text, n));
-		total = num_add_sat(total < 0 ? 0 : total, num_mul_div(v, ms ? ms : 1000, 1000));
-		if (ms == 0)
-			break;
-		text = span_skip(text, n);
-	}
-	return total;
-}
-
 static int64_t wait_in_message(const char *message)
 {
-	static const char *const before[] = {"try again in ", "retry after ", "retry in ", "wait "};
+	static const char *const before[] = {
+		"try again in ", "try again after ", "retry after ", "retry in ", "wait "};
 	for (size_t i = 0; i < COUNT_OF(before); i++) {
 		const char *at = find_nocase(span_str(message), before[i]);
-		const int64_t ms = at ? error_wait_ms(span_str(at + strlen(before[i]))) : -1;
+		const int64_t ms = at ? limits_duration_ms(span_str(at + strlen(before[i]))) : -1;
 		if (ms >= 0)
 			return ms;
 	}
 	return -1;
 }
 
-/* The longest reset of a dimension of which nothing remains. */
-static int64_t wait_for_reset(const struct http_head *head)
+/* May the class be mended by waiting? */
+static bool is_timely(enum err class)
 {
-	static const char *const kinds[][2] = {
-		{"x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"},
-		{"x-ratelimit-remaining-tokens",   "x-ratelimit-reset-tokens"  },
-	};
-	int64_t longest = -1;
-	for (size_t i = 0; i < COUNT_OF(kinds); i++) {
-		if (span_is(span_trim(http_head_get(head, kinds[i][0])), "0")) {
-			const int64_t ms = error_wait_ms(span_trim(http_head_get(head, kinds[i][1])));
-			longest = ms > longest ? ms : longest;
-		}
+	return class == ERR_RATE_LIMITED || class == ERR_OVERLOADED || class == ERR_QUOTA_EXHAUSTED;
+}
+
+/* The first that names a wait: the headers, the body, its message, a bound of which nothing is left, and
+ * what is known of the host. */
+static int64_t find_wait(const struct error_body *b, const struct http_head *head,
+	const struct limits *limits, const struct fault *f, int64_t usual_ms)
+{
+	const int64_t told = head ? http_retry_after_ms(head) : -1;
+	const int64_t usual = usual_ms > 0 ? usual_ms : -1;
+	if (told >= 0)
+		return told;
+	if (!is_timely(f->err))
+		return usual;
+	const int64_t waits[] = {b->wait_ms, wait_in_message(b->message),
+		limits ? limits_wait_ms(limits) : -1, usual};
+	for (size_t i = 0; i < COUNT_OF(waits); i++) {
+		if (waits[i] >= 0)
+			return waits[i];
 	}
-	return longest;
+	return -1;
+}
+
+/* AWS says what an error is in a header, before an address, and in the body, behind a namespace. */
+static void read_aws_type(const struct http_head *head, struct error_body *out)
+{
+	struct span type = http_head_get(head, "x-amzn-errortype");
+	if (span_is_set(type))
+		fault_text(out->type, sizeof out->type, span_cut(&type, ':'));
+	const char *hash = strrchr(out->type, '#');
+	if (hash)
+		memmove(out->type, hash + 1, strlen(hash));
 }
 
 /* ---- the two doors ---- */
@@ -521,11 +557,23 @@ void error_explain(const struct http_reply *reply, const struct target *target,
 	const struct error_rule *rules, struct fault *out)
 {
 	static const char *const ids[] = {"x-request-id", "request-id", "apim-request-id",
-		"x-amzn-requestid", "x-github-request-id", "cf-ray"};
+		"x-amzn-requestid", "x-github-request-id", "mistral-correlation-id", "cf-ray"};
 	struct error_body body;
+	struct limits limits;
+	const struct quirks none = {.errors = SPAN_NONE};
+	const struct quirks *q = target ? &target->quirks : &none;
+	const struct span provider = target ? target->provider : SPAN_NONE;
 	*out = FAULT_NONE;
 	error_read(reply->body, &body);
-	judge(&body, reply->head.status, rules, out);
+	read_aws_type(&reply->head, &body);
+	limits_read(&reply->head, span_is_set(q->limits) ? q->limits : provider, &limits);
+	if (limits.is_day_spent)
+		add_more(&body, HOST_ERROR_SPENT_DAY);
+	if (http_retry_after_ms(&reply->head) >= 0)
+		add_more(&body, HOST_ERROR_TOLD_WAIT);
+	const struct host_error *own =
+		find_host(&body, reply->head.status, span_is_set(q->errors) ? q->errors : provider);
+	judge(&body, reply->head.status, own, rules, out);
 	if (reply->head.status >= 300 && reply->head.status < 400)
 		(void)snprintf(out->message, sizeof out->message,
 			"the provider answered %d, a redirection: its base_url is wrong (a missing "
@@ -536,14 +584,10 @@ void error_explain(const struct http_reply *reply, const struct target *target,
 			reply->head.status,
 			reply->body.n > 0 ? "and no sentence that says why" : "with nothing in it");
 	out->http_status = reply->head.status;
-	out->retry_after_ms = http_retry_after_ms(&reply->head);
-	if (out->retry_after_ms < 0 &&
-		(out->err == ERR_RATE_LIMITED || out->err == ERR_OVERLOADED ||
-			out->err == ERR_QUOTA_EXHAUSTED)) {
-		out->retry_after_ms = wait_in_message(body.message);
-		if (out->retry_after_ms < 0)
-			out->retry_after_ms = wait_for_reset(&reply->head);
-	}
+	out->retry_after_ms = find_wait(&body, &reply->head, &limits, out, own ? own->wait_ms : 0);
+	const struct span should = span_trim(http_head_get(&reply->head, "x-should-retry"));
+	if (span_is_nocase(should, "true") || span_is_nocase(should, "false"))
+		out->advice = span_is_nocase(should, "true") ? RETRY_ADVISED : RETRY_FORBIDDEN;
 	if (target)
 		fault_text(out->provider, sizeof out->provider, target->provider);
 	for (size_t i = 0; i < COUNT_OF(ids) && out->request_id[0] == '\0'; i++)
@@ -585,12 +629,19 @@ static int64_t status_of_type(const struct error_body *b)
 enum err error_inside(
 	const struct error_body *body, const struct error_rule *rules, struct fault *out)
 {
+	return error_inside_of(SPAN_NONE, body, rules, out);
+}
+
+enum err error_inside_of(struct span host, const struct error_body *body,
+	const struct error_rule *rules, struct fault *out)
+{
 	struct fault f = FAULT_NONE;
 	const int64_t status = body->status ? body->status : status_of_type(body);
-	judge(body, status, rules, &f);
+	const struct host_error *own = find_host(body, status, host);
+	judge(body, status, own, rules, &f);
 	f.http_status = (int)status;
 	fault_text(f.request_id, sizeof f.request_id, span_str(body->request_id));
-	f.retry_after_ms = wait_in_message(body->message);
+	f.retry_after_ms = find_wait(body, NULL, NULL, &f, own ? own->wait_ms : 0);
 	if (f.message[0] == '\0')
 		fault_text(f.message, sizeof f.message,
 			SPAN("the provider sent an error inside its reply, and no sentence that "

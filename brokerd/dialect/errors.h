@@ -1,6 +1,6 @@
 /* errors.h - what does a provider's error mean in our terms?
- * One reader for every shape of error body, one order of judging: the family's own table, then
- * wording, then the status. No I/O. */
+ * One reader for every shape of error body, one order of judging: the host's own table (host_errors.h),
+ * then the family's, then wording, then the status. No I/O. */
 #ifndef BROKERD_DIALECT_ERRORS_H
 #define BROKERD_DIALECT_ERRORS_H
 #include "brokerd/value/http.h"
@@ -10,7 +10,10 @@
 /* What an error body says, wherever it says it; "" where it does not. */
 struct error_body {
 	char message[2048], type[96], code[96], inner_code[96], param[128], request_id[64];
-	int64_t status; /* a 4xx or 5xx that the body itself names; 0: none */
+	char source[96]; /* which of its bounds a host holds against us */
+	char more[1024]; /* what else it says, as it says it: to be searched, not shown */
+	int64_t status;  /* a 4xx or 5xx that the body itself names; 0: none */
+	int64_t wait_ms; /* that the body asks for; -1: it does not */
 	bool is_json, is_html;
 };
 
@@ -39,9 +42,9 @@ void error_explain(const struct http_reply *reply, const struct target *target,
 enum err error_inside(
 	const struct error_body *body, const struct error_rule *rules, struct fault *out);
 
-/* "1s", "6m0s", "20ms", "2m59.56s", "26 seconds", or bare seconds, in milliseconds; -1: none of
- * these. */
-int64_t error_wait_ms(struct span text);
+/* The same, by the table of a host first: its name, or what its trait `errors` says. */
+enum err error_inside_of(struct span host, const struct error_body *body,
+	const struct error_rule *rules, struct fault *out);
 
 /* Copies a provider's sentence into `field`, with what looks like a key made unreadable: a provider
  * may repeat the one it refused. */

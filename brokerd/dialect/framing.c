@@ -11,24 +11,42 @@ void framing_init(struct framing *f, const struct http_head *head)
 	type = span_trim(span_cut(&type, ';'));
 	*f = (struct framing){.document = BUF_INIT(LIMIT_REPLY_BYTES)};
 	sse_init(&f->sse);
+	ndjson_init(&f->lines);
+	event_stream_init(&f->messages);
 	if (span_is_nocase(type, "text/event-stream"))
 		f->kind = FRAMING_EVENTS;
 	else if (span_is_nocase(type, "application/json"))
 		f->kind = FRAMING_DOCUMENT;
+	else if (span_is_nocase(type, "application/vnd.amazon.eventstream"))
+		f->kind = FRAMING_MESSAGES;
+	else if (span_is_nocase(type, "application/x-ndjson") ||
+		 span_is_nocase(type, "application/ndjson") ||
+		 span_is_nocase(type, "application/jsonl"))
+		f->kind = FRAMING_LINES;
 }
 
 void framing_done(struct framing *f)
 {
 	sse_done(&f->sse);
+	ndjson_done(&f->lines);
+	event_stream_done(&f->messages);
 	buf_done(&f->document);
 }
 
 /* Some senders name the one and send the other, but a document never begins as a field's name does,
- * nor an event stream with a bracket. `first` is no NUL. */
-static enum framing_kind decide(enum framing_kind named, char first)
+ * nor a stream with a bracket; a binary message begins with its length, of which the highest byte is
+ * 0 or 1. */
+static enum framing_kind decide(const struct framing *f, char first)
 {
-	if (strchr("{[", first))
-		return FRAMING_DOCUMENT;
+	const enum framing_kind named = f->kind;
+	if (f->on_message && (first == '\0' || first == '\1'))
+		return FRAMING_MESSAGES;
+	if (first == '\0')
+		return named == FRAMING_EVENTS ? named : FRAMING_DOCUMENT;
+	if (strchr("{[", first)) /* lines and a document begin alike */
+		return named == FRAMING_LINES ? named : FRAMING_DOCUMENT;
+	if (named == FRAMING_MESSAGES)
+		return f->on_message ? named : FRAMING_DOCUMENT;
 	if (strchr(":deir", first))
 		return FRAMING_EVENTS;
 	if (named == FRAMING_UNKNOWN)
@@ -39,17 +57,22 @@ static enum framing_kind decide(enum framing_kind named, char first)
 enum err framing_feed(
 	struct framing *f, struct span bytes, const struct framing_sink *sink, struct fault *why)
 {
-	if (f->document.n == 0 && f->sse.total == 0) {
+	if (f->document.n == 0 && f->sse.total == 0 && f->messages.total == 0 &&
+		f->lines.total == 0) {
 		/* white space before a document only says that its sender lives */
 		while (bytes.n > 0 && strchr(" \t\r\n", bytes.p[0]) && bytes.p[0] != '\0')
 			bytes = span_skip(bytes, 1);
 		if (bytes.n == 0)
 			return OK;
-		if (bytes.p[0] != '\0')
-			f->kind = decide(f->kind, bytes.p[0]);
+		f->kind = decide(f, bytes.p[0]);
 	}
+	if (f->kind == FRAMING_MESSAGES)
+		return event_stream_feed(&f->messages, bytes,
+			&(struct event_stream_sink){f->on_message, sink->event.context}, why);
 	if (f->kind == FRAMING_EVENTS)
 		return sse_feed(&f->sse, bytes, &sink->event, why);
+	if (f->kind == FRAMING_LINES)
+		return ndjson_feed(&f->lines, bytes, &sink->event, why);
 	buf_span(&f->document, bytes);
 	const enum err err = buf_error(&f->document);
 	if (err == ERR_TOO_BIG)
@@ -63,6 +86,10 @@ enum err framing_end(struct framing *f, const struct framing_sink *sink, struct 
 	f->is_ending = true;
 	if (f->kind == FRAMING_EVENTS)
 		return sse_end(&f->sse, &sink->event, why);
+	if (f->kind == FRAMING_LINES)
+		return ndjson_end(&f->lines, &sink->event, why);
+	if (f->kind == FRAMING_MESSAGES)
+		return event_stream_end(&f->messages, why);
 	if (f->document.n == 0)
 		return OK;
 	return sink->on_document(sink->event.context, buf_view(&f->document), why);

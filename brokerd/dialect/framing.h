@@ -1,8 +1,12 @@
 /* framing.h - is this reply a stream of events or one JSON document?
  * Both occur whatever was asked for. The content type decides, else the first byte that is no white
- * space. Pieces come cut anywhere; a whole document is gathered. No I/O. */
+ * space. Pieces come cut anywhere; a whole document is gathered. A family that is streamed in binary
+ * messages (event_stream.h) says so by its on_message. Lines of JSON (ndjson.h) are what their content
+ * type names; each is an event without a name. No I/O. */
 #ifndef BROKERD_DIALECT_FRAMING_H
 #define BROKERD_DIALECT_FRAMING_H
+#include "brokerd/dialect/event_stream.h"
+#include "brokerd/dialect/ndjson.h"
 #include "brokerd/dialect/sse.h"
 #include "brokerd/value/http.h"
 #include "protocol/base/json.h"
@@ -11,6 +15,8 @@ enum framing_kind {
 	FRAMING_UNKNOWN,
 	FRAMING_EVENTS,
 	FRAMING_DOCUMENT,
+	FRAMING_MESSAGES,
+	FRAMING_LINES,
 };
 
 /* What a family makes of an event, and of a whole document (at the end of the input). */
@@ -22,6 +28,11 @@ struct framing_sink {
 struct framing {
 	enum framing_kind kind;
 	struct sse sse;
+	struct ndjson lines;
+	/* What the family makes of a binary message, with the sink's context; set after framing_init.
+	 * NULL: it knows none, and such a stream is no JSON to it. */
+	enum err (*on_message)(void *context, const struct event_message *m, struct fault *why);
+	struct event_stream messages;
 	struct buf document;
 	bool is_ending; /* what comes now was not ended by its sender */
 	unsigned n_bad; /* events that were no JSON */
@@ -34,7 +45,7 @@ void framing_done(struct framing *f);
 enum err framing_feed(struct framing *f, struct span bytes, const struct framing_sink *sink,
 	struct fault *why) MUST_USE;
 
-/* The input is over: gives the document, or an event that lacks its empty line. An input of white
+/* The input is over: gives the document, or an event that lacks its end. An input of white
  * space alone gives nothing. */
 enum err framing_end(
 	struct framing *f, const struct framing_sink *sink, struct fault *why) MUST_USE;

@@ -135,6 +135,10 @@ static enum err add_stray(const struct plan *p, size_t at)
 			return OK;
 		}
 	}
+	if (p->rules.has_earlier_turns) {
+		add(p, (struct turn){.m = m, .at = at, .id = m->tool_call_id});
+		return OK;
+	}
 	return bad_result(p, at, "a result answers no tool call before it");
 }
 
@@ -161,4 +165,19 @@ enum err history_plan(const struct llm_request *r, struct history_rules rules, s
 			add(&p, (struct turn){.m = m, .at = i});
 	}
 	return err;
+}
+
+bool history_has_prefill(const struct history *h)
+{
+	const struct turn *t = h->n > 0 ? &h->turns[h->n - 1] : NULL;
+	bool has_text = false;
+	if (!t || !t->m || t->m->role != ROLE_ASSISTANT)
+		return false;
+	for (size_t k = 0; k < t->m->n_parts; k++) {
+		const struct part *p = &t->m->parts[k];
+		if (p->type == PART_TOOL_CALL)
+			return false;
+		has_text = has_text || (p->type == PART_TEXT && p->text.n > 0);
+	}
+	return has_text;
 }

@@ -22,8 +22,12 @@ struct history {
  * is in the notes' arena. ERR_INVALID_REQUEST names the message. */
 struct history_rules {
 	bool is_strict;
+	bool has_earlier_turns; /* of a conversation that the provider keeps: results may answer those */
 };
 enum err history_plan(const struct llm_request *r, struct history_rules rules, struct notes *notes,
 	struct history *out, struct fault *why) MUST_USE;
+
+/* Does it end with words that the assistant is to go on with? */
+bool history_has_prefill(const struct history *h);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #define SUFFIX_BYTES ((size_t)7) /* "_3fa9c1" */
+#define NINE         ((size_t)9)
 
 static bool is_letter(char c)
 {
@@ -46,4 +47,29 @@ enum err name_legal_by(
 enum err name_legal(struct arena *a, struct span name, size_t max, struct span *out)
 {
 	return name_legal_by(a, name, &(struct name_rules){.max = max, .also = ""}, out);
+}
+
+enum err name_nine(struct arena *a, struct span name, struct span *out)
+{
+	static const char letters[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+	uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
+	bool is_changed = name.n != NINE;
+	for (size_t i = 0; i < name.n; i++) {
+		hash = (hash ^ (unsigned char)name.p[i]) * UINT64_C(1099511628211);
+		is_changed = is_changed || name.p[i] == '_' ||
+			     !(is_letter(name.p[i]) || (name.p[i] >= '0' && name.p[i] <= '9'));
+	}
+	*out = name;
+	if (!is_changed)
+		return OK;
+	char *made = arena_alloc(a, NINE);
+	if (!made)
+		return ERR_NO_MEMORY;
+	for (size_t i = 0; i < NINE; i++) {
+		made[i] = letters[hash % (sizeof letters - 1)];
+		hash /= sizeof letters - 1;
+	}
+	*out = span_of(made, NINE);
+	return OK;
 }

@@ -7,6 +7,8 @@
  * else one made of it, the same for the same name and another for another. ERR_NO_MEMORY. */
 enum err name_legal(struct arena *a, struct span name, size_t max, struct span *out) MUST_USE;
 
+/* An id of nine letters and digits, on the same terms. */
+enum err name_nine(struct arena *a, struct span name, struct span *out) MUST_USE;
 /* What else a provider takes in a name. */
 struct name_rules {
 	size_t max;              /* at least 16 */

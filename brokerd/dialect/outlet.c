@@ -31,6 +31,8 @@ bool outlet_init(
 						    : (size_t)n->n_choices;
 	o->choices = arena_array(a, o->n_choices, sizeof *o->choices);
 	o->warnings = arena_array(a, WARNINGS_MAX, sizeof *o->warnings);
+	for (size_t i = 0; o->choices && i < o->n_choices; i++)
+		stop_watch_init(&o->choices[i].watch, n->stops, n->n_stops);
 	return o->choices && o->warnings;
 }
 
@@ -42,6 +44,7 @@ void outlet_done(struct outlet *o)
 			buf_done(&c->name);
 			buf_done(&c->held);
 		}
+		stop_watch_done(&o->choices[i].watch);
 	}
 	buf_done(&o->piece);
 	buf_done(&o->clean);
@@ -145,6 +148,44 @@ static enum err send_text(
 	return send(o, &e);
 }
 
+/* The visible text, up to a stop sequence of the notes. */
+static enum err send_watched(struct outlet *o, uint32_t choice, struct span text)
+{
+	struct outlet_choice *c = &o->choices[choice];
+	struct span certain;
+	if (c->is_stopped || c->watch.n == 0)
+		return c->is_stopped ? OK : send_text(o, choice, OUTLET_TEXT, text);
+	const struct span *found = stop_watch_add(&c->watch, text, &certain);
+	enum err err = outlet_check(&c->watch.text);
+	if (!err)
+		err = send_text(o, choice, OUTLET_TEXT, certain);
+	if (found) {
+		c->is_stopped = c->is_finished = true;
+		c->finish = FINISH_STOP;
+		c->native = SPAN_NONE;
+		c->matched_stop = *found;
+	}
+	return err;
+}
+
+/* Something follows the text, over which no stop sequence reaches: what is held back goes out. */
+static enum err end_watch(struct outlet *o, uint32_t choice)
+{
+	struct outlet_choice *c = &o->choices[choice];
+	return c->watch.n == 0 || c->is_stopped
+		       ? OK
+		       : send_text(o, choice, OUTLET_TEXT, stop_watch_rest(&c->watch));
+}
+
+bool outlet_has_enough(const struct outlet *o)
+{
+	for (size_t i = 0; i < o->n_choices; i++) {
+		if (!o->choices[i].is_stopped)
+			return false;
+	}
+	return true;
+}
+
 /* Where the request ended with words of the assistant's, a reply that begins with the very same
  * words repeats them: they are held back, and given only once it is certain that it does not. */
 static enum err send_unechoed(struct outlet *o, uint32_t choice, struct span text)
@@ -167,19 +208,19 @@ static enum err send_unechoed(struct outlet *o, uint32_t choice, struct span tex
 			/* what was held, which is the prefill's beginning; characters stay whole,
 			 * for the pieces held were */
 			const enum err err =
-				send_text(o, choice, OUTLET_TEXT, span_first(prefill, c->echoed));
+				send_watched(o, choice, span_first(prefill, c->echoed));
 			if (err)
 				return err;
 		}
 	}
-	return send_text(o, choice, OUTLET_TEXT, text);
+	return send_watched(o, choice, text);
 }
 
 enum err outlet_text(struct outlet *o, uint32_t choice, enum outlet_text kind, struct span piece)
 {
 	struct outlet_choice *c = choice_at(o, choice);
 	struct span text = piece;
-	if (piece.n == 0)
+	if (piece.n == 0 || c->is_stopped)
 		return OK;
 	if (c->repair[kind].n > 0 || !utf8_is_valid(piece)) {
 		buf_clear(&o->clean);
@@ -230,9 +271,9 @@ static enum err end_texts(struct outlet *o, uint32_t choice)
 	}
 	if (!err && !c->is_echo_over) {
 		c->is_echo_over = true;
-		err = send_text(o, choice, OUTLET_TEXT, span_first(o->notes->prefill, c->echoed));
+		err = send_watched(o, choice, span_first(o->notes->prefill, c->echoed));
 	}
-	return err;
+	return err ? err : end_watch(o, choice);
 }
 
 /* ---- whole things ---- */
@@ -240,22 +281,28 @@ static enum err end_texts(struct outlet *o, uint32_t choice)
 enum err outlet_opaque(struct outlet *o, uint32_t choice, const struct opaque *v)
 {
 	struct llm_event e = {.type = EV_OPAQUE, .choice = choice, .opaque = *v};
-	choice_at(o, choice);
-	const enum err err = outlet_keep(o, v->data, &e.opaque.data);
+	if (choice_at(o, choice)->is_stopped)
+		return OK;
+	enum err err = end_watch(o, choice);
+	if (!err)
+		err = outlet_keep(o, v->data, &e.opaque.data);
 	return err ? err : send(o, &e);
 }
 
 enum err outlet_part(struct outlet *o, uint32_t choice, const struct part *part)
 {
 	const struct llm_event e = {.type = EV_PART, .choice = choice, .part = *part};
-	choice_at(o, choice);
-	return send(o, &e);
+	if (choice_at(o, choice)->is_stopped)
+		return OK;
+	const enum err err = end_watch(o, choice);
+	return err ? err : send(o, &e);
 }
 
 enum err outlet_logprobs(struct outlet *o, uint32_t choice, struct span json)
 {
 	struct llm_event e = {.type = EV_LOGPROBS, .choice = choice, .text = json};
-	choice_at(o, choice);
+	if (choice_at(o, choice)->is_stopped)
+		return OK;
 	if (!utf8_is_valid(json)) {
 		const enum err err = outlet_keep(o, json, &e.text);
 		if (err)
@@ -327,7 +374,9 @@ static enum err begin_call(struct outlet *o, struct outlet_call *c)
 	struct llm_event e = {.type = EV_TOOL_START, .choice = c->choice};
 	if (c->id.n == 0)
 		make_id(o, &c->id);
-	enum err err = outlet_check(&c->id);
+	enum err err = end_watch(o, c->choice);
+	if (!err)
+		err = outlet_check(&c->id);
 	if (!err)
 		err = outlet_check(&c->name);
 	if (!err)
@@ -368,9 +417,15 @@ static enum err begin_and_pour(struct outlet *o, struct outlet_call *c)
 	return err;
 }
 
+/* A call that comes behind a stop sequence is left out like all that follows it. */
+static bool is_left_out(const struct outlet *o, const struct outlet_call *c)
+{
+	return o->choices[c->choice].is_stopped && !c->is_begun;
+}
+
 enum err outlet_call_args(struct outlet *o, struct outlet_call *c, struct span piece)
 {
-	if (piece.n == 0)
+	if (piece.n == 0 || is_left_out(o, c))
 		return OK;
 	if (c->is_text)
 		return outlet_text(o, c->choice, OUTLET_TEXT, piece);
@@ -391,7 +446,7 @@ enum err outlet_call_args(struct outlet *o, struct outlet_call *c, struct span p
 
 enum err outlet_call_end(struct outlet *o, struct outlet_call *c)
 {
-	if (c->is_ended || c->is_text)
+	if (c->is_ended || c->is_text || is_left_out(o, c))
 		return OK;
 	c->is_ended = true;
 	if (c->name.n == 0) {
@@ -438,6 +493,8 @@ enum err outlet_finish(struct outlet *o, uint32_t choice, enum finish f, struct 
 	struct span matched_stop)
 {
 	struct outlet_choice *c = choice_at(o, choice);
+	if (c->is_stopped)
+		return OK;
 	if (c->is_finished && (c->finish != FINISH_STOP || f == FINISH_STOP || f == FINISH_OTHER))
 		return OK;
 	c->is_finished = true;

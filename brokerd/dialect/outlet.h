@@ -5,6 +5,7 @@
 #ifndef BROKERD_DIALECT_OUTLET_H
 #define BROKERD_DIALECT_OUTLET_H
 #include "brokerd/dialect/dialect.h"
+#include "brokerd/dialect/stop_watch.h"
 #include "brokerd/dialect/tool_args.h"
 #include "protocol/base/json.h"
 #include "protocol/base/utf8.h"
@@ -37,7 +38,9 @@ struct outlet_choice {
 	size_t echoed;    /* how much of the prefill came back so far */
 	bool is_echo_over;
 	bool has_text, has_reasoning, has_call, is_seen, is_over;
-	bool is_finished; /* a finish is held */
+	bool is_finished;        /* a finish is held */
+	struct stop_watch watch; /* for the notes' stop sequences */
+	bool is_stopped;         /* one came: what the provider still says is left out */
 	enum finish finish;
 	struct span native, matched_stop;
 };
@@ -110,6 +113,10 @@ enum err outlet_calls_settle(
 void outlet_usage(struct outlet *o, const struct llm_usage *u);
 enum err outlet_finish(struct outlet *o, uint32_t choice, enum finish f, struct span native,
 	struct span matched_stop) MUST_USE;
+
+/* Has every choice come to a stop sequence of the notes, so that nothing more is wanted? A decoder
+ * passes over all events that come then, and ends well. */
+bool outlet_has_enough(const struct outlet *o);
 
 /* Something in the reply that was repaired or left out; said once, before usage. */
 enum err outlet_warn(

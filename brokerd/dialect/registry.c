@@ -5,8 +5,14 @@
 
 static const struct dialect *const all[] = {
 	&dialect_openai_chat,
+	&dialect_openai_responses,
+	&dialect_openai_completions,
 	&dialect_anthropic,
+	&dialect_bedrock,
 	&dialect_gemini,
+	&dialect_mistral,
+	&dialect_cohere,
+	&dialect_ollama,
 	&dialect_offline,
 	NULL,
 };

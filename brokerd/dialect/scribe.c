@@ -135,6 +135,23 @@ enum err scribe_extra_below(struct scribe *s, const struct extra *e, const char 
 	return put_extra(s, e, path, span_str(below), known);
 }
 
+bool scribe_has_extra(const struct scribe *s, const struct extra *e, const char *name)
+{
+	for (size_t i = 0; i < e->n; i++) {
+		if (span_eq(e->family, s->target->family) && span_is(e->members[i].name, name))
+			return true;
+	}
+	return false;
+}
+
+bool scribe_has_extra_below(const struct scribe *s, const struct extra *e, const char *below)
+{
+	bool has_any = false;
+	for (size_t i = 0; i < e->n; i++)
+		has_any = has_any || span_starts(e->members[i].name, span_str(below));
+	return has_any && span_eq(e->family, s->target->family);
+}
+
 enum err scribe_drop_below(
 	struct scribe *s, const struct extra *e, const char *path, const char *below)
 {
@@ -196,7 +213,7 @@ static enum err lay_over(
 	for (struct json_walk w = json_each(theirs); json_next(&w);) {
 		char room[64];
 		const struct span name = plain_name(w.name, room, sizeof room);
-		if (name.n > 0 && is_known(" model messages contents stream ", name))
+		if (name.n > 0 && is_known(" model messages contents input stream ", name))
 			return fault_param(s->why, ERR_INVALID_REQUEST, param,
 				"provider options may not replace \"%.*s\"", SPAN_ARG(name));
 	}
@@ -301,5 +318,10 @@ enum err scribe_address(struct scribe *s, const struct place *place, struct http
 	if (!err && (!http_request_header(out, SPAN("content-type"), SPAN("application/json")) ||
 			    !http_request_header(out, SPAN("accept"), accept)))
 		err = ERR_INTERNAL;
+	for (size_t i = 0; !err && i < s->target->n_headers; i++) {
+		const struct http_header *h = &s->target->headers[i];
+		if (!http_request_header(out, h->name, h->value))
+			err = ERR_INTERNAL;
+	}
 	return err;
 }

@@ -46,18 +46,23 @@ enum err scribe_extra(
 	struct scribe *s, const struct extra *e, const char *path, const char *known) MUST_USE;
 
 /* The same for an object inside of the one that has the extras: those of them whose name begins with
- * `below` ("image_url."), without it. scribe_extra passes over what is below a name in `known` that
- * ends in a dot (" url image_url. "). */
+ * `below` ("image_url."), without it. Both pass over what is below a name in `known` that ends in a
+ * dot (" url image_url. "). */
 enum err scribe_extra_below(struct scribe *s, const struct extra *e, const char *path,
 	const char *below, const char *known) MUST_USE;
+
+/* Has this family an extra member of that name there? */
+bool scribe_has_extra(const struct scribe *s, const struct extra *e, const char *name);
+/* Are there any such that go back to this family, so that their object must be opened for them? */
+bool scribe_has_extra_below(const struct scribe *s, const struct extra *e, const char *below);
 
 /* Those same members where the object that has them is not written at all: a warning for each. */
 enum err scribe_drop_below(
 	struct scribe *s, const struct extra *e, const char *path, const char *below) MUST_USE;
 
 /* The body is written: lays the caller's provider_options over it and moves it to the arena. The
- * members `model`, `messages`, `contents` and `stream` are not the caller's to replace. ERR_TOO_BIG beyond
- * `max_bytes`. */
+ * members `model`, `messages`, `contents`, `input` and `stream` are not the caller's to replace.
+ * ERR_TOO_BIG beyond `max_bytes`. */
 enum err scribe_finish(
 	struct scribe *s, const struct buf *body, size_t max_bytes, struct span *out) MUST_USE;
 

@@ -31,7 +31,6 @@ static bool is_known(const struct llm_request *r, struct span name)
 
 enum err tools_prepare_by(struct scribe *s, const struct name_rules *rules)
 {
-	const struct tool_choice *c = &s->r->tool_choice;
 	for (size_t i = 0; i < s->r->n_tools; i++) {
 		if (s->r->tools[i].type == TOOL_PROVIDER)
 			continue;
@@ -39,6 +38,12 @@ enum err tools_prepare_by(struct scribe *s, const struct name_rules *rules)
 		if (err)
 			return err;
 	}
+	return tools_check(s);
+}
+
+enum err tools_check(struct scribe *s)
+{
+	const struct tool_choice *c = &s->r->tool_choice;
 	for (size_t i = 0; i < c->n_names; i++) {
 		if (!is_known(s->r, c->names[i]))
 			return fault_param(s->why, ERR_INVALID_REQUEST, "tool_choice",
@@ -84,4 +89,24 @@ enum err tools_schema(struct scribe *s, const struct tool *tool, const char *pat
 	if (json_next(&w))
 		*out = schema;
 	return OK;
+}
+
+void tools_put_schema(struct json_out *o, struct json schema)
+{
+	const bool has_type = span_is_set(json_member(schema, "type").text);
+	const bool has_properties = span_is_set(json_member(schema, "properties").text);
+	if (has_type && has_properties) {
+		json_put_raw(o, schema.text);
+		return;
+	}
+	json_open(o, '{');
+	if (!has_type)
+		json_pair_str(o, "type", SPAN("object"));
+	for (struct json_walk w = json_each(schema); json_next(&w);) {
+		json_key_raw(o, w.name);
+		json_put_raw(o, w.value.text);
+	}
+	if (!has_properties)
+		json_pair_raw(o, "properties", SPAN("{}"));
+	json_close(o, '}');
 }

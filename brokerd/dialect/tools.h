@@ -12,11 +12,17 @@ enum err tools_prepare(struct scribe *s, size_t name_max) MUST_USE;
 struct name_rules;
 enum err tools_prepare_by(struct scribe *s, const struct name_rules *rules) MUST_USE;
 
+/* The same where any name is taken: no aliases. */
+enum err tools_check(struct scribe *s) MUST_USE;
+
 /* Do the names that tool_choice allows include this tool? With none named, all are allowed. */
 bool tools_is_allowed(const struct llm_request *r, const struct tool *tool);
 
 /* The tool's schema, checked to be an object's; absent where it has none, or {}. */
 enum err tools_schema(
 	struct scribe *s, const struct tool *tool, const char *path, struct json *out) MUST_USE;
+
+/* Writes a schema as an object's that says so, and has properties; absent: of none. */
+void tools_put_schema(struct json_out *o, struct json schema);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "brokerd/dialect/offline.h"
+#include "brokerd/value/ops.h"
 #include "protocol/limits.h"
 
 struct attempt {
@@ -134,35 +135,7 @@ static enum outcome outcome_of(const struct fault *why)
 	return why->http_status ? OUTCOME_FAILED : OUTCOME_UNKNOWN;
 }
 
-/* Decodes a piece of the reply. False: that ended the attempt, which is gone. */
-static bool on_body_taken(struct attempt *a, struct span bytes)
-{
-	if (a->broke.err)
-		return true;
-	if (!a->decoder) {
-		const size_t room = LIMIT_ERROR_REPLY_BYTES - a->error_body.n;
-		buf_span(&a->error_body, span_first(bytes, room));
-		return true;
-	}
-	const struct event_sink sink = {attempt_event, a};
-	struct fault why = FAULT_NONE;
-	const enum err err = a->op->decode(a->decoder, bytes, &sink, &why);
-	if (!err)
-		return true;
-	if (!why.err)
-		fault_set(&why, err, "%s", err_info(err)->sentence);
-	/* The provider said that it failed, or we cannot follow it: nothing more is wanted of it. */
-	transfer_stop(a);
-	attempt_over(a, outcome_of(&why), &why);
-	return false;
-}
-
-static void on_body(void *context, struct span bytes)
-{
-	(void)on_body_taken(context, bytes);
-}
-
-/* The transfer came to an end with a decoder at work: was the answer whole? */
+/* The input came to an end with a decoder at work: was the answer whole? */
 static void end_decoded(struct attempt *a, const struct transfer_end *end)
 {
 	const struct event_sink sink = {attempt_event, a};
@@ -178,6 +151,39 @@ static void end_decoded(struct attempt *a, const struct transfer_end *end)
 	if (end->err == ERR_TIMEOUT || end->err == ERR_SERVER_ERROR)
 		why = end->why; /* says more than that the answer is not whole */
 	attempt_over(a, outcome, &why);
+}
+
+/* Decodes a piece of the reply. False: that ended the attempt, which is gone. */
+static bool on_body_taken(struct attempt *a, struct span bytes)
+{
+	if (a->broke.err)
+		return true;
+	if (!a->decoder) {
+		const size_t room = LIMIT_ERROR_REPLY_BYTES - a->error_body.n;
+		buf_span(&a->error_body, span_first(bytes, room));
+		return true;
+	}
+	const struct event_sink sink = {attempt_event, a};
+	struct fault why = FAULT_NONE;
+	const enum err err = a->op->decode(a->decoder, bytes, &sink, &why);
+	if (!err && (!a->op->has_enough || !a->op->has_enough(a->decoder)))
+		return true;
+	if (!err) {
+		transfer_stop(a);
+		end_decoded(a, &(struct transfer_end){.err = OK});
+		return false;
+	}
+	if (!why.err)
+		fault_set(&why, err, "%s", err_info(err)->sentence);
+	/* The provider said that it failed, or we cannot follow it: nothing more is wanted of it. */
+	transfer_stop(a);
+	attempt_over(a, outcome_of(&why), &why);
+	return false;
+}
+
+static void on_body(void *context, struct span bytes)
+{
+	(void)on_body_taken(context, bytes);
 }
 
 /* A refused key is the broker's trouble, not its caller's: what to do about it comes first. */
@@ -250,6 +256,9 @@ static enum err attempt_send(struct attempt *a, struct fault *why)
 	if (!a->op)
 		return fault_set(why, ERR_UNSUPPORTED, "no dialect \"%.*s\" that can chat",
 			SPAN_ARG(plan->target->family));
+	if (!ops_serve(plan->target->quirks.ops, span_str(llm_op_name(LLM_OP_CHAT)), NULL))
+		return fault_set(why, ERR_UNSUPPORTED, "%.*s serves no chat",
+			SPAN_ARG(plan->target->provider));
 	const enum err err = a->op->encode_request(
 		plan->request, plan->target, &a->env, &a->notes, &a->http, why);
 	if (err)

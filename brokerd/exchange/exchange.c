@@ -15,6 +15,7 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "brokerd/auth/token.h"
@@ -174,6 +175,10 @@ static enum state step_route(struct exchange *x)
 		route_find(f->config, f->request.model, &keys, &f->arena, &f->route, &why);
 	if (err)
 		return fail_with(x, err, &why);
+	for (size_t i = 0; i < f->route.n; i++) {
+		if (repair_apply(&x->organs->repairs, &f->route.targets[i], &f->arena))
+			return fail_with(x, ERR_NO_MEMORY, &why);
+	}
 	if (f->route.is_fallback_offline) {
 		const enum err unseen = check_vault_seen(x, &why);
 		if (unseen)
@@ -236,6 +241,31 @@ static void copy_text(char *to, size_t size, struct span text)
 	fault_text(to, size, text);
 }
 
+/* A parameter was refused that the request can do without: it goes out again so, and the caller is
+ * told. False: that is not it. */
+static bool mend(struct exchange *x, const struct fault *why)
+{
+	struct flight *f = x->flight;
+	struct target *t = &f->route.targets[f->target];
+	char told[256];
+	if (f->has_content || f->attempts >= ATTEMPTS_MAX || left_us(x) <= 0 ||
+		!repair_learn(&x->organs->repairs, t, &f->request, why) ||
+		repair_apply(&x->organs->repairs, t, &f->arena) != OK)
+		return false;
+	(void)snprintf(told, sizeof told,
+		"%.*s refused %s: the request was sent again without it, or under its other name",
+		SPAN_ARG(t->provider), why->param[0] ? why->param : "an answer in one piece");
+	struct llm_event e = {.type = EV_WARNING};
+	e.warning.code = SPAN("dropped_parameter");
+	e.warning.param = span_str(why->param);
+	e.warning.message = span_str(told);
+	flight_rewind(f);
+	char param[sizeof why->param * 2];
+	log_info("exchange.mended", "id=%s param=%s", x->id,
+		log_quote(param, sizeof param, span_str(why->param)));
+	return flight_put(f, &e) == OK;
+}
+
 /* Was it a token that was refused, which may have ended before its time? */
 static bool may_renew(const struct exchange *x, const struct fault *why)
 {
@@ -256,12 +286,15 @@ static enum state after_failure(struct exchange *x, enum outcome outcome, const 
 		.attempts = f->attempts,
 		.unknown = f->unknown,
 		.retry_after_ms = why->retry_after_ms,
+		.advice = why->advice,
 		.left_us = left_us(x),
 		.jitter = (uint32_t)(x->seed >> 32) + f->attempts,
 		.has_next = f->target + 1 < f->route.n,
 		.may_renew = may_renew(x, why),
 	};
 	const struct retry_verdict v = retry_decide(&c);
+	if (mend(x, why))
+		return ROUTE;
 	const bool is_renewal = c.may_renew && v.move == RETRY_SAME;
 	if (!is_renewal && (f->has_content || retry_tells_more(why->err, x->telling.err)))
 		x->telling = *why;

@@ -6,6 +6,7 @@
 #include "brokerd/dialect/dialect.h"
 #include "brokerd/exchange/tokens.h"
 #include "brokerd/route/route.h"
+#include "brokerd/value/ops.h"
 #include "protocol/limits.h"
 
 #define FETCH_BYTES (4 * MIB)
@@ -84,7 +85,12 @@ static void on_end(void *context, const struct transfer_end *end)
 static enum err fetch_send(struct fetch *f, struct fault *why)
 {
 	const struct target *t = &f->target;
-	http_join_url(t->base_url, span_str(f->dialect->models_path), &f->url);
+	struct span path;
+	if (!ops_serve(t->quirks.ops, SPAN("models"), &path))
+		return fault_set(
+			why, ERR_UNSUPPORTED, "%.*s has no list of models", SPAN_ARG(t->provider));
+	http_join_url(
+		t->base_url, span_is_set(path) ? path : span_str(f->dialect->models_path), &f->url);
 	f->http.method = SPAN("GET");
 	f->http.url = buf_view(&f->url);
 	enum err err = buf_error(&f->url);
@@ -93,6 +99,10 @@ static enum err fetch_send(struct fetch *f, struct fault *why)
 	if (!err && span_is_set(t->quirks.api_version) &&
 		!http_request_header(&f->http, SPAN("anthropic-version"), t->quirks.api_version))
 		err = ERR_INTERNAL;
+	for (size_t i = 0; !err && i < t->n_headers; i++) {
+		if (!http_request_header(&f->http, t->headers[i].name, t->headers[i].value))
+			err = ERR_INTERNAL;
+	}
 	const struct transfer_limits limits = {f->config->connect_us, FETCH_US, FETCH_US, FETCH_US};
 	const struct transfer_events events = {on_head, on_body, on_end, f};
 	if (!err)

@@ -3,6 +3,7 @@
 #ifndef BROKERD_EXCHANGE_ORGANS_H
 #define BROKERD_EXCHANGE_ORGANS_H
 #include "brokerd/config/config.h"
+#include "brokerd/exchange/repair.h"
 #include "brokerd/ledger/journal.h"
 #include "brokerd/loop/loop.h"
 #include "brokerd/loop/worker.h"
@@ -22,6 +23,7 @@ struct organs {
 	struct ledger *ledger;   /* NULL with it */
 	struct items *items;     /* what callers drop and providers want back */
 	struct fault ailment; /* why the broker is degraded: told to every caller; OK: it is well */
+	struct repairs repairs;     /* what providers were found to refuse */
 	struct exchange *exchanges; /* all that are open */
 	size_t n_exchanges;
 	size_t body_bytes, max_body_bytes; /* of all requests together, from their first piece on */

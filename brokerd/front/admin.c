@@ -200,6 +200,12 @@ static enum err key_add(struct admin_call *a, struct json body, struct fault *wh
 			"are",
 			SPAN_ARG(span_first(a->provider, 64)),
 			SPAN_ARG(span_first(a->provider, 64)));
+	if (p->missing)
+		return fault_param(why, ERR_INVALID_ARGUMENT, "provider",
+			"%.*s has no address yet, which a key is bound to: add %s = ... to "
+			"[provider "
+			"\"%.*s\"] in broker.conf",
+			SPAN_ARG(p->name), p->missing, SPAN_ARG(p->name));
 	if (p->auth == AUTH_NONE || p->is_offline)
 		return fault_param(why, ERR_INVALID_ARGUMENT, "provider", "%.*s takes no key",
 			SPAN_ARG(p->name));
@@ -441,6 +447,18 @@ struct models_wait {
 	struct fetch **fetch;
 };
 
+/* Why a provider's models are not in the list. */
+static void put_models_error(
+	struct admin_call *a, const struct provider *p, const struct fault *why)
+{
+	struct json_out o = json_to(&a->errors);
+	o.has_value = a->errors.n > 0;
+	json_open(&o, '{');
+	json_pair_str(&o, "provider", p->name);
+	json_pair_str(&o, "message", span_str(why->message));
+	json_close(&o, '}');
+}
+
 static void models_came(
 	void *context, const struct span *ids, size_t n, int64_t took_us, const struct fault *why)
 {
@@ -450,14 +468,8 @@ static void models_came(
 	*w->fetch = NULL;
 	for (size_t i = 0; i < n; i++)
 		put_model(a, w->provider->name, ids[i], span_eq(ids[i], w->provider->model), true);
-	if (why->err) {
-		struct json_out o = json_to(&a->errors);
-		o.has_value = a->errors.n > 0;
-		json_open(&o, '{');
-		json_pair_str(&o, "provider", w->provider->name);
-		json_pair_str(&o, "message", span_str(why->message));
-		json_close(&o, '}');
-	}
+	if (why->err)
+		put_models_error(a, w->provider, why);
 	if (--a->n_waiting == 0)
 		models_end(a);
 }
@@ -501,8 +513,15 @@ static enum err models(struct admin_call *a, struct json body, struct fault *why
 						  : p->is_offline ||
 							    vault_has(a->organs->vault, p->name) ||
 							    !p->is_builtin || is_known;
+		struct target t;
+		struct fault unusable = FAULT_NONE;
 		if (!is_wanted)
 			continue;
+		if (p->missing && route_target(c, p->name, SPAN("*"), &t, &unusable) != OK) {
+			if (!p->is_builtin || only.n > 0)
+				put_models_error(a, p, &unusable);
+			continue;
+		}
 		if (is_known && put_catalogue(a, p))
 			continue;
 		if ((is_live || only.n > 0) && !p->is_offline && has_key(a, p) && models_ask(a, p))
@@ -655,6 +674,7 @@ static void put_providers(struct admin_call *a, struct json_out *o)
 		else
 			json_put_null(o);
 		json_pair_bool(o, "builtin", p->is_builtin);
+		json_pair_str(o, "missing", span_str(p->missing));
 		json_close(o, '}');
 	}
 	json_close(o, ']');

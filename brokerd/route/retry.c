@@ -18,6 +18,9 @@ struct row {
 #define WAIT_MAX_MS INT64_C(2000)
 #define WAIT_CAP_MS INT64_C(8000)
 
+/* Where a provider advises another try that the class alone would not get. */
+#define ADVISED_MS INT64_C(500)
+
 static const struct row rows[] = {
 	{ERR_CONNECTION,        2, 0,   true, false}, /* nothing was sent: a stale connection, at once */
 	{ERR_TIMEOUT,           0, 0,   true, false},
@@ -75,10 +78,28 @@ static int64_t jittered_us(int64_t wait_ms, uint32_t jitter)
 	return wait_us - (wait_us / 2) * (int64_t)(jitter % 1024) / 1024;
 }
 
+/* How often the same target may be tried again: as its class has it, unless the provider knows better.
+ * A key that is refused and an account that is empty are so again. */
+static unsigned same_tries(const struct row *row, const struct retry_case *c)
+{
+	switch (c->advice) {
+	case RETRY_UNSAID:
+		return row->same;
+	case RETRY_FORBIDDEN:
+		return 0;
+	case RETRY_ADVISED:
+		return row->same > 0 || c->err == ERR_AUTH || c->err == ERR_QUOTA_EXHAUSTED
+			       ? row->same
+			       : 1;
+	}
+	return row->same;
+}
+
 struct retry_verdict retry_decide(const struct retry_case *c)
 {
 	const struct retry_verdict stop = {RETRY_STOP, 0};
-	const struct row *row = NULL;
+	static const struct row advised = {.is_next = false};
+	const struct row *row = c->advice == RETRY_ADVISED ? &advised : NULL;
 	assert(c->same >= 1);
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		if (rows[i].err == c->err)
@@ -93,13 +114,13 @@ struct retry_verdict retry_decide(const struct retry_case *c)
 
 	if (c->may_renew && !c->is_unknown)
 		return (struct retry_verdict){RETRY_SAME, 0};
-	if (row->same >= c->same && !c->is_unknown) {
-		int64_t wait_ms = row->first_ms << (c->same - 1);
+	if (same_tries(row, c) >= c->same && !c->is_unknown) {
+		int64_t wait_ms = (row->same > 0 ? row->first_ms : ADVISED_MS) << (c->same - 1);
 		if (wait_ms > WAIT_CAP_MS)
 			wait_ms = WAIT_CAP_MS;
 		int64_t delay_us = jittered_us(wait_ms, c->jitter);
 		bool may_wait = true;
-		if (row->waits_as_told && c->retry_after_ms >= 0) {
+		if ((row->waits_as_told || row->same == 0) && c->retry_after_ms >= 0) {
 			may_wait = c->retry_after_ms <= WAIT_MAX_MS;
 			delay_us = c->retry_after_ms * MS;
 		}

@@ -16,17 +16,18 @@ enum retry_move {
 
 struct retry_case {
 	enum err err;
-	bool has_content;       /* the caller has seen content of this answer */
-	bool is_unknown;        /* this one was sent, and may have been served */
-	bool is_at_most_once;   /* the caller forbids a second sending whose first is unknown */
-	unsigned same;          /* tries on this target so far, this one included: 1 or more */
-	unsigned attempts;      /* on all targets */
-	unsigned unknown;       /* how many of them may have been served */
-	int64_t retry_after_ms; /* the provider's wish; -1: none */
-	int64_t left_us;        /* until the request's deadline */
-	uint32_t jitter;        /* any number: the same number, the same delay */
-	bool has_next;          /* is another target left? */
-	bool may_renew;         /* what was refused is a token, and another can be had, once */
+	bool has_content;         /* the caller has seen content of this answer */
+	bool is_unknown;          /* this one was sent, and may have been served */
+	bool is_at_most_once;     /* the caller forbids a second sending whose first is unknown */
+	unsigned same;            /* tries on this target so far, this one included: 1 or more */
+	unsigned attempts;        /* on all targets */
+	unsigned unknown;         /* how many of them may have been served */
+	int64_t retry_after_ms;   /* the provider's wish; -1: none */
+	enum retry_advice advice; /* the same, of whether it wants to be asked again */
+	int64_t left_us;          /* until the request's deadline */
+	uint32_t jitter;          /* any number: the same number, the same delay */
+	bool has_next;            /* is another target left? */
+	bool may_renew;           /* what was refused is a token, and another can be had, once */
 };
 
 struct retry_verdict {

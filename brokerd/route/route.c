@@ -58,13 +58,21 @@ enum err route_target(const struct config *c, struct span provider, struct span 
 		return fault_param(why, ERR_NOT_FOUND, "model",
 			"which model of %.*s? Say %.*s/MODEL", SPAN_ARG(p->name),
 			SPAN_ARG(p->name));
+	if (p->missing)
+		return fault_param(why, ERR_MISCONFIGURED, "model",
+			"%.*s has no address yet: add %s = ... to [provider \"%.*s\"] in "
+			"broker.conf",
+			SPAN_ARG(p->name), p->missing, SPAN_ARG(p->name));
+	const size_t d = config_dialect_of(c, p, model);
 	*out = (struct target){
 		.provider = p->name,
 		.model = model,
-		.family = p->dialects[0].family,
+		.family = p->dialects[d].family,
 		.base_url = p->base_url,
-		.path = p->dialects[0].path,
+		.path = p->dialects[d].path,
 		.origin = p->origin,
+		.headers = p->headers,
+		.n_headers = p->n_headers,
 		.auth = p->auth,
 		.auth_header = p->auth_header,
 		.region = p->region,
@@ -77,7 +85,7 @@ enum err route_target(const struct config *c, struct span provider, struct span 
 		.context_tokens = -1,
 		.max_output_tokens = -1,
 	};
-	config_quirks(c, p, 0, model, &out->quirks);
+	config_quirks(c, p, d, model, &out->quirks);
 	lay_catalogue(out, c->catalogue);
 	lay_facts(out, config_facts(c, provider, model));
 	return OK;

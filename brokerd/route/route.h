@@ -20,11 +20,12 @@ struct route {
  * configuration, a bare name where one provider alone can be meant, or "default" (also absent): the
  * alias of that name, else the default model of the first provider that has a key, else
  * offline/echo. Spans of the targets are the configuration's or the arena's.
- * ERR_NOT_FOUND says what names there are; ERR_NO_MEMORY. */
+ * ERR_NOT_FOUND says what names there are, ERR_MISCONFIGURED which key is missing; ERR_NO_MEMORY. */
 enum err route_find(const struct config *c, struct span model, const struct route_keys *keys,
 	struct arena *a, struct route *out, struct fault *why) MUST_USE;
 
-/* One target from its two names; ERR_NOT_FOUND where there is no such provider. */
+/* One target from its two names; ERR_NOT_FOUND where there is no such provider, ERR_MISCONFIGURED where
+ * its address lacks a key of the configuration. */
 enum err route_target(const struct config *c, struct span provider, struct span model,
 	struct target *out, struct fault *why) MUST_USE;
 

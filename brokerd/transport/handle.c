@@ -288,7 +288,7 @@ void handle_put(struct handles *h, struct handle *e)
 	SET(RESOLVE, (struct curl_slist *)NULL);
 	SET(CUSTOMREQUEST, (char *)NULL);
 	e->owner = NULL;
-	if (failed || e->is_last || !h->is_kept_clean || e->kind->n_kept >= KEPT_MAX) {
+	if (failed || !h->is_kept_clean || e->kind->n_kept >= KEPT_MAX) {
 		handle_drop(h, e);
 		return;
 	}
@@ -351,8 +351,6 @@ enum err handle_aim(struct handle *e, const struct handle_aim *aim, struct fault
 	}
 	SET(CUSTOMREQUEST, methods[i].custom);
 	SET(HTTPHEADER, aim->lines);
-	SET(FORBID_REUSE, aim->is_last ? 1L : 0L);
-	e->is_last = aim->is_last;
 	e->owner = aim->owner;
 	if (failed || !set_url(e, aim->url))
 		return fault_set(why, ERR_NO_MEMORY, "no memory for a request to a provider");

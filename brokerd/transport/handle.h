@@ -12,10 +12,9 @@ struct handles;
 struct handle {
 	struct handle *next; /* of those kept */
 	struct handle_kind *kind;
-	CURL *curl;   /* its CURLOPT_PRIVATE is the handle */
-	void *owner;  /* NULL while kept */
-	bool is_last; /* of its requests: it is freed after it */
-	char *url;    /* that was set last */
+	CURL *curl;  /* its CURLOPT_PRIVATE is the handle */
+	void *owner; /* NULL while kept */
+	char *url;   /* that was set last */
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -51,7 +50,6 @@ struct handle_aim {
 	struct span url;
 	struct span method; /* "GET" "POST" "PUT" "PATCH" "DELETE" */
 	size_t body_bytes;
-	bool is_last; /* neither the handle nor its connection is used again */
 	struct curl_slist *lines;
 	void *owner;
 };

@@ -892,12 +892,7 @@ static enum err prepare(struct transfer *x, const struct http_request *request,
 		err = handle_get(t->handles, origin_of(x), x->target, &x->handle, why);
 	if (err)
 		return err;
-	const struct handle_aim aim = {.url = request->url,
-		.method = request->method,
-		.body_bytes = request->body.n,
-		.is_last = request->is_secret,
-		.lines = x->lines,
-		.owner = x};
+	const struct handle_aim aim = {request->url, request->method, request->body.n, x->lines, x};
 	err = handle_aim(x->handle, &aim, why);
 	return err ? err : find_addresses(x, why);
 }

@@ -112,6 +112,48 @@ bool http_head_date(const struct http_head *h, int64_t *out)
 	return http_date(http_head_get(h, "date"), out);
 }
 
+/* "Z", "+02:00": minutes to take away. */
+static bool zone(struct span text, int64_t *out)
+{
+	int64_t hour, minute;
+	*out = 0;
+	if (span_is(text, "Z") || span_is(text, "z"))
+		return true;
+	if (text.n != 6 || !strchr("+-", text.p[0]) || text.p[3] != ':' ||
+		!digits(text, 1, 2, &hour) || !digits(text, 4, 2, &minute))
+		return false;
+	*out = (hour * 60 + minute) * (text.p[0] == '-' ? -1 : 1);
+	return true;
+}
+
+bool http_rfc3339_ms(struct span text, int64_t *out)
+{
+	int64_t year, month, day, hour, minute, second, off, fraction = 0;
+	text = span_trim(text);
+	if (text.n < 20 || text.p[4] != '-' || text.p[7] != '-' || !strchr("Tt ", text.p[10]) ||
+		text.p[13] != ':' || text.p[16] != ':' || !digits(text, 0, 4, &year) ||
+		!digits(text, 5, 2, &month) || !digits(text, 8, 2, &day) ||
+		!digits(text, 11, 2, &hour) || !digits(text, 14, 2, &minute) ||
+		!digits(text, 17, 2, &second) || year < 1970 || month < 1 || month > 12 ||
+		day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60)
+		return false;
+	struct span rest = span_skip(text, 19);
+	if (rest.n > 0 && rest.p[0] == '.') {
+		size_t n = 1;
+		for (int64_t unit = 100; n < rest.n && rest.p[n] >= '0' && rest.p[n] <= '9'; n++) {
+			fraction += (rest.p[n] - '0') * unit;
+			unit /= 10;
+		}
+		rest = span_skip(rest, n);
+	}
+	if (!zone(rest, &off))
+		return false;
+	*out = ((days_from_date(year, month, day) * 24 + hour) * 60 + minute - off) * 60 *
+		       MS_PER_S +
+	       second * MS_PER_S + fraction;
+	return true;
+}
+
 int64_t http_retry_after_ms(const struct http_head *h)
 {
 	int64_t v, until_s, now_s;
@@ -123,18 +165,39 @@ int64_t http_retry_after_ms(const struct http_head *h)
 	const struct span wait = http_head_get(h, "retry-after");
 	if (thousandths(wait, &v))
 		return v;
-	if (http_date(wait, &until_s) && http_date(http_head_get(h, "date"), &now_s))
+	if (http_date(wait, &until_s) && http_head_date(h, &now_s))
 		return until_s > now_s ? (until_s - now_s) * MS_PER_S : 0;
 	return has_ms ? 0 : -1;
 }
 
 /* ---- addresses ---- */
 
+/* A base URL without the last segment of its path, where it has one. */
+static struct span without_last(struct span base)
+{
+	const size_t scheme = span_find(base, SPAN("://"));
+	const size_t host = scheme < base.n ? scheme + 3 : 0;
+	size_t n = base.n;
+	while (n > host && base.p[n - 1] == '/')
+		n--;
+	while (n > host && base.p[n - 1] != '/')
+		n--;
+	return span_first(base, n > host ? n - 1 : base.n);
+}
+
 void http_join_url(struct span base_url, struct span path, struct buf *out)
 {
 	struct span base_query = base_url, path_query = path;
 	struct span base = span_cut(&base_query, '?');
 	struct span rest = span_cut(&path_query, '?');
+	if (span_starts(rest, SPAN("//"))) { /* below the host */
+		const size_t host = span_find(base, SPAN("://")) + 3;
+		if (host < base.n)
+			base = span_first(base, host + span_index(span_skip(base, host), '/'));
+	} else if (span_starts(rest, SPAN("../"))) {
+		rest = span_skip(rest, strlen("../"));
+		base = without_last(base);
+	}
 	while (rest.n > 0 && base.n > 0 && base.p[base.n - 1] == '/')
 		base.n--;
 	while (rest.n > 0 && rest.p[0] == '/')

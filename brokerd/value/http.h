@@ -26,7 +26,6 @@ struct http_request {
 	size_t n_headers;
 	struct span body; /* lives until the transfer is over */
 	bool is_stream;   /* pieces are awaited: the timers differ */
-	bool is_secret;   /* its body or its reply is one: neither connection nor buffer is kept */
 };
 
 /* False where the table is full (a bug of the dialect's) or the header is not sound. */
@@ -57,8 +56,12 @@ int64_t http_retry_after_ms(const struct http_head *h);
 /* When the reply was made, by its own clock: the header Date, in seconds since 1970. False: it has
  * none that can be read. */
 bool http_head_date(const struct http_head *h, int64_t *out);
+/* "2026-11-25T10:00:00.5Z", or with an offset, in milliseconds since 1970; false for anything else. */
+bool http_rfc3339_ms(struct span text, int64_t *out);
 
-/* Joins base URL and path without doubling or losing a slash; a query of the base goes last. */
+/* Joins base URL and path without doubling or losing a slash; a query of the base goes last. A path that
+ * begins with two slashes is below the host, whatever path the base has; one that begins with "../"
+ * takes the place of the base's last segment. */
 void http_join_url(struct span base_url, struct span path, struct buf *out);
 
 /* Takes an absolute URL apart: "https://host:port" in lower case with its port written out.

@@ -16,12 +16,16 @@ struct notes {
 	size_t n_tools, cap_tools;
 	struct rename *ids; /* tool call ids */
 	size_t n_ids, cap_ids;
-	bool has_json_tool;        /* structured output is emulated by a forced tool */
-	bool has_json_words;       /* or by words alone: the answer may come inside a fence */
-	bool is_reply_streamed;    /* what was asked of the provider */
+	bool has_json_tool;     /* structured output is emulated by a forced tool */
+	bool has_json_words;    /* or by words alone: the answer may come inside a fence */
+	bool is_reply_streamed; /* what was asked of the provider */
+	struct span *stops;     /* the broker cuts the answer at the first of these */
+	size_t n_stops;
 	struct span prefill;       /* the request ended with these words of the assistant's */
 	bool wants_reasoning_text; /* the caller wants to read it */
 	int64_t n_choices;         /* as asked: 1 or more */
+	bool has_think_tags, is_think_open, has_blank_start; /* as in struct quirks */
+	struct span errors; /* whose table judges errors inside the reply; absent: nobody's own */
 	/* how a caller of a surface wants its reply, beyond what the request says */
 	bool is_older_call_form; /* openai-chat: `function_call`, not `tool_calls` */
 	bool wants_usage_event;  /* openai-chat: a streamed reply ends with its usage */

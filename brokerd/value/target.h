@@ -21,13 +21,16 @@ enum reasoning_by {
 	REASONING_BY_EFFORT,   /* reasoning_effort, reasoning.effort: a word of `efforts` */
 	REASONING_BY_BUDGET,   /* so many tokens */
 	REASONING_BY_ADAPTIVE, /* anthropic: thinking adaptive, with an effort beside it */
-	REASONING_BY_LEVEL,    /* gemini: thinkingLevel, a word of `efforts` */
-	REASONING_BY_SWITCH,   /* thinking: {"type": "enabled" | "disabled"} */
-	REASONING_BY_FLAG,     /* enable_thinking, thinking_budget */
-	REASONING_BY_OBJECT,   /* reasoning: {effort | max_tokens, exclude} */
-	REASONING_BY_THINK,    /* think: true, false or a word of `efforts` */
+	REASONING_BY_LEVEL,  /* gemini: thinkingLevel, bedrock: reasoningConfig.maxReasoningEffort;
+	                          a word of `efforts` */
+	REASONING_BY_SWITCH, /* thinking: {"type": "enabled" | "disabled"} */
+	REASONING_BY_FLAG,   /* enable_thinking, thinking_budget */
+	REASONING_BY_OBJECT, /* reasoning: {effort | max_tokens, exclude} */
+	REASONING_BY_THINK,  /* think: true, false or a word of `efforts` */
 	REASONING_BY_TEMPLATE, /* chat_template_kwargs: {"enable_thinking": bool} */
 	REASONING_BY_MODE,     /* prompt_mode: "reasoning" */
+	REASONING_BY_DISABLE,  /* disable_reasoning: bool */
+	REASONING_BY_CONFIG,   /* bedrock: reasoning_config: a word of `efforts` */
 };
 
 /* In which form does earlier reasoning go back? */
@@ -52,14 +55,16 @@ enum forcing {
 	FORCING_ALWAYS,
 	FORCING_UNLESS_REASONING,
 	FORCING_NEVER,
+	FORCING_NAMED, /* a call of one tool by its name, not of any */
 };
 
 /* Does it go on with what the assistant began? */
 enum prefill {
 	PREFILL_NO,
-	PREFILL_PLAIN,   /* a last message of the assistant's is enough */
-	PREFILL_PREFIX,  /* it wants "prefix": true on it */
-	PREFILL_PARTIAL, /* it wants "partial": true on it */
+	PREFILL_PLAIN,    /* a last message of the assistant's is enough */
+	PREFILL_PREFIX,   /* it wants "prefix": true on it */
+	PREFILL_PARTIAL,  /* it wants "partial": true on it */
+	PREFILL_CONTINUE, /* it wants "continue_final_message": true beside the messages */
 };
 
 /* What stands for the text of an assistant's message that has calls and no text? */
@@ -76,7 +81,14 @@ struct quirks {
 	/* whose rules */
 	struct span rules; /* the scope of config/rules.c for names of models; absent: the family */
 	struct span errors; /* the provider whose table of errors holds; absent: its own name */
-	bool is_openai;     /* openai-chat: OpenAI's own members and rules: custom and allowed
+	struct span
+		limits; /* the provider whose rate limit headers it sends; absent: its own name */
+	struct span dialect; /* the family in which the model is spoken to; absent: the first */
+	struct span
+		ops; /* a list of what is served, each word with a path behind a colon where that
+	                       is not the family's: value/ops.h; absent: everything */
+	struct span drops;       /* a list of parameters that are refused there */
+	bool is_openai;          /* openai-chat: OpenAI's own members and rules: custom and allowed
 	                       tools, safety_identifier, prompt_cache_key, ... */
 	struct span api_version; /* anthropic-version */
 
@@ -90,12 +102,20 @@ struct quirks {
 	bool has_seed, has_penalties, has_n;
 	bool has_logit_bias; /* and logprobs */
 	bool has_top_k;      /* and min_p, repetition_penalty */
+	struct span
+		top_k_field; /* bedrock: where the model has it: "top_k", "inferenceConfig.topK" */
 	bool has_stop, has_user, has_metadata, has_service_tier, has_verbosity;
 	bool has_cache_key;   /* prompt_cache_key */
 	bool has_cache_marks; /* cache_control on parts */
 	int64_t tokens_max;   /* that it writes, where the model's facts do not say; 0: not known */
-	int64_t stops_max, tools_max;  /* 0: no bound known */
-	int64_t temperature_max_milli; /* 0: no bound known; 1000 is 1.0 */
+	int64_t stops_max, tools_max;                         /* 0: no bound known */
+	int64_t temperature_min_milli, temperature_max_milli; /* 0: no bound known; 1000 is 1.0 */
+	int64_t top_p_min_milli, top_p_max_milli;             /* the same */
+	int64_t seed_max;                                     /* seeds are 0 to this; 0: any */
+	bool has_do_sample;           /* do_sample: false stands for a temperature of 0 */
+	struct span user_field;       /* "user" or "safety_identifier" */
+	struct span repetition_field; /* "repetition_penalty" or "repeat_penalty" */
+	bool has_modalities;          /* takes modalities and audio */
 	enum sampling sampling;
 
 	/* messages */
@@ -105,31 +125,47 @@ struct quirks {
 	bool is_order_strict;  /* user and assistant in turn, the user first */
 	bool has_names;        /* takes `name` on messages */
 	enum prefill prefill;
+	struct span
+		prefill_path; /* of a chat that ends with the assistant's words; absent: as ever */
 	enum empty_content empty_content;
 	bool has_images, has_image_urls; /* takes images; also by their address */
+	struct span image_types;         /* a list of the media types that it takes; absent: any */
 	bool has_file_parts, has_audio_parts, has_video_parts;
-	bool has_result_media; /* takes files in a tool's result */
+	struct span audio_form; /* of the bytes: "base64" or "uri" */
+	bool has_result_media;  /* takes files in a tool's result */
 
 	/* tools */
 	bool has_tools;
+	bool has_tool_choice; /* takes tool_choice at all */
+	bool is_calls_last; /* openai-responses: wants the calls of a turn behind all else of it */
 	enum forcing forcing;
+	bool has_tool_stream;     /* tool_stream: gives arguments piece by piece */
+	bool needs_json_args;     /* arguments that are no JSON object break it */
 	bool has_call_ids;        /* gemini: calls and results have ids */
 	bool has_sealed_calls;    /* gemini: it refuses a call of its own without a signature */
+	bool has_short_ids;     /* ids of calls have nine letters and digits, */
+	bool has_dotted_ids;    /* and may have dots and colons */
+	bool has_result_status; /* a result says whether its call failed */
+	bool is_result_json;    /* a result is a JSON object, not a text */
+	bool is_result_alone;   /* no text beside results in a message, nor another one behind it */
 	bool has_json_with_tools; /* takes a response format beside tools */
 	bool has_openapi_schemas; /* gemini: takes schemas in the form of OpenAPI alone */
 
 	/* reasoning */
 	enum reasons reasons;
 	enum reasoning_by reasoning_by;
-	struct span efforts;              /* a list, lowest first; absent: any word */
-	bool has_budgets;                 /* takes a budget of tokens too, however else it is asked */
-	int64_t budget_min, budget_max;   /* tokens; 0: no bound known */
+	struct span efforts;            /* a list, lowest first; absent: any word */
+	bool has_budgets;               /* takes a budget of tokens too, however else it is asked */
+	int64_t budget_min, budget_max; /* tokens; 0: no bound known */
 	struct span drops_when_reasoning; /* a list of parameters that it refuses meanwhile */
 	enum reasoning_history reasoning_history;
 	struct span reasoning_field; /* "reasoning_content", "reasoning" */
+	bool has_reasoning_format;   /* reasoning_format: "parsed" or "hidden" */
+	bool has_clear_thinking;     /* thinking.clear_thinking: false keeps earlier reasoning */
 	bool has_thinking_display;   /* says nothing of its reasoning unless asked to */
 	bool has_think_tags;         /* reasoning comes inside the text, in <think>...</think> */
 	bool is_think_open;          /* and without its opening tag */
+	bool has_blank_start; /* white space that means nothing comes between reasoning and text */
 
 	/* the reply */
 	bool is_stream_forced; /* is always asked for a stream */
@@ -157,7 +193,9 @@ struct target {
 	struct span model;    /* as the provider calls it */
 	struct span family;   /* of the dialect: "openai-chat" */
 	struct span base_url, path;
-	struct span origin; /* "https://host:port" */
+	struct span origin;                /* "https://host:port" */
+	const struct http_header *headers; /* that go with every request */
+	size_t n_headers;
 	enum auth_scheme auth;
 	struct span auth_header;     /* AUTH_HEADER: its name */
 	struct span region, service; /* AUTH_SIGV4: for whom is signed */

@@ -3,8 +3,9 @@
 #define LIBLLMCLIENT_CLI_COMMANDS_H
 #include "libllmclient/cli/options.h"
 
-extern const struct command command_ask, command_catalogue, command_chat, command_config, command_daemon,
-	command_doctor, command_key, command_models, command_status, command_usage, command_vault;
+extern const struct command command_ask, command_catalogue, command_chat, command_config,
+	command_daemon, command_doctor, command_key, command_models, command_status, command_usage,
+	command_vault;
 
 /* Runs the subcommand that argv[1] names, or prints the group's help. */
 int run_group(const struct command *self, int argc, char **argv);

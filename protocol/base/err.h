@@ -40,13 +40,21 @@ enum err err_from_word(struct span word);
 /* All rows, for generated documents and tests. */
 const struct err_info *err_table(size_t *n);
 
+/* What a provider says about asking it again. */
+enum retry_advice {
+	RETRY_UNSAID,
+	RETRY_ADVISED,
+	RETRY_FORBIDDEN,
+};
+
 /* Something that a person, or the peer, is told. All texts are NUL-terminated, cut to fit at a
  * character boundary, and may be empty. Plain data: copy it by assignment, nothing to free. */
 struct fault {
-	enum err err;           /* OK: no fault */
-	int http_status;        /* the provider's, 0 where it gave none */
-	int64_t retry_after_ms; /* -1: not said */
-	bool is_partial;        /* content had been delivered before */
+	enum err err;             /* OK: no fault */
+	int http_status;          /* the provider's, 0 where it gave none */
+	int64_t retry_after_ms;   /* -1: not said */
+	bool is_partial;          /* content had been delivered before */
+	enum retry_advice advice; /* the provider's; not on the wire */
 	char code[64];   /* finer than the class, ours or the provider's: "unsupported_parameter" */
 	char param[128]; /* the member that is wrong: "messages[3].content" */
 	char provider[48];   /* who said it; "" for the broker itself */

@@ -10,7 +10,8 @@
  *			say is as the family's own host has it
  *	http.txt	what the request must become: the HTTP request and the warnings, or the fault
  *	reply.*		a reply: .sse and .json of status 200, .STATUS of another; .head beside it has
- *			headers
+ *			headers; .eventstream: the messages of an AWS event stream in lines, as
+ *			aws_message.h has them, and .bin: any bytes, both of that content type
  *	events.jsonl	what the reply must become, however it is cut (offline: the reply is the request)
  *
  * Every request must also be the same for the provider after it went through the wire's msgpack.
@@ -25,6 +26,7 @@
 #include "brokerd/dialect/base64.h"
 #include "brokerd/dialect/offline.h"
 #include "protocol/limits.h"
+#include "tests/lib/aws_message.h"
 #include "tests/lib/event_json.h"
 #include "tests/lib/feed.h"
 #include "tests/lib/host.h"
@@ -398,10 +400,29 @@ static void check_reply_file(struct golden_case *c, const char *file, int status
 	check_reply(c, &reply);
 }
 
+/* A stream in binary, as it is or made of lines. */
+static void check_binary(struct golden_case *c)
+{
+	struct http_header type = {
+		SPAN("content-type"), SPAN("application/vnd.amazon.eventstream")};
+	OWNED(buf_done) struct buf framed = BUF_INIT(LIMIT_BODY_BYTES);
+	struct http_reply reply = {
+		.head = {.status = 200, .headers = &type, .n_headers = 1}
+        };
+	if (exists(c, "reply.eventstream"))
+		aws_lines_put(&framed, read_file(c, "reply.eventstream"));
+	else if (exists(c, "reply.bin"))
+		buf_span(&framed, read_file(c, "reply.bin"));
+	else
+		return;
+	reply.body = buf_view(&framed);
+	check_reply(c, &reply);
+}
+
 static void run_case(const struct dialect *d, const char *name, bool is_rewrite)
 {
 	static const int statuses[] = {
-		400, 401, 402, 403, 404, 413, 429, 499, 500, 502, 503, 504, 529, 307};
+		400, 401, 402, 403, 404, 408, 413, 422, 424, 429, 498, 499, 500, 502, 503, 504, 529, 307};
 	struct golden_case c = {.dialect = d, .is_rewrite = is_rewrite};
 	(void)snprintf(c.path, sizeof c.path, "%s/%s/%s", FOLDER, d->family, name);
 	arena_init(&c.arena, LIMIT_REQUEST_ARENA);
@@ -411,6 +432,7 @@ static void run_case(const struct dialect *d, const char *name, bool is_rewrite)
 	check_body(&c);
 	check_reply_file(&c, "reply.sse", 200);
 	check_reply_file(&c, "reply.json", 200);
+	check_binary(&c);
 	for (size_t i = 0; i < COUNT_OF(statuses); i++) {
 		char file[32];
 		(void)snprintf(file, sizeof file, "reply.%d", statuses[i]);

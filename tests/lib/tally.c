@@ -13,6 +13,7 @@ void tally_init(struct tally *t)
 		.text = BUF_INIT(LIMIT_BODY_BYTES),
 		.reasoning = BUF_INIT(LIMIT_BODY_BYTES),
 		.refusal = BUF_INIT(LIMIT_BODY_BYTES),
+		.plan = BUF_INIT(LIMIT_BODY_BYTES),
 		.finish_native = BUF_INIT(LIMIT_BODY_BYTES),
 		.usage = USAGE_UNKNOWN,
 	};
@@ -23,6 +24,7 @@ void tally_done(struct tally *t)
 	buf_done(&t->text);
 	buf_done(&t->reasoning);
 	buf_done(&t->refusal);
+	buf_done(&t->plan);
 	buf_done(&t->finish_native);
 	for (size_t i = 0; i < t->n_calls; i++) {
 		buf_done(&t->calls[i].id);
@@ -117,6 +119,17 @@ static void check_order(struct tally *t, const struct llm_event *e)
 	}
 }
 
+/* A mark says what the reasoning before it was. */
+static void take_mark(struct tally *t, const struct opaque *mark)
+{
+	const struct span text = span_skip(buf_view(&t->reasoning), t->reasoning_marked);
+	if (span_is(mark->family, "cohere") && span_is(mark->data, "{\"type\":\"tool_plan\"}")) {
+		buf_span(&t->plan, text);
+		buf_cut(&t->reasoning, t->reasoning_marked);
+	}
+	t->reasoning_marked = t->reasoning.n;
+}
+
 enum err tally_event(void *context, const struct llm_event *e)
 {
 	struct tally *t = context;
@@ -151,8 +164,11 @@ enum err tally_event(void *context, const struct llm_event *e)
 			buf_span(&t->finish_native, e->finish.native);
 		}
 		break;
-	case EV_START:
 	case EV_OPAQUE:
+		if (e->choice == 0)
+			take_mark(t, &e->opaque);
+		break;
+	case EV_START:
 	case EV_LOGPROBS:
 	case EV_WARNING:
 	case EV_STATUS:
@@ -247,6 +263,8 @@ void tally_json(const struct tally *t, const struct fault *fault, struct buf *ou
 		json_put_null(&o);
 	put_usage(&o, &t->usage);
 	json_pair_str(&o, "reasoning_text", buf_view(&t->reasoning));
+	if (t->plan.n > 0)
+		json_pair_str(&o, "tool_plan", buf_view(&t->plan));
 	if (t->refusal.n > 0)
 		json_pair_str(&o, "refusal", buf_view(&t->refusal));
 	json_pair_bool(&o, "complete", !is_failed && t->finish != 0);

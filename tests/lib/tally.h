@@ -16,6 +16,7 @@ enum { TALLY_CHOICES = 128 };
 
 struct tally {
 	struct buf text, reasoning, refusal; /* of the first choice */
+	struct buf plan; /* of the reasoning, what a mark of Cohere's calls a plan for the calls */
 	struct buf finish_native;
 	enum finish finish; /* 0: none */
 	bool is_finished[TALLY_CHOICES];
@@ -24,7 +25,8 @@ struct tally {
 	struct llm_usage usage;
 	bool has_usage, is_started;
 	size_t n_events;
-	char broken[256]; /* how the promise was broken; "": it was kept */
+	size_t reasoning_marked; /* how much of it has its mark */
+	char broken[256];        /* how the promise was broken; "": it was kept */
 };
 
 void tally_init(struct tally *t);

@@ -14,6 +14,7 @@ import functools
 import json
 import multiprocessing
 import os
+import re
 import subprocess
 import sys
 
@@ -23,20 +24,38 @@ FILES = {
     "anthropic-messages": "anthropic",
     "groq": "openai-chat",
     "openai-compatible": "openai-chat",
+    "openai-responses": "openai-responses",
+    "openai-completions": "openai-completions",
+    "bedrock-converse": "bedrock",
+    "bedrock-converse-stream": "bedrock",
     "gemini": "gemini",
     "vertex": "gemini",
+    "mistral": "mistral",
+    "cohere": "cohere",
+    "ollama": "ollama",
 }
 CUTS = ("0", "1", "7", "61", "1021", "special")
+
+# fixtures that contradict themselves, and how
+EXCEPTED = {
+    "openai-responses-5bc64cc606be-0": "deltas were cut out of the middle of its text",
+    "openai-responses-c5730f3c1dad-0": "deltas were cut out of the middle of its text",
+}
 
 # the class of an error reply by its status, where nothing else is said
 CLASSES = {
     400: {"invalid_request", "context_length_exceeded", "content_filtered", "server_error",
-          "auth"},  # Google, of a key
+          "not_found", "auth"},  # Google, of a key
     401: {"auth"},
-    403: {"permission"},
+    403: {"permission", "auth"},  # AWS says so of a key that it does not know
     404: {"not_found"},
     429: {"rate_limited", "quota_exhausted"},
 }
+
+def same_sentence(got, want):
+    """Equal, but for what looked like a key and was made unreadable."""
+    return re.fullmatch(re.escape(got).replace(re.escape("***"), r"\S+"), want, re.S) is not None
+
 
 def squeezed(text):
     return "".join(text.split())
@@ -81,7 +100,7 @@ def compare(record, got):
         error = got.get("error")
         if not error:
             return bad + [("error", None, wrong)]
-        if error["message"] != wrong["message"]:
+        if not same_sentence(error["message"], wrong["message"]):
             bad.append(("error.message", error["message"], wrong["message"]))
         if error["class"] not in CLASSES.get(wrong["status"], {error["class"]}):
             bad.append(("error.class", error["class"], wrong["status"]))
@@ -98,6 +117,7 @@ def compare(record, got):
     check("text", got["text"], want["text"])
     check("reasoning_text", got["reasoning_text"], want["reasoning_text"],
           lambda a, b: squeezed(a) == squeezed(b))
+    check("tool_plan", got.get("tool_plan", ""), want.get("tool_plan") or "")
     check("tool_calls", got["tool_calls"], want["tool_calls"], same_calls)
     if want.get("refusal"):
         check("refusal", got.get("refusal"), want["refusal"])
@@ -124,7 +144,8 @@ def compare(record, got):
 @functools.lru_cache(maxsize=1)
 def records_of(path):
     with open(path, encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines]
+        records = [json.loads(line) for line in lines]
+    return [r for r in records if r["origin"] == "vcr" or r["id"] not in EXCEPTED]
 
 
 def replay(name, cuts):

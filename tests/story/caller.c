@@ -131,6 +131,8 @@ static void put_event(struct buf *to, const struct llm_event *e)
 		break;
 	case EV_FINISH:
 		buf_print(to, " %s", finish_name(e->finish.finish));
+		if (e->finish.matched_stop.n > 0)
+			buf_print(to, " at=%.*s", SPAN_ARG(e->finish.matched_stop));
 		break;
 	case EV_WARNING:
 		buf_print(

@@ -208,6 +208,9 @@ static void put_request(struct buf *packed, const struct command *c)
 		if (v >= 0)
 			buf_print(&json, ",'%s':%lld", numbers[i], v);
 	}
+	const struct span stop = command_option(c, "stop");
+	if (span_is_set(stop))
+		buf_print(&json, ",'stop':['%.*s']", SPAN_ARG(stop));
 	buf_text(&json, ",'messages':[{'role':'user','content':'Say hello.");
 	for (long long i = 0; i < prompt; i++)
 		buf_byte(&json, 'y');
@@ -216,7 +219,7 @@ static void put_request(struct buf *packed, const struct command *c)
 	packed_json(packed, json.p);
 }
 
-/* NAME call N model=M [stream=yes] [max_tokens=] [n=] [prompt=BYTES] [timeout=MS] [max_cost=NUSD]
+/* NAME call N model=M [stream=yes] [max_tokens=] [n=] [stop=TEXT] [prompt=BYTES] [timeout=MS] [max_cost=NUSD]
  * [credit=BYTES] [once=yes] [body=later] [announce=BYTES] */
 static void do_call(struct story *s, struct caller *from)
 {

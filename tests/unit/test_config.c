@@ -10,6 +10,7 @@
 
 #include "brokerd/config/builtin.h"
 #include "brokerd/config/keys.h"
+#include "brokerd/value/ops.h"
 #include "brokerd/value/words.h"
 #include "protocol/limits.h"
 #include "tests/lib/tap.h"
@@ -55,10 +56,16 @@ static void test_nothing(void)
 		if (!ok(p != NULL, "%s is there", rows[i].name))
 			continue;
 		ok(p->is_builtin, "and untouched");
-		is_uint(p->n_dialects, 1, "it speaks");
-		is_span(p->dialects[0].family, rows[i].dialect, "its dialect");
+		struct span said = span_str(rows[i].dialects[0].dialect);
+		ok(p->n_dialects >= 1 && span_eq(p->dialects[0].family, span_cut(&said, ' ')),
+			"it speaks its first dialect");
 		if (p->is_offline) {
 			ok(!span_is_set(p->origin), "and goes nowhere");
+			continue;
+		}
+		if (p->missing) {
+			ok(strchr(rows[i].base_url, '{') && !span_is_set(p->base_url),
+				"and lacks an address before %s is said", p->missing);
 			continue;
 		}
 		ok(span_starts(p->origin, SPAN("https://")) || p->is_local,
@@ -104,7 +111,7 @@ static void test_templates(void)
 	config_unref(c);
 	struct fault why = FAULT_NONE;
 	ok(!config_parse(SPAN("[provider \"az\"]\ndialect = openai-chat /{mode}/x\n"), "f", &why) &&
-			strstr(why.message, "character 2"),
+			strstr(why.message, "in a path also model or method"),
 		"any other word in braces is refused: %s", why.message);
 	ok(!config_parse(SPAN("[provider \"az\"]\nbase_url = https://h/{model}\n"), "f", &why),
 		"and all are in an address");
@@ -146,13 +153,13 @@ static void test_proofs_refused(void)
 	static const struct {
 		const char *text, *want;
 	} rows[] = {
-		{"region = us east",					    "f:3:10: this is made of letters"},
+		{"region = us east",					    "f:3:10: region is a name of letters"},
 		{"auth = sigv4\nbase_url = https://bedrock.example.com",
-                 "f:1:2: [provider \"x\"] needs a region"                                                        },
+                 "f:1:2: [provider \"x\"] needs a region"                                                            },
 		{"auth = google\nbase_url = https://h\ntoken_url = http://h/t",
-                 "f:5:13: http without TLS would show"                                                           },
+                 "f:5:13: http without TLS would show"							       },
 		{"auth = entra\nbase_url = https://h\ntoken_url = h/t",
-                 "f:5:13: \"h/t\" is no address"								 },
+                 "f:5:13: \"h/t\" is no address"								     },
 	};
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		char text[300];
@@ -316,7 +323,7 @@ static void test_overlay(void)
 	struct quirks q;
 	config_quirks(c, p, 0, SPAN("gpt-4o-mini"), &q);
 	ok(!q.has_seed && q.has_penalties, "but for what was said");
-	is_uint(p->n_dialects, 1, "its dialect stays");
+	is_uint(p->n_dialects, 2, "its dialects stay");
 	ok(config_provider(c, SPAN("groq"))->n_dialects == 1, "a list replaces the row's");
 	is_span(config_provider(c, SPAN("groq"))->dialects[0].family, "anthropic", "as a whole");
 	config_quirks(c, config_provider(c, SPAN("groq")), 0, SPAN("some"), &q);
@@ -328,6 +335,48 @@ static void test_overlay(void)
 		"the rest is what strangers can be expected to know");
 	is_span(q.max_tokens_field, "max_tokens", "by its usual name");
 	is_int(p->auth, AUTH_NONE, "without a key where it says so");
+	config_unref(c);
+}
+
+/* Addresses with names in braces, headers, and which dialect speaks. */
+static void test_places(void)
+{
+	struct config *c = parse("[provider \"azure\"]\nresource = mine\n"
+				 "[provider \"vertex\"]\nproject = p-1\nlocation = global\n"
+				 "[provider \"openrouter\"]\nheader = X-Title: my app\nheader = "
+				 "HTTP-Referer: https://example.com\n"
+				 "[model \"openai/some*\"]\ndialect = openai-responses\n"
+				 "[provider \"bedrock\"]\n");
+	const struct provider *p = config_provider(c, SPAN("azure"));
+	is_span(p->base_url, "https://mine.openai.azure.com/openai/v1", "a name filled in");
+	is_span(p->origin, "https://mine.openai.azure.com:443", "and bound to");
+	p = config_provider(c, SPAN("vertex"));
+	is_span(p->base_url, "https://aiplatform.googleapis.com/v1",
+		"a host that follows from one");
+	is_span(p->dialects[0].path,
+		"/projects/p-1/locations/global/publishers/google/models/{model}:{method}",
+		"paths, but for what is the dialect's");
+	is_uint(config_dialect_of(c, p, SPAN("claude-sonnet-4-5")), 1, "a rule names the dialect");
+	is_uint(config_dialect_of(c, p, SPAN("gemini-2.5-pro")), 0, "else it is the first");
+	p = config_provider(c, SPAN("openai"));
+	is_uint(config_dialect_of(c, p, SPAN("o3-pro")), 1, "models of one dialect alone");
+	is_uint(config_dialect_of(c, p, SPAN("something")), 1, "a section's word");
+	is_uint(config_dialect_of(c, p, SPAN("gpt-4o-mini")), 0, "and the rest");
+	p = config_provider(c, SPAN("openrouter"));
+	is_uint(p->n_headers, 2, "two headers");
+	is_span(p->headers[0].name, "X-Title", "the first's name");
+	is_span(p->headers[1].value, "https://example.com", "the second's value");
+	p = config_provider(c, SPAN("bedrock"));
+	is_str(p->missing, "region", "what is not set is named, and is no error");
+	ok(!span_is_set(p->base_url) && !span_is_set(p->origin), "and there is no address");
+	struct quirks q;
+	struct span path;
+	config_quirks(c, config_provider(c, SPAN("github")), 0, SPAN("x"), &q);
+	ok(ops_serve(q.ops, SPAN("models"), &path) && span_is(path, "//catalog/models"),
+		"an operation on a path of its own");
+	ok(ops_serve(q.ops, SPAN("chat"), &path) && !span_is_set(path), "one on the usual path");
+	ok(!ops_serve(q.ops, SPAN("rerank"), NULL), "one that is not served");
+	ok(ops_serve(SPAN_NONE, SPAN("rerank"), NULL), "without a list everything is");
 	config_unref(c);
 }
 
@@ -406,11 +455,26 @@ static const struct {
          "f:2:11: \"smtp\" is no dialect"															     },
 	{"a path that is none",                          "[provider \"x\"]\ndialect = anthropic v1",
          "f:2:11: behind the dialect there may be a path"													     },
+	{"a header that carries a key",                  OWN "header = X-Api-Key: x",
+         "f:3:10: a header that may carry a key"														      },
+	{"another one",				  OWN "header = Authorization: x",                               "f:3:10: a header that may carry a key"       },
+	{"no header",				    OWN "header = X-Title",                                        "f:3:10: a header is NAME: VALUE"             },
+	{"a header of ours",			     OWN "header = Accept: x",                                      "f:3:10: the Accept header has another use"   },
+	{"a name in braces that is none",                "[provider \"x\"]\nbase_url = https://{x}/",
+         "f:2:12: in an address, braces hold"															 },
+	{"braces that are open",                         "[provider \"x\"]\nbase_url = https://{region/",
+         "f:2:12: in an address, braces hold"															 },
+	{"the dialect's names in an address",            "[provider \"x\"]\nbase_url = https://{model}/",
+         "f:2:12: in an address, braces hold"															 },
+	{"a value that is no name",                      "[provider \"azure\"]\nresource = a/b",
+         "f:2:12: resource is a name of letters"														      },
+	{"a target without an address",                  "[model \"x\"]\ntarget = azure/y",
+         "f:2:10: azure has no address yet: add resource"													     },
 	{"no authentication",                            OWN "auth = basic",                                            "f:3:8: auth is bearer, header:NAME, sigv4"   },
 	{"a header without a name",                      OWN "auth = header:",                                          "f:3:8: header: is followed by"               },
 	{"a header with a space",                        OWN "auth = header:a b",                                       "f:3:8: header: is followed by"               },
 	{"a header that is ours",                        OWN "auth = header:Host",
-         "f:3:8: the host header has another use"														     },
+         "f:3:8: the Host header has another use"														     },
 	{"no dialect",				   "[broker]\n[provider \"x\"]\nbase_url = https://h",
          "f:2:2: [provider \"x\"] needs a dialect"														    },
 	{"no address",				   OWN,							   "f:1:2: [provider \"x\"] needs a base_url"    },
@@ -681,6 +745,7 @@ int main(void)
 	test_tokens();
 	test_overlay();
 	test_quirks();
+	test_places();
 	test_wrong();
 	test_loopback();
 	test_files();

@@ -73,12 +73,12 @@ static const struct {
 	{"Google, an API key",                   AUTH_GOOGLE, "AIzaSyA",                          NULL                                                  },
 	{"Google, no private key",               AUTH_GOOGLE,
          "{\"type\": \"service_account\", \"client_email\": \"a@b\", \"private_key_id\": "
-         "\"k\", "
+		"\"k\", "
 		"\"private_key\": \"-----BEGIN PRIVATE KEY-----\\nAAAA\\n-----END PRIVATE "
 		"KEY-----\"}",								    NULL						  },
 	{"Google, an encrypted one",             AUTH_GOOGLE,
          "{\"type\": \"service_account\", \"client_email\": \"a@b\", \"private_key_id\": "
-         "\"k\", "
+		"\"k\", "
 		"\"private_key\": \"-----BEGIN ENCRYPTED PRIVATE KEY-----\\nAAAA\\n\"}",          NULL						  },
 	{"Google, a name twice",                 AUTH_GOOGLE,
          "{\"type\": \"authorized_user\", \"type\": \"service_account\"}",                        NULL                                                  },
@@ -89,7 +89,7 @@ static const struct {
          "entra " HOME " configured.example client-1 a~b"											       },
 	{"Entra, as az prints it",               AUTH_ENTRA,
          "{\"appId\": \"c\", \"displayName\": \"n\", \"password\": \"s\", \"tenant\": "
-         "\"t\"}",										"entra " HOME " t c s"                                },
+		"\"t\"}",									 "entra " HOME " t c s"                                },
 	{"Entra, as az used to",                 AUTH_ENTRA,
          "{\"clientId\": \"c\", \"clientSecret\": \"s\", \"tenantId\": \"t\"}",		   "entra " HOME " t c s"                                },
 	{"Entra, a document without a tenant",   AUTH_ENTRA,

@@ -7,6 +7,7 @@
 #include "protocol/base/mem.h"
 #include "protocol/limits.h"
 #include "tests/lib/event_json.h"
+#include "tests/lib/host.h"
 #include "tests/lib/packed.h"
 #include "tests/lib/tally.h"
 #include "tests/lib/tap.h"
@@ -43,28 +44,15 @@ static const char request_json[] =
 	"'response_format':{'type':'json_schema','schema':'{}'},"
 	"'provider_options':{'openai-chat':'{}','anthropic':'{}','offline':'{}'}}";
 
-static struct target target_of(const struct dialect *d)
-{
-	return (struct target){
-		.provider = SPAN("somewhere"),
-		.model = SPAN("claude-3-5-haiku"),
-		.base_url = SPAN("https://example.org/"),
-		.family = span_str(d->family),
-		.is_offline = strcmp(d->family, "offline") == 0,
-		.max_output_tokens = -1,
-	};
-}
-
 /* Encodes with at most so many allocations; the body goes to `out`. */
-static enum err encode_within(
-	const struct dialect *d, struct span packed, long most, struct buf *out)
+static enum err encode_within(const struct dialect *d, const struct target *target,
+	struct span packed, long most, struct buf *out)
 {
 	struct arena a;
 	struct llm_request r;
 	struct notes notes;
 	struct http_request http = {.n_headers = 0};
 	struct fault why = FAULT_NONE;
-	const struct target target = target_of(d);
 	arena_init(&a, LIMIT_REQUEST_ARENA);
 	notes_init(&notes, &a);
 	if (request_unpack(packed, &a, &r, &why))
@@ -72,7 +60,7 @@ static enum err encode_within(
 	r.reasoning.effort = SPAN_NONE; /* not every model of the table reasons */
 	allocations_left = most;
 	const enum err err =
-		d->ops[LLM_OP_CHAT]->encode_request(&r, &target, &ENV, &notes, &http, &why);
+		d->ops[LLM_OP_CHAT]->encode_request(&r, target, &ENV, &notes, &http, &why);
 	allocations_left = -1;
 	if (err && why.err != err)
 		bail("%s: the fault says %d, the result %d", d->family, (int)why.err, (int)err);
@@ -126,18 +114,29 @@ static void test_encode_memory(const struct dialect *d)
 {
 	OWNED(buf_done) struct buf packed = BUF_INIT(65536);
 	OWNED(buf_done) struct buf want = BUF_INIT(65536);
+	const struct host_wish wish = {.family = span_str(d->family), .model = SPAN("some")};
+	struct fault why;
+	struct target target;
+	struct arena a;
 	enum err err = ERR_NO_MEMORY;
 	long n = 0;
+	arena_init(&a, MIB);
+	struct config *config = host_target(&wish, &a, &target, &why);
+	if (!config)
+		bail("%s: %s", d->family, why.message);
 	packed_json(&packed, request_json);
-	is_err(encode_within(d, buf_view(&packed), -1, &want), OK, "%s: a request", d->family);
+	is_err(encode_within(d, &target, buf_view(&packed), -1, &want), OK, "%s: a request",
+		d->family);
 	for (; err == ERR_NO_MEMORY && n < 1000; n++) {
 		OWNED(buf_done) struct buf got = BUF_INIT(65536);
-		err = encode_within(d, buf_view(&packed), n, &got);
+		err = encode_within(d, &target, buf_view(&packed), n, &got);
 		if (!err)
 			is_mem(got.p, got.n, want.p, want.n, "%s: written with %ld allocations",
 				d->family, n);
 	}
 	is_err(err, OK, "%s: fewer are refused as what they are", d->family);
+	config_unref(config);
+	arena_done(&a);
 }
 
 static void test_decode_memory(const struct dialect *d, const char *body)

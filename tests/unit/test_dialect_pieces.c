@@ -177,16 +177,19 @@ static void test_media(struct arena *a)
 static const struct {
 	const char *body, *want; /* joined by spaces; NULL: no list */
 } lists[] = {
-	{"{\"object\":\"list\",\"data\":[{\"id\":\"a\"},{\"id\":\"b\",\"created\":1}]}", "a b "     },
-	{"[{\"id\":\"a\"},{\"id\":\"b\"}]",					      "a b "     },
-	{"{\"models\":[{\"name\":\"a\"},{\"id\":\"b\",\"name\":\"c\"}]}",                "a b "     },
-	{"{\"data\":[{\"type\":\"model\",\"id\":\"claude-x\"}],\"has_more\":false}",     "claude-x "},
-	{"{\"data\":[]}",								""         },
-	{"{\"data\":[{},{\"id\":null},{\"id\":\"\"},7,\"a\"]}",                          "a "       },
-	{"{\"data\":{}}",								NULL       },
-	{"{\"error\":{\"message\":\"no\"}}",					     NULL       },
-	{"<html>",								       NULL       },
-	{"",									     NULL       },
+	{"{\"object\":\"list\",\"data\":[{\"id\":\"a\"},{\"id\":\"b\",\"created\":1}]}",            "a b "     },
+	{"[{\"id\":\"a\"},{\"id\":\"b\"}]",							 "a b "     },
+	{"{\"models\":[{\"name\":\"a\"},{\"id\":\"b\",\"name\":\"c\"}]}",                           "a b "     },
+	{"{\"data\":[{\"type\":\"model\",\"id\":\"claude-x\"}],\"has_more\":false}",                "claude-x "},
+	{"{\"data\":[]}",									   ""         },
+	{"{\"data\":[{},{\"id\":null},{\"id\":\"\"},7,\"a\"]}",                                     "a "       },
+	{"{\"models\":[{\"name\":\"command\",\"endpoints\":[\"chat\"]}],\"next_page_token\":\"\"}",
+         "command "											    },
+	{"{\"models\":[{\"name\":\"qwen3:8b\",\"model\":\"qwen3:8b\",\"size\":1}]}",                "qwen3:8b "},
+	{"{\"data\":{}}",									   NULL       },
+	{"{\"error\":{\"message\":\"no\"}}",							NULL       },
+	{"<html>",										  NULL       },
+	{"",											NULL       },
 };
 
 static void test_lists(struct arena *a)

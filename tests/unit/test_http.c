@@ -8,7 +8,9 @@ static const struct {
 	{"https://h/v1",              "/chat/completions", "https://h/v1/chat/completions" },
 	{"https://h/v1/",             "/chat/completions", "https://h/v1/chat/completions" },
 	{"https://h/v1/",             "chat/completions",  "https://h/v1/chat/completions" },
-	{"https://h/v1//",            "//chat",            "https://h/v1/chat"             },
+	{"https://h/v1//",            "/chat",             "https://h/v1/chat"             },
+	{"https://h/api/v4?a=b",      "//c/d",             "https://h/c/d?a=b"             },
+	{"https://h",                 "//c",               "https://h/c"                   },
 	{"https://h",                 "/v1/messages",      "https://h/v1/messages"         },
 	{"https://h/d?api-version=1", "/chat",             "https://h/d/chat?api-version=1"},
 	{"https://h/d/?a=1&b=/2",     "/chat",             "https://h/d/chat?a=1&b=/2"     },
@@ -16,6 +18,10 @@ static const struct {
 	{"https://h",                 "/m?limit=2",        "https://h/m?limit=2"           },
 	{"https://h/v1",              "",                  "https://h/v1"                  },
 	{"https://h/v1?",             "/m",                "https://h/v1/m"                },
+	{"https://h/v2",              "../v1/m?n=1",       "https://h/v1/m?n=1"            },
+	{"https://h/a/v2/?k=1",       "../v1/m",           "https://h/a/v1/m?k=1"          },
+	{"https://h",                 "../v1/m",           "https://h/v1/m"                },
+	{"https://h/",                "../v1/m",           "https://h/v1/m"                },
 };
 
 static const struct {

@@ -18,19 +18,20 @@ static const struct {
 	size_t n;
 	bool is_offline;
 } cases[] = {
-	{"a provider and its model",                      "one/a",     "",        OK,            "one/a",        1, false},
-	{"all behind the first slash is the model",       "one/a/b:c", "",        OK,            "one/a/b:c",    1, false},
-	{"an alias, in order",                            "fast",      "",        OK,            "one/a",        2, false},
-	{"nobody by that name",                           "three/x",   "",        ERR_NOT_FOUND, NULL,           0, false},
-	{"a provider and no model",                       "one/",      "",        ERR_NOT_FOUND, NULL,           0, false},
-	{"a slash alone",				 "/",         "",        ERR_NOT_FOUND, NULL,           0, false},
-	{"the default where nobody has a key",            "default",   "",        OK,            "offline/echo", 1, true },
-	{"nothing said is the default",                   "",          "",        OK,            "offline/echo", 1, true },
-	{"the default of the one with a key and a model", "",          "two,one", OK,            "one/m1",       1, false},
-	{"one with a key and no model is not it",         "",          "two",     OK,            "offline/echo", 1, true },
-	{"a bare name where one alone has a key",         "b",         "two",     OK,            "two/b",        1, false},
-	{"a bare name where several have one",            "b",         "one,two", ERR_NOT_FOUND, NULL,           0, false},
-	{"a bare name where nobody has one",              "b",         "",        ERR_NOT_FOUND, NULL,           0, false},
+	{"a provider and its model",                      "one/a",     "",        OK,                "one/a",        1, false},
+	{"all behind the first slash is the model",       "one/a/b:c", "",        OK,                "one/a/b:c",    1, false},
+	{"an alias, in order",                            "fast",      "",        OK,                "one/a",        2, false},
+	{"nobody by that name",                           "three/x",   "",        ERR_NOT_FOUND,     NULL,           0, false},
+	{"one without an address",                        "bedrock/x", "",        ERR_MISCONFIGURED, NULL,           0, false},
+	{"a provider and no model",                       "one/",      "",        ERR_NOT_FOUND,     NULL,           0, false},
+	{"a slash alone",				 "/",         "",        ERR_NOT_FOUND,     NULL,           0, false},
+	{"the default where nobody has a key",            "default",   "",        OK,                "offline/echo", 1, true },
+	{"nothing said is the default",                   "",          "",        OK,                "offline/echo", 1, true },
+	{"the default of the one with a key and a model", "",          "two,one", OK,                "one/m1",       1, false},
+	{"one with a key and no model is not it",         "",          "two",     OK,                "offline/echo", 1, true },
+	{"a bare name where one alone has a key",         "b",         "two",     OK,                "two/b",        1, false},
+	{"a bare name where several have one",            "b",         "one,two", ERR_NOT_FOUND,     NULL,           0, false},
+	{"a bare name where nobody has one",              "b",         "",        ERR_NOT_FOUND,     NULL,           0, false},
 };
 
 static bool has_key(const void *context, struct span provider)

@@ -64,7 +64,7 @@ static const struct {
 		"1%2F%2Fre%2Bfresh",													   OK,         "https://tokens.example/token"                 },
 	{"a client of Entra",      CLIENT,                                  AUTH_ENTRA,  "https://tokens.example/{tenant}/oauth2/token",
          "grant_type=client_credentials&client_id=client-1&client_secret=se~cret%25%2F%"
-         "3D0123&"
+		"3D0123&"
 		"scope=https%3A%2F%2Fwww.googleapis.com%2Fauth%2Fcloud-platform",							      OK,         "https://tokens.example/my.tenant/oauth2/token"},
 	{"another host",           CLIENT,				  AUTH_ENTRA,  "https://evil.example/token",                   NULL, ERR_DENIED, NULL                                           },
 	{"another port",           CLIENT,				  AUTH_ENTRA,  "https://tokens.example:8443/token",            NULL, ERR_DENIED,
@@ -96,8 +96,8 @@ static void each_request(void)
 				requests[i].name);
 			is_mem(url.p, url.n, requests[i].sent_to, strlen(requests[i].sent_to),
 				"%s: sent to", requests[i].name);
-			ok(r.http.is_secret && r.target.auth == AUTH_NONE && !r.target.is_local,
-				"%s: alone, without another proof, and to a public address",
+			ok(r.target.auth == AUTH_NONE && !r.target.is_local,
+				"%s: without another proof, and to a public address",
 				requests[i].name);
 		} else {
 			ok(why.message[0] && !strstr(why.message, "cret"),
@@ -138,7 +138,7 @@ static const struct {
          "{\"error\":\"invalid_grant\",\"error_description\":\"Invalid JWT Signature.\"}",       ERR_AUTH,            "invalid_grant: Invalid JWT Signature.", 3600 },
 	{"refused by Entra",         401,
          "{\"error\":\"invalid_client\",\"error_description\":\"AADSTS7000215: Invalid "
-         "client\"}",									    ERR_AUTH,            "llmb key add cloud",                    3600 },
+		"client\"}",								     ERR_AUTH,            "llmb key add cloud",                    3600 },
 	{"the key comes back",       401,
          "{\"error\":\"invalid_client\",\"error_description\":\"se~cret%/=0123 is wrong\"}",     ERR_AUTH,            "not shown",                             3600 },
 	{"too often",                429, "{}",						  ERR_RATE_LIMITED,    "too many",                              3600 },

@@ -6,8 +6,7 @@
 #include "brokerd/dialect/dialect.h"
 #include "brokerd/dialect/errors.h"
 
-#define ANTHROPIC_FAMILY    "anthropic"
-#define ANTHROPIC_JSON_TOOL "json_output" /* emulates structured output: its input is the answer */
+#define ANTHROPIC_FAMILY "anthropic"
 
 /* The table of errors.h, for replies and for errors inside them. */
 extern const struct error_rule anthropic_errors[];
@@ -27,9 +26,6 @@ enum err anthropic_put_cache(
 
 /* How many cache marks the request has where this family takes one. */
 size_t anthropic_count_marks(const struct llm_request *r);
-
-/* Does a tool loop go on that began without thinking? Models with a budget then refuse to think. */
-bool anthropic_loop_lacks_thinking(const struct llm_request *r);
 
 /* The members of dialect_op. */
 enum err anthropic_encode_request(const struct llm_request *, const struct target *,

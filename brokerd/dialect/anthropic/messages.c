@@ -694,20 +694,6 @@ static enum err check_prefill(struct writer *w)
 		SPAN_ARG(w->s->target->model));
 }
 
-bool anthropic_loop_lacks_thinking(const struct llm_request *r)
-{
-	size_t i = r->n_messages;
-	if (i == 0 || r->messages[i - 1].role != ROLE_TOOL)
-		return false;
-	while (i > 0 && r->messages[i - 1].role == ROLE_TOOL)
-		i--;
-	if (i == 0)
-		return false;
-	const struct message *m = &r->messages[i - 1];
-	return m->role == ROLE_ASSISTANT &&
-	       (m->n_parts == 0 || !span_is_set(own_block(&m->parts[0].opaque).text));
-}
-
 /* ---- all ---- */
 
 static enum err put_turn(struct writer *w, const struct turn *t)

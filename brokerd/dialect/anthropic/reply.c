@@ -1,5 +1,6 @@
 /* reply.c - a reply of this family: a sequence of blocks, which a whole reply brings as whole ones. */
 #include "brokerd/dialect/anthropic/anthropic.h"
+#include "brokerd/dialect/emulate.h"
 #include "brokerd/dialect/framing.h"
 #include "brokerd/dialect/outlet.h"
 #include "brokerd/dialect/pick.h"
@@ -173,8 +174,7 @@ static enum err begin_call(struct decoder *d, struct block *b, struct json block
 	b->kind = BLOCK_TOOL_USE;
 	json_text_to(m[0], &b->call->id);
 	json_text_to(m[1], &b->call->name);
-	b->call->is_text =
-		d->notes->has_json_tool && span_is(buf_view(&b->call->name), ANTHROPIC_JSON_TOOL);
+	b->call->is_text = emulate_is_answer(d->notes, buf_view(&b->call->name));
 	err = outlet_check(&b->call->id);
 	if (!err)
 		err = outlet_check(&b->call->name);

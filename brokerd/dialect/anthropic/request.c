@@ -2,23 +2,17 @@
 #include <stdio.h>
 
 #include "brokerd/dialect/anthropic/anthropic.h"
-#include "brokerd/dialect/effort.h"
+#include "brokerd/dialect/emulate.h"
 #include "brokerd/dialect/scribe.h"
+#include "brokerd/dialect/thinking.h"
 #include "brokerd/dialect/tools.h"
-#include "brokerd/value/words.h"
 #include "protocol/limits.h"
 
 #define VERSION        "2023-06-01"
 #define NAME_BYTES     ((size_t)64)
 #define MARKS_MAX      ((size_t)4)
 #define BODY_BYTES     (32 * MIB)
-#define BUDGET_LEAST   INT64_C(1024)
 #define UNSTREAMED_MAX INT64_C(16384) /* more takes longer than a connection may be silent */
-#define EMPTY_SCHEMA   "{\"type\":\"object\",\"properties\":{}}"
-
-#define JSON_WORDS "Respond with one JSON value and nothing else."
-#define SCHEMA_WORDS \
-	"Respond with one JSON value that fits this JSON Schema, and with nothing else:\n"
 
 /* The names that are written here, for scribe_extra. */
 #define KNOWN_IN_TOOL " name description input_schema strict cache_control type "
@@ -29,171 +23,22 @@
 
 /* What the request comes to, found out before anything is written. */
 struct asked {
-	int64_t max_tokens;
-	enum { SILENT, DISABLED, ENABLED, ADAPTIVE } thinking;
-	int64_t budget;     /* of ENABLED */
-	struct span effort; /* of ADAPTIVE; absent: none */
+	struct thinking thinking;
 	bool has_json_tool; /* structured output through a forced tool */
 	struct span words;  /* or through a system text; absent: none */
 };
-
-/* ---- limits and thinking ---- */
-
-static enum err choose_max_tokens(struct scribe *s, struct asked *a)
-{
-	const int64_t known = s->target->max_output_tokens;
-	const int64_t most = known > 0 ? known : s->target->quirks.tokens_max;
-	a->max_tokens = s->r->max_tokens.is_set ? s->r->max_tokens.v : most;
-	if (known <= 0 || a->max_tokens <= known)
-		return OK;
-	a->max_tokens = known;
-	return scribe_change(s, "clamped_parameter", "max_tokens",
-		"%.*s writes at most %lld tokens", SPAN_ARG(s->target->model), (long long)known);
-}
-
-/* Thinking by so many tokens: they must leave room in max_tokens. */
-static enum err fit_budget(struct scribe *s, struct asked *a)
-{
-	const int64_t most = s->target->max_output_tokens > 0 ? s->target->max_output_tokens
-							      : s->target->quirks.tokens_max;
-	const struct opt_i64 asked = s->r->reasoning.budget_tokens;
-	a->thinking = ENABLED;
-	a->budget = asked.is_set ? asked.v
-				 : effort_budget(s->r->reasoning.effort,
-					   most - 1 < 63999 ? most - 1 : 63999);
-	if (a->budget < BUDGET_LEAST)
-		a->budget = BUDGET_LEAST;
-	if (a->max_tokens > a->budget)
-		return OK;
-	a->max_tokens = a->max_tokens + a->budget < most ? a->max_tokens + a->budget : most;
-	if (a->max_tokens <= a->budget)
-		a->budget = a->max_tokens - 1;
-	if (a->budget < BUDGET_LEAST)
-		return scribe_refuse(s, "max_tokens",
-			"max_tokens leaves no room for reasoning: it must be more than %lld",
-			(long long)BUDGET_LEAST);
-	return scribe_change(s, "clamped_parameter", "max_tokens",
-		"max_tokens went out as %lld, with %lld of them for reasoning",
-		(long long)a->max_tokens, (long long)a->budget);
-}
-
-/* Thinking by effort, in the words that the model takes. */
-static enum err fit_effort(struct scribe *s, struct asked *a)
-{
-	const struct span asked = s->r->reasoning.effort;
-	a->thinking = ADAPTIVE;
-	if (s->r->reasoning.budget_tokens.is_set) {
-		const enum err err = scribe_drop(s, "reasoning.budget_tokens",
-			"%.*s takes no budget of tokens: it decides by itself",
-			SPAN_ARG(s->target->model));
-		if (err || !span_is_set(asked))
-			return err;
-	}
-	const struct span taken = s->target->quirks.efforts;
-	/* what is above high was asked for, so above high it stays */
-	const bool is_raised = span_is(asked, "xhigh") && !words_have(taken, asked) &&
-			       words_have(taken, SPAN("max"));
-	a->effort = is_raised ? SPAN("max") : effort_nearest(taken, asked);
-	if (span_eq(a->effort, asked))
-		return OK;
-	return scribe_change(s, "clamped_parameter", "reasoning.effort",
-		"%.*s does not know the effort \"%.*s\": \"%.*s\" was asked for",
-		SPAN_ARG(s->target->model), SPAN_ARG(asked), SPAN_ARG(a->effort));
-}
-
-static enum err choose_thinking(struct scribe *s, struct asked *a)
-{
-	const struct reasoning *r = &s->r->reasoning;
-	const bool is_off = span_is(r->effort, "none");
-	a->thinking = SILENT;
-	if (!span_is_set(r->effort) && !r->budget_tokens.is_set)
-		return OK;
-	if (is_off && s->target->quirks.reasons == REASONS_ALWAYS)
-		return scribe_refuse(
-			s, "reasoning.effort", "%.*s always reasons", SPAN_ARG(s->target->model));
-	if (is_off) {
-		a->thinking =
-			s->target->quirks.reasoning_by == REASONING_BY_ADAPTIVE ? DISABLED : SILENT;
-		return OK;
-	}
-	if (s->target->quirks.reasons == REASONS_NEVER)
-		return scribe_refuse(
-			s, "reasoning.effort", "%.*s does not reason", SPAN_ARG(s->target->model));
-	const bool is_by_budget =
-		s->target->quirks.has_budgets && r->budget_tokens.is_set && !span_is_set(r->effort);
-	if (s->target->quirks.reasoning_by == REASONING_BY_ADAPTIVE && !is_by_budget)
-		return fit_effort(s, a);
-	if (anthropic_loop_lacks_thinking(s->r))
-		return scribe_change(s, "reasoning_dropped", "reasoning",
-			"the tool loop began without reasoning, and the provider does not let it "
-			"begin in the midst: this turn goes without");
-	return fit_budget(s, a);
-}
-
-static enum err put_thinking(struct scribe *s, const struct asked *a)
-{
-	struct json_out *o = &s->o;
-	const bool is_hidden = span_is(s->r->reasoning.expose, "none");
-	if (a->thinking == SILENT)
-		return scribe_drop_below(s, &s->r->extra, "", "thinking.");
-	json_key(o, "thinking");
-	json_open(o, '{');
-	if (a->thinking == DISABLED) {
-		json_pair_str(o, "type", SPAN("disabled"));
-	} else {
-		json_pair_str(
-			o, "type", a->thinking == ENABLED ? SPAN("enabled") : SPAN("adaptive"));
-		if (a->thinking == ENABLED)
-			json_pair_i64(o, "budget_tokens", a->budget);
-		if (is_hidden)
-			json_pair_str(o, "display", SPAN("omitted"));
-		else if (s->target->quirks.has_thinking_display)
-			json_pair_str(o, "display", SPAN("summarized"));
-	}
-	const enum err err = scribe_extra_below(
-		s, &s->r->extra, "", "thinking.", " type budget_tokens display ");
-	json_close(o, '}');
-	return err;
-}
 
 /* ---- structured output ---- */
 
 static enum err choose_format(struct scribe *s, struct asked *a)
 {
 	const struct response_format *f = &s->r->response_format;
-	OWNED(buf_done) struct buf text = BUF_INIT(LIMIT_BODY_BYTES);
 	if (f->type == FORMAT_UNSET || f->type == FORMAT_TEXT ||
 		(f->type == FORMAT_SCHEMA && s->target->quirks.has_json_schema))
 		return OK;
-	if (f->type == FORMAT_SCHEMA && a->thinking != ENABLED &&
-		s->r->tool_choice.mode != CHOICE_NAMED) {
-		a->has_json_tool = s->notes->has_json_tool = true;
-		return scribe_change(s, "emulated", "response_format",
-			"%.*s takes no schema: a tool that the model must call stands for it",
-			SPAN_ARG(s->target->model));
-	}
-	s->notes->has_json_words = true;
-	buf_text(&text, f->type == FORMAT_JSON ? JSON_WORDS : SCHEMA_WORDS);
-	if (f->type == FORMAT_SCHEMA)
-		buf_span(&text, f->schema);
-	enum err err = buf_error(&text);
-	if (!err)
-		err = arena_dup(s->notes->arena, buf_view(&text), &a->words);
-	return err ? err
-		   : scribe_change(s, "emulated", "response_format",
-			     "%.*s is asked for JSON in a system text only",
-			     SPAN_ARG(s->target->model));
-}
-
-/* Members of this object that the caller said and nobody here acts on. */
-static bool has_own_config(const struct scribe *s)
-{
-	const struct extra *e = &s->r->extra;
-	for (size_t i = 0; span_eq(e->family, s->target->family) && i < e->n; i++) {
-		if (span_starts(e->members[i].name, SPAN("output_config.")))
-			return true;
-	}
-	return false;
+	a->has_json_tool = f->type == FORMAT_SCHEMA && a->thinking.kind != THINKING_ENABLED &&
+			   s->r->tool_choice.mode != CHOICE_NAMED;
+	return a->has_json_tool ? emulate_by_tool(s) : emulate_by_words(s, &a->words);
 }
 
 static enum err put_output_config(struct scribe *s, const struct asked *a)
@@ -202,11 +47,12 @@ static enum err put_output_config(struct scribe *s, const struct asked *a)
 	const struct response_format *f = &s->r->response_format;
 	const bool has_format = f->type == FORMAT_SCHEMA && s->target->quirks.has_json_schema;
 	enum err err = OK;
-	if (!has_format && !span_is_set(a->effort) && !has_own_config(s))
+	if (!has_format && !span_is_set(a->thinking.effort) &&
+		!scribe_has_extra_below(s, &s->r->extra, "output_config."))
 		return scribe_drop_below(s, &s->r->extra, "", "output_config.");
 	json_key(o, "output_config");
 	json_open(o, '{');
-	json_pair_str(o, "effort", a->effort);
+	json_pair_str(o, "effort", a->thinking.effort);
 	if (has_format) {
 		json_key(o, "format");
 		json_open(o, '{');
@@ -218,39 +64,13 @@ static enum err put_output_config(struct scribe *s, const struct asked *a)
 	}
 	if (!err)
 		err = scribe_extra_below(s, &s->r->extra, "", "output_config.",
-			span_is_set(a->effort) ? " effort format format. " : " format format. ");
+			span_is_set(a->thinking.effort) ? " effort format format. "
+							: " format format. ");
 	json_close(o, '}');
 	return err;
 }
 
 /* ---- tools ---- */
-
-/* An object schema that says so, with properties. */
-static void put_schema(struct scribe *s, struct json schema)
-{
-	struct json_out *o = &s->o;
-	json_key(o, "input_schema");
-	if (!span_is_set(schema.text)) {
-		json_put_raw(o, SPAN(EMPTY_SCHEMA));
-		return;
-	}
-	const bool has_type = span_is_set(json_member(schema, "type").text);
-	const bool has_properties = span_is_set(json_member(schema, "properties").text);
-	if (has_type && has_properties) {
-		json_put_raw(o, schema.text);
-		return;
-	}
-	json_open(o, '{');
-	if (!has_type)
-		json_pair_str(o, "type", SPAN("object"));
-	for (struct json_walk w = json_each(schema); json_next(&w);) {
-		json_key_raw(o, w.name);
-		json_put_raw(o, w.value.text);
-	}
-	if (!has_properties)
-		json_pair_raw(o, "properties", SPAN("{}"));
-	json_close(o, '}');
-}
 
 static enum err put_tool(
 	struct scribe *s, const struct tool *tool, size_t i, struct cache_marks *marks)
@@ -276,7 +96,8 @@ static enum err put_tool(
 	json_open(o, '{');
 	json_pair_str(o, "name", notes_tool_theirs(s->notes, tool->name));
 	json_pair_str(o, "description", tool->description);
-	put_schema(s, schema);
+	json_key(o, "input_schema");
+	tools_put_schema(o, schema);
 	if (tool->strict.is_set && tool->strict.v) {
 		if (s->target->quirks.has_strict_tools)
 			json_pair_bool(o, "strict", true);
@@ -294,13 +115,11 @@ static enum err put_tool(
 
 static void put_json_tool(struct scribe *s)
 {
-	struct json schema;
-	if (json_scan(s->r->response_format.schema, JSON_STRICT, &schema, NULL) != OK)
-		schema = JSON_NONE;
 	json_open(&s->o, '{');
-	json_pair_str(&s->o, "name", SPAN(ANTHROPIC_JSON_TOOL));
-	json_pair_str(&s->o, "description", SPAN("Gives the final answer."));
-	put_schema(s, schema);
+	json_pair_str(&s->o, "name", SPAN(EMULATED_TOOL));
+	json_pair_str(&s->o, "description", SPAN(EMULATED_TOOL_DESCRIPTION));
+	json_key(&s->o, "input_schema");
+	tools_put_schema(&s->o, emulate_schema(s->r));
 	json_close(&s->o, '}');
 }
 
@@ -313,7 +132,7 @@ static enum err put_tool_choice(struct scribe *s, const struct asked *a)
 	struct span type = SPAN("auto"), name = SPAN_NONE;
 	if (a->has_json_tool && is_alone) {
 		type = SPAN("tool");
-		name = SPAN(ANTHROPIC_JSON_TOOL);
+		name = SPAN(EMULATED_TOOL);
 	} else if (c->mode == CHOICE_NAMED) {
 		type = SPAN("tool");
 		name = notes_tool_theirs(s->notes, c->names[0]);
@@ -327,7 +146,7 @@ static enum err put_tool_choice(struct scribe *s, const struct asked *a)
 	const bool is_forced = span_is(type, "tool") || span_is(type, "any");
 	if (is_forced && (s->target->quirks.forcing == FORCING_NEVER ||
 				 (s->target->quirks.forcing == FORCING_UNLESS_REASONING &&
-					 a->thinking == ENABLED)))
+					 a->thinking.kind == THINKING_ENABLED)))
 		return scribe_refuse(s, "tool_choice", "%.*s cannot be made to call a tool%s",
 			SPAN_ARG(s->target->model),
 			s->target->quirks.forcing == FORCING_NEVER ? "" : " while it reasons");
@@ -364,18 +183,14 @@ static enum err put_tools(struct scribe *s, const struct asked *a, struct cache_
 
 /* ---- sampling ---- */
 
-static bool thinks(const struct asked *a)
-{
-	return a->thinking == ENABLED || a->thinking == ADAPTIVE;
-}
-
 static enum err put_temperature(struct scribe *s, const struct asked *a)
 {
 	const struct opt_f64 t = s->r->temperature;
 	const bool is_plain = scribe_is_one(t.v); /* the default */
-	if (!t.is_set || (is_plain && (s->target->quirks.sampling == SAMPLING_NONE || thinks(a))))
+	if (!t.is_set || (is_plain && (s->target->quirks.sampling == SAMPLING_NONE ||
+					      thinking_is_on(&a->thinking))))
 		return OK;
-	if (s->target->quirks.sampling == SAMPLING_NONE || thinks(a))
+	if (s->target->quirks.sampling == SAMPLING_NONE || thinking_is_on(&a->thinking))
 		return scribe_drop(s, "temperature", "%.*s takes no temperature%s",
 			SPAN_ARG(s->target->model),
 			s->target->quirks.sampling == SAMPLING_NONE ? "" : " while it reasons");
@@ -396,7 +211,7 @@ static enum err put_top_p(struct scribe *s, const struct asked *a)
 	if (s->target->quirks.sampling == SAMPLING_ONE_OF && s->r->temperature.is_set)
 		return scribe_drop(s, "top_p", "%.*s takes temperature or top_p, not both",
 			SPAN_ARG(s->target->model));
-	if (thinks(a) && p.v < 0.95)
+	if (thinking_is_on(&a->thinking) && p.v < 0.95)
 		return scribe_drop(s, "top_p", "%.*s takes no top_p below 0.95 while it reasons",
 			SPAN_ARG(s->target->model));
 	json_key(&s->o, "top_p");
@@ -408,7 +223,7 @@ static enum err put_top_k(struct scribe *s, const struct asked *a)
 {
 	if (!s->r->top_k.is_set)
 		return OK;
-	if (s->target->quirks.sampling == SAMPLING_NONE || thinks(a))
+	if (s->target->quirks.sampling == SAMPLING_NONE || thinking_is_on(&a->thinking))
 		return scribe_drop(s, "top_k", "%.*s takes no top_k%s", SPAN_ARG(s->target->model),
 			s->target->quirks.sampling == SAMPLING_NONE ? "" : " while it reasons");
 	json_pair_i64(&s->o, "top_k", s->r->top_k.v);
@@ -516,13 +331,11 @@ static enum err choose(struct scribe *s, struct asked *a)
 {
 	enum err err = tools_prepare(s, NAME_BYTES);
 	if (!err)
-		err = choose_max_tokens(s, a);
-	if (!err)
-		err = choose_thinking(s, a);
+		err = thinking_choose(s, &a->thinking);
 	if (!err)
 		err = choose_format(s, a);
 	s->notes->wants_reasoning_text = !span_is(s->r->reasoning.expose, "none");
-	s->notes->is_reply_streamed = s->r->is_stream || a->max_tokens > UNSTREAMED_MAX;
+	s->notes->is_reply_streamed = s->r->is_stream || a->thinking.max_tokens > UNSTREAMED_MAX;
 	return err;
 }
 
@@ -533,12 +346,12 @@ static enum err put_body(struct scribe *s, const struct asked *a)
 	marks.first = all > MARKS_MAX ? all - MARKS_MAX : 0;
 	json_open(&s->o, '{');
 	json_pair_str(&s->o, "model", s->target->model);
-	json_pair_i64(&s->o, "max_tokens", a->max_tokens);
+	json_pair_i64(&s->o, "max_tokens", a->thinking.max_tokens);
 	enum err err = put_tools(s, a, &marks);
 	if (!err)
 		err = anthropic_put_messages(s, a->words, &marks);
 	if (!err)
-		err = put_thinking(s, a);
+		err = thinking_put(s, &a->thinking, "thinking.");
 	if (!err)
 		err = put_output_config(s, a);
 	if (!err)
@@ -565,7 +378,7 @@ enum err anthropic_encode_request(const struct llm_request *r, const struct targ
 {
 	OWNED(buf_done) struct buf body = BUF_INIT(LIMIT_BODY_BYTES);
 	struct scribe s = {r, target, notes, why, json_to(&body)};
-	struct asked a = {.max_tokens = 0};
+	struct asked a = {.has_json_tool = false};
 	const struct span version = target->quirks.api_version;
 	(void)env; /* nothing here needs a time or an id */
 	enum err err = choose(&s, &a);

@@ -6,6 +6,8 @@
 
 #define CONFIG "generationConfig."
 
+const struct at incoming_body = {.up = NULL};
+
 /* The parts of a body that are read one after the other; spans of JSON, absent where there is none. */
 struct body {
 	struct span contents, system, tools, tool_config, config, labels, tier;
@@ -207,7 +209,7 @@ static enum err read_lists(
 
 static enum err read_config(struct intake *in, struct span json, struct llm_request *out)
 {
-	const struct at at = at_member(NULL, SPAN("generationConfig"));
+	const struct at at = at_member(&incoming_body, SPAN("generationConfig"));
 	const struct at thinking = at_member(&at, SPAN("thinkingConfig"));
 	struct config c = {.mime = SPAN_NONE};
 	enum err err = OK;
@@ -254,7 +256,7 @@ static enum err unescape(struct intake *in, struct span text, struct span *out)
 	for (size_t i = 0; i < text.n; i++, n++) {
 		const int high = text.p[i] == '%' && i + 2 < text.n ? hex_value(text.p[i + 1]) : -1;
 		const int low = high >= 0 ? hex_value(text.p[i + 2]) : -1;
-		made[n] = low < 0 ? text.p[i] : (char)(high << 4 | low);
+		made[n] = (char)(low < 0 ? text.p[i] : high << 4 | low);
 		i += low < 0 ? 0 : 2;
 	}
 	*out = span_of(made, n);
@@ -287,7 +289,7 @@ static enum err read_path(struct intake *in, struct span path, struct llm_reques
 	const struct span method = colon > 0 ? span_skip(model, colon) : SPAN("");
 	out->is_stream = span_is(method, "streamGenerateContent");
 	if (colon < 2 || (!out->is_stream && !span_is(method, "generateContent")))
-		return intake_refuse(in, NULL,
+		return intake_refuse(in, &incoming_body,
 			"the path is to name a model and a method, as in "
 			"/v1beta/models/MODEL:generateContent");
 	return unescape(in, span_first(model, colon - 1), &out->model);
@@ -306,8 +308,8 @@ enum err gemini_decode_request(const struct surface_call *call, struct span body
 	if (!err)
 		err = intake_body(&in, body, &v);
 	if (!err)
-		err = intake_object(
-			&in, NULL, v, body_rows, COUNT_OF(body_rows), &b, &out->extra, "");
+		err = intake_object(&in, &incoming_body, v, body_rows, COUNT_OF(body_rows), &b,
+			&out->extra, "");
 	if (!err)
 		err = incoming_messages(
 			&in, (struct json){b.system}, (struct json){b.contents}, out);
@@ -316,7 +318,7 @@ enum err gemini_decode_request(const struct surface_call *call, struct span body
 			&in, (struct json){b.tools}, (struct json){b.tool_config}, out);
 	if (!err)
 		err = read_config(&in, b.config, out);
-	const struct at labels = at_member(NULL, SPAN("labels"));
+	const struct at labels = at_member(&incoming_body, SPAN("labels"));
 	if (!err && span_is_set(b.labels))
 		err = intake_pairs(
 			&in, &labels, (struct json){b.labels}, &out->metadata, &out->n_metadata);

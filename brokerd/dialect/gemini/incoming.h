@@ -3,6 +3,9 @@
 #define BROKERD_DIALECT_GEMINI_INCOMING_H
 #include "brokerd/dialect/intake.h"
 
+/* Where the body itself stands: what has no name. */
+extern const struct at incoming_body;
+
 /* A row for a member that the server also takes in snake case. */
 #define BOTH(camel, snake, read, offset) \
 	{camel, read, offset},           \

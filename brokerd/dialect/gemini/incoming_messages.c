@@ -413,7 +413,7 @@ static enum err read_content(struct conversation *c, const struct at *at, struct
 
 static enum err read_system(struct conversation *c, struct json v)
 {
-	const struct at at = at_member(NULL, SPAN("systemInstruction"));
+	const struct at at = at_member(&incoming_body, SPAN("systemInstruction"));
 	const struct at at_parts = at_member(&at, SPAN("parts"));
 	struct raw_content raw = {.role = SPAN_NONE};
 	struct message m = {.role = ROLE_SYSTEM};
@@ -435,7 +435,7 @@ static enum err read_system(struct conversation *c, struct json v)
 enum err incoming_messages(
 	struct intake *in, struct json system, struct json contents, struct llm_request *out)
 {
-	const struct at at = at_member(NULL, SPAN("contents"));
+	const struct at at = at_member(&incoming_body, SPAN("contents"));
 	struct conversation c = {.in = in, .out = out};
 	struct incoming_list list;
 	struct json v;

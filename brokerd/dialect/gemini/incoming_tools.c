@@ -174,8 +174,8 @@ static enum err read_calling(
 enum err incoming_tools(
 	struct intake *in, struct json tools, struct json config, struct llm_request *out)
 {
-	const struct at at = at_member(NULL, SPAN("tools"));
-	const struct at at_config = at_member(NULL, SPAN("toolConfig"));
+	const struct at at = at_member(&incoming_body, SPAN("tools"));
+	const struct at at_config = at_member(&incoming_body, SPAN("toolConfig"));
 	const struct at at_calling = at_member(&at_config, SPAN("functionCallingConfig"));
 	struct tool_config c = {.calling = SPAN_NONE};
 	struct incoming_list list;

@@ -252,6 +252,7 @@ static enum err take_part(struct decoder *d, uint32_t i, struct json part)
 		"text", "thought", GEMINI_SIGNATURE, "functionCall", "inlineData"};
 	struct json m[COUNT_OF(names)];
 	struct json_walk w = json_each(part);
+	bool has_any = false;
 	PICK(part, names, m);
 	if (json_kind(m[3]) == JSON_OBJECT)
 		return take_call(d, i, m[3], m[2]);
@@ -261,9 +262,10 @@ static enum err take_part(struct decoder *d, uint32_t i, struct json part)
 		return take_text(d, i, m[0], m[2]);
 	if (json_kind(m[4]) == JSON_OBJECT && !json_is_true(m[1]))
 		return take_media(d, i, m[4], m[2]);
-	if (json_kind(part) != JSON_OBJECT || !json_next(&w))
-		return OK;
-	if (span_eq(w.value.text, m[2].text) && !json_next(&w)) /* a signature alone */
+	while (json_kind(part) == JSON_OBJECT && json_next(&w))
+		has_any = has_any ||
+			  (!json_is_nil(w.value) && !json_name_is(w.name, GEMINI_SIGNATURE));
+	if (!has_any)
 		return give_seal(d, i, m[2], "{\"text\":\"\",");
 	d->candidates[i].has_content = true;
 	return give_carried(d, i, part.text);

@@ -9,6 +9,7 @@
 #define PATH           "/v1beta/models/{model}:{method}"
 #define BUDGET_MOST    INT64_C(24576) /* of the most models, where a model's own is not known */
 #define BUDGET_MINIMAL INT64_C(512)
+#define ANSWERS_MOST   8
 #define LOGPROBS_MOST  INT64_C(20)
 #define SEED_SPAN      (INT64_C(1) << 31)
 
@@ -295,6 +296,11 @@ static enum err put_n(struct scribe *s)
 		return scribe_refuse(s, "n", "%.*s gives one answer to a request%s",
 			SPAN_ARG(s->target->provider),
 			s->notes->is_reply_streamed ? " that is streamed" : "");
+	if (n.v < 1 || n.v > ANSWERS_MOST)
+		return fault_param(s->why, ERR_INVALID_REQUEST, "n",
+			"%.*s gives 1 to %d answers to a request", SPAN_ARG(s->target->provider),
+			ANSWERS_MOST);
+	s->notes->n_choices = n.v;
 	json_pair_i64(&s->o, "candidateCount", n.v);
 	return OK;
 }
@@ -339,10 +345,7 @@ static enum err put_modalities(struct scribe *s)
 		{"audio", "AUDIO"},
 	};
 	const struct llm_request *r = s->r;
-	bool is_plain = true;
-	for (size_t i = 0; i < r->n_modalities; i++)
-		is_plain = is_plain && span_is(r->modalities[i], "text");
-	if (is_plain)
+	if (r->n_modalities == 0)
 		return OK;
 	json_key(&s->o, "responseModalities");
 	json_open(&s->o, '[');

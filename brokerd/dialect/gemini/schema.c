@@ -180,25 +180,25 @@ static void put_type(struct json_out *o, struct json type, bool is_nullable)
 		o->to->err = buf_error(&word);
 }
 
-/* A word of the older form, which may also be said with underscores, as JSON Schema says it. */
-static struct span plain_word(struct span name)
+/* The words as the server takes them in snake case, and as they are. */
+static const char *const snakes[][2] = {
+	{"any_of",                "anyOf"               },
+	{"prefix_items",          "prefixItems"         },
+	{"property_ordering",     "propertyOrdering"    },
+	{"additional_properties", "additionalProperties"},
+	{"min_items",             "minItems"            },
+	{"max_items",             "maxItems"            },
+	{"min_length",            "minLength"           },
+	{"max_length",            "maxLength"           },
+	{"min_properties",        "minProperties"       },
+	{"max_properties",        "maxProperties"       },
+};
+
+static struct span word_of(struct span name)
 {
-	static const char *const words[][2] = {
-		{"any_of",                "anyOf"               },
-                {"one_of",                "oneOf"               },
-                {"prefix_items",          "prefixItems"         },
-		{"additional_properties", "additionalProperties"},
-		{"property_ordering",     "propertyOrdering"    },
-                {"min_items",             "minItems"            },
-		{"max_items",             "maxItems"            },
-                {"min_length",            "minLength"           },
-                {"max_length",            "maxLength"           },
-		{"min_properties",        "minProperties"       },
-                {"max_properties",        "maxProperties"       }
-        };
-	for (size_t i = 0; i < COUNT_OF(words); i++) {
-		if (json_name_is(name, words[i][0]))
-			return span_str(words[i][1]);
+	for (size_t i = 0; i < COUNT_OF(snakes); i++) {
+		if (json_name_is(name, snakes[i][0]))
+			return span_str(snakes[i][1]);
 	}
 	return name;
 }
@@ -236,7 +236,7 @@ static void put_back(struct json v, struct json_out *o, int depth)
 			put_type(o, w.value, is_nullable);
 			continue;
 		}
-		const struct span word = plain_word(w.name);
+		const struct span word = word_of(w.name);
 		json_key_raw(o, word);
 		if (IS_IN(word, several) && is_list)
 			put_back_several(w.value, o, depth);

@@ -41,7 +41,7 @@ bool gemini_has_functions(const struct llm_request *r)
 
 /* ---- declarations ---- */
 
-/* Does the schema say that there are no parameters? Then nothing is said of them. */
+/* Does the schema say that there are no parameters? An object without any is refused by some. */
 static bool has_none(struct json schema)
 {
 	const struct json properties = json_member(schema, "properties");
@@ -59,9 +59,10 @@ static bool has_none(struct json schema)
 static enum err put_parameters(struct scribe *s, struct json schema, const char *path)
 {
 	struct schema_losses losses;
-	if (!span_is_set(schema.text) || has_none(schema))
+	const bool is_old = s->target->quirks.has_openapi_schemas;
+	if (!span_is_set(schema.text) || (is_old && has_none(schema)))
 		return OK;
-	if (s->target->quirks.has_openapi_schemas) {
+	if (is_old) {
 		json_key(&s->o, "parameters");
 		schema_put_openapi(schema, &s->o, &losses);
 	} else {

@@ -1,6 +1,7 @@
 /* trouble.c - google.rpc errors: a code, a word for it, and details that say for how long. */
 #include "brokerd/dialect/gemini/gemini.h"
 #include "brokerd/dialect/gemini/pacific.h"
+#include "brokerd/dialect/limits.h"
 #include "brokerd/dialect/pick.h"
 #include "protocol/base/num.h"
 
@@ -48,7 +49,7 @@ static int64_t duration_ms(struct json v)
 	struct json m[COUNT_OF(names)];
 	int64_t seconds = 0, nanos = 0;
 	if (json_kind(v) == JSON_STRING)
-		return error_wait_ms(span_of(v.text.p + 1, v.text.n - 2));
+		return limits_duration_ms(span_of(v.text.p + 1, v.text.n - 2));
 	if (json_kind(v) != JSON_OBJECT)
 		return -1;
 	PICK(v, names, m);

@@ -318,6 +318,17 @@ static enum err read_enable_thinking(
 	return keep_own(in, field, "enable_thinking", v);
 }
 
+static enum err read_disable_reasoning(
+	struct intake *in, const struct at *at, struct json v, void *field)
+{
+	bool is_off = false;
+	const enum err err = intake_flag(in, at, v, &is_off);
+	if (err)
+		return err;
+	take_switch(field, !is_off);
+	return keep_own(in, field, "disable_reasoning", v);
+}
+
 static enum err read_thinking_budget(
 	struct intake *in, const struct at *at, struct json v, void *field)
 {
@@ -445,6 +456,7 @@ static const struct intake_row request_rows[] = {
 	{"reasoning",             read_reasoning,            0                           },
 	{"thinking",              read_thinking,             0                           },
 	{"enable_thinking",       read_enable_thinking,      0                           },
+	{"disable_reasoning",     read_disable_reasoning,    0                           },
 	{"thinking_budget",       read_thinking_budget,      0                           },
 	{"chat_template_kwargs",  read_template,             0                           },
 	{"reasoning_format",      read_reasoning_format,     0                           },

@@ -177,6 +177,14 @@ static enum err read_custom(struct intake *in, const struct at *at, struct json 
 	return intake_object(in, at, v, rows, COUNT_OF(rows), part, &part->extra, "custom.");
 }
 
+/* A host's own beside a call: its signature, which goes back to this family as it was. */
+static enum err read_signature(struct intake *in, const struct at *at, struct json v, void *field)
+{
+	struct opaque *opaque = field;
+	opaque->family = in->family;
+	return intake_object_json(in, at, v, &opaque->data);
+}
+
 static enum err check_call(struct intake *in, const struct at *at, struct part *part)
 {
 	const struct at id = at_member(at, SPAN("id"));
@@ -192,10 +200,11 @@ static enum err check_call(struct intake *in, const struct at *at, struct part *
 static enum err read_call(struct intake *in, const struct at *at, struct json v, struct part *part)
 {
 	static const struct intake_row rows[] = {
-		{"id",       intake_text,   PART(call.id)},
-		{"type",     intake_ignore, 0            },
-		{"function", read_function, 0            },
-		{"custom",   read_custom,   0            },
+		{"id",            intake_text,    PART(call.id)},
+		{"type",          intake_ignore,  0            },
+		{"function",      read_function,  0            },
+		{"custom",        read_custom,    0            },
+		{"extra_content", read_signature, PART(opaque) },
 	};
 	const struct json type = json_member(v, "type");
 	part->type = PART_TOOL_CALL;

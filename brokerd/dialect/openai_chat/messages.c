@@ -5,6 +5,8 @@
 #include "brokerd/dialect/media.h"
 #include "brokerd/dialect/openai_chat/openai_chat.h"
 #include "brokerd/dialect/scribe.h"
+#include "brokerd/dialect/tool_args.h"
+#include "brokerd/value/words.h"
 #include "protocol/base/utf8.h"
 
 #define PATH_BYTES 64
@@ -13,10 +15,10 @@
 #define KNOWN_IN_PART                                                               \
 	" type text image_url input_audio file video_url cache_control image_url. " \
 	"input_audio. file. video_url. "
-#define KNOWN_IN_CALL " id type function custom function. custom. "
+#define KNOWN_IN_CALL " id type function custom extra_content function. custom. "
 #define KNOWN_IN_MESSAGE                                                                 \
 	" role content name tool_call_id tool_calls function_call refusal audio audio. " \
-	"reasoning_content reasoning reasoning_details "
+	"reasoning_content reasoning reasoning_details prefix partial "
 
 static void part_path(char path[PATH_BYTES], size_t at, size_t k)
 {
@@ -33,18 +35,22 @@ static bool is_media(enum part_type type)
 static enum err put_image(
 	struct scribe *s, const struct media *m, const struct extra *extra, const char *path)
 {
-	static const char *const taken[] = {"image/png", "image/jpeg", "image/gif", "image/webp"};
+	const struct quirks *q = &s->target->quirks;
 	struct json_out *o = &s->o;
-	bool is_taken = !s->target->quirks.is_openai || span_is_set(m->url);
+	if (!q->has_images)
+		return scribe_refuse(s, path, "%.*s takes no images", SPAN_ARG(s->target->model));
 	if (!span_is_set(m->url) && !span_is_set(m->data))
 		return scribe_refuse(s, path,
 			"%.*s takes images as bytes or by address, not by file_id",
 			SPAN_ARG(s->target->provider));
-	for (size_t i = 0; i < COUNT_OF(taken); i++)
-		is_taken = is_taken || span_is(m->mime, taken[i]);
-	if (!is_taken)
+	if (!span_is_set(m->url) && span_is_set(q->image_types) &&
+		!words_have(q->image_types, m->mime))
 		return scribe_refuse(s, path, "%.*s takes no images of the type \"%.*s\"",
 			SPAN_ARG(s->target->provider), SPAN_ARG(span_first(m->mime, 100)));
+	if (span_is_set(m->url) && !q->has_image_urls)
+		return scribe_refuse_as(s, "unsupported_input", path,
+			"%.*s needs an image's bytes, not its address",
+			SPAN_ARG(s->target->provider));
 	json_key(o, "type");
 	json_put_str(o, SPAN("image_url"));
 	json_key(o, "image_url");
@@ -67,8 +73,15 @@ static enum err put_image(
 static enum err put_audio(
 	struct scribe *s, const struct media *m, const struct extra *extra, const char *path)
 {
+	const struct quirks *q = &s->target->quirks;
 	struct json_out *o = &s->o;
 	const bool is_wav = span_is(m->mime, "audio/wav"), is_mp3 = span_is(m->mime, "audio/mpeg");
+	const bool is_uri = span_is(q->audio_form, "uri");
+	const struct span prefix = !is_uri  ? SPAN("")
+				   : is_wav ? SPAN("data:audio/wav;base64,")
+					    : SPAN("data:audio/mpeg;base64,");
+	if (!q->has_audio_parts)
+		return scribe_refuse(s, path, "%.*s takes no audio", SPAN_ARG(s->target->provider));
 	if (!span_is_set(m->data) || (!is_wav && !is_mp3))
 		return scribe_refuse(s, path, "%.*s takes audio as bytes of a WAV or an MP3 only",
 			SPAN_ARG(s->target->provider));
@@ -77,7 +90,7 @@ static enum err put_audio(
 	json_key(o, "input_audio");
 	json_open(o, '{');
 	json_key(o, "data");
-	json_put_base64(o, SPAN(""), m->data);
+	json_put_base64(o, prefix, m->data);
 	json_pair_str(o, "format", is_wav ? SPAN("wav") : SPAN("mp3"));
 	const enum err err = scribe_extra_below(s, extra, path, "input_audio.", " data format ");
 	json_close(o, '}');
@@ -147,8 +160,7 @@ static enum err put_video(
 	struct scribe *s, const struct media *m, const struct extra *extra, const char *path)
 {
 	struct json_out *o = &s->o;
-	if (s->target->quirks.is_openai || !s->target->quirks.has_file_parts ||
-		(!span_is_set(m->url) && !span_is_set(m->data)))
+	if (!s->target->quirks.has_video_parts || (!span_is_set(m->url) && !span_is_set(m->data)))
 		return scribe_refuse(s, path, "%.*s takes no video", SPAN_ARG(s->target->provider));
 	json_key(o, "type");
 	json_put_str(o, SPAN("video_url"));
@@ -277,11 +289,28 @@ static bool needs_list(const struct scribe *s, const struct message *m)
 	return texts > 1 && (m->role == ROLE_USER || s->target->quirks.is_openai);
 }
 
+/* Reasoning inside of the text, where the host wants its own back so. */
+static void put_thoughts(const struct scribe *s, const struct message *m, struct buf *out)
+{
+	bool is_open = false;
+	if (s->target->quirks.reasoning_history != REASONING_HISTORY_TAGS)
+		return;
+	for (size_t k = 0; k < m->n_parts; k++) {
+		if (m->parts[k].type != PART_REASONING || m->parts[k].text.n == 0)
+			continue;
+		buf_text(out, is_open ? "" : "<think>");
+		buf_span(out, m->parts[k].text);
+		is_open = true;
+	}
+	buf_text(out, is_open ? "</think>" : "");
+}
+
 /* Texts as one string. A result that failed says so, where its text does not. */
 static enum err put_joined(struct scribe *s, const struct message *m, size_t at, bool is_error)
 {
 	OWNED(buf_done) struct buf text = BUF_INIT(SIZE_MAX / 2);
 	const char *between = m->role == ROLE_ASSISTANT ? "" : "\n";
+	put_thoughts(s, m, &text);
 	for (size_t k = 0, n = 0; k < m->n_parts; k++) {
 		char path[PATH_BYTES];
 		const struct part *p = &m->parts[k];
@@ -326,12 +355,43 @@ static enum err put_content(struct scribe *s, const struct message *m, size_t at
 
 /* ---- what an assistant did beside talking ---- */
 
+/* The arguments as text. Some hosts read it, and break where it is no object. */
+static enum err put_arguments(struct scribe *s, const struct tool_call *call, const char *path)
+{
+	const struct span text = span_trim(call->arguments).n > 0 ? call->arguments : SPAN("{}");
+	OWNED(buf_done) struct buf object = BUF_INIT(SIZE_MAX / 2);
+	struct json_out o = json_to(&object);
+	if (!s->target->quirks.needs_json_args) {
+		json_pair_str(&s->o, "arguments", text);
+		return OK;
+	}
+	const enum tool_args_kind kind = tool_args_put_object(&o, text);
+	if (buf_error(&object))
+		return ERR_NO_MEMORY;
+	json_pair_str(&s->o, "arguments", buf_view(&object));
+	if (kind == TOOL_ARGS_OBJECT || kind == TOOL_ARGS_EMPTY)
+		return OK;
+	return scribe_change(s, "rewritten_message", path,
+		"the arguments of an earlier call are no JSON object: they went out inside one");
+}
+
+/* What the host put beside a call of its own, to have it back. */
+static void put_signature(struct scribe *s, const struct part *p)
+{
+	struct json data;
+	if (span_eq(p->opaque.family, s->target->family) && !s->target->quirks.is_openai &&
+		json_scan(p->opaque.data, JSON_STRICT, &data, NULL) == OK &&
+		json_kind(data) == JSON_OBJECT)
+		json_pair_raw(&s->o, "extra_content", p->opaque.data);
+}
+
 static enum err put_call(
 	struct scribe *s, const struct part *p, struct span id, size_t at, size_t k)
 {
 	char path[PATH_BYTES];
 	struct json_out *o = &s->o;
 	const struct tool_call *call = &p->call;
+	enum err err = OK;
 	part_path(path, at, k);
 	if (call->is_custom && !s->target->quirks.is_openai)
 		return scribe_refuse(
@@ -346,20 +406,44 @@ static enum err put_call(
 		json_pair_str(
 			o, "input", span_is_set(call->arguments) ? call->arguments : SPAN(""));
 	else
-		json_pair_str(o, "arguments",
-			span_trim(call->arguments).n > 0 ? call->arguments : SPAN("{}"));
-	enum err err = scribe_extra_below(s, &p->extra, path,
-		call->is_custom ? "custom." : "function.", " name arguments input ");
+		err = put_arguments(s, call, path);
+	if (!err)
+		err = scribe_extra_below(s, &p->extra, path,
+			call->is_custom ? "custom." : "function.", " name arguments input ");
 	json_close(o, '}');
+	put_signature(s, p);
 	if (!err)
 		err = scribe_extra(s, &p->extra, path, KNOWN_IN_CALL);
 	json_close(o, '}');
 	return err;
 }
 
-/* Reasoning goes back where the host wants its own again. */
-static enum err put_reasoning(struct scribe *s, const struct message *m)
+static bool has_reasoning(const struct message *m)
 {
+	for (size_t k = 0; k < m->n_parts; k++) {
+		if (m->parts[k].type == PART_REASONING && m->parts[k].text.n > 0)
+			return true;
+	}
+	return false;
+}
+
+/* Does reasoning go back in a member of its own? */
+static bool has_field(enum reasoning_history h)
+{
+	return h == REASONING_HISTORY_FIELD || h == REASONING_HISTORY_ALWAYS;
+}
+
+/* May the entries of reasoning_details go back? Others than OpenRouter pass them on. */
+static bool takes_details(enum reasoning_history h)
+{
+	return h == REASONING_HISTORY_DETAILS || h == REASONING_HISTORY_FIELD;
+}
+
+/* Reasoning goes back where the host wants its own again. `is_thinking`: it reasons this time too. */
+static enum err put_reasoning(struct scribe *s, const struct message *m, bool is_thinking)
+{
+	const struct quirks *q = &s->target->quirks;
+	const enum reasoning_history how = q->reasoning_history;
 	struct json_out *o = &s->o;
 	struct span details = SPAN_NONE;
 	OWNED(buf_done) struct buf text = BUF_INIT(SIZE_MAX / 2);
@@ -369,20 +453,25 @@ static enum err put_reasoning(struct scribe *s, const struct message *m)
 		if ((p->type != PART_REASONING && p->type != PART_OPAQUE) || is_own_part(s, p))
 			continue;
 		struct json data;
-		const bool is_ours = span_eq(p->opaque.family, s->target->family) &&
-				     !s->target->quirks.is_openai &&
+		const bool is_ours = takes_details(how) &&
+				     span_eq(p->opaque.family, s->target->family) &&
 				     json_scan(p->opaque.data, JSON_STRICT, &data, NULL) == OK &&
 				     json_kind(data) == JSON_ARRAY;
 		if (is_ours)
 			details = p->opaque.data;
 		buf_span(&text, p->text);
-		is_lost = is_lost || (!is_ours && (!s->target->quirks.reasoning_history ||
+		is_lost = is_lost || (!is_ours && (how == REASONING_HISTORY_NONE ||
 							  span_is_set(p->opaque.family)));
 	}
 	if (buf_error(&text))
 		return ERR_NO_MEMORY;
-	if (s->target->quirks.reasoning_history)
-		json_pair_str(o, "reasoning_content", buf_view(&text));
+	if (has_field(how) && (text.n > 0 || (how == REASONING_HISTORY_ALWAYS && is_thinking)))
+		json_pair_str(o,
+			span_is(q->reasoning_field, "reasoning") ? "reasoning"
+								 : "reasoning_content",
+			text.n > 0 ? buf_view(&text) : SPAN(""));
+	if (how == REASONING_HISTORY_DETAILS && !span_is_set(details) && text.n > 0)
+		json_pair_str(o, "reasoning", buf_view(&text));
 	json_pair_raw(o, "reasoning_details", details);
 	if (!is_lost)
 		return OK;
@@ -418,7 +507,24 @@ static enum err drop_rest(struct scribe *s, const struct message *m, size_t at)
 	return OK;
 }
 
-static enum err put_assistant(struct scribe *s, const struct turn *t)
+/* What stands for the text of one that only called tools. */
+static void put_no_content(struct scribe *s)
+{
+	switch (s->target->quirks.empty_content) {
+	case EMPTY_CONTENT_NULL:
+		json_key(&s->o, "content");
+		json_put_null(&s->o);
+		break;
+	case EMPTY_CONTENT_TEXT:
+		json_pair_str(&s->o, "content", SPAN(""));
+		break;
+	case EMPTY_CONTENT_LEFT_OUT:
+		break;
+	}
+}
+
+static enum err put_assistant(
+	struct scribe *s, const struct turn *t, const struct openai_chat_plan *plan)
 {
 	const struct message *m = t->m;
 	struct json_out *o = &s->o;
@@ -428,14 +534,14 @@ static enum err put_assistant(struct scribe *s, const struct turn *t)
 		contents += is_content(s, m, &m->parts[k]);
 		calls += m->parts[k].type == PART_TOOL_CALL;
 	}
-	if (contents == 0 && calls > 0 && s->target->quirks.is_openai) {
-		json_key(o, "content");
-		json_put_null(o);
-	} else {
+	const bool has_thoughts =
+		s->target->quirks.reasoning_history == REASONING_HISTORY_TAGS && has_reasoning(m);
+	if (contents == 0 && calls > 0 && !has_thoughts)
+		put_no_content(s);
+	else
 		err = put_content(s, m, t->at);
-	}
 	if (!err)
-		err = put_reasoning(s, m);
+		err = put_reasoning(s, m, plan->reason.is_on);
 	for (size_t k = 0; !err && k < m->n_parts; k++) {
 		const struct part *p = &m->parts[k];
 		if (p->type == PART_REFUSAL && !is_content(s, m, p))
@@ -520,33 +626,53 @@ static enum err put_result_media(struct scribe *s, const struct turn *first, siz
 			     "provider takes none in results");
 }
 
-/* Characters that the provider refuses in a name become `_`. */
+static bool is_plain(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '_' || c == '-';
+}
+
+/* In a name that has a character which is refused, all but the plainest become `_`. */
 static enum err put_name(struct scribe *s, const struct message *m, size_t at)
 {
-	char clean[65];
+	char clean[65], path[PATH_BYTES];
 	size_t n = 0;
 	bool is_changed = m->name.n > 64;
 	if (m->name.n == 0)
 		return OK;
-	for (; n < m->name.n && n < 64; n++) {
-		const unsigned char c = (unsigned char)m->name.p[n];
-		const bool is_bad = c <= ' ' || c == 0x7f || strchr("<|\\/>", c);
-		clean[n] = (char)(is_bad ? '_' : c);
-		is_changed = is_changed || is_bad;
+	(void)snprintf(path, sizeof path, "messages[%zu].name", at);
+	if (!s->target->quirks.has_names)
+		return scribe_drop(
+			s, path, "%.*s takes no names on messages", SPAN_ARG(s->target->provider));
+	for (size_t i = 0; i < m->name.n; i++) {
+		const unsigned char c = (unsigned char)m->name.p[i];
+		is_changed = is_changed || c <= ' ' || c == 0x7f || strchr("<|\\/>", c);
 	}
 	if (!is_changed) {
 		json_pair_str(&s->o, "name", m->name);
 		return OK;
 	}
-	char path[PATH_BYTES];
-	(void)snprintf(path, sizeof path, "messages[%zu].name", at);
-	while (n > 0 && !utf8_is_valid(span_of(clean, n)))
-		n--;
+	for (; n < m->name.n && n < 64; n++)
+		clean[n] = (char)(is_plain(m->name.p[n]) ? m->name.p[n] : '_');
 	json_pair_str(&s->o, "name", span_of(clean, n));
 	return scribe_change(s, "renamed", path, "the name went out as \"%.*s\"", (int)n, clean);
 }
 
-static enum err put_turn(struct scribe *s, const struct turn *t)
+/* The word on a last message that makes its host go on with it. */
+static void put_prefill_mark(
+	struct scribe *s, const struct turn *t, const struct openai_chat_plan *plan)
+{
+	const enum prefill how = s->target->quirks.prefill;
+	if (!plan->has_prefill || t->m != &s->r->messages[s->r->n_messages - 1])
+		return;
+	if (how == PREFILL_PREFIX)
+		json_pair_bool(&s->o, "prefix", true);
+	else if (how == PREFILL_PARTIAL)
+		json_pair_bool(&s->o, "partial", true);
+}
+
+static enum err put_turn(
+	struct scribe *s, const struct turn *t, const struct openai_chat_plan *plan)
 {
 	const bool is_result = !t->m || t->m->role == ROLE_TOOL;
 	struct span role = SPAN("tool");
@@ -555,8 +681,8 @@ static enum err put_turn(struct scribe *s, const struct turn *t)
 	if (t->m && t->m->role == ROLE_SYSTEM)
 		role = SPAN("system");
 	else if (t->m && t->m->role == ROLE_DEVELOPER)
-		role = span_is(s->target->quirks.system_role, "developer") ? SPAN("developer")
-									   : SPAN("system");
+		role = span_is_set(s->target->quirks.system_role) ? s->target->quirks.system_role
+								  : SPAN("system");
 	else if (t->m && t->m->role == ROLE_USER)
 		role = SPAN("user");
 	else if (t->m && t->m->role == ROLE_ASSISTANT)
@@ -566,11 +692,13 @@ static enum err put_turn(struct scribe *s, const struct turn *t)
 	if (is_result)
 		err = put_result(s, t);
 	else if (t->m->role == ROLE_ASSISTANT)
-		err = put_assistant(s, t);
+		err = put_assistant(s, t, plan);
 	else
 		err = put_content(s, t->m, t->at);
 	if (!err && t->m)
 		err = put_name(s, t->m, t->at);
+	if (!err && t->m)
+		put_prefill_mark(s, t, plan);
 	if (!err && t->m) {
 		(void)snprintf(path, sizeof path, "messages[%zu]", t->at);
 		err = scribe_extra(s, &t->m->extra, path, KNOWN_IN_MESSAGE);
@@ -589,7 +717,7 @@ static void put_system(struct scribe *s, struct span text)
 	json_close(&s->o, '}');
 }
 
-enum err openai_chat_put_messages(struct scribe *s, struct span lead, struct span tail)
+enum err openai_chat_put_messages(struct scribe *s, const struct openai_chat_plan *plan)
 {
 	struct history h;
 	size_t results = 0; /* told one after the other */
@@ -597,17 +725,17 @@ enum err openai_chat_put_messages(struct scribe *s, struct span lead, struct spa
 		s->r, (struct history_rules){.is_strict = false}, s->notes, &h, s->why);
 	json_key(&s->o, "messages");
 	json_open(&s->o, '[');
-	put_system(s, lead);
+	put_system(s, plan->lead);
 	for (size_t i = 0; !err && i < h.n; i++) {
 		const struct turn *t = &h.turns[i];
-		err = put_turn(s, t);
+		err = put_turn(s, t, plan);
 		results = !t->m || t->m->role == ROLE_TOOL ? results + 1 : 0;
 		const bool is_last =
 			i + 1 == h.n || (h.turns[i + 1].m && h.turns[i + 1].m->role != ROLE_TOOL);
 		if (!err && results > 0 && is_last)
 			err = put_result_media(s, t + 1 - results, results);
 	}
-	put_system(s, tail);
+	put_system(s, plan->tail);
 	json_close(&s->o, ']');
 	return err;
 }

@@ -5,16 +5,44 @@
 #define BROKERD_DIALECT_OPENAI_CHAT_OPENAI_CHAT_H
 #include "brokerd/dialect/dialect.h"
 #include "brokerd/dialect/errors.h"
+#include "brokerd/dialect/reason.h"
 
 #define OPENAI_CHAT_FAMILY "openai-chat"
 
-/* The table of errors.h, for replies and for errors inside them. */
-extern const struct error_rule openai_chat_errors[];
+/* What is settled before the first member is written. */
+struct openai_chat_plan {
+	struct span lead,
+		tail; /* system texts of ours, before and behind all others; absent: none */
+	struct reason reason;
+	bool has_prefill; /* the last message is to be gone on with */
+};
 
-/* Writes the member `messages`; `lead` and `tail` (may be absent) are system texts of ours that go
- * before and behind all others. */
-struct scribe;
-enum err openai_chat_put_messages(struct scribe *s, struct span lead, struct span tail) MUST_USE;
+/* messages.c: writes the member `messages`. */
+enum err openai_chat_put_messages(struct scribe *s, const struct openai_chat_plan *plan) MUST_USE;
+
+/* order.c: where the target wants its messages in another order than they are, or has no tools, makes
+ * s->r a copy in `room` that suits it, with the plan's texts in it. */
+enum err openai_chat_order(
+	struct scribe *s, struct openai_chat_plan *plan, struct llm_request *room) MUST_USE;
+
+/* tools.c: writes `tools` and what belongs to it. */
+enum err openai_chat_put_tools(struct scribe *s, const struct reason *reason) MUST_USE;
+
+/* reasoning.c: whether it reasons, and the members that ask for it. */
+enum err openai_chat_plan_reasoning(struct scribe *s, struct reason *out) MUST_USE;
+enum err openai_chat_put_reasoning(struct scribe *s, const struct reason *p) MUST_USE;
+
+/* Writes the member `response_format`. */
+enum err openai_chat_put_format(struct scribe *s) MUST_USE;
+
+/* What a near relative of this family says otherwise in its replies. */
+struct openai_chat_kin {
+	const char *family;
+	const struct error_rule *errors;
+	bool has_chunks; /* its content is a list of chunks, of which those that think come back */
+};
+struct decoder *openai_chat_decoder_new_for(const struct openai_chat_kin *kin, struct arena *,
+	const struct notes *, const struct dialect_env *, const struct http_head *);
 
 /* `cache_control`, or a warning where the host has none. */
 enum err openai_chat_put_cache(struct scribe *s, struct span ttl, const char *path) MUST_USE;

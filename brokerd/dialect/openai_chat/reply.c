@@ -4,8 +4,11 @@
 #include "brokerd/dialect/media.h"
 #include "brokerd/dialect/openai_chat/details.h"
 #include "brokerd/dialect/openai_chat/openai_chat.h"
+#include "brokerd/dialect/openai_chat/thought.h"
+#include "brokerd/dialect/openai_wire.h"
 #include "brokerd/dialect/outlet.h"
 #include "brokerd/dialect/pick.h"
+#include "brokerd/dialect/think.h"
 #include "brokerd/dialect/usage.h"
 #include "protocol/limits.h"
 
@@ -15,28 +18,33 @@
 /* What is gathered of a choice beside its events. */
 struct extra_of_choice {
 	struct details details;
+	struct thought thought;
 	struct buf audio, transcript;
 	struct span audio_id;
 	struct buf citations; /* elements, a comma between them */
+	struct think think;   /* where thoughts come in the text */
+	bool is_text_begun;
 };
 
 struct decoder {
 	struct outlet out;
 	struct framing framing;
+	const struct openai_chat_kin *kin;
 	const struct notes *notes;
-	struct extra_of_choice *extras; /* as many as choices */
-	struct span sources;            /* a list of citations for the whole reply */
-	int64_t cached_tokens;          /* as the reply's headers say; -1: they do not */
+	struct extra_of_choice *extras;   /* as many as choices */
+	struct span sources;              /* a list of citations for the whole reply */
+	int64_t cached_tokens;            /* as the reply's headers say; -1: they do not */
+	struct buf raw, thoughts, answer; /* scratch */
 	bool is_whole, is_done, has_choice;
 };
 
-struct decoder *openai_chat_decoder_new(struct arena *a, const struct notes *notes,
-	const struct dialect_env *env, const struct http_head *head)
+struct decoder *openai_chat_decoder_new_for(const struct openai_chat_kin *kin, struct arena *a,
+	const struct notes *notes, const struct dialect_env *env, const struct http_head *head)
 {
 	struct decoder *d = arena_alloc(a, sizeof *d);
 	if (!d)
 		return NULL;
-	*d = (struct decoder){.notes = notes, .cached_tokens = -1};
+	*d = (struct decoder){.kin = kin, .notes = notes, .cached_tokens = -1};
 	if (!outlet_init(&d->out, a, notes, env))
 		return NULL;
 	d->extras = arena_array(a, d->out.n_choices, sizeof *d->extras);
@@ -45,70 +53,55 @@ struct decoder *openai_chat_decoder_new(struct arena *a, const struct notes *not
 	for (size_t i = 0; i < d->out.n_choices; i++) {
 		struct extra_of_choice *x = &d->extras[i];
 		details_init(&x->details, a);
+		thought_init(&x->thought);
 		buf_init(&x->audio, LIMIT_REPLY_BYTES);
 		buf_init(&x->transcript, LIMIT_REPLY_BYTES);
 		buf_init(&x->citations, LIMIT_REPLY_BYTES);
+		think_init(&x->think, notes->is_think_open);
 	}
+	buf_init(&d->raw, LIMIT_SSE_TOTAL_BYTES);
+	buf_init(&d->thoughts, LIMIT_SSE_TOTAL_BYTES);
+	buf_init(&d->answer, LIMIT_SSE_TOTAL_BYTES);
 	framing_init(&d->framing, head);
 	usage_count((struct json){http_head_get(head, "fireworks-cached-prompt-tokens")},
 		&d->cached_tokens);
 	return d;
 }
 
+struct decoder *openai_chat_decoder_new(struct arena *a, const struct notes *notes,
+	const struct dialect_env *env, const struct http_head *head)
+{
+	static const struct openai_chat_kin ourselves = {OPENAI_CHAT_FAMILY, openai_errors, false};
+	return openai_chat_decoder_new_for(&ourselves, a, notes, env, head);
+}
+
 void openai_chat_decoder_done(struct decoder *d)
 {
 	for (size_t i = 0; i < d->out.n_choices; i++) {
 		details_done(&d->extras[i].details);
+		thought_done(&d->extras[i].thought);
 		buf_done(&d->extras[i].audio);
 		buf_done(&d->extras[i].transcript);
 		buf_done(&d->extras[i].citations);
+		think_done(&d->extras[i].think);
 	}
+	buf_done(&d->raw);
+	buf_done(&d->thoughts);
+	buf_done(&d->answer);
 	outlet_done(&d->out);
 	framing_done(&d->framing);
 }
 
 /* ---- usage ---- */
 
-/* Takes an object's counts over. Hosts differ in where they put the cached ones; what the prompt
- * and the completion include is told by their total. */
 static enum err take_usage(struct decoder *d, struct json u)
 {
-	int64_t prompt = -1, completion = -1, total = -1;
-	struct llm_usage out = USAGE_UNKNOWN;
+	struct llm_usage usage;
 	if (json_kind(u) != JSON_OBJECT)
 		return OK;
-	usage_member(u, "prompt_tokens", "input_tokens", &prompt);
-	usage_member(u, "completion_tokens", "output_tokens", &completion);
-	usage_member(u, "total_tokens", NULL, &total);
-	struct json in = json_member(u, "prompt_tokens_details");
-	if (json_kind(in) != JSON_OBJECT)
-		in = json_member(u, "prompt_token_details");
-	const struct json of = json_member(u, "completion_tokens_details");
-	if (!usage_member(in, "cached_tokens", NULL, &out.cache_read) &&
-		!usage_member(u, "prompt_cache_hit_tokens", "cached_tokens", &out.cache_read))
-		out.cache_read = d->cached_tokens;
-	usage_member(in, "cache_write_tokens", NULL, &out.cache_write);
-	usage_member(in, "audio_tokens", NULL, &out.audio_input);
-	usage_member(in, "image_tokens", NULL, &out.image_input);
-	if (!usage_member(of, "reasoning_tokens", NULL, &out.reasoning))
-		usage_member(u, "reasoning_tokens", NULL, &out.reasoning);
-	usage_member(of, "audio_tokens", NULL, &out.audio_output);
-	usage_member(of, "image_tokens", NULL, &out.image_output);
-	if (out.reasoning > 0 && completion >= 0 && prompt >= 0 &&
-		total == prompt + completion + out.reasoning)
-		completion += out.reasoning; /* xAI counts it beside the completion */
-	struct json cost = json_member(u, "cost");
-	if (json_kind(cost) == JSON_OBJECT)
-		cost = json_member(cost, "total_cost");
-	out.provider_cost_nusd = usage_money(cost, 0);
-	if (out.provider_cost_nusd < 0)
-		out.provider_cost_nusd = usage_money(json_member(u, "cost_in_usd_ticks"), 10);
-	const bool fits = usage_split(&out, prompt, completion);
-	outlet_usage(&d->out, &out);
-	return fits ? OK
-		    : outlet_warn(&d->out, "repaired_response", "usage",
-			      "the provider's token counts do not add up: a part is larger than "
-			      "its whole, and was cut to fit");
+	const bool fits = openai_usage(u, d->cached_tokens, &usage);
+	outlet_usage(&d->out, &usage);
+	return fits ? OK : outlet_warn(&d->out, "repaired_response", "usage", OPENAI_USAGE_CUT);
 }
 
 /* ---- calls ---- */
@@ -149,9 +142,16 @@ static void take_name(struct outlet_call *call, struct span name)
 		buf_span(&call->name, name);
 }
 
+/* Something that is no thinking comes. */
+static enum err end_thought(struct decoder *d, uint32_t choice)
+{
+	return thought_end(&d->extras[choice].thought, &d->out, choice, d->kin->family);
+}
+
 static enum err take_call(struct decoder *d, uint32_t choice, int64_t index, struct json entry)
 {
-	static const char *const names[] = {"index", "id", "function", "custom", "type"};
+	static const char *const names[] = {
+		"index", "id", "function", "custom", "type", "extra_content"};
 	struct json m[COUNT_OF(names)];
 	struct outlet *o = &d->out;
 	PICK(entry, names, m);
@@ -164,7 +164,8 @@ static enum err take_call(struct decoder *d, uint32_t choice, int64_t index, str
 	const struct json args = json_member(body, is_custom ? "input" : "arguments");
 	OWNED(buf_done) struct buf id = BUF_INIT(LIMIT_REPLY_BYTES);
 	OWNED(buf_done) struct buf name = BUF_INIT(LIMIT_REPLY_BYTES);
-	json_text_to(m[1], &id);
+	if (!json_is(m[1], "null")) /* some hosts' word for none */
+		json_text_to(m[1], &id);
 	json_text_to(json_member(body, "name"), &name);
 	enum err err = outlet_check(&id);
 	if (!err)
@@ -182,6 +183,12 @@ static enum err take_call(struct decoder *d, uint32_t choice, int64_t index, str
 	}
 	if (call->id.n == 0)
 		buf_span(&call->id, buf_view(&id));
+	if (json_kind(m[5]) == JSON_OBJECT && !span_is_set(call->opaque.family)) {
+		call->opaque = (struct opaque){SPAN(OPENAI_CHAT_FAMILY), o->model, SPAN_NONE};
+		err = outlet_keep(o, m[5].text, &call->opaque.data); /* a signature of Google's */
+		if (err)
+			return err;
+	}
 	take_name(call, buf_view(&name));
 	err = outlet_check(&call->id);
 	if (!err)
@@ -202,7 +209,10 @@ static enum err take_calls(struct decoder *d, uint32_t choice, struct json calls
 	enum err err = OK;
 	if (json_kind(calls) == JSON_ARRAY) {
 		for (struct json_walk w = json_each(calls); !err && json_next(&w);) {
-			if (json_kind(w.value) == JSON_OBJECT)
+			if (json_kind(w.value) != JSON_OBJECT)
+				continue;
+			err = end_thought(d, choice);
+			if (!err)
 				err = take_call(d, choice, INDEX_NONE, w.value);
 		}
 	}
@@ -218,6 +228,28 @@ static bool is_text(struct json v)
 	return json_kind(v) == JSON_STRING && v.text.n > 2;
 }
 
+static enum err take_citation(struct decoder *d, uint32_t choice, struct json one)
+{
+	struct buf *to = &d->extras[choice].citations;
+	if (to->n > 0)
+		buf_byte(to, ',');
+	buf_span(to, one.text);
+	return outlet_check(to);
+}
+
+static enum err take_parts(
+	struct decoder *d, uint32_t choice, enum outlet_text kind, struct json array);
+
+/* Thinking is a text, or a list of parts again. */
+static enum err take_thinking(
+	struct decoder *d, uint32_t choice, struct json chunk, struct json thinking)
+{
+	if (json_kind(thinking) == JSON_STRING)
+		return outlet_json(&d->out, choice, OUTLET_REASONING, thinking);
+	const enum err err = take_parts(d, choice, OUTLET_REASONING, thinking);
+	return err || !d->kin->has_chunks ? err : thought_add(&d->extras[choice].thought, chunk);
+}
+
 /* The text members of a list of parts. */
 static enum err take_parts(
 	struct decoder *d, uint32_t choice, enum outlet_text kind, struct json array)
@@ -226,16 +258,21 @@ static enum err take_parts(
 	if (json_kind(array) != JSON_ARRAY)
 		return OK;
 	for (struct json_walk w = json_each(array); !err && json_next(&w);) {
-		const struct json thinking = json_member(w.value, "thinking");
-		if (json_kind(thinking) == JSON_ARRAY)
-			err = take_parts(d, choice, OUTLET_REASONING, thinking);
-		else if (json_kind(thinking) == JSON_STRING)
-			err = outlet_json(&d->out, choice, OUTLET_REASONING, thinking);
-		else if (json_is(json_member(w.value, "type"), "refusal"))
-			err = outlet_json(
-				&d->out, choice, OUTLET_REFUSAL, json_member(w.value, "refusal"));
-		else
-			err = outlet_json(&d->out, choice, kind, json_member(w.value, "text"));
+		static const char *const names[] = {"type", "thinking", "text", "refusal"};
+		struct json m[COUNT_OF(names)];
+		PICK(w.value, names, m);
+		if (json_kind(m[1]) == JSON_ARRAY || json_kind(m[1]) == JSON_STRING) {
+			err = take_thinking(d, choice, w.value, m[1]);
+			continue;
+		}
+		if (kind == OUTLET_TEXT && is_text(m[2]))
+			err = end_thought(d, choice);
+		if (!err && d->kin->has_chunks && json_is(m[0], "reference"))
+			err = take_citation(d, choice, w.value);
+		else if (!err && json_is(m[0], "refusal"))
+			err = outlet_json(&d->out, choice, OUTLET_REFUSAL, m[3]);
+		else if (!err)
+			err = outlet_json(&d->out, choice, kind, m[2]);
 	}
 	return err;
 }
@@ -260,13 +297,69 @@ static enum err take_reasoning(struct decoder *d, uint32_t choice, struct json c
 	return err ? err : details_add(&d->extras[choice].details, details);
 }
 
+/* A piece of the answer. */
+static enum err give_text(struct decoder *d, uint32_t choice, struct span text)
+{
+	struct extra_of_choice *x = &d->extras[choice];
+	if (d->notes->has_blank_start && !x->is_text_begun &&
+		d->out.choices[choice].has_reasoning) {
+		while (text.n > 0 && strchr(" \t\r\n", text.p[0]) && text.p[0] != '\0')
+			text = span_skip(text, 1);
+	}
+	x->is_text_begun = x->is_text_begun || text.n > 0;
+	return outlet_text(&d->out, choice, OUTLET_TEXT, text);
+}
+
+/* What the tags have told apart. */
+static enum err give_both(struct decoder *d, uint32_t choice)
+{
+	enum err err = outlet_check(&d->extras[choice].think.held);
+	if (!err)
+		err = outlet_check(&d->thoughts);
+	if (!err)
+		err = outlet_check(&d->answer);
+	if (!err)
+		err = outlet_text(&d->out, choice, OUTLET_REASONING, buf_view(&d->thoughts));
+	return err ? err : give_text(d, choice, buf_view(&d->answer));
+}
+
+static enum err take_text(struct decoder *d, uint32_t choice, struct json content)
+{
+	buf_clear(&d->raw);
+	if (!json_text_to(content, &d->raw))
+		return OK;
+	const enum err err = outlet_check(&d->raw);
+	if (err)
+		return err;
+	if (!d->notes->has_think_tags)
+		return give_text(d, choice, buf_view(&d->raw));
+	buf_clear(&d->thoughts);
+	buf_clear(&d->answer);
+	think_add(&d->extras[choice].think, buf_view(&d->raw), &d->thoughts, &d->answer);
+	return give_both(d, choice);
+}
+
+/* The text is over: what might have become a tag did not. */
+static enum err end_text(struct decoder *d, uint32_t choice)
+{
+	if (!d->notes->has_think_tags)
+		return OK;
+	buf_clear(&d->thoughts);
+	buf_clear(&d->answer);
+	think_end(&d->extras[choice].think, &d->thoughts, &d->answer);
+	return give_both(d, choice);
+}
+
 static enum err take_content(struct decoder *d, uint32_t choice, struct json content)
 {
 	if (json_kind(content) == JSON_ARRAY)
 		return take_parts(d, choice, OUTLET_TEXT, content);
-	return d->is_whole && d->notes->has_json_words
+	const enum err err = is_text(content) ? end_thought(d, choice) : OK;
+	if (err)
+		return err;
+	return d->is_whole && d->notes->has_json_words && !d->notes->has_think_tags
 		       ? outlet_unfenced(&d->out, choice, content)
-		       : outlet_json(&d->out, choice, OUTLET_TEXT, content);
+		       : take_text(d, choice, content);
 }
 
 /* ---- images, audio, citations ---- */
@@ -317,24 +410,21 @@ static enum err take_audio(struct decoder *d, uint32_t choice, struct json audio
 
 static enum err take_citations(struct decoder *d, uint32_t choice, struct json annotations)
 {
-	struct buf *to = &d->extras[choice].citations;
-	for (struct json_walk w = json_each(annotations); json_next(&w);) {
-		if (to->n > 0)
-			buf_byte(to, ',');
-		buf_span(to, w.value.text);
-	}
-	return outlet_check(to);
+	enum err err = OK;
+	for (struct json_walk w = json_each(annotations); !err && json_next(&w);)
+		err = take_citation(d, choice, w.value);
+	return err;
 }
 
 /* What could not go out before its choice was over. */
 static enum err end_extras(struct decoder *d, uint32_t choice)
 {
 	struct extra_of_choice *x = &d->extras[choice];
-	enum err err = OK;
+	enum err err = end_thought(d, choice);
 	OWNED(buf_done) struct buf json = BUF_INIT(LIMIT_REPLY_BYTES);
-	if (details_write(&x->details, &json)) {
+	if (!err && details_write(&x->details, &json)) {
 		const struct opaque opaque = {
-			SPAN(OPENAI_CHAT_FAMILY), d->out.model, buf_view(&json)};
+			span_str(d->kin->family), d->out.model, buf_view(&json)};
 		err = outlet_check(&json);
 		if (!err)
 			err = outlet_opaque(&d->out, choice, &opaque);
@@ -371,40 +461,6 @@ static enum err end_extras(struct decoder *d, uint32_t choice)
 
 /* ---- finish ---- */
 
-static const struct {
-	const char *word; /* without case */
-	enum finish finish;
-	enum err err; /* an ending that is none */
-} finishes[] = {
-	{"stop",			  FINISH_STOP,           OK              },
-	{"length",			FINISH_LENGTH,         OK              },
-	{"tool_calls",                    FINISH_TOOL_CALLS,     OK              },
-	{"content_filter",                FINISH_CONTENT_FILTER, OK              },
-	{"function_call",                 FINISH_TOOL_CALLS,     OK              },
-	{"tool_use",		      FINISH_TOOL_CALLS,     OK              },
-	{"eos",			   FINISH_STOP,           OK              },
-	{"eos_token",                     FINISH_STOP,           OK              },
-	{"end_turn",		      FINISH_STOP,           OK              },
-	{"stop_sequence",                 FINISH_STOP,           OK              },
-	{"complete",		      FINISH_STOP,           OK              },
-	{"completed",                     FINISH_STOP,           OK              },
-	{"max_tokens",                    FINISH_LENGTH,         OK              },
-	{"model_length",                  FINISH_LENGTH,         OK              },
-	{"max_output_tokens",             FINISH_LENGTH,         OK              },
-	{"model_context_window_exceeded", FINISH_LENGTH,         OK              },
-	{"content_filtered",              FINISH_CONTENT_FILTER, OK              },
-	{"sensitive",                     FINISH_CONTENT_FILTER, OK              },
-	{"safety",			FINISH_CONTENT_FILTER, OK              },
-	{"recitation",                    FINISH_CONTENT_FILTER, OK              },
-	{"blocked",		       FINISH_CONTENT_FILTER, OK              },
-	{"refusal",		       FINISH_CONTENT_FILTER, OK              },
-	{"error",			 FINISH_OTHER,          ERR_SERVER_ERROR},
-	{"network_error",                 FINISH_OTHER,          ERR_SERVER_ERROR},
-	{"abort",			 FINISH_OTHER,          ERR_SERVER_ERROR},
-	{"insufficient_system_resource",  FINISH_OTHER,          ERR_OVERLOADED  },
-	{"timeout",		       FINISH_OTHER,          ERR_TIMEOUT     },
-};
-
 static enum err take_finish(
 	struct decoder *d, uint32_t choice, struct json reason, struct json stop, struct fault *why)
 {
@@ -416,18 +472,9 @@ static enum err take_finish(
 		err = json_utf8(stop, d->out.arena, &matched);
 	if (err)
 		return err;
-	for (size_t i = 0; i < COUNT_OF(finishes); i++) {
-		if (!span_is_nocase(word, finishes[i].word))
-			continue;
-		if (finishes[i].err) {
-			(void)fault_set(why, finishes[i].err,
-				"the provider ended its answer with \"%s\"", finishes[i].word);
-			fault_text(why->code, sizeof why->code, word);
-			return finishes[i].err;
-		}
-		return outlet_finish(&d->out, choice, finishes[i].finish, word, matched);
-	}
-	return outlet_finish(&d->out, choice, FINISH_OTHER, word, matched);
+	enum finish finish;
+	err = openai_finish(word, &finish, why);
+	return err ? err : outlet_finish(&d->out, choice, finish, word, matched);
 }
 
 /* ---- chunks ---- */
@@ -484,18 +531,24 @@ static bool is_error(struct json v)
 	return json_kind(v) == JSON_OBJECT || is_text(v);
 }
 
+/* MiniMax says in every reply how it went. */
+static bool is_bad_status(struct json base_resp)
+{
+	int64_t code;
+	return json_i64(json_member(base_resp, "status_code"), &code) && code != 0;
+}
+
 static enum err take_error(struct decoder *d, struct json chunk, struct fault *why)
 {
 	struct error_body body;
-	(void)d;
 	error_read_json(chunk, &body);
-	return error_inside(&body, openai_chat_errors, why);
+	return error_inside_of(d->notes->errors, &body, d->kin->errors, why);
 }
 
 static enum err take_chunk(struct decoder *d, struct json chunk, struct fault *why)
 {
 	static const char *const names[] = {"id", "model", "created", "choices", "usage", "error",
-		"x_groq", "citations", "search_results"};
+		"x_groq", "citations", "search_results", "base_resp", "object"};
 	struct json m[COUNT_OF(names)];
 	int64_t created_s = 0;
 	struct outlet *o = &d->out;
@@ -518,7 +571,8 @@ static enum err take_chunk(struct decoder *d, struct json chunk, struct fault *w
 		err = take_usage(d, json_is_nil(m[4]) ? json_member(m[6], "usage") : m[4]);
 	if (err)
 		return err;
-	if (is_error(m[5]) || (d->is_whole && json_kind(m[3]) != JSON_ARRAY))
+	if (is_error(m[5]) || is_bad_status(m[9]) || json_is(m[10], "error") ||
+		(d->is_whole && json_kind(m[3]) != JSON_ARRAY))
 		return take_error(d, chunk, why);
 	const struct json sources = json_is_nil(m[8]) ? m[7] : m[8];
 	if (d->sources.n == 0 && json_kind(sources) == JSON_ARRAY && sources.text.n > 2)
@@ -551,6 +605,11 @@ static enum err conclude(struct decoder *d, struct fault *why)
 		fault_text(why->code, sizeof why->code, SPAN("empty_response"));
 		return ERR_SERVER_ERROR;
 	}
+	if (!o->has_usage && d->cached_tokens >= 0) { /* all that is known */
+		struct llm_usage usage = USAGE_UNKNOWN;
+		usage.cache_read = d->cached_tokens;
+		outlet_usage(o, &usage);
+	}
 	for (uint32_t i = 0; !err && i < o->n_choices; i++) {
 		struct outlet_choice *c = &o->choices[i];
 		if (!c->is_seen)
@@ -564,6 +623,8 @@ static enum err conclude(struct decoder *d, struct fault *why)
 				err = outlet_warn(o, "missing_finish", NULL,
 					"the provider did not say why its answer ended");
 		}
+		if (!err)
+			err = end_text(d, i);
 		if (!err)
 			err = outlet_choice_end(o, i);
 		if (!err)

@@ -1,0 +1,25 @@
+/* openai_completions.c - the older text completions: a prompt, and how it goes on. */
+#include "brokerd/dialect/openai_completions/openai_completions.h"
+
+#include "brokerd/dialect/models.h"
+#include "brokerd/dialect/openai_wire.h"
+#include "brokerd/dialect/registry.h"
+
+/* The same for a chat of one message and for a completion. */
+static const struct dialect_op complete = {
+	.encode_request = completions_encode_request,
+	.decoder_new = completions_decoder_new,
+	.decode = completions_decode,
+	.decode_end = completions_decode_end,
+	.decoder_done = completions_decoder_done,
+	.decode_request = completions_decode_request,
+};
+
+const struct dialect dialect_openai_completions = {
+	.family = OPENAI_COMPLETIONS_FAMILY,
+	.path = "/completions",
+	.ops = {[LLM_OP_CHAT] = &complete, [LLM_OP_COMPLETE] = &complete},
+	.explain = openai_explain,
+	.models_path = "/models",
+	.decode_models = models_decode,
+};

@@ -1,0 +1,167 @@
+/* openai_wire.c - three tables, as observed in mid 2026. */
+#include "brokerd/dialect/openai_wire.h"
+
+#include "brokerd/dialect/usage.h"
+
+/* clang-format off */
+const struct error_rule openai_errors[] = {
+	{400, "context_length_exceeded", NULL, NULL, ERR_CONTEXT_LENGTH, NULL},
+	{400, "content_filter", NULL, NULL, ERR_CONTENT_FILTERED, NULL},
+	{400, "content_policy_violation", NULL, NULL, ERR_CONTENT_FILTERED, NULL},
+	{400, "image_content_policy_violation", NULL, NULL, ERR_CONTENT_FILTERED, NULL},
+	{400, "invalid_prompt", NULL, NULL, ERR_CONTENT_FILTERED, NULL},
+	{400, "ResponsibleAIPolicyViolation", NULL, NULL, ERR_CONTENT_FILTERED, "content_filter"},
+	{400, "model_not_found", NULL, NULL, ERR_NOT_FOUND, NULL},
+	{400, "DeploymentNotFound", NULL, NULL, ERR_NOT_FOUND, NULL},
+	{400, "billing_hard_limit_reached", NULL, NULL, ERR_QUOTA_EXHAUSTED, NULL},
+	{400, "unsupported_parameter", NULL, NULL, ERR_INVALID_REQUEST, NULL},
+	{400, "unsupported_value", NULL, NULL, ERR_INVALID_REQUEST, NULL},
+	{400, "unknown_parameter", NULL, NULL, ERR_INVALID_REQUEST, NULL},
+	{401, NULL, NULL, NULL, ERR_AUTH, NULL},
+	{403, "unsupported_country_region_territory", NULL, NULL, ERR_PERMISSION, NULL},
+	{403, "AuthenticationTypeDisabled", NULL, NULL, ERR_PERMISSION, NULL},
+	{403, "PublicNetworkAccessDisabled", NULL, NULL, ERR_PERMISSION, NULL},
+	{404, "model_not_found", NULL, NULL, ERR_NOT_FOUND, NULL},
+	{404, "DeploymentNotFound", NULL, NULL, ERR_NOT_FOUND, NULL},
+	{404, "404", NULL, "resource not found", ERR_NOT_FOUND, "endpoint"},
+	{429, "insufficient_quota", NULL, NULL, ERR_QUOTA_EXHAUSTED, NULL},
+	{429, "credit_balance_exhausted", NULL, NULL, ERR_QUOTA_EXHAUSTED, NULL},
+	{429, "organization_spend_limit_exceeded", NULL, NULL, ERR_QUOTA_EXHAUSTED, NULL},
+	{429, "project_spend_limit_exceeded", NULL, NULL, ERR_QUOTA_EXHAUSTED, NULL},
+	{429, "organization_usage_limit_exceeded", NULL, NULL, ERR_QUOTA_EXHAUSTED, NULL},
+	{429, "billing_hard_limit_reached", NULL, NULL, ERR_QUOTA_EXHAUSTED, NULL},
+	{429, NULL, "insufficient_quota", NULL, ERR_QUOTA_EXHAUSTED, NULL},
+	{429, NULL, NULL, "request too large", ERR_INVALID_REQUEST, "request_exceeds_rate_limit"},
+	{429, "slow_down", NULL, NULL, ERR_OVERLOADED, NULL},
+	{429, NULL, NULL, "experiencing high demand", ERR_OVERLOADED, NULL},
+	{429, "rate_limit_exceeded", NULL, NULL, ERR_RATE_LIMITED, NULL},
+	{429, "RateLimitReached", NULL, NULL, ERR_RATE_LIMITED, NULL},
+	{503, NULL, NULL, NULL, ERR_OVERLOADED, NULL},
+	/* inside a stream, where the status is only what the code stands for */
+	{0, "context_length_exceeded", NULL, NULL, ERR_CONTEXT_LENGTH, NULL},
+	{0, "insufficient_quota", NULL, NULL, ERR_QUOTA_EXHAUSTED, NULL},
+	{0, NULL, NULL, "request too large", ERR_INVALID_REQUEST, "request_exceeds_rate_limit"},
+	{0, "rate_limit_exceeded", NULL, NULL, ERR_RATE_LIMITED, NULL},
+	{0, "server_is_overloaded", NULL, NULL, ERR_OVERLOADED, NULL},
+	{0, "content_filter", NULL, NULL, ERR_CONTENT_FILTERED, NULL},
+	{0, "server_error", NULL, NULL, ERR_SERVER_ERROR, NULL},
+	{0, "vector_store_timeout", NULL, NULL, ERR_SERVER_ERROR, NULL},
+	{0, "invalid_prompt", NULL, NULL, ERR_CONTENT_FILTERED, NULL},
+	{0, "bio_policy", NULL, NULL, ERR_CONTENT_FILTERED, NULL},
+	{0, "image_content_policy_violation", NULL, NULL, ERR_CONTENT_FILTERED, NULL},
+	{0, "data_residency_mismatch", NULL, NULL, ERR_INVALID_REQUEST, NULL},
+	{0, "invalid_image", NULL, NULL, ERR_INVALID_REQUEST, NULL},
+	{0, "invalid_image_format", NULL, NULL, ERR_INVALID_REQUEST, NULL},
+	{0, "invalid_base64_image", NULL, NULL, ERR_INVALID_REQUEST, NULL},
+	{0, "invalid_image_url", NULL, NULL, ERR_INVALID_REQUEST, NULL},
+	{0, "invalid_image_mode", NULL, NULL, ERR_INVALID_REQUEST, NULL},
+	{0, "image_too_large", NULL, NULL, ERR_INVALID_REQUEST, NULL},
+	{0, "image_too_small", NULL, NULL, ERR_INVALID_REQUEST, NULL},
+	{0, "image_parse_error", NULL, NULL, ERR_INVALID_REQUEST, NULL},
+	{0, "image_file_too_large", NULL, NULL, ERR_INVALID_REQUEST, NULL},
+	{0, "unsupported_image_media_type", NULL, NULL, ERR_INVALID_REQUEST, NULL},
+	{0, "empty_image_file", NULL, NULL, ERR_INVALID_REQUEST, NULL},
+	{0, "failed_to_download_image", NULL, NULL, ERR_INVALID_REQUEST, NULL},
+	{0, "image_file_not_found", NULL, NULL, ERR_INVALID_REQUEST, NULL},
+	{.class = OK},
+};
+/* clang-format on */
+
+void openai_explain(const struct http_reply *reply, const struct target *target, struct fault *out)
+{
+	error_explain(reply, target, openai_errors, out);
+}
+
+/* The first of two members that is an object. */
+static struct json object_of(struct json v, const char *name, const char *other)
+{
+	const struct json first = json_member(v, name);
+	return json_kind(first) == JSON_OBJECT ? first : json_member(v, other);
+}
+
+/* Hosts differ in where they put the cached tokens; what the prompt and the completion include is
+ * told by their total. */
+bool openai_usage(struct json u, int64_t cached, struct llm_usage *out)
+{
+	int64_t input = -1, output = -1, total = -1;
+	*out = USAGE_UNKNOWN;
+	usage_member(u, "prompt_tokens", "input_tokens", &input);
+	usage_member(u, "completion_tokens", "output_tokens", &output);
+	usage_member(u, "total_tokens", NULL, &total);
+	struct json in = object_of(u, "prompt_tokens_details", "input_tokens_details");
+	if (json_kind(in) != JSON_OBJECT)
+		in = json_member(u, "prompt_token_details");
+	const struct json of = object_of(u, "completion_tokens_details", "output_tokens_details");
+	if (!usage_member(in, "cached_tokens", NULL, &out->cache_read) &&
+		!usage_member(u, "prompt_cache_hit_tokens", "cached_tokens", &out->cache_read) &&
+		!usage_member(u, "num_cached_tokens", NULL, &out->cache_read))
+		out->cache_read = cached;
+	usage_member(in, "cache_write_tokens", NULL, &out->cache_write);
+	usage_member(in, "audio_tokens", NULL, &out->audio_input);
+	usage_member(in, "image_tokens", NULL, &out->image_input);
+	if (!usage_member(of, "reasoning_tokens", NULL, &out->reasoning))
+		usage_member(u, "reasoning_tokens", NULL, &out->reasoning);
+	usage_member(of, "audio_tokens", NULL, &out->audio_output);
+	usage_member(of, "image_tokens", NULL, &out->image_output);
+	if (out->reasoning > 0 && output >= 0 && input >= 0 &&
+		total == input + output + out->reasoning)
+		output += out->reasoning; /* xAI counts it beside the completion */
+	struct json cost = json_member(u, "cost");
+	if (json_kind(cost) == JSON_OBJECT)
+		cost = json_member(cost, "total_cost");
+	out->provider_cost_nusd = usage_money(cost, 0);
+	if (out->provider_cost_nusd < 0)
+		out->provider_cost_nusd = usage_money(json_member(u, "cost_in_usd_ticks"), 10);
+	return usage_split(out, input, output);
+}
+
+static const struct {
+	const char *word; /* without case */
+	enum finish finish;
+	enum err err; /* an ending that is none */
+} finishes[] = {
+	{"stop",			  FINISH_STOP,           OK              },
+	{"length",			FINISH_LENGTH,         OK              },
+	{"tool_calls",                    FINISH_TOOL_CALLS,     OK              },
+	{"content_filter",                FINISH_CONTENT_FILTER, OK              },
+	{"function_call",                 FINISH_TOOL_CALLS,     OK              },
+	{"tool_use",		      FINISH_TOOL_CALLS,     OK              },
+	{"eos",			   FINISH_STOP,           OK              },
+	{"eos_token",                     FINISH_STOP,           OK              },
+	{"end_turn",		      FINISH_STOP,           OK              },
+	{"stop_sequence",                 FINISH_STOP,           OK              },
+	{"complete",		      FINISH_STOP,           OK              },
+	{"completed",                     FINISH_STOP,           OK              },
+	{"max_tokens",                    FINISH_LENGTH,         OK              },
+	{"model_length",                  FINISH_LENGTH,         OK              },
+	{"max_output_tokens",             FINISH_LENGTH,         OK              },
+	{"model_context_window_exceeded", FINISH_LENGTH,         OK              },
+	{"content_filtered",              FINISH_CONTENT_FILTER, OK              },
+	{"sensitive",                     FINISH_CONTENT_FILTER, OK              },
+	{"safety",			FINISH_CONTENT_FILTER, OK              },
+	{"recitation",                    FINISH_CONTENT_FILTER, OK              },
+	{"blocked",		       FINISH_CONTENT_FILTER, OK              },
+	{"refusal",		       FINISH_CONTENT_FILTER, OK              },
+	{"error",			 FINISH_OTHER,          ERR_SERVER_ERROR},
+	{"network_error",                 FINISH_OTHER,          ERR_SERVER_ERROR},
+	{"abort",			 FINISH_OTHER,          ERR_SERVER_ERROR},
+	{"insufficient_system_resource",  FINISH_OTHER,          ERR_OVERLOADED  },
+	{"timeout",		       FINISH_OTHER,          ERR_TIMEOUT     },
+};
+
+enum err openai_finish(struct span word, enum finish *out, struct fault *why)
+{
+	*out = FINISH_OTHER;
+	for (size_t i = 0; i < COUNT_OF(finishes); i++) {
+		if (!span_is_nocase(word, finishes[i].word))
+			continue;
+		*out = finishes[i].finish;
+		if (!finishes[i].err)
+			return OK;
+		(void)fault_set(why, finishes[i].err, "the provider ended its answer with \"%s\"",
+			finishes[i].word);
+		fault_text(why->code, sizeof why->code, word);
+		return finishes[i].err;
+	}
+	return OK;
+}

@@ -1,0 +1,150 @@
+/* thinking.c - a budget must leave room for the answer; an effort must be one that the model knows. */
+#include "brokerd/dialect/thinking.h"
+
+#include "brokerd/dialect/effort.h"
+#include "brokerd/value/words.h"
+
+#define BUDGET_LEAST INT64_C(1024)
+
+enum err thinking_fit_max_tokens(struct scribe *s, struct thinking *t)
+{
+	const int64_t known = s->target->max_output_tokens;
+	const int64_t most = known > 0 ? known : s->target->quirks.tokens_max;
+	t->max_tokens = s->r->max_tokens.is_set ? s->r->max_tokens.v : most;
+	if (known <= 0 || t->max_tokens <= known)
+		return OK;
+	t->max_tokens = known;
+	return scribe_change(s, "clamped_parameter", "max_tokens",
+		"%.*s writes at most %lld tokens", SPAN_ARG(s->target->model), (long long)known);
+}
+
+/* Thinking by so many tokens: they must leave room in max_tokens. */
+static enum err fit_budget(struct scribe *s, struct thinking *t)
+{
+	const int64_t most = s->target->max_output_tokens > 0 ? s->target->max_output_tokens
+							      : s->target->quirks.tokens_max;
+	const struct opt_i64 asked = s->r->reasoning.budget_tokens;
+	t->kind = THINKING_ENABLED;
+	t->budget = asked.is_set ? asked.v
+				 : effort_budget(s->r->reasoning.effort,
+					   most - 1 < 63999 ? most - 1 : 63999);
+	if (t->budget < BUDGET_LEAST)
+		t->budget = BUDGET_LEAST;
+	if (t->max_tokens > t->budget)
+		return OK;
+	t->max_tokens = t->max_tokens + t->budget < most ? t->max_tokens + t->budget : most;
+	if (t->max_tokens <= t->budget)
+		t->budget = t->max_tokens - 1;
+	if (t->budget < BUDGET_LEAST)
+		return scribe_refuse(s, "max_tokens",
+			"max_tokens leaves no room for reasoning: it must be more than %lld",
+			(long long)BUDGET_LEAST);
+	return scribe_change(s, "clamped_parameter", "max_tokens",
+		"max_tokens went out as %lld, with %lld of them for reasoning",
+		(long long)t->max_tokens, (long long)t->budget);
+}
+
+/* Thinking by effort, in the words that the model takes. */
+static enum err fit_effort(struct scribe *s, struct thinking *t)
+{
+	const struct span asked = s->r->reasoning.effort;
+	t->kind = THINKING_ADAPTIVE;
+	if (s->r->reasoning.budget_tokens.is_set) {
+		const enum err err = scribe_drop(s, "reasoning.budget_tokens",
+			"%.*s takes no budget of tokens: it decides by itself",
+			SPAN_ARG(s->target->model));
+		if (err || !span_is_set(asked))
+			return err;
+	}
+	const struct span taken = s->target->quirks.efforts;
+	/* what is above high was asked for, so above high it stays */
+	const bool is_raised = span_is(asked, "xhigh") && !words_have(taken, asked) &&
+			       words_have(taken, SPAN("max"));
+	t->effort = is_raised ? SPAN("max") : effort_nearest(taken, asked);
+	if (span_eq(t->effort, asked))
+		return OK;
+	return scribe_change(s, "clamped_parameter", "reasoning.effort",
+		"%.*s does not know the effort \"%.*s\": \"%.*s\" was asked for",
+		SPAN_ARG(s->target->model), SPAN_ARG(asked), SPAN_ARG(t->effort));
+}
+
+static enum err choose_kind(struct scribe *s, struct thinking *t)
+{
+	const struct reasoning *r = &s->r->reasoning;
+	const bool is_off = span_is(r->effort, "none");
+	t->kind = THINKING_SILENT;
+	if (!span_is_set(r->effort) && !r->budget_tokens.is_set)
+		return OK;
+	if (is_off && s->target->quirks.reasons == REASONS_ALWAYS)
+		return scribe_refuse(
+			s, "reasoning.effort", "%.*s always reasons", SPAN_ARG(s->target->model));
+	if (is_off) {
+		t->kind = s->target->quirks.reasoning_by == REASONING_BY_ADAPTIVE
+				  ? THINKING_DISABLED
+				  : THINKING_SILENT;
+		return OK;
+	}
+	if (s->target->quirks.reasons == REASONS_NEVER)
+		return scribe_refuse(
+			s, "reasoning.effort", "%.*s does not reason", SPAN_ARG(s->target->model));
+	const bool is_by_budget =
+		s->target->quirks.has_budgets && r->budget_tokens.is_set && !span_is_set(r->effort);
+	if (s->target->quirks.reasoning_by == REASONING_BY_ADAPTIVE && !is_by_budget)
+		return fit_effort(s, t);
+	if (thinking_is_missing(s->r, s->target->family))
+		return scribe_change(s, "reasoning_dropped", "reasoning",
+			"the tool loop began without reasoning, and the provider does not let it "
+			"begin in the midst: this turn goes without");
+	return fit_budget(s, t);
+}
+
+enum err thinking_put(struct scribe *s, const struct thinking *t, const char *below)
+{
+	struct json_out *o = &s->o;
+	const bool is_hidden = span_is(s->r->reasoning.expose, "none");
+	if (t->kind == THINKING_SILENT)
+		return scribe_drop_below(s, &s->r->extra, "", below);
+	json_key(o, "thinking");
+	json_open(o, '{');
+	if (t->kind == THINKING_DISABLED) {
+		json_pair_str(o, "type", SPAN("disabled"));
+	} else {
+		json_pair_str(o, "type",
+			t->kind == THINKING_ENABLED ? SPAN("enabled") : SPAN("adaptive"));
+		if (t->kind == THINKING_ENABLED)
+			json_pair_i64(o, "budget_tokens", t->budget);
+		if (is_hidden)
+			json_pair_str(o, "display", SPAN("omitted"));
+		else if (s->target->quirks.has_thinking_display)
+			json_pair_str(o, "display", SPAN("summarized"));
+	}
+	const enum err err =
+		scribe_extra_below(s, &s->r->extra, "", below, " type budget_tokens display ");
+	json_close(o, '}');
+	return err;
+}
+
+enum err thinking_choose(struct scribe *s, struct thinking *t)
+{
+	const enum err err = thinking_fit_max_tokens(s, t);
+	return err ? err : choose_kind(s, t);
+}
+
+bool thinking_is_on(const struct thinking *t)
+{
+	return t->kind == THINKING_ENABLED || t->kind == THINKING_ADAPTIVE;
+}
+
+bool thinking_is_missing(const struct llm_request *r, struct span family)
+{
+	size_t i = r->n_messages;
+	if (i == 0 || r->messages[i - 1].role != ROLE_TOOL)
+		return false;
+	while (i > 0 && r->messages[i - 1].role == ROLE_TOOL)
+		i--;
+	if (i == 0)
+		return false;
+	const struct message *m = &r->messages[i - 1];
+	return m->role == ROLE_ASSISTANT &&
+	       (m->n_parts == 0 || !span_eq(m->parts[0].opaque.family, family));
+}

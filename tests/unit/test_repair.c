@@ -1,0 +1,77 @@
+/* test_repair.c - which refusals can be mended, and what is kept of them. */
+#include <stdio.h>
+
+#include "brokerd/exchange/repair.h"
+#include "brokerd/value/words.h"
+#include "protocol/limits.h"
+#include "tests/lib/tap.h"
+
+static const struct {
+	const char *name;
+	enum err err;
+	int status;
+	const char *code, *param;
+	bool want;
+} cases[] = {
+	{"a sampling number",           ERR_INVALID_REQUEST, 400, "unsupported_parameter", "temperature",
+         true												  },
+	{"a value of one",              ERR_INVALID_REQUEST, 400, "unsupported_value",     "top_p",       true },
+	{"the bound's other name",      ERR_INVALID_REQUEST, 400, "unsupported_parameter", "max_tokens",
+         true												  },
+	{"an answer in pieces alone",   ERR_INVALID_REQUEST, 400, "stream_required",       "",            true },
+	{"tools are not left out",      ERR_INVALID_REQUEST, 400, "unsupported_parameter", "tools",
+         false												 },
+	{"nor is what is not named",    ERR_INVALID_REQUEST, 400, "unsupported_parameter", "",            false},
+	{"a bad value is the caller's", ERR_INVALID_REQUEST, 400, "invalid_value",         "temperature",
+         false												 },
+	{"another status",              ERR_INVALID_REQUEST, 422, "unsupported_parameter", "temperature", false},
+	{"another class",               ERR_SERVER_ERROR,    400, "unsupported_parameter", "temperature", false},
+};
+
+static struct fault fault_of(size_t i)
+{
+	struct fault f = FAULT_NONE;
+	f.err = cases[i].err;
+	f.http_status = cases[i].status;
+	fault_text(f.code, sizeof f.code, span_str(cases[i].code));
+	fault_text(f.param, sizeof f.param, span_str(cases[i].param));
+	return f;
+}
+
+int main(void)
+{
+	static struct repairs r;
+	const struct llm_request asked = {.n_messages = 0};
+	const struct llm_request strict = {.on_unsupported = UNSUPPORTED_REJECT};
+	struct target t = {.provider = SPAN("p"), .model = SPAN("m")};
+	struct arena a;
+	arena_init(&a, MIB);
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		const struct fault f = fault_of(i);
+		ok(!repair_learn(&r, &t, &strict, &f), "%s: not for one who wants a refusal",
+			cases[i].name);
+		is_int(repair_learn(&r, &t, &asked, &f), cases[i].want, "%s", cases[i].name);
+		ok(!repair_learn(&r, &t, &asked, &f), "%s: once", cases[i].name);
+	}
+	t.quirks.drops = SPAN("seed");
+	is_err(repair_apply(&r, &t, &a), OK, "applied");
+	is_mem(t.quirks.drops.p, t.quirks.drops.n, "seed,temperature,top_p", 22,
+		"what is left out");
+	ok(span_is(t.quirks.max_tokens_field, "max_completion_tokens"), "the other name");
+	ok(t.quirks.is_stream_forced, "and a stream");
+	struct target other = {.provider = SPAN("p"), .model = SPAN("n")};
+	is_err(repair_apply(&r, &other, &a), OK, "another model");
+	ok(!span_is_set(other.quirks.drops) && !other.quirks.is_stream_forced, "is as it was");
+	for (size_t i = 0; i < REPAIRS_MAX; i++) {
+		char name[16];
+		const int n = snprintf(name, sizeof name, "m%zu", i);
+		other.model = span_of(name, (size_t)n);
+		const struct fault f = fault_of(0);
+		ok(repair_learn(&r, &other, &asked, &f), "model %zu", i);
+	}
+	t.quirks.drops = SPAN_NONE;
+	is_err(repair_apply(&r, &t, &a), OK, "the oldest");
+	ok(!span_is_set(t.quirks.drops), "gave way");
+	arena_done(&a);
+	return tap_done();
+}
