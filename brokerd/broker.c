@@ -237,7 +237,10 @@ static bool open_items(struct broker *b)
 	b->organs.items = items_new(b->organs.workers, path, ITEMS_LIMITS);
 	if (!b->organs.items)
 		return false;
-	follow_vault(b);
+	unsigned char key[ITEMS_KEY_BYTES];
+	if (vault_subkey(b->organs.vault, VAULT_PURPOSE_ITEMS, key))
+		items_begin(b->organs.items, key, loop_wall_us(b->organs.loop) / 1000000);
+	sodium_memzero(key, sizeof key);
 	return true;
 }
 

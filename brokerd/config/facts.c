@@ -32,12 +32,10 @@ static int64_t fit_model(const struct model *m, struct span provider, struct spa
 	return fit(pattern, model);
 }
 
-void config_quirks(const struct config *c, const struct provider *p, size_t d, struct span model,
-	struct quirks *out)
+/* Of the rules of a scope that fit the name, the one with the longest pattern; NULL: none fits. */
+static const struct name_rule *best_rule(
+	const struct config *c, struct span scope, struct span model)
 {
-	*out = p->dialects[d].quirks;
-	overlay_apply(&p->traits, out); /* which may name the rules */
-	const struct span scope = span_is_set(out->rules) ? out->rules : p->dialects[d].family;
 	const struct name_rule *best = NULL;
 	int64_t best_fit = -1;
 	for (size_t i = 0; i < c->n_rules; i++) {
@@ -48,10 +46,23 @@ void config_quirks(const struct config *c, const struct provider *p, size_t d, s
 			best_fit = how;
 		}
 	}
-	if (best) {
-		overlay_apply(&best->traits, out);
-		overlay_apply(&p->traits, out);
+	return best;
+}
+
+void config_quirks(const struct config *c, const struct provider *p, size_t d, struct span model,
+	struct quirks *out)
+{
+	*out = p->dialects[d].quirks;
+	overlay_apply(&p->traits, out); /* which may name the rules */
+	const struct name_rule *const rules[] = {
+		best_rule(c, p->dialects[d].family, model),
+		span_is_set(out->rules) ? best_rule(c, out->rules, model) : NULL,
+	};
+	for (size_t i = 0; i < COUNT_OF(rules); i++) {
+		if (rules[i])
+			overlay_apply(&rules[i]->traits, out);
 	}
+	overlay_apply(&p->traits, out);
 	/* from the widest pattern to the model itself; there are few */
 	for (int64_t least = 0;;) {
 		const struct model *next = NULL;

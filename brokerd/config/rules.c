@@ -85,7 +85,7 @@ static const struct rule rows[] = {
 	/* hosts on the wire of openai-chat; where nothing is known of a model, nothing is said */
 	{"deepseek", "deepseek-v4*", "reasons=default reasoning=switch efforts=high,max forced_tools=unless_reasoning reasoning_history=always" QUIET},
 	{"deepseek", "deepseek-chat*", "reasons=asked reasoning=switch efforts=high,max forced_tools=unless_reasoning reasoning_history=always" QUIET},
-	{"deepseek", "deepseek-reasoner*", "reasons=always reasoning=nothing forced_tools=no reasoning_history=none blank_start" QUIET},
+	{"deepseek", "deepseek-reasoner*", "reasons=always reasoning=effort efforts=low,medium,high,max forced_tools=no reasoning_history=none blank_start" QUIET},
 	{"deepseek", "deepseek-r1*", "reasons=always reasoning=nothing forced_tools=no reasoning_history=none blank_start" QUIET},
 
 	{"groq", "openai/gpt-oss*", GPT_OSS " reasoning_history=field reasoning_field=reasoning"},
@@ -136,7 +136,7 @@ static const struct rule rows[] = {
 	{"openrouter", "anthropic/*", "forced_tools=unless_reasoning"},
 
 	{"perplexity", "sonar-deep-research*", "reasons=always reasoning=effort efforts=low,medium,high think_tags blank_start"},
-	{"perplexity", "sonar-reasoning*", "reasons=always reasoning=nothing think_tags blank_start"},
+	{"perplexity", "sonar-reasoning*", "reasons=always reasoning=effort efforts=minimal,low,medium,high think_tags blank_start"},
 	{"perplexity", "sonar*", "reasons=never"},
 
 	{"gemini-openai", "gemini-2.5-pro*", "reasons=always reasoning=effort efforts=minimal,low,medium,high" NO_SEED},

@@ -11,7 +11,7 @@
 /* clang-format off */
 static const struct trait traits[] = {
 	{"rules", TRAIT_TEXT, AT(rules), NULL,
-		"Whose names of models are known there, where it is not the family's: *openai* for a host of OpenAI's models."},
+		"Whose names of models are known there, beside the family's: *openai* for a host of OpenAI's models."},
 	{"errors", TRAIT_TEXT, AT(errors), NULL,
 		"The provider whose errors it uses, where they are not its own: *openai*, *groq*, ..."},
 	{"limits", TRAIT_TEXT, AT(limits), NULL,

@@ -389,6 +389,17 @@ void items_free(struct items *s)
 	free(s);
 }
 
+void items_begin(struct items *s, const unsigned char key[ITEMS_KEY_BYTES], int64_t now_s)
+{
+	assert(!s->has_key && !s->list);
+	s->now_s = now_s;
+	memcpy(s->key, key, ITEMS_KEY_BYTES);
+	s->has_key = true;
+	struct work *w = work_new(s, read_run, read_done);
+	read_run(&w->job);
+	read_done(&w->job);
+}
+
 void items_open(struct items *s, const unsigned char key[ITEMS_KEY_BYTES], int64_t now_s)
 {
 	s->now_s = now_s;

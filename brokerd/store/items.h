@@ -30,6 +30,8 @@ void items_free(struct items *s); /* its jobs must have ended; NULL is fine */
 /* There is a key: what was kept is read, and what comes is written. Again with the same key: nothing.
  * The key is copied. `now_s` as below. */
 void items_open(struct items *s, const unsigned char key[ITEMS_KEY_BYTES], int64_t now_s);
+/* The same for a start, before anything is served: what was kept is there when it returns. */
+void items_begin(struct items *s, const unsigned char key[ITEMS_KEY_BYTES], int64_t now_s);
 /* The key is gone: from now on in memory alone. */
 void items_close(struct items *s);
 bool items_is_open(const struct items *s);

@@ -421,8 +421,8 @@ static void check_binary(struct golden_case *c)
 
 static void run_case(const struct dialect *d, const char *name, bool is_rewrite)
 {
-	static const int statuses[] = {
-		400, 401, 402, 403, 404, 408, 413, 422, 424, 429, 498, 499, 500, 502, 503, 504, 529, 307};
+	static const int statuses[] = {400, 401, 402, 403, 404, 408, 413, 422, 424, 429, 498, 499,
+		500, 502, 503, 504, 529, 307};
 	struct golden_case c = {.dialect = d, .is_rewrite = is_rewrite};
 	(void)snprintf(c.path, sizeof c.path, "%s/%s/%s", FOLDER, d->family, name);
 	arena_init(&c.arena, LIMIT_REQUEST_ARENA);

@@ -39,11 +39,7 @@ PROVIDERS = {"ollama-openai": "ollama", "azure-openai": "openai", "alibaba": "da
              "bedrock-mantle": "openai"}
 
 # requests that are refused here though the provider took them, and why
-REFUSED = {
-    "gemini-43e6996bd983-0": "the user says nothing in it",
-    "openai-compatible-7a5178c24151-0": "the model takes no effort, and passed over the one it got",
-    "openai-compatible-e75492f598c8-0": "the model takes no effort, and passed over the one it got",
-}
+REFUSED = {"gemini-43e6996bd983-0": "the user says nothing in it"}
 
 # ---- normalisations: what may be said otherwise, both sides being brought to one form ----
 # Each function changes a body in place and says whether it did.
@@ -272,22 +268,21 @@ def developers(body):
     return changed
 
 
-def switched_off(body):
-    """reasoning is switched off as the host wants it"""
-    if body.get("reasoning_effort") == "none":
+def reasoning_switched(body):
+    """reasoning is switched off, and kept apart, in the host's own words"""
+    is_off = body.get("reasoning_effort") == "none" and "disable_reasoning" not in body
+    if is_off:
         del body["reasoning_effort"]
         body["disable_reasoning"] = True
-        return True
-    return False
+    return without("reasoning_format", "parsed")(body) or is_off
 
 
-OPENAI_CHAT = [without_nulls, switched_off, without("reasoning_format", "parsed"),
-               without("n", 1), without("stream", False),
+OPENAI_CHAT = [without_nulls, without("n", 1), without("stream", False),
                without("logprobs", False), named_schema, developers, one_bound, one_user,
                usage_is_asked_for, stop_as_list, text_format, newer_calls, choice_type,
                nothing_without_tools, without("tool_choice", "auto"), empty_schemas, empty_calls,
                calls_without_text, one_text_as_string, texts_joined, earlier_reasoning,
-               default_effort, short_marks]
+               default_effort, reasoning_switched, short_marks]
 
 # anthropic
 

@@ -124,8 +124,9 @@ static void test_restart(void)
 	settle();
 	items_free(s);
 
-	s = make_open(4000, key);
-	is_value(s, 1000, "call_4", "quattro", "it was written after");
+	s = make(4000);
+	items_begin(s, key, NOW);
+	is_value(s, 1000, "call_4", "quattro", "it was written after, and a start has it at once");
 	is_value(s, 1000, "call_3", NULL, "what came without a key was not");
 	items_free(s);
 

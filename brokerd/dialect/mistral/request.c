@@ -1,8 +1,8 @@
 /* request.c - the unified request as this family writes it: what is asked, in a fixed order. The
  * provider refuses members that it does not know, so nothing goes out that is not listed here. */
 #include "brokerd/dialect/effort.h"
-#include "brokerd/dialect/json_words.h"
 #include "brokerd/dialect/functions.h"
+#include "brokerd/dialect/json_words.h"
 #include "brokerd/dialect/mistral/mistral.h"
 #include "brokerd/dialect/openai_chat/openai_chat.h"
 #include "brokerd/dialect/tools.h"
