@@ -112,6 +112,16 @@ static enum err plain(struct intake *in, struct span raw, struct span *out)
 	return json_utf8(quoted, in->arena, out) ? intake_no_memory(in) : OK;
 }
 
+/* A name that is a row's but for its case: some readers would take it for that member, others not. */
+static const char *miswritten(const struct intake_row *rows, size_t n, struct span name)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (span_is_nocase(name, rows[i].name))
+			return rows[i].name;
+	}
+	return NULL;
+}
+
 enum err intake_object(struct intake *in, const struct at *at, struct json v,
 	const struct intake_row *rows, size_t n, void *object, struct extra *unknown,
 	const char *below)
@@ -131,6 +141,9 @@ enum err intake_object(struct intake *in, const struct at *at, struct json v,
 			continue;
 		if (i < n)
 			err = rows[i].read(in, &here, w.value, (char *)object + rows[i].offset);
+		else if (miswritten(rows, n, name))
+			err = intake_refuse(in, &here, "this member is written \"%s\"",
+				miswritten(rows, n, name));
 		else if (unknown)
 			err = intake_keep(in, unknown, below, name, w.value.text);
 		else

@@ -27,7 +27,8 @@ struct intake_row {
 enum err intake_body(struct intake *in, struct span body, struct json *out) MUST_USE;
 
 /* Reads an object. `unknown` takes the members that no row has, each as "`below`NAME" (below: "" or
- * "image_url."); NULL: they are refused. ERR_INVALID_REQUEST, ERR_NO_MEMORY, or a reader's. */
+ * "image_url."); NULL: they are refused, as is everywhere a name that is a row's but for its case.
+ * ERR_INVALID_REQUEST, ERR_NO_MEMORY, or a reader's. */
 enum err intake_object(struct intake *in, const struct at *at, struct json v,
 	const struct intake_row *rows, size_t n, void *object, struct extra *unknown,
 	const char *below) MUST_USE;
