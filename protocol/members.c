@@ -138,7 +138,8 @@ static enum err keep_unknown(
 	if (err)
 		return err;
 	to->family = SPAN("broker");
-	to->members[to->n++] = (struct extra_member){span_first(copy, path), span_skip(copy, path)};
+	to->members[to->n++] = (struct extra_member){
+		.name = span_first(copy, path), .json = span_skip(copy, path)};
 	return OK;
 }
 

@@ -41,6 +41,7 @@ struct opt_bool {
 struct extra_member {
 	struct span name; /* as text, not escaped */
 	struct span json;
+	bool is_told; /* a field says the same for other families, who need no warning; not on the wire */
 };
 struct extra {
 	struct span family; /* "openai-chat"; absent when there are none */

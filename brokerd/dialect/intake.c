@@ -45,6 +45,15 @@ enum err intake_wrong(struct intake *in, const struct at *at, struct json v, con
 	return intake_refuse(in, at, "%s is wanted, not %s", wanted, kinds[json_kind(v)]);
 }
 
+enum err intake_check_messages(struct intake *in, const struct at *at, size_t n)
+{
+	if (n <= LIMIT_MESSAGES)
+		return OK;
+	(void)intake_refuse(in, at, "these are more than %zu messages", LIMIT_MESSAGES);
+	fault_text(in->why->code, sizeof in->why->code, SPAN("request_too_large"));
+	return ERR_INVALID_REQUEST;
+}
+
 enum err intake_body(struct intake *in, struct span body, struct json *out)
 {
 	struct json_rules rules = JSON_STRICT;
@@ -80,7 +89,7 @@ enum err intake_keep(
 		to->members = grown;
 	}
 	struct extra_member *m = &to->members[to->n];
-	*m = (struct extra_member){name, json};
+	*m = (struct extra_member){.name = name, .json = json};
 	if (*below) {
 		buf_text(&path, below);
 		buf_span(&path, name);
@@ -103,6 +112,16 @@ static enum err plain(struct intake *in, struct span raw, struct span *out)
 	return json_utf8(quoted, in->arena, out) ? intake_no_memory(in) : OK;
 }
 
+/* A name that is a row's but for its case: some readers would take it for that member, others not. */
+static const char *miswritten(const struct intake_row *rows, size_t n, struct span name)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (span_is_nocase(name, rows[i].name))
+			return rows[i].name;
+	}
+	return NULL;
+}
+
 enum err intake_object(struct intake *in, const struct at *at, struct json v,
 	const struct intake_row *rows, size_t n, void *object, struct extra *unknown,
 	const char *below)
@@ -122,6 +141,9 @@ enum err intake_object(struct intake *in, const struct at *at, struct json v,
 			continue;
 		if (i < n)
 			err = rows[i].read(in, &here, w.value, (char *)object + rows[i].offset);
+		else if (miswritten(rows, n, name))
+			err = intake_refuse(in, &here, "this member is written \"%s\"",
+				miswritten(rows, n, name));
 		else if (unknown)
 			err = intake_keep(in, unknown, below, name, w.value.text);
 		else

@@ -27,7 +27,8 @@ struct intake_row {
 enum err intake_body(struct intake *in, struct span body, struct json *out) MUST_USE;
 
 /* Reads an object. `unknown` takes the members that no row has, each as "`below`NAME" (below: "" or
- * "image_url."); NULL: they are refused. ERR_INVALID_REQUEST, ERR_NO_MEMORY, or a reader's. */
+ * "image_url."); NULL: they are refused, as is everywhere a name that is a row's but for its case.
+ * ERR_INVALID_REQUEST, ERR_NO_MEMORY, or a reader's. */
 enum err intake_object(struct intake *in, const struct at *at, struct json v,
 	const struct intake_row *rows, size_t n, void *object, struct extra *unknown,
 	const char *below) MUST_USE;
@@ -75,5 +76,8 @@ enum err intake_refuse(struct intake *in, const struct at *at, const char *forma
 	PRINTF_LIKE(3, 4);
 enum err intake_wrong(struct intake *in, const struct at *at, struct json v, const char *wanted);
 enum err intake_no_memory(struct intake *in);
+
+/* Are `n` messages as many as one request may have? Else it is refused as "request_too_large". */
+enum err intake_check_messages(struct intake *in, const struct at *at, size_t n) MUST_USE;
 
 #endif

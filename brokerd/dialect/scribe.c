@@ -115,6 +115,8 @@ static enum err put_extra(struct scribe *s, const struct extra *e, const char *p
 			json_put_raw(&s->o, e->members[i].json);
 			continue;
 		}
+		if (e->members[i].is_told)
+			continue;
 		const enum err err = scribe_drop(s, param, "%.*s does not know the member \"%.*s\"",
 			SPAN_ARG(s->target->provider), SPAN_ARG(span_first(whole, 64)));
 		if (err)

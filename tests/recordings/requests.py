@@ -3,8 +3,8 @@
 
 usage: requests.py [--all] [FILE...]
 
-Each recorded chat request in the folder $RECORDINGS is read by its family (`dialect translate`), and
-written for the same family at the same provider, where one of that name is built in. The two must be
+Each recorded chat request in the folder $RECORDINGS is read by its family (`dialect translate`), sent
+through the broker's wire, and written for the same family at the same provider, where one of that name is built in. The two must be
 equal as JSON but for the normalisations below, each of which is counted. What else differs is printed
 with the member's path and fails. TAP on stdout, the counts on stderr.
 """
@@ -1017,7 +1017,7 @@ def translate(family, records):
             "id": r["id"], "body": r["request_body"], "path": url.path, "query": url.query,
             "provider": PROVIDERS.get(r["provider"], r["provider"])}))
     program = os.path.join(os.environ["LLMB_BIN_DIR"], "dialect")
-    done = subprocess.run([program, "translate", family, family, "--batch"], text=True,
+    done = subprocess.run([program, "translate", family, family, "--batch", "--sent"], text=True,
                           input="".join(line + "\n" for line in lines), capture_output=True)
     if done.returncode == 2:
         return done.stderr.strip()

@@ -7,6 +7,7 @@ struct job {
 	const struct dialect *from, *to;
 	struct span provider, model;
 	bool is_stream, is_batch;
+	bool is_sent; /* between reading and writing, it goes through the wire's msgpack */
 	struct span body, path, query;
 };
 
@@ -30,6 +31,20 @@ static enum err target_of(const struct job *job, const struct llm_request *r, st
 	return *config ? OK : why->err;
 }
 
+/* What the request is for a broker that it was sent to; its spans point into the arena. */
+static enum err send(struct arena *a, struct llm_request *r, struct fault *why)
+{
+	OWNED(buf_done) struct buf packed = BUF_INIT(LIMIT_BODY_BYTES);
+	struct span copy;
+	request_pack(r, &packed);
+	enum err err = buf_error(&packed);
+	if (!err)
+		err = arena_dup(a, buf_view(&packed), &copy);
+	if (err)
+		return fault_set(why, err, "the request cannot be packed");
+	return request_unpack(copy, a, r, why);
+}
+
 static enum err translate(const struct job *job, struct arena *a, struct outcome *o)
 {
 	const struct surface_call call = {
@@ -41,6 +56,10 @@ static enum err translate(const struct job *job, struct arena *a, struct outcome
 	notes_init(&o->notes, a);
 	enum err err = job->from->ops[LLM_OP_CHAT]->decode_request(
 		&call, job->body, a, &request, &o->notes, &o->why);
+	if (err)
+		return err;
+	if (job->is_sent)
+		err = send(a, &request, &o->why);
 	if (err)
 		return err;
 	request.is_stream = request.is_stream || job->is_stream;
@@ -175,6 +194,8 @@ static void read_options(struct job *job, int argc, char **argv)
 			job->is_stream = true;
 		else if (strcmp(argv[i], "--batch") == 0)
 			job->is_batch = true;
+		else if (strcmp(argv[i], "--sent") == 0)
+			job->is_sent = true;
 		else if (strcmp(argv[i], "--provider") == 0)
 			value = &job->provider;
 		else if (strcmp(argv[i], "--model") == 0)

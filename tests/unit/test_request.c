@@ -180,8 +180,8 @@ static const char *difference(const struct llm_request *a, const struct llm_requ
 static void test_every_member(void)
 {
 	struct extra_member members[] = {
-		{SPAN("x"), SPAN("[1, 2.50, 1e400]")},
-                {SPAN(""),  SPAN("null")            }
+		{.name = SPAN("x"), .json = SPAN("[1, 2.50, 1e400]")},
+		{.name = SPAN(""),  .json = SPAN("null")            }
         };
 	const struct extra extra = {SPAN("openai-chat"), members, 2};
 	const struct opaque opaque = {SPAN("anthropic"), SPAN("claude"), SPAN("\"sig\"")};
@@ -868,7 +868,7 @@ static struct extra any_extra(struct arena *a)
 	struct extra x = {maybe() ? SPAN("gemini") : SPAN("broker"), NULL, 1 + draw(3)};
 	x.members = room(a, x.n, sizeof *x.members);
 	for (size_t i = 0; i < x.n; i++)
-		x.members[i] = (struct extra_member){any_name(a), any_json()};
+		x.members[i] = (struct extra_member){.name = any_name(a), .json = any_json()};
 	return x;
 }
 

@@ -394,8 +394,9 @@ enum err anthropic_read_messages(
 		return intake_wrong(in, &at, messages, "an array");
 	for (struct json_walk w = json_each(messages); json_next(&w);)
 		room += count_results(json_member(w.value, "content"));
-	if (room > LIMIT_MESSAGES)
-		return intake_refuse(in, &at, "these are more than %zu messages", LIMIT_MESSAGES);
+	const enum err many = intake_check_messages(in, &at, room);
+	if (many)
+		return many;
 	r->messages = arena_array(in->arena, room, sizeof *r->messages);
 	if (!r->messages)
 		return intake_no_memory(in);

@@ -519,6 +519,7 @@ enum err bedrock_read_messages(
 		struct message *m = &out->messages[out->n_messages++];
 		*m = (struct message){.role = ROLE_SYSTEM};
 		err = read_list(in, &systems, system, &m->parts, &m->n_parts);
+		out->n_messages -= m->n_parts == 0; /* no text is no message */
 	}
 	for (struct json_walk w = json_each(messages); !err && json_next(&w); i++) {
 		const struct at here = at_index(&turns, i);

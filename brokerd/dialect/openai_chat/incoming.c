@@ -253,7 +253,10 @@ static enum err read_effort(struct intake *in, const struct at *at, struct json 
  * means. */
 static enum err keep_own(struct intake *in, struct llm_request *r, const char *name, struct json v)
 {
-	return intake_keep(in, &r->extra, "", span_str(name), v.text);
+	const enum err err = intake_keep(in, &r->extra, "", span_str(name), v.text);
+	if (!err)
+		r->extra.members[r->extra.n - 1].is_told = true;
+	return err;
 }
 
 /* The effort that stands beside such words. */
@@ -313,6 +316,17 @@ static enum err read_enable_thinking(
 		return err;
 	take_switch(field, is_on);
 	return keep_own(in, field, "enable_thinking", v);
+}
+
+static enum err read_disable_reasoning(
+	struct intake *in, const struct at *at, struct json v, void *field)
+{
+	bool is_off = false;
+	const enum err err = intake_flag(in, at, v, &is_off);
+	if (err)
+		return err;
+	take_switch(field, !is_off);
+	return keep_own(in, field, "disable_reasoning", v);
 }
 
 static enum err read_thinking_budget(
@@ -442,6 +456,7 @@ static const struct intake_row request_rows[] = {
 	{"reasoning",             read_reasoning,            0                           },
 	{"thinking",              read_thinking,             0                           },
 	{"enable_thinking",       read_enable_thinking,      0                           },
+	{"disable_reasoning",     read_disable_reasoning,    0                           },
 	{"thinking_budget",       read_thinking_budget,      0                           },
 	{"chat_template_kwargs",  read_template,             0                           },
 	{"reasoning_format",      read_reasoning_format,     0                           },

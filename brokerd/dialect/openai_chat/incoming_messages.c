@@ -177,6 +177,14 @@ static enum err read_custom(struct intake *in, const struct at *at, struct json 
 	return intake_object(in, at, v, rows, COUNT_OF(rows), part, &part->extra, "custom.");
 }
 
+/* A host's own beside a call: its signature, which goes back to this family as it was. */
+static enum err read_signature(struct intake *in, const struct at *at, struct json v, void *field)
+{
+	struct opaque *opaque = field;
+	opaque->family = in->family;
+	return intake_object_json(in, at, v, &opaque->data);
+}
+
 static enum err check_call(struct intake *in, const struct at *at, struct part *part)
 {
 	const struct at id = at_member(at, SPAN("id"));
@@ -192,10 +200,11 @@ static enum err check_call(struct intake *in, const struct at *at, struct part *
 static enum err read_call(struct intake *in, const struct at *at, struct json v, struct part *part)
 {
 	static const struct intake_row rows[] = {
-		{"id",       intake_text,   PART(call.id)},
-		{"type",     intake_ignore, 0            },
-		{"function", read_function, 0            },
-		{"custom",   read_custom,   0            },
+		{"id",            intake_text,    PART(call.id)},
+		{"type",          intake_ignore,  0            },
+		{"function",      read_function,  0            },
+		{"custom",        read_custom,    0            },
+		{"extra_content", read_signature, PART(opaque) },
 	};
 	const struct json type = json_member(v, "type");
 	part->type = PART_TOOL_CALL;
@@ -275,18 +284,20 @@ static struct part *add_part(struct message *m, enum part_type type, struct span
 	return part;
 }
 
-/* What it thought comes first. The text alone, or the host's entries, which have it too. */
+/* What it thought comes first: the text, and with it the host's entries, which have it too. */
 static void take_reasoning(struct intake *in, struct said *said)
 {
 	const bool has_details =
 		json_kind(said->details) == JSON_ARRAY && intake_count(said->details) > 0;
 	const struct span text =
 		span_is_set(said->reasoning_content) ? said->reasoning_content : said->reasoning;
-	if (span_is_set(text))
-		add_part(&said->m, PART_REASONING, text);
+	if (!has_details && !span_is_set(text))
+		return;
+	struct part *part = add_part(&said->m, PART_REASONING, text);
+	if (!span_is_set(text))
+		part->text = SPAN("");
 	if (has_details)
-		add_part(&said->m, PART_OPAQUE, SPAN_NONE)->opaque =
-			(struct opaque){.family = in->family, .data = said->details.text};
+		part->opaque = (struct opaque){.family = in->family, .data = said->details.text};
 }
 
 static enum err take_content(struct intake *in, const struct at *at, struct said *said)
@@ -411,9 +422,9 @@ static enum err read_message(struct intake *in, const struct at *at, struct json
 	if (said.m.role != ROLE_ASSISTANT &&
 		(!json_is_nil(said.calls) || !json_is_nil(said.function_call)))
 		return intake_refuse(in, at, "only an assistant's message may call a tool");
-	/* beside content and calls: reasoning, its details, refusal, audio, an older call */
+	/* beside lists of parts and calls: reasoning, a text, refusal, audio, an older call */
 	said.m.parts = arena_array(in->arena,
-		intake_count(said.content) + intake_count(said.calls) + 6, sizeof *said.m.parts);
+		intake_count(said.content) + intake_count(said.calls) + 5, sizeof *said.m.parts);
 	if (!said.m.parts)
 		return intake_no_memory(in);
 	take_reasoning(in, &said);
@@ -442,8 +453,9 @@ enum err openai_chat_read_messages(
 	const size_t n = intake_count(v);
 	if (n == 0)
 		return intake_refuse(in, at, "at least one message is wanted");
-	if (n > LIMIT_MESSAGES)
-		return intake_refuse(in, at, "these are more than %zu messages", LIMIT_MESSAGES);
+	const enum err many = intake_check_messages(in, at, n);
+	if (many)
+		return many;
 	r->messages = arena_array(in->arena, n, sizeof *r->messages);
 	if (!r->messages)
 		return intake_no_memory(in);

@@ -39,14 +39,14 @@ static enum err put_image(
 	struct json_out *o = &s->o;
 	if (!q->has_images)
 		return scribe_refuse(s, path, "%.*s takes no images", SPAN_ARG(s->target->model));
-	if (!span_is_set(m->url) && span_is_set(q->image_types) &&
-		!words_have(q->image_types, m->mime))
-		return scribe_refuse(s, path, "%.*s takes no images of the type \"%.*s\"",
-			SPAN_ARG(s->target->provider), SPAN_ARG(span_first(m->mime, 100)));
 	if (!span_is_set(m->url) && !span_is_set(m->data))
 		return scribe_refuse(s, path,
 			"%.*s takes images as bytes or by address, not by file_id",
 			SPAN_ARG(s->target->provider));
+	if (!span_is_set(m->url) && span_is_set(q->image_types) &&
+		!words_have(q->image_types, m->mime))
+		return scribe_refuse(s, path, "%.*s takes no images of the type \"%.*s\"",
+			SPAN_ARG(s->target->provider), SPAN_ARG(span_first(m->mime, 100)));
 	if (span_is_set(m->url) && !q->has_image_urls)
 		return scribe_refuse_as(s, "unsupported_input", path,
 			"%.*s needs an image's bytes, not its address",

@@ -33,7 +33,7 @@ bool openai_chat_has_own_reasoning(const struct llm_request *r, struct span fami
 		"thinking_budget", "chat_template_kwargs", "reasoning_format", "disable_reasoning"};
 	for (size_t i = 0; span_eq(r->extra.family, family) && i < r->extra.n; i++) {
 		for (size_t k = 0; k < COUNT_OF(words); k++) {
-			if (span_is(r->extra.members[i].name, words[k]))
+			if (span_is_nocase(r->extra.members[i].name, words[k]))
 				return true;
 		}
 	}

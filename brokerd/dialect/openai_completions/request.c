@@ -19,7 +19,7 @@ static const struct extra_member *own_member(const struct llm_request *r, const 
 {
 	for (size_t i = 0; i < r->extra.n; i++) {
 		if (span_is(r->extra.family, OPENAI_COMPLETIONS_FAMILY) &&
-			span_is(r->extra.members[i].name, name))
+			span_is_nocase(r->extra.members[i].name, name))
 			return &r->extra.members[i];
 	}
 	return NULL;

@@ -34,7 +34,7 @@ static bool is_ours(const struct scribe *s, const struct extra *e)
 static bool has_member(const struct extra *e, const char *name)
 {
 	for (size_t i = 0; i < e->n; i++) {
-		if (span_is(e->members[i].name, name))
+		if (span_is_nocase(e->members[i].name, name))
 			return true;
 	}
 	return false;

@@ -35,7 +35,7 @@
 static bool has_own_strict(const struct scribe *s, const struct tool *tool)
 {
 	for (size_t i = 0; i < tool->extra.n; i++) {
-		if (span_is(tool->extra.members[i].name, "strict"))
+		if (span_is_nocase(tool->extra.members[i].name, "strict"))
 			return span_eq(tool->extra.family, s->target->family);
 	}
 	return false;
@@ -361,7 +361,7 @@ static struct json extra_member(const struct llm_request *r, const char *name)
 	if (!span_is(r->extra.family, OPENAI_RESPONSES_FAMILY))
 		return v;
 	for (size_t i = 0; i < r->extra.n; i++) {
-		if (span_is(r->extra.members[i].name, name) &&
+		if (span_is_nocase(r->extra.members[i].name, name) &&
 			json_scan(r->extra.members[i].json, JSON_STRICT, &v, NULL) != OK)
 			return JSON_NONE;
 	}

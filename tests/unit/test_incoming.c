@@ -1,0 +1,118 @@
+/* test_incoming.c - callers' requests that no file should hold: too long, too many, cut anywhere. */
+#include "brokerd/dialect/dialect.h"
+#include "protocol/limits.h"
+#include "tests/lib/feed.h"
+#include "tests/lib/host.h"
+#include "tests/lib/tap.h"
+
+struct asked {
+	struct arena a;
+	struct notes notes;
+	struct llm_request r;
+	struct fault why;
+};
+
+static enum err ask(struct asked *q, const char *family, struct span body)
+{
+	const struct dialect *d = dialect_find(span_str(family));
+	const struct surface_call call = {.method = SPAN("POST")};
+	arena_init(&q->a, LIMIT_REQUEST_ARENA);
+	notes_init(&q->notes, &q->a);
+	q->why = FAULT_NONE;
+	return d->ops[LLM_OP_CHAT]->decode_request(&call, body, &q->a, &q->r, &q->notes, &q->why);
+}
+
+static void put_messages(struct buf *out, size_t n, size_t length)
+{
+	buf_text(out, "{\"model\":\"m\",\"max_tokens\":1,\"messages\":[");
+	for (size_t i = 0; i < n; i++) {
+		buf_text(out, i > 0 ? ",{\"role\":\"user\",\"content\":\""
+				    : "{\"role\":\"user\",\"content\":\"");
+		for (size_t k = 0; k < length; k++)
+			buf_byte(out, 'x');
+		buf_text(out, "\"}");
+	}
+	buf_text(out, "]}");
+}
+
+/* E20 */
+static void test_too_many(const char *family)
+{
+	OWNED(buf_done) struct buf body = BUF_INIT(LIMIT_BODY_BYTES);
+	struct asked q;
+	put_messages(&body, LIMIT_MESSAGES + 1, 1);
+	is_err(ask(&q, family, buf_view(&body)), ERR_INVALID_REQUEST, "%s: too many messages",
+		family);
+	is_str(q.why.param, "messages", "%s: which is said", family);
+	is_str(q.why.code, "request_too_large", "%s: by its code", family);
+	arena_done(&q.a);
+}
+
+static void test_too_long(void)
+{
+	OWNED(buf_done) struct buf body = BUF_INIT(LIMIT_BODY_BYTES);
+	const struct host_wish wish = {.family = SPAN("anthropic")};
+	struct http_request http = {.n_headers = 0};
+	struct target target;
+	struct asked q;
+	put_messages(&body, 33, 1 << 20);
+	is_err(ask(&q, "anthropic", buf_view(&body)), OK, "33 MiB can be read");
+	struct config *config = host_target(&wish, &q.a, &target, &q.why);
+	ok(config != NULL, "there is a target");
+	is_err(dialect_find(SPAN("anthropic"))
+			->ops[LLM_OP_CHAT]
+			->encode_request(&q.r, &target, &FEED_ENV, &q.notes, &http, &q.why),
+		ERR_INVALID_REQUEST, "and are more than the provider takes");
+	is_str(q.why.code, "request_too_large", "by its code");
+	config_unref(config);
+	arena_done(&q.a);
+}
+
+/* A body that ends early is no JSON, wherever it ends. */
+static void test_cut(const char *family)
+{
+	const struct span whole =
+		SPAN("{\"model\":\"m\",\"max_tokens\":1,\"messages\":[{\"role\":\"user\","
+		     "\"content\":[{\"type\":\"text\",\"text\":\"\\u00e4\\ud83d\\ude00\"}]}],"
+		     "\"tools\":[],\"later\":{\"a\":[1e400]}}");
+	struct asked q;
+	size_t wrong = 0;
+	for (size_t n = 0; n < whole.n; n++) {
+		wrong += ask(&q, family, span_first(whole, n)) != ERR_INVALID_REQUEST;
+		arena_done(&q.a);
+	}
+	is_uint(wrong, 0, "%s: a body cut anywhere is refused", family);
+	is_err(ask(&q, family, whole), OK, "%s: the whole one is taken", family);
+	is_uint(q.r.extra.n, 1, "%s: with what is not known", family);
+	arena_done(&q.a);
+}
+
+/* Memory that one request may not have is refused, not taken. */
+static void test_no_memory(const char *family)
+{
+	const struct dialect *d = dialect_find(span_str(family));
+	const struct surface_call call = {.method = SPAN("POST")};
+	OWNED(buf_done) struct buf body = BUF_INIT(LIMIT_BODY_BYTES);
+	struct arena a;
+	struct notes notes;
+	struct llm_request r;
+	struct fault why = FAULT_NONE;
+	put_messages(&body, 10000, 1);
+	arena_init(&a, 64 * KIB);
+	notes_init(&notes, &a);
+	is_err(d->ops[LLM_OP_CHAT]->decode_request(&call, buf_view(&body), &a, &r, &notes, &why),
+		ERR_NO_MEMORY, "%s: out of memory", family);
+	arena_done(&a);
+}
+
+int main(void)
+{
+	static const char *const families[] = {"openai-chat", "anthropic"};
+	for (size_t i = 0; i < COUNT_OF(families); i++) {
+		test_too_many(families[i]);
+		test_cut(families[i]);
+		test_no_memory(families[i]);
+	}
+	test_too_long();
+	return tap_done();
+}
