@@ -248,7 +248,7 @@ static const struct {
 		"audio_form=base64 reasoning=effort reasoning_field=reasoning_content system stop names images "
 		"image_urls tools tool_choice json_object empty_content=text",
 		"stream_options json_schema parallel_tool_calls seed penalties"},
-	{"anthropic", "anthropic_version=2023-06-01",
+	{"anthropic", "anthropic_version=2023-06-01 bytes_max=33554432",
 		"json_schema strict_tools parallel_tool_calls top_k file_parts"},
 	/* what most models there take; config/rules.c has the others */
 	{"bedrock", "system tools images file_parts stop stops_max=4 user metadata service_tier", ""},

@@ -80,6 +80,7 @@ struct config {
 	int64_t connect_us;
 	int64_t first_byte_us;              /* of a streamed answer */
 	int64_t reply_us;                   /* of a whole one, which begins when it is finished */
+	int64_t first_token_us;             /* of a streamed answer: its first content */
 	int64_t idle_us;                    /* between the pieces of a streamed one */
 	int64_t max_connections, max_calls; /* of one identity */
 	/* [vault] */

@@ -48,6 +48,9 @@ static const struct key keys[] = {
 		"From a request's last byte to the first of a streamed answer."},
 	{"broker", "reply_timeout", KEY_DURATION, IN_CONFIG(reply_us), MS, DAY, NULL, "10m",
 		"The same for an answer that is not streamed, which begins when it is finished."},
+	{"broker", "first_token_timeout", KEY_DURATION, IN_CONFIG(first_token_us), MS, DAY, NULL, "15m",
+		"From the sending of a request to the first words of a streamed answer: comments that "
+		"keep a stream alive are none."},
 	{"broker", "idle_timeout", KEY_DURATION, IN_CONFIG(idle_us), MS, DAY, NULL, "90s",
 		"Between two pieces of a reply; comments that keep a stream alive count."},
 	{"broker", "max_connections", KEY_COUNT, IN_CONFIG(max_connections), 1, 1000000, NULL, "12000",

@@ -66,6 +66,8 @@ static const struct trait traits[] = {
 		"It takes *prompt_cache_key*."},
 	{"cache_marks", TRAIT_BOOL, AT(has_cache_marks), NULL,
 		"It takes marks for its cache on parts of a message."},
+	{"bytes_max", TRAIT_COUNT, AT(bytes_max), NULL,
+		"The most bytes of a request that it takes; 0: as many as the broker does."},
 	{"tokens_max", TRAIT_COUNT, AT(tokens_max), NULL,
 		"The most tokens that it writes, where the model's own section has no *max_output*; 0: not known."},
 	{"stops_max", TRAIT_COUNT, AT(stops_max), NULL,

@@ -283,7 +283,7 @@ static enum err encode_request(const struct llm_request *r, const struct target 
 			" model input_tokens calls answer max_tokens stop n reasons ");
 	json_close(&s.o, '}');
 	if (!err)
-		err = scribe_finish(&s, &body, LIMIT_BODY_BYTES, &out->body);
+		err = scribe_finish(&s, &body, &out->body);
 	if (!err)
 		err = scribe_address(&s, &(struct place){.path = "/"}, out);
 	return no_memory(err, why);

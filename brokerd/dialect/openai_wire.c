@@ -24,6 +24,7 @@ const struct error_rule openai_errors[] = {
 	{404, "model_not_found", NULL, NULL, ERR_NOT_FOUND, NULL},
 	{404, "DeploymentNotFound", NULL, NULL, ERR_NOT_FOUND, NULL},
 	{404, "404", NULL, "resource not found", ERR_NOT_FOUND, "endpoint"},
+	{413, NULL, NULL, NULL, ERR_INVALID_REQUEST, "request_too_large"},
 	{429, "insufficient_quota", NULL, NULL, ERR_QUOTA_EXHAUSTED, NULL},
 	{429, "credit_balance_exhausted", NULL, NULL, ERR_QUOTA_EXHAUSTED, NULL},
 	{429, "organization_spend_limit_exceeded", NULL, NULL, ERR_QUOTA_EXHAUSTED, NULL},

@@ -234,8 +234,15 @@ static enum err lay_over(
 	return buf_error(out);
 }
 
-enum err scribe_finish(struct scribe *s, const struct buf *body, size_t max_bytes, struct span *out)
+static size_t bytes_max(const struct target *t)
 {
+	const int64_t max = t->quirks.bytes_max;
+	return max > 0 && max < (int64_t)LIMIT_BODY_BYTES ? (size_t)max : LIMIT_BODY_BYTES;
+}
+
+enum err scribe_finish(struct scribe *s, const struct buf *body, struct span *out)
+{
+	const size_t max_bytes = bytes_max(s->target);
 	struct arena *a = s->notes->arena;
 	enum err err = buf_error(body);
 	if (!err)
@@ -255,7 +262,7 @@ enum err scribe_finish(struct scribe *s, const struct buf *body, size_t max_byte
 	}
 	if (err == ERR_TOO_BIG || (!err && out->n > max_bytes))
 		return scribe_refuse_as(s, "request_too_large", "messages",
-			"the request is longer than the %zu MiB that %.*s takes", max_bytes / MIB,
+			"the request is longer than the %zu bytes that %.*s takes", max_bytes,
 			SPAN_ARG(s->target->provider));
 	if (err == ERR_NO_MEMORY)
 		return fault_set(s->why, err, "no memory for the provider's request");

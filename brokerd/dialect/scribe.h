@@ -62,10 +62,8 @@ enum err scribe_drop_below(
 
 /* The body is written: lays the caller's provider_options over it and moves it to the arena. The
  * members `model`, `messages`, `contents`, `stream`, `input`, `documents` and `query` are not the
- * caller's to replace. ERR_TOO_BIG beyond
- * `max_bytes`. */
-enum err scribe_finish(
-	struct scribe *s, const struct buf *body, size_t max_bytes, struct span *out) MUST_USE;
+ * caller's to replace. A body longer than the target takes is refused as "request_too_large". */
+enum err scribe_finish(struct scribe *s, const struct buf *body, struct span *out) MUST_USE;
 
 /* Where a request goes. */
 struct place {

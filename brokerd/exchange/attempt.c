@@ -2,6 +2,7 @@
 #include "brokerd/exchange/attempt.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "brokerd/dialect/estimate.h"
@@ -20,7 +21,8 @@ struct attempt {
 	const struct dialect *dialect;
 	const struct dialect_op *op;
 	struct transfer *transfer; /* NULL: not begun, or over */
-	struct loop_task offline;  /* the offline provider answers in the next turn */
+	struct loop_timer first_token;
+	struct loop_task offline; /* the offline provider answers in the next turn */
 	struct decoder *decoder;
 	struct http_head error_head; /* of a reply that is an error: copied */
 	struct buf error_body;
@@ -44,6 +46,8 @@ static enum err attempt_event(void *context, const struct llm_event *e)
 	struct attempt *a = context;
 	if (e->type == EV_USAGE)
 		a->record.usage = e->usage;
+	if (event_is_content(e->type) || e->type == EV_FINISH)
+		loop_timer_stop(&a->first_token);
 	return a->events.on_event(a->events.context, e);
 }
 
@@ -112,6 +116,7 @@ static void on_head(void *context, const struct http_head *head)
 static void note_end(struct attempt *a, const struct transfer_end *end)
 {
 	a->transfer = NULL;
+	loop_timer_stop(&a->first_token);
 	a->record.has_sent_body = end->has_sent_body;
 	a->record.sent_bytes = end->sent_bytes;
 	a->record.received_bytes = end->received_bytes;
@@ -185,6 +190,18 @@ static bool on_body_taken(struct attempt *a, struct span bytes)
 static void on_body(void *context, struct span bytes)
 {
 	(void)on_body_taken(context, bytes);
+}
+
+/* A stream that is kept alive with comments, and on which nothing is said. */
+static void on_no_token(struct loop_timer *t)
+{
+	struct attempt *a = container_of(t, struct attempt, first_token);
+	struct fault why;
+	transfer_stop(a);
+	fault_set(&why, ERR_TIMEOUT, "no word of the answer came within %" PRId64 " ms",
+		a->plan.first_token_us / 1000);
+	fault_text(why.code, sizeof why.code, SPAN("first_token"));
+	attempt_over(a, OUTCOME_UNKNOWN, &why);
 }
 
 /* A refused key is the broker's trouble, not its caller's: what to do about it comes first. */
@@ -284,8 +301,13 @@ static enum err attempt_send(struct attempt *a, struct fault *why)
 		return OK;
 	}
 	const struct transfer_events events = {on_head, on_body, on_end, a};
-	return transport_start(a->organs->transport, &a->http, plan->target, plan->secret,
-		&plan->limits, &events, &a->transfer, why);
+	const enum err unsent = transport_start(a->organs->transport, &a->http, plan->target,
+		plan->secret, &plan->limits, &events, &a->transfer, why);
+	if (!unsent && plan->first_token_us > 0) {
+		a->first_token.on_fire = on_no_token;
+		loop_timer_set(a->organs->loop, &a->first_token, plan->first_token_us);
+	}
+	return unsent;
 }
 
 enum err attempt_new(struct organs *o, const struct attempt_plan *plan,
@@ -343,6 +365,7 @@ void attempt_free(struct attempt *a)
 		return;
 	if (a->transfer)
 		transfer_cancel(a->transfer, NULL);
+	loop_timer_stop(&a->first_token);
 	loop_task_stop(&a->offline);
 	if (a->decoder && a->op->decoder_done)
 		a->op->decoder_done(a->decoder);

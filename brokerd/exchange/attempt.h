@@ -23,6 +23,7 @@ struct attempt_plan {
 	const struct target *target;
 	struct secret *secret; /* referenced; NULL where the target asks for none */
 	struct transfer_limits limits;
+	int64_t first_token_us; /* from now to the answer's first content; 0: no limit of its own */
 	uint64_t seed;
 };
 

@@ -580,6 +580,7 @@ static enum state step_send(struct exchange *x)
 		.secret = x->secret,
 		.limits = {c->connect_us, f->request.is_stream ? c->first_byte_us : c->reply_us,
 			   c->idle_us, left_us(x)},
+		.first_token_us = f->request.is_stream ? c->first_token_us : 0,
 		.seed = x->seed + x->flight->attempts,
 	};
 	const struct attempt_events events = {on_attempt_event, on_attempt_end, x};

@@ -134,6 +134,7 @@ struct quirks {
 	bool has_stop, has_user, has_metadata, has_service_tier, has_verbosity;
 	bool has_cache_key;   /* prompt_cache_key */
 	bool has_cache_marks; /* cache_control on parts */
+	int64_t bytes_max;    /* of a request's body; 0: as many as the broker takes */
 	int64_t tokens_max;   /* that it writes, where the model's facts do not say; 0: not known */
 	int64_t stops_max, tools_max;                         /* 0: no bound known */
 	int64_t temperature_min_milli, temperature_max_milli; /* 0: no bound known; 1000 is 1.0 */

@@ -29,6 +29,8 @@ _brokers = []  # of the test under way
 
 
 def pytest_configure(config):
+    # a shell starts what runs in its background deaf to ^C, and so would be all that is started here
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "valgrind: short enough to run under valgrind too")
 
 

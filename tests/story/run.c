@@ -124,12 +124,40 @@ static void do_files(struct story *s)
 		bail("setrlimit");
 }
 
-static void do_after(struct story *s)
+static int64_t duration(struct story *s, size_t i)
 {
 	int64_t us;
-	if (!num_duration_us(word(s, 1), &us))
+	if (!num_duration_us(word(s, i), &us) || us <= 0)
 		bail("%s:%d: what time is that?", s->base, s->c->line);
-	world_after(&s->world, us);
+	return us;
+}
+
+static bool do_command(struct story *s);
+
+/* "after TIME", or "after TIME every TIME COMMAND...": that again and again, at the end of each. */
+static void do_after(struct story *s)
+{
+	const struct command *whole = s->c;
+	const int64_t us = duration(s, 1);
+	if (whole->n == 2) {
+		world_after(&s->world, us);
+		return;
+	}
+	struct command c = *whole;
+	const int64_t each_us = duration(s, 3);
+	if (whole->n < 5 || !span_is(whole->words[2], "every"))
+		bail("%s:%d: what is to be done every so often?", s->base, s->c->line);
+	c.n -= 4;
+	memmove(c.words, whole->words + 4, c.n * sizeof *c.words);
+	c.text = command_rest(whole, 4);
+	s->c = &c;
+	for (int64_t at_us = each_us; at_us <= us; at_us += each_us) {
+		world_after(&s->world, each_us);
+		if (!do_command(s))
+			bail("%s:%d: what is that? %.*s", s->base, c.line, SPAN_ARG(c.text));
+		world_settle(&s->world);
+	}
+	s->c = whole;
 }
 
 static void do_raise(struct story *s)

@@ -173,6 +173,14 @@ static void event(const struct act *a)
 	send(a, &bytes);
 }
 
+/* A comment, which keeps a stream alive and says nothing. */
+static void hums(const struct act *a)
+{
+	OWNED(buf_done) struct buf bytes = BUF_INIT(TEXT_BYTES);
+	buf_text(&bytes, ": keep-alive\n\n");
+	send(a, &bytes);
+}
+
 /* The end of a stream: INPUT OUTPUT [REASON] */
 static void finishes(const struct act *a)
 {
@@ -282,6 +290,7 @@ static const struct verb {
 	{"says",      says,         true },
 	{"floods",    floods,       true },
 	{"event",     event,        true },
+	{"hums",      hums,         true },
 	{"finishes",  finishes,     true },
 	{"is",        is,           false},
 	{"url",       has_url,      false},

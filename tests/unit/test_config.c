@@ -216,7 +216,8 @@ static void test_everything(void)
 		"# all of it\n"
 		"[broker]\nlog_level = debug\nidle_exit = never\ndrain = 1.5s\nrequest_timeout = "
 		"5m\n"
-		"connect_timeout = 250ms\nfirst_byte_timeout = 3m\nreply_timeout = "
+		"connect_timeout = 250ms\nfirst_byte_timeout = 3m\nfirst_token_timeout = "
+		"7m\nreply_timeout = "
 		"4m\nidle_timeout = 1h\n"
 		"max_connections = 1\nmax_calls = 1000000\n"
 		"[vault]\nauto_lock = 15m\nkey_file = /etc/key\n"
@@ -245,6 +246,7 @@ static void test_everything(void)
 	is_int(c->request_us, 300 * SECOND, "request_timeout");
 	is_int(c->connect_us, SECOND / 4, "connect_timeout");
 	is_int(c->first_byte_us, 180 * SECOND, "first_byte_timeout");
+	is_int(c->first_token_us, 420 * SECOND, "first_token_timeout");
 	is_int(c->reply_us, 240 * SECOND, "reply_timeout");
 	is_int(c->idle_us, 3600 * SECOND, "idle_timeout");
 	is_int(c->max_connections, 1, "max_connections");

@@ -93,7 +93,7 @@ static const struct {
 	{"openai-chat", 408, "{}",								 ERR_TIMEOUT,          ""                          },
 	{"openai-chat", 409, "{}",								 ERR_SERVER_ERROR,     ""                          },
 	{"openai-chat", 410, "{}",								 ERR_NOT_FOUND,        ""                          },
-	{"openai-chat", 413, "{}",								 ERR_INVALID_REQUEST,  ""                          },
+	{"openai-chat", 413, "{}",								 ERR_INVALID_REQUEST,  "request_too_large"         },
 	{"openai-chat", 418, "{}",								 ERR_INVALID_REQUEST,  ""                          },
 	{"openai-chat", 424, "{}",								 ERR_SERVER_ERROR,     ""                          },
 	{"openai-chat", 451, "{}",								 ERR_PERMISSION,       ""                          },

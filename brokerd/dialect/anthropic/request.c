@@ -11,7 +11,6 @@
 #define VERSION        "2023-06-01"
 #define NAME_BYTES     ((size_t)64)
 #define MARKS_MAX      ((size_t)4)
-#define BODY_BYTES     (32 * MIB)
 #define UNSTREAMED_MAX INT64_C(16384) /* more takes longer than a connection may be silent */
 
 /* The names that are written here, for scribe_extra. */
@@ -385,7 +384,7 @@ enum err anthropic_encode_request(const struct llm_request *r, const struct targ
 	if (!err)
 		err = put_body(&s, &a);
 	if (!err)
-		err = scribe_finish(&s, &body, BODY_BYTES, &out->body);
+		err = scribe_finish(&s, &body, &out->body);
 	if (!err)
 		err = scribe_address(&s, &(struct place){.path = "/v1/messages"}, out);
 	if (!err && !http_request_header(out, SPAN("anthropic-version"),

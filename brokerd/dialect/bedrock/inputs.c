@@ -144,7 +144,7 @@ enum err bedrock_encode_embed(const struct llm_request *r, const struct target *
 			&s, "user", "%.*s does not know user", SPAN_ARG(target->provider));
 	json_close(&s.o, '}');
 	if (!err)
-		err = scribe_finish(&s, &body, LIMIT_BODY_BYTES, &out->body);
+		err = scribe_finish(&s, &body, &out->body);
 	if (!err)
 		err = scribe_address(&s, &place, out);
 	if (err == ERR_NO_MEMORY)
@@ -278,7 +278,7 @@ enum err bedrock_encode_rerank(const struct llm_request *r, const struct target 
 		err = scribe_extra(&s, &r->extra, "", KNOWN_IN_RERANK);
 	json_close(&s.o, '}');
 	if (!err)
-		err = scribe_finish(&s, &body, LIMIT_BODY_BYTES, &out->body);
+		err = scribe_finish(&s, &body, &out->body);
 	if (!err)
 		err = scribe_address(&s, &place, out);
 	if (err == ERR_NO_MEMORY)

@@ -529,7 +529,7 @@ enum err bedrock_encode_request(const struct llm_request *r, const struct target
 	if (!err)
 		err = put_body(&s, &a);
 	if (!err)
-		err = scribe_finish(&s, &body, LIMIT_BODY_BYTES, &out->body);
+		err = scribe_finish(&s, &body, &out->body);
 	const bool is_stream = notes->is_reply_streamed;
 	const struct place place = {
 		.path = BEDROCK_PATH,

@@ -127,7 +127,7 @@ enum err gemini_encode_embed(const struct llm_request *r, const struct target *t
 				   : put_batch(&s);
 	json_close(&s.o, '}');
 	if (!err)
-		err = scribe_finish(&s, &body, LIMIT_BODY_BYTES, &out->body);
+		err = scribe_finish(&s, &body, &out->body);
 	if (!err)
 		err = gemini_put_address(&s,
 			is_predicted ? "predict"

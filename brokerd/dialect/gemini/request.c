@@ -598,7 +598,7 @@ enum err gemini_encode_request(const struct llm_request *r, const struct target 
 	if (!err)
 		err = put_body(&s, &a);
 	if (!err)
-		err = scribe_finish(&s, &body, LIMIT_BODY_BYTES, &out->body);
+		err = scribe_finish(&s, &body, &out->body);
 	if (!err)
 		err = gemini_put_address(&s,
 			notes->is_reply_streamed ? "streamGenerateContent" : "generateContent",

@@ -306,7 +306,7 @@ enum err mistral_encode_request(const struct llm_request *r, const struct target
 	notes->wants_reasoning_text = !span_is(r->reasoning.expose, "none");
 	enum err err = put_body(&s);
 	if (!err)
-		err = scribe_finish(&s, &body, LIMIT_BODY_BYTES, &out->body);
+		err = scribe_finish(&s, &body, &out->body);
 	if (!err)
 		err = scribe_address(&s, &(struct place){.path = "/chat/completions"}, out);
 	if (err == ERR_NO_MEMORY)

@@ -36,7 +36,7 @@ enum err ollama_encode_embed(const struct llm_request *r, const struct target *t
 		err = scribe_extra(&s, &r->extra, "", KNOWN);
 	json_close(&s.o, '}');
 	if (!err)
-		err = scribe_finish(&s, &body, LIMIT_BODY_BYTES, &out->body);
+		err = scribe_finish(&s, &body, &out->body);
 	if (!err)
 		err = scribe_address(&s, &(struct place){.path = "/api/embed", .op = "embed"}, out);
 	if (err == ERR_NO_MEMORY)

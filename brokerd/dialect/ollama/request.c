@@ -282,7 +282,7 @@ enum err ollama_encode_request(const struct llm_request *r, const struct target 
 	notes->wants_reasoning_text = !span_is(r->reasoning.expose, "none");
 	enum err err = put_body(&s);
 	if (!err)
-		err = scribe_finish(&s, &body, LIMIT_BODY_BYTES, &out->body);
+		err = scribe_finish(&s, &body, &out->body);
 	if (!err)
 		err = scribe_address(&s, &place, out);
 	if (err == ERR_NO_MEMORY)

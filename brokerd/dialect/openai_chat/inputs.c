@@ -16,7 +16,7 @@ static enum err finish(struct scribe *s, enum err err, const struct buf *body,
 {
 	json_close(&s->o, '}');
 	if (!err)
-		err = scribe_finish(s, body, LIMIT_BODY_BYTES, &out->body);
+		err = scribe_finish(s, body, &out->body);
 	if (!err)
 		err = scribe_address(s, place, out);
 	if (err == ERR_NO_MEMORY)

@@ -481,7 +481,7 @@ enum err openai_chat_encode_request(const struct llm_request *r, const struct ta
 		err = openai_put_stream(&s);
 	json_close(&s.o, '}');
 	if (!err)
-		err = scribe_finish(&s, &body, LIMIT_BODY_BYTES, &out->body);
+		err = scribe_finish(&s, &body, &out->body);
 	if (!err)
 		err = scribe_address(&s, &(struct place){.path = "/chat/completions"}, out);
 	if (err == ERR_NO_MEMORY)

@@ -529,7 +529,7 @@ enum err responses_encode_request(const struct llm_request *r, const struct targ
 		json_pair_bool(&s.o, "stream", true);
 	json_close(&s.o, '}');
 	if (!err)
-		err = scribe_finish(&s, &body, LIMIT_BODY_BYTES, &out->body);
+		err = scribe_finish(&s, &body, &out->body);
 	if (!err)
 		err = scribe_address(&s, &(struct place){.path = "/responses"}, out);
 	if (err == ERR_NO_MEMORY)
