@@ -50,7 +50,7 @@ static const struct builtin rows[] = {
 		"ops=chat,embed,rerank,models://v1/models,transcribe", NULL},
 	{"deepseek", "https://api.deepseek.com", "bearer", "deepseek-chat",
 		{{"openai-chat", DEEPSEEK}, {"anthropic /anthropic/v1/messages", NULL},
-			{"openai-responses", NULL}},
+			{"openai-responses", "calls_last"}},
 		"ops=chat,models", NULL},
 	{"groq", "https://api.groq.com/openai/v1", "bearer", "llama-3.3-70b-versatile",
 		{{"openai-chat", "names=no rules=groq tools_max=128"}, {"openai-responses", NULL}},
@@ -133,7 +133,7 @@ static const struct builtin rows[] = {
 		{{"anthropic /anthropic/v1/messages", NULL}},
 		"json_schema strict_tools parallel_tool_calls top_k file_parts errors=anthropic limits=anthropic ops=chat", NULL},
 	{"vertex", "https://{vertex_host}/v1", "google", "",
-		{{"gemini /projects/{project}/locations/{location}/publishers/google/models/{model}:{method}", NULL},
+		{{"gemini /projects/{project}/locations/{location}/publishers/google/models/{model}:{method}", "urls=https,gs"},
 			{"anthropic /projects/{project}/locations/{location}/publishers/anthropic/models/{model}:{method}",
 				"parallel_tool_calls top_k file_parts"},
 			{"openai-chat /projects/{project}/locations/{location}/endpoints/openapi/chat/completions",
@@ -185,7 +185,7 @@ static const struct builtin rows[] = {
 	/* on this host, by their usual ports */
 	{"ollama", "http://127.0.0.1:11434", "none", "",
 		{{"ollama", NULL}, {"openai-chat /v1/chat/completions",
-				"stream_options json_schema seed penalties image_urls=no tool_choice=no "
+				"stream_options json_schema seed penalties urls=none tool_choice=no "
 				"image_types=image/png,image/jpeg,image/webp efforts=none,low,medium,high,max"},
 			{"anthropic /v1/messages", NULL}, {"openai-responses /v1/responses", NULL}},
 		"prefill=plain ops=chat,embed,models", NULL},
@@ -246,24 +246,27 @@ static const struct {
 	{"openai-chat",
 		"max_tokens_field=max_tokens system_role=system user_field=user repetition_field=repetition_penalty "
 		"audio_form=base64 reasoning=effort reasoning_field=reasoning_content system stop names images "
-		"image_urls tools tool_choice json_object empty_content=text",
+		"urls=https,http tools tool_choice json_object empty_content=text",
 		"stream_options json_schema parallel_tool_calls seed penalties"},
-	{"anthropic", "anthropic_version=2023-06-01 bytes_max=33554432",
+	{"openai-responses", "urls=https,http reasoning=effort images tools json_object",
+		"json_schema strict_tools parallel_tool_calls"},
+	{"openai-completions", "stop", "stream_options seed penalties logit_bias"},
+	{"anthropic", "anthropic_version=2023-06-01 temperature_max_milli=1000 bytes_max=33554432 urls=https,http",
 		"json_schema strict_tools parallel_tool_calls top_k file_parts"},
 	/* what most models there take; config/rules.c has the others */
-	{"bedrock", "system tools images file_parts stop stops_max=4 user metadata service_tier", ""},
+	{"bedrock", "system tools images urls=s3 file_parts stop stops_max=4 user metadata service_tier", ""},
 	{"gemini",
-		"system images image_urls file_parts audio_parts video_parts tools json_object json_schema "
+		"system images urls=https file_parts audio_parts video_parts tools json_object json_schema "
 		"seed penalties n top_k stop prefill=plain stops_max=5 tools_max=512 temperature_max_milli=2000",
 		""},
 	{"mistral",
 		"json_object json_schema strict_tools parallel_tool_calls seed penalties n stop metadata "
 		"service_tier cache_key temperature_max_milli=1500 prefill=prefix empty_content=text "
-		"images image_urls file_parts audio_parts tools reasoning=effort "
+		"images urls=https,http file_parts audio_parts tools reasoning=effort "
 		"reasoning_history=chunks", ""},
 	{"cohere",
 		"json_object json_schema strict_tools seed penalties top_k stop stops_max=5 prefill=no "
-		"empty_content=omit images image_urls tools reasoning=budget reasoning_history=chunks", ""},
+		"empty_content=omit images urls=https,http tools reasoning=budget reasoning_history=chunks", ""},
 	{"ollama",
 		"json_object json_schema seed penalties top_k stop prefill=plain empty_content=text images "
 		"tools reasoning=think reasoning_history=field", ""},

@@ -61,9 +61,6 @@ enum err functions_put_tool(struct scribe *s, const struct tool *tool, size_t i)
 	json_close(o, '}');
 	if (!err)
 		err = scribe_extra(s, &tool->extra, path, KNOWN_IN_TOOL);
-	if (!err && span_is_set(tool->cache))
-		err = scribe_warn_once(s, "dropped_parameter", path,
-			"cache marks were left out: the provider caches by itself");
 	json_close(o, '}');
 	return err;
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "brokerd/dialect/media.h"
+#include "brokerd/value/words.h"
 #include "protocol/base/utf8.h"
 
 #define NAME_BYTES 512
@@ -83,6 +84,47 @@ enum err said_resolve(struct scribe *s, const struct part *p, const char *path, 
 	return err == ERR_INVALID_REQUEST
 		       ? fault_param(s->why, err, path, "the data: address is not sound")
 		       : err;
+}
+
+enum err said_check_url(struct scribe *s, const struct media *m, const char *path)
+{
+	const struct span followed = s->target->quirks.urls;
+	if (!span_is_set(m->url) ||
+		words_have(followed, span_first(m->url, span_index(m->url, ':'))))
+		return OK;
+	if (!span_is_set(followed) || span_is(followed, "none"))
+		return scribe_refuse_as(s, "unsupported_input", path,
+			"%.*s follows no addresses: send the bytes", SPAN_ARG(s->target->provider));
+	return scribe_refuse_as(s, "unsupported_input", path,
+		"%.*s follows %.*s addresses only: send the bytes", SPAN_ARG(s->target->provider),
+		SPAN_ARG(followed));
+}
+
+enum err said_drop_detail(struct scribe *s, const struct media *m, const char *path)
+{
+	return m->detail.n == 0 || span_is(m->detail, "auto")
+		       ? OK
+		       : scribe_warn_once(s, "dropped_parameter", path,
+				 "how closely to look at images was left out");
+}
+
+enum err said_drop_filename(struct scribe *s, const struct media *m, const char *path)
+{
+	return m->filename.n > 0 ? scribe_warn_once(s, "dropped_parameter", path,
+					   "the names of files were left out")
+				 : OK;
+}
+
+void said_put_url(struct json_out *o, const struct media *m, const char *otherwise)
+{
+	char prefix[160];
+	if (span_is_set(m->url)) {
+		json_put_str(o, m->url);
+		return;
+	}
+	(void)snprintf(prefix, sizeof prefix, "data:%.*s;base64,",
+		SPAN_ARG(m->mime.n > 0 ? span_first(m->mime, 100) : span_str(otherwise)));
+	json_put_base64(o, span_str(prefix), m->data);
 }
 
 enum err said_gather(

@@ -28,6 +28,16 @@ bool said_has_media(const struct message *m);
 enum err said_resolve(
 	struct scribe *s, const struct part *p, const char *path, struct media *out) MUST_USE;
 
+/* ERR_INVALID_REQUEST: the medium is at an address of a kind that the provider does not follow. */
+enum err said_check_url(struct scribe *s, const struct media *m, const char *path) MUST_USE;
+
+/* Tell, once a request, what is not said of a medium there: how closely to look, and its name. */
+enum err said_drop_detail(struct scribe *s, const struct media *m, const char *path) MUST_USE;
+enum err said_drop_filename(struct scribe *s, const struct media *m, const char *path) MUST_USE;
+
+/* A string: the address, or the bytes as a data: URI, of the type `otherwise` where none is known. */
+void said_put_url(struct json_out *o, const struct media *m, const char *otherwise);
+
 /* Appends the texts, refusals and text files of message `at`, with `between` after each but the
  * last. */
 enum err said_gather(struct scribe *s, const struct message *m, size_t at, const char *between,

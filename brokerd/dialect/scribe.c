@@ -337,3 +337,71 @@ enum err scribe_address(struct scribe *s, const struct place *place, struct http
 	}
 	return err;
 }
+
+enum err scribe_drop_unsaid(struct scribe *s, const struct unsaid *rows, size_t n)
+{
+	enum err err = OK;
+	for (size_t i = 0; !err && i < n; i++) {
+		if (rows[i].is_set)
+			err = scribe_drop(s, rows[i].name, "%.*s does not know %s",
+				SPAN_ARG(s->target->provider), rows[i].name);
+	}
+	return err;
+}
+
+enum err scribe_drop_mark(struct scribe *s, struct span mark, const char *path)
+{
+	return span_is_set(mark) ? scribe_warn_once(s, "dropped_parameter", path,
+					   "cache marks were left out: none are taken there")
+				 : OK;
+}
+
+enum err scribe_drop_citations(struct scribe *s, const char *path)
+{
+	return scribe_warn_once(
+		s, "dropped_parameter", path, "citations of earlier turns were left out");
+}
+
+enum err scribe_drop_marks(struct scribe *s)
+{
+	enum err err = OK;
+	char path[64];
+	for (size_t i = 0; !err && i < s->r->n_tools; i++) {
+		(void)snprintf(path, sizeof path, "tools[%zu]", i);
+		err = scribe_drop_mark(s, s->r->tools[i].cache, path);
+	}
+	for (size_t i = 0; !err && i < s->r->n_messages; i++) {
+		const struct message *m = &s->r->messages[i];
+		for (size_t k = 0; !err && k < m->n_parts; k++) {
+			(void)snprintf(path, sizeof path, "messages[%zu].content[%zu]", i, k);
+			err = scribe_drop_mark(s, m->parts[k].cache, path);
+		}
+	}
+	return err;
+}
+
+/* Bounds are in thousandths; of `most` 0 is none. */
+static enum err hold(
+	struct scribe *s, const char *name, int64_t least, int64_t most, struct opt_f64 *v)
+{
+	const double low = (double)least / 1000, high = (double)most / 1000;
+	const double was = v->v;
+	if (!v->is_set || (was >= low && (most == 0 || was <= high)))
+		return OK;
+	v->v = was < low ? low : high;
+	return scribe_change(s, "clamped_parameter", name,
+		"%s went out as %g, the nearest that %.*s takes", name, v->v,
+		SPAN_ARG(s->target->provider));
+}
+
+enum err scribe_hold_temperature(struct scribe *s, struct opt_f64 *v)
+{
+	const struct quirks *q = &s->target->quirks;
+	return hold(s, "temperature", q->temperature_min_milli, q->temperature_max_milli, v);
+}
+
+enum err scribe_hold_top_p(struct scribe *s, struct opt_f64 *v)
+{
+	const struct quirks *q = &s->target->quirks;
+	return hold(s, "top_p", q->top_p_min_milli, q->top_p_max_milli, v);
+}

@@ -29,6 +29,24 @@ enum err scribe_refuse_as(struct scribe *s, const char *code, const char *param,
 enum err scribe_warn_once(
 	struct scribe *s, const char *code, const char *param, const char *message) MUST_USE;
 
+/* What a family may have no member for: those that are set are dropped, each with a warning. */
+struct unsaid {
+	const char *name;
+	bool is_set;
+};
+enum err scribe_drop_unsaid(struct scribe *s, const struct unsaid *rows, size_t n) MUST_USE;
+
+/* Tells, once a request, that a mark for the cache was left out, where there was one. */
+enum err scribe_drop_mark(struct scribe *s, struct span mark, const char *path) MUST_USE;
+/* The same of all marks on messages and tools. */
+enum err scribe_drop_marks(struct scribe *s) MUST_USE;
+/* The same of what a text cites, where that is of another family's shape. */
+enum err scribe_drop_citations(struct scribe *s, const char *path) MUST_USE;
+
+/* Hold a number within what the target takes, with a warning where that changes it. */
+enum err scribe_hold_temperature(struct scribe *s, struct opt_f64 *v) MUST_USE;
+enum err scribe_hold_top_p(struct scribe *s, struct opt_f64 *v) MUST_USE;
+
 /* Is it 1, the default of most sampling numbers? */
 static inline bool scribe_is_one(double v)
 {

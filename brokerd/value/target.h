@@ -156,8 +156,9 @@ struct quirks {
 	struct span
 		prefill_path; /* of a chat that ends with the assistant's words; absent: as ever */
 	enum empty_content empty_content;
-	bool has_images, has_image_urls; /* takes images; also by their address */
-	struct span image_types;         /* a list of the media types that it takes; absent: any */
+	bool has_images;
+	struct span image_types; /* a list of the media types that it takes; absent: any */
+	struct span urls;        /* a list of the schemes of addresses that it follows */
 	bool has_file_parts, has_audio_parts, has_video_parts;
 	struct span audio_form; /* of the bytes: "base64" or "uri" */
 	bool has_result_media;  /* takes files in a tool's result */

@@ -3,8 +3,8 @@
 
 #include "brokerd/dialect/anthropic/anthropic.h"
 #include "brokerd/dialect/history.h"
-#include "brokerd/dialect/media.h"
 #include "brokerd/dialect/names.h"
+#include "brokerd/dialect/said.h"
 #include "brokerd/dialect/scribe.h"
 #include "brokerd/dialect/tool_args.h"
 #include "protocol/base/utf8.h"
@@ -164,21 +164,22 @@ static enum err open_for(struct writer *w, bool is_assistant)
 }
 
 /* Citations of this family's own shape are part of the text. */
-static void put_citations(struct scribe *s, struct span citations)
+static enum err put_citations(struct scribe *s, struct span citations, const char *path)
 {
 	static const char *const types[] = {"char_location", "page_location",
 		"content_block_location", "web_search_result_location", "search_result_location"};
 	struct json v;
 	if (json_scan(citations, JSON_STRICT, &v, NULL) != OK || json_kind(v) != JSON_ARRAY)
-		return;
+		return scribe_drop_citations(s, path);
 	for (struct json_walk w = json_each(v); json_next(&w);) {
 		bool is_ours = false;
 		for (size_t i = 0; i < COUNT_OF(types); i++)
 			is_ours = is_ours || json_is(json_member(w.value, "type"), types[i]);
 		if (!is_ours)
-			return;
+			return scribe_drop_citations(s, path);
 	}
 	json_pair_raw(&s->o, "citations", v.text);
+	return OK;
 }
 
 static enum err put_text(struct writer *w, const struct part *p, struct span text, const char *path)
@@ -187,9 +188,9 @@ static enum err put_text(struct writer *w, const struct part *p, struct span tex
 	json_open(o, '{');
 	json_pair_str(o, "type", SPAN("text"));
 	json_pair_str(o, "text", text);
-	if (span_is_set(p->citations))
-		put_citations(w->s, p->citations);
-	enum err err = anthropic_put_cache(w->s, p->cache, path, w->marks);
+	enum err err = span_is_set(p->citations) ? put_citations(w->s, p->citations, path) : OK;
+	if (!err)
+		err = anthropic_put_cache(w->s, p->cache, path, w->marks);
 	if (!err)
 		err = scribe_extra(w->s, &p->extra, path, KNOWN);
 	json_close(o, '}');
@@ -229,6 +230,9 @@ static enum err put_image(
 	if (!is_taken)
 		return scribe_refuse(s, path, "%.*s takes no images of the type \"%.*s\"",
 			SPAN_ARG(s->target->provider), SPAN_ARG(span_first(m->mime, 100)));
+	const enum err err = said_drop_detail(s, m, path);
+	if (err)
+		return err;
 	json_pair_str(&s->o, "type", SPAN("image"));
 	return put_source(s, m, m->mime, extra, path);
 }
@@ -271,15 +275,15 @@ static void put_citing(struct scribe *s, struct span citations)
 static enum err put_media(struct writer *w, const struct part *p, const char *path)
 {
 	struct scribe *s = w->s;
-	struct media m = p->media;
-	enum err err = media_resolve(s->notes->arena, &m);
-	if (err == ERR_INVALID_REQUEST)
-		return fault_param(s->why, err, path, "the data: address is not sound");
-	if (err)
-		return err;
-	if (p->type == PART_AUDIO || p->type == PART_VIDEO)
+	struct media m;
+	enum err err = said_resolve(s, p, path, &m);
+	if (!err && (p->type == PART_AUDIO || p->type == PART_VIDEO))
 		return scribe_refuse(s, path, "%.*s takes no %s", SPAN_ARG(s->target->provider),
 			p->type == PART_AUDIO ? "audio" : "video");
+	if (!err)
+		err = said_check_url(s, &m, path);
+	if (err)
+		return err;
 	json_open(&s->o, '{');
 	err = p->type == PART_IMAGE ? put_image(s, &m, &p->extra, path)
 				    : put_document(s, &m, &p->extra, path);

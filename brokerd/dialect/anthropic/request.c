@@ -184,7 +184,7 @@ static enum err put_tools(struct scribe *s, const struct asked *a, struct cache_
 
 static enum err put_temperature(struct scribe *s, const struct asked *a)
 {
-	const struct opt_f64 t = s->r->temperature;
+	struct opt_f64 t = s->r->temperature;
 	const bool is_plain = scribe_is_one(t.v); /* the default */
 	if (!t.is_set || (is_plain && (s->target->quirks.sampling == SAMPLING_NONE ||
 					      thinking_is_on(&a->thinking))))
@@ -193,11 +193,10 @@ static enum err put_temperature(struct scribe *s, const struct asked *a)
 		return scribe_drop(s, "temperature", "%.*s takes no temperature%s",
 			SPAN_ARG(s->target->model),
 			s->target->quirks.sampling == SAMPLING_NONE ? "" : " while it reasons");
+	const enum err err = scribe_hold_temperature(s, &t);
 	json_key(&s->o, "temperature");
-	json_put_f64(&s->o, t.v > 1 ? 1 : t.v < 0 ? 0 : t.v);
-	return t.v > 1 || t.v < 0 ? scribe_change(s, "clamped_parameter", "temperature",
-					    "the provider takes 0 to 1")
-				  : OK;
+	json_put_f64(&s->o, t.v);
+	return err;
 }
 
 static enum err put_top_p(struct scribe *s, const struct asked *a)
@@ -260,20 +259,18 @@ static enum err put_stop(struct scribe *s)
 static enum err drop_unknown(struct scribe *s)
 {
 	const struct llm_request *r = s->r;
-	const struct {
-		const char *name;
-		bool is_set;
-	} unknown[] = {
-		{"min_p",              r->min_p.is_set						},
-		{"presence_penalty",   r->presence_penalty.is_set                                     },
-		{"frequency_penalty",  r->frequency_penalty.is_set                                    },
-		{"repetition_penalty", r->repetition_penalty.is_set                                   },
-		{"seed",               r->seed.is_set						 },
-		{"logit_bias",         span_is_set(r->logit_bias)                                     },
-		{"logprobs",           (r->logprobs.is_set && r->logprobs.v) || r->top_logprobs.is_set},
-		{"verbosity",          span_is_set(r->verbosity)                                      },
-		{"cache.key",          span_is_set(r->cache_key)                                      },
-		{"metadata",           r->n_metadata > 0					      },
+	const struct unsaid unknown[] = {
+		{"min_p",                       r->min_p.is_set						},
+		{"presence_penalty",            r->presence_penalty.is_set                                     },
+		{"frequency_penalty",           r->frequency_penalty.is_set                                    },
+		{"repetition_penalty",          r->repetition_penalty.is_set                                   },
+		{"seed",                        r->seed.is_set						 },
+		{"logit_bias",                  span_is_set(r->logit_bias)                                     },
+		{"logprobs",                    (r->logprobs.is_set && r->logprobs.v) || r->top_logprobs.is_set},
+		{"verbosity",                   span_is_set(r->verbosity)                                      },
+		{"response_format.description", span_is_set(r->response_format.description)                    },
+		{"cache.key",                   span_is_set(r->cache_key)                                      },
+		{"metadata",                    r->n_metadata > 0					      },
 	};
 	if (r->n.is_set && r->n.v != 1)
 		return scribe_refuse(
@@ -283,15 +280,7 @@ static enum err drop_unknown(struct scribe *s)
 			return scribe_refuse(s, "modalities", "%.*s answers in text only",
 				SPAN_ARG(s->target->provider));
 	}
-	for (size_t i = 0; i < COUNT_OF(unknown); i++) {
-		if (!unknown[i].is_set)
-			continue;
-		const enum err err = scribe_drop(s, unknown[i].name, "%.*s does not know %s",
-			SPAN_ARG(s->target->provider), unknown[i].name);
-		if (err)
-			return err;
-	}
-	return OK;
+	return scribe_drop_unsaid(s, unknown, COUNT_OF(unknown));
 }
 
 static enum err put_rest(struct scribe *s, struct cache_marks *marks)

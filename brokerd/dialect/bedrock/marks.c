@@ -40,8 +40,10 @@ enum err bedrock_put_cache(struct scribe *s, struct span ttl, const struct extra
 {
 	const bool is_short = span_is(ttl, "5m");
 	enum err err = OK;
-	if (!span_is_set(ttl) || !s->target->quirks.has_cache_marks)
-		return OK; /* a hint at most: nothing is lost without it */
+	if (!s->target->quirks.has_cache_marks)
+		return scribe_drop_mark(s, ttl, path);
+	if (!span_is_set(ttl))
+		return OK;
 	if (marks->seen++ < marks->first)
 		return scribe_drop(
 			s, path, "the provider takes four cache marks: the last four were kept");

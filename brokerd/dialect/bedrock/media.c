@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "brokerd/dialect/media.h"
+#include "brokerd/dialect/said.h"
 #include "brokerd/dialect/scribe.h"
 #include "protocol/base/utf8.h"
 
@@ -225,10 +225,9 @@ static enum err check_media(struct scribe *s, const struct part *p, const struct
 	if (span_is_set(m->file_id) || (!span_is_set(m->data) && !span_is_set(m->url) && !has_own))
 		return scribe_refuse_as(s, "unsupported_input", path,
 			"%.*s needs the bytes themselves", SPAN_ARG(s->target->provider));
-	if (!span_is_set(m->data) && span_is_set(m->url) && !span_starts(m->url, SPAN("s3://")))
-		return scribe_refuse_as(s, "unsupported_input", path,
-			"%.*s needs the bytes themselves, or an s3:// address: it follows no other",
-			SPAN_ARG(s->target->provider));
+	const enum err err = said_check_url(s, m, path);
+	if (err)
+		return err;
 	if (!span_is_set(format))
 		return scribe_refuse(s, path, "%.*s takes no %s of the type \"%.*s\"",
 			SPAN_ARG(s->target->provider), kind->plural,
@@ -244,9 +243,7 @@ enum err bedrock_put_media(
 	const struct kind *kind = kind_of(p.type);
 	char below[BELOW_BYTES];
 	struct span name = SPAN_NONE;
-	enum err err = media_resolve(s->notes->arena, &p.media);
-	if (err == ERR_INVALID_REQUEST)
-		return fault_param(s->why, err, path, "the data: address is not sound");
+	enum err err = said_resolve(s, given, path, &p.media);
 	struct span format = format_of(kind, &p.media);
 	if (!span_is_set(format) && p.type != PART_IMAGE) {
 		/* first bytes that are known from elsewhere say little of these */
@@ -255,6 +252,8 @@ enum err bedrock_put_media(
 	}
 	if (!err)
 		err = check_media(s, &p, kind, format, path);
+	if (!err)
+		err = said_drop_detail(s, &p.media, path);
 	if (!err && p.type == PART_FILE)
 		err = name_document(s, names, p.media.filename, &name);
 	if (err)

@@ -266,8 +266,11 @@ static enum err put_said(struct writer *w, const struct message *m, size_t k, co
 	while (end < m->parts + m->n_parts && end->type == PART_TEXT && is_blank(end->text) &&
 		is_cited_here(end))
 		end++;
-	if (!is_cited_here(p) && end == p + 1)
-		return put_text(w, p, text, path);
+	if (!is_cited_here(p) && end == p + 1) {
+		const enum err told =
+			span_is_set(p->citations) ? scribe_drop_citations(w->s, path) : OK;
+		return told ? told : put_text(w, p, text, path);
+	}
 	const enum err cited = put_cited(w, p, end, text, path);
 	return cited ? cited : bedrock_put_cache(w->s, p->cache, &p->extra, path, w->marks);
 }

@@ -186,7 +186,7 @@ static enum err put_output_config(struct scribe *s)
 
 static enum err put_temperature(struct scribe *s, const struct asked *a)
 {
-	const struct opt_f64 t = s->r->temperature;
+	struct opt_f64 t = s->r->temperature;
 	const struct quirks *q = &s->target->quirks;
 	const bool is_shut_out = q->sampling == SAMPLING_NONE || thinking_is_on(&a->thinking);
 	if (!t.is_set || (is_shut_out && scribe_is_one(t.v)))
@@ -195,13 +195,10 @@ static enum err put_temperature(struct scribe *s, const struct asked *a)
 		return scribe_drop(s, "temperature", "%.*s takes no temperature%s",
 			SPAN_ARG(s->target->model),
 			q->sampling == SAMPLING_NONE ? "" : " while it reasons");
-	const double most = (double)q->temperature_max_milli / 1000;
-	const double v = t.v < 0 ? 0 : most > 0 && t.v > most ? most : t.v;
+	const enum err err = scribe_hold_temperature(s, &t);
 	json_key(&s->o, "temperature");
-	json_put_f64(&s->o, v);
-	return v < t.v || v > t.v ? scribe_change(s, "clamped_parameter", "temperature",
-					    "%.*s takes 0 to %g", SPAN_ARG(s->target->model), most)
-				  : OK;
+	json_put_f64(&s->o, t.v);
+	return err;
 }
 
 static enum err put_top_p(struct scribe *s, const struct asked *a)
@@ -388,10 +385,7 @@ static enum err put_fields(struct scribe *s, const struct asked *a)
 static enum err drop_unknown(struct scribe *s)
 {
 	const struct llm_request *r = s->r;
-	const struct {
-		const char *name;
-		bool is_set;
-	} unknown[] = {
+	const struct unsaid unknown[] = {
 		{"min_p",               r->min_p.is_set							 },
 		{"presence_penalty",    r->presence_penalty.is_set                                              },
 		{"frequency_penalty",   r->frequency_penalty.is_set                                             },
@@ -412,15 +406,7 @@ static enum err drop_unknown(struct scribe *s)
 			return scribe_refuse(s, "modalities", "%.*s answers in text only",
 				SPAN_ARG(s->target->provider));
 	}
-	for (size_t i = 0; i < COUNT_OF(unknown); i++) {
-		if (!unknown[i].is_set)
-			continue;
-		const enum err err = scribe_drop(s, unknown[i].name, "%.*s does not know %s",
-			SPAN_ARG(s->target->provider), unknown[i].name);
-		if (err)
-			return err;
-	}
-	return OK;
+	return scribe_drop_unsaid(s, unknown, COUNT_OF(unknown));
 }
 
 static enum err put_metadata(struct scribe *s)

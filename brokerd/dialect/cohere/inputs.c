@@ -1,6 +1,7 @@
 /* inputs.c - vectors of texts and images. Ranks are asked for as everywhere. */
 #include "brokerd/dialect/cohere/cohere.h"
 #include "brokerd/dialect/embeddings.h"
+#include "brokerd/dialect/said.h"
 #include "brokerd/dialect/scribe.h"
 #include "protocol/limits.h"
 
@@ -13,14 +14,7 @@ static void put_image(struct scribe *s, const struct media *m)
 	json_key(&s->o, "image_url");
 	json_open(&s->o, '{');
 	json_key(&s->o, "url");
-	if (span_is_set(m->data)) {
-		OWNED(buf_done) struct buf prefix = BUF_INIT(KIB);
-		buf_print(&prefix, "data:%.*s;base64,",
-			SPAN_ARG(m->mime.n > 0 ? span_first(m->mime, 64) : SPAN("image/png")));
-		json_put_base64(&s->o, buf_view(&prefix), m->data);
-	} else {
-		json_put_str(&s->o, m->url);
-	}
+	said_put_url(&s->o, m, "image/png");
 	json_close(&s->o, '}');
 }
 

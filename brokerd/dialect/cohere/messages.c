@@ -29,7 +29,9 @@ static enum err put_image(
 	struct scribe *s, const struct part *p, const struct media *m, const char *path)
 {
 	struct json_out *o = &s->o;
-	char prefix[160];
+	enum err err = said_check_url(s, m, path);
+	if (err)
+		return err;
 	if (!span_is_set(m->url) && !span_is_set(m->data))
 		return scribe_refuse(s, path,
 			"%.*s takes images as bytes or by address, not by file_id",
@@ -38,14 +40,9 @@ static enum err put_image(
 	json_key(o, "image_url");
 	json_open(o, '{');
 	json_key(o, "url");
-	(void)snprintf(prefix, sizeof prefix, "data:%.*s;base64,",
-		SPAN_ARG(m->mime.n > 0 ? span_first(m->mime, 100) : SPAN("image/png")));
-	if (span_is_set(m->url))
-		json_put_str(o, m->url);
-	else
-		json_put_base64(o, span_str(prefix), m->data);
+	said_put_url(o, m, "image/png");
 	json_pair_str(o, "detail", m->detail);
-	const enum err err = scribe_extra_below(s, &p->extra, path, "image_url.", KNOWN_IN_IMAGE);
+	err = scribe_extra_below(s, &p->extra, path, "image_url.", KNOWN_IN_IMAGE);
 	json_close(o, '}');
 	return err;
 }
@@ -443,12 +440,6 @@ static enum err drop_rest(struct scribe *s, const struct turn *t)
 		(void)snprintf(path, sizeof path, "messages[%zu].name", t->at);
 		err = scribe_drop(s, path, "%.*s takes no names of participants",
 			SPAN_ARG(s->target->provider));
-	}
-	for (size_t k = 0; !err && k < t->m->n_parts; k++) {
-		part_path(path, t->at, k);
-		if (span_is_set(t->m->parts[k].cache))
-			err = scribe_warn_once(s, "dropped_parameter", path,
-				"cache marks were left out: the provider caches by itself");
 	}
 	return err;
 }

@@ -1,6 +1,6 @@
 /* files.c - images, sound, film and documents, as bytes or by address. */
 #include "brokerd/dialect/gemini/gemini.h"
-#include "brokerd/dialect/media.h"
+#include "brokerd/dialect/said.h"
 #include "brokerd/dialect/scribe.h"
 #include "protocol/base/utf8.h"
 
@@ -90,8 +90,11 @@ static enum err check_data(struct scribe *s, enum part_type type, struct media *
 						   : q->has_images;
 	if (!is_taken)
 		return scribe_refuse(s, path, "%.*s takes no %s", SPAN_ARG(s->target->model), kind);
-	if (!span_is_set(m->data))
-		return OK;
+	enum err err = said_drop_detail(s, m, path);
+	if (!err)
+		err = said_drop_filename(s, m, path);
+	if (err || !span_is_set(m->data))
+		return err;
 	if (type == PART_IMAGE)
 		return check_image(s, m->mime, path);
 	if (type == PART_FILE)
@@ -119,30 +122,23 @@ static enum err put_address(
 {
 	const struct span uri = span_is_set(m->file_id) ? m->file_id : m->url;
 	const struct span mime = m->mime.n > 0 ? m->mime : type_of_address(uri);
-	const bool is_public =
-		span_starts(uri, SPAN("https://")) || span_starts(uri, SPAN("gs://"));
-	if (!span_is_set(m->file_id) && (!s->target->quirks.has_image_urls || !is_public))
-		return scribe_refuse_as(s, "unsupported_input", path,
-			s->target->quirks.has_image_urls
-				? "%.*s follows https: and gs: addresses alone: send the bytes"
-				: "%.*s follows no addresses: send the bytes",
-			SPAN_ARG(s->target->provider));
+	enum err err = span_is_set(m->file_id) ? OK : said_check_url(s, m, path);
+	if (err)
+		return err;
 	json_key(&s->o, "fileData");
 	json_open(&s->o, '{');
 	if (mime.n > 0)
 		json_pair_str(&s->o, "mimeType", mime);
 	json_pair_str(&s->o, "fileUri", uri);
-	const enum err err = scribe_extra_below(s, &p->extra, path, "fileData.", KNOWN);
+	err = scribe_extra_below(s, &p->extra, path, "fileData.", KNOWN);
 	json_close(&s->o, '}');
 	return err;
 }
 
 enum err gemini_put_media(struct scribe *s, const struct part *p, const char *path)
 {
-	struct media m = p->media;
-	enum err err = media_resolve(s->notes->arena, &m);
-	if (err == ERR_INVALID_REQUEST)
-		return fault_param(s->why, err, path, "the data: address is not sound");
+	struct media m;
+	enum err err = said_resolve(s, p, path, &m);
 	if (!err)
 		err = check_data(s, p->type, &m, path);
 	if (err)

@@ -301,6 +301,11 @@ static enum err put_done(
 		return err;
 	if (p->type == PART_TOOL_CALL)
 		return put_call(w, p, id, path);
+	if (span_is_set(p->citations)) {
+		const enum err told = scribe_drop_citations(w->s, path);
+		if (told)
+			return told;
+	}
 	return is_words(p) ? put_text(w->s, p, p->text, seal_behind(t->m, k), path)
 			   : put_media(w->s, p, seal_behind(t->m, k), path);
 }

@@ -230,15 +230,9 @@ static void put_number(struct scribe *s, const char *name, struct opt_f64 v)
 static enum err put_temperature(struct scribe *s)
 {
 	struct opt_f64 t = s->r->temperature;
-	const double most = (double)s->target->quirks.temperature_max_milli / 1000;
-	const bool is_high = t.is_set && most > 0 && t.v > most;
-	if (is_high || (t.is_set && t.v < 0))
-		t.v = is_high ? most : 0;
+	const enum err err = scribe_hold_temperature(s, &t);
 	put_number(s, "temperature", t);
-	return is_high || (t.is_set && s->r->temperature.v < 0)
-		       ? scribe_change(s, "clamped_parameter", "temperature",
-				 "the provider takes 0 to %g", most)
-		       : OK;
+	return err;
 }
 
 static enum err put_max_tokens(struct scribe *s)
@@ -463,26 +457,20 @@ static enum err drop_unknown(struct scribe *s)
 {
 	const struct llm_request *r = s->r;
 	const bool has_penalties = s->target->quirks.has_penalties;
-	const struct {
-		const char *name;
-		bool is_set;
-	} unknown[] = {
-		{"min_p",              r->min_p.is_set                              },
-		{"repetition_penalty", r->repetition_penalty.is_set                 },
-		{"presence_penalty",   r->presence_penalty.is_set && !has_penalties },
-		{"frequency_penalty",  r->frequency_penalty.is_set && !has_penalties},
-		{"logit_bias",         span_is_set(r->logit_bias)                   },
-		{"verbosity",          span_is_set(r->verbosity)                    },
+	const struct unsaid unknown[] = {
+		{"min_p",                       r->min_p.is_set                              },
+		{"repetition_penalty",          r->repetition_penalty.is_set                 },
+		{"presence_penalty",            r->presence_penalty.is_set && !has_penalties },
+		{"frequency_penalty",           r->frequency_penalty.is_set && !has_penalties},
+		{"logit_bias",                  span_is_set(r->logit_bias)                   },
+		{"verbosity",                   span_is_set(r->verbosity)                    },
+		{"user",                        span_is_set(r->user)                         },
+		{"response_format.description", span_is_set(r->response_format.description)  },
+		{"cache.key",                   span_is_set(r->cache_key)                    },
+		{"cache.ttl",                   span_is_set(r->cache_ttl)                    },
 	};
-	for (size_t i = 0; i < COUNT_OF(unknown); i++) {
-		if (!unknown[i].is_set)
-			continue;
-		const enum err err = scribe_drop(s, unknown[i].name, "%.*s does not know %s",
-			SPAN_ARG(s->target->provider), unknown[i].name);
-		if (err)
-			return err;
-	}
-	return OK;
+	const enum err err = scribe_drop_unsaid(s, unknown, COUNT_OF(unknown));
+	return err ? err : scribe_drop_marks(s);
 }
 
 static enum err put_labels(struct scribe *s)

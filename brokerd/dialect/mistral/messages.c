@@ -36,19 +36,6 @@ static void message_path(char path[PATH_BYTES], size_t at)
 
 /* ---- parts ---- */
 
-/* The address, or the bytes as one. */
-static void put_url(struct scribe *s, const struct media *m, struct span mime)
-{
-	char prefix[160];
-	if (span_is_set(m->url)) {
-		json_put_str(&s->o, m->url);
-		return;
-	}
-	(void)snprintf(prefix, sizeof prefix, "data:%.*s;base64,",
-		SPAN_ARG(m->mime.n > 0 ? span_first(m->mime, 100) : mime));
-	json_put_base64(&s->o, span_str(prefix), m->data);
-}
-
 static bool has_below(const struct scribe *s, const struct extra *e, struct span below)
 {
 	for (size_t i = 0; i < e->n; i++) {
@@ -70,12 +57,12 @@ static enum err put_image(
 	json_pair_str(o, "type", SPAN("image_url"));
 	json_key(o, "image_url");
 	if (!span_is_set(m->detail) && !has_below(s, &p->extra, SPAN("image_url."))) {
-		put_url(s, m, SPAN("image/png"));
+		said_put_url(o, m, "image/png");
 		return scribe_extra_below(s, &p->extra, path, "image_url.", KNOWN_IN_IMAGE);
 	}
 	json_open(o, '{');
 	json_key(o, "url");
-	put_url(s, m, SPAN("image/png"));
+	said_put_url(o, m, "image/png");
 	json_pair_str(o, "detail", m->detail);
 	err = scribe_extra_below(s, &p->extra, path, "image_url.", KNOWN_IN_IMAGE);
 	json_close(o, '}');
@@ -114,7 +101,7 @@ static enum err put_file(struct scribe *s, const struct media *m, const char *pa
 	}
 	json_pair_str(o, "type", SPAN("document_url"));
 	json_key(o, "document_url");
-	put_url(s, m, SPAN("application/pdf"));
+	said_put_url(o, m, "application/pdf");
 	json_pair_str(o, "document_name", m->filename);
 	return OK;
 }
@@ -128,6 +115,8 @@ static enum err put_part(struct scribe *s, const struct part *p, size_t at, size
 	part_path(path, at, k);
 	if (said_is_media(p->type))
 		err = said_resolve(s, p, path, &media);
+	if (!err && said_is_media(p->type))
+		err = said_check_url(s, &media, path);
 	if (err)
 		return err;
 	json_open(&s->o, '{');
@@ -588,13 +577,9 @@ static enum err drop_marks(struct scribe *s, const struct turn *t)
 	}
 	for (size_t k = 0; !err && k < t->m->n_parts; k++) {
 		part_path(path, t->at, k);
-		if (span_is_set(t->m->parts[k].cache))
-			err = scribe_warn_once(s, "dropped_parameter", path,
-				"cache marks were left out: the provider caches by itself");
-		if (!err && span_is_set(t->m->parts[k].citations) &&
+		if (span_is_set(t->m->parts[k].citations) &&
 			json_is_nil(own_references(&t->m->parts[k])))
-			err = scribe_warn_once(s, "dropped_parameter", path,
-				"citations of earlier turns were left out");
+			err = scribe_drop_citations(s, path);
 	}
 	return err;
 }

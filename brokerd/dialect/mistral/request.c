@@ -110,16 +110,10 @@ static void put_number(struct scribe *s, const char *name, struct opt_f64 v)
 
 static enum err put_temperature(struct scribe *s)
 {
-	const double most = (double)s->target->quirks.temperature_max_milli / 1000;
 	struct opt_f64 t = s->r->temperature;
-	if (t.is_set && (t.v < 0 || (most > 0 && t.v > most))) {
-		t.v = t.v < 0 ? 0 : most;
-		put_number(s, "temperature", t);
-		return scribe_change(s, "clamped_parameter", "temperature",
-			"the temperature went out as %g: the provider takes 0 to %g", t.v, most);
-	}
+	const enum err err = scribe_hold_temperature(s, &t);
 	put_number(s, "temperature", t);
-	return OK;
+	return err;
 }
 
 static enum err put_seed(struct scribe *s)
@@ -215,10 +209,7 @@ static enum err put_tools(struct scribe *s)
 static enum err drop_unknown(struct scribe *s)
 {
 	const struct llm_request *r = s->r;
-	const struct {
-		const char *name;
-		bool is_set;
-	} unknown[] = {
+	const struct unsaid unknown[] = {
 		{"top_k",              r->top_k.is_set						},
 		{"min_p",              r->min_p.is_set						},
 		{"repetition_penalty", r->repetition_penalty.is_set                                   },
@@ -233,15 +224,8 @@ static enum err drop_unknown(struct scribe *s)
 			return scribe_refuse(s, "modalities", "%.*s answers in text only",
 				SPAN_ARG(s->target->provider));
 	}
-	for (size_t i = 0; i < COUNT_OF(unknown); i++) {
-		if (!unknown[i].is_set)
-			continue;
-		const enum err err = scribe_drop(s, unknown[i].name, "%.*s does not know %s",
-			SPAN_ARG(s->target->provider), unknown[i].name);
-		if (err)
-			return err;
-	}
-	return OK;
+	const enum err err = scribe_drop_unsaid(s, unknown, COUNT_OF(unknown));
+	return err ? err : scribe_drop_marks(s);
 }
 
 static enum err put_rest(struct scribe *s)

@@ -64,6 +64,8 @@ static enum err put_images(struct scribe *s, const struct turn *t)
 		err = said_resolve(s, p, path, &m);
 		if (!err)
 			err = check_media(s, p, &m, path);
+		if (!err)
+			err = said_drop_detail(s, &m, path);
 		if (err)
 			return err;
 		if (!is_open) {
@@ -253,11 +255,7 @@ static enum err drop_rest(struct scribe *s, const struct turn *t)
 		if (p->type != PART_TOOL_CALL && !span_eq(p->extra.family, s->target->family))
 			err = scribe_extra(s, &p->extra, path, "");
 		if (!err && span_is_set(p->citations))
-			err = scribe_warn_once(s, "dropped_parameter", path,
-				"citations of earlier turns were left out");
-		if (!err && span_is_set(p->cache))
-			err = scribe_warn_once(s, "dropped_parameter", path,
-				"cache marks were left out: the provider caches by itself");
+			err = scribe_drop_citations(s, path);
 	}
 	return err;
 }

@@ -139,9 +139,14 @@ static enum err put_options(struct scribe *s)
 		return scribe_extra_below(s, &r->extra, "", "options.", KNOWN_IN_OPTIONS);
 	json_key(o, "options");
 	json_open(o, '{');
+	struct opt_f64 heat = r->temperature, top_p = r->top_p;
 	enum err err = put_num_predict(s);
-	put_number(s, "temperature", r->temperature);
-	put_number(s, "top_p", r->top_p);
+	if (!err)
+		err = scribe_hold_temperature(s, &heat);
+	if (!err)
+		err = scribe_hold_top_p(s, &top_p);
+	put_number(s, "temperature", heat);
+	put_number(s, "top_p", top_p);
 	if (r->top_k.is_set)
 		json_pair_i64(o, "top_k", r->top_k.v);
 	put_number(s, "min_p", r->min_p);
@@ -201,17 +206,15 @@ static void put_format(struct scribe *s)
 static enum err drop_unknown(struct scribe *s)
 {
 	const struct llm_request *r = s->r;
-	const struct {
-		const char *name;
-		bool is_set;
-	} unknown[] = {
-		{"logit_bias",   span_is_set(r->logit_bias)  },
-		{"user",         span_is_set(r->user)        },
-		{"metadata",     r->n_metadata > 0           },
-		{"service_tier", span_is_set(r->service_tier)},
-		{"verbosity",    span_is_set(r->verbosity)   },
-		{"cache.key",    span_is_set(r->cache_key)   },
-		{"cache.ttl",    span_is_set(r->cache_ttl)   },
+	const struct unsaid unknown[] = {
+		{"logit_bias",                  span_is_set(r->logit_bias)                 },
+		{"user",                        span_is_set(r->user)                       },
+		{"metadata",                    r->n_metadata > 0                          },
+		{"service_tier",                span_is_set(r->service_tier)               },
+		{"verbosity",                   span_is_set(r->verbosity)                  },
+		{"response_format.description", span_is_set(r->response_format.description)},
+		{"cache.key",                   span_is_set(r->cache_key)                  },
+		{"cache.ttl",                   span_is_set(r->cache_ttl)                  },
 	};
 	if (r->n.is_set && r->n.v != 1)
 		return scribe_refuse(
@@ -221,15 +224,8 @@ static enum err drop_unknown(struct scribe *s)
 			return scribe_refuse(s, "modalities", "%.*s answers in text only",
 				SPAN_ARG(s->target->provider));
 	}
-	for (size_t i = 0; i < COUNT_OF(unknown); i++) {
-		if (!unknown[i].is_set)
-			continue;
-		const enum err err = scribe_drop(s, unknown[i].name, "%.*s does not know %s",
-			SPAN_ARG(s->target->provider), unknown[i].name);
-		if (err)
-			return err;
-	}
-	return OK;
+	const enum err err = scribe_drop_unsaid(s, unknown, COUNT_OF(unknown));
+	return err ? err : scribe_drop_marks(s);
 }
 
 static enum err put_rest(struct scribe *s)

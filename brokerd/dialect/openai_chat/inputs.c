@@ -2,6 +2,7 @@
 #include "brokerd/dialect/embeddings.h"
 #include "brokerd/dialect/openai_chat/openai_chat.h"
 #include "brokerd/dialect/ranking.h"
+#include "brokerd/dialect/said.h"
 #include "protocol/limits.h"
 
 #define KNOWN_IN_EMBED                                                                       \
@@ -171,14 +172,7 @@ static enum err put_judged(struct scribe *s)
 	json_key(&s->o, "image_url");
 	json_open(&s->o, '{');
 	json_key(&s->o, "url");
-	if (span_is_set(m->data)) {
-		OWNED(buf_done) struct buf prefix = BUF_INIT(KIB);
-		buf_print(&prefix, "data:%.*s;base64,",
-			SPAN_ARG(m->mime.n > 0 ? span_first(m->mime, 64) : SPAN("image/png")));
-		json_put_base64(&s->o, buf_view(&prefix), m->data);
-	} else {
-		json_put_str(&s->o, m->url);
-	}
+	said_put_url(&s->o, m, "image/png");
 	json_close(&s->o, '}');
 	json_close(&s->o, '}');
 	json_close(&s->o, ']');

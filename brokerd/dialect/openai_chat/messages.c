@@ -2,8 +2,8 @@
 #include <stdio.h>
 
 #include "brokerd/dialect/history.h"
-#include "brokerd/dialect/media.h"
 #include "brokerd/dialect/openai_chat/openai_chat.h"
+#include "brokerd/dialect/said.h"
 #include "brokerd/dialect/scribe.h"
 #include "brokerd/dialect/tool_args.h"
 #include "brokerd/value/words.h"
@@ -25,11 +25,6 @@ static void part_path(char path[PATH_BYTES], size_t at, size_t k)
 	(void)snprintf(path, PATH_BYTES, "messages[%zu].content[%zu]", at, k);
 }
 
-static bool is_media(enum part_type type)
-{
-	return type == PART_IMAGE || type == PART_AUDIO || type == PART_FILE || type == PART_VIDEO;
-}
-
 /* ---- parts ---- */
 
 static enum err put_image(
@@ -47,25 +42,17 @@ static enum err put_image(
 		!words_have(q->image_types, m->mime))
 		return scribe_refuse(s, path, "%.*s takes no images of the type \"%.*s\"",
 			SPAN_ARG(s->target->provider), SPAN_ARG(span_first(m->mime, 100)));
-	if (span_is_set(m->url) && !q->has_image_urls)
-		return scribe_refuse_as(s, "unsupported_input", path,
-			"%.*s needs an image's bytes, not its address",
-			SPAN_ARG(s->target->provider));
+	enum err err = said_check_url(s, m, path);
+	if (err)
+		return err;
 	json_key(o, "type");
 	json_put_str(o, SPAN("image_url"));
 	json_key(o, "image_url");
 	json_open(o, '{');
 	json_key(o, "url");
-	if (span_is_set(m->url)) {
-		json_put_str(o, m->url);
-	} else {
-		char prefix[160];
-		(void)snprintf(prefix, sizeof prefix, "data:%.*s;base64,",
-			SPAN_ARG(m->mime.n ? span_first(m->mime, 100) : SPAN("image/png")));
-		json_put_base64(o, span_str(prefix), m->data);
-	}
+	said_put_url(o, m, "image/png");
 	json_pair_str(o, "detail", m->detail);
-	const enum err err = scribe_extra_below(s, extra, path, "image_url.", " url detail ");
+	err = scribe_extra_below(s, extra, path, "image_url.", " url detail ");
 	json_close(o, '}');
 	return err;
 }
@@ -133,25 +120,20 @@ static enum err put_file(
 	if (span_is_set(m->url) && s->target->quirks.is_openai)
 		return scribe_refuse(s, path, "%.*s takes files as bytes or by file_id only",
 			SPAN_ARG(s->target->provider));
-	json_key(o, "type");
-	json_put_str(o, SPAN("file"));
+	enum err err = said_check_url(s, m, path);
+	if (err)
+		return err;
+	json_pair_str(o, "type", SPAN("file"));
 	json_key(o, "file");
 	json_open(o, '{');
 	json_pair_str(o, "file_id", m->file_id);
-	json_pair_str(o, "filename", m->filename);
-	json_pair_str(o, "file_data", m->url);
-	if (span_is_set(m->data)) {
-		char prefix[160];
-		(void)snprintf(prefix, sizeof prefix, "data:%.*s;base64,",
-			SPAN_ARG(m->mime.n ? span_first(m->mime, 100)
-					   : SPAN("application/octet-stream")));
-		if (!span_is_set(m->filename))
-			json_pair_str(o, "filename", SPAN("document"));
+	json_pair_str(o, "filename",
+		span_is_set(m->data) && !span_is_set(m->filename) ? SPAN("document") : m->filename);
+	if (span_is_set(m->url) || span_is_set(m->data)) {
 		json_key(o, "file_data");
-		json_put_base64(o, span_str(prefix), m->data);
+		said_put_url(o, m, "application/octet-stream");
 	}
-	const enum err err =
-		scribe_extra_below(s, extra, path, "file.", " file_id filename file_data ");
+	err = scribe_extra_below(s, extra, path, "file.", " file_id filename file_data ");
 	json_close(o, '}');
 	return err;
 }
@@ -162,21 +144,16 @@ static enum err put_video(
 	struct json_out *o = &s->o;
 	if (!s->target->quirks.has_video_parts || (!span_is_set(m->url) && !span_is_set(m->data)))
 		return scribe_refuse(s, path, "%.*s takes no video", SPAN_ARG(s->target->provider));
-	json_key(o, "type");
-	json_put_str(o, SPAN("video_url"));
+	enum err err = said_check_url(s, m, path);
+	if (err)
+		return err;
+	json_pair_str(o, "type", SPAN("video_url"));
 	json_key(o, "video_url");
 	json_open(o, '{');
 	json_key(o, "url");
-	if (span_is_set(m->url)) {
-		json_put_str(o, m->url);
-	} else {
-		char prefix[160];
-		(void)snprintf(prefix, sizeof prefix, "data:%.*s;base64,",
-			SPAN_ARG(m->mime.n ? span_first(m->mime, 100) : SPAN("video/mp4")));
-		json_put_base64(o, span_str(prefix), m->data);
-	}
+	said_put_url(o, m, "video/mp4");
 	json_pair_str(o, "detail", m->detail);
-	const enum err err = scribe_extra_below(s, extra, path, "video_url.", " url detail ");
+	err = scribe_extra_below(s, extra, path, "video_url.", " url detail ");
 	json_close(o, '}');
 	return err;
 }
@@ -190,17 +167,11 @@ static bool is_own_part(const struct scribe *s, const struct part *p)
 	       json_kind(v) == JSON_OBJECT;
 }
 
-static enum err drop_cache(struct scribe *s, const char *path)
-{
-	return scribe_warn_once(s, "dropped_parameter", path,
-		"cache marks were left out: the provider caches by itself");
-}
-
 enum err openai_chat_put_cache(struct scribe *s, struct span ttl, const char *path)
 {
 	struct json_out *o = &s->o;
 	if (!s->target->quirks.has_cache_marks)
-		return drop_cache(s, path);
+		return scribe_drop_mark(s, ttl, path);
 	json_key(o, "cache_control");
 	json_open(o, '{');
 	json_pair_str(o, "type", SPAN("ephemeral"));
@@ -214,30 +185,28 @@ enum err openai_chat_put_cache(struct scribe *s, struct span ttl, const char *pa
 static enum err put_part(struct scribe *s, const struct part *p, size_t at, size_t k)
 {
 	char path[PATH_BYTES];
-	struct media media = p->media;
+	struct media media;
 	enum err err = OK;
 	part_path(path, at, k);
 	if (p->type == PART_OPAQUE) {
 		json_put_raw(&s->o, p->opaque.data);
 		return OK;
 	}
-	if (is_media(p->type)) {
-		err = media_resolve(s->notes->arena, &media);
-		if (err == ERR_INVALID_REQUEST)
-			return fault_param(s->why, err, path, "the data: address is not sound");
-	}
+	if (said_is_media(p->type))
+		err = said_resolve(s, p, path, &media);
+	if (err)
+		return err;
 	json_open(&s->o, '{');
-	if (p->type == PART_IMAGE && !err)
+	if (p->type == PART_IMAGE) {
 		err = put_image(s, &media, &p->extra, path);
-	else if (p->type == PART_AUDIO && !err)
+	} else if (p->type == PART_AUDIO) {
 		err = put_audio(s, &media, &p->extra, path);
-	else if (p->type == PART_FILE && !err)
+	} else if (p->type == PART_FILE) {
 		err = put_file(s, &media, &p->extra, path);
-	else if (p->type == PART_VIDEO && !err)
+	} else if (p->type == PART_VIDEO) {
 		err = put_video(s, &media, &p->extra, path);
-	else if (!err) {
-		json_key(&s->o, "type");
-		json_put_str(&s->o, SPAN("text"));
+	} else {
+		json_pair_str(&s->o, "type", SPAN("text"));
 		json_pair_str(&s->o, "text", span_is_set(p->text) ? p->text : SPAN(""));
 	}
 	if (!err && span_is_set(p->cache))
@@ -280,7 +249,7 @@ static bool needs_list(const struct scribe *s, const struct message *m)
 		const struct part *p = &m->parts[k];
 		if (!is_content(s, m, p))
 			continue;
-		if (is_media(p->type) || p->type == PART_OPAQUE ||
+		if (said_is_media(p->type) || p->type == PART_OPAQUE ||
 			(span_is_set(p->cache) && s->target->quirks.has_cache_marks) ||
 			(p->extra.n > 0 && span_eq(p->extra.family, s->target->family)))
 			return true;
@@ -318,8 +287,8 @@ static enum err put_joined(struct scribe *s, const struct message *m, size_t at,
 			continue;
 		part_path(path, at, k);
 		enum err err = scribe_extra(s, &p->extra, path, KNOWN_IN_PART);
-		if (!err && span_is_set(p->cache))
-			err = drop_cache(s, path);
+		if (!err)
+			err = scribe_drop_mark(s, p->cache, path);
 		if (err)
 			return err;
 		buf_text(&text, n++ > 0 ? between : "");
@@ -487,20 +456,20 @@ static enum err drop_rest(struct scribe *s, const struct message *m, size_t at)
 		char path[PATH_BYTES];
 		enum err err = OK;
 		part_path(path, at, k);
-		if (is_media(p->type) && !is_content(s, m, p) && m->role == ROLE_ASSISTANT &&
+		if (said_is_media(p->type) && !is_content(s, m, p) && m->role == ROLE_ASSISTANT &&
 			!(p->type == PART_AUDIO && p->media.file_id.n > 0))
 			err = scribe_drop(s, path, "%.*s takes no media of the assistant's back",
 				SPAN_ARG(s->target->provider));
-		else if (is_media(p->type) && (m->role == ROLE_SYSTEM || m->role == ROLE_DEVELOPER))
+		else if (said_is_media(p->type) &&
+			 (m->role == ROLE_SYSTEM || m->role == ROLE_DEVELOPER))
 			err = scribe_refuse(s, path, "system messages are text only");
 		else if (p->type == PART_OPAQUE && m->role != ROLE_ASSISTANT && !is_own_part(s, p))
 			err = scribe_refuse(s, path, "a part that %.*s alone knows cannot be sent",
 				SPAN_ARG(span_first(p->opaque.family, 64)));
 		if (!err && span_is_set(p->citations))
-			err = scribe_warn_once(s, "dropped_parameter", path,
-				"citations of earlier turns were left out");
-		if (!err && span_is_set(p->cache) && !is_content(s, m, p))
-			err = drop_cache(s, path);
+			err = scribe_drop_citations(s, path);
+		if (!err && !is_content(s, m, p))
+			err = scribe_drop_mark(s, p->cache, path);
 		if (err)
 			return err;
 	}
@@ -571,7 +540,7 @@ static enum err put_assistant(
 static bool has_media(const struct message *m)
 {
 	for (size_t k = 0; m && k < m->n_parts; k++) {
-		if (is_media(m->parts[k].type))
+		if (said_is_media(m->parts[k].type))
 			return true;
 	}
 	return false;
@@ -614,7 +583,7 @@ static enum err put_result_media(struct scribe *s, const struct turn *first, siz
 	json_open(&s->o, '[');
 	for (size_t i = 0; !err && i < n; i++) {
 		for (size_t k = 0; !err && first[i].m && k < first[i].m->n_parts; k++) {
-			if (is_media(first[i].m->parts[k].type))
+			if (said_is_media(first[i].m->parts[k].type))
 				err = put_part(s, &first[i].m->parts[k], first[i].at, k);
 		}
 	}

@@ -133,25 +133,6 @@ static enum err put_count(struct scribe *s, const char *name, struct opt_i64 v, 
 	return OK;
 }
 
-/* A number held between two bounds in thousandths; 0: no bound. */
-static enum err hold(
-	struct scribe *s, const char *name, int64_t least, int64_t most, struct opt_f64 *v)
-{
-	const double low = (double)least / 1000, high = (double)most / 1000;
-	const double was = v->v;
-	if (!v->is_set)
-		return OK;
-	if (least > 0 && v->v < low)
-		v->v = low;
-	if (most > 0 && v->v > high)
-		v->v = high;
-	if (was >= v->v && was <= v->v)
-		return OK;
-	return scribe_change(s, "clamped_parameter", name,
-		"%s went out as %g, the nearest that %.*s takes", name, v->v,
-		SPAN_ARG(s->target->provider));
-}
-
 /* Temperature and top_p, within what the target takes. */
 static enum err put_heat(struct scribe *s, const struct reason *t)
 {
@@ -164,10 +145,9 @@ static enum err put_heat(struct scribe *s, const struct reason *t)
 		heat.is_set = false;
 	}
 	if (is_known)
-		err = hold(s, "temperature", q->temperature_min_milli, q->temperature_max_milli,
-			&heat);
+		err = scribe_hold_temperature(s, &heat);
 	if (!err && is_known)
-		err = hold(s, "top_p", q->top_p_min_milli, q->top_p_max_milli, &top_p);
+		err = scribe_hold_top_p(s, &top_p);
 	if (!err && heat.is_set && top_p.is_set && q->sampling == SAMPLING_ONE_OF) {
 		top_p.is_set = false;
 		err = scribe_drop(s, "top_p", "%.*s takes temperature or top_p, not both",

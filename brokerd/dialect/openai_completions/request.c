@@ -50,12 +50,8 @@ static enum err check_message(struct scribe *s, const struct message *m, size_t 
 		if (m->parts[k].type != PART_TEXT)
 			return scribe_refuse(
 				s, path, "%.*s completes text only", SPAN_ARG(s->target->model));
-		if (span_is_set(m->parts[k].cache))
-			err = scribe_warn_once(s, "dropped_parameter", path,
-				"cache marks were left out: the provider caches by itself");
-		if (!err)
-			err = scribe_extra(
-				s, &m->parts[k].extra, path, KNOWN_IN_REQUEST "prompt type text ");
+		err = scribe_extra(
+			s, &m->parts[k].extra, path, KNOWN_IN_REQUEST "prompt type text ");
 		if (err)
 			return err;
 	}
@@ -135,15 +131,18 @@ static enum err put_sampling(struct scribe *s)
 	const struct quirks *q = &s->target->quirks;
 	const bool has_sampling = q->sampling != SAMPLING_NONE;
 	const struct reason no_reason = {.is_on = false};
+	struct opt_f64 heat = r->temperature, top_p = r->top_p;
+	enum err err = has_sampling ? scribe_hold_temperature(s, &heat) : OK;
+	if (!err && has_sampling)
+		err = scribe_hold_top_p(s, &top_p);
 	const struct sampled rows[] = {
-		{"temperature",        r->temperature,        has_sampling,     false},
-		{"top_p",              r->top_p,              has_sampling,     false},
+		{"temperature",        heat,                  has_sampling,     false},
+		{"top_p",              top_p,                 has_sampling,     false},
 		{"min_p",              r->min_p,              q->has_top_k,     false},
 		{"presence_penalty",   r->presence_penalty,   q->has_penalties, false},
 		{"frequency_penalty",  r->frequency_penalty,  q->has_penalties, false},
 		{"repetition_penalty", r->repetition_penalty, q->has_top_k,     false},
 	};
-	enum err err = OK;
 	for (size_t i = 0; !err && i < COUNT_OF(rows); i++)
 		err = reason_put_sampled(s, &no_reason, &rows[i]);
 	if (!err)
@@ -195,10 +194,7 @@ static enum err refuse_rest(struct scribe *s)
 static enum err drop_rest(struct scribe *s)
 {
 	const struct llm_request *r = s->r;
-	const struct {
-		const char *param;
-		bool is_asked;
-	} rows[] = {
+	const struct unsaid unknown[] = {
 		{"audio",        span_is_set(r->audio_voice) || span_is_set(r->audio_format)},
 		{"metadata",     r->n_metadata > 0                                          },
 		{"service_tier", span_is_set(r->service_tier)                               },
@@ -206,12 +202,9 @@ static enum err drop_rest(struct scribe *s)
 		{"cache.key",    span_is_set(r->cache_key)                                  },
 		{"cache.ttl",    span_is_set(r->cache_ttl)                                  },
 	};
-	enum err err = OK;
-	for (size_t i = 0; !err && i < COUNT_OF(rows); i++) {
-		if (rows[i].is_asked)
-			err = scribe_drop(
-				s, rows[i].param, "text completions know no %s", rows[i].param);
-	}
+	enum err err = scribe_drop_unsaid(s, unknown, COUNT_OF(unknown));
+	if (!err)
+		err = scribe_drop_marks(s);
 	return err;
 }
 

@@ -47,16 +47,6 @@ bool responses_has_extra(const struct llm_request *r, const char *name)
 
 /* ---- parts ---- */
 
-static void put_data(
-	struct scribe *s, const char *key, const struct media *m, const char *otherwise)
-{
-	char prefix[160];
-	(void)snprintf(prefix, sizeof prefix, "data:%.*s;base64,",
-		SPAN_ARG(m->mime.n ? span_first(m->mime, 100) : span_str(otherwise)));
-	json_key(&s->o, key);
-	json_put_base64(&s->o, span_str(prefix), m->data);
-}
-
 static enum err put_image(struct scribe *s, const struct media *m, const char *path)
 {
 	static const char *const taken[] = {"image/png", "image/jpeg", "image/gif", "image/webp"};
@@ -68,9 +58,10 @@ static enum err put_image(struct scribe *s, const struct media *m, const char *p
 			SPAN_ARG(s->target->provider), SPAN_ARG(span_first(m->mime, 100)));
 	json_pair_str(&s->o, "type", SPAN("input_image"));
 	json_pair_str(&s->o, "file_id", m->file_id);
-	json_pair_str(&s->o, "image_url", m->url);
-	if (span_is_set(m->data))
-		put_data(s, "image_url", m, "image/png");
+	if (span_is_set(m->url) || span_is_set(m->data)) {
+		json_key(&s->o, "image_url");
+		said_put_url(&s->o, m, "image/png");
+	}
 	json_pair_str(&s->o, "detail", m->detail);
 	return OK;
 }
@@ -113,7 +104,8 @@ static enum err put_file(struct scribe *s, const struct media *m, const char *pa
 	if (span_is_set(m->data)) {
 		json_pair_str(
 			o, "filename", span_is_set(m->filename) ? m->filename : SPAN("document"));
-		put_data(s, "file_data", m, "application/octet-stream");
+		json_key(o, "file_data");
+		said_put_url(o, m, "application/octet-stream");
 	} else {
 		json_pair_str(o, "filename", m->filename);
 	}
@@ -123,7 +115,9 @@ static enum err put_file(struct scribe *s, const struct media *m, const char *pa
 static enum err put_media(struct scribe *s, const struct part *p, const char *path)
 {
 	struct media media;
-	const enum err err = said_resolve(s, p, path, &media);
+	enum err err = said_resolve(s, p, path, &media);
+	if (!err)
+		err = said_check_url(s, &media, path);
 	if (err)
 		return err;
 	if (p->type == PART_IMAGE)
@@ -140,8 +134,7 @@ static enum err put_cache(struct scribe *s, const struct part *p, const char *pa
 	if (!span_is_set(p->cache) || has_member(&p->extra, "prompt_cache_breakpoint"))
 		return OK;
 	if (!s->target->quirks.has_cache_marks)
-		return scribe_warn_once(s, "dropped_parameter", path,
-			"cache marks were left out: the provider caches by itself");
+		return scribe_drop_mark(s, p->cache, path);
 	json_pair_raw(&s->o, "prompt_cache_breakpoint", SPAN("{\"mode\":\"explicit\"}"));
 	return OK;
 }
@@ -299,8 +292,7 @@ static enum err put_annotations(struct scribe *s, const struct part *p, const ch
 			   (json_kind(json_member(w.value, "url")) == JSON_STRING ||
 				   json_kind(json_member(w.value, "file_id")) == JSON_STRING);
 	if (!is_known)
-		return scribe_warn_once(
-			s, "dropped_parameter", path, "citations of earlier turns were left out");
+		return scribe_drop_citations(s, path);
 	json_pair_raw(&s->o, "annotations", p->citations);
 	return OK;
 }
@@ -366,9 +358,8 @@ static enum err put_saying(struct scribe *s, struct assistant *a, size_t k)
 		err = put_annotations(s, p, path);
 	if (!err)
 		err = scribe_extra(s, &p->extra, path, KNOWN_IN_PART);
-	if (!err && span_is_set(p->cache))
-		err = scribe_warn_once(s, "dropped_parameter", path,
-			"cache marks were left out: the provider caches by itself");
+	if (!err)
+		err = scribe_drop_mark(s, p->cache, path);
 	json_close(&s->o, '}');
 	return err;
 }

@@ -83,9 +83,8 @@ static enum err put_tool(struct scribe *s, const struct tool *tool, size_t i)
 	if (!err)
 		err = scribe_extra(s, &tool->extra, path,
 			tool->strict.is_set ? KNOWN_IN_TOOL "strict " : KNOWN_IN_TOOL);
-	if (!err && span_is_set(tool->cache))
-		err = scribe_warn_once(s, "dropped_parameter", path,
-			"cache marks were left out: the provider caches by itself");
+	if (!err)
+		err = scribe_drop_mark(s, tool->cache, path);
 	json_close(o, '}');
 	return err;
 }
@@ -336,11 +335,14 @@ static enum err put_sampling(struct scribe *s, const struct reason *reason)
 {
 	const struct llm_request *r = s->r;
 	const bool has_sampling = s->target->quirks.sampling != SAMPLING_NONE;
+	struct opt_f64 heat = r->temperature, top_p = r->top_p;
+	enum err err = has_sampling ? scribe_hold_temperature(s, &heat) : OK;
+	if (!err && has_sampling)
+		err = scribe_hold_top_p(s, &top_p);
 	const struct sampled rows[] = {
-		{"temperature", r->temperature, has_sampling, scribe_is_one(r->temperature.v)},
-		{"top_p",       r->top_p,       has_sampling, scribe_is_one(r->top_p.v)      },
+		{"temperature", heat,  has_sampling, scribe_is_one(heat.v) },
+		{"top_p",       top_p, has_sampling, scribe_is_one(top_p.v)},
 	};
-	enum err err = OK;
 	for (size_t i = 0; !err && i < COUNT_OF(rows); i++)
 		err = reason_put_sampled(s, reason, &rows[i]);
 	if (!err)
