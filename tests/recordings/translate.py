@@ -35,11 +35,11 @@ FILES = {"openai-chat": "openai-chat", "openai-compatible": "openai-chat", "groq
 TELLS = {
     "texts": "messages content rewritten_message system repaired",
     "reasoning": "reasoning messages",
-    "images": "messages content", "documents": "messages content", "audio": "messages content",
+    "media": "messages content", "images": "messages content", "documents": "messages content", "audio": "messages content",
     "calls": "tools messages renamed arguments", "results": "messages content",
-    "tools": "tools schema_rewritten renamed", "other_tools": "tools",
+    "tools": "tools schema_rewritten renamed", "described": "tools", "other_tools": "tools",
     "choice": "tool_choice", "stop": "stop", "format": "response_format schema_rewritten",
-    "effort": "reasoning", "parallel": "parallel_tool_calls", "logprobs": "logprobs",
+    "effort": "reasoning output_config", "parallel": "parallel_tool_calls", "logprobs": "logprobs",
 }
 
 
@@ -83,7 +83,7 @@ def _differs(name, a, b):
                 not (alias(c[0]) in renamed and c[1] in [x[1] for x in b.calls])]
         return f"the calls {lost[:2]} became {b.calls[:2]}" if lost else None
     if name == "results":
-        everything = squeezed("".join(map(str, b.results + b.texts)))
+        everything = squeezed("".join(map(str, b.results + b.texts))).replace("\\n", "")
         lost = [r for r in a.results if r and not found(r, everything)]
         return f"{len(lost)} results are gone: {lost[0][:80]!r}" if lost else None
     if name == "tools":
@@ -94,6 +94,11 @@ def _differs(name, a, b):
         bad = [k for k, v in wanted.items() if k not in b.tools and alias(k) not in map(alias, b.tools)]
         bad += [k for k, v in wanted.items() if k in b.tools and v and not same_schema(v, b.tools[k])]
         return f"the tools {bad[:3]} are otherwise" if bad else None
+    if name == "described":
+        there = {alias(k): v for k, v in b.described.items()}
+        lost = [k for k, v in a.described.items()
+                if any(alias(k) == alias(t) for t in b.tools) and there.get(alias(k)) != v]
+        return f"the descriptions of {lost[:3]} are otherwise" if lost else None
     if name == "choice":
         x, y = a.choice, b.choice
         if x == y or (x and x[0] in ("named", "allowed") and y in ("required", x) and
@@ -111,11 +116,17 @@ def _differs(name, a, b):
             return None
         return f"{str(a.format)[:60]} became {str(b.format)[:60]}"
     if name == "effort":
-        return None if not a.effort or b.effort else f"{str(a.effort)[:40]} is gone"
+        return None if a.effort in QUIET or b.effort else f"{str(a.effort)[:40]} is gone"
     if name == "stop":
         return None if set(a.stop) == set(b.stop) else f"{a.stop} became {b.stop}"
-    if name in ("images", "documents", "audio", "other_tools"):
-        x, y = getattr(a, name), getattr(b, name)
+    if name == "media":
+        x, y = media_of(a), media_of(b)
+        return None if x <= y else f"{x} became {y}"
+    if name in ("images", "documents", "audio"):
+        x, y = getattr(a, name), getattr(b, name) + b.untyped
+        return None if x <= y else f"{x} became {y}"
+    if name == "other_tools":
+        x, y = a.other_tools, b.other_tools
         return None if x <= y else f"{x} became {y}"
     x, y = getattr(a, name), getattr(b, name)
     if x is None or x == y or (name in ("n", "temperature", "top_p") and x == 1 and y is None):
@@ -124,6 +135,10 @@ def _differs(name, a, b):
             name == "parallel" and (x is True or not a.tools) and y is None:
         return None
     return f"{str(x)[:60]} became {str(y)[:60]}"
+
+
+def media_of(inventory):
+    return inventory.images + inventory.documents + inventory.audio + inventory.untyped
 
 
 def squeezed(text):
@@ -136,14 +151,15 @@ def alias(name):
 
 
 def found(result, everything):
-    """A result's text, or the JSON that it is, or what is inside of the object that it was put in."""
+    """A result's text, or the JSON that it is, or what is inside of the object that it was put in;
+    `everything` has no line breaks, neither as such nor as escapes."""
     if squeezed(result) in everything:
         return True
     try:
         value = json.loads(result)
     except (TypeError, ValueError):
-        return squeezed(json.dumps(result)[1:-1]) in everything or \
-            squeezed(json.dumps(result, ensure_ascii=False)[1:-1]) in everything
+        quoted = [json.dumps(result, ensure_ascii=is_ascii)[1:-1] for is_ascii in (False, True)]
+        return any(squeezed(q.replace("\\n", "")) in everything for q in quoted)
     texts = [base.canonical(value)]
     if isinstance(value, dict) and len(value) == 1:
         inner = next(iter(value.values()))
@@ -152,22 +168,41 @@ def found(result, everything):
         all(squeezed(s) in everything for s in re.findall(r'"([^"\\]+)"', result))
 
 
-EMPTY = {"{}", '{"type":"object"}', '{"properties":{},"type":"object"}'}
-NOT_CARRIED = ("$schema", "additionalProperties")
+# what asks for no reasoning, or for what comes unasked
+QUIET = (None, 0, "none", "default", {"type": "disabled"})
 
 
 def same_schema(a, b):
-    if a == b or (a in EMPTY or a is None) and (b in EMPTY or b is None):
-        return True
-    x, y = json.loads(a), json.loads(b) if b else {}
-    x.setdefault("type", "object")
-    x.setdefault("properties", {})
-    y.setdefault("properties", {})
+    x, y = (_plain(json.loads(text)) if text else {} for text in (a, b))
+    if not x.get("properties") and not y.get("properties") and {x.get("type"), y.get("type")} <= {None, "object"}:
+        return True  # no arguments, whatever else is said of them
+    for schema in x, y:
+        schema.setdefault("type", "object")
+        schema.setdefault("properties", {})
     return base.canonical(x) == base.canonical(y)
 
 
-def judge(target, record, source_inventory, out):
-    """The sentence that says what is wrong with what a request became; None: nothing."""
+def _plain(schema):
+    """OpenAPI's way to say a schema as JSON Schema's: types in lower case, null one of them."""
+    if isinstance(schema, list):
+        return [_plain(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    plain = {re.sub("_(of|ordering)$", lambda m: m[1].title(), name): _plain(value) for name, value in schema.items()}
+    kind = plain.get("type")
+    if isinstance(kind, str):
+        plain["type"] = kind.lower()
+    if isinstance(plain.get("nullable"), bool) and isinstance(kind, str):
+        if plain.pop("nullable"):
+            plain["type"] = [kind.lower(), "null"]
+    return plain
+
+
+def judge(source, target, record, out):
+    """The sentence that says what is wrong with what a request became; None: nothing.
+
+    What a caller sends in its provider's own family goes out as it is: rules that the recorded
+    request itself does not keep are the caller's to mend."""
     error = out.get("error")
     if error:
         named = error.get("param") or re.search(r"model|messages|tools", error.get("message") or "")
@@ -179,12 +214,17 @@ def judge(target, record, source_inventory, out):
         return f"no JSON: {problem}"
     checker = strict.module(target)
     problems = checker.check(body, out["path"], body.get("model"))
+    if source == target and problems:
+        sent = record["request_body"]
+        own = checker.check(sent, record["url"], sent.get("model"))
+        problems = [problem for problem in problems if problem not in own]
     if problems:
         return f"not taken: {'; '.join(problems[:3])}"
+    asked = strict.module(source).inventory(record["request_body"], record["url"])
     there = checker.inventory(body, out["path"])
     names = [*TELLS, *(n for n in base.Inventory.SCALARS if n not in TELLS)]
     for name in names:
-        difference = _differs(name, source_inventory, there)
+        difference = _differs(name, asked, there)
         if difference and not said(out["warnings"], TELLS.get(name, name)):
             return f"no warning: {name}: {difference}"
     return None
@@ -193,12 +233,11 @@ def judge(target, record, source_inventory, out):
 def run_pair(program, source, target, records):
     """(passed, refused, [(id, sentence)]) of one pair of families."""
     outs = translate(program, source, target, [line_of(r) for r in records])
-    reader = strict.module(source)
     bad, refused = [], 0
     for record, out in zip(records, outs):
         refused += "error" in out
         try:
-            sentence = judge(target, record, reader.inventory(record["request_body"], record["url"]), out)
+            sentence = judge(source, target, record, out)
         except Exception as problem:  # a checker that cannot read what came is a failure too
             sentence = f"the checker: {problem!r}"
         if sentence:

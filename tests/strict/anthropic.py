@@ -83,6 +83,9 @@ def _block(c, path, block, role, marks):
         c.needs(not block.get("is_error") or content, path, "an error says something")
         if not isinstance(content, str):
             for i, each in c.array(f"{path}.content", content):
+                if isinstance(each, dict) and each.get("type") == "tool_reference":
+                    c.obj(f"{path}.content[{i}]", each, ["type", "tool_name"])
+                    continue
                 _block(c, f"{path}.content[{i}]", each, "user", marks)
         _mark(c, path, block, marks)
     elif kind == "thinking":
@@ -102,10 +105,10 @@ def _messages(c, body, marks):
         if not c.obj(path, m, ["role", "content"]):
             continue
         role = m["role"]
-        if not c.one_of(f"{path}.role", role, ("user", "assistant")):
+        if not c.one_of(f"{path}.role", role, ("user", "assistant", "system") if i else ("user",)):
             continue
         c.needs(i > 0 or role == "user", path, "the first turn is the user's")
-        c.needs(role != last_role, path, "two turns of one role")
+        c.needs(role != last_role or role == "system", path, "two turns of one role")
         last_role = role
         content = m["content"]
         blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
@@ -120,12 +123,10 @@ def _messages(c, body, marks):
             ids = [b["tool_use_id"] for b in blocks if isinstance(b, dict) and b.get("type") == "tool_result"]
             c.needs(sorted(ids) == sorted(open_calls), path, f"results {ids} for the calls {open_calls}")
             open_calls = []
-        else:
+        elif role == "assistant":
             c.needs(not open_calls, path, "calls before it are not answered")
             open_calls = [b.get("id") for b in blocks if isinstance(b, dict) and b.get("type") == "tool_use"]
             c.needs(len(set(open_calls)) == len(open_calls), path, "two calls have one id")
-            if open_calls or "tool_use" in kinds:
-                c.needs("tools" in body, path, "calls in the history need tools")
     c.needs(not open_calls, "messages", f"the calls {open_calls} are not answered")
     return last_role
 
@@ -251,7 +252,7 @@ def inventory(body, path=""):
         _read(inv, m.get("content"))
     for tool in body.get("tools") or []:
         if tool.get("type", "custom") == "custom":
-            inv.tools[tool["name"]] = canonical(tool.get("input_schema"))
+            inv.tool(tool, tool.get("input_schema"))
         else:
             inv.other_tools += 1
     choice = body.get("tool_choice") or {}

@@ -142,10 +142,10 @@ def canonical(value):
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         value = int(value)
     if isinstance(value, dict):
-        return "{" + ",".join(f"{json.dumps(k)}:{canonical(v)}" for k, v in sorted(value.items())) + "}"
+        return "{" + ",".join(f"{json.dumps(k, ensure_ascii=False)}:{canonical(v)}" for k, v in sorted(value.items())) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(canonical, value)) + "]"
-    return json.dumps(value)
+    return json.dumps(value, ensure_ascii=False)
 
 
 def arguments(text):
@@ -174,9 +174,11 @@ class Inventory:
         self.images = 0
         self.documents = 0
         self.audio = 0
+        self.untyped = 0       # media at addresses: whatever they say of themselves
         self.calls = []        # (name, canonical arguments)
         self.results = []      # texts of tool results
         self.tools = {}        # name -> canonical schema or None
+        self.described = {}    # name -> description of those that have one
         self.other_tools = 0   # a provider's own
         self.choice = None     # "none", "required", ("named", name), ("allowed", names)
         self.stop = ()
@@ -188,6 +190,21 @@ class Inventory:
     def say(self, text):
         if isinstance(text, str) and text.strip():
             self.texts.append(text)
+
+    def tool(self, named, schema=None):
+        """A tool, by the object that has its name and description."""
+        self.tools[named["name"]] = canonical(schema) if schema else None
+        if named.get("description"):
+            self.described[named["name"]] = named["description"]
+
+    def attach(self, kind, data):
+        """A document; the words of one that is plain text are words like others. `data` is base64."""
+        self.documents += 1
+        if kind.startswith("text/") and data:
+            try:
+                self.say(base64.b64decode(data).decode())
+            except ValueError:
+                pass
 
 
 def text_schema(value):

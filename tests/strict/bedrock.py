@@ -1,9 +1,10 @@
 """bedrock.py - Converse: what is taken, and what is asked?"""
 
+import base64
 import re
 import urllib.parse
 
-from strict.base import Checker, Inventory, arguments, canonical, check_type, text_schema
+from strict.base import Checker, Inventory, arguments, canonical, check_type, text_schema, type_of
 
 TOP = ("messages system inferenceConfig toolConfig guardrailConfig additionalModelRequestFields promptVariables "
        "additionalModelResponseFieldPaths requestMetadata performanceConfig serviceTier outputConfig").split()
@@ -138,7 +139,14 @@ def _read(inv, blocks):
         if "text" in block:
             inv.say(block["text"])
         inv.images += "image" in block
-        inv.documents += "document" in block or "video" in block
+        if "document" in block:
+            kind = "text/" if block["document"].get("format") in ("txt", "md", "csv", "html") else ""
+            inv.attach(kind, (block["document"].get("source") or {}).get("bytes"))
+        if "video" in block:
+            data = (block["video"].get("source") or {}).get("bytes")
+            is_image = data and (type_of(base64.b64decode(data)) or "").startswith("image/")
+            inv.images += bool(is_image)  # what the bytes are beats what they are called
+            inv.documents += not is_image
         inv.audio += "audio" in block
         if "toolUse" in block:
             inv.calls.append((block["toolUse"]["name"], arguments(block["toolUse"].get("input"))))
@@ -161,7 +169,7 @@ def inventory(body, path=""):
     config = body.get("toolConfig") or {}
     for tool in config.get("tools") or []:
         if "toolSpec" in tool:
-            inv.tools[tool["toolSpec"]["name"]] = canonical(tool["toolSpec"]["inputSchema"].get("json"))
+            inv.tool(tool["toolSpec"], tool["toolSpec"]["inputSchema"].get("json"))
         else:
             inv.other_tools += "systemTool" in tool
     choice = config.get("toolChoice") or {}
@@ -173,6 +181,7 @@ def inventory(body, path=""):
     for ours, theirs in (("max_tokens", "maxTokens"), ("temperature", "temperature"), ("top_p", "topP")):
         setattr(inv, ours, inference.get(theirs))
     inv.stop = tuple(inference.get("stopSequences") or [])
+    inv.user = (body.get("requestMetadata") or {}).get("user")
     more = body.get("additionalModelRequestFields") or {}
     inv.top_k = more.get("top_k", (more.get("inferenceConfig") or {}).get("topK"))
     inv.effort = more.get("thinking") or more.get("reasoning_config") or more.get("reasoningConfig") or \

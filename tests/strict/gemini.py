@@ -14,8 +14,9 @@ DATA = ("text", "inlineData", "fileData", "functionCall", "functionResponse", "e
         "codeExecutionResult", "toolCall", "toolResponse")
 SIBLINGS = ("thought", "thoughtSignature", "videoMetadata", "mediaResolution", "partMetadata")
 NAME = r"[a-zA-Z_][a-zA-Z0-9_.:-]{0,127}"
-KEYWORDS = ("$id $defs $ref $anchor type format title description enum items prefixItems minItems maxItems "
-            "minimum maximum anyOf oneOf properties additionalProperties required propertyOrdering").split()
+# of JSON Schema: these may be refused, and what else is not known is not looked at
+UNKNOWN = ("$schema examples exclusiveMinimum exclusiveMaximum patternProperties const discriminator not if "
+           "then else").split()
 OPENAPI = ("type format title description nullable enum items prefixItems minItems maxItems minLength "
            "maxLength pattern minimum maximum anyOf properties required propertyOrdering minProperties "
            "maxProperties default example").split()
@@ -74,29 +75,27 @@ def _contents(c, contents, declared, is_new):
         open_calls = [p["functionCall"].get("name") for p in calls]
         if calls and is_new:
             c.needs("thoughtSignature" in calls[0], path, "the first call lacks its signature")
-        for p in calls:
-            c.needs(p["functionCall"].get("name") in declared, path, "a call of what is not declared")
     c.needs(not open_calls, "contents", f"the calls {open_calls} are not answered")
 
 
-def _schema(c, path, s, keywords):
+def _schema(c, path, s, known=None):
     if not c.needs(isinstance(s, (dict, bool)), path, "a schema is an object") or isinstance(s, bool):
         return
     for key, v in s.items():
-        c.needs(key in keywords, f"{path}.{key}", "the keyword is not taken")
+        c.needs(key in known if known else key not in UNKNOWN, f"{path}.{key}", "the keyword is not taken")
         if key == "properties":
             for name, each in v.items():
-                _schema(c, f"{path}.{name}", each, keywords)
+                _schema(c, f"{path}.{name}", each, known)
         elif key == "items" and isinstance(v, dict):
-            _schema(c, f"{path}.items", v, keywords)
+            _schema(c, f"{path}.items", v, known)
         elif key in ("anyOf", "oneOf", "prefixItems"):
             for k, each in enumerate(v):
-                _schema(c, f"{path}.{key}[{k}]", each, keywords)
+                _schema(c, f"{path}.{key}[{k}]", each, known)
         elif key == "$defs":
             for name, each in v.items():
-                _schema(c, f"{path}.$defs.{name}", each, keywords)
+                _schema(c, f"{path}.$defs.{name}", each, known)
         elif key == "additionalProperties" and isinstance(v, dict):
-            _schema(c, f"{path}.additionalProperties", v, keywords)
+            _schema(c, f"{path}.additionalProperties", v, known)
 
 
 def _tools(c, body):
@@ -116,7 +115,7 @@ def _tools(c, body):
             if "parameters" in f:
                 _schema(c, f"{path}.parameters", f["parameters"], OPENAPI)
             if "parametersJsonSchema" in f:
-                _schema(c, f"{path}.parametersJsonSchema", f["parametersJsonSchema"], KEYWORDS)
+                _schema(c, f"{path}.parametersJsonSchema", f["parametersJsonSchema"])
     c.needs(has_functions <= 1, "tools", "all functions go into one element")
     c.needs(len(set(names)) == len(names), "tools", "two have one name")
     return names
@@ -156,7 +155,7 @@ def _config(c, config, model, has_tools):
         "presencePenalty": lambda p, v: c.number(p, v, -2, 2), "frequencyPenalty": lambda p, v: c.number(p, v, -2, 2),
         "logprobs": lambda p, v: c.number(p, v, 0, 20, is_int=True)})
     c.needs("responseSchema" not in config or "responseJsonSchema" not in config, "generationConfig", "one schema")
-    for key, words in (("responseSchema", OPENAPI), ("responseJsonSchema", KEYWORDS)):
+    for key, words in (("responseSchema", OPENAPI), ("responseJsonSchema", None)):
         if key in config:
             _schema(c, f"generationConfig.{key}", config[key], words)
             c.needs(config.get("responseMimeType") in ("application/json", "text/x.enum"), key, "with JSON only")
@@ -195,10 +194,12 @@ def _read(inv, content):
             kind = media.get("mimeType") or media.get("mime_type") or ""
             if kind.startswith("audio/"):
                 inv.audio += 1
+            elif not kind and "fileUri" in media:
+                inv.untyped += 1
             elif kind.startswith("image/"):
                 inv.images += 1
             else:
-                inv.documents += 1
+                inv.attach(kind, media.get("data"))
         if "functionCall" in part:
             inv.calls.append((part["functionCall"]["name"], arguments(part["functionCall"].get("args") or {})))
         if "functionResponse" in part:
@@ -216,8 +217,7 @@ def inventory(body, path=""):
         tool = {_camel(k): v for k, v in tool.items()}
         for f in tool.get("functionDeclarations") or []:
             f = {_camel(k): v for k, v in f.items()}
-            schema = f.get("parametersJsonSchema") or f.get("parameters")
-            inv.tools[f["name"]] = canonical(schema) if schema else None
+            inv.tool(f, f.get("parametersJsonSchema") or f.get("parameters"))
         inv.other_tools += sum(k != "functionDeclarations" for k in tool)
     choice = (body.get("toolConfig") or {}).get("functionCallingConfig") or {}
     names = choice.get("allowedFunctionNames") or choice.get("allowed_function_names")

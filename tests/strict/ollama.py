@@ -47,11 +47,11 @@ def check(body, path="", model=None):
 def inventory(body, path=""):
     inv = Inventory()
     for m in body.get("messages") or []:
+        inv.images += len(m.get("images") or [])
         if m.get("role") == "tool":
             inv.results.append(m.get("content"))
             continue
         inv.say(m.get("content"))
-        inv.images += len(m.get("images") or [])
         if m.get("thinking"):
             inv.reasoning.append(m["thinking"])
         for call in m.get("tool_calls") or []:

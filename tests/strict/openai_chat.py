@@ -169,12 +169,12 @@ def check(body, path="", model=None):
     c.needs("max_tokens" not in body or "max_completion_tokens" not in body, "max_tokens", "it is said twice")
     if "stream_options" in body:
         c.needs(body.get("stream") is True, "stream_options", "there is no stream")
-    for token, bias in body.get("logit_bias", {}).items():
+    for token, bias in (body.get("logit_bias") or {}).items():
         c.string("logit_bias", token, r"\d+")
         c.number("logit_bias", bias, -100, 100)
     if "metadata" in body:
         c.needs(len(body["metadata"]) <= 16, "metadata", "more than 16 pairs")
-        for key, value in body["metadata"].items():
+        for key, value in (body["metadata"] or {}).items():
             c.string("metadata", key, at_most=64)
             c.string("metadata", value, at_most=512)
     _format(c, body)
@@ -209,7 +209,8 @@ def message_parts(inv, content):
         elif kind == "input_audio":
             inv.audio += 1
         elif kind in ("file", "document_url"):
-            inv.documents += 1
+            kind, _, data = ((part.get("file") or {}).get("file_data") or "").removeprefix("data:").partition(";base64,")
+            inv.attach(kind, data)
         elif kind == "thinking":
             inv.reasoning += [t.get("text", "") for t in part.get("thinking") or [] if isinstance(t, dict)]
 
@@ -242,19 +243,18 @@ def read_messages(inv, messages):
 def read_tools(inv, body):
     for tool in body.get("tools") or []:
         if tool.get("type") == "custom":
-            inv.tools[tool["custom"]["name"]] = None
+            inv.tool(tool["custom"])
         elif "function" in tool:
-            schema = tool["function"].get("parameters")
-            inv.tools[tool["function"]["name"]] = canonical(schema) if schema else None
+            inv.tool(tool["function"], tool["function"].get("parameters"))
         else:
             inv.other_tools += 1
     for function in body.get("functions") or []:
-        inv.tools[function["name"]] = canonical(function.get("parameters")) if function.get("parameters") else None
+        inv.tool(function, function.get("parameters"))
     choice = body.get("tool_choice")
     if choice == "any":
         choice = "required"
     if isinstance(choice, dict):
-        kind = choice.get("type")
+        kind = choice.get("type", "function")
         if kind == "allowed_tools":
             allowed = choice["allowed_tools"]
             inv.choice = ("allowed", tuple(sorted(t[t["type"]]["name"] for t in allowed["tools"])))

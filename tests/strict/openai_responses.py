@@ -85,10 +85,11 @@ def check(body, path="", model=None):
         _items(c, body["input"])
     names = []
     for i, tool in c.array("tools", body.get("tools", [])):
-        if not c.obj(f"tools[{i}]", tool, ["type"], is_open=True) or tool["type"] not in ("function", "custom"):
+        if not c.obj(f"tools[{i}]", tool, ["type"], is_open=True, nullable=("strict",)) or tool["type"] not in ("function", "custom"):
             continue
         if tool["type"] == "function":
-            c.obj(f"tools[{i}]", tool, ["type", "name", "parameters", "strict"], ["description"])
+            c.obj(f"tools[{i}]", tool, ["type", "name", "parameters", "strict"], ["description"],
+                  nullable=("strict",))  # nothing was said of it
             c.schema(f"tools[{i}].parameters", tool.get("parameters"))
         c.string(f"tools[{i}].name", tool.get("name"), NAME)
         names.append(tool.get("name"))
@@ -137,7 +138,8 @@ def _texts(inv, content):
         elif kind == "input_image":
             inv.images += 1
         elif kind == "input_file":
-            inv.documents += 1
+            kind, _, data = (part.get("file_data") or "").removeprefix("data:").partition(";base64,")
+            inv.attach(kind, data)
         elif kind == "input_audio":
             inv.audio += 1
 
@@ -165,9 +167,9 @@ def inventory(body, path=""):
             inv.reasoning += [s.get("text", "") for s in item.get("summary") or []]
     for tool in body.get("tools") or []:
         if tool.get("type") == "function":
-            inv.tools[tool["name"]] = canonical(tool["parameters"]) if tool.get("parameters") else None
+            inv.tool(tool, tool.get("parameters"))
         elif tool.get("type") == "custom":
-            inv.tools[tool["name"]] = None
+            inv.tool(tool)
         else:
             inv.other_tools += 1
     choice = body.get("tool_choice")
