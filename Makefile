@@ -20,7 +20,7 @@ OBJCOPY    ?= objcopy
 PKG_CONFIG ?= pkg-config
 PYTHON     ?= /usr/bin/python3
 # how long fuzz-smoke spends on each program
-SECONDS    = 10
+SECONDS    = 60
 ifeq ($(FLAVOUR),fuzz)
 CC         = clang
 endif
@@ -228,7 +228,8 @@ run_library = library prove --exec sh tests/lint/library.sh :: $B
 LIMIT       = 120
 run_unit    = unit prove --exec '$(strip timeout $(LIMIT) $(under))' $(filter-out $(unsuited),$(unit_tests))
 run_golden  = golden prove --exec '$(strip timeout 600 $(under))' $(golden) \
-	$(if $(golden),tests/golden/edges.py tests/recordings/replay.py tests/recordings/requests.py)
+	$(if $(golden),tests/golden/edges.py tests/recordings/replay.py \
+		tests/recordings/requests.py tests/recordings/translate.py)
 run_story   = story prove --exec '$(strip timeout 300 $(under))' $(story)
 run_e2e     = e2e $(PYTHON) -m pytest -q -p no:cacheprovider $(PYTEST) tests/e2e
 count       = $(PYTHON) tests/lib/count.py
@@ -291,20 +292,22 @@ fuzzers: $(fuzzers)
 fuzz:
 	$(MAKE) FLAVOUR=fuzz $(jobs) fuzzers
 
-# A finding stays in build/fuzz/, new inputs in build/fuzz/corpus/ for the next time.
+# A finding stays in build/fuzz/, new inputs in build/fuzz/corpus/ for the next time. A fuzzer uses one
+# processor: as many run at once as there are.
+fuzz_names = $(patsubst $B/fuzz/fuzz_%,%,$(fuzzers))
 fuzz-smoke: fuzz
 	@test -n '$(fuzzers)' || { echo 'fuzz-smoke: there is nothing to fuzz in tests/fuzz'; exit 1; }
-	@for name in $(notdir $(fuzzers)); do \
-		short=$${name#fuzz_}; \
-		seeds=$$(ls -d tests/fuzz/corpus/$$short tests/golden 2>/dev/null); \
-		mkdir -p build/fuzz/corpus/$$short; \
-		echo "fuzz-smoke: $$short, $(SECONDS) s"; \
-		timeout $$(($(SECONDS) * 2 + 60)) build/fuzz/fuzz/$$name -timeout=10 -rss_limit_mb=2048 \
-			-max_total_time=$(SECONDS) -artifact_prefix=build/fuzz/$$short- \
-			build/fuzz/corpus/$$short $$seeds >build/fuzz/$$short.log 2>&1 || \
-			{ tail -n 60 build/fuzz/$$short.log; exit 1; }; \
-	done
+	@$(MAKE) FLAVOUR=fuzz $(jobs) smoke
 	@echo 'fuzz-smoke: $(words $(fuzzers)) programs, nothing found'
+.PHONY: smoke
+smoke: $(addprefix smoke-,$(fuzz_names))
+smoke-%: $B/fuzz/fuzz_%
+	@mkdir -p $B/corpus/$*
+	@echo 'fuzz-smoke: $*, $(SECONDS) s'
+	@timeout $$(($(SECONDS) * 2 + 60)) $< -timeout=10 -rss_limit_mb=2048 \
+		-max_total_time=$(SECONDS) -artifact_prefix=$B/$*- $B/corpus/$* \
+		$(wildcard tests/fuzz/corpus/$* tests/golden) >$B/$*.log 2>&1 || \
+		{ tail -n 60 $B/$*.log; exit 1; }
 
 .PHONY: bench golden
 # BENCH='--quick --json FILE'
@@ -380,7 +383,7 @@ help:
 	@echo 'make check         installs what is needed, builds, and runs every test that needs no root'
 	@echo 'make check-GROUP   runs one of lint, library, unit, golden, story, e2e'
 	@echo 'make asan|tsan|valgrind   builds another way and runs the tests so'
-	@echo 'make fuzz-smoke    fuzzes each parser for SECONDS=10'
+	@echo 'make fuzz-smoke    fuzzes each parser for SECONDS=60'
 	@echo 'make bench golden format format-check tidy iwyu lint clean'
 	@echo 'make install       DESTDIR= PREFIX=/usr/local LIBDIR= RPATH='
 	@echo 'Also: FLAVOUR=release|debug|asan|tsan|fuzz|coredump, CC=, WERROR=1, V=1, RECORDINGS=DIR'
