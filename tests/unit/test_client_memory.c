@@ -221,6 +221,10 @@ static void *watch_memory(void *p, size_t n, void *arg)
 
 static void secrets_are_wiped(void)
 {
+	if (getenv("LLMB_WRAP")) {
+		skip("a checker of memory minds that padding is looked at");
+		return;
+	}
 	const struct fake_options fake = {.script = tool_script};
 	struct fake_broker *b = fake_start(&fake);
 	llm_client *c = client_for(b);

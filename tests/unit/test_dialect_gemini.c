@@ -157,7 +157,7 @@ static const struct {
 		"pdf','fileUri':"
 		"'https://generativelanguage.googleapis.com/v1beta/files/"
 		"a'}},{'fileData':{'mimeType':"
-		"'video/mp4','fileUri':'gs://b/c'},'videoMetadata':{'fps':1}}]}]}",						NULL				  },
+		"'video/mp4','fileUri':'https://b.example/c'},'videoMetadata':{'fps':1}}]}]}",				     NULL				  },
 };
 
 /* ' for ", in the arena. */
