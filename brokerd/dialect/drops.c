@@ -1,6 +1,7 @@
 /* drops.c - a row a parameter that can be left out. */
 #include "brokerd/dialect/drops.h"
 
+#include "brokerd/dialect/scribe.h"
 #include "brokerd/value/words.h"
 
 #define AT(m) offsetof(struct llm_request, m)
@@ -62,20 +63,16 @@ static bool clear(struct llm_request *r, size_t i)
 	return was_there;
 }
 
-enum err drops_apply(struct scribe *s, struct llm_request *room)
+enum err drops_apply(
+	struct llm_request *r, const struct target *target, struct notes *notes, struct fault *why)
 {
-	const struct span drops = s->target->quirks.drops;
+	struct scribe s = {.r = r, .target = target, .notes = notes, .why = why};
 	enum err err = OK;
-	if (!span_is_set(drops))
-		return OK;
-	*room = *s->r;
 	for (size_t i = 0; !err && i < COUNT_OF(rows); i++) {
-		if (words_have(drops, span_str(rows[i].name)) && clear(room, i))
-			err = scribe_drop(s, rows[i].name, "%.*s at %.*s takes no %s",
-				SPAN_ARG(s->target->model), SPAN_ARG(s->target->provider),
-				rows[i].name);
+		if (words_have(target->quirks.drops, span_str(rows[i].name)) && clear(r, i))
+			err = scribe_drop(&s, rows[i].name, "%.*s at %.*s takes no %s",
+				SPAN_ARG(target->model), SPAN_ARG(target->provider), rows[i].name);
 	}
-	s->r = room;
 	return err;
 }
 

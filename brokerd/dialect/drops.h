@@ -2,11 +2,14 @@
  * The trait `drops` names parameters that may go with a warning: sampling, hints and the like. */
 #ifndef BROKERD_DIALECT_DROPS_H
 #define BROKERD_DIALECT_DROPS_H
-#include "brokerd/dialect/scribe.h"
+#include "brokerd/value/notes.h"
+#include "brokerd/value/target.h"
+#include "protocol/request.h"
 
-/* Before anything is written: where the target refuses a parameter that the request has, s->r becomes
- * *room, a copy without it, and a warning is noted. `room` lives as long as the scribe. */
-enum err drops_apply(struct scribe *s, struct llm_request *room) MUST_USE;
+/* Takes out of *r, a copy, what the target refuses, with a warning for each. ERR_INVALID_REQUEST where
+ * the caller wants no warnings, but to be refused; ERR_NO_MEMORY. */
+enum err drops_apply(struct llm_request *r, const struct target *target, struct notes *notes,
+	struct fault *why) MUST_USE;
 
 /* May this member of a provider's wire be left out with a warning? A bound on the answer may not, but
  * goes by two names. */

@@ -2,6 +2,7 @@
 #include "brokerd/dialect/registry.h"
 
 #include "brokerd/dialect/dialect.h"
+#include "brokerd/dialect/drops.h"
 #include "brokerd/dialect/estimate.h"
 #include "brokerd/dialect/models.h"
 
@@ -40,6 +41,18 @@ const struct dialect_op *dialect_operation(const struct dialect *d, enum llm_op 
 	if (op == LLM_OP_COUNT)
 		return &estimate_op;
 	return op == LLM_OP_MODELS && d->models_path ? &models_op : NULL;
+}
+
+enum err dialect_encode(const struct dialect_op *op, const struct llm_request *r,
+	const struct target *target, const struct dialect_env *env, struct notes *notes,
+	struct http_request *out, struct fault *why)
+{
+	struct llm_request without;
+	if (!span_is_set(target->quirks.drops))
+		return op->encode_request(r, target, env, notes, out, why);
+	without = *r;
+	const enum err err = drops_apply(&without, target, notes, why);
+	return err ? err : op->encode_request(&without, target, env, notes, out, why);
 }
 
 enum err event_emit(const struct event_sink *sink, const struct llm_event *e)

@@ -291,8 +291,8 @@ static enum err attempt_send(struct attempt *a, struct fault *why)
 	if (!a->op)
 		return fault_set(why, ERR_UNSUPPORTED, "%.*s does not serve the operation %s",
 			SPAN_ARG(plan->target->provider), llm_op_name(plan->op));
-	const enum err err = a->op->encode_request(
-		plan->request, plan->target, &a->env, &a->notes, &a->http, why);
+	const enum err err = dialect_encode(
+		a->op, plan->request, plan->target, &a->env, &a->notes, &a->http, why);
 	if (err)
 		return err;
 	if (plan->target->is_offline || a->op->is_local) {

@@ -263,8 +263,8 @@ static int64_t encode_ns(const struct dialect *d, const struct llm_request *requ
 	arena_init(&arena, LIMIT_REQUEST_ARENA);
 	const int64_t began = bench_now_ns();
 	notes_init(&notes, &arena);
-	const enum err err = d->ops[LLM_OP_CHAT]->encode_request(
-		request, target, &FEED_ENV, &notes, &http, &why);
+	const enum err err = dialect_encode(
+		d->ops[LLM_OP_CHAT], request, target, &FEED_ENV, &notes, &http, &why);
 	const int64_t took_ns = bench_now_ns() - began;
 	if (err)
 		bench_die("%s: the request was not encoded: %s", d->family, why.message);

@@ -44,7 +44,7 @@ static void write_again(const struct dialect_op *op, const struct llm_request *r
 	struct http_request http = {.n_headers = 0};
 	struct fault why = FAULT_NONE;
 	struct json v;
-	const enum err err = op->encode_request(r, target, &FEED_ENV, notes, &http, &why);
+	const enum err err = dialect_encode(op, r, target, &FEED_ENV, notes, &http, &why);
 	assert(err == why.err && (err == OK || why.message[0]));
 	rules.has_unique_names = true;
 	rules.free_inside = (const char *const[]){"parameters", "input_schema", "schema", "json",

@@ -172,8 +172,8 @@ static void put_request(struct golden_case *c, const struct llm_request *r, stru
 	struct http_request *http, struct buf *out)
 {
 	struct fault why = FAULT_NONE;
-	if (dialect_operation(c->dialect, c->op)
-			->encode_request(r, &c->target, &FEED_ENV, notes, http, &why)) {
+	if (dialect_encode(dialect_operation(c->dialect, c->op), r, &c->target, &FEED_ENV, notes,
+		    http, &why)) {
 		put_fault(&why, out);
 		http->body = SPAN_NONE;
 		return;

@@ -65,8 +65,8 @@ static enum err translate(const struct job *job, struct arena *a, struct outcome
 	request.is_stream = request.is_stream || job->is_stream;
 	err = target_of(job, &request, a, &config, &target, &o->why);
 	if (!err)
-		err = job->to->ops[LLM_OP_CHAT]->encode_request(
-			&request, &target, &FEED_ENV, &o->notes, &o->http, &o->why);
+		err = dialect_encode(job->to->ops[LLM_OP_CHAT], &request, &target, &FEED_ENV,
+			&o->notes, &o->http, &o->why);
 	if (!err) /* the configuration's, which goes now */
 		err = arena_dup(a, o->http.url, &o->http.url);
 	for (size_t i = 0; !err && i < o->http.n_headers; i++)

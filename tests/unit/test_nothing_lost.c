@@ -197,8 +197,8 @@ static void put_outcome(const char *request, const struct dialect *d, const stru
 	packed_json(&packed, json.p);
 	if (request_unpack_op(LLM_OP_CHAT, buf_view(&packed), &arena, &r, &why))
 		bail("%s: %s", request, why.message);
-	out->is_sent = d->ops[LLM_OP_CHAT]->encode_request(
-			       &r, target, &FEED_ENV, &notes, &http, &why) == OK;
+	out->is_sent = dialect_encode(d->ops[LLM_OP_CHAT], &r, target, &FEED_ENV, &notes, &http,
+			       &why) == OK;
 	buf_print(&out->text, "%s%.*s %.*s", why.message, SPAN_ARG(http.url), SPAN_ARG(http.body));
 	for (size_t i = 0; i < http.n_headers; i++)
 		buf_span(&out->text, http.headers[i].value);

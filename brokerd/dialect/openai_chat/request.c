@@ -1,7 +1,6 @@
 /* request.c - the unified request as this family writes it: what is asked, in a fixed order. */
 #include <stdio.h>
 
-#include "brokerd/dialect/drops.h"
 #include "brokerd/dialect/json_words.h"
 #include "brokerd/dialect/names.h"
 #include "brokerd/dialect/openai_chat/openai_chat.h"
@@ -442,7 +441,7 @@ enum err openai_chat_encode_request(const struct llm_request *r, const struct ta
 {
 	OWNED(buf_done) struct buf body = BUF_INIT(LIMIT_BODY_BYTES);
 	struct scribe s = {r, target, notes, why, json_to(&body)};
-	struct llm_request without, ordered;
+	struct llm_request ordered;
 	struct target elsewhere;
 	(void)env; /* nothing here needs a time or an id */
 	notes->is_reply_streamed = r->is_stream || target->quirks.is_stream_forced;
@@ -454,9 +453,7 @@ enum err openai_chat_encode_request(const struct llm_request *r, const struct ta
 		span_is_set(target->quirks.errors) ? target->quirks.errors : target->provider;
 	json_open(&s.o, '{');
 	json_pair_str(&s.o, "model", target->model);
-	enum err err = drops_apply(&s, &without);
-	if (!err)
-		err = put_members(&s, &ordered, &elsewhere);
+	enum err err = put_members(&s, &ordered, &elsewhere);
 	if (!err)
 		err = openai_put_stream(&s);
 	json_close(&s.o, '}');
