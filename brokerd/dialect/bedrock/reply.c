@@ -3,9 +3,8 @@
 #include "brokerd/dialect/base64.h"
 #include "brokerd/dialect/bedrock/bedrock.h"
 #include "brokerd/dialect/emulate.h"
-#include "brokerd/dialect/framing.h"
-#include "brokerd/dialect/outlet.h"
 #include "brokerd/dialect/pick.h"
+#include "brokerd/dialect/pump.h"
 #include "brokerd/dialect/usage.h"
 #include "protocol/limits.h"
 
@@ -707,31 +706,20 @@ static enum err conclude(struct decoder *d, struct fault *why)
 	return err ? err : outlet_flush(&d->out);
 }
 
-static struct framing_sink sink_for(struct decoder *d)
+static struct pump pump_of(struct decoder *d)
 {
-	return (struct framing_sink){
-		{on_event, d},
-                on_document
-        };
+	return (struct pump){d, &d->framing, &d->out, on_event, on_document, conclude};
 }
 
 enum err bedrock_decode(
 	struct decoder *d, struct span bytes, const struct event_sink *to, struct fault *why)
 {
-	const struct framing_sink sink = sink_for(d);
-	struct fault fault = FAULT_NONE;
-	d->out.sink = to;
-	const enum err err = framing_feed(&d->framing, bytes, &sink, &fault);
-	return err ? outlet_fail(&d->out, err, &fault, why) : OK;
+	const struct pump pump = pump_of(d);
+	return pump_feed(&pump, bytes, to, why);
 }
 
 enum err bedrock_decode_end(struct decoder *d, const struct event_sink *to, struct fault *why)
 {
-	const struct framing_sink sink = sink_for(d);
-	struct fault fault = FAULT_NONE;
-	d->out.sink = to;
-	enum err err = framing_end(&d->framing, &sink, &fault);
-	if (!err)
-		err = conclude(d, &fault);
-	return err ? outlet_fail(&d->out, err, &fault, why) : OK;
+	const struct pump pump = pump_of(d);
+	return pump_end(&pump, to, why);
 }

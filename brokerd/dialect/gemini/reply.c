@@ -1,11 +1,10 @@
 /* reply.c - a reply of this family: chunks of one shape, of which a whole reply is the only one. */
 #include "brokerd/dialect/base64.h"
-#include "brokerd/dialect/framing.h"
 #include "brokerd/dialect/gemini/gemini.h"
 #include "brokerd/dialect/gemini/partial.h"
 #include "brokerd/dialect/gemini/verdict.h"
-#include "brokerd/dialect/outlet.h"
 #include "brokerd/dialect/pick.h"
+#include "brokerd/dialect/pump.h"
 #include "protocol/limits.h"
 
 /* What a choice is about, beside what the outlet keeps of it. */
@@ -551,32 +550,22 @@ static enum err on_document(void *context, struct span body, struct fault *why)
 	return take_chunk(d, v, why);
 }
 
-static struct framing_sink sink_for(struct decoder *d)
+static struct pump pump_of(struct decoder *d)
 {
-	return (struct framing_sink){
-		{on_event, d},
-                on_document
-        };
+	return (struct pump){d, &d->framing, &d->out, on_event, on_document, conclude};
 }
 
 enum err gemini_decode(
 	struct decoder *d, struct span bytes, const struct event_sink *to, struct fault *why)
 {
-	const struct framing_sink sink = sink_for(d);
-	struct fault fault = FAULT_NONE;
-	d->out.sink = to;
-	const enum err err = framing_feed(&d->framing, bytes, &sink, &fault);
+	const struct pump pump = pump_of(d);
+	const enum err err = pump_feed(&pump, bytes, to, why);
 	watch(d, bytes);
-	return err ? outlet_fail(&d->out, err, &fault, why) : OK;
+	return err;
 }
 
 enum err gemini_decode_end(struct decoder *d, const struct event_sink *to, struct fault *why)
 {
-	const struct framing_sink sink = sink_for(d);
-	struct fault fault = FAULT_NONE;
-	d->out.sink = to;
-	enum err err = framing_end(&d->framing, &sink, &fault);
-	if (!err)
-		err = conclude(d, &fault);
-	return err ? outlet_fail(&d->out, err, &fault, why) : OK;
+	const struct pump pump = pump_of(d);
+	return pump_end(&pump, to, why);
 }

@@ -1,8 +1,7 @@
 /* reply.c - a reply of this family: lines of JSON, or one document; only a line that is done ends it. */
-#include "brokerd/dialect/framing.h"
 #include "brokerd/dialect/ollama/ollama.h"
-#include "brokerd/dialect/outlet.h"
 #include "brokerd/dialect/pick.h"
+#include "brokerd/dialect/pump.h"
 #include "brokerd/dialect/usage.h"
 #include "protocol/limits.h"
 
@@ -224,31 +223,20 @@ static enum err on_document(void *context, struct span body, struct fault *why)
 	return err ? err : take_line(d, v, why);
 }
 
-static struct framing_sink sink_for(struct decoder *d)
+static struct pump pump_of(struct decoder *d)
 {
-	return (struct framing_sink){
-		{on_line, d},
-                on_document
-        };
+	return (struct pump){d, &d->framing, &d->out, on_line, on_document, conclude};
 }
 
 enum err ollama_decode(
 	struct decoder *d, struct span bytes, const struct event_sink *to, struct fault *why)
 {
-	const struct framing_sink sink = sink_for(d);
-	struct fault fault = FAULT_NONE;
-	d->out.sink = to;
-	const enum err err = framing_feed(&d->framing, bytes, &sink, &fault);
-	return err ? outlet_fail(&d->out, err, &fault, why) : OK;
+	const struct pump pump = pump_of(d);
+	return pump_feed(&pump, bytes, to, why);
 }
 
 enum err ollama_decode_end(struct decoder *d, const struct event_sink *to, struct fault *why)
 {
-	const struct framing_sink sink = sink_for(d);
-	struct fault fault = FAULT_NONE;
-	d->out.sink = to;
-	enum err err = framing_end(&d->framing, &sink, &fault);
-	if (!err && !d->is_done)
-		err = conclude(d, &fault);
-	return err ? outlet_fail(&d->out, err, &fault, why) : OK;
+	const struct pump pump = pump_of(d);
+	return pump_end(&pump, to, why);
 }

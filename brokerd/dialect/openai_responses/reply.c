@@ -1,12 +1,11 @@
 /* reply.c - a reply of this family, streamed or whole. What came of an item in pieces is not taken
  * again from the events that repeat it; what did not is. */
 #include "brokerd/dialect/base64.h"
-#include "brokerd/dialect/framing.h"
 #include "brokerd/dialect/media.h"
 #include "brokerd/dialect/openai_responses/openai_responses.h"
 #include "brokerd/dialect/openai_wire.h"
-#include "brokerd/dialect/outlet.h"
 #include "brokerd/dialect/pick.h"
+#include "brokerd/dialect/pump.h"
 #include "protocol/limits.h"
 
 #define ITEMS_MAX 4096
@@ -702,24 +701,6 @@ static enum err on_document(void *context, struct span body, struct fault *why)
 	return take_response(d, v, SPAN_NONE, why);
 }
 
-static struct framing_sink sink_for(struct decoder *d)
-{
-	return (struct framing_sink){
-		{on_event, d},
-                on_document
-        };
-}
-
-enum err responses_decode(
-	struct decoder *d, struct span bytes, const struct event_sink *to, struct fault *why)
-{
-	const struct framing_sink sink = sink_for(d);
-	struct fault fault = FAULT_NONE;
-	d->out.sink = to;
-	const enum err err = framing_feed(&d->framing, bytes, &sink, &fault);
-	return err ? outlet_fail(&d->out, err, &fault, why) : OK;
-}
-
 /* The input is over, and so is the answer only if it said so. */
 static enum err conclude(struct decoder *d, struct fault *why)
 {
@@ -735,13 +716,20 @@ static enum err conclude(struct decoder *d, struct fault *why)
 	return ERR_SERVER_ERROR;
 }
 
+static struct pump pump_of(struct decoder *d)
+{
+	return (struct pump){d, &d->framing, &d->out, on_event, on_document, conclude};
+}
+
+enum err responses_decode(
+	struct decoder *d, struct span bytes, const struct event_sink *to, struct fault *why)
+{
+	const struct pump pump = pump_of(d);
+	return pump_feed(&pump, bytes, to, why);
+}
+
 enum err responses_decode_end(struct decoder *d, const struct event_sink *to, struct fault *why)
 {
-	const struct framing_sink sink = sink_for(d);
-	struct fault fault = FAULT_NONE;
-	d->out.sink = to;
-	enum err err = framing_end(&d->framing, &sink, &fault);
-	if (!err)
-		err = conclude(d, &fault);
-	return err ? outlet_fail(&d->out, err, &fault, why) : OK;
+	const struct pump pump = pump_of(d);
+	return pump_end(&pump, to, why);
 }
