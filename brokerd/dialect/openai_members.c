@@ -5,27 +5,7 @@
 
 enum err openai_put_stops(struct scribe *s)
 {
-	size_t n = 0;
-	enum err err = OK;
-	if (s->r->n_stop == 0)
-		return OK;
-	json_key(&s->o, "stop");
-	json_open(&s->o, '[');
-	for (size_t i = 0; !err && i < s->r->n_stop; i++) {
-		bool is_new = true;
-		for (size_t j = 0; j < i; j++)
-			is_new = is_new && !span_eq(s->r->stop[i], s->r->stop[j]);
-		if (!is_new)
-			continue;
-		if (n++ < STOPS_MAX || !s->target->quirks.is_openai)
-			json_put_str(&s->o, s->r->stop[i]);
-		else if (n == STOPS_MAX + 1)
-			err = scribe_drop(s, "stop",
-				"%.*s takes %zu stop sequences: the first were kept",
-				SPAN_ARG(s->target->provider), STOPS_MAX);
-	}
-	json_close(&s->o, ']');
-	return err;
+	return scribe_put_stops(s, "stop", s->target->quirks.is_openai ? STOPS_MAX : 0);
 }
 
 enum err openai_put_logit_bias(struct scribe *s)

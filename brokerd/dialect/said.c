@@ -60,6 +60,19 @@ bool said_is_media(enum part_type type)
 	return type == PART_IMAGE || type == PART_AUDIO || type == PART_FILE || type == PART_VIDEO;
 }
 
+enum err said_later_system(
+	struct scribe *s, const struct part *p, const char *path, struct buf *out)
+{
+	if (p->type != PART_TEXT)
+		return scribe_refuse(s, path, "system messages are text only");
+	if (span_trim(p->text).n == 0)
+		return OK;
+	buf_text(out, "<system>\n");
+	buf_span(out, p->text);
+	buf_text(out, "\n</system>");
+	return buf_error(out) ? ERR_NO_MEMORY : OK;
+}
+
 bool said_is_text_file(const struct part *p)
 {
 	if (p->type != PART_FILE)

@@ -18,6 +18,11 @@ enum err said_file(
 
 bool said_is_media(enum part_type type);
 
+/* A system text in the midst of things, as words that can stand in the user's turn; nothing where it is
+ * blank. Refused where it is no text. */
+enum err said_later_system(
+	struct scribe *s, const struct part *p, const char *path, struct buf *out) MUST_USE;
+
 /* A text file, by what was declared: it can be told among the texts. */
 bool said_is_text_file(const struct part *p);
 

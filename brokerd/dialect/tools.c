@@ -5,6 +5,7 @@
 
 #include "brokerd/dialect/names.h"
 #include "brokerd/dialect/strict_schema.h"
+#include "brokerd/dialect/tool_args.h"
 #include "protocol/limits.h"
 
 static enum err rename_tool(struct scribe *s, size_t i, const struct name_rules *rules)
@@ -147,4 +148,22 @@ enum err tools_check_format(struct scribe *s)
 		return OK;
 	const enum err err = json_scan(f->schema, JSON_STRICT, &schema, s->why);
 	return err ? err : check_strict(s, schema, "response_format.schema");
+}
+
+enum err tools_put_arguments(struct scribe *s, struct span arguments, const char *path)
+{
+	switch (tool_args_put_object(&s->o, arguments)) {
+	case TOOL_ARGS_OBJECT:
+	case TOOL_ARGS_EMPTY:
+		break;
+	case TOOL_ARGS_WRAPPED:
+		return scribe_change(s, "rewritten_message", path,
+			"the call's arguments were no object: they went out as its member "
+			"\"value\"");
+	case TOOL_ARGS_RAW:
+		return scribe_change(s, "rewritten_message", path,
+			"the call's arguments were no JSON: they went out as text, in the member "
+			"\"_raw\"");
+	}
+	return OK;
 }

@@ -34,4 +34,7 @@ enum err tools_schema(
 /* Writes a schema as an object's that says so, and has properties; absent: of none. */
 void tools_put_schema(struct json_out *o, struct json schema);
 
+/* Writes what a call was made with as an object, with a warning where it had to become one. */
+enum err tools_put_arguments(struct scribe *s, struct span arguments, const char *path) MUST_USE;
+
 #endif

@@ -6,7 +6,7 @@
 #include "brokerd/dialect/names.h"
 #include "brokerd/dialect/said.h"
 #include "brokerd/dialect/scribe.h"
-#include "brokerd/dialect/tool_args.h"
+#include "brokerd/dialect/tools.h"
 #include "protocol/base/utf8.h"
 
 #define PATH_BYTES 64
@@ -312,21 +312,7 @@ static enum err put_call(struct writer *w, const struct part *p, struct span id,
 	json_pair_str(&s->o, "id", legal);
 	json_pair_str(&s->o, "name", notes_tool_theirs(s->notes, p->call.name));
 	json_key(&s->o, "input");
-	switch (tool_args_put_object(&s->o, p->call.arguments)) {
-	case TOOL_ARGS_OBJECT:
-	case TOOL_ARGS_EMPTY:
-		break;
-	case TOOL_ARGS_WRAPPED:
-		err = scribe_change(s, "rewritten_message", path,
-			"the call's arguments were no object: they went out as its member "
-			"\"value\"");
-		break;
-	case TOOL_ARGS_RAW:
-		err = scribe_change(s, "rewritten_message", path,
-			"the call's arguments were no JSON: they went out as text, in the member "
-			"\"_raw\"");
-		break;
-	}
+	err = tools_put_arguments(s, p->call.arguments, path);
 	if (!err)
 		err = anthropic_put_cache(s, p->cache, path, w->marks);
 	if (!err)
@@ -581,17 +567,10 @@ static enum err put_later_system(struct writer *w, const struct turn *t)
 		const struct part *p = &t->m->parts[k];
 		char path[PATH_BYTES];
 		part_path(path, t->at, k);
-		if (p->type != PART_TEXT)
-			return scribe_refuse(w->s, path, "system messages are text only");
-		if (is_blank(p->text))
-			continue;
-		buf_text(&text, "<system>\n");
-		buf_span(&text, p->text);
-		buf_text(&text, "\n</system>");
-		if (buf_error(&text))
-			return ERR_NO_MEMORY;
-		err = open_turn(w, TURN_USER);
-		if (!err)
+		err = said_later_system(w->s, p, path, &text);
+		if (!err && text.n > 0)
+			err = open_turn(w, TURN_USER);
+		if (!err && text.n > 0)
 			err = put_text(w, p, buf_view(&text), path);
 	}
 	return err;

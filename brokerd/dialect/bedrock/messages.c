@@ -1,7 +1,8 @@
 /* messages.c - turns as this family takes them: user and assistant by turns, results first. */
 #include "brokerd/dialect/bedrock/writer.h"
 #include "brokerd/dialect/names.h"
-#include "brokerd/dialect/tool_args.h"
+#include "brokerd/dialect/said.h"
+#include "brokerd/dialect/tools.h"
 #include "protocol/limits.h"
 
 #define ID_BYTES ((size_t)64)
@@ -175,25 +176,6 @@ enum err bedrock_legal_id(struct writer *w, struct span id, struct span *out)
 				: name_legal_by(w->s->notes->arena, id, &rules, out);
 }
 
-static enum err put_input(struct scribe *s, struct span arguments, const char *path)
-{
-	json_key(&s->o, "input");
-	switch (tool_args_put_object(&s->o, arguments)) {
-	case TOOL_ARGS_OBJECT:
-	case TOOL_ARGS_EMPTY:
-		break;
-	case TOOL_ARGS_WRAPPED:
-		return scribe_change(s, "rewritten_message", path,
-			"the call's arguments were no object: they went out as its member "
-			"\"value\"");
-	case TOOL_ARGS_RAW:
-		return scribe_change(s, "rewritten_message", path,
-			"the call's arguments were no JSON: they went out as text, in the member "
-			"\"_raw\"");
-	}
-	return OK;
-}
-
 static enum err put_call(struct writer *w, const struct part *p, struct span id, const char *path)
 {
 	struct scribe *s = w->s;
@@ -209,7 +191,8 @@ static enum err put_call(struct writer *w, const struct part *p, struct span id,
 	json_open(&s->o, '{');
 	json_pair_str(&s->o, "toolUseId", legal);
 	json_pair_str(&s->o, "name", notes_tool_theirs(s->notes, p->call.name));
-	err = put_input(s, p->call.arguments, path);
+	json_key(&s->o, "input");
+	err = tools_put_arguments(s, p->call.arguments, path);
 	if (!err)
 		err = scribe_extra_below(s, &p->extra, path, "toolUse.", KNOWN_IN_USE);
 	json_close(&s->o, '}');
@@ -371,17 +354,10 @@ static enum err put_later_system(struct writer *w, const struct turn *t)
 		const struct part *p = &t->m->parts[k];
 		char path[PATH_BYTES];
 		part_path(path, t->at, k);
-		if (p->type != PART_TEXT)
-			return scribe_refuse(w->s, path, "system messages are text only");
-		if (is_blank(p->text))
-			continue;
-		buf_text(&text, "<system>\n");
-		buf_span(&text, p->text);
-		buf_text(&text, "\n</system>");
-		if (buf_error(&text))
-			return ERR_NO_MEMORY;
-		err = open_turn(w, false);
-		if (!err)
+		err = said_later_system(w->s, p, path, &text);
+		if (!err && text.n > 0)
+			err = open_turn(w, false);
+		if (!err && text.n > 0)
 			err = put_text(w, p, buf_view(&text), path);
 	}
 	return err;

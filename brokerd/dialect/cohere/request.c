@@ -105,21 +105,10 @@ static enum err put_thinking(struct scribe *s)
 
 static enum err put_max_tokens(struct scribe *s)
 {
-	const int64_t most = s->target->max_output_tokens;
-	int64_t n = s->r->max_tokens.v;
-	enum err err = OK;
-	if (!s->r->max_tokens.is_set)
-		return OK;
-	if (n < 1)
-		return fault_param(
-			s->why, ERR_INVALID_REQUEST, "max_tokens", "max_tokens must be 1 or more");
-	if (most > 0 && n > most) {
-		n = most;
-		err = scribe_change(s, "clamped_parameter", "max_tokens",
-			"%.*s writes at most %lld tokens", SPAN_ARG(s->target->model),
-			(long long)n);
-	}
-	json_pair_i64(&s->o, "max_tokens", n);
+	int64_t n;
+	const enum err err = scribe_hold_max_tokens(s, &n);
+	if (n > 0)
+		json_pair_i64(&s->o, "max_tokens", n);
 	return err;
 }
 
@@ -142,32 +131,6 @@ static enum err put_bounded(struct scribe *s, const struct bounded *b)
 	return scribe_change(s, "clamped_parameter", b->name,
 		"%s went out as %g: %.*s takes %g to %g", b->name, v, SPAN_ARG(s->target->provider),
 		b->least, b->most);
-}
-
-static enum err put_stop(struct scribe *s)
-{
-	const size_t most = (size_t)s->target->quirks.stops_max;
-	size_t n = 0;
-	enum err err = OK;
-	if (s->r->n_stop == 0)
-		return OK;
-	json_key(&s->o, "stop_sequences");
-	json_open(&s->o, '[');
-	for (size_t i = 0; !err && i < s->r->n_stop; i++) {
-		bool is_new = true;
-		for (size_t j = 0; j < i; j++)
-			is_new = is_new && !span_eq(s->r->stop[i], s->r->stop[j]);
-		if (!is_new)
-			continue;
-		if (most == 0 || n++ < most)
-			json_put_str(&s->o, s->r->stop[i]);
-		else if (n == most + 1)
-			err = scribe_drop(s, "stop",
-				"%.*s takes %zu stop sequences: the first were kept",
-				SPAN_ARG(s->target->provider), most);
-	}
-	json_close(&s->o, ']');
-	return err;
 }
 
 static enum err put_logprobs(struct scribe *s)
@@ -198,7 +161,7 @@ static enum err put_sampling(struct scribe *s)
 	if (r->seed.is_set)
 		json_pair_i64(&s->o, "seed", r->seed.v);
 	if (!err)
-		err = put_stop(s);
+		err = scribe_put_stops(s, "stop_sequences", (size_t)s->target->quirks.stops_max);
 	return err ? err : put_logprobs(s);
 }
 

@@ -3,8 +3,10 @@
 
 #include "brokerd/dialect/gemini/gemini.h"
 #include "brokerd/dialect/history.h"
+#include "brokerd/dialect/said.h"
 #include "brokerd/dialect/scribe.h"
 #include "brokerd/dialect/tool_args.h"
+#include "brokerd/dialect/tools.h"
 #include "protocol/limits.h"
 
 #define PATH_BYTES 64
@@ -204,25 +206,6 @@ static void put_id(struct scribe *s, struct span id)
 		json_pair_str(&s->o, "id", id);
 }
 
-static enum err put_args(struct scribe *s, struct span arguments, const char *path)
-{
-	json_key(&s->o, "args");
-	switch (tool_args_put_object(&s->o, arguments)) {
-	case TOOL_ARGS_OBJECT:
-	case TOOL_ARGS_EMPTY:
-		break;
-	case TOOL_ARGS_WRAPPED:
-		return scribe_change(s, "rewritten_message", path,
-			"the call's arguments were no object: they went out as its member "
-			"\"value\"");
-	case TOOL_ARGS_RAW:
-		return scribe_change(s, "rewritten_message", path,
-			"the call's arguments were no JSON: they went out as text, in the member "
-			"\"_raw\"");
-	}
-	return OK;
-}
-
 static enum err put_call(struct writer *w, const struct part *p, struct span id, const char *path)
 {
 	struct scribe *s = w->s;
@@ -235,7 +218,8 @@ static enum err put_call(struct writer *w, const struct part *p, struct span id,
 	json_open(&s->o, '{');
 	put_id(s, id);
 	json_pair_str(&s->o, "name", notes_tool_theirs(s->notes, p->call.name));
-	enum err err = put_args(s, p->call.arguments, path);
+	json_key(&s->o, "args");
+	enum err err = tools_put_arguments(s, p->call.arguments, path);
 	if (!err)
 		err = scribe_extra_below(s, &p->extra, path, "functionCall.", KNOWN_IN_CALL);
 	json_close(&s->o, '}');
@@ -500,17 +484,10 @@ static enum err put_later_system(struct writer *w, const struct turn *t)
 		const struct part *p = &t->m->parts[k];
 		char path[PATH_BYTES];
 		part_path(path, t->at, k);
-		if (p->type != PART_TEXT)
-			return scribe_refuse(w->s, path, "system messages are text only");
-		if (is_blank(p->text))
-			continue;
-		buf_text(&text, "<system>\n");
-		buf_span(&text, p->text);
-		buf_text(&text, "\n</system>");
-		if (buf_error(&text))
-			return ERR_NO_MEMORY;
-		err = open_turn(w, false);
-		if (!err)
+		err = said_later_system(w->s, p, path, &text);
+		if (!err && text.n > 0)
+			err = open_turn(w, false);
+		if (!err && text.n > 0)
 			err = put_text(w->s, p, buf_view(&text), JSON_NONE, path);
 	}
 	return err;

@@ -219,39 +219,21 @@ static enum err put_format(struct scribe *s, const struct asked *a)
 
 /* ---- limits and sampling ---- */
 
-static void put_number(struct scribe *s, const char *name, struct opt_f64 v)
-{
-	if (!v.is_set)
-		return;
-	json_key(&s->o, name);
-	json_put_f64(&s->o, v.v);
-}
-
 static enum err put_temperature(struct scribe *s)
 {
 	struct opt_f64 t = s->r->temperature;
 	const enum err err = scribe_hold_temperature(s, &t);
-	put_number(s, "temperature", t);
+	scribe_put_number(s, "temperature", t);
 	return err;
 }
 
 static enum err put_max_tokens(struct scribe *s)
 {
-	const int64_t known = s->target->max_output_tokens;
-	int64_t n = s->r->max_tokens.v;
-	if (!s->r->max_tokens.is_set)
-		return OK;
-	if (n < 1)
-		return fault_param(
-			s->why, ERR_INVALID_REQUEST, "max_tokens", "max_tokens must be 1 or more");
-	const bool is_high = known > 0 && n > known;
-	if (is_high)
-		n = known;
-	json_pair_i64(&s->o, "maxOutputTokens", n);
-	return is_high ? scribe_change(s, "clamped_parameter", "max_tokens",
-				 "%.*s writes at most %lld tokens", SPAN_ARG(s->target->model),
-				 (long long)n)
-		       : OK;
+	int64_t n;
+	const enum err err = scribe_hold_max_tokens(s, &n);
+	if (n > 0)
+		json_pair_i64(&s->o, "maxOutputTokens", n);
+	return err;
 }
 
 static enum err put_stop(struct scribe *s)
@@ -379,7 +361,7 @@ static enum err put_sampling(struct scribe *s)
 {
 	const struct llm_request *r = s->r;
 	enum err err = put_temperature(s);
-	put_number(s, "topP", r->top_p);
+	scribe_put_number(s, "topP", r->top_p);
 	if (r->top_k.is_set)
 		json_pair_i64(&s->o, "topK", r->top_k.v);
 	if (!err)
@@ -391,8 +373,8 @@ static enum err put_sampling(struct scribe *s)
 	if (!err)
 		err = put_seed(s);
 	if (s->target->quirks.has_penalties) {
-		put_number(s, "presencePenalty", r->presence_penalty);
-		put_number(s, "frequencyPenalty", r->frequency_penalty);
+		scribe_put_number(s, "presencePenalty", r->presence_penalty);
+		scribe_put_number(s, "frequencyPenalty", r->frequency_penalty);
 	}
 	return err;
 }

@@ -82,37 +82,18 @@ static enum err put_reasoning(struct scribe *s)
 
 static enum err put_max_tokens(struct scribe *s)
 {
-	const int64_t most = s->target->max_output_tokens;
-	int64_t n = s->r->max_tokens.v;
-	enum err err = OK;
-	if (!s->r->max_tokens.is_set)
-		return OK;
-	if (n < 1)
-		return fault_param(
-			s->why, ERR_INVALID_REQUEST, "max_tokens", "max_tokens must be 1 or more");
-	if (most > 0 && n > most) {
-		n = most;
-		err = scribe_change(s, "clamped_parameter", "max_tokens",
-			"%.*s writes at most %lld tokens", SPAN_ARG(s->target->model),
-			(long long)n);
-	}
-	json_pair_i64(&s->o, "max_tokens", n);
+	int64_t n;
+	const enum err err = scribe_hold_max_tokens(s, &n);
+	if (n > 0)
+		json_pair_i64(&s->o, "max_tokens", n);
 	return err;
-}
-
-static void put_number(struct scribe *s, const char *name, struct opt_f64 v)
-{
-	if (!v.is_set)
-		return;
-	json_key(&s->o, name);
-	json_put_f64(&s->o, v.v);
 }
 
 static enum err put_temperature(struct scribe *s)
 {
 	struct opt_f64 t = s->r->temperature;
 	const enum err err = scribe_hold_temperature(s, &t);
-	put_number(s, "temperature", t);
+	scribe_put_number(s, "temperature", t);
 	return err;
 }
 
@@ -126,22 +107,6 @@ static enum err put_seed(struct scribe *s)
 				  "the seed went out as %lld: the provider takes none below 0",
 				  (long long)(seed & SEED_MASK))
 			: OK;
-}
-
-static void put_stop(struct scribe *s)
-{
-	if (s->r->n_stop == 0)
-		return;
-	json_key(&s->o, "stop");
-	json_open(&s->o, '[');
-	for (size_t i = 0; i < s->r->n_stop; i++) {
-		bool is_new = true;
-		for (size_t j = 0; j < i; j++)
-			is_new = is_new && !span_eq(s->r->stop[i], s->r->stop[j]);
-		if (is_new)
-			json_put_str(&s->o, s->r->stop[i]);
-	}
-	json_close(&s->o, ']');
 }
 
 static enum err put_n(struct scribe *s)
@@ -162,12 +127,13 @@ static enum err put_n(struct scribe *s)
 static enum err put_sampling(struct scribe *s)
 {
 	enum err err = put_temperature(s);
-	put_number(s, "top_p", s->r->top_p);
-	put_number(s, "presence_penalty", s->r->presence_penalty);
-	put_number(s, "frequency_penalty", s->r->frequency_penalty);
+	scribe_put_number(s, "top_p", s->r->top_p);
+	scribe_put_number(s, "presence_penalty", s->r->presence_penalty);
+	scribe_put_number(s, "frequency_penalty", s->r->frequency_penalty);
 	if (!err)
 		err = put_seed(s);
-	put_stop(s);
+	if (!err)
+		err = scribe_put_stops(s, "stop", 0);
 	return err ? err : put_n(s);
 }
 

@@ -4,7 +4,7 @@
 #include "brokerd/dialect/history.h"
 #include "brokerd/dialect/ollama/ollama.h"
 #include "brokerd/dialect/said.h"
-#include "brokerd/dialect/tool_args.h"
+#include "brokerd/dialect/tools.h"
 
 #define PATH_BYTES 64
 
@@ -155,21 +155,7 @@ static enum err put_call(struct scribe *s, const struct part *p, struct span id,
 	json_open(o, '{');
 	json_pair_str(o, "name", p->call.name);
 	json_key(o, "arguments");
-	switch (tool_args_put_object(o, p->call.arguments)) {
-	case TOOL_ARGS_OBJECT:
-	case TOOL_ARGS_EMPTY:
-		break;
-	case TOOL_ARGS_WRAPPED:
-		err = scribe_change(s, "rewritten_message", path,
-			"the call's arguments were no object: they went out as its member "
-			"\"value\"");
-		break;
-	case TOOL_ARGS_RAW:
-		err = scribe_change(s, "rewritten_message", path,
-			"the call's arguments were no JSON: they went out as text, in the member "
-			"\"_raw\"");
-		break;
-	}
+	err = tools_put_arguments(s, p->call.arguments, path);
 	if (!err)
 		err = scribe_extra_below(s, &p->extra, path, "function.", KNOWN_IN_CALLED);
 	json_close(o, '}');

@@ -73,48 +73,13 @@ static enum err put_think(struct scribe *s)
 
 /* ---- options ---- */
 
-static void put_number(struct scribe *s, const char *name, struct opt_f64 v)
-{
-	if (!v.is_set)
-		return;
-	json_key(&s->o, name);
-	json_put_f64(&s->o, v.v);
-}
-
 static enum err put_num_predict(struct scribe *s)
 {
-	const int64_t most = s->target->max_output_tokens;
-	int64_t n = s->r->max_tokens.v;
-	enum err err = OK;
-	if (!s->r->max_tokens.is_set)
-		return OK;
-	if (n < 1)
-		return fault_param(
-			s->why, ERR_INVALID_REQUEST, "max_tokens", "max_tokens must be 1 or more");
-	if (most > 0 && n > most) {
-		n = most;
-		err = scribe_change(s, "clamped_parameter", "max_tokens",
-			"%.*s writes at most %lld tokens", SPAN_ARG(s->target->model),
-			(long long)n);
-	}
-	json_pair_i64(&s->o, "num_predict", n);
+	int64_t n;
+	const enum err err = scribe_hold_max_tokens(s, &n);
+	if (n > 0)
+		json_pair_i64(&s->o, "num_predict", n);
 	return err;
-}
-
-static void put_stop(struct scribe *s)
-{
-	if (s->r->n_stop == 0)
-		return;
-	json_key(&s->o, "stop");
-	json_open(&s->o, '[');
-	for (size_t i = 0; i < s->r->n_stop; i++) {
-		bool is_new = true;
-		for (size_t j = 0; j < i; j++)
-			is_new = is_new && !span_eq(s->r->stop[i], s->r->stop[j]);
-		if (is_new)
-			json_put_str(&s->o, s->r->stop[i]);
-	}
-	json_close(&s->o, ']');
 }
 
 static bool has_options(const struct scribe *s)
@@ -145,17 +110,18 @@ static enum err put_options(struct scribe *s)
 		err = scribe_hold_temperature(s, &heat);
 	if (!err)
 		err = scribe_hold_top_p(s, &top_p);
-	put_number(s, "temperature", heat);
-	put_number(s, "top_p", top_p);
+	scribe_put_number(s, "temperature", heat);
+	scribe_put_number(s, "top_p", top_p);
 	if (r->top_k.is_set)
 		json_pair_i64(o, "top_k", r->top_k.v);
-	put_number(s, "min_p", r->min_p);
-	put_number(s, "repeat_penalty", r->repetition_penalty);
-	put_number(s, "presence_penalty", r->presence_penalty);
-	put_number(s, "frequency_penalty", r->frequency_penalty);
+	scribe_put_number(s, "min_p", r->min_p);
+	scribe_put_number(s, "repeat_penalty", r->repetition_penalty);
+	scribe_put_number(s, "presence_penalty", r->presence_penalty);
+	scribe_put_number(s, "frequency_penalty", r->frequency_penalty);
 	if (r->seed.is_set)
 		json_pair_i64(o, "seed", r->seed.v);
-	put_stop(s);
+	if (!err)
+		err = scribe_put_stops(s, "stop", 0);
 	/* the default is small, and what does not fit would be cut off */
 	if (s->target->context_tokens > 0 && !scribe_has_extra(s, &r->extra, "options.num_ctx"))
 		json_pair_i64(o, "num_ctx", s->target->context_tokens);

@@ -30,22 +30,13 @@
 static enum err put_max_tokens(struct scribe *s)
 {
 	const struct span field = s->target->quirks.max_tokens_field;
-	int64_t n = s->r->max_tokens.v;
-	enum err err = OK;
-	if (!s->r->max_tokens.is_set)
-		return OK;
-	if (n < 1)
-		return fault_param(
-			s->why, ERR_INVALID_REQUEST, "max_tokens", "max_tokens must be 1 or more");
-	if (s->target->max_output_tokens > 0 && n > s->target->max_output_tokens) {
-		n = s->target->max_output_tokens;
-		err = scribe_change(s, "clamped_parameter", "max_tokens",
-			"%.*s writes at most %lld tokens", SPAN_ARG(s->target->model),
-			(long long)n);
-	}
-	json_pair_i64(&s->o,
-		span_is(field, "max_completion_tokens") ? "max_completion_tokens" : "max_tokens",
-		n);
+	int64_t n;
+	const enum err err = scribe_hold_max_tokens(s, &n);
+	if (n > 0)
+		json_pair_i64(&s->o,
+			span_is(field, "max_completion_tokens") ? "max_completion_tokens"
+								: "max_tokens",
+			n);
 	return err;
 }
 
@@ -68,8 +59,6 @@ static enum err put_stop(struct scribe *s, const struct reason *t)
 	const struct quirks *q = &s->target->quirks;
 	const size_t most = q->stops_max > 0 ? (size_t)q->stops_max : SIZE_MAX;
 	const bool is_shut_out = reason_shuts_out(s, t, "stop");
-	size_t n = 0;
-	enum err err = OK;
 	if (s->r->n_stop == 0)
 		return OK;
 	if (!q->is_openai && (!q->has_stop || is_shut_out || count_stops(s->r) > most))
@@ -77,23 +66,7 @@ static enum err put_stop(struct scribe *s, const struct reason *t)
 	if (!q->has_stop || is_shut_out)
 		return scribe_drop(s, "stop", "%.*s takes no stop sequences while it reasons",
 			SPAN_ARG(s->target->model));
-	json_key(&s->o, "stop");
-	json_open(&s->o, '[');
-	for (size_t i = 0; !err && i < s->r->n_stop; i++) {
-		bool is_new = true;
-		for (size_t j = 0; j < i; j++)
-			is_new = is_new && !span_eq(s->r->stop[i], s->r->stop[j]);
-		if (!is_new)
-			continue;
-		if (n++ < most)
-			json_put_str(&s->o, s->r->stop[i]);
-		else if (n == most + 1)
-			err = scribe_drop(s, "stop",
-				"%.*s takes %zu stop sequences: the first were kept",
-				SPAN_ARG(s->target->provider), most);
-	}
-	json_close(&s->o, ']');
-	return err;
+	return scribe_put_stops(s, "stop", (size_t)q->stops_max);
 }
 
 static enum err put_logit_bias(struct scribe *s, const struct reason *t)

@@ -268,19 +268,11 @@ static bool wants_sealed(const struct scribe *s, const struct reason *reason, bo
 
 static enum err put_max_tokens(struct scribe *s)
 {
-	int64_t n = s->r->max_tokens.v;
-	enum err err = OK;
-	if (!s->r->max_tokens.is_set)
-		return OK;
-	if (n < 1)
-		return fault_param(
-			s->why, ERR_INVALID_REQUEST, "max_tokens", "max_tokens must be 1 or more");
-	if (s->target->max_output_tokens > 0 && n > s->target->max_output_tokens) {
-		n = s->target->max_output_tokens;
-		err = scribe_change(s, "clamped_parameter", "max_tokens",
-			"%.*s writes at most %lld tokens", SPAN_ARG(s->target->model),
-			(long long)n);
-	} else if (n < TOKENS_MIN) {
+	int64_t n;
+	enum err err = scribe_hold_max_tokens(s, &n);
+	if (err || n == 0)
+		return err;
+	if (n < TOKENS_MIN) {
 		n = TOKENS_MIN;
 		err = scribe_change(s, "clamped_parameter", "max_tokens",
 			"max_tokens went out as %lld, the least that this wire takes",
