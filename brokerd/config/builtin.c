@@ -133,7 +133,7 @@ static const struct builtin rows[] = {
 		{{"anthropic /anthropic/v1/messages", NULL}},
 		"json_schema strict_tools parallel_tool_calls top_k file_parts errors=anthropic limits=anthropic ops=chat", NULL},
 	{"vertex", "https://{vertex_host}/v1", "google", "",
-		{{"gemini /projects/{project}/locations/{location}/publishers/google/models/{model}:{method}", "urls=https,gs"},
+		{{"gemini /projects/{project}/locations/{location}/publishers/google/models/{model}:{method}", "urls=https,gs metadata"},
 			{"anthropic /projects/{project}/locations/{location}/publishers/anthropic/models/{model}:{method}",
 				"parallel_tool_calls top_k file_parts"},
 			{"openai-chat /projects/{project}/locations/{location}/endpoints/openapi/chat/completions",

@@ -1,59 +1,52 @@
-/* test_strict_schema.c - what OpenAI would refuse of a strict schema, and where. */
+/* test_strict_schema.c - what OpenAI would refuse of a strict schema, and where. Schemas are written with
+ * ' for their quotes. */
 #include "brokerd/dialect/strict_schema.h"
 
+#include "protocol/limits.h"
 #include "tests/lib/tap.h"
 
-#define CLOSED "\"additionalProperties\":false"
+#define OPEN(properties)           "{'type':'object','properties':{" properties "}}"
+#define SHUT(properties, required) SHUT_MORE(properties, required, "")
+#define SHUT_MORE(properties, required, more)                                       \
+	"{'type':'object','properties':{" properties "},'required':[" required "]," \
+	"'additionalProperties':false" more "}"
+#define NEEDS_SHUT "lacks \"additionalProperties\": false"
+#define NO_KEYWORD "has a keyword that a strict schema may not have"
+#define NO_OBJECT  "is not an object's at its root"
+#define OPTIONAL   "is not among the required: an optional one is required, with null among its types"
 
+/* clang-format off */
 static const struct {
 	const char *schema, *path, *what; /* what NULL: it is legal */
 } rows[] = {
-	{"{\"type\":\"object\",\"properties\":{}," CLOSED "}",                                "",             NULL                                             },
-	{"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\"}},\"required\":[\"a\"]"
-	 "," CLOSED "}",
-         "",												  NULL					     },
-	{"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":[\"string\",\"null\"]}},"
-	 "\"required\":[\"a\"]," CLOSED "}",
-         "",												  NULL					     },
-	{"{\"type\":\"object\",\"properties\":{\"a\":{\"$ref\":\"#/$defs/"
-	 "X\"}},\"required\":[\"a\"]," CLOSED
-	 ",\"$defs\":{\"X\":{\"type\":\"string\",\"enum\":[\"x\"]}}}",               "",             NULL					     },
-	{"{\"$ref\":\"#/$defs/X\",\"$defs\":{\"X\":{\"type\":\"object\",\"properties\":{}," CLOSED
-	 "}}}",								      "",             NULL					     },
-	{"{\"type\":\"object\",\"properties\":{}}",                                           "",             "lacks \"additionalProperties\": false"          },
-	{"{\"type\":\"object\",\"properties\":{},\"additionalProperties\":true}",             "",
-         "lacks \"additionalProperties\": false"													       },
-	{"{\"type\":\"string\"}",							     "",             "is not an object's at its root"                 },
-	{"{\"anyOf\":[{\"type\":\"object\"}]}",                                               "",             "is not an object's at its root"                 },
-	{"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\"},\"b\":{\"type\":"
-	 "\"string\"}},\"required\":["
-	 "\"a\"]," CLOSED "}",
-         "properties.b",										      "is not among the required: an optional one is required, with null among its "
-		"types"														},
-	{"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"array\"}},\"required\":[\"a\"]"
-	 "," CLOSED "}",
-         "properties.a",										      "is an array without items"                      },
-	{"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"array\",\"items\":{\"type\":"
-	 "\"object\",\"properties\":"
-	 "{}}}},\"required\":[\"a\"]," CLOSED "}",
-         "properties.a.items",										"lacks \"additionalProperties\": false"          },
-	{"{\"type\":\"object\",\"properties\":{\"a\":{\"oneOf\":[]}},\"required\":[\"a\"]," CLOSED
-	 "}",									"properties.a", "has a keyword that a strict schema may not have"},
-	{"{\"type\":\"object\",\"properties\":{\"a\":{\"anyOf\":[{\"type\":\"string\"},{\"type\":"
-	 "\"object\"}]}},"
-	 "\"required\":[\"a\"]," CLOSED "}",
-         "properties.a.anyOf",										"lacks \"additionalProperties\": false"          },
-	{"{\"type\":\"object\",\"properties\":{},\"$defs\":{\"X\":{\"not\":{}}}," CLOSED "}",
-         "$defs.X",											   "has a keyword that a strict schema may not have"},
+	{SHUT("", ""),                                                      "",                   NULL},
+	{SHUT("'a':{'type':'string'}", "'a'"),                              "",                   NULL},
+	{SHUT("'a':{'type':['string','null']}", "'a'"),                     "",                   NULL},
+	{SHUT_MORE("'a':{'$ref':'#/$defs/X'}", "'a'",
+		",'$defs':{'X':{'type':'string','enum':['x']}}"),           "",                   NULL},
+	{"{'$ref':'#/$defs/X','$defs':{'X':" SHUT("", "") "}}",             "",                   NULL},
+	{OPEN(""),                                                          "",                   NEEDS_SHUT},
+	{"{'type':'object','properties':{},'additionalProperties':true}",   "",                   NEEDS_SHUT},
+	{"{'type':'string'}",                                               "",                   NO_OBJECT},
+	{"{'anyOf':[{'type':'object'}]}",                                   "",                   NO_OBJECT},
+	{SHUT("'a':{'type':'string'},'b':{'type':'string'}", "'a'"),        "properties.b",       OPTIONAL},
+	{SHUT("'a':{'type':'array'}", "'a'"),                               "properties.a",       "is an array without items"},
+	{SHUT("'a':{'type':'array','items':" OPEN("") "}", "'a'"),          "properties.a.items", NEEDS_SHUT},
+	{SHUT("'a':{'oneOf':[]}", "'a'"),                                   "properties.a",       NO_KEYWORD},
+	{SHUT("'a':{'anyOf':[{'type':'string'},{'type':'object'}]}", "'a'"), "properties.a.anyOf", NEEDS_SHUT},
+	{SHUT_MORE("", "", ",'$defs':{'X':{'not':{}}}"),                    "$defs.X",            NO_KEYWORD},
 };
+/* clang-format on */
 
 int main(void)
 {
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		OWNED(buf_done) struct buf path = BUF_INIT(4096);
+		OWNED(buf_done) struct buf path = BUF_INIT(KIB), text = BUF_INIT(KIB);
 		struct json schema;
 		const char *what = "(untouched)";
-		if (json_scan(span_str(rows[i].schema), JSON_STRICT, &schema, NULL))
+		for (const char *c = rows[i].schema; *c; c++)
+			buf_byte(&text, (char)(*c == '\'' ? '"' : *c));
+		if (json_scan(buf_view(&text), JSON_STRICT, &schema, NULL))
 			bail("row %zu is no JSON", i);
 		is_int(strict_schema_breach(schema, &path, &what), rows[i].what != NULL,
 			"row %zu: legal, or not", i);
