@@ -25,7 +25,8 @@ static float float_at(const char *bytes)
 	return v;
 }
 
-bool embeddings_are_floats(struct span bytes)
+/* Where nobody asked for a form: signed bytes give floats that no model would. */
+static bool look_like_floats(struct span bytes)
 {
 	if (bytes.n % sizeof(float) != 0)
 		return false;
@@ -35,6 +36,12 @@ bool embeddings_are_floats(struct span bytes)
 			return false;
 	}
 	return true;
+}
+
+static bool are_floats(const struct notes *notes, struct span bytes)
+{
+	return span_is_set(notes->vectors) ? !span_is(notes->vectors, "base64_int8")
+					   : look_like_floats(bytes);
 }
 
 static enum err read_base64(
@@ -48,15 +55,20 @@ static enum err read_base64(
 		return ERR_NO_MEMORY;
 	if (!is_base64 || bytes.n == 0)
 		return whole_refuse(why, "a vector is a text that is no base64");
-	const bool is_floats = embeddings_are_floats(buf_view(&bytes));
+	const bool is_floats = are_floats(w->notes, buf_view(&bytes));
 	const size_t size = is_floats ? sizeof(float) : 1;
+	if (bytes.n % size != 0)
+		return whole_refuse(why, "a vector of %zu bytes is none of floats", bytes.n);
 	double *values = arena_array(w->arena, bytes.n / size, sizeof *values);
 	if (!values)
 		return ERR_NO_MEMORY;
 	*out = (struct vector){values, bytes.n / size};
-	for (size_t i = 0; i < out->n; i++)
+	for (size_t i = 0; i < out->n; i++) {
 		values[i] = is_floats ? (double)float_at(bytes.p + i * size)
 				      : (double)(signed char)bytes.p[i];
+		if (!isfinite(values[i]))
+			return whole_refuse(why, "a vector holds what is no number");
+	}
 	return OK;
 }
 
@@ -85,9 +97,12 @@ static enum err read_vector(struct whole *w, struct json v, struct vector *out, 
 			inner = json_member(v, names[i]);
 		v = inner;
 	}
-	struct json_walk first = json_each(v);
-	if (json_kind(v) == JSON_ARRAY && json_next(&first) && json_kind(first.value) == JSON_ARRAY)
-		v = first.value; /* llama.cpp: one vector inside a list of its own */
+	struct json_walk rows = json_each(v);
+	if (json_kind(v) == JSON_ARRAY && json_next(&rows) && json_kind(rows.value) == JSON_ARRAY) {
+		v = rows.value; /* llama.cpp: one vector inside a list of its own */
+		if (json_next(&rows))
+			return whole_refuse(why, "a vector for each token, and none for the text");
+	}
 	enum err err = OK;
 	if (json_kind(v) == JSON_STRING)
 		err = read_base64(w, v, out, why);
@@ -135,7 +150,7 @@ static enum err take_list(struct whole *w, struct json list, struct fault *why)
 	enum err err = OK;
 	for (struct json_walk each = json_each(list); !err && json_next(&each); i++) {
 		int64_t index = (int64_t)i;
-		json_i64(json_member(each.value, "index"), &index);
+		usage_member(each.value, "index", NULL, &index);
 		if (index < 0 || index >= (int64_t)w->n)
 			return whole_refuse(why, "an embedding of an input that there is not");
 		err = take(w, each.value, (size_t)index, why);
@@ -272,4 +287,12 @@ struct span embeddings_type(enum input_types how, struct span type)
 			return span_str(rows[i].theirs[how]);
 	}
 	return SPAN_NONE;
+}
+
+enum err embeddings_put_default_type(struct scribe *s, struct span word)
+{
+	json_pair_str(&s->o, "input_type", word);
+	return scribe_change(s, "emulated", "input_type",
+		"%.*s must be told what vectors are for: they are made for documents",
+		SPAN_ARG(s->target->provider));
 }

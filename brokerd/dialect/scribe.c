@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "brokerd/dialect/needed.h"
 #include "brokerd/value/ops.h"
 #include "protocol/limits.h"
 
@@ -117,6 +118,13 @@ static enum err put_extra(struct scribe *s, const struct extra *e, const char *p
 		}
 		if (e->members[i].is_told)
 			continue;
+		const char *purpose =
+			e == &s->r->extra ? needed_for(whole, e->members[i].json) : NULL;
+		if (purpose)
+			return scribe_refuse(s, param,
+				"%.*s does not know the member \"%.*s\", which is for %s",
+				SPAN_ARG(s->target->provider), SPAN_ARG(span_first(whole, 64)),
+				purpose);
 		const enum err err = scribe_drop(s, param, "%.*s does not know the member \"%.*s\"",
 			SPAN_ARG(s->target->provider), SPAN_ARG(span_first(whole, 64)));
 		if (err)
@@ -310,6 +318,9 @@ enum err scribe_address(struct scribe *s, const struct place *place, struct http
 {
 	OWNED(buf_done) struct buf path = BUF_INIT(16 * KIB);
 	OWNED(buf_done) struct buf url = BUF_INIT(16 * KIB);
+	if (span_is(s->target->model, ".") || span_is(s->target->model, ".."))
+		return scribe_refuse(
+			s, "model", "no model can be called \"%.*s\"", SPAN_ARG(s->target->model));
 	put_path(s, place, &path);
 	http_join_url(s->target->base_url, buf_view(&path), &url);
 	if (place->query) {
@@ -345,6 +356,19 @@ enum err scribe_drop_unsaid(struct scribe *s, const struct unsaid *rows, size_t 
 		if (rows[i].is_set)
 			err = scribe_drop(s, rows[i].name, "%.*s does not know %s",
 				SPAN_ARG(s->target->provider), rows[i].name);
+	}
+	return err;
+}
+
+enum err scribe_drop_names(struct scribe *s)
+{
+	enum err err = OK;
+	for (size_t i = 0; !err && i < s->r->n_messages; i++) {
+		char path[64];
+		(void)snprintf(path, sizeof path, "messages[%zu].name", i);
+		if (s->r->messages[i].name.n > 0 && s->r->messages[i].role != ROLE_TOOL)
+			err = scribe_drop(s, path, "%.*s takes no names of participants",
+				SPAN_ARG(s->target->provider));
 	}
 	return err;
 }

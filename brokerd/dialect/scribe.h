@@ -36,6 +36,9 @@ struct unsaid {
 };
 enum err scribe_drop_unsaid(struct scribe *s, const struct unsaid *rows, size_t n) MUST_USE;
 
+/* Drops the names of those who speak; a result's is its tool's, which is known from the call. */
+enum err scribe_drop_names(struct scribe *s) MUST_USE;
+
 /* Tells, once a request, that a mark for the cache was left out, where there was one. */
 enum err scribe_drop_mark(struct scribe *s, struct span mark, const char *path) MUST_USE;
 /* The same of all marks on messages and tools. */

@@ -142,6 +142,18 @@ static enum err read_error(struct json body, struct fault *why)
 	return err;
 }
 
+/* What cannot be an answer may be an error of a shape that says so by its words alone. */
+static enum err read_answer(struct decoder *d, struct json body, struct fault *why)
+{
+	static const char *const names[] = {"message", "detail", "msg", "errors"};
+	const enum err err = d->read(&d->whole, body, why);
+	for (size_t i = 0; err == ERR_SERVER_ERROR && i < COUNT_OF(names); i++) {
+		if (!json_is_nil(json_member(body, names[i])))
+			return read_error(body, why);
+	}
+	return err;
+}
+
 static enum err give(const struct whole *w, const struct event_sink *sink)
 {
 	enum err err = event_emit(sink, &w->start);
@@ -168,7 +180,7 @@ enum err whole_decode_end(struct decoder *d, const struct event_sink *sink, stru
 	if (!err)
 		err = is_error(body) ? read_error(body, &own) : take_start(d, body);
 	if (!err)
-		err = d->read(&d->whole, body, &own);
+		err = read_answer(d, body, &own);
 	if (err == ERR_NO_MEMORY)
 		fault_set(&own, err, "no memory for the provider's reply");
 	if (err && why)

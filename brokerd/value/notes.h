@@ -25,9 +25,10 @@ struct notes {
 	bool wants_reasoning_text; /* the caller wants to read it */
 	int64_t n_choices;         /* as asked: 1 or more */
 	bool has_think_tags, is_think_open, has_blank_start; /* as in struct quirks */
-	struct span errors; /* whose table judges errors inside the reply; absent: nobody's own */
-	size_t n_inputs;    /* of an operation beside chat; 0: not known */
-	int64_t top_n;      /* of a ranking; 0: all */
+	struct span errors;  /* whose table judges errors inside the reply; absent: nobody's own */
+	size_t n_inputs;     /* of an operation beside chat; 0: not known */
+	int64_t top_n;       /* of a ranking; 0: all */
+	struct span vectors; /* the form that was asked for, as the trait embedding_format */
 	bool is_count_estimated; /* the count is made here */
 	/* how a caller of a surface wants its reply, beyond what the request says */
 	bool is_older_call_form; /* openai-chat: `function_call`, not `tool_calls` */

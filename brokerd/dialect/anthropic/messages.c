@@ -636,19 +636,6 @@ static bool is_system(const struct message *m)
 	return m->role == ROLE_SYSTEM || m->role == ROLE_DEVELOPER;
 }
 
-/* What of a message has no place here at all. */
-static enum err drop_rest(struct scribe *s, const struct message *m, size_t at)
-{
-	char path[PATH_BYTES];
-	enum err err = OK;
-	if (m->name.n > 0) {
-		(void)snprintf(path, sizeof path, "messages[%zu].name", at);
-		err = scribe_drop(s, path, "%.*s takes no names of participants",
-			SPAN_ARG(s->target->provider));
-	}
-	return err;
-}
-
 /* ---- prefill ---- */
 
 /* Does the request end with words that the assistant is to go on with? Blocks that are only carried
@@ -717,8 +704,8 @@ enum err anthropic_put_messages(struct scribe *s, struct span tail, struct cache
 		json_close(&s->o, '}');
 	}
 	json_close(&s->o, ']');
-	for (size_t i = 0; !err && i < s->r->n_messages; i++)
-		err = drop_rest(s, &s->r->messages[i], i);
+	if (!err)
+		err = scribe_drop_names(s);
 	if (!err && !w.has_user)
 		return fault_param(s->why, ERR_INVALID_REQUEST, "messages",
 			"at least one user's message with something in it is wanted");

@@ -561,19 +561,6 @@ static enum err put_turns(struct writer *w, const struct history *h, size_t firs
 	return err;
 }
 
-static enum err drop_names(struct scribe *s)
-{
-	enum err err = OK;
-	for (size_t i = 0; !err && i < s->r->n_messages; i++) {
-		char path[PATH_BYTES];
-		(void)snprintf(path, sizeof path, "messages[%zu].name", i);
-		if (s->r->messages[i].name.n > 0)
-			err = scribe_drop(s, path, "%.*s takes no names of participants",
-				SPAN_ARG(s->target->provider));
-	}
-	return err;
-}
-
 static enum err begin(struct writer *w, struct history *h)
 {
 	struct scribe *s = w->s;
@@ -609,7 +596,7 @@ enum err bedrock_put_messages(struct scribe *s, struct span tail, struct cache_m
 	const enum err closed = close_turn(&w);
 	json_close(&s->o, ']');
 	if (!err)
-		err = closed ? closed : drop_names(s);
+		err = closed ? closed : scribe_drop_names(s);
 	if (!err && !w.has_user)
 		return fault_param(s->why, ERR_INVALID_REQUEST, "messages",
 			"at least one user's message with something in it is wanted");

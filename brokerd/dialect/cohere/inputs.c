@@ -60,16 +60,11 @@ void cohere_put_inputs(struct scribe *s)
 
 enum err cohere_put_input_type(struct scribe *s)
 {
-	struct span word = embeddings_type(INPUT_TYPES_COHERE, s->r->input_type);
-	enum err err = OK;
-	if (!span_is_set(word)) {
-		word = SPAN("search_document");
-		err = scribe_change(s, "emulated", "input_type",
-			"%.*s must be told what vectors are for: they are made for documents",
-			SPAN_ARG(s->target->provider));
-	}
+	const struct span word = embeddings_type(INPUT_TYPES_COHERE, s->r->input_type);
+	if (!span_is_set(word))
+		return embeddings_put_default_type(s, SPAN("search_document"));
 	json_pair_str(&s->o, "input_type", word);
-	return err;
+	return OK;
 }
 
 void cohere_put_truncate(struct scribe *s)

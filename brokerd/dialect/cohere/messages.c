@@ -431,19 +431,6 @@ static enum err put_result_media(struct scribe *s, const struct turn *first, siz
 
 /* ---- turns ---- */
 
-/* What of any message has no place here. */
-static enum err drop_rest(struct scribe *s, const struct turn *t)
-{
-	char path[PATH_BYTES];
-	enum err err = OK;
-	if (t->m->name.n > 0) {
-		(void)snprintf(path, sizeof path, "messages[%zu].name", t->at);
-		err = scribe_drop(s, path, "%.*s takes no names of participants",
-			SPAN_ARG(s->target->provider));
-	}
-	return err;
-}
-
 static enum err put_turn(struct scribe *s, const struct turn *t)
 {
 	const enum role role = t->m ? t->m->role : ROLE_TOOL;
@@ -474,7 +461,7 @@ static enum err put_turn(struct scribe *s, const struct turn *t)
 	if (!err && t->m)
 		err = scribe_extra(s, &t->m->extra, path, KNOWN_IN_MESSAGE);
 	json_close(&s->o, '}');
-	return !err && t->m ? drop_rest(s, t) : err;
+	return err;
 }
 
 static bool is_result(const struct turn *t)

@@ -336,6 +336,8 @@ static enum err take_finish(
 	for (size_t i = 0; i < COUNT_OF(finishes); i++) {
 		if (!span_is_nocase(word, finishes[i].word))
 			continue;
+		if (!finishes[i].err && text.n > 0)
+			break; /* a good word, and an error beside it */
 		if (!finishes[i].err)
 			return outlet_finish(&d->out, 0, finishes[i].finish, word, SPAN_NONE);
 		(void)fault_set(why, finishes[i].err, "the provider ended its answer with \"%s\"",
@@ -346,8 +348,13 @@ static enum err take_finish(
 		return finishes[i].err;
 	}
 	fault_text(body.message, sizeof body.message, buf_view(&text));
-	return body.message[0] ? error_inside(&body, cohere_errors, why)
-			       : outlet_finish(&d->out, 0, FINISH_OTHER, word, SPAN_NONE);
+	if (body.message[0])
+		return error_inside(&body, cohere_errors, why);
+	if (word.n > 0)
+		return outlet_finish(&d->out, 0, FINISH_OTHER, word, SPAN_NONE);
+	d->is_done = false; /* conclude says that it is missing */
+	d->is_whole = true;
+	return OK;
 }
 
 /* Tokens as counted; those that are billed leave out what the provider added to the prompt. */
@@ -389,6 +396,17 @@ static enum err take_error(struct json v, struct fault *why)
 	struct error_body body;
 	error_read_json(v, &body);
 	return error_inside(&body, cohere_errors, why);
+}
+
+/* Is what has no type an error? One of several shapes; the data of a good event is its delta. */
+static bool says_error(struct json event)
+{
+	static const char *const names[] = {"error", "message", "data", "detail"};
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		if (!json_is_nil(json_member(event, names[i])))
+			return true;
+	}
+	return false;
 }
 
 static enum err take_document(struct decoder *d, struct json v, struct fault *why)
@@ -473,7 +491,7 @@ static enum err take_event(struct decoder *d, struct json event, struct fault *w
 	struct json m[COUNT_OF(names)], p[COUNT_OF(parts)];
 	PICK(event, names, m);
 	if (json_is_nil(m[0]))
-		return json_is_nil(json_member(event, "message")) ? OK : take_error(event, why);
+		return says_error(event) ? take_error(event, why) : OK;
 	PICK(json_member(m[3], "message"), parts, p);
 	enum err err = OK;
 	d->has_any = true;
@@ -507,13 +525,14 @@ static enum err on_event(void *context, struct span name, struct span data, stru
 {
 	struct decoder *d = context;
 	struct json event;
-	(void)name; /* the event repeats it */
 	data = span_trim(data);
 	if (d->is_done || data.n == 0 || span_starts(data, SPAN("[DONE]")))
 		return OK;
 	const enum err err = framing_object(&d->framing, data, &event, why);
 	if (err || !span_is_set(event.text))
 		return err ? err : outlet_warn_bad_event(&d->out);
+	if (span_is(name, "error")) /* else the event repeats its name */
+		return take_error(event, why);
 	return take_event(d, event, why);
 }
 

@@ -246,7 +246,9 @@ static enum err drop_unknown(struct scribe *s)
 			return scribe_refuse(s, "modalities", "%.*s answers in text only",
 				SPAN_ARG(s->target->provider));
 	}
-	const enum err err = scribe_drop_unsaid(s, unknown, COUNT_OF(unknown));
+	enum err err = scribe_drop_unsaid(s, unknown, COUNT_OF(unknown));
+	if (!err)
+		err = scribe_drop_names(s);
 	return err ? err : scribe_drop_marks(s);
 }
 

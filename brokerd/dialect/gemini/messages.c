@@ -612,19 +612,6 @@ static enum err check_prefill(struct scribe *s)
 		SPAN_ARG(s->target->model));
 }
 
-static enum err drop_names(struct scribe *s)
-{
-	enum err err = OK;
-	for (size_t i = 0; !err && i < s->r->n_messages; i++) {
-		char path[PATH_BYTES];
-		(void)snprintf(path, sizeof path, "messages[%zu].name", i);
-		if (s->r->messages[i].name.n > 0)
-			err = scribe_drop(s, path, "%.*s takes no names of participants",
-				SPAN_ARG(s->target->provider));
-	}
-	return err;
-}
-
 static enum err put_turn(struct writer *w, const struct turn *t)
 {
 	enum err err = OK;
@@ -680,7 +667,7 @@ enum err gemini_put_messages(struct scribe *s, struct span tail)
 	}
 	json_close(&s->o, ']');
 	if (!err)
-		err = drop_names(s);
+		err = scribe_drop_names(s);
 	if (!err && !w.has_user)
 		return fault_param(s->why, ERR_INVALID_REQUEST, "messages",
 			"at least one user's message with something in it is wanted");

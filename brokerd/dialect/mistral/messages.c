@@ -570,11 +570,6 @@ static enum err drop_marks(struct scribe *s, const struct turn *t)
 {
 	char path[PATH_BYTES];
 	enum err err = OK;
-	if (t->m->name.n > 0 && t->m->role != ROLE_TOOL) {
-		(void)snprintf(path, sizeof path, "messages[%zu].name", t->at);
-		err = scribe_drop(s, path, "%.*s takes no names of participants",
-			SPAN_ARG(s->target->provider));
-	}
 	for (size_t k = 0; !err && k < t->m->n_parts; k++) {
 		part_path(path, t->at, k);
 		if (span_is_set(t->m->parts[k].citations) &&

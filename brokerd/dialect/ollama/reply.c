@@ -99,12 +99,16 @@ static const struct {
 	{"unload",     FINISH_STOP      },
 };
 
-static enum err take_finish(struct decoder *d, struct json reason)
+/* Older versions say no reason; an empty one is that of a connection which was cut. */
+static enum err take_finish(struct decoder *d, struct json reason, struct fault *why)
 {
 	struct span word = SPAN_NONE;
 	const enum err err = json_utf8(reason, d->out.arena, &word);
 	if (err)
 		return err;
+	if (json_kind(reason) == JSON_STRING && word.n == 0)
+		return fault_set(why, ERR_STREAM_INCOMPLETE,
+			"the provider's answer broke off before its end");
 	d->is_done = true;
 	if (word.n == 0) {
 		const enum err said = outlet_warn(&d->out, "missing_finish", NULL,
@@ -177,7 +181,7 @@ static enum err take_line(struct decoder *d, struct json line, struct fault *why
 	if (!err && json_is_true(m[2])) {
 		err = take_usage(d, m[4], m[5]);
 		if (!err)
-			err = take_finish(d, m[3]);
+			err = take_finish(d, m[3], why);
 		if (!err)
 			err = conclude(d, why);
 	}
@@ -203,6 +207,7 @@ static enum err take_lines(struct decoder *d, struct span body, struct fault *wh
 {
 	while (span_is_set(body)) {
 		const struct span line = span_cut(&body, '\n');
+		d->framing.is_ending = !span_is_set(body); /* the last one's end is missing */
 		const enum err err = on_line(d, SPAN_NONE, line, why);
 		if (err)
 			return err;

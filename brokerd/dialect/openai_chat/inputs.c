@@ -56,9 +56,13 @@ static void put_inputs(struct scribe *s)
 static enum err put_input_type(struct scribe *s)
 {
 	const enum input_types how = s->target->quirks.input_types;
-	if (!span_is_set(s->r->input_type) || how == INPUT_TYPES_NONE)
+	if (how == INPUT_TYPES_NONE)
 		return OK; /* where no model knows of it, nothing is lost */
 	const struct span word = embeddings_type(how, s->r->input_type);
+	if (!span_is_set(word) && how == INPUT_TYPES_PASSAGE)
+		return embeddings_put_default_type(s, SPAN("passage"));
+	if (!span_is_set(s->r->input_type))
+		return OK;
 	if (!span_is_set(word))
 		return scribe_drop(s, "input_type", "%.*s has no embeddings for \"%.*s\"",
 			SPAN_ARG(s->target->provider), SPAN_ARG(s->r->input_type));
@@ -109,6 +113,7 @@ enum err openai_chat_encode_embed(const struct llm_request *r, const struct targ
 	if (!err)
 		err = embeddings_put_dimensions(&s);
 	json_pair_str(&s.o, "encoding_format", target->quirks.embedding_format);
+	notes->vectors = target->quirks.embedding_format;
 	if (!err)
 		err = put_input_type(&s);
 	if (!err)
