@@ -116,8 +116,8 @@ static enum err put_extra(struct scribe *s, const struct extra *e, const char *p
 			json_put_raw(&s->o, e->members[i].json);
 			continue;
 		}
-		if (e->members[i].is_told)
-			continue;
+		if (e->members[i].is_told || span_is(e->members[i].json, "null"))
+			continue; /* null is nothing that could be lost */
 		const char *purpose =
 			e == &s->r->extra ? needed_for(whole, e->members[i].json) : NULL;
 		if (purpose)
