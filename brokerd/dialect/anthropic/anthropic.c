@@ -28,8 +28,11 @@ const struct error_rule anthropic_errors[] = {
 	{0,			       NULL, "rate_limit_error", NULL, ERR_RATE_LIMITED, NULL},
 	{0, NULL, "timeout_error", NULL, ERR_TIMEOUT, NULL},
 	{0,         NULL, "overloaded_error", NULL, ERR_OVERLOADED, NULL},
-	{0,			   NULL, "api_error", NULL, ERR_SERVER_ERROR, NULL},
-	{.class = OK			    },
+	{503,			   NULL, "api_error", NULL, ERR_OVERLOADED, NULL},
+	{0,			     NULL, "api_error", NULL, ERR_SERVER_ERROR, NULL},
+ /* a name of the caller's may stand in any other sentence: its words decide nothing */
+	{400,			   NULL, "invalid_request_error", NULL, ERR_INVALID_REQUEST, NULL},
+	{.class = OK           },
 };
 
 static void explain(const struct http_reply *reply, const struct target *target, struct fault *out)
