@@ -514,6 +514,8 @@ static enum err put_later_system(struct writer *w, const struct turn *t)
 			err = open_turn(w, false);
 		if (!err && text.n > 0)
 			err = put_text(w->s, p, buf_view(&text), JSON_NONE, path);
+		if (!err && text.n > 0)
+			err = said_tell_later(w->s);
 	}
 	return err;
 }
