@@ -135,7 +135,7 @@ static const struct builtin rows[] = {
 	{"vertex", "https://{vertex_host}/v1", "google", "",
 		{{"gemini /projects/{project}/locations/{location}/publishers/google/models/{model}:{method}", "urls=https,gs metadata"},
 			{"anthropic /projects/{project}/locations/{location}/publishers/anthropic/models/{model}:{method}",
-				"parallel_tool_calls top_k file_parts"},
+				"anthropic_version=vertex-2023-10-16 version_in_body parallel_tool_calls top_k file_parts"},
 			{"openai-chat /projects/{project}/locations/{location}/endpoints/openapi/chat/completions",
 				"stream_options json_schema seed penalties"},
 			{"mistral /projects/{project}/locations/{location}/publishers/mistralai/models/{model}:{method}",

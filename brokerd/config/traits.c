@@ -26,6 +26,8 @@ static const struct trait traits[] = {
 		"OpenAI's own members are known there: custom tools, *safety_identifier* and the like."},
 	{"anthropic_version", TRAIT_TEXT, AT(api_version), NULL,
 		"The *anthropic-version* header."},
+	{"version_in_body", TRAIT_BOOL, AT(is_version_in_body), NULL,
+		"Its *anthropic_version* stands in the body, and the model in the address alone, as on Vertex AI."},
 	{"max_tokens_field", TRAIT_WORD, AT(max_tokens_field), "max_tokens|max_completion_tokens",
 		"What the bound on the answer is called."},
 	{"system_role", TRAIT_WORD, AT(system_role), "system|developer|user",

@@ -117,6 +117,7 @@ struct quirks {
 	struct span drops;       /* a list of parameters that are refused there */
 	bool is_openai;          /* openai-chat: OpenAI's own members and rules: custom and allowed
 	                       tools, safety_identifier, prompt_cache_key, ... */
+	bool is_version_in_body; /* anthropic: with the model in the address alone */
 	struct span api_version; /* anthropic-version */
 
 	/* members */

@@ -226,6 +226,10 @@ static void put_outcome(const char *request, enum llm_op op, const struct dialec
 	if (request_unpack_op(op, buf_view(&packed), &arena, &r, &why))
 		bail("%s: %s", request, why.message);
 	out->is_sent = dialect_encode(d->ops[op], &r, target, &FEED_ENV, &notes, &http, &why) == OK;
+	if (out->is_sent &&
+		(span_ends(http.url, SPAN(":")) || span_index(http.url, '{') < http.url.n))
+		bail("%s of %.*s: no address is %.*s", d->family, SPAN_ARG(target->provider),
+			SPAN_ARG(http.url));
 	buf_print(&out->text, "%s%.*s %.*s", why.message, SPAN_ARG(http.url), SPAN_ARG(http.body));
 	for (size_t i = 0; i < http.n_headers; i++)
 		buf_span(&out->text, http.headers[i].value);

@@ -50,6 +50,21 @@ static const struct dialect_op chat = {
 	.decode_request = anthropic_decode_request,
 };
 
+/* Vertex AI counts at an address where a model's would stand. */
+static enum err encode_count_elsewhere(const struct llm_request *r, const struct target *target,
+	const struct dialect_env *env, struct notes *notes, struct http_request *out,
+	const char *const *keep, struct fault *why)
+{
+	static const struct place place = {.path = "/v1/messages", .method = "rawPredict"};
+	struct target plain = *target, counter = *target;
+	struct scribe s = {.r = r, .target = &counter, .notes = notes, .why = why};
+	struct http_request chat_request = {.n_headers = 0};
+	plain.quirks.is_version_in_body = false; /* the body names the model here */
+	counter.model = SPAN("count-tokens");
+	const enum err err = anthropic_encode_request(r, &plain, env, notes, &chat_request, why);
+	return err ? err : counts_request(&s, &chat_request, keep, &place, out);
+}
+
 /* Less what does not count, and the bound that only an answer has. */
 static enum err encode_count(const struct llm_request *r, const struct target *target,
 	const struct dialect_env *env, struct notes *notes, struct http_request *out,
@@ -60,6 +75,8 @@ static enum err encode_count(const struct llm_request *r, const struct target *t
 	const struct place place = {.path = "/v1/messages/count_tokens", .op = "count"};
 	struct scribe s = {.r = r, .target = target, .notes = notes, .why = why};
 	struct http_request chat_request = {.n_headers = 0};
+	if (target->quirks.is_version_in_body)
+		return encode_count_elsewhere(r, target, env, notes, out, keep, why);
 	const enum err err = anthropic_encode_request(r, target, env, notes, &chat_request, why);
 	return err ? err : counts_request(&s, &chat_request, keep, &place, out);
 }

@@ -352,13 +352,21 @@ static enum err choose(struct scribe *s, struct asked *a)
 	return err;
 }
 
+static struct span version_of(const struct target *t)
+{
+	return t->quirks.api_version.n > 0 ? t->quirks.api_version : SPAN(VERSION);
+}
+
 static enum err put_body(struct scribe *s, const struct asked *a)
 {
 	struct cache_marks marks = {.seen = 0};
 	const size_t all = anthropic_count_marks(s->r);
 	marks.first = all > MARKS_MAX ? all - MARKS_MAX : 0;
 	json_open(&s->o, '{');
-	json_pair_str(&s->o, "model", s->target->model);
+	if (s->target->quirks.is_version_in_body)
+		json_pair_str(&s->o, "anthropic_version", version_of(s->target));
+	else
+		json_pair_str(&s->o, "model", s->target->model);
 	json_pair_i64(&s->o, "max_tokens", a->thinking.max_tokens);
 	enum err err = put_tools(s, a, &marks);
 	if (!err)
@@ -392,17 +400,20 @@ enum err anthropic_encode_request(const struct llm_request *r, const struct targ
 	OWNED(buf_done) struct buf body = BUF_INIT(LIMIT_BODY_BYTES);
 	struct scribe s = {r, target, notes, why, json_to(&body)};
 	struct asked a = {.has_json_tool = false};
-	const struct span version = target->quirks.api_version;
 	(void)env; /* nothing here needs a time or an id */
 	enum err err = choose(&s, &a);
 	if (!err)
 		err = put_body(&s, &a);
 	if (!err)
 		err = scribe_finish(&s, &body, &out->body);
+	const struct place place = {
+		.path = "/v1/messages",
+		.method = notes->is_reply_streamed ? "streamRawPredict" : "rawPredict",
+	};
 	if (!err)
-		err = scribe_address(&s, &(struct place){.path = "/v1/messages"}, out);
-	if (!err && !http_request_header(out, SPAN("anthropic-version"),
-			    version.n > 0 ? version : SPAN(VERSION)))
+		err = scribe_address(&s, &place, out);
+	if (!err && !target->quirks.is_version_in_body &&
+		!http_request_header(out, SPAN("anthropic-version"), version_of(target)))
 		err = fault_set(why, ERR_MISCONFIGURED,
 			"the provider's api_version holds a byte that no header may");
 	if (err == ERR_NO_MEMORY)

@@ -259,8 +259,12 @@ enum err mistral_encode_request(const struct llm_request *r, const struct target
 	enum err err = put_body(&s);
 	if (!err)
 		err = scribe_finish(&s, &body, &out->body);
+	const struct place place = {
+		.path = "/chat/completions",
+		.method = notes->is_reply_streamed ? "streamRawPredict" : "rawPredict",
+	};
 	if (!err)
-		err = scribe_address(&s, &(struct place){.path = "/chat/completions"}, out);
+		err = scribe_address(&s, &place, out);
 	if (err == ERR_NO_MEMORY)
 		(void)fault_set(why, err, "no memory for the provider's request");
 	return err;
