@@ -2,6 +2,7 @@
 #include "brokerd/dialect/thinking.h"
 
 #include "brokerd/dialect/effort.h"
+#include "brokerd/dialect/history.h"
 #include "brokerd/value/words.h"
 
 #define BUDGET_LEAST INT64_C(1024)
@@ -68,6 +69,102 @@ static enum err fit_effort(struct scribe *s, struct thinking *t)
 		SPAN_ARG(s->target->model), SPAN_ARG(asked), SPAN_ARG(t->effort));
 }
 
+/* ---- tool loops ---- */
+
+/* Is it thinking that the provider itself signed or sealed? */
+static bool is_signed(const struct part *p, struct span family)
+{
+	struct json v;
+	if (!span_eq(p->opaque.family, family) ||
+		json_scan(p->opaque.data, JSON_STRICT, &v, NULL) != OK)
+		return false;
+	const struct json type = json_member(v, "type");
+	return json_is(type, "thinking") || json_is(type, "redacted_thinking") ||
+	       !json_is_nil(json_member(v, "reasoningContent"));
+}
+
+/* Does a part of the assistant's go out? Blank texts, media and what others signed do not. */
+static bool is_written(const struct part *p, struct span family)
+{
+	switch (p->type) {
+	case PART_TEXT:
+	case PART_REFUSAL:
+		return span_trim(p->text).n > 0;
+	case PART_TOOL_CALL:
+		return true;
+	case PART_REASONING:
+	case PART_OPAQUE:
+		return span_eq(p->opaque.family, family);
+	case PART_IMAGE:
+	case PART_AUDIO:
+	case PART_FILE:
+	case PART_VIDEO:
+		break;
+	}
+	return false;
+}
+
+/* Has a message of the user's or the system's anything in it? */
+static bool has_content(const struct message *m)
+{
+	for (size_t k = 0; k < m->n_parts; k++) {
+		if ((m->parts[k].type != PART_TEXT && m->parts[k].type != PART_REFUSAL) ||
+			span_trim(m->parts[k].text).n > 0)
+			return true;
+	}
+	return false;
+}
+
+static bool is_assistant(const struct turn *t)
+{
+	return t->m && t->m->role == ROLE_ASSISTANT;
+}
+
+/* Nothing of it goes out, so that what is before it and behind it become one turn. */
+static bool is_silent(const struct turn *t)
+{
+	return t->m && t->m->role != ROLE_TOOL && t->m->role != ROLE_ASSISTANT &&
+	       !has_content(t->m);
+}
+
+/* Does the last turn of the assistant's, as it is written, call tools without beginning with signed
+ * thinking? A model with a budget then refuses to think. */
+static bool lacks_thinking(const struct history *h, struct span family)
+{
+	const struct part *first = NULL;
+	bool has_call = false;
+	size_t end = h->n, begin;
+	while (end > 0 && !is_assistant(&h->turns[end - 1]))
+		end--;
+	for (begin = end; begin > 0; begin--) {
+		if (!is_assistant(&h->turns[begin - 1]) && !is_silent(&h->turns[begin - 1]))
+			break;
+	}
+	for (; begin < end; begin++) {
+		const struct message *m = h->turns[begin].m;
+		for (size_t k = 0; m->role == ROLE_ASSISTANT && k < m->n_parts; k++) {
+			has_call = has_call || m->parts[k].type == PART_TOOL_CALL;
+			if (!first && is_written(&m->parts[k], family))
+				first = &m->parts[k];
+		}
+	}
+	return has_call && !is_signed(first, family);
+}
+
+/* The plan is made for its own sake here: what there is to say of it, its writer says. */
+static enum err find_missing(struct scribe *s, bool *is_missing)
+{
+	struct notes quiet;
+	struct history h;
+	notes_init(&quiet, s->notes->arena);
+	const enum err err =
+		history_plan(s->r, (struct history_rules){.is_strict = true}, &quiet, &h, s->why);
+	*is_missing = !err && lacks_thinking(&h, s->target->family);
+	return err;
+}
+
+/* ---- all ---- */
+
 static enum err choose_kind(struct scribe *s, struct thinking *t)
 {
 	const struct reasoning *r = &s->r->reasoning;
@@ -91,7 +188,11 @@ static enum err choose_kind(struct scribe *s, struct thinking *t)
 		s->target->quirks.has_budgets && r->budget_tokens.is_set && !span_is_set(r->effort);
 	if (s->target->quirks.reasoning_by == REASONING_BY_ADAPTIVE && !is_by_budget)
 		return fit_effort(s, t);
-	if (thinking_is_missing(s->r, s->target->family))
+	bool is_missing;
+	const enum err err = find_missing(s, &is_missing);
+	if (err)
+		return err;
+	if (is_missing)
 		return scribe_change(s, "reasoning_dropped", "reasoning",
 			"the tool loop began without reasoning, and the provider does not let it "
 			"begin in the midst: this turn goes without");
@@ -133,18 +234,4 @@ enum err thinking_choose(struct scribe *s, struct thinking *t)
 bool thinking_is_on(const struct thinking *t)
 {
 	return t->kind == THINKING_ENABLED || t->kind == THINKING_ADAPTIVE;
-}
-
-bool thinking_is_missing(const struct llm_request *r, struct span family)
-{
-	size_t i = r->n_messages;
-	if (i == 0 || r->messages[i - 1].role != ROLE_TOOL)
-		return false;
-	while (i > 0 && r->messages[i - 1].role == ROLE_TOOL)
-		i--;
-	if (i == 0)
-		return false;
-	const struct message *m = &r->messages[i - 1];
-	return m->role == ROLE_ASSISTANT &&
-	       (m->n_parts == 0 || !span_eq(m->parts[0].opaque.family, family));
 }

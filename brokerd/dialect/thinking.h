@@ -30,8 +30,4 @@ bool thinking_is_on(const struct thinking *t);
 /* The member "thinking", or nothing. `below` is where its extra members are: "thinking.". */
 enum err thinking_put(struct scribe *s, const struct thinking *t, const char *below) MUST_USE;
 
-/* Does a tool loop go on whose last turn of the assistant's has no signed thinking of this family at
- * its beginning? Models with a budget then refuse to think. */
-bool thinking_is_missing(const struct llm_request *r, struct span family);
-
 #endif

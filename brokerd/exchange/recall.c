@@ -1,4 +1,13 @@
-/* recall.c - kept as JSON: [{"family":..,"provider":..,"model":..,"data":..,"text":..,"on_call":bool}] */
+/* recall.c - what is kept for a call is JSON:
+ *
+ *     {"provider":S, "before":LIST, "call":OPAQUE, "after":LIST}
+ *     LIST     {"ink":N, "sum":N, "items":[{OPAQUE.., "at":N, "text":S}]}
+ *     OPAQUE   {"family":S, "model":S, "data":JSON}
+ *
+ * `before` is what came since the answer's former call, `call` the call's own item, `after` what came
+ * behind it, when it was the last. `ink` and `sum` are of all that could be seen there, `at` is how
+ * much of it came before the item; `text` is the reasoning that it signs. Before there were places,
+ * an array was kept, which is passed over. */
 #include "brokerd/exchange/recall.h"
 
 #include "protocol/base/json.h"
@@ -7,15 +16,21 @@
 
 void recall_init(struct recall *r)
 {
-	r->is_lost = false;
-	buf_init(&r->held, HELD_BYTES);
-	buf_init(&r->text, HELD_BYTES);
+	*r = (struct recall){
+		.id = BUF_INIT(HELD_BYTES),
+		.kept = BUF_INIT(2 * HELD_BYTES),
+		.held = BUF_INIT(HELD_BYTES),
+		.thought = BUF_INIT(HELD_BYTES),
+		.seen = INK_NONE,
+	};
 }
 
 void recall_done(struct recall *r)
 {
+	buf_done(&r->id);
+	buf_done(&r->kept);
 	buf_done(&r->held);
-	buf_done(&r->text);
+	buf_done(&r->thought);
 }
 
 void recall_rewind(struct recall *r)
@@ -25,192 +40,172 @@ void recall_rewind(struct recall *r)
 	recall_init(r);
 }
 
-static void hold(struct recall *r, const struct target *t, const struct opaque *o, bool is_on_call)
+/* ---- holding ---- */
+
+static void put_opaque(struct json_out *out, const struct opaque *o)
+{
+	json_pair_str(out, "family", o->family);
+	json_pair_str(out, "model", o->model);
+	json_pair_raw(out, "data", o->data);
+}
+
+/* `text`: the reasoning that the item is the signature of; absent: it is a thing of its own. */
+static void hold(struct recall *r, const struct opaque *o, struct span text)
 {
 	struct json_out out = json_to(&r->held);
 	out.has_value = r->held.n > 0;
 	json_open(&out, '{');
-	json_pair_str(&out, "family", o->family);
-	json_pair_str(&out, "provider", t->provider);
-	json_pair_str(&out, "model", o->model);
-	json_pair_raw(&out, "data", o->data);
-	if (r->text.n > 0)
-		json_pair_str(&out, "text", buf_view(&r->text));
-	json_pair_bool(&out, "on_call", is_on_call);
+	put_opaque(&out, o);
+	json_pair_i64(&out, "at", r->seen.n);
+	json_pair_str(&out, "text", text);
 	json_close(&out, '}');
-	r->is_lost = r->is_lost || buf_error(&r->text) || buf_error(&r->held);
-	buf_clear(&r->text);
+	r->is_lost = r->is_lost || buf_error(&r->held);
 }
 
-/* The opaque item that an event brings, or NULL. */
-static const struct opaque *opaque_of(const struct llm_event *e)
+static void think(struct recall *r, struct span text)
 {
-	if (e->type == EV_OPAQUE)
-		return &e->opaque;
-	if (e->type == EV_PART && e->part.type == PART_OPAQUE)
-		return &e->part.opaque;
-	return NULL;
+	if (!r->is_thinking)
+		r->thought_from = r->thought.n;
+	r->is_thinking = true;
+	buf_span(&r->thought, text);
+}
+
+/* An item right behind reasoning is the signature of that run alone. One that comes later is of all
+ * that has none: hosts that gather it give it at their answer's end. */
+static void sign(struct recall *r, const struct opaque *o)
+{
+	const size_t from = r->is_thinking ? r->thought_from : 0;
+	r->is_lost = r->is_lost || buf_error(&r->thought);
+	hold(r, o, span_skip(buf_view(&r->thought), from));
+	buf_cut(&r->thought, from);
+	r->is_thinking = false;
+}
+
+static void note_part(struct recall *r, const struct llm_event *e)
+{
+	if (e->part.type == PART_OPAQUE)
+		hold(r, &e->part.opaque, SPAN_NONE);
+	else if (!e->has_more)
+		ink_part(&r->seen, &e->part);
+}
+
+/* ---- keeping ---- */
+
+/* What is held, as a member of the object that is open; nothing is held any more. */
+static void put_list(struct json_out *out, const char *name, struct recall *r)
+{
+	if (r->held.n > 0) {
+		json_key(out, name);
+		json_open(out, '{');
+		json_pair_i64(out, "ink", r->seen.n);
+		json_pair_i64(out, "sum", r->seen.sum);
+		json_key(out, "items");
+		json_open(out, '[');
+		json_put_raw(out, buf_view(&r->held));
+		json_close(out, ']');
+		json_close(out, '}');
+	}
+	buf_clear(&r->held);
+	r->seen = INK_NONE;
+}
+
+static void keep_call(struct recall *r, struct items *store, uid_t uid, const struct target *t,
+	const struct llm_event *e, int64_t now_s)
+{
+	const struct opaque *o = &e->call.opaque;
+	const bool has_any = r->held.n > 0 || r->is_lost || span_is_set(o->family);
+	/* two calls of one id in one answer: the second does not take the first one's away */
+	const bool is_again = r->id.n > 0 && span_eq(buf_view(&r->id), e->call.id);
+	struct json_out out = json_to(&r->kept);
+	buf_clear(&r->kept);
+	if (has_any) {
+		json_open(&out, '{');
+		json_pair_str(&out, "provider", t->provider);
+		put_list(&out, "before", r);
+	}
+	if (span_is_set(o->family)) {
+		json_key(&out, "call");
+		json_open(&out, '{');
+		put_opaque(&out, o);
+		json_close(&out, '}');
+	}
+	if (has_any)
+		json_close(&out, '}');
+	r->is_lost = r->is_lost || buf_error(&r->kept);
+	if (r->is_lost)
+		buf_clear(&r->kept);
+	if (has_any || !is_again)
+		items_put(store, uid, e->call.id, buf_view(&r->kept), now_s);
+	buf_clear(&r->id);
+	if (!r->is_lost)
+		buf_span(&r->id, e->call.id);
+	buf_clear(&r->held);
+	r->seen = INK_NONE;
+	r->is_lost = false;
+}
+
+/* What came behind the last call. */
+static void keep_rest(
+	struct recall *r, struct items *store, uid_t uid, const struct target *t, int64_t now_s)
+{
+	struct json_out out = json_to(&r->kept);
+	if (r->id.n == 0 || r->held.n == 0 || r->is_lost)
+		return;
+	if (r->kept.n == 0) {
+		json_open(&out, '{');
+		json_pair_str(&out, "provider", t->provider);
+	} else {
+		buf_cut(&r->kept, r->kept.n - 1); /* its bracket: the object goes on */
+		out.has_value = true;
+	}
+	put_list(&out, "after", r);
+	json_close(&out, '}');
+	if (!buf_error(&r->kept))
+		items_put(store, uid, buf_view(&r->id), buf_view(&r->kept), now_s);
 }
 
 void recall_note(struct recall *r, struct items *store, uid_t uid, const struct target *t,
 	const struct llm_event *e, int64_t now_s)
 {
-	const struct opaque *o = opaque_of(e);
 	if (e->choice != 0 || !store)
 		return;
-	if (e->type == EV_REASONING)
-		buf_span(&r->text, e->text);
-	if (o) {
-		hold(r, t, o, false);
+	switch (e->type) {
+	case EV_REASONING:
+		think(r, e->text);
+		return;
+	case EV_OPAQUE:
+		sign(r, &e->opaque);
+		return;
+	case EV_TEXT:
+	case EV_REFUSAL:
+		ink_text(&r->seen, e->text);
+		break;
+	case EV_PART:
+		note_part(r, e);
+		break;
+	case EV_TOOL_START:
+		keep_call(r, store, uid, t, e, now_s);
+		break;
+	case EV_FINISH:
+		keep_rest(r, store, uid, t, now_s);
+		break;
+	case EV_START:
+	case EV_TOOL_ARGS:
+	case EV_TOOL_END:
+	case EV_LOGPROBS:
+	case EV_USAGE:
+	case EV_WARNING:
+	case EV_STATUS:
+	case EV_RAW:
+	case EV_HEAD:
+	case EV_END:
+	case EV_FAULT:
+	case EV_EMBEDDING:
+	case EV_RANK:
+	case EV_COUNT:
+	case EV_MODERATION:
+	case EV_MODEL:
 		return;
 	}
-	if (e->type != EV_TOOL_START)
-		return;
-	if (span_is_set(e->call.opaque.family))
-		hold(r, t, &e->call.opaque, true);
-	if (r->held.n > 0 && !r->is_lost) {
-		OWNED(buf_done) struct buf value = BUF_INIT(HELD_BYTES + 2);
-		buf_byte(&value, '[');
-		buf_span(&value, buf_view(&r->held));
-		buf_byte(&value, ']');
-		if (!buf_error(&value))
-			items_put(store, uid, e->call.id, buf_view(&value), now_s);
-	}
-	recall_rewind(r);
-}
-
-/* ---- putting back ---- */
-
-/* Does the caller carry this family's items itself? Then it is the one to say where they belong. */
-static bool carries_own(const struct message *m, struct span family)
-{
-	for (size_t i = 0; i < m->n_parts; i++) {
-		if (span_eq(m->parts[i].opaque.family, family))
-			return true;
-	}
-	return false;
-}
-
-/* An item that was kept, if it is of this target. */
-static bool read_item(
-	struct json v, const struct target *t, struct arena *a, struct part *out, bool *is_on_call)
-{
-	struct opaque *o = &out->opaque;
-	struct span provider;
-	*out = (struct part){.type = PART_OPAQUE};
-	if (json_utf8(json_member(v, "family"), a, &o->family) ||
-		json_utf8(json_member(v, "provider"), a, &provider) ||
-		json_utf8(json_member(v, "model"), a, &o->model) ||
-		json_utf8(json_member(v, "text"), a, &out->text))
-		return false;
-	if (span_is_set(out->text))
-		out->type = PART_REASONING;
-	o->data = json_member(v, "data").text;
-	*is_on_call = json_is_true(json_member(v, "on_call"));
-	return span_eq(o->family, t->family) && span_eq(provider, t->provider) &&
-	       span_is_set(o->data);
-}
-
-/* What was kept for a call, as a scanned array of the arena's; absent: nothing. */
-static struct json kept_of(
-	struct items *store, uid_t uid, struct span id, struct arena *a, int64_t now_s)
-{
-	struct span value = items_get(store, uid, id, now_s), copy;
-	struct json v;
-	if (!span_is_set(value) || arena_dup(a, value, &copy) ||
-		json_scan(copy, JSON_STRICT, &v, NULL))
-		return JSON_NONE;
-	return v;
-}
-
-static size_t count(struct json array)
-{
-	size_t n = 0;
-	for (struct json_walk w = json_each(array); json_next(&w);)
-		n++;
-	return n;
-}
-
-/* A message whose calls get back what stood before them. */
-static enum err restore_message(struct items *store, uid_t uid, const struct target *t,
-	struct arena *a, struct message *m, int64_t now_s, bool *is_changed)
-{
-	struct json *kept = arena_array(a, m->n_parts, sizeof *kept);
-	size_t most = m->n_parts, n = 0;
-	if (!kept)
-		return ERR_NO_MEMORY;
-	for (size_t i = 0; i < m->n_parts; i++) {
-		const struct part *p = &m->parts[i];
-		kept[i] = p->type == PART_TOOL_CALL && p->call.id.n > 0
-				  ? kept_of(store, uid, p->call.id, a, now_s)
-				  : JSON_NONE;
-		most += count(kept[i]);
-	}
-	if (most == m->n_parts)
-		return OK;
-	struct part *parts = arena_array(a, most, sizeof *parts);
-	if (!parts)
-		return ERR_NO_MEMORY;
-	for (size_t i = 0; i < m->n_parts; i++) {
-		struct part call = m->parts[i];
-		for (struct json_walk w = json_each(kept[i]); json_next(&w);) {
-			struct part item;
-			bool is_on_call;
-			if (!read_item(w.value, t, a, &item, &is_on_call))
-				continue;
-			*is_changed = true;
-			if (is_on_call)
-				call.opaque = item.opaque;
-			else
-				parts[n++] = item;
-		}
-		parts[n++] = call;
-	}
-	m->parts = parts;
-	m->n_parts = n;
-	return OK;
-}
-
-static bool has_calls(const struct message *m)
-{
-	for (size_t i = 0; i < m->n_parts; i++) {
-		if (m->parts[i].type == PART_TOOL_CALL)
-			return true;
-	}
-	return false;
-}
-
-enum err recall_restore(struct items *store, uid_t uid, const struct target *t, struct arena *a,
-	const struct llm_request *request, int64_t now_s, const struct llm_request **out)
-{
-	struct message *messages = NULL;
-	bool is_changed = false;
-	size_t bytes;
-	*out = request;
-	if (!store || items_count(store, &bytes) == 0)
-		return OK;
-	for (size_t i = 0; i < request->n_messages; i++) {
-		const struct message *m = &request->messages[i];
-		if (m->role != ROLE_ASSISTANT || !has_calls(m) || carries_own(m, t->family))
-			continue;
-		if (!messages) {
-			messages = arena_array(a, request->n_messages, sizeof *messages);
-			if (!messages)
-				return ERR_NO_MEMORY;
-			memcpy(messages, request->messages, request->n_messages * sizeof *messages);
-		}
-		const enum err err =
-			restore_message(store, uid, t, a, &messages[i], now_s, &is_changed);
-		if (err)
-			return err;
-	}
-	if (!is_changed)
-		return OK;
-	struct llm_request *restored = arena_alloc(a, sizeof *restored);
-	if (!restored)
-		return ERR_NO_MEMORY;
-	*restored = *request;
-	restored->messages = messages;
-	*out = restored;
-	return OK;
+	r->is_thinking = false;
 }

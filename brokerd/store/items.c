@@ -4,8 +4,10 @@
  *     sealed: i64 seconds since 1970 | 16 key | the value
  *
  * Little endian. A file that has grown to the bound becomes PATH.old, in place of the one before it.
- * A record that does not open ends the reading of its file: it is the torn end of a crash, or was
- * sealed under another vault's key. */
+ * A record that does not open, for another vault's key sealed it, is passed over. One that breaks off
+ * is the torn end of a crash, and is cut off before more is written: what came behind it would be
+ * taken for the rest of it. A later record of a key takes the place of an earlier one; without a
+ * value it takes it away. */
 #include "brokerd/store/items.h"
 
 #include <assert.h>
@@ -62,8 +64,10 @@ struct items {
 	struct buf pending; /* records for the file */
 };
 
-/* What may wait to be written. */
-#define PENDING_BYTES(s) (2 * (s)->limits.bytes + MIB)
+/* What may wait to be written; and so the most that a file comes to hold, which is written on while it
+ * is within the bound. */
+#define PENDING_BYTES(bound) (2 * (bound) + MIB)
+#define FILE_BYTES(bound)    ((bound) + PENDING_BYTES(bound))
 
 /* ---- records ---- */
 
@@ -118,28 +122,39 @@ static void seal(const unsigned char key[ITEMS_KEY_BYTES], const struct item *it
 	buf_commit(out, sealed);
 }
 
-/* Opens the records of a file, one after the other, into `out`. */
-static void open_all(const unsigned char key[ITEMS_KEY_BYTES], struct span file, struct buf *out)
+/* Opens a record into `out`, where this key sealed it. False: out of memory. */
+static bool open_one(const unsigned char key[ITEMS_KEY_BYTES], struct span record, struct buf *out)
 {
-	while (file.n > 4 + NONCE_BYTES + HEAD_BYTES + TAG_BYTES) {
-		const size_t sealed = get_u32(file.p);
-		const unsigned char *at = (const unsigned char *)file.p;
-		unsigned char length[4];
-		if (sealed < HEAD_BYTES + TAG_BYTES || sealed > file.n - 4 - NONCE_BYTES)
-			return;
-		const size_t plain = sealed - TAG_BYTES;
-		put_u32(length, (uint32_t)plain);
-		const size_t before = out->n;
-		buf_put(out, length, sizeof length);
-		char *room = buf_reserve(out, plain);
-		if (!room || crypto_aead_xchacha20poly1305_ietf_decrypt((unsigned char *)room, NULL,
-				     NULL, at + 4 + NONCE_BYTES, sealed, at, 4, at + 4, key) != 0) {
-			buf_cut(out, before);
-			return;
-		}
-		buf_commit(out, plain);
-		file = span_skip(file, 4 + NONCE_BYTES + sealed);
+	const unsigned char *at = (const unsigned char *)record.p;
+	const size_t sealed = record.n - 4 - NONCE_BYTES, before = out->n;
+	unsigned char length[4];
+	put_u32(length, (uint32_t)(sealed - TAG_BYTES));
+	buf_put(out, length, sizeof length);
+	char *room = buf_reserve(out, sealed - TAG_BYTES);
+	if (!room)
+		return false;
+	if (crypto_aead_xchacha20poly1305_ietf_decrypt((unsigned char *)room, NULL, NULL,
+		    at + 4 + NONCE_BYTES, sealed, at, 4, at + 4, key) == 0)
+		buf_commit(out, sealed - TAG_BYTES);
+	else
+		buf_cut(out, before);
+	return true;
+}
+
+/* Opens the records of a file, one after the other, into `out`. How much of the file is whole. */
+static size_t open_all(const unsigned char key[ITEMS_KEY_BYTES], struct span file, struct buf *out)
+{
+	struct span rest = file;
+	while (rest.n >= 4 + NONCE_BYTES + HEAD_BYTES + TAG_BYTES) {
+		const size_t sealed = get_u32(rest.p);
+		if (sealed < HEAD_BYTES + TAG_BYTES || sealed > rest.n - 4 - NONCE_BYTES)
+			break;
+		const size_t n = 4 + NONCE_BYTES + sealed;
+		if (!open_one(key, span_first(rest, n), out))
+			return file.n; /* nothing is known of what follows */
+		rest = span_skip(rest, n);
 	}
+	return file.n - rest.n;
 }
 
 /* ---- the table ---- */
@@ -192,20 +207,42 @@ static struct item *add(
 	return item;
 }
 
+/* What a record of the files says. */
+static void learn(
+	struct items *s, const unsigned char id[ID_BYTES], int64_t at_s, struct span value)
+{
+	struct item *item = add(s, id, at_s, value);
+	if (item && item->n == 0)
+		drop(s, item);
+}
+
 /* ---- on a worker ---- */
 
-static void read_file(const char *path, size_t most, struct buf *out)
+/* False: it could not be read to its end. */
+static bool read_file(const char *path, struct buf *out)
 {
 	const int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	ssize_t n = fd < 0 ? 0 : 1;
-	while (n > 0 && out->n < most) {
+	ssize_t n = 1;
+	if (fd < 0)
+		return false;
+	while (n > 0 || (n < 0 && errno == EINTR)) {
 		char *room = buf_reserve(out, 65536);
-		n = room ? read(fd, room, 65536) : 0;
+		if (!room)
+			break;
+		n = read(fd, room, 65536);
 		if (n > 0)
 			buf_commit(out, (size_t)n);
-		else if (n < 0 && errno == EINTR)
-			n = 1;
 	}
+	close(fd);
+	return n == 0;
+}
+
+/* Keeps the first `n` bytes of the file. */
+static void cut_file(const char *path, size_t n)
+{
+	const int fd = open(path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || ftruncate(fd, (off_t)n) != 0)
+		unlink(path); /* or nothing that is written from now on could be read */
 	if (fd >= 0)
 		close(fd);
 }
@@ -215,9 +252,11 @@ static void read_run(struct job *j)
 	struct work *w = container_of(j, struct work, job);
 	const char *const paths[] = {w->old, w->path};
 	for (size_t i = 0; i < COUNT_OF(paths); i++) {
-		OWNED(buf_done) struct buf file = BUF_INIT(2 * w->file_max + MIB);
-		read_file(paths[i], 2 * w->file_max, &file);
-		open_all(w->key, buf_view(&file), &w->bytes);
+		OWNED(buf_done) struct buf file = BUF_INIT(FILE_BYTES(w->file_max) + MIB);
+		const bool is_all = read_file(paths[i], &file);
+		const size_t whole = open_all(w->key, buf_view(&file), &w->bytes);
+		if (is_all && whole < file.n)
+			cut_file(paths[i], whole);
 	}
 }
 
@@ -287,7 +326,7 @@ static struct work *work_new(
 	memcpy(w->path, s->path, sizeof w->path);
 	(void)snprintf(w->old, sizeof w->old, "%.4000s.old", s->path);
 	memcpy(w->key, s->key, sizeof w->key);
-	buf_init(&w->bytes, 4 * s->limits.bytes + MIB);
+	buf_init(&w->bytes, 2 * FILE_BYTES(s->limits.bytes)); /* both files */
 	return w;
 }
 
@@ -338,7 +377,7 @@ static void read_done(struct job *j)
 		struct item *known;
 		TABLE_FIND(s->table, known, id, ID_BYTES);
 		if (!known || !known->is_fresh)
-			add(s, id, get_i64(rest.p + 4),
+			learn(s, id, get_i64(rest.p + 4),
 				span_of(rest.p + 4 + HEAD_BYTES, n - HEAD_BYTES));
 		rest = span_skip(rest, 4 + n);
 	}
@@ -347,6 +386,8 @@ static void read_done(struct job *j)
 		LIST_REMOVE(fresh, each);
 		LIST_PUSH(s->list, each);
 		each->is_fresh = false;
+		if (each->n == 0)
+			drop(s, each); /* it has kept what was read from coming back */
 	}
 	s->is_busy = false;
 	/* under another key meanwhile: that one's files are read next */
@@ -373,7 +414,7 @@ struct items *items_new(struct workers *w, const char *path, struct items_limits
 	s->workers = w;
 	s->limits = limits;
 	(void)snprintf(s->path, sizeof s->path, "%.4000s", path);
-	buf_init(&s->pending, PENDING_BYTES(s));
+	buf_init(&s->pending, PENDING_BYTES(s->limits.bytes));
 	return s;
 }
 
@@ -425,22 +466,29 @@ bool items_is_open(const struct items *s)
 
 void items_put(struct items *s, uid_t uid, struct span id, struct span value, int64_t now_s)
 {
+	const bool is_reading = s->has_key && !s->is_read;
 	unsigned char key[ID_BYTES];
+	struct item *former;
 	s->now_s = now_s;
-	if (value.n > s->limits.value_bytes)
-		return;
 	make_id(key, uid, id);
+	TABLE_FIND(s->table, former, key, ID_BYTES);
+	if (value.n > s->limits.value_bytes)
+		value = SPAN(""); /* but the earlier one is no longer the id's */
+	if (value.n == 0 && !former && !is_reading)
+		return;
 	struct item *item = add(s, key, now_s, value);
 	if (!item)
 		return;
-	item->is_fresh = s->has_key && !s->is_read;
+	item->is_fresh = is_reading;
 	if (s->has_key) {
 		seal(s->key, item, &s->pending);
 		if (buf_error(&s->pending)) { /* the disk is far behind: it stays in memory alone */
 			buf_done(&s->pending);
-			buf_init(&s->pending, PENDING_BYTES(s));
+			buf_init(&s->pending, PENDING_BYTES(s->limits.bytes));
 		}
 	}
+	if (item->n == 0 && !is_reading)
+		drop(s, item);
 	trim(s);
 	write_begin(s);
 }
@@ -453,7 +501,7 @@ struct span items_get(struct items *s, uid_t uid, struct span id, int64_t now_s)
 	trim(s);
 	make_id(key, uid, id);
 	TABLE_FIND(s->table, item, key, ID_BYTES);
-	return item ? span_of(item->value, item->n) : SPAN_NONE;
+	return item && item->n > 0 ? span_of(item->value, item->n) : SPAN_NONE;
 }
 
 size_t items_count(const struct items *s, size_t *bytes)

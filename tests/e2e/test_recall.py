@@ -43,8 +43,8 @@ def sent(provider):
     return json.loads(provider.requests()[-1].body)
 
 
-def first_turn(made, provider):
-    provider.script(body=json.dumps(ANSWER), headers=[["content-type", "application/json"]])
+def first_turn(made, provider, content=(THINKING, USE)):
+    provider.script(body=json.dumps(ANSWER | {"content": content}), headers=[["content-type", "application/json"]])
     ask(made, [QUESTION])
 
 
@@ -70,6 +70,41 @@ def test_after_a_crash_too(made, provider):
     made.restart()
     ask(made, HISTORY)
     assert sent(provider)["messages"][1]["content"] == [THINKING, USE]
+
+
+def test_thinking_stays_before_the_text(made, provider):
+    text = {"type": "text", "text": "Let me look."}
+    first_turn(made, provider, [THINKING, text, USE])
+    messages = json.loads(json.dumps(HISTORY))
+    messages[1]["content"].insert(0, text)
+    ask(made, messages)
+    body = sent(provider)
+    assert body["messages"][1]["content"] == [THINKING, text, USE]
+    assert body["thinking"]["type"] == "enabled", "so that it may go on thinking"
+
+
+def test_a_torn_file_is_written_on(made, provider):
+    path = pathlib.Path(made.state_dir) / "store" / "items"
+    first_turn(made, provider)
+    harness.wait_until(lambda: path.exists() and path.stat().st_size > 0, 5, "the file")
+    made.kill9()
+    whole = path.read_bytes()
+    path.write_bytes(whole + whole[:-3])
+    made.restart()
+    first_turn(made, provider, [THINKING, USE | {"id": "toolu_02"}])
+    harness.wait_until(lambda: path.stat().st_size >= 2 * len(whole) - 8, 5, "the second item")
+    made.kill9()
+    made.restart()
+    for name in "toolu_01A", "toolu_02":
+        ask(made, json.loads(json.dumps(HISTORY).replace("toolu_01A", name)))
+        assert sent(provider)["messages"][1]["content"] == [THINKING, USE | {"id": name}]
+
+
+def test_an_id_that_comes_again_without(made, provider):
+    first_turn(made, provider)
+    first_turn(made, provider, [USE])
+    ask(made, HISTORY)
+    assert sent(provider)["messages"][1]["content"] == [USE]
 
 
 def test_a_caller_that_has_its_own_is_left_alone(made, provider):

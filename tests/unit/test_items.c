@@ -73,8 +73,10 @@ static void test_memory(void)
 	is_value(s, 1000, "call_1", "uno", "in place of an earlier one");
 	is_uint(items_count(s, &bytes), 2, "two are there");
 	is_uint(bytes, 6, "of six bytes");
-	put(s, "empty", "");
-	is_value(s, 1000, "empty", "", "an empty one");
+	put(s, "call_2", "");
+	is_value(s, 1000, "call_2", NULL, "an empty one takes it away");
+	put(s, "call_3", "");
+	is_uint(items_count(s, &bytes), 1, "and leaves nothing itself");
 	ok(!items_is_open(s), "without a key");
 	ok(access(path, F_OK) != 0, "there is no file");
 	items_free(s);
@@ -148,6 +150,22 @@ static size_t file_bytes(const char *name)
 	return stat(name, &st) == 0 ? (size_t)st.st_size : 0;
 }
 
+static size_t load(char *to)
+{
+	const int fd = open(path, O_RDONLY);
+	const ssize_t n = read(fd, to, file_bytes(path));
+	if (n < 0 || close(fd))
+		bail("cannot read");
+	return (size_t)n;
+}
+
+static void save(const char *from, size_t n)
+{
+	const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	if (write(fd, from, n) != (ssize_t)n || close(fd))
+		bail("cannot write");
+}
+
 /* Wherever the file breaks off, or a byte is wrong: what stands before it is read. */
 static void test_torn(void)
 {
@@ -176,24 +194,135 @@ static void test_torn(void)
 	put(s, "one", "1111");
 	settle();
 	items_free(s);
+	char whole[256];
+	if (first > sizeof whole || load(whole) != first)
+		bail("cannot read");
 	for (size_t i = 0; i < first; i++) {
-		unsigned char byte;
-		const int fd = open(path, O_RDWR);
-		if (pread(fd, &byte, 1, (off_t)i) != 1)
-			bail("cannot read");
-		byte ^= 1;
-		if (pwrite(fd, &byte, 1, (off_t)i) != 1)
-			bail("cannot write");
+		whole[i] ^= 1;
+		save(whole, first);
 		s = make_open(4000, key);
 		bad += span_is_set(items_get(s, 1000, SPAN("one"), NOW));
 		items_free(s);
-		byte ^= 1;
-		if (pwrite(fd, &byte, 1, (off_t)i) != 1)
-			bail("cannot write");
-		close(fd);
+		whole[i] ^= 1;
 	}
 	is_uint(bad, 0, "every bit is authenticated");
 	unlink(path);
+}
+
+/* Wherever a crash broke the file off, what is kept afterwards is there at the start after next. */
+static void test_behind_a_tear(void)
+{
+	char whole[512];
+	struct items *s = make_open(4000, key);
+	put(s, "one", "1111");
+	settle();
+	const size_t first = file_bytes(path);
+	put(s, "two", "2222");
+	settle();
+	items_free(s);
+	const size_t all = load(whole);
+	size_t bad = 0;
+	for (size_t n = 0; n <= all; n++) {
+		save(whole, n);
+		s = make_open(4000, key);
+		put(s, "three", "3333");
+		put(s, "four", "4444");
+		settle();
+		items_free(s);
+		s = make_open(4000, key);
+		bad += span_is_set(items_get(s, 1000, SPAN("one"), NOW)) != (n >= first);
+		bad += span_is_set(items_get(s, 1000, SPAN("two"), NOW)) != (n == all);
+		bad += !span_is_set(items_get(s, 1000, SPAN("three"), NOW));
+		bad += !span_is_set(items_get(s, 1000, SPAN("four"), NOW));
+		items_free(s);
+	}
+	is_uint(bad, 0, "cut at every byte, and written on");
+	/* what a disk makes of blocks that never came */
+	memset(whole + all - 20, 0, 20);
+	save(whole, all);
+	s = make_open(4000, key);
+	put(s, "three", "3333");
+	settle();
+	items_free(s);
+	s = make_open(4000, key);
+	is_value(s, 1000, "one", "1111", "before zeroes");
+	is_value(s, 1000, "three", "3333", "and behind them");
+	items_free(s);
+	unlink(path);
+}
+
+static void test_another_key(void)
+{
+	struct items *s = make_open(4000, key);
+	put(s, "one", "1111");
+	settle();
+	items_free(s);
+	s = make_open(4000, other);
+	put(s, "two", "2222");
+	settle();
+	items_free(s);
+	s = make_open(4000, other);
+	is_value(s, 1000, "one", NULL, "what the former key sealed is passed over");
+	is_value(s, 1000, "two", "2222", "what came under this one is there");
+	items_free(s);
+	s = make_open(4000, key);
+	is_value(s, 1000, "one", "1111", "the former key comes again");
+	put(s, "three", "3333");
+	settle();
+	items_free(s);
+	s = make_open(4000, key);
+	is_value(s, 1000, "three", "3333", "and goes on");
+	items_free(s);
+	unlink(path);
+}
+
+static void test_taken_away(void)
+{
+	struct items *s = make_open(4000, key);
+	size_t bytes;
+	put(s, "one", "1111");
+	put(s, "two", "2222");
+	put(s, "one", "");
+	settle();
+	is_uint(items_count(s, &bytes), 1, "one is left");
+	items_free(s);
+	s = make(4000);
+	items_begin(s, key, NOW);
+	is_value(s, 1000, "one", NULL, "nor does a start bring it back");
+	is_uint(items_count(s, &bytes), 1, "or anything of it");
+	items_free(s);
+	s = make(4000);
+	items_open(s, key, NOW);
+	put(s, "two", "");
+	is_value(s, 1000, "two", NULL, "taken away while the file is read");
+	settle();
+	is_value(s, 1000, "two", NULL, "and when it was");
+	is_uint(items_count(s, &bytes), 0, "none is left");
+	settle();
+	items_free(s);
+	s = make_open(4000, key);
+	is_value(s, 1000, "two", NULL, "for good");
+	items_free(s);
+	unlink(path);
+}
+
+/* A slow disk gathers more than the bound before it is written: all of it is a whole file. */
+static void test_much_at_once(void)
+{
+	struct items *s = make_open(100000, key);
+	char id[16], text[10001] = "";
+	memset(text, 'x', 10000);
+	for (int i = 0; i < 60; i++) {
+		(void)snprintf(id, sizeof id, "call_%d", i);
+		put(s, id, text);
+	}
+	settle();
+	items_free(s);
+	s = make_open(100000, key);
+	is_value(s, 1000, "call_59", text, "the last is there");
+	items_free(s);
+	unlink(path);
+	unlink(old);
 }
 
 static void test_two_files(void)
@@ -249,6 +378,10 @@ int main(void)
 	test_restart();
 	unlink(path);
 	test_torn();
+	test_behind_a_tear();
+	test_another_key();
+	test_taken_away();
+	test_much_at_once();
 	test_two_files();
 	test_no_disk();
 	workers_free(workers);
