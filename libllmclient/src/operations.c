@@ -188,8 +188,15 @@ static float *take_rows(llm_client *c, const llm_result *a, size_t n, size_t *di
 float *llm_embed(
 	llm_client *c, const char *model, const char *const *texts, size_t n, size_t *dimensions)
 {
-	if (!c || !texts || n == 0 || !dimensions)
+	struct fault why = FAULT_NONE;
+	if (!c)
 		return NULL;
+	if (!texts || n == 0 || !dimensions) {
+		fault_set(&why, ERR_INVALID_ARGUMENT,
+			"llm_embed wants texts, how many they are, and where the dimensions go");
+		client_fail(c, &why);
+		return NULL;
+	}
 	llm_request *r = llm_request_new(model);
 	for (size_t i = 0; r && i < n; i++)
 		llm_request_input(r, texts[i]); /* a failure sticks */

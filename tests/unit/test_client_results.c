@@ -188,6 +188,7 @@ static void blocks(void)
 	ok(!llm_embed(c, NULL, texts, 1, &n), "one text, two vectors");
 	is_int(llm_error_code(llm_last_error(c)), LLM_E_PROVIDER, "is a fault");
 	ok(!llm_embed(c, NULL, texts, 0, &n), "of nothing");
+	ok(llm_error_code(llm_last_error(c)) != LLM_OK, "and that is told");
 	llm_client_free(c);
 	fake_stop(b);
 }
