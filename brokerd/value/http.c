@@ -185,6 +185,19 @@ static struct span without_last(struct span base)
 	return span_first(base, n > host ? n - 1 : base.n);
 }
 
+void http_escape(struct span value, struct buf *out)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789-._~";
+	for (size_t i = 0; i < value.n; i++) {
+		const char c = value.p[i];
+		if (c != '\0' && strchr(plain, c))
+			buf_byte(out, c);
+		else
+			buf_print(out, "%%%02X", (unsigned)(unsigned char)c);
+	}
+}
+
 void http_join_url(struct span base_url, struct span path, struct buf *out)
 {
 	struct span base_query = base_url, path_query = path;
