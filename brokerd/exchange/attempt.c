@@ -37,6 +37,11 @@ const struct notes *attempt_notes(const struct attempt *a)
 	return &a->notes;
 }
 
+struct span attempt_more(const struct attempt *a)
+{
+	return a->decoder && a->op->more ? a->op->more(a->decoder) : SPAN_NONE;
+}
+
 static void copy_text(char *to, size_t size, struct span text)
 {
 	fault_text(to, size, text);
@@ -340,7 +345,7 @@ enum err attempt_new(struct organs *o, const struct attempt_plan *plan,
 	a->plan.secret = plan->secret ? secret_ref(plan->secret) : NULL;
 	a->events = *events;
 	a->broke = FAULT_NONE;
-	a->env = (struct dialect_env){loop_wall_us(o->loop) / 1000000, plan->seed};
+	a->env = (struct dialect_env){loop_wall_us(o->loop) / 1000000, plan->seed, plan->page};
 	arena_init(&a->arena, LIMIT_REQUEST_ARENA);
 	buf_init(&a->error_body, LIMIT_ERROR_REPLY_BYTES);
 	notes_init(&a->notes, &a->arena);

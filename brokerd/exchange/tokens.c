@@ -270,6 +270,11 @@ void tokens_leave(struct token_wait *w)
 	w->home = NULL;
 }
 
+bool tokens_may_renew(const struct target *target, const struct fault *why)
+{
+	return why->err == ERR_AUTH && why->http_status == 401 && token_is_needed(target->auth);
+}
+
 void tokens_refused(struct tokens *t, const struct secret *token)
 {
 	struct row *r;
