@@ -11,8 +11,8 @@ struct attempt;
 struct attempt_events {
 	/* A step of the answer. A result other than OK ends the attempt with that class. */
 	enum err (*on_event)(void *context, const struct llm_event *e);
-	/* The last word: `record` is whole but for id, number and cost; `why` says what failed. The
-	 * attempt is still there: free it. */
+	/* The last word: `record` is whole but for id, number and cost; `why` says what failed,
+	 * without any part of the key that a provider quotes. The attempt is still there: free it. */
 	void (*on_end)(void *context, const struct attempt_record *record, const struct fault *why);
 	void *context;
 };
