@@ -3,16 +3,16 @@
 
 #include "brokerd/auth/credential.h"
 #include "brokerd/auth/google.h"
+#include "brokerd/auth/redact.h"
 #include "brokerd/value/secret_open.h"
 #include "protocol/base/json.h"
 #include "protocol/base/num.h"
 #include "protocol/limits.h"
 
-#define BODY_BYTES   (4 * LIMIT_SECRET_BYTES) /* a key, escaped, and some words */
-#define LIFE_UNSAID  INT64_C(3600)
-#define LIFE_MAX     INT64_C(86400)
-#define SAID_BYTES   300
-#define SECRET_WORDS ((size_t)8) /* shorter ones are no secrets, and are everywhere */
+#define BODY_BYTES  (4 * LIMIT_SECRET_BYTES) /* a key, escaped, and some words */
+#define LIFE_UNSAID INT64_C(3600)
+#define LIFE_MAX    INT64_C(86400)
+#define SAID_BYTES  300
 
 bool token_is_needed(enum auth_scheme auth)
 {
@@ -33,19 +33,11 @@ static bool is_fitting(enum auth_scheme auth, const struct credential *c)
 /* NAME=VALUE, escaped, behind what is there. */
 static void put_field(struct buf *out, const char *name, struct span value)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "0123456789-._~";
 	if (out->n > 0)
 		buf_byte(out, '&');
 	buf_text(out, name);
 	buf_byte(out, '=');
-	for (size_t i = 0; i < value.n; i++) {
-		const char c = value.p[i];
-		if (c != '\0' && strchr(plain, c))
-			buf_byte(out, c);
-		else
-			buf_print(out, "%%%02X", (unsigned)(unsigned char)c);
-	}
+	http_escape(value, out);
 }
 
 /* The endpoint's address, with the tenant in it where that has a place. */
@@ -68,7 +60,7 @@ static enum err put_url(
 }
 
 static enum err put_body(const struct target *t, const struct credential *c, int64_t now_s,
-	struct span url, struct buf *out)
+	struct span url, struct buf *out, size_t *assertion_bytes)
 {
 	OWNED(buf_wipe) struct buf assertion = BUF_INIT(LIMIT_SECRET_BYTES);
 	enum err err = OK;
@@ -78,6 +70,7 @@ static enum err put_body(const struct target *t, const struct credential *c, int
 			err = google_assertion(c, url, t->token.scope, now_s, &assertion);
 		put_field(out, "grant_type", SPAN("urn:ietf:params:oauth:grant-type:jwt-bearer"));
 		put_field(out, "assertion", buf_view(&assertion));
+		*assertion_bytes = assertion.n; /* it needs no escapes */
 		return err ? err : buf_error(&assertion);
 	case CREDENTIAL_AUTHORIZED_USER:
 		put_field(out, "grant_type", SPAN("refresh_token"));
@@ -108,7 +101,8 @@ static enum err write_request(const struct target *t, struct span line, int64_t 
 		return credential_misfits(t->provider, why);
 	enum err err = put_url(&t->token, &c, &out->url);
 	if (!err)
-		err = put_body(t, &c, now_s, buf_view(&out->url), &out->body);
+		err = put_body(
+			t, &c, now_s, buf_view(&out->url), &out->body, &out->assertion_bytes);
 	if (!err)
 		err = buf_error(&out->body);
 	if (err == ERR_INVALID_ARGUMENT)
@@ -165,13 +159,17 @@ void token_request_done(struct token_request *r)
 
 /* ---- the reply ---- */
 
-static bool holds(struct span text, struct span word)
+/* The end of the body, where it is a service account's. */
+static struct span assertion_of(const struct token_request *r)
 {
-	return word.n >= SECRET_WORDS && span_find(text, word) < text.n;
+	return r->assertion_bytes > 0
+		       ? span_skip(buf_view(&r->body), r->body.n - r->assertion_bytes)
+		       : SPAN_NONE;
 }
 
-/* What the endpoint says, unless it says a part of the key. */
-static void explain(struct json reply, const struct credential *c, char *to, size_t size)
+/* What the endpoint says, without what it got. */
+static void explain(struct json reply, struct secret *key, const struct token_request *asked,
+	char *to, size_t size)
 {
 	OWNED(buf_done) struct buf said = BUF_INIT(LIMIT_ERROR_REPLY_BYTES);
 	const struct json error = json_member(reply, "error");
@@ -181,19 +179,17 @@ static void explain(struct json reply, const struct credential *c, char *to, siz
 	(void)json_text_to(json_member(reply, "error_description"), &said);
 	if (json_kind(error) == JSON_OBJECT)
 		(void)json_text_to(json_member(error, "message"), &said);
-	const struct span text = buf_view(&said);
-	if (holds(text, c->secret) || holds(text, c->refresh_token))
-		fault_text(to, size, SPAN("its words hold a part of the key and are not shown"));
-	else
-		fault_text(to, size, text.n > 0 ? span_first(text, SAID_BYTES) : SPAN("no reason"));
+	buf_cut(&said, said.n < SAID_BYTES ? said.n : SAID_BYTES);
+	redact_text(key, assertion_of(asked), said.p, said.n);
+	fault_text(to, size, said.n > 0 ? buf_view(&said) : SPAN("no reason"));
 }
 
-static enum err refused(const struct target *t, const struct credential *c, int status,
-	struct json reply, struct fault *why)
+static enum err refused(const struct target *t, struct secret *key,
+	const struct token_request *asked, int status, struct json reply, struct fault *why)
 {
 	char said[SAID_BYTES + 1];
 	enum err err;
-	explain(reply, c, said, sizeof said);
+	explain(reply, key, asked, said, sizeof said);
 	if (status == 429)
 		err = fault_set(why, ERR_RATE_LIMITED,
 			"the token endpoint of %.*s has had too many requests: %s",
@@ -251,8 +247,9 @@ static enum err take_token(const struct target *t, struct json reply, struct spa
 	return secret_new(buf_view(&text), origin, token);
 }
 
-enum err token_reply(const struct target *target, struct secret *key, int status, struct span body,
-	struct secret **token, int64_t *life_s, struct fault *why)
+enum err token_reply(const struct target *target, struct secret *key,
+	const struct token_request *asked, int status, struct span body, struct secret **token,
+	int64_t *life_s, struct fault *why)
 {
 	struct json reply = JSON_NONE;
 	struct credential c;
@@ -264,7 +261,7 @@ enum err token_reply(const struct target *target, struct secret *key, int status
 	if (!is_fitting(target->auth, &c))
 		err = credential_misfits(target->provider, why);
 	else if (status != 200)
-		err = refused(target, &c, status, is_json ? reply : JSON_NONE, why);
+		err = refused(target, key, asked, status, is_json ? reply : JSON_NONE, why);
 	else
 		err = take_token(target, is_json ? reply : JSON_NONE, c.origin, token, why);
 	secret_close(key);

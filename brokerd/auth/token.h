@@ -9,8 +9,9 @@
 
 struct token_request {
 	struct http_request http;
-	struct target target; /* of the endpoint; asks for no further proof */
-	struct buf url, body; /* the body proves who asks */
+	struct target target;   /* of the endpoint; asks for no further proof */
+	struct buf url, body;   /* the body proves who asks, */
+	size_t assertion_bytes; /* and its last bytes do by themselves; 0: by the key */
 };
 
 /* Does the scheme work by tokens? */
@@ -23,9 +24,11 @@ enum err token_request(const struct target *target, struct secret *key, int64_t 
 	struct token_request *out, struct fault *why) MUST_USE;
 void token_request_done(struct token_request *r); /* wipes */
 
-/* What came back, whole. *token is one reference, good for *life_s seconds (1 or more). ERR_AUTH (the
+/* What came back, whole, to what was asked. Nothing that proved who asks is repeated in *why. *token is
+ * one reference, good for *life_s seconds (1 or more). ERR_AUTH (the
  * endpoint refuses the key), ERR_RATE_LIMITED, ERR_SERVER_ERROR, ERR_NO_KEY, ERR_NO_MEMORY. */
-enum err token_reply(const struct target *target, struct secret *key, int status, struct span body,
-	struct secret **token, int64_t *life_s, struct fault *why) MUST_USE;
+enum err token_reply(const struct target *target, struct secret *key,
+	const struct token_request *asked, int status, struct span body, struct secret **token,
+	int64_t *life_s, struct fault *why) MUST_USE;
 
 #endif

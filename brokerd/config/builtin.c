@@ -47,7 +47,7 @@ static const struct builtin rows[] = {
 		"json_schema parallel_tool_calls seed penalties n ops=chat,embed,models,moderate,transcribe,speech", NULL},
 	{"cohere", "https://api.cohere.com/v2", "bearer", "",
 		{{"cohere", NULL}, {"openai-chat //compatibility/v1/chat/completions", "json_schema seed penalties"}},
-		"ops=chat,embed,rerank,models://v1/models,transcribe", NULL},
+		"ops=chat,embed,rerank,models,transcribe", NULL},
 	{"deepseek", "https://api.deepseek.com", "bearer", "deepseek-chat",
 		{{"openai-chat", DEEPSEEK}, {"anthropic /anthropic/v1/messages", NULL},
 			{"openai-responses", "calls_last"}},

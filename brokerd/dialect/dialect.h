@@ -22,8 +22,9 @@ struct encoder;
 
 /* What a pure function may not find out by itself. */
 struct dialect_env {
-	int64_t wall_s; /* seconds since 1970 */
-	uint64_t seed;  /* for ids that must be made up: the same seed, the same ids */
+	int64_t wall_s;   /* seconds since 1970 */
+	uint64_t seed;    /* for ids that must be made up: the same seed, the same ids */
+	struct span page; /* of a list that comes in pages: as `more` had it; absent: the first */
 };
 
 struct dialect_op {
@@ -56,6 +57,10 @@ struct dialect_op {
 	 * EV_END is the caller's to give. ERR_STREAM_INCOMPLETE: it was cut. */
 	enum err (*decode_end)(struct decoder *, const struct event_sink *, struct fault *why);
 
+	/* After decode_end: where a list that comes in pages goes on; absent: it is whole. Lives as long as
+	 * the decoder's arena. NULL: it never does. */
+	struct span (*more)(const struct decoder *);
+
 	/* Frees what the decoder holds outside of its arena. Once, before the arena goes, whether or not
 	 * the input came to its end. */
 	void (*decoder_done)(struct decoder *);
@@ -81,10 +86,10 @@ struct dialect {
 	/* Our fault, in this family's envelope. NULL where no surface speaks it. */
 	void (*phrase)(const struct fault *, struct buf *out, int *http_status);
 
-	/* GET path of the list of models, and its reply as ids; NULL where there is none. */
+	/* GET path of the list of models; NULL where there is none. */
 	const char *models_path;
-	enum err (*decode_models)(
-		struct span body, struct arena *, struct span **ids, size_t *n, struct fault *why);
+	/* What a query for a further page of it calls its place; NULL: "after". */
+	const char *models_page;
 };
 
 /* The family of that name, or NULL. */

@@ -33,36 +33,7 @@ static enum err read_id(struct json v, struct arena *a, struct span *out)
 	return err;
 }
 
-enum err models_decode(
-	struct span body, struct arena *a, struct span **ids, size_t *n, struct fault *why)
-{
-	struct json v;
-	size_t count = 0;
-	*ids = NULL;
-	*n = 0;
-	if (json_scan(body, JSON_LENIENT, &v, why) != OK)
-		return fault_set(why, ERR_SERVER_ERROR, "the provider's list of models is no JSON");
-	const struct json list = list_in(v);
-	if (json_kind(list) != JSON_ARRAY)
-		return fault_set(
-			why, ERR_SERVER_ERROR, "the provider's list of models holds no list");
-	for (struct json_walk w = json_each(list); json_next(&w);)
-		count++;
-	*ids = arena_array(a, count, sizeof **ids);
-	if (!*ids)
-		return fault_set(why, ERR_NO_MEMORY, "no memory for the provider's models");
-	for (struct json_walk w = json_each(list); json_next(&w);) {
-		const struct json id = id_in(w.value);
-		if (json_kind(id) != JSON_STRING || id.text.n == 2)
-			continue;
-		if (read_id(id, a, &(*ids)[*n]))
-			return fault_set(why, ERR_NO_MEMORY, "no memory for the provider's models");
-		(*n)++;
-	}
-	return OK;
-}
-
-/* ---- the operation ---- */
+/* ---- the reply ---- */
 
 /* The first of the members, each "name" or "outer.name", that is a count. */
 static int64_t find_count(struct json entry, const char *const *names, size_t n)
@@ -99,6 +70,20 @@ static enum err read_facts(struct whole *w, struct json entry, struct listed_mod
 	return json_utf8(owner, w->arena, &m->owner);
 }
 
+/* Where the page that comes next begins, in the provider's own words. */
+static enum err read_more(struct whole *w, struct json body)
+{
+	static const char *const names[] = {"nextPageToken", "next_page_token"};
+	struct json more = json_is_true(json_member(body, "has_more"))
+				   ? json_member(body, "last_id")
+				   : JSON_NONE;
+	for (size_t i = 0; i < COUNT_OF(names) && json_kind(more) != JSON_STRING; i++)
+		more = json_member(body, names[i]);
+	if (json_kind(more) != JSON_STRING || more.text.n == 2)
+		return OK;
+	return json_utf8(more, w->arena, &w->more);
+}
+
 static enum err read_models(struct whole *w, struct json body, struct fault *why)
 {
 	const struct json list = list_in(body);
@@ -118,7 +103,7 @@ static enum err read_models(struct whole *w, struct json body, struct fault *why
 			err = read_facts(w, each.value, &e->model);
 		w->n++;
 	}
-	return err;
+	return err ? err : read_more(w, body);
 }
 
 static struct decoder *decoder_new(struct arena *a, const struct notes *notes,
@@ -128,20 +113,38 @@ static struct decoder *decoder_new(struct arena *a, const struct notes *notes,
 	return whole_new(a, notes, env, read_models);
 }
 
-enum err models_request(
-	const struct target *t, struct arena *a, struct http_request *out, struct fault *why)
+/* ---- the request ---- */
+
+static enum err put_url(
+	const struct target *t, const struct dialect *d, struct span page, struct buf *url)
+{
+	struct span path;
+	(void)ops_serve(t->quirks.ops, SPAN("models"), &path);
+	http_join_url(t->base_url, span_is_set(path) ? path : span_str(d->models_path), url);
+	if (!span_is_set(page))
+		return buf_error(url);
+	buf_byte(url, span_index(buf_view(url), '?') < url->n ? '&' : '?');
+	buf_text(url, d->models_page ? d->models_page : "after");
+	buf_byte(url, '=');
+	http_escape(page, url);
+	return buf_error(url);
+}
+
+static enum err encode_request(const struct llm_request *r, const struct target *t,
+	const struct dialect_env *env, struct notes *notes, struct http_request *out,
+	struct fault *why)
 {
 	OWNED(buf_done) struct buf url = BUF_INIT(LIMIT_HEADERS_BYTES);
 	const struct dialect *d = dialect_find(t->family);
-	struct span path;
-	if (!d || !d->models_path || !ops_serve(t->quirks.ops, SPAN("models"), &path))
+	(void)r;
+	notes->is_reply_streamed = false;
+	if (!d || !d->models_path)
 		return fault_set(
 			why, ERR_UNSUPPORTED, "%.*s has no list of models", SPAN_ARG(t->provider));
-	http_join_url(t->base_url, span_is_set(path) ? path : span_str(d->models_path), &url);
 	out->method = SPAN("GET");
-	enum err err = buf_error(&url);
+	enum err err = put_url(t, d, env->page, &url);
 	if (!err)
-		err = arena_dup(a, buf_view(&url), &out->url);
+		err = arena_dup(notes->arena, buf_view(&url), &out->url);
 	if (!err && !http_request_header(out, SPAN("accept"), SPAN("application/json")))
 		err = ERR_INTERNAL;
 	if (!err && span_is_set(t->quirks.api_version) &&
@@ -152,16 +155,6 @@ enum err models_request(
 			err = ERR_INTERNAL;
 	}
 	return err;
-}
-
-static enum err encode_request(const struct llm_request *r, const struct target *target,
-	const struct dialect_env *env, struct notes *notes, struct http_request *out,
-	struct fault *why)
-{
-	(void)r;
-	(void)env;
-	notes->is_reply_streamed = false;
-	return models_request(target, notes->arena, out, why);
 }
 
 const struct dialect_op models_op = {

@@ -40,6 +40,11 @@ void whole_done(struct decoder *d)
 	buf_done(&d->body);
 }
 
+struct span whole_more(const struct decoder *d)
+{
+	return d->whole.more;
+}
+
 enum err whole_decode(
 	struct decoder *d, struct span bytes, const struct event_sink *sink, struct fault *why)
 {

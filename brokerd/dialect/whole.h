@@ -16,6 +16,7 @@ struct whole {
 	struct llm_usage usage;
 	const char *repaired; /* what was wrong and could be mended; NULL: nothing */
 	int64_t head_tokens;  /* of the input, as a header says; -1: none does */
+	struct span more;     /* where it goes on, of a list that comes in pages; absent: nowhere */
 };
 
 /* Fills in results and usage from a document that is no error. ERR_SERVER_ERROR with why,
@@ -32,10 +33,12 @@ enum err whole_decode(
 	struct decoder *d, struct span bytes, const struct event_sink *sink, struct fault *why);
 enum err whole_decode_end(struct decoder *d, const struct event_sink *sink, struct fault *why);
 void whole_done(struct decoder *d);
+struct span whole_more(const struct decoder *d);
 
 /* The rest of a row of a family's table. */
-#define WHOLE_REPLY \
-	.decode = whole_decode, .decode_end = whole_decode_end, .decoder_done = whole_done
+#define WHOLE_REPLY                                                                         \
+	.decode = whole_decode, .decode_end = whole_decode_end, .decoder_done = whole_done, \
+	.more = whole_more
 
 /* Room for `n` results, zeroed. False: out of memory. */
 bool whole_room(struct whole *w, size_t n) MUST_USE;

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "brokerd/auth/redact.h"
 #include "brokerd/dialect/estimate.h"
 #include "brokerd/dialect/offline.h"
 #include "brokerd/value/ops.h"
@@ -36,9 +37,20 @@ const struct notes *attempt_notes(const struct attempt *a)
 	return &a->notes;
 }
 
+struct span attempt_more(const struct attempt *a)
+{
+	return a->decoder && a->op->more ? a->op->more(a->decoder) : SPAN_NONE;
+}
+
 static void copy_text(char *to, size_t size, struct span text)
 {
 	fault_text(to, size, text);
+}
+
+/* What a provider says of a failure may quote what it got. */
+static void censor(const struct attempt *a, struct fault *why)
+{
+	redact_fault(a->plan.secret, why);
 }
 
 static enum err attempt_event(void *context, const struct llm_event *e)
@@ -100,14 +112,15 @@ static void on_head(void *context, const struct http_head *head)
 {
 	struct attempt *a = context;
 	a->record.http_status = head->status;
-	copy_text(a->record.provider_request_id, sizeof a->record.provider_request_id,
-		request_id_of(head));
+	char *const id = a->record.provider_request_id;
+	copy_text(id, sizeof a->record.provider_request_id, request_id_of(head));
 	if (head->status >= 200 && head->status < 300) {
 		a->decoder = a->op->decoder_new(&a->arena, &a->notes, &a->env, head);
 		if (a->decoder)
 			return;
 		fault_set(&a->broke, ERR_NO_MEMORY, "out of memory for the reply's decoder");
 	}
+	redact_text(a->plan.secret, SPAN_NONE, id, strlen(id));
 	if (copy_head(a, head) && !a->broke.err)
 		fault_set(&a->broke, ERR_NO_MEMORY, "out of memory for the reply's headers");
 }
@@ -156,6 +169,7 @@ static void end_decoded(struct attempt *a, const struct transfer_end *end)
 	const enum outcome outcome = outcome_of(&why);
 	if (end->err == ERR_TIMEOUT || end->err == ERR_SERVER_ERROR)
 		why = end->why; /* says more than that the answer is not whole */
+	censor(a, &why);
 	attempt_over(a, outcome, &why);
 }
 
@@ -183,6 +197,7 @@ static bool on_body_taken(struct attempt *a, struct span bytes)
 		fault_set(&why, err, "%s", err_info(err)->sentence);
 	/* The provider said that it failed, or we cannot follow it: nothing more is wanted of it. */
 	transfer_stop(a);
+	censor(a, &why);
 	attempt_over(a, outcome_of(&why), &why);
 	return false;
 }
@@ -230,10 +245,18 @@ static void end_error_reply(struct attempt *a)
 		fault_text(why.code, sizeof why.code, SPAN("endpoint"));
 	} else {
 		a->dialect->explain(&reply, a->plan.target, &why);
+		censor(a, &why);
 	}
 	if (why.err == ERR_AUTH)
 		advise_on_key(a, &why);
 	attempt_over(a, OUTCOME_FAILED, &why);
+}
+
+static void end_without_reply(struct attempt *a, const struct transfer_end *end)
+{
+	struct fault why = end->why;
+	censor(a, &why);
+	attempt_over(a, end->has_sent_body ? OUTCOME_UNKNOWN : OUTCOME_FAILED, &why);
 }
 
 static void on_end(void *context, const struct transfer_end *end)
@@ -247,7 +270,7 @@ static void on_end(void *context, const struct transfer_end *end)
 	else if (a->error_head.status)
 		end_error_reply(a);
 	else
-		attempt_over(a, end->has_sent_body ? OUTCOME_UNKNOWN : OUTCOME_FAILED, &end->why);
+		end_without_reply(a, end);
 }
 
 /* The offline provider's wire ends here: what was encoded comes back as its reply, in this turn. */
@@ -322,7 +345,7 @@ enum err attempt_new(struct organs *o, const struct attempt_plan *plan,
 	a->plan.secret = plan->secret ? secret_ref(plan->secret) : NULL;
 	a->events = *events;
 	a->broke = FAULT_NONE;
-	a->env = (struct dialect_env){loop_wall_us(o->loop) / 1000000, plan->seed};
+	a->env = (struct dialect_env){loop_wall_us(o->loop) / 1000000, plan->seed, plan->page};
 	arena_init(&a->arena, LIMIT_REQUEST_ARENA);
 	buf_init(&a->error_body, LIMIT_ERROR_REPLY_BYTES);
 	notes_init(&a->notes, &a->arena);

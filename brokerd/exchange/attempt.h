@@ -11,8 +11,8 @@ struct attempt;
 struct attempt_events {
 	/* A step of the answer. A result other than OK ends the attempt with that class. */
 	enum err (*on_event)(void *context, const struct llm_event *e);
-	/* The last word: `record` is whole but for id, number and cost; `why` says what failed. The
-	 * attempt is still there: free it. */
+	/* The last word: `record` is whole but for id, number and cost; `why` says what failed,
+	 * without any part of the key that a provider quotes. The attempt is still there: free it. */
 	void (*on_end)(void *context, const struct attempt_record *record, const struct fault *why);
 	void *context;
 };
@@ -25,6 +25,8 @@ struct attempt_plan {
 	struct transfer_limits limits;
 	int64_t first_token_us; /* from now to the answer's first content; 0: no limit of its own */
 	uint64_t seed;
+	struct span
+		page; /* of a list that comes in pages: as attempt_more had it; absent: the first */
 };
 
 /* Is it answered inside the broker, without key, wire or price? */
@@ -42,6 +44,10 @@ void attempt_free(struct attempt *a); /* NULL is fine; a running one is dropped 
 /* The reader is behind; or has caught up. */
 void attempt_pause(struct attempt *a);
 void attempt_resume(struct attempt *a);
+
+/* Where the list goes on that came, once it has ended well; absent: it does not. Borrowed until
+ * attempt_free. */
+struct span attempt_more(const struct attempt *a);
 
 /* Warnings of the encoding: borrowed until attempt_free. */
 const struct notes *attempt_notes(const struct attempt *a);

@@ -18,7 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "brokerd/auth/token.h"
 #include "brokerd/exchange/listing.h"
 #include "brokerd/exchange/recall.h"
 #include "brokerd/exchange/tokens.h"
@@ -165,10 +164,11 @@ static enum err check_vault_seen(const struct exchange *x, struct fault *why)
 	return OK;
 }
 
-/* Between two batches of an answer: what has come waits for its reader before more is asked for. */
+/* Between two batches of an answer, or pages of a list: what has come waits for its reader before more is asked for. */
 static bool is_reader_behind(const struct flight *f)
 {
-	return f->batches > 0 && event_log_lag(&f->log) > LIMIT_FLIGHT_LOW_BYTES;
+	return (f->batches > 0 || f->pages.n > 0) &&
+	       event_log_lag(&f->log) > LIMIT_FLIGHT_LOW_BYTES;
 }
 
 /* Whose lists of models are asked for; perhaps nobody's. */
@@ -302,9 +302,12 @@ static void copy_text(char *to, size_t size, struct span text)
 static enum state next_listing(struct exchange *x)
 {
 	struct flight *f = x->flight;
+	if (f->pages.is_cut)
+		listing_warn_cut(f);
 	if (f->target + 1 < f->route.n) {
 		f->target++;
 		f->same = 0;
+		f->pages = (struct pages){.n = 0};
 		x->has_renewed = false;
 		flight_rewind(f);
 		return ROUTE;
@@ -312,6 +315,14 @@ static enum state next_listing(struct exchange *x)
 	x->outcome = OUTCOME_OK;
 	x->verdict = FAULT_NONE;
 	return SETTLE;
+}
+
+/* The list of the provider in hand goes on. */
+static enum state next_page(struct exchange *x)
+{
+	x->flight->same = 0;
+	flight_rewind(x->flight);
+	return ROUTE;
 }
 
 /* A parameter was refused that the request can do without: it goes out again so, and the caller is
@@ -339,11 +350,10 @@ static bool mend(struct exchange *x, const struct fault *why)
 	return flight_put(f, &e) == OK;
 }
 
-/* Was it a token that was refused, which may have ended before its time? */
+/* Once for each target. */
 static bool may_renew(const struct exchange *x, const struct fault *why)
 {
-	return why->err == ERR_AUTH && why->http_status == 401 && x->secret && !x->has_renewed &&
-	       token_is_needed(target_of(x)->auth);
+	return x->secret && !x->has_renewed && tokens_may_renew(target_of(x), why);
 }
 
 /* What a failure of the target in hand allows: another try, or the end. */
@@ -360,7 +370,8 @@ static enum state after_failure(struct exchange *x, enum outcome outcome, const 
 		.is_unknown = outcome == OUTCOME_UNKNOWN,
 		.is_at_most_once = x->is_at_most_once,
 		.same = f->same,
-		.attempts = f->attempts - f->batches,
+		/* lists are many requests, and each may fail for itself */
+		.attempts = f->op == LLM_OP_MODELS ? f->same : f->attempts - f->batches,
 		.unknown = f->unknown,
 		.retry_after_ms = why->retry_after_ms,
 		.advice = why->advice,
@@ -514,7 +525,7 @@ static enum state relay_ended(struct exchange *x, enum outcome outcome, const st
 	if (why->err)
 		return after_failure(x, outcome, why);
 	if (x->flight->op == LLM_OP_MODELS)
-		return next_listing(x);
+		return x->flight->pages.has_more ? next_page(x) : next_listing(x);
 	if (flight_next_batch(x->flight))
 		return ROUTE;
 	x->outcome = OUTCOME_OK;
@@ -538,8 +549,10 @@ static void on_attempt_end(
 {
 	struct exchange *x = context;
 	const enum outcome outcome = record->outcome;
-	const struct fault *untold = &x->flight->untold;
-	const struct fault said = untold->err ? *untold : *why;
+	struct flight *f = x->flight;
+	struct fault said = f->untold.err ? f->untold : *why;
+	if (!said.err && pages_turn(&f->pages, attempt_more(f->attempt), &f->arena))
+		fault_set(&said, ERR_NO_MEMORY, "no memory for the next page of a list");
 	attempt_account(x, record);
 	exchange_enter(x, relay_ended(x, outcome, &said));
 	exchange_run(x);
@@ -582,6 +595,7 @@ static enum state step_send(struct exchange *x)
 			   c->idle_us, left_us(x)},
 		.first_token_us = f->request.is_stream ? c->first_token_us : 0,
 		.seed = x->seed + x->flight->attempts,
+		.page = f->pages.at,
 	};
 	const struct attempt_events events = {on_attempt_event, on_attempt_end, x};
 	const enum err err = attempt_new(x->organs, &plan, &events, &f->attempt, &why);

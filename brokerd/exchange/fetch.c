@@ -1,95 +1,126 @@
-/* fetch.c - a transfer whose whole reply is kept, up to a bound. */
+/* fetch.c - one attempt after the other, until the list is whole. */
 #include "brokerd/exchange/fetch.h"
 
 #include <stdlib.h>
 
-#include "brokerd/dialect/models.h"
+#include "brokerd/exchange/attempt.h"
+#include "brokerd/exchange/pages.h"
 #include "brokerd/exchange/tokens.h"
 #include "brokerd/route/route.h"
 #include "protocol/limits.h"
 
-#define FETCH_BYTES (4 * MIB)
-#define FETCH_US    INT64_C(15000000)
+#define PAGE_US   INT64_C(15000000)
+#define LIST_US   INT64_C(60000000) /* no page is begun after that */
+#define IDS_BYTES (16 * MIB)        /* of their spans */
 
 struct fetch {
 	struct organs *organs;
 	struct config *config;
 	struct fetch_reply reply;
-	struct arena arena;
+	struct arena arena; /* names, and where pages begin */
 	struct target target;
-	const struct dialect *dialect;
-	struct http_request http;
-	struct buf body;
-	int status;
+	struct span label;
+	struct llm_request request; /* it says nothing: the operation is all */
 	struct token_wait token;
 	struct secret *secret;
-	struct transfer *transfer;
+	struct attempt *attempt;
+	bool has_renewed;
+	struct pages pages;
+	struct buf ids; /* struct span, one behind the other */
+	int64_t begun_us, took_us;
 };
 
 static void fetch_free(struct fetch *f)
 {
 	tokens_leave(&f->token);
+	attempt_free(f->attempt);
 	secret_unref(f->secret);
-	buf_done(&f->body);
+	buf_done(&f->ids);
 	arena_done(&f->arena);
 	config_unref(f->config);
 	free(f);
 }
 
-static void on_head(void *context, const struct http_head *head)
+static void fetch_done(struct fetch *f, const struct fault *why)
 {
-	struct fetch *f = context;
-	f->status = head->status;
-}
-
-static void on_body(void *context, struct span bytes)
-{
-	struct fetch *f = context;
-	buf_span(&f->body, bytes); /* too much is found at the end */
-}
-
-static void on_end(void *context, const struct transfer_end *end)
-{
-	struct fetch *f = context;
-	struct fault why = end->why;
-	struct span *ids = NULL;
-	size_t n = 0;
-	f->transfer = NULL;
-	if (f->status == 401)
-		tokens_refused(f->organs->tokens, f->secret); /* the next one gets another */
-	if (f->status >= 400) {
-		const struct http_reply reply = {{.status = f->status}, buf_view(&f->body)};
-		f->dialect->explain(&reply, &f->target, &why);
-	} else if (!end->err) {
-		why = FAULT_NONE;
-		enum err err = buf_error(&f->body);
-		if (err)
-			fault_set(&why, ERR_SERVER_ERROR, "the list of models is over %zu bytes",
-				FETCH_BYTES);
-		else if (f->status >= 300)
-			fault_set(&why, ERR_INVALID_REQUEST,
-				"%.*s answers with status %d: its base URL is probably wrong",
-				SPAN_ARG(f->target.base_url), f->status);
-		else
-			err = f->dialect->decode_models(
-				buf_view(&f->body), &f->arena, &ids, &n, &why);
-		if (err && !why.err)
-			fault_set(&why, err, "%s", err_info(err)->sentence);
-	}
-	f->reply.on_done(f->reply.context, ids, why.err ? 0 : n, end->total_us, &why);
+	const struct fetched what = {
+		.ids = (const struct span *)(const void *)f->ids.p,
+		.n = f->ids.n / sizeof(struct span),
+		.is_cut = f->pages.is_cut,
+		.took_us = f->took_us,
+	};
+	f->reply.on_done(f->reply.context, &what, why);
 	fetch_free(f);
+}
+
+static enum err on_event(void *context, const struct llm_event *e)
+{
+	struct fetch *f = context;
+	struct span id;
+	bool is_new = false;
+	if (e->type != EV_MODEL)
+		return OK;
+	enum err err = pages_entry(&f->pages, e->model.id, &f->arena, &is_new);
+	if (!err && is_new)
+		err = arena_dup(&f->arena, e->model.id, &id);
+	if (err || !is_new)
+		return err;
+	buf_put(&f->ids, &id, sizeof id);
+	return buf_error(&f->ids);
+}
+
+static enum err fetch_begin(struct fetch *f, struct fault *why);
+
+/* What was asked for last is here, or is not to be had. OK, with `has_more`: something else is asked. */
+static enum err fetch_next(struct fetch *f, const struct fault *said, bool *has_more)
+{
+	*has_more = true;
+	if (said->err && !f->has_renewed && tokens_may_renew(&f->target, said)) {
+		tokens_refused(f->organs->tokens, f->secret);
+		f->has_renewed = true;
+		return OK;
+	}
+	if (said->err)
+		return said->err;
+	const enum err err = pages_turn(&f->pages, attempt_more(f->attempt), &f->arena);
+	if (f->pages.has_more && loop_now_us(f->organs->loop) - f->begun_us >= LIST_US) {
+		f->pages.has_more = false;
+		f->pages.is_cut = true;
+	}
+	*has_more = f->pages.has_more;
+	return err;
+}
+
+static void on_end(void *context, const struct attempt_record *record, const struct fault *why)
+{
+	struct fetch *f = context;
+	struct fault said = *why;
+	bool has_more;
+	f->took_us += record->total_us > 0 ? record->total_us : 0;
+	enum err err = fetch_next(f, &said, &has_more);
+	attempt_free(f->attempt);
+	f->attempt = NULL;
+	if (!err && has_more)
+		err = fetch_begin(f, &said);
+	if (!err && has_more)
+		return;
+	if (err && !said.err)
+		fault_set(&said, err, "%s", err_info(err)->sentence);
+	fetch_done(f, err ? &said : &FAULT_NONE);
 }
 
 static enum err fetch_send(struct fetch *f, struct fault *why)
 {
-	const struct target *t = &f->target;
-	enum err err = models_request(t, &f->arena, &f->http, why);
-	const struct transfer_limits limits = {f->config->connect_us, FETCH_US, FETCH_US, FETCH_US};
-	const struct transfer_events events = {on_head, on_body, on_end, f};
-	if (!err)
-		err = transport_start(f->organs->transport, &f->http, t, f->secret, &limits,
-			&events, &f->transfer, why);
-	return err;
+	const struct attempt_plan plan = {
+		.op = LLM_OP_MODELS,
+		.request = &f->request,
+		.target = &f->target,
+		.secret = f->secret,
+		.limits = {f->config->connect_us, PAGE_US, PAGE_US, PAGE_US},
+		.page = f->pages.at,
+	};
+	const struct attempt_events events = {on_event, on_end, f};
+	return attempt_new(f->organs, &plan, &events, &f->attempt, why);
 }
 
 static void on_token(struct token_wait *w, struct secret *token, const struct fault *why)
@@ -104,17 +135,18 @@ static void on_token(struct token_wait *w, struct secret *token, const struct fa
 		return;
 	if (!own.err)
 		fault_set(&own, err, "%s", err_info(err)->sentence);
-	f->reply.on_done(f->reply.context, NULL, 0, 0, &own);
-	fetch_free(f);
+	fetch_done(f, &own);
 }
 
-static enum err fetch_begin(struct fetch *f, struct span label, struct fault *why)
+static enum err fetch_begin(struct fetch *f, struct fault *why)
 {
-	f->token.on_token = on_token;
+	*why = FAULT_NONE;
+	secret_unref(f->secret);
+	f->secret = NULL;
 	if (f->target.auth == AUTH_NONE)
 		return fetch_send(f, why);
 	const enum err err = tokens_prove(
-		f->organs->tokens, f->config, &f->target, label, &f->token, &f->secret, why);
+		f->organs->tokens, f->config, &f->target, f->label, &f->token, &f->secret, why);
 	if (err == ERR_MORE)
 		return OK;
 	return err ? err : fetch_send(f, why);
@@ -124,24 +156,25 @@ enum err fetch_models(struct organs *o, struct span provider, struct span label,
 	const struct fetch_reply *reply, struct fetch **out, struct fault *why)
 {
 	struct fetch *f = calloc(1, sizeof *f);
+	struct fault own = FAULT_NONE;
 	*out = NULL;
 	if (!f)
 		return ERR_NO_MEMORY;
 	f->organs = o;
 	f->config = config_ref(o->config);
 	f->reply = *reply;
+	f->token.on_token = on_token;
+	f->begun_us = loop_now_us(o->loop);
 	arena_init(&f->arena, LIMIT_REQUEST_ARENA);
-	buf_init(&f->body, FETCH_BYTES);
-	enum err err = route_target(f->config, provider, SPAN("models"), &f->target, why);
-	if (!err) {
-		f->dialect = dialect_find(f->target.family);
-		if (!f->dialect || !f->dialect->models_path)
-			err = fault_set(why, ERR_UNSUPPORTED, "%.*s has no list of models",
-				SPAN_ARG(f->target.provider));
-	}
+	buf_init(&f->ids, IDS_BYTES);
+	enum err err = route_target(f->config, provider, SPAN("models"), &f->target, &own);
 	if (!err)
-		err = fetch_begin(f, label, why);
+		err = arena_dup(&f->arena, label, &f->label);
+	if (!err)
+		err = fetch_begin(f, &own);
 	if (err) {
+		if (why)
+			*why = own;
 		fetch_free(f);
 		return err;
 	}
@@ -151,9 +184,6 @@ enum err fetch_models(struct organs *o, struct span provider, struct span label,
 
 void fetch_cancel(struct fetch *f)
 {
-	if (!f)
-		return;
-	if (f->transfer)
-		transfer_cancel(f->transfer, NULL);
-	fetch_free(f);
+	if (f)
+		fetch_free(f);
 }

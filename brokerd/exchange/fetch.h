@@ -1,15 +1,22 @@
-/* fetch.h - what does a provider say to one small GET with its key?
- * Its list of models, which is also the test of a key. No money, no ledger row. */
+/* fetch.h - what models does a provider list for one key?
+ * Which is also the test of a key. Attempts like any other, so that a token which has ended is got anew
+ * once, and a list that comes in pages is followed; but no money, and no ledger row. */
 #ifndef BROKERD_EXCHANGE_FETCH_H
 #define BROKERD_EXCHANGE_FETCH_H
 #include "brokerd/exchange/organs.h"
 
 struct fetch;
 
-/* `ids` and their texts die when it returns; on a fault n is 0 and *why says what failed. */
+/* Dies, with the ids' texts, when on_done returns. */
+struct fetched {
+	const struct span *ids; /* in the list's order; on a fault those that came before it */
+	size_t n;
+	bool is_cut;     /* the list goes on, and was followed no further */
+	int64_t took_us; /* on the wire */
+};
+
 struct fetch_reply {
-	void (*on_done)(void *context, const struct span *ids, size_t n, int64_t took_us,
-		const struct fault *why);
+	void (*on_done)(void *context, const struct fetched *what, const struct fault *why);
 	void *context;
 };
 

@@ -5,6 +5,7 @@
 #define BROKERD_EXCHANGE_FLIGHT_H
 #include "brokerd/exchange/attempt.h"
 #include "brokerd/exchange/event_log.h"
+#include "brokerd/exchange/pages.h"
 #include "brokerd/route/route.h"
 
 struct flight {
@@ -19,7 +20,8 @@ struct flight {
 	unsigned batches;         /* that are answered in full */
 	size_t dimensions;        /* of their vectors; 0: there are none yet */
 	struct route route;
-	size_t target; /* which of the route's is tried */
+	size_t target;      /* which of the route's is tried */
+	struct pages pages; /* of its list of models */
 
 	struct event_log log;
 	struct llm_event start; /* held back until there is content, like the usage before it */

@@ -1,6 +1,8 @@
 /* listing.c - aliases, sections, and a target for each provider. */
 #include "brokerd/exchange/listing.h"
 
+#include <stdio.h>
+
 #include "brokerd/dialect/dialect.h"
 #include "brokerd/value/ops.h"
 #include "brokerd/vault/vault.h"
@@ -109,6 +111,10 @@ enum err listing_put(struct flight *f, const struct llm_event *e)
 	const struct target *t = &f->route.targets[f->target];
 	OWNED(buf_done) struct buf id = BUF_INIT(LIMIT_DATA_BYTES);
 	struct llm_event named = *e;
+	bool is_new;
+	const enum err err = pages_entry(&f->pages, e->model.id, &f->arena, &is_new);
+	if (err || !is_new)
+		return err;
 	buf_print(&id, "%.*s/", SPAN_ARG(t->provider));
 	buf_span(&id, e->model.id);
 	if (buf_error(&id))
@@ -119,12 +125,25 @@ enum err listing_put(struct flight *f, const struct llm_event *e)
 	return known && is_model(known) ? OK : flight_put(f, &named);
 }
 
-void listing_warn(struct flight *f, const struct fault *why)
+static void warn(struct flight *f, struct span code, const char *message)
 {
 	struct llm_event e = {.type = EV_WARNING};
-	e.warning.code = SPAN("provider_failed");
+	e.warning.code = code;
 	e.warning.param = f->route.targets[f->target].provider;
-	e.warning.message = span_str(why->message);
+	e.warning.message = span_str(message);
 	if (flight_put(f, &e) != OK)
 		return; /* a reader that far behind is told by what comes next */
+}
+
+void listing_warn(struct flight *f, const struct fault *why)
+{
+	warn(f, SPAN("provider_failed"), why->message);
+}
+
+void listing_warn_cut(struct flight *f)
+{
+	char said[80];
+	(void)snprintf(
+		said, sizeof said, "its list goes on after %u pages, and is cut there", f->pages.n);
+	warn(f, SPAN("list_cut"), said);
 }

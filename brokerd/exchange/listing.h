@@ -10,8 +10,11 @@
 enum err listing_begin(struct flight *f, struct fault *why) MUST_USE;
 
 /* A model of the provider in hand, under the name that it is asked for by. One that the configuration
- * has named already is passed over. */
+ * has named already is passed over, and so is one that its list has had. */
 enum err listing_put(struct flight *f, const struct llm_event *e) MUST_USE;
+
+/* The provider in hand has more to tell than is asked of it. */
+void listing_warn_cut(struct flight *f);
 
 /* The provider in hand has none to tell. */
 void listing_warn(struct flight *f, const struct fault *why);

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "brokerd/auth/redact.h"
 #include "brokerd/auth/token.h"
 #include "brokerd/log/log.h"
 #include "protocol/base/list.h"
@@ -131,12 +132,14 @@ static void keep(struct row *r, struct secret *token, int64_t life_s)
 static enum err unreached(const struct row *r, const struct transfer_end *end, struct fault *why)
 {
 	enum err err = end->err;
+	struct fault said = end->why;
+	redact_fault(r->key, &said);
 	if (err == ERR_OUTCOME_UNKNOWN)
 		err = end->total_us < FETCH_US ? ERR_CONNECTION : ERR_TIMEOUT;
 	fault_set(why, err, "no token for %.*s: %s", SPAN_ARG(r->target.provider),
 		end->err == ERR_OUTCOME_UNKNOWN ? "the token endpoint does not answer"
-						: end->why.message);
-	memcpy(why->code, end->why.code, sizeof why->code);
+						: said.message);
+	memcpy(why->code, said.code, sizeof why->code);
 	return err;
 }
 
@@ -146,8 +149,8 @@ static enum err read_end(
 	int64_t life_s;
 	if (end->err)
 		return unreached(r, end, why);
-	const enum err err = token_reply(
-		&r->target, r->key, r->status, buf_view(&r->reply), token, &life_s, why);
+	const enum err err = token_reply(&r->target, r->key, &r->request, r->status,
+		buf_view(&r->reply), token, &life_s, why);
 	if (err)
 		return err;
 	char provider[160];
@@ -265,6 +268,11 @@ void tokens_leave(struct token_wait *w)
 		return;
 	LIST_REMOVE(*w->home, w);
 	w->home = NULL;
+}
+
+bool tokens_may_renew(const struct target *target, const struct fault *why)
+{
+	return why->err == ERR_AUTH && why->http_status == 401 && token_is_needed(target->auth);
 }
 
 void tokens_refused(struct tokens *t, const struct secret *token)

@@ -28,6 +28,9 @@ enum err tokens_prove(struct tokens *t, struct config *c, const struct target *t
 	struct span label, struct token_wait *w, struct secret **out, struct fault *why) MUST_USE;
 void tokens_leave(struct token_wait *w); /* harmless where it does not wait */
 
+/* Was it a token that the target refused, which may have ended before its time? */
+bool tokens_may_renew(const struct target *target, const struct fault *why);
+
 /* The provider takes this one no more: it is not given out again. Harmless for a key. */
 void tokens_refused(struct tokens *t, const struct secret *token);
 

@@ -279,18 +279,16 @@ static enum err key_list(struct admin_call *a, struct json body, struct fault *w
 	return OK;
 }
 
-static void key_tested(
-	void *context, const struct span *ids, size_t n, int64_t took_us, const struct fault *why)
+static void key_tested(void *context, const struct fetched *what, const struct fault *why)
 {
 	struct admin_call *a = context;
 	struct json_out o = json_to(&a->json);
-	(void)ids;
 	a->fetches[0] = NULL;
 	json_open(&o, '{');
 	json_pair_bool(&o, "ok", why->err == OK);
 	json_pair_str(&o, "provider", a->provider);
-	json_pair_i64(&o, "models", (int64_t)n);
-	json_pair_i64(&o, "ms", took_us / 1000);
+	json_pair_i64(&o, "models", (int64_t)what->n);
+	json_pair_i64(&o, "ms", what->took_us / 1000);
 	if (why->err)
 		json_pair_str(&o, "class", span_str(err_info(why->err)->word));
 	json_pair_str(&o, "message", why->err ? span_str(why->message) : SPAN("the key works"));
@@ -447,29 +445,29 @@ struct models_wait {
 	struct fetch **fetch;
 };
 
-/* Why a provider's models are not in the list. */
-static void put_models_error(
-	struct admin_call *a, const struct provider *p, const struct fault *why)
+/* Why a provider's models are not in the list, or not all of them. */
+static void put_models_error(struct admin_call *a, const struct provider *p, const char *message)
 {
 	struct json_out o = json_to(&a->errors);
 	o.has_value = a->errors.n > 0;
 	json_open(&o, '{');
 	json_pair_str(&o, "provider", p->name);
-	json_pair_str(&o, "message", span_str(why->message));
+	json_pair_str(&o, "message", span_str(message));
 	json_close(&o, '}');
 }
 
-static void models_came(
-	void *context, const struct span *ids, size_t n, int64_t took_us, const struct fault *why)
+static void models_came(void *context, const struct fetched *what, const struct fault *why)
 {
 	struct models_wait *w = context;
 	struct admin_call *a = w->call;
-	(void)took_us;
+	const struct provider *p = w->provider;
 	*w->fetch = NULL;
-	for (size_t i = 0; i < n; i++)
-		put_model(a, w->provider->name, ids[i], span_eq(ids[i], w->provider->model), true);
+	for (size_t i = 0; i < what->n; i++)
+		put_model(a, p->name, what->ids[i], span_eq(what->ids[i], p->model), true);
 	if (why->err)
-		put_models_error(a, w->provider, why);
+		put_models_error(a, p, why->message);
+	else if (what->is_cut)
+		put_models_error(a, p, "its list goes on, and is cut here");
 	if (--a->n_waiting == 0)
 		models_end(a);
 }
@@ -519,7 +517,7 @@ static enum err models(struct admin_call *a, struct json body, struct fault *why
 			continue;
 		if (p->missing && route_target(c, p->name, SPAN("*"), &t, &unusable) != OK) {
 			if (!p->is_builtin || only.n > 0)
-				put_models_error(a, p, &unusable);
+				put_models_error(a, p, unusable.message);
 			continue;
 		}
 		if (is_known && put_catalogue(a, p))

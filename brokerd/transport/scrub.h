@@ -1,7 +1,8 @@
 /* scrub.h - does what comes back hold the key that was sent?
  * Replaces each whole occurrence of a needle in a stream by asterisks, wherever the pieces are cut.
  * Only bytes that may be the beginning of the needle are held back, and as they are the needle's
- * own, they are a count and not a copy. No I/O. */
+ * own, they are a count and not a copy. Whole keys alone: a part of one can be a word of an answer, and
+ * what is said of a failure goes through auth/redact.h once it is a text. No I/O. */
 #ifndef BROKERD_TRANSPORT_SCRUB_H
 #define BROKERD_TRANSPORT_SCRUB_H
 #include "protocol/base/buf.h"

@@ -34,7 +34,8 @@ struct signature {
 	size_t name_bytes; /* of the header */
 	char *line;        /* guarded */
 	size_t line_bytes, key_at;
-	int slot; /* -1: an allocation of its own */
+	struct span escaped; /* the key as http_escape has it, behind the line; empty: no other */
+	int slot;            /* -1: an allocation of its own */
 };
 
 struct signer {
@@ -114,7 +115,9 @@ static enum err line_write(
 			"stand in a header: add the key again, without line ends or control "
 			"characters",
 			SPAN_ARG(span_first(name, 64)));
-	if (!line_alloc(g, name.n + 2 + before.n + key.n + 1))
+	const size_t escaped_bytes = http_escaped_bytes(key);
+	const size_t more_bytes = escaped_bytes > key.n ? escaped_bytes : 0;
+	if (!line_alloc(g, name.n + 2 + before.n + key.n + 1 + more_bytes))
 		return fault_set(why, ERR_NO_MEMORY, "no guarded memory to sign a request in");
 	put(g, name);
 	put(g, SPAN(": "));
@@ -122,6 +125,9 @@ static enum err line_write(
 	g->key_at = g->line_bytes;
 	put(g, key);
 	g->line[g->line_bytes] = '\0';
+	g->escaped = span_of(g->line + g->line_bytes + 1, more_bytes);
+	if (more_bytes > 0)
+		http_escape_at(key, g->line + g->line_bytes + 1);
 	g->name_bytes = name.n;
 	return OK;
 }
@@ -331,4 +337,11 @@ struct span signature_key(const struct signature *g)
 	if (g->own)
 		return g->token ? signature_key(g->token) : SPAN("");
 	return span_of(g->line + g->key_at, g->line_bytes - g->key_at);
+}
+
+struct span signature_key_escaped(const struct signature *g)
+{
+	if (g->own)
+		return g->token ? signature_key_escaped(g->token) : SPAN("");
+	return g->escaped;
 }

@@ -42,4 +42,7 @@ bool signature_writes(struct signature *g, struct span name);
 /* The secret part of them: what must not come back. May be empty. */
 struct span signature_key(const struct signature *g);
 
+/* The same as a query or a form would have it; empty where that is no other. */
+struct span signature_key_escaped(const struct signature *g);
+
 #endif

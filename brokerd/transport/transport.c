@@ -30,6 +30,8 @@
 /* Room to change a piece of a reply in: curl hands out at most CURL_MAX_WRITE_SIZE at once. */
 #define SCRUB_BYTES (256 * KIB)
 
+static const char no_scrub_memory[] = "no memory to take the key out of the reply";
+
 /* What a multi handle was told of a name. */
 struct told {
 	struct told *prev, *next;
@@ -59,7 +61,7 @@ struct transport {
 	struct transfer *resumed;   /* wait for `work` to be unpaused */
 	struct loop_task work;
 	struct loop_timer sweep;
-	struct buf scrub_room;
+	struct buf scrub_room, escaped_room;
 	size_t n_active;
 };
 
@@ -107,7 +109,7 @@ struct transfer {
 
 	/* the reply */
 	struct head head;
-	struct scrub scrub;
+	struct scrub scrub, escaped_scrub; /* for the key, and for what it is when escaped */
 	bool has_warned;
 	int64_t received_bytes;
 
@@ -260,15 +262,85 @@ static void tell_end(struct transfer *x)
 	events.on_end(events.context, &end);
 }
 
+/* ---- the key, where it comes back ---- */
+
+static struct span key_of(const struct transfer *x)
+{
+	return x->signature ? signature_key(x->signature) : SPAN("");
+}
+
+static struct span escaped_of(const struct transfer *x)
+{
+	return x->signature ? signature_key_escaped(x->signature) : SPAN("");
+}
+
+static void warn_echo(struct transfer *x)
+{
+	char provider[80];
+	if (x->has_warned)
+		return;
+	x->has_warned = true;
+	log_warn("transport.key_echo", "provider=%s status=%d",
+		log_quote(provider, sizeof provider, x->target->provider), x->head.status);
+}
+
+/* Memory was lacking: what came must not go on. */
+static bool is_scrub_broken(const struct transport *t)
+{
+	return buf_error(&t->scrub_room) || buf_error(&t->escaped_room);
+}
+
+/* What may go on of a piece of the body; valid until the next call for any transfer. */
+static struct span scrub_piece(struct transfer *x, struct span piece)
+{
+	struct transport *t = x->transport;
+	buf_clear(&t->scrub_room);
+	buf_clear(&t->escaped_room);
+	const struct span clean = scrub_feed(&x->scrub, key_of(x), piece, &t->scrub_room);
+	const struct span out =
+		scrub_feed(&x->escaped_scrub, escaped_of(x), clean, &t->escaped_room);
+	if (x->scrub.n_found + x->escaped_scrub.n_found > 0)
+		warn_echo(x);
+	return out;
+}
+
+/* What was held back when no more comes. */
+static struct span scrub_rest(struct transfer *x)
+{
+	struct transport *t = x->transport;
+	buf_clear(&t->scrub_room);
+	buf_clear(&t->escaped_room);
+	buf_span(&t->scrub_room, scrub_feed(&x->escaped_scrub, escaped_of(x),
+					 scrub_end(&x->scrub, key_of(x)), &t->escaped_room));
+	buf_span(&t->scrub_room, scrub_end(&x->escaped_scrub, escaped_of(x)));
+	return buf_view(&t->scrub_room);
+}
+
+static struct span scrub_line(struct transfer *x, struct span line)
+{
+	struct transport *t = x->transport;
+	size_t n_found = 0, n_escaped = 0;
+	buf_clear(&t->scrub_room);
+	buf_clear(&t->escaped_room);
+	const struct span clean = scrub_text(key_of(x), line, &t->scrub_room, &n_found);
+	const struct span out = scrub_text(escaped_of(x), clean, &t->escaped_room, &n_escaped);
+	if (n_found + n_escaped > 0)
+		warn_echo(x);
+	return out;
+}
+
 /* Bytes that looked like the key's beginning go out now that no more come; then the end. */
 static void flush_and_end(struct transfer *x)
 {
-	if (x->scrub.held > 0 && x->is_paused)
-		return; /* a resume comes here again */
-	if (x->scrub.held > 0) {
+	if (x->scrub.held + x->escaped_scrub.held > 0) {
+		if (x->is_paused)
+			return; /* a resume comes here again */
+		const struct span rest = scrub_rest(x);
 		x->is_calling = true;
-		x->events.on_body(
-			x->events.context, scrub_end(&x->scrub, signature_key(x->signature)));
+		if (is_scrub_broken(x->transport))
+			set_cut(x, CUT_CONNECTION, "", "%s", no_scrub_memory);
+		else
+			x->events.on_body(x->events.context, rest);
 		x->is_calling = false;
 		if (x->is_dead) {
 			transfer_free(x);
@@ -297,21 +369,6 @@ static struct transfer *owner_of(void *handle)
 	return ((struct handle *)handle)->owner;
 }
 
-static void warn_echo(struct transfer *x)
-{
-	char provider[80];
-	if (x->has_warned)
-		return;
-	x->has_warned = true;
-	log_warn("transport.key_echo", "provider=%s status=%d",
-		log_quote(provider, sizeof provider, x->target->provider), x->head.status);
-}
-
-static struct span key_of(const struct transfer *x)
-{
-	return x->signature ? signature_key(x->signature) : SPAN("");
-}
-
 /* Hands out the head that is whole now. */
 static bool give_head(struct transfer *x)
 {
@@ -332,20 +389,15 @@ static bool give_head(struct transfer *x)
 static size_t on_header(char *bytes, size_t size, size_t n, void *handle)
 {
 	struct transfer *x = owner_of(handle);
-	struct transport *t = x->transport;
 	struct fault why = FAULT_NONE;
-	size_t n_found = 0;
 	if (x->is_dead || x->has_cut)
 		return 0;
 	n *= size;
 	multi_moved(x->shard->multi);
 	stages_moved(&x->stages);
-	buf_clear(&t->scrub_room);
-	const struct span line = scrub_text(key_of(x), span_of(bytes, n), &t->scrub_room, &n_found);
-	if (n_found > 0)
-		warn_echo(x);
-	if (buf_error(&t->scrub_room)) {
-		cut_inside(x, CUT_CONNECTION, "no memory to take the key out of the reply");
+	const struct span line = scrub_line(x, span_of(bytes, n));
+	if (is_scrub_broken(x->transport)) {
+		cut_inside(x, CUT_CONNECTION, no_scrub_memory);
 		return 0;
 	}
 	const enum err err = head_line(&x->head, line, &why);
@@ -360,7 +412,6 @@ static size_t on_header(char *bytes, size_t size, size_t n, void *handle)
 static size_t on_write(char *bytes, size_t size, size_t n, void *handle)
 {
 	struct transfer *x = owner_of(handle);
-	struct transport *t = x->transport;
 	if (x->is_dead || x->has_cut)
 		return CURL_WRITEFUNC_ERROR;
 	multi_moved(x->shard->multi);
@@ -375,13 +426,9 @@ static size_t on_write(char *bytes, size_t size, size_t n, void *handle)
 		return CURL_WRITEFUNC_ERROR;
 	}
 	x->received_bytes += (int64_t)n;
-	buf_clear(&t->scrub_room);
-	const struct span clean =
-		scrub_feed(&x->scrub, key_of(x), span_of(bytes, n), &t->scrub_room);
-	if (x->scrub.n_found > 0)
-		warn_echo(x);
-	if (buf_error(&t->scrub_room)) {
-		cut_inside(x, CUT_CONNECTION, "no memory to take the key out of the reply");
+	const struct span clean = scrub_piece(x, span_of(bytes, n));
+	if (is_scrub_broken(x->transport)) {
+		cut_inside(x, CUT_CONNECTION, no_scrub_memory);
 		return CURL_WRITEFUNC_ERROR;
 	}
 	if (clean.n > 0)
@@ -1040,6 +1087,7 @@ struct transport *transport_new(struct loop *l, struct workers *w, struct fault 
 	t->work.on_run = on_work;
 	t->sweep.on_fire = on_sweep;
 	buf_init(&t->scrub_room, SCRUB_BYTES);
+	buf_init(&t->escaped_room, SCRUB_BYTES);
 	t->resolver = resolver_new(l, w, resolver_look_up, why);
 	t->signer = t->resolver ? signer_new(why) : NULL;
 	t->handles = t->signer ? handles_new(&handle_calls, why) : NULL;
@@ -1072,6 +1120,7 @@ void transport_free(struct transport *t)
 	signer_free(t->signer);
 	resolver_free(t->resolver);
 	buf_done(&t->scrub_room);
+	buf_done(&t->escaped_room);
 	free(t);
 	curl_global_cleanup();
 }

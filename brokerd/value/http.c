@@ -185,6 +185,46 @@ static struct span without_last(struct span base)
 	return span_first(base, n > host ? n - 1 : base.n);
 }
 
+static bool is_unreserved(char c)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789-._~";
+	return c != '\0' && strchr(plain, c);
+}
+
+size_t http_escaped_bytes(struct span value)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < value.n; i++)
+		n += is_unreserved(value.p[i]) ? 1 : 3;
+	return n;
+}
+
+void http_escape_at(struct span value, char *to)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	for (size_t i = 0; i < value.n; i++) {
+		const unsigned char c = (unsigned char)value.p[i];
+		if (is_unreserved(value.p[i])) {
+			*to++ = value.p[i];
+			continue;
+		}
+		*to++ = '%';
+		*to++ = digits[c >> 4];
+		*to++ = digits[c & 15];
+	}
+}
+
+void http_escape(struct span value, struct buf *out)
+{
+	const size_t n = http_escaped_bytes(value);
+	char *to = buf_reserve(out, n);
+	if (!to)
+		return;
+	http_escape_at(value, to);
+	buf_commit(out, n);
+}
+
 void http_join_url(struct span base_url, struct span path, struct buf *out)
 {
 	struct span base_query = base_url, path_query = path;

@@ -64,6 +64,12 @@ bool http_rfc3339_ms(struct span text, int64_t *out);
  * takes the place of the base's last segment. */
 void http_join_url(struct span base_url, struct span path, struct buf *out);
 
+/* Appends a value as a query or a form has it: all but letters, digits and -._~ as %XX. The others say
+ * how long that is, and write it where there is room for so much. */
+void http_escape(struct span value, struct buf *out);
+size_t http_escaped_bytes(struct span value);
+void http_escape_at(struct span value, char *to);
+
 /* Takes an absolute URL apart: "https://host:port" in lower case with its port written out.
  * ERR_INVALID_ARGUMENT names what is wrong: no scheme, user info, no host, a bad port. */
 enum err http_origin(struct span url, struct buf *out, struct fault *why) MUST_USE;

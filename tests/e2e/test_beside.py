@@ -170,3 +170,65 @@ def test_mistakes_are_told(broker, args, said):
 def test_help(broker, command):
     done = broker().llmb(command, "--help")
     assert done.code == 0 and f"llmb {command}" in done.out
+
+
+# ---- lists of models ----
+
+@pytest.mark.parametrize("dialect, first, second, queries", [
+    ("anthropic", {"data": [{"id": "a"}, {"id": "b"}], "has_more": True, "last_id": "b"},
+     {"data": [{"id": "c"}], "has_more": False, "last_id": "c"},
+     ["limit=1000", "limit=1000&after_id=b"]),
+    ("gemini", {"models": [{"name": "models/a"}, {"name": "models/b"}], "nextPageToken": "p=2"},
+     {"models": [{"name": "models/c"}]}, ["pageSize=1000", "pageSize=1000&pageToken=p%3D2"]),
+    ("cohere", {"models": [{"name": "a"}, {"name": "b"}], "next_page_token": "p2"},
+     {"models": [{"name": "c"}], "next_page_token": ""},
+     ["page_size=1000", "page_size=1000&page_token=p2"]),
+    ("openai-chat", {"object": "list", "data": [{"id": "a"}, {"id": "b"}], "has_more": True,
+                     "last_id": "b"}, {"object": "list", "data": [{"id": "c"}]}, ["", "after=b"])])
+def test_a_list_in_pages_is_followed(broker, providers, dialect, first, second, queries):
+    provider = providers(needs_key=False)
+    made_ = broker(harness.provider_section(provider, "test", base_path="/v2", dialect=dialect,
+                                            auth="bearer"))
+    made_.add_key("test", KEY)
+    for command in (["models", "--live", "test"], ["key", "test", "test"]):
+        provider.script({"body": first}, {"body": second})
+        done = made_.llmb(*command)
+        assert done.code == 0, done.err
+        if command[0] == "models":
+            assert [line.split()[0] for line in done.out.splitlines()[1:]] == [
+                "test/a", "test/b", "test/c"]
+        else:
+            assert "3 models" in done.err
+    assert [seen.query for seen in provider.requests()] == queries * 2
+
+
+def test_the_list_of_cohere_is_asked_for_in_large_pages(broker, providers):
+    provider = providers(needs_key=False)
+    made_ = broker(harness.section("provider", "cohere", {
+        "base_url": provider.base_url + "/v2", "ca_file": provider.ca_file, "local": "yes"}))
+    made_.add_key("cohere", KEY)
+    provider.script(body={"models": [{"name": "command-a"}]})
+    assert "cohere/command-a" in made_.llmb("models", "--live", "cohere").out
+    assert [seen.target for seen in provider.requests()] == ["/v1/models?page_size=1000"]
+
+
+def test_a_list_without_an_end_is_cut(broker, providers):
+    provider = providers(needs_key=False)
+    made_ = broker(harness.provider_section(provider, "test", dialect="gemini", auth="bearer"))
+    made_.add_key("test", KEY)
+    pages = [{"body": {"models": [{"name": f"models/m{i}"}], "nextPageToken": f"p{i}"}}
+             for i in range(30)]
+    provider.script(*pages)
+    done = made_.llmb("models", "--live", "test")
+    assert len(done.out.splitlines()) == 21 and "is cut here" in done.err
+    assert len(provider.requests()) == 20
+
+
+def test_a_list_that_fails_in_the_middle_shows_what_came(broker, providers):
+    provider = providers(needs_key=False)
+    made_ = broker(harness.provider_section(provider, "test", dialect="gemini", auth="bearer"))
+    made_.add_key("test", KEY)
+    provider.script({"body": {"models": [{"name": "models/a"}], "nextPageToken": "p2"}},
+                    {"status": 403, "body": {"error": {"message": "not for you"}}})
+    done = made_.llmb("models", "--live", "test")
+    assert "test/a" in done.out and "not for you" in done.err

@@ -17,7 +17,7 @@ import urllib.parse
 
 import harness
 import pytest
-from test_secrets import canary, hits, may_read_memory, memory_of
+from test_secrets import canary, hits, may_read_memory, memory_of, parts_in
 
 ACCESS_KEY = "AKIDEXAMPLE12345"
 CHAT = "openai-chat /v1/chat/completions"
@@ -269,6 +269,36 @@ def test_key_test_gets_a_token(cloud, rsa):
     assert it.provider.requests() == []
     done = it.made.llmb("key", "test", "cloud")
     assert done.code == 0, done.err
+
+
+@pytest.mark.parametrize("command", [["key", "test", "cloud"], ["models", "--live", "cloud"]])
+def test_a_list_renews_a_token_once(cloud, rsa, command):
+    it = cloud("google", account(rsa))
+    it.endpoint.script({"body": reply("ya29.old")}, {"body": reply("ya29.new")})
+    assert it.ask("3 words").code == 0
+    it.provider.script({"status": 401, "message": "expired"}, {"body": {"data": [{"id": "m1"}]}})
+    done = it.made.llmb(*command)
+    assert done.code == 0 and ("1 models" in done.err or "cloud/m1" in done.out), done.err
+    assert it.bearers() == ["ya29.old", "ya29.old", "ya29.new"]
+    it.provider.script(status=401, message="expired", times=0)
+    it.endpoint.script(body=reply("ya29.newer"))
+    done = it.made.llmb(*command)
+    assert "llmb key add cloud" in done.err
+    assert it.bearers()[3:] == ["ya29.new", "ya29.newer"]
+    assert len(it.endpoint.requests()) == 3
+
+
+def test_an_endpoint_that_quotes_is_not_repeated(cloud):
+    secret, refresh = canary(), canary()
+    it = cloud("google", person(secret, refresh))
+    escaped = urllib.parse.quote(secret, safe="")
+    for said in (f"client secret {secret[:24]} is not known", f"got {refresh[:-1]}", refresh[-9:],
+                 f"the form was client_secret={escaped}&", escaped.replace("%2F", "%2f")[3:-3]):
+        it.endpoint.script(status=400, body={"error": "invalid_grant", "error_description": said})
+        done = it.ask("hi")
+        assert done.code == 7 and "invalid_grant" in done.err and "********" in done.err, done.err
+        shown = done.out + done.err + it.made.log()
+        assert not parts_in(shown, secret) and not parts_in(shown, refresh), shown
 
 
 @pytest.mark.parametrize("script, code, word", [

@@ -37,6 +37,13 @@ def hits(data, key):
     return [form for form in forms(key) if form in data]
 
 
+def parts_in(text, key):
+    """Eight letters in a row of what is secret of a canary, plain or quoted for a URL."""
+    secret = key.removeprefix("sk-")
+    return [secret[i:i + 8] for i in range(len(secret) - 7)
+            if secret[i:i + 8] in text or urllib.parse.quote(secret[i:i + 8], safe="") in text]
+
+
 def memory_of(pid):
     """All that the process has mapped and we may read, as root would see it."""
     with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as mem:
@@ -94,6 +101,47 @@ def test_no_output_and_no_log_has_it(asked):
     for done in said:
         assert not hits(done.out.encode() + done.err.encode(), key), done
     assert not hits(made.log().encode(), key)
+
+
+@pytest.mark.parametrize("args", [
+    ["ask", "-m", "test/m", "hi"], ["ask", "--json", "-m", "test/m", "hi"],
+    ["embed", "-m", "test/m", "hi"], ["models", "--live", "test"], ["key", "test", "test"]])
+def test_no_part_of_it_is_shown_where_a_provider_quotes_it(broker, provider, args):
+    key = canary()
+    made = broker("[broker]\nlog_level = debug\n" + harness.provider_section(provider, model="m"))
+    made.add_key("test", key)
+    for part in (key, key[3:], key[5:25], key[:11], key[-8:], urllib.parse.quote(key, safe=""),
+                 key[3:].replace("/", "\\/"), key[3:].replace("/", "%2f")):
+        provider.script(status=401, headers={"x-request-id": f"req-{part}"},
+                        body={"error": {"message": f"Who is this: {part}?", "code": part,
+                                        "param": part}})
+        done = made.llmb(*args)
+        shown = done.out + done.err
+        assert "Who is this: " in shown and "***" in shown, shown
+        assert not parts_in(shown, key), (part, shown)
+    assert not parts_in(made.log(), key)
+    for path in pathlib.Path(made.folder).rglob("*"):
+        if path.is_file():
+            assert not parts_in(path.read_bytes().decode("latin-1"), key), path
+
+
+def test_in_an_answer_words_of_it_are_words(broker, provider):
+    made = broker(harness.provider_section(provider, model="m"))
+    made.add_key("test", "local-development-key")
+    provider.script(answer={"text": "local development, and local-development, with "
+                                    "local-development-key"})
+    assert made.llmb("ask", "-m", "test/m", "hi").out.strip() == (
+        "local development, and local-development, with *********************")
+
+
+def test_an_error_inside_a_stream_shows_no_part_of_it(broker, provider):
+    key = canary()
+    made = broker(harness.provider_section(provider, model="m"))
+    made.add_key("test", key)
+    provider.script(headers={"content-type": "text/event-stream"}, packet_bytes=3, times=0,
+                    body='data: {"error":{"message":"no such key: ' + key[4:-4] + '"}}\n\n')
+    done = made.llmb("ask", "-m", "test/m", "hi")
+    assert done.code and "no such key: ***" in done.err and not parts_in(done.err, key), done.err
 
 
 def test_no_file_has_it(asked):

@@ -6,6 +6,7 @@
 #include "brokerd/dialect/dialect.h"
 #include "brokerd/dialect/framing.h"
 #include "brokerd/dialect/media.h"
+#include "brokerd/dialect/models.h"
 #include "brokerd/dialect/names.h"
 #include "brokerd/dialect/schema_example.h"
 #include "brokerd/dialect/tool_args.h"
@@ -176,43 +177,102 @@ static void test_media(struct arena *a)
 
 static const struct {
 	const char *body, *want; /* joined by spaces; NULL: no list */
+	const char *more;
 } lists[] = {
-	{"{\"object\":\"list\",\"data\":[{\"id\":\"a\"},{\"id\":\"b\",\"created\":1}]}",            "a b "     },
-	{"[{\"id\":\"a\"},{\"id\":\"b\"}]",							 "a b "     },
-	{"{\"models\":[{\"name\":\"a\"},{\"id\":\"b\",\"name\":\"c\"}]}",                           "a b "     },
-	{"{\"data\":[{\"type\":\"model\",\"id\":\"claude-x\"}],\"has_more\":false}",                "claude-x "},
-	{"{\"data\":[]}",									   ""         },
-	{"{\"data\":[{},{\"id\":null},{\"id\":\"\"},7,\"a\"]}",                                     "a "       },
+	{"{\"object\":\"list\",\"data\":[{\"id\":\"a\"},{\"id\":\"b\",\"created\":1}]}",            "a b ",
+         NULL													      },
+	{"[{\"id\":\"a\"},{\"id\":\"b\"}]",							 "a b ",      NULL      },
+	{"{\"models\":[{\"name\":\"a\"},{\"id\":\"b\",\"name\":\"c\"}]}",                           "a b ",      NULL      },
+	{"{\"data\":[{\"type\":\"model\",\"id\":\"claude-x\"}],\"has_more\":false,\"last_id\":"
+	 "\"claude-x\"}",								  "claude-x ", NULL      },
+	{"{\"data\":[{\"type\":\"model\",\"id\":\"claude-x\"}],\"has_more\":true,\"last_id\":"
+	 "\"claude-x\"}",								  "claude-x ", "claude-x"},
+	{"{\"data\":[],\"has_more\":true,\"last_id\":null}",                                        "",          NULL      },
+	{"{\"models\":[{\"name\":\"models/g\"}],\"nextPageToken\":\"a\\u002fb\"}",                  "g ",        "a/b"     },
+	{"{\"models\":[{\"name\":\"models/g\"}],\"nextPageToken\":7}",                              "g ",        NULL      },
+	{"{\"data\":[]}",									   "",          NULL      },
+	{"{\"data\":[{},{\"id\":null},{\"id\":\"\"},7,\"a\"]}",                                     "a ",        NULL      },
 	{"{\"models\":[{\"name\":\"command\",\"endpoints\":[\"chat\"]}],\"next_page_token\":\"\"}",
-         "command "											    },
-	{"{\"models\":[{\"name\":\"qwen3:8b\",\"model\":\"qwen3:8b\",\"size\":1}]}",                "qwen3:8b "},
-	{"{\"data\":{}}",									   NULL       },
-	{"{\"error\":{\"message\":\"no\"}}",							NULL       },
-	{"<html>",										  NULL       },
-	{"",											NULL       },
+         "command ",											     NULL      },
+	{"{\"models\":[{\"name\":\"command\"}],\"next_page_token\":\"p2\"}",                        "command ",  "p2"      },
+	{"{\"models\":[{\"name\":\"qwen3:8b\",\"model\":\"qwen3:8b\",\"size\":1}]}",                "qwen3:8b ",
+         NULL													      },
+	{"{\"data\":{}}",									   NULL,        NULL      },
+	{"{\"error\":{\"message\":\"no\"}}",							NULL,        NULL      },
+	{"<html>",										  NULL,        NULL      },
+	{"",											NULL,        NULL      },
 };
+
+static enum err join_id(void *context, const struct llm_event *e)
+{
+	struct buf *joined = context;
+	if (e->type != EV_MODEL)
+		return OK;
+	buf_span(joined, e->model.id);
+	buf_byte(joined, ' ');
+	return OK;
+}
 
 static void test_lists(struct arena *a)
 {
+	const struct dialect_env env = {.wall_s = 1795305600};
+	const struct http_head head = {.status = 200};
 	for (size_t i = 0; i < COUNT_OF(lists); i++) {
 		OWNED(buf_done) struct buf joined = BUF_INIT(4096);
-		struct span *ids;
-		size_t n;
+		const struct event_sink sink = {join_id, &joined};
 		struct fault why = FAULT_NONE;
-		const enum err err =
-			dialect_find(SPAN("anthropic"))
-				->decode_models(span_str(lists[i].body), a, &ids, &n, &why);
-		is_err(err, lists[i].want ? OK : ERR_SERVER_ERROR, "models of %s", lists[i].body);
+		struct notes notes;
+		notes_init(&notes, a);
+		struct decoder *d = models_op.decoder_new(a, &notes, &env, &head);
+		enum err err = models_op.decode(d, span_str(lists[i].body), &sink, &why);
+		if (!err)
+			err = models_op.decode_end(d, &sink, &why);
+		const struct span more = models_op.more(d);
+		ok(!err == (lists[i].want != NULL), "models of %s", lists[i].body);
+		ok(span_is(more, lists[i].more), "whether there are more");
+		models_op.decoder_done(d);
 		if (!lists[i].want) {
 			ok(why.message[0] != '\0', "a sentence says why");
 			continue;
 		}
-		for (size_t k = 0; k < n; k++) {
-			buf_span(&joined, ids[k]);
-			buf_byte(&joined, ' ');
-		}
 		buf_byte(&joined, '\0');
 		is_str(joined.p, lists[i].want, "their names");
+	}
+}
+
+/* What a page of the list is asked for by. */
+static const struct {
+	const char *family, *base, *ops, *page, *want;
+} pages[] = {
+	{"anthropic",   "https://a.test",                  NULL,                 NULL,       "https://a.test/v1/models?limit=1000"    },
+	{"anthropic",   "https://a.test",                  NULL,                 "claude x",
+         "https://a.test/v1/models?limit=1000&after_id=claude%20x"                                                                    },
+	{"gemini",      "https://a.test",                  NULL,                 "a/b=&",
+         "https://a.test/v1beta/models?pageSize=1000&pageToken=a%2Fb%3D%26"                                                           },
+	{"cohere",      "https://a.test/v2",               NULL,                 NULL,       "https://a.test/v1/models?page_size=1000"},
+	{"cohere",      "https://a.test/v2",               NULL,                 "p2",
+         "https://a.test/v1/models?page_size=1000&page_token=p2"                                                                      },
+	{"openai-chat", "https://a.test/v1",               NULL,                 "gpt",      "https://a.test/v1/models?after=gpt"     },
+	{"openai-chat", "https://a.test/v1?api-version=1", NULL,                 "gpt",
+         "https://a.test/v1/models?api-version=1&after=gpt"									   },
+	{"openai-chat", "https://a.test/v1",               "chat,models://list", "gpt",
+         "https://a.test/list?after=gpt"											      },
+};
+
+static void test_pages(struct arena *a)
+{
+	for (size_t i = 0; i < COUNT_OF(pages); i++) {
+		const struct target t = {.family = span_str(pages[i].family),
+			.base_url = span_str(pages[i].base),
+			.quirks = {.ops = span_str(pages[i].ops)}};
+		const struct dialect_env env = {.page = span_str(pages[i].page)};
+		const struct llm_request r = {.is_stream = false};
+		struct http_request http = {.n_headers = 0};
+		struct notes notes;
+		notes_init(&notes, a);
+		is_err(models_op.encode_request(&r, &t, &env, &notes, &http, NULL), OK, "encoded");
+		is_mem(http.url.p, http.url.n, pages[i].want, strlen(pages[i].want), "a page of %s",
+			pages[i].family);
 	}
 }
 
@@ -353,6 +413,7 @@ int main(void)
 	test_base64();
 	test_media(&a);
 	test_lists(&a);
+	test_pages(&a);
 	test_examples(&a);
 	test_framings();
 	arena_done(&a);

@@ -78,6 +78,9 @@ static void test_urls(void)
 			ok(why.message[0] && out.n == 1, "a sentence, and nothing written");
 	}
 	struct fault why;
+	OWNED(buf_done) struct buf escaped = BUF_INIT(64);
+	http_escape(SPAN("aZ0-._~ +/=\xc3\0"), &escaped);
+	is_mem(escaped.p, escaped.n, "aZ0-._~%20%2B%2F%3D%C3%00", 25, "an escaped value");
 	OWNED(buf_done) struct buf out = BUF_INIT(4096);
 	is_err(http_origin(SPAN("https://me:s3cret@h/"), &out, &why), ERR_INVALID_ARGUMENT,
 		"a password in an address is refused");

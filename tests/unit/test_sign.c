@@ -94,6 +94,26 @@ static void each_row(void)
 	}
 }
 
+/* As a provider might write it that puts it into an address. */
+static void escaped(void)
+{
+	const struct target bearer = {.provider = SPAN("test"), .auth = AUTH_BEARER};
+	struct secret *plain = secret_of(SPAN("sk-1_x.~"), HOME),
+		      *other = secret_of(SPAN("a+b/c="), HOME);
+	struct signature *a, *b;
+	if (sign_for(SPAN(HOME), &bearer, plain, &a, NULL) ||
+		sign_for(SPAN(HOME), &bearer, other, &b, NULL))
+		bail("not signed");
+	is_uint(signature_key_escaped(a).n, 0, "a key that needs no escapes");
+	is_mem(signature_key_escaped(b).p, signature_key_escaped(b).n, "a%2Bb%2Fc%3D", 12,
+		"one that does");
+	is_str(signature_line(b, 0), "Authorization: Bearer a+b/c=", "its line is as ever");
+	signature_unref(a);
+	signature_unref(b);
+	secret_unref(plain);
+	secret_unref(other);
+}
+
 static void shared_and_wiped(void)
 {
 	const struct target bearer = {.provider = SPAN("test"), .auth = AUTH_BEARER};
@@ -147,11 +167,12 @@ static void many_and_long(void)
 		secret_unref(s[i]);
 	}
 	static char key[LIMIT_SECRET_BYTES];
-	memset(key, 'k', sizeof key);
+	memset(key, '+', sizeof key);
 	struct secret *whole = secret_of(span_of(key, sizeof key), HOME);
 	struct signature *l;
 	is_err(sign_for(SPAN(HOME), &bearer, whole, &l, NULL), OK, "the longest key");
 	is_uint(signature_key(l).n, sizeof key, "whole");
+	is_uint(signature_key_escaped(l).n, 3 * sizeof key, "and escaped");
 	signature_unref(l);
 	secret_unref(whole);
 }
@@ -216,6 +237,7 @@ int main(void)
 	if (!signer)
 		bail("%s", why.message);
 	each_row();
+	escaped();
 	shared_and_wiped();
 	many_and_long();
 	aws();

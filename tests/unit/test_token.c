@@ -140,7 +140,7 @@ static const struct {
          "{\"error\":\"invalid_client\",\"error_description\":\"AADSTS7000215: Invalid "
 		"client\"}",								     ERR_AUTH,            "llmb key add cloud",                    3600 },
 	{"the key comes back",       401,
-         "{\"error\":\"invalid_client\",\"error_description\":\"se~cret%/=0123 is wrong\"}",     ERR_AUTH,            "not shown",                             3600 },
+         "{\"error\":\"invalid_client\",\"error_description\":\"se~cret%/=0123 is wrong\"}",     ERR_AUTH,            "************** is wrong",               3600 },
 	{"too often",                429, "{}",						  ERR_RATE_LIMITED,    "too many",                              3600 },
 	{"broken",		   503, "<h1>",						ERR_SERVER_ERROR,    "status 503",                            3600 },
 	{"nowhere",                  404, "",						    ERR_INVALID_REQUEST, "no token endpoint",                     3600 },
@@ -151,12 +151,15 @@ static void each_reply(void)
 {
 	const struct target t = target_of(AUTH_ENTRA, "https://tokens.example/token");
 	struct secret *key = key_of(CLIENT);
+	struct token_request asked;
+	if (token_request(&t, key, NOW_S, &asked, NULL))
+		bail("nothing to ask");
 	for (size_t i = 0; i < COUNT_OF(replies); i++) {
 		struct secret *token;
 		int64_t life_s;
 		struct fault why = FAULT_NONE;
-		is_err(token_reply(&t, key, replies[i].status, span_str(replies[i].body), &token,
-			       &life_s, &why),
+		is_err(token_reply(&t, key, &asked, replies[i].status, span_str(replies[i].body),
+			       &token, &life_s, &why),
 			replies[i].err, "%s: %s", replies[i].name, why.message);
 		is_int(life_s, replies[i].life_s, "%s: its life", replies[i].name);
 		ok((token != NULL) == !replies[i].err, "%s: a token or a fault", replies[i].name);
@@ -175,7 +178,44 @@ static void each_reply(void)
 		}
 		secret_unref(token);
 	}
+	token_request_done(&asked);
 	secret_unref(key);
+}
+
+static const struct {
+	const char *name, *key;
+	enum auth_scheme auth;
+	const char *said, *want;
+} quotes[] = {
+	{"the end of a refresh token", PERSON,  AUTH_GOOGLE, "got //re+fresh",                        "got //********"},
+	{"a part of a secret",         CLIENT,  AUTH_ENTRA,  "secret ~cret%/=01 given",
+         "secret ********** given"										    },
+	{"a secret as it was sent",    CLIENT,  AUTH_ENTRA,  "client_secret=se~cret%25%2F%3D0123&",
+         "client_secret=********************&"									},
+	{"an assertion",               ACCOUNT, AUTH_GOOGLE, "assertion eyJhbGciOiJSUzI1NiIs is bad",
+         "assertion ******************** is bad"								      },
+	{"a private key",              ACCOUNT, AUTH_GOOGLE, "key MIIEvgIBADANBgkq...",
+         "key ****************..."										    },
+};
+
+static void each_quote(void)
+{
+	for (size_t i = 0; i < COUNT_OF(quotes); i++) {
+		const struct target t = target_of(quotes[i].auth, "https://tokens.example/token");
+		struct secret *key = key_of(quotes[i].key), *token;
+		struct token_request asked;
+		struct fault why = FAULT_NONE;
+		OWNED(buf_done) struct buf body = BUF_INIT(KIB);
+		int64_t life_s;
+		if (token_request(&t, key, NOW_S, &asked, NULL))
+			bail("nothing to ask");
+		buf_print(&body, "{\"error\":\"e\",\"error_description\":\"%s\"}", quotes[i].said);
+		is_err(token_reply(&t, key, &asked, 400, buf_view(&body), &token, &life_s, &why),
+			ERR_AUTH, "%s", quotes[i].name);
+		ok(strstr(why.message, quotes[i].want), "%s: %s", quotes[i].name, why.message);
+		token_request_done(&asked);
+		secret_unref(key);
+	}
 }
 
 int main(void)
@@ -188,5 +228,6 @@ int main(void)
 	assertion();
 	each_request();
 	each_reply();
+	each_quote();
 	return tap_done();
 }

@@ -22,8 +22,9 @@
 #include "protocol/limits.h"
 #include "tests/lib/tap.h"
 
-#define MS  INT64_C(1000)
-#define KEY "sk-canary-0123456789abcdef"
+#define MS          INT64_C(1000)
+#define KEY         "sk-canary/0123456789abcdef"
+#define KEY_ESCAPED "sk-canary%2F0123456789abcdef"
 
 static struct loop *loop;
 static struct workers *workers;
@@ -195,8 +196,13 @@ static const struct play {
 			 "," KEY ",end!!",
          .step = 7,
          .pace_us = 300},
+	{.path = "/echo-escaped",
+         .reply = "HTTP/1.1 200 OK\r\nX-Echo: <" KEY_ESCAPED
+			 ">\r\nContent-Length: 63\r\n\r\n" KEY_ESCAPED "," KEY_ESCAPED ",end!!",
+         .step = 7,
+         .pace_us = 300},
 	{.path = "/echo-tail",
-         .reply = "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\nhello sk-can"             },
+         .reply = "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\nhello sk-can"																},
 };
 
 static const struct play *find_play(struct span path)
@@ -996,7 +1002,7 @@ static void late_to_send(struct server *s)
 
 /* ---- a key that comes back ---- */
 
-static void echoes(struct server *s)
+static void echo(struct server *s, const char *path, const char *stars)
 {
 	static char logged[4096];
 	struct asker a;
@@ -1004,14 +1010,12 @@ static void echoes(struct server *s)
 	if (pipe2(fd, O_CLOEXEC) != 0)
 		bail("no pipe");
 	log_init(LOG_LEVEL_INFO, fd[1]);
-	aim(&a, s, "/echo");
+	aim(&a, s, path);
 	ask(&a, &patient);
 	log_init(LOG_LEVEL_INFO, -1);
 	const ssize_t n = read(fd[0], logged, sizeof logged - 1);
 	logged[n > 0 ? n : 0] = '\0';
-	const char *const stars = "**************************";
 	char want[128];
-	is_uint(strlen(stars), sizeof KEY - 1, "as many stars as bytes");
 	snprintf(want, sizeof want, "%s,%s,end!!", stars, stars);
 	is_err(a.end.err, OK, "the answer comes (%s)", a.end.why.message);
 	is_mem(a.body.p, a.body.n, want, strlen(want), "without the key, however it was cut");
@@ -1026,6 +1030,14 @@ static void echoes(struct server *s)
 	drop(&a);
 	close(fd[0]);
 	close(fd[1]);
+}
+
+static void echoes(struct server *s)
+{
+	const char *const stars = "****************************";
+	is_uint(strlen(stars), sizeof KEY_ESCAPED - 1, "as many stars as bytes");
+	echo(s, "/echo", stars + (sizeof KEY_ESCAPED - sizeof KEY));
+	echo(s, "/echo-escaped", stars);
 }
 
 /* ---- many ---- */

@@ -2,7 +2,6 @@
 #include "brokerd/dialect/anthropic/anthropic.h"
 
 #include "brokerd/dialect/counts.h"
-#include "brokerd/dialect/models.h"
 #include "brokerd/dialect/registry.h"
 #include "brokerd/dialect/whole.h"
 
@@ -93,5 +92,5 @@ const struct dialect dialect_anthropic = {
 	.ops = {[LLM_OP_CHAT] = &chat, [LLM_OP_COUNT] = &count},
 	.explain = explain,
 	.models_path = "/v1/models?limit=1000",
-	.decode_models = models_decode,
+	.models_page = "after_id",
 };

@@ -2,7 +2,6 @@
 #include "brokerd/dialect/cohere/cohere.h"
 
 #include "brokerd/dialect/embeddings.h"
-#include "brokerd/dialect/models.h"
 #include "brokerd/dialect/openai_chat/openai_chat.h"
 #include "brokerd/dialect/ranking.h"
 #include "brokerd/dialect/registry.h"
@@ -62,5 +61,5 @@ const struct dialect dialect_cohere = {
 	.ops = {[LLM_OP_CHAT] = &chat, [LLM_OP_EMBED] = &embed, [LLM_OP_RERANK] = &rerank},
 	.explain = explain,
 	.models_path = "../v1/models?page_size=1000", /* of the version before */
-	.decode_models = models_decode,
+	.models_page = "page_token",
 };

@@ -3,7 +3,6 @@
 
 #include "brokerd/dialect/counts.h"
 #include "brokerd/dialect/embeddings.h"
-#include "brokerd/dialect/models.h"
 #include "brokerd/dialect/registry.h"
 #include "brokerd/dialect/whole.h"
 
@@ -34,5 +33,5 @@ const struct dialect dialect_gemini = {
 	.ops = {[LLM_OP_CHAT] = &chat, [LLM_OP_EMBED] = &embed, [LLM_OP_COUNT] = &count},
 	.explain = gemini_explain,
 	.models_path = "/v1beta/models?pageSize=1000",
-	.decode_models = models_decode,
+	.models_page = "pageToken",
 };

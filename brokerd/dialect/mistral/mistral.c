@@ -2,7 +2,6 @@
 #include "brokerd/dialect/mistral/mistral.h"
 
 #include "brokerd/dialect/embeddings.h"
-#include "brokerd/dialect/models.h"
 #include "brokerd/dialect/openai_chat/openai_chat.h"
 #include "brokerd/dialect/registry.h"
 #include "brokerd/dialect/verdicts.h"
@@ -69,5 +68,4 @@ const struct dialect dialect_mistral = {
 	.ops = {[LLM_OP_CHAT] = &chat, [LLM_OP_EMBED] = &embed, [LLM_OP_MODERATE] = &moderate},
 	.explain = explain,
 	.models_path = "/models",
-	.decode_models = models_decode,
 };

@@ -2,7 +2,6 @@
 #include "brokerd/dialect/ollama/ollama.h"
 
 #include "brokerd/dialect/embeddings.h"
-#include "brokerd/dialect/models.h"
 #include "brokerd/dialect/registry.h"
 #include "brokerd/dialect/whole.h"
 
@@ -52,5 +51,4 @@ const struct dialect dialect_ollama = {
 	.ops = {[LLM_OP_CHAT] = &chat, [LLM_OP_EMBED] = &embed},
 	.explain = explain,
 	.models_path = "/api/tags",
-	.decode_models = models_decode,
 };

@@ -2,7 +2,6 @@
 #include "brokerd/dialect/openai_chat/openai_chat.h"
 
 #include "brokerd/dialect/embeddings.h"
-#include "brokerd/dialect/models.h"
 #include "brokerd/dialect/openai_wire.h"
 #include "brokerd/dialect/ranking.h"
 #include "brokerd/dialect/registry.h"
@@ -45,5 +44,4 @@ const struct dialect dialect_openai_chat = {
 		[LLM_OP_MODERATE] = &moderate},
 	.explain = openai_explain,
 	.models_path = "/models",
-	.decode_models = models_decode,
 };

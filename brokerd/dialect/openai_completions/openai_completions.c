@@ -1,7 +1,6 @@
 /* openai_completions.c - the older text completions: a prompt, and how it goes on. */
 #include "brokerd/dialect/openai_completions/openai_completions.h"
 
-#include "brokerd/dialect/models.h"
 #include "brokerd/dialect/openai_wire.h"
 #include "brokerd/dialect/registry.h"
 
@@ -21,5 +20,4 @@ const struct dialect dialect_openai_completions = {
 	.ops = {[LLM_OP_CHAT] = &complete, [LLM_OP_COMPLETE] = &complete},
 	.explain = openai_explain,
 	.models_path = "/models",
-	.decode_models = models_decode,
 };

@@ -2,7 +2,6 @@
 #include "brokerd/dialect/openai_responses/openai_responses.h"
 
 #include "brokerd/dialect/counts.h"
-#include "brokerd/dialect/models.h"
 #include "brokerd/dialect/openai_wire.h"
 #include "brokerd/dialect/registry.h"
 #include "brokerd/dialect/whole.h"
@@ -43,5 +42,4 @@ const struct dialect dialect_openai_responses = {
 	.ops = {[LLM_OP_CHAT] = &chat, [LLM_OP_COUNT] = &count},
 	.explain = openai_explain,
 	.models_path = "/models",
-	.decode_models = models_decode,
 };
