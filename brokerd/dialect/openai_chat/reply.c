@@ -399,12 +399,19 @@ static enum err take_audio(struct decoder *d, uint32_t choice, struct json audio
 			return outlet_warn(&d->out, "repaired_response", NULL,
 				"the provider sent audio that is no base64; it was left out");
 	}
-	if (x->audio_id.n == 0 && is_text(id))
-		return json_utf8(id, d->out.arena, &x->audio_id);
 	enum err err = outlet_check(&d->out.piece);
 	if (!err)
 		err = outlet_check(&x->audio);
-	return err ? err : outlet_check(&x->transcript);
+	if (!err)
+		err = outlet_check(&x->transcript);
+	if (!err && x->audio_id.n == 0 && is_text(id)) {
+		buf_clear(&d->out.piece);
+		json_text_to(id, &d->out.piece);
+		err = outlet_check(&d->out.piece);
+		if (!err) /* the event goes away long before the part is given */
+			err = outlet_keep(&d->out, buf_view(&d->out.piece), &x->audio_id);
+	}
+	return err;
 }
 
 static enum err take_citations(struct decoder *d, uint32_t choice, struct json annotations)
