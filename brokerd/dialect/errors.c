@@ -5,6 +5,7 @@
 
 #include "brokerd/dialect/host_errors.h"
 #include "brokerd/dialect/limits.h"
+#include "protocol/base/utf8.h"
 #include "protocol/limits.h"
 
 /* ---- reading ---- */
@@ -195,7 +196,7 @@ static void read_html(struct span body, struct error_body *out)
 void error_read(struct span body, struct error_body *out)
 {
 	struct json v;
-	body = span_trim(body);
+	body = span_trim(utf8_past_bom(body));
 	if (json_scan(body, JSON_LENIENT, &v, NULL) == OK && json_kind(v) >= JSON_STRING) {
 		error_read_json(v, out);
 		if (json_kind(v) == JSON_STRING)

@@ -29,6 +29,7 @@ static const struct {
 	{"a string alone",             "\"m\"",									 "m",           "",  "",     "" },
 	{"Anthropic",                  "{\"type\":\"error\",\"error\":{\"type\":\"t\",\"message\":\"m\"}}",             "m",           "t",
          "",																	"" },
+	{"a byte order mark",          "\xef\xbb\xbf{\"error\":{\"message\":\"m\"}}",                                   "m",           "",  "",     "" },
 	{"HTML",		       "<html><head><TITLE class=x> m </TITLE></head><body>b</body></html>",            "m",           "",  "",
          ""																	    },
 	{"HTML without a title",       "<html><body>b</body></html>",                                                   "",            "",  "",     "" },
