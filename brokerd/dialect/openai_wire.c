@@ -80,9 +80,21 @@ static struct json object_of(struct json v, const char *name, const char *other)
 	return json_kind(first) == JSON_OBJECT ? first : json_member(v, other);
 }
 
+/* No count is below nothing; usage_count passes over one that is. */
+static bool has_negative(struct json counts)
+{
+	for (struct json_walk w = json_each(counts); json_next(&w);) {
+		const struct span text = w.value.text;
+		const char first = text.p[json_kind(w.value) == JSON_STRING ? 1 : 0];
+		if (json_kind(w.value) <= JSON_STRING && first == '-')
+			return true;
+	}
+	return false;
+}
+
 /* Hosts differ in where they put the cached tokens; what the prompt and the completion include is
  * told by their total. */
-bool openai_usage(struct json u, int64_t cached, struct llm_usage *out)
+const char *openai_usage(struct json u, int64_t cached, struct llm_usage *out)
 {
 	int64_t input = -1, output = -1, total = -1;
 	*out = USAGE_UNKNOWN;
@@ -113,7 +125,13 @@ bool openai_usage(struct json u, int64_t cached, struct llm_usage *out)
 	out->provider_cost_nusd = usage_money(cost, 0);
 	if (out->provider_cost_nusd < 0)
 		out->provider_cost_nusd = usage_money(json_member(u, "cost_in_usd_ticks"), 10);
-	return usage_split(out, input, output);
+	if (!usage_split(out, input, output))
+		return "the provider's token counts do not add up: a part is larger than its "
+		       "whole, and "
+		       "was cut to fit";
+	if (has_negative(u) || has_negative(in) || has_negative(of))
+		return "the provider sent a negative token count; it was left out";
+	return NULL;
 }
 
 static const struct {

@@ -248,9 +248,15 @@ enum err outlet_unfenced(struct outlet *o, uint32_t choice, struct json v)
 	buf_clear(&o->piece);
 	if (!json_text_to(v, &o->piece))
 		return OK;
-	enum err err = outlet_check(&o->piece);
-	const struct span inside = fence_inside(buf_view(&o->piece));
-	if (!err && inside.n < o->piece.n)
+	const enum err err = outlet_check(&o->piece);
+	return err ? err : outlet_unfenced_text(o, choice, buf_view(&o->piece));
+}
+
+enum err outlet_unfenced_text(struct outlet *o, uint32_t choice, struct span text)
+{
+	enum err err = OK;
+	const struct span inside = fence_inside(text);
+	if (inside.n < text.n)
 		err = outlet_warn(o, "repaired_response", "response_format",
 			"the JSON was taken out of the fence that it came in");
 	return err ? err : outlet_text(o, choice, OUTLET_TEXT, inside);
@@ -427,6 +433,7 @@ enum err outlet_call_args(struct outlet *o, struct outlet_call *c, struct span p
 {
 	if (piece.n == 0 || is_left_out(o, c))
 		return OK;
+	repeat_add(&c->came, piece);
 	if (c->is_text)
 		return outlet_text(o, c->choice, OUTLET_TEXT, piece);
 	if (c->is_ended)
@@ -442,6 +449,11 @@ enum err outlet_call_args(struct outlet *o, struct outlet_call *c, struct span p
 	}
 	const enum err err = begin_and_pour(o, c);
 	return err ? err : pour(o, c, piece);
+}
+
+enum err outlet_call_whole(struct outlet *o, struct outlet_call *c, struct span args)
+{
+	return outlet_call_args(o, c, repeat_rest(&c->came, args));
 }
 
 enum err outlet_call_end(struct outlet *o, struct outlet_call *c)
@@ -475,7 +487,7 @@ enum err outlet_calls_settle(struct outlet *o, uint32_t choice, const struct out
 {
 	enum err err = OK;
 	for (struct outlet_call *c = o->choices[choice].calls; !err && c; c = c->next) {
-		if (c != but && !c->is_ended && c->extent.is_complete)
+		if (c != but && !c->is_ended && c->extent.is_complete && c->name.n > 0)
 			err = outlet_call_end(o, c);
 	}
 	return err;

@@ -2,6 +2,7 @@
  * again from the events that repeat it; what did not is. */
 #include "brokerd/dialect/base64.h"
 #include "brokerd/dialect/media.h"
+#include "brokerd/dialect/openai_reply.h"
 #include "brokerd/dialect/openai_responses/openai_responses.h"
 #include "brokerd/dialect/openai_wire.h"
 #include "brokerd/dialect/pick.h"
@@ -69,11 +70,6 @@ bool responses_has_enough(const struct decoder *d)
 
 /* ---- items ---- */
 
-static bool is_text(struct json v)
-{
-	return json_kind(v) == JSON_STRING && v.text.n > 2;
-}
-
 static uint64_t bit_of(int64_t index)
 {
 	return UINT64_C(1) << (index < 0 ? 0 : index > 63 ? 63 : index);
@@ -87,7 +83,7 @@ static bool has_come(const struct came *c, int64_t index)
 /* Notes that a text came, where it says something. */
 static void note_text(struct came *c, int64_t index, struct json text)
 {
-	if (is_text(text))
+	if (openai_is_text(text))
 		c->bits |= bit_of(index);
 }
 
@@ -154,7 +150,7 @@ static enum err say_piece(
 {
 	struct outlet *o = &d->out;
 	buf_clear(&o->piece);
-	if (!is_text(text) || !json_text_to(text, &o->piece))
+	if (!openai_is_text(text) || !json_text_to(text, &o->piece))
 		return OK;
 	const enum err err = outlet_check(&o->piece);
 	if (err)
@@ -195,7 +191,7 @@ static enum err say_whole(
 static enum err say_summary(struct decoder *d, struct item *i, int64_t index, struct json text)
 {
 	enum err err = OK;
-	if (!is_text(text))
+	if (!openai_is_text(text))
 		return OK;
 	if (i->summary_index >= 0 && i->summary_index != index)
 		err = outlet_text(&d->out, 0, OUTLET_REASONING, SPAN("\n\n"));
@@ -369,7 +365,7 @@ static enum err take_call(struct decoder *d, struct item *i, struct json item)
 	struct outlet_call *call = i->call;
 	call->is_custom = call->is_custom || is_custom(m[0]);
 	if (call->id.n == 0)
-		json_text_to(is_text(m[1]) ? m[1] : m[2], &call->id);
+		json_text_to(openai_is_text(m[1]) ? m[1] : m[2], &call->id);
 	if (call->name.n == 0)
 		json_text_to(m[3], &call->name);
 	err = outlet_check(&call->id);
@@ -426,38 +422,14 @@ static enum err end_item(struct decoder *d, struct item *i, struct json item)
 static enum err take_about(struct decoder *d, struct json response)
 {
 	static const char *const names[] = {"id", "model", "created_at"};
-	OWNED(buf_done) struct buf id = BUF_INIT(LIMIT_REPLY_BYTES);
-	OWNED(buf_done) struct buf model = BUF_INIT(LIMIT_REPLY_BYTES);
 	struct json m[COUNT_OF(names)];
-	double created = 0;
-	if (d->out.is_started)
-		return OK;
 	PICK(response, names, m);
-	json_text_to(m[0], &id);
-	json_text_to(m[1], &model);
-	if (!json_f64(m[2], &created) || created < 0 || created > 1e15)
-		created = 0;
-	enum err err = outlet_check(&id);
-	if (!err)
-		err = outlet_check(&model);
-	return err ? err : outlet_about(&d->out, buf_view(&id), buf_view(&model), (int64_t)created);
+	return openai_about(&d->out, m[0], m[1], m[2]);
 }
 
-static enum err take_usage(struct decoder *d, struct json usage)
+static enum err take_error(struct decoder *d, struct json v, struct fault *why)
 {
-	struct llm_usage u;
-	if (json_kind(usage) != JSON_OBJECT)
-		return OK;
-	const bool fits = openai_usage(usage, -1, &u);
-	outlet_usage(&d->out, &u);
-	return fits ? OK : outlet_warn(&d->out, "repaired_response", "usage", OPENAI_USAGE_CUT);
-}
-
-static enum err take_error(struct json v, struct fault *why)
-{
-	struct error_body body;
-	error_read_json(v, &body);
-	return error_inside(&body, openai_errors, why);
+	return openai_error(d->notes->errors, openai_errors, v, why);
 }
 
 /* How it ended, by its status; an ending that is none is an error. */
@@ -469,7 +441,7 @@ static enum err take_status(
 	if (span_is(status, "completed") || span_is(status, "complete")) {
 		finish = FINISH_STOP;
 	} else if (span_is(status, "failed")) {
-		return take_error(response, why);
+		return take_error(d, response, why);
 	} else if (span_is(status, "cancelled")) {
 		(void)fault_set(why, ERR_CONNECTION, "the response was cancelled at the provider");
 		fault_text(why->code, sizeof why->code, status);
@@ -522,13 +494,13 @@ static enum err take_response(
 	PICK(response, names, m);
 	enum err err = take_about(d, response);
 	if (!err)
-		err = take_usage(d, m[1]);
-	if (is_text(m[2]))
+		err = openai_counts(&d->out, m[1], -1);
+	if (openai_is_text(m[2]))
 		json_text_to(m[2], &said);
 	if (!err)
 		err = outlet_check(&said);
-	if (!err && (json_kind(m[3]) == JSON_OBJECT || is_text(m[3])))
-		err = take_error(response, why);
+	if (!err && (openai_is_error(m[3])))
+		err = take_error(d, response, why);
 	for (struct json_walk w = json_each(m[0]); !err && json_next(&w); k++) {
 		if (json_kind(w.value) == JSON_OBJECT)
 			err = take_last(d, k, w.value);
@@ -636,7 +608,7 @@ static enum err take_item(struct decoder *d, struct json event, bool is_done)
 	if (json_kind(item) != JSON_OBJECT)
 		return OK;
 	enum err err = item_for(d, json_member(event, "output_index"), json_member(item, "id"), &i);
-	const bool is_nameless = i && i->index < 0 && !is_text(json_member(item, "id"));
+	const bool is_nameless = i && i->index < 0 && !openai_is_text(json_member(item, "id"));
 	if (!err && i->is_over && (!is_done || is_nameless)) /* its place is used again */
 		err = add_item(d, i->index, SPAN_NONE, &i);
 	if (!err && !is_done && is_call(json_member(item, "type")))
@@ -661,7 +633,7 @@ static enum err take_event(
 	if (span_is(type, "response.output_item.done"))
 		return take_item(d, event, true);
 	if (span_is(type, "error"))
-		return take_error(event, why);
+		return take_error(d, event, why);
 	return take_about(d, json_member(event, "response"));
 }
 
@@ -683,8 +655,8 @@ static enum err on_event(void *context, struct span name, struct span data, stru
 	err = outlet_check(&type);
 	if (err)
 		return err;
-	if (type.n == 0 && (json_kind(error) == JSON_OBJECT || is_text(error)))
-		return take_error(event, why);
+	if (type.n == 0 && (openai_is_error(error)))
+		return take_error(d, event, why);
 	return take_event(d, type.n > 0 ? buf_view(&type) : name, event, why);
 }
 
@@ -697,7 +669,7 @@ static enum err on_document(void *context, struct span body, struct fault *why)
 	if (err)
 		return err;
 	if (json_kind(json_member(v, "output")) != JSON_ARRAY)
-		return take_error(v, why);
+		return take_error(d, v, why);
 	return take_response(d, v, SPAN_NONE, why);
 }
 
@@ -711,9 +683,7 @@ static enum err conclude(struct decoder *d, struct fault *why)
 	if (d->has_event)
 		return fault_set(why, ERR_STREAM_INCOMPLETE,
 			"the provider's answer broke off before its end");
-	(void)fault_set(why, ERR_SERVER_ERROR, "the provider sent an empty reply");
-	fault_text(why->code, sizeof why->code, SPAN("empty_response"));
-	return ERR_SERVER_ERROR;
+	return openai_nothing(why);
 }
 
 static struct pump pump_of(struct decoder *d)
