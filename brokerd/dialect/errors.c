@@ -5,6 +5,7 @@
 
 #include "brokerd/dialect/host_errors.h"
 #include "brokerd/dialect/limits.h"
+#include "protocol/base/utf8.h"
 #include "protocol/limits.h"
 
 /* ---- reading ---- */
@@ -56,9 +57,12 @@ static void read_details(struct json details, struct error_body *out)
 	}
 }
 
-/* OpenRouter's, of the provider behind it. */
+/* OpenRouter's, of the provider behind it; the headers that it would have sent are in it too. */
 static void read_metadata(struct json metadata, struct error_body *out)
 {
+	const struct json headers = json_member(metadata, "headers");
+	if (json_is(json_member(headers, "X-RateLimit-Remaining"), "0"))
+		READ(json_member(headers, "X-RateLimit-Reset"), out->reset);
 	READ(json_member(metadata, "error_type"), out->inner_code);
 	READ(json_member(metadata, "limit_source"), out->source);
 	read_more(metadata, out);
@@ -205,7 +209,7 @@ static void read_html(struct span body, struct error_body *out)
 void error_read(struct span body, struct error_body *out)
 {
 	struct json v;
-	body = span_trim(body);
+	body = span_trim(utf8_past_bom(body));
 	if (json_scan(body, JSON_LENIENT, &v, NULL) == OK && json_kind(v) >= JSON_STRING) {
 		error_read_json(v, out);
 		if (json_kind(v) == JSON_STRING)
@@ -359,10 +363,33 @@ static const struct wording quota_words[] = {
 	{NULL,			  NULL     },
 };
 
+static bool is_letter(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* A sentence less what stands in quotes: there are names and values of the caller's own. An apostrophe
+ * inside a word is no quote, nor is one that nothing closes. */
+static void leave_quoted_out(const char *text, char *out)
+{
+	for (const char *at = text; *at;) {
+		const bool is_mark = *at == '\'' || *at == '`';
+		const char *end =
+			is_mark && !(at > text && is_letter(at[-1])) ? strchr(at + 1, *at) : NULL;
+		while (end && *end == '\'' && is_letter(end[1]))
+			end = strchr(end + 1, *at);
+		*out++ = *at;
+		at = end ? end : at + 1;
+	}
+	*out = '\0';
+}
+
 static bool says(const struct error_body *b, const struct wording *words)
 {
-	const struct span texts[] = {span_str(b->message), span_str(b->code), span_str(b->type),
-		span_str(b->inner_code)};
+	char sentence[sizeof b->message];
+	leave_quoted_out(b->message, sentence);
+	const struct span texts[] = {
+		span_str(sentence), span_str(b->code), span_str(b->type), span_str(b->inner_code)};
 	for (; words->one; words++) {
 		for (size_t i = 0; i < COUNT_OF(texts); i++) {
 			if (find_nocase(texts[i], words->one) &&
@@ -470,7 +497,7 @@ static bool fits(const struct error_rule *r, const struct error_body *b, int64_t
 {
 	if (r->status && r->status != status)
 		return false;
-	if (r->code && strcasecmp(r->code, b->code) != 0 && strcasecmp(r->code, b->inner_code) != 0)
+	if (r->code && !is_like(r->code, b->code) && !is_like(r->code, b->inner_code))
 		return false;
 	if (r->type && strcasecmp(r->type, b->type) != 0)
 		return false;
@@ -540,6 +567,22 @@ static bool is_timely(enum err class)
 	return class == ERR_RATE_LIMITED || class == ERR_OVERLOADED || class == ERR_QUOTA_EXHAUSTED;
 }
 
+/* How long a bound of the body's lasts, told by the date of the reply. */
+static int64_t wait_of_body(const struct error_body *b, const struct http_head *head)
+{
+	struct http_header made[] = {
+		{SPAN("x-ratelimit-remaining"), SPAN("0")},
+		{            SPAN("x-ratelimit-reset"),           span_str(b->reset)         },
+		{ SPAN("date"),          head ? http_head_get(head,                   "date") : SPAN_NONE},
+	};
+	struct limits limits;
+	if (b->wait_ms >= 0 || b->reset[0] == '\0' || !span_is_set(made[2].value))
+		return b->wait_ms;
+	limits_read(&(struct http_head){head->status, made, COUNT_OF(made)}, SPAN("openrouter"),
+		&limits);
+	return limits_wait_ms(&limits);
+}
+
 /* The first that names a wait: the headers, the body, its message, a bound of which nothing is left, and
  * what is known of the host. */
 static int64_t find_wait(const struct error_body *b, const struct http_head *head,
@@ -551,7 +594,7 @@ static int64_t find_wait(const struct error_body *b, const struct http_head *hea
 		return told;
 	if (!is_timely(f->err))
 		return usual;
-	const int64_t waits[] = {b->wait_ms, wait_in_message(b->message),
+	const int64_t waits[] = {wait_of_body(b, head), wait_in_message(b->message),
 		limits ? limits_wait_ms(limits) : -1, usual};
 	for (size_t i = 0; i < COUNT_OF(waits); i++) {
 		if (waits[i] >= 0)

@@ -14,6 +14,8 @@ struct error_body {
 	char more[1024]; /* what else it says, as it says it: to be searched, not shown */
 	int64_t status;  /* a 4xx or 5xx that the body itself names; 0: none */
 	int64_t wait_ms; /* that the body asks for; -1: it does not */
+	char reset
+		[32]; /* when a bound of which nothing is left is free again, as the body says it */
 	bool is_json, is_html;
 };
 
@@ -26,9 +28,9 @@ void error_read_json(struct json v, struct error_body *out);
 /* A row of a family's table. The first that fits wins; what it leaves out fits all. One that says no
  * more than "invalid request" yields to wording that the request is too long. */
 struct error_rule {
-	int status;          /* 0: any */
-	const char *code;    /* the body's code or inner code, without case */
-	const char *type;    /* the body's type, without case */
+	int status;       /* 0: any */
+	const char *code; /* the body's code or inner code, without case; a * at its end: any end */
+	const char *type; /* the body's type, without case */
 	const char *message; /* a part of the message, in lower case */
 	enum err class;
 	const char *sub; /* the code of our own that it gets; NULL: the provider's */

@@ -3,6 +3,7 @@
 
 #include "brokerd/dialect/errors.h"
 #include "brokerd/dialect/tool_args.h"
+#include "protocol/base/utf8.h"
 #include "protocol/limits.h"
 
 void framing_init(struct framing *f, const struct http_head *head)
@@ -49,23 +50,27 @@ static enum framing_kind decide(const struct framing *f, char first)
 		return f->on_message ? named : FRAMING_DOCUMENT;
 	if (strchr(":deir", first))
 		return FRAMING_EVENTS;
-	if (named == FRAMING_UNKNOWN)
-		return first == '\xef' ? FRAMING_EVENTS : FRAMING_DOCUMENT;
-	return named;
+	return named == FRAMING_UNKNOWN ? FRAMING_DOCUMENT : named;
 }
 
-enum err framing_feed(
+/* Passes over what may stand before a reply: a byte order mark, however it is cut, and white space,
+ * which only says that its sender lives. */
+static struct span skip_lead(struct framing *f, struct span bytes)
+{
+	while (bytes.n > 0) {
+		const char c = bytes.p[0];
+		if (f->bom_n < sizeof UTF8_BOM - 1 && c == UTF8_BOM[f->bom_n])
+			f->bom_n++;
+		else if (c == '\0' || !strchr(" \t\r\n", c))
+			break;
+		bytes = span_skip(bytes, 1);
+	}
+	return bytes;
+}
+
+static enum err pass_on(
 	struct framing *f, struct span bytes, const struct framing_sink *sink, struct fault *why)
 {
-	if (f->document.n == 0 && f->sse.total == 0 && f->messages.total == 0 &&
-		f->lines.total == 0) {
-		/* white space before a document only says that its sender lives */
-		while (bytes.n > 0 && strchr(" \t\r\n", bytes.p[0]) && bytes.p[0] != '\0')
-			bytes = span_skip(bytes, 1);
-		if (bytes.n == 0)
-			return OK;
-		f->kind = decide(f, bytes.p[0]);
-	}
 	if (f->kind == FRAMING_MESSAGES)
 		return event_stream_feed(&f->messages, bytes,
 			&(struct event_stream_sink){f->on_message, sink->event.context}, why);
@@ -79,6 +84,19 @@ enum err framing_feed(
 		return fault_set(why, ERR_SERVER_ERROR,
 			"the provider's reply is longer than %zu MiB", LIMIT_REPLY_BYTES / MIB);
 	return err ? fault_set(why, err, "no memory for the provider's reply") : OK;
+}
+
+enum err framing_feed(
+	struct framing *f, struct span bytes, const struct framing_sink *sink, struct fault *why)
+{
+	if (f->is_begun)
+		return pass_on(f, bytes, sink, why);
+	bytes = skip_lead(f, bytes);
+	if (bytes.n == 0)
+		return OK;
+	f->is_begun = true;
+	f->kind = decide(f, bytes.p[0]);
+	return pass_on(f, bytes, sink, why);
 }
 
 enum err framing_end(struct framing *f, const struct framing_sink *sink, struct fault *why)
@@ -105,6 +123,7 @@ enum err framing_document(struct span body, struct json *out, struct fault *why)
 {
 	struct json_extent extent = {.depth = 0};
 	struct error_body words;
+	body = utf8_past_bom(body);
 	const enum err err = json_scan(body, JSON_LENIENT, out, NULL);
 	if (err == ERR_TOO_BIG)
 		return too_deep(why);

@@ -1,6 +1,6 @@
 /* framing.h - is this reply a stream of events or one JSON document?
- * Both occur whatever was asked for. The content type decides, else the first byte that is no white
- * space. Pieces come cut anywhere; a whole document is gathered. A family that is streamed in binary
+ * Both occur whatever was asked for. The content type decides, else the first byte that is neither
+ * white space nor of a byte order mark. Pieces come cut anywhere; a whole document is gathered. A family that is streamed in binary
  * messages (event_stream.h) says so by its on_message. Lines of JSON (ndjson.h) are what their content
  * type names; each is an event without a name. No I/O. */
 #ifndef BROKERD_DIALECT_FRAMING_H
@@ -34,6 +34,8 @@ struct framing {
 	enum err (*on_message)(void *context, const struct event_message *m, struct fault *why);
 	struct event_stream messages;
 	struct buf document;
+	uint8_t bom_n;  /* bytes of a byte order mark seen so far, before all else */
+	bool is_begun;  /* the first byte that counts has come */
 	bool is_ending; /* what comes now was not ended by its sender */
 	unsigned n_bad; /* events that were no JSON */
 };

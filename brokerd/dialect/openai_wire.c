@@ -17,6 +17,20 @@ const struct error_rule openai_errors[] = {
 	{400, "unsupported_parameter", NULL, NULL, ERR_INVALID_REQUEST, NULL},
 	{400, "unsupported_value", NULL, NULL, ERR_INVALID_REQUEST, NULL},
 	{400, "unknown_parameter", NULL, NULL, ERR_INVALID_REQUEST, NULL},
+	/* what the caller wrote may be in the sentence: no words of it decide */
+	{400, "cyber_policy_violation", NULL, NULL, ERR_CONTENT_FILTERED, NULL},
+	{0, "invalid_api_key", NULL, NULL, ERR_AUTH, NULL},
+	{400, "invalid_value", NULL, NULL, ERR_INVALID_REQUEST, NULL},
+	{400, "invalid_type", NULL, NULL, ERR_INVALID_REQUEST, NULL},
+	{400, "missing_required_parameter", NULL, NULL, ERR_INVALID_REQUEST, NULL},
+	{400, "invalid_json_schema", NULL, NULL, ERR_INVALID_REQUEST, NULL},
+	{400, "invalid_function_parameters", NULL, NULL, ERR_INVALID_REQUEST, NULL},
+	{400, "invalid_base64", NULL, NULL, ERR_INVALID_REQUEST, NULL},
+	{400, "string_*", NULL, NULL, ERR_INVALID_REQUEST, NULL},
+	{400, "array_*", NULL, NULL, ERR_INVALID_REQUEST, NULL},
+	{400, "object_*", NULL, NULL, ERR_INVALID_REQUEST, NULL},
+	{400, "integer_*", NULL, NULL, ERR_INVALID_REQUEST, NULL},
+	{400, "decimal_*", NULL, NULL, ERR_INVALID_REQUEST, NULL},
 	{401, NULL, NULL, NULL, ERR_AUTH, NULL},
 	{403, "unsupported_country_region_territory", NULL, NULL, ERR_PERMISSION, NULL},
 	{403, "AuthenticationTypeDisabled", NULL, NULL, ERR_PERMISSION, NULL},
@@ -64,6 +78,8 @@ const struct error_rule openai_errors[] = {
 	{0, "empty_image_file", NULL, NULL, ERR_INVALID_REQUEST, NULL},
 	{0, "failed_to_download_image", NULL, NULL, ERR_INVALID_REQUEST, NULL},
 	{0, "image_file_not_found", NULL, NULL, ERR_INVALID_REQUEST, NULL},
+	{500, "invalid_*", NULL, NULL, ERR_INVALID_REQUEST, NULL},
+	{500, "image_*", NULL, NULL, ERR_INVALID_REQUEST, NULL},
 	{.class = OK},
 };
 /* clang-format on */
@@ -80,9 +96,21 @@ static struct json object_of(struct json v, const char *name, const char *other)
 	return json_kind(first) == JSON_OBJECT ? first : json_member(v, other);
 }
 
+/* No count is below nothing; usage_count passes over one that is. */
+static bool has_negative(struct json counts)
+{
+	for (struct json_walk w = json_each(counts); json_next(&w);) {
+		const struct span text = w.value.text;
+		const char first = text.p[json_kind(w.value) == JSON_STRING ? 1 : 0];
+		if (json_kind(w.value) <= JSON_STRING && first == '-')
+			return true;
+	}
+	return false;
+}
+
 /* Hosts differ in where they put the cached tokens; what the prompt and the completion include is
  * told by their total. */
-bool openai_usage(struct json u, int64_t cached, struct llm_usage *out)
+const char *openai_usage(struct json u, int64_t cached, struct llm_usage *out)
 {
 	int64_t input = -1, output = -1, total = -1;
 	*out = USAGE_UNKNOWN;
@@ -113,7 +141,13 @@ bool openai_usage(struct json u, int64_t cached, struct llm_usage *out)
 	out->provider_cost_nusd = usage_money(cost, 0);
 	if (out->provider_cost_nusd < 0)
 		out->provider_cost_nusd = usage_money(json_member(u, "cost_in_usd_ticks"), 10);
-	return usage_split(out, input, output);
+	if (!usage_split(out, input, output))
+		return "the provider's token counts do not add up: a part is larger than its "
+		       "whole, and "
+		       "was cut to fit";
+	if (has_negative(u) || has_negative(in) || has_negative(of))
+		return "the provider sent a negative token count; it was left out";
+	return NULL;
 }
 
 static const struct {

@@ -12,12 +12,9 @@ extern const struct error_rule openai_errors[];
 void openai_explain(const struct http_reply *reply, const struct target *target, struct fault *out);
 
 /* Fills *out from a usage object of any of the wires. `cached`: the tokens read from the cache, where
- * something beside the object says them; else -1. False: the counts do not add up, and were cut. */
-bool openai_usage(struct json usage, int64_t cached, struct llm_usage *out);
-/* The sentence for that. */
-#define OPENAI_USAGE_CUT                                                                   \
-	"the provider's token counts do not add up: a part is larger than its whole, and " \
-	"was cut to fit"
+ * something beside the object says them; else -1. Returns NULL, or a sentence about counts that make no
+ * sense: they were dropped, or cut to fit. */
+const char *openai_usage(struct json usage, int64_t cached, struct llm_usage *out);
 
 /* What a finish_reason means, without case; FINISH_OTHER where nobody knows it. The class of an error
  * where the word is an ending that is none: then *why says so. */

@@ -301,6 +301,16 @@ enum err outlet_unfenced(struct outlet *o, uint32_t choice, struct json v)
 	return outlet_check(&c->fenced);
 }
 
+enum err outlet_unfenced_text(struct outlet *o, uint32_t choice, struct span text)
+{
+	if (text.n == 0)
+		return OK;
+	struct outlet_choice *c = choice_at(o, choice);
+	c->has_text = true;
+	buf_span(&c->fenced, text);
+	return outlet_check(&c->fenced);
+}
+
 static enum err end_texts(struct outlet *o, uint32_t choice)
 {
 	struct outlet_choice *c = &o->choices[choice];
@@ -487,6 +497,7 @@ enum err outlet_call_args(struct outlet *o, struct outlet_call *c, struct span p
 {
 	if (piece.n == 0 || is_left_out(o, c))
 		return OK;
+	repeat_add(&c->came, piece);
 	if (c->is_text)
 		return outlet_text(o, c->choice, OUTLET_TEXT, piece);
 	if (c->is_ended)
@@ -502,6 +513,11 @@ enum err outlet_call_args(struct outlet *o, struct outlet_call *c, struct span p
 	}
 	const enum err err = begin_and_pour(o, c);
 	return err ? err : pour(o, c, piece);
+}
+
+enum err outlet_call_whole(struct outlet *o, struct outlet_call *c, struct span args)
+{
+	return outlet_call_args(o, c, repeat_rest(&c->came, args));
 }
 
 enum err outlet_call_end(struct outlet *o, struct outlet_call *c)
@@ -535,7 +551,7 @@ enum err outlet_calls_settle(struct outlet *o, uint32_t choice, const struct out
 {
 	enum err err = OK;
 	for (struct outlet_call *c = o->choices[choice].calls; !err && c; c = c->next) {
-		if (c != but && !c->is_ended && c->extent.is_complete)
+		if (c != but && !c->is_ended && c->extent.is_complete && c->name.n > 0)
 			err = outlet_call_end(o, c);
 	}
 	return err;

@@ -5,6 +5,7 @@
 #ifndef BROKERD_DIALECT_OUTLET_H
 #define BROKERD_DIALECT_OUTLET_H
 #include "brokerd/dialect/dialect.h"
+#include "brokerd/dialect/repeat.h"
 #include "brokerd/dialect/stop_watch.h"
 #include "brokerd/dialect/tool_args.h"
 #include "protocol/base/json.h"
@@ -24,6 +25,7 @@ struct outlet_call {
 	struct buf id, name, held; /* `held`: arguments that came before the name */
 	struct utf8_repair repair;
 	struct json_extent extent;
+	struct repeat came; /* its arguments so far */
 	struct opaque opaque;
 	uint32_t choice, tool;
 	bool is_custom, is_begun, is_ended, has_args;
@@ -100,6 +102,7 @@ enum err outlet_json(
  * until something else follows or the choice ends, then taken out of its fence, with a warning, where it
  * came in one. */
 enum err outlet_unfenced(struct outlet *o, uint32_t choice, struct json v) MUST_USE;
+enum err outlet_unfenced_text(struct outlet *o, uint32_t choice, struct span text) MUST_USE;
 
 /* Writes the input of a tool that the provider runs itself, which came in pieces: where they make no
  * JSON, as an object with their text, and a warning. */
@@ -114,8 +117,11 @@ enum err outlet_logprobs(struct outlet *o, uint32_t choice, struct span json) MU
 enum err outlet_call_new(struct outlet *o, uint32_t choice, struct outlet_call **out) MUST_USE;
 enum err outlet_call_args(struct outlet *o, struct outlet_call *c, struct span piece) MUST_USE;
 enum err outlet_call_end(struct outlet *o, struct outlet_call *c) MUST_USE;
+/* All of a call's arguments: what of them is more than came in pieces. */
+enum err outlet_call_whole(struct outlet *o, struct outlet_call *c, struct span args) MUST_USE;
 
-/* Ends the calls of a choice whose arguments are complete, but not `but` (may be NULL). */
+/* Ends the calls of a choice whose arguments are complete, but not `but` (may be NULL), nor one whose
+ * name may still come. */
 enum err outlet_calls_settle(
 	struct outlet *o, uint32_t choice, const struct outlet_call *but) MUST_USE;
 

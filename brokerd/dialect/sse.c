@@ -1,9 +1,8 @@
 /* sse.c - lines, then fields, then events; a line that lies whole in the input is never copied. */
 #include "brokerd/dialect/sse.h"
 
+#include "protocol/base/utf8.h"
 #include "protocol/limits.h"
-
-#define BOM "\xef\xbb\xbf"
 
 void sse_init(struct sse *s)
 {
@@ -73,14 +72,20 @@ static enum err take_line(
 	const struct span field = span_cut(&value, ':');
 	if (value.n > 0 && value.p[0] == ' ')
 		value = span_skip(value, 1);
+	if (span_is(field, "error")) { /* llama.cpp's own: an event, its name and its data in one */
+		buf_clear(&s->name);
+		buf_text(&s->name, "error");
+		s->has_name = true;
+	}
+	const bool is_data = span_is(field, "data") || span_is(field, "error");
 	if (span_is(field, "event")) {
 		buf_clear(&s->name);
 		buf_span(&s->name, value);
 		s->has_name = value.n > 0;
-	} else if (span_is(field, "data") && !s->has_data) {
+	} else if (is_data && !s->has_data) {
 		s->only = span_is_set(value) ? value : SPAN("");
 		s->has_data = true;
-	} else if (span_is(field, "data")) {
+	} else if (is_data) {
 		keep(s);
 		buf_byte(&s->data, '\n');
 		buf_span(&s->data, value);
@@ -92,13 +97,13 @@ static enum err take_line(
 static struct span skip_bom(struct sse *s, struct span bytes)
 {
 	while (!s->is_begun && bytes.n > 0) {
-		if (bytes.p[0] != BOM[s->bom_n]) {
-			buf_put(&s->line, BOM, s->bom_n); /* it was none */
+		if (bytes.p[0] != UTF8_BOM[s->bom_n]) {
+			buf_put(&s->line, UTF8_BOM, s->bom_n); /* it was none */
 			s->is_begun = true;
 			break;
 		}
 		bytes = span_skip(bytes, 1);
-		s->is_begun = ++s->bom_n == sizeof BOM - 1;
+		s->is_begun = ++s->bom_n == sizeof UTF8_BOM - 1;
 	}
 	return bytes;
 }

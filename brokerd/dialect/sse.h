@@ -1,6 +1,7 @@
 /* sse.h - which events does this stream of bytes hold?
  * The one decoder of server-sent events: a push parser, resumable at any byte, that copies only a
- * line which the input cuts. Ends a line at LF, CR LF or CR; drops a BOM; counts comments as life. */
+ * line which the input cuts. Ends a line at LF, CR LF or CR; drops a BOM; counts comments as life. A field `error`
+ * is an event of that name. */
 #ifndef BROKERD_DIALECT_SSE_H
 #define BROKERD_DIALECT_SSE_H
 #include "protocol/base/buf.h"

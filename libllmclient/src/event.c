@@ -47,6 +47,25 @@ static enum err own_headers(struct step *s, struct reply_head *head)
 	return err;
 }
 
+static enum err own_extra(struct step *s, struct extra *extra)
+{
+	struct span *const family[] = {&extra->family};
+	enum err err = own_all(s, family, COUNT_OF(family));
+	for (size_t i = 0; !err && i < extra->n; i++) {
+		struct span *const texts[] = {&extra->members[i].name, &extra->members[i].json};
+		err = own_all(s, texts, COUNT_OF(texts));
+	}
+	return err;
+}
+
+static enum err own_part(struct step *s, struct part *p)
+{
+	struct span *const texts[] = {&p->text, &p->media.data, &p->media.url, &p->media.file_id,
+		&p->media.mime, &p->media.filename, &p->citations};
+	const enum err err = own_all(s, texts, COUNT_OF(texts));
+	return err ? err : own_extra(s, &p->extra);
+}
+
 /* What lies in the frame is gone with it; whatever a program may look at is not. */
 static enum err own(struct step *s)
 {
@@ -72,8 +91,7 @@ static enum err own(struct step *s)
 		OWN(&e->call.id, &e->call.name, &e->call.opaque.family, &e->call.opaque.model,
 			&e->call.opaque.data);
 	case EV_PART:
-		OWN(&e->part.text, &e->part.media.data, &e->part.media.url, &e->part.media.file_id,
-			&e->part.media.mime, &e->part.media.filename, &e->part.citations);
+		return own_part(s, &e->part);
 	case EV_FINISH:
 		OWN(&e->finish.native, &e->finish.matched_stop);
 	case EV_WARNING:

@@ -250,7 +250,10 @@ static bool say_part(struct builder *b, struct message *m, const struct llm_resu
 	}
 	if (!from->is_whole && from->type < COUNT_OF(buffers) && buffers[from->type]) {
 		const struct span all = buf_view(buffers[from->type]);
-		return builder_text(b, span_of(all.p + from->at, from->n), &to->text) &&
+		struct extra extra = from->part.extra;
+		return builder_text(b, extra.family, &extra.family) &&
+		       builder_extra(b, &extra, &to->extra) &&
+		       builder_text(b, span_of(all.p + from->at, from->n), &to->text) &&
 		       builder_text(b, from->part.citations, &to->citations) &&
 		       builder_opaque(b, &from->opaque, &to->opaque);
 	}
@@ -263,8 +266,8 @@ static bool say_part(struct builder *b, struct message *m, const struct llm_resu
 /* A call that broke off before its end was none, nor is a text without words one. */
 static bool is_sayable(const struct llm_result *a, const struct result_part *part)
 {
-	if (part->is_whole && part->type == PART_TEXT)
-		return part->part.text.n > 0;
+	if (part->type == PART_TEXT)
+		return (part->is_whole ? part->part.text.n : part->n) > 0;
 	return part->type != PART_TOOL_CALL || a->tools[part->tool].is_whole;
 }
 

@@ -97,10 +97,32 @@ static enum err add_opaque(struct llm_result *a, const struct opaque *opaque)
 	return dup_opaque(a, opaque, &part->opaque);
 }
 
+/* What has to come back with a text stands before it, and begins it. */
+static enum err begin_text(struct llm_result *a, const struct extra *from)
+{
+	struct result_part *part = add_part(a, PART_TEXT);
+	if (!part)
+		return ERR_NO_MEMORY;
+	part->at = a->text.n;
+	struct extra *to = &part->part.extra;
+	to->members = arena_array(&a->arena, from->n, sizeof *to->members);
+	enum err err =
+		to->members ? arena_dup(&a->arena, from->family, &to->family) : ERR_NO_MEMORY;
+	for (size_t i = 0; !err && i < from->n; i++) {
+		struct extra_member *member = &to->members[to->n++];
+		err = arena_dup(&a->arena, from->members[i].name, &member->name);
+		if (!err)
+			err = arena_dup(&a->arena, from->members[i].json, &member->json);
+	}
+	return err;
+}
+
 /* Citations come after the text that they belong to; all else stands by itself. */
 static enum err add_whole(struct llm_result *a, const struct part *from)
 {
 	struct result_part *to = last_part(a);
+	if (from->type == PART_TEXT && from->text.n == 0 && from->extra.n > 0)
+		return begin_text(a, &from->extra);
 	const bool is_citation = from->type == PART_TEXT && from->text.n == 0;
 	if (is_citation && to && to->type == PART_TEXT && is_open(to))
 		return arena_dup(&a->arena, from->citations, &to->part.citations);

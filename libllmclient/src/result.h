@@ -13,7 +13,7 @@ struct result_part {
 	size_t tool;          /* tool_call: which */
 	struct opaque opaque; /* reasoning, opaque */
 	bool is_whole;        /* it came whole, as `part` */
-	struct part part;     /* and of a text, the citations alone */
+	struct part part;     /* and of a text, the citations and the extra alone */
 };
 
 struct result_tool {

@@ -119,6 +119,11 @@ bool utf8_is_valid(struct span s)
 	return utf8_valid_bytes(s) == s.n;
 }
 
+struct span utf8_past_bom(struct span s)
+{
+	return span_starts(s, SPAN(UTF8_BOM)) ? span_skip(s, sizeof UTF8_BOM - 1) : s;
+}
+
 size_t utf8_encode(uint32_t c, char to[4])
 {
 	if (c < 0x80) {

@@ -15,6 +15,10 @@ int utf8_length(struct span s);
 size_t utf8_valid_bytes(struct span s);
 bool utf8_is_valid(struct span s);
 
+/* A byte order mark, and a text without the one that it begins with. */
+#define UTF8_BOM "\xef\xbb\xbf"
+struct span utf8_past_bom(struct span s);
+
 /* Writes a code point 0..0x10ffff (surrogates too, as three bytes) to `to`; returns 1..4. */
 size_t utf8_encode(uint32_t code_point, char to[4]);
 

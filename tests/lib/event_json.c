@@ -53,6 +53,15 @@ static void put_part(struct json_out *o, const struct part *p)
 	json_pair_str(o, "mime", p->media.mime);
 	put_opaque(o, &p->opaque);
 	json_pair_raw(o, "citations", p->citations);
+	if (p->extra.n > 0) {
+		json_key(o, "extra");
+		json_open(o, '{');
+		for (size_t i = 0; i < p->extra.n; i++) {
+			json_key_text(o, p->extra.members[i].name);
+			json_put_raw(o, p->extra.members[i].json);
+		}
+		json_close(o, '}');
+	}
 	json_close(o, '}');
 }
 

@@ -104,7 +104,7 @@ ledger
 	exchange failed budget - attempts=0 *
 	exchange failed budget - attempts=0 *
 	exchange ok - dear/m * warnings=1 *
-	exchange ok - dear/n * warnings=1 *
+	exchange ok - dear/n * warnings=2 *
 	exchange ok - one/m attempts=2 warnings=2 *
 	exchange ok - one/m attempts=2 * cost=201000 *
 	exchange unknown outcome_unknown * cost=186000 *

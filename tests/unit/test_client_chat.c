@@ -72,6 +72,12 @@ static void rich_script(struct fake_call *c, void *arg)
 	seal.opaque.model = SPAN("echo-2");
 	seal.opaque.data = SPAN("{\"signature\":\"abc\"}");
 	send(c->to, seal);
+	struct extra_member phase = {.name = SPAN("item.phase"), .json = SPAN("\"commentary\"")};
+	struct llm_event begun = {.type = EV_PART};
+	begun.part.type = PART_TEXT;
+	begun.part.text = SPAN("");
+	begun.part.extra = (struct extra){SPAN("openai-responses"), &phase, 1};
+	send(c->to, begun);
 	fake_text(c->to, "Hel");
 	send(c->to, (struct llm_event){.type = EV_TEXT, .text = SPAN("l\0o")});
 	struct llm_event cited = {.type = EV_PART};
@@ -100,6 +106,7 @@ static const struct {
 	{LLM_EV_STATUS,     "",    "to the provider"         },
 	{LLM_EV_WARNING,    "",    "top_k is not known there"},
 	{LLM_EV_REASONING,  "",    "hm"                      },
+	{LLM_EV_PART,       "",    ""                        },
 	{LLM_EV_TEXT,       "Hel", ""                        },
 	{LLM_EV_TEXT,       "l",   ""                        },
 	{LLM_EV_PART,       "",    "[7]"                     },
@@ -195,6 +202,11 @@ static void history_script(struct fake_call *c, void *arg)
 	else if (m->parts[1].type != PART_TEXT || !span_eq(m->parts[1].text, SPAN("Hell\0o")) ||
 		 !span_is(m->parts[1].citations, "[7]"))
 		wrong = "the text";
+	else if (!span_is(m->parts[1].extra.family, "openai-responses") ||
+		 m->parts[1].extra.n != 1 ||
+		 !span_is(m->parts[1].extra.members[0].name, "item.phase") ||
+		 !span_is(m->parts[1].extra.members[0].json, "\"commentary\""))
+		wrong = "what comes back with the text";
 	else if (m->parts[2].type != PART_TOOL_CALL ||
 		 !span_is(m->parts[2].call.arguments, "{\"city\":\"Bonn\"}"))
 		wrong = "the tool call";

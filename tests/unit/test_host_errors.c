@@ -131,6 +131,9 @@ static const struct {
 	{"openrouter", 502, "", ROUTER("502", ""), ERR_SERVER_ERROR, NULL, -1},
 	{"openrouter", 503, "", ROUTER("503", ""), ERR_OVERLOADED, NULL, -1},
 	{"openrouter", 429, "", SAYS("Rate limit exceeded: free-models-per-day"), ERR_QUOTA_EXHAUSTED, NULL, -1},
+	{"openrouter", 429, DATE, ROUTER("429", "\"headers\":{\"X-RateLimit-Limit\":\"50\",\"X-RateLimit-Remaining\":\"0\",\"X-RateLimit-Reset\":\"1795600807500\"}"), ERR_RATE_LIMITED, NULL, 7500},
+	{"openrouter", 429, "", ROUTER("429", "\"headers\":{\"X-RateLimit-Remaining\":\"0\",\"X-RateLimit-Reset\":\"1795600807500\"}"), ERR_RATE_LIMITED, NULL, -1},
+	{"openrouter", 429, DATE, ROUTER("429", "\"headers\":{\"X-RateLimit-Remaining\":\"7\",\"X-RateLimit-Reset\":\"1795600807500\"}"), ERR_RATE_LIMITED, NULL, -1},
 	{"openrouter", 429, DATE "x-ratelimit-remaining: 0\nx-ratelimit-reset: 1795600807500\n", ROUTER("429", "\"raw\":\"upstream is busy\""), ERR_RATE_LIMITED, NULL, 7500},
 
 	{"together", 400, "", SAYS("Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4097"), ERR_INVALID_REQUEST, NULL, -1},

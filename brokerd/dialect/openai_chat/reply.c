@@ -1,9 +1,12 @@
-/* reply.c - a reply of this family, streamed or whole: a whole one is a chunk that brings it all. */
+/* reply.c - a reply of this family, streamed or whole: a whole one is a chunk that brings it all. A
+ * stream may end with the whole message once more, of which only what did not come yet is taken. */
 #include "brokerd/dialect/base64.h"
 #include "brokerd/dialect/media.h"
 #include "brokerd/dialect/openai_chat/details.h"
+#include "brokerd/dialect/openai_chat/logprobs.h"
 #include "brokerd/dialect/openai_chat/openai_chat.h"
 #include "brokerd/dialect/openai_chat/thought.h"
+#include "brokerd/dialect/openai_reply.h"
 #include "brokerd/dialect/openai_wire.h"
 #include "brokerd/dialect/pick.h"
 #include "brokerd/dialect/pump.h"
@@ -20,9 +23,17 @@ struct extra_of_choice {
 	struct thought thought;
 	struct buf audio, transcript;
 	struct span audio_id;
-	struct buf citations; /* elements, a comma between them */
-	struct think think;   /* where thoughts come in the text */
-	bool is_text_begun;
+	struct buf citations;             /* elements, a comma between them */
+	struct think think;               /* where thoughts come in the text */
+	struct repeat said[OUTLET_TEXTS]; /* what came of each text */
+	bool has_text_begun, has_delta, has_images, has_logprobs;
+};
+
+/* What of a choice is being read. */
+enum piece {
+	PIECE_DELTA,  /* a part of a choice: it goes on with what came before */
+	PIECE_WHOLE,  /* all of a choice */
+	PIECE_REPEAT, /* all of a choice of which something came already */
 };
 
 struct decoder {
@@ -31,9 +42,10 @@ struct decoder {
 	const struct openai_chat_kin *kin;
 	const struct notes *notes;
 	struct extra_of_choice *extras;   /* as many as choices */
-	struct span sources;              /* a list of citations for the whole reply */
+	struct span sources, pictures;    /* lists of citations for the whole reply */
 	int64_t cached_tokens;            /* as the reply's headers say; -1: they do not */
 	struct buf raw, thoughts, answer; /* scratch */
+	enum piece piece;                 /* what is being read */
 	bool is_whole, is_done, has_choice;
 };
 
@@ -91,18 +103,6 @@ void openai_chat_decoder_done(struct decoder *d)
 	framing_done(&d->framing);
 }
 
-/* ---- usage ---- */
-
-static enum err take_usage(struct decoder *d, struct json u)
-{
-	struct llm_usage usage;
-	if (json_kind(u) != JSON_OBJECT)
-		return OK;
-	const bool fits = openai_usage(u, d->cached_tokens, &usage);
-	outlet_usage(&d->out, &usage);
-	return fits ? OK : outlet_warn(&d->out, "repaired_response", "usage", OPENAI_USAGE_CUT);
-}
-
 /* ---- calls ---- */
 
 static struct outlet_call *call_by_index(const struct outlet_choice *c, int64_t index)
@@ -115,22 +115,48 @@ static struct outlet_call *call_by_index(const struct outlet_choice *c, int64_t 
 	return found;
 }
 
+/* The call that an id names, unless its name is another. */
+static struct outlet_call *call_by_id(
+	const struct outlet_choice *c, struct span id, struct span name)
+{
+	struct outlet_call *found = NULL;
+	for (struct outlet_call *call = c->calls; call; call = call->next) {
+		if (span_eq(buf_view(&call->id), id) &&
+			(name.n == 0 || span_eq(buf_view(&call->name), name)))
+			found = call;
+	}
+	return found;
+}
+
 /* Which call a delta goes on with; NULL: it begins a new one. */
 static struct outlet_call *call_for(
 	const struct outlet_choice *c, int64_t index, struct span id, struct span name)
 {
-	struct outlet_call *call = c->last_call;
-	if (index != INDEX_NONE) {
-		call = call_by_index(c, index);
-		const bool is_other =
-			call && call->id.n > 0 && id.n > 0 && !span_eq(buf_view(&call->id), id);
-		return is_other ? NULL : call;
-	}
-	if (!call)
-		return NULL;
-	if (id.n > 0)
-		return span_eq(buf_view(&call->id), id) ? call : NULL;
-	return name.n > 0 && call->extent.is_complete ? NULL : call;
+	struct outlet_call *call = index == INDEX_NONE ? c->last_call : call_by_index(c, index);
+	if (!call || (index == INDEX_NONE && id.n == 0))
+		return call && name.n > 0 && call->extent.is_complete ? NULL : call;
+	if (id.n == 0 || span_eq(buf_view(&call->id), id) ||
+		(index != INDEX_NONE && call->id.n == 0))
+		return call;
+	struct outlet_call *named = call_by_id(c, id, name);
+	if (named)
+		return named;
+	/* some hosts give every piece of a call an id of its own */
+	return name.n == 0 && call->name.n > 0 && !call->extent.is_complete ? call : NULL;
+}
+
+/* Which call the `k`th of a message that repeats them is; NULL: it did not come yet. */
+static struct outlet_call *call_repeated(
+	const struct outlet_choice *c, size_t k, struct span id, struct span name)
+{
+	struct outlet_call *call = id.n > 0 ? call_by_id(c, id, name) : NULL;
+	if (call)
+		return call;
+	for (call = c->calls; call && k > 0; k--)
+		call = call->next;
+	const bool is_same = call && (id.n == 0 || call->id.n == 0) &&
+			     (name.n == 0 || span_eq(buf_view(&call->name), name));
+	return is_same ? call : NULL;
 }
 
 /* A name comes once, or again the same, or (from some old hosts) in pieces. */
@@ -147,7 +173,40 @@ static enum err end_thought(struct decoder *d, uint32_t choice)
 	return thought_end(&d->extras[choice].thought, &d->out, choice, d->kin->family);
 }
 
-static enum err take_call(struct decoder *d, uint32_t choice, int64_t index, struct json entry)
+/* What must come back with a call: a signature of Google's. */
+static enum err keep_opaque(struct outlet *o, struct outlet_call *call, struct json v)
+{
+	if (json_kind(v) != JSON_OBJECT || span_is_set(call->opaque.family))
+		return OK;
+	if (call->is_begun)
+		return outlet_warn(o, "repaired_response", NULL,
+			"the provider sent the signature of a tool call after its beginning; it "
+			"was left "
+			"out");
+	call->opaque = (struct opaque){SPAN(OPENAI_CHAT_FAMILY), o->model, SPAN_NONE};
+	return outlet_keep(o, v.text, &call->opaque.data);
+}
+
+static enum err take_args(
+	struct decoder *d, uint32_t choice, struct outlet_call *call, struct json args)
+{
+	struct outlet *o = &d->out;
+	buf_clear(&o->piece);
+	if (!json_text_to(args, &o->piece) && !json_is_nil(args))
+		buf_span(&o->piece, args.text); /* an object where a string is due */
+	enum err err = outlet_check(&o->piece);
+	if (!err)
+		err = d->piece == PIECE_DELTA ? outlet_call_args(o, call, buf_view(&o->piece))
+					      : outlet_call_whole(o, call, buf_view(&o->piece));
+	if (err)
+		return err;
+	return d->piece == PIECE_DELTA ? outlet_calls_settle(o, choice, call)
+				       : outlet_call_end(o, call);
+}
+
+/* The `k`th call of a message, or of a delta. */
+static enum err take_call(
+	struct decoder *d, uint32_t choice, int64_t index, size_t k, struct json entry)
 {
 	static const char *const names[] = {
 		"index", "id", "function", "custom", "type", "extra_content"};
@@ -171,8 +230,12 @@ static enum err take_call(struct decoder *d, uint32_t choice, int64_t index, str
 		err = outlet_check(&name);
 	if (err)
 		return err;
-	struct outlet_call *call =
-		call_for(&o->choices[choice], index, buf_view(&id), buf_view(&name));
+	const struct outlet_choice *c = &o->choices[choice];
+	struct outlet_call *call = NULL; /* in a whole message, each entry is a call */
+	if (d->piece == PIECE_DELTA)
+		call = call_for(c, index, buf_view(&id), buf_view(&name));
+	else if (d->piece == PIECE_REPEAT)
+		call = call_repeated(c, k, buf_view(&id), buf_view(&name));
 	if (!call) {
 		err = outlet_call_new(o, choice, &call);
 		if (err)
@@ -182,50 +245,51 @@ static enum err take_call(struct decoder *d, uint32_t choice, int64_t index, str
 	}
 	if (call->id.n == 0)
 		buf_span(&call->id, buf_view(&id));
-	if (json_kind(m[5]) == JSON_OBJECT && !span_is_set(call->opaque.family)) {
-		call->opaque = (struct opaque){SPAN(OPENAI_CHAT_FAMILY), o->model, SPAN_NONE};
-		err = outlet_keep(o, m[5].text, &call->opaque.data); /* a signature of Google's */
-		if (err)
-			return err;
-	}
 	take_name(call, buf_view(&name));
 	err = outlet_check(&call->id);
 	if (!err)
 		err = outlet_check(&call->name);
-	if (err)
-		return err;
-	buf_clear(&o->piece);
-	if (!json_text_to(args, &o->piece) && !json_is_nil(args))
-		buf_span(&o->piece, args.text); /* an object where a string is due */
-	err = outlet_check(&o->piece);
 	if (!err)
-		err = outlet_call_args(o, call, buf_view(&o->piece));
-	return err ? err : outlet_calls_settle(o, choice, call);
+		err = keep_opaque(o, call, m[5]);
+	return err ? err : take_args(d, choice, call, args);
+}
+
+static enum err end_text(struct decoder *d, uint32_t choice);
+
+/* Text stands before calls: what is held of it goes out first. */
+static enum err begin_calls(struct decoder *d, uint32_t choice)
+{
+	const enum err err = end_text(d, choice);
+	return err ? err : end_thought(d, choice);
 }
 
 static enum err take_calls(struct decoder *d, uint32_t choice, struct json calls, struct json old)
 {
 	enum err err = OK;
+	size_t k = 0;
+	if (openai_is_filled(calls)) { /* one where a list is due */
+		err = begin_calls(d, choice);
+		if (!err)
+			err = take_call(d, choice, INDEX_NONE, k++, calls);
+	}
 	if (json_kind(calls) == JSON_ARRAY) {
 		for (struct json_walk w = json_each(calls); !err && json_next(&w);) {
 			if (json_kind(w.value) != JSON_OBJECT)
 				continue;
-			err = end_thought(d, choice);
+			err = begin_calls(d, choice);
 			if (!err)
-				err = take_call(d, choice, INDEX_NONE, w.value);
+				err = take_call(d, choice, INDEX_NONE, k++, w.value);
 		}
 	}
-	if (!err && json_kind(old) == JSON_OBJECT)
-		err = take_call(d, choice, INDEX_FUNCTION, old);
+	if (!err && openai_is_filled(old)) {
+		err = begin_calls(d, choice);
+		if (!err)
+			err = take_call(d, choice, INDEX_FUNCTION, k, old);
+	}
 	return err;
 }
 
 /* ---- texts ---- */
-
-static bool is_text(struct json v)
-{
-	return json_kind(v) == JSON_STRING && v.text.n > 2;
-}
 
 static enum err take_citation(struct decoder *d, uint32_t choice, struct json one)
 {
@@ -236,77 +300,36 @@ static enum err take_citation(struct decoder *d, uint32_t choice, struct json on
 	return outlet_check(to);
 }
 
-static enum err take_parts(
-	struct decoder *d, uint32_t choice, enum outlet_text kind, struct json array);
-
-/* Thinking is a text, or a list of parts again. */
-static enum err take_thinking(
-	struct decoder *d, uint32_t choice, struct json chunk, struct json thinking)
+static enum err take_image(struct decoder *d, uint32_t choice, struct json image)
 {
-	if (json_kind(thinking) == JSON_STRING)
-		return outlet_json(&d->out, choice, OUTLET_REASONING, thinking);
-	const enum err err = take_parts(d, choice, OUTLET_REASONING, thinking);
-	return err || !d->kin->has_chunks ? err : thought_add(&d->extras[choice].thought, chunk);
-}
-
-/* The text members of a list of parts. */
-static enum err take_parts(
-	struct decoder *d, uint32_t choice, enum outlet_text kind, struct json array)
-{
-	enum err err = OK;
-	if (json_kind(array) != JSON_ARRAY)
+	struct part part = {.type = PART_IMAGE};
+	struct json url = json_member(json_member(image, "image_url"), "url");
+	if (!openai_is_text(url))
+		url = json_member(image, "image_url");
+	if (!openai_is_text(url))
 		return OK;
-	for (struct json_walk w = json_each(array); !err && json_next(&w);) {
-		static const char *const names[] = {"type", "thinking", "text", "refusal"};
-		struct json m[COUNT_OF(names)];
-		PICK(w.value, names, m);
-		if (json_kind(m[1]) == JSON_ARRAY || json_kind(m[1]) == JSON_STRING) {
-			err = take_thinking(d, choice, w.value, m[1]);
-			continue;
-		}
-		if (kind == OUTLET_TEXT && is_text(m[2]))
-			err = end_thought(d, choice);
-		if (!err && d->kin->has_chunks && json_is(m[0], "reference"))
-			err = take_citation(d, choice, w.value);
-		else if (!err && json_is(m[0], "refusal"))
-			err = outlet_json(&d->out, choice, OUTLET_REFUSAL, m[3]);
-		else if (!err)
-			err = outlet_json(&d->out, choice, kind, m[2]);
-	}
-	return err;
-}
-
-static enum err take_reasoning(struct decoder *d, uint32_t choice, struct json content,
-	struct json plain, struct json details)
-{
-	enum err err = OK;
-	if (is_text(content))
-		err = outlet_json(&d->out, choice, OUTLET_REASONING, content);
-	if (!err && is_text(plain) && !span_eq(plain.text, content.text))
-		err = outlet_json(&d->out, choice, OUTLET_REASONING, plain);
-	if (!err && !is_text(content) && !is_text(plain) && json_kind(details) == JSON_ARRAY) {
-		for (struct json_walk w = json_each(details); !err && json_next(&w);) {
-			err = outlet_json(
-				&d->out, choice, OUTLET_REASONING, json_member(w.value, "text"));
-			if (!err)
-				err = outlet_json(&d->out, choice, OUTLET_REASONING,
-					json_member(w.value, "summary"));
-		}
-	}
-	return err ? err : details_add(&d->extras[choice].details, details);
+	d->extras[choice].has_images = true;
+	enum err err = json_utf8(url, d->out.arena, &part.media.url);
+	if (!err)
+		err = media_resolve(d->out.arena, &part.media);
+	if (err == ERR_INVALID_REQUEST)
+		err = OK; /* the address is no data after all: it goes out as it is */
+	return err ? err : outlet_part(&d->out, choice, &part);
 }
 
 /* A piece of the answer. */
 static enum err give_text(struct decoder *d, uint32_t choice, struct span text)
 {
 	struct extra_of_choice *x = &d->extras[choice];
-	if (d->notes->has_blank_start && !x->is_text_begun &&
+	if (d->notes->has_blank_start && !x->has_text_begun &&
 		d->out.choices[choice].has_reasoning) {
 		while (text.n > 0 && strchr(" \t\r\n", text.p[0]) && text.p[0] != '\0')
 			text = span_skip(text, 1);
 	}
-	x->is_text_begun = x->is_text_begun || text.n > 0;
-	return outlet_text(&d->out, choice, OUTLET_TEXT, text);
+	x->has_text_begun = x->has_text_begun || text.n > 0;
+	return d->is_whole && d->notes->has_json_words
+		       ? outlet_unfenced_text(&d->out, choice, text)
+		       : outlet_text(&d->out, choice, OUTLET_TEXT, text);
 }
 
 /* What the tags have told apart. */
@@ -322,19 +345,16 @@ static enum err give_both(struct decoder *d, uint32_t choice)
 	return err ? err : give_text(d, choice, buf_view(&d->answer));
 }
 
-static enum err take_text(struct decoder *d, uint32_t choice, struct json content)
+static enum err take_text(struct decoder *d, uint32_t choice, struct span text)
 {
-	buf_clear(&d->raw);
-	if (!json_text_to(content, &d->raw))
-		return OK;
-	const enum err err = outlet_check(&d->raw);
-	if (err)
-		return err;
+	struct think *think = &d->extras[choice].think;
 	if (!d->notes->has_think_tags)
-		return give_text(d, choice, buf_view(&d->raw));
+		return give_text(d, choice, text);
 	buf_clear(&d->thoughts);
 	buf_clear(&d->answer);
-	think_add(&d->extras[choice].think, buf_view(&d->raw), &d->thoughts, &d->answer);
+	think_add(think, text, &d->thoughts, &d->answer);
+	if (d->is_whole) /* nothing is to come that could complete a tag */
+		think_end(think, &d->thoughts, &d->answer);
 	return give_both(d, choice);
 }
 
@@ -349,40 +369,121 @@ static enum err end_text(struct decoder *d, uint32_t choice)
 	return give_both(d, choice);
 }
 
-static enum err take_content(struct decoder *d, uint32_t choice, struct json content)
+/* A text of a choice, or a piece of it. */
+static enum err say(struct decoder *d, uint32_t choice, enum outlet_text kind, struct json v)
 {
-	if (json_kind(content) == JSON_ARRAY)
-		return take_parts(d, choice, OUTLET_TEXT, content);
-	const enum err err = is_text(content) ? end_thought(d, choice) : OK;
+	struct repeat *said = &d->extras[choice].said[kind];
+	struct buf *raw = &d->raw;
+	buf_clear(raw);
+	if (!json_text_to(v, raw))
+		return OK;
+	const enum err err = outlet_check(raw);
+	const struct span text =
+		d->piece == PIECE_REPEAT ? repeat_rest(said, buf_view(raw)) : buf_view(raw);
+	if (err || text.n == 0)
+		return err;
+	repeat_add(said, text);
+	return kind == OUTLET_TEXT ? take_text(d, choice, text)
+				   : outlet_text(&d->out, choice, kind, text);
+}
+
+static enum err take_parts(
+	struct decoder *d, uint32_t choice, enum outlet_text kind, struct json array);
+
+/* Thinking is a text, or a list of parts again. */
+static enum err take_thinking(
+	struct decoder *d, uint32_t choice, struct json chunk, struct json thinking)
+{
+	if (json_kind(thinking) == JSON_STRING)
+		return say(d, choice, OUTLET_REASONING, thinking);
+	const enum err err = take_parts(d, choice, OUTLET_REASONING, thinking);
+	return err || !d->kin->has_chunks ? err : thought_add(&d->extras[choice].thought, chunk);
+}
+
+static enum err take_part(
+	struct decoder *d, uint32_t choice, enum outlet_text kind, struct json part)
+{
+	static const char *const names[] = {"type", "thinking", "text", "refusal"};
+	struct json m[COUNT_OF(names)];
+	enum err err = OK;
+	PICK(part, names, m);
+	if (json_kind(part) == JSON_STRING)
+		m[2] = part;
+	if (json_kind(m[1]) == JSON_ARRAY || json_kind(m[1]) == JSON_STRING)
+		return take_thinking(d, choice, part, m[1]);
+	if (kind == OUTLET_TEXT && openai_is_text(m[2]))
+		err = end_thought(d, choice);
 	if (err)
 		return err;
-	return d->is_whole && d->notes->has_json_words && !d->notes->has_think_tags
-		       ? outlet_unfenced(&d->out, choice, content)
-		       : take_text(d, choice, content);
+	if (d->kin->has_chunks && json_is(m[0], "reference"))
+		return take_citation(d, choice, part);
+	if (json_is(m[0], "refusal"))
+		return say(d, choice, OUTLET_REFUSAL, m[3]);
+	if (json_is(m[0], "image_url"))
+		return take_image(d, choice, part);
+	return say(d, choice, kind, m[2]);
+}
+
+/* A list of parts. Where some of it came in pieces, its texts cannot be told from those. */
+static enum err take_parts(
+	struct decoder *d, uint32_t choice, enum outlet_text kind, struct json array)
+{
+	enum err err = OK;
+	if (json_kind(array) == JSON_OBJECT) /* one where a list is due */
+		return take_part(d, choice, kind, array);
+	if (json_kind(array) != JSON_ARRAY ||
+		(d->piece == PIECE_REPEAT && d->extras[choice].said[kind].n > 0))
+		return OK;
+	const enum piece piece = d->piece;
+	d->piece = piece == PIECE_REPEAT ? PIECE_WHOLE : piece;
+	for (struct json_walk w = json_each(array); !err && json_next(&w);)
+		err = take_part(d, choice, kind, w.value);
+	d->piece = piece;
+	return err;
+}
+
+static enum err take_reasoning(struct decoder *d, uint32_t choice, struct json content,
+	struct json plain, struct json details)
+{
+	struct extra_of_choice *x = &d->extras[choice];
+	enum err err = OK;
+	const bool is_said = openai_is_text(content) || openai_is_text(plain) ||
+			     (d->piece == PIECE_REPEAT && x->said[OUTLET_REASONING].n > 0);
+	if (openai_is_text(content))
+		err = say(d, choice, OUTLET_REASONING, content);
+	if (!err && openai_is_text(plain) && !span_eq(plain.text, content.text))
+		err = say(d, choice, OUTLET_REASONING, plain);
+	if (!err && !is_said && json_kind(details) == JSON_ARRAY) {
+		for (struct json_walk w = json_each(details); !err && json_next(&w);) {
+			err = say(d, choice, OUTLET_REASONING, json_member(w.value, "text"));
+			if (!err)
+				err = say(d, choice, OUTLET_REASONING,
+					json_member(w.value, "summary"));
+		}
+	}
+	return err || (d->piece == PIECE_REPEAT && x->details.first)
+		       ? err
+		       : details_add(&x->details, details);
+}
+
+static enum err take_content(struct decoder *d, uint32_t choice, struct json content)
+{
+	if (json_kind(content) != JSON_STRING)
+		return take_parts(d, choice, OUTLET_TEXT, content);
+	const enum err err = openai_is_text(content) ? end_thought(d, choice) : OK;
+	return err ? err : say(d, choice, OUTLET_TEXT, content);
 }
 
 /* ---- images, audio, citations ---- */
 
 static enum err take_images(struct decoder *d, uint32_t choice, struct json images)
 {
+	struct extra_of_choice *x = &d->extras[choice];
 	enum err err = OK;
-	if (json_kind(images) != JSON_ARRAY)
+	if (json_kind(images) != JSON_ARRAY || (d->piece == PIECE_REPEAT && x->has_images))
 		return OK;
-	for (struct json_walk w = json_each(images); !err && json_next(&w);) {
-		struct part part = {.type = PART_IMAGE};
-		struct json url = json_member(json_member(w.value, "image_url"), "url");
-		if (!is_text(url))
-			url = json_member(w.value, "image_url");
-		if (!is_text(url))
-			continue;
-		err = json_utf8(url, d->out.arena, &part.media.url);
-		if (!err)
-			err = media_resolve(d->out.arena, &part.media);
-		if (err == ERR_INVALID_REQUEST)
-			err = OK; /* the address is no data after all: it goes out as it is */
-		if (!err)
-			err = outlet_part(&d->out, choice, &part);
-	}
+	for (struct json_walk w = json_each(images); !err && json_next(&w);)
+		err = take_image(d, choice, w.value);
 	return err;
 }
 
@@ -390,8 +491,10 @@ static enum err take_audio(struct decoder *d, uint32_t choice, struct json audio
 {
 	struct extra_of_choice *x = &d->extras[choice];
 	const struct json data = json_member(audio, "data"), id = json_member(audio, "id");
-	json_text_to(json_member(audio, "transcript"), &x->transcript);
-	if (is_text(data)) {
+	const bool is_repeated = d->piece == PIECE_REPEAT;
+	if (!is_repeated || x->transcript.n == 0)
+		json_text_to(json_member(audio, "transcript"), &x->transcript);
+	if (openai_is_text(data) && (!is_repeated || x->audio.n == 0)) {
 		buf_clear(&d->out.piece);
 		json_text_to(data, &d->out.piece);
 		if (!base64_decode(buf_view(&d->out.piece), &x->audio) &&
@@ -399,20 +502,54 @@ static enum err take_audio(struct decoder *d, uint32_t choice, struct json audio
 			return outlet_warn(&d->out, "repaired_response", NULL,
 				"the provider sent audio that is no base64; it was left out");
 	}
-	if (x->audio_id.n == 0 && is_text(id))
-		return json_utf8(id, d->out.arena, &x->audio_id);
 	enum err err = outlet_check(&d->out.piece);
 	if (!err)
 		err = outlet_check(&x->audio);
-	return err ? err : outlet_check(&x->transcript);
+	if (!err)
+		err = outlet_check(&x->transcript);
+	if (!err && x->audio_id.n == 0 && openai_is_text(id)) {
+		buf_clear(&d->out.piece);
+		json_text_to(id, &d->out.piece);
+		err = outlet_check(&d->out.piece);
+		if (!err) /* the event goes away long before the part is given */
+			err = outlet_keep(&d->out, buf_view(&d->out.piece), &x->audio_id);
+	}
+	return err;
 }
 
 static enum err take_citations(struct decoder *d, uint32_t choice, struct json annotations)
 {
 	enum err err = OK;
+	if (json_kind(annotations) != JSON_ARRAY ||
+		(d->piece == PIECE_REPEAT && d->extras[choice].citations.n > 0))
+		return OK;
 	for (struct json_walk w = json_each(annotations); !err && json_next(&w);)
 		err = take_citation(d, choice, w.value);
 	return err;
+}
+
+/* Those of the choice, and behind the first choice's those of the whole reply. */
+static enum err end_citations(struct decoder *d, uint32_t choice)
+{
+	struct extra_of_choice *x = &d->extras[choice];
+	const struct span lists[] = {d->sources, d->pictures};
+	struct part part = {.type = PART_TEXT, .text = SPAN("")};
+	enum err err = OK;
+	for (size_t i = 0; choice == 0 && i < COUNT_OF(lists); i++) {
+		struct json_walk w = json_each((struct json){lists[i]});
+		while (!err && json_next(&w))
+			err = take_citation(d, choice, w.value);
+	}
+	if (err || x->citations.n == 0)
+		return err;
+	OWNED(buf_done) struct buf json = BUF_INIT(LIMIT_REPLY_BYTES);
+	buf_byte(&json, '[');
+	buf_span(&json, buf_view(&x->citations));
+	buf_byte(&json, ']');
+	err = outlet_check(&json);
+	if (!err)
+		err = outlet_keep(&d->out, buf_view(&json), &part.citations);
+	return err ? err : outlet_part(&d->out, choice, &part);
 }
 
 /* What could not go out before its choice was over. */
@@ -438,42 +575,7 @@ static enum err end_extras(struct decoder *d, uint32_t choice)
 		if (!err)
 			err = outlet_part(&d->out, choice, &part);
 	}
-	if (!err && (x->citations.n > 0 || (choice == 0 && d->sources.n > 0))) {
-		struct part part = {.type = PART_TEXT, .text = SPAN("")};
-		buf_clear(&json);
-		if (x->citations.n > 0) {
-			buf_byte(&json, '[');
-			buf_span(&json, buf_view(&x->citations));
-			buf_byte(&json, ']');
-			part.citations = buf_view(&json);
-		} else {
-			part.citations = d->sources;
-		}
-		err = outlet_check(&json);
-		if (!err)
-			err = outlet_keep(&d->out, part.citations, &part.citations);
-		if (!err)
-			err = outlet_part(&d->out, choice, &part);
-	}
-	return err;
-}
-
-/* ---- finish ---- */
-
-static enum err take_finish(
-	struct decoder *d, uint32_t choice, struct json reason, struct json stop, struct fault *why)
-{
-	struct span word, matched = SPAN_NONE;
-	if (!is_text(reason))
-		return OK;
-	enum err err = json_utf8(reason, d->out.arena, &word);
-	if (!err && is_text(stop))
-		err = json_utf8(stop, d->out.arena, &matched);
-	if (err)
-		return err;
-	enum finish finish;
-	err = openai_finish(word, &finish, why);
-	return err ? err : outlet_finish(&d->out, choice, finish, word, matched);
+	return err ? err : end_citations(d, choice);
 }
 
 /* ---- chunks ---- */
@@ -489,22 +591,48 @@ static enum err take_delta(struct decoder *d, uint32_t choice, struct json delta
 	if (!err)
 		err = take_content(d, choice, m[0]);
 	if (!err)
-		err = outlet_json(&d->out, choice, OUTLET_REFUSAL, m[4]);
+		err = say(d, choice, OUTLET_REFUSAL, m[4]);
 	if (!err)
 		err = take_audio(d, choice, m[7]);
 	if (!err)
 		err = take_images(d, choice, m[8]);
 	if (!err)
 		err = take_calls(d, choice, m[5], m[6]);
-	if (!err && json_kind(m[9]) == JSON_ARRAY)
-		err = take_citations(d, choice, m[9]);
+	return err ? err : take_citations(d, choice, m[9]);
+}
+
+static enum err take_piece(struct decoder *d, uint32_t choice, enum piece piece, struct json delta)
+{
+	d->piece = piece;
+	d->extras[choice].has_delta = d->extras[choice].has_delta || piece == PIECE_DELTA;
+	return take_delta(d, choice, delta);
+}
+
+/* A choice has a delta, or a message: all of it; in a stream, some hosts send deltas under that name.
+ * Some send both, the one that is not meant empty, or all that came so far beside its last piece. */
+static enum err take_said(
+	struct decoder *d, uint32_t choice, struct json delta, struct json message, bool is_last)
+{
+	const bool has_delta = openai_is_filled(delta), has_message = openai_is_filled(message);
+	enum err err = OK;
+	if (d->is_whole)
+		return take_piece(d, choice, PIECE_WHOLE, has_message ? message : delta);
+	if (!has_delta && !is_last && !d->extras[choice].has_delta) {
+		d->piece = PIECE_DELTA;
+		return take_delta(d, choice, message);
+	}
+	if (has_delta)
+		err = take_piece(d, choice, PIECE_DELTA, delta);
+	if (!err && has_message && (is_last || !has_delta))
+		err = take_piece(d, choice, PIECE_REPEAT, message);
 	return err;
 }
 
-static enum err take_choice(struct decoder *d, struct json choice, struct fault *why)
+static enum err take_choice(
+	struct decoder *d, struct json choice, bool is_completion, struct fault *why)
 {
-	static const char *const names[] = {
-		"index", "delta", "message", "finish_reason", "logprobs", "usage", "stop_reason"};
+	static const char *const names[] = {"index", "delta", "message", "finish_reason",
+		"logprobs", "usage", "stop_reason", "error"};
 	struct json m[COUNT_OF(names)];
 	int64_t index = 0;
 	PICK(choice, names, m);
@@ -513,21 +641,18 @@ static enum err take_choice(struct decoder *d, struct json choice, struct fault 
 		return outlet_warn(&d->out, "repaired_response", "choices",
 			"the provider sent more answers than were asked for; they were left out");
 	const uint32_t i = (uint32_t)index;
+	struct extra_of_choice *x = &d->extras[i];
 	d->has_choice = d->out.choices[i].is_seen = true;
-	enum err err = take_usage(d, m[5]);
-	/* some hosts send both, the one that is not meant empty */
-	const struct json first = d->is_whole ? m[2] : m[1], second = d->is_whole ? m[1] : m[2];
+	enum err err = openai_counts(&d->out, m[5], d->cached_tokens);
 	if (!err)
-		err = take_delta(d, i, json_is_nil(first) ? second : first);
-	if (!err && json_kind(json_member(m[4], "content")) == JSON_ARRAY)
-		err = outlet_logprobs(&d->out, i, m[4].text);
-	return err ? err : take_finish(d, i, m[3], m[6], why);
-}
-
-/* An error that is worth the name; some hosts send it along empty. */
-static bool is_error(struct json v)
-{
-	return json_kind(v) == JSON_OBJECT || is_text(v);
+		err = take_said(d, i, m[1], m[2],
+			is_completion || (openai_is_filled(m[1]) && openai_is_text(m[3])));
+	if (!err && (d->piece != PIECE_REPEAT || !x->has_logprobs))
+		err = logprobs_give(&d->out, i, m[4]);
+	x->has_logprobs = x->has_logprobs || openai_is_filled(m[4]);
+	if (!err && openai_is_error(m[7]))
+		return openai_error(d->notes->errors, d->kin->errors, choice, why);
+	return err ? err : openai_ending(&d->out, i, m[3], m[6], why);
 }
 
 /* MiniMax says in every reply how it went. */
@@ -537,49 +662,36 @@ static bool is_bad_status(struct json base_resp)
 	return json_i64(json_member(base_resp, "status_code"), &code) && code != 0;
 }
 
-static enum err take_error(struct decoder *d, struct json chunk, struct fault *why)
+/* A list that holds for the whole reply, and may come with each chunk of it. */
+static enum err keep_list(struct decoder *d, struct json list, struct span *out)
 {
-	struct error_body body;
-	error_read_json(chunk, &body);
-	return error_inside_of(d->notes->errors, &body, d->kin->errors, why);
+	const bool is_new = out->n == 0 && json_kind(list) == JSON_ARRAY && list.text.n > 2;
+	return is_new ? arena_dup(d->out.arena, list.text, out) : OK;
 }
 
 static enum err take_chunk(struct decoder *d, struct json chunk, struct fault *why)
 {
 	static const char *const names[] = {"id", "model", "created", "choices", "usage", "error",
-		"x_groq", "citations", "search_results", "base_resp", "object"};
+		"x_groq", "citations", "search_results", "base_resp", "object", "images"};
 	struct json m[COUNT_OF(names)];
-	int64_t created_s = 0;
-	struct outlet *o = &d->out;
 	PICK(chunk, names, m);
-	OWNED(buf_done) struct buf id = BUF_INIT(LIMIT_REPLY_BYTES);
-	OWNED(buf_done) struct buf model = BUF_INIT(LIMIT_REPLY_BYTES);
-	if (!o->is_started) {
-		double v;
-		if (json_f64(m[2], &v) && v > 0 && v < 1e15)
-			created_s = (int64_t)v;
-		json_text_to(m[0], &id);
-		json_text_to(m[1], &model);
-	}
-	enum err err = outlet_check(&id);
+	enum err err = openai_about(&d->out, m[0], m[1], m[2]);
 	if (!err)
-		err = outlet_check(&model);
-	if (!err)
-		err = outlet_about(o, buf_view(&id), buf_view(&model), created_s);
-	if (!err)
-		err = take_usage(d, json_is_nil(m[4]) ? json_member(m[6], "usage") : m[4]);
+		err = openai_counts(&d->out, json_is_nil(m[4]) ? json_member(m[6], "usage") : m[4],
+			d->cached_tokens);
 	if (err)
 		return err;
-	if (is_error(m[5]) || is_bad_status(m[9]) || json_is(m[10], "error") ||
+	if (openai_is_error(m[5]) || is_bad_status(m[9]) || json_is(m[10], "error") ||
 		(d->is_whole && json_kind(m[3]) != JSON_ARRAY))
-		return take_error(d, chunk, why);
-	const struct json sources = json_is_nil(m[8]) ? m[7] : m[8];
-	if (d->sources.n == 0 && json_kind(sources) == JSON_ARRAY && sources.text.n > 2)
-		err = arena_dup(o->arena, sources.text, &d->sources);
+		return openai_error(d->notes->errors, d->kin->errors, chunk, why);
+	err = keep_list(d, json_is_nil(m[8]) ? m[7] : m[8], &d->sources);
+	if (!err)
+		err = keep_list(d, m[11], &d->pictures);
 	if (json_kind(m[3]) == JSON_ARRAY) {
 		for (struct json_walk w = json_each(m[3]); !err && json_next(&w);) {
 			if (json_kind(w.value) == JSON_OBJECT)
-				err = take_choice(d, w.value, why);
+				err = take_choice(
+					d, w.value, json_is(m[10], "chat.completion"), why);
 		}
 	}
 	return err;
@@ -599,11 +711,8 @@ static enum err conclude(struct decoder *d, struct fault *why)
 {
 	struct outlet *o = &d->out;
 	enum err err = OK;
-	if (!d->has_choice) {
-		(void)fault_set(why, ERR_SERVER_ERROR, "the provider sent an empty reply");
-		fault_text(why->code, sizeof why->code, SPAN("empty_response"));
-		return ERR_SERVER_ERROR;
-	}
+	if (!d->has_choice)
+		return openai_nothing(why);
 	if (!o->has_usage && d->cached_tokens >= 0) { /* all that is known */
 		struct llm_usage usage = USAGE_UNKNOWN;
 		usage.cache_read = d->cached_tokens;
@@ -611,17 +720,13 @@ static enum err conclude(struct decoder *d, struct fault *why)
 	}
 	for (uint32_t i = 0; !err && i < o->n_choices; i++) {
 		struct outlet_choice *c = &o->choices[i];
-		if (!c->is_seen)
+		if (!c->is_seen) {
+			err = outlet_warn(o, "repaired_response", "n", OPENAI_TOO_FEW);
 			continue;
-		if (!c->is_finished) {
-			if (!d->is_whole && (!d->is_done || !says_something(c)))
-				return fault_set(why, ERR_STREAM_INCOMPLETE,
-					"the provider's answer broke off before its end");
-			err = outlet_finish(o, i, FINISH_STOP, SPAN_NONE, SPAN_NONE);
-			if (!err)
-				err = outlet_warn(o, "missing_finish", NULL,
-					"the provider did not say why its answer ended");
 		}
+		if (!c->is_finished)
+			err = openai_unsaid_ending(
+				o, i, d->is_whole || (d->is_done && says_something(c)), why);
 		if (!err)
 			err = end_text(d, i);
 		if (!err)
@@ -646,8 +751,8 @@ static enum err on_event(void *context, struct span name, struct span data, stru
 	const enum err err = framing_object(&d->framing, data, &chunk, why);
 	if (err || !span_is_set(chunk.text))
 		return err ? err : outlet_warn_bad_event(&d->out);
-	if (span_is(name, "error") && !is_error(json_member(chunk, "error")))
-		return take_error(d, chunk, why);
+	if (span_is(name, "error") && !openai_is_error(json_member(chunk, "error")))
+		return openai_error(d->notes->errors, d->kin->errors, chunk, why);
 	return take_chunk(d, chunk, why);
 }
 

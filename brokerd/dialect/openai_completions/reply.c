@@ -1,13 +1,14 @@
 /* reply.c - a reply of this family, streamed or whole: a whole one is a chunk that brings it all. */
 #include "brokerd/dialect/openai_completions/openai_completions.h"
+#include "brokerd/dialect/openai_reply.h"
 #include "brokerd/dialect/openai_wire.h"
 #include "brokerd/dialect/pick.h"
 #include "brokerd/dialect/pump.h"
-#include "protocol/limits.h"
 
 struct decoder {
 	struct outlet out;
 	struct framing framing;
+	struct span host; /* whose table of errors */
 	bool is_whole, is_done, has_choice;
 };
 
@@ -17,7 +18,7 @@ struct decoder *completions_decoder_new(struct arena *a, const struct notes *not
 	struct decoder *d = arena_alloc(a, sizeof *d);
 	if (!d)
 		return NULL;
-	*d = (struct decoder){.is_done = false};
+	*d = (struct decoder){.host = notes->errors};
 	if (!outlet_init(&d->out, a, notes, env))
 		return NULL;
 	framing_init(&d->framing, head);
@@ -30,40 +31,10 @@ void completions_decoder_done(struct decoder *d)
 	framing_done(&d->framing);
 }
 
-static bool is_text(struct json v)
-{
-	return json_kind(v) == JSON_STRING && v.text.n > 2;
-}
-
-static enum err take_usage(struct decoder *d, struct json usage)
-{
-	struct llm_usage u;
-	if (json_kind(usage) != JSON_OBJECT)
-		return OK;
-	const bool fits = openai_usage(usage, -1, &u);
-	outlet_usage(&d->out, &u);
-	return fits ? OK : outlet_warn(&d->out, "repaired_response", "usage", OPENAI_USAGE_CUT);
-}
-
-static enum err take_finish(
-	struct decoder *d, uint32_t choice, struct json reason, struct json stop, struct fault *why)
-{
-	struct span word, matched = SPAN_NONE;
-	enum finish finish;
-	if (!is_text(reason))
-		return OK;
-	enum err err = json_utf8(reason, d->out.arena, &word);
-	if (!err && is_text(stop))
-		err = json_utf8(stop, d->out.arena, &matched);
-	if (!err)
-		err = openai_finish(word, &finish, why);
-	return err ? err : outlet_finish(&d->out, choice, finish, word, matched);
-}
-
 static enum err take_choice(struct decoder *d, struct json choice, struct fault *why)
 {
 	static const char *const names[] = {
-		"index", "text", "finish_reason", "logprobs", "stop_reason"};
+		"index", "text", "finish_reason", "logprobs", "stop_reason", "error"};
 	struct json m[COUNT_OF(names)];
 	int64_t index = 0;
 	PICK(choice, names, m);
@@ -76,33 +47,9 @@ static enum err take_choice(struct decoder *d, struct json choice, struct fault 
 	enum err err = outlet_json(&d->out, i, OUTLET_TEXT, m[1]);
 	if (!err && json_kind(m[3]) == JSON_OBJECT)
 		err = outlet_logprobs(&d->out, i, m[3].text);
-	return err ? err : take_finish(d, i, m[2], m[4], why);
-}
-
-static enum err take_error(struct json chunk, struct fault *why)
-{
-	struct error_body body;
-	error_read_json(chunk, &body);
-	return error_inside(&body, openai_errors, why);
-}
-
-static enum err take_about(
-	struct decoder *d, struct json id, struct json model, struct json created)
-{
-	OWNED(buf_done) struct buf id_text = BUF_INIT(LIMIT_REPLY_BYTES);
-	OWNED(buf_done) struct buf model_text = BUF_INIT(LIMIT_REPLY_BYTES);
-	double at;
-	if (d->out.is_started)
-		return OK;
-	json_text_to(id, &id_text);
-	json_text_to(model, &model_text);
-	if (!json_f64(created, &at) || at < 0 || at > 1e15)
-		at = 0;
-	enum err err = outlet_check(&id_text);
-	if (!err)
-		err = outlet_check(&model_text);
-	return err ? err
-		   : outlet_about(&d->out, buf_view(&id_text), buf_view(&model_text), (int64_t)at);
+	if (!err && openai_is_error(m[5]))
+		err = openai_error(d->host, openai_errors, choice, why);
+	return err ? err : openai_ending(&d->out, i, m[2], m[4], why);
 }
 
 static enum err take_chunk(struct decoder *d, struct json chunk, struct fault *why)
@@ -110,14 +57,13 @@ static enum err take_chunk(struct decoder *d, struct json chunk, struct fault *w
 	static const char *const names[] = {"id", "model", "created", "choices", "usage", "error"};
 	struct json m[COUNT_OF(names)];
 	PICK(chunk, names, m);
-	enum err err = take_about(d, m[0], m[1], m[2]);
+	enum err err = openai_about(&d->out, m[0], m[1], m[2]);
 	if (!err)
-		err = take_usage(d, m[4]);
+		err = openai_counts(&d->out, m[4], -1);
 	if (err)
 		return err;
-	if (json_kind(m[5]) == JSON_OBJECT || is_text(m[5]) ||
-		(d->is_whole && json_kind(m[3]) != JSON_ARRAY))
-		return take_error(chunk, why);
+	if (openai_is_error(m[5]) || (d->is_whole && json_kind(m[3]) != JSON_ARRAY))
+		return openai_error(d->host, openai_errors, chunk, why);
 	if (json_kind(m[3]) != JSON_ARRAY)
 		return OK;
 	for (struct json_walk w = json_each(m[3]); !err && json_next(&w);) {
@@ -133,22 +79,15 @@ static enum err conclude(struct decoder *d, struct fault *why)
 {
 	struct outlet *o = &d->out;
 	enum err err = OK;
-	if (!d->has_choice) {
-		(void)fault_set(why, ERR_SERVER_ERROR, "the provider sent an empty reply");
-		fault_text(why->code, sizeof why->code, SPAN("empty_response"));
-		return ERR_SERVER_ERROR;
-	}
+	if (!d->has_choice)
+		return openai_nothing(why);
 	for (uint32_t i = 0; !err && i < o->n_choices; i++) {
 		const struct outlet_choice *c = &o->choices[i];
-		if (!c->is_seen || c->is_finished)
-			continue;
-		if (!d->is_whole && (!d->is_done || !c->has_text))
-			return fault_set(why, ERR_STREAM_INCOMPLETE,
-				"the provider's answer broke off before its end");
-		err = outlet_finish(o, i, FINISH_STOP, SPAN_NONE, SPAN_NONE);
-		if (!err)
-			err = outlet_warn(o, "missing_finish", NULL,
-				"the provider did not say why its answer ended");
+		if (c->is_seen && !c->is_finished)
+			err = openai_unsaid_ending(
+				o, i, d->is_whole || (d->is_done && c->has_text), why);
+		else if (!c->is_seen)
+			err = outlet_warn(o, "repaired_response", "n", OPENAI_TOO_FEW);
 	}
 	return err ? err : outlet_flush(o);
 }
@@ -167,7 +106,8 @@ static enum err on_event(void *context, struct span name, struct span data, stru
 	const enum err err = framing_object(&d->framing, data, &chunk, why);
 	if (err || !span_is_set(chunk.text))
 		return err ? err : outlet_warn_bad_event(&d->out);
-	return span_is(name, "error") ? take_error(chunk, why) : take_chunk(d, chunk, why);
+	return span_is(name, "error") ? openai_error(d->host, openai_errors, chunk, why)
+				      : take_chunk(d, chunk, why);
 }
 
 static enum err on_document(void *context, struct span body, struct fault *why)

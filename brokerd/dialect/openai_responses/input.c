@@ -213,6 +213,8 @@ struct assistant {
 	bool is_open;       /* a message item is */
 	bool has_message;   /* there was one, which has the message's extra members */
 	bool has_lost_item; /* an item of reasoning was left out: ids that belong to it must go too */
+	struct span *ids;   /* of the parts that are items of reasoning; absent: it is none */
+	size_t n_said;      /* parts before those at the end that are nothing else */
 };
 
 /* Extra members less the one of that name, which belongs to an item that was left out. */
@@ -241,10 +243,44 @@ static struct json item_of(const struct scribe *s, const struct part *p)
 	return item;
 }
 
-/* Does something follow that the reasoning of part `k` led to? Alone it is refused. */
-static bool is_led_on(const struct scribe *s, const struct message *m, size_t k)
+#define RESEALED_MAX 256
+
+/* Finds the items of reasoning. Those at the end led to nothing: they may be the last word on earlier
+ * ones, which reply.c gives behind all else. */
+static enum err find_reasoning(struct scribe *s, struct assistant *a)
 {
-	for (k++; k < m->n_parts; k++) {
+	const struct message *m = a->turn->m;
+	a->ids = arena_array(s->notes->arena, m->n_parts, sizeof *a->ids);
+	if (!a->ids)
+		return ERR_NO_MEMORY;
+	for (size_t k = 0; k < m->n_parts; k++) {
+		const enum part_type type = m->parts[k].type;
+		const struct json item = type == PART_REASONING || type == PART_OPAQUE
+						 ? item_of(s, &m->parts[k])
+						 : JSON_NONE;
+		if (json_is(json_member(item, "type"), "reasoning"))
+			a->ids[k] = json_member(item, "id").text;
+	}
+	a->n_said = m->n_parts;
+	while (a->n_said > 0 && m->n_parts - a->n_said < RESEALED_MAX &&
+		a->ids[a->n_said - 1].n > 2)
+		a->n_said--;
+	return OK;
+}
+
+/* Which part, from `from` to before `to`, is the item of reasoning that part `k` is too? `to`: none. */
+static size_t find_same(const struct assistant *a, size_t k, size_t from, size_t to)
+{
+	while (from < to && !(a->ids[k].n > 2 && span_eq(a->ids[from], a->ids[k])))
+		from++;
+	return from;
+}
+
+/* Does something follow that the reasoning of part `k` led to? Alone it is refused. */
+static bool is_led_on(const struct scribe *s, const struct assistant *a, size_t k)
+{
+	const struct message *m = a->turn->m;
+	for (k++; k < a->n_said; k++) {
 		const struct part *p = &m->parts[k];
 		if (p->type == PART_TOOL_CALL || (p->type == PART_OPAQUE && item_of(s, p).text.n) ||
 			((p->type == PART_TEXT || p->type == PART_REFUSAL) && p->text.n > 0))
@@ -256,10 +292,14 @@ static bool is_led_on(const struct scribe *s, const struct message *m, size_t k)
 static enum err put_reasoning(struct scribe *s, struct assistant *a, size_t k)
 {
 	const struct message *m = a->turn->m;
-	const struct json item = item_of(s, &m->parts[k]);
+	if (k >= a->n_said && find_same(a, k, 0, a->n_said) < a->n_said)
+		return OK; /* it went out where the item began */
+	const size_t last = find_same(a, k, a->n_said, m->n_parts);
+	const struct json item =
+		item_of(s, &m->parts[k < a->n_said && last < m->n_parts ? last : k]);
 	const bool has_all = !s->target->quirks.is_openai || a->how->is_kept_there ||
 			     json_kind(json_member(item, "encrypted_content")) == JSON_STRING;
-	if (json_is(json_member(item, "type"), "reasoning") && has_all && is_led_on(s, m, k)) {
+	if (json_is(json_member(item, "type"), "reasoning") && has_all && is_led_on(s, a, k)) {
 		json_put_raw(&s->o, item.text);
 		return OK;
 	}
@@ -459,7 +499,7 @@ static enum err put_assistant(
 	const struct message *m = t->m;
 	const bool is_last = s->target->quirks.is_calls_last;
 	struct assistant a = {.turn = t, .how = how};
-	enum err err = OK;
+	enum err err = find_reasoning(s, &a);
 	for (size_t k = 0, i = 0; !err && k < m->n_parts; k++) {
 		const bool is_call = m->parts[k].type == PART_TOOL_CALL;
 		const struct span id = is_call ? t->call_ids[i++] : SPAN_NONE;

@@ -2,6 +2,7 @@
  * again from the events that repeat it; what did not is. */
 #include "brokerd/dialect/base64.h"
 #include "brokerd/dialect/media.h"
+#include "brokerd/dialect/openai_reply.h"
 #include "brokerd/dialect/openai_responses/openai_responses.h"
 #include "brokerd/dialect/openai_wire.h"
 #include "brokerd/dialect/pick.h"
@@ -9,29 +10,39 @@
 #include "protocol/limits.h"
 
 #define ITEMS_MAX 4096
+#define TEXTS_MAX 4096 /* of one kind, in an item */
 
-/* Which of an item's texts of one kind came, a bit for each index; the last for all above. */
-struct came {
-	uint64_t bits;
-};
-
-/* How much of a content came in pieces. */
-struct said {
+/* One text of an item: how much of it came. */
+struct told {
+	struct told *next;
 	int64_t index;
-	size_t n;
-	uint64_t sum;
+	struct repeat came;
 };
-#define SUM_OF_NOTHING UINT64_C(0xcbf29ce484222325)
+
+/* The texts of one kind, in the order of their places. */
+struct texts {
+	struct told *first, *last;
+	size_t n;
+};
+
+/* A citation that came by itself. */
+struct cited {
+	struct cited *next;
+	struct span json;
+};
 
 struct item {
 	struct item *next;
 	int64_t index; /* output_index; -1: not said */
 	struct span id;
 	struct outlet_call *call; /* NULL: it is none */
-	struct came content, summary;
-	struct said said;
+	struct texts content, summary;
 	int64_t summary_index; /* of the part that came last; -1: none */
-	bool has_args, has_logprobs, is_over;
+	struct cited *cited, *last_cited;
+	struct repeat sealed; /* encrypted_content, as it was given */
+	bool has_logprobs, has_phase;
+	bool is_added, is_over;
+	bool is_last; /* the last word has it */
 };
 
 struct decoder {
@@ -40,6 +51,7 @@ struct decoder {
 	const struct notes *notes;
 	struct item *items, *last;
 	size_t n_items;
+	struct buf audio, transcript;
 	bool is_whole, is_over, has_event;
 };
 
@@ -52,12 +64,16 @@ struct decoder *responses_decoder_new(struct arena *a, const struct notes *notes
 	*d = (struct decoder){.notes = notes};
 	if (!outlet_init(&d->out, a, notes, env))
 		return NULL;
+	buf_init(&d->audio, LIMIT_REPLY_BYTES);
+	buf_init(&d->transcript, LIMIT_REPLY_BYTES);
 	framing_init(&d->framing, head);
 	return d;
 }
 
 void responses_decoder_done(struct decoder *d)
 {
+	buf_done(&d->audio);
+	buf_done(&d->transcript);
 	outlet_done(&d->out);
 	framing_done(&d->framing);
 }
@@ -69,26 +85,38 @@ bool responses_has_enough(const struct decoder *d)
 
 /* ---- items ---- */
 
-static bool is_text(struct json v)
+/* The text at a place, made where it is new. Texts come in order but for a few. */
+static enum err text_at(struct decoder *d, struct texts *t, int64_t index, struct told **out)
 {
-	return json_kind(v) == JSON_STRING && v.text.n > 2;
+	struct told *before = t->last && t->last->index <= index ? t->last : NULL;
+	for (struct told *each = before ? NULL : t->first; each && each->index <= index;
+		each = each->next)
+		before = each;
+	*out = before;
+	if (before && before->index == index)
+		return OK;
+	if (t->n++ >= TEXTS_MAX)
+		return ERR_SERVER_ERROR;
+	*out = arena_alloc(d->out.arena, sizeof **out);
+	if (!*out)
+		return ERR_NO_MEMORY;
+	**out = (struct told){.next = before ? before->next : t->first, .index = index};
+	if (before)
+		before->next = *out;
+	else
+		t->first = *out;
+	if (t->last == before)
+		t->last = *out;
+	return OK;
 }
 
-static uint64_t bit_of(int64_t index)
+static bool has_come(const struct texts *t)
 {
-	return UINT64_C(1) << (index < 0 ? 0 : index > 63 ? 63 : index);
-}
-
-static bool has_come(const struct came *c, int64_t index)
-{
-	return c->bits & bit_of(index);
-}
-
-/* Notes that a text came, where it says something. */
-static void note_text(struct came *c, int64_t index, struct json text)
-{
-	if (is_text(text))
-		c->bits |= bit_of(index);
+	for (const struct told *each = t->first; each; each = each->next) {
+		if (each->came.n > 0)
+			return true;
+	}
+	return false;
 }
 
 /* The item that an event is about, by its place or else its id; NULL: a new one. Some hosts give it
@@ -99,9 +127,11 @@ static struct item *find_item(const struct decoder *d, int64_t index, struct spa
 	if (index < 0 && id.n == 0)
 		return d->last;
 	for (struct item *i = d->items; i; i = i->next) {
-		if (index >= 0 && i->index >= 0 ? i->index == index
-						: id.n > 0 && span_eq(i->id, id))
-			found = i; /* the last: a place may be used again */
+		const bool is_it = id.n > 0 && span_eq(i->id, id);
+		const bool is_there = index >= 0 && i->index >= 0 ? i->index == index : is_it;
+		/* the last: a place may be used again, by one with an id of its own */
+		if (is_there && (is_it || !found || !span_eq(found->id, id)))
+			found = i;
 	}
 	return found;
 }
@@ -140,67 +170,55 @@ static enum err item_for(struct decoder *d, struct json index, struct json id, s
 
 /* ---- texts ---- */
 
-/* FNV-1a over the pieces of a text, to know it again where it is repeated whole. */
-static uint64_t sum_up(uint64_t sum, struct span text)
-{
-	for (size_t k = 0; k < text.n; k++)
-		sum = (sum ^ (unsigned char)text.p[k]) * UINT64_C(0x100000001b3);
-	return sum;
-}
-
-/* A piece of a content. */
-static enum err say_piece(
-	struct decoder *d, struct item *i, int64_t index, enum outlet_text kind, struct json text)
+/* A content: a piece of it, or all, of which what is more than came in pieces is told. */
+static enum err say(struct decoder *d, struct item *i, int64_t index, enum outlet_text kind,
+	struct json text, bool is_all)
 {
 	struct outlet *o = &d->out;
+	struct told *told;
 	buf_clear(&o->piece);
-	if (!is_text(text) || !json_text_to(text, &o->piece))
+	if (!openai_is_text(text) || !json_text_to(text, &o->piece))
 		return OK;
-	const enum err err = outlet_check(&o->piece);
+	enum err err = outlet_check(&o->piece);
+	if (!err)
+		err = text_at(d, &i->content, index, &told);
 	if (err)
 		return err;
-	if (!has_come(&i->content, index) || i->said.index != index)
-		i->said = (struct said){index, 0, SUM_OF_NOTHING};
-	note_text(&i->content, index, text);
-	i->said.n += o->piece.n;
-	i->said.sum = sum_up(i->said.sum, buf_view(&o->piece));
-	return outlet_text(o, 0, kind, buf_view(&o->piece));
+	struct span piece = buf_view(&o->piece);
+	if (is_all)
+		piece = repeat_rest(&told->came, piece);
+	repeat_add(&told->came, piece);
+	return is_all && d->is_whole && kind == OUTLET_TEXT && d->notes->has_json_words
+		       ? outlet_unfenced_text(o, 0, piece)
+		       : outlet_text(o, 0, kind, piece);
 }
 
-/* A content that is whole: all of it, or what is more than came in pieces. */
-static enum err say_whole(
-	struct decoder *d, struct item *i, int64_t index, enum outlet_text kind, struct json text)
+/* A part of a summary, in the same way; the parts stand apart. */
+static enum err say_summary(
+	struct decoder *d, struct item *i, int64_t index, struct json text, bool is_all)
 {
 	struct outlet *o = &d->out;
-	if (!has_come(&i->content, index)) {
-		if (!d->is_whole || kind != OUTLET_TEXT || !d->notes->has_json_words)
-			return say_piece(d, i, index, kind, text);
-		return outlet_unfenced(o, 0, text);
+	struct told *told;
+	if (!openai_is_text(text))
+		return OK;
+	enum err err = text_at(d, &i->summary, index, &told);
+	if (!err && i->summary_index >= 0 && i->summary_index != index) {
+		if (told->came.n > 0)
+			return OK; /* too late for more of it */
+		err = outlet_text(o, 0, OUTLET_REASONING, SPAN("\n\n"));
 	}
 	buf_clear(&o->piece);
-	if (i->said.index != index || !json_text_to(text, &o->piece))
-		return OK;
-	const enum err err = outlet_check(&o->piece);
-	const struct span all = buf_view(&o->piece);
-	if (err || all.n <= i->said.n ||
-		sum_up(SUM_OF_NOTHING, span_first(all, i->said.n)) != i->said.sum)
+	json_text_to(text, &o->piece);
+	if (!err)
+		err = outlet_check(&o->piece);
+	if (err)
 		return err;
-	const struct span rest = span_skip(all, i->said.n);
-	i->said.sum = sum_up(i->said.sum, rest);
-	i->said.n = all.n;
-	return outlet_text(o, 0, kind, rest);
-}
-
-/* The parts of a summary stand apart. */
-static enum err say_summary(struct decoder *d, struct item *i, int64_t index, struct json text)
-{
-	enum err err = OK;
-	if (!is_text(text))
-		return OK;
-	if (i->summary_index >= 0 && i->summary_index != index)
-		err = outlet_text(&d->out, 0, OUTLET_REASONING, SPAN("\n\n"));
+	struct span piece = buf_view(&o->piece);
+	if (is_all)
+		piece = repeat_rest(&told->came, piece);
 	i->summary_index = index;
-	return err ? err : outlet_json(&d->out, 0, OUTLET_REASONING, text);
+	repeat_add(&told->came, piece);
+	return outlet_text(o, 0, OUTLET_REASONING, piece);
 }
 
 static enum err say_logprobs(struct decoder *d, struct item *i, struct json list)
@@ -217,17 +235,72 @@ static enum err say_logprobs(struct decoder *d, struct item *i, struct json list
 	return err ? err : outlet_logprobs(&d->out, 0, buf_view(&json));
 }
 
-static enum err say_citations(struct decoder *d, struct json list)
+static enum err give_citations(struct decoder *d, struct span list)
 {
 	struct part part = {.type = PART_TEXT, .text = SPAN("")};
-	struct json_walk w = json_each(list);
-	if (json_kind(list) != JSON_ARRAY || !json_next(&w))
-		return OK;
-	const enum err err = outlet_keep(&d->out, list.text, &part.citations);
+	const enum err err = outlet_keep(&d->out, list, &part.citations);
 	return err ? err : outlet_part(&d->out, 0, &part);
 }
 
+static bool has_elements(struct json list)
+{
+	struct json_walk w = json_each(list);
+	return json_kind(list) == JSON_ARRAY && json_next(&w);
+}
+
+/* A citation that its text's end may repeat: it is kept until then. */
+static enum err keep_cited(struct decoder *d, struct item *i, struct json citation)
+{
+	if (json_kind(citation) != JSON_OBJECT)
+		return OK;
+	struct cited *c = arena_alloc(d->out.arena, sizeof *c);
+	if (!c)
+		return ERR_NO_MEMORY;
+	*c = (struct cited){.next = NULL};
+	if (i->last_cited)
+		i->last_cited->next = c;
+	else
+		i->cited = c;
+	i->last_cited = c;
+	return arena_dup(d->out.arena, citation.text, &c->json);
+}
+
+/* The citations that nothing repeated. */
+static enum err give_cited(struct decoder *d, struct item *i)
+{
+	OWNED(buf_done) struct buf json = BUF_INIT(LIMIT_REPLY_BYTES);
+	struct json_out o = json_to(&json);
+	if (!i->cited)
+		return OK;
+	json_open(&o, '[');
+	for (const struct cited *c = i->cited; c; c = c->next)
+		json_put_raw(&o, c->json);
+	json_close(&o, ']');
+	i->cited = i->last_cited = NULL;
+	const enum err err = outlet_check(&json);
+	return err ? err : give_citations(d, buf_view(&json));
+}
+
 /* ---- whole items ---- */
+
+/* The phase of a message has to come back with it: it stands before its text, as an extra member that
+ * the text will have. */
+static enum err take_phase(struct decoder *d, struct item *i, struct json item)
+{
+	const struct json phase = json_member(item, "phase");
+	struct part part = {.type = PART_TEXT, .text = SPAN("")};
+	struct extra_member member = {.name = SPAN("item.phase")};
+	if (i->has_phase || !openai_is_text(phase))
+		return OK;
+	i->has_phase = true;
+	if (has_come(&i->content))
+		return outlet_warn(&d->out, "repaired_response", NULL,
+			"the provider said the phase of a message behind its text; it was left "
+			"out");
+	const enum err err = outlet_keep(&d->out, phase.text, &member.json);
+	part.extra = (struct extra){SPAN(OPENAI_RESPONSES_FAMILY), &member, 1};
+	return err ? err : outlet_part(&d->out, 0, &part);
+}
 
 /* The content of a message, but what came already. */
 static enum err end_message(struct decoder *d, struct item *i, struct json item)
@@ -235,21 +308,23 @@ static enum err end_message(struct decoder *d, struct item *i, struct json item)
 	static const char *const names[] = {"type", "text", "refusal", "annotations", "logprobs"};
 	const struct json content = json_member(item, "content");
 	int64_t k = 0;
-	enum err err = OK;
-	if (json_kind(content) == JSON_STRING)
-		return say_whole(d, i, 0, OUTLET_TEXT, content);
+	enum err err = take_phase(d, i, item);
+	if (!err && json_kind(content) == JSON_STRING)
+		err = say(d, i, 0, OUTLET_TEXT, content, true);
 	for (struct json_walk w = json_each(content); !err && json_next(&w); k++) {
 		struct json m[COUNT_OF(names)];
 		PICK(w.value, names, m);
 		const bool is_refusal = json_is(m[0], "refusal");
-		err = is_refusal ? say_whole(d, i, k, OUTLET_REFUSAL, m[2])
-				 : say_whole(d, i, k, OUTLET_TEXT, m[1]);
+		err = is_refusal ? say(d, i, k, OUTLET_REFUSAL, m[2], true)
+				 : say(d, i, k, OUTLET_TEXT, m[1], true);
 		if (!err && !i->has_logprobs)
 			err = say_logprobs(d, i, m[4]);
-		if (!err)
-			err = say_citations(d, m[3]);
+		if (err || !has_elements(m[3]))
+			continue;
+		i->cited = i->last_cited = NULL;
+		err = give_citations(d, m[3].text);
 	}
-	return err;
+	return err ? err : give_cited(d, i);
 }
 
 /* What it thought, by its summary or else in its own words, but what came already. */
@@ -257,29 +332,50 @@ static enum err end_thoughts(struct decoder *d, struct item *i, struct json item
 {
 	const struct json summary = json_member(item, "summary");
 	const struct json content = json_member(item, "content");
-	const bool is_summed_up = i->summary.bits || !i->content.bits;
+	const bool is_summed_up = has_come(&i->summary) || !has_come(&i->content);
 	int64_t k = 0;
 	enum err err = OK;
-	for (struct json_walk w = json_each(summary); !err && is_summed_up && json_next(&w); k++) {
-		const struct json text = json_member(w.value, "text");
-		if (!has_come(&i->summary, k))
-			err = say_summary(d, i, k, text);
-		note_text(&i->summary, k, text);
-	}
+	for (struct json_walk w = json_each(summary); !err && is_summed_up && json_next(&w); k++)
+		err = say_summary(d, i, k, json_member(w.value, "text"), true);
+	const bool has_summary = has_come(&i->summary);
 	k = 0;
-	for (struct json_walk w = json_each(content); !err && json_next(&w); k++) {
-		if (!i->summary.bits)
-			err = say_whole(d, i, k, OUTLET_REASONING, json_member(w.value, "text"));
-	}
+	for (struct json_walk w = json_each(content); !err && !has_summary && json_next(&w); k++)
+		err = say(d, i, k, OUTLET_REASONING, json_member(w.value, "text"), true);
 	return err;
+}
+
+/* Is an item sealed otherwise than it was given? Notes how it is sealed now. */
+static enum err seal(struct decoder *d, struct item *i, struct json item, bool *is_new)
+{
+	struct buf *text = &d->out.piece;
+	buf_clear(text);
+	json_text_to(json_member(item, "encrypted_content"), text);
+	struct repeat now = {.n = 0};
+	repeat_add(&now, buf_view(text));
+	*is_new = now.n > 0 && (now.n != i->sealed.n || now.sum != i->sealed.sum);
+	i->sealed = now.n > 0 ? now : i->sealed;
+	return outlet_check(text);
 }
 
 /* The item itself is to be sent back whole. */
 static enum err end_reasoning(struct decoder *d, struct item *i, struct json item)
 {
 	const struct opaque opaque = {SPAN(OPENAI_RESPONSES_FAMILY), d->out.model, item.text};
-	const enum err err = end_thoughts(d, i, item);
+	bool is_new;
+	enum err err = end_thoughts(d, i, item);
+	if (!err)
+		err = seal(d, i, item, &is_new);
 	return err ? err : outlet_opaque(&d->out, 0, &opaque);
+}
+
+/* The last word on reasoning that was given already, where it belongs, before what it led to: it takes
+ * the place of the one with its id. */
+static enum err replace_reasoning(struct decoder *d, struct item *i, struct json item)
+{
+	const struct opaque opaque = {SPAN(OPENAI_RESPONSES_FAMILY), d->out.model, item.text};
+	bool is_new;
+	const enum err err = seal(d, i, item, &is_new);
+	return err || !is_new ? err : outlet_opaque(&d->out, 0, &opaque);
 }
 
 static enum err say_image(struct decoder *d, struct json item)
@@ -369,7 +465,7 @@ static enum err take_call(struct decoder *d, struct item *i, struct json item)
 	struct outlet_call *call = i->call;
 	call->is_custom = call->is_custom || is_custom(m[0]);
 	if (call->id.n == 0)
-		json_text_to(is_text(m[1]) ? m[1] : m[2], &call->id);
+		json_text_to(openai_is_text(m[1]) ? m[1] : m[2], &call->id);
 	if (call->name.n == 0)
 		json_text_to(m[3], &call->name);
 	err = outlet_check(&call->id);
@@ -378,7 +474,7 @@ static enum err take_call(struct decoder *d, struct item *i, struct json item)
 	return err ? err : keep_rest(d, call, item);
 }
 
-static enum err take_args(struct decoder *d, struct item *i, struct json args)
+static enum err take_args(struct decoder *d, struct item *i, struct json args, bool is_all)
 {
 	struct outlet *o = &d->out;
 	enum err err = OK;
@@ -388,19 +484,22 @@ static enum err take_args(struct decoder *d, struct item *i, struct json args)
 		err = outlet_call_new(o, 0, &i->call);
 	if (err)
 		return err;
-	i->has_args = true;
 	buf_clear(&o->piece);
 	if (!json_text_to(args, &o->piece))
 		buf_span(&o->piece, args.text); /* an object where a string is due */
 	err = outlet_check(&o->piece);
-	return err ? err : outlet_call_args(o, i->call, buf_view(&o->piece));
+	if (err)
+		return err;
+	return is_all ? outlet_call_whole(o, i->call, buf_view(&o->piece))
+		      : outlet_call_args(o, i->call, buf_view(&o->piece));
 }
 
 static enum err end_call(struct decoder *d, struct item *i, struct json item, struct json type)
 {
 	enum err err = take_call(d, i, item);
-	if (!err && !i->has_args)
-		err = take_args(d, i, json_member(item, is_custom(type) ? "input" : "arguments"));
+	if (!err)
+		err = take_args(
+			d, i, json_member(item, is_custom(type) ? "input" : "arguments"), true);
 	return err ? err : outlet_call_end(&d->out, i->call);
 }
 
@@ -408,7 +507,7 @@ static enum err end_item(struct decoder *d, struct item *i, struct json item)
 {
 	const struct json type = json_member(item, "type");
 	if (i->is_over)
-		return OK;
+		return json_is(type, "reasoning") ? replace_reasoning(d, i, item) : OK;
 	i->is_over = true;
 	if (json_is(type, "message"))
 		return end_message(d, i, item);
@@ -426,38 +525,14 @@ static enum err end_item(struct decoder *d, struct item *i, struct json item)
 static enum err take_about(struct decoder *d, struct json response)
 {
 	static const char *const names[] = {"id", "model", "created_at"};
-	OWNED(buf_done) struct buf id = BUF_INIT(LIMIT_REPLY_BYTES);
-	OWNED(buf_done) struct buf model = BUF_INIT(LIMIT_REPLY_BYTES);
 	struct json m[COUNT_OF(names)];
-	double created = 0;
-	if (d->out.is_started)
-		return OK;
 	PICK(response, names, m);
-	json_text_to(m[0], &id);
-	json_text_to(m[1], &model);
-	if (!json_f64(m[2], &created) || created < 0 || created > 1e15)
-		created = 0;
-	enum err err = outlet_check(&id);
-	if (!err)
-		err = outlet_check(&model);
-	return err ? err : outlet_about(&d->out, buf_view(&id), buf_view(&model), (int64_t)created);
+	return openai_about(&d->out, m[0], m[1], m[2]);
 }
 
-static enum err take_usage(struct decoder *d, struct json usage)
+static enum err take_error(struct decoder *d, struct json v, struct fault *why)
 {
-	struct llm_usage u;
-	if (json_kind(usage) != JSON_OBJECT)
-		return OK;
-	const bool fits = openai_usage(usage, -1, &u);
-	outlet_usage(&d->out, &u);
-	return fits ? OK : outlet_warn(&d->out, "repaired_response", "usage", OPENAI_USAGE_CUT);
-}
-
-static enum err take_error(struct json v, struct fault *why)
-{
-	struct error_body body;
-	error_read_json(v, &body);
-	return error_inside(&body, openai_errors, why);
+	return openai_error(d->notes->errors, openai_errors, v, why);
 }
 
 /* How it ended, by its status; an ending that is none is an error. */
@@ -469,7 +544,7 @@ static enum err take_status(
 	if (span_is(status, "completed") || span_is(status, "complete")) {
 		finish = FINISH_STOP;
 	} else if (span_is(status, "failed")) {
-		return take_error(response, why);
+		return take_error(d, response, why);
 	} else if (span_is(status, "cancelled")) {
 		(void)fault_set(why, ERR_CONNECTION, "the response was cancelled at the provider");
 		fault_text(why->code, sizeof why->code, status);
@@ -489,26 +564,53 @@ static enum err take_status(
 	return err ? err : outlet_finish(&d->out, 0, finish, status, SPAN_NONE);
 }
 
-/* An item of the last word, the `k`th: by its place, its id, or, where events had no places, the
- * number of items before it. */
+/* The item that the `k`th of the last word repeats: the one with its id, or at its place, or, where
+ * events had no places or used one twice, the one with as many before it; NULL: it is new. */
+static struct item *find_last(const struct decoder *d, int64_t k, struct span id)
+{
+	struct item *at_place = NULL, *nth = NULL;
+	int64_t before = 0;
+	for (struct item *i = d->items; i; i = i->next, before++) {
+		if (id.n > 0 && !i->is_last && span_eq(i->id, id))
+			return i;
+		if (!at_place && !i->is_last && i->index == k)
+			at_place = i;
+		if (before == k && !i->is_last && i->index != before)
+			nth = i;
+	}
+	return at_place ? at_place : nth;
+}
+
 static enum err take_last(struct decoder *d, int64_t k, struct json item)
 {
 	OWNED(buf_done) struct buf id = BUF_INIT(LIMIT_REPLY_BYTES);
-	struct item *i = find_item(d, k, SPAN_NONE);
 	json_text_to(json_member(item, "id"), &id);
 	enum err err = outlet_check(&id);
 	if (err)
 		return err;
-	if (!i && id.n > 0)
-		i = find_item(d, -1, buf_view(&id));
-	if (!i && d->items && d->items->index < 0) {
-		i = d->items;
-		for (int64_t before = 0; i && before < k; before++)
-			i = i->next;
-	}
+	struct item *i = find_last(d, k, buf_view(&id));
 	if (!i)
-		err = add_item(d, k, SPAN_NONE, &i);
-	return err ? err : end_item(d, i, item);
+		err = add_item(d, k, buf_view(&id), &i);
+	if (err)
+		return err;
+	i->is_last = true;
+	return end_item(d, i, item);
+}
+
+/* What came beside the items, or of items that nothing ended. */
+static enum err end_rest(struct decoder *d)
+{
+	struct part part = {.type = PART_AUDIO};
+	enum err err = OK;
+	for (struct item *i = d->items; !err && i; i = i->next)
+		err = give_cited(d, i);
+	if (err || (d->audio.n == 0 && d->transcript.n == 0))
+		return err;
+	if (d->transcript.n > 0)
+		err = outlet_keep(&d->out, buf_view(&d->transcript), &part.text);
+	part.media.data = d->audio.n > 0 ? buf_view(&d->audio) : SPAN_NONE;
+	part.media.mime = media_type_of(part.media.data);
+	return err ? err : outlet_part(&d->out, 0, &part);
 }
 
 /* The last word: a response in which all is repeated. `status` is what its event stands for. */
@@ -522,17 +624,19 @@ static enum err take_response(
 	PICK(response, names, m);
 	enum err err = take_about(d, response);
 	if (!err)
-		err = take_usage(d, m[1]);
-	if (is_text(m[2]))
+		err = openai_counts(&d->out, m[1], -1);
+	if (openai_is_text(m[2]))
 		json_text_to(m[2], &said);
 	if (!err)
 		err = outlet_check(&said);
-	if (!err && (json_kind(m[3]) == JSON_OBJECT || is_text(m[3])))
-		err = take_error(response, why);
+	if (!err && openai_is_error(m[3]))
+		err = take_error(d, response, why);
 	for (struct json_walk w = json_each(m[0]); !err && json_next(&w); k++) {
 		if (json_kind(w.value) == JSON_OBJECT)
 			err = take_last(d, k, w.value);
 	}
+	if (!err)
+		err = end_rest(d);
 	if (!err)
 		err = take_status(d, response, said.n > 0 ? buf_view(&said) : status, why);
 	d->is_over = true;
@@ -584,25 +688,6 @@ static int64_t index_of(struct json event, const char *name)
 	return json_i64(json_member(event, name), &index) && index >= 0 ? index : 0;
 }
 
-/* A part of a summary, which says the same as the reasoning itself: what came first is told. */
-static enum err take_summary(
-	struct decoder *d, struct item *i, struct json event, struct json text, bool is_whole)
-{
-	const int64_t index = index_of(event, "summary_index");
-	if (i->content.bits || (is_whole && has_come(&i->summary, index)))
-		return OK;
-	note_text(&i->summary, index, text);
-	return say_summary(d, i, index, text);
-}
-
-static enum err take_content(struct decoder *d, struct item *i, struct json event,
-	enum outlet_text kind, const char *whole)
-{
-	const int64_t index = index_of(event, "content_index");
-	return whole ? say_whole(d, i, index, kind, json_member(event, whole))
-		     : say_piece(d, i, index, kind, json_member(event, "delta"));
-}
-
 static enum err take_text(struct decoder *d, struct json event, enum said_by by, const char *whole)
 {
 	const struct json text = json_member(event, whole ? whole : "delta");
@@ -611,24 +696,58 @@ static enum err take_text(struct decoder *d, struct json event, enum said_by by,
 		item_for(d, json_member(event, "output_index"), json_member(event, "item_id"), &i);
 	if (err)
 		return err;
+	const int64_t part = index_of(event, "content_index");
 	switch (by) {
 	case SAID_TEXT:
-		err = take_content(d, i, event, OUTLET_TEXT, whole);
+		err = say(d, i, part, OUTLET_TEXT, text, whole);
 		return err || (whole && i->has_logprobs)
 			       ? err
 			       : say_logprobs(d, i, json_member(event, "logprobs"));
 	case SAID_REFUSAL:
-		return take_content(d, i, event, OUTLET_REFUSAL, whole);
-	case SAID_REASONING:
-		return i->summary.bits ? OK : take_content(d, i, event, OUTLET_REASONING, whole);
+		return say(d, i, part, OUTLET_REFUSAL, text, whole);
+	case SAID_REASONING: /* a summary says the same: what came first is told */
+		return has_come(&i->summary) ? OK : say(d, i, part, OUTLET_REASONING, text, whole);
 	case SAID_SUMMARY:
-		return take_summary(d, i, event, text, whole);
+		return has_come(&i->content)
+			       ? OK
+			       : say_summary(d, i, index_of(event, "summary_index"), text, whole);
 	case SAID_ARGS:
-		return whole && i->has_args ? OK : take_args(d, i, text);
+		return take_args(d, i, text, whole);
 	}
 	return OK;
 }
 
+static enum err take_citation(struct decoder *d, struct json event)
+{
+	struct item *i;
+	const enum err err =
+		item_for(d, json_member(event, "output_index"), json_member(event, "item_id"), &i);
+	return err ? err : keep_cited(d, i, json_member(event, "annotation"));
+}
+
+static enum err take_audio(struct decoder *d, struct json piece)
+{
+	buf_clear(&d->out.piece);
+	json_text_to(piece, &d->out.piece);
+	enum err err = outlet_check(&d->out.piece);
+	if (err)
+		return err;
+	const bool is_base64 = base64_decode(buf_view(&d->out.piece), &d->audio);
+	err = outlet_check(&d->audio);
+	return err || is_base64 ? err
+				: outlet_warn(&d->out, "repaired_response", NULL,
+					  "the provider sent audio that is no base64; it was left "
+					  "out");
+}
+
+static enum err take_transcript(struct decoder *d, struct json piece)
+{
+	json_text_to(piece, &d->transcript);
+	return outlet_check(&d->transcript);
+}
+
+/* An event for an item that begins, or is whole. Another one may take the place of one that is over,
+ * or of one with another id. */
 static enum err take_item(struct decoder *d, struct json event, bool is_done)
 {
 	const struct json item = json_member(event, "item");
@@ -636,33 +755,52 @@ static enum err take_item(struct decoder *d, struct json event, bool is_done)
 	if (json_kind(item) != JSON_OBJECT)
 		return OK;
 	enum err err = item_for(d, json_member(event, "output_index"), json_member(item, "id"), &i);
-	const bool is_nameless = i && i->index < 0 && !is_text(json_member(item, "id"));
-	if (!err && i->is_over && (!is_done || is_nameless)) /* its place is used again */
-		err = add_item(d, i->index, SPAN_NONE, &i);
-	if (!err && !is_done && is_call(json_member(item, "type")))
-		err = take_call(d, i, item);
-	return err || !is_done ? err : end_item(d, i, item);
+	if (err)
+		return err;
+	OWNED(buf_done) struct buf id = BUF_INIT(LIMIT_REPLY_BYTES);
+	json_text_to(json_member(item, "id"), &id);
+	const bool is_nameless = i->index < 0 && id.n == 0;
+	const bool is_other = i->id.n > 0 && id.n > 0 && !span_eq(i->id, buf_view(&id));
+	const bool is_new = /* its place is used again */
+		i->is_over ? !is_done || is_nameless || is_other : is_other && i->is_added;
+	err = outlet_check(&id);
+	if (!err && is_new)
+		err = add_item(d, i->index, buf_view(&id), &i);
+	if (err)
+		return err;
+	i->is_added = true;
+	if (is_done)
+		return end_item(d, i, item);
+	if (is_call(json_member(item, "type")))
+		return take_call(d, i, item);
+	return json_is(json_member(item, "type"), "message") ? take_phase(d, i, item) : OK;
 }
 
 static enum err take_event(
 	struct decoder *d, struct span type, struct json event, struct fault *why)
 {
+	const struct json response = json_member(event, "response");
 	for (size_t k = 0; k < COUNT_OF(texts); k++) {
 		if (span_is(type, texts[k].type))
 			return take_text(d, event, texts[k].by, texts[k].whole);
 	}
 	for (size_t k = 0; k < COUNT_OF(endings); k++) {
 		if (span_is(type, endings[k].type))
-			return take_response(d, json_member(event, "response"),
+			return take_response(d,
+				json_kind(response) == JSON_OBJECT ? response : event,
 				span_str(endings[k].status), why);
 	}
 	if (span_is(type, "response.output_item.added"))
 		return take_item(d, event, false);
 	if (span_is(type, "response.output_item.done"))
 		return take_item(d, event, true);
-	if (span_is(type, "error"))
-		return take_error(event, why);
-	return take_about(d, json_member(event, "response"));
+	if (span_is(type, "response.output_text.annotation.added"))
+		return take_citation(d, event);
+	if (span_is(type, "response.audio.delta"))
+		return take_audio(d, json_member(event, "delta"));
+	if (span_is(type, "response.audio.transcript.delta"))
+		return take_transcript(d, json_member(event, "delta"));
+	return take_about(d, response);
 }
 
 static enum err on_event(void *context, struct span name, struct span data, struct fault *why)
@@ -683,8 +821,10 @@ static enum err on_event(void *context, struct span name, struct span data, stru
 	err = outlet_check(&type);
 	if (err)
 		return err;
-	if (type.n == 0 && (json_kind(error) == JSON_OBJECT || is_text(error)))
-		return take_error(event, why);
+	/* some put the kind of the error where that of the event is due */
+	if (span_is(name, "error") || span_is(buf_view(&type), "error") ||
+		(openai_is_error(error) && !span_starts(buf_view(&type), SPAN("response."))))
+		return take_error(d, event, why);
 	return take_event(d, type.n > 0 ? buf_view(&type) : name, event, why);
 }
 
@@ -697,7 +837,7 @@ static enum err on_document(void *context, struct span body, struct fault *why)
 	if (err)
 		return err;
 	if (json_kind(json_member(v, "output")) != JSON_ARRAY)
-		return take_error(v, why);
+		return take_error(d, v, why);
 	return take_response(d, v, SPAN_NONE, why);
 }
 
@@ -711,9 +851,7 @@ static enum err conclude(struct decoder *d, struct fault *why)
 	if (d->has_event)
 		return fault_set(why, ERR_STREAM_INCOMPLETE,
 			"the provider's answer broke off before its end");
-	(void)fault_set(why, ERR_SERVER_ERROR, "the provider sent an empty reply");
-	fault_text(why->code, sizeof why->code, SPAN("empty_response"));
-	return ERR_SERVER_ERROR;
+	return openai_nothing(why);
 }
 
 static struct pump pump_of(struct decoder *d)

@@ -1,0 +1,10 @@
+/* logprobs.h - in what shape do the probabilities of a choice go out?
+ * In OpenAI's: lists of tokens under `content` and `refusal`. Together sends parallel lists. No I/O. */
+#ifndef BROKERD_DIALECT_OPENAI_CHAT_LOGPROBS_H
+#define BROKERD_DIALECT_OPENAI_CHAT_LOGPROBS_H
+#include "brokerd/dialect/outlet.h"
+
+/* Gives the probabilities of a choice; what has none gives nothing. Errors as outlet.h has them. */
+enum err logprobs_give(struct outlet *o, uint32_t choice, struct json logprobs) MUST_USE;
+
+#endif
