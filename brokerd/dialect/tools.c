@@ -44,9 +44,32 @@ enum err tools_prepare_by(struct scribe *s, const struct name_rules *rules)
 	return tools_check(s);
 }
 
+/* Which of two tools of one name was called nobody could tell. */
+static enum err check_names(struct scribe *s)
+{
+	if (s->r->n_tools > LIMIT_TOOLS)
+		return scribe_refuse(s, "tools", "at most %zu tools can be sent", LIMIT_TOOLS);
+	for (size_t i = 0; i < s->r->n_tools; i++) {
+		char path[64];
+		const struct tool *tool = &s->r->tools[i];
+		(void)snprintf(path, sizeof path, "tools[%zu].name", i);
+		for (size_t j = 0; tool->type != TOOL_PROVIDER && j < i; j++) {
+			if (s->r->tools[j].type != TOOL_PROVIDER &&
+				span_eq(s->r->tools[j].name, tool->name))
+				return fault_param(s->why, ERR_INVALID_REQUEST, path,
+					"another tool has the name \"%.*s\" too",
+					SPAN_ARG(span_first(tool->name, 100)));
+		}
+	}
+	return OK;
+}
+
 enum err tools_check(struct scribe *s)
 {
 	const struct tool_choice *c = &s->r->tool_choice;
+	const enum err err = check_names(s);
+	if (err)
+		return err;
 	for (size_t i = 0; i < c->n_names; i++) {
 		if (!is_known(s->r, c->names[i]))
 			return fault_param(s->why, ERR_INVALID_REQUEST, "tool_choice",

@@ -4,8 +4,8 @@
 #include "brokerd/dialect/scribe.h"
 
 /* Before anything is written: gives each tool whose name the provider would refuse an alias in the
- * notes, and sees that every tool that is chosen, allowed or required is there. `name_max` as for
- * name_legal. */
+ * notes, and sees that no two have one name and that every tool that is chosen, allowed or required is
+ * there. `name_max` as for name_legal. */
 enum err tools_prepare(struct scribe *s, size_t name_max) MUST_USE;
 
 /* The same where names follow other rules. */
