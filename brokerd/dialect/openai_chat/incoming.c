@@ -359,10 +359,19 @@ static enum err read_metadata(struct intake *in, const struct at *at, struct jso
 	return intake_pairs(in, at, v, &r->metadata, &r->n_metadata);
 }
 
+/* A voice of the caller's own is named by its id, in an object that only this family knows. */
+static enum err read_voice(struct intake *in, const struct at *at, struct json v, void *field)
+{
+	struct llm_request *r = field;
+	return json_kind(v) == JSON_OBJECT
+		       ? intake_keep(in, &r->extra, "audio.", SPAN("voice"), v.text)
+		       : intake_text(in, at, v, &r->audio_voice);
+}
+
 static enum err read_audio(struct intake *in, const struct at *at, struct json v, void *field)
 {
 	static const struct intake_row rows[] = {
-		{"voice",  intake_text, REQUEST(audio_voice) },
+		{"voice",  read_voice,  0                    },
 		{"format", intake_text, REQUEST(audio_format)},
 	};
 	struct llm_request *r = field;

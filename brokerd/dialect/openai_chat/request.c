@@ -230,7 +230,6 @@ static enum err put_modalities(struct scribe *s)
 {
 	const struct llm_request *r = s->r;
 	struct json_out *o = &s->o;
-	enum err err = OK;
 	bool is_plain = true;
 	for (size_t i = 0; i < r->n_modalities; i++)
 		is_plain = is_plain && span_is(r->modalities[i], "text");
@@ -244,14 +243,17 @@ static enum err put_modalities(struct scribe *s)
 			json_put_str(o, r->modalities[i]);
 		json_close(o, ']');
 	}
-	if (span_is_set(r->audio_voice) || span_is_set(r->audio_format)) {
-		json_key(o, "audio");
-		json_open(o, '{');
-		json_pair_str(o, "voice", r->audio_voice);
-		json_pair_str(o, "format", r->audio_format);
-		err = scribe_extra_below(s, &r->extra, "", "audio.", " voice format ");
-		json_close(o, '}');
-	}
+	if (!span_is_set(r->audio_voice) && !span_is_set(r->audio_format) &&
+		!scribe_has_extra_below(s, &r->extra, "audio."))
+		return scribe_drop_below(s, &r->extra, "", "audio.");
+	json_key(o, "audio");
+	json_open(o, '{');
+	json_pair_str(o, "voice", r->audio_voice);
+	json_pair_str(o, "format", r->audio_format);
+	/* a voice may come as an extra member, an object, in the place of ours */
+	const enum err err = scribe_extra_below(s, &r->extra, "", "audio.",
+		span_is_set(r->audio_voice) ? " voice format " : " format ");
+	json_close(o, '}');
 	return err;
 }
 
