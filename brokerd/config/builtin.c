@@ -12,7 +12,7 @@
 	"user_field=safety_identifier user metadata service_tier verbosity cache_key stream_options " \
 	"json_schema strict_tools parallel_tool_calls seed penalties logit_bias n audio_parts modalities " \
 	"stops_max=4 tools_max=128 image_types=image/png,image/jpeg,image/gif,image/webp " \
-	"empty_content=null rules=openai "
+	"empty_content=null rules=openai extras=any "
 #define PLAIN      "stream_options json_schema seed penalties "
 #define OPEN_HOST  PLAIN "logit_bias n top_k "
 #define DEEPSEEK   "stream_options penalties stops_max=16 tools_max=128 prefill=prefix prefill_path=//beta/chat/completions " \
@@ -24,6 +24,10 @@
 	"rules=dashscope errors=dashscope"
 #define ZAI        "stream_options stops_max=1 tool_stream do_sample user tool_choice=no video_parts " \
 	"reasoning=switch reasoning_history=field clear_thinking rules=zai errors=zai"
+#define ZAI_EXTRAS "extras=do_sample,request_id,sensitive_word_check,user_id,watermark_enabled"
+#define DASHSCOPE_EXTRAS \
+	"extras=asr_options,enable_code_interpreter,enable_search,incremental_output,preserve_thinking," \
+	"result_format,search_options,translation_options,vl_high_resolution_images"
 #define ZAI_OPS    "ops=chat,embed,models,images,transcribe"
 #define GEMINI_OPS "ops=chat,embed,count,models,images,transcribe,speech"
 #define ALL_LOCAL  "seed penalties logit_bias n top_k "
@@ -238,6 +242,59 @@ static const struct {
 	{"ollama", "truncation=flag"},
 };
 
+/* Which members of a chat request they take that the broker only passes on; where no line is, none is
+ * known. What engines that serve open models take from those who know them: */
+#define SAMPLERS \
+	"extras=top_a,typical_p,min_tokens,stop_token_ids,ignore_eos,include_reasoning,guided_json," \
+	"guided_regex,guided_choice,guided_grammar,structured_outputs"
+
+static const struct {
+	const char *name, *traits;
+} extras[] = {
+	{"gemini-openai", "extras=extra_body"},
+	{"groq", "extras=citation_options,compound_custom,disable_tool_validation,documents,"
+		"exclude_domains,include_domains,include_reasoning,search_settings"},
+	{"xai", "extras=deferred,search_parameters,web_search_options"},
+	{"openrouter", "extras=cache_control,debug,image_config,models,plugins,prediction,preset,"
+		"provider,route,session_id,structured_outputs,top_a,trace,transforms,usage,"
+		"web_search_options"},
+	{"together", SAMPLERS ",compliance,context_length_exceeded_behavior,echo,safety_model"},
+	{"fireworks", SAMPLERS ",context_length_exceeded_behavior,echo,echo_last,mirostat_lr,"
+		"mirostat_target,perf_metrics_in_response,prediction,prompt_cache_isolation_key,"
+		"prompt_cache_max_len,prompt_truncate_len,raw_output,reasoning_history,"
+		"return_token_ids,speculation"},
+	{"cerebras", "extras=clear_thinking,min_tokens,prediction"},
+	{"perplexity", "extras=disable_search,enable_search_classifier,image_domain_filter,"
+		"image_format_filter,language_preference,last_updated_after_filter,"
+		"last_updated_before_filter,media_response,return_images,return_related_questions,"
+		"search_after_date_filter,search_before_date_filter,search_domain_filter,"
+		"search_language_filter,search_mode,search_recency_filter,stream_mode,"
+		"web_search_options"},
+	{"nvidia", SAMPLERS ",nvext"},
+	{"dashscope", DASHSCOPE_EXTRAS},
+	{"dashscope-cn", DASHSCOPE_EXTRAS},
+	{"dashscope-us", DASHSCOPE_EXTRAS},
+	{"zai", ZAI_EXTRAS},
+	{"zai-coding", ZAI_EXTRAS},
+	{"zai-cn", ZAI_EXTRAS},
+	{"zai-coding-cn", ZAI_EXTRAS},
+	{"vertex", "extras=extra_body"},
+	{"deepinfra", SAMPLERS},
+	{"sambanova", SAMPLERS},
+	{"novita", SAMPLERS},
+	{"nebius", SAMPLERS},
+	{"hyperbolic", SAMPLERS},
+	{"siliconflow", SAMPLERS},
+	{"lambda", SAMPLERS},
+	{"baseten", SAMPLERS},
+	{"minimax", "extras=mask_sensitive_info,reasoning_split"},
+	{"qianfan", "extras=web_search"},
+	{"ollama", "extras=keep_alive,options,think"},
+	{"llamacpp", "extras=any"},
+	{"vllm", "extras=any"},
+	{"lmstudio", "extras=draft_model,ttl"},
+};
+
 static const struct {
 	const char *family, *always, *unlisted;
 } families[] = {
@@ -246,10 +303,10 @@ static const struct {
 	{"openai-chat",
 		"max_tokens_field=max_tokens system_role=system user_field=user repetition_field=repetition_penalty "
 		"audio_form=base64 reasoning=effort reasoning_field=reasoning_content system stop names images "
-		"urls=https,http tools tool_choice json_object empty_content=text",
-		"stream_options json_schema parallel_tool_calls seed penalties"},
+		"urls=https,http tools tool_choice json_object empty_content=text extras=none",
+		"extras=any stream_options json_schema parallel_tool_calls seed penalties"},
 	{"openai-responses", "urls=https,http reasoning=effort images tools json_object",
-		"json_schema strict_tools parallel_tool_calls"},
+		"extras=any json_schema strict_tools parallel_tool_calls"},
 	{"openai-completions", "stop", "stream_options seed penalties logit_bias"},
 	{"anthropic", "anthropic_version=2023-06-01 temperature_max_milli=1000 bytes_max=33554432 urls=https,http",
 		"json_schema strict_tools parallel_tool_calls top_k file_parts"},
@@ -263,7 +320,7 @@ static const struct {
 		"json_object json_schema strict_tools parallel_tool_calls seed penalties n stop metadata "
 		"service_tier cache_key temperature_max_milli=1500 prefill=prefix empty_content=text "
 		"images urls=https,http file_parts audio_parts tools reasoning=effort "
-		"reasoning_history=chunks", ""},
+		"reasoning_history=chunks extras=any", ""},
 	{"cohere",
 		"json_object json_schema strict_tools seed penalties top_k stop stops_max=5 prefill=no "
 		"empty_content=omit images urls=https,http tools reasoning=budget reasoning_history=chunks", ""},
@@ -284,6 +341,15 @@ const char *builtin_services(struct span name)
 	for (size_t i = 0; i < COUNT_OF(services); i++) {
 		if (span_is(name, services[i].name))
 			return services[i].traits;
+	}
+	return "";
+}
+
+const char *builtin_extras(struct span name)
+{
+	for (size_t i = 0; i < COUNT_OF(extras); i++) {
+		if (span_is(name, extras[i].name))
+			return extras[i].traits;
 	}
 	return "";
 }

@@ -22,6 +22,8 @@ static const struct trait traits[] = {
 		"What is served there, with commas between: *chat*, *embed*, *rerank*, *count*, *models*, *moderate*, *images*, *transcribe*, *speech*; each with a path behind a colon where that is not the usual one. Without it, everything."},
 	{"drops", TRAIT_TEXT, AT(drops), NULL,
 		"The parameters that it refuses, with commas between them."},
+	{"extras", TRAIT_TEXT, AT(extras), NULL,
+		"The members of a chat request that it takes and that the broker only passes on, with commas between them; *any*: all."},
 	{"openai_rules", TRAIT_BOOL, AT(is_openai), NULL,
 		"OpenAI's own members are known there: custom tools, *safety_identifier* and the like."},
 	{"anthropic_version", TRAIT_TEXT, AT(api_version), NULL,

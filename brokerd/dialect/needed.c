@@ -11,6 +11,8 @@ static const struct {
 	{"safe_prompt",          "safety"              },
 	{"safety_mode",          "safety"              }, /* cohere */
 	{"moderation",           "safety"              }, /* openai-chat, openai-responses */
+	{"safety_model",         "safety"              }, /* Together */
+	{"sensitive_word_check", "safety"              }, /* Z.ai */
 	{"documents",            "what is asked about" },
 	{"cachedContent",        "what was said before"}, /* gemini, in both spellings */
 	{"cached_content",       "what was said before"},

@@ -81,6 +81,18 @@ enum err scribe_extra(
 enum err scribe_extra_below(struct scribe *s, const struct extra *e, const char *path,
 	const char *below, const char *known) MUST_USE;
 
+/* Is a name one of the words of a list as `known` above? Without case: some readers have none. */
+bool scribe_is_known(const char *words, struct span name);
+
+/* Does the target take an extra member of that name, of a request of openai-chat? Its trait `extras`
+ * says which, or "any". */
+bool scribe_takes(const struct scribe *s, struct span name);
+/* Is it one of the request's that another family wrote, and that means the same here? scribe_extra
+ * writes those, too. */
+bool scribe_takes_common(const struct scribe *s, struct span name);
+/* Leaves out a member of the request with a warning, or refuses where it is needed: needed.h. */
+enum err scribe_leave_out(struct scribe *s, const struct extra_member *m) MUST_USE;
+
 /* Has this family an extra member of that name there? */
 bool scribe_has_extra(const struct scribe *s, const struct extra *e, const char *name);
 /* Are there any such that go back to this family, so that their object must be opened for them? */

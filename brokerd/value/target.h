@@ -115,6 +115,8 @@ struct quirks {
 		ops; /* a list of what is served, each word with a path behind a colon where that
 	                       is not the family's: value/ops.h; absent: everything */
 	struct span drops;       /* a list of parameters that are refused there */
+	struct span extras; /* a list of the members that it takes and nobody here interprets, or
+	                       "any"; absent: those of its family's, and OpenAI's of both */
 	bool is_openai;          /* openai-chat: OpenAI's own members and rules: custom and allowed
 	                       tools, safety_identifier, prompt_cache_key, ... */
 	struct span api_version; /* anthropic-version */

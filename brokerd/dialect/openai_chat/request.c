@@ -297,6 +297,30 @@ static enum err put_hint(struct scribe *s, const struct hint *h)
 	return OK;
 }
 
+/* The members that nobody here knows, where the host takes them. What is below another's was told with it,
+ * what is ours is refused with the others, and its words for reasoning the caller chose for this host. */
+static enum err put_extra(struct scribe *s, const char *known)
+{
+	const struct extra *e = &s->r->extra;
+	struct extra taken = {.family = e->family};
+	taken.members = arena_array(s->notes->arena, e->n, sizeof *taken.members);
+	if (!taken.members)
+		return ERR_NO_MEMORY;
+	for (size_t i = 0; i < e->n; i++) {
+		const struct extra_member *m = &e->members[i];
+		const bool is_foreign = !span_eq(e->family, s->target->family);
+		if (is_foreign || openai_chat_is_own_reasoning(m->name) ||
+			span_index(m->name, '.') < m->name.n || scribe_is_known(known, m->name) || scribe_takes(s, m->name)) {
+			taken.members[taken.n++] = *m;
+			continue;
+		}
+		const enum err err = scribe_leave_out(s, m);
+		if (err)
+			return err;
+	}
+	return scribe_extra(s, &taken, "", known);
+}
+
 static enum err put_rest(struct scribe *s)
 {
 	const struct llm_request *r = s->r;
@@ -325,7 +349,7 @@ static enum err put_rest(struct scribe *s)
 		span_is(q->repetition_field, "repeat_penalty") ? "repeat_penalty" : "",
 		q->prefill == PREFILL_CONTINUE ? "add_generation_prompt continue_final_message"
 					       : "");
-	return err ? err : scribe_extra(s, &r->extra, "", known);
+	return err ? err : put_extra(s, known);
 }
 
 /* Does it end with words of the assistant's, which are to be gone on with? */

@@ -349,10 +349,12 @@ static enum err put_sampling(struct scribe *s, const struct reason *reason)
 
 /* ---- the rest ---- */
 
-static struct json extra_member(const struct llm_request *r, const char *name)
+static struct json extra_member(const struct scribe *s, const char *name)
 {
+	const struct llm_request *r = s->r;
 	struct json v = JSON_NONE;
-	if (!span_is(r->extra.family, OPENAI_RESPONSES_FAMILY))
+	if (!span_is(r->extra.family, OPENAI_RESPONSES_FAMILY) &&
+		!scribe_takes_common(s, span_str(name)))
 		return v;
 	for (size_t i = 0; i < r->extra.n; i++) {
 		if (span_is_nocase(r->extra.members[i].name, name) &&
@@ -365,7 +367,7 @@ static struct json extra_member(const struct llm_request *r, const char *name)
 /* What the reply is to include: what the caller asks for, and what we need. */
 static enum err put_include(struct scribe *s, bool wants_sealed_items, bool wants_logprobs)
 {
-	const struct json theirs = extra_member(s->r, "include");
+	const struct json theirs = extra_member(s, "include");
 	const struct {
 		const char *word;
 		bool is_wanted;
@@ -470,12 +472,11 @@ static enum err put_rest(struct scribe *s)
 /* All members but the model's. */
 static enum err put_members(struct scribe *s)
 {
-	const struct llm_request *r = s->r;
-	const bool has_earlier = json_kind(extra_member(r, "previous_response_id")) > JSON_NULL ||
-				 json_kind(extra_member(r, "conversation")) > JSON_NULL;
-	const bool is_stored = json_is_true(extra_member(r, "store")) ||
-			       json_is_true(extra_member(r, "background")) ||
-			       json_kind(extra_member(r, "conversation")) > JSON_NULL;
+	const bool has_earlier = json_kind(extra_member(s, "previous_response_id")) > JSON_NULL ||
+				 json_kind(extra_member(s, "conversation")) > JSON_NULL;
+	const bool is_stored = json_is_true(extra_member(s, "store")) ||
+			       json_is_true(extra_member(s, "background")) ||
+			       json_kind(extra_member(s, "conversation")) > JSON_NULL;
 	struct json_words words;
 	struct reason reason;
 	bool wants_logprobs = false;
@@ -502,7 +503,7 @@ static enum err put_members(struct scribe *s)
 	if (!err)
 		err = put_include(s, wants_sealed(s, &reason, is_stored), wants_logprobs);
 	/* the provider is to keep nothing, unless the caller says so or asks for what needs it */
-	if (!responses_has_extra(r, "store") && !is_stored)
+	if (json_kind(extra_member(s, "store")) == JSON_ABSENT && !is_stored)
 		json_pair_bool(&s->o, "store", false);
 	return err ? err : put_rest(s);
 }
