@@ -6,16 +6,18 @@
 
 /* clang-format off */
 
-/* What several say. */
+/* What several say; BOUNDS those who speak OpenAI's wires, engines on the own machine have none of them. */
+#define BOUNDS     " temperature_max_milli=2000 top_p_max_milli=1000 penalty_max_milli=2000 top_logprobs_max=20"
+#define UNBOUNDED  "temperature_max_milli=0 penalty_max_milli=0 top_logprobs_max=0 "
 #define OPENAI_LIKE \
 	"openai_rules max_tokens_field=max_completion_tokens system_role=developer " \
 	"user_field=safety_identifier user metadata service_tier verbosity cache_key stream_options " \
-	"json_schema strict_tools parallel_tool_calls seed penalties logit_bias n audio_parts modalities " \
+	"json_schema strict_tools parallel_tool_calls seed penalties logit_bias logprobs n audio_parts modalities " \
 	"stops_max=4 tools_max=128 image_types=image/png,image/jpeg,image/gif,image/webp " \
 	"empty_content=null rules=openai extras=any "
 #define PLAIN      "stream_options json_schema seed penalties "
-#define OPEN_HOST  PLAIN "logit_bias n top_k "
-#define DEEPSEEK   "stream_options penalties stops_max=16 tools_max=128 prefill=prefix prefill_path=//beta/chat/completions " \
+#define OPEN_HOST  PLAIN "logit_bias logprobs n top_k "
+#define DEEPSEEK   "stream_options penalties logprobs stops_max=16 tools_max=128 prefill=prefix prefill_path=//beta/chat/completions " \
 	"rules=deepseek json_schema=no n=no"
 #define MOONSHOT   "stream_options penalties n seed=no user cache_key temperature_max_milli=1000 tools_max=128 prefill=partial " \
 	"video_parts reasoning_history=field rules=moonshot errors=moonshot limits=moonshot"
@@ -30,7 +32,7 @@
 	"result_format,search_options,translation_options,vl_high_resolution_images"
 #define ZAI_OPS    "ops=chat,embed,models,images,transcribe"
 #define GEMINI_OPS "ops=chat,embed,count,models,images,transcribe,speech"
-#define ALL_LOCAL  "seed penalties logit_bias n top_k "
+#define ALL_LOCAL  UNBOUNDED "seed penalties logit_bias logprobs n top_k "
 
 static const struct builtin rows[] = {
 	{"openai", "https://api.openai.com/v1", "bearer", "gpt-4o-mini",
@@ -63,7 +65,7 @@ static const struct builtin rows[] = {
 	{"xai", "https://api.x.ai/v1", "bearer", "",
 		{{"openai-chat", "rules=xai"}, {"openai-responses", NULL}},
 		"max_tokens_field=max_completion_tokens stream_options json_schema strict_tools parallel_tool_calls seed "
-		"penalties logit_bias drops=logit_bias n user stops_max=4 tools_max=128 image_types=image/png,image/jpeg "
+		"penalties logprobs n user stops_max=4 tools_max=128 image_types=image/png,image/jpeg "
 		"prefill=plain ops=chat,embed,models,images,speech", NULL},
 	{"openrouter", "https://openrouter.ai/api/v1", "bearer", "openrouter/auto",
 		{{"openai-chat", "reasoning=object reasoning_history=details"}, {"openai-responses", NULL},
@@ -205,7 +207,7 @@ static const struct builtin rows[] = {
 		"ops=chat,complete,embed,rerank,models,transcribe", NULL},
 	{"lmstudio", "http://127.0.0.1:1234/v1", "none", "",
 		{{"openai-chat", NULL}, {"openai-responses", NULL}, {"anthropic /messages", NULL}},
-		PLAIN "logit_bias top_k repetition_field=repeat_penalty json_object=no ops=chat,complete,embed,models", NULL},
+		PLAIN UNBOUNDED "logit_bias logprobs top_k repetition_field=repeat_penalty json_object=no ops=chat,complete,embed,models", NULL},
 
 	/* answers by itself, without a network, a key or a price */
 	{"offline", "", "none", "echo", {{"offline", NULL}}, "", NULL},
@@ -303,11 +305,11 @@ static const struct {
 	{"openai-chat",
 		"max_tokens_field=max_tokens system_role=system user_field=user repetition_field=repetition_penalty "
 		"audio_form=base64 reasoning=effort reasoning_field=reasoning_content system stop names images "
-		"urls=https,http tools tool_choice json_object empty_content=text extras=none",
+		"urls=https,http tools tool_choice json_object empty_content=text extras=none" BOUNDS,
 		"extras=any stream_options json_schema parallel_tool_calls seed penalties"},
-	{"openai-responses", "urls=https,http reasoning=effort images tools json_object",
+	{"openai-responses", "urls=https,http reasoning=effort images tools json_object" BOUNDS,
 		"extras=any json_schema strict_tools parallel_tool_calls"},
-	{"openai-completions", "stop", "stream_options seed penalties logit_bias"},
+	{"openai-completions", "stop" BOUNDS " top_logprobs_max=5", "stream_options seed penalties logit_bias logprobs"},
 	{"anthropic", "anthropic_version=2023-06-01 temperature_max_milli=1000 bytes_max=33554432 urls=https,http",
 		"json_schema strict_tools parallel_tool_calls top_k file_parts"},
 	/* what most models there take; config/rules.c has the others */

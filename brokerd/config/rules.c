@@ -26,7 +26,7 @@
 	"sampling=all reasons=asked reasoning=budget prefill=plain json_schema=no strict_tools=no forced_tools=yes"
 
 /* What hosts of openai-chat refuse, or take no notice of, while a model reasons; and always. */
-#define QUIET   " drops_when_reasoning=temperature,top_p,presence_penalty,frequency_penalty"
+#define QUIET   " drops_when_reasoning=temperature,top_p,presence_penalty,frequency_penalty,logprobs"
 #define XAI     " drops_when_reasoning=presence_penalty,frequency_penalty,stop"
 #define FIXED   " drops=temperature,top_p,presence_penalty,frequency_penalty n=no"
 #define NO_SEED " drops=seed,presence_penalty,frequency_penalty"
@@ -164,7 +164,7 @@ static const struct rule rows[] = {
 	{"github", "openai/o1*", "max_tokens_field=max_completion_tokens empty_content=null reasons=always reasoning=effort efforts=low,medium,high" SHUT_OUT},
 	{"github", "openai/o3*", "max_tokens_field=max_completion_tokens empty_content=null reasons=always reasoning=effort efforts=low,medium,high" SHUT_OUT_STOP},
 	{"github", "openai/o4*", "max_tokens_field=max_completion_tokens empty_content=null reasons=always reasoning=effort efforts=low,medium,high" SHUT_OUT_STOP},
-	{"github", "openai/*", "max_tokens_field=max_completion_tokens empty_content=null reasons=never n logit_bias"},
+	{"github", "openai/*", "max_tokens_field=max_completion_tokens empty_content=null reasons=never n logit_bias logprobs"},
 
 	/* open models, wherever they are served */
 	{"open", "*gpt-oss*", GPT_OSS},

@@ -457,6 +457,23 @@ enum err scribe_hold_top_p(struct scribe *s, struct opt_f64 *v)
 	return hold(s, "top_p", q->top_p_min_milli, q->top_p_max_milli, v);
 }
 
+enum err scribe_hold_penalty(struct scribe *s, const char *name, struct opt_f64 *v)
+{
+	const int64_t most = s->target->quirks.penalty_max_milli;
+	return most > 0 ? hold(s, name, -most, most, v) : OK;
+}
+
+enum err scribe_hold_top_logprobs(struct scribe *s, struct opt_i64 *v)
+{
+	const int64_t most = s->target->quirks.top_logprobs_max;
+	if (!v->is_set || (v->v >= 0 && (most == 0 || v->v <= most)))
+		return OK;
+	v->v = v->v < 0 ? 0 : most;
+	return scribe_change(s, "clamped_parameter", "top_logprobs",
+		"top_logprobs went out as %lld, the nearest that %.*s takes", (long long)v->v,
+		SPAN_ARG(s->target->provider));
+}
+
 enum err scribe_hold_max_tokens(struct scribe *s, int64_t *n)
 {
 	const int64_t most = s->target->max_output_tokens;

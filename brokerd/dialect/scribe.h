@@ -49,6 +49,8 @@ enum err scribe_drop_citations(struct scribe *s, const char *path) MUST_USE;
 /* Hold a number within what the target takes, with a warning where that changes it. */
 enum err scribe_hold_temperature(struct scribe *s, struct opt_f64 *v) MUST_USE;
 enum err scribe_hold_top_p(struct scribe *s, struct opt_f64 *v) MUST_USE;
+enum err scribe_hold_penalty(struct scribe *s, const char *name, struct opt_f64 *v) MUST_USE;
+enum err scribe_hold_top_logprobs(struct scribe *s, struct opt_i64 *v) MUST_USE;
 
 /* The bound on the answer, within what is known of the model; 0: none was asked for. Refused below 1. */
 enum err scribe_hold_max_tokens(struct scribe *s, int64_t *n) MUST_USE;

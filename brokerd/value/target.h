@@ -129,7 +129,7 @@ struct quirks {
 	bool has_strict_tools;
 	bool has_parallel_flag;
 	bool has_seed, has_penalties, has_n;
-	bool has_logit_bias; /* and logprobs */
+	bool has_logit_bias, has_logprobs;
 	bool has_top_k;      /* and min_p, repetition_penalty */
 	struct span
 		top_k_field; /* bedrock: where the model has it: "top_k", "inferenceConfig.topK" */
@@ -141,6 +141,8 @@ struct quirks {
 	int64_t stops_max, tools_max;                         /* 0: no bound known */
 	int64_t temperature_min_milli, temperature_max_milli; /* 0: no bound known; 1000 is 1.0 */
 	int64_t top_p_min_milli, top_p_max_milli;             /* the same */
+	int64_t penalty_max_milli; /* presence and frequency, from its negative; the same */
+	int64_t top_logprobs_max;                             /* 0: no bound known */
 	int64_t seed_max;                                     /* seeds are 0 to this; 0: any */
 	bool has_do_sample;           /* do_sample: false stands for a temperature of 0 */
 	struct span user_field;       /* "user" or "safety_identifier" */

@@ -84,13 +84,15 @@ static enum err put_logprobs(struct scribe *s, const struct reason *t)
 	const bool is_wanted = s->r->logprobs.is_set && s->r->logprobs.v;
 	if (!is_wanted && !s->r->top_logprobs.is_set)
 		return OK;
-	if (!s->target->quirks.has_logit_bias || reason_shuts_out(s, t, "logprobs"))
+	if (!s->target->quirks.has_logprobs || reason_shuts_out(s, t, "logprobs"))
 		return scribe_drop(s, "logprobs", "%.*s at %.*s gives no logprobs",
 			SPAN_ARG(s->target->model), SPAN_ARG(s->target->provider));
+	struct opt_i64 top = s->r->top_logprobs;
+	const enum err err = scribe_hold_top_logprobs(s, &top);
 	json_pair_bool(&s->o, "logprobs", true);
-	if (s->r->top_logprobs.is_set)
-		json_pair_i64(&s->o, "top_logprobs", s->r->top_logprobs.v);
-	return OK;
+	if (top.is_set)
+		json_pair_i64(&s->o, "top_logprobs", top.v);
+	return err;
 }
 
 /* An integer that some targets have. */
@@ -116,9 +118,9 @@ static enum err put_heat(struct scribe *s, const struct reason *t)
 		json_pair_bool(&s->o, "do_sample", false);
 		heat.is_set = false;
 	}
-	if (is_known)
+	if (is_known && !reason_shuts_out(s, t, "temperature"))
 		err = scribe_hold_temperature(s, &heat);
-	if (!err && is_known)
+	if (!err && is_known && !reason_shuts_out(s, t, "top_p"))
 		err = scribe_hold_top_p(s, &top_p);
 	if (!err && heat.is_set && top_p.is_set && q->sampling == SAMPLING_ONE_OF) {
 		top_p.is_set = false;
@@ -154,14 +156,19 @@ static enum err put_sampling_all(struct scribe *s, const struct reason *t)
 	const struct llm_request *r = s->r;
 	const struct quirks *q = &s->target->quirks;
 	const bool has_other_name = span_is(q->repetition_field, "repeat_penalty");
+	struct opt_f64 presence = r->presence_penalty, frequency = r->frequency_penalty;
+	enum err err = reason_shuts_out(s, t, "presence_penalty")
+			       ? OK
+			       : openai_hold_penalties(s, &presence, &frequency);
 	const struct sampled after[] = {
 		{"min_p",						  r->min_p,              q->has_top_k,     false},
-		{"presence_penalty",				       r->presence_penalty,   q->has_penalties, false},
-		{"frequency_penalty",				      r->frequency_penalty,  q->has_penalties, false},
+		{"presence_penalty",				       presence,              q->has_penalties, false},
+		{"frequency_penalty",				      frequency,             q->has_penalties, false},
 		{has_other_name ? "repeat_penalty" : "repetition_penalty", r->repetition_penalty,
                  q->has_top_k,										      false},
 	};
-	enum err err = put_heat(s, t);
+	if (!err)
+		err = put_heat(s, t);
 	if (!err)
 		err = put_count(s, "top_k", r->top_k, q->has_top_k);
 	for (size_t i = 0; !err && i < COUNT_OF(after); i++)

@@ -318,9 +318,11 @@ static enum err put_logprobs(struct scribe *s, const struct reason *reason, bool
 		return scribe_drop(s, "logprobs", "%.*s takes no logprobs while it reasons",
 			SPAN_ARG(s->target->model));
 	}
-	if (r->top_logprobs.is_set)
-		json_pair_i64(&s->o, "top_logprobs", r->top_logprobs.v);
-	return OK;
+	struct opt_i64 top = r->top_logprobs;
+	const enum err err = scribe_hold_top_logprobs(s, &top);
+	if (top.is_set)
+		json_pair_i64(&s->o, "top_logprobs", top.v);
+	return err;
 }
 
 static enum err put_sampling(struct scribe *s, const struct reason *reason)
@@ -328,8 +330,10 @@ static enum err put_sampling(struct scribe *s, const struct reason *reason)
 	const struct llm_request *r = s->r;
 	const bool has_sampling = s->target->quirks.sampling != SAMPLING_NONE;
 	struct opt_f64 heat = r->temperature, top_p = r->top_p;
-	enum err err = has_sampling ? scribe_hold_temperature(s, &heat) : OK;
-	if (!err && has_sampling)
+	enum err err = OK;
+	if (has_sampling && !reason_shuts_out(s, reason, "temperature"))
+		err = scribe_hold_temperature(s, &heat);
+	if (!err && has_sampling && !reason_shuts_out(s, reason, "top_p"))
 		err = scribe_hold_top_p(s, &top_p);
 	const struct sampled rows[] = {
 		{"temperature", heat,  has_sampling, scribe_is_one(heat.v) },
