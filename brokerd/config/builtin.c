@@ -20,7 +20,7 @@
 #define DEEPSEEK   "stream_options penalties logprobs stops_max=16 tools_max=128 prefill=prefix prefill_path=//beta/chat/completions " \
 	"rules=deepseek json_schema=no n=no"
 #define MOONSHOT   "stream_options penalties n seed=no user cache_key temperature_max_milli=1000 tools_max=128 prefill=partial " \
-	"video_parts reasoning_history=field rules=moonshot errors=moonshot limits=moonshot"
+	"video_parts reasoning_history=field rules=moonshot errors=moonshot limits=moonshot schemas=mfjs"
 #define DASHSCOPE  "stream_options json_schema parallel_tool_calls seed seed_max=2147483647 penalties top_k n=no " \
 	"drops=frequency_penalty,min_p audio_parts audio_form=uri video_parts cache_marks prefill=partial " \
 	"rules=dashscope errors=dashscope"
@@ -66,7 +66,7 @@ static const struct builtin rows[] = {
 		{{"openai-chat", "rules=xai"}, {"openai-responses", NULL}},
 		"max_tokens_field=max_completion_tokens stream_options json_schema strict_tools parallel_tool_calls seed "
 		"penalties logprobs n user stops_max=4 tools_max=128 image_types=image/png,image/jpeg "
-		"prefill=plain ops=chat,embed,models,images,speech", NULL},
+		"prefill=plain schemas=closed ops=chat,embed,models,images,speech", NULL},
 	{"openrouter", "https://openrouter.ai/api/v1", "bearer", "openrouter/auto",
 		{{"openai-chat", "reasoning=object reasoning_history=details"}, {"openai-responses", NULL},
 			{"anthropic /messages", NULL}},

@@ -40,6 +40,8 @@ static const struct trait traits[] = {
 		"It takes a *response_format* of *json_schema*."},
 	{"strict_tools", TRAIT_BOOL, AT(has_strict_tools), NULL,
 		"It takes *strict* with a tool."},
+	{"schemas", TRAIT_CHOICE, AT(schemas), "full|mfjs|closed",
+		"Which JSON Schema it takes: *mfjs* is Moonshot's, *closed* has no *additionalProperties* but false."},
 	{"parallel_tool_calls", TRAIT_BOOL, AT(has_parallel_flag), NULL,
 		"It takes *parallel_tool_calls*."},
 	{"seed", TRAIT_BOOL, AT(has_seed), NULL,

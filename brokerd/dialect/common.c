@@ -8,7 +8,7 @@ static const struct {
 	const char *name, *families;
 } rows[] = {
 	{"moderation",             "openai-chat,openai-responses"},
-	{"store",                  "openai-chat,openai-responses"},
+	{"store",		  "openai-chat,openai-responses"},
 	{"prompt_cache_retention", "openai-chat,openai-responses"},
 	{"prompt_cache_options",   "openai-chat,openai-responses"},
 	{"prediction",             "openai-chat,mistral"         },

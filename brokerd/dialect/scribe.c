@@ -97,9 +97,9 @@ static bool is_below_known(const char *words, struct span name)
 bool scribe_takes(const struct scribe *s, struct span name)
 {
 	const struct quirks *q = &s->target->quirks;
-	return span_is_set(q->extras) ? words_have(q->extras, SPAN("any")) ||
-						words_have(q->extras, name)
-				      : q->is_openai;
+	return span_is_set(q->extras)
+		       ? words_have(q->extras, SPAN("any")) || words_have(q->extras, name)
+		       : q->is_openai;
 }
 
 bool scribe_takes_common(const struct scribe *s, struct span name)
@@ -250,7 +250,8 @@ static enum err lay_over(
 		char room[64];
 		const struct span name = plain_name(w.name, room, sizeof room);
 		if (name.n > 0 &&
-			scribe_is_known(" model messages contents stream input documents query ", name))
+			scribe_is_known(
+				" model messages contents stream input documents query ", name))
 			return fault_param(s->why, ERR_INVALID_REQUEST, param,
 				"provider options may not replace \"%.*s\"", SPAN_ARG(name));
 	}

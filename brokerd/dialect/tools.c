@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "brokerd/dialect/host_schema.h"
 #include "brokerd/dialect/names.h"
 #include "brokerd/dialect/strict_schema.h"
 #include "brokerd/dialect/tool_args.h"
@@ -115,6 +116,36 @@ enum err tools_schema(struct scribe *s, const struct tool *tool, const char *pat
 	if (json_next(&w))
 		*out = schema;
 	return OK;
+}
+
+enum err tools_put_host_schema(struct scribe *s, struct json schema, const char *path)
+{
+	OWNED(buf_done) struct buf theirs = BUF_INIT(LIMIT_BODY_BYTES);
+	struct json_out o = json_to(&theirs);
+	const enum schemas way = s->target->quirks.schemas;
+	if (way == SCHEMAS_FULL || !host_schema_put(&o, schema, way)) {
+		json_put_raw(&s->o, schema.text);
+		return OK;
+	}
+	if (buf_error(&theirs))
+		return buf_error(&theirs);
+	json_put_raw(&s->o, buf_view(&theirs));
+	return scribe_change(s, "schema_rewritten", path, "the schema went out as %.*s takes them",
+		SPAN_ARG(s->target->provider));
+}
+
+enum err tools_put_host_format(struct scribe *s, struct span schema)
+{
+	struct json v;
+	const enum err err = json_scan(schema, JSON_STRICT, &v, s->why);
+	if (err)
+		return err;
+	const struct json type = json_member(v, "type");
+	if (s->target->quirks.schemas == SCHEMAS_MFJS && !json_is_nil(type) &&
+		!json_is(type, "object"))
+		return scribe_refuse_as(s, "invalid_json_schema", "response_format.schema",
+			"%.*s takes the schema of an object only", SPAN_ARG(s->target->provider));
+	return tools_put_host_schema(s, v, "response_format.schema");
 }
 
 void tools_put_schema(struct json_out *o, struct json schema)

@@ -31,6 +31,11 @@ enum err tools_check_format(struct scribe *s) MUST_USE;
 enum err tools_schema(
 	struct scribe *s, const struct tool *tool, const char *path, struct json *out) MUST_USE;
 
+/* Writes a schema in the target's way of saying one, with a warning where that changes it. */
+enum err tools_put_host_schema(struct scribe *s, struct json schema, const char *path) MUST_USE;
+/* The same of the answer's own, JSON text. */
+enum err tools_put_host_format(struct scribe *s, struct span schema) MUST_USE;
+
 /* Writes a schema as an object's that says so, and has properties; absent: of none. */
 void tools_put_schema(struct json_out *o, struct json schema);
 

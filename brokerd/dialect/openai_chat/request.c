@@ -216,7 +216,11 @@ enum err openai_chat_put_format(struct scribe *s)
 	if (!err)
 		json_pair_str(o, "name", name);
 	json_pair_str(o, "description", f->description);
-	json_pair_raw(o, "schema", is_any ? SPAN("{\"type\":\"object\"}") : f->schema);
+	json_key(o, "schema");
+	if (is_any)
+		json_put_raw(o, SPAN("{\"type\":\"object\"}"));
+	else if (!err)
+		err = tools_put_host_format(s, f->schema);
 	if (f->strict.is_set)
 		json_pair_bool(o, "strict", f->strict.v);
 	if (!err)
@@ -317,7 +321,8 @@ static enum err put_extra(struct scribe *s, const char *known)
 		const struct extra_member *m = &e->members[i];
 		const bool is_foreign = !span_eq(e->family, s->target->family);
 		if (is_foreign || openai_chat_is_own_reasoning(m->name) ||
-			span_index(m->name, '.') < m->name.n || scribe_is_known(known, m->name) || scribe_takes(s, m->name)) {
+			span_index(m->name, '.') < m->name.n || scribe_is_known(known, m->name) ||
+			scribe_takes(s, m->name)) {
 			taken.members[taken.n++] = *m;
 			continue;
 		}

@@ -75,8 +75,12 @@ static enum err put_tool(struct scribe *s, const struct tool *tool, size_t i)
 	json_pair_str(o, "description", tool->description);
 	if (tool->type == TOOL_FUNCTION) {
 		json_key(o, "parameters");
-		json_put_raw(o, json_is_nil(schema) ? SPAN(EMPTY_SCHEMA) : schema.text);
-		err = put_strict(s, tool, schema, path);
+		if (json_is_nil(schema))
+			json_put_raw(o, SPAN(EMPTY_SCHEMA));
+		else
+			err = tools_put_host_schema(s, schema, path);
+		if (!err)
+			err = put_strict(s, tool, schema, path);
 	} else {
 		json_pair_raw(o, "format", tool->format);
 	}
@@ -170,10 +174,11 @@ static enum err put_schema(struct scribe *s)
 	json_pair_str(&s->o, "type", SPAN("json_schema"));
 	json_pair_str(&s->o, "name", name);
 	json_pair_str(&s->o, "description", f->description);
-	json_pair_raw(&s->o, "schema", f->schema);
+	json_key(&s->o, "schema");
+	const enum err err = tools_put_host_format(s, f->schema);
 	if (f->strict.is_set)
 		json_pair_bool(&s->o, "strict", f->strict.v);
-	return tools_check_format(s);
+	return err ? err : tools_check_format(s);
 }
 
 static enum err put_format(struct scribe *s)
