@@ -15,7 +15,7 @@
 #define FOUNDRY \
 	"openai_rules=no max_tokens_field=max_tokens system_role=system user_field=user empty_content=text " \
 	"user=no metadata=no service_tier=no verbosity=no cache_key=no strict_tools=no logit_bias=no logprobs=no n=no " \
-	"modalities=no audio_parts=no extras=none"
+	"modalities=no extras=none"
 
 #define GITHUB_OPENAI "max_tokens_field=max_completion_tokens empty_content=null strict_tools "
 

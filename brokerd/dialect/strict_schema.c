@@ -34,7 +34,7 @@ static bool breach(struct walk *w, const struct place *at, const char *what)
 static const char *const refused[] = {"oneOf", "allOf", "not", "if", "then", "else",
 	"patternProperties", "propertyNames", "unevaluatedProperties", "unevaluatedItems",
 	"contains", "minContains", "maxContains", "minProperties", "maxProperties", "uniqueItems",
-	"dependentRequired", "dependentSchemas", "default"};
+	"dependentRequired", "dependentSchemas"};
 
 static bool has_refused(struct json schema)
 {
