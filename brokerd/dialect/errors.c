@@ -145,6 +145,14 @@ static void read_detail(struct json detail, struct error_body *out)
 	read_object(json_kind(detail) == JSON_OBJECT ? detail : first, out);
 }
 
+/* AWS names a type behind its namespace: "com.amazon.coral.service#ThrottlingException". */
+static void cut_namespace(char *type)
+{
+	const char *hash = strrchr(type, '#');
+	if (hash)
+		memmove(type, hash + 1, strlen(hash));
+}
+
 void error_read_json(struct json v, struct error_body *out)
 {
 	*out = (struct error_body){.is_json = true, .wait_ms = -1};
@@ -155,6 +163,7 @@ void error_read_json(struct json v, struct error_body *out)
 		read_object(error, out);
 		READ(json_member(v, "request_id"), out->request_id);
 		read_status(json_member(v, "status_code"), out);
+		cut_namespace(out->type);
 		return;
 	}
 	READ(error, out->message);
@@ -167,6 +176,7 @@ void error_read_json(struct json v, struct error_body *out)
 	READ(json_member(json_member(v, "base_resp"), "status_msg"), out->message);
 	READ(json_member(json_member(v, "base_resp"), "status_code"), out->code);
 	read_status(json_member(v, "statusCode"), out);
+	cut_namespace(out->type);
 	if (json_kind(error) == JSON_STRING && out->type[0] == '\0')
 		memcpy(out->type, out->code, sizeof out->type);
 }
@@ -283,34 +293,35 @@ static const struct wording rate_words[] = {
 };
 
 static const struct wording context_words[] = {
-	{"context length",				 NULL     },
-	{"context_length",				 NULL     },
-	{"context window",				 NULL     },
-	{"maximum context",				NULL     },
-	{"max context",				    NULL     },
-	{"prompt is too long",                             NULL     },
-	{"prompt too long",				NULL     },
-	{"input is too long",			      NULL     },
-	{"input length",				   "exceed" },
-	{"input token count",			      "exceed" },
-	{"too many input tokens",                          NULL     },
-	{"maximum prompt length",                          NULL     },
-	{"reduce the length of the messages",              NULL     },
-	{"reduce the length of the prompt",                NULL     },
-	{"exceeds the available context size",             NULL     },
-	{"exceed_context_size",                            NULL     },
-	{"exceeded model token limit",                     NULL     },
-	{"too large for model with",                       NULL     },
-	{"range of input length should be",                NULL     },
-	{"maximum model length",                           NULL     },
-	{"max_model_len",				  NULL     },
-	{"inputs tokens + max_new_tokens must be",         NULL     },
-	{"total number of tokens",                         "exceeds"},
-	{"tokens in request more than max tokens allowed", NULL     },
-	{"prompt exceeds max length",                      NULL     },
-	{"context size has been exceeded",                 NULL     },
-	{"total length of all messages is too long",       NULL     },
-	{NULL,					     NULL     },
+	{"context length",				 NULL                    },
+	{"context_length",				 NULL                    },
+	{"context window",				 NULL                    },
+	{"maximum context",				NULL                    },
+	{"max context",				    NULL                    },
+	{"prompt is too long",                             NULL                    },
+	{"prompt too long",				NULL                    },
+	{"input is too long",			      NULL                    },
+	{"input length",				   "exceed"                },
+	{"input token count",			      "exceed"                },
+	{"too many input tokens",                          NULL                    },
+	{"maximum prompt length",                          NULL                    },
+	{"reduce the length of the messages",              NULL                    },
+	{"reduce the length of the prompt",                NULL                    },
+	{"exceeds the available context size",             NULL                    },
+	{"exceed_context_size",                            NULL                    },
+	{"exceeded model token limit",                     NULL                    },
+	{"too large for model with",                       NULL                    },
+	{"range of input length should be",                NULL                    },
+	{"maximum model length",                           NULL                    },
+	{"max_model_len",				  NULL                    },
+	{"inputs tokens + max_new_tokens must be",         NULL                    },
+	{"total number of tokens",                         "exceeds"               },
+	{"the number of tokens",                           "exceeds the maximum of"},
+	{"tokens in request more than max tokens allowed", NULL                    },
+	{"prompt exceeds max length",                      NULL                    },
+	{"context size has been exceeded",                 NULL                    },
+	{"total length of all messages is too long",       NULL                    },
+	{NULL,					     NULL		    },
 };
 
 static const struct wording filter_words[] = {
@@ -371,10 +382,15 @@ static bool is_one_of(int64_t status, const int *list)
 	return false;
 }
 
+static bool is_too_long(const struct error_body *b, int64_t status)
+{
+	return is_one_of(status, (const int[]){400, 413, 422, 500, 0}) && !says(b, rate_words) &&
+	       says(b, context_words);
+}
+
 static enum err class_by_words(const struct error_body *b, int64_t status)
 {
-	if (is_one_of(status, (const int[]){400, 413, 422, 500, 0}) && !says(b, rate_words) &&
-		says(b, context_words))
+	if (is_too_long(b, status))
 		return ERR_CONTEXT_LENGTH;
 	if (is_one_of(status, (const int[]){400, 403, 422, 0}) && says(b, filter_words))
 		return ERR_CONTENT_FILTERED;
@@ -483,6 +499,10 @@ static void judge(const struct error_body *b, int64_t status, const struct host_
 		if (fits(r, b, status)) {
 			out->err = r->class;
 			sub = r->sub;
+			/* that the request is wrong is the least that a row can say: that it is too
+			 * long is more */
+			if (r->class == ERR_INVALID_REQUEST && !sub && is_too_long(b, status))
+				out->err = ERR_CONTEXT_LENGTH;
 		}
 	}
 	if (!out->err)
@@ -540,15 +560,14 @@ static int64_t find_wait(const struct error_body *b, const struct http_head *hea
 	return -1;
 }
 
-/* AWS says what an error is in a header, before an address, and in the body, behind a namespace. */
+/* AWS says what an error is in a header too, before an address. */
 static void read_aws_type(const struct http_head *head, struct error_body *out)
 {
 	struct span type = http_head_get(head, "x-amzn-errortype");
-	if (span_is_set(type))
-		fault_text(out->type, sizeof out->type, span_cut(&type, ':'));
-	const char *hash = strrchr(out->type, '#');
-	if (hash)
-		memmove(out->type, hash + 1, strlen(hash));
+	if (!span_is_set(type))
+		return;
+	fault_text(out->type, sizeof out->type, span_cut(&type, ':'));
+	cut_namespace(out->type);
 }
 
 /* ---- the two doors ---- */

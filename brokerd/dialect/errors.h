@@ -23,7 +23,8 @@ void error_read(struct span body, struct error_body *out);
 /* The same of a scanned document, or of an error object inside one. */
 void error_read_json(struct json v, struct error_body *out);
 
-/* A row of a family's table. The first that fits wins; what it leaves out fits all. */
+/* A row of a family's table. The first that fits wins; what it leaves out fits all. One that says no
+ * more than "invalid request" yields to wording that the request is too long. */
 struct error_rule {
 	int status;          /* 0: any */
 	const char *code;    /* the body's code or inner code, without case */

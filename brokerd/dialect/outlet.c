@@ -14,6 +14,23 @@
 #define CALL_ID_BYTES  24
 #define NAME_MAX_BYTES ((size_t)1024)
 
+static void choice_init(const struct outlet *o, struct outlet_choice *c)
+{
+	*c = (struct outlet_choice){.fenced = BUF_INIT(LIMIT_REPLY_BYTES)};
+	stop_watch_init(&c->watch, o->notes->stops, o->notes->n_stops);
+}
+
+static void choice_done(struct outlet_choice *choice)
+{
+	for (struct outlet_call *c = choice->calls; c; c = c->next) {
+		buf_done(&c->id);
+		buf_done(&c->name);
+		buf_done(&c->held);
+	}
+	buf_done(&choice->fenced);
+	stop_watch_done(&choice->watch);
+}
+
 bool outlet_init(
 	struct outlet *o, struct arena *a, const struct notes *n, const struct dialect_env *env)
 {
@@ -32,22 +49,30 @@ bool outlet_init(
 	o->choices = arena_array(a, o->n_choices, sizeof *o->choices);
 	o->warnings = arena_array(a, WARNINGS_MAX, sizeof *o->warnings);
 	for (size_t i = 0; o->choices && i < o->n_choices; i++)
-		stop_watch_init(&o->choices[i].watch, n->stops, n->n_stops);
+		choice_init(o, &o->choices[i]);
 	return o->choices && o->warnings;
 }
 
 void outlet_done(struct outlet *o)
 {
-	for (size_t i = 0; o->choices && i < o->n_choices; i++) {
-		for (struct outlet_call *c = o->choices[i].calls; c; c = c->next) {
-			buf_done(&c->id);
-			buf_done(&c->name);
-			buf_done(&c->held);
-		}
-		stop_watch_done(&o->choices[i].watch);
-	}
+	for (size_t i = 0; o->choices && i < o->n_choices; i++)
+		choice_done(&o->choices[i]);
 	buf_done(&o->piece);
 	buf_done(&o->clean);
+}
+
+void outlet_reset(struct outlet *o)
+{
+	assert(!o->is_started);
+	for (size_t i = 0; i < o->n_choices; i++) {
+		choice_done(&o->choices[i]);
+		choice_init(o, &o->choices[i]);
+	}
+	o->id = o->model = SPAN_NONE;
+	o->created_s = 0;
+	o->has_usage = false;
+	o->usage = USAGE_UNKNOWN;
+	o->n_warnings = 0;
 }
 
 static enum err emit(struct outlet *o, const struct llm_event *e)
@@ -168,12 +193,16 @@ static enum err send_watched(struct outlet *o, uint32_t choice, struct span text
 	return err;
 }
 
-/* Something follows the text, over which no stop sequence reaches: what is held back goes out. */
-static enum err end_watch(struct outlet *o, uint32_t choice)
+static enum err send_fenced(struct outlet *o, uint32_t choice);
+
+/* Something follows the text, over which neither a fence nor a stop sequence reaches: what is held
+ * back goes out. */
+static enum err end_text(struct outlet *o, uint32_t choice)
 {
 	struct outlet_choice *c = &o->choices[choice];
-	return c->watch.n == 0 || c->is_stopped
-		       ? OK
+	const enum err err = send_fenced(o, choice);
+	return err || c->watch.n == 0 || c->is_stopped
+		       ? err
 		       : send_text(o, choice, OUTLET_TEXT, stop_watch_rest(&c->watch));
 }
 
@@ -243,23 +272,39 @@ enum err outlet_json(struct outlet *o, uint32_t choice, enum outlet_text kind, s
 	return err ? err : outlet_text(o, choice, kind, buf_view(&o->piece));
 }
 
-enum err outlet_unfenced(struct outlet *o, uint32_t choice, struct json v)
+/* What is held of a whole text, out of its fence. */
+static enum err send_fenced(struct outlet *o, uint32_t choice)
 {
-	buf_clear(&o->piece);
-	if (!json_text_to(v, &o->piece))
+	struct outlet_choice *c = &o->choices[choice];
+	struct buf whole = c->fenced;
+	if (whole.n == 0)
 		return OK;
-	enum err err = outlet_check(&o->piece);
-	const struct span inside = fence_inside(buf_view(&o->piece));
-	if (!err && inside.n < o->piece.n)
+	const struct span inside = fence_inside(buf_view(&whole));
+	enum err err = OK;
+	if (inside.n < whole.n)
 		err = outlet_warn(o, "repaired_response", "response_format",
 			"the JSON was taken out of the fence that it came in");
-	return err ? err : outlet_text(o, choice, OUTLET_TEXT, inside);
+	buf_init(&c->fenced, LIMIT_REPLY_BYTES);
+	if (!err)
+		err = outlet_text(o, choice, OUTLET_TEXT, inside);
+	buf_done(&whole);
+	return err;
+}
+
+enum err outlet_unfenced(struct outlet *o, uint32_t choice, struct json v)
+{
+	if (json_kind(v) != JSON_STRING || v.text.n == 2)
+		return OK;
+	struct outlet_choice *c = choice_at(o, choice);
+	c->has_text = true;
+	json_text_to(v, &c->fenced);
+	return outlet_check(&c->fenced);
 }
 
 static enum err end_texts(struct outlet *o, uint32_t choice)
 {
 	struct outlet_choice *c = &o->choices[choice];
-	enum err err = OK;
+	enum err err = send_fenced(o, choice);
 	for (int kind = 0; !err && kind < OUTLET_TEXTS; kind++) {
 		buf_clear(&o->clean);
 		utf8_repair_end(&c->repair[kind], &o->clean);
@@ -273,17 +318,32 @@ static enum err end_texts(struct outlet *o, uint32_t choice)
 		c->is_echo_over = true;
 		err = send_watched(o, choice, span_first(o->notes->prefill, c->echoed));
 	}
-	return err ? err : end_watch(o, choice);
+	return err ? err : end_text(o, choice);
 }
 
 /* ---- whole things ---- */
+
+enum err outlet_put_input(struct outlet *o, struct json_out *to, struct span text)
+{
+	struct json v;
+	if (json_scan(text, JSON_LENIENT, &v, NULL) == OK) {
+		json_put_raw(to, v.text);
+		return OK;
+	}
+	return tool_args_put_object(to, text) != TOOL_ARGS_RAW
+		       ? OK
+		       : outlet_warn(o, "repaired_response", NULL,
+				 "the input of a tool that the provider runs itself broke off: "
+				 "what "
+				 "there is of it is text, in the member \"_raw\"");
+}
 
 enum err outlet_opaque(struct outlet *o, uint32_t choice, const struct opaque *v)
 {
 	struct llm_event e = {.type = EV_OPAQUE, .choice = choice, .opaque = *v};
 	if (choice_at(o, choice)->is_stopped)
 		return OK;
-	enum err err = end_watch(o, choice);
+	enum err err = end_text(o, choice);
 	if (!err)
 		err = outlet_keep(o, v->data, &e.opaque.data);
 	return err ? err : send(o, &e);
@@ -294,7 +354,7 @@ enum err outlet_part(struct outlet *o, uint32_t choice, const struct part *part)
 	const struct llm_event e = {.type = EV_PART, .choice = choice, .part = *part};
 	if (choice_at(o, choice)->is_stopped)
 		return OK;
-	const enum err err = end_watch(o, choice);
+	const enum err err = end_text(o, choice);
 	return err ? err : send(o, &e);
 }
 
@@ -374,7 +434,7 @@ static enum err begin_call(struct outlet *o, struct outlet_call *c)
 	struct llm_event e = {.type = EV_TOOL_START, .choice = c->choice};
 	if (c->id.n == 0)
 		make_id(o, &c->id);
-	enum err err = end_watch(o, c->choice);
+	enum err err = end_text(o, c->choice);
 	if (!err)
 		err = outlet_check(&c->id);
 	if (!err)

@@ -38,7 +38,9 @@ struct outlet_choice {
 	size_t echoed;    /* how much of the prefill came back so far */
 	bool is_echo_over;
 	bool has_text, has_reasoning, has_call, is_seen, is_over;
-	bool is_finished;        /* a finish is held */
+	struct buf
+		fenced;   /* a whole text that may be in a fence, until something else follows it */
+	bool is_finished; /* a finish is held */
 	struct stop_watch watch; /* for the notes' stop sequences */
 	bool is_stopped;         /* one came: what the provider still says is left out */
 	enum finish finish;
@@ -71,6 +73,9 @@ bool outlet_init(struct outlet *o, struct arena *a, const struct notes *n,
 	const struct dialect_env *env) MUST_USE;
 void outlet_done(struct outlet *o);
 
+/* Forgets all that came of an answer which its host began anew. Nothing of it may have gone out. */
+void outlet_reset(struct outlet *o);
+
 /* All below return the sink's error, ERR_NO_MEMORY, or ERR_SERVER_ERROR for more than can be held. */
 
 /* A buf's failure in a reply's terms: OK, ERR_NO_MEMORY, or ERR_SERVER_ERROR for what is too big. */
@@ -91,9 +96,14 @@ enum err outlet_text(
 enum err outlet_json(
 	struct outlet *o, uint32_t choice, enum outlet_text kind, struct json v) MUST_USE;
 
-/* A whole text that is to be JSON, because words asked for it: taken out of its fence, with a warning,
- * where it came in one. */
+/* A whole text that is to be JSON, because words asked for it, or one of several that make it up: held
+ * until something else follows or the choice ends, then taken out of its fence, with a warning, where it
+ * came in one. */
 enum err outlet_unfenced(struct outlet *o, uint32_t choice, struct json v) MUST_USE;
+
+/* Writes the input of a tool that the provider runs itself, which came in pieces: where they make no
+ * JSON, as an object with their text, and a warning. */
+enum err outlet_put_input(struct outlet *o, struct json_out *to, struct span text) MUST_USE;
 
 enum err outlet_opaque(struct outlet *o, uint32_t choice, const struct opaque *v) MUST_USE;
 enum err outlet_part(struct outlet *o, uint32_t choice, const struct part *part) MUST_USE;

@@ -73,6 +73,18 @@ enum err said_later_system(
 	return buf_error(out) ? ERR_NO_MEMORY : OK;
 }
 
+enum err said_tell_later(struct scribe *s)
+{
+	static const char *const message =
+		"a system message in the midst went out inside of a user's: the provider takes "
+		"them only at the beginning";
+	for (size_t i = 0; i < s->notes->n_warnings; i++) {
+		if (span_is(s->notes->warnings[i].message, message))
+			return OK;
+	}
+	return scribe_change(s, "rewritten_message", "messages", "%s", message);
+}
+
 bool said_is_text_file(const struct part *p)
 {
 	if (p->type != PART_FILE)

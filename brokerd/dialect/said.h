@@ -22,6 +22,8 @@ bool said_is_media(enum part_type type);
  * blank. Refused where it is no text. */
 enum err said_later_system(
 	struct scribe *s, const struct part *p, const char *path, struct buf *out) MUST_USE;
+/* Tells, once a request, that one went out there. */
+enum err said_tell_later(struct scribe *s) MUST_USE;
 
 /* A text file, by what was declared: it can be told among the texts. */
 bool said_is_text_file(const struct part *p);

@@ -147,8 +147,8 @@ static enum err put_extra(struct scribe *s, const struct extra *e, const char *p
 			json_put_raw(&s->o, e->members[i].json);
 			continue;
 		}
-		if (e->members[i].is_told)
-			continue;
+		if (e->members[i].is_told || span_is(e->members[i].json, "null"))
+			continue; /* null is nothing that could be lost */
 		const enum err err =
 			!path[0] ? scribe_leave_out(s, &e->members[i])
 				 : scribe_drop(s, param, "%.*s does not know the member \"%.*s\"",

@@ -174,6 +174,11 @@ enum err flight_put(struct flight *f, const struct llm_event *e)
 		changed.usage = f->usage;
 		e = &changed;
 	} else if (e->type == EV_EMBEDDING) {
+		if (f->dimensions > 0 && f->dimensions != e->embedding.vector.n)
+			return fault_set(&f->untold, ERR_SERVER_ERROR,
+				"the provider's vectors have %zu dimensions, and then %zu",
+				f->dimensions, e->embedding.vector.n);
+		f->dimensions = e->embedding.vector.n;
 		changed = *e;
 		changed.embedding.index += (uint32_t)f->batch_at;
 		e = &changed;

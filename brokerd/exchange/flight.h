@@ -17,6 +17,7 @@ struct flight {
 	struct llm_request asked; /* of the target in hand: the same, or a batch of its inputs */
 	size_t batch_at;          /* where among the inputs that begins */
 	unsigned batches;         /* that are answered in full */
+	size_t dimensions;        /* of their vectors; 0: there are none yet */
 	struct route route;
 	size_t target; /* which of the route's is tried */
 

@@ -25,6 +25,11 @@ def vectors(text):
     return [[float(number) for number in line.split()] for line in text.splitlines()]
 
 
+def vectors_of(*rows):
+    return json.dumps({"object": "list", "model": "e", "usage": {"prompt_tokens": 1, "total_tokens": 1},
+                       "data": [{"index": i, "embedding": row} for i, row in enumerate(rows)]})
+
+
 @pytest.mark.valgrind
 def test_vectors_of_texts(broker, provider):
     made_ = made(broker, provider)
@@ -58,6 +63,14 @@ def test_lines_of_stdin_in_batches(broker, provider):
     assert [len(seen.json["input"]) for seen in provider.requests()] == [100, 100, 50]
     rows = made_.wait_ledger(1, 3)
     assert rows["exchange"][0]["input"] == 500 == sum(row["input"] for row in rows["attempt"])
+
+
+def test_batches_of_other_dimensions_are_refused(broker, provider):
+    """What one model makes is as long for each text: rows that differ are no answer."""
+    made_ = made(broker, provider, inputs_max="2")
+    provider.script({"body": vectors_of([1.0, 2.0], [3.0, 4.0])}, {"body": vectors_of([5.0])})
+    done = made_.llmb("embed", "-m", "test/e", "a", "b", "c")
+    assert done.code == 7 and "2 dimensions, and then 1" in done.err
 
 
 def test_large_vectors_wait_for_their_reader(broker, provider):

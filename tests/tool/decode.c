@@ -3,21 +3,28 @@
 
 #include "brokerd/dialect/base64.h"
 #include "protocol/limits.h"
+#include "tests/lib/event_json.h"
 #include "tests/lib/tally.h"
 #include "tests/tool/tool.h"
+
+static void feed(enum llm_op op, const struct reader *reader, const struct http_reply *reply,
+	struct cuts cuts, struct arena *a, const struct event_sink *sink, struct fault *why)
+{
+	const struct target target = {.provider = SPAN("recorded"), .model = SPAN("recorded")};
+	struct notes notes;
+	notes_init(&notes, a);
+	notes.n_choices = TALLY_CHOICES;
+	feed_op(op, tool_family(reader->name), &notes, reply, &target, cuts, sink, why);
+}
 
 static void read_reply(enum llm_op op, const struct reader *reader, const struct http_reply *reply,
 	struct cuts cuts, struct arena *a, struct buf *out)
 {
 	OWNED(tally_done) struct tally tally = {.n_calls = 0};
 	const struct event_sink sink = {tally_event, &tally};
-	const struct target target = {.provider = SPAN("recorded"), .model = SPAN("recorded")};
-	struct notes notes;
 	struct fault why;
-	notes_init(&notes, a);
-	notes.n_choices = TALLY_CHOICES;
 	tally_init(&tally);
-	feed_op(op, tool_family(reader->name), &notes, reply, &target, cuts, &sink, &why);
+	feed(op, reader, reply, cuts, a, &sink, &why);
 	tally_json(&tally, &why, out);
 }
 
@@ -126,6 +133,25 @@ static void take_header(char *line, struct http_head *head, size_t room)
 	head->headers[head->n_headers++] = (struct http_header){name, span_trim(value)};
 }
 
+static enum err on_event(void *context, const struct llm_event *e)
+{
+	struct buf *out = context;
+	const size_t first = out->n;
+	event_json(out, e);
+	tool_end_line(out, first);
+	return OK;
+}
+
+/* The events themselves, a line each: what adds up to nothing (warnings, opaque parts) is there too. */
+static void show_events(const struct reader *reader, const struct http_reply *reply,
+	struct cuts cuts, struct arena *a, struct buf *out)
+{
+	const struct event_sink sink = {on_event, out};
+	struct fault why;
+	const bool is_chat = reader->read == tool_read_chat;
+	feed(is_chat ? LLM_OP_CHAT : tool_operation(reader), reader, reply, cuts, a, &sink, &why);
+}
+
 int tool_decode(int argc, char **argv)
 {
 	OWNED(buf_done) struct buf body = BUF_INIT(LIMIT_BODY_BYTES);
@@ -136,11 +162,16 @@ int tool_decode(int argc, char **argv)
         };
 	struct cuts cuts = {.step = 0};
 	struct arena a;
+	bool has_events = false;
 	if (argc < 1)
 		tool_die(2, "decode wants a FAMILY");
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--stream") == 0)
 			continue; /* the bytes say so themselves */
+		if (strcmp(argv[i], "--all") == 0) {
+			has_events = true;
+			continue;
+		}
 		if (i + 1 == argc)
 			tool_die(2, "what is %s?", argv[i]);
 		char *value = argv[i + 1];
@@ -156,8 +187,11 @@ int tool_decode(int argc, char **argv)
 	tool_load("-", &body);
 	reply.body = buf_view(&body);
 	arena_init(&a, LIMIT_REQUEST_ARENA);
+	if (has_events)
+		show_events(reader, &reply, cuts, &a, &out);
+	const size_t first = out.n;
 	reader->read(reader, &reply, cuts, &a, &out);
-	tool_end_line(&out, 0);
+	tool_end_line(&out, first);
 	tool_print(&out);
 	arena_done(&a);
 	return 0;

@@ -1,7 +1,8 @@
 /* main.c - dialect: what do the dialects make of these bytes? A table of subcommands.
  *
- * dialect decode FAMILY [--stream] [--status N] [--header 'k: v'] [--step STEP] < body
- *	what a reply means, as one JSON object; a STEP is a number of bytes, or "special": feed.h
+ * dialect decode FAMILY [--all] [--stream] [--status N] [--header 'k: v'] [--step STEP] < body
+ *	what a reply means, as one JSON object; a STEP is a number of bytes, or "special": feed.h; with
+ *	--all its events go before it, a line each
  * dialect replay FAMILY FILE STEP
  *	the same of each record of a file, a line each: {"id", "got"}
  * dialect translate FROM TO [--provider P] [--model M] [--stream] < body
@@ -23,9 +24,10 @@ static const struct {
 	int (*run)(int argc, char **argv);
 	const char *usage;
 } commands[] = {
-	{"decode",    tool_decode,    "FAMILY [--stream] [--status N] [--header 'k: v'] [--step N]"},
-	{"replay",    tool_replay,    "FAMILY FILE STEP"                                           },
-	{"translate", tool_translate, "FROM TO [--provider P] [--model M] [--stream] [--batch]"    },
+	{"decode",    tool_decode,
+         "FAMILY [--all] [--stream] [--status N] [--header 'k: v'] [--step N]"                 },
+	{"replay",    tool_replay,    "FAMILY FILE STEP"                                       },
+	{"translate", tool_translate, "FROM TO [--provider P] [--model M] [--stream] [--batch]"},
 };
 
 void tool_die(int status, const char *format, ...)

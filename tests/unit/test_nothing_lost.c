@@ -17,6 +17,7 @@
 	"\\'required\\':[\\'a\\'],\\'additionalProperties\\':false}'"
 #define TOOL   "{'name':'f','parameters':" SCHEMA
 #define ASK    "{'role':'user','content':'Hi'}"
+#define GIVEN  "'inputs':['a']"
 #define HI     "'messages':[" ASK "]"
 #define TOOLS  HI ",'tools':[" TOOL "}]"
 #define TWO    HI ",'tools':[" TOOL "},{'name':'g'}]"
@@ -33,7 +34,7 @@
 
 /* An effort of "none" is not among them: where nothing is sent for it, no reasoning is what comes
  * unasked. `of`: a warning about that says enough. `meant`: families in which it goes without saying. */
-static const struct {
+static const struct row {
 	const char *name, *without, *with, *of, *meant;
 } members[] = {
 	{"max_tokens", HI,
@@ -166,6 +167,33 @@ static const struct {
 		CALLED("{}", "'content':[{'type':'text','text':'r'},{" WEBP "}]"), NULL, NULL},
 	{"a prefill", HI,
 		"'messages':[" ASK "," SAID("'Yo, I'") "]", NULL, NULL},
+}, to_embed[] = {
+	{"dimensions", GIVEN, GIVEN ",'dimensions':64", NULL, NULL},
+	/* where no model of a family knows of types of inputs, nothing is lost */
+	{"input_type", GIVEN, GIVEN ",'input_type':'query'", NULL, "openai-chat,mistral,ollama"},
+	{"truncate", GIVEN, GIVEN ",'truncate':'start'", NULL, NULL},
+	{"user", GIVEN, GIVEN ",'user':'u-1'", NULL, NULL},
+	{"an image", GIVEN, "'inputs':['a',{" WEBP "}]", NULL, NULL},
+	{"an unknown member", GIVEN, GIVEN ",'frobnicate':true", NULL, NULL},
+}, to_rank[] = {
+	{"query", GIVEN ",'query':'q'", GIVEN ",'query':'r'", NULL, NULL},
+	/* what is not sent is cut from the reply */
+	{"an unknown member", GIVEN ",'query':'q'", GIVEN ",'query':'q','frobnicate':true", NULL, NULL},
+}, to_judge[] = {
+	{"user", GIVEN, GIVEN ",'user':'u-1'", NULL, NULL},
+	{"an image", GIVEN, "'inputs':['a',{" WEBP "}]", NULL, NULL},
+	{"an unknown member", GIVEN, GIVEN ",'frobnicate':true", NULL, NULL},
+};
+
+static const struct {
+	enum llm_op op;
+	const struct row *rows;
+	size_t n;
+} operations[] = {
+	{LLM_OP_CHAT,     members,  COUNT_OF(members) },
+	{LLM_OP_EMBED,    to_embed, COUNT_OF(to_embed)},
+	{LLM_OP_RERANK,   to_rank,  COUNT_OF(to_rank) },
+	{LLM_OP_MODERATE, to_judge, COUNT_OF(to_judge)},
 };
 /* clang-format on */
 
@@ -181,8 +209,8 @@ static void outcome_done(struct outcome *o)
 	buf_done(&o->told);
 }
 
-static void put_outcome(const char *request, const struct dialect *d, const struct target *target,
-	struct outcome *out)
+static void put_outcome(const char *request, enum llm_op op, const struct dialect *d,
+	const struct target *target, struct outcome *out)
 {
 	OWNED(buf_done) struct buf json = BUF_INIT(8 * KIB), packed = BUF_INIT(8 * KIB);
 	struct arena arena;
@@ -195,10 +223,9 @@ static void put_outcome(const char *request, const struct dialect *d, const stru
 	buf_print(&json, "{'model':'m',%s}", request);
 	buf_byte(&json, '\0');
 	packed_json(&packed, json.p);
-	if (request_unpack_op(LLM_OP_CHAT, buf_view(&packed), &arena, &r, &why))
+	if (request_unpack_op(op, buf_view(&packed), &arena, &r, &why))
 		bail("%s: %s", request, why.message);
-	out->is_sent = dialect_encode(d->ops[LLM_OP_CHAT], &r, target, &FEED_ENV, &notes, &http,
-			       &why) == OK;
+	out->is_sent = dialect_encode(d->ops[op], &r, target, &FEED_ENV, &notes, &http, &why) == OK;
 	buf_print(&out->text, "%s%.*s %.*s", why.message, SPAN_ARG(http.url), SPAN_ARG(http.body));
 	for (size_t i = 0; i < http.n_headers; i++)
 		buf_span(&out->text, http.headers[i].value);
@@ -209,17 +236,16 @@ static void put_outcome(const char *request, const struct dialect *d, const stru
 	arena_done(&arena);
 }
 
-static bool is_lost(size_t i, const struct dialect *d, const struct target *target)
+static bool is_lost(
+	const struct row *row, enum llm_op op, const struct dialect *d, const struct target *target)
 {
 	struct outcome without = {.text = BUF_INIT(LIMIT_BODY_BYTES), .told = BUF_INIT(KIB)};
 	struct outcome with = {.text = BUF_INIT(LIMIT_BODY_BYTES), .told = BUF_INIT(KIB)};
-	put_outcome(members[i].without, d, target, &without);
-	put_outcome(members[i].with, d, target, &with);
+	put_outcome(row->without, op, d, target, &without);
+	put_outcome(row->with, op, d, target, &with);
 	const bool is_same = span_eq(buf_view(&without.text), buf_view(&with.text));
-	const bool is_told =
-		members[i].of && words_have(buf_view(&with.told), span_str(members[i].of));
-	const bool is_meant =
-		members[i].meant && words_have(span_str(members[i].meant), span_str(d->family));
+	const bool is_told = row->of && words_have(buf_view(&with.told), span_str(row->of));
+	const bool is_meant = row->meant && words_have(span_str(row->meant), span_str(d->family));
 	/* where what surrounds it is refused, there is nothing to lose */
 	const bool lost = without.is_sent && is_same && !is_told && !is_meant;
 	outcome_done(&without);
@@ -239,11 +265,14 @@ static void check_host(struct span provider, struct span family, struct span mod
 	struct config *config = host_target(&wish, &arena, &target, &why);
 	if (!config || !d || !d->ops[LLM_OP_CHAT])
 		bail("%.*s as %.*s: %s", SPAN_ARG(provider), SPAN_ARG(family), why.message);
-	for (size_t i = 0; i < COUNT_OF(members); i++) {
-		if (!is_lost(i, d, &target))
-			continue;
-		diag("%s is lost", members[i].name);
-		n++;
+	for (size_t k = 0; k < COUNT_OF(operations); k++) {
+		const enum llm_op op = operations[k].op;
+		for (size_t i = 0; d->ops[op] && i < operations[k].n; i++) {
+			if (!is_lost(&operations[k].rows[i], op, d, &target))
+				continue;
+			diag("%s: %s is lost", llm_op_name(op), operations[k].rows[i].name);
+			n++;
+		}
 	}
 	is_uint(n, 0, "%.*s of %.*s as %.*s: nothing is lost", SPAN_ARG(target.model),
 		SPAN_ARG(target.provider), SPAN_ARG(family));

@@ -572,6 +572,8 @@ static enum err put_later_system(struct writer *w, const struct turn *t)
 			err = open_turn(w, TURN_USER);
 		if (!err && text.n > 0)
 			err = put_text(w, p, buf_view(&text), path);
+		if (!err && text.n > 0)
+			err = said_tell_later(w->s);
 	}
 	return err;
 }

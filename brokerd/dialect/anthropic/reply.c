@@ -22,7 +22,7 @@ struct block {
 	bool is_over;
 	struct outlet_call *call;
 	struct span raw;      /* other: the block as it began; tool_use: its input as it began */
-	const char *fills;    /* other: the member that deltas fill; NULL: none came */
+	const char *fills;    /* other: the member that deltas fill; NULL: nothing came */
 	struct buf filled;    /* what they fill it with */
 	struct buf signature; /* thinking */
 	struct buf thinking;  /* its text, where nobody was told it */
@@ -33,6 +33,7 @@ struct block {
 struct counts {
 	int64_t input, output, cache_read, cache_write, write_5m, write_1h, thinking;
 };
+#define COUNTS_UNKNOWN ((struct counts){-1, -1, -1, -1, -1, -1, -1})
 
 struct decoder {
 	struct outlet out;
@@ -50,9 +51,7 @@ struct decoder *anthropic_decoder_new(struct arena *a, const struct notes *notes
 	struct decoder *d = arena_alloc(a, sizeof *d);
 	if (!d)
 		return NULL;
-	*d = (struct decoder){
-		.notes = notes, .counts = {-1, -1, -1, -1, -1, -1, -1}
-        };
+	*d = (struct decoder){.notes = notes, .counts = COUNTS_UNKNOWN};
 	if (!outlet_init(&d->out, a, notes, env))
 		return NULL;
 	framing_init(&d->framing, head);
@@ -232,19 +231,49 @@ static enum err begin_block(struct decoder *d, struct json index, struct json bl
 	return arena_dup(d->out.arena, block.text, &b->raw);
 }
 
-/* A delta of a block that is only carried: fills one of its members. */
-static enum err fill(struct block *b, const char *member, struct json text)
+/* A delta of a block that is only carried: fills one of its members. A text goes on from what the block
+ * began with, an input that comes in pieces wins over it. */
+static enum err fill(struct decoder *d, struct block *b, const char *member, struct json text)
 {
+	if (json_kind(text) != JSON_STRING || text.text.n == 2)
+		return OK;
+	if (b->fills && strcmp(b->fills, member) != 0)
+		return outlet_warn(&d->out, "repaired_response", NULL,
+			"a block of the provider's that is not known here came in pieces of more "
+			"than one kind; those of the first were kept");
+	if (!b->fills && strcmp(member, "input") != 0)
+		json_text_to(json_member((struct json){b->raw}, member), &b->filled);
 	b->fills = member;
 	json_text_to(text, &b->filled);
 	return outlet_check(&b->filled);
 }
 
+/* A piece of such a block says by its type what it fills; others are of a later version. */
+static enum err fill_other(struct decoder *d, struct block *b, struct json delta)
+{
+	static const struct {
+		const char *type, *from, *member;
+	} rows[] = {
+		{"input_json_delta", "partial_json", "input"   },
+		{"compaction_delta", "content",      "content" },
+		{"text_delta",       "text",         "text"    },
+		{"thinking_delta",   "thinking",     "thinking"},
+	};
+	const struct json type = json_member(delta, "type");
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		if (json_is(type, rows[i].type))
+			return fill(d, b, rows[i].member, json_member(delta, rows[i].from));
+	}
+	return OK;
+}
+
 static enum err take_delta(struct decoder *d, struct block *b, struct json delta)
 {
 	static const char *const names[] = {
-		"type", "text", "thinking", "signature", "partial_json", "citation", "content"};
+		"type", "text", "thinking", "signature", "partial_json", "citation"};
 	struct json m[COUNT_OF(names)];
+	if (b->kind == BLOCK_OTHER)
+		return fill_other(d, b, delta);
 	PICK(delta, names, m);
 	if (json_is(m[0], "text_delta"))
 		return outlet_json(&d->out, 0, OUTLET_TEXT, m[1]);
@@ -258,14 +287,8 @@ static enum err take_delta(struct decoder *d, struct block *b, struct json delta
 		take_citation(b, m[5]);
 		return outlet_check(&b->citations);
 	}
-	if (json_is(m[0], "compaction_delta") && b->kind == BLOCK_OTHER)
-		return fill(b, "content", m[6]);
-	if (!json_is(m[0], "input_json_delta"))
+	if (!json_is(m[0], "input_json_delta") || b->kind != BLOCK_TOOL_USE)
 		return OK; /* of a later version */
-	if (b->kind == BLOCK_OTHER)
-		return fill(b, "input", m[4]);
-	if (b->kind != BLOCK_TOOL_USE)
-		return OK;
 	if (json_kind(m[4]) == JSON_STRING && m[4].text.n > 2)
 		b->raw = SPAN_NONE; /* what comes in pieces wins over what it began with */
 	buf_clear(&d->out.piece);
@@ -274,11 +297,43 @@ static enum err take_delta(struct decoder *d, struct block *b, struct json delta
 	return err ? err : outlet_call_args(&d->out, b->call, buf_view(&d->out.piece));
 }
 
+/* A piece whose block was never begun, or is over, begins the one that it is of by its type. Its own
+ * kind says nothing where it is of a later version: then there is none. */
+static enum err begin_by_delta(
+	struct decoder *d, struct json index, struct json delta, struct block **out)
+{
+	static const struct {
+		const char *type;
+		enum block_kind kind;
+	} rows[] = {
+		{"text_delta",       BLOCK_TEXT    },
+		{"citations_delta",  BLOCK_TEXT    },
+		{"thinking_delta",   BLOCK_THINKING},
+		{"signature_delta",  BLOCK_THINKING},
+		{"input_json_delta", BLOCK_TOOL_USE},
+		{"compaction_delta", BLOCK_OTHER   },
+	};
+	const struct json type = json_member(delta, "type");
+	*out = NULL;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		if (!json_is(type, rows[i].type))
+			continue;
+		const enum err err = block_new(d, index, out);
+		if (err || rows[i].kind == BLOCK_TOOL_USE)
+			return err ? err : begin_call(d, *out, JSON_NONE);
+		(*out)->kind = rows[i].kind;
+		if (rows[i].kind == BLOCK_OTHER)
+			(*out)->raw = SPAN("{\"type\":\"compaction\"}");
+		return OK;
+	}
+	return OK;
+}
+
 /* The block with its filled member in place, as JSON. */
-static void put_filled(const struct block *b, struct buf *out)
+static enum err put_filled(struct decoder *d, const struct block *b, struct buf *out)
 {
 	struct json_out o = json_to(out);
-	struct json v;
+	enum err err = OK;
 	json_open(&o, '{');
 	for (struct json_walk w = json_each((struct json){b->raw}); json_next(&w);) {
 		if (b->fills && json_name_is(w.name, b->fills))
@@ -288,23 +343,20 @@ static void put_filled(const struct block *b, struct buf *out)
 	}
 	if (b->fills) {
 		json_key(&o, b->fills);
-		if (strcmp(b->fills, "input") == 0 &&
-			json_scan(buf_view(&b->filled), JSON_LENIENT, &v, NULL) == OK)
-			json_put_raw(&o, v.text);
-		else if (strcmp(b->fills, "input") == 0)
-			json_put_raw(&o, SPAN("{}"));
+		if (strcmp(b->fills, "input") == 0)
+			err = outlet_put_input(&d->out, &o, buf_view(&b->filled));
 		else
 			json_put_str(&o, buf_view(&b->filled));
 	}
 	json_close(&o, '}');
+	return err ? err : outlet_check(out);
 }
 
 static enum err end_other(struct decoder *d, const struct block *b)
 {
 	OWNED(buf_done) struct buf json = BUF_INIT(LIMIT_BODY_BYTES);
 	struct part part = {.type = PART_OPAQUE};
-	put_filled(b, &json);
-	enum err err = outlet_check(&json);
+	enum err err = put_filled(d, b, &json);
 	part.opaque = (struct opaque){SPAN(ANTHROPIC_FAMILY), d->out.model, SPAN_NONE};
 	if (!err)
 		err = outlet_keep(&d->out, buf_view(&json), &part.opaque.data);
@@ -379,12 +431,38 @@ static const struct {
 	{"refusal",		       FINISH_CONTENT_FILTER},
 };
 
+/* Why the answer was refused: of which kind it is, and a sentence; either may be missing. */
+static enum err tell_refusal(struct decoder *d, struct json details)
+{
+	static const char *const names[] = {"category", "explanation"};
+	OWNED(buf_done) struct buf text = BUF_INIT(LIMIT_REPLY_BYTES);
+	struct json m[COUNT_OF(names)];
+	struct span told;
+	PICK(details, names, m);
+	const bool has_category = json_kind(m[0]) == JSON_STRING && m[0].text.n > 2;
+	if (has_category) {
+		buf_text(&text, "refused as ");
+		json_text_to(m[0], &text);
+	}
+	if (has_category && json_kind(m[1]) == JSON_STRING && m[1].text.n > 2)
+		buf_text(&text, ": ");
+	json_text_to(m[1], &text);
+	enum err err = outlet_check(&text);
+	if (err || text.n == 0)
+		return err;
+	err = outlet_keep(&d->out, buf_view(&text), &told);
+	const char *message = err ? NULL : arena_str(d->out.arena, told);
+	if (!err && !message)
+		err = ERR_NO_MEMORY;
+	return err ? err : outlet_warn(&d->out, "content_filtered", NULL, message);
+}
+
 /* Of a whole message, or of its last delta. */
 static enum err take_stop(struct decoder *d, struct json v)
 {
 	static const char *const names[] = {"stop_reason", "stop_sequence", "stop_details"};
 	struct json m[COUNT_OF(names)];
-	struct span word, matched, explanation;
+	struct span word, matched;
 	enum finish finish = FINISH_OTHER;
 	PICK(v, names, m);
 	if (json_kind(m[0]) != JSON_STRING || m[0].text.n == 2)
@@ -392,8 +470,6 @@ static enum err take_stop(struct decoder *d, struct json v)
 	enum err err = json_utf8(m[0], d->out.arena, &word);
 	if (!err)
 		err = json_utf8(m[1], d->out.arena, &matched);
-	if (!err)
-		err = json_utf8(json_member(m[2], "explanation"), d->out.arena, &explanation);
 	if (err)
 		return err;
 	for (size_t i = 0; i < COUNT_OF(finishes); i++) {
@@ -401,10 +477,7 @@ static enum err take_stop(struct decoder *d, struct json v)
 			finish = finishes[i].finish;
 	}
 	d->has_reason = true;
-	if (explanation.n > 0) {
-		const char *text = arena_str(d->out.arena, explanation);
-		err = text ? outlet_warn(&d->out, "content_filtered", NULL, text) : ERR_NO_MEMORY;
-	}
+	err = tell_refusal(d, m[2]);
 	return err ? err : outlet_finish(&d->out, 0, finish, word, matched);
 }
 
@@ -427,7 +500,10 @@ static enum err take_restart(struct decoder *d, struct span id, struct fault *wh
 			"the provider began its answer anew after a part of it was given");
 	blocks_done(d);
 	d->blocks = d->last = NULL;
-	d->out.id = SPAN_NONE;
+	d->n_blocks = 0;
+	d->has_reason = false;
+	d->counts = COUNTS_UNKNOWN;
+	outlet_reset(&d->out);
 	return OK;
 }
 
@@ -453,14 +529,24 @@ static enum err take_start(struct decoder *d, struct json message, struct fault 
 	return give_usage(d);
 }
 
+/* An answer says so, or has a content, which may be null where there is nothing in it. */
+static bool is_message(struct json v, struct json content)
+{
+	const struct json type = json_member(v, "type");
+	if (json_is(type, "error") || !json_is_nil(json_member(v, "error")))
+		return false;
+	return json_kind(content) == JSON_ARRAY ||
+	       (json_is_nil(content) && json_is(type, "message"));
+}
+
 static enum err take_document(struct decoder *d, struct json v, struct fault *why)
 {
 	const struct json content = json_member(v, "content");
-	if (json_is(json_member(v, "type"), "error") || json_kind(content) != JSON_ARRAY ||
-		!json_is_nil(json_member(v, "error")))
+	if (!is_message(v, content))
 		return take_error(v, why);
 	enum err err = take_start(d, v, why);
-	for (struct json_walk w = json_each(content); !err && json_next(&w);) {
+	for (struct json_walk w = json_each(content);
+		!err && json_kind(content) == JSON_ARRAY && json_next(&w);) {
 		if (json_kind(w.value) != JSON_OBJECT)
 			continue;
 		err = begin_block(d, JSON_NONE, w.value);
@@ -488,7 +574,9 @@ static enum err take_event(struct decoder *d, struct span name, struct json v, s
 		return begin_block(d, m[2], m[3]);
 	if (json_is(m[0], "content_block_delta")) {
 		b = block_at(d, m[2]);
-		return b ? take_delta(d, b, m[4]) : OK;
+		if (!b)
+			err = begin_by_delta(d, m[2], m[4], &b);
+		return err || !b ? err : take_delta(d, b, m[4]);
 	}
 	if (json_is(m[0], "content_block_stop")) {
 		b = block_at(d, m[2]);

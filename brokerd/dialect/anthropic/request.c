@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "brokerd/dialect/anthropic/anthropic.h"
+#include "brokerd/dialect/anthropic/root_schema.h"
 #include "brokerd/dialect/emulate.h"
 #include "brokerd/dialect/scribe.h"
 #include "brokerd/dialect/thinking.h"
@@ -71,6 +72,31 @@ static enum err put_output_config(struct scribe *s, const struct asked *a)
 
 /* ---- tools ---- */
 
+/* The schema, which may not be made of others at its root. */
+static enum err put_schema(struct scribe *s, struct json schema, const char *path)
+{
+	OWNED(buf_done) struct buf text = BUF_INIT(LIMIT_BODY_BYTES);
+	struct json_out o = json_to(&text);
+	char param[96];
+	const char *word = root_schema_word(schema);
+	if (word) {
+		(void)snprintf(param, sizeof param, "%s.parameters.%s", path, word);
+		if (!root_schema_put(schema, &o))
+			return scribe_refuse_as(s, "invalid_json_schema", param,
+				"%.*s takes no %s at the root of a tool's schema, and this one "
+				"cannot be said without",
+				SPAN_ARG(s->target->provider), word);
+		if (buf_error(&text))
+			return buf_error(&text);
+		const enum err err = json_scan(buf_view(&text), JSON_STRICT, &schema, s->why);
+		if (err)
+			return err;
+	}
+	json_key(&s->o, "input_schema");
+	tools_put_schema(&s->o, schema);
+	return OK;
+}
+
 static enum err put_tool(
 	struct scribe *s, const struct tool *tool, size_t i, struct cache_marks *marks)
 {
@@ -95,9 +121,8 @@ static enum err put_tool(
 	json_open(o, '{');
 	json_pair_str(o, "name", notes_tool_theirs(s->notes, tool->name));
 	json_pair_str(o, "description", tool->description);
-	json_key(o, "input_schema");
-	tools_put_schema(o, schema);
-	if (tool->strict.is_set && tool->strict.v) {
+	err = put_schema(s, schema, path);
+	if (!err && tool->strict.is_set && tool->strict.v) {
 		if (s->target->quirks.has_strict_tools)
 			json_pair_bool(o, "strict", true);
 		else

@@ -38,9 +38,11 @@ const struct error_rule bedrock_errors[] = {
 	{400, NULL, NULL,                                 "model identifier is invalid",  ERR_NOT_FOUND,       NULL},
 	{400, NULL, NULL,                                 "too many total text bytes",    ERR_CONTEXT_LENGTH,  NULL},
 	{400, NULL, NULL,                                 "input tokens exceed",          ERR_CONTEXT_LENGTH,  NULL},
-	{400, NULL, NULL,                                 "tokens exceeds the maximum",   ERR_CONTEXT_LENGTH,  NULL},
+	{400, NULL, NULL,                                 " tokens exceeds the maximum",  ERR_CONTEXT_LENGTH,  NULL},
 	{400, NULL, NULL,                                 "exceeds the maximum number of tokens", ERR_CONTEXT_LENGTH, NULL},
 	{400, NULL, NULL,                                 "exceeds the maximum number of input tokens", ERR_CONTEXT_LENGTH, NULL},
+	/* a name of the caller's may stand in any other sentence: its words decide nothing */
+	{0,   NULL, "ValidationException",                NULL,                           ERR_INVALID_REQUEST, NULL},
 	{.class = OK},
 };
 /* clang-format on */

@@ -345,8 +345,8 @@ static enum err put_user(struct writer *w, const struct turn *t)
 	return err;
 }
 
-/* A system text in the midst of things stays where it was said, in the user's turn there. */
-static enum err put_later_system(struct writer *w, const struct turn *t)
+/* A system text as words of the user's turn. */
+static enum err put_system_words(struct writer *w, const struct turn *t)
 {
 	enum err err = OK;
 	for (size_t k = 0; !err && k < t->m->n_parts; k++) {
@@ -361,6 +361,14 @@ static enum err put_later_system(struct writer *w, const struct turn *t)
 			err = put_text(w, p, buf_view(&text), path);
 	}
 	return err;
+}
+
+/* One in the midst of things stays where it was said. */
+static enum err put_later_system(struct writer *w, const struct turn *t)
+{
+	const size_t before = w->s->o.to->n;
+	const enum err err = put_system_words(w, t);
+	return err || w->s->o.to->n == before ? err : said_tell_later(w->s);
 }
 
 /* Where a message became a part of another's turn, its own members have no place. */
@@ -443,7 +451,7 @@ static enum err put_system_inside(struct writer *w, size_t n, struct span tail)
 	if (n == 0 && !span_is_set(tail))
 		return OK;
 	for (size_t i = 0; !err && i < n; i++)
-		err = put_later_system(w, &(struct turn){.m = &w->s->r->messages[i], .at = i});
+		err = put_system_words(w, &(struct turn){.m = &w->s->r->messages[i], .at = i});
 	if (!err)
 		err = open_turn(w, false);
 	if (span_is_set(tail))
@@ -505,31 +513,46 @@ static enum err put_turn(struct writer *w, const struct turn *t)
 	return err ? err : drop_told(w);
 }
 
-/* The texts of the user's turns behind a result, up to the assistant's next; *i comes to stand on the
- * last of them. Absent: there are none. */
+/* One part of a turn behind a result, as text. */
+static enum err gather_part(struct writer *w, const struct turn *t, size_t k, struct buf *text)
+{
+	OWNED(buf_done) struct buf one = BUF_INIT(LIMIT_BODY_BYTES);
+	const struct part *p = &t->m->parts[k];
+	char path[PATH_BYTES];
+	enum err err = OK;
+	part_path(path, t->at, k);
+	if (is_system(t->m))
+		err = said_later_system(w->s, p, path, &one);
+	else if (!is_said(p))
+		return scribe_refuse(w->s, path,
+			"%.*s takes nothing but text behind a tool's results",
+			SPAN_ARG(w->s->target->model));
+	else if (!is_blank(p->text))
+		buf_span(&one, p->text);
+	if (err || one.n == 0)
+		return err ? err : buf_error(&one);
+	buf_text(text, "\n\n");
+	buf_span(text, buf_view(&one));
+	return OK;
+}
+
+/* The texts of the user's turns behind a result, and of the system's, up to the assistant's next; *i
+ * comes to stand on the last of them. Absent: there are none. */
 static enum err gather_behind(
 	struct writer *w, const struct history *h, size_t *i, struct span *out)
 {
 	OWNED(buf_done) struct buf text = BUF_INIT(LIMIT_BODY_BYTES);
+	enum err err = OK;
 	*out = SPAN_NONE;
-	for (; *i + 1 < h->n && !is_result(&h->turns[*i + 1]) &&
+	for (; !err && *i + 1 < h->n && !is_result(&h->turns[*i + 1]) &&
 		h->turns[*i + 1].m->role != ROLE_ASSISTANT;
 		++*i) {
 		const struct turn *t = &h->turns[*i + 1];
-		for (size_t k = 0; k < t->m->n_parts; k++) {
-			char path[PATH_BYTES];
-			part_path(path, t->at, k);
-			if (!is_said(&t->m->parts[k]))
-				return scribe_refuse(w->s, path,
-					"%.*s takes nothing but text behind a tool's results",
-					SPAN_ARG(w->s->target->model));
-			if (is_blank(t->m->parts[k].text))
-				continue;
-			buf_text(&text, "\n\n");
-			buf_span(&text, t->m->parts[k].text);
-		}
+		for (size_t k = 0; !err && k < t->m->n_parts; k++)
+			err = gather_part(w, t, k, &text);
 	}
-	enum err err = buf_error(&text);
+	if (!err)
+		err = buf_error(&text);
 	if (!err && text.n > 0)
 		err = arena_dup(w->s->notes->arena, buf_view(&text), out);
 	if (!err && text.n > 0)

@@ -200,6 +200,13 @@ static enum err take_reasoning(struct decoder *d, struct block *b, struct json v
 	return err ? err : take_thinking(d, b, m[0]);
 }
 
+static enum err take_whole_reasoning(struct decoder *d, struct block *b, struct json v)
+{
+	const struct json text = json_member(v, "reasoningText");
+	const enum err err = take_reasoning(d, b, v);
+	return err || json_kind(text) != JSON_OBJECT ? err : take_reasoning(d, b, text);
+}
+
 static enum err take_citation(struct block *b, struct json v)
 {
 	if (json_kind(v) != JSON_OBJECT)
@@ -238,6 +245,10 @@ static enum err take_block_start(struct decoder *d, struct json v)
 		return begin_call(d, b, use);
 	if (json_name_is(w.name, "image"))
 		return take_image(d, b, w.value);
+	if (json_name_is(w.name, "text")) /* often empty, and followed by its deltas */
+		return outlet_json(&d->out, 0, OUTLET_TEXT, w.value);
+	if (json_name_is(w.name, "reasoningContent"))
+		return take_whole_reasoning(d, b, w.value);
 	return arena_dup(d->out.arena, m[1].text, &b->raw);
 }
 
@@ -345,17 +356,24 @@ static enum err end_redacted(struct decoder *d, const struct block *b)
 	return give_carried(d, &json);
 }
 
-/* What deltas filled, as the member of the block that it is. */
-static void put_input(struct json_out *o, const struct block *b)
+/* What deltas filled, as the member of the block that it is; nothing came: as it began. */
+static enum err put_input(
+	struct decoder *d, struct json_out *o, const struct block *b, struct json began)
 {
-	struct json v;
-	const bool is_json = json_scan(buf_view(&b->filled), JSON_LENIENT, &v, NULL) == OK;
-	json_pair_raw(o, "input", is_json ? v.text : SPAN("{}"));
+	json_key(o, "input");
+	if (b->filled.n > 0)
+		return outlet_put_input(&d->out, o, buf_view(&b->filled));
+	json_put_raw(o, json_is_nil(began) ? SPAN("{}") : began.text);
+	return OK;
 }
 
-static void put_content(struct json_out *o, const struct block *b)
+static void put_content(struct json_out *o, const struct block *b, struct json began)
 {
 	json_key(o, "content");
+	if (b->filled.n == 0 && !json_is_nil(began)) {
+		json_put_raw(o, began.text);
+		return;
+	}
 	json_open(o, '[');
 	buf_span(o->to, buf_view(&b->filled));
 	json_close(o, ']');
@@ -377,6 +395,7 @@ static enum err end_other(struct decoder *d, const struct block *b)
 {
 	OWNED(buf_done) struct buf json = BUF_INIT(LIMIT_BODY_BYTES);
 	struct json_out o = json_to(&json);
+	enum err err = OK;
 	if (!span_is_set(b->raw))
 		return OK;
 	json_open(&o, '{');
@@ -390,14 +409,14 @@ static enum err end_other(struct decoder *d, const struct block *b)
 		}
 		json_open(&o, '{');
 		put_members(&o, w.value, is_use ? "input" : "content");
-		if (is_use)
-			put_input(&o, b);
-		else
-			put_content(&o, b);
+		if (is_use && !err)
+			err = put_input(d, &o, b, json_member(w.value, "input"));
+		else if (!is_use)
+			put_content(&o, b, json_member(w.value, "content"));
 		json_close(&o, '}');
 	}
 	json_close(&o, '}');
-	return give_carried(d, &json);
+	return err ? err : give_carried(d, &json);
 }
 
 static enum err end_citations(struct decoder *d, const struct block *b)
@@ -536,13 +555,6 @@ static enum err take_cited(struct decoder *d, struct block *b, struct json v)
 	return err;
 }
 
-static enum err take_whole_reasoning(struct decoder *d, struct block *b, struct json v)
-{
-	const struct json text = json_member(v, "reasoningText");
-	const enum err err = take_reasoning(d, b, v);
-	return err || json_kind(text) != JSON_OBJECT ? err : take_reasoning(d, b, text);
-}
-
 static enum err take_whole_call(struct decoder *d, struct block *b, struct json use)
 {
 	const struct json input = json_member(use, "input");
@@ -665,7 +677,10 @@ static enum err on_message(void *context, const struct event_message *m, struct 
 	error_read(m->payload, &body);
 	if (span_is_set(m->text))
 		fault_text(body.message, sizeof body.message, m->text);
-	fault_text(body.type, sizeof body.type, span_is_set(m->exception) ? m->exception : m->code);
+	const struct span type = span_is_set(m->exception) ? m->exception : m->code;
+	const size_t namespace = span_index(type, '#');
+	fault_text(body.type, sizeof body.type,
+		namespace < type.n ? span_skip(type, namespace + 1) : type);
 	if (json_scan(m->payload, JSON_LENIENT, &v, NULL) != OK)
 		v = JSON_NONE;
 	return take_error(&body, v, why);

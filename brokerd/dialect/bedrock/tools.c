@@ -12,6 +12,7 @@
 #define NAME_BYTES ((size_t)64)
 #define PATH_BYTES 64
 #define NO_CALLS   "Do not call a tool in this turn."
+#define NOT_THESE  "Do not call these tools in this turn: "
 
 /* The names that are written here, for scribe_extra; a dot leads to another list. */
 #define KNOWN_IN_CONFIG " tools toolChoice "
@@ -37,15 +38,25 @@ static bool has_calls_before(const struct llm_request *r)
 	return false;
 }
 
-static bool is_declared(
-	const struct scribe *s, const struct bedrock_tools *t, struct span ours, struct span theirs)
+/* Is it one of the caller's? Such a tool goes out with its own schema, allowed or not. */
+static bool recall_own(const struct scribe *s, struct bedrock_tools *t, struct span ours)
 {
 	for (size_t i = 0; t->has_own && i < s->r->n_tools; i++) {
 		const struct tool *tool = &s->r->tools[i];
-		if (tool->type == TOOL_FUNCTION && span_eq(tool->name, ours) &&
-			(s->r->tool_choice.mode == CHOICE_NAMED || tools_is_allowed(s->r, tool)))
-			return true;
+		if (tool->type != TOOL_FUNCTION || !span_eq(tool->name, ours))
+			continue;
+		if (s->r->tool_choice.mode != CHOICE_NAMED && !tools_is_allowed(s->r, tool) &&
+			!t->is_recalled[i]) {
+			t->is_recalled[i] = true;
+			t->n_recalled++;
+		}
+		return true;
 	}
+	return false;
+}
+
+static bool is_declared(const struct bedrock_tools *t, struct span theirs)
+{
 	for (size_t i = 0; i < t->n_stubs; i++) {
 		if (span_eq(t->stubs[i], theirs))
 			return true;
@@ -58,7 +69,7 @@ static enum err add_stub(struct scribe *s, struct bedrock_tools *t, struct span 
 {
 	struct span theirs = notes_tool_theirs(s->notes, ours);
 	enum err err = name_legal(s->notes->arena, theirs, NAME_BYTES, &theirs);
-	if (err || is_declared(s, t, ours, theirs))
+	if (err || recall_own(s, t, ours) || is_declared(t, theirs))
 		return err;
 	if (!span_eq(ours, notes_tool_ours(s->notes, theirs)))
 		err = notes_rename_tool(s->notes, ours, theirs);
@@ -77,7 +88,8 @@ static enum err choose_stubs(struct scribe *s, struct bedrock_tools *t)
 	for (size_t i = 0; i < s->r->n_messages; i++)
 		most += s->r->messages[i].n_parts;
 	t->stubs = arena_array(s->notes->arena, most, sizeof *t->stubs);
-	if (!t->stubs)
+	t->is_recalled = arena_array(s->notes->arena, s->r->n_tools, sizeof *t->is_recalled);
+	if (!t->stubs || !t->is_recalled)
 		return ERR_NO_MEMORY;
 	for (size_t i = 0; i < s->r->n_messages; i++) {
 		const struct message *m = &s->r->messages[i];
@@ -89,24 +101,63 @@ static enum err choose_stubs(struct scribe *s, struct bedrock_tools *t)
 	return err;
 }
 
+static enum err add_words(struct scribe *s, struct span more, struct span *words)
+{
+	OWNED(buf_done) struct buf text = BUF_INIT(LIMIT_BODY_BYTES);
+	if (span_is_set(*words)) {
+		buf_span(&text, *words);
+		buf_text(&text, "\n\n");
+	}
+	buf_span(&text, more);
+	const enum err err = buf_error(&text);
+	return err ? err : arena_dup(s->notes->arena, buf_view(&text), words);
+}
+
+/* Is the one tool that must be called the only one that may be? */
+static bool is_sole(const struct scribe *s, const struct bedrock_tools *t)
+{
+	const struct tool_choice *c = &s->r->tool_choice;
+	return c->mode == CHOICE_REQUIRED && c->n_names == 1 && t->n_recalled > 0 &&
+	       !t->has_json_tool;
+}
+
+/* Some tools go out only for the history's sake: naming the one to call keeps the model from them, else
+ * words do. */
+static enum err forbid_recalled(struct scribe *s, const struct bedrock_tools *t, struct span *words)
+{
+	OWNED(buf_done) struct buf text = BUF_INIT(LIMIT_BODY_BYTES);
+	bool is_first = true;
+	if (t->n_recalled == 0 || is_sole(s, t))
+		return OK;
+	buf_text(&text, NOT_THESE);
+	for (size_t i = 0; i < s->r->n_tools; i++) {
+		if (!t->is_recalled[i])
+			continue;
+		buf_text(&text, is_first ? "" : ", ");
+		buf_span(&text, notes_tool_theirs(s->notes, s->r->tools[i].name));
+		is_first = false;
+	}
+	buf_byte(&text, '.');
+	enum err err = buf_error(&text);
+	if (!err)
+		err = add_words(s, buf_view(&text), words);
+	return err ? err
+		   : scribe_change(s, "emulated", "tool_choice",
+			     "the provider cannot be told that a tool is not allowed, and must "
+			     "know "
+			     "those of the history: a system text asks not to call them");
+}
+
 /* No tool is to be called: none goes out, or, where the history has calls, words forbid it. */
 static enum err choose_none(struct scribe *s, struct bedrock_tools *t, struct span *words)
 {
-	OWNED(buf_done) struct buf text = BUF_INIT(LIMIT_BODY_BYTES);
 	t->has_own = has_calls_before(s->r);
 	if (!t->has_own)
 		return scribe_change(s, "emulated", "tool_choice",
 			"the provider cannot be told to call no tool: none was sent");
 	if (t->has_json_tool)
 		return OK; /* which must be called, and so no other can */
-	if (span_is_set(*words)) {
-		buf_span(&text, *words);
-		buf_text(&text, "\n\n");
-	}
-	buf_text(&text, NO_CALLS);
-	enum err err = buf_error(&text);
-	if (!err)
-		err = arena_dup(s->notes->arena, buf_view(&text), words);
+	const enum err err = add_words(s, SPAN(NO_CALLS), words);
 	return err ? err
 		   : scribe_change(s, "emulated", "tool_choice",
 			     "the provider cannot be told to call no tool, and must know those of "
@@ -138,7 +189,9 @@ enum err bedrock_choose_tools(struct scribe *s, struct bedrock_tools *t, struct 
 		err = choose_none(s, t, words);
 	if (!err)
 		err = check_choice(s, t);
-	return err || !has_calls ? err : choose_stubs(s, t);
+	if (!err && has_calls)
+		err = choose_stubs(s, t);
+	return err ? err : forbid_recalled(s, t, words);
 }
 
 /* ---- how ---- */
@@ -217,13 +270,14 @@ static void put_plain(
 
 static enum err put_list(struct scribe *s, const struct bedrock_tools *t, struct cache_marks *marks)
 {
-	/* the provider cannot be told which are allowed, so only those go out */
+	/* the provider cannot be told which are allowed, so only those go out, and what must */
 	const bool has_all = s->r->tool_choice.mode == CHOICE_NAMED;
 	enum err err = OK;
 	json_key(&s->o, "tools");
 	json_open(&s->o, '[');
 	for (size_t i = 0; !err && i < s->r->n_tools; i++) {
-		if (t->has_own && (has_all || tools_is_allowed(s->r, &s->r->tools[i])))
+		if (t->has_own && (has_all || tools_is_allowed(s->r, &s->r->tools[i]) ||
+					  (t->n_recalled > 0 && t->is_recalled[i])))
 			err = put_tool(s, &s->r->tools[i], i, marks);
 		else
 			marks->seen += span_is_set(s->r->tools[i].cache);
@@ -244,7 +298,7 @@ static void put_choice(struct scribe *s, const struct bedrock_tools *t)
 	struct span name = SPAN_NONE;
 	if (t->has_json_tool && (s->r->n_tools == 0 || c->mode == CHOICE_NONE))
 		name = SPAN(EMULATED_TOOL);
-	else if (c->mode == CHOICE_NAMED)
+	else if (c->mode == CHOICE_NAMED || is_sole(s, t))
 		name = notes_tool_theirs(s->notes, c->names[0]);
 	else if (c->mode != CHOICE_REQUIRED && !t->has_json_tool)
 		return;

@@ -10,10 +10,12 @@ struct bedrock_tools {
 	bool has_own;       /* the caller's go out */
 	struct span *stubs; /* names that only the history knows, as the provider is told them */
 	size_t n_stubs;
+	bool *is_recalled; /* by index: not allowed, but declared since the history calls it */
+	size_t n_recalled;
 };
 
-/* Decides, from what the request and the target say. Where no tool may be called but some must be
- * declared, `words` is extended by a text that says so. */
+/* Decides, from what the request and the target say. Where some tools, or all, may not be called but
+ * must be declared, `words` is extended by a text that says so. */
 enum err bedrock_choose_tools(
 	struct scribe *s, struct bedrock_tools *t, struct span *words) MUST_USE;
 

@@ -11,6 +11,10 @@
 /* The member of a part that seals it: what the model thought, for itself alone to read. */
 #define GEMINI_SIGNATURE "thoughtSignature"
 
+/* The member of a reply, and of the request that goes on with it, that stands for an answer which was
+ * cut: as an opaque part it is the only member. */
+#define GEMINI_TOKEN "continuationToken"
+
 /* The table of errors.h. */
 extern const struct error_rule gemini_errors[];
 
@@ -25,6 +29,9 @@ struct scribe;
 /* Writes `systemInstruction` and `contents`. `tail` (may be absent) is a system text of ours behind
  * all others. */
 enum err gemini_put_messages(struct scribe *s, struct span tail) MUST_USE;
+
+/* Writes the token of the answer that the conversation ends with, where it has one. */
+void gemini_put_token(struct scribe *s);
 
 /* Gives each tool a name that may go out, and sees that there are not too many. */
 enum err gemini_prepare_tools(struct scribe *s) MUST_USE;

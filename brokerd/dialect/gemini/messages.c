@@ -67,15 +67,40 @@ static struct json own_object(const struct opaque *opaque)
 	return v;
 }
 
-/* The signature, where that is all there is: it seals the part before it. */
-static struct json seal_in(const struct part *p)
+/* The member of that name, where a part is opaque and that is all there is in it. */
+static struct json only_member(const struct part *p, const char *name)
 {
 	const struct json v = p->type == PART_OPAQUE ? own_object(&p->opaque) : JSON_NONE;
 	struct json_walk w = json_each(v);
-	if (!span_is_set(v.text) || !json_next(&w) || !json_name_is(w.name, GEMINI_SIGNATURE))
+	if (!span_is_set(v.text) || !json_next(&w) || !json_name_is(w.name, name))
 		return JSON_NONE;
-	const struct json seal = w.value;
-	return json_next(&w) ? JSON_NONE : seal;
+	const struct json only = w.value;
+	return json_next(&w) ? JSON_NONE : only;
+}
+
+/* The signature, where that is all there is: it seals the part before it. */
+static struct json seal_in(const struct part *p)
+{
+	return only_member(p, GEMINI_SIGNATURE);
+}
+
+/* No part of a content, but the request's own. */
+static struct json token_in(const struct part *p)
+{
+	return only_member(p, GEMINI_TOKEN);
+}
+
+void gemini_put_token(struct scribe *s)
+{
+	const struct message *m =
+		s->r->n_messages > 0 ? &s->r->messages[s->r->n_messages - 1] : NULL;
+	struct json token = JSON_NONE;
+	for (size_t k = 0; m && m->role == ROLE_ASSISTANT && k < m->n_parts; k++) {
+		if (span_is_set(token_in(&m->parts[k]).text))
+			token = token_in(&m->parts[k]);
+	}
+	if (!scribe_has_extra(s, &s->r->extra, GEMINI_TOKEN))
+		json_pair_raw(&s->o, GEMINI_TOKEN, token.text);
 }
 
 /* What seals part `k`: the part behind it, if that is one. */
@@ -303,7 +328,7 @@ static enum err put_model(struct writer *w, const struct turn *t)
 	for (size_t k = 0; !err && k < m->n_parts; k++) {
 		const struct part *p = &m->parts[k];
 		const bool is_call = p->type == PART_TOOL_CALL;
-		if (is_words(p) && is_blank(p->text))
+		if ((is_words(p) && is_blank(p->text)) || span_is_set(token_in(p).text))
 			continue;
 		part_path(path, t->at, k);
 		err = put_done(w, t, k, is_call ? t->call_ids[calls] : SPAN_NONE, path);
@@ -489,6 +514,8 @@ static enum err put_later_system(struct writer *w, const struct turn *t)
 			err = open_turn(w, false);
 		if (!err && text.n > 0)
 			err = put_text(w->s, p, buf_view(&text), JSON_NONE, path);
+		if (!err && text.n > 0)
+			err = said_tell_later(w->s);
 	}
 	return err;
 }

@@ -58,31 +58,9 @@ static void gather(struct conversion *x, struct node *n, struct json v);
 
 /* ---- gathering ---- */
 
-/* The schema below the root that "#/$defs/X" names, X with ~1 for a slash. */
-static struct json resolve(const struct conversion *x, struct span ref)
-{
-	struct json at = x->root;
-	if (ref.n < 3 || !span_starts(ref, SPAN("\"#")))
-		return JSON_NONE;
-	ref = span_of(ref.p + 2, ref.n - 3);
-	while (ref.n > 0 && ref.p[0] == '/') {
-		struct json found = JSON_NONE;
-		ref = span_skip(ref, 1);
-		const struct span name = span_first(ref, span_index(ref, '/'));
-		for (struct json_walk w = json_each(at);
-			json_kind(at) == JSON_OBJECT && json_next(&w);) {
-			if (span_eq(w.name, name))
-				found = w.value;
-		}
-		at = found;
-		ref = span_skip(ref, name.n);
-	}
-	return at;
-}
-
 static void gather_ref(struct conversion *x, struct node *n, struct json ref)
 {
-	const struct json v = resolve(x, ref.text);
+	const struct json v = schema_at(x->root, ref.text);
 	bool is_inside = x->n_refs == DEPTH_MAX || x->n_nodes >= NODES_MAX;
 	for (size_t i = 0; i < x->n_refs; i++)
 		is_inside = is_inside || span_eq(x->refs[i], ref.text);
@@ -153,6 +131,51 @@ static void gather(struct conversion *x, struct node *n, struct json v)
 
 /* ---- types ---- */
 
+/* The type of a value, as a schema names it; NULL: of null, or none. */
+static const char *type_of_value(struct json v)
+{
+	int64_t whole;
+	switch (json_kind(v)) {
+	case JSON_FALSE:
+	case JSON_TRUE:
+		return "\"boolean\"";
+	case JSON_NUMBER:
+		return json_i64(v, &whole) ? "\"integer\"" : "\"number\"";
+	case JSON_STRING:
+		return "\"string\"";
+	case JSON_ARRAY:
+		return "\"array\"";
+	case JSON_OBJECT:
+		return "\"object\"";
+	case JSON_ABSENT:
+	case JSON_NULL:
+		break;
+	}
+	return NULL;
+}
+
+static bool is_numeric(const char *type)
+{
+	return strcmp(type, "\"integer\"") == 0 || strcmp(type, "\"number\"") == 0;
+}
+
+/* The type that all the values which are allowed have; NULL: none is said, or they have several. */
+static const char *type_of_choices(const struct node *n)
+{
+	const struct json list = n->word[WORD_ENUM];
+	const char *all = json_kind(list) == JSON_ARRAY ? NULL : type_of_value(n->word[WORD_CONST]);
+	for (struct json_walk w = json_each(list);
+		json_kind(list) == JSON_ARRAY && json_next(&w);) {
+		const char *one = type_of_value(w.value);
+		if (!one || (all && strcmp(one, all) == 0))
+			continue;
+		if (all && !(is_numeric(one) && is_numeric(all)))
+			return "\"string\""; /* as which all can be told */
+		all = all ? "\"number\"" : one;
+	}
+	return all;
+}
+
 /* The types that are not null; one is guessed where none is said. */
 static size_t types_of(struct node *n, struct span types[TYPES_MAX])
 {
@@ -179,9 +202,8 @@ static size_t types_of(struct node *n, struct span types[TYPES_MAX])
 		types[count++] = SPAN("\"object\"");
 	else if (count == 0 && span_is_set(n->word[WORD_ITEMS].text))
 		types[count++] = SPAN("\"array\"");
-	else if (count == 0 && (json_kind(n->word[WORD_CONST]) == JSON_STRING ||
-				       json_kind(n->word[WORD_ENUM]) == JSON_ARRAY))
-		types[count++] = SPAN("\"string\"");
+	else if (count == 0 && type_of_choices(n))
+		types[count++] = span_str(type_of_choices(n));
 	return count;
 }
 

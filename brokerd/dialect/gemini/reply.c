@@ -9,8 +9,9 @@
 
 /* What a choice is about, beside what the outlet keeps of it. */
 struct candidate {
-	struct outlet_call *call; /* its arguments come in pieces; NULL: none's do */
-	struct partial pieces;
+	struct outlet_call *call;      /* that is not over; NULL: all are */
+	struct span args;              /* its arguments as it has them whole; absent: it does not */
+	struct partial pieces;         /* and those that come in pieces */
 	struct buf citations;          /* JSON, a comma between them */
 	struct span grounding, sought; /* groundingMetadata, urlContextMetadata: the last of each */
 	bool is_seen, has_reason;
@@ -30,7 +31,8 @@ struct decoder {
 	const struct notes *notes;
 	struct candidate *candidates;
 	struct gemini_counts counts;
-	bool is_whole; /* the reply is one document with one answer */
+	struct span token; /* by which an answer that was cut can be gone on with: JSON */
+	bool is_whole;     /* the reply is one document with one answer */
 	bool has_candidate;
 };
 
@@ -109,21 +111,80 @@ static enum err give_seal(struct decoder *d, uint32_t i, struct json signature, 
 
 /* ---- calls ---- */
 
-/* The call's pieces are all there. */
-static enum err end_pieces(struct decoder *d, struct candidate *c)
+/* Has this object a member of that name? */
+static bool has_member(struct json object, struct span raw_name)
+{
+	for (struct json_walk w = json_each(object); json_next(&w);) {
+		if (span_eq(w.name, raw_name))
+			return true;
+	}
+	return false;
+}
+
+/* The members of an object but those that the other has too. True: there were such. */
+static bool put_members_but(struct json_out *o, struct json object, struct json other)
+{
+	bool has_any = false;
+	for (struct json_walk w = json_each(object); json_next(&w);) {
+		if (has_member(other, w.name)) {
+			has_any = true;
+			continue;
+		}
+		json_key_raw(o, w.name);
+		json_put_raw(o, w.value.text);
+	}
+	return has_any;
+}
+
+/* The arguments of a call that has some whole and some in pieces, as one object. */
+static enum err put_both(
+	struct decoder *d, struct json_out *o, struct json whole, struct json pieces)
+{
+	json_open(o, '{');
+	const bool is_twice = put_members_but(o, whole, pieces);
+	put_members_but(o, pieces, JSON_NONE);
+	json_close(o, '}');
+	return is_twice ? outlet_warn(&d->out, "repaired_response", NULL,
+				  "an argument of a tool call came whole and in pieces: the pieces "
+				  "were taken")
+			: OK;
+}
+
+/* A call's arguments as it has them: whole, in pieces, or both. Nothing: it has none. */
+static enum err put_args(struct decoder *d, const struct candidate *c, struct json_out *o)
+{
+	OWNED(buf_done) struct buf text = BUF_INIT(LIMIT_REPLY_BYTES);
+	struct json_out pieces_out = json_to(&text);
+	struct json whole, pieces;
+	if (!c->pieces.root) {
+		buf_span(o->to, c->args);
+		return OK;
+	}
+	partial_write(&c->pieces, &pieces_out);
+	enum err err = outlet_check(&text);
+	if (!err && json_scan(c->args, JSON_LENIENT, &whole, NULL) == OK &&
+		json_kind(whole) == JSON_OBJECT &&
+		json_scan(buf_view(&text), JSON_LENIENT, &pieces, NULL) == OK)
+		return put_both(d, o, whole, pieces);
+	buf_span(o->to, buf_view(&text));
+	return err;
+}
+
+/* The call is all there. */
+static enum err end_call(struct decoder *d, struct candidate *c)
 {
 	OWNED(buf_done) struct buf json = BUF_INIT(LIMIT_REPLY_BYTES);
 	struct outlet_call *call = c->call;
 	struct json_out o = json_to(&json);
-	enum err err = OK;
 	if (!call)
 		return OK;
-	c->call = NULL;
-	partial_write(&c->pieces, &o);
-	if (c->pieces.has_odd)
+	enum err err = put_args(d, c, &o);
+	if (!err && c->pieces.has_odd)
 		err = outlet_warn(&d->out, "repaired_response", NULL,
 			"a piece of a tool call's arguments had no place among them; it was left "
 			"out");
+	c->call = NULL;
+	c->args = SPAN_NONE;
 	partial_done(&c->pieces);
 	if (!err)
 		err = outlet_check(&json);
@@ -142,24 +203,27 @@ static enum err take_pieces(struct candidate *c, struct json pieces)
 	return err;
 }
 
-static enum err begin_call(struct decoder *d, uint32_t i, struct json id, struct json name,
-	struct json signature, struct outlet_call **out)
+static enum err begin_call(struct decoder *d, uint32_t i, struct json id, struct json name)
 {
 	struct candidate *c = &d->candidates[i];
-	enum err err = end_pieces(d, c);
+	enum err err = end_call(d, c);
 	if (!err)
-		err = outlet_call_new(&d->out, i, out);
+		err = outlet_call_new(&d->out, i, &c->call);
 	if (err)
 		return err;
 	c->has_content = true;
-	json_text_to(id, &(*out)->id);
-	json_text_to(name, &(*out)->name);
-	err = outlet_check(&(*out)->id);
-	if (!err)
-		err = outlet_check(&(*out)->name);
-	if (!err && is_text(signature))
-		err = seal(d, signature, "{", &(*out)->opaque);
-	return err;
+	json_text_to(id, &c->call->id);
+	json_text_to(name, &c->call->name);
+	err = outlet_check(&c->call->id);
+	return err ? err : outlet_check(&c->call->name);
+}
+
+/* {} is the end of a call, and where none goes on it is nothing. */
+static bool is_something(struct json id, struct json args, struct json pieces)
+{
+	struct json_walk w = json_each(args), p = json_each(pieces);
+	return is_text(id) || (json_kind(args) == JSON_OBJECT && json_next(&w)) ||
+	       (json_kind(pieces) == JSON_ARRAY && json_next(&p));
 }
 
 /* A call comes whole; or its name first, its arguments in pieces, and nothing at the end. */
@@ -168,25 +232,20 @@ static enum err take_call(struct decoder *d, uint32_t i, struct json call, struc
 	static const char *const names[] = {"id", "name", "args", "partialArgs", "willContinue"};
 	struct candidate *c = &d->candidates[i];
 	struct json m[COUNT_OF(names)];
-	struct outlet_call *begun = NULL;
 	enum err err = OK;
 	PICK(call, names, m);
-	const bool goes_on = json_is_true(m[4]);
-	if (is_text(m[1])) {
-		err = begin_call(d, i, m[0], m[1], signature, &begun);
-		if (!err && !json_is_nil(m[2]))
-			err = outlet_call_args(&d->out, begun, m[2].text);
-		if (err || (!goes_on && json_kind(m[3]) != JSON_ARRAY))
-			return err ? err : outlet_call_end(&d->out, begun);
-		c->call = begun;
-	}
-	if (!c->call)
-		return OK; /* the end of nothing */
+	/* one without a name is told of at its end */
+	if (is_text(m[1]) || (!c->call && is_something(m[0], m[2], m[3])))
+		err = begin_call(d, i, m[0], m[1]);
+	if (err || !c->call)
+		return err;
 	if (is_text(signature) && !span_is_set(c->call->opaque.family))
 		err = seal(d, signature, "{", &c->call->opaque);
+	if (!err && !json_is_nil(m[2]))
+		err = arena_dup(d->out.arena, m[2].text, &c->args);
 	if (!err)
 		err = take_pieces(c, m[3]);
-	return err || goes_on ? err : end_pieces(d, c);
+	return err || json_is_true(m[4]) ? err : end_call(d, c);
 }
 
 /* ---- parts ---- */
@@ -278,16 +337,21 @@ static enum err keep_last(struct decoder *d, struct json v, struct span *to)
 	return json_kind(v) == JSON_OBJECT ? outlet_keep(&d->out, v.text, to) : OK;
 }
 
-static enum err take_sources(struct decoder *d, struct candidate *c, struct json cited,
-	struct json grounding, struct json sought)
+static void take_citations(struct candidate *c, struct json list)
 {
-	const struct json list = json_member(cited, "citations");
 	for (struct json_walk w = json_each(list);
 		json_kind(list) == JSON_ARRAY && json_next(&w);) {
 		if (c->citations.n > 0)
 			buf_byte(&c->citations, ',');
 		buf_span(&c->citations, w.value.text);
 	}
+}
+
+static enum err take_sources(struct decoder *d, struct candidate *c, struct json cited,
+	struct json grounding, struct json sought)
+{
+	take_citations(c, json_member(cited, "citations"));
+	take_citations(c, json_member(cited, "citationSources")); /* by its older name */
 	enum err err = outlet_check(&c->citations);
 	if (!err)
 		err = keep_last(d, grounding, &c->grounding);
@@ -339,7 +403,7 @@ static enum err take_finish(
 	if (!err)
 		err = json_utf8(message, d->out.arena, &told);
 	if (!err)
-		err = end_pieces(d, c);
+		err = end_call(d, c);
 	if (err)
 		return err;
 	c->has_reason = true;
@@ -415,7 +479,7 @@ static enum err take_block(
 static enum err take_chunk(struct decoder *d, struct json v, struct fault *why)
 {
 	static const char *const names[] = {"error", "candidates", "promptFeedback",
-		"usageMetadata", "modelVersion", "responseId"};
+		"usageMetadata", "modelVersion", "responseId", GEMINI_TOKEN};
 	struct json m[COUNT_OF(names)];
 	struct span id, model;
 	struct llm_usage usage;
@@ -427,6 +491,8 @@ static enum err take_chunk(struct decoder *d, struct json v, struct fault *why)
 		err = json_text(m[4], d->out.arena, &model);
 	if (!err)
 		err = outlet_about(&d->out, id, model, 0);
+	if (!err && is_text(m[6]))
+		err = arena_dup(d->out.arena, m[6].text, &d->token);
 	if (err)
 		return err;
 	verdict_count(m[3], &d->counts);
@@ -489,7 +555,7 @@ static enum err end_candidate(struct decoder *d, uint32_t i, struct fault *why)
 		return fault_set(why, ERR_STREAM_INCOMPLETE,
 			"the provider's answer broke off before its end");
 	if (!c->has_reason) {
-		err = end_pieces(d, c);
+		err = end_call(d, c);
 		if (!err)
 			err = outlet_finish(&d->out, i, FINISH_STOP, SPAN_NONE, SPAN_NONE);
 		if (!err)
@@ -497,6 +563,19 @@ static enum err end_candidate(struct decoder *d, uint32_t i, struct fault *why)
 				"the provider did not say why its answer ended");
 	}
 	return err ? err : give_sources(d, i);
+}
+
+/* The token is of no use but to the same family, and then to the turn that goes on. */
+static enum err give_token(struct decoder *d)
+{
+	OWNED(buf_done) struct buf json = BUF_INIT(LIMIT_REPLY_BYTES);
+	if (!span_is_set(d->token))
+		return OK;
+	buf_text(&json, "{\"" GEMINI_TOKEN "\":");
+	buf_span(&json, d->token);
+	buf_byte(&json, '}');
+	const enum err err = outlet_check(&json);
+	return err ? err : give_carried(d, 0, buf_view(&json));
 }
 
 static enum err conclude(struct decoder *d, struct fault *why)
@@ -509,6 +588,8 @@ static enum err conclude(struct decoder *d, struct fault *why)
 	}
 	for (uint32_t i = 0; !err && i < d->out.n_choices; i++)
 		err = end_candidate(d, i, why);
+	if (!err)
+		err = give_token(d);
 	return err ? err : outlet_flush(&d->out);
 }
 

@@ -257,8 +257,8 @@ static enum err put_stop(struct scribe *s)
 	if (n > 0)
 		json_close(&s->o, ']');
 	return has_more ? scribe_drop(s, "stop",
-				  "the provider takes %lld stop sequences: the first went out",
-				  (long long)most)
+				  "the provider takes %lld stop sequences: the first %lld went out",
+				  (long long)most, (long long)most)
 			: OK;
 }
 
@@ -502,6 +502,7 @@ static enum err put_body(struct scribe *s, const struct asked *a)
 		err = put_labels(s);
 	if (!err)
 		err = put_tier(s);
+	gemini_put_token(s);
 	if (!err)
 		err = drop_unknown(s);
 	if (!err)

@@ -10,8 +10,13 @@ struct schema_losses {
 	bool has_dropped; /* a condition that has no word there */
 };
 
+/* The schema below the root that "#/$defs/X" names, X with ~1 for a slash; `ref` has its quotes. Absent:
+ * there is none. */
+struct json schema_at(struct json root, struct span ref);
+
 /* Writes the schema for parametersJsonSchema and responseJsonSchema: byte for byte, unless it has a
- * word that is refused there. Failures stick to the buf. */
+ * word that is refused there. What is all of several is one, what stands beside a reference goes
+ * around it. Failures stick to the buf. */
 void schema_put_json(struct json schema, struct json_out *o, struct schema_losses *losses);
 
 /* Writes it in the form of OpenAPI 3.0, for `parameters` and `responseSchema`: references replaced by

@@ -196,6 +196,8 @@ enum err openai_chat_encode_moderate(const struct llm_request *r, const struct t
 	json_open(&s.o, '{');
 	json_pair_str(&s.o, "model", target->model);
 	enum err err = put_judged(&s);
+	if (!err && span_is_set(r->user))
+		err = scribe_drop(&s, "user", "moderation knows no user");
 	if (!err)
 		err = scribe_extra(&s, &r->extra, "", KNOWN_IN_MODERATE);
 	return finish(

@@ -326,6 +326,8 @@ static enum err put_extra(struct scribe *s, const char *known)
 			taken.members[taken.n++] = *m;
 			continue;
 		}
+		if (span_is(m->json, "null"))
+			continue;
 		const enum err err = scribe_leave_out(s, m);
 		if (err)
 			return err;
