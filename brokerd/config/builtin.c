@@ -6,27 +6,33 @@
 
 /* clang-format off */
 
-/* What several say. */
+/* What several say; BOUNDS those who speak OpenAI's wires, engines on the own machine have none of them. */
+#define BOUNDS     " temperature_max_milli=2000 top_p_max_milli=1000 penalty_max_milli=2000 top_logprobs_max=20"
+#define UNBOUNDED  "temperature_max_milli=0 penalty_max_milli=0 top_logprobs_max=0 "
 #define OPENAI_LIKE \
 	"openai_rules max_tokens_field=max_completion_tokens system_role=developer " \
 	"user_field=safety_identifier user metadata service_tier verbosity cache_key stream_options " \
-	"json_schema strict_tools parallel_tool_calls seed penalties logit_bias n audio_parts modalities " \
+	"json_schema strict_tools parallel_tool_calls seed penalties logit_bias logprobs n audio_parts modalities " \
 	"stops_max=4 tools_max=128 image_types=image/png,image/jpeg,image/gif,image/webp " \
-	"empty_content=null rules=openai "
+	"empty_content=null rules=openai extras=any "
 #define PLAIN      "stream_options json_schema seed penalties "
-#define OPEN_HOST  PLAIN "logit_bias n top_k "
-#define DEEPSEEK   "stream_options penalties stops_max=16 tools_max=128 prefill=prefix prefill_path=//beta/chat/completions " \
+#define OPEN_HOST  PLAIN "logit_bias logprobs n top_k "
+#define DEEPSEEK   "stream_options penalties logprobs stops_max=16 tools_max=128 prefill=prefix prefill_path=//beta/chat/completions " \
 	"rules=deepseek json_schema=no n=no"
 #define MOONSHOT   "stream_options penalties n seed=no user cache_key temperature_max_milli=1000 tools_max=128 prefill=partial " \
-	"video_parts reasoning_history=field rules=moonshot errors=moonshot limits=moonshot"
+	"video_parts reasoning_history=field rules=moonshot errors=moonshot limits=moonshot schemas=mfjs"
 #define DASHSCOPE  "stream_options json_schema parallel_tool_calls seed seed_max=2147483647 penalties top_k n=no " \
 	"drops=frequency_penalty,min_p audio_parts audio_form=uri video_parts cache_marks prefill=partial " \
 	"rules=dashscope errors=dashscope"
 #define ZAI        "stream_options stops_max=1 tool_stream do_sample user tool_choice=no video_parts " \
 	"reasoning=switch reasoning_history=field clear_thinking rules=zai errors=zai"
+#define ZAI_EXTRAS "extras=do_sample,request_id,sensitive_word_check,user_id,watermark_enabled"
+#define DASHSCOPE_EXTRAS \
+	"extras=asr_options,enable_code_interpreter,enable_search,incremental_output,preserve_thinking," \
+	"result_format,search_options,translation_options,vl_high_resolution_images"
 #define ZAI_OPS    "ops=chat,embed,models,images,transcribe"
 #define GEMINI_OPS "ops=chat,embed,count,models,images,transcribe,speech"
-#define ALL_LOCAL  "seed penalties logit_bias n top_k "
+#define ALL_LOCAL  UNBOUNDED "seed penalties logit_bias logprobs n top_k "
 
 static const struct builtin rows[] = {
 	{"openai", "https://api.openai.com/v1", "bearer", "gpt-4o-mini",
@@ -59,8 +65,8 @@ static const struct builtin rows[] = {
 	{"xai", "https://api.x.ai/v1", "bearer", "",
 		{{"openai-chat", "rules=xai"}, {"openai-responses", NULL}},
 		"max_tokens_field=max_completion_tokens stream_options json_schema strict_tools parallel_tool_calls seed "
-		"penalties logit_bias drops=logit_bias n user stops_max=4 tools_max=128 image_types=image/png,image/jpeg "
-		"prefill=plain ops=chat,embed,models,images,speech", NULL},
+		"penalties logprobs n user stops_max=4 tools_max=128 image_types=image/png,image/jpeg "
+		"prefill=plain schemas=closed ops=chat,embed,models,images,speech", NULL},
 	{"openrouter", "https://openrouter.ai/api/v1", "bearer", "openrouter/auto",
 		{{"openai-chat", "reasoning=object reasoning_history=details"}, {"openai-responses", NULL},
 			{"anthropic /messages", NULL}},
@@ -137,7 +143,7 @@ static const struct builtin rows[] = {
 			{"anthropic /projects/{project}/locations/{location}/publishers/anthropic/models/{model}:{method}",
 				"anthropic_version=vertex-2023-10-16 version_in_body parallel_tool_calls top_k file_parts"},
 			{"openai-chat /projects/{project}/locations/{location}/endpoints/openapi/chat/completions",
-				"stream_options json_schema seed penalties"},
+				"stream_options json_schema seed penalties extras=extra_body"},
 			{"mistral /projects/{project}/locations/{location}/publishers/mistralai/models/{model}:{method}",
 				"json_schema parallel_tool_calls seed penalties n"}},
 		"rules=vertex errors=gemini limits=gemini ops=chat,embed,count,images,transcribe,speech", NULL},
@@ -201,7 +207,7 @@ static const struct builtin rows[] = {
 		"ops=chat,complete,embed,rerank,models,transcribe", NULL},
 	{"lmstudio", "http://127.0.0.1:1234/v1", "none", "",
 		{{"openai-chat", NULL}, {"openai-responses", NULL}, {"anthropic /messages", NULL}},
-		PLAIN "logit_bias top_k repetition_field=repeat_penalty json_object=no ops=chat,complete,embed,models", NULL},
+		PLAIN UNBOUNDED "logit_bias logprobs top_k repetition_field=repeat_penalty json_object=no ops=chat,complete,embed,models", NULL},
 
 	/* answers by itself, without a network, a key or a price */
 	{"offline", "", "none", "echo", {{"offline", NULL}}, "", NULL},
@@ -238,6 +244,58 @@ static const struct {
 	{"ollama", "truncation=flag"},
 };
 
+/* Which members of a chat request they take that the broker only passes on; where no line is, none is
+ * known. What engines that serve open models take from those who know them: */
+#define SAMPLERS \
+	"extras=top_a,typical_p,min_tokens,stop_token_ids,ignore_eos,include_reasoning,guided_json," \
+	"guided_regex,guided_choice,guided_grammar,structured_outputs"
+
+static const struct {
+	const char *name, *traits;
+} extras[] = {
+	{"gemini-openai", "extras=extra_body"},
+	{"groq", "extras=citation_options,compound_custom,disable_tool_validation,documents,"
+		"exclude_domains,include_domains,include_reasoning,search_settings"},
+	{"xai", "extras=deferred,search_parameters,web_search_options"},
+	{"openrouter", "extras=cache_control,debug,image_config,models,plugins,prediction,preset,"
+		"provider,route,session_id,structured_outputs,top_a,trace,transforms,usage,"
+		"web_search_options"},
+	{"together", SAMPLERS ",compliance,context_length_exceeded_behavior,echo,safety_model"},
+	{"fireworks", SAMPLERS ",context_length_exceeded_behavior,echo,echo_last,mirostat_lr,"
+		"mirostat_target,perf_metrics_in_response,prediction,prompt_cache_isolation_key,"
+		"prompt_cache_max_len,prompt_truncate_len,raw_output,reasoning_history,"
+		"return_token_ids,speculation"},
+	{"cerebras", "extras=clear_thinking,min_tokens,prediction"},
+	{"perplexity", "extras=disable_search,enable_search_classifier,image_domain_filter,"
+		"image_format_filter,language_preference,last_updated_after_filter,"
+		"last_updated_before_filter,media_response,return_images,return_related_questions,"
+		"search_after_date_filter,search_before_date_filter,search_domain_filter,"
+		"search_language_filter,search_mode,search_recency_filter,stream_mode,"
+		"web_search_options"},
+	{"nvidia", SAMPLERS ",nvext"},
+	{"dashscope", DASHSCOPE_EXTRAS},
+	{"dashscope-cn", DASHSCOPE_EXTRAS},
+	{"dashscope-us", DASHSCOPE_EXTRAS},
+	{"zai", ZAI_EXTRAS},
+	{"zai-coding", ZAI_EXTRAS},
+	{"zai-cn", ZAI_EXTRAS},
+	{"zai-coding-cn", ZAI_EXTRAS},
+	{"deepinfra", SAMPLERS},
+	{"sambanova", SAMPLERS},
+	{"novita", SAMPLERS},
+	{"nebius", SAMPLERS},
+	{"hyperbolic", SAMPLERS},
+	{"siliconflow", SAMPLERS},
+	{"lambda", SAMPLERS},
+	{"baseten", SAMPLERS},
+	{"minimax", "extras=mask_sensitive_info,reasoning_split"},
+	{"qianfan", "extras=web_search"},
+	{"ollama", "extras=keep_alive,options,think"},
+	{"llamacpp", "extras=any"},
+	{"vllm", "extras=any"},
+	{"lmstudio", "extras=draft_model,ttl"},
+};
+
 static const struct {
 	const char *family, *always, *unlisted;
 } families[] = {
@@ -246,11 +304,11 @@ static const struct {
 	{"openai-chat",
 		"max_tokens_field=max_tokens system_role=system user_field=user repetition_field=repetition_penalty "
 		"audio_form=base64 reasoning=effort reasoning_field=reasoning_content system stop names images "
-		"urls=https,http tools tool_choice json_object empty_content=text",
-		"stream_options json_schema parallel_tool_calls seed penalties"},
-	{"openai-responses", "urls=https,http reasoning=effort images tools json_object",
-		"json_schema strict_tools parallel_tool_calls"},
-	{"openai-completions", "stop", "stream_options seed penalties logit_bias"},
+		"urls=https,http tools tool_choice json_object empty_content=text extras=none" BOUNDS,
+		"extras=any stream_options json_schema parallel_tool_calls seed penalties"},
+	{"openai-responses", "urls=https,http reasoning=effort images tools json_object" BOUNDS,
+		"extras=any json_schema strict_tools parallel_tool_calls"},
+	{"openai-completions", "stop" BOUNDS " top_logprobs_max=5", "stream_options seed penalties logit_bias logprobs"},
 	{"anthropic", "anthropic_version=2023-06-01 temperature_max_milli=1000 bytes_max=33554432 urls=https,http",
 		"json_schema strict_tools parallel_tool_calls top_k file_parts"},
 	/* what most models there take; config/rules.c has the others */
@@ -263,7 +321,7 @@ static const struct {
 		"json_object json_schema strict_tools parallel_tool_calls seed penalties n stop metadata "
 		"service_tier cache_key temperature_max_milli=1500 prefill=prefix empty_content=text "
 		"images urls=https,http file_parts audio_parts tools reasoning=effort "
-		"reasoning_history=chunks", ""},
+		"reasoning_history=chunks extras=any", ""},
 	{"cohere",
 		"json_object json_schema strict_tools seed penalties top_k stop stops_max=5 prefill=no "
 		"empty_content=omit images urls=https,http tools reasoning=budget reasoning_history=chunks", ""},
@@ -284,6 +342,15 @@ const char *builtin_services(struct span name)
 	for (size_t i = 0; i < COUNT_OF(services); i++) {
 		if (span_is(name, services[i].name))
 			return services[i].traits;
+	}
+	return "";
+}
+
+const char *builtin_extras(struct span name)
+{
+	for (size_t i = 0; i < COUNT_OF(extras); i++) {
+		if (span_is(name, extras[i].name))
+			return extras[i].traits;
 	}
 	return "";
 }

@@ -26,6 +26,8 @@ const struct builtin *builtin_rows(size_t *n);
 
 /* The traits of a built-in provider that are about operations beside chat. */
 const char *builtin_services(struct span name);
+/* And those that say which members of a chat request it takes that are only passed on. */
+const char *builtin_extras(struct span name);
 
 /* What every provider of the family has unless its row or section says otherwise; and what, beyond
  * that, one without a row has. Unknown families have nothing. */

@@ -451,6 +451,7 @@ static void lay_habits(const struct builtin *row, struct config_dialect *d)
 	if (row) {
 		overlay_parse(&habits, row->traits);
 		overlay_parse(&habits, builtin_services(span_str(row->name)));
+		overlay_parse(&habits, builtin_extras(span_str(row->name)));
 	}
 	if (own)
 		overlay_parse(&habits, own);

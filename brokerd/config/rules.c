@@ -8,6 +8,16 @@
 /* What OpenAI's models refuse while they reason: the older ones still take stop sequences. */
 #define SHUT_OUT   " drops_when_reasoning=temperature,top_p,presence_penalty,frequency_penalty,logit_bias,logprobs"
 #define SHUT_OUT_STOP SHUT_OUT ",stop"
+/* The first that reasoned refuse system and developer texts side by side; a system text they take for a
+ * developer's. */
+#define O_SERIES " system_role=system"
+/* Other vendors' models in Azure's Foundry, behind the same wire. */
+#define FOUNDRY \
+	"openai_rules=no max_tokens_field=max_tokens system_role=system user_field=user empty_content=text " \
+	"user=no metadata=no service_tier=no verbosity=no cache_key=no strict_tools=no logit_bias=no logprobs=no n=no " \
+	"modalities=no extras=none"
+
+#define GITHUB_OPENAI "max_tokens_field=max_completion_tokens empty_content=null strict_tools "
 
 /* Generations of Claude. */
 #define FABLE \
@@ -26,7 +36,7 @@
 	"sampling=all reasons=asked reasoning=budget prefill=plain json_schema=no strict_tools=no forced_tools=yes"
 
 /* What hosts of openai-chat refuse, or take no notice of, while a model reasons; and always. */
-#define QUIET   " drops_when_reasoning=temperature,top_p,presence_penalty,frequency_penalty"
+#define QUIET   " drops_when_reasoning=temperature,top_p,presence_penalty,frequency_penalty,logprobs"
 #define XAI     " drops_when_reasoning=presence_penalty,frequency_penalty,stop"
 #define FIXED   " drops=temperature,top_p,presence_penalty,frequency_penalty n=no"
 #define NO_SEED " drops=seed,presence_penalty,frequency_penalty"
@@ -74,12 +84,24 @@ static const struct rule rows[] = {
 	{"openai", "*-deep-research*", "reasons=always reasoning=effort efforts=low,medium,high dialect=openai-responses" SHUT_OUT_STOP},
 	{"openai", "o1-mini*", "reasons=always reasoning=nothing system=no" SHUT_OUT},
 	{"openai", "o1-preview*", "reasons=always reasoning=nothing system=no" SHUT_OUT},
-	{"openai", "o1-pro*", "reasons=always reasoning=effort efforts=low,medium,high dialect=openai-responses" SHUT_OUT},
-	{"openai", "o3-pro*", "reasons=always reasoning=effort efforts=low,medium,high dialect=openai-responses" SHUT_OUT_STOP},
-	{"openai", "o1*", "reasons=always reasoning=effort efforts=low,medium,high" SHUT_OUT},
-	{"openai", "o3*", "reasons=always reasoning=effort efforts=low,medium,high" SHUT_OUT_STOP},
-	{"openai", "o4*", "reasons=always reasoning=effort efforts=low,medium,high" SHUT_OUT_STOP},
+	{"openai", "o1-pro*", "reasons=always reasoning=effort efforts=low,medium,high dialect=openai-responses" SHUT_OUT O_SERIES},
+	{"openai", "o3-pro*", "reasons=always reasoning=effort efforts=low,medium,high dialect=openai-responses" SHUT_OUT_STOP O_SERIES},
+	{"openai", "o1*", "reasons=always reasoning=effort efforts=low,medium,high" SHUT_OUT O_SERIES},
+	{"openai", "o3*", "reasons=always reasoning=effort efforts=low,medium,high" SHUT_OUT_STOP O_SERIES},
+	{"openai", "o4*", "reasons=always reasoning=effort efforts=low,medium,high" SHUT_OUT_STOP O_SERIES},
 	{"openai", "*", "reasons=never"},
+	{"openai", "Mistral*", FOUNDRY},
+	{"openai", "mistral*", FOUNDRY},
+	{"openai", "Ministral*", FOUNDRY},
+	{"openai", "Codestral*", FOUNDRY},
+	{"openai", "Llama*", FOUNDRY},
+	{"openai", "llama*", FOUNDRY},
+	{"openai", "Meta-Llama*", FOUNDRY},
+	{"openai", "DeepSeek*", FOUNDRY},
+	{"openai", "Phi-*", FOUNDRY},
+	{"openai", "Cohere-*", FOUNDRY},
+	{"openai", "AI21-*", FOUNDRY},
+	{"openai", "grok-*", FOUNDRY},
 	{"openai", "text-embedding-ada-002*", "reasons=never dimensions_field=none"},
 	{"openai", "*-search-preview", "reasons=never sampling=none"},
 
@@ -159,12 +181,12 @@ static const struct rule rows[] = {
 	{"vertex", "zai-org/*", "dialect=openai-chat"},
 	{"vertex", "moonshotai/*", "dialect=openai-chat"},
 
-	{"github", "openai/gpt-5-chat*", "max_tokens_field=max_completion_tokens empty_content=null reasons=never"},
-	{"github", "openai/gpt-5*", "max_tokens_field=max_completion_tokens empty_content=null reasons=always reasoning=effort efforts=minimal,low,medium,high" SHUT_OUT_STOP},
-	{"github", "openai/o1*", "max_tokens_field=max_completion_tokens empty_content=null reasons=always reasoning=effort efforts=low,medium,high" SHUT_OUT},
-	{"github", "openai/o3*", "max_tokens_field=max_completion_tokens empty_content=null reasons=always reasoning=effort efforts=low,medium,high" SHUT_OUT_STOP},
-	{"github", "openai/o4*", "max_tokens_field=max_completion_tokens empty_content=null reasons=always reasoning=effort efforts=low,medium,high" SHUT_OUT_STOP},
-	{"github", "openai/*", "max_tokens_field=max_completion_tokens empty_content=null reasons=never n logit_bias"},
+	{"github", "openai/gpt-5-chat*", GITHUB_OPENAI "reasons=never"},
+	{"github", "openai/gpt-5*", GITHUB_OPENAI "reasons=always reasoning=effort efforts=minimal,low,medium,high" SHUT_OUT_STOP},
+	{"github", "openai/o1*", GITHUB_OPENAI "reasons=always reasoning=effort efforts=low,medium,high" SHUT_OUT},
+	{"github", "openai/o3*", GITHUB_OPENAI "reasons=always reasoning=effort efforts=low,medium,high" SHUT_OUT_STOP},
+	{"github", "openai/o4*", GITHUB_OPENAI "reasons=always reasoning=effort efforts=low,medium,high" SHUT_OUT_STOP},
+	{"github", "openai/*", GITHUB_OPENAI "reasons=never n logit_bias logprobs"},
 
 	/* open models, wherever they are served */
 	{"open", "*gpt-oss*", GPT_OSS},

@@ -77,6 +77,21 @@ static enum err call_id(
 	return err;
 }
 
+/* A result that is told before what the user said first. Others of its turn's results are no words. */
+static enum err warn_moved(const struct plan *p, size_t at, size_t found)
+{
+	char path[64];
+	bool is_moved = false;
+	for (size_t i = at + 1; i < found; i++)
+		is_moved = is_moved || (p->r->messages[i].role != ROLE_TOOL &&
+					       p->r->messages[i].role != ROLE_ASSISTANT);
+	if (!is_moved)
+		return OK;
+	(void)snprintf(path, sizeof path, "messages[%zu]", found);
+	return notes_unsupported(p->notes, p->r, "rewritten_message", path, p->why,
+		"the result went out right behind its call, before what was said in between");
+}
+
 static enum err add_calls(const struct plan *p, size_t at)
 {
 	const struct message *m = &p->r->messages[at];
@@ -100,6 +115,7 @@ static enum err add_calls(const struct plan *p, size_t at)
 			turn.m = &p->r->messages[found];
 			turn.at = found;
 			p->is_told[found] = true;
+			err = warn_moved(p, at, found);
 		} else {
 			(void)snprintf(path, sizeof path, "messages[%zu].content[%zu]", at, k);
 			err = notes_unsupported(p->notes, p->r, "rewritten_message", path, p->why,

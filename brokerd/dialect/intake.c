@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "brokerd/dialect/base64.h"
+#include "protocol/base/utf8.h"
 #include "protocol/limits.h"
 
 /* In these a name may be there twice: they are passed on and never read. */
@@ -156,11 +157,33 @@ enum err intake_object(struct intake *in, const struct at *at, struct json v,
 
 /* ---- readers ---- */
 
+static enum err warn_replaced(struct intake *in, const struct at *at)
+{
+	struct fault where = FAULT_NONE; /* its path is wanted, no refusal */
+	const struct reader reader = {.why = &where};
+	(void)reader_refuse(&reader, at, ERR_INVALID_REQUEST, "-");
+	return notes_warn(in->notes, "rewritten_message", where.param,
+		       "a lone surrogate is no character: U+FFFD stands for it")
+		       ? intake_no_memory(in)
+		       : OK;
+}
+
 enum err intake_text(struct intake *in, const struct at *at, struct json v, void *field)
 {
+	struct span *text = field;
 	if (json_kind(v) != JSON_STRING)
 		return intake_wrong(in, at, v, "a string");
-	return json_utf8(v, in->arena, field) ? intake_no_memory(in) : OK;
+	if (json_text(v, in->arena, text))
+		return intake_no_memory(in);
+	if (utf8_is_valid(*text))
+		return OK;
+	OWNED(buf_done) struct buf whole = BUF_INIT(text->n * 3);
+	struct utf8_repair repair = {.n = 0};
+	utf8_repair(&repair, *text, &whole);
+	utf8_repair_end(&repair, &whole);
+	if (buf_error(&whole) || arena_dup(in->arena, buf_view(&whole), text))
+		return intake_no_memory(in);
+	return repair.has_replaced ? warn_replaced(in, at) : OK;
 }
 
 enum err intake_json(struct intake *in, const struct at *at, struct json v, void *field)

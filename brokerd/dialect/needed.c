@@ -10,12 +10,17 @@ static const struct {
 	{"guardrails",           "safety"              }, /* mistral */
 	{"safe_prompt",          "safety"              },
 	{"safety_mode",          "safety"              }, /* cohere */
+	{"moderation",           "safety"              }, /* openai-chat, openai-responses */
+	{"safety_model",         "safety"              }, /* Together */
+	{"sensitive_word_check", "safety"              }, /* Z.ai */
 	{"documents",            "what is asked about" },
 	{"cachedContent",        "what was said before"}, /* gemini, in both spellings */
 	{"cached_content",       "what was said before"},
 	{"previous_response_id", "what was said before"}, /* openai-responses */
 	{"conversation",         "what was said before"},
 	{"prompt",               "what is asked"       },
+	{"suffix",               "what is asked"       }, /* openai-completions */
+	{"background",           "an answer later on"  },
 };
 
 /* The thresholds of Gemini by which nothing is blocked. */

@@ -8,6 +8,15 @@ enum err openai_put_stops(struct scribe *s)
 	return scribe_put_stops(s, "stop", s->target->quirks.is_openai ? STOPS_MAX : 0);
 }
 
+enum err openai_hold_penalties(
+	struct scribe *s, struct opt_f64 *presence, struct opt_f64 *frequency)
+{
+	if (!s->target->quirks.has_penalties) /* they do not go out at all */
+		return OK;
+	const enum err err = scribe_hold_penalty(s, "presence_penalty", presence);
+	return err ? err : scribe_hold_penalty(s, "frequency_penalty", frequency);
+}
+
 enum err openai_put_logit_bias(struct scribe *s)
 {
 	struct json bias;

@@ -6,6 +6,10 @@
 /* `stop`, each sequence once; at OpenAI the first four, with a warning. */
 enum err openai_put_stops(struct scribe *s) MUST_USE;
 
+/* Holds the two penalties within what the target takes, where it takes any. */
+enum err openai_hold_penalties(
+	struct scribe *s, struct opt_f64 *presence, struct opt_f64 *frequency) MUST_USE;
+
 /* `logit_bias`: a token's id -> a number, held within -100..100, with a warning. */
 enum err openai_put_logit_bias(struct scribe *s) MUST_USE;
 

@@ -136,17 +136,40 @@ static enum err read_schema(struct intake *in, const struct at *at, struct json 
 		in, at, v, rows, COUNT_OF(rows), r, &r->extra, "response_format.json_schema.");
 }
 
+/* A schema that nobody would be held to is not left out in silence. */
+static enum err check_format(struct intake *in, const struct at *at, struct response_format *f)
+{
+	const bool has_schema = span_is_set(f->schema);
+	if (f->type == FORMAT_UNSET)
+		return intake_refuse(in, at, "a type is wanted");
+	if (f->type == FORMAT_SCHEMA && !has_schema)
+		return intake_refuse(in, at, "json_schema with a schema is wanted");
+	if (f->type == FORMAT_TEXT && has_schema)
+		return intake_refuse(in, at, "text has no schema");
+	if (has_schema)
+		f->type = FORMAT_SCHEMA;
+	return OK;
+}
+
+/* llama.cpp and Together take the schema beside the type as well, under either of two types. */
 enum err reading_format(struct intake *in, const struct at *at, struct json v, void *request)
 {
-	static const struct intake_row rows[] = {
+	static const struct intake_row nested[] = {
 		{"type",        read_format_type, FORMAT(type)},
 		{"json_schema", read_schema,      0           },
 	};
+	static const struct intake_row flat[] = {
+		{"type",        read_format_type,   FORMAT(type)       },
+		{"name",        intake_text,        FORMAT(name)       },
+		{"description", intake_text,        FORMAT(description)},
+		{"schema",      intake_object_json, FORMAT(schema)     },
+		{"strict",      intake_bool,        FORMAT(strict)     },
+	};
 	struct llm_request *r = request;
-	const enum err err =
-		intake_object(in, at, v, rows, COUNT_OF(rows), r, &r->extra, "response_format.");
-	if (!err && r->response_format.type == FORMAT_SCHEMA &&
-		!span_is_set(r->response_format.schema))
-		return intake_refuse(in, at, "json_schema with a schema is wanted");
-	return err;
+	const bool is_flat = !json_is_nil(json_member(v, "schema"));
+	if (is_flat && !json_is_nil(json_member(v, "json_schema")))
+		return intake_refuse(in, at, "the schema is there twice");
+	const enum err err = intake_object(in, at, v, is_flat ? flat : nested,
+		is_flat ? COUNT_OF(flat) : COUNT_OF(nested), r, &r->extra, "response_format.");
+	return err ? err : check_format(in, at, &r->response_format);
 }

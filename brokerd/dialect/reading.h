@@ -22,7 +22,8 @@ enum err reading_messages(struct intake *in, const struct at *at, struct json v,
 	enum err (*read)(struct intake *, const struct at *, struct json, struct message *),
 	struct llm_request *to) MUST_USE;
 
-/* `response_format` of text, json_object or json_schema, into a struct llm_request. */
+/* `response_format` of text, json_object or json_schema, into a struct llm_request. A schema may also stand
+ * beside the type. */
 enum err reading_format(struct intake *, const struct at *, struct json, void *);
 
 #endif

@@ -4,6 +4,7 @@
 #include "brokerd/dialect/dialect.h"
 #include "brokerd/dialect/drops.h"
 #include "brokerd/dialect/estimate.h"
+#include "brokerd/dialect/foreign.h"
 #include "brokerd/dialect/models.h"
 
 static const struct dialect *const all[] = {
@@ -47,11 +48,10 @@ enum err dialect_encode(const struct dialect_op *op, const struct llm_request *r
 	const struct target *target, const struct dialect_env *env, struct notes *notes,
 	struct http_request *out, struct fault *why)
 {
-	struct llm_request without;
-	if (!span_is_set(target->quirks.drops))
-		return op->encode_request(r, target, env, notes, out, why);
-	without = *r;
-	const enum err err = drops_apply(&without, target, notes, why);
+	struct llm_request without = *r;
+	enum err err = drops_apply(&without, target, notes, why);
+	if (!err)
+		err = foreign_leave_out(&without, target, notes, why);
 	return err ? err : op->encode_request(&without, target, env, notes, out, why);
 }
 

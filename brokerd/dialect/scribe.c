@@ -4,8 +4,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "brokerd/dialect/common.h"
 #include "brokerd/dialect/needed.h"
 #include "brokerd/value/ops.h"
+#include "brokerd/value/words.h"
 #include "protocol/limits.h"
 
 enum err scribe_change(
@@ -76,8 +78,7 @@ void scribe_key(struct scribe *s, struct span name)
 	s->o.has_value = false;
 }
 
-/* Is it one of the words, each with a space around it? Without case: some readers have none. */
-static bool is_known(const char *words, struct span name)
+bool scribe_is_known(const char *words, struct span name)
 {
 	for (const char *c = words; *c; c++) {
 		if (c[0] == ' ' && strncasecmp(c + 1, name.p, name.n) == 0 && c[1 + name.n] == ' ')
@@ -90,13 +91,40 @@ static bool is_known(const char *words, struct span name)
 static bool is_below_known(const char *words, struct span name)
 {
 	const size_t dot = span_index(name, '.');
-	return dot < name.n && is_known(words, span_first(name, dot + 1));
+	return dot < name.n && scribe_is_known(words, span_first(name, dot + 1));
+}
+
+bool scribe_takes(const struct scribe *s, struct span name)
+{
+	const struct quirks *q = &s->target->quirks;
+	return span_is_set(q->extras)
+		       ? words_have(q->extras, SPAN("any")) || words_have(q->extras, name)
+		       : q->is_openai;
+}
+
+bool scribe_takes_common(const struct scribe *s, struct span name)
+{
+	return common_is_known(name, s->r->extra.family, s->target->family) &&
+	       scribe_takes(s, name);
+}
+
+enum err scribe_leave_out(struct scribe *s, const struct extra_member *m)
+{
+	char param[128];
+	const char *purpose = needed_for(m->name, m->json);
+	(void)snprintf(param, sizeof param, "%.*s", SPAN_ARG(span_first(m->name, 64)));
+	if (purpose)
+		return scribe_refuse(s, param,
+			"%.*s does not know the member \"%s\", which is for %s",
+			SPAN_ARG(s->target->provider), param, purpose);
+	return scribe_drop(s, param, "%.*s does not know the member \"%s\"",
+		SPAN_ARG(s->target->provider), param);
 }
 
 static enum err put_extra(struct scribe *s, const struct extra *e, const char *path,
 	struct span below, const char *known)
 {
-	const bool is_ours = span_eq(e->family, s->target->family);
+	const bool is_own = span_eq(e->family, s->target->family);
 	for (size_t i = 0; i < e->n; i++) {
 		char param[128];
 		const struct span whole = e->members[i].name;
@@ -107,7 +135,10 @@ static enum err put_extra(struct scribe *s, const struct extra *e, const char *p
 			continue;
 		(void)snprintf(param, sizeof param, "%s%s%.*s", path, path[0] ? "." : "",
 			SPAN_ARG(span_first(whole, 64)));
-		if (is_ours && is_known(known, name))
+		/* only a request itself has members in common, and such as are needed */
+		const bool is_ours =
+			is_own || (!path[0] && below.n == 0 && scribe_takes_common(s, name));
+		if (is_ours && scribe_is_known(known, name))
 			return fault_param(s->why, ERR_INVALID_REQUEST, param,
 				"\"%.*s\" has a member of its own and may not come as an extra one",
 				SPAN_ARG(span_first(name, 64)));
@@ -118,15 +149,11 @@ static enum err put_extra(struct scribe *s, const struct extra *e, const char *p
 		}
 		if (e->members[i].is_told || span_is(e->members[i].json, "null"))
 			continue; /* null is nothing that could be lost */
-		const char *purpose =
-			e == &s->r->extra ? needed_for(whole, e->members[i].json) : NULL;
-		if (purpose)
-			return scribe_refuse(s, param,
-				"%.*s does not know the member \"%.*s\", which is for %s",
-				SPAN_ARG(s->target->provider), SPAN_ARG(span_first(whole, 64)),
-				purpose);
-		const enum err err = scribe_drop(s, param, "%.*s does not know the member \"%.*s\"",
-			SPAN_ARG(s->target->provider), SPAN_ARG(span_first(whole, 64)));
+		const enum err err =
+			!path[0] ? scribe_leave_out(s, &e->members[i])
+				 : scribe_drop(s, param, "%.*s does not know the member \"%.*s\"",
+					   SPAN_ARG(s->target->provider),
+					   SPAN_ARG(span_first(whole, 64)));
 		if (err)
 			return err;
 	}
@@ -223,7 +250,8 @@ static enum err lay_over(
 		char room[64];
 		const struct span name = plain_name(w.name, room, sizeof room);
 		if (name.n > 0 &&
-			is_known(" model messages contents stream input documents query ", name))
+			scribe_is_known(
+				" model messages contents stream input documents query ", name))
 			return fault_param(s->why, ERR_INVALID_REQUEST, param,
 				"provider options may not replace \"%.*s\"", SPAN_ARG(name));
 	}
@@ -428,6 +456,23 @@ enum err scribe_hold_top_p(struct scribe *s, struct opt_f64 *v)
 {
 	const struct quirks *q = &s->target->quirks;
 	return hold(s, "top_p", q->top_p_min_milli, q->top_p_max_milli, v);
+}
+
+enum err scribe_hold_penalty(struct scribe *s, const char *name, struct opt_f64 *v)
+{
+	const int64_t most = s->target->quirks.penalty_max_milli;
+	return most > 0 ? hold(s, name, -most, most, v) : OK;
+}
+
+enum err scribe_hold_top_logprobs(struct scribe *s, struct opt_i64 *v)
+{
+	const int64_t most = s->target->quirks.top_logprobs_max;
+	if (!v->is_set || (v->v >= 0 && (most == 0 || v->v <= most)))
+		return OK;
+	v->v = v->v < 0 ? 0 : most;
+	return scribe_change(s, "clamped_parameter", "top_logprobs",
+		"top_logprobs went out as %lld, the nearest that %.*s takes", (long long)v->v,
+		SPAN_ARG(s->target->provider));
 }
 
 enum err scribe_hold_max_tokens(struct scribe *s, int64_t *n)

@@ -49,6 +49,8 @@ enum err scribe_drop_citations(struct scribe *s, const char *path) MUST_USE;
 /* Hold a number within what the target takes, with a warning where that changes it. */
 enum err scribe_hold_temperature(struct scribe *s, struct opt_f64 *v) MUST_USE;
 enum err scribe_hold_top_p(struct scribe *s, struct opt_f64 *v) MUST_USE;
+enum err scribe_hold_penalty(struct scribe *s, const char *name, struct opt_f64 *v) MUST_USE;
+enum err scribe_hold_top_logprobs(struct scribe *s, struct opt_i64 *v) MUST_USE;
 
 /* The bound on the answer, within what is known of the model; 0: none was asked for. Refused below 1. */
 enum err scribe_hold_max_tokens(struct scribe *s, int64_t *n) MUST_USE;
@@ -80,6 +82,18 @@ enum err scribe_extra(
  * dot (" url image_url. "). */
 enum err scribe_extra_below(struct scribe *s, const struct extra *e, const char *path,
 	const char *below, const char *known) MUST_USE;
+
+/* Is a name one of the words of a list as `known` above? Without case: some readers have none. */
+bool scribe_is_known(const char *words, struct span name);
+
+/* Does the target take an extra member of that name, of a request of openai-chat? Its trait `extras`
+ * says which, or "any". */
+bool scribe_takes(const struct scribe *s, struct span name);
+/* Is it one of the request's that another family wrote, and that means the same here? scribe_extra
+ * writes those, too. */
+bool scribe_takes_common(const struct scribe *s, struct span name);
+/* Leaves out a member of the request with a warning, or refuses where it is needed: needed.h. */
+enum err scribe_leave_out(struct scribe *s, const struct extra_member *m) MUST_USE;
 
 /* Has this family an extra member of that name there? */
 bool scribe_has_extra(const struct scribe *s, const struct extra *e, const char *name);

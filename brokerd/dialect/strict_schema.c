@@ -107,12 +107,68 @@ static bool object_breaks(struct walk *w, const struct place *at, struct json sc
 	return false;
 }
 
+static bool is_known_format(struct json format)
+{
+	static const char *const known[] = {"date-time", "time", "date", "duration", "email",
+		"hostname", "ipv4", "ipv6", "uuid"};
+	for (size_t i = 0; i < COUNT_OF(known); i++) {
+		if (json_is(format, known[i]))
+			return true;
+	}
+	return json_is_nil(format);
+}
+
+/* Does a pattern look ahead or behind: (?= (?! (?<= (?<! ? A named group, (?<name>, does not. */
+static bool looks_around(struct json pattern)
+{
+	const struct span text = pattern.text;
+	for (size_t i = 0; i + 3 < text.n; i++) {
+		if (text.p[i] != '(' || text.p[i + 1] != '?' || (i > 0 && text.p[i - 1] == '\\'))
+			continue;
+		const char mark = text.p[i + 2] == '<' ? text.p[i + 3] : text.p[i + 2];
+		if (mark == '=' || mark == '!')
+			return true;
+	}
+	return false;
+}
+
+/* A reference stands alone; at the root, what it leads to is beside it. */
+static bool has_siblings(const struct place *at, struct json schema)
+{
+	if (json_is_nil(json_member(schema, "$ref")))
+		return false;
+	for (struct json_walk w = json_each(schema); json_next(&w);) {
+		const bool is_beside = span_is(w.name, "$defs") || span_is(w.name, "definitions") ||
+				       span_is(w.name, "$schema") || span_is(w.name, "$id");
+		if (!span_is(w.name, "$ref") && (at || !is_beside))
+			return true;
+	}
+	return false;
+}
+
+/* Does it say what it is a schema of? */
+static bool is_typed(struct json schema)
+{
+	static const char *const words[] = {"type", "anyOf", "$ref", "enum", "const"};
+	for (size_t i = 0; i < COUNT_OF(words); i++) {
+		if (!json_is_nil(json_member(schema, words[i])))
+			return true;
+	}
+	return false;
+}
+
 static bool breaks(struct walk *w, const struct place *at, struct json schema)
 {
 	if (json_kind(schema) != JSON_OBJECT)
 		return false;
 	if (has_refused(schema))
 		return breach(w, at, "has a keyword that a strict schema may not have");
+	if (has_siblings(at, schema))
+		return breach(w, at, "has something beside its $ref: that goes inside an anyOf");
+	if (!is_known_format(json_member(schema, "format")))
+		return breach(w, at, "has a format that a strict schema may not have");
+	if (looks_around(json_member(schema, "pattern")))
+		return breach(w, at, "has a pattern that looks ahead or behind");
 	if ((is_of_type(schema, "object") || !json_is_nil(json_member(schema, "properties"))) &&
 		object_breaks(w, at, schema))
 		return true;
@@ -121,6 +177,8 @@ static bool breaks(struct walk *w, const struct place *at, struct json schema)
 	if (is_of_type(schema, "array") && json_kind(items) != JSON_OBJECT &&
 		json_is_nil(json_member(schema, "prefixItems")))
 		return breach(w, at, "is an array without items");
+	if (json_kind(items) == JSON_OBJECT && !is_typed(items))
+		return breach(w, &in_items, "does not say which type it is of");
 	return breaks(w, &in_items, items) ||
 	       any_breaks(w, at, "anyOf", json_member(schema, "anyOf")) ||
 	       any_breaks(w, at, "$defs", json_member(schema, "$defs")) ||
@@ -132,6 +190,8 @@ bool strict_schema_breach(struct json schema, struct buf *path, const char **wha
 	struct walk w = {path, NULL};
 	if (json_is_nil(json_member(schema, "$ref")) && !is_of_type(schema, "object"))
 		breach(&w, NULL, "is not an object's at its root");
+	else if (!json_is_nil(json_member(schema, "anyOf")))
+		breach(&w, NULL, "has an anyOf at its root");
 	else
 		breaks(&w, NULL, schema);
 	if (w.what)

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "brokerd/dialect/host_schema.h"
 #include "brokerd/dialect/names.h"
 #include "brokerd/dialect/strict_schema.h"
 #include "brokerd/dialect/tool_args.h"
@@ -44,9 +45,32 @@ enum err tools_prepare_by(struct scribe *s, const struct name_rules *rules)
 	return tools_check(s);
 }
 
+/* Which of two tools of one name was called nobody could tell. */
+static enum err check_names(struct scribe *s)
+{
+	if (s->r->n_tools > LIMIT_TOOLS)
+		return scribe_refuse(s, "tools", "at most %zu tools can be sent", LIMIT_TOOLS);
+	for (size_t i = 0; i < s->r->n_tools; i++) {
+		char path[64];
+		const struct tool *tool = &s->r->tools[i];
+		(void)snprintf(path, sizeof path, "tools[%zu].name", i);
+		for (size_t j = 0; tool->type != TOOL_PROVIDER && j < i; j++) {
+			if (s->r->tools[j].type != TOOL_PROVIDER &&
+				span_eq(s->r->tools[j].name, tool->name))
+				return fault_param(s->why, ERR_INVALID_REQUEST, path,
+					"another tool has the name \"%.*s\" too",
+					SPAN_ARG(span_first(tool->name, 100)));
+		}
+	}
+	return OK;
+}
+
 enum err tools_check(struct scribe *s)
 {
 	const struct tool_choice *c = &s->r->tool_choice;
+	const enum err err = check_names(s);
+	if (err)
+		return err;
 	for (size_t i = 0; i < c->n_names; i++) {
 		if (!is_known(s->r, c->names[i]))
 			return fault_param(s->why, ERR_INVALID_REQUEST, "tool_choice",
@@ -92,6 +116,36 @@ enum err tools_schema(struct scribe *s, const struct tool *tool, const char *pat
 	if (json_next(&w))
 		*out = schema;
 	return OK;
+}
+
+enum err tools_put_host_schema(struct scribe *s, struct json schema, const char *path)
+{
+	OWNED(buf_done) struct buf theirs = BUF_INIT(LIMIT_BODY_BYTES);
+	struct json_out o = json_to(&theirs);
+	const enum schemas way = s->target->quirks.schemas;
+	if (way == SCHEMAS_FULL || !host_schema_put(&o, schema, way)) {
+		json_put_raw(&s->o, schema.text);
+		return OK;
+	}
+	if (buf_error(&theirs))
+		return buf_error(&theirs);
+	json_put_raw(&s->o, buf_view(&theirs));
+	return scribe_change(s, "schema_rewritten", path, "the schema went out as %.*s takes them",
+		SPAN_ARG(s->target->provider));
+}
+
+enum err tools_put_host_format(struct scribe *s, struct span schema)
+{
+	struct json v;
+	const enum err err = json_scan(schema, JSON_STRICT, &v, s->why);
+	if (err)
+		return err;
+	const struct json type = json_member(v, "type");
+	if (s->target->quirks.schemas == SCHEMAS_MFJS && !json_is_nil(type) &&
+		!json_is(type, "object"))
+		return scribe_refuse_as(s, "invalid_json_schema", "response_format.schema",
+			"%.*s takes the schema of an object only", SPAN_ARG(s->target->provider));
+	return tools_put_host_schema(s, v, "response_format.schema");
 }
 
 void tools_put_schema(struct json_out *o, struct json schema)

@@ -4,8 +4,8 @@
 #include "brokerd/dialect/scribe.h"
 
 /* Before anything is written: gives each tool whose name the provider would refuse an alias in the
- * notes, and sees that every tool that is chosen, allowed or required is there. `name_max` as for
- * name_legal. */
+ * notes, and sees that no two have one name and that every tool that is chosen, allowed or required is
+ * there. `name_max` as for name_legal. */
 enum err tools_prepare(struct scribe *s, size_t name_max) MUST_USE;
 
 /* The same where names follow other rules. */
@@ -30,6 +30,11 @@ enum err tools_check_format(struct scribe *s) MUST_USE;
 /* The tool's schema, checked to be an object's; absent where it has none, or {}. */
 enum err tools_schema(
 	struct scribe *s, const struct tool *tool, const char *path, struct json *out) MUST_USE;
+
+/* Writes a schema in the target's way of saying one, with a warning where that changes it. */
+enum err tools_put_host_schema(struct scribe *s, struct json schema, const char *path) MUST_USE;
+/* The same of the answer's own, JSON text. */
+enum err tools_put_host_format(struct scribe *s, struct span schema) MUST_USE;
 
 /* Writes a schema as an object's that says so, and has properties; absent: of none. */
 void tools_put_schema(struct json_out *o, struct json schema);

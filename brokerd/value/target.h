@@ -74,6 +74,13 @@ enum empty_content {
 	EMPTY_CONTENT_LEFT_OUT,
 };
 
+/* Which JSON Schema does it take? */
+enum schemas {
+	SCHEMAS_FULL,
+	SCHEMAS_MFJS, /* Moonshot's: an object at the root, no type beside anyOf, tuples as prefixItems */
+	SCHEMAS_CLOSED, /* no additionalProperties but false */
+};
+
 /* In which words is it told what an embedding is for? An index. */
 enum input_types {
 	INPUT_TYPES_NONE,    /* in none */
@@ -114,8 +121,10 @@ struct quirks {
 	struct span
 		ops; /* a list of what is served, each word with a path behind a colon where that
 	                       is not the family's: value/ops.h; absent: everything */
-	struct span drops;       /* a list of parameters that are refused there */
-	bool is_openai;          /* openai-chat: OpenAI's own members and rules: custom and allowed
+	struct span drops;  /* a list of parameters that are refused there */
+	struct span extras; /* a list of the members that it takes and nobody here interprets, or
+	                       "any"; absent: those of its family's, and OpenAI's of both */
+	bool is_openai;     /* openai-chat: OpenAI's own members and rules: custom and allowed
 	                       tools, safety_identifier, prompt_cache_key, ... */
 	bool is_version_in_body; /* anthropic: with the model in the address alone */
 	struct span api_version; /* anthropic-version */
@@ -126,10 +135,11 @@ struct quirks {
 	bool has_stream_options;      /* takes stream_options.include_usage */
 	bool has_json_object, has_json_schema; /* takes response_format of that type */
 	bool has_strict_tools;
+	enum schemas schemas;
 	bool has_parallel_flag;
 	bool has_seed, has_penalties, has_n;
-	bool has_logit_bias; /* and logprobs */
-	bool has_top_k;      /* and min_p, repetition_penalty */
+	bool has_logit_bias, has_logprobs;
+	bool has_top_k; /* and min_p, repetition_penalty */
 	struct span
 		top_k_field; /* bedrock: where the model has it: "top_k", "inferenceConfig.topK" */
 	bool has_stop, has_user, has_metadata, has_service_tier, has_verbosity;
@@ -140,7 +150,9 @@ struct quirks {
 	int64_t stops_max, tools_max;                         /* 0: no bound known */
 	int64_t temperature_min_milli, temperature_max_milli; /* 0: no bound known; 1000 is 1.0 */
 	int64_t top_p_min_milli, top_p_max_milli;             /* the same */
-	int64_t seed_max;                                     /* seeds are 0 to this; 0: any */
+	int64_t penalty_max_milli;    /* presence and frequency, from its negative; the same */
+	int64_t top_logprobs_max;     /* 0: no bound known */
+	int64_t seed_max;             /* seeds are 0 to this; 0: any */
 	bool has_do_sample;           /* do_sample: false stands for a temperature of 0 */
 	struct span user_field;       /* "user" or "safety_identifier" */
 	struct span repetition_field; /* "repetition_penalty" or "repeat_penalty" */

@@ -228,7 +228,8 @@ static void test_everything(void)
 		"max_completion_tokens\n"
 		"system_role = developer\nstream_options = yes\njson_schema = no\nstrict_tools = "
 		"on\n"
-		"parallel_tool_calls = true\nseed = off\npenalties = false\nlogit_bias = 1\nn = 1\n"
+		"parallel_tool_calls = true\nseed = off\npenalties = false\nlogit_bias = "
+		"1\nlogprobs = 1\nn = 1\n"
 		"top_k = 1\nfile_parts = 1\nreasoning_history = field\nopenai_rules = 1\n"
 		"anthropic_version = 2024-01-01\n"
 		"[model \"fast\"]\ntarget = mine/small\ntarget = openrouter/a/b\n"
@@ -279,6 +280,7 @@ static void test_everything(void)
 	ok(!q->has_seed, "seed");
 	ok(!q->has_penalties, "penalties");
 	ok(q->has_logit_bias, "logit_bias");
+	ok(q->has_logprobs, "logprobs");
 	ok(q->has_n, "n");
 	ok(q->has_top_k, "top_k");
 	ok(q->has_file_parts, "file_parts");

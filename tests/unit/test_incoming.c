@@ -105,6 +105,48 @@ static void test_no_memory(const char *family)
 	arena_done(&a);
 }
 
+/* What a caller's tools are called, no family of providers can be told twice. */
+static void test_two_of_one_name(const struct dialect *d)
+{
+	const struct span body = SPAN(
+		"{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"tools\":["
+		"{\"type\":\"function\",\"function\":{\"name\":\"f\"}},"
+		"{\"type\":\"function\",\"function\":{\"name\":\"f\"}}]}");
+	const struct host_wish wish = {.family = span_str(d->family)};
+	struct http_request http = {.n_headers = 0};
+	struct target target;
+	struct asked q;
+	is_err(ask(&q, "openai-chat", body), OK, "%s: two tools can be read", d->family);
+	struct config *config = host_target(&wish, &q.a, &target, &q.why);
+	ok(config != NULL, "%s: there is a target", d->family);
+	is_err(d->ops[LLM_OP_CHAT]->encode_request(
+		       &q.r, &target, &FEED_ENV, &q.notes, &http, &q.why),
+		ERR_INVALID_REQUEST, "%s: but not of one name", d->family);
+	is_str(q.why.param, "tools[1].name", "%s: which is said", d->family);
+	config_unref(config);
+	arena_done(&q.a);
+}
+
+/* A tool of the Responses API that says nothing of `strict` has lost nothing elsewhere. */
+static void test_strict_unsaid(const struct dialect *d)
+{
+	const struct span body = SPAN("{\"model\":\"m\",\"input\":\"x\",\"tools\":["
+				      "{\"type\":\"function\",\"name\":\"f\"}]}");
+	const struct host_wish wish = {.family = span_str(d->family)};
+	struct http_request http = {.n_headers = 0};
+	struct target target;
+	struct asked q;
+	is_err(ask(&q, "openai-responses", body), OK, "%s: a tool can be read", d->family);
+	struct config *config = host_target(&wish, &q.a, &target, &q.why);
+	ok(config != NULL, "%s: there is a target", d->family);
+	is_err(d->ops[LLM_OP_CHAT]->encode_request(
+		       &q.r, &target, &FEED_ENV, &q.notes, &http, &q.why),
+		OK, "%s: and be sent", d->family);
+	is_uint(q.notes.n_warnings, 0, "%s: without a warning", d->family);
+	config_unref(config);
+	arena_done(&q.a);
+}
+
 int main(void)
 {
 	static const char *const families[] = {"openai-chat", "anthropic"};
@@ -114,5 +156,12 @@ int main(void)
 		test_no_memory(families[i]);
 	}
 	test_too_long();
+	for (const struct dialect *const *d = dialect_all(); *d; d++) {
+		const struct span family = span_str((*d)->family);
+		if (span_is(family, "openai-completions") || span_is(family, "offline"))
+			continue;
+		test_two_of_one_name(*d);
+		test_strict_unsaid(*d);
+	}
 	return tap_done();
 }

@@ -12,6 +12,9 @@
 	"'additionalProperties':false" more "}"
 #define NEEDS_SHUT "lacks \"additionalProperties\": false"
 #define NO_KEYWORD "has a keyword that a strict schema may not have"
+#define NO_FORMAT  "has a format that a strict schema may not have"
+#define NO_LOOKING "has a pattern that looks ahead or behind"
+#define NO_SIBLING "has something beside its $ref: that goes inside an anyOf"
 #define NO_OBJECT  "is not an object's at its root"
 #define OPTIONAL   "is not among the required: an optional one is required, with null among its types"
 
@@ -35,6 +38,18 @@ static const struct {
 	{SHUT("'a':{'oneOf':[]}", "'a'"),                                   "properties.a",       NO_KEYWORD},
 	{SHUT("'a':{'anyOf':[{'type':'string'},{'type':'object'}]}", "'a'"), "properties.a.anyOf", NEEDS_SHUT},
 	{SHUT_MORE("", "", ",'$defs':{'X':{'not':{}}}"),                    "$defs.X",            NO_KEYWORD},
+	/* OpenAI's list has it as unknown; it was seen to take it */
+	{SHUT("'a':{'type':'string','default':'x'}", "'a'"),                 "",                   NULL},
+	{SHUT("'a':{'type':'string','format':'uuid'}", "'a'"),               "",                   NULL},
+	{SHUT("'a':{'type':'string','format':'uri'}", "'a'"),                "properties.a",       NO_FORMAT},
+	{SHUT("'a':{'type':'string','pattern':'^(?:a|(?<n>b))\\\\(?=$'}", "'a'"), "",              NULL},
+	{SHUT("'a':{'type':'string','pattern':'(?=a)b'}", "'a'"),            "properties.a",       NO_LOOKING},
+	{SHUT("'a':{'type':'string','pattern':'(?<!a)b'}", "'a'"),           "properties.a",       NO_LOOKING},
+	{SHUT_MORE("'a':{'$ref':'#/$defs/A','description':'d'}", "'a'",
+		",'$defs':{'A':{'type':'string'}}"),                         "properties.a",       NO_SIBLING},
+	{"{'type':'object','anyOf':[],'additionalProperties':false}",        "",                   "has an anyOf at its root"},
+	{SHUT("'a':{'type':'array','items':{}}", "'a'"),                     "properties.a.items", "does not say which type it is of"},
+	{SHUT("'a':{'type':'array','items':{'enum':[1]}}", "'a'"),           "",                   NULL},
 };
 /* clang-format on */
 

@@ -1,6 +1,7 @@
 /* incoming.c - what does a request of this family ask, in our terms? */
 #include "brokerd/dialect/openai_chat/incoming.h"
 #include "brokerd/dialect/openai_chat/openai_chat.h"
+#include "brokerd/dialect/reading.h"
 #include "protocol/limits.h"
 
 #define REQUEST(field) offsetof(struct llm_request, field)
@@ -174,61 +175,6 @@ static enum err read_function_call(
 	choice->n_names = 1;
 	choice->names = arena_array(in->arena, 1, sizeof *choice->names);
 	return choice->names ? read_choice_name(in, at, v, choice->names) : intake_no_memory(in);
-}
-
-/* ---- structured output ---- */
-
-#define FORMAT(field) offsetof(struct llm_request, response_format.field)
-
-static enum err read_format_type(struct intake *in, const struct at *at, struct json v, void *field)
-{
-	static const struct {
-		const char *word;
-		enum format_type type;
-	} words[] = {
-		{"text",        FORMAT_TEXT  },
-		{"json_object", FORMAT_JSON  },
-		{"json_schema", FORMAT_SCHEMA},
-	};
-	for (size_t i = 0; i < COUNT_OF(words); i++) {
-		if (json_is(v, words[i].word)) {
-			*(enum format_type *)field = words[i].type;
-			return OK;
-		}
-	}
-	return intake_refuse(in, at, "one of text, json_object and json_schema is wanted");
-}
-
-static enum err read_json_schema(struct intake *in, const struct at *at, struct json v, void *field)
-{
-	static const struct intake_row rows[] = {
-		{"name",        intake_text,        FORMAT(name)       },
-		{"description", intake_text,        FORMAT(description)},
-		{"schema",      intake_object_json, FORMAT(schema)     },
-		{"strict",      intake_bool,        FORMAT(strict)     },
-	};
-	struct llm_request *r = field;
-	return intake_object(
-		in, at, v, rows, COUNT_OF(rows), r, &r->extra, "response_format.json_schema.");
-}
-
-static enum err read_format(struct intake *in, const struct at *at, struct json v, void *field)
-{
-	static const struct intake_row rows[] = {
-		{"type",        read_format_type, FORMAT(type)},
-		{"json_schema", read_json_schema, 0           },
-	};
-	struct llm_request *r = field;
-	struct response_format *f = &r->response_format;
-	const enum err err =
-		intake_object(in, at, v, rows, COUNT_OF(rows), r, &r->extra, "response_format.");
-	if (err)
-		return err;
-	if (f->type == FORMAT_UNSET)
-		return intake_refuse(in, at, "a type is wanted");
-	if (f->type == FORMAT_SCHEMA && !span_is_set(f->schema))
-		f->schema = SPAN("{}");
-	return OK;
 }
 
 /* ---- reasoning ---- */
@@ -413,10 +359,19 @@ static enum err read_metadata(struct intake *in, const struct at *at, struct jso
 	return intake_pairs(in, at, v, &r->metadata, &r->n_metadata);
 }
 
+/* A voice of the caller's own is named by its id, in an object that only this family knows. */
+static enum err read_voice(struct intake *in, const struct at *at, struct json v, void *field)
+{
+	struct llm_request *r = field;
+	return json_kind(v) == JSON_OBJECT
+		       ? intake_keep(in, &r->extra, "audio.", SPAN("voice"), v.text)
+		       : intake_text(in, at, v, &r->audio_voice);
+}
+
 static enum err read_audio(struct intake *in, const struct at *at, struct json v, void *field)
 {
 	static const struct intake_row rows[] = {
-		{"voice",  intake_text, REQUEST(audio_voice) },
+		{"voice",  read_voice,  0                    },
 		{"format", intake_text, REQUEST(audio_format)},
 	};
 	struct llm_request *r = field;
@@ -449,7 +404,7 @@ static const struct intake_row request_rows[] = {
 	{"functions",             read_functions,            0                           },
 	{"function_call",         read_function_call,        REQUEST(tool_choice)        },
 	{"parallel_tool_calls",   intake_bool,               REQUEST(parallel_tool_calls)},
-	{"response_format",       read_format,               0                           },
+	{"response_format",       reading_format,            0                           },
 	{"max_tokens",            read_max_tokens,           REQUEST(max_tokens)         },
 	{"max_completion_tokens", read_max_tokens,           REQUEST(max_tokens)         },
 	{"reasoning_effort",      read_effort,               REASONING(effort)           },

@@ -492,6 +492,12 @@ static void put_no_content(struct scribe *s)
 	}
 }
 
+/* Does it say nothing at all? */
+static bool is_blank(const struct part *p)
+{
+	return p->type == PART_TEXT && p->text.n == 0 && p->extra.n == 0 && !span_is_set(p->cache);
+}
+
 static enum err put_assistant(
 	struct scribe *s, const struct turn *t, const struct openai_chat_plan *plan)
 {
@@ -500,7 +506,7 @@ static enum err put_assistant(
 	size_t contents = 0, calls = 0, i = 0;
 	enum err err = OK;
 	for (size_t k = 0; k < m->n_parts; k++) {
-		contents += is_content(s, m, &m->parts[k]);
+		contents += is_content(s, m, &m->parts[k]) && !is_blank(&m->parts[k]);
 		calls += m->parts[k].type == PART_TOOL_CALL;
 	}
 	const bool has_thoughts =

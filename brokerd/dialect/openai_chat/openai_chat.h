@@ -51,6 +51,8 @@ enum err openai_chat_put_cache(struct scribe *s, struct span ttl, const char *pa
 /* Did a caller of this family ask for reasoning in a host's own words? They are among the extra
  * members, `reasoning_effort` with them, and what `reasoning` says is for other families. */
 bool openai_chat_has_own_reasoning(const struct llm_request *r, struct span family);
+/* May a member of that name be one of those? */
+bool openai_chat_is_own_reasoning(struct span name);
 
 /* The members of dialect_op. */
 enum err openai_chat_encode_request(const struct llm_request *, const struct target *,

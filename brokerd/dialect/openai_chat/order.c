@@ -182,6 +182,20 @@ static enum err add(struct order *o, const struct message *m)
 	return OK;
 }
 
+/* The last words are the user's, too, where nothing is gone on with that an assistant began. */
+static enum err end_with_user(struct order *o)
+{
+	const struct message *last = o->n > 0 ? &o->out[o->n - 1] : NULL;
+	if (!last || last->role != ROLE_ASSISTANT || o->s->target->quirks.prefill != PREFILL_NO)
+		return OK;
+	const enum err err = add_text(o, ROLE_USER, SPAN(CONTINUES));
+	return err ? err
+		   : scribe_change(o->s, "rewritten_message", "messages",
+			     "words of the user's were put behind the assistant's last: %.*s wants "
+			     "them so",
+			     SPAN_ARG(o->s->target->provider));
+}
+
 /* System text behind the user's last words goes to their end. */
 static enum err end(struct order *o)
 {
@@ -197,6 +211,8 @@ static enum err end(struct order *o)
 		else if (!err)
 			o->out[o->n++] = (struct message){ROLE_USER, .parts = part, .n_parts = 1};
 	}
+	if (!err && o->s->target->quirks.is_order_strict)
+		err = end_with_user(o);
 	if (!err && o->has_calls_told)
 		err = scribe_change(o->s, "rewritten_message", "messages",
 			"earlier calls of tools and their results went out as text: %.*s takes no "

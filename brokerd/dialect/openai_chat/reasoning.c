@@ -27,17 +27,29 @@ static bool is_switched(enum reasoning_by by)
 	return false;
 }
 
-bool openai_chat_has_own_reasoning(const struct llm_request *r, struct span family)
+static bool is_own_word(struct span name)
 {
 	static const char *const words[] = {"reasoning", "thinking", "enable_thinking",
 		"thinking_budget", "chat_template_kwargs", "reasoning_format", "disable_reasoning"};
-	for (size_t i = 0; span_eq(r->extra.family, family) && i < r->extra.n; i++) {
-		for (size_t k = 0; k < COUNT_OF(words); k++) {
-			if (span_is_nocase(r->extra.members[i].name, words[k]))
-				return true;
-		}
+	for (size_t i = 0; i < COUNT_OF(words); i++) {
+		if (span_is_nocase(name, words[i]))
+			return true;
 	}
 	return false;
+}
+
+bool openai_chat_has_own_reasoning(const struct llm_request *r, struct span family)
+{
+	for (size_t i = 0; span_eq(r->extra.family, family) && i < r->extra.n; i++) {
+		if (is_own_word(r->extra.members[i].name))
+			return true;
+	}
+	return false;
+}
+
+bool openai_chat_is_own_reasoning(struct span name)
+{
+	return is_own_word(name) || span_is(name, "reasoning_effort");
 }
 
 enum err openai_chat_plan_reasoning(struct scribe *s, struct reason *out)

@@ -84,13 +84,15 @@ static enum err put_logprobs(struct scribe *s, const struct reason *t)
 	const bool is_wanted = s->r->logprobs.is_set && s->r->logprobs.v;
 	if (!is_wanted && !s->r->top_logprobs.is_set)
 		return OK;
-	if (!s->target->quirks.has_logit_bias || reason_shuts_out(s, t, "logprobs"))
+	if (!s->target->quirks.has_logprobs || reason_shuts_out(s, t, "logprobs"))
 		return scribe_drop(s, "logprobs", "%.*s at %.*s gives no logprobs",
 			SPAN_ARG(s->target->model), SPAN_ARG(s->target->provider));
+	struct opt_i64 top = s->r->top_logprobs;
+	const enum err err = scribe_hold_top_logprobs(s, &top);
 	json_pair_bool(&s->o, "logprobs", true);
-	if (s->r->top_logprobs.is_set)
-		json_pair_i64(&s->o, "top_logprobs", s->r->top_logprobs.v);
-	return OK;
+	if (top.is_set)
+		json_pair_i64(&s->o, "top_logprobs", top.v);
+	return err;
 }
 
 /* An integer that some targets have. */
@@ -116,9 +118,9 @@ static enum err put_heat(struct scribe *s, const struct reason *t)
 		json_pair_bool(&s->o, "do_sample", false);
 		heat.is_set = false;
 	}
-	if (is_known)
+	if (is_known && !reason_shuts_out(s, t, "temperature"))
 		err = scribe_hold_temperature(s, &heat);
-	if (!err && is_known)
+	if (!err && is_known && !reason_shuts_out(s, t, "top_p"))
 		err = scribe_hold_top_p(s, &top_p);
 	if (!err && heat.is_set && top_p.is_set && q->sampling == SAMPLING_ONE_OF) {
 		top_p.is_set = false;
@@ -154,14 +156,19 @@ static enum err put_sampling_all(struct scribe *s, const struct reason *t)
 	const struct llm_request *r = s->r;
 	const struct quirks *q = &s->target->quirks;
 	const bool has_other_name = span_is(q->repetition_field, "repeat_penalty");
+	struct opt_f64 presence = r->presence_penalty, frequency = r->frequency_penalty;
+	enum err err = reason_shuts_out(s, t, "presence_penalty")
+			       ? OK
+			       : openai_hold_penalties(s, &presence, &frequency);
 	const struct sampled after[] = {
 		{"min_p",						  r->min_p,              q->has_top_k,     false},
-		{"presence_penalty",				       r->presence_penalty,   q->has_penalties, false},
-		{"frequency_penalty",				      r->frequency_penalty,  q->has_penalties, false},
+		{"presence_penalty",				       presence,              q->has_penalties, false},
+		{"frequency_penalty",				      frequency,             q->has_penalties, false},
 		{has_other_name ? "repeat_penalty" : "repetition_penalty", r->repetition_penalty,
                  q->has_top_k,										      false},
 	};
-	enum err err = put_heat(s, t);
+	if (!err)
+		err = put_heat(s, t);
 	if (!err)
 		err = put_count(s, "top_k", r->top_k, q->has_top_k);
 	for (size_t i = 0; !err && i < COUNT_OF(after); i++)
@@ -209,7 +216,11 @@ enum err openai_chat_put_format(struct scribe *s)
 	if (!err)
 		json_pair_str(o, "name", name);
 	json_pair_str(o, "description", f->description);
-	json_pair_raw(o, "schema", is_any ? SPAN("{\"type\":\"object\"}") : f->schema);
+	json_key(o, "schema");
+	if (is_any)
+		json_put_raw(o, SPAN("{\"type\":\"object\"}"));
+	else if (!err)
+		err = tools_put_host_format(s, f->schema);
 	if (f->strict.is_set)
 		json_pair_bool(o, "strict", f->strict.v);
 	if (!err)
@@ -230,7 +241,6 @@ static enum err put_modalities(struct scribe *s)
 {
 	const struct llm_request *r = s->r;
 	struct json_out *o = &s->o;
-	enum err err = OK;
 	bool is_plain = true;
 	for (size_t i = 0; i < r->n_modalities; i++)
 		is_plain = is_plain && span_is(r->modalities[i], "text");
@@ -244,14 +254,17 @@ static enum err put_modalities(struct scribe *s)
 			json_put_str(o, r->modalities[i]);
 		json_close(o, ']');
 	}
-	if (span_is_set(r->audio_voice) || span_is_set(r->audio_format)) {
-		json_key(o, "audio");
-		json_open(o, '{');
-		json_pair_str(o, "voice", r->audio_voice);
-		json_pair_str(o, "format", r->audio_format);
-		err = scribe_extra_below(s, &r->extra, "", "audio.", " voice format ");
-		json_close(o, '}');
-	}
+	if (!span_is_set(r->audio_voice) && !span_is_set(r->audio_format) &&
+		!scribe_has_extra_below(s, &r->extra, "audio."))
+		return scribe_drop_below(s, &r->extra, "", "audio.");
+	json_key(o, "audio");
+	json_open(o, '{');
+	json_pair_str(o, "voice", r->audio_voice);
+	json_pair_str(o, "format", r->audio_format);
+	/* a voice may come as an extra member, an object, in the place of ours */
+	const enum err err = scribe_extra_below(s, &r->extra, "", "audio.",
+		span_is_set(r->audio_voice) ? " voice format " : " format ");
+	json_close(o, '}');
 	return err;
 }
 
@@ -295,6 +308,33 @@ static enum err put_hint(struct scribe *s, const struct hint *h)
 	return OK;
 }
 
+/* The members that nobody here knows, where the host takes them. What is below another's was told with it,
+ * what is ours is refused with the others, and its words for reasoning the caller chose for this host. */
+static enum err put_extra(struct scribe *s, const char *known)
+{
+	const struct extra *e = &s->r->extra;
+	struct extra taken = {.family = e->family};
+	taken.members = arena_array(s->notes->arena, e->n, sizeof *taken.members);
+	if (!taken.members)
+		return ERR_NO_MEMORY;
+	for (size_t i = 0; i < e->n; i++) {
+		const struct extra_member *m = &e->members[i];
+		const bool is_foreign = !span_eq(e->family, s->target->family);
+		if (is_foreign || openai_chat_is_own_reasoning(m->name) ||
+			span_index(m->name, '.') < m->name.n || scribe_is_known(known, m->name) ||
+			scribe_takes(s, m->name)) {
+			taken.members[taken.n++] = *m;
+			continue;
+		}
+		if (span_is(m->json, "null"))
+			continue;
+		const enum err err = scribe_leave_out(s, m);
+		if (err)
+			return err;
+	}
+	return scribe_extra(s, &taken, "", known);
+}
+
 static enum err put_rest(struct scribe *s)
 {
 	const struct llm_request *r = s->r;
@@ -323,7 +363,7 @@ static enum err put_rest(struct scribe *s)
 		span_is(q->repetition_field, "repeat_penalty") ? "repeat_penalty" : "",
 		q->prefill == PREFILL_CONTINUE ? "add_generation_prompt continue_final_message"
 					       : "");
-	return err ? err : scribe_extra(s, &r->extra, "", known);
+	return err ? err : put_extra(s, known);
 }
 
 /* Does it end with words of the assistant's, which are to be gone on with? */

@@ -37,8 +37,12 @@ static enum err put_function(struct scribe *s, const struct tool *tool, const ch
 	json_pair_str(o, "name", notes_tool_theirs(s->notes, tool->name));
 	json_pair_str(o, "description", tool->description);
 	json_key(o, "parameters");
-	json_put_raw(o, json_is_nil(schema) ? SPAN(EMPTY_SCHEMA) : schema.text);
-	err = put_strict(s, tool, path, schema);
+	if (json_is_nil(schema))
+		json_put_raw(o, SPAN(EMPTY_SCHEMA));
+	else
+		err = tools_put_host_schema(s, schema, path);
+	if (!err)
+		err = put_strict(s, tool, path, schema);
 	if (!err)
 		err = scribe_extra_below(s, &tool->extra, path, "function.", KNOWN_IN_FUNCTION);
 	json_close(o, '}');

@@ -118,11 +118,13 @@ static enum err put_logprobs(struct scribe *s)
 	const struct llm_request *r = s->r;
 	if (!(r->logprobs.is_set && r->logprobs.v) && !r->top_logprobs.is_set)
 		return OK;
-	if (!s->target->quirks.has_logit_bias)
+	if (!s->target->quirks.has_logprobs)
 		return scribe_drop(s, "logprobs", "%.*s at %.*s gives no logprobs",
 			SPAN_ARG(s->target->model), SPAN_ARG(s->target->provider));
-	json_pair_i64(&s->o, "logprobs", r->top_logprobs.is_set ? r->top_logprobs.v : 0);
-	return OK;
+	struct opt_i64 top = r->top_logprobs;
+	const enum err err = scribe_hold_top_logprobs(s, &top);
+	json_pair_i64(&s->o, "logprobs", top.is_set ? top.v : 0);
+	return err;
 }
 
 static enum err put_sampling(struct scribe *s)
@@ -132,15 +134,18 @@ static enum err put_sampling(struct scribe *s)
 	const bool has_sampling = q->sampling != SAMPLING_NONE;
 	const struct reason no_reason = {.is_on = false};
 	struct opt_f64 heat = r->temperature, top_p = r->top_p;
+	struct opt_f64 presence = r->presence_penalty, frequency = r->frequency_penalty;
 	enum err err = has_sampling ? scribe_hold_temperature(s, &heat) : OK;
 	if (!err && has_sampling)
 		err = scribe_hold_top_p(s, &top_p);
+	if (!err)
+		err = openai_hold_penalties(s, &presence, &frequency);
 	const struct sampled rows[] = {
 		{"temperature",        heat,                  has_sampling,     false},
 		{"top_p",              top_p,                 has_sampling,     false},
 		{"min_p",              r->min_p,              q->has_top_k,     false},
-		{"presence_penalty",   r->presence_penalty,   q->has_penalties, false},
-		{"frequency_penalty",  r->frequency_penalty,  q->has_penalties, false},
+		{"presence_penalty",   presence,              q->has_penalties, false},
+		{"frequency_penalty",  frequency,             q->has_penalties, false},
 		{"repetition_penalty", r->repetition_penalty, q->has_top_k,     false},
 	};
 	for (size_t i = 0; !err && i < COUNT_OF(rows); i++)

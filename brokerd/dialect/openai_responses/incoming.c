@@ -23,11 +23,13 @@ static enum err take_tool(struct intake *in, const struct at *at, struct json v,
 	if (json_kind(v) != JSON_OBJECT)
 		return intake_wrong(in, at, v, "an object");
 	if (json_is(type, "function")) {
-		/* left out is the provider's default, which is neither true nor false */
+		/* left out is the provider's default, which is neither true nor false; that others
+		   have another default is no news */
 		if (json_is_nil(json_member(v, "strict"))) {
 			err = intake_keep(in, &to->extra, "", SPAN("strict"), SPAN("null"));
 			if (err)
 				return err;
+			to->extra.members[to->extra.n - 1].is_told = true;
 		}
 		err = intake_object(in, at, v, function, COUNT_OF(function), to, &to->extra, "");
 	} else if (json_is(type, "custom")) {

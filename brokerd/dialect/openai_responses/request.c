@@ -75,8 +75,12 @@ static enum err put_tool(struct scribe *s, const struct tool *tool, size_t i)
 	json_pair_str(o, "description", tool->description);
 	if (tool->type == TOOL_FUNCTION) {
 		json_key(o, "parameters");
-		json_put_raw(o, json_is_nil(schema) ? SPAN(EMPTY_SCHEMA) : schema.text);
-		err = put_strict(s, tool, schema, path);
+		if (json_is_nil(schema))
+			json_put_raw(o, SPAN(EMPTY_SCHEMA));
+		else
+			err = tools_put_host_schema(s, schema, path);
+		if (!err)
+			err = put_strict(s, tool, schema, path);
 	} else {
 		json_pair_raw(o, "format", tool->format);
 	}
@@ -170,10 +174,11 @@ static enum err put_schema(struct scribe *s)
 	json_pair_str(&s->o, "type", SPAN("json_schema"));
 	json_pair_str(&s->o, "name", name);
 	json_pair_str(&s->o, "description", f->description);
-	json_pair_raw(&s->o, "schema", f->schema);
+	json_key(&s->o, "schema");
+	const enum err err = tools_put_host_format(s, f->schema);
 	if (f->strict.is_set)
 		json_pair_bool(&s->o, "strict", f->strict.v);
-	return tools_check_format(s);
+	return err ? err : tools_check_format(s);
 }
 
 static enum err put_format(struct scribe *s)
@@ -318,9 +323,11 @@ static enum err put_logprobs(struct scribe *s, const struct reason *reason, bool
 		return scribe_drop(s, "logprobs", "%.*s takes no logprobs while it reasons",
 			SPAN_ARG(s->target->model));
 	}
-	if (r->top_logprobs.is_set)
-		json_pair_i64(&s->o, "top_logprobs", r->top_logprobs.v);
-	return OK;
+	struct opt_i64 top = r->top_logprobs;
+	const enum err err = scribe_hold_top_logprobs(s, &top);
+	if (top.is_set)
+		json_pair_i64(&s->o, "top_logprobs", top.v);
+	return err;
 }
 
 static enum err put_sampling(struct scribe *s, const struct reason *reason)
@@ -328,8 +335,10 @@ static enum err put_sampling(struct scribe *s, const struct reason *reason)
 	const struct llm_request *r = s->r;
 	const bool has_sampling = s->target->quirks.sampling != SAMPLING_NONE;
 	struct opt_f64 heat = r->temperature, top_p = r->top_p;
-	enum err err = has_sampling ? scribe_hold_temperature(s, &heat) : OK;
-	if (!err && has_sampling)
+	enum err err = OK;
+	if (has_sampling && !reason_shuts_out(s, reason, "temperature"))
+		err = scribe_hold_temperature(s, &heat);
+	if (!err && has_sampling && !reason_shuts_out(s, reason, "top_p"))
 		err = scribe_hold_top_p(s, &top_p);
 	const struct sampled rows[] = {
 		{"temperature", heat,  has_sampling, scribe_is_one(heat.v) },
@@ -349,10 +358,12 @@ static enum err put_sampling(struct scribe *s, const struct reason *reason)
 
 /* ---- the rest ---- */
 
-static struct json extra_member(const struct llm_request *r, const char *name)
+static struct json extra_member(const struct scribe *s, const char *name)
 {
+	const struct llm_request *r = s->r;
 	struct json v = JSON_NONE;
-	if (!span_is(r->extra.family, OPENAI_RESPONSES_FAMILY))
+	if (!span_is(r->extra.family, OPENAI_RESPONSES_FAMILY) &&
+		!scribe_takes_common(s, span_str(name)))
 		return v;
 	for (size_t i = 0; i < r->extra.n; i++) {
 		if (span_is_nocase(r->extra.members[i].name, name) &&
@@ -365,7 +376,7 @@ static struct json extra_member(const struct llm_request *r, const char *name)
 /* What the reply is to include: what the caller asks for, and what we need. */
 static enum err put_include(struct scribe *s, bool wants_sealed_items, bool wants_logprobs)
 {
-	const struct json theirs = extra_member(s->r, "include");
+	const struct json theirs = extra_member(s, "include");
 	const struct {
 		const char *word;
 		bool is_wanted;
@@ -470,12 +481,11 @@ static enum err put_rest(struct scribe *s)
 /* All members but the model's. */
 static enum err put_members(struct scribe *s)
 {
-	const struct llm_request *r = s->r;
-	const bool has_earlier = json_kind(extra_member(r, "previous_response_id")) > JSON_NULL ||
-				 json_kind(extra_member(r, "conversation")) > JSON_NULL;
-	const bool is_stored = json_is_true(extra_member(r, "store")) ||
-			       json_is_true(extra_member(r, "background")) ||
-			       json_kind(extra_member(r, "conversation")) > JSON_NULL;
+	const bool has_earlier = json_kind(extra_member(s, "previous_response_id")) > JSON_NULL ||
+				 json_kind(extra_member(s, "conversation")) > JSON_NULL;
+	const bool is_stored = json_is_true(extra_member(s, "store")) ||
+			       json_is_true(extra_member(s, "background")) ||
+			       json_kind(extra_member(s, "conversation")) > JSON_NULL;
 	struct json_words words;
 	struct reason reason;
 	bool wants_logprobs = false;
@@ -502,7 +512,7 @@ static enum err put_members(struct scribe *s)
 	if (!err)
 		err = put_include(s, wants_sealed(s, &reason, is_stored), wants_logprobs);
 	/* the provider is to keep nothing, unless the caller says so or asks for what needs it */
-	if (!responses_has_extra(r, "store") && !is_stored)
+	if (json_kind(extra_member(s, "store")) == JSON_ABSENT && !is_stored)
 		json_pair_bool(&s->o, "store", false);
 	return err ? err : put_rest(s);
 }
