@@ -104,10 +104,14 @@ static void put_trait(struct buf *out, const struct trait *t)
 		buf_text(out, "_number_");
 		break;
 	case TRAIT_TEXT:
+	case TRAIT_SCOPE:
+	case TRAIT_HOST:
 		buf_text(out, "_text_");
 		break;
 	case TRAIT_CHOICE:
 	case TRAIT_WORD:
+	case TRAIT_LIST:
+	case TRAIT_OPS:
 		put_words(out, t->words);
 		break;
 	}

@@ -3,24 +3,31 @@
 
 #include <assert.h>
 
+#include "brokerd/config/builtin.h"
+#include "brokerd/config/rules.h"
 #include "protocol/base/num.h"
 #include "protocol/base/owned.h"
 
 #define AT(m) offsetof(struct quirks, m)
 
+#define FAMILIES                                                                                   \
+	"openai-chat|openai-responses|openai-completions|anthropic|gemini|bedrock|mistral|cohere|" \
+	"ollama"
+#define SAMPLING "temperature|top_p|presence_penalty|frequency_penalty|logit_bias|logprobs"
+
 /* clang-format off */
 static const struct trait traits[] = {
-	{"rules", TRAIT_TEXT, AT(rules), NULL,
+	{"rules", TRAIT_SCOPE, AT(rules), NULL,
 		"Whose names of models are known there, beside the family's: *openai* for a host of OpenAI's models."},
-	{"errors", TRAIT_TEXT, AT(errors), NULL,
+	{"errors", TRAIT_HOST, AT(errors), NULL,
 		"The provider whose errors it uses, where they are not its own: *openai*, *groq*, ..."},
-	{"limits", TRAIT_TEXT, AT(limits), NULL,
+	{"limits", TRAIT_HOST, AT(limits), NULL,
 		"The provider whose headers about rate limits it sends, where they are not its own."},
-	{"dialect", TRAIT_TEXT, AT(dialect), NULL,
+	{"dialect", TRAIT_WORD, AT(dialect), FAMILIES,
 		"In a [model] section: which of its provider's dialects the model is spoken to in."},
-	{"ops", TRAIT_TEXT, AT(ops), NULL,
+	{"ops", TRAIT_OPS, AT(ops), "chat|complete|embed|rerank|count|models|moderate|images|transcribe|speech",
 		"What is served there, with commas between: *chat*, *embed*, *rerank*, *count*, *models*, *moderate*, *images*, *transcribe*, *speech*; each with a path behind a colon where that is not the usual one. Without it, everything."},
-	{"drops", TRAIT_TEXT, AT(drops), NULL,
+	{"drops", TRAIT_LIST, AT(drops), SAMPLING "|top_k|min_p|repetition_penalty|seed|top_logprobs|user|service_tier|verbosity|metadata",
 		"The parameters that it refuses, with commas between them."},
 	{"extras", TRAIT_TEXT, AT(extras), NULL,
 		"The members of a chat request that it takes and that the broker only passes on, with commas between them; *any*: all."},
@@ -124,7 +131,7 @@ static const struct trait traits[] = {
 		"What stands for the text of an assistant that only called tools."},
 	{"images", TRAIT_BOOL, AT(has_images), NULL,
 		"It takes images."},
-	{"urls", TRAIT_TEXT, AT(urls), NULL,
+	{"urls", TRAIT_LIST, AT(urls), "https|http|s3|gs|file|none",
 		"The addresses of images and files that it follows, by their schemes with commas between: *https,http*; *none*: it needs the bytes."},
 	{"image_types", TRAIT_TEXT, AT(image_types), NULL,
 		"The types of images that it takes, with commas between: *image/png,image/jpeg*."},
@@ -172,7 +179,7 @@ static const struct trait traits[] = {
 		"Whether it reasons: *asked* only when asked to, *default* unless told not to."},
 	{"reasoning", TRAIT_CHOICE, AT(reasoning_by), "nothing|effort|budget|adaptive|level|switch|flag|object|think|template|mode|disable|config",
 		"How reasoning is asked for."},
-	{"efforts", TRAIT_TEXT, AT(efforts), NULL,
+	{"efforts", TRAIT_LIST, AT(efforts), "none|minimal|low|medium|high|xhigh|max|default",
 		"The efforts that it takes, lowest first, with commas between them."},
 	{"budgets", TRAIT_BOOL, AT(has_budgets), NULL,
 		"It takes a budget of tokens to reason with, however else reasoning is asked for."},
@@ -180,7 +187,7 @@ static const struct trait traits[] = {
 		"The least tokens to reason with, if at all; 0: no bound known."},
 	{"budget_max", TRAIT_COUNT, AT(budget_max), NULL,
 		"The most tokens to reason with; 0: no bound known."},
-	{"drops_when_reasoning", TRAIT_TEXT, AT(drops_when_reasoning), NULL,
+	{"drops_when_reasoning", TRAIT_LIST, AT(drops_when_reasoning), SAMPLING "|stop",
 		"The parameters that it refuses while it reasons, with commas between them."},
 	{"reasoning_history", TRAIT_CHOICE, AT(reasoning_history), "none|field|always|tags|details|chunks",
 		"How earlier reasoning goes back to it."},
@@ -258,6 +265,10 @@ static size_t size_of(enum trait_kind kind)
 		return sizeof(int);
 	case TRAIT_TEXT:
 	case TRAIT_WORD:
+	case TRAIT_LIST:
+	case TRAIT_OPS:
+	case TRAIT_SCOPE:
+	case TRAIT_HOST:
 		return sizeof(struct span);
 	}
 	return 0;
@@ -277,6 +288,80 @@ static int place_of(const char *words, struct span word)
 			return i;
 	}
 	return -1;
+}
+
+static enum err check_list(const struct trait *t, struct span list, struct fault *why)
+{
+	while (span_is_set(list)) {
+		struct span path = span_trim(span_cut(&list, ','));
+		const struct span whole = path;
+		const struct span word = t->kind == TRAIT_OPS ? span_cut(&path, ':') : whole;
+		if (place_of(t->words, word) < 0)
+			return fault_set(why, ERR_MISCONFIGURED,
+				"\"%.*s\" is none of %s's words, which are %s",
+				SPAN_ARG(span_first(word, 64)), t->name, t->words);
+		if (word.n < whole.n && !span_starts(path, SPAN("/")))
+			return fault_set(why, ERR_MISCONFIGURED,
+				"the path of %.*s begins with a /, as in %.*s:/v1/%.*s",
+				SPAN_ARG(word), SPAN_ARG(word), SPAN_ARG(word));
+	}
+	return OK;
+}
+
+static enum err check_scope(const struct trait *t, struct span name, struct fault *why)
+{
+	size_t n;
+	const struct rule *rows = rules_rows(&n);
+	for (size_t i = 0; i < n; i++) {
+		if (span_is(name, rows[i].scope))
+			return OK;
+	}
+	return fault_set(why, ERR_MISCONFIGURED,
+		"%s names whose rules hold, as openai, anthropic or open: there are none of "
+		"\"%.*s\"",
+		t->name, SPAN_ARG(span_first(name, 64)));
+}
+
+static enum err check_host(const struct trait *t, struct span name, struct fault *why)
+{
+	size_t n;
+	const struct builtin *rows = builtin_rows(&n);
+	for (size_t i = 0; i < n; i++) {
+		if (span_is(name, rows[i].name))
+			return OK;
+	}
+	return fault_set(why, ERR_MISCONFIGURED,
+		"%s names a built-in provider, as openai or groq: \"%.*s\" is none", t->name,
+		SPAN_ARG(span_first(name, 64)));
+}
+
+/* Is a text one that the trait can have? */
+static enum err check_text(const struct trait *t, struct span value, struct fault *why)
+{
+	switch (t->kind) {
+	case TRAIT_WORD:
+		return place_of(t->words, value) >= 0
+			       ? OK
+			       : fault_set(why, ERR_MISCONFIGURED, "%s is one of %s", t->name,
+					 t->words);
+	case TRAIT_LIST:
+	case TRAIT_OPS:
+		return check_list(t, value, why);
+	case TRAIT_SCOPE:
+		return check_scope(t, value, why);
+	case TRAIT_HOST:
+		return check_host(t, value, why);
+	default:
+		return http_header_is_sound(SPAN("x"), value)
+			       ? OK
+			       : fault_set(why, ERR_MISCONFIGURED,
+					 "this text has a character that no header can carry");
+	}
+}
+
+static bool is_text(enum trait_kind kind)
+{
+	return kind != TRAIT_BOOL && kind != TRAIT_COUNT && kind != TRAIT_CHOICE;
 }
 
 enum err overlay_set(struct overlay *o, const struct trait *t, struct span value, struct arena *a,
@@ -304,20 +389,13 @@ enum err overlay_set(struct overlay *o, const struct trait *t, struct span value
 				why, ERR_MISCONFIGURED, "%s is one of %s", t->name, t->words);
 		memcpy(to, &place, sizeof place);
 		break;
-	case TRAIT_WORD:
-		if (place_of(t->words, value) < 0)
-			return fault_set(
-				why, ERR_MISCONFIGURED, "%s is one of %s", t->name, t->words);
+	default: {
+		const enum err err = check_text(t, value, why);
+		if (err)
+			return err;
 		if (arena_dup(a, value, to))
 			return fault_set(why, ERR_NO_MEMORY, "no memory for the configuration");
-		break;
-	case TRAIT_TEXT:
-		if (!http_header_is_sound(SPAN("x"), value))
-			return fault_set(why, ERR_MISCONFIGURED,
-				"this text has a character that no header can carry");
-		if (arena_dup(a, value, to))
-			return fault_set(why, ERR_NO_MEMORY, "no memory for the configuration");
-		break;
+	}
 	}
 	o->given[i / 64] |= UINT64_C(1) << (i % 64);
 	return OK;
@@ -334,8 +412,9 @@ void overlay_parse(struct overlay *o, const char *list)
 		assert(t); /* the lists are ours */
 		if (!span_is_set(value))
 			value = SPAN("yes");
-		if (t->kind == TRAIT_TEXT || t->kind == TRAIT_WORD) { /* no copy is needed */
+		if (is_text(t->kind)) { /* no copy is needed */
 			const size_t i = (size_t)(t - traits);
+			assert(!check_text(t, value, NULL));
 			memcpy(field_of(&o->values, t), &value, sizeof value);
 			o->given[i / 64] |= UINT64_C(1) << (i % 64);
 			continue;

@@ -12,13 +12,17 @@ enum trait_kind {
 	TRAIT_COUNT,  /* int64_t, 0 or more */
 	TRAIT_CHOICE, /* an enum, by the place of the word in `words` */
 	TRAIT_WORD,   /* struct span: one of `words` */
+	TRAIT_LIST,   /* struct span: some of `words`, with commas between */
+	TRAIT_OPS,    /* the same, each with ":/PATH" behind it or without */
+	TRAIT_SCOPE,  /* struct span: a scope of config/rules.h */
+	TRAIT_HOST,   /* struct span: the name of a built-in provider */
 };
 
 struct trait {
 	const char *name;
 	enum trait_kind kind;
 	size_t at;         /* in struct quirks */
-	const char *words; /* TRAIT_CHOICE, TRAIT_WORD: "low|high" */
+	const char *words; /* TRAIT_CHOICE, TRAIT_WORD, TRAIT_LIST, TRAIT_OPS: "low|high" */
 	const char *help;  /* a sentence or two, for the manual */
 };
 

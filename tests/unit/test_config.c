@@ -422,6 +422,18 @@ static void test_quirks(void)
 static const struct {
 	const char *name, *text, *want;
 } wrongs[] = {
+	{"rules of nobody",			      "[provider \"openai\"]\nrules = opennai",
+         "f:2:9: rules names whose rules hold"															},
+	{"errors of nobody",			     "[provider \"openai\"]\nerrors = grok",
+         "f:2:10: errors names a built-in provider"														   },
+	{"a word that is none of a list",                "[provider \"openai\"]\ndrops = seed, temprature",
+         "f:2:9: \"temprature\" is none of drops's words"													     },
+	{"an operation that is none",                    "[provider \"openai\"]\nops = chat,embd",
+         "f:2:7: \"embd\" is none of ops's words"														     },
+	{"an operation's path without its slash",        "[provider \"openai\"]\nops = chat,embed:v1/e",
+         "f:2:7: the path of embed begins with a /"														   },
+	{"a dialect that is none",                       "[model \"openai/x\"]\ndialect = openai-respnses",
+         "f:2:11: dialect is one of"																  },
 	{"an unknown section",                           "[brokre]",
          "f:1:2: there is no section [brokre]: did you mean [broker]?"												},
 	{"one far from all",			     "[elsewhere]",						 "f:1:2: there is no section [elsewhere]"      },
