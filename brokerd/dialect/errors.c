@@ -618,8 +618,6 @@ static void read_aws_type(const struct http_head *head, struct error_body *out)
 void error_explain(const struct http_reply *reply, const struct target *target,
 	const struct error_rule *rules, struct fault *out)
 {
-	static const char *const ids[] = {"x-request-id", "request-id", "apim-request-id",
-		"x-amzn-requestid", "x-github-request-id", "mistral-correlation-id", "cf-ray"};
 	struct error_body body;
 	struct limits limits;
 	const struct quirks none = {.errors = SPAN_NONE};
@@ -652,9 +650,7 @@ void error_explain(const struct http_reply *reply, const struct target *target,
 		out->advice = span_is_nocase(should, "true") ? RETRY_ADVISED : RETRY_FORBIDDEN;
 	if (target)
 		fault_text(out->provider, sizeof out->provider, target->provider);
-	for (size_t i = 0; i < COUNT_OF(ids) && out->request_id[0] == '\0'; i++)
-		fault_text(out->request_id, sizeof out->request_id,
-			http_head_get(&reply->head, ids[i]));
+	fault_text(out->request_id, sizeof out->request_id, http_head_request_id(&reply->head));
 	if (out->request_id[0] == '\0')
 		fault_text(out->request_id, sizeof out->request_id, span_str(body.request_id));
 }

@@ -96,24 +96,12 @@ static enum err copy_head(struct attempt *a, const struct http_head *head)
 	return OK;
 }
 
-static struct span request_id_of(const struct http_head *head)
-{
-	static const char *const names[] = {"x-request-id", "request-id", "apim-request-id",
-		"x-generation-id", "x-amzn-requestid", "cf-ray"};
-	for (size_t i = 0; i < COUNT_OF(names); i++) {
-		const struct span id = http_head_get(head, names[i]);
-		if (id.n > 0)
-			return id;
-	}
-	return SPAN_NONE;
-}
-
 static void on_head(void *context, const struct http_head *head)
 {
 	struct attempt *a = context;
 	a->record.http_status = head->status;
 	char *const id = a->record.provider_request_id;
-	copy_text(id, sizeof a->record.provider_request_id, request_id_of(head));
+	copy_text(id, sizeof a->record.provider_request_id, http_head_request_id(head));
 	if (head->status >= 200 && head->status < 300) {
 		a->decoder = a->op->decoder_new(&a->arena, &a->notes, &a->env, head);
 		if (a->decoder)

@@ -47,6 +47,21 @@ struct span http_head_get(const struct http_head *h, const char *name)
 	return SPAN_NONE;
 }
 
+struct span http_head_request_id(const struct http_head *h)
+{
+	/* one's own before those of who only passes it on */
+	static const char *const names[] = {"x-request-id", "request-id", "apim-request-id",
+		"x-generation-id", "x-amzn-requestid", "x-github-request-id",
+		"mistral-correlation-id", "x-goog-request-id", "nvcf-reqid", "msh-request-id",
+		"x-ds-trace-id", "cf-ray"};
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		const struct span id = http_head_get(h, names[i]);
+		if (id.n > 0)
+			return id;
+	}
+	return SPAN_NONE;
+}
+
 /* ---- waits ---- */
 
 /* "12", "12.5": thousandths of the unit, what is finer than that cut off. */

@@ -42,6 +42,8 @@ struct http_head {
 
 /* The value of the first header of that (lower-case) name, or an absent span. */
 struct span http_head_get(const struct http_head *h, const char *name);
+/* What the provider, or who stands before it, calls the request; absent: it does not. */
+struct span http_head_request_id(const struct http_head *h);
 
 /* An error reply, whole: at most LIMIT_ERROR_REPLY_BYTES of its body. */
 struct http_reply {

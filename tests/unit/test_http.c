@@ -191,6 +191,13 @@ static void test_headers(void)
 	const struct http_head head = {200, two, 2};
 	ok(span_is(http_head_get(&head, "date"), "1"), "the first of two");
 	ok(!span_is_set(http_head_get(&head, "Date")), "names are in lower case");
+	ok(!span_is_set(http_head_request_id(&head)), "without a name of the request");
+	struct http_header ids[] = {
+		{SPAN("cf-ray"),     SPAN("edge")},
+                {SPAN("nvcf-reqid"), SPAN("own") }
+        };
+	const struct http_head named = {.headers = ids, .n_headers = COUNT_OF(ids)};
+	ok(span_is(http_head_request_id(&named), "own"), "the provider's own before the edge's");
 }
 
 int main(void)
