@@ -54,7 +54,7 @@ static int send(const struct catalogue *o, struct span lines, const struct catal
 {
 	struct question q;
 	struct answer answer;
-	question_begin(&q);
+	question_begin_long(&q);
 	json_pair_str(&q.out, "text", lines);
 	if (!broker_ask(&o->common, "catalogue.import", &q, &answer))
 		return answer.exit_code;

@@ -133,6 +133,22 @@ def test_what_is_no_list(broker, tmp_path, text, says):
     assert "acme/acme-large" in known(made, "acme")  # a bad one changes nothing
 
 
+def test_a_list_of_the_size_of_the_public_ones(broker, tmp_path):
+    made = broker(ACME)
+    large = {**LITELLM["acme-large"]}
+    done = made.llmb("catalogue", "import",
+                     write(tmp_path, {f"acme-{i}": large for i in range(12000)}))
+    assert done.code == 0 and "12000 of them from this list" in done.err
+    assert len(known(made, "acme")) == 12000
+    line = "acme/{} kind=chat in=text,image context=1000000 price_input=1 price_output=2\n"
+    done = made.llmb("catalogue", "import",
+                     write(tmp_path, "".join(line.format(i) for i in range(120000))))
+    assert done.code != 0 and "at most 8388608 bytes" in done.err
+    made.kill9()
+    made.restart()
+    assert len(known(made, "acme")) == 12000  # one that is too long changes nothing
+
+
 def test_print_needs_no_broker(tmp_path):
     made = harness.Broker()
     try:
