@@ -178,7 +178,27 @@ static int compare_text(struct span a, struct span b)
 	return how != 0 ? how : (a.n > b.n) - (a.n < b.n);
 }
 
-/* The first line whose name is not less than "provider/model". */
+/* A name as lines have it: "provider/model", or without the model what all of a provider's begin
+ * with. False: it is longer than any that a text may have. */
+struct name {
+	char room[512];
+	size_t n;
+};
+
+static bool name_make(struct name *name, struct span provider, struct span model)
+{
+	name->n = provider.n + 1 + model.n;
+	if (name->n > sizeof name->room)
+		return false;
+	if (provider.n > 0)
+		memcpy(name->room, provider.p, provider.n);
+	name->room[provider.n] = '/';
+	if (model.n > 0)
+		memcpy(name->room + provider.n + 1, model.p, model.n);
+	return true;
+}
+
+/* The first line whose name is not less than that one. */
 static size_t lower_bound(const struct catalogue *c, int list, struct span name)
 {
 	size_t low = 0, high = count_of(c, list);
@@ -246,40 +266,38 @@ static size_t gather(const struct catalogue *c, int list, size_t at, struct mode
 bool catalogue_find(
 	const struct catalogue *c, struct span provider, struct span model, struct model_facts *out)
 {
-	char room[512];
+	struct name name;
 	int list;
 	size_t at;
 	*out = (struct model_facts){.context_tokens = -1,
 		.max_output_tokens = -1,
 		.dimensions = -1,
 		.price = PRICE_UNKNOWN};
-	if (provider.n + 1 + model.n > sizeof room)
-		return false; /* longer than any that a text may have */
-	memcpy(room, provider.p, provider.n);
-	room[provider.n] = '/';
-	memcpy(room + provider.n + 1, model.p, model.n);
-	if (!find_lines(c, span_of(room, provider.n + 1 + model.n), &list, &at))
+	if (!name_make(&name, provider, model) ||
+		!find_lines(c, span_of(name.room, name.n), &list, &at))
 		return false;
 	gather(c, list, at, out);
 	return true;
 }
 
-static bool is_of(struct span line, struct span provider)
-{
-	return span_starts(line, provider) && line.n > provider.n && line.p[provider.n] == '/';
-}
 
 bool catalogue_next(const struct catalogue *c, struct span provider, struct catalogue_walk *w,
 	struct model_facts *out)
 {
-	struct span next[2];
+	struct span next[2], begun = SPAN_NONE;
+	struct name room;
 	int list;
+	if (provider.n > 0) {
+		if (!name_make(&room, provider, SPAN_NONE))
+			return false;
+		begun = span_of(room.room, room.n);
+	}
 	for (list = SNAPSHOT; list <= IMPORT; list++) {
 		size_t *at = &w->at[list];
-		if (*at == 0 && provider.n > 0)
-			*at = lower_bound(c, list, provider);
+		if (*at == 0 && begun.n > 0)
+			*at = lower_bound(c, list, begun);
 		next[list] = *at < count_of(c, list) ? line_at(c, list, *at) : SPAN_NONE;
-		if (provider.n > 0 && !is_of(next[list], provider))
+		if (!span_starts(next[list], begun))
 			next[list] = SPAN_NONE;
 	}
 	if (!span_is_set(next[SNAPSHOT]) && !span_is_set(next[IMPORT]))

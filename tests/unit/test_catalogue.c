@@ -162,6 +162,30 @@ static void test_walk(void)
 	catalogue_unref(c);
 }
 
+/* Bytes that may stand in a provider's name sort before the slash that ends it. */
+static void test_longer_names(void)
+{
+	struct catalogue *c = make("acme-plan/p kind=chat\nacme.eu/e kind=chat\nacme/a kind=chat\n"
+				   "acme/b kind=chat\nacmes/s kind=chat\n");
+	static const char *const wanted[] = {"acme/a", "acme/b"};
+	struct catalogue_walk w = {
+		{0, 0}
+        };
+	struct model_facts f;
+	for (size_t i = 0; i < COUNT_OF(wanted); i++) {
+		ok(catalogue_next(c, SPAN("acme"), &w, &f), "a provider whose name begins others");
+		is_span(f.name, wanted[i], "has its own models");
+	}
+	ok(!catalogue_next(c, SPAN("acme"), &w, &f), "and no others");
+	w = (struct catalogue_walk){
+		{0, 0}
+        };
+	ok(catalogue_next(c, SPAN("acme-plan"), &w, &f), "the longer name");
+	is_span(f.name, "acme-plan/p", "has its own");
+	ok(!catalogue_next(c, SPAN("acme-plan"), &w, &f), "and no more");
+	catalogue_unref(c);
+}
+
 static const struct {
 	const char *text, *sentence;
 } wrongs[] = {
@@ -256,6 +280,7 @@ int main(void)
 	test_snapshot();
 	test_lookup();
 	test_walk();
+	test_longer_names();
 	test_wrong();
 	test_file();
 	test_target();
