@@ -553,6 +553,20 @@ static void import_run(struct job *j)
 	a->catalogue = c;
 }
 
+/* How many of the imported models no provider of the configuration has. */
+static int64_t strangers_in(const struct config *c)
+{
+	struct catalogue_walk w = {
+		{0, 0}
+        };
+	struct model_facts facts;
+	int64_t n = 0;
+	while (catalogue_next(c->catalogue, SPAN_NONE, &w, &facts))
+		n += facts.is_imported &&
+		     !config_provider(c, span_first(facts.name, span_index(facts.name, '/')));
+	return n;
+}
+
 static void import_came(struct job *j)
 {
 	struct admin_call *a = container_of(j, struct admin_call, job);
@@ -568,6 +582,7 @@ static void import_came(struct job *j)
 		json_open(&out, '{');
 		json_pair_i64(&out, "models", (int64_t)catalogue_count(o->catalogue, &imported));
 		json_pair_i64(&out, "imported", (int64_t)imported);
+		json_pair_i64(&out, "strangers", strangers_in(o->config));
 		json_close(&out, '}');
 		log_info("catalogue.imported", "models=%zu", imported);
 	}

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "brokerd/config/builtin.h"
 #include "brokerd/config/catalogue_data.h"
 #include "brokerd/config/catalogue_file.h"
 #include "brokerd/config/config.h"
@@ -62,6 +63,53 @@ static void test_snapshot(void)
 	is_uint(dear, 0, "no price is that of a single token");
 	catalogue_unref(c);
 	is_span(catalogue_snapshot_date(), CATALOGUE_DATE, "its date");
+}
+
+static bool is_builtin(struct span name)
+{
+	size_t n;
+	const struct builtin *rows = builtin_rows(&n);
+	for (size_t i = 0; i < n; i++) {
+		if (span_is(name, rows[i].name))
+			return true;
+	}
+	return false;
+}
+
+/* What is known of a model is of use where its provider can be asked. */
+static void test_providers(void)
+{
+#define LITELLM(theirs, ours)    ours,
+#define MODELS_DEV(theirs, ours) ours,
+	static const char *const named[] = {
+#include "libllmclient/cli/catalogue_names.def"
+	};
+#undef LITELLM
+#undef MODELS_DEV
+	for (size_t i = 0; i < COUNT_OF(named); i++) {
+		if (named[i][0] != '\0')
+			ok(is_builtin(span_str(named[i])), "an import's %s is a provider",
+				named[i]);
+	}
+	struct span last = SPAN_NONE;
+	size_t requests = 0;
+	for (size_t i = 0; i < catalogue_data_n; i++) {
+		const struct span line = catalogue_data[i];
+		const struct span provider = span_first(line, span_index(line, '/'));
+		if (!span_eq(provider, last))
+			ok(is_builtin(provider), "the snapshot's %.*s is a provider",
+				SPAN_ARG(provider));
+		last = provider;
+		requests += span_find(line, SPAN(" kind=rerank ")) < line.n &&
+			    span_find(line, SPAN(" price_input=0 ")) < line.n;
+	}
+	is_uint(requests, 0, "what is paid for by the request has no price of 0 a token");
+	struct catalogue *c = make("");
+	struct model_facts f;
+	ok(catalogue_find(c, SPAN("vertex"), SPAN("claude-opus-5@default"), &f) &&
+			f.price.input == 5 * USD,
+		"a model of another dialect of its provider has its price");
+	catalogue_unref(c);
 }
 
 static const char own[] =
@@ -278,6 +326,7 @@ static void test_target(void)
 int main(void)
 {
 	test_snapshot();
+	test_providers();
 	test_lookup();
 	test_walk();
 	test_longer_names();
