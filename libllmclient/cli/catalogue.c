@@ -12,7 +12,7 @@ struct word {
 };
 
 /* What a provider is called there and here. */
-#define LITELLM(theirs, ours)    {theirs, ours},
+#define LITELLM(theirs, ours) {theirs, ours},
 #define MODELS_DEV(theirs, ours)
 static const struct word litellm_providers[] = {
 #include "libllmclient/cli/catalogue_names.def"
@@ -316,7 +316,7 @@ static bool is_token_price(struct span name, struct condition *out)
 struct price_list {
 	struct condition conditions[CONDITIONS_MAX]; /* beside the usual one */
 	size_t n;
-	size_t unread; /* that are for something else than tokens, or on another condition */
+	size_t unread;      /* that are for something else than tokens, or on another condition */
 	bool is_by_request; /* it is paid for by the request, the picture, the second ... */
 };
 
@@ -339,14 +339,15 @@ static struct price_list look_at_prices(struct json m)
 	struct price_list list = {.n = 0};
 	for (struct json_walk w = json_each(m); json_next(&w);) {
 		struct condition c;
-		if (json_kind(w.value) != JSON_NUMBER || span_find(w.name, SPAN("cost")) == w.name.n)
+		if (json_kind(w.value) != JSON_NUMBER ||
+			span_find(w.name, SPAN("cost")) == w.name.n)
 			continue;
 		if (is_token_price(w.name, &c)) {
 			note_condition(&list, &c);
 		} else if (!is_zero(w.value.text)) {
 			list.unread++;
-			list.is_by_request = list.is_by_request ||
-					     span_find(w.name, SPAN("_token")) == w.name.n;
+			list.is_by_request =
+				list.is_by_request || span_find(w.name, SPAN("_token")) == w.name.n;
 		}
 	}
 	return list;
@@ -556,7 +557,8 @@ static void put_models_dev_tiers(
 	struct buf *out, struct span name, struct json cost, struct catalogue_tally *tally)
 {
 	const struct json tiers = json_member(cost, "tiers");
-	const struct json longer = json_member(cost, "context_over_200k"); /* as it was said before */
+	const struct json longer =
+		json_member(cost, "context_over_200k"); /* as it was said before */
 	for (struct json_walk each = json_each(tiers); json_next(&each);) {
 		const struct json tier = json_member(each.value, "tier");
 		int64_t above;
@@ -617,8 +619,8 @@ static struct span name_text(struct span raw, struct buf *room)
 	return json_text_to(quoted, room) && !buf_error(room) ? buf_view(room) : SPAN("");
 }
 
-static void convert_provider(struct span theirs, struct json models, struct buf *out,
-	struct catalogue_tally *tally)
+static void convert_provider(
+	struct span theirs, struct json models, struct buf *out, struct catalogue_tally *tally)
 {
 	const struct span ours =
 		provider_of(models_dev_providers, COUNT_OF(models_dev_providers), theirs);
