@@ -517,13 +517,13 @@ static enum err models(struct admin_call *a, struct json body, struct fault *why
 		struct fault unusable = FAULT_NONE;
 		if (!is_wanted)
 			continue;
+		if (is_known && put_catalogue(a, p)) /* whether it can be asked yet or not */
+			continue;
 		if (p->missing && route_target(c, p->name, SPAN("*"), &t, &unusable) != OK) {
 			if (!p->is_builtin || only.n > 0)
 				put_models_error(a, p, &unusable);
 			continue;
 		}
-		if (is_known && put_catalogue(a, p))
-			continue;
 		if ((is_live || only.n > 0) && !p->is_offline && has_key(a, p) && models_ask(a, p))
 			continue;
 		if (only.n > 0 && put_catalogue(a, p))
