@@ -578,7 +578,9 @@ static void import_came(struct job *j)
 		catalogue_unref(o->config->catalogue);
 		o->catalogue = TAKE(a->catalogue);
 		o->config->catalogue = catalogue_ref(o->catalogue);
+		o->catalogue_fault = FAULT_NONE;
 		catalogue_set_day(o->catalogue, loop_wall_us(o->loop) / INT64_C(86400000000));
+		catalogue_set_age(o->catalogue, loop_wall_us(o->loop) / 1000000);
 		json_open(&out, '{');
 		json_pair_i64(&out, "models", (int64_t)catalogue_count(o->catalogue, &imported));
 		json_pair_i64(&out, "imported", (int64_t)imported);
@@ -695,6 +697,22 @@ static void put_providers(struct admin_call *a, struct json_out *o)
 	json_close(o, ']');
 }
 
+static void put_catalogue_state(const struct organs *organs, struct json_out *o)
+{
+	const struct fault *fault = &organs->catalogue_fault;
+	size_t imported;
+	json_key(o, "catalogue");
+	json_open(o, '{');
+	json_pair_i64(o, "models", (int64_t)catalogue_count(organs->catalogue, &imported));
+	json_pair_str(o, "snapshot", catalogue_snapshot_date());
+	json_pair_i64(o, "imported", (int64_t)imported);
+	if (imported > 0)
+		json_pair_i64(o, "imported_at", catalogue_imported_at_s(organs->catalogue));
+	if (fault->err)
+		json_pair_str(o, "damage", span_str(fault->message));
+	json_close(o, '}');
+}
+
 static enum err status(struct admin_call *a, struct json body, struct fault *why)
 {
 	const struct admin_env *env = a->env;
@@ -717,6 +735,7 @@ static enum err status(struct admin_call *a, struct json body, struct fault *why
 	json_open(&o, '{');
 	put_vault(a, &o);
 	json_close(&o, '}');
+	put_catalogue_state(organs, &o);
 	json_pair_i64(&o, "connections", (int64_t)env->n_connections);
 	json_pair_i64(&o, "calls", (int64_t)organs->n_exchanges);
 	json_pair_i64(&o, "served", (int64_t)organs->n_served);

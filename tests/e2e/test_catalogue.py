@@ -190,7 +190,23 @@ def test_what_cannot_be_asked_yet_is_known(broker):
     everything = json.loads(made.llmb("models", "--known", "--json").out)["models"]
     listed = {model["id"].split("/")[0] for model in everything}
     assert {"azure", "bedrock", "vertex", "openai"} <= listed
-    assert len(everything) > 1500
+    status = json.loads(made.llmb("status", "--json").out)
+    assert len(everything) >= status["catalogue"]["models"] > 1500
+
+
+def test_damage_costs_nothing_and_is_told(broker, tmp_path):
+    made = broker(ACME)
+    made.llmb("catalogue", "import", write(tmp_path, LITELLM))
+    made.stop()
+    (made.state_dir / "catalogue").write_text("half a line\n")
+    made.start()
+    assert "acme/acme-large" in known(made, "acme")  # of the copy
+    told = made.llmb("doctor").out
+    assert "3 imported 0 days ago" in told and "the file is damaged, and its copy holds" in told
+    made.llmb("catalogue", "import", write(tmp_path, LITELLM))
+    assert "damaged" not in made.llmb("doctor").out
+    made.llmb("catalogue", "clear")
+    assert "bundled on" in made.llmb("doctor").out and not list(made.state_dir.glob("catalogue*"))
 
 
 def test_it_stays_and_goes(broker, tmp_path):

@@ -340,6 +340,13 @@ static void test_wrong(void)
 	}
 }
 
+static void spoil(const char *path)
+{
+	FILE *f = fopen(path, "w");
+	if (!f || fputs("half a li", f) < 0 || fclose(f) != 0)
+		bail("%s cannot be spoiled", path);
+}
+
 static void test_file(void)
 {
 	char dir[] = "/tmp/test_catalogue.XXXXXX", path[64];
@@ -357,6 +364,12 @@ static void test_file(void)
 	is_int(catalogue_load(dir, &c, &why), OK, "and read");
 	(void)catalogue_count(c, &imported);
 	is_uint(imported, 1, "with its line");
+	catalogue_unref(c);
+	spoil(path);
+	is_int(catalogue_load(dir, &c, &why), ERR_INVALID_ARGUMENT, "a damaged file is told of");
+	(void)catalogue_count(c, &imported);
+	is_uint(imported, 1, "its copy holds");
+	ok(catalogue_imported_at_s(c) > 0, "which has an age");
 	catalogue_unref(c);
 	is_int(catalogue_keep(dir, SPAN("nonsense\n"), &why), OK, "what is kept is not judged");
 	is_int(catalogue_load(dir, &c, &why), ERR_INVALID_ARGUMENT, "but what is read is");
