@@ -502,7 +502,7 @@ static const struct {
          "f:1:2: http without TLS needs a word"														       },
 	{"a pattern with a * inside",                    "[model \"openai/a*b\"]\nprice_input = 1",
          "f:1:2: a * stands for any text at the beginning or the end of a model's name: "
-         "this one is inside it, and no model would fit"													      },
+		"this one is inside it, and no model would fit"												       },
 	{"an alias without a target",                    "[model \"x\"]",                                               "f:1:2: [model \"x\"] needs a target"         },
 	{"a target that is none",                        "[model \"x\"]\ntarget = openai",                              "f:2:10: a target is"                         },
 	{"a target without a model",                     "[model \"x\"]\ntarget = openai/",                             "f:2:10: a target is"                         },
