@@ -339,10 +339,13 @@ static struct price_list look_at_prices(struct json m)
 	struct price_list list = {.n = 0};
 	for (struct json_walk w = json_each(m); json_next(&w);) {
 		struct condition c;
-		if (json_kind(w.value) != JSON_NUMBER ||
+		const enum json_kind kind = json_kind(w.value);
+		if ((kind != JSON_NUMBER && kind != JSON_STRING) ||
 			span_find(w.name, SPAN("cost")) == w.name.n)
 			continue;
-		if (is_token_price(w.name, &c)) {
+		if (kind == JSON_STRING || w.value.text.p[0] == '-') {
+			list.unread++;
+		} else if (is_token_price(w.name, &c)) {
 			note_condition(&list, &c);
 		} else if (!is_zero(w.value.text)) {
 			list.unread++;

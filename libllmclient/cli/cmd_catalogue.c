@@ -59,7 +59,7 @@ static void say_import(const struct answer *answer, const struct catalogue_tally
 		(long long)number_of(answer->json, "models"),
 		(long long)number_of(answer->json, "imported"), tally->format, tally->skipped);
 	if (tally->unread > 0)
-		say_err("%zu prices were left out: they are for other units than tokens",
+		say_err("%zu prices were left out: they are not for tokens, or not to be read",
 			tally->unread);
 	if (strangers > 0)
 		say_err("%lld of the list are of providers that the broker does not have",

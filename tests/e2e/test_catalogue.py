@@ -132,9 +132,10 @@ def test_what_is_left_out_is_counted(broker, tmp_path):
     made = broker(ACME)
     done = made.llmb("catalogue", "import", write(tmp_path, {
         "a": {**CHAT, "input_cost_per_token": 1e-6, "input_cost_per_image": 0.001,
-              "input_cost_per_token_at_night": 1e-7},
+              "input_cost_per_token_at_night": 1e-7, "output_cost_per_token": -1e-6,
+              "cache_read_input_token_cost": "1e-7"},
         "b": {"litellm_provider": "nobody", "mode": "chat"}}))
-    assert "2 prices were left out" in done.err
+    assert "4 prices were left out" in done.err
     assert "1 of the list are of providers that the broker does not have" in done.err
 
 
