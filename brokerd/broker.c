@@ -187,6 +187,7 @@ static enum err open_catalogue(struct broker *b, struct fault *why)
 		return err;
 	if (err)
 		log_fault("catalogue.unusable", why);
+	o->catalogue_fault = err ? *why : FAULT_NONE;
 	*why = FAULT_NONE;
 	catalogue_set_day(o->catalogue, loop_wall_us(o->loop) / DAY_US);
 	return OK;

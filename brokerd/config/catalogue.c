@@ -16,6 +16,7 @@ struct catalogue {
 	struct span *imported; /* lines of `text`, sorted */
 	size_t n_imported;
 	int64_t day;
+	int64_t imported_at_s;
 };
 
 /* ---- one line ---- */
@@ -83,6 +84,13 @@ static const struct field {
 	{"price_image_output",   VALUE_MONEY, IN_PRICE(image_output)     },
 };
 
+static int64_t days_in(int64_t year, int64_t month)
+{
+	if (month == 2)
+		return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0 ? 29 : 28;
+	return month == 4 || month == 6 || month == 9 || month == 11 ? 30 : 31;
+}
+
 /* Days since 1970 of "YYYY-MM-DD"; false: it is none. */
 static bool day_of(struct span date, int64_t *out)
 {
@@ -90,7 +98,7 @@ static bool day_of(struct span date, int64_t *out)
 	if (date.n != 10 || date.p[4] != '-' || date.p[7] != '-' ||
 		!num_i64(span_first(date, 4), &y) || !num_i64(span_of(date.p + 5, 2), &m) ||
 		!num_i64(span_of(date.p + 8, 2), &d) || y < 1970 || m < 1 || m > 12 || d < 1 ||
-		d > 31)
+		d > days_in(y, m))
 		return false;
 	/* years begin in March here, so that the leap day is the last */
 	const int64_t year = m <= 2 ? y - 1 : y, month = (m + 9) % 12;
@@ -178,7 +186,27 @@ static int compare_text(struct span a, struct span b)
 	return how != 0 ? how : (a.n > b.n) - (a.n < b.n);
 }
 
-/* The first line whose name is not less than "provider/model". */
+/* A name as lines have it: "provider/model", or without the model what all of a provider's begin
+ * with. False: it is longer than any that a text may have. */
+struct name {
+	char room[512];
+	size_t n;
+};
+
+static bool name_make(struct name *name, struct span provider, struct span model)
+{
+	name->n = provider.n + 1 + model.n;
+	if (name->n > sizeof name->room)
+		return false;
+	if (provider.n > 0)
+		memcpy(name->room, provider.p, provider.n);
+	name->room[provider.n] = '/';
+	if (model.n > 0)
+		memcpy(name->room + provider.n + 1, model.p, model.n);
+	return true;
+}
+
+/* The first line whose name is not less than that one. */
 static size_t lower_bound(const struct catalogue *c, int list, struct span name)
 {
 	size_t low = 0, high = count_of(c, list);
@@ -208,78 +236,225 @@ static bool find_lines(const struct catalogue *c, struct span name, int *list, s
 	return false;
 }
 
+/* ---- prices ---- */
+
+enum { CLASSES = sizeof(struct price) / sizeof(int64_t) };
+
+void price_lay(struct price *to, const struct price *known)
+{
+	int64_t under[CLASSES], over[CLASSES];
+	memcpy(under, to, sizeof under);
+	memcpy(over, known, sizeof over);
+	for (size_t i = 0; i < CLASSES; i++)
+		under[i] = over[i] >= 0 ? over[i] : under[i];
+	memcpy(to, under, sizeof under);
+}
+
+/* Raises a price to another one; what either does not know is the other's. */
+static void price_raise(struct price *to, const struct price *other)
+{
+	int64_t a[CLASSES], b[CLASSES];
+	memcpy(a, to, sizeof a);
+	memcpy(b, other, sizeof b);
+	for (size_t i = 0; i < CLASSES; i++)
+		a[i] = a[i] > b[i] ? a[i] : b[i];
+	memcpy(to, a, sizeof a);
+}
+
+/* Since when a row's price holds, in days since 1970; 0: ever. */
+static int64_t first_day(const struct price_row *row)
+{
+	int64_t day = 0;
+	if (span_is_set(row->from))
+		(void)day_of(row->from, &day); /* it was checked */
+	return day;
+}
+
 /* Does a row's price hold for every request of the day? */
 static bool is_usual(const struct catalogue *c, const struct price_row *row)
 {
-	int64_t day;
-	if (row->above_tokens >= 0 || span_is_set(row->tier))
-		return false;
-	return !span_is_set(row->from) || (day_of(row->from, &day) && day <= c->day);
+	return row->above_tokens < 0 && !span_is_set(row->tier) && first_day(row) <= c->day;
 }
 
-/* All that the lines of one name say together: the facts that are said, and the latest usual price.
- * Returns the place behind them. */
-static size_t gather(const struct catalogue *c, int list, size_t at, struct model_facts *out)
+/* Does it hold for some prompt that is not longer, in the tier or in none, of that day? */
+static bool is_of_case(const struct price_row *row, const struct price_case *when)
+{
+	return first_day(row) <= when->day && row->above_tokens < when->input_tokens &&
+	       (!span_is_set(row->tier) || span_eq(row->tier, when->tier));
+}
+
+/* The lines of one name that fit a case, the best of each kind; a price that none has is unknown. */
+struct fit {
+	struct price_row row;
+	bool is_there;
+};
+enum { FOR_TIER = 1, FOR_LENGTH = 2, KINDS = 4 };
+
+static void take_row(struct fit *best, const struct price_row *row)
+{
+	if (best->is_there) {
+		if (row->above_tokens < best->row.above_tokens)
+			return;
+		if (row->above_tokens == best->row.above_tokens &&
+			first_day(row) <= first_day(&best->row))
+			return;
+	}
+	*best = (struct fit){*row, true};
+}
+
+static void fit_lines(const struct catalogue *c, int list, size_t at, const struct price_case *when,
+	struct fit best[KINDS])
 {
 	const struct span name = name_of(line_at(c, list, at));
-	int64_t latest = -1;
-	struct span bad;
-	struct said said;
-	(void)read_line(line_at(c, list, at), &said, &bad); /* it was checked */
-	*out = said.facts;
-	out->is_imported = list == IMPORT;
+	for (size_t i = 0; i < KINDS; i++)
+		best[i] = (struct fit){.row = {.price = PRICE_UNKNOWN}};
 	for (; is_line_of(c, list, at, name); at++) {
-		int64_t day = 0;
-		(void)read_line(line_at(c, list, at), &said, &bad);
-		if (!is_usual(c, &said.row))
-			continue;
-		if (span_is_set(said.row.from))
-			(void)day_of(said.row.from, &day);
-		if (day > latest) {
-			latest = day;
-			out->price = said.row.price;
-		}
+		struct said said;
+		struct span bad;
+		(void)read_line(line_at(c, list, at), &said, &bad); /* it was checked */
+		if (is_of_case(&said.row, when))
+			take_row(&best[(span_is_set(said.row.tier) ? FOR_TIER : 0) |
+					 (said.row.above_tokens >= 0 ? FOR_LENGTH : 0)],
+				&said.row);
 	}
+}
+
+static struct price_case whole_case(const struct catalogue *c, const struct price_case *when)
+{
+	struct price_case whole = *when;
+	if (whole.day < 0)
+		whole.day = c->day;
+	if (whole.input_tokens < 0)
+		whole.input_tokens = 0;
+	return whole;
+}
+
+static struct price price_at(
+	const struct catalogue *c, int list, size_t at, const struct price_case *when)
+{
+	struct fit best[KINDS];
+	const struct price_case whole = whole_case(c, when);
+	fit_lines(c, list, at, &whole, best);
+	struct price price = best[0].row.price;
+	struct price one_word = best[FOR_TIER].row.price;
+	price_raise(&one_word, &best[FOR_LENGTH].row.price);
+	price_lay(&price, &one_word);
+	price_lay(&price, &best[FOR_TIER | FOR_LENGTH].row.price);
+	return price;
+}
+
+/* ---- what the lines of one name say together ---- */
+
+/* Takes over the facts that are said and were not yet. */
+static void lay_facts(struct said *to, const struct said *from)
+{
+	for (size_t i = 0; i < COUNT_OF(fields); i++) {
+		const struct field *f = &fields[i];
+		char *mine = (char *)to + f->at;
+		const char *theirs = (const char *)from + f->at;
+		struct span words;
+		int64_t count;
+		memcpy(&count, mine, sizeof count);
+		if (f->at >= offsetof(struct said, row))
+			continue;
+		if (f->kind == VALUE_COUNT) {
+			if (count < 0)
+				memcpy(mine, theirs, sizeof count);
+			continue;
+		}
+		memcpy(&words, mine, sizeof words);
+		if (!span_is_set(words))
+			memcpy(mine, theirs, sizeof words);
+	}
+}
+
+/* The facts that any of the lines says, the first that does, and the usual price. Returns the place
+ * behind them. */
+static size_t gather(const struct catalogue *c, int list, size_t at, struct model_facts *out)
+{
+	static const struct price_case usual = {.day = -1};
+	const struct span name = name_of(line_at(c, list, at));
+	struct said all, said;
+	struct span bad;
+	(void)read_line(name, &all, &bad);
+	all.facts.price = price_at(c, list, at, &usual);
+	all.facts.is_imported = list == IMPORT;
+	for (; is_line_of(c, list, at, name); at++) {
+		(void)read_line(line_at(c, list, at), &said, &bad);
+		lay_facts(&all, &said);
+	}
+	*out = all.facts;
 	return at;
+}
+
+void catalogue_price_of(const struct catalogue *c, struct span provider, struct span model,
+	const struct price_case *when, struct price *out)
+{
+	struct name name;
+	int list;
+	size_t at;
+	*out = PRICE_UNKNOWN;
+	if (name_make(&name, provider, model) &&
+		find_lines(c, span_of(name.room, name.n), &list, &at))
+		*out = price_at(c, list, at, when);
+}
+
+void catalogue_price_bound(const struct catalogue *c, struct span provider, struct span model,
+	const struct price_case *when, struct price *out)
+{
+	const struct price_case whole = whole_case(c, when);
+	struct name name;
+	int list;
+	size_t at;
+	*out = PRICE_UNKNOWN;
+	if (!name_make(&name, provider, model) ||
+		!find_lines(c, span_of(name.room, name.n), &list, &at))
+		return;
+	const struct price_case usual = {.day = whole.day};
+	*out = price_at(c, list, at, &usual);
+	for (; is_line_of(c, list, at, span_of(name.room, name.n)); at++) {
+		struct said said;
+		struct span bad;
+		(void)read_line(line_at(c, list, at), &said, &bad);
+		if (!is_usual(c, &said.row) && is_of_case(&said.row, &whole))
+			price_raise(out, &said.row.price);
+	}
 }
 
 bool catalogue_find(
 	const struct catalogue *c, struct span provider, struct span model, struct model_facts *out)
 {
-	char room[512];
+	struct name name;
 	int list;
 	size_t at;
 	*out = (struct model_facts){.context_tokens = -1,
 		.max_output_tokens = -1,
 		.dimensions = -1,
 		.price = PRICE_UNKNOWN};
-	if (provider.n + 1 + model.n > sizeof room)
-		return false; /* longer than any that a text may have */
-	memcpy(room, provider.p, provider.n);
-	room[provider.n] = '/';
-	memcpy(room + provider.n + 1, model.p, model.n);
-	if (!find_lines(c, span_of(room, provider.n + 1 + model.n), &list, &at))
+	if (!name_make(&name, provider, model) ||
+		!find_lines(c, span_of(name.room, name.n), &list, &at))
 		return false;
 	gather(c, list, at, out);
 	return true;
 }
 
-static bool is_of(struct span line, struct span provider)
-{
-	return span_starts(line, provider) && line.n > provider.n && line.p[provider.n] == '/';
-}
-
 bool catalogue_next(const struct catalogue *c, struct span provider, struct catalogue_walk *w,
 	struct model_facts *out)
 {
-	struct span next[2];
+	struct span next[2], begun = SPAN_NONE;
+	struct name room;
 	int list;
+	if (provider.n > 0) {
+		if (!name_make(&room, provider, SPAN_NONE))
+			return false;
+		begun = span_of(room.room, room.n);
+	}
 	for (list = SNAPSHOT; list <= IMPORT; list++) {
 		size_t *at = &w->at[list];
-		if (*at == 0 && provider.n > 0)
-			*at = lower_bound(c, list, provider);
+		if (*at == 0 && begun.n > 0)
+			*at = lower_bound(c, list, begun);
 		next[list] = *at < count_of(c, list) ? line_at(c, list, *at) : SPAN_NONE;
-		if (provider.n > 0 && !is_of(next[list], provider))
+		if (!span_starts(next[list], begun))
 			next[list] = SPAN_NONE;
 	}
 	if (!span_is_set(next[SNAPSHOT]) && !span_is_set(next[IMPORT]))
@@ -309,6 +484,7 @@ bool catalogue_price(const struct catalogue *c, struct span name, size_t i, stru
 		struct span bad;
 		(void)read_line(line_at(c, list, at), &said, &bad);
 		*out = said.row;
+		out->day = first_day(out) > c->day ? first_day(out) : -1;
 		if (!is_usual(c, &said.row) && i-- == 0)
 			return true;
 	}
@@ -423,15 +599,26 @@ static size_t names_in(const struct catalogue *c, int list)
 
 size_t catalogue_count(const struct catalogue *c, size_t *imported)
 {
-	*imported = names_in(c, IMPORT);
-	struct catalogue_walk w = {
-		{0, 0}
-        };
-	struct model_facts facts;
-	size_t n = 0;
-	while (catalogue_next(c, SPAN_NONE, &w, &facts))
-		n++;
+	size_t n = names_in(c, SNAPSHOT);
+	*imported = 0;
+	for (size_t i = 0; i < c->n_imported; i++) {
+		const struct span name = name_of(c->imported[i]);
+		if (i > 0 && is_line_of(c, IMPORT, i - 1, name))
+			continue;
+		++*imported;
+		n += !is_line_of(c, SNAPSHOT, lower_bound(c, SNAPSHOT, name), name);
+	}
 	return n;
+}
+
+void catalogue_set_age(struct catalogue *c, int64_t imported_at_s)
+{
+	c->imported_at_s = imported_at_s;
+}
+
+int64_t catalogue_imported_at_s(const struct catalogue *c)
+{
+	return c->n_imported > 0 ? c->imported_at_s : 0;
 }
 
 struct span catalogue_snapshot_date(void)

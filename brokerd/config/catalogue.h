@@ -38,6 +38,10 @@ void catalogue_set_day(struct catalogue *c, int64_t day);
 size_t catalogue_count(const struct catalogue *c, size_t *imported);
 struct span catalogue_snapshot_date(void);
 
+/* When it was imported, in seconds since 1970; 0: it was not. */
+void catalogue_set_age(struct catalogue *c, int64_t imported_at_s);
+int64_t catalogue_imported_at_s(const struct catalogue *c);
+
 struct model_facts {
 	struct span name;                                            /* "provider/model" */
 	struct span kind, inputs, outputs, params, efforts, retires; /* absent: not said */
@@ -54,8 +58,31 @@ bool catalogue_find(const struct catalogue *c, struct span provider, struct span
 struct price_row {
 	struct span from, tier; /* absent: any */
 	int64_t above_tokens;   /* -1: any */
+	int64_t day;            /* on which it holds: its first where that is to come, else -1 */
 	struct price price;
 };
+
+/* Which price is meant. */
+struct price_case {
+	int64_t input_tokens; /* of all classes; of a bound, the most there can be */
+	struct span
+		tier; /* of service, as lines have it; absent, or one that none has: the usual */
+	int64_t day;  /* since 1970; -1: that of the catalogue */
+};
+
+/* The price of that case, member by member from the line that fits it best: one for the tier and the
+ * length, else the dearer of those for the tier and for the length, else the usual one; of several
+ * lengths the greatest, of several days the latest. *out is unknown where the model is not there. */
+void catalogue_price_of(const struct catalogue *c, struct span provider, struct span model,
+	const struct price_case *when, struct price *out);
+
+/* The dearest, member by member, of all cases that differ from it by a shorter prompt or by no tier:
+ * what a request can cost before its length is counted and its tier is told. */
+void catalogue_price_bound(const struct catalogue *c, struct span provider, struct span model,
+	const struct price_case *when, struct price *out);
+
+/* Lays what is known over a price; what is not is left. */
+void price_lay(struct price *to, const struct price *known);
 
 /* Walks the models in the order of their names; begin with a zeroed walk. `provider` absent: of all.
  * False: no more. */

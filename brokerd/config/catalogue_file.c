@@ -4,12 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "protocol/base/buf.h"
 
 #define NAME  "catalogue"
 #define FRESH "catalogue.new"
+#define COPY  "catalogue.copy" /* the same again, for when the file is damaged */
 
 static void close_fd(const int *fd)
 {
@@ -42,20 +44,37 @@ static enum err read_all(int fd, struct buf *out, struct fault *why)
 			      : OK;
 }
 
+/* A file of the folder, read and checked. ERR_NOT_FOUND: there is none. */
+static enum err load(int dir, const char *name, struct catalogue **out, struct fault *why)
+{
+	OWNED(close_fd) int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	OWNED(buf_done) struct buf text = BUF_INIT(CATALOGUE_BYTES + 65536);
+	struct stat st = {.st_mtime = 0};
+	*out = NULL;
+	if (fd < 0)
+		return errno == ENOENT ? ERR_NOT_FOUND : failed(why, "read");
+	enum err err = fstat(fd, &st) == 0 ? read_all(fd, &text, why) : failed(why, "read");
+	if (!err)
+		err = catalogue_new(buf_view(&text), out, why);
+	if (!err)
+		catalogue_set_age(*out, (int64_t)st.st_mtime);
+	return err;
+}
+
 enum err catalogue_load(const char *state_dir, struct catalogue **out, struct fault *why)
 {
 	OWNED(close_fd) int dir = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	OWNED(close_fd)
-	int fd = dir < 0 ? -1 : openat(dir, NAME, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	OWNED(buf_done) struct buf text = BUF_INIT(CATALOGUE_BYTES + 65536);
+	*out = NULL;
 	enum err err = OK;
-	if (fd >= 0)
-		err = read_all(fd, &text, why);
+	if (dir >= 0)
+		err = load(dir, NAME, out, why);
 	else if (errno != ENOENT)
 		err = failed(why, "read");
-	if (!err)
-		err = catalogue_new(buf_view(&text), out, why);
-	if (err && err != ERR_NO_MEMORY && catalogue_new(SPAN(""), out, NULL))
+	if (err == ERR_NOT_FOUND)
+		err = OK;
+	else if (err && err != ERR_NO_MEMORY && dir >= 0 && load(dir, COPY, out, NULL) != OK)
+		*out = NULL;
+	if (!*out && err != ERR_NO_MEMORY && catalogue_new(SPAN(""), out, NULL))
 		err = ERR_NO_MEMORY;
 	return err;
 }
@@ -73,22 +92,38 @@ static bool write_all(int fd, struct span bytes)
 	return true;
 }
 
-enum err catalogue_keep(const char *state_dir, struct span text, struct fault *why)
+/* Puts a whole file in the place of the one of that name. */
+static enum err put_file(int dir, const char *name, struct span text, struct fault *why)
 {
-	OWNED(close_fd) int dir = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0)
-		return failed(why, "kept");
-	if (text.n == 0)
-		return unlinkat(dir, NAME, 0) == 0 || errno == ENOENT ? OK : failed(why, "removed");
 	unlinkat(dir, FRESH, 0); /* what a broker that died left behind */
 	OWNED(close_fd)
 	int fd = openat(dir, FRESH, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return failed(why, "kept");
-	if (!write_all(fd, text) || fsync(fd) != 0 || renameat(dir, FRESH, dir, NAME) != 0) {
+	if (!write_all(fd, text) || fsync(fd) != 0 || renameat(dir, FRESH, dir, name) != 0) {
 		const enum err err = failed(why, "kept");
 		unlinkat(dir, FRESH, 0);
 		return err;
 	}
 	return fsync(dir) == 0 ? OK : failed(why, "kept");
+}
+
+static enum err remove_file(int dir, const char *name, struct fault *why)
+{
+	return unlinkat(dir, name, 0) == 0 || errno == ENOENT ? OK : failed(why, "removed");
+}
+
+enum err catalogue_keep(const char *state_dir, struct span text, struct fault *why)
+{
+	OWNED(close_fd) int dir = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return failed(why, "kept");
+	if (text.n == 0) {
+		const enum err err = remove_file(dir, NAME, why);
+		return err ? err : remove_file(dir, COPY, why);
+	}
+	const enum err err = put_file(dir, NAME, text, why);
+	if (!err && put_file(dir, COPY, text, NULL) != OK)
+		unlinkat(dir, COPY, 0); /* an older one would come back in its place */
+	return err;
 }

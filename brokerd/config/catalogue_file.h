@@ -1,11 +1,13 @@
 /* catalogue_file.h - where does an imported catalogue stay?
- * In the file `catalogue` of the state folder. A file that is wrong is as good as none, and said. */
+ * In the file `catalogue` of the state folder, and once more in `catalogue.copy`, which holds where the
+ * first is damaged. */
 #ifndef BROKERD_CONFIG_CATALOGUE_FILE_H
 #define BROKERD_CONFIG_CATALOGUE_FILE_H
 #include "brokerd/config/catalogue.h"
 
-/* The snapshot and what was imported. ERR_IO, ERR_INVALID_ARGUMENT: *out is the snapshot alone, and
- * *why says what is wrong with the file; ERR_NO_MEMORY: *out is NULL. No file is fine. */
+/* The snapshot and what was imported. ERR_IO, ERR_INVALID_ARGUMENT: *why says what is wrong with the
+ * file, and *out is what the copy has, or the snapshot alone; ERR_NO_MEMORY: *out is NULL. No file is
+ * fine. */
 enum err catalogue_load(const char *state_dir, struct catalogue **out, struct fault *why) MUST_USE;
 
 /* Keeps `text`, which catalogue_new took, in place of the former: whole and on the disk when it

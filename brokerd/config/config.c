@@ -560,7 +560,17 @@ static enum err check_target(struct loader *l, struct span provider, struct plac
 
 static bool is_pattern(struct span name)
 {
-	return name.n > 0 && name.p[name.n - 1] == '*';
+	return span_index(name, '*') < name.n;
+}
+
+/* Is there a * inside, where it would stand for nothing? */
+static bool has_inner_star(struct span pattern)
+{
+	for (size_t i = 1; i + 1 < pattern.n; i++) {
+		if (pattern.p[i] == '*')
+			return true;
+	}
+	return false;
 }
 
 static enum err finish_model(struct loader *l, struct model_draft *d)
@@ -570,7 +580,7 @@ static enum err finish_model(struct loader *l, struct model_draft *d)
 
 	if (m->n_targets > 0 && is_pattern(m->name)) {
 		fault_set(l->why, ERR_MISCONFIGURED,
-			"a name that ends in * stands for many models and cannot have a target");
+			"a name with a * stands for many models and cannot have a target");
 		return at_place(l, d->section, ERR_MISCONFIGURED);
 	}
 	for (size_t i = 0; i < m->n_targets; i++) {
@@ -588,6 +598,12 @@ static enum err finish_model(struct loader *l, struct model_draft *d)
 	}
 	if (!find_provider(l, span_first(m->name, slash)))
 		return no_provider(l, span_first(m->name, slash), d->section);
+	if (has_inner_star(span_skip(m->name, slash + 1))) {
+		fault_set(l->why, ERR_MISCONFIGURED,
+			"a * stands for any text at the beginning or the end of a model's name: "
+			"this one is inside it, and no model would fit");
+		return at_place(l, d->section, ERR_MISCONFIGURED);
+	}
 	return OK;
 }
 

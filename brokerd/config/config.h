@@ -45,7 +45,7 @@ struct alias_target {
 };
 
 /* A [model "NAME"] section: an alias with targets, or, named "provider/model", that model's facts. A
- * name that ends in * is for all models that begin so. */
+ * model's name that begins or ends in * is for all that end or begin so. */
 struct model {
 	struct span name;
 	struct alias_target *targets;
@@ -102,17 +102,24 @@ const struct provider *config_provider(const struct config *c, struct span name)
 const struct model *config_model(const struct config *c, struct span name);
 
 /* What is peculiar of a model at a provider, there spoken to in its dialect `d`: the family's habits,
- * the row's, the rules for the name, the provider's section and the model's, each over the ones
- * before. */
+ * the row's, the rules for the name, the provider's section, that of the alias by which it is asked
+ * (NULL: none) and the model's, each over the ones before. */
 void config_quirks(const struct config *c, const struct provider *p, size_t d, struct span model,
-	struct quirks *out);
+	const struct model *alias, struct quirks *out);
 
 /* The dialect in which a model is spoken to: the one that its traits name, where the provider has
  * it, else the first. */
-size_t config_dialect_of(const struct config *c, const struct provider *p, struct span model);
+size_t config_dialect_of(const struct config *c, const struct provider *p, struct span model,
+	const struct model *alias);
 
-/* The section of that model, or the longest pattern that its name fits; NULL: none. */
-const struct model *config_facts(const struct config *c, struct span provider, struct span model);
+/* What the configuration says of a model, as its traits are laid: the alias's section, then all that
+ * its name fits, from the widest pattern to its own. */
+struct said_facts {
+	struct price price;
+	int64_t context_tokens, max_output_tokens; /* -1: not said */
+};
+void config_facts(const struct config *c, struct span provider, struct span model,
+	const struct model *alias, struct said_facts *out);
 
 /* The manual of all keys in scdoc's form, from the table. */
 void config_manual(struct buf *out);

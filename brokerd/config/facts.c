@@ -27,9 +27,34 @@ static int64_t fit_model(const struct model *m, struct span provider, struct spa
 	if (name.n <= provider.n || !span_starts(name, provider) || name.p[provider.n] != '/')
 		return -1;
 	const struct span pattern = span_skip(name, provider.n + 1);
-	if (pattern.n == 0 || pattern.p[pattern.n - 1] != '*')
+	if (span_index(pattern, '*') == pattern.n)
 		return span_eq(pattern, model) ? (int64_t)pattern.n + 1 : -1;
 	return fit(pattern, model);
+}
+
+/* The sections that fit a model, from the widest pattern to the model itself; of two as wide, that
+ * which was written first. There are few. */
+struct fitting {
+	int64_t fit;
+	size_t at; /* of that fit, the next to be looked at */
+};
+
+static const struct model *next_fitting(
+	const struct config *c, struct span provider, struct span model, struct fitting *walk)
+{
+	int64_t next_fit = INT64_MAX;
+	size_t next = 0;
+	for (size_t i = 0; i < c->n_models; i++) {
+		const int64_t how = fit_model(&c->models[i], provider, model);
+		if (how < walk->fit || (how == walk->fit && i < walk->at) || how >= next_fit)
+			continue;
+		next = i;
+		next_fit = how;
+	}
+	if (next_fit == INT64_MAX)
+		return NULL;
+	*walk = (struct fitting){next_fit, next + 1};
+	return &c->models[next];
 }
 
 /* Of the rules of a scope that fit the name, the one with the longest pattern; NULL: none fits. */
@@ -50,7 +75,7 @@ static const struct name_rule *best_rule(
 }
 
 void config_quirks(const struct config *c, const struct provider *p, size_t d, struct span model,
-	struct quirks *out)
+	const struct model *alias, struct quirks *out)
 {
 	*out = p->dialects[d].quirks;
 	overlay_apply(&p->traits, out); /* which may name the rules */
@@ -63,28 +88,19 @@ void config_quirks(const struct config *c, const struct provider *p, size_t d, s
 			overlay_apply(&rules[i]->traits, out);
 	}
 	overlay_apply(&p->traits, out);
-	/* from the widest pattern to the model itself; there are few */
-	for (int64_t least = 0;;) {
-		const struct model *next = NULL;
-		int64_t next_fit = INT64_MAX;
-		for (size_t i = 0; i < c->n_models; i++) {
-			const int64_t how = fit_model(&c->models[i], p->name, model);
-			if (how >= least && how < next_fit) {
-				next = &c->models[i];
-				next_fit = how;
-			}
-		}
-		if (!next)
-			break;
-		overlay_apply(&next->traits, out);
-		least = next_fit + 1;
-	}
+	if (alias)
+		overlay_apply(&alias->traits, out);
+	struct fitting walk = {.fit = 0};
+	const struct model *m;
+	while ((m = next_fitting(c, p->name, model, &walk)) != NULL)
+		overlay_apply(&m->traits, out);
 }
 
-size_t config_dialect_of(const struct config *c, const struct provider *p, struct span model)
+size_t config_dialect_of(const struct config *c, const struct provider *p, struct span model,
+	const struct model *alias)
 {
 	struct quirks q;
-	config_quirks(c, p, 0, model, &q);
+	config_quirks(c, p, 0, model, alias, &q);
 	for (size_t d = 0; span_is_set(q.dialect) && d < p->n_dialects; d++) {
 		if (span_eq(p->dialects[d].family, q.dialect))
 			return d;
@@ -92,16 +108,23 @@ size_t config_dialect_of(const struct config *c, const struct provider *p, struc
 	return 0;
 }
 
-const struct model *config_facts(const struct config *c, struct span provider, struct span model)
+static void lay_facts(struct said_facts *to, const struct model *m)
 {
-	const struct model *best = NULL;
-	int64_t best_fit = -1;
-	for (size_t i = 0; i < c->n_models; i++) {
-		const int64_t how = fit_model(&c->models[i], provider, model);
-		if (how > best_fit) {
-			best = &c->models[i];
-			best_fit = how;
-		}
-	}
-	return best;
+	price_lay(&to->price, &m->price);
+	if (m->context_tokens >= 0)
+		to->context_tokens = m->context_tokens;
+	if (m->max_output_tokens >= 0)
+		to->max_output_tokens = m->max_output_tokens;
+}
+
+void config_facts(const struct config *c, struct span provider, struct span model,
+	const struct model *alias, struct said_facts *out)
+{
+	*out = (struct said_facts){PRICE_UNKNOWN, -1, -1};
+	if (alias)
+		lay_facts(out, alias);
+	struct fitting walk = {.fit = 0};
+	const struct model *m;
+	while ((m = next_fitting(c, provider, model, &walk)) != NULL)
+		lay_facts(out, m);
 }

@@ -27,8 +27,12 @@ static const struct section sections[] = {
 		"called "
 		"NAME/MODEL; its key is added with `llmb key add NAME`."},
 	{"model",    "NAME",
-         "An alias: NAME stands for its targets. Where NAME is PROVIDER/MODEL, the facts of "
-		"that model."					   },
+         "An alias: NAME stands for its targets, and what is said here holds for calls by "
+		"that "
+		"name. Where NAME is PROVIDER/MODEL, the facts of that model, which beat the "
+		"alias's; "
+		"a * at the beginning or the end of MODEL stands for any text, and the more exact "
+		"section wins, key by key."                             },
 };
 
 /* clang-format off */

@@ -250,6 +250,17 @@ static int64_t choices_of(const struct llm_request *r)
 	return r->n.is_set ? r->n.v : 1;
 }
 
+/* The dearest that the target in hand can be: how long the prompt is, and which tier serves it, is
+ * told behind the answer. */
+static struct price price_bound(const struct exchange *x, int64_t input_bound)
+{
+	const struct price_case most = {
+		.input_tokens = input_bound, .tier = flight_tier(x->flight), .day = -1};
+	struct price price;
+	route_price_bound(x->flight->config, target_of(x), &most, &price);
+	return price;
+}
+
 /* Keeps a request within what its caller is willing to pay, by capping its output: anew for every
  * attempt, for prices differ, and those before may have cost something. */
 static enum err keep_under_cost(struct exchange *x, int64_t input_bound, struct fault *why)
@@ -266,10 +277,11 @@ static enum err keep_under_cost(struct exchange *x, int64_t input_bound, struct 
 			"price_input and price_output in [model \"%.*s/%.*s\"]",
 			SPAN_ARG(t->provider), SPAN_ARG(t->model), SPAN_ARG(t->provider),
 			SPAN_ARG(t->model));
-	const int64_t input_nusd = price_bound_nusd(&t->price, input_bound, 0);
+	const struct price price = price_bound(x, input_bound);
+	const int64_t input_nusd = price_bound_nusd(&price, input_bound, 0);
 	const int64_t output_nusd = !is_written(f->op)
 					    ? 0
-					    : num_mul_sat(price_bound_nusd(&t->price, 0, 1000000),
+					    : num_mul_sat(price_bound_nusd(&price, 0, 1000000),
 						      choices_of(&f->request));
 	const int64_t left_nusd = x->max_cost_nusd - (f->spent_nusd > 0 ? f->spent_nusd : 0);
 	const int64_t rest_nusd = left_nusd - input_nusd;
@@ -440,8 +452,9 @@ static enum state step_reserve(struct exchange *x)
 								  : 4096,
 	};
 	r.estimate_output = num_mul_sat(r.estimate_output, choices_of(&f->request));
+	const struct price price = price_bound(x, input_bound);
 	r.estimate_nusd =
-		is_free(x) ? 0 : price_bound_nusd(&t->price, r.estimate_input, r.estimate_output);
+		is_free(x) ? 0 : price_bound_nusd(&price, r.estimate_input, r.estimate_output);
 	memcpy(r.id, x->id, sizeof r.id);
 	memcpy(r.app, x->peer.app, sizeof r.app);
 	memcpy(r.program, x->peer.program, sizeof r.program);
@@ -511,6 +524,8 @@ static void attempt_account(struct exchange *x, const struct attempt_record *rec
 	memcpy(r.id, x->id, sizeof r.id);
 	r.number = f->attempts;
 	count_cost(x, &r);
+	if (f->has_usage)
+		r.price = f->price;
 	if (r.outcome == OUTCOME_UNKNOWN)
 		f->unknown++;
 	if (journal_attempt(x->organs->journal, &r, &why) != OK)
@@ -629,7 +644,9 @@ static void settle_record(const struct exchange *x, struct exchange_record *r)
 		.attempts = f->attempts,
 		.warnings = f->warnings,
 		.usage = f->usage,
-		.price = t ? t->price : PRICE_UNKNOWN,
+		.price = !t             ? PRICE_UNKNOWN
+			 : f->has_usage ? f->price
+					: t->price,
 	};
 	memcpy(r->id, x->id, sizeof r->id);
 	memcpy(r->app, x->peer.app, sizeof r->app);

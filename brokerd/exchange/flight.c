@@ -146,12 +146,21 @@ static struct llm_usage add_usage(const struct llm_usage *a, const struct llm_us
 	return sum;
 }
 
+struct span flight_tier(const struct flight *f)
+{
+	return f->route.targets[f->target].quirks.has_service_tier ? f->request.service_tier
+								   : SPAN_NONE;
+}
+
 static void take_usage(struct flight *f, const struct llm_usage *u)
 {
 	const struct target *t = &f->route.targets[f->target];
-	f->attempt_nusd = t->is_offline ? 0 : price_nusd(&t->price, u);
+	const struct price_case when = {
+		.input_tokens = usage_input_total(u), .tier = flight_tier(f), .day = -1};
+	route_price(f->config, t, &when, &f->price);
+	f->attempt_nusd = t->is_offline ? 0 : price_nusd(&f->price, u);
 	f->usage = add_usage(&f->settled, u);
-	f->usage.cost_nusd = t->is_offline ? 0 : price_nusd(&t->price, &f->usage);
+	f->usage.cost_nusd = t->is_offline ? 0 : price_nusd(&f->price, &f->usage);
 	f->has_usage = true;
 }
 

@@ -30,6 +30,7 @@ struct flight {
 	bool has_batch_content;   /* of the batch in hand */
 	struct llm_usage settled; /* of the batches before */
 	struct llm_usage usage;   /* with these */
+	struct price price;       /* that the last of it was counted at */
 	enum finish finish;       /* of choice 0; 0: none yet */
 	uint32_t warnings;
 	struct fault untold; /* of an event that no frame can hold; OK: there was none */
@@ -78,6 +79,9 @@ void flight_fail(struct flight *f, const struct fault *why);
 
 /* A reader took something: lets a paused provider go on where there is room again. */
 void flight_read(struct flight *f);
+
+/* The tier of service that the target in hand is asked for; absent: none, or it knows of none. */
+struct span flight_tier(const struct flight *f);
 
 /* How many tokens the request can be at the most, by its bytes and a table for media. */
 int64_t flight_input_bound(const struct llm_request *r);

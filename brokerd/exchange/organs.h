@@ -16,6 +16,7 @@ struct organs {
 	struct workers *workers;
 	struct config *config;       /* the current one: an exchange keeps a reference of its own */
 	struct catalogue *catalogue; /* facts of models; the configuration has it too */
+	struct fault catalogue_fault; /* what is wrong with the file of what was imported */
 	struct vault *vault;
 	struct transport *transport;
 	struct tokens *tokens;

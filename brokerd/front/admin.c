@@ -515,13 +515,13 @@ static enum err models(struct admin_call *a, struct json body, struct fault *why
 		struct fault unusable = FAULT_NONE;
 		if (!is_wanted)
 			continue;
+		if (is_known && put_catalogue(a, p)) /* whether it can be asked yet or not */
+			continue;
 		if (p->missing && route_target(c, p->name, SPAN("*"), &t, &unusable) != OK) {
 			if (!p->is_builtin || only.n > 0)
 				put_models_error(a, p, unusable.message);
 			continue;
 		}
-		if (is_known && put_catalogue(a, p))
-			continue;
 		if ((is_live || only.n > 0) && !p->is_offline && has_key(a, p) && models_ask(a, p))
 			continue;
 		if (only.n > 0 && put_catalogue(a, p))
@@ -551,6 +551,20 @@ static void import_run(struct job *j)
 	a->catalogue = c;
 }
 
+/* How many of the imported models no provider of the configuration has. */
+static int64_t strangers_in(const struct config *c)
+{
+	struct catalogue_walk w = {
+		{0, 0}
+        };
+	struct model_facts facts;
+	int64_t n = 0;
+	while (catalogue_next(c->catalogue, SPAN_NONE, &w, &facts))
+		n += facts.is_imported &&
+		     !config_provider(c, span_first(facts.name, span_index(facts.name, '/')));
+	return n;
+}
+
 static void import_came(struct job *j)
 {
 	struct admin_call *a = container_of(j, struct admin_call, job);
@@ -562,10 +576,13 @@ static void import_came(struct job *j)
 		catalogue_unref(o->config->catalogue);
 		o->catalogue = TAKE(a->catalogue);
 		o->config->catalogue = catalogue_ref(o->catalogue);
+		o->catalogue_fault = FAULT_NONE;
 		catalogue_set_day(o->catalogue, loop_wall_us(o->loop) / INT64_C(86400000000));
+		catalogue_set_age(o->catalogue, loop_wall_us(o->loop) / 1000000);
 		json_open(&out, '{');
 		json_pair_i64(&out, "models", (int64_t)catalogue_count(o->catalogue, &imported));
 		json_pair_i64(&out, "imported", (int64_t)imported);
+		json_pair_i64(&out, "strangers", strangers_in(o->config));
 		json_close(&out, '}');
 		log_info("catalogue.imported", "models=%zu", imported);
 	}
@@ -678,6 +695,22 @@ static void put_providers(struct admin_call *a, struct json_out *o)
 	json_close(o, ']');
 }
 
+static void put_catalogue_state(const struct organs *organs, struct json_out *o)
+{
+	const struct fault *fault = &organs->catalogue_fault;
+	size_t imported;
+	json_key(o, "catalogue");
+	json_open(o, '{');
+	json_pair_i64(o, "models", (int64_t)catalogue_count(organs->catalogue, &imported));
+	json_pair_str(o, "snapshot", catalogue_snapshot_date());
+	json_pair_i64(o, "imported", (int64_t)imported);
+	if (imported > 0)
+		json_pair_i64(o, "imported_at", catalogue_imported_at_s(organs->catalogue));
+	if (fault->err)
+		json_pair_str(o, "damage", span_str(fault->message));
+	json_close(o, '}');
+}
+
 static enum err status(struct admin_call *a, struct json body, struct fault *why)
 {
 	const struct admin_env *env = a->env;
@@ -700,6 +733,7 @@ static enum err status(struct admin_call *a, struct json body, struct fault *why
 	json_open(&o, '{');
 	put_vault(a, &o);
 	json_close(&o, '}');
+	put_catalogue_state(organs, &o);
 	json_pair_i64(&o, "connections", (int64_t)env->n_connections);
 	json_pair_i64(&o, "calls", (int64_t)organs->n_exchanges);
 	json_pair_i64(&o, "served", (int64_t)organs->n_served);

@@ -64,21 +64,27 @@ static void put_count(struct json_out *o, const char *name, int64_t n)
 		json_pair_i64(o, name, n);
 }
 
-static void put_rows(struct json_out *o, const struct catalogue *c, struct span name)
+/* The other cases, each with the price that is counted in it. */
+static void put_rows(
+	struct json_out *o, const struct config *c, const struct target *t, struct span name)
 {
 	struct price_row row;
-	if (!catalogue_price(c, name, 0, &row))
+	if (!catalogue_price(c->catalogue, name, 0, &row))
 		return;
 	json_key(o, "prices");
 	json_open(o, '[');
-	for (size_t i = 0; catalogue_price(c, name, i, &row); i++) {
+	for (size_t i = 0; catalogue_price(c->catalogue, name, i, &row); i++) {
+		const struct price_case when = {
+			.input_tokens = row.above_tokens + 1, .tier = row.tier, .day = row.day};
+		struct price price;
+		route_price(c, t, &when, &price);
 		json_open(o, '{');
 		json_pair_str(o, "from", row.from);
 		json_pair_str(o, "tier", row.tier);
 		put_count(o, "above_tokens", row.above_tokens);
-		put_price(o, "price_input", row.price.input);
-		put_price(o, "price_output", row.price.output);
-		put_more_prices(o, &row.price);
+		put_price(o, "price_input", price.input);
+		put_price(o, "price_output", price.output);
+		put_more_prices(o, &price);
 		json_close(o, '}');
 	}
 	json_close(o, ']');
@@ -89,7 +95,7 @@ void model_json(const struct config *c, const struct model_said *said, struct js
 	OWNED(buf_done) struct buf id = BUF_INIT(LIMIT_FRAME_BYTES);
 	struct target t;
 	struct model_facts facts;
-	if (route_target(c, said->provider, said->model, &t, NULL) != OK)
+	if (!route_facts(c, said->provider, said->model, &t))
 		return;
 	const bool is_known = c->catalogue && !t.is_local &&
 			      catalogue_find(c->catalogue, said->provider, said->model, &facts);
@@ -119,6 +125,6 @@ void model_json(const struct config *c, const struct model_said *said, struct js
 	put_price(o, "price_output", t.is_offline ? 0 : t.price.output);
 	put_more_prices(o, &t.price);
 	if (is_known)
-		put_rows(o, c->catalogue, facts.name);
+		put_rows(o, c, &t, facts.name);
 	json_close(o, '}');
 }

@@ -11,30 +11,6 @@ static void lay(int64_t *to, int64_t known)
 		*to = known;
 }
 
-static void lay_price(struct price *to, const struct price *known)
-{
-	lay(&to->input, known->input);
-	lay(&to->output, known->output);
-	lay(&to->cache_read, known->cache_read);
-	lay(&to->cache_write_5m, known->cache_write_5m);
-	lay(&to->cache_write_1h, known->cache_write_1h);
-	lay(&to->reasoning, known->reasoning);
-	lay(&to->audio_input, known->audio_input);
-	lay(&to->audio_output, known->audio_output);
-	lay(&to->image_input, known->image_input);
-	lay(&to->image_output, known->image_output);
-}
-
-/* Lays the facts of a [model] section over a target: what it does not say is left. */
-static void lay_facts(struct target *t, const struct model *m)
-{
-	if (!m)
-		return;
-	lay_price(&t->price, &m->price);
-	lay(&t->context_tokens, m->context_tokens);
-	lay(&t->max_output_tokens, m->max_output_tokens);
-}
-
 /* What the catalogue knows; of a server on this host, whose names are anybody's, nothing. */
 static void lay_catalogue(struct target *t, const struct catalogue *c)
 {
@@ -46,24 +22,22 @@ static void lay_catalogue(struct target *t, const struct catalogue *c)
 	t->max_output_tokens = facts.max_output_tokens;
 }
 
-enum err route_target(const struct config *c, struct span provider, struct span model,
-	struct target *out, struct fault *why)
+/* What is said of it beats what is known. */
+static void lay_said(struct target *t, const struct config *c, const struct model *alias)
 {
-	const struct provider *p = config_provider(c, provider);
-	if (!p)
-		return fault_param(why, ERR_NOT_FOUND, "model",
-			"no provider is called \"%.*s\": `llmb models` lists what there is",
-			SPAN_ARG(span_first(provider, LIMIT_LABEL_BYTES)));
-	if (model.n == 0)
-		return fault_param(why, ERR_NOT_FOUND, "model",
-			"which model of %.*s? Say %.*s/MODEL", SPAN_ARG(p->name),
-			SPAN_ARG(p->name));
-	if (p->missing)
-		return fault_param(why, ERR_MISCONFIGURED, "model",
-			"%.*s has no address yet: add %s = ... to [provider \"%.*s\"] in "
-			"broker.conf",
-			SPAN_ARG(p->name), p->missing, SPAN_ARG(p->name));
-	const size_t d = config_dialect_of(c, p, model);
+	struct said_facts said;
+	config_facts(c, t->provider, t->model, alias, &said);
+	t->price_said = said.price;
+	price_lay(&t->price, &said.price);
+	lay(&t->context_tokens, said.context_tokens);
+	lay(&t->max_output_tokens, said.max_output_tokens);
+}
+
+/* Everything but whether it can be reached. */
+static void fill(const struct config *c, const struct provider *p, struct span model,
+	const struct model *alias, struct target *out)
+{
+	const size_t d = config_dialect_of(c, p, model, alias);
 	*out = (struct target){
 		.provider = p->name,
 		.model = model,
@@ -81,14 +55,76 @@ enum err route_target(const struct config *c, struct span provider, struct span 
 		.ca_file = p->ca_file,
 		.is_local = p->is_local,
 		.is_offline = p->is_offline,
+		.alias = alias ? alias->name : SPAN_NONE,
 		.price = PRICE_UNKNOWN,
 		.context_tokens = -1,
 		.max_output_tokens = -1,
 	};
-	config_quirks(c, p, d, model, &out->quirks);
+	config_quirks(c, p, d, model, alias, &out->quirks);
 	lay_catalogue(out, c->catalogue);
-	lay_facts(out, config_facts(c, provider, model));
+	lay_said(out, c, alias);
+}
+
+static enum err make_target(const struct config *c, struct span provider, struct span model,
+	const struct model *alias, struct target *out, struct fault *why)
+{
+	const struct provider *p = config_provider(c, provider);
+	if (!p)
+		return fault_param(why, ERR_NOT_FOUND, "model",
+			"no provider is called \"%.*s\": `llmb models` lists what there is",
+			SPAN_ARG(span_first(provider, LIMIT_LABEL_BYTES)));
+	if (model.n == 0)
+		return fault_param(why, ERR_NOT_FOUND, "model",
+			"which model of %.*s? Say %.*s/MODEL", SPAN_ARG(p->name),
+			SPAN_ARG(p->name));
+	if (p->missing)
+		return fault_param(why, ERR_MISCONFIGURED, "model",
+			"%.*s has no address yet: add %s = ... to [provider \"%.*s\"] in "
+			"broker.conf",
+			SPAN_ARG(p->name), p->missing, SPAN_ARG(p->name));
+	fill(c, p, model, alias, out);
 	return OK;
+}
+
+enum err route_target(const struct config *c, struct span provider, struct span model,
+	struct target *out, struct fault *why)
+{
+	return make_target(c, provider, model, NULL, out, why);
+}
+
+bool route_facts(
+	const struct config *c, struct span provider, struct span model, struct target *out)
+{
+	const struct provider *p = config_provider(c, provider);
+	if (!p)
+		return false;
+	fill(c, p, model, NULL, out);
+	return true;
+}
+
+/* Prices of a case or of its bound: the catalogue's, and what is said over it. */
+static void price_with(const struct config *c, const struct target *t,
+	const struct price_case *when,
+	void (*find)(const struct catalogue *, struct span, struct span, const struct price_case *,
+		struct price *),
+	struct price *out)
+{
+	*out = PRICE_UNKNOWN;
+	if (c->catalogue && !t->is_local)
+		find(c->catalogue, t->provider, t->model, when, out);
+	price_lay(out, &t->price_said);
+}
+
+void route_price(const struct config *c, const struct target *t, const struct price_case *when,
+	struct price *out)
+{
+	price_with(c, t, when, catalogue_price_of, out);
+}
+
+void route_price_bound(const struct config *c, const struct target *t,
+	const struct price_case *when, struct price *out)
+{
+	price_with(c, t, when, catalogue_price_bound, out);
 }
 
 bool route_in_dialect(const struct config *c, size_t d, const struct target *t, struct target *out)
@@ -99,15 +135,9 @@ bool route_in_dialect(const struct config *c, size_t d, const struct target *t, 
 	*out = *t;
 	out->family = p->dialects[d].family;
 	out->path = p->dialects[d].path;
-	config_quirks(c, p, d, t->model, &out->quirks);
+	config_quirks(c, p, d, t->model, span_is_set(t->alias) ? config_model(c, t->alias) : NULL,
+		&out->quirks);
 	return true;
-}
-
-/* Of an alias: its facts hold for targets whose own are not known. */
-static void lay_alias(struct target *t, const struct model *alias)
-{
-	if (t->price.input < 0 && t->price.output < 0)
-		lay_facts(t, alias);
 }
 
 static enum err route_alias(const struct config *c, const struct model *alias, struct arena *a,
@@ -119,10 +149,9 @@ static enum err route_alias(const struct config *c, const struct model *alias, s
 	for (size_t i = 0; i < alias->n_targets; i++) {
 		const struct alias_target *at = &alias->targets[i];
 		struct target *t = &out->targets[i];
-		const enum err err = route_target(c, at->provider, at->model, t, why);
+		const enum err err = make_target(c, at->provider, at->model, alias, t, why);
 		if (err)
 			return err;
-		lay_alias(t, alias);
 	}
 	out->n = alias->n_targets;
 	return OK;
@@ -210,7 +239,7 @@ enum err route_find(const struct config *c, struct span model, const struct rout
 static struct span model_for(const struct config *c, const struct provider *p, enum llm_op op)
 {
 	struct quirks q;
-	config_quirks(c, p, 0, p->model, &q);
+	config_quirks(c, p, 0, p->model, NULL, &q);
 	switch (op) {
 	case LLM_OP_EMBED:
 		return q.embed_model;

@@ -39,4 +39,17 @@ bool route_in_dialect(const struct config *c, size_t d, const struct target *t, 
 enum err route_target(const struct config *c, struct span provider, struct span model,
 	struct target *out, struct fault *why) MUST_USE;
 
+/* The same of one that cannot be reached yet, for what is known of it. False: there is no such
+ * provider. */
+bool route_facts(
+	const struct config *c, struct span provider, struct span model, struct target *out);
+
+/* What it costs there in that case: as the configuration says, else as the catalogue does. */
+void route_price(const struct config *c, const struct target *t, const struct price_case *when,
+	struct price *out);
+
+/* What it can cost at the most, as catalogue_price_bound. */
+void route_price_bound(const struct config *c, const struct target *t,
+	const struct price_case *when, struct price *out);
+
 #endif

@@ -259,7 +259,9 @@ struct target {
 	bool is_local;       /* private and loopback addresses are meant */
 	bool is_offline;     /* answered in the process, costs nothing, needs no key */
 	struct quirks quirks;
-	struct price price;
+	struct span alias;       /* the section of the name it was asked by; absent: its own */
+	struct price price;      /* of the usual tier and a prompt of any length */
+	struct price price_said; /* what of it the configuration says, which holds for all */
 	int64_t context_tokens, max_output_tokens; /* -1: not known */
 };
 

@@ -3,7 +3,8 @@
 
 #include <stdlib.h>
 
-#define QUESTION_BYTES ((size_t)256 * 1024)
+#define QUESTION_BYTES      ((size_t)256 * 1024)
+#define LONG_QUESTION_BYTES ((size_t)32 * 1024 * 1024) /* the broker says how much it takes */
 
 llm_client *broker_client(const struct common *o)
 {
@@ -23,6 +24,13 @@ void question_begin(struct question *q)
 	buf_init(&q->text, QUESTION_BYTES);
 	/* a secret may go in: growing would leave copies of it behind */
 	(void)buf_reserve(&q->text, QUESTION_BYTES);
+	q->out = json_to(&q->text);
+	json_open(&q->out, '{');
+}
+
+void question_begin_long(struct question *q)
+{
+	buf_init(&q->text, LONG_QUESTION_BYTES);
 	q->out = json_to(&q->text);
 	json_open(&q->out, '{');
 }

@@ -12,6 +12,7 @@ struct question {
 	struct json_out out;
 };
 void question_begin(struct question *q);
+void question_begin_long(struct question *q); /* a file's worth, which is no secret */
 
 /* Its answer: a JSON object. */
 struct answer {

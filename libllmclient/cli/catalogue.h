@@ -9,6 +9,7 @@
 struct catalogue_tally {
 	const char *format;     /* "LiteLLM", "models.dev" */
 	size_t models, skipped; /* of other kinds, or with names that no line can have */
+	size_t unread; /* prices of other units than tokens, on conditions that no line has, or that are none */
 };
 
 /* Appends a line a model. False: it is neither. Failures stick to the buf. */

@@ -50,11 +50,27 @@ static bool take_list(struct span file, struct buf *lines, struct catalogue_tall
 	       catalogue_convert(list, lines, tally);
 }
 
+/* What came of it, and what did not. */
+static void say_import(const struct answer *answer, const struct catalogue_tally *tally)
+{
+	const int64_t strangers = number_of(answer->json, "strangers");
+	say_err("%lld models are known now, %lld of them from this list (%s; %zu entries were of "
+		"other kinds and left out)",
+		(long long)number_of(answer->json, "models"),
+		(long long)number_of(answer->json, "imported"), tally->format, tally->skipped);
+	if (tally->unread > 0)
+		say_err("%zu prices were left out: they are not for tokens, or not to be read",
+			tally->unread);
+	if (strangers > 0)
+		say_err("%lld of the list are of providers that the broker does not have",
+			(long long)strangers);
+}
+
 static int send(const struct catalogue *o, struct span lines, const struct catalogue_tally *tally)
 {
 	struct question q;
 	struct answer answer;
-	question_begin(&q);
+	question_begin_long(&q);
 	json_pair_str(&q.out, "text", lines);
 	if (!broker_ask(&o->common, "catalogue.import", &q, &answer))
 		return answer.exit_code;
@@ -64,11 +80,7 @@ static int send(const struct catalogue *o, struct span lines, const struct catal
 		say_err("the bundled catalogue alone holds now: %lld models",
 			(long long)number_of(answer.json, "models"));
 	else
-		say_err("%lld models are known now, %lld of them from this list (%s; %zu entries "
-			"were of other kinds and left out)",
-			(long long)number_of(answer.json, "models"),
-			(long long)number_of(answer.json, "imported"), tally->format,
-			tally->skipped);
+		say_import(&answer, tally);
 	answer_done(&answer);
 	return EXIT_GOOD;
 }

@@ -187,6 +187,35 @@ static void check_providers(struct report *r, struct json providers)
 		"%zu known, %zu can be asked", n, keyed);
 }
 
+static void check_catalogue(struct report *r, struct json catalogue)
+{
+	const struct span damage = text_of(catalogue, "damage", &r->arena);
+	const struct span snapshot = text_of(catalogue, "snapshot", &r->arena);
+	const int64_t models = number_of(catalogue, "models");
+	const int64_t imported = number_of(catalogue, "imported");
+	const int64_t days =
+		((int64_t)time(NULL) - number_of(catalogue, "imported_at")) / (24 * 60 * 60);
+	if (json_is_nil(catalogue))
+		return; /* a broker of before */
+	if (imported > 0)
+		note(r, FINE, "catalogue", NULL,
+			"%" PRId64 " models are known: %" PRId64 " imported %" PRId64
+			" days ago, the others bundled on %.*s",
+			models, imported, days > 0 ? days : 0, SPAN_ARG(snapshot));
+	else
+		note(r, FINE, "catalogue", NULL, "%" PRId64 " models are known, bundled on %.*s",
+			models, SPAN_ARG(snapshot));
+	if (damage.n > 0)
+		note(r, WARNING, "catalogue",
+			"import the list again with `llmb catalogue import FILE`, or forget it "
+			"with "
+			"`llmb catalogue clear`",
+			"%s: %.*s",
+			imported > 0 ? "the file is damaged, and its copy holds"
+				     : "the file is damaged, and nothing of it holds",
+			SPAN_ARG(damage));
+}
+
 static void check_status(struct report *r)
 {
 	struct json s;
@@ -217,6 +246,7 @@ static void check_status(struct report *r)
 		note(r, WARNING, "memory", "raise LimitMEMLOCK, or encrypt the swap",
 			"keys can be swapped to disk");
 	check_vault(r, json_member(s, "vault"));
+	check_catalogue(r, json_member(s, "catalogue"));
 	check_providers(r, json_member(s, "providers"));
 }
 

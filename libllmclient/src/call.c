@@ -86,7 +86,7 @@ static enum err pack_call(struct llm_stream *s, struct call *call)
 		call->body = buf_view(&s->body);
 	else
 		call->body_bytes = (int64_t)s->body.n;
-	if (s->is_secret)
+	if (s->is_secret && is_inline) /* growing would leave copies behind */
 		buf_reserve(&s->ask, s->body.n + KIB);
 	call_pack(call, &s->ask);
 	s->has_body = !is_inline;

@@ -21,7 +21,7 @@ a gets 1
 	model {"event":"model","id":"one/m"}
 	model {"event":"model","id":"two/m"}
 	model {"event":"model","id":"fast"}
-	model {"event":"model","id":"one/small","context":8192}
+	model {"event":"model","id":"one/small","context":8192,"max_output":100}
 	model {"event":"model","id":"offline/echo"}
 	model {"event":"model","id":"one/large","context":128000}
 	warning provider_failed two: Internal error

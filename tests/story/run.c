@@ -262,6 +262,9 @@ static void put_request(struct buf *packed, const struct command *c)
 		if (v >= 0)
 			buf_print(&json, ",'%s':%lld", numbers[i], v);
 	}
+	const struct span tier = command_option(c, "tier");
+	if (span_is_set(tier))
+		buf_print(&json, ",'service_tier':'%.*s'", SPAN_ARG(tier));
 	const struct span stop = command_option(c, "stop");
 	if (span_is_set(stop))
 		buf_print(&json, ",'stop':['%.*s']", SPAN_ARG(stop));
@@ -278,7 +281,7 @@ static void put_request(struct buf *packed, const struct command *c)
 }
 
 /* NAME call N model=M [stream=yes] [max_tokens=] [n=] [stop=TEXT] [prompt=BYTES] [timeout=MS] [max_cost=NUSD]
- * [credit=BYTES] [once=yes] [body=later] [announce=BYTES] [op=OPERATION] [inputs=N] [query=WORD] */
+ * [credit=BYTES] [once=yes] [body=later] [announce=BYTES] [op=OPERATION] [inputs=N] [query=WORD] [tier=WORD] */
 static void do_call(struct story *s, struct caller *from)
 {
 	const struct command *c = s->c;

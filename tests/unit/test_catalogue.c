@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "brokerd/config/builtin.h"
 #include "brokerd/config/catalogue_data.h"
 #include "brokerd/config/catalogue_file.h"
 #include "brokerd/config/config.h"
@@ -62,6 +63,53 @@ static void test_snapshot(void)
 	is_uint(dear, 0, "no price is that of a single token");
 	catalogue_unref(c);
 	is_span(catalogue_snapshot_date(), CATALOGUE_DATE, "its date");
+}
+
+static bool is_builtin(struct span name)
+{
+	size_t n;
+	const struct builtin *rows = builtin_rows(&n);
+	for (size_t i = 0; i < n; i++) {
+		if (span_is(name, rows[i].name))
+			return true;
+	}
+	return false;
+}
+
+/* What is known of a model is of use where its provider can be asked. */
+static void test_providers(void)
+{
+#define LITELLM(theirs, ours)    ours,
+#define MODELS_DEV(theirs, ours) ours,
+	static const char *const named[] = {
+#include "libllmclient/cli/catalogue_names.def"
+	};
+#undef LITELLM
+#undef MODELS_DEV
+	for (size_t i = 0; i < COUNT_OF(named); i++) {
+		if (named[i][0] != '\0')
+			ok(is_builtin(span_str(named[i])), "an import's %s is a provider",
+				named[i]);
+	}
+	struct span last = SPAN_NONE;
+	size_t requests = 0;
+	for (size_t i = 0; i < catalogue_data_n; i++) {
+		const struct span line = catalogue_data[i];
+		const struct span provider = span_first(line, span_index(line, '/'));
+		if (!span_eq(provider, last))
+			ok(is_builtin(provider), "the snapshot's %.*s is a provider",
+				SPAN_ARG(provider));
+		last = provider;
+		requests += span_find(line, SPAN(" kind=rerank ")) < line.n &&
+			    span_find(line, SPAN(" price_input=0 ")) < line.n;
+	}
+	is_uint(requests, 0, "what is paid for by the request has no price of 0 a token");
+	struct catalogue *c = make("");
+	struct model_facts f;
+	ok(catalogue_find(c, SPAN("vertex"), SPAN("claude-opus-5@default"), &f) &&
+			f.price.input == 5 * USD,
+		"a model of another dialect of its provider has its price");
+	catalogue_unref(c);
 }
 
 static const char own[] =
@@ -126,6 +174,81 @@ static void test_lookup(void)
 	catalogue_unref(c);
 }
 
+static const char priced[] =
+	"acme/m tier=flex price_input=0.5\n" /* a first line without facts */
+	"acme/m kind=chat context=1000 price_input=1 price_output=10 price_cache_read=0.1\n"
+	"acme/m above=100 price_input=2 price_output=20\n"
+	"acme/m above=200 price_input=3 price_output=30\n"
+	"acme/m tier=priority price_input=2.5 price_output=25\n"
+	"acme/m tier=batch above=100 price_input=1.5\n"
+	"acme/m from=2026-06-01 price_input=1.2 price_output=12\n"
+	"acme/m from=2026-06-01 tier=flex price_input=0.6\n"
+	"acme/m from=2026-06-01 above=200 price_input=3.6 price_output=36\n";
+#define MAY  20604 /* 2026-05-31 */
+#define JUNE 20605
+
+static const struct {
+	const char *name;
+	int64_t tokens;
+	const char *tier;
+	int64_t day;
+	int64_t input, output, cache_read; /* thousandths of a dollar; -1: unknown */
+} price_cases[] = {
+	{"the usual one",                  5,   "",         MAY,  1000, 10000, 100},
+	{"as long as that is not longer",  100, "",         MAY,  1000, 10000, 100},
+	{"a token more is",                101, "",         MAY,  2000, 20000, 100},
+	{"of two lengths the greater",     201, "",         MAY,  3000, 30000, 100},
+	{"a tier",			 5,   "flex",     MAY,  500,  10000, 100},
+	{"another one",                    5,   "priority", MAY,  2500, 25000, 100},
+	{"one that no line has",           5,   "default",  MAY,  1000, 10000, 100},
+	{"no length is said",              -1,  "",         MAY,  1000, 10000, 100},
+	{"a line for both",                101, "batch",    MAY,  1500, 20000, 100},
+	{"the dearer of two for one each", 101, "priority", MAY,  2500, 25000, 100},
+	{"whichever that is",              201, "priority", MAY,  3000, 30000, 100},
+	{"a later day",                    5,   "",         JUNE, 1200, 12000, -1 },
+	{"a tier's",		       5,   "flex",     JUNE, 600,  12000, -1 },
+	{"a length's",                     201, "",         JUNE, 3600, 36000, -1 },
+	{"one that did not change",        101, "",         JUNE, 2000, 20000, -1 },
+	{"the day of the catalogue",       5,   "",         -1,   1200, 12000, -1 },
+};
+
+static int64_t thousandths(int64_t nusd)
+{
+	return nusd < 0 ? -1 : nusd / 1000000;
+}
+
+static void test_prices(void)
+{
+	struct catalogue *c = make(priced);
+	struct model_facts f;
+	struct price p;
+	catalogue_set_day(c, JUNE);
+	for (size_t i = 0; i < COUNT_OF(price_cases); i++) {
+		const char *name = price_cases[i].name;
+		const struct price_case when = {
+			price_cases[i].tokens, span_str(price_cases[i].tier), price_cases[i].day};
+		catalogue_price_of(c, SPAN("acme"), SPAN("m"), &when, &p);
+		is_int(thousandths(p.input), price_cases[i].input, "%s: input", name);
+		is_int(thousandths(p.output), price_cases[i].output, "%s: output", name);
+		is_int(thousandths(p.cache_read), price_cases[i].cache_read, "%s: cache", name);
+	}
+	catalogue_price_of(c, SPAN("acme"), SPAN("none"), &(struct price_case){0}, &p);
+	is_int(p.input, -1, "of a model that is not there nothing is known");
+	struct price_case most = {150, SPAN_NONE, -1};
+	catalogue_price_bound(c, SPAN("acme"), SPAN("m"), &most, &p);
+	is_int(thousandths(p.input), 2000, "a bound: the dearest that is not too long");
+	most = (struct price_case){150, SPAN("priority"), -1};
+	catalogue_price_bound(c, SPAN("acme"), SPAN("m"), &most, &p);
+	is_int(thousandths(p.output), 25000, "or that tier's");
+	most = (struct price_case){150, SPAN("flex"), -1};
+	catalogue_price_bound(c, SPAN("acme"), SPAN("m"), &most, &p);
+	is_int(thousandths(p.input), 2000, "which may not be granted");
+	ok(catalogue_find(c, SPAN("acme"), SPAN("m"), &f), "facts of a later line");
+	is_int(f.context_tokens, 1000, "are the model's");
+	is_int(thousandths(f.price.input), 1200, "and the usual price");
+	catalogue_unref(c);
+}
+
 static void test_walk(void)
 {
 	struct catalogue *c = make(own);
@@ -162,6 +285,30 @@ static void test_walk(void)
 	catalogue_unref(c);
 }
 
+/* Bytes that may stand in a provider's name sort before the slash that ends it. */
+static void test_longer_names(void)
+{
+	struct catalogue *c = make("acme-plan/p kind=chat\nacme.eu/e kind=chat\nacme/a kind=chat\n"
+				   "acme/b kind=chat\nacmes/s kind=chat\n");
+	static const char *const wanted[] = {"acme/a", "acme/b"};
+	struct catalogue_walk w = {
+		{0, 0}
+        };
+	struct model_facts f;
+	for (size_t i = 0; i < COUNT_OF(wanted); i++) {
+		ok(catalogue_next(c, SPAN("acme"), &w, &f), "a provider whose name begins others");
+		is_span(f.name, wanted[i], "has its own models");
+	}
+	ok(!catalogue_next(c, SPAN("acme"), &w, &f), "and no others");
+	w = (struct catalogue_walk){
+		{0, 0}
+        };
+	ok(catalogue_next(c, SPAN("acme-plan"), &w, &f), "the longer name");
+	is_span(f.name, "acme-plan/p", "has its own");
+	ok(!catalogue_next(c, SPAN("acme-plan"), &w, &f), "and no more");
+	catalogue_unref(c);
+}
+
 static const struct {
 	const char *text, *sentence;
 } wrongs[] = {
@@ -174,6 +321,8 @@ static const struct {
 	{"a/b price_input=-1",     "line 1 of the catalogue: price_input has no such value"       },
 	{"a/b from=June",          "line 1 of the catalogue: from has no such value"              },
 	{"a/b retires=2026-13-01", "line 1 of the catalogue: retires has no such value"           },
+	{"a/b from=2026-02-30",    "line 1 of the catalogue: from has no such value"              },
+	{"a/b from=2027-02-29",    "line 1 of the catalogue: from has no such value"              },
 	{"a/b kind=a\"b",          "line 1 of the catalogue: kind has no such value"              },
 	{"a/b\x7f",                "line 1 of the catalogue has a character that may not be there"},
 	{"a/\xc3\xa4 kind=chat",   "line 1 of the catalogue has a character that may not be there"},
@@ -189,6 +338,13 @@ static void test_wrong(void)
 		is_str(why.message, wrongs[i].sentence, "said so");
 		ok(!c, "and nothing made");
 	}
+}
+
+static void spoil(const char *path)
+{
+	FILE *f = fopen(path, "w");
+	if (!f || fputs("half a li", f) < 0 || fclose(f) != 0)
+		bail("%s cannot be spoiled", path);
 }
 
 static void test_file(void)
@@ -208,6 +364,12 @@ static void test_file(void)
 	is_int(catalogue_load(dir, &c, &why), OK, "and read");
 	(void)catalogue_count(c, &imported);
 	is_uint(imported, 1, "with its line");
+	catalogue_unref(c);
+	spoil(path);
+	is_int(catalogue_load(dir, &c, &why), ERR_INVALID_ARGUMENT, "a damaged file is told of");
+	(void)catalogue_count(c, &imported);
+	is_uint(imported, 1, "its copy holds");
+	ok(catalogue_imported_at_s(c) > 0, "which has an age");
 	catalogue_unref(c);
 	is_int(catalogue_keep(dir, SPAN("nonsense\n"), &why), OK, "what is kept is not judged");
 	is_int(catalogue_load(dir, &c, &why), ERR_INVALID_ARGUMENT, "but what is read is");
@@ -254,8 +416,11 @@ static void test_target(void)
 int main(void)
 {
 	test_snapshot();
+	test_providers();
 	test_lookup();
+	test_prices();
 	test_walk();
+	test_longer_names();
 	test_wrong();
 	test_file();
 	test_target();

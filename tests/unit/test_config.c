@@ -77,13 +77,13 @@ static void test_nothing(void)
 	is_span(p->base_url, "https://api.openai.com/v1", "its base URL");
 	is_int(p->auth, AUTH_BEARER, "its authentication");
 	struct quirks q;
-	config_quirks(c, p, 0, SPAN("gpt-4o-mini"), &q);
+	config_quirks(c, p, 0, SPAN("gpt-4o-mini"), NULL, &q);
 	is_span(q.max_tokens_field, "max_completion_tokens", "its bound's name");
 	ok(q.is_openai && q.has_seed && !q.has_top_k, "its habits");
 	p = config_provider(c, SPAN("anthropic"));
 	is_int(p->auth, AUTH_HEADER, "anthropic's authentication");
 	is_span(p->auth_header, "x-api-key", "its header");
-	config_quirks(c, p, 0, SPAN("claude-sonnet-4-5"), &q);
+	config_quirks(c, p, 0, SPAN("claude-sonnet-4-5"), NULL, &q);
 	is_span(q.api_version, "2023-06-01", "its version");
 	p = config_provider(c, SPAN("ollama"));
 	is_span(p->origin, "http://127.0.0.1:11434", "ollama is on this host");
@@ -270,7 +270,7 @@ static void test_everything(void)
 	ok(p->is_local && !p->is_plain_loopback_allowed && !p->is_builtin && !p->is_offline,
 		"what");
 	struct quirks quirks, *q = &quirks;
-	config_quirks(c, p, 0, SPAN("some"), q);
+	config_quirks(c, p, 0, SPAN("some"), NULL, q);
 	is_span(q->max_tokens_field, "max_completion_tokens", "max_tokens_field");
 	is_span(q->system_role, "developer", "system_role");
 	ok(q->has_stream_options, "stream_options");
@@ -325,15 +325,15 @@ static void test_overlay(void)
 	is_span(p->origin, "https://proxy.example:443", "goes elsewhere");
 	is_span(p->model, "gpt-4o-mini", "and is the same else");
 	struct quirks q;
-	config_quirks(c, p, 0, SPAN("gpt-4o-mini"), &q);
+	config_quirks(c, p, 0, SPAN("gpt-4o-mini"), NULL, &q);
 	ok(!q.has_seed && q.has_penalties, "but for what was said");
 	is_uint(p->n_dialects, 2, "its dialects stay");
 	ok(config_provider(c, SPAN("groq"))->n_dialects == 1, "a list replaces the row's");
 	is_span(config_provider(c, SPAN("groq"))->dialects[0].family, "anthropic", "as a whole");
-	config_quirks(c, config_provider(c, SPAN("groq")), 0, SPAN("some"), &q);
+	config_quirks(c, config_provider(c, SPAN("groq")), 0, SPAN("some"), NULL, &q);
 	is_span(q.api_version, "2023-06-01", "what a family cannot do without comes along");
 	p = config_provider(c, SPAN("own"));
-	config_quirks(c, p, 0, SPAN("some"), &q);
+	config_quirks(c, p, 0, SPAN("some"), NULL, &q);
 	ok(!q.has_seed && q.has_n, "a provider's own words count");
 	ok(q.has_json_schema && q.has_stream_options && !q.has_top_k,
 		"the rest is what strangers can be expected to know");
@@ -360,12 +360,13 @@ static void test_places(void)
 	is_span(p->dialects[0].path,
 		"/projects/p-1/locations/global/publishers/google/models/{model}:{method}",
 		"paths, but for what is the dialect's");
-	is_uint(config_dialect_of(c, p, SPAN("claude-sonnet-4-5")), 1, "a rule names the dialect");
-	is_uint(config_dialect_of(c, p, SPAN("gemini-2.5-pro")), 0, "else it is the first");
+	is_uint(config_dialect_of(c, p, SPAN("claude-sonnet-4-5"), NULL), 1,
+		"a rule names the dialect");
+	is_uint(config_dialect_of(c, p, SPAN("gemini-2.5-pro"), NULL), 0, "else it is the first");
 	p = config_provider(c, SPAN("openai"));
-	is_uint(config_dialect_of(c, p, SPAN("o3-pro")), 1, "models of one dialect alone");
-	is_uint(config_dialect_of(c, p, SPAN("something")), 1, "a section's word");
-	is_uint(config_dialect_of(c, p, SPAN("gpt-4o-mini")), 0, "and the rest");
+	is_uint(config_dialect_of(c, p, SPAN("o3-pro"), NULL), 1, "models of one dialect alone");
+	is_uint(config_dialect_of(c, p, SPAN("something"), NULL), 1, "a section's word");
+	is_uint(config_dialect_of(c, p, SPAN("gpt-4o-mini"), NULL), 0, "and the rest");
 	p = config_provider(c, SPAN("openrouter"));
 	is_uint(p->n_headers, 2, "two headers");
 	is_span(p->headers[0].name, "X-Title", "the first's name");
@@ -375,7 +376,7 @@ static void test_places(void)
 	ok(!span_is_set(p->base_url) && !span_is_set(p->origin), "and there is no address");
 	struct quirks q;
 	struct span path;
-	config_quirks(c, config_provider(c, SPAN("github")), 0, SPAN("x"), &q);
+	config_quirks(c, config_provider(c, SPAN("github")), 0, SPAN("x"), NULL, &q);
 	ok(ops_serve(q.ops, SPAN("models"), &path) && span_is(path, "//catalog/models"),
 		"an operation on a path of its own");
 	ok(ops_serve(q.ops, SPAN("chat"), &path) && !span_is_set(path), "one on the usual path");
@@ -396,24 +397,26 @@ static void test_quirks(void)
 		      "rules = openai\n");
 	const struct provider *p = config_provider(c, SPAN("anthropic"));
 	struct quirks q;
-	config_quirks(c, p, 0, SPAN("claude-sonnet-4-5"), &q);
+	config_quirks(c, p, 0, SPAN("claude-sonnet-4-5"), NULL, &q);
 	is_int(q.reasoning_by, REASONING_BY_BUDGET, "a rule for the name");
 	is_int(q.tokens_max, 64000, "with a number");
 	is_int(q.prefill, PREFILL_NO, "the section beats the rule");
 	ok(q.has_top_k && q.has_file_parts, "the row's stay");
-	config_quirks(c, p, 0, SPAN("claude-opus-4-8-20270101"), &q);
+	config_quirks(c, p, 0, SPAN("claude-opus-4-8-20270101"), NULL, &q);
 	is_int(q.reasoning_by, REASONING_BY_ADAPTIVE, "the longest pattern holds");
 	ok(words_have(q.efforts, SPAN("xhigh")) && !words_have(q.efforts, SPAN("none")),
 		"its efforts");
-	config_quirks(c, p, 0, SPAN("claude-3-5-sonnet"), &q);
+	config_quirks(c, p, 0, SPAN("claude-3-5-sonnet"), NULL, &q);
 	is_int(q.stops_max, 6, "the longer of two patterns of the file");
 	ok(!q.has_top_k, "over the shorter one, whose other words stay");
-	config_quirks(c, p, 0, SPAN("claude-3-5-haiku"), &q);
+	config_quirks(c, p, 0, SPAN("claude-3-5-haiku"), NULL, &q);
 	is_int(q.prefill, PREFILL_PLAIN, "the model's own section beats all");
-	is_int(config_facts(c, SPAN("anthropic"), SPAN("claude-3-5-x"))->max_output_tokens, 7,
-		"facts by pattern");
-	ok(!config_facts(c, SPAN("anthropic"), SPAN("claude-4")), "or none");
-	config_quirks(c, config_provider(c, SPAN("mine")), 0, SPAN("o3-mini"), &q);
+	struct said_facts said;
+	config_facts(c, SPAN("anthropic"), SPAN("claude-3-5-x"), NULL, &said);
+	is_int(said.max_output_tokens, 7, "facts by pattern");
+	config_facts(c, SPAN("anthropic"), SPAN("claude-4"), NULL, &said);
+	is_int(said.max_output_tokens, -1, "or none");
+	config_quirks(c, config_provider(c, SPAN("mine")), 0, SPAN("o3-mini"), NULL, &q);
 	is_int(q.reasons, REASONS_ALWAYS, "another's rules, by name");
 	config_unref(c);
 }
@@ -511,6 +514,9 @@ static const struct {
          "f:3:12: http without TLS needs a word: add allow_plain_loopback"											    },
 	{"a row's plain http, disallowed",               "[provider \"ollama\"]\nallow_plain_loopback = no",
          "f:1:2: http without TLS needs a word"														       },
+	{"a pattern with a * inside",                    "[model \"openai/a*b\"]\nprice_input = 1",
+         "f:1:2: a * stands for any text at the beginning or the end of a model's name: "
+		"this one is inside it, and no model would fit"												       },
 	{"an alias without a target",                    "[model \"x\"]",                                               "f:1:2: [model \"x\"] needs a target"         },
 	{"a target that is none",                        "[model \"x\"]\ntarget = openai",                              "f:2:10: a target is"                         },
 	{"a target without a model",                     "[model \"x\"]\ntarget = openai/",                             "f:2:10: a target is"                         },

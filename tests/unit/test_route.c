@@ -72,6 +72,53 @@ static void names(const struct config *c)
 	}
 }
 
+/* What sections say of one model, together: the alias's, a wide pattern's, a narrower one's, its own. */
+static void sections(void)
+{
+	static const char many[] =
+		"[provider \"acme\"]\ndialect = openai-chat\ndialect = anthropic\n"
+		"base_url = https://acme.example/v1\n"
+		"[model \"acme/m10\"]\nseed = no\n"
+		"[model \"acme/*mini\"]\nprice_output = 3\n"
+		"[model \"acme/m1*\"]\nprice_input = 7\nprice_output = 8\ncontext = 900\n"
+		"[model \"acme/m11\"]\nprice_output = 9\n"
+		"[model \"nick\"]\ntarget = acme/m11\ntarget = acme/else\nprice_input = 4\n"
+		"price_cache_read = 5\nmax_output = 77\ntools_max = 3\ndialect = anthropic\n";
+	const struct route_keys keys = {has_key, ""};
+	struct fault why = FAULT_NONE;
+	struct target t, other;
+	struct route r;
+	struct arena a;
+	struct config *c = config_parse(span_str(many), "t.conf", &why);
+	if (!c)
+		bail("%s", why.message);
+	is_err(route_target(c, SPAN("acme"), SPAN("m10"), &t, &why), OK, "a model");
+	is_int(t.price.input, INT64_C(7000000000), "its section does not hide the pattern's price");
+	ok(!t.quirks.has_seed, "and its trait holds");
+	is_err(route_target(c, SPAN("acme"), SPAN("m11"), &t, &why), OK, "another");
+	is_int(t.price.output, INT64_C(9000000000), "the more exact one wins");
+	is_int(t.price.input, INT64_C(7000000000), "member by member");
+	is_err(route_target(c, SPAN("acme"), SPAN("q-mini"), &t, &why), OK, "by its end");
+	is_int(t.price.output, INT64_C(3000000000), "a pattern that begins with *");
+	is_err(route_target(c, SPAN("acme"), SPAN("m1-mini"), &t, &why), OK, "by both");
+	is_int(t.price.output, INT64_C(3000000000), "the longer one wins");
+	is_int(t.context_tokens, 900, "the shorter one's stays");
+	arena_init(&a, MIB);
+	is_err(route_find(c, SPAN("nick"), &keys, &a, &r, &why), OK, "an alias with facts");
+	is_int(r.targets[0].price.input, INT64_C(7000000000), "a model's own sections beat it");
+	is_int(r.targets[0].price.cache_read, INT64_C(5000000000), "key by key");
+	is_int(r.targets[0].max_output_tokens, 77, "sizes too");
+	is_int(r.targets[1].price.input, INT64_C(4000000000), "where there are none it holds");
+	is_int(r.targets[1].quirks.tools_max, 3, "traits as well");
+	ok(span_is(r.targets[1].family, "anthropic"), "even the dialect");
+	ok(route_in_dialect(c, 0, &r.targets[1], &other), "in another dialect");
+	is_int(other.quirks.tools_max, 3, "they are the same");
+	is_err(route_target(c, SPAN("acme"), SPAN("else"), &t, &why), OK, "by its own name");
+	is_int(t.price.input, -1, "the alias says nothing of it");
+	arena_done(&a);
+	config_unref(c);
+}
+
 static void facts(const struct config *c)
 {
 	const struct route_keys keys = {has_key, ""};
@@ -98,6 +145,7 @@ int main(void)
 		bail("%s", why.message);
 	names(c);
 	facts(c);
+	sections();
 	config_unref(c);
 	return tap_done();
 }
