@@ -72,7 +72,8 @@ static const struct key keys[] = {
 		"What is spoken there: *openai-chat*, *openai-responses*, *openai-completions*, *anthropic*, "
 		"*gemini*, *bedrock*, *mistral*, *cohere* or *ollama*, and behind it a path below "
 		"*base_url* where it is not the usual one, or, with two slashes before it, below the host; "
-		"in it {model} and {method} stand for the model's name and for what is done. May repeat; "
+		"in it {model} and {method} stand for the model's name and for what is done, {model_path} for "
+		"a name whose slashes are the path's. May repeat; "
 		"the first is spoken, unless the trait *dialect* of a model names another."},
 	{"provider", "base_url", KEY_URL, IN_PROVIDER(base_url), 0, 0, NULL, "",
 		"Where it is, as in https://api.example.com/v1; it may hold {region} and the like, which "

@@ -30,7 +30,7 @@ static bool is_in(struct span name, const char *const *list, size_t n)
 
 static bool is_known(struct span name, bool is_path)
 {
-	static const char *const dialects[] = {"model", "method"};
+	static const char *const dialects[] = {"model", "model_path", "method"};
 	for (size_t i = 0; i < COUNT_OF(names); i++) {
 		if (span_is(name, names[i].name))
 			return true;

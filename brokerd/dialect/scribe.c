@@ -322,6 +322,27 @@ static void put_segment(struct span text, struct buf *out)
 	}
 }
 
+/* A model's name that is a path: its slashes stay. */
+static void put_folders(struct span name, struct buf *out)
+{
+	while (span_is_set(name)) {
+		put_segment(span_cut(&name, '/'), out);
+		if (span_is_set(name))
+			buf_byte(out, '/');
+	}
+}
+
+/* Would it lead to another place than below the path? */
+static bool leads_away(struct span name)
+{
+	while (span_is_set(name)) {
+		const struct span folder = span_cut(&name, '/');
+		if (span_is(folder, ".") || span_is(folder, ".."))
+			return true;
+	}
+	return false;
+}
+
 static void put_path(const struct scribe *s, const struct place *place, struct buf *out)
 {
 	struct span own = s->target->path;
@@ -329,7 +350,10 @@ static void put_path(const struct scribe *s, const struct place *place, struct b
 		own = SPAN_NONE;
 	struct span rest = span_is_set(own) ? own : span_str(place->path);
 	while (rest.n > 0) {
-		if (span_starts(rest, SPAN("{model}"))) {
+		if (span_starts(rest, SPAN("{model_path}"))) {
+			put_folders(s->target->model, out);
+			rest = span_skip(rest, strlen("{model_path}"));
+		} else if (span_starts(rest, SPAN("{model}"))) {
 			put_segment(s->target->model, out);
 			rest = span_skip(rest, strlen("{model}"));
 		} else if (span_starts(rest, SPAN("{method}"))) {
@@ -346,7 +370,7 @@ enum err scribe_address(struct scribe *s, const struct place *place, struct http
 {
 	OWNED(buf_done) struct buf path = BUF_INIT(16 * KIB);
 	OWNED(buf_done) struct buf url = BUF_INIT(16 * KIB);
-	if (span_is(s->target->model, ".") || span_is(s->target->model, ".."))
+	if (leads_away(s->target->model))
 		return scribe_refuse(
 			s, "model", "no model can be called \"%.*s\"", SPAN_ARG(s->target->model));
 	put_path(s, place, &path);

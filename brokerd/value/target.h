@@ -101,6 +101,14 @@ enum embed_body {
 };
 
 /* How is it told to cut an input that is too long? */
+/* How documents to be ranked are written. */
+enum rerank_body {
+	RERANK_DOCUMENTS, /* "documents": [text] */
+	RERANK_PASSAGES,  /* "passages": [{"text"}], and the query alike: NVIDIA */
+	RERANK_TEXTS,     /* "texts": [text]: Text Embeddings Inference */
+	RERANK_RECORDS,   /* "records": [{"id", "content"}]: Google's ranking API */
+};
+
 enum truncation {
 	TRUNCATION_NONE,
 	TRUNCATION_WORD,   /* truncate: "NONE" "START" "END" */
@@ -213,7 +221,8 @@ struct quirks {
 	struct span embed_model, rerank_model, moderate_model; /* where none is named */
 	struct span embedding_format; /* "float", "base64", "base64_int8"; absent: not said */
 	struct span dimensions_field; /* "dimensions", "output_dimension", or "none" */
-	struct span top_field;        /* "top_n" or "top_k" */
+	struct span top_field;        /* "top_n", "top_k", "topN" or "none" */
+	enum rerank_body rerank_body;
 	enum input_types input_types;
 	enum truncation truncation;
 	enum embed_body embed_body; /* bedrock */

@@ -1,4 +1,6 @@
 /* inputs.c - what is asked beside a chat: vectors, ranks, verdicts. */
+#include <stdio.h>
+
 #include "brokerd/dialect/embeddings.h"
 #include "brokerd/dialect/openai_chat/openai_chat.h"
 #include "brokerd/dialect/ranking.h"
@@ -8,7 +10,7 @@
 #define KNOWN_IN_EMBED                                                                       \
 	" model input dimensions output_dimension encoding_format input_type task truncate " \
 	"truncation user "
-#define KNOWN_IN_RERANK   " model query documents top_n top_k "
+#define KNOWN_IN_RERANK   " model query documents passages texts records topN top_n top_k "
 #define KNOWN_IN_MODERATE " model input "
 
 /* The body is written: it goes to the place, or what is wrong is told. */
@@ -126,6 +128,62 @@ enum err openai_chat_encode_embed(const struct llm_request *r, const struct targ
 
 /* ---- ranks ---- */
 
+static void put_text_object(struct scribe *s, struct span text)
+{
+	json_open(&s->o, '{');
+	json_pair_str(&s->o, "text", text);
+	json_close(&s->o, '}');
+}
+
+static void put_record(struct scribe *s, size_t i)
+{
+	char id[24];
+	(void)snprintf(id, sizeof id, "%zu", i);
+	json_open(&s->o, '{');
+	json_pair_str(&s->o, "id", span_str(id));
+	json_pair_str(&s->o, "content", s->r->inputs[i].text);
+	json_close(&s->o, '}');
+}
+
+/* The query, and what is ranked by it. */
+static void put_documents(struct scribe *s)
+{
+	static const char *const names[] = {[RERANK_DOCUMENTS] = "documents",
+		[RERANK_PASSAGES] = "passages",
+		[RERANK_TEXTS] = "texts",
+		[RERANK_RECORDS] = "records"};
+	const enum rerank_body how = s->target->quirks.rerank_body;
+	json_key(&s->o, "query");
+	if (how == RERANK_PASSAGES)
+		put_text_object(s, s->r->query);
+	else
+		json_put_str(&s->o, s->r->query);
+	json_key(&s->o, names[how]);
+	json_open(&s->o, '[');
+	for (size_t i = 0; i < s->r->n_inputs; i++) {
+		if (how == RERANK_PASSAGES)
+			put_text_object(s, s->r->inputs[i].text);
+		else if (how == RERANK_RECORDS)
+			put_record(s, i);
+		else
+			json_put_str(&s->o, s->r->inputs[i].text);
+	}
+	json_close(&s->o, ']');
+}
+
+/* What is not asked of the provider is cut here: see ranking.h. */
+static void put_top(struct scribe *s)
+{
+	const struct span field = s->target->quirks.top_field;
+	if (!s->r->top_n.is_set || span_is(field, "none"))
+		return;
+	json_pair_i64(&s->o,
+		span_is(field, "top_k")  ? "top_k"
+		: span_is(field, "topN") ? "topN"
+					 : "top_n",
+		s->r->top_n.v);
+}
+
 enum err openai_chat_encode_rerank(const struct llm_request *r, const struct target *target,
 	const struct dialect_env *env, struct notes *notes, struct http_request *out,
 	struct fault *why)
@@ -135,15 +193,8 @@ enum err openai_chat_encode_rerank(const struct llm_request *r, const struct tar
 	(void)env;
 	json_open(&s.o, '{');
 	json_pair_str(&s.o, "model", target->model);
-	json_pair_str(&s.o, "query", r->query);
-	json_key(&s.o, "documents");
-	json_open(&s.o, '[');
-	for (size_t i = 0; i < r->n_inputs; i++)
-		json_put_str(&s.o, r->inputs[i].text);
-	json_close(&s.o, ']');
-	if (r->top_n.is_set)
-		json_pair_i64(&s.o, span_is(target->quirks.top_field, "top_k") ? "top_k" : "top_n",
-			r->top_n.v);
+	put_documents(&s);
+	put_top(&s);
 	enum err err = ranking_prepare(&s);
 	if (!err)
 		err = scribe_extra(&s, &r->extra, "", KNOWN_IN_RERANK);
