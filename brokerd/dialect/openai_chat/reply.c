@@ -547,7 +547,7 @@ static enum err take_error(struct decoder *d, struct json chunk, struct fault *w
 static enum err take_chunk(struct decoder *d, struct json chunk, struct fault *why)
 {
 	static const char *const names[] = {"id", "model", "created", "choices", "usage", "error",
-		"x_groq", "citations", "search_results", "base_resp", "object"};
+		"x_groq", "citations", "search_results", "base_resp", "object", "service_tier"};
 	struct json m[COUNT_OF(names)];
 	int64_t created_s = 0;
 	struct outlet *o = &d->out;
@@ -566,6 +566,8 @@ static enum err take_chunk(struct decoder *d, struct json chunk, struct fault *w
 		err = outlet_check(&model);
 	if (!err)
 		err = outlet_about(o, buf_view(&id), buf_view(&model), created_s);
+	if (!err)
+		err = outlet_tier(o, m[11]);
 	if (!err)
 		err = take_usage(d, json_is_nil(m[4]) ? json_member(m[6], "usage") : m[4]);
 	if (err)

@@ -515,12 +515,14 @@ static enum err take_last(struct decoder *d, int64_t k, struct json item)
 static enum err take_response(
 	struct decoder *d, struct json response, struct span status, struct fault *why)
 {
-	static const char *const names[] = {"output", "usage", "status", "error"};
+	static const char *const names[] = {"output", "usage", "status", "error", "service_tier"};
 	OWNED(buf_done) struct buf said = BUF_INIT(LIMIT_REPLY_BYTES);
 	struct json m[COUNT_OF(names)];
 	int64_t k = 0;
 	PICK(response, names, m);
 	enum err err = take_about(d, response);
+	if (!err)
+		err = outlet_tier(&d->out, m[4]);
 	if (!err)
 		err = take_usage(d, m[1]);
 	if (is_text(m[2]))
