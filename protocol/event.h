@@ -139,6 +139,9 @@ struct llm_event {
 	uint32_t choice; /* which of n answers, from 0 */
 	uint32_t tool;   /* which call, dense from 0 */
 	bool has_more;   /* a part: the bytes of its medium go on in the next part of this choice */
+	struct span
+		tier; /* usage: the tier of service, as the provider says; absent: it does not. Not
+	                     on the wire */
 	union {
 		struct span text;
 		struct {

@@ -13,6 +13,7 @@
 #define CHOICES_MAX    128
 #define CALL_ID_BYTES  24
 #define NAME_MAX_BYTES ((size_t)1024)
+#define TIER_BYTES     ((size_t)64)
 
 static void choice_init(const struct outlet *o, struct outlet_choice *c)
 {
@@ -72,6 +73,7 @@ void outlet_reset(struct outlet *o)
 	o->created_s = 0;
 	o->has_usage = false;
 	o->usage = USAGE_UNKNOWN;
+	o->tier = SPAN_NONE;
 	o->n_warnings = 0;
 }
 
@@ -565,6 +567,14 @@ void outlet_usage(struct outlet *o, const struct llm_usage *u)
 	o->has_usage = true;
 }
 
+enum err outlet_tier(struct outlet *o, struct json word)
+{
+	OWNED(buf_done) struct buf text = BUF_INIT(TIER_BYTES);
+	if (!json_text_to(word, &text) || buf_error(&text) || span_eq(buf_view(&text), o->tier))
+		return OK;
+	return arena_dup(o->arena, buf_view(&text), &o->tier);
+}
+
 enum err outlet_finish(struct outlet *o, uint32_t choice, enum finish f, struct span native,
 	struct span matched_stop)
 {
@@ -628,7 +638,7 @@ enum err outlet_flush(struct outlet *o)
 		err = send(o, &e);
 	}
 	if (!err && o->has_usage) {
-		const struct llm_event e = {.type = EV_USAGE, .usage = o->usage};
+		const struct llm_event e = {.type = EV_USAGE, .usage = o->usage, .tier = o->tier};
 		err = send(o, &e);
 	}
 	for (uint32_t i = 0; !err && i < o->n_choices; i++) {
@@ -654,7 +664,7 @@ enum err outlet_fail(struct outlet *o, enum err err, const struct fault *fault, 
 {
 	struct fault told = *fault;
 	if (o->is_started && o->has_usage && !o->is_flushed && !o->is_refused) {
-		const struct llm_event e = {.type = EV_USAGE, .usage = o->usage};
+		const struct llm_event e = {.type = EV_USAGE, .usage = o->usage, .tier = o->tier};
 		o->is_flushed = true;
 		const enum err refused = emit(o, &e);
 		err = refused ? refused : err;

@@ -63,6 +63,7 @@ struct outlet {
 	bool has_content; /* something went out after which no other answer can take its place */
 	bool has_usage;
 	struct llm_usage usage;
+	struct span tier; /* of service, as the reply says */
 	struct warning *warnings;
 	size_t n_warnings;
 	struct buf piece, clean; /* scratch */
@@ -127,6 +128,8 @@ enum err outlet_calls_settle(
 
 /* Kept until outlet_flush. A later finish replaces an earlier `stop` only. */
 void outlet_usage(struct outlet *o, const struct llm_usage *u);
+enum err outlet_tier(
+	struct outlet *o, struct json word) MUST_USE; /* what is no word is passed over */
 enum err outlet_finish(struct outlet *o, uint32_t choice, enum finish f, struct span native,
 	struct span matched_stop) MUST_USE;
 

@@ -152,11 +152,12 @@ struct span flight_tier(const struct flight *f)
 								   : SPAN_NONE;
 }
 
-static void take_usage(struct flight *f, const struct llm_usage *u)
+static void take_usage(struct flight *f, const struct llm_usage *u, struct span tier)
 {
 	const struct target *t = &f->route.targets[f->target];
-	const struct price_case when = {
-		.input_tokens = usage_input_total(u), .tier = flight_tier(f), .day = -1};
+	const struct price_case when = {.input_tokens = usage_input_total(u),
+		.tier = span_is_set(tier) ? tier : flight_tier(f),
+		.day = -1};
 	route_price(f->config, t, &when, &f->price);
 	f->attempt_nusd = t->is_offline ? 0 : price_nusd(&f->price, u);
 	f->usage = add_usage(&f->settled, u);
@@ -176,7 +177,7 @@ enum err flight_put(struct flight *f, const struct llm_event *e)
 	}
 	f->has_batch_content = f->has_batch_content || event_is_content(e->type);
 	if (e->type == EV_USAGE) {
-		take_usage(f, &e->usage);
+		take_usage(f, &e->usage, e->tier);
 		if (!f->has_content)
 			return OK;
 		changed = *e;

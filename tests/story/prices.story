@@ -42,6 +42,15 @@ after 1ms
 a call 7 model=dear/m tier=priority
 up 7 lacks *service_tier*
 up 7 replies 10 10 as ever
+after 1ms
+# what the reply says of its tier goes before what was asked
+a call 8 model=tiers/m
+up 8 answers 200
+	{"id":"r","object":"chat.completion","created":1767225600,"model":"m","service_tier":"priority","choices":[{"index":0,"message":{"role":"assistant","content":"k"},"finish_reason":"stop"}],"usage":{"prompt_tokens":10,"completion_tokens":10,"total_tokens":20}}
+after 1ms
+a call 9 model=tiers/m tier=priority
+up 9 answers 200
+	{"id":"r","object":"chat.completion","created":1767225600,"model":"m","service_tier":"default","choices":[{"index":0,"message":{"role":"assistant","content":"k"},"finish_reason":"stop"}],"usage":{"prompt_tokens":10,"completion_tokens":10,"total_tokens":20}}
 a gets 1
 	...
 a gets 2
@@ -56,6 +65,10 @@ a gets 6
 	...
 a gets 7
 	...
+a gets 8
+	...
+a gets 9
+	...
 a leaves
 ledger
 	exchange ok - dear/m * cost=26000 *
@@ -65,4 +78,6 @@ ledger
 	exchange ok - tiers/m * cost=140000 *
 	exchange ok - tiers/m * cost=30000 *
 	exchange ok - dear/m * cost=30000 *
-	7x attempt 1 ok *
+	exchange ok - tiers/m * cost=140000 *
+	exchange ok - tiers/m * cost=30000 *
+	9x attempt 1 ok *

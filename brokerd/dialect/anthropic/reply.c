@@ -524,6 +524,9 @@ static enum err take_start(struct decoder *d, struct json message, struct fault 
 		return err;
 	d->has_message = d->out.choices[0].is_seen = true;
 	take_usage(d, m[2]);
+	err = outlet_tier(&d->out, json_member(m[2], "service_tier"));
+	if (err)
+		return err;
 	if (!d->is_whole)
 		d->counts.output = -1; /* here it is only a placeholder */
 	return give_usage(d);

@@ -672,10 +672,13 @@ static enum err keep_list(struct decoder *d, struct json list, struct span *out)
 static enum err take_chunk(struct decoder *d, struct json chunk, struct fault *why)
 {
 	static const char *const names[] = {"id", "model", "created", "choices", "usage", "error",
-		"x_groq", "citations", "search_results", "base_resp", "object", "images"};
+		"x_groq", "citations", "search_results", "base_resp", "object", "images",
+		"service_tier"};
 	struct json m[COUNT_OF(names)];
 	PICK(chunk, names, m);
 	enum err err = openai_about(&d->out, m[0], m[1], m[2]);
+	if (!err)
+		err = outlet_tier(&d->out, m[12]);
 	if (!err)
 		err = openai_counts(&d->out, json_is_nil(m[4]) ? json_member(m[6], "usage") : m[4],
 			d->cached_tokens);

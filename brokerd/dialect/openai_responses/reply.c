@@ -617,12 +617,14 @@ static enum err end_rest(struct decoder *d)
 static enum err take_response(
 	struct decoder *d, struct json response, struct span status, struct fault *why)
 {
-	static const char *const names[] = {"output", "usage", "status", "error"};
+	static const char *const names[] = {"output", "usage", "status", "error", "service_tier"};
 	OWNED(buf_done) struct buf said = BUF_INIT(LIMIT_REPLY_BYTES);
 	struct json m[COUNT_OF(names)];
 	int64_t k = 0;
 	PICK(response, names, m);
 	enum err err = take_about(d, response);
+	if (!err)
+		err = outlet_tier(&d->out, m[4]);
 	if (!err)
 		err = openai_counts(&d->out, m[1], -1);
 	if (openai_is_text(m[2]))
