@@ -218,11 +218,14 @@ bool builder_carry(struct builder *b, struct extra *extra, const char *family,
 
 bool builder_extra(struct builder *b, const struct extra *from, struct extra *to)
 {
+	struct span family;
+	if (from->n > 0 && !builder_text(b, from->family, &family))
+		return false;
 	for (size_t i = 0; i < from->n; i++) {
 		struct extra_member member;
 		if (!builder_text(b, from->members[i].name, &member.name) ||
 			!builder_text(b, from->members[i].json, &member.json) ||
-			!builder_carry(b, to, from->family.p, &member))
+			!builder_carry(b, to, family.p, &member))
 			return false;
 	}
 	return true;
@@ -250,9 +253,7 @@ static bool say_part(struct builder *b, struct message *m, const struct llm_resu
 	}
 	if (!from->is_whole && from->type < COUNT_OF(buffers) && buffers[from->type]) {
 		const struct span all = buf_view(buffers[from->type]);
-		struct extra extra = from->part.extra;
-		return builder_text(b, extra.family, &extra.family) &&
-		       builder_extra(b, &extra, &to->extra) &&
+		return builder_extra(b, &from->part.extra, &to->extra) &&
 		       builder_text(b, span_of(all.p + from->at, from->n), &to->text) &&
 		       builder_text(b, from->part.citations, &to->citations) &&
 		       builder_opaque(b, &from->opaque, &to->opaque);

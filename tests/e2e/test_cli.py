@@ -452,6 +452,8 @@ def may_start():
 
 @pytest.fixture
 def home():
+    if pathlib.Path("/run/llm-broker/sock").exists():
+        pytest.skip("the system's own broker runs here, and is found first")
     made = harness.Broker()
     yield made
     done = made.llmb("status", "--json", env=own(made))
