@@ -319,6 +319,15 @@ static const struct {
 	{"TIMEOUT",       FINISH_OTHER,          ERR_TIMEOUT     },
 };
 
+/* The answer is over, and nothing says why. */
+static enum err finish_unsaid(struct decoder *d)
+{
+	const enum err err = outlet_finish(&d->out, 0, FINISH_STOP, SPAN_NONE, SPAN_NONE);
+	return err ? err
+		   : outlet_warn(&d->out, "missing_finish", NULL,
+			     "the provider did not say why its answer ended");
+}
+
 /* `said`: the error's sentence, where there is one. */
 static enum err take_finish(
 	struct decoder *d, struct json reason, struct json said, struct fault *why)
@@ -350,11 +359,8 @@ static enum err take_finish(
 	fault_text(body.message, sizeof body.message, buf_view(&text));
 	if (body.message[0])
 		return error_inside(&body, cohere_errors, why);
-	if (word.n > 0)
-		return outlet_finish(&d->out, 0, FINISH_OTHER, word, SPAN_NONE);
-	d->is_done = false; /* conclude says that it is missing */
-	d->is_whole = true;
-	return OK;
+	return word.n > 0 ? outlet_finish(&d->out, 0, FINISH_OTHER, word, SPAN_NONE)
+			  : finish_unsaid(d);
 }
 
 /* Tokens as counted; those that are billed leave out what the provider added to the prompt. */
@@ -449,12 +455,8 @@ static enum err conclude(struct decoder *d, struct fault *why)
 	if (!d->is_done && !d->is_whole)
 		return fault_set(why, ERR_STREAM_INCOMPLETE,
 			"the provider's answer broke off before its end");
-	if (!d->is_done) {
-		err = outlet_finish(&d->out, 0, FINISH_STOP, SPAN_NONE, SPAN_NONE);
-		if (!err)
-			err = outlet_warn(&d->out, "missing_finish", NULL,
-				"the provider did not say why its answer ended");
-	}
+	if (!d->is_done)
+		err = finish_unsaid(d);
 	if (!err)
 		err = turn_to(d, SAID_OTHER);
 	if (!err)
