@@ -1,11 +1,13 @@
 /* openai_members.c - a member each. */
 #include "brokerd/dialect/openai_members.h"
 
+#include "brokerd/dialect/bounds.h"
+
 #define STOPS_MAX ((size_t)4)
 
 enum err openai_put_stops(struct scribe *s)
 {
-	return scribe_put_stops(s, "stop", s->target->quirks.is_openai ? STOPS_MAX : 0);
+	return bounds_put_stops(s, "stop", s->target->quirks.is_openai ? STOPS_MAX : 0);
 }
 
 enum err openai_hold_penalties(
@@ -13,8 +15,8 @@ enum err openai_hold_penalties(
 {
 	if (!s->target->quirks.has_penalties) /* they do not go out at all */
 		return OK;
-	const enum err err = scribe_hold_penalty(s, "presence_penalty", presence);
-	return err ? err : scribe_hold_penalty(s, "frequency_penalty", frequency);
+	const enum err err = bounds_penalty(s, "presence_penalty", presence);
+	return err ? err : bounds_penalty(s, "frequency_penalty", frequency);
 }
 
 enum err openai_put_logit_bias(struct scribe *s)

@@ -46,20 +46,8 @@ enum err scribe_drop_marks(struct scribe *s) MUST_USE;
 /* The same of what a text cites, where that is of another family's shape. */
 enum err scribe_drop_citations(struct scribe *s, const char *path) MUST_USE;
 
-/* Hold a number within what the target takes, with a warning where that changes it. */
-enum err scribe_hold_temperature(struct scribe *s, struct opt_f64 *v) MUST_USE;
-enum err scribe_hold_top_p(struct scribe *s, struct opt_f64 *v) MUST_USE;
-enum err scribe_hold_penalty(struct scribe *s, const char *name, struct opt_f64 *v) MUST_USE;
-enum err scribe_hold_top_logprobs(struct scribe *s, struct opt_i64 *v) MUST_USE;
-
-/* The bound on the answer, within what is known of the model; 0: none was asked for. Refused below 1. */
-enum err scribe_hold_max_tokens(struct scribe *s, int64_t *n) MUST_USE;
-
+/* A number, where it is set. */
 void scribe_put_number(struct scribe *s, const char *name, struct opt_f64 v);
-
-/* An array of the stop sequences, each once and at most `most` (0: any number), with a warning where
- * there are more. Nothing where there are none. */
-enum err scribe_put_stops(struct scribe *s, const char *name, size_t most) MUST_USE;
 
 /* Is it 1, the default of most sampling numbers? */
 static inline bool scribe_is_one(double v)

@@ -4,6 +4,7 @@
 
 #include "brokerd/dialect/bedrock/bedrock.h"
 #include "brokerd/dialect/bedrock/tools.h"
+#include "brokerd/dialect/bounds.h"
 #include "brokerd/dialect/effort.h"
 #include "brokerd/dialect/emulate.h"
 #include "brokerd/dialect/names.h"
@@ -195,7 +196,7 @@ static enum err put_temperature(struct scribe *s, const struct asked *a)
 		return scribe_drop(s, "temperature", "%.*s takes no temperature%s",
 			SPAN_ARG(s->target->model),
 			q->sampling == SAMPLING_NONE ? "" : " while it reasons");
-	const enum err err = scribe_hold_temperature(s, &t);
+	const enum err err = bounds_temperature(s, &t);
 	json_key(&s->o, "temperature");
 	json_put_f64(&s->o, t.v);
 	return err;

@@ -64,7 +64,7 @@ static bool is_declared(const struct bedrock_tools *t, struct span theirs)
 	return t->has_json_tool && span_is(theirs, EMULATED_TOOL);
 }
 
-/* A stub for the name of a call, unless there is such a tool. */
+/* The least definition of a tool that only an earlier call names, unless there is one already. */
 static enum err add_stub(struct scribe *s, struct bedrock_tools *t, struct span ours)
 {
 	struct span theirs = notes_tool_theirs(s->notes, ours);

@@ -1,6 +1,7 @@
 /* request.c - the unified request as this family writes it: what is asked, in a fixed order. */
 #include <stdio.h>
 
+#include "brokerd/dialect/bounds.h"
 #include "brokerd/dialect/cohere/cohere.h"
 #include "brokerd/dialect/effort.h"
 #include "brokerd/dialect/functions.h"
@@ -106,7 +107,7 @@ static enum err put_thinking(struct scribe *s)
 static enum err put_max_tokens(struct scribe *s)
 {
 	int64_t n;
-	const enum err err = scribe_hold_max_tokens(s, &n);
+	const enum err err = bounds_max_tokens(s, &n);
 	if (n > 0)
 		json_pair_i64(&s->o, "max_tokens", n);
 	return err;
@@ -161,7 +162,7 @@ static enum err put_sampling(struct scribe *s)
 	if (r->seed.is_set)
 		json_pair_i64(&s->o, "seed", r->seed.v);
 	if (!err)
-		err = scribe_put_stops(s, "stop_sequences", (size_t)s->target->quirks.stops_max);
+		err = bounds_put_stops(s, "stop_sequences", (size_t)s->target->quirks.stops_max);
 	return err ? err : put_logprobs(s);
 }
 

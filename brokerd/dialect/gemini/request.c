@@ -1,4 +1,5 @@
 /* request.c - the unified request as this family writes it: what is asked, in a fixed order. */
+#include "brokerd/dialect/bounds.h"
 #include "brokerd/dialect/effort.h"
 #include "brokerd/dialect/gemini/gemini.h"
 #include "brokerd/dialect/gemini/schema.h"
@@ -222,7 +223,7 @@ static enum err put_format(struct scribe *s, const struct asked *a)
 static enum err put_temperature(struct scribe *s)
 {
 	struct opt_f64 t = s->r->temperature;
-	const enum err err = scribe_hold_temperature(s, &t);
+	const enum err err = bounds_temperature(s, &t);
 	scribe_put_number(s, "temperature", t);
 	return err;
 }
@@ -230,7 +231,7 @@ static enum err put_temperature(struct scribe *s)
 static enum err put_max_tokens(struct scribe *s)
 {
 	int64_t n;
-	const enum err err = scribe_hold_max_tokens(s, &n);
+	const enum err err = bounds_max_tokens(s, &n);
 	if (n > 0)
 		json_pair_i64(&s->o, "maxOutputTokens", n);
 	return err;

@@ -1,5 +1,6 @@
 /* request.c - the unified request as this family writes it: what is asked, in a fixed order. The
  * provider refuses members that it does not know, so nothing goes out that is not listed here. */
+#include "brokerd/dialect/bounds.h"
 #include "brokerd/dialect/effort.h"
 #include "brokerd/dialect/functions.h"
 #include "brokerd/dialect/json_words.h"
@@ -83,7 +84,7 @@ static enum err put_reasoning(struct scribe *s)
 static enum err put_max_tokens(struct scribe *s)
 {
 	int64_t n;
-	const enum err err = scribe_hold_max_tokens(s, &n);
+	const enum err err = bounds_max_tokens(s, &n);
 	if (n > 0)
 		json_pair_i64(&s->o, "max_tokens", n);
 	return err;
@@ -92,7 +93,7 @@ static enum err put_max_tokens(struct scribe *s)
 static enum err put_temperature(struct scribe *s)
 {
 	struct opt_f64 t = s->r->temperature;
-	const enum err err = scribe_hold_temperature(s, &t);
+	const enum err err = bounds_temperature(s, &t);
 	scribe_put_number(s, "temperature", t);
 	return err;
 }
@@ -133,7 +134,7 @@ static enum err put_sampling(struct scribe *s)
 	if (!err)
 		err = put_seed(s);
 	if (!err)
-		err = scribe_put_stops(s, "stop", 0);
+		err = bounds_put_stops(s, "stop", 0);
 	return err ? err : put_n(s);
 }
 

@@ -1,5 +1,6 @@
 /* request.c - the unified request as this family writes it: what is asked, in a fixed order; how the
  * model is run stands in `options`. */
+#include "brokerd/dialect/bounds.h"
 #include "brokerd/dialect/effort.h"
 #include "brokerd/dialect/functions.h"
 #include "brokerd/dialect/ollama/ollama.h"
@@ -76,7 +77,7 @@ static enum err put_think(struct scribe *s)
 static enum err put_num_predict(struct scribe *s)
 {
 	int64_t n;
-	const enum err err = scribe_hold_max_tokens(s, &n);
+	const enum err err = bounds_max_tokens(s, &n);
 	if (n > 0)
 		json_pair_i64(&s->o, "num_predict", n);
 	return err;
@@ -107,9 +108,9 @@ static enum err put_options(struct scribe *s)
 	struct opt_f64 heat = r->temperature, top_p = r->top_p;
 	enum err err = put_num_predict(s);
 	if (!err)
-		err = scribe_hold_temperature(s, &heat);
+		err = bounds_temperature(s, &heat);
 	if (!err)
-		err = scribe_hold_top_p(s, &top_p);
+		err = bounds_top_p(s, &top_p);
 	scribe_put_number(s, "temperature", heat);
 	scribe_put_number(s, "top_p", top_p);
 	if (r->top_k.is_set)
@@ -121,7 +122,7 @@ static enum err put_options(struct scribe *s)
 	if (r->seed.is_set)
 		json_pair_i64(o, "seed", r->seed.v);
 	if (!err)
-		err = scribe_put_stops(s, "stop", 0);
+		err = bounds_put_stops(s, "stop", 0);
 	/* the default is small, and what does not fit would be cut off */
 	if (s->target->context_tokens > 0 && !scribe_has_extra(s, &r->extra, "options.num_ctx"))
 		json_pair_i64(o, "num_ctx", s->target->context_tokens);

@@ -1,6 +1,7 @@
 /* request.c - the unified request as this family writes it: what is asked, in a fixed order. */
 #include <stdio.h>
 
+#include "brokerd/dialect/bounds.h"
 #include "brokerd/dialect/json_words.h"
 #include "brokerd/dialect/names.h"
 #include "brokerd/dialect/openai_chat/openai_chat.h"
@@ -31,7 +32,7 @@ static enum err put_max_tokens(struct scribe *s)
 {
 	const struct span field = s->target->quirks.max_tokens_field;
 	int64_t n;
-	const enum err err = scribe_hold_max_tokens(s, &n);
+	const enum err err = bounds_max_tokens(s, &n);
 	if (n > 0)
 		json_pair_i64(&s->o,
 			span_is(field, "max_completion_tokens") ? "max_completion_tokens"
@@ -66,7 +67,7 @@ static enum err put_stop(struct scribe *s, const struct reason *t)
 	if (!q->has_stop || is_shut_out)
 		return scribe_drop(s, "stop", "%.*s takes no stop sequences while it reasons",
 			SPAN_ARG(s->target->model));
-	return scribe_put_stops(s, "stop", (size_t)q->stops_max);
+	return bounds_put_stops(s, "stop", (size_t)q->stops_max);
 }
 
 static enum err put_logit_bias(struct scribe *s, const struct reason *t)
@@ -88,7 +89,7 @@ static enum err put_logprobs(struct scribe *s, const struct reason *t)
 		return scribe_drop(s, "logprobs", "%.*s at %.*s gives no logprobs",
 			SPAN_ARG(s->target->model), SPAN_ARG(s->target->provider));
 	struct opt_i64 top = s->r->top_logprobs;
-	const enum err err = scribe_hold_top_logprobs(s, &top);
+	const enum err err = bounds_top_logprobs(s, &top);
 	json_pair_bool(&s->o, "logprobs", true);
 	if (top.is_set)
 		json_pair_i64(&s->o, "top_logprobs", top.v);
@@ -119,9 +120,9 @@ static enum err put_heat(struct scribe *s, const struct reason *t)
 		heat.is_set = false;
 	}
 	if (is_known && !reason_shuts_out(s, t, "temperature"))
-		err = scribe_hold_temperature(s, &heat);
+		err = bounds_temperature(s, &heat);
 	if (!err && is_known && !reason_shuts_out(s, t, "top_p"))
-		err = scribe_hold_top_p(s, &top_p);
+		err = bounds_top_p(s, &top_p);
 	if (!err && heat.is_set && top_p.is_set && q->sampling == SAMPLING_ONE_OF) {
 		top_p.is_set = false;
 		err = scribe_drop(s, "top_p", "%.*s takes temperature or top_p, not both",

@@ -1,6 +1,7 @@
 /* request.c - the unified request as this family writes it: a prompt and what is sampled how. */
 #include <stdio.h>
 
+#include "brokerd/dialect/bounds.h"
 #include "brokerd/dialect/openai_completions/openai_completions.h"
 #include "brokerd/dialect/openai_members.h"
 #include "brokerd/dialect/reason.h"
@@ -122,7 +123,7 @@ static enum err put_logprobs(struct scribe *s)
 		return scribe_drop(s, "logprobs", "%.*s at %.*s gives no logprobs",
 			SPAN_ARG(s->target->model), SPAN_ARG(s->target->provider));
 	struct opt_i64 top = r->top_logprobs;
-	const enum err err = scribe_hold_top_logprobs(s, &top);
+	const enum err err = bounds_top_logprobs(s, &top);
 	json_pair_i64(&s->o, "logprobs", top.is_set ? top.v : 0);
 	return err;
 }
@@ -135,9 +136,9 @@ static enum err put_sampling(struct scribe *s)
 	const struct reason no_reason = {.is_on = false};
 	struct opt_f64 heat = r->temperature, top_p = r->top_p;
 	struct opt_f64 presence = r->presence_penalty, frequency = r->frequency_penalty;
-	enum err err = has_sampling ? scribe_hold_temperature(s, &heat) : OK;
+	enum err err = has_sampling ? bounds_temperature(s, &heat) : OK;
 	if (!err && has_sampling)
-		err = scribe_hold_top_p(s, &top_p);
+		err = bounds_top_p(s, &top_p);
 	if (!err)
 		err = openai_hold_penalties(s, &presence, &frequency);
 	const struct sampled rows[] = {

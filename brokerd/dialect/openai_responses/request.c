@@ -1,6 +1,7 @@
 /* request.c - the unified request as this family writes it: what is asked, in a fixed order. */
 #include <stdio.h>
 
+#include "brokerd/dialect/bounds.h"
 #include "brokerd/dialect/json_words.h"
 #include "brokerd/dialect/names.h"
 #include "brokerd/dialect/openai_responses/openai_responses.h"
@@ -274,7 +275,7 @@ static bool wants_sealed(const struct scribe *s, const struct reason *reason, bo
 static enum err put_max_tokens(struct scribe *s)
 {
 	int64_t n;
-	enum err err = scribe_hold_max_tokens(s, &n);
+	enum err err = bounds_max_tokens(s, &n);
 	if (err || n == 0)
 		return err;
 	if (n < TOKENS_MIN) {
@@ -324,7 +325,7 @@ static enum err put_logprobs(struct scribe *s, const struct reason *reason, bool
 			SPAN_ARG(s->target->model));
 	}
 	struct opt_i64 top = r->top_logprobs;
-	const enum err err = scribe_hold_top_logprobs(s, &top);
+	const enum err err = bounds_top_logprobs(s, &top);
 	if (top.is_set)
 		json_pair_i64(&s->o, "top_logprobs", top.v);
 	return err;
@@ -337,9 +338,9 @@ static enum err put_sampling(struct scribe *s, const struct reason *reason)
 	struct opt_f64 heat = r->temperature, top_p = r->top_p;
 	enum err err = OK;
 	if (has_sampling && !reason_shuts_out(s, reason, "temperature"))
-		err = scribe_hold_temperature(s, &heat);
+		err = bounds_temperature(s, &heat);
 	if (!err && has_sampling && !reason_shuts_out(s, reason, "top_p"))
-		err = scribe_hold_top_p(s, &top_p);
+		err = bounds_top_p(s, &top_p);
 	const struct sampled rows[] = {
 		{"temperature", heat,  has_sampling, scribe_is_one(heat.v) },
 		{"top_p",       top_p, has_sampling, scribe_is_one(top_p.v)},
