@@ -6,6 +6,7 @@
 #include "brokerd/value/http.h"
 #include "brokerd/value/notes.h"
 #include "brokerd/value/target.h"
+#include "protocol/base/json.h"
 #include "protocol/event.h"
 #include "protocol/surface.h"
 
@@ -25,6 +26,17 @@ struct dialect_env {
 	int64_t wall_s;   /* seconds since 1970 */
 	uint64_t seed;    /* for ids that must be made up: the same seed, the same ids */
 	struct span page; /* of a list that comes in pages: as `more` had it; absent: the first */
+};
+
+/* What is known of an answer before it comes. All of it outlives the encoder. */
+struct answer_plan {
+	const struct llm_request *request; /* as decode_request read it */
+	const struct notes *notes;         /* as decode_request left them */
+	struct json
+		body; /* what the caller sent, scanned: some surfaces repeat it; absent: nothing */
+	const struct dialect_env *env;
+	int64_t input_estimate; /* tokens of the request by a rule of thumb; -1: not known */
+	struct span id;         /* that the broker keeps the answer under; absent: it does not */
 };
 
 struct dialect_op {
@@ -66,12 +78,23 @@ struct dialect_op {
 	void (*decoder_done)(struct decoder *);
 
 	/* ---- towards a caller who speaks it ---- */
+
+	/* What a caller's body asks; how it wants its answer goes to the notes. Spans are the body's or the
+	 * arena's. ERR_INVALID_REQUEST with the member's path, ERR_TOO_BIG, ERR_NO_MEMORY. */
 	enum err (*decode_request)(const struct surface_call *, struct span body, struct arena *,
 		struct llm_request *out, struct notes *, struct fault *why);
-	struct encoder *(*encoder_new)(struct arena *, const struct llm_request *,
-		const struct notes *, const struct dialect_env *);
+
+	/* An encoder of the answer to that request. NULL: out of memory. */
+	struct encoder *(*encoder_new)(struct arena *, const struct answer_plan *);
+
+	/* Appends what the caller is told at this event. They come in the order of event.h, EV_END or
+	 * EV_FAULT last, after which nothing is ever appended. A stream is legal at every moment, whatever
+	 * comes: what its language has no place for is left out. An answer in one piece is appended at
+	 * EV_END; of its fault nothing is, for phrase tells that. ERR_NO_MEMORY, or what sticks to `out`. */
 	enum err (*encode)(struct encoder *, const struct llm_event *, struct buf *out);
-	enum err (*encode_end)(struct encoder *, struct buf *out);
+
+	/* Frees what the encoder holds outside of its arena. Once, before the arena goes. */
+	void (*encoder_done)(struct encoder *);
 };
 
 struct dialect {
@@ -83,7 +106,7 @@ struct dialect {
 	 * message, param, retry_after_ms. Never fails. */
 	void (*explain)(const struct http_reply *, const struct target *, struct fault *out);
 
-	/* Our fault, in this family's envelope. NULL where no surface speaks it. */
+	/* Our fault as a reply of this family's: its body, and its status. NULL where no surface speaks it. */
 	void (*phrase)(const struct fault *, struct buf *out, int *http_status);
 
 	/* GET path of the list of models; NULL where there is none. */

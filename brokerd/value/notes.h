@@ -8,6 +8,13 @@ struct rename {
 	struct span ours, theirs; /* as the caller says it, as the provider was told */
 };
 
+/* How the caller of a surface has its answer. */
+enum answer_form {
+	ANSWER_WHOLE, /* one JSON object */
+	ANSWER_SSE,   /* an event stream */
+	ANSWER_LIST,  /* gemini: a JSON array that is written as its elements come */
+};
+
 struct notes {
 	struct arena *arena;
 	struct warning *warnings;
@@ -31,6 +38,7 @@ struct notes {
 	struct span vectors; /* the form that was asked for, as the trait embedding_format */
 	bool is_count_estimated; /* the count is made here */
 	/* how a caller of a surface wants its reply, beyond what the request says */
+	enum answer_form form;
 	bool is_older_call_form; /* openai-chat: `function_call`, not `tool_calls` */
 	bool wants_usage_event;  /* openai-chat: a streamed reply ends with its usage */
 };

@@ -13,6 +13,9 @@
  *			headers; .eventstream: the messages of an AWS event stream in lines, as
  *			aws_message.h has them, and .bin: any bytes, both of that content type
  *	events.jsonl	what the reply must become, however it is cut (offline: the reply is the request)
+ *	from.FAMILY.*	a reply of that family (.sse, .json, or .STATUS), which a caller who speaks this one
+ *			reads: said.sse where it is streamed, said.json where it is whole; body.json, where
+ *			there is one, is what the caller asked, and says which of the two it is
  *
  * Every request must also be the same for the provider after it went through the wire's msgpack.
  * Without arguments all cases are checked, from the top of the tree. `--rewrite` writes unified.json,
@@ -31,6 +34,7 @@
 #include "tests/lib/feed.h"
 #include "tests/lib/host.h"
 #include "tests/lib/packed.h"
+#include "tests/lib/retell.h"
 #include "tests/lib/tally.h"
 #include "tests/lib/tap.h"
 #include "tests/lib/whole_file.h"
@@ -428,6 +432,72 @@ static void check_binary(struct golden_case *c)
 	check_reply(c, &reply);
 }
 
+/* ---- answers to callers who speak the family ---- */
+
+static void check_said(struct golden_case *c, struct retelling *r, const struct http_reply *reply)
+{
+	static const char *const ways[] = {"0", "1", "7"};
+	for (size_t i = 0; i < COUNT_OF(ways); i++) {
+		OWNED(buf_done) struct buf got = BUF_INIT(LIMIT_BODY_BYTES);
+		struct fault why;
+		char how[64];
+		int status;
+		if (!cuts_read(ways[i], &r->cuts))
+			bail("%s is no way to cut", ways[i]);
+		if (!retell(r, reply, &got, &status, &why))
+			bail("%s/body.json: %s", c->path, why.message);
+		if (status != 200)
+			buf_print(&got, "\nstatus %d", status);
+		if (status != 200 || r->form == ANSWER_WHOLE)
+			buf_byte(&got, '\n');
+		(void)snprintf(how, sizeof how, "as it is said, cut: %s", ways[i]);
+		compare(c, r->form == ANSWER_WHOLE ? "said.json" : "said.sse", &got, how);
+		if (c->is_rewrite)
+			return;
+	}
+}
+
+/* "from.anthropic.sse" is a reply of anthropic's, of status 200; "from.gemini.429" of that one. */
+static void check_from(struct golden_case *c, const char *file)
+{
+	struct span rest = span_skip(span_str(file), strlen("from."));
+	const struct span family = span_cut(&rest, '.');
+	struct retelling r = {.from = dialect_find(family), .to = c->dialect, .op = c->op};
+	const int status = atoi(rest.p);
+	struct http_reply reply = {.head = {.status = status ? status : 200}};
+	struct json where = JSON_NONE;
+	struct fault why;
+	if (!r.from || !r.to->ops[r.op] || !r.to->ops[r.op]->encoder_new)
+		bail("%s/%s: nobody tells or reads that", c->path, file);
+	reply.body = read_file(c, file);
+	if (exists(c, "call.json") &&
+		json_scan(read_file(c, "call.json"), JSON_STRICT, &where, &why))
+		bail("%s/call.json: %s", c->path, why.message);
+	r.path = text_of(c, json_member(where, "path"));
+	r.query = text_of(c, json_member(where, "query"));
+	if (exists(c, "body.json")) {
+		r.body = read_file(c, "body.json");
+		r.form = c->notes.form;
+		check_said(c, &r, &reply);
+		return;
+	}
+	check_said(c, &r, &reply);
+	r.form = ANSWER_SSE;
+	check_said(c, &r, &reply);
+}
+
+static void check_answers(struct golden_case *c)
+{
+	struct dirent **names;
+	const int n = scandir(c->path, &names, NULL, alphasort);
+	for (int i = 0; i < n; i++) {
+		if (span_starts(span_str(names[i]->d_name), SPAN("from.")))
+			check_from(c, names[i]->d_name);
+		free(names[i]);
+	}
+	free(names);
+}
+
 static void run_case(const struct dialect *d, const char *name, bool is_rewrite)
 {
 	static const int statuses[] = {400, 401, 402, 403, 404, 408, 413, 422, 424, 429, 498, 499,
@@ -439,6 +509,7 @@ static void run_case(const struct dialect *d, const char *name, bool is_rewrite)
 	read_target(&c);
 	check_request(&c);
 	check_body(&c);
+	check_answers(&c);
 	check_reply_file(&c, "reply.sse", 200);
 	check_reply_file(&c, "reply.json", 200);
 	check_binary(&c);

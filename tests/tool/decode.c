@@ -75,23 +75,30 @@ static void take_body(struct json record, struct arena *a, struct http_reply *re
 		tool_die(1, "a record's body is no base64");
 }
 
+void tool_take_record(
+	struct span line, struct arena *a, struct json *record, struct http_reply *reply)
+{
+	struct fault why;
+	int64_t status;
+	*reply = (struct http_reply){.head = {.status = 0}};
+	if (json_scan(line, JSON_LENIENT, record, &why) != OK)
+		tool_die(1, "a record is no JSON: %s", why.message);
+	if (!json_i64(json_member(*record, "status"), &status))
+		tool_die(1, "a record lacks its status");
+	reply->head.status = (int)status;
+	take_headers(json_member(*record, "response_headers"), a, &reply->head);
+	take_body(*record, a, reply);
+}
+
 static void replay_record(
 	const struct reader *reader, struct span line, struct cuts cuts, struct buf *out)
 {
 	struct arena a;
 	struct json record;
-	struct fault why;
-	struct http_reply reply = {.head = {.status = 0}};
+	struct http_reply reply;
 	struct json_out o = json_to(out);
-	int64_t status;
 	arena_init(&a, 1024 * MIB);
-	if (json_scan(line, JSON_LENIENT, &record, &why) != OK)
-		tool_die(1, "a record is no JSON: %s", why.message);
-	if (!json_i64(json_member(record, "status"), &status))
-		tool_die(1, "a record lacks its status");
-	reply.head.status = (int)status;
-	take_headers(json_member(record, "response_headers"), &a, &reply.head);
-	take_body(record, &a, &reply);
+	tool_take_record(line, &a, &record, &reply);
 	buf_text(out, "{\"id\":");
 	json_put_str(&o, text_of(record, "id", &a));
 	buf_text(out, ",\"got\":");
@@ -122,7 +129,7 @@ int tool_replay(int argc, char **argv)
 
 /* ---- one reply ---- */
 
-static void take_header(char *line, struct http_head *head, size_t room)
+void tool_take_header(char *line, struct http_head *head, size_t room)
 {
 	for (char *c = line; *c && *c != ':'; c++)
 		*c = span_lower(*c);
@@ -178,7 +185,7 @@ int tool_decode(int argc, char **argv)
 		if (strcmp(argv[i], "--status") == 0)
 			reply.head.status = (int)strtol(value, NULL, 10);
 		else if (strcmp(argv[i], "--header") == 0)
-			take_header(value, &reply.head, COUNT_OF(headers));
+			tool_take_header(value, &reply.head, COUNT_OF(headers));
 		else if (strcmp(argv[i], "--step") != 0 || !cuts_read(value, &cuts))
 			tool_die(2, "what is %s %s?", argv[i], value);
 		i++;

@@ -5,6 +5,11 @@
  *	--all its events go before it, a line each
  * dialect replay FAMILY FILE STEP
  *	the same of each record of a file, a line each: {"id", "got"}
+ * dialect reply FROM TO [--stream] [--request FILE] [--status N] [--header 'k: v'] [--step STEP] < body
+ *	a reply of FROM's as TO says it, whole or as a stream; the request of TO's caller decides otherwise
+ * dialect reply FROM TO --records FILE [--stream]
+ *	the same of each record of a file, a line each: {"id", "got", "body"}, `got` being what TO's reader
+ *	makes of the body
  * dialect translate FROM TO [--provider P] [--model M] [--stream] < body
  *	the request that a caller's body becomes: {"method", "path", "headers", "body", "warnings"}, or
  *	{"error"}; --path and --query say where the caller sent it, for families that tell something there;
@@ -27,6 +32,7 @@ static const struct {
 	{"decode",    tool_decode,
          "FAMILY [--all] [--stream] [--status N] [--header 'k: v'] [--step N]"                 },
 	{"replay",    tool_replay,    "FAMILY FILE STEP"                                       },
+	{"reply",     tool_reply,     "FROM TO [--stream] [--request FILE] [--records FILE]"   },
 	{"translate", tool_translate, "FROM TO [--provider P] [--model M] [--stream] [--batch]"},
 };
 

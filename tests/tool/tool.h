@@ -11,6 +11,7 @@
 int tool_decode(int argc, char **argv);
 int tool_replay(int argc, char **argv);
 int tool_translate(int argc, char **argv);
+int tool_reply(int argc, char **argv);
 
 /* What a name on the command line stands for: a family, or the name of a file of records. */
 struct reader {
@@ -34,6 +35,13 @@ void tool_read_result(const struct reader *, const struct http_reply *, struct c
 	struct buf *out);
 /* Which operation that is, by the reader's name. */
 enum llm_op tool_operation(const struct reader *);
+
+/* One line of a file of records, and the reply in it. Ends the program where it is none. */
+void tool_take_record(
+	struct span line, struct arena *a, struct json *record, struct http_reply *reply);
+
+/* "name: value" becomes a header of the head, which has room for so many. */
+void tool_take_header(char *line, struct http_head *head, size_t room);
 
 /* A file to its end, "-" being stdin. Ends the program where it cannot be read. */
 void tool_load(const char *path, struct buf *out);

@@ -271,5 +271,6 @@ enum err anthropic_decode_request(const struct surface_call *call, struct span b
 	if (!err && said.r.model.n == 0)
 		err = fault_param(why, ERR_INVALID_REQUEST, "model", "a model is wanted");
 	*out = said.r;
+	notes->form = said.r.is_stream ? ANSWER_SSE : ANSWER_WHOLE;
 	return err;
 }

@@ -295,6 +295,16 @@ static enum err read_path(struct intake *in, struct span path, struct llm_reques
 	return unescape(in, span_first(model, colon - 1), &out->model);
 }
 
+/* A stream is a JSON array unless its query has alt=sse. */
+static bool asks_for_sse(struct span query)
+{
+	while (query.n > 0) {
+		if (span_is(span_cut(&query, '&'), "alt=sse"))
+			return true;
+	}
+	return false;
+}
+
 /* ---- all ---- */
 
 enum err gemini_decode_request(const struct surface_call *call, struct span body, struct arena *a,
@@ -323,5 +333,8 @@ enum err gemini_decode_request(const struct surface_call *call, struct span body
 		err = intake_pairs(
 			&in, &labels, (struct json){b.labels}, &out->metadata, &out->n_metadata);
 	out->service_tier = b.tier;
+	notes->form = !out->is_stream             ? ANSWER_WHOLE
+		      : asks_for_sse(call->query) ? ANSWER_SSE
+						  : ANSWER_LIST;
 	return err;
 }

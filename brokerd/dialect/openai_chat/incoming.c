@@ -458,6 +458,7 @@ enum err openai_chat_decode_request(const struct surface_call *call, struct span
 		return err;
 	if (out->model.n == 0)
 		return fault_param(why, ERR_INVALID_REQUEST, "model", "a model is wanted");
+	notes->form = out->is_stream ? ANSWER_SSE : ANSWER_WHOLE;
 	if (out->n_messages == 0)
 		return fault_param(
 			why, ERR_INVALID_REQUEST, "messages", "at least one message is wanted");

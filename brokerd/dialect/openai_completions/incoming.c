@@ -84,5 +84,8 @@ enum err completions_decode_request(const struct surface_call *call, struct span
 	enum err err = intake_body(&in, body, &v);
 	if (!err && json_is_nil(json_member(v, "prompt")))
 		err = fault_param(why, ERR_INVALID_REQUEST, "prompt", "a prompt is wanted");
-	return err ? err : intake_object(&in, &root, v, rows, COUNT_OF(rows), out, &out->extra, "");
+	if (!err)
+		err = intake_object(&in, &root, v, rows, COUNT_OF(rows), out, &out->extra, "");
+	notes->form = out->is_stream ? ANSWER_SSE : ANSWER_WHOLE;
+	return err;
 }

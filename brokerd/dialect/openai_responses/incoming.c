@@ -287,6 +287,7 @@ enum err responses_decode_request(const struct surface_call *call, struct span b
 	out->n_messages = messages.n;
 	err = intake_object(
 		&in, &root, v, request_rows, COUNT_OF(request_rows), out, &out->extra, "");
+	notes->form = out->is_stream ? ANSWER_SSE : ANSWER_WHOLE;
 	/* who was meant is said once, where both are there */
 	for (size_t i = 0; !err && !span_is_set(out->user) && i < out->extra.n; i++) {
 		const struct extra_member m = out->extra.members[i];

@@ -1,0 +1,21 @@
+/* envelope.h - how is a fault said in the words of each public API?
+ * Class, status, type and code are err.def's; the sentence is the fault's own. Pure. */
+#ifndef BROKERD_DIALECT_ENVELOPE_H
+#define BROKERD_DIALECT_ENVELOPE_H
+#include "protocol/base/err.h"
+#include "protocol/base/json.h"
+
+/* The bodies of replies that are errors, as `phrase` of struct dialect has them:
+ * {"error": {"message", "type", "param", "code"}} */
+void envelope_openai(const struct fault *f, struct buf *out, int *http_status);
+/* {"type": "error", "error": {"type", "message"}, "request_id"}, which is an event of a stream, too */
+void envelope_anthropic(const struct fault *f, struct buf *out, int *http_status);
+/* {"error": {"code", "message", "status", "details"}} */
+void envelope_gemini(const struct fault *f, struct buf *out, int *http_status);
+
+/* The members of OpenAI's error object alone, into the object that is open: message, type, param, code. */
+void envelope_openai_members(const struct fault *f, struct json_out *o);
+/* OpenAI's code for it; absent: it has none. */
+struct span envelope_openai_code(const struct fault *f);
+
+#endif
