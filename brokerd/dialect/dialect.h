@@ -18,6 +18,7 @@ struct event_sink {
 };
 enum err event_emit(const struct event_sink *sink, const struct llm_event *e) MUST_USE;
 
+struct splice;
 struct decoder; /* a family's own, in the arena that made it */
 struct encoder;
 
@@ -39,6 +40,19 @@ struct answer_plan {
 	struct span id;         /* that the broker keeps the answer under; absent: it does not */
 };
 
+/* A caller's own request, on its way to a provider who speaks the same language. */
+struct forwarded {
+	const struct llm_request
+		*request; /* as decode_request read it, with what the broker bounds */
+	struct json body; /* scanned by decode_request */
+	const struct string_pair *headers; /* the caller's, names in lower case */
+	size_t n_headers;
+	enum answer_form form;
+	bool wants_usage_event;     /* as the notes of decode_request say */
+	const struct splice *edits; /* of the body: what the broker changes besides; may be NULL */
+	size_t n_edits;
+};
+
 struct dialect_op {
 	/* Its request goes nowhere: what is encoded is its own reply. */
 	bool is_local;
@@ -50,6 +64,11 @@ struct dialect_op {
 	enum err (*encode_request)(const struct llm_request *, const struct target *,
 		const struct dialect_env *, struct notes *, struct http_request *out,
 		struct fault *why);
+
+	/* The same of a request whose caller speaks this family: its own bytes, but for the members that
+	 * are the broker's. Warnings there are none. NULL: it always goes as encode_request writes it. */
+	enum err (*forward)(const struct forwarded *, const struct target *, struct notes *,
+		struct http_request *out, struct fault *why);
 
 	/* A decoder for the reply to that request, whose head has come with a status below 400.
 	 * NULL: out of memory. */

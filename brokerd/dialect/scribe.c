@@ -278,7 +278,6 @@ static size_t bytes_max(const struct target *t)
 
 enum err scribe_finish(struct scribe *s, const struct buf *body, struct span *out)
 {
-	const size_t max_bytes = bytes_max(s->target);
 	struct arena *a = s->notes->arena;
 	enum err err = buf_error(body);
 	if (!err)
@@ -296,13 +295,23 @@ enum err scribe_finish(struct scribe *s, const struct buf *body, struct span *ou
 		if (!err)
 			err = arena_dup(a, buf_view(&merged), out);
 	}
-	if (err == ERR_TOO_BIG || (!err && out->n > max_bytes))
-		return scribe_refuse_as(s, "request_too_large", "messages",
-			"the request is longer than the %zu bytes that %.*s takes", max_bytes,
-			SPAN_ARG(s->target->provider));
+	if (err == ERR_TOO_BIG)
+		return scribe_refuse_length(s);
 	if (err == ERR_NO_MEMORY)
 		return fault_set(s->why, err, "no memory for the provider's request");
-	return err;
+	return err ? err : scribe_check_length(s, out->n);
+}
+
+enum err scribe_refuse_length(struct scribe *s)
+{
+	return scribe_refuse_as(s, "request_too_large", "messages",
+		"the request is longer than the %zu bytes that %.*s takes", bytes_max(s->target),
+		SPAN_ARG(s->target->provider));
+}
+
+enum err scribe_check_length(struct scribe *s, size_t n)
+{
+	return n > bytes_max(s->target) ? scribe_refuse_length(s) : OK;
 }
 
 /* One segment of a path: all but the unreserved is percent-encoded. */

@@ -97,6 +97,10 @@ enum err scribe_drop_below(
  * caller's to replace. A body longer than the target takes is refused as "request_too_large". */
 enum err scribe_finish(struct scribe *s, const struct buf *body, struct span *out) MUST_USE;
 
+/* Has a body of `n` bytes more than the target takes? Then it is refused as that. */
+enum err scribe_check_length(struct scribe *s, size_t n) MUST_USE;
+enum err scribe_refuse_length(struct scribe *s) MUST_USE;
+
 /* Where a request goes. */
 struct place {
 	const char *

@@ -46,6 +46,7 @@ static const struct dialect_op chat = {
 	.decode = anthropic_decode,
 	.decode_end = anthropic_decode_end,
 	.decoder_done = anthropic_decoder_done,
+	.forward = anthropic_forward,
 	.decode_request = anthropic_decode_request,
 };
 
@@ -82,6 +83,7 @@ static enum err encode_count(const struct llm_request *r, const struct target *t
 
 static const struct dialect_op count = {
 	.encode_request = encode_count,
+	.forward = anthropic_forward_count,
 	.decoder_new = counts_decoder_new,
 	WHOLE_REPLY,
 };

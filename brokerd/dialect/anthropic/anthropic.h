@@ -39,4 +39,11 @@ enum err anthropic_decode_end(struct decoder *, const struct event_sink *, struc
 enum err anthropic_decode_request(const struct surface_call *, struct span body, struct arena *,
 	struct llm_request *out, struct notes *, struct fault *why);
 
+enum err anthropic_forward(const struct forwarded *, const struct target *, struct notes *,
+	struct http_request *out, struct fault *why);
+enum err anthropic_forward_count(const struct forwarded *, const struct target *, struct notes *,
+	struct http_request *out, struct fault *why);
+/* The version of the API that the target is spoken to in. */
+struct span anthropic_version(const struct target *t);
+
 #endif

@@ -353,7 +353,7 @@ static enum err choose(struct scribe *s, struct asked *a)
 	return err;
 }
 
-static struct span version_of(const struct target *t)
+struct span anthropic_version(const struct target *t)
 {
 	return t->quirks.api_version.n > 0 ? t->quirks.api_version : SPAN(VERSION);
 }
@@ -365,7 +365,7 @@ static enum err put_body(struct scribe *s, const struct asked *a)
 	marks.first = all > MARKS_MAX ? all - MARKS_MAX : 0;
 	json_open(&s->o, '{');
 	if (s->target->quirks.is_version_in_body)
-		json_pair_str(&s->o, "anthropic_version", version_of(s->target));
+		json_pair_str(&s->o, "anthropic_version", anthropic_version(s->target));
 	else
 		json_pair_str(&s->o, "model", s->target->model);
 	json_pair_i64(&s->o, "max_tokens", a->thinking.max_tokens);
@@ -414,7 +414,7 @@ enum err anthropic_encode_request(const struct llm_request *r, const struct targ
 	if (!err)
 		err = scribe_address(&s, &place, out);
 	if (!err && !target->quirks.is_version_in_body &&
-		!http_request_header(out, SPAN("anthropic-version"), version_of(target)))
+		!http_request_header(out, SPAN("anthropic-version"), anthropic_version(target)))
 		err = fault_set(why, ERR_MISCONFIGURED,
 			"the provider's api_version holds a byte that no header may");
 	if (err == ERR_NO_MEMORY)

@@ -12,6 +12,7 @@ static const struct dialect_op chat = {
 	.decode = gemini_decode,
 	.decode_end = gemini_decode_end,
 	.decoder_done = gemini_decoder_done,
+	.forward = gemini_forward,
 	.decode_request = gemini_decode_request,
 };
 

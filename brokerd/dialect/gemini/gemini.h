@@ -52,9 +52,10 @@ struct schema_losses;
 enum err gemini_tell_losses(
 	struct scribe *s, const struct schema_losses *losses, const char *path) MUST_USE;
 
-/* The URL and the headers of a method of the target's model, which may come with its folder. */
+/* The URL, with a query (NULL: none), and the headers of a method of the target's model, which may come
+ * with its folder. */
 enum err gemini_put_address(
-	struct scribe *s, const char *method, struct http_request *out) MUST_USE;
+	struct scribe *s, const char *method, const char *query, struct http_request *out) MUST_USE;
 /* Its name with its folder: "models/gemini-2.5-flash". */
 void gemini_put_model_name(struct span model, struct buf *out);
 
@@ -73,5 +74,8 @@ enum err gemini_decode(
 enum err gemini_decode_end(struct decoder *, const struct event_sink *, struct fault *why);
 enum err gemini_decode_request(const struct surface_call *, struct span body, struct arena *,
 	struct llm_request *out, struct notes *, struct fault *why);
+
+enum err gemini_forward(const struct forwarded *, const struct target *, struct notes *,
+	struct http_request *out, struct fault *why);
 
 #endif

@@ -133,7 +133,7 @@ enum err gemini_encode_embed(const struct llm_request *r, const struct target *t
 			is_predicted ? "predict"
 			: is_vertex  ? "embedContent"
 				     : "batchEmbedContents",
-			out);
+			NULL, out);
 	if (err == ERR_NO_MEMORY)
 		(void)fault_set(why, err, "no memory for the provider's request");
 	return err;
@@ -171,5 +171,5 @@ enum err gemini_encode_count(const struct llm_request *r, const struct target *t
 		if (!err)
 			err = arena_dup(notes->arena, buf_view(&body), &out->body);
 	}
-	return err ? err : gemini_put_address(&s, "countTokens", out);
+	return err ? err : gemini_put_address(&s, "countTokens", NULL, out);
 }

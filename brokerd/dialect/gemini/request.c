@@ -527,13 +527,13 @@ static enum err in_folder_of_tuned(struct scribe *s, struct span path, struct sp
 	return buf_error(&text) ? ERR_NO_MEMORY : arena_dup(s->notes->arena, buf_view(&text), out);
 }
 
-enum err gemini_put_address(struct scribe *s, const char *method, struct http_request *out)
+enum err gemini_put_address(
+	struct scribe *s, const char *method, const char *query, struct http_request *out)
 {
-	const bool is_stream = s->notes->is_reply_streamed;
 	const struct place place = {
 		.path = PATH,
 		.method = method,
-		.query = is_stream ? "alt=sse" : NULL,
+		.query = query,
 	};
 	const struct target *whole = s->target;
 	struct target named = *whole;
@@ -574,7 +574,7 @@ enum err gemini_encode_request(const struct llm_request *r, const struct target 
 	if (!err)
 		err = gemini_put_address(&s,
 			notes->is_reply_streamed ? "streamGenerateContent" : "generateContent",
-			out);
+			notes->is_reply_streamed ? "alt=sse" : NULL, out);
 	if (err == ERR_NO_MEMORY)
 		(void)fault_set(why, err, "no memory for the provider's request");
 	return err;

@@ -2,6 +2,7 @@
 #include "brokerd/dialect/openai_chat/openai_chat.h"
 
 #include "brokerd/dialect/embeddings.h"
+#include "brokerd/dialect/openai_forward.h"
 #include "brokerd/dialect/openai_wire.h"
 #include "brokerd/dialect/ranking.h"
 #include "brokerd/dialect/registry.h"
@@ -14,11 +15,13 @@ static const struct dialect_op chat = {
 	.decode = openai_chat_decode,
 	.decode_end = openai_chat_decode_end,
 	.decoder_done = openai_chat_decoder_done,
+	.forward = openai_forward_chat,
 	.decode_request = openai_chat_decode_request,
 };
 
 static const struct dialect_op embed = {
 	.encode_request = openai_chat_encode_embed,
+	.forward = openai_forward_embed,
 	.decoder_new = embeddings_decoder_new,
 	WHOLE_REPLY,
 };

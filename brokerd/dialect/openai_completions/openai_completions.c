@@ -1,6 +1,7 @@
 /* openai_completions.c - the older text completions: a prompt, and how it goes on. */
 #include "brokerd/dialect/openai_completions/openai_completions.h"
 
+#include "brokerd/dialect/openai_forward.h"
 #include "brokerd/dialect/openai_wire.h"
 #include "brokerd/dialect/registry.h"
 
@@ -11,6 +12,7 @@ static const struct dialect_op complete = {
 	.decode = completions_decode,
 	.decode_end = completions_decode_end,
 	.decoder_done = completions_decoder_done,
+	.forward = openai_forward_completion,
 	.decode_request = completions_decode_request,
 };
 

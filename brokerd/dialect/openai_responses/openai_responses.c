@@ -13,6 +13,7 @@ static const struct dialect_op chat = {
 	.has_enough = responses_has_enough,
 	.decode_end = responses_decode_end,
 	.decoder_done = responses_decoder_done,
+	.forward = responses_forward,
 	.decode_request = responses_decode_request,
 };
 

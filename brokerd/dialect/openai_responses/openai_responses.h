@@ -44,4 +44,7 @@ enum err responses_decode_end(struct decoder *, const struct event_sink *, struc
 enum err responses_decode_request(const struct surface_call *, struct span body, struct arena *,
 	struct llm_request *out, struct notes *, struct fault *why);
 
+enum err responses_forward(const struct forwarded *, const struct target *, struct notes *,
+	struct http_request *out, struct fault *why);
+
 #endif
