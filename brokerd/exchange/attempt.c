@@ -8,6 +8,7 @@
 #include "brokerd/auth/redact.h"
 #include "brokerd/dialect/estimate.h"
 #include "brokerd/dialect/offline.h"
+#include "brokerd/dialect/passage.h"
 #include "brokerd/value/ops.h"
 #include "protocol/limits.h"
 
@@ -25,6 +26,8 @@ struct attempt {
 	struct loop_timer first_token;
 	struct loop_task offline; /* the offline provider answers in the next turn */
 	struct decoder *decoder;
+	struct passage passage; /* of a forwarded reply */
+	bool has_passage;
 	struct http_head error_head; /* of a reply that is an error: copied */
 	struct buf error_body;
 	struct attempt_record record;
@@ -96,6 +99,58 @@ static enum err copy_head(struct attempt *a, const struct http_head *head)
 	return OK;
 }
 
+/* What a caller sees of the head of a forwarded reply: what kind of bytes they are. */
+static enum err pass_head(struct attempt *a, const struct http_head *head)
+{
+	struct string_pair headers[2] = {
+		{SPAN("content-type"), http_head_get(head,   "content-type")},
+		{SPAN("x-llm-broker-provider-request-id"),                    http_head_request_id(head)},
+	};
+	struct llm_event e = {.type = EV_HEAD};
+	e.head = (struct reply_head){
+		.status = head->status, .headers = headers, .is_stream = a->http.is_stream};
+	for (size_t i = 0; i < COUNT_OF(headers); i++) {
+		if (headers[i].value.n > 0)
+			headers[e.head.n_headers++] = headers[i];
+	}
+	passage_init(&a->passage, a->plan.forwarded, head);
+	a->has_passage = true;
+	return a->events.on_event(a->events.context, &e);
+}
+
+static enum err decode_piece(void *context, struct span bytes, struct fault *why)
+{
+	struct attempt *a = context;
+	const struct event_sink sink = {attempt_event, a};
+	return a->op->decode(a->decoder, bytes, &sink, why);
+}
+
+static enum err pass_piece(void *context, struct span bytes)
+{
+	struct attempt *a = context;
+	struct llm_event e = {.type = EV_RAW};
+	e.text = bytes;
+	return a->events.on_event(a->events.context, &e);
+}
+
+static enum err take_piece(struct attempt *a, struct span bytes, struct fault *why)
+{
+	const struct passage_sink sink = {decode_piece, pass_piece, a};
+	return a->has_passage ? passage_take(&a->passage, bytes, &sink, why)
+			      : decode_piece(a, bytes, why);
+}
+
+/* The decoder has had everything: was it whole? */
+static enum err take_end(struct attempt *a, struct fault *why)
+{
+	const struct event_sink events = {attempt_event, a};
+	const struct passage_sink sink = {decode_piece, pass_piece, a};
+	enum err err = a->has_passage ? passage_end(&a->passage, &sink, why) : OK;
+	if (!err)
+		err = a->op->decode_end(a->decoder, &events, why);
+	return err || !a->has_passage ? err : passage_flush(&a->passage, &sink);
+}
+
 static void on_head(void *context, const struct http_head *head)
 {
 	struct attempt *a = context;
@@ -104,7 +159,7 @@ static void on_head(void *context, const struct http_head *head)
 	copy_text(id, sizeof a->record.provider_request_id, http_head_request_id(head));
 	if (head->status >= 200 && head->status < 300) {
 		a->decoder = a->op->decoder_new(&a->arena, &a->notes, &a->env, head);
-		if (a->decoder)
+		if (a->decoder && (!a->plan.forwarded || pass_head(a, head) == OK))
 			return;
 		fault_set(&a->broke, ERR_NO_MEMORY, "out of memory for the reply's decoder");
 	}
@@ -145,9 +200,8 @@ static enum outcome outcome_of(const struct fault *why)
 /* The input came to an end with a decoder at work: was the answer whole? */
 static void end_decoded(struct attempt *a, const struct transfer_end *end)
 {
-	const struct event_sink sink = {attempt_event, a};
 	struct fault why = FAULT_NONE;
-	const enum err err = a->op->decode_end(a->decoder, &sink, &why);
+	const enum err err = take_end(a, &why);
 	if (!err) {
 		attempt_over(a, OUTCOME_OK, &FAULT_NONE);
 		return;
@@ -171,9 +225,8 @@ static bool on_body_taken(struct attempt *a, struct span bytes)
 		buf_span(&a->error_body, span_first(bytes, room));
 		return true;
 	}
-	const struct event_sink sink = {attempt_event, a};
 	struct fault why = FAULT_NONE;
-	const enum err err = a->op->decode(a->decoder, bytes, &sink, &why);
+	const enum err err = take_piece(a, bytes, &why);
 	if (!err && (!a->op->has_enough || !a->op->has_enough(a->decoder)))
 		return true;
 	if (!err) {
@@ -302,8 +355,10 @@ static enum err attempt_send(struct attempt *a, struct fault *why)
 	if (!a->op)
 		return fault_set(why, ERR_UNSUPPORTED, "%.*s does not serve the operation %s",
 			SPAN_ARG(plan->target->provider), llm_op_name(plan->op));
-	const enum err err = dialect_encode(
-		a->op, plan->request, plan->target, &a->env, &a->notes, &a->http, why);
+	const enum err err = plan->forwarded ? a->op->forward(plan->forwarded, plan->target,
+						       &a->notes, &a->http, why)
+					     : dialect_encode(a->op, plan->request, plan->target,
+						       &a->env, &a->notes, &a->http, why);
 	if (err)
 		return err;
 	if (plan->target->is_offline || a->op->is_local) {
@@ -380,6 +435,8 @@ void attempt_free(struct attempt *a)
 	loop_task_stop(&a->offline);
 	if (a->decoder && a->op->decoder_done)
 		a->op->decoder_done(a->decoder);
+	if (a->has_passage)
+		passage_done(&a->passage);
 	secret_unref(a->plan.secret);
 	buf_done(&a->error_body);
 	arena_done(&a->arena);

@@ -25,6 +25,9 @@ struct attempt_plan {
 	struct transfer_limits limits;
 	int64_t first_token_us; /* from now to the answer's first content; 0: no limit of its own */
 	uint64_t seed;
+	/* the request goes as its caller wrote it, and its reply's own bytes come, too: EV_HEAD, and
+	 * EV_RAW behind the events that they are decoded to; NULL: neither */
+	const struct forwarded *forwarded;
 	struct span
 		page; /* of a list that comes in pages: as attempt_more had it; absent: the first */
 };

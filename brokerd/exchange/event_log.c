@@ -11,7 +11,14 @@
 
 void event_log_init(struct event_log *log)
 {
-	*log = (struct event_log){.bytes = BUF_INIT(LIMIT_FLIGHT_LOG_BYTES + MOVE_BYTES)};
+	*log = (struct event_log){.bytes = BUF_INIT(0)};
+	event_log_allow(log, LIMIT_FLIGHT_LOG_BYTES);
+}
+
+void event_log_allow(struct event_log *log, size_t bytes)
+{
+	log->max_lag = bytes;
+	log->bytes.max = 2 * bytes + MOVE_BYTES; /* half of it may be what was read */
 }
 
 void event_log_done(struct event_log *log)
@@ -22,7 +29,7 @@ void event_log_done(struct event_log *log)
 enum err event_log_put(struct event_log *log, const struct llm_event *e)
 {
 	const size_t mark = log->bytes.n;
-	if (event_log_lag(log) > LIMIT_FLIGHT_LOG_BYTES)
+	if (event_log_lag(log) > log->max_lag)
 		return ERR_TOO_BIG;
 	char entry[ENTRY_BYTES] = {(char)event_frame_type(e->type)};
 	buf_put(&log->bytes, entry, sizeof entry);
@@ -76,13 +83,14 @@ static uint64_t slowest(const struct event_log *log)
 	return at;
 }
 
-/* Drops what every cursor has passed, in large steps. With no cursor nobody has passed anything. */
+/* Drops what every cursor has passed, in large steps, each of which moves less than it drops. With no cursor nobody has passed anything. */
 static void forget_passed(struct event_log *log)
 {
 	if (!log->cursors)
 		return;
 	log->dropped = (size_t)(slowest(log) - log->base);
-	if (log->dropped == log->bytes.n || log->dropped >= MOVE_BYTES) {
+	if (log->dropped == log->bytes.n ||
+		(log->dropped >= MOVE_BYTES && log->dropped >= log->bytes.n - log->dropped)) {
 		buf_drop(&log->bytes, log->dropped);
 		log->base += log->dropped;
 		log->dropped = 0;

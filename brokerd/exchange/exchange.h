@@ -16,7 +16,7 @@ struct exchange_caller {
 	void *context;
 };
 
-/* Takes a typed call. Nothing of `c` is kept but copies. Aborts never on what the caller sent: what
+/* Takes a typed or a relayed call. Nothing of `c` is kept but copies. Aborts never on what the caller sent: what
  * is wrong with it is read like any answer. NULL: out of memory. */
 struct exchange *exchange_new(struct organs *o, const struct peer_id *peer, const struct call *c,
 	const struct exchange_caller *caller);
@@ -27,11 +27,11 @@ enum err exchange_body(struct exchange *x, const struct data *d, struct fault *w
 
 /* The next event to be told: its frame type and packed body, valid until exchange_take. False:
  * nothing yet, or nothing more. */
-bool exchange_peek(const struct exchange *x, int *frame_type, struct span *body);
+bool exchange_peek(struct exchange *x, int *frame_type, struct span *body);
 void exchange_take(struct exchange *x);
 
 /* The caller has been told everything: free it. */
-bool exchange_is_over(const struct exchange *x);
+bool exchange_is_over(struct exchange *x);
 
 /* The caller is gone, or says stop (`why` ERR_CANCELLED), or is too slow (ERR_SLOW_CONSUMER): the
  * provider's connection is dropped now. Its ledger row is written; what was not read is dropped,

@@ -24,6 +24,7 @@ struct flight *flight_new(struct organs *o)
 	arena_init(&f->arena, LIMIT_REQUEST_ARENA);
 	buf_init(&f->body, LIMIT_BODY_BYTES);
 	event_log_init(&f->log);
+	buf_init(&f->raw, LIMIT_BODY_BYTES);
 	f->usage = f->settled = USAGE_UNKNOWN;
 	f->untold = FAULT_NONE;
 	f->begun_us = loop_now_us(o->loop);
@@ -38,6 +39,7 @@ void flight_free(struct flight *f)
 		return;
 	attempt_free(f->attempt);
 	event_log_done(&f->log);
+	buf_done(&f->raw);
 	buf_done(&f->body);
 	arena_done(&f->arena);
 	config_unref(f->config);
@@ -111,11 +113,34 @@ static enum err log_part(struct flight *f, const struct llm_event *e)
 	return err;
 }
 
+/* Bytes of a forwarded reply, a data frame each. */
+static enum err log_raw(struct flight *f, struct span bytes)
+{
+	enum err err = OK;
+	while (!err && bytes.n > 0) {
+		struct llm_event piece = {.type = EV_RAW};
+		piece.text = span_first(bytes, LIMIT_DATA_BYTES);
+		bytes = span_skip(bytes, piece.text.n);
+		err = flight_log(f, &piece);
+	}
+	return err;
+}
+
 /* The first content: from here on no other answer may take this one's place. */
 static enum err flight_commit(struct flight *f)
 {
 	f->has_content = true;
 	f->first_content_us = loop_now_us(f->organs->loop);
+	if (!f->request.is_stream) /* it is all there, and waits for its reader here or there */
+		event_log_allow(&f->log, LIMIT_FLIGHT_LOG_BYTES + LIMIT_BODY_BYTES);
+	if (f->is_forwarded) {
+		const struct llm_event head = {.type = EV_HEAD, .head = f->head};
+		enum err err = f->has_head ? flight_log(f, &head) : OK;
+		if (!err)
+			err = log_raw(f, buf_view(&f->raw));
+		buf_done(&f->raw);
+		return err;
+	}
 	enum err err = f->has_start ? flight_log(f, &f->start) : OK;
 	if (!err && f->has_usage) {
 		const struct llm_event usage = {.type = EV_USAGE, .usage = f->usage};
@@ -130,6 +155,31 @@ static enum err keep_start(struct flight *f, const struct llm_event *e)
 	f->has_start = true;
 	const enum err err = arena_dup(&f->arena, e->start.id, &f->start.start.id);
 	return err ? err : arena_dup(&f->arena, e->start.model, &f->start.start.model);
+}
+
+static enum err keep_head(struct flight *f, const struct reply_head *head)
+{
+	enum err err = OK;
+	f->has_head = true;
+	f->head = *head;
+	f->head.headers = arena_array(&f->arena, head->n_headers, sizeof *head->headers);
+	if (!f->head.headers)
+		return ERR_NO_MEMORY;
+	for (size_t i = 0; !err && i < head->n_headers; i++) {
+		err = arena_dup(&f->arena, head->headers[i].key, &f->head.headers[i].key);
+		if (!err)
+			err = arena_dup(
+				&f->arena, head->headers[i].value, &f->head.headers[i].value);
+	}
+	return err;
+}
+
+static enum err put_raw(struct flight *f, struct span bytes)
+{
+	if (f->has_content)
+		return log_raw(f, bytes);
+	buf_span(&f->raw, bytes);
+	return buf_error(&f->raw);
 }
 
 /* Class by class; what one of the two does not know is the other's. */
@@ -170,6 +220,10 @@ enum err flight_put(struct flight *f, const struct llm_event *e)
 	struct llm_event changed;
 	if (e->type == EV_START)
 		return f->has_start ? OK : keep_start(f, e);
+	if (e->type == EV_HEAD)
+		return keep_head(f, &e->head);
+	if (e->type == EV_RAW)
+		return put_raw(f, e->text);
 	if (!f->has_content && (event_is_content(e->type) || e->type == EV_FINISH)) {
 		const enum err err = flight_commit(f);
 		if (err)
@@ -197,6 +251,8 @@ enum err flight_put(struct flight *f, const struct llm_event *e)
 	} else if (e->type == EV_WARNING) {
 		f->warnings++;
 	}
+	if (f->is_forwarded)
+		return OK;
 	if (e->type == EV_PART && e->part.media.data.n > LIMIT_DATA_BYTES)
 		return log_part(f, e);
 	return is_text(e->type) ? log_in_pieces(f, e) : flight_log(f, e);
@@ -220,6 +276,8 @@ void flight_status(struct flight *f, const char *word, const char *format, ...)
 void flight_rewind(struct flight *f)
 {
 	f->has_start = f->has_usage = f->is_paused = f->has_batch_content = false;
+	f->has_head = false;
+	buf_clear(&f->raw);
 	f->usage = f->settled;
 	f->attempt_nusd = -1;
 	f->finish = 0;

@@ -25,6 +25,10 @@ struct flight {
 
 	struct event_log log;
 	struct llm_event start; /* held back until there is content, like the usage before it */
+	bool is_forwarded;      /* of the attempt in hand, the reply's own bytes are told */
+	struct reply_head head; /* of that reply, until its first content */
+	bool has_head;
+	struct buf raw; /* its bytes until then */
 	bool has_start, has_usage, has_content, has_ended;
 	bool is_paused;
 	bool has_batch_content;   /* of the batch in hand */
@@ -56,8 +60,9 @@ struct flight *flight_new(struct organs *o);
 void flight_free(struct flight *f); /* NULL is fine; an attempt under way is dropped */
 
 /* A step of the answer, from an attempt or from the broker itself: logged, and what belongs to the
- * flight is remembered. Content commits it; EV_START and EV_USAGE wait for that. Texts too long for
- * one frame are cut at characters. ERR_SLOW_CONSUMER, ERR_NO_MEMORY, ERR_TOO_BIG. */
+ * flight is remembered. Content commits it; EV_START, EV_USAGE, EV_HEAD and the EV_RAW of a forwarded
+ * reply wait for that. Of such a reply the other steps are not logged. Texts too long for one frame are
+ * cut at characters. ERR_SLOW_CONSUMER, ERR_NO_MEMORY, ERR_TOO_BIG. */
 enum err flight_put(struct flight *f, const struct llm_event *e) MUST_USE;
 
 /* What the broker is doing meanwhile: `word` as in event.h. Failure to say it is no failure. */

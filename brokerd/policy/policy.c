@@ -20,7 +20,7 @@ static const struct row rows[] = {
 	{CALL_TYPED,  "rerank",           ALLOW  },
 	{CALL_TYPED,  "count",            ALLOW  },
 	{CALL_TYPED,  "moderate",         ALLOW  },
-	{CALL_RELAY,  "",                 NOT_YET},
+	{CALL_RELAY,  "",                 ALLOW  },
 	{CALL_NATIVE, "",                 NOT_YET},
 	{CALL_ADMIN,  "status",           ALLOW  },
 	{CALL_ADMIN,  "models",           ALLOW  },

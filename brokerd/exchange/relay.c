@@ -1,0 +1,351 @@
+/* relay.c - events in, bytes of the surface out, cut into frames. */
+#include "brokerd/exchange/relay.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "brokerd/dialect/estimate.h"
+#include "protocol/frame.h"
+#include "protocol/limits.h"
+
+#define HEADERS_MAX  40
+#define WARNINGS_MAX ((size_t)16) /* that the head has room for */
+
+static enum err copy_call(struct relay *r, const struct surface_call *from)
+{
+	struct surface_call *to = &r->call;
+	struct span *const texts[] = {&to->surface, &to->provider, &to->op, &to->method, &to->path,
+		&to->query, &to->content_type};
+	*to = *from;
+	enum err err = OK;
+	for (size_t i = 0; !err && i < COUNT_OF(texts); i++)
+		err = arena_dup(r->arena, *texts[i], texts[i]);
+	to->headers = arena_array(r->arena, from->n_headers, sizeof *to->headers);
+	if (!to->headers)
+		return ERR_NO_MEMORY;
+	for (size_t i = 0; !err && i < from->n_headers; i++) {
+		err = arena_dup(r->arena, from->headers[i].key, &to->headers[i].key);
+		if (!err)
+			err = arena_dup(r->arena, from->headers[i].value, &to->headers[i].value);
+	}
+	return err;
+}
+
+enum err relay_init(struct relay *r, const struct surface_call *call, struct arena *a,
+	const struct dialect_env *env, struct fault *why)
+{
+	*r = (struct relay){.arena = a, .env = *env, .broke = FAULT_NONE, .body = JSON_NONE};
+	buf_init(&r->said, LIMIT_BODY_BYTES);
+	buf_init(&r->frame, LIMIT_FRAME_BYTES);
+	buf_init(&r->last, LIMIT_FRAME_BYTES);
+	notes_init(&r->notes, a);
+	if (copy_call(r, call))
+		return fault_set(why, ERR_NO_MEMORY, "no memory for the call");
+	r->surface = surface_find(call->surface);
+	if (!r->surface)
+		return fault_param(why, ERR_UNSUPPORTED, "surface.surface",
+			"there is no surface \"%.*s\"", SPAN_ARG(call->surface));
+	return surface_operation(r->surface, &r->call, &r->op, why);
+}
+
+void relay_done(struct relay *r)
+{
+	if (r->encoder)
+		dialect_operation(r->surface->dialect, r->op)->encoder_done(r->encoder);
+	buf_done(&r->said);
+	buf_done(&r->frame);
+	buf_done(&r->last);
+}
+
+enum err relay_read(struct relay *r, struct span body, struct llm_request *out, struct fault *why)
+{
+	const struct dialect_op *op = dialect_operation(r->surface->dialect, r->op);
+	r->request = out;
+	const enum err err = op->decode_request(&r->call, body, r->arena, out, &r->notes, why);
+	if (!err &&
+		body.n > 0) /* it was scanned: what is taken of it now is what stood in it then */
+		r->body = (struct json){span_trim(body)};
+	return err;
+}
+
+/* ---- frames ---- */
+
+static void put_event(struct buf *to, int *type, const struct llm_event *e)
+{
+	buf_clear(to);
+	event_pack(e, to);
+	*type = event_frame_type(e->type);
+}
+
+/* The rest of what is known is only that it failed; the caller's connection has the reason. */
+static void fail(struct relay *r, const struct fault *why)
+{
+	const struct llm_event e = {.type = EV_FAULT, .fault = &r->broke};
+	r->broke = *why;
+	r->broke.is_partial = r->has_head;
+	put_event(&r->last, &r->last_type, &e);
+}
+
+static void fail_with(struct relay *r, enum err err)
+{
+	struct fault why = FAULT_NONE;
+	fault_set(&why, err, "the answer cannot be written in the caller's language: %s",
+		err_info(err)->sentence);
+	fail(r, &why);
+}
+
+/* ---- the head ---- */
+
+struct headers {
+	struct string_pair list[HEADERS_MAX];
+	size_t n;
+};
+
+static void add(struct headers *h, const char *name, struct span value)
+{
+	if (value.n > 0 && h->n < HEADERS_MAX)
+		h->list[h->n++] = (struct string_pair){span_str(name), value};
+}
+
+/* What every head says beside what its reply is. The texts of `room` live as long as the head. */
+static void add_about(struct headers *h, const struct relay *r, const struct relay_about *about,
+	char *room, size_t size)
+{
+	add(h, "x-request-id", about->request_id);
+	if (span_is(span_str(r->surface->dialect->family), "anthropic"))
+		add(h, "request-id", about->request_id);
+	if (span_is_set(about->provider)) {
+		(void)snprintf(
+			room, size, "%.*s/%.*s", SPAN_ARG(about->provider), SPAN_ARG(about->model));
+		add(h, "x-llm-broker-target", span_str(room));
+	}
+	for (size_t i = 0; i < r->n_warnings; i++)
+		add(h, "x-llm-broker-warning", r->warnings[i]);
+}
+
+static void put_head(struct relay *r, struct headers *h, int status, bool is_stream)
+{
+	struct llm_event e = {.type = EV_HEAD};
+	e.head = (struct reply_head){
+		.status = status, .headers = h->list, .n_headers = h->n, .is_stream = is_stream};
+	put_event(&r->frame, &r->frame_type, &e);
+	r->has_head = true;
+}
+
+static void put_own_head(struct relay *r, const struct relay_about *about)
+{
+	const bool is_sse = r->notes.form == ANSWER_SSE;
+	struct headers h = {.n = 0};
+	char target[256];
+	add(&h, "content-type", is_sse ? SPAN("text/event-stream") : SPAN("application/json"));
+	add_about(&h, r, about, target, sizeof target);
+	put_head(r, &h, 200, r->notes.form != ANSWER_WHOLE);
+}
+
+/* Programs that try again by themselves look at these. */
+static void put_fault_head(
+	struct relay *r, const struct fault *why, int status, const struct relay_about *about)
+{
+	struct headers h = {.n = 0};
+	char target[256], seconds[32], ms[32];
+	add(&h, "content-type", SPAN("application/json"));
+	if (why->retry_after_ms >= 0) {
+		(void)snprintf(seconds, sizeof seconds, "%" PRId64,
+			why->retry_after_ms / 1000 + (why->retry_after_ms % 1000 > 0));
+		(void)snprintf(ms, sizeof ms, "%" PRId64, why->retry_after_ms);
+		add(&h, "retry-after", span_str(seconds));
+		add(&h, "retry-after-ms", span_str(ms));
+	}
+	add(&h, "x-should-retry", err_info(why->err)->is_retryable ? SPAN("true") : SPAN("false"));
+	add(&h, "x-llm-broker-class", span_str(err_info(why->err)->word));
+	add_about(&h, r, about, target, sizeof target);
+	put_head(r, &h, status, false);
+}
+
+/* The provider's head, and what we have to add. */
+static void take_head(
+	struct relay *r, const struct reply_head *head, const struct relay_about *about)
+{
+	struct headers h = {.n = 0};
+	char target[256];
+	for (size_t i = 0; i < head->n_headers && h.n < HEADERS_MAX; i++)
+		h.list[h.n++] = head->headers[i];
+	add_about(&h, r, about, target, sizeof target);
+	put_head(r, &h, head->status, head->is_stream);
+	r->is_forwarded = true;
+}
+
+/* ---- events ---- */
+
+/* A line of a header: no control bytes. */
+static void take_warning(struct relay *r, const struct warning *w)
+{
+	char line[512], clean[512];
+	struct span kept;
+	(void)snprintf(line, sizeof line, "%.*s %.*s%s%.*s", SPAN_ARG(w->code), SPAN_ARG(w->param),
+		w->param.n > 0 ? ": " : "", SPAN_ARG(w->message));
+	fault_text(clean, sizeof clean, span_str(line));
+	if (r->has_head) { /* a remark in a stream, which its readers pass over */
+		if (r->notes.form == ANSWER_SSE && !r->is_forwarded)
+			buf_print(&r->said, ": %s\n\n", clean);
+		return;
+	}
+	if (!r->warnings)
+		r->warnings = arena_array(r->arena, WARNINGS_MAX, sizeof *r->warnings);
+	if (!r->warnings || r->n_warnings == WARNINGS_MAX ||
+		arena_dup(r->arena, span_str(clean), &kept))
+		return; /* the ledger counts them all */
+	r->warnings[r->n_warnings++] = kept;
+}
+
+static struct encoder *encoder_of(struct relay *r)
+{
+	const struct dialect_op *op = dialect_operation(r->surface->dialect, r->op);
+	if (r->encoder)
+		return r->encoder;
+	r->plan = (struct answer_plan){.request = r->request,
+		.notes = &r->notes,
+		.body = r->body,
+		.env = &r->env,
+		.input_estimate = -1};
+	if (r->surface->tells_input_first && r->notes.form == ANSWER_SSE)
+		r->plan.input_estimate = estimate_request(r->request);
+	r->encoder = op->encoder_new(r->arena, &r->plan);
+	return r->encoder;
+}
+
+static void say(struct relay *r, const struct llm_event *e)
+{
+	const struct dialect_op *op = dialect_operation(r->surface->dialect, r->op);
+	struct encoder *encoder = encoder_of(r);
+	const enum err err = encoder ? op->encode(encoder, e, &r->said) : ERR_NO_MEMORY;
+	if (err)
+		fail_with(r, err);
+}
+
+/* Before the head a fault is a reply of its own, after it the end of a stream. */
+static void take_fault(struct relay *r, const struct fault *why, const struct relay_about *about)
+{
+	const bool is_sse = r->notes.form == ANSWER_SSE;
+	int status;
+	if (!r->has_head && r->said.n == 0) {
+		r->surface->dialect->phrase(why, &r->said, &status);
+		put_fault_head(r, why, status, about);
+	} else if (is_sse || !r->is_forwarded) {
+		const struct llm_event e = {.type = EV_FAULT, .fault = why};
+		say(r, &e);
+	}
+}
+
+/* Takes one event of the log, whose packed body is `packed`. */
+static void take_event(struct relay *r, const struct llm_event *e, struct span packed,
+	const struct relay_about *about)
+{
+	switch (e->type) {
+	case EV_STATUS:
+		return;
+	case EV_WARNING:
+		take_warning(r, &e->warning);
+		return;
+	case EV_HEAD:
+		take_head(r, &e->head, about);
+		return;
+	case EV_FAULT:
+		take_fault(r, e->fault, about);
+		break;
+	case EV_END:
+		if (!r->is_forwarded)
+			say(r, e);
+		break;
+	default:
+		say(r, e);
+		return;
+	}
+	if (r->last_type)
+		return; /* it could not be said */
+	buf_clear(&r->last);
+	buf_span(&r->last, packed);
+	r->last_type = event_frame_type(e->type);
+}
+
+static void read_event(
+	struct relay *r, int type, struct span packed, const struct relay_about *about)
+{
+	OWNED(arena_done) struct arena a;
+	struct llm_event e;
+	struct fault why = FAULT_NONE;
+	arena_init(&a, LIMIT_REQUEST_ARENA);
+	const enum err err = event_unpack(type, pack_from(packed), &a, &e, &why);
+	if (err)
+		fail_with(r, err);
+	else
+		take_event(r, &e, packed, about);
+}
+
+/* A frame of what waits to be told: the head, a piece of the bytes, or the last. False: nothing waits. */
+static bool frame_next(struct relay *r, const struct relay_about *about)
+{
+	if (r->frame_type)
+		return true;
+	const struct span left = span_skip(buf_view(&r->said), r->told);
+	const enum err err = buf_error(&r->said);
+	if (err && !r->broke.err)
+		fail_with(r, err);
+	if (left.n > 0 && !r->has_head) {
+		put_own_head(r, about);
+	} else if (left.n > 0) {
+		struct llm_event e = {.type = EV_RAW};
+		e.text = span_first(left, LIMIT_DATA_BYTES);
+		put_event(&r->frame, &r->frame_type, &e);
+		r->told += e.text.n;
+		if (r->told == r->said.n) {
+			r->told = 0;
+			buf_clear(&r->said);
+		}
+	} else if (r->last_type) {
+		buf_clear(&r->frame);
+		buf_span(&r->frame, buf_view(&r->last));
+		r->frame_type = r->last_type;
+	}
+	return r->frame_type != 0;
+}
+
+bool relay_peek(struct relay *r, struct event_log *log, struct event_cursor *c,
+	const struct relay_about *about, int *frame_type, struct span *body, bool *has_read)
+{
+	*has_read = false;
+	if (r->is_over)
+		return false;
+	while (!frame_next(r, about)) {
+		int type;
+		struct span packed;
+		if (r->last_type || !event_log_peek(log, c, &type, &packed))
+			return false;
+		if (type == FRAME_DATA) { /* as it is, where it lies */
+			*frame_type = type;
+			*body = packed;
+			r->is_from_log = true;
+			return true;
+		}
+		read_event(r, type, packed, about);
+		event_log_take(log, c);
+		*has_read = true;
+	}
+	*frame_type = r->frame_type;
+	*body = buf_view(&r->frame);
+	return true;
+}
+
+void relay_take(struct relay *r, struct event_log *log, struct event_cursor *c)
+{
+	if (r->is_from_log)
+		event_log_take(log, c);
+	r->is_over = r->frame_type && r->frame_type == r->last_type;
+	r->is_from_log = false;
+	r->frame_type = 0;
+}
+
+const struct fault *relay_broke(const struct relay *r)
+{
+	return &r->broke;
+}

@@ -1,0 +1,62 @@
+/* relay.h - what does the caller of a public API get of an answer, and in what frames?
+ * Its request is read by the surface's family; of the answer it gets a head and the bytes that this family
+ * says it with, made of the flight's events as its reader takes them. Bytes of a reply in that same
+ * language go through as they are. Nothing here waits, and nothing is decided about the answer. */
+#ifndef BROKERD_EXCHANGE_RELAY_H
+#define BROKERD_EXCHANGE_RELAY_H
+#include "brokerd/dialect/surfaces.h"
+#include "brokerd/exchange/event_log.h"
+#include "protocol/control.h"
+
+struct relay {
+	const struct surface *surface;
+	enum llm_op op;
+	struct surface_call call; /* in the arena */
+	struct json body;         /* as it was sent, once it is read */
+	struct notes notes;       /* as reading left them */
+	const struct llm_request *request;
+	struct arena *arena; /* the flight's */
+	struct dialect_env env;
+	struct answer_plan plan;
+	struct encoder *encoder; /* NULL: nothing had to be written so far */
+	struct span *warnings;   /* for the head: a line each */
+	size_t n_warnings;
+	bool has_head, is_forwarded;
+	struct buf said;  /* bytes of the answer that are not in a frame yet, */
+	size_t told;      /* from here on */
+	struct buf frame; /* the packed body of the frame in hand */
+	int frame_type;   /* 0: none, or the log's own */
+	bool is_from_log;
+	struct buf last;    /* that of the last frame, which goes out behind all bytes */
+	int last_type;      /* 0: it has not come */
+	bool is_over;       /* that was taken */
+	struct fault broke; /* the answer cannot be told to its end */
+};
+
+/* Takes a call of kind CALL_RELAY: which surface, which operation. Texts are copied to the arena, which
+ * lives as long. ERR_UNSUPPORTED, ERR_NO_MEMORY; *r may be given to relay_done then, too. */
+enum err relay_init(struct relay *r, const struct surface_call *call, struct arena *a,
+	const struct dialect_env *env, struct fault *why) MUST_USE;
+void relay_done(struct relay *r);
+
+/* The body is whole: what it asks, in *out, which the relay goes on looking at. Errors as the family's
+ * decode_request has them. */
+enum err relay_read(
+	struct relay *r, struct span body, struct llm_request *out, struct fault *why) MUST_USE;
+
+/* Who answers, for the head. */
+struct relay_about {
+	struct span request_id;
+	struct span provider, model; /* absent: nobody so far */
+};
+
+/* The next frame, until relay_take, for which events are taken from the log. False: nothing more for now;
+ * *has_read says whether something was taken all the same. */
+bool relay_peek(struct relay *r, struct event_log *log, struct event_cursor *c,
+	const struct relay_about *about, int *frame_type, struct span *body, bool *has_read);
+void relay_take(struct relay *r, struct event_log *log, struct event_cursor *c);
+
+/* What keeps the answer from being told; OK: nothing. The fault frame has been made by then. */
+const struct fault *relay_broke(const struct relay *r);
+
+#endif

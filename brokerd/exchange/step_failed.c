@@ -1,0 +1,121 @@
+/* step_failed.c - the target in hand has failed, or has told all that it has: what comes next? */
+#include "brokerd/exchange/steps.h"
+
+#include <stdio.h>
+
+#include "brokerd/exchange/listing.h"
+#include "brokerd/log/log.h"
+#include "brokerd/route/retry.h"
+
+enum state exchange_next_listing(struct exchange *x)
+{
+	struct flight *f = x->flight;
+	if (f->pages.is_cut)
+		listing_warn_cut(f);
+	if (f->target + 1 < f->route.n) {
+		f->target++;
+		f->same = 0;
+		f->pages = (struct pages){.n = 0};
+		x->has_renewed = false;
+		flight_rewind(f);
+		return ROUTE;
+	}
+	x->outcome = OUTCOME_OK;
+	x->verdict = FAULT_NONE;
+	return SETTLE;
+}
+
+enum state exchange_next_page(struct exchange *x)
+{
+	x->flight->same = 0;
+	flight_rewind(x->flight);
+	return ROUTE;
+}
+
+/* A parameter was refused that the request can do without: it goes out again so, and the caller is
+ * told. False: that is not it. */
+static bool mend(struct exchange *x, const struct fault *why)
+{
+	struct flight *f = x->flight;
+	struct target *t = &f->route.targets[f->target];
+	char told[256];
+	if (!exchange_is_written(f->op) || f->is_forwarded || f->has_content ||
+		f->attempts >= ATTEMPTS_MAX || exchange_left_us(x) <= 0 ||
+		!repair_learn(&x->organs->repairs, t, &f->request, why) ||
+		repair_apply(&x->organs->repairs, t, &f->arena) != OK)
+		return false;
+	(void)snprintf(told, sizeof told,
+		"%.*s refused %s: the request was sent again without it, or under its other name",
+		SPAN_ARG(t->provider), why->param[0] ? why->param : "an answer in one piece");
+	struct llm_event e = {.type = EV_WARNING};
+	e.warning.code = SPAN("dropped_parameter");
+	e.warning.param = span_str(why->param);
+	e.warning.message = span_str(told);
+	flight_rewind(f);
+	char param[sizeof why->param * 2];
+	log_info("exchange.mended", "id=%s param=%s", x->id,
+		log_quote(param, sizeof param, span_str(why->param)));
+	return flight_put(f, &e) == OK;
+}
+
+/* Once for each target. */
+static bool may_renew(const struct exchange *x, const struct fault *why)
+{
+	return x->secret && !x->has_renewed && tokens_may_renew(exchange_target(x), why);
+}
+
+enum state exchange_after_failure(struct exchange *x, enum outcome outcome, const struct fault *why)
+{
+	struct flight *f = x->flight;
+	if (f->op == LLM_OP_MODELS && !span_is_set(f->request.model) && !may_renew(x, why)) {
+		listing_warn(f, why);
+		return exchange_next_listing(x);
+	}
+	const struct retry_case c = {
+		.err = why->err,
+		.has_content = f->op != LLM_OP_MODELS && f->has_batch_content,
+		.is_unknown = outcome == OUTCOME_UNKNOWN,
+		.is_at_most_once = x->is_at_most_once,
+		.same = f->same,
+		/* lists are many requests, and each may fail for itself */
+		.attempts = f->op == LLM_OP_MODELS ? f->same : f->attempts - f->batches,
+		.unknown = f->unknown,
+		.retry_after_ms = why->retry_after_ms,
+		.advice = why->advice,
+		.left_us = exchange_left_us(x),
+		.jitter = (uint32_t)(x->seed >> 32) + f->attempts,
+		/* the vectors of two models cannot stand beside one another */
+		.has_next = f->batches == 0 && f->target + 1 < f->route.n,
+		.may_renew = may_renew(x, why),
+	};
+	const struct retry_verdict v = retry_decide(&c);
+	if (mend(x, why))
+		return ROUTE;
+	const bool is_renewal = c.may_renew && v.move == RETRY_SAME;
+	if (!is_renewal && (f->has_content || retry_tells_more(why->err, x->telling.err)))
+		x->telling = *why;
+	switch (v.move) {
+	case RETRY_STOP:
+		return exchange_fail(x, outcome, &x->telling);
+	case RETRY_NEXT:
+		f->target++;
+		f->same = 0;
+		x->has_renewed = false;
+		break;
+	case RETRY_SAME:
+		break;
+	}
+	if (is_renewal) {
+		tokens_refused(x->organs->tokens, x->secret);
+		x->has_renewed = true;
+	}
+	const struct target *t = exchange_target(x);
+	flight_rewind(f);
+	flight_status(f, "retrying", "%s; trying %.*s/%.*s",
+		is_renewal ? "the token is refused and fetched anew" : why->message,
+		SPAN_ARG(t->provider), SPAN_ARG(t->model));
+	x->is_retry_due = v.delay_us > 0;
+	if (x->is_retry_due)
+		loop_timer_set(x->organs->loop, &x->retry, v.delay_us);
+	return ROUTE;
+}

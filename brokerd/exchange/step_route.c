@@ -1,0 +1,136 @@
+/* step_route.c - is it a request, and who may answer it? */
+#include "brokerd/exchange/steps.h"
+
+#include "brokerd/dialect/registry.h"
+#include "brokerd/exchange/listing.h"
+#include "protocol/limits.h"
+
+enum state step_admit(struct exchange *x)
+{
+	struct flight *f = x->flight;
+	struct fault why = FAULT_NONE;
+	if (x->organs->ailment.err)
+		return exchange_fail(x, OUTCOME_FAILED, &x->organs->ailment);
+	if (x->organs->is_draining)
+		return exchange_fail_with(x, ERR_RESTARTING, &why);
+	if (x->refused.err)
+		return exchange_fail(x, OUTCOME_FAILED, &x->refused);
+	const enum err err = x->is_relayed
+				     ? relay_read(&x->relay, buf_view(&f->body), &f->request, &why)
+				     : request_unpack_op(f->op, buf_view(&f->body), &f->arena,
+					       &f->request, &why);
+	x->asked_max_tokens = f->request.max_tokens;
+	return err ? exchange_fail_with(x, err, &why) : ROUTE;
+}
+
+static bool vault_has_key(const void *context, struct span provider)
+{
+	return vault_has(context, provider);
+}
+
+/* A locked or damaged vault must not look like one without keys. */
+static enum err check_vault_seen(const struct exchange *x, struct fault *why)
+{
+	switch (vault_state(x->organs->vault)) {
+	case VAULT_ABSENT:
+	case VAULT_OPEN:
+		return OK;
+	case VAULT_LOCKED:
+		return fault_set(why, ERR_LOCKED,
+			"the vault is locked, so no default model can be chosen: run `llmb vault "
+			"unlock`, or ask offline/echo");
+	case VAULT_DAMAGED:
+		return fault_set(
+			why, ERR_VAULT_DAMAGED, "%s", err_info(ERR_VAULT_DAMAGED)->sentence);
+	}
+	return OK;
+}
+
+/* Between two batches of an answer, or pages of a list: what has come waits for its reader before more is asked for. */
+static bool is_reader_behind(const struct flight *f)
+{
+	return (f->batches > 0 || f->pages.n > 0) &&
+	       event_log_lag(&f->log) > LIMIT_FLIGHT_LOW_BYTES;
+}
+
+/* Whose lists of models are asked for; perhaps nobody's. */
+static enum state route_listing(struct exchange *x)
+{
+	struct fault why = FAULT_NONE;
+	const enum err err = listing_begin(x->flight, &why);
+	if (err)
+		return exchange_fail_with(x, err, &why);
+	if (x->flight->route.n > 0)
+		return RESERVE;
+	x->outcome = OUTCOME_OK;
+	return SETTLE;
+}
+
+static bool speaks_of(const struct target *t, enum llm_op op)
+{
+	const struct dialect *d = dialect_find(t->family);
+	return d && d->ops[op];
+}
+
+/* The caller's own language, where the provider speaks it, unless the model is to be had in another
+ * alone. */
+static bool choose_same(const struct exchange *x, struct target *t)
+{
+	const struct flight *f = x->flight;
+	const struct span family = span_str(x->relay.surface->dialect->family);
+	struct target other;
+	if (span_is_set(t->quirks.dialect))
+		return false;
+	for (size_t d = 0; route_in_dialect(f->config, d, t, &other); d++) {
+		if (span_eq(other.family, family) && speaks_of(&other, f->op)) {
+			*t = other;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* A provider that speaks several dialects is spoken to in its caller's, else in the first that has the
+ * operation. */
+static void choose_dialects(struct exchange *x)
+{
+	struct flight *f = x->flight;
+	for (size_t i = 0; i < f->route.n; i++) {
+		struct target *t = &f->route.targets[i], other;
+		if (x->is_relayed && choose_same(x, t))
+			continue;
+		for (size_t d = 0;
+			!speaks_of(t, f->op) && route_in_dialect(f->config, d, t, &other); d++) {
+			if (speaks_of(&other, f->op))
+				*t = other;
+		}
+	}
+}
+
+enum state step_route(struct exchange *x)
+{
+	struct flight *f = x->flight;
+	struct fault why = FAULT_NONE;
+	if (f->route.n > 0) /* it is known: another try on it, perhaps after a wait */
+		return x->is_retry_due || is_reader_behind(f) ? ROUTE : RESERVE;
+	if (f->op == LLM_OP_MODELS)
+		return route_listing(x);
+	const struct route_keys keys = {vault_has_key, x->organs->vault};
+	const enum err err = route_find_op(
+		f->config, f->op, f->request.model, &keys, &f->arena, &f->route, &why);
+	if (err)
+		return exchange_fail_with(x, err, &why);
+	choose_dialects(x);
+	for (size_t i = 0; i < f->route.n; i++) {
+		if (repair_apply(&x->organs->repairs, &f->route.targets[i], &f->arena))
+			return exchange_fail_with(x, ERR_NO_MEMORY, &why);
+	}
+	if (f->route.is_fallback_offline) {
+		const enum err unseen = check_vault_seen(x, &why);
+		if (unseen)
+			return exchange_fail_with(x, unseen, &why);
+		flight_status(f, "offline",
+			"no provider key yet, so offline/echo answers: llmb key add openai");
+	}
+	return RESERVE;
+}

@@ -1,0 +1,150 @@
+/* step_send.c - one attempt: its proof, its sending, what comes of it. */
+#include "brokerd/exchange/steps.h"
+
+#include "brokerd/exchange/listing.h"
+
+enum state step_prepare(struct exchange *x)
+{
+	const struct target *t = exchange_target(x);
+	struct fault why = FAULT_NONE;
+	if (x->token.home)
+		return PREPARE;
+	x->flight->same++; /* a try, even where it does not come to sending */
+	secret_unref(x->secret);
+	x->secret = NULL;
+	if (t->auth == AUTH_NONE || attempt_is_local(t, x->flight->op))
+		return SEND;
+	const enum err err = tokens_prove(
+		x->organs->tokens, x->flight->config, t, SPAN_NONE, &x->token, &x->secret, &why);
+	if (err == ERR_MORE)
+		return PREPARE;
+	if (!err)
+		return SEND;
+	if (!why.err)
+		fault_set(&why, err, "%s", err_info(err)->sentence);
+	return exchange_after_failure(x, OUTCOME_FAILED, &why);
+}
+
+static enum err on_attempt_event(void *context, const struct llm_event *e)
+{
+	struct exchange *x = context;
+	if (x->flight->op == LLM_OP_MODELS)
+		return e->type == EV_MODEL ? listing_put(x->flight, e) : OK;
+	recall_note(&x->recall, x->organs->items, x->peer.uid, exchange_target(x), e,
+		exchange_now_s(x));
+	return flight_put(x->flight, e);
+}
+
+static enum state relay_ended(struct exchange *x, enum outcome outcome, const struct fault *why)
+{
+	if (why->err)
+		return exchange_after_failure(x, outcome, why);
+	if (x->flight->op == LLM_OP_MODELS)
+		return x->flight->pages.has_more ? exchange_next_page(x) : exchange_next_listing(x);
+	if (flight_next_batch(x->flight))
+		return ROUTE;
+	x->outcome = OUTCOME_OK;
+	x->verdict = FAULT_NONE;
+	return SETTLE;
+}
+
+void exchange_on_token(struct token_wait *w, struct secret *token, const struct fault *why)
+{
+	struct exchange *x = container_of(w, struct exchange, token);
+	x->secret = token ? secret_ref(token) : NULL;
+	exchange_go_on(x, token ? SEND : exchange_after_failure(x, OUTCOME_FAILED, why));
+}
+
+static void on_attempt_end(
+	void *context, const struct attempt_record *record, const struct fault *why)
+{
+	struct exchange *x = context;
+	const enum outcome outcome = record->outcome;
+	struct flight *f = x->flight;
+	struct fault said = f->untold.err ? f->untold : *why;
+	if (!said.err && pages_turn(&f->pages, attempt_more(f->attempt), &f->arena))
+		fault_set(&said, ERR_NO_MEMORY, "no memory for the next page of a list");
+	exchange_account(x, record);
+	exchange_go_on(x, relay_ended(x, outcome, &said));
+}
+
+/* The same target's are the same each time. */
+static enum err tell_warnings(struct exchange *x)
+{
+	struct flight *f = x->flight;
+	const struct notes *n = attempt_notes(f->attempt);
+	if (x->n_warned > f->target)
+		return OK;
+	x->n_warned = f->target + 1;
+	for (size_t i = 0; i < n->n_warnings; i++) {
+		struct llm_event e = {.type = EV_WARNING};
+		e.warning = n->warnings[i];
+		const enum err err = flight_put(f, &e);
+		if (err)
+			return err;
+	}
+	return OK;
+}
+
+/* Does the target take the request as its caller wrote it, and answer as the caller wants it? */
+static bool may_forward(const struct exchange *x)
+{
+	const struct flight *f = x->flight;
+	const struct target *t = exchange_target(x);
+	const struct dialect *d = dialect_find(t->family);
+	return x->is_relayed && d == x->relay.surface->dialect && d->ops[f->op] &&
+	       d->ops[f->op]->forward && !attempt_is_local(t, f->op) &&
+	       f->asked.n_inputs == f->request.n_inputs &&
+	       (f->request.is_stream || !t->quirks.is_stream_forced);
+}
+
+static const struct forwarded *forward(struct exchange *x)
+{
+	const struct relay *r = &x->relay;
+	x->flight->is_forwarded = may_forward(x);
+	x->forwarded = (struct forwarded){.request = &x->flight->asked,
+		.body = r->body,
+		.headers = r->call.headers,
+		.n_headers = r->call.n_headers,
+		.form = r->notes.form,
+		.wants_usage_event = r->notes.wants_usage_event};
+	return x->flight->is_forwarded ? &x->forwarded : NULL;
+}
+
+enum state step_send(struct exchange *x)
+{
+	struct flight *f = x->flight;
+	const struct config *c = f->config;
+	struct fault why = FAULT_NONE;
+	const struct llm_request *request = &f->asked;
+	const struct forwarded *forwarded = forward(x);
+	recall_rewind(&x->recall);
+	if (!forwarded && recall_restore(x->organs->items, x->peer.uid, exchange_target(x),
+				  &f->arena, &f->asked, exchange_now_s(x), &request))
+		return exchange_fail_with(x, ERR_NO_MEMORY, &why);
+	const struct attempt_plan plan = {
+		.op = f->op,
+		.request = request,
+		.target = exchange_target(x),
+		.secret = x->secret,
+		.limits = {c->connect_us, f->request.is_stream ? c->first_byte_us : c->reply_us,
+			   c->idle_us, exchange_left_us(x)},
+		.first_token_us = f->request.is_stream ? c->first_token_us : 0,
+		.seed = x->seed + x->flight->attempts,
+		.page = f->pages.at,
+		.forwarded = forwarded,
+	};
+	const struct attempt_events events = {on_attempt_event, on_attempt_end, x};
+	const enum err err = attempt_new(x->organs, &plan, &events, &f->attempt, &why);
+	f->attempts++;
+	if (err)
+		return exchange_after_failure(x, OUTCOME_FAILED, &why);
+	const enum err unsaid = tell_warnings(x);
+	return unsaid ? exchange_fail_with(x, unsaid, &why) : RELAY;
+}
+
+enum state step_relay(struct exchange *x)
+{
+	(void)x;
+	return RELAY; /* events and the attempt's end come by callback */
+}

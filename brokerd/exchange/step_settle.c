@@ -1,0 +1,98 @@
+/* step_settle.c - the truth to the ledger, the last event to the log. */
+#include "brokerd/exchange/steps.h"
+
+#include <inttypes.h>
+
+#include "brokerd/log/log.h"
+#include "protocol/base/num.h"
+
+static void settle_record(const struct exchange *x, struct exchange_record *r)
+{
+	const struct flight *f = x->flight;
+	const struct target *t = f->route.n > 0 ? exchange_target(x) : NULL;
+	const int64_t now_us = loop_now_us(x->organs->loop);
+	*r = (struct exchange_record){
+		.at_us = f->begun_wall_us,
+		.total_us = now_us - f->begun_us,
+		.ttft_us = f->first_content_us ? f->first_content_us - f->begun_us : -1,
+		.uid = (uint32_t)x->peer.uid,
+		.pid = (uint32_t)x->peer.pid,
+		.outcome = x->outcome,
+		.err = x->verdict.err,
+		.is_stream = f->request.is_stream,
+		.attempts = f->attempts,
+		.warnings = f->warnings,
+		.usage = f->usage,
+		.price = !t             ? PRICE_UNKNOWN
+			 : f->has_usage ? f->price
+					: t->price,
+	};
+	memcpy(r->id, x->id, sizeof r->id);
+	memcpy(r->app, x->peer.app, sizeof r->app);
+	memcpy(r->program, x->peer.program, sizeof r->program);
+	fault_text(r->op, sizeof r->op, span_str(llm_op_name(f->op)));
+	fault_text(r->model, sizeof r->model, f->request.model);
+	if (f->finish)
+		fault_text(r->finish, sizeof r->finish, span_str(finish_name(f->finish)));
+	if (t && f->attempts > 0 && (f->op != LLM_OP_MODELS || f->route.n == 1)) {
+		fault_text(r->provider, sizeof r->provider, t->provider);
+		fault_text(r->target_model, sizeof r->target_model, t->model);
+	}
+	r->usage.cost_nusd = f->is_cost_open ? -1 : f->spent_nusd;
+	if (r->usage.provider_cost_nusd >= 0 && f->former_nusd > 0)
+		r->usage.provider_cost_nusd =
+			num_add_sat(r->usage.provider_cost_nusd, f->former_nusd);
+}
+
+enum state step_settle(struct exchange *x)
+{
+	struct flight *f = x->flight;
+	struct exchange_record r;
+	struct fault why = FAULT_NONE;
+	loop_timer_stop(&x->deadline);
+	loop_timer_stop(&x->retry);
+	tokens_leave(&x->token);
+	if (f->attempt) { /* stopped from outside while it ran */
+		struct attempt_record record;
+		attempt_cancel(f->attempt, &record);
+		record.outcome = x->outcome == OUTCOME_FAILED && record.has_sent_body
+					 ? OUTCOME_UNKNOWN
+					 : x->outcome;
+		record.err = x->verdict.err;
+		exchange_account(x, &record);
+	}
+	if (x->outcome == OUTCOME_FAILED && f->unknown > 0)
+		x->outcome = OUTCOME_UNKNOWN;
+	secret_unref(x->secret);
+	x->secret = NULL;
+	settle_record(x, &r);
+	if (x->organs->journal && journal_settle(x->organs->journal, &r, &why) != OK)
+		log_error("ledger.exchange_lost", "id=%s why=\"%s\"", x->id, why.message);
+	char provider[sizeof r.provider * 2], model[sizeof r.target_model * 2];
+	log_info("exchange.end",
+		"id=%s outcome=%s class=%s uid=%u provider=%s model=%s attempts=%u input=%" PRId64
+		" output=%" PRId64 " cost_nusd=%" PRId64 " ttft_us=%" PRId64 " took_us=%" PRId64,
+		x->id, outcome_name(x->outcome), r.err ? err_info(r.err)->word : "ok", r.uid,
+		log_quote(provider, sizeof provider, span_str(r.provider)),
+		log_quote(model, sizeof model, span_str(r.target_model)), r.attempts,
+		usage_input_total(&r.usage), usage_output_total(&r.usage), r.usage.cost_nusd,
+		r.ttft_us, r.total_us);
+	if (x->verdict.err) {
+		struct fault said = x->verdict;
+		memcpy(said.request_id, x->id, sizeof x->id); /* the provider's is in the ledger */
+		flight_fail(f, &said);
+	} else {
+		const struct reply_end end = {
+			.usage = r.usage,
+			.provider = r.provider[0] ? span_str(r.provider) : SPAN_NONE,
+			.model = r.provider[0] ? span_str(r.target_model) : SPAN_NONE,
+			.request_id = span_str(x->id),
+			.ttft_us = r.ttft_us,
+			.total_us = r.total_us,
+			.attempts = r.attempts,
+		};
+		flight_end(f, &end);
+	}
+	x->organs->n_served++;
+	return END;
+}

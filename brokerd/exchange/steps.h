@@ -1,0 +1,99 @@
+/* steps.h - what do the steps of an exchange share?
+ * Its struct, for the files of this folder that are its steps and for exchange.c, which walks them. */
+#ifndef BROKERD_EXCHANGE_STEPS_H
+#define BROKERD_EXCHANGE_STEPS_H
+#include "brokerd/exchange/exchange.h"
+#include "brokerd/exchange/flight.h"
+#include "brokerd/exchange/recall.h"
+#include "brokerd/exchange/relay.h"
+#include "brokerd/exchange/tokens.h"
+
+enum state {
+	BODY,
+	ADMIT,
+	ROUTE,
+	RESERVE,
+	PREPARE,
+	SEND,
+	RELAY,
+	SETTLE,
+	END,
+};
+
+struct exchange {
+	struct exchange *prev, *next; /* of organs->exchanges */
+	struct organs *organs;
+	struct exchange_caller caller;
+	struct peer_id peer;
+	char id[REQUEST_ID_BYTES];
+	uint64_t seed; /* for what is made up on the way: ids of calls, the jitter of waits */
+	enum state state;
+	bool is_running; /* inside exchange_run: what happens meanwhile is seen when it looks again */
+	bool is_body_whole;
+	int64_t body_bytes; /* announced; -1: not */
+	int64_t max_cost_nusd;
+	struct opt_i64 asked_max_tokens; /* by the caller: what is sent may be less */
+	bool is_at_most_once;
+	struct flight *flight;
+	struct event_cursor cursor;
+	bool is_relayed;            /* its caller speaks a public API: */
+	struct relay relay;         /* which one, and what it gets of the answer */
+	struct fault refused;       /* the call itself is wrong; told when its body is there */
+	struct forwarded forwarded; /* of the target in hand, where it speaks the same */
+	size_t n_warned;            /* of how many targets the caller has the encoding's warnings */
+	struct secret *secret;      /* of the target in hand, from PREPARE on */
+	struct token_wait token;
+	bool has_renewed; /* for the target in hand, a token that it refused */
+	struct loop_timer deadline, retry;
+	struct fault telling; /* of all failures so far, what a caller learns most from */
+	struct recall recall; /* of the answer that comes, what its provider will want again */
+	struct fault verdict; /* what it is settled with; OK: a good answer */
+	enum outcome outcome;
+	bool is_retry_due; /* ROUTE: a target is chosen, only the wait is left */
+};
+
+/* ---- the steps: each returns the next state, or its own to wait ---- */
+
+enum state step_admit(struct exchange *x);
+enum state step_route(struct exchange *x);
+enum state step_reserve(struct exchange *x);
+enum state step_prepare(struct exchange *x);
+enum state step_send(struct exchange *x);
+enum state step_relay(struct exchange *x);
+enum state step_settle(struct exchange *x);
+
+/* ---- where they lead ---- */
+
+/* A result that a callback brings goes through the same door as a step's; then the walk goes on. */
+void exchange_go_on(struct exchange *x, enum state next);
+
+/* The verdict for SETTLE, which is where a step that calls this goes next; with words of the class's where
+ * *why has none. */
+enum state exchange_fail(struct exchange *x, enum outcome outcome, const struct fault *why);
+enum state exchange_fail_with(struct exchange *x, enum err err, const struct fault *why);
+
+/* What a failure of the target in hand allows: another try, or the end. */
+enum state exchange_after_failure(
+	struct exchange *x, enum outcome outcome, const struct fault *why);
+/* The provider in hand has told of its models, or cannot: the next one, or the end. */
+enum state exchange_next_listing(struct exchange *x);
+/* The list of the provider in hand goes on. */
+enum state exchange_next_page(struct exchange *x);
+
+/* A token that was waited for. */
+void exchange_on_token(struct token_wait *w, struct secret *token, const struct fault *why);
+
+/* ---- of the target in hand; only once the route is found ---- */
+
+const struct target *exchange_target(const struct exchange *x);
+/* No provider takes money for what is asked. */
+bool exchange_is_free(const struct exchange *x);
+/* Does the operation write an answer, whose tokens cost too? */
+bool exchange_is_written(enum llm_op op);
+/* Writes the row of an attempt that is over and lets go of it. */
+void exchange_account(struct exchange *x, const struct attempt_record *record);
+
+int64_t exchange_now_s(const struct exchange *x);   /* since 1970 */
+int64_t exchange_left_us(const struct exchange *x); /* until its deadline */
+
+#endif
