@@ -15,6 +15,7 @@ static const struct command *const commands[] = {
 	&command_rerank,
 	&command_count,
 	&command_moderate,
+	&command_relay,
 	&command_models,
 	&command_catalogue,
 	&command_usage,

@@ -194,8 +194,9 @@ LLM_API const char *llm_result_model_id(const llm_result *a, size_t i);        /
 LLM_API int64_t llm_result_model_context(const llm_result *a, size_t i);       /**< tokens; -1: not known */
 LLM_API int64_t llm_result_model_max_output(const llm_result *a, size_t i);
 /* ---- relay: a public API's own body, and that API's own bytes back ---- */
-/** surface: "openai.chat", "anthropic.messages", ...; path and query as that API has them. */
+/** surface: "openai.chat", "anthropic.messages", ...; path and query as that API has them; path NULL: the usual one. */
 LLM_API llm_request *llm_relay_new(const char *surface, const char *method, const char *path, const char *query);
+/** The provider's own endpoint, which nobody translates: its path, below its host. */
 LLM_API llm_request *llm_native_new(const char *provider, const char *method, const char *path, const char *query);
 LLM_API int llm_relay_header(llm_request *r, const char *name, const char *value);
 LLM_API int llm_relay_body(llm_request *r, const char *content_type, const void *data, size_t len); /**< copied */

@@ -17,7 +17,7 @@ static llm_request *relay_new(enum call_kind kind, const char *whose, const char
 	/* a failure sticks, and is what starting the request returns */
 	(void)(builder_take(b, what, whose, name) &&
 		builder_take(b, "the method", method ? method : "POST", &s->method) &&
-		builder_take(b, "the path", path, &s->path) &&
+		(!path || builder_take(b, "the path", path, &s->path)) &&
 		(!query || builder_take(b, "the query", query, &s->query)));
 	return &b->request;
 }
