@@ -163,10 +163,17 @@ static void put_event(struct buf *to, const struct llm_event *e)
 		buf_byte(to, ' ');
 		event_json(to, e);
 		break;
+	case EV_HEAD:
+		buf_print(to, " %d", e->head.status);
+		for (size_t i = 0; i < e->head.n_headers; i++) {
+			const struct string_pair *h = &e->head.headers[i];
+			if (!span_is(h->key, "x-request-id") && !span_is(h->key, "request-id"))
+				buf_print(to, " %.*s=%.*s", SPAN_ARG(h->key), SPAN_ARG(h->value));
+		}
+		break;
 	case EV_OPAQUE:
 	case EV_TOOL_END:
 	case EV_PART:
-	case EV_HEAD:
 		break;
 	}
 }

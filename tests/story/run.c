@@ -304,6 +304,33 @@ static void do_call(struct story *s, struct caller *from)
 	}
 }
 
+/* NAME relay N SURFACE [path=] [query=] [method=] [header=NAME:VALUE] [timeout=MS] [credit=BYTES], the
+ * block being the body, or none */
+static void do_relay(struct story *s, struct caller *from)
+{
+	const struct command *c = s->c;
+	OWNED(buf_done) struct buf body = BUF_INIT(TEXT_BYTES);
+	struct span block = c->block, line;
+	struct string_pair header;
+	struct call call = CALL_INIT;
+	call.kind = CALL_RELAY;
+	call.surface.surface = word(s, 3);
+	call.surface.path = command_option(c, "path");
+	call.surface.query = command_option(c, "query");
+	call.surface.method = command_option(c, "method");
+	call.timeout_ms = command_number(c, "timeout", 0);
+	call.credit_bytes = command_number(c, "credit", LIMIT_CREDIT_BYTES);
+	header.value = command_option(c, "header");
+	if (span_is_set(header.value)) {
+		header.key = span_cut(&header.value, ':');
+		call.surface.headers = &header;
+		call.surface.n_headers = 1;
+	}
+	while (block_next(&block, &line))
+		buf_span(&body, line);
+	caller_call(from, (uint32_t)span_number(word(s, 2), c->line), &call, buf_view(&body), true);
+}
+
 /* NAME data N BYTES|rest [last] */
 static void do_data(struct story *s, struct caller *from)
 {
@@ -421,6 +448,7 @@ static const struct {
 	void (*act)(struct story *s, struct caller *from);
 } caller_verbs[] = {
 	{"call",    do_call   },
+	{"relay",   do_relay  },
 	{"data",    do_data   },
 	{"cancel",  do_cancel },
 	{"credit",  do_credit },
