@@ -16,6 +16,8 @@ static const char *const ops[] = {
 
 const char *llm_op_name(enum llm_op op)
 {
+	if (op == LLM_OP_NATIVE)
+		return "native";
 	return (size_t)op < COUNT_OF(ops) ? ops[op] : "unknown";
 }
 

@@ -19,6 +19,9 @@ enum llm_op {
 	LLM_OP_MODELS,
 	LLM_OP_MODERATE,
 	LLM_OP_COUNT_OF, /* how many there are */
+	LLM_OP_NATIVE =
+		LLM_OP_COUNT_OF, /* a provider's own endpoint: no operation of this lane, and
+	                                    one in the books */
 };
 const char *llm_op_name(enum llm_op op);
 bool llm_op_from(struct span word, enum llm_op *out);

@@ -45,8 +45,7 @@ struct forwarded {
 	const struct llm_request
 		*request; /* as decode_request read it, with what the broker bounds */
 	struct json body; /* scanned by decode_request */
-	const struct string_pair *headers; /* the caller's, names in lower case */
-	size_t n_headers;
+	const struct surface_call *call;
 	enum answer_form form;
 	bool wants_usage_event;     /* as the notes of decode_request say */
 	const struct splice *edits; /* of the body: what the broker changes besides; may be NULL */

@@ -9,8 +9,11 @@
 #include "brokerd/dialect/estimate.h"
 #include "brokerd/dialect/offline.h"
 #include "brokerd/dialect/passage.h"
+#include "brokerd/exchange/native.h"
 #include "brokerd/value/ops.h"
 #include "protocol/limits.h"
+
+#define PASSED_HEADERS 12 /* of a reply, to a caller who gets its bytes */
 
 struct attempt {
 	struct organs *organs;
@@ -99,20 +102,34 @@ static enum err copy_head(struct attempt *a, const struct http_head *head)
 	return OK;
 }
 
+static bool is_native(const struct attempt *a)
+{
+	return a->plan.op == LLM_OP_NATIVE;
+}
+
 /* What a caller sees of the head of a forwarded reply: what kind of bytes they are. */
 static enum err pass_head(struct attempt *a, const struct http_head *head)
 {
-	struct string_pair headers[2] = {
+	const struct string_pair always[] = {
 		{SPAN("content-type"), http_head_get(head,   "content-type")},
 		{SPAN("x-llm-broker-provider-request-id"),                    http_head_request_id(head)},
 	};
+	struct string_pair headers[PASSED_HEADERS];
 	struct llm_event e = {.type = EV_HEAD};
-	e.head = (struct reply_head){
-		.status = head->status, .headers = headers, .is_stream = a->http.is_stream};
-	for (size_t i = 0; i < COUNT_OF(headers); i++) {
-		if (headers[i].value.n > 0)
-			headers[e.head.n_headers++] = headers[i];
+	size_t n = 0;
+	for (size_t i = 0; i < COUNT_OF(always); i++) {
+		if (always[i].value.n > 0)
+			headers[n++] = always[i];
 	}
+	for (size_t i = 0; is_native(a) && i < head->n_headers && n < PASSED_HEADERS; i++) {
+		const struct http_header *h = &head->headers[i];
+		if (native_shows_header(h->name))
+			headers[n++] = (struct string_pair){h->name, h->value};
+	}
+	e.head = (struct reply_head){.status = head->status,
+		.headers = headers,
+		.n_headers = n,
+		.is_stream = a->http.is_stream};
 	passage_init(&a->passage, a->plan.forwarded, head);
 	a->has_passage = true;
 	return a->events.on_event(a->events.context, &e);
@@ -157,7 +174,7 @@ static void on_head(void *context, const struct http_head *head)
 	a->record.http_status = head->status;
 	char *const id = a->record.provider_request_id;
 	copy_text(id, sizeof a->record.provider_request_id, http_head_request_id(head));
-	if (head->status >= 200 && head->status < 300) {
+	if (is_native(a) || (head->status >= 200 && head->status < 300)) {
 		a->decoder = a->op->decoder_new(&a->arena, &a->notes, &a->env, head);
 		if (a->decoder && (!a->plan.forwarded || pass_head(a, head) == OK))
 			return;
@@ -334,6 +351,8 @@ static void offline_run(struct loop_task *t)
  * here always is to be had; a count that is not served is one. NULL: nobody. */
 static const struct dialect_op *operation_at(const struct target *t, enum llm_op op)
 {
+	if (op == LLM_OP_NATIVE)
+		return &native_op;
 	const struct dialect *d = dialect_find(t->family);
 	const struct dialect_op *o = d ? dialect_operation(d, op) : NULL;
 	if (!o || o->is_local || ops_serve(t->quirks.ops, span_str(llm_op_name(op)), NULL))

@@ -197,11 +197,13 @@ struct exchange *exchange_new(struct organs *o, const struct peer_id *peer, cons
 	make_id(x->id, x->flight->begun_wall_us, random);
 	x->flight->op = c->op;
 	x->refused = FAULT_NONE;
-	x->is_relayed = c->kind == CALL_RELAY;
+	x->is_relayed = c->kind == CALL_RELAY || c->kind == CALL_NATIVE;
 	if (x->is_relayed) {
 		const struct dialect_env env = {.wall_s = exchange_now_s(x), .seed = x->seed};
 		if (relay_init(&x->relay, &c->surface, &x->flight->arena, &env, &x->refused) == OK)
 			x->flight->op = x->relay.op;
+		/* what nobody here understands may do anything at the provider's */
+		x->is_at_most_once = x->is_at_most_once || c->kind == CALL_NATIVE;
 	}
 	event_log_join(&x->flight->log, &x->cursor);
 	LIST_PUSH(o->exchanges, x);
@@ -283,14 +285,14 @@ static bool peek_relayed(struct exchange *x, int *frame_type, struct span *body)
 
 bool exchange_peek(struct exchange *x, int *frame_type, struct span *body)
 {
-	if (x->is_relayed && x->relay.surface)
+	if (x->is_relayed && x->relay.speaks)
 		return peek_relayed(x, frame_type, body);
 	return event_log_peek(&x->flight->log, &x->cursor, frame_type, body);
 }
 
 void exchange_take(struct exchange *x)
 {
-	if (x->is_relayed && x->relay.surface)
+	if (x->is_relayed && x->relay.speaks)
 		relay_take(&x->relay, &x->flight->log, &x->cursor);
 	else
 		event_log_take(&x->flight->log, &x->cursor);

@@ -171,7 +171,9 @@ static enum err keep_head(struct flight *f, const struct reply_head *head)
 			err = arena_dup(
 				&f->arena, head->headers[i].value, &f->head.headers[i].value);
 	}
-	return err;
+	/* of an endpoint that nobody reads the first byte is as good as any other */
+	f->has_batch_content = f->op == LLM_OP_NATIVE;
+	return err || f->op != LLM_OP_NATIVE ? err : flight_commit(f);
 }
 
 static enum err put_raw(struct flight *f, struct span bytes)

@@ -5,6 +5,8 @@
 #include <stdio.h>
 
 #include "brokerd/dialect/estimate.h"
+#include "brokerd/dialect/registry.h"
+#include "brokerd/exchange/native.h"
 #include "protocol/frame.h"
 #include "protocol/limits.h"
 
@@ -41,17 +43,22 @@ enum err relay_init(struct relay *r, const struct surface_call *call, struct are
 	notes_init(&r->notes, a);
 	if (copy_call(r, call))
 		return fault_set(why, ERR_NO_MEMORY, "no memory for the call");
+	r->op = LLM_OP_NATIVE;
+	r->speaks = &dialect_openai_chat; /* the errors that most programs can read */
+	if (span_is_set(call->provider))
+		return OK;
 	r->surface = surface_find(call->surface);
 	if (!r->surface)
 		return fault_param(why, ERR_UNSUPPORTED, "surface.surface",
 			"there is no surface \"%.*s\"", SPAN_ARG(call->surface));
+	r->speaks = r->surface->dialect;
 	return surface_operation(r->surface, &r->call, &r->op, why);
 }
 
 void relay_done(struct relay *r)
 {
 	if (r->encoder)
-		dialect_operation(r->surface->dialect, r->op)->encoder_done(r->encoder);
+		dialect_operation(r->speaks, r->op)->encoder_done(r->encoder);
 	buf_done(&r->said);
 	buf_done(&r->frame);
 	buf_done(&r->last);
@@ -59,8 +66,14 @@ void relay_done(struct relay *r)
 
 enum err relay_read(struct relay *r, struct span body, struct llm_request *out, struct fault *why)
 {
-	const struct dialect_op *op = dialect_operation(r->surface->dialect, r->op);
 	r->request = out;
+	if (!r->surface) {
+		*out = (struct llm_request){.model = native_model(&r->call, body, r->arena)};
+		out->is_stream = true;
+		r->body = (struct json){body}; /* whatever it is */
+		return OK;
+	}
+	const struct dialect_op *op = dialect_operation(r->speaks, r->op);
 	const enum err err = op->decode_request(&r->call, body, r->arena, out, &r->notes, why);
 	if (!err &&
 		body.n > 0) /* it was scanned: what is taken of it now is what stood in it then */
@@ -112,11 +125,11 @@ static void add_about(struct headers *h, const struct relay *r, const struct rel
 	char *room, size_t size)
 {
 	add(h, "x-request-id", about->request_id);
-	if (span_is(span_str(r->surface->dialect->family), "anthropic"))
+	if (span_is(span_str(r->speaks->family), "anthropic"))
 		add(h, "request-id", about->request_id);
 	if (span_is_set(about->provider)) {
-		(void)snprintf(
-			room, size, "%.*s/%.*s", SPAN_ARG(about->provider), SPAN_ARG(about->model));
+		(void)snprintf(room, size, "%.*s%s%.*s", SPAN_ARG(about->provider),
+			about->model.n > 0 ? "/" : "", SPAN_ARG(about->model));
 		add(h, "x-llm-broker-target", span_str(room));
 	}
 	for (size_t i = 0; i < r->n_warnings; i++)
@@ -200,7 +213,7 @@ static void take_warning(struct relay *r, const struct warning *w)
 
 static struct encoder *encoder_of(struct relay *r)
 {
-	const struct dialect_op *op = dialect_operation(r->surface->dialect, r->op);
+	const struct dialect_op *op = dialect_operation(r->speaks, r->op);
 	if (r->encoder)
 		return r->encoder;
 	r->plan = (struct answer_plan){.request = r->request,
@@ -216,7 +229,7 @@ static struct encoder *encoder_of(struct relay *r)
 
 static void say(struct relay *r, const struct llm_event *e)
 {
-	const struct dialect_op *op = dialect_operation(r->surface->dialect, r->op);
+	const struct dialect_op *op = dialect_operation(r->speaks, r->op);
 	struct encoder *encoder = encoder_of(r);
 	const enum err err = encoder ? op->encode(encoder, e, &r->said) : ERR_NO_MEMORY;
 	if (err)
@@ -229,9 +242,9 @@ static void take_fault(struct relay *r, const struct fault *why, const struct re
 	const bool is_sse = r->notes.form == ANSWER_SSE;
 	int status;
 	if (!r->has_head && r->said.n == 0) {
-		r->surface->dialect->phrase(why, &r->said, &status);
+		r->speaks->phrase(why, &r->said, &status);
 		put_fault_head(r, why, status, about);
-	} else if (is_sse || !r->is_forwarded) {
+	} else if (r->surface && (is_sse || !r->is_forwarded)) {
 		const struct llm_event e = {.type = EV_FAULT, .fault = why};
 		say(r, &e);
 	}

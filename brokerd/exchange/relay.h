@@ -9,7 +9,8 @@
 #include "protocol/control.h"
 
 struct relay {
-	const struct surface *surface;
+	const struct surface *surface; /* NULL: a native call */
+	const struct dialect *speaks;  /* who phrases its faults */
 	enum llm_op op;
 	struct surface_call call; /* in the arena */
 	struct json body;         /* as it was sent, once it is read */
@@ -33,7 +34,7 @@ struct relay {
 	struct fault broke; /* the answer cannot be told to its end */
 };
 
-/* Takes a call of kind CALL_RELAY: which surface, which operation. Texts are copied to the arena, which
+/* Takes a call of kind CALL_RELAY or CALL_NATIVE: which surface, which operation. Texts are copied to the arena, which
  * lives as long. ERR_UNSUPPORTED, ERR_NO_MEMORY; *r may be given to relay_done then, too. */
 enum err relay_init(struct relay *r, const struct surface_call *call, struct arena *a,
 	const struct dialect_env *env, struct fault *why) MUST_USE;

@@ -9,7 +9,7 @@
 
 bool exchange_is_written(enum llm_op op)
 {
-	return op == LLM_OP_CHAT || op == LLM_OP_COMPLETE;
+	return op == LLM_OP_CHAT || op == LLM_OP_COMPLETE || op == LLM_OP_NATIVE;
 }
 
 bool exchange_is_free(const struct exchange *x)

@@ -107,6 +107,20 @@ static void choose_dialects(struct exchange *x)
 	}
 }
 
+/* The one provider that is meant. */
+static enum state go_native(struct exchange *x)
+{
+	struct flight *f = x->flight;
+	struct fault why = FAULT_NONE;
+	f->route.targets = arena_array(&f->arena, 1, sizeof *f->route.targets);
+	if (!f->route.targets)
+		return exchange_fail_with(x, ERR_NO_MEMORY, &why);
+	const enum err err = route_native(
+		f->config, x->relay.call.provider, f->request.model, &f->route.targets[0], &why);
+	f->route.n = err ? 0 : 1;
+	return err ? exchange_fail_with(x, err, &why) : RESERVE;
+}
+
 enum state step_route(struct exchange *x)
 {
 	struct flight *f = x->flight;
@@ -115,6 +129,8 @@ enum state step_route(struct exchange *x)
 		return x->is_retry_due || is_reader_behind(f) ? ROUTE : RESERVE;
 	if (f->op == LLM_OP_MODELS)
 		return route_listing(x);
+	if (f->op == LLM_OP_NATIVE)
+		return go_native(x);
 	const struct route_keys keys = {vault_has_key, x->organs->vault};
 	const enum err err = route_find_op(
 		f->config, f->op, f->request.model, &keys, &f->arena, &f->route, &why);

@@ -92,6 +92,8 @@ static bool may_forward(const struct exchange *x)
 	const struct flight *f = x->flight;
 	const struct target *t = exchange_target(x);
 	const struct dialect *d = dialect_find(t->family);
+	if (f->op == LLM_OP_NATIVE)
+		return true;
 	return x->is_relayed && d == x->relay.surface->dialect && d->ops[f->op] &&
 	       d->ops[f->op]->forward && !attempt_is_local(t, f->op) &&
 	       f->asked.n_inputs == f->request.n_inputs &&
@@ -104,8 +106,7 @@ static const struct forwarded *forward(struct exchange *x)
 	x->flight->is_forwarded = may_forward(x);
 	x->forwarded = (struct forwarded){.request = &x->flight->asked,
 		.body = r->body,
-		.headers = r->call.headers,
-		.n_headers = r->call.n_headers,
+		.call = &r->call,
 		.form = r->notes.form,
 		.wants_usage_event = r->notes.wants_usage_event};
 	return x->flight->is_forwarded ? &x->forwarded : NULL;

@@ -1,41 +1,35 @@
 /* policy.c - the table of operations. */
 #include "brokerd/policy/policy.h"
 
-enum verdict {
-	ALLOW,
-	NOT_YET, /* it has its place on the wire, and nothing behind it in this version */
-};
-
 struct row {
 	enum call_kind kind;
-	const char *name; /* of the operation; "" for any */
-	enum verdict verdict;
+	const char *name; /* of the operation, the surface or the provider; "" for any */
 };
 
 static const struct row rows[] = {
-	{CALL_TYPED,  "chat",             ALLOW  },
-	{CALL_TYPED,  "models",           ALLOW  },
-	{CALL_TYPED,  "complete",         ALLOW  },
-	{CALL_TYPED,  "embed",            ALLOW  },
-	{CALL_TYPED,  "rerank",           ALLOW  },
-	{CALL_TYPED,  "count",            ALLOW  },
-	{CALL_TYPED,  "moderate",         ALLOW  },
-	{CALL_RELAY,  "",                 ALLOW  },
-	{CALL_NATIVE, "",                 NOT_YET},
-	{CALL_ADMIN,  "status",           ALLOW  },
-	{CALL_ADMIN,  "models",           ALLOW  },
-	{CALL_ADMIN,  "usage",            ALLOW  },
-	{CALL_ADMIN,  "key.add",          ALLOW  },
-	{CALL_ADMIN,  "key.list",         ALLOW  },
-	{CALL_ADMIN,  "key.remove",       ALLOW  },
-	{CALL_ADMIN,  "key.test",         ALLOW  },
-	{CALL_ADMIN,  "vault.status",     ALLOW  },
-	{CALL_ADMIN,  "vault.lock",       ALLOW  },
-	{CALL_ADMIN,  "vault.unlock",     ALLOW  },
-	{CALL_ADMIN,  "vault.passphrase", ALLOW  },
-	{CALL_ADMIN,  "config.check",     ALLOW  },
-	{CALL_ADMIN,  "config.reload",    ALLOW  },
-	{CALL_ADMIN,  "catalogue.import", ALLOW  },
+	{CALL_TYPED,  "chat"            },
+	{CALL_TYPED,  "models"          },
+	{CALL_TYPED,  "complete"        },
+	{CALL_TYPED,  "embed"           },
+	{CALL_TYPED,  "rerank"          },
+	{CALL_TYPED,  "count"           },
+	{CALL_TYPED,  "moderate"        },
+	{CALL_RELAY,  ""                },
+	{CALL_NATIVE, ""                },
+	{CALL_ADMIN,  "status"          },
+	{CALL_ADMIN,  "models"          },
+	{CALL_ADMIN,  "usage"           },
+	{CALL_ADMIN,  "key.add"         },
+	{CALL_ADMIN,  "key.list"        },
+	{CALL_ADMIN,  "key.remove"      },
+	{CALL_ADMIN,  "key.test"        },
+	{CALL_ADMIN,  "vault.status"    },
+	{CALL_ADMIN,  "vault.lock"      },
+	{CALL_ADMIN,  "vault.unlock"    },
+	{CALL_ADMIN,  "vault.passphrase"},
+	{CALL_ADMIN,  "config.check"    },
+	{CALL_ADMIN,  "config.reload"   },
+	{CALL_ADMIN,  "catalogue.import"},
 };
 
 enum err policy_admit_peer(const struct peer_id *peer, uid_t own, struct fault *why)
@@ -78,13 +72,7 @@ enum err policy_admit_call(const struct peer_id *peer, const struct call *c, str
 			continue;
 		if (rows[i].name[0] != '\0' && !span_is(name, rows[i].name))
 			continue;
-		if (rows[i].verdict == ALLOW)
-			return OK;
-		return fault_set(why, ERR_UNSUPPORTED, "this broker does not do %s%.*s yet",
-			c->kind == CALL_TYPED   ? ""
-			: c->kind == CALL_RELAY ? "relayed "
-						: "native ",
-			SPAN_ARG(name));
+		return OK;
 	}
 	return fault_set(
 		why, ERR_DENIED, "no such operation: %.*s", SPAN_ARG(span_first(name, 64)));

@@ -65,6 +65,27 @@ static void fill(const struct config *c, const struct provider *p, struct span m
 	lay_said(out, c, alias);
 }
 
+enum err route_native(const struct config *c, struct span provider, struct span model,
+	struct target *out, struct fault *why)
+{
+	const struct provider *p = config_provider(c, provider);
+	if (!p)
+		return fault_param(why, ERR_NOT_FOUND, "surface.provider",
+			"no provider is called \"%.*s\": `llmb models` lists what there is",
+			SPAN_ARG(span_first(provider, LIMIT_LABEL_BYTES)));
+	if (p->is_offline)
+		return fault_param(why, ERR_UNSUPPORTED, "surface.provider",
+			"%.*s answers by itself: it has no endpoints of its own",
+			SPAN_ARG(p->name));
+	if (p->missing)
+		return fault_param(why, ERR_MISCONFIGURED, "surface.provider",
+			"%.*s has no address yet: add %s = ... to [provider \"%.*s\"] in "
+			"broker.conf",
+			SPAN_ARG(p->name), p->missing, SPAN_ARG(p->name));
+	fill(c, p, model, NULL, out);
+	return OK;
+}
+
 static enum err make_target(const struct config *c, struct span provider, struct span model,
 	const struct model *alias, struct target *out, struct fault *why)
 {

@@ -39,6 +39,10 @@ bool route_in_dialect(const struct config *c, size_t d, const struct target *t, 
 enum err route_target(const struct config *c, struct span provider, struct span model,
 	struct target *out, struct fault *why) MUST_USE;
 
+/* A provider's own endpoints, of whatever model (may be absent). Errors as above. */
+enum err route_native(const struct config *c, struct span provider, struct span model,
+	struct target *out, struct fault *why) MUST_USE;
+
 /* The same of one that cannot be reached yet, for what is known of it. False: there is no such
  * provider. */
 bool route_facts(

@@ -37,6 +37,7 @@ struct notes {
 	int64_t top_n;       /* of a ranking; 0: all */
 	struct span vectors; /* the form that was asked for, as the trait embedding_format */
 	bool is_count_estimated; /* the count is made here */
+	struct span native_path; /* of a request that nobody here wrote, where it went */
 	/* how a caller of a surface wants its reply, beyond what the request says */
 	enum answer_form form;
 	bool is_older_call_form; /* openai-chat: `function_call`, not `tool_calls` */

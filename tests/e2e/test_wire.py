@@ -141,15 +141,9 @@ def test_no_hello_at_all(made):
         assert time.monotonic() - begun < 10
 
 
-@pytest.mark.parametrize("call", [
-    {"kind": "relay", "surface": {"surface": "openai.chat", "method": "POST",
-                                  "path": "/v1/chat/completions"}},
-    {"kind": "native", "surface": {"provider": "openai", "method": "GET", "path": "/files"}},
-    chat("hi", behalf={"token": "tok"}),
-])
-def test_what_has_its_place_and_is_not_there_yet(made, call):
+def test_what_has_its_place_and_is_not_there_yet(made):
     with greeted(made) as client:
-        client.send_frame(CALL, 1, call)
+        client.send_frame(CALL, 1, chat("hi", behalf={"token": "tok"}))
         fault = client.recv_until(FAULT)[-1]
         assert fault.call == 1 and fault.body["class"] == "unsupported", fault.body
         client.send_frame(CALL, 2, chat("still open"))

@@ -304,7 +304,7 @@ static void do_call(struct story *s, struct caller *from)
 	}
 }
 
-/* NAME relay N SURFACE [path=] [query=] [method=] [header=NAME:VALUE] [timeout=MS] [credit=BYTES], the
+/* NAME relay N SURFACE, or NAME native N PROVIDER, [path=] [query=] [method=] [header=NAME:VALUE] [timeout=MS] [credit=BYTES], the
  * block being the body, or none */
 static void do_relay(struct story *s, struct caller *from)
 {
@@ -313,8 +313,9 @@ static void do_relay(struct story *s, struct caller *from)
 	struct span block = c->block, line;
 	struct string_pair header;
 	struct call call = CALL_INIT;
-	call.kind = CALL_RELAY;
-	call.surface.surface = word(s, 3);
+	const bool is_native = span_is(word(s, 1), "native");
+	call.kind = is_native ? CALL_NATIVE : CALL_RELAY;
+	*(is_native ? &call.surface.provider : &call.surface.surface) = word(s, 3);
 	call.surface.path = command_option(c, "path");
 	call.surface.query = command_option(c, "query");
 	call.surface.method = command_option(c, "method");
@@ -449,6 +450,7 @@ static const struct {
 } caller_verbs[] = {
 	{"call",    do_call   },
 	{"relay",   do_relay  },
+	{"native",  do_relay  },
 	{"data",    do_data   },
 	{"cancel",  do_cancel },
 	{"credit",  do_credit },

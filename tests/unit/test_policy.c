@@ -23,15 +23,15 @@ static const struct {
 	const char *admin_op;
 	enum err want;
 } calls[] = {
-	{"chat",				CALL_TYPED,  LLM_OP_CHAT,   NULL,        OK             },
-	{"embed",			       CALL_TYPED,  LLM_OP_EMBED,  NULL,        OK             },
-	{"models",			      CALL_TYPED,  LLM_OP_MODELS, NULL,        OK             },
-	{"relayed bodies are not there yet",    CALL_RELAY,  0,             NULL,        ERR_UNSUPPORTED},
-	{"nor native endpoints",                CALL_NATIVE, 0,             NULL,        ERR_UNSUPPORTED},
-	{"the list of keys",                    CALL_ADMIN,  0,             "key.list",  OK             },
-	{"an operation without a row",          CALL_ADMIN,  0,             "key.show",  ERR_DENIED     },
-	{"nor one that only begins like a row", CALL_ADMIN,  0,             "key.list2", ERR_DENIED     },
-	{"nor an empty one",                    CALL_ADMIN,  0,             "",          ERR_DENIED     },
+	{"chat",				CALL_TYPED,  LLM_OP_CHAT,   NULL,        OK        },
+	{"embed",			       CALL_TYPED,  LLM_OP_EMBED,  NULL,        OK        },
+	{"models",			      CALL_TYPED,  LLM_OP_MODELS, NULL,        OK        },
+	{"relayed bodies",                      CALL_RELAY,  0,             NULL,        OK        },
+	{"native endpoints",                    CALL_NATIVE, 0,             NULL,        OK        },
+	{"the list of keys",                    CALL_ADMIN,  0,             "key.list",  OK        },
+	{"an operation without a row",          CALL_ADMIN,  0,             "key.show",  ERR_DENIED},
+	{"nor one that only begins like a row", CALL_ADMIN,  0,             "key.list2", ERR_DENIED},
+	{"nor an empty one",                    CALL_ADMIN,  0,             "",          ERR_DENIED},
 };
 
 int main(void)

@@ -6,9 +6,9 @@
 
 static struct span header_of(const struct forwarded *what, const char *name)
 {
-	for (size_t i = 0; i < what->n_headers; i++) {
-		if (span_is(what->headers[i].key, name))
-			return what->headers[i].value;
+	for (size_t i = 0; i < what->call->n_headers; i++) {
+		if (span_is(what->call->headers[i].key, name))
+			return what->call->headers[i].value;
 	}
 	return SPAN_NONE;
 }

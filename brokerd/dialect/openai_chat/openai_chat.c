@@ -2,6 +2,7 @@
 #include "brokerd/dialect/openai_chat/openai_chat.h"
 
 #include "brokerd/dialect/embeddings.h"
+#include "brokerd/dialect/envelope.h"
 #include "brokerd/dialect/openai_forward.h"
 #include "brokerd/dialect/openai_wire.h"
 #include "brokerd/dialect/ranking.h"
@@ -46,5 +47,6 @@ const struct dialect dialect_openai_chat = {
 		[LLM_OP_RERANK] = &rerank,
 		[LLM_OP_MODERATE] = &moderate},
 	.explain = openai_explain,
+	.phrase = envelope_openai,
 	.models_path = "/models",
 };

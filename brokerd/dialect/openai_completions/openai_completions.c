@@ -1,6 +1,7 @@
 /* openai_completions.c - the older text completions: a prompt, and how it goes on. */
 #include "brokerd/dialect/openai_completions/openai_completions.h"
 
+#include "brokerd/dialect/envelope.h"
 #include "brokerd/dialect/openai_forward.h"
 #include "brokerd/dialect/openai_wire.h"
 #include "brokerd/dialect/registry.h"
@@ -21,5 +22,6 @@ const struct dialect dialect_openai_completions = {
 	.path = "/completions",
 	.ops = {[LLM_OP_CHAT] = &complete, [LLM_OP_COMPLETE] = &complete},
 	.explain = openai_explain,
+	.phrase = envelope_openai,
 	.models_path = "/models",
 };
