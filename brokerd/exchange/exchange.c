@@ -10,13 +10,14 @@
  *   SETTLE   the truth to the ledger, the last event to the log   -> END
  *
  * Consent joins between ADMIT and ROUTE, the cache between ROUTE and RESERVE, when they come. */
-#include "brokerd/exchange/steps.h"
+#include "brokerd/exchange/exchange.h"
 
 #include <assert.h>
 #include <inttypes.h>
 #include <sodium.h>
 #include <stdlib.h>
 
+#include "brokerd/exchange/steps.h"
 #include "brokerd/log/log.h"
 #include "protocol/base/list.h"
 #include "protocol/base/num.h"
