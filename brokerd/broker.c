@@ -59,11 +59,34 @@ static void note_ailments(struct broker *b)
 
 /* ---- configuration ---- */
 
+/* The answers that are kept follow the vault: open, it has a key for their files. */
+static void responses_follow(struct broker *b)
+{
+	const struct organs *o = &b->organs;
+	unsigned char key[RESPONSES_KEY_BYTES];
+	const struct responses_limits limits = {
+		.bytes = o->config->keep_responses_mib * (int64_t)MIB,
+		.age_s = o->config->keep_responses_us / 1000000};
+	const bool is_open = vault_state(o->vault) == VAULT_OPEN;
+	if (is_open == responses_is_open(o->responses))
+		return;
+	if (is_open && vault_subkey(o->vault, VAULT_PURPOSE_RESPONSES, key))
+		responses_open(o->responses, key, &limits);
+	else
+		responses_close(o->responses);
+	sodium_memzero(key, sizeof key);
+}
+
 static void use_config(struct broker *b, struct config *c)
 {
 	enum log_level level;
 	config_unref(b->organs.config);
 	b->organs.config = c;
+	if (b->organs.responses) {
+		responses_close(
+			b->organs.responses); /* what it may keep may be another thing now */
+		responses_follow(b);
+	}
 	c->catalogue = b->organs.catalogue ? catalogue_ref(b->organs.catalogue) : NULL;
 	if (log_level_from(c->log_level, &level))
 		log_set_level(level);
@@ -216,12 +239,13 @@ static bool open_vault(struct broker *b)
 	return o->vault != NULL;
 }
 
-/* The item store follows the vault: open, it has the vault's key for its file. */
+/* The item store does the same. */
 static void follow_vault(struct broker *b)
 {
 	unsigned char key[ITEMS_KEY_BYTES];
 	struct items *items = b->organs.items;
 	const bool is_open = vault_state(b->organs.vault) == VAULT_OPEN;
+	responses_follow(b);
 	if (is_open == items_is_open(items))
 		return;
 	if (is_open && vault_subkey(b->organs.vault, VAULT_PURPOSE_ITEMS, key))
@@ -236,8 +260,11 @@ static bool open_items(struct broker *b)
 	char path[4096];
 	(void)snprintf(path, sizeof path, "%.4000s/store/items", b->options.state_dir);
 	b->organs.items = items_new(b->organs.workers, path, ITEMS_LIMITS);
-	if (!b->organs.items)
+	(void)snprintf(path, sizeof path, "%.4000s/store/responses", b->options.state_dir);
+	b->organs.responses = responses_new(b->organs.workers, path);
+	if (!b->organs.items || !b->organs.responses)
 		return false;
+	responses_follow(b);
 	unsigned char key[ITEMS_KEY_BYTES];
 	if (vault_subkey(b->organs.vault, VAULT_PURPOSE_ITEMS, key))
 		items_begin(b->organs.items, key, loop_wall_us(b->organs.loop) / 1000000);
@@ -554,6 +581,7 @@ void broker_free(struct broker *b)
 	loop_signal_stop(&b->user);
 	ledger_close(o->ledger);
 	items_free(o->items);
+	responses_free(o->responses);
 	vault_free(o->vault);
 	config_unref(o->config);
 	catalogue_unref(o->catalogue);

@@ -83,6 +83,8 @@ struct config {
 	int64_t first_token_us;             /* of a streamed answer: its first content */
 	int64_t idle_us;                    /* between the pieces of a streamed one */
 	int64_t max_connections, max_calls; /* of one identity */
+	int64_t keep_responses_us;          /* 0: none are kept */
+	int64_t keep_responses_mib;         /* all together */
 	/* [vault] */
 	int64_t auto_lock_us; /* 0: never */
 	struct span key_file; /* absent: in the state folder */

@@ -61,6 +61,12 @@ static const struct key keys[] = {
 		"Connections that one caller may hold."},
 	{"broker", "max_calls", KEY_COUNT, IN_CONFIG(max_calls), 1, 1000000, NULL, "2048",
 		"Calls that one caller may have under way."},
+	{"broker", "keep_responses", KEY_DURATION, IN_CONFIG(keep_responses_us), 0, 3650 * DAY, NULL, "30d",
+		"How long answers of the Responses API are kept, sealed, for their callers to go on from "
+		"by previous_response_id; *never* keeps none. A request that says store: false is not "
+		"kept."},
+	{"broker", "keep_responses_mib", KEY_COUNT, IN_CONFIG(keep_responses_mib), 1, 1048576, NULL, "1024",
+		"The most that they may take together, in MiB: beyond it the oldest go first."},
 
 	{"vault", "auto_lock", KEY_DURATION, IN_CONFIG(auto_lock_us), 0, 365 * DAY, NULL, "never",
 		"Locks the vault after so long without a call."},

@@ -6,8 +6,8 @@
 struct span envelope_openai_code(const struct fault *f)
 {
 	const struct err_info *info = err_info(f->err);
-	/* a class with a code of its own is known by it; the code of the others is finer than the class */
-	if (info->openai_code[0])
+	/* a provider's class is known by its own code; what we found ourselves by ours, which is finer */
+	if (info->openai_code[0] && (f->provider[0] || !f->code[0]))
 		return span_str(info->openai_code);
 	return f->code[0] ? span_str(f->code) : SPAN_NONE;
 }

@@ -1,6 +1,7 @@
 /* passage.c - events are found by the empty line behind them; nothing inside is changed. */
 #include "brokerd/dialect/passage.h"
 
+#include "brokerd/dialect/sse.h"
 #include "protocol/limits.h"
 
 static bool is_event_stream(const struct http_head *head)
@@ -28,22 +29,6 @@ static enum err check_held(const struct passage *p, struct fault *why)
 					    "the provider's reply is longer than %zu bytes",
 					    LIMIT_SSE_TOTAL_BYTES)
 				  : err;
-}
-
-/* Behind the first empty line of `text` from `at` on; 0: it has none. A line may end in CR LF. */
-static size_t event_end(struct span text, size_t at)
-{
-	while (at < text.n) {
-		const char *end = memchr(text.p + at, '\n', text.n - at);
-		if (!end)
-			return 0;
-		at = (size_t)(end - text.p) + 1;
-		if (at < text.n && text.p[at] == '\n')
-			return at + 1;
-		if (at + 1 < text.n && text.p[at] == '\r' && text.p[at + 1] == '\n')
-			return at + 2;
-	}
-	return 0;
 }
 
 /* OpenAI's event at the end of a stream that has the counts and nothing else. */
@@ -81,14 +66,14 @@ static enum err take_events(
 		const size_t before = p->held.n;
 		buf_span(&p->held, bytes);
 		err = check_held(p, why);
-		end = err ? 0 : event_end(buf_view(&p->held), from);
+		end = err ? 0 : sse_event_end(buf_view(&p->held), from);
 		if (end == 0)
 			return err;
 		err = take_event(p, span_first(buf_view(&p->held), end), sink, why);
 		bytes = span_skip(bytes, end - before);
 		buf_clear(&p->held);
 	}
-	while (!err && (end = event_end(bytes, 0)) > 0) {
+	while (!err && (end = sse_event_end(bytes, 0)) > 0) {
 		err = take_event(p, span_first(bytes, end), sink, why);
 		bytes = span_skip(bytes, end);
 	}

@@ -164,3 +164,18 @@ enum err sse_end(struct sse *s, const struct sse_sink *sink, struct fault *why)
 	buf_clear(&s->line);
 	return err;
 }
+
+size_t sse_event_end(struct span text, size_t at)
+{
+	while (at < text.n) {
+		const char *end = memchr(text.p + at, '\n', text.n - at);
+		if (!end)
+			return 0;
+		at = (size_t)(end - text.p) + 1;
+		if (at < text.n && text.p[at] == '\n')
+			return at + 1;
+		if (at + 1 < text.n && text.p[at] == '\r' && text.p[at + 1] == '\n')
+			return at + 2;
+	}
+	return 0;
+}

@@ -33,4 +33,9 @@ enum err sse_feed(
 /* The input is over: an event that lacks its empty line is given all the same. */
 enum err sse_end(struct sse *s, const struct sse_sink *sink, struct fault *why) MUST_USE;
 
+/* Where the first event of `text` ends, of which no empty line begins before `at`: behind its empty line.
+ * 0: it is not all there. For those who pass events on as they are; of a stream whose lines end in a bare
+ * CR it finds none. */
+size_t sse_event_end(struct span text, size_t at);
+
 #endif

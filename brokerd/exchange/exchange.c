@@ -1,6 +1,7 @@
 /* exchange.c - the states of one request, in the order it walks them:
  *
- *   BODY     the request's bytes are coming                       -> ADMIT | SETTLE
+ *   BODY     the request's bytes are coming                       -> FOLLOW | SETTLE
+ *   FOLLOW   what was kept, if it goes on from that or asks for it -> ADMIT | SETTLE
  *   ADMIT    is it a request at all, and may the broker serve?    -> ROUTE | SETTLE
  *   ROUTE    which targets, in which order? Or: wait to retry     -> RESERVE | SETTLE
  *   RESERVE  what it may cost is written down before it is spent  -> PREPARE | ROUTE | SETTLE
@@ -74,7 +75,7 @@ enum state exchange_fail_with(struct exchange *x, enum err err, const struct fau
 
 static enum state step_body(struct exchange *x)
 {
-	return x->is_body_whole ? ADMIT : BODY;
+	return x->is_body_whole ? FOLLOW : BODY;
 }
 
 static enum state step_end(struct exchange *x)
@@ -92,7 +93,8 @@ static const struct {
 	enum state (*step)(struct exchange *x);
 	unsigned to;
 } states[] = {
-	[BODY] = {"body",    step_body,    TO(ADMIT) | TO(SETTLE)              },
+	[BODY] = {"body",    step_body,    TO(FOLLOW) | TO(SETTLE)             },
+	[FOLLOW] = {"follow",  step_follow,  TO(ADMIT) | TO(SETTLE)              },
 	[ADMIT] = {"admit",   step_admit,   TO(ROUTE) | TO(SETTLE)              },
 	[ROUTE] = {"route",   step_route,   TO(RESERVE) | TO(SETTLE)            },
 	[RESERVE] = {"reserve", step_reserve, TO(PREPARE) | TO(ROUTE) | TO(SETTLE)},
@@ -198,6 +200,7 @@ struct exchange *exchange_new(struct organs *o, const struct peer_id *peer, cons
 	make_id(x->id, x->flight->begun_wall_us, random);
 	x->flight->op = c->op;
 	x->refused = FAULT_NONE;
+	buf_init(&x->laid_out, LIMIT_BODY_BYTES);
 	x->is_relayed = c->kind == CALL_RELAY || c->kind == CALL_NATIVE;
 	if (x->is_relayed) {
 		const struct dialect_env env = {.wall_s = exchange_now_s(x), .seed = x->seed};
@@ -277,6 +280,7 @@ static bool peek_relayed(struct exchange *x, int *frame_type, struct span *body)
 	bool has_read;
 	const bool has_frame =
 		relay_peek(&x->relay, &f->log, &x->cursor, &about, frame_type, body, &has_read);
+	exchange_keep(x);
 	if (relay_broke(&x->relay)->err)
 		exchange_stop(x, relay_broke(&x->relay));
 	else if (has_read)
@@ -304,7 +308,8 @@ bool exchange_is_over(struct exchange *x)
 {
 	int frame_type;
 	struct span body;
-	return x->state == END && !exchange_peek(x, &frame_type, &body);
+	return x->state == END && !exchange_peek(x, &frame_type, &body) &&
+	       !(x->is_relayed && x->relay.is_keeping);
 }
 
 void exchange_cancel(struct exchange *x, const struct fault *why)
@@ -328,6 +333,9 @@ void exchange_free(struct exchange *x)
 	x->organs->n_exchanges--;
 	x->organs->body_bytes -= x->flight->body.n;
 	recall_done(&x->recall);
+	responses_leave(&x->kept);
+	x->organs->body_bytes -= x->laid_out.n;
+	buf_done(&x->laid_out);
 	if (x->is_relayed)
 		relay_done(&x->relay);
 	flight_free(x->flight);

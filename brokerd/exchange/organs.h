@@ -8,6 +8,7 @@
 #include "brokerd/loop/loop.h"
 #include "brokerd/loop/worker.h"
 #include "brokerd/store/items.h"
+#include "brokerd/store/responses.h"
 #include "brokerd/transport/transport.h"
 #include "brokerd/vault/vault.h"
 
@@ -20,9 +21,10 @@ struct organs {
 	struct vault *vault;
 	struct transport *transport;
 	struct tokens *tokens;
-	struct journal *journal; /* NULL: state cannot be kept, `ailment` says why */
-	struct ledger *ledger;   /* NULL with it */
-	struct items *items;     /* what callers drop and providers want back */
+	struct journal *journal;     /* NULL: state cannot be kept, `ailment` says why */
+	struct ledger *ledger;       /* NULL with it */
+	struct responses *responses; /* answers kept for their callers */
+	struct items *items;         /* what callers drop and providers want back */
 	struct fault ailment; /* why the broker is degraded: told to every caller; OK: it is well */
 	struct repairs repairs;     /* what providers were found to refuse */
 	struct exchange *exchanges; /* all that are open */

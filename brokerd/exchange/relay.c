@@ -36,7 +36,13 @@ static enum err copy_call(struct relay *r, const struct surface_call *from)
 enum err relay_init(struct relay *r, const struct surface_call *call, struct arena *a,
 	const struct dialect_env *env, struct fault *why)
 {
-	*r = (struct relay){.arena = a, .env = *env, .broke = FAULT_NONE, .body = JSON_NONE};
+	*r = (struct relay){.arena = a,
+		.env = *env,
+		.broke = FAULT_NONE,
+		.body = JSON_NONE,
+		.asked = JSON_NONE,
+		.id = SPAN_NONE};
+	buf_init(&r->made, LIMIT_BODY_BYTES);
 	buf_init(&r->said, LIMIT_BODY_BYTES);
 	buf_init(&r->frame, LIMIT_FRAME_BYTES);
 	buf_init(&r->last, LIMIT_FRAME_BYTES);
@@ -62,10 +68,15 @@ void relay_done(struct relay *r)
 	buf_done(&r->said);
 	buf_done(&r->frame);
 	buf_done(&r->last);
+	buf_done(&r->made);
+	if (r->keeps)
+		keeper_done(&r->keeper);
 }
 
-enum err relay_read(struct relay *r, struct span body, struct llm_request *out, struct fault *why)
+enum err relay_read(struct relay *r, struct span body, struct span laid_out,
+	struct llm_request *out, struct fault *why)
 {
+	const struct span whole = span_is_set(laid_out) ? laid_out : body;
 	r->request = out;
 	if (!r->surface) {
 		*out = (struct llm_request){.model = native_model(&r->call, body, r->arena)};
@@ -74,11 +85,38 @@ enum err relay_read(struct relay *r, struct span body, struct llm_request *out, 
 		return OK;
 	}
 	const struct dialect_op *op = dialect_operation(r->speaks, r->op);
-	const enum err err = op->decode_request(&r->call, body, r->arena, out, &r->notes, why);
+	const enum err err = op->decode_request(&r->call, whole, r->arena, out, &r->notes, why);
 	if (!err &&
-		body.n > 0) /* it was scanned: what is taken of it now is what stood in it then */
-		r->body = (struct json){span_trim(body)};
+		body.n > 0) { /* scanned: what is taken of them now is what stood in them then */
+		r->body = (struct json){span_trim(whole)};
+		r->asked = (struct json){span_trim(body)};
+	}
 	return err;
+}
+
+void relay_keep(struct relay *r, struct span id, struct span previous_json)
+{
+	r->keeps = true;
+	r->id = id;
+	keeper_init(&r->keeper, r->notes.form == ANSWER_SSE, previous_json);
+}
+
+struct json relay_to_keep(const struct relay *r)
+{
+	return r->is_keeping && r->keeper.object.n > 0 ? (struct json){buf_view(&r->keeper.object)}
+						       : JSON_NONE;
+}
+
+void relay_kept(struct relay *r)
+{
+	buf_span(&r->said, keeper_rest(&r->keeper));
+	r->is_keeping = false;
+}
+
+void relay_answer(struct relay *r, struct span json)
+{
+	buf_span(&r->said, json);
+	r->is_answered = true;
 }
 
 /* ---- frames ---- */
@@ -218,7 +256,8 @@ static struct encoder *encoder_of(struct relay *r)
 		return r->encoder;
 	r->plan = (struct answer_plan){.request = r->request,
 		.notes = &r->notes,
-		.body = r->body,
+		.body = r->asked,
+		.id = r->id,
 		.env = &r->env,
 		.input_estimate = -1};
 	if (r->surface->tells_input_first && r->notes.form == ANSWER_SSE)
@@ -231,9 +270,27 @@ static void say(struct relay *r, const struct llm_event *e)
 {
 	const struct dialect_op *op = dialect_operation(r->speaks, r->op);
 	struct encoder *encoder = encoder_of(r);
-	const enum err err = encoder ? op->encode(encoder, e, &r->said) : ERR_NO_MEMORY;
+	struct buf *to = r->keeps ? &r->made : &r->said;
+	const enum err err = encoder ? op->encode(encoder, e, to) : ERR_NO_MEMORY;
+	if (r->keeps) {
+		keeper_take(&r->keeper, buf_view(&r->made), &r->said);
+		buf_clear(&r->made);
+	}
 	if (err)
 		fail_with(r, err);
+}
+
+/* All is said: what is to be kept waits for that. */
+static void end_keeping(struct relay *r, bool is_good)
+{
+	if (!r->keeps || r->is_keeping)
+		return;
+	const struct json object = keeper_end(&r->keeper);
+	if (keeper_error(&r->keeper))
+		fail_with(r, keeper_error(&r->keeper));
+	r->is_keeping = true;
+	if (!is_good || json_kind(object) != JSON_OBJECT)
+		relay_kept(r);
 }
 
 /* Before the head a fault is a reply of its own, after it the end of a stream. */
@@ -247,6 +304,7 @@ static void take_fault(struct relay *r, const struct fault *why, const struct re
 	} else if (r->surface && (is_sse || !r->is_forwarded)) {
 		const struct llm_event e = {.type = EV_FAULT, .fault = why};
 		say(r, &e);
+		end_keeping(r, false);
 	}
 }
 
@@ -267,9 +325,13 @@ static void take_event(struct relay *r, const struct llm_event *e, struct span p
 		take_fault(r, e->fault, about);
 		break;
 	case EV_END:
-		if (!r->is_forwarded)
+		if (!r->is_forwarded && !r->is_answered)
 			say(r, e);
+		end_keeping(r, true);
 		break;
+	case EV_RAW:
+		keeper_take(&r->keeper, e->text, &r->said);
+		return;
 	default:
 		say(r, e);
 		return;
@@ -315,7 +377,7 @@ static bool frame_next(struct relay *r, const struct relay_about *about)
 			r->told = 0;
 			buf_clear(&r->said);
 		}
-	} else if (r->last_type) {
+	} else if (r->last_type && !r->is_keeping) {
 		buf_clear(&r->frame);
 		buf_span(&r->frame, buf_view(&r->last));
 		r->frame_type = r->last_type;
@@ -334,7 +396,7 @@ bool relay_peek(struct relay *r, struct event_log *log, struct event_cursor *c,
 		struct span packed;
 		if (r->last_type || !event_log_peek(log, c, &type, &packed))
 			return false;
-		if (type == FRAME_DATA) { /* as it is, where it lies */
+		if (type == FRAME_DATA && !r->keeps) { /* as it is, where it lies */
 			*frame_type = type;
 			*body = packed;
 			r->is_from_log = true;

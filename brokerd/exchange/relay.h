@@ -6,6 +6,7 @@
 #define BROKERD_EXCHANGE_RELAY_H
 #include "brokerd/dialect/surfaces.h"
 #include "brokerd/exchange/event_log.h"
+#include "brokerd/exchange/keeper.h"
 #include "protocol/control.h"
 
 struct relay {
@@ -13,7 +14,8 @@ struct relay {
 	const struct dialect *speaks;  /* who phrases its faults */
 	enum llm_op op;
 	struct surface_call call; /* in the arena */
-	struct json body;         /* as it was sent, once it is read */
+	struct json asked;        /* the body as it was sent, once it is read */
+	struct json body;         /* the same with all that it goes on from */
 	struct notes notes;       /* as reading left them */
 	const struct llm_request *request;
 	struct arena *arena; /* the flight's */
@@ -23,14 +25,19 @@ struct relay {
 	struct span *warnings;   /* for the head: a line each */
 	size_t n_warnings;
 	bool has_head, is_forwarded;
+	bool is_answered; /* by the broker itself: nothing is added */
 	struct buf said;  /* bytes of the answer that are not in a frame yet, */
 	size_t told;      /* from here on */
 	struct buf frame; /* the packed body of the frame in hand */
 	int frame_type;   /* 0: none, or the log's own */
 	bool is_from_log;
-	struct buf last;    /* that of the last frame, which goes out behind all bytes */
-	int last_type;      /* 0: it has not come */
-	bool is_over;       /* that was taken */
+	struct buf last;        /* that of the last frame, which goes out behind all bytes */
+	int last_type;          /* 0: it has not come */
+	bool is_over;           /* that was taken */
+	bool keeps, is_keeping; /* the answer; and it is over, and waits until it is */
+	struct keeper keeper;
+	struct buf made;    /* scratch of what goes through it */
+	struct span id;     /* under which it is kept where it is written here */
 	struct fault broke; /* the answer cannot be told to its end */
 };
 
@@ -40,10 +47,20 @@ enum err relay_init(struct relay *r, const struct surface_call *call, struct are
 	const struct dialect_env *env, struct fault *why) MUST_USE;
 void relay_done(struct relay *r);
 
-/* The body is whole: what it asks, in *out, which the relay goes on looking at. Errors as the family's
- * decode_request has them. */
-enum err relay_read(
-	struct relay *r, struct span body, struct llm_request *out, struct fault *why) MUST_USE;
+/* The body is whole: what it asks, in *out, which the relay goes on looking at. `laid_out` is the same with
+ * what it goes on from; absent: nothing. Errors as the family's decode_request has them. */
+enum err relay_read(struct relay *r, struct span body, struct span laid_out,
+	struct llm_request *out, struct fault *why) MUST_USE;
+
+/* Before anything is told: the answer is to be kept, under `id` where it is written here (the arena's). */
+void relay_keep(struct relay *r, struct span id, struct span previous_json);
+/* The response object that is to be kept now; absent: none, or not yet. Then it must be said how that
+ * went: relay_kept. */
+struct json relay_to_keep(const struct relay *r);
+void relay_kept(struct relay *r);
+
+/* The answer is these bytes of JSON, from the broker itself; before anything is told. */
+void relay_answer(struct relay *r, struct span json);
 
 /* Who answers, for the head. */
 struct relay_about {

@@ -15,11 +15,15 @@ enum state step_admit(struct exchange *x)
 		return exchange_fail_with(x, ERR_RESTARTING, &why);
 	if (x->refused.err)
 		return exchange_fail(x, OUTCOME_FAILED, &x->refused);
-	const enum err err = x->is_relayed
-				     ? relay_read(&x->relay, buf_view(&f->body), &f->request, &why)
-				     : request_unpack_op(f->op, buf_view(&f->body), &f->arena,
-					       &f->request, &why);
+	enum err err = x->is_relayed
+			       ? relay_read(&x->relay, buf_view(&f->body),
+					 x->laid_out.n > 0 ? buf_view(&x->laid_out) : SPAN_NONE,
+					 &f->request, &why)
+			       : request_unpack_op(
+					 f->op, buf_view(&f->body), &f->arena, &f->request, &why);
 	x->asked_max_tokens = f->request.max_tokens;
+	if (!err)
+		err = exchange_may_keep(x, &why);
 	return err ? exchange_fail_with(x, err, &why) : ROUTE;
 }
 

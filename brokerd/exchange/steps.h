@@ -4,12 +4,14 @@
 #define BROKERD_EXCHANGE_STEPS_H
 #include "brokerd/exchange/exchange.h"
 #include "brokerd/exchange/flight.h"
+#include "brokerd/exchange/kept.h"
 #include "brokerd/exchange/recall.h"
 #include "brokerd/exchange/relay.h"
 #include "brokerd/exchange/tokens.h"
 
 enum state {
 	BODY,
+	FOLLOW,
 	ADMIT,
 	ROUTE,
 	RESERVE,
@@ -39,6 +41,10 @@ struct exchange {
 	bool is_relayed;            /* its caller speaks a public API: */
 	struct relay relay;         /* which one, and what it gets of the answer */
 	struct fault refused;       /* the call itself is wrong; told when its body is there */
+	struct responses_wait kept; /* an answer that is read, written or removed */
+	enum kept_wish wish; /* what is wanted of it; nothing: it is what the request follows */
+	struct span kept_id; /* of which */
+	struct buf laid_out; /* the body with all that it goes on from */
 	struct forwarded forwarded; /* of the target in hand, where it speaks the same */
 	size_t n_warned;            /* of how many targets the caller has the encoding's warnings */
 	struct secret *secret;      /* of the target in hand, from PREPARE on */
@@ -54,6 +60,7 @@ struct exchange {
 
 /* ---- the steps: each returns the next state, or its own to wait ---- */
 
+enum state step_follow(struct exchange *x);
 enum state step_admit(struct exchange *x);
 enum state step_route(struct exchange *x);
 enum state step_reserve(struct exchange *x);
@@ -79,6 +86,11 @@ enum state exchange_after_failure(
 enum state exchange_next_listing(struct exchange *x);
 /* The list of the provider in hand goes on. */
 enum state exchange_next_page(struct exchange *x);
+
+/* The answer is over, and is to be kept before its caller has the end of it. */
+void exchange_keep(struct exchange *x);
+/* Is it asked of the broker to keep the answer, and can it? Then the relay is told. */
+enum err exchange_may_keep(struct exchange *x, struct fault *why) MUST_USE;
 
 /* A token that was waited for. */
 void exchange_on_token(struct token_wait *w, struct secret *token, const struct fault *why);

@@ -19,6 +19,7 @@ enum vault_state {
 /* What a subkey is for. The numbers are kept: a file was sealed under each. */
 enum vault_purpose {
 	VAULT_PURPOSE_ITEMS = 16,
+	VAULT_PURPOSE_RESPONSES = 17,
 };
 
 struct vault_paths {

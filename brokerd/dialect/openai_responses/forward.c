@@ -20,8 +20,9 @@ enum err responses_forward(const struct forwarded *what, const struct target *ta
 	enum err err = forward_model(&f);
 	if (!err)
 		err = forward_max_tokens(&f, bounds);
-	/* the provider is to keep nothing, unless the caller says so */
-	if (json_is_nil(json_member(what->body, "store")) && !needs_keeping(what->body))
+	/* the provider is to keep nothing, unless the caller says so and nobody else does it */
+	if (what->is_kept ||
+		(json_is_nil(json_member(what->body, "store")) && !needs_keeping(what->body)))
 		forward_edit(&f, "store", SPAN("false"));
 	if (err == ERR_NO_MEMORY)
 		return fault_set(why, err, "no memory for the provider's request");

@@ -1,0 +1,39 @@
+/* kept.h - what does an answer that was kept say to its caller, or to the next request?
+ * The Responses API: a request may go on from an answer by its id, which is then as if it began with all
+ * that was said up to there; and what is kept can be read, listed and removed. Pure functions of JSON; who
+ * reads and writes the files is store/responses.c. */
+#ifndef BROKERD_EXCHANGE_KEPT_H
+#define BROKERD_EXCHANGE_KEPT_H
+#include "brokerd/store/responses.h"
+#include "protocol/base/json.h"
+#include "protocol/surface.h"
+
+/* The id that a body goes on from; absent: none. ERR_NO_MEMORY. What is no JSON goes on from nothing:
+ * its reader says what is wrong. */
+enum err kept_previous(struct span body, struct arena *a, struct span *out) MUST_USE;
+
+/* Appends the body as if it had said all itself: `input` begins with what the answers of `list`, newest
+ * first, were asked and said, and it goes on from none. Items lose the ids that only a provider who keeps
+ * them could know. `body` is scanned. */
+void kept_lay_out(struct json body, const struct response *list, size_t n, struct buf *out);
+
+/* Appends what is kept of an answer: the items that it was asked, and the response object. */
+void kept_record(struct json body, struct json response, struct buf *out);
+
+/* What a caller wants of answers that are kept. */
+enum kept_wish {
+	KEPT_NOTHING, /* it is a request like any other */
+	KEPT_READ,    /* GET /responses/ID */
+	KEPT_REMOVE,  /* DELETE /responses/ID */
+	KEPT_INPUT,   /* GET /responses/ID/input_items */
+};
+/* And of which; *id is the path's or the arena's. ERR_INVALID_REQUEST, ERR_UNSUPPORTED (one that none of
+ * the broker's kind can be), ERR_NO_MEMORY. */
+enum err kept_wish(const struct surface_call *call, struct arena *a, enum kept_wish *out,
+	struct span *id, struct fault *why) MUST_USE;
+
+/* Appends the reply to such a wish. ERR_INVALID_REQUEST: the query asks for what there is not. */
+enum err kept_show(enum kept_wish wish, const struct surface_call *call, const struct response *r,
+	struct arena *a, struct buf *out, struct fault *why) MUST_USE;
+
+#endif

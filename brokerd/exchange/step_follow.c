@@ -1,0 +1,191 @@
+/* step_follow.c - what was kept: what a request goes on from, what it asks for, and what it will be. */
+#include "brokerd/exchange/kept.h"
+#include "brokerd/exchange/steps.h"
+#include "brokerd/log/log.h"
+#include "protocol/limits.h"
+
+/* The caller speaks an API that has such answers. */
+static bool has_kept(const struct exchange *x)
+{
+	return x->is_relayed && !x->refused.err && x->relay.surface &&
+	       x->relay.surface->has_kept_answers;
+}
+
+/* ---- what it goes on from ---- */
+
+static enum state lay_out(struct exchange *x, const struct response *list, size_t n)
+{
+	struct flight *f = x->flight;
+	struct fault why = FAULT_NONE;
+	struct json body;
+	enum err err = json_scan(buf_view(&f->body), JSON_STRICT, &body, &why);
+	if (!err && json_kind(body) == JSON_OBJECT)
+		kept_lay_out(body, list, n, &x->laid_out);
+	if (!err)
+		err = buf_error(&x->laid_out);
+	if (err == ERR_TOO_BIG)
+		fault_param(&why, err, "previous_response_id",
+			"with all that was said before the request is longer than %zu bytes",
+			LIMIT_BODY_BYTES);
+	x->organs->body_bytes += x->laid_out.n;
+	return err ? exchange_fail_with(x, err, &why) : ADMIT;
+}
+
+static enum state refuse_previous(struct exchange *x, const struct fault *said)
+{
+	struct fault why = *said;
+	if (said->err == ERR_NOT_FOUND) {
+		fault_param(&why, ERR_INVALID_REQUEST, "previous_response_id",
+			"%s: it may be another user's, or was removed, or is too old",
+			said->message);
+		fault_text(why.code, sizeof why.code, SPAN("previous_response_not_found"));
+	}
+	return exchange_fail_with(x, why.err, &why);
+}
+
+/* ---- what it asks for ---- */
+
+static enum state show(struct exchange *x, const struct response *list, const struct fault *said)
+{
+	OWNED(buf_done) struct buf json = BUF_INIT(LIMIT_BODY_BYTES);
+	struct fault why = *said;
+	enum err err = why.err;
+	if (err == ERR_NOT_FOUND)
+		fault_text(why.code, sizeof why.code, SPAN("response_not_found"));
+	if (!err)
+		err = kept_show(x->wish, &x->relay.call, &list[0], &x->flight->arena, &json, &why);
+	if (!err)
+		err = buf_error(&json);
+	if (err)
+		return exchange_fail_with(x, err, &why);
+	relay_answer(&x->relay, buf_view(&json));
+	x->outcome = OUTCOME_OK;
+	return SETTLE;
+}
+
+static void on_read(
+	struct responses_wait *w, const struct response *list, size_t n, const struct fault *why)
+{
+	struct exchange *x = container_of(w, struct exchange, kept);
+	if (x->state != FOLLOW)
+		return; /* its time was over */
+	if (x->wish != KEPT_NOTHING)
+		exchange_go_on(x, show(x, list, why));
+	else if (why->err)
+		exchange_go_on(x, refuse_previous(x, why));
+	else
+		exchange_go_on(x, lay_out(x, list, n));
+}
+
+static enum state follow(struct exchange *x, enum err err, const struct fault *why)
+{
+	return err ? exchange_fail_with(x, err, why) : FOLLOW;
+}
+
+enum state step_follow(struct exchange *x)
+{
+	struct responses *store = x->organs->responses;
+	const struct surface_call *call = &x->relay.call;
+	struct fault why = FAULT_NONE;
+	if (x->kept.work)
+		return FOLLOW;
+	if (!has_kept(x))
+		return ADMIT;
+	enum err err = kept_wish(call, &x->flight->arena, &x->wish, &x->kept_id, &why);
+	if (!err && x->wish == KEPT_NOTHING)
+		err = kept_previous(buf_view(&x->flight->body), &x->flight->arena, &x->kept_id);
+	if (err)
+		return exchange_fail_with(x, err, &why);
+	if (x->wish == KEPT_NOTHING && x->kept_id.n == 0)
+		return ADMIT;
+	if (!store)
+		return exchange_fail_with(x, ERR_UNSUPPORTED, &why);
+	x->kept.on_done = on_read;
+	if (x->wish == KEPT_REMOVE)
+		return follow(
+			x, responses_remove(store, x->peer.uid, x->kept_id, &x->kept, &why), &why);
+	return follow(x,
+		responses_get(store, x->peer.uid, x->kept_id, x->wish == KEPT_NOTHING,
+			exchange_now_s(x), &x->kept, &why),
+		&why);
+}
+
+/* ---- what it will be ---- */
+
+/* What only a provider who keeps answers can do, and for one of whom they are. */
+static enum err refuse_elsewhere(const struct exchange *x, struct fault *why)
+{
+	const struct json body = x->relay.asked;
+	if (json_is_true(json_member(body, "background")))
+		return fault_param(why, ERR_INVALID_REQUEST, "background",
+			"answers are made while their caller waits: none goes on in the "
+			"background");
+	if (!json_is_nil(json_member(body, "conversation")))
+		return fault_param(why, ERR_INVALID_REQUEST, "conversation",
+			"conversations are the provider's, for all its users: go on from an answer "
+			"by its previous_response_id");
+	return OK;
+}
+
+enum err exchange_may_keep(struct exchange *x, struct fault *why)
+{
+	struct relay *r = &x->relay;
+	const struct responses *store = x->organs->responses;
+	OWNED(buf_done) struct buf id = BUF_INIT(64);
+	struct span kept;
+	if (!has_kept(x) || x->relay.op != LLM_OP_CHAT)
+		return OK;
+	const enum err err = refuse_elsewhere(x, why);
+	const struct json store_member = json_member(r->asked, "store");
+	const struct json previous = json_member(r->asked, "previous_response_id");
+	if (err || json_kind(store_member) == JSON_FALSE || !store || !responses_keeps(store))
+		return err;
+	buf_print(&id, "resp_%s", x->id + strlen("req_"));
+	if (buf_error(&id) || arena_dup(&x->flight->arena, buf_view(&id), &kept))
+		return ERR_NO_MEMORY;
+	relay_keep(r, kept, json_is_nil(previous) ? SPAN("null") : previous.text);
+	return OK;
+}
+
+static void on_kept(
+	struct responses_wait *w, const struct response *list, size_t n, const struct fault *why)
+{
+	struct exchange *x = container_of(w, struct exchange, kept);
+	char said[sizeof why->message * 2];
+	(void)list;
+	(void)n;
+	if (why->err) /* the answer was paid for: its caller gets it all the same */
+		log_error("response.not_kept", "id=%s why=%s", x->id,
+			log_quote(said, sizeof said, span_str(why->message)));
+	relay_kept(&x->relay);
+	x->caller.on_ready(x->caller.context);
+}
+
+void exchange_keep(struct exchange *x)
+{
+	struct relay *r = &x->relay;
+	OWNED(buf_done) struct buf record = BUF_INIT(LIMIT_BODY_BYTES);
+	OWNED(buf_done) struct buf id = BUF_INIT(1 * KIB), previous = BUF_INIT(1 * KIB);
+	const struct json object = relay_to_keep(r);
+	struct fault why = FAULT_NONE;
+	if (x->kept.work || json_kind(object) != JSON_OBJECT)
+		return;
+	json_text_to(json_member(object, "id"), &id);
+	json_text_to(json_member(r->asked, "previous_response_id"), &previous);
+	kept_record(r->asked, object, &record);
+	const struct response what = {
+		.id = buf_view(&id),
+		.previous = previous.n > 0 ? buf_view(&previous) : SPAN_NONE,
+		.json = buf_view(&record),
+		.at_s = exchange_now_s(x),
+	};
+	x->kept.on_done = on_kept;
+	enum err err = buf_error(&id) ? buf_error(&id) : buf_error(&record);
+	if (!err)
+		err = responses_put(x->organs->responses, x->peer.uid, &what, &x->kept, &why);
+	if (err) {
+		if (!why.err)
+			fault_set(&why, err, "%s", err_info(err)->sentence);
+		on_kept(&x->kept, NULL, 0, &why);
+	}
+}
