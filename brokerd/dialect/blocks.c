@@ -1,19 +1,18 @@
 /* blocks.c - one block is open at most; while it is a call that goes on, everything else waits. */
 #include "brokerd/dialect/blocks.h"
 
-#include <stdlib.h>
-
 #include "protocol/limits.h"
 
-/* A run of text, a call, or what comes whole, that could not be given yet. */
+/* A run of text, a call, or what comes whole, that could not be given yet. In the arena of what is
+ * held, as are the texts of its event. */
 struct waiting {
 	struct waiting *next;
+	struct waiting *next_call; /* of a call: the next one that is a call */
 	enum event_type type; /* EV_TEXT, EV_REASONING, EV_REFUSAL, EV_TOOL_START, or of `event` */
 	uint32_t tool;
 	struct buf text; /* of the run, or the call's arguments */
 	bool is_over;    /* a call that has ended */
-	struct arena arena;
-	struct llm_event event; /* its texts in the arena */
+	struct llm_event event;
 };
 
 void blocks_init(struct blocks *b, const struct block_sink *sink)
@@ -22,23 +21,15 @@ void blocks_init(struct blocks *b, const struct block_sink *sink)
 	buf_init(&b->id, LIMIT_BODY_BYTES);
 	buf_init(&b->name, LIMIT_BODY_BYTES);
 	buf_init(&b->opaque, LIMIT_BODY_BYTES);
+	arena_init(&b->held, LIMIT_BODY_BYTES);
 	part_join_init(&b->join);
-}
-
-static void waiting_free(struct waiting *w)
-{
-	buf_done(&w->text);
-	arena_done(&w->arena);
-	free(w);
 }
 
 void blocks_done(struct blocks *b)
 {
-	while (b->first) {
-		struct waiting *w = b->first;
-		b->first = w->next;
-		waiting_free(w);
-	}
+	for (struct waiting *w = b->first; w; w = w->next)
+		buf_done(&w->text);
+	arena_done(&b->held);
 	buf_done(&b->id);
 	buf_done(&b->name);
 	buf_done(&b->opaque);
@@ -134,8 +125,9 @@ static enum err open_call(struct blocks *b, const struct llm_event *e)
 static enum err give_whole(struct blocks *b, const struct llm_event *e)
 {
 	const bool is_seal = e->type == EV_OPAQUE && b->is_open && b->open.type == BLOCK_REASONING;
-	const bool is_note = e->type == EV_PART && e->part.type == PART_TEXT && b->is_open &&
-			     b->open.type == BLOCK_TEXT && span_is_set(e->part.citations);
+	const bool is_note = e->type == EV_PART && e->part.type == PART_TEXT &&
+			     e->part.text.n == 0 && span_is_set(e->part.citations) && b->is_open &&
+			     b->open.type == BLOCK_TEXT;
 	if (is_seal)
 		return block_close(b, &e->opaque);
 	if (is_note)
@@ -148,18 +140,26 @@ static enum err give_whole(struct blocks *b, const struct llm_event *e)
 
 static struct waiting *wait_new(struct blocks *b, enum event_type type)
 {
-	struct waiting *w = calloc(1, sizeof *w);
+	struct waiting *w = arena_alloc(&b->held, sizeof *w);
 	if (!w)
 		return NULL;
 	w->type = type;
 	buf_init(&w->text, LIMIT_BODY_BYTES);
-	arena_init(&w->arena, LIMIT_BODY_BYTES);
 	if (b->last)
 		b->last->next = w;
 	else
 		b->first = w;
 	b->last = w;
 	return w;
+}
+
+static void wait_as_call(struct blocks *b, struct waiting *w)
+{
+	if (b->last_call)
+		b->last_call->next_call = w;
+	else
+		b->first_call = w;
+	b->last_call = w;
 }
 
 static enum err wait_text(struct blocks *b, struct waiting *w, struct span text)
@@ -179,25 +179,26 @@ static enum err wait_event(struct blocks *b, const struct llm_event *e)
 	w->event = *e;
 	w->tool = e->tool;
 	if (e->type == EV_OPAQUE)
-		return opaque_dup(&w->arena, &w->event.opaque);
+		return opaque_dup(&b->held, &w->event.opaque);
 	if (e->type == EV_PART) { /* its medium waits as the run of bytes */
 		const enum err err = wait_text(b, w, e->part.media.data);
 		w->event.part.media.data = SPAN_NONE;
-		return err ? err : part_dup(&w->arena, &w->event.part);
+		return err ? err : part_dup(&b->held, &w->event.part);
 	}
-	enum err err = arena_dup(&w->arena, e->call.id, &w->event.call.id);
+	wait_as_call(b, w);
+	enum err err = arena_dup(&b->held, e->call.id, &w->event.call.id);
 	if (!err)
-		err = arena_dup(&w->arena, e->call.name, &w->event.call.name);
-	return err ? err : opaque_dup(&w->arena, &w->event.call.opaque);
+		err = arena_dup(&b->held, e->call.name, &w->event.call.name);
+	return err ? err : opaque_dup(&b->held, &w->event.call.opaque);
 }
 
+/* The waiting call that goes on, of that index; NULL: there is none. */
 static struct waiting *waiting_call(const struct blocks *b, uint32_t tool)
 {
-	for (struct waiting *w = b->first; w; w = w->next) {
-		if (w->type == EV_TOOL_START && w->tool == tool)
-			return w;
-	}
-	return NULL;
+	struct waiting *w = b->first_call;
+	while (w && (w->tool != tool || w->is_over))
+		w = w->next_call;
+	return w;
 }
 
 static bool is_text_event(enum event_type type)
@@ -208,6 +209,8 @@ static bool is_text_event(enum event_type type)
 static enum err wait(struct blocks *b, const struct llm_event *e)
 {
 	struct waiting *w;
+	if (is_text_event(e->type) && e->text.n == 0)
+		return OK;
 	if (is_text_event(e->type)) {
 		w = b->last && b->last->type == e->type ? b->last : wait_new(b, e->type);
 		return w ? wait_text(b, w, e->text) : ERR_NO_MEMORY;
@@ -216,7 +219,7 @@ static enum err wait(struct blocks *b, const struct llm_event *e)
 		w = waiting_call(b, e->tool);
 		if (w && e->type == EV_TOOL_END)
 			w->is_over = true;
-		return w && e->type == EV_TOOL_ARGS && !w->is_over ? wait_text(b, w, e->text) : OK;
+		return w && e->type == EV_TOOL_ARGS ? wait_text(b, w, e->text) : OK;
 	}
 	return wait_event(b, e);
 }
@@ -238,19 +241,32 @@ static enum err give(struct blocks *b, const struct waiting *w)
 	return err || !w->is_over ? err : block_close(b, NULL);
 }
 
+/* The first of those that wait, which waits no more. */
+static struct waiting *take_first(struct blocks *b)
+{
+	struct waiting *w = b->first;
+	b->first = w->next;
+	if (!b->first)
+		b->last = NULL;
+	if (b->first_call == w)
+		b->first_call = w->next_call;
+	if (!b->first_call)
+		b->last_call = NULL;
+	b->held_bytes -= w->text.n;
+	return w;
+}
+
 /* No call is open: gives what waited, up to a call that goes on. */
 static enum err drain(struct blocks *b)
 {
 	enum err err = OK;
 	while (!err && b->first && !is_call_open(b)) {
-		struct waiting *w = b->first;
-		b->first = w->next;
-		if (!b->first)
-			b->last = NULL;
-		b->held_bytes -= w->text.n;
+		struct waiting *w = take_first(b);
 		err = give(b, w);
-		waiting_free(w);
+		buf_done(&w->text);
 	}
+	if (!b->first)
+		arena_done(&b->held);
 	return err;
 }
 

@@ -43,9 +43,11 @@ struct blocks {
 	bool is_open;
 	struct buf id, name, opaque; /* of the open call */
 	struct part_join join;
-	struct waiting *first, *last; /* in the order of coming */
-	size_t held_bytes;
-	uint32_t n; /* blocks so far */
+	struct waiting *first, *last;           /* in the order of coming */
+	struct waiting *first_call, *last_call; /* those among them that are calls */
+	struct arena held;                      /* what waits, but for the runs of text */
+	size_t held_bytes;                      /* of those */
+	uint32_t n;                             /* blocks so far */
 };
 
 void blocks_init(struct blocks *b, const struct block_sink *sink);

@@ -26,7 +26,7 @@ enum err opaque_dup(struct arena *a, struct opaque *o)
 enum err part_dup(struct arena *a, struct part *p)
 {
 	struct span *const texts[] = {&p->text, &p->media.url, &p->media.file_id, &p->media.mime,
-		&p->media.filename, &p->media.detail, &p->citations, &p->extra.family};
+		&p->media.filename, &p->media.detail, &p->cache, &p->citations, &p->extra.family};
 	enum err err = opaque_dup(a, &p->opaque);
 	for (size_t i = 0; !err && i < COUNT_OF(texts); i++)
 		err = arena_dup(a, *texts[i], texts[i]);
