@@ -1,19 +1,18 @@
 /* blocks.c - one block is open at most; while it is a call that goes on, everything else waits. */
 #include "brokerd/dialect/blocks.h"
 
-#include <stdlib.h>
-
 #include "protocol/limits.h"
 
-/* A run of text, a call, or what comes whole, that could not be given yet. */
+/* A run of text, a call, or what comes whole, that could not be given yet. In the arena of what is
+ * held, as are the texts of its event. */
 struct waiting {
 	struct waiting *next;
+	struct waiting *next_call; /* of a call: the next one that is a call */
 	enum event_type type; /* EV_TEXT, EV_REASONING, EV_REFUSAL, EV_TOOL_START, or of `event` */
 	uint32_t tool;
 	struct buf text; /* of the run, or the call's arguments */
 	bool is_over;    /* a call that has ended */
-	struct arena arena;
-	struct llm_event event; /* its texts in the arena */
+	struct llm_event event;
 };
 
 void blocks_init(struct blocks *b, const struct block_sink *sink)
@@ -22,29 +21,19 @@ void blocks_init(struct blocks *b, const struct block_sink *sink)
 	buf_init(&b->id, LIMIT_BODY_BYTES);
 	buf_init(&b->name, LIMIT_BODY_BYTES);
 	buf_init(&b->opaque, LIMIT_BODY_BYTES);
-	buf_init(&b->medium, LIMIT_BODY_BYTES);
-	arena_init(&b->part_arena, LIMIT_BODY_BYTES);
-}
-
-static void waiting_free(struct waiting *w)
-{
-	buf_done(&w->text);
-	arena_done(&w->arena);
-	free(w);
+	arena_init(&b->held, LIMIT_BODY_BYTES);
+	part_join_init(&b->join);
 }
 
 void blocks_done(struct blocks *b)
 {
-	while (b->first) {
-		struct waiting *w = b->first;
-		b->first = w->next;
-		waiting_free(w);
-	}
+	for (struct waiting *w = b->first; w; w = w->next)
+		buf_done(&w->text);
+	arena_done(&b->held);
 	buf_done(&b->id);
 	buf_done(&b->name);
 	buf_done(&b->opaque);
-	buf_done(&b->medium);
-	arena_done(&b->part_arena);
+	part_join_done(&b->join);
 }
 
 /* ---- the open block ---- */
@@ -136,8 +125,9 @@ static enum err open_call(struct blocks *b, const struct llm_event *e)
 static enum err give_whole(struct blocks *b, const struct llm_event *e)
 {
 	const bool is_seal = e->type == EV_OPAQUE && b->is_open && b->open.type == BLOCK_REASONING;
-	const bool is_note = e->type == EV_PART && e->part.type == PART_TEXT && b->is_open &&
-			     b->open.type == BLOCK_TEXT && span_is_set(e->part.citations);
+	const bool is_note = e->type == EV_PART && e->part.type == PART_TEXT &&
+			     e->part.text.n == 0 && span_is_set(e->part.citations) && b->is_open &&
+			     b->open.type == BLOCK_TEXT;
 	if (is_seal)
 		return block_close(b, &e->opaque);
 	if (is_note)
@@ -150,18 +140,26 @@ static enum err give_whole(struct blocks *b, const struct llm_event *e)
 
 static struct waiting *wait_new(struct blocks *b, enum event_type type)
 {
-	struct waiting *w = calloc(1, sizeof *w);
+	struct waiting *w = arena_alloc(&b->held, sizeof *w);
 	if (!w)
 		return NULL;
 	w->type = type;
 	buf_init(&w->text, LIMIT_BODY_BYTES);
-	arena_init(&w->arena, LIMIT_BODY_BYTES);
 	if (b->last)
 		b->last->next = w;
 	else
 		b->first = w;
 	b->last = w;
 	return w;
+}
+
+static void wait_as_call(struct blocks *b, struct waiting *w)
+{
+	if (b->last_call)
+		b->last_call->next_call = w;
+	else
+		b->first_call = w;
+	b->last_call = w;
 }
 
 static enum err wait_text(struct blocks *b, struct waiting *w, struct span text)
@@ -173,36 +171,6 @@ static enum err wait_text(struct blocks *b, struct waiting *w, struct span text)
 	return buf_error(&w->text);
 }
 
-static enum err dup_opaque(struct arena *a, struct opaque *o)
-{
-	enum err err = arena_dup(a, o->family, &o->family);
-	if (!err)
-		err = arena_dup(a, o->model, &o->model);
-	return err ? err : arena_dup(a, o->data, &o->data);
-}
-
-static enum err dup_part(struct arena *a, struct part *p)
-{
-	struct span *const texts[] = {&p->text, &p->media.url, &p->media.file_id, &p->media.mime,
-		&p->media.filename, &p->media.detail, &p->citations, &p->extra.family};
-	enum err err = dup_opaque(a, &p->opaque);
-	for (size_t i = 0; !err && i < COUNT_OF(texts); i++)
-		err = arena_dup(a, *texts[i], texts[i]);
-	if (err || p->extra.n == 0)
-		return err;
-	struct extra_member *members = arena_array(a, p->extra.n, sizeof *members);
-	if (!members)
-		return ERR_NO_MEMORY;
-	memcpy(members, p->extra.members, p->extra.n * sizeof *members);
-	p->extra.members = members;
-	for (size_t i = 0; !err && i < p->extra.n; i++) {
-		err = arena_dup(a, members[i].name, &members[i].name);
-		if (!err)
-			err = arena_dup(a, members[i].json, &members[i].json);
-	}
-	return err;
-}
-
 static enum err wait_event(struct blocks *b, const struct llm_event *e)
 {
 	struct waiting *w = wait_new(b, e->type);
@@ -211,25 +179,26 @@ static enum err wait_event(struct blocks *b, const struct llm_event *e)
 	w->event = *e;
 	w->tool = e->tool;
 	if (e->type == EV_OPAQUE)
-		return dup_opaque(&w->arena, &w->event.opaque);
+		return opaque_dup(&b->held, &w->event.opaque);
 	if (e->type == EV_PART) { /* its medium waits as the run of bytes */
 		const enum err err = wait_text(b, w, e->part.media.data);
 		w->event.part.media.data = SPAN_NONE;
-		return err ? err : dup_part(&w->arena, &w->event.part);
+		return err ? err : part_dup(&b->held, &w->event.part);
 	}
-	enum err err = arena_dup(&w->arena, e->call.id, &w->event.call.id);
+	wait_as_call(b, w);
+	enum err err = arena_dup(&b->held, e->call.id, &w->event.call.id);
 	if (!err)
-		err = arena_dup(&w->arena, e->call.name, &w->event.call.name);
-	return err ? err : dup_opaque(&w->arena, &w->event.call.opaque);
+		err = arena_dup(&b->held, e->call.name, &w->event.call.name);
+	return err ? err : opaque_dup(&b->held, &w->event.call.opaque);
 }
 
+/* The waiting call that goes on, of that index; NULL: there is none. */
 static struct waiting *waiting_call(const struct blocks *b, uint32_t tool)
 {
-	for (struct waiting *w = b->first; w; w = w->next) {
-		if (w->type == EV_TOOL_START && w->tool == tool)
-			return w;
-	}
-	return NULL;
+	struct waiting *w = b->first_call;
+	while (w && (w->tool != tool || w->is_over))
+		w = w->next_call;
+	return w;
 }
 
 static bool is_text_event(enum event_type type)
@@ -240,6 +209,8 @@ static bool is_text_event(enum event_type type)
 static enum err wait(struct blocks *b, const struct llm_event *e)
 {
 	struct waiting *w;
+	if (is_text_event(e->type) && e->text.n == 0)
+		return OK;
 	if (is_text_event(e->type)) {
 		w = b->last && b->last->type == e->type ? b->last : wait_new(b, e->type);
 		return w ? wait_text(b, w, e->text) : ERR_NO_MEMORY;
@@ -248,7 +219,7 @@ static enum err wait(struct blocks *b, const struct llm_event *e)
 		w = waiting_call(b, e->tool);
 		if (w && e->type == EV_TOOL_END)
 			w->is_over = true;
-		return w && e->type == EV_TOOL_ARGS && !w->is_over ? wait_text(b, w, e->text) : OK;
+		return w && e->type == EV_TOOL_ARGS ? wait_text(b, w, e->text) : OK;
 	}
 	return wait_event(b, e);
 }
@@ -270,19 +241,32 @@ static enum err give(struct blocks *b, const struct waiting *w)
 	return err || !w->is_over ? err : block_close(b, NULL);
 }
 
+/* The first of those that wait, which waits no more. */
+static struct waiting *take_first(struct blocks *b)
+{
+	struct waiting *w = b->first;
+	b->first = w->next;
+	if (!b->first)
+		b->last = NULL;
+	if (b->first_call == w)
+		b->first_call = w->next_call;
+	if (!b->first_call)
+		b->last_call = NULL;
+	b->held_bytes -= w->text.n;
+	return w;
+}
+
 /* No call is open: gives what waited, up to a call that goes on. */
 static enum err drain(struct blocks *b)
 {
 	enum err err = OK;
 	while (!err && b->first && !is_call_open(b)) {
-		struct waiting *w = b->first;
-		b->first = w->next;
-		if (!b->first)
-			b->last = NULL;
-		b->held_bytes -= w->text.n;
+		struct waiting *w = take_first(b);
 		err = give(b, w);
-		waiting_free(w);
+		buf_done(&w->text);
 	}
+	if (!b->first)
+		arena_done(&b->held);
 	return err;
 }
 
@@ -306,32 +290,15 @@ static enum err take_whole(struct blocks *b, const struct llm_event *e)
 	return is_call_open(b) ? wait(b, e) : give_whole(b, e);
 }
 
-/* The bytes of a medium come in several parts, of which the first has all that is said of it. */
 static enum err take_part(struct blocks *b, const struct llm_event *e)
 {
-	if (!b->has_part && !e->has_more)
-		return take_whole(b, e);
-	if (!b->has_part) {
-		b->part = e->part;
-		b->part.media.data = SPAN_NONE;
-		b->has_part = true;
-		const enum err err = dup_part(&b->part_arena, &b->part);
-		if (err)
-			return err;
-	}
-	buf_span(&b->medium, e->part.media.data);
-	if (buf_error(&b->medium))
-		return buf_error(&b->medium);
-	if (e->has_more)
-		return OK;
-	struct llm_event whole = {.type = EV_PART, .part = b->part};
-	whole.part.media.data = buf_view(&b->medium);
-	const enum err err = take_whole(b, &whole);
-	b->has_part = false;
-	buf_clear(&b->medium);
-	arena_done(&b->part_arena);
-	arena_init(&b->part_arena, LIMIT_BODY_BYTES);
-	return err;
+	struct llm_event one = {.type = EV_PART};
+	const struct part *whole;
+	const enum err err = part_join_take(&b->join, e, &whole);
+	if (err || !whole)
+		return err;
+	one.part = *whole;
+	return take_whole(b, &one);
 }
 
 enum err blocks_take(struct blocks *b, const struct llm_event *e)

@@ -25,20 +25,28 @@ void carry_put(const struct opaque *o, struct json_out *to)
 	json_put_base64(to, SPAN_NONE, buf_view(&json));
 }
 
+/* The text is the caller's, like any other: what is in it goes into a request again, so that it must hold
+ * what a whole request must. */
 bool carry_read(struct span text, struct arena *a, struct opaque *out)
 {
 	OWNED(buf_done) struct buf bytes = BUF_INIT(LIMIT_BODY_BYTES);
+	struct json_rules rules = JSON_STRICT;
+	struct opaque item;
 	struct json v;
 	struct span copy;
 	int64_t version;
+	rules.has_unique_names = true;
 	if (!span_starts(text, SPAN(MARK)) || !base64_decode(text, &bytes) ||
-		json_scan(buf_view(&bytes), JSON_STRICT, &v, NULL) ||
+		json_scan(buf_view(&bytes), rules, &v, NULL) ||
 		!json_i64(json_member(v, MEMBER), &version) || version != 1 ||
 		arena_dup(a, v.text, &copy))
 		return false;
 	v.text = copy;
-	*out = (struct opaque){.data = json_member(v, "data").text};
-	return json_text(json_member(v, "family"), a, &out->family) == OK &&
-	       json_text(json_member(v, "model"), a, &out->model) == OK &&
-	       span_is_set(out->family) && span_is_set(out->data);
+	item.data = json_member(v, "data").text;
+	if (json_utf8(json_member(v, "family"), a, &item.family) ||
+		json_utf8(json_member(v, "model"), a, &item.model) || item.family.n == 0 ||
+		!span_is_set(item.data))
+		return false;
+	*out = item;
+	return true;
 }

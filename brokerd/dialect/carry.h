@@ -10,8 +10,8 @@
 /* Appends the JSON string of such a text, quotes and all. */
 void carry_put(const struct opaque *o, struct json_out *to);
 
-/* Is the text one, and of what? The item's texts are the arena's. False: it is none, or one that was
- * changed. ERR_NO_MEMORY counts as none. */
+/* Is the text one, and of what? The item's texts are the arena's. False, and *out left alone: it is none,
+ * or one that was changed. ERR_NO_MEMORY counts as none. */
 bool carry_read(struct span text, struct arena *a, struct opaque *out);
 
 #endif

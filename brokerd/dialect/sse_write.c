@@ -12,11 +12,19 @@ size_t sse_begin(struct buf *out, const char *name)
 	return out->n;
 }
 
+static void blank(char *p, size_t n, char what)
+{
+	for (char *at; n > 0 && (at = memchr(p, what, n)); *at = ' ') {
+		n -= (size_t)(at - p);
+		p = at;
+	}
+}
+
 void sse_finish(struct buf *out, size_t mark)
 {
-	for (size_t i = mark; i < out->n; i++) {
-		if (out->p[i] == '\n' || out->p[i] == '\r')
-			out->p[i] = ' ';
+	if (mark < out->n) {
+		blank(out->p + mark, out->n - mark, '\n');
+		blank(out->p + mark, out->n - mark, '\r');
 	}
 	buf_text(out, "\n\n");
 }

@@ -2,6 +2,7 @@
 #include "brokerd/dialect/anthropic/anthropic.h"
 
 #include "brokerd/dialect/counts.h"
+#include "brokerd/dialect/envelope.h"
 #include "brokerd/dialect/registry.h"
 #include "brokerd/dialect/whole.h"
 
@@ -48,6 +49,9 @@ static const struct dialect_op chat = {
 	.decoder_done = anthropic_decoder_done,
 	.forward = anthropic_forward,
 	.decode_request = anthropic_decode_request,
+	.encoder_new = anthropic_encoder_new,
+	.encode = anthropic_encode,
+	.encoder_done = anthropic_encoder_done,
 };
 
 /* Vertex AI counts at an address where a model's would stand. */
@@ -93,6 +97,7 @@ const struct dialect dialect_anthropic = {
 	.path = "/v1/messages",
 	.ops = {[LLM_OP_CHAT] = &chat, [LLM_OP_COUNT] = &count},
 	.explain = explain,
+	.phrase = envelope_anthropic,
 	.models_path = "/v1/models?limit=1000",
 	.models_page = "after_id",
 };

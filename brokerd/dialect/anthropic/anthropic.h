@@ -1,6 +1,6 @@
 /* anthropic.h - what do the files of this family share?
  * request.c and messages.c write requests, reply.c reads replies, incoming.c reads requests of callers
- * who speak it, anthropic.c is the table. */
+ * who speak it, answer.c writes answers to them, anthropic.c is the table. */
 #ifndef BROKERD_DIALECT_ANTHROPIC_ANTHROPIC_H
 #define BROKERD_DIALECT_ANTHROPIC_ANTHROPIC_H
 #include "brokerd/dialect/dialect.h"
@@ -38,6 +38,9 @@ enum err anthropic_decode(
 enum err anthropic_decode_end(struct decoder *, const struct event_sink *, struct fault *why);
 enum err anthropic_decode_request(const struct surface_call *, struct span body, struct arena *,
 	struct llm_request *out, struct notes *, struct fault *why);
+struct encoder *anthropic_encoder_new(struct arena *, const struct answer_plan *);
+enum err anthropic_encode(struct encoder *, const struct llm_event *, struct buf *out);
+void anthropic_encoder_done(struct encoder *);
 
 enum err anthropic_forward(const struct forwarded *, const struct target *, struct notes *,
 	struct http_request *out, struct fault *why);

@@ -1,6 +1,7 @@
 /* incoming_messages.c - a caller's turns in our terms: results of tools are messages of their own, and
  * blocks that only this family knows are carried. */
 #include "brokerd/dialect/anthropic/incoming.h"
+#include "brokerd/dialect/carry.h"
 #include "protocol/limits.h"
 
 #define PART(field) offsetof(struct part, field)
@@ -148,16 +149,51 @@ static enum err read_tool_use(
 		       : intake_refuse(in, at, "a call has an id and a name");
 }
 
+/* What the broker put into this family's slot for another family's item comes back as that item. */
+static bool is_carried(struct intake *in, struct json slot, struct opaque *out)
+{
+	struct span text;
+	return json_kind(slot) == JSON_STRING && json_text(slot, in->arena, &text) == OK &&
+	       carry_read(text, in->arena, out);
+}
+
+/* Words that nobody signed. */
+static enum err read_unsigned(
+	struct intake *in, const struct at *at, struct json v, struct part *part)
+{
+	static const struct intake_row rows[] = {
+		{"type",      intake_ignore, 0         },
+		{"thinking",  intake_text,   PART(text)},
+		{"signature", intake_ignore, 0         },
+	};
+	return intake_object(in, at, v, rows, COUNT_OF(rows), part, &part->extra, "");
+}
+
 /* Thinking is read for those who cannot have the block, which comes back to this family as it was. */
 static enum err read_thinking(
 	struct intake *in, const struct at *at, struct json v, struct part *part)
 {
 	const struct at here = at_member(at, SPAN("thinking"));
 	const struct json text = json_member(v, "thinking");
+	const struct json signature = json_member(v, "signature");
 	part->type = PART_REASONING;
 	part->text = SPAN("");
-	part->opaque = (struct opaque){.family = in->family, .data = v.text};
+	if (json_is_nil(signature) || json_is(signature, ""))
+		return read_unsigned(in, at, v, part);
+	if (!is_carried(in, signature, &part->opaque))
+		part->opaque = (struct opaque){.family = in->family, .data = v.text};
 	return json_is_nil(text) ? OK : intake_text(in, &here, text, &part->text);
+}
+
+static enum err read_redacted(struct intake *in, struct json v, struct part *part)
+{
+	part->type = PART_OPAQUE;
+	part->opaque = (struct opaque){.family = in->family, .data = v.text};
+	if (is_carried(in, json_member(v, "data"), &part->opaque)) {
+		part->type = PART_REASONING;
+		part->text = SPAN("");
+	}
+	return OK;
 }
 
 static enum err read_block(struct intake *in, const struct at *at, struct json v, struct part *part)
@@ -176,6 +212,8 @@ static enum err read_block(struct intake *in, const struct at *at, struct json v
 		return read_tool_use(in, at, v, part);
 	if (json_is(type, "thinking"))
 		return read_thinking(in, at, v, part);
+	if (json_is(type, "redacted_thinking"))
+		return read_redacted(in, v, part);
 	part->type = PART_OPAQUE;
 	part->opaque = (struct opaque){.family = in->family, .data = v.text};
 	return OK;

@@ -1,5 +1,6 @@
 /* reply.c - a reply of this family: a sequence of blocks, which a whole reply brings as whole ones. */
 #include "brokerd/dialect/anthropic/anthropic.h"
+#include "brokerd/dialect/anthropic/verdict.h"
 #include "brokerd/dialect/emulate.h"
 #include "brokerd/dialect/pick.h"
 #include "brokerd/dialect/pump.h"
@@ -418,19 +419,6 @@ static enum err end_block(struct decoder *d, struct block *b)
 
 /* ---- finish ---- */
 
-static const struct {
-	const char *word;
-	enum finish finish;
-} finishes[] = {
-	{"end_turn",		      FINISH_STOP          },
-	{"stop_sequence",                 FINISH_STOP          },
-	{"max_tokens",                    FINISH_LENGTH        },
-	{"model_context_window_exceeded", FINISH_LENGTH        },
-	{"tool_use",		      FINISH_TOOL_CALLS    },
-	{"pause_turn",                    FINISH_PAUSE         },
-	{"refusal",		       FINISH_CONTENT_FILTER},
-};
-
 /* Why the answer was refused: of which kind it is, and a sentence; either may be missing. */
 static enum err tell_refusal(struct decoder *d, struct json details)
 {
@@ -463,7 +451,6 @@ static enum err take_stop(struct decoder *d, struct json v)
 	static const char *const names[] = {"stop_reason", "stop_sequence", "stop_details"};
 	struct json m[COUNT_OF(names)];
 	struct span word, matched;
-	enum finish finish = FINISH_OTHER;
 	PICK(v, names, m);
 	if (json_kind(m[0]) != JSON_STRING || m[0].text.n == 2)
 		return OK;
@@ -472,13 +459,9 @@ static enum err take_stop(struct decoder *d, struct json v)
 		err = json_utf8(m[1], d->out.arena, &matched);
 	if (err)
 		return err;
-	for (size_t i = 0; i < COUNT_OF(finishes); i++) {
-		if (span_is(word, finishes[i].word))
-			finish = finishes[i].finish;
-	}
 	d->has_reason = true;
 	err = tell_refusal(d, m[2]);
-	return err ? err : outlet_finish(&d->out, 0, finish, word, matched);
+	return err ? err : outlet_finish(&d->out, 0, anthropic_read_stop(word), word, matched);
 }
 
 /* ---- events ---- */
