@@ -47,7 +47,7 @@ enum err surface_operation(const struct surface *s, const struct surface_call *c
 {
 	*out = s->count && ends_with(call->path, s->count) ? LLM_OP_COUNT : s->op;
 	const struct dialect_op *op = dialect_operation(s->dialect, *out);
-	if (op && op->decode_request)
+	if (op && op->decode_request && op->encoder_new)
 		return OK;
 	return fault_param(why, ERR_UNSUPPORTED, "surface.path",
 		"nothing of the surface %s is translated at %.*s", s->name, SPAN_ARG(call->path));
