@@ -56,7 +56,7 @@ def line_of(record):
 
 
 def translate(program, source, target, lines):
-    done = subprocess.run([program, "translate", source, target, "--batch"], input="\n".join(lines) + "\n",
+    done = subprocess.run([program, "translate", source, target, "--batch", "--written"], input="\n".join(lines) + "\n",
                           text=True, stdout=subprocess.PIPE, check=True)
     return [json.loads(line) for line in done.stdout.splitlines()]
 

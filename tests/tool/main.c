@@ -13,7 +13,8 @@
  * dialect translate FROM TO [--provider P] [--model M] [--stream] < body
  *	the request that a caller's body becomes: {"method", "path", "headers", "body", "warnings"}, or
  *	{"error"}; --path and --query say where the caller sent it, for families that tell something there;
- *	with --sent it is packed for the broker's wire and unpacked in between
+ *	with --sent it is packed for the broker's wire and unpacked in between. The same family gets the
+ *	caller's own bytes, but for what is the broker's; with --written (or --sent) what is made of them
  * dialect translate FROM TO --batch [...] < lines
  *	the same of lines {"id", "body", "path", "query", "provider", "model"}, of which only body must be
  *	there: a JSON value, or a string that is one */

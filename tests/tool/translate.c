@@ -7,7 +7,8 @@ struct job {
 	const struct dialect *from, *to;
 	struct span provider, model;
 	bool is_stream, is_batch;
-	bool is_sent; /* between reading and writing, it goes through the wire's msgpack */
+	bool is_written; /* by encode_request, though the family is the caller's own */
+	bool is_sent;    /* between reading and writing, it goes through the wire's msgpack */
 	struct span body, path, query;
 };
 
@@ -45,6 +46,24 @@ static enum err send(struct arena *a, struct llm_request *r, struct fault *why)
 	return request_unpack(copy, a, r, why);
 }
 
+/* Same family, same bytes: as a caller's own body goes on. */
+static bool is_forwarded(const struct job *job)
+{
+	return job->from == job->to && job->to->ops[LLM_OP_CHAT]->forward && !job->is_written &&
+	       !job->is_sent;
+}
+
+static enum err forward(const struct job *job, const struct surface_call *call,
+	const struct llm_request *r, const struct target *target, struct outcome *o)
+{
+	const struct forwarded what = {.request = r,
+		.body = {span_trim(job->body)},
+		.call = call,
+		.form = o->notes.form,
+		.wants_usage_event = o->notes.wants_usage_event};
+	return job->to->ops[LLM_OP_CHAT]->forward(&what, target, &o->notes, &o->http, &o->why);
+}
+
 static enum err translate(const struct job *job, struct arena *a, struct outcome *o)
 {
 	const struct surface_call call = {
@@ -64,7 +83,9 @@ static enum err translate(const struct job *job, struct arena *a, struct outcome
 		return err;
 	request.is_stream = request.is_stream || job->is_stream;
 	err = target_of(job, &request, a, &config, &target, &o->why);
-	if (!err)
+	if (!err && is_forwarded(job))
+		err = forward(job, &call, &request, &target, o);
+	else if (!err)
 		err = dialect_encode(job->to->ops[LLM_OP_CHAT], &request, &target, &FEED_ENV,
 			&o->notes, &o->http, &o->why);
 	if (!err) /* the configuration's, which goes now */
@@ -196,6 +217,8 @@ static void read_options(struct job *job, int argc, char **argv)
 			job->is_batch = true;
 		else if (strcmp(argv[i], "--sent") == 0)
 			job->is_sent = true;
+		else if (strcmp(argv[i], "--written") == 0)
+			job->is_written = true;
 		else if (strcmp(argv[i], "--provider") == 0)
 			value = &job->provider;
 		else if (strcmp(argv[i], "--model") == 0)
