@@ -12,11 +12,20 @@ size_t sse_begin(struct buf *out, const char *name)
 	return out->n;
 }
 
+static void blank(struct buf *out, size_t from, char c)
+{
+	while (from < out->n) {
+		char *at = memchr(out->p + from, c, out->n - from);
+		if (!at)
+			return;
+		*at = ' ';
+		from = (size_t)(at - out->p) + 1;
+	}
+}
+
 void sse_finish(struct buf *out, size_t mark)
 {
-	for (size_t i = mark; i < out->n; i++) {
-		if (out->p[i] == '\n' || out->p[i] == '\r')
-			out->p[i] = ' ';
-	}
+	blank(out, mark, '\n');
+	blank(out, mark, '\r');
 	buf_text(out, "\n\n");
 }
