@@ -12,19 +12,20 @@ size_t sse_begin(struct buf *out, const char *name)
 	return out->n;
 }
 
-static void blank(char *p, size_t n, char what)
+static void blank(struct buf *out, size_t from, char c)
 {
-	for (char *at; n > 0 && (at = memchr(p, what, n)); *at = ' ') {
-		n -= (size_t)(at - p);
-		p = at;
+	while (from < out->n) {
+		char *at = memchr(out->p + from, c, out->n - from);
+		if (!at)
+			return;
+		*at = ' ';
+		from = (size_t)(at - out->p) + 1;
 	}
 }
 
 void sse_finish(struct buf *out, size_t mark)
 {
-	if (mark < out->n) {
-		blank(out->p + mark, out->n - mark, '\n');
-		blank(out->p + mark, out->n - mark, '\r');
-	}
+	blank(out, mark, '\n');
+	blank(out, mark, '\r');
 	buf_text(out, "\n\n");
 }

@@ -2,7 +2,6 @@
 #include "protocol/base/buf.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -117,8 +116,15 @@ void buf_print(struct buf *b, const char *format, ...)
 void buf_i64(struct buf *b, int64_t v)
 {
 	char digits[24];
-	const int n = snprintf(digits, sizeof digits, "%" PRId64, v);
-	buf_put(b, digits, (size_t)n);
+	size_t at = sizeof digits;
+	uint64_t rest = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+	do {
+		digits[--at] = (char)('0' + rest % 10);
+		rest /= 10;
+	} while (rest > 0);
+	if (v < 0)
+		digits[--at] = '-';
+	buf_put(b, digits + at, sizeof digits - at);
 }
 
 void buf_drop(struct buf *b, size_t n)

@@ -863,7 +863,7 @@ void json_close(struct json_out *o, char bracket)
 	o->has_value = true;
 }
 
-static void put_escaped(struct buf *to, struct span text)
+void json_escape(struct buf *to, struct span text)
 {
 	static const char hex[] = "0123456789abcdef";
 	const char *p = text.p, *end = text.n ? text.p + text.n : p;
@@ -912,7 +912,7 @@ void json_put_str(struct json_out *o, struct span text)
 {
 	comma(o);
 	buf_byte(o->to, '"');
-	put_escaped(o->to, text);
+	json_escape(o->to, text);
 	buf_byte(o->to, '"');
 }
 
@@ -1001,7 +1001,7 @@ void json_put_base64(struct json_out *o, struct span prefix, struct span bytes)
 	const size_t groups = bytes.n / 3 + (bytes.n % 3 != 0);
 	comma(o);
 	buf_byte(o->to, '"');
-	put_escaped(o->to, prefix);
+	json_escape(o->to, prefix);
 	char *to = groups ? buf_reserve(o->to, groups * 4) : NULL;
 	if (to) {
 		const unsigned char *p = (const unsigned char *)bytes.p;

@@ -119,6 +119,9 @@ void json_put_f64(struct json_out *o, double v);
 void json_put_bool(struct json_out *o, bool v);
 void json_put_null(struct json_out *o);
 void json_put_raw(struct json_out *o, struct span json); /* a checked value; absent: null */
+/* A text as it stands between the quotes of a string, for one that is written in pieces; valid UTF-8, each
+ * piece on its own. */
+void json_escape(struct buf *to, struct span text);
 /* One string: `prefix` as json_put_str would write it, then the bytes in base64, with padding. */
 void json_put_base64(struct json_out *o, struct span prefix, struct span bytes);
 

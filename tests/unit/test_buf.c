@@ -39,6 +39,12 @@ static void appends(void)
 	buf_cut(&b, 3);
 	buf_i64(&b, INT64_MAX);
 	holds(&b, "abc9223372036854775807", "cut, and the greatest number");
+	buf_cut(&b, 3);
+	buf_i64(&b, 0);
+	buf_i64(&b, -10);
+	holds(&b, "abc0-10", "none, and a small one below");
+	buf_cut(&b, 3);
+	buf_i64(&b, INT64_MAX);
 	buf_drop(&b, 3);
 	holds(&b, "9223372036854775807", "dropped from the front");
 	buf_drop(&b, 0);

@@ -1003,6 +1003,12 @@ static void write_strings(void)
 		json_put_str(&o, strings[i].text);
 		is_mem(b.p, b.n, strings[i].want, n, "put_str: %s", strings[i].name);
 		is_err(buf_error(&b), OK, "put_str: %s just fits", strings[i].name);
+		buf_clear(&b);
+		json_escape(&b, strings[i].text);
+		is_mem(b.p, b.n, strings[i].want + 1, n - 2, "escape: %s", strings[i].name);
+		buf_clear(&b);
+		o = json_to(&b);
+		json_put_str(&o, strings[i].text);
 		arena_init(&a, 10000);
 		is_err(json_scan(buf_view(&b), JSON_STRICT, &v, NULL), OK, "put_str: %s is JSON",
 			strings[i].name);

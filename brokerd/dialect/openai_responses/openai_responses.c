@@ -16,6 +16,9 @@ static const struct dialect_op chat = {
 	.decoder_done = responses_decoder_done,
 	.forward = responses_forward,
 	.decode_request = responses_decode_request,
+	.encoder_new = responses_encoder_new,
+	.encode = responses_encode,
+	.encoder_done = responses_encoder_done,
 };
 
 /* Less what does not count. */
