@@ -238,31 +238,6 @@ static enum err read_config(struct intake *in, struct span json, struct llm_requ
 
 /* ---- the path ---- */
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = span_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Percent-encoded bytes as they are meant. */
-static enum err unescape(struct intake *in, struct span text, struct span *out)
-{
-	char *made = arena_str(in->arena, text);
-	size_t n = 0;
-	if (!made)
-		return intake_no_memory(in);
-	for (size_t i = 0; i < text.n; i++, n++) {
-		const int high = text.p[i] == '%' && i + 2 < text.n ? hex_value(text.p[i + 1]) : -1;
-		const int low = high >= 0 ? hex_value(text.p[i + 2]) : -1;
-		made[n] = (char)(low < 0 ? text.p[i] : high << 4 | low);
-		i += low < 0 ? 0 : 2;
-	}
-	*out = span_of(made, n);
-	return OK;
-}
-
 /* "/v1beta/models/M:streamGenerateContent", also below a project and a publisher. */
 static enum err read_path(struct intake *in, struct span path, struct llm_request *out)
 {
@@ -292,7 +267,7 @@ static enum err read_path(struct intake *in, struct span path, struct llm_reques
 		return intake_refuse(in, &incoming_body,
 			"the path is to name a model and a method, as in "
 			"/v1beta/models/MODEL:generateContent");
-	return unescape(in, span_first(model, colon - 1), &out->model);
+	return intake_unescape(in, span_first(model, colon - 1), &out->model);
 }
 
 /* A stream is a JSON array unless its query has alt=sse. */
