@@ -90,7 +90,8 @@ struct dialect_op {
 	/* Appends what the caller is told at this event. They come in the order of event.h, EV_END or
 	 * EV_FAULT last, after which nothing is ever appended. A stream is legal at every moment, whatever
 	 * comes: what its language has no place for is left out. An answer in one piece is appended at
-	 * EV_END; of its fault nothing is, for phrase tells that. ERR_NO_MEMORY, or what sticks to `out`. */
+	 * EV_END; of its fault nothing is, for phrase tells that. ERR_NO_MEMORY, or what sticks to `out`;
+	 * of an answer in one piece, after which there is none, ERR_TOO_BIG. */
 	enum err (*encode)(struct encoder *, const struct llm_event *, struct buf *out);
 
 	/* Frees what the encoder holds outside of its arena. Once, before the arena goes. */

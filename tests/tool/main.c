@@ -14,6 +14,7 @@
  *	the request that a caller's body becomes: {"method", "path", "headers", "body", "warnings"}, or
  *	{"error"}; --path and --query say where the caller sent it, for families that tell something there;
  *	with --sent it is packed for the broker's wire and unpacked in between
+ *	FROM may be embeddings, rerank, moderations, count-tokens or models, too, for an operation beside chat
  * dialect translate FROM TO --batch [...] < lines
  *	the same of lines {"id", "body", "path", "query", "provider", "model"}, of which only body must be
  *	there: a JSON value, or a string that is one */

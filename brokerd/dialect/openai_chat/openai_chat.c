@@ -2,11 +2,13 @@
 #include "brokerd/dialect/openai_chat/openai_chat.h"
 
 #include "brokerd/dialect/embeddings.h"
+#include "brokerd/dialect/envelope.h"
 #include "brokerd/dialect/openai_wire.h"
 #include "brokerd/dialect/ranking.h"
 #include "brokerd/dialect/registry.h"
 #include "brokerd/dialect/verdicts.h"
 #include "brokerd/dialect/whole.h"
+#include "brokerd/dialect/whole_write.h"
 
 static const struct dialect_op chat = {
 	.encode_request = openai_chat_encode_request,
@@ -21,18 +23,27 @@ static const struct dialect_op embed = {
 	.encode_request = openai_chat_encode_embed,
 	.decoder_new = embeddings_decoder_new,
 	WHOLE_REPLY,
+	.decode_request = openai_chat_decode_embed,
+	.encoder_new = openai_chat_embed_encoder_new,
+	WHOLE_ANSWER,
 };
 
 static const struct dialect_op rerank = {
 	.encode_request = openai_chat_encode_rerank,
 	.decoder_new = ranking_decoder_new,
 	WHOLE_REPLY,
+	.decode_request = openai_chat_decode_rerank,
+	.encoder_new = openai_chat_rerank_encoder_new,
+	WHOLE_ANSWER,
 };
 
 static const struct dialect_op moderate = {
 	.encode_request = openai_chat_encode_moderate,
 	.decoder_new = verdicts_decoder_new,
 	WHOLE_REPLY,
+	.decode_request = openai_chat_decode_moderate,
+	.encoder_new = openai_chat_moderate_encoder_new,
+	WHOLE_ANSWER,
 };
 
 const struct dialect dialect_openai_chat = {
@@ -43,5 +54,6 @@ const struct dialect dialect_openai_chat = {
 		[LLM_OP_RERANK] = &rerank,
 		[LLM_OP_MODERATE] = &moderate},
 	.explain = openai_explain,
+	.phrase = envelope_openai,
 	.models_path = "/models",
 };
