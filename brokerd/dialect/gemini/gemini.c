@@ -3,8 +3,10 @@
 
 #include "brokerd/dialect/counts.h"
 #include "brokerd/dialect/embeddings.h"
+#include "brokerd/dialect/envelope.h"
 #include "brokerd/dialect/registry.h"
 #include "brokerd/dialect/whole.h"
+#include "brokerd/dialect/whole_write.h"
 
 static const struct dialect_op chat = {
 	.encode_request = gemini_encode_request,
@@ -25,6 +27,9 @@ static const struct dialect_op count = {
 	.encode_request = gemini_encode_count,
 	.decoder_new = counts_decoder_new,
 	WHOLE_REPLY,
+	.decode_request = gemini_decode_count,
+	.encoder_new = gemini_count_encoder_new,
+	WHOLE_ANSWER,
 };
 
 const struct dialect dialect_gemini = {
@@ -32,6 +37,7 @@ const struct dialect dialect_gemini = {
 	.path = "/v1beta/models/{model}:{method}",
 	.ops = {[LLM_OP_CHAT] = &chat, [LLM_OP_EMBED] = &embed, [LLM_OP_COUNT] = &count},
 	.explain = gemini_explain,
+	.phrase = envelope_gemini,
 	.models_path = "/v1beta/models?pageSize=1000",
 	.models_page = "pageToken",
 };
