@@ -95,12 +95,12 @@ static enum err read_models(struct whole *w, struct json body, struct fault *why
 	for (struct json_walk each = json_each(list); !err && json_next(&each);) {
 		struct llm_event *e = &w->results[w->n];
 		const struct json id = id_in(each.value);
-		if (json_kind(id) != JSON_STRING || id.text.n == 2)
+		if (json_kind(id) == JSON_STRING)
+			err = read_id(id, w->arena, &e->model.id);
+		if (err || e->model.id.n == 0)
 			continue;
 		e->type = EV_MODEL;
-		err = read_id(id, w->arena, &e->model.id);
-		if (!err)
-			err = read_facts(w, each.value, &e->model);
+		err = read_facts(w, each.value, &e->model);
 		w->n++;
 	}
 	return err ? err : read_more(w, body);
