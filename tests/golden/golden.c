@@ -291,6 +291,9 @@ static void put_unified(const struct llm_request *r, const struct notes *notes, 
 		buf_text(out, "# the caller wants its vectors in base64\n");
 	if (notes->wants_documents)
 		buf_text(out, "# the caller wants each rank with its document\n");
+	if (span_is_set(notes->one_model))
+		buf_print(
+			out, "# the caller asks for one model: %.*s\n", SPAN_ARG(notes->one_model));
 }
 
 /* How the caller sent its request, and the body, which is absent where the case has no such request. */

@@ -37,8 +37,8 @@ static bool read_request(const struct retelling *r, struct arena *a, struct llm_
 	return op->decode_request(&r->call, r->body, a, request, notes, why) == OK;
 }
 
-static void end(struct link *l, const struct dialect *to, enum answer_form form,
-	const struct fault *why, int *status)
+static void end(struct link *l, const struct dialect *to, enum answer_form form, struct fault *why,
+	int *status)
 {
 	struct llm_event last = {.type = EV_END};
 	last.end.usage = l->usage;
@@ -51,6 +51,11 @@ static void end(struct link *l, const struct dialect *to, enum answer_form form,
 		}
 	}
 	const enum err err = l->op->encode(l->encoder, &last, l->out);
+	if (err == ERR_NOT_FOUND) { /* the one thing that only the end can tell */
+		fault_set(why, err, "%s", err_info(err)->sentence);
+		to->phrase(why, l->out, status);
+		return;
+	}
 	assert(err == OK && "an answer can always be ended");
 }
 

@@ -138,6 +138,28 @@ static void test_too_big(void)
 	free(values);
 }
 
+/* At each amount of memory there is a whole answer or none. */
+static void test_no_memory(void)
+{
+	struct llm_event e = {.type = EV_MODEL};
+	size_t whole = 0, wrong = 0;
+	e.model = (struct listed_model){.id = SPAN("a/b"), .context_tokens = -1};
+	for (size_t ceiling = 0; ceiling < 2000; ceiling += 50) {
+		struct answering t;
+		begin(&t, LLM_OP_MODELS, ceiling);
+		enum err err = say_start(&t, SPAN("an id"), SPAN("a model"));
+		if (!err)
+			err = say(&t, &e);
+		if (!err)
+			err = say_end(&t, 1);
+		wrong += (err != OK && err != ERR_NO_MEMORY) || (err == OK) != (t.out.n > 0);
+		whole += err == OK;
+		done(&t);
+	}
+	is_uint(wrong, 0, "out of memory, and nothing told");
+	ok(whole > 0 && whole < 40, "at some of the ceilings: %zu were enough", whole);
+}
+
 static void test_document_missing(void)
 {
 	struct part parts[] = {{.text = SPAN("a")}};
@@ -157,12 +179,41 @@ static void test_document_missing(void)
 	done(&t);
 }
 
+/* One that is listed twice is one answer; one that is not listed is none. */
+static void test_one_model(void)
+{
+	struct llm_event e = {.type = EV_MODEL};
+	struct answering t;
+	begin(&t, LLM_OP_MODELS, LIMIT_REQUEST_ARENA);
+	t.notes.one_model = SPAN("a/b");
+	e.model = (struct listed_model){
+		.id = SPAN("a/b"), .context_tokens = -1, .max_output_tokens = -1};
+	e.model.created_s = INT64_C(253402300800); /* the year 10000 has no such text */
+	is_err(say(&t, &e), OK, "a model");
+	is_err(say(&t, &e), OK, "and once more");
+	is_err(say_end(&t, -1), OK, "are one");
+	const struct span want =
+		SPAN("{\"id\":\"a/b\",\"object\":\"model\",\"owned_by\":\"a\",\"type\":\"model\","
+		     "\"display_name\":\"a/b\",\"created\":0,"
+		     "\"created_at\":\"1970-01-01T00:00:00Z\"}");
+	is_mem(t.out.p, t.out.n, want.p, want.n, "as it is told");
+	done(&t);
+	begin(&t, LLM_OP_MODELS, LIMIT_REQUEST_ARENA);
+	t.notes.one_model = SPAN("a/bc");
+	is_err(say(&t, &e), OK, "another model");
+	is_err(say_end(&t, -1), ERR_NOT_FOUND, "is not the one");
+	is_uint(t.out.n, 0, "and is not told");
+	done(&t);
+}
+
 int main(void)
 {
 	test_batches();
 	test_unknown_usage();
 	test_fault();
 	test_too_big();
+	test_no_memory();
 	test_document_missing();
+	test_one_model();
 	return tap_done();
 }

@@ -4,6 +4,7 @@
 #include "brokerd/dialect/counts.h"
 #include "brokerd/dialect/embeddings.h"
 #include "brokerd/dialect/envelope.h"
+#include "brokerd/dialect/models.h"
 #include "brokerd/dialect/registry.h"
 #include "brokerd/dialect/whole.h"
 #include "brokerd/dialect/whole_write.h"
@@ -32,10 +33,22 @@ static const struct dialect_op count = {
 	WHOLE_ANSWER,
 };
 
+static const struct dialect_op models = {
+	.encode_request = models_encode_request,
+	.decoder_new = models_decoder_new,
+	WHOLE_REPLY,
+	.decode_request = models_decode_request,
+	.encoder_new = gemini_models_encoder_new,
+	WHOLE_ANSWER,
+};
+
 const struct dialect dialect_gemini = {
 	.family = GEMINI_FAMILY,
 	.path = "/v1beta/models/{model}:{method}",
-	.ops = {[LLM_OP_CHAT] = &chat, [LLM_OP_EMBED] = &embed, [LLM_OP_COUNT] = &count},
+	.ops = {[LLM_OP_CHAT] = &chat,
+		[LLM_OP_EMBED] = &embed,
+		[LLM_OP_COUNT] = &count,
+		[LLM_OP_MODELS] = &models},
 	.explain = gemini_explain,
 	.phrase = envelope_gemini,
 	.models_path = "/v1beta/models?pageSize=1000",

@@ -78,5 +78,6 @@ enum err gemini_decode_request(const struct surface_call *, struct span body, st
 enum err gemini_decode_count(const struct surface_call *, struct span body, struct arena *,
 	struct llm_request *out, struct notes *, struct fault *why);
 struct encoder *gemini_count_encoder_new(struct arena *, const struct answer_plan *);
+struct encoder *gemini_models_encoder_new(struct arena *, const struct answer_plan *);
 
 #endif
