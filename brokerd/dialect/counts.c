@@ -87,3 +87,9 @@ enum err counts_request(struct scribe *s, const struct http_request *chat, const
 	}
 	return err;
 }
+
+void counts_plain(struct llm_request *r, struct notes *notes)
+{
+	r->is_stream = false;
+	notes->form = ANSWER_WHOLE;
+}

@@ -20,4 +20,7 @@ enum err counts_body(
 enum err counts_request(struct scribe *s, const struct http_request *chat, const char *const *keep,
 	const struct place *place, struct http_request *out) MUST_USE;
 
+/* A caller's request for a count was read as one for a chat: whatever it says, no stream is wanted. */
+void counts_plain(struct llm_request *r, struct notes *notes);
+
 #endif

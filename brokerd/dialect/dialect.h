@@ -98,8 +98,8 @@ struct dialect_op {
 
 	/* ---- towards a caller who speaks it ---- */
 
-	/* What a caller's body asks; how it wants its answer goes to the notes. Spans are the body's or the
-	 * arena's. ERR_INVALID_REQUEST with the member's path, ERR_TOO_BIG, ERR_NO_MEMORY. */
+	/* What a caller's body asks (of models, which have none, its path and query); how it wants its answer
+	 * goes to the notes. Spans are the body's, the call's or the arena's. ERR_INVALID_REQUEST with the member's path, ERR_TOO_BIG, ERR_NO_MEMORY. */
 	enum err (*decode_request)(const struct surface_call *, struct span body, struct arena *,
 		struct llm_request *out, struct notes *, struct fault *why);
 
@@ -109,7 +109,9 @@ struct dialect_op {
 	/* Appends what the caller is told at this event. They come in the order of event.h, EV_END or
 	 * EV_FAULT last, after which nothing is ever appended. A stream is legal at every moment, whatever
 	 * comes: what its language has no place for is left out. An answer in one piece is appended at
-	 * EV_END; of its fault nothing is, for phrase tells that. ERR_NO_MEMORY, or what sticks to `out`. */
+	 * EV_END; of its fault nothing is, for phrase tells that. ERR_NO_MEMORY, or what sticks to `out`;
+	 * of an answer in one piece, after which there is none, ERR_TOO_BIG, and ERR_NOT_FOUND at EV_END:
+	 * the one model that was asked for did not come. */
 	enum err (*encode)(struct encoder *, const struct llm_event *, struct buf *out);
 
 	/* Frees what the encoder holds outside of its arena. Once, before the arena goes. */

@@ -265,26 +265,39 @@ size_t embeddings_batch(const struct llm_request *r, const struct target *t, siz
 	return n;
 }
 
+/* What vectors are for, in our words and in those of each of enum input_types. */
+static const struct {
+	const char *ours;
+	const char *theirs[INPUT_TYPES_COUNT];
+} types[] = {
+  /*                 plain             passage          cohere             jina                gemini */
+	{"query",          {NULL, "query", "query", "search_query", "retrieval.query", "RETRIEVAL_QUERY"}},
+	{"document",       {NULL, "document", "passage", "search_document", "retrieval.passage",
+			     "RETRIEVAL_DOCUMENT"}                                   },
+	{"classification",
+         {NULL, NULL, NULL, "classification", "classification", "CLASSIFICATION"}                        },
+	{"clustering",     {NULL, NULL, NULL, "clustering", "separation", "CLUSTERING"}                  },
+	{"similarity",     {NULL, NULL, NULL, NULL, "text-matching", "SEMANTIC_SIMILARITY"}              },
+	{"code_query",     {NULL, NULL, NULL, NULL, NULL, "CODE_RETRIEVAL_QUERY"}                        },
+};
+
 struct span embeddings_type(enum input_types how, struct span type)
 {
-	static const struct {
-		const char *ours;
-		const char *theirs[INPUT_TYPES_COUNT];
-	} rows[] = {
-  /*                 plain             passage          cohere             jina                gemini */
-		{"query",          {NULL, "query", "query", "search_query", "retrieval.query",
-				  "RETRIEVAL_QUERY"}                      },
-		{"document",       {NULL, "document", "passage", "search_document", "retrieval.passage",
-				     "RETRIEVAL_DOCUMENT"}             },
-		{"classification",
-                 {NULL, NULL, NULL, "classification", "classification", "CLASSIFICATION"}          },
-		{"clustering",     {NULL, NULL, NULL, "clustering", "separation", "CLUSTERING"}    },
-		{"similarity",     {NULL, NULL, NULL, NULL, "text-matching", "SEMANTIC_SIMILARITY"}},
-		{"code_query",     {NULL, NULL, NULL, NULL, NULL, "CODE_RETRIEVAL_QUERY"}          },
-	};
-	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		if (span_is(type, rows[i].ours) && rows[i].theirs[how])
-			return span_str(rows[i].theirs[how]);
+	for (size_t i = 0; i < COUNT_OF(types); i++) {
+		if (span_is(type, types[i].ours) && types[i].theirs[how])
+			return span_str(types[i].theirs[how]);
+	}
+	return SPAN_NONE;
+}
+
+struct span embeddings_type_ours(struct span word)
+{
+	for (size_t i = 0; i < COUNT_OF(types); i++) {
+		bool is_it = span_is(word, types[i].ours);
+		for (size_t k = 0; k < INPUT_TYPES_COUNT; k++)
+			is_it = is_it || (types[i].theirs[k] && span_is(word, types[i].theirs[k]));
+		if (is_it)
+			return span_str(types[i].ours);
 	}
 	return SPAN_NONE;
 }

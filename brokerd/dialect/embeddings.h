@@ -33,5 +33,7 @@ size_t embeddings_batch(const struct llm_request *r, const struct target *t, siz
 /* What an input type is called where the target says it by `words` ("query", "search_query", ...), or
  * an absent span. */
 struct span embeddings_type(enum input_types how, struct span type);
+/* And back: what we call it, whosever word it is, or an absent span. */
+struct span embeddings_type_ours(struct span word);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "brokerd/dialect/base64.h"
+#include "brokerd/value/http.h"
 #include "protocol/base/utf8.h"
 #include "protocol/limits.h"
 
@@ -298,6 +299,19 @@ enum err intake_array(struct intake *in, const struct at *at, struct json v, siz
 			return err;
 	}
 	return OK;
+}
+
+enum err intake_unescape(struct intake *in, struct span text, struct span *out)
+{
+	OWNED(buf_done) struct buf plain = BUF_INIT(text.n + 1);
+	const bool is_sound = http_unescape(text, &plain);
+	const struct span made = buf_view(&plain);
+	if (buf_error(&plain))
+		return intake_no_memory(in);
+	if (!is_sound || span_index(made, '\0') < made.n || !utf8_is_valid(made))
+		return fault_param(in->why, ERR_INVALID_REQUEST, "path",
+			"\"%.*s\" is no percent-encoded text", SPAN_ARG(span_first(text, 64)));
+	return arena_dup(in->arena, made, out) ? intake_no_memory(in) : OK;
 }
 
 size_t intake_count(struct json array)

@@ -68,6 +68,10 @@ enum err intake_texts(struct intake *in, const struct at *at, struct json v, str
 enum err intake_pairs(struct intake *in, const struct at *at, struct json v,
 	struct string_pair **list, size_t *n) MUST_USE;
 
+/* A piece of the path or the query that the request was sent to, percent-decoded into the arena.
+ * Refused as the member "path" where that is no text. */
+enum err intake_unescape(struct intake *in, struct span text, struct span *out) MUST_USE;
+
 /* How many elements an array has. */
 size_t intake_count(struct json array);
 

@@ -2,6 +2,7 @@
 #include "brokerd/dialect/media.h"
 
 #include "brokerd/dialect/base64.h"
+#include "brokerd/value/http.h"
 #include "protocol/limits.h"
 
 /* For a static table: what a literal's bytes are, NULs included. */
@@ -51,28 +52,6 @@ static const char *const aliases[][2] = {
 	{"application/x-pdf", "application/pdf"},
 };
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static void put_unescaped(struct span text, struct buf *out)
-{
-	for (size_t i = 0; i < text.n; i++) {
-		const int high = text.p[i] == '%' && i + 2 < text.n ? hex_value(text.p[i + 1]) : -1;
-		const int low = high >= 0 ? hex_value(text.p[i + 2]) : -1;
-		if (low < 0) {
-			buf_byte(out, text.p[i]);
-			continue;
-		}
-		buf_byte(out, (char)(high << 4 | low));
-		i += 2;
-	}
-}
-
 static enum err take_data_uri(struct arena *a, struct media *m)
 {
 	OWNED(buf_done) struct buf bytes = BUF_INIT(LIMIT_BODY_BYTES);
@@ -86,7 +65,7 @@ static enum err take_data_uri(struct arena *a, struct media *m)
 		is_base64 =
 			span_is_nocase(span_trim(span_cut(&params, ';')), "base64") || is_base64;
 	if (!is_base64)
-		put_unescaped(payload, &bytes);
+		(void)http_unescape(payload, &bytes);
 	else if (!base64_decode(payload, &bytes))
 		return buf_error(&bytes) ? ERR_NO_MEMORY : ERR_INVALID_REQUEST;
 	if (buf_error(&bytes))

@@ -95,18 +95,18 @@ static enum err read_models(struct whole *w, struct json body, struct fault *why
 	for (struct json_walk each = json_each(list); !err && json_next(&each);) {
 		struct llm_event *e = &w->results[w->n];
 		const struct json id = id_in(each.value);
-		if (json_kind(id) != JSON_STRING || id.text.n == 2)
+		if (json_kind(id) == JSON_STRING)
+			err = read_id(id, w->arena, &e->model.id);
+		if (err || e->model.id.n == 0)
 			continue;
 		e->type = EV_MODEL;
-		err = read_id(id, w->arena, &e->model.id);
-		if (!err)
-			err = read_facts(w, each.value, &e->model);
+		err = read_facts(w, each.value, &e->model);
 		w->n++;
 	}
 	return err ? err : read_more(w, body);
 }
 
-static struct decoder *decoder_new(struct arena *a, const struct notes *notes,
+struct decoder *models_decoder_new(struct arena *a, const struct notes *notes,
 	const struct dialect_env *env, const struct http_head *head)
 {
 	(void)head;
@@ -130,7 +130,7 @@ static enum err put_url(
 	return buf_error(url);
 }
 
-static enum err encode_request(const struct llm_request *r, const struct target *t,
+enum err models_encode_request(const struct llm_request *r, const struct target *t,
 	const struct dialect_env *env, struct notes *notes, struct http_request *out,
 	struct fault *why)
 {
@@ -158,7 +158,10 @@ static enum err encode_request(const struct llm_request *r, const struct target 
 }
 
 const struct dialect_op models_op = {
-	.encode_request = encode_request,
-	.decoder_new = decoder_new,
+	.encode_request = models_encode_request,
+	.decoder_new = models_decoder_new,
 	WHOLE_REPLY,
+	.decode_request = models_decode_request,
+	.encoder_new = models_encoder_new,
+	WHOLE_ANSWER,
 };

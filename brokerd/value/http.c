@@ -240,6 +240,27 @@ void http_escape(struct span value, struct buf *out)
 	buf_commit(out, n);
 }
 
+static int hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = span_lower(c);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool http_unescape(struct span text, struct buf *out)
+{
+	bool is_sound = true;
+	for (size_t i = 0; i < text.n; i++) {
+		const int high = text.p[i] == '%' && i + 2 < text.n ? hex_value(text.p[i + 1]) : -1;
+		const int low = high >= 0 ? hex_value(text.p[i + 2]) : -1;
+		is_sound = is_sound && (low >= 0 || text.p[i] != '%');
+		buf_byte(out, (char)(low < 0 ? text.p[i] : high << 4 | low));
+		i += low < 0 ? 0 : 2;
+	}
+	return is_sound;
+}
+
 void http_join_url(struct span base_url, struct span path, struct buf *out)
 {
 	struct span base_query = base_url, path_query = path;

@@ -71,6 +71,8 @@ void http_join_url(struct span base_url, struct span path, struct buf *out);
 void http_escape(struct span value, struct buf *out);
 size_t http_escaped_bytes(struct span value);
 void http_escape_at(struct span value, char *to);
+/* Appends what such a text stands for: any bytes. False: a % in it begins nothing, and stayed. */
+bool http_unescape(struct span text, struct buf *out);
 
 /* Takes an absolute URL apart: "https://host:port" in lower case with its port written out.
  * ERR_INVALID_ARGUMENT names what is wrong: no scheme, user info, no host, a bad port. */

@@ -148,6 +148,22 @@ void buf_clear(struct buf *b)
 	b->err = OK;
 }
 
+void buf_move(struct buf *to, struct buf *from)
+{
+	if (!to->err)
+		to->err = from->err;
+	if (to->n == 0 && !to->err && from->n <= to->max) {
+		mem_free(to->p);
+		to->p = from->p;
+		to->n = from->n;
+		to->cap = from->cap < to->max ? from->cap : to->max;
+		from->p = NULL;
+	} else {
+		buf_put(to, from->p, from->n);
+	}
+	buf_done(from);
+}
+
 struct span buf_view(const struct buf *b)
 {
 	return (struct span){b->p ? b->p : "", b->n};

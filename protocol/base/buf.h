@@ -41,6 +41,10 @@ void buf_drop(struct buf *b, size_t n);
 void buf_cut(struct buf *b, size_t n); /* keeps the first `n` bytes */
 void buf_clear(struct buf *b);         /* empties it, keeps the memory, forgets the failure */
 
+/* Moves all that `from` holds behind what `to` has, without copying it where `to` is empty. What failed
+ * in `from` fails in `to`; `from` is empty afterwards. */
+void buf_move(struct buf *to, struct buf *from);
+
 /* A view; valid until the next append, drop or done. Never absent. */
 struct span buf_view(const struct buf *b);
 

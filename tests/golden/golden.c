@@ -3,7 +3,8 @@
  * A case is a folder FAMILY/CASE with some of
  *	request.json	the unified request, in the wire's vocabulary (a string "b64:..." is bytes), or
  *	body.json	a request of a caller who speaks the family; call.json beside it has the path and
- *			query that it was sent to
+ *			query that it was sent to; with the method GET it is the whole request, without a
+ *			body
  *	unified.json	what body.json must become: the unified request, a member or an element a line,
  *			or the fault
  *	target.json	where it goes: provider, model, base_url, path, traits by name; what it does not
@@ -267,7 +268,7 @@ static void put_laid_out(struct json v, struct buf *out)
 		}
 		buf_text(out, k == 0 ? "[]" : "\n]");
 	}
-	buf_text(out, "\n}\n");
+	buf_text(out, n == 0 ? "{}\n" : "\n}\n");
 }
 
 static void put_unified(const struct llm_request *r, const struct notes *notes, struct buf *out)
@@ -286,26 +287,47 @@ static void put_unified(const struct llm_request *r, const struct notes *notes, 
 		buf_text(out, "# the caller wants calls in their older form\n");
 	if (notes->wants_usage_event)
 		buf_text(out, "# the caller wants the usage of a stream\n");
+	if (notes->wants_base64)
+		buf_text(out, "# the caller wants its vectors in base64\n");
+	if (notes->wants_documents)
+		buf_text(out, "# the caller wants each rank with its document\n");
+	if (span_is_set(notes->one_model))
+		buf_print(
+			out, "# the caller asks for one model: %.*s\n", SPAN_ARG(notes->one_model));
+}
+
+/* How the caller sent its request, and the body, which is absent where the case has no such request. */
+static struct span read_call(struct golden_case *c, struct surface_call *call)
+{
+	struct json where = JSON_NONE;
+	struct fault why;
+	if (exists(c, "call.json") &&
+		json_scan(read_file(c, "call.json"), JSON_STRICT, &where, &why))
+		bail("%s/call.json: %s", c->path, why.message);
+	const struct json method = json_member(where, "method");
+	*call = (struct surface_call){
+		.method = json_is_nil(method) ? SPAN("POST") : text_of(c, method),
+		.path = text_of(c, json_member(where, "path")),
+		.query = text_of(c, json_member(where, "query")),
+	};
+	if (exists(c, "body.json"))
+		return read_file(c, "body.json");
+	return json_is(method, "GET") ? SPAN("") : SPAN_NONE;
 }
 
 static void check_body(struct golden_case *c)
 {
 	OWNED(buf_done) struct buf got = BUF_INIT(LIMIT_BODY_BYTES);
-	struct surface_call call = {.method = SPAN("POST")};
+	const struct dialect_op *op = dialect_operation(c->dialect, c->op);
+	struct surface_call call;
 	struct llm_request r;
 	struct fault why = FAULT_NONE;
-	struct json where = JSON_NONE;
-	if (!exists(c, "body.json"))
+	const struct span body = read_call(c, &call);
+	if (!span_is_set(body))
 		return;
-	if (!c->dialect->ops[LLM_OP_CHAT]->decode_request)
+	if (!op || !op->decode_request)
 		bail("%s: nobody reads requests of this family", c->path);
-	if (exists(c, "call.json") &&
-		json_scan(read_file(c, "call.json"), JSON_STRICT, &where, &why))
-		bail("%s/call.json: %s", c->path, why.message);
-	call.path = text_of(c, json_member(where, "path"));
-	call.query = text_of(c, json_member(where, "query"));
-	const enum err err = c->dialect->ops[LLM_OP_CHAT]->decode_request(
-		&call, read_file(c, "body.json"), &c->arena, &r, &c->notes, &why);
+	const enum err err = op->decode_request(&call, body, &c->arena, &r, &c->notes, &why);
 	if (err)
 		put_fault(&why, &got);
 	else
@@ -463,25 +485,18 @@ static void check_from(struct golden_case *c, const char *file)
 	struct span rest = span_skip(span_str(file), strlen("from."));
 	const struct span family = span_cut(&rest, '.');
 	struct retelling r = {.from = dialect_find(family), .to = c->dialect, .op = c->op};
+	const struct dialect_op *op = dialect_operation(r.to, r.op);
 	const int status = atoi(rest.p);
 	struct http_reply reply = {.head = {.status = status ? status : 200}};
-	struct json where = JSON_NONE;
-	struct fault why;
-	if (!r.from || !r.to->ops[r.op] || !r.to->ops[r.op]->encoder_new)
+	if (!r.from || !op || !op->encoder_new)
 		bail("%s/%s: nobody tells or reads that", c->path, file);
 	reply.body = read_file(c, file);
-	if (exists(c, "call.json") &&
-		json_scan(read_file(c, "call.json"), JSON_STRICT, &where, &why))
-		bail("%s/call.json: %s", c->path, why.message);
-	r.path = text_of(c, json_member(where, "path"));
-	r.query = text_of(c, json_member(where, "query"));
-	if (exists(c, "body.json")) {
-		r.body = read_file(c, "body.json");
+	r.body = read_call(c, &r.call);
+	if (span_is_set(r.body))
 		r.form = c->notes.form;
-		check_said(c, &r, &reply);
-		return;
-	}
 	check_said(c, &r, &reply);
+	if (span_is_set(r.body) || (r.op != LLM_OP_CHAT && r.op != LLM_OP_COMPLETE))
+		return;
 	r.form = ANSWER_SSE;
 	check_said(c, &r, &reply);
 }

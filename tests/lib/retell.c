@@ -23,8 +23,7 @@ static enum err pass_on(void *context, const struct llm_event *e)
 static bool read_request(const struct retelling *r, struct arena *a, struct llm_request *request,
 	struct notes *notes, struct json *body, struct fault *why)
 {
-	const struct surface_call call = {
-		.method = SPAN("POST"), .path = r->path, .query = r->query};
+	const struct dialect_op *op = dialect_operation(r->to, r->op);
 	*request = (struct llm_request){.model = SPAN("asked")};
 	notes->form = r->form;
 	notes->n_choices = 8;
@@ -33,14 +32,13 @@ static bool read_request(const struct retelling *r, struct arena *a, struct llm_
 	*body = JSON_NONE;
 	if (!span_is_set(r->body))
 		return true;
-	if (json_scan(r->body, JSON_STRICT, body, why) ||
-		r->to->ops[r->op]->decode_request(&call, r->body, a, request, notes, why))
+	if (r->body.n > 0 && json_scan(r->body, JSON_STRICT, body, why))
 		return false;
-	return true;
+	return op->decode_request(&r->call, r->body, a, request, notes, why) == OK;
 }
 
-static void end(struct link *l, const struct dialect *to, enum answer_form form,
-	const struct fault *why, int *status)
+static void end(struct link *l, const struct dialect *to, enum answer_form form, struct fault *why,
+	int *status)
 {
 	struct llm_event last = {.type = EV_END};
 	last.end.usage = l->usage;
@@ -53,6 +51,11 @@ static void end(struct link *l, const struct dialect *to, enum answer_form form,
 		}
 	}
 	const enum err err = l->op->encode(l->encoder, &last, l->out);
+	if (err == ERR_NOT_FOUND) { /* the one thing that only the end can tell */
+		fault_set(why, err, "%s", err_info(err)->sentence);
+		to->phrase(why, l->out, status);
+		return;
+	}
 	assert(err == OK && "an answer can always be ended");
 }
 
@@ -61,7 +64,7 @@ bool retell(const struct retelling *r, const struct http_reply *reply, struct bu
 {
 	OWNED(arena_done) struct arena a;
 	const struct target target = {.provider = SPAN("recorded"), .model = SPAN("recorded")};
-	struct link l = {.op = r->to->ops[r->op], .usage = USAGE_UNKNOWN, .out = out};
+	struct link l = {.op = dialect_operation(r->to, r->op), .usage = USAGE_UNKNOWN, .out = out};
 	struct llm_request request;
 	struct notes asked, sent;
 	struct json body;

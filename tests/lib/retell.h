@@ -7,10 +7,10 @@
 struct retelling {
 	const struct dialect *from, *to; /* `to` has an encoder for the operation */
 	enum llm_op op;
-	enum answer_form form;   /* where there is no body, which says it otherwise */
-	struct span body;        /* the caller's request; absent: any, with the usage wanted */
-	struct span path, query; /* where that was sent */
-	struct cuts cuts;        /* of the reply */
+	enum answer_form form;    /* where there is no body, which says it otherwise */
+	struct span body;         /* the caller's request; absent: any, with the usage wanted */
+	struct surface_call call; /* how that was sent */
+	struct cuts cuts;         /* of the reply */
 };
 
 /* Appends what the caller reads. What failed of the reply is in *why, FAULT_NONE otherwise, and was told

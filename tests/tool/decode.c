@@ -7,37 +7,25 @@
 #include "tests/lib/tally.h"
 #include "tests/tool/tool.h"
 
-static void feed(enum llm_op op, const struct reader *reader, const struct http_reply *reply,
+static void feed(enum llm_op op, const struct dialect *d, const struct http_reply *reply,
 	struct cuts cuts, struct arena *a, const struct event_sink *sink, struct fault *why)
 {
 	const struct target target = {.provider = SPAN("recorded"), .model = SPAN("recorded")};
 	struct notes notes;
 	notes_init(&notes, a);
 	notes.n_choices = TALLY_CHOICES;
-	feed_op(op, tool_family(reader->name), &notes, reply, &target, cuts, sink, why);
+	feed_op(op, d, &notes, reply, &target, cuts, sink, why);
 }
 
-static void read_reply(enum llm_op op, const struct reader *reader, const struct http_reply *reply,
+void tool_read(enum llm_op op, const struct dialect *d, const struct http_reply *reply,
 	struct cuts cuts, struct arena *a, struct buf *out)
 {
 	OWNED(tally_done) struct tally tally = {.n_calls = 0};
 	const struct event_sink sink = {tally_event, &tally};
 	struct fault why;
 	tally_init(&tally);
-	feed(op, reader, reply, cuts, a, &sink, &why);
+	feed(op, d, reply, cuts, a, &sink, &why);
 	tally_json(&tally, &why, out);
-}
-
-void tool_read_chat(const struct reader *reader, const struct http_reply *reply, struct cuts cuts,
-	struct arena *a, struct buf *out)
-{
-	read_reply(LLM_OP_CHAT, reader, reply, cuts, a, out);
-}
-
-void tool_read_result(const struct reader *reader, const struct http_reply *reply, struct cuts cuts,
-	struct arena *a, struct buf *out)
-{
-	read_reply(tool_operation(reader), reader, reply, cuts, a, out);
 }
 
 /* ---- records ---- */
@@ -90,8 +78,7 @@ void tool_take_record(
 	take_body(*record, a, reply);
 }
 
-static void replay_record(
-	const struct reader *reader, struct span line, struct cuts cuts, struct buf *out)
+static void replay_record(const char *name, struct span line, struct cuts cuts, struct buf *out)
 {
 	struct arena a;
 	struct json record;
@@ -102,7 +89,7 @@ static void replay_record(
 	buf_text(out, "{\"id\":");
 	json_put_str(&o, text_of(record, "id", &a));
 	buf_text(out, ",\"got\":");
-	reader->read(reader, &reply, cuts, &a, out);
+	tool_read(tool_reader(name).op, tool_family(name), &reply, cuts, &a, out);
 	buf_byte(out, '}');
 	tool_end_line(out, 0);
 	tool_print(out);
@@ -116,13 +103,12 @@ int tool_replay(int argc, char **argv)
 	struct cuts cuts;
 	if (argc != 3 || !cuts_read(argv[2], &cuts))
 		tool_die(2, "replay wants FAMILY FILE STEP, a STEP being a number or \"special\"");
-	const struct reader *reader = tool_reader(argv[0]);
 	tool_load(argv[1], &file);
 	struct span rest = buf_view(&file);
 	while (rest.n > 0) {
 		const struct span line = span_cut(&rest, '\n');
 		if (line.n > 0)
-			replay_record(reader, line, cuts, &out);
+			replay_record(argv[0], line, cuts, &out);
 	}
 	return 0;
 }
@@ -150,13 +136,12 @@ static enum err on_event(void *context, const struct llm_event *e)
 }
 
 /* The events themselves, a line each: what adds up to nothing (warnings, opaque parts) is there too. */
-static void show_events(const struct reader *reader, const struct http_reply *reply,
+static void show_events(enum llm_op op, const struct dialect *d, const struct http_reply *reply,
 	struct cuts cuts, struct arena *a, struct buf *out)
 {
 	const struct event_sink sink = {on_event, out};
 	struct fault why;
-	const bool is_chat = reader->read == tool_read_chat;
-	feed(is_chat ? LLM_OP_CHAT : tool_operation(reader), reader, reply, cuts, a, &sink, &why);
+	feed(op, d, reply, cuts, a, &sink, &why);
 }
 
 int tool_decode(int argc, char **argv)
@@ -190,14 +175,15 @@ int tool_decode(int argc, char **argv)
 			tool_die(2, "what is %s %s?", argv[i], value);
 		i++;
 	}
-	const struct reader *reader = tool_reader(argv[0]);
+	const enum llm_op op = tool_reader(argv[0]).op;
+	const struct dialect *d = tool_family(argv[0]);
 	tool_load("-", &body);
 	reply.body = buf_view(&body);
 	arena_init(&a, LIMIT_REQUEST_ARENA);
 	if (has_events)
-		show_events(reader, &reply, cuts, &a, &out);
+		show_events(op, d, &reply, cuts, &a, &out);
 	const size_t first = out.n;
-	reader->read(reader, &reply, cuts, &a, &out);
+	tool_read(op, d, &reply, cuts, &a, &out);
 	tool_end_line(&out, first);
 	tool_print(&out);
 	arena_done(&a);

@@ -15,6 +15,7 @@
  *	{"error"}; --path and --query say where the caller sent it, for families that tell something there;
  *	with --sent it is packed for the broker's wire and unpacked in between. The same family gets the
  *	caller's own bytes, but for what is the broker's; with --written (or --sent) what is made of them
+ *	FROM may be embeddings, rerank, moderations, count-tokens or models, too, for an operation beside chat
  * dialect translate FROM TO --batch [...] < lines
  *	the same of lines {"id", "body", "path", "query", "provider", "model"}, of which only body must be
  *	there: a JSON value, or a string that is one */

@@ -3,53 +3,32 @@
 
 /* Beside the families themselves. */
 static const struct reader readers[] = {
-	{"anthropic-messages",      "anthropic",   tool_read_chat  },
-	{"groq",		    "openai-chat", tool_read_chat  },
-	{"openai-compatible",       "openai-chat", tool_read_chat  },
-	{"vertex",                  "gemini",      tool_read_chat  },
-	{"bedrock-converse",        "bedrock",     tool_read_chat  },
-	{"bedrock-converse-stream", "bedrock",     tool_read_chat  },
+	{"anthropic-messages",      "anthropic",   LLM_OP_CHAT    },
+	{"groq",		    "openai-chat", LLM_OP_CHAT    },
+	{"openai-compatible",       "openai-chat", LLM_OP_CHAT    },
+	{"vertex",                  "gemini",      LLM_OP_CHAT    },
+	{"bedrock-converse",        "bedrock",     LLM_OP_CHAT    },
+	{"bedrock-converse-stream", "bedrock",     LLM_OP_CHAT    },
  /* beside chat the shape decides, whosever reply it is */
-	{"embeddings",              "openai-chat", tool_read_result},
-	{"rerank",                  "openai-chat", tool_read_result},
-	{"moderations",             "openai-chat", tool_read_result},
-	{"models",                  "openai-chat", tool_read_result},
-	{"count-tokens",            "anthropic",   tool_read_result},
+	{"embeddings",              "openai-chat", LLM_OP_EMBED   },
+	{"rerank",                  "openai-chat", LLM_OP_RERANK  },
+	{"moderations",             "openai-chat", LLM_OP_MODERATE},
+	{"models",                  "openai-chat", LLM_OP_MODELS  },
+	{"count-tokens",            "anthropic",   LLM_OP_COUNT   },
 };
 
-enum llm_op tool_operation(const struct reader *reader)
+struct reader tool_reader(const char *name)
 {
-	static const struct {
-		const char *name;
-		enum llm_op op;
-	} rows[] = {
-		{"embeddings",   LLM_OP_EMBED   },
-		{"rerank",       LLM_OP_RERANK  },
-		{"moderations",  LLM_OP_MODERATE},
-		{"models",       LLM_OP_MODELS  },
-		{"count-tokens", LLM_OP_COUNT   },
-	};
-	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		if (strcmp(reader->name, rows[i].name) == 0)
-			return rows[i].op;
-	}
-	return LLM_OP_CHAT;
-}
-
-const struct reader *tool_reader(const char *name)
-{
-	static struct reader family = {.read = tool_read_chat};
 	for (size_t i = 0; i < COUNT_OF(readers); i++) {
 		if (strcmp(readers[i].name, name) == 0)
-			return &readers[i];
+			return readers[i];
 	}
-	family.name = family.family = name;
-	return &family;
+	return (struct reader){name, name, LLM_OP_CHAT};
 }
 
 const struct dialect *tool_family(const char *name)
 {
-	const struct dialect *d = dialect_find(span_str(tool_reader(name)->family));
+	const struct dialect *d = dialect_find(span_str(tool_reader(name).family));
 	if (!d || !d->ops[LLM_OP_CHAT])
 		tool_die(2, "there is no family \"%s\"", name);
 	return d;

@@ -4,27 +4,18 @@
 
 #include "protocol/limits.h"
 #include "tests/lib/retell.h"
-#include "tests/lib/tally.h"
 #include "tests/tool/tool.h"
 
 static const struct dialect *speaker(const char *name, enum llm_op op)
 {
-	const struct dialect *d = dialect_find(span_str(tool_reader(name)->family));
-	if (!d || !d->ops[op] || !d->ops[op]->encoder_new)
+	const struct dialect *d = tool_family(name);
+	const struct dialect_op *speaks = dialect_operation(d, op);
+	if (!speaks || !speaks->encoder_new)
 		tool_die(2, "no caller speaks \"%s\"", name);
 	return d;
 }
 
-static const struct dialect *answerer(const char *name)
-{
-	const struct dialect *d = dialect_find(span_str(tool_reader(name)->family));
-	if (!d)
-		tool_die(2, "there is no family \"%s\"", name);
-	return d;
-}
-
-static void retell_record(
-	const struct retelling *r, const struct reader *reads, struct span line, struct buf *out)
+static void retell_record(const struct retelling *r, struct span line, struct buf *out)
 {
 	OWNED(buf_done) struct buf said = BUF_INIT(LIMIT_BODY_BYTES);
 	struct arena a;
@@ -41,7 +32,7 @@ static void retell_record(
 	json_put_raw(&o, json_member(record, "id").text);
 	buf_text(out, ",\"got\":");
 	const struct http_reply again = {.head = {.status = status}, .body = buf_view(&said)};
-	reads->read(reads, &again, r->cuts, &a, out);
+	tool_read(r->op, r->to, &again, r->cuts, &a, out);
 	buf_text(out, ",\"body\":");
 	o = json_to(out);
 	json_put_str(&o, buf_view(&said));
@@ -51,17 +42,16 @@ static void retell_record(
 	arena_done(&a);
 }
 
-static int retell_records(const struct retelling *r, const char *to, const char *path)
+static int retell_records(const struct retelling *r, const char *path)
 {
 	OWNED(buf_done) struct buf file = BUF_INIT(1024 * MIB);
 	OWNED(buf_done) struct buf out = BUF_INIT(1024 * MIB);
-	const struct reader *reads = tool_reader(to);
 	tool_load(path, &file);
 	struct span rest = buf_view(&file);
 	while (rest.n > 0) {
 		const struct span line = span_cut(&rest, '\n');
 		if (line.n > 0)
-			retell_record(r, reads, line, &out);
+			retell_record(r, line, &out);
 	}
 	return 0;
 }
@@ -81,8 +71,8 @@ int tool_reply(int argc, char **argv)
 	int status;
 	if (argc < 2)
 		tool_die(2, "reply wants FROM and TO");
-	r.op = tool_operation(tool_reader(argv[0]));
-	r.from = answerer(argv[0]);
+	r.op = tool_reader(argv[0]).op;
+	r.from = tool_family(argv[0]);
 	r.to = speaker(argv[1], r.op);
 	for (int i = 2; i < argc; i++) {
 		if (strcmp(argv[i], "--stream") == 0) {
@@ -97,9 +87,9 @@ int tool_reply(int argc, char **argv)
 		else if (strcmp(argv[i - 1], "--request") == 0)
 			tool_load(value, &request);
 		else if (strcmp(argv[i - 1], "--path") == 0)
-			r.path = span_str(value);
+			r.call.path = span_str(value);
 		else if (strcmp(argv[i - 1], "--query") == 0)
-			r.query = span_str(value);
+			r.call.query = span_str(value);
 		else if (strcmp(argv[i - 1], "--status") == 0)
 			reply.head.status = (int)strtol(value, NULL, 10);
 		else if (strcmp(argv[i - 1], "--header") == 0)
@@ -110,7 +100,7 @@ int tool_reply(int argc, char **argv)
 	if (request.n > 0)
 		r.body = buf_view(&request);
 	if (records)
-		return retell_records(&r, argv[1], records);
+		return retell_records(&r, records);
 	tool_load("-", &body);
 	reply.body = buf_view(&body);
 	if (!retell(&r, &reply, &out, &status, &why))

@@ -13,28 +13,20 @@ int tool_replay(int argc, char **argv);
 int tool_translate(int argc, char **argv);
 int tool_reply(int argc, char **argv);
 
-/* What a name on the command line stands for: a family, or the name of a file of records. */
+/* What a name on the command line stands for: a family, or a file of records, which may be of another
+ * operation than chat. */
 struct reader {
 	const char *name;
-	const char *family;
-	/* Appends what a reply means, as one JSON object. */
-	void (*read)(const struct reader *, const struct http_reply *, struct cuts, struct arena *,
-		struct buf *out);
+	const char *family; /* which there may not be */
+	enum llm_op op;
 };
-/* Ends the program where nothing has that name. */
-const struct reader *tool_reader(const char *name);
-/* The same of a family that speaks chat. */
+struct reader tool_reader(const char *name);
+/* The family of that name, or of its records. Ends the program where nothing has it. */
 const struct dialect *tool_family(const char *name);
 
-/* Reads a chat reply: a reader's function. */
-void tool_read_chat(const struct reader *, const struct http_reply *, struct cuts, struct arena *,
-	struct buf *out);
-
-/* The same of a reply to an operation beside chat. */
-void tool_read_result(const struct reader *, const struct http_reply *, struct cuts, struct arena *,
-	struct buf *out);
-/* Which operation that is, by the reader's name. */
-enum llm_op tool_operation(const struct reader *);
+/* Appends what a family's reply to an operation means, as one JSON object. */
+void tool_read(enum llm_op op, const struct dialect *d, const struct http_reply *reply,
+	struct cuts cuts, struct arena *a, struct buf *out);
 
 /* One line of a file of records, and the reply in it. Ends the program where it is none. */
 void tool_take_record(

@@ -4,6 +4,7 @@
 #include "tests/tool/tool.h"
 
 struct job {
+	enum llm_op op;
 	const struct dialect *from, *to;
 	struct span provider, model;
 	bool is_stream, is_batch;
@@ -33,7 +34,7 @@ static enum err target_of(const struct job *job, const struct llm_request *r, st
 }
 
 /* What the request is for a broker that it was sent to; its spans point into the arena. */
-static enum err send(struct arena *a, struct llm_request *r, struct fault *why)
+static enum err send(enum llm_op op, struct arena *a, struct llm_request *r, struct fault *why)
 {
 	OWNED(buf_done) struct buf packed = BUF_INIT(LIMIT_BODY_BYTES);
 	struct span copy;
@@ -43,14 +44,14 @@ static enum err send(struct arena *a, struct llm_request *r, struct fault *why)
 		err = arena_dup(a, buf_view(&packed), &copy);
 	if (err)
 		return fault_set(why, err, "the request cannot be packed");
-	return request_unpack(copy, a, r, why);
+	return request_unpack_op(op, copy, a, r, why);
 }
 
 /* Same family, same bytes: as a caller's own body goes on. */
 static bool is_forwarded(const struct job *job)
 {
-	return job->from == job->to && job->to->ops[LLM_OP_CHAT]->forward && !job->is_written &&
-	       !job->is_sent;
+	const struct dialect_op *op = dialect_operation(job->to, job->op);
+	return job->from == job->to && op && op->forward && !job->is_written && !job->is_sent;
 }
 
 static enum err forward(const struct job *job, const struct surface_call *call,
@@ -61,7 +62,8 @@ static enum err forward(const struct job *job, const struct surface_call *call,
 		.call = call,
 		.form = o->notes.form,
 		.wants_usage_event = o->notes.wants_usage_event};
-	return job->to->ops[LLM_OP_CHAT]->forward(&what, target, &o->notes, &o->http, &o->why);
+	return dialect_operation(job->to, job->op)
+		->forward(&what, target, &o->notes, &o->http, &o->why);
 }
 
 static enum err translate(const struct job *job, struct arena *a, struct outcome *o)
@@ -73,12 +75,12 @@ static enum err translate(const struct job *job, struct arena *a, struct outcome
 	struct config *config = NULL;
 	*o = (struct outcome){.why = FAULT_NONE};
 	notes_init(&o->notes, a);
-	enum err err = job->from->ops[LLM_OP_CHAT]->decode_request(
-		&call, job->body, a, &request, &o->notes, &o->why);
+	enum err err = dialect_operation(job->from, job->op)
+			       ->decode_request(&call, job->body, a, &request, &o->notes, &o->why);
 	if (err)
 		return err;
 	if (job->is_sent)
-		err = send(a, &request, &o->why);
+		err = send(job->op, a, &request, &o->why);
 	if (err)
 		return err;
 	request.is_stream = request.is_stream || job->is_stream;
@@ -86,8 +88,8 @@ static enum err translate(const struct job *job, struct arena *a, struct outcome
 	if (!err && is_forwarded(job))
 		err = forward(job, &call, &request, &target, o);
 	else if (!err)
-		err = dialect_encode(job->to->ops[LLM_OP_CHAT], &request, &target, &FEED_ENV,
-			&o->notes, &o->http, &o->why);
+		err = dialect_encode(dialect_operation(job->to, job->op), &request, &target,
+			&FEED_ENV, &o->notes, &o->http, &o->why);
 	if (!err) /* the configuration's, which goes now */
 		err = arena_dup(a, o->http.url, &o->http.url);
 	for (size_t i = 0; !err && i < o->http.n_headers; i++)
@@ -243,13 +245,16 @@ int tool_translate(int argc, char **argv)
 	struct arena a;
 	if (argc < 2)
 		tool_die(2, "translate wants FROM and TO");
+	job.op = tool_reader(argv[0]).op;
 	job.from = tool_family(argv[0]);
 	job.to = tool_family(argv[1]);
 	read_options(&job, argc - 2, argv + 2);
-	if (!job.from->ops[LLM_OP_CHAT]->decode_request)
-		tool_die(2, "nobody reads requests of the family \"%s\" yet", job.from->family);
-	if (!job.to->ops[LLM_OP_CHAT]->encode_request)
-		tool_die(2, "nobody writes requests of the family \"%s\" yet", job.to->family);
+	const struct dialect_op *reads = dialect_operation(job.from, job.op);
+	const struct dialect_op *writes = dialect_operation(job.to, job.op);
+	if (!reads || !reads->decode_request)
+		tool_die(2, "nobody reads requests of \"%s\" yet", argv[0]);
+	if (!writes || !writes->encode_request)
+		tool_die(2, "nobody writes such requests for \"%s\" yet", argv[1]);
 	if (job.is_batch)
 		return run_batch(&job);
 	tool_load("-", &body);

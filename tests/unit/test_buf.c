@@ -185,8 +185,39 @@ static void grows(void)
 	buf_wipe(&b);
 }
 
+static void moves(void)
+{
+	OWNED(buf_done) struct buf to = BUF_INIT(8);
+	OWNED(buf_done) struct buf from = BUF_INIT(1000);
+	buf_move(&to, &from);
+	holds(&to, "", "move: nothing");
+	buf_text(&from, "abcd");
+	const char *where = from.p;
+	buf_move(&to, &from);
+	ok(to.p == where && to.cap <= to.max, "move: into an empty one without a copy");
+	holds(&to, "abcd", "move: all of it");
+	holds(&from, "", "move: and none is left");
+	buf_text(&from, "ef");
+	buf_move(&to, &from);
+	holds(&to, "abcdef", "move: behind what was there");
+	buf_text(&from, "ghi");
+	buf_move(&to, &from);
+	is_err(buf_error(&to), ERR_TOO_BIG, "move: not over the ceiling");
+	buf_clear(&to);
+	buf_text(&from, "123456789");
+	buf_move(&to, &from);
+	is_err(buf_error(&to), ERR_TOO_BIG, "move: nor into an empty one");
+	buf_clear(&to);
+	from = BUF_INIT(1);
+	buf_text(&from, "12");
+	buf_move(&to, &from);
+	is_err(buf_error(&to), ERR_TOO_BIG, "move: what failed there fails here");
+	is_err(buf_error(&from), OK, "move: and is forgotten there");
+}
+
 int main(void)
 {
+	moves();
 	appends();
 	ceilings();
 	long_print();

@@ -81,6 +81,12 @@ static void test_urls(void)
 	OWNED(buf_done) struct buf escaped = BUF_INIT(64);
 	http_escape(SPAN("aZ0-._~ +/=\xc3\0"), &escaped);
 	is_mem(escaped.p, escaped.n, "aZ0-._~%20%2B%2F%3D%C3%00", 25, "an escaped value");
+	buf_clear(&escaped);
+	ok(http_unescape(SPAN("a%20%2fB%C3%00"), &escaped), "an escaped value is read");
+	is_mem(escaped.p, escaped.n, "a /B\xc3\0", 6, "as what it stands for");
+	buf_clear(&escaped);
+	ok(!http_unescape(SPAN("100%25 %, %2g %4"), &escaped), "a %% that begins nothing is told");
+	is_mem(escaped.p, escaped.n, "100% %, %2g %4", 14, "and stays");
 	OWNED(buf_done) struct buf out = BUF_INIT(4096);
 	is_err(http_origin(SPAN("https://me:s3cret@h/"), &out, &why), ERR_INVALID_ARGUMENT,
 		"a password in an address is refused");

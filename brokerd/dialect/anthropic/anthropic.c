@@ -5,6 +5,7 @@
 #include "brokerd/dialect/envelope.h"
 #include "brokerd/dialect/registry.h"
 #include "brokerd/dialect/whole.h"
+#include "brokerd/dialect/whole_write.h"
 
 const struct error_rule anthropic_errors[] = {
   /* what is known by a code of its own is not judged by its wording */
@@ -85,11 +86,34 @@ static enum err encode_count(const struct llm_request *r, const struct target *t
 	return err ? err : counts_request(&s, &chat_request, keep, &place, out);
 }
 
+/* The same body, but for the bound that it need not have. */
+static enum err decode_count(const struct surface_call *call, struct span body, struct arena *a,
+	struct llm_request *out, struct notes *notes, struct fault *why)
+{
+	const enum err err = anthropic_decode_request(call, body, a, out, notes, why);
+	counts_plain(out, notes);
+	return err;
+}
+
+static void put_count(struct whole_answer *w, const struct llm_event *e)
+{
+	json_pair_i64(&w->o, "input_tokens", e->count.input_tokens);
+}
+
+static struct encoder *count_encoder_new(struct arena *a, const struct answer_plan *plan)
+{
+	static const struct whole_language language = {.result = EV_COUNT, .put = put_count};
+	return whole_writer_new(a, plan, &language);
+}
+
 static const struct dialect_op count = {
 	.encode_request = encode_count,
 	.forward = anthropic_forward_count,
 	.decoder_new = counts_decoder_new,
 	WHOLE_REPLY,
+	.decode_request = decode_count,
+	.encoder_new = count_encoder_new,
+	WHOLE_ANSWER,
 };
 
 const struct dialect dialect_anthropic = {

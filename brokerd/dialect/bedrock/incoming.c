@@ -369,38 +369,6 @@ static enum err read_metadata(struct intake *in, const struct at *at, struct jso
 
 /* ---- the path ---- */
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = span_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Percent-decodes one segment. */
-static enum err read_segment(struct intake *in, struct span text, struct span *out)
-{
-	char *made = arena_alloc(in->arena, text.n + 1);
-	size_t n = 0;
-	if (!made)
-		return intake_no_memory(in);
-	for (size_t i = 0; i < text.n; i++) {
-		if (text.p[i] != '%') {
-			made[n++] = text.p[i];
-			continue;
-		}
-		const int high = i + 2 < text.n ? hex_value(text.p[i + 1]) : -1;
-		const int low = high >= 0 ? hex_value(text.p[i + 2]) : -1;
-		if (low < 0 || (high == 0 && low == 0))
-			return fault_param(in->why, ERR_INVALID_REQUEST, "path",
-				"the model's name in the path is not sound");
-		made[n++] = (char)(high << 4 | low);
-		i += 2;
-	}
-	*out = span_of(made, n);
-	return OK;
-}
-
 /* .../model/ID/converse, or converse-stream; an ARN may have come with its slash as it is. */
 static enum err read_path(struct intake *in, struct span path, struct llm_request *r)
 {
@@ -416,7 +384,7 @@ static enum err read_path(struct intake *in, struct span path, struct llm_reques
 	if (id.n == 0)
 		return fault_param(in->why, ERR_INVALID_REQUEST, "path",
 			"/model/ID/converse or /model/ID/converse-stream is wanted");
-	return read_segment(in, id, &r->model);
+	return intake_unescape(in, id, &r->model);
 }
 
 /* ---- all ---- */

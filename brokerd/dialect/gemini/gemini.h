@@ -1,6 +1,7 @@
 /* gemini.h - what do the files of this family share?
- * request.c, tools.c and messages.c write requests, inputs.c those beside chat, reply.c reads replies, incoming.c reads requests,
- * trouble.c judges errors, gemini.c is the table. */
+ * request.c, tools.c and messages.c write requests, inputs.c those beside chat, reply.c reads replies,
+ * incoming.c reads requests, results.c answers those beside chat, trouble.c judges errors, gemini.c is
+ * the table. */
 #ifndef BROKERD_DIALECT_GEMINI_GEMINI_H
 #define BROKERD_DIALECT_GEMINI_GEMINI_H
 #include "brokerd/dialect/dialect.h"
@@ -77,5 +78,9 @@ enum err gemini_decode_request(const struct surface_call *, struct span body, st
 
 enum err gemini_forward(const struct forwarded *, const struct target *, struct notes *,
 	struct http_request *out, struct fault *why);
+enum err gemini_decode_count(const struct surface_call *, struct span body, struct arena *,
+	struct llm_request *out, struct notes *, struct fault *why);
+struct encoder *gemini_count_encoder_new(struct arena *, const struct answer_plan *);
+struct encoder *gemini_models_encoder_new(struct arena *, const struct answer_plan *);
 
 #endif

@@ -14,12 +14,13 @@ struct body {
 };
 
 static const struct intake_row body_rows[] = {
-	{"contents", intake_json, offsetof(struct body, contents)},
+	{"model",      intake_ignore,        0        }, /* inside of a request for a count: the path has it */
+	{ "contents", intake_json, offsetof(struct body, contents)},
 	BOTH("systemInstruction", "system_instruction", intake_json, offsetof(struct body, system)),
-	{"tools",    intake_json, offsetof(struct body, tools)   },
+	{ "tools", intake_json, offsetof(struct body,    tools)},
 	BOTH("toolConfig", "tool_config", intake_json, offsetof(struct body, tool_config)),
 	BOTH("generationConfig", "generation_config", intake_json, offsetof(struct body, config)),
-	{"labels",   intake_json, offsetof(struct body, labels)  },
+	{ "labels", intake_json, offsetof(struct body,   labels)},
 	BOTH("serviceTier", "service_tier", intake_text, offsetof(struct body, tier)),
 };
 
@@ -238,33 +239,10 @@ static enum err read_config(struct intake *in, struct span json, struct llm_requ
 
 /* ---- the path ---- */
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = span_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Percent-encoded bytes as they are meant. */
-static enum err unescape(struct intake *in, struct span text, struct span *out)
-{
-	char *made = arena_str(in->arena, text);
-	size_t n = 0;
-	if (!made)
-		return intake_no_memory(in);
-	for (size_t i = 0; i < text.n; i++, n++) {
-		const int high = text.p[i] == '%' && i + 2 < text.n ? hex_value(text.p[i + 1]) : -1;
-		const int low = high >= 0 ? hex_value(text.p[i + 2]) : -1;
-		made[n] = (char)(low < 0 ? text.p[i] : high << 4 | low);
-		i += low < 0 ? 0 : 2;
-	}
-	*out = span_of(made, n);
-	return OK;
-}
-
-/* "/v1beta/models/M:streamGenerateContent", also below a project and a publisher. */
-static enum err read_path(struct intake *in, struct span path, struct llm_request *out)
+/* "/v1beta/models/M:METHOD", also below a project and a publisher. Without a path both stay as they are,
+ * for who asks knows them some other way. */
+static enum err read_path(
+	struct intake *in, struct span path, struct span *model, struct span *method)
 {
 	static const struct {
 		struct span folder;
@@ -274,25 +252,25 @@ static enum err read_path(struct intake *in, struct span path, struct llm_reques
 		{{"/tunedModels/", 13}, true },
 		{{"/endpoints/", 11},   true },
 	};
-	struct span model = SPAN("");
+	struct span rest = SPAN("");
 	if (path.n == 0)
-		return OK; /* who asks knows the model some other way */
-	for (size_t i = 0; i < COUNT_OF(folders) && model.n == 0; i++) {
+		return OK;
+	for (size_t i = 0; i < COUNT_OF(folders) && rest.n == 0; i++) {
 		const size_t at = span_find(path, folders[i].folder);
 		if (at < path.n)
-			model = span_skip(
-				path, at + (folders[i].is_kept ? 1 : folders[i].folder.n));
+			rest = span_skip(path, at + (folders[i].is_kept ? 1 : folders[i].folder.n));
 	}
-	size_t colon = model.n;
-	while (colon > 0 && model.p[colon - 1] != ':')
+	size_t colon = rest.n;
+	while (colon > 0 && rest.p[colon - 1] != ':')
 		colon--;
-	const struct span method = colon > 0 ? span_skip(model, colon) : SPAN("");
-	out->is_stream = span_is(method, "streamGenerateContent");
-	if (colon < 2 || (!out->is_stream && !span_is(method, "generateContent")))
-		return intake_refuse(in, &incoming_body,
-			"the path is to name a model and a method, as in "
-			"/v1beta/models/MODEL:generateContent");
-	return unescape(in, span_first(model, colon - 1), &out->model);
+	*method = colon < 2 ? SPAN("") : span_skip(rest, colon);
+	return colon < 2 ? OK : intake_unescape(in, span_first(rest, colon - 1), model);
+}
+
+static enum err refuse_path(struct intake *in, const char *method)
+{
+	return intake_refuse(in, &incoming_body,
+		"the path is to name a model and a method, as in /v1beta/models/MODEL:%s", method);
 }
 
 /* A stream is a JSON array unless its query has alt=sse. */
@@ -307,34 +285,74 @@ static bool asks_for_sse(struct span query)
 
 /* ---- all ---- */
 
+static enum err read_body(struct intake *in, struct json v, const struct intake_row *rows, size_t n,
+	struct llm_request *out)
+{
+	struct body b = {.contents = SPAN_NONE};
+	const struct at labels = at_member(&incoming_body, SPAN("labels"));
+	enum err err = intake_object(in, &incoming_body, v, rows, n, &b, &out->extra, "");
+	if (!err)
+		err = incoming_messages(
+			in, (struct json){b.system}, (struct json){b.contents}, out);
+	if (!err)
+		err = incoming_tools(in, (struct json){b.tools}, (struct json){b.tool_config}, out);
+	if (!err)
+		err = read_config(in, b.config, out);
+	if (!err && span_is_set(b.labels))
+		err = intake_pairs(
+			in, &labels, (struct json){b.labels}, &out->metadata, &out->n_metadata);
+	out->service_tier = b.tier;
+	return err;
+}
+
 enum err gemini_decode_request(const struct surface_call *call, struct span body, struct arena *a,
 	struct llm_request *out, struct notes *notes, struct fault *why)
 {
 	struct intake in = {a, notes, why, SPAN(GEMINI_FAMILY)};
-	struct body b = {.contents = SPAN_NONE};
+	struct span method = SPAN("generateContent");
 	struct json v;
 	*out = (struct llm_request){.model = SPAN_NONE};
-	enum err err = read_path(&in, call->path, out);
+	enum err err = read_path(&in, call->path, &out->model, &method);
+	out->is_stream = span_is(method, "streamGenerateContent");
+	if (!err && !out->is_stream && !span_is(method, "generateContent"))
+		err = refuse_path(&in, "generateContent");
 	if (!err)
 		err = intake_body(&in, body, &v);
 	if (!err)
-		err = intake_object(&in, &incoming_body, v, body_rows, COUNT_OF(body_rows), &b,
-			&out->extra, "");
-	if (!err)
-		err = incoming_messages(
-			&in, (struct json){b.system}, (struct json){b.contents}, out);
-	if (!err)
-		err = incoming_tools(
-			&in, (struct json){b.tools}, (struct json){b.tool_config}, out);
-	if (!err)
-		err = read_config(&in, b.config, out);
-	const struct at labels = at_member(&incoming_body, SPAN("labels"));
-	if (!err && span_is_set(b.labels))
-		err = intake_pairs(
-			&in, &labels, (struct json){b.labels}, &out->metadata, &out->n_metadata);
-	out->service_tier = b.tier;
+		err = read_body(&in, v, body_rows + 1, COUNT_OF(body_rows) - 1, out);
 	notes->form = !out->is_stream             ? ANSWER_WHOLE
 		      : asks_for_sse(call->query) ? ANSWER_SSE
 						  : ANSWER_LIST;
 	return err;
+}
+
+/* The body is a request of its own, or has one as its only member. */
+static enum err read_counted(struct intake *in, struct json v, struct llm_request *out)
+{
+	static const char *const names[] = {"generateContentRequest", "generate_content_request"};
+	for (struct json_walk w = json_each(v); json_next(&w);) {
+		const struct at here = at_member(&incoming_body, w.name);
+		if (!json_name_is(w.name, names[0]) && !json_name_is(w.name, names[1]))
+			continue;
+		if (intake_count(v) > 1)
+			return intake_refuse(in, &here, "nothing may stand beside this member");
+		return read_body(in, w.value, body_rows, COUNT_OF(body_rows), out);
+	}
+	return read_body(in, v, body_rows + 1, COUNT_OF(body_rows) - 1, out);
+}
+
+enum err gemini_decode_count(const struct surface_call *call, struct span body, struct arena *a,
+	struct llm_request *out, struct notes *notes, struct fault *why)
+{
+	struct intake in = {a, notes, why, SPAN(GEMINI_FAMILY)};
+	struct span method = SPAN("countTokens");
+	struct json v;
+	*out = (struct llm_request){.model = SPAN_NONE};
+	notes->form = ANSWER_WHOLE;
+	enum err err = read_path(&in, call->path, &out->model, &method);
+	if (!err && !span_is(method, "countTokens"))
+		err = refuse_path(&in, "countTokens");
+	if (!err)
+		err = intake_body(&in, body, &v);
+	return err ? err : read_counted(&in, v, out);
 }

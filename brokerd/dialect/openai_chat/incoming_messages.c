@@ -34,10 +34,9 @@ static enum err read_video_url(struct intake *in, const struct at *at, struct js
 	return read_address(in, at, v, part, "video_url.");
 }
 
-/* A data: URI or another address, else base64. */
-static enum err read_bytes(struct intake *in, const struct at *at, struct json v, void *field)
+enum err openai_chat_read_bytes(struct intake *in, const struct at *at, struct json v, void *media)
 {
-	struct media *m = field;
+	struct media *m = media;
 	struct span text = SPAN_NONE;
 	const enum err err = intake_text(in, at, v, &text);
 	if (err || span_index(text, ':') < text.n) {
@@ -64,8 +63,8 @@ static enum err read_audio_format(
 static enum err read_input_audio(struct intake *in, const struct at *at, struct json v, void *field)
 {
 	static const struct intake_row rows[] = {
-		{"data",   read_bytes,        0          },
-		{"format", read_audio_format, MEDIA(mime)},
+		{"data",   openai_chat_read_bytes, 0          },
+		{"format", read_audio_format,      MEDIA(mime)},
 	};
 	struct part *part = field;
 	return intake_object(
@@ -75,9 +74,9 @@ static enum err read_input_audio(struct intake *in, const struct at *at, struct 
 static enum err read_file(struct intake *in, const struct at *at, struct json v, void *field)
 {
 	static const struct intake_row rows[] = {
-		{"file_id",   intake_text, MEDIA(file_id) },
-		{"filename",  intake_text, MEDIA(filename)},
-		{"file_data", read_bytes,  0              },
+		{"file_id",   intake_text,            MEDIA(file_id) },
+		{"filename",  intake_text,            MEDIA(filename)},
+		{"file_data", openai_chat_read_bytes, 0              },
 	};
 	struct part *part = field;
 	return intake_object(in, at, v, rows, COUNT_OF(rows), &part->media, &part->extra, "file.");
@@ -111,7 +110,8 @@ static enum err check_media(struct intake *in, const struct at *at, const struct
 		in, at, "one source of its bytes is wanted, not %s", n == 0 ? "none" : "several");
 }
 
-static enum err read_part(struct intake *in, const struct at *at, struct json v, struct part *part)
+enum err openai_chat_read_part(
+	struct intake *in, const struct at *at, struct json v, struct part *part)
 {
 	static const struct intake_row rows[] = {
 		{"type",          intake_ignore,        0          },
@@ -318,7 +318,7 @@ static enum err take_content(struct intake *in, const struct at *at, struct said
 	case JSON_ARRAY:
 		for (struct json_walk w = json_each(said->content); json_next(&w);) {
 			const struct at part = at_index(&here, k++);
-			const enum err err = read_part(
+			const enum err err = openai_chat_read_part(
 				in, &part, w.value, add_part(&said->m, PART_TEXT, SPAN_NONE));
 			if (err)
 				return err;

@@ -9,6 +9,7 @@
 #include "brokerd/dialect/registry.h"
 #include "brokerd/dialect/verdicts.h"
 #include "brokerd/dialect/whole.h"
+#include "brokerd/dialect/whole_write.h"
 
 static const struct dialect_op chat = {
 	.encode_request = openai_chat_encode_request,
@@ -25,18 +26,27 @@ static const struct dialect_op embed = {
 	.forward = openai_forward_embed,
 	.decoder_new = embeddings_decoder_new,
 	WHOLE_REPLY,
+	.decode_request = openai_chat_decode_embed,
+	.encoder_new = openai_chat_embed_encoder_new,
+	WHOLE_ANSWER,
 };
 
 static const struct dialect_op rerank = {
 	.encode_request = openai_chat_encode_rerank,
 	.decoder_new = ranking_decoder_new,
 	WHOLE_REPLY,
+	.decode_request = openai_chat_decode_rerank,
+	.encoder_new = openai_chat_rerank_encoder_new,
+	WHOLE_ANSWER,
 };
 
 static const struct dialect_op moderate = {
 	.encode_request = openai_chat_encode_moderate,
 	.decoder_new = verdicts_decoder_new,
 	WHOLE_REPLY,
+	.decode_request = openai_chat_decode_moderate,
+	.encoder_new = openai_chat_moderate_encoder_new,
+	WHOLE_ANSWER,
 };
 
 const struct dialect dialect_openai_chat = {

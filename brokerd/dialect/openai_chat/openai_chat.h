@@ -1,7 +1,7 @@
 /* openai_chat.h - what do the files of this family share?
  * request.c writes requests, inputs.c those of the operations beside chat, reply.c reads replies,
- * incoming.c reads requests of callers who speak it,
- * openai_chat.c is the family's table. */
+ * incoming.c reads requests of callers who speak it, incoming_inputs.c those beside chat, results.c
+ * answers those, openai_chat.c is the family's table. */
 #ifndef BROKERD_DIALECT_OPENAI_CHAT_OPENAI_CHAT_H
 #define BROKERD_DIALECT_OPENAI_CHAT_OPENAI_CHAT_H
 #include "brokerd/dialect/dialect.h"
@@ -71,5 +71,15 @@ enum err openai_chat_decode(
 enum err openai_chat_decode_end(struct decoder *, const struct event_sink *, struct fault *why);
 enum err openai_chat_decode_request(const struct surface_call *, struct span body, struct arena *,
 	struct llm_request *out, struct notes *, struct fault *why);
+
+enum err openai_chat_decode_embed(const struct surface_call *, struct span body, struct arena *,
+	struct llm_request *out, struct notes *, struct fault *why);
+enum err openai_chat_decode_rerank(const struct surface_call *, struct span body, struct arena *,
+	struct llm_request *out, struct notes *, struct fault *why);
+enum err openai_chat_decode_moderate(const struct surface_call *, struct span body, struct arena *,
+	struct llm_request *out, struct notes *, struct fault *why);
+struct encoder *openai_chat_embed_encoder_new(struct arena *, const struct answer_plan *);
+struct encoder *openai_chat_rerank_encoder_new(struct arena *, const struct answer_plan *);
+struct encoder *openai_chat_moderate_encoder_new(struct arena *, const struct answer_plan *);
 
 #endif

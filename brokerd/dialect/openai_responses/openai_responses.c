@@ -6,6 +6,7 @@
 #include "brokerd/dialect/openai_wire.h"
 #include "brokerd/dialect/registry.h"
 #include "brokerd/dialect/whole.h"
+#include "brokerd/dialect/whole_write.h"
 
 static const struct dialect_op chat = {
 	.encode_request = responses_encode_request,
@@ -35,10 +36,33 @@ static enum err encode_count(const struct llm_request *r, const struct target *t
 	return err ? err : counts_request(&s, &chat_request, keep, &place, out);
 }
 
+static enum err decode_count(const struct surface_call *call, struct span body, struct arena *a,
+	struct llm_request *out, struct notes *notes, struct fault *why)
+{
+	const enum err err = responses_decode_request(call, body, a, out, notes, why);
+	counts_plain(out, notes);
+	return err;
+}
+
+static void put_count(struct whole_answer *w, const struct llm_event *e)
+{
+	json_pair_str(&w->o, "object", SPAN("response.input_tokens"));
+	json_pair_i64(&w->o, "input_tokens", e->count.input_tokens);
+}
+
+static struct encoder *count_encoder_new(struct arena *a, const struct answer_plan *plan)
+{
+	static const struct whole_language language = {.result = EV_COUNT, .put = put_count};
+	return whole_writer_new(a, plan, &language);
+}
+
 static const struct dialect_op count = {
 	.encode_request = encode_count,
 	.decoder_new = counts_decoder_new,
 	WHOLE_REPLY,
+	.decode_request = decode_count,
+	.encoder_new = count_encoder_new,
+	WHOLE_ANSWER,
 };
 
 const struct dialect dialect_openai_responses = {
