@@ -86,6 +86,8 @@ bool retell(const struct retelling *r, const struct http_reply *reply, struct bu
 	sent.wants_reasoning_text = true;
 	feed_op(r->op, r->from, &sent, reply, &target, r->cuts, &(struct event_sink){pass_on, &l},
 		why);
+	if (why->err) /* as an attempt has it */
+		fault_text(why->provider, sizeof why->provider, target.provider);
 	end(&l, r->to, asked.form, why, status);
 	l.op->encoder_done(l.encoder);
 	return true;

@@ -315,6 +315,8 @@ static enum err take_reasoning(
 	else if (text.n == 0)
 		p->type = PART_OPAQUE;
 	p->is_summary = p->is_summary && span_eq(p->opaque.family, in->family);
+	if (p->type == PART_OPAQUE)
+		return OK;
 	if (buf_error(&text) || arena_dup(in->arena, buf_view(&text), &p->text))
 		return intake_no_memory(in);
 	return OK;
