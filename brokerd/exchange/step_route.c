@@ -3,6 +3,7 @@
 
 #include "brokerd/dialect/registry.h"
 #include "brokerd/exchange/listing.h"
+#include "brokerd/exchange/pins.h"
 #include "protocol/limits.h"
 
 enum state step_admit(struct exchange *x)
@@ -140,6 +141,7 @@ enum state step_route(struct exchange *x)
 		f->config, f->op, f->request.model, &keys, &f->arena, &f->route, &why);
 	if (err)
 		return exchange_fail_with(x, err, &why);
+	pins_order(x->organs->items, x->peer.uid, &f->request, &f->route, exchange_now_s(x));
 	choose_dialects(x);
 	for (size_t i = 0; i < f->route.n; i++) {
 		if (repair_apply(&x->organs->repairs, &f->route.targets[i], &f->arena))

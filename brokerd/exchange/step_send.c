@@ -2,6 +2,7 @@
 #include "brokerd/exchange/steps.h"
 
 #include "brokerd/exchange/listing.h"
+#include "brokerd/exchange/pins.h"
 
 enum state step_prepare(struct exchange *x)
 {
@@ -30,6 +31,7 @@ static enum err on_attempt_event(void *context, const struct llm_event *e)
 	struct exchange *x = context;
 	if (x->flight->op == LLM_OP_MODELS)
 		return e->type == EV_MODEL ? listing_put(x->flight, e) : OK;
+	pins_note(x->organs->items, x->peer.uid, exchange_target(x), e, exchange_now_s(x));
 	recall_note(&x->recall, x->organs->items, x->peer.uid, exchange_target(x), e,
 		exchange_now_s(x));
 	return flight_put(x->flight, e);
@@ -100,10 +102,11 @@ static bool may_forward(const struct exchange *x)
 	       (f->request.is_stream || !t->quirks.is_stream_forced);
 }
 
-static const struct forwarded *forward(struct exchange *x)
+/* NULL: its own bytes do not go. `is_whole`: all that it brings back can be read there. */
+static const struct forwarded *forward(struct exchange *x, bool is_whole)
 {
 	const struct relay *r = &x->relay;
-	x->flight->is_forwarded = may_forward(x);
+	x->flight->is_forwarded = is_whole && may_forward(x);
 	x->forwarded = (struct forwarded){.request = &x->flight->asked,
 		.body = r->body,
 		.call = &r->call,
@@ -113,17 +116,46 @@ static const struct forwarded *forward(struct exchange *x)
 	return x->flight->is_forwarded ? &x->forwarded : NULL;
 }
 
+/* The request as it goes to the target in hand: with what its caller dropped, without what another
+ * provider alone can read. *forwarded: its caller's own bytes go; NULL: they do not. */
+static enum err choose_request(
+	struct exchange *x, const struct llm_request **request, const struct forwarded **forwarded)
+{
+	struct flight *f = x->flight;
+	struct items *store = x->organs->items;
+	const struct target *t = exchange_target(x);
+	enum err err = pins_leave_out(
+		store, x->peer.uid, t, &f->arena, &f->asked, exchange_now_s(x), request);
+	const bool is_whole = *request == &f->asked;
+	*forwarded = forward(x, is_whole);
+	if (err || *forwarded)
+		return err;
+	if (!is_whole) {
+		struct llm_event e = {.type = EV_WARNING};
+		e.warning.code = SPAN("reasoning_dropped");
+		e.warning.param = SPAN("messages");
+		e.warning.message =
+			SPAN("signatures and encrypted items of another provider's were "
+			     "left out: none but their maker can read them");
+		err = flight_put(f, &e);
+	}
+	const struct llm_request *without = *request;
+	return err ? err
+		   : recall_restore(
+			     store, x->peer.uid, t, &f->arena, without, exchange_now_s(x), request);
+}
+
 enum state step_send(struct exchange *x)
 {
 	struct flight *f = x->flight;
 	const struct config *c = f->config;
 	struct fault why = FAULT_NONE;
 	const struct llm_request *request = &f->asked;
-	const struct forwarded *forwarded = forward(x);
+	const struct forwarded *forwarded = NULL;
 	recall_rewind(&x->recall);
-	if (!forwarded && recall_restore(x->organs->items, x->peer.uid, exchange_target(x),
-				  &f->arena, &f->asked, exchange_now_s(x), &request))
-		return exchange_fail_with(x, ERR_NO_MEMORY, &why);
+	enum err err = choose_request(x, &request, &forwarded);
+	if (err)
+		return exchange_fail_with(x, err, &why);
 	const struct attempt_plan plan = {
 		.op = f->op,
 		.request = request,
@@ -137,7 +169,7 @@ enum state step_send(struct exchange *x)
 		.forwarded = forwarded,
 	};
 	const struct attempt_events events = {on_attempt_event, on_attempt_end, x};
-	const enum err err = attempt_new(x->organs, &plan, &events, &f->attempt, &why);
+	err = attempt_new(x->organs, &plan, &events, &f->attempt, &why);
 	f->attempts++;
 	if (err)
 		return exchange_after_failure(x, OUTCOME_FAILED, &why);

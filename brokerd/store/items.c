@@ -57,7 +57,7 @@ struct items {
 	struct items_limits limits;
 	char path[4096];
 	struct item *table, *list;
-	size_t bytes;
+	size_t bytes, n;
 	unsigned char key[ITEMS_KEY_BYTES];
 	bool has_key, is_read, is_busy;
 	int64_t now_s;      /* as last told */
@@ -174,6 +174,7 @@ static void drop(struct items *s, struct item *item)
 	TABLE_REMOVE(s->table, item);
 	LIST_REMOVE(s->list, item);
 	s->bytes -= item->n;
+	s->n--;
 	free(item);
 }
 
@@ -181,7 +182,8 @@ static void drop(struct items *s, struct item *item)
 static void trim(struct items *s)
 {
 	while (s->list &&
-		(s->bytes > s->limits.bytes || s->list->at_s < s->now_s - s->limits.age_s))
+		(s->bytes > s->limits.bytes || (s->limits.count > 0 && s->n > s->limits.count) ||
+			s->list->at_s < s->now_s - s->limits.age_s))
 		drop(s, s->list);
 }
 
@@ -204,6 +206,7 @@ static struct item *add(
 	TABLE_ADD(s->table, item, item->id, ID_BYTES);
 	LIST_PUSH(s->list, item);
 	s->bytes += item->n;
+	s->n++;
 	return item;
 }
 

@@ -19,8 +19,9 @@ struct items_limits {
 	size_t bytes;       /* of all values together, in memory and in one of the two files */
 	size_t value_bytes; /* of one value; a longer one is not kept */
 	int64_t age_s;
+	size_t count; /* 0: as many as the bytes allow */
 };
-#define ITEMS_LIMITS ((struct items_limits){16 * MIB, 1 * MIB, INT64_C(30) * 86400})
+#define ITEMS_LIMITS ((struct items_limits){16 * MIB, 1 * MIB, INT64_C(30) * 86400, 131072})
 
 /* `path` is the file, in a folder that is made where it is missing; beside it lies "PATH.old". Both
  * are used from items_open on. NULL: out of memory. */
