@@ -1,6 +1,7 @@
 /* incoming_input.c - the items of a caller's input as messages. What stands side by side and is the
  * assistant's becomes one message, whose parts keep the order of the items. */
 #include "brokerd/dialect/base64.h"
+#include "brokerd/dialect/carry.h"
 #include "brokerd/dialect/openai_responses/openai_responses.h"
 #include "brokerd/dialect/pick.h"
 #include "protocol/limits.h"
@@ -289,19 +290,33 @@ static void put_texts(struct json list, struct buf *out)
 	}
 }
 
+/* The item itself is what must come back; but one may only carry what does: a signature of its words, or a
+ * thing of its own where it has none. */
 static enum err take_reasoning(
 	struct intake *in, const struct at *at, struct json v, struct part *p)
 {
 	OWNED(buf_done) struct buf text = BUF_INIT(LIMIT_BODY_BYTES);
-	const struct json summary = json_member(v, "summary");
-	(void)at;
-	p->type = PART_REASONING;
-	p->opaque = (struct opaque){in->family, SPAN_NONE, v.text};
-	put_texts(summary, &text);
+	const struct json sealed = json_member(v, "encrypted_content");
+	struct span seal = SPAN_NONE;
+	if (json_kind(sealed) == JSON_STRING) {
+		const enum err err = intake_text(in, at, sealed, &seal);
+		if (err)
+			return err;
+	}
+	put_texts(json_member(v, "summary"), &text);
 	p->is_summary = text.n > 0;
 	if (text.n == 0)
 		put_texts(json_member(v, "content"), &text);
-	if (buf_error(&text) || arena_dup(in->arena, buf_view(&text), &p->text))
+	p->type = PART_REASONING;
+	if (!carry_read(seal, in->arena, &p->opaque))
+		p->opaque = (struct opaque){in->family, SPAN_NONE, v.text};
+	else if (span_is(p->opaque.family, RESPONSES_UNSEALED))
+		p->opaque = (struct opaque){.family = SPAN_NONE};
+	else if (text.n == 0)
+		p->type = PART_OPAQUE;
+	p->is_summary = p->is_summary && span_eq(p->opaque.family, in->family);
+	if (buf_error(&text) ||
+		(p->type == PART_REASONING && arena_dup(in->arena, buf_view(&text), &p->text)))
 		return intake_no_memory(in);
 	return OK;
 }
