@@ -2,6 +2,7 @@
 #include "brokerd/dialect/openai_responses/openai_responses.h"
 
 #include "brokerd/dialect/counts.h"
+#include "brokerd/dialect/envelope.h"
 #include "brokerd/dialect/openai_wire.h"
 #include "brokerd/dialect/registry.h"
 #include "brokerd/dialect/whole.h"
@@ -14,6 +15,9 @@ static const struct dialect_op chat = {
 	.decode_end = responses_decode_end,
 	.decoder_done = responses_decoder_done,
 	.decode_request = responses_decode_request,
+	.encoder_new = responses_encoder_new,
+	.encode = responses_encode,
+	.encoder_done = responses_encoder_done,
 };
 
 /* Less what does not count. */
@@ -41,5 +45,6 @@ const struct dialect dialect_openai_responses = {
 	.path = "/responses",
 	.ops = {[LLM_OP_CHAT] = &chat, [LLM_OP_COUNT] = &count},
 	.explain = openai_explain,
+	.phrase = envelope_openai,
 	.models_path = "/models",
 };

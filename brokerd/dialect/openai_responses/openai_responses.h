@@ -1,6 +1,7 @@
 /* openai_responses.h - what do the files of this family share?
  * request.c and input.c write requests, reply.c reads replies, incoming.c and incoming_input.c read
- * the requests of callers, openai_responses.c is the family's table. */
+ * the requests of callers, answer.c writes the answers to them, openai_responses.c is the family's
+ * table. */
 #ifndef BROKERD_DIALECT_OPENAI_RESPONSES_OPENAI_RESPONSES_H
 #define BROKERD_DIALECT_OPENAI_RESPONSES_OPENAI_RESPONSES_H
 #include "brokerd/dialect/dialect.h"
@@ -47,5 +48,8 @@ bool responses_has_enough(const struct decoder *);
 enum err responses_decode_end(struct decoder *, const struct event_sink *, struct fault *why);
 enum err responses_decode_request(const struct surface_call *, struct span body, struct arena *,
 	struct llm_request *out, struct notes *, struct fault *why);
+struct encoder *responses_encoder_new(struct arena *, const struct answer_plan *);
+enum err responses_encode(struct encoder *, const struct llm_event *, struct buf *out);
+void responses_encoder_done(struct encoder *);
 
 #endif
