@@ -44,7 +44,8 @@ struct opt_bool {
 struct extra_member {
 	struct span name; /* as text, not escaped */
 	struct span json;
-	bool is_told; /* a field says the same for other families, who need no warning; not on the wire */
+	bool is_told; /* other families miss nothing, and need no warning: a field says the same, or it is
+	                 of this family's own items alone; not on the wire */
 };
 struct extra {
 	struct span family; /* "openai-chat"; absent when there are none */

@@ -488,23 +488,28 @@ static void check_any_order(uint32_t seed)
 
 /* ---- what must come back ---- */
 
-/* The items of a response as they come back with the next request: what is opaque in it, in order. */
-static void come_back(struct caller *c, struct json response, struct buf *out)
+/* The items of a response as they come back with the next request. */
+static struct llm_request come_back(struct caller *c, struct json response, struct buf *body)
 {
-	OWNED(buf_done) struct buf body = BUF_INIT(LIMIT_BODY_BYTES);
 	const struct surface_call call = {.method = SPAN("POST")};
-	struct json_out o = json_to(&body);
+	struct json_out o = json_to(body);
 	struct llm_request next;
 	struct fault why;
 	json_open(&o, '{');
 	json_pair_str(&o, "model", SPAN("m"));
 	json_pair_raw(&o, "input", at(response, "output").text);
 	json_close(&o, '}');
-	if (c->op->decode_request(&call, buf_view(&body), &c->arena, &next, &c->notes, &why))
+	if (c->op->decode_request(&call, buf_view(body), &c->arena, &next, &c->notes, &why))
 		bail("an answer is no history: %s", why.message);
-	for (size_t i = 0; i < next.n_messages; i++) {
-		for (size_t k = 0; k < next.messages[i].n_parts; k++) {
-			const struct part *p = &next.messages[i].parts[k];
+	return next;
+}
+
+/* Its words, and what is opaque in it, in order. */
+static void put_opaque(const struct llm_request *next, struct buf *out)
+{
+	for (size_t i = 0; i < next->n_messages; i++) {
+		for (size_t k = 0; k < next->messages[i].n_parts; k++) {
+			const struct part *p = &next->messages[i].parts[k];
 			if (p->type == PART_TEXT || p->type == PART_REASONING)
 				buf_span(out, p->text);
 			if (!span_is_set(p->opaque.family))
@@ -549,6 +554,7 @@ static void check_return(size_t row, bool is_stream)
 {
 	OWNED(buf_done) struct buf out = BUF_INIT(LIMIT_BODY_BYTES);
 	OWNED(buf_done) struct buf back = BUF_INIT(LIMIT_BODY_BYTES);
+	OWNED(buf_done) struct buf body = BUF_INIT(LIMIT_BODY_BYTES);
 	const char *want =
 		!is_stream && returns[row].whole ? returns[row].whole : returns[row].want;
 	struct caller c;
@@ -559,9 +565,30 @@ static void check_return(size_t row, bool is_stream)
 		(void)watch_stream(&c.arena, buf_view(&out), &response);
 	else
 		response = scan(buf_view(&out));
-	come_back(&c, response, &back);
+	const struct llm_request next = come_back(&c, response, &body);
+	put_opaque(&next, &back);
 	is_mem(back.p, back.n, want, strlen(want), "%s comes back, %s", returns[row].name,
 		is_stream ? "streamed" : "whole");
+	caller_done(&c);
+}
+
+/* What the API says of items is of no use to other families, and nothing that they must be told of. */
+static void check_no_news(void)
+{
+	OWNED(buf_done) struct buf out = BUF_INIT(LIMIT_BODY_BYTES);
+	OWNED(buf_done) struct buf body = BUF_INIT(LIMIT_BODY_BYTES);
+	struct caller c;
+	size_t n = 0;
+	caller_init(&c, false);
+	read_answer(&c, "start reason=r text=Hi call0=f done0 tool1=g done1 END", &out);
+	const struct llm_request next = come_back(&c, scan(buf_view(&out)), &body);
+	for (size_t k = 0; k < next.messages[0].n_parts; k++) {
+		const struct extra *e = &next.messages[0].parts[k].extra;
+		for (size_t i = 0; i < e->n; i++, n++)
+			ok(e->members[i].is_told, "no warning about %.*s",
+				SPAN_ARG(e->members[i].name));
+	}
+	ok(n == 7, "ids, a status each, and logprobs");
 	caller_done(&c);
 }
 
@@ -615,6 +642,7 @@ int main(void)
 		check_return(i, true);
 		check_return(i, false);
 	}
+	check_no_news();
 	check_names();
 	return tap_done();
 }

@@ -3,8 +3,7 @@
 #include "brokerd/dialect/openai_responses/answer.h"
 #include "brokerd/dialect/pick.h"
 
-/* Is it an annotation of this family's? Others have types, too. */
-static bool is_own(struct json citation)
+bool responses_is_annotation(struct json citation)
 {
 	static const struct {
 		const char *type, *member;
@@ -43,7 +42,7 @@ bool answer_put_citation(struct json citation, int64_t from, int64_t to, struct 
 {
 	static const char *const names[] = {"url", "title", "start_index", "end_index"};
 	struct json m[COUNT_OF(names)];
-	if (is_own(citation)) {
+	if (responses_is_annotation(citation)) {
 		json_put_raw(o, citation.text);
 		return true;
 	}

@@ -6,6 +6,19 @@
 #include "brokerd/dialect/pick.h"
 #include "protocol/limits.h"
 
+/* What an answer says of its own items comes back with them: it is this family's own, and no news to others,
+ * who need no warning that it was left out. */
+static void tell(struct extra *extra)
+{
+	static const char *const names[] = {"id", "status", "item.id", "item.status", "logprobs"};
+	for (size_t i = 0; i < extra->n; i++) {
+		for (size_t k = 0; k < COUNT_OF(names); k++) {
+			if (span_is(extra->members[i].name, names[k]))
+				extra->members[i].is_told = true;
+		}
+	}
+}
+
 /* ---- contents ---- */
 
 static enum err read_citations(struct intake *in, const struct at *at, struct json v, void *field)
@@ -113,8 +126,10 @@ static enum err take_part(struct intake *in, const struct at *at, struct json v,
 		if (!json_is(type, contents[i].type))
 			continue;
 		to->type = contents[i].part;
-		return intake_object(
+		const enum err err = intake_object(
 			in, at, v, contents[i].rows, contents[i].n, to, &to->extra, "");
+		tell(&to->extra);
+		return err;
 	}
 	return intake_refuse(in, at, "there is no content of the type %.*s",
 		SPAN_ARG(span_first(type.text.n ? type.text : SPAN("null"), 64)));
@@ -220,6 +235,7 @@ static enum err take_output(
 		err = take_content(in, &here, output, m->parts, &m->n_parts);
 	if (!err)
 		err = intake_object(in, at, v, rows, COUNT_OF(rows), m, &m->extra, "");
+	tell(&m->extra);
 	return err || m->tool_call_id.n > 0
 		       ? err
 		       : intake_refuse(in, at, "a call's output has the call_id of its call");
@@ -238,13 +254,14 @@ static enum err take_answer(
 	};
 	const size_t first = m->n_parts;
 	const struct at here = at_member(at, SPAN("content"));
-	const enum err err =
-		take_content(in, &here, json_member(v, "content"), m->parts, &m->n_parts);
+	enum err err = take_content(in, &here, json_member(v, "content"), m->parts, &m->n_parts);
 	if (err)
 		return err;
 	if (m->n_parts == first)
 		m->parts[m->n_parts++] = (struct part){.type = PART_TEXT, .text = SPAN("")};
-	return intake_object(in, at, v, rows, COUNT_OF(rows), m, &m->parts[first].extra, "item.");
+	err = intake_object(in, at, v, rows, COUNT_OF(rows), m, &m->parts[first].extra, "item.");
+	tell(&m->parts[first].extra);
+	return err;
 }
 
 /* Arguments are text; an object is taken as its text. */
@@ -274,6 +291,7 @@ static enum err take_call(struct intake *in, const struct at *at, struct json v,
 		p->call.is_custom
 			? intake_object(in, at, v, custom, COUNT_OF(custom), p, &p->extra, "")
 			: intake_object(in, at, v, rows, COUNT_OF(rows), p, &p->extra, "");
+	tell(&p->extra);
 	if (!err && (p->call.id.n == 0 || p->call.name.n == 0))
 		return intake_refuse(in, at, "a call has a call_id and a name");
 	return err;
@@ -315,9 +333,8 @@ static enum err take_reasoning(
 	else if (text.n == 0)
 		p->type = PART_OPAQUE;
 	p->is_summary = p->is_summary && span_eq(p->opaque.family, in->family);
-	if (p->type == PART_OPAQUE)
-		return OK;
-	if (buf_error(&text) || arena_dup(in->arena, buf_view(&text), &p->text))
+	if (buf_error(&text) ||
+		(p->type == PART_REASONING && arena_dup(in->arena, buf_view(&text), &p->text)))
 		return intake_no_memory(in);
 	return OK;
 }

@@ -328,9 +328,7 @@ static enum err put_annotations(struct scribe *s, const struct part *p, const ch
 	if (!span_is_set(p->citations))
 		return OK;
 	for (struct json_walk w = json_each(list); is_known && json_next(&w);)
-		is_known = json_kind(json_member(w.value, "type")) == JSON_STRING &&
-			   (json_kind(json_member(w.value, "url")) == JSON_STRING ||
-				   json_kind(json_member(w.value, "file_id")) == JSON_STRING);
+		is_known = responses_is_annotation(w.value);
 	if (!is_known)
 		return scribe_drop_citations(s, path);
 	json_pair_raw(&s->o, "annotations", p->citations);
