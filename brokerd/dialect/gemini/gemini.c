@@ -3,6 +3,7 @@
 
 #include "brokerd/dialect/counts.h"
 #include "brokerd/dialect/embeddings.h"
+#include "brokerd/dialect/envelope.h"
 #include "brokerd/dialect/registry.h"
 #include "brokerd/dialect/whole.h"
 
@@ -13,6 +14,9 @@ static const struct dialect_op chat = {
 	.decode_end = gemini_decode_end,
 	.decoder_done = gemini_decoder_done,
 	.decode_request = gemini_decode_request,
+	.encoder_new = gemini_encoder_new,
+	.encode = gemini_encode,
+	.encoder_done = gemini_encoder_done,
 };
 
 static const struct dialect_op embed = {
@@ -32,6 +36,7 @@ const struct dialect dialect_gemini = {
 	.path = "/v1beta/models/{model}:{method}",
 	.ops = {[LLM_OP_CHAT] = &chat, [LLM_OP_EMBED] = &embed, [LLM_OP_COUNT] = &count},
 	.explain = gemini_explain,
+	.phrase = envelope_gemini,
 	.models_path = "/v1beta/models?pageSize=1000",
 	.models_page = "pageToken",
 };
