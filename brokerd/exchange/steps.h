@@ -50,7 +50,7 @@ struct exchange {
 	struct secret *secret;      /* of the target in hand, from PREPARE on */
 	struct token_wait token;
 	bool has_renewed; /* for the target in hand, a token that it refused */
-	struct loop_timer deadline, retry;
+	struct loop_timer deadline, retry, hold;
 	struct fault telling; /* of all failures so far, what a caller learns most from */
 	struct recall recall; /* of the answer that comes, what its provider will want again */
 	struct fault verdict; /* what it is settled with; OK: a good answer */
