@@ -22,8 +22,7 @@ void blocks_init(struct blocks *b, const struct block_sink *sink)
 	buf_init(&b->id, LIMIT_BODY_BYTES);
 	buf_init(&b->name, LIMIT_BODY_BYTES);
 	buf_init(&b->opaque, LIMIT_BODY_BYTES);
-	buf_init(&b->medium, LIMIT_BODY_BYTES);
-	arena_init(&b->part_arena, LIMIT_BODY_BYTES);
+	part_join_init(&b->join);
 }
 
 static void waiting_free(struct waiting *w)
@@ -43,8 +42,7 @@ void blocks_done(struct blocks *b)
 	buf_done(&b->id);
 	buf_done(&b->name);
 	buf_done(&b->opaque);
-	buf_done(&b->medium);
-	arena_done(&b->part_arena);
+	part_join_done(&b->join);
 }
 
 /* ---- the open block ---- */
@@ -173,36 +171,6 @@ static enum err wait_text(struct blocks *b, struct waiting *w, struct span text)
 	return buf_error(&w->text);
 }
 
-static enum err dup_opaque(struct arena *a, struct opaque *o)
-{
-	enum err err = arena_dup(a, o->family, &o->family);
-	if (!err)
-		err = arena_dup(a, o->model, &o->model);
-	return err ? err : arena_dup(a, o->data, &o->data);
-}
-
-static enum err dup_part(struct arena *a, struct part *p)
-{
-	struct span *const texts[] = {&p->text, &p->media.url, &p->media.file_id, &p->media.mime,
-		&p->media.filename, &p->media.detail, &p->citations, &p->extra.family};
-	enum err err = dup_opaque(a, &p->opaque);
-	for (size_t i = 0; !err && i < COUNT_OF(texts); i++)
-		err = arena_dup(a, *texts[i], texts[i]);
-	if (err || p->extra.n == 0)
-		return err;
-	struct extra_member *members = arena_array(a, p->extra.n, sizeof *members);
-	if (!members)
-		return ERR_NO_MEMORY;
-	memcpy(members, p->extra.members, p->extra.n * sizeof *members);
-	p->extra.members = members;
-	for (size_t i = 0; !err && i < p->extra.n; i++) {
-		err = arena_dup(a, members[i].name, &members[i].name);
-		if (!err)
-			err = arena_dup(a, members[i].json, &members[i].json);
-	}
-	return err;
-}
-
 static enum err wait_event(struct blocks *b, const struct llm_event *e)
 {
 	struct waiting *w = wait_new(b, e->type);
@@ -211,16 +179,16 @@ static enum err wait_event(struct blocks *b, const struct llm_event *e)
 	w->event = *e;
 	w->tool = e->tool;
 	if (e->type == EV_OPAQUE)
-		return dup_opaque(&w->arena, &w->event.opaque);
+		return opaque_dup(&w->arena, &w->event.opaque);
 	if (e->type == EV_PART) { /* its medium waits as the run of bytes */
 		const enum err err = wait_text(b, w, e->part.media.data);
 		w->event.part.media.data = SPAN_NONE;
-		return err ? err : dup_part(&w->arena, &w->event.part);
+		return err ? err : part_dup(&w->arena, &w->event.part);
 	}
 	enum err err = arena_dup(&w->arena, e->call.id, &w->event.call.id);
 	if (!err)
 		err = arena_dup(&w->arena, e->call.name, &w->event.call.name);
-	return err ? err : dup_opaque(&w->arena, &w->event.call.opaque);
+	return err ? err : opaque_dup(&w->arena, &w->event.call.opaque);
 }
 
 static struct waiting *waiting_call(const struct blocks *b, uint32_t tool)
@@ -306,32 +274,15 @@ static enum err take_whole(struct blocks *b, const struct llm_event *e)
 	return is_call_open(b) ? wait(b, e) : give_whole(b, e);
 }
 
-/* The bytes of a medium come in several parts, of which the first has all that is said of it. */
 static enum err take_part(struct blocks *b, const struct llm_event *e)
 {
-	if (!b->has_part && !e->has_more)
-		return take_whole(b, e);
-	if (!b->has_part) {
-		b->part = e->part;
-		b->part.media.data = SPAN_NONE;
-		b->has_part = true;
-		const enum err err = dup_part(&b->part_arena, &b->part);
-		if (err)
-			return err;
-	}
-	buf_span(&b->medium, e->part.media.data);
-	if (buf_error(&b->medium))
-		return buf_error(&b->medium);
-	if (e->has_more)
-		return OK;
-	struct llm_event whole = {.type = EV_PART, .part = b->part};
-	whole.part.media.data = buf_view(&b->medium);
-	const enum err err = take_whole(b, &whole);
-	b->has_part = false;
-	buf_clear(&b->medium);
-	arena_done(&b->part_arena);
-	arena_init(&b->part_arena, LIMIT_BODY_BYTES);
-	return err;
+	struct llm_event one = {.type = EV_PART};
+	const struct part *whole;
+	const enum err err = part_join_take(&b->join, e, &whole);
+	if (err || !whole)
+		return err;
+	one.part = *whole;
+	return take_whole(b, &one);
 }
 
 enum err blocks_take(struct blocks *b, const struct llm_event *e)

@@ -4,8 +4,7 @@
  * no I/O. Whoever writes an answer by it cannot leave a block open or open two. */
 #ifndef BROKERD_DIALECT_BLOCKS_H
 #define BROKERD_DIALECT_BLOCKS_H
-#include "protocol/base/buf.h"
-#include "protocol/event.h"
+#include "brokerd/dialect/part_join.h"
 
 enum block_type {
 	BLOCK_TEXT,
@@ -43,10 +42,7 @@ struct blocks {
 	struct block open;
 	bool is_open;
 	struct buf id, name, opaque; /* of the open call */
-	struct buf medium;           /* of a part whose bytes go on */
-	struct part part;            /* that part */
-	struct arena part_arena;     /* its texts */
-	bool has_part;
+	struct part_join join;
 	struct waiting *first, *last; /* in the order of coming */
 	size_t held_bytes;
 	uint32_t n; /* blocks so far */
