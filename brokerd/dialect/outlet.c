@@ -4,6 +4,7 @@
 #include <assert.h>
 
 #include "brokerd/dialect/fence.h"
+#include "brokerd/dialect/made_id.h"
 #include "protocol/limits.h"
 
 #define YEAR_2020_S    INT64_C(1577836800)
@@ -11,7 +12,6 @@
 #define WARNINGS_MAX   ((size_t)32)
 #define CALLS_MAX      4096
 #define CHOICES_MAX    128
-#define CALL_ID_BYTES  24
 #define NAME_MAX_BYTES ((size_t)1024)
 #define TIER_BYTES     ((size_t)64)
 
@@ -413,23 +413,6 @@ enum err outlet_call_new(struct outlet *o, uint32_t choice, struct outlet_call *
 	return OK;
 }
 
-/* A number like any other, but the same for the same seed (splitmix64). */
-static uint64_t next_random(uint64_t *seed)
-{
-	uint64_t z = *seed += UINT64_C(0x9e3779b97f4a7c15);
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return z ^ (z >> 31);
-}
-
-static void make_id(struct outlet *o, struct buf *id)
-{
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
-	buf_text(id, "call_");
-	for (int i = 0; i < CALL_ID_BYTES; i++)
-		buf_byte(id, letters[next_random(&o->seed) % (sizeof letters - 1)]);
-}
-
 static enum err send_args(struct outlet *o, struct outlet_call *c, struct span text)
 {
 	const struct llm_event e = {
@@ -445,7 +428,7 @@ static enum err begin_call(struct outlet *o, struct outlet_call *c)
 	struct outlet_choice *choice = &o->choices[c->choice];
 	struct llm_event e = {.type = EV_TOOL_START, .choice = c->choice};
 	if (c->id.n == 0)
-		make_id(o, &c->id);
+		made_id(&c->id, "call_", &o->seed);
 	enum err err = end_text(o, c->choice);
 	if (!err)
 		err = outlet_check(&c->id);
