@@ -1,6 +1,7 @@
 /* openai_completions.c - the older text completions: a prompt, and how it goes on. */
 #include "brokerd/dialect/openai_completions/openai_completions.h"
 
+#include "brokerd/dialect/envelope.h"
 #include "brokerd/dialect/openai_wire.h"
 #include "brokerd/dialect/registry.h"
 
@@ -12,6 +13,9 @@ static const struct dialect_op complete = {
 	.decode_end = completions_decode_end,
 	.decoder_done = completions_decoder_done,
 	.decode_request = completions_decode_request,
+	.encoder_new = completions_encoder_new,
+	.encode = completions_encode,
+	.encoder_done = completions_encoder_done,
 };
 
 const struct dialect dialect_openai_completions = {
@@ -19,5 +23,6 @@ const struct dialect dialect_openai_completions = {
 	.path = "/completions",
 	.ops = {[LLM_OP_CHAT] = &complete, [LLM_OP_COMPLETE] = &complete},
 	.explain = openai_explain,
+	.phrase = envelope_openai,
 	.models_path = "/models",
 };

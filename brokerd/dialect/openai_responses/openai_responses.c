@@ -2,6 +2,7 @@
 #include "brokerd/dialect/openai_responses/openai_responses.h"
 
 #include "brokerd/dialect/counts.h"
+#include "brokerd/dialect/envelope.h"
 #include "brokerd/dialect/openai_wire.h"
 #include "brokerd/dialect/registry.h"
 #include "brokerd/dialect/whole.h"
@@ -41,5 +42,6 @@ const struct dialect dialect_openai_responses = {
 	.path = "/responses",
 	.ops = {[LLM_OP_CHAT] = &chat, [LLM_OP_COUNT] = &count},
 	.explain = openai_explain,
+	.phrase = envelope_openai,
 	.models_path = "/models",
 };
