@@ -2,6 +2,7 @@
 #include "brokerd/dialect/openai_chat/openai_chat.h"
 
 #include "brokerd/dialect/embeddings.h"
+#include "brokerd/dialect/envelope.h"
 #include "brokerd/dialect/openai_wire.h"
 #include "brokerd/dialect/ranking.h"
 #include "brokerd/dialect/registry.h"
@@ -15,6 +16,9 @@ static const struct dialect_op chat = {
 	.decode_end = openai_chat_decode_end,
 	.decoder_done = openai_chat_decoder_done,
 	.decode_request = openai_chat_decode_request,
+	.encoder_new = openai_chat_encoder_new,
+	.encode = openai_chat_encode,
+	.encoder_done = openai_chat_encoder_done,
 };
 
 static const struct dialect_op embed = {
@@ -43,5 +47,6 @@ const struct dialect dialect_openai_chat = {
 		[LLM_OP_RERANK] = &rerank,
 		[LLM_OP_MODERATE] = &moderate},
 	.explain = openai_explain,
+	.phrase = envelope_openai,
 	.models_path = "/models",
 };
