@@ -3,7 +3,10 @@ config
 	[provider "claude"]
 	dialect = anthropic
 	base_url = https://claude.test
-start one claude cohere
+	[provider "co"]
+	dialect = cohere
+	base_url = https://co.test/v2
+start one claude co
 connect a
 # tokens are one model's own, and go to its host as they are
 a relay 1 openai.embeddings
@@ -17,14 +20,14 @@ a gets 1
 	raw {"object":"list"*"embedding":"AACAPw=="*
 	end one/e attempts=1 input=3 *
 a relay 2 openai.embeddings
-	{"model":"cohere/embed-v4.0","input":[1,2]}
+	{"model":"co/embed-v4.0","input":[1,2]}
 a gets 2
 	head 400 *
 	raw {"error":{"message":"these are tokens*"param":"input"*
 	fault invalid_request *
 a relay 3 openai.embeddings
-	{"model":"cohere/embed-v4.0","input":"hi"}
-up 2 url *cohere*
+	{"model":"co/embed-v4.0","input":"hi"}
+up 2 url https://co.test/v2/embed
 up 2 answers 200
 	{"id":"1","embeddings":{"float":[[1,2]]},"texts":["hi"],"meta":{"billed_units":{"input_tokens":2}}}
 a gets 3
@@ -34,12 +37,12 @@ a gets 3
 # ranks of a host of another shape
 after 1s
 a relay 4 rerank
-	{"model":"cohere/rerank-v3.5","query":"q","documents":["a","b"],"return_documents":true}
+	{"model":"co/rerank-v3.5","query":"q","documents":["a","b"],"return_documents":true}
 up 3 answers 200
 	{"id":"r","results":[{"index":1,"relevance_score":0.9},{"index":0,"relevance_score":0.1}],"meta":{}}
 a gets 4
 	head 200 *
-	raw {"id":*"results":[[]{"index":1,"relevance_score":0.9,"document":{"text":"b"}},{"index":0*
+	raw {"results":[[]{"index":1,"relevance_score":0.9,"document":{"text":"b"}},{"index":0*"id":"r"*
 	end *
 # a count, of a host that counts and of one that does not
 after 1s
@@ -68,7 +71,7 @@ up 5 answers 200
 	{"data":[{"id":"m1"},{"id":"m2"}]}
 a gets 7
 	head 200 *
-	raw {"object":"list","data":[[]{"id":"one/m1"*"id":"one/m2"*"has_more":false*
+	raw {"object":"list","data":[[]{"id":"one/m",*"id":"one/m1"*"id":"one/m2"*"has_more":false*
 	end *
 after 1s
 a relay 8 models method=GET path=/v1/models/one/m9
