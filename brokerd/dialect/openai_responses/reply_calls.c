@@ -13,11 +13,20 @@ bool responses_is_call(struct json type)
 	return json_is(type, "function_call") || is_custom(type);
 }
 
+bool responses_is_of_call(struct span name)
+{
+	static const char *const all[] = {
+		"type", "id", "call_id", "name", "arguments", "input", "status"};
+	for (size_t i = 0; i < COUNT_OF(all); i++) {
+		if (json_name_is(name, all[i]))
+			return true;
+	}
+	return false;
+}
+
 /* What a call says beside what every call says must come back with it: its namespace, its caller. */
 static enum err keep_rest(struct decoder *d, struct outlet_call *call, struct json item)
 {
-	static const char *const known[] = {
-		"type", "id", "call_id", "name", "arguments", "input", "status"};
 	OWNED(buf_done) struct buf json = BUF_INIT(LIMIT_REPLY_BYTES);
 	struct json_out o = json_to(&json);
 	bool has_any = false;
@@ -25,10 +34,7 @@ static enum err keep_rest(struct decoder *d, struct outlet_call *call, struct js
 		return OK;
 	json_open(&o, '{');
 	for (struct json_walk w = json_each(item); json_next(&w);) {
-		bool is_known = json_kind(w.value) == JSON_NULL;
-		for (size_t k = 0; k < COUNT_OF(known); k++)
-			is_known = is_known || json_name_is(w.name, known[k]);
-		if (is_known)
+		if (json_kind(w.value) == JSON_NULL || responses_is_of_call(w.name))
 			continue;
 		json_key_raw(&o, w.name);
 		json_put_raw(&o, w.value.text);
