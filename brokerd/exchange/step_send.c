@@ -1,6 +1,7 @@
 /* step_send.c - one attempt: its proof, its sending, what comes of it. */
 #include "brokerd/exchange/steps.h"
 
+#include "brokerd/dialect/carry.h"
 #include "brokerd/exchange/listing.h"
 #include "brokerd/exchange/pins.h"
 
@@ -88,19 +89,6 @@ static enum err tell_warnings(struct exchange *x)
 	return OK;
 }
 
-/* Does it bring back another family's item, which came to its caller in a slot of its language? */
-static bool has_carried(const struct llm_request *r, struct span family)
-{
-	for (size_t m = 0; m < r->n_messages; m++) {
-		for (size_t k = 0; k < r->messages[m].n_parts; k++) {
-			const struct span whose = r->messages[m].parts[k].opaque.family;
-			if (span_is_set(whose) && !span_eq(whose, family))
-				return true;
-		}
-	}
-	return false;
-}
-
 /* Does the target take the request as its caller wrote it, and answer as the caller wants it? */
 static bool may_forward(const struct exchange *x)
 {
@@ -111,7 +99,7 @@ static bool may_forward(const struct exchange *x)
 		return true;
 	return x->is_relayed && d == x->relay.surface->dialect && d->ops[f->op] &&
 	       d->ops[f->op]->forward && !attempt_is_local(t, f->op) &&
-	       f->asked.n_inputs == f->request.n_inputs && !has_carried(&f->request, t->family) &&
+	       f->asked.n_inputs == f->request.n_inputs && !carry_is_in(x->relay.body.text) &&
 	       (f->request.is_stream || !t->quirks.is_stream_forced);
 }
 
