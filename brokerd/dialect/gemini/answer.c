@@ -103,11 +103,6 @@ static enum err take_finish(struct encoder *g, const struct llm_event *e)
 	return arena_dup(g->arena, e->finish.native, &c->native);
 }
 
-static bool is_counted(const struct llm_usage *u)
-{
-	return usage_input_total(u) >= 0 || usage_output_total(u) >= 0;
-}
-
 static enum err take_end(struct encoder *g, const struct llm_event *e)
 {
 	enum err err = name_it(g);
@@ -115,8 +110,7 @@ static enum err take_end(struct encoder *g, const struct llm_event *e)
 	g->candidates[0].is_seen = true;
 	for (size_t i = 0; !err && i < g->n; i++)
 		err = candidate_end(&g->candidates[i]);
-	if (is_counted(&e->end.usage))
-		g->chunks.usage = e->end.usage;
+	chunks_count(&g->chunks, &e->end.usage);
 	if (err)
 		return err;
 	struct json_out o = chunks_open(&g->chunks);
@@ -145,7 +139,7 @@ static enum err take(struct encoder *g, const struct llm_event *e)
 	case EV_LOGPROBS:
 		return take_content(g, e);
 	case EV_USAGE:
-		g->chunks.usage = e->usage;
+		chunks_count(&g->chunks, &e->usage);
 		return OK;
 	case EV_FINISH:
 		return take_finish(g, e);

@@ -29,7 +29,7 @@ static struct json_out part_open(struct candidate *c)
 static void part_close(struct candidate *c)
 {
 	if (!is_one_object(c))
-		chunks_close_part(c->chunks, c->index);
+		chunks_close_part(c->chunks, buf_view(&c->end));
 }
 
 /* ---- seals and own parts ---- */
@@ -57,9 +57,9 @@ static struct json only(struct json object, const char *name)
 /* What must come back with a part: our own signature as it was, another family's item in its place. */
 static void put_seal(struct json_out *o, const struct opaque *seal)
 {
-	const struct json own = json_member(own_object(seal), GEMINI_SIGNATURE);
 	if (!span_is_set(seal->family))
 		return;
+	const struct json own = json_member(own_object(seal), GEMINI_SIGNATURE);
 	json_key(o, GEMINI_SIGNATURE);
 	if (json_kind(own) == JSON_STRING)
 		json_put_raw(o, own.text);
@@ -67,14 +67,16 @@ static void put_seal(struct json_out *o, const struct opaque *seal)
 		carry_put(seal, o);
 }
 
+/* Nearly all that goes out goes out here. */
 static void put_words(
 	struct candidate *c, struct span text, bool is_thought, const struct opaque *seal)
 {
 	struct json_out o = part_open(c);
 	json_open(&o, '{');
-	json_pair_str(&o, "text", text);
+	buf_span(o.to, SPAN("\"text\":"));
+	json_put_str(&o, text);
 	if (is_thought)
-		json_pair_bool(&o, "thought", true);
+		buf_text(o.to, ",\"thought\":true");
 	put_seal(&o, seal);
 	json_close(&o, '}');
 	part_close(c);
@@ -223,14 +225,16 @@ void candidate_init(struct candidate *c, struct chunks *chunks, uint32_t index)
 		.sought = BUF_INIT(LIMIT_BODY_BYTES),
 		.chosen = BUF_INIT(LIMIT_BODY_BYTES),
 		.top = BUF_INIT(LIMIT_BODY_BYTES),
+		.end = BUF_INIT(LIMIT_LABEL_BYTES),
 	};
+	chunks_write_end(index, &c->end);
 	blocks_init(&c->blocks, &sink);
 }
 
 void candidate_done(struct candidate *c)
 {
-	struct buf *const bufs[] = {
-		&c->text, &c->parts, &c->citations, &c->grounding, &c->sought, &c->chosen, &c->top};
+	struct buf *const bufs[] = {&c->text, &c->parts, &c->citations, &c->grounding, &c->sought,
+		&c->chosen, &c->top, &c->end};
 	for (size_t i = 0; i < COUNT_OF(bufs); i++)
 		buf_done(bufs[i]);
 	blocks_done(&c->blocks);
@@ -298,24 +302,32 @@ static enum err take_part(struct candidate *c, const struct llm_event *e)
 	return blocks_take(&c->blocks, e);
 }
 
-enum err candidate_take(struct candidate *c, const struct llm_event *e)
+/* Its own blocks know of one choice alone. */
+static enum err take_as_first(struct candidate *c, const struct llm_event *e)
 {
 	struct llm_event first = *e;
+	first.choice = 0;
+	return e->type == EV_PART ? take_part(c, &first) : blocks_take(&c->blocks, &first);
+}
+
+enum err candidate_take(struct candidate *c, const struct llm_event *e)
+{
 	enum err err;
-	first.choice = 0; /* of its own blocks */
 	c->is_seen = true;
 	if (e->type == EV_LOGPROBS)
 		err = take_logprobs(c, e->text);
-	else if (e->type == EV_PART)
-		err = take_part(c, &first);
+	else if (e->choice > 0)
+		err = take_as_first(c, e);
 	else
-		err = blocks_take(&c->blocks, &first);
+		err = e->type == EV_PART ? take_part(c, e) : blocks_take(&c->blocks, e);
 	return err ? err : buf_error(&c->parts);
 }
 
 enum err candidate_end(struct candidate *c)
 {
-	const enum err err = blocks_end(&c->blocks);
+	enum err err = blocks_end(&c->blocks);
+	if (!err)
+		err = buf_error(&c->end);
 	return err ? err : buf_error(&c->parts);
 }
 

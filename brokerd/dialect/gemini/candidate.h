@@ -19,6 +19,7 @@ struct candidate {
 	bool can_be_sealed;   /* in one object: the last of them is a text or a medium, and bare */
 	struct buf citations; /* JSON, a comma between them */
 	struct buf grounding, sought; /* groundingMetadata, urlContextMetadata: the last of each */
+	struct buf end;               /* what a chunk of it ends with, behind its part */
 	struct buf chosen, top;       /* logprobs: JSON, a comma between them */
 };
 void candidate_init(struct candidate *c, struct chunks *chunks, uint32_t index);

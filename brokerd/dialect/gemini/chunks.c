@@ -45,21 +45,30 @@ static void finish(struct chunks *c)
 		sse_finish(c->out, c->mark);
 }
 
-static struct json_out open_with(struct chunks *c, const char *lead)
+static struct json_out open_with(struct chunks *c, struct span lead)
 {
 	if (c->n == 0)
 		write_tail(c);
 	begin(c);
-	buf_text(c->out, lead);
+	buf_span(c->out, lead);
 	return json_to(c->out);
 }
 
-static void close_with(struct chunks *c, const char *end)
+void chunks_count(struct chunks *c, const struct llm_usage *u)
+{
+	if (usage_input_total(u) < 0 && usage_output_total(u) < 0)
+		return;
+	c->usage = *u;
+	c->is_counted = true;
+}
+
+static void close_with(struct chunks *c, struct span end)
 {
 	struct json_out o = json_to(c->out);
 	o.has_value = true;
-	buf_text(c->out, end);
-	verdict_put_usage(&o, &c->usage);
+	buf_span(c->out, end);
+	if (c->is_counted)
+		verdict_put_usage(&o, &c->usage);
 	buf_span(c->out, buf_view(&c->tail));
 	json_pair_raw(&o, GEMINI_TOKEN, c->token);
 	json_close(&o, '}');
@@ -70,24 +79,29 @@ static void close_with(struct chunks *c, const char *end)
 
 struct json_out chunks_open(struct chunks *c)
 {
-	return open_with(c, "{\"candidates\":[");
+	return open_with(c, SPAN("{\"candidates\":["));
 }
 
 void chunks_close(struct chunks *c)
 {
-	close_with(c, "]");
+	close_with(c, SPAN("]"));
 }
 
 struct json_out chunks_open_part(struct chunks *c)
 {
-	return open_with(c, "{\"candidates\":[{\"content\":{\"parts\":[");
+	return open_with(c, SPAN("{\"candidates\":[{\"content\":{\"parts\":["));
 }
 
-void chunks_close_part(struct chunks *c, uint32_t index)
+void chunks_write_end(uint32_t index, struct buf *end)
 {
-	buf_text(c->out, "],\"role\":\"model\"},\"index\":");
-	buf_i64(c->out, index);
-	close_with(c, "}]");
+	buf_text(end, "],\"role\":\"model\"},\"index\":");
+	buf_i64(end, index);
+	buf_text(end, "}]");
+}
+
+void chunks_close_part(struct chunks *c, struct span end)
+{
+	close_with(c, end);
 }
 
 void chunks_fail(struct chunks *c, const struct fault *f)
