@@ -239,7 +239,7 @@ static void check_legal(const struct told *t)
 static void check_read(const struct told *t)
 {
 	OWNED(tally_done) struct tally read = {.n_calls = 0};
-	OWNED(arena_done) struct arena a;
+	OWNED(arena_done) struct arena a = {.chunks = NULL};
 	const struct http_reply reply = {.head = {.status = 200}, .body = buf_view(&t->out)};
 	const struct target target = {.provider = SPAN("fuzz")};
 	const struct event_sink sink = {tally_event, &read};
@@ -265,7 +265,7 @@ static void check_read(const struct told *t)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	OWNED(arena_done) struct arena a;
+	OWNED(arena_done) struct arena a = {.chunks = NULL};
 	struct span in = span_of((const char *)data, size);
 	struct llm_request request = {.model = SPAN("asked")};
 	struct told t = {.out = BUF_INIT(LIMIT_BODY_BYTES)};
