@@ -81,3 +81,11 @@ a gets 8
 	head 404 *
 	raw {"error":{"message":"there is no model \"one/m9\""*
 	fault not_found *
+after 1s
+a relay 9 gemini.generate method=GET path=/v1beta/models query=provider=one
+up 7 answers 200
+	{"data":[{"id":"m1"}]}
+a gets 9
+	head 200 *
+	raw {"models":[[]*"name":"models/one/m1"*
+	end *
