@@ -78,13 +78,14 @@ struct config {
 	int64_t drain_us;     /* how long SIGTERM waits for open calls */
 	int64_t request_us;   /* the longest a call may take */
 	int64_t connect_us;
-	int64_t first_byte_us;              /* of a streamed answer */
-	int64_t reply_us;                   /* of a whole one, which begins when it is finished */
-	int64_t first_token_us;             /* of a streamed answer: its first content */
-	int64_t idle_us;                    /* between the pieces of a streamed one */
-	int64_t max_connections, max_calls; /* of one identity */
-	int64_t keep_responses_us;          /* 0: none are kept */
-	int64_t keep_responses_mib;         /* all together */
+	int64_t first_byte_us;               /* of a streamed answer */
+	int64_t reply_us;                    /* of a whole one, which begins when it is finished */
+	int64_t first_token_us;              /* of a streamed answer: its first content */
+	int64_t idle_us;                     /* between the pieces of a streamed one */
+	int64_t max_connections, max_calls;  /* of one identity */
+	int64_t head_hold_us, keep_alive_us; /* of streams on a surface */
+	int64_t keep_responses_us;           /* 0: none are kept */
+	int64_t keep_responses_mib;          /* all together */
 	/* [vault] */
 	int64_t auto_lock_us; /* 0: never */
 	struct span key_file; /* absent: in the state folder */

@@ -61,6 +61,12 @@ static const struct key keys[] = {
 		"Connections that one caller may hold."},
 	{"broker", "max_calls", KEY_COUNT, IN_CONFIG(max_calls), 1, 1000000, NULL, "2048",
 		"Calls that one caller may have under way."},
+	{"broker", "head_hold", KEY_DURATION, IN_CONFIG(head_hold_us), 0, HOUR, NULL, "5s",
+		"A stream on a public API's surface begins after so long without a word, so that its caller "
+		"does not wait in silence; until then an error is a reply with a status of its own. "
+		"*never* waits for the answer."},
+	{"broker", "keep_alive", KEY_DURATION, IN_CONFIG(keep_alive_us), MS, HOUR, NULL, "15s",
+		"And after so long without another it gets a comment, which its readers pass over."},
 	{"broker", "keep_responses", KEY_DURATION, IN_CONFIG(keep_responses_us), 0, 3650 * DAY, NULL, "30d",
 		"How long answers of the Responses API are kept, sealed, for their callers to go on from "
 		"by previous_response_id; *never* keeps none. A request that says store: false is not "

@@ -50,3 +50,8 @@ bool carry_read(struct span text, struct arena *a, struct opaque *out)
 	*out = item;
 	return true;
 }
+
+bool carry_is_in(struct span body)
+{
+	return span_find(body, SPAN(MARK)) < body.n;
+}

@@ -14,4 +14,7 @@ void carry_put(const struct opaque *o, struct json_out *to);
  * or one that was changed. ERR_NO_MEMORY counts as none. */
 bool carry_read(struct span text, struct arena *a, struct opaque *out);
 
+/* May such a text be in this body? Nobody but the broker can read it, so the body does not go on as it is. */
+bool carry_is_in(struct span body);
+
 #endif

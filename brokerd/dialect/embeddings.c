@@ -218,9 +218,24 @@ struct decoder *embeddings_decoder_new_metered(struct arena *a, const struct not
 
 /* ---- for the writers of requests ---- */
 
+bool embeddings_are_tokens(const struct llm_request *r)
+{
+	for (size_t i = 0; r->n_inputs == 0 && i < r->extra.n; i++) {
+		if (span_is(r->extra.members[i].name, EMBEDDINGS_TOKENS))
+			return true;
+	}
+	return false;
+}
+
 enum err embeddings_prepare(struct scribe *s)
 {
 	const struct llm_request *r = s->r;
+	if (embeddings_are_tokens(r))
+		return scribe_refuse(s, EMBEDDINGS_TOKENS,
+			"these are tokens of one model's own, which %.*s cannot read: send the "
+			"texts "
+			"themselves",
+			SPAN_ARG(s->target->provider));
 	s->notes->is_reply_streamed = false;
 	s->notes->n_inputs = r->n_inputs;
 	for (size_t i = 0; i < r->n_inputs; i++) {

@@ -16,6 +16,11 @@ struct decoder *embeddings_decoder_new(
 struct decoder *embeddings_decoder_new_metered(
 	struct arena *, const struct notes *, const struct dialect_env *, const struct http_head *);
 
+/* What is to be embedded may be tokens of one model's own: they are an extra member of that name, for the
+ * family's own hosts, to which their caller's bytes go as they are. */
+#define EMBEDDINGS_TOKENS "input"
+bool embeddings_are_tokens(const struct llm_request *r);
+
 /* Notes what is asked for, and refuses what is no text where the target takes no images. */
 enum err embeddings_prepare(struct scribe *s) MUST_USE;
 

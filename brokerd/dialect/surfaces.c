@@ -3,23 +3,22 @@
 
 #include "brokerd/dialect/registry.h"
 
+/* clang-format off */
 static const struct surface rows[] = {
-	{"openai.chat",        &dialect_openai_chat,        LLM_OP_CHAT,     NULL,            "/v1/chat/completions", false,
-         false														    },
-	{"openai.completions", &dialect_openai_completions, LLM_OP_CHAT,     NULL,            "/v1/completions",
-         false,													      false},
-	{"openai.responses",   &dialect_openai_responses,   LLM_OP_CHAT,     "/input_tokens",
-         "/v1/responses",											     false, true },
-	{"anthropic.messages", &dialect_anthropic,          LLM_OP_CHAT,     "/count_tokens", "/v1/messages",
-         true,													       false},
-	{"gemini.generate",    &dialect_gemini,             LLM_OP_CHAT,     ":countTokens",  NULL,                   false, false},
-	{"openai.embeddings",  &dialect_openai_chat,        LLM_OP_EMBED,    NULL,            "/v1/embeddings",       false,
-         false														    },
-	{"openai.moderations", &dialect_openai_chat,        LLM_OP_MODERATE, NULL,            "/v1/moderations",
-         false,													      false},
-	{"rerank",             &dialect_openai_chat,        LLM_OP_RERANK,   NULL,            "/v1/rerank",           false, false},
-	{"models",             &dialect_openai_chat,        LLM_OP_MODELS,   NULL,            "/v1/models",           false, false},
+	{.name = "openai.chat", .dialect = &dialect_openai_chat, .op = LLM_OP_CHAT},
+	{.name = "openai.completions", .dialect = &dialect_openai_completions, .op = LLM_OP_CHAT},
+	{.name = "openai.responses", .dialect = &dialect_openai_responses, .op = LLM_OP_CHAT,
+		.count = "/input_tokens", .has_kept_answers = true},
+	{.name = "anthropic.messages", .dialect = &dialect_anthropic, .op = LLM_OP_CHAT,
+		.count = "/count_tokens", .tells_input_first = true},
+	{.name = "gemini.generate", .dialect = &dialect_gemini, .op = LLM_OP_CHAT,
+		.count = ":countTokens", .lists_models = true},
+	{.name = "openai.embeddings", .dialect = &dialect_openai_chat, .op = LLM_OP_EMBED},
+	{.name = "openai.moderations", .dialect = &dialect_openai_chat, .op = LLM_OP_MODERATE},
+	{.name = "rerank", .dialect = &dialect_openai_chat, .op = LLM_OP_RERANK},
+	{.name = "models", .dialect = &dialect_openai_chat, .op = LLM_OP_MODELS},
 };
+/* clang-format on */
 
 const struct surface *surface_find(struct span name)
 {
@@ -42,10 +41,18 @@ static bool ends_with(struct span text, const char *end)
 	return text.n >= n && memcmp(text.p + text.n - n, end, n) == 0;
 }
 
+/* Some APIs have their list of models at the same paths, less the method. */
+static bool asks_for_models(const struct surface *s, const struct surface_call *call)
+{
+	return s->lists_models && span_is(call->method, "GET");
+}
+
 enum err surface_operation(const struct surface *s, const struct surface_call *call,
 	enum llm_op *out, struct fault *why)
 {
-	*out = s->count && ends_with(call->path, s->count) ? LLM_OP_COUNT : s->op;
+	*out = s->count && ends_with(call->path, s->count) ? LLM_OP_COUNT
+	       : asks_for_models(s, call)                  ? LLM_OP_MODELS
+							   : s->op;
 	const struct dialect_op *op = dialect_operation(s->dialect, *out);
 	if (op && op->decode_request && op->encoder_new)
 		return OK;

@@ -10,8 +10,8 @@ struct surface {
 	const struct dialect *dialect;
 	enum llm_op op;    /* where the path says nothing else */
 	const char *count; /* the end of a path that asks to count tokens instead; NULL: none */
-	const char *path;  /* as its clients know it, for a caller who has none */
 	bool tells_input_first; /* a stream begins with the tokens of the request */
+	bool lists_models;      /* by GET */
 	bool has_kept_answers;  /* get, delete and list are about answers that were kept */
 };
 

@@ -172,6 +172,15 @@ static void on_retry(struct loop_timer *t)
 	exchange_run(x);
 }
 
+static void on_hold(struct loop_timer *t)
+{
+	struct exchange *x = container_of(t, struct exchange, hold);
+	const bool is_telling = relay_hold(&x->relay);
+	loop_timer_set(x->organs->loop, &x->hold, x->flight->config->keep_alive_us);
+	if (is_telling)
+		x->caller.on_ready(x->caller.context);
+}
+
 struct exchange *exchange_new(struct organs *o, const struct peer_id *peer, const struct call *c,
 	const struct exchange_caller *caller)
 {
@@ -219,6 +228,7 @@ struct exchange *exchange_new(struct organs *o, const struct peer_id *peer, cons
 		limit_us = asked_us;
 	x->deadline.on_fire = on_deadline;
 	x->retry.on_fire = on_retry;
+	x->hold.on_fire = on_hold;
 	x->token.on_token = exchange_on_token;
 	loop_timer_set(o->loop, &x->deadline, limit_us);
 	if (span_is_set(c->body)) {
@@ -226,6 +236,8 @@ struct exchange *exchange_new(struct organs *o, const struct peer_id *peer, cons
 		o->body_bytes += x->flight->body.n;
 		x->is_body_whole = true;
 	}
+	if (x->is_relayed && x->flight->config->head_hold_us > 0)
+		loop_timer_set(o->loop, &x->hold, x->flight->config->head_hold_us);
 	exchange_run(x);
 	return x;
 }
@@ -333,6 +345,7 @@ void exchange_free(struct exchange *x)
 	x->organs->n_exchanges--;
 	x->organs->body_bytes -= x->flight->body.n;
 	recall_done(&x->recall);
+	loop_timer_stop(&x->hold);
 	responses_leave(&x->kept);
 	x->organs->body_bytes -= x->laid_out.n;
 	buf_done(&x->laid_out);

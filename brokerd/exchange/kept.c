@@ -21,6 +21,77 @@ enum err kept_previous(struct span body, struct arena *a, struct span *out)
 	return json_text(json_member(v, "previous_response_id"), a, out);
 }
 
+static bool is_reference(struct json item)
+{
+	return json_is(json_member(item, "type"), "item_reference");
+}
+
+static struct kept_item *item_of(struct kept_item *items, size_t n, struct span id)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (span_eq(items[i].id, id))
+			return &items[i];
+	}
+	return NULL;
+}
+
+enum err kept_references(struct span body, struct arena *a, struct kept_item **out, size_t *n)
+{
+	struct json v;
+	size_t most = 0;
+	*n = 0;
+	if (span_find(body, SPAN("item_reference")) == body.n ||
+		json_scan(body, JSON_STRICT, &v, NULL))
+		return OK;
+	const struct json input = json_member(v, "input");
+	if (json_kind(input) != JSON_ARRAY)
+		return OK;
+	for (struct json_walk w = json_each(input); json_next(&w);)
+		most += is_reference(w.value);
+	if (most == 0)
+		return OK;
+	*out = arena_array(a, most, sizeof **out);
+	if (!*out)
+		return ERR_NO_MEMORY;
+	for (struct json_walk w = json_each(input); json_next(&w);) {
+		struct span id;
+		if (!is_reference(w.value))
+			continue;
+		if (json_text(json_member(w.value, "id"), a, &id))
+			return ERR_NO_MEMORY;
+		if (span_is_set(id) && !item_of(*out, *n, id))
+			(*out)[(*n)++] = (struct kept_item){.id = id};
+	}
+	return OK;
+}
+
+enum err kept_find(const struct response *r, struct kept_item *items, size_t n, struct arena *a)
+{
+	struct json record;
+	if (json_scan(r->json, JSON_LENIENT, &record, NULL))
+		return OK; /* we wrote it: it was scanned then */
+	const struct json output = json_member(json_member(record, "response"), "output");
+	for (struct json_walk w = json_each(output); json_next(&w);) {
+		struct span id;
+		if (json_text(json_member(w.value, "id"), a, &id))
+			return ERR_NO_MEMORY;
+		struct kept_item *item = span_is_set(id) ? item_of(items, n, id) : NULL;
+		if (item && arena_dup(a, w.value.text, &item->json))
+			return ERR_NO_MEMORY;
+	}
+	return OK;
+}
+
+void kept_each_id(struct json response, struct arena *a,
+	void (*tell)(void *context, struct span id), void *context)
+{
+	for (struct json_walk w = json_each(json_member(response, "output")); json_next(&w);) {
+		struct span id;
+		if (json_text(json_member(w.value, "id"), a, &id) == OK && id.n > 0)
+			tell(context, id);
+	}
+}
+
 /* ---- items ---- */
 
 /* Of these, only the one who keeps an item knows it by its id; of all others it is a part. */
@@ -72,13 +143,31 @@ static void put_message(struct json text, struct json_out *o)
 	json_close(o, '}');
 }
 
+/* The item that a reference stands for; the reference itself where nobody knows it. */
+static struct json meant(struct json item, const struct kept_past *past)
+{
+	for (size_t i = 0; past && i < past->n_items && is_reference(item); i++) {
+		const struct json named = json_member(item, "id");
+		OWNED(buf_done) struct buf id = BUF_INIT(4 * KIB);
+		json_text_to(named, &id);
+		if (span_eq(buf_view(&id), past->items[i].id) && span_is_set(past->items[i].json))
+			return (struct json){past->items[i].json};
+	}
+	return item;
+}
+
 /* What a request asks: a text is one message of the user's. */
-static void put_input(struct json input, struct json_out *o)
+static void put_input(struct json input, const struct kept_past *past, struct json_out *o)
 {
 	if (json_kind(input) == JSON_STRING)
 		put_message(input, o);
-	for (struct json_walk w = json_each(input); json_next(&w);)
-		json_put_raw(o, w.value.text);
+	for (struct json_walk w = json_each(input); json_next(&w);) {
+		const struct json item = meant(w.value, past);
+		if (item.text.p == w.value.text.p)
+			json_put_raw(o, item.text);
+		else if (!is_empty_thought(item))
+			put_item(item, o);
+	}
 }
 
 static void put_earlier(const struct response *r, struct json_out *o)
@@ -95,14 +184,14 @@ static void put_earlier(const struct response *r, struct json_out *o)
 	}
 }
 
-void kept_lay_out(struct json body, const struct response *list, size_t n, struct buf *out)
+void kept_lay_out(struct json body, const struct kept_past *past, struct buf *out)
 {
 	OWNED(buf_done) struct buf input = BUF_INIT(LIMIT_BODY_BYTES);
 	struct json_out o = json_to(&input);
 	json_open(&o, '[');
-	for (size_t i = n; i > 0; i--)
-		put_earlier(&list[i - 1], &o);
-	put_input(json_member(body, "input"), &o);
+	for (size_t i = past->n; i > 0; i--)
+		put_earlier(&past->list[i - 1], &o);
+	put_input(json_member(body, "input"), past, &o);
 	json_close(&o, ']');
 	const struct splice edits[] = {
 		{"input",                buf_view(&input)},
@@ -121,7 +210,7 @@ void kept_record(struct json body, struct json response, struct buf *out)
 	json_open(&o, '{');
 	json_key(&o, "input");
 	json_open(&o, '[');
-	put_input(json_member(body, "input"), &o);
+	put_input(json_member(body, "input"), NULL, &o);
 	json_close(&o, ']');
 	json_pair_raw(&o, "response", response.text);
 	json_close(&o, '}');

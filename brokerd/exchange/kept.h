@@ -12,10 +12,34 @@
  * its reader says what is wrong. */
 enum err kept_previous(struct span body, struct arena *a, struct span *out) MUST_USE;
 
-/* Appends the body as if it had said all itself: `input` begins with what the answers of `list`, newest
- * first, were asked and said, and it goes on from none. Items lose the ids that only a provider who keeps
- * them could know. `body` is scanned. */
-void kept_lay_out(struct json body, const struct response *list, size_t n, struct buf *out);
+/* An item of an earlier answer that a body names by its id alone. */
+struct kept_item {
+	struct span id;
+	struct span json; /* absent: not found yet */
+};
+
+/* The items that a body names so, each once; none of what is no JSON. ERR_NO_MEMORY. */
+enum err kept_references(
+	struct span body, struct arena *a, struct kept_item **out, size_t *n) MUST_USE;
+/* Finds items of the list in the answer, the texts being the arena's. ERR_NO_MEMORY. */
+enum err kept_find(
+	const struct response *r, struct kept_item *items, size_t n, struct arena *a) MUST_USE;
+/* Tells each item of an answer that is to be kept, by its id. */
+void kept_each_id(struct json response, struct arena *a,
+	void (*tell)(void *context, struct span id), void *context);
+
+/* What a body goes on from. */
+struct kept_past {
+	const struct response *list; /* answers, newest first */
+	size_t n;
+	const struct kept_item *items; /* that it names */
+	size_t n_items;
+};
+
+/* Appends the body as if it had said all itself: `input` begins with what the answers were asked and said,
+ * items stand where they were named, and it goes on from none. Items lose the ids that only a provider who
+ * keeps them could know. `body` is scanned. */
+void kept_lay_out(struct json body, const struct kept_past *past, struct buf *out);
 
 /* Appends what is kept of an answer: the items that it was asked, and the response object. */
 void kept_record(struct json body, struct json response, struct buf *out);

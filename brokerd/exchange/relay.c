@@ -39,6 +39,7 @@ enum err relay_init(struct relay *r, const struct surface_call *call, struct are
 	*r = (struct relay){.arena = a,
 		.env = *env,
 		.broke = FAULT_NONE,
+		.was_silent = true,
 		.body = JSON_NONE,
 		.asked = JSON_NONE,
 		.id = SPAN_NONE};
@@ -113,6 +114,17 @@ void relay_kept(struct relay *r)
 	r->is_keeping = false;
 }
 
+bool relay_hold(struct relay *r)
+{
+	const bool was_silent = r->was_silent;
+	r->was_silent = true;
+	if (!was_silent || !r->surface || r->notes.form != ANSWER_SSE || r->last_type ||
+		r->said.n > 0 || r->is_mid_event)
+		return false;
+	buf_text(&r->said, ": waiting\n\n");
+	return true;
+}
+
 void relay_answer(struct relay *r, struct span json)
 {
 	buf_span(&r->said, json);
@@ -135,14 +147,6 @@ static void fail(struct relay *r, const struct fault *why)
 	r->broke = *why;
 	r->broke.is_partial = r->has_head;
 	put_event(&r->last, &r->last_type, &e);
-}
-
-static void fail_with(struct relay *r, enum err err)
-{
-	struct fault why = FAULT_NONE;
-	fault_set(&why, err, "the answer cannot be written in the caller's language: %s",
-		err_info(err)->sentence);
-	fail(r, &why);
 }
 
 /* ---- the head ---- */
@@ -219,11 +223,13 @@ static void take_head(
 {
 	struct headers h = {.n = 0};
 	char target[256];
+	r->is_forwarded = true;
+	if (r->has_head)
+		return; /* it went out while nothing had come */
 	for (size_t i = 0; i < head->n_headers && h.n < HEADERS_MAX; i++)
 		h.list[h.n++] = head->headers[i];
 	add_about(&h, r, about, target, sizeof target);
 	put_head(r, &h, head->status, head->is_stream);
-	r->is_forwarded = true;
 }
 
 /* ---- events ---- */
@@ -266,28 +272,50 @@ static struct encoder *encoder_of(struct relay *r)
 	return r->encoder;
 }
 
-static void say(struct relay *r, const struct llm_event *e)
+/* The answer cannot be written: where nothing of it was told, that is the reply. */
+static void fail_with(struct relay *r, enum err err, const struct relay_about *about)
+{
+	struct fault why = FAULT_NONE;
+	int status;
+	if (err == ERR_NOT_FOUND)
+		fault_param(&why, err, "model", "there is no model \"%.*s\"",
+			SPAN_ARG(span_first(r->request->model, LIMIT_LABEL_BYTES)));
+	else
+		fault_set(&why, err, "the answer cannot be written in the caller's language: %s",
+			err_info(err)->sentence);
+	fault_text(why.request_id, sizeof why.request_id, about->request_id);
+	if (!r->has_head) {
+		buf_clear(&r->said);
+		r->speaks->phrase(&why, &r->said, &status);
+		put_fault_head(r, &why, status, about);
+	}
+	fail(r, &why);
+}
+
+static void say(struct relay *r, const struct llm_event *e, const struct relay_about *about)
 {
 	const struct dialect_op *op = dialect_operation(r->speaks, r->op);
 	struct encoder *encoder = encoder_of(r);
+	const size_t before = r->said.n;
 	struct buf *to = r->keeps ? &r->made : &r->said;
 	const enum err err = encoder ? op->encode(encoder, e, to) : ERR_NO_MEMORY;
 	if (r->keeps) {
 		keeper_take(&r->keeper, buf_view(&r->made), &r->said);
 		buf_clear(&r->made);
 	}
+	r->was_silent = r->was_silent && r->said.n == before;
 	if (err)
-		fail_with(r, err);
+		fail_with(r, err, about);
 }
 
 /* All is said: what is to be kept waits for that. */
-static void end_keeping(struct relay *r, bool is_good)
+static void end_keeping(struct relay *r, bool is_good, const struct relay_about *about)
 {
 	if (!r->keeps || r->is_keeping)
 		return;
 	const struct json object = keeper_end(&r->keeper);
 	if (keeper_error(&r->keeper))
-		fail_with(r, keeper_error(&r->keeper));
+		fail_with(r, keeper_error(&r->keeper), about);
 	r->is_keeping = true;
 	if (!is_good || json_kind(object) != JSON_OBJECT)
 		relay_kept(r);
@@ -303,8 +331,8 @@ static void take_fault(struct relay *r, const struct fault *why, const struct re
 		put_fault_head(r, why, status, about);
 	} else if (r->surface && (is_sse || !r->is_forwarded)) {
 		const struct llm_event e = {.type = EV_FAULT, .fault = why};
-		say(r, &e);
-		end_keeping(r, false);
+		say(r, &e, about);
+		end_keeping(r, false, about);
 	}
 }
 
@@ -326,14 +354,14 @@ static void take_event(struct relay *r, const struct llm_event *e, struct span p
 		break;
 	case EV_END:
 		if (!r->is_forwarded && !r->is_answered)
-			say(r, e);
-		end_keeping(r, true);
+			say(r, e, about);
+		end_keeping(r, true, about);
 		break;
 	case EV_RAW:
 		keeper_take(&r->keeper, e->text, &r->said);
 		return;
 	default:
-		say(r, e);
+		say(r, e, about);
 		return;
 	}
 	if (r->last_type)
@@ -352,7 +380,7 @@ static void read_event(
 	arena_init(&a, LIMIT_REQUEST_ARENA);
 	const enum err err = event_unpack(type, pack_from(packed), &a, &e, &why);
 	if (err)
-		fail_with(r, err);
+		fail_with(r, err, about);
 	else
 		take_event(r, &e, packed, about);
 }
@@ -365,7 +393,7 @@ static bool frame_next(struct relay *r, const struct relay_about *about)
 	const struct span left = span_skip(buf_view(&r->said), r->told);
 	const enum err err = buf_error(&r->said);
 	if (err && !r->broke.err)
-		fail_with(r, err);
+		fail_with(r, err, about);
 	if (left.n > 0 && !r->has_head) {
 		put_own_head(r, about);
 	} else if (left.n > 0) {
@@ -400,6 +428,9 @@ bool relay_peek(struct relay *r, struct event_log *log, struct event_cursor *c,
 			*frame_type = type;
 			*body = packed;
 			r->is_from_log = true;
+			r->was_silent = false;
+			r->is_mid_event =
+				packed.n < 2 || memcmp(packed.p + packed.n - 2, "\n\n", 2) != 0;
 			return true;
 		}
 		read_event(r, type, packed, about);

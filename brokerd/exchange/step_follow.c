@@ -15,12 +15,13 @@ static bool has_kept(const struct exchange *x)
 
 static enum state lay_out(struct exchange *x, const struct response *list, size_t n)
 {
+	const struct kept_past past = {list, n, x->named, x->n_named};
 	struct flight *f = x->flight;
 	struct fault why = FAULT_NONE;
 	struct json body;
 	enum err err = json_scan(buf_view(&f->body), JSON_STRICT, &body, &why);
 	if (!err && json_kind(body) == JSON_OBJECT)
-		kept_lay_out(body, list, n, &x->laid_out);
+		kept_lay_out(body, &past, &x->laid_out);
 	if (!err)
 		err = buf_error(&x->laid_out);
 	if (err == ERR_TOO_BIG)
@@ -29,6 +30,70 @@ static enum state lay_out(struct exchange *x, const struct response *list, size_
 			LIMIT_BODY_BYTES);
 	x->organs->body_bytes += x->laid_out.n;
 	return err ? exchange_fail_with(x, err, &why) : ADMIT;
+}
+
+/* ---- items that it names ---- */
+
+/* Which answer an item was in is kept beside the answers. */
+#define ITEM_BYTES_MAX ((size_t)512)
+
+static struct span item_key(struct span id, struct buf *room)
+{
+	buf_text(room, "item:");
+	buf_span(room, span_first(id, ITEM_BYTES_MAX));
+	return buf_view(room);
+}
+
+static struct kept_item *next_named(struct exchange *x)
+{
+	for (size_t i = 0; i < x->n_named; i++) {
+		if (!span_is_set(x->named[i].json))
+			return &x->named[i];
+	}
+	return NULL;
+}
+
+static enum state refuse_item(struct exchange *x, const struct kept_item *item)
+{
+	struct fault why = FAULT_NONE;
+	fault_param(&why, ERR_INVALID_REQUEST, "input",
+		"no item is kept under \"%.*s\": it may be another user's, or was removed, or is "
+		"too "
+		"old",
+		SPAN_ARG(span_first(item->id, 100)));
+	fault_text(why.code, sizeof why.code, SPAN("item_not_found"));
+	return exchange_fail_with(x, why.err, &why);
+}
+
+/* Reads the answer that the next item was in; once all are there, what the request goes on from. */
+static enum state follow_on(struct exchange *x);
+
+static enum state read_named(struct exchange *x, const struct kept_item *item)
+{
+	OWNED(buf_done) struct buf key = BUF_INIT(1 * KIB);
+	OWNED(buf_done) struct buf answer = BUF_INIT(1 * KIB);
+	struct items *items = x->organs->items;
+	struct fault why = FAULT_NONE;
+	if (items)
+		buf_span(&answer,
+			items_get(items, x->peer.uid, item_key(item->id, &key), exchange_now_s(x)));
+	if (answer.n == 0)
+		return refuse_item(x, item);
+	const enum err err = responses_get(x->organs->responses, x->peer.uid, buf_view(&answer),
+		false, exchange_now_s(x), &x->kept, &why);
+	return err ? exchange_fail_with(x, err, &why) : FOLLOW;
+}
+
+static enum state on_named(
+	struct exchange *x, const struct response *list, size_t n, const struct fault *said)
+{
+	struct kept_item *item = next_named(x);
+	struct fault why = FAULT_NONE;
+	if (said->err && said->err != ERR_NOT_FOUND)
+		return exchange_fail_with(x, said->err, said);
+	if (n > 0 && kept_find(&list[0], x->named, x->n_named, &x->flight->arena))
+		return exchange_fail_with(x, ERR_NO_MEMORY, &why);
+	return span_is_set(item->json) ? follow_on(x) : refuse_item(x, item);
 }
 
 static enum state refuse_previous(struct exchange *x, const struct fault *said)
@@ -71,6 +136,8 @@ static void on_read(
 		return; /* its time was over */
 	if (x->wish != KEPT_NOTHING)
 		exchange_go_on(x, show(x, list, why));
+	else if (next_named(x))
+		exchange_go_on(x, on_named(x, list, n, why));
 	else if (why->err)
 		exchange_go_on(x, refuse_previous(x, why));
 	else
@@ -80,6 +147,20 @@ static void on_read(
 static enum state follow(struct exchange *x, enum err err, const struct fault *why)
 {
 	return err ? exchange_fail_with(x, err, why) : FOLLOW;
+}
+
+static enum state follow_on(struct exchange *x)
+{
+	const struct kept_item *item = next_named(x);
+	struct fault why = FAULT_NONE;
+	if (item)
+		return read_named(x, item);
+	if (x->kept_id.n == 0)
+		return x->n_named > 0 ? lay_out(x, NULL, 0) : ADMIT;
+	return follow(x,
+		responses_get(x->organs->responses, x->peer.uid, x->kept_id, true,
+			exchange_now_s(x), &x->kept, &why),
+		&why);
 }
 
 enum state step_follow(struct exchange *x)
@@ -94,9 +175,12 @@ enum state step_follow(struct exchange *x)
 	enum err err = kept_wish(call, &x->flight->arena, &x->wish, &x->kept_id, &why);
 	if (!err && x->wish == KEPT_NOTHING)
 		err = kept_previous(buf_view(&x->flight->body), &x->flight->arena, &x->kept_id);
+	if (!err && x->wish == KEPT_NOTHING)
+		err = kept_references(
+			buf_view(&x->flight->body), &x->flight->arena, &x->named, &x->n_named);
 	if (err)
 		return exchange_fail_with(x, err, &why);
-	if (x->wish == KEPT_NOTHING && x->kept_id.n == 0)
+	if (x->wish == KEPT_NOTHING && x->kept_id.n == 0 && x->n_named == 0)
 		return ADMIT;
 	if (!store)
 		return exchange_fail_with(x, ERR_UNSUPPORTED, &why);
@@ -104,9 +188,11 @@ enum state step_follow(struct exchange *x)
 	if (x->wish == KEPT_REMOVE)
 		return follow(
 			x, responses_remove(store, x->peer.uid, x->kept_id, &x->kept, &why), &why);
+	if (x->wish == KEPT_NOTHING)
+		return follow_on(x);
 	return follow(x,
-		responses_get(store, x->peer.uid, x->kept_id, x->wish == KEPT_NOTHING,
-			exchange_now_s(x), &x->kept, &why),
+		responses_get(
+			store, x->peer.uid, x->kept_id, false, exchange_now_s(x), &x->kept, &why),
 		&why);
 }
 
@@ -161,6 +247,20 @@ static void on_kept(
 	x->caller.on_ready(x->caller.context);
 }
 
+/* Which answer an item is in, for requests that name it alone. */
+struct whereabouts {
+	struct exchange *x;
+	struct span answer;
+};
+
+static void note_item(void *context, struct span id)
+{
+	const struct whereabouts *w = context;
+	OWNED(buf_done) struct buf key = BUF_INIT(1 * KIB);
+	items_put(w->x->organs->items, w->x->peer.uid, item_key(id, &key), w->answer,
+		exchange_now_s(w->x));
+}
+
 void exchange_keep(struct exchange *x)
 {
 	struct relay *r = &x->relay;
@@ -179,6 +279,9 @@ void exchange_keep(struct exchange *x)
 		.json = buf_view(&record),
 		.at_s = exchange_now_s(x),
 	};
+	struct whereabouts where = {x, what.id};
+	if (x->organs->items)
+		kept_each_id(object, &x->flight->arena, note_item, &where);
 	x->kept.on_done = on_kept;
 	enum err err = buf_error(&id) ? buf_error(&id) : buf_error(&record);
 	if (!err)

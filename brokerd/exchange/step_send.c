@@ -1,6 +1,7 @@
 /* step_send.c - one attempt: its proof, its sending, what comes of it. */
 #include "brokerd/exchange/steps.h"
 
+#include "brokerd/dialect/carry.h"
 #include "brokerd/exchange/listing.h"
 #include "brokerd/exchange/pins.h"
 
@@ -98,7 +99,7 @@ static bool may_forward(const struct exchange *x)
 		return true;
 	return x->is_relayed && d == x->relay.surface->dialect && d->ops[f->op] &&
 	       d->ops[f->op]->forward && !attempt_is_local(t, f->op) &&
-	       f->asked.n_inputs == f->request.n_inputs &&
+	       f->asked.n_inputs == f->request.n_inputs && !carry_is_in(x->relay.body.text) &&
 	       (f->request.is_stream || !t->quirks.is_stream_forced);
 }
 

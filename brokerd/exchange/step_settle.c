@@ -51,6 +51,7 @@ enum state step_settle(struct exchange *x)
 	struct fault why = FAULT_NONE;
 	loop_timer_stop(&x->deadline);
 	loop_timer_stop(&x->retry);
+	loop_timer_stop(&x->hold);
 	tokens_leave(&x->token);
 	if (f->attempt) { /* stopped from outside while it ran */
 		struct attempt_record record;

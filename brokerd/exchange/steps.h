@@ -42,15 +42,17 @@ struct exchange {
 	struct relay relay;         /* which one, and what it gets of the answer */
 	struct fault refused;       /* the call itself is wrong; told when its body is there */
 	struct responses_wait kept; /* an answer that is read, written or removed */
-	enum kept_wish wish; /* what is wanted of it; nothing: it is what the request follows */
-	struct span kept_id; /* of which */
-	struct buf laid_out; /* the body with all that it goes on from */
+	enum kept_wish wish;     /* what is wanted of it; nothing: it is what the request follows */
+	struct span kept_id;     /* of which */
+	struct kept_item *named; /* items that the request names by their ids */
+	size_t n_named;
+	struct buf laid_out;        /* the body with all that it goes on from */
 	struct forwarded forwarded; /* of the target in hand, where it speaks the same */
 	size_t n_warned;            /* of how many targets the caller has the encoding's warnings */
 	struct secret *secret;      /* of the target in hand, from PREPARE on */
 	struct token_wait token;
 	bool has_renewed; /* for the target in hand, a token that it refused */
-	struct loop_timer deadline, retry;
+	struct loop_timer deadline, retry, hold;
 	struct fault telling; /* of all failures so far, what a caller learns most from */
 	struct recall recall; /* of the answer that comes, what its provider will want again */
 	struct fault verdict; /* what it is settled with; OK: a good answer */

@@ -1,5 +1,6 @@
 /* fuzz_incoming.c - any bytes as a request of a caller who speaks a family: what is read is written for
- * the same family, as JSON. The first byte picks the family: '0' is the first of the registry's. */
+ * the same family, as JSON. The first byte picks the family: '0' is the first of the registry's. The
+ * second one picks the operation where it is a digit, and belongs to a chat where it is none. */
 #include <assert.h>
 
 #include "protocol/base/json.h"
@@ -50,30 +51,51 @@ static void write_again(const struct dialect_op *op, const struct llm_request *r
 	rules.free_inside = (const char *const[]){"parameters", "input_schema", "schema", "json",
 		"arguments", "input", "args", "response", "labels", "responseSchema",
 		"responseJsonSchema", "parametersJsonSchema", NULL};
-	assert(err || json_scan(http.body, rules, &v, &why) == OK);
+	if (!err && span_is_set(http.body))
+		assert(json_scan(http.body, rules, &v, &why) == OK);
+}
+
+/* The bytes are a body; of models, which have none, they are the path and the query. */
+static void ask(const struct dialect_op *op, enum llm_op which, struct span bytes,
+	const struct target *target)
+{
+	OWNED(arena_done) struct arena a;
+	struct surface_call call = {.surface = SPAN("fuzz"),
+		.method = SPAN("POST"),
+		.path = which == LLM_OP_COUNT
+				? SPAN("/v1beta/models/gemini-2.5-flash:countTokens")
+				: SPAN("/v1beta/models/gemini-2.5-flash:generateContent")};
+	struct llm_request r;
+	struct notes notes;
+	struct fault why = FAULT_NONE;
+	if (which == LLM_OP_MODELS) {
+		call.query = bytes;
+		call.path = span_cut(&call.query, '?');
+	}
+	arena_init(&a, LIMIT_REQUEST_ARENA);
+	notes_init(&notes, &a);
+	const enum err err = op->decode_request(&call, bytes, &a, &r, &notes, &why);
+	assert(err == why.err && (err == OK || why.message[0]));
+	if (!err)
+		write_again(op, &r, target, &notes);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	OWNED(arena_done) struct arena a;
-	const struct surface_call call = {.surface = SPAN("fuzz"),
-		.method = SPAN("POST"),
-		.path = SPAN("/v1beta/models/gemini-2.5-flash:generateContent")};
-	struct llm_request r;
-	struct notes notes;
-	struct fault why = FAULT_NONE;
-	arena_init(&a, LIMIT_REQUEST_ARENA);
+	struct span bytes = span_of((const char *)data, size);
+	enum llm_op which = LLM_OP_CHAT;
 	if (n_families == 0)
 		find_families();
 	if (size < 1)
 		return 0;
-	const size_t which = (uint8_t)(data[0] - '0') % n_families;
-	const struct dialect_op *op = families[which].dialect->ops[LLM_OP_CHAT];
-	notes_init(&notes, &a);
-	const enum err err = op->decode_request(
-		&call, span_of((const char *)data + 1, size - 1), &a, &r, &notes, &why);
-	assert(err == why.err && (err == OK || why.message[0]));
-	if (!err)
-		write_again(op, &r, &families[which].target, &notes);
+	const size_t family = (uint8_t)(data[0] - '0') % n_families;
+	bytes = span_skip(bytes, 1);
+	if (bytes.n > 0 && bytes.p[0] >= '0' && bytes.p[0] <= '9') {
+		which = (enum llm_op)((bytes.p[0] - '0') % LLM_OP_COUNT_OF);
+		bytes = span_skip(bytes, 1);
+	}
+	const struct dialect_op *op = dialect_operation(families[family].dialect, which);
+	if (op && op->decode_request)
+		ask(op, which, bytes, &families[family].target);
 	return 0;
 }

@@ -229,7 +229,8 @@ static void check_encoded(struct golden_case *c, const struct llm_request *r)
 		rules.has_unique_names = true;
 		ok(json_scan(http.body, rules, &v, &why) == OK, "%s: the body is JSON", c->path);
 	}
-	check_wire(c, r, &notes, buf_view(&got));
+	if (c->op != LLM_OP_EMBED || r->n_inputs > 0) /* tokens have no form there */
+		check_wire(c, r, &notes, buf_view(&got));
 }
 
 static void check_request(struct golden_case *c)

@@ -27,7 +27,7 @@ static bool read_request(const struct retelling *r, struct arena *a, struct llm_
 	*request = (struct llm_request){.model = SPAN("asked")};
 	notes->form = r->form;
 	notes->n_choices = 8;
-	notes->wants_usage_event = true;
+	notes->wants_usage_event = !span_is_set(r->body);
 	request->is_stream = r->form != ANSWER_WHOLE;
 	*body = JSON_NONE;
 	if (!span_is_set(r->body))

@@ -75,3 +75,29 @@ a gets 7
 	raw *
 	fault cancelled *
 up 5 cancelled
+# who waits long for the first word gets the head and remarks; an error is then an event of the stream
+after 1m
+a relay 8 anthropic.messages
+	{"model":"one/m","max_tokens":50,"stream":true,"messages":[{"role":"user","content":"x"}]}
+up 6 streams
+after 4s
+a gets 8
+after 2s
+a gets 8
+	head 200 content-type=text/event-stream *
+	raw : waiting\n\n
+after 15s
+a gets 8
+	raw : waiting\n\n
+up 6 says Hel
+a gets 8
+	raw event: message_start*"Hel"*
+after 14s
+a gets 8
+after 20s
+a gets 8
+	raw : waiting\n\n
+up 6 event {"error":{"message":"Overloaded","type":"overloaded_error"}}
+a gets 8
+	raw *event: error*
+	fault overloaded partial *

@@ -101,3 +101,20 @@ a gets 12
 	raw *
 	fault not_found *
 ups 4
+# an item may be named by its id alone
+after 1s
+a relay 13 openai.responses
+	{"model":"resp/m","input":[{"type":"item_reference","id":"msg_2"},{"role":"user","content":"Seven?"}]}
+up 5 asks {"model":"m","input":[[]{"type":"message","role":"assistant","content":[[]{"type":"output_text","text":"Four."}]},{"role":"user","content":"Seven?"}],"store":false}
+up 5 answers 200
+	{"id":"resp_4","object":"response","status":"completed","model":"m","output":[],"usage":{"input_tokens":1,"output_tokens":1,"total_tokens":2}}
+a gets 13
+	head 200 *
+	raw {"id":"resp_4"*
+	end *
+a relay 14 openai.responses
+	{"model":"resp/m","input":[{"type":"item_reference","id":"msg_of_another"}]}
+a gets 14
+	head 400 *
+	raw *"param":"input","code":"item_not_found"*
+	fault invalid_request *

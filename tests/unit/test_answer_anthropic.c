@@ -249,10 +249,17 @@ static const struct {
 		"\"usage\":{\"input_tokens\":null,\"cache_creation_input_tokens\":null,\"cache_read_input_tokens\":"
 		"null,\"output_tokens\":3}"},
 	{"all is",
-		{.input = 1, .cache_read = 2, .cache_write_5m = 4, .cache_write_1h = 8, .cache_write = 16, .output = 32, .reasoning = 64, .audio_input = 128, .audio_output = 256, .image_input = 512, .image_output = 1024},
-		"\"usage\":{\"input_tokens\":641,\"cache_creation_input_tokens\":28,\"cache_read_input_tokens\":2,"
-		"\"cache_creation\":{\"ephemeral_5m_input_tokens\":4,\"ephemeral_1h_input_tokens\":8},\"output_tokens\":"
-		"1376,\"output_tokens_details\":{\"thinking_tokens\":64}}"},
+		{.input = 1, .cache_read = 2, .cache_write_5m = 4, .cache_write_1h = 8, .cache_write = 0,
+			.output = 32, .reasoning = 64, .audio_input = 128, .audio_output = 256,
+			.image_input = 512, .image_output = 1024},
+		"\"usage\":{\"input_tokens\":641,\"cache_creation_input_tokens\":12,"
+		"\"cache_read_input_tokens\":2,\"cache_creation\":{\"ephemeral_5m_input_tokens\":4,"
+		"\"ephemeral_1h_input_tokens\":8},\"output_tokens\":1376,\"output_tokens_details\":"
+		"{\"thinking_tokens\":64}}"},
+	{"of some it is not said how long it lives",
+		{1, 2, 4, -1, 16, 32, -1, -1, -1, -1, -1, -1, -1},
+		"\"usage\":{\"input_tokens\":1,\"cache_creation_input_tokens\":20,"
+		"\"cache_read_input_tokens\":2,\"output_tokens\":32}"},
 	{"more than a number holds",
 		{.input = INT64_MAX, .image_input = 1, .audio_input = -1, .cache_read = -1, .cache_write_5m = -1, .cache_write_1h = -1, .cache_write = -1, .output = 1, .reasoning = -1, .audio_output = -1, .image_output = -1},
 		"\"usage\":{\"input_tokens\":9223372036854775807,\"cache_creation_input_tokens\":null,\"cache_read_input_tokens\":"

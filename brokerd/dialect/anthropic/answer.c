@@ -114,13 +114,13 @@ static struct span matched(const struct encoder *a)
 {
 	const struct llm_request *r = a->plan->request;
 	const bool is_clear = span_is(a->native, "stop_sequence") && r->n_stop == 1;
-	return !span_is_set(a->matched_stop) && is_clear ? r->stop[0] : a->matched_stop;
+	return a->matched_stop.n == 0 && is_clear ? r->stop[0] : a->matched_stop;
 }
 
 static void put_stop_members(struct encoder *a, struct json_out *o)
 {
 	const struct span stop = matched(a);
-	const struct span word = anthropic_stop_word(finish_of(a), a->native, span_is_set(stop));
+	const struct span word = anthropic_stop_word(finish_of(a), a->native, stop.n > 0);
 	json_pair_str(o, "stop_reason", word);
 	json_key(o, "stop_sequence");
 	if (span_is(word, "stop_sequence"))

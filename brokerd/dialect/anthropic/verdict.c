@@ -80,7 +80,8 @@ void anthropic_put_usage(
 	put_count(o, "input_tokens", input >= 0 ? input : otherwise.input);
 	put_count(o, "cache_creation_input_tokens", sum_known(writes, COUNT_OF(writes)));
 	put_count(o, "cache_read_input_tokens", u->cache_read);
-	if (u->cache_write_5m >= 0 || u->cache_write_1h >= 0) {
+	/* only where it is told of all that was written how long it lives */
+	if (u->cache_write <= 0 && (u->cache_write_5m >= 0 || u->cache_write_1h >= 0)) {
 		json_key(o, "cache_creation");
 		json_open(o, '{');
 		json_pair_i64(o, "ephemeral_5m_input_tokens", least_0(u->cache_write_5m));

@@ -17,6 +17,9 @@ static const struct dialect_op chat = {
 	.decoder_done = gemini_decoder_done,
 	.forward = gemini_forward,
 	.decode_request = gemini_decode_request,
+	.encoder_new = gemini_encoder_new,
+	.encode = gemini_encode,
+	.encoder_done = gemini_encoder_done,
 };
 
 static const struct dialect_op embed = {

@@ -1,7 +1,7 @@
 /* gemini.h - what do the files of this family share?
  * request.c, tools.c and messages.c write requests, inputs.c those beside chat, reply.c reads replies,
- * incoming.c reads requests, results.c answers those beside chat, trouble.c judges errors, gemini.c is
- * the table. */
+ * incoming.c reads requests, answer.c answers them, results.c those beside chat, trouble.c judges errors,
+ * gemini.c is the table. */
 #ifndef BROKERD_DIALECT_GEMINI_GEMINI_H
 #define BROKERD_DIALECT_GEMINI_GEMINI_H
 #include "brokerd/dialect/dialect.h"
@@ -75,6 +75,9 @@ enum err gemini_decode(
 enum err gemini_decode_end(struct decoder *, const struct event_sink *, struct fault *why);
 enum err gemini_decode_request(const struct surface_call *, struct span body, struct arena *,
 	struct llm_request *out, struct notes *, struct fault *why);
+struct encoder *gemini_encoder_new(struct arena *, const struct answer_plan *);
+enum err gemini_encode(struct encoder *, const struct llm_event *, struct buf *out);
+void gemini_encoder_done(struct encoder *);
 
 enum err gemini_forward(const struct forwarded *, const struct target *, struct notes *,
 	struct http_request *out, struct fault *why);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "brokerd/dialect/base64.h"
+#include "brokerd/dialect/carry.h"
 #include "brokerd/dialect/gemini/gemini.h"
 #include "brokerd/dialect/gemini/incoming.h"
 #include "brokerd/dialect/media.h"
@@ -107,11 +108,22 @@ static enum err read_media(
 	return arena_dup(in->arena, buf_view(&bytes), &p->media.data) ? intake_no_memory(in) : OK;
 }
 
+/* What the broker put into this family's slot for another family's item comes back as that item. */
+static bool is_carried(struct intake *in, struct span signature, struct opaque *out)
+{
+	const struct json v = {signature};
+	struct span text;
+	return json_kind(v) == JSON_STRING && json_text(v, in->arena, &text) == OK &&
+	       carry_read(text, in->arena, out);
+}
+
 /* {"thoughtSignature":...}, with or without an empty text before it. */
 static enum err seal(
 	struct intake *in, struct span signature, const char *before, struct opaque *out)
 {
 	OWNED(buf_done) struct buf text = BUF_INIT(LIMIT_BODY_BYTES);
+	if (is_carried(in, signature, out))
+		return OK;
 	buf_text(&text, before);
 	buf_text(&text, "\"" GEMINI_SIGNATURE "\":");
 	buf_span(&text, signature);
@@ -308,6 +320,11 @@ static enum err add_seal(struct intake *in, const struct raw_part *raw, struct p
 	if (!is_empty)
 		++*to;
 	(*to)[-1] = (struct part){.type = PART_OPAQUE};
+	if (is_carried(in, raw->signature, &(*to)[-1].opaque)) {
+		(*to)[-1].type = PART_REASONING; /* that nobody was told */
+		(*to)[-1].text = SPAN("");
+		return OK;
+	}
 	return seal(in, raw->signature, is_empty ? "{\"text\":\"\"," : "{", &(*to)[-1].opaque);
 }
 
@@ -365,6 +382,40 @@ static enum err place_extra(
 	return err;
 }
 
+/* Is it the end of a thought that came in pieces, with what another family wants back? */
+static bool ends_thought(const struct intake *in, const struct part *p)
+{
+	return p->type == PART_REASONING && p->text.n == 0 && span_is_set(p->opaque.family) &&
+	       !span_eq(p->opaque.family, in->family);
+}
+
+static bool is_bare_thought(const struct part *p)
+{
+	return p->type == PART_REASONING && !span_is_set(p->opaque.family) && p->extra.n == 0;
+}
+
+/* A stream tells a thought piece by piece, and what seals it at its end: to others it is one part. */
+static enum err join_thoughts(struct intake *in, struct message *m)
+{
+	size_t n = 0;
+	for (size_t k = 0; k < m->n_parts; k++) {
+		OWNED(buf_done) struct buf text = BUF_INIT(LIMIT_BODY_BYTES);
+		struct part p = m->parts[k];
+		size_t first = n;
+		while (ends_thought(in, &p) && first > 0 && is_bare_thought(&m->parts[first - 1]))
+			first--;
+		for (size_t i = first; i < n; i++)
+			buf_span(&text, m->parts[i].text);
+		if (buf_error(&text) ||
+			(first < n && arena_dup(in->arena, buf_view(&text), &p.text)))
+			return intake_no_memory(in);
+		m->parts[first] = p;
+		n = first + 1;
+	}
+	m->n_parts = n;
+	return OK;
+}
+
 static enum err read_parts(struct conversation *c, const struct at *at, struct json parts,
 	struct message *m, bool is_model)
 {
@@ -382,7 +433,7 @@ static enum err read_parts(struct conversation *c, const struct at *at, struct j
 		err = read_part(c, &here, v, &to, is_model);
 	}
 	m->n_parts = (size_t)(to - m->parts);
-	return err;
+	return err ? err : join_thoughts(c->in, m);
 }
 
 static enum err read_content(struct conversation *c, const struct at *at, struct json v)

@@ -231,10 +231,24 @@ static void put_id(struct scribe *s, struct span id)
 		json_pair_str(&s->o, "id", id);
 }
 
+/* A call's signature: a string, or absent. Google's own is the same in OpenAI's words, where a caller of
+ * that family keeps it. */
+static struct json signature_of(const struct opaque *opaque)
+{
+	struct json v = own_object(opaque);
+	if (span_is_set(v.text))
+		return json_member(v, GEMINI_SIGNATURE);
+	if (!span_is(opaque->family, "openai-chat") ||
+		json_scan(opaque->data, JSON_STRICT, &v, NULL) != OK)
+		return JSON_NONE;
+	v = json_member(json_member(v, "google"), "thought_signature");
+	return json_kind(v) == JSON_STRING ? v : JSON_NONE;
+}
+
 static enum err put_call(struct writer *w, const struct part *p, struct span id, const char *path)
 {
 	struct scribe *s = w->s;
-	const struct json seal = own_object(&p->opaque);
+	const struct json signature = signature_of(&p->opaque);
 	if (p->call.is_custom)
 		return scribe_refuse(
 			s, path, "%.*s knows no custom tools", SPAN_ARG(s->target->provider));
@@ -248,8 +262,8 @@ static enum err put_call(struct writer *w, const struct part *p, struct span id,
 	if (!err)
 		err = scribe_extra_below(s, &p->extra, path, "functionCall.", KNOWN_IN_CALL);
 	json_close(&s->o, '}');
-	if (span_is_set(json_member(seal, GEMINI_SIGNATURE).text))
-		json_pair_raw(&s->o, GEMINI_SIGNATURE, json_member(seal, GEMINI_SIGNATURE).text);
+	if (span_is_set(signature.text))
+		json_pair_raw(&s->o, GEMINI_SIGNATURE, signature.text);
 	else if (!w->has_call && s->target->quirks.has_sealed_calls)
 		json_pair_str(&s->o, GEMINI_SIGNATURE, SPAN(NO_SIGNATURE));
 	w->has_call = true;

@@ -3,6 +3,7 @@
 
 #include "brokerd/dialect/pick.h"
 #include "brokerd/dialect/usage.h"
+#include "protocol/base/num.h"
 
 static const struct {
 	const char *word;
@@ -38,6 +39,41 @@ bool verdict_finish(struct span reason, enum finish *out)
 			return false;
 	}
 	return true;
+}
+
+/* The words of an end that has no word among ours. */
+static const char *const others[] = {"OTHER", "NO_IMAGE", "IMAGE_OTHER"};
+
+static const char *find_word(const char *const *words, size_t n, struct span word)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (span_is(word, words[i]))
+			return words[i];
+	}
+	return NULL;
+}
+
+static const char *word_of_other(struct span native)
+{
+	const char *word = find_word(others, COUNT_OF(others), native);
+	if (!word)
+		word = find_word(bad_calls, COUNT_OF(bad_calls), native);
+	return word ? word : others[0];
+}
+
+const char *verdict_word(enum finish f, struct span native)
+{
+	const char *first = NULL;
+	if (f == FINISH_TOOL_CALLS)
+		f = FINISH_STOP;
+	for (size_t i = 0; i < COUNT_OF(finishes); i++) {
+		if (finishes[i].finish != f)
+			continue;
+		if (span_is(native, finishes[i].word))
+			return finishes[i].word;
+		first = first ? first : finishes[i].word;
+	}
+	return first ? first : word_of_other(native);
 }
 
 /* ---- usage ---- */
@@ -89,7 +125,7 @@ void verdict_count(struct json usage, struct gemini_counts *c)
 
 static int64_t sum_known(int64_t a, int64_t b)
 {
-	return a < 0 ? b : b < 0 ? a : a + b;
+	return a < 0 ? b : b < 0 ? a : num_add_sat(a, b);
 }
 
 /* What of a kind did not come from the cache. */
@@ -114,6 +150,55 @@ bool verdict_usage(const struct gemini_counts *c, struct llm_usage *out, bool *f
 	*fits = usage_split(&u, input, output);
 	*out = u;
 	return input >= 0 || output >= 0;
+}
+
+static void put_kind(struct json_out *o, const char *kind, int64_t n)
+{
+	if (n < 0)
+		return;
+	json_open(o, '{');
+	json_pair_str(o, "modality", span_str(kind));
+	json_pair_i64(o, "tokenCount", n);
+	json_close(o, '}');
+}
+
+/* A list of kinds, where there is more than text. */
+static void put_kinds(
+	struct json_out *o, const char *name, int64_t total, int64_t audio, int64_t image)
+{
+	const int64_t beside = sum_known(audio, image);
+	if (beside <= 0)
+		return;
+	json_key(o, name);
+	json_open(o, '[');
+	put_kind(o, "TEXT", total - beside);
+	put_kind(o, "AUDIO", audio);
+	put_kind(o, "IMAGE", image);
+	json_close(o, ']');
+}
+
+static void put_known(struct json_out *o, const char *name, int64_t n)
+{
+	if (n >= 0)
+		json_pair_i64(o, name, n);
+}
+
+void verdict_put_usage(struct json_out *o, const struct llm_usage *u)
+{
+	const int64_t input = usage_input_total(u), total = usage_output_total(u);
+	const int64_t said = sum_known(sum_known(u->output, u->audio_output), u->image_output);
+	if (input < 0 && total < 0)
+		return;
+	json_key(o, "usageMetadata");
+	json_open(o, '{');
+	put_known(o, "promptTokenCount", input);
+	put_known(o, "cachedContentTokenCount", u->cache_read);
+	put_known(o, "candidatesTokenCount", said);
+	put_known(o, "thoughtsTokenCount", u->reasoning);
+	json_pair_i64(o, "totalTokenCount", sum_known(input, total));
+	put_kinds(o, "promptTokensDetails", input, u->audio_input, u->image_input);
+	put_kinds(o, "candidatesTokensDetails", said, u->audio_output, u->image_output);
+	json_close(o, '}');
 }
 
 /* ---- logprobs ---- */
@@ -170,4 +255,42 @@ bool verdict_logprobs(struct json result, struct buf *out)
 	json_close(&o, ']');
 	json_close(&o, '}');
 	return has_any;
+}
+
+/* An entry of OpenAI's shape, which is ours, too. */
+static void put_token(struct json_out *o, struct json v)
+{
+	static const char *const names[] = {"token", "logprob"};
+	struct json m[COUNT_OF(names)];
+	PICK(v, names, m);
+	if (json_kind(m[0]) != JSON_STRING || json_kind(m[1]) != JSON_NUMBER)
+		return;
+	json_open(o, '{');
+	json_pair_raw(o, "token", m[0].text);
+	json_pair_raw(o, "logProbability", m[1].text);
+	json_close(o, '}');
+}
+
+void verdict_add_logprobs(struct json logprobs, struct buf *chosen, struct buf *top)
+{
+	struct json_out each = json_to(chosen), others_of = json_to(top);
+	const struct json list = json_member(logprobs, "content");
+	each.has_value = chosen->n > 0;
+	others_of.has_value = top->n > 0;
+	for (struct json_walk w = json_each(list);
+		json_kind(list) == JSON_ARRAY && json_next(&w);) {
+		const size_t before = chosen->n;
+		put_token(&each, w.value);
+		if (chosen->n == before)
+			continue;
+		const struct json best = json_member(w.value, "top_logprobs");
+		json_open(&others_of, '{');
+		json_key(&others_of, "candidates");
+		json_open(&others_of, '[');
+		for (struct json_walk k = json_each(best);
+			json_kind(best) == JSON_ARRAY && json_next(&k);)
+			put_token(&others_of, k.value);
+		json_close(&others_of, ']');
+		json_close(&others_of, '}');
+	}
 }

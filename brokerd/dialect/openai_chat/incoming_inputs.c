@@ -109,15 +109,35 @@ static enum err read_body(struct intake *in, struct span body, const struct inta
 
 /* ---- embeddings ---- */
 
+static bool is_tokens(struct json v)
+{
+	for (struct json_walk w = json_each(v); json_next(&w);) {
+		if (json_kind(w.value) != JSON_NUMBER)
+			return false;
+	}
+	return json_kind(v) == JSON_ARRAY;
+}
+
+/* Tokens are one model's own. Some programs send nothing else: a host of this family gets them as they are,
+ * and to every other they are refused (embeddings_prepare). */
 static enum err read_embedded(struct intake *in, const struct at *at, struct json v, void *request)
 {
+	struct llm_request *r = request;
 	struct json_walk first = json_each(v);
-	if (json_kind(v) == JSON_ARRAY && json_next(&first) &&
-		(json_kind(first.value) == JSON_NUMBER || json_kind(first.value) == JSON_ARRAY))
-		return intake_refuse(in, at,
-			"these are tokens of one model's own, which no other one can read: send "
-			"the texts themselves");
-	return read_one_or_list(in, at, v, request);
+	const bool has_any = json_kind(v) == JSON_ARRAY && json_next(&first);
+	if (!has_any ||
+		(json_kind(first.value) != JSON_NUMBER && json_kind(first.value) != JSON_ARRAY))
+		return read_one_or_list(in, at, v, r);
+	size_t i = 0;
+	if (json_kind(first.value) == JSON_NUMBER && !is_tokens(v))
+		return intake_refuse(in, at, "texts, or tokens: not both");
+	for (struct json_walk w = json_each(v);
+		json_kind(first.value) == JSON_ARRAY && json_next(&w); i++) {
+		const struct at here = at_index(at, i);
+		if (!is_tokens(w.value))
+			return intake_refuse(in, &here, "a list of tokens is wanted");
+	}
+	return intake_keep(in, &r->extra, "", SPAN(EMBEDDINGS_TOKENS), v.text);
 }
 
 static enum err read_encoding(struct intake *in, const struct at *at, struct json v, void *request)
@@ -190,7 +210,7 @@ enum err openai_chat_decode_embed(const struct surface_call *call, struct span b
 		return err;
 	if (out->model.n == 0)
 		return missing(&in, "model");
-	return out->n_inputs > 0 ? OK : missing(&in, "input");
+	return out->n_inputs > 0 || embeddings_are_tokens(out) ? OK : missing(&in, "input");
 }
 
 /* ---- ranks ---- */

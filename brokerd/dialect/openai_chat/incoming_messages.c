@@ -2,6 +2,7 @@
  * was said. */
 #include <stdio.h>
 
+#include "brokerd/dialect/openai_chat/carried.h"
 #include "brokerd/dialect/openai_chat/incoming.h"
 #include "protocol/limits.h"
 
@@ -177,10 +178,13 @@ static enum err read_custom(struct intake *in, const struct at *at, struct json 
 	return intake_object(in, at, v, rows, COUNT_OF(rows), part, &part->extra, "custom.");
 }
 
-/* A host's own beside a call: its signature, which goes back to this family as it was. */
+/* A host's own beside a call: its signature, which goes back to this family as it was; or another
+ * family's, which we put there. */
 static enum err read_signature(struct intake *in, const struct at *at, struct json v, void *field)
 {
 	struct opaque *opaque = field;
+	if (carried_read_of_call(v, in->arena, opaque))
+		return OK;
 	opaque->family = in->family;
 	return intake_object_json(in, at, v, &opaque->data);
 }
@@ -285,10 +289,9 @@ static struct part *add_part(struct message *m, enum part_type type, struct span
 }
 
 /* What it thought comes first: the text, and with it the host's entries, which have it too. */
-static void take_reasoning(struct intake *in, struct said *said)
+static void take_reasoning(struct intake *in, struct said *said, struct json details)
 {
-	const bool has_details =
-		json_kind(said->details) == JSON_ARRAY && intake_count(said->details) > 0;
+	const bool has_details = json_kind(details) == JSON_ARRAY && intake_count(details) > 0;
 	const struct span text =
 		span_is_set(said->reasoning_content) ? said->reasoning_content : said->reasoning;
 	if (!has_details && !span_is_set(text))
@@ -297,7 +300,7 @@ static void take_reasoning(struct intake *in, struct said *said)
 	if (!span_is_set(text))
 		part->text = SPAN("");
 	if (has_details)
-		part->opaque = (struct opaque){.family = in->family, .data = said->details.text};
+		part->opaque = (struct opaque){.family = in->family, .data = details.text};
 }
 
 static enum err take_content(struct intake *in, const struct at *at, struct said *said)
@@ -413,6 +416,7 @@ static enum err read_message(struct intake *in, const struct at *at, struct json
 	struct older *older, struct message *out)
 {
 	struct said said = {.role = SPAN_NONE};
+	struct carried carried;
 	enum err err = intake_object(
 		in, at, v, message_rows, COUNT_OF(message_rows), &said, &said.m.extra, "");
 	if (!err)
@@ -427,7 +431,10 @@ static enum err read_message(struct intake *in, const struct at *at, struct json
 		intake_count(said.content) + intake_count(said.calls) + 5, sizeof *said.m.parts);
 	if (!said.m.parts)
 		return intake_no_memory(in);
-	take_reasoning(in, &said);
+	err = carried_read(in, said.details, &carried);
+	if (err)
+		return err;
+	take_reasoning(in, &said, carried.own);
 	err = take_content(in, at, &said);
 	if (!err)
 		err = take_refusal(in, at, &said);
@@ -439,6 +446,8 @@ static enum err read_message(struct intake *in, const struct at *at, struct json
 		err = take_older_call(in, at, &said, older);
 	if (!err)
 		err = check_result(in, at, &said, older);
+	if (!err)
+		err = carried_settle(in, &carried, &said.m);
 	*out = said.m;
 	return err;
 }

@@ -8,27 +8,31 @@ static bool has_list(struct json v, const char *name)
 	return json_kind(json_member(v, name)) == JSON_ARRAY;
 }
 
-/* {"tokens": [...], "token_logprobs": [...]} */
-static enum err give_parallel(struct outlet *o, uint32_t choice, struct json v)
+void logprobs_put_parallel(struct json_out *o, struct json v)
 {
-	OWNED(buf_done) struct buf json = BUF_INIT(LIMIT_REPLY_BYTES);
-	struct json_out out = json_to(&json);
 	struct json_walk tokens = json_each(json_member(v, "tokens"));
 	struct json_walk values = json_each(json_member(v, "token_logprobs"));
-	json_open(&out, '{');
-	json_key(&out, "content");
-	json_open(&out, '[');
 	while (json_next(&tokens) && json_next(&values)) {
 		if (json_kind(tokens.value) != JSON_STRING ||
 			json_kind(values.value) != JSON_NUMBER)
 			continue; /* the first token of a prompt has none */
-		json_open(&out, '{');
-		json_pair_raw(&out, "token", tokens.value.text);
-		json_pair_raw(&out, "logprob", values.value.text);
-		json_pair_raw(&out, "bytes", SPAN("null"));
-		json_pair_raw(&out, "top_logprobs", SPAN("[]"));
-		json_close(&out, '}');
+		json_open(o, '{');
+		json_pair_raw(o, "token", tokens.value.text);
+		json_pair_raw(o, "logprob", values.value.text);
+		json_pair_raw(o, "bytes", SPAN("null"));
+		json_pair_raw(o, "top_logprobs", SPAN("[]"));
+		json_close(o, '}');
 	}
+}
+
+static enum err give_parallel(struct outlet *o, uint32_t choice, struct json v)
+{
+	OWNED(buf_done) struct buf json = BUF_INIT(LIMIT_REPLY_BYTES);
+	struct json_out out = json_to(&json);
+	json_open(&out, '{');
+	json_key(&out, "content");
+	json_open(&out, '[');
+	logprobs_put_parallel(&out, v);
 	json_close(&out, ']');
 	json_close(&out, '}');
 	const enum err err = outlet_check(&json);

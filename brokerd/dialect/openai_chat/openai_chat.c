@@ -19,6 +19,9 @@ static const struct dialect_op chat = {
 	.decoder_done = openai_chat_decoder_done,
 	.forward = openai_forward_chat,
 	.decode_request = openai_chat_decode_request,
+	.encoder_new = openai_chat_encoder_new,
+	.encode = openai_chat_encode,
+	.encoder_done = openai_chat_encoder_done,
 };
 
 static const struct dialect_op embed = {

@@ -1,7 +1,7 @@
 /* openai_chat.h - what do the files of this family share?
  * request.c writes requests, inputs.c those of the operations beside chat, reply.c reads replies,
- * incoming.c reads requests of callers who speak it, incoming_inputs.c those beside chat, results.c
- * answers those, openai_chat.c is the family's table. */
+ * incoming.c reads requests of callers who speak it, answer.c writes what they get, incoming_inputs.c and
+ * results.c do so beside chat, openai_chat.c is the family's table. */
 #ifndef BROKERD_DIALECT_OPENAI_CHAT_OPENAI_CHAT_H
 #define BROKERD_DIALECT_OPENAI_CHAT_OPENAI_CHAT_H
 #include "brokerd/dialect/dialect.h"
@@ -71,6 +71,9 @@ enum err openai_chat_decode(
 enum err openai_chat_decode_end(struct decoder *, const struct event_sink *, struct fault *why);
 enum err openai_chat_decode_request(const struct surface_call *, struct span body, struct arena *,
 	struct llm_request *out, struct notes *, struct fault *why);
+struct encoder *openai_chat_encoder_new(struct arena *, const struct answer_plan *);
+enum err openai_chat_encode(struct encoder *, const struct llm_event *, struct buf *out);
+void openai_chat_encoder_done(struct encoder *);
 
 enum err openai_chat_decode_embed(const struct surface_call *, struct span body, struct arena *,
 	struct llm_request *out, struct notes *, struct fault *why);

@@ -39,11 +39,18 @@ static enum err read_logprobs(struct intake *in, const struct at *at, struct jso
 	return intake_i64(in, at, v, &r->top_logprobs);
 }
 
-/* That usage is to be told is asked for in any case. */
+/* Usage is always asked for; whether the caller wants to see it is the reply's to know. */
+static enum err read_include_usage(
+	struct intake *in, const struct at *at, struct json v, void *request)
+{
+	(void)request;
+	return intake_flag(in, at, v, &in->notes->wants_usage_event);
+}
+
 static enum err read_options(struct intake *in, const struct at *at, struct json v, void *request)
 {
 	static const struct intake_row options[] = {
-		{"include_usage", intake_ignore, 0},
+		{"include_usage", read_include_usage, 0},
 	};
 	struct llm_request *r = request;
 	return intake_object(

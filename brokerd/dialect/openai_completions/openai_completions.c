@@ -15,6 +15,9 @@ static const struct dialect_op complete = {
 	.decoder_done = completions_decoder_done,
 	.forward = openai_forward_completion,
 	.decode_request = completions_decode_request,
+	.encoder_new = completions_encoder_new,
+	.encode = completions_encode,
+	.encoder_done = completions_encoder_done,
 };
 
 const struct dialect dialect_openai_completions = {

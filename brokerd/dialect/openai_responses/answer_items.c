@@ -496,8 +496,6 @@ static void take_beside(struct encoder *e, const struct extra *extra)
 
 static void put_call(struct answer_item *i, const struct block *b)
 {
-	static const char *const own[] = {
-		"id", "type", "status", "call_id", "name", "arguments", "input"};
 	struct json_out o = json_to(&i->beside);
 	struct json rest;
 	json_pair_str(&o, "call_id", b->id);
@@ -506,10 +504,7 @@ static void put_call(struct answer_item *i, const struct block *b)
 		json_scan(b->opaque.data, JSON_STRICT, &rest, NULL))
 		return;
 	for (struct json_walk w = json_each(rest); json_next(&w);) {
-		bool is_own = false;
-		for (size_t k = 0; k < COUNT_OF(own); k++)
-			is_own = is_own || json_name_is(w.name, own[k]);
-		if (is_own)
+		if (responses_is_of_call(w.name))
 			continue;
 		json_key_raw(&o, w.name);
 		json_put_raw(&o, w.value.text);

@@ -1,6 +1,5 @@
 /* answer_response.c - what is said of an answer as a whole, at its beginning and at its end? What the caller
  * asked is repeated as it was sent; what it did not send is as the API has it. */
-#include "brokerd/dialect/envelope.h"
 #include "brokerd/dialect/openai_responses/answer.h"
 #include "brokerd/dialect/pick.h"
 #include "protocol/base/num.h"

@@ -417,11 +417,7 @@ static void put_rest(struct scribe *s, const struct part *p)
 		json_kind(rest) != JSON_OBJECT)
 		return;
 	for (struct json_walk w = json_each(rest); json_next(&w);) {
-		static const char *const own[] = {
-			"type", "call_id", "name", "arguments", "input", "id", "status"};
-		bool is_own = false;
-		for (size_t i = 0; i < COUNT_OF(own); i++)
-			is_own = is_own || json_name_is(w.name, own[i]);
+		bool is_own = responses_is_of_call(w.name);
 		for (size_t i = 0; i < p->extra.n; i++)
 			is_own = is_own || span_eq(p->extra.members[i].name, w.name);
 		if (is_own)

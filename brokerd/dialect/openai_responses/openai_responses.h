@@ -28,6 +28,9 @@ enum err responses_put_input(struct scribe *s, const struct responses_input *how
 /* Has the request an extra member of this family with that name? */
 bool responses_has_extra(const struct llm_request *r, const char *name);
 
+/* Is it a member that every call has, custom or not? Its name is raw. */
+bool responses_is_of_call(struct span name);
+
 /* Is a citation one of this family's own? Others' have a type, too. */
 bool responses_is_annotation(struct json citation);
 
