@@ -265,7 +265,8 @@ static struct encoder *encoder_of(struct relay *r)
 		.body = r->asked,
 		.id = r->id,
 		.env = &r->env,
-		.input_estimate = -1};
+		.input_estimate = -1,
+		.is_begun = r->is_forwarded};
 	if (r->surface->tells_input_first && r->notes.form == ANSWER_SSE)
 		r->plan.input_estimate = estimate_request(r->request);
 	r->encoder = op->encoder_new(r->arena, &r->plan);
@@ -324,12 +325,12 @@ static void end_keeping(struct relay *r, bool is_good, const struct relay_about 
 /* Before the head a fault is a reply of its own, after it the end of a stream. */
 static void take_fault(struct relay *r, const struct fault *why, const struct relay_about *about)
 {
-	const bool is_sse = r->notes.form == ANSWER_SSE;
+	const bool is_stream = r->notes.form != ANSWER_WHOLE;
 	int status;
 	if (!r->has_head && r->said.n == 0) {
 		r->speaks->phrase(why, &r->said, &status);
 		put_fault_head(r, why, status, about);
-	} else if (r->surface && (is_sse || !r->is_forwarded)) {
+	} else if (r->surface && (is_stream || !r->is_forwarded)) {
 		const struct llm_event e = {.type = EV_FAULT, .fault = why};
 		say(r, &e, about);
 		end_keeping(r, false, about);
