@@ -67,6 +67,14 @@ static enum err flight_log(struct flight *f, const struct llm_event *e)
 	return OK;
 }
 
+/* One step of an answer may be longer than a reader may be behind: it came at once, and no reader could have
+ * kept up with it. */
+static void make_room(struct flight *f, size_t bytes)
+{
+	if (LIMIT_FLIGHT_LOG_BYTES + bytes > f->log.max_lag)
+		event_log_allow(&f->log, LIMIT_FLIGHT_LOG_BYTES + bytes);
+}
+
 static bool is_text(enum event_type type)
 {
 	return type == EV_TEXT || type == EV_REASONING || type == EV_REFUSAL ||
@@ -86,6 +94,7 @@ static struct span whole_characters(struct span text, size_t most)
 static enum err log_in_pieces(struct flight *f, const struct llm_event *e)
 {
 	struct span left = e->text;
+	make_room(f, left.n);
 	do {
 		struct llm_event piece = *e;
 		piece.text = whole_characters(left, LIMIT_DATA_BYTES / 2);
@@ -103,6 +112,7 @@ static enum err log_part(struct flight *f, const struct llm_event *e)
 	struct llm_event piece = *e;
 	struct span left = e->part.media.data;
 	enum err err;
+	make_room(f, left.n);
 	do {
 		piece.part.media.data = span_first(left, LIMIT_DATA_BYTES);
 		left = span_skip(left, piece.part.media.data.n);
@@ -117,6 +127,7 @@ static enum err log_part(struct flight *f, const struct llm_event *e)
 static enum err log_raw(struct flight *f, struct span bytes)
 {
 	enum err err = OK;
+	make_room(f, bytes.n);
 	while (!err && bytes.n > 0) {
 		struct llm_event piece = {.type = EV_RAW};
 		piece.text = span_first(bytes, LIMIT_DATA_BYTES);
