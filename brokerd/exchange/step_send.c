@@ -112,7 +112,7 @@ static const struct forwarded *forward(struct exchange *x, bool is_whole)
 		.body = r->body,
 		.call = &r->call,
 		.form = r->notes.form,
-		.wants_usage_event = r->notes.wants_usage_event,
+		.wants_usage_event = r->notes.wants_usage_event || !r->surface,
 		.is_kept = r->keeps};
 	return x->flight->is_forwarded ? &x->forwarded : NULL;
 }
