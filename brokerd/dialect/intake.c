@@ -91,9 +91,11 @@ enum err intake_body(struct intake *in, struct span body, struct json *out)
 		return intake_no_memory(in);
 	if (err == ERR_MALFORMED && why.param[0]) /* a name that may not be there */
 		return fault_param(in->why, ERR_INVALID_REQUEST, why.param, "%s", why.message);
+	if (err == ERR_TOO_BIG)
+		return fault_set(in->why, err, "%s", why.message);
 	if (err)
-		return fault_set(in->why, err == ERR_TOO_BIG ? err : ERR_INVALID_REQUEST,
-			"the body is no valid JSON: %s", why.message);
+		return fault_set(
+			in->why, ERR_INVALID_REQUEST, "the body is no valid JSON: %s", why.message);
 	if (json_kind(*out) != JSON_OBJECT)
 		return fault_set(in->why, ERR_INVALID_REQUEST, "the body is no JSON object");
 	return OK;
@@ -137,11 +139,21 @@ static enum err plain(struct intake *in, struct span raw, struct span *out)
 	return json_utf8(quoted, in->arena, out) ? intake_no_memory(in) : OK;
 }
 
+/* The row of that name, or n. Most names differ in their first letter already. */
+static size_t row_of(const struct intake_row *rows, size_t n, struct span name)
+{
+	size_t i = name.n > 0 ? 0 : n;
+	while (i < n && !(rows[i].name[0] == name.p[0] && span_is(name, rows[i].name)))
+		i++;
+	return i;
+}
+
 /* A name that is a row's but for its case: some readers would take it for that member, others not. */
 static const char *miswritten(const struct intake_row *rows, size_t n, struct span name)
 {
+	const char first = name.n > 0 ? span_lower(name.p[0]) : '\0';
 	for (size_t i = 0; i < n; i++) {
-		if (span_is_nocase(name, rows[i].name))
+		if (span_lower(rows[i].name[0]) == first && span_is_nocase(name, rows[i].name))
 			return rows[i].name;
 	}
 	return NULL;
@@ -159,9 +171,7 @@ enum err intake_object(struct intake *in, const struct at *at, struct json v,
 		if (err)
 			return err;
 		const struct at here = at_member(at, name);
-		size_t i = 0;
-		while (i < n && !span_is(name, rows[i].name))
-			i++;
+		const size_t i = row_of(rows, n, name);
 		if (i < n && json_kind(w.value) == JSON_NULL)
 			continue;
 		if (i < n)

@@ -176,8 +176,14 @@ static void drop_underscores(struct buf *name, size_t from)
 
 bool json_name_is_clear(struct span name)
 {
-	return span_index(name, '\0') == name.n && span_find(name, SPAN("\xc5\xbf")) == name.n &&
-	       span_find(name, SPAN("\xe2\x84\xaa")) == name.n;
+	for (size_t i = 0; i < name.n; i++) {
+		const struct span rest = span_skip(name, i);
+		if (name.p[i] == '\0' ||
+			(name.p[i] == '\xc5' && span_starts(rest, SPAN("\xc5\xbf"))) ||
+			(name.p[i] == '\xe2' && span_starts(rest, SPAN("\xe2\x84\xaa"))))
+			return false;
+	}
+	return true;
 }
 
 /* ERR_MALFORMED: the object at `depth` has that name already. ERR_INVALID_ARGUMENT: it is not clear. */
@@ -217,6 +223,7 @@ struct scan {
 	size_t free_depth; /* of the member inside which names are free; SIZE_MAX: of none */
 	uint64_t is_object[JSON_DEPTH_MAX / 64 + 1]; /* one bit for each open container */
 	struct names names;
+	size_t n_names; /* compared so far */
 	enum err err;
 	struct fault *why;
 };
@@ -357,7 +364,7 @@ static bool refuse_name(struct scan *s, struct span name, enum err err)
 	return false;
 }
 
-/* False: the name is there already, or is no good, or there was no memory to tell. */
+/* False: the name is there already, is no good or one too many, or there was no memory to tell. */
 static bool check_name(struct scan *s, struct span name)
 {
 	if (s->depth > s->free_depth)
@@ -366,6 +373,11 @@ static bool check_name(struct scan *s, struct span name)
 	for (const char *const *inside = s->rules.free_inside; inside && *inside; inside++) {
 		if (json_name_is(name, *inside))
 			s->free_depth = s->depth;
+	}
+	if (s->n_names++ == JSON_NAMES_MAX) {
+		s->err = fault_set(s->why, ERR_TOO_BIG, "the JSON text has more than %zu members",
+			JSON_NAMES_MAX);
+		return false;
 	}
 	const enum err err = names_add(&s->names, s->depth, name, s->rules.has_two_spellings);
 	return err ? refuse_name(s, name, err) : true;

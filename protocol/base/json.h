@@ -38,13 +38,14 @@ struct json_rules {
 };
 
 #define JSON_DEPTH_MAX 512
+#define JSON_NAMES_MAX ((size_t)1 << 20) /* that are compared: each takes time and memory */
 #define JSON_STRICT    ((struct json_rules){.max_depth = JSON_DEPTH_MAX})
 #define JSON_LENIENT   ((struct json_rules){.max_depth = JSON_DEPTH_MAX, .is_lenient = true})
 
 /* Checks that `text` is one JSON value and nothing after it (RFC 8259), and hands it out. Linear in
  * the text; with has_unique_names it takes memory for the names of the objects open at one time.
  * ERR_MALFORMED (with the byte where it fails, counted from 0; for a name that is refused with the raw
- * name as why->param), ERR_TOO_BIG (too deep), ERR_NO_MEMORY; ERR_INTERNAL where the kernel
+ * name as why->param), ERR_TOO_BIG (too deep, or too many names), ERR_NO_MEMORY; ERR_INTERNAL where the kernel
  * gives no random bytes. *out is absent then. */
 enum err json_scan(
 	struct span text, struct json_rules rules, struct json *out, struct fault *why) MUST_USE;

@@ -480,6 +480,28 @@ static void many_names(void)
 	is_uint(strlen(why.param), sizeof why.param - 2, "names: cut at a character");
 }
 
+/* So many that comparing them would keep a loop from everything else; where nobody compares they may be. */
+static void too_many_names(void)
+{
+	struct json_rules rules = JSON_STRICT;
+	OWNED(buf_done) struct buf text = BUF_INIT((size_t)64 << 20);
+	struct json v;
+	buf_byte(&text, '[');
+	for (size_t i = 0; i < JSON_NAMES_MAX / 2; i++)
+		buf_text(&text, "{\"a\":{\"a\":0}},");
+	const size_t enough = text.n;
+	buf_text(&text, "{}]");
+	rules.has_unique_names = true;
+	is_err(json_scan(buf_view(&text), rules, &v, NULL), OK, "names: as many as there may be");
+	buf_cut(&text, enough);
+	buf_text(&text, "{\"a\":0}]");
+	is_err(json_scan(buf_view(&text), rules, &v, NULL), ERR_TOO_BIG, "names: one too many");
+	rules.free_inside = (const char *const[]){"a", NULL};
+	is_err(json_scan(buf_view(&text), rules, &v, NULL), OK,
+		"names: but for those that are free");
+	is_err(json_scan(buf_view(&text), JSON_STRICT, &v, NULL), OK, "names: or all are");
+}
+
 static void names(void)
 {
 	struct json_rules rules = JSON_STRICT;
@@ -490,6 +512,7 @@ static void names(void)
 	for (size_t i = 0; i < COUNT_OF(free_names); i++)
 		unique(rules, free_names[i].text, free_names[i].twice, free_names[i].name);
 	many_names();
+	too_many_names();
 
 	struct json v;
 	rules = JSON_STRICT;
