@@ -256,6 +256,8 @@ static void test_paths(void)
 static const struct {
 	const char *body, *param;
 } refused[] = {
+	{"{}",									    "contents"                 },
+	{"{'contents':[],'generationConfig':{}}",                                         "contents"                 },
 	{"{'contents':7}",								"contents"                 },
 	{"{'contents':[{'role':'tool','parts':[]}]}",                                     "contents[0].role"         },
 	{"{'contents':[{'parts':[{'text':7}]}]}",                                         "contents[0].parts[0].text"},

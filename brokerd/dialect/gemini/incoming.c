@@ -289,11 +289,14 @@ static enum err read_body(struct intake *in, struct json v, struct llm_request *
 {
 	struct body b = {.contents = SPAN_NONE};
 	const struct at labels = at_member(&incoming_body, SPAN("labels"));
+	const struct at contents = at_member(&incoming_body, SPAN("contents"));
 	enum err err = intake_object(
 		in, &incoming_body, v, body_rows, COUNT_OF(body_rows), &b, &out->extra, "");
 	if (!err)
 		err = incoming_messages(
 			in, (struct json){b.system}, (struct json){b.contents}, out);
+	if (!err && intake_count((struct json){b.contents}) == 0) /* of an array or an object */
+		err = intake_refuse(in, &contents, "at least one is wanted");
 	if (!err)
 		err = incoming_tools(in, (struct json){b.tools}, (struct json){b.tool_config}, out);
 	if (!err)
