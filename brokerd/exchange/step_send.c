@@ -71,14 +71,8 @@ static void on_attempt_end(
 	exchange_go_on(x, relay_ended(x, outcome, &said));
 }
 
-/* The same target's are the same each time. */
-static enum err tell_warnings(struct exchange *x)
+static enum err tell(struct flight *f, const struct notes *n)
 {
-	struct flight *f = x->flight;
-	const struct notes *n = attempt_notes(f->attempt);
-	if (x->n_warned > f->target)
-		return OK;
-	x->n_warned = f->target + 1;
 	for (size_t i = 0; i < n->n_warnings; i++) {
 		struct llm_event e = {.type = EV_WARNING};
 		e.warning = n->warnings[i];
@@ -87,6 +81,22 @@ static enum err tell_warnings(struct exchange *x)
 			return err;
 	}
 	return OK;
+}
+
+/* What was read otherwise than its caller wrote it, once that goes out; and what the target does not get: the
+ * same target's are the same each time. */
+static enum err tell_warnings(struct exchange *x)
+{
+	struct flight *f = x->flight;
+	enum err err = OK;
+	if (x->is_relayed && !f->is_forwarded && !x->has_told_reading) {
+		x->has_told_reading = true;
+		err = tell(f, &x->relay.notes);
+	}
+	if (err || x->n_warned > f->target)
+		return err;
+	x->n_warned = f->target + 1;
+	return tell(f, attempt_notes(f->attempt));
 }
 
 /* Does the target take the request as its caller wrote it, and answer as the caller wants it? */

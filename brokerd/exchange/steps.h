@@ -49,6 +49,7 @@ struct exchange {
 	struct buf laid_out;        /* the body with all that it goes on from */
 	struct forwarded forwarded; /* of the target in hand, where it speaks the same */
 	size_t n_warned;            /* of how many targets the caller has the encoding's warnings */
+	bool has_told_reading;      /* and those of the reading of its body */
 	struct secret *secret;      /* of the target in hand, from PREPARE on */
 	struct token_wait token;
 	bool has_renewed; /* for the target in hand, a token that it refused */
