@@ -269,6 +269,7 @@ static void get_run(struct responses_work *w)
 		if (id.n > 0 && w->n == w->most) {
 			fault_set(&w->why, ERR_TOO_BIG,
 				"more than %d answers go on from one another", RESPONSES_CHAIN_MAX);
+			w->n = 0;
 			return;
 		}
 	}
