@@ -7,6 +7,7 @@ TIERS = ("auto", "default", "flex", "scale", "priority", "fast")
 # what OpenAI's own clients do not know, and those of other hosts that speak this language do
 REASONING = "reasoning_content reasoning_details"
 IMAGES = "images"
+SEALS = "extra_content"  # of a call
 TYPES = ("invalid_request_error", "authentication_error", "permission_error", "not_found_error", "rate_limit_error",
          "insufficient_quota", "server_error", "requests", "tokens", "timeout_error", "overloaded_error", "api_error")
 PROMPT = "cached_tokens audio_tokens cache_write_tokens text_tokens image_tokens"
@@ -77,7 +78,7 @@ def _token(c, path, token, top="top_logprobs"):
 
 def annotations(c, path, value):
     for i, note in c.array(path, value):
-        if c.shape(f"{path}[{i}]", note, "type url_citation"):
+        if c.shape(f"{path}[{i}]", note, "type url_citation", "index"):
             c.one_of(f"{path}[{i}].type", note["type"], ("url_citation",))
             cited = note.get("url_citation")
             if c.shape(f"{path}[{i}].url_citation", cited, "start_index end_index url title"):
@@ -106,7 +107,7 @@ def extras(c, path, value, is_first):
 def _call(c, path, call, is_first):
     custom = isinstance(call, dict) and call.get("type") == "custom"
     inside, text = ("custom", "input") if custom else ("function", "arguments")
-    if not c.shape(path, call, f"id type {inside}"):
+    if not c.shape(path, call, f"id type {inside}", SEALS):
         return
     c.string(f"{path}.id", call.get("id"), r".+")
     c.one_of(f"{path}.type", call.get("type"), ("function", "custom"))
@@ -180,13 +181,13 @@ class Choice:
 
 
 def _delta_call(c, path, entry, choice):
-    if not c.obj(path, entry, ["index"], ["id", "type", "function", "custom"]):
+    if not c.obj(path, entry, ["index"], ["id", "type", "function", "custom", SEALS]):
         return
     at = entry["index"]
     if at == len(choice.calls):
         custom = entry.get("type") == "custom"
         inside, text = ("custom", "input") if custom else ("function", "arguments")
-        if not c.shape(path, entry, f"index id type {inside}"):
+        if not c.shape(path, entry, f"index id type {inside}", SEALS):
             return
         c.string(f"{path}.id", entry["id"], r".+")
         c.one_of(f"{path}.type", entry["type"], ("function", "custom"))
@@ -196,8 +197,7 @@ def _delta_call(c, path, entry, choice):
                 choice.calls.append({"id": entry["id"], "name": entry[inside]["name"],
                                      "arguments": entry[inside][text], **({"type": "custom"} if custom else {})})
         return
-    # clients take a call for whole as soon as the next one begins
-    if c.needs(choice.calls and at == len(choice.calls) - 1, path, f"index {at} behind {len(choice.calls)} calls"):
+    if c.needs(at in range(len(choice.calls)), path, f"index {at} behind {len(choice.calls)} calls"):
         call = choice.calls[at]
         inside, text = ("custom", "input") if call.get("type") == "custom" else ("function", "arguments")
         if c.shape(path, entry, f"index {inside}", "id type") and c.shape(f"{path}.{inside}", entry[inside], text):
@@ -298,7 +298,7 @@ def stream(c, text):
         for i, piece in c.array(f"{path}.choices", chunk["choices"], 1):
             at = piece.get("index") if isinstance(piece, dict) else None
             if at not in choices:
-                c.needs(at == len(choices), f"{path}.choices[{i}].index", f"{at} is not the next choice")
+                c.number(f"{path}.choices[{i}].index", at, 0, is_int=True)
                 choices[at] = Choice(at)
             _piece(c, f"{path}.choices[{i}]", choices[at], piece)
 
