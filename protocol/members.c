@@ -278,6 +278,13 @@ size_t members_repeated(struct numbered_name *list, size_t n)
 	return found;
 }
 
+enum err member_check_clear(const struct reader *r, const struct at *at, struct span name)
+{
+	return json_name_is_clear(name) ? OK
+					: reader_refuse(r, at, r->bad,
+						  "some readers take this name for another one");
+}
+
 enum err member_read_texts(struct reader *r, const struct at *at, struct pack_in *in, size_t limit,
 	struct span **out, size_t *n)
 {
@@ -346,6 +353,8 @@ READER(member_read_label)
 	if (!err && text->n > LIMIT_LABEL_BYTES)
 		return reader_refuse(r, at, ERR_TOO_BIG, "%zu bytes; the limit is %zu", text->n,
 			LIMIT_LABEL_BYTES);
+	if (!err && span_has_control(*text))
+		return reader_refuse(r, at, r->bad, "a control byte stands in no label");
 	return err;
 }
 
@@ -446,6 +455,8 @@ static enum err member_read_extra_members(
 				r, &here, r->bad, "an array of a name and a JSON text is wanted");
 		const struct at first = at_index(&here, 0), second = at_index(&here, 1);
 		err = member_read_text(r, &first, in, &extra->members[i].name);
+		if (!err)
+			err = member_check_clear(r, &here, extra->members[i].name);
 		if (!err)
 			err = member_read_json_merged(r, &second, in, &extra->members[i].json);
 		if (err)

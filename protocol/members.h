@@ -84,17 +84,20 @@ struct numbered_name {
 /* The lowest index that repeats an earlier one, or SIZE_MAX. Changes the order of the list. */
 size_t members_repeated(struct numbered_name *list, size_t n);
 
+/* Refuses the name of a JSON member that some readers take for another: json_name_is_clear. */
+enum err member_check_clear(const struct reader *r, const struct at *at, struct span name) MUST_USE;
+
 /* ---- readers of one kind of field; `field` points to the type in brackets ---- */
 #define READER(name) \
 	enum err name(struct reader *r, const struct at *at, struct pack_in *in, void *field)
-READER(member_read_text);         /* [struct span] any str */
-READER(member_read_name);         /* [struct span] a str that is not empty */
-READER(member_read_label);        /* [struct span] the same, at most LIMIT_LABEL_BYTES */
-READER(member_read_bytes);        /* [struct span] bin or str */
-READER(member_read_i64);          /* [int64_t] */
-READER(member_read_count);        /* [int64_t] 0 or more */
-READER(member_read_u32);          /* [uint32_t] */
-READER(member_read_bool);         /* [bool] */
+READER(member_read_text);  /* [struct span] any str */
+READER(member_read_name);  /* [struct span] a str that is not empty */
+READER(member_read_label); /* [struct span] the same, at most LIMIT_LABEL_BYTES, no control byte */
+READER(member_read_bytes); /* [struct span] bin or str */
+READER(member_read_i64);   /* [int64_t] */
+READER(member_read_count); /* [int64_t] 0 or more */
+READER(member_read_u32);   /* [uint32_t] */
+READER(member_read_bool);  /* [bool] */
 READER(member_read_opt_i64);      /* [struct opt_i64] */
 READER(member_read_opt_f64);      /* [struct opt_f64] */
 READER(member_read_opt_bool);     /* [struct opt_bool] */

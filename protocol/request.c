@@ -46,8 +46,13 @@ static enum err check_extra_names(
 	struct numbered_name *names = arena_array(r->a, extra->n, sizeof *names);
 	if (!names)
 		return reader_no_memory(r);
-	for (size_t i = 0; i < extra->n; i++)
+	for (size_t i = 0; i < extra->n; i++) {
+		const struct at here = at_member(at, extra->members[i].name);
+		const enum err err = member_check_clear(r, &here, extra->members[i].name);
+		if (err)
+			return err;
 		names[i] = (struct numbered_name){extra->members[i].name, i};
+	}
 	const size_t twice = members_repeated(names, extra->n);
 	if (twice == SIZE_MAX)
 		return OK;

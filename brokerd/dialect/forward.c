@@ -52,25 +52,33 @@ enum err forward_model(struct forward *f)
 	return err;
 }
 
+/* Those of the names that say more than the broker allows say less then. False: none says anything. */
+static bool lower(struct forward *f, const char *const *names, int64_t most, struct span json)
+{
+	bool has_any = false;
+	for (const char *const *name = names; *name; name++) {
+		const struct json own = splice_member(f->body, *name);
+		int64_t v;
+		if (json_is_nil(own))
+			continue;
+		has_any = true;
+		if (!json_i64(own, &v) || v > most)
+			forward_edit(f, *name, json);
+	}
+	return has_any;
+}
+
 enum err forward_max_tokens(struct forward *f, const char *const *names)
 {
 	const struct opt_i64 most = f->s.r->max_tokens;
-	const char *name = names[0];
-	for (const char *const *n = names; *n; n++) {
-		if (json_kind(splice_member(f->body, *n)) != JSON_ABSENT)
-			name = *n;
-	}
 	OWNED(buf_done) struct buf text = BUF_INIT(32);
 	struct span json;
-	int64_t own;
 	if (!most.is_set)
-		return OK;
-	if (json_i64(splice_member(f->body, name), &own) && own <= most.v)
 		return OK;
 	buf_i64(&text, most.v);
 	const enum err err = keep(f, &text, &json);
-	if (!err)
-		forward_edit(f, name, json);
+	if (!err && !lower(f, names, most.v, json))
+		forward_edit(f, names[0], json);
 	return err;
 }
 

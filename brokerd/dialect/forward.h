@@ -22,7 +22,7 @@ void forward_begin(struct forward *f, const struct forwarded *what, const struct
 /* Another edit; a name that has one keeps the first. */
 void forward_edit(struct forward *f, const char *name, struct span json);
 
-/* Edits that most families need: `model` is the target's; the bound on output, under that of its names
+/* Edits that most families need: `model` is the target's; the bound on output, under those of its names
  * (ended by NULL) which the body has, or else the first, is the broker's where that is lower.
  * ERR_NO_MEMORY. */
 enum err forward_model(struct forward *f) MUST_USE;

@@ -10,9 +10,32 @@
 #include "protocol/base/utf8.h"
 #include "protocol/limits.h"
 
-/* In these a name may be there twice: they are passed on and never read. */
-static const char *const unread[] = {"parameters", "input_schema", "parametersJsonSchema",
-	"responseJsonSchema", "schema", "json", "arguments", "input", "args", NULL};
+/* Members of a family inside of which names are the caller's own, and may be there twice: schemas, what
+ * tools are called with and say, labels. They are passed on and never read. */
+static const char *const *unread_of(struct span family)
+{
+	static const char *const openai[] = {"parameters", "schema", "arguments", NULL};
+	static const char *const anthropic[] = {"input_schema", "schema", "input", NULL};
+	static const char *const gemini[] = {"parameters", "parametersJsonSchema",
+		"parameters_json_schema", "responseSchema", "response_schema", "responseJsonSchema",
+		"response_json_schema", "_responseJsonSchema", "args", "response", "labels", NULL};
+	static const char *const others[] = {
+		"parameters", "schema", "json", "arguments", "input", "args", NULL};
+	static const struct {
+		const char *family;
+		const char *const *names;
+	} rows[] = {
+		{"openai-chat",      openai   },
+		{"openai-responses", openai   },
+		{"anthropic",        anthropic},
+		{"gemini",           gemini   },
+	};
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		if (span_is(family, rows[i].family))
+			return rows[i].names;
+	}
+	return others;
+}
 
 enum err intake_no_memory(struct intake *in)
 {
@@ -61,13 +84,13 @@ enum err intake_body(struct intake *in, struct span body, struct json *out)
 	struct json_rules rules = JSON_STRICT;
 	struct fault why = FAULT_NONE;
 	rules.has_unique_names = true;
-	rules.free_inside = unread;
+	rules.has_two_spellings = span_is(in->family, "gemini");
+	rules.free_inside = unread_of(in->family);
 	const enum err err = json_scan(body, rules, out, &why);
 	if (err == ERR_NO_MEMORY)
 		return intake_no_memory(in);
-	if (err == ERR_MALFORMED && why.param[0])
-		return fault_param(in->why, ERR_INVALID_REQUEST, why.param,
-			"the body has the member \"%s\" twice", why.param);
+	if (err == ERR_MALFORMED && why.param[0]) /* a name that may not be there */
+		return fault_param(in->why, ERR_INVALID_REQUEST, why.param, "%s", why.message);
 	if (err)
 		return fault_set(in->why, err == ERR_TOO_BIG ? err : ERR_INVALID_REQUEST,
 			"the body is no valid JSON: %s", why.message);
@@ -185,6 +208,18 @@ enum err intake_text(struct intake *in, const struct at *at, struct json v, void
 	if (buf_error(&whole) || arena_dup(in->arena, buf_view(&whole), text))
 		return intake_no_memory(in);
 	return repair.has_replaced ? warn_replaced(in, at) : OK;
+}
+
+enum err intake_model(struct intake *in, const struct at *at, struct json v, void *field)
+{
+	const struct span *name = field;
+	const enum err err = intake_text(in, at, v, field);
+	if (!err && name->n > LIMIT_LABEL_BYTES)
+		return intake_refuse(in, at, "a model's name has at most %zu bytes, not %zu",
+			LIMIT_LABEL_BYTES, name->n);
+	if (!err && span_has_control(*name))
+		return intake_refuse(in, at, "a control byte stands in no model's name");
+	return err;
 }
 
 enum err intake_json(struct intake *in, const struct at *at, struct json v, void *field)
@@ -308,7 +343,7 @@ enum err intake_unescape(struct intake *in, struct span text, struct span *out)
 	const struct span made = buf_view(&plain);
 	if (buf_error(&plain))
 		return intake_no_memory(in);
-	if (!is_sound || span_index(made, '\0') < made.n || !utf8_is_valid(made))
+	if (!is_sound || span_has_control(made) || !utf8_is_valid(made))
 		return fault_param(in->why, ERR_INVALID_REQUEST, "path",
 			"\"%.*s\" is no percent-encoded text", SPAN_ARG(span_first(text, 64)));
 	return arena_dup(in->arena, made, out) ? intake_no_memory(in) : OK;

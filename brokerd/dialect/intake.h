@@ -22,7 +22,8 @@ struct intake_row {
 	size_t offset; /* of the field; 0 also for what takes the whole object */
 };
 
-/* Scans the whole body: strict JSON, one object, no name twice but inside schemas and arguments.
+/* Scans the whole body: strict JSON, one object, no name twice, in no spelling, but inside schemas and
+ * arguments.
  * ERR_INVALID_REQUEST (also for what is no JSON), ERR_TOO_BIG, ERR_NO_MEMORY. */
 enum err intake_body(struct intake *in, struct span body, struct json *out) MUST_USE;
 
@@ -39,6 +40,8 @@ enum err intake_keep(struct intake *in, struct extra *to, const char *below, str
 
 /* Readers for rows; the field's type is behind each. */
 enum err intake_text(struct intake *, const struct at *, struct json, void *); /* struct span */
+enum err intake_model(struct intake *, const struct at *, struct json,
+	void *); /* struct span: a model's name, a label as on the wire; may be empty */
 enum err intake_json(
 	struct intake *, const struct at *, struct json, void *); /* struct span: the raw value */
 enum err intake_object_json(
@@ -69,7 +72,7 @@ enum err intake_pairs(struct intake *in, const struct at *at, struct json v,
 	struct string_pair **list, size_t *n) MUST_USE;
 
 /* A piece of the path or the query that the request was sent to, percent-decoded into the arena.
- * Refused as the member "path" where that is no text. */
+ * Refused as the member "path" where that is no text, or has control bytes. */
 enum err intake_unescape(struct intake *in, struct span text, struct span *out) MUST_USE;
 
 /* How many elements an array has. */

@@ -46,6 +46,14 @@ const struct target *exchange_target(const struct exchange *x)
 	return &f->route.targets[f->target];
 }
 
+struct span exchange_surface(const struct exchange *x)
+{
+	if (!x->is_relayed)
+		return SPAN_NONE;
+	const struct surface_call *call = &x->relay.call;
+	return span_is_set(call->provider) ? SPAN("native") : call->surface;
+}
+
 int64_t exchange_now_s(const struct exchange *x)
 {
 	return loop_wall_us(x->organs->loop) / 1000000;

@@ -115,6 +115,7 @@ enum state step_reserve(struct exchange *x)
 	memcpy(r.app, x->peer.app, sizeof r.app);
 	memcpy(r.program, x->peer.program, sizeof r.program);
 	fault_text(r.op, sizeof r.op, span_str(llm_op_name(f->op)));
+	fault_text(r.surface, sizeof r.surface, exchange_surface(x));
 	fault_text(r.model, sizeof r.model, f->request.model);
 	fault_text(r.provider, sizeof r.provider, t->provider);
 	fault_text(r.target_model, sizeof r.target_model, t->model);

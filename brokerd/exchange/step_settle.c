@@ -31,6 +31,7 @@ static void settle_record(const struct exchange *x, struct exchange_record *r)
 	memcpy(r->app, x->peer.app, sizeof r->app);
 	memcpy(r->program, x->peer.program, sizeof r->program);
 	fault_text(r->op, sizeof r->op, span_str(llm_op_name(f->op)));
+	fault_text(r->surface, sizeof r->surface, exchange_surface(x));
 	fault_text(r->model, sizeof r->model, f->request.model);
 	if (f->finish)
 		fault_text(r->finish, sizeof r->finish, span_str(finish_name(f->finish)));

@@ -107,6 +107,8 @@ bool exchange_is_written(enum llm_op op);
 /* Writes the row of an attempt that is over and lets go of it. */
 void exchange_account(struct exchange *x, const struct attempt_record *record);
 
+/* The public API that its caller speaks, as the ledger has it, or "native"; absent: ours. */
+struct span exchange_surface(const struct exchange *x);
 int64_t exchange_now_s(const struct exchange *x);   /* since 1970 */
 int64_t exchange_left_us(const struct exchange *x); /* until its deadline */
 

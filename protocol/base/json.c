@@ -163,8 +163,25 @@ static void names_leave(struct names *t, size_t depth)
 
 static struct span next_piece(struct span *raw, char room[4]);
 
-/* ERR_MALFORMED: the object at `depth` has that name already. */
-static enum err names_add(struct names *t, size_t depth, struct span raw)
+/* Behind the first `from` bytes. */
+static void drop_underscores(struct buf *name, size_t from)
+{
+	size_t n = from;
+	for (size_t i = from; i < name->n; i++) {
+		if (name->p[i] != '_')
+			name->p[n++] = name->p[i];
+	}
+	buf_cut(name, n);
+}
+
+bool json_name_is_clear(struct span name)
+{
+	return span_index(name, '\0') == name.n && span_find(name, SPAN("\xc5\xbf")) == name.n &&
+	       span_find(name, SPAN("\xe2\x84\xaa")) == name.n;
+}
+
+/* ERR_MALFORMED: the object at `depth` has that name already. ERR_INVALID_ARGUMENT: it is not clear. */
+static enum err names_add(struct names *t, size_t depth, struct span raw, bool has_two_spellings)
 {
 	const uint32_t level = (uint32_t)depth;
 	char room[4];
@@ -176,6 +193,10 @@ static enum err names_add(struct names *t, size_t depth, struct span raw)
 		return ERR_NO_MEMORY;
 	for (size_t i = sizeof level; i < t->folded.n; i++)
 		t->folded.p[i] = span_lower(t->folded.p[i]);
+	if (!json_name_is_clear(span_skip(buf_view(&t->folded), sizeof level)))
+		return ERR_INVALID_ARGUMENT;
+	if (has_two_spellings)
+		drop_underscores(&t->folded, sizeof level);
 	const uint64_t hash = siphash(t->key, t->folded.p, t->folded.n);
 	const uint32_t slot = names_slot(t, hash);
 	if (t->slots[slot])
@@ -312,7 +333,31 @@ static const char *scan_word(struct scan *s, const char *p, const char *word)
 	return p;
 }
 
-/* False: the name is there already, or there was no memory to tell. */
+/* Always false. */
+static bool refuse_name(struct scan *s, struct span name, enum err err)
+{
+	const size_t at = (size_t)(name.p - s->begin) - 1;
+	const int n = (int)span_first(name, 100).n;
+	s->err = err == ERR_NO_MEMORY ? err : ERR_MALFORMED;
+	if (err == ERR_NO_MEMORY)
+		fault_set(s->why, err, "no memory to compare the names of a JSON text");
+	else if (err == ERR_INVALID_ARGUMENT)
+		fault_set(s->why, s->err,
+			"the JSON text has the member \"%.*s\" at byte %zu, whose name some "
+			"readers "
+			"take for another one",
+			n, name.p, at);
+	else
+		fault_set(s->why, s->err,
+			"the JSON text has the member \"%.*s\" twice in one object, again at byte "
+			"%zu: names must differ, and not by case alone",
+			n, name.p, at);
+	if (s->why && err != ERR_NO_MEMORY)
+		fault_text(s->why->param, sizeof s->why->param, name);
+	return false;
+}
+
+/* False: the name is there already, or is no good, or there was no memory to tell. */
 static bool check_name(struct scan *s, struct span name)
 {
 	if (s->depth > s->free_depth)
@@ -322,20 +367,8 @@ static bool check_name(struct scan *s, struct span name)
 		if (json_name_is(name, *inside))
 			s->free_depth = s->depth;
 	}
-	s->err = names_add(&s->names, s->depth, name);
-	if (!s->err)
-		return true;
-	if (s->err == ERR_NO_MEMORY) {
-		fault_set(s->why, s->err, "no memory to compare the names of a JSON text");
-		return false;
-	}
-	fault_set(s->why, s->err,
-		"the JSON text has the member \"%.*s\" twice in one object, again at byte %zu: "
-		"names must differ, and not by case alone",
-		(int)span_first(name, 100).n, name.p, (size_t)(name.p - s->begin) - 1);
-	if (s->why)
-		fault_text(s->why->param, sizeof s->why->param, name);
-	return false;
+	const enum err err = names_add(&s->names, s->depth, name, s->rules.has_two_spellings);
+	return err ? refuse_name(s, name, err) : true;
 }
 
 /* A member's name and its colon. */

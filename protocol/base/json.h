@@ -31,7 +31,8 @@ struct json_rules {
 	size_t max_depth; /* arrays and objects inside one another; 1..JSON_DEPTH_MAX */
 	bool is_lenient; /* a provider's text: invalid UTF-8 and raw control bytes may be in strings */
 	bool has_unique_names; /* refuse an object that has a name twice, compared unescaped and with
-	                          ASCII case folded */
+	                          ASCII case folded, or one that is not clear (json_name_is_clear) */
+	bool has_two_spellings;         /* and with underscores left out: max_tokens is maxTokens */
 	const char *const *free_inside; /* but not inside members of these names, such as a schema,
 	                                   that are passed on and never read; ends with NULL; may be NULL */
 };
@@ -42,11 +43,15 @@ struct json_rules {
 
 /* Checks that `text` is one JSON value and nothing after it (RFC 8259), and hands it out. Linear in
  * the text; with has_unique_names it takes memory for the names of the objects open at one time.
- * ERR_MALFORMED (with the byte where it fails, counted from 0; for a name that is there twice with
- * the raw name as why->param), ERR_TOO_BIG (too deep), ERR_NO_MEMORY; ERR_INTERNAL where the kernel
+ * ERR_MALFORMED (with the byte where it fails, counted from 0; for a name that is refused with the raw
+ * name as why->param), ERR_TOO_BIG (too deep), ERR_NO_MEMORY; ERR_INTERNAL where the kernel
  * gives no random bytes. *out is absent then. */
 enum err json_scan(
 	struct span text, struct json_rules rules, struct json *out, struct fault *why) MUST_USE;
+
+/* Do all readers take a member's name, a plain text, for the same? Not with a NUL in it, where texts of C
+ * end, nor with U+017F or U+212A, an s and a k but for their case in Unicode. */
+bool json_name_is_clear(struct span name);
 
 /* ---- reading; all take scanned values only ---- */
 

@@ -99,6 +99,16 @@ static inline size_t span_index(struct span a, char c)
 	return at ? (size_t)(at - a.p) : a.n;
 }
 
+/* Is there one of ASCII's control bytes in it? */
+static inline bool span_has_control(struct span a)
+{
+	for (size_t i = 0; i < a.n; i++) {
+		if ((unsigned char)a.p[i] < 0x20 || a.p[i] == 0x7f)
+			return true;
+	}
+	return false;
+}
+
 /* Without the space, tab, CR and LF at both ends. */
 static inline struct span span_trim(struct span a)
 {

@@ -49,7 +49,8 @@ static void write_again(const struct dialect_op *op, const struct llm_request *r
 	assert(err == why.err && (err == OK || why.message[0]));
 	rules.has_unique_names = true;
 	rules.free_inside = (const char *const[]){"parameters", "input_schema", "schema", "json",
-		"arguments", "input", "args", "responseJsonSchema", "parametersJsonSchema", NULL};
+		"arguments", "input", "args", "response", "labels", "responseSchema",
+		"responseJsonSchema", "parametersJsonSchema", NULL};
 	if (!err && span_is_set(http.body))
 		assert(json_scan(http.body, rules, &v, &why) == OK);
 }

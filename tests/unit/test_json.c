@@ -366,8 +366,12 @@ static const struct {
 	{"a slash",		     T("{\"a/b\":1,\"a\\/b\":2}"),                       "a\\/b"         },
 	{"a pair and UTF-8",            T("{\"\xf0\x9f\x98\x80\":1,\"\\ud83d\\ude00\":2}"), "\\ud83d\\ude00"},
 	{"two empty names",             T("{\"\":1,\"\":2}"),                               ""              },
-	{"a NUL counts",                T("{\"a\\u0000b\":1,\"a\\u0000c\":2}"),             NULL            },
-	{"a NUL does not end it",       T("{\"a\\u0000b\":1,\"A\\u0000B\":2}"),             "A\\u0000B"     },
+	{"a NUL, where some end it",    T("{\"a\\u0000b\":1}"),                             "a\\u0000b"     },
+	{"one at its end",              T("{\"x\":{\"a\\u0000\":1}}"),                      "a\\u0000"      },
+	{"an old s, which folds to s",  T("{\"\xc5\xbftop\":1}"),                           "\xc5\xbftop"   },
+	{"the same as an escape",       T("{\"u\\u017fer\":1}"),                            "u\\u017fer"    },
+	{"the sign of kelvins, as k",   T("{\"to\\u212Aen\":1}"),                           "to\\u212Aen"   },
+	{"what is near to them",        T("{\"\\u017e\":1,\"\\u212B\":2,\"\\u0001\":3}"),   NULL            },
 	{"one begins the other",        T("{\"a\":1,\"aa\":2,\"aaa\":3}"),                  NULL            },
 	{"case beyond ASCII is kept",   T("{\"\xc3\xa9\":1,\"\xc3\x89\":2}"),               NULL            },
 	{"no letters 32 apart",         T("{\"@\":1,\"`\":2,\"[\":3,\"{\":4}"),             NULL            },
@@ -402,6 +406,7 @@ static const struct {
 	{"in another case",      T("{\"Input\":{\"a\":1,\"a\":2}}"),                                  "a"    },
 	{"one inside the other", T("{\"input\":{\"input\":{},\"x\":{\"a\":1,\"a\":2}}}"),             NULL   },
 	{"two of them",          T("{\"input\":{\"a\":1,\"a\":2},\"parameters\":{\"a\":1,\"a\":1}}"), NULL   },
+	{"a NUL in one",         T("{\"input\":{\"a\\u0000\":1,\"\\u017f\":2}}"),                     NULL   },
 };
 
 static void unique(struct json_rules rules, struct span text, const char *twice, const char *name)
@@ -487,6 +492,12 @@ static void names(void)
 	many_names();
 
 	struct json v;
+	rules = JSON_STRICT;
+	rules.has_unique_names = rules.has_two_spellings = true;
+	is_err(json_scan(SPAN("{\"aB\":1,\"_a_b_\":2}"), rules, &v, NULL), ERR_MALFORMED,
+		"names: in two spellings");
+	is_err(json_scan(SPAN("{\"ab\":{\"_\":1,\"a\":2},\"ac\":2}"), rules, &v, NULL), OK,
+		"names: that differ in more");
 	rules = JSON_LENIENT;
 	rules.has_unique_names = true;
 	is_err(json_scan(SPAN("{\"\xff\":1,\"\xff\":2}"), rules, &v, NULL), ERR_MALFORMED,

@@ -232,7 +232,7 @@ static enum err read_metadata(struct intake *in, const struct at *at, struct jso
 }
 
 static const struct intake_row request_rows[] = {
-	{"model",          intake_text,          SAID(r.model)       },
+	{"model",          intake_model,         SAID(r.model)       },
 	{"system",         keep_value,           SAID(system)        },
 	{"messages",       keep_value,           SAID(messages)      },
 	{"max_tokens",     intake_i64,           SAID(r.max_tokens)  },

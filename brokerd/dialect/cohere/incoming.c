@@ -194,7 +194,7 @@ enum err cohere_decode_request(const struct surface_call *call, struct span body
 	struct arena *arena, struct llm_request *out, struct notes *notes, struct fault *why)
 {
 	static const struct intake_row rows[] = {
-		{"model",             intake_text,           AT(model)            },
+		{"model",             intake_model,          AT(model)            },
 		{"messages",          read_messages,         0                    },
 		{"tools",             functions_read_tools,  0                    },
 		{"strict_tools",      intake_ignore,         0                    },

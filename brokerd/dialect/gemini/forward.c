@@ -16,9 +16,10 @@ enum err gemini_forward(const struct forwarded *what, const struct target *targe
 	struct forward f;
 	forward_begin(&f, what, target, notes, why);
 	enum err err = forward_max_tokens(&f, is_snake ? snake : usual);
+	forward_edit(&f, "model", SPAN_NONE); /* it is in the address alone */
 	if (!err)
 		err = forward_body(&f, &out->body);
-	/* the model is in the address alone; a stream comes in the form that the caller wants */
+	/* a stream comes in the form that the caller wants */
 	if (!err)
 		err = gemini_put_address(&f.s,
 			!what->request->is_stream ? "generateContent" : "streamGenerateContent",

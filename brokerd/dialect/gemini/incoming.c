@@ -14,7 +14,7 @@ struct body {
 };
 
 static const struct intake_row body_rows[] = {
-	{"model",      intake_ignore,        0        }, /* inside of a request for a count: the path has it */
+	{"model",      intake_ignore,        0        }, /* some say it here, too: it is the path's */
 	{ "contents", intake_json, offsetof(struct body, contents)},
 	BOTH("systemInstruction", "system_instruction", intake_json, offsetof(struct body, system)),
 	{ "tools", intake_json, offsetof(struct body,    tools)},
@@ -285,12 +285,12 @@ static bool asks_for_sse(struct span query)
 
 /* ---- all ---- */
 
-static enum err read_body(struct intake *in, struct json v, const struct intake_row *rows, size_t n,
-	struct llm_request *out)
+static enum err read_body(struct intake *in, struct json v, struct llm_request *out)
 {
 	struct body b = {.contents = SPAN_NONE};
 	const struct at labels = at_member(&incoming_body, SPAN("labels"));
-	enum err err = intake_object(in, &incoming_body, v, rows, n, &b, &out->extra, "");
+	enum err err = intake_object(
+		in, &incoming_body, v, body_rows, COUNT_OF(body_rows), &b, &out->extra, "");
 	if (!err)
 		err = incoming_messages(
 			in, (struct json){b.system}, (struct json){b.contents}, out);
@@ -319,7 +319,7 @@ enum err gemini_decode_request(const struct surface_call *call, struct span body
 	if (!err)
 		err = intake_body(&in, body, &v);
 	if (!err)
-		err = read_body(&in, v, body_rows + 1, COUNT_OF(body_rows) - 1, out);
+		err = read_body(&in, v, out);
 	notes->form = !out->is_stream             ? ANSWER_WHOLE
 		      : asks_for_sse(call->query) ? ANSWER_SSE
 						  : ANSWER_LIST;
@@ -336,9 +336,9 @@ static enum err read_counted(struct intake *in, struct json v, struct llm_reques
 			continue;
 		if (intake_count(v) > 1)
 			return intake_refuse(in, &here, "nothing may stand beside this member");
-		return read_body(in, w.value, body_rows, COUNT_OF(body_rows), out);
+		return read_body(in, w.value, out);
 	}
-	return read_body(in, v, body_rows + 1, COUNT_OF(body_rows) - 1, out);
+	return read_body(in, v, out);
 }
 
 enum err gemini_decode_count(const struct surface_call *call, struct span body, struct arena *a,

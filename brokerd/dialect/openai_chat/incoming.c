@@ -397,7 +397,7 @@ static enum err read_stream_options(
 }
 
 static const struct intake_row request_rows[] = {
-	{"model",                 intake_text,               REQUEST(model)              },
+	{"model",                 intake_model,              REQUEST(model)              },
 	{"messages",              openai_chat_read_messages, 0                           },
 	{"tools",                 read_tools,                0                           },
 	{"tool_choice",           read_tool_choice,          REQUEST(tool_choice)        },

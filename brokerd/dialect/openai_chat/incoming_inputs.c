@@ -192,7 +192,7 @@ enum err openai_chat_decode_embed(const struct surface_call *call, struct span b
 	struct arena *a, struct llm_request *out, struct notes *notes, struct fault *why)
 {
 	static const struct intake_row rows[] = {
-		{"model",            intake_text,     REQUEST(model)     },
+		{"model",            intake_model,    REQUEST(model)     },
 		{"input",            read_embedded,   0                  },
 		{"dimensions",       read_positive,   REQUEST(dimensions)},
 		{"output_dimension", read_positive,   REQUEST(dimensions)},
@@ -226,7 +226,7 @@ enum err openai_chat_decode_rerank(const struct surface_call *call, struct span 
 	struct arena *a, struct llm_request *out, struct notes *notes, struct fault *why)
 {
 	static const struct intake_row rows[] = {
-		{"model",            intake_text,           REQUEST(model)},
+		{"model",            intake_model,          REQUEST(model)},
 		{"query",            intake_text,           REQUEST(query)},
 		{"documents",        read_list,             0             },
 		{"top_n",            read_positive,         REQUEST(top_n)},
@@ -265,8 +265,8 @@ enum err openai_chat_decode_moderate(const struct surface_call *call, struct spa
 	struct arena *a, struct llm_request *out, struct notes *notes, struct fault *why)
 {
 	static const struct intake_row rows[] = {
-		{"model", intake_text, REQUEST(model)},
-		{"input", read_judged, 0             },
+		{"model", intake_model, REQUEST(model)},
+		{"input", read_judged,  0             },
 	};
 	struct intake in = {a, notes, why, SPAN(OPENAI_CHAT_FAMILY)};
 	(void)call;

@@ -60,7 +60,7 @@ static enum err read_options(struct intake *in, const struct at *at, struct json
 #define R(member) offsetof(struct llm_request, member)
 
 static const struct intake_row rows[] = {
-	{"model",              intake_text,        R(model)             },
+	{"model",              intake_model,       R(model)             },
 	{"prompt",             read_prompt,        0                    },
 	{"stream",             intake_flag,        R(is_stream)         },
 	{"max_tokens",         intake_i64,         R(max_tokens)        },

@@ -224,7 +224,7 @@ static enum err read_include(struct intake *in, const struct at *at, struct json
 #define R(member) offsetof(struct llm_request, member)
 
 static const struct intake_row request_rows[] = {
-	{"model",               intake_text,    R(model)              },
+	{"model",               intake_model,   R(model)              },
 	{"stream",              intake_flag,    R(is_stream)          },
 	{"instructions",        intake_ignore,  0                     },
 	{"input",               intake_ignore,  0                     },
