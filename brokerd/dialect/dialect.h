@@ -129,6 +129,8 @@ struct dialect {
 
 	/* Our fault as a reply of this family's: its body, and its status. NULL where no surface speaks it. */
 	void (*phrase)(const struct fault *, struct buf *out, int *http_status);
+	/* The same as the last event of an event stream whose other events another wrote. */
+	void (*phrase_event)(const struct fault *, struct buf *out);
 
 	/* GET path of the list of models; NULL where there is none. */
 	const char *models_path;

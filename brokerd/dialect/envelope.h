@@ -13,6 +13,12 @@ void envelope_anthropic(const struct fault *f, struct buf *out, int *http_status
 /* {"error": {"code", "message", "status", "details"}} */
 void envelope_gemini(const struct fault *f, struct buf *out, int *http_status);
 
+/* The same as events of a stream: of chat and completions, of the Responses API, of Anthropic's and Google's. */
+void envelope_openai_event(const struct fault *f, struct buf *out);
+void envelope_responses_event(const struct fault *f, struct buf *out);
+void envelope_anthropic_event(const struct fault *f, struct buf *out);
+void envelope_gemini_event(const struct fault *f, struct buf *out);
+
 /* The members of OpenAI's error object alone, into the object that is open: message, type, param, code. */
 void envelope_openai_members(const struct fault *f, struct json_out *o);
 /* OpenAI's code for it; absent: it has none. */

@@ -135,6 +135,17 @@ static enum err pass_head(struct attempt *a, const struct http_head *head)
 	return a->events.on_event(a->events.context, &e);
 }
 
+/* Are the reply's own bytes what their caller can read? Some hosts stream what was to be whole, or the
+ * other way round: that is written anew from what it is decoded to. */
+static bool is_passed_on(const struct attempt *a, const struct http_head *head)
+{
+	const bool is_sse =
+		span_starts(http_head_get(head, "content-type"), SPAN("text/event-stream"));
+	if (!a->plan.forwarded || is_native(a))
+		return a->plan.forwarded != NULL;
+	return (a->plan.forwarded->form == ANSWER_SSE) == is_sse;
+}
+
 static enum err decode_piece(void *context, struct span bytes, struct fault *why)
 {
 	struct attempt *a = context;
@@ -176,7 +187,7 @@ static void on_head(void *context, const struct http_head *head)
 	copy_text(id, sizeof a->record.provider_request_id, http_head_request_id(head));
 	if (is_native(a) || (head->status >= 200 && head->status < 300)) {
 		a->decoder = a->op->decoder_new(&a->arena, &a->notes, &a->env, head);
-		if (a->decoder && (!a->plan.forwarded || pass_head(a, head) == OK))
+		if (a->decoder && (!is_passed_on(a, head) || pass_head(a, head) == OK))
 			return;
 		fault_set(&a->broke, ERR_NO_MEMORY, "out of memory for the reply's decoder");
 	}

@@ -86,15 +86,16 @@ static struct span whole_characters(struct span text, size_t most)
 static enum err log_in_pieces(struct flight *f, const struct llm_event *e)
 {
 	struct span left = e->text;
+	enum err err;
+	event_log_expect(&f->log, left.n);
 	do {
 		struct llm_event piece = *e;
 		piece.text = whole_characters(left, LIMIT_DATA_BYTES / 2);
-		const enum err err = flight_log(f, &piece);
-		if (err)
-			return err;
+		err = flight_log(f, &piece);
 		left = span_skip(left, piece.text.n);
-	} while (left.n > 0);
-	return OK;
+	} while (!err && left.n > 0);
+	event_log_expect(&f->log, 0);
+	return err;
 }
 
 /* A medium longer than that goes as several parts, all but the last with has_more. */
@@ -103,6 +104,7 @@ static enum err log_part(struct flight *f, const struct llm_event *e)
 	struct llm_event piece = *e;
 	struct span left = e->part.media.data;
 	enum err err;
+	event_log_expect(&f->log, left.n);
 	do {
 		piece.part.media.data = span_first(left, LIMIT_DATA_BYTES);
 		left = span_skip(left, piece.part.media.data.n);
@@ -110,6 +112,7 @@ static enum err log_part(struct flight *f, const struct llm_event *e)
 		err = flight_log(f, &piece);
 		piece.part = (struct part){.type = e->part.type};
 	} while (!err && left.n > 0);
+	event_log_expect(&f->log, 0);
 	return err;
 }
 
@@ -117,12 +120,14 @@ static enum err log_part(struct flight *f, const struct llm_event *e)
 static enum err log_raw(struct flight *f, struct span bytes)
 {
 	enum err err = OK;
+	event_log_expect(&f->log, bytes.n);
 	while (!err && bytes.n > 0) {
 		struct llm_event piece = {.type = EV_RAW};
 		piece.text = span_first(bytes, LIMIT_DATA_BYTES);
 		bytes = span_skip(bytes, piece.text.n);
 		err = flight_log(f, &piece);
 	}
+	event_log_expect(&f->log, 0);
 	return err;
 }
 
@@ -220,6 +225,9 @@ static void take_usage(struct flight *f, const struct llm_usage *u, struct span 
 enum err flight_put(struct flight *f, const struct llm_event *e)
 {
 	struct llm_event changed;
+	/* without a head of its own the reply came in another form than its caller can read */
+	f->is_forwarded =
+		f->is_forwarded && (f->has_head || e->type == EV_HEAD || e->type == EV_WARNING);
 	if (e->type == EV_START)
 		return f->has_start ? OK : keep_start(f, e);
 	if (e->type == EV_HEAD)
@@ -253,7 +261,7 @@ enum err flight_put(struct flight *f, const struct llm_event *e)
 	} else if (e->type == EV_WARNING) {
 		f->warnings++;
 	}
-	if (f->is_forwarded)
+	if (f->is_forwarded && e->type != EV_WARNING)
 		return OK;
 	if (e->type == EV_PART && e->part.media.data.n > LIMIT_DATA_BYTES)
 		return log_part(f, e);
@@ -278,7 +286,7 @@ void flight_status(struct flight *f, const char *word, const char *format, ...)
 void flight_rewind(struct flight *f)
 {
 	f->has_start = f->has_usage = f->is_paused = f->has_batch_content = false;
-	f->has_head = false;
+	f->is_forwarded = f->has_head = false;
 	buf_clear(&f->raw);
 	f->usage = f->settled;
 	f->attempt_nusd = -1;

@@ -243,7 +243,7 @@ static void on_kept(
 	if (why->err) /* the answer was paid for: its caller gets it all the same */
 		log_error("response.not_kept", "id=%s why=%s", x->id,
 			log_quote(said, sizeof said, span_str(why->message)));
-	relay_kept(&x->relay);
+	relay_kept(&x->relay, why);
 	x->caller.on_ready(x->caller.context);
 }
 

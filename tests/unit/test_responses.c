@@ -175,14 +175,14 @@ static void check_chain(void)
 static void check_files(void)
 {
 	struct responses *s = make(other, &limits);
-	get(s, 1000, "r3", false, NOW, "not_found r3:", "another vault's are none");
+	get(s, 1000, "r3", false, NOW, "not_found:", "another vault's are none");
 	responses_free(s);
 	s = make(key, &limits);
 	get(s, 1000, "r3", false, NOW, "ok: r3<r2=[]", "a later start finds them");
 	each_file(spoil);
-	get(s, 1000, "r3", false, NOW, "not_found r3:", "one that was changed is none");
+	get(s, 1000, "r3", false, NOW, "not_found:", "one that was changed is none");
 	each_file(cut);
-	get(s, 1000, "r3", false, NOW, "not_found r3:", "nor one that was cut");
+	get(s, 1000, "r3", false, NOW, "not_found:", "nor one that was cut");
 	each_file(wipe);
 	put(s, 1000, "a", "a", "{}", "ok:");
 	get(s, 1000, "a", true, NOW, "too_big:", "one that goes on from itself");
