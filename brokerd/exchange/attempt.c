@@ -107,6 +107,16 @@ static bool is_native(const struct attempt *a)
 	return a->plan.op == LLM_OP_NATIVE;
 }
 
+/* Printable ASCII: what every reader of headers takes. */
+static bool is_readable(struct span value)
+{
+	for (size_t i = 0; i < value.n; i++) {
+		if (value.p[i] < 0x20 || value.p[i] > 0x7e)
+			return false;
+	}
+	return value.n > 0;
+}
+
 /* What a caller sees of the head of a forwarded reply: what kind of bytes they are. */
 static enum err pass_head(struct attempt *a, const struct http_head *head)
 {
@@ -118,12 +128,12 @@ static enum err pass_head(struct attempt *a, const struct http_head *head)
 	struct llm_event e = {.type = EV_HEAD};
 	size_t n = 0;
 	for (size_t i = 0; i < COUNT_OF(always); i++) {
-		if (always[i].value.n > 0)
+		if (is_readable(always[i].value))
 			headers[n++] = always[i];
 	}
 	for (size_t i = 0; is_native(a) && i < head->n_headers && n < PASSED_HEADERS; i++) {
 		const struct http_header *h = &head->headers[i];
-		if (native_shows_header(h->name))
+		if (native_shows_header(h->name) && is_readable(h->value))
 			headers[n++] = (struct string_pair){h->name, h->value};
 	}
 	e.head = (struct reply_head){.status = head->status,

@@ -54,7 +54,7 @@ a gets 4
 a relay 5 openai.responses method=GET path=/v1/responses/resp_1/input_items query=order=asc
 a gets 5
 	head 200 *
-	raw {"object":"list","data":[[]{*"One?"*"id":"item_*"}],"first_id":"item_*","last_id":"item_*","has_more":false}
+	raw {"object":"list","data":[[]{*"One?"*"id":"msg_*"}],"first_id":"msg_*","last_id":"msg_*","has_more":false}
 	end *
 a relay 6 openai.responses method=DELETE path=/v1/responses/resp_1
 a gets 6
