@@ -38,6 +38,7 @@ struct answer_plan {
 	const struct dialect_env *env;
 	int64_t input_estimate; /* tokens of the request by a rule of thumb; -1: not known */
 	struct span id;         /* that the broker keeps the answer under; absent: it does not */
+	bool is_begun;          /* by the provider's own bytes: only its end is to be written */
 };
 
 /* A caller's own request, on its way to a provider who speaks the same language. */

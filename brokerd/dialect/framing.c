@@ -44,6 +44,8 @@ static enum framing_kind decide(const struct framing *f, char first)
 		return FRAMING_MESSAGES;
 	if (first == '\0')
 		return named == FRAMING_EVENTS ? named : FRAMING_DOCUMENT;
+	if (f->has_elements && first == '[')
+		return FRAMING_ELEMENTS;
 	if (strchr("{[", first)) /* lines and a document begin alike */
 		return named == FRAMING_LINES ? named : FRAMING_DOCUMENT;
 	if (named == FRAMING_MESSAGES)
@@ -68,6 +70,50 @@ static struct span skip_lead(struct framing *f, struct span bytes)
 	return bytes;
 }
 
+static enum err gather(struct framing *f, struct span bytes, struct fault *why)
+{
+	buf_span(&f->document, bytes);
+	const enum err err = buf_error(&f->document);
+	if (err == ERR_TOO_BIG)
+		return fault_set(why, ERR_SERVER_ERROR,
+			"the provider's reply is longer than %zu MiB", LIMIT_REPLY_BYTES / MIB);
+	return err ? fault_set(why, err, "no memory for the provider's reply") : OK;
+}
+
+static enum err pass_elements(
+	struct framing *f, struct span bytes, const struct framing_sink *sink, struct fault *why)
+{
+	enum err err = OK;
+	f->elements_bytes += bytes.n;
+	if (f->elements_bytes > LIMIT_SSE_TOTAL_BYTES)
+		return fault_set(why, ERR_SERVER_ERROR,
+			"the provider's stream is longer than %zu MiB",
+			LIMIT_SSE_TOTAL_BYTES / MIB);
+	while (!err && bytes.n > 0) {
+		bool has_end;
+		bytes = span_skip(bytes, elements_lead(&f->elements, bytes));
+		const size_t n = elements_body(&f->elements, bytes, &has_end);
+		err = gather(f, span_first(bytes, n), why);
+		bytes = span_skip(bytes, n);
+		if (err || !has_end)
+			continue;
+		err = sink->event.on_event(
+			sink->event.context, SPAN_NONE, buf_view(&f->document), why);
+		buf_clear(&f->document);
+	}
+	return err;
+}
+
+static enum err end_elements(const struct framing *f, struct fault *why)
+{
+	if (!f->elements.is_over)
+		return fault_set(why, ERR_STREAM_INCOMPLETE,
+			"the provider's reply broke off after %zu bytes", f->elements_bytes);
+	return f->elements.has_rest ? fault_set(why, ERR_SERVER_ERROR,
+					      "the provider's reply goes on behind its end")
+				    : OK;
+}
+
 static enum err pass_on(
 	struct framing *f, struct span bytes, const struct framing_sink *sink, struct fault *why)
 {
@@ -78,12 +124,9 @@ static enum err pass_on(
 		return sse_feed(&f->sse, bytes, &sink->event, why);
 	if (f->kind == FRAMING_LINES)
 		return ndjson_feed(&f->lines, bytes, &sink->event, why);
-	buf_span(&f->document, bytes);
-	const enum err err = buf_error(&f->document);
-	if (err == ERR_TOO_BIG)
-		return fault_set(why, ERR_SERVER_ERROR,
-			"the provider's reply is longer than %zu MiB", LIMIT_REPLY_BYTES / MIB);
-	return err ? fault_set(why, err, "no memory for the provider's reply") : OK;
+	if (f->kind == FRAMING_ELEMENTS)
+		return pass_elements(f, bytes, sink, why);
+	return gather(f, bytes, why);
 }
 
 enum err framing_feed(
@@ -108,6 +151,8 @@ enum err framing_end(struct framing *f, const struct framing_sink *sink, struct 
 		return ndjson_end(&f->lines, &sink->event, why);
 	if (f->kind == FRAMING_MESSAGES)
 		return event_stream_end(&f->messages, why);
+	if (f->kind == FRAMING_ELEMENTS)
+		return end_elements(f, why);
 	if (f->document.n == 0)
 		return OK;
 	return sink->on_document(sink->event.context, buf_view(&f->document), why);

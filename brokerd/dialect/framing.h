@@ -1,10 +1,12 @@
 /* framing.h - is this reply a stream of events or one JSON document?
  * Both occur whatever was asked for. The content type decides, else the first byte that is neither
  * white space nor of a byte order mark. Pieces come cut anywhere; a whole document is gathered. A family that is streamed in binary
- * messages (event_stream.h) says so by its on_message. Lines of JSON (ndjson.h) are what their content
- * type names; each is an event without a name. No I/O. */
+ * messages (event_stream.h) says so by its on_message, one whose stream may be a JSON array (elements.h) by
+ * has_elements. Lines of JSON (ndjson.h) are what their content type names; each is an event without a name,
+ * and so is an element. No I/O. */
 #ifndef BROKERD_DIALECT_FRAMING_H
 #define BROKERD_DIALECT_FRAMING_H
+#include "brokerd/dialect/elements.h"
 #include "brokerd/dialect/event_stream.h"
 #include "brokerd/dialect/ndjson.h"
 #include "brokerd/dialect/sse.h"
@@ -17,6 +19,7 @@ enum framing_kind {
 	FRAMING_DOCUMENT,
 	FRAMING_MESSAGES,
 	FRAMING_LINES,
+	FRAMING_ELEMENTS,
 };
 
 /* What a family makes of an event, and of a whole document (at the end of the input). */
@@ -33,11 +36,14 @@ struct framing {
 	 * NULL: it knows none, and such a stream is no JSON to it. */
 	enum err (*on_message)(void *context, const struct event_message *m, struct fault *why);
 	struct event_stream messages;
-	struct buf document;
-	uint8_t bom_n;  /* bytes of a byte order mark seen so far, before all else */
-	bool is_begun;  /* the first byte that counts has come */
-	bool is_ending; /* what comes now was not ended by its sender */
-	unsigned n_bad; /* events that were no JSON */
+	bool has_elements; /* an array is a stream of its elements; set after framing_init */
+	struct elements elements;
+	size_t elements_bytes; /* of the array so far */
+	struct buf document;   /* or the element that is open */
+	uint8_t bom_n;         /* bytes of a byte order mark seen so far, before all else */
+	bool is_begun;         /* the first byte that counts has come */
+	bool is_ending;        /* what comes now was not ended by its sender */
+	unsigned n_bad;        /* events that were no JSON */
 };
 
 void framing_init(struct framing *f, const struct http_head *head);

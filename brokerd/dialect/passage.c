@@ -1,4 +1,5 @@
-/* passage.c - events are found by the empty line behind them; nothing inside is changed. */
+/* passage.c - events are found by the empty line behind them, elements by their brackets; nothing inside is
+ * changed. */
 #include "brokerd/dialect/passage.h"
 
 #include "brokerd/dialect/sse.h"
@@ -13,6 +14,7 @@ void passage_init(struct passage *p, const struct forwarded *what, const struct 
 {
 	*p = (struct passage){.is_stream = what->request->is_stream};
 	p->is_sse = p->is_stream && is_event_stream(head);
+	p->is_list = p->is_stream && !p->is_sse && what->form == ANSWER_LIST;
 	p->hides_counts = p->is_sse && !what->wants_usage_event;
 	buf_init(&p->held, LIMIT_SSE_TOTAL_BYTES);
 }
@@ -82,11 +84,35 @@ static enum err take_events(
 	return err ? err : check_held(p, why);
 }
 
+/* An element with what stands before it. Where there is no array, it goes on as it comes. */
+static enum err take_elements(
+	struct passage *p, struct span bytes, const struct passage_sink *sink, struct fault *why)
+{
+	enum err err = OK;
+	while (!err && bytes.n > 0) {
+		bool has_end = false;
+		size_t n = elements_lead(&p->elements, bytes);
+		p->is_list = p->elements.is_begun || n == bytes.n;
+		n = p->is_list ? n + elements_body(&p->elements, span_skip(bytes, n), &has_end)
+			       : bytes.n;
+		buf_span(&p->held, span_first(bytes, n));
+		bytes = span_skip(bytes, n);
+		err = check_held(p, why);
+		if (err || (p->is_list && !has_end))
+			continue;
+		err = take_event(p, buf_view(&p->held), sink, why);
+		buf_clear(&p->held);
+	}
+	return err;
+}
+
 enum err passage_take(
 	struct passage *p, struct span bytes, const struct passage_sink *sink, struct fault *why)
 {
 	if (p->is_sse)
 		return take_events(p, bytes, sink, why);
+	if (p->is_list)
+		return take_elements(p, bytes, sink, why);
 	enum err err = sink->decode(sink->context, bytes, why);
 	if (err)
 		return err;
@@ -98,8 +124,9 @@ enum err passage_take(
 
 enum err passage_end(struct passage *p, const struct passage_sink *sink, struct fault *why)
 {
-	return p->is_sse && p->held.n > 0 ? sink->decode(sink->context, buf_view(&p->held), why)
-					  : OK;
+	return (p->is_sse || p->is_list) && p->held.n > 0
+		       ? sink->decode(sink->context, buf_view(&p->held), why)
+		       : OK;
 }
 
 enum err passage_flush(struct passage *p, const struct passage_sink *sink)

@@ -332,6 +332,11 @@ bool exchange_is_over(struct exchange *x)
 	       !(x->is_relayed && x->relay.is_keeping);
 }
 
+void exchange_refuse(struct exchange *x, const struct fault *why)
+{
+	exchange_stop(x, why);
+}
+
 void exchange_cancel(struct exchange *x, const struct fault *why)
 {
 	int frame_type;

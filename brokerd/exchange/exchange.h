@@ -33,6 +33,9 @@ void exchange_take(struct exchange *x);
 /* The caller has been told everything: free it. */
 bool exchange_is_over(struct exchange *x);
 
+/* What the caller sent of it is wrong: it fails by that, and all is told that a failure has to tell. */
+void exchange_refuse(struct exchange *x, const struct fault *why);
+
 /* The caller is gone, or says stop (`why` ERR_CANCELLED), or is too slow (ERR_SLOW_CONSUMER): the
  * provider's connection is dropped now. Its ledger row is written; what was not read is dropped,
  * and a fault event ends it. One that has ended well stays as it is. */

@@ -290,7 +290,8 @@ static struct encoder *encoder_of(struct relay *r)
 		.body = r->asked,
 		.id = r->id,
 		.env = &r->env,
-		.input_estimate = -1};
+		.input_estimate = -1,
+		.is_begun = r->has_raw};
 	if (r->surface->tells_input_first && r->notes.form == ANSWER_SSE)
 		r->plan.input_estimate = estimate_request(r->request);
 	r->encoder = op->encoder_new(r->arena, &r->plan);
@@ -351,6 +352,7 @@ static void end_keeping(struct relay *r, bool is_good, const struct relay_about 
 /* Before the head a fault is a reply of its own, after it the end of a stream. */
 static void take_fault(struct relay *r, const struct fault *why, const struct relay_about *about)
 {
+	const bool is_stream = r->notes.form != ANSWER_WHOLE;
 	const bool is_sse = r->notes.form == ANSWER_SSE;
 	int status;
 	if (!r->has_head && r->said.n == 0) {
@@ -362,7 +364,7 @@ static void take_fault(struct relay *r, const struct fault *why, const struct re
 			keeper_take(&r->keeper, buf_view(&r->made), &r->said);
 		buf_clear(&r->made);
 		end_keeping(r, false, about);
-	} else if (r->surface && !r->is_forwarded) {
+	} else if (r->surface && (is_stream || !r->is_forwarded)) {
 		const struct llm_event e = {.type = EV_FAULT, .fault = why};
 		say(r, &e, about);
 		end_keeping(r, false, about);
@@ -392,6 +394,7 @@ static void take_event(struct relay *r, const struct llm_event *e, struct span p
 		break;
 	case EV_RAW:
 		r->was_silent = false;
+		r->has_raw = true;
 		keeper_take(&r->keeper, e->text, &r->said);
 		return;
 	default:
@@ -481,6 +484,7 @@ void relay_take(struct relay *r, struct event_log *log, struct event_cursor *c)
 	if (r->is_from_log) {
 		r->is_mid_event = r->ends_mid_event;
 		r->was_silent = false;
+		r->has_raw = true;
 		event_log_take(log, c);
 	}
 	r->is_over = r->frame_type && r->frame_type == r->last_type;

@@ -25,6 +25,7 @@ struct relay {
 	struct span *warnings;   /* for the head: a line each */
 	size_t n_warnings;
 	bool has_head, is_forwarded;
+	bool has_raw;        /* the provider's own bytes were told */
 	bool ends_mid_event; /* the piece of the log in hand */
 	bool is_mid_event;   /* the bytes told so far end inside of an event */
 	bool was_silent;     /* since relay_hold was asked last */

@@ -390,7 +390,10 @@ static enum err take_data(struct session *s, const struct frame *f, struct fault
 	if (bad) {
 		if (!own.err)
 			fault_set(&own, bad, "%s", err_info(bad)->sentence);
-		call_fail(c, &own);
+		if (c->exchange)
+			exchange_refuse(c->exchange, &own);
+		else
+			call_fail(c, &own);
 		return OK;
 	}
 	if (d.is_last)

@@ -20,13 +20,13 @@ INLINE_MAX = 131072
 class Call:
     """A call on a connection of its own, and what has come of it: status, headers, body, last.
 
-    `credit` is what the call names; what was taken is given back unless `gives` is false. Whatever
-    else a call may say goes into its frame (timeout_ms=...)."""
+    `credit` is what the call names; what was taken is given back unless `gives` is false. A body of
+    None is the test's to send. Whatever else a call may say goes into its frame (timeout_ms=...)."""
 
     def __init__(self, made, surface=None, body=b"", *, provider=None, path=None, method=None,
-                 query=None, headers=(), credit=None, gives=True, timeout=20, frame=None, **more):
+                 query=None, headers=(), credit=None, gives=True, timeout=20, **more):
         self.gives, self.timeout = gives, timeout
-        self.status, self.headers, self.body, self.last = None, [], b"", None
+        self.status, self.headers, self.body, self.last = None, [], bytearray(), None
         self.is_stream = None
         self.taken = 0  # bytes of costing frames
         self.client = WireClient(made.socket, timeout=timeout)
@@ -37,7 +37,9 @@ class Call:
         call = {"kind": "native" if provider else "relay", "credit": credit, **more,
                 "surface": {name: value for name, value in where.items() if value is not None}}
         body = body.encode() if isinstance(body, str) else body
-        if len(body) <= INLINE_MAX:
+        if body is None:
+            self._open(call)
+        elif len(body) <= INLINE_MAX:
             self._open(call, body=body)
         else:
             self._open(call, body_bytes=len(body))

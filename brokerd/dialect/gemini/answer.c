@@ -35,6 +35,7 @@ struct encoder *gemini_encoder_new(struct arena *a, const struct answer_plan *pl
 	if (!g->candidates)
 		return NULL;
 	chunks_init(&g->chunks, plan->notes->form);
+	g->chunks.n = plan->is_begun ? 1 : 0;
 	g->chunks.model = plan->request->model;
 	for (uint32_t i = 0; i < g->n; i++)
 		candidate_init(&g->candidates[i], &g->chunks, i);

@@ -55,6 +55,7 @@ struct decoder *gemini_decoder_new(struct arena *a, const struct notes *notes,
 		buf_init(&d->candidates[i].citations, LIMIT_REPLY_BYTES);
 	}
 	framing_init(&d->framing, head);
+	d->framing.has_elements = true;
 	return d;
 }
 
@@ -617,18 +618,13 @@ static enum err on_event(void *context, struct span name, struct span data, stru
 	return take_chunk(d, v, why);
 }
 
-/* One object is a whole reply, a list of them the chunks of a stream. */
 static enum err on_document(void *context, struct span body, struct fault *why)
 {
 	struct decoder *d = context;
 	struct json v;
 	const enum err err = framing_document(body, &v, why);
-	if (err)
-		return err;
-	if (json_kind(v) == JSON_ARRAY)
-		return take_list(d, v, why);
 	d->is_whole = true;
-	return take_chunk(d, v, why);
+	return err ? err : take_chunk(d, v, why);
 }
 
 static struct pump pump_of(struct decoder *d)
