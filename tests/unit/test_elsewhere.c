@@ -33,6 +33,11 @@ static const struct row {
 		"'id':'a1','content':null,'parsed':{'a':1},'tool_calls':[{'index':0,'id':'a','type':'function',"
 		"'function':{'name':'f','arguments':'{}','parsed_arguments':{'a':1}}}]},"
 		"{'role':'tool','tool_call_id':'a','content':'r'}]}", ""},
+	{"functions of a namespace", "openai-responses",
+		"{'model':'m','input':[" ASK ",{'type':'function_call','call_id':'a','name':'f','namespace':'s',"
+		"'arguments':'{}'},{'type':'function_call_output','call_id':'a','output':'r'}," ASK "],"
+		"'tools':[{'type':'namespace','name':'s','description':'d','tools':[{'type':'function',"
+		"'name':'f','parameters':{'type':'object','properties':{}}}]}]}", "tools[0] "},
 	{"members that nobody knows", "openai-chat",
 		"{'model':'m','messages':[{'role':'user','content':'x','mood':'good'}]}", "messages[0].mood "},
 };

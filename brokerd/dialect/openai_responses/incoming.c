@@ -4,7 +4,7 @@
 
 /* ---- tools ---- */
 
-static enum err take_tool(struct intake *in, const struct at *at, struct json v, struct tool *to)
+enum err responses_take_tool(struct intake *in, const struct at *at, struct json v, struct tool *to)
 {
 	static const struct intake_row function[] = {
 		{"type",              intake_ignore,        0           },
@@ -56,7 +56,7 @@ static enum err read_tools(struct intake *in, const struct at *at, struct json v
 		return intake_no_memory(in);
 	for (struct json_walk w = json_each(v); json_next(&w); r->n_tools++) {
 		const struct at here = at_index(at, r->n_tools);
-		const enum err err = take_tool(in, &here, w.value, &r->tools[r->n_tools]);
+		const enum err err = responses_take_tool(in, &here, w.value, &r->tools[r->n_tools]);
 		if (err)
 			return err;
 	}

@@ -7,11 +7,13 @@
 #include "brokerd/dialect/pick.h"
 #include "protocol/limits.h"
 
-/* What an answer says of its own items comes back with them, and what openai-python read in them. */
+/* What an answer says of its own items comes back with them, and what openai-python read in them. A
+ * namespace others are told of in a way of their own: namespaces.h. */
 static void tell(struct extra *extra)
 {
 	no_news_mark(extra,
-		"id,status,item.id,item.status,logprobs,parsed,parsed_arguments,item.parsed");
+		"id,status,item.id,item.status,logprobs,parsed,parsed_arguments,item.parsed,"
+		"namespace");
 }
 
 /* ---- contents ---- */
