@@ -215,10 +215,10 @@ static const struct row {
 		CHOICE("0", SAYS("a") ",\"images\":[" IMAGE "]", "stop")},
 	{"a line end in JSON that is carried", CHAT, false, false,
 		"start\n"
-		"seal 0 openai-chat [ {\"data\"\r:\"x\"} ]\n"
+		"seal 0 openai-chat [ {\"index\":0,\"data\"\r:\"x\"} ]\n"
 		"end\n",
-		"0 begins\n0 {\"reasoning_details\":[{\"data\" :\"x\"}]}\n0 {} stop\ndone\n",
-		CHOICE("0", SAYS("") ",\"reasoning_details\":[{\"data\"\r:\"x\"}]", "stop")},
+		"0 begins\n0 {\"reasoning_details\":[{\"index\":0,\"data\" :\"x\"}]}\n0 {} stop\ndone\n",
+		CHOICE("0", SAYS("") ",\"reasoning_details\":[{\"index\":0,\"data\"\r:\"x\"}]", "stop")},
 	{"two calls in the older form", CHAT, true, false,
 		"start\n"
 		"call 0 0 c\n"

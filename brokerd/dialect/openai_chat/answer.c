@@ -179,8 +179,20 @@ static bool has_words(struct json list)
 	return false;
 }
 
+/* Have the entries the indexes that come next? */
+static bool goes_on(struct json list, uint32_t next)
+{
+	for (struct json_walk w = json_each(list); json_next(&w); next++) {
+		int64_t index;
+		if (!json_i64(json_member(w.value, "index"), &index) || index != next)
+			return false;
+	}
+	return true;
+}
+
 /* The words of an own list have been said; behind them in a stream, a reader would take the list's for
- * more. There it is carried like another family's. */
+ * more, and it puts entries of one index together, or fails where there is none. There such a list is
+ * carried like another family's. */
 static void take_opaque(
 	struct encoder *e, struct answer_choice *c, const struct opaque *item, bool is_part)
 {
@@ -192,10 +204,13 @@ static void take_opaque(
 		return;
 	if (!is_part)
 		c->unsealed_bytes = 0;
-	if (is_own_list(item, &list) && !(e->answer.is_stream && has_words(list)))
+	if (is_own_list(item, &list) &&
+		(!e->answer.is_stream || (!has_words(list) && goes_on(list, c->n_details)))) {
 		buf_span(&e->answer.scratch, elements_of(list));
-	else
+		c->n_details += (uint32_t)intake_count(list);
+	} else {
 		carried_put(&o, item, c->n_details++, &place);
+	}
 	give_list(e, c, ANSWER_DETAILS);
 }
 
@@ -204,6 +219,8 @@ static void take_opaque(
 struct citing {
 	struct json_out o;
 	int64_t here; /* characters of the text so far */
+	uint32_t *
+		index; /* of the next in a stream, whose readers put lists together by it; NULL: whole */
 };
 
 /* One that does not say what it is for stands behind the text that it came behind. */
@@ -213,6 +230,8 @@ static void put_annotation(void *context, const struct cited *c)
 	struct json_out *o = &citing->o;
 	const bool is_placed = c->start >= 0 && c->end <= citing->here;
 	json_open(o, '{');
+	if (citing->index)
+		json_pair_i64(o, "index", (*citing->index)++);
 	json_pair_str(o, "type", SPAN("url_citation"));
 	json_key(o, "url_citation");
 	json_open(o, '{');
@@ -226,7 +245,8 @@ static void put_annotation(void *context, const struct cited *c)
 
 static void take_citations(struct encoder *e, struct answer_choice *c, struct span citations)
 {
-	struct citing citing = {openai_scratch(&e->answer), (int64_t)c->content_chars};
+	struct citing citing = {openai_scratch(&e->answer), (int64_t)c->content_chars,
+		e->answer.is_stream ? &c->n_annotations : NULL};
 	struct json list;
 	if (!span_is_set(citations) || json_scan(citations, JSON_STRICT, &list, NULL) != OK)
 		return;

@@ -40,7 +40,7 @@ struct answer_call {
 struct answer_choice {
 	struct openai_choice base;
 	struct answer_call *calls, *last_call;
-	uint32_t n_calls, n_details, n_images;
+	uint32_t n_calls, n_details, n_images, n_annotations;
 	size_t content_bytes, content_chars;
 	size_t unsealed_bytes; /* of reasoning, since its last opaque item */
 	struct part_join join;

@@ -42,6 +42,10 @@ struct responses_messages {
 enum err responses_take_input(struct intake *in, const struct at *at, struct json v,
 	struct responses_messages *to) MUST_USE;
 
+/* Reads a tool: a function, a custom one, or one that is the provider's. */
+enum err responses_take_tool(
+	struct intake *in, const struct at *at, struct json v, struct tool *to) MUST_USE;
+
 /* The members of dialect_op. */
 enum err responses_encode_request(const struct llm_request *, const struct target *,
 	const struct dialect_env *, struct notes *, struct http_request *out, struct fault *why);
