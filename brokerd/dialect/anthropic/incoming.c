@@ -206,6 +206,7 @@ static enum err settle_thinking(struct intake *in, struct said *said)
 		r->effort = SPAN("none");
 	if (span_is(said->thinking, "adaptive")) {
 		r->effort = span_is_set(said->effort) ? said->effort : SPAN("high");
+		r->is_wish = true;
 		return OK;
 	}
 	if (!span_is_set(said->effort))
