@@ -71,6 +71,17 @@ static void put_message(struct json_out *o, const struct fault *f)
 	json_pair_str(o, "message", sentence(f));
 }
 
+/* Some readers act on a code; a provider's own is not of this API's. */
+static void put_own_code(struct json_out *o, const struct fault *f)
+{
+	if (!f->code[0] || f->provider[0])
+		return;
+	json_key(o, "details");
+	json_open(o, '{');
+	json_pair_str(o, "error_code", span_str(f->code));
+	json_close(o, '}');
+}
+
 void envelope_anthropic(const struct fault *f, struct buf *out, int *http_status)
 {
 	const struct err_info *info = info_of(f);
@@ -82,6 +93,7 @@ void envelope_anthropic(const struct fault *f, struct buf *out, int *http_status
 	json_open(&o, '{');
 	json_pair_str(&o, "type", span_str(info->anthropic_type));
 	put_message(&o, f);
+	put_own_code(&o, f);
 	json_close(&o, '}');
 	put_or_null(&o, "request_id", span_str(f->request_id));
 	json_close(&o, '}');

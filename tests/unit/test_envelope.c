@@ -239,6 +239,17 @@ static const struct letter {
 		"{'@type':'type.googleapis.com/google.rpc.ErrorInfo','reason':'rate_limited',"
 		"'domain':'llm-broker'},"
 		"{'@type':'type.googleapis.com/google.rpc.RetryInfo','retryDelay':'2.050s'}]}}"},
+	{"our code at Anthropic", envelope_anthropic,
+		{.err = ERR_INVALID_REQUEST, .code = "thread_unsupported_request", .message = "No."},
+		400,
+		"{'type':'error','error':{'type':'invalid_request_error','message':'No.','details':"
+		"{'error_code':'thread_unsupported_request'}},'request_id':null}"},
+	{"a provider's code at Anthropic", envelope_anthropic,
+		{.err = ERR_INVALID_REQUEST, .provider = "openai", .code = "invalid_value",
+			.message = "No."},
+		400,
+		"{'type':'error','error':{'type':'invalid_request_error','message':'No.'},"
+		"'request_id':null}"},
 	{"no capacity, Anthropic's own status", envelope_anthropic,
 		{.err = ERR_OVERLOADED, .retry_after_ms = -1}, 529,
 		"{'type':'error','error':{'type':'overloaded_error','message':'no capacity just now'},"

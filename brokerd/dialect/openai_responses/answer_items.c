@@ -395,7 +395,6 @@ static enum err end_item(struct encoder *e, const struct opaque *seal)
 {
 	const size_t at = next_at(e);
 	const struct json own = answer_own_item(seal);
-	const struct opaque nobodys = {SPAN(RESPONSES_UNSEALED), SPAN_NONE, SPAN("null")};
 	struct json_out o = list_of(&e->items);
 	enum err err = OK;
 	if (span_is_set(own.text) && e->item.text.n > 2 && !e->is_stream) {
@@ -406,7 +405,7 @@ static enum err end_item(struct encoder *e, const struct opaque *seal)
 		if (e->item.kind == &reasoning) {
 			json_key(&o, "encrypted_content");
 			const size_t sealed_at = e->items.n;
-			carry_put(span_is_set(seal->family) ? seal : &nobodys, &o);
+			carry_put(span_is_set(seal->family) ? seal : &carry_unsealed, &o);
 			if (span_is_set(own.text))
 				err = answer_seal_add(e, own, sealed_at, true);
 		}

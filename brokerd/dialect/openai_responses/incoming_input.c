@@ -328,7 +328,7 @@ static enum err take_reasoning(
 	p->type = PART_REASONING;
 	if (!carry_read(seal, in->arena, &p->opaque))
 		p->opaque = (struct opaque){in->family, SPAN_NONE, v.text};
-	else if (span_is(p->opaque.family, RESPONSES_UNSEALED))
+	else if (span_is(p->opaque.family, CARRY_UNSEALED))
 		p->opaque = (struct opaque){.family = SPAN_NONE};
 	else if (text.n == 0)
 		p->type = PART_OPAQUE;

@@ -9,10 +9,6 @@
 
 #define OPENAI_RESPONSES_FAMILY "openai-responses"
 
-/* Whose the seal is of reasoning that no provider sealed. Its item has one all the same: it is known by that
- * as no provider's when it comes back, and some clients bring nothing back that has none. */
-#define RESPONSES_UNSEALED "broker"
-
 struct scribe;
 
 /* What the items of the input depend on, beside the messages. */
