@@ -194,8 +194,11 @@ static struct span finish_word(const struct openai_answer *a, enum finish finish
 static void finish(struct openai_answer *a, struct openai_choice *c, enum finish finish)
 {
 	c->finish = finish_word(a, finish);
-	if (a->is_stream)
-		put_last_chunk(a, c);
+	if (!a->is_stream)
+		return;
+	if (a->language->on_finish)
+		a->language->on_finish(a, c);
+	put_last_chunk(a, c);
 }
 
 /* ---- usage ---- */

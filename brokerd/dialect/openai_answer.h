@@ -33,6 +33,8 @@ struct openai_language {
 	/* content of a choice that is not finished */
 	void (*on_event)(
 		struct openai_answer *a, struct openai_choice *c, const struct llm_event *e);
+	/* stream: the choice is over, says what waited; NULL: nothing does */
+	void (*on_finish)(struct openai_answer *a, struct openai_choice *c);
 	/* whole: writes the members of the choice but for its index and its finish_reason */
 	void (*put_choice)(struct openai_answer *a, struct openai_choice *c, struct json_out *o);
 };

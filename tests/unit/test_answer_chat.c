@@ -144,9 +144,29 @@ static const struct row {
 		"args 0 1 [1]\n"
 		"args 0 0 ]\n"
 		"end\n",
-		"0 begins\n" BEGUN("0", "0", "c") BEGUN("0", "1", MADE_ID) ARGS("0", "0", "[0") ARGS("0", "1", "[1]")
-		ARGS("0", "0", "]") "0 {} tool_calls\ndone\n",
+		"0 begins\n" BEGUN("0", "0", "c") ARGS("0", "0", "[0") ARGS("0", "0", "]") BEGUN("0", "1", MADE_ID)
+		ARGS("0", "1", "[1]") "0 {} tool_calls\ndone\n",
 		CHOICE("0", CALLS(CALL("c", "[0]") "," CALL(MADE_ID, "[1]")), "tool_calls")},
+	{"calls that wait, and a text that does not", CHAT, false, false,
+		"start\n"
+		"call 0 0 c\n"
+		"call 0 1 d\n"
+		"call 0 2 e\n"
+		"args 0 1 [1\n"
+		"args 0 2 [2\n"
+		"args 0 1 ]\n"
+		"called 0 1\n"
+		"text 0 a\n"
+		"args 0 0 {}\n"
+		"called 0 0\n"
+		"args 0 2 ]\n"
+		"called 0 2\n"
+		"end\n",
+		"0 begins\n" BEGUN("0", "0", "c") SAID("0", "a") ARGS("0", "0", "{}") BEGUN("0", "1", "d")
+		ARGS("0", "1", "[1]") BEGUN("0", "2", "e") ARGS("0", "2", "[2") ARGS("0", "2", "]")
+		"0 {} tool_calls\ndone\n",
+		CHOICE("0", "\"content\":\"a\",\"refusal\":null,\"tool_calls\":["
+			CALL("c", "{}") "," CALL("d", "[1]") "," CALL("e", "[2]") "]", "tool_calls")},
 	{"calls counted over all choices", CHAT, false, false,
 		"start\n"
 		"call 1 0 c\n"
