@@ -160,6 +160,22 @@ static struct openai_choice *choice_new(struct openai_answer *a, uint32_t index)
 	return c;
 }
 
+/* Clients put a choice that begins behind those that they know, whatever its index. So where a beginning is
+ * told, all below it begin first; a decoder knows of no more than were asked for. */
+static struct openai_choice *choice_begin(struct openai_answer *a, uint32_t index)
+{
+	struct openai_choice *c = a->choices;
+	uint32_t next = index;
+	if (a->is_stream && a->language->on_begin) {
+		for (next = 0; c; c = c->next)
+			next++;
+	}
+	do
+		c = choice_new(a, next);
+	while (c && next++ < index);
+	return c;
+}
+
 /* The choice, which begins with this; NULL: it is finished, or there is no memory for it. */
 static struct openai_choice *choice_at(struct openai_answer *a, uint32_t index)
 {
@@ -168,7 +184,7 @@ static struct openai_choice *choice_at(struct openai_answer *a, uint32_t index)
 		for (c = a->choices; c && c->index != index;)
 			c = c->next;
 		if (!c)
-			c = choice_new(a, index);
+			c = choice_begin(a, index);
 		a->last = c;
 	}
 	return c && !a->err && !span_is_set(c->finish) ? c : NULL;

@@ -28,7 +28,8 @@ struct openai_language {
 
 	/* A new choice, zeroed but for what the language needs. NULL: out of memory. */
 	struct openai_choice *(*choice_new)(struct openai_answer *a);
-	/* stream: the choice begins, says what is said first; NULL: nothing is */
+	/* stream: the choice begins, behind all below it, and says what is said first; NULL: nothing is, and
+	 * they begin in any order */
 	void (*on_begin)(struct openai_answer *a, struct openai_choice *c);
 	/* content of a choice that is not finished */
 	void (*on_event)(
