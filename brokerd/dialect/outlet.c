@@ -459,17 +459,28 @@ static enum err pour(struct outlet *o, struct outlet_call *c, struct span piece)
 	return err ? err : send_args(o, c, buf_view(&o->clean));
 }
 
-/* Once its name is known: begins the call and gives what was held of its arguments. */
+/* Begins the call, whose name is known, and gives what was held of its arguments. */
+static enum err begin_one(struct outlet *o, struct outlet_call *c)
+{
+	enum err err = begin_call(o, c);
+	if (!err)
+		err = pour(o, c, buf_view(&c->held));
+	buf_done(&c->held);
+	return err;
+}
+
+/* Once its name is known: begins the call, behind those that came before it and have a name. */
 static enum err begin_and_pour(struct outlet *o, struct outlet_call *c)
 {
 	enum err err = OK;
 	if (c->is_begun)
 		return OK;
-	err = begin_call(o, c);
-	if (!err)
-		err = pour(o, c, buf_view(&c->held));
-	buf_done(&c->held);
-	return err;
+	for (struct outlet_call *each = o->choices[c->choice].calls; !err && each != c;
+		each = each->next) {
+		if (!each->is_begun && !each->is_ended && !each->is_text && each->name.n > 0)
+			err = begin_one(o, each);
+	}
+	return err ? err : begin_one(o, c);
 }
 
 /* A call that comes behind a stop sequence is left out like all that follows it. */

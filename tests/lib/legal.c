@@ -14,7 +14,10 @@ enum place {
 	OVER,
 };
 
+struct law;
+
 struct state {
+	const struct law *law;
 	enum place at;
 	bool is_failed;
 	int64_t n;      /* blocks or items before this one */
@@ -24,6 +27,7 @@ struct state {
 	int64_t n_parts;
 	int64_t n_choices;
 	bool is_begun[CHOICES], is_finished[CHOICES];
+	int64_t n_calls[CHOICES]; /* chat: that began */
 };
 
 struct event {
@@ -34,7 +38,8 @@ struct event {
 
 struct law {
 	const char *family;
-	bool is_named;
+	bool is_named;  /* its events have names */
+	bool has_order; /* its choices, and the calls in one, begin one after the other */
 	const char *(*take)(struct state *, const struct event *);
 };
 
@@ -258,7 +263,20 @@ static const char *take_responses(struct state *s, const struct event *e)
 
 /* ---- openai-chat, openai-completions, gemini: choices ---- */
 
-/* `finish`: the member that ends a choice. */
+/* A call is over, to clients of OpenAI's, when the next one begins. */
+static const char *take_calls(int64_t *n, struct json calls)
+{
+	for (struct json_walk w = json_each(calls); json_next(&w);) {
+		if (is_number(w.value, "index", *n))
+			++*n;
+		else if (!is_number(w.value, "index", *n - 1))
+			return "a piece of a call that is not the last";
+	}
+	return NULL;
+}
+
+/* `finish`: the member that ends a choice. Clients of OpenAI's put a choice that they hear of behind those
+ * that they know, whatever its index. */
 static const char *take_choices(struct state *s, struct json choices, const char *finish)
 {
 	for (struct json_walk w = json_each(choices); json_next(&w);) {
@@ -266,13 +284,21 @@ static const char *take_choices(struct state *s, struct json choices, const char
 		const struct json index = json_member(w.value, "index");
 		if (!json_is_nil(index) && !json_i64(index, &at))
 			return "an index that is no number";
-		if (at < 0 || at >= CHOICES)
-			return "a choice that nobody asked for";
+		if (at < 0 || at >= CHOICES || (s->law->has_order && at > s->n_choices))
+			return "a choice that is not the next";
+		const bool is_first = !s->is_begun[at];
+		const struct json delta = json_member(w.value, "delta");
+		const struct json role = json_member(delta, "role");
+		if (s->law->has_order && json_is_nil(role) == is_first)
+			return "a role that is not said first, and once";
+		s->n_choices += is_first;
+		s->is_begun[at] = true;
 		if (s->is_finished[at])
 			return "a piece of a choice that is over";
-		s->n_choices += !s->is_begun[at];
-		s->is_begun[at] = true;
 		s->is_finished[at] = !json_is_nil(json_member(w.value, finish));
+		const char *wrong = take_calls(&s->n_calls[at], json_member(delta, "tool_calls"));
+		if (wrong)
+			return wrong;
 	}
 	return NULL;
 }
@@ -338,11 +364,11 @@ static const char *take_gemini(struct state *s, const struct event *e)
 /* ---- framing ---- */
 
 static const struct law laws[] = {
-	{"openai-chat",        false, take_openai   },
-	{"openai-completions", false, take_openai   },
-	{"openai-responses",   true,  take_responses},
-	{"anthropic",          true,  take_anthropic},
-	{"gemini",             false, take_gemini   },
+	{"openai-chat",        false, true,  take_openai   },
+	{"openai-completions", false, false, take_openai   },
+	{"openai-responses",   true,  false, take_responses},
+	{"anthropic",          true,  false, take_anthropic},
+	{"gemini",             false, false, take_gemini   },
 };
 
 static const struct law *law_of(struct span family)
@@ -397,7 +423,7 @@ static const char *check_end(const struct state *s, bool has_last, enum legal_en
 const char *legal_stream(struct span family, struct span said, enum legal_end end)
 {
 	const struct law *law = law_of(family);
-	struct state s = {.at = BEFORE};
+	struct state s = {.law = law, .at = BEFORE};
 	if (!law)
 		return "a language that nobody speaks";
 	if (!utf8_is_valid(said))
@@ -417,7 +443,7 @@ const char *legal_stream(struct span family, struct span said, enum legal_end en
 
 const char *legal_list(struct span said, enum legal_end end)
 {
-	struct state s = {.at = BEFORE};
+	struct state s = {.law = law_of(SPAN("gemini")), .at = BEFORE};
 	struct json list;
 	if (!utf8_is_valid(said) || json_scan(said, JSON_STRICT, &list, NULL) ||
 		json_kind(list) != JSON_ARRAY)

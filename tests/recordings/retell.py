@@ -118,13 +118,12 @@ def never_unknown(want):
     return unknown
 
 
-def none_uncached(want):
-    """A stream begins with what the broker reckons of the request. Where its end says that no token of it
-    came from outside of the cache, readers who take 0 for unsaid, as our own, keep the first."""
-    usage = want["usage"]
-    if usage["input"] is None or usage["input"] > (usage["cached_input"] or 0) + (usage["cache_write"] or 0):
+def none_counted(want):
+    """A stream begins with what the broker reckons of the request. Readers who take a later 0 for unsaid, as
+    our own do where nothing came from the cache either, keep that."""
+    if want["usage"]["input"] != 0:
         return False
-    take(want, "usage.input", usage["input"] + ESTIMATE)
+    take(want, "usage.input", ESTIMATE)
     return True
 
 
@@ -160,7 +159,7 @@ LOSSES = [
     (("openai-completions", "anthropic", "gemini"), "refusal", "a refusal is text", as_text("refusal")),
     (("anthropic", "gemini"), "arguments", "arguments are an object", objects_only),
     (("anthropic",), "usage", "counts that must be there", never_unknown),
-    (("anthropic",), "usage.input", "0 after another count is unsaid", none_uncached),
+    (("anthropic",), "usage.input", "0 after another count is unsaid", none_counted),
     (("anthropic", "openai-responses"), "more_choices", "it has one choice", one_choice),
     (("gemini",), "cache_write", "no count of what was written to the cache", no_count("cache_write")),
     (("openai-chat", "openai-completions", "openai-responses"), "usage", "no sum where a count is not known",

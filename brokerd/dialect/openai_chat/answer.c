@@ -108,7 +108,6 @@ static void begin_call(struct encoder *e, struct answer_choice *c, const struct 
 		.id = id_of(a, ev->call.id),
 		.extra = extra_of(a, &ev->call.opaque),
 		.args = BUF_INIT(LIMIT_BODY_BYTES)};
-	call->is_mute = e->is_older && call->index > 0;
 	openai_answer_fail(a, arena_dup(a->arena, ev->call.name, &call->name));
 	if (c->last_call)
 		c->last_call->next = call;
@@ -116,19 +115,28 @@ static void begin_call(struct encoder *e, struct answer_choice *c, const struct 
 		c->calls = call;
 	c->last_call = call;
 	c->base.has_calls = true;
-	if (!a->err && !call->is_mute)
+	if (!a->err)
 		e->voice->call(e, c, call);
 }
 
+static void end_call(struct encoder *e, struct answer_choice *c, struct answer_call *call)
+{
+	call->is_over = true;
+	e->voice->called(e, c, call);
+}
+
+/* The older form has a place for one call alone. */
 static void take_call(struct encoder *e, struct answer_choice *c, const struct llm_event *ev)
 {
 	struct answer_call *call = call_of(c, ev->tool);
-	if (!call && ev->type == EV_TOOL_START)
+	const bool has_place = !e->is_older || !c->calls;
+	if (!call && ev->type == EV_TOOL_START && has_place)
 		begin_call(e, c, ev);
-	else if (call && ev->type == EV_TOOL_END)
-		call->is_over = true;
-	else if (call && ev->type == EV_TOOL_ARGS && !call->is_over && !call->is_mute &&
-		 ev->text.n > 0)
+	if (!call || call->is_over)
+		return;
+	if (ev->type == EV_TOOL_END)
+		end_call(e, c, call);
+	else if (ev->type == EV_TOOL_ARGS && ev->text.n > 0)
 		e->voice->args(e, c, call, ev->text);
 }
 
@@ -424,6 +432,7 @@ static const struct openai_language language = {
 	.choice_new = choice_new,
 	.on_begin = answer_on_begin,
 	.on_event = on_event,
+	.on_finish = answer_on_finish,
 	.put_choice = answer_put_choice,
 };
 

@@ -149,6 +149,8 @@ def openai_chat(text):
         return _has(e, "choices", 0, "delta", "tool_calls", 0, "id")
     yield from _openai(text, says)
     s = Events(text)
+    for out in s.edited(lambda e: e["choices"][0].update(index=1)):
+        yield "another choice first", out
     for out in s.edited(_del("choices", 0, "delta", "role"), lambda e: _has(e, "choices", 0, "delta", "role")):
         yield "no role", out
     for out in s.edited(lambda e: e["choices"][0]["delta"].update(role="assistant"), lambda e: says(e) and not

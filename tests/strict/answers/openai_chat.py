@@ -178,6 +178,7 @@ class Choice:
         self.calls = []     # arguments so far
         self.finish = None
         self.n = 0
+        self.has_notes = False
 
 
 def _delta_call(c, path, entry, choice):
@@ -197,7 +198,8 @@ def _delta_call(c, path, entry, choice):
                 choice.calls.append({"id": entry["id"], "name": entry[inside]["name"],
                                      "arguments": entry[inside][text], **({"type": "custom"} if custom else {})})
         return
-    if c.needs(at in range(len(choice.calls)), path, f"index {at} behind {len(choice.calls)} calls"):
+    # clients take a call for whole as soon as the next one begins
+    if c.needs(choice.calls and at == len(choice.calls) - 1, path, f"index {at} behind {len(choice.calls)} calls"):
         call = choice.calls[at]
         inside, text = ("custom", "input") if call.get("type") == "custom" else ("function", "arguments")
         if c.shape(path, entry, f"index {inside}", "id type") and c.shape(f"{path}.{inside}", entry[inside], text):
@@ -220,6 +222,11 @@ def _delta(c, path, d, choice):
                 c.text += d[name] if name == "content" else ""
                 c.refusal += d[name] if name == "refusal" else ""
     extras(c, path, d, choice.is_first)
+    if "annotations" in d:
+        # OpenAI's own client adds to a list by the index of its entries alone
+        c.needs(not choice.has_notes or all("index" in note for note in d["annotations"]), path,
+                "a second list of annotations, without an index")
+        choice.has_notes = True
     for i, entry in c.array(f"{path}.tool_calls", d["tool_calls"], 1) if "tool_calls" in d else ():
         _delta_call(c, f"{path}.tool_calls[{i}]", entry, choice)
     if "function_call" in d:
@@ -298,7 +305,8 @@ def stream(c, text):
         for i, piece in c.array(f"{path}.choices", chunk["choices"], 1):
             at = piece.get("index") if isinstance(piece, dict) else None
             if at not in choices:
-                c.number(f"{path}.choices[{i}].index", at, 0, is_int=True)
+                # OpenAI's own client puts a choice behind those that it knows, whatever its index
+                c.needs(at == len(choices), f"{path}.choices[{i}].index", f"{at} is not the next choice")
                 choices[at] = Choice(at)
             _piece(c, f"{path}.choices[{i}]", choices[at], piece)
 
