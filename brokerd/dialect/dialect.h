@@ -146,7 +146,7 @@ const struct dialect *dialect_find(struct span family);
 const struct dialect_op *dialect_operation(const struct dialect *d, enum llm_op op);
 /* What the operation's encode_request writes, without what the target's trait `drops` names and what
  * earlier turns have of other families' own, of which each has a warning, and with the functions of
- * namespaces one by one where the target knows none. All memory is the arena's; errors as encode_request
+ * namespaces one by one, and functions for custom tools, where the target knows none. All memory is the arena's; errors as encode_request
  * has them. */
 enum err dialect_encode(const struct dialect_op *op, const struct llm_request *r,
 	const struct target *target, const struct dialect_env *env, struct notes *notes,

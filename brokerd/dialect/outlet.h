@@ -29,8 +29,10 @@ struct outlet_call {
 	struct opaque opaque;
 	uint32_t choice, tool;
 	bool is_custom, is_begun, is_ended, has_args;
-	bool is_text;  /* emulated structured output: its arguments are the answer's text */
-	int64_t index; /* the provider's, the decoder's to set and read; -1: none */
+	bool is_free_form; /* stands for a custom tool: its input is one of the arguments' texts */
+	struct buf whole;  /* which are held until its end then */
+	bool is_text;      /* emulated structured output: its arguments are the answer's text */
+	int64_t index;     /* the provider's, the decoder's to set and read; -1: none */
 };
 
 struct outlet_choice {

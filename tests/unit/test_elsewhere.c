@@ -38,6 +38,11 @@ static const struct row {
 		"'arguments':'{}'},{'type':'function_call_output','call_id':'a','output':'r'}," ASK "],"
 		"'tools':[{'type':'namespace','name':'s','description':'d','tools':[{'type':'function',"
 		"'name':'f','parameters':{'type':'object','properties':{}}}]}]}", "tools[0] "},
+	{"a custom tool and its calls", "openai-chat",
+		"{'model':'m','messages':[{'role':'user','content':'x'},{'role':'assistant','tool_calls':["
+		"{'id':'a','type':'custom','custom':{'name':'f','input':'i'}}]},{'role':'tool','tool_call_id':'a',"
+		"'content':'r'}],'tools':[{'type':'custom','custom':{'name':'f','format':{'type':'grammar',"
+		"'grammar':{'syntax':'regex','definition':'i+'}}}}]}", "tools[0] "},
 	{"members that nobody knows", "openai-chat",
 		"{'model':'m','messages':[{'role':'user','content':'x','mood':'good'}]}", "messages[0].mood "},
 };
