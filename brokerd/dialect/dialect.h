@@ -48,8 +48,8 @@ struct forwarded {
 	struct json body; /* scanned by decode_request */
 	const struct surface_call *call;
 	enum answer_form form;
-	bool wants_usage_event;     /* as the notes of decode_request say */
-	bool is_kept;               /* the broker keeps the answer, so the provider need not */
+	bool wants_usage_event; /* as the notes of decode_request say; always of a native call */
+	bool is_kept;           /* the broker keeps the answer, so the provider need not */
 	const struct splice *edits; /* of the body: what the broker changes besides; may be NULL */
 	size_t n_edits;
 };

@@ -239,7 +239,11 @@ static enum outcome outcome_of(const struct fault *why)
 static void end_decoded(struct attempt *a, const struct transfer_end *end)
 {
 	struct fault why = FAULT_NONE;
-	const enum err err = take_end(a, &why);
+	enum err err = take_end(a, &why);
+	if (!err && is_native(a) && end->err) { /* nobody else would know that it was cut */
+		err = end->err;
+		why = end->why;
+	}
 	if (!err) {
 		attempt_over(a, OUTCOME_OK, &FAULT_NONE);
 		return;

@@ -24,7 +24,8 @@ class Call:
     None is the test's to send. Whatever else a call may say goes into its frame (timeout_ms=...)."""
 
     def __init__(self, made, surface=None, body=b"", *, provider=None, path=None, method=None,
-                 query=None, headers=(), credit=None, gives=True, timeout=20, **more):
+                 query=None, headers=(), content_type=None, credit=None, gives=True, timeout=20,
+                 **more):
         self.gives, self.timeout = gives, timeout
         self.status, self.headers, self.body, self.last = None, [], bytearray(), None
         self.is_stream = None
@@ -33,7 +34,8 @@ class Call:
         self.client.send_frame(HELLO, 0, {"min": 1, "max": 1, "app": "surfaces"})
         self.balance = self.client.recv_until(WELCOME)[-1].body["credit"]
         where = {"surface": surface, "provider": provider, "path": path, "method": method,
-                 "query": query, "headers": [list(pair) for pair in headers] or None}
+                 "query": query, "headers": [list(pair) for pair in headers] or None,
+                 "content_type": content_type}
         call = {"kind": "native" if provider else "relay", "credit": credit, **more,
                 "surface": {name: value for name, value in where.items() if value is not None}}
         body = body.encode() if isinstance(body, str) else body
@@ -136,7 +138,7 @@ def relay(made, surface, body=b"", **more):
 
 
 def native(made, provider, body=b"", **more):
-    return Call(made, None, body, provider=provider, **more).finish()
+    return Call(made, body=body, provider=provider, **more).finish()
 
 
 def sse_events(body):
