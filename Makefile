@@ -228,9 +228,10 @@ run_library = library prove --exec sh tests/lint/library.sh :: $B
 LIMIT       = 120
 run_unit    = unit prove --exec '$(strip timeout $(LIMIT) $(under))' $(filter-out $(unsuited),$(unit_tests))
 run_golden  = golden prove --exec '$(strip timeout 600 $(under))' $(golden) \
-	$(if $(golden),tests/golden/edges.py tests/golden/legal.py tests/recordings/replay.py \
-		tests/recordings/requests.py tests/recordings/alike.py tests/recordings/translate.py \
-		tests/recordings/forward.py tests/recordings/answers.py)
+	$(if $(golden),tests/golden/edges.py tests/golden/legal.py tests/golden/loops.py \
+		tests/recordings/replay.py tests/recordings/requests.py tests/recordings/alike.py \
+		tests/recordings/translate.py tests/recordings/forward.py tests/recordings/answers.py \
+		tests/recordings/retell.py)
 run_story   = story prove --exec '$(strip timeout 300 $(under))' $(story)
 run_e2e     = e2e $(PYTHON) -m pytest -q -p no:cacheprovider $(PYTEST) tests/e2e
 count       = $(PYTHON) tests/lib/count.py

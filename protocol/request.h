@@ -165,6 +165,7 @@ struct reasoning {
 		effort; /* "none" "minimal" "low" "medium" "high" "xhigh" "max"; absent: not said */
 	struct opt_i64 budget_tokens;
 	struct span expose; /* "text" (the default) or "none" */
+	bool is_wish; /* the model may, and need not: left out where it cannot; not on the wire */
 };
 
 struct string_pair {

@@ -7,6 +7,11 @@
 #include "protocol/base/json.h"
 #include "protocol/request.h"
 
+/* Whose the seal is of reasoning that no provider sealed. It has one all the same: by that it is known as no
+ * provider's when it comes back, and some clients bring nothing back that has none. */
+#define CARRY_UNSEALED "broker"
+extern const struct opaque carry_unsealed;
+
 /* Appends the JSON string of such a text, quotes and all. */
 void carry_put(const struct opaque *o, struct json_out *to);
 

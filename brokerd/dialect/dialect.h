@@ -130,6 +130,8 @@ struct dialect {
 
 	/* Our fault as a reply of this family's: its body, and its status. NULL where no surface speaks it. */
 	void (*phrase)(const struct fault *, struct buf *out, int *http_status);
+	/* The same as the last event of an event stream whose other events another wrote. */
+	void (*phrase_event)(const struct fault *, struct buf *out);
 
 	/* GET path of the list of models; NULL where there is none. */
 	const char *models_path;
@@ -143,7 +145,9 @@ const struct dialect *dialect_find(struct span family);
  * count, the list at models_path for models. NULL: it cannot do that. */
 const struct dialect_op *dialect_operation(const struct dialect *d, enum llm_op op);
 /* What the operation's encode_request writes, without what the target's trait `drops` names and what
- * earlier turns have of other families' own, of which each has a warning. All memory is the arena's; errors as encode_request has them. */
+ * earlier turns have of other families' own, of which each has a warning, and with the functions of
+ * namespaces one by one, and functions for custom tools, where the target knows none. All memory is the arena's; errors as encode_request
+ * has them. */
 enum err dialect_encode(const struct dialect_op *op, const struct llm_request *r,
 	const struct target *target, const struct dialect_env *env, struct notes *notes,
 	struct http_request *out, struct fault *why) MUST_USE;

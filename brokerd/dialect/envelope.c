@@ -3,9 +3,22 @@
 
 #include <stdio.h>
 
+#include "brokerd/dialect/sse_write.h"
+
+/* A request that is larger than a provider takes is no larger one for its class. */
+static bool is_too_large(const struct fault *f)
+{
+	return f->err == ERR_INVALID_REQUEST && span_is(span_str(f->code), "request_too_large");
+}
+
+static const struct err_info *info_of(const struct fault *f)
+{
+	return err_info(is_too_large(f) ? ERR_TOO_BIG : f->err);
+}
+
 struct span envelope_openai_code(const struct fault *f)
 {
-	const struct err_info *info = err_info(f->err);
+	const struct err_info *info = info_of(f);
 	/* a provider's class is known by its own code; what we found ourselves by ours, which is finer */
 	if (info->openai_code[0] && (f->provider[0] || !f->code[0]))
 		return span_str(info->openai_code);
@@ -37,7 +50,7 @@ void envelope_openai_members(const struct fault *f, struct json_out *o)
 void envelope_openai(const struct fault *f, struct buf *out, int *http_status)
 {
 	struct json_out o = json_to(out);
-	*http_status = err_info(f->err)->http_status;
+	*http_status = info_of(f)->http_status;
 	json_open(&o, '{');
 	json_key(&o, "error");
 	json_open(&o, '{');
@@ -58,9 +71,20 @@ static void put_message(struct json_out *o, const struct fault *f)
 	json_pair_str(o, "message", sentence(f));
 }
 
+/* Some readers act on a code; a provider's own is not of this API's. */
+static void put_own_code(struct json_out *o, const struct fault *f)
+{
+	if (!f->code[0] || f->provider[0])
+		return;
+	json_key(o, "details");
+	json_open(o, '{');
+	json_pair_str(o, "error_code", span_str(f->code));
+	json_close(o, '}');
+}
+
 void envelope_anthropic(const struct fault *f, struct buf *out, int *http_status)
 {
-	const struct err_info *info = err_info(f->err);
+	const struct err_info *info = info_of(f);
 	struct json_out o = json_to(out);
 	*http_status = info->anthropic_status;
 	json_open(&o, '{');
@@ -69,6 +93,7 @@ void envelope_anthropic(const struct fault *f, struct buf *out, int *http_status
 	json_open(&o, '{');
 	json_pair_str(&o, "type", span_str(info->anthropic_type));
 	put_message(&o, f);
+	put_own_code(&o, f);
 	json_close(&o, '}');
 	put_or_null(&o, "request_id", span_str(f->request_id));
 	json_close(&o, '}');
@@ -99,7 +124,7 @@ static void put_details(struct json_out *o, const struct fault *f)
 
 void envelope_gemini(const struct fault *f, struct buf *out, int *http_status)
 {
-	const struct err_info *info = err_info(f->err);
+	const struct err_info *info = info_of(f);
 	struct json_out o = json_to(out);
 	*http_status = info->http_status;
 	json_open(&o, '{');
@@ -111,4 +136,43 @@ void envelope_gemini(const struct fault *f, struct buf *out, int *http_status)
 	put_details(&o, f);
 	json_close(&o, '}');
 	json_close(&o, '}');
+}
+
+void envelope_openai_event(const struct fault *f, struct buf *out)
+{
+	int status;
+	const size_t mark = sse_begin(out, NULL);
+	envelope_openai(f, out, &status);
+	sse_finish(out, mark);
+}
+
+/* Its number among the events is left out: who wrote the others counts them. */
+void envelope_responses_event(const struct fault *f, struct buf *out)
+{
+	const size_t mark = sse_begin(out, "error");
+	struct json_out o = json_to(out);
+	json_open(&o, '{');
+	json_pair_str(&o, "type", SPAN("error"));
+	json_key(&o, "error");
+	json_open(&o, '{');
+	envelope_openai_members(f, &o);
+	json_close(&o, '}');
+	json_close(&o, '}');
+	sse_finish(out, mark);
+}
+
+void envelope_anthropic_event(const struct fault *f, struct buf *out)
+{
+	int status;
+	const size_t mark = sse_begin(out, "error");
+	envelope_anthropic(f, out, &status);
+	sse_finish(out, mark);
+}
+
+void envelope_gemini_event(const struct fault *f, struct buf *out)
+{
+	int status;
+	const size_t mark = sse_begin(out, NULL);
+	envelope_gemini(f, out, &status);
+	sse_finish(out, mark);
 }

@@ -62,7 +62,7 @@ static bool lower(struct forward *f, const char *const *names, int64_t most, str
 		if (json_is_nil(own))
 			continue;
 		has_any = true;
-		if (!json_i64(own, &v) || v > most)
+		if (!json_i64(own, &v) || v > most || v < 1)
 			forward_edit(f, *name, json);
 	}
 	return has_any;
@@ -73,8 +73,8 @@ enum err forward_max_tokens(struct forward *f, const char *const *names)
 	const struct opt_i64 most = f->s.r->max_tokens;
 	OWNED(buf_done) struct buf text = BUF_INIT(32);
 	struct span json;
-	if (!most.is_set)
-		return OK;
+	if (!most.is_set || most.v < 1)
+		return OK; /* the caller's own, which says nothing that could be kept */
 	buf_i64(&text, most.v);
 	const enum err err = keep(f, &text, &json);
 	if (!err && !lower(f, names, most.v, json))

@@ -100,10 +100,15 @@ static void put_members(struct json_out *o, const struct listed_model *m)
 	json_pair_str(o, "type", SPAN("model"));
 	json_pair_str(o, "display_name", m->id);
 	put_times(o, m->created_s);
-	if (m->context_tokens >= 0)
+	/* each bound by the name that many have for it, and by Anthropic's */
+	if (m->context_tokens >= 0) {
 		json_pair_i64(o, "context_length", m->context_tokens);
-	if (m->max_output_tokens >= 0)
+		json_pair_i64(o, "max_input_tokens", m->context_tokens);
+	}
+	if (m->max_output_tokens >= 0) {
 		json_pair_i64(o, "max_output_tokens", m->max_output_tokens);
+		json_pair_i64(o, "max_tokens", m->max_output_tokens);
+	}
 }
 
 static void put(struct whole_answer *w, const struct llm_event *e)

@@ -160,6 +160,22 @@ static struct openai_choice *choice_new(struct openai_answer *a, uint32_t index)
 	return c;
 }
 
+/* Clients put a choice that begins behind those that they know, whatever its index. So where a beginning is
+ * told, all below it begin first; a decoder knows of no more than were asked for. */
+static struct openai_choice *choice_begin(struct openai_answer *a, uint32_t index)
+{
+	struct openai_choice *c = a->choices;
+	uint32_t next = index;
+	if (a->is_stream && a->language->on_begin) {
+		for (next = 0; c; c = c->next)
+			next++;
+	}
+	do
+		c = choice_new(a, next);
+	while (c && next++ < index);
+	return c;
+}
+
 /* The choice, which begins with this; NULL: it is finished, or there is no memory for it. */
 static struct openai_choice *choice_at(struct openai_answer *a, uint32_t index)
 {
@@ -168,7 +184,7 @@ static struct openai_choice *choice_at(struct openai_answer *a, uint32_t index)
 		for (c = a->choices; c && c->index != index;)
 			c = c->next;
 		if (!c)
-			c = choice_new(a, index);
+			c = choice_begin(a, index);
 		a->last = c;
 	}
 	return c && !a->err && !span_is_set(c->finish) ? c : NULL;
@@ -194,8 +210,11 @@ static struct span finish_word(const struct openai_answer *a, enum finish finish
 static void finish(struct openai_answer *a, struct openai_choice *c, enum finish finish)
 {
 	c->finish = finish_word(a, finish);
-	if (a->is_stream)
-		put_last_chunk(a, c);
+	if (!a->is_stream)
+		return;
+	if (a->language->on_finish)
+		a->language->on_finish(a, c);
+	put_last_chunk(a, c);
 }
 
 /* ---- usage ---- */

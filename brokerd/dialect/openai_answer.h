@@ -28,11 +28,14 @@ struct openai_language {
 
 	/* A new choice, zeroed but for what the language needs. NULL: out of memory. */
 	struct openai_choice *(*choice_new)(struct openai_answer *a);
-	/* stream: the choice begins, says what is said first; NULL: nothing is */
+	/* stream: the choice begins, behind all below it, and says what is said first; NULL: nothing is, and
+	 * they begin in any order */
 	void (*on_begin)(struct openai_answer *a, struct openai_choice *c);
 	/* content of a choice that is not finished */
 	void (*on_event)(
 		struct openai_answer *a, struct openai_choice *c, const struct llm_event *e);
+	/* stream: the choice is over, says what waited; NULL: nothing does */
+	void (*on_finish)(struct openai_answer *a, struct openai_choice *c);
 	/* whole: writes the members of the choice but for its index and its finish_reason */
 	void (*put_choice)(struct openai_answer *a, struct openai_choice *c, struct json_out *o);
 };

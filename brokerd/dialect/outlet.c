@@ -4,6 +4,7 @@
 #include <assert.h>
 
 #include "brokerd/dialect/fence.h"
+#include "brokerd/dialect/free_form.h"
 #include "brokerd/dialect/made_id.h"
 #include "protocol/limits.h"
 
@@ -27,6 +28,7 @@ static void choice_done(struct outlet_choice *choice)
 		buf_done(&c->id);
 		buf_done(&c->name);
 		buf_done(&c->held);
+		buf_done(&c->whole);
 	}
 	buf_done(&choice->fenced);
 	stop_watch_done(&choice->watch);
@@ -401,6 +403,7 @@ enum err outlet_call_new(struct outlet *o, uint32_t choice, struct outlet_call *
 		.id = BUF_INIT(NAME_MAX_BYTES),
 		.name = BUF_INIT(NAME_MAX_BYTES),
 		.held = BUF_INIT(LIMIT_REPLY_BYTES),
+		.whole = BUF_INIT(LIMIT_REPLY_BYTES),
 		.choice = choice,
 		.index = -1,
 	};
@@ -420,6 +423,10 @@ static enum err send_args(struct outlet *o, struct outlet_call *c, struct span t
 	if (text.n == 0)
 		return OK;
 	c->has_args = true;
+	if (c->is_free_form) {
+		buf_span(&c->whole, text);
+		return outlet_check(&c->whole);
+	}
 	return send(o, &e);
 }
 
@@ -441,7 +448,8 @@ static enum err begin_call(struct outlet *o, struct outlet_call *c)
 	if (err)
 		return err;
 	e.call.name = notes_tool_ours(o->notes, e.call.name);
-	e.call.is_custom = c->is_custom;
+	c->is_free_form = !c->is_custom && free_form_is(o->notes, e.call.name);
+	e.call.is_custom = c->is_custom || c->is_free_form;
 	e.call.opaque = c->opaque;
 	e.tool = c->tool = choice->n_calls++;
 	c->is_begun = choice->has_call = true;
@@ -459,17 +467,28 @@ static enum err pour(struct outlet *o, struct outlet_call *c, struct span piece)
 	return err ? err : send_args(o, c, buf_view(&o->clean));
 }
 
-/* Once its name is known: begins the call and gives what was held of its arguments. */
+/* Begins the call, whose name is known, and gives what was held of its arguments. */
+static enum err begin_one(struct outlet *o, struct outlet_call *c)
+{
+	enum err err = begin_call(o, c);
+	if (!err)
+		err = pour(o, c, buf_view(&c->held));
+	buf_done(&c->held);
+	return err;
+}
+
+/* Once its name is known: begins the call, behind those that came before it and have a name. */
 static enum err begin_and_pour(struct outlet *o, struct outlet_call *c)
 {
 	enum err err = OK;
 	if (c->is_begun)
 		return OK;
-	err = begin_call(o, c);
-	if (!err)
-		err = pour(o, c, buf_view(&c->held));
-	buf_done(&c->held);
-	return err;
+	for (struct outlet_call *each = o->choices[c->choice].calls; !err && each != c;
+		each = each->next) {
+		if (!each->is_begun && !each->is_ended && !each->is_text && each->name.n > 0)
+			err = begin_one(o, each);
+	}
+	return err ? err : begin_one(o, c);
 }
 
 /* A call that comes behind a stop sequence is left out like all that follows it. */
@@ -505,6 +524,24 @@ enum err outlet_call_whole(struct outlet *o, struct outlet_call *c, struct span 
 	return outlet_call_args(o, c, repeat_rest(&c->came, args));
 }
 
+/* The input of a custom tool, of all the arguments that its function came with. */
+static enum err send_input(struct outlet *o, struct outlet_call *c)
+{
+	OWNED(buf_done) struct buf input = BUF_INIT(LIMIT_REPLY_BYTES);
+	struct span text;
+	enum err err = OK;
+	c->is_free_form = false;
+	if (!free_form_input(buf_view(&c->whole), &input) && c->has_args)
+		err = outlet_warn(o, "repaired_response", NULL,
+			"a call of the function that stands for a custom tool had no text for "
+			"it: all of its arguments are its input");
+	if (!err)
+		err = outlet_check(&input);
+	if (!err)
+		err = outlet_keep(o, buf_view(&input), &text);
+	return err ? err : send_args(o, c, text);
+}
+
 enum err outlet_call_end(struct outlet *o, struct outlet_call *c)
 {
 	if (c->is_ended || c->is_text || is_left_out(o, c))
@@ -524,7 +561,9 @@ enum err outlet_call_end(struct outlet *o, struct outlet_call *c)
 	}
 	if (!err)
 		err = send_args(o, c, buf_view(&o->clean));
-	if (!err && !c->has_args && !c->is_custom)
+	if (!err && c->is_free_form)
+		err = send_input(o, c);
+	else if (!err && !c->has_args && !c->is_custom)
 		err = send_args(o, c, SPAN("{}"));
 	if (err)
 		return err;

@@ -29,8 +29,10 @@ struct outlet_call {
 	struct opaque opaque;
 	uint32_t choice, tool;
 	bool is_custom, is_begun, is_ended, has_args;
-	bool is_text;  /* emulated structured output: its arguments are the answer's text */
-	int64_t index; /* the provider's, the decoder's to set and read; -1: none */
+	bool is_free_form; /* stands for a custom tool: its input is one of the arguments' texts */
+	struct buf whole;  /* which are held until its end then */
+	bool is_text;      /* emulated structured output: its arguments are the answer's text */
+	int64_t index;     /* the provider's, the decoder's to set and read; -1: none */
 };
 
 struct outlet_choice {
@@ -114,7 +116,8 @@ enum err outlet_part(struct outlet *o, uint32_t choice, const struct part *part)
 enum err outlet_logprobs(struct outlet *o, uint32_t choice, struct span json) MUST_USE;
 
 /* A call is made, told its id and name (once each; a name may come in pieces until arguments do),
- * filled, and ended. It goes out when its name is known and arguments come, or at its end. */
+ * filled, and ended. It goes out when its name is known and arguments come, its own or those of a later
+ * call, or at its end. */
 enum err outlet_call_new(struct outlet *o, uint32_t choice, struct outlet_call **out) MUST_USE;
 enum err outlet_call_args(struct outlet *o, struct outlet_call *c, struct span piece) MUST_USE;
 enum err outlet_call_end(struct outlet *o, struct outlet_call *c) MUST_USE;

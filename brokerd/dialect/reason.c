@@ -3,6 +3,21 @@
 
 #include "brokerd/dialect/effort.h"
 
+enum err reason_lack(struct scribe *s, const char *what)
+{
+	static const char param[] = "reasoning.effort";
+	const struct span model = s->target->model;
+	return s->r->reasoning.is_wish ? scribe_drop(s, param, "%.*s %s", SPAN_ARG(model), what)
+				       : scribe_refuse(s, param, "%.*s %s", SPAN_ARG(model), what);
+}
+
+/* The same where an effort is chosen already. */
+static enum err unsend(struct scribe *s, struct span *effort, const char *what)
+{
+	*effort = SPAN_NONE;
+	return reason_lack(s, what);
+}
+
 /* What the model makes of an effort: the effort to send, or absent to send none. */
 static enum err fit(struct scribe *s, struct span *effort)
 {
@@ -22,11 +37,9 @@ static enum err fit(struct scribe *s, struct span *effort)
 	if (!span_is_set(*effort) && words_have(q->efforts, SPAN("default")))
 		*effort = SPAN("default"); /* some know no more than that and "none" */
 	if (q->reasons == REASONS_NEVER)
-		return scribe_refuse(
-			s, "reasoning.effort", "%.*s does not reason", SPAN_ARG(s->target->model));
+		return unsend(s, effort, "does not reason");
 	if (!span_is_set(*effort) || q->reasoning_by == REASONING_BY_NOTHING)
-		return scribe_refuse(
-			s, "reasoning.effort", "%.*s takes no effort", SPAN_ARG(s->target->model));
+		return unsend(s, effort, "takes no effort");
 	if (span_eq(*effort, wanted))
 		return OK;
 	return scribe_change(s, "clamped_parameter", "reasoning.effort",

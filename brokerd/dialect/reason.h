@@ -15,6 +15,10 @@ struct reason {
  * must not, or must and does not. */
 enum err reason_plan(struct scribe *s, struct reason *out) MUST_USE;
 
+/* The target cannot reason as asked: `what` says why ("does not reason"). A wish is left out with a
+ * warning, so that OK means to send nothing of it; all else is refused. */
+enum err reason_lack(struct scribe *s, const char *what) MUST_USE;
+
 /* Is a parameter shut out because the model reasons? */
 bool reason_shuts_out(const struct scribe *s, const struct reason *r, const char *name);
 

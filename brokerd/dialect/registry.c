@@ -5,7 +5,9 @@
 #include "brokerd/dialect/drops.h"
 #include "brokerd/dialect/estimate.h"
 #include "brokerd/dialect/foreign.h"
+#include "brokerd/dialect/free_form.h"
 #include "brokerd/dialect/models.h"
+#include "brokerd/dialect/openai_responses/namespaces.h"
 
 static const struct dialect *const all[] = {
 	&dialect_openai_chat,
@@ -52,6 +54,10 @@ enum err dialect_encode(const struct dialect_op *op, const struct llm_request *r
 	enum err err = drops_apply(&without, target, notes, why);
 	if (!err)
 		err = foreign_leave_out(&without, target, notes, why);
+	if (!err)
+		err = namespaces_unfold(&without, target, notes, why);
+	if (!err)
+		err = free_form_emulate(&without, target, notes, why);
 	return err ? err : op->encode_request(&without, target, env, notes, out, why);
 }
 

@@ -56,6 +56,8 @@ struct copy {
 
 static void copy_to(struct copy *c, const char *to)
 {
+	if (to <= c->from)
+		return; /* what lies between was left out */
 	buf_put(c->out, c->from, (size_t)(to - c->from));
 	c->from = to;
 }

@@ -54,6 +54,14 @@ enum err surface_operation(const struct surface *s, const struct surface_call *c
 	       : asks_for_models(s, call)                  ? LLM_OP_MODELS
 							   : s->op;
 	const struct dialect_op *op = dialect_operation(s->dialect, *out);
+	const bool is_list = *out == LLM_OP_MODELS;
+	const bool is_post =
+		!span_is_set(call->method) || call->method.n == 0 || span_is(call->method, "POST");
+	if (!s->has_kept_answers &&
+		(is_list ? !span_is(call->method, "GET") && span_is_set(call->method) : !is_post))
+		return fault_param(why, ERR_UNSUPPORTED, "surface.method",
+			"nothing of the surface %s is translated that is asked by %.*s", s->name,
+			SPAN_ARG(call->method));
 	if (op && op->decode_request && op->encoder_new)
 		return OK;
 	return fault_param(why, ERR_UNSUPPORTED, "surface.path",

@@ -3,6 +3,7 @@
 
 #include "brokerd/dialect/effort.h"
 #include "brokerd/dialect/history.h"
+#include "brokerd/dialect/reason.h"
 #include "brokerd/value/words.h"
 
 #define BUDGET_LEAST INT64_C(1024)
@@ -182,8 +183,7 @@ static enum err choose_kind(struct scribe *s, struct thinking *t)
 		return OK;
 	}
 	if (s->target->quirks.reasons == REASONS_NEVER)
-		return scribe_refuse(
-			s, "reasoning.effort", "%.*s does not reason", SPAN_ARG(s->target->model));
+		return reason_lack(s, "does not reason");
 	const bool is_by_budget =
 		s->target->quirks.has_budgets && r->budget_tokens.is_set && !span_is_set(r->effort);
 	if (s->target->quirks.reasoning_by == REASONING_BY_ADAPTIVE && !is_by_budget)

@@ -107,6 +107,16 @@ static bool is_native(const struct attempt *a)
 	return a->plan.op == LLM_OP_NATIVE;
 }
 
+/* Printable ASCII: what every reader of headers takes. */
+static bool is_readable(struct span value)
+{
+	for (size_t i = 0; i < value.n; i++) {
+		if (value.p[i] < 0x20 || value.p[i] > 0x7e)
+			return false;
+	}
+	return value.n > 0;
+}
+
 /* What a caller sees of the head of a forwarded reply: what kind of bytes they are. */
 static enum err pass_head(struct attempt *a, const struct http_head *head)
 {
@@ -118,12 +128,12 @@ static enum err pass_head(struct attempt *a, const struct http_head *head)
 	struct llm_event e = {.type = EV_HEAD};
 	size_t n = 0;
 	for (size_t i = 0; i < COUNT_OF(always); i++) {
-		if (always[i].value.n > 0)
+		if (is_readable(always[i].value))
 			headers[n++] = always[i];
 	}
 	for (size_t i = 0; is_native(a) && i < head->n_headers && n < PASSED_HEADERS; i++) {
 		const struct http_header *h = &head->headers[i];
-		if (native_shows_header(h->name))
+		if (native_shows_header(h->name) && is_readable(h->value))
 			headers[n++] = (struct string_pair){h->name, h->value};
 	}
 	e.head = (struct reply_head){.status = head->status,
@@ -133,6 +143,17 @@ static enum err pass_head(struct attempt *a, const struct http_head *head)
 	passage_init(&a->passage, a->plan.forwarded, head);
 	a->has_passage = true;
 	return a->events.on_event(a->events.context, &e);
+}
+
+/* Are the reply's own bytes what their caller can read? Some hosts stream what was to be whole, or the
+ * other way round: that is written anew from what it is decoded to. */
+static bool is_passed_on(const struct attempt *a, const struct http_head *head)
+{
+	const bool is_sse =
+		span_starts(http_head_get(head, "content-type"), SPAN("text/event-stream"));
+	if (!a->plan.forwarded || is_native(a))
+		return a->plan.forwarded != NULL;
+	return (a->plan.forwarded->form == ANSWER_SSE) == is_sse;
 }
 
 static enum err decode_piece(void *context, struct span bytes, struct fault *why)
@@ -176,7 +197,7 @@ static void on_head(void *context, const struct http_head *head)
 	copy_text(id, sizeof a->record.provider_request_id, http_head_request_id(head));
 	if (is_native(a) || (head->status >= 200 && head->status < 300)) {
 		a->decoder = a->op->decoder_new(&a->arena, &a->notes, &a->env, head);
-		if (a->decoder && (!a->plan.forwarded || pass_head(a, head) == OK))
+		if (a->decoder && (!is_passed_on(a, head) || pass_head(a, head) == OK))
 			return;
 		fault_set(&a->broke, ERR_NO_MEMORY, "out of memory for the reply's decoder");
 	}

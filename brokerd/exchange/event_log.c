@@ -18,7 +18,15 @@ void event_log_init(struct event_log *log)
 void event_log_allow(struct event_log *log, size_t bytes)
 {
 	log->max_lag = bytes;
-	log->bytes.max = 2 * bytes + MOVE_BYTES; /* half of it may be what was read */
+	event_log_expect(log, 0);
+}
+
+void event_log_expect(struct event_log *log, size_t bytes)
+{
+	/* one that is behind already gets no room for more */
+	log->expected = event_log_lag(log) > log->max_lag ? 0 : 2 * bytes;
+	/* half of it may be what was read */
+	log->bytes.max = 2 * (log->max_lag + log->expected) + MOVE_BYTES;
 }
 
 void event_log_done(struct event_log *log)
@@ -29,7 +37,7 @@ void event_log_done(struct event_log *log)
 enum err event_log_put(struct event_log *log, const struct llm_event *e)
 {
 	const size_t mark = log->bytes.n;
-	if (event_log_lag(log) > log->max_lag)
+	if (event_log_lag(log) > log->max_lag + log->expected)
 		return ERR_TOO_BIG;
 	char entry[ENTRY_BYTES] = {(char)event_frame_type(e->type)};
 	buf_put(&log->bytes, entry, sizeof entry);

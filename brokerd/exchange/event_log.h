@@ -15,12 +15,14 @@ struct event_log {
 	uint64_t base;    /* how many bytes were dropped before them */
 	struct event_cursor *cursors;
 	size_t dropped; /* at the front of `bytes`, not yet moved */
-	size_t max_lag;
+	size_t max_lag, expected;
 };
 
 void event_log_init(struct event_log *log);
 /* How far the slowest cursor may be behind: LIMIT_FLIGHT_LOG_BYTES until this is called. */
 void event_log_allow(struct event_log *log, size_t bytes);
+/* So many bytes come next as one step, in several pieces, which are judged as one; 0: that is over. */
+void event_log_expect(struct event_log *log, size_t bytes);
 void event_log_done(struct event_log *log); /* the cursors are their owners' */
 
 /* ERR_TOO_BIG: the slowest cursor lags by more than is allowed. ERR_NO_MEMORY. */

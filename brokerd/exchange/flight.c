@@ -67,14 +67,6 @@ static enum err flight_log(struct flight *f, const struct llm_event *e)
 	return OK;
 }
 
-/* One step of an answer may be longer than a reader may be behind: it came at once, and no reader could have
- * kept up with it. */
-static void make_room(struct flight *f, size_t bytes)
-{
-	if (LIMIT_FLIGHT_LOG_BYTES + bytes > f->log.max_lag)
-		event_log_allow(&f->log, LIMIT_FLIGHT_LOG_BYTES + bytes);
-}
-
 static bool is_text(enum event_type type)
 {
 	return type == EV_TEXT || type == EV_REASONING || type == EV_REFUSAL ||
@@ -94,16 +86,16 @@ static struct span whole_characters(struct span text, size_t most)
 static enum err log_in_pieces(struct flight *f, const struct llm_event *e)
 {
 	struct span left = e->text;
-	make_room(f, left.n);
+	enum err err;
+	event_log_expect(&f->log, left.n);
 	do {
 		struct llm_event piece = *e;
 		piece.text = whole_characters(left, LIMIT_DATA_BYTES / 2);
-		const enum err err = flight_log(f, &piece);
-		if (err)
-			return err;
+		err = flight_log(f, &piece);
 		left = span_skip(left, piece.text.n);
-	} while (left.n > 0);
-	return OK;
+	} while (!err && left.n > 0);
+	event_log_expect(&f->log, 0);
+	return err;
 }
 
 /* A medium longer than that goes as several parts, all but the last with has_more. */
@@ -112,7 +104,7 @@ static enum err log_part(struct flight *f, const struct llm_event *e)
 	struct llm_event piece = *e;
 	struct span left = e->part.media.data;
 	enum err err;
-	make_room(f, left.n);
+	event_log_expect(&f->log, left.n);
 	do {
 		piece.part.media.data = span_first(left, LIMIT_DATA_BYTES);
 		left = span_skip(left, piece.part.media.data.n);
@@ -120,6 +112,7 @@ static enum err log_part(struct flight *f, const struct llm_event *e)
 		err = flight_log(f, &piece);
 		piece.part = (struct part){.type = e->part.type};
 	} while (!err && left.n > 0);
+	event_log_expect(&f->log, 0);
 	return err;
 }
 
@@ -127,13 +120,14 @@ static enum err log_part(struct flight *f, const struct llm_event *e)
 static enum err log_raw(struct flight *f, struct span bytes)
 {
 	enum err err = OK;
-	make_room(f, bytes.n);
+	event_log_expect(&f->log, bytes.n);
 	while (!err && bytes.n > 0) {
 		struct llm_event piece = {.type = EV_RAW};
 		piece.text = span_first(bytes, LIMIT_DATA_BYTES);
 		bytes = span_skip(bytes, piece.text.n);
 		err = flight_log(f, &piece);
 	}
+	event_log_expect(&f->log, 0);
 	return err;
 }
 
@@ -231,6 +225,9 @@ static void take_usage(struct flight *f, const struct llm_usage *u, struct span 
 enum err flight_put(struct flight *f, const struct llm_event *e)
 {
 	struct llm_event changed;
+	/* without a head of its own the reply came in another form than its caller can read */
+	f->is_forwarded =
+		f->is_forwarded && (f->has_head || e->type == EV_HEAD || e->type == EV_WARNING);
 	if (e->type == EV_START)
 		return f->has_start ? OK : keep_start(f, e);
 	if (e->type == EV_HEAD)
@@ -264,7 +261,7 @@ enum err flight_put(struct flight *f, const struct llm_event *e)
 	} else if (e->type == EV_WARNING) {
 		f->warnings++;
 	}
-	if (f->is_forwarded)
+	if (f->is_forwarded && e->type != EV_WARNING)
 		return OK;
 	if (e->type == EV_PART && e->part.media.data.n > LIMIT_DATA_BYTES)
 		return log_part(f, e);
@@ -289,7 +286,7 @@ void flight_status(struct flight *f, const char *word, const char *format, ...)
 void flight_rewind(struct flight *f)
 {
 	f->has_start = f->has_usage = f->is_paused = f->has_batch_content = false;
-	f->has_head = false;
+	f->is_forwarded = f->has_head = false;
 	buf_clear(&f->raw);
 	f->usage = f->settled;
 	f->attempt_nusd = -1;

@@ -53,16 +53,21 @@ static enum kind kind_of(struct json data)
 	return PIECE;
 }
 
-/* The data of an event that may have the object, which is asked only of those that begin so. */
+static const char *const kinds[] = {"response.created", "response.queued", "response.in_progress",
+	"response.completed", "response.incomplete", "response.failed"};
+
+/* The data of an event that may have the object: its type stands at the beginning or at the end. Nearly all
+ * others are pieces, which are not read. */
 static struct span data_of(struct span event)
 {
-	const struct span start = span_first(event, 256);
+	const struct span start = span_first(event, 128);
+	const struct span end = span_skip(event, event.n > 128 ? event.n - 128 : 0);
 	const size_t at = span_find(event, SPAN("data:"));
-	if (span_find(start, SPAN("\"response.")) == start.n &&
-		span_find(start, SPAN("event: response.")) == start.n &&
-		span_find(start, SPAN("event:response.")) == start.n)
-		return SPAN_NONE;
-	if (span_find(start, SPAN(".delta")) < start.n || at == event.n)
+	bool has_any = false;
+	for (size_t i = 0; i < COUNT_OF(kinds) && !has_any; i++)
+		has_any = span_find(start, span_str(kinds[i])) < start.n ||
+			  span_find(end, span_str(kinds[i])) < end.n;
+	if (!has_any || at == event.n)
 		return SPAN_NONE;
 	struct span data = span_skip(event, at + 5);
 	return span_trim(span_first(data, span_index(data, '\n')));

@@ -48,6 +48,8 @@ enum err kept_references(struct span body, struct arena *a, struct kept_item **o
 		return OK;
 	for (struct json_walk w = json_each(input); json_next(&w);)
 		most += is_reference(w.value);
+	if (most > KEPT_ITEMS_MAX)
+		return ERR_TOO_BIG;
 	if (most == 0)
 		return OK;
 	*out = arena_array(a, most, sizeof **out);
@@ -146,10 +148,11 @@ static void put_message(struct json text, struct json_out *o)
 /* The item that a reference stands for; the reference itself where nobody knows it. */
 static struct json meant(struct json item, const struct kept_past *past)
 {
-	for (size_t i = 0; past && i < past->n_items && is_reference(item); i++) {
-		const struct json named = json_member(item, "id");
-		OWNED(buf_done) struct buf id = BUF_INIT(4 * KIB);
-		json_text_to(named, &id);
+	OWNED(buf_done) struct buf id = BUF_INIT(64 * KIB);
+	if (!past || past->n_items == 0 || !is_reference(item))
+		return item;
+	json_text_to(json_member(item, "id"), &id);
+	for (size_t i = 0; i < past->n_items; i++) {
 		if (span_eq(buf_view(&id), past->items[i].id) && span_is_set(past->items[i].json))
 			return (struct json){past->items[i].json};
 	}
@@ -204,16 +207,22 @@ void kept_lay_out(struct json body, const struct kept_past *past, struct buf *ou
 	splice_put(body, edits, COUNT_OF(edits), out);
 }
 
-void kept_record(struct json body, struct json response, struct buf *out)
+enum err kept_record(struct json body, const struct kept_past *past, struct json response,
+	struct buf *out, struct fault *why)
 {
 	struct json_out o = json_to(out);
+	struct json strict;
+	if (json_scan(response.text, JSON_STRICT, &strict, NULL))
+		return fault_set(why, ERR_SERVER_ERROR,
+			"what the provider sent is no JSON that could be given back to it");
 	json_open(&o, '{');
 	json_key(&o, "input");
 	json_open(&o, '[');
-	put_input(json_member(body, "input"), NULL, &o);
+	put_input(json_member(body, "input"), past, &o);
 	json_close(&o, ']');
 	json_pair_raw(&o, "response", response.text);
 	json_close(&o, '}');
+	return buf_error(out);
 }
 
 /* ---- wishes ---- */
@@ -276,8 +285,37 @@ static void put_id(const struct response *r, size_t i, struct json_out *o)
 	crypto_generichash_update(&state, (const unsigned char *)&i, sizeof i);
 	crypto_generichash_final(&state, hash, sizeof hash);
 	sodium_bin2hex(hex, sizeof hex, hash, sizeof hash);
-	(void)snprintf(id, sizeof id, "item_%s", hex);
+	(void)snprintf(id, sizeof id, "msg_%s", hex);
 	json_put_str(o, span_str(id));
+}
+
+/* A short form of a message, as a caller may write it, is listed in its long one. */
+static void put_listed(struct json item, struct span id, struct buf *out)
+{
+	OWNED(buf_done) struct buf content = BUF_INIT(LIMIT_BODY_BYTES);
+	const bool is_short = json_is_nil(json_member(item, "type"));
+	const struct json text = json_member(item, "content");
+	struct splice edits[4] = {
+		{"id", id}
+        };
+	size_t n = 1;
+	if (is_short) {
+		edits[n++] = (struct splice){"type", SPAN("\"message\"")};
+		if (json_is_nil(json_member(item, "status")))
+			edits[n++] = (struct splice){"status", SPAN("\"completed\"")};
+	}
+	if (is_short && json_kind(text) == JSON_STRING) {
+		const bool is_answer = json_is(json_member(item, "role"), "assistant");
+		buf_text(&content,
+			is_answer ? "[{\"type\":\"output_text\",\"annotations\":[],\"text\":"
+				  : "[{\"type\":\"input_text\",\"text\":");
+		buf_span(&content, text.text);
+		buf_text(&content, "}]");
+		edits[n++] = (struct splice){"content", buf_view(&content)};
+	}
+	splice_put(item, edits, n, out);
+	if (buf_error(&content) && !out->err)
+		out->err = buf_error(&content);
 }
 
 struct listed {
@@ -309,9 +347,8 @@ static enum err list_items(
 			json_put_raw(&o, own.text);
 		else
 			put_id(r, out->n, &o);
-		const struct splice edit = {"id", buf_view(&id)};
 		if (json_kind(w.value) == JSON_OBJECT)
-			splice_put(w.value, &edit, 1, &l->json);
+			put_listed(w.value, buf_view(&id), &l->json);
 		if (buf_error(&id) || buf_error(&l->json) ||
 			json_text((struct json){buf_view(&id)}, a, &l->id))
 			return ERR_NO_MEMORY;

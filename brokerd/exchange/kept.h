@@ -18,7 +18,9 @@ struct kept_item {
 	struct span json; /* absent: not found yet */
 };
 
-/* The items that a body names so, each once; none of what is no JSON. ERR_NO_MEMORY. */
+/* The items that a body names so, each once; none of what is no JSON. ERR_TOO_BIG: more than may be,
+ * ERR_NO_MEMORY. */
+#define KEPT_ITEMS_MAX ((size_t)1000)
 enum err kept_references(
 	struct span body, struct arena *a, struct kept_item **out, size_t *n) MUST_USE;
 /* Finds items of the list in the answer, the texts being the arena's. ERR_NO_MEMORY. */
@@ -41,8 +43,10 @@ struct kept_past {
  * keeps them could know. `body` is scanned. */
 void kept_lay_out(struct json body, const struct kept_past *past, struct buf *out);
 
-/* Appends what is kept of an answer: the items that it was asked, and the response object. */
-void kept_record(struct json body, struct json response, struct buf *out);
+/* Appends what is kept of an answer: the items that it was asked, those that were named by their ids as
+ * they are, and the response object. ERR_SERVER_ERROR: the object is no JSON that could be given back. */
+enum err kept_record(struct json body, const struct kept_past *past, struct json response,
+	struct buf *out, struct fault *why) MUST_USE;
 
 /* What a caller wants of answers that are kept. */
 enum kept_wish {

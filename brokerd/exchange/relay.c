@@ -95,6 +95,8 @@ enum err relay_read(struct relay *r, struct span body, struct span laid_out,
 	return err;
 }
 
+static void take_warning(struct relay *r, const struct warning *w);
+
 void relay_keep(struct relay *r, struct span id, struct span previous_json)
 {
 	r->keeps = true;
@@ -108,10 +110,19 @@ struct json relay_to_keep(const struct relay *r)
 						       : JSON_NONE;
 }
 
-void relay_kept(struct relay *r)
+void relay_kept(struct relay *r, const struct fault *why)
 {
+	const struct warning w = {SPAN("not_kept"), SPAN("store"), span_str(why->message)};
+	if (why->err)
+		take_warning(r, &w);
 	buf_span(&r->said, keeper_rest(&r->keeper));
 	r->is_keeping = false;
+}
+
+/* Google's own readers know no comments; empty lines they pass over. */
+static bool has_remarks(const struct relay *r)
+{
+	return r->speaks != &dialect_gemini;
 }
 
 bool relay_hold(struct relay *r)
@@ -119,9 +130,9 @@ bool relay_hold(struct relay *r)
 	const bool was_silent = r->was_silent;
 	r->was_silent = true;
 	if (!was_silent || !r->surface || r->notes.form != ANSWER_SSE || r->last_type ||
-		r->said.n > 0 || r->is_mid_event)
-		return false;
-	buf_text(&r->said, ": waiting\n\n");
+		r->said.n > 0 || r->is_mid_event || r->is_from_log)
+		return false; /* the last: a piece waits for its reader */
+	buf_text(&r->said, has_remarks(r) ? ": waiting\n\n" : "\n");
 	return true;
 }
 
@@ -156,6 +167,19 @@ struct headers {
 	size_t n;
 };
 
+/* What may stand in a header wherever it is read: all but printable ASCII becomes a question mark, one a
+ * character. Ends in a NUL. */
+static void in_ascii(struct span text, char *to, size_t size)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < text.n && n + 1 < size; i++) {
+		const unsigned char c = (unsigned char)text.p[i];
+		if ((c & 0xc0) != 0x80) /* not in the midst of a character */
+			to[n++] = c >= 0x20 && c < 0x7f ? (char)c : '?';
+	}
+	to[n] = '\0';
+}
+
 static void add(struct headers *h, const char *name, struct span value)
 {
 	if (value.n > 0 && h->n < HEADERS_MAX)
@@ -170,8 +194,10 @@ static void add_about(struct headers *h, const struct relay *r, const struct rel
 	if (span_is(span_str(r->speaks->family), "anthropic"))
 		add(h, "request-id", about->request_id);
 	if (span_is_set(about->provider)) {
-		(void)snprintf(room, size, "%.*s%s%.*s", SPAN_ARG(about->provider),
+		char target[256];
+		(void)snprintf(target, sizeof target, "%.*s%s%.*s", SPAN_ARG(about->provider),
 			about->model.n > 0 ? "/" : "", SPAN_ARG(about->model));
+		in_ascii(span_str(target), room, size);
 		add(h, "x-llm-broker-target", span_str(room));
 	}
 	for (size_t i = 0; i < r->n_warnings; i++)
@@ -234,16 +260,15 @@ static void take_head(
 
 /* ---- events ---- */
 
-/* A line of a header: no control bytes. */
 static void take_warning(struct relay *r, const struct warning *w)
 {
 	char line[512], clean[512];
 	struct span kept;
 	(void)snprintf(line, sizeof line, "%.*s %.*s%s%.*s", SPAN_ARG(w->code), SPAN_ARG(w->param),
 		w->param.n > 0 ? ": " : "", SPAN_ARG(w->message));
-	fault_text(clean, sizeof clean, span_str(line));
+	in_ascii(span_str(line), clean, sizeof clean);
 	if (r->has_head) { /* a remark in a stream, which its readers pass over */
-		if (r->notes.form == ANSWER_SSE && !r->is_forwarded)
+		if (r->notes.form == ANSWER_SSE && !r->is_forwarded && has_remarks(r))
 			buf_print(&r->said, ": %s\n\n", clean);
 		return;
 	}
@@ -266,7 +291,7 @@ static struct encoder *encoder_of(struct relay *r)
 		.id = r->id,
 		.env = &r->env,
 		.input_estimate = -1,
-		.is_begun = r->is_forwarded};
+		.is_begun = r->has_raw};
 	if (r->surface->tells_input_first && r->notes.form == ANSWER_SSE)
 		r->plan.input_estimate = estimate_request(r->request);
 	r->encoder = op->encoder_new(r->arena, &r->plan);
@@ -280,7 +305,9 @@ static void fail_with(struct relay *r, enum err err, const struct relay_about *a
 	int status;
 	if (err == ERR_NOT_FOUND)
 		fault_param(&why, err, "model", "there is no model \"%.*s\"",
-			SPAN_ARG(span_first(r->request->model, LIMIT_LABEL_BYTES)));
+			SPAN_ARG(span_first(span_is_set(r->notes.one_model) ? r->notes.one_model
+									    : r->request->model,
+				LIMIT_LABEL_BYTES)));
 	else
 		fault_set(&why, err, "the answer cannot be written in the caller's language: %s",
 			err_info(err)->sentence);
@@ -319,17 +346,24 @@ static void end_keeping(struct relay *r, bool is_good, const struct relay_about 
 		fail_with(r, keeper_error(&r->keeper), about);
 	r->is_keeping = true;
 	if (!is_good || json_kind(object) != JSON_OBJECT)
-		relay_kept(r);
+		relay_kept(r, &FAULT_NONE);
 }
 
 /* Before the head a fault is a reply of its own, after it the end of a stream. */
 static void take_fault(struct relay *r, const struct fault *why, const struct relay_about *about)
 {
 	const bool is_stream = r->notes.form != ANSWER_WHOLE;
+	const bool is_sse = r->notes.form == ANSWER_SSE;
 	int status;
 	if (!r->has_head && r->said.n == 0) {
 		r->speaks->phrase(why, &r->said, &status);
 		put_fault_head(r, why, status, about);
+	} else if (r->surface && r->is_forwarded && is_sse) {
+		r->speaks->phrase_event(why, r->keeps ? &r->made : &r->said);
+		if (r->keeps)
+			keeper_take(&r->keeper, buf_view(&r->made), &r->said);
+		buf_clear(&r->made);
+		end_keeping(r, false, about);
 	} else if (r->surface && (is_stream || !r->is_forwarded)) {
 		const struct llm_event e = {.type = EV_FAULT, .fault = why};
 		say(r, &e, about);
@@ -359,6 +393,8 @@ static void take_event(struct relay *r, const struct llm_event *e, struct span p
 		end_keeping(r, true, about);
 		break;
 	case EV_RAW:
+		r->was_silent = false;
+		r->has_raw = true;
 		keeper_take(&r->keeper, e->text, &r->said);
 		return;
 	default:
@@ -418,6 +454,7 @@ bool relay_peek(struct relay *r, struct event_log *log, struct event_cursor *c,
 	const struct relay_about *about, int *frame_type, struct span *body, bool *has_read)
 {
 	*has_read = false;
+	r->is_from_log = false;
 	if (r->is_over)
 		return false;
 	while (!frame_next(r, about)) {
@@ -429,8 +466,7 @@ bool relay_peek(struct relay *r, struct event_log *log, struct event_cursor *c,
 			*frame_type = type;
 			*body = packed;
 			r->is_from_log = true;
-			r->was_silent = false;
-			r->is_mid_event =
+			r->ends_mid_event =
 				packed.n < 2 || memcmp(packed.p + packed.n - 2, "\n\n", 2) != 0;
 			return true;
 		}
@@ -445,8 +481,12 @@ bool relay_peek(struct relay *r, struct event_log *log, struct event_cursor *c,
 
 void relay_take(struct relay *r, struct event_log *log, struct event_cursor *c)
 {
-	if (r->is_from_log)
+	if (r->is_from_log) {
+		r->is_mid_event = r->ends_mid_event;
+		r->was_silent = false;
+		r->has_raw = true;
 		event_log_take(log, c);
+	}
 	r->is_over = r->frame_type && r->frame_type == r->last_type;
 	r->is_from_log = false;
 	r->frame_type = 0;

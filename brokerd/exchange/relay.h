@@ -25,13 +25,15 @@ struct relay {
 	struct span *warnings;   /* for the head: a line each */
 	size_t n_warnings;
 	bool has_head, is_forwarded;
-	bool is_mid_event; /* the bytes told so far end inside of an event */
-	bool was_silent;   /* since relay_hold was asked last */
-	bool is_answered;  /* by the broker itself: nothing is added */
-	struct buf said;   /* bytes of the answer that are not in a frame yet, */
-	size_t told;       /* from here on */
-	struct buf frame;  /* the packed body of the frame in hand */
-	int frame_type;    /* 0: none, or the log's own */
+	bool has_raw;        /* the provider's own bytes were told */
+	bool ends_mid_event; /* the piece of the log in hand */
+	bool is_mid_event;   /* the bytes told so far end inside of an event */
+	bool was_silent;     /* since relay_hold was asked last */
+	bool is_answered;    /* by the broker itself: nothing is added */
+	struct buf said;     /* bytes of the answer that are not in a frame yet, */
+	size_t told;         /* from here on */
+	struct buf frame;    /* the packed body of the frame in hand */
+	int frame_type;      /* 0: none, or the log's own */
 	bool is_from_log;
 	struct buf last;        /* that of the last frame, which goes out behind all bytes */
 	int last_type;          /* 0: it has not come */
@@ -59,7 +61,7 @@ void relay_keep(struct relay *r, struct span id, struct span previous_json);
 /* The response object that is to be kept now; absent: none, or not yet. Then it must be said how that
  * went: relay_kept. */
 struct json relay_to_keep(const struct relay *r);
-void relay_kept(struct relay *r);
+void relay_kept(struct relay *r, const struct fault *why);
 
 /* Nothing was told for a while: of a stream the head goes out, and a remark that its readers pass over, so
  * that nobody on the way takes it for dead. False: there is something to tell, or it is no stream. */

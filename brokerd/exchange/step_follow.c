@@ -29,6 +29,12 @@ static enum state lay_out(struct exchange *x, const struct response *list, size_
 			"with all that was said before the request is longer than %zu bytes",
 			LIMIT_BODY_BYTES);
 	x->organs->body_bytes += x->laid_out.n;
+	if (!err && x->organs->body_bytes > x->organs->max_body_bytes)
+		err = fault_set(&why, ERR_OVERLOADED,
+			"the requests under way are %zu MiB together, which is the limit: try "
+			"again "
+			"when some have ended",
+			x->organs->max_body_bytes >> 20);
 	return err ? exchange_fail_with(x, err, &why) : ADMIT;
 }
 
@@ -178,8 +184,13 @@ enum state step_follow(struct exchange *x)
 	if (!err && x->wish == KEPT_NOTHING)
 		err = kept_references(
 			buf_view(&x->flight->body), &x->flight->arena, &x->named, &x->n_named);
+	if (err == ERR_TOO_BIG)
+		fault_param(&why, ERR_INVALID_REQUEST, "input",
+			"more than %zu items are named by their ids alone: send the items "
+			"themselves",
+			KEPT_ITEMS_MAX);
 	if (err)
-		return exchange_fail_with(x, err, &why);
+		return exchange_fail_with(x, why.err ? why.err : err, &why);
 	if (x->wish == KEPT_NOTHING && x->kept_id.n == 0 && x->n_named == 0)
 		return ADMIT;
 	if (!store)
@@ -198,6 +209,43 @@ enum state step_follow(struct exchange *x)
 
 /* ---- what it will be ---- */
 
+/* The broker keeps it: nobody else is asked to, whatever they would call it. */
+static void take_store_away(struct extra *e)
+{
+	for (size_t i = 0; i < e->n; i++) {
+		if (!span_is(e->members[i].name, "store"))
+			continue;
+		memmove(&e->members[i], &e->members[i + 1], (e->n - i - 1) * sizeof *e->members);
+		e->n--;
+		return;
+	}
+}
+
+/* Does anything of it still stand for what only a provider would know? Names may be written with escapes,
+ * which are not looked through before. */
+static enum err refuse_unfollowed(const struct exchange *x, struct fault *why)
+{
+	const struct llm_request *r = &x->flight->request;
+	for (size_t i = 0; i < r->extra.n; i++) {
+		if (span_is(r->extra.members[i].name, "previous_response_id") &&
+			!span_is(r->extra.members[i].json, "null"))
+			return fault_param(why, ERR_INVALID_REQUEST, "previous_response_id",
+				"this name is to be written without escapes");
+	}
+	for (size_t m = 0; m < r->n_messages; m++) {
+		for (size_t k = 0; k < r->messages[m].n_parts; k++) {
+			const struct part *p = &r->messages[m].parts[k];
+			if (p->type == PART_OPAQUE &&
+				json_is(json_member((struct json){p->opaque.data}, "type"),
+					"item_reference"))
+				return fault_param(why, ERR_INVALID_REQUEST, "input",
+					"an item is named by its id alone, which nobody here "
+					"knows");
+		}
+	}
+	return OK;
+}
+
 /* What only a provider who keeps answers can do, and for one of whom they are. */
 static enum err refuse_elsewhere(const struct exchange *x, struct fault *why)
 {
@@ -210,7 +258,18 @@ static enum err refuse_elsewhere(const struct exchange *x, struct fault *why)
 		return fault_param(why, ERR_INVALID_REQUEST, "conversation",
 			"conversations are the provider's, for all its users: go on from an answer "
 			"by its previous_response_id");
-	return OK;
+	return refuse_unfollowed(x, why);
+}
+
+static enum err warn_not_kept(struct exchange *x)
+{
+	struct llm_event e = {.type = EV_WARNING};
+	e.warning.code = SPAN("not_kept");
+	e.warning.param = SPAN("store");
+	e.warning.message =
+		SPAN("this broker keeps no answers: its vault is not open, or keep_responses "
+		     "says so");
+	return flight_put(x->flight, &e);
 }
 
 enum err exchange_may_keep(struct exchange *x, struct fault *why)
@@ -224,11 +283,14 @@ enum err exchange_may_keep(struct exchange *x, struct fault *why)
 	const enum err err = refuse_elsewhere(x, why);
 	const struct json store_member = json_member(r->asked, "store");
 	const struct json previous = json_member(r->asked, "previous_response_id");
-	if (err || json_kind(store_member) == JSON_FALSE || !store || !responses_keeps(store))
+	if (err || json_kind(store_member) == JSON_FALSE)
 		return err;
+	if (!store || !responses_keeps(store))
+		return json_is_true(store_member) ? warn_not_kept(x) : OK;
 	buf_print(&id, "resp_%s", x->id + strlen("req_"));
 	if (buf_error(&id) || arena_dup(&x->flight->arena, buf_view(&id), &kept))
 		return ERR_NO_MEMORY;
+	take_store_away(&x->flight->request.extra);
 	relay_keep(r, kept, json_is_nil(previous) ? SPAN("null") : previous.text);
 	return OK;
 }
@@ -243,7 +305,7 @@ static void on_kept(
 	if (why->err) /* the answer was paid for: its caller gets it all the same */
 		log_error("response.not_kept", "id=%s why=%s", x->id,
 			log_quote(said, sizeof said, span_str(why->message)));
-	relay_kept(&x->relay);
+	relay_kept(&x->relay, why);
 	x->caller.on_ready(x->caller.context);
 }
 
@@ -272,7 +334,8 @@ void exchange_keep(struct exchange *x)
 		return;
 	json_text_to(json_member(object, "id"), &id);
 	json_text_to(json_member(r->asked, "previous_response_id"), &previous);
-	kept_record(r->asked, object, &record);
+	const struct kept_past past = {.items = x->named, .n_items = x->n_named};
+	enum err err = kept_record(r->asked, &past, object, &record, &why);
 	const struct response what = {
 		.id = buf_view(&id),
 		.previous = previous.n > 0 ? buf_view(&previous) : SPAN_NONE,
@@ -283,7 +346,8 @@ void exchange_keep(struct exchange *x)
 	if (x->organs->items)
 		kept_each_id(object, &x->flight->arena, note_item, &where);
 	x->kept.on_done = on_kept;
-	enum err err = buf_error(&id) ? buf_error(&id) : buf_error(&record);
+	if (!err)
+		err = buf_error(&id);
 	if (!err)
 		err = responses_put(x->organs->responses, x->peer.uid, &what, &x->kept, &why);
 	if (err) {

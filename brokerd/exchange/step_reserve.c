@@ -45,6 +45,10 @@ static enum err keep_under_cost(struct exchange *x, int64_t input_bound, struct 
 	f->request.max_tokens = x->asked_max_tokens;
 	if (x->max_cost_nusd < 0 || exchange_is_free(x))
 		return OK;
+	if (f->op == LLM_OP_NATIVE)
+		return fault_param(why, ERR_BUDGET, "max_cost",
+			"what a native call costs cannot be bounded: nobody here knows what it "
+			"asks");
 	if (t->price.input < 0 || (exchange_is_written(f->op) && t->price.output < 0))
 		return fault_param(why, ERR_BUDGET, "max_cost",
 			"the price of %.*s/%.*s is not known, so no cost limit can be kept: set "
@@ -68,7 +72,8 @@ static enum err keep_under_cost(struct exchange *x, int64_t input_bound, struct 
 			" are left of the limit of %" PRId64,
 			input_nusd, left_nusd, x->max_cost_nusd);
 	if (!exchange_is_written(f->op) ||
-		(x->asked_max_tokens.is_set && x->asked_max_tokens.v <= most))
+		(x->asked_max_tokens.is_set && x->asked_max_tokens.v >= 1 &&
+			x->asked_max_tokens.v <= most))
 		return OK;
 	f->request.max_tokens = (struct opt_i64){true, most};
 	if (former.is_set && former.v == most)
@@ -86,7 +91,8 @@ enum state step_reserve(struct exchange *x)
 	const struct target *t = exchange_target(x);
 	struct fault why = FAULT_NONE;
 	flight_cut(f, t);
-	const int64_t input_bound = flight_input_bound(&f->asked);
+	const int64_t input_bound =
+		f->op == LLM_OP_NATIVE ? (int64_t)f->body.n : flight_input_bound(&f->asked);
 	enum err err = keep_under_cost(x, input_bound, &why);
 	f->asked.max_tokens = f->request.max_tokens;
 	if (err == ERR_BUDGET) {
@@ -101,10 +107,11 @@ enum state step_reserve(struct exchange *x)
 		.uid = (uint32_t)x->peer.uid,
 		.pid = (uint32_t)x->peer.pid,
 		.estimate_input = input_bound,
-		.estimate_output = !exchange_is_written(f->op)    ? 0
-				   : f->request.max_tokens.is_set ? f->request.max_tokens.v
-				   : t->max_output_tokens >= 0    ? t->max_output_tokens
-								  : 4096,
+		.estimate_output = !exchange_is_written(f->op) ? 0
+				   : f->request.max_tokens.is_set && f->request.max_tokens.v >= 0
+					   ? f->request.max_tokens.v
+				   : t->max_output_tokens >= 0 ? t->max_output_tokens
+							       : 4096,
 	};
 	r.estimate_output = num_mul_sat(r.estimate_output, choices_of(&f->request));
 	const struct price price = price_bound(x, input_bound);

@@ -84,7 +84,8 @@ static bool choose_same(const struct exchange *x, struct target *t)
 	const struct flight *f = x->flight;
 	const struct span family = span_str(x->relay.surface->dialect->family);
 	struct target other;
-	if (span_is_set(t->quirks.dialect))
+	/* beside chat a host's other wires often have nothing at the usual places */
+	if (span_is_set(t->quirks.dialect) || f->op != LLM_OP_CHAT)
 		return false;
 	for (size_t d = 0; route_in_dialect(f->config, d, t, &other); d++) {
 		if (span_eq(other.family, family) && speaks_of(&other, f->op)) {

@@ -32,6 +32,8 @@ static enum err on_attempt_event(void *context, const struct llm_event *e)
 	struct exchange *x = context;
 	if (x->flight->op == LLM_OP_MODELS)
 		return e->type == EV_MODEL ? listing_put(x->flight, e) : OK;
+	if (x->flight->is_forwarded && e->type == EV_WARNING)
+		return OK; /* of what the ear had to mend: the bytes are as they came */
 	pins_note(x->organs->items, x->peer.uid, exchange_target(x), e, exchange_now_s(x));
 	recall_note(&x->recall, x->organs->items, x->peer.uid, exchange_target(x), e,
 		exchange_now_s(x));
@@ -122,7 +124,7 @@ static const struct forwarded *forward(struct exchange *x, bool is_whole)
 		.body = r->body,
 		.call = &r->call,
 		.form = r->notes.form,
-		.wants_usage_event = r->notes.wants_usage_event || !r->surface,
+		.wants_usage_event = r->notes.wants_usage_event || x->flight->op == LLM_OP_NATIVE,
 		.is_kept = r->keeps};
 	return x->flight->is_forwarded ? &x->forwarded : NULL;
 }
@@ -141,7 +143,7 @@ static enum err choose_request(
 	*forwarded = forward(x, is_whole);
 	if (err || *forwarded)
 		return err;
-	if (!is_whole) {
+	if (!is_whole && x->n_warned <= f->target) {
 		struct llm_event e = {.type = EV_WARNING};
 		e.warning.code = SPAN("reasoning_dropped");
 		e.warning.param = SPAN("messages");
@@ -174,7 +176,8 @@ enum state step_send(struct exchange *x)
 		.secret = x->secret,
 		.limits = {c->connect_us, f->request.is_stream ? c->first_byte_us : c->reply_us,
 			   c->idle_us, exchange_left_us(x)},
-		.first_token_us = f->request.is_stream ? c->first_token_us : 0,
+		.first_token_us =
+			f->request.is_stream && f->op != LLM_OP_NATIVE ? c->first_token_us : 0,
 		.seed = x->seed + x->flight->attempts,
 		.page = f->pages.at,
 		.forwarded = forwarded,

@@ -26,8 +26,10 @@
 #define FILE_BYTES   (LIMIT_BODY_BYTES + 64 * KIB)
 #define ID_BYTES_MAX ((size_t)1024)
 #define VERSION      1
-#define STORE_LANE   6  /* of the workers: one after the other, so that what was put is found */
-#define PUTS_A_TIDY  64 /* files are counted again after so many new ones */
+#define PUT_LANE \
+	6 /* of the workers: a writer waits for no reader; what was put is told before it */
+#define GET_LANE    3  /* is asked for */
+#define PUTS_A_TIDY 64 /* files are counted again after so many new ones */
 
 enum act {
 	ACT_PUT,
@@ -61,7 +63,8 @@ struct responses {
 	unsigned char key[RESPONSES_KEY_BYTES];
 	struct responses_limits limits;
 	bool has_key;
-	unsigned puts;
+	unsigned puts; /* since the files were counted last, and how much they were */
+	int64_t put_bytes;
 };
 
 /* ---- names and bytes ---- */
@@ -263,19 +266,25 @@ static struct response record_at(const struct responses_work *w, size_t i)
 
 static void get_run(struct responses_work *w)
 {
+	OWNED(buf_done) struct buf next = BUF_INIT(64 * KIB); /* what was found may move */
 	struct span id = buf_view(&w->id);
 	while (id.n > 0 && read_one(w, id)) {
-		id = w->with_chain ? record_at(w, w->n - 1).previous : SPAN_NONE;
+		buf_clear(&next);
+		if (w->with_chain)
+			buf_span(&next, record_at(w, w->n - 1).previous);
+		id = buf_view(&next);
 		if (id.n > 0 && w->n == w->most) {
 			fault_set(&w->why, ERR_TOO_BIG,
 				"more than %d answers go on from one another", RESPONSES_CHAIN_MAX);
+			w->n = 0;
 			return;
 		}
 	}
 	if (id.n > 0 && !w->why.err) {
 		fault_set(&w->why, ERR_NOT_FOUND, "no answer is kept under \"%.*s\"",
 			SPAN_ARG(span_first(id, 100)));
-		fault_text(w->why.param, sizeof w->why.param, id);
+		if (w->with_chain)
+			fault_text(w->why.param, sizeof w->why.param, id);
 	}
 	for (size_t i = 0; i < w->n; i++)
 		w->list[i] = record_at(w, i);
@@ -311,7 +320,7 @@ static int by_age(const void *a, const void *b)
 /* The files there are; what is no file of ours, or one that broke off, is left out or removed. */
 static size_t list_files(int dir, struct buf *out)
 {
-	DIR *d = fdopendir(dup(dir));
+	DIR *d = fdopendir(fcntl(dir, F_DUPFD_CLOEXEC, 0));
 	struct dirent *e;
 	size_t n = 0;
 	while (d && (e = readdir(d))) {
@@ -451,7 +460,7 @@ static enum err submit(struct responses *s, struct responses_work *w, struct res
 	w->wait = wait;
 	if (wait)
 		wait->work = w;
-	workers_submit(s->workers, &w->job, STORE_LANE);
+	workers_submit(s->workers, &w->job, w->act == ACT_PUT ? PUT_LANE : GET_LANE);
 	return OK;
 }
 
@@ -467,6 +476,7 @@ static void tidy(struct responses *s)
 {
 	struct fault why;
 	s->puts = 0;
+	s->put_bytes = 0;
 	if (submit(s, work_new(s, ACT_TIDY, 0, SPAN("")), NULL, &why) != OK)
 		s->puts = PUTS_A_TIDY; /* at the next */
 }
@@ -483,7 +493,8 @@ enum err responses_put(struct responses *s, uid_t uid, const struct response *r,
 		buf_span(&w->previous, r->previous);
 		buf_span(&w->json, r->json);
 	}
-	if (++s->puts >= PUTS_A_TIDY)
+	s->put_bytes += (int64_t)r->json.n;
+	if (++s->puts >= PUTS_A_TIDY || s->put_bytes > s->limits.bytes / 8)
 		tidy(s);
 	return submit(s, w, wait, why);
 }

@@ -23,6 +23,9 @@ struct notes {
 	size_t n_tools, cap_tools;
 	struct rename *ids; /* tool call ids */
 	size_t n_ids, cap_ids;
+	struct span *
+		free_forms; /* custom tools that a function stands for; names, as the caller has them */
+	size_t n_free_forms;
 	bool has_json_tool;     /* structured output is emulated by a forced tool */
 	bool has_json_words;    /* or by words alone: the answer may come inside a fence */
 	bool is_reply_streamed; /* what was asked of the provider */

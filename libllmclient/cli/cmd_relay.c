@@ -86,7 +86,7 @@ static void show_head(struct shown *s, const llm_event *ev)
 			buf_print(&b, "%s: %s\n", told_headers[i], value);
 	}
 	buf_byte(&b, '\n');
-	say_out(&b);
+	say_text(b.p, b.n); /* what others wrote is in it */
 }
 
 static void show_bytes(const struct shown *s, const llm_event *ev)
@@ -199,6 +199,12 @@ static int send(const struct relay *o, const llm_request *r)
 	return exit_code == EXIT_GOOD && shown.status >= 400 ? 7 : exit_code;
 }
 
+static bool has_body(const char *method)
+{
+	return strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 ||
+	       strcmp(method, "PATCH") == 0;
+}
+
 static int relay(const struct command *self, const struct relay *o, int n, char **words)
 {
 	const char *surface = o->provider ? o->provider : words[0];
@@ -210,7 +216,7 @@ static int relay(const struct command *self, const struct relay *o, int n, char 
 	int code = EXIT_GOOD;
 	for (size_t i = 0; code == EXIT_GOOD && i < o->headers.n; i++)
 		code = add_header(self, r, o->headers.items[i]);
-	if (code == EXIT_GOOD && strcmp(method, "POST") == 0)
+	if (code == EXIT_GOOD && has_body(method))
 		code = add_body(self, o, r);
 	if (code == EXIT_GOOD)
 		code = send(o, r);

@@ -6,6 +6,7 @@
  * caller asked. Then come the events: a letter a type ('a' is EV_START), a byte that says where ('@' is
  * choice 0 and call 0), and texts that end with a bar. */
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "protocol/base/utf8.h"
@@ -50,11 +51,39 @@ static struct span take_text(struct span *in)
 	return span_is_set(text) && utf8_is_valid(text) ? text : SPAN("");
 }
 
-static struct span take_json(struct span *in, const char *otherwise)
+/* What encoders look into: items and citations of all families. */
+static const char *const told_before[] = {
+	"{\"type\":\"thinking\",\"signature\":\"S\"}",
+	"{\"type\":\"thinking\",\"thinking\":\"t\",\"signature\":\"S\"}",
+	"{\"type\":\"redacted_thinking\",\"data\":\"D\"}",
+	"{\"type\":\"server_tool_use\",\"id\":\"s\",\"name\":\"web_search\",\"input\":{}}",
+	"{\"thoughtSignature\":\"UyE=\"}",
+	"{\"text\":\"\",\"thoughtSignature\":\"UyE=\"}",
+	"{\"executableCode\":{\"language\":\"PYTHON\",\"code\":\"1\"}}",
+	"{\"continuationToken\":\"T\"}",
+	"{\"type\":\"reasoning\",\"id\":\"r\",\"summary\":[],\"encrypted_content\":\"E\"}",
+	"{\"type\":\"web_search_call\",\"id\":\"w\",\"status\":\"completed\"}",
+	"[{\"type\":\"reasoning.text\",\"text\":\"t\",\"signature\":\"S\",\"index\":0}]",
+	"{\"reasoningContent\":{\"redactedContent\":\"UyE=\"}}",
+	"[{\"type\":\"char_location\",\"cited_text\":\"c\"}]",
+	"[{\"uri\":\"https://a.no\"},{\"groundingMetadata\":{\"a\":1}}]",
+	"[{\"type\":\"url_citation\",\"url\":\"https://a.no\",\"start_index\":0,\"end_index\":1}]",
+	"{\"content\":[{\"token\":\"a\",\"logprob\":-1,\"bytes\":null,\"top_logprobs\":[]}]}",
+	"{\"type\":\"tool_plan\"}",
+	"{\"a\": [1,\n2]}",
+	"[]",
+	"null",
+};
+
+/* A JSON text, or a letter for one of those above. */
+static struct span take_json(struct span *in)
 {
 	struct json v;
 	const struct span text = take_text(in);
-	return json_scan(text, JSON_STRICT, &v, NULL) ? span_str(otherwise) : v.text;
+	if (json_scan(text, JSON_STRICT, &v, NULL) == OK)
+		return v.text;
+	const size_t which = text.n > 0 ? (unsigned char)text.p[0] - (size_t)'A' : 0;
+	return span_str(told_before[which % COUNT_OF(told_before)]);
 }
 
 static struct opaque take_opaque(struct span *in)
@@ -62,7 +91,7 @@ static struct opaque take_opaque(struct span *in)
 	static const char *const families[] = {"anthropic", "gemini", "openai-responses",
 		"openai-chat", "bedrock", "cohere", "mistral"};
 	const int c = take_byte(in);
-	const struct span data = take_json(in, "{\"a\": [1,\n2]}");
+	const struct span data = take_json(in);
 	if (c == '-')
 		return (struct opaque){.family = SPAN_NONE};
 	return (struct opaque){
@@ -82,8 +111,7 @@ static struct part take_part(struct span *in)
 	p.media.url = c & 4 ? take_text(in) : SPAN_NONE;
 	p.media.file_id = c & 8 ? take_text(in) : SPAN_NONE;
 	if (c & 16)
-		p.citations =
-			take_json(in, "[{\"type\":\"url_citation\",\"url\":\"https://e.org\"}]");
+		p.citations = take_json(in);
 	if (c & 32)
 		p.opaque = take_opaque(in);
 	return p;
@@ -111,6 +139,12 @@ static const struct fault *take_fault(struct span *in, struct fault *f)
 	return f;
 }
 
+/* What is of the answer as a whole has no choice. */
+static bool has_choice(enum event_type type)
+{
+	return (type >= EV_TEXT && type <= EV_LOGPROBS) || type == EV_FINISH;
+}
+
 /* False: there are no more. The fault lives in *f. */
 static bool take_event(struct span *in, struct llm_event *e, struct fault *f)
 {
@@ -120,7 +154,7 @@ static bool take_event(struct span *in, struct llm_event *e, struct fault *f)
 		return false;
 	*e = (struct llm_event){.type = (enum event_type)(take_byte(in) % (EV_MODEL + 1))};
 	const int where = take_byte(in);
-	e->choice = where & 3;
+	e->choice = has_choice(e->type) ? where & 3 : 0;
 	e->tool = (uint32_t)where >> 2 & 3;
 	e->has_more = where & 16;
 	switch (e->type) {
@@ -137,8 +171,7 @@ static bool take_event(struct span *in, struct llm_event *e, struct fault *f)
 		e->text = take_text(in);
 		break;
 	case EV_LOGPROBS:
-		e->text = take_json(in,
-			"[{\"token\":\"x\",\"logprob\":-0.5,\"bytes\":null,\"top_logprobs\":[]}]");
+		e->text = take_json(in);
 		break;
 	case EV_OPAQUE:
 		e->opaque = take_opaque(in);
@@ -196,6 +229,7 @@ struct told {
 	struct buf out;
 	struct tally given; /* what the events said */
 	bool has_end, has_fault;
+	bool has_calls;  /* the language has them, as many as there are */
 	bool is_strange; /* something that no decoder gives, and no language has a place for */
 };
 
@@ -212,8 +246,7 @@ static void give(struct told *t, const struct llm_event *e)
 		assert(t->out.n == 0 || span_ends(buf_view(&t->out), SPAN("\n\n")));
 	if (is_over)
 		return;
-	t->is_strange = t->is_strange ||
-			(e->type == EV_PART && e->part.type == PART_TEXT && e->part.text.n > 0);
+	t->is_strange = t->is_strange || (e->type == EV_PART && e->part.text.n > 0);
 	t->has_end = e->type == EV_END;
 	t->has_fault = e->type == EV_FAULT;
 	if (!t->has_end && !t->has_fault)
@@ -232,7 +265,38 @@ static void check_legal(const struct told *t)
 		wrong = legal_list(buf_view(&t->out), end);
 	else
 		wrong = legal_stream(family, buf_view(&t->out), end);
+	if (wrong)
+		(void)fprintf(stderr, "%s\n%.*s\n", wrong, SPAN_ARG(buf_view(&t->out)));
 	assert(wrong == NULL);
+}
+
+static const struct tally_call *call_of(const struct tally *t, struct span id)
+{
+	for (size_t i = 0; i < t->n_calls; i++) {
+		if (t->calls[i].choice == 0 && span_eq(buf_view(&t->calls[i].id), id))
+			return &t->calls[i];
+	}
+	return NULL;
+}
+
+/* The calls of the first choice, where each has an id of its own. */
+static bool are_calls_same(const struct tally *given, const struct tally *read)
+{
+	for (size_t i = 0; i < given->n_calls; i++) {
+		const struct tally_call *want = &given->calls[i];
+		const struct tally_call *got = call_of(read, buf_view(&want->id));
+		struct json args;
+		if (want->choice > 0 || call_of(given, buf_view(&want->id)) != want)
+			continue;
+		if (!got || !span_eq(buf_view(&got->name), buf_view(&want->name)))
+			return false;
+		const bool is_object =
+			json_scan(buf_view(&want->args), JSON_STRICT, &args, NULL) == OK &&
+			json_kind(args) == JSON_OBJECT;
+		if (is_object && !span_eq(buf_view(&got->args), args.text))
+			return false;
+	}
+	return true;
 }
 
 /* What its own decoder makes of it: a fault for a fault, and of what came as event.h promises its text. */
@@ -260,6 +324,7 @@ static void check_read(const struct told *t)
 		assert(err == OK);
 		assert(t->given.refusal.n > 0 ||
 			span_eq(buf_view(&read.text), buf_view(&t->given.text)));
+		assert(!t->has_calls || are_calls_same(&t->given, &read));
 	}
 }
 
@@ -287,6 +352,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	notes.wants_usage_event = more & 1;
 	notes.is_older_call_form = more & 2;
 	notes.n_choices = t.n_choices = more & 4 ? 3 : 1;
+	t.has_calls =
+		strcmp(t.dialect->family, "openai-completions") != 0 && !notes.is_older_call_form;
 	notes.wants_reasoning_text = !(more & 8);
 	request.is_stream = t.form != ANSWER_WHOLE;
 	const struct dialect_env env = FEED_ENV;

@@ -36,8 +36,11 @@ def problems_of(path):
     family = path.parent.parent.name
     form, text, more = form_of(path, path.read_text(encoding="utf-8"))
     reading = answers.read(family, form, text, *more)
+    problems = reading.problems
+    for reply in path.parent.glob(f"from.{family}.*"):
+        problems = answers.beyond(problems, family, reply.read_text(encoding="utf-8"))
     if reading.problems or reading.error or form in ("array", "error"):
-        return reading.problems
+        return problems
     return [f"{way}: it is taken" for way, other in getattr(broken, form + "s")(family, text)
             if not answers.read(family, form, other).problems]
 

@@ -10,11 +10,14 @@ enum place {
 	STARTED, /* responses: created, and not yet in progress */
 	BETWEEN, /* two blocks or items */
 	INSIDE,  /* one of them */
-	CLOSING, /* anthropic: the end was told, and not yet the last */
+	CLOSING, /* anthropic: the end was told; responses: an error: and not yet the last */
 	OVER,
 };
 
+struct law;
+
 struct state {
+	const struct law *law;
 	enum place at;
 	bool is_failed;
 	int64_t n;      /* blocks or items before this one */
@@ -23,7 +26,8 @@ struct state {
 	bool has_part, is_told; /* responses: a text is open; it was told whole */
 	int64_t n_parts;
 	int64_t n_choices;
-	bool is_finished[CHOICES];
+	bool is_begun[CHOICES], is_finished[CHOICES];
+	int64_t n_calls[CHOICES]; /* chat: that began */
 };
 
 struct event {
@@ -34,7 +38,8 @@ struct event {
 
 struct law {
 	const char *family;
-	bool is_named;
+	bool is_named;  /* its events have names */
+	bool has_order; /* its choices, and the calls in one, begin one after the other */
 	const char *(*take)(struct state *, const struct event *);
 };
 
@@ -206,15 +211,19 @@ static const char *take_text(struct state *s, const struct event *e, const char 
 	return NULL;
 }
 
+/* An error may have a failed response behind it. */
 static const char *take_end(struct state *s, const struct event *e)
 {
-	const bool is_whole =
-		span_is(e->name, "response.completed") || span_is(e->name, "response.incomplete");
-	if (is_whole && s->at != BETWEEN)
+	const bool is_failed = span_is(e->name, "response.failed");
+	if (span_is(e->name, "error") || is_failed) {
+		if (is_failed && s->at == BEFORE)
+			return "an end before the beginning";
+		s->is_failed = true;
+		s->at = is_failed ? OVER : CLOSING;
+		return NULL;
+	}
+	if (s->at != BETWEEN)
 		return "an end while an item is open";
-	if (!is_whole && s->at == BEFORE && !span_is(e->name, "error"))
-		return "an end before the beginning";
-	s->is_failed = !is_whole;
 	s->at = OVER;
 	return NULL;
 }
@@ -223,6 +232,8 @@ static const char *take_responses(struct state *s, const struct event *e)
 {
 	if (!is_number(e->data, "sequence_number", s->number++))
 		return "a sequence_number that is not the next";
+	if (s->at == CLOSING && !span_is(e->name, "response.failed"))
+		return "something behind an error";
 	for (size_t i = 0; i < COUNT_OF(texts); i++) {
 		if (span_starts(e->name, span_str(texts[i].text)))
 			return take_text(s, e, texts[i].item);
@@ -252,25 +263,42 @@ static const char *take_responses(struct state *s, const struct event *e)
 
 /* ---- openai-chat, openai-completions, gemini: choices ---- */
 
-static const char *take_choices(
-	struct state *s, struct json choices, const char *finish, bool has_roles)
+/* A call is over, to clients of OpenAI's, when the next one begins. */
+static const char *take_calls(int64_t *n, struct json calls)
+{
+	for (struct json_walk w = json_each(calls); json_next(&w);) {
+		if (is_number(w.value, "index", *n))
+			++*n;
+		else if (!is_number(w.value, "index", *n - 1))
+			return "a piece of a call that is not the last";
+	}
+	return NULL;
+}
+
+/* `finish`: the member that ends a choice. Clients of OpenAI's put a choice that they hear of behind those
+ * that they know, whatever its index. */
+static const char *take_choices(struct state *s, struct json choices, const char *finish)
 {
 	for (struct json_walk w = json_each(choices); json_next(&w);) {
 		int64_t at = 0;
 		const struct json index = json_member(w.value, "index");
 		if (!json_is_nil(index) && !json_i64(index, &at))
 			return "an index that is no number";
-		if (at < 0 || at > s->n_choices || at >= CHOICES)
+		if (at < 0 || at >= CHOICES || (s->law->has_order && at > s->n_choices))
 			return "a choice that is not the next";
-		const bool is_first = at == s->n_choices;
-		const struct json role = json_member(json_member(w.value, "delta"), "role");
-		if (has_roles && json_is_nil(role) == is_first)
+		const bool is_first = !s->is_begun[at];
+		const struct json delta = json_member(w.value, "delta");
+		const struct json role = json_member(delta, "role");
+		if (s->law->has_order && json_is_nil(role) == is_first)
 			return "a role that is not said first, and once";
-		if (is_first)
-			s->is_finished[s->n_choices++] = false;
+		s->n_choices += is_first;
+		s->is_begun[at] = true;
 		if (s->is_finished[at])
 			return "a piece of a choice that is over";
 		s->is_finished[at] = !json_is_nil(json_member(w.value, finish));
+		const char *wrong = take_calls(&s->n_calls[at], json_member(delta, "tool_calls"));
+		if (wrong)
+			return wrong;
 	}
 	return NULL;
 }
@@ -278,12 +306,12 @@ static const char *take_choices(
 static bool are_all_finished(const struct state *s)
 {
 	bool are = s->n_choices > 0;
-	for (int64_t i = 0; i < s->n_choices; i++)
-		are = are && s->is_finished[i];
+	for (size_t i = 0; i < CHOICES; i++)
+		are = are && s->is_begun[i] == s->is_finished[i];
 	return are;
 }
 
-static const char *take_openai(struct state *s, const struct event *e, bool has_roles)
+static const char *take_openai(struct state *s, const struct event *e)
 {
 	if (e->is_done) {
 		s->at = OVER;
@@ -298,17 +326,7 @@ static const char *take_openai(struct state *s, const struct event *e, bool has_
 	if (json_kind(choices) != JSON_ARRAY)
 		return "a chunk without choices";
 	s->at = BETWEEN;
-	return take_choices(s, choices, "finish_reason", has_roles);
-}
-
-static const char *take_chat(struct state *s, const struct event *e)
-{
-	return take_openai(s, e, true);
-}
-
-static const char *take_completions(struct state *s, const struct event *e)
-{
-	return take_openai(s, e, false);
+	return take_choices(s, choices, "finish_reason");
 }
 
 static const char *take_parts(struct json content)
@@ -340,17 +358,17 @@ static const char *take_gemini(struct state *s, const struct event *e)
 		if (wrong)
 			return wrong;
 	}
-	return take_choices(s, candidates, "finishReason", false);
+	return take_choices(s, candidates, "finishReason");
 }
 
 /* ---- framing ---- */
 
 static const struct law laws[] = {
-	{"openai-chat",        false, take_chat       },
-	{"openai-completions", false, take_completions},
-	{"openai-responses",   true,  take_responses  },
-	{"anthropic",          true,  take_anthropic  },
-	{"gemini",             false, take_gemini     },
+	{"openai-chat",        false, true,  take_openai   },
+	{"openai-completions", false, false, take_openai   },
+	{"openai-responses",   true,  false, take_responses},
+	{"anthropic",          true,  false, take_anthropic},
+	{"gemini",             false, false, take_gemini   },
 };
 
 static const struct law *law_of(struct span family)
@@ -405,7 +423,7 @@ static const char *check_end(const struct state *s, bool has_last, enum legal_en
 const char *legal_stream(struct span family, struct span said, enum legal_end end)
 {
 	const struct law *law = law_of(family);
-	struct state s = {.at = BEFORE};
+	struct state s = {.law = law, .at = BEFORE};
 	if (!law)
 		return "a language that nobody speaks";
 	if (!utf8_is_valid(said))
@@ -425,7 +443,7 @@ const char *legal_stream(struct span family, struct span said, enum legal_end en
 
 const char *legal_list(struct span said, enum legal_end end)
 {
-	struct state s = {.at = BEFORE};
+	struct state s = {.law = law_of(SPAN("gemini")), .at = BEFORE};
 	struct json list;
 	if (!utf8_is_valid(said) || json_scan(said, JSON_STRICT, &list, NULL) ||
 		json_kind(list) != JSON_ARRAY)

@@ -39,7 +39,7 @@ a gets 4
 	fault not_found param=surface.provider: no provider is called*
 a native 5 offline path=/v1/files
 a gets 5
-	head 501 *
+	head 400 *
 	raw *answers by itself*
 	fault unsupported *
 # once the request has left, it is never sent again
@@ -49,7 +49,7 @@ a native 6 one path=/v1/files
 up 4 sent
 up 4 breaks
 a gets 6
-	head 502 *
+	head 400 *
 	raw {"error":*
 	fault outcome_unknown *
 ups 4

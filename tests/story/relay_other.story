@@ -60,7 +60,7 @@ a gets 5
 a relay 6 cobol.chat
 	{}
 a gets 6
-	head 501 content-type=application/json x-should-retry=false x-llm-broker-class=unsupported
+	head 400 content-type=application/json x-should-retry=false x-llm-broker-class=unsupported
 	raw {"error":{"message":"there is no surface \"cobol.chat\"","type":"invalid_request_error","param":"surface.surface"*
 	fault unsupported param=surface.surface: *
 # its caller goes away in the midst of an answer

@@ -54,7 +54,7 @@ a gets 4
 a relay 5 openai.responses method=GET path=/v1/responses/resp_1/input_items query=order=asc
 a gets 5
 	head 200 *
-	raw {"object":"list","data":[[]{*"One?"*"id":"item_*"}],"first_id":"item_*","last_id":"item_*","has_more":false}
+	raw {"object":"list","data":[[]{*"One?"*"id":"msg_*"}],"first_id":"msg_*","last_id":"msg_*","has_more":false}
 	end *
 a relay 6 openai.responses method=DELETE path=/v1/responses/resp_1
 a gets 6
@@ -75,7 +75,7 @@ a gets 8
 	fault not_found *
 a relay 9 openai.responses path=/v1/responses/resp_2/cancel
 a gets 9
-	head 501 *
+	head 400 *
 	raw *
 	fault unsupported *
 a relay 10 openai.responses
@@ -117,4 +117,17 @@ a relay 14 openai.responses
 a gets 14
 	head 400 *
 	raw *"param":"input","code":"item_not_found"*
+	fault invalid_request *
+# nor does a name written with escapes go by unread
+a relay 15 openai.responses
+	{"model":"resp/m","input":"x","previous_response\u005fid":"resp_2"}
+a gets 15
+	head 400 *
+	raw *"param":"previous_response_id"*
+	fault invalid_request *
+a relay 16 openai.responses
+	{"model":"resp/m","input":[{"type":"item\u005freference","id":"msg_2"}]}
+a gets 16
+	head 400 *
+	raw *"param":"input"*
 	fault invalid_request *

@@ -8,8 +8,8 @@
  * dialect reply FROM TO [--stream] [--request FILE] [--status N] [--header 'k: v'] [--step STEP] < body
  *	a reply of FROM's as TO says it, whole or as a stream; the request of TO's caller decides otherwise
  * dialect reply FROM TO --records FILE [--stream]
- *	the same of each record of a file, a line each: {"id", "got", "body"}, `got` being what TO's reader
- *	makes of the body
+ *	the same of each record of a file, a line each: {"id", "got", "status", "body"}, `got` being what TO's
+ *	reader makes of the body
  * dialect translate FROM TO [--provider P] [--model M] [--stream] < body
  *	the request that a caller's body becomes: {"method", "path", "headers", "body", "warnings"}, or
  *	{"error"}; --path and --query say where the caller sent it, for families that tell something there;

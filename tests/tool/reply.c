@@ -33,7 +33,7 @@ static void retell_record(const struct retelling *r, struct span line, struct bu
 	buf_text(out, ",\"got\":");
 	const struct http_reply again = {.head = {.status = status}, .body = buf_view(&said)};
 	tool_read(r->op, r->to, &again, r->cuts, &a, out);
-	buf_text(out, ",\"body\":");
+	buf_print(out, ",\"status\":%d,\"body\":", status);
 	o = json_to(out);
 	json_put_str(&o, buf_view(&said));
 	buf_byte(out, '}');

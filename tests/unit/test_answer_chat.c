@@ -144,9 +144,29 @@ static const struct row {
 		"args 0 1 [1]\n"
 		"args 0 0 ]\n"
 		"end\n",
-		"0 begins\n" BEGUN("0", "0", "c") BEGUN("0", "1", MADE_ID) ARGS("0", "0", "[0") ARGS("0", "1", "[1]")
-		ARGS("0", "0", "]") "0 {} tool_calls\ndone\n",
+		"0 begins\n" BEGUN("0", "0", "c") ARGS("0", "0", "[0") ARGS("0", "0", "]") BEGUN("0", "1", MADE_ID)
+		ARGS("0", "1", "[1]") "0 {} tool_calls\ndone\n",
 		CHOICE("0", CALLS(CALL("c", "[0]") "," CALL(MADE_ID, "[1]")), "tool_calls")},
+	{"calls that wait, and a text that does not", CHAT, false, false,
+		"start\n"
+		"call 0 0 c\n"
+		"call 0 1 d\n"
+		"call 0 2 e\n"
+		"args 0 1 [1\n"
+		"args 0 2 [2\n"
+		"args 0 1 ]\n"
+		"called 0 1\n"
+		"text 0 a\n"
+		"args 0 0 {}\n"
+		"called 0 0\n"
+		"args 0 2 ]\n"
+		"called 0 2\n"
+		"end\n",
+		"0 begins\n" BEGUN("0", "0", "c") SAID("0", "a") ARGS("0", "0", "{}") BEGUN("0", "1", "d")
+		ARGS("0", "1", "[1]") BEGUN("0", "2", "e") ARGS("0", "2", "[2") ARGS("0", "2", "]")
+		"0 {} tool_calls\ndone\n",
+		CHOICE("0", "\"content\":\"a\",\"refusal\":null,\"tool_calls\":["
+			CALL("c", "{}") "," CALL("d", "[1]") "," CALL("e", "[2]") "]", "tool_calls")},
 	{"calls counted over all choices", CHAT, false, false,
 		"start\n"
 		"call 1 0 c\n"
@@ -155,21 +175,23 @@ static const struct row {
 		"args 1 0 []\n"
 		"args 1 1 x\n"
 		"end\n",
-		"1 begins\n" BEGUN("1", "0", "c") "0 begins\n" BEGUN("0", "0", "d") ARGS("0", "0", "{}") ARGS("1", "0", "[]")
+		"0 begins\n1 begins\n" BEGUN("1", "0", "c") BEGUN("0", "0", "d") ARGS("0", "0", "{}") ARGS("1", "0", "[]")
 		"0 {} tool_calls\n1 {} tool_calls\ndone\n",
 		CHOICE("0", CALLS(CALL("d", "{}")), "tool_calls") "," CHOICE("1", CALLS(CALL("c", "[]")), "tool_calls")},
 	{"choices in any order", CHAT, false, false,
 		"start\n"
-		"text 7 h\n"
+		"text 2 c\n"
 		"text 0 a\n"
-		"finish 7 stop\n"
+		"finish 2 stop\n"
 		"text 3 d\n"
-		"text 7 x\n"
+		"text 2 x\n"
 		"text 0 b\n"
+		"text 1 e\n"
 		"end\n",
-		"7 begins\n" SAID("7", "h") "0 begins\n" SAID("0", "a") "7 {} stop\n3 begins\n" SAID("3", "d") SAID("0", "b")
-		"0 {} stop\n3 {} stop\ndone\n",
-		CHOICE("0", SAYS("ab"), "stop") "," CHOICE("3", SAYS("d"), "stop") "," CHOICE("7", SAYS("h"), "stop")},
+		"0 begins\n1 begins\n2 begins\n" SAID("2", "c") SAID("0", "a") "2 {} stop\n3 begins\n" SAID("3", "d")
+		SAID("0", "b") SAID("1", "e") "0 {} stop\n1 {} stop\n3 {} stop\ndone\n",
+		CHOICE("0", SAYS("ab"), "stop") "," CHOICE("1", SAYS("e"), "stop") ","
+		CHOICE("2", SAYS("c"), "stop") "," CHOICE("3", SAYS("d"), "stop")},
 	{"empty pieces", CHAT, false, false,
 		"start\n"
 		"text 0 \n"
@@ -215,10 +237,10 @@ static const struct row {
 		CHOICE("0", SAYS("a") ",\"images\":[" IMAGE "]", "stop")},
 	{"a line end in JSON that is carried", CHAT, false, false,
 		"start\n"
-		"seal 0 openai-chat [ {\"data\"\r:\"x\"} ]\n"
+		"seal 0 openai-chat [ {\"index\":0,\"data\"\r:\"x\"} ]\n"
 		"end\n",
-		"0 begins\n0 {\"reasoning_details\":[{\"data\" :\"x\"}]}\n0 {} stop\ndone\n",
-		CHOICE("0", SAYS("") ",\"reasoning_details\":[{\"data\"\r:\"x\"}]", "stop")},
+		"0 begins\n0 {\"reasoning_details\":[{\"index\":0,\"data\" :\"x\"}]}\n0 {} stop\ndone\n",
+		CHOICE("0", SAYS("") ",\"reasoning_details\":[{\"index\":0,\"data\"\r:\"x\"}]", "stop")},
 	{"two calls in the older form", CHAT, true, false,
 		"start\n"
 		"call 0 0 c\n"

@@ -217,18 +217,27 @@ static void test_bodies(void)
 static const struct {
 	const char *path, *model;
 	bool is_stream;
+	enum err err;
 } paths[] = {
-	{"/v1beta/models/gemini-2.5-flash:generateContent",                             "gemini-2.5-flash", false},
-	{"/v1beta/models/gemini-2.5-flash:streamGenerateContent",                       "gemini-2.5-flash", true },
-	{"/v1/models/openai%2Fgpt-4o:generateContent",                                  "openai/gpt-4o",    false},
-	{"/v1/models/openai/gpt-4o:generateContent",                                    "openai/gpt-4o",    false},
-	{"/v1/models/ollama/qwen3:8b:generateContent",                                  "ollama/qwen3:8b",  false},
-	{"/v1beta/tunedModels/mine:generateContent",                                    "tunedModels/mine", false},
-	{"/v1/projects/p/locations/l/publishers/google/models/g:streamGenerateContent", "g",                true },
-	{"/v1beta/models/g:countTokens",						NULL,               false},
-	{"/v1beta/models/:generateContent",					     NULL,               false},
-	{"/v1beta/models/g",							    NULL,               false},
-	{"/v1beta/generateContent",						     NULL,               false},
+	{"/v1beta/models/gemini-2.5-flash:generateContent",                             "gemini-2.5-flash",            false, OK                 },
+	{"/v1beta/models/gemini-2.5-flash:streamGenerateContent",                       "gemini-2.5-flash",            true,  OK                 },
+	{"/v1/models/openai%2Fgpt-4o:generateContent",                                  "openai/gpt-4o",               false, OK                 },
+	{"/v1/models/openai/gpt-4o:generateContent",                                    "openai/gpt-4o",               false, OK                 },
+	{"/v1/models/ollama/qwen3:8b:generateContent",                                  "ollama/qwen3:8b",             false, OK                 },
+	{"/v1beta/tunedModels/mine:generateContent",                                    "tunedModels/mine",            false, OK                 },
+	{"/v1/projects/p/locations/l/publishers/google/models/g:streamGenerateContent", "g",                           true,
+         OK																      },
+	{"/v1beta/anthropic/claude-sonnet-4-5:streamGenerateContent",                   "anthropic/claude-sonnet-4-5",
+         true,														OK                 },
+	{"/v1/ollama/qwen3:8b:generateContent",                                         "ollama/qwen3:8b",             false, OK                 },
+	{"/v1beta/fireworks/a/models/m:generateContent",                                "fireworks/a/models/m",        false, OK                 },
+	{"/openai/gpt-4o:generateContent",					      "openai/gpt-4o",               false, OK                 },
+	{"/proxy/models/g:generateContent",					     "g",                           false, OK                 },
+	{"/v1beta/models/g:batchEmbedContents",                                         NULL,                          false, ERR_UNSUPPORTED    },
+	{"/v1beta/models/g:countTokens",						NULL,                          false, ERR_UNSUPPORTED    },
+	{"/v1beta/models/:generateContent",					     NULL,                          false, ERR_INVALID_REQUEST},
+	{"/v1beta/models/g",							    NULL,                          false, ERR_INVALID_REQUEST},
+	{"/v1beta/generateContent",						     NULL,                          false, ERR_INVALID_REQUEST},
 };
 
 static void test_paths(void)
@@ -241,7 +250,7 @@ static void test_paths(void)
 		arena_init(&a, LIMIT_REQUEST_ARENA);
 		const enum err err =
 			decode(paths[i].path, quoted("{" HI "}", &a), &a, &notes, &r, &why);
-		is_err(err, paths[i].model ? OK : ERR_INVALID_REQUEST, "%s", paths[i].path);
+		is_err(err, paths[i].err, "%s", paths[i].path);
 		if (paths[i].model) {
 			is_mem(r.model.p, r.model.n, paths[i].model, strlen(paths[i].model),
 				"%s, the model", paths[i].path);

@@ -122,6 +122,7 @@ static void test_class(const struct err_info *row)
 /* Whose turn is it to do something? A class that is new is the compiler's to miss here. */
 enum turn {
 	CALLERS,   /* the same request will never do */
+	NOBODYS,   /* it may do once a person has done something: no program is to try again */
 	WAIT,      /* it will, after a while */
 	ELSEWHERE, /* the caller did nothing wrong */
 };
@@ -143,28 +144,29 @@ static enum turn turn_of(enum err err)
 	case ERR_PROTOCOL:
 	case ERR_INVALID_ARGUMENT:
 		return CALLERS;
+	case ERR_AUTH:
+	case ERR_PERMISSION:
+	case ERR_OUTCOME_UNKNOWN:
+	case ERR_NO_KEY:
+	case ERR_UNSUPPORTED:
+	case ERR_MISCONFIGURED:
+	case ERR_VAULT_DAMAGED:
+		return NOBODYS;
 	case ERR_RATE_LIMITED:
 	case ERR_QUOTA_EXHAUSTED:
 	case ERR_BUDGET:
 		return WAIT;
 	case OK:
 	case ERR_MORE:
-	case ERR_AUTH:
-	case ERR_PERMISSION:
 	case ERR_OVERLOADED:
 	case ERR_SERVER_ERROR:
 	case ERR_TIMEOUT:
 	case ERR_CONNECTION:
 	case ERR_STREAM_INCOMPLETE:
-	case ERR_OUTCOME_UNKNOWN:
 	case ERR_LOCKED:
-	case ERR_NO_KEY:
 	case ERR_STORAGE_FULL:
 	case ERR_SLOW_CONSUMER:
 	case ERR_RESTARTING:
-	case ERR_UNSUPPORTED:
-	case ERR_MISCONFIGURED:
-	case ERR_VAULT_DAMAGED:
 	case ERR_NO_MEMORY:
 	case ERR_IO:
 	case ERR_UNREACHABLE:
@@ -237,6 +239,17 @@ static const struct letter {
 		"{'@type':'type.googleapis.com/google.rpc.ErrorInfo','reason':'rate_limited',"
 		"'domain':'llm-broker'},"
 		"{'@type':'type.googleapis.com/google.rpc.RetryInfo','retryDelay':'2.050s'}]}}"},
+	{"our code at Anthropic", envelope_anthropic,
+		{.err = ERR_INVALID_REQUEST, .code = "thread_unsupported_request", .message = "No."},
+		400,
+		"{'type':'error','error':{'type':'invalid_request_error','message':'No.','details':"
+		"{'error_code':'thread_unsupported_request'}},'request_id':null}"},
+	{"a provider's code at Anthropic", envelope_anthropic,
+		{.err = ERR_INVALID_REQUEST, .provider = "openai", .code = "invalid_value",
+			.message = "No."},
+		400,
+		"{'type':'error','error':{'type':'invalid_request_error','message':'No.'},"
+		"'request_id':null}"},
 	{"no capacity, Anthropic's own status", envelope_anthropic,
 		{.err = ERR_OVERLOADED, .retry_after_ms = -1}, 529,
 		"{'type':'error','error':{'type':'overloaded_error','message':'no capacity just now'},"

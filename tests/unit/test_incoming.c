@@ -147,6 +147,46 @@ static void test_strict_unsaid(const struct dialect *d)
 	arena_done(&q.a);
 }
 
+#define THINKS(how)                                                             \
+	"{\"model\":\"m\",\"max_tokens\":4096,\"thinking\":{\"type\":" how "}," \
+	"\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}"
+
+/* To a model that does not reason, one that may is no other question, and one that must is. */
+static enum err ask_of_dull(struct asked *q, const struct dialect *d, struct span body)
+{
+	struct host_wish wish = {.family = span_str(d->family)};
+	struct http_request http = {.n_headers = 0};
+	struct target target;
+	is_err(ask(q, "anthropic", body), OK, "%s: thinking can be read", d->family);
+	if (json_scan(SPAN("{\"traits\":{\"reasons\":\"never\",\"efforts\":\"none\"}}"),
+		    JSON_STRICT, &wish.more, NULL))
+		bail("no JSON");
+	struct config *config = host_target(&wish, &q->a, &target, &q->why);
+	ok(config != NULL, "%s: there is a target", d->family);
+	const enum err err = d->ops[LLM_OP_CHAT]->encode_request(
+		&q->r, &target, &FEED_ENV, &q->notes, &http, &q->why);
+	ok(span_find(http.body, SPAN("reasoning")) == http.body.n &&
+			span_find(http.body, SPAN("think")) == http.body.n,
+		"%s: nothing of it is sent", d->family);
+	config_unref(config);
+	return err;
+}
+
+static void test_thinks_if_it_can(const struct dialect *d)
+{
+	struct asked q;
+	is_err(ask_of_dull(&q, d, SPAN(THINKS("\"adaptive\""))), OK,
+		"%s: it need not be able to think", d->family);
+	is_uint(q.notes.n_warnings, 1, "%s: which is told", d->family);
+	ok(q.notes.n_warnings > 0 && span_is(q.notes.warnings[0].code, "dropped_parameter") &&
+			span_is(q.notes.warnings[0].param, "reasoning.effort"),
+		"%s: by its name", d->family);
+	arena_done(&q.a);
+	is_err(ask_of_dull(&q, d, SPAN(THINKS("\"enabled\",\"budget_tokens\":1024"))),
+		ERR_INVALID_REQUEST, "%s: unless it is to", d->family);
+	arena_done(&q.a);
+}
+
 int main(void)
 {
 	static const char *const families[] = {"openai-chat", "anthropic"};
@@ -162,6 +202,7 @@ int main(void)
 			continue;
 		test_two_of_one_name(*d);
 		test_strict_unsaid(*d);
+		test_thinks_if_it_can(*d);
 	}
 	return tap_done();
 }

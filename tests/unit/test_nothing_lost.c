@@ -78,7 +78,8 @@ static const struct row {
 	{"a custom tool", TOOLS,
 		HI ",'tools':[" TOOL "},{'type':'custom','name':'c'}]", NULL, NULL},
 	{"a custom tool's format", HI ",'tools':[{'type':'custom','name':'c'}]",
-		HI ",'tools':[{'type':'custom','name':'c','format':'{\\'type\\':\\'text\\'}'}]", NULL, NULL},
+		HI ",'tools':[{'type':'custom','name':'c','format':'{\\'type\\':\\'grammar\\',"
+		"\\'syntax\\':\\'regex\\',\\'definition\\':\\'a\\'}'}]", NULL, NULL},
 	{"a provider's tool", HI,
 		HI ",'tools':[{'type':'provider','family':'elsewhere','raw':'{\\'type\\':\\'search\\'}'}]", NULL, NULL},
 	{"tool_choice required", TOOLS,

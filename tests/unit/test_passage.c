@@ -28,30 +28,39 @@ static enum err pass_on(void *context, struct span bytes)
 }
 
 #define COUNTS "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1}}\n\n"
+#define NOT_COUNTS                                                                    \
+	"data: {\"choices\":[{\"delta\":{\"content\":\"prompt_tokens\"}}],\"usage\":" \
+	"{\"prompt_tokens\":1}}\n\n"
 
-static const struct row {
+struct row {
 	const char *name, *type;
 	enum answer_form form;
 	bool wants_counts;
 	const char *bad; /* NULL: all is well */
 	const char *input, *want;
-} rows[] = {
-	{"events",		      "text/event-stream", ANSWER_SSE,   true,  NULL,
-         "data: a\n\n: hm\r\n\r\nevent: b\ndata: c\n\n", "data: a\n\n|: hm\r\n\r\n|event: b\ndata: c\n\n|"},
-	{"an event that lacks its end", "text/event-stream", ANSWER_SSE,   true,  NULL,
-         "data: a\n\ndata: b\n",                         "data: a\n\n|data: b\n|"                         },
-	{"counts that nobody wants",    "text/event-stream", ANSWER_SSE,   false, NULL,
-         "data: a\n\n" COUNTS "data: [DONE]\n\n",        "data: a\n\n|data: [DONE]\n\n|"                  },
-	{"counts that somebody wants",  "text/event-stream", ANSWER_SSE,   true,  NULL,
-         "data: a\n\n" COUNTS,                           "data: a\n\n|" COUNTS "|"                        },
-	{"an error is not passed on",   "text/event-stream", ANSWER_SSE,   true,  "oops",
-         "data: a\n\ndata: oops\n\ndata: b\n\n",         "data: a\n\n|"                                   },
-	{"elements",                    "application/json",  ANSWER_LIST,  false, NULL,
-         " [{\"a\":1},\r\n{\"b\":[2]} \n]\n",            " [{\"a\":1}|,\r\n{\"b\":[2]}| \n]\n|"           },
-	{"an element that is an error", "application/json",  ANSWER_LIST,  false, "oops",
-         "[{\"a\":1},{\"oops\":2}]",                     "[{\"a\":1}|"                                    },
-	{"a whole reply is one piece",  "application/json",  ANSWER_WHOLE, false, NULL,
-         "{\"a\":[1, 2]}",                               "{\"a\":[1, 2]}|"                                },
+};
+
+static const struct row rows[] = {
+	{"events, with their line ends",  "text/event-stream", ANSWER_SSE,   false, NULL,
+         "data: a\n\n: hm\r\n\r\nevent: b\ndata: c\n\n",						"data: a\n\n|: hm\r\n\r\n|event: b\ndata: c\n\n|"},
+	{"an event that lacks its end",   "text/event-stream", ANSWER_SSE,   false, NULL,
+         "data: a\n\ndata: b\n",									"data: a\n\n|data: b\n|"                         },
+	{"counts that nobody wants",      "text/event-stream", ANSWER_SSE,   false, NULL,
+         "data: a\n\n" COUNTS "data: [DONE]\n\n",                                                       "data: a\n\n|data: [DONE]\n\n|"                  },
+	{"counts that somebody wants",    "text/event-stream", ANSWER_SSE,   true,  NULL,
+         "data: a\n\n" COUNTS,									  "data: a\n\n|" COUNTS "|"                        },
+	{"counts beside content",         "text/event-stream", ANSWER_SSE,   false, NULL,   NOT_COUNTS,
+         NOT_COUNTS "|"																  },
+	{"an error is not passed on",     "text/event-stream", ANSWER_SSE,   false, "oops",
+         "data: a\n\ndata: oops\n\ndata: b\n\n",							"data: a\n\n|"                                   },
+	{"elements",		      "application/json",  ANSWER_LIST,  false, NULL,
+         " [{\"a\":1},\r\n{\"b\":[2]} \n]\n",							   " [{\"a\":1}|,\r\n{\"b\":[2]}| \n]\n|"           },
+	{"an element that is an error",   "application/json",  ANSWER_LIST,  false, "oops",
+         "[{\"a\":1},{\"oops\":2}]",								    "[{\"a\":1}|"                                    },
+	{"a whole reply is one piece",    "application/json",  ANSWER_WHOLE, false, NULL,
+         "{\"a\":\n\n[1, 2]}",									  "{\"a\":\n\n[1, 2]}|"                            },
+	{"and nothing of one that fails", "application/json",  ANSWER_WHOLE, false, "oops",
+         "{\"oops\":1}",										""					       },
 };
 
 static void feed(const struct row *row, size_t step, struct ears *ears)

@@ -122,6 +122,7 @@ const struct dialect dialect_anthropic = {
 	.ops = {[LLM_OP_CHAT] = &chat, [LLM_OP_COUNT] = &count},
 	.explain = explain,
 	.phrase = envelope_anthropic,
+	.phrase_event = envelope_anthropic_event,
 	.models_path = "/v1/models?limit=1000",
 	.models_page = "after_id",
 };

@@ -68,13 +68,20 @@ enum err anthropic_forward(const struct forwarded *what, const struct target *ta
 enum err anthropic_forward_count(const struct forwarded *what, const struct target *target,
 	struct notes *notes, struct http_request *out, struct fault *why)
 {
-	const struct place place = {.path = "/v1/messages/count_tokens", .op = "count"};
+	/* where the version is in the body, counting stands where a model would, and the model in the body */
+	const bool is_elsewhere = target->quirks.is_version_in_body;
+	const struct place usual = {.path = "/v1/messages/count_tokens", .op = "count"};
+	const struct place elsewhere = {.path = "/v1/messages", .method = "rawPredict"};
+	struct target counter = *target;
 	struct forward f;
 	forward_begin(&f, what, target, notes, why);
 	notes->is_reply_streamed = false;
 	enum err err = forward_model(&f);
 	if (err)
 		return fault_set(why, err, "no memory for the provider's request");
-	err = forward_finish(&f, &place, out);
+	counter.model = SPAN("count-tokens");
+	if (is_elsewhere)
+		f.s.target = &counter;
+	err = forward_finish(&f, is_elsewhere ? &elsewhere : &usual, out);
 	return err ? err : put_headers(&f, what, out);
 }

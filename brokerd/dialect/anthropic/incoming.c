@@ -206,6 +206,7 @@ static enum err settle_thinking(struct intake *in, struct said *said)
 		r->effort = SPAN("none");
 	if (span_is(said->thinking, "adaptive")) {
 		r->effort = span_is_set(said->effort) ? said->effort : SPAN("high");
+		r->is_wish = true;
 		return OK;
 	}
 	if (!span_is_set(said->effort))
@@ -231,6 +232,19 @@ static enum err read_metadata(struct intake *in, const struct at *at, struct jso
 	return intake_object(in, at, v, rows, COUNT_OF(rows), said, &said->r.extra, "metadata.");
 }
 
+/* Of a conversation that the provider keeps, the body has the newest turn alone, and whoever shares the
+ * account could go on from it. By this code a caller knows to send all of it. */
+static enum err refuse_thread(struct intake *in, const struct at *at, struct json v, void *field)
+{
+	(void)v;
+	(void)field;
+	const enum err err = intake_refuse(in, at,
+		"threads are the provider's, for all its users: send the whole conversation");
+	if (in->why)
+		fault_text(in->why->code, sizeof in->why->code, SPAN("thread_unsupported_request"));
+	return err;
+}
+
 static const struct intake_row request_rows[] = {
 	{"model",          intake_model,         SAID(r.model)       },
 	{"system",         keep_value,           SAID(system)        },
@@ -249,6 +263,7 @@ static const struct intake_row request_rows[] = {
 	{"service_tier",   intake_text,          SAID(r.service_tier)},
 	{"cache_control",  intake_cache_control, SAID(r.cache_ttl)   },
 	{"stream",         intake_flag,          SAID(r.is_stream)   },
+	{"thread",         refuse_thread,        0                   },
 };
 
 enum err anthropic_decode_request(const struct surface_call *call, struct span body,

@@ -180,8 +180,12 @@ static enum err read_thinking(
 	part->text = SPAN("");
 	if (json_is_nil(signature) || json_is(signature, ""))
 		return read_unsigned(in, at, v, part);
-	if (!is_carried(in, signature, &part->opaque))
+	if (!is_carried(in, signature, &part->opaque)) {
 		part->opaque = (struct opaque){.family = in->family, .data = v.text};
+	} else if (span_is(part->opaque.family, CARRY_UNSEALED)) {
+		part->opaque = (struct opaque){.family = SPAN_NONE};
+		return read_unsigned(in, at, v, part);
+	}
 	return json_is_nil(text) ? OK : intake_text(in, &here, text, &part->text);
 }
 

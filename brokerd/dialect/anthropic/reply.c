@@ -78,7 +78,8 @@ void anthropic_decoder_done(struct decoder *d)
 
 /* ---- usage ---- */
 
-/* Takes over what is there. A host may first guess and later say 0: then the guess stands. */
+/* Takes over what is there. A host may first guess and later say 0: then the guess stands, unless all of
+ * the input is said to be the cache's. */
 static void take_usage(struct decoder *d, struct json u)
 {
 	static const char *const names[] = {"input_tokens", "output_tokens",
@@ -87,13 +88,16 @@ static void take_usage(struct decoder *d, struct json u)
 	struct json m[COUNT_OF(names)];
 	struct counts *c = &d->counts;
 	const int64_t input = c->input;
+	int64_t read = 0, written = 0;
 	PICK(u, names, m);
+	if (usage_count(m[2], &read))
+		c->cache_read = read;
+	if (usage_count(m[3], &written))
+		c->cache_write = written;
 	usage_count(m[0], &c->input);
-	if (c->input == 0 && input > 0)
+	if (c->input == 0 && input > 0 && read == 0 && written == 0)
 		c->input = input;
 	usage_count(m[1], &c->output);
-	usage_count(m[2], &c->cache_read);
-	usage_count(m[3], &c->cache_write);
 	usage_member(m[4], "ephemeral_5m_input_tokens", NULL, &c->write_5m);
 	usage_member(m[4], "ephemeral_1h_input_tokens", NULL, &c->write_1h);
 	usage_member(m[5], "thinking_tokens", NULL, &c->thinking);

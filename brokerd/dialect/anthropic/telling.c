@@ -56,7 +56,7 @@ static void put_signature(const struct telling *t, const struct opaque *seal, st
 	const bool is_hidden = !t->is_told && is_text(json_member(block, "thinking"));
 	json_key(o, "signature");
 	if (!span_is_set(seal->family))
-		json_put_str(o, SPAN(""));
+		carry_put(&carry_unsealed, o);
 	else if (is_thinking(block) && is_text(signature) && !is_hidden)
 		json_put_raw(o, signature.text);
 	else
@@ -310,7 +310,7 @@ static enum err stream_close(void *context, const struct block *b, const struct 
 {
 	struct telling *t = context;
 	const enum err err = b->type == BLOCK_CALL ? stream_held_args(t) : OK;
-	if (span_is_set(seal->family)) {
+	if (b->type == BLOCK_REASONING) {
 		struct told_event e = begin_delta(t, b->index, "signature_delta");
 		put_signature(t, seal, &e.o);
 		end_delta(&e);

@@ -276,6 +276,7 @@ static bool take_thinking(struct json v, struct json config, struct reasoning *r
 		   (json_is_nil(config) ||
 			   (has_only(config, "effort", NULL, NULL) && span_is_set(effort)))) {
 		r->effort = json_is_nil(config) ? SPAN("high") : effort; /* the default */
+		r->is_wish = true;
 	} else {
 		return false;
 	}

@@ -8,6 +8,7 @@
 #include "brokerd/dialect/effort.h"
 #include "brokerd/dialect/emulate.h"
 #include "brokerd/dialect/names.h"
+#include "brokerd/dialect/reason.h"
 #include "brokerd/dialect/scribe.h"
 #include "brokerd/dialect/thinking.h"
 #include "brokerd/dialect/tools.h"
@@ -80,8 +81,7 @@ static enum err choose_effort(struct scribe *s, struct asked *a)
 		return scribe_change(s, "clamped_parameter", "reasoning",
 			"%.*s reasons as much as it likes", SPAN_ARG(s->target->model));
 	if (q->reasons == REASONS_NEVER || q->reasoning_by == REASONING_BY_NOTHING)
-		return scribe_refuse(
-			s, "reasoning.effort", "%.*s does not reason", SPAN_ARG(s->target->model));
+		return reason_lack(s, "does not reason");
 	const struct span wanted =
 		span_is_set(r->effort) ? r->effort : effort_of_budget(r->budget_tokens.v);
 	a->effort = effort_nearest(q->efforts, wanted);

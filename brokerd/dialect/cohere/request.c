@@ -5,6 +5,7 @@
 #include "brokerd/dialect/cohere/cohere.h"
 #include "brokerd/dialect/effort.h"
 #include "brokerd/dialect/functions.h"
+#include "brokerd/dialect/reason.h"
 #include "brokerd/dialect/said.h"
 #include "brokerd/dialect/tools.h"
 #include "protocol/base/utf8.h"
@@ -80,8 +81,7 @@ static enum err put_thinking(struct scribe *s)
 	if (is_off && reasons == REASONS_NEVER)
 		return OK;
 	if (!is_off && reasons == REASONS_NEVER)
-		return scribe_refuse(
-			s, "reasoning.effort", "%.*s does not reason", SPAN_ARG(s->target->model));
+		return reason_lack(s, "does not reason");
 	if (is_off && reasons == REASONS_ALWAYS)
 		return scribe_refuse(
 			s, "reasoning.effort", "%.*s always reasons", SPAN_ARG(s->target->model));

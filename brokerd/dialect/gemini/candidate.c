@@ -196,8 +196,10 @@ static enum err on_whole(void *context, uint32_t index, const struct llm_event *
 	(void)index;
 	if (e->type == EV_OPAQUE)
 		put_words(c, SPAN(""), span_is_set(own_object(&e->opaque).text), &e->opaque);
-	else if (e->part.type == PART_OPAQUE)
+	else if (e->part.type == PART_OPAQUE && span_is_set(own_object(&e->part.opaque).text))
 		put_own(c, &e->part.opaque);
+	else if (e->part.type == PART_OPAQUE)
+		put_words(c, SPAN(""), false, &e->part.opaque);
 	else if (e->part.media.data.n > 0 || e->part.media.url.n > 0)
 		put_medium(c, &e->part.media);
 	return OK;
@@ -291,13 +293,29 @@ static enum err take_logprobs(struct candidate *c, struct span logprobs)
 
 /* ---- events ---- */
 
-/* What other families' servers did has no place here. */
+/* Is it a thought without words, of whatever family? */
+static bool is_thought(const struct opaque *item)
+{
+	static const char *const types[] = {"redacted_thinking", "thinking", "reasoning"};
+	struct json v;
+	if (json_scan(item->data, JSON_STRICT, &v, NULL) != OK || json_kind(v) != JSON_OBJECT)
+		return false;
+	const struct json type = json_member(v, "type");
+	for (size_t i = 0; i < COUNT_OF(types); i++) {
+		if (json_is(type, types[i]))
+			return true;
+	}
+	return !json_is_nil(json_member(v, "reasoningContent"));
+}
+
+/* What other families' servers did has no place here; what they thought is carried. */
 static enum err take_part(struct candidate *c, const struct llm_event *e)
 {
 	const struct part *p = &e->part;
 	if (p->type == PART_TEXT)
 		return span_is_set(p->citations) ? take_cited(c, p->citations) : OK;
-	if (p->type == PART_OPAQUE && !span_is_set(own_object(&p->opaque).text))
+	if (p->type == PART_OPAQUE && !span_is_set(own_object(&p->opaque).text) &&
+		!is_thought(&p->opaque))
 		return OK;
 	return blocks_take(&c->blocks, e);
 }

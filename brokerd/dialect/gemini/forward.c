@@ -23,7 +23,7 @@ enum err gemini_forward(const struct forwarded *what, const struct target *targe
 	if (!err)
 		err = gemini_put_address(&f.s,
 			!what->request->is_stream ? "generateContent" : "streamGenerateContent",
-			what->form == ANSWER_LIST ? NULL : "alt=sse", out);
+			what->form == ANSWER_SSE ? "alt=sse" : NULL, out);
 	if (err == ERR_NO_MEMORY)
 		(void)fault_set(why, err, "no memory for the provider's request");
 	return err;

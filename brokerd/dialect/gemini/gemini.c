@@ -55,6 +55,7 @@ const struct dialect dialect_gemini = {
 		[LLM_OP_MODELS] = &models},
 	.explain = gemini_explain,
 	.phrase = envelope_gemini,
+	.phrase_event = envelope_gemini_event,
 	.models_path = "/v1beta/models?pageSize=1000",
 	.models_page = "pageToken",
 };

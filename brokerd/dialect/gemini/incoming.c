@@ -239,10 +239,35 @@ static enum err read_config(struct intake *in, struct span json, struct llm_requ
 
 /* ---- the path ---- */
 
-/* "/v1beta/models/M:METHOD", also below a project and a publisher. Without a path both stay as they are,
- * for who asks knows them some other way. */
-static enum err read_path(
-	struct intake *in, struct span path, struct span *model, struct span *method)
+/* What stands behind the version of the API; absent: there is none. */
+static struct span behind_version(struct span path)
+{
+	const struct span versions[] = {
+		SPAN("/v1beta/"), SPAN("/v1/"), SPAN("/v1beta1/"), SPAN("/v1alpha/")};
+	for (size_t i = 0; i < COUNT_OF(versions); i++) {
+		const size_t at = span_find(path, versions[i]);
+		if (at < path.n)
+			return span_skip(path, at + versions[i].n);
+	}
+	return SPAN_NONE;
+}
+
+/* Is it a model's name as it is, one with a slash in it, and maybe one of the folders? */
+static bool is_bare(struct span name)
+{
+	static const char *const folders[] = {
+		"models", "tunedModels", "endpoints", "projects", "publishers"};
+	const struct span first = span_first(name, span_index(name, '/'));
+	for (size_t i = 0; i < COUNT_OF(folders); i++) {
+		if (span_is(first, folders[i]))
+			return false;
+	}
+	return first.n < name.n;
+}
+
+/* A model in a folder, also below a project and a publisher; some clients write one whose name has a
+ * slash without the folder. */
+static struct span model_in(struct span path)
 {
 	static const struct {
 		struct span folder;
@@ -252,14 +277,25 @@ static enum err read_path(
 		{{"/tunedModels/", 13}, true },
 		{{"/endpoints/", 11},   true },
 	};
-	struct span rest = SPAN("");
-	if (path.n == 0)
-		return OK;
-	for (size_t i = 0; i < COUNT_OF(folders) && rest.n == 0; i++) {
+	const struct span rest = behind_version(path);
+	if (is_bare(rest))
+		return rest;
+	for (size_t i = 0; i < COUNT_OF(folders); i++) {
 		const size_t at = span_find(path, folders[i].folder);
 		if (at < path.n)
-			rest = span_skip(path, at + (folders[i].is_kept ? 1 : folders[i].folder.n));
+			return span_skip(path, at + (folders[i].is_kept ? 1 : folders[i].folder.n));
 	}
+	return span_is_set(rest) ? rest : span_skip(path, 1);
+}
+
+/* "/v1beta/models/M:METHOD". Without a path both stay as they are, for who asks knows them some other
+ * way. */
+static enum err read_path(
+	struct intake *in, struct span path, struct span *model, struct span *method)
+{
+	if (path.n == 0)
+		return OK;
+	const struct span rest = model_in(path);
 	size_t colon = rest.n;
 	while (colon > 0 && rest.p[colon - 1] != ':')
 		colon--;
@@ -267,10 +303,14 @@ static enum err read_path(
 	return colon < 2 ? OK : intake_unescape(in, span_first(rest, colon - 1), model);
 }
 
-static enum err refuse_path(struct intake *in, const char *method)
+/* `wanted` is the method that would do. */
+static enum err refuse_path(struct intake *in, struct span method, const char *wanted)
 {
+	if (method.n > 0)
+		return fault_param(in->why, ERR_UNSUPPORTED, "surface.path",
+			"the method %.*s is not translated", SPAN_ARG(span_first(method, 64)));
 	return intake_refuse(in, &incoming_body,
-		"the path is to name a model and a method, as in /v1beta/models/MODEL:%s", method);
+		"the path is to name a model and a method, as in /v1beta/models/MODEL:%s", wanted);
 }
 
 /* A stream is a JSON array unless its query has alt=sse. */
@@ -318,7 +358,7 @@ enum err gemini_decode_request(const struct surface_call *call, struct span body
 	enum err err = read_path(&in, call->path, &out->model, &method);
 	out->is_stream = span_is(method, "streamGenerateContent");
 	if (!err && !out->is_stream && !span_is(method, "generateContent"))
-		err = refuse_path(&in, "generateContent");
+		err = refuse_path(&in, method, "generateContent");
 	if (!err)
 		err = intake_body(&in, body, &v);
 	if (!err)
@@ -354,7 +394,7 @@ enum err gemini_decode_count(const struct surface_call *call, struct span body, 
 	notes->form = ANSWER_WHOLE;
 	enum err err = read_path(&in, call->path, &out->model, &method);
 	if (!err && !span_is(method, "countTokens"))
-		err = refuse_path(&in, "countTokens");
+		err = refuse_path(&in, method, "countTokens");
 	if (!err)
 		err = intake_body(&in, body, &v);
 	return err ? err : read_counted(&in, v, out);

@@ -309,22 +309,27 @@ static enum err read_words(
 		       : seal(in, raw->signature, "{", &p->opaque);
 }
 
-/* A signature that seals a text or a file is a part behind it; that of an empty text, the text. */
+/* A signature that seals a text or a file is a part behind it; that of an empty text, the text. What the
+ * broker carries is only of thoughts: some clients move it from a thought to the text behind that, and so it
+ * goes before the text. */
 static enum err add_seal(struct intake *in, const struct raw_part *raw, struct part **to)
 {
 	struct part *last = *to - 1;
+	/* that nobody was told */
+	struct part carried = {.type = PART_REASONING, .text = SPAN("")};
 	const bool is_empty = last->type == PART_TEXT && last->text.n == 0;
 	if (!span_is_set(raw->signature) || last->type == PART_REASONING ||
 		last->type == PART_TOOL_CALL)
 		return OK;
 	if (!is_empty)
 		++*to;
-	(*to)[-1] = (struct part){.type = PART_OPAQUE};
-	if (is_carried(in, raw->signature, &(*to)[-1].opaque)) {
-		(*to)[-1].type = PART_REASONING; /* that nobody was told */
-		(*to)[-1].text = SPAN("");
+	if (is_carried(in, raw->signature, &carried.opaque)) {
+		if (!is_empty)
+			last[1] = last[0];
+		last[0] = carried;
 		return OK;
 	}
+	(*to)[-1] = (struct part){.type = PART_OPAQUE};
 	return seal(in, raw->signature, is_empty ? "{\"text\":\"\"," : "{", &(*to)[-1].opaque);
 }
 

@@ -3,6 +3,7 @@
 #include "brokerd/dialect/effort.h"
 #include "brokerd/dialect/gemini/gemini.h"
 #include "brokerd/dialect/gemini/schema.h"
+#include "brokerd/dialect/reason.h"
 #include "brokerd/dialect/scribe.h"
 #include "brokerd/value/words.h"
 #include "protocol/limits.h"
@@ -158,10 +159,7 @@ static enum err choose_thinking(struct scribe *s, struct asked *a)
 	const bool is_off = span_is(r->effort, "none") && !r->budget_tokens.is_set;
 	enum err err = OK;
 	if (q->reasons == REASONS_NEVER) /* any word of it is refused there */
-		return is_asked && !is_off
-			       ? scribe_refuse(s, "reasoning.effort", "%.*s does not reason",
-					 SPAN_ARG(s->target->model))
-			       : OK;
+		return is_asked && !is_off ? reason_lack(s, "does not reason") : OK;
 	if (is_asked)
 		err = q->reasoning_by == REASONING_BY_LEVEL ? fit_level(s, a) : fit_budget(s, a);
 	/* unasked, its thoughts are its own */

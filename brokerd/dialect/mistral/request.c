@@ -6,6 +6,7 @@
 #include "brokerd/dialect/json_words.h"
 #include "brokerd/dialect/mistral/mistral.h"
 #include "brokerd/dialect/openai_chat/openai_chat.h"
+#include "brokerd/dialect/reason.h"
 #include "brokerd/dialect/tools.h"
 #include "brokerd/value/words.h"
 #include "protocol/limits.h"
@@ -61,16 +62,14 @@ static enum err put_reasoning(struct scribe *s)
 		return scribe_refuse(
 			s, "reasoning.effort", "%.*s always reasons", SPAN_ARG(s->target->model));
 	if (q->reasons == REASONS_NEVER)
-		return scribe_refuse(
-			s, "reasoning.effort", "%.*s does not reason", SPAN_ARG(s->target->model));
+		return reason_lack(s, "does not reason");
 	if (q->reasoning_by == REASONING_BY_MODE)
 		return put_mode(s, effort);
 	nearest = effort;
 	if (span_is_set(q->efforts) && !words_have(q->efforts, effort))
 		nearest = effort_nearest(q->efforts, effort);
 	if (!span_is_set(nearest))
-		return scribe_refuse(
-			s, "reasoning.effort", "%.*s takes no effort", SPAN_ARG(s->target->model));
+		return reason_lack(s, "takes no effort");
 	json_pair_str(&s->o, "reasoning_effort", nearest);
 	if (span_eq(nearest, effort))
 		return OK;

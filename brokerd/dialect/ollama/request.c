@@ -4,6 +4,7 @@
 #include "brokerd/dialect/effort.h"
 #include "brokerd/dialect/functions.h"
 #include "brokerd/dialect/ollama/ollama.h"
+#include "brokerd/dialect/reason.h"
 #include "brokerd/dialect/scribe.h"
 #include "brokerd/dialect/tools.h"
 #include "brokerd/value/words.h"
@@ -24,8 +25,7 @@ static enum err put_level(struct scribe *s, struct span effort)
 	const struct span nearest =
 		words_have(taken, effort) ? effort : effort_nearest(taken, effort);
 	if (!span_is_set(nearest))
-		return scribe_refuse(
-			s, "reasoning.effort", "%.*s takes no effort", SPAN_ARG(s->target->model));
+		return reason_lack(s, "takes no effort");
 	json_pair_str(&s->o, "think", nearest);
 	if (span_eq(nearest, effort))
 		return OK;
@@ -44,8 +44,7 @@ static enum err put_think(struct scribe *s)
 	if (!span_is_set(effort) && !r->budget_tokens.is_set)
 		return OK;
 	if (!is_off && reasons == REASONS_NEVER)
-		return scribe_refuse(
-			s, "reasoning.effort", "%.*s does not reason", SPAN_ARG(s->target->model));
+		return reason_lack(s, "does not reason");
 	if (is_off && reasons == REASONS_ALWAYS)
 		return scribe_refuse(
 			s, "reasoning.effort", "%.*s always reasons", SPAN_ARG(s->target->model));

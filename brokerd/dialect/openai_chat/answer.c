@@ -108,7 +108,6 @@ static void begin_call(struct encoder *e, struct answer_choice *c, const struct 
 		.id = id_of(a, ev->call.id),
 		.extra = extra_of(a, &ev->call.opaque),
 		.args = BUF_INIT(LIMIT_BODY_BYTES)};
-	call->is_mute = e->is_older && call->index > 0;
 	openai_answer_fail(a, arena_dup(a->arena, ev->call.name, &call->name));
 	if (c->last_call)
 		c->last_call->next = call;
@@ -116,19 +115,28 @@ static void begin_call(struct encoder *e, struct answer_choice *c, const struct 
 		c->calls = call;
 	c->last_call = call;
 	c->base.has_calls = true;
-	if (!a->err && !call->is_mute)
+	if (!a->err)
 		e->voice->call(e, c, call);
 }
 
+static void end_call(struct encoder *e, struct answer_choice *c, struct answer_call *call)
+{
+	call->is_over = true;
+	e->voice->called(e, c, call);
+}
+
+/* The older form has a place for one call alone. */
 static void take_call(struct encoder *e, struct answer_choice *c, const struct llm_event *ev)
 {
 	struct answer_call *call = call_of(c, ev->tool);
-	if (!call && ev->type == EV_TOOL_START)
+	const bool has_place = !e->is_older || !c->calls;
+	if (!call && ev->type == EV_TOOL_START && has_place)
 		begin_call(e, c, ev);
-	else if (call && ev->type == EV_TOOL_END)
-		call->is_over = true;
-	else if (call && ev->type == EV_TOOL_ARGS && !call->is_over && !call->is_mute &&
-		 ev->text.n > 0)
+	if (!call || call->is_over)
+		return;
+	if (ev->type == EV_TOOL_END)
+		end_call(e, c, call);
+	else if (ev->type == EV_TOOL_ARGS && ev->text.n > 0)
 		e->voice->args(e, c, call, ev->text);
 }
 
@@ -179,8 +187,20 @@ static bool has_words(struct json list)
 	return false;
 }
 
+/* Have the entries the indexes that come next? */
+static bool goes_on(struct json list, uint32_t next)
+{
+	for (struct json_walk w = json_each(list); json_next(&w); next++) {
+		int64_t index;
+		if (!json_i64(json_member(w.value, "index"), &index) || index != next)
+			return false;
+	}
+	return true;
+}
+
 /* The words of an own list have been said; behind them in a stream, a reader would take the list's for
- * more. There it is carried like another family's. */
+ * more, and it puts entries of one index together, or fails where there is none. There such a list is
+ * carried like another family's. */
 static void take_opaque(
 	struct encoder *e, struct answer_choice *c, const struct opaque *item, bool is_part)
 {
@@ -192,10 +212,13 @@ static void take_opaque(
 		return;
 	if (!is_part)
 		c->unsealed_bytes = 0;
-	if (is_own_list(item, &list) && !(e->answer.is_stream && has_words(list)))
+	if (is_own_list(item, &list) &&
+		(!e->answer.is_stream || (!has_words(list) && goes_on(list, c->n_details)))) {
 		buf_span(&e->answer.scratch, elements_of(list));
-	else
+		c->n_details += (uint32_t)intake_count(list);
+	} else {
 		carried_put(&o, item, c->n_details++, &place);
+	}
 	give_list(e, c, ANSWER_DETAILS);
 }
 
@@ -204,6 +227,8 @@ static void take_opaque(
 struct citing {
 	struct json_out o;
 	int64_t here; /* characters of the text so far */
+	uint32_t *
+		index; /* of the next in a stream, whose readers put lists together by it; NULL: whole */
 };
 
 /* One that does not say what it is for stands behind the text that it came behind. */
@@ -213,6 +238,8 @@ static void put_annotation(void *context, const struct cited *c)
 	struct json_out *o = &citing->o;
 	const bool is_placed = c->start >= 0 && c->end <= citing->here;
 	json_open(o, '{');
+	if (citing->index)
+		json_pair_i64(o, "index", (*citing->index)++);
 	json_pair_str(o, "type", SPAN("url_citation"));
 	json_key(o, "url_citation");
 	json_open(o, '{');
@@ -226,7 +253,8 @@ static void put_annotation(void *context, const struct cited *c)
 
 static void take_citations(struct encoder *e, struct answer_choice *c, struct span citations)
 {
-	struct citing citing = {openai_scratch(&e->answer), (int64_t)c->content_chars};
+	struct citing citing = {openai_scratch(&e->answer), (int64_t)c->content_chars,
+		e->answer.is_stream ? &c->n_annotations : NULL};
 	struct json list;
 	if (!span_is_set(citations) || json_scan(citations, JSON_STRICT, &list, NULL) != OK)
 		return;
@@ -404,6 +432,7 @@ static const struct openai_language language = {
 	.choice_new = choice_new,
 	.on_begin = answer_on_begin,
 	.on_event = on_event,
+	.on_finish = answer_on_finish,
 	.put_choice = answer_put_choice,
 };
 

@@ -31,16 +31,16 @@ struct answer_call {
 	uint32_t tool;            /* as its events name it */
 	uint32_t index;           /* in the choice, from 0 */
 	bool is_custom, is_over;
-	bool is_mute; /* the older form has a place for one call alone */
 	struct span id, name;
 	struct span extra; /* the value of its extra_content; absent: it has none */
-	struct buf args;   /* whole */
+	struct buf args;   /* whole; in a stream, those of a call that waits */
 };
 
 struct answer_choice {
 	struct openai_choice base;
 	struct answer_call *calls, *last_call;
-	uint32_t n_calls, n_details, n_images;
+	struct answer_call *told; /* stream: the call that goes on; those behind it wait */
+	uint32_t n_calls, n_details, n_images, n_annotations;
 	size_t content_bytes, content_chars;
 	size_t unsealed_bytes; /* of reasoning, since its last opaque item */
 	struct part_join join;
@@ -62,17 +62,21 @@ struct answer_voice {
 	void (*call)(struct encoder *e, struct answer_choice *c, struct answer_call *call);
 	void (*args)(struct encoder *e, struct answer_choice *c, struct answer_call *call,
 		struct span text);
+	/* the call is over */
+	void (*called)(struct encoder *e, struct answer_choice *c, struct answer_call *call);
 };
 extern const struct answer_voice answer_stream, answer_whole;
 
 struct encoder {
 	struct openai_answer answer;
 	const struct answer_voice *voice;
-	bool is_older; /* a call is said in its older form */
+	size_t held_bytes; /* stream: of arguments that wait */
+	bool is_older;     /* a call is said in its older form */
 };
 
 /* Functions of the language: answer_stream.c, answer_whole.c. */
 void answer_on_begin(struct openai_answer *a, struct openai_choice *c);
+void answer_on_finish(struct openai_answer *a, struct openai_choice *c);
 void answer_put_choice(struct openai_answer *a, struct openai_choice *c, struct json_out *o);
 
 /* Writes the members of a call: its id, its type, its function with these arguments, its extra_content;

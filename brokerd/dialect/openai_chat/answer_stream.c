@@ -1,5 +1,9 @@
-/* answer_stream.c - an answer as a stream of chunks: one for each thing that happens, at once. */
+/* answer_stream.c - an answer as a stream of chunks: one for each thing that happens, at once. But clients
+ * take a call for whole as soon as the next one of its choice begins: so while a call goes on, those behind it
+ * wait. */
 #include "brokerd/dialect/openai_chat/answer.h"
+
+#include "protocol/limits.h"
 
 void answer_on_begin(struct openai_answer *a, struct openai_choice *c)
 {
@@ -62,7 +66,7 @@ static void audio(struct encoder *e, struct answer_choice *c, struct span json)
 	openai_chunk_end(&e->answer, mark);
 }
 
-static void call(struct encoder *e, struct answer_choice *c, struct answer_call *call)
+static void put_call(struct encoder *e, struct answer_choice *c, const struct answer_call *call)
 {
 	struct json_out o = json_to(e->answer.out);
 	const size_t mark = openai_chunk_begin(&e->answer, &c->base);
@@ -79,8 +83,8 @@ static void call(struct encoder *e, struct answer_choice *c, struct answer_call 
 	openai_chunk_end(&e->answer, mark);
 }
 
-static void args(
-	struct encoder *e, struct answer_choice *c, struct answer_call *call, struct span text)
+static void put_args(struct encoder *e, struct answer_choice *c, const struct answer_call *call,
+	struct span text)
 {
 	struct buf *out = e->answer.out;
 	struct json_out o = json_to(out);
@@ -98,4 +102,62 @@ static void args(
 	openai_chunk_end(&e->answer, out->n);
 }
 
-const struct answer_voice answer_stream = {text, list, audio, call, args};
+/* Another of its choice is told: it waits. */
+static void hold(struct encoder *e, struct answer_call *call, struct span text)
+{
+	if (text.n > LIMIT_BODY_BYTES - e->held_bytes) {
+		openai_answer_fail(&e->answer, ERR_TOO_BIG);
+		return;
+	}
+	e->held_bytes += text.n;
+	buf_span(&call->args, text);
+	openai_answer_fail(&e->answer, buf_error(&call->args));
+}
+
+/* The call that was told is over: tells the next, as far as it came. */
+static void tell_next(struct encoder *e, struct answer_choice *c)
+{
+	struct answer_call *call = c->told->next;
+	c->told = call;
+	if (!call)
+		return;
+	put_call(e, c, call);
+	if (call->args.n > 0)
+		put_args(e, c, call, buf_view(&call->args));
+	e->held_bytes -= call->args.n;
+	buf_done(&call->args);
+}
+
+static void call(struct encoder *e, struct answer_choice *c, struct answer_call *call)
+{
+	if (c->told)
+		return;
+	c->told = call;
+	put_call(e, c, call);
+}
+
+static void args(
+	struct encoder *e, struct answer_choice *c, struct answer_call *call, struct span text)
+{
+	if (call == c->told)
+		put_args(e, c, call, text);
+	else
+		hold(e, call, text);
+}
+
+static void called(struct encoder *e, struct answer_choice *c, struct answer_call *call)
+{
+	(void)call; /* it says so itself */
+	while (c->told && c->told->is_over)
+		tell_next(e, c);
+}
+
+const struct answer_voice answer_stream = {text, list, audio, call, args, called};
+
+void answer_on_finish(struct openai_answer *a, struct openai_choice *choice)
+{
+	struct encoder *e = container_of(a, struct encoder, answer);
+	struct answer_choice *c = container_of(choice, struct answer_choice, base);
+	while (c->told)
+		tell_next(e, c);
+}

@@ -41,7 +41,14 @@ static void args(
 	openai_answer_fail(&e->answer, buf_error(&call->args));
 }
 
-const struct answer_voice answer_whole = {text, list, audio, call, args};
+static void called(struct encoder *e, struct answer_choice *c, struct answer_call *call)
+{
+	(void)e;
+	(void)c;
+	(void)call; /* its arguments are whole */
+}
+
+const struct answer_voice answer_whole = {text, list, audio, call, args, called};
 
 /* ---- what is written ---- */
 
@@ -62,8 +69,6 @@ static void put_calls(const struct encoder *e, const struct answer_choice *c, st
 	if (!e->is_older)
 		json_open(o, '[');
 	for (const struct answer_call *call = c->calls; call; call = call->next) {
-		if (call->is_mute)
-			continue;
 		json_open(o, '{');
 		answer_put_call(e, call, buf_view(&call->args), o);
 		json_close(o, '}');

@@ -2,6 +2,7 @@
  * was said. */
 #include <stdio.h>
 
+#include "brokerd/dialect/no_news.h"
 #include "brokerd/dialect/openai_chat/carried.h"
 #include "brokerd/dialect/openai_chat/incoming.h"
 #include "protocol/limits.h"
@@ -215,6 +216,8 @@ static enum err read_call(struct intake *in, const struct at *at, struct json v,
 	if (!json_is_nil(type) && !json_is(type, "function") && !json_is(type, "custom"))
 		return intake_refuse(in, at, "a call of type \"function\" or \"custom\" is wanted");
 	const enum err err = intake_object(in, at, v, rows, COUNT_OF(rows), part, &part->extra, "");
+	/* openai-python leaves both there, of a stream that it put together and of what it read */
+	no_news_mark(&part->extra, "index,function.parsed_arguments");
 	return err ? err : check_call(in, at, part);
 }
 
@@ -419,6 +422,7 @@ static enum err read_message(struct intake *in, const struct at *at, struct json
 	struct carried carried;
 	enum err err = intake_object(
 		in, at, v, message_rows, COUNT_OF(message_rows), &said, &said.m.extra, "");
+	no_news_mark(&said.m.extra, "id,status,parsed");
 	if (!err)
 		err = read_role(in, at, &said);
 	if (err)

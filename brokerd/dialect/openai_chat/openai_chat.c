@@ -61,5 +61,6 @@ const struct dialect dialect_openai_chat = {
 		[LLM_OP_MODERATE] = &moderate},
 	.explain = openai_explain,
 	.phrase = envelope_openai,
+	.phrase_event = envelope_openai_event,
 	.models_path = "/models",
 };

@@ -70,9 +70,10 @@ enum err openai_chat_plan_reasoning(struct scribe *s, struct reason *out)
 	if (is_none && q->reasons == REASONS_ALWAYS)
 		return scribe_refuse(
 			s, "reasoning.effort", "%.*s always reasons", SPAN_ARG(s->target->model));
-	if (is_asked && q->reasons == REASONS_NEVER)
-		return scribe_refuse(
-			s, "reasoning.effort", "%.*s does not reason", SPAN_ARG(s->target->model));
+	if (is_asked && q->reasons == REASONS_NEVER) {
+		out->effort = SPAN_NONE;
+		return reason_lack(s, "does not reason");
+	}
 	if (is_none || is_asked)
 		out->is_on = is_asked;
 	return OK;
@@ -154,15 +155,14 @@ static enum err put_flag(struct scribe *s, const struct reason *p)
 }
 
 /* reasoning: {"effort" | "max_tokens", "exclude"} */
-static enum err put_object(struct scribe *s, const struct reason *p, bool is_asked)
+static enum err put_object(struct scribe *s, const struct reason *p)
 {
 	const struct reasoning *r = &s->r->reasoning;
 	const bool is_hidden = span_is(r->expose, "none");
 	struct json_out *o = &s->o;
-	struct span effort = r->effort;
+	struct span effort = p->effort;
 	enum err err = OK;
-	(void)p;
-	if (!is_asked && !is_hidden)
+	if (!span_is_set(effort) && !r->budget_tokens.is_set && !is_hidden)
 		return OK;
 	if (span_is(effort, "max")) {
 		effort = SPAN("xhigh");
@@ -221,7 +221,7 @@ enum err openai_chat_put_reasoning(struct scribe *s, const struct reason *p)
 		err = is_asked ? put_flag(s, p) : OK;
 		break;
 	case REASONING_BY_OBJECT:
-		err = put_object(s, p, is_asked);
+		err = put_object(s, p);
 		break;
 	case REASONING_BY_TEMPLATE:
 	case REASONING_BY_DISABLE:

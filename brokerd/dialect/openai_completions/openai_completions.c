@@ -26,5 +26,6 @@ const struct dialect dialect_openai_completions = {
 	.ops = {[LLM_OP_CHAT] = &complete, [LLM_OP_COMPLETE] = &complete},
 	.explain = openai_explain,
 	.phrase = envelope_openai,
+	.phrase_event = envelope_openai_event,
 	.models_path = "/models",
 };

@@ -36,6 +36,8 @@ struct encoder *responses_encoder_new(struct arena *a, const struct answer_plan 
 		.is_stream = plan->notes->form != ANSWER_WHOLE,
 		.wants_logprobs = plan->request->logprobs.is_set && plan->request->logprobs.v,
 	};
+	if (namespaces_read(plan->request, a, &e->spaces) == ERR_NO_MEMORY)
+		return NULL;
 	bufs_of(e, all);
 	for (size_t i = 0; i < BUFS; i++)
 		buf_init(all[i], LIMIT_BODY_BYTES);

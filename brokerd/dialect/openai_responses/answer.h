@@ -5,6 +5,7 @@
 #ifndef BROKERD_DIALECT_OPENAI_RESPONSES_ANSWER_H
 #define BROKERD_DIALECT_OPENAI_RESPONSES_ANSWER_H
 #include "brokerd/dialect/blocks.h"
+#include "brokerd/dialect/openai_responses/namespaces.h"
 #include "brokerd/dialect/openai_responses/openai_responses.h"
 #include "protocol/base/json.h"
 
@@ -49,6 +50,7 @@ struct encoder {
 	size_t event_at; /* where the data of the event begins that is being written */
 	int64_t n_events;
 	uint64_t seed;
+	struct namespaces spaces; /* of the caller's tools */
 
 	struct span id, model; /* the response's */
 	char made_id[ANSWER_ID_BYTES];

@@ -156,14 +156,23 @@ static void say_part(struct encoder *e, const char *type, bool is_over)
 	answer_event_end(e, &o);
 }
 
+/* The function that other families know by the name of a call; this family says both names itself. */
+static const struct namespaced *space_of(const struct encoder *e, const struct block *b)
+{
+	return span_is(b->opaque.family, OPENAI_RESPONSES_FAMILY)
+		       ? NULL
+		       : namespaces_find(&e->spaces, b->name);
+}
+
 static void say_text_done(struct encoder *e, const struct block *b)
 {
 	const struct answer_item *i = &e->item;
+	const struct namespaced *f = space_of(e, b);
 	if (!e->out)
 		return;
 	struct json_out o = about_item(e, i->kind->done);
 	if (i->kind == &function)
-		json_pair_str(&o, "name", b->name);
+		json_pair_str(&o, "name", f ? f->name : b->name);
 	json_pair_raw(&o, i->kind->text, buf_view(&i->text));
 	if (i->kind == &message)
 		put_list(&o, "logprobs", &i->logprobs);
@@ -386,7 +395,6 @@ static enum err end_item(struct encoder *e, const struct opaque *seal)
 {
 	const size_t at = next_at(e);
 	const struct json own = answer_own_item(seal);
-	const struct opaque nobodys = {SPAN(RESPONSES_UNSEALED), SPAN_NONE, SPAN("null")};
 	struct json_out o = list_of(&e->items);
 	enum err err = OK;
 	if (span_is_set(own.text) && e->item.text.n > 2 && !e->is_stream) {
@@ -397,7 +405,7 @@ static enum err end_item(struct encoder *e, const struct opaque *seal)
 		if (e->item.kind == &reasoning) {
 			json_key(&o, "encrypted_content");
 			const size_t sealed_at = e->items.n;
-			carry_put(span_is_set(seal->family) ? seal : &nobodys, &o);
+			carry_put(span_is_set(seal->family) ? seal : &carry_unsealed, &o);
 			if (span_is_set(own.text))
 				err = answer_seal_add(e, own, sealed_at, true);
 		}
@@ -494,12 +502,15 @@ static void take_beside(struct encoder *e, const struct extra *extra)
 
 /* ---- items that come in pieces ---- */
 
-static void put_call(struct answer_item *i, const struct block *b)
+static void put_call(struct encoder *e, const struct block *b)
 {
-	struct json_out o = json_to(&i->beside);
+	struct json_out o = json_to(&e->item.beside);
 	struct json rest;
+	const struct namespaced *f = space_of(e, b);
 	json_pair_str(&o, "call_id", b->id);
-	json_pair_str(&o, "name", b->name);
+	json_pair_str(&o, "name", f ? f->name : b->name);
+	if (f)
+		json_pair_str(&o, "namespace", f->space);
 	if (!span_is(b->opaque.family, OPENAI_RESPONSES_FAMILY) ||
 		json_scan(b->opaque.data, JSON_STRICT, &rest, NULL))
 		return;
@@ -519,7 +530,7 @@ static enum err on_open(void *context, const struct block *b)
 		return err;
 	open_item(e, kind_of(b));
 	if (b->type == BLOCK_CALL)
-		put_call(&e->item, b);
+		put_call(e, b);
 	make_opening(e);
 	say_added(e);
 	say_part(e, e->item.kind->part_added, false);

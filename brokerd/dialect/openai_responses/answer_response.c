@@ -136,7 +136,7 @@ static void put_error(struct json_out *o, const struct fault *f)
 
 static int64_t add_known(int64_t sum, int64_t more)
 {
-	return more < 0 ? sum : num_add_sat(sum < 0 ? 0 : sum, more);
+	return more < 0 ? sum : num_add_sat(sum, more);
 }
 
 /* The two totals are all or nothing, for a missing one would have to be a number; of the parts what is
@@ -145,7 +145,7 @@ static void put_usage(struct json_out *o, const struct llm_usage *u)
 {
 	const int64_t input = usage_input_total(u), output = usage_output_total(u);
 	const int64_t written = add_known(
-		add_known(add_known(-1, u->cache_write), u->cache_write_5m), u->cache_write_1h);
+		add_known(add_known(0, u->cache_write), u->cache_write_5m), u->cache_write_1h);
 	json_key(o, "usage");
 	if (input < 0 || output < 0) {
 		json_put_null(o);
@@ -156,8 +156,7 @@ static void put_usage(struct json_out *o, const struct llm_usage *u)
 	json_key(o, "input_tokens_details");
 	json_open(o, '{');
 	json_pair_i64(o, "cached_tokens", u->cache_read < 0 ? 0 : u->cache_read);
-	if (written >= 0)
-		json_pair_i64(o, "cache_write_tokens", written);
+	json_pair_i64(o, "cache_write_tokens", written);
 	json_close(o, '}');
 	json_pair_i64(o, "output_tokens", output);
 	json_key(o, "output_tokens_details");

@@ -1,9 +1,10 @@
 /* incoming.c - what does a request of this family ask, in our terms? */
+#include "brokerd/dialect/no_news.h"
 #include "brokerd/dialect/openai_responses/openai_responses.h"
 
 /* ---- tools ---- */
 
-static enum err take_tool(struct intake *in, const struct at *at, struct json v, struct tool *to)
+enum err responses_take_tool(struct intake *in, const struct at *at, struct json v, struct tool *to)
 {
 	static const struct intake_row function[] = {
 		{"type",              intake_ignore,        0           },
@@ -55,7 +56,7 @@ static enum err read_tools(struct intake *in, const struct at *at, struct json v
 		return intake_no_memory(in);
 	for (struct json_walk w = json_each(v); json_next(&w); r->n_tools++) {
 		const struct at here = at_index(at, r->n_tools);
-		const enum err err = take_tool(in, &here, w.value, &r->tools[r->n_tools]);
+		const enum err err = responses_take_tool(in, &here, w.value, &r->tools[r->n_tools]);
 		if (err)
 			return err;
 	}
@@ -207,18 +208,26 @@ static enum err read_metadata(struct intake *in, const struct at *at, struct jso
 	return intake_pairs(in, at, v, &r->metadata, &r->n_metadata);
 }
 
-/* What is to be included is the family's own, but for what we have a member for, too. */
+/* What is to be included is the family's own, but for what we have a member for, too, and for sealed
+ * reasoning: that every caller gets. */
 static enum err read_include(struct intake *in, const struct at *at, struct json v, void *request)
 {
 	struct llm_request *r = request;
 	struct span *words;
 	size_t n;
-	const enum err err = intake_texts(in, at, v, &words, &n);
+	bool is_told = true;
+	enum err err = intake_texts(in, at, v, &words, &n);
 	for (size_t i = 0; !err && i < n; i++) {
 		if (span_is(words[i], "message.output_text.logprobs"))
 			r->logprobs = (struct opt_bool){true, true};
+		else
+			is_told = is_told && span_is(words[i], "reasoning.encrypted_content");
 	}
-	return err ? err : intake_keep(in, &r->extra, "", SPAN("include"), v.text);
+	if (!err)
+		err = intake_keep(in, &r->extra, "", SPAN("include"), v.text);
+	if (!err && is_told)
+		no_news_mark(&r->extra, "include");
+	return err;
 }
 
 #define R(member) offsetof(struct llm_request, member)
@@ -287,6 +296,7 @@ enum err responses_decode_request(const struct surface_call *call, struct span b
 	out->n_messages = messages.n;
 	err = intake_object(
 		&in, &root, v, request_rows, COUNT_OF(request_rows), out, &out->extra, "");
+	no_news_mark(&out->extra, "store"); /* the answer is kept here, whoever gives it */
 	notes->form = out->is_stream ? ANSWER_SSE : ANSWER_WHOLE;
 	/* who was meant is said once, where both are there */
 	for (size_t i = 0; !err && !span_is_set(out->user) && i < out->extra.n; i++) {

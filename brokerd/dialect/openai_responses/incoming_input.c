@@ -2,21 +2,18 @@
  * assistant's becomes one message, whose parts keep the order of the items. */
 #include "brokerd/dialect/base64.h"
 #include "brokerd/dialect/carry.h"
+#include "brokerd/dialect/no_news.h"
 #include "brokerd/dialect/openai_responses/openai_responses.h"
 #include "brokerd/dialect/pick.h"
 #include "protocol/limits.h"
 
-/* What an answer says of its own items comes back with them: it is this family's own, and no news to others,
- * who need no warning that it was left out. */
+/* What an answer says of its own items comes back with them, and what openai-python read in them. A
+ * namespace others are told of in a way of their own: namespaces.h. */
 static void tell(struct extra *extra)
 {
-	static const char *const names[] = {"id", "status", "item.id", "item.status", "logprobs"};
-	for (size_t i = 0; i < extra->n; i++) {
-		for (size_t k = 0; k < COUNT_OF(names); k++) {
-			if (span_is(extra->members[i].name, names[k]))
-				extra->members[i].is_told = true;
-		}
-	}
+	no_news_mark(extra,
+		"id,status,item.id,item.status,logprobs,parsed,parsed_arguments,item.parsed,"
+		"namespace");
 }
 
 /* ---- contents ---- */
@@ -188,7 +185,10 @@ static enum err take_words(struct intake *in, const struct at *at, struct json v
 	enum err err = add_message(in, to, role, count_parts(content), &m);
 	if (!err)
 		err = take_content(in, &here, content, m->parts, &m->n_parts);
-	return err ? err : intake_object(in, at, v, rows, COUNT_OF(rows), m, &m->extra, "");
+	if (!err)
+		err = intake_object(in, at, v, rows, COUNT_OF(rows), m, &m->extra, "");
+	tell(&m->extra);
+	return err;
 }
 
 /* Does an output answer what only the provider knows, an opaque item of the turn before it? */
@@ -328,7 +328,7 @@ static enum err take_reasoning(
 	p->type = PART_REASONING;
 	if (!carry_read(seal, in->arena, &p->opaque))
 		p->opaque = (struct opaque){in->family, SPAN_NONE, v.text};
-	else if (span_is(p->opaque.family, RESPONSES_UNSEALED))
+	else if (span_is(p->opaque.family, CARRY_UNSEALED))
 		p->opaque = (struct opaque){.family = SPAN_NONE};
 	else if (text.n == 0)
 		p->type = PART_OPAQUE;

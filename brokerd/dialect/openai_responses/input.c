@@ -165,15 +165,20 @@ static bool is_said(const struct part *p)
 	return p->type == PART_TEXT || p->type == PART_REFUSAL || said_is_media(p->type);
 }
 
+/* Has it what a string has no place for? */
+static bool needs_object(const struct scribe *s, const struct part *p)
+{
+	return said_is_media(p->type) || is_ours(s, &p->extra) ||
+	       (span_is_set(p->cache) && s->target->quirks.has_cache_marks);
+}
+
 static bool needs_list(const struct scribe *s, const struct message *m)
 {
 	size_t n = 0;
 	for (size_t k = 0; k < m->n_parts; k++) {
-		const struct part *p = &m->parts[k];
-		if (said_is_media(p->type) || is_ours(s, &p->extra) ||
-			(span_is_set(p->cache) && s->target->quirks.has_cache_marks))
+		if (needs_object(s, &m->parts[k]))
 			return true;
-		n += is_said(p);
+		n += is_said(&m->parts[k]);
 	}
 	return n != 1;
 }
@@ -536,8 +541,7 @@ static enum err put_output(struct scribe *s, const struct turn *t)
 	enum err err = OK;
 	bool is_list = false;
 	for (size_t k = 0; t->m && k < t->m->n_parts; k++)
-		is_list = is_list || said_is_media(t->m->parts[k].type) ||
-			  is_ours(s, &t->m->parts[k].extra);
+		is_list = is_list || needs_object(s, &t->m->parts[k]);
 	if (!t->m) {
 		json_put_str(&s->o, SPAN("Tool result missing."));
 		return OK;
@@ -550,7 +554,9 @@ static enum err put_output(struct scribe *s, const struct turn *t)
 		for (size_t k = 0; !err && k < t->m->n_parts; k++) {
 			char path[PATH_BYTES];
 			part_path(path, t->at, k);
-			err = scribe_extra(s, &t->m->parts[k].extra, path, KNOWN_IN_PART);
+			err = put_cache(s, &t->m->parts[k], path);
+			if (!err)
+				err = scribe_extra(s, &t->m->parts[k].extra, path, KNOWN_IN_PART);
 		}
 		return err ? err : buf_error(&text);
 	}

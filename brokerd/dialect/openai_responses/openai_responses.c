@@ -71,5 +71,6 @@ const struct dialect dialect_openai_responses = {
 	.ops = {[LLM_OP_CHAT] = &chat, [LLM_OP_COUNT] = &count},
 	.explain = openai_explain,
 	.phrase = envelope_openai,
+	.phrase_event = envelope_responses_event,
 	.models_path = "/models",
 };

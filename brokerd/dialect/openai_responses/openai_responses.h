@@ -9,10 +9,6 @@
 
 #define OPENAI_RESPONSES_FAMILY "openai-responses"
 
-/* Whose the seal is of reasoning that no provider sealed. Its item has one all the same: it is known by that
- * as no provider's when it comes back, and some clients bring nothing back that has none. */
-#define RESPONSES_UNSEALED "broker"
-
 struct scribe;
 
 /* What the items of the input depend on, beside the messages. */
@@ -41,6 +37,10 @@ struct responses_messages {
 };
 enum err responses_take_input(struct intake *in, const struct at *at, struct json v,
 	struct responses_messages *to) MUST_USE;
+
+/* Reads a tool: a function, a custom one, or one that is the provider's. */
+enum err responses_take_tool(
+	struct intake *in, const struct at *at, struct json v, struct tool *to) MUST_USE;
 
 /* The members of dialect_op. */
 enum err responses_encode_request(const struct llm_request *, const struct target *,

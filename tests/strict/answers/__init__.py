@@ -25,3 +25,15 @@ def read(family, form, text, *more):
     except (AttributeError, IndexError, KeyError, TypeError) as problem:
         c.bad(form, f"it cannot be read further: {problem!r}")
     return c
+
+
+def beyond(problems, family, reply):
+    """The problems without those of a reply in the same language: what its host says of its own, items and
+    citations, goes on to the caller as it is."""
+    carried = getattr(module(family), "carried", None)
+    c = Reading()
+    if not problems or not carried:
+        return problems
+    carried(c, reply)
+    excused = {problem.partition(": ")[2] for problem in c.problems}
+    return [problem for problem in problems if problem.partition(": ")[2] not in excused]

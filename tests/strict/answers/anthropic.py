@@ -8,7 +8,8 @@ FINISH = {"end_turn": "stop", "stop_sequence": "stop", "max_tokens": "length", "
 # the type of an error, and the status that it has as a reply
 ERRORS = {"invalid_request_error": (400,), "authentication_error": (401,), "billing_error": (402,),
           "permission_error": (403,), "not_found_error": (404,), "request_too_large": (413,),
-          "rate_limit_error": (429,), "api_error": (500, 502), "timeout_error": (504,), "overloaded_error": (529, 503)}
+          "rate_limit_error": (429,), "api_error": (499, 500, 502, 503, 507), "timeout_error": (504,),
+          "overloaded_error": (529, 503)}
 CITATIONS = {
     "char_location": "cited_text document_index document_title start_char_index end_char_index",
     "page_location": "cited_text document_index document_title start_page_number end_page_number",
@@ -34,8 +35,8 @@ def _usage(c, path, u, needed):
     parts = u.get("cache_creation")
     if parts and c.shape(f"{path}.cache_creation", parts, "ephemeral_5m_input_tokens ephemeral_1h_input_tokens"):
         c.counts(f"{path}.cache_creation", parts, "ephemeral_5m_input_tokens ephemeral_1h_input_tokens")
-        c.total(f"{path}.cache_creation", u.get("cache_creation_input_tokens"), tuple(parts.values()),
-                "both lifetimes are all that was written")
+        c.within(f"{path}.cache_creation", sum(parts.values()), u.get("cache_creation_input_tokens"),
+                 "more of both lifetimes than was written")
     details = u.get("output_tokens_details")
     if details and c.shape(f"{path}.output_tokens_details", details, "thinking_tokens"):
         c.within(path, details["thinking_tokens"], u.get("output_tokens"), "more thinking than answer")
@@ -106,7 +107,7 @@ def _block(c, path, block):
             if name in block and not c.string(f"{path}.{name}", block[name]):
                 return None
     if kind in ("tool_use", "server_tool_use"):
-        c.string(f"{path}.id", block["id"], r"[a-zA-Z0-9_-]+")
+        c.string(f"{path}.id", block["id"], r"\S+")
         c.string(f"{path}.name", block["name"], r".+")
         if not c.needs(isinstance(block["input"], dict), f"{path}.input", "an object is wanted"):
             return None

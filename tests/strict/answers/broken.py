@@ -127,7 +127,8 @@ def _openai(text, choice):
     for i in ends[:1]:
         yield "no finish", s.without(i)
         yield "finish twice", s.doubled(i)
-        if i and choice(s.all[i - 1][1]):
+        before, at = s.all[i - 1][1], _has(s.all[i][1], "choices", 0, "index")
+        if i and choice(before) and before["choices"][0]["index"] == at:
             yield "something behind the finish", s.swapped(i - 1)
     for out in s.edited(lambda e: e["choices"][0].update(finish_reason="eos"),
                         lambda e: _has(e, "choices", 0, "finish_reason")):
@@ -136,8 +137,8 @@ def _openai(text, choice):
         yield "a wrong sum", out
     for out in s.edited(_del("usage"), lambda e: "usage" in e and len(chunks) > 3):
         yield "usage missing in one", out
-    for out in s.edited(lambda e: e["choices"][0].update(index=1)):
-        yield "another choice first", out
+    for out in s.edited(lambda e: e["choices"][0].update(index=-1)):
+        yield "no choice's index", out
 
 
 def openai_chat(text):
@@ -148,6 +149,8 @@ def openai_chat(text):
         return _has(e, "choices", 0, "delta", "tool_calls", 0, "id")
     yield from _openai(text, says)
     s = Events(text)
+    for out in s.edited(lambda e: e["choices"][0].update(index=1)):
+        yield "another choice first", out
     for out in s.edited(_del("choices", 0, "delta", "role"), lambda e: _has(e, "choices", 0, "delta", "role")):
         yield "no role", out
     for out in s.edited(lambda e: e["choices"][0]["delta"].update(role="assistant"), lambda e: says(e) and not
@@ -162,7 +165,7 @@ def openai_chat(text):
         yield "a call of another index", out
     for out in s.edited(lambda e: e["choices"][0]["delta"]["tool_calls"][0]["function"].update(arguments={}), call):
         yield "arguments as an object", out
-    if not any(call(e) for _, e in s.all):
+    if not any(call(e) or _has(e, "choices", 0, "delta", "function_call") for _, e in s.all):
         for out in s.edited(lambda e: e["choices"][0].update(finish_reason="tool_calls"),
                             lambda e: _has(e, "choices", 0, "finish_reason")):
             yield "it ends for no call", out
@@ -305,8 +308,8 @@ def _gemini(edited, n):
         yield "an unknown finish", out
     for out in edited(_del("candidates", 0, "finishReason"), lambda e: _has(e, "candidates", 0, "finishReason")):
         yield "no finish", out
-    for out in edited(lambda e: e["candidates"][0].update(index=1), lambda e: "candidates" in e):
-        yield "another candidate first", out
+    for out in edited(lambda e: e["candidates"][0].update(index=-1), lambda e: "candidates" in e):
+        yield "no candidate's index", out
     for out in edited(_more("usageMetadata", "totalTokenCount"), lambda e: _has(e, "usageMetadata", "totalTokenCount")):
         yield "a wrong sum", out
     for out in edited(lambda e: parts(e)[0]["functionCall"].update(args="{}"),

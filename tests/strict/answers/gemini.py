@@ -1,5 +1,7 @@
 """gemini.py - an answer of generateContent: what may be sent, and what is said?"""
 
+import re
+
 from strict.answers import sse
 
 FINISH = {"STOP": "stop", "MAX_TOKENS": "length", **dict.fromkeys(
@@ -10,10 +12,10 @@ FINISH = {"STOP": "stop", "MAX_TOKENS": "length", **dict.fromkeys(
 BLOCKED = ("SAFETY", "OTHER", "BLOCKLIST", "PROHIBITED_CONTENT", "IMAGE_SAFETY", "MODEL_ARMOR", "JAILBREAK",
            "BLOCKED_REASON_UNSPECIFIED")
 # the word of an error, and its status
-ERRORS = {"INVALID_ARGUMENT": (400, 413), "FAILED_PRECONDITION": (400,), "OUT_OF_RANGE": (400,),
-          "UNAUTHENTICATED": (401,), "PERMISSION_DENIED": (403,), "NOT_FOUND": (404,), "ABORTED": (409,),
+ERRORS = {"INVALID_ARGUMENT": (400, 413), "FAILED_PRECONDITION": (400, 503), "OUT_OF_RANGE": (400,),
+          "UNAUTHENTICATED": (401,), "PERMISSION_DENIED": (403,), "NOT_FOUND": (404,), "ABORTED": (409, 503),
           "ALREADY_EXISTS": (409,), "RESOURCE_EXHAUSTED": (402, 429), "CANCELLED": (499,), "INTERNAL": (500, 502),
-          "UNKNOWN": (500,), "UNIMPLEMENTED": (501,), "UNAVAILABLE": (502, 503), "DEADLINE_EXCEEDED": (504, 408)}
+          "UNKNOWN": (500,), "UNIMPLEMENTED": (501,), "UNAVAILABLE": (502, 503, 507), "DEADLINE_EXCEEDED": (504, 408)}
 KINDS = ("text inlineData fileData functionCall functionResponse executableCode codeExecutionResult toolCall "
          "toolResponse").split()
 SIBLINGS = "thought thoughtSignature videoMetadata mediaResolution partMetadata"
@@ -39,7 +41,8 @@ def _usage(c, path, u):
     if "totalTokenCount" in u:
         c.told.update(u)
         answer = [c.told.get(name) for name in ("candidatesTokenCount", "thoughtsTokenCount")]
-        c.usage = {"input": prompt, "output": sum(n or 0 for n in answer) if answer != [None, None] else None,
+        asked = prompt if c.told.keys() & {"promptTokenCount", "toolUsePromptTokenCount"} else None
+        c.usage = {"input": asked, "output": sum(n or 0 for n in answer) if answer != [None, None] else None,
                    "cached_input": c.told.get("cachedContentTokenCount"), "reasoning": c.told.get("thoughtsTokenCount")}
 
 
@@ -147,7 +150,7 @@ class Answer:
         if not c.shape(path, value, "", CANDIDATE):
             return
         at = value.get("index", 0)
-        c.needs(at in self.finish or at == len(self.finish), f"{path}.index", f"{at} is not the next candidate")
+        c.number(f"{path}.index", at, 0, is_int=True)
         c.needs(self.finish.setdefault(at, None) is None, path, "its candidate is over")
         content = value.get("content", {})
         if c.shape(f"{path}.content", content, "", "role parts"):
@@ -194,3 +197,9 @@ def array(c, text):
     for i, piece in c.array("answer", value, 1):
         a.piece(f"[{i}]", piece)
     a.end()
+
+
+def carried(c, text):
+    """Signatures, wherever they are in a reply."""
+    for signature in re.findall(r'"thoughtSignature": *"([^"]*)"', text):
+        c.b64("signature", signature)

@@ -7,6 +7,7 @@ TIERS = ("auto", "default", "flex", "scale", "priority", "fast")
 # what OpenAI's own clients do not know, and those of other hosts that speak this language do
 REASONING = "reasoning_content reasoning_details"
 IMAGES = "images"
+SEALS = "extra_content"  # of a call
 TYPES = ("invalid_request_error", "authentication_error", "permission_error", "not_found_error", "rate_limit_error",
          "insufficient_quota", "server_error", "requests", "tokens", "timeout_error", "overloaded_error", "api_error")
 PROMPT = "cached_tokens audio_tokens cache_write_tokens text_tokens image_tokens"
@@ -77,7 +78,7 @@ def _token(c, path, token, top="top_logprobs"):
 
 def annotations(c, path, value):
     for i, note in c.array(path, value):
-        if c.shape(f"{path}[{i}]", note, "type url_citation"):
+        if c.shape(f"{path}[{i}]", note, "type url_citation", "index"):
             c.one_of(f"{path}[{i}].type", note["type"], ("url_citation",))
             cited = note.get("url_citation")
             if c.shape(f"{path}[{i}].url_citation", cited, "start_index end_index url title"):
@@ -106,7 +107,7 @@ def extras(c, path, value, is_first):
 def _call(c, path, call, is_first):
     custom = isinstance(call, dict) and call.get("type") == "custom"
     inside, text = ("custom", "input") if custom else ("function", "arguments")
-    if not c.shape(path, call, f"id type {inside}"):
+    if not c.shape(path, call, f"id type {inside}", SEALS):
         return
     c.string(f"{path}.id", call.get("id"), r".+")
     c.one_of(f"{path}.type", call.get("type"), ("function", "custom"))
@@ -177,16 +178,17 @@ class Choice:
         self.calls = []     # arguments so far
         self.finish = None
         self.n = 0
+        self.has_notes = False
 
 
 def _delta_call(c, path, entry, choice):
-    if not c.obj(path, entry, ["index"], ["id", "type", "function", "custom"]):
+    if not c.obj(path, entry, ["index"], ["id", "type", "function", "custom", SEALS]):
         return
     at = entry["index"]
     if at == len(choice.calls):
         custom = entry.get("type") == "custom"
         inside, text = ("custom", "input") if custom else ("function", "arguments")
-        if not c.shape(path, entry, f"index id type {inside}"):
+        if not c.shape(path, entry, f"index id type {inside}", SEALS):
             return
         c.string(f"{path}.id", entry["id"], r".+")
         c.one_of(f"{path}.type", entry["type"], ("function", "custom"))
@@ -220,6 +222,11 @@ def _delta(c, path, d, choice):
                 c.text += d[name] if name == "content" else ""
                 c.refusal += d[name] if name == "refusal" else ""
     extras(c, path, d, choice.is_first)
+    if "annotations" in d:
+        # OpenAI's own client adds to a list by the index of its entries alone
+        c.needs(not choice.has_notes or all("index" in note for note in d["annotations"]), path,
+                "a second list of annotations, without an index")
+        choice.has_notes = True
     for i, entry in c.array(f"{path}.tool_calls", d["tool_calls"], 1) if "tool_calls" in d else ():
         _delta_call(c, f"{path}.tool_calls[{i}]", entry, choice)
     if "function_call" in d:
@@ -298,6 +305,7 @@ def stream(c, text):
         for i, piece in c.array(f"{path}.choices", chunk["choices"], 1):
             at = piece.get("index") if isinstance(piece, dict) else None
             if at not in choices:
+                # OpenAI's own client puts a choice behind those that it knows, whatever its index
                 c.needs(at == len(choices), f"{path}.choices[{i}].index", f"{at} is not the next choice")
                 choices[at] = Choice(at)
             _piece(c, f"{path}.choices[{i}]", choices[at], piece)

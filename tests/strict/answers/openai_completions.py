@@ -51,7 +51,7 @@ def stream(c, text):
             if not _choice(c, f"{path}.choices[{i}]", choice):
                 continue
             at = choice["index"]
-            c.needs(at in finishes or at == len(finishes), f"{path}.choices[{i}].index", f"{at} is not the next choice")
+            c.number(f"{path}.choices[{i}].index", at, 0, is_int=True)
             c.needs(finishes.get(at) is None, f"{path}.choices[{i}]", "its choice is over")
             c.needs(choice["text"] or choice["finish_reason"] or choice.get("logprobs"), path, "it says nothing")
             finishes[at] = choice["finish_reason"]

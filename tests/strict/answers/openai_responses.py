@@ -1,5 +1,7 @@
 """openai_responses.py - an answer of the Responses API: what may be sent, and what is said?"""
 
+import json
+
 from strict.answers import openai_chat
 from strict.answers import openai_responses_object as api
 from strict.answers.openai_responses_stream import stream  # noqa: F401
@@ -17,3 +19,22 @@ def whole(c, text):
     api.apart(c, "output", r["output"])
     api.finish(c, r)
     c.choices = 1
+
+
+def carried(c, text):
+    """Items and citations, wherever they are in a reply of whatever shape."""
+    def look(value):
+        if isinstance(value, list):
+            api.apart(c, "items", [v for v in value if isinstance(v, dict) and "type" in v and "id" in v])
+        if isinstance(value, dict) and isinstance(value.get("type"), str):
+            if value["type"] in api.ANNOTATIONS:
+                api.annotation(c, "annotation", value)
+            elif "id" in value:
+                api.item_of(c, "item", value, ("completed", "incomplete", "in_progress"))
+        for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+            look(inner)
+
+    for line in text.split("\n") if text.lstrip()[:1] != "{" else [text]:
+        line = line.removeprefix("data:").strip()
+        if line.startswith("{"):
+            look(json.loads(line))

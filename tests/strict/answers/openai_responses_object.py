@@ -36,22 +36,23 @@ def _usage(c, path, u):
 
 def response(c, path, r, words):
     """The object itself, without its output. Is it one?"""
-    if not c.shape(path, r, HEAD, HEAD_MORE, null=NULL):
+    c.shape(path, r, HEAD, HEAD_MORE, null=NULL)
+    if not isinstance(r, dict) or not isinstance(r.get("output"), list):
         return False
-    c.string(f"{path}.id", r["id"], r".+")
-    c.one_of(f"{path}.object", r["object"], ("response",))
-    c.number(f"{path}.created_at", r["created_at"], 1_500_000_000, 5_000_000_000)
-    c.string(f"{path}.model", r["model"], r".+")
-    c.one_of(f"{path}.status", r.get("status"), words)
-    c.boolean(f"{path}.parallel_tool_calls", r["parallel_tool_calls"])
-    c.array(f"{path}.tools", r["tools"])
-    c.needs((r["error"] is not None) == (r.get("status") == "failed"), path, "a failed one says why, no other does")
-    if r["error"] is not None and c.shape(f"{path}.error", r["error"], "code message", "param type", null="param type"):
-        c.string(f"{path}.error.code", r["error"]["code"], r"\w+")
-        c.string(f"{path}.error.message", r["error"]["message"], is_blank_ok=False)
-        c.error = {"message": r["error"]["message"], "word": r["error"]["code"]}
-    details = r["incomplete_details"]
-    c.needs((details is not None) == (r.get("status") == "incomplete"), path, "an incomplete one says why, no other")
+    c.string(f"{path}.id", r.get("id"), r".+")
+    c.one_of(f"{path}.object", r.get("object"), ("response",))
+    c.number(f"{path}.created_at", r.get("created_at"), 1_500_000_000, 5_000_000_000)
+    c.string(f"{path}.model", r.get("model"), r".+")
+    status, fault, details = r.get("status"), r.get("error"), r.get("incomplete_details")
+    c.one_of(f"{path}.status", status, words)
+    c.boolean(f"{path}.parallel_tool_calls", r.get("parallel_tool_calls"))
+    c.array(f"{path}.tools", r.get("tools"))
+    c.needs((fault is not None) == (status == "failed"), path, "a failed one says why, no other does")
+    if fault is not None and c.shape(f"{path}.error", fault, "code message", "param type", null="param type"):
+        c.string(f"{path}.error.code", fault["code"], r"\w+")
+        c.string(f"{path}.error.message", fault["message"], is_blank_ok=False)
+        c.error = {"message": fault["message"], "word": fault["code"]}
+    c.needs((details is not None) == (status == "incomplete"), path, "an incomplete one says why, no other does")
     if details is not None and c.shape(f"{path}.incomplete_details", details, "reason"):
         c.one_of(f"{path}.incomplete_details.reason", details["reason"], ("max_output_tokens", "content_filter"))
     if r.get("usage") is not None:
@@ -62,7 +63,8 @@ def response(c, path, r, words):
 def finish(c, r):
     c.native = r.get("status")
     if c.native == "incomplete":
-        c.finish = {"max_output_tokens": "length"}.get((r["incomplete_details"] or {}).get("reason"), "content_filter")
+        reason = (r.get("incomplete_details") or {}).get("reason")
+        c.finish = {"max_output_tokens": "length"}.get(reason, "content_filter")
     elif c.native == "completed":
         c.finish = "tool_calls" if c.calls else "stop"
     c.is_complete = c.native in ("completed", "incomplete")
@@ -97,20 +99,18 @@ ITEMS = {
 
 def item_of(c, path, item, statuses):
     """Is it an item with its members?"""
-    if not c.obj(path, item, ["type"], is_open=True, nullable=item if isinstance(item, dict) else ()) or \
-            not c.one_of(f"{path}.type", item["type"], (*ITEMS, *HOSTED)):
+    if not c.obj(path, item, ["type"], is_open=True, nullable=item if isinstance(item, dict) else ()):
         return False
+    c.one_of(f"{path}.type", item["type"], (*ITEMS, *HOSTED))
     if item["type"] not in ITEMS:
         return c.string(f"{path}.id", item.get("id"), r".+")
     needed, also, null = ITEMS[item["type"]]
-    if not c.shape(path, item, f"type {needed}", also, null=null):
-        return False
+    ok = c.shape(path, item, f"type {needed}", also, null=null)
     if item.get("status") is not None:
         c.one_of(f"{path}.status", item["status"], statuses)
     for name in needed.split():
-        if name not in ("content", "summary"):
+        if name in item and name not in ("content", "summary"):
             c.string(f"{path}.{name}", item[name], None if name in ("arguments", "input") else r".+")
-    ok = True
     for i, part in c.array(f"{path}.content", item.get("content") or []):
         ok &= part_of(c, f"{path}.content[{i}]", part)
     for i, part in c.array(f"{path}.summary", item.get("summary") or []):
@@ -141,4 +141,4 @@ def say(c, path, item):
 
 def apart(c, path, items):
     ids = [item.get("id") for item in items if isinstance(item, dict)]
-    c.needs(len(set(ids)) == len(ids), path, f"items of one id: {ids}")
+    c.needs(len(set(ids)) == len(ids), path, "two items of one id")

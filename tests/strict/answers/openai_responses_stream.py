@@ -1,5 +1,6 @@
 """openai_responses_stream.py - a stream of the Responses API: what may come after what?"""
 
+from strict.answers import openai_chat
 from strict.answers import openai_responses_object as api
 from strict.answers import sse
 
@@ -46,7 +47,8 @@ class Stream:
         self.item = None   # the open one, as it was added
         self.parts = {}    # of the open one, whole: "content", "summary"
         self.part = None
-        self.is_over = False
+        self.is_over = False    # its last event came
+        self.has_error = False  # so did an error, which a failed response may follow
 
     # ---- the response ----
 
@@ -63,7 +65,7 @@ class Stream:
 
     def end(self, path, e):
         c, word = self.c, ENDS[e["type"]]
-        self.is_over = True
+        self.is_over, self.has_error = True, False
         c.needs("response.in_progress" in self.life, path, "it ends before it began")
         r = e.get("response")
         if not c.shape(path, e, "type sequence_number response") or \
@@ -71,6 +73,8 @@ class Stream:
             return
         c.same(f"{path}.response.id", r["id"], self.id, "the id")
         output = r["output"]
+        for i, item in enumerate(output):
+            api.item_of(c, f"{path}.response.output[{i}]", item, ("completed", "incomplete", "in_progress"))
         if word == "failed":
             c.needs(self.item or len(output) <= len(self.done), path, "an item that never came")
             output = output[:len(self.done)] or self.done
@@ -81,10 +85,19 @@ class Stream:
         api.finish(c, r)
 
     def error(self, path, e):
-        self.is_over = True
-        if self.c.shape(path, e, "type sequence_number code message param", null="code param"):
-            self.c.string(f"{path}.message", e["message"], is_blank_ok=False)
-            self.c.error = {"message": e["message"], "word": e["code"]}
+        """Flat, as the clients' types have it, or in an object, as it is sent."""
+        c = self.c
+        c.needs(not self.has_error, path, "a second error")
+        self.is_over = self.has_error = True
+        if "error" in e:
+            if c.shape(path, e, "type sequence_number error") and \
+                    c.shape(f"{path}.error", e["error"], "type code message param", null="code param"):
+                e = e["error"]
+                c.one_of(f"{path}.error.type", e["type"], openai_chat.TYPES)
+        elif not c.shape(path, e, "type sequence_number code message param", null="code param"):
+            return
+        c.string(f"{path}.message", e.get("message"), is_blank_ok=False)
+        c.error = {"message": e.get("message"), "word": e.get("code") or e.get("type")}
 
     # ---- items ----
 
@@ -95,8 +108,11 @@ class Stream:
             return
         c.needs(self.item is None, path, "another item is open")
         c.needs(e["output_index"] == len(self.done), path, f"output_index {e['output_index']} of {len(self.done)}")
-        if not api.item_of(c, f"{path}.item", e["item"], ("in_progress",)):
+        # reasoning without words is whole at once
+        if not api.item_of(c, f"{path}.item", e["item"], ("in_progress", "completed")):
             return
+        c.needs(e["item"].get("status") != "completed" or e["item"]["type"] not in EMPTY
+                or e["item"]["type"] == "reasoning", path, "it is completed when it begins")
         self.item, self.parts, self.part = e["item"], {"content": [], "summary": []}, None
         kind = self.item["type"]
         for name in EMPTY.get(kind, ()):
@@ -114,8 +130,8 @@ class Stream:
     def item_done(self, path, e):
         c, item = self.c, e.get("item")
         if not c.shape(path, e, "type sequence_number output_index item") or \
-                not c.needs(self.item is not None, path, "no item is open") or \
-                not api.item_of(c, f"{path}.item", item, ("completed", "incomplete")):
+                not api.item_of(c, f"{path}.item", item, ("completed", "incomplete")) or \
+                not c.needs(self.item is not None, path, "no item is open"):
             return
         c.needs(e["output_index"] == len(self.done), path, f"output_index {e['output_index']} of {len(self.done)}")
         for name in ("id", "type", "call_id", "name"):
@@ -234,7 +250,8 @@ class Stream:
 def stream(c, text):
     s = Stream(c)
     for n, (path, e) in enumerate(sse.values(c, text)):
-        if not c.needs(not s.is_over, path, "it is behind the end"):
+        if not c.needs(not s.is_over or s.has_error and e.get("type") == "response.failed", path,
+                       "it is behind the end"):
             break
         c.needs(e.get("sequence_number") == n, path, f"sequence_number {e.get('sequence_number')} of {n}")
         if c.string(f"{path}.type", e.get("type")):
