@@ -113,9 +113,6 @@ static enum err put_tool(
 		json_put_raw(o, tool->raw);
 		return OK;
 	}
-	if (tool->type == TOOL_CUSTOM)
-		return scribe_refuse(
-			s, path, "%.*s knows no custom tools", SPAN_ARG(s->target->provider));
 	enum err err = tools_schema(s, tool, path, &schema);
 	if (err)
 		return err;
