@@ -15,18 +15,23 @@ void event_log_init(struct event_log *log)
 	event_log_allow(log, LIMIT_FLIGHT_LOG_BYTES);
 }
 
+/* How much there may be: half of it may be what was read. */
+static void set_ceiling(struct event_log *log)
+{
+	log->bytes.max = 2 * (log->max_lag + log->expected) + MOVE_BYTES;
+}
+
 void event_log_allow(struct event_log *log, size_t bytes)
 {
 	log->max_lag = bytes;
-	event_log_expect(log, 0);
+	set_ceiling(log);
 }
 
 void event_log_expect(struct event_log *log, size_t bytes)
 {
-	/* one that is behind already gets no room for more */
-	log->expected = event_log_lag(log) > log->max_lag ? 0 : 2 * bytes;
-	/* half of it may be what was read */
-	log->bytes.max = 2 * (log->max_lag + log->expected) + MOVE_BYTES;
+	if (event_log_lag(log) <= log->max_lag)
+		log->expected = 2 * bytes; /* with what each piece of it takes */
+	set_ceiling(log);
 }
 
 void event_log_done(struct event_log *log)
@@ -111,6 +116,10 @@ void event_log_take(struct event_log *log, struct event_cursor *c)
 	const struct span body = entry_at(log, c->at, &frame_type);
 	c->at += ENTRY_BYTES + body.n;
 	forget_passed(log);
+	if (log->expected > 0 && event_log_lag(log) <= log->max_lag) {
+		log->expected = 0;
+		set_ceiling(log);
+	}
 }
 
 void event_log_leave(struct event_log *log, struct event_cursor *c)

@@ -21,7 +21,8 @@ struct event_log {
 void event_log_init(struct event_log *log);
 /* How far the slowest cursor may be behind: LIMIT_FLIGHT_LOG_BYTES until this is called. */
 void event_log_allow(struct event_log *log, size_t bytes);
-/* So many bytes come next as one step, in several pieces, which are judged as one; 0: that is over. */
+/* One step of the answer, which comes now, is so long: no reader could have kept up with it. There is room for
+ * it, until the slowest cursor is no further behind than it may be. One who is already gets none. */
 void event_log_expect(struct event_log *log, size_t bytes);
 void event_log_done(struct event_log *log); /* the cursors are their owners' */
 

@@ -82,6 +82,38 @@ static void a_laggard_holds_only_itself(void)
 	event_log_done(&log);
 }
 
+/* A step of the answer that comes at once may be longer than a reader may be behind; what follows it at once
+ * finds room, too, and nobody who is behind already gets any. */
+static void a_long_step(void)
+{
+	struct event_log log;
+	struct event_cursor c = {0};
+	static char words[64 * 1024 + 1];
+	const size_t pieces = 2 * LIMIT_FLIGHT_LOG_BYTES / (64 * KIB);
+	size_t refused = 0, taken = 0;
+
+	memset(words, 'x', sizeof words - 1);
+	const struct llm_event e = text(words), small = text("word");
+	event_log_init(&log);
+	event_log_join(&log, &c);
+	event_log_expect(&log, pieces * 64 * KIB);
+	for (size_t i = 0; i < pieces; i++)
+		refused += event_log_put(&log, &e) != OK;
+	is_uint(refused, 0, "a step of %zu bytes has room", pieces * 64 * KIB);
+	event_log_expect(&log, 4);
+	is_err(event_log_put(&log, &small), OK, "and what comes with it");
+	for (; taken < pieces && event_log_lag(&log) > LIMIT_FLIGHT_LOG_BYTES; taken++)
+		next(&log, &c);
+	for (; event_log_lag(&log) <= LIMIT_FLIGHT_LOG_BYTES;)
+		refused += event_log_put(&log, &e) != OK;
+	is_uint(refused, 0, "who has caught up may be as far behind as ever");
+	is_err(event_log_put(&log, &e), ERR_TOO_BIG, "and no further");
+	event_log_expect(&log, 4);
+	is_err(event_log_put(&log, &small), ERR_TOO_BIG, "who is behind gets no room for more");
+	event_log_leave(&log, &c);
+	event_log_done(&log);
+}
+
 static void a_ceiling(void)
 {
 	struct event_log log;
@@ -113,6 +145,7 @@ int main(void)
 {
 	two_readers();
 	a_laggard_holds_only_itself();
+	a_long_step();
 	a_ceiling();
 	return tap_done();
 }
