@@ -15,6 +15,7 @@
 
 #include "brokerd/broker.h"
 #include "brokerd/config/config.h"
+#include "brokerd/heap.h"
 #include "brokerd/log/log.h"
 #include "protocol/limits.h"
 
@@ -214,6 +215,7 @@ int main(int argc, char **argv)
 
 	give_back_large_blocks();
 	make_undumpable();
+	heap_settle();
 	fill_standard_descriptors();
 	const int status = parse_options(argc, argv, &options);
 	if (status >= 0)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "brokerd/dialect/dialect.h"
+#include "brokerd/heap.h"
 #include "protocol/limits.h"
 #include "tests/lib/bench.h"
 #include "tests/lib/feed.h"
@@ -221,6 +222,7 @@ int main(int argc, char **argv)
 		{"quick",  NULL,    NULL, &is_quick, 0, 0,                 "once, to see that it runs"    },
 		{"json",   NULL,    NULL, &is_json,  0, 0,                 "one object instead of a table"},
 	};
+	heap_settle(); /* as the daemon does */
 	bench_options(argc, argv, "what do the dialects cost, in cJSON's time for the same bytes?",
 		options, COUNT_OF(options));
 	if (is_quick)

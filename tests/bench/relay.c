@@ -9,6 +9,7 @@
 #include "brokerd/dialect/passage.h"
 #include "brokerd/exchange/flight.h"
 #include "brokerd/exchange/relay.h"
+#include "brokerd/heap.h"
 #include "protocol/frame.h"
 #include "protocol/limits.h"
 #include "tests/lib/bench.h"
@@ -563,6 +564,7 @@ int main(int argc, char **argv)
 		{"quick",  NULL,         NULL,       &is_quick,      0, 0,                 "once, to see that it runs"         },
 		{"json",   NULL,         NULL,       &plan.is_json,  0, 0,                 "an object a row instead of a table"},
 	};
+	heap_settle(); /* as the daemon does */
 	bench_options(argc, argv, "what does a relayed call cost?", options, COUNT_OF(options));
 	if (is_quick)
 		plan.rounds = 1;
