@@ -34,13 +34,13 @@ static struct arena_chunk *chunk_new(struct arena *a, size_t bytes)
 	const size_t whole = sizeof(struct arena_chunk) + bytes;
 	if (whole < bytes || whole > a->max - a->total)
 		return NULL;
-	struct arena_chunk *chunk = mem_zeroed(whole);
+	struct arena_chunk *chunk = mem_resize(NULL, whole);
 	if (chunk)
 		a->total += whole;
 	return chunk;
 }
 
-void *arena_alloc(struct arena *a, size_t n)
+void *arena_bytes(struct arena *a, size_t n)
 {
 	const size_t align = alignof(max_align_t);
 	if (n > SIZE_MAX - align)
@@ -81,6 +81,14 @@ void *arena_alloc(struct arena *a, size_t n)
 	return chunk->bytes;
 }
 
+void *arena_alloc(struct arena *a, size_t n)
+{
+	void *p = arena_bytes(a, n);
+	if (p)
+		memset(p, 0, n);
+	return p;
+}
+
 void *arena_array(struct arena *a, size_t count, size_t size)
 {
 	size_t bytes;
@@ -103,8 +111,10 @@ enum err arena_dup(struct arena *a, struct span s, struct span *out)
 
 char *arena_str(struct arena *a, struct span s)
 {
-	char *copy = s.n < SIZE_MAX ? arena_alloc(a, s.n + 1) : NULL;
+	char *copy = s.n < SIZE_MAX ? arena_bytes(a, s.n + 1) : NULL;
 	if (copy && s.n > 0)
 		memcpy(copy, s.p, s.n);
+	if (copy)
+		copy[s.n] = '\0';
 	return copy;
 }

@@ -22,6 +22,9 @@ void arena_done(struct arena *a); /* frees all; the arena is empty and usable ag
 /* `n` zeroed bytes aligned for any type; n may be 0. NULL: out of memory or over the ceiling. */
 void *arena_alloc(struct arena *a, size_t n);
 
+/* The same, not zeroed: for bytes that are written at once. */
+void *arena_bytes(struct arena *a, size_t n);
+
 /* An array of `count` zeroed elements; NULL as above, overflow included. */
 void *arena_array(struct arena *a, size_t count, size_t size);
 
