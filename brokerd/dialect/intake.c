@@ -209,7 +209,8 @@ enum err intake_text(struct intake *in, const struct at *at, struct json v, void
 		return intake_wrong(in, at, v, "a string");
 	if (json_text(v, in->arena, text))
 		return intake_no_memory(in);
-	if (utf8_is_valid(*text))
+	/* where it stands in the body it is valid: only an escape can be a lone surrogate */
+	if (text->p == v.text.p + 1 || utf8_is_valid(*text))
 		return OK;
 	OWNED(buf_done) struct buf whole = BUF_INIT(text->n * 3);
 	struct utf8_repair repair = {.n = 0};

@@ -96,6 +96,30 @@ static const char *skip_plain(const char *p, const char *end)
 	return p;
 }
 
+/* Copies the bytes that skip_plain would pass over; `to` has room for all of p..end. */
+static size_t copy_plain(char *to, const char *p, const char *end)
+{
+	const char *begin = p;
+#ifdef __SSE2__
+	const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\');
+	const __m128i control = _mm_set1_epi8(0x1f);
+	for (; end - p >= 16; p += 16, to += 16) {
+		const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+		const __m128i hit = _mm_or_si128(
+			_mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, slash)),
+			_mm_cmpeq_epi8(_mm_min_epu8(v, control), v));
+		_mm_storeu_si128(
+			(__m128i *)(void *)to, v); /* what is behind a hit is written anew */
+		const int mask = _mm_movemask_epi8(hit);
+		if (mask)
+			return (size_t)(p - begin) + (size_t)__builtin_ctz((unsigned)mask);
+	}
+#endif
+	while (p < end && !is(p, STOP))
+		*to++ = *p++;
+	return (size_t)(p - begin);
+}
+
 /* ---- the names of the objects that are open ----
  * Each is a SipHash of its depth and its folded text, under a key drawn for this one scan: equal
  * hashes are taken for equal names, and nobody can aim at the 1 in 2^64 that they are not. Names
@@ -828,6 +852,34 @@ bool json_f64(struct json v, double *out)
 	return true;
 }
 
+/* Writes what a raw text means; `to` has room for the raw one, for an escape is longer than what it means.
+ * Returns how many bytes that is. */
+static size_t unescape(struct span raw, char *to)
+{
+	const char *p = raw.p, *end = p + raw.n;
+	char *at = to, room[4];
+	while (p < end) {
+		const size_t run = copy_plain(at, p, end);
+		at += run;
+		p += run;
+		if (p == end)
+			break;
+		if (*p != '\\') { /* a lenient text */
+			*at++ = *p++;
+		} else if (p[1] != 'u') {
+			*at++ = meaning_of[(unsigned char)p[1]];
+			p += 2;
+		} else {
+			struct span rest = span_of(p, (size_t)(end - p));
+			const struct span c = next_piece(&rest, room);
+			memcpy(at, c.p, c.n);
+			at += c.n;
+			p = rest.p;
+		}
+	}
+	return (size_t)(at - to);
+}
+
 enum err json_text(struct json v, struct arena *a, struct span *out)
 {
 	*out = SPAN_NONE;
@@ -838,17 +890,10 @@ enum err json_text(struct json v, struct arena *a, struct span *out)
 		*out = raw;
 		return OK;
 	}
-	char *copy = arena_alloc(a, raw.n); /* an escape is longer than what it means */
+	char *copy = arena_bytes(a, raw.n);
 	if (!copy)
 		return ERR_NO_MEMORY;
-	size_t n = 0;
-	char room[4];
-	while (raw.n > 0) {
-		const struct span piece = next_piece(&raw, room);
-		memcpy(copy + n, piece.p, piece.n);
-		n += piece.n;
-	}
-	*out = span_of(copy, n);
+	*out = span_of(copy, unescape(raw, copy));
 	return OK;
 }
 
@@ -858,7 +903,13 @@ bool json_text_to(struct json v, struct buf *out)
 		return false;
 	struct span raw = inside_quotes(v);
 	char room[4];
-	while (raw.n > 0)
+	if (raw.n <= out->max - out->n) {
+		char *to = buf_reserve(out, raw.n);
+		if (to)
+			buf_commit(out, unescape(raw, to));
+		return true;
+	}
+	while (raw.n > 0) /* what it means may be short enough */
 		buf_span(out, next_piece(&raw, room));
 	return true;
 }
@@ -908,27 +959,40 @@ void json_close(struct json_out *o, char bracket)
 	o->has_value = true;
 }
 
-void json_escape(struct buf *to, struct span text)
+/* Writes what stands for one byte that cannot stand for itself. */
+static size_t put_escape(char *to, unsigned char c)
 {
 	static const char hex[] = "0123456789abcdef";
+	if (letter_of[c]) {
+		memcpy(to, (const char[]){'\\', letter_of[c]}, 2);
+		return 2;
+	}
+	memcpy(to, (const char[]){'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]}, 6);
+	return 6;
+}
+
+void json_escape(struct buf *to, struct span text)
+{
+	enum { ESCAPE_BYTES = 6 };
 	const char *p = text.p, *end = text.n ? text.p + text.n : p;
 	while (p < end) {
-		const char *stop = skip_plain(p, end);
-		const size_t run = (size_t)(stop - p);
-		const unsigned char c = stop < end ? (unsigned char)*stop : 0;
-		const size_t more = stop == end ? 0 : letter_of[c] ? 2 : 6;
-		char *at = buf_reserve(to, run + more);
-		if (!at)
+		char *const begin = buf_reserve(to, (size_t)(end - p)), *at = begin;
+		char escape[ESCAPE_BYTES];
+		if (!begin)
 			return;
-		memcpy(at, p, run);
-		at += run;
-		if (more == 2)
-			memcpy(at, (const char[]){'\\', letter_of[c]}, 2);
-		else if (more == 6)
-			memcpy(at, (const char[]){'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]},
-				6);
-		buf_commit(to, run + more);
-		p = stop + (more > 0);
+		/* escapes take of what is there beyond that */
+		const char *const room = begin + (to->cap - to->n);
+		for (;;) {
+			const size_t run = copy_plain(at, p, end);
+			at += run;
+			p += run;
+			if (p == end || room - at < end - p + ESCAPE_BYTES - 1)
+				break;
+			at += put_escape(at, (unsigned char)*p++);
+		}
+		buf_commit(to, (size_t)(at - begin));
+		if (p < end)
+			buf_put(to, escape, put_escape(escape, (unsigned char)*p++));
 	}
 }
 

@@ -1081,6 +1081,32 @@ static void write_strings(void)
 	is_uint(wrong, 0, "put_str: every byte at every place comes back");
 }
 
+/* Escapes at every distance, so that the room for them ends at every place; and a ceiling that is just
+ * met. */
+static void write_escapes(void)
+{
+	char text[300], want[6 * sizeof text];
+	size_t wrong = 0;
+	for (size_t step = 1; step < 40; step++) {
+		size_t n = 0;
+		for (size_t i = 0; i < sizeof text; i++) {
+			const char c = i % step != 0 ? 'x' : i % 2 ? '\n' : '\x01';
+			text[i] = c;
+			n += (size_t)snprintf(want + n, 7,
+				c == 'x'    ? "x"
+				: c == '\n' ? "\\n"
+					    : "\\u0001");
+		}
+		for (size_t room = 0; room < 3; room++) {
+			OWNED(buf_done) struct buf b = BUF_INIT(n + room - 1);
+			json_escape(&b, span_of(text, sizeof text));
+			wrong += buf_error(&b) != (room == 0 ? ERR_TOO_BIG : OK);
+			wrong += room > 0 && !span_eq(buf_view(&b), span_of(want, n));
+		}
+	}
+	is_uint(wrong, 0, "escape: whatever the room");
+}
+
 /* RFC 4648, section 10, and bytes that make the last two letters. */
 static const struct {
 	struct span prefix, bytes;
@@ -1179,6 +1205,7 @@ int main(void)
 	write_f64("in the C locale");
 	not_finite();
 	write_strings();
+	write_escapes();
 	write_base64();
 	writes();
 
