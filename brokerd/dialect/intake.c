@@ -86,6 +86,7 @@ enum err intake_body(struct intake *in, struct span body, struct json *out)
 	rules.has_unique_names = true;
 	rules.has_two_spellings = span_is(in->family, "gemini");
 	rules.free_inside = unread_of(in->family);
+	rules.marks = in->arena;
 	const enum err err = json_scan(body, rules, out, &why);
 	if (err == ERR_NO_MEMORY)
 		return intake_no_memory(in);
@@ -98,6 +99,7 @@ enum err intake_body(struct intake *in, struct span body, struct json *out)
 			in->why, ERR_INVALID_REQUEST, "the body is no valid JSON: %s", why.message);
 	if (json_kind(*out) != JSON_OBJECT)
 		return fault_set(in->why, ERR_INVALID_REQUEST, "the body is no JSON object");
+	in->notes->body = *out;
 	return OK;
 }
 
@@ -135,7 +137,7 @@ static enum err plain(struct intake *in, struct span raw, struct span *out)
 	if (span_index(raw, '\\') == raw.n)
 		return OK;
 	/* the quotes are around it in the body */
-	const struct json quoted = {span_of(raw.p - 1, raw.n + 2)};
+	const struct json quoted = json_of(span_of(raw.p - 1, raw.n + 2));
 	return json_utf8(quoted, in->arena, out) ? intake_no_memory(in) : OK;
 }
 

@@ -22,8 +22,8 @@ struct intake_row {
 	size_t offset; /* of the field; 0 also for what takes the whole object */
 };
 
-/* Scans the whole body: strict JSON, one object, no name twice, in no spelling, but inside schemas and
- * arguments.
+/* Scans the whole body, which the notes have then: strict JSON, one object, no name twice, in no spelling,
+ * but inside schemas and arguments.
  * ERR_INVALID_REQUEST (also for what is no JSON), ERR_TOO_BIG, ERR_NO_MEMORY. */
 enum err intake_body(struct intake *in, struct span body, struct json *out) MUST_USE;
 

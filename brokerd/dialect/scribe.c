@@ -217,7 +217,7 @@ static struct span plain_name(struct span raw, char *room, size_t size)
 	buf_byte(&quoted, '"');
 	buf_span(&quoted, raw);
 	buf_byte(&quoted, '"');
-	if (buf_error(&quoted) || !json_text_to((struct json){buf_view(&quoted)}, &text) ||
+	if (buf_error(&quoted) || !json_text_to(json_of(buf_view(&quoted)), &text) ||
 		buf_error(&text))
 		return SPAN_NONE;
 	memcpy(room, buf_view(&text).p, text.n);

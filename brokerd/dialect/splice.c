@@ -75,8 +75,7 @@ static void put_inner(
 {
 	struct splice inner[EDITS_MAX];
 	const size_t found = take_inside(edits, n, outer, inner);
-	splice_put(
-		json_kind(v) == JSON_OBJECT ? v : (struct json){SPAN("{}")}, inner, found, c->out);
+	splice_put(json_kind(v) == JSON_OBJECT ? v : json_of(SPAN("{}")), inner, found, c->out);
 }
 
 static void take_member(struct copy *c, const struct splice *edits, size_t n, struct json_walk *w)

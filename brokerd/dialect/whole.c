@@ -195,6 +195,6 @@ enum err whole_decode_end(struct decoder *d, const struct event_sink *sink, stru
 
 void whole_meter(struct decoder *d, const struct http_head *head)
 {
-	usage_count((struct json){http_head_get(head, "x-amzn-bedrock-input-token-count")},
+	usage_count(json_of(http_head_get(head, "x-amzn-bedrock-input-token-count")),
 		&d->whole.head_tokens);
 }

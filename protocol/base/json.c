@@ -236,6 +236,64 @@ static enum err names_add(struct names *t, size_t depth, struct span raw, bool h
 	return OK;
 }
 
+/* ---- marks ----
+ * One for each value of MARK_BYTES or more, in the order of their beginnings. So those inside of a value
+ * stand right behind its own, and a shorter one has none inside. */
+
+#define MARK_BYTES 64
+
+struct json_mark {
+	uint32_t start, length; /* of the value, from the text's first byte on */
+	uint32_t inside;        /* how many of those that follow are inside of it */
+};
+
+/* While the text is scanned, the length of a container that is open is the place of the one around it. */
+struct marks {
+	struct buf list; /* of struct json_mark */
+	uint32_t open;   /* the innermost container that is open */
+	bool is_on;
+};
+
+static struct json_mark *mark_at(struct marks *m, uint32_t place)
+{
+	return (struct json_mark *)(void *)m->list.p + place;
+}
+
+static uint32_t marks_count(const struct marks *m)
+{
+	return (uint32_t)(m->list.n / sizeof(struct json_mark));
+}
+
+/* Marks are no need: where there is no room for one, there are none. */
+static void mark_put(struct marks *m, size_t start, size_t length)
+{
+	const struct json_mark mark = {.start = (uint32_t)start, .length = (uint32_t)length};
+	buf_put(&m->list, &mark, sizeof mark);
+	m->is_on = buf_error(&m->list) == OK;
+}
+
+static void mark_open(struct marks *m, size_t start)
+{
+	if (!m->is_on)
+		return;
+	const uint32_t place = marks_count(m);
+	mark_put(m, start, m->open);
+	m->open = place;
+}
+
+static void mark_close(struct marks *m, size_t end)
+{
+	if (!m->is_on)
+		return;
+	const uint32_t place = m->open;
+	struct json_mark *mark = mark_at(m, place);
+	m->open = mark->length;
+	mark->length = (uint32_t)end - mark->start;
+	mark->inside = marks_count(m) - place - 1;
+	if (mark->length < MARK_BYTES)
+		buf_cut(&m->list, place * sizeof *mark);
+}
+
 /* ---- checking ----
  * Each scan_ function takes where a thing begins and returns where it ends; or NULL, and s->err is
  * set. */
@@ -248,6 +306,7 @@ struct scan {
 	uint64_t is_object[JSON_DEPTH_MAX / 64 + 1]; /* one bit for each open container */
 	struct names names;
 	size_t n_names; /* compared so far */
+	struct marks marks;
 	enum err err;
 	struct fault *why;
 };
@@ -280,6 +339,7 @@ static const char *enter(struct scan *s, const char *p)
 		s->is_object[s->depth / 64] |= bit;
 	else
 		s->is_object[s->depth / 64] &= ~bit;
+	mark_open(&s->marks, (size_t)(p - s->begin));
 	return p + 1;
 }
 
@@ -290,6 +350,7 @@ static const char *leave(struct scan *s, const char *p)
 	if (s->depth < s->free_depth)
 		s->free_depth = SIZE_MAX;
 	names_leave(&s->names, s->depth);
+	mark_close(&s->marks, (size_t)(p + 1 - s->begin));
 	return p + 1;
 }
 
@@ -431,13 +492,21 @@ enum want {
 	WANT_NEXT,        /* after a value */
 };
 
+static const char *scan_text_value(struct scan *s, const char *p)
+{
+	const char *end = scan_string(s, p);
+	if (end && end - p >= MARK_BYTES && s->marks.is_on)
+		mark_put(&s->marks, (size_t)(p - s->begin), (size_t)(end - p));
+	return end;
+}
+
 /* A whole scalar, or the opening bracket of a container. */
 static const char *scan_value(struct scan *s, const char *p, enum want *want)
 {
 	*want = WANT_NEXT;
 	switch (p < s->end ? *p : '\0') {
 	case '"':
-		return scan_string(s, p);
+		return scan_text_value(s, p);
 	case '{':
 		*want = WANT_NAME_OR_END;
 		return enter(s, p);
@@ -509,6 +578,20 @@ static const char *scan_text(struct scan *s, const char *p)
 	return p;
 }
 
+/* The value with its marks, which are moved to the arena. */
+static struct json marked(const struct scan *s, struct span value)
+{
+	const struct span list = buf_view(&s->marks.list);
+	struct json v = json_of(value);
+	struct json_mark *kept =
+		s->marks.is_on && list.n > 0 ? arena_bytes(s->rules.marks, list.n) : NULL;
+	if (kept) {
+		memcpy(kept, list.p, list.n);
+		v.mark = kept; /* the first is of what is around all others */
+	}
+	return v;
+}
+
 enum err json_scan(struct span text, struct json_rules rules, struct json *out, struct fault *why)
 {
 	assert(rules.max_depth >= 1 && rules.max_depth <= JSON_DEPTH_MAX);
@@ -531,18 +614,19 @@ enum err json_scan(struct span text, struct json_rules rules, struct json *out, 
 		if (getrandom(s.names.key, sizeof s.names.key, 0) != (ssize_t)sizeof s.names.key)
 			return fault_set(why, ERR_INTERNAL, "the kernel gives no random bytes");
 	}
+	if (rules.marks && text.n <= UINT32_MAX)
+		s.marks = (struct marks){.list = BUF_INIT(text.n / 4 + 1024), .is_on = true};
 	const char *first = skip_space(s.begin, s.end);
 	const char *end = scan_text(&s, first);
-	names_done(&s.names);
-	if (!end)
-		return s.err;
-	const char *rest = skip_space(end, s.end);
-	if (rest < s.end)
+	const char *rest = end ? skip_space(end, s.end) : NULL;
+	if (rest && rest < s.end)
 		expected(&s, rest, "nothing after the value");
-	else if (!rules.is_lenient && utf8_valid_bytes(text) < text.n)
+	else if (rest && !rules.is_lenient && utf8_valid_bytes(text) < text.n)
 		expected(&s, s.begin + utf8_valid_bytes(text), "valid UTF-8");
-	else
-		out->text = span_of(first, (size_t)(end - first));
+	else if (rest)
+		*out = marked(&s, span_of(first, (size_t)(end - first)));
+	names_done(&s.names);
+	buf_done(&s.marks.list);
 	return s.err;
 }
 
@@ -612,10 +696,34 @@ struct json_walk json_each(struct json container)
 	const enum json_kind kind = json_kind(container);
 	if (kind != JSON_ARRAY && kind != JSON_OBJECT)
 		return (struct json_walk){.at = NULL};
-	return (struct json_walk){
+	struct json_walk w = {
 		.at = container.text.p + 1,
 		.end = container.text.p + container.text.n - 1, /* the closing bracket */
 	};
+	const struct json_mark *own = container.mark;
+	if (own) {
+		w.begin = container.text.p - own->start;
+		w.mark = own + 1;
+		w.marks_end = own + 1 + own->inside;
+	}
+	return w;
+}
+
+/* Behind the value at `p`, which becomes the walk's. */
+static const char *walk_value(struct json_walk *w, const char *p)
+{
+	const struct json_mark *mark = w->mark;
+	const char *end;
+	w->value.mark = NULL;
+	if (mark < w->marks_end && w->begin + mark->start == p) {
+		w->value.mark = mark;
+		w->mark += 1 + mark->inside;
+		end = p + mark->length;
+	} else {
+		end = value_end(p, w->end);
+	}
+	w->value.text = span_of(p, (size_t)(end - p));
+	return end;
 }
 
 bool json_next(struct json_walk *w)
@@ -636,8 +744,7 @@ bool json_next(struct json_walk *w)
 		p = skip_space(p, w->end) + 1; /* the colon */
 		p = skip_space(p, w->end);
 	}
-	w->at = value_end(p, w->end);
-	w->value.text = span_of(p, (size_t)(w->at - p));
+	w->at = walk_value(w, p);
 	return true;
 }
 

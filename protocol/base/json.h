@@ -19,13 +19,22 @@ enum json_kind {
 	JSON_OBJECT,
 };
 
+struct json_mark;
+
 /* A value inside a scanned text, without the white space around it; absent: text.p is NULL.
  * Borrowed: it lives as long as the text. */
 struct json {
 	struct span text;
+	const struct json_mark *mark; /* json.c's own; NULL: none */
 };
 
-#define JSON_NONE ((struct json){SPAN_NONE})
+#define JSON_NONE ((struct json){.text = SPAN_NONE})
+
+/* A value by its text alone, which was scanned before. */
+static inline struct json json_of(struct span text)
+{
+	return (struct json){.text = text};
+}
 
 struct json_rules {
 	size_t max_depth; /* arrays and objects inside one another; 1..JSON_DEPTH_MAX */
@@ -35,6 +44,9 @@ struct json_rules {
 	bool has_two_spellings;         /* and with underscores left out: max_tokens is maxTokens */
 	const char *const *free_inside; /* but not inside members of these names, such as a schema,
 	                                   that are passed on and never read; ends with NULL; may be NULL */
+	/* where the ends of long values are kept, so that a walk, which reads its way over each value
+	 * otherwise, passes over them at once; it lives as long as the values; NULL: nowhere */
+	struct arena *marks;
 };
 
 #define JSON_DEPTH_MAX 512
@@ -59,11 +71,14 @@ bool json_name_is_clear(struct span name);
 enum json_kind json_kind(struct json v);
 
 /* Walks an object or an array. Begin with json_each(v); a value that is neither is empty. A step
- * passes over a whole member, so walking all levels of a text reads its inside once for each. */
+ * passes over a whole member, so walking all levels of a text reads its inside once for each, but for
+ * what was marked. */
 struct json_walk {
 	const char *at, *end;
 	struct span name; /* of the member: raw, as between its quotes, escapes and all */
 	struct json value;
+	const struct json_mark *mark, *marks_end; /* of the long values that are still to come */
+	const char *begin;                        /* of the text that they count from */
 };
 struct json_walk json_each(struct json container);
 bool json_next(struct json_walk *w); /* false: no more */

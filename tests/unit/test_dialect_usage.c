@@ -65,13 +65,13 @@ static void test_numbers(void)
 {
 	for (size_t i = 0; i < COUNT_OF(counts); i++) {
 		int64_t n = -1;
-		const struct json v = {span_str(counts[i].text)};
+		const struct json v = json_of(span_str(counts[i].text));
 		const bool is_count = usage_count(v, &n);
 		is_int(n, counts[i].want, "the count %s", counts[i].text);
 		ok(is_count == (counts[i].want >= 0), "is one, or none");
 	}
 	for (size_t i = 0; i < COUNT_OF(money); i++) {
-		const struct json v = {span_str(money[i].text)};
+		const struct json v = json_of(span_str(money[i].text));
 		is_int(usage_money(v, money[i].places), money[i].want, "%s of 10^-%d dollars",
 			money[i].text, money[i].places);
 	}

@@ -58,7 +58,7 @@ static enum err read_string(struct intake *in, const struct at *at, const char *
 	struct span json, struct span *out)
 {
 	const struct at here = at_member(at, span_str(name));
-	return intake_text(in, &here, (struct json){json}, out);
+	return intake_text(in, &here, json_of(json), out);
 }
 
 struct raw_media {
@@ -87,8 +87,8 @@ static enum err read_media(
 {
 	OWNED(buf_done) struct buf bytes = BUF_INIT(LIMIT_BODY_BYTES);
 	struct raw_media m = {.mime = SPAN_NONE};
-	const enum err err = intake_object(in, at, (struct json){json}, media_rows,
-		COUNT_OF(media_rows), &m, &p->extra, below);
+	const enum err err = intake_object(
+		in, at, json_of(json), media_rows, COUNT_OF(media_rows), &m, &p->extra, below);
 	if (err)
 		return err;
 	p->type = type_of(m.mime, m.uri);
@@ -111,7 +111,7 @@ static enum err read_media(
 /* What the broker put into this family's slot for another family's item comes back as that item. */
 static bool is_carried(struct intake *in, struct span signature, struct opaque *out)
 {
-	const struct json v = {signature};
+	const struct json v = json_of(signature);
 	struct span text;
 	return json_kind(v) == JSON_STRING && json_text(v, in->arena, &text) == OK &&
 	       carry_read(text, in->arena, out);
@@ -169,7 +169,7 @@ static enum err read_call(
 	const struct at here = at_member(at, SPAN("functionCall"));
 	struct raw_call call = {.id = SPAN_NONE};
 	char made[40];
-	enum err err = intake_object(c->in, &here, (struct json){raw.call}, call_rows,
+	enum err err = intake_object(c->in, &here, json_of(raw.call), call_rows,
 		COUNT_OF(call_rows), &call, &p->extra, "functionCall.");
 	if (err)
 		return err;
@@ -216,7 +216,7 @@ static struct waiting *answered(struct conversation *c, const struct raw_result 
 static enum err read_response(
 	struct intake *in, struct span json, struct message *m, struct span *out)
 {
-	struct json_walk w = json_each((struct json){json});
+	struct json_walk w = json_each(json_of(json));
 	struct json v;
 	*out = span_is_set(json) ? json : SPAN("{}");
 	if (!span_is_set(json) || !json_next(&w) || json_kind(w.value) != JSON_STRING)
@@ -265,7 +265,7 @@ static enum err read_result(
 	struct raw_result r = {.id = SPAN_NONE};
 	struct span text;
 	*m = (struct message){.role = ROLE_TOOL, .extra = *beside};
-	enum err err = intake_object(c->in, &here, (struct json){json}, result_rows,
+	enum err err = intake_object(c->in, &here, json_of(json), result_rows,
 		COUNT_OF(result_rows), &r, &m->extra, "functionResponse.");
 	if (err)
 		return err;
@@ -276,14 +276,14 @@ static enum err read_result(
 			SPAN_ARG(span_first(r.name, 100)));
 	w->is_answered = true;
 	m->tool_call_id = w->id;
-	m->parts = arena_array(
-		c->in->arena, 3 + 2 * intake_count((struct json){r.parts}), sizeof *m->parts);
+	m->parts =
+		arena_array(c->in->arena, 3 + 2 * intake_count(json_of(r.parts)), sizeof *m->parts);
 	if (!m->parts)
 		return intake_no_memory(c->in);
 	err = read_response(c->in, r.response, m, &text);
 	m->parts[m->n_parts++] = (struct part){.type = PART_TEXT, .text = text};
 	c->out->n_messages++;
-	return err ? err : read_result_files(c, &files, (struct json){r.parts}, m);
+	return err ? err : read_result_files(c, &files, json_of(r.parts), m);
 }
 
 /* ---- parts ---- */
@@ -459,7 +459,7 @@ static enum err read_content(struct conversation *c, const struct at *at, struct
 	struct message m = {.role = is_model ? ROLE_ASSISTANT : ROLE_USER};
 	if (is_model)
 		c->n_calls = 0;
-	err = read_parts(c, &at_parts, (struct json){raw.parts}, &m, is_model);
+	err = read_parts(c, &at_parts, json_of(raw.parts), &m, is_model);
 	if (!err)
 		err = place_extra(c, &extra, first, &m);
 	if (!err && (m.n_parts > 0 || c->out->n_messages == first))
@@ -478,7 +478,7 @@ static enum err read_system(struct conversation *c, struct json v)
 	enum err err = intake_object(c->in, &at, v, content_rows, COUNT_OF(content_rows), &raw,
 		&c->out->extra, "systemInstruction.");
 	if (!err)
-		err = read_parts(c, &at_parts, (struct json){raw.parts}, &m, true);
+		err = read_parts(c, &at_parts, json_of(raw.parts), &m, true);
 	for (size_t k = 0; !err && k < m.n_parts; k++) {
 		if (m.parts[k].type != PART_TEXT)
 			err = intake_refuse(c->in, &at_parts, "an instruction is text alone");

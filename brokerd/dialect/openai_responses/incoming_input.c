@@ -203,7 +203,7 @@ static bool answers_opaque(const struct responses_messages *to, struct json outp
 	const struct message *m = &to->list[i - 1];
 	for (size_t k = 0; k < m->n_parts; k++) {
 		if (m->parts[k].type == PART_OPAQUE &&
-			span_eq(json_member((struct json){m->parts[k].opaque.data}, "call_id").text,
+			span_eq(json_member(json_of(m->parts[k].opaque.data), "call_id").text,
 				id.text))
 			return true;
 	}
