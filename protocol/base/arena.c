@@ -8,10 +8,16 @@
 
 #define FIRST_BYTES   ((size_t)2048)
 #define LARGEST_BYTES ((size_t)256 * 1024)
+#define ADOPT_BYTES   ((size_t)4096) /* less is copied */
 
 struct arena_chunk {
 	struct arena_chunk *next;
 	alignas(max_align_t) char bytes[];
+};
+
+struct arena_adopted {
+	struct arena_adopted *next;
+	char *bytes;
 };
 
 void arena_init(struct arena *a, size_t ceiling)
@@ -21,6 +27,8 @@ void arena_init(struct arena *a, size_t ceiling)
 
 void arena_done(struct arena *a)
 {
+	for (; a->adopted; a->adopted = a->adopted->next)
+		mem_free(a->adopted->bytes);
 	while (a->chunks) {
 		struct arena_chunk *next = a->chunks->next;
 		mem_free(a->chunks);
@@ -106,6 +114,28 @@ enum err arena_dup(struct arena *a, struct span s, struct span *out)
 	if (!copy)
 		return ERR_NO_MEMORY;
 	*out = span_of(copy, s.n);
+	return OK;
+}
+
+enum err arena_adopt(struct arena *a, struct buf *from, struct span *out)
+{
+	if (from->n < ADOPT_BYTES) {
+		const enum err err = arena_dup(a, buf_view(from), out);
+		if (!err)
+			buf_done(from);
+		return err;
+	}
+	*out = SPAN_NONE;
+	struct arena_adopted *own =
+		from->cap <= a->max - a->total ? arena_bytes(a, sizeof *own) : NULL;
+	if (!own || from->cap > a->max - a->total)
+		return ERR_NO_MEMORY;
+	*own = (struct arena_adopted){.next = a->adopted, .bytes = from->p};
+	a->adopted = own;
+	a->total += from->cap;
+	*out = buf_view(from);
+	from->p = NULL; /* it is the arena's */
+	buf_done(from);
 	return OK;
 }
 

@@ -34,7 +34,8 @@ char *buf_reserve(struct buf *b, size_t n)
 		return NULL;
 	}
 	if (n > b->cap - b->n || !b->p) {
-		size_t cap = b->cap ? b->cap : FIRST_BYTES;
+		/* who asks for much at first knows how much it will be */
+		size_t cap = b->cap ? b->cap : n > FIRST_BYTES ? n : FIRST_BYTES;
 		while (cap < b->n + n)
 			cap = cap > b->max / 2 ? b->max : cap * 2;
 		if (cap > b->max)
