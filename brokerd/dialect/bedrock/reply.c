@@ -691,7 +691,7 @@ static enum err on_document(void *context, struct span bytes, struct fault *why)
 	struct decoder *d = context;
 	struct json v;
 	d->is_whole = true;
-	const enum err err = framing_document(bytes, &v, why);
+	const enum err err = framing_document(bytes, d->out.arena, &v, why);
 	return err ? err : take_document(d, v, why);
 }
 

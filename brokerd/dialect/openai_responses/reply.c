@@ -339,7 +339,7 @@ static enum err on_document(void *context, struct span body, struct fault *why)
 	struct decoder *d = context;
 	struct json v;
 	d->is_whole = d->has_event = true;
-	const enum err err = framing_document(body, &v, why);
+	const enum err err = framing_document(body, d->out.arena, &v, why);
 	if (err)
 		return err;
 	if (json_kind(json_member(v, "output")) != JSON_ARRAY)
