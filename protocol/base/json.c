@@ -632,33 +632,35 @@ enum err json_scan(struct span text, struct json_rules rules, struct json *out, 
 
 /* ---- reading ---- */
 
-enum json_kind json_kind(struct json v)
+const unsigned char json_kind_of[256] = {
+	['{'] = JSON_OBJECT,
+	['['] = JSON_ARRAY,
+	['"'] = JSON_STRING,
+	['t'] = JSON_TRUE,
+	['f'] = JSON_FALSE,
+	['n'] = JSON_NULL,
+};
+
+/* The first quote from `p` on; most are near. */
+static const char *find_quote(const char *p, const char *end)
 {
-	if (!v.text.p || v.text.n == 0)
-		return JSON_ABSENT;
-	switch (v.text.p[0]) {
-	case '{':
-		return JSON_OBJECT;
-	case '[':
-		return JSON_ARRAY;
-	case '"':
-		return JSON_STRING;
-	case 't':
-		return JSON_TRUE;
-	case 'f':
-		return JSON_FALSE;
-	case 'n':
-		return JSON_NULL;
-	default:
-		return JSON_NUMBER;
+#ifdef __SSE2__
+	if (end - p >= 16) {
+		const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+		const int mask = _mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')));
+		if (mask)
+			return p + __builtin_ctz((unsigned)mask);
+		p += 16;
 	}
+#endif
+	return memchr(p, '"', (size_t)(end - p));
 }
 
 /* Behind the closing quote of the string that begins at `p`. */
 static const char *string_end(const char *p, const char *end)
 {
 	for (p++;; p++) {
-		p = memchr(p, '"', (size_t)(end - p));
+		p = find_quote(p, end);
 		assert(p); /* the text was scanned */
 		const char *slash = p;
 		while (slash[-1] == '\\')
@@ -791,10 +793,13 @@ static struct span inside_quotes(struct json string)
 	return span_of(string.text.p + 1, string.text.n - 2);
 }
 
-bool json_name_is(struct span raw, const char *text)
+bool json_name_is_all(struct span raw, const char *text)
 {
 	struct span want = span_str(text);
 	char room[4];
+	/* an escape is longer than what it means */
+	if (raw.n <= want.n || span_index(raw, '\\') == raw.n)
+		return span_eq(raw, want) && span_index(raw, '\\') == raw.n;
 	while (raw.n > 0) {
 		const struct span piece = next_piece(&raw, room);
 		if (!span_starts(want, piece))

@@ -68,7 +68,15 @@ bool json_name_is_clear(struct span name);
 
 /* ---- reading; all take scanned values only ---- */
 
-enum json_kind json_kind(struct json v);
+/* By a value's first byte; JSON_ABSENT: it is a number. */
+extern const unsigned char json_kind_of[256];
+static inline enum json_kind json_kind(struct json v)
+{
+	if (v.text.n == 0)
+		return JSON_ABSENT;
+	const unsigned char kind = json_kind_of[(unsigned char)v.text.p[0]];
+	return kind == JSON_ABSENT ? JSON_NUMBER : (enum json_kind)kind;
+}
 
 /* Walks an object or an array. Begin with json_each(v); a value that is neither is empty. A step
  * passes over a whole member, so walking all levels of a text reads its inside once for each, but for
@@ -83,8 +91,13 @@ struct json_walk {
 struct json_walk json_each(struct json container);
 bool json_next(struct json_walk *w); /* false: no more */
 
-/* Is the raw name of a member, once unescaped, this text? */
-bool json_name_is(struct span raw_name, const char *text);
+bool json_name_is_all(struct span raw_name, const char *text);
+/* Is the raw name of a member, once unescaped, this text? Most differ in their first byte. */
+static inline bool json_name_is(struct span raw_name, const char *text)
+{
+	const bool differs = raw_name.n > 0 && raw_name.p[0] != text[0] && raw_name.p[0] != '\\';
+	return !differs && json_name_is_all(raw_name, text);
+}
 
 /* The member of that name (the last, where there are several), or an absent value. Linear: where
  * several are wanted, walk. */
