@@ -413,9 +413,8 @@ static void read_event(
 {
 	OWNED(arena_done) struct arena a;
 	struct llm_event e;
-	struct fault why = FAULT_NONE;
 	arena_init(&a, LIMIT_REQUEST_ARENA);
-	const enum err err = event_unpack(type, pack_from(packed), &a, &e, &why);
+	const enum err err = event_unpack(type, pack_from(packed), &a, &e, NULL);
 	if (err)
 		fail_with(r, err, about);
 	else

@@ -313,7 +313,8 @@ static enum err pass_piece(void *context, struct span bytes)
 static void feed(struct answer *a, struct span bytes)
 {
 	const struct passage_sink sink = {decode_piece, pass_piece, a};
-	struct fault why = FAULT_NONE;
+	struct fault why;
+	fault_clear(&why);
 	const enum err err = a->lane->is_verbatim ? passage_take(&a->passage, bytes, &sink, &why)
 						  : decode_piece(a, bytes, &why);
 	check(a->lane, err, &why);
