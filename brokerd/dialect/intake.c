@@ -251,6 +251,22 @@ enum err intake_object_json(struct intake *in, const struct at *at, struct json 
 	return OK;
 }
 
+enum err intake_value(struct intake *in, const struct at *at, struct json v, void *field)
+{
+	(void)in;
+	(void)at;
+	*(struct json *)field = v;
+	return OK;
+}
+
+enum err intake_object_value(struct intake *in, const struct at *at, struct json v, void *field)
+{
+	if (json_kind(v) != JSON_OBJECT)
+		return intake_wrong(in, at, v, "an object");
+	*(struct json *)field = v;
+	return OK;
+}
+
 enum err intake_i64(struct intake *in, const struct at *at, struct json v, void *field)
 {
 	struct opt_i64 *to = field;
@@ -303,7 +319,7 @@ enum err intake_base64(struct intake *in, const struct at *at, struct json v, vo
 	if (!base64_decode(text, &bytes))
 		return buf_error(&bytes) ? intake_no_memory(in)
 					 : intake_refuse(in, at, "this is no base64");
-	return arena_dup(in->arena, buf_view(&bytes), field) ? intake_no_memory(in) : OK;
+	return arena_adopt(in->arena, &bytes, field) ? intake_no_memory(in) : OK;
 }
 
 struct cache_control {

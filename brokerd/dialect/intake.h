@@ -46,6 +46,10 @@ enum err intake_json(
 	struct intake *, const struct at *, struct json, void *); /* struct span: the raw value */
 enum err intake_object_json(
 	struct intake *, const struct at *, struct json, void *); /* the same of an object */
+enum err intake_value(
+	struct intake *, const struct at *, struct json, void *); /* struct json: any value */
+enum err intake_object_value(
+	struct intake *, const struct at *, struct json, void *); /* the same of an object */
 enum err intake_i64(struct intake *, const struct at *, struct json, void *);  /* struct opt_i64 */
 enum err intake_f64(struct intake *, const struct at *, struct json, void *);  /* struct opt_f64 */
 enum err intake_bool(struct intake *, const struct at *, struct json, void *); /* struct opt_bool */

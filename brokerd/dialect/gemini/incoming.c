@@ -8,19 +8,21 @@
 
 const struct at incoming_body = {.up = NULL};
 
-/* The parts of a body that are read one after the other; spans of JSON, absent where there is none. */
+/* The parts of a body that are read one after the other; absent where there is none. */
 struct body {
-	struct span contents, system, tools, tool_config, config, labels, tier;
+	struct json contents, system, tools, tool_config, config, labels;
+	struct span tier;
 };
 
 static const struct intake_row body_rows[] = {
-	{"model",      intake_ignore,        0        }, /* some say it here, too: it is the path's */
-	{ "contents", intake_json, offsetof(struct body, contents)},
-	BOTH("systemInstruction", "system_instruction", intake_json, offsetof(struct body, system)),
-	{ "tools", intake_json, offsetof(struct body,    tools)},
-	BOTH("toolConfig", "tool_config", intake_json, offsetof(struct body, tool_config)),
-	BOTH("generationConfig", "generation_config", intake_json, offsetof(struct body, config)),
-	{ "labels", intake_json, offsetof(struct body,   labels)},
+	{"model",       intake_ignore,        0        }, /* some say it here, too: it is the path's */
+	{ "contents", intake_value, offsetof(struct body, contents)},
+	BOTH("systemInstruction", "system_instruction", intake_value,
+		offsetof(struct body, system)),
+	{ "tools", intake_value, offsetof(struct body,    tools)},
+	BOTH("toolConfig", "tool_config", intake_value, offsetof(struct body, tool_config)),
+	BOTH("generationConfig", "generation_config", intake_value, offsetof(struct body, config)),
+	{ "labels", intake_value, offsetof(struct body,   labels)},
 	BOTH("serviceTier", "service_tier", intake_text, offsetof(struct body, tier)),
 };
 
@@ -207,15 +209,15 @@ static enum err read_lists(
 	return err;
 }
 
-static enum err read_config(struct intake *in, struct span json, struct llm_request *out)
+static enum err read_config(struct intake *in, struct json v, struct llm_request *out)
 {
 	const struct at at = at_member(&incoming_body, SPAN("generationConfig"));
 	const struct at thinking = at_member(&at, SPAN("thinkingConfig"));
 	struct config c = {.mime = SPAN_NONE};
 	enum err err = OK;
-	if (span_is_set(json))
-		err = intake_object(in, &at, json_of(json), config_rows, COUNT_OF(config_rows), &c,
-			&out->extra, CONFIG);
+	if (span_is_set(v.text))
+		err = intake_object(
+			in, &at, v, config_rows, COUNT_OF(config_rows), &c, &out->extra, CONFIG);
 	if (err)
 		return err;
 	out->temperature = c.temperature;
@@ -326,22 +328,21 @@ static bool asks_for_sse(struct span query)
 
 static enum err read_body(struct intake *in, struct json v, struct llm_request *out)
 {
-	struct body b = {.contents = SPAN_NONE};
+	struct body b = {.tier = SPAN_NONE};
 	const struct at labels = at_member(&incoming_body, SPAN("labels"));
 	const struct at contents = at_member(&incoming_body, SPAN("contents"));
 	enum err err = intake_object(
 		in, &incoming_body, v, body_rows, COUNT_OF(body_rows), &b, &out->extra, "");
 	if (!err)
-		err = incoming_messages(in, json_of(b.system), json_of(b.contents), out);
-	if (!err && intake_count(json_of(b.contents)) == 0) /* of an array or an object */
+		err = incoming_messages(in, b.system, b.contents, out);
+	if (!err && intake_count(b.contents) == 0) /* of an array or an object */
 		err = intake_refuse(in, &contents, "at least one is wanted");
 	if (!err)
-		err = incoming_tools(in, json_of(b.tools), json_of(b.tool_config), out);
+		err = incoming_tools(in, b.tools, b.tool_config, out);
 	if (!err)
 		err = read_config(in, b.config, out);
-	if (!err && span_is_set(b.labels))
-		err = intake_pairs(
-			in, &labels, json_of(b.labels), &out->metadata, &out->n_metadata);
+	if (!err && span_is_set(b.labels.text))
+		err = intake_pairs(in, &labels, b.labels, &out->metadata, &out->n_metadata);
 	out->service_tier = b.tier;
 	return err;
 }

@@ -42,7 +42,7 @@ static enum err read_data(struct intake *in, const struct at *at, struct json v,
 	if (!base64_decode(text, &bytes))
 		return buf_error(&bytes) ? intake_no_memory(in)
 					 : intake_refuse(in, at, "this is no base64");
-	return arena_dup(in->arena, buf_view(&bytes), &m->data) ? intake_no_memory(in) : OK;
+	return arena_adopt(in->arena, &bytes, &m->data) ? intake_no_memory(in) : OK;
 }
 
 static enum err read_format(struct intake *in, const struct at *at, struct json v, void *media)
