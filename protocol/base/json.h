@@ -25,7 +25,7 @@ struct json_mark;
  * Borrowed: it lives as long as the text. */
 struct json {
 	struct span text;
-	const struct json_mark *mark; /* json.c's own; NULL: none */
+	const struct json_mark *mark; /* where it ends, for a walk; NULL: not known */
 };
 
 #define JSON_NONE ((struct json){.text = SPAN_NONE})
