@@ -137,7 +137,7 @@ def test_a_reply_that_breaks_is_no_success(made, provider):
 
 
 @pytest.mark.parametrize("name, path, status, fault", [
-    ("nobody", "/v1/files", 404, "not_found"), ("offline", "/v1/files", 501, "unsupported"),
+    ("nobody", "/v1/files", 404, "not_found"), ("offline", "/v1/files", 400, "unsupported"),
     ("here", "/", 400, "invalid_request"), ("here", None, 400, "invalid_request")])
 def test_what_cannot_be_reached(made, provider, name, path, status, fault):
     call = native(made, name, path=path, method="GET")

@@ -171,7 +171,7 @@ def test_a_whole_reply_that_breaks_is_a_failure(made, provider, family):
 
 @families
 @pytest.mark.parametrize("status, told, named, retried", [
-    (400, 400, "invalid_request", "false"), (429, 429, "rate_limited", "true"), (401, 502, "auth", "false")])
+    (400, 400, "invalid_request", "false"), (429, 429, "rate_limited", "true"), (401, 400, "auth", "false")])
 def test_errors_have_the_surface_s_envelope(made, provider, family, status, told, named, retried):
     """A key that the provider refuses is no 401: its caller has none."""
     for name in hosts(family):

@@ -323,9 +323,11 @@ class Responses(Family):
                        if event["type"] == "response.output_text.delta")
 
     def stream_error(self, call):
+        """An event of its own behind events that are another's, the end of the response behind ours."""
         last = data_of(call.body)[-1]
-        assert last["type"] == "response.failed" and last["response"]["status"] == "failed"
-        return last["response"]["error"]["code"], last["response"]["error"]["message"]
+        assert last["type"] == "error" or last["response"]["status"] == "failed", last
+        error = last["error"] if last["type"] == "error" else last["response"]["error"]
+        return error.get("type", error["code"]), error["message"]
 
     def error(self, call):
         return call.json["error"]["type"], call.json["error"]["message"]

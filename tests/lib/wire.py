@@ -18,9 +18,16 @@ TYPES = ("hello", "welcome", "call", "data", "head", "event", "end", "fault", "c
          "goaway")
 FRAME_MAX = 1 << 20  # more than the daemon may ever send: a control frame is 256 KiB at most
 
-Frame = collections.namedtuple("Frame", "type call body size")  # size: as its prefix says it
-Frame.name = property(lambda frame: TYPES[frame.type - 1] if 1 <= frame.type <= len(TYPES)
-                      else f"type {frame.type}")
+
+class Frame(collections.namedtuple("Frame", "type call body")):
+    """A frame; `size` is its length as its prefix has it, which is what it costs."""
+
+    size = 0
+
+    @property
+    def name(self):
+        return TYPES[self.type - 1] if 1 <= self.type <= len(TYPES) else f"type {self.type}"
+
 
 
 class WireError(Exception):
@@ -128,7 +135,9 @@ class WireClient:
             raise WireError(f"no msgpack from the daemon: {why}: {payload[:32]!r}") from None
         if not isinstance(value, list) or len(value) != 3 or type(value[0]) is not int:
             raise WireError(f"no [type, call, body] from the daemon: {value!r}")
-        return Frame(*value, len(payload))
+        frame = Frame(*value)
+        frame.size = len(payload)
+        return frame
 
     def recv_until(self, *kinds, timeout=None):
         """All frames up to the first of one of these types, that one last."""
