@@ -316,10 +316,14 @@ smoke-%: $B/fuzz/fuzz_%
 bench: all $(benches)
 	LLMB_BENCH_DIR=$(abspath $B/bench) $(PYTHON) tests/bench/run.py $(BENCH)
 	$B/bench/dialects $(BENCH_DIALECTS)
+	$B/bench/relay $(BENCH_RELAY)
 
-.PHONY: bench-dialects
+.PHONY: bench-dialects bench-relay
 bench-dialects: $B/bench/dialects
 	$B/bench/dialects $(BENCH_DIALECTS)
+# BENCH_RELAY='--rounds 21 --only delta'
+bench-relay: $B/bench/relay
+	$B/bench/relay $(BENCH_RELAY)
 
 # Writes anew what the golden files expect; the difference is for a person to review.
 golden: $(golden)

@@ -2,7 +2,6 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <locale.h>
-#include <malloc.h>
 #include <pwd.h>
 #include <signal.h>
 #include <sodium.h>
@@ -15,8 +14,8 @@
 
 #include "brokerd/broker.h"
 #include "brokerd/config/config.h"
+#include "brokerd/heap.h"
 #include "brokerd/log/log.h"
-#include "protocol/limits.h"
 
 #define EXIT_USAGE   2
 #define FILES_WANTED 16384
@@ -198,22 +197,14 @@ static int parse_options(int argc, char **argv, struct options *o)
 	return -1;
 }
 
-/* Large bodies and replies go back to the system when they are let go. By itself the allocator learns from
- * the first of them to keep such blocks, in the heap of whichever thread had one. */
-static void give_back_large_blocks(void)
-{
-	(void)mallopt(M_MMAP_THRESHOLD, (int)MIB);
-	(void)mallopt(M_TRIM_THRESHOLD, 4 * (int)MIB);
-}
-
 int main(int argc, char **argv)
 {
 	struct options options = {0};
 	struct broker_options b = {0};
 	struct fault why = FAULT_NONE;
 
-	give_back_large_blocks();
 	make_undumpable();
+	heap_settle();
 	fill_standard_descriptors();
 	const int status = parse_options(argc, argv, &options);
 	if (status >= 0)

@@ -93,7 +93,7 @@ enum err forward_body(struct forward *f, struct span *out)
 		if (err == ERR_TOO_BIG)
 			return scribe_refuse_length(&f->s);
 		if (!err)
-			err = arena_dup(f->s.notes->arena, buf_view(&body), out);
+			err = arena_adopt(f->s.notes->arena, &body, out);
 	}
 	return err ? err : scribe_check_length(&f->s, out->n);
 }

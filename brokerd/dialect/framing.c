@@ -164,12 +164,15 @@ static enum err too_deep(struct fault *why)
 		"the provider's reply is nested more deeply than can be read");
 }
 
-enum err framing_document(struct span body, struct json *out, struct fault *why)
+enum err framing_document(
+	struct span body, struct arena *marks, struct json *out, struct fault *why)
 {
+	struct json_rules rules = JSON_LENIENT;
 	struct json_extent extent = {.depth = 0};
 	struct error_body words;
 	body = utf8_past_bom(body);
-	const enum err err = json_scan(body, JSON_LENIENT, out, NULL);
+	rules.marks = marks;
+	const enum err err = json_scan(body, rules, out, NULL);
 	if (err == ERR_TOO_BIG)
 		return too_deep(why);
 	if (err != ERR_MALFORMED)

@@ -58,9 +58,10 @@ enum err framing_feed(struct framing *f, struct span bytes, const struct framing
 enum err framing_end(
 	struct framing *f, const struct framing_sink *sink, struct fault *why) MUST_USE;
 
-/* Scans a document. ERR_STREAM_INCOMPLETE: its end is missing; ERR_SERVER_ERROR: it is no JSON, or
+/* Scans a document, and marks what is long in it in the arena. ERR_STREAM_INCOMPLETE: its end is missing; ERR_SERVER_ERROR: it is no JSON, or
  * nested too deeply; ERR_NO_MEMORY. */
-enum err framing_document(struct span body, struct json *out, struct fault *why) MUST_USE;
+enum err framing_document(
+	struct span body, struct arena *marks, struct json *out, struct fault *why) MUST_USE;
 
 /* Scans an event's data, which is to be an object. OK and an absent value: it is none, and may be
  * passed over, for once. ERR_STREAM_INCOMPLETE: the input ends inside it; the rest as above. */

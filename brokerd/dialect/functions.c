@@ -41,9 +41,6 @@ enum err functions_put_tool(struct scribe *s, const struct tool *tool, size_t i)
 	if (tool->type == TOOL_PROVIDER)
 		return scribe_refuse(s, path, "a tool that %.*s serves is not to be had at %.*s",
 			SPAN_ARG(tool->family), SPAN_ARG(s->target->provider));
-	if (tool->type == TOOL_CUSTOM)
-		return scribe_refuse(
-			s, path, "%.*s knows no custom tools", SPAN_ARG(s->target->provider));
 	enum err err = tools_schema(s, tool, path, &schema);
 	if (err)
 		return err;
@@ -65,20 +62,15 @@ enum err functions_put_tool(struct scribe *s, const struct tool *tool, size_t i)
 	return err;
 }
 
-enum err functions_open_call(
-	struct scribe *s, const struct part *p, struct span id, const char *path)
+void functions_open_call(struct scribe *s, const struct part *p, struct span id)
 {
 	struct json_out *o = &s->o;
-	if (p->call.is_custom)
-		return scribe_refuse(
-			s, path, "%.*s knows no custom tools", SPAN_ARG(s->target->provider));
 	json_open(o, '{');
 	json_pair_str(o, "id", id);
 	json_pair_str(o, "type", SPAN("function"));
 	json_key(o, "function");
 	json_open(o, '{');
 	json_pair_str(o, "name", notes_tool_theirs(s->notes, p->call.name));
-	return OK;
 }
 
 enum err functions_close_call(struct scribe *s, const struct part *p, const char *path)

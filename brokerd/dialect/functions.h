@@ -8,13 +8,12 @@
 
 /* ---- writing ---- */
 
-/* Writes the tool, `strict` too where the target has it. A custom tool, or one that another family
- * serves, is refused. */
+/* Writes the tool, `strict` too where the target has it. One that another family serves is
+ * refused. */
 enum err functions_put_tool(struct scribe *s, const struct tool *tool, size_t i) MUST_USE;
 
 /* Opens a call as far as its arguments: id (may be absent), type, the inner object and its name. */
-enum err functions_open_call(
-	struct scribe *s, const struct part *p, struct span id, const char *path) MUST_USE;
+void functions_open_call(struct scribe *s, const struct part *p, struct span id);
 /* Closes it, with its extra members. */
 enum err functions_close_call(struct scribe *s, const struct part *p, const char *path) MUST_USE;
 

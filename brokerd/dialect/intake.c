@@ -86,6 +86,7 @@ enum err intake_body(struct intake *in, struct span body, struct json *out)
 	rules.has_unique_names = true;
 	rules.has_two_spellings = span_is(in->family, "gemini");
 	rules.free_inside = unread_of(in->family);
+	rules.marks = in->arena;
 	const enum err err = json_scan(body, rules, out, &why);
 	if (err == ERR_NO_MEMORY)
 		return intake_no_memory(in);
@@ -98,6 +99,7 @@ enum err intake_body(struct intake *in, struct span body, struct json *out)
 			in->why, ERR_INVALID_REQUEST, "the body is no valid JSON: %s", why.message);
 	if (json_kind(*out) != JSON_OBJECT)
 		return fault_set(in->why, ERR_INVALID_REQUEST, "the body is no JSON object");
+	in->notes->body = *out;
 	return OK;
 }
 
@@ -135,7 +137,7 @@ static enum err plain(struct intake *in, struct span raw, struct span *out)
 	if (span_index(raw, '\\') == raw.n)
 		return OK;
 	/* the quotes are around it in the body */
-	const struct json quoted = {span_of(raw.p - 1, raw.n + 2)};
+	const struct json quoted = json_of(span_of(raw.p - 1, raw.n + 2));
 	return json_utf8(quoted, in->arena, out) ? intake_no_memory(in) : OK;
 }
 
@@ -209,7 +211,8 @@ enum err intake_text(struct intake *in, const struct at *at, struct json v, void
 		return intake_wrong(in, at, v, "a string");
 	if (json_text(v, in->arena, text))
 		return intake_no_memory(in);
-	if (utf8_is_valid(*text))
+	/* where it stands in the body it is valid: only an escape can be a lone surrogate */
+	if (text->p == v.text.p + 1 || utf8_is_valid(*text))
 		return OK;
 	OWNED(buf_done) struct buf whole = BUF_INIT(text->n * 3);
 	struct utf8_repair repair = {.n = 0};
@@ -245,6 +248,22 @@ enum err intake_object_json(struct intake *in, const struct at *at, struct json 
 	if (json_kind(v) != JSON_OBJECT)
 		return intake_wrong(in, at, v, "an object");
 	*(struct span *)field = v.text;
+	return OK;
+}
+
+enum err intake_value(struct intake *in, const struct at *at, struct json v, void *field)
+{
+	(void)in;
+	(void)at;
+	*(struct json *)field = v;
+	return OK;
+}
+
+enum err intake_object_value(struct intake *in, const struct at *at, struct json v, void *field)
+{
+	if (json_kind(v) != JSON_OBJECT)
+		return intake_wrong(in, at, v, "an object");
+	*(struct json *)field = v;
 	return OK;
 }
 
@@ -300,7 +319,7 @@ enum err intake_base64(struct intake *in, const struct at *at, struct json v, vo
 	if (!base64_decode(text, &bytes))
 		return buf_error(&bytes) ? intake_no_memory(in)
 					 : intake_refuse(in, at, "this is no base64");
-	return arena_dup(in->arena, buf_view(&bytes), field) ? intake_no_memory(in) : OK;
+	return arena_adopt(in->arena, &bytes, field) ? intake_no_memory(in) : OK;
 }
 
 struct cache_control {

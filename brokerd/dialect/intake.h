@@ -22,8 +22,8 @@ struct intake_row {
 	size_t offset; /* of the field; 0 also for what takes the whole object */
 };
 
-/* Scans the whole body: strict JSON, one object, no name twice, in no spelling, but inside schemas and
- * arguments.
+/* Scans the whole body, which the notes have then: strict JSON, one object, no name twice, in no spelling,
+ * but inside schemas and arguments.
  * ERR_INVALID_REQUEST (also for what is no JSON), ERR_TOO_BIG, ERR_NO_MEMORY. */
 enum err intake_body(struct intake *in, struct span body, struct json *out) MUST_USE;
 
@@ -45,6 +45,10 @@ enum err intake_model(struct intake *, const struct at *, struct json,
 enum err intake_json(
 	struct intake *, const struct at *, struct json, void *); /* struct span: the raw value */
 enum err intake_object_json(
+	struct intake *, const struct at *, struct json, void *); /* the same of an object */
+enum err intake_value(
+	struct intake *, const struct at *, struct json, void *); /* struct json: any value */
+enum err intake_object_value(
 	struct intake *, const struct at *, struct json, void *); /* the same of an object */
 enum err intake_i64(struct intake *, const struct at *, struct json, void *);  /* struct opt_i64 */
 enum err intake_f64(struct intake *, const struct at *, struct json, void *);  /* struct opt_f64 */

@@ -591,10 +591,12 @@ void outlet_usage(struct outlet *o, const struct llm_usage *u)
 
 enum err outlet_tier(struct outlet *o, struct json word)
 {
-	OWNED(buf_done) struct buf text = BUF_INIT(TIER_BYTES);
-	if (!json_text_to(word, &text) || buf_error(&text) || span_eq(buf_view(&text), o->tier))
+	struct buf *text = &o->piece;
+	buf_clear(text);
+	if (!json_text_to(word, text) || buf_error(text) || text->n > TIER_BYTES ||
+		span_eq(buf_view(text), o->tier))
 		return OK;
-	return arena_dup(o->arena, buf_view(&text), &o->tier);
+	return arena_dup(o->arena, buf_view(text), &o->tier);
 }
 
 enum err outlet_finish(struct outlet *o, uint32_t choice, enum finish f, struct span native,

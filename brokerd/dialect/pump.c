@@ -13,7 +13,8 @@ enum err pump_feed(
 	const struct pump *p, struct span bytes, const struct event_sink *to, struct fault *why)
 {
 	const struct framing_sink sink = sink_of(p);
-	struct fault fault = FAULT_NONE;
+	struct fault fault;
+	fault_clear(&fault);
 	p->out->sink = to;
 	const enum err err = framing_feed(p->framing, bytes, &sink, &fault);
 	return err ? outlet_fail(p->out, err, &fault, why) : OK;

@@ -10,10 +10,13 @@
 /* Zeroed: nothing came. */
 struct repeat {
 	size_t n;
-	uint64_t sum;
+	uint64_t sum, rest; /* of whole words, and of the one that is not full */
 };
 
 void repeat_add(struct repeat *r, struct span piece);
+
+/* Did the same text come, however it was cut? */
+bool repeat_eq(const struct repeat *a, const struct repeat *b);
 
 /* What follows the pieces in `whole`; all of it where none came, and nothing where it is another text. */
 struct span repeat_rest(const struct repeat *r, struct span whole);

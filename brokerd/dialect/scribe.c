@@ -21,6 +21,29 @@ enum err scribe_change(
 	return notes_unsupported(s->notes, s->r, code, param, s->why, "%s", text);
 }
 
+/* Of which all may come to stand in the body; a medium in base64. */
+static size_t bytes_said(const struct llm_request *r)
+{
+	size_t bytes = 0;
+	for (size_t i = 0; i < r->n_messages; i++) {
+		const struct message *m = &r->messages[i];
+		for (size_t k = 0; k < m->n_parts; k++)
+			bytes += m->parts[k].text.n + m->parts[k].call.arguments.n +
+				 m->parts[k].opaque.data.n + m->parts[k].media.data.n / 3 * 4;
+	}
+	for (size_t i = 0; i < r->n_tools; i++)
+		bytes += r->tools[i].description.n + r->tools[i].parameters.n + r->tools[i].raw.n;
+	return bytes;
+}
+
+void scribe_make_room(struct scribe *s)
+{
+	const size_t bytes = bytes_said(s->r);
+	const size_t room = bytes + bytes / 8 + KIB; /* with escapes, names and brackets */
+	if (room <= s->o.to->max)
+		(void)buf_reserve(s->o.to, room); /* what fails sticks to it */
+}
+
 enum err scribe_drop(struct scribe *s, const char *param, const char *format, ...)
 {
 	char text[1024];
@@ -217,7 +240,7 @@ static struct span plain_name(struct span raw, char *room, size_t size)
 	buf_byte(&quoted, '"');
 	buf_span(&quoted, raw);
 	buf_byte(&quoted, '"');
-	if (buf_error(&quoted) || !json_text_to((struct json){buf_view(&quoted)}, &text) ||
+	if (buf_error(&quoted) || !json_text_to(json_of(buf_view(&quoted)), &text) ||
 		buf_error(&text))
 		return SPAN_NONE;
 	memcpy(room, buf_view(&text).p, text.n);
@@ -276,12 +299,12 @@ static size_t bytes_max(const struct target *t)
 	return max > 0 && max < (int64_t)LIMIT_BODY_BYTES ? (size_t)max : LIMIT_BODY_BYTES;
 }
 
-enum err scribe_finish(struct scribe *s, const struct buf *body, struct span *out)
+enum err scribe_finish(struct scribe *s, struct buf *body, struct span *out)
 {
 	struct arena *a = s->notes->arena;
 	enum err err = buf_error(body);
 	if (!err)
-		err = arena_dup(a, buf_view(body), out);
+		err = arena_adopt(a, body, out);
 	for (size_t i = 0; !err && i < s->r->n_provider_options; i++) {
 		const struct string_pair *options = &s->r->provider_options[i];
 		OWNED(buf_done) struct buf merged = BUF_INIT(LIMIT_BODY_BYTES);
@@ -293,7 +316,7 @@ enum err scribe_finish(struct scribe *s, const struct buf *body, struct span *ou
 		if (!err)
 			err = lay_over(s, whole, options, &merged);
 		if (!err)
-			err = arena_dup(a, buf_view(&merged), out);
+			err = arena_adopt(a, &merged, out);
 	}
 	if (err == ERR_TOO_BIG)
 		return scribe_refuse_length(s);

@@ -13,6 +13,9 @@ struct scribe {
 	struct json_out o;
 };
 
+/* Room in the body for all that the request says, so that it need not grow to it step by step. */
+void scribe_make_room(struct scribe *s);
+
 /* A member that the target cannot have: a warning, or a refusal where the caller wants one. */
 enum err scribe_drop(struct scribe *s, const char *param, const char *format, ...) MUST_USE
 	PRINTF_LIKE(3, 4);
@@ -95,7 +98,7 @@ enum err scribe_drop_below(
 /* The body is written: lays the caller's provider_options over it and moves it to the arena. The
  * members `model`, `messages`, `contents`, `stream`, `input`, `documents` and `query` are not the
  * caller's to replace. A body longer than the target takes is refused as "request_too_large". */
-enum err scribe_finish(struct scribe *s, const struct buf *body, struct span *out) MUST_USE;
+enum err scribe_finish(struct scribe *s, struct buf *body, struct span *out) MUST_USE;
 
 /* Has a body of `n` bytes more than the target takes? Then it is refused as that. */
 enum err scribe_check_length(struct scribe *s, size_t n) MUST_USE;

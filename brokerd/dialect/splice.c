@@ -75,8 +75,7 @@ static void put_inner(
 {
 	struct splice inner[EDITS_MAX];
 	const size_t found = take_inside(edits, n, outer, inner);
-	splice_put(
-		json_kind(v) == JSON_OBJECT ? v : (struct json){SPAN("{}")}, inner, found, c->out);
+	splice_put(json_kind(v) == JSON_OBJECT ? v : json_of(SPAN("{}")), inner, found, c->out);
 }
 
 static void take_member(struct copy *c, const struct splice *edits, size_t n, struct json_walk *w)
@@ -131,11 +130,23 @@ static void add(struct copy *c, const struct splice *edits, size_t n, size_t i)
 		buf_span(c->out, edits[i].json);
 }
 
+/* All that comes out, or a little more: nothing then has to grow. */
+static size_t bytes_of(struct json object, const struct splice *edits, size_t n)
+{
+	size_t bytes = object.text.n;
+	for (size_t i = 0; i < n; i++)
+		bytes += strlen(edits[i].name) + edits[i].json.n + sizeof "\"\":{},";
+	return bytes;
+}
+
 void splice_put(struct json object, const struct splice *edits, size_t n, struct buf *out)
 {
+	const size_t bytes = bytes_of(object, edits, n);
 	struct copy c = {.from = object.text.p, .end = object.text.p + 1, .out = out};
 	const char *last = object.text.p + object.text.n - 1; /* the closing bracket */
 	assert(n <= EDITS_MAX && json_kind(object) == JSON_OBJECT);
+	if (bytes <= out->max - out->n)
+		(void)buf_reserve(out, bytes);
 	for (struct json_walk w = json_each(object); json_next(&w);)
 		take_member(&c, edits, n, &w);
 	if (c.is_at_next)

@@ -13,12 +13,21 @@ static struct span number_text(struct json v)
 	return SPAN_NONE;
 }
 
+/* As nearly all are written. */
+static bool is_plain(struct span text, int64_t *out)
+{
+	return text.n > 0 && text.p[0] >= '1' && text.p[0] <= '9' && num_i64(text, out);
+}
+
 bool usage_count(struct json v, int64_t *out)
 {
+	const struct span text = number_text(v);
 	struct json number;
 	int64_t n;
-	if (json_scan(number_text(v), JSON_STRICT, &number, NULL) != OK || !json_i64(number, &n) ||
-		n < 0)
+	if (is_plain(text, out))
+		return true;
+	if (text.n == 0 || json_scan(text, JSON_STRICT, &number, NULL) != OK ||
+		!json_i64(number, &n) || n < 0)
 		return false;
 	*out = n;
 	return true;

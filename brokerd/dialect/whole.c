@@ -181,7 +181,7 @@ enum err whole_decode_end(struct decoder *d, const struct event_sink *sink, stru
 {
 	struct json body;
 	struct fault own = FAULT_NONE;
-	enum err err = framing_document(buf_view(&d->body), &body, &own);
+	enum err err = framing_document(buf_view(&d->body), d->whole.arena, &body, &own);
 	if (!err)
 		err = is_error(body) ? read_error(body, &own) : take_start(d, body);
 	if (!err)
@@ -195,6 +195,6 @@ enum err whole_decode_end(struct decoder *d, const struct event_sink *sink, stru
 
 void whole_meter(struct decoder *d, const struct http_head *head)
 {
-	usage_count((struct json){http_head_get(head, "x-amzn-bedrock-input-token-count")},
+	usage_count(json_of(http_head_get(head, "x-amzn-bedrock-input-token-count")),
 		&d->whole.head_tokens);
 }

@@ -267,7 +267,8 @@ static bool on_body_taken(struct attempt *a, struct span bytes)
 		buf_span(&a->error_body, span_first(bytes, room));
 		return true;
 	}
-	struct fault why = FAULT_NONE;
+	struct fault why;
+	fault_clear(&why);
 	const enum err err = take_piece(a, bytes, &why);
 	if (!err && (!a->op->has_enough || !a->op->has_enough(a->decoder)))
 		return true;

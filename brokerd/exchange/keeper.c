@@ -135,7 +135,7 @@ struct json keeper_end(struct keeper *k)
 	struct json v;
 	if (k->is_stream) {
 		buf_span(&k->last, buf_view(&k->held));
-		return k->object.n > 0 ? (struct json){buf_view(&k->object)} : JSON_NONE;
+		return k->object.n > 0 ? json_of(buf_view(&k->object)) : JSON_NONE;
 	}
 	if (json_scan(buf_view(&k->held), JSON_LENIENT, &v, NULL) || json_kind(v) != JSON_OBJECT) {
 		buf_span(&k->last, buf_view(&k->held));
@@ -143,7 +143,7 @@ struct json keeper_end(struct keeper *k)
 	}
 	put_right(k, v, false, &k->last);
 	buf_span(&k->object, buf_view(&k->last));
-	return (struct json){buf_view(&k->object)};
+	return json_of(buf_view(&k->object));
 }
 
 struct span keeper_rest(const struct keeper *k)

@@ -154,7 +154,7 @@ static struct json meant(struct json item, const struct kept_past *past)
 	json_text_to(json_member(item, "id"), &id);
 	for (size_t i = 0; i < past->n_items; i++) {
 		if (span_eq(buf_view(&id), past->items[i].id) && span_is_set(past->items[i].json))
-			return (struct json){past->items[i].json};
+			return json_of(past->items[i].json);
 	}
 	return item;
 }
@@ -350,7 +350,7 @@ static enum err list_items(
 		if (json_kind(w.value) == JSON_OBJECT)
 			put_listed(w.value, buf_view(&id), &l->json);
 		if (buf_error(&id) || buf_error(&l->json) ||
-			json_text((struct json){buf_view(&id)}, a, &l->id))
+			json_text(json_of(buf_view(&id)), a, &l->id))
 			return ERR_NO_MEMORY;
 		if (arena_dup(a, l->id, &l->id))
 			return ERR_NO_MEMORY;

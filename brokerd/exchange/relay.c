@@ -82,15 +82,15 @@ enum err relay_read(struct relay *r, struct span body, struct span laid_out,
 	if (!r->surface) {
 		*out = (struct llm_request){.model = native_model(&r->call, body, r->arena)};
 		out->is_stream = true;
-		r->body = (struct json){body}; /* whatever it is */
+		r->body = json_of(body); /* whatever it is */
 		return OK;
 	}
 	const struct dialect_op *op = dialect_operation(r->speaks, r->op);
 	const enum err err = op->decode_request(&r->call, whole, r->arena, out, &r->notes, why);
-	if (!err &&
-		body.n > 0) { /* scanned: what is taken of them now is what stood in them then */
-		r->body = (struct json){span_trim(whole)};
-		r->asked = (struct json){span_trim(body)};
+	if (!err) {
+		r->body = r->asked = r->notes.body;
+		if (span_is_set(laid_out)) /* it was scanned before */
+			r->asked = json_of(span_trim(body));
 	}
 	return err;
 }
@@ -106,7 +106,7 @@ void relay_keep(struct relay *r, struct span id, struct span previous_json)
 
 struct json relay_to_keep(const struct relay *r)
 {
-	return r->is_keeping && r->keeper.object.n > 0 ? (struct json){buf_view(&r->keeper.object)}
+	return r->is_keeping && r->keeper.object.n > 0 ? json_of(buf_view(&r->keeper.object))
 						       : JSON_NONE;
 }
 
@@ -413,9 +413,8 @@ static void read_event(
 {
 	OWNED(arena_done) struct arena a;
 	struct llm_event e;
-	struct fault why = FAULT_NONE;
 	arena_init(&a, LIMIT_REQUEST_ARENA);
-	const enum err err = event_unpack(type, pack_from(packed), &a, &e, &why);
+	const enum err err = event_unpack(type, pack_from(packed), &a, &e, NULL);
 	if (err)
 		fail_with(r, err, about);
 	else

@@ -236,7 +236,7 @@ static enum err refuse_unfollowed(const struct exchange *x, struct fault *why)
 		for (size_t k = 0; k < r->messages[m].n_parts; k++) {
 			const struct part *p = &r->messages[m].parts[k];
 			if (p->type == PART_OPAQUE &&
-				json_is(json_member((struct json){p->opaque.data}, "type"),
+				json_is(json_member(json_of(p->opaque.data), "type"),
 					"item_reference"))
 				return fault_param(why, ERR_INVALID_REQUEST, "input",
 					"an item is named by its id alone, which nobody here "

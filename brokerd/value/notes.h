@@ -2,6 +2,7 @@
  * Written by a dialect's encode, read by its decode and by the reply. Everything is in the arena. */
 #ifndef BROKERD_VALUE_NOTES_H
 #define BROKERD_VALUE_NOTES_H
+#include "protocol/base/json.h"
 #include "protocol/event.h"
 
 struct rename {
@@ -41,6 +42,7 @@ struct notes {
 	struct span vectors; /* the form that was asked for, as the trait embedding_format */
 	bool is_count_estimated; /* the count is made here */
 	struct span native_path; /* of a request that nobody here wrote, where it went */
+	struct json body;        /* a caller's own, once it is scanned; absent: it has none */
 	/* how a caller of a surface wants its reply, beyond what the request says */
 	enum answer_form form;
 	bool is_older_call_form; /* openai-chat: `function_call`, not `tool_calls` */

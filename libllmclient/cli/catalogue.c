@@ -617,7 +617,7 @@ static bool put_models_dev(struct buf *out, struct span provider, struct span ke
 /* The name of a member, unescaped; empty where that is too long for a model's. */
 static struct span name_text(struct span raw, struct buf *room)
 {
-	const struct json quoted = {span_of(raw.p - 1, raw.n + 2)};
+	const struct json quoted = json_of(span_of(raw.p - 1, raw.n + 2));
 	buf_clear(room);
 	return json_text_to(quoted, room) && !buf_error(room) ? buf_view(room) : SPAN("");
 }

@@ -39,7 +39,7 @@ static bool carry(const struct reader *r, struct extra *extra, const struct json
 {
 	struct extra_member member;
 	OWNED(buf_done) struct buf name = BUF_INIT(LIMIT_FRAME_BYTES);
-	const struct json quoted = {span_of(w->name.p - 1, w->name.n + 2)};
+	const struct json quoted = json_of(span_of(w->name.p - 1, w->name.n + 2));
 	if (!json_text_to(quoted, &name) || buf_error(&name)) {
 		builder_no_memory(r->b);
 		return false;

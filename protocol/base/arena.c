@@ -8,10 +8,16 @@
 
 #define FIRST_BYTES   ((size_t)2048)
 #define LARGEST_BYTES ((size_t)256 * 1024)
+#define ADOPT_BYTES   ((size_t)4096) /* less is copied */
 
 struct arena_chunk {
 	struct arena_chunk *next;
 	alignas(max_align_t) char bytes[];
+};
+
+struct arena_adopted {
+	struct arena_adopted *next;
+	char *bytes;
 };
 
 void arena_init(struct arena *a, size_t ceiling)
@@ -21,6 +27,8 @@ void arena_init(struct arena *a, size_t ceiling)
 
 void arena_done(struct arena *a)
 {
+	for (; a->adopted; a->adopted = a->adopted->next)
+		mem_free(a->adopted->bytes);
 	while (a->chunks) {
 		struct arena_chunk *next = a->chunks->next;
 		mem_free(a->chunks);
@@ -34,13 +42,13 @@ static struct arena_chunk *chunk_new(struct arena *a, size_t bytes)
 	const size_t whole = sizeof(struct arena_chunk) + bytes;
 	if (whole < bytes || whole > a->max - a->total)
 		return NULL;
-	struct arena_chunk *chunk = mem_zeroed(whole);
+	struct arena_chunk *chunk = mem_resize(NULL, whole);
 	if (chunk)
 		a->total += whole;
 	return chunk;
 }
 
-void *arena_alloc(struct arena *a, size_t n)
+void *arena_bytes(struct arena *a, size_t n)
 {
 	const size_t align = alignof(max_align_t);
 	if (n > SIZE_MAX - align)
@@ -81,6 +89,14 @@ void *arena_alloc(struct arena *a, size_t n)
 	return chunk->bytes;
 }
 
+void *arena_alloc(struct arena *a, size_t n)
+{
+	void *p = arena_bytes(a, n);
+	if (p)
+		memset(p, 0, n);
+	return p;
+}
+
 void *arena_array(struct arena *a, size_t count, size_t size)
 {
 	size_t bytes;
@@ -101,10 +117,34 @@ enum err arena_dup(struct arena *a, struct span s, struct span *out)
 	return OK;
 }
 
+enum err arena_adopt(struct arena *a, struct buf *from, struct span *out)
+{
+	if (from->n < ADOPT_BYTES) {
+		const enum err err = arena_dup(a, buf_view(from), out);
+		if (!err)
+			buf_done(from);
+		return err;
+	}
+	*out = SPAN_NONE;
+	struct arena_adopted *own =
+		from->cap <= a->max - a->total ? arena_bytes(a, sizeof *own) : NULL;
+	if (!own || from->cap > a->max - a->total)
+		return ERR_NO_MEMORY;
+	*own = (struct arena_adopted){.next = a->adopted, .bytes = from->p};
+	a->adopted = own;
+	a->total += from->cap;
+	*out = buf_view(from);
+	from->p = NULL; /* it is the arena's */
+	buf_done(from);
+	return OK;
+}
+
 char *arena_str(struct arena *a, struct span s)
 {
-	char *copy = s.n < SIZE_MAX ? arena_alloc(a, s.n + 1) : NULL;
+	char *copy = s.n < SIZE_MAX ? arena_bytes(a, s.n + 1) : NULL;
 	if (copy && s.n > 0)
 		memcpy(copy, s.p, s.n);
+	if (copy)
+		copy[s.n] = '\0';
 	return copy;
 }

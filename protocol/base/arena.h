@@ -4,15 +4,16 @@
 #define PROTOCOL_BASE_ARENA_H
 #include <stddef.h>
 
-#include "protocol/base/err.h"
-#include "protocol/base/span.h"
+#include "protocol/base/buf.h"
 
 struct arena_chunk;
+struct arena_adopted;
 
 struct arena {
-	struct arena_chunk *chunks; /* the newest first */
-	size_t used, size;          /* of the newest chunk */
-	size_t total, max;          /* bytes in all chunks, and their ceiling */
+	struct arena_chunk *chunks;    /* the newest first */
+	size_t used, size;             /* of the newest chunk */
+	struct arena_adopted *adopted; /* memory that came from elsewhere */
+	size_t total, max;             /* bytes in all of it, and their ceiling */
 };
 
 /* `ceiling`: the most bytes it may take from the heap, from limits.h. Allocates nothing yet. */
@@ -22,12 +23,19 @@ void arena_done(struct arena *a); /* frees all; the arena is empty and usable ag
 /* `n` zeroed bytes aligned for any type; n may be 0. NULL: out of memory or over the ceiling. */
 void *arena_alloc(struct arena *a, size_t n);
 
+/* The same, not zeroed: for bytes that are written at once. */
+void *arena_bytes(struct arena *a, size_t n);
+
 /* An array of `count` zeroed elements; NULL as above, overflow included. */
 void *arena_array(struct arena *a, size_t count, size_t size);
 
 /* A copy of the bytes, with a NUL after them that does not count. An absent span gives an absent
  * one. On failure *out is absent and ERR_NO_MEMORY is returned. */
 enum err arena_dup(struct arena *a, struct span s, struct span *out) MUST_USE;
+
+/* Takes over what a buf holds, which is empty then: without a copy where it is much. ERR_NO_MEMORY as
+ * above; the buf is as it was, and *out is absent. */
+enum err arena_adopt(struct arena *a, struct buf *from, struct span *out) MUST_USE;
 
 /* A NUL-terminated copy; NULL on failure. Bytes after a NUL inside are there but unseen. */
 char *arena_str(struct arena *a, struct span s);

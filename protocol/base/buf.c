@@ -25,28 +25,33 @@ enum err buf_error(const struct buf *b)
 	return b->err;
 }
 
-char *buf_reserve(struct buf *b, size_t n)
+/* Makes room for `n` more bytes. False: that failed, and sticks. */
+static bool grow(struct buf *b, size_t n)
 {
-	if (b->err)
-		return NULL;
 	if (n > b->max - b->n) {
 		b->err = ERR_TOO_BIG;
+		return false;
+	}
+	/* who asks for much at first knows how much it will be */
+	size_t cap = b->cap ? b->cap : n > FIRST_BYTES ? n : FIRST_BYTES;
+	while (cap < b->n + n)
+		cap = cap > b->max / 2 ? b->max : cap * 2;
+	if (cap > b->max)
+		cap = b->max;
+	char *grown = mem_resize(b->p, cap);
+	if (!grown) {
+		b->err = ERR_NO_MEMORY;
+		return false;
+	}
+	b->p = grown;
+	b->cap = cap;
+	return true;
+}
+
+char *buf_reserve(struct buf *b, size_t n)
+{
+	if (b->err || ((n > b->cap - b->n || !b->p) && !grow(b, n)))
 		return NULL;
-	}
-	if (n > b->cap - b->n || !b->p) {
-		size_t cap = b->cap ? b->cap : FIRST_BYTES;
-		while (cap < b->n + n)
-			cap = cap > b->max / 2 ? b->max : cap * 2;
-		if (cap > b->max)
-			cap = b->max;
-		char *grown = mem_resize(b->p, cap);
-		if (!grown) {
-			b->err = ERR_NO_MEMORY;
-			return NULL;
-		}
-		b->p = grown;
-		b->cap = cap;
-	}
 	return b->p + b->n;
 }
 

@@ -65,6 +65,17 @@ struct fault {
 /* No fault. */
 #define FAULT_NONE ((struct fault){.err = OK, .retry_after_ms = -1})
 
+/* The same, where it is wanted for each piece of a stream: its texts are empty, their bytes are not cleared. */
+static inline void fault_clear(struct fault *f)
+{
+	f->err = OK;
+	f->http_status = 0;
+	f->retry_after_ms = -1;
+	f->is_partial = false;
+	f->advice = RETRY_UNSAID;
+	f->code[0] = f->param[0] = f->provider[0] = f->request_id[0] = f->message[0] = '\0';
+}
+
 /* Fills *why (may be NULL) with a class and a sentence and returns the class, so that the place
  * that finds a fault is one line: return fault_set(why, ERR_TOO_BIG, "... %zu bytes ...", n);
  * All other members are reset. */

@@ -19,13 +19,22 @@ enum json_kind {
 	JSON_OBJECT,
 };
 
+struct json_mark;
+
 /* A value inside a scanned text, without the white space around it; absent: text.p is NULL.
  * Borrowed: it lives as long as the text. */
 struct json {
 	struct span text;
+	const struct json_mark *mark; /* where it ends, for a walk; NULL: not known */
 };
 
-#define JSON_NONE ((struct json){SPAN_NONE})
+#define JSON_NONE ((struct json){.text = SPAN_NONE})
+
+/* A value by its text alone, which was scanned before. */
+static inline struct json json_of(struct span text)
+{
+	return (struct json){.text = text};
+}
 
 struct json_rules {
 	size_t max_depth; /* arrays and objects inside one another; 1..JSON_DEPTH_MAX */
@@ -35,6 +44,9 @@ struct json_rules {
 	bool has_two_spellings;         /* and with underscores left out: max_tokens is maxTokens */
 	const char *const *free_inside; /* but not inside members of these names, such as a schema,
 	                                   that are passed on and never read; ends with NULL; may be NULL */
+	/* where the ends of long values are kept, so that a walk, which reads its way over each value
+	 * otherwise, passes over them at once; it lives as long as the values; NULL: nowhere */
+	struct arena *marks;
 };
 
 #define JSON_DEPTH_MAX 512
@@ -56,20 +68,36 @@ bool json_name_is_clear(struct span name);
 
 /* ---- reading; all take scanned values only ---- */
 
-enum json_kind json_kind(struct json v);
+/* By a value's first byte; JSON_ABSENT: it is a number. */
+extern const unsigned char json_kind_of[256];
+static inline enum json_kind json_kind(struct json v)
+{
+	if (v.text.n == 0)
+		return JSON_ABSENT;
+	const unsigned char kind = json_kind_of[(unsigned char)v.text.p[0]];
+	return kind == JSON_ABSENT ? JSON_NUMBER : (enum json_kind)kind;
+}
 
 /* Walks an object or an array. Begin with json_each(v); a value that is neither is empty. A step
- * passes over a whole member, so walking all levels of a text reads its inside once for each. */
+ * passes over a whole member, so walking all levels of a text reads its inside once for each, but for
+ * what was marked. */
 struct json_walk {
 	const char *at, *end;
 	struct span name; /* of the member: raw, as between its quotes, escapes and all */
 	struct json value;
+	const struct json_mark *mark, *marks_end; /* of the long values that are still to come */
+	const char *begin;                        /* of the text that they count from */
 };
 struct json_walk json_each(struct json container);
 bool json_next(struct json_walk *w); /* false: no more */
 
-/* Is the raw name of a member, once unescaped, this text? */
-bool json_name_is(struct span raw_name, const char *text);
+bool json_name_is_all(struct span raw_name, const char *text);
+/* Is the raw name of a member, once unescaped, this text? Most differ in their first byte. */
+static inline bool json_name_is(struct span raw_name, const char *text)
+{
+	const bool differs = raw_name.n > 0 && raw_name.p[0] != text[0] && raw_name.p[0] != '\\';
+	return !differs && json_name_is_all(raw_name, text);
+}
 
 /* The member of that name (the last, where there are several), or an absent value. Linear: where
  * several are wanted, walk. */

@@ -40,6 +40,8 @@ static inline bool span_eq(struct span a, struct span b)
 
 static inline bool span_is(struct span a, const char *text)
 {
+	if (a.n > 0 && text && a.p[0] != text[0])
+		return false; /* as most, in a list of words */
 	return span_eq(a, span_str(text));
 }
 

@@ -1,6 +1,10 @@
 /* utf8.c - one classifier, and a repair that holds back at most one character and a half. */
 #include "protocol/base/utf8.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #define REPLACEMENT "\xef\xbf\xbd"
 
 static bool is_more(unsigned char c)
@@ -81,11 +85,30 @@ static const unsigned char kind_of[256] = { [0x80] =
 };
 /* clang-format on */
 
+/* How many bytes of whole sixties-and-four are ASCII from `p` on: most text is, for long stretches. */
+static size_t skip_ascii(const unsigned char *p, size_t n)
+{
+	size_t at = 0;
+#ifdef __SSE2__
+	for (; n - at >= 64; at += 64) {
+		const __m128i *v = (const __m128i *)(const void *)(p + at);
+		const __m128i low = _mm_or_si128(_mm_loadu_si128(v), _mm_loadu_si128(v + 1));
+		const __m128i high = _mm_or_si128(_mm_loadu_si128(v + 2), _mm_loadu_si128(v + 3));
+		if (_mm_movemask_epi8(_mm_or_si128(low, high)))
+			break;
+	}
+#else
+	(void)p;
+	(void)n;
+#endif
+	return at;
+}
+
 size_t utf8_valid_bytes(struct span s)
 {
 	const unsigned char *p = (const unsigned char *)s.p;
 	uint64_t state = START;
-	size_t n = 0;
+	size_t n = skip_ascii(p, s.n);
 	for (; s.n - n >= 16; n += 16) {
 		uint64_t halves[2];
 		memcpy(halves, p + n, sizeof halves);
@@ -98,6 +121,8 @@ size_t utf8_valid_bytes(struct span s)
 		if (next == REJECT)
 			break;
 		state = next;
+		if (state == START)
+			n += skip_ascii(p + n + 16, s.n - n - 16);
 	}
 	/* the rest, or what is wrong in the next sixteen bytes: from a character's beginning */
 	if (state != START) {

@@ -2,7 +2,8 @@
  * Speaks the frames of the wire itself, without the client library. Keeps so many calls in flight over
  * so many connections, each call replaced as it ends; or begins them at a fixed rate, whatever the
  * answers do, and then counts from when a call was due, so that a stall is felt by all that it held up.
- * Or it only stays there, while others look at the broker's memory. One line of JSON on stdout. */
+ * Or it only stays there, while others look at the broker's memory. A call is a unified request, or the
+ * body of a public API to be relayed. One line of JSON on stdout. */
 #include <errno.h>
 #include <ev.h>
 #include <inttypes.h>
@@ -24,6 +25,7 @@
 struct load {
 	/* the question */
 	const char *socket, *model;
+	const char *surface; /* relayed on it; NULL: a unified request */
 	int64_t calls, connections, prompt_bytes, rate, warm_ms, run_ms, cpu, watch;
 	bool is_stream, is_idle, is_hold, is_once;
 	struct buf call; /* the packed body of its frame */
@@ -67,42 +69,97 @@ static void on_client_ready(struct ev_loop *loop, ev_io *w, int events);
 
 /* ---- what is sent ---- */
 
+/* The question as a unified request. */
+static void put_request(const struct load *l, struct span prompt, struct buf *out)
+{
+	struct part text = {.type = PART_TEXT, .text = prompt};
+	struct message message = {.role = ROLE_USER, .parts = &text, .n_parts = 1};
+	request_pack(&(struct llm_request){.model = span_str(l->model),
+			     .messages = &message,
+			     .n_messages = 1,
+			     .is_stream = l->is_stream},
+		out);
+}
+
+/* Where a surface has the model and the words of a question. */
+static const struct language {
+	const char *surface, *path, *model, *words, *end;
+} languages[] = {
+	{"openai.chat",        "/v1/chat/completions", "{\"model\":\"",
+         "\",\"messages\":[{\"role\":\"user\",\"content\":\"",                             "\"}]"},
+	{"openai.responses",   "/v1/responses",        "{\"model\":\"", "\",\"input\":\"", "\""  },
+	{"anthropic.messages", "/v1/messages",         "{\"model\":\"",
+         "\",\"max_tokens\":1024,\"messages\":[{\"role\":\"user\",\"content\":\"",         "\"}]"},
+};
+
+static const struct language *language_of(const char *surface)
+{
+	for (size_t i = 0; i < COUNT_OF(languages); i++) {
+		if (strcmp(surface, languages[i].surface) == 0)
+			return &languages[i];
+	}
+	bench_die("nobody wrote down how to ask on the surface %s", surface);
+}
+
+/* The question in the surface's own language. */
+static void put_body(const struct load *l, struct span prompt, struct buf *out)
+{
+	const struct language *in = language_of(l->surface);
+	buf_text(out, in->model);
+	buf_text(out, l->model);
+	buf_text(out, in->words);
+	buf_span(out, prompt);
+	buf_text(out, in->end);
+	buf_text(out, l->is_stream ? ",\"stream\":true}" : "}");
+}
+
+/* Does the other side read what is meant? */
+static bool is_as_meant(const struct load *l, struct span frame, struct span prompt,
+	struct span body, struct fault *why)
+{
+	OWNED(arena_done) struct arena arena;
+	struct frame back;
+	struct call call = CALL_INIT;
+	struct llm_request r = {0};
+	arena_init(&arena, LIMIT_REQUEST_ARENA);
+	if (frame_take(&frame, &back, NULL, why) != OK || frame.n != 0 || back.type != FRAME_CALL ||
+		call_unpack(back.body, &arena, &call, why) != OK)
+		return false;
+	if (l->surface)
+		return call.kind == CALL_RELAY && span_is(call.surface.surface, l->surface) &&
+		       span_eq(call.body, body);
+	return request_unpack(call.body, &arena, &r, why) == OK && r.n_messages == 1 &&
+	       r.messages[0].n_parts == 1 && span_eq(r.messages[0].parts[0].text, prompt) &&
+	       span_is(r.model, l->model) && r.is_stream == l->is_stream;
+}
+
 /* Packs the question once, and makes sure that it says what is meant. */
 static void pack_call(struct load *l)
 {
 	OWNED(buf_done) struct buf prompt = BUF_INIT(LIMIT_INLINE_BYTES);
 	OWNED(buf_done) struct buf body = BUF_INIT(LIMIT_INLINE_BYTES);
 	OWNED(buf_done) struct buf frame = BUF_INIT(LIMIT_FRAME_BYTES + 4);
-	OWNED(arena_done) struct arena arena;
 	struct fault why = FAULT_NONE;
-	struct frame back;
 	struct call call = CALL_INIT;
-	struct llm_request request = {0};
 
 	bench_prompt(&prompt, (size_t)l->prompt_bytes);
-	struct part text = {.type = PART_TEXT, .text = buf_view(&prompt)};
-	struct message message = {.role = ROLE_USER, .parts = &text, .n_parts = 1};
-	request_pack(&(struct llm_request){.model = span_str(l->model),
-			     .messages = &message,
-			     .n_messages = 1,
-			     .is_stream = l->is_stream},
-		&body);
-	call.kind = CALL_TYPED;
-	call.op = LLM_OP_CHAT;
+	if (l->surface) {
+		put_body(l, buf_view(&prompt), &body);
+		call.kind = CALL_RELAY;
+		call.surface = (struct surface_call){.surface = span_str(l->surface),
+			.method = SPAN("POST"),
+			.path = span_str(language_of(l->surface)->path)};
+	} else {
+		put_request(l, buf_view(&prompt), &body);
+		call.kind = CALL_TYPED;
+		call.op = LLM_OP_CHAT;
+	}
 	call.body = buf_view(&body);
 	call_pack(&call, &l->call);
 	if (buf_error(&prompt) != OK || buf_error(&body) != OK || buf_error(&l->call) != OK ||
 		frame_put(&frame, FRAME_CALL, 1, buf_view(&l->call)) != OK)
 		bench_die("the question is too long for one frame");
-
-	arena_init(&arena, LIMIT_REQUEST_ARENA);
-	struct span in = buf_view(&frame);
-	if (frame_take(&in, &back, NULL, &why) != OK || in.n != 0 || back.type != FRAME_CALL ||
-		call_unpack(back.body, &arena, &call, &why) != OK ||
-		request_unpack(call.body, &arena, &request, &why) != OK ||
-		request.n_messages != 1 || request.messages[0].n_parts != 1 ||
-		!span_eq(request.messages[0].parts[0].text, buf_view(&prompt)) ||
-		!span_is(request.model, l->model) || request.is_stream != l->is_stream)
+	if (!is_as_meant(l, buf_view(&frame), buf_view(&prompt), buf_view(&body), &why))
 		bench_die("the question does not survive its packing: %s", why.message);
 }
 
@@ -259,7 +316,7 @@ static void client_event(struct client *c, const struct frame *f)
 	} else if (event.type == EV_FAULT) {
 		slot_fail(s, event.fault);
 	} else {
-		if (event.type == EV_TEXT)
+		if (event.type == EV_TEXT || event.type == EV_RAW)
 			slot_text(s, event.text);
 		s->used_bytes += f->length;
 		if ((size_t)s->used_bytes >= LIMIT_CREDIT_BYTES / 2)
@@ -277,6 +334,8 @@ static void client_frame(struct client *c, const struct frame *f)
 			start_calls(c->load);
 		break;
 	case FRAME_EVENT:
+	case FRAME_HEAD:
+	case FRAME_DATA:
 	case FRAME_END:
 	case FRAME_FAULT:
 		client_event(c, f);
@@ -512,20 +571,21 @@ int main(int argc, char **argv)
 		.run_ms = 1000,
 		.cpu = -1};
 	const struct bench_option options[] = {
-		{"socket",       NULL,            &l.socket, NULL,         0,  0,         "the broker's"                            },
-		{"model",        NULL,            &l.model,  NULL,         0,  0,         "whom to ask"                             },
-		{"calls",        &l.calls,        NULL,      NULL,         1,  100000,    "in flight at once"                       },
-		{"connections",  &l.connections,  NULL,      NULL,         1,  100000,    "over which they go"                      },
-		{"prompt-bytes", &l.prompt_bytes, NULL,      NULL,         0,  100000,    "length of the question"                  },
-		{"rate",         &l.rate,         NULL,      NULL,         0,  1000000,   "calls begun a second; 0: as they end"    },
-		{"stream",       NULL,            NULL,      &l.is_stream, 0,  0,         "ask for streams"                         },
-		{"idle",         NULL,            NULL,      &l.is_idle,   0,  0,         "say hello, and stay until stdin ends"    },
-		{"hold",         NULL,            NULL,      &l.is_hold,   0,  0,         "begin streams, and stay until stdin ends"},
-		{"once",         NULL,            NULL,      &l.is_once,   0,  0,         "one call, as soon as somebody listens"   },
-		{"warm-ms",      &l.warm_ms,      NULL,      NULL,         1,  600000,    "not measured"                            },
-		{"run-ms",       &l.run_ms,       NULL,      NULL,         1,  600000,    "measured"                                },
-		{"watch",        &l.watch,        NULL,      NULL,         0,  INT32_MAX, "the process whose time to take"          },
-		{"pin",          &l.cpu,          NULL,      NULL,         -1, 1023,      "the processor to stay on"                },
+		{"socket",       NULL,            &l.socket,  NULL,         0,  0,         "the broker's"                            },
+		{"model",        NULL,            &l.model,   NULL,         0,  0,         "whom to ask"                             },
+		{"surface",      NULL,            &l.surface, NULL,         0,  0,         "a public API's, to be relayed"           },
+		{"calls",        &l.calls,        NULL,       NULL,         1,  100000,    "in flight at once"                       },
+		{"connections",  &l.connections,  NULL,       NULL,         1,  100000,    "over which they go"                      },
+		{"prompt-bytes", &l.prompt_bytes, NULL,       NULL,         0,  100000,    "length of the question"                  },
+		{"rate",         &l.rate,         NULL,       NULL,         0,  1000000,   "calls begun a second; 0: as they end"    },
+		{"stream",       NULL,            NULL,       &l.is_stream, 0,  0,         "ask for streams"                         },
+		{"idle",         NULL,            NULL,       &l.is_idle,   0,  0,         "say hello, and stay until stdin ends"    },
+		{"hold",         NULL,            NULL,       &l.is_hold,   0,  0,         "begin streams, and stay until stdin ends"},
+		{"once",         NULL,            NULL,       &l.is_once,   0,  0,         "one call, as soon as somebody listens"   },
+		{"warm-ms",      &l.warm_ms,      NULL,       NULL,         1,  600000,    "not measured"                            },
+		{"run-ms",       &l.run_ms,       NULL,       NULL,         1,  600000,    "measured"                                },
+		{"watch",        &l.watch,        NULL,       NULL,         0,  INT32_MAX, "the process whose time to take"          },
+		{"pin",          &l.cpu,          NULL,       NULL,         -1, 1023,      "the processor to stay on"                },
 	};
 	bench_options(argc, argv, "calls through the broker", options, COUNT_OF(options));
 	check_options(&l);

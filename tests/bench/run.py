@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """run.py - what does the broker cost, beside the same calls without it?
 
-usage: run.py [--quick] [--json FILE] [--rounds N] [--log-level WORD]
+usage: run.py [--quick] [--json FILE] [--rounds N] [--log-level WORD] [--only PART...]
 
 Starts a provider that takes no time and llm-brokerd, both on this machine and nowhere else, and lets
 libcurl alone and clients of the broker ask it the same question in turn, round by round. Prints a
@@ -36,6 +36,12 @@ STREAMS = 1000
 STREAM_RATE = 50  # tokens a second of each stream
 IN_FLIGHT = (1, 16, 64, 256)
 MAIN = 64  # in flight, for the figure that counts
+LANES = {  # how a call comes to the broker, whose provider speaks openai.chat: what load is told
+    "typed": [],
+    "verbatim": ["--surface", "openai.chat"],
+    "translated": ["--surface", "anthropic.messages"]}
+LONG = 100_000  # bytes of a long prompt
+PARTS = ("start", "memory", "latency", "throughput", "streams", "relay")
 
 
 class BenchError(Exception):
@@ -319,15 +325,30 @@ class Bench:
                                         cpu=self.other)})
         self.results["streams"] = found
 
-    def run(self):
+    def relay(self):
+        """A unified request beside the bodies of public APIs, the provider's own and another."""
+        self.arrange(together=False)
+        found = {}
+        for name, args, provider in (
+                ("whole", ["--calls", MAIN, "--connections", MAIN], "bench"),
+                ("long", ["--calls", 4, "--connections", 4, "--prompt-bytes", LONG], "bench"),
+                ("flood", ["--stream", "--calls", 4, "--connections", 4], "flood")):
+            found[name] = self.pairs(self.plan.rounds, {
+                lane: lambda args=args, lane=lane, provider=provider: self.load(
+                    *args, *LANES[lane], *self.plan.times(), provider=provider, cpu=self.other)
+                for lane in LANES})
+        self.results["relay"] = found
+
+    def run(self, only):
         self.results["machine"] = machine(self.one, self.other)
-        self.start()
+        if "start" in only:
+            self.start()
         self.broker.start()
-        self.memory()
-        self.latency()
-        self.throughput()
-        self.streams()
-        self.results["memory"]["after"] = memory(self.broker.pid)
+        for part in PARTS[1:]:
+            if part in only:
+                getattr(self, part)()
+        if "memory" in only:
+            self.results["memory"]["after"] = memory(self.broker.pid)
         self.broker.stop()
 
 
@@ -455,6 +476,23 @@ def streams_table(r):
                   "tokens/s", "CPU µs a token", "of curl's"), rows)
 
 
+def relay_table(r):
+    rows = []
+    for key, name, rate, cpu in (
+            ("whole", f"1 KiB, {MAIN} in flight", "calls_per_second", "cpu_us_per_call"),
+            ("long", f"{LONG // 1000} kB, 4 in flight", "calls_per_second", "cpu_us_per_call"),
+            ("flood", "4 streams, tokens", "tokens_per_second", "cpu_us_per_token")):
+        found = r["relay"][key]
+        for lane in LANES:
+            rows.append((
+                name, lane, number(median(found[lane], rate), 0),
+                factor(ratio(found, rate, over="typed", of=lane)),
+                number(median(found[lane], cpu)),
+                factor(ratio(found, cpu, over="typed", of=lane))))
+    return table(("what", "lane", "a second", "of the typed", "CPU µs of each", "of the typed"),
+                 rows)
+
+
 def memory_table(r):
     rows = []
     for key, name in (("idle", "idle, after its first call"),
@@ -467,19 +505,29 @@ def memory_table(r):
 
 
 def report(r):
-    m, first = r["machine"], r["latency"]["direct"][0]
+    m = r["machine"]
+    libcurl = r["latency"]["direct"][0]["libcurl"] if "latency" in r else "not asked"
     where = "processor {} and {}".format(*m["used"])
     if m["used"][0] == m["used"][1]:
         where = "one processor, where nothing can be apart: only what is together means much"
     text = (f"## llm-broker beside libcurl alone\n\n"
             f"{m['cpu']}, {m['cpus']} processors, Linux {m['kernel']}, libcurl "
-            f"{first['libcurl']}, {m['date']}; {where}; loopback only, no TLS. "
+            f"{libcurl}, {m['date']}; {where}; loopback only, no TLS. "
             f"Medians of {r['rounds']} rounds.\n")
     if m["load_before"] > 0.5:
         text += (f"\nOther work was going on (load {m['load_before']:.1f}): trust the ratios, "
                  f"then CPU times, and the rest little.\n")
-    return "\n".join((text, ratios_table(r), "### Throughput, apart\n", throughput_table(r),
-                      "### Streams\n", streams_table(r), "### Memory\n", memory_table(r)))
+    parts = [text]
+    if set(PARTS) <= set(r):
+        parts.append(ratios_table(r))
+    for part, title, rows in (
+            ("throughput", "Throughput, apart", throughput_table),
+            ("streams", "Streams", streams_table),
+            ("relay", "Lanes, apart: a unified request, and bodies of public APIs", relay_table),
+            ("memory", "Memory", memory_table)):
+        if part in r:
+            parts += [f"### {title}\n", rows(r)]
+    return "\n".join(parts)
 
 
 def leave(signum, _):
@@ -492,6 +540,8 @@ def main():
     parser.add_argument("--json", metavar="FILE", help="all figures of all rounds, here too")
     parser.add_argument("--rounds", type=int, help="how often each pair is run")
     parser.add_argument("--log-level", metavar="WORD", help="the daemon's; its own default")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART",
+                        help=f"of {', '.join(PARTS)}")
     options = parser.parse_args()
     for one in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(one, leave)
@@ -504,7 +554,7 @@ def main():
         try:
             bench = Bench(Plan(options.quick, options.rounds), options.log_level, stack)
             try:
-                bench.run()
+                bench.run(options.only)
             except BenchError as why:
                 raise BenchError(f"{why}\nthe daemon's last words:\n"
                                  f"{bench.broker.log()[-2000:]}") from None

@@ -224,7 +224,7 @@ def test_wire_frames(peer):
     threading.Timer(0.05, other.sendall, [sent[3:] + wire.frame_bytes(wire.END, 1, None) +
                                           wire.frame_bytes(99, 2, [])]).start()
     frames = client.recv_until(wire.END)
-    assert frames == [(1, 0, {"version": 1, "raw": b"\xff"}), (7, 1, None)]
+    assert frames == [(1, 0, {"version": 1, "raw": b"\xff"}, 20), (7, 1, None, 4)]
     assert [frame.name for frame in frames] == ["hello", "end"]
     assert client.recv_frame().name == "type 99"
     other.sendall(b"abc")

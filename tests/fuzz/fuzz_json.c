@@ -55,6 +55,19 @@ static void rewrite(struct json v, bool is_strict, struct arena *a, struct json_
 	}
 }
 
+/* With marks, a walk finds the same. */
+static void check_marked(
+	struct span text, struct json_rules rules, struct span want, struct arena *a)
+{
+	struct json v;
+	OWNED(buf_done) struct buf found = BUF_INIT(CEILING);
+	struct json_out o = json_to(&found);
+	rules.marks = a;
+	assert(json_scan(text, rules, &v, NULL) == OK);
+	rewrite(v, !rules.is_lenient, a, &o);
+	assert(span_eq(buf_view(&found), want));
+}
+
 static void check(struct span text, struct json_rules rules)
 {
 	struct arena a;
@@ -73,6 +86,7 @@ static void check(struct span text, struct json_rules rules)
 	struct json_out o = json_to(&once);
 	rewrite(v, !rules.is_lenient, &a, &o);
 	assert(buf_error(&once) == OK);
+	check_marked(text, rules, buf_view(&once), &a);
 	assert(json_scan(buf_view(&once), rules, &again, &why) == OK);
 	/* written once, it is written the same for ever */
 	o = json_to(&twice);

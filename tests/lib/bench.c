@@ -47,6 +47,11 @@ int64_t bench_cpu_ns(pid_t pid)
 	return clock_ns(clock);
 }
 
+int64_t bench_thread_ns(void)
+{
+	return clock_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
 void bench_pin(int64_t cpu)
 {
 	cpu_set_t set;

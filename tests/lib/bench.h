@@ -16,6 +16,8 @@ int64_t bench_now_ns(void);
 
 /* The processor time that all threads of a process have used, those that ended too; 0: of this one. */
 int64_t bench_cpu_ns(pid_t pid);
+/* The same of this thread alone, at the cost of one system call. */
+int64_t bench_thread_ns(void);
 
 /* Stays on one processor from now on; -1: wherever. */
 void bench_pin(int64_t cpu);

@@ -58,7 +58,7 @@ static enum err forward(const struct job *job, const struct surface_call *call,
 	const struct llm_request *r, const struct target *target, struct outcome *o)
 {
 	const struct forwarded what = {.request = r,
-		.body = {span_trim(job->body)},
+		.body = json_of(span_trim(job->body)),
 		.call = call,
 		.form = o->notes.form,
 		.wants_usage_event = o->notes.wants_usage_event};

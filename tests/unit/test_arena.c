@@ -134,11 +134,51 @@ static void copies(void)
 	arena_done(&a);
 }
 
+/* What a buf holds is the arena's afterwards, much of it without a copy. */
+static void adopts(size_t n, bool is_copied)
+{
+	struct arena a;
+	struct buf b = BUF_INIT(100000);
+	struct span got;
+	for (size_t i = 0; i < n; i++)
+		buf_byte(&b, (char)('a' + i % 26));
+	const char *const before = b.p;
+	OWNED(buf_done) struct buf want = BUF_INIT(100000);
+	buf_span(&want, buf_view(&b));
+	arena_init(&a, 200000);
+	is_err(arena_adopt(&a, &b, &got), OK, "adopt: %zu bytes", n);
+	is_mem(got.p, got.n, want.p, want.n, "adopt: %zu bytes are the same", n);
+	ok(is_copied == (got.p != before), "adopt: %zu bytes %s", n,
+		is_copied ? "are copied" : "stay where they are");
+	ok(b.n == 0 && !b.p, "adopt: the buf is empty");
+	ok(a.total >= n && a.total <= a.max, "adopt: the arena counts them");
+	ok(arena_alloc(&a, 100) != NULL, "adopt: and goes on");
+	arena_done(&a);
+	is_uint(a.total, 0, "adopt: done");
+}
+
+static void adopts_too_much(void)
+{
+	OWNED(buf_done) struct buf b = BUF_INIT(100000);
+	struct arena a;
+	struct span got = SPAN("x");
+	while (b.n < 50000)
+		buf_byte(&b, 'a');
+	arena_init(&a, 50000);
+	is_err(arena_adopt(&a, &b, &got), ERR_NO_MEMORY, "adopt: over the ceiling");
+	ok(!span_is_set(got) && b.n == 50000, "adopt: nothing was moved");
+	arena_done(&a);
+}
+
 int main(void)
 {
 	blocks();
 	places();
 	ceilings();
 	copies();
+	adopts(0, true);
+	adopts(100, true);
+	adopts(50000, false);
+	adopts_too_much();
 	return tap_done();
 }

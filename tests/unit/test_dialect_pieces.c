@@ -324,8 +324,9 @@ static void test_examples(struct arena *a)
 	/* a schema that is its own part */
 	OWNED(buf_done) struct buf out = BUF_INIT(65536);
 	struct json_out o = json_to(&out);
-	const struct json loop = {SPAN("{\"type\":\"object\",\"properties\":{\"a\":{\"$ref\":\"#\"}"
-				       "},\"required\":[\"a\"]}")};
+	const struct json loop =
+		json_of(SPAN("{\"type\":\"object\",\"properties\":{\"a\":{\"$ref\":\"#\"}"
+			     "},\"required\":[\"a\"]}"));
 	schema_example(loop, a, &o);
 	ok(out.n > 0 && out.n < 1000, "a loop comes to an end");
 }

@@ -6,23 +6,27 @@ static const struct {
 	const char *text;
 	int64_t want; /* -1: no count */
 } counts[] = {
-	{"12",		  12       },
-	{"0",		   0        },
-	{"12.0",                12       },
-	{"\"12\"",              12       },
-	{"1.2e1",               12       },
-	{"\"12.0\"",            12       },
-	{"-1",		  -1       },
-	{"1.5",		 -1       },
-	{"\"x\"",               -1       },
-	{"\"\"",                -1       },
-	{"null",                -1       },
-	{"true",                -1       },
-	{"[1]",		 -1       },
-	{"{}",		  -1       },
-	{"1e30",                -1       },
-	{"\"1 2\"",             -1       },
-	{"9223372036854775807", INT64_MAX},
+	{"12",		   12       },
+	{"0",		    0        },
+	{"12.0",		 12       },
+	{"\"12\"",               12       },
+	{"1.2e1",                12       },
+	{"\"12.0\"",             12       },
+	{"-1",		   -1       },
+	{"1.5",		  -1       },
+	{"\"x\"",                -1       },
+	{"\"\"",		 -1       },
+	{"null",		 -1       },
+	{"true",		 -1       },
+	{"[1]",		  -1       },
+	{"{}",		   -1       },
+	{"1e30",		 -1       },
+	{"\"1 2\"",              -1       },
+	{"\"+12\"",              -1       },
+	{"\"012\"",              -1       },
+	{"\"12x\"",              -1       },
+	{"18446744073709551616", -1       },
+	{"9223372036854775807",  INT64_MAX},
 };
 
 static const struct {
@@ -65,13 +69,13 @@ static void test_numbers(void)
 {
 	for (size_t i = 0; i < COUNT_OF(counts); i++) {
 		int64_t n = -1;
-		const struct json v = {span_str(counts[i].text)};
+		const struct json v = json_of(span_str(counts[i].text));
 		const bool is_count = usage_count(v, &n);
 		is_int(n, counts[i].want, "the count %s", counts[i].text);
 		ok(is_count == (counts[i].want >= 0), "is one, or none");
 	}
 	for (size_t i = 0; i < COUNT_OF(money); i++) {
-		const struct json v = {span_str(money[i].text)};
+		const struct json v = json_of(span_str(money[i].text));
 		is_int(usage_money(v, money[i].places), money[i].want, "%s of 10^-%d dollars",
 			money[i].text, money[i].places);
 	}

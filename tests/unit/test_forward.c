@@ -43,7 +43,8 @@ static enum err read_body(struct sent *s, const char *family, const char *text, 
 static enum err forward(struct sent *s, const char *family, struct span body)
 {
 	const struct host_wish wish = {.family = span_str(family), .model = SPAN("target")};
-	const struct forwarded what = {.request = &s->r, .body = {body}, .form = s->notes.form};
+	const struct forwarded what = {
+		.request = &s->r, .body = json_of(body), .form = s->notes.form};
 	const struct dialect *d = dialect_find(span_str(family));
 	s->http = (struct http_request){.n_headers = 0};
 	s->config = host_target(&wish, &s->a, &s->target, &s->why);

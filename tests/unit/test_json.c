@@ -248,7 +248,7 @@ static const struct {
 static void rejects(void)
 {
 	for (size_t i = 0; i < COUNT_OF(rejected); i++) {
-		struct json v = {SPAN("x")};
+		struct json v = json_of(SPAN("x"));
 		struct fault why = FAULT_NONE;
 		char *copy, at[40];
 		const char *name = rejected[i].name;
@@ -548,7 +548,7 @@ static const struct {
 static void read_kinds(void)
 {
 	for (size_t i = 0; i < COUNT_OF(kinds); i++) {
-		const struct json v = {kinds[i].text};
+		const struct json v = json_of(kinds[i].text);
 		int64_t whole_number;
 		double nearest;
 		struct span text = SPAN("x");
@@ -835,7 +835,7 @@ static void long_numbers(void)
 	for (int i = 1; i < MANY; i++)
 		buf_byte(&text, '0');
 	buf_print(&text, "125e%d", MANY + 2);
-	struct json v = {buf_view(&text)};
+	struct json v = json_of(buf_view(&text));
 	ok(json_i64(v, &i64) && i64 == 125,
 		"long: zeroes behind the point, undone by the exponent");
 	ok(json_f64(v, &f64) && f64 == 125, "long: and as a double");
@@ -1081,6 +1081,32 @@ static void write_strings(void)
 	is_uint(wrong, 0, "put_str: every byte at every place comes back");
 }
 
+/* Escapes at every distance, so that the room for them ends at every place; and a ceiling that is just
+ * met. */
+static void write_escapes(void)
+{
+	char text[300], want[6 * sizeof text];
+	size_t wrong = 0;
+	for (size_t step = 1; step < 40; step++) {
+		size_t n = 0;
+		for (size_t i = 0; i < sizeof text; i++) {
+			const char c = i % step != 0 ? 'x' : i % 2 ? '\n' : '\x01';
+			text[i] = c;
+			n += (size_t)snprintf(want + n, 7,
+				c == 'x'    ? "x"
+				: c == '\n' ? "\\n"
+					    : "\\u0001");
+		}
+		for (size_t room = 0; room < 3; room++) {
+			OWNED(buf_done) struct buf b = BUF_INIT(n + room - 1);
+			json_escape(&b, span_of(text, sizeof text));
+			wrong += buf_error(&b) != (room == 0 ? ERR_TOO_BIG : OK);
+			wrong += room > 0 && !span_eq(buf_view(&b), span_of(want, n));
+		}
+	}
+	is_uint(wrong, 0, "escape: whatever the room");
+}
+
 /* RFC 4648, section 10, and bytes that make the last two letters. */
 static const struct {
 	struct span prefix, bytes;
@@ -1163,8 +1189,95 @@ static void writes(void)
 	is_err(json_scan(buf_view(&b), JSON_STRICT, &v, NULL), OK, "write: and it is JSON");
 }
 
+/* ---- marks ---- */
+
+/* How many values that have a mark; and that two walks find the same, all the way down. */
+static size_t compare(struct json marked, struct json plain, size_t *different)
+{
+	struct json_walk w = json_each(marked), v = json_each(plain);
+	size_t n = marked.mark != NULL;
+	*different += !span_eq(marked.text, plain.text) || marked.text.p != plain.text.p;
+	for (;;) {
+		const bool more = json_next(&w), same = json_next(&v) == more;
+		*different += !same || !span_eq(w.name, v.name);
+		if (!more || !same)
+			return n;
+		n += compare(w.value, v.value, different);
+	}
+}
+
+#define SHORT "\"0123456789abcdef\""
+#define LONG  "\"0123456789abcdef 0123456789abcdef 0123456789abcdef 0123456789abcdef\""
+
+static const struct {
+	const char *name;
+	struct span text;
+	size_t marks;
+} marked[] = {
+	{"a short text",                       T("{\"a\":" SHORT "}"),                                         0},
+	{"a long string alone",                T(" " LONG " "),                                                1},
+	{"a long member, and those around it", T("{\"a\":{\"b\":" LONG ",\"c\":1}}"),                          3},
+	{"short ones make up a long list",     T("[" SHORT "," SHORT "," SHORT "," SHORT "]"),                 1},
+	{"a short list before a long one",
+         T("[[1,2,[]],[" SHORT "," SHORT "," SHORT "," SHORT "],{},[3]]"),                                     2},
+	{"long ones side by side",             T("[" LONG ",1," LONG ",{\"a\":" LONG "}," SHORT "," LONG "]"),
+         6												      },
+	{"a long name is no value",            T("{" LONG ":1}"),                                              1},
+	{"white space counts",
+         T("{ \"a\" :                                                                  1 }"),
+         1												      },
+};
+
+static void marks(void)
+{
+	struct json_rules rules = JSON_STRICT;
+	struct arena a;
+	arena_init(&a, 100000);
+	for (size_t i = 0; i < COUNT_OF(marked); i++) {
+		struct json with, without;
+		size_t different = 0;
+		rules.marks = &a;
+		is_err(json_scan(marked[i].text, JSON_STRICT, &without, NULL), OK, "%s",
+			marked[i].name);
+		is_err(json_scan(marked[i].text, rules, &with, NULL), OK, "%s, with marks",
+			marked[i].name);
+		is_uint(compare(with, without, &different), marked[i].marks, "%s: marks",
+			marked[i].name);
+		is_uint(different, 0, "%s: walks are the same", marked[i].name);
+	}
+	arena_done(&a);
+
+	/* no room for them is no failure */
+	struct json v;
+	arena_init(&a, 8);
+	rules.marks = &a;
+	is_err(json_scan(marked[2].text, rules, &v, NULL), OK, "no room for marks: scanned");
+	ok(!v.mark, "no room for marks: none");
+	arena_done(&a);
+}
+
+/* Nothing but depth: more marks than the text is worth. */
+static void marks_of_depth(void)
+{
+	OWNED(buf_done) struct buf text = BUF_INIT(10000);
+	struct json_rules rules = JSON_STRICT;
+	struct json v;
+	struct arena a;
+	for (int i = 0; i < JSON_DEPTH_MAX; i++)
+		buf_byte(&text, '[');
+	for (int i = 0; i < JSON_DEPTH_MAX; i++)
+		buf_byte(&text, ']');
+	arena_init(&a, 100000);
+	rules.marks = &a;
+	is_err(json_scan(buf_view(&text), rules, &v, NULL), OK, "deep: scanned");
+	ok(a.total <= text.n, "deep: marks take no more than their text: %zu", a.total);
+	arena_done(&a);
+}
+
 int main(void)
 {
+	marks();
+	marks_of_depth();
 	accepts();
 	rejects();
 	cuts();
@@ -1179,6 +1292,7 @@ int main(void)
 	write_f64("in the C locale");
 	not_finite();
 	write_strings();
+	write_escapes();
 	write_base64();
 	writes();
 

@@ -13,14 +13,6 @@ struct said {
 
 #define SAID(field) offsetof(struct said, field)
 
-static enum err keep_value(struct intake *in, const struct at *at, struct json v, void *field)
-{
-	(void)in;
-	(void)at;
-	*(struct json *)field = v;
-	return OK;
-}
-
 /* ---- tools ---- */
 
 #define TOOL(field) offsetof(struct tool, field)
@@ -247,8 +239,8 @@ static enum err refuse_thread(struct intake *in, const struct at *at, struct jso
 
 static const struct intake_row request_rows[] = {
 	{"model",          intake_model,         SAID(r.model)       },
-	{"system",         keep_value,           SAID(system)        },
-	{"messages",       keep_value,           SAID(messages)      },
+	{"system",         intake_value,         SAID(system)        },
+	{"messages",       intake_value,         SAID(messages)      },
 	{"max_tokens",     intake_i64,           SAID(r.max_tokens)  },
 	{"tools",          read_tools,           0                   },
 	{"tool_choice",    read_tool_choice,     0                   },

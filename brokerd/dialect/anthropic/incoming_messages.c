@@ -15,14 +15,6 @@ struct source {
 	struct media *media;
 };
 
-static enum err keep_value(struct intake *in, const struct at *at, struct json v, void *field)
-{
-	(void)in;
-	(void)at;
-	*(struct json *)field = v;
-	return OK;
-}
-
 #define SOURCE(field) offsetof(struct source, field)
 
 static enum err read_media_type(struct intake *in, const struct at *at, struct json v, void *field)
@@ -47,7 +39,7 @@ static enum err read_source(struct intake *in, const struct at *at, struct json 
 {
 	static const struct intake_row rows[] = {
 		{"type",       intake_text,     SOURCE(type)},
-		{"data",       keep_value,      SOURCE(data)},
+		{"data",       intake_value,    SOURCE(data)},
 		{"media_type", read_media_type, 0           },
 		{"url",        read_url,        0           },
 		{"file_id",    read_file_id,    0           },
@@ -273,7 +265,7 @@ static enum err read_result(
 	static const struct intake_row rows[] = {
 		{"type",          intake_ignore,        0                     },
 		{"tool_use_id",   intake_text,          RESULT(m.tool_call_id)},
-		{"content",       keep_value,           RESULT(content)       },
+		{"content",       intake_value,         RESULT(content)       },
 		{"is_error",      intake_flag,          RESULT(m.is_error)    },
 		{"cache_control", intake_cache_control, RESULT(cache)         },
 	};
@@ -371,8 +363,8 @@ static enum err read_turn(
 	struct intake *in, const struct at *at, struct json v, struct llm_request *r)
 {
 	static const struct intake_row rows[] = {
-		{"role",    intake_text, SAID(role)   },
-		{"content", keep_value,  SAID(content)},
+		{"role",    intake_text,  SAID(role)   },
+		{"content", intake_value, SAID(content)},
 	};
 	struct said said = {.role = SPAN_NONE};
 	struct message m = {.role = ROLE_USER};

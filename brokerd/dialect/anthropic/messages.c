@@ -304,9 +304,6 @@ static enum err put_call(struct writer *w, const struct part *p, struct span id,
 	enum err err = name_legal(s->notes->arena, id, ID_BYTES, &legal);
 	if (err)
 		return err;
-	if (p->call.is_custom)
-		return scribe_refuse(
-			s, path, "%.*s knows no custom tools", SPAN_ARG(s->target->provider));
 	json_open(&s->o, '{');
 	json_pair_str(&s->o, "type", SPAN("tool_use"));
 	json_pair_str(&s->o, "id", legal);

@@ -247,7 +247,7 @@ static enum err fill(struct decoder *d, struct block *b, const char *member, str
 			"a block of the provider's that is not known here came in pieces of more "
 			"than one kind; those of the first were kept");
 	if (!b->fills && strcmp(member, "input") != 0)
-		json_text_to(json_member((struct json){b->raw}, member), &b->filled);
+		json_text_to(json_member(json_of(b->raw), member), &b->filled);
 	b->fills = member;
 	json_text_to(text, &b->filled);
 	return outlet_check(&b->filled);
@@ -340,7 +340,7 @@ static enum err put_filled(struct decoder *d, const struct block *b, struct buf 
 	struct json_out o = json_to(out);
 	enum err err = OK;
 	json_open(&o, '{');
-	for (struct json_walk w = json_each((struct json){b->raw}); json_next(&w);) {
+	for (struct json_walk w = json_each(json_of(b->raw)); json_next(&w);) {
 		if (b->fills && json_name_is(w.name, b->fills))
 			continue;
 		json_key_raw(&o, w.name);
@@ -628,7 +628,7 @@ static enum err on_document(void *context, struct span body, struct fault *why)
 	struct decoder *d = context;
 	struct json v;
 	d->is_whole = true;
-	const enum err err = framing_document(body, &v, why);
+	const enum err err = framing_document(body, d->out.arena, &v, why);
 	return err ? err : take_document(d, v, why);
 }
 

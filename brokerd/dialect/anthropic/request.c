@@ -113,9 +113,6 @@ static enum err put_tool(
 		json_put_raw(o, tool->raw);
 		return OK;
 	}
-	if (tool->type == TOOL_CUSTOM)
-		return scribe_refuse(
-			s, path, "%.*s knows no custom tools", SPAN_ARG(s->target->provider));
 	enum err err = tools_schema(s, tool, path, &schema);
 	if (err)
 		return err;
@@ -402,6 +399,7 @@ enum err anthropic_encode_request(const struct llm_request *r, const struct targ
 	struct scribe s = {r, target, notes, why, json_to(&body)};
 	struct asked a = {.has_json_tool = false};
 	(void)env; /* nothing here needs a time or an id */
+	scribe_make_room(&s);
 	enum err err = choose(&s, &a);
 	if (!err)
 		err = put_body(&s, &a);

@@ -333,7 +333,7 @@ static enum err read_fields(struct intake *in, const struct at *at, struct json 
 	const bool is_adaptive = is_known && json_is(json_member(thinking, "type"), "adaptive");
 	for (size_t i = 0; !err && i < all.n; i++) {
 		const struct span name = all.members[i].name;
-		const struct json value = {all.members[i].json};
+		const struct json value = json_of(all.members[i].json);
 		const bool is_taken =
 			span_is(name, "thinking")           ? is_known
 			: span_is(name, "output_config")    ? is_adaptive

@@ -183,9 +183,6 @@ static enum err put_call(struct writer *w, const struct part *p, struct span id,
 	enum err err = bedrock_legal_id(w, id, &legal);
 	if (err)
 		return err;
-	if (p->call.is_custom)
-		return scribe_refuse(
-			s, path, "%.*s knows no custom tools", SPAN_ARG(s->target->provider));
 	json_open(&s->o, '{');
 	json_key(&s->o, "toolUse");
 	json_open(&s->o, '{');

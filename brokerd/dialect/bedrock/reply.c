@@ -399,7 +399,7 @@ static enum err end_other(struct decoder *d, const struct block *b)
 	if (!span_is_set(b->raw))
 		return OK;
 	json_open(&o, '{');
-	for (struct json_walk w = json_each((struct json){b->raw}); json_next(&w);) {
+	for (struct json_walk w = json_each(json_of(b->raw)); json_next(&w);) {
 		const bool is_use = json_name_is(w.name, "toolUse");
 		const bool is_object = json_kind(w.value) == JSON_OBJECT;
 		json_key_raw(&o, w.name);
@@ -691,7 +691,7 @@ static enum err on_document(void *context, struct span bytes, struct fault *why)
 	struct decoder *d = context;
 	struct json v;
 	d->is_whole = true;
-	const enum err err = framing_document(bytes, &v, why);
+	const enum err err = framing_document(bytes, d->out.arena, &v, why);
 	return err ? err : take_document(d, v, why);
 }
 

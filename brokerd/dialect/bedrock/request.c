@@ -512,6 +512,7 @@ enum err bedrock_encode_request(const struct llm_request *r, const struct target
 	struct scribe s = {r, target, notes, why, json_to(&body)};
 	struct asked a = {.has_max_tokens = false};
 	(void)env; /* nothing here needs a time or an id */
+	scribe_make_room(&s);
 	enum err err = choose(&s, &a);
 	if (!err)
 		err = put_body(&s, &a);

@@ -231,9 +231,6 @@ static enum err put_tool(
 	char path[PATH_BYTES];
 	enum err err = OK;
 	(void)snprintf(path, sizeof path, "tools[%zu]", i);
-	if (tool->type == TOOL_CUSTOM)
-		return scribe_refuse(
-			s, path, "%.*s knows no custom tools", SPAN_ARG(s->target->provider));
 	if (tool->type == TOOL_PROVIDER && !span_eq(tool->family, s->target->family))
 		return scribe_refuse(s, path, "a tool that %.*s serves is not to be had at %.*s",
 			SPAN_ARG(tool->family), SPAN_ARG(s->target->provider));

@@ -543,7 +543,7 @@ static enum err on_document(void *context, struct span body, struct fault *why)
 	struct decoder *d = context;
 	struct json v;
 	d->is_whole = true;
-	const enum err err = framing_document(body, &v, why);
+	const enum err err = framing_document(body, d->out.arena, &v, why);
 	return err ? err : take_document(d, v, why);
 }
 

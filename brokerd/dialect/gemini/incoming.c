@@ -8,19 +8,21 @@
 
 const struct at incoming_body = {.up = NULL};
 
-/* The parts of a body that are read one after the other; spans of JSON, absent where there is none. */
+/* The parts of a body that are read one after the other; absent where there is none. */
 struct body {
-	struct span contents, system, tools, tool_config, config, labels, tier;
+	struct json contents, system, tools, tool_config, config, labels;
+	struct span tier;
 };
 
 static const struct intake_row body_rows[] = {
-	{"model",      intake_ignore,        0        }, /* some say it here, too: it is the path's */
-	{ "contents", intake_json, offsetof(struct body, contents)},
-	BOTH("systemInstruction", "system_instruction", intake_json, offsetof(struct body, system)),
-	{ "tools", intake_json, offsetof(struct body,    tools)},
-	BOTH("toolConfig", "tool_config", intake_json, offsetof(struct body, tool_config)),
-	BOTH("generationConfig", "generation_config", intake_json, offsetof(struct body, config)),
-	{ "labels", intake_json, offsetof(struct body,   labels)},
+	{"model",       intake_ignore,        0        }, /* some say it here, too: it is the path's */
+	{ "contents", intake_value, offsetof(struct body, contents)},
+	BOTH("systemInstruction", "system_instruction", intake_value,
+		offsetof(struct body, system)),
+	{ "tools", intake_value, offsetof(struct body,    tools)},
+	BOTH("toolConfig", "tool_config", intake_value, offsetof(struct body, tool_config)),
+	BOTH("generationConfig", "generation_config", intake_value, offsetof(struct body, config)),
+	{ "labels", intake_value, offsetof(struct body,   labels)},
 	BOTH("serviceTier", "service_tier", intake_text, offsetof(struct body, tier)),
 };
 
@@ -126,8 +128,8 @@ static enum err read_thinking(
 	struct thinking t = {.level = SPAN_NONE};
 	enum err err = OK;
 	if (span_is_set(json))
-		err = intake_object(in, at, (struct json){json}, thinking_rows,
-			COUNT_OF(thinking_rows), &t, &out->extra, CONFIG "thinkingConfig.");
+		err = intake_object(in, at, json_of(json), thinking_rows, COUNT_OF(thinking_rows),
+			&t, &out->extra, CONFIG "thinkingConfig.");
 	out->reasoning.expose = t.includes_thoughts.v ? SPAN("text") : SPAN("none");
 	if (!err && span_is_set(t.level) && !span_is_nocase(t.level, "THINKING_LEVEL_UNSPECIFIED"))
 		err = lower(in, t.level, &out->reasoning.effort);
@@ -165,9 +167,8 @@ static enum err read_format(
 	f->type = FORMAT_SCHEMA;
 	f->name = SPAN("response");
 	f->schema = c->json_schema;
-	return span_is_set(c->json_schema)
-		       ? OK
-		       : incoming_schema(in, (struct json){c->schema}, &f->schema);
+	return span_is_set(c->json_schema) ? OK
+					   : incoming_schema(in, json_of(c->schema), &f->schema);
 }
 
 /* The one member of an object that has no other, or an absent value. */
@@ -185,8 +186,8 @@ static enum err read_speech(struct intake *in, struct span json, struct llm_requ
 {
 	if (!span_is_set(json))
 		return OK;
-	const struct json name = only(
-		only(only((struct json){json}, "voiceConfig"), "prebuiltVoiceConfig"), "voiceName");
+	const struct json name =
+		only(only(only(json_of(json), "voiceConfig"), "prebuiltVoiceConfig"), "voiceName");
 	if (json_kind(name) != JSON_STRING)
 		return intake_keep(in, &out->extra, CONFIG, SPAN("speechConfig"), json);
 	return json_utf8(name, in->arena, &out->audio_voice) ? intake_no_memory(in) : OK;
@@ -199,24 +200,24 @@ static enum err read_lists(
 	const struct at modalities = at_member(at, SPAN("responseModalities"));
 	enum err err = OK;
 	if (span_is_set(c->stop))
-		err = intake_texts(in, &stop, (struct json){c->stop}, &out->stop, &out->n_stop);
+		err = intake_texts(in, &stop, json_of(c->stop), &out->stop, &out->n_stop);
 	if (!err && span_is_set(c->modalities))
-		err = intake_texts(in, &modalities, (struct json){c->modalities}, &out->modalities,
+		err = intake_texts(in, &modalities, json_of(c->modalities), &out->modalities,
 			&out->n_modalities);
 	for (size_t i = 0; !err && i < out->n_modalities; i++)
 		err = lower(in, out->modalities[i], &out->modalities[i]);
 	return err;
 }
 
-static enum err read_config(struct intake *in, struct span json, struct llm_request *out)
+static enum err read_config(struct intake *in, struct json v, struct llm_request *out)
 {
 	const struct at at = at_member(&incoming_body, SPAN("generationConfig"));
 	const struct at thinking = at_member(&at, SPAN("thinkingConfig"));
 	struct config c = {.mime = SPAN_NONE};
 	enum err err = OK;
-	if (span_is_set(json))
-		err = intake_object(in, &at, (struct json){json}, config_rows,
-			COUNT_OF(config_rows), &c, &out->extra, CONFIG);
+	if (span_is_set(v.text))
+		err = intake_object(
+			in, &at, v, config_rows, COUNT_OF(config_rows), &c, &out->extra, CONFIG);
 	if (err)
 		return err;
 	out->temperature = c.temperature;
@@ -327,23 +328,21 @@ static bool asks_for_sse(struct span query)
 
 static enum err read_body(struct intake *in, struct json v, struct llm_request *out)
 {
-	struct body b = {.contents = SPAN_NONE};
+	struct body b = {.tier = SPAN_NONE};
 	const struct at labels = at_member(&incoming_body, SPAN("labels"));
 	const struct at contents = at_member(&incoming_body, SPAN("contents"));
 	enum err err = intake_object(
 		in, &incoming_body, v, body_rows, COUNT_OF(body_rows), &b, &out->extra, "");
 	if (!err)
-		err = incoming_messages(
-			in, (struct json){b.system}, (struct json){b.contents}, out);
-	if (!err && intake_count((struct json){b.contents}) == 0) /* of an array or an object */
+		err = incoming_messages(in, b.system, b.contents, out);
+	if (!err && intake_count(b.contents) == 0) /* of an array or an object */
 		err = intake_refuse(in, &contents, "at least one is wanted");
 	if (!err)
-		err = incoming_tools(in, (struct json){b.tools}, (struct json){b.tool_config}, out);
+		err = incoming_tools(in, b.tools, b.tool_config, out);
 	if (!err)
 		err = read_config(in, b.config, out);
-	if (!err && span_is_set(b.labels))
-		err = intake_pairs(
-			in, &labels, (struct json){b.labels}, &out->metadata, &out->n_metadata);
+	if (!err && span_is_set(b.labels.text))
+		err = intake_pairs(in, &labels, b.labels, &out->metadata, &out->n_metadata);
 	out->service_tier = b.tier;
 	return err;
 }

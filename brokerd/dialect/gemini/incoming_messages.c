@@ -13,30 +13,32 @@
 
 /* A part as it lies; JSON, absent where there is none. */
 struct raw_part {
-	struct span text, signature, inline_data, file_data, call, response;
+	struct json text, inline_data, file_data, call, response;
+	struct span signature;
 	bool is_thought;
 };
 
 static const struct intake_row part_rows[] = {
-	{"text",    intake_json, offsetof(struct raw_part, text)      },
-	{"thought", intake_flag, offsetof(struct raw_part, is_thought)},
+	{"text",    intake_value, offsetof(struct raw_part, text)      },
+	{"thought", intake_flag,  offsetof(struct raw_part, is_thought)},
 	BOTH("thoughtSignature", "thought_signature", intake_json,
 		offsetof(struct raw_part, signature)),
-	BOTH("inlineData", "inline_data", intake_object_json,
+	BOTH("inlineData", "inline_data", intake_object_value,
 		offsetof(struct raw_part, inline_data)),
-	BOTH("fileData", "file_data", intake_object_json, offsetof(struct raw_part, file_data)),
-	BOTH("functionCall", "function_call", intake_object_json, offsetof(struct raw_part, call)),
-	BOTH("functionResponse", "function_response", intake_object_json,
+	BOTH("fileData", "file_data", intake_object_value, offsetof(struct raw_part, file_data)),
+	BOTH("functionCall", "function_call", intake_object_value, offsetof(struct raw_part, call)),
+	BOTH("functionResponse", "function_response", intake_object_value,
 		offsetof(struct raw_part, response)),
 };
 
 struct raw_content {
-	struct span role, parts;
+	struct span role;
+	struct json parts;
 };
 
 static const struct intake_row content_rows[] = {
-	{"role",  intake_text, offsetof(struct raw_content, role) },
-	{"parts", intake_json, offsetof(struct raw_content, parts)},
+	{"role",  intake_text,  offsetof(struct raw_content, role) },
+	{"parts", intake_value, offsetof(struct raw_content, parts)},
 };
 
 /* A call that waits for its result. */
@@ -54,11 +56,11 @@ struct conversation {
 
 /* ---- pieces of parts ---- */
 
-static enum err read_string(struct intake *in, const struct at *at, const char *name,
-	struct span json, struct span *out)
+static enum err read_string(
+	struct intake *in, const struct at *at, const char *name, struct json v, struct span *out)
 {
 	const struct at here = at_member(at, span_str(name));
-	return intake_text(in, &here, (struct json){json}, out);
+	return intake_text(in, &here, v, out);
 }
 
 struct raw_media {
@@ -83,12 +85,12 @@ static enum part_type type_of(struct span mime, struct span uri)
 }
 
 static enum err read_media(
-	struct intake *in, const struct at *at, struct span json, const char *below, struct part *p)
+	struct intake *in, const struct at *at, struct json v, const char *below, struct part *p)
 {
 	OWNED(buf_done) struct buf bytes = BUF_INIT(LIMIT_BODY_BYTES);
 	struct raw_media m = {.mime = SPAN_NONE};
-	const enum err err = intake_object(in, at, (struct json){json}, media_rows,
-		COUNT_OF(media_rows), &m, &p->extra, below);
+	const enum err err =
+		intake_object(in, at, v, media_rows, COUNT_OF(media_rows), &m, &p->extra, below);
 	if (err)
 		return err;
 	p->type = type_of(m.mime, m.uri);
@@ -105,13 +107,13 @@ static enum err read_media(
 	if (!base64_decode(m.data, &bytes))
 		return buf_error(&bytes) ? intake_no_memory(in)
 					 : intake_refuse(in, at, "the data is no base64");
-	return arena_dup(in->arena, buf_view(&bytes), &p->media.data) ? intake_no_memory(in) : OK;
+	return arena_adopt(in->arena, &bytes, &p->media.data) ? intake_no_memory(in) : OK;
 }
 
 /* What the broker put into this family's slot for another family's item comes back as that item. */
 static bool is_carried(struct intake *in, struct span signature, struct opaque *out)
 {
-	const struct json v = {signature};
+	const struct json v = json_of(signature);
 	struct span text;
 	return json_kind(v) == JSON_STRING && json_text(v, in->arena, &text) == OK &&
 	       carry_read(text, in->arena, out);
@@ -169,8 +171,8 @@ static enum err read_call(
 	const struct at here = at_member(at, SPAN("functionCall"));
 	struct raw_call call = {.id = SPAN_NONE};
 	char made[40];
-	enum err err = intake_object(c->in, &here, (struct json){raw.call}, call_rows,
-		COUNT_OF(call_rows), &call, &p->extra, "functionCall.");
+	enum err err = intake_object(c->in, &here, raw.call, call_rows, COUNT_OF(call_rows), &call,
+		&p->extra, "functionCall.");
 	if (err)
 		return err;
 	if (call.name.n == 0)
@@ -190,14 +192,15 @@ static enum err read_call(
 }
 
 struct raw_result {
-	struct span id, name, response, parts;
+	struct span id, name;
+	struct json response, parts;
 };
 
 static const struct intake_row result_rows[] = {
-	{"id",       intake_text,        offsetof(struct raw_result, id)      },
-	{"name",     intake_text,        offsetof(struct raw_result, name)    },
-	{"response", intake_object_json, offsetof(struct raw_result, response)},
-	{"parts",    intake_json,        offsetof(struct raw_result, parts)   },
+	{"id",       intake_text,         offsetof(struct raw_result, id)      },
+	{"name",     intake_text,         offsetof(struct raw_result, name)    },
+	{"response", intake_object_value, offsetof(struct raw_result, response)},
+	{"parts",    intake_value,        offsetof(struct raw_result, parts)   },
 };
 
 /* The call that a result answers: by its id, else the first of its name that waits. */
@@ -214,12 +217,12 @@ static struct waiting *answered(struct conversation *c, const struct raw_result 
 
 /* The text of {"output": "..."} or {"error": "..."}; else the object itself. */
 static enum err read_response(
-	struct intake *in, struct span json, struct message *m, struct span *out)
+	struct intake *in, struct json response, struct message *m, struct span *out)
 {
-	struct json_walk w = json_each((struct json){json});
+	struct json_walk w = json_each(response);
 	struct json v;
-	*out = span_is_set(json) ? json : SPAN("{}");
-	if (!span_is_set(json) || !json_next(&w) || json_kind(w.value) != JSON_STRING)
+	*out = span_is_set(response.text) ? response.text : SPAN("{}");
+	if (!json_next(&w) || json_kind(w.value) != JSON_STRING)
 		return OK;
 	const struct json text = w.value;
 	const bool is_output = json_name_is(w.name, "output"),
@@ -257,7 +260,7 @@ static enum err read_result_files(
 }
 
 static enum err read_result(
-	struct conversation *c, const struct at *at, struct span json, struct extra *beside)
+	struct conversation *c, const struct at *at, struct json v, struct extra *beside)
 {
 	const struct at here = at_member(at, SPAN("functionResponse"));
 	const struct at files = at_member(&here, SPAN("parts"));
@@ -265,8 +268,8 @@ static enum err read_result(
 	struct raw_result r = {.id = SPAN_NONE};
 	struct span text;
 	*m = (struct message){.role = ROLE_TOOL, .extra = *beside};
-	enum err err = intake_object(c->in, &here, (struct json){json}, result_rows,
-		COUNT_OF(result_rows), &r, &m->extra, "functionResponse.");
+	enum err err = intake_object(c->in, &here, v, result_rows, COUNT_OF(result_rows), &r,
+		&m->extra, "functionResponse.");
 	if (err)
 		return err;
 	struct waiting *w = answered(c, &r);
@@ -276,14 +279,13 @@ static enum err read_result(
 			SPAN_ARG(span_first(r.name, 100)));
 	w->is_answered = true;
 	m->tool_call_id = w->id;
-	m->parts = arena_array(
-		c->in->arena, 3 + 2 * intake_count((struct json){r.parts}), sizeof *m->parts);
+	m->parts = arena_array(c->in->arena, 3 + 2 * intake_count(r.parts), sizeof *m->parts);
 	if (!m->parts)
 		return intake_no_memory(c->in);
 	err = read_response(c->in, r.response, m, &text);
 	m->parts[m->n_parts++] = (struct part){.type = PART_TEXT, .text = text};
 	c->out->n_messages++;
-	return err ? err : read_result_files(c, &files, (struct json){r.parts}, m);
+	return err ? err : read_result_files(c, &files, r.parts, m);
 }
 
 /* ---- parts ---- */
@@ -337,25 +339,25 @@ static enum err add_seal(struct intake *in, const struct raw_part *raw, struct p
 static enum err read_part(
 	struct conversation *c, const struct at *at, struct json v, struct part **to, bool is_model)
 {
-	struct raw_part raw = {.text = SPAN_NONE};
+	struct raw_part raw = {.signature = SPAN_NONE};
 	struct part p = {.type = PART_TEXT};
 	enum err err =
 		intake_object(c->in, at, v, part_rows, COUNT_OF(part_rows), &raw, &p.extra, "");
 	if (err)
 		return err;
-	if (span_is_set(raw.response) && !is_model)
+	if (span_is_set(raw.response.text) && !is_model)
 		return read_result(c, at, raw.response, &p.extra);
-	if (span_is_set(raw.call) && !is_model)
+	if (span_is_set(raw.call.text) && !is_model)
 		return intake_refuse(c->in, at, "only the model calls functions");
-	if (span_is_set(raw.call)) {
+	if (span_is_set(raw.call.text)) {
 		err = read_call(c, at, raw, &p);
-	} else if (span_is_set(raw.inline_data)) {
+	} else if (span_is_set(raw.inline_data.text)) {
 		const struct at here = at_member(at, SPAN("inlineData"));
 		err = read_media(c->in, &here, raw.inline_data, "inlineData.", &p);
-	} else if (span_is_set(raw.file_data)) {
+	} else if (span_is_set(raw.file_data.text)) {
 		const struct at here = at_member(at, SPAN("fileData"));
 		err = read_media(c->in, &here, raw.file_data, "fileData.", &p);
-	} else if (span_is_set(raw.text)) {
+	} else if (span_is_set(raw.text.text)) {
 		err = read_words(c->in, at, &raw, &p);
 	} else {
 		return carry(c->in, v, to);
@@ -459,7 +461,7 @@ static enum err read_content(struct conversation *c, const struct at *at, struct
 	struct message m = {.role = is_model ? ROLE_ASSISTANT : ROLE_USER};
 	if (is_model)
 		c->n_calls = 0;
-	err = read_parts(c, &at_parts, (struct json){raw.parts}, &m, is_model);
+	err = read_parts(c, &at_parts, raw.parts, &m, is_model);
 	if (!err)
 		err = place_extra(c, &extra, first, &m);
 	if (!err && (m.n_parts > 0 || c->out->n_messages == first))
@@ -478,7 +480,7 @@ static enum err read_system(struct conversation *c, struct json v)
 	enum err err = intake_object(c->in, &at, v, content_rows, COUNT_OF(content_rows), &raw,
 		&c->out->extra, "systemInstruction.");
 	if (!err)
-		err = read_parts(c, &at_parts, (struct json){raw.parts}, &m, true);
+		err = read_parts(c, &at_parts, raw.parts, &m, true);
 	for (size_t k = 0; !err && k < m.n_parts; k++) {
 		if (m.parts[k].type != PART_TEXT)
 			err = intake_refuse(c->in, &at_parts, "an instruction is text alone");

@@ -58,7 +58,7 @@ static enum err read_function(
 	out->parameters = f.json_parameters;
 	return span_is_set(f.json_parameters) || !span_is_set(f.parameters)
 		       ? OK
-		       : incoming_schema(in, (struct json){f.parameters}, &out->parameters);
+		       : incoming_schema(in, json_of(f.parameters), &out->parameters);
 }
 
 /* What the provider serves itself, as an element of its own. */
@@ -154,10 +154,10 @@ static enum err read_calling(
 	struct tool_choice *c = &out->tool_choice;
 	struct calling f = {.mode = SPAN_NONE};
 	size_t i = 0;
-	enum err err = intake_object(in, at, (struct json){json}, calling_rows,
-		COUNT_OF(calling_rows), &f, &out->extra, "toolConfig.functionCallingConfig.");
+	enum err err = intake_object(in, at, json_of(json), calling_rows, COUNT_OF(calling_rows),
+		&f, &out->extra, "toolConfig.functionCallingConfig.");
 	if (!err && span_is_set(f.names))
-		err = intake_texts(in, &names, (struct json){f.names}, &c->names, &c->n_names);
+		err = intake_texts(in, &names, json_of(f.names), &c->names, &c->n_names);
 	if (err || !span_is_set(f.mode))
 		return err;
 	while (i < COUNT_OF(modes) && !span_is_nocase(f.mode, modes[i].word))

@@ -249,9 +249,6 @@ static enum err put_call(struct writer *w, const struct part *p, struct span id,
 {
 	struct scribe *s = w->s;
 	const struct json signature = signature_of(&p->opaque);
-	if (p->call.is_custom)
-		return scribe_refuse(
-			s, path, "%.*s knows no custom tools", SPAN_ARG(s->target->provider));
 	json_open(&s->o, '{');
 	json_key(&s->o, "functionCall");
 	json_open(&s->o, '{');

@@ -66,7 +66,7 @@ static void gather_ref(struct conversion *x, struct node *n, struct json ref)
 		is_inside = is_inside || span_eq(x->refs[i], ref.text);
 	if (is_inside || json_kind(v) != JSON_OBJECT) {
 		x->losses->has_cut = true;
-		gather(x, n, (struct json){SPAN(ANY_OBJECT)});
+		gather(x, n, json_of(SPAN(ANY_OBJECT)));
 		return;
 	}
 	x->refs[x->n_refs++] = ref.text;

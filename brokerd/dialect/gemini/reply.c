@@ -622,7 +622,7 @@ static enum err on_document(void *context, struct span body, struct fault *why)
 {
 	struct decoder *d = context;
 	struct json v;
-	const enum err err = framing_document(body, &v, why);
+	const enum err err = framing_document(body, d->out.arena, &v, why);
 	d->is_whole = true;
 	return err ? err : take_chunk(d, v, why);
 }

@@ -558,6 +558,7 @@ enum err gemini_encode_request(const struct llm_request *r, const struct target 
 	struct scribe s = {r, target, notes, why, json_to(&body)};
 	struct asked a = {.level = SPAN_NONE};
 	(void)env; /* nothing here needs a time or an id */
+	scribe_make_room(&s);
 	notes->is_reply_streamed = r->is_stream;
 	notes->wants_reasoning_text = !span_is(r->reasoning.expose, "none");
 	enum err err = gemini_prepare_tools(&s);

@@ -117,8 +117,7 @@ static bool is_first_call(const struct llm_request *r, const struct part *call)
 static enum err put_stub(struct scribe *s, const struct part *p, size_t at, size_t k)
 {
 	char path[64];
-	if (p->type != PART_TOOL_CALL || p->call.is_custom || is_declared(s->r, p->call.name) ||
-		!is_first_call(s->r, p))
+	if (p->type != PART_TOOL_CALL || is_declared(s->r, p->call.name) || !is_first_call(s->r, p))
 		return OK;
 	const struct span name = notes_tool_theirs(s->notes, p->call.name);
 	json_open(&s->o, '{');
@@ -168,9 +167,6 @@ static enum err put_other(struct scribe *s, const struct tool *tool, size_t i)
 {
 	char path[64];
 	(void)snprintf(path, sizeof path, "tools[%zu]", i);
-	if (tool->type == TOOL_CUSTOM)
-		return scribe_refuse(
-			s, path, "%.*s knows no custom tools", SPAN_ARG(s->target->provider));
 	if (!span_eq(tool->family, s->target->family))
 		return scribe_refuse(s, path, "a tool that %.*s serves is not to be had at %.*s",
 			SPAN_ARG(tool->family), SPAN_ARG(s->target->provider));

@@ -254,6 +254,7 @@ enum err mistral_encode_request(const struct llm_request *r, const struct target
 	OWNED(buf_done) struct buf body = BUF_INIT(LIMIT_BODY_BYTES);
 	struct scribe s = {r, target, notes, why, json_to(&body)};
 	(void)env; /* nothing here needs a time or an id */
+	scribe_make_room(&s);
 	notes->is_reply_streamed = r->is_stream;
 	notes->wants_reasoning_text = !span_is(r->reasoning.expose, "none");
 	enum err err = put_body(&s);

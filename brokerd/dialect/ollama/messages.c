@@ -146,9 +146,6 @@ static enum err put_call(struct scribe *s, const struct part *p, struct span id,
 {
 	struct json_out *o = &s->o;
 	enum err err = OK;
-	if (p->call.is_custom)
-		return scribe_refuse(
-			s, path, "%.*s knows no custom tools", SPAN_ARG(s->target->provider));
 	json_open(o, '{');
 	json_pair_str(o, "id", id);
 	json_key(o, "function");

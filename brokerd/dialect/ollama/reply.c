@@ -224,7 +224,7 @@ static enum err on_document(void *context, struct span body, struct fault *why)
 		json_scan(first, JSON_LENIENT, &v, NULL) == OK && json_kind(v) == JSON_OBJECT)
 		return take_lines(d, body, why);
 	d->is_whole = true;
-	const enum err err = framing_document(body, &v, why);
+	const enum err err = framing_document(body, d->out.arena, &v, why);
 	return err ? err : take_line(d, v, why);
 }
 

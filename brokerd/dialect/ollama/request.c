@@ -242,6 +242,7 @@ enum err ollama_encode_request(const struct llm_request *r, const struct target 
 		.accept = r->is_stream ? "application/x-ndjson" : NULL,
 	};
 	(void)env; /* nothing here needs a time or an id */
+	scribe_make_room(&s);
 	notes->is_reply_streamed = r->is_stream;
 	notes->wants_reasoning_text = !span_is(r->reasoning.expose, "none");
 	enum err err = put_body(&s);

@@ -233,26 +233,18 @@ struct said {
 
 #define SAID(field) offsetof(struct said, field)
 
-static enum err keep_value(struct intake *in, const struct at *at, struct json v, void *field)
-{
-	(void)in;
-	(void)at;
-	*(struct json *)field = v;
-	return OK;
-}
-
 static const struct intake_row message_rows[] = {
-	{"role",              intake_text, SAID(role)             },
-	{"content",           keep_value,  SAID(content)          },
-	{"name",              intake_text, SAID(m.name)           },
-	{"tool_call_id",      intake_text, SAID(m.tool_call_id)   },
-	{"refusal",           keep_value,  SAID(refusal)          },
-	{"audio",             keep_value,  SAID(audio)            },
-	{"tool_calls",        keep_value,  SAID(calls)            },
-	{"function_call",     keep_value,  SAID(function_call)    },
-	{"reasoning",         intake_text, SAID(reasoning)        },
-	{"reasoning_content", intake_text, SAID(reasoning_content)},
-	{"reasoning_details", keep_value,  SAID(details)          },
+	{"role",              intake_text,  SAID(role)             },
+	{"content",           intake_value, SAID(content)          },
+	{"name",              intake_text,  SAID(m.name)           },
+	{"tool_call_id",      intake_text,  SAID(m.tool_call_id)   },
+	{"refusal",           intake_value, SAID(refusal)          },
+	{"audio",             intake_value, SAID(audio)            },
+	{"tool_calls",        intake_value, SAID(calls)            },
+	{"function_call",     intake_value, SAID(function_call)    },
+	{"reasoning",         intake_text,  SAID(reasoning)        },
+	{"reasoning_content", intake_text,  SAID(reasoning_content)},
+	{"reasoning_details", intake_value, SAID(details)          },
 };
 
 /* The older form of calls has no ids: a result answers the call before it. */

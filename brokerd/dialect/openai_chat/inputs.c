@@ -14,8 +14,8 @@
 #define KNOWN_IN_MODERATE " model input "
 
 /* The body is written: it goes to the place, or what is wrong is told. */
-static enum err finish(struct scribe *s, enum err err, const struct buf *body,
-	const struct place *place, struct http_request *out)
+static enum err finish(struct scribe *s, enum err err, struct buf *body, const struct place *place,
+	struct http_request *out)
 {
 	json_close(&s->o, '}');
 	if (!err)

@@ -362,9 +362,6 @@ static enum err put_call(
 	const struct tool_call *call = &p->call;
 	enum err err = OK;
 	part_path(path, at, k);
-	if (call->is_custom && !s->target->quirks.is_openai)
-		return scribe_refuse(
-			s, path, "%.*s knows no custom tools", SPAN_ARG(s->target->provider));
 	json_open(o, '{');
 	json_pair_str(o, "id", id);
 	json_pair_str(o, "type", call->is_custom ? SPAN("custom") : SPAN("function"));

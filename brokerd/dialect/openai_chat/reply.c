@@ -74,8 +74,8 @@ struct decoder *openai_chat_decoder_new_for(const struct openai_chat_kin *kin, s
 	buf_init(&d->thoughts, LIMIT_SSE_TOTAL_BYTES);
 	buf_init(&d->answer, LIMIT_SSE_TOTAL_BYTES);
 	framing_init(&d->framing, head);
-	usage_count((struct json){http_head_get(head, "fireworks-cached-prompt-tokens")},
-		&d->cached_tokens);
+	usage_count(
+		json_of(http_head_get(head, "fireworks-cached-prompt-tokens")), &d->cached_tokens);
 	return d;
 }
 
@@ -536,7 +536,7 @@ static enum err end_citations(struct decoder *d, uint32_t choice)
 	struct part part = {.type = PART_TEXT, .text = SPAN("")};
 	enum err err = OK;
 	for (size_t i = 0; choice == 0 && i < COUNT_OF(lists); i++) {
-		struct json_walk w = json_each((struct json){lists[i]});
+		struct json_walk w = json_each(json_of(lists[i]));
 		while (!err && json_next(&w))
 			err = take_citation(d, choice, w.value);
 	}
@@ -764,7 +764,7 @@ static enum err on_document(void *context, struct span body, struct fault *why)
 	struct decoder *d = context;
 	struct json v;
 	d->is_whole = true;
-	const enum err err = framing_document(body, &v, why);
+	const enum err err = framing_document(body, d->out.arena, &v, why);
 	return err ? err : take_chunk(d, v, why);
 }
 

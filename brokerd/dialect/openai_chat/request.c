@@ -458,6 +458,7 @@ enum err openai_chat_encode_request(const struct llm_request *r, const struct ta
 	struct llm_request ordered;
 	struct target elsewhere;
 	(void)env; /* nothing here needs a time or an id */
+	scribe_make_room(&s);
 	notes->is_reply_streamed = r->is_stream || target->quirks.is_stream_forced;
 	notes->wants_reasoning_text = !span_is(r->reasoning.expose, "none");
 	notes->has_think_tags = target->quirks.has_think_tags;

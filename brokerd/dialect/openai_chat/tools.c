@@ -67,9 +67,6 @@ static enum err put_tool(struct scribe *s, const struct tool *tool, size_t i)
 	json_pair_str(o, "type", tool->type == TOOL_CUSTOM ? SPAN("custom") : SPAN("function"));
 	if (tool->type == TOOL_FUNCTION) {
 		err = put_function(s, tool, path);
-	} else if (!s->target->quirks.is_openai) {
-		err = scribe_refuse(
-			s, path, "%.*s knows no custom tools", SPAN_ARG(s->target->provider));
 	} else {
 		json_key(o, "custom");
 		json_open(o, '{');

@@ -221,6 +221,7 @@ enum err completions_encode_request(const struct llm_request *r, const struct ta
 	OWNED(buf_done) struct buf body = BUF_INIT(LIMIT_BODY_BYTES);
 	struct scribe s = {r, target, notes, why, json_to(&body)};
 	(void)env; /* nothing here needs a time or an id */
+	scribe_make_room(&s);
 	notes->is_reply_streamed = r->is_stream || target->quirks.is_stream_forced;
 	json_open(&s.o, '{');
 	json_pair_str(&s.o, "model", target->model);

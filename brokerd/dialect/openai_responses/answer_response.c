@@ -63,7 +63,7 @@ static void repeat(struct encoder *e)
 		names[i] = rows[i].name;
 	PICK(e->plan->body, names, found);
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		const struct json unsaid = {span_str(rows[i].unsaid)};
+		const struct json unsaid = json_of(span_str(rows[i].unsaid));
 		json_key(&o, rows[i].name);
 		if (json_is_nil(found[i]))
 			json_put_raw(&o, unsaid.text);

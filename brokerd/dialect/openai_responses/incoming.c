@@ -301,7 +301,7 @@ enum err responses_decode_request(const struct surface_call *call, struct span b
 	/* who was meant is said once, where both are there */
 	for (size_t i = 0; !err && !span_is_set(out->user) && i < out->extra.n; i++) {
 		const struct extra_member m = out->extra.members[i];
-		struct json user = {m.json};
+		struct json user = json_of(m.json);
 		if (!span_is(m.name, "user") || json_kind(user) != JSON_STRING)
 			continue;
 		memmove(&out->extra.members[i], &out->extra.members[i + 1],

@@ -42,7 +42,7 @@ static enum err read_data(struct intake *in, const struct at *at, struct json v,
 	if (!base64_decode(text, &bytes))
 		return buf_error(&bytes) ? intake_no_memory(in)
 					 : intake_refuse(in, at, "this is no base64");
-	return arena_dup(in->arena, buf_view(&bytes), &m->data) ? intake_no_memory(in) : OK;
+	return arena_adopt(in->arena, &bytes, &m->data) ? intake_no_memory(in) : OK;
 }
 
 static enum err read_format(struct intake *in, const struct at *at, struct json v, void *media)
@@ -203,7 +203,7 @@ static bool answers_opaque(const struct responses_messages *to, struct json outp
 	const struct message *m = &to->list[i - 1];
 	for (size_t k = 0; k < m->n_parts; k++) {
 		if (m->parts[k].type == PART_OPAQUE &&
-			span_eq(json_member((struct json){m->parts[k].opaque.data}, "call_id").text,
+			span_eq(json_member(json_of(m->parts[k].opaque.data), "call_id").text,
 				id.text))
 			return true;
 	}

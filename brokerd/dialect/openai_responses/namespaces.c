@@ -156,7 +156,7 @@ static struct json space_of(const struct part *p)
 	for (size_t i = 0; i < p->extra.n; i++) {
 		if (span_is(p->extra.family, OPENAI_RESPONSES_FAMILY) &&
 			span_is(p->extra.members[i].name, "namespace"))
-			return (struct json){p->extra.members[i].json};
+			return json_of(p->extra.members[i].json);
 	}
 	if (span_is(p->opaque.family, OPENAI_RESPONSES_FAMILY) &&
 		json_scan(p->opaque.data, JSON_STRICT, &v, NULL) == OK)

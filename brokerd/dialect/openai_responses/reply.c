@@ -19,6 +19,7 @@ struct decoder *responses_decoder_new(struct arena *a, const struct notes *notes
 		return NULL;
 	buf_init(&d->audio, LIMIT_REPLY_BYTES);
 	buf_init(&d->transcript, LIMIT_REPLY_BYTES);
+	buf_init(&d->type, LIMIT_REPLY_BYTES);
 	framing_init(&d->framing, head);
 	return d;
 }
@@ -27,6 +28,7 @@ void responses_decoder_done(struct decoder *d)
 {
 	buf_done(&d->audio);
 	buf_done(&d->transcript);
+	buf_done(&d->type);
 	outlet_done(&d->out);
 	framing_done(&d->framing);
 }
@@ -183,27 +185,42 @@ static const struct {
 	{"response.cancelled",  "cancelled" },
 };
 
-static int64_t index_of(struct json event, const char *name)
+/* What most events have, found in one walk. */
+enum {
+	IN_TYPE,
+	IN_ERROR,
+	IN_RESPONSE,
+	IN_DELTA,
+	IN_OUTPUT_INDEX,
+	IN_ITEM_ID,
+	IN_CONTENT_INDEX,
+	IN_LOGPROBS,
+	IN_EVENT,
+};
+static const char *const event_names[IN_EVENT] = {"type", "error", "response", "delta",
+	"output_index", "item_id", "content_index", "logprobs"};
+
+static int64_t index_of(struct json v)
 {
 	int64_t index;
-	return json_i64(json_member(event, name), &index) && index >= 0 ? index : 0;
+	return json_i64(v, &index) && index >= 0 ? index : 0;
 }
 
-static enum err take_text(struct decoder *d, struct json event, enum said_by by, const char *whole)
+static enum err take_text(struct decoder *d, struct json event, const struct json m[IN_EVENT],
+	enum said_by by, const char *whole)
 {
-	const struct json text = json_member(event, whole ? whole : "delta");
+	const struct json text = whole ? json_member(event, whole) : m[IN_DELTA];
 	struct item *i;
-	enum err err = responses_item_for(
-		d, json_member(event, "output_index"), json_member(event, "item_id"), &i);
+	enum err err = responses_item_for(d, m[IN_OUTPUT_INDEX], m[IN_ITEM_ID], &i);
 	if (err)
 		return err;
-	const int64_t part = index_of(event, "content_index");
+	const int64_t part = index_of(m[IN_CONTENT_INDEX]);
 	switch (by) {
 	case SAID_TEXT:
 		err = responses_say(d, i, part, OUTLET_TEXT, text, whole);
 		return err || (whole && i->has_logprobs)
 			       ? err
-			       : responses_say_logprobs(d, i, json_member(event, "logprobs"));
+			       : responses_say_logprobs(d, i, m[IN_LOGPROBS]);
 	case SAID_REFUSAL:
 		return responses_say(d, i, part, OUTLET_REFUSAL, text, whole);
 	case SAID_REASONING: /* a summary says the same: what came first is told */
@@ -213,19 +230,19 @@ static enum err take_text(struct decoder *d, struct json event, enum said_by by,
 	case SAID_SUMMARY:
 		return responses_has_come(&i->content)
 			       ? OK
-			       : responses_say_summary(
-					 d, i, index_of(event, "summary_index"), text, whole);
+			       : responses_say_summary(d, i,
+					 index_of(json_member(event, "summary_index")), text,
+					 whole);
 	case SAID_ARGS:
 		return responses_take_args(d, i, text, whole);
 	}
 	return OK;
 }
 
-static enum err take_citation(struct decoder *d, struct json event)
+static enum err take_citation(struct decoder *d, struct json event, const struct json m[IN_EVENT])
 {
 	struct item *i;
-	const enum err err = responses_item_for(
-		d, json_member(event, "output_index"), json_member(event, "item_id"), &i);
+	const enum err err = responses_item_for(d, m[IN_OUTPUT_INDEX], m[IN_ITEM_ID], &i);
 	return err ? err : responses_keep_cited(d, i, json_member(event, "annotation"));
 }
 
@@ -282,13 +299,13 @@ static enum err take_item(struct decoder *d, struct json event, bool is_done)
 							     : OK;
 }
 
-static enum err take_event(
-	struct decoder *d, struct span type, struct json event, struct fault *why)
+static enum err take_event(struct decoder *d, struct span type, struct json event,
+	const struct json m[IN_EVENT], struct fault *why)
 {
-	const struct json response = json_member(event, "response");
+	const struct json response = m[IN_RESPONSE];
 	for (size_t k = 0; k < COUNT_OF(texts); k++) {
 		if (span_is(type, texts[k].type))
-			return take_text(d, event, texts[k].by, texts[k].whole);
+			return take_text(d, event, m, texts[k].by, texts[k].whole);
 	}
 	for (size_t k = 0; k < COUNT_OF(endings); k++) {
 		if (span_is(type, endings[k].type))
@@ -301,19 +318,18 @@ static enum err take_event(
 	if (span_is(type, "response.output_item.done"))
 		return take_item(d, event, true);
 	if (span_is(type, "response.output_text.annotation.added"))
-		return take_citation(d, event);
+		return take_citation(d, event, m);
 	if (span_is(type, "response.audio.delta"))
-		return take_audio(d, json_member(event, "delta"));
+		return take_audio(d, m[IN_DELTA]);
 	if (span_is(type, "response.audio.transcript.delta"))
-		return take_transcript(d, json_member(event, "delta"));
+		return take_transcript(d, m[IN_DELTA]);
 	return take_about(d, response);
 }
 
 static enum err on_event(void *context, struct span name, struct span data, struct fault *why)
 {
 	struct decoder *d = context;
-	OWNED(buf_done) struct buf type = BUF_INIT(LIMIT_REPLY_BYTES);
-	struct json event;
+	struct json event, m[IN_EVENT];
 	data = span_trim(data);
 	if (d->is_over || outlet_has_enough(&d->out) || data.n == 0 ||
 		span_starts(data, SPAN("[DONE]")))
@@ -322,16 +338,18 @@ static enum err on_event(void *context, struct span name, struct span data, stru
 	if (err || !span_is_set(event.text))
 		return err ? err : outlet_warn_bad_event(&d->out);
 	d->has_event = true;
-	const struct json error = json_member(event, "error");
-	json_text_to(json_member(event, "type"), &type);
-	err = outlet_check(&type);
+	PICK(event, event_names, m);
+	buf_clear(&d->type);
+	json_text_to(m[IN_TYPE], &d->type);
+	err = outlet_check(&d->type);
 	if (err)
 		return err;
+	const struct span type = buf_view(&d->type);
 	/* some put the kind of the error where that of the event is due */
-	if (span_is(name, "error") || span_is(buf_view(&type), "error") ||
-		(openai_is_error(error) && !span_starts(buf_view(&type), SPAN("response."))))
+	if (span_is(name, "error") || span_is(type, "error") ||
+		(openai_is_error(m[IN_ERROR]) && !span_starts(type, SPAN("response."))))
 		return take_error(d, event, why);
-	return take_event(d, type.n > 0 ? buf_view(&type) : name, event, why);
+	return take_event(d, type.n > 0 ? type : name, event, m, why);
 }
 
 static enum err on_document(void *context, struct span body, struct fault *why)
@@ -339,7 +357,7 @@ static enum err on_document(void *context, struct span body, struct fault *why)
 	struct decoder *d = context;
 	struct json v;
 	d->is_whole = d->has_event = true;
-	const enum err err = framing_document(body, &v, why);
+	const enum err err = framing_document(body, d->out.arena, &v, why);
 	if (err)
 		return err;
 	if (json_kind(json_member(v, "output")) != JSON_ARRAY)

@@ -48,6 +48,7 @@ struct decoder {
 	struct item *items, *last;
 	size_t n_items;
 	struct buf audio, transcript;
+	struct buf type; /* of the event in hand */
 	bool is_whole, is_over, has_event;
 };
 

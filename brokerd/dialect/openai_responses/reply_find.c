@@ -1,6 +1,5 @@
 /* reply_find.c - which item is it that an event, or the last word, is about? */
 #include "brokerd/dialect/openai_responses/reply.h"
-#include "protocol/limits.h"
 
 #define ITEMS_MAX 4096
 
@@ -41,16 +40,17 @@ enum err responses_add_item(struct decoder *d, int64_t index, struct span id, st
 
 enum err responses_item_for(struct decoder *d, struct json index, struct json id, struct item **out)
 {
-	OWNED(buf_done) struct buf text = BUF_INIT(LIMIT_REPLY_BYTES);
+	struct buf *text = &d->out.piece;
 	int64_t at = -1;
 	if (!json_i64(index, &at) || at < 0)
 		at = -1;
-	json_text_to(id, &text);
-	const enum err err = outlet_check(&text);
+	buf_clear(text);
+	json_text_to(id, text);
+	const enum err err = outlet_check(text);
 	if (err)
 		return err;
-	*out = find_item(d, at, buf_view(&text));
-	return *out ? OK : responses_add_item(d, at, buf_view(&text), out);
+	*out = find_item(d, at, buf_view(text));
+	return *out ? OK : responses_add_item(d, at, buf_view(text), out);
 }
 
 struct item *responses_find_last(const struct decoder *d, int64_t k, struct span id)

@@ -74,7 +74,7 @@ static enum err seal(struct decoder *d, struct item *i, struct json item, bool *
 	json_text_to(json_member(item, "encrypted_content"), text);
 	struct repeat now = {.n = 0};
 	repeat_add(&now, buf_view(text));
-	*is_new = now.n > 0 && (now.n != i->sealed.n || now.sum != i->sealed.sum);
+	*is_new = now.n > 0 && !repeat_eq(&now, &i->sealed);
 	i->sealed = now.n > 0 ? now : i->sealed;
 	return outlet_check(text);
 }

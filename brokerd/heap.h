@@ -1,0 +1,11 @@
+/* heap.h - how much memory that is free does the process keep for its next use?
+ * Left to itself the C library gives the heap's free end back to the kernel from 128 KiB on, and takes it
+ * again, page by page, for the next request; until one large block was freed, after which it keeps up to
+ * 64 MiB. Here it is the same from the first request to the last. */
+#ifndef BROKERD_HEAP_H
+#define BROKERD_HEAP_H
+
+/* For a program to call once, before any memory is taken. */
+void heap_settle(void);
+
+#endif
