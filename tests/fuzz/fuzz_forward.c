@@ -151,6 +151,7 @@ static const struct {
 } owned[] = {
 	{"",		  "model",                 false},
 	{"",		  "store",                 false},
+	{"",		  "include",               false},
 	{"",		  "stream_options",        false},
 	{"",		  "anthropic_version",     false},
 	{"",		  "generationConfig",      true },
