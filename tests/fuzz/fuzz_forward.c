@@ -291,7 +291,7 @@ static void go_on(
 	if ((in->says & IS_BOUNDED) && (!r->max_tokens.is_set || r->max_tokens.v > BOUND))
 		r->max_tokens = (struct opt_i64){true, BOUND};
 	const struct forwarded what = {.request = r,
-		.body = {span_trim(in->body)},
+		.body = notes->body,
 		.call = &in->call,
 		.form = notes->form,
 		.wants_usage_event = notes->wants_usage_event,
