@@ -64,7 +64,7 @@ def test_they_are_put_back(made, provider):
 def test_after_a_crash_too(made, provider):
     first_turn(made, provider)
     path = pathlib.Path(made.state_dir) / "store" / "items"
-    harness.wait_until(lambda: path.exists() and path.stat().st_size > 0, 5, "the file")
+    harness.wait_until(lambda: path.exists() and path.stat().st_size > 200, 5, "the turn")
     assert b"Weather? A tool." not in path.read_bytes(), "sealed"
     made.kill9()
     made.restart()
