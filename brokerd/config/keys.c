@@ -72,7 +72,8 @@ static const struct key keys[] = {
 		"by previous_response_id; *never* keeps none. A request that says store: false is not "
 		"kept."},
 	{"broker", "keep_responses_mib", KEY_COUNT, IN_CONFIG(keep_responses_mib), 1, 1048576, NULL, "1024",
-		"The most that they may take together, in MiB: beyond it the oldest go first."},
+		"The most that they may take together, in MiB: beyond it the oldest of the user who has "
+		"most go first."},
 
 	{"vault", "auto_lock", KEY_DURATION, IN_CONFIG(auto_lock_us), 0, 365 * DAY, NULL, "never",
 		"Locks the vault after so long without a call."},

@@ -3,8 +3,9 @@
  *     24 nonce | ciphertext and 16 tag
  *     sealed: u8 version | i64 seconds since 1970 | u16 length, id | u16 length, previous id | the rest
  *
- * Little endian. The file's name is a keyed hash of user and id, and is bound to the content, so that no
- * file can stand in another's place. Written beside and renamed: there is a whole one, or none. */
+ * Little endian. The file's name is a keyed hash of the user, by which shares are reckoned, and one of user
+ * and id, which is bound to the content, so that no file can stand in another's place. Written beside and
+ * renamed: there is a whole one, or none. */
 #include "brokerd/store/responses.h"
 
 #include <dirent.h>
@@ -20,16 +21,19 @@
 
 #include "protocol/base/buf.h"
 
+#define USER_BYTES   4
 #define NAME_BYTES   16
+#define HEX_CHARS    (2 * (USER_BYTES + NAME_BYTES)) /* of a file's name */
 #define NONCE_BYTES  crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
 #define TAG_BYTES    crypto_aead_xchacha20poly1305_ietf_ABYTES
 #define FILE_BYTES   (LIMIT_BODY_BYTES + 64 * KIB)
 #define ID_BYTES_MAX ((size_t)1024)
 #define VERSION      1
-#define PUT_LANE \
-	6 /* of the workers: a writer waits for no reader; what was put is told before it */
-#define GET_LANE    3  /* is asked for */
-#define PUTS_A_TIDY 64 /* files are counted again after so many new ones */
+/* Of the workers: a writer waits for no reader, and what was put is told before it is asked for. */
+#define PUT_LANE    6
+#define GET_LANE    3
+#define PUTS_A_TIDY 64   /* files are counted again after so many new ones */
+#define WRITING_S   3600 /* what a writer has not finished by then it never will */
 
 enum act {
 	ACT_PUT,
@@ -74,18 +78,28 @@ struct place {
 	char path[4096];
 };
 
-static void find_place(const struct responses_work *w, struct span id, struct place *out)
+static void keyed_hash(const struct responses_work *w, struct span id, unsigned char *out, size_t n)
 {
 	crypto_generichash_state hash;
 	const uint32_t uid = (uint32_t)w->uid;
 	const unsigned char user[4] = {(unsigned char)uid, (unsigned char)(uid >> 8),
 		(unsigned char)(uid >> 16), (unsigned char)(uid >> 24)};
-	char hex[2 * NAME_BYTES + 1];
 	crypto_generichash_init(&hash, w->key, sizeof w->key, NAME_BYTES);
 	crypto_generichash_update(&hash, user, sizeof user);
 	crypto_generichash_update(&hash, (const unsigned char *)id.p, id.n);
-	crypto_generichash_final(&hash, out->name, NAME_BYTES);
-	sodium_bin2hex(hex, sizeof hex, out->name, NAME_BYTES);
+	unsigned char whole[NAME_BYTES];
+	crypto_generichash_final(&hash, whole, sizeof whole);
+	memcpy(out, whole, n);
+}
+
+static void find_place(const struct responses_work *w, struct span id, struct place *out)
+{
+	unsigned char both[USER_BYTES + NAME_BYTES];
+	char hex[HEX_CHARS + 1];
+	keyed_hash(w, SPAN(""), both, USER_BYTES); /* no id is empty */
+	keyed_hash(w, id, out->name, NAME_BYTES);
+	memcpy(both + USER_BYTES, out->name, NAME_BYTES);
+	sodium_bin2hex(hex, sizeof hex, both, sizeof both);
 	(void)snprintf(out->path, sizeof out->path, "%s/%s", w->dir, hex);
 }
 
@@ -307,18 +321,20 @@ static void remove_run(struct responses_work *w)
 /* ---- the old ones ---- */
 
 struct old {
-	char name[2 * NAME_BYTES + 1];
+	char name[HEX_CHARS + 1];
 	int64_t at_s, bytes;
 };
 
-static int by_age(const void *a, const void *b)
+/* A user's files stand together, the oldest first. */
+static int by_user_and_age(const void *a, const void *b)
 {
 	const struct old *x = a, *y = b;
-	return x->at_s < y->at_s ? -1 : x->at_s > y->at_s;
+	const int user = memcmp(x->name, y->name, 2 * USER_BYTES);
+	return user ? user : x->at_s < y->at_s ? -1 : x->at_s > y->at_s;
 }
 
-/* The files there are; what is no file of ours, or one that broke off, is left out or removed. */
-static size_t list_files(int dir, struct buf *out)
+/* The files there are. What is no file of ours is left out, and removed where its writer was killed. */
+static size_t list_files(int dir, int64_t now_s, struct buf *out)
 {
 	DIR *d = fdopendir(fcntl(dir, F_DUPFD_CLOEXEC, 0));
 	struct dirent *e;
@@ -326,11 +342,13 @@ static size_t list_files(int dir, struct buf *out)
 	while (d && (e = readdir(d))) {
 		struct stat st;
 		struct old one = {.bytes = 0};
-		if (strlen(e->d_name) == 2 * NAME_BYTES + 4 && strstr(e->d_name, ".new"))
-			(void)unlinkat(dir, e->d_name, 0); /* of a writer that was killed */
-		if (strlen(e->d_name) != 2 * NAME_BYTES ||
-			fstatat(dir, e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
-			!S_ISREG(st.st_mode))
+		const size_t length = strlen(e->d_name);
+		if (fstatat(dir, e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode))
+			continue;
+		if (length > 4 && strcmp(e->d_name + length - 4, ".new") == 0 &&
+			now_s - st.st_mtime > WRITING_S)
+			(void)unlinkat(dir, e->d_name, 0);
+		if (length != HEX_CHARS)
 			continue;
 		memcpy(one.name, e->d_name, sizeof one.name);
 		one.at_s = st.st_mtime;
@@ -343,26 +361,70 @@ static size_t list_files(int dir, struct buf *out)
 	return buf_error(out) ? 0 : n;
 }
 
+/* What one user has. */
+struct share {
+	const struct old *next, *end; /* the oldest that is still there */
+	int64_t bytes;
+};
+
+static void remove_oldest(struct share *s, int dir)
+{
+	(void)unlinkat(dir, s->next->name, 0);
+	s->bytes -= s->next->bytes;
+	s->next++;
+}
+
+/* The shares of a sorted list; how many. */
+static size_t share_out(const struct old *list, size_t n, struct buf *out)
+{
+	size_t users = 0;
+	for (size_t i = 0, end; i < n; i = end) {
+		struct share s = {.next = &list[i]};
+		for (end = i; end < n && memcmp(list[end].name, list[i].name, 2 * USER_BYTES) == 0;
+			end++)
+			s.bytes += list[end].bytes;
+		s.end = &list[end];
+		buf_put(out, &s, sizeof s);
+		users++;
+	}
+	return buf_error(out) ? 0 : users;
+}
+
+/* Drops what is too old; then, while there is too much, the oldest of who has most. */
+static void trim(struct share *shares, size_t n, const struct responses_limits *limits,
+	int64_t now_s, int dir)
+{
+	int64_t bytes = 0;
+	for (size_t i = 0; i < n; i++) {
+		struct share *s = &shares[i];
+		while (s->next < s->end && now_s - s->next->at_s > limits->age_s)
+			remove_oldest(s, dir);
+		bytes += s->bytes;
+	}
+	while (bytes > limits->bytes) {
+		struct share *most = &shares[0];
+		for (size_t i = 1; i < n; i++)
+			most = shares[i].bytes > most->bytes ? &shares[i] : most;
+		bytes -= most->next->bytes;
+		remove_oldest(most, dir);
+	}
+}
+
 static void tidy_run(struct responses_work *w)
 {
 	OWNED(buf_done) struct buf files = BUF_INIT(256 * MIB);
+	OWNED(buf_done) struct buf users = BUF_INIT(256 * MIB);
 	const int dir = open(w->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		return;
 	const int64_t now_s = (int64_t)time(NULL); /* as the files have it */
-	const size_t n = list_files(dir, &files);
+	const size_t n = list_files(dir, now_s, &files);
 	struct old *list = (struct old *)(void *)files.p;
-	int64_t bytes = 0;
 	if (n > 0)
-		qsort(list, n, sizeof *list, by_age);
-	for (size_t i = 0; i < n; i++)
-		bytes += list[i].bytes;
-	for (size_t i = 0; i < n; i++) {
-		if (bytes <= w->limits.bytes && now_s - list[i].at_s <= w->limits.age_s)
-			break;
-		if (unlinkat(dir, list[i].name, 0) == 0)
-			bytes -= list[i].bytes;
-	}
+		qsort(list, n, sizeof *list, by_user_and_age);
+	const size_t n_users = n > 0 ? share_out(list, n, &users) : 0;
+	if (n_users > 0)
+		trim((struct share *)(void *)users.p, n_users, &w->limits, now_s, dir);
 	(void)close(dir);
 }
 

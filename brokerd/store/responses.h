@@ -1,7 +1,8 @@
 /* responses.h - what was answered before, under the id that its caller has for it?
  * Answers of the Responses API, which goes on from one by its id. Each is a file, sealed with a key of the
  * vault, under a name that says nothing; one user's are nobody else's. A worker reads and writes. They go
- * when they are old, and the oldest first when they are too many. What is in one is its writer's. */
+ * when they are old, and when they are too many the oldest of the user who has most, so that nobody pushes out
+ * what others keep. What is in one is its writer's. */
 #ifndef BROKERD_STORE_RESPONSES_H
 #define BROKERD_STORE_RESPONSES_H
 #include <sys/types.h>

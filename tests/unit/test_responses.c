@@ -205,6 +205,62 @@ static void check_bounds(void)
 	responses_free(s);
 }
 
+/* A day older than it was, by the file's clock. */
+static void age(const char *path)
+{
+	struct stat st;
+	if (stat(path, &st) != 0)
+		bail("no %s", path);
+	const struct timespec at = {.tv_sec = st.st_mtime - DAY};
+	const struct timespec both[2] = {at, at};
+	if (utimensat(AT_FDCWD, path, both, 0) != 0)
+		bail("cannot age %s", path);
+}
+
+/* Who has most gives way first, so that nobody can push out what others keep. */
+static void check_shares(void)
+{
+	OWNED(buf_done) struct buf long_one = BUF_INIT(MIB);
+	struct responses *s = make(key, &limits);
+	put(s, 1001, "other's", NULL, "{}", "ok:");
+	each_file(age);
+	buf_byte(&long_one, '"');
+	for (size_t i = 0; i < 30000; i++)
+		buf_byte(&long_one, 'x');
+	buf_put(&long_one, "\"", 2);
+	put(s, 1000, "m1", NULL, long_one.p, "ok:");
+	each_file(age);
+	put(s, 1000, "m2", NULL, long_one.p, "ok:");
+	responses_open(s, key, &(struct responses_limits){.bytes = 32 * KIB, .age_s = 30 * DAY});
+	settle();
+	is_uint(each_file(NULL), (size_t)2, "one goes");
+	get(s, 1001, "other's", false, NOW, "ok: other's<={}",
+		"not the oldest, which is another's");
+	get(s, 1000, "m1", false, NOW, "not_found:", "but the older of who has most");
+	responses_free(s);
+	each_file(wipe);
+}
+
+/* A writer writes beside, and may be at it while files are counted. */
+static void check_unfinished(void)
+{
+	char path[200];
+	struct responses *s = make(key, &limits);
+	put(s, 1000, "r", NULL, "{}", "ok:");
+	each_file(wipe);
+	(void)snprintf(path, sizeof path, "%s/%032d.new", store_dir, 0);
+	const int fd = open(path, O_WRONLY | O_CREAT, 0600);
+	ok(fd >= 0 && close(fd) == 0, "a file that is being written");
+	responses_open(s, key, &limits);
+	settle();
+	is_uint(each_file(NULL), (size_t)1, "stays while somebody may be at it");
+	age(path);
+	responses_open(s, key, &limits);
+	settle();
+	is_uint(each_file(NULL), (size_t)0, "and goes when nobody can be");
+	responses_free(s);
+}
+
 int main(void)
 {
 	struct fault why;
@@ -218,6 +274,8 @@ int main(void)
 	check_chain();
 	check_files();
 	check_bounds();
+	check_shares();
+	check_unfinished();
 	workers_free(workers);
 	loop_free(loop);
 	each_file(wipe);
