@@ -4,6 +4,7 @@
 
 #include "brokerd/dialect/anthropic/verdict.h"
 #include "protocol/limits.h"
+#include "tests/lib/any_order.h"
 #include "tests/lib/feed.h"
 #include "tests/lib/tally.h"
 #include "tests/lib/tap.h"
@@ -353,11 +354,7 @@ static void test_any_order(void)
 	uint64_t seed = 1;
 	for (int round = 0; round < 300; round++) {
 		OWNED(buf_done) struct buf order = BUF_INIT(MIB);
-		for (int i = 0; i < 14; i++) {
-			seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
-			buf_text(&order, words[(seed >> 33) % COUNT_OF(words)]);
-			buf_byte(&order, ' ');
-		}
+		any_order(&seed, words, COUNT_OF(words), 14, &order);
 		buf_put(&order, "E", 2);
 		try_order(order.p);
 	}

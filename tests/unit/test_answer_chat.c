@@ -3,11 +3,11 @@
 #include <stdlib.h>
 
 #include "brokerd/dialect/dialect.h"
-#include "protocol/base/mem.h"
 #include "protocol/limits.h"
 #include "tests/lib/chunks.h"
 #include "tests/lib/event_line.h"
 #include "tests/lib/feed.h"
+#include "tests/lib/scarce.h"
 #include "tests/lib/tally.h"
 #include "tests/lib/tap.h"
 
@@ -284,22 +284,6 @@ static const struct row {
 
 /* ---- telling ---- */
 
-static long allocations_left = -1; /* -1: as many as are wanted */
-
-static void *counted(void *p, size_t n, void *arg)
-{
-	(void)arg;
-	if (n == 0) {
-		free(p);
-		return NULL;
-	}
-	if (allocations_left == 0)
-		return NULL;
-	if (allocations_left > 0)
-		allocations_left--;
-	return realloc(p, n);
-}
-
 /* The answer with at most so many allocations. Where they do not do, that is told as a fault. */
 static enum err tell_within(
 	const struct row *row, enum answer_form form, long most, struct buf *out)
@@ -317,7 +301,7 @@ static enum err tell_within(
 	notes.is_older_call_form = row->is_older;
 	notes.wants_usage_event = row->wants_usage;
 	const struct answer_plan plan = {.request = &request, .notes = &notes, .env = &FEED_ENV};
-	allocations_left = most;
+	scarce_left = most;
 	struct encoder *e = op->encoder_new(&a, &plan);
 	while (e && !err && rest.n > 0) {
 		const struct span line = span_cut(&rest, '\n');
@@ -325,7 +309,7 @@ static enum err tell_within(
 			bail("\"%.*s\" is no event", SPAN_ARG(line));
 		err = op->encode(e, &event, out);
 	}
-	allocations_left = -1;
+	scarce_left = -1;
 	if (e && err && !buf_error(out) && event_line_read(SPAN("fault"), &event))
 		is_err(op->encode(e, &event, out), OK, "%s: told that it failed", row->name);
 	if (e)
@@ -408,7 +392,7 @@ static void test_memory(const struct row *row, enum answer_form form)
 
 int main(void)
 {
-	mem_use(counted, NULL);
+	scarce_begin();
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		test_stream(&rows[i]);
 		test_whole(&rows[i]);

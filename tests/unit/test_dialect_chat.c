@@ -4,33 +4,17 @@
 #include <stdlib.h>
 
 #include "brokerd/dialect/dialect.h"
-#include "protocol/base/mem.h"
 #include "protocol/limits.h"
 #include "tests/lib/event_json.h"
 #include "tests/lib/host.h"
 #include "tests/lib/packed.h"
+#include "tests/lib/scarce.h"
 #include "tests/lib/tally.h"
 #include "tests/lib/tap.h"
 
 #define ENV ((struct dialect_env){.wall_s = 1795305600, .seed = 7})
 
 /* ---- memory that runs out ---- */
-
-static long allocations_left = -1; /* -1: as many as are wanted */
-
-static void *counted(void *p, size_t n, void *arg)
-{
-	(void)arg;
-	if (n == 0) {
-		free(p);
-		return NULL;
-	}
-	if (allocations_left == 0)
-		return NULL;
-	if (allocations_left > 0)
-		allocations_left--;
-	return realloc(p, n);
-}
 
 static const char request_json[] =
 	"{'model':'x/y','stream':true,'max_tokens':9,'stop':['a','b'],'reasoning':{'effort':'low'},"
@@ -58,10 +42,10 @@ static enum err encode_within(const struct dialect *d, const struct target *targ
 	if (request_unpack(packed, &a, &r, &why))
 		bail("the request: %s", why.message);
 	r.reasoning.effort = SPAN_NONE; /* not every model of the table reasons */
-	allocations_left = most;
+	scarce_left = most;
 	const enum err err =
 		d->ops[LLM_OP_CHAT]->encode_request(&r, target, &ENV, &notes, &http, &why);
-	allocations_left = -1;
+	scarce_left = -1;
 	if (err && why.err != err)
 		bail("%s: the fault says %d, the result %d", d->family, (int)why.err, (int)err);
 	if (!err)
@@ -72,11 +56,11 @@ static enum err encode_within(const struct dialect *d, const struct target *targ
 
 static enum err print_event(void *context, const struct llm_event *e)
 {
-	const long left = allocations_left;
-	allocations_left = -1;   /* what the test itself takes is not counted */
+	const long left = scarce_left;
+	scarce_left = -1;        /* what the test itself takes is not counted */
 	if (e->type != EV_USAGE) /* so far: where a reply fails, it may come early */
 		event_json(context, e);
-	allocations_left = left;
+	scarce_left = left;
 	return OK;
 }
 
@@ -93,7 +77,7 @@ static enum err decode_within(
 	arena_init(&a, LIMIT_REQUEST_ARENA);
 	notes_init(&notes, &a);
 	notes.n_choices = 2;
-	allocations_left = most;
+	scarce_left = most;
 	struct decoder *decoder = op->decoder_new(&a, &notes, &ENV, &head);
 	while (decoder && !err && body.n > 0) {
 		err = op->decode(decoder, span_first(body, step), &sink, &why);
@@ -103,7 +87,7 @@ static enum err decode_within(
 		err = op->decode_end(decoder, &sink, &why);
 	if (decoder)
 		op->decoder_done(decoder);
-	allocations_left = -1;
+	scarce_left = -1;
 	arena_done(&a);
 	return decoder ? err : ERR_NO_MEMORY;
 }
@@ -374,7 +358,7 @@ int main(void)
 		{"anthropic",   messages_reply},
 		{"offline",     offline_reply },
 	};
-	mem_use(counted, NULL);
+	scarce_begin();
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		const struct dialect *d = dialect_find(span_str(rows[i].family));
 		test_encode_memory(d);
