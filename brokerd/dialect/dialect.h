@@ -99,8 +99,9 @@ struct dialect_op {
 
 	/* ---- towards a caller who speaks it ---- */
 
-	/* What a caller's body asks (of models, which have none, its path and query); how it wants its answer
-	 * goes to the notes. Spans are the body's, the call's or the arena's. ERR_INVALID_REQUEST with the member's path, ERR_TOO_BIG, ERR_NO_MEMORY. */
+	/* What a caller's body asks (of models, which have none, its path and query); how it wants its
+	 * answer goes to the notes. Spans are the body's, the call's or the arena's. ERR_INVALID_REQUEST
+	 * with the member's path, ERR_TOO_BIG, ERR_NO_MEMORY. */
 	enum err (*decode_request)(const struct surface_call *, struct span body, struct arena *,
 		struct llm_request *out, struct notes *, struct fault *why);
 
@@ -145,9 +146,9 @@ const struct dialect *dialect_find(struct span family);
  * count, the list at models_path for models. NULL: it cannot do that. */
 const struct dialect_op *dialect_operation(const struct dialect *d, enum llm_op op);
 /* What the operation's encode_request writes, without what the target's trait `drops` names and what
- * earlier turns have of other families' own, of which each has a warning, and with the functions of
- * namespaces one by one, and functions for custom tools, where the target knows none. All memory is the arena's; errors as encode_request
- * has them. */
+ * earlier turns have of other families' own, and with the functions of namespaces one by one and functions
+ * for custom tools where the target knows neither: each has a warning. All memory is the arena's; errors as
+ * encode_request has them. */
 enum err dialect_encode(const struct dialect_op *op, const struct llm_request *r,
 	const struct target *target, const struct dialect_env *env, struct notes *notes,
 	struct http_request *out, struct fault *why) MUST_USE;

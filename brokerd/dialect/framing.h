@@ -58,8 +58,8 @@ enum err framing_feed(struct framing *f, struct span bytes, const struct framing
 enum err framing_end(
 	struct framing *f, const struct framing_sink *sink, struct fault *why) MUST_USE;
 
-/* Scans a document, and marks what is long in it in the arena. ERR_STREAM_INCOMPLETE: its end is missing; ERR_SERVER_ERROR: it is no JSON, or
- * nested too deeply; ERR_NO_MEMORY. */
+/* Scans a document, and marks what is long in it in the arena. ERR_STREAM_INCOMPLETE: its end is missing;
+ * ERR_SERVER_ERROR: it is no JSON, or nested too deeply; ERR_NO_MEMORY. */
 enum err framing_document(
 	struct span body, struct arena *marks, struct json *out, struct fault *why) MUST_USE;
 

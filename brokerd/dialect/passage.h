@@ -1,8 +1,8 @@
 /* passage.h - which bytes of a reply go on to a caller who speaks its language, and when?
  * Each is decoded first: what fails there is not passed on, so that an error of the provider's is told by
  * the broker. An event stream goes on event by event, an array that is one by its elements, a reply in one
- * piece when it is whole, anything else as it comes. The one thing that is held back is the counts of a stream that the broker asked for and
- * its caller did not. No I/O. */
+ * piece when it is whole, anything else as it comes. The one thing that is held back is the counts of a
+ * stream that the broker asked for and its caller did not. No I/O. */
 #ifndef BROKERD_DIALECT_PASSAGE_H
 #define BROKERD_DIALECT_PASSAGE_H
 #include "brokerd/dialect/dialect.h"

@@ -96,7 +96,8 @@ static uint64_t slowest(const struct event_log *log)
 	return at;
 }
 
-/* Drops what every cursor has passed, in large steps, each of which moves less than it drops. With no cursor nobody has passed anything. */
+/* Drops what every cursor has passed, in large steps, each of which moves less than it drops. With no cursor
+ * nobody has passed anything. */
 static void forget_passed(struct event_log *log)
 {
 	if (!log->cursors)

@@ -250,6 +250,17 @@ struct exchange *exchange_new(struct organs *o, const struct peer_id *peer, cons
 	return x;
 }
 
+enum err exchange_bodies_fit(const struct exchange *x, size_t more, struct fault *why)
+{
+	const struct organs *o = x->organs;
+	return o->body_bytes + more <= o->max_body_bytes
+		       ? OK
+		       : fault_set(why, ERR_OVERLOADED,
+				 "the requests under way are %zu MiB together, which is the limit: "
+				 "try again when some have ended",
+				 o->max_body_bytes >> 20);
+}
+
 enum err exchange_body(struct exchange *x, const struct data *d, struct fault *why)
 {
 	struct buf *body = &x->flight->body;
@@ -257,12 +268,8 @@ enum err exchange_body(struct exchange *x, const struct data *d, struct fault *w
 		return x->is_body_whole ? fault_set(why, ERR_PROTOCOL,
 						  "data after the last piece of the body")
 					: OK; /* it has failed meanwhile: the rest is not wanted */
-	if (x->organs->body_bytes + d->bytes.n > x->organs->max_body_bytes)
-		return fault_set(why, ERR_OVERLOADED,
-			"the requests under way are %zu MiB together, which is the limit: try "
-			"again "
-			"when some have ended",
-			x->organs->max_body_bytes >> 20);
+	if (exchange_bodies_fit(x, d->bytes.n, why))
+		return why->err;
 	buf_span(body, d->bytes);
 	if (buf_error(body))
 		return fault_set(why, buf_error(body), "the body is longer than %zu bytes",

@@ -32,29 +32,27 @@ enum kind {
 	LAST,  /* the same, and nothing comes after it */
 };
 
+static const struct {
+	const char *type;
+	enum kind kind;
+} kinds[] = {
+	{"response.created",     STATE},
+	{"response.queued",      STATE},
+	{"response.in_progress", STATE},
+	{"response.completed",   LAST },
+	{"response.incomplete",  LAST },
+	{"response.failed",      LAST },
+};
+
 static enum kind kind_of(struct json data)
 {
-	static const struct {
-		const char *type;
-		enum kind kind;
-	} rows[] = {
-		{"response.created",     STATE},
-		{"response.queued",      STATE},
-		{"response.in_progress", STATE},
-		{"response.completed",   LAST },
-		{"response.incomplete",  LAST },
-		{"response.failed",      LAST },
-	};
 	const struct json type = json_member(data, "type");
-	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		if (json_is(type, rows[i].type))
-			return rows[i].kind;
+	for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+		if (json_is(type, kinds[i].type))
+			return kinds[i].kind;
 	}
 	return PIECE;
 }
-
-static const char *const kinds[] = {"response.created", "response.queued", "response.in_progress",
-	"response.completed", "response.incomplete", "response.failed"};
 
 /* The data of an event that may have the object: its type stands at the beginning or at the end. Nearly all
  * others are pieces, which are not read. */
@@ -65,8 +63,8 @@ static struct span data_of(struct span event)
 	const size_t at = span_find(event, SPAN("data:"));
 	bool has_any = false;
 	for (size_t i = 0; i < COUNT_OF(kinds) && !has_any; i++)
-		has_any = span_find(start, span_str(kinds[i])) < start.n ||
-			  span_find(end, span_str(kinds[i])) < end.n;
+		has_any = span_find(start, span_str(kinds[i].type)) < start.n ||
+			  span_find(end, span_str(kinds[i].type)) < end.n;
 	if (!has_any || at == event.n)
 		return SPAN_NONE;
 	struct span data = span_skip(event, at + 5);
@@ -95,12 +93,15 @@ static void take_event(struct keeper *k, struct span event, struct buf *out)
 		buf_span(&k->last, event);
 		return;
 	}
-	if (!span_is_set(data) || json_scan(data, JSON_LENIENT, &v, NULL) || kind_of(v) == PIECE ||
-		json_kind(json_member(v, "response")) != JSON_OBJECT) {
+	enum kind kind = PIECE;
+	if (span_is_set(data) && json_scan(data, JSON_LENIENT, &v, NULL) == OK &&
+		json_kind(json_member(v, "response")) == JSON_OBJECT)
+		kind = kind_of(v);
+	if (kind == PIECE) {
 		buf_span(out, event);
 		return;
 	}
-	struct buf *to = kind_of(v) == LAST ? &k->last : out;
+	struct buf *to = kind == LAST ? &k->last : out;
 	buf_put(to, event.p, (size_t)(v.text.p - event.p));
 	const size_t from = to->n;
 	put_right(k, v, true, to);

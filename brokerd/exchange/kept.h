@@ -1,7 +1,6 @@
-/* kept.h - what does an answer that was kept say to its caller, or to the next request?
+/* kept.h - what of an answer is kept, and what does the next request go on from?
  * The Responses API: a request may go on from an answer by its id, which is then as if it began with all
- * that was said up to there; and what is kept can be read, listed and removed. Pure functions of JSON; who
- * reads and writes the files is store/responses.c. */
+ * that was said up to there. Pure functions of JSON; who reads and writes the files is store/responses.c. */
 #ifndef BROKERD_EXCHANGE_KEPT_H
 #define BROKERD_EXCHANGE_KEPT_H
 #include "brokerd/store/responses.h"
@@ -47,21 +46,5 @@ void kept_lay_out(struct json body, const struct kept_past *past, struct buf *ou
  * they are, and the response object. ERR_SERVER_ERROR: the object is no JSON that could be given back. */
 enum err kept_record(struct json body, const struct kept_past *past, struct json response,
 	struct buf *out, struct fault *why) MUST_USE;
-
-/* What a caller wants of answers that are kept. */
-enum kept_wish {
-	KEPT_NOTHING, /* it is a request like any other */
-	KEPT_READ,    /* GET /responses/ID */
-	KEPT_REMOVE,  /* DELETE /responses/ID */
-	KEPT_INPUT,   /* GET /responses/ID/input_items */
-};
-/* And of which; *id is the path's or the arena's. ERR_INVALID_REQUEST, ERR_UNSUPPORTED (one that none of
- * the broker's kind can be), ERR_NO_MEMORY. */
-enum err kept_wish(const struct surface_call *call, struct arena *a, enum kept_wish *out,
-	struct span *id, struct fault *why) MUST_USE;
-
-/* Appends the reply to such a wish. ERR_INVALID_REQUEST: the query asks for what there is not. */
-enum err kept_show(enum kept_wish wish, const struct surface_call *call, const struct response *r,
-	struct arena *a, struct buf *out, struct fault *why) MUST_USE;
 
 #endif

@@ -29,12 +29,8 @@ static enum state lay_out(struct exchange *x, const struct response *list, size_
 			"with all that was said before the request is longer than %zu bytes",
 			LIMIT_BODY_BYTES);
 	x->organs->body_bytes += x->laid_out.n;
-	if (!err && x->organs->body_bytes > x->organs->max_body_bytes)
-		err = fault_set(&why, ERR_OVERLOADED,
-			"the requests under way are %zu MiB together, which is the limit: try "
-			"again "
-			"when some have ended",
-			x->organs->max_body_bytes >> 20);
+	if (!err)
+		err = exchange_bodies_fit(x, 0, &why);
 	return err ? exchange_fail_with(x, err, &why) : ADMIT;
 }
 
@@ -178,7 +174,7 @@ enum state step_follow(struct exchange *x)
 		return FOLLOW;
 	if (!has_kept(x))
 		return ADMIT;
-	enum err err = kept_wish(call, &x->flight->arena, &x->wish, &x->kept_id, &why);
+	enum err err = kept_wish(call, &x->wish, &x->kept_id, &why);
 	if (!err && x->wish == KEPT_NOTHING)
 		err = kept_previous(buf_view(&x->flight->body), &x->flight->arena, &x->kept_id);
 	if (!err && x->wish == KEPT_NOTHING)

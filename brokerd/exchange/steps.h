@@ -5,6 +5,7 @@
 #include "brokerd/exchange/exchange.h"
 #include "brokerd/exchange/flight.h"
 #include "brokerd/exchange/kept.h"
+#include "brokerd/exchange/kept_show.h"
 #include "brokerd/exchange/recall.h"
 #include "brokerd/exchange/relay.h"
 #include "brokerd/exchange/tokens.h"
@@ -89,6 +90,9 @@ enum state exchange_after_failure(
 enum state exchange_next_listing(struct exchange *x);
 /* The list of the provider in hand goes on. */
 enum state exchange_next_page(struct exchange *x);
+
+/* Is there room for so many bytes beside the bodies of all that are open? ERR_OVERLOADED. */
+enum err exchange_bodies_fit(const struct exchange *x, size_t more, struct fault *why) MUST_USE;
 
 /* The answer is over, and is to be kept before its caller has the end of it. */
 void exchange_keep(struct exchange *x);

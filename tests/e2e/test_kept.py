@@ -153,7 +153,7 @@ def test_nothing_of_it_can_be_read_on_disk(made, provider):
     name = answered(made, provider, SECRET, "Noted, said the whale.", metadata={"who": "captain-ahab"})
     made.stop()
     (file,) = kept_files(made)
-    assert len(file.name) == 32 and name not in file.name
+    assert len(file.name) == 40 and name not in file.name
     for path in pathlib.Path(made.state_dir).rglob("*"):
         if not path.is_file():
             continue
