@@ -5,10 +5,10 @@
 
 #include "protocol/limits.h"
 
-/* A body of a megabyte is read, written and answered in the heap, call after call. A block that is larger
- * is the kernel's and goes back at once, and of what is free at the heap's end the rest: nothing stays of
- * sixty megabytes. */
-#define LARGE_BYTES ((int)(4 * MIB))
+/* A body of some megabytes is read, written and answered in the heap. A block that is larger is the kernel's
+ * and goes back at once, and so does what is free at the heap's end beyond a little: nothing stays of sixty
+ * megabytes. */
+#define LARGE_BYTES ((int)(16 * MIB))
 #define KEEP_BYTES  ((int)(2 * MIB))
 
 void heap_settle(void)
