@@ -5,9 +5,9 @@
 #include "brokerd/dialect/sse.h"
 #include "protocol/limits.h"
 
-void keeper_init(struct keeper *k, bool is_stream, struct span previous)
+void keeper_init(struct keeper *k, bool is_stream, struct span id, struct span previous)
 {
-	*k = (struct keeper){.is_stream = is_stream, .previous = previous};
+	*k = (struct keeper){.is_stream = is_stream, .id = id, .previous = previous};
 	buf_init(&k->held, LIMIT_SSE_TOTAL_BYTES);
 	buf_init(&k->last, LIMIT_SSE_TOTAL_BYTES);
 	buf_init(&k->object, LIMIT_BODY_BYTES);
@@ -75,14 +75,16 @@ static struct span data_of(struct span event)
 static void put_right(struct keeper *k, struct json whole, bool is_event, struct buf *out)
 {
 	const struct splice inside[] = {
+		{"response.id",                   k->id       },
 		{"response.store",                SPAN("true")},
 		{"response.previous_response_id", k->previous },
 	};
 	const struct splice own[] = {
+		{"id",                   k->id       },
 		{"store",                SPAN("true")},
 		{"previous_response_id", k->previous },
 	};
-	splice_put(whole, is_event ? inside : own, 2, out);
+	splice_put(whole, is_event ? inside : own, COUNT_OF(own), out);
 }
 
 static void take_event(struct keeper *k, struct span event, struct buf *out)

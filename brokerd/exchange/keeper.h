@@ -8,13 +8,14 @@
 
 struct keeper {
 	bool is_stream;
-	struct span previous; /* JSON of the id that it goes on from, or "null" */
+	struct span id;       /* JSON of the id that it is kept under */
+	struct span previous; /* of the one that it goes on from, or "null" */
 	struct buf held;      /* an event that is not whole yet; of a whole answer all of it */
 	struct buf last;      /* what waits */
 	struct buf object;    /* the response object in it */
 };
 
-void keeper_init(struct keeper *k, bool is_stream, struct span previous);
+void keeper_init(struct keeper *k, bool is_stream, struct span id, struct span previous);
 void keeper_done(struct keeper *k);
 
 /* Takes bytes of the answer, and appends to `out` those that need not wait. Failures stick to the bufs. */

@@ -97,11 +97,11 @@ enum err relay_read(struct relay *r, struct span body, struct span laid_out,
 
 static void take_warning(struct relay *r, const struct warning *w);
 
-void relay_keep(struct relay *r, struct span id, struct span previous_json)
+void relay_keep(struct relay *r, struct span id_json, struct span previous_json)
 {
 	r->keeps = true;
-	r->id = id;
-	keeper_init(&r->keeper, r->notes.form == ANSWER_SSE, previous_json);
+	r->id = span_first(span_skip(id_json, 1), id_json.n - 2);
+	keeper_init(&r->keeper, r->notes.form == ANSWER_SSE, id_json, previous_json);
 }
 
 struct json relay_to_keep(const struct relay *r)

@@ -41,7 +41,7 @@ struct relay {
 	bool keeps, is_keeping; /* the answer; and it is over, and waits until it is */
 	struct keeper keeper;
 	struct buf made;    /* scratch of what goes through it */
-	struct span id;     /* under which it is kept where it is written here */
+	struct span id;     /* under which it is kept; absent: it is not */
 	struct fault broke; /* the answer cannot be told to its end */
 };
 
@@ -56,8 +56,9 @@ void relay_done(struct relay *r);
 enum err relay_read(struct relay *r, struct span body, struct span laid_out,
 	struct llm_request *out, struct fault *why) MUST_USE;
 
-/* Before anything is told: the answer is to be kept, under `id` where it is written here (the arena's). */
-void relay_keep(struct relay *r, struct span id, struct span previous_json);
+/* Before anything is told: the answer is to be kept under this id, whoever writes it, and goes on from that
+ * one or "null". JSON texts of the arena's. */
+void relay_keep(struct relay *r, struct span id_json, struct span previous_json);
 /* The response object that is to be kept now; absent: none, or not yet. Then it must be said how that
  * went: relay_kept. */
 struct json relay_to_keep(const struct relay *r);

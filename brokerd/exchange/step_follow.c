@@ -283,7 +283,7 @@ enum err exchange_may_keep(struct exchange *x, struct fault *why)
 		return err;
 	if (!store || !responses_keeps(store))
 		return json_is_true(store_member) ? warn_not_kept(x) : OK;
-	buf_print(&id, "resp_%s", x->id + strlen("req_"));
+	buf_print(&id, "\"resp_%s\"", x->id + strlen("req_"));
 	if (buf_error(&id) || arena_dup(&x->flight->arena, buf_view(&id), &kept))
 		return ERR_NO_MEMORY;
 	take_store_away(&x->flight->request.extra);

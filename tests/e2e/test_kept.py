@@ -107,6 +107,21 @@ def test_a_conversation_moves_from_one_language_to_another(made, provider, first
         assert seen["store"] is False
 
 
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_a_host_that_gives_all_answers_one_name(made, provider, stream):
+    names = []
+    for said in ("One.", "Two."):
+        provider.script(**RESPONSES.script(said, stream)[0])
+        call = ask(made, f"Say {said}", "all/m", stream)
+        assert call.is_good and RESPONSES.text(call) == said, call
+        names.append(id_of(call))
+        if stream:
+            assert {event["response"]["id"] for event in data_of(call.body) if "response" in event} == {names[-1]}
+    assert names[0] != names[1], "each has one of ours"
+    assert [RESPONSES.text(read(made, name)) for name in names] == ["One.", "Two."]
+    assert [read(made, name).json["id"] for name in names] == names
+
+
 def test_an_item_may_be_named_by_its_id(made, provider):
     first = answered(made, provider, SECRET, "Noted.")
     item = read(made, first).json["output"][0]["id"]

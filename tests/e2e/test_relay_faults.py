@@ -89,7 +89,7 @@ def test_the_second_answers(made, provider, family, alias):
             assert family.text(call) == TEXT and b"lost" not in call.body, (how, call)
             assert call.header("x-llm-broker-target") == [f"{second}/m"]
             if second == "same":
-                assert call.body == family.script(TEXT, stream)[1]
+                assert family.named(call.body, call) == family.script(TEXT, stream)[1]
             provider.reset()
     rows = made.wait_ledger(2 * len(FIRST))
     assert {(row["provider"], row["input"]) for row in rows["exchange"]} == {(second, 9)}

@@ -196,6 +196,10 @@ class Family:
         """What becomes of a piece of a reply on its way to a caller."""
         return piece
 
+    def named(self, body, call):
+        """A reply with the provider's name for the answer to this call in place of the broker's own."""
+        return body
+
 
 class Chat(Family):
     surface, dialect, path = "openai.chat", "openai-chat", "/v1/chat/completions"
@@ -281,6 +285,11 @@ class Responses(Family):
 
     def told(self, piece):
         return piece.replace('"store":false', '"store":true')  # it is kept here, and not there
+
+    def named(self, body, call):
+        """What is kept here has a name of ours."""
+        ours = call.last.body["request_id"].replace("req_", "resp_")
+        return body.replace(ours.encode(), b"resp_1")
 
     def _object(self, text, status):
         usage = ('{"input_tokens":9,"output_tokens":3,"total_tokens":12}' if status == "completed"

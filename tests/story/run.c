@@ -16,6 +16,7 @@
 #include "tests/lib/loop_virtual.h"
 #include "tests/lib/packed.h"
 #include "tests/lib/tap.h"
+#include "tests/story/names.h"
 #include "tests/story/rows.h"
 #include "tests/story/script.h"
 #include "tests/story/upstream.h"
@@ -39,6 +40,7 @@ static const char standard[] =
 struct story {
 	const char *path, *base;
 	struct world world;
+	struct names names;
 	const struct command *c;
 	char name[256]; /* of the check */
 	bool has_ledger;
@@ -405,6 +407,7 @@ static bool expect(struct story *s, struct caller *from, uint32_t call, struct s
 		return false;
 	}
 	if (h && fits(line, span_str(h->line))) {
+		names_hear(&s->names, call, span_str(h->line));
 		caller_take(from, h);
 		return true;
 	}
@@ -596,7 +599,9 @@ static void tell(const char *path)
 	s.base = slash ? slash + 1 : path;
 	script_open(&script, path);
 	world_open(&s.world);
+	names_init(&s.names);
 	while (script_next(&script, &c)) {
+		names_put(&s.names, &c);
 		s.c = &c;
 		snprintf(s.name, sizeof s.name, "%s:%d %.*s", s.base, c.line,
 			(int)(c.text.n < 120 ? c.text.n : 120), c.text.p);
@@ -610,6 +615,7 @@ static void tell(const char *path)
 	if (getenv("STORY_LOG"))
 		show_log(&s.world);
 	world_close(&s.world);
+	names_done(&s.names);
 	script_close(&script);
 }
 

@@ -26,7 +26,7 @@ void script_close(struct script *s)
 	free(s->bytes);
 }
 
-static void split(struct command *c)
+void command_split(struct command *c)
 {
 	struct span rest = c->text;
 	while (rest.n > 0) {
@@ -47,7 +47,7 @@ bool script_next(struct script *s, struct command *c)
 			continue;
 		if (c->text.p[0] == '\t')
 			bail("line %d: a block without a command", c->line);
-		split(c);
+		command_split(c);
 		const char *const block = s->left.p;
 		size_t n = 0;
 		while (s->left.n > 0 && s->left.p[0] == '\t') {

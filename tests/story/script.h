@@ -31,6 +31,9 @@ void script_close(struct script *s);
 /* The next command; false: no more. */
 bool script_next(struct script *s, struct command *c);
 
+/* The words of its text, which has none yet. */
+void command_split(struct command *c);
+
 /* The next line of a block, without its tab; false: no more. */
 bool block_next(struct span *block, struct span *line);
 
