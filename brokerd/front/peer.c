@@ -7,17 +7,6 @@
 
 #include "protocol/base/json.h"
 
-static const char *confidence_name(enum peer_confidence c)
-{
-	switch (c) {
-	case PEER_UNKNOWN:
-		return "unknown";
-	case PEER_UID:
-		return "uid";
-	}
-	return "unknown";
-}
-
 /* The file name of the executable, where the kernel lets us see it. */
 static void identify_program(struct peer_id *p)
 {
@@ -60,6 +49,6 @@ void peer_json(const struct peer_id *p, struct buf *out)
 	json_pair_i64(&o, "pid", (int64_t)p->pid);
 	json_pair_str(&o, "program", span_str(p->program));
 	json_pair_str(&o, "app", span_str(p->app));
-	json_pair_str(&o, "confidence", span_str(confidence_name(p->confidence)));
+	json_pair_str(&o, "confidence", span_str(peer_confidence_name(p->confidence)));
 	json_close(&o, '}');
 }
