@@ -5,7 +5,6 @@
 #include <assert.h>
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,15 +17,15 @@
 #include "brokerd/config/proof.h"
 #include "brokerd/config/rules.h"
 #include "brokerd/config/template.h"
+#include "brokerd/config/trusted.h"
 #include "protocol/limits.h"
 
 #define ARENA_BYTES    (64 * MIB)
-#define KEYS_MAX       64 /* in the table */
+#define KEYS_MAX       128 /* in the table */
 #define SECTIONS_MAX   4096
 #define FILES_MAX      1000
 #define ORIGIN_BYTES   ((size_t)255) /* what a vault's key can be bound to */
 #define PROVIDER_BYTES 63
-#define OTHERS_BITS    (S_IWGRP | S_IWOTH)
 
 /* Where something stands. */
 struct place {
@@ -647,78 +646,11 @@ static enum err finish(struct loader *l)
 
 /* ---- files ---- */
 
-static void close_fd(const int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-}
-
-static bool is_trusted(uid_t owner)
-{
-	return owner == 0 || owner == geteuid();
-}
-
-/* Could somebody else have written this? */
-static enum err check_owner(const char *path, const struct stat *st, struct fault *why)
-{
-	if (!is_trusted(st->st_uid))
-		return fault_set(why, ERR_MISCONFIGURED,
-			"%s belongs to user %u, who is neither root nor the broker's user: it is "
-			"not "
-			"read",
-			path, (unsigned)st->st_uid);
-	if (!S_ISLNK(st->st_mode) && (st->st_mode & OTHERS_BITS))
-		return fault_set(why, ERR_MISCONFIGURED,
-			"others may write %s, so it is not read: run `chmod go-w %s`", path, path);
-	return OK;
-}
-
-/* *is_absent, with OK: there is none. */
-static enum err read_file(const char *path, struct buf *out, bool *is_absent, struct fault *why)
-{
-	OWNED(close_fd) int fd = -1;
-	struct stat st;
-
-	*is_absent = lstat(path, &st) != 0 && errno == ENOENT;
-	if (*is_absent)
-		return OK;
-	/* a link of somebody else's leads where they please */
-	if (S_ISLNK(st.st_mode)) {
-		const enum err err = check_owner(path, &st, why);
-		if (err)
-			return err;
-	}
-	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) != 0)
-		return fault_set(
-			why, ERR_MISCONFIGURED, "cannot read %s: %s", path, strerror(errno));
-	if (!S_ISREG(st.st_mode))
-		return fault_set(why, ERR_MISCONFIGURED, "%s is not a regular file", path);
-	const enum err err = check_owner(path, &st, why);
-	if (err)
-		return err;
-	for (;;) {
-		char piece[8192];
-		const ssize_t n = read(fd, piece, sizeof piece);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return fault_set(why, ERR_MISCONFIGURED, "cannot read %s: %s", path,
-				strerror(errno));
-		if (n == 0)
-			return OK;
-		buf_put(out, piece, (size_t)n);
-		if (buf_error(out))
-			return fault_set(why, ERR_MISCONFIGURED, "%s is larger than %zu KiB", path,
-				LIMIT_CONFIG_BYTES / KIB);
-	}
-}
-
 static enum err load_file(struct loader *l, const char *path, bool may_be_absent)
 {
 	OWNED(buf_done) struct buf text = BUF_INIT(LIMIT_CONFIG_BYTES);
 	bool is_absent;
-	const enum err err = read_file(path, &text, &is_absent, l->why);
+	const enum err err = trusted_read(path, &text, &is_absent, l->why);
 	if (err)
 		return err;
 	if (is_absent && may_be_absent)
@@ -762,7 +694,7 @@ static enum err load_parts(struct loader *l, const char *main_path)
 		return fault_set(l->why, ERR_MISCONFIGURED, "cannot read the folder %s: %s", dir,
 			strerror(errno));
 	if (n > 0)
-		err = check_owner(dir, &st, l->why);
+		err = trusted_owner(dir, &st, l->why);
 	if (!err && n > FILES_MAX)
 		err = fault_set(
 			l->why, ERR_MISCONFIGURED, "%s holds more than %d files", dir, FILES_MAX);
