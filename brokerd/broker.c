@@ -216,6 +216,15 @@ static enum err open_catalogue(struct broker *b, struct fault *why)
 	return OK;
 }
 
+static bool open_grants(struct broker *b)
+{
+	struct fault why = FAULT_NONE;
+	b->organs.grants = grants_new(b->organs.workers, b->options.state_dir, &why);
+	if (why.err)
+		log_fault("grants.unusable", &why);
+	return b->organs.grants != NULL;
+}
+
 static bool open_vault(struct broker *b)
 {
 	struct organs *o = &b->organs;
@@ -499,8 +508,9 @@ static enum err broker_build(struct broker *b, struct fault *why)
 	if (open_catalogue(b, why) != OK)
 		return ERR_NO_MEMORY;
 	load_config(b);
+	o->own_uid = geteuid();
 	/* the socket before the state: of two brokers for one socket, the second goes away here */
-	if (!sessions_init(&b->sessions, &b->admin, geteuid()))
+	if (!sessions_init(&b->sessions, &b->admin))
 		return fault_set(why, ERR_NO_MEMORY, "out of memory at start");
 	b->sessions.on_change = on_change;
 	b->sessions.context = b;
@@ -509,7 +519,7 @@ static enum err broker_build(struct broker *b, struct fault *why)
 	if (err)
 		return err;
 	open_state(b);
-	if (!open_vault(b) || !open_items(b))
+	if (!open_grants(b) || !open_vault(b) || !open_items(b))
 		return fault_set(why, ERR_NO_MEMORY, "out of memory at start");
 	o->tokens = tokens_new(o);
 	if (!o->tokens)
@@ -582,6 +592,7 @@ void broker_free(struct broker *b)
 	ledger_close(o->ledger);
 	items_free(o->items);
 	responses_free(o->responses);
+	grants_free(o->grants);
 	vault_free(o->vault);
 	config_unref(o->config);
 	catalogue_unref(o->catalogue);

@@ -53,6 +53,12 @@ struct model_draft {
 	unsigned file;
 };
 
+struct policy_draft {
+	struct policy_rule r;
+	struct place section;
+	unsigned file;
+};
+
 struct loader {
 	struct config *c;
 	struct fault *why;
@@ -60,14 +66,19 @@ struct loader {
 	size_t n_providers;
 	struct model_draft *models;
 	size_t n_models;
-	struct place plain[2]; /* the sections without a name, as last seen */
+	struct policy_draft *policy;
+	size_t n_policy;
+	size_t n_builtin_policy; /* of them, at the front */
+	struct place plain[2];   /* the sections without a name, as last seen */
 	unsigned plain_file[2];
 	const char *file; /* the one being read */
+	bool is_builtin;  /* it is no file */
 	unsigned file_number;
 	/* the section being read */
 	const struct section *section;
 	struct provider_draft *provider; /* or NULL */
 	struct model_draft *model;       /* or NULL */
+	struct policy_draft *rule;       /* or NULL */
 	struct given given;
 };
 
@@ -232,9 +243,49 @@ static enum err begin_model(struct loader *l, struct span name, struct place at)
 	return begin(l, &d->file, &d->section, at);
 }
 
+static struct policy_draft *find_rule(struct loader *l, struct span name)
+{
+	for (size_t i = 0; i < l->n_policy; i++) {
+		if (span_eq(l->policy[i].r.name, name))
+			return &l->policy[i];
+	}
+	return NULL;
+}
+
+static enum err new_rule(struct loader *l, struct span name, struct policy_draft **out)
+{
+	if (l->n_policy == SECTIONS_MAX)
+		return fault_set(l->why, ERR_MISCONFIGURED, "these are too many rules");
+	l->policy = grown(l->policy, l->n_policy, sizeof *l->policy);
+	struct policy_draft *d = &l->policy[l->n_policy++];
+	*d = (struct policy_draft){
+		.r = {.max_input = -1,
+                      .max_output = -1,
+                      .max_cost_nusd = -1,
+                      .max_calls = -1,
+                      .max_connections = -1},
+	};
+	*out = d;
+	if (arena_dup(&l->c->arena, name, &d->r.name))
+		return no_memory(l->why);
+	return keys_preset("policy", &d->r, &l->c->arena, l->why);
+}
+
+/* The name of one that is built in: that rule, with what is said here, where it stands. */
+static enum err begin_rule(struct loader *l, struct span name, struct place at)
+{
+	struct policy_draft *d = find_rule(l, name);
+	const enum err err = d ? OK : new_rule(l, name, &d);
+	if (err)
+		return err;
+	d->r.is_builtin = l->is_builtin;
+	l->rule = d;
+	return begin(l, &d->file, &d->section, at);
+}
+
 static enum err no_section(struct loader *l, struct span word)
 {
-	static const char *const to_come[] = {"policy", "limit", "cache"};
+	static const char *const to_come[] = {"limit", "cache"};
 	for (size_t i = 0; i < COUNT_OF(to_come); i++) {
 		if (span_is(word, to_come[i]))
 			return fault_set(l->why, ERR_MISCONFIGURED, "[%s] is not in this version",
@@ -255,6 +306,7 @@ static enum err on_section(struct loader *l, const struct ini_item *item, struct
 	l->section = s;
 	l->provider = NULL;
 	l->model = NULL;
+	l->rule = NULL;
 	if (!s)
 		return no_section(l, item->word);
 	if (s->name && !span_is_set(item->name))
@@ -267,6 +319,8 @@ static enum err on_section(struct loader *l, const struct ini_item *item, struct
 		return begin_provider(l, item->name, at);
 	if (strcmp(s->word, "model") == 0)
 		return begin_model(l, item->name, at);
+	if (strcmp(s->word, "policy") == 0)
+		return begin_rule(l, item->name, at);
 	const size_t i = (size_t)(s - keys_sections(&n));
 	assert(i < COUNT_OF(l->plain));
 	return begin(l, &l->plain_file[i], &l->plain[i], at);
@@ -278,18 +332,6 @@ static enum err no_key(struct loader *l, struct span word)
 	return fault_set(l->why, ERR_MISCONFIGURED, "[%s] has no key %.*s%s%s%s", l->section->word,
 		SPAN_ARG(span_first(word, 64)), near ? ": did you mean " : "", near ? near : "",
 		near ? "?" : "");
-}
-
-/* Empties a list whose first value in this section comes now: a later file's list replaces the
- * earlier one's, and a file's that of a built-in row. */
-static void begin_list(struct loader *l, const struct key *k)
-{
-	if (k->kind == KEY_DIALECT)
-		l->provider->p.n_dialects = 0;
-	if (k->kind == KEY_HEADER)
-		l->provider->p.n_headers = 0;
-	if (k->kind == KEY_TARGET)
-		l->model->m.n_targets = 0;
 }
 
 static enum err note_target(struct loader *l, struct place at)
@@ -332,15 +374,11 @@ static enum err on_pair(struct loader *l, const struct ini_item *item, struct pl
 		return on_trait(l, item, t, at);
 	if (!k)
 		return no_key(l, item->word);
-	const bool is_list =
-		k->kind == KEY_DIALECT || k->kind == KEY_TARGET || k->kind == KEY_HEADER;
+	const bool is_list = keys_is_list(k);
 	unsigned *line = &l->given.lines[index_of(k)];
 	if (*line && !is_list)
 		return fault_set(l->why, ERR_MISCONFIGURED, "%s was given before, on line %u",
 			k->name, *line);
-	if (!*line)
-		begin_list(l, k);
-	*line = item->line;
 	at->column = item->value_column;
 	if (l->provider) {
 		to = &l->provider->p;
@@ -351,6 +389,12 @@ static enum err on_pair(struct loader *l, const struct ini_item *item, struct pl
 	}
 	if (l->model)
 		to = &l->model->m;
+	if (l->rule)
+		to = &l->rule->r;
+	/* a later file's list replaces the earlier one's, and a file's that of a built-in row */
+	if (!*line)
+		keys_empty(k, to);
+	*line = item->line;
 	const enum err err = keys_read(k, item->value, to, &l->c->arena, l->why);
 	if (!err && k->kind == KEY_TARGET)
 		return note_target(l, *at);
@@ -622,6 +666,20 @@ static enum err add_rules(struct config *c)
 	return OK;
 }
 
+/* What is built in stands behind all others. */
+static enum err finish_policy(struct loader *l)
+{
+	struct config *c = l->c;
+	c->policy = arena_array(&c->arena, l->n_policy, sizeof *c->policy);
+	if (!c->policy)
+		return no_memory(l->why);
+	for (size_t i = 0; i < l->n_policy; i++) {
+		const size_t from = (i + l->n_builtin_policy) % l->n_policy;
+		c->policy[c->n_policy++] = l->policy[from].r;
+	}
+	return OK;
+}
+
 static enum err finish(struct loader *l)
 {
 	struct config *c = l->c;
@@ -641,7 +699,7 @@ static enum err finish(struct loader *l)
 			return err;
 		c->models[c->n_models++] = l->models[i].m;
 	}
-	return OK;
+	return finish_policy(l);
 }
 
 /* ---- files ---- */
@@ -732,6 +790,7 @@ static struct config *end(struct loader *l, enum err err)
 		err = finish(l);
 	free(l->providers);
 	free(l->models);
+	free(l->policy);
 	if (!err)
 		return l->c;
 	if (err != ERR_NO_MEMORY)
@@ -740,12 +799,25 @@ static struct config *end(struct loader *l, enum err err)
 	return NULL;
 }
 
+static enum err add_builtin_rules(struct loader *l)
+{
+	l->is_builtin = true;
+	const enum err err = read_text(l, policy_builtin_rules(), "built-in");
+	l->is_builtin = false;
+	l->n_builtin_policy = l->n_policy;
+	return err;
+}
+
 static enum err presets(struct loader *l)
 {
 	enum err err = keys_preset("broker", l->c, &l->c->arena, l->why);
 	if (!err)
 		err = keys_preset("vault", l->c, &l->c->arena, l->why);
-	return err ? err : add_builtins(l);
+	if (!err)
+		err = add_builtins(l);
+	if (!err)
+		err = add_builtin_rules(l);
+	return err;
 }
 
 struct config *config_load(const char *path, bool may_be_absent, struct fault *why)

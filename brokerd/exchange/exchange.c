@@ -189,7 +189,8 @@ static void on_hold(struct loop_timer *t)
 		x->caller.on_ready(x->caller.context);
 }
 
-struct exchange *exchange_new(struct organs *o, const struct peer_id *peer, const struct call *c,
+struct exchange *exchange_new(struct organs *o, const struct peer_id *peer,
+	const struct exchange_bounds *bounds, const struct call *c,
 	const struct exchange_caller *caller)
 {
 	struct exchange *x = calloc(1, sizeof *x);
@@ -198,6 +199,11 @@ struct exchange *exchange_new(struct organs *o, const struct peer_id *peer, cons
 	x->organs = o;
 	x->caller = *caller;
 	x->peer = *peer;
+	x->allowance = bounds->allowance;
+	if (bounds->allowance.grant) {
+		x->grant = *bounds->allowance.grant;
+		x->allowance.grant = &x->grant;
+	}
 	x->telling = x->verdict = FAULT_NONE;
 	x->outcome = OUTCOME_FAILED;
 	x->max_cost_nusd = c->max_cost_nusd;
@@ -246,7 +252,10 @@ struct exchange *exchange_new(struct organs *o, const struct peer_id *peer, cons
 	}
 	if (x->is_relayed && x->flight->config->head_hold_us > 0)
 		loop_timer_set(o->loop, &x->hold, x->flight->config->head_hold_us);
-	exchange_run(x);
+	if (bounds->refusal)
+		exchange_stop(x, bounds->refusal);
+	else
+		exchange_run(x);
 	return x;
 }
 

@@ -106,6 +106,13 @@ static const struct {
 	{"vault.passphrase", admin_vault_passphrase, false, true },
 	{"config.check",     admin_config_check,     true,  false},
 	{"config.reload",    admin_config_reload,    true,  false},
+	{"whoami",           admin_whoami,           true,  false},
+	{"policy.show",      admin_policy_show,      true,  false},
+	{"policy.test",      admin_policy_test,      true,  false},
+	{"app.list",         admin_app_list,         true,  false},
+	{"app.allow",        admin_app_allow,        false, false},
+	{"app.revoke",       admin_app_revoke,       true,  false},
+	{"app.forget",       admin_app_forget,       false, false},
 	{CATALOGUE_IMPORT,   admin_catalogue_import, false, true },
 };
 

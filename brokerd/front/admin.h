@@ -4,6 +4,7 @@
 #ifndef BROKERD_FRONT_ADMIN_H
 #define BROKERD_FRONT_ADMIN_H
 #include "brokerd/exchange/organs.h"
+#include "brokerd/front/identity.h"
 #include "brokerd/value/peer_id.h"
 
 /* What admin needs of the broker beside its organs. */
@@ -12,6 +13,7 @@ struct admin_env {
 	const char *config_path, *state_dir, *socket_path;
 	int64_t started_wall_us, started_us;
 	size_t n_connections;
+	struct identities identities; /* of all who are connected, and of some who were */
 	bool is_memory_locked;
 	struct fault config_fault; /* of the last load; OK: it is good */
 	struct admin_call *calls;  /* all under way, those that nobody waits for too */

@@ -59,5 +59,7 @@ admin_run admin_key_add, admin_key_remove, admin_key_list, admin_key_test;
 admin_run admin_vault_status, admin_vault_lock, admin_vault_unlock, admin_vault_passphrase;
 admin_run admin_models, admin_catalogue_import;
 admin_run admin_usage, admin_config_check, admin_config_reload, admin_status;
+admin_run admin_whoami, admin_policy_show, admin_policy_test;
+admin_run admin_app_list, admin_app_allow, admin_app_revoke, admin_app_forget;
 
 #endif

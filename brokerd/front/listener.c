@@ -31,6 +31,7 @@ struct listener {
 	bool is_paused;
 	dev_t device; /* of the path we made, so that only that one is unlinked */
 	ino_t inode;
+	struct peer_place place; /* of all who come here */
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 };
 
@@ -60,16 +61,6 @@ static void refuse_full(struct listener *l)
 	loop_timer_set(l->loop, &l->again, FULL_PAUSE_US);
 }
 
-static void refuse_many(int fd, int64_t limit)
-{
-	struct fault why = FAULT_NONE;
-	fault_set(&why, ERR_OVERLOADED,
-		"%lld connections are open, which is the limit (max_connections)",
-		(long long)limit);
-	session_refuse(fd, &why);
-	close(fd);
-}
-
 static void on_ready(struct loop_io *io, int ready)
 {
 	struct listener *l = container_of(io, struct listener, io);
@@ -82,15 +73,10 @@ static void on_ready(struct loop_io *io, int ready)
 				refuse_full(l);
 			return;
 		}
-		const int64_t limit = l->sessions->organs->config->max_connections;
 		const int size = SEND_BUFFER;
-		if ((int64_t)l->sessions->n >= limit) {
-			refuse_many(fd, limit);
-			continue;
-		}
 		if (setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size) != 0)
 			log_debug("listener.sndbuf", "errno=%d", errno);
-		session_accept(l->sessions, fd);
+		session_accept(l->sessions, fd, &l->place);
 	}
 }
 

@@ -9,9 +9,8 @@
 #include <unistd.h>
 
 #include "brokerd/exchange/exchange.h"
-#include "brokerd/front/peer.h"
+#include "brokerd/front/admission.h"
 #include "brokerd/log/log.h"
-#include "brokerd/policy/policy.h"
 #include "protocol/base/list.h"
 #include "protocol/base/num.h"
 #include "protocol/control.h"
@@ -58,6 +57,7 @@ struct session {
 	struct loop_task flush;
 	struct loop_timer timer; /* for the hello; later for a client that stopped reading */
 	struct peer_id peer;
+	struct identity *identity; /* what its like have of the broker, all together */
 	struct buf in, out;
 	size_t sent; /* bytes of `out` that are gone */
 	struct open_call *calls;
@@ -149,6 +149,7 @@ static void call_free(struct open_call *c)
 	struct session *s = c->session;
 	LIST_REMOVE(s->calls, c);
 	s->n_calls--;
+	s->identity->n_calls -= c->exchange != NULL;
 	exchange_free(c->exchange);
 	if (c->admin)
 		admin_abandon(c->admin);
@@ -221,49 +222,84 @@ static int admin_bodies(const struct session *s)
 	return n;
 }
 
+/* A call that is no administrative one. */
+static enum err exchange_begin(struct open_call *c, const struct call *call,
+	const struct exchange_bounds *bounds, struct fault *why)
+{
+	struct session *s = c->session;
+	const struct exchange_caller caller = {on_call_ready, c};
+	c->exchange = exchange_new(s->all->organs, &s->peer, bounds, call, &caller);
+	if (!c->exchange)
+		return fault_set(why, ERR_NO_MEMORY, "out of memory for the call");
+	s->identity->n_calls++;
+	s->identity->calls++;
+	return OK;
+}
+
+/* An administrative one, whose body may still come. */
+static enum err admin_open(struct open_call *c, const struct call *call, struct fault *why)
+{
+	if (span_is_set(call->body))
+		return admin_begin(c, call->admin_op, call->body, why);
+	if (admin_bodies(c->session) >= ADMIN_BODIES)
+		return fault_set(why, ERR_OVERLOADED,
+			"%d administrative calls of this connection wait for their bodies, which "
+			"is "
+			"the limit",
+			ADMIN_BODIES);
+	c->admin_op = strndup(call->admin_op.p, call->admin_op.n);
+	if (!c->admin_op)
+		return fault_set(why, ERR_NO_MEMORY, "out of memory for the call");
+	buf_init(&c->admin_body, admin_body_max(call->admin_op));
+	return OK;
+}
+
+/* How many calls may it have under way, beside those that it has? */
+static enum err check_room(const struct session *s, const struct call *call,
+	const struct policy_rule *rule, struct fault *why)
+{
+	const struct config *c = s->all->organs->config;
+	const int64_t limit = rule && rule->max_calls > 0 ? rule->max_calls : c->max_calls;
+	if (s->n_calls >= LIMIT_CALLS)
+		return fault_set(why, ERR_OVERLOADED,
+			"%zu calls are open on this connection, which is the limit", s->n_calls);
+	if (call->kind != CALL_ADMIN && (int64_t)s->identity->n_calls >= limit)
+		return fault_set(why, ERR_OVERLOADED,
+			"%zu requests of yours are in flight, which is the limit (max_calls)",
+			s->identity->n_calls);
+	return OK;
+}
+
+/* A public API's program reads a refusal in the words of that API. */
+static bool has_envelope(const struct call *call)
+{
+	return call->kind == CALL_RELAY || call->kind == CALL_NATIVE;
+}
+
 static enum err call_begin(
 	struct session *s, uint32_t number, const struct call *call, struct fault *why)
 {
 	struct organs *o = s->all->organs;
+	struct exchange_bounds bounds = {
+		.allowance = {.rule = policy_find(o->config, &s->peer, o->own_uid)}};
 	if (s->is_draining)
 		return fault_set(why, ERR_RESTARTING, "%s", err_info(ERR_RESTARTING)->sentence);
-	if (s->n_calls >= LIMIT_CALLS)
-		return fault_set(why, ERR_OVERLOADED,
-			"%zu calls are open on this connection, which is the limit", s->n_calls);
-	if (call->kind != CALL_ADMIN && (int64_t)o->n_exchanges >= o->config->max_calls)
-		return fault_set(why, ERR_OVERLOADED,
-			"%zu requests are in flight, which is the limit (max_calls)",
-			o->n_exchanges);
-	const enum err err = policy_admit_call(&s->peer, call, why);
+	enum err err = admission_check(o, &s->peer, call, &bounds.allowance, why);
+	if (err && has_envelope(call))
+		bounds.refusal = why;
+	else if (err)
+		return err;
+	err = check_room(s, call, bounds.allowance.rule, why);
 	if (err)
 		return err;
 	struct open_call *c = call_new(s, number, call->credit_bytes);
 	if (!c)
 		return fault_set(why, ERR_NO_MEMORY, "out of memory for the call");
-	if (call->kind == CALL_ADMIN) {
-		enum err bad = OK;
-		if (span_is_set(call->body))
-			bad = admin_begin(c, call->admin_op, call->body, why);
-		else if (admin_bodies(s) >= ADMIN_BODIES)
-			bad = fault_set(why, ERR_OVERLOADED,
-				"%d administrative calls of this connection wait for their bodies, "
-				"which is the limit",
-				ADMIN_BODIES);
-		else if (!(c->admin_op = strndup(call->admin_op.p, call->admin_op.n)))
-			bad = fault_set(why, ERR_NO_MEMORY, "out of memory for the call");
-		else
-			buf_init(&c->admin_body, admin_body_max(call->admin_op));
-		if (bad)
-			call_free(c);
-		return bad;
-	}
-	const struct exchange_caller caller = {on_call_ready, c};
-	c->exchange = exchange_new(o, &s->peer, call, &caller);
-	if (!c->exchange) {
+	err = call->kind == CALL_ADMIN ? admin_open(c, call, why)
+				       : exchange_begin(c, call, &bounds, why);
+	if (err)
 		call_free(c);
-		return fault_set(why, ERR_NO_MEMORY, "out of memory for the call");
-	}
-	return OK;
+	return err;
 }
 
 /* ---- one frame ---- */
@@ -490,6 +526,11 @@ static struct span take_frames(struct session *s, struct span bytes)
 	return bytes;
 }
 
+static int64_t now_s(const struct sessions *all)
+{
+	return loop_wall_us(all->organs->loop) / 1000000;
+}
+
 static void session_free(struct session *s)
 {
 	while (s->calls)
@@ -501,6 +542,8 @@ static void session_free(struct session *s)
 	buf_wipe(&s->in);
 	buf_done(&s->out);
 	struct sessions *all = s->all;
+	if (s->identity)
+		identity_leave(&all->admin->identities, s->identity, now_s(all));
 	LIST_REMOVE(all->all, s);
 	all->n--;
 	all->admin->n_connections = all->n;
@@ -758,9 +801,9 @@ static void on_timer(struct loop_timer *t)
 
 /* ---- from outside ---- */
 
-bool sessions_init(struct sessions *s, struct admin_env *admin, uid_t own_uid)
+bool sessions_init(struct sessions *s, struct admin_env *admin)
 {
-	*s = (struct sessions){.admin = admin, .organs = admin->organs, .own_uid = own_uid};
+	*s = (struct sessions){.admin = admin, .organs = admin->organs};
 	s->scratch = malloc(SCRATCH_BYTES);
 	return s->scratch != NULL;
 }
@@ -769,20 +812,47 @@ void sessions_done(struct sessions *s)
 {
 	while (s->all)
 		session_free(s->all);
+	if (s->admin)
+		identities_done(&s->admin->identities);
 	free(s->scratch);
 	s->scratch = NULL;
 }
 
-void session_accept(struct sessions *all, int fd)
+/* Is it let in, and are there not too many of its like? */
+static enum err admit(struct session *s, struct fault *why)
+{
+	const struct organs *o = s->all->organs;
+	const struct policy_rule *rule = policy_find(o->config, &s->peer, o->own_uid);
+	const enum err err = policy_admit_peer(rule, &s->peer, o->own_uid, why);
+	if (err)
+		return err;
+	const int64_t limit =
+		rule->max_connections > 0 ? rule->max_connections : o->config->max_connections;
+	return (int64_t)s->identity->n_connections <= limit
+		       ? OK
+		       : fault_set(why, ERR_OVERLOADED,
+				 "%lld connections of yours are open, which is the limit "
+				 "(max_connections)",
+				 (long long)limit);
+}
+
+void session_accept(struct sessions *all, int fd, const struct peer_place *place)
 {
 	struct fault why = FAULT_NONE;
 	struct session *s = calloc(1, sizeof *s);
-	if (!s) {
+	struct peer_id peer;
+	peer_identify(fd, place, &peer);
+	struct identity *identity =
+		s ? identity_join(&all->admin->identities, &peer, now_s(all)) : NULL;
+	if (!identity) {
 		fault_set(&why, ERR_NO_MEMORY, "out of memory for a connection");
 		session_refuse(fd, &why);
 		close(fd);
+		free(s);
 		return;
 	}
+	s->peer = peer;
+	s->identity = identity;
 	s->all = all;
 	s->loop = all->organs->loop;
 	s->fd = fd;
@@ -792,12 +862,11 @@ void session_accept(struct sessions *all, int fd)
 	s->progress_us = loop_now_us(s->loop);
 	buf_init(&s->in, LIMIT_FRAME_BYTES + 4 + SCRATCH_BYTES);
 	buf_init(&s->out, OUT_LIMIT_BYTES);
-	peer_identify(fd, &s->peer);
 	LIST_PUSH(all->all, s);
 	all->n++;
 	all->admin->n_connections = all->n;
 	loop_timer_set(s->loop, &s->timer, LIMIT_HELLO_US);
-	if (policy_admit_peer(&s->peer, all->own_uid, &why) != OK)
+	if (admit(s, &why) != OK)
 		session_close_with(s, &why);
 	watch(s);
 	all->on_change(all->context);

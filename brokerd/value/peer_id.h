@@ -56,6 +56,12 @@ struct peer_id {
 	char app[64];      /* what the hello said; a label */
 };
 
+/* "flatpak:org.gnome.Builder", or "sandbox" where it has no name: who it is for grants, accounts and people. */
+#define PEER_TEXT_BYTES (PEER_NAME_BYTES + 16)
+void peer_text(const struct peer_id *p, char to[PEER_TEXT_BYTES]);
+/* The kind and the name of such a text. False: it is none. */
+bool peer_from_text(struct span text, struct peer_id *out);
+
 /* Their words, as they are told and as policy is written: "host", "proc", "main". */
 const char *peer_kind_name(enum peer_kind k);
 const char *peer_confidence_name(enum peer_confidence c);
