@@ -136,5 +136,7 @@ enum err exchange_admit_native(struct exchange *x, struct fault *why)
 {
 	const struct surface_call *c = &x->relay.call;
 	const struct span method = span_is_set(c->method) ? c->method : SPAN("POST");
+	if (c->path.n == 0)
+		return OK; /* there is no such endpoint: its encoder says what is missing */
 	return policy_admit_native(x->allowance.rule, c->provider, method, c->path, why);
 }

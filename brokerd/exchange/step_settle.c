@@ -28,7 +28,7 @@ static void settle_record(const struct exchange *x, struct exchange_record *r)
 					: t->price,
 	};
 	memcpy(r->id, x->id, sizeof r->id);
-	memcpy(r->app, x->peer.app, sizeof r->app);
+	peer_account(&x->peer, r->app);
 	memcpy(r->program, x->peer.program, sizeof r->program);
 	fault_text(r->op, sizeof r->op, span_str(llm_op_name(f->op)));
 	fault_text(r->surface, sizeof r->surface, exchange_surface(x));

@@ -60,6 +60,11 @@ void admin_fail(struct admin_call *a, enum err err, const struct fault *why)
 	admin_done(a);
 }
 
+int64_t admin_now_s(const struct admin_call *a)
+{
+	return loop_wall_us(a->organs->loop) / 1000000;
+}
+
 /* ---- members of the request ---- */
 
 /* A copy: the request's own bytes are wiped as soon as the operation has begun. */
@@ -113,6 +118,8 @@ static const struct {
 	{"app.allow",        admin_app_allow,        false, false},
 	{"app.revoke",       admin_app_revoke,       true,  false},
 	{"app.forget",       admin_app_forget,       false, false},
+	{"app.add",          admin_app_add,          false, false},
+	{"app.remove",       admin_app_remove,       false, false},
 	{CATALOGUE_IMPORT,   admin_catalogue_import, false, true },
 };
 

@@ -11,6 +11,7 @@
 struct admin_env {
 	struct organs *organs;
 	const char *config_path, *state_dir, *socket_path;
+	struct sockets *sockets; /* that clients come on */
 	int64_t started_wall_us, started_us;
 	size_t n_connections;
 	struct identities identities; /* of all who are connected, and of some who were */

@@ -52,6 +52,18 @@ void admin_put_vault(const struct admin_call *a, struct json_out *o);
 /* Has the provider what it needs to be asked? */
 bool admin_has_key(const struct admin_call *a, const struct provider *p);
 
+/* What would be said of a peer. */
+struct policy_verdict {
+	const struct peer_id *peer;
+	const struct policy_rule *rule; /* NULL: none */
+	const struct grant *grant;      /* NULL: none */
+	enum policy_answer answer;
+};
+struct policy_verdict admin_judge(const struct admin_call *a, const struct peer_id *peer);
+void admin_put_verdict(struct json_out *o, const struct policy_verdict *v);
+
+int64_t admin_now_s(const struct admin_call *a); /* since 1970 */
+
 /* ---- the operations ---- */
 
 typedef enum err admin_run(struct admin_call *a, struct json body, struct fault *why);
@@ -60,6 +72,7 @@ admin_run admin_vault_status, admin_vault_lock, admin_vault_unlock, admin_vault_
 admin_run admin_models, admin_catalogue_import;
 admin_run admin_usage, admin_config_check, admin_config_reload, admin_status;
 admin_run admin_whoami, admin_policy_show, admin_policy_test;
-admin_run admin_app_list, admin_app_allow, admin_app_revoke, admin_app_forget;
+admin_run admin_app_list, admin_app_allow, admin_app_revoke, admin_app_forget, admin_app_add,
+	admin_app_remove;
 
 #endif

@@ -1,4 +1,4 @@
-/* admin_policy.c - who is who, which rule holds for whom, and what a person has said of them. */
+/* admin_policy.c - who is who, and which rule holds for whom. */
 #include "brokerd/front/admin_call.h"
 
 #include <stdio.h>
@@ -9,14 +9,6 @@
 #include "brokerd/route/route.h"
 #include "protocol/base/num.h"
 #include "protocol/limits.h"
-
-#define GRANT_DAYS INT64_C(30) /* where nobody says how long */
-#define DAY_S      INT64_C(86400)
-
-static int64_t now_s(const struct admin_call *a)
-{
-	return loop_wall_us(a->organs->loop) / 1000000;
-}
 
 /* ---- what a rule says ---- */
 
@@ -130,18 +122,11 @@ enum err admin_policy_show(struct admin_call *a, struct json body, struct fault 
 
 /* ---- what would be said of a peer ---- */
 
-struct question {
-	const struct peer_id *peer;
-	const struct policy_rule *rule; /* NULL: none */
-	const struct grant *grant;      /* NULL: none */
-	enum policy_answer answer;
-};
-
-static struct question ask(const struct admin_call *a, const struct peer_id *peer)
+struct policy_verdict admin_judge(const struct admin_call *a, const struct peer_id *peer)
 {
-	struct question q = {.peer = peer};
+	struct policy_verdict q = {.peer = peer};
 	q.rule = policy_find(a->config, peer, a->organs->own_uid);
-	q.grant = grants_find(a->organs->grants, peer, now_s(a));
+	q.grant = grants_find(a->organs->grants, peer, admin_now_s(a));
 	q.answer = q.rule ? q.rule->allow : POLICY_NO;
 	if (q.answer == POLICY_ASK && q.grant)
 		q.answer = POLICY_YES;
@@ -158,7 +143,7 @@ static void put_peer(struct json_out *o, const char *name, const struct peer_id 
 	json_put_raw(o, buf_view(&text));
 }
 
-static void put_verdict(struct json_out *o, const struct question *q)
+void admin_put_verdict(struct json_out *o, const struct policy_verdict *q)
 {
 	char who[PEER_TEXT_BYTES];
 	peer_text(q->peer, who);
@@ -187,7 +172,7 @@ static bool was_before(size_t i)
 }
 
 /* All operations that the rule names. */
-static void put_operations(struct json_out *o, const struct question *q)
+static void put_operations(struct json_out *o, const struct policy_verdict *q)
 {
 	const char *name;
 	json_key(o, "operations");
@@ -203,12 +188,12 @@ static void put_operations(struct json_out *o, const struct question *q)
 
 enum err admin_whoami(struct admin_call *a, struct json body, struct fault *why)
 {
-	const struct question q = ask(a, &a->peer);
+	const struct policy_verdict q = admin_judge(a, &a->peer);
 	struct json_out o = json_to(&a->json);
 	(void)body;
 	(void)why;
 	json_open(&o, '{');
-	put_verdict(&o, &q);
+	admin_put_verdict(&o, &q);
 	put_operations(&o, &q);
 	json_close(&o, '}');
 	admin_done(a);
@@ -254,7 +239,7 @@ static bool has_vault_key(const void *context, struct span provider)
 }
 
 /* Where the model leads, and which of that the caller may use. */
-static void put_targets(struct admin_call *a, struct json_out *o, const struct question *q,
+static void put_targets(struct admin_call *a, struct json_out *o, const struct policy_verdict *q,
 	enum llm_op op, struct span model)
 {
 	const struct route_keys keys = {has_vault_key, a->organs->vault};
@@ -283,8 +268,8 @@ static void put_targets(struct admin_call *a, struct json_out *o, const struct q
 		json_pair_str(o, "route", span_str(why.message));
 }
 
-static enum err check_call(
-	const struct admin_call *a, const struct question *q, struct span name, struct fault *why)
+static enum err check_call(const struct admin_call *a, const struct policy_verdict *q,
+	struct span name, struct fault *why)
 {
 	const char *known;
 	for (size_t i = 0; (known = policy_operation(i)); i++) {
@@ -307,7 +292,7 @@ enum err admin_policy_test(struct admin_call *a, struct json body, struct fault 
 	const enum err err = read_peer(a, body, &peer, why);
 	if (err)
 		return err;
-	const struct question q = ask(a, &peer);
+	const struct policy_verdict q = admin_judge(a, &peer);
 	enum err verdict = policy_admit_peer(q.rule, &peer, a->organs->own_uid, &said);
 	if (!verdict)
 		verdict = check_call(a, &q, op.n > 0 ? op : SPAN("chat"), &said);
@@ -317,7 +302,7 @@ enum err admin_policy_test(struct admin_call *a, struct json body, struct fault 
 	}
 	struct json_out o = json_to(&a->json);
 	json_open(&o, '{');
-	put_verdict(&o, &q);
+	admin_put_verdict(&o, &q);
 	json_pair_str(&o, "op", op.n > 0 ? op : SPAN("chat"));
 	json_pair_bool(&o, "allowed", verdict == OK);
 	if (verdict) {
@@ -329,147 +314,5 @@ enum err admin_policy_test(struct admin_call *a, struct json body, struct fault 
 		put_targets(a, &o, &q, typed, model);
 	json_close(&o, '}');
 	admin_done(a);
-	return OK;
-}
-
-/* ---- applications ---- */
-
-static void put_identity(struct admin_call *a, struct json_out *o, const struct identity *i)
-{
-	const struct question q = ask(a, &i->peer);
-	json_open(o, '{');
-	put_verdict(o, &q);
-	json_pair_i64(o, "connections", (int64_t)i->n_connections);
-	json_pair_i64(o, "calls", (int64_t)i->n_calls);
-	json_pair_i64(o, "served", (int64_t)i->calls);
-	json_pair_i64(o, "first_s", i->first_s);
-	json_pair_i64(o, "last_s", i->last_s);
-	json_close(o, '}');
-}
-
-enum err admin_app_list(struct admin_call *a, struct json body, struct fault *why)
-{
-	struct json_out o = json_to(&a->json);
-	struct identity *i, *after;
-	const struct grant *grant;
-	(void)body;
-	(void)why;
-	json_open(&o, '{');
-	json_key(&o, "seen");
-	json_open(&o, '[');
-	TABLE_EACH(a->env->identities.all, i, after)
-		put_identity(a, &o, i);
-	json_close(&o, ']');
-	json_key(&o, "grants");
-	json_open(&o, '[');
-	for (size_t n = 0; (grant = grants_at(a->organs->grants, n)); n++)
-		grant_json(grant, &o);
-	json_close(&o, ']');
-	json_close(&o, '}');
-	admin_done(a);
-	return OK;
-}
-
-static void grant_written(void *context, enum err err, const struct fault *why)
-{
-	struct admin_call *a = context;
-	if (err) {
-		admin_fail(a, err, why);
-		return;
-	}
-	if (buf_view(&a->json).n == 0)
-		buf_text(&a->json, "{}");
-	admin_done(a);
-}
-
-/* Patterns, as they are kept: with spaces between. */
-static enum err read_models(struct json list, char *to, size_t size, struct fault *why)
-{
-	OWNED(buf_done) struct buf text = BUF_INIT(LIMIT_FRAME_BYTES);
-	for (struct json_walk w = json_each(list); json_next(&w);) {
-		const size_t from = text.n;
-		if (from > 0)
-			buf_byte(&text, ' ');
-		if (!json_text_to(w.value, &text) ||
-			span_index(span_skip(buf_view(&text), from + (from > 0)), ' ') <
-				text.n - from - (from > 0))
-			return fault_param(why, ERR_INVALID_ARGUMENT, "models",
-				"a pattern of models has no spaces");
-	}
-	if (buf_error(&text) || text.n >= size)
-		return fault_param(why, ERR_INVALID_ARGUMENT, "models",
-			"these patterns are longer than %zu bytes: write them into a [policy]",
-			size - 1);
-	fault_text(to, size, buf_view(&text));
-	return OK;
-}
-
-static enum err read_grant(
-	struct admin_call *a, struct json body, struct grant *out, struct fault *why)
-{
-	const struct span who = admin_text(a, body, "who");
-	struct peer_id peer;
-	int64_t uid = (int64_t)a->organs->own_uid, days_s = GRANT_DAYS * DAY_S;
-	*out = (struct grant){.is_kept = !admin_flag(body, "session"), .at_s = now_s(a)};
-	if (!peer_from_text(who, &peer) || peer.kind == PEER_KIND_UNKNOWN)
-		return fault_param(why, ERR_INVALID_ARGUMENT, "who",
-			"\"%.*s\" is nobody: `llmb app list` shows who has been here, as in "
-			"flatpak:org.gnome.Builder",
-			SPAN_ARG(span_first(who, 64)));
-	peer_text(&peer, out->who);
-	if (!json_is_nil(json_member(body, "uid")) &&
-		(!json_i64(json_member(body, "uid"), &uid) || uid < 0 || uid >= UINT32_MAX))
-		return fault_param(why, ERR_INVALID_ARGUMENT, "uid", "this is no user's number");
-	out->uid = (uid_t)uid;
-	(void)json_i64(json_member(body, "for_s"), &days_s);
-	if (days_s < 0)
-		return fault_param(why, ERR_INVALID_ARGUMENT, "for_s", "this is no time");
-	out->until_s = days_s == 0 ? 0 : num_add_sat(out->at_s, days_s);
-	return read_models(json_member(body, "models"), out->models, sizeof out->models, why);
-}
-
-static enum err say(struct admin_call *a, struct json body, bool is_yes, struct fault *why)
-{
-	struct grant grant;
-	const struct grants_reply reply = {grant_written, a};
-	char quoted[2 * PEER_TEXT_BYTES];
-	enum err err = read_grant(a, body, &grant, why);
-	if (err)
-		return err;
-	grant.is_yes = is_yes;
-	if (!is_yes)
-		grant.until_s = 0;
-	struct json_out o = json_to(&a->json);
-	grant_json(&grant, &o);
-	log_info(is_yes ? "grant.added" : "grant.revoked", "who=%s uid=%u",
-		log_quote(quoted, sizeof quoted, span_str(grant.who)), (unsigned)grant.uid);
-	grants_put(a->organs->grants, &grant, reply);
-	return OK;
-}
-
-enum err admin_app_allow(struct admin_call *a, struct json body, struct fault *why)
-{
-	return say(a, body, true, why);
-}
-
-enum err admin_app_revoke(struct admin_call *a, struct json body, struct fault *why)
-{
-	return say(a, body, false, why);
-}
-
-/* Nothing was said of it then. */
-enum err admin_app_forget(struct admin_call *a, struct json body, struct fault *why)
-{
-	const struct grants_reply reply = {grant_written, a};
-	struct grant grant;
-	bool found;
-	enum err err = read_grant(a, body, &grant, why);
-	if (err)
-		return err;
-	grants_remove(a->organs->grants, grant.uid, span_str(grant.who), &found, reply);
-	struct json_out o = json_to(&a->json);
-	json_open(&o, '{');
-	json_pair_bool(&o, "found", found);
-	json_close(&o, '}');
 	return OK;
 }

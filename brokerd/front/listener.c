@@ -80,12 +80,13 @@ static void on_ready(struct loop_io *io, int ready)
 	}
 }
 
-static struct listener *listener_new(struct sessions *s, int fd)
+static struct listener *listener_new(struct sessions *s, int fd, const struct peer_place *place)
 {
 	struct listener *l = calloc(1, sizeof *l);
 	if (!l)
 		return NULL;
 	l->sessions = s;
+	l->place = *place;
 	l->loop = s->organs->loop;
 	l->fd = fd;
 	l->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -184,8 +185,8 @@ static enum err bind_path(int fd, const char *path, struct fault *why)
 	return OK;
 }
 
-enum err listener_bind(
-	struct sessions *s, const char *path, struct listener **out, struct fault *why)
+enum err listener_bind(struct sessions *s, const char *path, const struct peer_place *place,
+	struct listener **out, struct fault *why)
 {
 	struct stat st;
 	*out = NULL;
@@ -210,7 +211,7 @@ enum err listener_bind(
 	if (!err && listen(fd, BACKLOG) != 0)
 		err = fault_set(why, ERR_IO, "cannot listen on %s: %s", path, strerror(errno));
 	close(folder);
-	struct listener *l = err ? NULL : listener_new(s, fd);
+	struct listener *l = err ? NULL : listener_new(s, fd, place);
 	if (!l) {
 		if (has_path)
 			unlink(path);
@@ -225,7 +226,8 @@ enum err listener_bind(
 	return OK;
 }
 
-enum err listener_adopt(struct sessions *s, int fd, struct listener **out, struct fault *why)
+enum err listener_adopt(struct sessions *s, int fd, const struct peer_place *place,
+	struct listener **out, struct fault *why)
 {
 	int is_listening = 0;
 	socklen_t size = sizeof is_listening;
@@ -241,7 +243,7 @@ enum err listener_adopt(struct sessions *s, int fd, struct listener **out, struc
 		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) != 0)
 		return fault_set(
 			why, ERR_IO, "descriptor %d of LISTEN_FDS: %s", fd, strerror(errno));
-	struct listener *l = listener_new(s, fd);
+	struct listener *l = listener_new(s, fd, place);
 	if (!l)
 		return fault_set(why, ERR_NO_MEMORY, "out of memory for a socket");
 	if (length > offsetof(struct sockaddr_un, sun_path) && address.sun_path[0] == '/')
@@ -276,4 +278,14 @@ void listener_free(struct listener *l)
 const char *listener_path(const struct listener *l)
 {
 	return l->path;
+}
+
+const struct peer_place *listener_place(const struct listener *l)
+{
+	return &l->place;
+}
+
+void listener_set_profile(struct listener *l, const char *profile)
+{
+	fault_text(l->place.profile, sizeof l->place.profile, span_str(profile));
 }

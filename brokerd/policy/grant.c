@@ -46,6 +46,8 @@ void grant_json(const struct grant *grant, struct json_out *o)
 	json_pair_bool(o, "allow", grant->is_yes);
 	if (grant->models[0])
 		json_pair_str(o, "models", span_str(grant->models));
+	if (grant->has_socket)
+		json_pair_bool(o, "socket", true);
 	if (grant->profile[0])
 		json_pair_str(o, "profile", span_str(grant->profile));
 	json_pair_bool(o, "kept", grant->is_kept);
@@ -81,6 +83,7 @@ static bool read_grant(struct span line, struct grant *g)
 		return false;
 	g->uid = (uid_t)uid;
 	g->is_yes = json_is_true(json_member(v, "allow"));
+	g->has_socket = json_is_true(json_member(v, "socket"));
 	(void)json_i64(json_member(v, "at_s"), &g->at_s);
 	(void)json_i64(json_member(v, "until_s"), &g->until_s);
 	return read_member(v, "who", &a, g->who, sizeof g->who) &&

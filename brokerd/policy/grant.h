@@ -16,8 +16,9 @@ struct grant {
 	bool is_yes;
 	bool is_kept;                    /* beyond the end of the broker */
 	char models[GRANT_MODELS_BYTES]; /* patterns with spaces between; "": all */
-	char profile[64];                /* of an application's own socket; "" none */
-	int64_t at_s, until_s;           /* since 1970; until 0: for good */
+	bool has_socket;       /* it is an application's, which has a socket of its own: */
+	char profile[64];      /* what that gives it; "" none */
+	int64_t at_s, until_s; /* since 1970; until 0: for good */
 };
 
 struct grants;

@@ -43,6 +43,8 @@ static const struct row rows[] = {
 	{CALL_ADMIN,  "app.allow",        false, false, false},
 	{CALL_ADMIN,  "app.revoke",       false, false, false},
 	{CALL_ADMIN,  "app.forget",       false, false, false},
+	{CALL_ADMIN,  "app.add",          false, false, false},
+	{CALL_ADMIN,  "app.remove",       false, false, false},
 };
 
 const char *policy_operation(size_t i)

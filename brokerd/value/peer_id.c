@@ -69,6 +69,21 @@ void peer_text(const struct peer_id *p, char to[PEER_TEXT_BYTES])
 		p->name[0] ? ":" : "", p->name);
 }
 
+void peer_account(const struct peer_id *p, char to[PEER_ACCOUNT_BYTES])
+{
+	char who[PEER_TEXT_BYTES];
+	if (p->kind != PEER_KIND_HOST && p->kind != PEER_KIND_UNKNOWN) {
+		peer_text(p, who);
+		fault_text(to, PEER_ACCOUNT_BYTES, span_str(who));
+		return;
+	}
+	fault_text(to, PEER_ACCOUNT_BYTES, span_str(p->app));
+	for (char *c = to; *c; c++) {
+		if (*c == ':')
+			*c = '_';
+	}
+}
+
 bool peer_from_text(struct span text, struct peer_id *out)
 {
 	struct span name = text;

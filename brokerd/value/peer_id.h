@@ -59,6 +59,10 @@ struct peer_id {
 /* "flatpak:org.gnome.Builder", or "sandbox" where it has no name: who it is for grants, accounts and people. */
 #define PEER_TEXT_BYTES (PEER_NAME_BYTES + 16)
 void peer_text(const struct peer_id *p, char to[PEER_TEXT_BYTES]);
+/* Under which name its calls are in the accounts: who it is, where that is known, else what it says it is. No
+ * such word can be taken for an identity. */
+#define PEER_ACCOUNT_BYTES 64
+void peer_account(const struct peer_id *p, char to[PEER_ACCOUNT_BYTES]);
 /* The kind and the name of such a text. False: it is none. */
 bool peer_from_text(struct span text, struct peer_id *out);
 

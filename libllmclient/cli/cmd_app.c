@@ -10,6 +10,7 @@ struct app {
 	struct text_list models;
 	int64_t for_ms, uid;
 	bool is_session, is_forever;
+	const char *profile;
 };
 
 /* ---- who has been here ---- */
@@ -141,6 +142,52 @@ static int run_forget(const struct command *self, int argc, char **argv)
 	return run_who(self, argc, argv, "app.forget", "forgotten: the rules alone hold for it");
 }
 
+/* ---- sockets of their own ---- */
+
+static int run_add(const struct command *self, int argc, char **argv)
+{
+	struct app o = {.uid = -1};
+	struct question q;
+	struct answer answer;
+	char **words;
+	int n;
+	OWNED(arena_done) struct arena arena;
+	const int code = options_read_words(self, argc, argv, &o, 1, 1, &n, &words);
+	if (code != OPTIONS_GO_ON)
+		return code;
+	arena_init(&arena, SAY_BYTES_MAX);
+	question_begin(&q);
+	json_pair_str(&q.out, "name", span_str(words[0]));
+	if (o.profile)
+		json_pair_str(&q.out, "profile", span_str(o.profile));
+	if (!broker_ask(&o.common, "app.add", &q, &answer))
+		return answer.exit_code;
+	if (o.common.is_json) {
+		say_answer(&answer);
+	} else {
+		OWNED(buf_done) struct buf out = BUF_INIT(SAY_BYTES_MAX);
+		buf_print(&out, "LLM_BROKER_SOCKET=%.*s\n",
+			SPAN_ARG(text_of(answer.json, "socket", &arena)));
+		say_out(&out);
+	}
+	answer_done(&answer);
+	return EXIT_GOOD;
+}
+
+static int run_remove(const struct command *self, int argc, char **argv)
+{
+	struct app o = {.uid = -1};
+	struct question q;
+	char **words;
+	int n;
+	const int code = options_read_words(self, argc, argv, &o, 1, 1, &n, &words);
+	if (code != OPTIONS_GO_ON)
+		return code;
+	question_begin(&q);
+	json_pair_str(&q.out, "name", span_str(words[0]));
+	return ask_about(&o, "app.remove", &q, "its socket is gone");
+}
+
 #define APP(field) offsetof(struct app, field)
 static const struct option_row allow_rows[] = {
 	{'m',  "model",   "PATTERN", "only these models, as openai/*; may repeat",   OPTION_LIST,
@@ -192,12 +239,38 @@ static const struct command app_forget = {
 	.run = run_forget,
 };
 
+static const struct option_row add_rows[] = {
+	{'\0', "profile", "NAME", "the [policy] with that profile says what it may do", OPTION_TEXT,
+         APP(profile)},
+};
+
+static const struct command app_add = {
+	.name = "app add",
+	.args = "NAME",
+	.summary = "give an application a socket of its own, by which it is known",
+	.examples = "  llmb app add notes\n"
+		    "  llmb app add notes --profile small\n",
+	.notes = "Whoever can open the socket is that application: bind its folder into the "
+		 "sandbox, and "
+		 "no other.\n",
+	.rows = add_rows,
+	.n_rows = COUNT_OF(add_rows),
+	.run = run_add,
+};
+
+static const struct command app_remove = {
+	.name = "app remove",
+	.args = "NAME",
+	.summary = "take an application's socket away",
+	.run = run_remove,
+};
+
 static const struct command *const subcommands[] = {
-	&app_list, &app_allow, &app_revoke, &app_forget};
+	&app_add, &app_remove, &app_list, &app_allow, &app_revoke, &app_forget};
 
 const struct command command_app = {
 	.name = "app",
-	.args = "list|allow|revoke|forget",
+	.args = "add|remove|list|allow|revoke|forget",
 	.summary = "which programs use the broker, and which may",
 	.run = run_group,
 	.subcommands = subcommands,
