@@ -83,6 +83,7 @@ bench_src    := $(sort $(wildcard tests/bench/*.c))
 golden_src   := $(sort $(wildcard tests/golden/*.c))
 tool_src     := $(sort $(wildcard tests/tool/*.c))
 story_src    := $(sort $(wildcard tests/story/*.c))
+wrap_src     := $(sort $(wildcard tests/wrap/*.c))
 # these stand in for brokerd's own modules
 virtual_src  := $(sort $(wildcard tests/lib/*_virtual.c tests/lib/*_inline.c tests/lib/*_scripted.c))
 testlib_src  := $(filter-out $(virtual_src) tests/lib/tap.c,$(sort $(wildcard tests/lib/*.c)))
@@ -101,6 +102,7 @@ fuzzers      := $(patsubst tests/fuzz/%.c,$B/fuzz/%,$(fuzz_src))
 benches      := $(patsubst tests/bench/%.c,$B/bench/%,$(bench_src))
 golden       := $(if $(golden_src),$B/tests/golden)
 story        := $(if $(story_src),$B/tests/story)
+wraps        := $(patsubst tests/wrap/%.c,$B/tests/%,$(wrap_src))
 
 .PHONY: all
 all: $(programs) $(tool) $(shared) $B/lib/libllmclient.a examples
@@ -108,7 +110,7 @@ all: $(programs) $(tool) $(shared) $B/lib/libllmclient.a examples
 .PHONY: examples unit-tests tests
 examples: $(examples)
 unit-tests: $(unit_tests)
-tests: unit-tests $(golden) $(story)
+tests: unit-tests $(golden) $(story) $(wraps)
 
 # --- compile
 
@@ -202,6 +204,11 @@ $(unit_tests) $(golden) $(story) $(tool):
 	@mkdir -p $(@D)
 	$(call say,link)$(CC) $(ldflags) -pie -o $@ $(inputs) $(libs)
 
+# what end-to-end tests put around a program, or into a sandbox: of itself alone
+$(wraps): $B/tests/%: tests/wrap/%.c
+	@mkdir -p $(@D)
+	$(call say,link)$(CC) -std=c11 -D_GNU_SOURCE -O2 $(warnings) $(werror) -static -o $@ $<
+
 $B/fuzz/fuzz_client: $B/obj/client.a
 $(fuzzers): $B/fuzz/%: $B/obj/tests/fuzz/%.o $B/obj/testlib.a $(organs)
 	@mkdir -p $(@D)
@@ -258,7 +265,7 @@ check-library: all
 check-unit: unit-tests
 check-golden: $(golden) $(tool)
 check-story: $(story)
-check-e2e: all
+check-e2e: all $(wraps)
 check-lint check-library check-unit check-golden check-story check-e2e: check-%:
 	@$(count) $(run_$*)
 

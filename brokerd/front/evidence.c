@@ -32,6 +32,7 @@ static void read_creds(int fd, struct evidence *e)
 	e->uid = who.uid;
 	e->gid = who.gid;
 	e->pid = who.pid;
+	e->is_our_user = who.uid == geteuid();
 }
 
 /* What is longer than any label that we know how to read is none. */
@@ -45,15 +46,49 @@ static void read_label(int fd, struct evidence *e)
 
 /* A handle for the process that connected. Kernels before 6.5 have none for a socket: there it is of who has
  * that number now. -1: it is gone. */
-static int open_process(int fd, pid_t pid)
+static int open_process(int fd, struct evidence *e)
 {
 	int process = -1;
 	socklen_t size = sizeof process;
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &process, &size) == 0)
+	e->is_proved = getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &process, &size) == 0;
+	if (e->is_proved)
 		return process;
 	if (errno != ENOPROTOOPT)
 		return -1;
-	return (int)syscall(SYS_pidfd_open, pid, 0);
+	return (int)syscall(SYS_pidfd_open, e->pid, 0);
+}
+
+void evidence_ask_senders(int fd)
+{
+	int process = -1;
+	const int yes = 1;
+	socklen_t size = sizeof process;
+	/* of a listening socket there is no peer, but the kernel knows the question */
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &process, &size) == 0)
+		close(process);
+	else if (errno == ENOPROTOOPT)
+		(void)setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &yes, sizeof yes);
+}
+
+ssize_t evidence_recv(int fd, void *to, size_t n, pid_t *sender)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(struct ucred))];
+	} control;
+	struct iovec piece = {to, n};
+	struct msghdr m = {.msg_iov = &piece,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof control};
+	const ssize_t got = recvmsg(fd, &m, MSG_CMSG_CLOEXEC);
+	struct ucred who = {.pid = 0};
+	const struct cmsghdr *c = got >= 0 ? CMSG_FIRSTHDR(&m) : NULL;
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_CREDENTIALS &&
+		c->cmsg_len >= CMSG_LEN(sizeof who))
+		memcpy(&who, CMSG_DATA(c), sizeof who);
+	*sender = who.pid;
+	return got;
 }
 
 static bool is_alive(int process)
@@ -371,7 +406,7 @@ void evidence_gather(int fd, struct evidence *out)
 	read_label(fd, out);
 	if (out->pid <= 0)
 		return; /* it is in none of the namespaces that we see */
-	const int process = open_process(fd, out->pid);
+	const int process = open_process(fd, out);
 	(void)snprintf(path, sizeof path, "/proc/%d", (int)out->pid);
 	const int folder = process < 0 ? -1 : open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	const int own = folder < 0 ? -1 : open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);

@@ -28,6 +28,9 @@ struct evidence {
 	pid_t pid;
 	char label[256]; /* of the security module; "" none */
 
+	bool is_proved;   /* the kernel had a handle of it; else its pid may be another's by now */
+	bool is_our_user; /* so that whatever cannot be read is hidden from us */
+
 	bool has_process; /* all below is of the process that connected, which lived until the end of it */
 	enum seen user_ns, mount_ns, pid_ns; /* against our own */
 	enum seen root;                      /* is its root folder that of its namespace? */
@@ -44,6 +47,12 @@ struct evidence {
 
 /* Never fails: what cannot be known is left unknown. */
 void evidence_gather(int fd, struct evidence *out);
+
+/* For kernels before 6.5, which have no handle of a socket's peer: each message then has its sender's pid. On a
+ * listening descriptor, before anybody connects. */
+void evidence_ask_senders(int fd);
+/* Reads like recv; *sender is the pid of who wrote it, 0 where the kernel does not say. */
+ssize_t evidence_recv(int fd, void *to, size_t n, pid_t *sender);
 
 /* The parts of it that are pure, for tests and for fuzzing. */
 

@@ -90,6 +90,7 @@ static struct listener *listener_new(struct sessions *s, int fd, const struct pe
 	l->loop = s->organs->loop;
 	l->fd = fd;
 	l->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	evidence_ask_senders(fd);
 	l->io.on_ready = on_ready;
 	l->again.on_fire = on_again;
 	loop_io_set(l->loop, &l->io, fd, LOOP_READ);

@@ -125,10 +125,11 @@ static bool judge_service(const struct evidence *e, struct peer_id *out)
 
 /* ---- by its namespaces ---- */
 
-/* In our own, as far as we may look; else by all that can be seen from outside. */
+/* In our own, as far as we may look; of another user's, whom we may not look at, by all that can be seen from
+ * outside. */
 static bool is_on_host(const struct evidence *e)
 {
-	if (e->user_ns == SEEN_NOT && e->mount_ns == SEEN_NOT)
+	if (e->user_ns == SEEN_NOT && e->mount_ns == SEEN_NOT && !e->is_our_user)
 		return e->uid_map == SEEN_SAME && e->root_mount == SEEN_SAME && !e->is_nested &&
 		       !e->has_filter;
 	return e->user_ns == SEEN_SAME && e->mount_ns == SEEN_SAME && e->pid_ns == SEEN_SAME &&
@@ -193,11 +194,20 @@ void peer_judge(const struct evidence *e, const struct peer_place *place, struct
 	memcpy(out->instance, place->instance, sizeof out->instance);
 }
 
-void peer_identify(int fd, const struct peer_place *place, struct peer_id *out)
+bool peer_identify(int fd, const struct peer_place *place, struct peer_id *out)
 {
 	struct evidence e;
 	evidence_gather(fd, &e);
 	peer_judge(&e, place, out);
+	return e.is_proved || !e.has_process || out->confidence > PEER_CGROUP;
+}
+
+void peer_doubt(struct peer_id *p)
+{
+	p->kind = PEER_KIND_UNKNOWN;
+	p->confidence = PEER_UID;
+	p->is_claim = false;
+	p->name[0] = p->instance[0] = p->program[0] = '\0';
 }
 
 void peer_label(struct peer_id *p, struct span app_name)

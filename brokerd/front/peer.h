@@ -14,8 +14,11 @@ struct peer_place {
 	char profile[64]; /* "" none */
 };
 
-/* Never fails: what cannot be known is left unknown, which no policy lets in. */
-void peer_identify(int fd, const struct peer_place *place, struct peer_id *out);
+/* Never fails: what cannot be known is left unknown, which no policy lets in. False: it holds only if the
+ * process with that pid is the one that writes (evidence_recv). */
+bool peer_identify(int fd, const struct peer_place *place, struct peer_id *out);
+/* It is not: what the process with that pid looked like says nothing. */
+void peer_doubt(struct peer_id *p);
 
 /* The same of evidence that is there: pure. */
 void peer_judge(const struct evidence *e, const struct peer_place *place, struct peer_id *out);

@@ -64,6 +64,7 @@ struct session {
 	size_t n_calls;
 	int64_t progress_us; /* when the client last took or granted something */
 	bool is_draining;
+	bool is_doubted; /* who writes must show that it is who connected */
 };
 
 static void session_flush(struct session *s);
@@ -551,11 +552,45 @@ static void session_free(struct session *s)
 	all->on_change(all->context);
 }
 
+static enum err admit(struct session *s, struct fault *why);
+
+/* The first bytes are here, and their sender is known: another than who connected is nobody we know. */
+static void settle_doubt(struct session *s, pid_t sender)
+{
+	struct identities *t = &s->all->admin->identities;
+	struct fault why = FAULT_NONE;
+	s->is_doubted = false;
+	if (sender == s->peer.pid)
+		return;
+	peer_doubt(&s->peer);
+	struct identity *unknown = identity_join(t, &s->peer, now_s(s->all));
+	if (unknown) {
+		identity_leave(t, s->identity, now_s(s->all));
+		s->identity = unknown;
+	}
+	if (!unknown || admit(s, &why) != OK) {
+		if (!why.err)
+			fault_set(&why, ERR_NO_MEMORY, "out of memory for a connection");
+		session_close_with(s, &why);
+	}
+}
+
+static ssize_t receive(struct session *s, char *to)
+{
+	pid_t sender;
+	if (!s->is_doubted)
+		return recv(s->fd, to, SCRATCH_BYTES, 0);
+	const ssize_t n = evidence_recv(s->fd, to, SCRATCH_BYTES, &sender);
+	if (n > 0)
+		settle_doubt(s, sender);
+	return n;
+}
+
 /* False: the connection is over and the session freed. */
 static bool session_read(struct session *s)
 {
 	char *scratch = s->all->scratch;
-	const ssize_t n = recv(s->fd, scratch, SCRATCH_BYTES, 0);
+	const ssize_t n = receive(s, scratch);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return true;
 	if (n <= 0) {
@@ -841,7 +876,7 @@ void session_accept(struct sessions *all, int fd, const struct peer_place *place
 	struct fault why = FAULT_NONE;
 	struct session *s = calloc(1, sizeof *s);
 	struct peer_id peer;
-	peer_identify(fd, place, &peer);
+	const bool is_sure = peer_identify(fd, place, &peer);
 	struct identity *identity =
 		s ? identity_join(&all->admin->identities, &peer, now_s(all)) : NULL;
 	if (!identity) {
@@ -853,6 +888,7 @@ void session_accept(struct sessions *all, int fd, const struct peer_place *place
 	}
 	s->peer = peer;
 	s->identity = identity;
+	s->is_doubted = !is_sure;
 	s->all = all;
 	s->loop = all->organs->loop;
 	s->fd = fd;
