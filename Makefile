@@ -76,6 +76,7 @@ base_src     := $(filter protocol/base/%,$(protocol_src))
 brokerd_src  := $(call sources,brokerd)
 client_src   := $(call sources,libllmclient/src)
 cli_src      := $(call sources,libllmclient/cli)
+agent_src    := $(call sources,libllmclient/agent)
 example_src  := $(sort $(wildcard libllmclient/examples/*.c))
 unit_src     := $(sort $(wildcard tests/unit/test_*.c))
 fuzz_src     := $(sort $(wildcard tests/fuzz/fuzz_*.c))
@@ -88,10 +89,10 @@ wrap_src     := $(sort $(wildcard tests/wrap/*.c))
 virtual_src  := $(sort $(wildcard tests/lib/*_virtual.c tests/lib/*_inline.c tests/lib/*_scripted.c))
 testlib_src  := $(filter-out $(virtual_src) tests/lib/tap.c,$(sort $(wildcard tests/lib/*.c)))
 
-all_src      := $(protocol_src) $(brokerd_src) $(client_src) $(cli_src) $(example_src) \
+all_src      := $(protocol_src) $(brokerd_src) $(client_src) $(cli_src) $(agent_src) $(example_src) \
 	$(sort $(wildcard tests/*/*.c))
 
-programs     := $B/bin/llm-brokerd $B/bin/llmb
+programs     := $B/bin/llm-brokerd $B/bin/llmb $B/bin/llm-broker-agent
 tool         := $B/bin/dialect
 soname       := libllmclient.so.1
 realname     := $(soname).0.0
@@ -176,6 +177,8 @@ $B/lib/libllmclient.a: $(call pic_objects,$(client_src) $(protocol_src)) $B/link
 		$(AR) rcsD $@ $B/obj/libllmclient.o
 
 $B/bin/llmb: $(call objects,$(cli_src) $(base_src)) $B/links | $(shared)
+$B/bin/llm-broker-agent: $(call objects,$(agent_src) $(base_src)) $B/links | $(shared)
+$B/bin/llmb $B/bin/llm-broker-agent:
 	@mkdir -p $(@D)
 	$(call say,link)$(CC) $(ldflags) -pie $(RPATH) -o $@ $(inputs) -L$B/lib -lllmclient
 
@@ -364,6 +367,7 @@ into    = @install -d -m 0755 $(DESTDIR)$1 && install -m $2 $3 $(DESTDIR)$1/ && 
 .PHONY: install
 install: all
 	$(call into,$(BINDIR),0755,$B/bin/llmb)
+	$(call into,$(BINDIR),0755,$B/bin/llm-broker-agent)
 	$(call into,$(BINDIR),0711,$B/bin/llm-brokerd)
 	$(call into,$(LIBDIR),0644,$B/lib/$(realname) $B/lib/libllmclient.a)
 	@ln -sf $(realname) $(DESTDIR)$(LIBDIR)/$(soname)

@@ -221,7 +221,9 @@ static bool open_grants(struct broker *b)
 	b->organs.grants = grants_new(b->organs.workers, b->options.state_dir, &why);
 	if (why.err)
 		log_fault("grants.unusable", &why);
-	return b->organs.grants != NULL;
+	if (b->organs.grants)
+		b->organs.consents = consents_new(b->organs.loop, b->organs.grants);
+	return b->organs.consents != NULL;
 }
 
 static bool open_vault(struct broker *b)
@@ -250,6 +252,8 @@ static bool open_vault(struct broker *b)
 /* The item store does the same. */
 static void follow_vault(struct broker *b)
 {
+	if (vault_state(b->organs.vault) == VAULT_LOCKED)
+		grants_end_session(b->organs.grants);
 	unsigned char key[ITEMS_KEY_BYTES];
 	struct items *items = b->organs.items;
 	const bool is_open = vault_state(b->organs.vault) == VAULT_OPEN;
@@ -305,6 +309,7 @@ static void begin_drain(struct broker *b, const char *reason)
 	log_info("broker.stopping", "reason=%s calls=%zu", reason, o->n_exchanges);
 	service_tell(&b->options.service, "STOPPING=1");
 	sockets_pause(&b->sockets);
+	consents_end(o->consents);
 	loop_timer_set(o->loop, &b->drain, o->config->drain_us);
 	sessions_drain(&b->sessions, reason, o->config->drain_us);
 	loop_later(o->loop, &b->settle);
@@ -600,6 +605,7 @@ void broker_free(struct broker *b)
 	ledger_close(o->ledger);
 	items_free(o->items);
 	responses_free(o->responses);
+	consents_free(o->consents);
 	grants_free(o->grants);
 	vault_free(o->vault);
 	config_unref(o->config);

@@ -75,7 +75,45 @@ enum state step_admit(struct exchange *x)
 	x->asked_max_tokens = f->request.max_tokens;
 	if (!err)
 		err = exchange_may_keep(x, &why);
-	return err ? exchange_fail_with(x, err, &why) : ROUTE;
+	if (err)
+		return exchange_fail_with(x, err, &why);
+	return x->allowance.rule->allow == POLICY_ASK ? ASK : ROUTE;
+}
+
+/* ---- whether a person lets it ---- */
+
+/* What was said of it, if anything was: copied, for the list changes. */
+static bool find_grant(struct exchange *x)
+{
+	const struct grant *g = grants_find(x->organs->grants, &x->peer, exchange_now_s(x));
+	if (!g || !g->is_yes)
+		return false;
+	x->grant = *g;
+	x->allowance.grant = &x->grant;
+	return true;
+}
+
+static void on_answer(struct consent_wait *w, const struct fault *why)
+{
+	struct exchange *x = container_of(w, struct exchange, consent);
+	const bool is_allowed = !why->err && find_grant(x);
+	exchange_go_on(x, is_allowed ? ROUTE : exchange_fail_with(x, ERR_CONSENT, why));
+}
+
+enum state step_ask(struct exchange *x)
+{
+	struct fault why = FAULT_NONE;
+	if (x->consent.question)
+		return ASK;
+	if (find_grant(x))
+		return ROUTE;
+	x->consent.on_answer = on_answer;
+	const enum err err = consents_ask(x->organs->consents, &x->peer, &x->consent, &why);
+	if (err)
+		return exchange_fail_with(x, err, &why);
+	flight_status(
+		x->flight, "consent", "a person is asked whether this program may use the broker");
+	return ASK;
 }
 
 /* ---- which models it may use ---- */

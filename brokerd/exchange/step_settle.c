@@ -54,6 +54,7 @@ enum state step_settle(struct exchange *x)
 	loop_timer_stop(&x->retry);
 	loop_timer_stop(&x->hold);
 	tokens_leave(&x->token);
+	consents_leave(&x->consent);
 	if (f->attempt) { /* stopped from outside while it ran */
 		struct attempt_record record;
 		attempt_cancel(f->attempt, &record);

@@ -14,6 +14,7 @@ enum state {
 	BODY,
 	FOLLOW,
 	ADMIT,
+	ASK,
 	ROUTE,
 	RESERVE,
 	PREPARE,
@@ -30,6 +31,7 @@ struct exchange {
 	struct peer_id peer;
 	struct allowance allowance; /* its rule is of the flight's configuration, */
 	struct grant grant;         /* its grant a copy */
+	struct consent_wait consent;
 	char id[REQUEST_ID_BYTES];
 	uint64_t seed; /* for what is made up on the way: ids of calls, the jitter of waits */
 	enum state state;
@@ -68,6 +70,7 @@ struct exchange {
 
 enum state step_follow(struct exchange *x);
 enum state step_admit(struct exchange *x);
+enum state step_ask(struct exchange *x);
 enum state step_route(struct exchange *x);
 enum state step_reserve(struct exchange *x);
 enum state step_prepare(struct exchange *x);

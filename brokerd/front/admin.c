@@ -21,6 +21,8 @@ static void admin_free(struct admin_call *a)
 	for (size_t i = 0; i < a->n_fetches; i++)
 		fetch_cancel(a->fetches[i]);
 	loop_task_stop(&a->done);
+	loop_timer_stop(&a->wait);
+	consents_away(&a->agent);
 	LIST_REMOVE(a->env->calls, a);
 	a->env->n_calls--;
 	a->env->n_costly -= a->is_costly;
@@ -120,6 +122,8 @@ static const struct {
 	{"app.forget",       admin_app_forget,       false, false},
 	{"app.add",          admin_app_add,          false, false},
 	{"app.remove",       admin_app_remove,       false, false},
+	{"consent.next",     admin_consent_next,     true,  false},
+	{"consent.answer",   admin_consent_answer,   true,  false},
 	{CATALOGUE_IMPORT,   admin_catalogue_import, false, true },
 };
 
@@ -198,6 +202,8 @@ struct admin_call *admin_new(struct admin_env *env, const struct peer_id *peer, 
 void admin_abandon(struct admin_call *a)
 {
 	a->reply.on_done = NULL;
+	if (a->agent.consents) /* who only waits need not go on */
+		admin_free(a);
 }
 
 void admin_drop_fetches(struct admin_env *env)

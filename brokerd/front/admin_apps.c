@@ -9,6 +9,9 @@
 #define GRANT_DAYS INT64_C(30) /* where nobody says how long */
 #define DAY_S      INT64_C(86400)
 
+#define AGENT_WAIT_MS     30000
+#define AGENT_WAIT_MAX_MS 3600000
+
 /* ---- who has been here ---- */
 
 static void put_identity(struct admin_call *a, struct json_out *o, const struct identity *i)
@@ -248,5 +251,79 @@ enum err admin_app_remove(struct admin_call *a, struct json body, struct fault *
 	json_open(&o, '{');
 	json_pair_bool(&o, "found", found);
 	json_close(&o, '}');
+	return OK;
+}
+
+/* ---- questions, and who asks them ---- */
+
+static void put_question(struct admin_call *a, uint64_t id, const struct peer_id *peer)
+{
+	struct json_out o = json_to(&a->json);
+	OWNED(buf_done) struct buf text = BUF_INIT(16 * KIB);
+	char who[PEER_TEXT_BYTES];
+	json_open(&o, '{');
+	if (peer) {
+		peer_text(peer, who);
+		peer_json(peer, &text);
+		json_pair_i64(&o, "id", (int64_t)id);
+		json_pair_str(&o, "who", span_str(who));
+		json_key(&o, "peer");
+		json_put_raw(&o, buf_view(&text));
+	}
+	json_close(&o, '}');
+	admin_done(a);
+}
+
+static void on_question(struct consent_agent *agent, uint64_t id, const struct peer_id *peer)
+{
+	struct admin_call *a = container_of(agent, struct admin_call, agent);
+	loop_timer_stop(&a->wait);
+	put_question(a, id, peer);
+}
+
+static void on_wait_over(struct loop_timer *t)
+{
+	struct admin_call *a = container_of(t, struct admin_call, wait);
+	consents_away(&a->agent);
+	put_question(a, 0, NULL);
+}
+
+/* Waits for a question, `wait_ms` at most; {}: there was none. With `only`, of that one alone. */
+enum err admin_consent_next(struct admin_call *a, struct json body, struct fault *why)
+{
+	const struct span only = admin_text(a, body, "only");
+	int64_t wait_ms = AGENT_WAIT_MS;
+	(void)json_i64(json_member(body, "wait_ms"), &wait_ms);
+	if (wait_ms < 0 || wait_ms > AGENT_WAIT_MAX_MS)
+		return fault_param(
+			why, ERR_INVALID_ARGUMENT, "wait_ms", "this is 0 to %d", AGENT_WAIT_MAX_MS);
+	if (only.n >= sizeof a->agent.only)
+		return fault_param(why, ERR_INVALID_ARGUMENT, "only", "this is nobody");
+	fault_text(a->agent.only, sizeof a->agent.only, only.n > 0 ? only : SPAN(""));
+	a->agent.on_question = on_question;
+	a->wait.on_fire = on_wait_over;
+	loop_timer_set(a->organs->loop, &a->wait, wait_ms * 1000);
+	consents_await(a->organs->consents, &a->agent);
+	return OK;
+}
+
+enum err admin_consent_answer(struct admin_call *a, struct json body, struct fault *why)
+{
+	const struct grants_reply reply = {grant_written, a};
+	struct grant grant = {.is_yes = admin_flag(body, "allow"),
+		.is_kept = !admin_flag(body, "session"),
+		.at_s = admin_now_s(a)};
+	int64_t id = 0, for_s = GRANT_DAYS * DAY_S;
+	(void)json_i64(json_member(body, "for_s"), &for_s);
+	if (!json_i64(json_member(body, "id"), &id) || id <= 0 || for_s < 0)
+		return fault_param(why, ERR_INVALID_ARGUMENT, "id", "which question is that?");
+	grant.until_s = for_s == 0 ? 0 : num_add_sat(grant.at_s, for_s);
+	const enum err err =
+		read_models(json_member(body, "models"), grant.models, sizeof grant.models, why);
+	if (err)
+		return err;
+	if (!consents_answer(a->organs->consents, (uint64_t)id, &grant, grant.at_s, reply))
+		return fault_set(why, ERR_NOT_FOUND,
+			"that question is over: its time had come, or it was answered");
 	return OK;
 }

@@ -33,6 +33,8 @@ struct admin_call {
 	struct buf errors;
 	struct buf text; /* a catalogue that is imported, and what it became */
 	struct catalogue *catalogue;
+	struct consent_agent agent; /* one that waits for a question, */
+	struct loop_timer wait;     /* for so long */
 };
 
 void admin_done(struct admin_call *a);
@@ -74,5 +76,6 @@ admin_run admin_usage, admin_config_check, admin_config_reload, admin_status;
 admin_run admin_whoami, admin_policy_show, admin_policy_test;
 admin_run admin_app_list, admin_app_allow, admin_app_revoke, admin_app_forget, admin_app_add,
 	admin_app_remove;
+admin_run admin_consent_next, admin_consent_answer;
 
 #endif

@@ -10,13 +10,15 @@ enum err admission_check(const struct organs *o, const struct peer_id *peer, con
 		return err;
 	const struct grant *said = grants_find(o->grants, peer, loop_wall_us(o->loop) / 1000000);
 	peer_text(peer, who);
-	if (said && !said->is_yes)
+	/* whoever administers can take back what was said of himself */
+	if (said && !said->is_yes && c->kind != CALL_ADMIN)
 		return fault_set(why, ERR_DENIED,
 			"%.200s was cut off: `llmb app allow %.200s` lets it in again", who, who);
 	if (a->rule->allow != POLICY_ASK)
 		return OK;
-	a->grant = said;
-	if (said)
+	const bool is_allowed = said && said->is_yes;
+	a->grant = is_allowed ? said : NULL;
+	if (is_allowed || c->kind != CALL_ADMIN) /* the others wait until a person has answered */
 		return OK;
 	return fault_set(why, ERR_CONSENT,
 		"nobody has allowed %.150s to use this broker: `llmb app allow %.150s`, from "

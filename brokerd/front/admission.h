@@ -5,7 +5,8 @@
 #include "brokerd/exchange/organs.h"
 #include "brokerd/policy/allowance.h"
 
-/* Finds the grant where one is needed. ERR_DENIED, ERR_CONSENT, ERR_UNSUPPORTED. */
+/* Finds the grant where one is needed; without one a call that is none of administration has to ask.
+ * ERR_DENIED, ERR_CONSENT, ERR_UNSUPPORTED. */
 enum err admission_check(const struct organs *o, const struct peer_id *peer, const struct call *c,
 	struct allowance *a, struct fault *why) MUST_USE;
 
