@@ -122,6 +122,7 @@ static const struct {
 	{"app.forget",       admin_app_forget,       false, false},
 	{"app.add",          admin_app_add,          false, false},
 	{"app.remove",       admin_app_remove,       false, false},
+	{"listener.add",     admin_listener_add,     false, false},
 	{"consent.next",     admin_consent_next,     true,  false},
 	{"consent.answer",   admin_consent_answer,   true,  false},
 	{CATALOGUE_IMPORT,   admin_catalogue_import, false, true },
@@ -173,8 +174,8 @@ static enum err admin_begin(
 		SPAN_ARG(span_first(op, 64)));
 }
 
-struct admin_call *admin_new(struct admin_env *env, const struct peer_id *peer, struct span op,
-	struct span body, const struct admin_reply *reply)
+struct admin_call *admin_new(struct admin_env *env, const struct peer_id *peer,
+	struct passed *passed, struct span op, struct span body, const struct admin_reply *reply)
 {
 	struct admin_call *a = calloc(1, sizeof *a);
 	struct fault why = FAULT_NONE;
@@ -184,6 +185,7 @@ struct admin_call *admin_new(struct admin_env *env, const struct peer_id *peer, 
 	a->organs = env->organs;
 	a->config = config_ref(env->organs->config);
 	a->peer = *peer;
+	a->passed = passed;
 	a->reply = *reply;
 	a->why = FAULT_NONE;
 	a->begun_us = loop_now_us(env->organs->loop);

@@ -4,6 +4,7 @@
 #ifndef BROKERD_FRONT_ADMIN_H
 #define BROKERD_FRONT_ADMIN_H
 #include "brokerd/exchange/organs.h"
+#include "brokerd/front/evidence.h"
 #include "brokerd/front/identity.h"
 #include "brokerd/value/peer_id.h"
 
@@ -34,9 +35,10 @@ struct admin_reply {
 	void *context;
 };
 
-/* Begins an operation. `body` is a JSON text (absent: {}) and is not kept. NULL: out of memory. */
-struct admin_call *admin_new(struct admin_env *env, const struct peer_id *peer, struct span op,
-	struct span body, const struct admin_reply *reply);
+/* Begins an operation. `body` is a JSON text (absent: {}) and is not kept. What was passed along is the
+ * caller's but for what an operation takes out of it. NULL: out of memory. */
+struct admin_call *admin_new(struct admin_env *env, const struct peer_id *peer,
+	struct passed *passed, struct span op, struct span body, const struct admin_reply *reply);
 
 /* How long the body of that operation may be. */
 size_t admin_body_max(struct span op);

@@ -254,6 +254,66 @@ enum err admin_app_remove(struct admin_call *a, struct json body, struct fault *
 	return OK;
 }
 
+/* ---- sockets for sandboxes ---- */
+
+/* Letters, digits, dots, hyphens and underscores. */
+static bool is_id(struct span s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		const char c = s.p[i];
+		const bool is_one = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+				    (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
+		if (!is_one)
+			return false;
+	}
+	return true;
+}
+
+static enum err read_id(struct admin_call *a, struct json body, const char *name, char *to,
+	size_t size, struct fault *why)
+{
+	const struct span text = admin_text(a, body, name);
+	if (text.n >= size || !is_id(text))
+		return fault_param(why, ERR_INVALID_ARGUMENT, name,
+			"this is up to %zu letters, digits, dots, hyphens and underscores",
+			size - 1);
+	fault_text(to, size, text.n > 0 ? text : SPAN(""));
+	return OK;
+}
+
+/* A launcher's: a listening socket, and a descriptor that says when it is to go. Who comes on it is what is said
+ * here, which no sandbox can change. */
+enum err admin_listener_add(struct admin_call *a, struct json body, struct fault *why)
+{
+	struct peer_place place = {.socket = PEER_SOCKET_HANDED};
+	struct passed *p = a->passed;
+	if (!peer_is_open(&a->peer))
+		return fault_set(why, ERR_DENIED,
+			"only a program in the open, on the main socket, may say who others are");
+	enum err err = read_id(a, body, "name", place.name, sizeof place.name, why);
+	if (!err)
+		err = read_id(a, body, "instance", place.instance, sizeof place.instance, why);
+	if (!err)
+		err = read_id(a, body, "profile", place.profile, sizeof place.profile, why);
+	if (err)
+		return err;
+	if (place.name[0] == '\0')
+		return fault_param(
+			why, ERR_INVALID_ARGUMENT, "name", "which application is it for?");
+	if (p->n != 2)
+		return fault_set(why, ERR_INVALID_ARGUMENT,
+			"two descriptors go with this: a listening socket, and a pipe's end to "
+			"read "
+			"from, whose other end is closed when the socket is to go");
+	p->n = 0; /* they are taken */
+	err = sockets_add_handed(a->env->sockets, &place, p->fds[0], p->fds[1], why);
+	if (err)
+		return err;
+	buf_text(&a->json, "{}");
+	admin_done(a);
+	return OK;
+}
+
 /* ---- questions, and who asks them ---- */
 
 static void put_question(struct admin_call *a, uint64_t id, const struct peer_id *peer)

@@ -16,6 +16,7 @@ struct admin_call {
 	struct organs *organs;
 	struct config *config; /* as it was when the call came */
 	struct peer_id peer;
+	struct passed *passed;    /* while it begins: descriptors that came along */
 	struct admin_reply reply; /* on_done NULL: nobody waits any more */
 	struct loop_task done;
 	struct arena arena; /* what is no secret */
@@ -76,6 +77,6 @@ admin_run admin_usage, admin_config_check, admin_config_reload, admin_status;
 admin_run admin_whoami, admin_policy_show, admin_policy_test;
 admin_run admin_app_list, admin_app_allow, admin_app_revoke, admin_app_forget, admin_app_add,
 	admin_app_remove;
-admin_run admin_consent_next, admin_consent_answer;
+admin_run admin_consent_next, admin_consent_answer, admin_listener_add;
 
 #endif

@@ -17,6 +17,10 @@
 #define SO_PEERPIDFD 77
 #endif
 
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83
+#endif
+
 #define FILE_BYTES   ((size_t)64 * 1024)
 #define MOUNTS_BYTES ((size_t)1024 * 1024)
 
@@ -70,25 +74,58 @@ void evidence_ask_senders(int fd)
 		(void)setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &yes, sizeof yes);
 }
 
-ssize_t evidence_recv(int fd, void *to, size_t n, pid_t *sender)
+void passed_close(struct passed *p)
+{
+	while (p->n > 0)
+		close(p->fds[--p->n]);
+}
+
+static void take_control(const struct cmsghdr *c, struct passed *out)
+{
+	struct ucred who;
+	if (c->cmsg_level != SOL_SOCKET)
+		return;
+	if (c->cmsg_type == SCM_CREDENTIALS && c->cmsg_len >= CMSG_LEN(sizeof who)) {
+		memcpy(&who, CMSG_DATA(c), sizeof who);
+		out->sender = who.pid;
+	}
+	if (c->cmsg_type != SCM_RIGHTS)
+		return;
+	const size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	for (size_t i = 0; i < n; i++) {
+		int fd;
+		memcpy(&fd, CMSG_DATA(c) + i * sizeof fd, sizeof fd);
+		if (out->n < PASSED_FDS)
+			out->fds[out->n++] = fd;
+		else
+			close(fd);
+	}
+}
+
+ssize_t evidence_recv(int fd, void *to, size_t n, struct passed *out)
 {
 	union {
 		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(struct ucred))];
+		char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof out->fds)];
 	} control;
 	struct iovec piece = {to, n};
 	struct msghdr m = {.msg_iov = &piece,
 		.msg_iovlen = 1,
 		.msg_control = &control,
 		.msg_controllen = sizeof control};
+	*out = (struct passed){.n = 0};
 	const ssize_t got = recvmsg(fd, &m, MSG_CMSG_CLOEXEC);
-	struct ucred who = {.pid = 0};
-	const struct cmsghdr *c = got >= 0 ? CMSG_FIRSTHDR(&m) : NULL;
-	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_CREDENTIALS &&
-		c->cmsg_len >= CMSG_LEN(sizeof who))
-		memcpy(&who, CMSG_DATA(c), sizeof who);
-	*sender = who.pid;
+	for (struct cmsghdr *c = got < 0 ? NULL : CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c))
+		take_control(c, out);
+	if (got >= 0 && (m.msg_flags & MSG_CTRUNC))
+		passed_close(out);
 	return got;
+}
+
+void evidence_refuse_fds(int fd)
+{
+	const int no = 0;
+	(void)setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &no, sizeof no); /* else they are dropped */
 }
 
 static bool is_alive(int process)

@@ -51,8 +51,18 @@ void evidence_gather(int fd, struct evidence *out);
 /* For kernels before 6.5, which have no handle of a socket's peer: each message then has its sender's pid. On a
  * listening descriptor, before anybody connects. */
 void evidence_ask_senders(int fd);
-/* Reads like recv; *sender is the pid of who wrote it, 0 where the kernel does not say. */
-ssize_t evidence_recv(int fd, void *to, size_t n, pid_t *sender);
+/* Descriptors that came with bytes. */
+#define PASSED_FDS 2
+struct passed {
+	int fds[PASSED_FDS];
+	size_t n;
+	pid_t sender; /* of the bytes; 0 where the kernel does not say */
+};
+void passed_close(struct passed *p);
+/* Reads like recv. More descriptors than there is room for are closed, all of them. */
+ssize_t evidence_recv(int fd, void *to, size_t n, struct passed *out);
+/* No descriptor is wanted from there, says the kernel to whoever sends one, where it can (Linux 6.16). */
+void evidence_refuse_fds(int fd);
 
 /* The parts of it that are pure, for tests and for fuzzing. */
 

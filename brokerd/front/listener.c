@@ -32,6 +32,10 @@ struct listener {
 	dev_t device; /* of the path we made, so that only that one is unlinked */
 	ino_t inode;
 	struct peer_place place; /* of all who come here */
+	struct loop_io until;    /* its other end is held by who made the socket */
+	int until_fd;
+	void (*on_end)(struct listener *l, void *context);
+	void *context;
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 };
 
@@ -89,6 +93,7 @@ static struct listener *listener_new(struct sessions *s, int fd, const struct pe
 	l->place = *place;
 	l->loop = s->organs->loop;
 	l->fd = fd;
+	l->until_fd = -1;
 	l->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	evidence_ask_senders(fd);
 	l->io.on_ready = on_ready;
@@ -239,11 +244,10 @@ enum err listener_adopt(struct sessions *s, int fd, const struct peer_place *pla
 		getsockname(fd, (struct sockaddr *)&address, &length) != 0 ||
 		address.sun_family != AF_UNIX)
 		return fault_set(why, ERR_INVALID_ARGUMENT,
-			"descriptor %d of LISTEN_FDS is no listening Unix stream socket", fd);
+			"descriptor %d is no listening Unix stream socket", fd);
 	if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 ||
 		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) != 0)
-		return fault_set(
-			why, ERR_IO, "descriptor %d of LISTEN_FDS: %s", fd, strerror(errno));
+		return fault_set(why, ERR_IO, "descriptor %d: %s", fd, strerror(errno));
 	struct listener *l = listener_new(s, fd, place);
 	if (!l)
 		return fault_set(why, ERR_NO_MEMORY, "out of memory for a socket");
@@ -252,6 +256,23 @@ enum err listener_adopt(struct sessions *s, int fd, const struct peer_place *pla
 			address.sun_path);
 	*out = l;
 	return OK;
+}
+
+static void on_until(struct loop_io *io, int ready)
+{
+	struct listener *l = container_of(io, struct listener, until);
+	(void)ready;
+	l->on_end(l, l->context);
+}
+
+void listener_until(struct listener *l, int fd, void (*on_end)(struct listener *l, void *context),
+	void *context)
+{
+	l->until_fd = fd;
+	l->on_end = on_end;
+	l->context = context;
+	l->until.on_ready = on_until;
+	loop_io_set(l->loop, &l->until, fd, LOOP_READ);
 }
 
 void listener_pause(struct listener *l)
@@ -273,6 +294,9 @@ void listener_free(struct listener *l)
 	close(l->fd);
 	if (l->reserve >= 0)
 		close(l->reserve);
+	loop_io_stop(&l->until);
+	if (l->until_fd >= 0)
+		close(l->until_fd);
 	free(l);
 }
 

@@ -65,6 +65,8 @@ struct session {
 	int64_t progress_us; /* when the client last took or granted something */
 	bool is_draining;
 	bool is_doubted; /* who writes must show that it is who connected */
+	bool may_pass;   /* descriptors, which the next call may want */
+	struct passed passed;
 };
 
 static void session_flush(struct session *s);
@@ -209,7 +211,7 @@ static enum err admin_begin(
 {
 	struct session *s = c->session;
 	const struct admin_reply reply = {on_admin_done, c};
-	c->admin = admin_new(s->all->admin, &s->peer, op, body, &reply);
+	c->admin = admin_new(s->all->admin, &s->peer, &s->passed, op, body, &reply);
 	return c->admin ? OK : fault_set(why, ERR_NO_MEMORY, "out of memory for the call");
 }
 
@@ -476,11 +478,18 @@ static enum err take_credit(struct session *s, const struct frame *f, struct fau
 	return OK;
 }
 
+/* A connection that was handed down may have one program after the other: each begins anew. */
+static bool is_hello_again(const struct session *s, const struct frame *f)
+{
+	return f->type == FRAME_HELLO && s->state == OPEN && s->n_calls == 0 &&
+	       s->peer.socket == PEER_SOCKET_HANDED;
+}
+
 static enum err take_frame(struct session *s, const struct frame *f, struct fault *why)
 {
 	OWNED(arena_done) struct arena a;
 	arena_init(&a, MIB);
-	if ((s->state == HELLO) != (f->type == FRAME_HELLO))
+	if ((s->state == HELLO) != (f->type == FRAME_HELLO) && !is_hello_again(s, f))
 		return fault_set(why, ERR_PROTOCOL, "a %s frame may not come %s",
 			frame_name(f->type), s->state == HELLO ? "before the hello" : "now");
 	switch (f->type) {
@@ -540,6 +549,7 @@ static void session_free(struct session *s)
 	loop_task_stop(&s->flush);
 	loop_timer_stop(&s->timer);
 	close(s->fd);
+	passed_close(&s->passed);
 	buf_wipe(&s->in);
 	buf_done(&s->out);
 	struct sessions *all = s->all;
@@ -575,14 +585,21 @@ static void settle_doubt(struct session *s, pid_t sender)
 	}
 }
 
+/* Descriptors stay until the next ones come. */
 static ssize_t receive(struct session *s, char *to)
 {
-	pid_t sender;
-	if (!s->is_doubted)
+	struct passed came;
+	if (!s->is_doubted && !s->may_pass)
 		return recv(s->fd, to, SCRATCH_BYTES, 0);
-	const ssize_t n = evidence_recv(s->fd, to, SCRATCH_BYTES, &sender);
-	if (n > 0)
-		settle_doubt(s, sender);
+	const ssize_t n = evidence_recv(s->fd, to, SCRATCH_BYTES, &came);
+	if (n > 0 && s->is_doubted)
+		settle_doubt(s, came.sender);
+	if (!s->may_pass)
+		passed_close(&came);
+	if (came.n > 0) {
+		passed_close(&s->passed);
+		s->passed = came;
+	}
 	return n;
 }
 
@@ -853,6 +870,20 @@ void sessions_done(struct sessions *s)
 	s->scratch = NULL;
 }
 
+/* Only who may make sockets for others has a reason to send descriptors. */
+static void watch_for_fds(struct session *s)
+{
+	const struct organs *o = s->all->organs;
+	const struct policy_rule *rule = policy_find(o->config, &s->peer, o->own_uid);
+	struct call c = CALL_INIT;
+	struct fault why;
+	c.kind = CALL_ADMIN;
+	c.admin_op = SPAN("listener.add");
+	s->may_pass = peer_is_open(&s->peer) && policy_admit_call(rule, &s->peer, &c, &why) == OK;
+	if (!s->may_pass)
+		evidence_refuse_fds(s->fd);
+}
+
 /* Is it let in, and are there not too many of its like? */
 static enum err admit(struct session *s, struct fault *why)
 {
@@ -904,6 +935,8 @@ void session_accept(struct sessions *all, int fd, const struct peer_place *place
 	loop_timer_set(s->loop, &s->timer, LIMIT_HELLO_US);
 	if (admit(s, &why) != OK)
 		session_close_with(s, &why);
+	else
+		watch_for_fds(s);
 	watch(s);
 	all->on_change(all->context);
 }

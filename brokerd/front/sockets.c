@@ -184,6 +184,49 @@ enum err sockets_add_app(struct sockets *s, struct span name, const char *profil
 	return OK;
 }
 
+static void drop(struct sockets *s, size_t i)
+{
+	listener_free(s->list[i]);
+	memmove(s->list + i, s->list + i + 1, (s->n - i - 1) * sizeof *s->list);
+	s->n--;
+}
+
+static void on_handed_end(struct listener *l, void *context)
+{
+	struct sockets *s = context;
+	for (size_t i = 0; i < s->n; i++) {
+		if (s->list[i] == l) {
+			drop(s, i);
+			return;
+		}
+	}
+}
+
+enum err sockets_add_handed(
+	struct sockets *s, const struct peer_place *place, int fd, int until, struct fault *why)
+{
+	struct listener *l;
+	size_t n = 0;
+	enum err err = OK;
+	for (size_t i = 0; i < s->n; i++)
+		n += listener_place(s->list[i])->socket == PEER_SOCKET_HANDED;
+	if (n >= HANDED_MAX)
+		err = fault_set(why, ERR_OVERLOADED,
+			"%d sockets were handed in, which is the limit: each goes when the program "
+			"that made it ends",
+			HANDED_MAX);
+	if (!err)
+		err = listener_adopt(s->sessions, fd, place, &l, why);
+	if (err) {
+		close(fd);
+		close(until);
+		return err;
+	}
+	add(s, l);
+	listener_until(l, until, on_handed_end, s);
+	return OK;
+}
+
 void sockets_remove_app(struct sockets *s, struct span name)
 {
 	const size_t i = find_app(s, name);
@@ -192,9 +235,7 @@ void sockets_remove_app(struct sockets *s, struct span name)
 	char folder[PATH_BYTES];
 	const bool has_folder =
 		!s->is_adopted && folder_of(listener_path(s->list[i]), folder, sizeof folder);
-	listener_free(s->list[i]);
-	memmove(s->list + i, s->list + i + 1, (s->n - i - 1) * sizeof *s->list);
-	s->n--;
+	drop(s, i);
 	if (has_folder)
 		(void)rmdir(folder);
 }

@@ -11,6 +11,7 @@
 #include "brokerd/front/listener.h"
 
 #define APP_NAME_BYTES 63
+#define HANDED_MAX     512
 
 struct sockets {
 	struct sessions *sessions;
@@ -35,6 +36,11 @@ enum err sockets_add_app(struct sockets *s, struct span name, const char *profil
 	const char **path, struct fault *why) MUST_USE;
 /* The sessions that came on it stay; policy asks anew at each call. */
 void sockets_remove_app(struct sockets *s, struct span name);
+
+/* One that a program of the host made for a sandbox, with a descriptor whose other end that program holds: when
+ * it is closed, the socket is no more listened on. Both become ours. ERR_INVALID_ARGUMENT, ERR_OVERLOADED. */
+enum err sockets_add_handed(struct sockets *s, const struct peer_place *place, int fd, int until,
+	struct fault *why) MUST_USE;
 
 const char *sockets_main_path(const struct sockets *s);
 void sockets_pause(struct sockets *s);

@@ -45,6 +45,7 @@ static const struct row rows[] = {
 	{CALL_ADMIN,  "app.forget",       false, false, false},
 	{CALL_ADMIN,  "app.add",          false, false, false},
 	{CALL_ADMIN,  "app.remove",       false, false, false},
+	{CALL_ADMIN,  "listener.add",     false, false, false},
 	{CALL_ADMIN,  "consent.next",     false, false, false},
 	{CALL_ADMIN,  "consent.answer",   false, false, false},
 };

@@ -69,6 +69,11 @@ void peer_text(const struct peer_id *p, char to[PEER_TEXT_BYTES])
 		p->name[0] ? ":" : "", p->name);
 }
 
+bool peer_is_open(const struct peer_id *p)
+{
+	return p->kind == PEER_KIND_HOST && p->socket == PEER_SOCKET_MAIN && p->profile[0] == '\0';
+}
+
 void peer_account(const struct peer_id *p, char to[PEER_ACCOUNT_BYTES])
 {
 	char who[PEER_TEXT_BYTES];
