@@ -207,10 +207,18 @@ $(unit_tests) $(golden) $(story) $(tool):
 	@mkdir -p $(@D)
 	$(call say,link)$(CC) $(ldflags) -pie -o $@ $(inputs) $(libs)
 
-# what end-to-end tests put around a program, or into a sandbox: of itself alone
+# what end-to-end tests put around a program, or into a sandbox: it needs no file but itself, and so has no sanitizer
+ifeq ($(sanitize),)
+$(wraps): $B/tests/%: tests/wrap/%.c $B/lib/libllmclient.a
+	@mkdir -p $(@D)
+	$(call say,link)$(CC) -std=c11 -D_GNU_SOURCE -Ilibllmclient/include -O2 $(warnings) $(werror) \
+		-static -o $@ $< $B/lib/libllmclient.a $(libs_msgpack)
+else
 $(wraps): $B/tests/%: tests/wrap/%.c
 	@mkdir -p $(@D)
-	$(call say,link)$(CC) -std=c11 -D_GNU_SOURCE -O2 $(warnings) $(werror) -static -o $@ $<
+	@$(MAKE) FLAVOUR=release B=build/release CC=cc build/release/tests/$*
+	@cp build/release/tests/$* $@
+endif
 
 $B/fuzz/fuzz_client: $B/obj/client.a
 $(fuzzers): $B/fuzz/%: $B/obj/tests/fuzz/%.o $B/obj/testlib.a $(organs)

@@ -382,7 +382,13 @@ enum err admin_consent_answer(struct admin_call *a, struct json body, struct fau
 		read_models(json_member(body, "models"), grant.models, sizeof grant.models, why);
 	if (err)
 		return err;
-	if (!consents_answer(a->organs->consents, (uint64_t)id, &grant, grant.at_s, reply))
+	const bool is_dismissed = admin_flag(body, "dismiss");
+	const bool is_open = is_dismissed ? consents_dismiss(a->organs->consents, (uint64_t)id)
+					  : consents_answer(a->organs->consents, (uint64_t)id,
+						    &grant, grant.at_s, reply);
+	if (is_open && is_dismissed)
+		grant_written(a, OK, &FAULT_NONE);
+	if (!is_open)
 		return fault_set(why, ERR_NOT_FOUND,
 			"that question is over: its time had come, or it was answered");
 	return OK;

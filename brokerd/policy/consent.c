@@ -89,14 +89,31 @@ static void on_timer(struct loop_timer *t)
 	tell(q);
 }
 
-bool consents_answer(struct consents *c, uint64_t id, const struct grant *said, int64_t now_s,
-	struct grants_reply reply)
+static struct consent_question *open_question(const struct consents *c, uint64_t id)
 {
 	struct consent_question *q;
 	LIST_EACH(c->questions, q) {
 		if (q->id == id && !q->is_over)
-			break;
+			return q;
 	}
+	return NULL;
+}
+
+bool consents_dismiss(struct consents *c, uint64_t id)
+{
+	struct consent_question *q = open_question(c, id);
+	if (!q)
+		return false;
+	fault_set(&q->verdict, ERR_CONSENT, "nobody answered whether %.200s may use this broker",
+		q->who);
+	tell(q);
+	return true;
+}
+
+bool consents_answer(struct consents *c, uint64_t id, const struct grant *said, int64_t now_s,
+	struct grants_reply reply)
+{
+	struct consent_question *q = open_question(c, id);
 	if (!q)
 		return false;
 	struct grant grant = *said;

@@ -44,8 +44,10 @@ void consents_away(struct consent_agent *a); /* it waits no more; harmless where
 /* The broker ends: all agents are told that there is no question (id 0). */
 void consents_end(struct consents *c);
 
-/* The person's answer, whose scope the grant has (its who, uid and times are filled in here). False: there is no
- * such question any more. */
+/* The person clicked it away: no, for those who wait, and nothing is written down. False: there is no such question
+ * any more. */
+bool consents_dismiss(struct consents *c, uint64_t id);
+/* The person's answer, whose scope the grant has (its who, uid and times are filled in here). False as above. */
 bool consents_answer(struct consents *c, uint64_t id, const struct grant *said, int64_t now_s,
 	struct grants_reply reply);
 

@@ -36,11 +36,13 @@ static bool put_answer(struct json question, enum reply reply, struct buf *out)
 {
 	struct json_out o = json_to(out);
 	int64_t id;
-	if (reply == REPLY_NONE || !json_i64(json_member(question, "id"), &id))
+	if (!json_i64(json_member(question, "id"), &id))
 		return false;
 	json_open(&o, '{');
 	json_pair_i64(&o, "id", id);
-	json_pair_bool(&o, "allow", reply != REPLY_NO);
+	json_pair_bool(&o, "allow", reply == REPLY_YES || reply == REPLY_SESSION);
+	if (reply == REPLY_NONE)
+		json_pair_bool(&o, "dismiss", true);
 	json_pair_bool(&o, "session", reply != REPLY_YES);
 	if (reply != REPLY_YES)
 		json_pair_i64(&o, "for_s", 0);

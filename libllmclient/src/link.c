@@ -101,7 +101,13 @@ static ssize_t send_some(struct link *l)
 		c->cmsg_len = CMSG_LEN(l->n_fds * sizeof *l->fds);
 		memcpy(CMSG_DATA(c), l->fds, l->n_fds * sizeof *l->fds);
 	}
-	const ssize_t n = sendmsg(l->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+	ssize_t n = sendmsg(l->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (n < 0 && errno == EPERM &&
+		l->n_fds > 0) { /* none are taken from us: the broker says why */
+		m.msg_control = NULL;
+		m.msg_controllen = 0;
+		n = sendmsg(l->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+	}
 	if (n > 0)
 		drop_fds(l);
 	return n;

@@ -1,0 +1,398 @@
+"""test_policy.py - may everybody do what the rules say, and nothing else?"""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+import harness
+import pytest
+from surfaces import FAMILIES, dialects, relay
+from test_identity import needs_bwrap, sandbox
+
+KEY = "sk-test-0123456789abcdef"
+CHAT = FAMILIES["chat"]
+MODELS = ("all/a", "all/b", "other/a", "offline/echo")
+SURFACES = ("openai.chat", "anthropic.messages")
+TYPED = ("chat", "complete", "embed", "rerank", "count", "moderate", "models")
+
+
+def operations():
+    """All operations that the broker has, as its source has them: a new one is in the table by itself."""
+    text = (harness.TOP / "brokerd/policy/policy.c").read_text()
+    rows = re.findall(r'\{CALL_(TYPED|RELAY|NATIVE|ADMIN),\s*"([a-z.]+)"', text)
+    assert len(rows) > 30
+    return [(kind.lower(), name) for kind, name in rows]
+
+
+def configured(provider, *rules):
+    return ("".join(harness.section("policy", name, keys) for name, keys in rules) +
+            harness.provider_section(provider, "all", dialect=dialects()) +
+            harness.provider_section(provider, "other", dialect="openai-chat /v1/chat/completions"))
+
+
+def started(broker, provider, *rules):
+    """A broker whose socket's folder has the usual name, so that there is one for sandboxes."""
+    made = broker(configured(provider, *rules), run=False)
+    made.socket = made.folder / "llm-broker" / "sock"
+    made.env["LLM_BROKER_SOCKET"] = str(made.socket)
+    made.start()
+    made.add_key("all", KEY)
+    made.add_key("other", KEY)
+    return made
+
+
+def sandbox_socket(made):
+    return made.folder / "llm-broker-sandbox" / "sock"
+
+
+def llmb(made, *args, socket=None, **more):
+    return made.llmb(*args, env={"LLM_BROKER_SOCKET": str(socket or made.socket)}, **more)
+
+
+# ---- one socket, and nothing else ----
+
+BARE = ["bwrap", "--unshare-all", "--die-with-parent", "--clearenv"]
+
+
+def bare(made, folder, *args):
+    """The static client where there is no file but itself and the folder of a socket: no /proc, no /home, no network,
+    and not even a C library."""
+    return subprocess.run(
+        [*BARE, "--ro-bind", harness.wrap("static_client"), "/client", "--ro-bind", str(folder), "/broker",
+         "--setenv", "LLM_BROKER_SOCKET", "/broker/sock", "--", "/client", *args],
+        env=made.env, capture_output=True, text=True, timeout=harness.CALL_SECONDS)
+
+
+@needs_bwrap
+def test_a_bare_sandbox_streams_an_answer(broker, provider):
+    made = started(broker, provider)
+    app = json.loads(llmb(made, "app", "add", "bare", "--json").out)
+    provider.script(**CHAT.script("Hello from nowhere.", True)[0])
+    done = bare(made, pathlib.Path(app["socket"]).parent, "ask", "other/a", "hi")
+    assert (done.returncode, done.stdout) == (0, "Hello from nowhere."), done
+    assert provider.requests()[0].header("authorization") == [f"Bearer {KEY}"]
+
+
+PROFILE = {"profile": "small", "operation": ["chat", "embed", "relay", "status"], "model": ["all/a", "offline/*"]}
+
+
+@needs_bwrap
+def test_a_profile_names_all_that_a_sandbox_may_do(broker, provider):
+    """The whole table of operations, generated, and every model."""
+    made = started(broker, provider, ("small", PROFILE))
+    app = json.loads(llmb(made, "app", "add", "bare", "--profile", "small", "--json").out)
+    folder = pathlib.Path(app["socket"]).parent
+    provider.script(status=404, message="nothing is served here", times=0)
+    for kind, name in operations():
+        may = name in PROFILE["operation"] or name == "whoami"
+        for each in SURFACES if kind == "relay" else ["all"] if kind == "native" else [name]:
+            done = bare(made, folder, "try", kind, each, "all/a")
+            assert done.stdout, done
+            assert (done.stdout.strip() == "denied") == (not may), (kind, each, done)
+    for model in MODELS:
+        may = model in ("all/a", "offline/echo")
+        for kind, name in [("typed", "chat"), ("relay", "openai.chat"), ("relay", "anthropic.messages"),
+                           ("typed", "embed")]:
+            done = bare(made, folder, "try", kind, name, model)
+            assert (done.stdout.strip() == "denied") == (not may), (kind, name, model, done)
+    assert all(request.json["model"] == "a" for request in provider.requests())
+
+
+@needs_bwrap
+def test_in_a_sandbox_nothing_goes_without_a_word(broker, provider):
+    made = started(broker, provider)
+    for kind, name in operations():
+        each = "openai.chat" if kind == "relay" else "all" if kind == "native" else name
+        done = bare(made, sandbox_socket(made).parent, "try", kind, each, "all/a")
+        want = "ok" if name == "whoami" else ("denied", "consent")
+        assert done.stdout.strip() in want, (kind, name, done)
+    assert provider.requests() == []
+
+
+# ---- what a rule bounds ----
+
+def test_the_first_rule_that_fits_holds(broker, provider):
+    made = started(broker, provider)
+    made.configure(configured(provider, ("first", {"kind": "host", "operation": ["chat", "policy.*", "config.*"],
+                                                   "model": "other/*"}),
+                              ("second", {"kind": "host", "operation": "*"})))
+    made.reload()
+    made.wait_log("config.loaded")
+    assert json.loads(llmb(made, "policy", "test", "--json").out)["rule"] == "first"
+    assert llmb(made, "policy", "test", "-m", "other/a").code == 0
+    assert llmb(made, "policy", "test", "-m", "all/a").code == 3
+    assert llmb(made, "policy", "test", "--op", "usage").code == 3
+    assert llmb(made, "usage").code == 3
+
+
+def test_a_rule_caps_what_is_answered(broker, provider):
+    made = started(broker, provider, ("host", {"max_output": 7}))
+    provider.script(**CHAT.script("x", False)[0], times=0)
+    assert relay(made, "openai.chat", '{"model":"other/a","messages":[{"role":"user","content":"x"}]}').is_good
+    call = relay(made, "openai.chat",
+                 '{"model":"other/a","max_tokens":100,"messages":[{"role":"user","content":"x"}]}')
+    assert call.is_good and "clamped_parameter" in call.header("x-llm-broker-warning")[0]
+    sent = [request.json for request in provider.requests()]
+    assert [body.get("max_completion_tokens", body.get("max_tokens")) for body in sent] == [7, 7]
+
+
+def test_a_rule_bounds_what_is_asked(broker, provider):
+    made = started(broker, provider, ("host", {"max_input": 100, "max_cost": "0.001"}))
+    long = "word " * 1000
+    call = relay(made, "openai.chat", json.dumps({"model": "other/a", "messages": [{"role": "user", "content": long}]}))
+    assert call.status == 403 and "max_input" in call.json["error"]["message"]
+    call = relay(made, "openai.chat", json.dumps({"model": "other/a", "messages": [{"role": "user", "content": "x"}]}))
+    assert call.fault == "budget" and "price" in call.json["error"]["message"], call
+    assert provider.requests() == []
+
+
+@pytest.mark.parametrize("members", [
+    {"models": ["b"]}, {"models": ["a", "b"]}, {"mod\\u0065ls": ["b"]}, {"route": {"fallback_model": "b"}},
+    {"Models": ["b"]}, {"plugins": [{"id": "x", "model": "b"}]}], ids=str)
+def test_a_body_reaches_no_other_model(broker, provider, members):
+    """Some hosts take more models in members that nobody here knows: they go on as they are, so they are judged."""
+    made = started(broker, provider, ("host", {"model": "other/a"}))
+    provider.script(**CHAT.script("x", False)[0], times=0)
+    more = json.dumps(members)[1:-1].replace("\\\\u", "\\u")
+    body = '{"model":"other/a","messages":[{"role":"user","content":"x"}],%s}'
+    call = relay(made, "openai.chat", body % more)
+    assert call.status == 403 and call.fault == "denied", call
+    assert provider.requests() == []
+    assert relay(made, "openai.chat", body % '"models":["a"],"metadata":{"model":"b"}').is_good
+
+
+def test_a_list_shows_what_may_be_asked(broker, provider):
+    made = started(broker, provider, ("host", {"except_model": "all/*"}))
+    provider.script(status=404, message="no list", times=0)
+    call = relay(made, "models", method="GET")
+    assert call.is_good and not [m for m in call.json["data"] if m["id"].startswith("all/")], call.json
+
+
+def test_native_calls_go_where_a_rule_says(broker, provider):
+    made = started(broker, provider, ("host", {"native": "other GET /v1/files"}))
+    provider.script(body='{"data":[]}', times=0)
+    for provider_name, method, path, may in [
+            ("other", "GET", "/v1/files", True), ("other", "GET", "/v1/files/x", True),
+            ("other", "POST", "/v1/files", False), ("other", "GET", "/v1/filesx", False),
+            ("other", "GET", "/v1/models", False), ("all", "GET", "/v1/files", False)]:
+        done = llmb(made, "relay", "--native", provider_name, path, "-X", method, input="{}" if method == "POST" else None)
+        assert (done.code == 0) == may, (provider_name, method, path, done)
+        assert may or done.code == 3, done
+
+
+def test_one_caller_has_so_many_connections_and_calls(broker, provider):
+    made = started(broker, provider, ("host", {"max_connections": 3, "max_calls": 1}))
+    from wire import FAULT, HELLO, WireClient
+    held = []
+    for _ in range(3):
+        held.append(WireClient(made.socket))
+        held[-1].send_frame(HELLO, 0, {"min": 1, "max": 1})
+        held[-1].recv_frame()
+    with WireClient(made.socket) as one_more:
+        frame = one_more.recv_frame()
+        assert frame.type == FAULT and frame.body["class"] == "overloaded", frame
+    for client in held:
+        client.close()
+
+
+# ---- what a person says ----
+
+def test_a_person_lets_a_sandbox_in_and_cuts_it_off(broker, provider):
+    made = started(broker, provider)
+    provider.script(**CHAT.script("Hello.", False)[0], times=0)
+    ask = ("ask", "--no-stream", "-m", "other/a", "hi")
+    done = llmb(made, *ask, socket=sandbox_socket(made))
+    assert done.code == 3 and "nobody has allowed host:llmb" in done.err, done
+    assert llmb(made, "app", "allow", "host:llmb", "-m", "other/*").code == 0
+    assert llmb(made, *ask, socket=sandbox_socket(made)).out == "Hello.\n"
+    done = llmb(made, "ask", "-m", "all/a", "hi", socket=sandbox_socket(made))
+    assert done.code == 3 and "what was allowed" in done.err, done
+    made.restart()
+    assert llmb(made, *ask, socket=sandbox_socket(made)).out == "Hello.\n", "it is kept"
+    assert llmb(made, "app", "revoke", "host:llmb").code == 0
+    made.kill9()
+    made.start()
+    done = llmb(made, *ask, socket=sandbox_socket(made))
+    assert done.code == 3 and "was cut off" in done.err
+    assert llmb(made, "app", "forget", "host:llmb").code == 0, "and can be taken back by whoever did it"
+    assert "nobody has allowed" in llmb(made, *ask, socket=sandbox_socket(made)).err
+
+
+def test_a_word_for_a_session_ends_with_it(broker, provider):
+    made = started(broker, provider)
+    provider.script(**CHAT.script("Hello.", False)[0], times=0)
+    ask = ("ask", "--no-stream", "-m", "other/a", "hi")
+    assert llmb(made, "app", "allow", "host:llmb", "--session").code == 0
+    assert llmb(made, *ask, socket=sandbox_socket(made)).code == 0
+    made.restart()
+    assert llmb(made, *ask, socket=sandbox_socket(made)).code == 3
+
+
+def test_a_file_of_grants_that_is_damaged_grants_nothing(broker, provider):
+    made = started(broker, provider)
+    assert llmb(made, "app", "allow", "host:llmb").code == 0
+    made.stop()
+    grants = made.state_dir / "grants"
+    grants.write_text(grants.read_text() + "nonsense\n")
+    made.start()
+    assert llmb(made, "ask", "-m", "other/a", "hi", socket=sandbox_socket(made)).code == 3
+    done = llmb(made, "app", "allow", "host:llmb")
+    assert done.code != 0 and "grants:2 is no grant" in done.err, done
+    assert grants.read_text().endswith("nonsense\n"), "it is left as it is"
+
+
+# ---- an agent ----
+
+def fake_notify(made, answer):
+    """What stands for the desktop: it writes down what it was told to show, and presses a button."""
+    folder = made.folder / "desk"
+    folder.mkdir(exist_ok=True)
+    program = folder / "notify-send"
+    program.write_text('#!/bin/sh\n[ "$1" = --version ] && { echo "notify-send 0.8.1"; exit; }\n'
+                       f'printf "%s\\n" "$@" >>{folder}/shown\n[ -e {folder}/slow ] && sleep 60\n'
+                       f'cat {folder}/answer\n')
+    program.chmod(0o755)
+    (folder / "answer").write_text(answer + "\n")
+    return folder
+
+
+def agent(made, folder):
+    process = subprocess.Popen([harness.program("llm-broker-agent")],
+                               env={**made.env, "LLM_BROKER_SOCKET": str(made.socket),
+                                    "PATH": f"{folder}:{made.env['PATH']}"},
+                               stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
+    harness.wait_until(lambda: "llm-broker-agent" in llmb(made, "app", "list").out, 5, "it is there")
+    return process
+
+
+@pytest.mark.parametrize("answer, may", [("yes", True), ("session", True), ("no", False), ("", False)])
+def test_an_agent_asks_a_person(broker, provider, answer, may):
+    made = started(broker, provider)
+    provider.script(**CHAT.script("Hello.", False)[0], times=0)
+    folder = fake_notify(made, answer)
+    process = agent(made, folder)
+    try:
+        done = llmb(made, "ask", "--no-stream", "-m", "other/a", "hi", socket=sandbox_socket(made))
+        assert (done.code == 0) == may, done
+        shown = (folder / "shown").read_text()
+        assert "May host:llmb use language models with your keys?" in shown
+        assert "the kernel shows where it runs" in shown
+        (folder / "shown").unlink()
+        again = llmb(made, "ask", "--no-stream", "-m", "other/a", "hi", socket=sandbox_socket(made))
+        assert (again.code == 0) == may
+        assert (folder / "shown").exists() == (not answer), "who was answered is not asked again"
+    finally:
+        harness.kill_group(process)
+    if answer == "yes":
+        grants = json.loads((made.state_dir / "grants").read_text())
+        assert grants["allow"] and 29 * 86400 < grants["until_s"] - grants["at_s"] <= 30 * 86400
+
+
+def test_all_who_wait_for_one_answer_get_it(broker, provider):
+    made = started(broker, provider)
+    provider.script(**CHAT.script("Hello.", False)[0], times=0)
+    folder = fake_notify(made, "yes")
+    process = agent(made, folder)
+    try:
+        running = [made.llmb_start("ask", "--no-stream", "-m", "other/a", "hi",
+                                 env={"LLM_BROKER_SOCKET": str(sandbox_socket(made))}) for _ in range(5)]
+        assert [one.finish().code for one in running] == [0] * 5
+        assert (folder / "shown").read_text().count("May host:llmb") == 1
+    finally:
+        harness.kill_group(process)
+
+
+def test_a_question_nobody_answers_ends_with_its_caller(broker, provider):
+    made = started(broker, provider)
+    folder = fake_notify(made, "yes")
+    (folder / "slow").touch()
+    process = agent(made, folder)
+    try:
+        done = llmb(made, "ask", "--timeout", "1s", "-m", "other/a", "hi", socket=sandbox_socket(made))
+        assert done.code == 124, done
+        rows = made.wait_ledger(1, 0)
+        assert rows["exchange"][0]["outcome"] == "failed" and rows["attempt"] == []
+    finally:
+        harness.kill_group(process)
+
+
+def test_an_agent_in_a_sandbox_is_none(broker, provider):
+    made = started(broker, provider)
+    folder = fake_notify(made, "yes")
+    done = subprocess.run([harness.program("llm-broker-agent")], timeout=10, capture_output=True, text=True,
+                          env={**made.env, "LLM_BROKER_SOCKET": str(sandbox_socket(made)),
+                               "PATH": f"{folder}:{made.env['PATH']}"})
+    assert done.returncode == 1 and "consent.next" in done.stderr, done
+
+
+# ---- programs that are started with a way of their own ----
+
+@needs_bwrap
+def test_llmb_run_gives_a_sandbox_its_own_connection(broker, provider):
+    """Nothing is bound in: the connection alone goes through."""
+    made = started(broker, provider, ("small", PROFILE))
+    provider.script(**CHAT.script("Hello.", True)[0], times=0)
+    client = harness.wrap("static_client")
+    inside = ["bwrap", "--unshare-all", "--ro-bind", client, "/client", "--", "/client"]
+    done = llmb(made, "run", "--profile", "small", "--name", "tool", "--", *inside, "ask", "all/a", "hi")
+    assert (done.code, done.out) == (0, "Hello."), done
+    done = llmb(made, "run", "--profile", "small", "--name", "tool", "--", *inside, "try", "typed", "chat", "other/a")
+    assert done.out == "denied\n", done
+    seen = json.loads(llmb(made, "app", "list", "--json").out)["seen"]
+    (tool,) = [one for one in seen if one["who"] == "sandbox:tool"]
+    assert (tool["peer"]["socket"], tool["peer"]["confidence"], tool["rule"]) == ("handed", "listener", "small")
+    assert not list(pathlib.Path(made.env["XDG_RUNTIME_DIR"]).glob("llmb-run-*"))
+
+
+def test_one_program_after_the_other(broker, provider):
+    made = started(broker, provider, ("small", PROFILE))
+    provider.script(**CHAT.script("Hello.", False)[0], times=0)
+    program = harness.program("llmb")
+    done = llmb(made, "run", "--profile", "small", "--", "sh", "-c",
+                f"for i in 1 2 3; do {program} ask --no-stream -m all/a hi; done")
+    assert (done.code, done.out) == (0, "Hello.\n" * 3), done
+
+
+def test_who_was_handed_down_hands_nothing_down(broker, provider):
+    made = started(broker, provider, ("small", {"profile": "small", "operation": "*"}))
+    program = harness.program("llmb")
+    done = llmb(made, "run", "--profile", "small", "--", program, "run", "--profile", "small", "--", program, "whoami")
+    assert done.code == 3 and "only a program in the open" in done.err, done
+    done = llmb(made, "run", "--profile", "nobody", "--", program, "whoami")
+    assert done.code == 3 and "no [policy] is for the profile" in done.err, done
+
+
+def test_a_handed_socket_ends_with_its_maker(broker, provider):
+    made = started(broker, provider, ("small", PROFILE))
+    before = made.sockets()
+    done = llmb(made, "run", "--profile", "small", "--", "sh", "-c", "exit 5")
+    assert done.code == 5
+    harness.wait_until(lambda: made.sockets() == before, 5, "it is closed")
+
+
+# ---- two applications, one vault ----
+
+def test_two_applications_share_one_vault(broker, provider):
+    """One by the library, one by the surface of an API; neither has a key, each is told apart, and cutting one off
+    stops only it."""
+    made = started(broker, provider)
+    provider.script(**CHAT.script("Hello.", False)[0], times=0)
+    socket = {name: json.loads(llmb(made, "app", "add", name, "--json").out)["socket"] for name in ("native", "http")}
+    body = '{"model":"other/a","messages":[{"role":"user","content":"x"}]}'
+
+    def native():
+        return subprocess.run([harness.wrap("static_client"), "ask", "other/a", "hi"],
+                              env={"LLM_BROKER_SOCKET": socket["native"]}, capture_output=True, text=True)
+
+    def http():
+        return llmb(made, "relay", "openai.chat", socket=socket["http"], input=body)
+    assert native().stdout == "Hello." and json.loads(http().out)["choices"]
+    made.wait_ledger(2, 2)
+    usage = llmb(made, "usage", "--by", "app").out
+    assert "app:native" in usage and "app:http" in usage
+    assert llmb(made, "app", "revoke", "app:http").code == 0
+    assert http().code == 3 and native().returncode == 0
+    assert {request.header("authorization")[0] for request in provider.requests()} == {f"Bearer {KEY}"}
