@@ -37,9 +37,11 @@ hardening := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong \
 
 flags.release  := -O2 -g $(hardening)
 flags.coredump := $(flags.release) -DBROKER_PERMIT_CORE
-flags.debug    := -O1 -g3 -fno-omit-frame-pointer -DBROKER_PLAIN_HEAP
-flags.asan     := -O1 -g -DBROKER_PLAIN_HEAP -fno-omit-frame-pointer -fno-sanitize-recover=all
-flags.tsan     := -O1 -g -DBROKER_PLAIN_HEAP -fno-omit-frame-pointer
+# sanitizers and valgrind have a heap of their own, and do what a confined process may not
+observed       := -DBROKER_PLAIN_HEAP -DBROKER_UNCONFINED -fno-omit-frame-pointer
+flags.debug    := -O1 -g3 $(observed)
+flags.asan     := -O1 -g $(observed) -fno-sanitize-recover=all
+flags.tsan     := -O1 -g $(observed)
 flags.fuzz     := $(flags.asan)
 sanitize.asan  := -fsanitize=address,undefined
 sanitize.tsan  := -fsanitize=thread
@@ -55,7 +57,7 @@ werror   := $(if $(sanitize),,$(if $(filter 1 true yes,$(CI) $(WERROR)),-Werror)
 # Asked when first needed, for `make check` installs what is missing before it builds anything.
 once    = $(if $(filter undefined,$(origin asked_$1)),$(eval asked_$1 := $(shell $2)))$(asked_$1)
 msgpack = $(call once,msgpack,$(PKG_CONFIG) --exists msgpack-c && echo msgpack-c || echo msgpack)
-packages = libcurl libcjson libsodium libcrypto sqlite3 $(msgpack)
+packages = libcurl libcjson libsodium libcrypto libseccomp sqlite3 $(msgpack)
 includes = $(call once,includes,$(PKG_CONFIG) --cflags $(packages))
 libs     = $(call once,libs,$(PKG_CONFIG) --libs $(packages)) -lev -lm -pthread
 libs_msgpack = $(call once,libs_msgpack,$(PKG_CONFIG) --libs $(msgpack))
