@@ -14,11 +14,13 @@
 
 #include "brokerd/broker.h"
 #include "brokerd/config/config.h"
+#include "brokerd/environment.h"
 #include "brokerd/heap.h"
 #include "brokerd/log/log.h"
 
 #define EXIT_USAGE   2
 #define FILES_WANTED 16384
+#define LOCKS_WANTED ((rlim_t)64 * 1024 * 1024)
 
 struct options {
 	const char *config, *socket, *state_dir;
@@ -63,23 +65,21 @@ static void fill_standard_descriptors(void)
 	close(fd);
 }
 
-/* Every client costs a descriptor, and so does every stream. */
-static void raise_file_limit(void)
+static void raise_limit(int what, const char *event, rlim_t wanted)
 {
 	struct rlimit limit;
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= FILES_WANTED)
+	if (getrlimit(what, &limit) != 0 || limit.rlim_cur >= wanted)
 		return;
-	limit.rlim_cur = limit.rlim_max < FILES_WANTED ? limit.rlim_max : FILES_WANTED;
-	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-		log_warn("limits.files", "soft=%llu", (unsigned long long)limit.rlim_cur);
+	limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+	if (setrlimit(what, &limit) != 0)
+		log_warn(event, "soft=%llu", (unsigned long long)limit.rlim_cur);
 }
 
-/* Libraries believe the environment (proxies, key logs, configurations): they get none of it. */
-static void scrub_environment(void)
+/* Every client costs a descriptor, and so does every stream; every open key some locked pages. */
+static void raise_limits(void)
 {
-	if (clearenv() != 0 || setenv("PATH", "/usr/bin:/bin", 1) != 0 ||
-		setenv("LANG", "C", 1) != 0)
-		abort();
+	raise_limit(RLIMIT_NOFILE, "limits.files", FILES_WANTED);
+	raise_limit(RLIMIT_MEMLOCK, "limits.locks", LOCKS_WANTED);
 }
 
 /* BASE/llm-broker/NAME, or HOME/FALLBACK/llm-broker/NAME. NULL: neither is known. */
@@ -204,6 +204,7 @@ int main(int argc, char **argv)
 	struct fault why = FAULT_NONE;
 
 	make_undumpable();
+	environment_renew(argv);
 	heap_settle();
 	fill_standard_descriptors();
 	const int status = parse_options(argc, argv, &options);
@@ -213,7 +214,7 @@ int main(int argc, char **argv)
 	if (!fill_paths(&options, &b))
 		return EXIT_FAILURE;
 	log_init(LOG_LEVEL_INFO, -1);
-	scrub_environment();
+	environment_scrub();
 	setlocale(LC_ALL, "C");
 	umask(077);
 	signal(SIGPIPE, SIG_IGN);
@@ -223,7 +224,7 @@ int main(int argc, char **argv)
 	}
 	if (options.is_check)
 		return check_config(&b);
-	raise_file_limit();
+	raise_limits();
 	struct broker *broker = broker_new(&b, &why);
 	if (!broker) {
 		fprintf(stderr, "llm-brokerd: %s\n", why.message);
