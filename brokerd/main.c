@@ -7,6 +7,7 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -51,6 +52,51 @@ static void make_undumpable(void)
 		abort();
 #endif
 }
+
+#if !defined(BROKER_PERMIT_CORE) && !defined(BROKER_UNCONFINED)
+
+/* The number behind `name` in a status file of /proc; -1 where it cannot be read. */
+static long status_number(const char *path, const char *name)
+{
+	char line[256];
+	long found = -1;
+	FILE *f = fopen(path, "re");
+	if (!f)
+		return found;
+	while (found < 0 && fgets(line, sizeof line, f)) {
+		if (strncmp(line, name, strlen(name)) == 0)
+			found = strtol(line + strlen(name), NULL, 10);
+	}
+	(void)fclose(f);
+	return found;
+}
+
+/* A tracer who was there before the program stays, and has its registers if not its memory: there must be
+ * none but root's, from whom nothing is kept anyway. */
+static bool is_traced(void)
+{
+	char path[64];
+	const long tracer = status_number("/proc/self/status", "TracerPid:");
+	if (tracer <= 0 || geteuid() == 0)
+		return false;
+	(void)snprintf(path, sizeof path, "/proc/%ld/status", tracer);
+	if (status_number(path, "Uid:") == 0)
+		return false;
+	fprintf(stderr,
+		"llm-brokerd: process %ld traces this one and could use its keys: start it "
+		"untraced\n",
+		tracer);
+	return true;
+}
+
+#else
+
+static bool is_traced(void)
+{
+	return false;
+}
+
+#endif
 
 /* Whoever started us may have closed these; a file or socket of ours must not take their place, or
  * the log would be written into it. */
@@ -207,6 +253,8 @@ int main(int argc, char **argv)
 	environment_renew(argv);
 	heap_settle();
 	fill_standard_descriptors();
+	if (is_traced())
+		return EXIT_FAILURE;
 	const int status = parse_options(argc, argv, &options);
 	if (status >= 0)
 		return status;
