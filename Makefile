@@ -236,6 +236,7 @@ run_golden  = golden prove --exec '$(strip timeout 600 $(under))' $(golden) \
 		tests/recordings/retell.py)
 run_story   = story prove --exec '$(strip timeout 300 $(under))' $(story)
 run_e2e     = e2e $(PYTHON) -m pytest -q -p no:cacheprovider $(PYTEST) tests/e2e
+run_security = security $(PYTHON) -m pytest -q -p no:cacheprovider -m security $(PYTEST) tests/e2e
 count       = $(PYTHON) tests/lib/count.py
 
 # many at once, unless the caller said how many
@@ -277,10 +278,14 @@ asan-build:
 coredump:
 	$(MAKE) FLAVOUR=$@ all
 
-# Is there a key in the core of a build that permits one?
-.PHONY: check-core
-check-core:
-	$(PYTHON) -m pytest -q -p no:cacheprovider tests/e2e/test_secrets.py -k core
+# The end-to-end tests that look for a way in, or for a key that got out: in memory, traces, files and the
+# core of a build that permits one. LLMB_ROUNDS=1000: how often they race the daemon's start.
+.PHONY: check-security check-core
+check-security: all
+	$(MAKE) FLAVOUR=coredump $(jobs) all
+	@$(count) $(run_security)
+check-core: coredump
+	$(PYTHON) -m pytest -q -p no:cacheprovider tests/e2e/test_canary.py -k core
 
 # LLMB_WRAP: what the end-to-end tests put before llm-brokerd; of these, the ones marked for it.
 # Tests that ask for all the memory there is, or fork to be killed, say nothing there.
@@ -391,6 +396,7 @@ help:
 	@echo 'make check         installs what is needed, builds, and runs every test that needs no root'
 	@echo 'make check-GROUP   runs one of lint, library, unit, golden, story, e2e'
 	@echo 'make asan|tsan|valgrind   builds another way and runs the tests so'
+	@echo 'make check-security   looks for ways in and for keys that got out; as root it can do more'
 	@echo 'make fuzz-smoke    fuzzes each parser for SECONDS=60'
 	@echo 'make bench golden format format-check tidy iwyu lint clean'
 	@echo 'make install       DESTDIR= PREFIX=/usr/local LIBDIR= RPATH='
