@@ -250,6 +250,7 @@ def test_no_call_of_the_daemon_has_it(broker, provider, key, tmp_path):
 
 
 @needs("strace")
+@needs_release
 def test_no_call_of_a_client_has_it(broker, provider, key, tmp_path):
     made = start(broker, provider, key)
     provider.script(answer={"text": f"you sent {key} to me"}, packet_bytes=7)
