@@ -78,6 +78,7 @@ base_src     := $(filter protocol/base/%,$(protocol_src))
 brokerd_src  := $(call sources,brokerd)
 client_src   := $(call sources,libllmclient/src)
 cli_src      := $(call sources,libllmclient/cli)
+agent_src    := $(call sources,libllmclient/agent)
 example_src  := $(sort $(wildcard libllmclient/examples/*.c))
 unit_src     := $(sort $(wildcard tests/unit/test_*.c))
 fuzz_src     := $(sort $(wildcard tests/fuzz/fuzz_*.c))
@@ -85,14 +86,15 @@ bench_src    := $(sort $(wildcard tests/bench/*.c))
 golden_src   := $(sort $(wildcard tests/golden/*.c))
 tool_src     := $(sort $(wildcard tests/tool/*.c))
 story_src    := $(sort $(wildcard tests/story/*.c))
+wrap_src     := $(sort $(wildcard tests/wrap/*.c))
 # these stand in for brokerd's own modules
 virtual_src  := $(sort $(wildcard tests/lib/*_virtual.c tests/lib/*_inline.c tests/lib/*_scripted.c))
 testlib_src  := $(filter-out $(virtual_src) tests/lib/tap.c,$(sort $(wildcard tests/lib/*.c)))
 
-all_src      := $(protocol_src) $(brokerd_src) $(client_src) $(cli_src) $(example_src) \
+all_src      := $(protocol_src) $(brokerd_src) $(client_src) $(cli_src) $(agent_src) $(example_src) \
 	$(sort $(wildcard tests/*/*.c))
 
-programs     := $B/bin/llm-brokerd $B/bin/llmb
+programs     := $B/bin/llm-brokerd $B/bin/llmb $B/bin/llm-broker-agent
 tool         := $B/bin/dialect
 soname       := libllmclient.so.1
 realname     := $(soname).0.0
@@ -103,6 +105,7 @@ fuzzers      := $(patsubst tests/fuzz/%.c,$B/fuzz/%,$(fuzz_src))
 benches      := $(patsubst tests/bench/%.c,$B/bench/%,$(bench_src))
 golden       := $(if $(golden_src),$B/tests/golden)
 story        := $(if $(story_src),$B/tests/story)
+wraps        := $(patsubst tests/wrap/%.c,$B/tests/%,$(wrap_src))
 
 .PHONY: all
 all: $(programs) $(tool) $(shared) $B/lib/libllmclient.a examples
@@ -110,7 +113,7 @@ all: $(programs) $(tool) $(shared) $B/lib/libllmclient.a examples
 .PHONY: examples unit-tests tests
 examples: $(examples)
 unit-tests: $(unit_tests)
-tests: unit-tests $(golden) $(story)
+tests: unit-tests $(golden) $(story) $(wraps)
 
 # --- compile
 
@@ -176,6 +179,8 @@ $B/lib/libllmclient.a: $(call pic_objects,$(client_src) $(protocol_src)) $B/link
 		$(AR) rcsD $@ $B/obj/libllmclient.o
 
 $B/bin/llmb: $(call objects,$(cli_src) $(base_src)) $B/links | $(shared)
+$B/bin/llm-broker-agent: $(call objects,$(agent_src) $(base_src)) $B/links | $(shared)
+$B/bin/llmb $B/bin/llm-broker-agent:
 	@mkdir -p $(@D)
 	$(call say,link)$(CC) $(ldflags) -pie $(RPATH) -o $@ $(inputs) -L$B/lib -lllmclient
 
@@ -203,6 +208,11 @@ $(tool): $(call objects,$(tool_src)) $B/obj/testlib.a $(organs)
 $(unit_tests) $(golden) $(story) $(tool):
 	@mkdir -p $(@D)
 	$(call say,link)$(CC) $(ldflags) -pie -o $@ $(inputs) $(libs)
+
+# what end-to-end tests put around a program, or into a sandbox: of itself alone
+$(wraps): $B/tests/%: tests/wrap/%.c
+	@mkdir -p $(@D)
+	$(call say,link)$(CC) -std=c11 -D_GNU_SOURCE -O2 $(warnings) $(werror) -static -o $@ $<
 
 $B/fuzz/fuzz_client: $B/obj/client.a
 $(fuzzers): $B/fuzz/%: $B/obj/tests/fuzz/%.o $B/obj/testlib.a $(organs)
@@ -261,7 +271,7 @@ check-library: all
 check-unit: unit-tests
 check-golden: $(golden) $(tool)
 check-story: $(story)
-check-e2e: all
+check-e2e: all $(wraps)
 check-lint check-library check-unit check-golden check-story check-e2e: check-%:
 	@$(count) $(run_$*)
 
@@ -364,6 +374,7 @@ into    = @install -d -m 0755 $(DESTDIR)$1 && install -m $2 $3 $(DESTDIR)$1/ && 
 .PHONY: install
 install: all
 	$(call into,$(BINDIR),0755,$B/bin/llmb)
+	$(call into,$(BINDIR),0755,$B/bin/llm-broker-agent)
 	$(call into,$(BINDIR),0711,$B/bin/llm-brokerd)
 	$(call into,$(LIBDIR),0644,$B/lib/$(realname) $B/lib/libllmclient.a)
 	@ln -sf $(realname) $(DESTDIR)$(LIBDIR)/$(soname)

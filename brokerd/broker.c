@@ -15,7 +15,7 @@
 #include "brokerd/confine.h"
 #include "brokerd/exchange/organs.h"
 #include "brokerd/exchange/tokens.h"
-#include "brokerd/front/listener.h"
+#include "brokerd/front/sockets.h"
 #include "brokerd/ledger/ledger.h"
 #include "brokerd/log/log.h"
 
@@ -35,8 +35,7 @@ struct broker {
 	struct organs organs;
 	struct admin_env admin;
 	struct sessions sessions;
-	struct listener *listeners[SERVICE_FDS_MAX + 1];
-	size_t n_listeners;
+	struct sockets sockets;
 	struct loop_signal term, interrupt, hangup, user;
 	struct loop_timer drain, idle, auto_lock, watchdog, quiet;
 	struct job trim; /* gives the heap's free pages back */
@@ -217,6 +216,17 @@ static enum err open_catalogue(struct broker *b, struct fault *why)
 	return OK;
 }
 
+static bool open_grants(struct broker *b)
+{
+	struct fault why = FAULT_NONE;
+	b->organs.grants = grants_new(b->organs.workers, b->options.state_dir, &why);
+	if (why.err)
+		log_fault("grants.unusable", &why);
+	if (b->organs.grants)
+		b->organs.consents = consents_new(b->organs.loop, b->organs.grants);
+	return b->organs.consents != NULL;
+}
+
 static bool open_vault(struct broker *b)
 {
 	struct organs *o = &b->organs;
@@ -257,6 +267,8 @@ static void confine_all(struct broker *b)
 /* The item store does the same. */
 static void follow_vault(struct broker *b)
 {
+	if (vault_state(b->organs.vault) == VAULT_LOCKED)
+		grants_end_session(b->organs.grants);
 	unsigned char key[ITEMS_KEY_BYTES];
 	struct items *items = b->organs.items;
 	const bool is_open = vault_state(b->organs.vault) == VAULT_OPEN;
@@ -311,8 +323,8 @@ static void begin_drain(struct broker *b, const char *reason)
 	o->is_draining = true;
 	log_info("broker.stopping", "reason=%s calls=%zu", reason, o->n_exchanges);
 	service_tell(&b->options.service, "STOPPING=1");
-	for (size_t i = 0; i < b->n_listeners; i++)
-		listener_pause(b->listeners[i]);
+	sockets_pause(&b->sockets);
+	consents_end(o->consents);
 	loop_timer_set(o->loop, &b->drain, o->config->drain_us);
 	sessions_drain(&b->sessions, reason, o->config->drain_us);
 	loop_later(o->loop, &b->settle);
@@ -450,22 +462,32 @@ static void on_watchdog(struct loop_timer *t)
 static enum err listen_all(struct broker *b, struct fault *why)
 {
 	const struct broker_options *o = &b->options;
-	for (int i = 0; i < o->service.n_fds; i++) {
-		const enum err err = listener_adopt(
-			&b->sessions, SERVICE_FIRST_FD + i, &b->listeners[b->n_listeners], why);
-		if (err)
-			return err;
-		b->n_listeners++;
+	enum err err = OK;
+	sockets_init(&b->sockets, &b->sessions);
+	for (int i = 0; !err && i < o->service.n_fds; i++)
+		err = sockets_adopt(
+			&b->sockets, SERVICE_FIRST_FD + i, service_name(&o->service, i), why);
+	if (!err && o->service.n_fds == 0)
+		err = sockets_bind(&b->sockets, o->socket_path, why);
+	if (!err)
+		b->admin.socket_path = sockets_main_path(&b->sockets);
+	b->admin.sockets = &b->sockets;
+	return err;
+}
+
+/* Applications that were given a socket have it again. */
+static void listen_for_apps(struct broker *b)
+{
+	const struct grant *g;
+	for (size_t i = 0; (g = grants_at(b->organs.grants, i)); i++) {
+		struct peer_id who;
+		struct fault why = FAULT_NONE;
+		const char *path;
+		if (!g->has_socket || !peer_from_text(span_str(g->who), &who))
+			continue;
+		if (sockets_add_app(&b->sockets, span_str(who.name), g->profile, &path, &why) != OK)
+			log_fault("app.no_socket", &why);
 	}
-	if (o->service.n_fds == 0) {
-		const enum err err =
-			listener_bind(&b->sessions, o->socket_path, &b->listeners[0], why);
-		if (err)
-			return err;
-		b->n_listeners = 1;
-	}
-	b->admin.socket_path = listener_path(b->listeners[0]);
-	return OK;
 }
 
 static void watch_signals(struct broker *b)
@@ -516,8 +538,9 @@ static enum err broker_build(struct broker *b, struct fault *why)
 	if (open_catalogue(b, why) != OK)
 		return ERR_NO_MEMORY;
 	load_config(b);
+	o->own_uid = geteuid();
 	/* the socket before the state: of two brokers for one socket, the second goes away here */
-	if (!sessions_init(&b->sessions, &b->admin, geteuid()))
+	if (!sessions_init(&b->sessions, &b->admin))
 		return fault_set(why, ERR_NO_MEMORY, "out of memory at start");
 	b->sessions.on_change = on_change;
 	b->sessions.context = b;
@@ -527,8 +550,9 @@ static enum err broker_build(struct broker *b, struct fault *why)
 		return err;
 	open_state(b);
 	try_memory();
-	if (!open_vault(b) || !open_items(b))
+	if (!open_grants(b) || !open_vault(b) || !open_items(b))
 		return fault_set(why, ERR_NO_MEMORY, "out of memory at start");
+	listen_for_apps(b);
 	o->tokens = tokens_new(o);
 	if (!o->tokens)
 		return fault_set(why, ERR_NO_MEMORY, "out of memory at start");
@@ -580,8 +604,7 @@ void broker_free(struct broker *b)
 	if (o->journal)
 		journal_close(o->journal);
 	/* who finds no socket may start a broker: by then the state is free for it */
-	for (size_t i = 0; i < b->n_listeners; i++)
-		listener_free(b->listeners[i]);
+	sockets_done(&b->sockets);
 	admin_drop_fetches(&b->admin);
 	tokens_free(o->tokens);
 	o->tokens = NULL;
@@ -603,6 +626,8 @@ void broker_free(struct broker *b)
 	ledger_close(o->ledger);
 	items_free(o->items);
 	responses_free(o->responses);
+	consents_free(o->consents);
+	grants_free(o->grants);
 	vault_free(o->vault);
 	config_unref(o->config);
 	catalogue_unref(o->catalogue);

@@ -21,11 +21,13 @@ void service_read(struct service *s)
 {
 	static const char *const names[] = {"LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES",
 		"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"};
-	const char *notify = getenv("NOTIFY_SOCKET");
+	const char *notify = getenv("NOTIFY_SOCKET"), *fd_names = getenv("LISTEN_FDNAMES");
 	*s = (struct service){0};
 	if (number_of("LISTEN_PID") == getpid()) {
 		const int64_t n = number_of("LISTEN_FDS");
 		s->n_fds = n > SERVICE_FDS_MAX ? SERVICE_FDS_MAX : (int)n;
+		if (fd_names && strlen(fd_names) < sizeof s->names)
+			memcpy(s->names, fd_names, strlen(fd_names) + 1);
 	}
 	if (notify && (notify[0] == '/' || notify[0] == '@') && strlen(notify) < sizeof s->notify)
 		memcpy(s->notify, notify, strlen(notify) + 1);
@@ -34,6 +36,14 @@ void service_read(struct service *s)
 		s->watchdog_us = number_of("WATCHDOG_USEC");
 	for (size_t i = 0; i < COUNT_OF(names); i++)
 		unsetenv(names[i]);
+}
+
+struct span service_name(const struct service *s, int i)
+{
+	struct span rest = span_str(s->names);
+	for (; i > 0; i--)
+		(void)span_cut(&rest, ':');
+	return span_is_set(rest) ? span_cut(&rest, ':') : SPAN("");
 }
 
 void service_tell(const struct service *s, const char *format, ...)

@@ -11,12 +11,16 @@
 
 struct service {
 	int n_fds;           /* descriptors from SERVICE_FIRST_FD on; 0: not socket-activated */
+	char names[4096];    /* of them, with colons between; "" none */
 	char notify[108];    /* the address; "" none; '@' first: abstract */
 	int64_t watchdog_us; /* 0: none */
 };
 
 /* Reads the variables and takes them out of the environment, so that no child has them. */
 void service_read(struct service *s);
+
+/* What the i-th descriptor is called; "" where it has no name. */
+struct span service_name(const struct service *s, int i);
 
 /* "READY=1", "STOPPING=1", "STATUS=...": one datagram; nobody to tell is no failure. */
 void service_tell(const struct service *s, const char *format, ...) PRINTF_LIKE(2, 3);

@@ -7,11 +7,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "brokerd/config/state_file.h"
 #include "protocol/base/buf.h"
 
-#define NAME  "catalogue"
-#define FRESH "catalogue.new"
-#define COPY  "catalogue.copy" /* the same again, for when the file is damaged */
+#define NAME "catalogue"
+#define COPY "catalogue.copy" /* the same again, for when the file is damaged */
 
 static void close_fd(const int *fd)
 {
@@ -79,33 +79,9 @@ enum err catalogue_load(const char *state_dir, struct catalogue **out, struct fa
 	return err;
 }
 
-static bool write_all(int fd, struct span bytes)
-{
-	while (bytes.n > 0) {
-		const ssize_t n = write(fd, bytes.p, bytes.n);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		bytes = span_skip(bytes, (size_t)n);
-	}
-	return true;
-}
-
-/* Puts a whole file in the place of the one of that name. */
 static enum err put_file(int dir, const char *name, struct span text, struct fault *why)
 {
-	unlinkat(dir, FRESH, 0); /* what a broker that died left behind */
-	OWNED(close_fd)
-	int fd = openat(dir, FRESH, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return failed(why, "kept");
-	if (!write_all(fd, text) || fsync(fd) != 0 || renameat(dir, FRESH, dir, name) != 0) {
-		const enum err err = failed(why, "kept");
-		unlinkat(dir, FRESH, 0);
-		return err;
-	}
-	return fsync(dir) == 0 ? OK : failed(why, "kept");
+	return state_file_put(dir, name, text) == OK ? OK : failed(why, "kept");
 }
 
 static enum err remove_file(int dir, const char *name, struct fault *why)

@@ -5,7 +5,6 @@
 #include <assert.h>
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,15 +17,15 @@
 #include "brokerd/config/proof.h"
 #include "brokerd/config/rules.h"
 #include "brokerd/config/template.h"
+#include "brokerd/config/trusted.h"
 #include "protocol/limits.h"
 
 #define ARENA_BYTES    (64 * MIB)
-#define KEYS_MAX       64 /* in the table */
+#define KEYS_MAX       128 /* in the table */
 #define SECTIONS_MAX   4096
 #define FILES_MAX      1000
 #define ORIGIN_BYTES   ((size_t)255) /* what a vault's key can be bound to */
 #define PROVIDER_BYTES 63
-#define OTHERS_BITS    (S_IWGRP | S_IWOTH)
 
 /* Where something stands. */
 struct place {
@@ -54,6 +53,12 @@ struct model_draft {
 	unsigned file;
 };
 
+struct policy_draft {
+	struct policy_rule r;
+	struct place section;
+	unsigned file;
+};
+
 struct loader {
 	struct config *c;
 	struct fault *why;
@@ -61,14 +66,19 @@ struct loader {
 	size_t n_providers;
 	struct model_draft *models;
 	size_t n_models;
-	struct place plain[2]; /* the sections without a name, as last seen */
+	struct policy_draft *policy;
+	size_t n_policy;
+	size_t n_builtin_policy; /* of them, at the front */
+	struct place plain[2];   /* the sections without a name, as last seen */
 	unsigned plain_file[2];
 	const char *file; /* the one being read */
+	bool is_builtin;  /* it is no file */
 	unsigned file_number;
 	/* the section being read */
 	const struct section *section;
 	struct provider_draft *provider; /* or NULL */
 	struct model_draft *model;       /* or NULL */
+	struct policy_draft *rule;       /* or NULL */
 	struct given given;
 };
 
@@ -233,9 +243,49 @@ static enum err begin_model(struct loader *l, struct span name, struct place at)
 	return begin(l, &d->file, &d->section, at);
 }
 
+static struct policy_draft *find_rule(struct loader *l, struct span name)
+{
+	for (size_t i = 0; i < l->n_policy; i++) {
+		if (span_eq(l->policy[i].r.name, name))
+			return &l->policy[i];
+	}
+	return NULL;
+}
+
+static enum err new_rule(struct loader *l, struct span name, struct policy_draft **out)
+{
+	if (l->n_policy == SECTIONS_MAX)
+		return fault_set(l->why, ERR_MISCONFIGURED, "these are too many rules");
+	l->policy = grown(l->policy, l->n_policy, sizeof *l->policy);
+	struct policy_draft *d = &l->policy[l->n_policy++];
+	*d = (struct policy_draft){
+		.r = {.max_input = -1,
+                      .max_output = -1,
+                      .max_cost_nusd = -1,
+                      .max_calls = -1,
+                      .max_connections = -1},
+	};
+	*out = d;
+	if (arena_dup(&l->c->arena, name, &d->r.name))
+		return no_memory(l->why);
+	return keys_preset("policy", &d->r, &l->c->arena, l->why);
+}
+
+/* The name of one that is built in: that rule, with what is said here, where it stands. */
+static enum err begin_rule(struct loader *l, struct span name, struct place at)
+{
+	struct policy_draft *d = find_rule(l, name);
+	const enum err err = d ? OK : new_rule(l, name, &d);
+	if (err)
+		return err;
+	d->r.is_builtin = l->is_builtin;
+	l->rule = d;
+	return begin(l, &d->file, &d->section, at);
+}
+
 static enum err no_section(struct loader *l, struct span word)
 {
-	static const char *const to_come[] = {"policy", "limit", "cache"};
+	static const char *const to_come[] = {"limit", "cache"};
 	for (size_t i = 0; i < COUNT_OF(to_come); i++) {
 		if (span_is(word, to_come[i]))
 			return fault_set(l->why, ERR_MISCONFIGURED, "[%s] is not in this version",
@@ -256,6 +306,7 @@ static enum err on_section(struct loader *l, const struct ini_item *item, struct
 	l->section = s;
 	l->provider = NULL;
 	l->model = NULL;
+	l->rule = NULL;
 	if (!s)
 		return no_section(l, item->word);
 	if (s->name && !span_is_set(item->name))
@@ -268,6 +319,8 @@ static enum err on_section(struct loader *l, const struct ini_item *item, struct
 		return begin_provider(l, item->name, at);
 	if (strcmp(s->word, "model") == 0)
 		return begin_model(l, item->name, at);
+	if (strcmp(s->word, "policy") == 0)
+		return begin_rule(l, item->name, at);
 	const size_t i = (size_t)(s - keys_sections(&n));
 	assert(i < COUNT_OF(l->plain));
 	return begin(l, &l->plain_file[i], &l->plain[i], at);
@@ -279,18 +332,6 @@ static enum err no_key(struct loader *l, struct span word)
 	return fault_set(l->why, ERR_MISCONFIGURED, "[%s] has no key %.*s%s%s%s", l->section->word,
 		SPAN_ARG(span_first(word, 64)), near ? ": did you mean " : "", near ? near : "",
 		near ? "?" : "");
-}
-
-/* Empties a list whose first value in this section comes now: a later file's list replaces the
- * earlier one's, and a file's that of a built-in row. */
-static void begin_list(struct loader *l, const struct key *k)
-{
-	if (k->kind == KEY_DIALECT)
-		l->provider->p.n_dialects = 0;
-	if (k->kind == KEY_HEADER)
-		l->provider->p.n_headers = 0;
-	if (k->kind == KEY_TARGET)
-		l->model->m.n_targets = 0;
 }
 
 static enum err note_target(struct loader *l, struct place at)
@@ -333,15 +374,11 @@ static enum err on_pair(struct loader *l, const struct ini_item *item, struct pl
 		return on_trait(l, item, t, at);
 	if (!k)
 		return no_key(l, item->word);
-	const bool is_list =
-		k->kind == KEY_DIALECT || k->kind == KEY_TARGET || k->kind == KEY_HEADER;
+	const bool is_list = keys_is_list(k);
 	unsigned *line = &l->given.lines[index_of(k)];
 	if (*line && !is_list)
 		return fault_set(l->why, ERR_MISCONFIGURED, "%s was given before, on line %u",
 			k->name, *line);
-	if (!*line)
-		begin_list(l, k);
-	*line = item->line;
 	at->column = item->value_column;
 	if (l->provider) {
 		to = &l->provider->p;
@@ -352,6 +389,12 @@ static enum err on_pair(struct loader *l, const struct ini_item *item, struct pl
 	}
 	if (l->model)
 		to = &l->model->m;
+	if (l->rule)
+		to = &l->rule->r;
+	/* a later file's list replaces the earlier one's, and a file's that of a built-in row */
+	if (!*line)
+		keys_empty(k, to);
+	*line = item->line;
 	const enum err err = keys_read(k, item->value, to, &l->c->arena, l->why);
 	if (!err && k->kind == KEY_TARGET)
 		return note_target(l, *at);
@@ -623,6 +666,20 @@ static enum err add_rules(struct config *c)
 	return OK;
 }
 
+/* What is built in stands behind all others. */
+static enum err finish_policy(struct loader *l)
+{
+	struct config *c = l->c;
+	c->policy = arena_array(&c->arena, l->n_policy, sizeof *c->policy);
+	if (!c->policy)
+		return no_memory(l->why);
+	for (size_t i = 0; i < l->n_policy; i++) {
+		const size_t from = (i + l->n_builtin_policy) % l->n_policy;
+		c->policy[c->n_policy++] = l->policy[from].r;
+	}
+	return OK;
+}
+
 static enum err finish(struct loader *l)
 {
 	struct config *c = l->c;
@@ -642,83 +699,16 @@ static enum err finish(struct loader *l)
 			return err;
 		c->models[c->n_models++] = l->models[i].m;
 	}
-	return OK;
+	return finish_policy(l);
 }
 
 /* ---- files ---- */
-
-static void close_fd(const int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-}
-
-static bool is_trusted(uid_t owner)
-{
-	return owner == 0 || owner == geteuid();
-}
-
-/* Could somebody else have written this? */
-static enum err check_owner(const char *path, const struct stat *st, struct fault *why)
-{
-	if (!is_trusted(st->st_uid))
-		return fault_set(why, ERR_MISCONFIGURED,
-			"%s belongs to user %u, who is neither root nor the broker's user: it is "
-			"not "
-			"read",
-			path, (unsigned)st->st_uid);
-	if (!S_ISLNK(st->st_mode) && (st->st_mode & OTHERS_BITS))
-		return fault_set(why, ERR_MISCONFIGURED,
-			"others may write %s, so it is not read: run `chmod go-w %s`", path, path);
-	return OK;
-}
-
-/* *is_absent, with OK: there is none. */
-static enum err read_file(const char *path, struct buf *out, bool *is_absent, struct fault *why)
-{
-	OWNED(close_fd) int fd = -1;
-	struct stat st;
-
-	*is_absent = lstat(path, &st) != 0 && errno == ENOENT;
-	if (*is_absent)
-		return OK;
-	/* a link of somebody else's leads where they please */
-	if (S_ISLNK(st.st_mode)) {
-		const enum err err = check_owner(path, &st, why);
-		if (err)
-			return err;
-	}
-	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) != 0)
-		return fault_set(
-			why, ERR_MISCONFIGURED, "cannot read %s: %s", path, strerror(errno));
-	if (!S_ISREG(st.st_mode))
-		return fault_set(why, ERR_MISCONFIGURED, "%s is not a regular file", path);
-	const enum err err = check_owner(path, &st, why);
-	if (err)
-		return err;
-	for (;;) {
-		char piece[8192];
-		const ssize_t n = read(fd, piece, sizeof piece);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return fault_set(why, ERR_MISCONFIGURED, "cannot read %s: %s", path,
-				strerror(errno));
-		if (n == 0)
-			return OK;
-		buf_put(out, piece, (size_t)n);
-		if (buf_error(out))
-			return fault_set(why, ERR_MISCONFIGURED, "%s is larger than %zu KiB", path,
-				LIMIT_CONFIG_BYTES / KIB);
-	}
-}
 
 static enum err load_file(struct loader *l, const char *path, bool may_be_absent)
 {
 	OWNED(buf_done) struct buf text = BUF_INIT(LIMIT_CONFIG_BYTES);
 	bool is_absent;
-	const enum err err = read_file(path, &text, &is_absent, l->why);
+	const enum err err = trusted_read(path, &text, &is_absent, l->why);
 	if (err)
 		return err;
 	if (is_absent && may_be_absent)
@@ -762,7 +752,7 @@ static enum err load_parts(struct loader *l, const char *main_path)
 		return fault_set(l->why, ERR_MISCONFIGURED, "cannot read the folder %s: %s", dir,
 			strerror(errno));
 	if (n > 0)
-		err = check_owner(dir, &st, l->why);
+		err = trusted_owner(dir, &st, l->why);
 	if (!err && n > FILES_MAX)
 		err = fault_set(
 			l->why, ERR_MISCONFIGURED, "%s holds more than %d files", dir, FILES_MAX);
@@ -800,6 +790,7 @@ static struct config *end(struct loader *l, enum err err)
 		err = finish(l);
 	free(l->providers);
 	free(l->models);
+	free(l->policy);
 	if (!err)
 		return l->c;
 	if (err != ERR_NO_MEMORY)
@@ -808,12 +799,25 @@ static struct config *end(struct loader *l, enum err err)
 	return NULL;
 }
 
+static enum err add_builtin_rules(struct loader *l)
+{
+	l->is_builtin = true;
+	const enum err err = read_text(l, policy_builtin_rules(), "built-in");
+	l->is_builtin = false;
+	l->n_builtin_policy = l->n_policy;
+	return err;
+}
+
 static enum err presets(struct loader *l)
 {
 	enum err err = keys_preset("broker", l->c, &l->c->arena, l->why);
 	if (!err)
 		err = keys_preset("vault", l->c, &l->c->arena, l->why);
-	return err ? err : add_builtins(l);
+	if (!err)
+		err = add_builtins(l);
+	if (!err)
+		err = add_builtin_rules(l);
+	return err;
 }
 
 struct config *config_load(const char *path, bool may_be_absent, struct fault *why)

@@ -5,6 +5,7 @@
 #ifndef BROKERD_CONFIG_CONFIG_H
 #define BROKERD_CONFIG_CONFIG_H
 #include "brokerd/config/catalogue.h"
+#include "brokerd/config/policy_rule.h"
 #include "brokerd/config/traits.h"
 #include "protocol/base/arena.h"
 
@@ -70,6 +71,8 @@ struct config {
 	size_t n_models;
 	struct name_rule *rules;
 	size_t n_rules;
+	struct policy_rule *policy; /* in order: the first that fits holds */
+	size_t n_policy;
 	struct catalogue
 		*catalogue; /* facts of models; the broker's to set; NULL: none are known */
 	/* [broker] */

@@ -3,6 +3,8 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <pwd.h>
+#include <stdio.h>
 
 #include "brokerd/config/template.h"
 #include "protocol/base/num.h"
@@ -17,6 +19,7 @@
 #define IN_CONFIG(m)   offsetof(struct config, m)
 #define IN_PROVIDER(m) offsetof(struct provider, m)
 #define IN_MODEL(m)    offsetof(struct model, m)
+#define IN_POLICY(m)   offsetof(struct policy_rule, m)
 #define IN_PRICE(m)    (offsetof(struct model, price) + offsetof(struct price, m))
 
 static const struct section sections[] = {
@@ -33,6 +36,14 @@ static const struct section sections[] = {
 		"alias's; "
 		"a * at the beginning or the end of MODEL stands for any text, and the more exact "
 		"section wins, key by key."                             },
+	{"policy",   "NAME",
+         "A rule: whom it is for, and what they may do. Of the rules, in the order of the "
+		"files, the first "
+		"that fits a caller holds, alone; those that are built in come last, and none that "
+		"fits is "
+		"no. What is not said of the caller is not asked. `llmb policy` shows them all, "
+		"and `llmb "
+		"policy test` what would be said of somebody."          },
 };
 
 /* clang-format off */
@@ -159,6 +170,53 @@ static const struct key keys[] = {
 		"Tokens that fit in its context."},
 	{"model", "max_output", KEY_COUNT, IN_MODEL(max_output_tokens), 1, INT32_MAX, NULL, "",
 		"Tokens that it can answer with."},
+
+	{"policy", "kind", KEY_BITS, IN_POLICY(kinds), 0, 0,
+		"unknown|host|service|app|flatpak|snap|container|sandbox", "",
+		"Where the caller is: in the open, in a unit of the system, on a socket of its own, or in a "
+		"sandbox of that kind. May repeat: any of them."},
+	{"policy", "name", KEY_PATTERNS, IN_POLICY(names), 0, 0, NULL, "",
+		"Which one of its kind: a program's file name, a unit, an application's id; a * stands for "
+		"any text. May repeat. `llmb whoami` says how a caller is called."},
+	{"policy", "user", KEY_USERS, IN_POLICY(users), 0, 0, NULL, "",
+		"A user of */etc/passwd*, or a number; *\\** is any. May repeat. Without this key the rule is for "
+		"the broker's own user and root."},
+	{"policy", "socket", KEY_BITS, IN_POLICY(sockets), 0, 0, "main|sandbox|app|handed", "",
+		"On which socket it comes: the main one, that for sandboxes, an application's own, or one that "
+		"a program of the host made for it. May repeat."},
+	{"policy", "confidence", KEY_RANK, IN_POLICY(confidence), 0, 0,
+		"unknown|uid|proc|cgroup|label|listener", "uid",
+		"How well the caller is known at least: by its user alone, by what /proc has of it, by a unit "
+		"of the system's manager, by a security label, or by a socket that it alone was given."},
+	{"policy", "profile", KEY_PATTERNS, IN_POLICY(profiles), 0, 0, NULL, "",
+		"That whoever made its socket gave it. May repeat. Only a rule with this key is for callers that "
+		"have one, and only for them."},
+	{"policy", "allow", KEY_RANK, IN_POLICY(allow), 0, 0, "yes|no|ask", "yes",
+		"*ask*: a person is asked, the first time."},
+	{"policy", "operation", KEY_PATTERNS, IN_POLICY(operations), 0, 0, NULL, "",
+		"*chat*, *complete*, *embed*, *rerank*, *count*, *moderate*, *models*; *relay* for the surfaces "
+		"of public APIs, *native* for providers' own endpoints; and what `llmb` administers, as "
+		"*status*, *usage*, *key.list*; a * stands for any text. *use* is all of them before *native*. "
+		"May repeat. Without this key: *use*."},
+	{"policy", "model", KEY_PATTERNS, IN_POLICY(models), 0, 0, NULL, "",
+		"As it is asked for, or as PROVIDER/MODEL; a * stands for any text. May repeat. Without this "
+		"key: all."},
+	{"policy", "except_model", KEY_PATTERNS, IN_POLICY(except_models), 0, 0, NULL, "",
+		"The same, of what may not be used."},
+	{"policy", "native", KEY_NATIVE, 0, 0, 0, NULL, "",
+		"PROVIDER METHODS PATH, as in *openai GET,POST /v1/files*: native calls may go where the path "
+		"begins so, whole parts of it. PROVIDER and METHODS may be *\\**. May repeat. Without this key: "
+		"nowhere."},
+	{"policy", "max_input", KEY_COUNT, IN_POLICY(max_input), 1, INT32_MAX, NULL, "",
+		"Tokens that a call may send, as they are estimated."},
+	{"policy", "max_output", KEY_COUNT, IN_POLICY(max_output), 1, INT32_MAX, NULL, "",
+		"Tokens that a call may get: where it asks for more, or does not say, it gets these."},
+	{"policy", "max_cost", KEY_MONEY, IN_POLICY(max_cost_nusd), 0, 0, NULL, "",
+		"US dollars that a call may cost at most. A model without known prices is refused then."},
+	{"policy", "max_calls", KEY_COUNT, IN_POLICY(max_calls), 1, 1000000, NULL, "",
+		"Calls that one caller may have under way, instead of what [broker] says."},
+	{"policy", "max_connections", KEY_COUNT, IN_POLICY(max_connections), 1, 1000000, NULL, "",
+		"And connections."},
 };
 /* clang-format on */
 
@@ -546,6 +604,145 @@ static enum err read_target(struct span value, struct model *m, struct arena *a,
 	return OK;
 }
 
+static enum err read_money(struct span value, int64_t *to, struct fault *why)
+{
+	int64_t v;
+	if (!num_money_nusd(value, &v))
+		return bad(why, "this is dollars, as 0.15 or 2.50 USD");
+	*to = v;
+	return OK;
+}
+
+/* Which of the words it is; with a hint where it is none. */
+static enum err read_rank(const struct key *k, struct span value, size_t *to, struct fault *why)
+{
+	struct span rest = span_str(k->words), word;
+	for (*to = 0; span_is_set(rest); ++*to) {
+		word = span_cut(&rest, '|');
+		if (span_eq(word, value))
+			return OK;
+	}
+	return fault_set(why, ERR_MISCONFIGURED, "%s is one of %s", k->name, k->words);
+}
+
+static enum err add_word(struct span value, struct words *to, struct arena *a, struct fault *why)
+{
+	struct span *list = grown(to->list, to->n, sizeof *list, a);
+	if (!list)
+		return fault_set(
+			why, ERR_MISCONFIGURED, "a rule takes %d of these at most", TARGETS_MAX);
+	to->list = list;
+	return copied(a, value, &list[to->n++], why);
+}
+
+/* By its name where /etc/passwd has it: no other directory of users is asked, which could keep us
+ * waiting. */
+static bool find_user(struct span name, int64_t *uid)
+{
+	FILE *f = fopen("/etc/passwd", "re");
+	const struct passwd *user;
+	bool is_there = false;
+	while (f && !is_there && (user = fgetpwent(f))) {
+		is_there = span_is(name, user->pw_name);
+		*uid = (int64_t)user->pw_uid;
+	}
+	if (f)
+		fclose(f);
+	return is_there;
+}
+
+static enum err read_user(struct span value, struct words *to, struct arena *a, struct fault *why)
+{
+	char number[24];
+	int64_t uid;
+	if (span_is(value, "*"))
+		return add_word(value, to, a, why);
+	if ((!num_i64(value, &uid) || uid < 0 || uid >= UINT32_MAX) && !find_user(value, &uid))
+		return fault_set(why, ERR_MISCONFIGURED,
+			"/etc/passwd has no user \"%.*s\": give a number",
+			SPAN_ARG(span_first(value, 64)));
+	(void)snprintf(number, sizeof number, "%" PRId64, uid);
+	return add_word(span_str(number), to, a, why);
+}
+
+static enum err read_native(
+	struct span value, struct policy_rule *r, struct arena *a, struct fault *why)
+{
+	struct span path = value;
+	const struct span provider = span_cut(&path, ' ');
+	path = span_trim(path);
+	const struct span methods = span_cut(&path, ' ');
+	path = span_is_set(path) ? span_trim(path) : SPAN_NONE;
+	if (!span_is_set(path) || path.n == 0 || path.p[0] != '/' || span_index(path, ' ') < path.n)
+		return bad(why, "this is PROVIDER METHODS PATH, as in openai GET,POST /v1/files");
+	struct native_rule *list = grown(r->natives, r->n_natives, sizeof *list, a);
+	if (!list)
+		return fault_set(
+			why, ERR_MISCONFIGURED, "a rule takes %d of these at most", TARGETS_MAX);
+	struct native_rule *last = &list[r->n_natives];
+	enum err err = copied(a, provider, &last->provider, why);
+	if (!err)
+		err = copied(a, methods, &last->methods, why);
+	if (!err)
+		err = copied(a, path, &last->path, why);
+	r->natives = list;
+	r->n_natives += err == OK;
+	return err;
+}
+
+bool keys_is_list(const struct key *k)
+{
+	switch (k->kind) {
+	case KEY_DIALECT:
+	case KEY_TARGET:
+	case KEY_HEADER:
+	case KEY_BITS:
+	case KEY_PATTERNS:
+	case KEY_USERS:
+	case KEY_NATIVE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+void keys_empty(const struct key *k, void *to)
+{
+	void *at = (char *)to + k->at;
+	if (k->kind == KEY_DIALECT)
+		((struct provider *)to)->n_dialects = 0;
+	if (k->kind == KEY_HEADER)
+		((struct provider *)to)->n_headers = 0;
+	if (k->kind == KEY_TARGET)
+		((struct model *)to)->n_targets = 0;
+	if (k->kind == KEY_NATIVE)
+		((struct policy_rule *)to)->n_natives = 0;
+	if (k->kind == KEY_BITS)
+		*(uint32_t *)at = 0;
+	if (k->kind == KEY_PATTERNS || k->kind == KEY_USERS)
+		((struct words *)at)->n = 0;
+}
+
+/* The lists and ranks of rules. */
+static enum err read_of_rule(
+	const struct key *k, struct span value, void *to, struct arena *a, struct fault *why)
+{
+	void *at = (char *)to + k->at;
+	size_t rank;
+	if (k->kind == KEY_PATTERNS)
+		return add_word(value, at, a, why);
+	if (k->kind == KEY_USERS)
+		return read_user(value, at, a, why);
+	if (k->kind == KEY_NATIVE)
+		return read_native(value, to, a, why);
+	const enum err err = read_rank(k, value, &rank, why);
+	if (!err && k->kind == KEY_BITS)
+		*(uint32_t *)at |= UINT32_C(1) << rank;
+	else if (!err)
+		*(unsigned *)at = (unsigned)rank;
+	return err;
+}
+
 enum err keys_read(
 	const struct key *k, struct span value, void *to, struct arena *a, struct fault *why)
 {
@@ -578,6 +775,14 @@ enum err keys_read(
 		return read_name(k, value, at, a, why);
 	case KEY_HEADER:
 		return read_header(value, to, a, why);
+	case KEY_MONEY:
+		return read_money(value, at, why);
+	case KEY_BITS:
+	case KEY_RANK:
+	case KEY_PATTERNS:
+	case KEY_USERS:
+	case KEY_NATIVE:
+		return read_of_rule(k, value, to, a, why);
 	}
 	return ERR_INTERNAL;
 }

@@ -18,6 +18,12 @@ enum key_kind {
 	KEY_DIALECT,  /* struct provider's dialects, a list */
 	KEY_TARGET,   /* struct model's targets, a list */
 	KEY_HEADER,   /* struct provider's headers, a list */
+	KEY_MONEY,    /* int64_t, nano-dollars, from dollars */
+	KEY_BITS,     /* uint32_t: a bit for each of `words` that is given, a list */
+	KEY_RANK,     /* an enum: the number of the word of `words` */
+	KEY_PATTERNS, /* struct words, a list */
+	KEY_USERS,    /* struct words, a list of numbers */
+	KEY_NATIVE,   /* struct policy_rule's natives, a list */
 };
 
 struct key {
@@ -50,7 +56,12 @@ const char *keys_nearest(const char *section, struct span word);
 /* How many letters must be changed, added or left out; more than `most` is most + 1. */
 size_t keys_distance(struct span a, struct span b, size_t most);
 
-/* Reads one value into `to`, the section's struct (struct config, provider or model). Lists grow; the
+/* Is it a list, whose key may be given again? */
+bool keys_is_list(const struct key *k);
+/* Empties it, in the section's struct. */
+void keys_empty(const struct key *k, void *to);
+
+/* Reads one value into `to`, the section's struct (struct config, provider, model or policy_rule). Lists grow; the
  * caller has emptied them where they begin anew. Texts are copied into `a`. *why is a sentence. */
 enum err keys_read(const struct key *k, struct span value, void *to, struct arena *a,
 	struct fault *why) MUST_USE;

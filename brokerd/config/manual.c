@@ -72,6 +72,22 @@ static void put_kind(struct buf *out, const struct key *k)
 	case KEY_HEADER:
 		buf_text(out, "_NAME_: _value_");
 		break;
+	case KEY_MONEY:
+		buf_text(out, "_dollars_");
+		break;
+	case KEY_BITS:
+	case KEY_RANK:
+		put_words(out, k->words);
+		break;
+	case KEY_PATTERNS:
+		buf_text(out, "_pattern_");
+		break;
+	case KEY_USERS:
+		buf_text(out, "_user_");
+		break;
+	case KEY_NATIVE:
+		buf_text(out, "_PROVIDER_ _METHODS_ _PATH_");
+		break;
 	}
 }
 
@@ -188,7 +204,7 @@ void config_manual(struct buf *out)
 		"Beside *broker.conf* the files of *broker.conf.d* that end in *.conf* are read, "
 		"in "
 		"the order of their names. A section may be in several files: a key of a later one "
-		"takes the place of an earlier one's, and a list (*dialect*, *target*, *header*) "
+		"takes the place of an earlier one's, and a list (a key that may repeat) "
 		"that of the "
 		"whole earlier list. A file that others than root and the broker's user own or may "
 		"write is not read.\n\n"

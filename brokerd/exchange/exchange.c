@@ -2,7 +2,8 @@
  *
  *   BODY     the request's bytes are coming                       -> FOLLOW | SETTLE
  *   FOLLOW   what was kept, if it goes on from that or asks for it -> ADMIT | SETTLE
- *   ADMIT    is it a request at all, and may the broker serve?    -> ROUTE | SETTLE
+ *   ADMIT    is it a request, and one that its caller may make?   -> ASK | ROUTE | SETTLE
+ *   ASK      a person is asked whether it may (a wait)            -> ROUTE | SETTLE
  *   ROUTE    which targets, in which order? Or: wait to retry     -> RESERVE | SETTLE
  *   RESERVE  what it may cost is written down before it is spent  -> PREPARE | ROUTE | SETTLE
  *   PREPARE  the target's key, or a token that it gets (a wait)   -> SEND | ROUTE | SETTLE
@@ -10,7 +11,7 @@
  *   RELAY    events come, are logged and read                     -> ROUTE (nothing shown) | SETTLE
  *   SETTLE   the truth to the ledger, the last event to the log   -> END
  *
- * Consent joins between ADMIT and ROUTE, the cache between ROUTE and RESERVE, when they come. */
+ * The cache joins between ROUTE and RESERVE, when it comes. */
 #include "brokerd/exchange/exchange.h"
 
 #include <assert.h>
@@ -103,7 +104,8 @@ static const struct {
 } states[] = {
 	[BODY] = {"body",    step_body,    TO(FOLLOW) | TO(SETTLE)             },
 	[FOLLOW] = {"follow",  step_follow,  TO(ADMIT) | TO(SETTLE)              },
-	[ADMIT] = {"admit",   step_admit,   TO(ROUTE) | TO(SETTLE)              },
+	[ADMIT] = {"admit",   step_admit,   TO(ASK) | TO(ROUTE) | TO(SETTLE)    },
+	[ASK] = {"ask",     step_ask,     TO(ROUTE) | TO(SETTLE)              },
 	[ROUTE] = {"route",   step_route,   TO(RESERVE) | TO(SETTLE)            },
 	[RESERVE] = {"reserve", step_reserve, TO(PREPARE) | TO(ROUTE) | TO(SETTLE)},
 	[PREPARE] = {"prepare", step_prepare, TO(SEND) | TO(ROUTE) | TO(SETTLE)   },
@@ -189,7 +191,8 @@ static void on_hold(struct loop_timer *t)
 		x->caller.on_ready(x->caller.context);
 }
 
-struct exchange *exchange_new(struct organs *o, const struct peer_id *peer, const struct call *c,
+struct exchange *exchange_new(struct organs *o, const struct peer_id *peer,
+	const struct exchange_bounds *bounds, const struct call *c,
 	const struct exchange_caller *caller)
 {
 	struct exchange *x = calloc(1, sizeof *x);
@@ -198,6 +201,11 @@ struct exchange *exchange_new(struct organs *o, const struct peer_id *peer, cons
 	x->organs = o;
 	x->caller = *caller;
 	x->peer = *peer;
+	x->allowance = bounds->allowance;
+	if (bounds->allowance.grant) {
+		x->grant = *bounds->allowance.grant;
+		x->allowance.grant = &x->grant;
+	}
 	x->telling = x->verdict = FAULT_NONE;
 	x->outcome = OUTCOME_FAILED;
 	x->max_cost_nusd = c->max_cost_nusd;
@@ -246,7 +254,10 @@ struct exchange *exchange_new(struct organs *o, const struct peer_id *peer, cons
 	}
 	if (x->is_relayed && x->flight->config->head_hold_us > 0)
 		loop_timer_set(o->loop, &x->hold, x->flight->config->head_hold_us);
-	exchange_run(x);
+	if (bounds->refusal)
+		exchange_stop(x, bounds->refusal);
+	else
+		exchange_run(x);
 	return x;
 }
 

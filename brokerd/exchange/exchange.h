@@ -4,8 +4,7 @@
 #ifndef BROKERD_EXCHANGE_EXCHANGE_H
 #define BROKERD_EXCHANGE_EXCHANGE_H
 #include "brokerd/exchange/organs.h"
-#include "brokerd/value/peer_id.h"
-#include "protocol/control.h"
+#include "brokerd/policy/allowance.h"
 
 struct exchange;
 
@@ -16,9 +15,17 @@ struct exchange_caller {
 	void *context;
 };
 
+/* What its caller may do with it. The rule is of the configuration that holds now. */
+struct exchange_bounds {
+	struct allowance allowance;
+	const struct fault
+		*refusal; /* it may not be made at all: told as its answer; NULL: it may */
+};
+
 /* Takes a typed or a relayed call. Nothing of `c` is kept but copies. Aborts never on what the caller sent: what
  * is wrong with it is read like any answer. NULL: out of memory. */
-struct exchange *exchange_new(struct organs *o, const struct peer_id *peer, const struct call *c,
+struct exchange *exchange_new(struct organs *o, const struct peer_id *peer,
+	const struct exchange_bounds *bounds, const struct call *c,
 	const struct exchange_caller *caller);
 
 /* A piece of the request's body where it did not come inside the call. ERR_TOO_BIG, ERR_PROTOCOL

@@ -40,10 +40,12 @@ static void add_facts(
 }
 
 /* One that the configuration names: an alias, or "provider/model". */
-static enum err put_model(struct flight *f, struct span id)
+static enum err put_model(struct flight *f, const struct allowance *a, struct span id)
 {
 	struct llm_event e = {.type = EV_MODEL};
 	const size_t slash = span_index(id, '/');
+	if (!allowance_shows(a, id))
+		return OK;
 	e.model = (struct listed_model){.id = id, .context_tokens = -1, .max_output_tokens = -1};
 	if (slash < id.n)
 		add_facts(f, span_first(id, slash), span_skip(id, slash + 1), &e.model);
@@ -57,7 +59,7 @@ static bool is_model(const struct model *m)
 	       span_index(m->name, '*') == m->name.n;
 }
 
-static enum err put_sections(struct flight *f, struct span only)
+static enum err put_sections(struct flight *f, const struct allowance *a, struct span only)
 {
 	const struct config *c = f->config;
 	enum err err = OK;
@@ -70,19 +72,19 @@ static enum err put_sections(struct flight *f, struct span only)
 			continue;
 		if (!is_alias && (only.n > 0 ? !span_eq(p->name, only) : !is_asked(f, p)))
 			continue;
-		err = put_model(f, m->name);
+		err = put_model(f, a, m->name);
 	}
 	return err;
 }
 
-static enum err put_offline(struct flight *f, const struct provider *p)
+static enum err put_offline(struct flight *f, const struct allowance *a, const struct provider *p)
 {
 	OWNED(buf_done) struct buf id = BUF_INIT(4 * KIB);
 	buf_print(&id, "%.*s/%.*s", SPAN_ARG(p->name), SPAN_ARG(p->model));
-	return buf_error(&id) ? buf_error(&id) : put_model(f, buf_view(&id));
+	return buf_error(&id) ? buf_error(&id) : put_model(f, a, buf_view(&id));
 }
 
-enum err listing_begin(struct flight *f, struct fault *why)
+enum err listing_begin(struct flight *f, const struct allowance *a, struct fault *why)
 {
 	const struct config *c = f->config;
 	const struct span only = span_first(f->request.model, span_index(f->request.model, '/'));
@@ -92,13 +94,13 @@ enum err listing_begin(struct flight *f, struct fault *why)
 	f->route.targets = arena_array(&f->arena, c->n_providers, sizeof *f->route.targets);
 	if (!f->route.targets)
 		return ERR_NO_MEMORY;
-	enum err err = put_sections(f, only);
+	enum err err = put_sections(f, a, only);
 	for (size_t i = 0; !err && i < c->n_providers; i++) {
 		const struct provider *p = &c->providers[i];
 		if (only.n > 0 && !span_eq(p->name, only))
 			continue;
 		if (p->is_offline)
-			err = put_offline(f, p);
+			err = put_offline(f, a, p);
 		else if (only.n > 0 || (is_asked(f, p) && has_list(c, p)))
 			err = route_target(
 				c, p->name, SPAN("models"), &f->route.targets[f->route.n++], why);
@@ -106,7 +108,7 @@ enum err listing_begin(struct flight *f, struct fault *why)
 	return err;
 }
 
-enum err listing_put(struct flight *f, const struct llm_event *e)
+enum err listing_put(struct flight *f, const struct allowance *a, const struct llm_event *e)
 {
 	const struct target *t = &f->route.targets[f->target];
 	OWNED(buf_done) struct buf id = BUF_INIT(LIMIT_DATA_BYTES);
@@ -120,6 +122,8 @@ enum err listing_put(struct flight *f, const struct llm_event *e)
 	if (buf_error(&id))
 		return buf_error(&id) == ERR_NO_MEMORY ? ERR_NO_MEMORY : OK; /* no name at all */
 	named.model.id = buf_view(&id);
+	if (!allowance_shows(a, named.model.id))
+		return OK;
 	add_facts(f, t->provider, e->model.id, &named.model);
 	const struct model *known = config_model(f->config, named.model.id);
 	return known && is_model(known) ? OK : flight_put(f, &named);

@@ -7,6 +7,7 @@
 #include "brokerd/ledger/journal.h"
 #include "brokerd/loop/loop.h"
 #include "brokerd/loop/worker.h"
+#include "brokerd/policy/consent.h"
 #include "brokerd/store/items.h"
 #include "brokerd/store/responses.h"
 #include "brokerd/transport/transport.h"
@@ -25,6 +26,9 @@ struct organs {
 	struct ledger *ledger;       /* NULL with it */
 	struct responses *responses; /* answers kept for their callers */
 	struct items *items;         /* what callers drop and providers want back */
+	struct grants *grants;       /* to whom a person has said yes, or no */
+	struct consents *consents;   /* who asks a person */
+	uid_t own_uid;               /* the broker's */
 	struct fault ailment; /* why the broker is degraded: told to every caller; OK: it is well */
 	struct repairs repairs;     /* what providers were found to refuse */
 	struct exchange *exchanges; /* all that are open */

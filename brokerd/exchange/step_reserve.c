@@ -119,7 +119,7 @@ enum state step_reserve(struct exchange *x)
 				  ? 0
 				  : price_bound_nusd(&price, r.estimate_input, r.estimate_output);
 	memcpy(r.id, x->id, sizeof r.id);
-	memcpy(r.app, x->peer.app, sizeof r.app);
+	peer_account(&x->peer, r.app);
 	memcpy(r.program, x->peer.program, sizeof r.program);
 	fault_text(r.op, sizeof r.op, span_str(llm_op_name(f->op)));
 	fault_text(r.surface, sizeof r.surface, exchange_surface(x));

@@ -1,32 +1,10 @@
-/* step_route.c - is it a request, and who may answer it? */
+/* step_route.c - who may answer it? */
 #include "brokerd/exchange/steps.h"
 
 #include "brokerd/dialect/registry.h"
 #include "brokerd/exchange/listing.h"
 #include "brokerd/exchange/pins.h"
 #include "protocol/limits.h"
-
-enum state step_admit(struct exchange *x)
-{
-	struct flight *f = x->flight;
-	struct fault why = FAULT_NONE;
-	if (x->organs->ailment.err)
-		return exchange_fail(x, OUTCOME_FAILED, &x->organs->ailment);
-	if (x->organs->is_draining)
-		return exchange_fail_with(x, ERR_RESTARTING, &why);
-	if (x->refused.err)
-		return exchange_fail(x, OUTCOME_FAILED, &x->refused);
-	enum err err = x->is_relayed
-			       ? relay_read(&x->relay, buf_view(&f->body),
-					 x->laid_out.n > 0 ? buf_view(&x->laid_out) : SPAN_NONE,
-					 &f->request, &why)
-			       : request_unpack_op(
-					 f->op, buf_view(&f->body), &f->arena, &f->request, &why);
-	x->asked_max_tokens = f->request.max_tokens;
-	if (!err)
-		err = exchange_may_keep(x, &why);
-	return err ? exchange_fail_with(x, err, &why) : ROUTE;
-}
 
 static bool vault_has_key(const void *context, struct span provider)
 {
@@ -62,7 +40,7 @@ static bool is_reader_behind(const struct flight *f)
 static enum state route_listing(struct exchange *x)
 {
 	struct fault why = FAULT_NONE;
-	const enum err err = listing_begin(x->flight, &why);
+	const enum err err = listing_begin(x->flight, &x->allowance, &why);
 	if (err)
 		return exchange_fail_with(x, err, &why);
 	if (x->flight->route.n > 0)
@@ -124,6 +102,8 @@ static enum state go_native(struct exchange *x)
 	const enum err err = route_native(
 		f->config, x->relay.call.provider, f->request.model, &f->route.targets[0], &why);
 	f->route.n = err ? 0 : 1;
+	if (!err && (exchange_admit_native(x, &why) || exchange_admit_targets(x, &why)))
+		return exchange_fail(x, OUTCOME_FAILED, &why);
 	return err ? exchange_fail_with(x, err, &why) : RESERVE;
 }
 
@@ -140,8 +120,8 @@ enum state step_route(struct exchange *x)
 	const struct route_keys keys = {vault_has_key, x->organs->vault};
 	const enum err err = route_find_op(
 		f->config, f->op, f->request.model, &keys, &f->arena, &f->route, &why);
-	if (err)
-		return exchange_fail_with(x, err, &why);
+	if (err || exchange_admit_targets(x, &why))
+		return exchange_fail_with(x, err ? err : why.err, &why);
 	pins_order(x->organs->items, x->peer.uid, &f->request, &f->route, exchange_now_s(x));
 	choose_dialects(x);
 	for (size_t i = 0; i < f->route.n; i++) {

@@ -31,7 +31,7 @@ static enum err on_attempt_event(void *context, const struct llm_event *e)
 {
 	struct exchange *x = context;
 	if (x->flight->op == LLM_OP_MODELS)
-		return e->type == EV_MODEL ? listing_put(x->flight, e) : OK;
+		return e->type == EV_MODEL ? listing_put(x->flight, &x->allowance, e) : OK;
 	if (x->flight->is_forwarded && e->type == EV_WARNING)
 		return OK; /* of what the ear had to mend: the bytes are as they came */
 	pins_note(x->organs->items, x->peer.uid, exchange_target(x), e, exchange_now_s(x));

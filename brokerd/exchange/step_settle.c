@@ -28,7 +28,7 @@ static void settle_record(const struct exchange *x, struct exchange_record *r)
 					: t->price,
 	};
 	memcpy(r->id, x->id, sizeof r->id);
-	memcpy(r->app, x->peer.app, sizeof r->app);
+	peer_account(&x->peer, r->app);
 	memcpy(r->program, x->peer.program, sizeof r->program);
 	fault_text(r->op, sizeof r->op, span_str(llm_op_name(f->op)));
 	fault_text(r->surface, sizeof r->surface, exchange_surface(x));
@@ -54,6 +54,7 @@ enum state step_settle(struct exchange *x)
 	loop_timer_stop(&x->retry);
 	loop_timer_stop(&x->hold);
 	tokens_leave(&x->token);
+	consents_leave(&x->consent);
 	if (f->attempt) { /* stopped from outside while it ran */
 		struct attempt_record record;
 		attempt_cancel(f->attempt, &record);

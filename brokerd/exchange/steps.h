@@ -14,6 +14,7 @@ enum state {
 	BODY,
 	FOLLOW,
 	ADMIT,
+	ASK,
 	ROUTE,
 	RESERVE,
 	PREPARE,
@@ -28,6 +29,9 @@ struct exchange {
 	struct organs *organs;
 	struct exchange_caller caller;
 	struct peer_id peer;
+	struct allowance allowance; /* its rule is of the flight's configuration, */
+	struct grant grant;         /* its grant a copy */
+	struct consent_wait consent;
 	char id[REQUEST_ID_BYTES];
 	uint64_t seed; /* for what is made up on the way: ids of calls, the jitter of waits */
 	enum state state;
@@ -66,6 +70,7 @@ struct exchange {
 
 enum state step_follow(struct exchange *x);
 enum state step_admit(struct exchange *x);
+enum state step_ask(struct exchange *x);
 enum state step_route(struct exchange *x);
 enum state step_reserve(struct exchange *x);
 enum state step_prepare(struct exchange *x);
@@ -90,6 +95,11 @@ enum state exchange_after_failure(
 enum state exchange_next_listing(struct exchange *x);
 /* The list of the provider in hand goes on. */
 enum state exchange_next_page(struct exchange *x);
+
+/* Takes the targets away that the caller may not use. ERR_DENIED: none is left. */
+enum err exchange_admit_targets(struct exchange *x, struct fault *why) MUST_USE;
+/* May it go to that endpoint? ERR_DENIED. */
+enum err exchange_admit_native(struct exchange *x, struct fault *why) MUST_USE;
 
 /* Is there room for so many bytes beside the bodies of all that are open? ERR_OVERLOADED. */
 enum err exchange_bodies_fit(const struct exchange *x, size_t more, struct fault *why) MUST_USE;

@@ -21,6 +21,8 @@ static void admin_free(struct admin_call *a)
 	for (size_t i = 0; i < a->n_fetches; i++)
 		fetch_cancel(a->fetches[i]);
 	loop_task_stop(&a->done);
+	loop_timer_stop(&a->wait);
+	consents_away(&a->agent);
 	LIST_REMOVE(a->env->calls, a);
 	a->env->n_calls--;
 	a->env->n_costly -= a->is_costly;
@@ -58,6 +60,11 @@ void admin_fail(struct admin_call *a, enum err err, const struct fault *why)
 	if (!a->why.err)
 		fault_set(&a->why, err, "%s", err_info(err)->sentence);
 	admin_done(a);
+}
+
+int64_t admin_now_s(const struct admin_call *a)
+{
+	return loop_wall_us(a->organs->loop) / 1000000;
 }
 
 /* ---- members of the request ---- */
@@ -106,6 +113,18 @@ static const struct {
 	{"vault.passphrase", admin_vault_passphrase, false, true },
 	{"config.check",     admin_config_check,     true,  false},
 	{"config.reload",    admin_config_reload,    true,  false},
+	{"whoami",           admin_whoami,           true,  false},
+	{"policy.show",      admin_policy_show,      true,  false},
+	{"policy.test",      admin_policy_test,      true,  false},
+	{"app.list",         admin_app_list,         true,  false},
+	{"app.allow",        admin_app_allow,        false, false},
+	{"app.revoke",       admin_app_revoke,       true,  false},
+	{"app.forget",       admin_app_forget,       false, false},
+	{"app.add",          admin_app_add,          false, false},
+	{"app.remove",       admin_app_remove,       false, false},
+	{"listener.add",     admin_listener_add,     false, false},
+	{"consent.next",     admin_consent_next,     true,  false},
+	{"consent.answer",   admin_consent_answer,   true,  false},
 	{CATALOGUE_IMPORT,   admin_catalogue_import, false, true },
 };
 
@@ -155,8 +174,8 @@ static enum err admin_begin(
 		SPAN_ARG(span_first(op, 64)));
 }
 
-struct admin_call *admin_new(struct admin_env *env, const struct peer_id *peer, struct span op,
-	struct span body, const struct admin_reply *reply)
+struct admin_call *admin_new(struct admin_env *env, const struct peer_id *peer,
+	struct passed *passed, struct span op, struct span body, const struct admin_reply *reply)
 {
 	struct admin_call *a = calloc(1, sizeof *a);
 	struct fault why = FAULT_NONE;
@@ -166,6 +185,7 @@ struct admin_call *admin_new(struct admin_env *env, const struct peer_id *peer, 
 	a->organs = env->organs;
 	a->config = config_ref(env->organs->config);
 	a->peer = *peer;
+	a->passed = passed;
 	a->reply = *reply;
 	a->why = FAULT_NONE;
 	a->begun_us = loop_now_us(env->organs->loop);
@@ -184,6 +204,8 @@ struct admin_call *admin_new(struct admin_env *env, const struct peer_id *peer, 
 void admin_abandon(struct admin_call *a)
 {
 	a->reply.on_done = NULL;
+	if (a->agent.consents) /* who only waits need not go on */
+		admin_free(a);
 }
 
 void admin_drop_fetches(struct admin_env *env)

@@ -4,14 +4,18 @@
 #ifndef BROKERD_FRONT_ADMIN_H
 #define BROKERD_FRONT_ADMIN_H
 #include "brokerd/exchange/organs.h"
+#include "brokerd/front/evidence.h"
+#include "brokerd/front/identity.h"
 #include "brokerd/value/peer_id.h"
 
 /* What admin needs of the broker beside its organs. */
 struct admin_env {
 	struct organs *organs;
 	const char *config_path, *state_dir, *socket_path;
+	struct sockets *sockets; /* that clients come on */
 	int64_t started_wall_us, started_us;
 	size_t n_connections;
+	struct identities identities; /* of all who are connected, and of some who were */
 	bool is_confined;
 	struct fault config_fault; /* of the last load; OK: it is good */
 	struct admin_call *calls;  /* all under way, those that nobody waits for too */
@@ -31,9 +35,10 @@ struct admin_reply {
 	void *context;
 };
 
-/* Begins an operation. `body` is a JSON text (absent: {}) and is not kept. NULL: out of memory. */
-struct admin_call *admin_new(struct admin_env *env, const struct peer_id *peer, struct span op,
-	struct span body, const struct admin_reply *reply);
+/* Begins an operation. `body` is a JSON text (absent: {}) and is not kept. What was passed along is the
+ * caller's but for what an operation takes out of it. NULL: out of memory. */
+struct admin_call *admin_new(struct admin_env *env, const struct peer_id *peer,
+	struct passed *passed, struct span op, struct span body, const struct admin_reply *reply);
 
 /* How long the body of that operation may be. */
 size_t admin_body_max(struct span op);

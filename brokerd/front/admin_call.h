@@ -16,6 +16,7 @@ struct admin_call {
 	struct organs *organs;
 	struct config *config; /* as it was when the call came */
 	struct peer_id peer;
+	struct passed *passed;    /* while it begins: descriptors that came along */
 	struct admin_reply reply; /* on_done NULL: nobody waits any more */
 	struct loop_task done;
 	struct arena arena; /* what is no secret */
@@ -33,6 +34,8 @@ struct admin_call {
 	struct buf errors;
 	struct buf text; /* a catalogue that is imported, and what it became */
 	struct catalogue *catalogue;
+	struct consent_agent agent; /* one that waits for a question, */
+	struct loop_timer wait;     /* for so long */
 };
 
 void admin_done(struct admin_call *a);
@@ -52,6 +55,18 @@ void admin_put_vault(const struct admin_call *a, struct json_out *o);
 /* Has the provider what it needs to be asked? */
 bool admin_has_key(const struct admin_call *a, const struct provider *p);
 
+/* What would be said of a peer. */
+struct policy_verdict {
+	const struct peer_id *peer;
+	const struct policy_rule *rule; /* NULL: none */
+	const struct grant *grant;      /* NULL: none */
+	enum policy_answer answer;
+};
+struct policy_verdict admin_judge(const struct admin_call *a, const struct peer_id *peer);
+void admin_put_verdict(struct json_out *o, const struct policy_verdict *v);
+
+int64_t admin_now_s(const struct admin_call *a); /* since 1970 */
+
 /* ---- the operations ---- */
 
 typedef enum err admin_run(struct admin_call *a, struct json body, struct fault *why);
@@ -59,5 +74,9 @@ admin_run admin_key_add, admin_key_remove, admin_key_list, admin_key_test;
 admin_run admin_vault_status, admin_vault_lock, admin_vault_unlock, admin_vault_passphrase;
 admin_run admin_models, admin_catalogue_import;
 admin_run admin_usage, admin_config_check, admin_config_reload, admin_status;
+admin_run admin_whoami, admin_policy_show, admin_policy_test;
+admin_run admin_app_list, admin_app_allow, admin_app_revoke, admin_app_forget, admin_app_add,
+	admin_app_remove;
+admin_run admin_consent_next, admin_consent_answer, admin_listener_add;
 
 #endif

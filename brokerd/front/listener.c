@@ -31,6 +31,11 @@ struct listener {
 	bool is_paused;
 	dev_t device; /* of the path we made, so that only that one is unlinked */
 	ino_t inode;
+	struct peer_place place; /* of all who come here */
+	struct loop_io until;    /* its other end is held by who made the socket */
+	int until_fd;
+	void (*on_end)(struct listener *l, void *context);
+	void *context;
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 };
 
@@ -60,16 +65,6 @@ static void refuse_full(struct listener *l)
 	loop_timer_set(l->loop, &l->again, FULL_PAUSE_US);
 }
 
-static void refuse_many(int fd, int64_t limit)
-{
-	struct fault why = FAULT_NONE;
-	fault_set(&why, ERR_OVERLOADED,
-		"%lld connections are open, which is the limit (max_connections)",
-		(long long)limit);
-	session_refuse(fd, &why);
-	close(fd);
-}
-
 static void on_ready(struct loop_io *io, int ready)
 {
 	struct listener *l = container_of(io, struct listener, io);
@@ -82,27 +77,25 @@ static void on_ready(struct loop_io *io, int ready)
 				refuse_full(l);
 			return;
 		}
-		const int64_t limit = l->sessions->organs->config->max_connections;
 		const int size = SEND_BUFFER;
-		if ((int64_t)l->sessions->n >= limit) {
-			refuse_many(fd, limit);
-			continue;
-		}
 		if (setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size) != 0)
 			log_debug("listener.sndbuf", "errno=%d", errno);
-		session_accept(l->sessions, fd);
+		session_accept(l->sessions, fd, &l->place);
 	}
 }
 
-static struct listener *listener_new(struct sessions *s, int fd)
+static struct listener *listener_new(struct sessions *s, int fd, const struct peer_place *place)
 {
 	struct listener *l = calloc(1, sizeof *l);
 	if (!l)
 		return NULL;
 	l->sessions = s;
+	l->place = *place;
 	l->loop = s->organs->loop;
 	l->fd = fd;
+	l->until_fd = -1;
 	l->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	evidence_ask_senders(fd);
 	l->io.on_ready = on_ready;
 	l->again.on_fire = on_again;
 	loop_io_set(l->loop, &l->io, fd, LOOP_READ);
@@ -198,8 +191,8 @@ static enum err bind_path(int fd, const char *path, struct fault *why)
 	return OK;
 }
 
-enum err listener_bind(
-	struct sessions *s, const char *path, struct listener **out, struct fault *why)
+enum err listener_bind(struct sessions *s, const char *path, const struct peer_place *place,
+	struct listener **out, struct fault *why)
 {
 	struct stat st;
 	*out = NULL;
@@ -224,7 +217,7 @@ enum err listener_bind(
 	if (!err && listen(fd, BACKLOG) != 0)
 		err = fault_set(why, ERR_IO, "cannot listen on %s: %s", path, strerror(errno));
 	close(folder);
-	struct listener *l = err ? NULL : listener_new(s, fd);
+	struct listener *l = err ? NULL : listener_new(s, fd, place);
 	if (!l) {
 		if (has_path)
 			unlink(path);
@@ -239,7 +232,8 @@ enum err listener_bind(
 	return OK;
 }
 
-enum err listener_adopt(struct sessions *s, int fd, struct listener **out, struct fault *why)
+enum err listener_adopt(struct sessions *s, int fd, const struct peer_place *place,
+	struct listener **out, struct fault *why)
 {
 	int is_listening = 0;
 	socklen_t size = sizeof is_listening;
@@ -250,12 +244,11 @@ enum err listener_adopt(struct sessions *s, int fd, struct listener **out, struc
 		getsockname(fd, (struct sockaddr *)&address, &length) != 0 ||
 		address.sun_family != AF_UNIX)
 		return fault_set(why, ERR_INVALID_ARGUMENT,
-			"descriptor %d of LISTEN_FDS is no listening Unix stream socket", fd);
+			"descriptor %d is no listening Unix stream socket", fd);
 	if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 ||
 		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) != 0)
-		return fault_set(
-			why, ERR_IO, "descriptor %d of LISTEN_FDS: %s", fd, strerror(errno));
-	struct listener *l = listener_new(s, fd);
+		return fault_set(why, ERR_IO, "descriptor %d: %s", fd, strerror(errno));
+	struct listener *l = listener_new(s, fd, place);
 	if (!l)
 		return fault_set(why, ERR_NO_MEMORY, "out of memory for a socket");
 	if (length > offsetof(struct sockaddr_un, sun_path) && address.sun_path[0] == '/')
@@ -263,6 +256,23 @@ enum err listener_adopt(struct sessions *s, int fd, struct listener **out, struc
 			address.sun_path);
 	*out = l;
 	return OK;
+}
+
+static void on_until(struct loop_io *io, int ready)
+{
+	struct listener *l = container_of(io, struct listener, until);
+	(void)ready;
+	l->on_end(l, l->context);
+}
+
+void listener_until(struct listener *l, int fd, void (*on_end)(struct listener *l, void *context),
+	void *context)
+{
+	l->until_fd = fd;
+	l->on_end = on_end;
+	l->context = context;
+	l->until.on_ready = on_until;
+	loop_io_set(l->loop, &l->until, fd, LOOP_READ);
 }
 
 void listener_pause(struct listener *l)
@@ -284,10 +294,23 @@ void listener_free(struct listener *l)
 	close(l->fd);
 	if (l->reserve >= 0)
 		close(l->reserve);
+	loop_io_stop(&l->until);
+	if (l->until_fd >= 0)
+		close(l->until_fd);
 	free(l);
 }
 
 const char *listener_path(const struct listener *l)
 {
 	return l->path;
+}
+
+const struct peer_place *listener_place(const struct listener *l)
+{
+	return &l->place;
+}
+
+void listener_set_profile(struct listener *l, const char *profile)
+{
+	fault_text(l->place.profile, sizeof l->place.profile, span_str(profile));
 }

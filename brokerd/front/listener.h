@@ -9,17 +9,26 @@ struct listener;
 
 /* Makes PATH (its folder too, 0700, where it is missing), 0600, and listens. A socket that nobody
  * answers on is replaced; one that somebody does is left: ERR_INVALID_ARGUMENT, code "in_use". */
-enum err listener_bind(
-	struct sessions *s, const char *path, struct listener **out, struct fault *why) MUST_USE;
+enum err listener_bind(struct sessions *s, const char *path, const struct peer_place *place,
+	struct listener **out, struct fault *why) MUST_USE;
 
 /* Takes a listening descriptor over (LISTEN_FDS); it is never unlinked. */
-enum err listener_adopt(
-	struct sessions *s, int fd, struct listener **out, struct fault *why) MUST_USE;
+enum err listener_adopt(struct sessions *s, int fd, const struct peer_place *place,
+	struct listener **out, struct fault *why) MUST_USE;
+
+/* When that descriptor, which becomes the listener's, says that its other end is closed: on_end, which may free
+ * the listener. */
+void listener_until(struct listener *l, int fd, void (*on_end)(struct listener *l, void *context),
+	void *context);
 
 /* No more connections are taken; those that wait in the kernel stay there. */
 void listener_pause(struct listener *l);
 void listener_free(struct listener *l); /* unlinks what it made; NULL is fine */
 
 const char *listener_path(const struct listener *l);
+/* Whose it is: all who come on it. */
+const struct peer_place *listener_place(const struct listener *l);
+/* For those who come from now on. */
+void listener_set_profile(struct listener *l, const char *profile);
 
 #endif

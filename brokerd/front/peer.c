@@ -1,39 +1,213 @@
-/* peer.c - the uid is the kernel's word; pid and program are hints for people. */
+/* peer.c - the strongest word wins; what none of them settles is unknown. */
 #include "brokerd/front/peer.h"
-
-#include <stdio.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "protocol/base/json.h"
 
-/* The file name of the executable, where the kernel lets us see it. */
-static void identify_program(struct peer_id *p)
+/* ---- by a security label ---- */
+
+/* "snap.NAME.APP (enforce)" of AppArmor: only its own mode can be believed, for in complain mode nothing is
+ * kept from it. */
+static bool is_snap(struct span label, struct peer_id *out)
 {
-	char link[32], target[512];
-	snprintf(link, sizeof link, "/proc/%d/exe", (int)p->pid);
-	const ssize_t n = readlink(link, target, sizeof target);
-	if (n <= 0)
-		return;
-	struct span name = span_of(target, (size_t)n);
-	for (size_t slash = span_index(name, '/'); slash < name.n; slash = span_index(name, '/'))
-		name = span_skip(name, slash + 1);
-	fault_text(p->program, sizeof p->program, name);
+	struct span mode = label;
+	struct span profile = span_cut(&mode, ' ');
+	if (!span_is(mode, "(enforce)") || !span_is(span_cut(&profile, '.'), "snap"))
+		return false;
+	const struct span name = span_cut(&profile, '.');
+	if (name.n == 0 || !span_is_set(profile))
+		return false;
+	fault_text(out->name, sizeof out->name, name);
+	return true;
 }
 
-void peer_identify(int fd, struct peer_id *out)
+/* "system_u:system_r:container_t:s0:c1,c2" of SELinux. */
+static bool is_container_type(struct span label)
 {
-	struct ucred who;
-	socklen_t size = sizeof who;
-	*out = (struct peer_id){.uid = (uid_t)-1, .gid = (gid_t)-1, .pid = -1};
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) != 0 || size != sizeof who)
+	(void)span_cut(&label, ':');
+	(void)span_cut(&label, ':');
+	const struct span type = span_cut(&label, ':');
+	return span_is_set(label) && (span_is(type, "container_t") || span_is(type, "spc_t"));
+}
+
+static bool judge_label(const struct evidence *e, struct peer_id *out)
+{
+	const struct span label = span_str(e->label);
+	const bool is_in_snap = is_snap(label, out);
+	if (!is_in_snap && !is_container_type(label))
+		return false;
+	out->kind = is_in_snap ? PEER_KIND_SNAP : PEER_KIND_CONTAINER;
+	out->confidence = PEER_LABEL;
+	return true;
+}
+
+/* ---- by its cgroup ---- */
+
+static bool is_hex(struct span s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		const char c = s.p[i];
+		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
+			return false;
+	}
+	return s.n == 64;
+}
+
+/* One folder of its path that a container engine made; *id is how that calls it. */
+static bool is_container(struct span part, struct span parent, struct span *id)
+{
+	static const char *const prefixes[] = {
+		"docker-", "libpod-", "crio-", "cri-containerd-", "libpod-payload-"};
+	struct span name = part;
+	if (span_ends(name, SPAN(".scope")))
+		name.n -= strlen(".scope");
+	for (size_t i = 0; i < COUNT_OF(prefixes); i++) {
+		const struct span prefix = span_str(prefixes[i]);
+		*id = span_skip(name, prefix.n);
+		if (span_starts(name, prefix) && is_hex(*id))
+			return true;
+	}
+	*id = name;
+	if (is_hex(part) && (span_is(parent, "docker") || span_is(parent, "libpod_parent") ||
+				    span_starts(parent, SPAN("pod"))))
+		return true;
+	return span_starts(part, SPAN("lxc.payload.")) || span_starts(part, SPAN("kubepods"));
+}
+
+/* "snap.NAME.APP..." of a unit or a scope. */
+static bool is_snap_unit(struct span part, struct peer_id *out)
+{
+	if (!span_is(span_cut(&part, '.'), "snap"))
+		return false;
+	const struct span name = span_cut(&part, '.');
+	if (name.n == 0 || !span_is_set(part))
+		return false;
+	fault_text(out->name, sizeof out->name, name);
+	return true;
+}
+
+/* Anybody can make cgroups below what is his, so that these are claims, but nobody who is in one of an
+ * engine's can leave it: they are heard only where they lower what a caller may do. */
+static bool judge_cgroup(const struct evidence *e, struct peer_id *out)
+{
+	struct span rest = span_str(e->cgroup), parent = SPAN_NONE, id;
+	while (rest.n > 0) {
+		const struct span part = span_cut(&rest, '/');
+		if (is_container(part, parent, &id)) {
+			out->kind = PEER_KIND_CONTAINER;
+			fault_text(out->name, sizeof out->name, span_first(id, 12));
+		} else if (is_snap_unit(part, out)) {
+			out->kind = PEER_KIND_SNAP;
+		}
+		parent = part;
+	}
+	out->confidence = PEER_PROC;
+	out->is_claim = true;
+	return out->kind != PEER_KIND_UNKNOWN;
+}
+
+/* Of the system's manager, in a slice that is nobody's but its own: what we share of the path may be that. */
+static bool judge_service(const struct evidence *e, struct peer_id *out)
+{
+	struct span rest = span_str(e->cgroup);
+	if (!e->is_in_system)
+		return false;
+	while (rest.n > 0) {
+		const struct span part = span_cut(&rest, '/');
+		if (!span_ends(part, SPAN(".service")))
+			continue;
+		out->kind = PEER_KIND_SERVICE;
+		out->confidence = PEER_CGROUP;
+		fault_text(out->name, sizeof out->name, part);
+		return true;
+	}
+	return false;
+}
+
+/* ---- by its namespaces ---- */
+
+/* In our own, as far as we may look; of another user's, whom we may not look at, by all that can be seen from
+ * outside. */
+static bool is_on_host(const struct evidence *e)
+{
+	if (e->user_ns == SEEN_NOT && e->mount_ns == SEEN_NOT && !e->is_our_user)
+		return e->uid_map == SEEN_SAME && e->root_mount == SEEN_SAME && !e->is_nested &&
+		       !e->has_filter;
+	return e->user_ns == SEEN_SAME && e->mount_ns == SEEN_SAME && e->pid_ns == SEEN_SAME &&
+	       e->root == SEEN_SAME;
+}
+
+/* Something of it is known to be another place's. */
+static bool is_elsewhere(const struct evidence *e)
+{
+	return e->user_ns == SEEN_OTHER || e->mount_ns == SEEN_OTHER || e->pid_ns == SEEN_OTHER ||
+	       e->root == SEEN_OTHER || e->uid_map == SEEN_OTHER || e->root_mount == SEEN_OTHER ||
+	       e->is_nested;
+}
+
+static void judge_namespaces(const struct evidence *e, struct peer_id *out)
+{
+	out->confidence = PEER_PROC;
+	if (e->flatpak == FLATPAK_BAD)
 		return;
-	out->uid = who.uid;
-	out->gid = who.gid;
-	out->pid = who.pid;
+	if (e->flatpak == FLATPAK_SOUND) {
+		out->kind = PEER_KIND_FLATPAK;
+		out->is_claim = true;
+		fault_text(out->name, sizeof out->name, span_str(e->flatpak_id));
+		fault_text(out->instance, sizeof out->instance, span_str(e->flatpak_instance));
+	} else if (is_on_host(e)) {
+		out->kind = PEER_KIND_HOST;
+		fault_text(out->name, sizeof out->name, span_str(e->program));
+	} else if (is_elsewhere(e)) {
+		out->kind = PEER_KIND_SANDBOX;
+	}
+}
+
+/* ---- all of it ---- */
+
+static void judge_process(const struct evidence *e, struct peer_id *out)
+{
 	out->confidence = PEER_UID;
-	if (who.pid > 0)
-		identify_program(out);
+	if (judge_label(e, out) || !e->has_process)
+		return;
+	if (judge_cgroup(e, out))
+		return;
+	out->is_claim = false;
+	if (!judge_service(e, out))
+		judge_namespaces(e, out);
+}
+
+void peer_judge(const struct evidence *e, const struct peer_place *place, struct peer_id *out)
+{
+	*out = (struct peer_id){
+		.uid = e->uid, .gid = e->gid, .pid = e->pid, .socket = place->socket};
+	memcpy(out->profile, place->profile, sizeof out->profile);
+	memcpy(out->program, e->program, sizeof out->program);
+	if (!e->has_creds)
+		return;
+	if (place->socket != PEER_SOCKET_APP && place->socket != PEER_SOCKET_HANDED) {
+		judge_process(e, out);
+		return;
+	}
+	out->kind = place->socket == PEER_SOCKET_APP ? PEER_KIND_APP : PEER_KIND_SANDBOX;
+	out->confidence = PEER_LISTENER;
+	memcpy(out->name, place->name, sizeof out->name);
+	memcpy(out->instance, place->instance, sizeof out->instance);
+}
+
+bool peer_identify(int fd, const struct peer_place *place, struct peer_id *out)
+{
+	struct evidence e;
+	evidence_gather(fd, &e);
+	peer_judge(&e, place, out);
+	return e.is_proved || !e.has_process || out->confidence > PEER_CGROUP;
+}
+
+void peer_doubt(struct peer_id *p)
+{
+	p->kind = PEER_KIND_UNKNOWN;
+	p->confidence = PEER_UID;
+	p->is_claim = false;
+	p->name[0] = p->instance[0] = p->program[0] = '\0';
 }
 
 void peer_label(struct peer_id *p, struct span app_name)
@@ -47,8 +221,16 @@ void peer_json(const struct peer_id *p, struct buf *out)
 	json_open(&o, '{');
 	json_pair_i64(&o, "uid", (int64_t)p->uid);
 	json_pair_i64(&o, "pid", (int64_t)p->pid);
+	json_pair_str(&o, "kind", span_str(peer_kind_name(p->kind)));
+	json_pair_str(&o, "name", span_str(p->name));
+	if (p->instance[0])
+		json_pair_str(&o, "instance", span_str(p->instance));
+	json_pair_str(&o, "confidence", span_str(peer_confidence_name(p->confidence)));
+	json_pair_bool(&o, "claim", p->is_claim);
+	json_pair_str(&o, "socket", span_str(peer_socket_name(p->socket)));
+	if (p->profile[0])
+		json_pair_str(&o, "profile", span_str(p->profile));
 	json_pair_str(&o, "program", span_str(p->program));
 	json_pair_str(&o, "app", span_str(p->app));
-	json_pair_str(&o, "confidence", span_str(peer_confidence_name(p->confidence)));
 	json_close(&o, '}');
 }

@@ -1,16 +1,32 @@
-/* peer.h - who is at the other end of this connection, says the kernel? */
+/* peer.h - who is at the other end of this connection?
+ * Judged once, at accept, of which socket it came on and of what the kernel says. */
 #ifndef BROKERD_FRONT_PEER_H
 #define BROKERD_FRONT_PEER_H
+#include "brokerd/front/evidence.h"
 #include "brokerd/value/peer_id.h"
 #include "protocol/base/buf.h"
 
-/* Asks once, at accept. Never fails: what cannot be known is left unknown, which no policy lets in. */
-void peer_identify(int fd, struct peer_id *out);
+/* What is known of whoever comes on a socket, by the socket alone. */
+struct peer_place {
+	enum peer_socket socket;
+	char name[PEER_NAME_BYTES]; /* PEER_SOCKET_APP, PEER_SOCKET_HANDED: whose it is */
+	char instance[64];
+	char profile[64]; /* "" none */
+};
+
+/* Never fails: what cannot be known is left unknown, which no policy lets in. False: it holds only if the
+ * process with that pid is the one that writes (evidence_recv). */
+bool peer_identify(int fd, const struct peer_place *place, struct peer_id *out);
+/* It is not: what the process with that pid looked like says nothing. */
+void peer_doubt(struct peer_id *p);
+
+/* The same of evidence that is there: pure. */
+void peer_judge(const struct evidence *e, const struct peer_place *place, struct peer_id *out);
 
 /* The app's own name for itself, as a label: control bytes become spaces. */
 void peer_label(struct peer_id *p, struct span app_name);
 
-/* {"uid":..,"pid":..,"program":..,"app":..,"confidence":..} */
+/* {"uid":..,"pid":..,"kind":..,"name":..,"how":..,"claim":..,"socket":..,...} */
 void peer_json(const struct peer_id *p, struct buf *out);
 
 #endif

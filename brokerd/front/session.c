@@ -9,9 +9,8 @@
 #include <unistd.h>
 
 #include "brokerd/exchange/exchange.h"
-#include "brokerd/front/peer.h"
+#include "brokerd/front/admission.h"
 #include "brokerd/log/log.h"
-#include "brokerd/policy/policy.h"
 #include "protocol/base/list.h"
 #include "protocol/base/num.h"
 #include "protocol/control.h"
@@ -58,12 +57,16 @@ struct session {
 	struct loop_task flush;
 	struct loop_timer timer; /* for the hello; later for a client that stopped reading */
 	struct peer_id peer;
+	struct identity *identity; /* what its like have of the broker, all together */
 	struct buf in, out;
 	size_t sent; /* bytes of `out` that are gone */
 	struct open_call *calls;
 	size_t n_calls;
 	int64_t progress_us; /* when the client last took or granted something */
 	bool is_draining;
+	bool is_doubted; /* who writes must show that it is who connected */
+	bool may_pass;   /* descriptors, which the next call may want */
+	struct passed passed;
 };
 
 static void session_flush(struct session *s);
@@ -149,6 +152,7 @@ static void call_free(struct open_call *c)
 	struct session *s = c->session;
 	LIST_REMOVE(s->calls, c);
 	s->n_calls--;
+	s->identity->n_calls -= c->exchange != NULL;
 	exchange_free(c->exchange);
 	if (c->admin)
 		admin_abandon(c->admin);
@@ -207,7 +211,7 @@ static enum err admin_begin(
 {
 	struct session *s = c->session;
 	const struct admin_reply reply = {on_admin_done, c};
-	c->admin = admin_new(s->all->admin, &s->peer, op, body, &reply);
+	c->admin = admin_new(s->all->admin, &s->peer, &s->passed, op, body, &reply);
 	return c->admin ? OK : fault_set(why, ERR_NO_MEMORY, "out of memory for the call");
 }
 
@@ -221,49 +225,84 @@ static int admin_bodies(const struct session *s)
 	return n;
 }
 
+/* A call that is no administrative one. */
+static enum err exchange_begin(struct open_call *c, const struct call *call,
+	const struct exchange_bounds *bounds, struct fault *why)
+{
+	struct session *s = c->session;
+	const struct exchange_caller caller = {on_call_ready, c};
+	c->exchange = exchange_new(s->all->organs, &s->peer, bounds, call, &caller);
+	if (!c->exchange)
+		return fault_set(why, ERR_NO_MEMORY, "out of memory for the call");
+	s->identity->n_calls++;
+	s->identity->calls++;
+	return OK;
+}
+
+/* An administrative one, whose body may still come. */
+static enum err admin_open(struct open_call *c, const struct call *call, struct fault *why)
+{
+	if (span_is_set(call->body))
+		return admin_begin(c, call->admin_op, call->body, why);
+	if (admin_bodies(c->session) >= ADMIN_BODIES)
+		return fault_set(why, ERR_OVERLOADED,
+			"%d administrative calls of this connection wait for their bodies, which "
+			"is "
+			"the limit",
+			ADMIN_BODIES);
+	c->admin_op = strndup(call->admin_op.p, call->admin_op.n);
+	if (!c->admin_op)
+		return fault_set(why, ERR_NO_MEMORY, "out of memory for the call");
+	buf_init(&c->admin_body, admin_body_max(call->admin_op));
+	return OK;
+}
+
+/* How many calls may it have under way, beside those that it has? */
+static enum err check_room(const struct session *s, const struct call *call,
+	const struct policy_rule *rule, struct fault *why)
+{
+	const struct config *c = s->all->organs->config;
+	const int64_t limit = rule && rule->max_calls > 0 ? rule->max_calls : c->max_calls;
+	if (s->n_calls >= LIMIT_CALLS)
+		return fault_set(why, ERR_OVERLOADED,
+			"%zu calls are open on this connection, which is the limit", s->n_calls);
+	if (call->kind != CALL_ADMIN && (int64_t)s->identity->n_calls >= limit)
+		return fault_set(why, ERR_OVERLOADED,
+			"%zu requests of yours are in flight, which is the limit (max_calls)",
+			s->identity->n_calls);
+	return OK;
+}
+
+/* A public API's program reads a refusal in the words of that API. */
+static bool has_envelope(const struct call *call)
+{
+	return call->kind == CALL_RELAY || call->kind == CALL_NATIVE;
+}
+
 static enum err call_begin(
 	struct session *s, uint32_t number, const struct call *call, struct fault *why)
 {
 	struct organs *o = s->all->organs;
+	struct exchange_bounds bounds = {
+		.allowance = {.rule = policy_find(o->config, &s->peer, o->own_uid)}};
 	if (s->is_draining)
 		return fault_set(why, ERR_RESTARTING, "%s", err_info(ERR_RESTARTING)->sentence);
-	if (s->n_calls >= LIMIT_CALLS)
-		return fault_set(why, ERR_OVERLOADED,
-			"%zu calls are open on this connection, which is the limit", s->n_calls);
-	if (call->kind != CALL_ADMIN && (int64_t)o->n_exchanges >= o->config->max_calls)
-		return fault_set(why, ERR_OVERLOADED,
-			"%zu requests are in flight, which is the limit (max_calls)",
-			o->n_exchanges);
-	const enum err err = policy_admit_call(&s->peer, call, why);
+	enum err err = admission_check(o, &s->peer, call, &bounds.allowance, why);
+	if (err && has_envelope(call))
+		bounds.refusal = why;
+	else if (err)
+		return err;
+	err = check_room(s, call, bounds.allowance.rule, why);
 	if (err)
 		return err;
 	struct open_call *c = call_new(s, number, call->credit_bytes);
 	if (!c)
 		return fault_set(why, ERR_NO_MEMORY, "out of memory for the call");
-	if (call->kind == CALL_ADMIN) {
-		enum err bad = OK;
-		if (span_is_set(call->body))
-			bad = admin_begin(c, call->admin_op, call->body, why);
-		else if (admin_bodies(s) >= ADMIN_BODIES)
-			bad = fault_set(why, ERR_OVERLOADED,
-				"%d administrative calls of this connection wait for their bodies, "
-				"which is the limit",
-				ADMIN_BODIES);
-		else if (!(c->admin_op = strndup(call->admin_op.p, call->admin_op.n)))
-			bad = fault_set(why, ERR_NO_MEMORY, "out of memory for the call");
-		else
-			buf_init(&c->admin_body, admin_body_max(call->admin_op));
-		if (bad)
-			call_free(c);
-		return bad;
-	}
-	const struct exchange_caller caller = {on_call_ready, c};
-	c->exchange = exchange_new(o, &s->peer, call, &caller);
-	if (!c->exchange) {
+	err = call->kind == CALL_ADMIN ? admin_open(c, call, why)
+				       : exchange_begin(c, call, &bounds, why);
+	if (err)
 		call_free(c);
-		return fault_set(why, ERR_NO_MEMORY, "out of memory for the call");
-	}
-	return OK;
+	return err;
 }
 
 /* ---- one frame ---- */
@@ -439,11 +478,18 @@ static enum err take_credit(struct session *s, const struct frame *f, struct fau
 	return OK;
 }
 
+/* A connection that was handed down may have one program after the other: each begins anew. */
+static bool is_hello_again(const struct session *s, const struct frame *f)
+{
+	return f->type == FRAME_HELLO && s->state == OPEN && s->n_calls == 0 &&
+	       s->peer.socket == PEER_SOCKET_HANDED;
+}
+
 static enum err take_frame(struct session *s, const struct frame *f, struct fault *why)
 {
 	OWNED(arena_done) struct arena a;
 	arena_init(&a, MIB);
-	if ((s->state == HELLO) != (f->type == FRAME_HELLO))
+	if ((s->state == HELLO) != (f->type == FRAME_HELLO) && !is_hello_again(s, f))
 		return fault_set(why, ERR_PROTOCOL, "a %s frame may not come %s",
 			frame_name(f->type), s->state == HELLO ? "before the hello" : "now");
 	switch (f->type) {
@@ -490,6 +536,11 @@ static struct span take_frames(struct session *s, struct span bytes)
 	return bytes;
 }
 
+static int64_t now_s(const struct sessions *all)
+{
+	return loop_wall_us(all->organs->loop) / 1000000;
+}
+
 static void session_free(struct session *s)
 {
 	while (s->calls)
@@ -498,9 +549,12 @@ static void session_free(struct session *s)
 	loop_task_stop(&s->flush);
 	loop_timer_stop(&s->timer);
 	close(s->fd);
+	passed_close(&s->passed);
 	buf_wipe(&s->in);
 	buf_done(&s->out);
 	struct sessions *all = s->all;
+	if (s->identity)
+		identity_leave(&all->admin->identities, s->identity, now_s(all));
 	LIST_REMOVE(all->all, s);
 	all->n--;
 	all->admin->n_connections = all->n;
@@ -508,11 +562,52 @@ static void session_free(struct session *s)
 	all->on_change(all->context);
 }
 
+static enum err admit(struct session *s, struct fault *why);
+
+/* The first bytes are here, and their sender is known: another than who connected is nobody we know. */
+static void settle_doubt(struct session *s, pid_t sender)
+{
+	struct identities *t = &s->all->admin->identities;
+	struct fault why = FAULT_NONE;
+	s->is_doubted = false;
+	if (sender == s->peer.pid)
+		return;
+	peer_doubt(&s->peer);
+	struct identity *unknown = identity_join(t, &s->peer, now_s(s->all));
+	if (unknown) {
+		identity_leave(t, s->identity, now_s(s->all));
+		s->identity = unknown;
+	}
+	if (!unknown || admit(s, &why) != OK) {
+		if (!why.err)
+			fault_set(&why, ERR_NO_MEMORY, "out of memory for a connection");
+		session_close_with(s, &why);
+	}
+}
+
+/* Descriptors stay until the next ones come. */
+static ssize_t receive(struct session *s, char *to)
+{
+	struct passed came;
+	if (!s->is_doubted && !s->may_pass)
+		return recv(s->fd, to, SCRATCH_BYTES, 0);
+	const ssize_t n = evidence_recv(s->fd, to, SCRATCH_BYTES, &came);
+	if (n > 0 && s->is_doubted)
+		settle_doubt(s, came.sender);
+	if (!s->may_pass)
+		passed_close(&came);
+	if (came.n > 0) {
+		passed_close(&s->passed);
+		s->passed = came;
+	}
+	return n;
+}
+
 /* False: the connection is over and the session freed. */
 static bool session_read(struct session *s)
 {
 	char *scratch = s->all->scratch;
-	const ssize_t n = recv(s->fd, scratch, SCRATCH_BYTES, 0);
+	const ssize_t n = receive(s, scratch);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return true;
 	if (n <= 0) {
@@ -758,9 +853,9 @@ static void on_timer(struct loop_timer *t)
 
 /* ---- from outside ---- */
 
-bool sessions_init(struct sessions *s, struct admin_env *admin, uid_t own_uid)
+bool sessions_init(struct sessions *s, struct admin_env *admin)
 {
-	*s = (struct sessions){.admin = admin, .organs = admin->organs, .own_uid = own_uid};
+	*s = (struct sessions){.admin = admin, .organs = admin->organs};
 	s->scratch = malloc(SCRATCH_BYTES);
 	return s->scratch != NULL;
 }
@@ -769,20 +864,62 @@ void sessions_done(struct sessions *s)
 {
 	while (s->all)
 		session_free(s->all);
+	if (s->admin)
+		identities_done(&s->admin->identities);
 	free(s->scratch);
 	s->scratch = NULL;
 }
 
-void session_accept(struct sessions *all, int fd)
+/* Only who may make sockets for others has a reason to send descriptors. */
+static void watch_for_fds(struct session *s)
+{
+	const struct organs *o = s->all->organs;
+	const struct policy_rule *rule = policy_find(o->config, &s->peer, o->own_uid);
+	struct call c = CALL_INIT;
+	struct fault why;
+	c.kind = CALL_ADMIN;
+	c.admin_op = SPAN("listener.add");
+	s->may_pass = peer_is_open(&s->peer) && policy_admit_call(rule, &s->peer, &c, &why) == OK;
+	if (!s->may_pass)
+		evidence_refuse_fds(s->fd);
+}
+
+/* Is it let in, and are there not too many of its like? */
+static enum err admit(struct session *s, struct fault *why)
+{
+	const struct organs *o = s->all->organs;
+	const struct policy_rule *rule = policy_find(o->config, &s->peer, o->own_uid);
+	const enum err err = policy_admit_peer(rule, &s->peer, o->own_uid, why);
+	if (err)
+		return err;
+	const int64_t limit =
+		rule->max_connections > 0 ? rule->max_connections : o->config->max_connections;
+	return (int64_t)s->identity->n_connections <= limit
+		       ? OK
+		       : fault_set(why, ERR_OVERLOADED,
+				 "%lld connections of yours are open, which is the limit "
+				 "(max_connections)",
+				 (long long)limit);
+}
+
+void session_accept(struct sessions *all, int fd, const struct peer_place *place)
 {
 	struct fault why = FAULT_NONE;
 	struct session *s = calloc(1, sizeof *s);
-	if (!s) {
+	struct peer_id peer;
+	const bool is_sure = peer_identify(fd, place, &peer);
+	struct identity *identity =
+		s ? identity_join(&all->admin->identities, &peer, now_s(all)) : NULL;
+	if (!identity) {
 		fault_set(&why, ERR_NO_MEMORY, "out of memory for a connection");
 		session_refuse(fd, &why);
 		close(fd);
+		free(s);
 		return;
 	}
+	s->peer = peer;
+	s->identity = identity;
+	s->is_doubted = !is_sure;
 	s->all = all;
 	s->loop = all->organs->loop;
 	s->fd = fd;
@@ -792,13 +929,14 @@ void session_accept(struct sessions *all, int fd)
 	s->progress_us = loop_now_us(s->loop);
 	buf_init(&s->in, LIMIT_FRAME_BYTES + 4 + SCRATCH_BYTES);
 	buf_init(&s->out, OUT_LIMIT_BYTES);
-	peer_identify(fd, &s->peer);
 	LIST_PUSH(all->all, s);
 	all->n++;
 	all->admin->n_connections = all->n;
 	loop_timer_set(s->loop, &s->timer, LIMIT_HELLO_US);
-	if (policy_admit_peer(&s->peer, all->own_uid, &why) != OK)
+	if (admit(s, &why) != OK)
 		session_close_with(s, &why);
+	else
+		watch_for_fds(s);
 	watch(s);
 	all->on_change(all->context);
 }

@@ -4,6 +4,8 @@
 #ifndef BROKERD_FRONT_SESSION_H
 #define BROKERD_FRONT_SESSION_H
 #include "brokerd/front/admin.h"
+#include "brokerd/front/identity.h"
+#include "brokerd/front/peer.h"
 
 struct session;
 
@@ -14,19 +16,18 @@ struct sessions {
 	struct session *all;
 	size_t n;
 	char *scratch; /* one receive buffer for all: an idle client owns none */
-	uid_t own_uid;
 	/* a session has come or gone, or a call has ended: whether the broker idles may have changed */
 	void (*on_change)(void *context);
 	void *context;
 };
 
 /* False: out of memory. */
-bool sessions_init(struct sessions *s, struct admin_env *admin, uid_t own_uid) MUST_USE;
+bool sessions_init(struct sessions *s, struct admin_env *admin) MUST_USE;
 void sessions_done(struct sessions *s); /* closes all, at once */
 
-/* Takes a connected, non-blocking descriptor over, whatever happens. A peer that policy does not let
- * in is told so and closed. */
-void session_accept(struct sessions *s, int fd);
+/* Takes a connected, non-blocking descriptor over, whatever happens, that came on a socket of that place. A
+ * peer that policy does not let in is told so and closed. */
+void session_accept(struct sessions *s, int fd, const struct peer_place *place);
 
 /* The broker is going: says so to every client; sessions without calls close, the others when
  * theirs are finished. */

@@ -1,48 +1,137 @@
-/* policy.c - the table of operations. */
+/* policy.c - the table of operations, and the rule that holds. */
 #include "brokerd/policy/policy.h"
 
+#include <stdio.h>
+
+/* An operation as rules name it. */
 struct row {
 	enum call_kind kind;
-	const char *name; /* of the operation, the surface or the provider; "" for any */
+	const char *name; /* of the operation */
+	bool is_use;      /* one that "use" stands for */
+	bool is_any;      /* of whichever surface or provider */
+	bool is_free;     /* of every peer that is let in, whatever its rule says */
 };
 
 static const struct row rows[] = {
-	{CALL_TYPED,  "chat"            },
-	{CALL_TYPED,  "models"          },
-	{CALL_TYPED,  "complete"        },
-	{CALL_TYPED,  "embed"           },
-	{CALL_TYPED,  "rerank"          },
-	{CALL_TYPED,  "count"           },
-	{CALL_TYPED,  "moderate"        },
-	{CALL_RELAY,  ""                },
-	{CALL_NATIVE, ""                },
-	{CALL_ADMIN,  "status"          },
-	{CALL_ADMIN,  "models"          },
-	{CALL_ADMIN,  "usage"           },
-	{CALL_ADMIN,  "key.add"         },
-	{CALL_ADMIN,  "key.list"        },
-	{CALL_ADMIN,  "key.remove"      },
-	{CALL_ADMIN,  "key.test"        },
-	{CALL_ADMIN,  "vault.status"    },
-	{CALL_ADMIN,  "vault.lock"      },
-	{CALL_ADMIN,  "vault.unlock"    },
-	{CALL_ADMIN,  "vault.passphrase"},
-	{CALL_ADMIN,  "config.check"    },
-	{CALL_ADMIN,  "config.reload"   },
-	{CALL_ADMIN,  "catalogue.import"},
+	{CALL_TYPED,  "chat",             true,  false, false},
+	{CALL_TYPED,  "models",           true,  false, false},
+	{CALL_TYPED,  "complete",         true,  false, false},
+	{CALL_TYPED,  "embed",            true,  false, false},
+	{CALL_TYPED,  "rerank",           true,  false, false},
+	{CALL_TYPED,  "count",            true,  false, false},
+	{CALL_TYPED,  "moderate",         true,  false, false},
+	{CALL_RELAY,  "relay",            true,  true,  false},
+	{CALL_NATIVE, "native",           false, true,  false},
+	{CALL_ADMIN,  "whoami",           true,  false, true },
+	{CALL_ADMIN,  "status",           false, false, false},
+	{CALL_ADMIN,  "models",           false, false, false},
+	{CALL_ADMIN,  "usage",            false, false, false},
+	{CALL_ADMIN,  "key.add",          false, false, false},
+	{CALL_ADMIN,  "key.list",         false, false, false},
+	{CALL_ADMIN,  "key.remove",       false, false, false},
+	{CALL_ADMIN,  "key.test",         false, false, false},
+	{CALL_ADMIN,  "vault.status",     false, false, false},
+	{CALL_ADMIN,  "vault.lock",       false, false, false},
+	{CALL_ADMIN,  "vault.unlock",     false, false, false},
+	{CALL_ADMIN,  "vault.passphrase", false, false, false},
+	{CALL_ADMIN,  "config.check",     false, false, false},
+	{CALL_ADMIN,  "config.reload",    false, false, false},
+	{CALL_ADMIN,  "catalogue.import", false, false, false},
+	{CALL_ADMIN,  "policy.show",      false, false, false},
+	{CALL_ADMIN,  "policy.test",      false, false, false},
+	{CALL_ADMIN,  "app.list",         false, false, false},
+	{CALL_ADMIN,  "app.allow",        false, false, false},
+	{CALL_ADMIN,  "app.revoke",       false, false, false},
+	{CALL_ADMIN,  "app.forget",       false, false, false},
+	{CALL_ADMIN,  "app.add",          false, false, false},
+	{CALL_ADMIN,  "app.remove",       false, false, false},
+	{CALL_ADMIN,  "listener.add",     false, false, false},
+	{CALL_ADMIN,  "consent.next",     false, false, false},
+	{CALL_ADMIN,  "consent.answer",   false, false, false},
 };
 
-enum err policy_admit_peer(const struct peer_id *peer, uid_t own, struct fault *why)
+const char *policy_operation(size_t i)
+{
+	return i < COUNT_OF(rows) ? rows[i].name : NULL;
+}
+
+struct call policy_call_of(size_t i)
+{
+	struct call c = CALL_INIT;
+	c.kind = rows[i].kind;
+	c.admin_op = c.kind == CALL_ADMIN ? span_str(rows[i].name) : SPAN_NONE;
+	if (c.kind == CALL_TYPED)
+		(void)llm_op_from(span_str(rows[i].name), &c.op);
+	c.surface.surface = SPAN("openai.chat");
+	c.surface.provider = SPAN("any");
+	return c;
+}
+
+/* ---- whom a rule is for ---- */
+
+static bool is_user(const struct policy_rule *r, uid_t uid, uid_t own)
+{
+	char number[24];
+	if (r->users.n == 0)
+		return uid == own || uid == 0;
+	(void)snprintf(number, sizeof number, "%lld", (long long)uid);
+	return words_fit(&r->users, span_str(number));
+}
+
+/* Who has a profile is judged by rules for profiles, and nobody else is. */
+static bool has_profile(const struct policy_rule *r, const struct peer_id *peer)
+{
+	if (peer->profile[0] == '\0')
+		return r->profiles.n == 0;
+	return r->profiles.n > 0 && words_fit(&r->profiles, span_str(peer->profile));
+}
+
+static bool fits(const struct policy_rule *r, const struct peer_id *peer, uid_t own)
+{
+	return (r->kinds == 0 || (r->kinds & (UINT32_C(1) << peer->kind))) &&
+	       (r->sockets == 0 || (r->sockets & (UINT32_C(1) << peer->socket))) &&
+	       peer->confidence >= r->confidence && is_user(r, peer->uid, own) &&
+	       has_profile(r, peer) &&
+	       (r->names.n == 0 || words_fit(&r->names, span_str(peer->name)));
+}
+
+const struct policy_rule *policy_find(const struct config *c, const struct peer_id *peer, uid_t own)
 {
 	if (peer->confidence < PEER_UID)
+		return NULL;
+	for (size_t i = 0; i < c->n_policy; i++) {
+		if (fits(&c->policy[i], peer, own))
+			return &c->policy[i];
+	}
+	return NULL;
+}
+
+/* ---- what it lets them do ---- */
+
+enum err policy_admit_peer(
+	const struct policy_rule *r, const struct peer_id *peer, uid_t own, struct fault *why)
+{
+	char who[PEER_TEXT_BYTES];
+	if (peer->confidence < PEER_UID)
 		return fault_set(why, ERR_DENIED, "the kernel does not say who is calling");
-	if (peer->uid == own || peer->uid == 0)
+	if (r && r->allow != POLICY_NO)
 		return OK;
-	return fault_set(why, ERR_DENIED,
-		"this broker serves uid %u and root; you are uid %u: use a broker of your own, or "
-		"ask "
-		"the administrator",
-		(unsigned)own, (unsigned)peer->uid);
+	if (peer->uid != own && peer->uid != 0)
+		return fault_set(why, ERR_DENIED,
+			"this broker serves uid %u and root; you are uid %u: use a broker of your "
+			"own, or ask the administrator for a [policy] with user = %u",
+			(unsigned)own, (unsigned)peer->uid, (unsigned)peer->uid);
+	peer_text(peer, who);
+	if (peer->profile[0])
+		return fault_set(why, ERR_DENIED, "no [policy] is for the profile \"%s\" of %.150s",
+			peer->profile, who);
+	if (peer->kind == PEER_KIND_UNKNOWN)
+		return fault_set(why, ERR_DENIED,
+			"nothing says where this program runs: it does not let itself be looked "
+			"at, "
+			"or has ended. [policy] with kind = unknown lets such in");
+	return fault_set(why, ERR_DENIED, "[policy \"%.*s\"] does not let %.200s in",
+		SPAN_ARG(r ? r->name : SPAN("")), who);
 }
 
 static struct span call_name(const struct call *c)
@@ -60,20 +149,114 @@ static struct span call_name(const struct call *c)
 	return SPAN_NONE;
 }
 
-enum err policy_admit_call(const struct peer_id *peer, const struct call *c, struct fault *why)
+static const struct row *row_of(const struct call *c)
 {
-	const struct span name = call_name(c);
-	(void)peer; /* every peer that was let in is the same user; profiles come with sandboxes */
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		if (rows[i].kind == c->kind &&
+			(rows[i].is_any || span_is(call_name(c), rows[i].name)))
+			return &rows[i];
+	}
+	return NULL;
+}
+
+static bool names_operation(const struct policy_rule *r, const struct row *row)
+{
+	static const struct span use = {"use", 3};
+	if (row->is_use && r->operations.n == 0)
+		return true;
+	for (size_t i = 0; i < r->operations.n; i++) {
+		if ((row->is_use && span_eq(r->operations.list[i], use)) ||
+			pattern_fits(r->operations.list[i], span_str(row->name)))
+			return true;
+	}
+	return false;
+}
+
+enum err policy_admit_call(const struct policy_rule *r, const struct peer_id *peer,
+	const struct call *c, struct fault *why)
+{
+	const struct row *row = row_of(c);
+	char who[PEER_TEXT_BYTES];
 	if (span_is_set(c->behalf.token) || c->behalf.fd_index >= 0)
 		return fault_param(why, ERR_UNSUPPORTED, "behalf",
 			"this broker does not take calls on another's behalf yet");
-	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		if (rows[i].kind != c->kind)
-			continue;
-		if (rows[i].name[0] != '\0' && !span_is(name, rows[i].name))
-			continue;
+	if (!row)
+		return fault_set(why, ERR_DENIED, "no such operation: %.*s",
+			SPAN_ARG(span_first(call_name(c), 64)));
+	if (r && r->allow != POLICY_NO && (row->is_free || names_operation(r, row)))
 		return OK;
+	peer_text(peer, who);
+	return fault_set(why, ERR_DENIED,
+		"[policy \"%.*s\"] does not let %.150s do this: its operations have no %s",
+		SPAN_ARG(r ? r->name : SPAN("")), who, row->name);
+}
+
+bool policy_needs_grant(const struct call *c)
+{
+	const struct row *row = row_of(c);
+	return !row || !row->is_free;
+}
+
+bool policy_limits_models(const struct policy_rule *r)
+{
+	return r->models.n > 0 || r->except_models.n > 0;
+}
+
+enum err policy_admit_model(const struct policy_rule *r, struct span asked, struct span provider,
+	struct span model, struct fault *why)
+{
+	OWNED(buf_done) struct buf whole = BUF_INIT(64 * KIB);
+	if (!policy_limits_models(r))
+		return OK;
+	buf_span(&whole, provider);
+	buf_byte(&whole, '/');
+	buf_span(&whole, model);
+	if (buf_error(&whole))
+		return fault_set(why, buf_error(&whole), "no memory for a model's name");
+	const struct span name = buf_view(&whole);
+	const bool is_named =
+		r->models.n == 0 || words_fit(&r->models, name) || words_fit(&r->models, asked);
+	const bool is_excepted =
+		words_fit(&r->except_models, name) || words_fit(&r->except_models, asked);
+	if (is_named && !is_excepted)
+		return OK;
+	return fault_param(why, ERR_DENIED, "model",
+		"[policy \"%.*s\"] does not allow the model %.*s", SPAN_ARG(r->name),
+		SPAN_ARG(span_first(name, 200)));
+}
+
+/* ---- native endpoints ---- */
+
+static bool has_method(struct span methods, struct span method)
+{
+	if (span_is(methods, "*"))
+		return true;
+	while (span_is_set(methods)) {
+		if (span_eq(span_cut(&methods, ','), method))
+			return true;
 	}
-	return fault_set(
-		why, ERR_DENIED, "no such operation: %.*s", SPAN_ARG(span_first(name, 64)));
+	return false;
+}
+
+/* Whole parts of a path: /v1/files is no beginning of /v1/files_of_others. */
+static bool begins(struct span path, struct span with)
+{
+	if (!span_starts(path, with))
+		return false;
+	return path.n == with.n || with.p[with.n - 1] == '/' || path.p[with.n] == '/';
+}
+
+enum err policy_admit_native(const struct policy_rule *r, struct span provider, struct span method,
+	struct span path, struct fault *why)
+{
+	for (size_t i = 0; i < r->n_natives; i++) {
+		const struct native_rule *n = &r->natives[i];
+		if (pattern_fits(n->provider, provider) && has_method(n->methods, method) &&
+			begins(path, n->path))
+			return OK;
+	}
+	return fault_param(why, ERR_DENIED, "surface.path",
+		"[policy \"%.*s\"] has no native = %.*s %.*s %.*s", SPAN_ARG(r->name),
+		SPAN_ARG(span_first(provider, 64)), SPAN_ARG(span_first(method, 16)),
+		SPAN_ARG(span_first(path, 128)));
 }

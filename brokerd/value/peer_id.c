@@ -1,7 +1,9 @@
-/* peer_id.c - three lists of words, in the order of their enums. */
+/* peer_id.c - three lists of words, in the order of their enums, and a text of two of them. */
 #include "brokerd/value/peer_id.h"
 
-#include "protocol/base/owned.h"
+#include <stdio.h>
+
+#include "protocol/base/err.h"
 
 static const char *const kinds[] = {
 	"unknown", "host", "service", "app", "flatpak", "snap", "container", "sandbox"};
@@ -59,4 +61,43 @@ bool peer_socket_from(struct span word, enum peer_socket *out)
 	if (is_one)
 		*out = (enum peer_socket)i;
 	return is_one;
+}
+
+void peer_text(const struct peer_id *p, char to[PEER_TEXT_BYTES])
+{
+	(void)snprintf(to, PEER_TEXT_BYTES, "%s%s%s", peer_kind_name(p->kind),
+		p->name[0] ? ":" : "", p->name);
+}
+
+bool peer_is_open(const struct peer_id *p)
+{
+	return p->kind == PEER_KIND_HOST && p->socket == PEER_SOCKET_MAIN && p->profile[0] == '\0';
+}
+
+void peer_account(const struct peer_id *p, char to[PEER_ACCOUNT_BYTES])
+{
+	char who[PEER_TEXT_BYTES];
+	if (p->kind != PEER_KIND_HOST && p->kind != PEER_KIND_UNKNOWN) {
+		peer_text(p, who);
+		fault_text(to, PEER_ACCOUNT_BYTES, span_str(who));
+		return;
+	}
+	fault_text(to, PEER_ACCOUNT_BYTES, span_str(p->app));
+	for (char *c = to; *c; c++) {
+		if (*c == ':')
+			*c = '_';
+	}
+}
+
+bool peer_from_text(struct span text, struct peer_id *out)
+{
+	struct span name = text;
+	const struct span kind = span_cut(&name, ':');
+	*out = (struct peer_id){.pid = -1};
+	if (!peer_kind_from(kind, &out->kind) || (span_is_set(name) && name.n == 0) ||
+		name.n >= sizeof out->name)
+		return false;
+	if (span_is_set(name))
+		fault_text(out->name, sizeof out->name, name);
+	return true;
 }

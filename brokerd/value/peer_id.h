@@ -56,6 +56,18 @@ struct peer_id {
 	char app[64];      /* what the hello said; a label */
 };
 
+/* "flatpak:org.gnome.Builder", or "sandbox" where it has no name: who it is for grants, accounts and people. */
+#define PEER_TEXT_BYTES (PEER_NAME_BYTES + 16)
+void peer_text(const struct peer_id *p, char to[PEER_TEXT_BYTES]);
+/* Is it in the open, on the main socket, with nothing laid on it? Only such a one may lay something on others. */
+bool peer_is_open(const struct peer_id *p);
+/* Under which name its calls are in the accounts: who it is, where that is known, else what it says it is. No
+ * such word can be taken for an identity. */
+#define PEER_ACCOUNT_BYTES 64
+void peer_account(const struct peer_id *p, char to[PEER_ACCOUNT_BYTES]);
+/* The kind and the name of such a text. False: it is none. */
+bool peer_from_text(struct span text, struct peer_id *out);
+
 /* Their words, as they are told and as policy is written: "host", "proc", "main". */
 const char *peer_kind_name(enum peer_kind k);
 const char *peer_confidence_name(enum peer_confidence c);

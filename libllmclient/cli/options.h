@@ -10,6 +10,7 @@ enum exit_code {
 	EXIT_GOOD = 0,
 	EXIT_BAD = 1,
 	EXIT_USAGE = 2,
+	EXIT_DENIED = 3,
 	EXIT_INTERRUPTED = 130,
 };
 

@@ -203,6 +203,8 @@ LLM_API int llm_relay_body(llm_request *r, const char *content_type, const void 
 /* ---- administration: what llmb does; JSON in, JSON out; see llm-broker-protocol ---- */
 /** The answer as JSON text, llm_free() it; NULL: llm_last_error(c). json may be NULL: {}. */
 LLM_API char *llm_admin_call(llm_client *c, const char *op, const char *json) LLM_CHECK;
+/** The same with up to 2 open descriptors passed along; they stay the caller's. */
+LLM_API char *llm_admin_call_fds(llm_client *c, const char *op, const char *json, const int *fds, size_t n) LLM_CHECK;
 /* ---- usage and cost; -1: not known ---- */
 LLM_API int64_t llm_usage_input_tokens(const llm_usage *u);  LLM_API int64_t llm_usage_cached_tokens(const llm_usage *u);
 LLM_API int64_t llm_usage_cache_write_tokens(const llm_usage *u);

@@ -2,6 +2,7 @@
 #include "libllmclient/src/link.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -25,11 +26,30 @@ struct link *link_new(int fd)
 	return l;
 }
 
+static void drop_fds(struct link *l)
+{
+	while (l->n_fds > 0)
+		close(l->fds[--l->n_fds]);
+}
+
+bool link_attach(struct link *l, const int *fds, size_t n)
+{
+	drop_fds(l);
+	while (l->n_fds < n && n <= LINK_FDS) {
+		const int copy = fcntl(fds[l->n_fds], F_DUPFD_CLOEXEC, 0);
+		if (copy < 0)
+			break;
+		l->fds[l->n_fds++] = copy;
+	}
+	return l->n_fds == n;
+}
+
 void link_free(struct link *l)
 {
 	if (!l)
 		return;
 	close(l->fd);
+	drop_fds(l);
 	buf_done(&l->in);
 	if (l->has_secret)
 		buf_wipe(&l->out);
@@ -63,11 +83,34 @@ static void out_is_gone(struct link *l)
 	l->out_at = 0;
 }
 
+/* What is left to send, and the descriptors with it. */
+static ssize_t send_some(struct link *l)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof l->fds)];
+	} control = {.bytes = {0}};
+	struct iovec piece = {l->out.p + l->out_at, link_pending(l)};
+	struct msghdr m = {.msg_iov = &piece, .msg_iovlen = 1};
+	if (l->n_fds > 0) {
+		m.msg_control = &control;
+		m.msg_controllen = CMSG_SPACE(l->n_fds * sizeof *l->fds);
+		struct cmsghdr *c = &control.align;
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(l->n_fds * sizeof *l->fds);
+		memcpy(CMSG_DATA(c), l->fds, l->n_fds * sizeof *l->fds);
+	}
+	const ssize_t n = sendmsg(l->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (n > 0)
+		drop_fds(l);
+	return n;
+}
+
 enum err link_flush(struct link *l, struct fault *why)
 {
 	while (link_pending(l) > 0) {
-		const ssize_t n = send(
-			l->fd, l->out.p + l->out_at, link_pending(l), MSG_NOSIGNAL | MSG_DONTWAIT);
+		const ssize_t n = send_some(l);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))

@@ -11,6 +11,8 @@ enum link_state {
 	LINK_LEAVING, /* goaway: open calls go on, new ones belong on another */
 };
 
+#define LINK_FDS 2
+
 struct link {
 	struct link *prev, *next; /* of its client */
 	int fd;
@@ -21,9 +23,11 @@ struct link {
 	int64_t credit_bytes, max_body_bytes; /* as in the welcome */
 	int64_t hello_due_ms;                 /* the welcome is to be here by then */
 	struct buf in, out;
-	size_t out_at;   /* how much of `out` has gone */
-	uint64_t n_sent; /* bytes that have gone since the beginning */
-	bool has_secret; /* `out` is wiped once it has gone */
+	size_t out_at;     /* how much of `out` has gone */
+	uint64_t n_sent;   /* bytes that have gone since the beginning */
+	bool has_secret;   /* `out` is wiped once it has gone */
+	int fds[LINK_FDS]; /* that go with what is sent next; copies */
+	size_t n_fds;
 };
 
 /* Takes the connected, non-blocking socket. NULL: out of memory; the socket is closed. */
@@ -38,6 +42,9 @@ size_t link_pending(const struct link *l);
 
 /* Room for a frame of `n` bytes with a secret in it, so that growing leaves none of it behind. */
 void link_expect_secret(struct link *l, size_t n);
+
+/* Copies of these go along with what is sent next. False: they cannot be copied, or are too many. */
+bool link_attach(struct link *l, const int *fds, size_t n);
 
 /* Sends what the socket takes now. ERR_IO: the connection is broken. */
 enum err link_flush(struct link *l, struct fault *why) MUST_USE;

@@ -157,6 +157,19 @@ char *llm_admin_call(llm_client *c, const char *op, const char *json)
 	return take_text(c, ask_whole(c, NULL, &admin));
 }
 
+char *llm_admin_call_fds(llm_client *c, const char *op, const char *json, const int *fds, size_t n)
+{
+	struct fault why = FAULT_NONE;
+	if (!c || llm_client_connect(c) != LLM_OK)
+		return NULL;
+	if (link_attach(c->link, fds, n))
+		return llm_admin_call(c, op, json);
+	fault_set(&why, ERR_INVALID_ARGUMENT, "up to %d open descriptors can be passed along",
+		LINK_FDS);
+	client_fail(c, &why);
+	return NULL;
+}
+
 int llm_client_connect(llm_client *c)
 {
 	if (!c)

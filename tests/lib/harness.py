@@ -65,6 +65,14 @@ def program(name):
     return str(path)
 
 
+def wrap(name):
+    """The path of a program that the tests put around one of ours (tests/wrap)."""
+    path = bin_dir().parent / "tests" / name
+    if not os.access(path, os.X_OK):
+        raise BrokerError(f"there is no {path}: run `make tests`")
+    return str(path)
+
+
 def wait_until(is_true, timeout, what, every=0.002):
     """Asks again and again, ever more slowly, until the answer is true, and returns it."""
     until = time.monotonic() + timeout

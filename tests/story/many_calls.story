@@ -8,7 +8,7 @@ connect a
 a call 1..100 model=one/m stream=yes
 ups 40
 a gets 41..100
-	fault overloaded: 40 requests are in flight, which is the limit (max_calls)
+	fault overloaded: 40 requests of yours are in flight, which is the limit (max_calls)
 open 40
 up 1..40 streams
 up 1..40 says x

@@ -440,7 +440,7 @@ static const struct {
 	{"an unknown section",                           "[brokre]",
          "f:1:2: there is no section [brokre]: did you mean [broker]?"												},
 	{"one far from all",			     "[elsewhere]",						 "f:1:2: there is no section [elsewhere]"      },
-	{"a section to come",                            "[policy \"x\"]",                                              "f:1:2: [policy] is not in this version"      },
+	{"a section to come",                            "[limit \"x\"]",					       "f:1:2: [limit] is not in this version"       },
 	{"another",				      "[cache]",						     "f:1:2: [cache] is not in this version"       },
 	{"an unknown key",			       "[broker]\n log_levle = info",
          "f:2:2: [broker] has no key log_levle: did you mean log_level?"											      },

@@ -14,7 +14,13 @@ static struct exchange *begin(struct organs *o)
 	const struct peer_id peer = {.uid = 1000};
 	const struct exchange_caller caller = {on_ready, NULL};
 	struct call c = CALL_INIT;
-	return exchange_new(o, &peer, &c, &caller);
+	static const struct policy_rule rule = {.max_input = -1,
+		.max_output = -1,
+		.max_cost_nusd = -1,
+		.max_calls = -1,
+		.max_connections = -1};
+	static const struct exchange_bounds bounds = {.allowance = {.rule = &rule}};
+	return exchange_new(o, &peer, &bounds, &c, &caller);
 }
 
 static enum err feed(struct exchange *x, size_t n)

@@ -1,0 +1,55 @@
+/* policy_rule.h - what does one [policy "NAME"] section say?
+ * Whom it is for, and what they may do. Rules stand in the order of the files; those that are built in come
+ * behind all others. Plain values: policy/ judges by them. */
+#ifndef BROKERD_CONFIG_POLICY_RULE_H
+#define BROKERD_CONFIG_POLICY_RULE_H
+#include <stdint.h>
+
+#include "brokerd/value/peer_id.h"
+
+/* Words, or patterns in which a * stands for any text, as often as one likes. */
+struct words {
+	struct span *list;
+	size_t n;
+};
+
+enum policy_answer {
+	POLICY_YES,
+	POLICY_NO,
+	POLICY_ASK, /* only with a grant, which a person gives */
+};
+
+/* One endpoint that a native call may go to. */
+struct native_rule {
+	struct span provider; /* a pattern */
+	struct span methods;  /* "GET,POST"; "*" any */
+	struct span path;     /* how it begins */
+};
+
+struct policy_rule {
+	struct span name;
+	bool is_builtin; /* no file says anything of it */
+	/* whom it is for: all that is said must hold */
+	uint32_t kinds, sockets;         /* a bit for each of their enums; 0: any */
+	enum peer_confidence confidence; /* at least */
+	struct words names, profiles;    /* empty: any name; and whoever has no profile */
+	struct words users;              /* numbers; empty: the broker's own and root; "*": any */
+	/* what they may do */
+	enum policy_answer allow;
+	struct words operations; /* patterns; empty: all but native and administrative ones */
+	struct words models, except_models; /* patterns; empty: all, and none */
+	struct native_rule *natives;
+	size_t n_natives;
+	int64_t max_input, max_output;      /* tokens of a call; -1: as they come */
+	int64_t max_cost_nusd;              /* of a call; -1: as it comes */
+	int64_t max_calls, max_connections; /* of one identity; -1: as [broker] says */
+};
+
+/* How the rules that are built in are written. */
+struct span policy_builtin_rules(void);
+
+/* Does the text fit the pattern? Linear in both but for their product at worst. */
+bool pattern_fits(struct span pattern, struct span text);
+bool words_fit(const struct words *w, struct span text); /* any of them */
+
+#endif

@@ -1,0 +1,180 @@
+/* step_admit.c - is it a request, and one that its caller may make? */
+#include "brokerd/exchange/steps.h"
+
+#include <inttypes.h>
+
+#include "brokerd/dialect/estimate.h"
+#include "brokerd/exchange/named_models.h"
+
+/* ---- how much it may ask for ---- */
+
+/* As it is estimated: a bound that holds for sure would refuse what is far from it. */
+static int64_t input_tokens(const struct exchange *x)
+{
+	const struct flight *f = x->flight;
+	if (f->op == LLM_OP_CHAT || f->op == LLM_OP_COUNT)
+		return estimate_request(&f->request);
+	return (int64_t)(f->body.n / 4);
+}
+
+static enum err bound_output(struct exchange *x)
+{
+	struct opt_i64 *max = &x->flight->request.max_tokens;
+	const int64_t most = x->allowance.rule->max_output;
+	const bool is_over = max->is_set && max->v > most;
+	struct llm_event e = {.type = EV_WARNING};
+	if (most < 0 || !exchange_is_written(x->flight->op) || (max->is_set && max->v <= most))
+		return OK;
+	*max = (struct opt_i64){true, most};
+	if (!is_over)
+		return OK; /* it had not said */
+	e.warning.code = SPAN("clamped_parameter");
+	e.warning.param = SPAN("max_tokens");
+	e.warning.message = SPAN("policy allows fewer tokens of output (max_output)");
+	return flight_put(x->flight, &e);
+}
+
+/* Within what the rule allows of a call. */
+static enum err bound(struct exchange *x, struct fault *why)
+{
+	const struct policy_rule *r = x->allowance.rule;
+	if (r->max_input >= 0 && input_tokens(x) > r->max_input)
+		return fault_set(why, ERR_DENIED,
+			"[policy \"%.*s\"] allows %" PRId64
+			" tokens of input (max_input), and this is about %" PRId64,
+			SPAN_ARG(r->name), r->max_input, input_tokens(x));
+	if (r->max_cost_nusd >= 0 && (x->max_cost_nusd < 0 || x->max_cost_nusd > r->max_cost_nusd))
+		x->max_cost_nusd = r->max_cost_nusd;
+	if (r->max_output >= 0 && x->flight->op == LLM_OP_NATIVE)
+		return fault_set(why, ERR_DENIED,
+			"[policy \"%.*s\"] has a max_output, which cannot be kept where nobody "
+			"here "
+			"knows what is asked: native calls need a rule without it",
+			SPAN_ARG(r->name));
+	return bound_output(x);
+}
+
+enum state step_admit(struct exchange *x)
+{
+	struct flight *f = x->flight;
+	struct fault why = FAULT_NONE;
+	if (x->organs->ailment.err)
+		return exchange_fail(x, OUTCOME_FAILED, &x->organs->ailment);
+	if (x->organs->is_draining)
+		return exchange_fail_with(x, ERR_RESTARTING, &why);
+	if (x->refused.err)
+		return exchange_fail(x, OUTCOME_FAILED, &x->refused);
+	enum err err = x->is_relayed
+			       ? relay_read(&x->relay, buf_view(&f->body),
+					 x->laid_out.n > 0 ? buf_view(&x->laid_out) : SPAN_NONE,
+					 &f->request, &why)
+			       : request_unpack_op(
+					 f->op, buf_view(&f->body), &f->arena, &f->request, &why);
+	if (!err)
+		err = bound(x, &why);
+	x->asked_max_tokens = f->request.max_tokens;
+	if (!err)
+		err = exchange_may_keep(x, &why);
+	if (err)
+		return exchange_fail_with(x, err, &why);
+	return x->allowance.rule->allow == POLICY_ASK ? ASK : ROUTE;
+}
+
+/* ---- whether a person lets it ---- */
+
+/* What was said of it, if anything was: copied, for the list changes. */
+static bool find_grant(struct exchange *x)
+{
+	const struct grant *g = grants_find(x->organs->grants, &x->peer, exchange_now_s(x));
+	if (!g || !g->is_yes)
+		return false;
+	x->grant = *g;
+	x->allowance.grant = &x->grant;
+	return true;
+}
+
+static void on_answer(struct consent_wait *w, const struct fault *why)
+{
+	struct exchange *x = container_of(w, struct exchange, consent);
+	const bool is_allowed = !why->err && find_grant(x);
+	exchange_go_on(x, is_allowed ? ROUTE : exchange_fail_with(x, ERR_CONSENT, why));
+}
+
+enum state step_ask(struct exchange *x)
+{
+	struct fault why = FAULT_NONE;
+	if (x->consent.question)
+		return ASK;
+	if (find_grant(x))
+		return ROUTE;
+	x->consent.on_answer = on_answer;
+	const enum err err = consents_ask(x->organs->consents, &x->peer, &x->consent, &why);
+	if (err)
+		return exchange_fail_with(x, err, &why);
+	flight_status(
+		x->flight, "consent", "a person is asked whether this program may use the broker");
+	return ASK;
+}
+
+/* ---- which models it may use ---- */
+
+/* Which of a target's a name of the body would be. */
+struct naming {
+	const struct exchange *x;
+	const struct target *t;
+	struct fault *why;
+};
+
+static enum err admit_named(void *context, struct span name)
+{
+	const struct naming *n = context;
+	return allowance_model(&n->x->allowance, name, n->t->provider, name, n->why);
+}
+
+/* A body that goes on as it is may name other models, which its host would use. */
+static enum err admit_all_named(struct exchange *x, const struct target *t, struct fault *why)
+{
+	struct naming n = {x, t, why};
+	const struct llm_request *r = &x->flight->request;
+	enum err err = x->is_relayed ? named_models(x->relay.body, admit_named, &n) : OK;
+	for (size_t i = 0; !err && i < r->extra.n; i++)
+		err = named_models_in(r->extra.members[i].name, json_of(r->extra.members[i].json),
+			admit_named, &n);
+	return err;
+}
+
+enum err exchange_admit_targets(struct exchange *x, struct fault *why)
+{
+	struct route *route = &x->flight->route;
+	size_t n = 0;
+	if (!allowance_limits_models(&x->allowance))
+		return OK;
+	for (size_t i = 0; i < route->n; i++) {
+		const struct target *t = &route->targets[i];
+		struct fault own = FAULT_NONE;
+		enum err err = allowance_model(
+			&x->allowance, x->flight->request.model, t->provider, t->model, &own);
+		if (!err)
+			err = admit_all_named(x, t, &own);
+		if (!err)
+			route->targets[n++] = *t;
+		else if (!why->err && own.err)
+			*why = own;
+		else if (!why->err)
+			fault_set(why, err, "a model that the body names cannot be judged");
+	}
+	const bool has_any = n > 0 || route->n == 0;
+	route->n = n;
+	if (has_any)
+		*why = FAULT_NONE;
+	return why->err;
+}
+
+enum err exchange_admit_native(struct exchange *x, struct fault *why)
+{
+	const struct surface_call *c = &x->relay.call;
+	const struct span method = span_is_set(c->method) ? c->method : SPAN("POST");
+	if (c->path.n == 0)
+		return OK; /* there is no such endpoint: its encoder says what is missing */
+	return policy_admit_native(x->allowance.rule, c->provider, method, c->path, why);
+}

@@ -1,0 +1,79 @@
+/* evidence.h - what does the kernel say of the process at the other end of this connection?
+ * Facts, gathered once at accept and judged by peer.c. What could not be read is told apart from what is
+ * not there. All reads are of /proc or of the socket, but for one small file that is opened only where it
+ * cannot keep us waiting. Nothing is believed of a process that was gone before all was read. */
+#ifndef BROKERD_FRONT_EVIDENCE_H
+#define BROKERD_FRONT_EVIDENCE_H
+#include <sys/types.h>
+
+#include "protocol/base/span.h"
+
+enum seen {
+	SEEN_NOT, /* it was not looked at, or cannot be read */
+	SEEN_SAME,
+	SEEN_OTHER,
+};
+
+enum flatpak_file {
+	FLATPAK_UNREAD, /* not looked at, or on a file system that could keep us waiting */
+	FLATPAK_NONE,
+	FLATPAK_SOUND,
+	FLATPAK_BAD, /* no regular file, too long, or without a name */
+};
+
+struct evidence {
+	bool has_creds; /* the three below */
+	uid_t uid;
+	gid_t gid;
+	pid_t pid;
+	char label[256]; /* of the security module; "" none */
+
+	bool is_proved;   /* the kernel had a handle of it; else its pid may be another's by now */
+	bool is_our_user; /* so that whatever cannot be read is hidden from us */
+
+	bool has_process; /* all below is of the process that connected, which lived until the end of it */
+	enum seen user_ns, mount_ns, pid_ns; /* against our own */
+	enum seen root;                      /* is its root folder that of its namespace? */
+	enum seen uid_map;                   /* does it map all users to themselves? */
+	enum seen root_mount; /* is what it has there mounted as for the first process? */
+	bool is_nested;       /* it has a pid in a namespace below ours */
+	bool has_filter;      /* of system calls */
+	char program[64];     /* the executable's file name; "" unknown */
+	char cgroup[512];     /* its path; "" unknown */
+	bool is_in_system;    /* the whole path is one of the system's own slice */
+	enum flatpak_file flatpak;
+	char flatpak_id[256], flatpak_instance[64];
+};
+
+/* Never fails: what cannot be known is left unknown. */
+void evidence_gather(int fd, struct evidence *out);
+
+/* For kernels before 6.5, which have no handle of a socket's peer: each message then has its sender's pid. On a
+ * listening descriptor, before anybody connects. */
+void evidence_ask_senders(int fd);
+/* Descriptors that came with bytes. */
+#define PASSED_FDS 2
+struct passed {
+	int fds[PASSED_FDS];
+	size_t n;
+	pid_t sender; /* of the bytes; 0 where the kernel does not say */
+};
+void passed_close(struct passed *p);
+/* Reads like recv. More descriptors than there is room for are closed, all of them. */
+ssize_t evidence_recv(int fd, void *to, size_t n, struct passed *out);
+/* No descriptor is wanted from there, says the kernel to whoever sends one, where it can (Linux 6.16). */
+void evidence_refuse_fds(int fd);
+
+/* The parts of it that are pure, for tests and for fuzzing. */
+
+/* From the text of .flatpak-info. False: it has no sound name. */
+bool evidence_read_flatpak(struct span text, struct evidence *out);
+/* The path in the unified hierarchy, or that of systemd's own. */
+void evidence_read_cgroup(struct span text, struct evidence *out);
+void evidence_read_status(struct span text, struct evidence *out, uid_t *uid);
+/* Of the text of mountinfo: the number of the mount at "/" (a later one over it wins; 0: none), and the type
+ * of the file system of a mount (absent: there is none of that number). */
+int64_t evidence_root_mount(struct span text);
+struct span evidence_mount_type(struct span text, int64_t number);
+
+#endif

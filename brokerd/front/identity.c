@@ -1,0 +1,62 @@
+/* identity.c - a table by a text of all that tells them apart. */
+#include "brokerd/front/identity.h"
+
+#include <stdio.h>
+
+#include "protocol/base/list.h"
+
+static int write_key(const struct peer_id *p, char *to, size_t size)
+{
+	char who[PEER_TEXT_BYTES];
+	peer_text(p, who);
+	return snprintf(
+		to, size, "%lld %d %s %s", (long long)p->uid, (int)p->socket, p->profile, who);
+}
+
+static void forget(struct identities *t, struct identity *i)
+{
+	LIST_REMOVE(t->idle, i);
+	t->n_idle--;
+	TABLE_REMOVE(t->all, i);
+	free(i);
+}
+
+struct identity *identity_join(struct identities *t, const struct peer_id *peer, int64_t now_s)
+{
+	char key[PEER_TEXT_BYTES + 128];
+	struct identity *i;
+	const size_t n = (size_t)write_key(peer, key, sizeof key);
+	TABLE_FIND(t->all, i, key, n);
+	if (!i) {
+		i = calloc(1, sizeof *i + n + 1);
+		if (!i)
+			return NULL;
+		memcpy(i->key, key, n + 1);
+		i->key_bytes = n;
+		i->first_s = now_s;
+		TABLE_ADD(t->all, i, i->key, i->key_bytes);
+	} else if (i->n_connections == 0) {
+		LIST_REMOVE(t->idle, i);
+		t->n_idle--;
+	}
+	i->peer = *peer;
+	i->last_s = now_s;
+	i->n_connections++;
+	return i;
+}
+
+void identity_leave(struct identities *t, struct identity *i, int64_t now_s)
+{
+	i->last_s = now_s;
+	if (--i->n_connections > 0)
+		return;
+	LIST_PUSH(t->idle, i);
+	if (++t->n_idle > IDENTITIES_IDLE)
+		forget(t, t->idle);
+}
+
+void identities_done(struct identities *t)
+{
+	while (t->idle)
+		forget(t, t->idle);
+}

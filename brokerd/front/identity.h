@@ -1,0 +1,32 @@
+/* identity.h - who has been here, and how much of the broker has each now?
+ * One for each user, kind, name, socket and profile: what limits are kept for, and what people are shown. */
+#ifndef BROKERD_FRONT_IDENTITY_H
+#define BROKERD_FRONT_IDENTITY_H
+#include "brokerd/value/peer_id.h"
+#include "protocol/base/table.h"
+
+#define IDENTITIES_IDLE 1024 /* that are remembered without a connection */
+
+struct identity {
+	TABLE_LINK;
+	struct identity *prev, *next; /* of those without a connection, longest first */
+	struct peer_id peer;          /* as it came last */
+	size_t n_connections, n_calls;
+	uint64_t calls;          /* since it was first seen */
+	int64_t first_s, last_s; /* since 1970 */
+	size_t key_bytes;
+	char key[];
+};
+
+struct identities {
+	struct identity *all; /* a table */
+	struct identity *idle;
+	size_t n_idle;
+};
+
+/* Those of a peer, with one connection more. NULL: out of memory. */
+struct identity *identity_join(struct identities *t, const struct peer_id *peer, int64_t now_s);
+void identity_leave(struct identities *t, struct identity *i, int64_t now_s);
+void identities_done(struct identities *t); /* all have left */
+
+#endif

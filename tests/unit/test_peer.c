@@ -1,0 +1,193 @@
+/* test_peer.c - what is made of what the kernel says? */
+#include "brokerd/front/peer.h"
+#include "tests/lib/tap.h"
+
+#define HEX "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+/* A process of our own user that could be looked at. */
+#define SEEN .has_creds = true, .uid = 1000, .pid = 7, .is_our_user = true, .has_process = true
+#define NS(u, m, p, r) \
+	.user_ns = SEEN_##u, .mount_ns = SEEN_##m, .pid_ns = SEEN_##p, .root = SEEN_##r
+#define OURS NS(SAME, SAME, SAME, SAME)
+/* Of another user's, as from outside. */
+#define OUTSIDE    .has_creds = true, .uid = 1001, .pid = 7, .has_process = true
+#define MAPS(u, r) .uid_map = SEEN_##u, .root_mount = SEEN_##r
+#define WHOLE      MAPS(SAME, SAME)
+
+static const struct {
+	const char *name;
+	struct evidence e;
+	enum peer_kind kind;
+	const char *id;
+	enum peer_confidence confidence;
+	bool is_claim;
+} judged[] = {
+	{"no credentials",				{.pid = -1},								PEER_KIND_UNKNOWN,   "",              PEER_UNKNOWN, false},
+	{"a process that is gone",                        {.has_creds = true, .uid = 1000},                                           PEER_KIND_UNKNOWN,   "",
+         PEER_UID,																					false},
+	{"one of the host's",                             {SEEN, OURS, .program = "cat"},                                             PEER_KIND_HOST,      "cat",           PEER_PROC,
+         false																						 },
+	{"in a desktop's scope, whose name is anybody's",
+         {SEEN, OURS, .program = "cat", .cgroup = "user.slice/user-1000.slice/app-x.scope"},
+         PEER_KIND_HOST,																   "cat",           PEER_PROC,    false},
+	{"with its own users",                            {SEEN, NS(OTHER, SAME, SAME, SAME)},                                        PEER_KIND_SANDBOX,   "",
+         PEER_PROC,																				       false},
+	{"with its own mounts",                           {SEEN, NS(SAME, OTHER, SAME, SAME)},                                        PEER_KIND_SANDBOX,   "",
+         PEER_PROC,																				       false},
+	{"with its own pids",                             {SEEN, NS(SAME, SAME, OTHER, SAME)},                                        PEER_KIND_SANDBOX,   "",              PEER_PROC,
+         false																						 },
+	{"with another root",                             {SEEN, NS(SAME, SAME, SAME, OTHER)},                                        PEER_KIND_SANDBOX,   "",              PEER_PROC,
+         false																						 },
+	{"one that cannot be looked at",                  {SEEN, WHOLE},							      PEER_KIND_UNKNOWN,   "",              PEER_PROC,    false},
+	{"nor in part",				   {SEEN, NS(SAME, SAME, SAME, NOT)},                                          PEER_KIND_UNKNOWN,   "",              PEER_PROC,    false},
+	{"another user's, from outside",                  {OUTSIDE, WHOLE},							   PEER_KIND_HOST,      "",              PEER_PROC,    false},
+	{"whose users are mapped",                        {OUTSIDE, MAPS(OTHER, SAME)},                                               PEER_KIND_SANDBOX,   "",              PEER_PROC,
+         false																						 },
+	{"whose root is another mount",                   {OUTSIDE, MAPS(SAME, OTHER)},                                               PEER_KIND_SANDBOX,   "",
+         PEER_PROC,																				       false},
+	{"who has a pid below",                           {OUTSIDE, WHOLE, .is_nested = true},                                        PEER_KIND_SANDBOX,   "",
+         PEER_PROC,																				       false},
+	{"whose calls are filtered",                      {OUTSIDE, WHOLE, .has_filter = true},                                       PEER_KIND_UNKNOWN,   "",
+         PEER_PROC,																				       false},
+	{"whose mounts cannot be seen",                   {OUTSIDE, .uid_map = SEEN_SAME},                                            PEER_KIND_UNKNOWN,   "",
+         PEER_PROC,																				       false},
+	{"a Flatpak, it says",
+         {SEEN, NS(SAME, OTHER, SAME, SAME), .flatpak = FLATPAK_SOUND, .flatpak_id = "a.b"},
+         PEER_KIND_FLATPAK,																"a.b",           PEER_PROC,    true },
+	{"what makes no sense",                           {SEEN, OURS, .flatpak = FLATPAK_BAD},                                       PEER_KIND_UNKNOWN,   "",
+         PEER_PROC,																				       false},
+	{"a service",				     {SEEN, OURS, .is_in_system = true, .cgroup = "system.slice/nginx.service"},
+         PEER_KIND_SERVICE,																"nginx.service", PEER_CGROUP,  false},
+	{"one of many",
+         {SEEN, OURS, .is_in_system = true,
+			.cgroup = "system-pg.slice/pg@14.service/worker"},
+         PEER_KIND_SERVICE,																"pg@14.service", PEER_CGROUP,  false},
+	{"a user's own unit is the host's",
+         {SEEN, OURS, .cgroup = "user.slice/user@1000.service/x.service"},                                                            PEER_KIND_HOST,
+         "",																				PEER_PROC,    false},
+	{"docker",
+         {SEEN, OURS, .cgroup = "system.slice/docker-" HEX ".scope", .is_in_system = true},
+         PEER_KIND_CONTAINER,															      "0123456789ab",  PEER_PROC,    true },
+	{"docker without systemd",                        {SEEN, OURS, .cgroup = "docker/" HEX},                                      PEER_KIND_CONTAINER,
+         "0123456789ab",																		    PEER_PROC,    true },
+	{"podman",					{SEEN, OURS, .cgroup = "user.slice/libpod-" HEX ".scope/container"},
+         PEER_KIND_CONTAINER,															      "0123456789ab",  PEER_PROC,    true },
+	{"kubernetes",				    {SEEN, OURS, .cgroup = "kubepods.slice/x"},                                 PEER_KIND_CONTAINER,
+         "kubepods.sli",																		    PEER_PROC,    true },
+	{"a snap, by its cgroup",                         {SEEN, OURS, .cgroup = "user.slice/snap.code.code-1.scope"},
+         PEER_KIND_SNAP,																   "code",          PEER_PROC,    true },
+	{"a snap, by its label",                          {SEEN, OURS, .label = "snap.code.code (enforce)"},                          PEER_KIND_SNAP,
+         "code",																			    PEER_LABEL,   false},
+	{"by its label though it is gone",                {.has_creds = true, .label = "snap.code.code (enforce)"},
+         PEER_KIND_SNAP,																   "code",          PEER_LABEL,   false},
+	{"a label that is only watched",                  {SEEN, OURS, .label = "snap.code.code (complain)"},
+         PEER_KIND_HOST,																   "",              PEER_PROC,    false},
+	{"a label of no snap",                            {SEEN, OURS, .label = "unconfined"},                                        PEER_KIND_HOST,      "",              PEER_PROC,
+         false																						 },
+	{"SELinux's containers",                          {SEEN, OURS, .label = "system_u:system_r:container_t:s0:c1,c2"},
+         PEER_KIND_CONTAINER,															      "",              PEER_LABEL,   false},
+};
+
+static void judging(void)
+{
+	const struct peer_place in_the_open = {.socket = PEER_SOCKET_MAIN};
+	for (size_t i = 0; i < COUNT_OF(judged); i++) {
+		struct peer_id p;
+		peer_judge(&judged[i].e, &in_the_open, &p);
+		is_str(peer_kind_name(p.kind), peer_kind_name(judged[i].kind), "%s",
+			judged[i].name);
+		is_str(p.name, judged[i].id, "%s: its name", judged[i].name);
+		is_str(peer_confidence_name(p.confidence),
+			peer_confidence_name(judged[i].confidence), "%s: how it is known",
+			judged[i].name);
+		ok(p.is_claim == judged[i].is_claim, "%s: by its own word?", judged[i].name);
+	}
+}
+
+/* By the socket alone, whatever the process is. */
+static void by_socket(void)
+{
+	const struct peer_place app = {
+		.socket = PEER_SOCKET_APP, .name = "notes", .profile = "small"};
+	const struct peer_place handed = {
+		.socket = PEER_SOCKET_HANDED, .name = "x", .instance = "7"};
+	const struct evidence e = {
+		SEEN, NS(OTHER, SAME, SAME, SAME), .label = "snap.a.b (enforce)"};
+	struct peer_id p;
+	peer_judge(&e, &app, &p);
+	ok(p.kind == PEER_KIND_APP && p.confidence == PEER_LISTENER, "an application's own");
+	is_str(p.name, "notes", "and which");
+	is_str(p.profile, "small", "with what it was given");
+	peer_judge(&e, &handed, &p);
+	ok(p.kind == PEER_KIND_SANDBOX && p.confidence == PEER_LISTENER,
+		"one that was made for a sandbox");
+	is_str(p.instance, "7", "and which run of it");
+	const struct evidence nobody = {.pid = -1};
+	peer_judge(&nobody, &app, &p);
+	ok(p.kind == PEER_KIND_UNKNOWN && p.confidence == PEER_UNKNOWN, "not without credentials");
+}
+
+/* ---- texts ---- */
+
+static void cgroup(const char *name, const char *text, const char *want)
+{
+	struct evidence e = {.cgroup = ""};
+	evidence_read_cgroup(span_str(text), &e);
+	is_str(e.cgroup, want, "cgroup: %s", name);
+}
+
+static void flatpak(const char *name, const char *text, const char *want)
+{
+	struct evidence e = {.flatpak_id = ""};
+	const bool is_sound = evidence_read_flatpak(span_str(text), &e);
+	ok(is_sound == (*want != '\0'), "flatpak: %s", name);
+	is_str(e.flatpak_id, want, "flatpak: %s: its name", name);
+}
+
+static const char mounts[] = "29 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n"
+			     "31 29 0:6 / /dev rw master:2 shared:3 - devtmpfs udev rw\n"
+			     "nonsense\n"
+			     "77 29 0:50 / / rw - fuse.overlay x rw\n";
+
+static void texts(void)
+{
+	cgroup("one hierarchy", "0::/user.slice/a\n", "/user.slice/a");
+	cgroup("systemd's own beside it", "1:name=systemd:/system.slice/b.service\n0::/\n",
+		"/system.slice/b.service");
+	cgroup("others are not read", "5:memory:/x\n", "");
+	cgroup("a path with colons", "0::/a:b\n", "/a:b");
+	cgroup("nothing", "", "");
+	cgroup("nonsense", "::::\n\n0:\nx", "");
+	flatpak("as it is", "[Application]\nname=org.x.Y\n[Instance]\ninstance-id=1\n", "org.x.Y");
+	flatpak("a runtime's", "[Runtime]\nname=org.x.Z\n", "org.x.Z");
+	flatpak("with spaces", " [Application] \n name = org.x.Y \n", "org.x.Y");
+	flatpak("in another section", "[Context]\nname=org.x.Y\n", "");
+	flatpak("a path", "[Application]\nname=../x\n", "");
+	flatpak("with an escape", "[Application]\nname=a\033b\n", "");
+	flatpak("empty", "[Application]\nname=\n", "");
+	is_int(evidence_root_mount(span_str(mounts)), 77,
+		"the last mount at the root is the one that is seen");
+	ok(span_is(evidence_mount_type(span_str(mounts), 29), "ext4"), "the type of a mount");
+	ok(span_is(evidence_mount_type(span_str(mounts), 31), "devtmpfs"),
+		"with more before the dash");
+	ok(!span_is_set(evidence_mount_type(span_str(mounts), 30)), "there is no such mount");
+	is_int(evidence_root_mount(SPAN("")), 0, "no mounts");
+
+	struct evidence e = {.has_filter = false};
+	uid_t uid = 0;
+	evidence_read_status(
+		SPAN("Name:\tx\nUid:\t1\t2\t3\t4\nNSpid:\t12\t2\nSeccomp:\t2\n"), &e, &uid);
+	is_uint((uint64_t)uid, UINT64_C(2), "the effective user");
+	ok(e.is_nested && e.has_filter, "a pid below, and a filter");
+	e = (struct evidence){.has_filter = false};
+	evidence_read_status(SPAN("Uid:\t1\t1\t1\t1\nNSpid:\t12\nSeccomp:\t0\n"), &e, &uid);
+	ok(!e.is_nested && !e.has_filter, "neither");
+}
+
+int main(void)
+{
+	judging();
+	by_socket();
+	texts();
+	return tap_done();
+}
