@@ -291,7 +291,7 @@ coredump:
 # The end-to-end tests that look for a way in, or for a key that got out: in memory, traces, files and the
 # core of a build that permits one. LLMB_ROUNDS=1000: how often they race the daemon's start.
 .PHONY: check-security check-core
-check-security: all
+check-security: all $(wraps)
 	$(MAKE) FLAVOUR=coredump $(jobs) all
 	@$(count) $(run_security)
 check-core: coredump
