@@ -1,4 +1,4 @@
-/* environment.c - the variables of the loader and the allocator; and how there come to be none. */
+/* environment.c - the variables that are read before main, and how there come to be none. */
 #include "brokerd/environment.h"
 
 #include <stdbool.h>
@@ -14,9 +14,12 @@ extern char **environ;
 /* A sanitizer or valgrind is itself loaded that way. */
 #ifndef BROKER_UNCONFINED
 
+/* By the loader, the allocator, and what libcurl and OpenSSL bring along as they are loaded. A test watches
+ * which these are: with another version of a library there may be more. */
 static bool is_early(const char *variable)
 {
-	static const char *const early[] = {"LD_", "GLIBC_TUNABLES=", "MALLOC_"};
+	static const char *const early[] = {"LD_", "GLIBC_TUNABLES=", "MALLOC_", "OPENSSL_",
+		"GNUTLS_", "NETTLE_", "P11_KIT_", "LOCPATH="};
 	for (size_t i = 0; i < COUNT_OF(early); i++) {
 		if (strncmp(variable, early[i], strlen(early[i])) == 0)
 			return true;

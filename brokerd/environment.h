@@ -4,8 +4,8 @@
 #ifndef BROKERD_ENVIRONMENT_H
 #define BROKERD_ENVIRONMENT_H
 
-/* The C library has read some before main: which libraries are loaded, how memory is given out. Where one of
- * these is set, starts the program again without them, and returns only if the kernel refuses. Call before
+/* Libraries have read some before main: which of them are loaded, how memory is given out, which instructions
+ * a cipher uses. Where one of these is set, starts the program again without them, and returns only if the kernel refuses. Call before
  * anything is opened. */
 void environment_renew(char **argv);
 

@@ -117,6 +117,40 @@ def test_no_variable_is_believed(broker, provider, tmp_path):
             assert b"\0" + name.encode() not in b"\0" + environ, name
 
 
+WATCH = """set pagination off
+set breakpoint pending on
+break getenv
+commands
+silent
+printf "asked for %s\\n", (char *)$rdi
+continue
+end
+break secure_getenv
+commands
+silent
+printf "asked for %s\\n", (char *)$rdi
+continue
+end
+break main
+run --version
+"""
+
+
+@needs_root
+@needs("gdb")
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="the script reads a register of this machine")
+def test_what_libraries_ask_for_before_main_is_left_behind(broker, tmp_path):
+    """With another version of one, or on another machine, they may ask for more: environment.c has the list."""
+    (tmp_path / "watch").write_text(WATCH)
+    done = subprocess.run(["gdb", "-nx", "-batch", "-x", tmp_path / "watch", harness.program("llm-brokerd")],
+                          capture_output=True, text=True, timeout=60, env={"PATH": os.environ["PATH"]})
+    asked = {line.removeprefix("asked for ") for line in done.stdout.splitlines() if line.startswith("asked for ")}
+    assert asked, done
+    made = broker(env={name: "1" for name in asked})
+    left = pathlib.Path(f"/proc/{made.pid}/environ").read_bytes().split(b"\0")
+    assert [name for name in asked if name.encode() + b"=1" in left] == []
+
+
 def traced_files(trace):
     """What the program opened or asked for after it was started for the last time."""
     lines = trace.read_text(errors="replace").splitlines()
