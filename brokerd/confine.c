@@ -88,13 +88,13 @@ static int rule_clone(scmp_filter_ctx filter, int call)
 static int rule_socket(scmp_filter_ctx filter, int call)
 {
 	int failed = seccomp_rule_add(
-		filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), call, 1, SCMP_A0(SCMP_CMP_GT, AF_NETLINK));
+		filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), call, 1, SCMP_A0(SCMP_CMP_GT, AF_NETLINK, 0));
 	for (scmp_datum_t family = 0; !failed && family <= AF_NETLINK; family++) {
 		const bool is_ours = family == AF_UNIX || family == AF_INET || family == AF_INET6 ||
 				     family == AF_NETLINK;
 		failed = seccomp_rule_add(filter,
 			is_ours ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(EAFNOSUPPORT), call, 1,
-			SCMP_A0(SCMP_CMP_EQ, family));
+			SCMP_A0(SCMP_CMP_EQ, family, 0));
 	}
 	return failed;
 }

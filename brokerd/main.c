@@ -111,7 +111,7 @@ static void fill_standard_descriptors(void)
 	close(fd);
 }
 
-static void raise_limit(int what, const char *event, rlim_t wanted)
+static void raise_limit(unsigned what, const char *event, rlim_t wanted)
 {
 	struct rlimit limit;
 	if (getrlimit(what, &limit) != 0 || limit.rlim_cur >= wanted)
