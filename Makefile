@@ -37,9 +37,11 @@ hardening := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong \
 
 flags.release  := -O2 -g $(hardening)
 flags.coredump := $(flags.release) -DBROKER_PERMIT_CORE
-flags.debug    := -O1 -g3 -fno-omit-frame-pointer -DBROKER_PLAIN_HEAP
-flags.asan     := -O1 -g -DBROKER_PLAIN_HEAP -fno-omit-frame-pointer -fno-sanitize-recover=all
-flags.tsan     := -O1 -g -DBROKER_PLAIN_HEAP -fno-omit-frame-pointer
+# sanitizers and valgrind have a heap of their own, and do what a confined process may not
+observed       := -DBROKER_PLAIN_HEAP -DBROKER_UNCONFINED -fno-omit-frame-pointer
+flags.debug    := -O1 -g3 $(observed)
+flags.asan     := -O1 -g $(observed) -fno-sanitize-recover=all
+flags.tsan     := -O1 -g $(observed)
 flags.fuzz     := $(flags.asan)
 sanitize.asan  := -fsanitize=address,undefined
 sanitize.tsan  := -fsanitize=thread
@@ -55,7 +57,7 @@ werror   := $(if $(sanitize),,$(if $(filter 1 true yes,$(CI) $(WERROR)),-Werror)
 # Asked when first needed, for `make check` installs what is missing before it builds anything.
 once    = $(if $(filter undefined,$(origin asked_$1)),$(eval asked_$1 := $(shell $2)))$(asked_$1)
 msgpack = $(call once,msgpack,$(PKG_CONFIG) --exists msgpack-c && echo msgpack-c || echo msgpack)
-packages = libcurl libcjson libsodium libcrypto sqlite3 $(msgpack)
+packages = libcurl libcjson libsodium libcrypto libseccomp sqlite3 $(msgpack)
 includes = $(call once,includes,$(PKG_CONFIG) --cflags $(packages))
 libs     = $(call once,libs,$(PKG_CONFIG) --libs $(packages)) -lev -lm -pthread
 libs_msgpack = $(call once,libs_msgpack,$(PKG_CONFIG) --libs $(msgpack))
@@ -252,6 +254,7 @@ run_golden  = golden prove --exec '$(strip timeout 600 $(under))' $(golden) \
 		tests/recordings/retell.py)
 run_story   = story prove --exec '$(strip timeout 300 $(under))' $(story)
 run_e2e     = e2e $(PYTHON) -m pytest -q -p no:cacheprovider $(PYTEST) tests/e2e
+run_security = security $(PYTHON) -m pytest -q -p no:cacheprovider -m security $(PYTEST) tests/e2e
 count       = $(PYTHON) tests/lib/count.py
 
 # many at once, unless the caller said how many
@@ -293,10 +296,14 @@ asan-build:
 coredump:
 	$(MAKE) FLAVOUR=$@ all
 
-# Is there a key in the core of a build that permits one?
-.PHONY: check-core
-check-core:
-	$(PYTHON) -m pytest -q -p no:cacheprovider tests/e2e/test_secrets.py -k core
+# The end-to-end tests that look for a way in, or for a key that got out: in memory, traces, files and the
+# core of a build that permits one. LLMB_ROUNDS=1000: how often they race the daemon's start.
+.PHONY: check-security check-core
+check-security: all $(wraps)
+	$(MAKE) FLAVOUR=coredump $(jobs) all
+	@$(count) $(run_security)
+check-core: coredump
+	$(PYTHON) -m pytest -q -p no:cacheprovider tests/e2e/test_canary.py -k core
 
 # LLMB_WRAP: what the end-to-end tests put before llm-brokerd; of these, the ones marked for it.
 # Tests that ask for all the memory there is, or fork to be killed, say nothing there.
@@ -408,6 +415,7 @@ help:
 	@echo 'make check         installs what is needed, builds, and runs every test that needs no root'
 	@echo 'make check-GROUP   runs one of lint, library, unit, golden, story, e2e'
 	@echo 'make asan|tsan|valgrind   builds another way and runs the tests so'
+	@echo 'make check-security   looks for ways in and for keys that got out; as root it can do more'
 	@echo 'make fuzz-smoke    fuzzes each parser for SECONDS=60'
 	@echo 'make bench golden format format-check tidy iwyu lint clean'
 	@echo 'make install       DESTDIR= PREFIX=/usr/local LIBDIR= RPATH='

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "brokerd/config/catalogue_file.h"
+#include "brokerd/confine.h"
 #include "brokerd/exchange/organs.h"
 #include "brokerd/exchange/tokens.h"
 #include "brokerd/front/sockets.h"
@@ -238,15 +239,29 @@ static bool open_vault(struct broker *b)
 	o->vault = vault_new(o->workers, &paths, &why);
 	if (why.err)
 		log_fault("vault.unusable", &why);
-	if (!secret_memory_locks(&why)) {
-		char said[sizeof why.message];
-		log_warn("memory.unlocked", "why=%s",
-			log_quote(said, sizeof said, span_str(why.message)));
-		b->admin.is_memory_locked = false;
-	} else {
-		b->admin.is_memory_locked = true;
-	}
 	return o->vault != NULL;
+}
+
+/* What a kernel does not give is no reason not to serve, but one to say so. */
+static void warn(const char *event, const struct fault *why)
+{
+	char said[2 * sizeof why->message];
+	log_warn(event, "why=%s", log_quote(said, sizeof said, span_str(why->message)));
+}
+
+static void try_memory(void)
+{
+	struct fault why = FAULT_NONE;
+	if (!secret_memory_locks(&why))
+		warn("memory.unlocked", &why);
+}
+
+static void confine_all(struct broker *b)
+{
+	struct fault why = FAULT_NONE;
+	b->admin.is_confined = confine(&why) == OK;
+	if (!b->admin.is_confined)
+		warn("process.unconfined", &why);
 }
 
 /* The item store does the same. */
@@ -501,6 +516,8 @@ static void on_stall(const char *kind, int64_t took_us)
 	log_warn("loop.stall", "kind=%s took_us=%" PRId64, kind, took_us);
 }
 
+/* First what is to be a process of its own: before there is a thread, a key or a client. Last, when all
+ * libraries have what they start with, no more of them can be made. */
 static enum err broker_build(struct broker *b, struct fault *why)
 {
 	struct organs *o = &b->organs;
@@ -532,6 +549,7 @@ static enum err broker_build(struct broker *b, struct fault *why)
 	if (err)
 		return err;
 	open_state(b);
+	try_memory();
 	if (!open_grants(b) || !open_vault(b) || !open_items(b))
 		return fault_set(why, ERR_NO_MEMORY, "out of memory at start");
 	listen_for_apps(b);
@@ -539,7 +557,10 @@ static enum err broker_build(struct broker *b, struct fault *why)
 	if (!o->tokens)
 		return fault_set(why, ERR_NO_MEMORY, "out of memory at start");
 	o->transport = transport_new(o->loop, o->workers, why);
-	return o->transport ? OK : why->err ? why->err : ERR_NO_MEMORY;
+	if (!o->transport)
+		return why->err ? why->err : ERR_NO_MEMORY;
+	confine_all(b);
+	return OK;
 }
 
 struct broker *broker_new(const struct broker_options *options, struct fault *why)

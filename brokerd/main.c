@@ -7,6 +7,7 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -14,11 +15,13 @@
 
 #include "brokerd/broker.h"
 #include "brokerd/config/config.h"
+#include "brokerd/environment.h"
 #include "brokerd/heap.h"
 #include "brokerd/log/log.h"
 
 #define EXIT_USAGE   2
 #define FILES_WANTED 16384
+#define LOCKS_WANTED ((rlim_t)64 * 1024 * 1024)
 
 struct options {
 	const char *config, *socket, *state_dir;
@@ -50,6 +53,51 @@ static void make_undumpable(void)
 #endif
 }
 
+#if !defined(BROKER_PERMIT_CORE) && !defined(BROKER_UNCONFINED)
+
+/* The number behind `name` in a status file of /proc; -1 where it cannot be read. */
+static long status_number(const char *path, const char *name)
+{
+	char line[256];
+	long found = -1;
+	FILE *f = fopen(path, "re");
+	if (!f)
+		return found;
+	while (found < 0 && fgets(line, sizeof line, f)) {
+		if (strncmp(line, name, strlen(name)) == 0)
+			found = strtol(line + strlen(name), NULL, 10);
+	}
+	(void)fclose(f);
+	return found;
+}
+
+/* A tracer who was there before the program stays, and has its registers if not its memory: there must be
+ * none but root's, from whom nothing is kept anyway. */
+static bool is_traced(void)
+{
+	char path[64];
+	const long tracer = status_number("/proc/self/status", "TracerPid:");
+	if (tracer <= 0 || geteuid() == 0)
+		return false;
+	(void)snprintf(path, sizeof path, "/proc/%ld/status", tracer);
+	if (status_number(path, "Uid:") == 0)
+		return false;
+	fprintf(stderr,
+		"llm-brokerd: process %ld traces this one and could use its keys: start it "
+		"untraced\n",
+		tracer);
+	return true;
+}
+
+#else
+
+static bool is_traced(void)
+{
+	return false;
+}
+
+#endif
+
 /* Whoever started us may have closed these; a file or socket of ours must not take their place, or
  * the log would be written into it. */
 static void fill_standard_descriptors(void)
@@ -63,23 +111,21 @@ static void fill_standard_descriptors(void)
 	close(fd);
 }
 
-/* Every client costs a descriptor, and so does every stream. */
-static void raise_file_limit(void)
+static void raise_limit(unsigned what, const char *event, rlim_t wanted)
 {
 	struct rlimit limit;
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= FILES_WANTED)
+	if (getrlimit(what, &limit) != 0 || limit.rlim_cur >= wanted)
 		return;
-	limit.rlim_cur = limit.rlim_max < FILES_WANTED ? limit.rlim_max : FILES_WANTED;
-	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-		log_warn("limits.files", "soft=%llu", (unsigned long long)limit.rlim_cur);
+	limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+	if (setrlimit(what, &limit) != 0)
+		log_warn(event, "soft=%llu", (unsigned long long)limit.rlim_cur);
 }
 
-/* Libraries believe the environment (proxies, key logs, configurations): they get none of it. */
-static void scrub_environment(void)
+/* Every client costs a descriptor, and so does every stream; every open key some locked pages. */
+static void raise_limits(void)
 {
-	if (clearenv() != 0 || setenv("PATH", "/usr/bin:/bin", 1) != 0 ||
-		setenv("LANG", "C", 1) != 0)
-		abort();
+	raise_limit(RLIMIT_NOFILE, "limits.files", FILES_WANTED);
+	raise_limit(RLIMIT_MEMLOCK, "limits.locks", LOCKS_WANTED);
 }
 
 /* BASE/llm-broker/NAME, or HOME/FALLBACK/llm-broker/NAME. NULL: neither is known. */
@@ -204,8 +250,11 @@ int main(int argc, char **argv)
 	struct fault why = FAULT_NONE;
 
 	make_undumpable();
+	environment_renew(argv);
 	heap_settle();
 	fill_standard_descriptors();
+	if (is_traced())
+		return EXIT_FAILURE;
 	const int status = parse_options(argc, argv, &options);
 	if (status >= 0)
 		return status;
@@ -213,7 +262,7 @@ int main(int argc, char **argv)
 	if (!fill_paths(&options, &b))
 		return EXIT_FAILURE;
 	log_init(LOG_LEVEL_INFO, -1);
-	scrub_environment();
+	environment_scrub();
 	setlocale(LC_ALL, "C");
 	umask(077);
 	signal(SIGPIPE, SIG_IGN);
@@ -223,7 +272,7 @@ int main(int argc, char **argv)
 	}
 	if (options.is_check)
 		return check_config(&b);
-	raise_file_limit();
+	raise_limits();
 	struct broker *broker = broker_new(&b, &why);
 	if (!broker) {
 		fprintf(stderr, "llm-brokerd: %s\n", why.message);

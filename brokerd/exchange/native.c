@@ -71,13 +71,27 @@ bool native_shows_header(struct span name)
 	return false;
 }
 
+/* However it is spelt: who reads a query takes the escapes out of its names. */
+static bool is_credential(struct span pair)
+{
+	static const char *const names[] = {"key", "access_token", "api_key", "api-key", "apikey",
+		"x-api-key", "x-goog-api-key", "subscription-key"};
+	struct buf name = BUF_INIT(1 * KIB);
+	bool is_one = false;
+	(void)http_unescape(span_cut(&pair, '='), &name);
+	for (size_t i = 0; i < COUNT_OF(names); i++)
+		is_one = is_one || span_is_nocase(buf_view(&name), names[i]);
+	buf_done(&name);
+	return is_one;
+}
+
 /* A caller's own credential, which some put into the query, is nobody's business there. */
 static void put_query(struct span query, struct buf *out)
 {
 	bool has_any = false;
 	while (query.n > 0) {
 		const struct span pair = span_cut(&query, '&');
-		if (span_starts(pair, SPAN("key=")) || span_starts(pair, SPAN("access_token=")))
+		if (is_credential(pair))
 			continue;
 		buf_byte(out, has_any ? '&' : '?');
 		buf_span(out, pair);
@@ -130,7 +144,11 @@ static enum err forward(const struct forwarded *what, const struct target *targe
 	struct notes *notes, struct http_request *out, struct fault *why)
 {
 	const struct surface_call *call = what->call;
-	if (call->path.n < 2)
+	size_t slashes = 0;
+	while (slashes < call->path.n && call->path.p[slashes] == '/')
+		slashes++;
+	/* without a path the query would stand right behind the host */
+	if (slashes == call->path.n)
 		return fault_param(why, ERR_INVALID_REQUEST, "surface.path",
 			"which endpoint of %.*s? Say its path, as in /v1/files",
 			SPAN_ARG(target->provider));

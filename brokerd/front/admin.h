@@ -16,7 +16,7 @@ struct admin_env {
 	int64_t started_wall_us, started_us;
 	size_t n_connections;
 	struct identities identities; /* of all who are connected, and of some who were */
-	bool is_memory_locked;
+	bool is_confined;
 	struct fault config_fault; /* of the last load; OK: it is good */
 	struct admin_call *calls;  /* all under way, those that nobody waits for too */
 	size_t n_calls, n_costly;

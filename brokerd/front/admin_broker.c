@@ -5,6 +5,7 @@
 
 #include "brokerd/front/peer.h"
 #include "brokerd/log/log.h"
+#include "brokerd/value/secret.h"
 #include "protocol/base/num.h"
 #include "protocol/limits.h"
 
@@ -125,6 +126,7 @@ enum err admin_status(struct admin_call *a, struct json body, struct fault *why)
 	const struct admin_env *env = a->env;
 	struct organs *organs = a->organs;
 	struct json_out o = json_to(&a->json);
+	struct fault unlocked;
 	(void)body;
 	(void)why;
 	json_open(&o, '{');
@@ -151,7 +153,8 @@ enum err admin_status(struct admin_call *a, struct json body, struct fault *why)
 		json_put_str(&o, span_str(organs->ailment.message));
 	else
 		json_put_null(&o);
-	json_pair_bool(&o, "memory_locked", env->is_memory_locked);
+	json_pair_bool(&o, "memory_locked", secret_memory_locks(&unlocked));
+	json_pair_bool(&o, "confined", env->is_confined);
 	json_key(&o, "you");
 	OWNED(buf_done) struct buf you = BUF_INIT(4 * KIB);
 	peer_json(&a->peer, &you);

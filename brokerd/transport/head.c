@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "protocol/base/num.h"
 #include "protocol/limits.h"
 
 void head_init(struct head *h)
@@ -83,14 +84,34 @@ static enum err keep_folded(struct head *h, struct span line)
 	return buf_error(&h->text);
 }
 
+static struct span name_of(const struct head *h, size_t i)
+{
+	return span_of(h->text.p + h->lines[i].name_at, h->lines[i].name_bytes);
+}
+
+static struct span value_of(const struct head *h, size_t i)
+{
+	return span_of(h->text.p + h->lines[i].value_at, h->lines[i].value_bytes);
+}
+
 /* We ask for no transfer coding: one that comes all the same may be a bomb. */
 static bool is_coding_fine(const struct head *h)
 {
 	for (size_t i = 0; i < h->n_lines; i++) {
-		const struct head_field *l = &h->lines[i];
-		if (span_is(span_of(h->text.p + l->name_at, l->name_bytes), "transfer-encoding") &&
-			!span_is_nocase(
-				span_of(h->text.p + l->value_at, l->value_bytes), "chunked"))
+		if (span_is(name_of(h, i), "transfer-encoding") &&
+			!span_is_nocase(value_of(h, i), "chunked"))
+			return false;
+	}
+	return true;
+}
+
+/* libcurl reads to the end of the connection where a length overflows it, and calls that whole. */
+static bool is_length_fine(const struct head *h)
+{
+	int64_t length;
+	for (size_t i = 0; i < h->n_lines; i++) {
+		if (span_is(name_of(h, i), "content-length") &&
+			(!num_i64(value_of(h, i), &length) || length < 0))
 			return false;
 	}
 	return true;
@@ -103,6 +124,9 @@ static enum err end_of_head(struct head *h, struct fault *why)
 		if (!is_coding_fine(h))
 			return fault_set(why, ERR_SERVER_ERROR,
 				"the reply comes in a transfer coding that was not asked for");
+		if (!is_length_fine(h))
+			return fault_set(
+				why, ERR_SERVER_ERROR, "the reply has a length that none can have");
 		return OK;
 	}
 	if (++h->n_1xx > HEAD_1XX_MAX)
@@ -140,9 +164,8 @@ enum err head_line(struct head *h, struct span line, struct fault *why)
 void head_view(const struct head *h, struct http_header *headers, struct http_head *out)
 {
 	for (size_t i = 0; i < h->n_lines; i++) {
-		const struct head_field *l = &h->lines[i];
-		headers[i].name = span_of(h->text.p + l->name_at, l->name_bytes);
-		headers[i].value = span_of(h->text.p + l->value_at, l->value_bytes);
+		headers[i].name = name_of(h, i);
+		headers[i].value = value_of(h, i);
 	}
 	*out = (struct http_head){h->status, headers, h->n_lines};
 }

@@ -30,7 +30,8 @@ void head_init(struct head *h);
 void head_done(struct head *h); /* frees the fields; status and is_whole stay */
 
 /* Takes one line, with its line end. OK: the head is whole now, and head_view gives it; ERR_MORE: feed
- * me. ERR_SERVER_ERROR: too many or too long, or a transfer coding that nobody asked for.
+ * me. ERR_SERVER_ERROR: too many or too long, a transfer coding that nobody asked for,
+ * or an impossible length.
  * ERR_NO_MEMORY. Lines after a whole head are ERR_MORE. */
 enum err head_line(struct head *h, struct span line, struct fault *why) MUST_USE;
 

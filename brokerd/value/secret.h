@@ -16,8 +16,8 @@ void secret_unref(struct secret *s); /* the last one wipes; NULL is fine */
 
 struct span secret_origin(const struct secret *s);
 
-/* Warms up: can memory be locked here? Returns false, with a sentence in *why, where it cannot; the
- * broker goes on and says so. Call once, after sodium_init. */
+/* Can more memory be locked than is now? Returns false, with a sentence in *why, where it cannot, so that
+ * further keys, or those that are open, may be swapped; the broker goes on and says so. */
 bool secret_memory_locks(struct fault *why);
 
 #endif

@@ -341,6 +341,8 @@ static enum err keep_backup(const struct vault_files *f, int dir, struct span by
 		errno = cause;
 		return failed(f, "replace", BACKUP, unchanged, why);
 	}
+	/* where the backup was that very file already, a rename does nothing and both names stay */
+	unlinkat(dir, SPARE, 0);
 	return OK;
 }
 

@@ -159,6 +159,19 @@ static void check_socket_file(struct report *r, struct span path)
 		name, (unsigned)(st.st_mode & 0777), (unsigned long)st.st_uid);
 }
 
+static void check_confined(struct report *r, struct json confined)
+{
+	if (json_is_nil(confined))
+		return; /* a broker of before */
+	if (json_is_true(confined))
+		note(r, FINE, "process", NULL,
+			"the broker can neither start a program nor look into one");
+	else
+		note(r, WARNING, "process",
+			"use a kernel with CONFIG_SECCOMP_FILTER, and no build for a sanitizer",
+			"the kernel would let a broker that is taken over start programs");
+}
+
 static void check_vault(struct report *r, struct json vault)
 {
 	const struct span state = text_of(vault, "state", &r->arena);
@@ -245,6 +258,7 @@ static void check_status(struct report *r)
 	else
 		note(r, WARNING, "memory", "raise LimitMEMLOCK, or encrypt the swap",
 			"keys can be swapped to disk");
+	check_confined(r, json_member(s, "confined"));
 	check_vault(r, json_member(s, "vault"));
 	check_catalogue(r, json_member(s, "catalogue"));
 	check_providers(r, json_member(s, "providers"));

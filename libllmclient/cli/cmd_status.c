@@ -30,6 +30,17 @@ static void put_vault(struct buf *out, struct json vault, struct arena *a)
 	buf_byte(out, '\n');
 }
 
+static void put_process(struct buf *out, struct json s)
+{
+	const struct json confined = json_member(s, "confined");
+	const bool is_locked = json_is_true(json_member(s, "memory_locked"));
+	buf_text(out, "process   ");
+	buf_text(out, is_locked ? "keys are locked in memory" : "keys can be SWAPPED to disk");
+	if (!json_is_nil(confined))
+		buf_text(out, json_is_true(confined) ? ", confined" : ", NOT CONFINED");
+	buf_byte(out, '\n');
+}
+
 static void put_providers(struct buf *out, struct json providers, struct arena *a)
 {
 	size_t n = 0;
@@ -58,6 +69,7 @@ static void put_status(struct buf *out, struct json s, struct arena *a)
 	else
 		buf_print(out, "%.*s\n", SPAN_ARG(text_of(config, "message", a)));
 	put_vault(out, json_member(s, "vault"), a);
+	put_process(out, s);
 	buf_print(out,
 		"traffic   %" PRId64 " connections, %" PRId64 " calls open, %" PRId64 " served\n",
 		number_of(s, "connections"), number_of(s, "calls"), number_of(s, "served"));

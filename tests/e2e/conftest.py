@@ -32,6 +32,7 @@ def pytest_configure(config):
     # a shell starts what runs in its background deaf to ^C, and so would be all that is started here
     signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "valgrind: short enough to run under valgrind too")
+    config.addinivalue_line("markers", "security: looks for a way in, or for a key that got out")
 
 
 @pytest.fixture(scope="session")

@@ -145,14 +145,65 @@ def test_what_cannot_be_reached(made, provider, name, path, status, fault):
     assert provider.requests() == []
 
 
-@pytest.mark.parametrize("path", ["/v1/../../admin", "//elsewhere.example/x", "/v1/%2e%2e/x", "/\\elsewhere",
-                                  "/v1/files;x", "/@elsewhere.example/", "/v1/\u00e9"])
-def test_an_address_stays_at_its_host(made, provider, path):
+PATHS = """
+/v1/../../admin /v1/%2e%2e/x /v1/..%2fx /v1/..;/x /../../../etc/passwd /./x /v1/. /v1/files;x /v1/\u00e9
+//EVIL/x ///EVIL/x ////EVIL //EVIL //EVIL:443 /\\EVIL /\\\\EVIL/x \\\\EVIL/x /@EVIL/ /@EVIL /x@EVIL/ /:x@EVIL/ /:99@EVIL/x
+/https://EVIL/x /http://EVIL/x /https:/EVIL /%2f%2fEVIL/x /%5c%5cEVIL/x /%40EVIL/ /x%0d%0aHost:%20EVIL /x%20HTTP/1.1
+/v1/files%00 /v1/files%23 /v1/files%3fkey=sk-mine https://EVIL/x //u:p@EVIL/x /.EVIL/x /[::1]/x /%
+""".split()
+
+
+@pytest.mark.security
+@pytest.mark.parametrize("query", [None, "a=b@EVIL/x", "//EVIL/x", "@EVIL/", "\\\\@EVIL"])
+def test_an_address_stays_at_its_host(made, provider, providers, query):
     """However it is written: it is refused, or it comes in there, with the key."""
-    call = native(made, "here", path=path, method="GET")
-    assert call.last is not None
-    assert all(seen.header("host") == [f"localhost:{provider.port}"] for seen in provider.requests())
-    assert len(provider.requests()) <= 1
+    elsewhere = providers()
+    evil = f"localhost:{elsewhere.port}"
+    for path in PATHS:
+        call = native(made, "here", path=path.replace("EVIL", evil), method="GET",
+                      query=query and query.replace("EVIL", evil))
+        assert call.last is not None, path
+    seen = provider.requests()
+    assert len(seen) > len(PATHS) // 2
+    for request in seen:
+        assert request.header("host") == [f"localhost:{provider.port}"], request.raw_head
+        assert request.header("authorization") == [f"Bearer {KEY}"], request.raw_head
+        assert request.target.startswith("/"), request.raw_head
+    assert elsewhere.stats()["connections"] == 0
+
+
+@pytest.mark.security
+def test_an_address_without_a_path_is_none(made, provider):
+    for path in ("/", "//", "///", ""):
+        call = native(made, "here", path=path, method="GET", query="x@elsewhere.example/")
+        assert call.fault == "invalid_request", (path, call)
+    assert provider.requests() == []
+
+
+@pytest.mark.security
+@pytest.mark.parametrize("spelling", [str.lower, str.upper, str.title, lambda s: s + " ", lambda s: " " + s,
+                                      lambda s: s + ":", lambda s: s + "\t", lambda s: s + "\0",
+                                      lambda s: s.replace("-", "_"), lambda s: "\n" + s, lambda s: s + "\u212a"],
+                         ids=["lower", "upper", "title", "space", "before", "colon", "tab", "nul", "underscore",
+                              "line", "letter"])
+def test_no_spelling_of_a_header_goes_along(made, provider, spelling):
+    for name, value in MINE:
+        native(made, "here", path="/v1/models", method="GET", headers=[(spelling(name), value + "-mine")])
+    for seen in provider.requests():
+        assert b"mine" not in seen.raw_head, seen.raw_head
+        assert len(seen.header("host")) == 1 and len(seen.header("authorization")) == 1
+
+
+@pytest.mark.security
+@pytest.mark.parametrize("name", ["key", "KEY", "Key", "k%65y", "%6bey", "%4B%45%59", "access_token", "access%5Ftoken",
+                                  "api_key", "api-key", "apikey", "ApiKey", "subscription-key", "x-goog-api-key"])
+def test_no_spelling_of_a_key_in_the_query_goes_along(made, provider, name):
+    for query in (f"{name}=sk-mine", f"a=b&{name}=sk-mine", f"{name}=sk-mine&a=b", f"&{name}=sk-mine&&", name,
+                  f"{name}=sk-mine={name}=sk-mine"):
+        assert native(made, "here", path="/v1/models", method="GET", query=query).last is not None
+    for seen in provider.requests():
+        assert b"mine" not in seen.raw_head and name not in seen.target, seen.raw_head
+    assert len(provider.requests()) == 6
 
 
 @pytest.mark.parametrize("surface", [

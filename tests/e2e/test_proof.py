@@ -17,7 +17,8 @@ import urllib.parse
 
 import harness
 import pytest
-from test_secrets import canary, hits, may_read_memory, memory_of, parts_in
+from canary import canary, described, hits, is_shut, memory_of, parts_in, regions_with
+from programs import needs_release, needs_root
 
 ACCESS_KEY = "AKIDEXAMPLE12345"
 CHAT = "openai-chat /v1/chat/completions"
@@ -428,25 +429,30 @@ def test_no_output_no_log_and_no_file_has_them(used):
             assert not hits(pathlib.Path(f"/proc/{it.made.pid}/{name}").read_bytes(), key)
 
 
-@pytest.mark.skipif(not may_read_memory(), reason="another process's memory is root's to read")
+@pytest.mark.security
+@needs_root
+@needs_release
 def test_an_open_vault_leaves_no_key_about(used):
     it, keys, _ = used
-    parts = list(memory_of(it.made.pid))
     for key in keys:
-        assert [form for part in parts for form in hits(part, key)] == []
+        found = [(region, count) for region, count in regions_with(it.made.pid, key) if not is_shut(region)]
+        assert found == [], described(found)
 
 
-@pytest.mark.skipif(not may_read_memory(), reason="another process's memory is root's to read")
+@pytest.mark.security
+@needs_root
+@needs_release
 def test_after_locking_the_broker_has_them_no_more(used):
     it, keys, _ = used
     assert it.made.llmb("vault", "lock").code == 0
-    parts = list(memory_of(it.made.pid))
     for key in keys:
-        assert [form for part in parts for form in hits(part, key)] == []
+        assert described(regions_with(it.made.pid, key)) == []
     assert it.ask("hi").code == 5
 
 
-@pytest.mark.skipif(not may_read_memory(), reason="another process's memory is root's to read")
+@pytest.mark.security
+@needs_root
+@needs_release
 def test_a_private_key_is_nowhere_after_locking(cloud, rsa):
     it = cloud("google", account(rsa))
     it.endpoint.script(body=reply("ya29.x"))
@@ -459,5 +465,5 @@ def test_a_private_key_is_nowhere_after_locking(cloud, rsa):
     for path in pathlib.Path(it.made.folder).rglob("*"):
         assert not path.is_file() or not any(n in path.read_bytes() for n in needles), path
     assert it.made.llmb("vault", "lock").code == 0
-    found = [needle for part in memory_of(it.made.pid) for needle in needles if needle in part]
+    found = [needle for region in memory_of(it.made.pid) for needle in needles if needle in region.data]
     assert found == []

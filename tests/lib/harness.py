@@ -52,6 +52,11 @@ def is_sanitized():
     return bin_dir().parent.name in ("asan", "tsan")
 
 
+def is_observed():
+    """Whether they are made for being watched, by a sanitizer or by valgrind, and so not closed to it."""
+    return bin_dir().parent.name in ("asan", "tsan", "debug") or SLOWER > 1
+
+
 def program(name):
     """The path of a program of ours."""
     path = bin_dir() / name

@@ -1,0 +1,86 @@
+"""test_install.py - who may read what is installed, and what the daemon keeps?"""
+
+import os
+import pathlib
+import stat
+import subprocess
+
+import harness
+import pytest
+from surfaces import FAMILIES, dialects, relay
+
+pytestmark = pytest.mark.security
+
+CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+
+
+def modes(folder):
+    return {str(path.relative_to(folder)): stat.S_IMODE(path.lstat().st_mode)
+            for path in sorted(folder.rglob("*")) if not path.is_symlink()}
+
+
+def test_what_is_installed(tmp_path):
+    """The programs that were built, as they are: `-o all` builds nothing."""
+    if not (harness.bin_dir().parent / "lib").exists():
+        pytest.skip("these programs are no build of this folder's")
+    subprocess.run(["make", "-C", harness.TOP, "-o", "all", f"B={harness.bin_dir().parent}", "install",
+                    f"DESTDIR={tmp_path}", "PREFIX=/usr"], check=True, capture_output=True, env=CLEAN)
+    found = modes(tmp_path)
+    assert found["usr/bin/llm-brokerd"] == 0o711
+    assert found["usr/bin/llmb"] == 0o755
+    for name, mode in found.items():
+        path = tmp_path / name
+        wanted = 0o755 if path.is_dir() else {"usr/bin/llm-brokerd": 0o711, "usr/bin/llmb": 0o755}.get(name, 0o644)
+        assert mode == wanted, (name, oct(mode))
+    assert {path.lstat().st_uid for path in tmp_path.rglob("*")} == {os.geteuid()}
+
+
+def test_what_is_kept(broker, provider):
+    """However open the umask of who starts it is."""
+    before = os.umask(0)
+    try:
+        made = broker("[broker]\nlog_level = debug\n" + harness.provider_section(
+            provider, model="m", dialect=dialects(), base_path="/v1"))
+    finally:
+        os.umask(before)
+    made.add_key("test", "sk-any")
+    assert made.llmb("vault", "passphrase", "--from-stdin", "--no-input", input="correct horse\n").code == 0
+    family = FAMILIES["responses"]
+    script, _ = family.script("Hi", False)
+    provider.script(**script)
+    assert relay(made, **family.ask("test/m", "x")).is_good
+    made.reload()
+    made.wait_log("config.loaded")
+    for end in (None, made.stop):  # while it runs, and what is left
+        if end:
+            end()
+        found = modes(made.state_dir)
+        assert {"vault", "journal", "ledger.db"} <= set(found), found
+        assert {name: oct(mode) for name, mode in found.items() if mode & 0o077} == {}
+        assert stat.S_IMODE(made.state_dir.stat().st_mode) == 0o700
+
+
+def test_a_folder_that_others_may_write_to_is_refused(broker):
+    made = broker(run=False)
+    made.state_dir.mkdir()
+    made.state_dir.chmod(0o777)
+    made.start()
+    done = made.llmb("ask", "-m", "offline/echo", "hi")
+    assert done.code != 0 and "writable by it alone" in done.err
+    assert list(made.state_dir.iterdir()) == []
+
+
+def test_a_folder_that_others_may_read_holds_nothing_they_may(broker):
+    made = broker(run=False)
+    made.state_dir.mkdir()
+    made.state_dir.chmod(0o755)
+    made.start()
+    made.add_key("openai", "sk-any")
+    assert {name: oct(mode) for name, mode in modes(made.state_dir).items() if mode & 0o077} == {}
+
+
+def test_a_key_file_is_its_owners(broker):
+    made = broker()
+    made.add_key("openai", "sk-any")
+    path = next(pathlib.Path(made.state_dir).glob("*key*"))
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
