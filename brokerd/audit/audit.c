@@ -11,7 +11,7 @@
 #include "protocol/base/list.h"
 
 #define HEAD_US        INT64_C(900000000) /* between two lines with the head in the daemon's log */
-#define AGAIN_FIRST_US INT64_C(1000000)
+#define AGAIN_FIRST_US INT64_C(100000)
 #define AGAIN_MAX_US   INT64_C(30000000)
 
 /* What a worker has: it owns all of this until it is done. */
@@ -43,6 +43,7 @@ struct audit {
 	int64_t again_us;
 	uint64_t seq_logged;
 	struct fault fault;
+	bool is_told; /* in the daemon's log; not at once, for a broker that ends gives way to the next */
 };
 
 /* ---- a group goes to a worker ---- */
@@ -115,9 +116,10 @@ static void on_head(struct loop_timer *t)
 static void written(struct audit *a)
 {
 	struct work *w = &a->work;
-	if (a->fault.err)
+	if (a->is_told)
 		log_info("audit.written", "seq=%" PRIu64, w->last.seq);
 	a->fault = FAULT_NONE;
+	a->is_told = false;
 	a->again_us = AGAIN_FIRST_US;
 	a->is_left = false;
 	buf_clear(&w->records);
@@ -127,13 +129,16 @@ static void written(struct audit *a)
 static void unwritten(struct audit *a)
 {
 	char said[2 * sizeof a->fault.message];
-	const struct fault *why = &a->work.why;
-	if (strcmp(a->fault.message, why->message) != 0)
-		log_error("audit.unwritten", "why=%s",
-			log_quote(said, sizeof said, span_str(why->message)));
-	a->fault = *why;
+	const bool is_other = strcmp(a->fault.message, a->work.why.message) != 0;
+	a->fault = a->work.why;
 	if (!a->fault.err)
 		fault_set(&a->fault, a->work.err, "%s", err_info(a->work.err)->sentence);
+	a->is_told = a->is_told && !is_other;
+	if (a->is_left && !a->is_told) {
+		a->is_told = true;
+		log_error("audit.unwritten", "why=%s",
+			log_quote(said, sizeof said, span_str(a->fault.message)));
+	}
 	a->is_left = true;
 }
 

@@ -6,6 +6,7 @@
 #include "brokerd/audit/line.h"
 #include "protocol/base/json.h"
 
+#define SEQS_MAX  (UINT64_C(1) << 32) /* that one file is believed to hold */
 #define STEPS_MAX (UINT64_C(1) << 24) /* turns of a key that are made to get to a file: seconds */
 
 static const char own_begin[] = ",\"what\":\"audit.";
@@ -230,6 +231,18 @@ bool check_has_seq(struct span bytes, uint64_t seq)
 			return true;
 	}
 	return false;
+}
+
+uint64_t check_highest_seq(struct span bytes, uint64_t seq)
+{
+	const uint64_t from = seq;
+	struct line l;
+	while (bytes.n > 0) {
+		const struct span line = span_cut(&bytes, '\n');
+		if (line_parse(line, &l) && l.seq > seq && l.seq - from < SEQS_MAX)
+			seq = l.seq;
+	}
+	return seq;
 }
 
 void check_done(struct check *c)

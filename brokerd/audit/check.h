@@ -51,8 +51,10 @@ enum check_flaw check_line(struct check *c, struct span line) MUST_USE;
 enum check_flaw check_bytes(
 	struct check *c, struct span bytes, size_t *line, size_t *good) MUST_USE;
 
-/* Is there a line of that number in what was not checked any more? */
+/* Of what was not checked any more: is there a line of that number, and which is the highest, where one is
+ * higher than `seq`? */
 bool check_has_seq(struct span bytes, uint64_t seq);
+uint64_t check_highest_seq(struct span bytes, uint64_t seq);
 
 void check_done(struct check *c); /* wipes */
 

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "brokerd/value/guarded.h"
+
 struct walk {
 	struct audit_verify *verify;
 	int folder;
@@ -87,6 +89,11 @@ static enum check_flaw verify_all(struct walk *w)
 	return flaw;
 }
 
+enum err audit_verify_key(struct audit_verify *v, const unsigned char root[CHAIN_KEY_BYTES])
+{
+	return guarded_copy(span_of((const char *)root, CHAIN_KEY_BYTES), &v->root);
+}
+
 void audit_verify(struct audit_verify *v)
 {
 	struct walk w = {.verify = v, .bytes = BUF_INIT(FILES_READ_BYTES)};
@@ -100,9 +107,8 @@ void audit_verify(struct audit_verify *v)
 		if (v->root)
 			v->check.root = (const unsigned char *)guarded_read(v->root).p;
 		v->flaw = verify_all(&w);
-		if (v->root)
-			guarded_close(v->root);
 	}
+	guarded_free(TAKE(v->root));
 	v->check.root = NULL;
 	check_done(&v->check);
 	buf_done(&w.bytes);

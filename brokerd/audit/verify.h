@@ -4,13 +4,14 @@
 #define BROKERD_AUDIT_VERIFY_H
 #include "brokerd/audit/check.h"
 #include "brokerd/audit/files.h"
-#include "brokerd/value/guarded.h"
+#include "protocol/base/err.h"
+
+struct guarded;
 
 struct audit_verify {
 	/* in */
 	const char *state_dir;
 	struct audit_limits limits;
-	struct guarded *root; /* the open vault's key for the audit; NULL: none is open */
 	bool has_sought;
 	unsigned char sought[CHAIN_HASH_BYTES]; /* a hash that was seen before */
 	/* out */
@@ -19,8 +20,16 @@ struct audit_verify {
 	char file[FILES_NAME_BYTES]; /* where the flaw is */
 	size_t line;                 /* from 1; 0: the file as a whole */
 	size_t n_files;
+	/* its own */
+	struct guarded *root;
 };
 
+/* Has the MACs checked too, by the open vault's key for the audit; the caller wipes its own.
+ * ERR_NO_MEMORY. */
+enum err audit_verify_key(
+	struct audit_verify *v, const unsigned char root[CHAIN_KEY_BYTES]) MUST_USE;
+
+/* Forgets the key. */
 void audit_verify(struct audit_verify *v);
 
 #endif

@@ -128,7 +128,11 @@ static enum err recover_current(struct writer *w, struct check *c, struct fault 
 	w->bytes = file.n;
 	if (flaw == CHECK_TORN)
 		return cut_tail(w, good, file.n, why);
-	return flaw ? set_aside(w, line, why) : OK;
+	if (!flaw)
+		return OK;
+	/* no number is given twice */
+	c->chain.seq = check_highest_seq(span_skip(buf_view(&file), good), c->chain.seq);
+	return set_aside(w, line, why);
 }
 
 /* There is nothing in it: the log goes on from the one before. */
@@ -141,7 +145,10 @@ static enum err recover_former(struct writer *w, struct check *c, struct fault *
 	if (failed)
 		return fail(w, "reading what was before", failed, why);
 	check_file(c);
-	if (check_bytes(c, buf_view(&file), &line, &good) != CHECK_WHOLE && w->damage[0] == '\0')
+	if (check_bytes(c, buf_view(&file), &line, &good) == CHECK_WHOLE)
+		return OK;
+	c->chain.seq = check_highest_seq(span_skip(buf_view(&file), good), c->chain.seq);
+	if (w->damage[0] == '\0')
 		(void)snprintf(
 			w->damage, sizeof w->damage, "%s:%zu is not what was written", name, line);
 	return OK;

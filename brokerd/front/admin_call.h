@@ -16,6 +16,7 @@ struct admin_call {
 	struct organs *organs;
 	struct config *config; /* as it was when the call came */
 	struct peer_id peer;
+	const char *op;           /* as the table has it; NULL: none of that name */
 	struct admin_reply reply; /* on_done NULL: nobody waits any more */
 	struct loop_task done;
 	struct arena arena; /* what is no secret */
@@ -33,10 +34,14 @@ struct admin_call {
 	struct buf errors;
 	struct buf text; /* a catalogue that is imported, and what it became */
 	struct catalogue *catalogue;
+	struct audit_question *audit;
 };
 
 void admin_done(struct admin_call *a);
 void admin_fail(struct admin_call *a, enum err err, const struct fault *why);
+
+/* It is over: where it was to change something, the audit log has it. */
+void admin_record(const struct admin_call *a);
 
 /* ---- members of the request ---- */
 
@@ -58,6 +63,7 @@ typedef enum err admin_run(struct admin_call *a, struct json body, struct fault 
 admin_run admin_key_add, admin_key_remove, admin_key_list, admin_key_test;
 admin_run admin_vault_status, admin_vault_lock, admin_vault_unlock, admin_vault_passphrase;
 admin_run admin_models, admin_catalogue_import;
+admin_run admin_audit_list, admin_audit_verify;
 admin_run admin_usage, admin_config_check, admin_config_reload, admin_status;
 
 #endif

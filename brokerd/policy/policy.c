@@ -30,6 +30,8 @@ static const struct row rows[] = {
 	{CALL_ADMIN,  "config.check"    },
 	{CALL_ADMIN,  "config.reload"   },
 	{CALL_ADMIN,  "catalogue.import"},
+	{CALL_ADMIN,  "audit.list"      },
+	{CALL_ADMIN,  "audit.verify"    },
 };
 
 enum err policy_admit_peer(const struct peer_id *peer, uid_t own, struct fault *why)
