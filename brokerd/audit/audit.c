@@ -216,9 +216,10 @@ void audit_record(struct audit *a, const struct audit_event *e)
 	if (!a)
 		return;
 	const int64_t at_us = loop_wall_us(a->loop);
-	if (fold_take(a->folds, e, at_us, loop_now_us(a->loop)))
+	const bool is_said = fold_take(a->folds, e, at_us, loop_now_us(a->loop));
+	if (is_said)
 		put(a, e, at_us, NULL);
-	if (e->verdict != AUDIT_ALLOWED)
+	if (!is_said || e->verdict != AUDIT_ALLOWED)
 		watch_folds(a);
 }
 

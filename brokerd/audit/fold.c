@@ -3,6 +3,11 @@
 
 #include "protocol/base/table.h"
 
+/* What callers were allowed: beyond that it is folded too, or one who may lock a vault could do so until
+ * nothing older is left. */
+#define ALLOWED_BURST     256
+#define ALLOWED_REFILL_US INT64_C(5000000)
+
 #define FIRST_US   INT64_C(60000000)
 #define LONGEST_US INT64_C(3600000000)
 
@@ -38,13 +43,15 @@ struct slot {
 	char subject[SUBJECT_BYTES], detail[DETAIL_BYTES];
 };
 
+struct bucket {
+	int64_t spent, filled_us;
+};
+
 struct folds {
 	uint64_t keys[SLOTS]; /* 0: the slot is free */
 	int64_t due_us[SLOTS];
 	struct slot slots[SLOTS];
-	struct {
-		int64_t spent, filled_us;
-	} buckets[GRAINS];
+	struct bucket buckets[GRAINS], allowed;
 	struct slot said; /* the one that was handed out */
 };
 
@@ -102,27 +109,28 @@ static struct slot *find(struct folds *f, enum grain grain, uint64_t key)
 	return NULL;
 }
 
-static bool may_add(struct folds *f, enum grain grain, int64_t now_us)
+static bool take(struct bucket *b, int64_t burst, int64_t refill_us, int64_t now_us)
 {
-	const int64_t back = (now_us - f->buckets[grain].filled_us) / grains[grain].refill_us;
+	const int64_t back = (now_us - b->filled_us) / refill_us;
 	if (back > 0) {
-		f->buckets[grain].filled_us += back * grains[grain].refill_us;
-		f->buckets[grain].spent -=
-			f->buckets[grain].spent < back ? f->buckets[grain].spent : back;
+		b->filled_us += back * refill_us;
+		b->spent -= b->spent < back ? b->spent : back;
 	}
-	return f->buckets[grain].spent < grains[grain].burst;
+	if (b->spent >= burst)
+		return false;
+	b->spent++;
+	return true;
 }
 
 /* A new slot, if at this grain there is room. */
 static bool add(struct folds *f, enum grain grain, uint64_t key, int64_t now_us)
 {
-	struct slot *s = may_add(f, grain, now_us) ? find(f, grain, 0) : NULL;
-	if (!s)
+	struct slot *s = find(f, grain, 0);
+	if (!s || !take(&f->buckets[grain], grains[grain].burst, grains[grain].refill_us, now_us))
 		return false;
 	*s = (struct slot){.window_us = FIRST_US};
 	f->keys[s - f->slots] = key;
 	f->due_us[s - f->slots] = now_us + FIRST_US;
-	f->buckets[grain].spent++;
 	return true;
 }
 
@@ -147,7 +155,8 @@ static void count(struct slot *s, const struct audit_event *e, enum grain grain,
 
 bool fold_take(struct folds *f, const struct audit_event *e, int64_t at_us, int64_t now_us)
 {
-	if (e->verdict == AUDIT_ALLOWED)
+	if (e->verdict == AUDIT_ALLOWED &&
+		(!e->who || take(&f->allowed, ALLOWED_BURST, ALLOWED_REFILL_US, now_us)))
 		return true;
 	for (enum grain grain = BY_EVENT; grain < GRAINS; grain++) {
 		const uint64_t key = key_of(e, grain);

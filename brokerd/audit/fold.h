@@ -13,8 +13,8 @@ struct folds;
 struct folds *folds_new(void); /* NULL: out of memory */
 void folds_free(struct folds *f);
 
-/* Is it to be recorded? False: it is counted. `at_us` is wall time, `now_us` monotonic. What was allowed is
- * always recorded. */
+/* Is it to be recorded? False: it is counted. `at_us` is wall time, `now_us` monotonic. What the broker did
+ * itself is always recorded, and what it allowed while there is not very much of it. */
 bool fold_take(struct folds *f, const struct audit_event *e, int64_t at_us, int64_t now_us);
 
 /* What was counted and is due. Its texts and its peer live until the next call. */

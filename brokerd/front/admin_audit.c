@@ -73,16 +73,20 @@ struct audit_question {
 	struct buf records;
 };
 
-/* A question of a call. NULL: out of memory. */
-static struct audit_question *question_new(struct admin_call *a)
+static enum err question_begin(struct admin_call *a, struct fault *why)
 {
-	a->audit = a->organs->audit ? arena_array(&a->arena, 1, sizeof *a->audit) : NULL;
-	if (a->audit)
-		*a->audit = (struct audit_question){
-			.list = {.state_dir = a->env->state_dir},
-			.verify = { .state_dir = a->env->state_dir,        .limits = AUDIT_LIMITS}
-                };
-	return a->audit;
+	if (!a->organs->audit)
+		return fault_set(why, ERR_IO, "there is no audit log: %s",
+			a->organs->ailment.err ? a->organs->ailment.message
+					       : "memory was out at start");
+	a->audit = arena_array(&a->arena, 1, sizeof *a->audit);
+	if (!a->audit)
+		return ERR_NO_MEMORY;
+	*a->audit = (struct audit_question){
+		.list = {.state_dir = a->env->state_dir},
+		.verify = { .state_dir = a->env->state_dir,        .limits = AUDIT_LIMITS}
+        };
+	return OK;
 }
 
 static void list_run(struct job *j)
@@ -116,9 +120,10 @@ static void list_came(struct job *j)
 enum err admin_audit_list(struct admin_call *a, struct json body, struct fault *why)
 {
 	int64_t s, limit = LIST_RECORDS;
-	struct audit_question *q = question_new(a);
-	if (!q)
-		return ERR_NO_MEMORY;
+	const enum err err = question_begin(a, why);
+	if (err)
+		return err;
+	struct audit_question *q = a->audit;
 	if (json_i64(json_member(body, "since_s"), &s))
 		q->list.since_us = num_mul_sat(s, 1000000);
 	if (json_i64(json_member(body, "limit"), &limit) &&
@@ -287,9 +292,9 @@ static enum err take_root(struct admin_call *a)
 
 enum err admin_audit_verify(struct admin_call *a, struct json body, struct fault *why)
 {
-	if (!question_new(a))
-		return ERR_NO_MEMORY;
-	enum err err = take_head(a, body, why);
+	enum err err = question_begin(a, why);
+	if (!err)
+		err = take_head(a, body, why);
 	if (!err)
 		err = take_root(a);
 	if (err)

@@ -71,10 +71,16 @@ static struct audit *begin(void)
 	return begin_with(AUDIT_LIMITS);
 }
 
+static void say_by(
+	struct audit *a, const struct peer_id *who, const char *what, const char *subject)
+{
+	const struct audit_event e = {.what = what, .who = who, .subject = span_str(subject)};
+	audit_record(a, &e);
+}
+
 static void say(struct audit *a, const char *what, const char *subject)
 {
-	const struct audit_event e = {.what = what, .who = &somebody, .subject = span_str(subject)};
-	audit_record(a, &e);
+	say_by(a, &somebody, what, subject);
 }
 
 static void deny(struct audit *a, const struct peer_id *who, const char *subject)
@@ -215,7 +221,7 @@ static void test_order(void)
 	audit_key(a, root);
 	for (int i = 0; i < 500; i++) {
 		(void)snprintf(subject, sizeof subject, "n%03d", i);
-		say(a, "key.add", subject);
+		say_by(a, NULL, "key.add", subject);
 		if (i % 7 == 0)
 			settle();
 	}
@@ -397,6 +403,21 @@ static void test_ratchet(void)
 	ok(memcmp(again.mark, e.mark, sizeof e.mark) == 0, "but the vault's mark");
 	epoch_keyed(&again, other, id);
 	ok(memcmp(again.mark, e.mark, sizeof e.mark) != 0, "another vault, another mark");
+}
+
+/* One that another program made, by what the manual says. */
+static void test_vector(void)
+{
+	OWNED(buf_done) struct buf file = BUF_INIT(BYTES);
+	clear();
+	if (!whole_file("tests/fuzz/corpus/audit/whole", &file))
+		bail("there is no vector");
+	save("audit.log", buf_view(&file));
+	const struct audit_verify v = verify();
+	is_str(check_flaw_name(v.flaw), "whole", "another program's log: line %zu", v.line);
+	is_uint(v.check.records, 7, "of seven records");
+	is_uint(v.check.keyed, 4, "four with MACs");
+	is_uint(v.check.unchecked, 0, "which fit");
 }
 
 /* ---- epochs ---- */
@@ -694,7 +715,7 @@ static void test_queue_full(void)
 	clear();
 	struct audit *a = begin();
 	while (audit_lost(a) < 100 && n < 100000) {
-		say(a, "key.add", "some-provider/label");
+		say_by(a, NULL, "key.add", "some-provider/label");
 		n++;
 	}
 	is_uint(audit_lost(a), 100, "a queue is full after %" PRIu64 " records", n - 100);
@@ -734,6 +755,25 @@ static void test_folds(void)
 	deny(a, &somebody, "key.add");
 	audit_close(a);
 	is_uint(in_file("\"count\":1,"), 2, "and nothing is left out at the end");
+}
+
+/* Who may lock the vault cannot do so until nothing older is left. */
+static void test_allowed_flood(void)
+{
+	clear();
+	struct audit *a = begin();
+	say(a, "key.add", "openai");
+	for (int i = 0; i < 100000; i++) {
+		say(a, "vault.lock", "");
+		if (i % 1000 == 0)
+			loop_virtual_advance(loop, SECOND);
+	}
+	audit_close(a);
+	OWNED(buf_done) struct buf file;
+	load("audit.log", &file);
+	const size_t n = count_of(buf_view(&file), "vault.lock");
+	ok(n > 256 && n < 300, "of a hundred thousand in two minutes %zu records", n);
+	is_uint(count_of(buf_view(&file), "openai"), 1, "what was before is still there");
 }
 
 /* Whoever asks for another thing each time, under another name, for a day. */
@@ -914,6 +954,7 @@ int main(void)
 	test_cut_end();
 	test_forged();
 	test_ratchet();
+	test_vector();
 	test_epochs();
 	test_unkeyed_is_covered();
 	test_torn();
@@ -927,6 +968,7 @@ int main(void)
 	test_disk_full();
 	test_queue_full();
 	test_folds();
+	test_allowed_flood();
 	test_flood();
 	test_head();
 	test_list();
