@@ -92,7 +92,7 @@ static void audit_follow(struct broker *b)
 	const struct organs *o = &b->organs;
 	unsigned char root[AUDIT_ROOT_BYTES];
 	const bool is_open = vault_state(o->vault) == VAULT_OPEN;
-	if (is_open == audit_is_keyed(o->audit))
+	if (!o->audit || is_open == audit_is_keyed(o->audit))
 		return;
 	if (is_open && vault_subkey(o->vault, VAULT_PURPOSE_AUDIT, root))
 		audit_key(o->audit, root);

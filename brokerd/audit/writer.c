@@ -216,16 +216,25 @@ static enum err look_at(struct writer *w, int fd, struct fault *why)
 	return OK;
 }
 
+static enum err rotate(struct writer *w, struct fault *why)
+{
+	struct files all;
+	if (files_list(w->folder, &all) && all.n > 0 && all.numbers[all.n - 1] > w->rotated)
+		w->rotated = all.numbers[all.n - 1]; /* another program's */
+	const int failed = files_rotate(w->folder, w->rotated + 1, &w->limits);
+	if (failed && failed != ENOENT)
+		return fail(w, "rotating", failed, why);
+	w->rotated += !failed;
+	w->bytes = 0;
+	return OK;
+}
+
 static enum err open_file(struct writer *w, int *fd, struct fault *why)
 {
 	const int flags = O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
-	if (w->bytes >= w->limits.file_bytes) {
-		const int failed = files_rotate(w->folder, w->rotated + 1, &w->limits);
-		if (failed && failed != ENOENT)
-			return fail(w, "rotating", failed, why);
-		w->rotated += !failed;
-		w->bytes = 0;
-	}
+	const enum err err = w->bytes >= w->limits.file_bytes ? rotate(w, why) : OK;
+	if (err)
+		return err;
 	*fd = openat(w->folder, FILES_CURRENT, flags, 0600);
 	return *fd < 0 ? fail(w, "opening", errno, why) : look_at(w, *fd, why);
 }

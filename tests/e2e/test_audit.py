@@ -293,6 +293,10 @@ def test_a_second_broker_writes_nothing(broker):
     other.llmb("vault", "lock")
     other.wait_log("audit.unwritten")
     made.llmb("vault", "lock")
+    status = json.loads(other.llmb("status", "--json").out)
+    assert not status["audit"]["ok"] and "another" in status["audit"]["message"]
+    assert "another" in other.llmb("status").out and "another" in other.llmb("doctor").out
+    assert json.loads(made.llmb("status", "--json").out)["audit"] == {"ok": True, "lost": 0}
     assert [r["what"] for r in listed(made)].count("broker.start") == 1
     assert verified(made)[0] == 0
 

@@ -77,6 +77,7 @@ static void check_sealed(struct span bytes)
 	check_prefix(buf_view(&out));
 	/* and no bit of the first record can be turned */
 	const size_t first = span_index(buf_view(&out), '\n');
+	assert(first > 0);
 	const size_t at = n % first;
 	out.p[at] = (char)(out.p[at] ^ 1);
 	assert(check_all(&c, buf_view(&out), root, &line, &good) != CHECK_WHOLE && line == 1);
