@@ -139,9 +139,8 @@ static void say_verified(const struct audit *o, const struct answer *answer)
 			number_of(answer->json, "last"));
 	say_out(&out);
 	if (broken_off > 0 && !o->common.is_quiet)
-		say_err("note: %" PRId64
-			" times the log broke off without its last record: the broker was killed, "
-			"or records were cut away",
+		say_err("note: epochs that end without their last record: %" PRId64
+			" (the broker was killed then, or records were cut away)",
 			broken_off);
 }
 
