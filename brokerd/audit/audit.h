@@ -9,7 +9,7 @@
 #include "brokerd/loop/worker.h"
 
 #define AUDIT_LANE        2 /* of workers_submit */
-#define AUDIT_LIMITS      ((struct audit_limits){.file_bytes = (size_t)8 * 1024 * 1024, .files = 8})
+#define AUDIT_LIMITS      ((struct audit_limits){.file_bytes = (size_t)4 * 1024 * 1024, .files = 16})
 #define AUDIT_QUEUE_BYTES ((size_t)1024 * 1024) /* that wait for the disk */
 #define AUDIT_ROOT_BYTES  ((size_t)32)
 

@@ -99,6 +99,9 @@ int files_read(int folder, const char *name, struct buf *out)
 		return errno;
 	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
 		cause = EINVAL;
+	else if (st.st_size < (off_t)FILES_READ_BYTES)
+		(void)buf_reserve(
+			out, (size_t)st.st_size + PIECE_BYTES); /* so that it does not move */
 	while (n > 0 && !cause) {
 		char *room = buf_reserve(out, PIECE_BYTES);
 		n = room ? read(fd, room, PIECE_BYTES) : 0;

@@ -800,7 +800,7 @@ static void test_flood(void)
 	load("audit.log", &file);
 	diag("%zu denials in a day: %zu records, %zu bytes", n, count_of(buf_view(&file), "\n"),
 		file.n);
-	ok(file.n < 4 * 1024 * 1024, "less than half a file");
+	ok(file.n < 4 * 1024 * 1024, "less than half of a file");
 	const struct audit_verify v = verify();
 	is_str(check_flaw_name(v.flaw), "whole", "and whole");
 	/* each is in the log by itself or counted */
@@ -868,7 +868,7 @@ static void test_list(void)
 {
 	struct audit_list q;
 	struct buf out;
-	char subject[8];
+	char subject[16];
 	clear();
 	struct audit *a = begin_with(small);
 	for (int i = 0; i < 20; i++) {
