@@ -139,7 +139,10 @@ static struct span place_of(const struct fault *why)
 {
 	const struct span message = span_str(why->message);
 	const size_t n = span_find(message, SPAN(": "));
-	return n < message.n ? span_first(message, n) : SPAN_NONE;
+	const struct span place = span_first(message, n);
+	const bool has_line = n < message.n && n > 0 && place.p[n - 1] >= '0' &&
+			      place.p[n - 1] <= '9' && span_index(place, ':') < n;
+	return has_line ? place : SPAN_NONE;
 }
 
 /* Reads the file; where it is bad the former one stays, or, at start, the built-in one serves to
@@ -286,7 +289,7 @@ static bool open_vault(struct broker *b)
 		note_failed(b, "vault.unlock", why.err, SPAN_NONE, SPAN("at start"));
 	}
 	if (o->vault && vault_state(o->vault) == VAULT_OPEN)
-		note(b, "vault.unlock", SPAN_NONE, SPAN("by its key file, at start"));
+		note(b, "vault.unlock", SPAN_NONE, SPAN("at start, with nobody there"));
 	if (!secret_memory_locks(&why)) {
 		char said[sizeof why.message];
 		log_warn("memory.unlocked", "why=%s",

@@ -41,6 +41,7 @@ struct audit {
 	struct loop_task flush;
 	struct loop_timer fold, again, head;
 	int64_t again_us;
+	struct written last;
 	uint64_t seq_logged;
 	struct fault fault;
 	bool is_told; /* in the daemon's log; not at once, for a broker that ends gives way to the next */
@@ -57,24 +58,25 @@ static void run(struct job *j)
 		w->last = writer_last(w->writer);
 }
 
+static void tell_loss(struct audit *a)
+{
+	const struct audit_event e = {
+		.what = "audit.lost", .verdict = AUDIT_FAILED, .err = ERR_OVERLOADED};
+	const struct line_fold fold = {a->lost - a->lost_said, loop_wall_us(a->loop)};
+	if (fold.count == 0)
+		return;
+	line_event(&e, fold.since_us, &fold, &a->work.records);
+	buf_byte(&a->work.records, '\n');
+	a->lost_said = a->lost;
+}
+
 /* What is in the queue becomes the group. */
 static void gather(struct audit *a)
 {
 	struct work *w = &a->work;
 	if (!a->is_left) {
-		if (a->lost > a->lost_said) {
-			const struct audit_event e = {.what = "audit.lost",
-				.verdict = AUDIT_FAILED,
-				.err = ERR_OVERLOADED};
-			const struct line_fold fold = {
-				a->lost - a->lost_said, loop_wall_us(a->loop)};
-			buf_move(&w->records, &a->pending);
-			line_event(&e, fold.since_us, &fold, &w->records);
-			buf_byte(&w->records, '\n');
-			a->lost_said = a->lost;
-		} else {
-			buf_move(&w->records, &a->pending);
-		}
+		buf_move(&w->records, &a->pending);
+		tell_loss(a);
 		w->batch.epoch = TAKE(a->epoch);
 	}
 	w->batch.records = buf_view(&w->records);
@@ -106,18 +108,19 @@ static void on_head(struct loop_timer *t)
 {
 	struct audit *a = container_of(t, struct audit, head);
 	char hex[2 * CHAIN_HASH_BYTES + 1];
-	if (a->work.last.seq == a->seq_logged)
+	if (a->last.seq == a->seq_logged)
 		return;
-	a->seq_logged = a->work.last.seq;
-	sodium_bin2hex(hex, sizeof hex, a->work.last.head, sizeof a->work.last.head);
+	a->seq_logged = a->last.seq;
+	sodium_bin2hex(hex, sizeof hex, a->last.head, sizeof a->last.head);
 	log_info("audit.head", "seq=%" PRIu64 " hash=%s", a->seq_logged, hex);
 }
 
 static void written(struct audit *a)
 {
 	struct work *w = &a->work;
+	a->last = w->last;
 	if (a->is_told)
-		log_info("audit.written", "seq=%" PRIu64, w->last.seq);
+		log_info("audit.written", "seq=%" PRIu64, a->last.seq);
 	a->fault = FAULT_NONE;
 	a->is_told = false;
 	a->again_us = AGAIN_FIRST_US;
@@ -331,10 +334,13 @@ static void write_last(struct audit *a)
 	gather(a);
 	a->work.batch.is_last = true;
 	run(&a->work.job);
-	if (a->work.err)
+	if (a->work.err) {
+		a->is_left = true; /* for good, so it is told */
 		unwritten(a);
-	else
-		on_head(&a->head);
+		return;
+	}
+	written(a);
+	on_head(&a->head);
 }
 
 void audit_close(struct audit *a)
