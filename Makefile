@@ -342,6 +342,7 @@ bench: all $(benches)
 	LLMB_BENCH_DIR=$(abspath $B/bench) $(PYTHON) tests/bench/run.py $(BENCH)
 	$B/bench/dialects $(BENCH_DIALECTS)
 	$B/bench/relay $(BENCH_RELAY)
+	$B/bench/audit
 
 .PHONY: bench-dialects bench-relay
 bench-dialects: $B/bench/dialects

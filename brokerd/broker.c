@@ -51,13 +51,55 @@ static void log_fault(const char *event, const struct fault *why)
 	log_error(event, "why=%s", log_quote(said, sizeof said, span_str(why->message)));
 }
 
+/* For the audit log: what the broker did by itself, or what befell it. */
+static void note(struct broker *b, const char *what, struct span subject, struct span detail)
+{
+	const struct audit_event e = {.what = what, .subject = subject, .detail = detail};
+	audit_record(b->organs.audit, &e);
+}
+
+static void note_failed(
+	struct broker *b, const char *what, enum err err, struct span subject, struct span detail)
+{
+	const struct audit_event e = {.what = what,
+		.verdict = AUDIT_FAILED,
+		.err = err,
+		.subject = subject,
+		.detail = detail};
+	audit_record(b->organs.audit, &e);
+}
+
 /* Why the broker serves nobody, of what is wrong with it: told to every caller. */
 static void note_ailments(struct broker *b)
 {
-	b->organs.ailment = b->config_ailment.err ? b->config_ailment : b->state_ailment;
+	struct fault *ailment = &b->organs.ailment;
+	const enum err before = ailment->err;
+	*ailment = b->config_ailment.err ? b->config_ailment : b->state_ailment;
+	if (ailment->err && !b->config_ailment.err)
+		note_failed(
+			b, "broker.degraded", ailment->err, SPAN_NONE, span_str(ailment->message));
+	else if (ailment->err)
+		note_failed(b, "broker.degraded", ailment->err, SPAN_NONE, SPAN_NONE);
+	else if (before)
+		note(b, "broker.mended", SPAN_NONE, SPAN_NONE);
 }
 
 /* ---- configuration ---- */
+
+/* The records of the audit log have MACs while the vault is open. */
+static void audit_follow(struct broker *b)
+{
+	const struct organs *o = &b->organs;
+	unsigned char root[AUDIT_ROOT_BYTES];
+	const bool is_open = vault_state(o->vault) == VAULT_OPEN;
+	if (!o->audit || is_open == audit_is_keyed(o->audit))
+		return;
+	if (is_open && vault_subkey(o->vault, VAULT_PURPOSE_AUDIT, root))
+		audit_key(o->audit, root);
+	else
+		audit_no_key(o->audit);
+	sodium_memzero(root, sizeof root);
+}
 
 /* The answers that are kept follow the vault: open, it has a key for their files. */
 static void responses_follow(struct broker *b)
@@ -92,14 +134,27 @@ static void use_config(struct broker *b, struct config *c)
 		log_set_level(level);
 }
 
+/* Where in a configuration the fault is, without a word of what stands there. */
+static struct span place_of(const struct fault *why)
+{
+	const struct span message = span_str(why->message);
+	const size_t n = span_find(message, SPAN(": "));
+	const struct span place = span_first(message, n);
+	const bool has_line = n < message.n && n > 0 && place.p[n - 1] >= '0' &&
+			      place.p[n - 1] <= '9' && span_index(place, ':') < n;
+	return has_line ? place : SPAN_NONE;
+}
+
 /* Reads the file; where it is bad the former one stays, or, at start, the built-in one serves to
  * tell every caller why nothing works. */
 static void load_config(struct broker *b)
 {
 	struct fault why = FAULT_NONE;
+	const struct span path = span_str(b->options.config_path);
 	struct config *c =
 		config_load(b->options.config_path, !b->options.is_config_required, &why);
 	if (c) {
+		note(b, "config.load", path, SPAN_NONE);
 		b->admin.config_fault = FAULT_NONE;
 		use_config(b, c);
 		b->config_ailment = FAULT_NONE;
@@ -107,6 +162,7 @@ static void load_config(struct broker *b)
 		return;
 	}
 	log_fault("config.bad", &why);
+	note_failed(b, "config.load", why.err, path, place_of(&why));
 	b->admin.config_fault = why;
 	if (b->organs.config)
 		return;
@@ -187,6 +243,8 @@ static void open_state(struct broker *b)
 	struct fault why = FAULT_NONE;
 	const char *dir = b->options.state_dir;
 	if (make_folders(dir, &why) != OK) {
+		audit_close(o->audit); /* there is no place for it */
+		o->audit = NULL;
 		ail(b, &why);
 		return;
 	}
@@ -237,8 +295,12 @@ static bool open_vault(struct broker *b)
 		memcpy(key_file, named.p, named.n);
 	const struct vault_paths paths = {b->options.state_dir, key_file[0] ? key_file : NULL};
 	o->vault = vault_new(o->workers, &paths, &why);
-	if (why.err)
+	if (why.err) {
 		log_fault("vault.unusable", &why);
+		note_failed(b, "vault.unlock", why.err, SPAN_NONE, SPAN("at start"));
+	}
+	if (o->vault && vault_state(o->vault) == VAULT_OPEN)
+		note(b, "vault.unlock", SPAN_NONE, SPAN("at start, with nobody there"));
 	return o->vault != NULL;
 }
 
@@ -273,6 +335,7 @@ static void follow_vault(struct broker *b)
 	struct items *items = b->organs.items;
 	const bool is_open = vault_state(b->organs.vault) == VAULT_OPEN;
 	responses_follow(b);
+	audit_follow(b);
 	if (is_open == items_is_open(items))
 		return;
 	if (is_open && vault_subkey(b->organs.vault, VAULT_PURPOSE_ITEMS, key))
@@ -292,6 +355,7 @@ static bool open_items(struct broker *b)
 	if (!b->organs.items || !b->organs.responses)
 		return false;
 	responses_follow(b);
+	audit_follow(b);
 	unsigned char key[ITEMS_KEY_BYTES];
 	if (vault_subkey(b->organs.vault, VAULT_PURPOSE_ITEMS, key))
 		items_begin(b->organs.items, key, loop_wall_us(b->organs.loop) / 1000000);
@@ -321,6 +385,7 @@ static void begin_drain(struct broker *b, const char *reason)
 		return;
 	}
 	o->is_draining = true;
+	note(b, "broker.stop", SPAN_NONE, span_str(reason));
 	log_info("broker.stopping", "reason=%s calls=%zu", reason, o->n_exchanges);
 	service_tell(&b->options.service, "STOPPING=1");
 	sockets_pause(&b->sockets);
@@ -358,6 +423,7 @@ static void on_auto_lock(struct loop_timer *t)
 	}
 	if (vault_state(b->organs.vault) == VAULT_OPEN) {
 		log_info("vault.locked", "reason=idle");
+		note(b, "vault.lock", SPAN_NONE, SPAN("idle"));
 		vault_lock(b->organs.vault);
 		transport_forget_connections(b->organs.transport);
 		tokens_forget(b->organs.tokens);
@@ -444,6 +510,7 @@ static void on_user(struct loop_signal *s)
 {
 	struct broker *b = container_of(s, struct broker, user);
 	log_info("vault.locked", "reason=signal");
+	note(b, "vault.lock", SPAN_NONE, SPAN("signal"));
 	vault_lock(b->organs.vault);
 	transport_forget_connections(b->organs.transport);
 	tokens_forget(b->organs.tokens);
@@ -526,6 +593,8 @@ static enum err broker_build(struct broker *b, struct fault *why)
 	if (!o->workers)
 		return why->err ? why->err : ERR_NO_MEMORY;
 	loop_watch_stalls(o->loop, on_stall);
+	o->audit = audit_open(o->workers, o->loop, b->options.state_dir, AUDIT_LIMITS);
+	note(b, "broker.start", SPAN_NONE, SPAN("version " LLM_BROKER_VERSION));
 	b->admin = (struct admin_env){
 		.organs = o,
 		.config_path = b->options.config_path,
@@ -613,6 +682,7 @@ void broker_free(struct broker *b)
 	if (o->workers)
 		workers_free(o->workers); /* what they were at is told to administrative calls */
 	admin_end(&b->admin);
+	audit_close(o->audit); /* what is left of it is written here and now */
 	loop_timer_stop(&b->drain);
 	loop_timer_stop(&b->idle);
 	loop_timer_stop(&b->auto_lock);

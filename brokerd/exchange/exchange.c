@@ -254,6 +254,7 @@ struct exchange *exchange_new(struct organs *o, const struct peer_id *peer,
 	}
 	if (x->is_relayed && x->flight->config->head_hold_us > 0)
 		loop_timer_set(o->loop, &x->hold, x->flight->config->head_hold_us);
+	x->is_noted = bounds->refusal != NULL;
 	if (bounds->refusal)
 		exchange_stop(x, bounds->refusal);
 	else

@@ -2,6 +2,7 @@
  * Built by broker.c and handed over whole; nothing here is owned. */
 #ifndef BROKERD_EXCHANGE_ORGANS_H
 #define BROKERD_EXCHANGE_ORGANS_H
+#include "brokerd/audit/audit.h"
 #include "brokerd/config/config.h"
 #include "brokerd/exchange/repair.h"
 #include "brokerd/ledger/journal.h"
@@ -19,6 +20,7 @@ struct organs {
 	struct config *config;       /* the current one: an exchange keeps a reference of its own */
 	struct catalogue *catalogue; /* facts of models; the configuration has it too */
 	struct fault catalogue_fault; /* what is wrong with the file of what was imported */
+	struct audit *audit; /* who was allowed, denied or failed to do what; NULL is fine */
 	struct vault *vault;
 	struct transport *transport;
 	struct tokens *tokens;

@@ -45,6 +45,23 @@ static void settle_record(const struct exchange *x, struct exchange_record *r)
 			num_add_sat(r->usage.provider_cost_nusd, f->former_nusd);
 }
 
+/* What was found out only on the way: a model, an endpoint, an answer of a person's. */
+static void note_refusal(struct exchange *x)
+{
+	const enum err err = x->verdict.err;
+	if (x->is_noted || (err != ERR_DENIED && err != ERR_CONSENT))
+		return;
+	const struct audit_event e = {.what = "denied.call",
+		.who = &x->peer,
+		.verdict = AUDIT_DENIED,
+		.err = err,
+		.subject = span_is_set(x->flight->request.model) ? x->flight->request.model
+								 : SPAN_NONE,
+		.detail = span_str(x->verdict.message)};
+	audit_record(x->organs->audit, &e);
+	x->is_noted = true;
+}
+
 enum state step_settle(struct exchange *x)
 {
 	struct flight *f = x->flight;
@@ -55,6 +72,7 @@ enum state step_settle(struct exchange *x)
 	loop_timer_stop(&x->hold);
 	tokens_leave(&x->token);
 	consents_leave(&x->consent);
+	note_refusal(x);
 	if (f->attempt) { /* stopped from outside while it ran */
 		struct attempt_record record;
 		attempt_cancel(f->attempt, &record);

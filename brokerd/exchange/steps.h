@@ -32,6 +32,7 @@ struct exchange {
 	struct allowance allowance; /* its rule is of the flight's configuration, */
 	struct grant grant;         /* its grant a copy */
 	struct consent_wait consent;
+	bool is_noted; /* that it was refused is in the audit log */
 	char id[REQUEST_ID_BYTES];
 	uint64_t seed; /* for what is made up on the way: ids of calls, the jitter of waits */
 	enum state state;

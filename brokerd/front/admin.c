@@ -50,6 +50,7 @@ static void on_done(struct loop_task *t)
 /* The answer is ready: it is told in this turn, but not from inside whoever found it. */
 void admin_done(struct admin_call *a)
 {
+	admin_record(a);
 	a->done.on_run = on_done;
 	loop_later(a->organs->loop, &a->done);
 }
@@ -92,6 +93,12 @@ bool admin_flag(struct json body, const char *name)
 	return json_is_true(json_member(body, name));
 }
 
+void admin_about(struct admin_call *a, const char *who)
+{
+	if (arena_dup(&a->arena, span_str(who), &a->about))
+		a->about = SPAN_NONE;
+}
+
 /* ---- the table ---- */
 
 static const struct {
@@ -126,6 +133,8 @@ static const struct {
 	{"consent.next",     admin_consent_next,     true,  false},
 	{"consent.answer",   admin_consent_answer,   true,  false},
 	{CATALOGUE_IMPORT,   admin_catalogue_import, false, true },
+	{"audit.list",       admin_audit_list,       true,  true },
+	{"audit.verify",     admin_audit_verify,     true,  true },
 };
 
 size_t admin_body_max(struct span op)
@@ -160,6 +169,7 @@ static enum err admin_begin(
 	for (size_t i = 0; i < COUNT_OF(operations); i++) {
 		if (!span_is(op, operations[i].name))
 			continue;
+		a->op = operations[i].name;
 		if (a->organs->ailment.err && !operations[i].is_for_the_sick) {
 			*why = a->organs->ailment;
 			return why->err;

@@ -99,6 +99,7 @@ static enum err read_grant(
 			"flatpak:org.gnome.Builder",
 			SPAN_ARG(span_first(who, 64)));
 	peer_text(&peer, out->who);
+	admin_about(a, out->who);
 	if (!json_is_nil(json_member(body, "uid")) &&
 		(!json_i64(json_member(body, "uid"), &uid) || uid < 0 || uid >= UINT32_MAX))
 		return fault_param(why, ERR_INVALID_ARGUMENT, "uid", "this is no user's number");
@@ -218,6 +219,7 @@ enum err admin_app_add(struct admin_call *a, struct json body, struct fault *why
 	if (err)
 		return err;
 	peer_text(&who, grant.who);
+	admin_about(a, grant.who);
 	fault_text(grant.profile, sizeof grant.profile, profile.n > 0 ? profile : SPAN(""));
 	err = sockets_add_app(a->env->sockets, name, grant.profile, &path, why);
 	if (err)
@@ -244,6 +246,7 @@ enum err admin_app_remove(struct admin_call *a, struct json body, struct fault *
 	if (err)
 		return err;
 	peer_text(&who, text);
+	admin_about(a, text);
 	sockets_remove_app(a->env->sockets, name);
 	log_info("app.removed", "name=%.*s uid=%u", SPAN_ARG(name), (unsigned)a->peer.uid);
 	grants_remove(a->organs->grants, a->organs->own_uid, span_str(text), &found, reply);
@@ -383,6 +386,7 @@ enum err admin_consent_answer(struct admin_call *a, struct json body, struct fau
 	if (err)
 		return err;
 	const bool is_dismissed = admin_flag(body, "dismiss");
+	admin_about(a, consents_about(a->organs->consents, (uint64_t)id));
 	const bool is_open = is_dismissed ? consents_dismiss(a->organs->consents, (uint64_t)id)
 					  : consents_answer(a->organs->consents, (uint64_t)id,
 						    &grant, grant.at_s, reply);

@@ -121,6 +121,18 @@ static void put_catalogue_state(const struct organs *organs, struct json_out *o)
 	json_close(o, '}');
 }
 
+static void put_audit_state(const struct organs *organs, struct json_out *o)
+{
+	const struct fault *fault = audit_fault(organs->audit);
+	json_key(o, "audit");
+	json_open(o, '{');
+	json_pair_bool(o, "ok", organs->audit && fault->err == OK);
+	json_pair_i64(o, "lost", (int64_t)audit_lost(organs->audit));
+	if (fault->err)
+		json_pair_str(o, "message", span_str(fault->message));
+	json_close(o, '}');
+}
+
 enum err admin_status(struct admin_call *a, struct json body, struct fault *why)
 {
 	const struct admin_env *env = a->env;
@@ -145,6 +157,7 @@ enum err admin_status(struct admin_call *a, struct json body, struct fault *why)
 	admin_put_vault(a, &o);
 	json_close(&o, '}');
 	put_catalogue_state(organs, &o);
+	put_audit_state(organs, &o);
 	json_pair_i64(&o, "connections", (int64_t)env->n_connections);
 	json_pair_i64(&o, "calls", (int64_t)organs->n_exchanges);
 	json_pair_i64(&o, "served", (int64_t)organs->n_served);

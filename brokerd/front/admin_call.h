@@ -17,6 +17,7 @@ struct admin_call {
 	struct config *config; /* as it was when the call came */
 	struct peer_id peer;
 	struct passed *passed;    /* while it begins: descriptors that came along */
+	const char *op;           /* as the table has it; NULL: none of that name */
 	struct admin_reply reply; /* on_done NULL: nobody waits any more */
 	struct loop_task done;
 	struct arena arena; /* what is no secret */
@@ -26,6 +27,7 @@ struct admin_call {
 	struct job job;
 	struct usage_query query;
 	struct span provider, label;
+	struct span about; /* whom the audit log says it was about; absent: the two above say it */
 	int64_t begun_us;
 	bool has_created_vault, is_costly;
 	struct fetch **fetches;
@@ -36,10 +38,14 @@ struct admin_call {
 	struct catalogue *catalogue;
 	struct consent_agent agent; /* one that waits for a question, */
 	struct loop_timer wait;     /* for so long */
+	struct audit_question *audit;
 };
 
 void admin_done(struct admin_call *a);
 void admin_fail(struct admin_call *a, enum err err, const struct fault *why);
+
+/* It is over: where it was to change something, the audit log has it. */
+void admin_record(const struct admin_call *a);
 
 /* ---- members of the request ---- */
 
@@ -48,6 +54,8 @@ struct span admin_text(struct admin_call *a, struct json body, const char *name)
 /* A secret, into a buf of its own that the caller wipes. False: it is not there. */
 bool admin_secret(struct json body, const char *name, struct buf *out);
 bool admin_flag(struct json body, const char *name);
+/* What is known to be no secret: the audit log may have it. */
+void admin_about(struct admin_call *a, const char *who);
 
 /* ---- parts of answers ---- */
 
@@ -73,6 +81,7 @@ typedef enum err admin_run(struct admin_call *a, struct json body, struct fault 
 admin_run admin_key_add, admin_key_remove, admin_key_list, admin_key_test;
 admin_run admin_vault_status, admin_vault_lock, admin_vault_unlock, admin_vault_passphrase;
 admin_run admin_models, admin_catalogue_import;
+admin_run admin_audit_list, admin_audit_verify;
 admin_run admin_usage, admin_config_check, admin_config_reload, admin_status;
 admin_run admin_whoami, admin_policy_show, admin_policy_test;
 admin_run admin_app_list, admin_app_allow, admin_app_revoke, admin_app_forget, admin_app_add,

@@ -135,6 +135,36 @@ void session_refuse(int fd, const struct fault *why)
 	(void)sent; /* a new connection's buffer takes it; if not, it is closed without a word */
 }
 
+/* ---- what is refused ---- */
+
+/* What a call would do, in one word. */
+static struct span call_subject(const struct call *c)
+{
+	switch (c->kind) {
+	case CALL_TYPED:
+		return span_str(llm_op_name(c->op));
+	case CALL_ADMIN:
+		return span_first(c->admin_op, 64);
+	case CALL_RELAY:
+		return span_first(c->surface.surface, 64);
+	case CALL_NATIVE:
+		return span_first(c->surface.provider, 64);
+	}
+	return SPAN_NONE;
+}
+
+static void note_denied(
+	const struct session *s, const char *what, struct span subject, const struct fault *why)
+{
+	const struct audit_event e = {.what = what,
+		.who = &s->peer,
+		.verdict = AUDIT_DENIED,
+		.err = why->err,
+		.subject = subject,
+		.detail = span_str(why->message)};
+	audit_record(s->all->organs->audit, &e);
+}
+
 /* ---- calls ---- */
 
 static struct open_call *call_find(struct session *s, uint32_t number)
@@ -288,6 +318,8 @@ static enum err call_begin(
 	if (s->is_draining)
 		return fault_set(why, ERR_RESTARTING, "%s", err_info(ERR_RESTARTING)->sentence);
 	enum err err = admission_check(o, &s->peer, call, &bounds.allowance, why);
+	if (err == ERR_DENIED || err == ERR_CONSENT)
+		note_denied(s, "denied.call", call_subject(call), why);
 	if (err && has_envelope(call))
 		bounds.refusal = why;
 	else if (err)
@@ -933,7 +965,10 @@ void session_accept(struct sessions *all, int fd, const struct peer_place *place
 	all->n++;
 	all->admin->n_connections = all->n;
 	loop_timer_set(s->loop, &s->timer, LIMIT_HELLO_US);
-	if (admit(s, &why) != OK)
+	const enum err err = admit(s, &why);
+	if (err == ERR_DENIED)
+		note_denied(s, "denied.peer", SPAN_NONE, &why);
+	if (err)
 		session_close_with(s, &why);
 	else
 		watch_for_fds(s);

@@ -99,6 +99,12 @@ static struct consent_question *open_question(const struct consents *c, uint64_t
 	return NULL;
 }
 
+const char *consents_about(const struct consents *c, uint64_t id)
+{
+	const struct consent_question *q = open_question(c, id);
+	return q ? q->who : "";
+}
+
 bool consents_dismiss(struct consents *c, uint64_t id)
 {
 	struct consent_question *q = open_question(c, id);

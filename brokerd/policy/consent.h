@@ -44,6 +44,8 @@ void consents_away(struct consent_agent *a); /* it waits no more; harmless where
 /* The broker ends: all agents are told that there is no question (id 0). */
 void consents_end(struct consents *c);
 
+/* Whom an open question is about; "": there is no such question any more. */
+const char *consents_about(const struct consents *c, uint64_t id);
 /* The person clicked it away: no, for those who wait, and nothing is written down. False: there is no such question
  * any more. */
 bool consents_dismiss(struct consents *c, uint64_t id);

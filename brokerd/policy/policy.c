@@ -37,6 +37,8 @@ static const struct row rows[] = {
 	{CALL_ADMIN,  "config.check",     false, false, false},
 	{CALL_ADMIN,  "config.reload",    false, false, false},
 	{CALL_ADMIN,  "catalogue.import", false, false, false},
+	{CALL_ADMIN,  "audit.list",       false, false, false},
+	{CALL_ADMIN,  "audit.verify",     false, false, false},
 	{CALL_ADMIN,  "policy.show",      false, false, false},
 	{CALL_ADMIN,  "policy.test",      false, false, false},
 	{CALL_ADMIN,  "app.list",         false, false, false},

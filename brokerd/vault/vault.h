@@ -20,6 +20,7 @@ enum vault_state {
 enum vault_purpose {
 	VAULT_PURPOSE_ITEMS = 16,
 	VAULT_PURPOSE_RESPONSES = 17,
+	VAULT_PURPOSE_AUDIT = 18,
 };
 
 struct vault_paths {

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "libllmclient/cli/broker.h"
 #include "libllmclient/cli/brokerd.h"
 #include "libllmclient/cli/commands.h"
 #include "libllmclient/cli/say.h"
@@ -86,6 +87,31 @@ static int run_check(const struct command *self, int argc, char **argv)
 	return tell(&o, status, span_trim(buf_view(&said)));
 }
 
+static int run_reload(const struct command *self, int argc, char **argv)
+{
+	struct config o = {.file = NULL};
+	struct answer answer;
+	OWNED(arena_done) struct arena arena;
+	char **words;
+	int n;
+	const int code = options_read_words(self, argc, argv, &o, 0, 0, &n, &words);
+	if (code != OPTIONS_GO_ON)
+		return code;
+	if (!broker_ask(&o.common, "config.reload", NULL, &answer))
+		return answer.exit_code;
+	arena_init(&arena, SAY_BYTES_MAX);
+	const bool is_good = json_is_true(json_member(answer.json, "ok"));
+	if (o.common.is_json)
+		say_answer(&answer);
+	else if (is_good)
+		say_err("%.*s: it holds now", SPAN_ARG(text_of(answer.json, "path", &arena)));
+	else
+		say_err("%.*s: the former one still holds",
+			SPAN_ARG(text_of(answer.json, "message", &arena)));
+	answer_done(&answer);
+	return is_good ? EXIT_GOOD : EXIT_BAD;
+}
+
 static const struct option_row rows[] = {
 	{'c', "config", "FILE", "that file, and its folder's broker.conf.d/*.conf", OPTION_TEXT,
          offsetof(struct config, file)},
@@ -100,12 +126,19 @@ static const struct command config_check = {
 	.run = run_check,
 };
 
-static const struct command *const subcommands[] = {&config_check};
+static const struct command config_reload = {
+	.name = "config reload",
+	.args = "",
+	.summary = "let the broker read it again; a bad one changes nothing",
+	.run = run_reload,
+};
+
+static const struct command *const subcommands[] = {&config_check, &config_reload};
 
 const struct command command_config = {
 	.name = "config",
-	.args = "check",
-	.summary = "is the broker's configuration good?",
+	.args = "check|reload",
+	.summary = "is the broker's configuration good, and does it hold?",
 	.run = run_group,
 	.subcommands = subcommands,
 	.n_subcommands = COUNT_OF(subcommands),

@@ -229,6 +229,21 @@ static void check_catalogue(struct report *r, struct json catalogue)
 			SPAN_ARG(damage));
 }
 
+static void check_audit(struct report *r, struct json audit)
+{
+	const struct span message = text_of(audit, "message", &r->arena);
+	const int64_t lost = number_of(audit, "lost");
+	if (json_is_nil(audit))
+		return; /* a broker of before */
+	if (message.n > 0)
+		note(r, WARNING, "audit", "make room or mend it; what is recorded waits till then",
+			"%.*s", SPAN_ARG(message));
+	else if (lost > 0)
+		note(r, WARNING, "audit", NULL, "%" PRId64 " records were lost", lost);
+	else if (json_is_true(json_member(audit, "ok")))
+		note(r, FINE, "audit", NULL, "written; `llmb audit verify` checks it");
+}
+
 static void check_status(struct report *r)
 {
 	struct json s;
@@ -261,6 +276,7 @@ static void check_status(struct report *r)
 	check_confined(r, json_member(s, "confined"));
 	check_vault(r, json_member(s, "vault"));
 	check_catalogue(r, json_member(s, "catalogue"));
+	check_audit(r, json_member(s, "audit"));
 	check_providers(r, json_member(s, "providers"));
 }
 

@@ -76,6 +76,9 @@ static void put_status(struct buf *out, struct json s, struct arena *a)
 	buf_print(out, "you       uid %" PRId64 ", %.*s\n", number_of(you, "uid"),
 		SPAN_ARG(text_of(you, "program", a)));
 	put_providers(out, json_member(s, "providers"), a);
+	const struct span unwritten = text_of(json_member(s, "audit"), "message", a);
+	if (unwritten.n > 0)
+		buf_print(out, "AUDIT     is not written: %.*s\n", SPAN_ARG(unwritten));
 	if (!json_is_nil(degraded))
 		buf_print(out, "DEGRADED  %.*s\n", SPAN_ARG(text_of(s, "degraded", a)));
 }

@@ -1,31 +1,15 @@
 /* cmd_usage.c - what was spent, by whom and on what? */
 #include <inttypes.h>
-#include <time.h>
 
 #include "libllmclient/cli/broker.h"
 #include "libllmclient/cli/commands.h"
+#include "libllmclient/cli/when.h"
 #include "protocol/base/num.h"
 
 struct usage {
 	struct common common;
 	const char *by, *since, *until;
 };
-
-/* "7d" ago, or the beginning of a day "2026-01-31", in seconds since 1970. */
-static bool read_time(const char *text, int64_t *to)
-{
-	struct tm day = {.tm_isdst = -1};
-	int64_t us;
-	const char *end = strptime(text, "%Y-%m-%d", &day);
-	if (end && *end == '\0') {
-		*to = mktime(&day);
-		return *to >= 0;
-	}
-	if (!num_duration_us(span_str(text), &us))
-		return false;
-	*to = (int64_t)time(NULL) - us / 1000000;
-	return true;
-}
 
 static void table_usd(struct table *t, int64_t nusd)
 {

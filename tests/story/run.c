@@ -23,7 +23,7 @@
 #include "tests/story/world.h"
 
 #define TEXT_BYTES ((size_t)128 * 1024 * 1024)
-#define REST_US    INT64_C(120000000) /* after so long a broker that is left alone is at rest */
+#define REST_US    INT64_C(960000000) /* after so long a broker that is left alone is at rest */
 
 /* The configuration that a story's own is added to. */
 static const char standard[] =
