@@ -224,7 +224,12 @@ static bool open_vault(struct broker *b)
 	const struct span named = o->config->key_file;
 	if (named.n > 0 && named.n < sizeof key_file)
 		memcpy(key_file, named.p, named.n);
-	const struct vault_paths paths = {b->options.state_dir, key_file[0] ? key_file : NULL};
+	const char *credentials = b->options.service.credentials;
+	const struct vault_paths paths = {
+		.state_dir = b->options.state_dir,
+		.key_file = key_file[0] ? key_file : NULL,
+		.credentials = credentials[0] ? credentials : NULL,
+	};
 	o->vault = vault_new(o->workers, &paths, &why);
 	if (why.err)
 		log_fault("vault.unusable", &why);

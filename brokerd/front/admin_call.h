@@ -26,6 +26,8 @@ struct admin_call {
 	struct usage_query query;
 	struct span provider, label;
 	int64_t begun_us;
+	enum slot_type slot;
+	struct buf code; /* that was made for a slot; shown once, and wiped */
 	bool has_created_vault, is_costly;
 	struct fetch **fetches;
 	size_t n_fetches, n_waiting;
@@ -57,6 +59,7 @@ bool admin_has_key(const struct admin_call *a, const struct provider *p);
 typedef enum err admin_run(struct admin_call *a, struct json body, struct fault *why);
 admin_run admin_key_add, admin_key_remove, admin_key_list, admin_key_test;
 admin_run admin_vault_status, admin_vault_lock, admin_vault_unlock, admin_vault_passphrase;
+admin_run admin_vault_slots, admin_vault_slot_add, admin_vault_slot_remove;
 admin_run admin_models, admin_catalogue_import;
 admin_run admin_usage, admin_config_check, admin_config_reload, admin_status;
 

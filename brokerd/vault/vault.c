@@ -11,6 +11,7 @@
 
 #include "brokerd/log/log.h"
 #include "brokerd/value/secret_open.h"
+#include "brokerd/vault/code.h"
 #include "brokerd/vault/vault_test.h"
 #include "brokerd/vault/work.h"
 #include "protocol/base/list.h"
@@ -39,8 +40,9 @@ struct op {
 	struct vault *vault;
 	struct vault_reply reply;
 	enum op_kind kind;
-	unsigned locks;  /* of the vault: when an unlock was asked for, when a change began */
-	bool is_refused; /* before it began: err and why say it, once its turn comes */
+	unsigned locks;        /* of the vault: when an unlock was asked for, when a change began */
+	enum slot_type opener; /* OP_UNLOCK, with work.input */
+	bool is_refused;       /* before it began: err and why say it, once its turn comes */
 	char provider[BODY_NAME_BYTES + 1], label[BODY_NAME_BYTES + 1];
 	char origin[BODY_ORIGIN_BYTES + 1];
 	struct guarded *data_key; /* a copy that the job owns */
@@ -58,6 +60,7 @@ struct vault {
 	enum vault_state state;
 	struct fault why; /* VAULT_DAMAGED: how */
 	bool has_passphrase, is_unattended;
+	struct vault_slots slots;
 	unsigned locks;       /* how often it was locked */
 	struct opened opened; /* VAULT_OPEN */
 	struct vault_key *keys;
@@ -101,6 +104,15 @@ static struct row *row_of_id(struct row *rows, size_t n, struct span id)
 			return &rows[i];
 	}
 	return NULL;
+}
+
+static void note_slots(struct vault *v, const struct vault_header *h)
+{
+	static_assert(FORMAT_SLOTS_MAX == sizeof v->slots.types, "as many as a file can have");
+	v->has_passphrase = format_slot(h, SLOT_PASSPHRASE) != NULL;
+	v->slots.n = h->n_slots;
+	for (size_t i = 0; i < h->n_slots; i++)
+		v->slots.types[i] = h->slots[i].type;
 }
 
 /* Takes an opened vault over as what is open now. Keys that are the same stay the same secrets. */
@@ -147,7 +159,7 @@ static void adopt(struct vault *v, struct opened *o)
 	v->rows = rows;
 	v->n_keys = n;
 	v->state = VAULT_OPEN;
-	v->has_passphrase = format_slot(&v->opened.header, SLOT_PASSPHRASE) != NULL;
+	note_slots(v, &v->opened.header);
 	v->is_unattended = v->opened.is_unattended;
 }
 
@@ -155,7 +167,7 @@ static void adopt(struct vault *v, struct opened *o)
 static void note_closed(struct vault *v, const struct loaded *l, const struct fault *why)
 {
 	v->state = l->state;
-	v->has_passphrase = l->has_passphrase;
+	note_slots(v, &l->opened.header);
 	v->is_unattended = l->is_unattended;
 	if (l->state == VAULT_DAMAGED)
 		v->why = *why;
@@ -174,9 +186,9 @@ struct vault *vault_new_with(struct workers *w, const struct vault_paths *paths,
 	}
 	v->workers = w;
 	v->cost = o->cost;
-	vault_files_init(&v->files, paths->state_dir, paths->key_file);
+	vault_files_init(&v->files, paths->state_dir, paths->key_file, paths->credentials);
 	v->files.on_step = o->on_step;
-	const enum err err = work_load(&v->files, NULL, &loaded, why);
+	const enum err err = work_load(&v->files, &(struct opener){.secret = NULL}, &loaded, why);
 	sodium_stackzero(STACK_BYTES);
 	if (!err && loaded.state == VAULT_OPEN)
 		adopt(v, &loaded.opened);
@@ -245,6 +257,11 @@ bool vault_has_passphrase(const struct vault *v)
 	return v->has_passphrase;
 }
 
+const struct vault_slots *vault_slots(const struct vault *v)
+{
+	return &v->slots;
+}
+
 bool vault_is_busy(const struct vault *v)
 {
 	return v->running != NULL;
@@ -271,8 +288,9 @@ static void op_run(struct job *job)
 	struct op *op = container_of(job, struct op, job);
 	if (op->is_refused)
 		return;
+	const struct opener by = {.type = op->opener, .secret = op->work.input};
 	if (op->kind == OP_UNLOCK)
-		op->err = work_load(&op->vault->files, op->work.input, &op->loaded, &op->why);
+		op->err = work_load(&op->vault->files, &by, &op->loaded, &op->why);
 	else
 		op->err = work_change(&op->work, &op->loaded.opened, &op->why);
 	sodium_stackzero(STACK_BYTES);
@@ -301,8 +319,10 @@ static void end_unlock(struct op *op)
 		op->err = fault_set(&op->why, ERR_NO_KEY,
 			"there is no vault yet: `llmb key add PROVIDER` makes one");
 	else if (!op->err)
-		op->err = fault_set(&op->why, ERR_WRONG_PASSPHRASE,
-			"the vault has no key file: it is opened by its passphrase");
+		op->err = fault_set(&op->why, ERR_WRONG_PASSPHRASE, "the vault has no key file: %s",
+			v->has_passphrase
+				? "it is opened by its passphrase"
+				: "its recovery code opens it: run `llmb vault unlock --recovery`");
 }
 
 static void end_change(struct op *op)
@@ -316,7 +336,7 @@ static void end_change(struct op *op)
 	}
 	/* it was locked meanwhile: the change is in the file, and the key is forgotten */
 	v->state = VAULT_LOCKED;
-	v->has_passphrase = format_slot(&op->loaded.opened.header, SLOT_PASSPHRASE) != NULL;
+	note_slots(v, &op->loaded.opened.header);
 	v->is_unattended = op->loaded.opened.is_unattended;
 }
 
@@ -431,6 +451,17 @@ static enum err copy_passphrase(struct op *op, struct span passphrase)
 	return copy_input(op, passphrase);
 }
 
+/* What the code stands for becomes the input. */
+static enum err copy_code(struct op *op, enum slot_type type, struct span code)
+{
+	unsigned char key[CODE_KEY_BYTES];
+	enum err err = code_read(type, code, key, &op->why);
+	if (!err)
+		err = copy_input(op, span_of((const char *)key, sizeof key));
+	sodium_memzero(key, sizeof key);
+	return err;
+}
+
 /* One line of text: what may be shown and compared. */
 static enum err copy_name(
 	const char *what, struct span s, size_t least, char *to, size_t size, struct fault *why)
@@ -510,8 +541,18 @@ static enum err check_origin(struct span origin, struct fault *why)
 void vault_unlock(struct vault *v, struct span passphrase, struct vault_reply reply)
 {
 	struct op *op = op_new(v, OP_UNLOCK, reply);
+	op->opener = SLOT_PASSPHRASE;
 	if (span_is_set(passphrase))
 		op->err = copy_passphrase(op, passphrase);
+	ask(op);
+}
+
+void vault_unlock_by(
+	struct vault *v, enum slot_type type, struct span code, struct vault_reply reply)
+{
+	struct op *op = op_new(v, OP_UNLOCK, reply);
+	op->opener = type;
+	op->err = copy_code(op, type, code);
 	ask(op);
 }
 
@@ -564,6 +605,26 @@ void vault_set_passphrase(
 		op->err = copy_passphrase(op, passphrase);
 	op->work.kind = WORK_PASSPHRASE;
 	op->work.keep_key_file = keep_key_file;
+	ask(op);
+}
+
+void vault_slot_add(
+	struct vault *v, enum slot_type type, struct span code, struct vault_reply reply)
+{
+	struct op *op = op_new(v, OP_CHANGE, reply);
+	assert(type != SLOT_PASSPHRASE); /* vault_set_passphrase adds that */
+	if (!slot_is_unattended(type))
+		op->err = copy_code(op, type, code);
+	op->work.kind = WORK_SLOT_ADD;
+	op->work.slot = type;
+	ask(op);
+}
+
+void vault_slot_remove(struct vault *v, enum slot_type type, struct vault_reply reply)
+{
+	struct op *op = op_new(v, OP_CHANGE, reply);
+	op->work.kind = WORK_SLOT_REMOVE;
+	op->work.slot = type;
 	ask(op);
 }
 

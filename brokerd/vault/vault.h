@@ -6,6 +6,7 @@
 #define BROKERD_VAULT_VAULT_H
 #include "brokerd/loop/worker.h"
 #include "brokerd/value/secret.h"
+#include "brokerd/vault/slot.h"
 
 struct vault;
 
@@ -23,8 +24,15 @@ enum vault_purpose {
 };
 
 struct vault_paths {
-	const char *state_dir; /* holds `vault`, `vault.bak`, `vault.lock`, `vault.key` */
-	const char *key_file;  /* NULL: state_dir/vault.key */
+	const char *state_dir;   /* holds `vault`, `vault.bak`, `vault.lock`, `vault.key` */
+	const char *key_file;    /* NULL: state_dir/vault.key */
+	const char *credentials; /* the folder of what a service manager handed over; NULL: none */
+};
+
+/* The slots of a vault, in their order. */
+struct vault_slots {
+	uint8_t types[8]; /* enum slot_type; others are a newer version's */
+	size_t n;
 };
 
 /* What is known of a key without opening it. Texts are NUL-terminated. */
@@ -42,9 +50,11 @@ void vault_free(struct vault *v); /* wipes; running jobs must have ended */
 
 enum vault_state vault_state(const struct vault *v);
 const char *vault_state_name(enum vault_state s);
-/* Can it be opened with nobody there (a key-file slot)? */
+/* Can it be opened with nobody there (by a key file or a credential that fits)? */
 bool vault_is_unattended(const struct vault *v);
 bool vault_has_passphrase(const struct vault *v);
+/* What is known of them, also while it is locked. */
+const struct vault_slots *vault_slots(const struct vault *v);
 /* A job of its own is under way (it does not end in silence). */
 bool vault_is_busy(const struct vault *v);
 
@@ -56,10 +66,15 @@ struct vault_reply {
 };
 
 /* Opens with a passphrase (1..1024 bytes, copied into locked memory, the caller wipes its own), or by
- * the key file where `passphrase` is absent. Reads the file anew, whatever state it was in.
+ * the key file or the credential where `passphrase` is absent. Reads the file anew, whatever state it was in.
  * ERR_WRONG_PASSPHRASE, ERR_VAULT_DAMAGED, ERR_NO_KEY (there is no vault), ERR_LOCKED (locked again
  * meanwhile), ERR_NO_MEMORY (the hash's memory: not the passphrase's fault). */
 void vault_unlock(struct vault *v, struct span passphrase, struct vault_reply reply);
+
+/* The same by a recovery code or an agent's key, as code.h writes them; ERR_INVALID_ARGUMENT: it is
+ * none. */
+void vault_unlock_by(
+	struct vault *v, enum slot_type type, struct span code, struct vault_reply reply);
 
 /* Forgets the data key and every key: at once. Secrets that calls hold die with those calls; a change
  * that a worker is at ends in the file, not in memory. */
@@ -81,6 +96,14 @@ void vault_remove(
  * at the next start. */
 void vault_set_passphrase(
 	struct vault *v, struct span passphrase, bool keep_key_file, struct vault_reply reply);
+
+/* Adds a slot to an open vault, or replaces the one of its type: SLOT_KEY_FILE (the file is made where
+ * there is none), SLOT_CREDENTIAL, or SLOT_RECOVERY and SLOT_AGENT with a `code` that code.h made. The
+ * keys stay sealed as they are. */
+void vault_slot_add(
+	struct vault *v, enum slot_type type, struct span code, struct vault_reply reply);
+/* Removes one, and the key file that was made for it; never the last that opens the vault. */
+void vault_slot_remove(struct vault *v, enum slot_type type, struct vault_reply reply);
 
 /* The open key of a provider (label absent: the default, else its first one), one reference the
  * caller's. ERR_LOCKED, ERR_NO_KEY, ERR_VAULT_DAMAGED; never waits. */

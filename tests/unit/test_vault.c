@@ -17,6 +17,7 @@
 
 #include "brokerd/log/log.h"
 #include "brokerd/value/secret_open.h"
+#include "brokerd/vault/code.h"
 #include "brokerd/vault/vault_test.h"
 #include "brokerd/vault/work.h"
 #include "protocol/limits.h"
@@ -26,6 +27,7 @@
 #define ORIGIN "https://api.example:443"
 
 static int (*on_step)(const char *step); /* of the next vault that is opened */
+static const char *credentials;          /* the same */
 static const struct vault_cost cheap = {.ops = 1, .mem_bytes = UINT64_C(8) << 20};
 
 /* ---- a state folder and a vault in it ---- */
@@ -69,7 +71,8 @@ static void fresh_dir(void)
 
 static void open_bench(struct bench *b, const char *key_file)
 {
-	const struct vault_paths paths = {.state_dir = dir, .key_file = key_file};
+	const struct vault_paths paths = {
+		.state_dir = dir, .key_file = key_file, .credentials = credentials};
 	const struct vault_options options = {.cost = cheap, .on_step = on_step};
 	*b = (struct bench){.why = FAULT_NONE};
 	b->loop = loop_new(&b->why);
@@ -537,7 +540,7 @@ static void put_nothing(void)
 static void put_newer(void)
 {
 	struct bytes b = read_file("vault");
-	b.p[8] = 2;
+	b.p[8] = 3;
 	write_file("vault", b.p, b.n);
 }
 static void put_large(void)
@@ -616,7 +619,7 @@ static const struct {
 } unusables[] = {
 	{"garbage",			 put_garbage,  false, {"does not begin as a vault does", "cp -p"}},
 	{"an empty file",                   put_nothing,  false, {"is empty", "vault.bak"}                  },
-	{"a newer vault",                   put_newer,    false, {"format 2", "newer version"}              },
+	{"a newer vault",                   put_newer,    false, {"format 3", "newer version"}              },
 	{"a large file",                    put_large,    false, {"larger than any vault", ""}              },
 	{"a symbolic link",                 put_symlink,  false, {"symbolic link", ""}                      },
 	{"a dangling link",                 put_dangling, false, {"symbolic link", ""}                      },
@@ -729,6 +732,12 @@ static enum err do_passphrase(struct bench *b)
 {
 	return set_passphrase(b, "pass", false);
 }
+#define CODE "KB64-MDHF-T05Z-SJKN-1CNM-A9ZA-SQCR-Y3G7-Q0Z3"
+static enum err do_slot(struct bench *b)
+{
+	vault_slot_add(b->vault, SLOT_RECOVERY, SPAN(CODE), answer(b));
+	return settle(b);
+}
 
 static const struct {
 	const char *name;
@@ -740,6 +749,7 @@ static const struct {
 	{"a key added",      do_add,        false, "openai/=sk-1", "openai/=sk-1 groq/=sk-2"},
 	{"a key removed",    do_remove,     false, "openai/=sk-1", ""                       },
 	{"a passphrase set", do_passphrase, false, "openai/=sk-1", "openai/=sk-1"           },
+	{"a slot added",     do_slot,       false, "openai/=sk-1", "openai/=sk-1"           },
 };
 
 static void prepare(size_t i)
@@ -1135,7 +1145,7 @@ static void test_newer_parts(void)
 	struct sealed again;
 
 	fresh_dir();
-	format_key_of_file(&slot, file_key, key);
+	format_key_of_bytes(&slot, file_key, key);
 	format_slot_seal(&h, &slot, key, data_key);
 	memset(later.wrapped, 'w', sizeof later.wrapped);
 	ok(format_slot_put(&h, &later) && format_slot_put(&h, &slot), "a slot to come, and ours");
@@ -1157,6 +1167,188 @@ static void test_newer_parts(void)
 	ok(span_find(span_of((const char *)got, format_body_size(&again)), record) <
 			format_body_size(&again),
 		"and the record is carried");
+}
+
+/* ---- an older broker's vault ---- */
+
+/* Of format 1, as version 0.1 wrote it. */
+static const char old_vault[] = "42524b564c54000101000100010000000000000025566678518e284c338d6b8d"
+				"7c2ceab7010202442eb3163fc49b3b3ee0e38ba141fed8000000000000000000"
+				"000000000000008dc37c7fa5d822f907fd73705514f1edadcb7b45fc3171cb14"
+				"b624aba3def93af108003fc16ec673f498cc8b84e4f45dd28646250249615c72"
+				"3719e50d5e43000a64a60c20fee918b478ecabeddfcae6ee6ae8e728509075ad"
+				"4be6e0a613b2699f2cdd22f95617d488878ac985484dc240813c4241d095349a"
+				"bc64a96731e7577a000000790bdd5ab27ea63713fccb7110e59a61459eca2e99"
+				"7d53d64aca46898fb3eab377eff264bfdc8ab4b4a43464632c50f4068938977a"
+				"fd4b10b83fd7567f023a5b061b1ec3b59005a8e3a94a7f4736ba4ef793e4070c"
+				"bd8b998d8100a5a540f13ba912dcbfe739df618f958957b5ddc69b697fc1a71a"
+				"d044012fe2";
+static const char old_key[] = "d33e5e57db2818e43927b04c03a9c42b8b167205f6aae0bca8f447660bb0ce6a";
+
+static void write_hex(const char *name, const char *hex)
+{
+	unsigned char bytes[1024];
+	size_t n;
+	if (sodium_hex2bin(bytes, sizeof bytes, hex, strlen(hex), NULL, &n, NULL) != 0)
+		bail("not hexadecimal");
+	write_file(name, bytes, n);
+}
+
+static void test_older_file(void)
+{
+	struct bench b;
+
+	fresh_dir();
+	write_hex("vault", old_vault);
+	write_hex("vault.key", old_key);
+	open_bench(&b, NULL);
+	is_str(held(&b), "openai/=sk-old", "a vault of format 1 opens");
+	is_int(read_file("vault").p[8], 1, "and stays what it is");
+	vault_slot_add(b.vault, SLOT_CREDENTIAL, SPAN_NONE, answer(&b));
+	is_err(settle(&b), ERR_VAULT_DAMAGED, "what fails leaves it");
+	is_int(read_file("vault").p[8], 1, "as well");
+	is_err(set_passphrase(&b, "pass", true), OK, "a slot is added to it");
+	is_int(read_file("vault").p[8], 2, "which makes it one of format 2");
+	is_str(kept(NULL), "openai/=sk-old", "that opens");
+	close_bench(&b);
+}
+
+/* ---- slots ---- */
+
+static struct bytes body_of(const struct bytes *file)
+{
+	struct sealed s;
+	struct fault why;
+	struct bytes body = {.n = 0};
+	if (format_parse(span_of(file->p, file->n), &s, &why) != OK)
+		bail("no vault: %s", why.message);
+	memcpy(body.p, s.nonce.p, s.nonce.n);
+	memcpy(body.p + s.nonce.n, s.ciphertext.p, s.ciphertext.n);
+	body.n = s.nonce.n + s.ciphertext.n;
+	return body;
+}
+
+static enum err slot_add(struct bench *b, enum slot_type type, const char *code)
+{
+	vault_slot_add(b->vault, type, span_str(code), answer(b));
+	return settle(b);
+}
+
+static enum err slot_remove(struct bench *b, enum slot_type type)
+{
+	vault_slot_remove(b->vault, type, answer(b));
+	return settle(b);
+}
+
+static enum err unlock_by(struct bench *b, enum slot_type type, const char *code)
+{
+	vault_unlock_by(b->vault, type, span_str(code), answer(b));
+	return settle(b);
+}
+
+/* Their names in order. */
+static const char *slots_of(const struct bench *b)
+{
+	static char text[128];
+	const struct vault_slots *s = vault_slots(b->vault);
+	size_t used = 0;
+	text[0] = '\0';
+	for (size_t i = 0; i < s->n; i++)
+		used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", i ? " " : "",
+			slot_type_name((enum slot_type)s->types[i]));
+	return text;
+}
+
+static void test_slots(void)
+{
+	static const enum slot_type types[] = {SLOT_RECOVERY, SLOT_AGENT};
+	char code[CODE_TEXT_MAX + 1], other[CODE_TEXT_MAX + 1];
+	struct bench b;
+
+	fresh_dir();
+	credentials = NULL;
+	open_bench(&b, NULL);
+	add(&b, "openai", "", "sk-1");
+	const struct bytes first = read_file("vault");
+	const struct bytes body = body_of(&first);
+	for (size_t i = 0; i < COUNT_OF(types); i++) {
+		const char *name = slot_type_name(types[i]);
+		code_new(types[i], code);
+		code_new(types[i], other);
+		is_err(unlock_by(&b, types[i], code), ERR_WRONG_PASSPHRASE, "%s: not yet", name);
+		is_err(slot_add(&b, types[i], code), OK, "a slot is added");
+		is_str(held(&b), "openai/=sk-1", "the vault stays open");
+		vault_lock(b.vault);
+		is_err(unlock_by(&b, types[i], other), ERR_WRONG_PASSPHRASE, "another code");
+		is_str(held(&b), "locked", "opens nothing");
+		is_err(unlock_by(&b, types[i], code), OK, "the right one");
+		is_str(held(&b), "openai/=sk-1", "opens it");
+		is_err(slot_add(&b, types[i], other), OK, "another takes its place");
+		is_err(unlock_by(&b, types[i], code), ERR_WRONG_PASSPHRASE, "the first is out");
+		is_err(unlock_by(&b, types[i], other), OK, "and the second in");
+	}
+	is_str(slots_of(&b), "key-file recovery agent", "all slots are told");
+	const struct bytes second = read_file("vault");
+	const struct bytes same = body_of(&second);
+	is_mem(same.p, same.n, body.p, body.n, "the keys lie sealed as they did");
+	ok(!is_same_file("vault", &first), "in another file");
+	is_mem(read_file("vault.bak").p, second.n, second.p, second.n,
+		"the backup has no more ways in than the vault");
+	is_err(slot_remove(&b, SLOT_KEY_FILE), OK, "the key file goes");
+	ok(!is_there("vault.key") && !vault_is_unattended(b.vault), "altogether");
+	is_str(kept(NULL), "locked", "the next start is locked");
+	is_err(slot_remove(&b, SLOT_PASSPHRASE), ERR_INVALID_ARGUMENT, "what is not there");
+	ok(strstr(b.why.message, "no slot \"passphrase\"") != NULL, "cannot go");
+	is_err(slot_remove(&b, SLOT_RECOVERY), OK, "another goes");
+	is_err(slot_remove(&b, SLOT_AGENT), ERR_INVALID_ARGUMENT, "the last one stays");
+	is_str(slots_of(&b), "agent", "as it was");
+	is_err(slot_add(&b, SLOT_KEY_FILE, NULL), OK, "a key file comes back");
+	ok(is_there("vault.key"), "and is made for it");
+	is_str(kept(NULL), "openai/=sk-1", "it opens the vault");
+	const struct bytes last = read_file("vault");
+	const struct bytes still = body_of(&last);
+	is_mem(still.p, still.n, body.p, body.n, "and all the while the body stayed");
+	vault_lock(b.vault);
+	is_err(slot_add(&b, SLOT_KEY_FILE, NULL), ERR_LOCKED, "a locked one gets no slot");
+	is_err(slot_remove(&b, SLOT_AGENT), ERR_LOCKED, "and loses none");
+	is_str(slots_of(&b), "agent key-file", "but tells them");
+	is_err(unlock(&b, NULL), OK, "open");
+	is_err(add(&b, "groq", "", "sk-2"), OK, "a key is added");
+	is_str(kept(NULL), "openai/=sk-1 groq/=sk-2", "beside the slots");
+	close_bench(&b);
+}
+
+static void test_credential(void)
+{
+	struct bench b;
+	static char folder[192];
+
+	fresh_dir();
+	snprintf(folder, sizeof folder, "%s", path("credentials"));
+	if (mkdir(folder, 0700))
+		bail("mkdir");
+	credentials = folder;
+	open_bench(&b, NULL);
+	add(&b, "openai", "", "sk-1");
+	is_err(slot_add(&b, SLOT_CREDENTIAL, NULL), ERR_VAULT_DAMAGED, "no credential");
+	ok(strstr(b.why.message, VAULT_CREDENTIAL) != NULL, "is said by its name");
+	write_file("credentials/" VAULT_CREDENTIAL, "a text of any length", 20);
+	is_err(slot_add(&b, SLOT_CREDENTIAL, NULL), OK, "one of any length");
+	is_err(slot_remove(&b, SLOT_KEY_FILE), OK, "and the key file goes");
+	ok(vault_is_unattended(b.vault), "it opens unattended still");
+	is_str(kept(NULL), "openai/=sk-1", "at the next start");
+	write_file("credentials/" VAULT_CREDENTIAL, "another text", 12);
+	is_str(kept(NULL), "damaged", "another credential opens nothing");
+	is_err(slot_add(&b, SLOT_CREDENTIAL, NULL), OK, "until it takes the first one's place");
+	is_str(kept(NULL), "openai/=sk-1", "and then it does");
+	write_file("credentials/" VAULT_CREDENTIAL, "thirty-two bytes are the key now", 32);
+	is_err(slot_add(&b, SLOT_CREDENTIAL, NULL), OK, "32 bytes");
+	is_str(kept(NULL), "openai/=sk-1", "are a key as they are");
+	is_err(set_passphrase(&b, "pass", true), OK, "a passphrase beside it");
+	close_bench(&b);
+	credentials = NULL;
+	is_str(kept(NULL), "locked", "without the credential it waits for somebody");
+	is_str(kept("pass"), "openai/=sk-1", "who opens it");
 }
 
 int main(void)
@@ -1182,6 +1374,9 @@ int main(void)
 	test_key_file_elsewhere();
 	test_memory();
 	test_newer_parts();
+	test_older_file();
+	test_slots();
+	test_credential();
 	remove_dir();
 	return tap_done();
 }
