@@ -17,6 +17,7 @@
 #include "brokerd/front/listener.h"
 #include "brokerd/ledger/ledger.h"
 #include "brokerd/log/log.h"
+#include "brokerd/loop/resume.h"
 
 #define WORKERS 4
 
@@ -38,6 +39,7 @@ struct broker {
 	size_t n_listeners;
 	struct loop_signal term, interrupt, hangup, user;
 	struct loop_timer drain, idle, auto_lock, watchdog, quiet;
+	struct resume_watch resume;
 	struct job trim; /* gives the heap's free pages back */
 	bool is_crowded, is_trimming;
 	struct loop_task settle; /* after a change: is there still something to wait for? */
@@ -323,6 +325,16 @@ static void on_idle(struct loop_timer *t)
 		begin_drain(b, "idle");
 }
 
+/* As ssh-agent does: drop every key, now. */
+static void lock(struct broker *b, const char *reason)
+{
+	log_info("vault.locked", "reason=%s", reason);
+	vault_lock(b->organs.vault);
+	transport_forget_connections(b->organs.transport);
+	tokens_forget(b->organs.tokens);
+	loop_later(b->organs.loop, &b->settle); /* it may idle now */
+}
+
 static void on_auto_lock(struct loop_timer *t)
 {
 	struct broker *b = container_of(t, struct broker, auto_lock);
@@ -334,13 +346,18 @@ static void on_auto_lock(struct loop_timer *t)
 		loop_timer_set(b->organs.loop, t, left_us > 0 ? left_us : after_us);
 		return;
 	}
-	if (vault_state(b->organs.vault) == VAULT_OPEN) {
-		log_info("vault.locked", "reason=idle");
-		vault_lock(b->organs.vault);
-		transport_forget_connections(b->organs.transport);
-		tokens_forget(b->organs.tokens);
-		loop_later(b->organs.loop, &b->settle); /* it may idle now */
-	}
+	if (vault_state(b->organs.vault) == VAULT_OPEN)
+		lock(b, "idle");
+}
+
+/* Whatever was connected before the host slept is dead, or another network's. */
+static void on_resume(struct resume_watch *w)
+{
+	struct broker *b = container_of(w, struct broker, resume);
+	log_info("broker.resumed", "lock=%s", b->organs.config->is_locked_on_resume ? "yes" : "no");
+	transport_forget_connections(b->organs.transport);
+	if (b->organs.config->is_locked_on_resume && vault_state(b->organs.vault) == VAULT_OPEN)
+		lock(b, "resume");
 }
 
 static void trim_run(struct job *j)
@@ -417,15 +434,9 @@ static void on_hangup(struct loop_signal *s)
 	reload(&container_of(s, struct broker, hangup)->admin);
 }
 
-/* As ssh-agent does: drop every key, now. */
 static void on_user(struct loop_signal *s)
 {
-	struct broker *b = container_of(s, struct broker, user);
-	log_info("vault.locked", "reason=signal");
-	vault_lock(b->organs.vault);
-	transport_forget_connections(b->organs.transport);
-	tokens_forget(b->organs.tokens);
-	loop_later(b->organs.loop, &b->settle);
+	lock(container_of(s, struct broker, user), "signal");
 }
 
 static void on_watchdog(struct loop_timer *t)
@@ -479,6 +490,14 @@ static void watch_signals(struct broker *b)
 		loop_timer_set(l, &b->watchdog, b->options.service.watchdog_us / 3);
 }
 
+static void watch_sleep(struct broker *b)
+{
+	struct fault why = FAULT_NONE;
+	b->resume.on_resume = on_resume;
+	if (resume_watch_start(b->organs.loop, &b->resume, &why) != OK)
+		log_fault("resume.unwatched", &why);
+}
+
 static void on_stall(const char *kind, int64_t took_us)
 {
 	log_warn("loop.stall", "kind=%s took_us=%" PRId64, kind, took_us);
@@ -520,6 +539,8 @@ static enum err broker_build(struct broker *b, struct fault *why)
 	if (!o->tokens)
 		return fault_set(why, ERR_NO_MEMORY, "out of memory at start");
 	o->transport = transport_new(o->loop, o->workers, why);
+	if (o->transport)
+		watch_sleep(b);
 	return o->transport ? OK : why->err ? why->err : ERR_NO_MEMORY;
 }
 
@@ -531,6 +552,7 @@ struct broker *broker_new(const struct broker_options *options, struct fault *wh
 		return NULL;
 	}
 	b->options = *options;
+	b->resume.fd = -1;
 	b->organs.max_body_bytes = BODIES_BYTES;
 	b->organs.ailment = b->config_ailment = b->state_ailment = FAULT_NONE;
 	struct fault own = FAULT_NONE;
@@ -574,6 +596,7 @@ void broker_free(struct broker *b)
 	if (o->workers)
 		workers_free(o->workers); /* what they were at is told to administrative calls */
 	admin_end(&b->admin);
+	resume_watch_stop(&b->resume);
 	loop_timer_stop(&b->drain);
 	loop_timer_stop(&b->idle);
 	loop_timer_stop(&b->auto_lock);

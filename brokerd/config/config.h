@@ -88,6 +88,7 @@ struct config {
 	int64_t keep_responses_mib;          /* all together */
 	/* [vault] */
 	int64_t auto_lock_us; /* 0: never */
+	bool is_locked_on_resume;
 	struct span key_file; /* absent: in the state folder */
 };
 

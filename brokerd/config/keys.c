@@ -77,6 +77,9 @@ static const struct key keys[] = {
 
 	{"vault", "auto_lock", KEY_DURATION, IN_CONFIG(auto_lock_us), 0, 365 * DAY, NULL, "never",
 		"Locks the vault after so long without a call."},
+	{"vault", "lock_on_resume", KEY_BOOL, IN_CONFIG(is_locked_on_resume), 0, 0, NULL, "no",
+		"Locks the vault when the host wakes from a sleep of more than five seconds: whoever opened "
+		"the lid has to open the vault too, unless a key file does."},
 	{"vault", "key_file", KEY_PATH, IN_CONFIG(key_file), 0, 0, NULL, "",
 		"The file that opens the vault with nobody there: 32 bytes, its owner's alone. Without "
 		"this key it is *vault.key* in the state folder."},
