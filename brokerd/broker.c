@@ -38,7 +38,7 @@ struct broker {
 	struct listener *listeners[SERVICE_FDS_MAX + 1];
 	size_t n_listeners;
 	struct loop_signal term, interrupt, hangup, user;
-	struct loop_timer drain, idle, auto_lock, watchdog, quiet;
+	struct loop_timer drain, idle, auto_lock, watchdog, quiet, key_over;
 	struct resume_watch resume;
 	struct job trim; /* gives the heap's free pages back */
 	bool is_crowded, is_trimming;
@@ -360,6 +360,22 @@ static void on_resume(struct resume_watch *w)
 		lock(b, "resume");
 }
 
+/* Keys that were replaced go when their time is over. */
+static void expire_keys(struct broker *b)
+{
+	const int64_t now_us = loop_wall_us(b->organs.loop);
+	const int64_t next_s = vault_expire(b->organs.vault, now_us / 1000000);
+	if (next_s > 0)
+		loop_timer_set(b->organs.loop, &b->key_over, next_s * 1000000 - now_us);
+	else
+		loop_timer_stop(&b->key_over);
+}
+
+static void on_key_over(struct loop_timer *t)
+{
+	expire_keys(container_of(t, struct broker, key_over));
+}
+
 static void trim_run(struct job *j)
 {
 	(void)j;
@@ -391,6 +407,7 @@ static void on_settle(struct loop_task *t)
 	b->active_us = loop_now_us(o->loop);
 	catalogue_set_day(o->catalogue, loop_wall_us(o->loop) / DAY_US); /* prices have dates */
 	follow_vault(b);
+	expire_keys(b);
 	if (o->n_exchanges >= CROWD)
 		b->is_crowded = true;
 	else if (b->is_crowded && o->n_exchanges == 0)
@@ -485,6 +502,7 @@ static void watch_signals(struct broker *b)
 	b->auto_lock.on_fire = on_auto_lock;
 	b->watchdog.on_fire = on_watchdog;
 	b->quiet.on_fire = on_quiet;
+	b->key_over.on_fire = on_key_over;
 	b->settle.on_run = on_settle;
 	if (b->options.service.watchdog_us > 0)
 		loop_timer_set(l, &b->watchdog, b->options.service.watchdog_us / 3);
@@ -602,6 +620,7 @@ void broker_free(struct broker *b)
 	loop_timer_stop(&b->auto_lock);
 	loop_timer_stop(&b->watchdog);
 	loop_timer_stop(&b->quiet);
+	loop_timer_stop(&b->key_over);
 	loop_task_stop(&b->settle);
 	loop_signal_stop(&b->term);
 	loop_signal_stop(&b->interrupt);

@@ -248,11 +248,19 @@ static enum err token_get(struct tokens *t, struct config *c, const struct targe
 	return ERR_MORE;
 }
 
+/* The key itself: where it was refused, the one that it replaced. */
+static enum err key_get(struct tokens *t, const struct target *target, struct span label,
+	bool is_again, struct secret **out, struct fault *why)
+{
+	*out = is_again ? vault_get_old(t->organs->vault, target->provider, label) : NULL;
+	return *out ? OK : vault_get(t->organs->vault, target->provider, label, out, why);
+}
+
 enum err tokens_prove(struct tokens *t, struct config *c, const struct target *target,
 	struct span label, struct token_wait *w, struct secret **out, struct fault *why)
 {
 	assert(!w->home);
-	enum err err = vault_get(t->organs->vault, target->provider, label, out, why);
+	enum err err = key_get(t, target, label, w->is_again, out, why);
 	if (err || !token_is_needed(target->auth))
 		return err;
 	struct secret *key = *out;
@@ -270,9 +278,16 @@ void tokens_leave(struct token_wait *w)
 	w->home = NULL;
 }
 
-bool tokens_may_renew(const struct target *target, const struct fault *why)
+const char *tokens_renewal(const struct tokens *t, const struct target *target, struct span label,
+	const struct secret *refused, const struct fault *why)
 {
-	return why->err == ERR_AUTH && why->http_status == 401 && token_is_needed(target->auth);
+	if (why->err != ERR_AUTH)
+		return NULL;
+	if (vault_has_old(t->organs->vault, target->provider, label))
+		return "the new key is refused, and the one before it serves";
+	if (refused && why->http_status == 401 && token_is_needed(target->auth))
+		return "the token is refused and fetched anew";
+	return NULL;
 }
 
 void tokens_refused(struct tokens *t, const struct secret *token)

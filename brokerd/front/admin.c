@@ -99,6 +99,7 @@ static const struct {
 	{"models",            admin_models,            false, false},
 	{"usage",             admin_usage,             true,  false},
 	{"key.add",           admin_key_add,           false, false},
+	{"key.rotate",        admin_key_rotate,        false, false},
 	{"key.list",          admin_key_list,          false, false},
 	{"key.remove",        admin_key_remove,        false, false},
 	{"key.test",          admin_key_test,          false, false},

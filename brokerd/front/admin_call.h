@@ -57,7 +57,7 @@ bool admin_has_key(const struct admin_call *a, const struct provider *p);
 /* ---- the operations ---- */
 
 typedef enum err admin_run(struct admin_call *a, struct json body, struct fault *why);
-admin_run admin_key_add, admin_key_remove, admin_key_list, admin_key_test;
+admin_run admin_key_add, admin_key_rotate, admin_key_remove, admin_key_list, admin_key_test;
 admin_run admin_vault_status, admin_vault_lock, admin_vault_unlock, admin_vault_passphrase;
 admin_run admin_vault_slots, admin_vault_slot_add, admin_vault_slot_remove;
 admin_run admin_models, admin_catalogue_import;

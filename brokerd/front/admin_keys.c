@@ -7,6 +7,9 @@
 #include "brokerd/log/log.h"
 #include "protocol/limits.h"
 
+#define OVERLAP_S     3600
+#define OVERLAP_MAX_S (30 * 24 * 3600)
+
 static const struct vault_key *find_key(
 	const struct vault *v, struct span provider, struct span label)
 {
@@ -28,6 +31,15 @@ static void put_key(struct json_out *o, const struct vault_key *k)
 	json_pair_str(o, "fingerprint", span_str(k->fingerprint));
 	json_pair_i64(o, "created_s", k->created_s);
 	json_pair_i64(o, "last_used_s", k->last_used_s);
+	if (k->not_after_s != 0)
+		json_pair_i64(o, "not_after_s", k->not_after_s);
+	if (k->old_until_s == 0)
+		return;
+	json_key(o, "replaced");
+	json_open(o, '{');
+	json_pair_str(o, "fingerprint", span_str(k->old_fingerprint));
+	json_pair_i64(o, "not_after_s", k->old_until_s);
+	json_close(o, '}');
 }
 
 static void key_added(void *context, enum err err, const struct fault *why)
@@ -57,11 +69,13 @@ static void key_added(void *context, enum err err, const struct fault *why)
 	admin_done(a);
 }
 
-enum err admin_key_add(struct admin_call *a, struct json body, struct fault *why)
+/* What a key is for, and the key as it is kept. */
+static enum err read_key(struct admin_call *a, struct json body, const struct provider **out,
+	struct buf *line, struct fault *why)
 {
 	a->provider = admin_text(a, body, "provider");
 	a->label = admin_text(a, body, "label");
-	const struct provider *p = config_provider(a->config, a->provider);
+	const struct provider *p = *out = config_provider(a->config, a->provider);
 	if (!p)
 		return fault_param(why, ERR_INVALID_ARGUMENT, "provider",
 			"no provider is called \"%.*s\": add [provider \"%.*s\"] with its dialect "
@@ -84,20 +98,46 @@ enum err admin_key_add(struct admin_call *a, struct json body, struct fault *why
 	if (buf_error(&secret))
 		return fault_param(why, buf_error(&secret), "secret",
 			"the key is longer than %zu bytes", LIMIT_SECRET_BYTES);
+	if (!buf_reserve(line, LIMIT_SECRET_BYTES))
+		return buf_error(line);
+	return credential_line(p->auth, buf_view(&secret), &p->token, p->origin, line, why);
+}
+
+/* A key that gets tokens goes to their endpoint alone. */
+static struct span key_origin(const struct provider *p)
+{
+	return token_is_needed(p->auth) ? p->token.origin : p->origin;
+}
+
+enum err admin_key_add(struct admin_call *a, struct json body, struct fault *why)
+{
 	OWNED(buf_wipe) struct buf line = BUF_INIT(LIMIT_SECRET_BYTES);
-	if (!buf_reserve(&line, LIMIT_SECRET_BYTES))
-		return buf_error(&line);
-	const enum err err =
-		credential_line(p->auth, buf_view(&secret), &p->token, p->origin, &line, why);
+	const struct vault_reply reply = {key_added, a};
+	const struct provider *p;
+	const enum err err = read_key(a, body, &p, &line, why);
 	if (err)
 		return err;
 	a->has_created_vault = vault_state(a->organs->vault) == VAULT_ABSENT;
-	const struct vault_reply reply = {key_added, a};
-	/* a key that gets tokens goes to their endpoint alone */
-	vault_add(a->organs->vault, p->name, a->label,
-		token_is_needed(p->auth) ? p->token.origin : p->origin, buf_view(&line), true,
-		reply);
+	vault_add(a->organs->vault, p->name, a->label, key_origin(p), buf_view(&line), true, reply);
 	return OK;
+}
+
+enum err admin_key_rotate(struct admin_call *a, struct json body, struct fault *why)
+{
+	OWNED(buf_wipe) struct buf line = BUF_INIT(LIMIT_SECRET_BYTES);
+	const struct vault_reply reply = {key_added, a};
+	const struct provider *p;
+	int64_t overlap_s = OVERLAP_S;
+	const struct json overlap = json_member(body, "overlap_s");
+	if (json_kind(overlap) != JSON_ABSENT &&
+		(!json_i64(overlap, &overlap_s) || overlap_s < 0 || overlap_s > OVERLAP_MAX_S))
+		return fault_param(why, ERR_INVALID_ARGUMENT, "overlap_s",
+			"the former key can stay for 0 to %d seconds", OVERLAP_MAX_S);
+	const enum err err = read_key(a, body, &p, &line, why);
+	if (!err)
+		vault_rotate(a->organs->vault, p->name, a->label, key_origin(p), buf_view(&line),
+			overlap_s, reply);
+	return err;
 }
 
 static void key_removed(void *context, enum err err, const struct fault *why)

@@ -21,6 +21,7 @@ static const struct row rows[] = {
 	{CALL_ADMIN,  "usage"            },
 	{CALL_ADMIN,  "key.add"          },
 	{CALL_ADMIN,  "key.list"         },
+	{CALL_ADMIN,  "key.rotate"       },
 	{CALL_ADMIN,  "key.remove"       },
 	{CALL_ADMIN,  "key.test"         },
 	{CALL_ADMIN,  "vault.status"     },

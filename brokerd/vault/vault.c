@@ -25,8 +25,7 @@
 /* Beside each struct vault_key: what is nobody else's business. */
 struct row {
 	unsigned char id[BODY_ID_BYTES];
-	int64_t not_after_s;
-	struct secret *secret; /* NULL until asked for */
+	struct secret *secret, *old; /* NULL until asked for */
 };
 
 enum op_kind {
@@ -81,8 +80,10 @@ static void *xzero(size_t n, size_t size)
 
 static void forget_keys(struct vault *v)
 {
-	for (size_t i = 0; i < v->n_keys; i++)
+	for (size_t i = 0; i < v->n_keys; i++) {
 		secret_unref(v->rows[i].secret);
+		secret_unref(v->rows[i].old);
+	}
 	free(v->rows);
 	free(v->keys);
 	v->rows = NULL;
@@ -95,6 +96,23 @@ static void text_of(char *to, size_t size, struct span s)
 	assert(s.n < size); /* body_check made sure */
 	memcpy(to, s.p, s.n);
 	to[s.n] = '\0';
+}
+
+/* What may be known of a key. */
+static void describe(
+	const struct body_key *key, const unsigned char *data_key, struct vault_key *out)
+{
+	text_of(out->provider, sizeof out->provider, key->provider);
+	text_of(out->label, sizeof out->label, key->label);
+	text_of(out->origin, sizeof out->origin, key->origin);
+	out->created_s = key->created_s;
+	out->last_used_s = key->last_used_s;
+	out->not_after_s = key->not_after_s;
+	format_fingerprint(data_key, key->secret, out->fingerprint);
+	if (!span_is_set(key->old_secret))
+		return;
+	format_fingerprint(data_key, key->old_secret, out->old_fingerprint);
+	out->old_until_s = key->old_until_s;
 }
 
 static struct row *row_of_id(struct row *rows, size_t n, struct span id)
@@ -131,20 +149,14 @@ static void adopt(struct vault *v, struct opened *o)
 	w = body_each(body);
 	for (size_t i = 0; i < n && body_next(&w, &key); i++) {
 		struct row *same = row_of_id(v->rows, v->n_keys, key.id);
-		text_of(keys[i].provider, sizeof keys[i].provider, key.provider);
-		text_of(keys[i].label, sizeof keys[i].label, key.label);
-		text_of(keys[i].origin, sizeof keys[i].origin, key.origin);
-		keys[i].created_s = key.created_s;
-		keys[i].last_used_s = key.last_used_s;
-		format_fingerprint(
-			(const unsigned char *)data_key.p, key.secret, keys[i].fingerprint);
+		describe(&key, (const unsigned char *)data_key.p, &keys[i]);
 		memcpy(rows[i].id, key.id.p, sizeof rows[i].id);
-		rows[i].not_after_s = key.not_after_s;
 		if (same) {
 			const struct vault_key *old = &v->keys[same - v->rows];
 			if (old->last_used_s > keys[i].last_used_s)
 				keys[i].last_used_s = old->last_used_s;
 			rows[i].secret = TAKE(same->secret);
+			rows[i].old = TAKE(same->old);
 		}
 	}
 	guarded_close(o->data_key);
@@ -392,6 +404,7 @@ static enum err prepare_change(struct vault *v, struct op *op)
 		memcpy(op->uses[i].id, v->rows[i].id, sizeof op->uses[i].id);
 		op->uses[i].at_s = v->keys[i].last_used_s;
 	}
+	w->key.now_s = (int64_t)time(NULL);
 	w->key.uses = op->uses;
 	w->key.n_uses = v->n_keys;
 	return OK;
@@ -556,8 +569,9 @@ void vault_unlock_by(
 	ask(op);
 }
 
-void vault_add(struct vault *v, struct span provider, struct span label, struct span origin,
-	struct span secret, bool may_create, struct vault_reply reply)
+/* A change that brings a key. */
+static struct op *op_with_key(struct vault *v, struct span provider, struct span label,
+	struct span origin, struct span secret, struct vault_reply reply)
 {
 	struct op *op = op_new(v, OP_CHANGE, reply);
 	struct work *w = &op->work;
@@ -571,8 +585,6 @@ void vault_add(struct vault *v, struct span provider, struct span label, struct 
 		op->err = copy_name("origin", origin, 1, op->origin, sizeof op->origin, &op->why);
 	if (!op->err)
 		op->err = copy_input(op, secret);
-	w->kind = WORK_ADD;
-	w->may_create = may_create;
 	w->key = (struct body_change){
 		.provider = span_str(op->provider),
 		.label = span_str(op->label),
@@ -580,6 +592,24 @@ void vault_add(struct vault *v, struct span provider, struct span label, struct 
 		.now_s = (int64_t)time(NULL),
 	};
 	randombytes_buf(w->key.id, sizeof w->key.id);
+	return op;
+}
+
+void vault_add(struct vault *v, struct span provider, struct span label, struct span origin,
+	struct span secret, bool may_create, struct vault_reply reply)
+{
+	struct op *op = op_with_key(v, provider, label, origin, secret, reply);
+	op->work.kind = WORK_ADD;
+	op->work.may_create = may_create;
+	ask(op);
+}
+
+void vault_rotate(struct vault *v, struct span provider, struct span label, struct span origin,
+	struct span secret, int64_t overlap_s, struct vault_reply reply)
+{
+	struct op *op = op_with_key(v, provider, label, origin, secret, reply);
+	op->work.kind = WORK_ROTATE;
+	op->work.key.old_until_s = overlap_s > 0 ? op->work.key.now_s + overlap_s : 0;
 	ask(op);
 }
 
@@ -630,24 +660,45 @@ void vault_slot_remove(struct vault *v, enum slot_type type, struct vault_reply 
 
 /* ---- what may be known ---- */
 
-/* The key's place, or n_keys. */
-static size_t find(const struct vault *v, struct span provider, struct span label)
+static bool is_good(const struct vault_key *k, int64_t now_s)
 {
-	size_t first = v->n_keys;
-	for (size_t i = 0; i < v->n_keys; i++) {
-		if (!span_is(provider, v->keys[i].provider))
-			continue;
-		/* an absent label is equal to "" */
-		if (span_is(label, v->keys[i].label))
-			return i;
-		if (!span_is_set(label) && first == v->n_keys)
-			first = i;
-	}
-	return first;
+	return k->not_after_s == 0 || now_s <= k->not_after_s;
 }
 
-/* Makes the secret of the key at `place`. */
-static enum err make_secret(struct vault *v, size_t place)
+/* The key's place, or n_keys; where no label is named, one that is good if there is one. */
+static size_t find(const struct vault *v, struct span provider, struct span label, int64_t now_s)
+{
+	size_t best = v->n_keys;
+	for (size_t i = 0; i < v->n_keys; i++) {
+		const struct vault_key *k = &v->keys[i];
+		if (!span_is(provider, k->provider))
+			continue;
+		if (span_is_set(label)) {
+			if (span_is(label, k->label))
+				return i;
+			continue;
+		}
+		if (k->label[0] == '\0' && is_good(k, now_s))
+			return i;
+		if (best == v->n_keys || (!is_good(&v->keys[best], now_s) && is_good(k, now_s)))
+			best = i;
+	}
+	return best;
+}
+
+static struct span secret_of(const struct body_key *key)
+{
+	return key->secret;
+}
+
+static struct span old_of(const struct body_key *key)
+{
+	return key->old_secret;
+}
+
+/* Makes one of the secrets of the key at `place`. */
+static enum err make_secret(struct vault *v, size_t place,
+	struct span (*which)(const struct body_key *key), struct secret **out)
 {
 	const struct span body = guarded_read(v->opened.body);
 	struct body_walk w = body_each(body);
@@ -655,7 +706,7 @@ static enum err make_secret(struct vault *v, size_t place)
 	enum err err = ERR_INTERNAL;
 	for (size_t i = 0; body_next(&w, &key); i++) {
 		if (i == place) {
-			err = secret_new(key.secret, key.origin, &v->rows[place].secret);
+			err = secret_new(which(&key), key.origin, out);
 			break;
 		}
 	}
@@ -678,25 +729,95 @@ enum err vault_get(struct vault *v, struct span provider, struct span label, str
 	case VAULT_OPEN:
 		break;
 	}
-	const size_t i = find(v, provider, label);
+	const size_t i = find(v, provider, label, now_s);
 	if (i == v->n_keys)
 		return fault_set(why, ERR_NO_KEY,
 			"the vault has no key for %.*s%s%.*s: run `llmb key add %.*s%s%.*s`",
 			SPAN_ARG(provider), label.n > 0 ? "/" : "", SPAN_ARG(label),
 			SPAN_ARG(provider), label.n > 0 ? "/" : "", SPAN_ARG(label));
 	struct row *row = &v->rows[i];
-	if (row->not_after_s != 0 && now_s > row->not_after_s)
+	if (!is_good(&v->keys[i], now_s))
 		return fault_set(why, ERR_NO_KEY,
 			"the key for %.*s has expired: run `llmb key add %.*s` with a new one",
 			SPAN_ARG(provider), SPAN_ARG(provider));
 	if (!row->secret) {
-		const enum err err = make_secret(v, i);
+		const enum err err = make_secret(v, i, secret_of, &row->secret);
 		if (err)
 			return fault_set(why, err, "no locked memory left to open the key in");
 	}
 	v->keys[i].last_used_s = now_s;
 	*out = secret_ref(row->secret);
 	return OK;
+}
+
+/* The place of a key that has replaced one which is good, or n_keys. */
+static size_t find_old(const struct vault *v, struct span provider, struct span label)
+{
+	const int64_t now_s = (int64_t)time(NULL);
+	const size_t i = find(v, provider, label, now_s);
+	return i < v->n_keys && v->keys[i].old_until_s > now_s ? i : v->n_keys;
+}
+
+bool vault_has_old(const struct vault *v, struct span provider, struct span label)
+{
+	return find_old(v, provider, label) < v->n_keys;
+}
+
+struct secret *vault_get_old(struct vault *v, struct span provider, struct span label)
+{
+	const size_t i = find_old(v, provider, label);
+	if (i == v->n_keys)
+		return NULL;
+	if (!v->rows[i].old && make_secret(v, i, old_of, &v->rows[i].old) != OK)
+		return NULL;
+	return secret_ref(v->rows[i].old);
+}
+
+/* Takes what is over out of the body in memory. */
+static void drop_over(struct vault *v, int64_t now_s)
+{
+	const struct body_change none = {.now_s = now_s};
+	struct guarded *wide = NULL, *body = NULL;
+	bool is_found;
+	const struct span old = guarded_read(v->opened.body);
+	if (guarded_new(body_rewrite_bound(old, &none), &wide) == OK) {
+		struct writer out = {.p = guarded_write(wide), .max = guarded_size(wide)};
+		body_rewrite(old, &none, &out, &is_found);
+		if (guarded_copy(span_of((const char *)out.p, out.n), &body) != OK)
+			body = NULL;
+		guarded_close(wide);
+	}
+	guarded_close(v->opened.body);
+	guarded_free(wide);
+	if (!body)
+		return; /* without memory it stays a while longer, unused */
+	guarded_free(v->opened.body);
+	v->opened.body = body;
+}
+
+int64_t vault_expire(struct vault *v, int64_t now_s)
+{
+	int64_t next_s = 0;
+	bool is_one_over = false;
+	if (v->state != VAULT_OPEN)
+		return 0;
+	for (size_t i = 0; i < v->n_keys; i++) {
+		struct vault_key *k = &v->keys[i];
+		if (k->old_until_s > now_s && (next_s == 0 || k->old_until_s < next_s))
+			next_s = k->old_until_s;
+		if (k->old_until_s == 0 || k->old_until_s > now_s)
+			continue;
+		is_one_over = true;
+		secret_unref(v->rows[i].old);
+		v->rows[i].old = NULL;
+		k->old_until_s = 0;
+		memset(k->old_fingerprint, 0, sizeof k->old_fingerprint);
+		log_info("vault.key_over", "provider=%s fingerprint=%s", k->provider,
+			k->fingerprint);
+	}
+	if (is_one_over)
+		drop_over(v, now_s);
+	return next_s;
 }
 
 bool vault_subkey(struct vault *v, enum vault_purpose purpose, unsigned char *to)
@@ -711,7 +832,9 @@ bool vault_subkey(struct vault *v, enum vault_purpose purpose, unsigned char *to
 
 bool vault_has(const struct vault *v, struct span provider)
 {
-	return find(v, provider, SPAN_NONE) < v->n_keys;
+	const int64_t now_s = (int64_t)time(NULL);
+	const size_t i = find(v, provider, SPAN_NONE, now_s);
+	return i < v->n_keys && is_good(&v->keys[i], now_s);
 }
 
 const struct vault_key *vault_list(const struct vault *v, size_t *n)

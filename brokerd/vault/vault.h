@@ -41,6 +41,10 @@ struct vault_key {
 	char origin[256];
 	char fingerprint[9];            /* keyed, says nothing of the key itself */
 	int64_t created_s, last_used_s; /* 0: never */
+	int64_t not_after_s;            /* 0: it has no end */
+	/* the one that it replaced and that is good beside it; old_until_s 0: none */
+	char old_fingerprint[9];
+	int64_t old_until_s;
 };
 
 /* Looks at the file (a short read on the caller's thread) and, where a key-file slot fits, opens it.
@@ -88,6 +92,10 @@ void vault_lock(struct vault *v);
  * What fails (ERR_STORAGE_FULL, ERR_IO, ...) has changed nothing, in the file or in memory. */
 void vault_add(struct vault *v, struct span provider, struct span label, struct span origin,
 	struct span secret, bool may_create, struct vault_reply reply);
+/* Puts another secret in the place of a key's that is there (ERR_NO_KEY), which stays beside it for
+ * `overlap_s` seconds (0: not at all), if it is for the same origin. Else as vault_add. */
+void vault_rotate(struct vault *v, struct span provider, struct span label, struct span origin,
+	struct span secret, int64_t overlap_s, struct vault_reply reply);
 void vault_remove(
 	struct vault *v, struct span provider, struct span label, struct vault_reply reply);
 
@@ -106,11 +114,20 @@ void vault_slot_add(
 void vault_slot_remove(struct vault *v, enum slot_type type, struct vault_reply reply);
 
 /* The open key of a provider (label absent: the default, else its first one), one reference the
- * caller's. ERR_LOCKED, ERR_NO_KEY, ERR_VAULT_DAMAGED; never waits. */
+ * caller's; none whose time is over. ERR_LOCKED, ERR_NO_KEY, ERR_VAULT_DAMAGED; never waits. */
 enum err vault_get(struct vault *v, struct span provider, struct span label, struct secret **out,
 	struct fault *why) MUST_USE;
 
-/* Has the provider a key? False while the vault is not open: ask vault_state first. */
+/* What that key replaced, while it is good: for a provider that does not know the new one yet. NULL:
+ * there is none. */
+struct secret *vault_get_old(struct vault *v, struct span provider, struct span label);
+bool vault_has_old(const struct vault *v, struct span provider, struct span label);
+
+/* Forgets the replaced keys whose time is over; the next write takes them out of the file. Returns when
+ * the next one's is, in seconds since 1970; 0: none. */
+int64_t vault_expire(struct vault *v, int64_t now_s);
+
+/* Has the provider a key that is good? False while the vault is not open: ask vault_state first. */
 bool vault_has(const struct vault *v, struct span provider);
 
 /* A key of 32 bytes for what another organ seals, one for each `purpose`; the caller wipes it. False:

@@ -382,7 +382,7 @@ static enum err rewrite(struct change *c, struct fault *why)
 {
 	const struct work *w = c->w;
 	struct body_change key = w->key;
-	struct guarded *secret = w->kind == WORK_ADD ? w->input : NULL;
+	struct guarded *secret = w->kind == WORK_REMOVE ? NULL : w->input;
 	struct guarded *wide = NULL;
 	bool is_found;
 
@@ -403,7 +403,7 @@ static enum err rewrite(struct change *c, struct fault *why)
 		guarded_close(secret);
 	if (err)
 		return no_memory(why);
-	if (w->kind == WORK_REMOVE && !is_found)
+	if (w->kind != WORK_ADD && !is_found)
 		return fault_set(why, ERR_NO_KEY, "the vault has no key %.*s%s%.*s",
 			SPAN_ARG(w->key.provider), w->key.label.n > 0 ? "/" : "",
 			SPAN_ARG(w->key.label));
@@ -502,7 +502,7 @@ static enum err reslot(struct change *c, struct fault *why)
 
 static bool is_of_slots(const struct work *w)
 {
-	return w->kind != WORK_ADD && w->kind != WORK_REMOVE;
+	return w->kind >= WORK_PASSPHRASE;
 }
 
 /* Would what was read back open to what was meant? */
@@ -529,6 +529,17 @@ static bool is_good(void *context, struct span bytes)
 	return is_same;
 }
 
+/* A backup is as the vault was, unless that had what is to be gone. */
+static enum vault_backup backup_of(struct change *c)
+{
+	const struct work *w = c->w;
+	if (w->kind != WORK_ADD && w->kind != WORK_ROTATE)
+		return BACKUP_NEW;
+	const int64_t end_s = body_next_end_s(guarded_read(c->was.body));
+	guarded_close(c->was.body);
+	return end_s != 0 && end_s <= w->key.now_s ? BACKUP_NEW : BACKUP_OLD;
+}
+
 static enum err write_out(struct change *c, struct span old, struct fault *why)
 {
 	OWNED(buf_done) struct buf sealed = BUF_INIT(LIMIT_VAULT_BYTES);
@@ -550,7 +561,7 @@ static enum err write_out(struct change *c, struct span old, struct fault *why)
 	if (err)
 		return fault_set(why, err, "no memory to seal the vault in");
 	return vault_files_replace(w->files, buf_view(&sealed), c->is_new ? SPAN_NONE : old,
-		w->kind == WORK_ADD ? BACKUP_OLD : BACKUP_NEW, is_good, c, why);
+		backup_of(c), is_good, c, why);
 }
 
 static enum err change_locked(struct change *c, struct fault *why)

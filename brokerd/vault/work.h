@@ -42,6 +42,7 @@ enum err work_load(const struct vault_files *f, const struct opener *by, struct 
 enum work_kind {
 	WORK_ADD,
 	WORK_REMOVE,
+	WORK_ROTATE, /* as WORK_ADD, of a key that is there */
 	WORK_PASSPHRASE,
 	WORK_SLOT_ADD,
 	WORK_SLOT_REMOVE,
@@ -55,7 +56,7 @@ struct work {
 	uint64_t generation;      /* of what is open, and its id */
 	unsigned char id[FORMAT_ID_BYTES];
 	bool may_create;
-	struct body_change key; /* WORK_ADD, WORK_REMOVE; its secret comes from `input` */
+	struct body_change key; /* what is not of slots; its secret comes from `input` */
 	bool keep_key_file;     /* WORK_PASSPHRASE */
 	enum slot_type slot;    /* WORK_SLOT_ADD, WORK_SLOT_REMOVE */
 	struct guarded *input;  /* the secret, the passphrase, what a code stands for, or NULL */

@@ -133,3 +133,70 @@ def test_an_agent_brings_its_key(held):
         client.send_frame(CALL, 2, unlock_by(key))
         assert client.recv_until(END, FAULT)[-1].type == END
     assert works(held)
+
+
+# ---- rotation
+
+def refuse(provider, times=1):
+    provider.script(status=401, times=times, body={"error": {
+        "message": "Incorrect API key provided", "type": "invalid_request_error"}})
+
+
+def keys(made):
+    return json.loads(made.llmb("key", "list", "--json").out)["keys"]
+
+
+def rotate(made, which, key, *args):
+    return made.llmb("key", "rotate", which, "--from-stdin", "--no-input", *args, input=key + "\n")
+
+
+def sent(provider):
+    return [seen.header("authorization")[0].removeprefix("Bearer ") for seen in provider.requests()]
+
+
+def test_a_rotated_key_serves_and_the_former_one_helps_out(held, provider):
+    done = rotate(held, "test", "sk-two-new-to-all", "--overlap", "1h")
+    assert done.code == 0 and "is tried where it is refused, until" in done.err
+    assert works(held)
+    assert sent(provider) == ["sk-two-new-to-all"]
+    refuse(provider)
+    assert works(held)
+    assert sent(provider)[1:] == ["sk-two-new-to-all", "sk-one-key-of-many"]
+    refuse(provider, times=2)
+    assert held.llmb("ask", "-m", "test/m", "hi").code == 7
+    assert sent(provider)[3:] == ["sk-two-new-to-all", "sk-one-key-of-many"]
+    refuse(provider)
+    assert held.llmb("key", "test", "test").code == 0
+    (key,) = keys(held)
+    assert key["fingerprint"] != key["replaced"]["fingerprint"]
+    shown = held.llmb("key", "list").out
+    assert key["replaced"]["fingerprint"] in shown and "GOOD UNTIL" in shown
+    held.restart()
+    refuse(provider)
+    assert works(held)
+
+
+def test_its_time_is_over(held, provider):
+    assert rotate(held, "test", "sk-two-new-to-all", "--overlap", "1s").code == 0
+    held.wait_log("vault.key_over", timeout=5)
+    assert "replaced" not in keys(held)[0]
+    refuse(provider)
+    assert held.llmb("ask", "-m", "test/m", "hi").code == 7
+    assert sent(provider) == ["sk-two-new-to-all"]
+
+
+def test_several_keys_of_a_provider(held, provider):
+    held.add_key("test/work", "sk-of-the-office")
+    held.add_key("test/home", "sk-of-the-house")
+    assert [key["label"] for key in keys(held)] == ["", "work", "home"]
+    assert works(held)
+    assert held.llmb("key", "test", "test/work").code == 0
+    assert rotate(held, "test/work", "sk-of-the-next-office").code == 0
+    assert held.llmb("key", "test", "test/work").code == 0
+    assert sent(provider) == ["sk-one-key-of-many", "sk-of-the-office", "sk-of-the-next-office"]
+    assert held.llmb("key", "rm", "test", "--yes").code == 0
+    assert works(held)
+    assert sent(provider)[3:] == ["sk-of-the-next-office"]
+    assert held.llmb("key", "test", "test").code == 0
+    missing = rotate(held, "test/garden", "sk-of-the-garden")
+    assert missing.code == 5 and "test/garden" in missing.err

@@ -1183,7 +1183,7 @@ static const char old_vault[] = "42524b564c5400010100010001000000000000002556667
 				"fd4b10b83fd7567f023a5b061b1ec3b59005a8e3a94a7f4736ba4ef793e4070c"
 				"bd8b998d8100a5a540f13ba912dcbfe739df618f958957b5ddc69b697fc1a71a"
 				"d044012fe2";
-static const char old_key[] = "d33e5e57db2818e43927b04c03a9c42b8b167205f6aae0bca8f447660bb0ce6a";
+static const char old_key_file[] = "d33e5e57db2818e43927b04c03a9c42b8b167205f6aae0bca8f447660bb0ce6a";
 
 static void write_hex(const char *name, const char *hex)
 {
@@ -1200,7 +1200,7 @@ static void test_older_file(void)
 
 	fresh_dir();
 	write_hex("vault", old_vault);
-	write_hex("vault.key", old_key);
+	write_hex("vault.key", old_key_file);
 	open_bench(&b, NULL);
 	is_str(held(&b), "openai/=sk-old", "a vault of format 1 opens");
 	is_int(read_file("vault").p[8], 1, "and stays what it is");
@@ -1351,6 +1351,182 @@ static void test_credential(void)
 	is_str(kept("pass"), "openai/=sk-1", "who opens it");
 }
 
+/* ---- rotation ---- */
+
+static enum err rotate(struct bench *b, const char *label, const char *secret, int64_t overlap_s)
+{
+	vault_rotate(b->vault, SPAN("openai"), span_str(label), SPAN(ORIGIN), span_str(secret),
+		overlap_s, answer(b));
+	return settle(b);
+}
+
+/* What the replaced key is, or "none". */
+static const char *old_key(struct bench *b)
+{
+	static char text[128];
+	struct secret *s = vault_get_old(b->vault, SPAN("openai"), SPAN(""));
+	if (!s)
+		return "none";
+	const struct span bytes = secret_open(s);
+	snprintf(text, sizeof text, "%.*s", SPAN_ARG(bytes));
+	secret_close(s);
+	secret_unref(s);
+	return text;
+}
+
+/* How often the open body has those bytes. */
+static bool is_in_file(const char *secret)
+{
+	OWNED(buf_done) struct buf file = BUF_INIT(LIMIT_VAULT_BYTES);
+	struct vault_files f;
+	struct loaded loaded;
+	struct fault why;
+	vault_files_init(&f, dir, NULL, NULL);
+	if (work_load(&f, &(struct opener){.secret = NULL}, &loaded, &why) != OK)
+		bail("%s", why.message);
+	const struct span body = guarded_read(loaded.opened.body);
+	const bool is_there_ = span_find(body, span_str(secret)) < body.n;
+	guarded_close(loaded.opened.body);
+	opened_done(&loaded.opened);
+	vault_files_done(&f);
+	return is_there_;
+}
+
+static void test_rotation(void)
+{
+	struct bench b;
+	size_t n;
+
+	fresh_dir();
+	open_bench(&b, NULL);
+	is_err(rotate(&b, "", "sk-1", 100), ERR_NO_KEY,
+		"without a vault there is nothing to rotate");
+	add(&b, "openai", "", "sk-1");
+	is_err(rotate(&b, "work", "sk-2", 100), ERR_NO_KEY, "nor where that label has none");
+	is_str(held(&b), "openai/=sk-1", "which changes nothing");
+	is_str(old_key(&b), "none", "nothing was replaced yet");
+	const int64_t now_s = (int64_t)time(NULL);
+	is_err(rotate(&b, "", "sk-2", 100), OK, "a key is rotated");
+	is_str(held(&b), "openai/=sk-2", "the new one is given out");
+	is_str(old_key(&b), "sk-1", "the old one is there");
+	const struct vault_key *k = vault_list(b.vault, &n);
+	is_uint(n, 1, "they are one key");
+	ok(k->old_until_s >= now_s + 100 && k->old_until_s <= now_s + 102, "for so long");
+	ok(strlen(k->old_fingerprint) == 8 && strcmp(k->old_fingerprint, k->fingerprint) != 0,
+		"told apart");
+	close_bench(&b);
+	open_bench(&b, NULL);
+	is_str(old_key(&b), "sk-1", "also by the next broker");
+	is_err(rotate(&b, "", "sk-3", 100), OK, "rotated again");
+	is_str(old_key(&b), "sk-2", "the last one stays");
+	ok(!is_in_file("sk-1"), "and the first is gone");
+	vault_rotate(b.vault, SPAN("openai"), SPAN(""), SPAN("https://other:443"), SPAN("sk-4"),
+		100, answer(&b));
+	is_err(settle(&b), OK, "a key for another place");
+	is_str(old_key(&b), "none", "is not helped out by one that may not go there");
+	is_err(rotate(&b, "", "sk-5", 0), OK, "nor without an overlap");
+	is_str(old_key(&b), "none", "by any");
+
+	is_err(rotate(&b, "", "sk-6", 1), OK, "for a second");
+	is_str(old_key(&b), "sk-5", "the one before stays");
+	is_err(rotate(&b, "", "sk-7", 2), OK, "for two seconds");
+	is_str(old_key(&b), "sk-6", "it is there");
+	is_int(vault_expire(b.vault, (int64_t)time(NULL) - 1) > 0, 1, "its end is known");
+	nanosleep(&(struct timespec){.tv_sec = 3}, NULL);
+	is_str(old_key(&b), "none", "and then it is not given out");
+	ok(is_in_file("sk-6"), "though it is in the file");
+	is_int(vault_expire(b.vault, (int64_t)time(NULL)), 0, "it is forgotten");
+	is_int(vault_list(b.vault, &n)[0].old_until_s, 0, "and not told any more");
+	is_str(held(&b), "openai/=sk-7", "the key itself stays");
+	is_err(add(&b, "groq", "", "sk-8"), OK, "the next write");
+	ok(!is_in_file("sk-6"), "takes it out of the file");
+	const struct bytes bak = read_file("vault.bak");
+	is_mem(bak.p, bak.n, read_file("vault").p, read_file("vault").n, "and of the backup");
+	is_str(kept(NULL), "openai/=sk-7 groq/=sk-8", "all others stay");
+	close_bench(&b);
+}
+
+/* Memory of a replaced key ends with its time. */
+static void test_rotated_memory(void)
+{
+	struct bench b;
+	int in_open, in_closed;
+	char canary[CANARY];
+
+	fresh_dir();
+	open_bench(&b, NULL);
+	say_canary(canary);
+	vault_add(b.vault, SPAN("openai"), SPAN(""), SPAN(ORIGIN), span_of(canary, CANARY), true,
+		answer(&b));
+	sodium_memzero(canary, sizeof canary);
+	is_err(settle(&b), OK, "a canary");
+	is_err(rotate(&b, "", "sk-1", 100), OK, "is rotated away");
+	secret_unref(vault_get_old(b.vault, SPAN("openai"), SPAN("")));
+	count_canaries(&in_open, &in_closed);
+	is_int(in_open, 0, "it lies open nowhere");
+	ok(in_closed > 0, "but closed");
+	is_int(vault_expire(b.vault, (int64_t)time(NULL) + 101), 0, "its time is over");
+	count_canaries(&in_open, &in_closed);
+	is_int(in_open + in_closed, 0, "and it is nowhere");
+	close_bench(&b);
+}
+
+/* A key whose time is over is never given out. */
+static void test_not_after(void)
+{
+	struct vault_header h = {.generation = 4, .id = "an id of 16 byte"};
+	static const unsigned char data_key[] = "a data key of thirty-two bytes..";
+	static const unsigned char file_key[] = "a key file of thirty-two bytes..";
+	static const char *const labels[] = {"", "a", "b"};
+	unsigned char key[FORMAT_KEY_BYTES], body[1024];
+	struct slot slot = format_slot_new(SLOT_KEY_FILE, cheap);
+	OWNED(buf_done) struct buf file = BUF_INIT(LIMIT_VAULT_BYTES);
+	struct writer w = {.p = body, .max = sizeof body};
+	struct bench b;
+	struct secret *s;
+
+	fresh_dir();
+	format_key_of_bytes(&slot, file_key, key);
+	format_slot_seal(&h, &slot, key, data_key);
+	ok(format_slot_put(&h, &slot), "a slot");
+	body_empty(&w);
+	for (size_t i = 0; i < 3; i++) {
+		const char id[BODY_ID_BYTES] = {(char)('1' + i)};
+		const size_t n = strlen(labels[i]);
+		write_number(&w, 1, 2);
+		write_number(&w, 6 * 6 + 16 + 6 + n + sizeof ORIGIN - 1 + 4 + 8, 4);
+		write_number(&w, 1, 2), write_number(&w, 16, 4), write_bytes(&w, id, 16);
+		write_number(&w, 2, 2), write_number(&w, 6, 4), write_bytes(&w, "openai", 6);
+		write_number(&w, 3, 2), write_number(&w, n, 4), write_bytes(&w, labels[i], n);
+		write_number(&w, 4, 2), write_number(&w, sizeof ORIGIN - 1, 4);
+		write_bytes(&w, ORIGIN, sizeof ORIGIN - 1);
+		write_number(&w, 5, 2), write_number(&w, 4, 4), write_bytes(&w, "sk-", 3);
+		write_bytes(&w, id, 1);
+		/* the first two ended long ago */
+		write_number(&w, 8, 2), write_number(&w, 8, 4);
+		write_number(&w, i < 2 ? 1000 : INT64_C(1) << 40, 8);
+	}
+	is_err(format_seal(&h, data_key, span_of((const char *)body, w.n), &file), OK, "sealed");
+	write_file("vault", file.p, file.n);
+	write_file("vault.key", file_key, FORMAT_KEY_BYTES);
+	open_bench(&b, NULL);
+	is_err(vault_get(b.vault, SPAN("openai"), SPAN_NONE, &s, &b.why), OK, "one is good");
+	const struct span bytes = secret_open(s);
+	is_mem(bytes.p, bytes.n, "sk-3", 4, "the last");
+	secret_close(s);
+	secret_unref(s);
+	is_err(vault_get(b.vault, SPAN("openai"), SPAN(""), &s, &b.why), ERR_NO_KEY,
+		"the default is not");
+	ok(strstr(b.why.message, "expired") != NULL, "which is said");
+	is_err(vault_get(b.vault, SPAN("openai"), SPAN("a"), &s, &b.why), ERR_NO_KEY,
+		"nor another");
+	ok(vault_has(b.vault, SPAN("openai")), "there is a key");
+	is_err(take_out(&b, "openai", "b"), OK, "without it");
+	ok(!vault_has(b.vault, SPAN("openai")), "there is none");
+	is_err(vault_get(b.vault, SPAN("openai"), SPAN_NONE, &s, &b.why), ERR_NO_KEY, "to be got");
+	close_bench(&b);
+}
+
 int main(void)
 {
 	if (sodium_init() < 0)
@@ -1377,6 +1553,9 @@ int main(void)
 	test_older_file();
 	test_slots();
 	test_credential();
+	test_rotation();
+	test_rotated_memory();
+	test_not_after();
 	remove_dir();
 	return tap_done();
 }
