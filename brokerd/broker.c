@@ -131,6 +131,7 @@ static void reload(struct admin_env *env)
 	if (!env->config_fault.err) {
 		transport_forget_connections(b->organs.transport);
 		tokens_forget(b->organs.tokens);
+		tokens_prepare(b->organs.tokens, b->organs.config);
 		log_info("config.loaded", "path=%s", b->options.config_path);
 	}
 	service_tell(&b->options.service, "READY=1\nSTATUS=%s",
@@ -218,6 +219,12 @@ static enum err open_catalogue(struct broker *b, struct fault *why)
 	return OK;
 }
 
+static const char *credentials_of(const struct broker *b)
+{
+	const char *folder = b->options.service.credentials;
+	return folder[0] ? folder : NULL;
+}
+
 static bool open_vault(struct broker *b)
 {
 	struct organs *o = &b->organs;
@@ -226,11 +233,10 @@ static bool open_vault(struct broker *b)
 	const struct span named = o->config->key_file;
 	if (named.n > 0 && named.n < sizeof key_file)
 		memcpy(key_file, named.p, named.n);
-	const char *credentials = b->options.service.credentials;
 	const struct vault_paths paths = {
 		.state_dir = b->options.state_dir,
 		.key_file = key_file[0] ? key_file : NULL,
-		.credentials = credentials[0] ? credentials : NULL,
+		.credentials = credentials_of(b),
 	};
 	o->vault = vault_new(o->workers, &paths, &why);
 	if (why.err)
@@ -550,11 +556,12 @@ static enum err broker_build(struct broker *b, struct fault *why)
 	enum err err = listen_all(b, why);
 	if (err)
 		return err;
+	o->tokens = tokens_new(o, credentials_of(b));
+	if (!o->tokens)
+		return fault_set(why, ERR_NO_MEMORY, "out of memory at start");
+	tokens_prepare(o->tokens, o->config);
 	open_state(b);
 	if (!open_vault(b) || !open_items(b))
-		return fault_set(why, ERR_NO_MEMORY, "out of memory at start");
-	o->tokens = tokens_new(o);
-	if (!o->tokens)
 		return fault_set(why, ERR_NO_MEMORY, "out of memory at start");
 	o->transport = transport_new(o->loop, o->workers, why);
 	if (o->transport)

@@ -16,6 +16,7 @@
 #include "brokerd/config/config.h"
 #include "brokerd/heap.h"
 #include "brokerd/log/log.h"
+#include "brokerd/vault/source_helper.h"
 
 #define EXIT_USAGE   2
 #define FILES_WANTED 16384
@@ -206,6 +207,8 @@ int main(int argc, char **argv)
 	make_undumpable();
 	heap_settle();
 	fill_standard_descriptors();
+	if (argc == 2 && strcmp(argv[1], SOURCE_HELPER_OPTION) == 0)
+		return source_helper_main();
 	const int status = parse_options(argc, argv, &options);
 	if (status >= 0)
 		return status;

@@ -5,6 +5,7 @@
 #ifndef BROKERD_CONFIG_CONFIG_H
 #define BROKERD_CONFIG_CONFIG_H
 #include "brokerd/config/catalogue.h"
+#include "brokerd/config/key_source.h"
 #include "brokerd/config/traits.h"
 #include "protocol/base/arena.h"
 
@@ -32,7 +33,10 @@ struct provider {
 	struct span auth_header;
 	struct span service;       /* AUTH_SIGV4, with the region */
 	struct token_source token; /* AUTH_GOOGLE, AUTH_ENTRA */
-	struct span model;         /* its default one; absent: none */
+	struct key_source key_source;
+	int64_t key_refresh_us; /* how long a key from there is good; 0: for ever */
+	struct span key_label;  /* of the vault's keys for it; absent: the default */
+	struct span model;      /* its default one; absent: none */
 	struct span ca_file;
 	bool is_local, is_plain_loopback_allowed;
 	bool is_offline;

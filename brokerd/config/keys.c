@@ -99,6 +99,19 @@ static const struct key keys[] = {
 		"How a request proves itself: *bearer* or *header:NAME*, with its key; *sigv4*, signed for "
 		"AWS; *google* (Vertex AI) or *entra* (Azure), with tokens that the key gets and the broker "
 		"keeps in memory until they end; or *none*."},
+	{"provider", "key_source", KEY_SOURCE, IN_PROVIDER(key_source), 0, 0, NULL, "",
+		"Where its key is, if not in the vault. *command:* /usr/bin/pass show openai: the first line "
+		"that the command prints; its words are divided by spaces and may be quoted, no shell reads "
+		"them, and it gets HOME, PATH and little else. *file:* /path: what is in that file, which "
+		"nobody but its owner (root or the broker's user) may read. *credential:* NAME: what "
+		"systemd hands the broker by that name (LoadCredential=). The key is kept in locked memory "
+		"and goes to this provider's host alone."},
+	{"provider", "key_refresh", KEY_DURATION, IN_PROVIDER(key_refresh_us), 0, 365 * DAY, NULL, "1h",
+		"How long a key of *key_source* is kept before it is read anew; it is read anew at once when "
+		"the provider refuses it."},
+	{"provider", "key_label", KEY_NAME, IN_PROVIDER(key_label), 0, 0, NULL, "",
+		"Which of several keys of the vault is used, as in `llmb key add NAME/LABEL`. Without this "
+		"key it is the one without a label, else the first."},
 	{"provider", "region", KEY_NAME, IN_PROVIDER(region), 0, 0, NULL, "",
 		"What stands for {region} in its address, as us-east-1; *sigv4* signs for it. Without this "
 		"key that signs for the one in the address."},
@@ -581,6 +594,8 @@ enum err keys_read(
 		return read_name(k, value, at, a, why);
 	case KEY_HEADER:
 		return read_header(value, to, a, why);
+	case KEY_SOURCE:
+		return key_source_read(value, at, a, why);
 	}
 	return ERR_INTERNAL;
 }

@@ -18,6 +18,7 @@ enum key_kind {
 	KEY_DIALECT,  /* struct provider's dialects, a list */
 	KEY_TARGET,   /* struct model's targets, a list */
 	KEY_HEADER,   /* struct provider's headers, a list */
+	KEY_SOURCE,   /* struct key_source */
 };
 
 struct key {

@@ -72,6 +72,9 @@ static void put_kind(struct buf *out, const struct key *k)
 	case KEY_HEADER:
 		buf_text(out, "_NAME_: _value_");
 		break;
+	case KEY_SOURCE:
+		buf_text(out, "*command:* _path_ ..., *file:* _path_, *credential:* _NAME_");
+		break;
 	}
 }
 

@@ -75,7 +75,8 @@ static enum err fetch_next(struct fetch *f, const struct fault *said, bool *has_
 {
 	*has_more = true;
 	if (said->err && !f->token.is_again &&
-		tokens_renewal(f->organs->tokens, &f->target, f->label, f->secret, said)) {
+		tokens_renewal(
+			f->organs->tokens, f->config, &f->target, f->label, f->secret, said)) {
 		tokens_refused(f->organs->tokens, f->secret);
 		f->token.is_again = true;
 		return OK;

@@ -62,8 +62,8 @@ static bool mend(struct exchange *x, const struct fault *why)
 static const char *renewal(const struct exchange *x, const struct fault *why)
 {
 	return x->token.is_again ? NULL
-				 : tokens_renewal(x->organs->tokens, exchange_target(x), SPAN_NONE,
-					   x->secret, why);
+				 : tokens_renewal(x->organs->tokens, x->flight->config,
+					   exchange_target(x), SPAN_NONE, x->secret, why);
 }
 
 enum state exchange_after_failure(struct exchange *x, enum outcome outcome, const struct fault *why)

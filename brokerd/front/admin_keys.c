@@ -92,6 +92,10 @@ static enum err read_key(struct admin_call *a, struct json body, const struct pr
 	if (p->auth == AUTH_NONE || p->is_offline)
 		return fault_param(why, ERR_INVALID_ARGUMENT, "provider", "%.*s takes no key",
 			SPAN_ARG(p->name));
+	if (tokens_source(p) && a->label.n == 0)
+		return fault_param(why, ERR_INVALID_ARGUMENT, "provider",
+			"the key of %.*s is not in the vault: its key_source is %.*s",
+			SPAN_ARG(p->name), SPAN_ARG(span_first(p->key_source.text, 200)));
 	OWNED(buf_wipe) struct buf secret;
 	if (!admin_secret(body, "secret", &secret))
 		return fault_param(why, ERR_INVALID_ARGUMENT, "secret", "there is no key");
@@ -164,6 +168,24 @@ enum err admin_key_remove(struct admin_call *a, struct json body, struct fault *
 	return OK;
 }
 
+/* Keys that are elsewhere, by where that is. */
+static void put_sources(const struct admin_call *a, struct json_out *o)
+{
+	for (size_t i = 0; i < a->config->n_providers; i++) {
+		const struct provider *p = &a->config->providers[i];
+		const struct key_source *source = tokens_source(p);
+		if (!source)
+			continue;
+		json_open(o, '{');
+		json_pair_str(o, "provider", p->name);
+		json_pair_str(o, "label", SPAN(""));
+		json_pair_str(o, "origin", key_origin(p));
+		json_pair_str(o, "source", source->text);
+		json_pair_i64(o, "read_s", tokens_source_read_s(a->organs->tokens, p));
+		json_close(o, '}');
+	}
+}
+
 enum err admin_key_list(struct admin_call *a, struct json body, struct fault *why)
 {
 	struct json_out o = json_to(&a->json);
@@ -182,6 +204,7 @@ enum err admin_key_list(struct admin_call *a, struct json body, struct fault *wh
 		put_key(&o, &keys[i]);
 		json_close(&o, '}');
 	}
+	put_sources(a, &o);
 	json_close(&o, ']');
 	json_close(&o, '}');
 	admin_done(a);

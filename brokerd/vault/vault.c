@@ -12,6 +12,7 @@
 #include "brokerd/log/log.h"
 #include "brokerd/value/secret_open.h"
 #include "brokerd/vault/code.h"
+#include "brokerd/vault/key_text.h"
 #include "brokerd/vault/vault_test.h"
 #include "brokerd/vault/work.h"
 #include "protocol/base/list.h"
@@ -507,40 +508,6 @@ static enum err copy_names(struct op *op, struct span provider, struct span labe
 	return copy_name("label", label, 0, op->label, sizeof op->label, &op->why);
 }
 
-/* What an HTTP header can carry and every provider's keys are made of. */
-static enum err check_secret(struct span secret, struct fault *why)
-{
-	if (secret.n == 0)
-		return fault_set(why, ERR_INVALID_ARGUMENT, "the key is empty");
-	if (secret.n > LIMIT_SECRET_BYTES)
-		return fault_set(why, ERR_INVALID_ARGUMENT,
-			"the key is longer than %zu bytes: is it a whole file?",
-			LIMIT_SECRET_BYTES);
-	for (size_t i = 0; i < secret.n; i++) {
-		const unsigned char c = (unsigned char)secret.p[i];
-		if (c == '\n' || c == '\r')
-			return fault_set(why, ERR_INVALID_ARGUMENT,
-				"the key has a line break in it at byte %zu: a key is one line. If "
-				"it "
-				"comes from a file, strip it: tr -d '\\r\\n' <FILE",
-				i);
-		if (c < 0x20 || c == 0x7f)
-			return fault_set(why, ERR_INVALID_ARGUMENT,
-				"the key has a control character at byte %zu, which no header can "
-				"carry",
-				i);
-		if (c >= 0x80)
-			return fault_set(why, ERR_INVALID_ARGUMENT,
-				"the key has a character at byte %zu that is not ASCII: was it "
-				"copied "
-				"from a formatted text?",
-				i);
-	}
-	if (secret.p[0] == ' ' || secret.p[secret.n - 1] == ' ')
-		return fault_set(why, ERR_INVALID_ARGUMENT, "the key begins or ends with a space");
-	return OK;
-}
-
 static enum err check_origin(struct span origin, struct fault *why)
 {
 	const bool has_scheme =
@@ -576,7 +543,7 @@ static struct op *op_with_key(struct vault *v, struct span provider, struct span
 	struct op *op = op_new(v, OP_CHANGE, reply);
 	struct work *w = &op->work;
 
-	op->err = check_secret(secret, &op->why);
+	op->err = key_text_check(secret, &op->why);
 	if (!op->err)
 		op->err = copy_names(op, provider, label);
 	if (!op->err)

@@ -152,6 +152,7 @@ static void put_replaced(struct table *t, struct json key, struct arena *a)
 	table_text(t, "-");
 	table_text(t, "-");
 	table_day(t, number_of(replaced, "not_after_s"));
+	table_text(t, "vault");
 }
 
 static void say_list(const struct answer *answer)
@@ -161,7 +162,7 @@ static void say_list(const struct answer *answer)
 	OWNED(arena_done) struct arena arena;
 	arena_init(&arena, SAY_BYTES_MAX);
 	const struct json keys = json_member(answer->json, "keys");
-	table_begin(&t, 7, 0);
+	table_begin(&t, 8, 0);
 	for (struct json_walk w = json_each(keys); json_next(&w);) {
 		if (t.n == 0) {
 			static const char *const head[] = {"PROVIDER", "LABEL", "ORIGIN",
@@ -170,13 +171,16 @@ static void say_list(const struct answer *answer)
 				table_text(&t, head[i]);
 		}
 		const struct span label = text_of(w.value, "label", &arena);
+		const struct span source = text_of(w.value, "source", &arena);
+		const struct span fingerprint = text_of(w.value, "fingerprint", &arena);
 		table_cell(&t, text_of(w.value, "provider", &arena));
 		table_cell(&t, label.n > 0 ? label : SPAN("-"));
 		table_cell(&t, text_of(w.value, "origin", &arena));
-		table_cell(&t, text_of(w.value, "fingerprint", &arena));
+		table_cell(&t, fingerprint.n > 0 ? fingerprint : SPAN("-"));
 		table_day(&t, number_of(w.value, "created_s"));
 		table_day(&t, number_of(w.value, "last_used_s"));
 		table_day(&t, number_of(w.value, "not_after_s"));
+		table_cell(&t, source.n > 0 ? source : SPAN("vault"));
 		put_replaced(&t, w.value, &arena);
 	}
 	const bool is_empty = t.n == 0;

@@ -1183,7 +1183,8 @@ static const char old_vault[] = "42524b564c5400010100010001000000000000002556667
 				"fd4b10b83fd7567f023a5b061b1ec3b59005a8e3a94a7f4736ba4ef793e4070c"
 				"bd8b998d8100a5a540f13ba912dcbfe739df618f958957b5ddc69b697fc1a71a"
 				"d044012fe2";
-static const char old_key_file[] = "d33e5e57db2818e43927b04c03a9c42b8b167205f6aae0bca8f447660bb0ce6a";
+static const char old_key_file[] =
+	"d33e5e57db2818e43927b04c03a9c42b8b167205f6aae0bca8f447660bb0ce6a";
 
 static void write_hex(const char *name, const char *hex)
 {
