@@ -166,7 +166,7 @@ static void say_list(const struct answer *answer)
 	for (struct json_walk w = json_each(keys); json_next(&w);) {
 		if (t.n == 0) {
 			static const char *const head[] = {"PROVIDER", "LABEL", "ORIGIN",
-				"FINGERPRINT", "ADDED", "LAST USED", "GOOD UNTIL"};
+				"FINGERPRINT", "ADDED", "LAST USED", "GOOD UNTIL", "KEPT IN"};
 			for (size_t i = 0; i < COUNT_OF(head); i++)
 				table_text(&t, head[i]);
 		}

@@ -88,7 +88,10 @@ def test_a_command(broker, provider, script):
     tested = made.llmb("key", "test", "test")
     assert tested.code == 0, tested.err
     listed = made.llmb("key", "list")
-    assert f"command: {script} show" in listed.out and "sk-of" not in listed.out
+    head, row = listed.out.splitlines()
+    assert head.split("  ")[0] == "PROVIDER" and head.endswith("KEPT IN")
+    assert row.startswith("test ") and f"command: {script} show" in row and "sk-of" not in row
+    assert row.index("command:") == head.index("KEPT IN")
     (key,) = json.loads(made.llmb("key", "list", "--json").out)["keys"]
     assert key["provider"] == "test" and key["read_s"] > 0 and "fingerprint" not in key
     made.reload()
