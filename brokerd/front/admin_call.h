@@ -28,7 +28,7 @@ struct admin_call {
 	int64_t begun_us;
 	enum slot_type slot;
 	struct buf code; /* that was made for a slot; shown once, and wiped */
-	bool has_created_vault, is_costly;
+	bool has_created_vault, has_passphrase, is_costly;
 	struct fetch **fetches;
 	size_t n_fetches, n_waiting;
 	struct json_out out; /* an answer that is written piece by piece */

@@ -58,9 +58,14 @@ static void key_added(void *context, enum err err, const struct fault *why)
 	json_pair_bool(&o, "created_vault", a->has_created_vault);
 	if (a->has_created_vault)
 		json_pair_str(&o, "message",
-			SPAN("a new vault was made; a key file beside it opens it unattended: "
-			     "`llmb "
-			     "vault passphrase` asks for a passphrase instead"));
+			a->has_passphrase
+				? SPAN("a new vault was made, which is locked at each start of the "
+				       "broker: `llmb vault unlock`; `llmb vault add recovery` "
+				       "shows "
+				       "a code for when the passphrase is forgotten")
+				: SPAN("a new vault was made; a key file beside it opens it "
+				       "unattended: `llmb vault passphrase` asks for a passphrase "
+				       "instead"));
 	json_close(&o, '}');
 	char provider[160], label[160];
 	log_info("key.added", "provider=%s label=%s uid=%u",
@@ -121,8 +126,18 @@ enum err admin_key_add(struct admin_call *a, struct json body, struct fault *why
 	const enum err err = read_key(a, body, &p, &line, why);
 	if (err)
 		return err;
+	OWNED(buf_wipe) struct buf passphrase;
+	a->has_passphrase = admin_secret(body, "vault_passphrase", &passphrase);
+	if (buf_error(&passphrase))
+		return fault_param(why, ERR_INVALID_ARGUMENT, "vault_passphrase",
+			"the passphrase is longer than %zu bytes", LIMIT_SECRET_BYTES);
 	a->has_created_vault = vault_state(a->organs->vault) == VAULT_ABSENT;
-	vault_add(a->organs->vault, p->name, a->label, key_origin(p), buf_view(&line), true, reply);
+	if (a->has_passphrase)
+		vault_add_first(a->organs->vault, p->name, a->label, key_origin(p), buf_view(&line),
+			buf_view(&passphrase), reply);
+	else
+		vault_add(a->organs->vault, p->name, a->label, key_origin(p), buf_view(&line), true,
+			reply);
 	return OK;
 }
 

@@ -224,6 +224,7 @@ static void op_free(struct op *op)
 {
 	guarded_free(op->data_key);
 	guarded_free(op->work.input);
+	guarded_free(op->work.passphrase);
 	opened_done(&op->loaded.opened);
 	free(op->uses);
 	free(op);
@@ -393,6 +394,8 @@ static enum err prepare_change(struct vault *v, struct op *op)
 	case VAULT_OPEN:
 		break;
 	}
+	if (w->passphrase && w->kind == WORK_ADD)
+		return fault_set(&op->why, ERR_INVALID_ARGUMENT, "%s", work_is_no_first);
 	const enum err err = guarded_copy(guarded_read(v->opened.data_key), &op->data_key);
 	guarded_close(v->opened.data_key);
 	if (err)
@@ -455,14 +458,16 @@ static enum err copy_input(struct op *op, struct span bytes)
 	return OK;
 }
 
-static enum err copy_passphrase(struct op *op, struct span passphrase)
+static enum err copy_passphrase(struct op *op, struct span passphrase, struct guarded **to)
 {
 	if (passphrase.n == 0)
 		return fault_set(&op->why, ERR_INVALID_ARGUMENT, "the passphrase is empty");
 	if (passphrase.n > PASSPHRASE_BYTES)
 		return fault_set(&op->why, ERR_INVALID_ARGUMENT,
 			"the passphrase is longer than %zu bytes", PASSPHRASE_BYTES);
-	return copy_input(op, passphrase);
+	if (guarded_copy(passphrase, to))
+		return fault_set(&op->why, ERR_NO_MEMORY, "no locked memory left");
+	return OK;
 }
 
 /* What the code stands for becomes the input. */
@@ -523,7 +528,7 @@ void vault_unlock(struct vault *v, struct span passphrase, struct vault_reply re
 	struct op *op = op_new(v, OP_UNLOCK, reply);
 	op->opener = SLOT_PASSPHRASE;
 	if (span_is_set(passphrase))
-		op->err = copy_passphrase(op, passphrase);
+		op->err = copy_passphrase(op, passphrase, &op->work.input);
 	ask(op);
 }
 
@@ -571,6 +576,17 @@ void vault_add(struct vault *v, struct span provider, struct span label, struct 
 	ask(op);
 }
 
+void vault_add_first(struct vault *v, struct span provider, struct span label, struct span origin,
+	struct span secret, struct span passphrase, struct vault_reply reply)
+{
+	struct op *op = op_with_key(v, provider, label, origin, secret, reply);
+	if (!op->err)
+		op->err = copy_passphrase(op, passphrase, &op->work.passphrase);
+	op->work.kind = WORK_ADD;
+	op->work.may_create = true;
+	ask(op);
+}
+
 void vault_rotate(struct vault *v, struct span provider, struct span label, struct span origin,
 	struct span secret, int64_t overlap_s, struct vault_reply reply)
 {
@@ -599,7 +615,7 @@ void vault_set_passphrase(
 {
 	struct op *op = op_new(v, OP_CHANGE, reply);
 	if (span_is_set(passphrase))
-		op->err = copy_passphrase(op, passphrase);
+		op->err = copy_passphrase(op, passphrase, &op->work.input);
 	op->work.kind = WORK_PASSPHRASE;
 	op->work.keep_key_file = keep_key_file;
 	ask(op);

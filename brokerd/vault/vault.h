@@ -92,6 +92,10 @@ void vault_lock(struct vault *v);
  * What fails (ERR_STORAGE_FULL, ERR_IO, ...) has changed nothing, in the file or in memory. */
 void vault_add(struct vault *v, struct span provider, struct span label, struct span origin,
 	struct span secret, bool may_create, struct vault_reply reply);
+/* The same of the first key: the vault is made with a passphrase slot instead, as vault_set_passphrase
+ * takes it. ERR_INVALID_ARGUMENT where there is a vault. */
+void vault_add_first(struct vault *v, struct span provider, struct span label, struct span origin,
+	struct span secret, struct span passphrase, struct vault_reply reply);
 /* Puts another secret in the place of a key's that is there (ERR_NO_KEY), which stays beside it for
  * `overlap_s` seconds (0: not at all), if it is for the same origin. Else as vault_add. */
 void vault_rotate(struct vault *v, struct span provider, struct span label, struct span origin,

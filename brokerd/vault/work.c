@@ -13,6 +13,10 @@ void opened_done(struct opened *o)
 	guarded_drop(&o->body);
 }
 
+const char work_is_no_first[] =
+	"there is a vault already, so that none was made with that passphrase, and nothing was "
+	"added: leave the passphrase out, or set it by `llmb vault passphrase`";
+
 /* ---- opening ---- */
 
 static enum err no_memory(struct fault *why)
@@ -259,7 +263,7 @@ struct change {
 	struct opened was, is; /* `was` is wiped at the end, `is` is handed out */
 	bool is_new, has_made_key;
 	struct sealed sealed; /* what is on the disk, unless is_new */
-	struct slot slot;     /* WORK_PASSPHRASE with one: sealed once the vault is read */
+	struct slot slot;     /* of a passphrase: sealed once the vault is read */
 	unsigned char slot_key[FORMAT_KEY_BYTES];
 };
 
@@ -283,31 +287,38 @@ static enum err get_key_file(struct change *c, unsigned char *bytes, struct faul
 	return err;
 }
 
+/* The first slot of a vault: a passphrase's is prepared already, else it is the key file's. */
+static enum err get_first_slot(struct change *c, struct fault *why)
+{
+	unsigned char from_file[FORMAT_KEY_BYTES];
+	if (c->w->passphrase)
+		return OK;
+	const enum err err = get_key_file(c, from_file, why);
+	if (err)
+		return err;
+	c->slot = format_slot_new(SLOT_KEY_FILE, c->w->cost);
+	format_key_of_bytes(&c->slot, from_file, c->slot_key);
+	sodium_memzero(from_file, sizeof from_file);
+	return OK;
+}
+
 /* A vault where none was: an empty body, a new data key, one slot. */
 static enum err make(struct change *c, struct fault *why)
 {
 	struct vault_header *h = &c->was.header;
-	unsigned char from_file[FORMAT_KEY_BYTES], key[FORMAT_KEY_BYTES];
 
-	const enum err err = get_key_file(c, from_file, why);
+	const enum err err = get_first_slot(c, why);
 	if (err)
 		return err;
-	struct slot slot = format_slot_new(SLOT_KEY_FILE, c->w->cost);
-	format_key_of_bytes(&slot, from_file, key);
-	sodium_memzero(from_file, sizeof from_file);
-
 	*h = (struct vault_header){.generation = 0};
 	randombytes_buf(h->id, sizeof h->id);
-	if (guarded_new(FORMAT_KEY_BYTES, &c->was.data_key) || guarded_new(2, &c->was.body)) {
-		sodium_memzero(key, sizeof key);
+	if (guarded_new(FORMAT_KEY_BYTES, &c->was.data_key) || guarded_new(2, &c->was.body))
 		return no_memory(why);
-	}
 	unsigned char *data_key = guarded_write(c->was.data_key);
 	randombytes_buf(data_key, FORMAT_KEY_BYTES);
-	format_slot_seal(h, &slot, key, data_key);
+	format_slot_seal(h, &c->slot, c->slot_key, data_key);
 	guarded_close(c->was.data_key);
-	sodium_memzero(key, sizeof key);
-	const bool has_room = format_slot_put(h, &slot);
+	const bool has_room = format_slot_put(h, &c->slot);
 	assert(has_room); /* the first one */
 
 	struct writer out = {.p = guarded_write(c->was.body), .max = 2};
@@ -368,6 +379,8 @@ static enum err begin(struct change *c, struct buf *file, struct fault *why)
 	if (w->data_key)
 		return reopen(c, sealed, why);
 	/* another broker made it meanwhile */
+	if (w->passphrase)
+		return fault_set(why, ERR_INVALID_ARGUMENT, "%s", work_is_no_first);
 	c->was.header = sealed->header;
 	if (!has_unattended(&sealed->header))
 		return fault_set(why, ERR_LOCKED, "the vault is locked: run `llmb vault unlock`");
@@ -590,22 +603,27 @@ static bool drops_key_file(const struct work *w)
 		       (w->kind == WORK_SLOT_REMOVE && w->slot == SLOT_KEY_FILE));
 }
 
+/* Before the lock: it takes a second. */
+static enum err hash_passphrase(struct change *c, struct guarded *passphrase, struct fault *why)
+{
+	c->slot = format_slot_new(SLOT_PASSPHRASE, c->w->cost);
+	const enum err err =
+		format_key_of_passphrase(&c->slot, guarded_read(passphrase), c->slot_key, why);
+	guarded_close(passphrase);
+	return err;
+}
+
 enum err work_change(const struct work *w, struct opened *out, struct fault *why)
 {
 	OWNED(change_done) struct change c = {.w = w};
 	int lock;
 
 	*out = (struct opened){.data_key = NULL};
-	if (w->kind == WORK_PASSPHRASE && w->input) {
-		/* before the lock: it takes a second */
-		c.slot = format_slot_new(SLOT_PASSPHRASE, w->cost);
-		const enum err err =
-			format_key_of_passphrase(&c.slot, guarded_read(w->input), c.slot_key, why);
-		guarded_close(w->input);
-		if (err)
-			return err;
-	}
-	enum err err = vault_files_lock(w->files, &lock, why);
+	struct guarded *passphrase = w->kind == WORK_PASSPHRASE ? w->input : w->passphrase;
+	enum err err = passphrase ? hash_passphrase(&c, passphrase, why) : OK;
+	if (err)
+		return err;
+	err = vault_files_lock(w->files, &lock, why);
 	if (err)
 		return err;
 	err = change_locked(&c, why);

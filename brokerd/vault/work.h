@@ -59,8 +59,13 @@ struct work {
 	struct body_change key; /* what is not of slots; its secret comes from `input` */
 	bool keep_key_file;     /* WORK_PASSPHRASE */
 	enum slot_type slot;    /* WORK_SLOT_ADD, WORK_SLOT_REMOVE */
-	struct guarded *input;  /* the secret, the passphrase, what a code stands for, or NULL */
+	struct guarded *
+		passphrase; /* WORK_ADD with may_create: what opens the new vault; NULL: a key file */
+	struct guarded *input; /* the secret, the passphrase, what a code stands for, or NULL */
 };
+
+/* Said to who brings the passphrase of a first vault where it is not the first. */
+extern const char work_is_no_first[];
 
 /* Makes one change to what is on the disk now (of slots alone: beside a body that stays as it lies), another broker's changes included, and hands out the
  * vault as it is then. On failure nothing has changed, on the disk either. */

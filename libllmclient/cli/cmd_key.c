@@ -77,6 +77,26 @@ static void say_added(const struct answer *answer, const char *which)
 	say_err("next: llmb key test %s", which);
 }
 
+/* The first key on a terminal makes a vault: what is to open it? Empty: a key file. */
+static int ask_first(const struct key *o, struct buf *passphrase)
+{
+	const struct secret_source blind = {.fd = -1, .may_be_empty = true};
+	struct answer answer;
+	if (o->from.is_stdin || o->from.fd >= 0 || !may_ask(&o->common))
+		return EXIT_GOOD;
+	if (!broker_ask(&o->common, "vault.status", NULL, &answer))
+		return answer.exit_code;
+	const bool is_first = json_is(json_member(answer.json, "state"), "absent");
+	answer_done(&answer);
+	if (!is_first)
+		return EXIT_GOOD;
+	say_err("this key is the first: a vault is made for it. A passphrase keeps it from whoever "
+		"has the disk, and is asked for after each start; without one a file beside it "
+		"opens it unattended.");
+	return secret_read_new(
+		&o->common, &blind, "Passphrase (not shown; empty for none): ", passphrase);
+}
+
 /* Asks for the key, and has it put in. */
 static int put_in(const struct key *o, const char *which, const char *op)
 {
@@ -84,8 +104,11 @@ static int put_in(const struct key *o, const char *which, const char *op)
 	struct question q;
 	struct answer answer;
 	OWNED(buf_wipe) struct buf secret;
+	OWNED(buf_wipe) struct buf passphrase = BUF_INIT(0);
 	(void)snprintf(prompt, sizeof prompt, "Key for %.100s (not shown): ", which);
-	const int code = secret_read(&o->common, &o->from, prompt, &secret);
+	int code = secret_read(&o->common, &o->from, prompt, &secret);
+	if (!code && strcmp(op, "key.add") == 0)
+		code = ask_first(o, &passphrase);
 	if (code)
 		return code;
 	question_begin(&q);
@@ -93,7 +116,10 @@ static int put_in(const struct key *o, const char *which, const char *op)
 	json_pair_str(&q.out, "secret", buf_view(&secret));
 	if (o->overlap_ms > 0)
 		json_pair_i64(&q.out, "overlap_s", (o->overlap_ms + 999) / 1000);
+	if (passphrase.n > 0)
+		json_pair_str(&q.out, "vault_passphrase", buf_view(&passphrase));
 	buf_wipe(&secret);
+	buf_wipe(&passphrase);
 	if (!broker_ask(&o->common, op, &q, &answer))
 		return answer.exit_code;
 	if (o->common.is_json)

@@ -125,27 +125,13 @@ static int run_unlock(const struct command *self, int argc, char **argv)
 	return ask_vault(&o.common, "vault.unlock", &q);
 }
 
-/* Asks twice on a terminal: what is typed blind is easily mistyped. */
-static int read_new(const struct vault *o, struct buf *secret)
-{
-	OWNED(buf_wipe) struct buf again = BUF_INIT(0);
-	int code = secret_read(&o->common, &o->from, "New passphrase (not shown): ", secret);
-	if (code || o->from.is_stdin || o->from.fd >= 0)
-		return code;
-	code = secret_read(&o->common, &o->from, "Once more: ", &again);
-	if (code)
-		return code;
-	if (!span_eq(buf_view(secret), buf_view(&again)))
-		return say_failure(&o->common, EXIT_USAGE, "the two differ: nothing was changed");
-	return EXIT_GOOD;
-}
-
 static int set_passphrase(const struct vault *o)
 {
 	struct question q;
 	OWNED(buf_wipe) struct buf secret = BUF_INIT(0);
 	if (!o->is_removal) {
-		const int code = read_new(o, &secret);
+		const int code = secret_read_new(
+			&o->common, &o->from, "New passphrase (not shown): ", &secret);
 		if (code)
 			return code;
 	} else if (!o->is_sure && may_ask(&o->common) &&

@@ -732,6 +732,18 @@ static enum err do_passphrase(struct bench *b)
 {
 	return set_passphrase(b, "pass", false);
 }
+static enum err do_first(struct bench *b)
+{
+	vault_add_first(b->vault, SPAN("groq"), SPAN(""), SPAN(ORIGIN), SPAN("sk-2"), SPAN("pass"),
+		answer(b));
+	return settle(b);
+}
+static enum err do_rotate(struct bench *b)
+{
+	vault_rotate(
+		b->vault, SPAN("openai"), SPAN(""), SPAN(ORIGIN), SPAN("sk-9"), 100, answer(b));
+	return settle(b);
+}
 #define CODE "KB64-MDHF-T05Z-SJKN-1CNM-A9ZA-SQCR-Y3G7-Q0Z3"
 static enum err do_slot(struct bench *b)
 {
@@ -745,11 +757,13 @@ static const struct {
 	bool is_first; /* there is no vault before */
 	const char *before, *after;
 } changes[] = {
-	{"the first key",    do_add,        true,  "absent",       "groq/=sk-2"             },
-	{"a key added",      do_add,        false, "openai/=sk-1", "openai/=sk-1 groq/=sk-2"},
-	{"a key removed",    do_remove,     false, "openai/=sk-1", ""                       },
-	{"a passphrase set", do_passphrase, false, "openai/=sk-1", "openai/=sk-1"           },
-	{"a slot added",     do_slot,       false, "openai/=sk-1", "openai/=sk-1"           },
+	{"the first key",                    do_add,        true,  "absent",       "groq/=sk-2"             },
+	{"the first key, with a passphrase", do_first,      true,  "absent",       "groq/=sk-2"             },
+	{"a key rotated",                    do_rotate,     false, "openai/=sk-1", "openai/=sk-9"           },
+	{"a key added",                      do_add,        false, "openai/=sk-1", "openai/=sk-1 groq/=sk-2"},
+	{"a key removed",                    do_remove,     false, "openai/=sk-1", ""                       },
+	{"a passphrase set",                 do_passphrase, false, "openai/=sk-1", "openai/=sk-1"           },
+	{"a slot added",                     do_slot,       false, "openai/=sk-1", "openai/=sk-1"           },
 };
 
 static void prepare(size_t i)
@@ -1352,6 +1366,44 @@ static void test_credential(void)
 	is_str(kept("pass"), "openai/=sk-1", "who opens it");
 }
 
+static void test_first_passphrase(void)
+{
+	struct bench b;
+
+	fresh_dir();
+	credentials = NULL;
+	open_bench(&b, NULL);
+	vault_add_first(b.vault, SPAN("openai"), SPAN(""), SPAN(ORIGIN), SPAN("sk-1"), SPAN(""),
+		answer(&b));
+	is_err(settle(&b), ERR_INVALID_ARGUMENT, "an empty passphrase is none");
+	ok(!is_there("vault"), "and makes no vault");
+	vault_add_first(b.vault, SPAN("openai"), SPAN(""), SPAN(ORIGIN), SPAN("sk-1"),
+		SPAN("correct horse"), answer(&b));
+	is_err(settle(&b), OK, "the first key, and a passphrase");
+	is_str(held(&b), "openai/=sk-1", "make a vault");
+	ok(vault_has_passphrase(b.vault) && !vault_is_unattended(b.vault), "that it opens");
+	ok(!is_there("vault.key"), "and nothing else");
+	is_str(slots_of(&b), "passphrase", "at all");
+	vault_add_first(b.vault, SPAN("groq"), SPAN(""), SPAN(ORIGIN), SPAN("sk-2"), SPAN("mule"),
+		answer(&b));
+	is_err(settle(&b), ERR_INVALID_ARGUMENT, "there is one first");
+	is_str(kept(NULL), "locked", "the next start is locked");
+	is_str(kept("correct horse"), "openai/=sk-1", "and the passphrase opens it");
+	close_bench(&b);
+	/* another broker was quicker */
+	struct bench quick;
+	fresh_dir();
+	open_bench(&b, NULL);
+	open_bench(&quick, NULL);
+	is_err(add(&quick, "groq", "", "sk-3"), OK, "another broker makes one");
+	close_bench(&quick);
+	vault_add_first(b.vault, SPAN("openai"), SPAN(""), SPAN(ORIGIN), SPAN("sk-1"), SPAN("mule"),
+		answer(&b));
+	is_err(settle(&b), ERR_INVALID_ARGUMENT, "which is not taken for ours");
+	is_str(kept(NULL), "groq/=sk-3", "and stays");
+	close_bench(&b);
+}
+
 /* ---- rotation ---- */
 
 static enum err rotate(struct bench *b, const char *label, const char *secret, int64_t overlap_s)
@@ -1554,6 +1606,7 @@ int main(void)
 	test_older_file();
 	test_slots();
 	test_credential();
+	test_first_passphrase();
 	test_rotation();
 	test_rotated_memory();
 	test_not_after();
