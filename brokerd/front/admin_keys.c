@@ -1,6 +1,8 @@
 /* admin_keys.c - keys go in, are named, tried and removed; none comes out. */
 #include "brokerd/front/admin_call.h"
 
+#include <inttypes.h>
+
 #include "brokerd/auth/credential.h"
 #include "brokerd/auth/token.h"
 #include "brokerd/exchange/tokens.h"
@@ -8,7 +10,7 @@
 #include "protocol/limits.h"
 
 #define OVERLAP_S     3600
-#define OVERLAP_MAX_S (30 * 24 * 3600)
+#define OVERLAP_MAX_S INT64_C(2592000)
 
 static const struct vault_key *find_key(
 	const struct vault *v, struct span provider, struct span label)
@@ -151,7 +153,7 @@ enum err admin_key_rotate(struct admin_call *a, struct json body, struct fault *
 	if (json_kind(overlap) != JSON_ABSENT &&
 		(!json_i64(overlap, &overlap_s) || overlap_s < 0 || overlap_s > OVERLAP_MAX_S))
 		return fault_param(why, ERR_INVALID_ARGUMENT, "overlap_s",
-			"the former key can stay for 0 to %d seconds", OVERLAP_MAX_S);
+			"the former key can stay for 0 to %" PRId64 " seconds", OVERLAP_MAX_S);
 	const enum err err = read_key(a, body, &p, &line, why);
 	if (!err)
 		vault_rotate(a->organs->vault, p->name, a->label, key_origin(p), buf_view(&line),

@@ -211,7 +211,8 @@ static void write_new_key(
 	const size_t texts = c->provider.n + c->label.n + c->origin.n + c->secret.n;
 	const bool keeps_old =
 		replaced && c->old_until_s > c->now_s && span_eq(replaced->origin, c->origin);
-	const size_t old = keeps_old ? 2 * ITEM_BYTES + replaced->secret.n + NUMBER_SIZE : 0;
+	const size_t old =
+		keeps_old ? (size_t)2 * ITEM_BYTES + replaced->secret.n + NUMBER_SIZE : 0;
 	write_number(w, RECORD_KEY, 2);
 	write_number(w, 6 * ITEM_BYTES + BODY_ID_BYTES + texts + NUMBER_SIZE + old, 4);
 	write_item(w, FIELD_ID, span_of((const char *)c->id, BODY_ID_BYTES));
@@ -254,7 +255,7 @@ static void write_old_key(struct writer *w, const struct body_key *key, const st
 	const bool is_added = used_s != key->last_used_s && !has_field(key, FIELD_LAST_USED);
 	const bool is_rid = is_over(key, c->now_s);
 	const size_t more = is_added ? ITEM_BYTES + NUMBER_SIZE : 0;
-	const size_t less = is_rid ? 2 * ITEM_BYTES + key->old_secret.n + NUMBER_SIZE : 0;
+	const size_t less = is_rid ? (size_t)2 * ITEM_BYTES + key->old_secret.n + NUMBER_SIZE : 0;
 	struct reader r = {.rest = key->fields};
 	struct item field;
 	write_number(w, RECORD_KEY, 2);

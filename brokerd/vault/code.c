@@ -28,13 +28,13 @@ static void add_check(struct code *c)
 /* The value of a letter; 32 and more: it is none. */
 static unsigned value_of(char c)
 {
-	char upper = c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
-	if (upper == 'O')
-		upper = '0';
-	if (upper == 'I' || upper == 'L')
-		upper = '1';
+	char lower = span_lower(c);
+	if (lower == 'o')
+		lower = '0';
+	if (lower == 'i' || lower == 'l')
+		lower = '1';
 	unsigned v = 0;
-	while (v < 32 && alphabet[v] != upper)
+	while (v < 32 && span_lower(alphabet[v]) != lower)
 		v++;
 	return v;
 }

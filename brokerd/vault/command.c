@@ -20,12 +20,18 @@
 #define MS       INT64_C(1000)
 #define GRACE_MS 5000 /* beyond a command's time, for the helper to say so */
 
+/* One that dies so soon, and as often as that, is started when it is needed and not before. */
+#define YOUNG_US  INT64_C(1000000)
+#define YOUNG_MAX 3
+
 struct commands {
 	struct loop *loop;
 	int64_t limit_ms;
 	struct loop_io io;
 	int fd; /* -1: no helper */
 	pid_t pid;
+	int64_t started_us;
+	unsigned died_young; /* in a row */
 	uint32_t last_id;
 	struct command_run *runs;
 	struct guarded *answer;
@@ -100,9 +106,14 @@ static enum err start_anew(struct commands *c, struct fault *why)
 {
 	struct fault unsent;
 	struct command_run *r;
+	const bool is_young = loop_now_us(c->loop) - c->started_us < YOUNG_US;
+	c->died_young = is_young ? c->died_young + 1 : 0;
 	log_warn("helper.died", "pid=%d", (int)c->pid);
 	end_helper(c);
-	const enum err err = commands_prepare(c, why);
+	const enum err err =
+		c->died_young < YOUNG_MAX
+			? commands_prepare(c, why)
+			: fault_set(why, ERR_IO, "the process that runs commands does not live");
 	LIST_EACH(c->runs, r) {
 		r->is_lost = err || r->is_again || send_words(c, r, &unsent) != OK;
 		r->is_again = true;
@@ -198,6 +209,7 @@ enum err commands_prepare(struct commands *c, struct fault *why)
 			"the process that runs commands cannot be started: %s", strerror(failed));
 	}
 	c->fd = pair[0];
+	c->started_us = loop_now_us(c->loop);
 	c->io.on_ready = on_ready;
 	loop_io_set(c->loop, &c->io, c->fd, LOOP_READ);
 	log_info("helper.started", "pid=%d", (int)c->pid);

@@ -271,6 +271,7 @@ enum err format_reseal(const struct vault_header *h, const unsigned char *data_k
 	const enum err err = begin_file(h, bytes_of(s->nonce), s->ciphertext.n, &d, out);
 	if (err)
 		return err;
+	assert(d.ciphertext);
 	memcpy(d.ciphertext, s->ciphertext.p, s->ciphertext.n);
 	end_file(&d, data_key, out);
 	return OK;

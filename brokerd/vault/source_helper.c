@@ -9,6 +9,7 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -250,6 +251,7 @@ static _Noreturn void supervise(struct run *r)
 	int status = 0;
 	const char *why = "the command could not be started";
 	enum outcome outcome = RUN_ENDED;
+	(void)mlock(r, sizeof *r); /* of little use where it cannot be; it passes in a moment */
 	if (begin(r)) {
 		outcome = watch(r, &status);
 		if (outcome != RUN_ENDED)
@@ -280,7 +282,7 @@ static bool read_request(char *bytes, size_t n, struct run *r)
 			return false;
 		r->words[words++] = bytes + at;
 	}
-	return r->words[0][0] == '/';
+	return words > 0 && r->words[0][0] == '/';
 }
 
 static void serve(char *bytes, size_t n)

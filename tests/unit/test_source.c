@@ -18,7 +18,7 @@
 #include "tests/lib/tap.h"
 
 #define SECOND   INT64_C(1000000)
-#define LIMIT_MS 500
+#define LIMIT_MS INT64_C(500)
 
 static struct loop *l;
 static struct workers *workers;
