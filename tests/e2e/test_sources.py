@@ -9,6 +9,7 @@ import time
 
 import harness
 import pytest
+from test_secrets import canary, hits, may_read_memory, memory_of
 
 
 def section(provider, source, **more):
@@ -213,3 +214,25 @@ def test_what_is_no_source(broker, provider, source, word):
     done = subprocess.run([harness.program("llm-brokerd"), "--check", "--config", made.config_file],
                           capture_output=True, text=True)
     assert done.returncode != 0 and word in done.stderr, done
+
+
+@pytest.mark.skipif(not may_read_memory(), reason="another process's memory is root's to read")
+@pytest.mark.parametrize("kind", ["command", "file"])
+def test_after_locking_nobody_has_it(broker, provider, tmp_path, kind):
+    key = canary()
+    (tmp_path / "key").write_text(key + "\n")
+    (tmp_path / "key").chmod(0o600)
+    path = tmp_path / "key"
+    made = broker(section(provider, f"command: /bin/cat {path}" if kind == "command" else
+                          f"file: {path}"))
+    assert ask(made).code == 0
+    refuse(provider)
+    assert ask(made).code == 0
+    assert sent(provider) == [key] * 3
+    assert made.llmb("vault", "lock").code == 0
+    processes = [pid for pid in (made.pid, helper_of(made)) if pid]
+    assert len(processes) == (2 if kind == "command" else 1)
+    found = [form for pid in processes for part in memory_of(pid) for form in hits(part, key)]
+    assert found == []
+    for file in made.folder.rglob("*"):
+        assert not file.is_file() or not hits(file.read_bytes(), key), file

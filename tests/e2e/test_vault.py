@@ -5,6 +5,7 @@ import re
 
 import harness
 import pytest
+from test_secrets import may_read_memory, memory_of
 from wire import CALL, END, FAULT, HELLO, WELCOME, WireClient
 
 CODE = re.compile(r"^[0-9A-Z]{4}(-[0-9A-Z]{4}){8}$")
@@ -63,6 +64,17 @@ def test_a_recovery_code_opens_it(held):
     plain = held.llmb("vault", "unlock", "--no-input")
     assert plain.code == 5 and "llmb vault unlock --recovery" in plain.err
     assert unlock(held, json.loads(again.out)["code"]).code == 0
+
+
+@pytest.mark.skipif(not may_read_memory(), reason="another process's memory is root's to read")
+def test_the_broker_keeps_no_code(held):
+    code = held.llmb("vault", "add", "recovery").out.strip()
+    for _ in range(3):
+        assert works(held)
+    assert unlock(held, code).code == 0
+    assert held.llmb("vault", "lock").code == 0
+    parts = [code.encode()[at:at + 19] for at in (0, 10, 25)]
+    assert not [part for data in memory_of(held.pid) for part in parts if part in data]
 
 
 def test_slots_change_and_keys_stay_sealed(held):
