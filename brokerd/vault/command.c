@@ -86,7 +86,9 @@ static enum err send_words(struct commands *c, struct command_run *r, struct fau
 {
 	unsigned char asked[SOURCE_ASKED_MAX];
 	struct writer w = {.p = asked, .max = sizeof asked};
-	r->id = ++c->last_id;
+	if (++c->last_id == 0)
+		c->last_id = 1; /* 0 is nobody's */
+	r->id = c->last_id;
 	write_number(&w, r->id, 4);
 	write_number(&w, (uint64_t)c->limit_ms, 4);
 	write_bytes(&w, r->words.p, r->words.n);
@@ -100,12 +102,23 @@ static enum err send_words(struct commands *c, struct command_run *r, struct fau
 	return ERR_IO;
 }
 
-/* It died: another one is asked what it was at, but not twice what may have killed it. Who is not served
- * is told in another turn: this may be one who asks. */
-static enum err start_anew(struct commands *c, struct fault *why)
+/* What was asked is asked of another, but not twice what may have killed the first. Who is not served is
+ * told in another turn: this may be one who asks. */
+static void ask_again(struct commands *c, bool is_there)
 {
 	struct fault unsent;
 	struct command_run *r;
+	LIST_EACH(c->runs, r) {
+		r->is_lost = !is_there || r->is_again || send_words(c, r, &unsent) != OK;
+		r->is_again = true;
+		if (r->is_lost)
+			loop_timer_set(c->loop, &r->late, 0);
+	}
+}
+
+/* The helper died altogether. */
+static enum err start_anew(struct commands *c, struct fault *why)
+{
 	const bool is_young = loop_now_us(c->loop) - c->started_us < YOUNG_US;
 	c->died_young = is_young ? c->died_young + 1 : 0;
 	log_warn("helper.died", "pid=%d", (int)c->pid);
@@ -114,15 +127,9 @@ static enum err start_anew(struct commands *c, struct fault *why)
 		c->died_young < YOUNG_MAX
 			? commands_prepare(c, why)
 			: fault_set(why, ERR_IO, "the process that runs commands does not live");
-	LIST_EACH(c->runs, r) {
-		r->is_lost = err || r->is_again || send_words(c, r, &unsent) != OK;
-		r->is_again = true;
-		if (r->is_lost)
-			loop_timer_set(c->loop, &r->late, 0);
-	}
+	ask_again(c, err == OK);
 	return err;
 }
-
 static struct command_run *run_of(const struct commands *c, uint32_t id)
 {
 	struct command_run *r;
@@ -140,6 +147,11 @@ static void on_answer(struct commands *c, struct span bytes)
 	const bool is_good = read_number(&in, 1) != 0;
 	struct command_run *r = in.is_short ? NULL : run_of(c, id);
 	struct fault why = FAULT_NONE;
+	if (id == 0) {
+		log_warn("helper.restarted", "pid=%d", (int)c->pid);
+		ask_again(c, true);
+		return;
+	}
 	if (!r)
 		return; /* it is not waited for any more */
 	command_leave(r);

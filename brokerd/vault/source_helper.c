@@ -1,4 +1,4 @@
-/* source_helper.c - one process that listens, and one for each command that watches it. */
+/* source_helper.c - one process that minds another, which listens, and one for each command that watches it. */
 #include "brokerd/vault/source_helper.h"
 
 #include <errno.h>
@@ -23,7 +23,8 @@
 #include "brokerd/vault/bytes.h"
 
 #define SOCKET     STDIN_FILENO
-#define LAST_BYTES 200 /* of the last line on stderr */
+#define YOUNG_MS   1000 /* who is killed so soon is not followed at once */
+#define LAST_BYTES 200  /* of the last line on stderr */
 #define WHY_BYTES  (LAST_BYTES + 100)
 
 /* ---- what a command prints ---- */
@@ -136,9 +137,10 @@ static bool watch_ends(struct run *r)
 	sigaddset(&ends, SIGTERM);
 	(void)signal(SIGCHLD, SIG_DFL);
 	(void)signal(SIGTERM, SIG_DFL);
-	if (sigprocmask(SIG_BLOCK, &ends, NULL) != 0 || prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 ||
-		getppid() != r->listener)
+	if (sigprocmask(SIG_BLOCK, &ends, NULL) != 0 || prctl(PR_SET_PDEATHSIG, SIGTERM) != 0)
 		return false;
+	if (getppid() != r->listener)
+		_exit(0); /* it died before that: who asked will ask again */
 	r->signals = signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK);
 	return r->signals >= 0;
 }
@@ -330,19 +332,13 @@ static void close_all_but_standard(void)
 		close(fd);
 }
 
-int source_helper_main(void)
+/* Until the socket is closed. */
+static int listen_to_broker(void)
 {
-	static const int deaf[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGPIPE};
 	static char bytes[SOURCE_ASKED_MAX];
 	ssize_t n;
-
-	/* the broker's end is ours, whatever a terminal or a service manager says meanwhile */
-	for (size_t i = 0; i < COUNT_OF(deaf); i++)
-		(void)signal(deaf[i], SIG_IGN);
 	(void)signal(SIGCHLD, SIG_IGN); /* nobody is waited for */
-	(void)prctl(PR_SET_NAME, "llm-key-helper");
-	close_all_but_standard();
-	furnish();
+	(void)prctl(PR_SET_NAME, "llm-key-listen");
 	while ((n = recv(SOCKET, bytes, sizeof bytes, 0)) != 0) {
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -351,4 +347,42 @@ int source_helper_main(void)
 		serve(bytes, (size_t)n);
 	}
 	return EXIT_SUCCESS;
+}
+
+/* In a process of its own. -1: it was killed. */
+static int listen_apart(void)
+{
+	const pid_t minder = getpid(), pid = fork();
+	int status = 0;
+	if (pid == 0) {
+		if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != minder)
+			_exit(EXIT_FAILURE);
+		_exit(listen_to_broker());
+	}
+	if (pid < 0)
+		return EXIT_FAILURE;
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+int source_helper_main(void)
+{
+	static const int deaf[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGPIPE};
+
+	/* the broker's end is ours, whatever a terminal or a service manager says meanwhile */
+	for (size_t i = 0; i < COUNT_OF(deaf); i++)
+		(void)signal(deaf[i], SIG_IGN);
+	(void)prctl(PR_SET_NAME, "llm-key-helper");
+	close_all_but_standard();
+	furnish();
+	for (;;) {
+		const int64_t began_ms = now_ms();
+		const int code = listen_apart();
+		if (code >= 0)
+			return code;
+		if (now_ms() - began_ms < YOUNG_MS)
+			(void)usleep(YOUNG_MS * 1000);
+		refuse(0, "");
+	}
 }

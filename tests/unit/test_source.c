@@ -132,8 +132,8 @@ static void test_side_by_side(void)
 	commands_free(c);
 }
 
-/* The process that has this one as its parent and that name; 0: none. */
-static pid_t find_child(const char *name)
+/* The process that has that parent and that name; 0: none. */
+static pid_t find_child(pid_t of, const char *name)
 {
 	DIR *proc = opendir("/proc");
 	pid_t found = 0;
@@ -144,7 +144,7 @@ static pid_t find_child(const char *name)
 		FILE *f = fopen(path, "re");
 		if (!f)
 			continue;
-		if (fscanf(f, "%*d (%63[^)]) %*c %d", comm, &parent) == 2 && parent == getpid() &&
+		if (fscanf(f, "%*d (%63[^)]) %*c %d", comm, &parent) == 2 && parent == of &&
 			strcmp(comm, name) == 0)
 			found = (pid_t)atoi(e->d_name);
 		fclose(f);
@@ -160,7 +160,7 @@ static void test_death(void)
 	struct asked a;
 	is_err(commands_prepare(c, &why), OK, "the helper starts");
 	is_str(printed(c, "/bin/echo sk-1"), "sk-1", "and serves");
-	const pid_t first = find_child("llm-key-helper");
+	const pid_t first = find_child(getpid(), "llm-key-helper");
 	ok(first > 0, "it is a child");
 	ask(c, &a, "/bin/sh -c 'sleep 0.3; echo sk-late'");
 	is_int(kill(first, SIGKILL), 0, "it is killed");
@@ -168,8 +168,16 @@ static void test_death(void)
 		loop_run(l);
 	is_str(a.why.err ? a.why.message : a.line, "sk-late", "who waits is served by another one");
 	is_str(printed(c, "/bin/echo sk-2"), "sk-2", "as are all others");
-	const pid_t second = find_child("llm-key-helper");
+	const pid_t second = find_child(getpid(), "llm-key-helper");
 	ok(second > 0 && second != first, "it is not the first");
+	const pid_t listener = find_child(second, "llm-key-listen");
+	ask(c, &a, "/bin/sh -c 'sleep 0.3; echo sk-later'");
+	is_int(kill(listener, SIGKILL), 0, "who listens is killed");
+	while (!a.is_over)
+		loop_run(l);
+	is_str(a.why.err ? a.why.message : a.line, "sk-later", "its parent has another one");
+	ok(find_child(getpid(), "llm-key-helper") == second, "and stays");
+	ok(find_child(second, "llm-key-listen") != listener, "with it");
 	ask(c, &a, "/bin/sh -c 'read a b c d e </proc/$PPID/stat; kill -9 $d; sleep 5'");
 	while (!a.is_over)
 		loop_run(l);
