@@ -18,6 +18,7 @@
 #include "brokerd/front/sockets.h"
 #include "brokerd/ledger/ledger.h"
 #include "brokerd/log/log.h"
+#include "brokerd/loop/resume.h"
 
 #define WORKERS 4
 
@@ -37,7 +38,8 @@ struct broker {
 	struct sessions sessions;
 	struct sockets sockets;
 	struct loop_signal term, interrupt, hangup, user;
-	struct loop_timer drain, idle, auto_lock, watchdog, quiet;
+	struct loop_timer drain, idle, auto_lock, watchdog, quiet, key_over;
+	struct resume_watch resume;
 	struct job trim; /* gives the heap's free pages back */
 	bool is_crowded, is_trimming;
 	struct loop_task settle; /* after a change: is there still something to wait for? */
@@ -185,6 +187,7 @@ static void reload(struct admin_env *env)
 	if (!env->config_fault.err) {
 		transport_forget_connections(b->organs.transport);
 		tokens_forget(b->organs.tokens);
+		tokens_prepare(b->organs.tokens, b->organs.config);
 		log_info("config.loaded", "path=%s", b->options.config_path);
 	}
 	service_tell(&b->options.service, "READY=1\nSTATUS=%s",
@@ -285,6 +288,12 @@ static bool open_grants(struct broker *b)
 	return b->organs.consents != NULL;
 }
 
+static const char *credentials_of(const struct broker *b)
+{
+	const char *folder = b->options.service.credentials;
+	return folder[0] ? folder : NULL;
+}
+
 static bool open_vault(struct broker *b)
 {
 	struct organs *o = &b->organs;
@@ -293,7 +302,11 @@ static bool open_vault(struct broker *b)
 	const struct span named = o->config->key_file;
 	if (named.n > 0 && named.n < sizeof key_file)
 		memcpy(key_file, named.p, named.n);
-	const struct vault_paths paths = {b->options.state_dir, key_file[0] ? key_file : NULL};
+	const struct vault_paths paths = {
+		.state_dir = b->options.state_dir,
+		.key_file = key_file[0] ? key_file : NULL,
+		.credentials = credentials_of(b),
+	};
 	o->vault = vault_new(o->workers, &paths, &why);
 	if (why.err) {
 		log_fault("vault.unusable", &why);
@@ -410,6 +423,17 @@ static void on_idle(struct loop_timer *t)
 		begin_drain(b, "idle");
 }
 
+/* As ssh-agent does: drop every key, now. */
+static void lock(struct broker *b, const char *reason)
+{
+	log_info("vault.locked", "reason=%s", reason);
+	note(b, "vault.lock", SPAN_NONE, span_str(reason));
+	vault_lock(b->organs.vault);
+	transport_forget_connections(b->organs.transport);
+	tokens_forget(b->organs.tokens);
+	loop_later(b->organs.loop, &b->settle); /* it may idle now */
+}
+
 static void on_auto_lock(struct loop_timer *t)
 {
 	struct broker *b = container_of(t, struct broker, auto_lock);
@@ -421,14 +445,34 @@ static void on_auto_lock(struct loop_timer *t)
 		loop_timer_set(b->organs.loop, t, left_us > 0 ? left_us : after_us);
 		return;
 	}
-	if (vault_state(b->organs.vault) == VAULT_OPEN) {
-		log_info("vault.locked", "reason=idle");
-		note(b, "vault.lock", SPAN_NONE, SPAN("idle"));
-		vault_lock(b->organs.vault);
-		transport_forget_connections(b->organs.transport);
-		tokens_forget(b->organs.tokens);
-		loop_later(b->organs.loop, &b->settle); /* it may idle now */
-	}
+	if (vault_state(b->organs.vault) == VAULT_OPEN)
+		lock(b, "idle");
+}
+
+/* Whatever was connected before the host slept is dead, or another network's. */
+static void on_resume(struct resume_watch *w)
+{
+	struct broker *b = container_of(w, struct broker, resume);
+	log_info("broker.resumed", "lock=%s", b->organs.config->is_locked_on_resume ? "yes" : "no");
+	transport_forget_connections(b->organs.transport);
+	if (b->organs.config->is_locked_on_resume && vault_state(b->organs.vault) == VAULT_OPEN)
+		lock(b, "resume");
+}
+
+/* Keys that were replaced go when their time is over. */
+static void expire_keys(struct broker *b)
+{
+	const int64_t now_us = loop_wall_us(b->organs.loop);
+	const int64_t next_s = vault_expire(b->organs.vault, now_us / 1000000);
+	if (next_s > 0)
+		loop_timer_set(b->organs.loop, &b->key_over, next_s * 1000000 - now_us);
+	else
+		loop_timer_stop(&b->key_over);
+}
+
+static void on_key_over(struct loop_timer *t)
+{
+	expire_keys(container_of(t, struct broker, key_over));
 }
 
 static void trim_run(struct job *j)
@@ -462,6 +506,7 @@ static void on_settle(struct loop_task *t)
 	b->active_us = loop_now_us(o->loop);
 	catalogue_set_day(o->catalogue, loop_wall_us(o->loop) / DAY_US); /* prices have dates */
 	follow_vault(b);
+	expire_keys(b);
 	if (o->n_exchanges >= CROWD)
 		b->is_crowded = true;
 	else if (b->is_crowded && o->n_exchanges == 0)
@@ -505,16 +550,9 @@ static void on_hangup(struct loop_signal *s)
 	reload(&container_of(s, struct broker, hangup)->admin);
 }
 
-/* As ssh-agent does: drop every key, now. */
 static void on_user(struct loop_signal *s)
 {
-	struct broker *b = container_of(s, struct broker, user);
-	log_info("vault.locked", "reason=signal");
-	note(b, "vault.lock", SPAN_NONE, SPAN("signal"));
-	vault_lock(b->organs.vault);
-	transport_forget_connections(b->organs.transport);
-	tokens_forget(b->organs.tokens);
-	loop_later(b->organs.loop, &b->settle);
+	lock(container_of(s, struct broker, user), "signal");
 }
 
 static void on_watchdog(struct loop_timer *t)
@@ -573,9 +611,18 @@ static void watch_signals(struct broker *b)
 	b->auto_lock.on_fire = on_auto_lock;
 	b->watchdog.on_fire = on_watchdog;
 	b->quiet.on_fire = on_quiet;
+	b->key_over.on_fire = on_key_over;
 	b->settle.on_run = on_settle;
 	if (b->options.service.watchdog_us > 0)
 		loop_timer_set(l, &b->watchdog, b->options.service.watchdog_us / 3);
+}
+
+static void watch_sleep(struct broker *b)
+{
+	struct fault why = FAULT_NONE;
+	b->resume.on_resume = on_resume;
+	if (resume_watch_start(b->organs.loop, &b->resume, &why) != OK)
+		log_fault("resume.unwatched", &why);
 }
 
 static void on_stall(const char *kind, int64_t took_us)
@@ -617,17 +664,19 @@ static enum err broker_build(struct broker *b, struct fault *why)
 	enum err err = listen_all(b, why);
 	if (err)
 		return err;
+	o->tokens = tokens_new(o, credentials_of(b));
+	if (!o->tokens)
+		return fault_set(why, ERR_NO_MEMORY, "out of memory at start");
+	tokens_prepare(o->tokens, o->config);
 	open_state(b);
 	try_memory();
 	if (!open_grants(b) || !open_vault(b) || !open_items(b))
 		return fault_set(why, ERR_NO_MEMORY, "out of memory at start");
 	listen_for_apps(b);
-	o->tokens = tokens_new(o);
-	if (!o->tokens)
-		return fault_set(why, ERR_NO_MEMORY, "out of memory at start");
 	o->transport = transport_new(o->loop, o->workers, why);
 	if (!o->transport)
 		return why->err ? why->err : ERR_NO_MEMORY;
+	watch_sleep(b);
 	confine_all(b);
 	return OK;
 }
@@ -640,6 +689,7 @@ struct broker *broker_new(const struct broker_options *options, struct fault *wh
 		return NULL;
 	}
 	b->options = *options;
+	b->resume.fd = -1;
 	b->organs.max_body_bytes = BODIES_BYTES;
 	b->organs.ailment = b->config_ailment = b->state_ailment = FAULT_NONE;
 	struct fault own = FAULT_NONE;
@@ -683,11 +733,13 @@ void broker_free(struct broker *b)
 		workers_free(o->workers); /* what they were at is told to administrative calls */
 	admin_end(&b->admin);
 	audit_close(o->audit); /* what is left of it is written here and now */
+	resume_watch_stop(&b->resume);
 	loop_timer_stop(&b->drain);
 	loop_timer_stop(&b->idle);
 	loop_timer_stop(&b->auto_lock);
 	loop_timer_stop(&b->watchdog);
 	loop_timer_stop(&b->quiet);
+	loop_timer_stop(&b->key_over);
 	loop_task_stop(&b->settle);
 	loop_signal_stop(&b->term);
 	loop_signal_stop(&b->interrupt);

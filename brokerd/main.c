@@ -18,6 +18,7 @@
 #include "brokerd/environment.h"
 #include "brokerd/heap.h"
 #include "brokerd/log/log.h"
+#include "brokerd/vault/source_helper.h"
 
 #define EXIT_USAGE   2
 #define FILES_WANTED 16384
@@ -255,6 +256,8 @@ int main(int argc, char **argv)
 	fill_standard_descriptors();
 	if (is_traced())
 		return EXIT_FAILURE;
+	if (argc == 2 && strcmp(argv[1], SOURCE_HELPER_OPTION) == 0)
+		return source_helper_main();
 	const int status = parse_options(argc, argv, &options);
 	if (status >= 0)
 		return status;

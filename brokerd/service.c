@@ -20,8 +20,9 @@ static int64_t number_of(const char *name)
 void service_read(struct service *s)
 {
 	static const char *const names[] = {"LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES",
-		"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"};
+		"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "CREDENTIALS_DIRECTORY"};
 	const char *notify = getenv("NOTIFY_SOCKET"), *fd_names = getenv("LISTEN_FDNAMES");
+	const char *credentials = getenv("CREDENTIALS_DIRECTORY");
 	*s = (struct service){0};
 	if (number_of("LISTEN_PID") == getpid()) {
 		const int64_t n = number_of("LISTEN_FDS");
@@ -31,6 +32,8 @@ void service_read(struct service *s)
 	}
 	if (notify && (notify[0] == '/' || notify[0] == '@') && strlen(notify) < sizeof s->notify)
 		memcpy(s->notify, notify, strlen(notify) + 1);
+	if (credentials && credentials[0] == '/' && strlen(credentials) < sizeof s->credentials)
+		memcpy(s->credentials, credentials, strlen(credentials) + 1);
 	const int64_t watchdog_pid = number_of("WATCHDOG_PID");
 	if (watchdog_pid == 0 || watchdog_pid == getpid())
 		s->watchdog_us = number_of("WATCHDOG_USEC");

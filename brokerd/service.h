@@ -1,5 +1,6 @@
 /* service.h - what does a service manager hand over, and what is it told?
- * LISTEN_FDS and NOTIFY_SOCKET, as systemd documents them; without one, nothing happens. */
+ * LISTEN_FDS, NOTIFY_SOCKET and CREDENTIALS_DIRECTORY, as systemd documents them; without one, nothing
+ * happens. */
 #ifndef BROKERD_SERVICE_H
 #define BROKERD_SERVICE_H
 #include <stdint.h>
@@ -10,10 +11,11 @@
 #define SERVICE_FDS_MAX  64
 
 struct service {
-	int n_fds;           /* descriptors from SERVICE_FIRST_FD on; 0: not socket-activated */
-	char names[4096];    /* of them, with colons between; "" none */
-	char notify[108];    /* the address; "" none; '@' first: abstract */
-	int64_t watchdog_us; /* 0: none */
+	int n_fds;              /* descriptors from SERVICE_FIRST_FD on; 0: not socket-activated */
+	char names[4096];       /* of them, with colons between; "" none */
+	char notify[108];       /* the address; "" none; '@' first: abstract */
+	int64_t watchdog_us;    /* 0: none */
+	char credentials[1024]; /* the folder that they are in; "" none */
 };
 
 /* Reads the variables and takes them out of the environment, so that no child has them. */

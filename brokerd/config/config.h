@@ -5,6 +5,7 @@
 #ifndef BROKERD_CONFIG_CONFIG_H
 #define BROKERD_CONFIG_CONFIG_H
 #include "brokerd/config/catalogue.h"
+#include "brokerd/config/key_source.h"
 #include "brokerd/config/policy_rule.h"
 #include "brokerd/config/traits.h"
 #include "protocol/base/arena.h"
@@ -33,7 +34,10 @@ struct provider {
 	struct span auth_header;
 	struct span service;       /* AUTH_SIGV4, with the region */
 	struct token_source token; /* AUTH_GOOGLE, AUTH_ENTRA */
-	struct span model;         /* its default one; absent: none */
+	struct key_source key_source;
+	int64_t key_refresh_us; /* how long a key from there is good; 0: for ever */
+	struct span key_label;  /* of the vault's keys for it; absent: the default */
+	struct span model;      /* its default one; absent: none */
 	struct span ca_file;
 	bool is_local, is_plain_loopback_allowed;
 	bool is_offline;
@@ -91,6 +95,7 @@ struct config {
 	int64_t keep_responses_mib;          /* all together */
 	/* [vault] */
 	int64_t auto_lock_us; /* 0: never */
+	bool is_locked_on_resume;
 	struct span key_file; /* absent: in the state folder */
 };
 

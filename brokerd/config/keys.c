@@ -88,6 +88,9 @@ static const struct key keys[] = {
 
 	{"vault", "auto_lock", KEY_DURATION, IN_CONFIG(auto_lock_us), 0, 365 * DAY, NULL, "never",
 		"Locks the vault after so long without a call."},
+	{"vault", "lock_on_resume", KEY_BOOL, IN_CONFIG(is_locked_on_resume), 0, 0, NULL, "no",
+		"Locks the vault when the host wakes from a sleep of more than five seconds: whoever opened "
+		"the lid has to open the vault too, unless a key file does."},
 	{"vault", "key_file", KEY_PATH, IN_CONFIG(key_file), 0, 0, NULL, "",
 		"The file that opens the vault with nobody there: 32 bytes, its owner's alone. Without "
 		"this key it is *vault.key* in the state folder."},
@@ -107,6 +110,19 @@ static const struct key keys[] = {
 		"How a request proves itself: *bearer* or *header:NAME*, with its key; *sigv4*, signed for "
 		"AWS; *google* (Vertex AI) or *entra* (Azure), with tokens that the key gets and the broker "
 		"keeps in memory until they end; or *none*."},
+	{"provider", "key_source", KEY_SOURCE, IN_PROVIDER(key_source), 0, 0, NULL, "",
+		"Where its key is, if not in the vault. *command:* /usr/bin/pass show openai: the first line "
+		"that the command prints; its words are divided by spaces and may be quoted, no shell reads "
+		"them, and it gets HOME, PATH and little else. *file:* /path: what is in that file, which "
+		"nobody but its owner (root or the broker's user) may read. *credential:* NAME: what "
+		"systemd hands the broker by that name (LoadCredential=). The key is kept in locked memory "
+		"and goes to this provider's host alone."},
+	{"provider", "key_refresh", KEY_DURATION, IN_PROVIDER(key_refresh_us), 0, 365 * DAY, NULL, "1h",
+		"How long a key of *key_source* is kept before it is read anew; it is read anew at once when "
+		"the provider refuses it."},
+	{"provider", "key_label", KEY_NAME, IN_PROVIDER(key_label), 0, 0, NULL, "",
+		"Which of several keys of the vault is used, as in `llmb key add NAME/LABEL`. Without this "
+		"key it is the one without a label, else the first."},
 	{"provider", "region", KEY_NAME, IN_PROVIDER(region), 0, 0, NULL, "",
 		"What stands for {region} in its address, as us-east-1; *sigv4* signs for it. Without this "
 		"key that signs for the one in the address."},
@@ -783,6 +799,8 @@ enum err keys_read(
 	case KEY_USERS:
 	case KEY_NATIVE:
 		return read_of_rule(k, value, to, a, why);
+	case KEY_SOURCE:
+		return key_source_read(value, at, a, why);
 	}
 	return ERR_INTERNAL;
 }

@@ -24,6 +24,7 @@ enum key_kind {
 	KEY_PATTERNS, /* struct words, a list */
 	KEY_USERS,    /* struct words, a list of numbers */
 	KEY_NATIVE,   /* struct policy_rule's natives, a list */
+	KEY_SOURCE,   /* struct key_source */
 };
 
 struct key {

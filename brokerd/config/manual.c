@@ -88,6 +88,9 @@ static void put_kind(struct buf *out, const struct key *k)
 	case KEY_NATIVE:
 		buf_text(out, "_PROVIDER_ _METHODS_ _PATH_");
 		break;
+	case KEY_SOURCE:
+		buf_text(out, "*command:* _path_ ..., *file:* _path_, *credential:* _NAME_");
+		break;
 	}
 }
 

@@ -24,7 +24,6 @@ struct fetch {
 	struct token_wait token;
 	struct secret *secret;
 	struct attempt *attempt;
-	bool has_renewed;
 	struct pages pages;
 	struct buf ids; /* struct span, one behind the other */
 	int64_t begun_us, took_us;
@@ -75,9 +74,11 @@ static enum err fetch_begin(struct fetch *f, struct fault *why);
 static enum err fetch_next(struct fetch *f, const struct fault *said, bool *has_more)
 {
 	*has_more = true;
-	if (said->err && !f->has_renewed && tokens_may_renew(&f->target, said)) {
+	if (said->err && !f->token.is_again &&
+		tokens_renewal(
+			f->organs->tokens, f->config, &f->target, f->label, f->secret, said)) {
 		tokens_refused(f->organs->tokens, f->secret);
-		f->has_renewed = true;
+		f->token.is_again = true;
 		return OK;
 	}
 	if (said->err)

@@ -4,8 +4,8 @@
 #include <stdio.h>
 
 #include "brokerd/dialect/dialect.h"
+#include "brokerd/exchange/tokens.h"
 #include "brokerd/value/ops.h"
-#include "brokerd/vault/vault.h"
 #include "protocol/limits.h"
 
 /* Is it one that may be asked without being named? A server on this host is, once a section of the
@@ -14,7 +14,8 @@ static bool is_asked(const struct flight *f, const struct provider *p)
 {
 	if (p->is_offline)
 		return false;
-	return vault_has(f->organs->vault, p->name) || (p->auth == AUTH_NONE && !p->is_builtin);
+	return tokens_have(f->organs->tokens, f->config, p->name) ||
+	       (p->auth == AUTH_NONE && !p->is_builtin);
 }
 
 static bool has_list(const struct config *c, const struct provider *p)

@@ -16,7 +16,7 @@ enum state exchange_next_listing(struct exchange *x)
 		f->target++;
 		f->same = 0;
 		f->pages = (struct pages){.n = 0};
-		x->has_renewed = false;
+		x->token.is_again = false;
 		flight_rewind(f);
 		return ROUTE;
 	}
@@ -58,16 +58,19 @@ static bool mend(struct exchange *x, const struct fault *why)
 	return flight_put(f, &e) == OK;
 }
 
-/* Once for each target. */
-static bool may_renew(const struct exchange *x, const struct fault *why)
+/* What may prove it instead, once for each target; NULL: nothing. */
+static const char *renewal(const struct exchange *x, const struct fault *why)
 {
-	return x->secret && !x->has_renewed && tokens_may_renew(exchange_target(x), why);
+	return x->token.is_again ? NULL
+				 : tokens_renewal(x->organs->tokens, x->flight->config,
+					   exchange_target(x), SPAN_NONE, x->secret, why);
 }
 
 enum state exchange_after_failure(struct exchange *x, enum outcome outcome, const struct fault *why)
 {
 	struct flight *f = x->flight;
-	if (f->op == LLM_OP_MODELS && !span_is_set(f->request.model) && !may_renew(x, why)) {
+	const char *other = renewal(x, why);
+	if (f->op == LLM_OP_MODELS && !span_is_set(f->request.model) && !other) {
 		listing_warn(f, why);
 		return exchange_next_listing(x);
 	}
@@ -86,7 +89,7 @@ enum state exchange_after_failure(struct exchange *x, enum outcome outcome, cons
 		.jitter = (uint32_t)(x->seed >> 32) + f->attempts,
 		/* the vectors of two models cannot stand beside one another */
 		.has_next = f->batches == 0 && f->target + 1 < f->route.n,
-		.may_renew = may_renew(x, why),
+		.may_renew = other != NULL,
 	};
 	const struct retry_verdict v = retry_decide(&c);
 	if (mend(x, why))
@@ -100,19 +103,18 @@ enum state exchange_after_failure(struct exchange *x, enum outcome outcome, cons
 	case RETRY_NEXT:
 		f->target++;
 		f->same = 0;
-		x->has_renewed = false;
+		x->token.is_again = false;
 		break;
 	case RETRY_SAME:
 		break;
 	}
 	if (is_renewal) {
 		tokens_refused(x->organs->tokens, x->secret);
-		x->has_renewed = true;
+		x->token.is_again = true;
 	}
 	const struct target *t = exchange_target(x);
 	flight_rewind(f);
-	flight_status(f, "retrying", "%s; trying %.*s/%.*s",
-		is_renewal ? "the token is refused and fetched anew" : why->message,
+	flight_status(f, "retrying", "%s; trying %.*s/%.*s", is_renewal ? other : why->message,
 		SPAN_ARG(t->provider), SPAN_ARG(t->model));
 	x->is_retry_due = v.delay_us > 0;
 	if (x->is_retry_due)

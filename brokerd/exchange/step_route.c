@@ -6,9 +6,10 @@
 #include "brokerd/exchange/pins.h"
 #include "protocol/limits.h"
 
-static bool vault_has_key(const void *context, struct span provider)
+static bool has_key(const void *context, struct span provider)
 {
-	return vault_has(context, provider);
+	const struct exchange *x = context;
+	return tokens_have(x->organs->tokens, x->flight->config, provider);
 }
 
 /* A locked or damaged vault must not look like one without keys. */
@@ -117,7 +118,7 @@ enum state step_route(struct exchange *x)
 		return route_listing(x);
 	if (f->op == LLM_OP_NATIVE)
 		return go_native(x);
-	const struct route_keys keys = {vault_has_key, x->organs->vault};
+	const struct route_keys keys = {has_key, x};
 	const enum err err = route_find_op(
 		f->config, f->op, f->request.model, &keys, &f->arena, &f->route, &why);
 	if (err || exchange_admit_targets(x, &why))

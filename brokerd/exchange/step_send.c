@@ -9,7 +9,7 @@ enum state step_prepare(struct exchange *x)
 {
 	const struct target *t = exchange_target(x);
 	struct fault why = FAULT_NONE;
-	if (x->token.home)
+	if (token_is_awaited(&x->token))
 		return PREPARE;
 	x->flight->same++; /* a try, even where it does not come to sending */
 	secret_unref(x->secret);

@@ -58,7 +58,6 @@ struct exchange {
 	bool has_told_reading;      /* and those of the reading of its body */
 	struct secret *secret;      /* of the target in hand, from PREPARE on */
 	struct token_wait token;
-	bool has_renewed; /* for the target in hand, a token that it refused */
 	struct loop_timer deadline, retry, hold;
 	struct fault telling; /* of all failures so far, what a caller learns most from */
 	struct recall recall; /* of the answer that comes, what its provider will want again */

@@ -35,16 +35,31 @@ struct row {
 
 struct tokens {
 	struct organs *organs;
+	struct sources *sources;
 	struct row *rows;
 	struct token_wait *told; /* those of a fetch that is over, one after the other */
 };
 
-struct tokens *tokens_new(struct organs *o)
+struct tokens *tokens_new(struct organs *o, const char *credentials)
 {
 	struct tokens *t = calloc(1, sizeof *t);
-	if (t)
-		t->organs = o;
-	return t;
+	if (!t)
+		return NULL;
+	t->organs = o;
+	t->sources = sources_new(o->loop, o->workers, credentials);
+	if (t->sources)
+		return t;
+	free(t);
+	return NULL;
+}
+
+void tokens_prepare(struct tokens *t, const struct config *c)
+{
+	struct fault why = FAULT_NONE;
+	char said[sizeof why.message * 2];
+	if (sources_prepare(t->sources, c, &why) != OK)
+		log_error("helper.unstarted", "why=%s",
+			log_quote(said, sizeof said, span_str(why.message)));
 }
 
 static void fetch_done(struct row *r)
@@ -74,6 +89,7 @@ void tokens_free(struct tokens *t)
 		return;
 	while (t->rows)
 		row_free(t->rows);
+	sources_free(t->sources);
 	free(t);
 }
 
@@ -248,11 +264,89 @@ static enum err token_get(struct tokens *t, struct config *c, const struct targe
 	return ERR_MORE;
 }
 
+/* The key's label, where one is named. */
+static struct span label_of(const struct config *c, const struct target *target, struct span label)
+{
+	const struct provider *p = config_provider(c, target->provider);
+	return span_is_set(label) || !p ? label : p->key_label;
+}
+
+const struct key_source *tokens_source(const struct provider *p)
+{
+	return p->key_source.kind == KEY_SOURCE_VAULT ? NULL : &p->key_source;
+}
+
+int64_t tokens_source_read_s(const struct tokens *t, const struct provider *p)
+{
+	return source_read_s(t->sources, p->name);
+}
+
+/* The provider whose key is elsewhere; NULL: it is the vault's, as is one that is named. */
+static const struct provider *source_of(
+	const struct config *c, const struct target *target, struct span label)
+{
+	const struct provider *p = config_provider(c, target->provider);
+	return p && tokens_source(p) && label.n == 0 ? p : NULL;
+}
+
+bool tokens_have(const struct tokens *t, const struct config *c, struct span provider)
+{
+	const struct provider *p = config_provider(c, provider);
+	return (p && tokens_source(p)) || vault_has(t->organs->vault, provider);
+}
+
+/* The vault's key: where it was refused, the one that it replaced. */
+static enum err key_get(struct tokens *t, const struct target *target, struct span label,
+	bool is_again, struct secret **out, struct fault *why)
+{
+	*out = is_again ? vault_get_old(t->organs->vault, target->provider, label) : NULL;
+	return *out ? OK : vault_get(t->organs->vault, target->provider, label, out, why);
+}
+
+/* What was waited for is here, or is not to be had. */
+static void tell(struct token_wait *w, struct secret *token, const struct fault *why)
+{
+	tokens_leave(w);
+	w->on_token(w, token, why);
+}
+
+/* A key of elsewhere has come: perhaps it has a token to get. */
+static void on_source_key(struct source_wait *s, struct secret *key, const struct fault *why)
+{
+	struct token_wait *w = container_of(s, struct token_wait, source);
+	const struct target *target = w->target;
+	struct secret *token = NULL;
+	struct fault own = *why;
+	if (!key || !token_is_needed(target->auth)) {
+		tell(w, key, why);
+		return;
+	}
+	const enum err err = token_get(w->tokens, w->config, target, key, w, &token, &own);
+	if (err == ERR_MORE)
+		return;
+	if (err && !own.err)
+		fault_set(&own, err, "%s", err_info(err)->sentence);
+	tell(w, token, &own);
+	secret_unref(token);
+}
+
+static enum err source_ask(struct tokens *t, struct config *c, const struct target *target,
+	const struct provider *p, struct token_wait *w, struct secret **out, struct fault *why)
+{
+	w->source.on_key = on_source_key;
+	w->tokens = t;
+	w->config = c;
+	w->target = target;
+	return source_get(t->sources, c, p, &w->source, out, why);
+}
+
 enum err tokens_prove(struct tokens *t, struct config *c, const struct target *target,
 	struct span label, struct token_wait *w, struct secret **out, struct fault *why)
 {
-	assert(!w->home);
-	enum err err = vault_get(t->organs->vault, target->provider, label, out, why);
+	assert(!token_is_awaited(w));
+	const struct provider *p = source_of(c, target, label);
+	enum err err = p ? source_ask(t, c, target, p, w, out, why)
+			 : key_get(t, target, label_of(c, target, label), w->is_again, out, why);
 	if (err || !token_is_needed(target->auth))
 		return err;
 	struct secret *key = *out;
@@ -262,22 +356,41 @@ enum err tokens_prove(struct tokens *t, struct config *c, const struct target *t
 	return err;
 }
 
+bool token_is_awaited(const struct token_wait *w)
+{
+	return w->home || w->source.home;
+}
+
 void tokens_leave(struct token_wait *w)
 {
+	source_leave(&w->source);
 	if (!w->home)
 		return;
 	LIST_REMOVE(*w->home, w);
 	w->home = NULL;
 }
 
-bool tokens_may_renew(const struct target *target, const struct fault *why)
+const char *tokens_renewal(const struct tokens *t, const struct config *c,
+	const struct target *target, struct span label, const struct secret *refused,
+	const struct fault *why)
 {
-	return why->err == ERR_AUTH && why->http_status == 401 && token_is_needed(target->auth);
+	const bool is_elsewhere = source_of(c, target, label) != NULL;
+	if (why->err != ERR_AUTH)
+		return NULL;
+	if (is_elsewhere && source_may_renew(t->sources, refused))
+		return "the key is refused and read anew";
+	if (!is_elsewhere &&
+		vault_has_old(t->organs->vault, target->provider, label_of(c, target, label)))
+		return "the new key is refused, and the one before it serves";
+	if (refused && why->http_status == 401 && token_is_needed(target->auth))
+		return "the token is refused and fetched anew";
+	return NULL;
 }
 
 void tokens_refused(struct tokens *t, const struct secret *token)
 {
 	struct row *r;
+	source_refused(t->sources, token);
 	LIST_EACH(t->rows, r) {
 		if (token && r->token == token) {
 			secret_unref(r->token);
@@ -291,6 +404,7 @@ void tokens_forget(struct tokens *t)
 	struct row *r, *after;
 	if (!t)
 		return;
+	sources_forget(t->sources);
 	LIST_EACH_SAFE(t->rows, r, after) {
 		if (!r->waits) {
 			row_free(r);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "brokerd/front/admin_call.h"
+#include "brokerd/vault/code.h"
 #include "protocol/base/list.h"
 #include "protocol/limits.h"
 
@@ -26,7 +27,8 @@ static void admin_free(struct admin_call *a)
 	LIST_REMOVE(a->env->calls, a);
 	a->env->n_calls--;
 	a->env->n_costly -= a->is_costly;
-	buf_done(&a->json);
+	buf_wipe(&a->json);
+	buf_wipe(&a->code);
 	buf_done(&a->errors);
 	buf_done(&a->text);
 	catalogue_unref(a->catalogue);
@@ -107,34 +109,38 @@ static const struct {
 	bool is_for_the_sick; /* also while the broker is degraded */
 	bool is_costly;       /* hashes a passphrase, or holds much */
 } operations[] = {
-	{"status",           admin_status,           true,  false},
-	{"models",           admin_models,           false, false},
-	{"usage",            admin_usage,            true,  false},
-	{"key.add",          admin_key_add,          false, false},
-	{"key.list",         admin_key_list,         false, false},
-	{"key.remove",       admin_key_remove,       false, false},
-	{"key.test",         admin_key_test,         false, false},
-	{"vault.status",     admin_vault_status,     true,  false},
-	{"vault.lock",       admin_vault_lock,       true,  false},
-	{"vault.unlock",     admin_vault_unlock,     true,  true },
-	{"vault.passphrase", admin_vault_passphrase, false, true },
-	{"config.check",     admin_config_check,     true,  false},
-	{"config.reload",    admin_config_reload,    true,  false},
-	{"whoami",           admin_whoami,           true,  false},
-	{"policy.show",      admin_policy_show,      true,  false},
-	{"policy.test",      admin_policy_test,      true,  false},
-	{"app.list",         admin_app_list,         true,  false},
-	{"app.allow",        admin_app_allow,        false, false},
-	{"app.revoke",       admin_app_revoke,       true,  false},
-	{"app.forget",       admin_app_forget,       false, false},
-	{"app.add",          admin_app_add,          false, false},
-	{"app.remove",       admin_app_remove,       false, false},
-	{"listener.add",     admin_listener_add,     false, false},
-	{"consent.next",     admin_consent_next,     true,  false},
-	{"consent.answer",   admin_consent_answer,   true,  false},
-	{CATALOGUE_IMPORT,   admin_catalogue_import, false, true },
-	{"audit.list",       admin_audit_list,       true,  true },
-	{"audit.verify",     admin_audit_verify,     true,  true },
+	{"status",            admin_status,            true,  false},
+	{"models",            admin_models,            false, false},
+	{"usage",             admin_usage,             true,  false},
+	{"key.add",           admin_key_add,           false, false},
+	{"key.rotate",        admin_key_rotate,        false, false},
+	{"key.list",          admin_key_list,          false, false},
+	{"key.remove",        admin_key_remove,        false, false},
+	{"key.test",          admin_key_test,          false, false},
+	{"vault.status",      admin_vault_status,      true,  false},
+	{"vault.lock",        admin_vault_lock,        true,  false},
+	{"vault.unlock",      admin_vault_unlock,      true,  true },
+	{"vault.passphrase",  admin_vault_passphrase,  false, true },
+	{"vault.slots",       admin_vault_slots,       true,  false},
+	{"vault.slot.add",    admin_vault_slot_add,    false, false},
+	{"vault.slot.remove", admin_vault_slot_remove, false, false},
+	{"config.check",      admin_config_check,      true,  false},
+	{"config.reload",     admin_config_reload,     true,  false},
+	{"whoami",            admin_whoami,            true,  false},
+	{"policy.show",       admin_policy_show,       true,  false},
+	{"policy.test",       admin_policy_test,       true,  false},
+	{"app.list",          admin_app_list,          true,  false},
+	{"app.allow",         admin_app_allow,         false, false},
+	{"app.revoke",        admin_app_revoke,        true,  false},
+	{"app.forget",        admin_app_forget,        false, false},
+	{"app.add",           admin_app_add,           false, false},
+	{"app.remove",        admin_app_remove,        false, false},
+	{"listener.add",      admin_listener_add,      false, false},
+	{"consent.next",      admin_consent_next,      true,  false},
+	{"consent.answer",    admin_consent_answer,    true,  false},
+	{CATALOGUE_IMPORT,    admin_catalogue_import,  false, true },
+	{"audit.list",        admin_audit_list,        true,  true },
+	{"audit.verify",      admin_audit_verify,      true,  true },
 };
 
 size_t admin_body_max(struct span op)
@@ -201,6 +207,7 @@ struct admin_call *admin_new(struct admin_env *env, const struct peer_id *peer,
 	a->begun_us = loop_now_us(env->organs->loop);
 	arena_init(&a->arena, MIB);
 	buf_init(&a->json, REPLY_BYTES);
+	buf_init(&a->code, CODE_TEXT_MAX + 1);
 	buf_init(&a->errors, MIB);
 	buf_init(&a->text, CATALOGUE_BYTES);
 	LIST_PUSH(env->calls, a);

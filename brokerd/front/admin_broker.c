@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include "brokerd/exchange/tokens.h"
 #include "brokerd/front/peer.h"
 #include "brokerd/log/log.h"
 #include "brokerd/value/secret.h"
@@ -94,7 +95,7 @@ static void put_providers(struct admin_call *a, struct json_out *o)
 		json_pair_str(o, "name", p->name);
 		json_pair_str(o, "origin", p->origin);
 		json_key(o, "has_key");
-		if (is_known || p->auth == AUTH_NONE)
+		if (is_known || p->auth == AUTH_NONE || tokens_source(p))
 			json_put_bool(o, admin_has_key(a, p));
 		else
 			json_put_null(o);

@@ -29,7 +29,9 @@ struct admin_call {
 	struct span provider, label;
 	struct span about; /* whom the audit log says it was about; absent: the two above say it */
 	int64_t begun_us;
-	bool has_created_vault, is_costly;
+	enum slot_type slot;
+	struct buf code; /* that was made for a slot; shown once, and wiped */
+	bool has_created_vault, has_passphrase, is_costly;
 	struct fetch **fetches;
 	size_t n_fetches, n_waiting;
 	struct json_out out; /* an answer that is written piece by piece */
@@ -78,8 +80,9 @@ int64_t admin_now_s(const struct admin_call *a); /* since 1970 */
 /* ---- the operations ---- */
 
 typedef enum err admin_run(struct admin_call *a, struct json body, struct fault *why);
-admin_run admin_key_add, admin_key_remove, admin_key_list, admin_key_test;
+admin_run admin_key_add, admin_key_rotate, admin_key_remove, admin_key_list, admin_key_test;
 admin_run admin_vault_status, admin_vault_lock, admin_vault_unlock, admin_vault_passphrase;
+admin_run admin_vault_slots, admin_vault_slot_add, admin_vault_slot_remove;
 admin_run admin_models, admin_catalogue_import;
 admin_run admin_audit_list, admin_audit_verify;
 admin_run admin_usage, admin_config_check, admin_config_reload, admin_status;

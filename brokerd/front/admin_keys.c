@@ -1,11 +1,16 @@
 /* admin_keys.c - keys go in, are named, tried and removed; none comes out. */
 #include "brokerd/front/admin_call.h"
 
+#include <inttypes.h>
+
 #include "brokerd/auth/credential.h"
 #include "brokerd/auth/token.h"
 #include "brokerd/exchange/tokens.h"
 #include "brokerd/log/log.h"
 #include "protocol/limits.h"
+
+#define OVERLAP_S     3600
+#define OVERLAP_MAX_S INT64_C(2592000)
 
 static const struct vault_key *find_key(
 	const struct vault *v, struct span provider, struct span label)
@@ -28,6 +33,15 @@ static void put_key(struct json_out *o, const struct vault_key *k)
 	json_pair_str(o, "fingerprint", span_str(k->fingerprint));
 	json_pair_i64(o, "created_s", k->created_s);
 	json_pair_i64(o, "last_used_s", k->last_used_s);
+	if (k->not_after_s != 0)
+		json_pair_i64(o, "not_after_s", k->not_after_s);
+	if (k->old_until_s == 0)
+		return;
+	json_key(o, "replaced");
+	json_open(o, '{');
+	json_pair_str(o, "fingerprint", span_str(k->old_fingerprint));
+	json_pair_i64(o, "not_after_s", k->old_until_s);
+	json_close(o, '}');
 }
 
 static void key_added(void *context, enum err err, const struct fault *why)
@@ -46,9 +60,14 @@ static void key_added(void *context, enum err err, const struct fault *why)
 	json_pair_bool(&o, "created_vault", a->has_created_vault);
 	if (a->has_created_vault)
 		json_pair_str(&o, "message",
-			SPAN("a new vault was made; a key file beside it opens it unattended: "
-			     "`llmb "
-			     "vault passphrase` asks for a passphrase instead"));
+			a->has_passphrase
+				? SPAN("a new vault was made, which is locked at each start of the "
+				       "broker: `llmb vault unlock`; `llmb vault add recovery` "
+				       "shows "
+				       "a code for when the passphrase is forgotten")
+				: SPAN("a new vault was made; a key file beside it opens it "
+				       "unattended: `llmb vault passphrase` asks for a passphrase "
+				       "instead"));
 	json_close(&o, '}');
 	char provider[160], label[160];
 	log_info("key.added", "provider=%s label=%s uid=%u",
@@ -57,11 +76,13 @@ static void key_added(void *context, enum err err, const struct fault *why)
 	admin_done(a);
 }
 
-enum err admin_key_add(struct admin_call *a, struct json body, struct fault *why)
+/* What a key is for, and the key as it is kept. */
+static enum err read_key(struct admin_call *a, struct json body, const struct provider **out,
+	struct buf *line, struct fault *why)
 {
 	a->provider = admin_text(a, body, "provider");
 	a->label = admin_text(a, body, "label");
-	const struct provider *p = config_provider(a->config, a->provider);
+	const struct provider *p = *out = config_provider(a->config, a->provider);
 	if (!p)
 		return fault_param(why, ERR_INVALID_ARGUMENT, "provider",
 			"no provider is called \"%.*s\": add [provider \"%.*s\"] with its dialect "
@@ -78,26 +99,66 @@ enum err admin_key_add(struct admin_call *a, struct json body, struct fault *why
 	if (p->auth == AUTH_NONE || p->is_offline)
 		return fault_param(why, ERR_INVALID_ARGUMENT, "provider", "%.*s takes no key",
 			SPAN_ARG(p->name));
+	if (tokens_source(p) && a->label.n == 0)
+		return fault_param(why, ERR_INVALID_ARGUMENT, "provider",
+			"the key of %.*s is not in the vault: its key_source is %.*s",
+			SPAN_ARG(p->name), SPAN_ARG(span_first(p->key_source.text, 200)));
 	OWNED(buf_wipe) struct buf secret;
 	if (!admin_secret(body, "secret", &secret))
 		return fault_param(why, ERR_INVALID_ARGUMENT, "secret", "there is no key");
 	if (buf_error(&secret))
 		return fault_param(why, buf_error(&secret), "secret",
 			"the key is longer than %zu bytes", LIMIT_SECRET_BYTES);
+	if (!buf_reserve(line, LIMIT_SECRET_BYTES))
+		return buf_error(line);
+	return credential_line(p->auth, buf_view(&secret), &p->token, p->origin, line, why);
+}
+
+/* A key that gets tokens goes to their endpoint alone. */
+static struct span key_origin(const struct provider *p)
+{
+	return token_is_needed(p->auth) ? p->token.origin : p->origin;
+}
+
+enum err admin_key_add(struct admin_call *a, struct json body, struct fault *why)
+{
 	OWNED(buf_wipe) struct buf line = BUF_INIT(LIMIT_SECRET_BYTES);
-	if (!buf_reserve(&line, LIMIT_SECRET_BYTES))
-		return buf_error(&line);
-	const enum err err =
-		credential_line(p->auth, buf_view(&secret), &p->token, p->origin, &line, why);
+	const struct vault_reply reply = {key_added, a};
+	const struct provider *p;
+	const enum err err = read_key(a, body, &p, &line, why);
 	if (err)
 		return err;
+	OWNED(buf_wipe) struct buf passphrase;
+	a->has_passphrase = admin_secret(body, "vault_passphrase", &passphrase);
+	if (buf_error(&passphrase))
+		return fault_param(why, ERR_INVALID_ARGUMENT, "vault_passphrase",
+			"the passphrase is longer than %zu bytes", LIMIT_SECRET_BYTES);
 	a->has_created_vault = vault_state(a->organs->vault) == VAULT_ABSENT;
-	const struct vault_reply reply = {key_added, a};
-	/* a key that gets tokens goes to their endpoint alone */
-	vault_add(a->organs->vault, p->name, a->label,
-		token_is_needed(p->auth) ? p->token.origin : p->origin, buf_view(&line), true,
-		reply);
+	if (a->has_passphrase)
+		vault_add_first(a->organs->vault, p->name, a->label, key_origin(p), buf_view(&line),
+			buf_view(&passphrase), reply);
+	else
+		vault_add(a->organs->vault, p->name, a->label, key_origin(p), buf_view(&line), true,
+			reply);
 	return OK;
+}
+
+enum err admin_key_rotate(struct admin_call *a, struct json body, struct fault *why)
+{
+	OWNED(buf_wipe) struct buf line = BUF_INIT(LIMIT_SECRET_BYTES);
+	const struct vault_reply reply = {key_added, a};
+	const struct provider *p;
+	int64_t overlap_s = OVERLAP_S;
+	const struct json overlap = json_member(body, "overlap_s");
+	if (json_kind(overlap) != JSON_ABSENT &&
+		(!json_i64(overlap, &overlap_s) || overlap_s < 0 || overlap_s > OVERLAP_MAX_S))
+		return fault_param(why, ERR_INVALID_ARGUMENT, "overlap_s",
+			"the former key can stay for 0 to %" PRId64 " seconds", OVERLAP_MAX_S);
+	const enum err err = read_key(a, body, &p, &line, why);
+	if (!err)
+		vault_rotate(a->organs->vault, p->name, a->label, key_origin(p), buf_view(&line),
+			overlap_s, reply);
+	return err;
 }
 
 static void key_removed(void *context, enum err err, const struct fault *why)
@@ -124,6 +185,24 @@ enum err admin_key_remove(struct admin_call *a, struct json body, struct fault *
 	return OK;
 }
 
+/* Keys that are elsewhere, by where that is. */
+static void put_sources(const struct admin_call *a, struct json_out *o)
+{
+	for (size_t i = 0; i < a->config->n_providers; i++) {
+		const struct provider *p = &a->config->providers[i];
+		const struct key_source *source = tokens_source(p);
+		if (!source)
+			continue;
+		json_open(o, '{');
+		json_pair_str(o, "provider", p->name);
+		json_pair_str(o, "label", SPAN(""));
+		json_pair_str(o, "origin", key_origin(p));
+		json_pair_str(o, "source", source->text);
+		json_pair_i64(o, "read_s", tokens_source_read_s(a->organs->tokens, p));
+		json_close(o, '}');
+	}
+}
+
 enum err admin_key_list(struct admin_call *a, struct json body, struct fault *why)
 {
 	struct json_out o = json_to(&a->json);
@@ -142,6 +221,7 @@ enum err admin_key_list(struct admin_call *a, struct json body, struct fault *wh
 		put_key(&o, &keys[i]);
 		json_close(&o, '}');
 	}
+	put_sources(a, &o);
 	json_close(&o, ']');
 	json_close(&o, '}');
 	admin_done(a);

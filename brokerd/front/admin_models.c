@@ -1,6 +1,7 @@
 /* admin_models.c - which models there are, and what is known of them. */
 #include "brokerd/front/admin_call.h"
 
+#include "brokerd/exchange/tokens.h"
 #include "brokerd/front/model_json.h"
 #include "brokerd/log/log.h"
 #include "brokerd/route/route.h"
@@ -10,7 +11,8 @@
 
 bool admin_has_key(const struct admin_call *a, const struct provider *p)
 {
-	return p->is_offline || p->auth == AUTH_NONE || vault_has(a->organs->vault, p->name);
+	return p->is_offline || p->auth == AUTH_NONE ||
+	       tokens_have(a->organs->tokens, a->config, p->name);
 }
 
 static void put_model(struct admin_call *a, struct span provider, struct span model,
@@ -140,10 +142,11 @@ enum err admin_models(struct admin_call *a, struct json body, struct fault *why)
 		put_aliases(a);
 	for (size_t i = 0; i < c->n_providers; i++) {
 		const struct provider *p = &c->providers[i];
-		const bool is_wanted = only.n > 0 ? span_eq(p->name, only)
-						  : p->is_offline ||
-							    vault_has(a->organs->vault, p->name) ||
-							    !p->is_builtin || is_known;
+		const bool is_wanted =
+			only.n > 0 ? span_eq(p->name, only)
+				   : p->is_offline ||
+					     tokens_have(a->organs->tokens, a->config, p->name) ||
+					     !p->is_builtin || is_known;
 		struct target t;
 		struct fault unusable = FAULT_NONE;
 		if (!is_wanted)

@@ -18,6 +18,8 @@ enum field {
 	FIELD_CREATED,
 	FIELD_LAST_USED,
 	FIELD_NOT_AFTER,
+	FIELD_OLD_SECRET,
+	FIELD_OLD_UNTIL,
 	FIELD_COUNT,
 };
 
@@ -53,6 +55,8 @@ static const struct {
 	[FIELD_CREATED] = {NUMBER_SIZE,   NUMBER_SIZE       },
 	[FIELD_LAST_USED] = {NUMBER_SIZE,   NUMBER_SIZE       },
 	[FIELD_NOT_AFTER] = {NUMBER_SIZE,   NUMBER_SIZE       },
+	[FIELD_OLD_SECRET] = {1,             LIMIT_SECRET_BYTES},
+	[FIELD_OLD_UNTIL] = {NUMBER_SIZE,   NUMBER_SIZE       },
 };
 
 static int64_t time_of(struct span bytes)
@@ -89,6 +93,8 @@ static bool read_key(struct span fields, struct body_key *out)
 		if (is_text && span_index(found[i], '\0') < found[i].n)
 			return false;
 	}
+	if (span_is_set(found[FIELD_OLD_SECRET]) != span_is_set(found[FIELD_OLD_UNTIL]))
+		return false;
 	*out = (struct body_key){
 		.id = found[FIELD_ID],
 		.provider = found[FIELD_PROVIDER],
@@ -98,6 +104,8 @@ static bool read_key(struct span fields, struct body_key *out)
 		.created_s = time_of(found[FIELD_CREATED]),
 		.last_used_s = time_of(found[FIELD_LAST_USED]),
 		.not_after_s = time_of(found[FIELD_NOT_AFTER]),
+		.old_secret = found[FIELD_OLD_SECRET],
+		.old_until_s = time_of(found[FIELD_OLD_UNTIL]),
 		.fields = fields,
 	};
 	return true;
@@ -116,6 +124,18 @@ bool body_next(struct body_walk *w, struct body_key *out)
 			return true;
 	}
 	return false;
+}
+
+int64_t body_next_end_s(struct span body)
+{
+	struct body_walk w = body_each(body);
+	struct body_key key;
+	int64_t end_s = 0;
+	while (body_next(&w, &key)) {
+		if (span_is_set(key.old_secret) && (end_s == 0 || key.old_until_s < end_s))
+			end_s = key.old_until_s;
+	}
+	return end_s;
 }
 
 static bool is_same(const struct body_key *k, struct span provider, struct span label)
@@ -185,17 +205,26 @@ void body_empty(struct writer *out)
 	write_number(out, VERSION, 2);
 }
 
-static void write_new_key(struct writer *w, const struct body_change *c)
+static void write_new_key(
+	struct writer *w, const struct body_change *c, const struct body_key *replaced)
 {
 	const size_t texts = c->provider.n + c->label.n + c->origin.n + c->secret.n;
+	const bool keeps_old =
+		replaced && c->old_until_s > c->now_s && span_eq(replaced->origin, c->origin);
+	const size_t old =
+		keeps_old ? (size_t)2 * ITEM_BYTES + replaced->secret.n + NUMBER_SIZE : 0;
 	write_number(w, RECORD_KEY, 2);
-	write_number(w, 6 * ITEM_BYTES + BODY_ID_BYTES + texts + NUMBER_SIZE, 4);
+	write_number(w, 6 * ITEM_BYTES + BODY_ID_BYTES + texts + NUMBER_SIZE + old, 4);
 	write_item(w, FIELD_ID, span_of((const char *)c->id, BODY_ID_BYTES));
 	write_item(w, FIELD_PROVIDER, c->provider);
 	write_item(w, FIELD_LABEL, c->label);
 	write_item(w, FIELD_ORIGIN, c->origin);
 	write_item(w, FIELD_SECRET, c->secret);
 	write_time(w, FIELD_CREATED, c->now_s);
+	if (!keeps_old)
+		return;
+	write_item(w, FIELD_OLD_SECRET, replaced->secret);
+	write_time(w, FIELD_OLD_UNTIL, c->old_until_s);
 }
 
 static bool has_field(const struct body_key *key, enum field tag)
@@ -209,6 +238,11 @@ static bool has_field(const struct body_key *key, enum field tag)
 	return false;
 }
 
+static bool is_over(const struct body_key *key, int64_t now_s)
+{
+	return span_is_set(key->old_secret) && key->old_until_s <= now_s;
+}
+
 /* A key that stays: its fields as they were, the time of its last use as it is now. */
 static void write_old_key(struct writer *w, const struct body_key *key, const struct body_change *c)
 {
@@ -219,14 +253,18 @@ static void write_old_key(struct writer *w, const struct body_key *key, const st
 			used_s = c->uses[i].at_s;
 	}
 	const bool is_added = used_s != key->last_used_s && !has_field(key, FIELD_LAST_USED);
+	const bool is_rid = is_over(key, c->now_s);
+	const size_t more = is_added ? ITEM_BYTES + NUMBER_SIZE : 0;
+	const size_t less = is_rid ? (size_t)2 * ITEM_BYTES + key->old_secret.n + NUMBER_SIZE : 0;
 	struct reader r = {.rest = key->fields};
 	struct item field;
 	write_number(w, RECORD_KEY, 2);
-	write_number(w, key->fields.n + (is_added ? ITEM_BYTES + NUMBER_SIZE : 0), 4);
+	write_number(w, key->fields.n + more - less, 4);
 	while (next_item(&r, &field)) {
+		const bool is_old = field.tag == FIELD_OLD_SECRET || field.tag == FIELD_OLD_UNTIL;
 		if (field.tag == FIELD_LAST_USED)
 			write_time(w, FIELD_LAST_USED, used_s);
-		else
+		else if (!is_rid || !is_old)
 			write_bytes(w, field.whole.p, field.whole.n);
 	}
 	if (is_added)
@@ -258,8 +296,8 @@ void body_rewrite(struct span old, const struct body_change *c, struct writer *o
 		}
 		*found = true;
 		if (!c->is_removal)
-			write_new_key(out, c);
+			write_new_key(out, c, &key);
 	}
 	if (span_is_set(c->provider) && !*found && !c->is_removal)
-		write_new_key(out, c);
+		write_new_key(out, c, NULL);
 }

@@ -18,7 +18,9 @@
 struct body_key {
 	struct span id, provider, label, origin, secret;
 	int64_t created_s, last_used_s, not_after_s; /* 0: never */
-	struct span fields;                          /* all of them, as they lie */
+	struct span old_secret; /* the one that it replaced, while that is good; absent: none */
+	int64_t old_until_s;    /* 0: none */
+	struct span fields;     /* all of them, as they lie */
 };
 
 /* Checks the whole once; only a checked body is walked. ERR_VAULT_DAMAGED, ERR_VERSION; *why as
@@ -37,16 +39,21 @@ struct body_use {
 	int64_t at_s;
 };
 
-/* What a rewrite changes; all else stays. */
+/* What a rewrite changes; all else stays, but for replaced secrets whose time is over at now_s. */
 struct body_change {
 	struct span provider, label; /* the key in question; provider absent: none */
 	bool is_removal;
 	struct span origin, secret; /* of the new key, which takes the place of the old */
 	unsigned char id[BODY_ID_BYTES];
 	int64_t now_s;
+	int64_t old_until_s; /* so long the secret that it replaces stays beside it, where that is for the
+	                        same origin; 0: it goes at once */
 	const struct body_use *uses;
 	size_t n_uses;
 };
+
+/* When the time of the first of the replaced secrets is over; 0: there are none. */
+int64_t body_next_end_s(struct span body);
 
 /* A body without keys. */
 void body_empty(struct writer *out);

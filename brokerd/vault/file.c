@@ -35,12 +35,14 @@ static char *joined(const char *dir, const char *name)
 	return path;
 }
 
-void vault_files_init(struct vault_files *f, const char *dir, const char *key_path)
+void vault_files_init(
+	struct vault_files *f, const char *dir, const char *key_path, const char *credentials)
 {
 	*f = (struct vault_files){
 		.dir = strdup(dir),
 		.key_path = key_path ? strdup(key_path) : joined(dir, "vault.key"),
 		.is_own_key = !key_path,
+		.credential_path = credentials ? joined(credentials, VAULT_CREDENTIAL) : NULL,
 	};
 	if (!f->dir || !f->key_path)
 		abort();
@@ -50,6 +52,7 @@ void vault_files_done(struct vault_files *f)
 {
 	free(f->dir);
 	free(f->key_path);
+	free(f->credential_path);
 	*f = (struct vault_files){.dir = NULL};
 }
 
@@ -474,6 +477,67 @@ enum err vault_files_read_key(
 			FORMAT_KEY_BYTES);
 	return OK;
 }
+
+/* ---- the credential ---- */
+
+/* The bytes themselves where they are as many as a key's, else a hash of all. False: errno. */
+static bool read_as_key(int fd, unsigned char *key, size_t *size)
+{
+	unsigned char piece[4096], first[FORMAT_KEY_BYTES] = {0};
+	crypto_generichash_state state;
+	size_t n = 0;
+	ssize_t got;
+
+	crypto_generichash_init(&state, NULL, 0, FORMAT_KEY_BYTES);
+	while ((got = read(fd, piece, sizeof piece)) != 0) {
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			break;
+		for (size_t i = 0; n + i < sizeof first && i < (size_t)got; i++)
+			first[n + i] = piece[i];
+		crypto_generichash_update(&state, piece, (unsigned long long)got);
+		n += (size_t)got;
+	}
+	crypto_generichash_final(&state, key, FORMAT_KEY_BYTES);
+	if (n == FORMAT_KEY_BYTES)
+		memcpy(key, first, sizeof first);
+	sodium_memzero(piece, sizeof piece);
+	sodium_memzero(first, sizeof first);
+	sodium_memzero(&state, sizeof state);
+	*size = n;
+	return got == 0;
+}
+
+enum err vault_files_read_credential(
+	const struct vault_files *f, unsigned char *key, bool *is_absent, struct fault *why)
+{
+	OWNED(close_fd) int fd = -1;
+	size_t n = 0;
+
+	*is_absent = !f->credential_path;
+	if (*is_absent)
+		return OK;
+	/* systemd lets its service read it by an access list, which shows as the group's bit */
+	const enum err err = open_file(
+		AT_FDCWD, f->credential_path, f->credential_path, S_IWGRP | S_IRWXO, &fd, why);
+	if (err)
+		return err;
+	*is_absent = fd < 0;
+	if (*is_absent)
+		return OK;
+	if (!read_as_key(fd, key, &n)) {
+		sodium_memzero(key, FORMAT_KEY_BYTES);
+		return fault_set(why, ERR_IO, "cannot read the credential %s: %s",
+			f->credential_path, strerror(errno));
+	}
+	if (n > 0)
+		return OK;
+	sodium_memzero(key, FORMAT_KEY_BYTES);
+	return fault_set(why, ERR_VAULT_DAMAGED, "the credential %s is empty", f->credential_path);
+}
+
+/* ---- making a key file ---- */
 
 /* The folder of a path; the caller frees. */
 static char *folder_of(const char *path)

@@ -10,14 +10,19 @@
 struct vault_files {
 	char *dir; /* the state folder */
 	char *key_path;
-	bool is_own_key; /* key_path is in the state folder and was named by us */
+	bool is_own_key;       /* key_path is in the state folder and was named by us */
+	char *credential_path; /* what a service manager handed over for the vault; NULL: none */
 	/* For tests, else NULL: called before each step by its name ("fsync vault.new"); an errno
 	 * instead of 0 makes the step fail so. */
 	int (*on_step)(const char *step);
 };
 
-/* `key_path` NULL: dir/vault.key. Aborts when memory is out. */
-void vault_files_init(struct vault_files *f, const char *dir, const char *key_path);
+#define VAULT_CREDENTIAL "llm-broker.vault-key"
+
+/* `key_path` NULL: dir/vault.key. `credentials` is the folder of what a service manager handed over,
+ * or NULL. Aborts when memory is out. */
+void vault_files_init(
+	struct vault_files *f, const char *dir, const char *key_path, const char *credentials);
 void vault_files_done(struct vault_files *f);
 
 /* Reads `vault` into `out` (ceiling LIMIT_VAULT_BYTES). *is_absent, with OK: there is none, nor a
@@ -32,7 +37,10 @@ void vault_files_advise(const struct vault_files *f, struct fault *why);
 /* Reads the key file's 32 bytes into `key`. ERR_IO; *is_absent with OK as above. */
 enum err vault_files_read_key(const struct vault_files *f, unsigned char *key, bool *is_absent,
 	struct fault *why) MUST_USE;
-/* Makes it, of random bytes, where there is none; under the lock. */
+/* The same of VAULT_CREDENTIAL: its 32 bytes, or what BLAKE2b makes of another length. */
+enum err vault_files_read_credential(const struct vault_files *f, unsigned char *key,
+	bool *is_absent, struct fault *why) MUST_USE;
+/* Makes the key file, of random bytes, where there is none; under the lock. */
 enum err vault_files_make_key(
 	const struct vault_files *f, unsigned char *key, struct fault *why) MUST_USE;
 void vault_files_remove_key(const struct vault_files *f);

@@ -11,6 +11,8 @@
 
 #include "brokerd/log/log.h"
 #include "brokerd/value/secret_open.h"
+#include "brokerd/vault/code.h"
+#include "brokerd/vault/key_text.h"
 #include "brokerd/vault/vault_test.h"
 #include "brokerd/vault/work.h"
 #include "protocol/base/list.h"
@@ -24,8 +26,7 @@
 /* Beside each struct vault_key: what is nobody else's business. */
 struct row {
 	unsigned char id[BODY_ID_BYTES];
-	int64_t not_after_s;
-	struct secret *secret; /* NULL until asked for */
+	struct secret *secret, *old; /* NULL until asked for */
 };
 
 enum op_kind {
@@ -39,8 +40,9 @@ struct op {
 	struct vault *vault;
 	struct vault_reply reply;
 	enum op_kind kind;
-	unsigned locks;  /* of the vault: when an unlock was asked for, when a change began */
-	bool is_refused; /* before it began: err and why say it, once its turn comes */
+	unsigned locks;        /* of the vault: when an unlock was asked for, when a change began */
+	enum slot_type opener; /* OP_UNLOCK, with work.input */
+	bool is_refused;       /* before it began: err and why say it, once its turn comes */
 	char provider[BODY_NAME_BYTES + 1], label[BODY_NAME_BYTES + 1];
 	char origin[BODY_ORIGIN_BYTES + 1];
 	struct guarded *data_key; /* a copy that the job owns */
@@ -58,6 +60,7 @@ struct vault {
 	enum vault_state state;
 	struct fault why; /* VAULT_DAMAGED: how */
 	bool has_passphrase, is_unattended;
+	struct vault_slots slots;
 	unsigned locks;       /* how often it was locked */
 	struct opened opened; /* VAULT_OPEN */
 	struct vault_key *keys;
@@ -78,8 +81,10 @@ static void *xzero(size_t n, size_t size)
 
 static void forget_keys(struct vault *v)
 {
-	for (size_t i = 0; i < v->n_keys; i++)
+	for (size_t i = 0; i < v->n_keys; i++) {
 		secret_unref(v->rows[i].secret);
+		secret_unref(v->rows[i].old);
+	}
 	free(v->rows);
 	free(v->keys);
 	v->rows = NULL;
@@ -94,6 +99,23 @@ static void text_of(char *to, size_t size, struct span s)
 	to[s.n] = '\0';
 }
 
+/* What may be known of a key. */
+static void describe(
+	const struct body_key *key, const unsigned char *data_key, struct vault_key *out)
+{
+	text_of(out->provider, sizeof out->provider, key->provider);
+	text_of(out->label, sizeof out->label, key->label);
+	text_of(out->origin, sizeof out->origin, key->origin);
+	out->created_s = key->created_s;
+	out->last_used_s = key->last_used_s;
+	out->not_after_s = key->not_after_s;
+	format_fingerprint(data_key, key->secret, out->fingerprint);
+	if (!span_is_set(key->old_secret))
+		return;
+	format_fingerprint(data_key, key->old_secret, out->old_fingerprint);
+	out->old_until_s = key->old_until_s;
+}
+
 static struct row *row_of_id(struct row *rows, size_t n, struct span id)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -101,6 +123,15 @@ static struct row *row_of_id(struct row *rows, size_t n, struct span id)
 			return &rows[i];
 	}
 	return NULL;
+}
+
+static void note_slots(struct vault *v, const struct vault_header *h)
+{
+	static_assert(FORMAT_SLOTS_MAX == sizeof v->slots.types, "as many as a file can have");
+	v->has_passphrase = format_slot(h, SLOT_PASSPHRASE) != NULL;
+	v->slots.n = h->n_slots;
+	for (size_t i = 0; i < h->n_slots; i++)
+		v->slots.types[i] = h->slots[i].type;
 }
 
 /* Takes an opened vault over as what is open now. Keys that are the same stay the same secrets. */
@@ -119,20 +150,14 @@ static void adopt(struct vault *v, struct opened *o)
 	w = body_each(body);
 	for (size_t i = 0; i < n && body_next(&w, &key); i++) {
 		struct row *same = row_of_id(v->rows, v->n_keys, key.id);
-		text_of(keys[i].provider, sizeof keys[i].provider, key.provider);
-		text_of(keys[i].label, sizeof keys[i].label, key.label);
-		text_of(keys[i].origin, sizeof keys[i].origin, key.origin);
-		keys[i].created_s = key.created_s;
-		keys[i].last_used_s = key.last_used_s;
-		format_fingerprint(
-			(const unsigned char *)data_key.p, key.secret, keys[i].fingerprint);
+		describe(&key, (const unsigned char *)data_key.p, &keys[i]);
 		memcpy(rows[i].id, key.id.p, sizeof rows[i].id);
-		rows[i].not_after_s = key.not_after_s;
 		if (same) {
 			const struct vault_key *old = &v->keys[same - v->rows];
 			if (old->last_used_s > keys[i].last_used_s)
 				keys[i].last_used_s = old->last_used_s;
 			rows[i].secret = TAKE(same->secret);
+			rows[i].old = TAKE(same->old);
 		}
 	}
 	guarded_close(o->data_key);
@@ -147,7 +172,7 @@ static void adopt(struct vault *v, struct opened *o)
 	v->rows = rows;
 	v->n_keys = n;
 	v->state = VAULT_OPEN;
-	v->has_passphrase = format_slot(&v->opened.header, SLOT_PASSPHRASE) != NULL;
+	note_slots(v, &v->opened.header);
 	v->is_unattended = v->opened.is_unattended;
 }
 
@@ -155,7 +180,7 @@ static void adopt(struct vault *v, struct opened *o)
 static void note_closed(struct vault *v, const struct loaded *l, const struct fault *why)
 {
 	v->state = l->state;
-	v->has_passphrase = l->has_passphrase;
+	note_slots(v, &l->opened.header);
 	v->is_unattended = l->is_unattended;
 	if (l->state == VAULT_DAMAGED)
 		v->why = *why;
@@ -174,9 +199,9 @@ struct vault *vault_new_with(struct workers *w, const struct vault_paths *paths,
 	}
 	v->workers = w;
 	v->cost = o->cost;
-	vault_files_init(&v->files, paths->state_dir, paths->key_file);
+	vault_files_init(&v->files, paths->state_dir, paths->key_file, paths->credentials);
 	v->files.on_step = o->on_step;
-	const enum err err = work_load(&v->files, NULL, &loaded, why);
+	const enum err err = work_load(&v->files, &(struct opener){.secret = NULL}, &loaded, why);
 	sodium_stackzero(STACK_BYTES);
 	if (!err && loaded.state == VAULT_OPEN)
 		adopt(v, &loaded.opened);
@@ -199,6 +224,7 @@ static void op_free(struct op *op)
 {
 	guarded_free(op->data_key);
 	guarded_free(op->work.input);
+	guarded_free(op->work.passphrase);
 	opened_done(&op->loaded.opened);
 	free(op->uses);
 	free(op);
@@ -245,6 +271,11 @@ bool vault_has_passphrase(const struct vault *v)
 	return v->has_passphrase;
 }
 
+const struct vault_slots *vault_slots(const struct vault *v)
+{
+	return &v->slots;
+}
+
 bool vault_is_busy(const struct vault *v)
 {
 	return v->running != NULL;
@@ -271,8 +302,9 @@ static void op_run(struct job *job)
 	struct op *op = container_of(job, struct op, job);
 	if (op->is_refused)
 		return;
+	const struct opener by = {.type = op->opener, .secret = op->work.input};
 	if (op->kind == OP_UNLOCK)
-		op->err = work_load(&op->vault->files, op->work.input, &op->loaded, &op->why);
+		op->err = work_load(&op->vault->files, &by, &op->loaded, &op->why);
 	else
 		op->err = work_change(&op->work, &op->loaded.opened, &op->why);
 	sodium_stackzero(STACK_BYTES);
@@ -301,8 +333,10 @@ static void end_unlock(struct op *op)
 		op->err = fault_set(&op->why, ERR_NO_KEY,
 			"there is no vault yet: `llmb key add PROVIDER` makes one");
 	else if (!op->err)
-		op->err = fault_set(&op->why, ERR_WRONG_PASSPHRASE,
-			"the vault has no key file: it is opened by its passphrase");
+		op->err = fault_set(&op->why, ERR_WRONG_PASSPHRASE, "the vault has no key file: %s",
+			v->has_passphrase
+				? "it is opened by its passphrase"
+				: "its recovery code opens it: run `llmb vault unlock --recovery`");
 }
 
 static void end_change(struct op *op)
@@ -316,7 +350,7 @@ static void end_change(struct op *op)
 	}
 	/* it was locked meanwhile: the change is in the file, and the key is forgotten */
 	v->state = VAULT_LOCKED;
-	v->has_passphrase = format_slot(&op->loaded.opened.header, SLOT_PASSPHRASE) != NULL;
+	note_slots(v, &op->loaded.opened.header);
 	v->is_unattended = op->loaded.opened.is_unattended;
 }
 
@@ -360,6 +394,8 @@ static enum err prepare_change(struct vault *v, struct op *op)
 	case VAULT_OPEN:
 		break;
 	}
+	if (w->passphrase && w->kind == WORK_ADD)
+		return fault_set(&op->why, ERR_INVALID_ARGUMENT, "%s", work_is_no_first);
 	const enum err err = guarded_copy(guarded_read(v->opened.data_key), &op->data_key);
 	guarded_close(v->opened.data_key);
 	if (err)
@@ -372,6 +408,7 @@ static enum err prepare_change(struct vault *v, struct op *op)
 		memcpy(op->uses[i].id, v->rows[i].id, sizeof op->uses[i].id);
 		op->uses[i].at_s = v->keys[i].last_used_s;
 	}
+	w->key.now_s = (int64_t)time(NULL);
 	w->key.uses = op->uses;
 	w->key.n_uses = v->n_keys;
 	return OK;
@@ -421,14 +458,27 @@ static enum err copy_input(struct op *op, struct span bytes)
 	return OK;
 }
 
-static enum err copy_passphrase(struct op *op, struct span passphrase)
+static enum err copy_passphrase(struct op *op, struct span passphrase, struct guarded **to)
 {
 	if (passphrase.n == 0)
 		return fault_set(&op->why, ERR_INVALID_ARGUMENT, "the passphrase is empty");
 	if (passphrase.n > PASSPHRASE_BYTES)
 		return fault_set(&op->why, ERR_INVALID_ARGUMENT,
 			"the passphrase is longer than %zu bytes", PASSPHRASE_BYTES);
-	return copy_input(op, passphrase);
+	if (guarded_copy(passphrase, to))
+		return fault_set(&op->why, ERR_NO_MEMORY, "no locked memory left");
+	return OK;
+}
+
+/* What the code stands for becomes the input. */
+static enum err copy_code(struct op *op, enum slot_type type, struct span code)
+{
+	unsigned char key[CODE_KEY_BYTES];
+	enum err err = code_read(type, code, key, &op->why);
+	if (!err)
+		err = copy_input(op, span_of((const char *)key, sizeof key));
+	sodium_memzero(key, sizeof key);
+	return err;
 }
 
 /* One line of text: what may be shown and compared. */
@@ -463,40 +513,6 @@ static enum err copy_names(struct op *op, struct span provider, struct span labe
 	return copy_name("label", label, 0, op->label, sizeof op->label, &op->why);
 }
 
-/* What an HTTP header can carry and every provider's keys are made of. */
-static enum err check_secret(struct span secret, struct fault *why)
-{
-	if (secret.n == 0)
-		return fault_set(why, ERR_INVALID_ARGUMENT, "the key is empty");
-	if (secret.n > LIMIT_SECRET_BYTES)
-		return fault_set(why, ERR_INVALID_ARGUMENT,
-			"the key is longer than %zu bytes: is it a whole file?",
-			LIMIT_SECRET_BYTES);
-	for (size_t i = 0; i < secret.n; i++) {
-		const unsigned char c = (unsigned char)secret.p[i];
-		if (c == '\n' || c == '\r')
-			return fault_set(why, ERR_INVALID_ARGUMENT,
-				"the key has a line break in it at byte %zu: a key is one line. If "
-				"it "
-				"comes from a file, strip it: tr -d '\\r\\n' <FILE",
-				i);
-		if (c < 0x20 || c == 0x7f)
-			return fault_set(why, ERR_INVALID_ARGUMENT,
-				"the key has a control character at byte %zu, which no header can "
-				"carry",
-				i);
-		if (c >= 0x80)
-			return fault_set(why, ERR_INVALID_ARGUMENT,
-				"the key has a character at byte %zu that is not ASCII: was it "
-				"copied "
-				"from a formatted text?",
-				i);
-	}
-	if (secret.p[0] == ' ' || secret.p[secret.n - 1] == ' ')
-		return fault_set(why, ERR_INVALID_ARGUMENT, "the key begins or ends with a space");
-	return OK;
-}
-
 static enum err check_origin(struct span origin, struct fault *why)
 {
 	const bool has_scheme =
@@ -510,18 +526,29 @@ static enum err check_origin(struct span origin, struct fault *why)
 void vault_unlock(struct vault *v, struct span passphrase, struct vault_reply reply)
 {
 	struct op *op = op_new(v, OP_UNLOCK, reply);
+	op->opener = SLOT_PASSPHRASE;
 	if (span_is_set(passphrase))
-		op->err = copy_passphrase(op, passphrase);
+		op->err = copy_passphrase(op, passphrase, &op->work.input);
 	ask(op);
 }
 
-void vault_add(struct vault *v, struct span provider, struct span label, struct span origin,
-	struct span secret, bool may_create, struct vault_reply reply)
+void vault_unlock_by(
+	struct vault *v, enum slot_type type, struct span code, struct vault_reply reply)
+{
+	struct op *op = op_new(v, OP_UNLOCK, reply);
+	op->opener = type;
+	op->err = copy_code(op, type, code);
+	ask(op);
+}
+
+/* A change that brings a key. */
+static struct op *op_with_key(struct vault *v, struct span provider, struct span label,
+	struct span origin, struct span secret, struct vault_reply reply)
 {
 	struct op *op = op_new(v, OP_CHANGE, reply);
 	struct work *w = &op->work;
 
-	op->err = check_secret(secret, &op->why);
+	op->err = key_text_check(secret, &op->why);
 	if (!op->err)
 		op->err = copy_names(op, provider, label);
 	if (!op->err)
@@ -530,8 +557,6 @@ void vault_add(struct vault *v, struct span provider, struct span label, struct 
 		op->err = copy_name("origin", origin, 1, op->origin, sizeof op->origin, &op->why);
 	if (!op->err)
 		op->err = copy_input(op, secret);
-	w->kind = WORK_ADD;
-	w->may_create = may_create;
 	w->key = (struct body_change){
 		.provider = span_str(op->provider),
 		.label = span_str(op->label),
@@ -539,6 +564,35 @@ void vault_add(struct vault *v, struct span provider, struct span label, struct 
 		.now_s = (int64_t)time(NULL),
 	};
 	randombytes_buf(w->key.id, sizeof w->key.id);
+	return op;
+}
+
+void vault_add(struct vault *v, struct span provider, struct span label, struct span origin,
+	struct span secret, bool may_create, struct vault_reply reply)
+{
+	struct op *op = op_with_key(v, provider, label, origin, secret, reply);
+	op->work.kind = WORK_ADD;
+	op->work.may_create = may_create;
+	ask(op);
+}
+
+void vault_add_first(struct vault *v, struct span provider, struct span label, struct span origin,
+	struct span secret, struct span passphrase, struct vault_reply reply)
+{
+	struct op *op = op_with_key(v, provider, label, origin, secret, reply);
+	if (!op->err)
+		op->err = copy_passphrase(op, passphrase, &op->work.passphrase);
+	op->work.kind = WORK_ADD;
+	op->work.may_create = true;
+	ask(op);
+}
+
+void vault_rotate(struct vault *v, struct span provider, struct span label, struct span origin,
+	struct span secret, int64_t overlap_s, struct vault_reply reply)
+{
+	struct op *op = op_with_key(v, provider, label, origin, secret, reply);
+	op->work.kind = WORK_ROTATE;
+	op->work.key.old_until_s = overlap_s > 0 ? op->work.key.now_s + overlap_s : 0;
 	ask(op);
 }
 
@@ -561,32 +615,73 @@ void vault_set_passphrase(
 {
 	struct op *op = op_new(v, OP_CHANGE, reply);
 	if (span_is_set(passphrase))
-		op->err = copy_passphrase(op, passphrase);
+		op->err = copy_passphrase(op, passphrase, &op->work.input);
 	op->work.kind = WORK_PASSPHRASE;
 	op->work.keep_key_file = keep_key_file;
 	ask(op);
 }
 
-/* ---- what may be known ---- */
-
-/* The key's place, or n_keys. */
-static size_t find(const struct vault *v, struct span provider, struct span label)
+void vault_slot_add(
+	struct vault *v, enum slot_type type, struct span code, struct vault_reply reply)
 {
-	size_t first = v->n_keys;
-	for (size_t i = 0; i < v->n_keys; i++) {
-		if (!span_is(provider, v->keys[i].provider))
-			continue;
-		/* an absent label is equal to "" */
-		if (span_is(label, v->keys[i].label))
-			return i;
-		if (!span_is_set(label) && first == v->n_keys)
-			first = i;
-	}
-	return first;
+	struct op *op = op_new(v, OP_CHANGE, reply);
+	assert(type != SLOT_PASSPHRASE); /* vault_set_passphrase adds that */
+	if (!slot_is_unattended(type))
+		op->err = copy_code(op, type, code);
+	op->work.kind = WORK_SLOT_ADD;
+	op->work.slot = type;
+	ask(op);
 }
 
-/* Makes the secret of the key at `place`. */
-static enum err make_secret(struct vault *v, size_t place)
+void vault_slot_remove(struct vault *v, enum slot_type type, struct vault_reply reply)
+{
+	struct op *op = op_new(v, OP_CHANGE, reply);
+	op->work.kind = WORK_SLOT_REMOVE;
+	op->work.slot = type;
+	ask(op);
+}
+
+/* ---- what may be known ---- */
+
+static bool is_good(const struct vault_key *k, int64_t now_s)
+{
+	return k->not_after_s == 0 || now_s <= k->not_after_s;
+}
+
+/* The key's place, or n_keys; where no label is named, one that is good if there is one. */
+static size_t find(const struct vault *v, struct span provider, struct span label, int64_t now_s)
+{
+	size_t best = v->n_keys;
+	for (size_t i = 0; i < v->n_keys; i++) {
+		const struct vault_key *k = &v->keys[i];
+		if (!span_is(provider, k->provider))
+			continue;
+		if (span_is_set(label)) {
+			if (span_is(label, k->label))
+				return i;
+			continue;
+		}
+		if (k->label[0] == '\0' && is_good(k, now_s))
+			return i;
+		if (best == v->n_keys || (!is_good(&v->keys[best], now_s) && is_good(k, now_s)))
+			best = i;
+	}
+	return best;
+}
+
+static struct span secret_of(const struct body_key *key)
+{
+	return key->secret;
+}
+
+static struct span old_of(const struct body_key *key)
+{
+	return key->old_secret;
+}
+
+/* Makes one of the secrets of the key at `place`. */
+static enum err make_secret(struct vault *v, size_t place,
+	struct span (*which)(const struct body_key *key), struct secret **out)
 {
 	const struct span body = guarded_read(v->opened.body);
 	struct body_walk w = body_each(body);
@@ -594,7 +689,7 @@ static enum err make_secret(struct vault *v, size_t place)
 	enum err err = ERR_INTERNAL;
 	for (size_t i = 0; body_next(&w, &key); i++) {
 		if (i == place) {
-			err = secret_new(key.secret, key.origin, &v->rows[place].secret);
+			err = secret_new(which(&key), key.origin, out);
 			break;
 		}
 	}
@@ -617,25 +712,95 @@ enum err vault_get(struct vault *v, struct span provider, struct span label, str
 	case VAULT_OPEN:
 		break;
 	}
-	const size_t i = find(v, provider, label);
+	const size_t i = find(v, provider, label, now_s);
 	if (i == v->n_keys)
 		return fault_set(why, ERR_NO_KEY,
 			"the vault has no key for %.*s%s%.*s: run `llmb key add %.*s%s%.*s`",
 			SPAN_ARG(provider), label.n > 0 ? "/" : "", SPAN_ARG(label),
 			SPAN_ARG(provider), label.n > 0 ? "/" : "", SPAN_ARG(label));
 	struct row *row = &v->rows[i];
-	if (row->not_after_s != 0 && now_s > row->not_after_s)
+	if (!is_good(&v->keys[i], now_s))
 		return fault_set(why, ERR_NO_KEY,
 			"the key for %.*s has expired: run `llmb key add %.*s` with a new one",
 			SPAN_ARG(provider), SPAN_ARG(provider));
 	if (!row->secret) {
-		const enum err err = make_secret(v, i);
+		const enum err err = make_secret(v, i, secret_of, &row->secret);
 		if (err)
 			return fault_set(why, err, "no locked memory left to open the key in");
 	}
 	v->keys[i].last_used_s = now_s;
 	*out = secret_ref(row->secret);
 	return OK;
+}
+
+/* The place of a key that has replaced one which is good, or n_keys. */
+static size_t find_old(const struct vault *v, struct span provider, struct span label)
+{
+	const int64_t now_s = (int64_t)time(NULL);
+	const size_t i = find(v, provider, label, now_s);
+	return i < v->n_keys && v->keys[i].old_until_s > now_s ? i : v->n_keys;
+}
+
+bool vault_has_old(const struct vault *v, struct span provider, struct span label)
+{
+	return find_old(v, provider, label) < v->n_keys;
+}
+
+struct secret *vault_get_old(struct vault *v, struct span provider, struct span label)
+{
+	const size_t i = find_old(v, provider, label);
+	if (i == v->n_keys)
+		return NULL;
+	if (!v->rows[i].old && make_secret(v, i, old_of, &v->rows[i].old) != OK)
+		return NULL;
+	return secret_ref(v->rows[i].old);
+}
+
+/* Takes what is over out of the body in memory. */
+static void drop_over(struct vault *v, int64_t now_s)
+{
+	const struct body_change none = {.now_s = now_s};
+	struct guarded *wide = NULL, *body = NULL;
+	bool is_found;
+	const struct span old = guarded_read(v->opened.body);
+	if (guarded_new(body_rewrite_bound(old, &none), &wide) == OK) {
+		struct writer out = {.p = guarded_write(wide), .max = guarded_size(wide)};
+		body_rewrite(old, &none, &out, &is_found);
+		if (guarded_copy(span_of((const char *)out.p, out.n), &body) != OK)
+			body = NULL;
+		guarded_close(wide);
+	}
+	guarded_close(v->opened.body);
+	guarded_free(wide);
+	if (!body)
+		return; /* without memory it stays a while longer, unused */
+	guarded_free(v->opened.body);
+	v->opened.body = body;
+}
+
+int64_t vault_expire(struct vault *v, int64_t now_s)
+{
+	int64_t next_s = 0;
+	bool is_one_over = false;
+	if (v->state != VAULT_OPEN)
+		return 0;
+	for (size_t i = 0; i < v->n_keys; i++) {
+		struct vault_key *k = &v->keys[i];
+		if (k->old_until_s > now_s && (next_s == 0 || k->old_until_s < next_s))
+			next_s = k->old_until_s;
+		if (k->old_until_s == 0 || k->old_until_s > now_s)
+			continue;
+		is_one_over = true;
+		secret_unref(v->rows[i].old);
+		v->rows[i].old = NULL;
+		k->old_until_s = 0;
+		memset(k->old_fingerprint, 0, sizeof k->old_fingerprint);
+		log_info("vault.key_over", "provider=%s fingerprint=%s", k->provider,
+			k->fingerprint);
+	}
+	if (is_one_over)
+		drop_over(v, now_s);
+	return next_s;
 }
 
 bool vault_subkey(struct vault *v, enum vault_purpose purpose, unsigned char *to)
@@ -650,7 +815,9 @@ bool vault_subkey(struct vault *v, enum vault_purpose purpose, unsigned char *to
 
 bool vault_has(const struct vault *v, struct span provider)
 {
-	return find(v, provider, SPAN_NONE) < v->n_keys;
+	const int64_t now_s = (int64_t)time(NULL);
+	const size_t i = find(v, provider, SPAN_NONE, now_s);
+	return i < v->n_keys && is_good(&v->keys[i], now_s);
 }
 
 const struct vault_key *vault_list(const struct vault *v, size_t *n)

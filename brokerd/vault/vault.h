@@ -6,6 +6,7 @@
 #define BROKERD_VAULT_VAULT_H
 #include "brokerd/loop/worker.h"
 #include "brokerd/value/secret.h"
+#include "brokerd/vault/slot.h"
 
 struct vault;
 
@@ -24,8 +25,15 @@ enum vault_purpose {
 };
 
 struct vault_paths {
-	const char *state_dir; /* holds `vault`, `vault.bak`, `vault.lock`, `vault.key` */
-	const char *key_file;  /* NULL: state_dir/vault.key */
+	const char *state_dir;   /* holds `vault`, `vault.bak`, `vault.lock`, `vault.key` */
+	const char *key_file;    /* NULL: state_dir/vault.key */
+	const char *credentials; /* the folder of what a service manager handed over; NULL: none */
+};
+
+/* The slots of a vault, in their order. */
+struct vault_slots {
+	uint8_t types[8]; /* enum slot_type; others are a newer version's */
+	size_t n;
 };
 
 /* What is known of a key without opening it. Texts are NUL-terminated. */
@@ -34,6 +42,10 @@ struct vault_key {
 	char origin[256];
 	char fingerprint[9];            /* keyed, says nothing of the key itself */
 	int64_t created_s, last_used_s; /* 0: never */
+	int64_t not_after_s;            /* 0: it has no end */
+	/* the one that it replaced and that is good beside it; old_until_s 0: none */
+	char old_fingerprint[9];
+	int64_t old_until_s;
 };
 
 /* Looks at the file (a short read on the caller's thread) and, where a key-file slot fits, opens it.
@@ -43,9 +55,11 @@ void vault_free(struct vault *v); /* wipes; running jobs must have ended */
 
 enum vault_state vault_state(const struct vault *v);
 const char *vault_state_name(enum vault_state s);
-/* Can it be opened with nobody there (a key-file slot)? */
+/* Can it be opened with nobody there (by a key file or a credential that fits)? */
 bool vault_is_unattended(const struct vault *v);
 bool vault_has_passphrase(const struct vault *v);
+/* What is known of them, also while it is locked. */
+const struct vault_slots *vault_slots(const struct vault *v);
 /* A job of its own is under way (it does not end in silence). */
 bool vault_is_busy(const struct vault *v);
 
@@ -57,10 +71,15 @@ struct vault_reply {
 };
 
 /* Opens with a passphrase (1..1024 bytes, copied into locked memory, the caller wipes its own), or by
- * the key file where `passphrase` is absent. Reads the file anew, whatever state it was in.
+ * the key file or the credential where `passphrase` is absent. Reads the file anew, whatever state it was in.
  * ERR_WRONG_PASSPHRASE, ERR_VAULT_DAMAGED, ERR_NO_KEY (there is no vault), ERR_LOCKED (locked again
  * meanwhile), ERR_NO_MEMORY (the hash's memory: not the passphrase's fault). */
 void vault_unlock(struct vault *v, struct span passphrase, struct vault_reply reply);
+
+/* The same by a recovery code or an agent's key, as code.h writes them; ERR_INVALID_ARGUMENT: it is
+ * none. */
+void vault_unlock_by(
+	struct vault *v, enum slot_type type, struct span code, struct vault_reply reply);
 
 /* Forgets the data key and every key: at once. Secrets that calls hold die with those calls; a change
  * that a worker is at ends in the file, not in memory. */
@@ -74,6 +93,14 @@ void vault_lock(struct vault *v);
  * What fails (ERR_STORAGE_FULL, ERR_IO, ...) has changed nothing, in the file or in memory. */
 void vault_add(struct vault *v, struct span provider, struct span label, struct span origin,
 	struct span secret, bool may_create, struct vault_reply reply);
+/* The same of the first key: the vault is made with a passphrase slot instead, as vault_set_passphrase
+ * takes it. ERR_INVALID_ARGUMENT where there is a vault. */
+void vault_add_first(struct vault *v, struct span provider, struct span label, struct span origin,
+	struct span secret, struct span passphrase, struct vault_reply reply);
+/* Puts another secret in the place of a key's that is there (ERR_NO_KEY), which stays beside it for
+ * `overlap_s` seconds (0: not at all), if it is for the same origin. Else as vault_add. */
+void vault_rotate(struct vault *v, struct span provider, struct span label, struct span origin,
+	struct span secret, int64_t overlap_s, struct vault_reply reply);
 void vault_remove(
 	struct vault *v, struct span provider, struct span label, struct vault_reply reply);
 
@@ -83,12 +110,29 @@ void vault_remove(
 void vault_set_passphrase(
 	struct vault *v, struct span passphrase, bool keep_key_file, struct vault_reply reply);
 
+/* Adds a slot to an open vault, or replaces the one of its type: SLOT_KEY_FILE (the file is made where
+ * there is none), SLOT_CREDENTIAL, or SLOT_RECOVERY and SLOT_AGENT with a `code` that code.h made. The
+ * keys stay sealed as they are. */
+void vault_slot_add(
+	struct vault *v, enum slot_type type, struct span code, struct vault_reply reply);
+/* Removes one, and the key file that was made for it; never the last that opens the vault. */
+void vault_slot_remove(struct vault *v, enum slot_type type, struct vault_reply reply);
+
 /* The open key of a provider (label absent: the default, else its first one), one reference the
- * caller's. ERR_LOCKED, ERR_NO_KEY, ERR_VAULT_DAMAGED; never waits. */
+ * caller's; none whose time is over. ERR_LOCKED, ERR_NO_KEY, ERR_VAULT_DAMAGED; never waits. */
 enum err vault_get(struct vault *v, struct span provider, struct span label, struct secret **out,
 	struct fault *why) MUST_USE;
 
-/* Has the provider a key? False while the vault is not open: ask vault_state first. */
+/* What that key replaced, while it is good: for a provider that does not know the new one yet. NULL:
+ * there is none. */
+struct secret *vault_get_old(struct vault *v, struct span provider, struct span label);
+bool vault_has_old(const struct vault *v, struct span provider, struct span label);
+
+/* Forgets the replaced keys whose time is over; the next write takes them out of the file. Returns when
+ * the next one's is, in seconds since 1970; 0: none. */
+int64_t vault_expire(struct vault *v, int64_t now_s);
+
+/* Has the provider a key that is good? False while the vault is not open: ask vault_state first. */
 bool vault_has(const struct vault *v, struct span provider);
 
 /* A key of 32 bytes for what another organ seals, one for each `purpose`; the caller wipes it. False:

@@ -11,6 +11,7 @@ struct key {
 	struct common common;
 	struct secret_source from;
 	bool is_sure;
+	int64_t overlap_ms; /* 0: not said */
 };
 
 /* "openai" or "openai/work" */
@@ -22,6 +23,16 @@ static void put_which(struct question *q, const char *word)
 	json_pair_str(&q->out, "label", span_is_set(label) ? label : SPAN(""));
 }
 
+/* The same, but that no label means whichever key calls would use. */
+static void put_if_named(struct question *q, const char *word)
+{
+	struct span label = span_str(word);
+	const struct span provider = span_cut(&label, '/');
+	json_pair_str(&q->out, "provider", provider);
+	if (span_is_set(label))
+		json_pair_str(&q->out, "label", label);
+}
+
 static void put_name(struct buf *out, struct json key, struct arena *a)
 {
 	const struct span label = text_of(key, "label", a);
@@ -30,40 +41,86 @@ static void put_name(struct buf *out, struct json key, struct arena *a)
 		buf_print(out, "/%.*s", SPAN_ARG(label));
 }
 
+/* "2026-11-29 15:33", or "-" where there is no time. */
+static const char *day_of(int64_t at_s, char *text, size_t size)
+{
+	struct tm when;
+	const time_t at = (time_t)at_s;
+	if (at_s <= 0 || !localtime_r(&at, &when) ||
+		strftime(text, size, "%Y-%m-%d %H:%M", &when) == 0)
+		return "-";
+	return text;
+}
+
 /* ---- add ---- */
 
 static void say_added(const struct answer *answer, const char *which)
 {
 	OWNED(buf_done) struct buf out = BUF_INIT(SAY_BYTES_MAX);
 	OWNED(arena_done) struct arena arena;
+	char day[32];
 	arena_init(&arena, SAY_BYTES_MAX);
 	const struct span message = text_of(answer->json, "message", &arena);
+	const struct json replaced = json_member(answer->json, "replaced");
 	buf_text(&out, "added ");
 	put_name(&out, answer->json, &arena);
 	buf_print(&out, " for %.*s (fingerprint %.*s)\n",
 		SPAN_ARG(text_of(answer->json, "origin", &arena)),
 		SPAN_ARG(text_of(answer->json, "fingerprint", &arena)));
 	say_out(&out);
+	if (json_kind(replaced) == JSON_OBJECT)
+		say_err("the former one (fingerprint %.*s) is tried where it is refused, until %s",
+			SPAN_ARG(text_of(replaced, "fingerprint", &arena)),
+			day_of(number_of(replaced, "not_after_s"), day, sizeof day));
 	if (message.n > 0)
 		say_err("note: %.*s", SPAN_ARG(message));
 	say_err("next: llmb key test %s", which);
 }
 
-static int add(const struct key *o, const char *which)
+/* The first key on a terminal makes a vault: what is to open it? Empty: a key file. */
+static int ask_first(const struct key *o, struct buf *passphrase)
+{
+	const struct secret_source blind = {.fd = -1, .may_be_empty = true};
+	struct answer answer;
+	if (o->from.is_stdin || o->from.fd >= 0 || !may_ask(&o->common))
+		return EXIT_GOOD;
+	if (!broker_ask(&o->common, "vault.status", NULL, &answer))
+		return answer.exit_code;
+	const bool is_first = json_is(json_member(answer.json, "state"), "absent");
+	answer_done(&answer);
+	if (!is_first)
+		return EXIT_GOOD;
+	say_err("this key is the first: a vault is made for it. A passphrase keeps it from whoever "
+		"has the disk, and is asked for after each start; without one a file beside it "
+		"opens it unattended.");
+	return secret_read_new(
+		&o->common, &blind, "Passphrase (not shown; empty for none): ", passphrase);
+}
+
+/* Asks for the key, and has it put in. */
+static int put_in(const struct key *o, const char *which, const char *op)
 {
 	char prompt[160];
 	struct question q;
 	struct answer answer;
 	OWNED(buf_wipe) struct buf secret;
+	OWNED(buf_wipe) struct buf passphrase = BUF_INIT(0);
 	(void)snprintf(prompt, sizeof prompt, "Key for %.100s (not shown): ", which);
-	const int code = secret_read(&o->common, &o->from, prompt, &secret);
+	int code = secret_read(&o->common, &o->from, prompt, &secret);
+	if (!code && strcmp(op, "key.add") == 0)
+		code = ask_first(o, &passphrase);
 	if (code)
 		return code;
 	question_begin(&q);
 	put_which(&q, which);
 	json_pair_str(&q.out, "secret", buf_view(&secret));
+	if (o->overlap_ms > 0)
+		json_pair_i64(&q.out, "overlap_s", (o->overlap_ms + 999) / 1000);
+	if (passphrase.n > 0)
+		json_pair_str(&q.out, "vault_passphrase", buf_view(&passphrase));
 	buf_wipe(&secret);
-	if (!broker_ask(&o->common, "key.add", &q, &answer))
+	buf_wipe(&passphrase);
+	if (!broker_ask(&o->common, op, &q, &answer))
 		return answer.exit_code;
 	if (o->common.is_json)
 		say_answer(&answer);
@@ -73,7 +130,7 @@ static int add(const struct key *o, const char *which)
 	return EXIT_GOOD;
 }
 
-static int run_add(const struct command *self, int argc, char **argv)
+static int run_op(const struct command *self, int argc, char **argv, const char *op)
 {
 	struct key o = {
 		.from = {.fd = -1, .may_be_a_file = true}
@@ -86,7 +143,17 @@ static int run_add(const struct command *self, int argc, char **argv)
 	if (n == 2) /* most likely the key itself: it is not said again */
 		return options_refuse(self, "a key is no argument, where others can see it: leave "
 					    "it out and it is asked for, or use --from-stdin");
-	return add(&o, words[0]);
+	return put_in(&o, words[0], op);
+}
+
+static int run_add(const struct command *self, int argc, char **argv)
+{
+	return run_op(self, argc, argv, "key.add");
+}
+
+static int run_rotate(const struct command *self, int argc, char **argv)
+{
+	return run_op(self, argc, argv, "key.rotate");
 }
 
 /* ---- list ---- */
@@ -94,13 +161,24 @@ static int run_add(const struct command *self, int argc, char **argv)
 static void table_day(struct table *t, int64_t at_s)
 {
 	char text[32];
-	struct tm when;
-	const time_t at = (time_t)at_s;
-	if (at_s <= 0 || !localtime_r(&at, &when) ||
-		strftime(text, sizeof text, "%Y-%m-%d %H:%M", &when) == 0)
-		table_text(t, "-");
-	else
-		table_text(t, text);
+	table_text(t, day_of(at_s, text, sizeof text));
+}
+
+/* A row for one that was replaced and is still good. */
+static void put_replaced(struct table *t, struct json key, struct arena *a)
+{
+	const struct json replaced = json_member(key, "replaced");
+	const struct span label = text_of(key, "label", a);
+	if (json_kind(replaced) != JSON_OBJECT)
+		return;
+	table_cell(t, text_of(key, "provider", a));
+	table_cell(t, label.n > 0 ? label : SPAN("-"));
+	table_cell(t, text_of(key, "origin", a));
+	table_cell(t, text_of(replaced, "fingerprint", a));
+	table_text(t, "-");
+	table_text(t, "-");
+	table_day(t, number_of(replaced, "not_after_s"));
+	table_text(t, "vault");
 }
 
 static void say_list(const struct answer *answer)
@@ -110,21 +188,26 @@ static void say_list(const struct answer *answer)
 	OWNED(arena_done) struct arena arena;
 	arena_init(&arena, SAY_BYTES_MAX);
 	const struct json keys = json_member(answer->json, "keys");
-	table_begin(&t, 6, 0);
+	table_begin(&t, 8, 0);
 	for (struct json_walk w = json_each(keys); json_next(&w);) {
 		if (t.n == 0) {
-			static const char *const head[] = {
-				"PROVIDER", "LABEL", "ORIGIN", "FINGERPRINT", "ADDED", "LAST USED"};
+			static const char *const head[] = {"PROVIDER", "LABEL", "ORIGIN",
+				"FINGERPRINT", "ADDED", "LAST USED", "GOOD UNTIL", "KEPT IN"};
 			for (size_t i = 0; i < COUNT_OF(head); i++)
 				table_text(&t, head[i]);
 		}
 		const struct span label = text_of(w.value, "label", &arena);
+		const struct span source = text_of(w.value, "source", &arena);
+		const struct span fingerprint = text_of(w.value, "fingerprint", &arena);
 		table_cell(&t, text_of(w.value, "provider", &arena));
 		table_cell(&t, label.n > 0 ? label : SPAN("-"));
 		table_cell(&t, text_of(w.value, "origin", &arena));
-		table_cell(&t, text_of(w.value, "fingerprint", &arena));
+		table_cell(&t, fingerprint.n > 0 ? fingerprint : SPAN("-"));
 		table_day(&t, number_of(w.value, "created_s"));
 		table_day(&t, number_of(w.value, "last_used_s"));
+		table_day(&t, number_of(w.value, "not_after_s"));
+		table_cell(&t, source.n > 0 ? source : SPAN("vault"));
+		put_replaced(&t, w.value, &arena);
 	}
 	const bool is_empty = t.n == 0;
 	table_end(&t, &out);
@@ -219,7 +302,7 @@ static int run_test(const struct command *self, int argc, char **argv)
 	if (code != OPTIONS_GO_ON)
 		return code;
 	question_begin(&q);
-	put_which(&q, words[0]);
+	put_if_named(&q, words[0]);
 	if (!broker_ask(&o.common, "key.test", &q, &answer))
 		return answer.exit_code;
 	code = tell_test(&o, &answer);
@@ -232,6 +315,13 @@ static const struct option_row add_rows[] = {
 	{'\0', "from-stdin", NULL, "the key is all of stdin, less one line break", OPTION_FLAG,
          KEY(from.is_stdin)										  },
 	{'\0', "from-fd",    "N",  "the key is all of descriptor N",               OPTION_COUNT, KEY(from.fd)},
+};
+static const struct option_row rotate_rows[] = {
+	{'\0', "overlap",    "TIME", "how long the former key is good beside it (1h)", OPTION_DURATION,
+         KEY(overlap_ms)											    },
+	{'\0', "from-stdin", NULL,   "the key is all of stdin, less one line break",   OPTION_FLAG,
+         KEY(from.is_stdin)											 },
+	{'\0', "from-fd",    "N",    "the key is all of descriptor N",                 OPTION_COUNT,    KEY(from.fd)},
 };
 static const struct option_row rm_rows[] = {
 	{'y', "yes", NULL, "do not ask whether you are sure", OPTION_FLAG, KEY(is_sure)},
@@ -263,6 +353,23 @@ static const struct command key_add = {
 	.run = run_add,
 };
 
+static const struct command key_rotate = {
+	.name = "key rotate",
+	.args = "PROVIDER[/LABEL]",
+	.summary = "put a new key in the place of one; the former helps out for a while",
+	.examples =
+		"  llmb key rotate openai\n"
+		"  pass show openai-new | llmb key rotate openai/work --from-stdin --overlap 1d\n",
+	.notes =
+		"The new key is used from now on. Where the provider refuses it, since it does "
+		"not\n"
+		"know it yet, the former one is tried once for each call, until its time is over.\n"
+		"To replace a key at once there is `llmb key add`.\n",
+	.rows = rotate_rows,
+	.n_rows = COUNT_OF(rotate_rows),
+	.run = run_rotate,
+};
+
 static const struct command key_list = {
 	.name = "key list",
 	.args = "",
@@ -286,11 +393,12 @@ static const struct command key_test = {
 	.run = run_test,
 };
 
-static const struct command *const subcommands[] = {&key_add, &key_list, &key_rm, &key_test};
+static const struct command *const subcommands[] = {
+	&key_add, &key_list, &key_rotate, &key_rm, &key_test};
 
 const struct command command_key = {
 	.name = "key",
-	.args = "add|list|rm|test",
+	.args = "add|list|rotate|rm|test",
 	.summary = "the providers' keys that the broker holds",
 	.run = run_group,
 	.subcommands = subcommands,

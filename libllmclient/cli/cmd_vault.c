@@ -1,5 +1,6 @@
 /* cmd_vault.c - locked or open, and what opens it. */
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "libllmclient/cli/broker.h"
 #include "libllmclient/cli/commands.h"
@@ -8,7 +9,7 @@
 struct vault {
 	struct common common;
 	struct secret_source from;
-	bool is_removal, is_key_file_dropped, is_sure;
+	bool is_removal, is_key_file_dropped, is_sure, is_recovery;
 };
 
 static void say_vault(const struct common *o, const struct answer *answer)
@@ -28,7 +29,7 @@ static void say_vault(const struct common *o, const struct answer *answer)
 	if (json_is_true(json_member(answer->json, "passphrase")))
 		buf_text(&out, "; opened by a passphrase");
 	if (json_is_true(json_member(answer->json, "unattended")))
-		buf_text(&out, "; opens unattended, by a key file");
+		buf_text(&out, "; opens unattended");
 	buf_byte(&out, '\n');
 	say_out(&out);
 	if (span_is(state, "locked"))
@@ -87,6 +88,20 @@ static bool needs_passphrase(const struct common *o, int *code)
 	return is_locked && has_passphrase;
 }
 
+/* By the code on paper, whatever else would open it. */
+static int unlock_by_recovery(const struct vault *o)
+{
+	struct question q;
+	OWNED(buf_wipe) struct buf code = BUF_INIT(0);
+	const int failed = secret_read(&o->common, &o->from, "Recovery code (not shown): ", &code);
+	if (failed)
+		return failed;
+	question_begin(&q);
+	json_pair_str(&q.out, "recovery", buf_view(&code));
+	buf_wipe(&code);
+	return ask_vault(&o->common, "vault.unlock", &q);
+}
+
 static int run_unlock(const struct command *self, int argc, char **argv)
 {
 	struct vault o = {.from.fd = -1};
@@ -97,6 +112,8 @@ static int run_unlock(const struct command *self, int argc, char **argv)
 	int code = options_read_words(self, argc, argv, &o, 0, 0, &n, &words);
 	if (code != OPTIONS_GO_ON)
 		return code;
+	if (o.is_recovery)
+		return unlock_by_recovery(&o);
 	if (!needs_passphrase(&o.common, &code))
 		return code;
 	code = secret_read(&o.common, &o.from, "Passphrase of the vault (not shown): ", &secret);
@@ -108,27 +125,13 @@ static int run_unlock(const struct command *self, int argc, char **argv)
 	return ask_vault(&o.common, "vault.unlock", &q);
 }
 
-/* Asks twice on a terminal: what is typed blind is easily mistyped. */
-static int read_new(const struct vault *o, struct buf *secret)
-{
-	OWNED(buf_wipe) struct buf again = BUF_INIT(0);
-	int code = secret_read(&o->common, &o->from, "New passphrase (not shown): ", secret);
-	if (code || o->from.is_stdin || o->from.fd >= 0)
-		return code;
-	code = secret_read(&o->common, &o->from, "Once more: ", &again);
-	if (code)
-		return code;
-	if (!span_eq(buf_view(secret), buf_view(&again)))
-		return say_failure(&o->common, EXIT_USAGE, "the two differ: nothing was changed");
-	return EXIT_GOOD;
-}
-
 static int set_passphrase(const struct vault *o)
 {
 	struct question q;
 	OWNED(buf_wipe) struct buf secret = BUF_INIT(0);
 	if (!o->is_removal) {
-		const int code = read_new(o, &secret);
+		const int code = secret_read_new(
+			&o->common, &o->from, "New passphrase (not shown): ", &secret);
 		if (code)
 			return code;
 	} else if (!o->is_sure && may_ask(&o->common) &&
@@ -161,8 +164,140 @@ static int run_passphrase(const struct command *self, int argc, char **argv)
 	return set_passphrase(&o);
 }
 
+/* ---- slots ---- */
+
+static void say_slots(const struct answer *answer)
+{
+	struct table t;
+	OWNED(buf_done) struct buf out = BUF_INIT(SAY_BYTES_MAX);
+	OWNED(arena_done) struct arena arena;
+	arena_init(&arena, SAY_BYTES_MAX);
+	static const struct {
+		const char *type, *how;
+	} known[] = {
+		{"passphrase", "somebody types it"                             },
+		{"key-file",   "unattended, by a file beside it"               },
+		{"recovery",   "somebody types the code"                       },
+		{"credential", "unattended, by what systemd hands over"        },
+		{"agent",      "the agent of a user who is logged in brings it"},
+	};
+	table_begin(&t, 2, 0);
+	for (struct json_walk w = json_each(json_member(answer->json, "slots")); json_next(&w);) {
+		const char *how = "a newer version of llm-broker knows";
+		const struct span type = text_of(w.value, "type", &arena);
+		for (size_t i = 0; i < COUNT_OF(known); i++) {
+			if (span_is(type, known[i].type))
+				how = known[i].how;
+		}
+		if (t.n == 0) {
+			table_text(&t, "SLOT");
+			table_text(&t, "OPENS IT");
+		}
+		table_cell(&t, type);
+		table_text(&t, how);
+	}
+	const bool is_empty = t.n == 0;
+	table_end(&t, &out);
+	say_out(&out);
+	if (is_empty)
+		say_err("there is no vault yet: llmb key add openai");
+}
+
+static int run_slots(const struct command *self, int argc, char **argv)
+{
+	struct vault o = {.from.fd = -1};
+	struct answer answer;
+	char **words;
+	int n;
+	const int code = options_read_words(self, argc, argv, &o, 0, 0, &n, &words);
+	if (code != OPTIONS_GO_ON)
+		return code;
+	if (!broker_ask(&o.common, "vault.slots", NULL, &answer))
+		return answer.exit_code;
+	if (o.common.is_json)
+		say_answer(&answer);
+	else
+		say_slots(&answer);
+	answer_done(&answer);
+	return EXIT_GOOD;
+}
+
+static void put_type(struct question *q, const char *word)
+{
+	question_begin(q);
+	json_pair_str(&q->out, "type", span_str(word));
+}
+
+static void say_slot_added(const struct answer *answer, const char *type)
+{
+	OWNED(buf_wipe) struct buf out = BUF_INIT(SAY_BYTES_MAX);
+	OWNED(arena_done) struct arena arena;
+	arena_init(&arena, SAY_BYTES_MAX);
+	const struct span code = text_of(answer->json, "code", &arena);
+	if (code.n == 0) {
+		say_err("added: %s opens the vault", type);
+		return;
+	}
+	buf_span(&out, code);
+	buf_byte(&out, '\n');
+	say_out(&out);
+	say_err("this is shown once: write it down and keep it away from this machine. It opens "
+		"the "
+		"vault: llmb vault unlock --recovery");
+}
+
+static int run_add(const struct command *self, int argc, char **argv)
+{
+	struct vault o = {.from.fd = -1};
+	struct answer answer;
+	struct question q;
+	char **words;
+	int n;
+	const int code = options_read_words(self, argc, argv, &o, 1, 1, &n, &words);
+	if (code != OPTIONS_GO_ON)
+		return code;
+	put_type(&q, words[0]);
+	if (!broker_ask(&o.common, "vault.slot.add", &q, &answer))
+		return answer.exit_code;
+	if (o.common.is_json)
+		say_answer(&answer);
+	else
+		say_slot_added(&answer, words[0]);
+	answer_done(&answer);
+	return EXIT_GOOD;
+}
+
+static int run_remove(const struct command *self, int argc, char **argv)
+{
+	struct vault o = {.from.fd = -1};
+	struct answer answer;
+	struct question q;
+	char text[160];
+	char **words;
+	int n;
+	const int code = options_read_words(self, argc, argv, &o, 1, 1, &n, &words);
+	if (code != OPTIONS_GO_ON)
+		return code;
+	(void)snprintf(text, sizeof text, "Shall %.64s open the vault no more?", words[0]);
+	if (!o.is_sure && may_ask(&o.common) && !secret_confirm(text))
+		return say_failure(&o.common, EXIT_BAD, "nothing was changed");
+	put_type(&q, words[0]);
+	if (!broker_ask(&o.common, "vault.slot.remove", &q, &answer))
+		return answer.exit_code;
+	if (o.common.is_json)
+		say_answer(&answer);
+	else if (!o.common.is_quiet)
+		say_err("removed: %s opens the vault no more", words[0]);
+	answer_done(&answer);
+	return EXIT_GOOD;
+}
+
 #define VAULT(field) offsetof(struct vault, field)
+static const struct option_row remove_rows[] = {
+	{'y', "yes", NULL, "do not ask whether you are sure", OPTION_FLAG, VAULT(is_sure)},
+};
 static const struct option_row unlock_rows[] = {
+	{'\0', "recovery",   NULL, "by the recovery code instead",                        OPTION_FLAG,  VAULT(is_recovery)  },
 	{'\0', "from-stdin", NULL, "the passphrase is all of stdin, less one line break",
          OPTION_FLAG,										   VAULT(from.is_stdin)},
 	{'\0', "from-fd",    "N",  "the passphrase is all of descriptor N",               OPTION_COUNT,
@@ -183,7 +318,7 @@ static const struct option_row passphrase_rows[] = {
 static const struct command vault_unlock = {
 	.name = "vault unlock",
 	.args = "",
-	.summary = "open it with its passphrase",
+	.summary = "open it with its passphrase, or a recovery code",
 	.rows = unlock_rows,
 	.n_rows = COUNT_OF(unlock_rows),
 	.run = run_unlock,
@@ -212,12 +347,43 @@ static const struct command vault_passphrase = {
 	.run = run_passphrase,
 };
 
-static const struct command *const subcommands[] = {
-	&vault_status, &vault_lock, &vault_unlock, &vault_passphrase};
+static const struct command vault_slots = {
+	.name = "vault slots",
+	.args = "",
+	.summary = "all that opens it",
+	.run = run_slots,
+};
+
+static const struct command vault_add = {
+	.name = "vault add",
+	.args = "recovery|key-file|credential|agent",
+	.summary = "one more way to open it; the keys in it stay as they are",
+	.notes = "recovery     a code for a piece of paper: shown once, and typed in any case\n"
+		 "key-file     a file beside it ([vault] key_file): opens unattended\n"
+		 "credential   what systemd hands the broker as llm-broker.vault-key\n"
+		 "             (LoadCredentialEncrypted=): opens unattended\n"
+		 "agent        a key for a user's agent to keep and bring: shown once\n"
+		 "A second one of a kind takes the place of the first. `llmb vault passphrase` "
+		 "sets the\n"
+		 "passphrase.\n",
+	.run = run_add,
+};
+
+static const struct command vault_remove = {
+	.name = "vault remove",
+	.args = "passphrase|recovery|key-file|credential|agent",
+	.summary = "one way less; the last one stays",
+	.rows = remove_rows,
+	.n_rows = COUNT_OF(remove_rows),
+	.run = run_remove,
+};
+
+static const struct command *const subcommands[] = {&vault_status, &vault_lock, &vault_unlock,
+	&vault_passphrase, &vault_slots, &vault_add, &vault_remove};
 
 const struct command command_vault = {
 	.name = "vault",
-	.args = "status|lock|unlock|passphrase",
+	.args = "status|lock|unlock|passphrase|slots|add|remove",
 	.summary = "what the keys are kept in",
 	.run = run_group,
 	.subcommands = subcommands,

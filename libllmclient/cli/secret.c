@@ -130,10 +130,12 @@ static bool is_space(char c)
 	return c == '\n' || c == '\r' || c == '\t';
 }
 
-static int check(const struct common *o, const struct buf *b, bool may_be_a_file)
+static int check(const struct common *o, const struct buf *b, const struct secret_source *from)
 {
 	const struct span all = buf_view(b);
-	const bool is_file = may_be_a_file && all.n > 0 && all.p[0] == '{';
+	const bool is_file = from->may_be_a_file && all.n > 0 && all.p[0] == '{';
+	if (all.n == 0 && from->may_be_empty)
+		return EXIT_GOOD;
 	if (all.n == 0)
 		return say_failure(o, EXIT_USAGE, "nothing was given");
 	if (all.n > SECRET_BYTES_MAX)
@@ -172,7 +174,22 @@ int secret_read(const struct common *o, const struct secret_source *from, const 
 		return say_failure(o, EXIT_USAGE,
 			"there is no terminal to ask on: use --from-stdin or --from-fd N");
 	}
-	return code ? code : check(o, out, from->may_be_a_file);
+	return code ? code : check(o, out, from);
+}
+
+int secret_read_new(const struct common *o, const struct secret_source *from, const char *prompt,
+	struct buf *out)
+{
+	OWNED(buf_wipe) struct buf again = BUF_INIT(0);
+	int code = secret_read(o, from, prompt, out);
+	if (code || out->n == 0 || from->is_stdin || from->fd >= 0)
+		return code;
+	code = secret_read(o, from, "Once more: ", &again);
+	if (code)
+		return code;
+	if (!span_eq(buf_view(out), buf_view(&again)))
+		return say_failure(o, EXIT_USAGE, "the two differ: nothing was changed");
+	return EXIT_GOOD;
 }
 
 bool secret_confirm(const char *question)

@@ -335,10 +335,42 @@ def test_a_prompt_shows_no_key(broker, provider):
     terminal = Terminal(made, "key", "add", "test")
     terminal.wait_for(b"Key for test (not shown): ")
     terminal.type(b"oops\x15" + KEY.encode() + b"x\x7f\r")
+    terminal.wait_for(b"empty for none")
+    terminal.type(b"\r")
     assert terminal.end() == 0, terminal.shown
     assert b"added test" in terminal.shown and KEY.encode() not in terminal.shown
     made.llmb("ask", "-m", "test/gpt-test", "hi")
     assert provider.requests()[0].header("authorization") == ["Bearer " + KEY]
+
+
+def test_the_first_key_asks_what_opens_its_vault(broker, provider):
+    made = broker(configured(provider))
+    terminal = Terminal(made, "key", "add", "test")
+    terminal.wait_for(b"Key for test")
+    terminal.type(KEY.encode() + b"\r")
+    terminal.wait_for(b"empty for none")
+    terminal.type(b"a horse\r")
+    terminal.wait_for(b"Once more")
+    terminal.type(b"a mule\r")
+    assert terminal.end() == 2 and b"differ" in terminal.shown
+    assert not (made.state_dir / "vault").exists()
+    terminal = Terminal(made, "key", "add", "test")
+    terminal.wait_for(b"Key for test")
+    terminal.type(KEY.encode() + b"\r")
+    terminal.wait_for(b"empty for none")
+    terminal.type(b"a horse\r")
+    terminal.wait_for(b"Once more")
+    terminal.type(b"a horse\r")
+    assert terminal.end() == 0 and b"llmb vault add recovery" in terminal.shown, terminal.shown
+    assert b"horse" not in terminal.shown and not (made.state_dir / "vault.key").exists()
+    assert made.llmb("ask", "-m", "test/gpt-test", "hi").code == 0
+    made.restart()
+    assert made.llmb("ask", "-m", "test/gpt-test", "hi").code == 5
+    assert made.llmb("vault", "unlock", "--from-stdin", input="a horse\n").code == 0
+    terminal = Terminal(made, "key", "add", "test")
+    terminal.wait_for(b"Key for test")
+    terminal.type(KEY.encode() + b"\r")
+    assert terminal.end() == 0 and b"none" not in terminal.shown, "there is a vault now"
 
 
 def test_a_prompt_can_be_left(broker, provider):

@@ -1,8 +1,9 @@
-/* fuzz_vault.c - any bytes as a vault file, and as the body of one that opened. */
+/* fuzz_vault.c - any bytes as a vault file, as the body of one that opened, and as a code. */
 #include <assert.h>
 #include <stdlib.h>
 
 #include "brokerd/vault/body.h"
+#include "brokerd/vault/code.h"
 #include "brokerd/vault/format.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -16,6 +17,8 @@ static void rewrite(struct span body)
 		.origin = SPAN("o"),
 		.secret = SPAN("s"),
 		.id = "a 16 bytes long",
+		.now_s = INT64_C(1) << 40,
+		.old_until_s = INT64_C(1) << 41,
 	};
 	struct body_walk w = body_each(body);
 	struct body_key k;
@@ -52,7 +55,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		(void)!format_open(&s, key, body);
 		free(body);
 	}
-	if (body_check(bytes, &why) == OK)
+	if (body_check(bytes, &why) == OK) {
+		(void)body_next_end_s(bytes);
 		rewrite(bytes);
+	}
+	unsigned char code[CODE_KEY_BYTES];
+	(void)!code_read(SLOT_RECOVERY, bytes, code, &why);
+	(void)!code_read(SLOT_AGENT, bytes, code, &why);
 	return 0;
 }

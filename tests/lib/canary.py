@@ -5,8 +5,11 @@ eight letters of it. Memory is read as root sees it, pages that the process has 
 
 import base64
 import collections
+import os
 import secrets
 import urllib.parse
+
+import harness
 
 Region = collections.namedtuple("Region", "begin end mode name flags data")
 PIECE = 1 << 24
@@ -52,6 +55,11 @@ def _mappings(pid):
                 begin, end = (int(part, 16) for part in words[0].split("-"))
                 out.append([begin, end, words[1], words[5] if len(words) > 5 else "", frozenset()])
     return out
+
+
+def may_read_memory():
+    """Root may; a sanitizer's build maps terabytes and keeps what was freed."""
+    return os.geteuid() == 0 and not harness.is_sanitized()
 
 
 def memory_of(pid):

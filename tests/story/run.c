@@ -15,6 +15,7 @@
 #include "protocol/base/num.h"
 #include "tests/lib/loop_virtual.h"
 #include "tests/lib/packed.h"
+#include "tests/lib/resume_virtual.h"
 #include "tests/lib/tap.h"
 #include "tests/story/names.h"
 #include "tests/story/rows.h"
@@ -160,6 +161,12 @@ static void do_after(struct story *s)
 		world_settle(&s->world);
 	}
 	s->c = whole;
+}
+
+static void do_wakes(struct story *s)
+{
+	(void)s;
+	resume_virtual_wake();
 }
 
 static void do_raise(struct story *s)
@@ -552,6 +559,7 @@ static const struct {
 	{"connect",  do_connect },
 	{"after",    do_after   },
 	{"raise",    do_raise   },
+	{"wakes",    do_wakes   },
 	{"stopped",  do_stopped },
 	{"serving",  do_serving },
 	{"admin",    do_admin   },

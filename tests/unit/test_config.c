@@ -50,6 +50,7 @@ static void test_nothing(void)
 	is_int(c->max_connections, 12000, "max_connections");
 	is_int(c->max_calls, 2048, "max_calls");
 	is_int(c->auto_lock_us, 0, "auto_lock");
+	ok(!c->is_locked_on_resume, "lock_on_resume");
 	ok(!span_is_set(c->key_file), "key_file");
 	for (size_t i = 0; i < n; i++) {
 		const struct provider *p = config_provider(c, span_str(rows[i].name));
@@ -220,7 +221,7 @@ static void test_everything(void)
 		"7m\nreply_timeout = "
 		"4m\nidle_timeout = 1h\n"
 		"max_connections = 1\nmax_calls = 1000000\n"
-		"[vault]\nauto_lock = 15m\nkey_file = /etc/key\n"
+		"[vault]\nauto_lock = 15m\nlock_on_resume = yes\nkey_file = /etc/key\n"
 		"[provider \"mine\"]\ndialect = openai-chat\ndialect = anthropic "
 		"/claude/v1/messages\n"
 		"base_url = https://LLM.Example.com:8443/api?version=1\nauth = header:X-Token\n"
@@ -253,6 +254,7 @@ static void test_everything(void)
 	is_int(c->max_connections, 1, "max_connections");
 	is_int(c->max_calls, 1000000, "max_calls");
 	is_int(c->auto_lock_us, 900 * SECOND, "auto_lock");
+	ok(c->is_locked_on_resume, "lock_on_resume");
 	is_span(c->key_file, "/etc/key", "key_file");
 
 	const struct provider *p = config_provider(c, SPAN("mine"));

@@ -17,6 +17,7 @@
 
 #include "brokerd/log/log.h"
 #include "brokerd/value/secret_open.h"
+#include "brokerd/vault/code.h"
 #include "brokerd/vault/vault_test.h"
 #include "brokerd/vault/work.h"
 #include "protocol/limits.h"
@@ -26,6 +27,7 @@
 #define ORIGIN "https://api.example:443"
 
 static int (*on_step)(const char *step); /* of the next vault that is opened */
+static const char *credentials;          /* the same */
 static const struct vault_cost cheap = {.ops = 1, .mem_bytes = UINT64_C(8) << 20};
 
 /* ---- a state folder and a vault in it ---- */
@@ -69,7 +71,8 @@ static void fresh_dir(void)
 
 static void open_bench(struct bench *b, const char *key_file)
 {
-	const struct vault_paths paths = {.state_dir = dir, .key_file = key_file};
+	const struct vault_paths paths = {
+		.state_dir = dir, .key_file = key_file, .credentials = credentials};
 	const struct vault_options options = {.cost = cheap, .on_step = on_step};
 	*b = (struct bench){.why = FAULT_NONE};
 	b->loop = loop_new(&b->why);
@@ -537,7 +540,7 @@ static void put_nothing(void)
 static void put_newer(void)
 {
 	struct bytes b = read_file("vault");
-	b.p[8] = 2;
+	b.p[8] = 3;
 	write_file("vault", b.p, b.n);
 }
 static void put_large(void)
@@ -616,7 +619,7 @@ static const struct {
 } unusables[] = {
 	{"garbage",			 put_garbage,  false, {"does not begin as a vault does", "cp -p"}},
 	{"an empty file",                   put_nothing,  false, {"is empty", "vault.bak"}                  },
-	{"a newer vault",                   put_newer,    false, {"format 2", "newer version"}              },
+	{"a newer vault",                   put_newer,    false, {"format 3", "newer version"}              },
 	{"a large file",                    put_large,    false, {"larger than any vault", ""}              },
 	{"a symbolic link",                 put_symlink,  false, {"symbolic link", ""}                      },
 	{"a dangling link",                 put_dangling, false, {"symbolic link", ""}                      },
@@ -729,6 +732,24 @@ static enum err do_passphrase(struct bench *b)
 {
 	return set_passphrase(b, "pass", false);
 }
+static enum err do_first(struct bench *b)
+{
+	vault_add_first(b->vault, SPAN("groq"), SPAN(""), SPAN(ORIGIN), SPAN("sk-2"), SPAN("pass"),
+		answer(b));
+	return settle(b);
+}
+static enum err do_rotate(struct bench *b)
+{
+	vault_rotate(
+		b->vault, SPAN("openai"), SPAN(""), SPAN(ORIGIN), SPAN("sk-9"), 100, answer(b));
+	return settle(b);
+}
+#define CODE "KB64-MDHF-T05Z-SJKN-1CNM-A9ZA-SQCR-Y3G7-Q0Z3"
+static enum err do_slot(struct bench *b)
+{
+	vault_slot_add(b->vault, SLOT_RECOVERY, SPAN(CODE), answer(b));
+	return settle(b);
+}
 
 static const struct {
 	const char *name;
@@ -736,10 +757,13 @@ static const struct {
 	bool is_first; /* there is no vault before */
 	const char *before, *after;
 } changes[] = {
-	{"the first key",    do_add,        true,  "absent",       "groq/=sk-2"             },
-	{"a key added",      do_add,        false, "openai/=sk-1", "openai/=sk-1 groq/=sk-2"},
-	{"a key removed",    do_remove,     false, "openai/=sk-1", ""                       },
-	{"a passphrase set", do_passphrase, false, "openai/=sk-1", "openai/=sk-1"           },
+	{"the first key",                    do_add,        true,  "absent",       "groq/=sk-2"             },
+	{"the first key, with a passphrase", do_first,      true,  "absent",       "groq/=sk-2"             },
+	{"a key rotated",                    do_rotate,     false, "openai/=sk-1", "openai/=sk-9"           },
+	{"a key added",                      do_add,        false, "openai/=sk-1", "openai/=sk-1 groq/=sk-2"},
+	{"a key removed",                    do_remove,     false, "openai/=sk-1", ""                       },
+	{"a passphrase set",                 do_passphrase, false, "openai/=sk-1", "openai/=sk-1"           },
+	{"a slot added",                     do_slot,       false, "openai/=sk-1", "openai/=sk-1"           },
 };
 
 static void prepare(size_t i)
@@ -1135,7 +1159,7 @@ static void test_newer_parts(void)
 	struct sealed again;
 
 	fresh_dir();
-	format_key_of_file(&slot, file_key, key);
+	format_key_of_bytes(&slot, file_key, key);
 	format_slot_seal(&h, &slot, key, data_key);
 	memset(later.wrapped, 'w', sizeof later.wrapped);
 	ok(format_slot_put(&h, &later) && format_slot_put(&h, &slot), "a slot to come, and ours");
@@ -1157,6 +1181,403 @@ static void test_newer_parts(void)
 	ok(span_find(span_of((const char *)got, format_body_size(&again)), record) <
 			format_body_size(&again),
 		"and the record is carried");
+}
+
+/* ---- an older broker's vault ---- */
+
+/* Of format 1, as version 0.1 wrote it. */
+static const char old_vault[] = "42524b564c54000101000100010000000000000025566678518e284c338d6b8d"
+				"7c2ceab7010202442eb3163fc49b3b3ee0e38ba141fed8000000000000000000"
+				"000000000000008dc37c7fa5d822f907fd73705514f1edadcb7b45fc3171cb14"
+				"b624aba3def93af108003fc16ec673f498cc8b84e4f45dd28646250249615c72"
+				"3719e50d5e43000a64a60c20fee918b478ecabeddfcae6ee6ae8e728509075ad"
+				"4be6e0a613b2699f2cdd22f95617d488878ac985484dc240813c4241d095349a"
+				"bc64a96731e7577a000000790bdd5ab27ea63713fccb7110e59a61459eca2e99"
+				"7d53d64aca46898fb3eab377eff264bfdc8ab4b4a43464632c50f4068938977a"
+				"fd4b10b83fd7567f023a5b061b1ec3b59005a8e3a94a7f4736ba4ef793e4070c"
+				"bd8b998d8100a5a540f13ba912dcbfe739df618f958957b5ddc69b697fc1a71a"
+				"d044012fe2";
+static const char old_key_file[] =
+	"d33e5e57db2818e43927b04c03a9c42b8b167205f6aae0bca8f447660bb0ce6a";
+
+static void write_hex(const char *name, const char *hex)
+{
+	unsigned char bytes[1024];
+	size_t n;
+	if (sodium_hex2bin(bytes, sizeof bytes, hex, strlen(hex), NULL, &n, NULL) != 0)
+		bail("not hexadecimal");
+	write_file(name, bytes, n);
+}
+
+static void test_older_file(void)
+{
+	struct bench b;
+
+	fresh_dir();
+	write_hex("vault", old_vault);
+	write_hex("vault.key", old_key_file);
+	open_bench(&b, NULL);
+	is_str(held(&b), "openai/=sk-old", "a vault of format 1 opens");
+	is_int(read_file("vault").p[8], 1, "and stays what it is");
+	vault_slot_add(b.vault, SLOT_CREDENTIAL, SPAN_NONE, answer(&b));
+	is_err(settle(&b), ERR_VAULT_DAMAGED, "what fails leaves it");
+	is_int(read_file("vault").p[8], 1, "as well");
+	is_err(set_passphrase(&b, "pass", true), OK, "a slot is added to it");
+	is_int(read_file("vault").p[8], 2, "which makes it one of format 2");
+	is_str(kept(NULL), "openai/=sk-old", "that opens");
+	close_bench(&b);
+}
+
+/* ---- slots ---- */
+
+static struct bytes body_of(const struct bytes *file)
+{
+	struct sealed s;
+	struct fault why;
+	struct bytes body = {.n = 0};
+	if (format_parse(span_of(file->p, file->n), &s, &why) != OK)
+		bail("no vault: %s", why.message);
+	memcpy(body.p, s.nonce.p, s.nonce.n);
+	memcpy(body.p + s.nonce.n, s.ciphertext.p, s.ciphertext.n);
+	body.n = s.nonce.n + s.ciphertext.n;
+	return body;
+}
+
+static enum err slot_add(struct bench *b, enum slot_type type, const char *code)
+{
+	vault_slot_add(b->vault, type, span_str(code), answer(b));
+	return settle(b);
+}
+
+static enum err slot_remove(struct bench *b, enum slot_type type)
+{
+	vault_slot_remove(b->vault, type, answer(b));
+	return settle(b);
+}
+
+static enum err unlock_by(struct bench *b, enum slot_type type, const char *code)
+{
+	vault_unlock_by(b->vault, type, span_str(code), answer(b));
+	return settle(b);
+}
+
+/* Their names in order. */
+static const char *slots_of(const struct bench *b)
+{
+	static char text[128];
+	const struct vault_slots *s = vault_slots(b->vault);
+	size_t used = 0;
+	text[0] = '\0';
+	for (size_t i = 0; i < s->n; i++)
+		used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", i ? " " : "",
+			slot_type_name((enum slot_type)s->types[i]));
+	return text;
+}
+
+static void test_slots(void)
+{
+	static const enum slot_type types[] = {SLOT_RECOVERY, SLOT_AGENT};
+	char code[CODE_TEXT_MAX + 1], other[CODE_TEXT_MAX + 1];
+	struct bench b;
+
+	fresh_dir();
+	credentials = NULL;
+	open_bench(&b, NULL);
+	add(&b, "openai", "", "sk-1");
+	const struct bytes first = read_file("vault");
+	const struct bytes body = body_of(&first);
+	for (size_t i = 0; i < COUNT_OF(types); i++) {
+		const char *name = slot_type_name(types[i]);
+		code_new(types[i], code);
+		code_new(types[i], other);
+		is_err(unlock_by(&b, types[i], code), ERR_WRONG_PASSPHRASE, "%s: not yet", name);
+		is_err(slot_add(&b, types[i], code), OK, "a slot is added");
+		is_str(held(&b), "openai/=sk-1", "the vault stays open");
+		vault_lock(b.vault);
+		is_err(unlock_by(&b, types[i], other), ERR_WRONG_PASSPHRASE, "another code");
+		is_str(held(&b), "locked", "opens nothing");
+		is_err(unlock_by(&b, types[i], code), OK, "the right one");
+		is_str(held(&b), "openai/=sk-1", "opens it");
+		is_err(slot_add(&b, types[i], other), OK, "another takes its place");
+		is_err(unlock_by(&b, types[i], code), ERR_WRONG_PASSPHRASE, "the first is out");
+		is_err(unlock_by(&b, types[i], other), OK, "and the second in");
+	}
+	is_str(slots_of(&b), "key-file recovery agent", "all slots are told");
+	const struct bytes second = read_file("vault");
+	const struct bytes same = body_of(&second);
+	is_mem(same.p, same.n, body.p, body.n, "the keys lie sealed as they did");
+	ok(!is_same_file("vault", &first), "in another file");
+	is_mem(read_file("vault.bak").p, second.n, second.p, second.n,
+		"the backup has no more ways in than the vault");
+	is_err(slot_remove(&b, SLOT_KEY_FILE), OK, "the key file goes");
+	ok(!is_there("vault.key") && !vault_is_unattended(b.vault), "altogether");
+	is_str(kept(NULL), "locked", "the next start is locked");
+	is_err(slot_remove(&b, SLOT_PASSPHRASE), ERR_INVALID_ARGUMENT, "what is not there");
+	ok(strstr(b.why.message, "no slot \"passphrase\"") != NULL, "cannot go");
+	is_err(slot_remove(&b, SLOT_RECOVERY), OK, "another goes");
+	is_err(slot_remove(&b, SLOT_AGENT), ERR_INVALID_ARGUMENT, "the last one stays");
+	is_str(slots_of(&b), "agent", "as it was");
+	is_err(slot_add(&b, SLOT_KEY_FILE, NULL), OK, "a key file comes back");
+	ok(is_there("vault.key"), "and is made for it");
+	is_str(kept(NULL), "openai/=sk-1", "it opens the vault");
+	const struct bytes last = read_file("vault");
+	const struct bytes still = body_of(&last);
+	is_mem(still.p, still.n, body.p, body.n, "and all the while the body stayed");
+	vault_lock(b.vault);
+	is_err(slot_add(&b, SLOT_KEY_FILE, NULL), ERR_LOCKED, "a locked one gets no slot");
+	is_err(slot_remove(&b, SLOT_AGENT), ERR_LOCKED, "and loses none");
+	is_str(slots_of(&b), "agent key-file", "but tells them");
+	is_err(unlock(&b, NULL), OK, "open");
+	is_err(add(&b, "groq", "", "sk-2"), OK, "a key is added");
+	is_str(kept(NULL), "openai/=sk-1 groq/=sk-2", "beside the slots");
+	close_bench(&b);
+}
+
+static void test_credential(void)
+{
+	struct bench b;
+	static char folder[192];
+
+	fresh_dir();
+	snprintf(folder, sizeof folder, "%s", path("credentials"));
+	if (mkdir(folder, 0700))
+		bail("mkdir");
+	credentials = folder;
+	open_bench(&b, NULL);
+	add(&b, "openai", "", "sk-1");
+	is_err(slot_add(&b, SLOT_CREDENTIAL, NULL), ERR_VAULT_DAMAGED, "no credential");
+	ok(strstr(b.why.message, VAULT_CREDENTIAL) != NULL, "is said by its name");
+	write_file("credentials/" VAULT_CREDENTIAL, "a text of any length", 20);
+	is_err(slot_add(&b, SLOT_CREDENTIAL, NULL), OK, "one of any length");
+	is_err(slot_remove(&b, SLOT_KEY_FILE), OK, "and the key file goes");
+	ok(vault_is_unattended(b.vault), "it opens unattended still");
+	is_str(kept(NULL), "openai/=sk-1", "at the next start");
+	write_file("credentials/" VAULT_CREDENTIAL, "another text", 12);
+	is_str(kept(NULL), "damaged", "another credential opens nothing");
+	is_err(slot_add(&b, SLOT_CREDENTIAL, NULL), OK, "until it takes the first one's place");
+	is_str(kept(NULL), "openai/=sk-1", "and then it does");
+	write_file("credentials/" VAULT_CREDENTIAL, "thirty-two bytes are the key now", 32);
+	is_err(slot_add(&b, SLOT_CREDENTIAL, NULL), OK, "32 bytes");
+	is_str(kept(NULL), "openai/=sk-1", "are a key as they are");
+	is_err(set_passphrase(&b, "pass", true), OK, "a passphrase beside it");
+	close_bench(&b);
+	credentials = NULL;
+	is_str(kept(NULL), "locked", "without the credential it waits for somebody");
+	is_str(kept("pass"), "openai/=sk-1", "who opens it");
+}
+
+static void test_first_passphrase(void)
+{
+	struct bench b;
+
+	fresh_dir();
+	credentials = NULL;
+	open_bench(&b, NULL);
+	vault_add_first(b.vault, SPAN("openai"), SPAN(""), SPAN(ORIGIN), SPAN("sk-1"), SPAN(""),
+		answer(&b));
+	is_err(settle(&b), ERR_INVALID_ARGUMENT, "an empty passphrase is none");
+	ok(!is_there("vault"), "and makes no vault");
+	vault_add_first(b.vault, SPAN("openai"), SPAN(""), SPAN(ORIGIN), SPAN("sk-1"),
+		SPAN("correct horse"), answer(&b));
+	is_err(settle(&b), OK, "the first key, and a passphrase");
+	is_str(held(&b), "openai/=sk-1", "make a vault");
+	ok(vault_has_passphrase(b.vault) && !vault_is_unattended(b.vault), "that it opens");
+	ok(!is_there("vault.key"), "and nothing else");
+	is_str(slots_of(&b), "passphrase", "at all");
+	vault_add_first(b.vault, SPAN("groq"), SPAN(""), SPAN(ORIGIN), SPAN("sk-2"), SPAN("mule"),
+		answer(&b));
+	is_err(settle(&b), ERR_INVALID_ARGUMENT, "there is one first");
+	is_str(kept(NULL), "locked", "the next start is locked");
+	is_str(kept("correct horse"), "openai/=sk-1", "and the passphrase opens it");
+	close_bench(&b);
+	/* another broker was quicker */
+	struct bench quick;
+	fresh_dir();
+	open_bench(&b, NULL);
+	open_bench(&quick, NULL);
+	is_err(add(&quick, "groq", "", "sk-3"), OK, "another broker makes one");
+	close_bench(&quick);
+	vault_add_first(b.vault, SPAN("openai"), SPAN(""), SPAN(ORIGIN), SPAN("sk-1"), SPAN("mule"),
+		answer(&b));
+	is_err(settle(&b), ERR_INVALID_ARGUMENT, "which is not taken for ours");
+	is_str(kept(NULL), "groq/=sk-3", "and stays");
+	close_bench(&b);
+}
+
+/* ---- rotation ---- */
+
+static enum err rotate(struct bench *b, const char *label, const char *secret, int64_t overlap_s)
+{
+	vault_rotate(b->vault, SPAN("openai"), span_str(label), SPAN(ORIGIN), span_str(secret),
+		overlap_s, answer(b));
+	return settle(b);
+}
+
+/* What the replaced key is, or "none". */
+static const char *old_key(struct bench *b)
+{
+	static char text[128];
+	struct secret *s = vault_get_old(b->vault, SPAN("openai"), SPAN(""));
+	if (!s)
+		return "none";
+	const struct span bytes = secret_open(s);
+	snprintf(text, sizeof text, "%.*s", SPAN_ARG(bytes));
+	secret_close(s);
+	secret_unref(s);
+	return text;
+}
+
+/* How often the open body has those bytes. */
+static bool is_in_file(const char *secret)
+{
+	OWNED(buf_done) struct buf file = BUF_INIT(LIMIT_VAULT_BYTES);
+	struct vault_files f;
+	struct loaded loaded;
+	struct fault why;
+	vault_files_init(&f, dir, NULL, NULL);
+	if (work_load(&f, &(struct opener){.secret = NULL}, &loaded, &why) != OK)
+		bail("%s", why.message);
+	const struct span body = guarded_read(loaded.opened.body);
+	const bool is_there_ = span_find(body, span_str(secret)) < body.n;
+	guarded_close(loaded.opened.body);
+	opened_done(&loaded.opened);
+	vault_files_done(&f);
+	return is_there_;
+}
+
+static void test_rotation(void)
+{
+	struct bench b;
+	size_t n;
+
+	fresh_dir();
+	open_bench(&b, NULL);
+	is_err(rotate(&b, "", "sk-1", 100), ERR_NO_KEY,
+		"without a vault there is nothing to rotate");
+	add(&b, "openai", "", "sk-1");
+	is_err(rotate(&b, "work", "sk-2", 100), ERR_NO_KEY, "nor where that label has none");
+	is_str(held(&b), "openai/=sk-1", "which changes nothing");
+	is_str(old_key(&b), "none", "nothing was replaced yet");
+	const int64_t now_s = (int64_t)time(NULL);
+	is_err(rotate(&b, "", "sk-2", 100), OK, "a key is rotated");
+	is_str(held(&b), "openai/=sk-2", "the new one is given out");
+	is_str(old_key(&b), "sk-1", "the old one is there");
+	const struct vault_key *k = vault_list(b.vault, &n);
+	is_uint(n, 1, "they are one key");
+	ok(k->old_until_s >= now_s + 100 && k->old_until_s <= now_s + 102, "for so long");
+	ok(strlen(k->old_fingerprint) == 8 && strcmp(k->old_fingerprint, k->fingerprint) != 0,
+		"told apart");
+	close_bench(&b);
+	open_bench(&b, NULL);
+	is_str(old_key(&b), "sk-1", "also by the next broker");
+	is_err(rotate(&b, "", "sk-3", 100), OK, "rotated again");
+	is_str(old_key(&b), "sk-2", "the last one stays");
+	ok(!is_in_file("sk-1"), "and the first is gone");
+	vault_rotate(b.vault, SPAN("openai"), SPAN(""), SPAN("https://other:443"), SPAN("sk-4"),
+		100, answer(&b));
+	is_err(settle(&b), OK, "a key for another place");
+	is_str(old_key(&b), "none", "is not helped out by one that may not go there");
+	is_err(rotate(&b, "", "sk-5", 0), OK, "nor without an overlap");
+	is_str(old_key(&b), "none", "by any");
+
+	is_err(rotate(&b, "", "sk-6", 1), OK, "for a second");
+	is_str(old_key(&b), "sk-5", "the one before stays");
+	is_err(rotate(&b, "", "sk-7", 2), OK, "for two seconds");
+	is_str(old_key(&b), "sk-6", "it is there");
+	is_int(vault_expire(b.vault, (int64_t)time(NULL) - 1) > 0, 1, "its end is known");
+	nanosleep(&(struct timespec){.tv_sec = 3}, NULL);
+	is_str(old_key(&b), "none", "and then it is not given out");
+	ok(is_in_file("sk-6"), "though it is in the file");
+	is_int(vault_expire(b.vault, (int64_t)time(NULL)), 0, "it is forgotten");
+	is_int(vault_list(b.vault, &n)[0].old_until_s, 0, "and not told any more");
+	is_str(held(&b), "openai/=sk-7", "the key itself stays");
+	is_err(add(&b, "groq", "", "sk-8"), OK, "the next write");
+	ok(!is_in_file("sk-6"), "takes it out of the file");
+	const struct bytes bak = read_file("vault.bak");
+	is_mem(bak.p, bak.n, read_file("vault").p, read_file("vault").n, "and of the backup");
+	is_str(kept(NULL), "openai/=sk-7 groq/=sk-8", "all others stay");
+	close_bench(&b);
+}
+
+/* Memory of a replaced key ends with its time. */
+static void test_rotated_memory(void)
+{
+	struct bench b;
+	int in_open, in_closed;
+	char canary[CANARY];
+
+	fresh_dir();
+	open_bench(&b, NULL);
+	say_canary(canary);
+	vault_add(b.vault, SPAN("openai"), SPAN(""), SPAN(ORIGIN), span_of(canary, CANARY), true,
+		answer(&b));
+	sodium_memzero(canary, sizeof canary);
+	is_err(settle(&b), OK, "a canary");
+	is_err(rotate(&b, "", "sk-1", 100), OK, "is rotated away");
+	secret_unref(vault_get_old(b.vault, SPAN("openai"), SPAN("")));
+	count_canaries(&in_open, &in_closed);
+	is_int(in_open, 0, "it lies open nowhere");
+	ok(in_closed > 0, "but closed");
+	is_int(vault_expire(b.vault, (int64_t)time(NULL) + 101), 0, "its time is over");
+	count_canaries(&in_open, &in_closed);
+	is_int(in_open + in_closed, 0, "and it is nowhere");
+	close_bench(&b);
+}
+
+/* A key whose time is over is never given out. */
+static void test_not_after(void)
+{
+	struct vault_header h = {.generation = 4, .id = "an id of 16 byte"};
+	static const unsigned char data_key[] = "a data key of thirty-two bytes..";
+	static const unsigned char file_key[] = "a key file of thirty-two bytes..";
+	static const char *const labels[] = {"", "a", "b"};
+	unsigned char key[FORMAT_KEY_BYTES], body[1024];
+	struct slot slot = format_slot_new(SLOT_KEY_FILE, cheap);
+	OWNED(buf_done) struct buf file = BUF_INIT(LIMIT_VAULT_BYTES);
+	struct writer w = {.p = body, .max = sizeof body};
+	struct bench b;
+	struct secret *s;
+
+	fresh_dir();
+	format_key_of_bytes(&slot, file_key, key);
+	format_slot_seal(&h, &slot, key, data_key);
+	ok(format_slot_put(&h, &slot), "a slot");
+	body_empty(&w);
+	for (size_t i = 0; i < 3; i++) {
+		const char id[BODY_ID_BYTES] = {(char)('1' + i)};
+		const size_t n = strlen(labels[i]);
+		write_number(&w, 1, 2);
+		write_number(&w, 6 * 6 + 16 + 6 + n + sizeof ORIGIN - 1 + 4 + 8, 4);
+		write_number(&w, 1, 2), write_number(&w, 16, 4), write_bytes(&w, id, 16);
+		write_number(&w, 2, 2), write_number(&w, 6, 4), write_bytes(&w, "openai", 6);
+		write_number(&w, 3, 2), write_number(&w, n, 4), write_bytes(&w, labels[i], n);
+		write_number(&w, 4, 2), write_number(&w, sizeof ORIGIN - 1, 4);
+		write_bytes(&w, ORIGIN, sizeof ORIGIN - 1);
+		write_number(&w, 5, 2), write_number(&w, 4, 4), write_bytes(&w, "sk-", 3);
+		write_bytes(&w, id, 1);
+		/* the first two ended long ago */
+		write_number(&w, 8, 2), write_number(&w, 8, 4);
+		write_number(&w, i < 2 ? 1000 : INT64_C(1) << 40, 8);
+	}
+	is_err(format_seal(&h, data_key, span_of((const char *)body, w.n), &file), OK, "sealed");
+	write_file("vault", file.p, file.n);
+	write_file("vault.key", file_key, FORMAT_KEY_BYTES);
+	open_bench(&b, NULL);
+	is_err(vault_get(b.vault, SPAN("openai"), SPAN_NONE, &s, &b.why), OK, "one is good");
+	const struct span bytes = secret_open(s);
+	is_mem(bytes.p, bytes.n, "sk-3", 4, "the last");
+	secret_close(s);
+	secret_unref(s);
+	is_err(vault_get(b.vault, SPAN("openai"), SPAN(""), &s, &b.why), ERR_NO_KEY,
+		"the default is not");
+	ok(strstr(b.why.message, "expired") != NULL, "which is said");
+	is_err(vault_get(b.vault, SPAN("openai"), SPAN("a"), &s, &b.why), ERR_NO_KEY,
+		"nor another");
+	ok(vault_has(b.vault, SPAN("openai")), "there is a key");
+	is_err(take_out(&b, "openai", "b"), OK, "without it");
+	ok(!vault_has(b.vault, SPAN("openai")), "there is none");
+	is_err(vault_get(b.vault, SPAN("openai"), SPAN_NONE, &s, &b.why), ERR_NO_KEY, "to be got");
+	close_bench(&b);
 }
 
 int main(void)
@@ -1182,6 +1603,13 @@ int main(void)
 	test_key_file_elsewhere();
 	test_memory();
 	test_newer_parts();
+	test_older_file();
+	test_slots();
+	test_credential();
+	test_first_passphrase();
+	test_rotation();
+	test_rotated_memory();
+	test_not_after();
 	remove_dir();
 	return tap_done();
 }

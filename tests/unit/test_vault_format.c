@@ -17,7 +17,7 @@ static void put_key_file(struct vault_header *h)
 {
 	unsigned char key[FORMAT_KEY_BYTES];
 	struct slot s = format_slot_new(SLOT_KEY_FILE, cheap);
-	format_key_of_file(&s, file_key, key);
+	format_key_of_bytes(&s, file_key, key);
 	format_slot_seal(h, &s, key, data_key);
 	ok(format_slot_put(h, &s), "there is room for a slot");
 }
@@ -50,10 +50,10 @@ static void test_there_and_back(void)
 	struct fault why;
 
 	make_file(&file, body);
-	is_uint(file.n, 37 + 2 * 138 + 28 + body.n + 16, "it is as long as the format says");
+	is_uint(file.n, 37 + 2 * 138 + 28 + body.n + 16 + 32, "it is as long as the format says");
 	ok(span_find(buf_view(&file), body) == file.n, "and does not show its body");
 	is_mem(file.p, 8, "BRKVLT\0\1", 8, "it begins as a vault does");
-	is_mem(file.p + 8, 4, "\1\0\1\0", 4, "format and cipher are little endian");
+	is_mem(file.p + 8, 4, "\2\0\1\0", 4, "format and cipher are little endian");
 	is_mem(file.p + 12, 8, "\7\0\0\0\0\0\0\0", 8, "and so is the generation");
 	is_err(format_parse(buf_view(&file), &s, &why), OK, "it is taken apart");
 	is_uint(s.header.generation, 7, "its generation");
@@ -66,7 +66,7 @@ static void test_there_and_back(void)
 	ok(sodium_is_zero(got, body.n), "and leaves zeroes");
 
 	const struct slot *slot = format_slot(&s.header, SLOT_KEY_FILE);
-	format_key_of_file(slot, file_key, key);
+	format_key_of_bytes(slot, file_key, key);
 	ok(format_slot_open(&s.header, slot, key, got_key), "the key file unwraps the key");
 	is_mem(got_key, sizeof got_key, data_key, sizeof data_key, "the data key");
 	ok(!format_slot_open(&s.header, slot, data_key, got_key), "another does not");
@@ -79,6 +79,33 @@ static void test_there_and_back(void)
 	ok(!format_slot_open(&s.header, slot, key, got_key), "another passphrase does not");
 }
 
+/* Slots change beside a body that stays; and what lies beside it is what was sealed with it. */
+static void test_body_kept(void)
+{
+	OWNED(buf_done) struct buf file = BUF_INIT(LIMIT_VAULT_BYTES);
+	OWNED(buf_done) struct buf next = BUF_INIT(LIMIT_VAULT_BYTES);
+	struct sealed s, t;
+	struct fault why;
+	unsigned char got[64];
+
+	make_file(&file, SPAN("the body"));
+	is_err(format_parse(buf_view(&file), &s, &why), OK, "a file");
+	ok(format_may_keep_body(&s), "its body can stay");
+	struct vault_header h = s.header;
+	h.generation++;
+	format_slot_remove(&h, SLOT_PASSPHRASE);
+	is_err(format_reseal(&h, data_key, &s, &next), OK, "a slot less");
+	is_err(format_parse(buf_view(&next), &t, &why), OK, "is a file");
+	is_uint(t.header.n_slots, 1, "with what is left");
+	is_mem(t.nonce.p, t.nonce.n, s.nonce.p, s.nonce.n, "the nonce is the same");
+	is_mem(t.ciphertext.p, t.ciphertext.n, s.ciphertext.p, s.ciphertext.n, "and all behind it");
+	ok(format_open(&t, data_key, got), "it opens");
+	is_mem(got, 8, "the body", 8, "to the same");
+	t.seal = s.seal;
+	ok(!format_open(&t, data_key, got), "but not under another file's seal");
+	ok(sodium_is_zero(got, 8), "which leaves zeroes");
+}
+
 /* A slot that unwraps to a key other than the one it is committed to is no slot. */
 static void test_commitment(void)
 {
@@ -86,7 +113,7 @@ static void test_commitment(void)
 	unsigned char key[FORMAT_KEY_BYTES], got[FORMAT_KEY_BYTES];
 	put_key_file(&h);
 	struct slot s = h.slots[0];
-	format_key_of_file(&s, file_key, key);
+	format_key_of_bytes(&s, file_key, key);
 	ok(format_slot_open(&h, &s, key, got), "the slot opens");
 	s.commit[31] ^= 1;
 	ok(!format_slot_open(&h, &s, key, got), "but not to a key it does not name");
@@ -141,7 +168,7 @@ static const struct {
 	uint64_t value;
 	enum err want;
 } claims[] = {
-	{"a newer format",              8,             2, 2,                 ERR_VERSION      },
+	{"a newer format",              8,             2, 3,                 ERR_VERSION      },
 	{"another cipher",              10,            2, 9,                 ERR_VERSION      },
 	{"no slots",                    36,            1, 0,                 ERR_VAULT_DAMAGED},
 	{"too many slots",              36,            1, 9,                 ERR_VAULT_DAMAGED},
@@ -429,6 +456,7 @@ int main(void)
 	if (sodium_init() < 0)
 		bail("libsodium does not start");
 	test_there_and_back();
+	test_body_kept();
 	test_commitment();
 	test_changed_bytes();
 	test_claims();
