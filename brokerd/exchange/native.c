@@ -71,7 +71,7 @@ bool native_shows_header(struct span name)
 	return false;
 }
 
-/* However it is spelt: who reads a query takes the escapes out of its names. */
+/* However it is spelt: who reads a query takes the escapes out of its names, and may end them at a NUL. */
 static bool is_credential(struct span pair)
 {
 	static const char *const names[] = {"key", "access_token", "api_key", "api-key", "apikey",
@@ -79,8 +79,9 @@ static bool is_credential(struct span pair)
 	struct buf name = BUF_INIT(1 * KIB);
 	bool is_one = false;
 	(void)http_unescape(span_cut(&pair, '='), &name);
+	const struct span read = span_first(buf_view(&name), span_index(buf_view(&name), '\0'));
 	for (size_t i = 0; i < COUNT_OF(names); i++)
-		is_one = is_one || span_is_nocase(buf_view(&name), names[i]);
+		is_one = is_one || span_is_nocase(read, names[i]);
 	buf_done(&name);
 	return is_one;
 }

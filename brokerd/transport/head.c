@@ -152,7 +152,11 @@ enum err head_line(struct head *h, struct span line, struct fault *why)
 			return fault_set(why, ERR_SERVER_ERROR, "the reply is no HTTP");
 		return ERR_MORE;
 	}
-	if (line.n > 0 && (line.p[0] == ' ' || line.p[0] == '\t'))
+	const bool is_folded = line.n > 0 && (line.p[0] == ' ' || line.p[0] == '\t');
+	if (is_folded && ++h->n_folds > HEAD_FOLDS_MAX)
+		return fault_set(why, ERR_SERVER_ERROR,
+			"the reply's headers go on over more than %d lines", HEAD_FOLDS_MAX);
+	if (is_folded)
 		err = keep_folded(h, line);
 	else if (span_trim(line).n == 0)
 		return end_of_head(h, why);

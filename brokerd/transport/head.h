@@ -9,6 +9,8 @@
  * LIMIT_HEADERS_BYTES. */
 #define HEAD_BYTES_MAX ((size_t)256 * 1024)
 #define HEAD_1XX_MAX   16 /* replies before the final one */
+#define HEAD_FOLDS_MAX \
+	64 /* lines that go on with the one before; libcurl copies all of it for each */
 
 struct head_field {
 	size_t name_at, name_bytes, value_at, value_bytes;
@@ -20,7 +22,7 @@ struct head {
 	struct head_field *lines;
 	size_t n_lines, cap_lines;
 	size_t bytes; /* of all lines that came, 1xx included */
-	unsigned n_1xx;
+	unsigned n_1xx, n_folds;
 	int status;         /* of the reply that is being read; 0: none yet */
 	bool is_whole;      /* the final head came: further lines are trailers */
 	bool has_kept_last; /* so that a folded line has something to go on */

@@ -4,6 +4,7 @@ Only where the provider is `local = yes`. It is the address connected to that is
 no second answer of a name server gets around."""
 
 import re
+import subprocess
 
 import harness
 import pytest
@@ -102,13 +103,20 @@ ALONE = ["unshare", "--net", "--mount", "sh", "-c",
          'mount --bind "$0" /etc/hosts && exec "$@"' % PUBLIC]
 
 
+def ask_inside(made, model):
+    """Asks from where the daemon is: to it, others are in a sandbox."""
+    done = subprocess.run(["nsenter", f"--target={made.pid}", "--net", "--mount", harness.program("llmb"), "ask",
+                           "-m", model, "hi"], env=made.client_env(), capture_output=True, text=True, timeout=30)
+    return harness.Result(done.returncode, done.stdout, done.stderr)
+
+
 def write_hosts(path, table):
     path.write_text("".join(f"{address} {name}\n" for name, address in table.items()))
 
 
 @needs_root
 @needs_release
-@needs("unshare", "ip", "mount")
+@needs("unshare", "nsenter", "ip", "mount")
 def test_no_name_leads_inward(broker, tmp_path):
     hosts = tmp_path / "hosts"
     write_hosts(hosts, INSIDE)
@@ -116,13 +124,13 @@ def test_no_name_leads_inward(broker, tmp_path):
         "dialect": "openai-chat", "base_url": f"https://{name}", "auth": "none"}) for name in INSIDE),
         wrap=[*ALONE, str(hosts)])
     for name in INSIDE:
-        done = made.llmb("ask", "-m", name.split(".")[0] + "/m", "hi")
+        done = ask_inside(made, name.split(".")[0] + "/m")
         assert done.code == 7 and NOT_PUBLIC in done.err, (name, done)
 
 
 @needs_root
 @needs_release
-@needs("unshare", "ip", "mount")
+@needs("unshare", "nsenter", "ip", "mount")
 @pytest.mark.parametrize("then", ["127.0.0.1", "169.254.169.254"])
 def test_a_second_answer_leads_no_further_inward(broker, tmp_path, then):
     """A name that was somewhere else when it was asked first: the first time there is a connection to try."""
@@ -130,10 +138,10 @@ def test_a_second_answer_leads_no_further_inward(broker, tmp_path, then):
     write_hosts(hosts, {"flips.example": PUBLIC})
     made = broker(bounds() + harness.section("provider", "p", {
         "dialect": "openai-chat", "base_url": "https://flips.example", "auth": "none"}), wrap=[*ALONE, str(hosts)])
-    done = made.llmb("ask", "-m", "p/m", "hi")
+    done = ask_inside(made, "p/m")
     assert done.code == 7 and NOT_PUBLIC not in done.err and re.search("refused|connect", done.err), done
     write_hosts(hosts, {"flips.example": then})
     made.reload()  # which doubts what was looked up
     made.wait_log("config.loaded")
-    done = made.llmb("ask", "-m", "p/m", "hi")
+    done = ask_inside(made, "p/m")
     assert done.code == 7 and NOT_PUBLIC in done.err, done

@@ -196,7 +196,8 @@ def test_no_spelling_of_a_header_goes_along(made, provider, spelling):
 
 @pytest.mark.security
 @pytest.mark.parametrize("name", ["key", "KEY", "Key", "k%65y", "%6bey", "%4B%45%59", "access_token", "access%5Ftoken",
-                                  "api_key", "api-key", "apikey", "ApiKey", "subscription-key", "x-goog-api-key"])
+                                  "api_key", "api-key", "apikey", "ApiKey", "subscription-key", "x-goog-api-key", "key%00",
+                                  "api%5fkey%00x"])
 def test_no_spelling_of_a_key_in_the_query_goes_along(made, provider, name):
     for query in (f"{name}=sk-mine", f"a=b&{name}=sk-mine", f"{name}=sk-mine&a=b", f"&{name}=sk-mine&&", name,
                   f"{name}=sk-mine={name}=sk-mine"):

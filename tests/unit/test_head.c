@@ -141,6 +141,14 @@ static void too_much(void)
 	is_err(err, ERR_SERVER_ERROR, "interim replies have an end");
 	is_uint(n, HEAD_1XX_MAX + 1, "after so many");
 	head_done(&h);
+
+	head_init(&h);
+	err = feed(&h, "HTTP/1.1 200 OK\r\nA: 1\r\n", &why);
+	for (n = 0; err == ERR_MORE && n < 1000; n++)
+		err = feed(&h, " b\r\n", &why);
+	is_err(err, ERR_SERVER_ERROR, "a line does not go on without end");
+	is_uint(n, HEAD_FOLDS_MAX + 1, "but so often");
+	head_done(&h);
 }
 
 int main(void)
