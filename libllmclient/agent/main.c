@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "libllmclient/agent/ask.h"
+#include "libllmclient/agent/keyring.h"
 #include "llmclient.h"
 
 #define EXIT_USAGE   2
@@ -15,7 +16,7 @@
 
 struct options {
 	const char *socket, *only;
-	bool is_terminal;
+	bool is_terminal, is_enrolling;
 };
 
 static const char usage[] =
@@ -26,6 +27,8 @@ static const char usage[] =
 	"\n"
 	"  --terminal     ask on this terminal; without it, by desktop notifications\n"
 	"  --only WHO     only about that one, as `llmb app list` has it\n"
+	"  --enroll       let your desktop's keyring (the Secret Service) open the vault from now "
+	"on, and end\n"
 	"  --socket PATH  of the broker\n"
 	"  --version, --help\n"
 	"\n"
@@ -93,6 +96,8 @@ static bool serve(llm_client *c, const struct options *o)
 	struct json question;
 	if (!put_wait(o, &wait))
 		return false;
+	if (!o->only) /* the broker has just been started, or we have: who locked it since wants it so */
+		keyring_unlock(c);
 	while ((answer = llm_admin_call(c, "consent.next", wait.p))) {
 		was_there = true;
 		if (json_scan(span_str(answer), JSON_STRICT, &question, NULL) == OK)
@@ -108,19 +113,33 @@ static bool is_final(int code)
 	return code == LLM_E_DENIED || code == LLM_E_CONSENT || code == LLM_E_UNSUPPORTED;
 }
 
-static int run(const struct options *o)
+static llm_client *new_client(const struct options *o)
 {
 	llm_options options = LLM_OPTIONS_INIT;
 	options.socket_path = o->socket;
 	options.app_name = "llm-broker-agent";
 	options.flags = LLM_F_NO_AUTOSTART;
+	llm_client *c = llm_client_new(&options);
+	if (!c)
+		fputs("llm-broker-agent: out of memory\n", stderr);
+	return c;
+}
+
+static int enroll(const struct options *o)
+{
+	llm_client *c = new_client(o);
+	const int status = c ? keyring_enroll(c) : EXIT_FAILURE;
+	llm_client_free(c);
+	return status;
+}
+
+static int run(const struct options *o)
+{
 	for (unsigned pause_s = 1;;
 		pause_s = pause_s * 2 > PAUSE_MOST_S ? PAUSE_MOST_S : pause_s * 2) {
-		llm_client *c = llm_client_new(&options);
-		if (!c) {
-			fputs("llm-broker-agent: out of memory\n", stderr);
+		llm_client *c = new_client(o);
+		if (!c)
 			return EXIT_FAILURE;
-		}
 		if (serve(c, o))
 			pause_s = 1;
 		const int code = llm_error_code(llm_last_error(c));
@@ -138,10 +157,11 @@ static int run(const struct options *o)
 /* -1: go on; else the exit status. */
 static int parse(int argc, char **argv, struct options *o)
 {
-	enum { TERMINAL = 1000, ONLY, SOCKET, VERSION, HELP };
+	enum { TERMINAL = 1000, ONLY, ENROLL, SOCKET, VERSION, HELP };
 	static const struct option table[] = {
 		{"terminal", no_argument,       NULL, TERMINAL},
 		{"only",     required_argument, NULL, ONLY    },
+		{"enroll",   no_argument,       NULL, ENROLL  },
 		{"socket",   required_argument, NULL, SOCKET  },
 		{"version",  no_argument,       NULL, VERSION },
 		{"help",     no_argument,       NULL, HELP    },
@@ -155,6 +175,9 @@ static int parse(int argc, char **argv, struct options *o)
 			break;
 		case ONLY:
 			o->only = optarg;
+			break;
+		case ENROLL:
+			o->is_enrolling = true;
 			break;
 		case SOCKET:
 			o->socket = optarg;
@@ -185,6 +208,8 @@ int main(int argc, char **argv)
 	const int status = parse(argc, argv, &o);
 	if (status >= 0)
 		return status;
+	if (o.is_enrolling)
+		return enroll(&o);
 	if (!o.is_terminal && !ask_desktop_can()) {
 		fputs("llm-broker-agent: there is no notify-send: install libnotify-bin, or ask "
 		      "with "
