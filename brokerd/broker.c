@@ -630,8 +630,8 @@ static void on_stall(const char *kind, int64_t took_us)
 	log_warn("loop.stall", "kind=%s took_us=%" PRId64, kind, took_us);
 }
 
-/* First what is to be a process of its own: before there is a thread, a key or a client. Last, when all
- * libraries have what they start with, no more of them can be made. */
+/* What is to be a process of its own (tokens_prepare: the one that runs commands) is started before there is
+ * a key; last, when all libraries have what they start with, no more of them can be made. */
 static enum err broker_build(struct broker *b, struct fault *why)
 {
 	struct organs *o = &b->organs;
