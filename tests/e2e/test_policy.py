@@ -1,16 +1,16 @@
 """test_policy.py - may everybody do what the rules say, and nothing else?"""
 
 import json
-import os
 import pathlib
 import re
-import shutil
+import socket
 import subprocess
 
 import harness
 import pytest
 from surfaces import FAMILIES, dialects, relay
-from test_identity import needs_bwrap, sandbox
+from test_identity import needs_bwrap
+from wire import FAULT, HELLO, WireClient
 
 KEY = "sk-test-0123456789abcdef"
 CHAT = FAMILIES["chat"]
@@ -185,7 +185,6 @@ def test_native_calls_go_where_a_rule_says(broker, provider):
 
 def test_one_caller_has_so_many_connections_and_calls(broker, provider):
     made = started(broker, provider, ("host", {"max_connections": 3, "max_calls": 1}))
-    from wire import FAULT, HELLO, WireClient
     held = []
     for _ in range(3):
         held.append(WireClient(made.socket))
@@ -396,3 +395,47 @@ def test_two_applications_share_one_vault(broker, provider):
     assert llmb(made, "app", "revoke", "app:http").code == 0
     assert http().code == 3 and native().returncode == 0
     assert {request.header("authorization")[0] for request in provider.requests()} == {f"Bearer {KEY}"}
+
+
+# ---- sockets that a service manager hands over ----
+
+def activated(made, names):
+    """Starts the daemon with a listening socket for each name, as systemd does: {name: path}."""
+    paths, held = {}, []
+    for i, name in enumerate(names):
+        paths[name] = made.folder / f"{i}.sock"
+        held.append(socket.socket(socket.AF_UNIX))
+        held[-1].bind(str(paths[name]))
+        held[-1].listen()
+    fds = [one.fileno() for one in held]
+    code = ("import os, sys; fds = [os.dup(int(fd)) for fd in sys.argv[2].split(',')]; n = len(fds)\n"
+            "moved = [os.dup2(fd, 40 + i) for i, fd in enumerate(fds)]\n"
+            "[os.dup2(fd, 3 + i) for i, fd in enumerate(moved)]\n"
+            "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(n), LISTEN_FDNAMES=sys.argv[1])\n"
+            "os.execv(sys.argv[3], sys.argv[3:])")
+    with open(made.log_file, "ab") as log:
+        made.process = subprocess.Popen(
+            ["/usr/bin/python3", "-c", code, ":".join(names), ",".join(map(str, fds)), harness.program("llm-brokerd"),
+             "--config", str(made.config_file), "--state-dir", str(made.state_dir)],
+            env=made.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, pass_fds=fds)
+    return paths
+
+
+def test_sockets_are_known_by_their_names(broker, provider):
+    made = broker(configured(provider), run=False)
+    paths = activated(made, ["llm-broker.socket", "sandbox", "app-notes"])
+
+    def seen(name):
+        peer = json.loads(llmb(made, "whoami", "--json", socket=paths[name]).out)["peer"]
+        return peer["socket"], peer["kind"], peer["name"]
+    assert seen("llm-broker.socket") == ("main", "host", "llmb")
+    assert seen("sandbox") == ("sandbox", "host", "llmb")
+    assert seen("app-notes") == ("app", "app", "notes")
+    assert llmb(made, "app", "revoke", "app:notes", socket=paths["llm-broker.socket"]).code == 0
+    assert llmb(made, "ask", "hi", socket=paths["app-notes"]).code == 3
+
+
+def test_a_name_that_is_no_application_s_is_refused(broker, provider):
+    made = broker(configured(provider), run=False)
+    activated(made, ["app-../x"])
+    assert made.wait_exit() != 0 and "is no application's name" in made.log()
