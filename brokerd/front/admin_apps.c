@@ -259,24 +259,11 @@ enum err admin_app_remove(struct admin_call *a, struct json body, struct fault *
 
 /* ---- sockets for sandboxes ---- */
 
-/* Letters, digits, dots, hyphens and underscores. */
-static bool is_id(struct span s)
-{
-	for (size_t i = 0; i < s.n; i++) {
-		const char c = s.p[i];
-		const bool is_one = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-				    (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
-		if (!is_one)
-			return false;
-	}
-	return true;
-}
-
 static enum err read_id(struct admin_call *a, struct json body, const char *name, char *to,
 	size_t size, struct fault *why)
 {
 	const struct span text = admin_text(a, body, name);
-	if (text.n >= size || !is_id(text))
+	if (text.n >= size || !peer_is_plain(text))
 		return fault_param(why, ERR_INVALID_ARGUMENT, name,
 			"this is up to %zu letters, digits, dots, hyphens and underscores",
 			size - 1);

@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "brokerd/value/peer_id.h"
 #include "protocol/base/buf.h"
 #include "protocol/base/num.h"
 
@@ -304,14 +305,7 @@ struct span evidence_mount_type(struct span text, int64_t wanted)
 
 static bool is_id(struct span s)
 {
-	for (size_t i = 0; i < s.n; i++) {
-		const char c = s.p[i];
-		const bool is_one = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-				    (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
-		if (!is_one)
-			return false;
-	}
-	return s.n > 0 && s.n <= 255;
+	return s.n > 0 && s.n <= 255 && peer_is_plain(s);
 }
 
 bool evidence_read_flatpak(struct span text, struct evidence *out)

@@ -61,15 +61,7 @@ static struct peer_place app_place(struct span name, const char *profile)
 
 bool sockets_is_app_name(struct span name)
 {
-	for (size_t i = 0; i < name.n; i++) {
-		const char c = name.p[i];
-		const bool is_one = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-				    (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-				    (c == '.' && i > 0);
-		if (!is_one)
-			return false;
-	}
-	return name.n > 0 && name.n <= APP_NAME_BYTES;
+	return name.n > 0 && name.n <= APP_NAME_BYTES && name.p[0] != '.' && peer_is_plain(name);
 }
 
 enum err sockets_adopt(struct sockets *s, int fd, struct span name, struct fault *why)

@@ -69,6 +69,18 @@ void peer_text(const struct peer_id *p, char to[PEER_TEXT_BYTES])
 		p->name[0] ? ":" : "", p->name);
 }
 
+bool peer_is_plain(struct span name)
+{
+	for (size_t i = 0; i < name.n; i++) {
+		const char c = name.p[i];
+		const bool is_one = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+				    (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
+		if (!is_one)
+			return false;
+	}
+	return true;
+}
+
 bool peer_is_open(const struct peer_id *p)
 {
 	return p->kind == PEER_KIND_HOST && p->socket == PEER_SOCKET_MAIN && p->profile[0] == '\0';

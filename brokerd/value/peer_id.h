@@ -68,6 +68,9 @@ void peer_account(const struct peer_id *p, char to[PEER_ACCOUNT_BYTES]);
 /* The kind and the name of such a text. False: it is none. */
 bool peer_from_text(struct span text, struct peer_id *out);
 
+/* Letters, digits, dots, hyphens and underscores: what names of applications are made of. */
+bool peer_is_plain(struct span name);
+
 /* Their words, as they are told and as policy is written: "host", "proc", "main". */
 const char *peer_kind_name(enum peer_kind k);
 const char *peer_confidence_name(enum peer_confidence c);

@@ -96,3 +96,23 @@ int64_t number_of(struct json object, const char *name)
 	int64_t v;
 	return json_i64(json_member(object, name), &v) ? v : -1;
 }
+
+int broker_show(const struct command *self, int argc, char **argv, const char *op,
+	void (*say)(const struct answer *a))
+{
+	struct common o = {.is_json = false};
+	struct answer answer;
+	char **words;
+	int n;
+	const int code = options_read_words(self, argc, argv, &o, 0, 0, &n, &words);
+	if (code != OPTIONS_GO_ON)
+		return code;
+	if (!broker_ask(&o, op, NULL, &answer))
+		return answer.exit_code;
+	if (o.is_json)
+		say_answer(&answer);
+	else
+		say(&answer);
+	answer_done(&answer);
+	return EXIT_GOOD;
+}

@@ -57,21 +57,7 @@ static void say_list(const struct answer *answer)
 
 static int run_list(const struct command *self, int argc, char **argv)
 {
-	struct app o = {.uid = -1};
-	struct answer answer;
-	char **words;
-	int n;
-	const int code = options_read_words(self, argc, argv, &o, 0, 0, &n, &words);
-	if (code != OPTIONS_GO_ON)
-		return code;
-	if (!broker_ask(&o.common, "app.list", NULL, &answer))
-		return answer.exit_code;
-	if (o.common.is_json)
-		say_answer(&answer);
-	else
-		say_list(&answer);
-	answer_done(&answer);
-	return EXIT_GOOD;
+	return broker_show(self, argc, argv, "app.list", say_list);
 }
 
 /* ---- what is said of them ---- */

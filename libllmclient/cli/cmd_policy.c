@@ -57,30 +57,20 @@ static void put_rule(struct buf *out, struct json rule, struct arena *arena)
 	buf_byte(out, '\n');
 }
 
+static void say_rules(const struct answer *answer)
+{
+	OWNED(buf_done) struct buf out = BUF_INIT(SAY_BYTES_MAX);
+	OWNED(arena_done) struct arena arena;
+	arena_init(&arena, SAY_BYTES_MAX);
+	const struct json rules = json_member(answer->json, "rules");
+	for (struct json_walk w = json_each(rules); json_next(&w);)
+		put_rule(&out, w.value, &arena);
+	say_out(&out);
+}
+
 static int run_show(const struct command *self, int argc, char **argv)
 {
-	struct policy o = {.as = NULL};
-	struct answer answer;
-	char **words;
-	int n;
-	const int code = options_read_words(self, argc, argv, &o, 0, 0, &n, &words);
-	if (code != OPTIONS_GO_ON)
-		return code;
-	if (!broker_ask(&o.common, "policy.show", NULL, &answer))
-		return answer.exit_code;
-	if (o.common.is_json) {
-		say_answer(&answer);
-	} else {
-		OWNED(buf_done) struct buf out = BUF_INIT(SAY_BYTES_MAX);
-		OWNED(arena_done) struct arena arena;
-		arena_init(&arena, SAY_BYTES_MAX);
-		const struct json rules = json_member(answer.json, "rules");
-		for (struct json_walk w = json_each(rules); json_next(&w);)
-			put_rule(&out, w.value, &arena);
-		say_out(&out);
-	}
-	answer_done(&answer);
-	return EXIT_GOOD;
+	return broker_show(self, argc, argv, "policy.show", say_rules);
 }
 
 /* ---- what they would say ---- */

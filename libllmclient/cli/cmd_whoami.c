@@ -29,21 +29,7 @@ static void say(const struct answer *answer)
 
 static int run(const struct command *self, int argc, char **argv)
 {
-	struct common o = {.is_json = false};
-	struct answer answer;
-	char **words;
-	int n;
-	const int code = options_read_words(self, argc, argv, &o, 0, 0, &n, &words);
-	if (code != OPTIONS_GO_ON)
-		return code;
-	if (!broker_ask(&o, "whoami", NULL, &answer))
-		return answer.exit_code;
-	if (o.is_json)
-		say_answer(&answer);
-	else
-		say(&answer);
-	answer_done(&answer);
-	return EXIT_GOOD;
+	return broker_show(self, argc, argv, "whoami", say);
 }
 
 const struct command command_whoami = {
