@@ -439,3 +439,22 @@ def test_a_name_that_is_no_application_s_is_refused(broker, provider):
     made = broker(configured(provider), run=False)
     activated(made, ["app-../x"])
     assert made.wait_exit() != 0 and "is no application's name" in made.log()
+
+
+# ---- what is remembered of it ----
+
+def test_what_was_allowed_and_refused_is_in_the_audit_log(broker, provider):
+    made = started(broker, provider, ("host", {"except_model": "all/*"}))
+    assert llmb(made, "app", "allow", "flatpak:org.x.Y").code == 0
+    assert llmb(made, "app", "revoke", "flatpak:org.x.Y").code == 0
+    assert llmb(made, "app", "add", "notes").code == 0
+    assert llmb(made, "ask", "-m", "all/a", "hi").code == 3
+    assert llmb(made, "ask", "-m", "other/a", "hi", socket=sandbox_socket(made)).code == 3
+    records = [json.loads(line) for line in llmb(made, "audit", "list", "--json").out.splitlines()]
+    records = records[0]["records"] if "records" in records[0] else records
+    seen = {(one["what"], one.get("verdict"), one.get("subject")) for one in records}
+    for want in (("app.allow", "allowed", "flatpak:org.x.Y"), ("app.revoke", "allowed", "flatpak:org.x.Y"),
+                 ("app.add", "allowed", "app:notes"), ("denied.call", "denied", "all/a"),
+                 ("denied.call", "denied", "other/a")):
+        assert want in seen, (want, sorted(map(str, seen)))
+    assert llmb(made, "audit", "verify").code == 0
