@@ -216,10 +216,13 @@ $(wraps): $B/tests/%: tests/wrap/%.c $B/lib/libllmclient.a
 	$(call say,link)$(CC) -std=c11 -D_GNU_SOURCE -Ilibllmclient/include -O2 $(warnings) $(werror) \
 		-static -o $@ $< $B/lib/libllmclient.a $(libs_msgpack)
 else
-$(wraps): $B/tests/%: tests/wrap/%.c
-	@mkdir -p $(@D)
-	@$(MAKE) FLAVOUR=release B=build/release CC=cc build/release/tests/$*
-	@cp build/release/tests/$* $@
+# made once for all of them, for two makes in one folder would be in each other's way
+$(wraps): $B/wraps
+$B/wraps: $(wrap_src) FORCE
+	@mkdir -p $B/tests
+	@$(MAKE) FLAVOUR=release B=build/release CC=cc $(patsubst $B/%,build/release/%,$(wraps))
+	@cp -p $(patsubst $B/%,build/release/%,$(wraps)) $B/tests/
+	@touch $@
 endif
 
 $B/fuzz/fuzz_client: $B/obj/client.a

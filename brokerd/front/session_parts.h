@@ -1,0 +1,99 @@
+/* session_parts.h - what do the files of a session share?
+ * Its struct and that of a call, for session.c, which makes and ends them; session_calls.c, which begins calls;
+ * session_read.c, which takes frames; session_write.c, which tells. */
+#ifndef BROKERD_FRONT_SESSION_PARTS_H
+#define BROKERD_FRONT_SESSION_PARTS_H
+#include "brokerd/exchange/exchange.h"
+#include "brokerd/front/session.h"
+#include "protocol/frame.h"
+
+#define SESSION_SCRATCH_BYTES ((size_t)64 * 1024) /* of the receive buffer that all share */
+
+enum session_state {
+	HELLO,   /* nothing but a hello may come */
+	OPEN,    /* calls may be made */
+	CLOSING, /* what is written goes out; nothing is read any more */
+};
+
+struct open_call {
+	struct open_call *prev, *next;
+	struct session *session;
+	uint32_t number;
+	int64_t credit;            /* what we may send of the answer */
+	int64_t upload;            /* what the client may send of the body */
+	struct exchange *exchange; /* a typed call, or */
+	struct admin_call *admin;  /* an administrative one under way, or */
+	struct buf admin_body;     /* one whose body is still coming, or */
+	struct buf answer;         /* one that is answered: its JSON */
+	size_t answered;           /* how much of that is written */
+	bool is_answered;
+	char *admin_op;
+	bool is_ready;   /* there may be something to write */
+	bool is_blocked; /* there is, and no credit for it */
+};
+
+struct session {
+	struct session *prev, *next;
+	struct sessions *all;
+	struct loop *loop;
+	int fd;
+	enum session_state state;
+	struct loop_io io;
+	struct loop_task flush;
+	struct loop_timer timer; /* for the hello; later for a client that stopped reading */
+	struct peer_id peer;
+	struct identity *identity; /* what its like have of the broker, all together */
+	struct buf in, out;
+	size_t sent; /* bytes of `out` that are gone */
+	struct open_call *calls;
+	size_t n_calls;
+	int64_t progress_us; /* when the client last took or granted something */
+	bool is_draining;
+	bool is_doubted; /* who writes must show that it is who connected */
+	bool may_pass;   /* descriptors, which the next call may want */
+	struct passed passed;
+};
+
+/* ---- session.c ---- */
+
+void session_free(struct session *s);
+/* Is it let in, and are there not too many of its like? ERR_DENIED, ERR_OVERLOADED. */
+enum err session_admit(struct session *s, struct fault *why) MUST_USE;
+int64_t session_now_s(const struct sessions *all); /* since 1970 */
+
+/* ---- session_calls.c ---- */
+
+struct open_call *session_call(struct session *s, uint32_t number); /* NULL: there is none */
+enum err session_call_begin(
+	struct session *s, uint32_t number, const struct call *call, struct fault *why) MUST_USE;
+/* An administrative call's body is whole. */
+enum err session_admin_begin(
+	struct open_call *c, struct span op, struct span body, struct fault *why) MUST_USE;
+/* It ends with a fault: its exchange tells it, unless that has ended well and what is left of its answer cannot
+ * or need not be read. It may be freed. */
+void session_call_fail(struct open_call *c, const struct fault *why);
+void session_call_free(struct open_call *c);
+/* For the audit log. */
+void session_note_denied(
+	const struct session *s, const char *what, struct span subject, const struct fault *why);
+
+/* ---- session_read.c ---- */
+
+/* False: the connection is over and the session freed. */
+bool session_read(struct session *s);
+
+/* ---- session_write.c ---- */
+
+/* Writes what may be written, and watches for what comes next; may free the session. */
+void session_flush(struct session *s);
+void session_later(struct session *s); /* the same, at the end of this turn */
+void session_watch(struct session *s);
+/* The last frame: what follows is only the writing of it. */
+void session_close_with(struct session *s, const struct fault *why);
+/* A fault of one call that has no exchange to say it. */
+void session_refuse_call(struct session *s, uint32_t number, const struct fault *why);
+bool session_has_output(const struct session *s);
+/* Is it a frame that costs no credit? */
+bool session_is_free(int frame_type);
+
+#endif
