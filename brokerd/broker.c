@@ -281,8 +281,8 @@ static bool open_grants(struct broker *b)
 {
 	struct fault why = FAULT_NONE;
 	b->organs.grants = grants_new(b->organs.workers, b->options.state_dir, &why);
-	if (why.err)
-		log_fault("grants.unusable", &why);
+	if (why.err && !b->state_ailment.err)
+		ail(b, &why); /* whom a person cut off must not come back by a broken line */
 	if (b->organs.grants)
 		b->organs.consents = consents_new(b->organs.loop, b->organs.grants);
 	return b->organs.consents != NULL;

@@ -18,6 +18,7 @@
 #include "brokerd/environment.h"
 #include "brokerd/heap.h"
 #include "brokerd/log/log.h"
+#include "brokerd/policy/policy.h"
 #include "brokerd/vault/source_helper.h"
 
 #define EXIT_USAGE   2
@@ -181,6 +182,10 @@ static int check_config(const struct broker_options *b)
 {
 	struct fault why = FAULT_NONE;
 	struct config *c = config_load(b->config_path, !b->is_config_required, &why);
+	if (c && policy_check(c, &why) != OK) {
+		config_unref(c);
+		c = NULL;
+	}
 	if (!c) {
 		fprintf(stderr, "%s\n", why.message);
 		return EXIT_FAILURE;

@@ -1,9 +1,9 @@
 /* exchange.c - the states of one request, in the order it walks them:
  *
- *   BODY     the request's bytes are coming                       -> FOLLOW | SETTLE
+ *   BODY     the request's bytes are coming                       -> ASK | SETTLE
+ *   ASK      has a person said yes or no, or is one to be asked?  -> FOLLOW | SETTLE
  *   FOLLOW   what was kept, if it goes on from that or asks for it -> ADMIT | SETTLE
- *   ADMIT    is it a request, and one that its caller may make?   -> ASK | ROUTE | SETTLE
- *   ASK      a person is asked whether it may (a wait)            -> ROUTE | SETTLE
+ *   ADMIT    is it a request, and one that its caller may make?   -> ROUTE | SETTLE
  *   ROUTE    which targets, in which order? Or: wait to retry     -> RESERVE | SETTLE
  *   RESERVE  what it may cost is written down before it is spent  -> PREPARE | ROUTE | SETTLE
  *   PREPARE  the target's key, or a token that it gets (a wait)   -> SEND | ROUTE | SETTLE
@@ -84,7 +84,7 @@ enum state exchange_fail_with(struct exchange *x, enum err err, const struct fau
 
 static enum state step_body(struct exchange *x)
 {
-	return x->is_body_whole ? FOLLOW : BODY;
+	return x->is_body_whole ? ASK : BODY;
 }
 
 static enum state step_end(struct exchange *x)
@@ -102,10 +102,10 @@ static const struct {
 	enum state (*step)(struct exchange *x);
 	unsigned to;
 } states[] = {
-	[BODY] = {"body",    step_body,    TO(FOLLOW) | TO(SETTLE)             },
+	[BODY] = {"body",    step_body,    TO(ASK) | TO(SETTLE)                },
+	[ASK] = {"ask",     step_ask,     TO(FOLLOW) | TO(SETTLE)             },
 	[FOLLOW] = {"follow",  step_follow,  TO(ADMIT) | TO(SETTLE)              },
-	[ADMIT] = {"admit",   step_admit,   TO(ASK) | TO(ROUTE) | TO(SETTLE)    },
-	[ASK] = {"ask",     step_ask,     TO(ROUTE) | TO(SETTLE)              },
+	[ADMIT] = {"admit",   step_admit,   TO(ROUTE) | TO(SETTLE)              },
 	[ROUTE] = {"route",   step_route,   TO(RESERVE) | TO(SETTLE)            },
 	[RESERVE] = {"reserve", step_reserve, TO(PREPARE) | TO(ROUTE) | TO(SETTLE)},
 	[PREPARE] = {"prepare", step_prepare, TO(SEND) | TO(ROUTE) | TO(SETTLE)   },
@@ -191,6 +191,26 @@ static void on_hold(struct loop_timer *t)
 		x->caller.on_ready(x->caller.context);
 }
 
+/* A user's programs in the open share what is kept for him; whoever has a name of its own, or is in a sandbox, has
+ * its own alone. */
+static uint64_t owner_of(const struct peer_id *p)
+{
+	char who[PEER_TEXT_BYTES];
+	uint64_t owner;
+	crypto_generichash_state state;
+	if (peer_is_open(p) || p->kind == PEER_KIND_SERVICE)
+		return (uint64_t)p->uid;
+	const uint64_t uid = (uint64_t)p->uid;
+	peer_grant_text(p, who);
+	crypto_generichash_init(&state, NULL, 0, sizeof owner + 8);
+	crypto_generichash_update(&state, (const unsigned char *)&uid, sizeof uid);
+	crypto_generichash_update(&state, (const unsigned char *)who, strlen(who));
+	unsigned char hash[16];
+	crypto_generichash_final(&state, hash, sizeof hash);
+	memcpy(&owner, hash, sizeof owner);
+	return owner | UINT64_C(1) << 63; /* no user's number */
+}
+
 struct exchange *exchange_new(struct organs *o, const struct peer_id *peer,
 	const struct exchange_bounds *bounds, const struct call *c,
 	const struct exchange_caller *caller)
@@ -201,6 +221,7 @@ struct exchange *exchange_new(struct organs *o, const struct peer_id *peer,
 	x->organs = o;
 	x->caller = *caller;
 	x->peer = *peer;
+	x->owner = owner_of(peer);
 	x->allowance = bounds->allowance;
 	if (bounds->allowance.grant) {
 		x->grant = *bounds->allowance.grant;

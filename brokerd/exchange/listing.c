@@ -98,7 +98,7 @@ enum err listing_begin(struct flight *f, const struct allowance *a, struct fault
 	enum err err = put_sections(f, a, only);
 	for (size_t i = 0; !err && i < c->n_providers; i++) {
 		const struct provider *p = &c->providers[i];
-		if (only.n > 0 && !span_eq(p->name, only))
+		if ((only.n > 0 && !span_eq(p->name, only)) || !allowance_has_any(a, p->name))
 			continue;
 		if (p->is_offline)
 			err = put_offline(f, a, p);

@@ -26,9 +26,14 @@ static bool is_no_setting(struct span name)
 	return false;
 }
 
-/* "model", "models", "fallback_model", "fallbackmodels", ... */
+/* "model", "models", "fallback_model", "fallbackmodels", ...; and what some hosts call the same. */
 static bool is_of_models(struct span name)
 {
+	static const char *const others[] = {"engine", "deployment", "preset", "model_name"};
+	for (size_t i = 0; i < COUNT_OF(others); i++) {
+		if (span_is(name, others[i]))
+			return true;
+	}
 	static const char *const ends[] = {"model", "models", "model_id", "modelid"};
 	for (size_t i = 0; i < COUNT_OF(ends); i++) {
 		if (span_ends(name, span_str(ends[i])))
@@ -80,7 +85,11 @@ enum err named_models_in(struct span member, struct json value,
 	enum err (*tell)(void *context, struct span name), void *context)
 {
 	const struct telling t = {tell, context};
-	return walk(member, value, 0, &t);
+	OWNED(buf_done) struct buf name = BUF_INIT(NAME_BYTES);
+	buf_span(&name, member);
+	for (size_t i = 0; i < name.n; i++)
+		name.p[i] = span_lower(name.p[i]);
+	return buf_error(&name) ? ERR_DENIED : walk(buf_view(&name), value, 0, &t);
 }
 
 enum err named_models(

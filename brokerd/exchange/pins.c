@@ -52,21 +52,23 @@ static const struct opaque *opaque_of(const struct llm_event *e)
 	return e->type == EV_PART && e->part.type == PART_OPAQUE ? &e->part.opaque : NULL;
 }
 
-void pins_note(struct items *store, uid_t uid, const struct target *t, const struct llm_event *e,
-	int64_t now_s)
+void pins_note(struct items *store, uint64_t owner, const struct target *t,
+	const struct llm_event *e, int64_t now_s)
 {
 	const struct opaque *o = opaque_of(e);
 	unsigned char pin[PIN_BYTES];
 	if (store && o && pin_of(o, pin))
-		items_put(store, uid, span_of((const char *)pin, sizeof pin), t->provider, now_s);
+		items_put(store, owner, span_of((const char *)pin, sizeof pin), t->provider, now_s);
 }
 
 /* Who made it; absent: nobody knows. */
-static struct span maker_of(struct items *store, uid_t uid, const struct opaque *o, int64_t now_s)
+static struct span maker_of(
+	struct items *store, uint64_t owner, const struct opaque *o, int64_t now_s)
 {
 	unsigned char pin[PIN_BYTES];
-	return pin_of(o, pin) ? items_get(store, uid, span_of((const char *)pin, sizeof pin), now_s)
-			      : SPAN_NONE;
+	return pin_of(o, pin)
+		       ? items_get(store, owner, span_of((const char *)pin, sizeof pin), now_s)
+		       : SPAN_NONE;
 }
 
 /* The items of a message stand in its parts. */
@@ -82,15 +84,15 @@ static void bring_forward(struct route *route, size_t i)
 	route->targets[0] = first;
 }
 
-void pins_order(struct items *store, uid_t uid, const struct llm_request *r, struct route *route,
-	int64_t now_s)
+void pins_order(struct items *store, uint64_t owner, const struct llm_request *r,
+	struct route *route, int64_t now_s)
 {
 	if (!store || route->n < 2)
 		return;
 	for (size_t m = r->n_messages; m > 0; m--) {
 		for (size_t k = r->messages[m - 1].n_parts; k > 0; k--) {
 			const struct part *p = part_at(r, m - 1, k - 1);
-			const struct span maker = maker_of(store, uid, &p->opaque, now_s);
+			const struct span maker = maker_of(store, owner, &p->opaque, now_s);
 			for (size_t i = 0; maker.n > 0 && i < route->n; i++) {
 				if (span_eq(route->targets[i].provider, maker)) {
 					bring_forward(route, i);
@@ -101,17 +103,17 @@ void pins_order(struct items *store, uid_t uid, const struct llm_request *r, str
 	}
 }
 
-static bool is_elsewhere(
-	struct items *store, uid_t uid, const struct target *t, const struct part *p, int64_t now_s)
+static bool is_elsewhere(struct items *store, uint64_t owner, const struct target *t,
+	const struct part *p, int64_t now_s)
 {
 	if (!span_eq(p->opaque.family, t->family))
 		return false; /* whoever made it, it is left out already */
-	const struct span maker = maker_of(store, uid, &p->opaque, now_s);
+	const struct span maker = maker_of(store, owner, &p->opaque, now_s);
 	return maker.n > 0 && !span_eq(maker, t->provider);
 }
 
 /* The parts of one message that may go to `t`, in memory of their own. */
-static enum err copy_message(struct items *store, uid_t uid, const struct target *t,
+static enum err copy_message(struct items *store, uint64_t owner, const struct target *t,
 	struct arena *a, const struct message *from, int64_t now_s, struct message *to)
 {
 	*to = *from;
@@ -121,7 +123,7 @@ static enum err copy_message(struct items *store, uid_t uid, const struct target
 		return ERR_NO_MEMORY;
 	for (size_t k = 0; k < from->n_parts; k++) {
 		struct part p = from->parts[k];
-		if (is_elsewhere(store, uid, t, &p, now_s)) {
+		if (is_elsewhere(store, owner, t, &p, now_s)) {
 			if (p.type == PART_OPAQUE)
 				continue;
 			p.opaque = (struct opaque){.family = SPAN_NONE};
@@ -131,29 +133,29 @@ static enum err copy_message(struct items *store, uid_t uid, const struct target
 	return OK;
 }
 
-static bool has_any_elsewhere(struct items *store, uid_t uid, const struct target *t,
+static bool has_any_elsewhere(struct items *store, uint64_t owner, const struct target *t,
 	const struct llm_request *r, int64_t now_s)
 {
 	for (size_t m = 0; m < r->n_messages; m++) {
 		for (size_t k = 0; k < r->messages[m].n_parts; k++) {
-			if (is_elsewhere(store, uid, t, part_at(r, m, k), now_s))
+			if (is_elsewhere(store, owner, t, part_at(r, m, k), now_s))
 				return true;
 		}
 	}
 	return false;
 }
 
-enum err pins_leave_out(struct items *store, uid_t uid, const struct target *t, struct arena *a,
-	const struct llm_request *r, int64_t now_s, const struct llm_request **out)
+enum err pins_leave_out(struct items *store, uint64_t owner, const struct target *t,
+	struct arena *a, const struct llm_request *r, int64_t now_s, const struct llm_request **out)
 {
 	*out = r;
-	if (!store || !has_any_elsewhere(store, uid, t, r, now_s))
+	if (!store || !has_any_elsewhere(store, owner, t, r, now_s))
 		return OK;
 	struct llm_request *without = arena_alloc(a, sizeof *without);
 	struct message *messages = arena_array(a, r->n_messages, sizeof *messages);
 	enum err err = without && messages ? OK : ERR_NO_MEMORY;
 	for (size_t m = 0; !err && m < r->n_messages; m++)
-		err = copy_message(store, uid, t, a, &r->messages[m], now_s, &messages[m]);
+		err = copy_message(store, owner, t, a, &r->messages[m], now_s, &messages[m]);
 	if (err)
 		return err;
 	*without = *r;

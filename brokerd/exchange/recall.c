@@ -109,7 +109,7 @@ static void put_list(struct json_out *out, const char *name, struct recall *r)
 	r->seen = INK_NONE;
 }
 
-static void keep_call(struct recall *r, struct items *store, uid_t uid, const struct target *t,
+static void keep_call(struct recall *r, struct items *store, uint64_t owner, const struct target *t,
 	const struct llm_event *e, int64_t now_s)
 {
 	const struct opaque *o = &e->call.opaque;
@@ -135,7 +135,7 @@ static void keep_call(struct recall *r, struct items *store, uid_t uid, const st
 	if (r->is_lost)
 		buf_clear(&r->kept);
 	if (has_any || !is_again)
-		items_put(store, uid, e->call.id, buf_view(&r->kept), now_s);
+		items_put(store, owner, e->call.id, buf_view(&r->kept), now_s);
 	buf_clear(&r->id);
 	if (!r->is_lost)
 		buf_span(&r->id, e->call.id);
@@ -145,8 +145,8 @@ static void keep_call(struct recall *r, struct items *store, uid_t uid, const st
 }
 
 /* What came behind the last call. */
-static void keep_rest(
-	struct recall *r, struct items *store, uid_t uid, const struct target *t, int64_t now_s)
+static void keep_rest(struct recall *r, struct items *store, uint64_t owner, const struct target *t,
+	int64_t now_s)
 {
 	struct json_out out = json_to(&r->kept);
 	if (r->id.n == 0 || r->held.n == 0 || r->is_lost)
@@ -161,10 +161,10 @@ static void keep_rest(
 	put_list(&out, "after", r);
 	json_close(&out, '}');
 	if (!buf_error(&r->kept))
-		items_put(store, uid, buf_view(&r->id), buf_view(&r->kept), now_s);
+		items_put(store, owner, buf_view(&r->id), buf_view(&r->kept), now_s);
 }
 
-void recall_note(struct recall *r, struct items *store, uid_t uid, const struct target *t,
+void recall_note(struct recall *r, struct items *store, uint64_t owner, const struct target *t,
 	const struct llm_event *e, int64_t now_s)
 {
 	if (e->choice != 0 || !store)
@@ -184,10 +184,10 @@ void recall_note(struct recall *r, struct items *store, uid_t uid, const struct 
 		note_part(r, e);
 		break;
 	case EV_TOOL_START:
-		keep_call(r, store, uid, t, e, now_s);
+		keep_call(r, store, owner, t, e, now_s);
 		break;
 	case EV_FINISH:
-		keep_rest(r, store, uid, t, now_s);
+		keep_rest(r, store, owner, t, now_s);
 		break;
 	case EV_START:
 	case EV_TOOL_ARGS:

@@ -30,7 +30,7 @@ void recall_rewind(struct recall *r);
 /* An event of the first choice goes by: opaque items are held, and kept once their call is known. What
  * comes behind the last call is kept with it when the choice is over. A call without any takes away
  * what another answer left for its id. */
-void recall_note(struct recall *r, struct items *store, uid_t uid, const struct target *t,
+void recall_note(struct recall *r, struct items *store, uint64_t owner, const struct target *t,
 	const struct llm_event *e, int64_t now_s);
 
 /* The request with what its messages lack for this target, in *out: `request` itself where they lack
@@ -40,7 +40,8 @@ void recall_note(struct recall *r, struct items *store, uid_t uid, const struct 
  * back as plain words gives way to the same with its signature. Where an id comes more than once, the
  * latest call has what is kept for it. What is made is the arena's; spans of what is put in as well.
  * ERR_NO_MEMORY. */
-enum err recall_restore(struct items *store, uid_t uid, const struct target *t, struct arena *a,
-	const struct llm_request *request, int64_t now_s, const struct llm_request **out) MUST_USE;
+enum err recall_restore(struct items *store, uint64_t owner, const struct target *t,
+	struct arena *a, const struct llm_request *request, int64_t now_s,
+	const struct llm_request **out) MUST_USE;
 
 #endif

@@ -18,7 +18,7 @@ struct served {
 
 struct restorer {
 	struct items *store;
-	uid_t uid;
+	uint64_t owner;
 	const struct target *t;
 	struct arena *a;
 	int64_t now_s;
@@ -109,7 +109,7 @@ static enum err find(struct restorer *s, struct span id, struct json *out)
 	*out = JSON_NONE;
 	if (id.n > 0)
 		TABLE_FIND(s->served, served, id.p, id.n);
-	value = id.n > 0 && !served ? items_get(s->store, s->uid, id, s->now_s) : SPAN_NONE;
+	value = id.n > 0 && !served ? items_get(s->store, s->owner, id, s->now_s) : SPAN_NONE;
 	if (!span_is_set(value))
 		return OK;
 	served = arena_alloc(s->a, sizeof *served);
@@ -322,10 +322,11 @@ static enum err restore_all(
 	return err;
 }
 
-enum err recall_restore(struct items *store, uid_t uid, const struct target *t, struct arena *a,
-	const struct llm_request *request, int64_t now_s, const struct llm_request **out)
+enum err recall_restore(struct items *store, uint64_t owner, const struct target *t,
+	struct arena *a, const struct llm_request *request, int64_t now_s,
+	const struct llm_request **out)
 {
-	struct restorer s = {store, uid, t, a, now_s, NULL};
+	struct restorer s = {store, owner, t, a, now_s, NULL};
 	struct served *each, *after;
 	bool is_changed = false;
 	size_t bytes;

@@ -5,6 +5,7 @@
 
 #include "brokerd/dialect/estimate.h"
 #include "brokerd/exchange/named_models.h"
+#include "brokerd/exchange/native.h"
 
 /* ---- how much it may ask for ---- */
 
@@ -75,45 +76,7 @@ enum state step_admit(struct exchange *x)
 	x->asked_max_tokens = f->request.max_tokens;
 	if (!err)
 		err = exchange_may_keep(x, &why);
-	if (err)
-		return exchange_fail_with(x, err, &why);
-	return x->allowance.rule->allow == POLICY_ASK ? ASK : ROUTE;
-}
-
-/* ---- whether a person lets it ---- */
-
-/* What was said of it, if anything was: copied, for the list changes. */
-static bool find_grant(struct exchange *x)
-{
-	const struct grant *g = grants_find(x->organs->grants, &x->peer, exchange_now_s(x));
-	if (!g || !g->is_yes)
-		return false;
-	x->grant = *g;
-	x->allowance.grant = &x->grant;
-	return true;
-}
-
-static void on_answer(struct consent_wait *w, const struct fault *why)
-{
-	struct exchange *x = container_of(w, struct exchange, consent);
-	const bool is_allowed = !why->err && find_grant(x);
-	exchange_go_on(x, is_allowed ? ROUTE : exchange_fail_with(x, ERR_CONSENT, why));
-}
-
-enum state step_ask(struct exchange *x)
-{
-	struct fault why = FAULT_NONE;
-	if (x->consent.question)
-		return ASK;
-	if (find_grant(x))
-		return ROUTE;
-	x->consent.on_answer = on_answer;
-	const enum err err = consents_ask(x->organs->consents, &x->peer, &x->consent, &why);
-	if (err)
-		return exchange_fail_with(x, err, &why);
-	flight_status(
-		x->flight, "consent", "a person is asked whether this program may use the broker");
-	return ASK;
+	return err ? exchange_fail_with(x, err, &why) : ROUTE;
 }
 
 /* ---- which models it may use ---- */
@@ -174,7 +137,19 @@ enum err exchange_admit_native(struct exchange *x, struct fault *why)
 {
 	const struct surface_call *c = &x->relay.call;
 	const struct span method = span_is_set(c->method) ? c->method : SPAN("POST");
+	const struct target *t = &x->flight->route.targets[0];
+	struct naming n = {x, t, why};
 	if (c->path.n == 0)
 		return OK; /* there is no such endpoint: its encoder says what is missing */
-	return policy_admit_native(x->allowance.rule, c->provider, method, c->path, why);
+	const enum err err =
+		policy_admit_native(x->allowance.rule, c->provider, method, c->path, why);
+	if (err || !allowance_limits_models(&x->allowance))
+		return err;
+	const enum err unread = native_models(c->path, buf_view(&x->flight->body), admit_named, &n);
+	if (unread && !why->err)
+		fault_set(why, unread,
+			"[policy \"%.*s\"] says which models may be used, and nobody here can read "
+			"which this call is about",
+			SPAN_ARG(x->allowance.rule->name));
+	return unread;
 }

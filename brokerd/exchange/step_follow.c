@@ -78,11 +78,11 @@ static enum state read_named(struct exchange *x, const struct kept_item *item)
 	struct fault why = FAULT_NONE;
 	if (items)
 		buf_span(&answer,
-			items_get(items, x->peer.uid, item_key(item->id, &key), exchange_now_s(x)));
+			items_get(items, x->owner, item_key(item->id, &key), exchange_now_s(x)));
 	if (answer.n == 0)
 		return refuse_item(x, item);
-	const enum err err = responses_get(x->organs->responses, x->peer.uid, buf_view(&answer),
-		false, exchange_now_s(x), &x->kept, &why);
+	const enum err err = responses_get(x->organs->responses, x->owner, buf_view(&answer), false,
+		exchange_now_s(x), &x->kept, &why);
 	return err ? exchange_fail_with(x, err, &why) : FOLLOW;
 }
 
@@ -160,8 +160,8 @@ static enum state follow_on(struct exchange *x)
 	if (x->kept_id.n == 0)
 		return x->n_named > 0 ? lay_out(x, NULL, 0) : ADMIT;
 	return follow(x,
-		responses_get(x->organs->responses, x->peer.uid, x->kept_id, true,
-			exchange_now_s(x), &x->kept, &why),
+		responses_get(x->organs->responses, x->owner, x->kept_id, true, exchange_now_s(x),
+			&x->kept, &why),
 		&why);
 }
 
@@ -194,12 +194,12 @@ enum state step_follow(struct exchange *x)
 	x->kept.on_done = on_read;
 	if (x->wish == KEPT_REMOVE)
 		return follow(
-			x, responses_remove(store, x->peer.uid, x->kept_id, &x->kept, &why), &why);
+			x, responses_remove(store, x->owner, x->kept_id, &x->kept, &why), &why);
 	if (x->wish == KEPT_NOTHING)
 		return follow_on(x);
 	return follow(x,
 		responses_get(
-			store, x->peer.uid, x->kept_id, false, exchange_now_s(x), &x->kept, &why),
+			store, x->owner, x->kept_id, false, exchange_now_s(x), &x->kept, &why),
 		&why);
 }
 
@@ -315,7 +315,7 @@ static void note_item(void *context, struct span id)
 {
 	const struct whereabouts *w = context;
 	OWNED(buf_done) struct buf key = BUF_INIT(1 * KIB);
-	items_put(w->x->organs->items, w->x->peer.uid, item_key(id, &key), w->answer,
+	items_put(w->x->organs->items, w->x->owner, item_key(id, &key), w->answer,
 		exchange_now_s(w->x));
 }
 
@@ -345,7 +345,7 @@ void exchange_keep(struct exchange *x)
 	if (!err)
 		err = buf_error(&id);
 	if (!err)
-		err = responses_put(x->organs->responses, x->peer.uid, &what, &x->kept, &why);
+		err = responses_put(x->organs->responses, x->owner, &what, &x->kept, &why);
 	if (err) {
 		if (!why.err)
 			fault_set(&why, err, "%s", err_info(err)->sentence);

@@ -103,7 +103,7 @@ static enum state go_native(struct exchange *x)
 	const enum err err = route_native(
 		f->config, x->relay.call.provider, f->request.model, &f->route.targets[0], &why);
 	f->route.n = err ? 0 : 1;
-	if (!err && (exchange_admit_native(x, &why) || exchange_admit_targets(x, &why)))
+	if (!err && exchange_admit_native(x, &why))
 		return exchange_fail(x, OUTCOME_FAILED, &why);
 	return err ? exchange_fail_with(x, err, &why) : RESERVE;
 }
@@ -123,7 +123,7 @@ enum state step_route(struct exchange *x)
 		f->config, f->op, f->request.model, &keys, &f->arena, &f->route, &why);
 	if (err || exchange_admit_targets(x, &why))
 		return exchange_fail_with(x, err ? err : why.err, &why);
-	pins_order(x->organs->items, x->peer.uid, &f->request, &f->route, exchange_now_s(x));
+	pins_order(x->organs->items, x->owner, &f->request, &f->route, exchange_now_s(x));
 	choose_dialects(x);
 	for (size_t i = 0; i < f->route.n; i++) {
 		if (repair_apply(&x->organs->repairs, &f->route.targets[i], &f->arena))

@@ -34,9 +34,9 @@ static enum err on_attempt_event(void *context, const struct llm_event *e)
 		return e->type == EV_MODEL ? listing_put(x->flight, &x->allowance, e) : OK;
 	if (x->flight->is_forwarded && e->type == EV_WARNING)
 		return OK; /* of what the ear had to mend: the bytes are as they came */
-	pins_note(x->organs->items, x->peer.uid, exchange_target(x), e, exchange_now_s(x));
-	recall_note(&x->recall, x->organs->items, x->peer.uid, exchange_target(x), e,
-		exchange_now_s(x));
+	pins_note(x->organs->items, x->owner, exchange_target(x), e, exchange_now_s(x));
+	recall_note(
+		&x->recall, x->organs->items, x->owner, exchange_target(x), e, exchange_now_s(x));
 	return flight_put(x->flight, e);
 }
 
@@ -138,7 +138,7 @@ static enum err choose_request(
 	struct items *store = x->organs->items;
 	const struct target *t = exchange_target(x);
 	enum err err = pins_leave_out(
-		store, x->peer.uid, t, &f->arena, &f->asked, exchange_now_s(x), request);
+		store, x->owner, t, &f->arena, &f->asked, exchange_now_s(x), request);
 	const bool is_whole = *request == &f->asked;
 	*forwarded = forward(x, is_whole);
 	if (err || *forwarded)
@@ -155,7 +155,7 @@ static enum err choose_request(
 	const struct llm_request *without = *request;
 	return err ? err
 		   : recall_restore(
-			     store, x->peer.uid, t, &f->arena, without, exchange_now_s(x), request);
+			     store, x->owner, t, &f->arena, without, exchange_now_s(x), request);
 }
 
 enum state step_send(struct exchange *x)

@@ -55,8 +55,8 @@ static void note_refusal(struct exchange *x)
 		.who = &x->peer,
 		.verdict = AUDIT_DENIED,
 		.err = err,
-		.subject = span_is_set(x->flight->request.model) ? x->flight->request.model
-								 : SPAN_NONE,
+		.subject = x->flight->request.model.n > 0 ? x->flight->request.model
+							  : span_str(llm_op_name(x->flight->op)),
 		.detail = span_str(x->verdict.message)};
 	audit_record(x->organs->audit, &e);
 	x->is_noted = true;

@@ -12,9 +12,9 @@
 
 enum state {
 	BODY,
+	ASK,
 	FOLLOW,
 	ADMIT,
-	ASK,
 	ROUTE,
 	RESERVE,
 	PREPARE,
@@ -29,6 +29,7 @@ struct exchange {
 	struct organs *organs;
 	struct exchange_caller caller;
 	struct peer_id peer;
+	uint64_t owner;             /* whose what it keeps is */
 	struct allowance allowance; /* its rule is of the flight's configuration, */
 	struct grant grant;         /* its grant a copy */
 	struct consent_wait consent;

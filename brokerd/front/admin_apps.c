@@ -68,15 +68,18 @@ static void grant_written(void *context, enum err err, const struct fault *why)
 static enum err read_models(struct json list, char *to, size_t size, struct fault *why)
 {
 	OWNED(buf_done) struct buf text = BUF_INIT(LIMIT_FRAME_BYTES);
+	if (!json_is_nil(list) && json_kind(list) != JSON_ARRAY)
+		return fault_param(
+			why, ERR_INVALID_ARGUMENT, "models", "this is a list of patterns");
 	for (struct json_walk w = json_each(list); json_next(&w);) {
-		const size_t from = text.n;
-		if (from > 0)
-			buf_byte(&text, ' ');
-		if (!json_text_to(w.value, &text) ||
-			span_index(span_skip(buf_view(&text), from + (from > 0)), ' ') <
-				text.n - from - (from > 0))
+		OWNED(buf_done) struct buf one = BUF_INIT(LIMIT_FRAME_BYTES);
+		const bool is_text = json_text_to(w.value, &one);
+		if (!is_text || one.n == 0 || span_index(buf_view(&one), ' ') < one.n)
 			return fault_param(why, ERR_INVALID_ARGUMENT, "models",
-				"a pattern of models has no spaces");
+				"a pattern of models is a text without spaces, and not empty");
+		if (text.n > 0)
+			buf_byte(&text, ' ');
+		buf_span(&text, buf_view(&one));
 	}
 	if (buf_error(&text) || text.n >= size)
 		return fault_param(why, ERR_INVALID_ARGUMENT, "models",
@@ -86,29 +89,50 @@ static enum err read_models(struct json list, char *to, size_t size, struct faul
 	return OK;
 }
 
-static enum err read_grant(
-	struct admin_call *a, struct json body, struct grant *out, struct fault *why)
+/* yes or no, and no where nobody says. */
+static enum err read_flag(struct json body, const char *name, bool *to, struct fault *why)
 {
-	const struct span who = admin_text(a, body, "who");
-	struct peer_id peer;
-	int64_t uid = (int64_t)a->organs->own_uid, days_s = GRANT_DAYS * DAY_S;
-	*out = (struct grant){.is_kept = !admin_flag(body, "session"), .at_s = admin_now_s(a)};
-	if (!peer_from_text(who, &peer) || peer.kind == PEER_KIND_UNKNOWN)
-		return fault_param(why, ERR_INVALID_ARGUMENT, "who",
-			"\"%.*s\" is nobody: `llmb app list` shows who has been here, as in "
-			"flatpak:org.gnome.Builder",
-			SPAN_ARG(span_first(who, 64)));
-	peer_text(&peer, out->who);
-	admin_about(a, out->who);
-	if (!json_is_nil(json_member(body, "uid")) &&
-		(!json_i64(json_member(body, "uid"), &uid) || uid < 0 || uid >= UINT32_MAX))
+	const struct json v = json_member(body, name);
+	*to = json_is_true(v);
+	if (json_is_nil(v) || json_kind(v) == JSON_FALSE || json_kind(v) == JSON_TRUE)
+		return OK;
+	return fault_param(why, ERR_INVALID_ARGUMENT, name, "this is true or false");
+}
+
+/* How long it holds: seconds, 0 for good, else a month. */
+static enum err read_term(struct json body, struct grant *out, bool *is_said, struct fault *why)
+{
+	const struct json v = json_member(body, "for_s");
+	int64_t for_s = GRANT_DAYS * DAY_S;
+	*is_said = !json_is_nil(v);
+	if (*is_said && (!json_i64(v, &for_s) || for_s < 0))
+		return fault_param(
+			why, ERR_INVALID_ARGUMENT, "for_s", "this is a number of seconds");
+	out->until_s = for_s == 0 ? 0 : num_add_sat(out->at_s, for_s);
+	return OK;
+}
+
+/* Whose callers may he speak of? Of his own, and who runs the broker of all. */
+static enum err read_uid(const struct admin_call *a, struct json body, uid_t *to, struct fault *why)
+{
+	const struct json v = json_member(body, "uid");
+	const uid_t own = a->organs->own_uid;
+	const bool is_for_all = a->peer.uid == own || a->peer.uid == 0;
+	int64_t uid = (int64_t)(is_for_all ? own : a->peer.uid);
+	if (!json_is_nil(v) && (!json_i64(v, &uid) || uid < 0 || uid >= UINT32_MAX))
 		return fault_param(why, ERR_INVALID_ARGUMENT, "uid", "this is no user's number");
-	out->uid = (uid_t)uid;
-	(void)json_i64(json_member(body, "for_s"), &days_s);
-	if (days_s < 0)
-		return fault_param(why, ERR_INVALID_ARGUMENT, "for_s", "this is no time");
-	out->until_s = days_s == 0 ? 0 : num_add_sat(out->at_s, days_s);
-	return read_models(json_member(body, "models"), out->models, sizeof out->models, why);
+	if (!is_for_all && (uid_t)uid != a->peer.uid)
+		return fault_param(
+			why, ERR_DENIED, "uid", "you may speak of your own programs alone");
+	*to = (uid_t)uid;
+	return OK;
+}
+
+/* These have a name, or are nobody in particular. */
+static bool wants_name(const struct peer_id *p)
+{
+	return p->name[0] == '\0' && (p->kind == PEER_KIND_HOST || p->kind == PEER_KIND_SERVICE ||
+					     p->kind == PEER_KIND_APP);
 }
 
 static const struct grant *find_grant(const struct admin_call *a, uid_t uid, const char *who)
@@ -121,15 +145,41 @@ static const struct grant *find_grant(const struct admin_call *a, uid_t uid, con
 	return NULL;
 }
 
-/* An application's socket stays what it is, whatever is said of it. */
-static void keep_socket(const struct admin_call *a, struct grant *grant)
+static enum err read_grant(
+	struct admin_call *a, struct json body, struct grant *out, struct fault *why)
 {
-	const struct grant *former = find_grant(a, grant->uid, grant->who);
-	if (!former || !former->has_socket)
-		return;
-	grant->has_socket = grant->is_kept = true;
-	grant->until_s = 0;
-	memcpy(grant->profile, former->profile, sizeof grant->profile);
+	const struct span who = admin_text(a, body, "who");
+	struct peer_id peer;
+	bool is_session, is_said;
+	*out = (struct grant){.at_s = admin_now_s(a)};
+	if (!peer_from_text(who, &peer) || peer.kind == PEER_KIND_UNKNOWN)
+		return fault_param(why, ERR_INVALID_ARGUMENT, "who",
+			"\"%.*s\" is nobody: `llmb app list` shows who has been here, as in "
+			"flatpak:org.gnome.Builder",
+			SPAN_ARG(span_first(who, 64)));
+	if (wants_name(&peer))
+		return fault_param(why, ERR_INVALID_ARGUMENT, "who",
+			"which one? `llmb app list` shows who has been here, as in %s:NAME",
+			peer_kind_name(peer.kind));
+	peer_text(&peer, out->who);
+	admin_about(a, out->who);
+	enum err err = read_uid(a, body, &out->uid, why);
+	if (!err)
+		err = read_flag(body, "session", &is_session, why);
+	if (!err)
+		err = read_term(body, out, &is_said, why);
+	if (!err)
+		err = read_models(
+			json_member(body, "models"), out->models, sizeof out->models, why);
+	if (err)
+		return err;
+	const struct grant *former = find_grant(a, out->uid, out->who);
+	out->is_kept = !is_session;
+	if (former && former->has_socket && (is_session || (is_said && out->until_s > 0)))
+		return fault_param(why, ERR_INVALID_ARGUMENT, "for_s",
+			"%s has a socket of its own, and is allowed until `llmb app revoke`",
+			out->who);
+	return OK;
 }
 
 static enum err say(struct admin_call *a, struct json body, bool is_yes, struct fault *why)
@@ -143,7 +193,6 @@ static enum err say(struct admin_call *a, struct json body, bool is_yes, struct 
 	grant.is_yes = is_yes;
 	if (!is_yes)
 		grant.until_s = 0;
-	keep_socket(a, &grant);
 	struct json_out o = json_to(&a->json);
 	grant_json(&grant, &o);
 	log_info(is_yes ? "grant.added" : "grant.revoked", "who=%s uid=%u",
@@ -200,6 +249,15 @@ static enum err read_name(struct admin_call *a, struct json body, struct span *n
 	return OK;
 }
 
+static bool has_rule_for(const struct config *c, struct span profile)
+{
+	for (size_t i = 0; i < c->n_policy; i++) {
+		if (c->policy[i].profiles.n > 0 && words_fit(&c->policy[i].profiles, profile))
+			return true;
+	}
+	return false;
+}
+
 enum err admin_app_add(struct admin_call *a, struct json body, struct fault *why)
 {
 	const struct span profile = admin_text(a, body, "profile");
@@ -221,6 +279,14 @@ enum err admin_app_add(struct admin_call *a, struct json body, struct fault *why
 	peer_text(&who, grant.who);
 	admin_about(a, grant.who);
 	fault_text(grant.profile, sizeof grant.profile, profile.n > 0 ? profile : SPAN(""));
+	if (!peer_is_plain(span_str(grant.profile)))
+		return fault_param(why, ERR_INVALID_ARGUMENT, "profile",
+			"a profile's name is letters, digits, dots, hyphens and underscores");
+	const struct grant *former = find_grant(a, grant.uid, grant.who);
+	if (former) { /* what was said of it holds on */
+		grant.is_yes = former->is_yes;
+		memcpy(grant.models, former->models, sizeof grant.models);
+	}
 	err = sockets_add_app(a->env->sockets, name, grant.profile, &path, why);
 	if (err)
 		return err;
@@ -229,6 +295,12 @@ enum err admin_app_add(struct admin_call *a, struct json body, struct fault *why
 	json_pair_str(&o, "name", name);
 	json_pair_str(&o, "socket", span_str(path));
 	json_pair_str(&o, "profile", span_str(grant.profile));
+	if (profile.n > 0 && !has_rule_for(a->config, profile))
+		json_pair_str(&o, "warning",
+			SPAN("no [policy] has that profile yet: until one has, it may do nothing"));
+	if (!grant.is_yes)
+		json_pair_str(
+			&o, "warning", SPAN("it was cut off, and still is: see `llmb app allow`"));
 	json_close(&o, '}');
 	log_info("app.added", "name=%.*s uid=%u", SPAN_ARG(name), (unsigned)a->peer.uid);
 	grants_put(a->organs->grants, &grant, reply);
@@ -350,6 +422,8 @@ enum err admin_consent_next(struct admin_call *a, struct json body, struct fault
 	if (only.n >= sizeof a->agent.only)
 		return fault_param(why, ERR_INVALID_ARGUMENT, "only", "this is nobody");
 	fault_text(a->agent.only, sizeof a->agent.only, only.n > 0 ? only : SPAN(""));
+	a->agent.uid = a->peer.uid;
+	a->agent.is_for_all = a->peer.uid == a->organs->own_uid || a->peer.uid == 0;
 	a->agent.on_question = on_question;
 	a->wait.on_fire = on_wait_over;
 	loop_timer_set(a->organs->loop, &a->wait, wait_ms * 1000);
@@ -360,27 +434,36 @@ enum err admin_consent_next(struct admin_call *a, struct json body, struct fault
 enum err admin_consent_answer(struct admin_call *a, struct json body, struct fault *why)
 {
 	const struct grants_reply reply = {grant_written, a};
-	struct grant grant = {.is_yes = admin_flag(body, "allow"),
-		.is_kept = !admin_flag(body, "session"),
-		.at_s = admin_now_s(a)};
-	int64_t id = 0, for_s = GRANT_DAYS * DAY_S;
-	(void)json_i64(json_member(body, "for_s"), &for_s);
-	if (!json_i64(json_member(body, "id"), &id) || id <= 0 || for_s < 0)
+	struct consents *c = a->organs->consents;
+	struct grant grant = {.at_s = admin_now_s(a)};
+	bool is_session, is_said, is_dismissed;
+	uid_t whose = a->peer.uid;
+	int64_t id = 0;
+	if (!json_i64(json_member(body, "id"), &id) || id <= 0)
 		return fault_param(why, ERR_INVALID_ARGUMENT, "id", "which question is that?");
-	grant.until_s = for_s == 0 ? 0 : num_add_sat(grant.at_s, for_s);
-	const enum err err =
-		read_models(json_member(body, "models"), grant.models, sizeof grant.models, why);
+	enum err err = read_flag(body, "allow", &grant.is_yes, why);
+	if (!err)
+		err = read_flag(body, "session", &is_session, why);
+	if (!err)
+		err = read_flag(body, "dismiss", &is_dismissed, why);
+	if (!err)
+		err = read_term(body, &grant, &is_said, why);
+	if (!err)
+		err = read_models(
+			json_member(body, "models"), grant.models, sizeof grant.models, why);
 	if (err)
 		return err;
-	const bool is_dismissed = admin_flag(body, "dismiss");
-	admin_about(a, consents_about(a->organs->consents, (uint64_t)id));
-	const bool is_open = is_dismissed ? consents_dismiss(a->organs->consents, (uint64_t)id)
-					  : consents_answer(a->organs->consents, (uint64_t)id,
-						    &grant, grant.at_s, reply);
-	if (is_open && is_dismissed)
-		grant_written(a, OK, &FAULT_NONE);
+	grant.is_kept = !is_session;
+	admin_about(a, consents_about(c, (uint64_t)id, &whose));
+	if (whose != a->peer.uid && a->peer.uid != a->organs->own_uid && a->peer.uid != 0)
+		return fault_set(why, ERR_DENIED, "that question is about another user's program");
+	const bool is_open = is_dismissed
+				     ? consents_dismiss(c, (uint64_t)id)
+				     : consents_answer(c, (uint64_t)id, &grant, grant.at_s, reply);
 	if (!is_open)
 		return fault_set(why, ERR_NOT_FOUND,
 			"that question is over: its time had come, or it was answered");
+	if (is_dismissed)
+		grant_written(a, OK, &FAULT_NONE);
 	return OK;
 }

@@ -4,6 +4,7 @@
 #include "brokerd/exchange/tokens.h"
 #include "brokerd/front/model_json.h"
 #include "brokerd/log/log.h"
+#include "brokerd/policy/allowance.h"
 #include "brokerd/route/route.h"
 #include "protocol/limits.h"
 
@@ -15,11 +16,29 @@ bool admin_has_key(const struct admin_call *a, const struct provider *p)
 	       tokens_have(a->organs->tokens, a->config, p->name);
 }
 
+/* Is it one that the caller may use? */
+static bool is_shown(const struct admin_call *a, struct span id)
+{
+	const struct policy_verdict v = admin_judge(a, &a->peer);
+	const struct allowance allowance = {v.rule, v.grant};
+	return allowance_shows(&allowance, id);
+}
+
+static bool is_model_shown(const struct admin_call *a, struct span provider, struct span model)
+{
+	OWNED(buf_done) struct buf id = BUF_INIT(64 * KIB);
+	buf_span(&id, provider);
+	buf_byte(&id, '/');
+	buf_span(&id, model);
+	return !buf_error(&id) && is_shown(a, buf_view(&id));
+}
+
 static void put_model(struct admin_call *a, struct span provider, struct span model,
 	bool is_default, bool is_keyed)
 {
 	const struct model_said said = {provider, model, is_default, is_keyed};
-	model_json(a->config, &said, &a->out);
+	if (is_model_shown(a, provider, model))
+		model_json(a->config, &said, &a->out);
 }
 
 /* All that the catalogue has of a provider; true where that is something. */
@@ -45,7 +64,7 @@ static void put_aliases(struct admin_call *a)
 	struct json_out *o = &a->out;
 	for (size_t i = 0; i < c->n_models; i++) {
 		const struct model *m = &c->models[i];
-		if (m->n_targets == 0)
+		if (m->n_targets == 0 || !is_shown(a, m->name))
 			continue;
 		json_open(o, '{');
 		json_pair_str(o, "id", m->name);

@@ -180,6 +180,8 @@ static void put_operations(struct json_out *o, const struct policy_verdict *q)
 	for (size_t i = 0; (name = policy_operation(i)); i++) {
 		struct call c = policy_call_of(i);
 		struct fault why;
+		if (q->answer == POLICY_NO && c.kind != CALL_ADMIN)
+			continue;
 		if (policy_admit_call(q->rule, q->peer, &c, &why) == OK && !was_before(i))
 			json_put_str(o, span_str(name));
 	}
@@ -200,6 +202,17 @@ enum err admin_whoami(struct admin_call *a, struct json body, struct fault *why)
 	return OK;
 }
 
+static enum err read_place(
+	struct span profile, struct span socket, struct peer_id *out, struct fault *why)
+{
+	if (socket.n > 0 && !peer_socket_from(socket, &out->socket))
+		return fault_param(why, ERR_INVALID_ARGUMENT, "socket",
+			"this is main, sandbox, app or handed");
+	if (profile.n > 0)
+		fault_text(out->profile, sizeof out->profile, profile);
+	return OK;
+}
+
 /* As whom? "flatpak:org.gnome.Builder", known as well as can be, unless more is said. */
 static enum err read_peer(
 	struct admin_call *a, struct json body, struct peer_id *out, struct fault *why)
@@ -207,11 +220,7 @@ static enum err read_peer(
 	const struct span as = admin_text(a, body, "as"), profile = admin_text(a, body, "profile");
 	const struct span socket = admin_text(a, body, "socket");
 	int64_t uid = (int64_t)a->organs->own_uid;
-	if (as.n == 0) {
-		*out = a->peer;
-		return OK;
-	}
-	if (!peer_from_text(as, out))
+	if (as.n > 0 && !peer_from_text(as, out))
 		return fault_param(why, ERR_INVALID_ARGUMENT, "as",
 			"\"%.*s\" is nobody: this is KIND or KIND:NAME, as in "
 			"flatpak:org.gnome.Builder, "
@@ -221,16 +230,20 @@ static enum err read_peer(
 	if (!json_is_nil(json_member(body, "uid")) &&
 		(!json_i64(json_member(body, "uid"), &uid) || uid < 0 || uid >= UINT32_MAX))
 		return fault_param(why, ERR_INVALID_ARGUMENT, "uid", "this is no user's number");
+	if (as.n == 0) {
+		*out = a->peer;
+		out->uid = json_is_nil(json_member(body, "uid")) ? out->uid : (uid_t)uid;
+		return read_place(profile, socket, out, why);
+	}
 	out->uid = (uid_t)uid;
 	out->socket = out->kind == PEER_KIND_APP ? PEER_SOCKET_APP : PEER_SOCKET_MAIN;
 	out->confidence = out->kind == PEER_KIND_UNKNOWN ? PEER_UID
 			  : out->kind == PEER_KIND_APP   ? PEER_LISTENER
 							 : PEER_PROC;
-	if (socket.n > 0 && !peer_socket_from(socket, &out->socket))
-		return fault_param(why, ERR_INVALID_ARGUMENT, "socket",
-			"this is main, sandbox, app or handed");
-	fault_text(out->profile, sizeof out->profile, profile.n > 0 ? profile : SPAN(""));
-	return OK;
+	const struct grant *said = grants_find(a->organs->grants, out, admin_now_s(a));
+	if (said && said->has_socket)
+		fault_text(out->profile, sizeof out->profile, span_str(said->profile));
+	return read_place(profile, socket, out, why);
 }
 
 static bool has_vault_key(const void *context, struct span provider)

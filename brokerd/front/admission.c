@@ -9,7 +9,7 @@ enum err admission_check(const struct organs *o, const struct peer_id *peer, con
 	if (err || !policy_needs_grant(c))
 		return err;
 	const struct grant *said = grants_find(o->grants, peer, loop_wall_us(o->loop) / 1000000);
-	peer_text(peer, who);
+	peer_grant_text(peer, who);
 	/* whoever administers can take back what was said of himself */
 	if (said && !said->is_yes && c->kind != CALL_ADMIN)
 		return fault_set(why, ERR_DENIED,

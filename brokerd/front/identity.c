@@ -8,7 +8,7 @@
 static int write_key(const struct peer_id *p, char *to, size_t size)
 {
 	char who[PEER_TEXT_BYTES];
-	peer_text(p, who);
+	peer_grant_text(p, who);
 	return snprintf(
 		to, size, "%lld %d %s %s", (long long)p->uid, (int)p->socket, p->profile, who);
 }

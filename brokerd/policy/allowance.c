@@ -26,3 +26,25 @@ bool allowance_shows(const struct allowance *a, struct span id)
 	const struct span provider = span_cut(&model, '/');
 	return allowance_model(a, id, provider, span_is_set(model) ? model : SPAN(""), &why) == OK;
 }
+
+/* Could a model of that provider fit? What has no slash is an alias, or a pattern of everything. */
+static bool may_fit(struct span pattern, struct span provider)
+{
+	const size_t slash = span_index(pattern, '/');
+	if (slash == pattern.n)
+		return span_index(pattern, '*') < pattern.n;
+	return pattern_fits(span_first(pattern, slash), provider) ||
+	       span_index(span_first(pattern, slash), '*') < slash;
+}
+
+bool allowance_has_any(const struct allowance *a, struct span provider)
+{
+	bool has_any = a->rule && a->rule->models.n == 0;
+	struct span rest = a->grant ? span_str(a->grant->models) : SPAN("");
+	bool has_grant = rest.n == 0;
+	for (size_t i = 0; a->rule && !has_any && i < a->rule->models.n; i++)
+		has_any = may_fit(a->rule->models.list[i], provider);
+	while (!has_grant && span_is_set(rest))
+		has_grant = may_fit(span_cut(&rest, ' '), provider);
+	return has_any && has_grant;
+}

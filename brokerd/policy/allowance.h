@@ -16,6 +16,8 @@ bool allowance_limits_models(const struct allowance *a);
 /* As policy_admit_model, and within what was granted. */
 enum err allowance_model(const struct allowance *a, struct span asked, struct span provider,
 	struct span model, struct fault *why) MUST_USE;
+/* Could any model of that provider be used? */
+bool allowance_has_any(const struct allowance *a, struct span provider);
 /* The same of "provider/model", or an alias, that is only to be told of. */
 bool allowance_shows(const struct allowance *a, struct span id);
 

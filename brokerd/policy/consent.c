@@ -99,9 +99,11 @@ static struct consent_question *open_question(const struct consents *c, uint64_t
 	return NULL;
 }
 
-const char *consents_about(const struct consents *c, uint64_t id)
+const char *consents_about(const struct consents *c, uint64_t id, uid_t *uid)
 {
 	const struct consent_question *q = open_question(c, id);
+	if (q)
+		*uid = q->peer.uid;
 	return q ? q->who : "";
 }
 
@@ -138,6 +140,8 @@ bool consents_answer(struct consents *c, uint64_t id, const struct grant *said, 
 
 static bool is_for(const struct consent_agent *a, const struct consent_question *q)
 {
+	if (!a->is_for_all && a->uid != q->peer.uid)
+		return false;
 	return a->only[0] == '\0' || strcmp(a->only, q->who) == 0;
 }
 
@@ -163,7 +167,7 @@ static struct consent_question *find_question(const struct consents *c, const st
 {
 	char who[PEER_TEXT_BYTES];
 	struct consent_question *q;
-	peer_text(peer, who);
+	peer_grant_text(peer, who);
 	LIST_EACH(c->questions, q) {
 		if (q->peer.uid == peer->uid && strcmp(q->who, who) == 0 && !q->is_over)
 			return q;
@@ -172,12 +176,13 @@ static struct consent_question *find_question(const struct consents *c, const st
 }
 
 /* Is anybody there, or busy with a question, or just gone for the next one? */
-static bool has_agent(const struct consents *c, const char *who)
+static bool has_agent(const struct consents *c, const struct peer_id *peer, const char *who)
 {
 	const struct consent_agent *a;
 	const struct consent_question *q;
 	LIST_EACH(c->agents, a) {
-		if (a->only[0] == '\0' || strcmp(a->only, who) == 0)
+		if ((a->is_for_all || a->uid == peer->uid) &&
+			(a->only[0] == '\0' || strcmp(a->only, who) == 0))
 			return true;
 	}
 	LIST_EACH(c->questions, q) {
@@ -204,8 +209,8 @@ static enum err new_question(struct consents *c, const struct peer_id *peer,
 	struct consent_question **out, struct fault *why)
 {
 	char who[PEER_TEXT_BYTES];
-	peer_text(peer, who);
-	if (!has_agent(c, who))
+	peer_grant_text(peer, who);
+	if (!has_agent(c, peer, who))
 		return fault_set(why, ERR_CONSENT,
 			"nobody has allowed %.150s to use this broker, and no agent is there to "
 			"ask: "

@@ -34,6 +34,8 @@ void consents_leave(struct consent_wait *w); /* harmless where it does not wait 
 struct consent_agent {
 	struct consent_agent *prev, *next;
 	struct consents *consents;
+	uid_t uid;                  /* whose callers it may be asked about, */
+	bool is_for_all;            /* or everybody's */
 	char only[PEER_TEXT_BYTES]; /* "": questions about anybody; else about that one */
 	/* Once: a question, which other agents are not asked meanwhile. May be called from inside of
 	 * consents_await. */
@@ -44,8 +46,8 @@ void consents_away(struct consent_agent *a); /* it waits no more; harmless where
 /* The broker ends: all agents are told that there is no question (id 0). */
 void consents_end(struct consents *c);
 
-/* Whom an open question is about; "": there is no such question any more. */
-const char *consents_about(const struct consents *c, uint64_t id);
+/* Whom an open question is about, and whose caller that is; "": there is no such question any more. */
+const char *consents_about(const struct consents *c, uint64_t id, uid_t *uid);
 /* The person clicked it away: no, for those who wait, and nothing is written down. False: there is no such question
  * any more. */
 bool consents_dismiss(struct consents *c, uint64_t id);

@@ -227,16 +227,26 @@ static size_t find(const struct grants *g, uid_t uid, struct span who)
 	return i;
 }
 
+/* What was said under a name, while it holds; NULL: nothing. */
+static const struct grant *said_of(
+	const struct grants *g, uid_t uid, const char *who, int64_t now_s)
+{
+	const size_t i = find(g, uid, span_str(who));
+	const bool is_over = i < g->n && g->list[i].until_s > 0 && g->list[i].until_s <= now_s;
+	return i == g->n || is_over ? NULL : &g->list[i];
+}
+
 const struct grant *grants_find(const struct grants *g, const struct peer_id *peer, int64_t now_s)
 {
 	char who[PEER_TEXT_BYTES];
 	if (g->n == 0)
 		return NULL;
 	peer_text(peer, who);
-	const size_t i = find(g, peer->uid, span_str(who));
-	if (i == g->n || (g->list[i].until_s > 0 && g->list[i].until_s <= now_s))
-		return NULL;
-	return &g->list[i];
+	const struct grant *named = said_of(g, peer->uid, who, now_s);
+	if (!peer->is_claim || (named && !named->is_yes))
+		return named;
+	peer_grant_text(peer, who); /* a claim is heard where it is cut off, and nowhere else */
+	return said_of(g, peer->uid, who, now_s);
 }
 
 static void drop(struct grants *g, size_t i)
@@ -270,9 +280,16 @@ void grants_put(struct grants *g, const struct grant *grant, struct grants_reply
 		refuse(g, &why, reply);
 		return;
 	}
+	struct grant one = *grant;
+	if (i < g->n && g->list[i].has_socket && !one.has_socket) {
+		/* an application's socket stays what it is, whatever is said of it */
+		one.has_socket = one.is_kept = true;
+		one.until_s = 0;
+		memcpy(one.profile, g->list[i].profile, sizeof one.profile);
+	}
 	if (i < g->n)
 		drop(g, i);
-	add(g, grant);
+	add(g, &one);
 	write_down(g, reply);
 }
 

@@ -98,7 +98,8 @@ static bool fits(const struct policy_rule *r, const struct peer_id *peer, uid_t 
 	       (r->sockets == 0 || (r->sockets & (UINT32_C(1) << peer->socket))) &&
 	       peer->confidence >= r->confidence && is_user(r, peer->uid, own) &&
 	       has_profile(r, peer) &&
-	       (r->names.n == 0 || words_fit(&r->names, span_str(peer->name)));
+	       /* a name that is only claimed is none: by it one would choose one's rule */
+	       (r->names.n == 0 || (!peer->is_claim && words_fit(&r->names, span_str(peer->name))));
 }
 
 const struct policy_rule *policy_find(const struct config *c, const struct peer_id *peer, uid_t own)
@@ -231,6 +232,68 @@ enum err policy_admit_model(const struct policy_rule *r, struct span asked, stru
 		SPAN_ARG(span_first(name, 200)));
 }
 
+/* ---- is what a rule says possible? ---- */
+
+static bool is_operation(struct span pattern)
+{
+	if (span_is(pattern, "use"))
+		return true;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		if (pattern_fits(pattern, span_str(rows[i].name)))
+			return true;
+	}
+	return false;
+}
+
+static enum err check_native(const struct config *c, const struct policy_rule *r,
+	const struct native_rule *n, struct fault *why)
+{
+	static const char *const known[] = {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"};
+	struct span rest = n->methods;
+	bool has_provider = span_index(n->provider, '*') < n->provider.n;
+	for (size_t i = 0; i < c->n_providers; i++)
+		has_provider = has_provider || span_eq(c->providers[i].name, n->provider);
+	if (!has_provider)
+		return fault_set(why, ERR_MISCONFIGURED,
+			"[policy \"%.*s\"] has native = %.*s ..., and no provider is called so",
+			SPAN_ARG(r->name), SPAN_ARG(span_first(n->provider, 64)));
+	while (span_is_set(rest) && !span_is(n->methods, "*")) {
+		const struct span method = span_cut(&rest, ',');
+		bool is_known = false;
+		for (size_t i = 0; i < COUNT_OF(known); i++)
+			is_known = is_known || span_is(method, known[i]);
+		if (!is_known)
+			return fault_set(why, ERR_MISCONFIGURED,
+				"[policy \"%.*s\"] has the method %.*s in native: there are GET, "
+				"POST, "
+				"PUT, PATCH, DELETE and HEAD, with commas between, or *",
+				SPAN_ARG(r->name), SPAN_ARG(span_first(method, 16)));
+	}
+	return OK;
+}
+
+enum err policy_check(const struct config *c, struct fault *why)
+{
+	for (size_t i = 0; i < c->n_policy; i++) {
+		const struct policy_rule *r = &c->policy[i];
+		enum err err = OK;
+		for (size_t k = 0; k < r->operations.n; k++) {
+			if (!is_operation(r->operations.list[k]))
+				return fault_set(why, ERR_MISCONFIGURED,
+					"[policy \"%.*s\"] has operation = %.*s, and there is none "
+					"that "
+					"fits: `llmb whoami` lists those there are",
+					SPAN_ARG(r->name),
+					SPAN_ARG(span_first(r->operations.list[k], 64)));
+		}
+		for (size_t k = 0; !err && k < r->n_natives; k++)
+			err = check_native(c, r, &r->natives[k], why);
+		if (err)
+			return err;
+	}
+	return OK;
+}
+
 /* ---- native endpoints ---- */
 
 static bool has_method(struct span methods, struct span method)
@@ -252,13 +315,71 @@ static bool begins(struct span path, struct span with)
 	return path.n == with.n || with.p[with.n - 1] == '/' || path.p[with.n] == '/';
 }
 
+/* Is there a part of it that leads upwards, or none, as whoever unescapes it sees it? */
+static bool has_dots(struct span path)
+{
+	path = span_skip(path, 1);
+	while (span_is_set(path)) {
+		size_t end = 0;
+		while (end < path.n && path.p[end] != '/' && path.p[end] != '\\')
+			end++;
+		struct span part = span_first(path, end);
+		part = span_first(part, span_index(part, ';'));
+		if (span_is(part, ".") || span_is(part, "..") || (end == 0 && end < path.n))
+			return true;
+		path = end < path.n ? span_skip(path, end + 1) : SPAN_NONE;
+	}
+	return false;
+}
+
+static int hex_digit(char c)
+{
+	return c >= '0' && c <= '9'   ? c - '0'
+	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
+	       : c >= 'A' && c <= 'F' ? c - 'A' + 10
+				      : -1;
+}
+
+/* False: there was nothing to unescape. */
+static bool unescape(struct buf *path)
+{
+	size_t to = 0;
+	for (size_t from = 0; from < path->n; from++) {
+		char c = path->p[from];
+		if (c == '%' && from + 2 < path->n && hex_digit(path->p[from + 1]) >= 0 &&
+			hex_digit(path->p[from + 2]) >= 0) {
+			c = (char)(hex_digit(path->p[from + 1]) * 16 +
+				   hex_digit(path->p[from + 2]));
+			from += 2;
+		}
+		path->p[to++] = c;
+	}
+	const bool is_changed = to < path->n;
+	buf_cut(path, to);
+	return is_changed;
+}
+
+/* Could some reader of the path, who unescapes it once or more often, leave where it begins? */
+static bool climbs(struct span path)
+{
+	OWNED(buf_done) struct buf text = BUF_INIT(64 * KIB);
+	buf_span(&text, path);
+	for (int i = 0; i < 4; i++) {
+		if (buf_error(&text) || has_dots(buf_view(&text)))
+			return true;
+		if (!unescape(&text))
+			return false;
+	}
+	return true; /* nobody writes a name so */
+}
+
 enum err policy_admit_native(const struct policy_rule *r, struct span provider, struct span method,
 	struct span path, struct fault *why)
 {
 	for (size_t i = 0; i < r->n_natives; i++) {
 		const struct native_rule *n = &r->natives[i];
 		if (pattern_fits(n->provider, provider) && has_method(n->methods, method) &&
-			begins(path, n->path))
+			begins(path, n->path) && (n->path.n == 1 || !climbs(path)))
 			return OK;
 	}
 	return fault_param(why, ERR_DENIED, "surface.path",

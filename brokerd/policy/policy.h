@@ -32,6 +32,9 @@ bool policy_limits_models(const struct policy_rule *r);
 enum err policy_admit_native(const struct policy_rule *r, struct span provider, struct span method,
 	struct span path, struct fault *why) MUST_USE;
 
+/* Do all rules speak of operations, providers and methods that there are? ERR_MISCONFIGURED. */
+enum err policy_check(const struct config *c, struct fault *why) MUST_USE;
+
 /* The operations there are, in the order of the table: for what is generated from it. NULL: no more. */
 const char *policy_operation(size_t i);
 /* A call of the i-th. */

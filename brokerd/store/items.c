@@ -159,10 +159,10 @@ static size_t open_all(const unsigned char key[ITEMS_KEY_BYTES], struct span fil
 
 /* ---- the table ---- */
 
-static void make_id(unsigned char to[ID_BYTES], uid_t uid, struct span id)
+static void make_id(unsigned char to[ID_BYTES], uint64_t owner, struct span id)
 {
 	crypto_generichash_state state;
-	const uint64_t number = uid;
+	const uint64_t number = owner;
 	crypto_generichash_init(&state, NULL, 0, ID_BYTES);
 	crypto_generichash_update(&state, (const unsigned char *)&number, sizeof number);
 	crypto_generichash_update(&state, (const unsigned char *)id.p, id.n);
@@ -467,13 +467,13 @@ bool items_is_open(const struct items *s)
 	return s->has_key;
 }
 
-void items_put(struct items *s, uid_t uid, struct span id, struct span value, int64_t now_s)
+void items_put(struct items *s, uint64_t owner, struct span id, struct span value, int64_t now_s)
 {
 	const bool is_reading = s->has_key && !s->is_read;
 	unsigned char key[ID_BYTES];
 	struct item *former;
 	s->now_s = now_s;
-	make_id(key, uid, id);
+	make_id(key, owner, id);
 	TABLE_FIND(s->table, former, key, ID_BYTES);
 	if (value.n > s->limits.value_bytes)
 		value = SPAN(""); /* but the earlier one is no longer the id's */
@@ -496,13 +496,13 @@ void items_put(struct items *s, uid_t uid, struct span id, struct span value, in
 	write_begin(s);
 }
 
-struct span items_get(struct items *s, uid_t uid, struct span id, int64_t now_s)
+struct span items_get(struct items *s, uint64_t owner, struct span id, int64_t now_s)
 {
 	unsigned char key[ID_BYTES];
 	struct item *item;
 	s->now_s = now_s;
 	trim(s);
-	make_id(key, uid, id);
+	make_id(key, owner, id);
 	TABLE_FIND(s->table, item, key, ID_BYTES);
 	return item && item->n > 0 ? span_of(item->value, item->n) : SPAN_NONE;
 }

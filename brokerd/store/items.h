@@ -37,12 +37,12 @@ void items_begin(struct items *s, const unsigned char key[ITEMS_KEY_BYTES], int6
 void items_close(struct items *s);
 bool items_is_open(const struct items *s);
 
-/* Keeps a value for (uid, id), in place of an earlier one; an empty one, or one that is too long, takes
+/* Keeps a value for (owner, id), in place of an earlier one; an empty one, or one that is too long, takes
  * the earlier one away and leaves none. `now_s`: seconds since 1970. */
-void items_put(struct items *s, uid_t uid, struct span id, struct span value, int64_t now_s);
+void items_put(struct items *s, uint64_t owner, struct span id, struct span value, int64_t now_s);
 
 /* The value, until the next call of any of these; absent where there is none. */
-struct span items_get(struct items *s, uid_t uid, struct span id, int64_t now_s);
+struct span items_get(struct items *s, uint64_t owner, struct span id, int64_t now_s);
 
 /* How many there are, and their bytes. */
 size_t items_count(const struct items *s, size_t *bytes);

@@ -50,7 +50,7 @@ struct responses_work {
 	char dir[4000];
 	unsigned char key[RESPONSES_KEY_BYTES];
 	struct responses_limits limits;
-	uid_t uid;
+	uint64_t owner;
 	int64_t now_s;
 	bool with_chain;
 	struct buf id, previous, json; /* put; the id of all */
@@ -81,11 +81,13 @@ struct place {
 static void keyed_hash(const struct responses_work *w, struct span id, unsigned char *out, size_t n)
 {
 	crypto_generichash_state hash;
-	const uint32_t uid = (uint32_t)w->uid;
-	const unsigned char user[4] = {(unsigned char)uid, (unsigned char)(uid >> 8),
-		(unsigned char)(uid >> 16), (unsigned char)(uid >> 24)};
+	unsigned char user[8];
+	for (size_t i = 0; i < sizeof user; i++)
+		user[i] = (unsigned char)(w->owner >> (8 * i));
+	/* plain users were all there were once */
+	const size_t user_bytes = w->owner <= UINT32_MAX ? 4 : sizeof user;
 	crypto_generichash_init(&hash, w->key, sizeof w->key, NAME_BYTES);
-	crypto_generichash_update(&hash, user, sizeof user);
+	crypto_generichash_update(&hash, user, user_bytes);
 	crypto_generichash_update(&hash, (const unsigned char *)id.p, id.n);
 	unsigned char whole[NAME_BYTES];
 	crypto_generichash_final(&hash, whole, sizeof whole);
@@ -472,14 +474,15 @@ static void done(struct job *j)
 	work_free(w);
 }
 
-static struct responses_work *work_new(struct responses *s, enum act act, uid_t uid, struct span id)
+static struct responses_work *work_new(
+	struct responses *s, enum act act, uint64_t owner, struct span id)
 {
 	struct responses_work *w = calloc(1, sizeof *w);
 	if (!w)
 		return NULL;
 	w->job = (struct job){.run = run, .on_done = done};
 	w->act = act;
-	w->uid = uid;
+	w->owner = owner;
 	w->limits = s->limits;
 	w->why = FAULT_NONE;
 	memcpy(w->dir, s->dir, sizeof w->dir);
@@ -543,13 +546,13 @@ static void tidy(struct responses *s)
 		s->puts = PUTS_A_TIDY; /* at the next */
 }
 
-enum err responses_put(struct responses *s, uid_t uid, const struct response *r,
+enum err responses_put(struct responses *s, uint64_t owner, const struct response *r,
 	struct responses_wait *wait, struct fault *why)
 {
 	const enum err err = check_key(s, why);
 	if (err)
 		return err;
-	struct responses_work *w = work_new(s, ACT_PUT, uid, r->id);
+	struct responses_work *w = work_new(s, ACT_PUT, owner, r->id);
 	if (w) {
 		w->now_s = r->at_s;
 		buf_span(&w->previous, r->previous);
@@ -561,13 +564,13 @@ enum err responses_put(struct responses *s, uid_t uid, const struct response *r,
 	return submit(s, w, wait, why);
 }
 
-enum err responses_get(struct responses *s, uid_t uid, struct span id, bool with_chain,
+enum err responses_get(struct responses *s, uint64_t owner, struct span id, bool with_chain,
 	int64_t now_s, struct responses_wait *wait, struct fault *why)
 {
 	const enum err err = check_key(s, why);
 	if (err)
 		return err;
-	struct responses_work *w = work_new(s, ACT_GET, uid, id);
+	struct responses_work *w = work_new(s, ACT_GET, owner, id);
 	if (w) {
 		w->now_s = now_s;
 		w->with_chain = with_chain;
@@ -576,11 +579,11 @@ enum err responses_get(struct responses *s, uid_t uid, struct span id, bool with
 	return submit(s, w, wait, why);
 }
 
-enum err responses_remove(struct responses *s, uid_t uid, struct span id,
+enum err responses_remove(struct responses *s, uint64_t owner, struct span id,
 	struct responses_wait *wait, struct fault *why)
 {
 	const enum err err = check_key(s, why);
-	return err ? err : submit(s, make_room(work_new(s, ACT_REMOVE, uid, id), 1), wait, why);
+	return err ? err : submit(s, make_room(work_new(s, ACT_REMOVE, owner, id), 1), wait, why);
 }
 
 void responses_leave(struct responses_wait *w)

@@ -1,6 +1,6 @@
 /* responses.h - what was answered before, under the id that its caller has for it?
  * Answers of the Responses API, which goes on from one by its id. Each is a file, sealed with a key of the
- * vault, under a name that says nothing; one user's are nobody else's. A worker reads and writes. They go
+ * vault, under a name that says nothing; one owner's are nobody else's: a user, or one identity of his. A worker reads and writes. They go
  * when they are old, and when they are too many the oldest of the user who has most, so that nobody pushes out
  * what others keep. What is in one is its writer's. */
 #ifndef BROKERD_STORE_RESPONSES_H
@@ -52,13 +52,13 @@ struct responses_wait {
 };
 
 /* Each begins; ERR_LOCKED: there is no key. What waits may leave, which stops nothing but the telling. */
-enum err responses_put(struct responses *s, uid_t uid, const struct response *r,
+enum err responses_put(struct responses *s, uint64_t owner, const struct response *r,
 	struct responses_wait *w, struct fault *why) MUST_USE;
 /* One, or with all that it goes on from. */
-enum err responses_get(struct responses *s, uid_t uid, struct span id, bool with_chain,
+enum err responses_get(struct responses *s, uint64_t owner, struct span id, bool with_chain,
 	int64_t now_s, struct responses_wait *w, struct fault *why) MUST_USE;
-enum err responses_remove(struct responses *s, uid_t uid, struct span id, struct responses_wait *w,
-	struct fault *why) MUST_USE;
+enum err responses_remove(struct responses *s, uint64_t owner, struct span id,
+	struct responses_wait *w, struct fault *why) MUST_USE;
 void responses_leave(struct responses_wait *w); /* harmless where it does not wait */
 
 #endif

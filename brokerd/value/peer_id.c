@@ -69,6 +69,12 @@ void peer_text(const struct peer_id *p, char to[PEER_TEXT_BYTES])
 		p->name[0] ? ":" : "", p->name);
 }
 
+void peer_grant_text(const struct peer_id *p, char to[PEER_TEXT_BYTES])
+{
+	(void)snprintf(to, PEER_TEXT_BYTES, "%s%s%s", peer_kind_name(p->kind),
+		p->name[0] && !p->is_claim ? ":" : "", p->is_claim ? "" : p->name);
+}
+
 bool peer_is_plain(struct span name)
 {
 	for (size_t i = 0; i < name.n; i++) {
