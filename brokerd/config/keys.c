@@ -183,7 +183,8 @@ static const struct key keys[] = {
 		"sandbox of that kind. May repeat: any of them."},
 	{"policy", "name", KEY_PATTERNS, IN_POLICY(names), 0, 0, NULL, "",
 		"Which one of its kind: a program's file name, a unit, an application's id; a * stands for "
-		"any text. May repeat. `llmb whoami` says how a caller is called."},
+		"any text. May repeat. `llmb whoami` says how a caller is called. A name that a sandbox only claims "
+		"for itself is none."},
 	{"policy", "user", KEY_USERS, IN_POLICY(users), 0, 0, NULL, "",
 		"A user of */etc/passwd*, or a number; *\\** is any. May repeat. Without this key the rule is for "
 		"the broker's own user and root."},
@@ -196,7 +197,7 @@ static const struct key keys[] = {
 		"of the system's manager, by a security label, or by a socket that it alone was given."},
 	{"policy", "profile", KEY_PATTERNS, IN_POLICY(profiles), 0, 0, NULL, "",
 		"That whoever made its socket gave it. May repeat. Only a rule with this key is for callers that "
-		"have one, and only for them."},
+		"have one, and only for them. Who may do *listener.add* or *app.add* chooses among them."},
 	{"policy", "allow", KEY_RANK, IN_POLICY(allow), 0, 0, "yes|no|ask", "yes",
 		"*ask*: a person is asked, the first time."},
 	{"policy", "operation", KEY_PATTERNS, IN_POLICY(operations), 0, 0, NULL, "",
@@ -212,7 +213,7 @@ static const struct key keys[] = {
 	{"policy", "native", KEY_NATIVE, 0, 0, 0, NULL, "",
 		"PROVIDER METHODS PATH, as in *openai GET,POST /v1/files*: native calls may go where the path "
 		"begins so, whole parts of it. PROVIDER and METHODS may be *\\**. May repeat. Without this key: "
-		"nowhere."},
+		"nowhere. Where the rule says which models, a call with a body has to name one there."},
 	{"policy", "max_input", KEY_COUNT, IN_POLICY(max_input), 1, INT32_MAX, NULL, "",
 		"Tokens that a call may send, as they are estimated."},
 	{"policy", "max_output", KEY_COUNT, IN_POLICY(max_output), 1, INT32_MAX, NULL, "",
