@@ -13,7 +13,8 @@ struct consent_question {
 	struct peer_id peer;
 	char who[PEER_TEXT_BYTES];
 	bool is_shown; /* an agent has it */
-	bool is_over;  /* it was answered: `told` tells */
+	int64_t shown_us;
+	bool is_over; /* it was answered: `told` tells */
 	struct consent_wait *waits;
 	struct loop_timer timer;
 	struct loop_task told; /* the answer is there */
@@ -159,6 +160,7 @@ static struct consent_agent *find_agent(const struct consents *c, const struct c
 static void show(struct consent_question *q, struct consent_agent *a)
 {
 	q->is_shown = true;
+	q->shown_us = loop_now_us(q->consents->loop);
 	consents_away(a);
 	a->on_question(a, q->id, &q->peer);
 }
@@ -274,7 +276,9 @@ void consents_await(struct consents *c, struct consent_agent *a)
 	a->consents = c;
 	LIST_PUSH(c->agents, a);
 	LIST_EACH(c->questions, q) {
-		if (!q->is_shown && !q->is_over && is_for(a, q)) {
+		/* whoever had it may have gone with it */
+		const bool is_old = loop_now_us(c->loop) - q->shown_us > CONSENT_AGAIN_US;
+		if ((!q->is_shown || is_old) && !q->is_over && is_for(a, q)) {
 			show(q, a);
 			return;
 		}

@@ -9,8 +9,9 @@
 
 #define CONSENT_WAIT_US   INT64_C(60000000) /* for an answer */
 #define CONSENT_MINUTE_US INT64_C(60000000)
-#define CONSENT_A_MINUTE  3                /* questions, all agents together */
-#define CONSENT_AWAY_US   INT64_C(5000000) /* after so long without a wait an agent is gone */
+#define CONSENT_A_MINUTE  3                 /* questions, all agents together */
+#define CONSENT_AWAY_US   INT64_C(5000000)  /* after so long without a wait an agent is gone */
+#define CONSENT_AGAIN_US  INT64_C(20000000) /* after so long the next agent is asked the same */
 
 struct consents;
 
