@@ -137,11 +137,9 @@ static int run_add(const struct command *self, int argc, char **argv)
 	struct answer answer;
 	char **words;
 	int n;
-	OWNED(arena_done) struct arena arena;
 	const int code = options_read_words(self, argc, argv, &o, 1, 1, &n, &words);
 	if (code != OPTIONS_GO_ON)
 		return code;
-	arena_init(&arena, SAY_BYTES_MAX);
 	question_begin(&q);
 	json_pair_str(&q.out, "name", span_str(words[0]));
 	if (o.profile)
@@ -152,6 +150,8 @@ static int run_add(const struct command *self, int argc, char **argv)
 		say_answer(&answer);
 	} else {
 		OWNED(buf_done) struct buf out = BUF_INIT(SAY_BYTES_MAX);
+		OWNED(arena_done) struct arena arena;
+		arena_init(&arena, SAY_BYTES_MAX);
 		buf_print(&out, "LLM_BROKER_SOCKET=%.*s\n",
 			SPAN_ARG(text_of(answer.json, "socket", &arena)));
 		say_out(&out);

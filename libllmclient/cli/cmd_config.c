@@ -91,7 +91,6 @@ static int run_reload(const struct command *self, int argc, char **argv)
 {
 	struct config o = {.file = NULL};
 	struct answer answer;
-	OWNED(arena_done) struct arena arena;
 	char **words;
 	int n;
 	const int code = options_read_words(self, argc, argv, &o, 0, 0, &n, &words);
@@ -99,6 +98,7 @@ static int run_reload(const struct command *self, int argc, char **argv)
 		return code;
 	if (!broker_ask(&o.common, "config.reload", NULL, &answer))
 		return answer.exit_code;
+	OWNED(arena_done) struct arena arena;
 	arena_init(&arena, SAY_BYTES_MAX);
 	const bool is_good = json_is_true(json_member(answer.json, "ok"));
 	if (o.common.is_json)

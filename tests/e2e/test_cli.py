@@ -56,6 +56,37 @@ def test_what_stands_on_the_line(broker, args, code, says):
         made.close()
 
 
+def commands(made, *group):
+    """All that the help names: [("ask",), ..., ("key", "add"), ...]."""
+    start = "  " if not group else f"  llmb {group[0]} "
+    found = []
+    for line in made.llmb(*group, "--help").out.splitlines():
+        name = line.removeprefix(start).split(" ")[0]
+        if line.startswith(start) and name.isalpha():
+            found.append((*group, name))
+    return found
+
+
+def test_every_command_explains_itself_and_refuses_what_it_does_not_know():
+    made = harness.Broker()
+    try:
+        all_commands = commands(made)
+        assert len(all_commands) > 15
+        for group in list(all_commands):
+            if "usage:" not in made.llmb(*group, "--help").out:
+                inner = commands(made, *group)
+                assert len(inner) > 1, group
+                all_commands += inner
+        for words in all_commands:
+            done = made.llmb(*words, "--help")
+            assert done.code == 0 and f"llmb {' '.join(words)} " in done.out, (words, done)
+            done = made.llmb(*words, "--bogus")
+            assert done.code == 2 and "--bogus" in done.err, (words, done)
+            assert words == ("daemon",) or made.llmb(*words).code >= 0, words
+    finally:
+        made.close()
+
+
 def test_no_broker_is_its_own_exit_code():
     made = harness.Broker()
     try:
