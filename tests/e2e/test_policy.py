@@ -3,6 +3,7 @@
 import json
 import pathlib
 import re
+import shutil
 import socket
 import subprocess
 
@@ -288,6 +289,27 @@ def test_an_agent_asks_a_person(broker, provider, answer, may):
     if answer == "yes":
         grants = json.loads((made.state_dir / "grants").read_text())
         assert grants["allow"] and 29 * 86400 < grants["until_s"] - grants["at_s"] <= 30 * 86400
+
+
+ODD = 'a", by you. <b>x\\074i&'  # a program's name, which may be anything
+
+
+def test_a_name_cannot_go_on_with_the_question(broker, provider):
+    """A notification's body is markup, in which notify-send undoes the escapes of C."""
+    made = started(broker, provider)
+    folder = fake_notify(made, "no")
+    program = folder / ODD
+    shutil.copy(harness.wrap("static_client"), program)
+    process = agent(made, folder)
+    try:
+        subprocess.run([program, "ask", "other/a", "hi"], env={"LLM_BROKER_SOCKET": str(sandbox_socket(made))},
+                       capture_output=True, timeout=harness.CALL_SECONDS)
+        title, body = (folder / "shown").read_text().splitlines()[-2:]
+    finally:
+        harness.kill_group(process)
+    assert ODD.replace('"', "'") in title and title.count('"') in (0, 2), title
+    markup = ODD.replace('"', "'").replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\\", 2 * "\\")
+    assert markup in body and body.count('"') == 4, body
 
 
 def test_all_who_wait_for_one_answer_get_it(broker, provider):
