@@ -7,6 +7,8 @@
 #include "libllmclient/cli/commands.h"
 #include "libllmclient/cli/secret.h"
 
+#define OVERLAP_MAX_MS INT64_C(2592000000) /* the broker's own bound */
+
 struct key {
 	struct common common;
 	struct secret_source from;
@@ -140,6 +142,8 @@ static int run_op(const struct command *self, int argc, char **argv, const char 
 	const int code = options_read_words(self, argc, argv, &o, 1, 2, &n, &words);
 	if (code != OPTIONS_GO_ON)
 		return code;
+	if (o.overlap_ms > OVERLAP_MAX_MS)
+		return options_refuse(self, "--overlap: at most 30d is wanted");
 	if (n == 2) /* most likely the key itself: it is not said again */
 		return options_refuse(self, "a key is no argument, where others can see it: leave "
 					    "it out and it is asked for, or use --from-stdin");
@@ -317,11 +321,11 @@ static const struct option_row add_rows[] = {
 	{'\0', "from-fd",    "N",  "the key is all of descriptor N",               OPTION_COUNT, KEY(from.fd)},
 };
 static const struct option_row rotate_rows[] = {
-	{'\0', "overlap",    "TIME", "how long the former key is good beside it (1h)", OPTION_DURATION,
-         KEY(overlap_ms)											    },
-	{'\0', "from-stdin", NULL,   "the key is all of stdin, less one line break",   OPTION_FLAG,
-         KEY(from.is_stdin)											 },
-	{'\0', "from-fd",    "N",    "the key is all of descriptor N",                 OPTION_COUNT,    KEY(from.fd)},
+	{'\0', "overlap",    "TIME", "how long the former key is good beside it (1h; at most 30d)",
+         OPTION_DURATION,											 KEY(overlap_ms)},
+	{'\0', "from-stdin", NULL,   "the key is all of stdin, less one line break",                OPTION_FLAG,
+         KEY(from.is_stdin)												      },
+	{'\0', "from-fd",    "N",    "the key is all of descriptor N",                              OPTION_COUNT, KEY(from.fd)   },
 };
 static const struct option_row rm_rows[] = {
 	{'y', "yes", NULL, "do not ask whether you are sure", OPTION_FLAG, KEY(is_sure)},

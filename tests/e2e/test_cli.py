@@ -36,6 +36,8 @@ def configured(provider):
     (["ask", "--mod", "x", "hi"], 2, "there is no option --mod"),
     (["ask", "-Z"], 2, "there is no option -Z"),
     (["ask", "--timeout", "soon", "hi"], 2, "a duration such as 30s"),
+    (["ask", "--timeout", "30d", "hi"], 2, "at most 24d"),
+    (["key", "rotate", "x", "--overlap", "31d"], 2, "at most 30d"),
     (["ask", "--temperature", "warm", "hi"], 2, "a number is wanted"),
     (["ask", "--timeout"], 2, "--timeout wants TIME"),
     (["ask", "-a", "/nonexistent", "hi"], 2, "No such file"),
