@@ -221,6 +221,31 @@ def test_a_person_lets_a_sandbox_in_and_cuts_it_off(broker, provider):
     assert "nobody has allowed" in llmb(made, *ask, socket=sandbox_socket(made)).err
 
 
+def test_a_word_holds_for_as_long_as_is_said(broker, provider):
+    made = started(broker, provider)
+    assert llmb(made, "app", "allow", "host:llmb", "--for", "30d").code == 0
+    assert llmb(made, "app", "allow", "sandbox", "--for", "400d").code == 0
+    grants = json.loads(llmb(made, "app", "list", "--json").out)["grants"]
+    assert {grant["who"]: grant["until_s"] - grant["at_s"] for grant in grants} == {
+        "host:llmb": 30 * 86400, "sandbox": 400 * 86400}
+
+
+def test_what_is_not_there_cannot_be_taken_away(broker, provider):
+    made = started(broker, provider)
+    for words in (("remove", "nothing"), ("forget", "flatpak:org.x.Y")):
+        done = llmb(made, "app", *words)
+        assert done.code == 1 and words[1] in done.err and not done.out, done
+        done = llmb(made, "app", *words, "--json")
+        assert done.code == 1 and json.loads(done.out) == {"found": False}, done
+    assert llmb(made, "app", "add", "notes", "--profile", "small").code == 0
+    listed = llmb(made, "app", "list").out
+    assert "app:notes" in listed and "a socket of its own, profile small" in listed, listed
+    assert llmb(made, "app", "remove", "notes").code == 0
+    assert llmb(made, "app", "remove", "notes").code == 1
+    assert llmb(made, "app", "allow", "flatpak:org.x.Y").code == 0
+    assert json.loads(llmb(made, "app", "forget", "flatpak:org.x.Y", "--json").out) == {"found": True}
+
+
 def test_a_word_for_a_session_ends_with_it(broker, provider):
     made = started(broker, provider)
     provider.script(**CHAT.script("Hello.", False)[0], times=0)
