@@ -186,8 +186,8 @@ static void check_vault(struct report *r, struct json vault)
 			"there is none yet, so only offline/echo answers");
 	else
 		note(r, FAILURE, "vault",
-			"put a backup of the file in its place; nothing was changed", "%.*s",
-			SPAN_ARG(state));
+			"cp -p vault.bak vault in the folder of its state, then llmb vault unlock",
+			"%.*s", SPAN_ARG(state));
 }
 
 static void check_providers(struct report *r, struct json providers)
