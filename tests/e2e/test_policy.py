@@ -444,6 +444,17 @@ def test_two_applications_share_one_vault(broker, provider):
     assert {request.header("authorization")[0] for request in provider.requests()} == {f"Bearer {KEY}"}
 
 
+def test_a_doctor_who_is_not_shown_something_finds_nothing_wrong(broker, provider):
+    made = started(broker, provider, ("small", {**PROFILE, "operation": "chat"}))
+    app = json.loads(llmb(made, "app", "add", "notes", "--profile", "small", "--json").out)
+    for path, offline in ((app["socket"], "ok"), (sandbox_socket(made), "skip")):
+        done = llmb(made, "doctor", "--live", "--json", socket=path)
+        found = {one["name"]: one for one in json.loads(done.out)["checks"]}
+        assert done.code == 0 and json.loads(done.out)["ok"], found
+        assert [found[name]["status"] for name in ("status", "offline", "provider")] == ["skip", offline, "skip"], found
+        assert "not allowed to see" in found["status"]["message"] and found["you"]["status"] == "ok"
+
+
 # ---- sockets that a service manager hands over ----
 
 def activated(made, names):
