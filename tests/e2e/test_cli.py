@@ -117,6 +117,24 @@ def test_config_check_needs_no_broker():
         made.close()
 
 
+def test_config_check_looks_at_what_the_running_broker_reads(broker):
+    made = broker()
+    done = made.llmb("config", "check")
+    assert (done.code, done.out) == (0, f"{made.config_file}: ok\n"), done
+    made.configure("nonsense = 1\n")
+    done = made.llmb("config", "check")
+    assert done.code == 1 and str(made.config_file) in done.err, done
+    made.config_file.unlink()
+    done = made.llmb("config", "check", "--json")
+    assert done.code == 0 and json.loads(done.out) == {
+        "ok": True, "path": str(made.config_file),
+        "message": f"{made.config_file}: there is none: the defaults hold"}
+    made.configure("")
+    made.stop()
+    assert "the defaults hold" in made.llmb("config", "check").out, "of nobody's own"
+    assert not made.socket.exists() and made.process is None
+
+
 # --- questions
 
 def test_stdin_and_words_are_one_question(broker):
