@@ -56,7 +56,7 @@ static const char *day_of(int64_t at_s, char *text, size_t size)
 
 /* ---- add ---- */
 
-static void say_added(const struct answer *answer, const char *which)
+static void say_added(const struct answer *answer, const char *which, const char *what)
 {
 	OWNED(buf_done) struct buf out = BUF_INIT(SAY_BYTES_MAX);
 	OWNED(arena_done) struct arena arena;
@@ -64,7 +64,7 @@ static void say_added(const struct answer *answer, const char *which)
 	arena_init(&arena, SAY_BYTES_MAX);
 	const struct span message = text_of(answer->json, "message", &arena);
 	const struct json replaced = json_member(answer->json, "replaced");
-	buf_text(&out, "added ");
+	buf_print(&out, "%s ", what);
 	put_name(&out, answer->json, &arena);
 	buf_print(&out, " for %.*s (fingerprint %.*s)\n",
 		SPAN_ARG(text_of(answer->json, "origin", &arena)),
@@ -109,7 +109,8 @@ static int put_in(const struct key *o, const char *which, const char *op)
 	OWNED(buf_wipe) struct buf passphrase = BUF_INIT(0);
 	(void)snprintf(prompt, sizeof prompt, "Key for %.100s (not shown): ", which);
 	int code = secret_read(&o->common, &o->from, prompt, &secret);
-	if (!code && strcmp(op, "key.add") == 0)
+	const bool is_new = strcmp(op, "key.add") == 0;
+	if (!code && is_new)
 		code = ask_first(o, &passphrase);
 	if (code)
 		return code;
@@ -127,7 +128,7 @@ static int put_in(const struct key *o, const char *which, const char *op)
 	if (o->common.is_json)
 		say_answer(&answer);
 	else
-		say_added(&answer, which);
+		say_added(&answer, which, is_new ? "added" : "rotated");
 	answer_done(&answer);
 	return EXIT_GOOD;
 }

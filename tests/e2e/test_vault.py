@@ -224,6 +224,9 @@ def sent(provider):
 def test_a_rotated_key_serves_and_the_former_one_helps_out(held, provider):
     done = rotate(held, "test", "sk-two-new-to-all", "--overlap", "1h")
     assert done.code == 0 and "is tried where it is refused, until" in done.err
+    assert done.out.startswith("rotated test for ")
+    again = rotate(held, "test", "sk-two-new-to-all")
+    assert again.code != 0 and "that is the key it has" in again.err, again
     assert works(held)
     assert sent(provider) == ["sk-two-new-to-all"]
     refuse(provider)
