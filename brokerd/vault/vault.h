@@ -98,7 +98,8 @@ void vault_add(struct vault *v, struct span provider, struct span label, struct 
 void vault_add_first(struct vault *v, struct span provider, struct span label, struct span origin,
 	struct span secret, struct span passphrase, struct vault_reply reply);
 /* Puts another secret in the place of a key's that is there (ERR_NO_KEY), which stays beside it for
- * `overlap_s` seconds (0: not at all), if it is for the same origin. Else as vault_add. */
+ * `overlap_s` seconds (0: not at all), if it is for the same origin. ERR_INVALID_ARGUMENT where it is the
+ * very key that is there. Else as vault_add. */
 void vault_rotate(struct vault *v, struct span provider, struct span label, struct span origin,
 	struct span secret, int64_t overlap_s, struct vault_reply reply);
 void vault_remove(

@@ -390,6 +390,20 @@ static enum err begin(struct change *c, struct buf *file, struct fault *why)
 	return open_body(w->files, sealed, c->was.data_key, &c->was.body, why);
 }
 
+/* Is the new secret the one that the key has? */
+static bool is_no_other(struct span body, const struct body_change *c)
+{
+	struct body_walk walk = body_each(body);
+	struct body_key key;
+	while (body_next(&walk, &key)) {
+		if (span_eq(key.provider, c->provider) && span_eq(key.label, c->label) &&
+			span_eq(key.origin, c->origin) && key.secret.n == c->secret.n &&
+			sodium_memcmp(key.secret.p, c->secret.p, c->secret.n) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Writes the new body from the old one. */
 static enum err rewrite(struct change *c, struct fault *why)
 {
@@ -402,6 +416,7 @@ static enum err rewrite(struct change *c, struct fault *why)
 	if (secret)
 		key.secret = guarded_read(secret);
 	const struct span old = guarded_read(c->was.body);
+	const bool is_idle = w->kind == WORK_ROTATE && is_no_other(old, &key);
 	enum err err = guarded_new(body_rewrite_bound(old, &key), &wide);
 	if (!err) {
 		struct writer out = {.p = guarded_write(wide), .max = guarded_size(wide)};
@@ -420,6 +435,9 @@ static enum err rewrite(struct change *c, struct fault *why)
 		return fault_set(why, ERR_NO_KEY, "the vault has no key %.*s%s%.*s",
 			SPAN_ARG(w->key.provider), w->key.label.n > 0 ? "/" : "",
 			SPAN_ARG(w->key.label));
+	if (is_idle) /* it would take the place of the one that it replaced */
+		return fault_set(
+			why, ERR_INVALID_ARGUMENT, "that is the key it has: nothing was changed");
 	const enum err sound = body_check(guarded_read(c->is.body), why);
 	guarded_close(c->is.body);
 	if (sound != OK || guarded_size(c->is.body) > FORMAT_BODY_BYTES)

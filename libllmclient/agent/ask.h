@@ -24,6 +24,8 @@ void asked_done(struct asked *a);
 
 /* On the controlling terminal, whatever stdin is. */
 enum reply ask_terminal(const struct asked *a);
+/* Is there one? Else errno says why not. */
+bool ask_terminal_can(void);
 /* By notify-send, which waits for a button. */
 enum reply ask_desktop(const struct asked *a);
 /* Is there a notify-send that can? */

@@ -9,6 +9,11 @@
 #include <termios.h>
 #include <unistd.h>
 
+static int open_terminal(void)
+{
+	return open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+}
+
 static bool say(int fd, const char *text)
 {
 	const size_t n = strlen(text);
@@ -30,7 +35,7 @@ enum reply ask_terminal(const struct asked *a)
 {
 	char line[64];
 	enum reply reply = REPLY_NONE;
-	const int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	const int fd = open_terminal();
 	if (fd < 0)
 		return REPLY_NONE;
 	(void)tcflush(fd, TCIFLUSH);
@@ -45,4 +50,12 @@ enum reply ask_terminal(const struct asked *a)
 		(void)say(fd, "\nnobody answered: it is not allowed\n");
 	close(fd);
 	return reply;
+}
+
+bool ask_terminal_can(void)
+{
+	const int fd = open_terminal();
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
 }

@@ -2,22 +2,48 @@
 #include "libllmclient/agent/ask.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "protocol/base/arena.h"
 
 #define TEXT_BYTES ((size_t)16 * 1024)
 
 /* Names come from strangers: what could turn a line around, hide in it or clear a screen is shown as a question
- * mark, one a character. */
-static void put_clean(struct buf *to, struct json v)
+ * mark, one a character. It stands between quotes, which it cannot end: else it could go on with our sentence. */
+static void put_quoted(struct buf *to, struct span text)
+{
+	buf_byte(to, '"');
+	for (size_t i = 0; i < text.n; i++) {
+		const unsigned char c = (unsigned char)text.p[i];
+		if (c == '"')
+			buf_byte(to, '\'');
+		else if ((c & 0xc0) != 0x80)
+			buf_byte(to, c >= 0x20 && c < 0x7f ? (char)c : '?');
+	}
+	buf_byte(to, '"');
+}
+
+static void put_name(struct buf *to, struct json v)
 {
 	OWNED(buf_done) struct buf text = BUF_INIT(TEXT_BYTES);
 	(void)json_text_to(v, &text);
+	put_quoted(to, buf_view(&text));
+}
+
+/* One that is a single plain word, as most are, needs no quotes. */
+static void put_who(struct buf *to, struct json v)
+{
+	static const char plain[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:";
+	OWNED(buf_done) struct buf text = BUF_INIT(TEXT_BYTES);
+	(void)json_text_to(v, &text);
 	for (size_t i = 0; i < text.n; i++) {
-		const unsigned char c = (unsigned char)text.p[i];
-		if ((c & 0xc0) != 0x80)
-			buf_byte(to, c >= 0x20 && c < 0x7f ? (char)c : '?');
+		if (text.p[i] && strchr(plain, text.p[i]))
+			continue;
+		put_quoted(to, buf_view(&text));
+		return;
 	}
+	buf_span(to, buf_view(&text));
 }
 
 static const char *how(struct json peer)
@@ -48,12 +74,12 @@ void asked_init(struct asked *a, struct json question)
 	(void)json_i64(json_member(peer, "uid"), &uid);
 	(void)json_i64(json_member(peer, "pid"), &pid);
 	buf_text(&a->title, "May ");
-	put_clean(&a->title, json_member(question, "who"));
+	put_who(&a->title, json_member(question, "who"));
 	buf_text(&a->title, " use language models with your keys?");
 	buf_print(&a->detail, "It is known %s. Program ", how(peer));
-	put_clean(&a->detail, json_member(peer, "program"));
+	put_name(&a->detail, json_member(peer, "program"));
 	buf_text(&a->detail, ", calls itself ");
-	put_clean(&a->detail, json_member(peer, "app"));
+	put_name(&a->detail, json_member(peer, "app"));
 	buf_print(&a->detail, ", user %" PRId64 ", process %" PRId64 ".", uid, pid);
 	buf_byte(&a->title, '\0');
 	buf_byte(&a->detail, '\0');

@@ -1,13 +1,16 @@
 /* main.c - waits for the broker's questions, asks a person, and takes the answers back. */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "libllmclient/agent/ask.h"
 #include "libllmclient/agent/keyring.h"
 #include "llmclient.h"
+#include "protocol/base/num.h"
 
 #define EXIT_USAGE   2
 #define BODY_BYTES   ((size_t)4096)
@@ -17,6 +20,7 @@
 struct options {
 	const char *socket, *only;
 	bool is_terminal, is_enrolling;
+	int ready; /* a descriptor that is told once that we wait for questions; -1: none */
 };
 
 static const char usage[] =
@@ -30,6 +34,7 @@ static const char usage[] =
 	"  --enroll       let your desktop's keyring (the Secret Service) open the vault from now "
 	"on, and end\n"
 	"  --socket PATH  of the broker\n"
+	"  --ready-fd N   for `llmb run --ask`: a byte goes there when it waits for questions\n"
 	"  --version, --help\n"
 	"\n"
 	"It stays until it is stopped. Where none runs, such programs are refused.\n";
@@ -87,8 +92,19 @@ static bool put_wait(const struct options *o, struct buf *out)
 	return !buf_error(out);
 }
 
+/* Whoever started us waits for it: once, when the broker is there and is about to be asked for questions. */
+static void say_ready(llm_client *c, struct options *o)
+{
+	if (o->ready < 0 || llm_client_connect(c) != LLM_OK)
+		return;
+	while (write(o->ready, "", 1) < 0 && errno == EINTR)
+		continue;
+	close(o->ready);
+	o->ready = -1;
+}
+
 /* One question after the other. Returns when the broker is gone: true if it was there. */
-static bool serve(llm_client *c, const struct options *o)
+static bool serve(llm_client *c, struct options *o)
 {
 	OWNED(buf_done) struct buf wait = BUF_INIT(BODY_BYTES);
 	bool was_there = false;
@@ -98,6 +114,7 @@ static bool serve(llm_client *c, const struct options *o)
 		return false;
 	if (!o->only) /* the broker has just been started, or we have: who locked it since wants it so */
 		keyring_unlock(c);
+	say_ready(c, o);
 	while ((answer = llm_admin_call(c, "consent.next", wait.p))) {
 		was_there = true;
 		if (json_scan(span_str(answer), JSON_STRICT, &question, NULL) == OK)
@@ -133,8 +150,9 @@ static int enroll(const struct options *o)
 	return status;
 }
 
-static int run(const struct options *o)
+static int run(struct options *o)
 {
+	bool is_told = false;
 	for (unsigned pause_s = 1;;
 		pause_s = pause_s * 2 > PAUSE_MOST_S ? PAUSE_MOST_S : pause_s * 2) {
 		llm_client *c = new_client(o);
@@ -149,20 +167,35 @@ static int run(const struct options *o)
 			llm_client_free(c);
 			return EXIT_FAILURE;
 		}
+		if (code == LLM_E_UNREACHABLE && !is_told) {
+			fprintf(stderr, "llm-broker-agent: %s; waiting for a broker\n",
+				llm_error_message(llm_last_error(c)));
+			is_told = true;
+		}
 		llm_client_free(c);
 		nanosleep(&(struct timespec){.tv_sec = (time_t)pause_s}, NULL);
 	}
 }
 
+static bool read_descriptor(const char *text, int *to)
+{
+	int64_t v;
+	if (!num_i64(span_str(text), &v) || v < 0 || v > INT32_MAX)
+		return false;
+	*to = (int)v;
+	return true;
+}
+
 /* -1: go on; else the exit status. */
 static int parse(int argc, char **argv, struct options *o)
 {
-	enum { TERMINAL = 1000, ONLY, ENROLL, SOCKET, VERSION, HELP };
+	enum { TERMINAL = 1000, ONLY, ENROLL, SOCKET, READY_FD, VERSION, HELP };
 	static const struct option table[] = {
 		{"terminal", no_argument,       NULL, TERMINAL},
 		{"only",     required_argument, NULL, ONLY    },
 		{"enroll",   no_argument,       NULL, ENROLL  },
 		{"socket",   required_argument, NULL, SOCKET  },
+		{"ready-fd", required_argument, NULL, READY_FD},
 		{"version",  no_argument,       NULL, VERSION },
 		{"help",     no_argument,       NULL, HELP    },
 		{NULL,       0,                 NULL, 0       },
@@ -181,6 +214,12 @@ static int parse(int argc, char **argv, struct options *o)
 			break;
 		case SOCKET:
 			o->socket = optarg;
+			break;
+		case READY_FD:
+			if (!read_descriptor(optarg, &o->ready)) {
+				fputs("llm-broker-agent: --ready-fd wants a number\n", stderr);
+				return EXIT_USAGE;
+			}
 			break;
 		case VERSION:
 			puts("llm-broker-agent " LLM_BROKER_VERSION);
@@ -204,12 +243,20 @@ static int parse(int argc, char **argv, struct options *o)
 
 int main(int argc, char **argv)
 {
-	struct options o = {.socket = NULL};
+	struct options o = {.ready = -1};
 	const int status = parse(argc, argv, &o);
 	if (status >= 0)
 		return status;
 	if (o.is_enrolling)
 		return enroll(&o);
+	if (o.is_terminal && !ask_terminal_can()) {
+		fprintf(stderr,
+			"llm-broker-agent: there is no terminal to ask on: /dev/tty cannot be "
+			"opened "
+			"(%s)\n",
+			strerror(errno));
+		return EXIT_FAILURE;
+	}
 	if (!o.is_terminal && !ask_desktop_can()) {
 		fputs("llm-broker-agent: there is no notify-send: install libnotify-bin, or ask "
 		      "with "

@@ -75,6 +75,17 @@ bool broker_ask(const struct common *o, const char *op, struct question *q, stru
 	return is_good;
 }
 
+bool broker_try(const struct common *o, const char *op, struct answer *a)
+{
+	llm_client *c = broker_client(o);
+	*a = (struct answer){.text = llm_admin_call(c, op, "{}")};
+	llm_client_free(c);
+	if (a->text && json_scan(span_str(a->text), JSON_STRICT, &a->json, NULL) == OK)
+		return true;
+	answer_done(a);
+	return false;
+}
+
 void say_answer(const struct answer *a)
 {
 	OWNED(buf_done) struct buf out = BUF_INIT(SAY_BYTES_MAX);

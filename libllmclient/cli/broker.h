@@ -25,6 +25,9 @@ void answer_done(struct answer *a);
 /* Asks, and wipes the question. Connects anew for it. False: the error has been told; see exit_code. */
 bool broker_ask(const struct common *o, const char *op, struct question *q, struct answer *a);
 
+/* Asks without arguments, and says nothing where that fails. */
+bool broker_try(const struct common *o, const char *op, struct answer *a);
+
 /* A command without words or options of its own: asks `op`, and shows what came, as it is or by `say`. */
 int broker_show(const struct command *self, int argc, char **argv, const char *op,
 	void (*say)(const struct answer *a));

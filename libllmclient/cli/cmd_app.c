@@ -103,29 +103,62 @@ static int run_allow(const struct command *self, int argc, char **argv)
 	return ask_about(&o, "app.allow", &q, "allowed; `llmb app revoke` cuts it off");
 }
 
-static int run_who(
-	const struct command *self, int argc, char **argv, const char *op, const char *said)
+/* The same where it may be that there is nothing to take away. */
+static int take_back(const struct app *o, const char *op, struct question *q, const char *what,
+	const char *who, const char *said)
 {
-	struct app o = {.uid = -1};
-	struct question q;
+	struct answer answer;
+	if (o->uid >= 0)
+		json_pair_i64(&q->out, "uid", o->uid);
+	if (!broker_ask(&o->common, op, q, &answer))
+		return answer.exit_code;
+	const bool is_found = json_kind(json_member(answer.json, "found")) != JSON_FALSE;
+	if (o->common.is_json)
+		say_answer(&answer);
+	else if (!is_found)
+		say_err("llmb: %s %s", what, who);
+	else if (!o->common.is_quiet)
+		say_err("%s", said);
+	answer_done(&answer);
+	return is_found ? EXIT_GOOD : EXIT_BAD;
+}
+
+/* A line of one word, which is that member of the question. */
+static int read_one(const struct command *self, int argc, char **argv, struct app *o,
+	const char *member, struct question *q, const char **word)
+{
 	char **words;
 	int n;
-	const int code = options_read_words(self, argc, argv, &o, 1, 1, &n, &words);
+	const int code = options_read_words(self, argc, argv, o, 1, 1, &n, &words);
 	if (code != OPTIONS_GO_ON)
 		return code;
-	question_begin(&q);
-	json_pair_str(&q.out, "who", span_str(words[0]));
-	return ask_about(&o, op, &q, said);
+	*word = words[0];
+	question_begin(q);
+	json_pair_str(&q->out, member, span_str(words[0]));
+	return OPTIONS_GO_ON;
 }
 
 static int run_revoke(const struct command *self, int argc, char **argv)
 {
-	return run_who(self, argc, argv, "app.revoke", "cut off: its next call is denied");
+	struct app o = {.uid = -1};
+	struct question q;
+	const char *who;
+	const int code = read_one(self, argc, argv, &o, "who", &q, &who);
+	if (code != OPTIONS_GO_ON)
+		return code;
+	return ask_about(&o, "app.revoke", &q, "cut off: its next call is denied");
 }
 
 static int run_forget(const struct command *self, int argc, char **argv)
 {
-	return run_who(self, argc, argv, "app.forget", "forgotten: the rules alone hold for it");
+	struct app o = {.uid = -1};
+	struct question q;
+	const char *who;
+	const int code = read_one(self, argc, argv, &o, "who", &q, &who);
+	if (code != OPTIONS_GO_ON)
+		return code;
+	return take_back(&o, "app.forget", &q, "nothing was said of", who,
+		"forgotten: the rules alone hold for it");
 }
 
 /* ---- sockets of their own ---- */
@@ -137,11 +170,9 @@ static int run_add(const struct command *self, int argc, char **argv)
 	struct answer answer;
 	char **words;
 	int n;
-	OWNED(arena_done) struct arena arena;
 	const int code = options_read_words(self, argc, argv, &o, 1, 1, &n, &words);
 	if (code != OPTIONS_GO_ON)
 		return code;
-	arena_init(&arena, SAY_BYTES_MAX);
 	question_begin(&q);
 	json_pair_str(&q.out, "name", span_str(words[0]));
 	if (o.profile)
@@ -152,6 +183,8 @@ static int run_add(const struct command *self, int argc, char **argv)
 		say_answer(&answer);
 	} else {
 		OWNED(buf_done) struct buf out = BUF_INIT(SAY_BYTES_MAX);
+		OWNED(arena_done) struct arena arena;
+		arena_init(&arena, SAY_BYTES_MAX);
 		buf_print(&out, "LLM_BROKER_SOCKET=%.*s\n",
 			SPAN_ARG(text_of(answer.json, "socket", &arena)));
 		say_out(&out);
@@ -164,14 +197,12 @@ static int run_remove(const struct command *self, int argc, char **argv)
 {
 	struct app o = {.uid = -1};
 	struct question q;
-	char **words;
-	int n;
-	const int code = options_read_words(self, argc, argv, &o, 1, 1, &n, &words);
+	const char *name;
+	const int code = read_one(self, argc, argv, &o, "name", &q, &name);
 	if (code != OPTIONS_GO_ON)
 		return code;
-	question_begin(&q);
-	json_pair_str(&q.out, "name", span_str(words[0]));
-	return ask_about(&o, "app.remove", &q, "its socket is gone");
+	return take_back(
+		&o, "app.remove", &q, "there is no application", name, "its socket is gone");
 }
 
 #define APP(field) offsetof(struct app, field)

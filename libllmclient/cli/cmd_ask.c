@@ -112,6 +112,8 @@ static int run(const struct command *self, int argc, char **argv)
 	int code = options_read(self, argc, argv, &o, &n, &words);
 	if (code != OPTIONS_GO_ON)
 		return code;
+	if (o.timeout_ms > INT32_MAX)
+		return options_refuse(self, "--timeout: at most 24d is wanted");
 	OWNED(buf_done) struct buf text;
 	code = text_read(self, &o.common, n, words, &text);
 	if (!code && text.p[0] == '\0' && o.files.n == 0)

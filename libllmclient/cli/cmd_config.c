@@ -1,6 +1,8 @@
 /* cmd_config.c - is the configuration good? Asked of llm-brokerd itself, which need not be running. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,7 +15,51 @@
 struct config {
 	struct common common;
 	char *file;
+	char found[PATH_MAX]; /* where none is named: what the broker that runs has read */
 };
+
+/* Of the broker that runs; one that does not is not started for it. */
+static void find_file(struct config *o)
+{
+	llm_options options = LLM_OPTIONS_INIT;
+	struct json status;
+	struct span path;
+	OWNED(arena_done) struct arena arena;
+	arena_init(&arena, SAY_BYTES_MAX);
+	options.socket_path = o->common.socket;
+	options.app_name = "llmb";
+	options.flags = LLM_F_NO_AUTOSTART;
+	llm_client *c = llm_client_new(&options);
+	char *text = c ? llm_admin_call(c, "status", NULL) : NULL;
+	if (text && json_scan(span_str(text), JSON_STRICT, &status, NULL) == OK) {
+		path = text_of(json_member(status, "config"), "path", &arena);
+		if (path.n > 0 && path.n < sizeof o->found) {
+			fault_text(o->found, sizeof o->found, path);
+			o->file = o->found;
+		}
+	}
+	llm_free(text);
+	llm_client_free(c);
+}
+
+static bool is_missing(const char *path)
+{
+	return access(path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR);
+}
+
+/* Neither the file nor the folder of others beside it. */
+static bool is_nothing(struct span path)
+{
+	static const char beside[] = "broker.conf.d";
+	char file[PATH_MAX], folder[PATH_MAX + sizeof beside];
+	if (path.n == 0 || path.n >= sizeof file)
+		return false;
+	fault_text(file, sizeof file, path);
+	const char *slash = strrchr(file, '/');
+	(void)snprintf(
+		folder, sizeof folder, "%.*s%s", slash ? (int)(slash + 1 - file) : 0, file, beside);
+	return is_missing(file) && is_missing(folder);
+}
 
 static void become_check(const struct config *o, int out)
 {
@@ -52,7 +98,15 @@ static int check(const struct config *o, struct buf *said)
 
 static int tell(const struct config *o, int status, struct span said)
 {
+	static const char ok[] = ": ok";
 	OWNED(buf_done) struct buf out = BUF_INIT(SAY_BYTES_MAX);
+	OWNED(buf_done) struct buf none = BUF_INIT(SAY_BYTES_MAX);
+	const size_t end = said.n >= strlen(ok) ? said.n - strlen(ok) : 0;
+	if (status == 0 && span_is(span_skip(said, end), ok) && is_nothing(span_first(said, end))) {
+		buf_print(&none, "%.*s: there is none: the defaults hold",
+			SPAN_ARG(span_first(said, end)));
+		said = buf_view(&none);
+	}
 	if (o->common.is_json) {
 		struct json_out json = json_to(&out);
 		json_open(&json, '{');
@@ -80,6 +134,12 @@ static int run_check(const struct command *self, int argc, char **argv)
 	const int code = options_read_words(self, argc, argv, &o, 0, 0, &n, &words);
 	if (code != OPTIONS_GO_ON)
 		return code;
+	if (!o.file)
+		find_file(&o);
+	if (o.file == o.found && is_nothing(span_str(o.found))) {
+		buf_print(&said, "%s: ok", o.found);
+		return tell(&o, 0, buf_view(&said));
+	}
 	const int status = check(&o, &said);
 	if (status == 127 || status < 0)
 		return say_failure(&o.common, EXIT_BAD,
@@ -91,7 +151,6 @@ static int run_reload(const struct command *self, int argc, char **argv)
 {
 	struct config o = {.file = NULL};
 	struct answer answer;
-	OWNED(arena_done) struct arena arena;
 	char **words;
 	int n;
 	const int code = options_read_words(self, argc, argv, &o, 0, 0, &n, &words);
@@ -99,6 +158,7 @@ static int run_reload(const struct command *self, int argc, char **argv)
 		return code;
 	if (!broker_ask(&o.common, "config.reload", NULL, &answer))
 		return answer.exit_code;
+	OWNED(arena_done) struct arena arena;
 	arena_init(&arena, SAY_BYTES_MAX);
 	const bool is_good = json_is_true(json_member(answer.json, "ok"));
 	if (o.common.is_json)
@@ -121,6 +181,9 @@ static const struct command config_check = {
 	.name = "config check",
 	.args = "",
 	.summary = "is it good, and if not, what is wrong in which line; needs no broker",
+	.notes = "Without --config: the file of the broker that runs, else the one that would be "
+		 "read "
+		 "here.\n",
 	.rows = rows,
 	.n_rows = COUNT_OF(rows),
 	.run = run_check,

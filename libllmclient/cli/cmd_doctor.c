@@ -19,6 +19,7 @@ struct doctor {
 
 enum finding {
 	FINE,
+	UNSEEN, /* it is not for this program to see: nothing is wrong with that */
 	WARNING,
 	FAILURE,
 };
@@ -34,6 +35,7 @@ struct report {
 
 static const char *const finding_words[] = {
 	[FINE] = "ok",
+	[UNSEEN] = "skip",
 	[WARNING] = "warn",
 	[FAILURE] = "fail",
 };
@@ -62,6 +64,18 @@ static void note(struct report *r, enum finding f, const char *what, const char 
 	buf_print(&r->text, "%-4s  %-10s %s\n", finding_words[f], what, text);
 	if (f != FINE && fix)
 		buf_print(&r->text, "      %-10s -> %s\n", "", fix);
+}
+
+/* What the broker said no to: by a rule it is no failure. */
+static void note_refused(struct report *r, const char *what, const char *fix)
+{
+	const llm_error *e = llm_last_error(r->client);
+	const int code = llm_error_code(e);
+	if (code == LLM_E_DENIED || code == LLM_E_CONSENT)
+		note(r, UNSEEN, what, NULL, "this program is not allowed to see it: %s",
+			llm_error_message(e));
+	else
+		note(r, FAILURE, what, fix, "%s", llm_error_message(e));
 }
 
 static bool ask(struct report *r, const char *op, struct json *answer)
@@ -186,8 +200,8 @@ static void check_vault(struct report *r, struct json vault)
 			"there is none yet, so only offline/echo answers");
 	else
 		note(r, FAILURE, "vault",
-			"put a backup of the file in its place; nothing was changed", "%.*s",
-			SPAN_ARG(state));
+			"cp -p vault.bak vault in the folder of its state, then llmb vault unlock",
+			"%.*s", SPAN_ARG(state));
 }
 
 static void check_providers(struct report *r, struct json providers)
@@ -244,12 +258,25 @@ static void check_audit(struct report *r, struct json audit)
 		note(r, FINE, "audit", NULL, "written; `llmb audit verify` checks it");
 }
 
+/* Of whom nothing else is shown to: everybody may know that. */
+static void check_whoami(struct report *r)
+{
+	struct json s;
+	if (!ask(r, "whoami", &s))
+		return;
+	const struct json you = json_member(s, "peer");
+	const struct span name = text_of(you, "name", &r->arena);
+	note(r, FINE, "you", NULL, "uid %" PRId64 ", %.*s%s%.*s (%.*s)", number_of(you, "uid"),
+		SPAN_ARG(text_of(you, "kind", &r->arena)), name.n > 0 ? ":" : "", SPAN_ARG(name),
+		SPAN_ARG(text_of(you, "confidence", &r->arena)));
+}
+
 static void check_status(struct report *r)
 {
 	struct json s;
 	if (!ask(r, "status", &s)) {
-		note(r, FAILURE, "status", "see the broker's log", "%s",
-			llm_error_message(llm_last_error(r->client)));
+		note_refused(r, "status", "see the broker's log");
+		check_whoami(r);
 		return;
 	}
 	const struct json config = json_member(s, "config"), you = json_member(s, "you");
@@ -292,8 +319,7 @@ static void check_offline(struct report *r)
 		note(r, FINE, "offline", NULL, "offline/echo answers in %" PRId64 " ms",
 			llm_usage_total_us(llm_result_usage(a)) / 1000);
 	else
-		note(r, FAILURE, "offline", "see the broker's log", "%s",
-			llm_error_message(llm_last_error(r->client)));
+		note_refused(r, "offline", "see the broker's log");
 	llm_result_free(a);
 	llm_request_free(q);
 }
@@ -331,8 +357,7 @@ static void check_keys(struct report *r)
 {
 	struct json list;
 	if (!ask(r, "key.list", &list)) {
-		note(r, FAILURE, "provider", "llmb vault status", "%s",
-			llm_error_message(llm_last_error(r->client)));
+		note_refused(r, "provider", "llmb vault status");
 		return;
 	}
 	const struct json keys = json_member(list, "keys");
@@ -380,8 +405,8 @@ static int run(const struct command *self, int argc, char **argv)
 	}
 	say_out(&r.text);
 	if (!o.common.is_json && !o.common.is_quiet)
-		say_err("%zu ok, %zu warnings, %zu failures", r.n[FINE], r.n[WARNING],
-			r.n[FAILURE]);
+		say_err("%zu ok, %zu warnings, %zu failures, %zu not shown", r.n[FINE],
+			r.n[WARNING], r.n[FAILURE], r.n[UNSEEN]);
 	llm_client_free(r.client);
 	buf_done(&r.text);
 	arena_done(&r.arena);
@@ -398,7 +423,10 @@ const struct command command_doctor = {
 	.name = "doctor",
 	.args = "",
 	.summary = "what is wrong, and what to do about it; safe to paste",
-	.notes = "Exit status 1 where something fails. No key and no text of yours is in what it "
+	.notes = "Exit status 1 where something fails; what a program in a sandbox is not allowed "
+		 "to "
+		 "see is\n"
+		 "no failure. No key and no text of yours is in what it "
 		 "prints.\n",
 	.rows = rows,
 	.n_rows = COUNT_OF(rows),

@@ -7,6 +7,8 @@
 #include "libllmclient/cli/commands.h"
 #include "libllmclient/cli/secret.h"
 
+#define OVERLAP_MAX_MS INT64_C(2592000000) /* the broker's own bound */
+
 struct key {
 	struct common common;
 	struct secret_source from;
@@ -54,7 +56,7 @@ static const char *day_of(int64_t at_s, char *text, size_t size)
 
 /* ---- add ---- */
 
-static void say_added(const struct answer *answer, const char *which)
+static void say_added(const struct answer *answer, const char *which, const char *what)
 {
 	OWNED(buf_done) struct buf out = BUF_INIT(SAY_BYTES_MAX);
 	OWNED(arena_done) struct arena arena;
@@ -62,7 +64,7 @@ static void say_added(const struct answer *answer, const char *which)
 	arena_init(&arena, SAY_BYTES_MAX);
 	const struct span message = text_of(answer->json, "message", &arena);
 	const struct json replaced = json_member(answer->json, "replaced");
-	buf_text(&out, "added ");
+	buf_print(&out, "%s ", what);
 	put_name(&out, answer->json, &arena);
 	buf_print(&out, " for %.*s (fingerprint %.*s)\n",
 		SPAN_ARG(text_of(answer->json, "origin", &arena)),
@@ -107,7 +109,8 @@ static int put_in(const struct key *o, const char *which, const char *op)
 	OWNED(buf_wipe) struct buf passphrase = BUF_INIT(0);
 	(void)snprintf(prompt, sizeof prompt, "Key for %.100s (not shown): ", which);
 	int code = secret_read(&o->common, &o->from, prompt, &secret);
-	if (!code && strcmp(op, "key.add") == 0)
+	const bool is_new = strcmp(op, "key.add") == 0;
+	if (!code && is_new)
 		code = ask_first(o, &passphrase);
 	if (code)
 		return code;
@@ -125,7 +128,7 @@ static int put_in(const struct key *o, const char *which, const char *op)
 	if (o->common.is_json)
 		say_answer(&answer);
 	else
-		say_added(&answer, which);
+		say_added(&answer, which, is_new ? "added" : "rotated");
 	answer_done(&answer);
 	return EXIT_GOOD;
 }
@@ -140,6 +143,8 @@ static int run_op(const struct command *self, int argc, char **argv, const char 
 	const int code = options_read_words(self, argc, argv, &o, 1, 2, &n, &words);
 	if (code != OPTIONS_GO_ON)
 		return code;
+	if (o.overlap_ms > OVERLAP_MAX_MS)
+		return options_refuse(self, "--overlap: at most 30d is wanted");
 	if (n == 2) /* most likely the key itself: it is not said again */
 		return options_refuse(self, "a key is no argument, where others can see it: leave "
 					    "it out and it is asked for, or use --from-stdin");
@@ -317,11 +322,11 @@ static const struct option_row add_rows[] = {
 	{'\0', "from-fd",    "N",  "the key is all of descriptor N",               OPTION_COUNT, KEY(from.fd)},
 };
 static const struct option_row rotate_rows[] = {
-	{'\0', "overlap",    "TIME", "how long the former key is good beside it (1h)", OPTION_DURATION,
-         KEY(overlap_ms)											    },
-	{'\0', "from-stdin", NULL,   "the key is all of stdin, less one line break",   OPTION_FLAG,
-         KEY(from.is_stdin)											 },
-	{'\0', "from-fd",    "N",    "the key is all of descriptor N",                 OPTION_COUNT,    KEY(from.fd)},
+	{'\0', "overlap",    "TIME", "how long the former key is good beside it (1h; at most 30d)",
+         OPTION_DURATION,											 KEY(overlap_ms)},
+	{'\0', "from-stdin", NULL,   "the key is all of stdin, less one line break",                OPTION_FLAG,
+         KEY(from.is_stdin)												      },
+	{'\0', "from-fd",    "N",    "the key is all of descriptor N",                              OPTION_COUNT, KEY(from.fd)   },
 };
 static const struct option_row rm_rows[] = {
 	{'y', "yes", NULL, "do not ask whether you are sure", OPTION_FLAG, KEY(is_sure)},

@@ -233,8 +233,8 @@ static const char *take(const struct option_row *row, void *options)
 	case OPTION_NUMBER:
 		return read_number(optarg, field) ? NULL : "a number";
 	case OPTION_DURATION:
-		if (!num_duration_us(span_str(optarg), &v) || v < 1000 || v / 1000 > INT32_MAX)
-			return "a duration such as 30s, 5m or 2h";
+		if (!num_duration_us(span_str(optarg), &v) || v < 1000)
+			return "a duration such as 30s, 5m, 2h or 7d";
 		*(int64_t *)field = v / 1000;
 		return NULL;
 	}

@@ -60,6 +60,7 @@ void put_grant(struct buf *out, struct json grant, struct arena *arena)
 	if (json_kind(grant) != JSON_OBJECT)
 		return;
 	const struct span models = text_of(grant, "models", arena);
+	const struct span profile = text_of(grant, "profile", arena);
 	const int64_t until_s = number_of(grant, "until_s");
 	buf_text(out, json_is_true(json_member(grant, "allow")) ? "grant     allowed"
 								: "grant     cut off");
@@ -71,5 +72,9 @@ void put_grant(struct buf *out, struct json grant, struct arena *arena)
 	} else if (json_kind(json_member(grant, "kept")) == JSON_FALSE) {
 		buf_text(out, " until the broker ends");
 	}
+	if (json_is_true(json_member(grant, "socket")))
+		buf_text(out, ", has a socket of its own");
+	if (profile.n > 0)
+		buf_print(out, ", profile %.*s", SPAN_ARG(profile));
 	buf_byte(out, '\n');
 }

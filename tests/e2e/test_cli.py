@@ -36,6 +36,8 @@ def configured(provider):
     (["ask", "--mod", "x", "hi"], 2, "there is no option --mod"),
     (["ask", "-Z"], 2, "there is no option -Z"),
     (["ask", "--timeout", "soon", "hi"], 2, "a duration such as 30s"),
+    (["ask", "--timeout", "30d", "hi"], 2, "at most 24d"),
+    (["key", "rotate", "x", "--overlap", "31d"], 2, "at most 30d"),
     (["ask", "--temperature", "warm", "hi"], 2, "a number is wanted"),
     (["ask", "--timeout"], 2, "--timeout wants TIME"),
     (["ask", "-a", "/nonexistent", "hi"], 2, "No such file"),
@@ -52,6 +54,37 @@ def test_what_stands_on_the_line(broker, args, code, says):
         done = made.llmb(*args)  # nobody listens, and nobody is needed
         assert done.code == code, done
         assert says in (done.out if code == 0 or not done.err else done.err)
+    finally:
+        made.close()
+
+
+def commands(made, *group):
+    """All that the help names: [("ask",), ..., ("key", "add"), ...]."""
+    start = "  " if not group else f"  llmb {group[0]} "
+    found = []
+    for line in made.llmb(*group, "--help").out.splitlines():
+        name = line.removeprefix(start).split(" ")[0]
+        if line.startswith(start) and name.isalpha():
+            found.append((*group, name))
+    return found
+
+
+def test_every_command_explains_itself_and_refuses_what_it_does_not_know():
+    made = harness.Broker()
+    try:
+        all_commands = commands(made)
+        assert len(all_commands) > 15
+        for group in list(all_commands):
+            if "usage:" not in made.llmb(*group, "--help").out:
+                inner = commands(made, *group)
+                assert len(inner) > 1, group
+                all_commands += inner
+        for words in all_commands:
+            done = made.llmb(*words, "--help")
+            assert done.code == 0 and f"llmb {' '.join(words)} " in done.out, (words, done)
+            done = made.llmb(*words, "--bogus")
+            assert done.code == 2 and "--bogus" in done.err, (words, done)
+            assert words == ("daemon",) or made.llmb(*words).code >= 0, words
     finally:
         made.close()
 
@@ -82,6 +115,24 @@ def test_config_check_needs_no_broker():
         assert done.code == 0 and json.loads(done.out)["ok"] is True
     finally:
         made.close()
+
+
+def test_config_check_looks_at_what_the_running_broker_reads(broker):
+    made = broker()
+    done = made.llmb("config", "check")
+    assert (done.code, done.out) == (0, f"{made.config_file}: ok\n"), done
+    made.configure("nonsense = 1\n")
+    done = made.llmb("config", "check")
+    assert done.code == 1 and str(made.config_file) in done.err, done
+    made.config_file.unlink()
+    done = made.llmb("config", "check", "--json")
+    assert done.code == 0 and json.loads(done.out) == {
+        "ok": True, "path": str(made.config_file),
+        "message": f"{made.config_file}: there is none: the defaults hold"}
+    made.configure("")
+    made.stop()
+    assert "the defaults hold" in made.llmb("config", "check").out, "of nobody's own"
+    assert not made.socket.exists() and made.process is None
 
 
 # --- questions

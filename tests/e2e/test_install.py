@@ -1,5 +1,6 @@
 """test_install.py - who may read what is installed, and what the daemon keeps?"""
 
+import json
 import os
 import pathlib
 import stat
@@ -8,6 +9,7 @@ import subprocess
 import harness
 import pytest
 from surfaces import FAMILIES, dialects, relay
+from test_identity import needs_bwrap
 
 pytestmark = pytest.mark.security
 
@@ -19,12 +21,16 @@ def modes(folder):
             for path in sorted(folder.rglob("*")) if not path.is_symlink()}
 
 
-def test_what_is_installed(tmp_path):
+def install(folder, prefix):
     """The programs that were built, as they are: `-o all` builds nothing."""
     if not (harness.bin_dir().parent / "lib").exists():
         pytest.skip("these programs are no build of this folder's")
     subprocess.run(["make", "-C", harness.TOP, "-o", "all", f"B={harness.bin_dir().parent}", "install",
-                    f"DESTDIR={tmp_path}", "PREFIX=/usr"], check=True, capture_output=True, env=CLEAN)
+                    f"DESTDIR={folder}", f"PREFIX={prefix}"], check=True, capture_output=True, env=CLEAN)
+
+
+def test_what_is_installed(tmp_path):
+    install(tmp_path, "/usr")
     found = modes(tmp_path)
     assert {"usr/bin/llm-brokerd", "usr/bin/llmb"} <= set(found)
     for name, mode in found.items():
@@ -32,6 +38,37 @@ def test_what_is_installed(tmp_path):
         wanted = 0o711 if name == "usr/bin/llm-brokerd" else 0o755 if is_run else 0o644
         assert mode == wanted, (name, oct(mode))
     assert {path.lstat().st_uid for path in tmp_path.rglob("*")} == {os.geteuid()}
+
+
+def of_readme(begin, end):
+    """The first piece of README.md from one text to another."""
+    text = (harness.TOP / "README.md").read_text()
+    at = text.index(begin)
+    return text[at:text.index(end, at) + len(end)]
+
+
+@needs_bwrap
+def test_the_sandbox_of_the_readme(broker, tmp_path):
+    """As it stands there, with what `make install` puts into /usr/local, which no cache of ld.so knows."""
+    install(tmp_path, "/usr/local")
+    made = broker('[model "default"]\ntarget = offline/echo\n', run=False)
+    made.socket = pathlib.Path(made.env["XDG_RUNTIME_DIR"]) / "llm-broker/sock"
+    made.start()
+    assert made.llmb("app", "add", "notes").code == 0
+    shown = of_readme("bwrap --unshare-all", '"hello from nowhere"')
+    script = shown.replace("/usr /usr", f"/usr /usr --ro-bind {tmp_path}/usr/local /usr/local", 1)
+    assert script != shown
+    done = subprocess.run(["sh", "-c", script], env=made.env, capture_output=True, text=True,
+                          timeout=harness.CALL_SECONDS)
+    assert done.returncode == 0 and "hello from nowhere" in done.stdout, done
+
+
+def test_the_rules_of_the_readme(broker):
+    made = broker(of_readme('[policy "small"]', "native = anthropic GET /v1/files"))
+    builder = ("policy", "test", "--as", "flatpak:org.gnome.Builder", "--on", "main", "--json")
+    for op in ("chat", "native"):
+        said = json.loads(made.llmb(*builder, "--op", op).out)
+        assert (said["rule"], said["allowed"]) == ("builder", True), said
 
 
 def test_what_is_kept(broker, provider):

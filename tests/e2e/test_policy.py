@@ -3,6 +3,7 @@
 import json
 import pathlib
 import re
+import shutil
 import socket
 import subprocess
 
@@ -220,6 +221,31 @@ def test_a_person_lets_a_sandbox_in_and_cuts_it_off(broker, provider):
     assert "nobody has allowed" in llmb(made, *ask, socket=sandbox_socket(made)).err
 
 
+def test_a_word_holds_for_as_long_as_is_said(broker, provider):
+    made = started(broker, provider)
+    assert llmb(made, "app", "allow", "host:llmb", "--for", "30d").code == 0
+    assert llmb(made, "app", "allow", "sandbox", "--for", "400d").code == 0
+    grants = json.loads(llmb(made, "app", "list", "--json").out)["grants"]
+    assert {grant["who"]: grant["until_s"] - grant["at_s"] for grant in grants} == {
+        "host:llmb": 30 * 86400, "sandbox": 400 * 86400}
+
+
+def test_what_is_not_there_cannot_be_taken_away(broker, provider):
+    made = started(broker, provider)
+    for words in (("remove", "nothing"), ("forget", "flatpak:org.x.Y")):
+        done = llmb(made, "app", *words)
+        assert done.code == 1 and words[1] in done.err and not done.out, done
+        done = llmb(made, "app", *words, "--json")
+        assert done.code == 1 and json.loads(done.out) == {"found": False}, done
+    assert llmb(made, "app", "add", "notes", "--profile", "small").code == 0
+    listed = llmb(made, "app", "list").out
+    assert "app:notes" in listed and "a socket of its own, profile small" in listed, listed
+    assert llmb(made, "app", "remove", "notes").code == 0
+    assert llmb(made, "app", "remove", "notes").code == 1
+    assert llmb(made, "app", "allow", "flatpak:org.x.Y").code == 0
+    assert json.loads(llmb(made, "app", "forget", "flatpak:org.x.Y", "--json").out) == {"found": True}
+
+
 def test_a_word_for_a_session_ends_with_it(broker, provider):
     made = started(broker, provider)
     provider.script(**CHAT.script("Hello.", False)[0], times=0)
@@ -288,6 +314,27 @@ def test_an_agent_asks_a_person(broker, provider, answer, may):
     if answer == "yes":
         grants = json.loads((made.state_dir / "grants").read_text())
         assert grants["allow"] and 29 * 86400 < grants["until_s"] - grants["at_s"] <= 30 * 86400
+
+
+ODD = 'a", by you. <b>x\\074i&'  # a program's name, which may be anything
+
+
+def test_a_name_cannot_go_on_with_the_question(broker, provider):
+    """A notification's body is markup, in which notify-send undoes the escapes of C."""
+    made = started(broker, provider)
+    folder = fake_notify(made, "no")
+    program = folder / ODD
+    shutil.copy(harness.wrap("static_client"), program)
+    process = agent(made, folder)
+    try:
+        subprocess.run([program, "ask", "other/a", "hi"], env={"LLM_BROKER_SOCKET": str(sandbox_socket(made))},
+                       capture_output=True, timeout=harness.CALL_SECONDS)
+        title, body = (folder / "shown").read_text().splitlines()[-2:]
+    finally:
+        harness.kill_group(process)
+    assert ODD.replace('"', "'") in title and title.count('"') in (0, 2), title
+    markup = ODD.replace('"', "'").replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\\", 2 * "\\")
+    assert markup in body and body.count('"') == 4, body
 
 
 def test_all_who_wait_for_one_answer_get_it(broker, provider):
@@ -395,6 +442,17 @@ def test_two_applications_share_one_vault(broker, provider):
     assert llmb(made, "app", "revoke", "app:http").code == 0
     assert http().code == 3 and native().returncode == 0
     assert {request.header("authorization")[0] for request in provider.requests()} == {f"Bearer {KEY}"}
+
+
+def test_a_doctor_who_is_not_shown_something_finds_nothing_wrong(broker, provider):
+    made = started(broker, provider, ("small", {**PROFILE, "operation": "chat"}))
+    app = json.loads(llmb(made, "app", "add", "notes", "--profile", "small", "--json").out)
+    for path, offline in ((app["socket"], "ok"), (sandbox_socket(made), "skip")):
+        done = llmb(made, "doctor", "--live", "--json", socket=path)
+        found = {one["name"]: one for one in json.loads(done.out)["checks"]}
+        assert done.code == 0 and json.loads(done.out)["ok"], found
+        assert [found[name]["status"] for name in ("status", "offline", "provider")] == ["skip", offline, "skip"], found
+        assert "not allowed to see" in found["status"]["message"] and found["you"]["status"] == "ok"
 
 
 # ---- sockets that a service manager hands over ----

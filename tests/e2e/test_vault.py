@@ -6,7 +6,7 @@ import re
 import harness
 import pytest
 from canary import may_read_memory, memory_of
-from wire import CALL, END, FAULT, HELLO, WELCOME, WireClient
+from wire import CALL, DATA, END, FAULT, HELLO, WELCOME, WireClient
 
 CODE = re.compile(r"^[0-9A-Z]{4}(-[0-9A-Z]{4}){8}$")
 
@@ -27,6 +27,18 @@ def slots(made):
 
 def unlock_by(key):
     return {"kind": "admin", "op": "vault.unlock", "body": json.dumps({"agent": key}).encode()}
+
+
+def admin(made, op, body):
+    """Asks as a program that is no llmb."""
+    with WireClient(made.socket, timeout=10) as client:
+        client.send_frame(HELLO, 0, {"min": 1, "max": 1, "client": "test_vault", "app": "test"})
+        assert client.recv_frame().type == WELCOME
+        client.send_frame(CALL, 1, {"kind": "admin", "op": op, "body": json.dumps(body).encode()})
+        frames = client.recv_until(END, FAULT)
+        assert frames[-1].type == END, frames
+        assert [frame.type for frame in frames] == [DATA, END], frames
+        return json.loads(frames[0].body["d"])
 
 
 def works(made):
@@ -83,7 +95,7 @@ def test_slots_change_and_keys_stay_sealed(held):
         return data[37 + data[36] * 138:-32]
     before = body()
     assert held.llmb("vault", "add", "recovery").code == 0
-    assert held.llmb("vault", "add", "agent").code == 0
+    assert admin(held, "vault.slot.add", {"type": "agent"})
     assert held.llmb("vault", "passphrase", "--from-stdin", "--no-input", input="long and good\n",
                      timeout=30).code == 0
     assert body() == before
@@ -113,6 +125,49 @@ def test_a_slot_that_is_none(held):
     assert done.code == 5
 
 
+def test_an_agent_s_slot_is_the_agent_s_to_add(held):
+    done = held.llmb("vault", "add", "agent")
+    assert done.code == 2 and "llm-broker-agent --enroll" in done.err and not done.out, done
+    assert slots(held) == ["key-file"]
+    assert "--enroll" in held.llmb("vault", "add", "--help").out
+
+
+def test_its_state_says_all_that_opens_it_and_what_is_next(held):
+    code = held.llmb("vault", "add", "recovery").out
+    assert "opened by a key file, a recovery code; opens unattended" in held.llmb("vault", "status").out
+    assert held.llmb("vault", "lock").err == "next: llmb vault unlock\n"
+    assert held.llmb("vault", "unlock").code == 0
+    assert held.llmb("vault", "remove", "key-file", "--yes").code == 0
+    assert held.llmb("vault", "lock").err == "next: llmb vault unlock --recovery\n"
+    assert unlock(held, code).code == 0
+    assert held.llmb("vault", "passphrase", "--from-stdin", "--no-input", input="long and good\n",
+                     timeout=30).code == 0
+    assert "opened by a recovery code, a passphrase\n" in held.llmb("vault", "status").out
+    assert held.llmb("vault", "lock").err == "next: llmb vault unlock\n"
+
+
+@pytest.mark.parametrize("passphrase", [False, True])
+def test_a_damaged_vault_is_opened_when_its_backup_is_back(held, passphrase):
+    if passphrase:
+        done = held.llmb("vault", "passphrase", "--drop-key-file", "--from-stdin", "--no-input",
+                         input="long and good\n", timeout=30)
+        assert done.code == 0, done
+    held.stop()
+    vault = held.state_dir / "vault"
+    good = vault.read_bytes()
+    vault.write_bytes(good[:len(good) // 2])
+    held.start()
+    status = held.llmb("vault", "status")
+    assert status.code == 0 and "vault is damaged" in status.out and "vault.bak" in status.err, status
+    done = held.llmb("vault", "unlock", "--no-input")
+    assert done.code == 5 and f"cp -p '{vault}.bak' '{vault}'" in done.err, done
+    (held.state_dir / "vault.bak").write_bytes(good)
+    vault.write_bytes(good)
+    done = held.llmb("vault", "unlock", "--from-stdin", "--no-input", input="long and good\n", timeout=30)
+    assert done.code == 0 and "vault is open" in done.out, done
+    assert works(held)
+
+
 def test_a_credential_of_the_service_manager_opens_it(broker, provider, tmp_path):
     credential = tmp_path / "llm-broker.vault-key"
     credential.write_text("as long as anybody likes")
@@ -133,7 +188,7 @@ def test_a_credential_of_the_service_manager_opens_it(broker, provider, tmp_path
 
 
 def test_an_agent_brings_its_key(held):
-    key = json.loads(held.llmb("vault", "add", "agent", "--json").out)["code"]
+    key = admin(held, "vault.slot.add", {"type": "agent"})["code"]
     assert re.fullmatch("[0-9a-f]{64}", key)
     assert held.llmb("vault", "remove", "key-file", "--yes").code == 0
     held.restart()
@@ -169,6 +224,9 @@ def sent(provider):
 def test_a_rotated_key_serves_and_the_former_one_helps_out(held, provider):
     done = rotate(held, "test", "sk-two-new-to-all", "--overlap", "1h")
     assert done.code == 0 and "is tried where it is refused, until" in done.err
+    assert done.out.startswith("rotated test for ")
+    again = rotate(held, "test", "sk-two-new-to-all")
+    assert again.code != 0 and "that is the key it has" in again.err, again
     assert works(held)
     assert sent(provider) == ["sk-two-new-to-all"]
     refuse(provider)

@@ -1462,6 +1462,8 @@ static void test_rotation(void)
 	is_err(rotate(&b, "", "sk-2", 100), OK, "a key is rotated");
 	is_str(held(&b), "openai/=sk-2", "the new one is given out");
 	is_str(old_key(&b), "sk-1", "the old one is there");
+	is_err(rotate(&b, "", "sk-2", 100), ERR_INVALID_ARGUMENT, "the same again is no rotation");
+	is_str(old_key(&b), "sk-1", "and does not take its place");
 	const struct vault_key *k = vault_list(b.vault, &n);
 	is_uint(n, 1, "they are one key");
 	ok(k->old_until_s >= now_s + 100 && k->old_until_s <= now_s + 102, "for so long");
