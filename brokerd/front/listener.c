@@ -56,10 +56,8 @@ static void refuse_full(struct listener *l)
 	log_warn("listener.full", "connections=%zu", l->sessions->n);
 	close(l->reserve);
 	const int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	if (fd >= 0) {
-		session_refuse(fd, &why);
-		close(fd);
-	}
+	if (fd >= 0)
+		session_refuse(l->sessions, fd, &why);
 	l->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	loop_io_stop(&l->io);
 	loop_timer_set(l->loop, &l->again, FULL_PAUSE_US);
@@ -96,6 +94,7 @@ static struct listener *listener_new(struct sessions *s, int fd, const struct pe
 	l->until_fd = -1;
 	l->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	evidence_ask_senders(fd);
+	evidence_refuse_fds(fd);
 	l->io.on_ready = on_ready;
 	l->again.on_fire = on_again;
 	loop_io_set(l->loop, &l->io, fd, LOOP_READ);
@@ -291,12 +290,12 @@ void listener_free(struct listener *l)
 	if (l->is_ours && stat(l->path, &st) == 0 && st.st_dev == l->device &&
 		st.st_ino == l->inode)
 		unlink(l->path);
-	close(l->fd);
+	closer_give(l->sessions->closer, l->fd); /* who waits to be accepted may have sent some */
 	if (l->reserve >= 0)
 		close(l->reserve);
 	loop_io_stop(&l->until);
 	if (l->until_fd >= 0)
-		close(l->until_fd);
+		closer_give(l->sessions->closer, l->until_fd);
 	free(l);
 }
 

@@ -210,8 +210,8 @@ enum err sockets_add_handed(
 	if (!err)
 		err = listener_adopt(s->sessions, fd, place, &l, why);
 	if (err) {
-		close(fd);
-		close(until);
+		closer_give(s->sessions->closer, fd);
+		closer_give(s->sessions->closer, until);
 		return err;
 	}
 	add(s, l);
