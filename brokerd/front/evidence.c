@@ -175,9 +175,10 @@ static bool read_all(int folder, const char *name, struct buf *to)
 	return read_open(openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW), to);
 }
 
+/* One that somebody has leased is not waited for: it cannot be read. */
 static bool read_file(const char *path, struct buf *to)
 {
-	return read_open(open(path, O_RDONLY | O_CLOEXEC), to);
+	return read_open(open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), to);
 }
 
 static bool read_link(int folder, const char *name, char *to, size_t size)
