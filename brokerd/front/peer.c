@@ -105,11 +105,19 @@ static bool judge_cgroup(const struct evidence *e, struct peer_id *out)
 	return out->kind != PEER_KIND_UNKNOWN;
 }
 
+/* What a service starts in a sandbox is still in its cgroup. Mounts of its own say nothing: many a unit has a
+ * PrivateTmp. */
+static bool is_boxed(const struct evidence *e)
+{
+	return e->user_ns == SEEN_OTHER || e->pid_ns == SEEN_OTHER || e->uid_map == SEEN_OTHER ||
+	       e->is_nested || e->flatpak == FLATPAK_SOUND || e->flatpak == FLATPAK_BAD;
+}
+
 /* Of the system's manager, in a slice that is nobody's but its own: what we share of the path may be that. */
 static bool judge_service(const struct evidence *e, struct peer_id *out)
 {
 	struct span rest = span_str(e->cgroup);
-	if (!e->is_in_system)
+	if (!e->is_in_system || is_boxed(e))
 		return false;
 	while (rest.n > 0) {
 		const struct span part = span_cut(&rest, '/');

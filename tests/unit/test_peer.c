@@ -14,6 +14,9 @@
 #define MAPS(u, r) .uid_map = SEEN_##u, .root_mount = SEEN_##r
 #define WHOLE      MAPS(SAME, SAME)
 
+#define IN_CRON .is_in_system = true, .cgroup = "system.slice/cron.service"
+#define SERVICE SEEN, IN_CRON
+
 static const struct {
 	const char *name;
 	struct evidence e;
@@ -62,6 +65,24 @@ static const struct {
          {SEEN, OURS, .is_in_system = true,
 			.cgroup = "system-pg.slice/pg@14.service/worker"},
          PEER_KIND_SERVICE,																"pg@14.service", PEER_CGROUP,  false},
+	{"one with a PrivateTmp",                         {SERVICE, NS(SAME, OTHER, SAME, SAME)},                                     PEER_KIND_SERVICE,
+         "cron.service",																		    PEER_CGROUP,  false},
+	{"another user's, from outside: a service",       {OUTSIDE, WHOLE, IN_CRON},                                                  PEER_KIND_SERVICE,
+         "cron.service",																		    PEER_CGROUP,  false},
+	{"what a service starts with users of its own",   {SERVICE, NS(OTHER, OTHER, SAME, SAME)},
+         PEER_KIND_SANDBOX,																"",              PEER_PROC,    false},
+	{"with pids of its own",                          {SERVICE, NS(SAME, OTHER, OTHER, SAME)},                                    PEER_KIND_SANDBOX,   "",
+         PEER_PROC,																				       false},
+	{"with users mapped, from outside",               {OUTSIDE, MAPS(OTHER, SAME), IN_CRON},
+         PEER_KIND_SANDBOX,																"",              PEER_PROC,    false},
+	{"with a pid below, from outside",                {OUTSIDE, WHOLE, IN_CRON, .is_nested = true},
+         PEER_KIND_SANDBOX,																"",              PEER_PROC,    false},
+	{"a Flatpak that a service started",
+         {SERVICE, NS(SAME, OTHER, SAME, SAME), .flatpak = FLATPAK_SOUND,
+			.flatpak_id = "a.b"},
+         PEER_KIND_FLATPAK,																"a.b",           PEER_PROC,    true },
+	{"one that makes no sense",                       {SERVICE, NS(SAME, OTHER, SAME, SAME), .flatpak = FLATPAK_BAD},
+         PEER_KIND_UNKNOWN,																"",              PEER_PROC,    false},
 	{"a user's own unit is the host's",
          {SEEN, OURS, .cgroup = "user.slice/user@1000.service/x.service"},                                                            PEER_KIND_HOST,
          "",																				PEER_PROC,    false},
