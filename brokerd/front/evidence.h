@@ -43,7 +43,8 @@ struct evidence {
 	char cgroup[512];     /* its path; "" unknown */
 	bool is_in_system;    /* the whole path is one of the system's own slice */
 	enum flatpak_file flatpak;
-	char flatpak_id[256], flatpak_instance[64];
+	char flatpak_id[256],
+		flatpak_instance[64]; /* its own word; its scope's name, in the cgroup, is not */
 };
 
 /* Never fails: what cannot be known is left unknown. */

@@ -14,8 +14,11 @@
 #define MAPS(u, r) .uid_map = SEEN_##u, .root_mount = SEEN_##r
 #define WHOLE      MAPS(SAME, SAME)
 
-#define IN_CRON .is_in_system = true, .cgroup = "system.slice/cron.service"
-#define SERVICE SEEN, IN_CRON
+/* What it says that it is, and where. */
+#define BOXED(id)     SEEN, NS(OTHER, OTHER, OTHER, SAME), .flatpak = FLATPAK_SOUND, .flatpak_id = id
+#define IN_SCOPE(run) .cgroup = "app.slice/app-flatpak-" run ".scope"
+#define IN_CRON       .is_in_system = true, .cgroup = "system.slice/cron.service"
+#define SERVICE       SEEN, IN_CRON
 
 static const struct {
 	const char *name;
@@ -57,6 +60,27 @@ static const struct {
 	{"a Flatpak, it says",
          {SEEN, NS(SAME, OTHER, SAME, SAME), .flatpak = FLATPAK_SOUND, .flatpak_id = "a.b"},
          PEER_KIND_FLATPAK,																"a.b",           PEER_PROC,    true },
+	{"one that is in its scope",                      {BOXED("a.b"), IN_SCOPE("a.b-123")},                                        PEER_KIND_FLATPAK,   "a.b",
+         PEER_PROC,																				       false},
+	{"whose name has hyphens",                        {BOXED("a.b-c-1"), IN_SCOPE("a.b-c-1-77")},                                 PEER_KIND_FLATPAK,
+         "a.b-c-1",																			 PEER_PROC,    false},
+	{"that are escaped",			      {BOXED("a.b-c"), IN_SCOPE("a.b\\x2dc-77")},                                 PEER_KIND_FLATPAK,   "a.b-c",
+         PEER_PROC,																				       false},
+	{"in a cgroup below",                             {BOXED("a.b"), IN_SCOPE("a.b-1") "/x"},                                     PEER_KIND_FLATPAK,   "a.b",
+         PEER_PROC,																				       false},
+	{"in another's scope",                            {BOXED("a.b"), IN_SCOPE("a.c-123")},                                        PEER_KIND_FLATPAK,   "a.b",
+         PEER_PROC,																				       true },
+	{"in a longer one's",                             {BOXED("a.b"), IN_SCOPE("a.b.c-123")},                                      PEER_KIND_FLATPAK,   "a.b",
+         PEER_PROC,																				       true },
+	{"in a shorter one's",                            {BOXED("a.b.c"), IN_SCOPE("a.b-123")},                                      PEER_KIND_FLATPAK,   "a.b.c",
+         PEER_PROC,																				       true },
+	{"without a number",			      {BOXED("a.b"), IN_SCOPE("a.b")},                                            PEER_KIND_FLATPAK,   "a.b",           PEER_PROC,
+         true																						  },
+	{"with what is no number",                        {BOXED("a.b"), IN_SCOPE("a.b-1x")},                                         PEER_KIND_FLATPAK,   "a.b",
+         PEER_PROC,																				       true },
+	{"a name that ends in a number is no number",     {BOXED("a.b"), IN_SCOPE("a.b-1-2")},
+         PEER_KIND_FLATPAK,																"a.b",           PEER_PROC,    true },
+	{"a number alone",				{BOXED("1"), IN_SCOPE("1")},                                                PEER_KIND_FLATPAK,   "1",             PEER_PROC,    true },
 	{"what makes no sense",                           {SEEN, OURS, .flatpak = FLATPAK_BAD},                                       PEER_KIND_UNKNOWN,   "",
          PEER_PROC,																				       false},
 	{"a service",				     {SEEN, OURS, .is_in_system = true, .cgroup = "system.slice/nginx.service"},
@@ -88,15 +112,15 @@ static const struct {
          "",																				PEER_PROC,    false},
 	{"docker",
          {SEEN, OURS, .cgroup = "system.slice/docker-" HEX ".scope", .is_in_system = true},
-         PEER_KIND_CONTAINER,															      "0123456789ab",  PEER_PROC,    true },
+         PEER_KIND_CONTAINER,															      "0123456789ab",  PEER_PROC,    false},
 	{"docker without systemd",                        {SEEN, OURS, .cgroup = "docker/" HEX},                                      PEER_KIND_CONTAINER,
-         "0123456789ab",																		    PEER_PROC,    true },
+         "0123456789ab",																		    PEER_PROC,    false},
 	{"podman",					{SEEN, OURS, .cgroup = "user.slice/libpod-" HEX ".scope/container"},
-         PEER_KIND_CONTAINER,															      "0123456789ab",  PEER_PROC,    true },
+         PEER_KIND_CONTAINER,															      "0123456789ab",  PEER_PROC,    false},
 	{"kubernetes",				    {SEEN, OURS, .cgroup = "kubepods.slice/x"},                                 PEER_KIND_CONTAINER,
-         "kubepods.sli",																		    PEER_PROC,    true },
+         "kubepods.sli",																		    PEER_PROC,    false},
 	{"a snap, by its cgroup",                         {SEEN, OURS, .cgroup = "user.slice/snap.code.code-1.scope"},
-         PEER_KIND_SNAP,																   "code",          PEER_PROC,    true },
+         PEER_KIND_SNAP,																   "code",          PEER_PROC,    false},
 	{"a snap, by its label",                          {SEEN, OURS, .label = "snap.code.code (enforce)"},                          PEER_KIND_SNAP,
          "code",																			    PEER_LABEL,   false},
 	{"by its label though it is gone",                {.has_creds = true, .label = "snap.code.code (enforce)"},
