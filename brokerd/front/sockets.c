@@ -208,6 +208,8 @@ enum err sockets_add_handed(
 			"that made it ends",
 			HANDED_MAX);
 	if (!err)
+		err = listener_check_until(until, why);
+	if (!err)
 		err = listener_adopt(s->sessions, fd, place, &l, why);
 	if (err) {
 		closer_give(s->sessions->closer, fd);

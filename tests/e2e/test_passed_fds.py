@@ -3,7 +3,9 @@
 The last close of a TCP socket that lingers waits for its peer, as long as its owner said, and a passed socket's last
 owner is whoever did not want it."""
 
+import json
 import os
+import select
 import signal
 import socket
 import struct
@@ -13,7 +15,7 @@ import time
 import harness
 import pytest
 from test_identity import NOBODY, PYTHON, as_user, needs_root, stopped
-from wire import CREDIT, FAULT, HELLO, WELCOME, WireClient, frame_bytes
+from wire import CALL, CREDIT, END, FAULT, HELLO, WELCOME, WireClient, frame_bytes
 
 LINGER_SECONDS = 8
 GREETING = {"min": 1, "max": 1, "client": "fds", "app": "fds"}
@@ -196,3 +198,102 @@ def test_the_daemon_ends_though_one_lingers(made, sticky):
     begun = time.monotonic()
     made.stop()
     assert time.monotonic() - begun < LINGER_SECONDS / 2 * harness.SLOWER
+
+
+# ---- sockets that are handed in ----
+
+class Handed:
+    """A listening socket of ours that the daemon listens on, and the connection that it was handed in by."""
+
+    def __init__(self, made, kind=socket.SOCK_STREAM):
+        self.path = str(made.folder / "handed")
+        self.listener = socket.socket(socket.AF_UNIX, kind)
+        self.listener.bind(self.path)
+        self.listener.listen()
+        self.reader, self.writer = os.pipe()
+        self.client = WireClient(made.socket)
+        self.client.send_frame(HELLO, 0, GREETING)
+        self.client.recv_until(WELCOME)
+        self.calls = 0
+
+    def add(self, until=None, listener=None):
+        """What the daemon says: None, or its fault."""
+        self.calls += 1
+        self.client.send_with_fds(
+            frame_bytes(CALL, self.calls, {"kind": "admin", "op": "listener.add", "credit": 1 << 20,
+                                           "body": json.dumps({"name": "x"}).encode()}),
+            [(listener or self.listener).fileno(), self.reader if until is None else until])
+        frame = self.client.recv_until(END, FAULT)[-1]
+        return frame.body if frame.type == FAULT else None
+
+    def greeted(self):
+        with WireClient(self.path) as client:
+            client.send_frame(HELLO, 0, GREETING)
+            frame = client.recv_frame()
+            assert frame.type == WELCOME, frame
+            return json.loads(frame.body["identity"])
+
+    def done(self):
+        for fd in (self.reader, self.writer):
+            os.close(fd)
+        self.listener.close()
+        self.client.close()
+
+
+@pytest.fixture
+def handed(made):
+    one = Handed(made)
+    yield one
+    one.done()
+
+
+@pytest.mark.parametrize("what", ["place", "epoll", "file", "writer", "socket", "itself"])
+def test_what_is_watched_for_the_end_is_a_pipe(made, handed, what):
+    pair = socket.socketpair()
+    epoll = select.epoll()
+    opened = {"place": os.open("/", os.O_PATH), "file": os.open("/etc/passwd", os.O_RDONLY)}
+    until = {"epoll": epoll.fileno(), "writer": handed.writer, "socket": pair[0].fileno(),
+             "itself": handed.listener.fileno(), **opened}[what]
+    fault = handed.add(until)
+    assert fault and fault["class"] == "invalid_argument" and "pipe" in fault["message"], fault
+    assert handed.add() is None and handed.greeted()["socket"] == "handed"
+    answers(made)
+    for one in (epoll, *pair):
+        one.close()
+    for fd in opened.values():
+        os.close(fd)
+
+
+@pytest.mark.parametrize("kind", [socket.SOCK_SEQPACKET, socket.SOCK_DGRAM], ids=["seqpacket", "datagram"])
+def test_what_is_listened_on_is_a_stream_s(made, handed, kind):
+    other = socket.socket(socket.AF_UNIX, kind)
+    other.bind(str(made.folder / "other"))
+    if kind == socket.SOCK_SEQPACKET:
+        other.listen()
+    fault = handed.add(listener=other)
+    assert fault and fault["class"] == "invalid_argument" and "stream" in fault["message"], fault
+    other.close()
+    answers(made)
+
+
+def test_a_handed_socket_that_is_made_to_wait(made, handed):
+    """Its maker has the same open file, and with it O_NONBLOCK."""
+    assert handed.add() is None
+    for _ in range(5):
+        handed.listener.setblocking(True)
+        assert handed.greeted()["name"] == "x"
+        answers(made)
+
+
+def test_a_handed_socket_that_is_shut_down(made, handed):
+    def cpu_ticks():
+        with open(f"/proc/{made.pid}/stat") as file:
+            fields = file.read().rsplit(")", 1)[1].split()
+        return int(fields[11]) + int(fields[12])
+    assert handed.add() is None
+    handed.listener.shutdown(socket.SHUT_RDWR)
+    answers(made)
+    before = cpu_ticks()
+    time.sleep(0.5)
+    assert cpu_ticks() - before < 10 * harness.SLOWER, "it spins"
+    answers(made)
