@@ -22,6 +22,7 @@
 #define SO_PASSRIGHTS 83
 #endif
 
+#define SENT_FDS     253 /* SCM_MAX_FD of the kernel: more are not in one message */
 #define FILE_BYTES   ((size_t)64 * 1024)
 #define MOUNTS_BYTES ((size_t)1024 * 1024)
 
@@ -75,13 +76,13 @@ void evidence_ask_senders(int fd)
 		(void)setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &yes, sizeof yes);
 }
 
-void passed_close(struct passed *p)
+void passed_close(struct passed *p, struct closer *closer)
 {
 	while (p->n > 0)
-		close(p->fds[--p->n]);
+		closer_give(closer, p->fds[--p->n]);
 }
 
-static void take_control(const struct cmsghdr *c, struct passed *out)
+static void take_control(const struct cmsghdr *c, struct passed *out, struct closer *closer)
 {
 	struct ucred who;
 	if (c->cmsg_level != SOL_SOCKET)
@@ -99,15 +100,18 @@ static void take_control(const struct cmsghdr *c, struct passed *out)
 		if (out->n < PASSED_FDS)
 			out->fds[out->n++] = fd;
 		else
-			close(fd);
+			closer_give(closer, fd);
 	}
+	if (n > PASSED_FDS)
+		passed_close(out, closer);
 }
 
-ssize_t evidence_recv(int fd, void *to, size_t n, struct passed *out)
+/* There is room for all that a message may have: what there is none for, the kernel would close on our thread. */
+ssize_t evidence_recv(int fd, void *to, size_t n, struct passed *out, struct closer *closer)
 {
 	union {
 		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof out->fds)];
+		char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(SENT_FDS * sizeof(int))];
 	} control;
 	struct iovec piece = {to, n};
 	struct msghdr m = {.msg_iov = &piece,
@@ -117,16 +121,29 @@ ssize_t evidence_recv(int fd, void *to, size_t n, struct passed *out)
 	*out = (struct passed){.n = 0};
 	const ssize_t got = recvmsg(fd, &m, MSG_CMSG_CLOEXEC);
 	for (struct cmsghdr *c = got < 0 ? NULL : CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c))
-		take_control(c, out);
+		take_control(c, out, closer);
 	if (got >= 0 && (m.msg_flags & MSG_CTRUNC))
-		passed_close(out);
+		passed_close(out, closer);
 	return got;
 }
 
 void evidence_refuse_fds(int fd)
 {
 	const int no = 0;
-	(void)setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &no, sizeof no); /* else they are dropped */
+	(void)setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &no, sizeof no);
+}
+
+void evidence_want_fds(int fd)
+{
+	const int yes = 1;
+	(void)setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &yes, sizeof yes);
+}
+
+bool evidence_is_without_fds(int fd)
+{
+	int may_come = 1;
+	socklen_t size = sizeof may_come;
+	return getsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &may_come, &size) == 0 && !may_come;
 }
 
 static bool is_alive(int process)
@@ -158,9 +175,10 @@ static bool read_all(int folder, const char *name, struct buf *to)
 	return read_open(openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW), to);
 }
 
+/* One that somebody has leased is not waited for: it cannot be read. */
 static bool read_file(const char *path, struct buf *to)
 {
-	return read_open(open(path, O_RDONLY | O_CLOEXEC), to);
+	return read_open(open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), to);
 }
 
 static bool read_link(int folder, const char *name, char *to, size_t size)

@@ -6,6 +6,7 @@
 #define BROKERD_FRONT_EVIDENCE_H
 #include <sys/types.h>
 
+#include "brokerd/front/closer.h"
 #include "protocol/base/span.h"
 
 enum seen {
@@ -42,7 +43,8 @@ struct evidence {
 	char cgroup[512];     /* its path; "" unknown */
 	bool is_in_system;    /* the whole path is one of the system's own slice */
 	enum flatpak_file flatpak;
-	char flatpak_id[256], flatpak_instance[64];
+	char flatpak_id[256],
+		flatpak_instance[64]; /* its own word; its scope's name, in the cgroup, is not */
 };
 
 /* Never fails: what cannot be known is left unknown. */
@@ -58,11 +60,16 @@ struct passed {
 	size_t n;
 	pid_t sender; /* of the bytes; 0 where the kernel does not say */
 };
-void passed_close(struct passed *p);
+void passed_close(struct passed *p, struct closer *closer);
 /* Reads like recv. More descriptors than there is room for are closed, all of them. */
-ssize_t evidence_recv(int fd, void *to, size_t n, struct passed *out);
-/* No descriptor is wanted from there, says the kernel to whoever sends one, where it can (Linux 6.16). */
+ssize_t evidence_recv(int fd, void *to, size_t n, struct passed *out, struct closer *closer);
+/* No descriptor is wanted from there, says the kernel to whoever sends one, where it can (Linux 6.16). What is
+ * accepted of a listening one is born like that. */
 void evidence_refuse_fds(int fd);
+void evidence_want_fds(int fd);
+/* Of one that was accepted: has none come, from its first byte on, and will none? Otherwise whatever is read of it
+ * without room for descriptors, and its last close, may wait as long as somebody likes (closer.h). */
+bool evidence_is_without_fds(int fd);
 
 /* The parts of it that are pure, for tests and for fuzzing. */
 

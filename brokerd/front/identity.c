@@ -8,9 +8,10 @@
 static int write_key(const struct peer_id *p, char *to, size_t size)
 {
 	char who[PEER_TEXT_BYTES];
+	/* by claims nobody gets another share of what each has */
 	peer_grant_text(p, who);
-	return snprintf(
-		to, size, "%lld %d %s %s", (long long)p->uid, (int)p->socket, p->profile, who);
+	return snprintf(to, size, "%lld %d %d %s %s", (long long)p->uid, (int)p->socket,
+		(int)p->is_claim, p->profile, who);
 }
 
 static void forget(struct identities *t, struct identity *i)

@@ -1,5 +1,6 @@
 /* identity.h - who has been here, and how much of the broker has each now?
- * One for each user, kind, name, socket and profile: what limits are kept for, and what people are shown. */
+ * One for each user, kind, name, socket and profile: what limits are kept for, and what people are shown. A name that
+ * is only claimed is another one. */
 #ifndef BROKERD_FRONT_IDENTITY_H
 #define BROKERD_FRONT_IDENTITY_H
 #include "brokerd/value/peer_id.h"

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -48,6 +49,21 @@ static void on_again(struct loop_timer *t)
 		loop_io_set(l->loop, &l->io, l->fd, LOOP_READ);
 }
 
+/* One that was handed in may be made to wait at any time, by whoever made it: then only who is there already is
+ * accepted. One that was shut down would always be ready. */
+static bool may_accept(struct listener *l)
+{
+	struct pollfd p = {.fd = l->fd, .events = POLLIN | POLLRDHUP};
+	if (l->place.socket != PEER_SOCKET_HANDED)
+		return true;
+	const int flags = fcntl(l->fd, F_GETFL);
+	if (flags < 0 || fcntl(l->fd, F_SETFL, flags | O_NONBLOCK) != 0 || poll(&p, 1, 0) != 1)
+		return false;
+	if (p.revents & (POLLRDHUP | POLLHUP))
+		loop_io_stop(&l->io);
+	return !(p.revents & (POLLRDHUP | POLLHUP));
+}
+
 /* No descriptor is left: one client is told so, the others wait a moment in the kernel's queue. */
 static void refuse_full(struct listener *l)
 {
@@ -55,11 +71,10 @@ static void refuse_full(struct listener *l)
 	fault_set(&why, ERR_OVERLOADED, "the broker has no descriptor left for a connection");
 	log_warn("listener.full", "connections=%zu", l->sessions->n);
 	close(l->reserve);
-	const int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	if (fd >= 0) {
-		session_refuse(fd, &why);
-		close(fd);
-	}
+	const int fd =
+		may_accept(l) ? accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC) : -1;
+	if (fd >= 0)
+		session_refuse(l->sessions, fd, &why);
 	l->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	loop_io_stop(&l->io);
 	loop_timer_set(l->loop, &l->again, FULL_PAUSE_US);
@@ -68,8 +83,9 @@ static void refuse_full(struct listener *l)
 static void on_ready(struct loop_io *io, int ready)
 {
 	struct listener *l = container_of(io, struct listener, io);
+	const int most = l->place.socket == PEER_SOCKET_HANDED ? 1 : ACCEPTS;
 	(void)ready;
-	for (int i = 0; i < ACCEPTS; i++) {
+	for (int i = 0; i < most && may_accept(l); i++) {
 		const int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd < 0) {
 			if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
@@ -96,6 +112,7 @@ static struct listener *listener_new(struct sessions *s, int fd, const struct pe
 	l->until_fd = -1;
 	l->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	evidence_ask_senders(fd);
+	evidence_refuse_fds(fd);
 	l->io.on_ready = on_ready;
 	l->again.on_fire = on_again;
 	loop_io_set(l->loop, &l->io, fd, LOOP_READ);
@@ -235,13 +252,14 @@ enum err listener_bind(struct sessions *s, const char *path, const struct peer_p
 enum err listener_adopt(struct sessions *s, int fd, const struct peer_place *place,
 	struct listener **out, struct fault *why)
 {
-	int is_listening = 0;
-	socklen_t size = sizeof is_listening;
+	int is_listening = 0, type = 0;
+	socklen_t size = sizeof is_listening, type_size = sizeof type;
 	struct sockaddr_un address = {0};
 	socklen_t length = sizeof address;
 	*out = NULL;
 	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &size) != 0 || !is_listening ||
-		getsockname(fd, (struct sockaddr *)&address, &length) != 0 ||
+		getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_size) != 0 ||
+		type != SOCK_STREAM || getsockname(fd, (struct sockaddr *)&address, &length) != 0 ||
 		address.sun_family != AF_UNIX)
 		return fault_set(why, ERR_INVALID_ARGUMENT,
 			"descriptor %d is no listening Unix stream socket", fd);
@@ -256,6 +274,18 @@ enum err listener_adopt(struct sessions *s, int fd, const struct peer_place *pla
 			address.sun_path);
 	*out = l;
 	return OK;
+}
+
+/* Only a pipe has a size, and none that is only a place (O_PATH); what fstat says may be what a program of the caller's
+ * says. */
+enum err listener_check_until(int fd, struct fault *why)
+{
+	const int flags = fcntl(fd, F_GETFL);
+	if (fcntl(fd, F_GETPIPE_SZ) > 0 && flags >= 0 && (flags & O_ACCMODE) != O_WRONLY)
+		return OK;
+	return fault_set(why, ERR_INVALID_ARGUMENT,
+		"the second descriptor is no pipe's end to read from, whose other end would be "
+		"closed when the socket is to go");
 }
 
 static void on_until(struct loop_io *io, int ready)
@@ -291,12 +321,12 @@ void listener_free(struct listener *l)
 	if (l->is_ours && stat(l->path, &st) == 0 && st.st_dev == l->device &&
 		st.st_ino == l->inode)
 		unlink(l->path);
-	close(l->fd);
+	closer_give(l->sessions->closer, l->fd); /* who waits to be accepted may have sent some */
 	if (l->reserve >= 0)
 		close(l->reserve);
 	loop_io_stop(&l->until);
 	if (l->until_fd >= 0)
-		close(l->until_fd);
+		closer_give(l->sessions->closer, l->until_fd);
 	free(l);
 }
 

@@ -16,6 +16,8 @@ enum err listener_bind(struct sessions *s, const char *path, const struct peer_p
 enum err listener_adopt(struct sessions *s, int fd, const struct peer_place *place,
 	struct listener **out, struct fault *why) MUST_USE;
 
+/* Is it a pipe's end to read from? Others may not be watched, or keep who looks at them waiting. */
+enum err listener_check_until(int fd, struct fault *why) MUST_USE;
 /* When that descriptor, which becomes the listener's, says that its other end is closed: on_end, which may free
  * the listener. */
 void listener_until(struct listener *l, int fd, void (*on_end)(struct listener *l, void *context),

@@ -85,8 +85,8 @@ static bool is_snap_unit(struct span part, struct peer_id *out)
 	return true;
 }
 
-/* Anybody can make cgroups below what is his, so that these are claims, but nobody who is in one of an
- * engine's can leave it: they are heard only where they lower what a caller may do. */
+/* Anybody in the open can make cgroups below what is his, and be less by them; nobody who is in a sandbox can leave
+ * the one he is in. So they are no claims. */
 static bool judge_cgroup(const struct evidence *e, struct peer_id *out)
 {
 	struct span rest = span_str(e->cgroup), parent = SPAN_NONE, id;
@@ -101,15 +101,22 @@ static bool judge_cgroup(const struct evidence *e, struct peer_id *out)
 		parent = part;
 	}
 	out->confidence = PEER_PROC;
-	out->is_claim = true;
 	return out->kind != PEER_KIND_UNKNOWN;
+}
+
+/* What a service starts in a sandbox is still in its cgroup. Mounts of its own say nothing: many a unit has a
+ * PrivateTmp. */
+static bool is_boxed(const struct evidence *e)
+{
+	return e->user_ns == SEEN_OTHER || e->pid_ns == SEEN_OTHER || e->uid_map == SEEN_OTHER ||
+	       e->is_nested || e->flatpak == FLATPAK_SOUND || e->flatpak == FLATPAK_BAD;
 }
 
 /* Of the system's manager, in a slice that is nobody's but its own: what we share of the path may be that. */
 static bool judge_service(const struct evidence *e, struct peer_id *out)
 {
 	struct span rest = span_str(e->cgroup);
-	if (!e->is_in_system)
+	if (!e->is_in_system || is_boxed(e))
 		return false;
 	while (rest.n > 0) {
 		const struct span part = span_cut(&rest, '/');
@@ -136,6 +143,50 @@ static bool is_on_host(const struct evidence *e)
 	       e->root == SEEN_SAME;
 }
 
+/* As systemd writes names in units: a hyphen may be \x2d. */
+static bool is_escaped(struct span text, struct span id)
+{
+	const struct span hyphen = SPAN("\\x2d");
+	for (size_t i = 0; i < id.n; i++) {
+		if (text.n == 0)
+			return false;
+		const bool is_hyphen = id.p[i] == '-' && span_starts(text, hyphen);
+		if (!is_hyphen && text.p[0] != id.p[i])
+			return false;
+		text = span_skip(text, is_hyphen ? hyphen.n : 1);
+	}
+	return text.n == 0;
+}
+
+/* "app-flatpak-ID-NUMBER.scope" */
+static bool is_scope_of(struct span part, struct span id)
+{
+	const struct span prefix = SPAN("app-flatpak-"), suffix = SPAN(".scope");
+	if (!span_starts(part, prefix) || !span_ends(part, suffix))
+		return false;
+	part = span_skip(part, prefix.n);
+	part.n -= suffix.n;
+	size_t digits = 0;
+	while (digits < part.n && part.p[part.n - 1 - digits] >= '0' &&
+		part.p[part.n - 1 - digits] <= '9')
+		digits++;
+	if (digits == 0 || digits == part.n || part.p[part.n - 1 - digits] != '-')
+		return false;
+	return is_escaped(span_first(part, part.n - 1 - digits), id);
+}
+
+/* Is it in the scope that Flatpak asks the user's service manager to make for each run? Who is in a sandbox cannot
+ * ask for one, and so not for another's name. */
+static bool is_in_scope_of(const struct evidence *e, struct span id)
+{
+	struct span rest = span_str(e->cgroup);
+	while (rest.n > 0) {
+		if (is_scope_of(span_cut(&rest, '/'), id))
+			return true;
+	}
+	return false;
+}
+
 /* Something of it is known to be another place's. */
 static bool is_elsewhere(const struct evidence *e)
 {
@@ -151,7 +202,7 @@ static void judge_namespaces(const struct evidence *e, struct peer_id *out)
 		return;
 	if (e->flatpak == FLATPAK_SOUND) {
 		out->kind = PEER_KIND_FLATPAK;
-		out->is_claim = true;
+		out->is_claim = !is_in_scope_of(e, span_str(e->flatpak_id));
 		fault_text(out->name, sizeof out->name, span_str(e->flatpak_id));
 		fault_text(out->instance, sizeof out->instance, span_str(e->flatpak_instance));
 	} else if (is_on_host(e)) {
@@ -169,10 +220,7 @@ static void judge_process(const struct evidence *e, struct peer_id *out)
 	out->confidence = PEER_UID;
 	if (judge_label(e, out) || !e->has_process)
 		return;
-	if (judge_cgroup(e, out))
-		return;
-	out->is_claim = false;
-	if (!judge_service(e, out))
+	if (!judge_cgroup(e, out) && !judge_service(e, out))
 		judge_namespaces(e, out);
 }
 

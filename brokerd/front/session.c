@@ -19,6 +19,17 @@ int64_t session_now_s(const struct sessions *all)
 	return loop_wall_us(all->organs->loop) / 1000000;
 }
 
+/* What it was not told yet is dropped, as by a close; the other end is told at once. */
+static void close_fd(const struct sessions *all, int fd, bool is_without_fds)
+{
+	if (is_without_fds) {
+		close(fd);
+		return;
+	}
+	(void)shutdown(fd, SHUT_RDWR);
+	closer_give(all->closer, fd);
+}
+
 void session_free(struct session *s)
 {
 	while (s->calls)
@@ -26,8 +37,8 @@ void session_free(struct session *s)
 	loop_io_stop(&s->io);
 	loop_task_stop(&s->flush);
 	loop_timer_stop(&s->timer);
-	close(s->fd);
-	passed_close(&s->passed);
+	passed_close(&s->passed, s->all->closer);
+	close_fd(s->all, s->fd, s->is_without_fds);
 	buf_wipe(&s->in);
 	buf_done(&s->out);
 	struct sessions *all = s->all;
@@ -40,16 +51,17 @@ void session_free(struct session *s)
 	all->on_change(all->context);
 }
 
-void session_refuse(int fd, const struct fault *why)
+void session_refuse(const struct sessions *all, int fd, const struct fault *why)
 {
 	OWNED(buf_done) struct buf out = BUF_INIT(LIMIT_FRAME_BYTES);
 	const size_t mark = frame_begin(&out, FRAME_FAULT, 0);
 	const struct llm_event e = {.type = EV_FAULT, .fault = why};
 	event_pack(&e, &out);
-	if (frame_finish(&out, mark) != OK)
-		return;
-	const ssize_t sent = send(fd, out.p, out.n, MSG_NOSIGNAL | MSG_DONTWAIT);
-	(void)sent; /* a new connection's buffer takes it; if not, it is closed without a word */
+	if (frame_finish(&out, mark) == OK) {
+		const ssize_t sent = send(fd, out.p, out.n, MSG_NOSIGNAL | MSG_DONTWAIT);
+		(void)sent; /* a new connection's buffer takes it; if not, it is closed without a word */
+	}
+	close_fd(all, fd, evidence_is_without_fds(fd));
 }
 
 /* ---- callbacks ---- */
@@ -117,7 +129,8 @@ bool sessions_init(struct sessions *s, struct admin_env *admin)
 {
 	*s = (struct sessions){.admin = admin, .organs = admin->organs};
 	s->scratch = malloc(SESSION_SCRATCH_BYTES);
-	return s->scratch != NULL;
+	s->closer = closer_new();
+	return s->scratch && s->closer;
 }
 
 void sessions_done(struct sessions *s)
@@ -128,6 +141,8 @@ void sessions_done(struct sessions *s)
 		identities_done(&s->admin->identities);
 	free(s->scratch);
 	s->scratch = NULL;
+	closer_free(s->closer);
+	s->closer = NULL;
 }
 
 /* Only who may make sockets for others has a reason to send descriptors. */
@@ -139,8 +154,12 @@ static void watch_for_fds(struct session *s)
 	struct fault why;
 	c.kind = CALL_ADMIN;
 	c.admin_op = SPAN("listener.add");
-	s->may_pass = peer_is_open(&s->peer) && policy_admit_call(rule, &s->peer, &c, &why) == OK;
-	if (!s->may_pass)
+	s->may_pass = peer_is_open(&s->peer) && !closer_is_full(s->all->closer) &&
+		      policy_admit_call(rule, &s->peer, &c, &why) == OK;
+	s->is_without_fds = !s->may_pass && s->is_without_fds;
+	if (s->may_pass)
+		evidence_want_fds(s->fd);
+	else
 		evidence_refuse_fds(s->fd);
 }
 
@@ -172,8 +191,7 @@ void session_accept(struct sessions *all, int fd, const struct peer_place *place
 		s ? identity_join(&all->admin->identities, &peer, session_now_s(all)) : NULL;
 	if (!identity) {
 		fault_set(&why, ERR_NO_MEMORY, "out of memory for a connection");
-		session_refuse(fd, &why);
-		close(fd);
+		session_refuse(all, fd, &why);
 		free(s);
 		return;
 	}
@@ -183,6 +201,7 @@ void session_accept(struct sessions *all, int fd, const struct peer_place *place
 	s->all = all;
 	s->loop = all->organs->loop;
 	s->fd = fd;
+	s->is_without_fds = evidence_is_without_fds(fd);
 	s->io.on_ready = on_ready;
 	s->flush.on_run = on_flush;
 	s->timer.on_fire = on_timer;

@@ -16,6 +16,7 @@ struct sessions {
 	struct session *all;
 	size_t n;
 	char *scratch; /* one receive buffer for all: an idle client owns none */
+	struct closer *closer;
 	/* a session has come or gone, or a call has ended: whether the broker idles may have changed */
 	void (*on_change)(void *context);
 	void *context;
@@ -33,7 +34,7 @@ void session_accept(struct sessions *s, int fd, const struct peer_place *place);
  * theirs are finished. */
 void sessions_drain(struct sessions *s, const char *reason, int64_t grace_us);
 
-/* Tells a connected, non-blocking descriptor why it cannot be served, as well as one write can. */
-void session_refuse(int fd, const struct fault *why);
+/* Tells a connected, non-blocking descriptor why it cannot be served, as well as one write can, and closes it. */
+void session_refuse(const struct sessions *all, int fd, const struct fault *why);
 
 #endif

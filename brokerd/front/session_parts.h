@@ -49,8 +49,9 @@ struct session {
 	size_t n_calls;
 	int64_t progress_us; /* when the client last took or granted something */
 	bool is_draining;
-	bool is_doubted; /* who writes must show that it is who connected */
-	bool may_pass;   /* descriptors, which the next call may want */
+	bool is_doubted;     /* who writes must show that it is who connected */
+	bool may_pass;       /* descriptors, which the next call may want */
+	bool is_without_fds; /* none can come, wanted or not */
 	struct passed passed;
 };
 

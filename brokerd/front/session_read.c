@@ -240,15 +240,15 @@ static void settle_doubt(struct session *s, pid_t sender)
 static ssize_t receive(struct session *s, char *to)
 {
 	struct passed came;
-	if (!s->is_doubted && !s->may_pass)
+	if (!s->is_doubted && s->is_without_fds)
 		return recv(s->fd, to, SESSION_SCRATCH_BYTES, 0);
-	const ssize_t n = evidence_recv(s->fd, to, SESSION_SCRATCH_BYTES, &came);
+	const ssize_t n = evidence_recv(s->fd, to, SESSION_SCRATCH_BYTES, &came, s->all->closer);
 	if (n > 0 && s->is_doubted)
 		settle_doubt(s, came.sender);
 	if (!s->may_pass)
-		passed_close(&came);
+		passed_close(&came, s->all->closer);
 	if (came.n > 0) {
-		passed_close(&s->passed);
+		passed_close(&s->passed, s->all->closer);
 		s->passed = came;
 	}
 	return n;

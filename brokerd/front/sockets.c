@@ -208,10 +208,12 @@ enum err sockets_add_handed(
 			"that made it ends",
 			HANDED_MAX);
 	if (!err)
+		err = listener_check_until(until, why);
+	if (!err)
 		err = listener_adopt(s->sessions, fd, place, &l, why);
 	if (err) {
-		close(fd);
-		close(until);
+		closer_give(s->sessions->closer, fd);
+		closer_give(s->sessions->closer, until);
 		return err;
 	}
 	add(s, l);

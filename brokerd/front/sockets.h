@@ -38,7 +38,7 @@ enum err sockets_add_app(struct sockets *s, struct span name, const char *profil
 void sockets_remove_app(struct sockets *s, struct span name);
 
 /* One that a program of the host made for a sandbox, with a descriptor whose other end that program holds: when
- * it is closed, the socket is no more listened on. Both become ours. ERR_INVALID_ARGUMENT, ERR_OVERLOADED. */
+ * it is closed, the socket is no more listened on: a pipe's, to read from. Both become ours. ERR_INVALID_ARGUMENT, ERR_OVERLOADED. */
 enum err sockets_add_handed(struct sockets *s, const struct peer_place *place, int fd, int until,
 	struct fault *why) MUST_USE;
 

@@ -9,6 +9,7 @@ import pathlib
 import shutil
 import signal
 import subprocess
+import time
 
 import harness
 import pytest
@@ -208,6 +209,36 @@ def test_a_claim_that_keeps_its_reader_waiting(made, room_for_claims):
     seen = who(made, *sandbox(made, "--unshare-all", "--bind", str(pipe), "/.flatpak-info"))
     assert seen.get("kind") == "sandbox" or seen["fault"] == "denied", seen
     assert who(made)["kind"] == "host", "and the daemon goes on"
+
+
+LEASED = """
+import fcntl, os, signal, socket, sys
+signal.signal(signal.SIGIO, signal.SIG_IGN)
+claim = os.open("/.flatpak-info", os.O_RDWR)
+fcntl.fcntl(claim, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+client = socket.socket(socket.AF_UNIX)
+client.connect("/broker/sock")
+print("connected", flush=True)
+sys.stdin.readline()
+"""
+
+
+@needs_bwrap
+def test_a_claim_that_is_leased(made):
+    """Who opens it waits until its holder lets go, which may be 45 s."""
+    claim = made.folder / "claim"
+    claim.write_text(FLATPAK)
+    with open(claim) as text:
+        inside = ["bwrap", "--unshare-all", "--ro-bind", "/usr", "/usr", "--symlink", "usr/lib", "/lib", "--symlink",
+                  "usr/lib64", "/lib64", "--proc", "/proc", "--dev", "/dev", "--bind", str(made.folder), "/broker",
+                  "--file", str(text.fileno()), "/.flatpak-info", "--", PYTHON, "-c", LEASED]
+        process = subprocess.Popen(inside, env=made.env, pass_fds=[text.fileno()], stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "connected\n"
+    begun = time.monotonic()
+    assert who(made)["kind"] == "host"
+    assert time.monotonic() - begun < 5 * harness.SLOWER, "the daemon goes on"
+    process.communicate("\n", timeout=harness.CALL_SECONDS)
 
 
 # ---- who was there, and is gone ----

@@ -2,7 +2,8 @@
  *
  *     old_kernel PROGRAM [ARGUMENT...]
  *
- * Runs it where the kernel has no SO_PEERPIDFD, as before 6.5: asking for it is answered as there. */
+ * Runs it where the kernel has no SO_PEERPIDFD, as before 6.5, and no SO_PASSRIGHTS, as before 6.16: asking for
+ * them is answered as there. */
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -13,7 +14,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define SO_PEERPIDFD 77
+#define SO_PEERPIDFD  77
+#define SO_PASSRIGHTS 83
 
 #define LOAD(field)     BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
 #define UNLESS(v, skip) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, v, 0, skip)
@@ -22,9 +24,11 @@ int main(int argc, char **argv)
 {
 	struct sock_filter rules[] = {
 		LOAD(nr),
-		UNLESS(SYS_getsockopt, 3),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_setsockopt, 1, 0),
+		UNLESS(SYS_getsockopt, 4),
 		LOAD(args[2]),
-		UNLESS(SO_PEERPIDFD, 1),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SO_PEERPIDFD, 1, 0),
+		UNLESS(SO_PASSRIGHTS, 1),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOPROTOOPT),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
