@@ -96,7 +96,10 @@ void peer_account(const struct peer_id *p, char to[PEER_ACCOUNT_BYTES])
 {
 	char who[PEER_TEXT_BYTES];
 	if (p->kind != PEER_KIND_HOST && p->kind != PEER_KIND_UNKNOWN) {
-		peer_text(p, who);
+		if (p->is_claim && p->name[0]) /* its own word, and shown as such */
+			(void)snprintf(who, sizeof who, "%s:?%s", peer_kind_name(p->kind), p->name);
+		else
+			peer_text(p, who);
 		fault_text(to, PEER_ACCOUNT_BYTES, span_str(who));
 		return;
 	}

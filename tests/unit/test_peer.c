@@ -229,8 +229,35 @@ static void texts(void)
 	ok(!e.is_nested && !e.has_filter, "neither");
 }
 
+/* ---- as whom it is in the accounts, and as whom it is granted something ---- */
+
+static void called(struct peer_id p, const char *account, const char *grant)
+{
+	char text[PEER_ACCOUNT_BYTES], who[PEER_TEXT_BYTES];
+	peer_account(&p, text);
+	is_str(text, account, "in the accounts");
+	peer_grant_text(&p, who);
+	is_str(who, grant, "%s: as whom something is granted", account);
+}
+
+static void names(void)
+{
+	called((struct peer_id){.kind = PEER_KIND_HOST, .name = "cat", .app = "notes"}, "notes",
+		"host:cat");
+	called((struct peer_id){.kind = PEER_KIND_HOST, .name = "cat", .app = "app:notes"},
+		"app_notes", "host:cat");
+	called((struct peer_id){.kind = PEER_KIND_APP, .name = "notes", .app = "other"},
+		"app:notes", "app:notes");
+	called((struct peer_id){.kind = PEER_KIND_SANDBOX}, "sandbox", "sandbox");
+	called((struct peer_id){.kind = PEER_KIND_FLATPAK, .name = "org.x.Y"}, "flatpak:org.x.Y",
+		"flatpak:org.x.Y");
+	called((struct peer_id){.kind = PEER_KIND_FLATPAK, .name = "org.x.Y", .is_claim = true},
+		"flatpak:?org.x.Y", "flatpak");
+}
+
 int main(void)
 {
+	names();
 	judging();
 	by_socket();
 	texts();
