@@ -342,5 +342,11 @@ const struct peer_place *listener_place(const struct listener *l)
 
 void listener_set_profile(struct listener *l, const char *profile)
 {
+	struct fault why = FAULT_NONE;
+	if (strcmp(l->place.profile, profile) == 0)
+		return;
+	fault_set(&why, ERR_DENIED,
+		"the socket that this connection came by was given another profile");
+	sessions_end_of(l->sessions, &l->place, &why);
 	fault_text(l->place.profile, sizeof l->place.profile, span_str(profile));
 }

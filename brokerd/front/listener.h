@@ -30,7 +30,7 @@ void listener_free(struct listener *l); /* unlinks what it made; NULL is fine */
 const char *listener_path(const struct listener *l);
 /* Whose it is: all who come on it. */
 const struct peer_place *listener_place(const struct listener *l);
-/* For those who come from now on. */
+/* Who came before, under another one, is closed. */
 void listener_set_profile(struct listener *l, const char *profile);
 
 #endif

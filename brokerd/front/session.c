@@ -195,6 +195,7 @@ void session_accept(struct sessions *all, int fd, const struct peer_place *place
 		free(s);
 		return;
 	}
+	s->place = place;
 	s->peer = peer;
 	s->identity = identity;
 	s->is_doubted = !is_sure;
@@ -221,6 +222,18 @@ void session_accept(struct sessions *all, int fd, const struct peer_place *place
 		watch_for_fds(s);
 	session_watch(s);
 	all->on_change(all->context);
+}
+
+void sessions_end_of(struct sessions *all, const struct peer_place *place, const struct fault *why)
+{
+	struct session *s;
+	LIST_EACH(all->all, s) {
+		if (s->place != place)
+			continue;
+		s->place = NULL; /* there may be another one at that address */
+		if (s->state != CLOSING)
+			session_close_with(s, why);
+	}
 }
 
 void sessions_drain(struct sessions *all, const char *reason, int64_t grace_us)

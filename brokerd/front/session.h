@@ -27,8 +27,12 @@ bool sessions_init(struct sessions *s, struct admin_env *admin) MUST_USE;
 void sessions_done(struct sessions *s); /* closes all, at once */
 
 /* Takes a connected, non-blocking descriptor over, whatever happens, that came on a socket of that place. A
- * peer that policy does not let in is told so and closed. */
+ * peer that policy does not let in is told so and closed. The session remembers by `place` where it came from. */
 void session_accept(struct sessions *s, int fd, const struct peer_place *place);
+
+/* The socket of that place is gone, or another's: who came on it is told why and closed, and his calls end. Nothing is
+ * freed before the end of this turn. */
+void sessions_end_of(struct sessions *s, const struct peer_place *place, const struct fault *why);
 
 /* The broker is going: says so to every client; sessions without calls close, the others when
  * theirs are finished. */

@@ -12,7 +12,7 @@
 enum session_state {
 	HELLO,   /* nothing but a hello may come */
 	OPEN,    /* calls may be made */
-	CLOSING, /* what is written goes out; nothing is read any more */
+	CLOSING, /* what is written goes out; nothing is read any more, and no call goes on */
 };
 
 struct open_call {
@@ -40,7 +40,8 @@ struct session {
 	enum session_state state;
 	struct loop_io io;
 	struct loop_task flush;
-	struct loop_timer timer; /* for the hello; later for a client that stopped reading */
+	struct loop_timer timer;        /* for the hello; later for a client that stopped reading */
+	const struct peer_place *place; /* where it came from: compared, and never looked at */
 	struct peer_id peer;
 	struct identity *identity; /* what its like have of the broker, all together */
 	struct buf in, out;

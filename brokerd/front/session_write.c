@@ -206,6 +206,8 @@ void session_flush(struct session *s)
 {
 	if (s->state == OPEN)
 		calls_write(s);
+	while (s->state == CLOSING && s->calls)
+		session_call_free(s->calls);
 	if (buf_error(&s->out) || !out_send(s)) {
 		session_free(s);
 		return;

@@ -178,6 +178,9 @@ enum err sockets_add_app(struct sockets *s, struct span name, const char *profil
 
 static void drop(struct sockets *s, size_t i)
 {
+	struct fault why = FAULT_NONE;
+	fault_set(&why, ERR_DENIED, "the socket that this connection came by is gone");
+	sessions_end_of(s->sessions, listener_place(s->list[i]), &why);
 	listener_free(s->list[i]);
 	memmove(s->list + i, s->list + i + 1, (s->n - i - 1) * sizeof *s->list);
 	s->n--;

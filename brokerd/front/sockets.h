@@ -30,15 +30,16 @@ enum err sockets_bind(struct sockets *s, const char *path, struct fault *why) MU
 
 /* Letters, digits, dots, hyphens and underscores, and no dot first. */
 bool sockets_is_app_name(struct span name);
-/* Makes an application's own, or finds it; its path is *path, as long as it is there. `profile` "" is none.
+/* Makes an application's own, or finds it; its path is *path, as long as it is there. `profile` "" is none; where it
+ * was another one, who came on it before is closed.
  * ERR_INVALID_ARGUMENT, ERR_IO. */
 enum err sockets_add_app(struct sockets *s, struct span name, const char *profile,
 	const char **path, struct fault *why) MUST_USE;
-/* The sessions that came on it stay; policy asks anew at each call. */
+/* Who came on it is closed. */
 void sockets_remove_app(struct sockets *s, struct span name);
 
 /* One that a program of the host made for a sandbox, with a descriptor whose other end that program holds: when
- * it is closed, the socket is no more listened on: a pipe's, to read from. Both become ours. ERR_INVALID_ARGUMENT, ERR_OVERLOADED. */
+ * it is closed, the socket is no more listened on, and who came on it is closed: a pipe's, to read from. Both become ours. ERR_INVALID_ARGUMENT, ERR_OVERLOADED. */
 enum err sockets_add_handed(struct sockets *s, const struct peer_place *place, int fd, int until,
 	struct fault *why) MUST_USE;
 
