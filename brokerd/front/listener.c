@@ -111,7 +111,6 @@ static struct listener *listener_new(struct sessions *s, int fd, const struct pe
 	l->fd = fd;
 	l->until_fd = -1;
 	l->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	evidence_ask_senders(fd);
 	evidence_refuse_fds(fd);
 	l->io.on_ready = on_ready;
 	l->again.on_fire = on_again;

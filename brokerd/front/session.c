@@ -164,7 +164,7 @@ static void watch_for_fds(struct session *s)
 }
 
 /* Is it let in, and are there not too many of its like? */
-enum err session_admit(struct session *s, struct fault *why)
+static enum err admit(struct session *s, struct fault *why)
 {
 	const struct organs *o = s->all->organs;
 	const struct policy_rule *rule = policy_find(o->config, &s->peer, o->own_uid);
@@ -186,7 +186,7 @@ void session_accept(struct sessions *all, int fd, const struct peer_place *place
 	struct fault why = FAULT_NONE;
 	struct session *s = calloc(1, sizeof *s);
 	struct peer_id peer;
-	const bool is_sure = peer_identify(fd, place, &peer);
+	peer_identify(fd, place, &peer);
 	struct identity *identity =
 		s ? identity_join(&all->admin->identities, &peer, session_now_s(all)) : NULL;
 	if (!identity) {
@@ -198,7 +198,6 @@ void session_accept(struct sessions *all, int fd, const struct peer_place *place
 	s->place = place;
 	s->peer = peer;
 	s->identity = identity;
-	s->is_doubted = !is_sure;
 	s->all = all;
 	s->loop = all->organs->loop;
 	s->fd = fd;
@@ -213,7 +212,7 @@ void session_accept(struct sessions *all, int fd, const struct peer_place *place
 	all->n++;
 	all->admin->n_connections = all->n;
 	loop_timer_set(s->loop, &s->timer, LIMIT_HELLO_US);
-	const enum err err = session_admit(s, &why);
+	const enum err err = admit(s, &why);
 	if (err == ERR_DENIED)
 		session_note_denied(s, "denied.peer", SPAN_NONE, &why);
 	if (err)
