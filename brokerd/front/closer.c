@@ -4,9 +4,10 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-#define THREADS_MAX 4
+#define THREADS_MAX 16
 #define FULL        256
 #define STACK_BYTES ((size_t)128 * 1024)
 
@@ -30,6 +31,7 @@ static void destroy(struct closer *c)
 static void *work(void *context)
 {
 	struct closer *c = context;
+	const struct linger at_once = {.l_onoff = 0}; /* which is all that most need */
 	pthread_mutex_lock(&c->mutex);
 	while (c->n > 0 || !c->is_ending) {
 		if (c->n == 0) {
@@ -40,6 +42,7 @@ static void *work(void *context)
 		}
 		const int fd = c->waiting[--c->n];
 		pthread_mutex_unlock(&c->mutex);
+		(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 		close(fd);
 		pthread_mutex_lock(&c->mutex);
 	}

@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "brokerd/front/owner.h"
 #include "brokerd/value/peer_id.h"
 #include "protocol/base/buf.h"
 #include "protocol/base/num.h"
@@ -51,7 +52,7 @@ static void read_label(int fd, struct evidence *e)
 }
 
 /* A handle for the process that connected. Kernels before 6.5 have none for a socket: there it is of who has
- * that number now. -1: it is gone. */
+ * that number now, which must have the other end of it (owner.h). -1: it is gone. */
 static int open_process(int fd, struct evidence *e)
 {
 	int process = -1;
@@ -64,18 +65,6 @@ static int open_process(int fd, struct evidence *e)
 	return (int)syscall(SYS_pidfd_open, e->pid, 0);
 }
 
-void evidence_ask_senders(int fd)
-{
-	int process = -1;
-	const int yes = 1;
-	socklen_t size = sizeof process;
-	/* of a listening socket there is no peer, but the kernel knows the question */
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &process, &size) == 0)
-		close(process);
-	else if (errno == ENOPROTOOPT)
-		(void)setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &yes, sizeof yes);
-}
-
 void passed_close(struct passed *p, struct closer *closer)
 {
 	while (p->n > 0)
@@ -84,14 +73,7 @@ void passed_close(struct passed *p, struct closer *closer)
 
 static void take_control(const struct cmsghdr *c, struct passed *out, struct closer *closer)
 {
-	struct ucred who;
-	if (c->cmsg_level != SOL_SOCKET)
-		return;
-	if (c->cmsg_type == SCM_CREDENTIALS && c->cmsg_len >= CMSG_LEN(sizeof who)) {
-		memcpy(&who, CMSG_DATA(c), sizeof who);
-		out->sender = who.pid;
-	}
-	if (c->cmsg_type != SCM_RIGHTS)
+	if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
 		return;
 	const size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 	for (size_t i = 0; i < n; i++) {
@@ -111,7 +93,7 @@ ssize_t evidence_recv(int fd, void *to, size_t n, struct passed *out, struct clo
 {
 	union {
 		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(SENT_FDS * sizeof(int))];
+		char bytes[CMSG_SPACE(SENT_FDS * sizeof(int))];
 	} control;
 	struct iovec piece = {to, n};
 	struct msghdr m = {.msg_iov = &piece,
@@ -460,7 +442,10 @@ void evidence_gather(int fd, struct evidence *out)
 	const int folder = process < 0 ? -1 : open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	const int own = folder < 0 ? -1 : open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct evidence said = *out;
-	if (own >= 0) {
+	const enum seen owner =
+		said.is_proved || folder < 0 ? SEEN_SAME : owner_of_peer(folder, fd);
+	said.is_proved = owner == SEEN_SAME;
+	if (own >= 0 && owner != SEEN_OTHER) {
 		read_process(folder, own, &said, &uid);
 		said.has_process = is_alive(process) && uid == said.uid;
 	}

@@ -29,10 +29,11 @@ struct evidence {
 	pid_t pid;
 	char label[256]; /* of the security module; "" none */
 
-	bool is_proved;   /* the kernel had a handle of it; else its pid may be another's by now */
+	bool is_proved; /* the kernel had a handle of it, or it has the other end; else its pid may be another's */
 	bool is_our_user; /* so that whatever cannot be read is hidden from us */
 
-	bool has_process; /* all below is of the process that connected, which lived until the end of it */
+	bool has_process; /* all below is of the process that connected (or has its pid: is_proved), which lived until
+			   * the end of it */
 	enum seen user_ns, mount_ns, pid_ns; /* against our own */
 	enum seen root;                      /* is its root folder that of its namespace? */
 	enum seen uid_map;                   /* does it map all users to themselves? */
@@ -50,15 +51,11 @@ struct evidence {
 /* Never fails: what cannot be known is left unknown. */
 void evidence_gather(int fd, struct evidence *out);
 
-/* For kernels before 6.5, which have no handle of a socket's peer: each message then has its sender's pid. On a
- * listening descriptor, before anybody connects. */
-void evidence_ask_senders(int fd);
 /* Descriptors that came with bytes. */
 #define PASSED_FDS 2
 struct passed {
 	int fds[PASSED_FDS];
 	size_t n;
-	pid_t sender; /* of the bytes; 0 where the kernel does not say */
 };
 void passed_close(struct passed *p, struct closer *closer);
 /* Reads like recv. More descriptors than there is room for are closed, all of them. */

@@ -19,7 +19,8 @@
 #define ACCEPTS       32              /* in one turn */
 #define FULL_PAUSE_US INT64_C(100000) /* how long a full table is left alone */
 #define LOCK_TRIES    300             /* of 10 ms each: who starts beside us is done by then */
-#define SEND_BUFFER   (1024 * 1024)   /* small writes cost the kernel far more than their bytes */
+#define LOCK_PAUSE_NS 10000000
+#define SEND_BUFFER   (1024 * 1024) /* small writes cost the kernel far more than their bytes */
 
 struct listener {
 	struct sessions *sessions;
@@ -111,7 +112,6 @@ static struct listener *listener_new(struct sessions *s, int fd, const struct pe
 	l->fd = fd;
 	l->until_fd = -1;
 	l->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	evidence_ask_senders(fd);
 	evidence_refuse_fds(fd);
 	l->io.on_ready = on_ready;
 	l->again.on_fire = on_again;
@@ -119,23 +119,22 @@ static struct listener *listener_new(struct sessions *s, int fd, const struct pe
 	return l;
 }
 
-/* Anybody who may read the folder can hold its lock: that must not keep us for ever. */
-static bool lock_in_time(int folder)
+/* Anybody who may read the folder can hold its lock: that must not keep us for ever, and not at all while others are
+ * served (0 tries more). */
+static bool lock_in_time(int folder, int tries)
 {
-	const struct timespec pause = {.tv_nsec = 10000000};
-	for (int i = 0; i < LOCK_TRIES; i++) {
-		if (flock(folder, LOCK_EX | LOCK_NB) == 0)
-			return true;
-		if (errno != EWOULDBLOCK && errno != EINTR)
+	const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
+	while (flock(folder, LOCK_EX | LOCK_NB) != 0) {
+		if ((errno != EWOULDBLOCK && errno != EINTR) || tries-- == 0)
 			return false;
 		nanosleep(&pause, NULL);
 	}
-	return false;
+	return true;
 }
 
 /* Makes the socket's folder where it is missing, for its owner alone, and locks it, so that of two
  * brokers which start at once only one replaces a dead socket. The lock goes with the descriptor. */
-static enum err lock_folder(const char *path, int *out, struct fault *why)
+static enum err lock_folder(const char *path, int tries, int *out, struct fault *why)
 {
 	char folder[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	snprintf(folder, sizeof folder, "%s", path);
@@ -159,9 +158,9 @@ static enum err lock_folder(const char *path, int *out, struct fault *why)
 			"anybody may write to the socket's folder %s, and so put another socket in "
 			"the place of ours: `chmod o-w %s`",
 			folder, folder);
-	if (!lock_in_time(*out))
+	if (!lock_in_time(*out, tries))
 		return fault_set(why, ERR_IO, "cannot lock the socket's folder %s: %s", folder,
-			strerror(errno));
+			errno == EWOULDBLOCK ? "another program holds it" : strerror(errno));
 	return OK;
 }
 
@@ -218,7 +217,8 @@ enum err listener_bind(struct sessions *s, const char *path, const struct peer_p
 			"the socket's path is longer than the %zu bytes that the kernel takes: %s",
 			sizeof((struct sockaddr_un *)0)->sun_path - 1, path);
 	int folder = -1;
-	enum err err = lock_folder(path, &folder, why);
+	const int tries = place->socket == PEER_SOCKET_APP ? 0 : LOCK_TRIES;
+	enum err err = lock_folder(path, tries, &folder, why);
 	if (err) {
 		if (folder >= 0)
 			close(folder);

@@ -8,7 +8,8 @@
 struct listener;
 
 /* Makes PATH (its folder too, 0700, where it is missing), 0600, and listens. A socket that nobody
- * answers on is replaced; one that somebody does is left: ERR_INVALID_ARGUMENT, code "in_use". */
+ * answers on is replaced; one that somebody does is left: ERR_INVALID_ARGUMENT, code "in_use". Who else starts just
+ * now is waited for, but not for an application's socket, which is made while others are served. */
 enum err listener_bind(struct sessions *s, const char *path, const struct peer_place *place,
 	struct listener **out, struct fault *why) MUST_USE;
 

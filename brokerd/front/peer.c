@@ -220,6 +220,12 @@ static void judge_process(const struct evidence *e, struct peer_id *out)
 	out->confidence = PEER_UID;
 	if (judge_label(e, out) || !e->has_process)
 		return;
+	if (!e->is_proved) {
+		/* whoever it is, no more than this */
+		if (is_elsewhere(e) && e->flatpak != FLATPAK_BAD)
+			out->kind = PEER_KIND_SANDBOX;
+		return;
+	}
 	if (!judge_cgroup(e, out) && !judge_service(e, out))
 		judge_namespaces(e, out);
 }
@@ -242,20 +248,11 @@ void peer_judge(const struct evidence *e, const struct peer_place *place, struct
 	memcpy(out->instance, place->instance, sizeof out->instance);
 }
 
-bool peer_identify(int fd, const struct peer_place *place, struct peer_id *out)
+void peer_identify(int fd, const struct peer_place *place, struct peer_id *out)
 {
 	struct evidence e;
 	evidence_gather(fd, &e);
 	peer_judge(&e, place, out);
-	return e.is_proved || !e.has_process || out->confidence > PEER_CGROUP;
-}
-
-void peer_doubt(struct peer_id *p)
-{
-	p->kind = PEER_KIND_UNKNOWN;
-	p->confidence = PEER_UID;
-	p->is_claim = false;
-	p->name[0] = p->instance[0] = p->program[0] = '\0';
 }
 
 void peer_label(struct peer_id *p, struct span app_name)

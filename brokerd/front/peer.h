@@ -16,11 +16,8 @@ struct peer_place {
 
 /* What only the caller says of itself is a claim (is_claim): a name in .flatpak-info, where its cgroup is not that of
  * such a Flatpak. What is known by the cgroup itself is none.
- * Never fails: what cannot be known is left unknown, which no policy lets in. False: it holds only if the
- * process with that pid is the one that writes (evidence_recv). */
-bool peer_identify(int fd, const struct peer_place *place, struct peer_id *out);
-/* It is not: what the process with that pid looked like says nothing. */
-void peer_doubt(struct peer_id *p);
+ * Never fails: what cannot be known is left unknown, which no policy lets in. */
+void peer_identify(int fd, const struct peer_place *place, struct peer_id *out);
 
 /* The same of evidence that is there: pure. */
 void peer_judge(const struct evidence *e, const struct peer_place *place, struct peer_id *out);

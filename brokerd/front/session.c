@@ -13,21 +13,35 @@
 
 #define OUT_LIMIT_BYTES (4 * MIB) /* control frames alone cannot reach it */
 #define STALL_US        INT64_C(30000000)
+#define DRAIN_READS     4096 /* more than there is in a full buffer, each byte with a descriptor */
 
 int64_t session_now_s(const struct sessions *all)
 {
 	return loop_wall_us(all->organs->loop) / 1000000;
 }
 
-/* What it was not told yet is dropped, as by a close; the other end is told at once. */
+/* Takes what was not read yet out of it, so that no descriptor goes with its last close; after a shutdown nothing more
+ * comes. False: there is no end to it. */
+static bool drain(const struct sessions *all, int fd)
+{
+	char bytes[4096];
+	ssize_t n = 1;
+	for (int i = 0; n > 0 && i < DRAIN_READS; i++) {
+		struct passed came;
+		n = evidence_recv(fd, bytes, sizeof bytes, &came, all->closer);
+		passed_close(&came, all->closer);
+	}
+	explicit_bzero(bytes, sizeof bytes);
+	return n <= 0;
+}
+
+/* The other end is told at once, and by nobody who may be kept waiting. */
 static void close_fd(const struct sessions *all, int fd, bool is_without_fds)
 {
-	if (is_without_fds) {
+	if (!is_without_fds && (shutdown(fd, SHUT_RDWR) != 0 || !drain(all, fd)))
+		closer_give(all->closer, fd);
+	else
 		close(fd);
-		return;
-	}
-	(void)shutdown(fd, SHUT_RDWR);
-	closer_give(all->closer, fd);
 }
 
 void session_free(struct session *s)
@@ -164,7 +178,7 @@ static void watch_for_fds(struct session *s)
 }
 
 /* Is it let in, and are there not too many of its like? */
-enum err session_admit(struct session *s, struct fault *why)
+static enum err admit(struct session *s, struct fault *why)
 {
 	const struct organs *o = s->all->organs;
 	const struct policy_rule *rule = policy_find(o->config, &s->peer, o->own_uid);
@@ -186,7 +200,7 @@ void session_accept(struct sessions *all, int fd, const struct peer_place *place
 	struct fault why = FAULT_NONE;
 	struct session *s = calloc(1, sizeof *s);
 	struct peer_id peer;
-	const bool is_sure = peer_identify(fd, place, &peer);
+	peer_identify(fd, place, &peer);
 	struct identity *identity =
 		s ? identity_join(&all->admin->identities, &peer, session_now_s(all)) : NULL;
 	if (!identity) {
@@ -198,7 +212,6 @@ void session_accept(struct sessions *all, int fd, const struct peer_place *place
 	s->place = place;
 	s->peer = peer;
 	s->identity = identity;
-	s->is_doubted = !is_sure;
 	s->all = all;
 	s->loop = all->organs->loop;
 	s->fd = fd;
@@ -213,7 +226,7 @@ void session_accept(struct sessions *all, int fd, const struct peer_place *place
 	all->n++;
 	all->admin->n_connections = all->n;
 	loop_timer_set(s->loop, &s->timer, LIMIT_HELLO_US);
-	const enum err err = session_admit(s, &why);
+	const enum err err = admit(s, &why);
 	if (err == ERR_DENIED)
 		session_note_denied(s, "denied.peer", SPAN_NONE, &why);
 	if (err)

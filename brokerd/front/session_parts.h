@@ -50,7 +50,6 @@ struct session {
 	size_t n_calls;
 	int64_t progress_us; /* when the client last took or granted something */
 	bool is_draining;
-	bool is_doubted;     /* who writes must show that it is who connected */
 	bool may_pass;       /* descriptors, which the next call may want */
 	bool is_without_fds; /* none can come, wanted or not */
 	struct passed passed;
@@ -59,8 +58,6 @@ struct session {
 /* ---- session.c ---- */
 
 void session_free(struct session *s);
-/* Is it let in, and are there not too many of its like? ERR_DENIED, ERR_OVERLOADED. */
-enum err session_admit(struct session *s, struct fault *why) MUST_USE;
 int64_t session_now_s(const struct sessions *all); /* since 1970 */
 
 /* ---- session_calls.c ---- */

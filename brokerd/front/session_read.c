@@ -215,36 +215,13 @@ static struct span take_frames(struct session *s, struct span bytes)
 	return bytes;
 }
 
-/* The first bytes are here, and their sender is known: another than who connected is nobody we know. */
-static void settle_doubt(struct session *s, pid_t sender)
-{
-	struct identities *t = &s->all->admin->identities;
-	struct fault why = FAULT_NONE;
-	s->is_doubted = false;
-	if (sender == s->peer.pid)
-		return;
-	peer_doubt(&s->peer);
-	struct identity *unknown = identity_join(t, &s->peer, session_now_s(s->all));
-	if (unknown) {
-		identity_leave(t, s->identity, session_now_s(s->all));
-		s->identity = unknown;
-	}
-	if (!unknown || session_admit(s, &why) != OK) {
-		if (!why.err)
-			fault_set(&why, ERR_NO_MEMORY, "out of memory for a connection");
-		session_close_with(s, &why);
-	}
-}
-
 /* Descriptors stay until the next ones come. */
 static ssize_t receive(struct session *s, char *to)
 {
 	struct passed came;
-	if (!s->is_doubted && s->is_without_fds)
+	if (s->is_without_fds)
 		return recv(s->fd, to, SESSION_SCRATCH_BYTES, 0);
 	const ssize_t n = evidence_recv(s->fd, to, SESSION_SCRATCH_BYTES, &came, s->all->closer);
-	if (n > 0 && s->is_doubted)
-		settle_doubt(s, came.sender);
 	if (!s->may_pass)
 		passed_close(&came, s->all->closer);
 	if (came.n > 0) {

@@ -243,15 +243,8 @@ def test_a_claim_that_is_leased(made):
 
 # ---- who was there, and is gone ----
 
-def test_a_descriptor_that_is_passed_on_is_still_its_first_owner_s(broker):
-    assert who(broker(), trick="passed")["kind"] == "host"
-
-
-def test_on_an_old_kernel_it_is_nobody_s(broker):
-    """There the pid of who connected may be anybody's: who writes must be that process."""
-    made = broker(wrap=[harness.wrap("old_kernel")])
-    assert who(made, trick="passed")["fault"] == "denied"
-    assert who(made)["kind"] == "host"
+def test_a_descriptor_that_is_passed_on_is_still_its_first_owner_s(made):
+    assert who(made, trick="passed")["kind"] == "host"
 
 
 def stopped(made):
@@ -259,10 +252,10 @@ def stopped(made):
     harness.wait_until(lambda: " T " in pathlib.Path(f"/proc/{made.pid}/stat").read_text(), 5, "it stops")
 
 
-def orphan(made):
+def orphan(made, trick="orphaned", before=()):
     """A process that connects while the daemon sleeps, and ends; its child has the connection."""
     stopped(made)
-    process = subprocess.Popen([PYTHON, WHO, str(made.socket), "orphaned"], env=made.env, cwd="/",
+    process = subprocess.Popen([*before, PYTHON, WHO, str(made.socket), trick], env=made.env, cwd="/",
                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     gone = json.loads(process.stdout.readline())["ready"]
     harness.wait_until(lambda: not is_there(gone), 5, "it is reaped")
@@ -299,8 +292,14 @@ def heir_of(pid):
 
 
 @needs_root
-def test_a_pid_that_is_another_s_by_now(made):
-    process, gone = orphan(made)
+@needs_bwrap
+@pytest.mark.parametrize("trick", ["orphaned", "spoken"])
+@pytest.mark.parametrize("place", ["host", "users", "network"])
+def test_a_pid_that_is_another_s_by_now(made, trick, place):
+    """Whether it had said something before it went, or not; and from a sandbox, to which its heir does not belong."""
+    before = {"host": [], "users": sandbox(made, "--unshare-user"),
+              "network": sandbox(made, "--unshare-user", "--unshare-net")}[place]
+    process, gone = orphan(made, trick, before)
     heir = heir_of(gone)
     try:
         seen = what_orphan_is(made, process)

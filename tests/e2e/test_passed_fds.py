@@ -200,6 +200,30 @@ def test_the_daemon_ends_though_one_lingers(made, sticky):
     assert time.monotonic() - begun < LINGER_SECONDS / 2 * harness.SLOWER
 
 
+def test_when_all_who_close_are_waiting(made):
+    """Each has a socket that has one that lingers in its queue; connections are closed all the same."""
+    before = made.sockets()
+    n, stuck = 20, []
+    with WireClient(made.socket) as client:
+        client.send_frame(HELLO, 0, GREETING)
+        client.recv_until(WELCOME)
+        stopped(made)  # so that it is the last who has them
+        for _ in range(n):
+            stuck.append(Sticky())
+            near, far = socket.socketpair()
+            socket.send_fds(near, [b"x"], [stuck[-1].sock.fileno()])
+            client.send_with_fds(frame_bytes(CREDIT, 9, {"bytes": 1}), [far.fileno()] * 3)
+            for one in (stuck[-1].sock, near, far):
+                one.close()
+        os.kill(made.pid, signal.SIGCONT)
+        for _ in range(100):
+            answers(made)
+    harness.wait_until(lambda: made.sockets() <= before + n, 5, lambda: made.fds())
+    for one in stuck:
+        one.done()
+    harness.wait_until(lambda: made.sockets() == before, 5, lambda: made.fds())
+
+
 # ---- sockets that are handed in ----
 
 class Handed:

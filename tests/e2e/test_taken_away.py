@@ -1,6 +1,10 @@
-"""test_taken_away.py - what becomes of those who came on a socket that is taken away, or becomes another's?"""
+"""test_taken_away.py - what becomes of those who came on a socket that is taken away, or becomes another's?
 
+And who keeps a new one from being made?"""
+
+import fcntl
 import json
+import os
 import time
 
 import harness
@@ -102,3 +106,19 @@ def test_what_llmb_run_left_behind(broker, provider):
     ready.touch()
     harness.wait_until(lambda: out.exists() and out.read_text().strip()[-1:].isdigit(), 10, "it has an answer")
     assert "Hello" not in out.read_text(), out.read_text()
+
+
+def test_a_folder_that_somebody_holds(broker, provider):
+    """The daemon does not wait for it."""
+    made = started(broker, provider)
+    folder = made.socket.parent / "apps" / "notes"
+    folder.mkdir(parents=True)
+    held = os.open(folder, os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    begun = time.monotonic()
+    done = llmb(made, "app", "add", "notes")
+    assert done.code != 0 and "another program holds it" in done.err, done
+    assert time.monotonic() - begun < 2 * harness.SLOWER
+    assert "loop.stall" not in made.log()
+    os.close(held)
+    assert llmb(made, "app", "add", "notes").code == 0

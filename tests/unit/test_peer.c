@@ -5,20 +5,24 @@
 #define HEX "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 /* A process of our own user that could be looked at. */
-#define SEEN .has_creds = true, .uid = 1000, .pid = 7, .is_our_user = true, .has_process = true
+#define SEEN                                                                                \
+	.has_creds = true, .uid = 1000, .pid = 7, .is_our_user = true, .has_process = true, \
+	.is_proved = true
 #define NS(u, m, p, r) \
 	.user_ns = SEEN_##u, .mount_ns = SEEN_##m, .pid_ns = SEEN_##p, .root = SEEN_##r
 #define OURS NS(SAME, SAME, SAME, SAME)
 /* Of another user's, as from outside. */
-#define OUTSIDE    .has_creds = true, .uid = 1001, .pid = 7, .has_process = true
+#define OUTSIDE    .has_creds = true, .uid = 1001, .pid = 7, .has_process = true, .is_proved = true
 #define MAPS(u, r) .uid_map = SEEN_##u, .root_mount = SEEN_##r
 #define WHOLE      MAPS(SAME, SAME)
 
 /* What it says that it is, and where. */
 #define BOXED(id)     SEEN, NS(OTHER, OTHER, OTHER, SAME), .flatpak = FLATPAK_SOUND, .flatpak_id = id
 #define IN_SCOPE(run) .cgroup = "app.slice/app-flatpak-" run ".scope"
-#define IN_CRON       .is_in_system = true, .cgroup = "system.slice/cron.service"
-#define SERVICE       SEEN, IN_CRON
+/* Of whoever has the pid now. */
+#define MAYBE   .has_creds = true, .uid = 1000, .pid = 7, .is_our_user = true, .has_process = true
+#define IN_CRON .is_in_system = true, .cgroup = "system.slice/cron.service"
+#define SERVICE SEEN, IN_CRON
 
 static const struct {
 	const char *name;
@@ -33,6 +37,16 @@ static const struct {
          PEER_UID,																					false},
 	{"one of the host's",                             {SEEN, OURS, .program = "cat"},                                             PEER_KIND_HOST,      "cat",           PEER_PROC,
          false																						 },
+	{"perhaps one of the host's",                     {MAYBE, OURS, .program = "cat"},                                            PEER_KIND_UNKNOWN,   "",
+         PEER_UID,																					false},
+	{"perhaps a service",                             {MAYBE, OURS, IN_CRON},                                                     PEER_KIND_UNKNOWN,   "",              PEER_UID,     false},
+	{"perhaps one in a container",                    {MAYBE, OURS, .cgroup = "docker/" HEX},                                     PEER_KIND_UNKNOWN,
+         "",																				PEER_UID,     false},
+	{"perhaps a sandbox",                             {MAYBE, NS(OTHER, SAME, SAME, SAME)},                                       PEER_KIND_SANDBOX,   "",              PEER_UID,
+         false																						 },
+	{"perhaps a Flatpak",
+         {MAYBE, NS(SAME, OTHER, SAME, SAME), .flatpak = FLATPAK_SOUND, .flatpak_id = "a.b"},
+         PEER_KIND_SANDBOX,																"",              PEER_UID,     false},
 	{"in a desktop's scope, whose name is anybody's",
          {SEEN, OURS, .program = "cat", .cgroup = "user.slice/user-1000.slice/app-x.scope"},
          PEER_KIND_HOST,																   "cat",           PEER_PROC,    false},
