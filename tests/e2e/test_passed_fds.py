@@ -59,7 +59,9 @@ def made(broker, request):
 
 
 def sandbox_socket(made):
-    return made.folder / "llm-broker-sandbox" / "sock"
+    path = made.folder / "llm-broker-sandbox" / "sock"
+    harness.wait_until(lambda: harness.accepts(path), 10, f"{path} is there: it is made behind the main one")
+    return path
 
 
 def send(path, sent, data=frame_bytes(HELLO, 0, GREETING)):
@@ -120,8 +122,8 @@ def test_unread_when_the_connection_ends(made, sticky):
 
 @pytest.mark.parametrize("at", ["sandbox", "main"])
 def test_before_it_is_accepted(made, sticky, at):
-    stopped(made)
     path = sandbox_socket(made) if at == "sandbox" else made.socket
+    stopped(made)
     for _ in range(3):
         send(path, [sticky.sock.fileno()])
     sticky.sock.close()
