@@ -10,11 +10,12 @@ import signal
 import socket
 import struct
 import subprocess
+import threading
 import time
 
 import harness
 import pytest
-from test_identity import NOBODY, PYTHON, as_user, needs_root, stopped
+from test_identity import NOBODY, PYTHON, as_user, needs_root, stopped, system  # noqa: F401
 from wire import CALL, CREDIT, END, FAULT, HELLO, WELCOME, WireClient, frame_bytes
 
 LINGER_SECONDS = 8
@@ -271,6 +272,20 @@ def handed(made):
     one = Handed(made)
     yield one
     one.done()
+
+
+@needs_root
+def test_what_comes_with_the_word_that_shows_who_calls_is_his(system):  # noqa: F811
+    """His hello was said before the daemon looked at him, and showed nothing."""
+    stopped(system)
+    threading.Timer(0.3, os.kill, (system.pid, signal.SIGCONT)).start()
+    one = Handed(system)
+    try:
+        assert one.add() is None
+        os.chmod(one.path, 0o666)
+        assert (one.greeted()["kind"], one.greeted()["socket"]) == ("sandbox", "handed")
+    finally:
+        one.done()
 
 
 @pytest.mark.parametrize("what", ["place", "epoll", "file", "writer", "socket", "itself"])
