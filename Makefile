@@ -312,7 +312,7 @@ check-core: coredump
 
 # LLMB_WRAP: what the end-to-end tests put before llm-brokerd; of these, the ones marked for it.
 # Tests that ask for all the memory there is, or fork to be killed, say nothing there.
-unsuited.valgrind = $(addprefix $B/tests/test_,arena buf journal journal_kill journal_step secret vault)
+unsuited.valgrind = $(addprefix $B/tests/test_,arena buf doubt journal journal_kill journal_step secret vault)
 VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite
 valgrind:
 	$(MAKE) FLAVOUR=debug $(jobs) all tests
