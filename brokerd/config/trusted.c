@@ -39,9 +39,13 @@ enum err trusted_read(const char *path, struct buf *out, bool *is_absent, struct
 	OWNED(close_fd) int fd = -1;
 	struct stat st;
 
-	*is_absent = lstat(path, &st) != 0 && errno == ENOENT;
-	if (*is_absent)
-		return OK;
+	*is_absent = false;
+	if (lstat(path, &st) != 0) {
+		*is_absent = errno == ENOENT;
+		return *is_absent ? OK
+				  : fault_set(why, ERR_MISCONFIGURED, "cannot read %s: %s", path,
+					    strerror(errno));
+	}
 	/* a link of somebody else's leads where they please */
 	if (S_ISLNK(st.st_mode)) {
 		const enum err err = trusted_owner(path, &st, why);
