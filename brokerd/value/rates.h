@@ -17,4 +17,8 @@ struct rates {
 	bool is_day_spent;      /* nothing is left of a bound that holds for a day */
 };
 
+#define RATE_UNKNOWN ((struct rate){-1, -1, -1})
+#define RATES_UNKNOWN \
+	((struct rates){RATE_UNKNOWN, RATE_UNKNOWN, RATE_UNKNOWN, RATE_UNKNOWN, -1, false})
+
 #endif
