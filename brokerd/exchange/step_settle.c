@@ -22,7 +22,7 @@ static void settle_record(const struct exchange *x, struct exchange_record *r)
 		.is_stream = f->request.is_stream,
 		.attempts = f->attempts,
 		.warnings = f->warnings,
-		.usage = f->usage,
+		.usage = f->billed,
 		.price = !t             ? PRICE_UNKNOWN
 			 : f->has_usage ? f->price
 					: t->price,
@@ -103,8 +103,11 @@ enum state step_settle(struct exchange *x)
 		memcpy(said.request_id, x->id, sizeof x->id); /* the provider's is in the ledger */
 		flight_fail(f, &said);
 	} else {
+		struct llm_usage counted = f->usage;
+		counted.cost_nusd = r.usage.cost_nusd;
+		counted.provider_cost_nusd = r.usage.provider_cost_nusd;
 		const struct reply_end end = {
-			.usage = r.usage,
+			.usage = counted,
 			.provider = r.provider[0] ? span_str(r.provider) : SPAN_NONE,
 			.model = r.provider[0] ? span_str(r.target_model) : SPAN_NONE,
 			.request_id = span_str(x->id),
