@@ -256,6 +256,7 @@ static void open_state(struct broker *b)
 		ail(b, &why);
 		return;
 	}
+	o->fit = fit_new();
 	o->journal = journal_open(dir, o->ledger, o->loop, o->workers, &why);
 	if (!o->journal)
 		ail(b, &why);
@@ -722,6 +723,8 @@ void broker_free(struct broker *b)
 	sessions_done(&b->sessions); /* every call that is still open leaves its row */
 	if (o->journal)
 		journal_close(o->journal);
+	fit_free(o->fit);
+	o->fit = NULL;
 	/* who finds no socket may start a broker: by then the state is free for it */
 	sockets_done(&b->sockets);
 	admin_drop_fetches(&b->admin);

@@ -63,7 +63,7 @@ static enum err attempt_event(void *context, const struct llm_event *e)
 {
 	struct attempt *a = context;
 	if (e->type == EV_USAGE)
-		a->record.usage = e->usage;
+		a->record.usage = e->billed ? *e->billed : e->usage;
 	if (event_is_content(e->type) || e->type == EV_FINISH)
 		loop_timer_stop(&a->first_token);
 	return a->events.on_event(a->events.context, e);

@@ -31,11 +31,12 @@ struct flight {
 	struct buf raw; /* its bytes until then */
 	bool has_start, has_usage, has_content, has_ended;
 	bool is_paused;
-	bool has_batch_content;   /* of the batch in hand */
-	struct llm_usage settled; /* of the batches before */
-	struct llm_usage usage;   /* with these */
-	struct price price;       /* that the last of it was counted at */
-	enum finish finish;       /* of choice 0; 0: none yet */
+	bool has_batch_content;                   /* of the batch in hand */
+	struct llm_usage settled, settled_billed; /* of the batches before */
+	struct llm_usage usage,
+		billed;     /* with these: as counted, and what of that is charged for */
+	struct price price; /* that the last of it was counted at */
+	enum finish finish; /* of choice 0; 0: none yet */
 	uint32_t warnings;
 	struct fault untold; /* of an event that no frame can hold; OK: there was none */
 	int64_t begun_us, begun_wall_us;

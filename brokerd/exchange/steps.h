@@ -41,6 +41,7 @@ struct exchange {
 	bool is_body_whole;
 	int64_t body_bytes; /* announced; -1: not */
 	int64_t max_cost_nusd;
+	int64_t estimate_tokens; /* of the prompt, as it came, before fit_tokens; 0: nothing was estimated */
 	struct opt_i64 asked_max_tokens; /* by the caller: what is sent may be less */
 	bool is_at_most_once;
 	struct flight *flight;
@@ -118,6 +119,9 @@ void exchange_on_token(struct token_wait *w, struct secret *token, const struct 
 const struct target *exchange_target(const struct exchange *x);
 /* No provider takes money for what is asked. */
 bool exchange_is_free(const struct exchange *x);
+/* The prompt's tokens as they are estimated for the target in hand. */
+int64_t exchange_input_estimate(const struct exchange *x);
+
 /* Does the operation write an answer, whose tokens cost too? */
 bool exchange_is_written(enum llm_op op);
 /* Writes the row of an attempt that is over and lets go of it. */
