@@ -58,6 +58,21 @@ static const char *const migrations[] = {
 	"total_us INTEGER," USAGE_COLUMNS PRICE_COLUMNS
 	", PRIMARY KEY(exchange_id, number)) WITHOUT ROWID;"
 	"CREATE INDEX attempt_at_us ON attempt(at_us);",
+
+	/* 2: on whose account; what was expected, and what budgets counted */
+	"ALTER TABLE exchange ADD COLUMN kind TEXT;"
+	"ALTER TABLE exchange ADD COLUMN unit TEXT;"
+	"ALTER TABLE exchange ADD COLUMN container TEXT;"
+	"ALTER TABLE exchange ADD COLUMN project TEXT;"
+	"ALTER TABLE exchange ADD COLUMN policy TEXT;"
+	"ALTER TABLE exchange ADD COLUMN key_label TEXT;"
+	"ALTER TABLE exchange ADD COLUMN tier TEXT;"
+	"ALTER TABLE exchange ADD COLUMN queued_us INTEGER;"
+	"ALTER TABLE exchange ADD COLUMN estimate_input INTEGER;"
+	"ALTER TABLE exchange ADD COLUMN estimate_output INTEGER;"
+	"ALTER TABLE attempt ADD COLUMN charged_nusd INTEGER;"
+	"ALTER TABLE attempt ADD COLUMN estimate_input INTEGER;"
+	"ALTER TABLE attempt ADD COLUMN estimate_output INTEGER;",
 };
 #define SCHEMA_VERSION ((int)COUNT_OF(migrations))
 

@@ -161,7 +161,7 @@ static void check_rows(void)
 		   "FROM attempt WHERE connect_us IS NULL AND exchange_id = 'req_1'"),
 		"rate_limited|req_theirs|1|512|90|80000|work", "an attempt's too");
 	is_str(ask("PRAGMA journal_mode"), "wal", "readers and the writer do not meet");
-	is_str(ask("SELECT version FROM schema"), "1", "its version is said");
+	is_str(ask("SELECT version FROM schema"), "2", "its version is said");
 	stat(in_dir("ledger.db"), &st);
 	is_int(st.st_mode & 0777, 0600, "nobody else reads it");
 	stat(in_dir("ledger.db-wal"), &st);
@@ -331,9 +331,9 @@ static void check_refusals(void)
 	put("ledger.db", "");
 	ask("CREATE TABLE schema(version)");
 	refused(ERR_IO, "which version", "one without a version");
-	ask("INSERT INTO schema VALUES(2)");
-	refused(ERR_VERSION, "newer llm-brokerd (schema 2, this one knows 1)", "a newer one");
-	is_str(ask("SELECT version || (SELECT count(*) FROM sqlite_schema) FROM schema"), "21",
+	ask("INSERT INTO schema VALUES(3)");
+	refused(ERR_VERSION, "newer llm-brokerd (schema 3, this one knows 2)", "a newer one");
+	is_str(ask("SELECT version || (SELECT count(*) FROM sqlite_schema) FROM schema"), "31",
 		"and left as it was");
 	unlink(in_dir("ledger.db"));
 
