@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "brokerd/exchange/account.h"
 #include "brokerd/ledger/price.h"
 #include "brokerd/log/log.h"
 #include "protocol/base/num.h"
@@ -126,6 +127,7 @@ enum state step_reserve(struct exchange *x)
 	fault_text(r.model, sizeof r.model, f->request.model);
 	fault_text(r.provider, sizeof r.provider, t->provider);
 	fault_text(r.target_model, sizeof r.target_model, t->model);
+	account_of(x, &r.account);
 	err = journal_reserve(x->organs->journal, &r, &why);
 	if (err)
 		return exchange_fail_with(x, err, &why);
@@ -155,6 +157,7 @@ void exchange_account(struct exchange *x, const struct attempt_record *record)
 	struct fault why = FAULT_NONE;
 	memcpy(r.id, x->id, sizeof r.id);
 	r.number = f->attempts;
+	account_key(x, r.key_label, sizeof r.key_label);
 	count_cost(x, &r);
 	if (f->has_usage)
 		r.price = f->price;

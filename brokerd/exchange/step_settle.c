@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "brokerd/exchange/account.h"
 #include "brokerd/ledger/price.h"
 #include "brokerd/log/log.h"
 #include "protocol/base/num.h"
@@ -29,6 +30,9 @@ static void settle_record(const struct exchange *x, struct exchange_record *r)
 		.price = !t             ? PRICE_UNKNOWN
 			 : f->has_usage ? f->price
 					: t->price,
+		.queued_us = -1,
+		.estimate_input = -1,
+		.estimate_output = -1,
 	};
 	memcpy(r->id, x->id, sizeof r->id);
 	peer_account(&x->peer, r->app);
@@ -42,6 +46,7 @@ static void settle_record(const struct exchange *x, struct exchange_record *r)
 		fault_text(r->provider, sizeof r->provider, t->provider);
 		fault_text(r->target_model, sizeof r->target_model, t->model);
 	}
+	account_of(x, &r->account);
 	r->usage.cost_nusd = f->is_cost_open ? -1 : f->spent_nusd;
 	if (r->usage.provider_cost_nusd >= 0 && f->former_nusd > 0)
 		r->usage.provider_cost_nusd =

@@ -112,6 +112,8 @@ static const struct {
 	{"status",            admin_status,            true,  false},
 	{"models",            admin_models,            false, false},
 	{"usage",             admin_usage,             true,  false},
+	{"usage.estimates",   admin_usage_estimates,   true,  false},
+	{"usage.export",      admin_usage_export,      true,  false},
 	{"key.add",           admin_key_add,           false, false},
 	{"key.rotate",        admin_key_rotate,        false, false},
 	{"key.list",          admin_key_list,          false, false},

@@ -487,11 +487,14 @@ static enum err journal_load(
 	 * process may have the sequence of one of theirs. */
 	j->sequence = j->moved_sequence = j->file.sequence + EPOCH;
 	journal_file_note(&j->file, j->sequence);
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < 2; i++)
+		journal_store(j->file.halves[i], 0);
+	err = journal_file_grow(&j->file, at, why);
+	for (size_t i = 0; err == OK && i < 2; i++) {
 		j->halves[i].p = j->file.halves[i];
 		journal_store(j->halves[i].p, 0);
 	}
-	return OK;
+	return err;
 }
 
 static struct move *move_new(struct journal *j, struct ledger *ledger)

@@ -25,7 +25,7 @@ struct journal *journal_open(const char *state_dir, struct ledger *ledger, struc
  * still reserved will be `unknown`. */
 void journal_close(struct journal *j);
 
-/* A journal holds the reservations of some 2,200 exchanges at a time, and some 30,000 records that the
+/* A journal holds the reservations of some 2,400 exchanges at a time, and some 30,000 records that the
  * disk has not taken yet. */
 
 /* Before the first byte of an attempt goes upstream: says where it goes and sets space aside for

@@ -26,6 +26,8 @@ static const struct row rows[] = {
 	{CALL_ADMIN,  "status",            false, false, false},
 	{CALL_ADMIN,  "models",            false, false, false},
 	{CALL_ADMIN,  "usage",             false, false, false},
+	{CALL_ADMIN,  "usage.estimates",   false, false, false},
+	{CALL_ADMIN,  "usage.export",      false, false, false},
 	{CALL_ADMIN,  "key.add",           false, false, false},
 	{CALL_ADMIN,  "key.list",          false, false, false},
 	{CALL_ADMIN,  "key.rotate",        false, false, false},
