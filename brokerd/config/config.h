@@ -57,6 +57,7 @@ struct model {
 	struct alias_target *targets;
 	size_t n_targets;
 	struct price price;
+	bool is_price_forced;
 	int64_t context_tokens, max_output_tokens; /* -1: not said */
 	struct overlay traits;
 	struct span said_at; /* "/etc/llm-broker/broker.conf:12" */

@@ -37,7 +37,7 @@ static const struct section sections[] = {
 		"policy test` what would be said of somebody."          },
 	{"limit",    "NAME",
          "How much may be had, by whom and of what. All limits that a call falls under hold "
-         "together: it gets all "
+		"together: it gets all "
 		"that it needs of each, or waits for it, or is told why not. What is not said of "
 		"calls is not asked, "
 		"and a limit that says whose calls it is for counts all of these together, unless "
@@ -185,6 +185,9 @@ static const struct key keys[] = {
 		"For images, where they cost other than input."},
 	{"model", "price_image_output", KEY_PRICE, IN_PRICE(image_output), 0, 0, NULL, "",
 		"For images, where they cost other than output."},
+	{"model", "price_force", KEY_BOOL, IN_MODEL(is_price_forced), 0, 0, NULL, "no",
+		"These prices are meant, though one of them is over 1,000 times, or under a thousandth of, "
+		"what the catalogue has for the model: which else is a slip of the unit, and refused."},
 	{"model", "context", KEY_COUNT, IN_MODEL(context_tokens), 1, INT32_MAX, NULL, "",
 		"Tokens that fit in its context."},
 	{"model", "max_output", KEY_COUNT, IN_MODEL(max_output_tokens), 1, INT32_MAX, NULL, "",
