@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "brokerd/config/catalogue_file.h"
+#include "brokerd/config/price_check.h"
 #include "brokerd/confine.h"
 #include "brokerd/exchange/organs.h"
 #include "brokerd/exchange/tokens.h"
@@ -155,6 +156,10 @@ static void load_config(struct broker *b)
 	const struct span path = span_str(b->options.config_path);
 	struct config *c =
 		config_load(b->options.config_path, !b->options.is_config_required, &why);
+	if (c && config_check_prices(c, b->organs.catalogue, &why)) {
+		config_unref(c);
+		c = NULL;
+	}
 	if (c) {
 		note(b, "config.load", path, SPAN_NONE);
 		b->admin.config_fault = FAULT_NONE;

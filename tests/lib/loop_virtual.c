@@ -110,6 +110,11 @@ int64_t loop_wall_us(const struct loop *l)
 	return LOOP_VIRTUAL_WALL_US + l->now_us;
 }
 
+int64_t loop_boot_us(const struct loop *l)
+{
+	return l->now_us;
+}
+
 /* ---- one turn ---- */
 
 static bool run_tasks(struct loop *l)
