@@ -319,6 +319,12 @@ valgrind:
 	LLMB_WRAP='$(VALGRIND)' $(MAKE) FLAVOUR=debug under='$(VALGRIND)' LIMIT=300 unsuited='$$(unsuited.valgrind)' \
 		PYTEST='-m valgrind' check-run
 
+# Load and kill -9, so many times; 40 of them are among the end-to-end tests. LLMB_SEED=N repeats a run.
+.PHONY: crash
+ROUNDS = 2000
+crash: all
+	LLMB_ROUNDS=$(ROUNDS) $(PYTHON) -m pytest -q -p no:cacheprovider tests/e2e/test_killed.py
+
 .PHONY: fuzz fuzz-smoke fuzzers
 fuzzers: $(fuzzers)
 fuzz:
@@ -423,6 +429,7 @@ help:
 	@echo 'make asan|tsan|valgrind   builds another way and runs the tests so'
 	@echo 'make check-security   looks for ways in and for keys that got out; as root it can do more'
 	@echo 'make fuzz-smoke    fuzzes each parser for SECONDS=60'
+	@echo 'make crash         load and kill -9, ROUNDS=2000 times: is the ledger right after each?'
 	@echo 'make bench golden format format-check tidy iwyu lint clean'
 	@echo 'make install       DESTDIR= PREFIX=/usr/local LIBDIR= RPATH='
 	@echo 'Also: FLAVOUR=release|debug|asan|tsan|fuzz|coredump, CC=, WERROR=1, V=1, RECORDINGS=DIR'

@@ -56,8 +56,8 @@ static bool mark_read(struct span text, struct mark *out)
 static int mark_bind(sqlite3_stmt *s, const struct mark *m)
 {
 	const int number = sqlite3_bind_parameter_index(s, "@number");
-	const int rc = sqlite3_bind_text(s, sqlite3_bind_parameter_index(s, "@id"), m->id.p,
-		(int)m->id.n, SQLITE_STATIC);
+	const int rc = sqlite3_bind_text(
+		s, sqlite3_bind_parameter_index(s, "@id"), m->id.p, (int)m->id.n, SQLITE_STATIC);
 	return rc == SQLITE_OK && number != 0 ? sqlite3_bind_int64(s, number, m->number) : rc;
 }
 
@@ -76,8 +76,8 @@ static void put_value(struct json_out *o, sqlite3_stmt *s, int column)
 	OWNED(buf_done) struct buf text = BUF_INIT(LIMIT_CONFIG_BYTES);
 	struct utf8_repair repair = {0};
 	const char *value = (const char *)sqlite3_column_text(s, column);
-	utf8_repair(&repair,
-		span_of(value ? value : "", (size_t)sqlite3_column_bytes(s, column)), &text);
+	utf8_repair(&repair, span_of(value ? value : "", (size_t)sqlite3_column_bytes(s, column)),
+		&text);
 	utf8_repair_end(&repair, &text);
 	json_put_str(o, text.n > 0 ? buf_view(&text) : SPAN(""));
 }
@@ -98,12 +98,11 @@ static void note_last(sqlite3_stmt *s, enum export_table table, char *to, size_t
 	if (table == EXPORT_EXCHANGES)
 		(void)snprintf(to, size, "%s", id ? id : "");
 	else
-		(void)snprintf(to, size, "%s#%lld", id ? id : "",
-			(long long)sqlite3_column_int64(s, 1));
+		(void)snprintf(
+			to, size, "%s#%lld", id ? id : "", (long long)sqlite3_column_int64(s, 1));
 }
 
-enum err export_page(
-	struct ledger *g, const struct export *e, struct buf *json, struct fault *why)
+enum err export_page(struct ledger *g, const struct export *e, struct buf *json, struct fault *why)
 {
 	OWNED(buf_done) struct buf sql = BUF_INIT(SQL_BYTES_MAX);
 	const struct shape *shape = shape_of(e->table);

@@ -9,10 +9,11 @@
 
 enum export_table {
 	EXPORT_EXCHANGES, /* one row for each request */
-	EXPORT_ATTEMPTS,  /* one for each time that a provider was asked; of the exchanges selected */
+	EXPORT_ATTEMPTS, /* one for each time that a provider was asked; of the exchanges selected */
 };
 
-struct export {
+struct export
+{
 	struct selection of;
 	enum export_table table;
 	struct span after; /* where the page before said; absent: from the first */

@@ -1,5 +1,5 @@
 /* ledger.c - statements are made from the tables of record.c, so that a row and its record agree. */
-#include "brokerd/ledger/ledger_parts.h"
+#include "brokerd/ledger/ledger.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "brokerd/ledger/ledger_parts.h"
 #include "brokerd/ledger/report.h"
 
 #define BUSY_MS       5000 /* somebody else's sqlite3 may hold it that long */

@@ -89,8 +89,8 @@ int report_setup(sqlite3 *db)
 	const int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC;
 	const int rc = sqlite3_create_function(
 		db, "sum_known", -1, flags, NULL, NULL, sum_step, sum_final);
-	return rc == SQLITE_OK ? sqlite3_create_function(db, "share", 2, flags, NULL, NULL,
-					 share_step, share_final)
+	return rc == SQLITE_OK ? sqlite3_create_function(
+					 db, "share", 2, flags, NULL, NULL, share_step, share_final)
 			       : rc;
 }
 
@@ -113,7 +113,8 @@ static void put_text(struct json_out *o, sqlite3_stmt *s, int column)
 	OWNED(buf_done) struct buf text = BUF_INIT(LIMIT_CONFIG_BYTES);
 	struct utf8_repair repair = {0};
 	const char *key = (const char *)sqlite3_column_text(s, column);
-	utf8_repair(&repair, span_of(key ? key : "", (size_t)sqlite3_column_bytes(s, column)), &text);
+	utf8_repair(
+		&repair, span_of(key ? key : "", (size_t)sqlite3_column_bytes(s, column)), &text);
 	utf8_repair_end(&repair, &text);
 	json_put_str(o, text.n > 0 ? buf_view(&text) : SPAN(""));
 }
@@ -130,24 +131,24 @@ static const struct {
 	const char *name, *sql;
 	bool is_count; /* 0 where there is no row, never null */
 } figures[] = {
-	{"requests",    "count(*)",                                                    true },
-	{"failed",      "sum(outcome = 'failed')",                                     true },
-	{"unknown",     "sum(outcome = 'unknown')",                                    true },
-	{"input",       "sum_known(input, audio_input, image_input)",                  false},
-	{"cache_read",  "sum_known(cache_read)",                                       false},
-	{"cache_write", "sum_known(cache_write_5m, cache_write_1h, cache_write)",      false},
-	{"output",      "sum_known(output, audio_output, image_output)",               false},
-	{"reasoning",   "sum_known(reasoning)",                                        false},
-	{"cost_nusd",   "sum_known(" COST ")",                                         false},
+	{"requests",    "count(*)",						      true },
+	{"failed",      "sum(outcome = 'failed')",                                       true },
+	{"unknown",     "sum(outcome = 'unknown')",                                      true },
+	{"input",       "sum_known(input, audio_input, image_input)",                    false},
+	{"cache_read",  "sum_known(cache_read)",                                         false},
+	{"cache_write", "sum_known(cache_write_5m, cache_write_1h, cache_write)",        false},
+	{"output",      "sum_known(output, audio_output, image_output)",                 false},
+	{"reasoning",   "sum_known(reasoning)",                                          false},
+	{"cost_nusd",   "sum_known(" COST ")",                                           false},
 	{"unpriced",
          "sum(" COST " IS NULL AND (" ANY_TOKENS " IS NOT NULL OR "
-         "(attempts > 0 AND outcome IN ('ok', 'unknown'))))",                           true },
-	{"compared",    "sum(" COMPARED ")",                                           true },
-	{"ours_nusd",   "sum_known(CASE WHEN " COMPARED " THEN cost_nusd END)",        false},
+		"(attempts > 0 AND outcome IN ('ok', 'unknown'))))",		     true },
+	{"compared",    "sum(" COMPARED ")",					     true },
+	{"ours_nusd",   "sum_known(CASE WHEN " COMPARED " THEN cost_nusd END)",          false},
 	{"theirs_nusd", "sum_known(CASE WHEN " COMPARED " THEN provider_cost_nusd END)", false},
 	{"drifted",
          "sum(" COMPARED " AND "
-         "abs(provider_cost_nusd - cost_nusd) * 200.0 > provider_cost_nusd)",           true },
+		"abs(provider_cost_nusd - cost_nusd) * 200.0 > provider_cost_nusd)",     true },
 };
 
 enum err report_by(struct report *r, struct span words, struct fault *why)
@@ -249,8 +250,7 @@ static enum err answer_end(enum err err, const struct buf *json, struct fault *w
 	return err;
 }
 
-enum err report_usage(
-	struct ledger *g, const struct report *r, struct buf *json, struct fault *why)
+enum err report_usage(struct ledger *g, const struct report *r, struct buf *json, struct fault *why)
 {
 	OWNED(buf_done) struct buf rows = BUF_INIT(SQL_BYTES_MAX);
 	OWNED(buf_done) struct buf total = BUF_INIT(SQL_BYTES_MAX);
@@ -281,11 +281,11 @@ enum err report_usage(
 
 /* ---- how good estimates are ---- */
 
-#define REPORTED_INPUT                                                                        \
-	"(coalesce(input, 0) + coalesce(cache_read, 0) + coalesce(cache_write_5m, 0) + "      \
+#define REPORTED_INPUT                                                                         \
+	"(coalesce(input, 0) + coalesce(cache_read, 0) + coalesce(cache_write_5m, 0) + "       \
 	"coalesce(cache_write_1h, 0) + coalesce(cache_write, 0) + coalesce(audio_input, 0) + " \
 	"coalesce(image_input, 0))"
-#define REPORTED_OUTPUT                                                             \
+#define REPORTED_OUTPUT                                                                \
 	"(coalesce(output, 0) + coalesce(reasoning, 0) + coalesce(audio_output, 0) + " \
 	"coalesce(image_output, 0))"
 

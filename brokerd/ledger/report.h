@@ -33,8 +33,8 @@ enum err report_usage(
  * the input expected against all input that the provider reports, in percent of that: the mean with its sign, the
  * others without. A use is of the output reported against the output expected. Of attempts that ended well; in steps of
  * 0.1 percent, errors beyond 1,000 as 1,000. null: there are none. */
-enum err report_estimates(struct ledger *g, const struct selection *of, struct buf *json,
-	struct fault *why) MUST_USE;
+enum err report_estimates(
+	struct ledger *g, const struct selection *of, struct buf *json, struct fault *why) MUST_USE;
 
 /* For SQL: sum_known, which stops at the ends, and share, the permille that so many of a hundred values do not exceed. */
 int report_setup(struct sqlite3 *db);

@@ -11,21 +11,21 @@
 static const struct {
 	const char *name, *sql;
 } dims[DIM_COUNT] = {
-	[DIM_APP] = {"app", "coalesce(app, '')"},
-	[DIM_MODEL] = {"model", "coalesce(provider || '/' || target_model, model, '')"},
-	[DIM_PROVIDER] = {"provider", "coalesce(provider, '')"},
-	[DIM_KEY] = {"key", "coalesce(provider || coalesce('/' || key_label, ''), '')"},
-	[DIM_USER] = {"user", "CAST(uid AS TEXT)"},
-	[DIM_UNIT] = {"unit", "coalesce(unit, '')"},
-	[DIM_CONTAINER] = {"container", "coalesce(container, '')"},
-	[DIM_PROJECT] = {"project", "coalesce(project, '')"},
-	[DIM_POLICY] = {"policy", "coalesce(policy, '')"},
-	[DIM_KIND] = {"kind", "coalesce(kind, '')"},
-	[DIM_SURFACE] = {"surface", "coalesce(surface, '')"},
-	[DIM_OP] = {"op", "coalesce(op, '')"},
-	[DIM_HOUR] = {"hour", "clock_text(at_us, @clock, 13)"},
-	[DIM_DAY] = {"day", "clock_text(at_us, @clock, 10)"},
-	[DIM_MONTH] = {"month", "clock_text(at_us, @clock, 7)"},
+	[DIM_APP] = {"app",       "coalesce(app, '')"                                       },
+	[DIM_MODEL] = {"model",     "coalesce(provider || '/' || target_model, model, '')"    },
+	[DIM_PROVIDER] = {"provider",  "coalesce(provider, '')"                                  },
+	[DIM_KEY] = {"key",       "coalesce(provider || coalesce('/' || key_label, ''), '')"},
+	[DIM_USER] = {"user",      "CAST(uid AS TEXT)"                                       },
+	[DIM_UNIT] = {"unit",      "coalesce(unit, '')"                                      },
+	[DIM_CONTAINER] = {"container", "coalesce(container, '')"                                 },
+	[DIM_PROJECT] = {"project",   "coalesce(project, '')"                                   },
+	[DIM_POLICY] = {"policy",    "coalesce(policy, '')"                                    },
+	[DIM_KIND] = {"kind",      "coalesce(kind, '')"                                      },
+	[DIM_SURFACE] = {"surface",   "coalesce(surface, '')"                                   },
+	[DIM_OP] = {"op",        "coalesce(op, '')"                                        },
+	[DIM_HOUR] = {"hour",      "clock_text(at_us, @clock, 13)"                           },
+	[DIM_DAY] = {"day",       "clock_text(at_us, @clock, 10)"                           },
+	[DIM_MONTH] = {"month",     "clock_text(at_us, @clock, 7)"                            },
 };
 
 const char *dim_name(enum dim d)
@@ -162,7 +162,7 @@ int selection_setup(sqlite3 *db)
 {
 	const int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC;
 	const int rc = sqlite3_create_function(db, "fits", 2, flags, NULL, fits, NULL, NULL);
-	return rc == SQLITE_OK ? sqlite3_create_function(db, "clock_text", 3, flags, NULL,
-					 clock_text, NULL, NULL)
+	return rc == SQLITE_OK ? sqlite3_create_function(
+					 db, "clock_text", 3, flags, NULL, clock_text, NULL, NULL)
 			       : rc;
 }

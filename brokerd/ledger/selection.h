@@ -34,8 +34,9 @@ struct clock_change {
 };
 
 struct selection {
-	int64_t since_us, until_us;   /* wall clock, from and before; 0: no bound */
-	struct span only[DIM_VALUES]; /* patterns with *; absent: any. DIM_MODEL also fits the model as asked */
+	int64_t since_us, until_us; /* wall clock, from and before; 0: no bound */
+	struct span only
+		[DIM_VALUES]; /* patterns with *; absent: any. DIM_MODEL also fits the model as asked */
 	/* for hours, days and months; the first holds before it, too; none: UTC */
 	const struct clock_change *clock;
 	size_t n_clock;

@@ -8,8 +8,9 @@
  * 1970, where days of all zones do. Texts are "" where they are not known, and live as long as the call. */
 struct spending {
 	const char *app, *policy;
-	const char *provider, *key, *model; /* that was asked: its name, the key's label, as the provider calls it */
-	const char *asked;                  /* the model as the caller calls it */
+	const char *provider, *key,
+		*model;    /* that was asked: its name, the key's label, as the provider calls it */
+	const char *asked; /* the model as the caller calls it */
 	uint32_t uid;
 	int64_t at_us;        /* of the last of them */
 	int64_t charged_nusd; /* as budgets counted it; what is not known is none; stops at INT64_MAX */

@@ -188,17 +188,19 @@ static void check_usage(void)
 	fill();
 	for (size_t i = 0; i < COUNT_OF(questions); i++) {
 		OWNED(buf_done) struct buf json = BUF_INIT(65536);
-		struct report r = {.of = {.since_us = questions[i].since_us,
-					   .until_us = questions[i].until_us}};
-		is_err(report_by(&r, span_str(questions[i].by), &why), OK, "%s",
-			questions[i].name);
+		struct report r = {
+			.of = {.since_us = questions[i].since_us,
+                               .until_us = questions[i].until_us}
+                };
+		is_err(report_by(&r, span_str(questions[i].by), &why), OK, "%s", questions[i].name);
 		is_err(report_usage(g, &r, &json, &why), OK, "%s", questions[i].name);
 		buf_byte(&json, '\0');
 		is_str(json.p, questions[i].want, "%s", questions[i].name);
 	}
 
 	struct report r = {.n_by = 0};
-	is_err(report_by(&r, SPAN("day,colour"), &why), ERR_INVALID_ARGUMENT, "by what there is not");
+	is_err(report_by(&r, SPAN("day,colour"), &why), ERR_INVALID_ARGUMENT,
+		"by what there is not");
 	is_str(why.param, "by", "the member is named");
 	is_str(why.message,
 		"usage can be shown by app, model, provider, key, user, unit, container, project, "
@@ -229,25 +231,25 @@ static const struct {
 	const char *pattern;
 	int64_t want; /* requests */
 } choices[] = {
-	{"an app",                        DIM_APP,       "notes",           1},
-	{"apps by a pattern",             DIM_APP,       "*o*",             2},
-	{"a pattern that is SQL",         DIM_APP,       "' OR 1=1 --",     0},
-	{"a model as it answered",        DIM_MODEL,     "openai/gpt*",     2},
-	{"a model as it was asked for",   DIM_MODEL,     "fast",            1},
-	{"a provider",                    DIM_PROVIDER,  "openai",          2},
-	{"a key with a label",            DIM_KEY,       "openai/work",     1},
-	{"a key without",                 DIM_KEY,       "openai",          1},
-	{"all keys of a provider",        DIM_KEY,       "openai*",         2},
-	{"a user",                        DIM_USER,      "1001",            1},
-	{"a unit",                        DIM_UNIT,      "backup.service",  1},
-	{"a container",                   DIM_CONTAINER, "0123456789ab",    1},
-	{"a project",                     DIM_PROJECT,   "*/notes",         1},
-	{"a policy",                      DIM_POLICY,    "host",            1},
-	{"a kind",                        DIM_KIND,      "service",         1},
-	{"our own surface",               DIM_SURFACE,   "",                1},
-	{"another",                       DIM_SURFACE,   "openai.chat",     1},
-	{"an operation",                  DIM_OP,        "embed",           1},
-	{"what is not known",             DIM_PROJECT,   "",                1},
+	{"an app",		      DIM_APP,       "notes",          1},
+	{"apps by a pattern",           DIM_APP,       "*o*",            2},
+	{"a pattern that is SQL",       DIM_APP,       "' OR 1=1 --",    0},
+	{"a model as it answered",      DIM_MODEL,     "openai/gpt*",    2},
+	{"a model as it was asked for", DIM_MODEL,     "fast",           1},
+	{"a provider",                  DIM_PROVIDER,  "openai",         2},
+	{"a key with a label",          DIM_KEY,       "openai/work",    1},
+	{"a key without",               DIM_KEY,       "openai",         1},
+	{"all keys of a provider",      DIM_KEY,       "openai*",        2},
+	{"a user",		      DIM_USER,      "1001",           1},
+	{"a unit",		      DIM_UNIT,      "backup.service", 1},
+	{"a container",                 DIM_CONTAINER, "0123456789ab",   1},
+	{"a project",                   DIM_PROJECT,   "*/notes",        1},
+	{"a policy",                    DIM_POLICY,    "host",           1},
+	{"a kind",		      DIM_KIND,      "service",        1},
+	{"our own surface",             DIM_SURFACE,   "",               1},
+	{"another",		     DIM_SURFACE,   "openai.chat",    1},
+	{"an operation",                DIM_OP,        "embed",          1},
+	{"what is not known",           DIM_PROJECT,   "",               1},
 };
 
 static void check_choices(void)
@@ -257,7 +259,7 @@ static void check_choices(void)
 	memcpy(&x.account,
 		&(struct account_record){.kind = "service",
 			.unit = "backup.service",
-			.project = "/home/a/notes",
+			.project = "/srv/a/notes",
 			.policy = "host",
 			.key_label = "work"},
 		sizeof x.account);
@@ -290,23 +292,26 @@ static void check_choices(void)
 
 /* Berlin in 2026: an hour is left out on March 29, and comes twice on October 25. */
 static const struct clock_change berlin[] = {
-	{1761440400, 3600}, {1774746000, 7200}, {1792890000, 3600}};
+	{1761440400, 3600},
+        {1774746000, 7200},
+        {1792890000, 3600}
+};
 
 static const struct {
 	const char *name;
 	int64_t at_s;
 	const char *day, *hour;
 } moments[] = {
-	{"a winter's evening",               1774738799, "2026-03-28", "2026-03-28 23:00 +0100"},
+	{"a winter's evening",                  1774738799, "2026-03-28", "2026-03-28 23:00 +0100"},
 	{"the day begins an hour before UTC's", 1774738800, "2026-03-29", "2026-03-29 00:00 +0100"},
-	{"before the gap",                   1774745999, "2026-03-29", "2026-03-29 01:00 +0100"},
-	{"after the gap",                    1774746000, "2026-03-29", "2026-03-29 03:00 +0200"},
-	{"the end of a day of 23 hours",     1774821599, "2026-03-29", "2026-03-29 23:00 +0200"},
-	{"and the next",                     1774821600, "2026-03-30", "2026-03-30 00:00 +0200"},
-	{"the hour that comes twice",        1792886400, "2026-10-25", "2026-10-25 02:00 +0200"},
-	{"and again",                        1792890000, "2026-10-25", "2026-10-25 02:00 +0100"},
-	{"the end of a day of 25 hours",     1792969199, "2026-10-25", "2026-10-25 23:00 +0100"},
-	{"before all that was said",         1000000000, "2001-09-09", "2001-09-09 02:00 +0100"},
+	{"before the gap",                      1774745999, "2026-03-29", "2026-03-29 01:00 +0100"},
+	{"after the gap",                       1774746000, "2026-03-29", "2026-03-29 03:00 +0200"},
+	{"the end of a day of 23 hours",        1774821599, "2026-03-29", "2026-03-29 23:00 +0200"},
+	{"and the next",                        1774821600, "2026-03-30", "2026-03-30 00:00 +0200"},
+	{"the hour that comes twice",           1792886400, "2026-10-25", "2026-10-25 02:00 +0200"},
+	{"and again",			   1792890000, "2026-10-25", "2026-10-25 02:00 +0100"},
+	{"the end of a day of 25 hours",        1792969199, "2026-10-25", "2026-10-25 23:00 +0100"},
+	{"before all that was said",            1000000000, "2001-09-09", "2001-09-09 02:00 +0100"},
 };
 
 static void check_clock(void)
@@ -321,12 +326,14 @@ static void check_clock(void)
 		OWNED(buf_done) struct buf json = BUF_INIT(65536);
 		struct fault why = FAULT_NONE;
 		char want[96];
-		const struct report r = {.of = {.since_us = moments[i].at_s * 1000000,
-						 .until_us = moments[i].at_s * 1000000 + 1,
-						 .clock = berlin,
-						 .n_clock = COUNT_OF(berlin)},
-			.by = {DIM_DAY, DIM_HOUR},
-			.n_by = 2};
+		const struct report r = {
+			.of = {.since_us = moments[i].at_s * 1000000,
+                               .until_us = moments[i].at_s * 1000000 + 1,
+                               .clock = berlin,
+                               .n_clock = COUNT_OF(berlin)},
+			.by = {DIM_DAY,           DIM_HOUR            },
+			.n_by = 2
+                };
 		(void)snprintf(want, sizeof want, "\"keys\":[\"%s\",\"%s\"]", moments[i].day,
 			moments[i].hour);
 		is_err(report_usage(g, &r, &json, &why), OK, "%s", moments[i].name);
@@ -335,16 +342,21 @@ static void check_clock(void)
 	}
 	OWNED(buf_done) struct buf json = BUF_INIT(65536);
 	struct fault why = FAULT_NONE;
-	const struct clock_change west[] = {{0, -12600}};
-	const struct report r = {.of = {.since_us = 1774738800 * INT64_C(1000000),
-					 .until_us = 1774738801 * INT64_C(1000000),
-					 .clock = west,
-					 .n_clock = 1},
-		.by = {DIM_HOUR, DIM_MONTH},
-		.n_by = 2};
+	const struct clock_change west[] = {
+		{0, -12600}
+        };
+	const struct report r = {
+		.of = {.since_us = 1774738800 * INT64_C(1000000),
+                       .until_us = 1774738801 * INT64_C(1000000),
+                       .clock = west,
+                       .n_clock = 1},
+		.by = {DIM_HOUR,                              DIM_MONTH                           },
+		.n_by = 2
+        };
 	is_err(report_usage(g, &r, &json, &why), OK, "in the west");
 	buf_byte(&json, '\0');
-	ok(strstr(json.p, "\"keys\":[\"2026-03-28 19:00 -0330\",\"2026-03\"]") != NULL, "%s", json.p);
+	ok(strstr(json.p, "\"keys\":[\"2026-03-28 19:00 -0330\",\"2026-03\"]") != NULL, "%s",
+		json.p);
 }
 
 /* ---- estimates ---- */
@@ -386,7 +398,8 @@ static void check_estimates(void)
 	is_err(report_estimates(g, &all, &json, &why), OK, "asked for: %s", why.message);
 	buf_byte(&json, '\0');
 	is_str(json.p,
-		"{\"rows\":[{\"model\":\"openai/gpt-4o-mini\",\"requests\":21,\"mean_error_pct\":0.0,"
+		"{\"rows\":[{\"model\":\"openai/"
+		"gpt-4o-mini\",\"requests\":21,\"mean_error_pct\":0.0,"
 		"\"p50_error_pct\":5.0,\"p95_error_pct\":10.0,\"bounded\":21,\"mean_use_pct\":25.0,"
 		"\"p50_use_pct\":25.0,\"p95_use_pct\":25.0},"
 		"{\"model\":\"openai/far\",\"requests\":1,\"mean_error_pct\":99999900.0,"
@@ -464,8 +477,9 @@ static void check_export(void)
 	is_uint(all_of(EXPORT_EXCHANGES, SPAN_NONE, &pages), 2500, "all exchanges");
 	is_int(pages, 3, "in pages");
 	is_uint(all_of(EXPORT_EXCHANGES, SPAN("odd"), &pages), 1250, "those of one app");
-	is_uint(all_of(EXPORT_ATTEMPTS, SPAN_NONE, &pages), 2500, "all attempts, also where a page "
-								 "ends between those of one exchange");
+	is_uint(all_of(EXPORT_ATTEMPTS, SPAN_NONE, &pages), 2500,
+		"all attempts, also where a page "
+		"ends between those of one exchange");
 	is_uint(all_of(EXPORT_ATTEMPTS, SPAN("odd"), &pages), 1250, "those of one app");
 
 	OWNED(buf_done) struct buf json = BUF_INIT(1024 * 1024);
@@ -476,10 +490,12 @@ static void check_export(void)
 	e.after = SPAN("req_00499#4");
 	is_err(export_page(g, &e, &json, &why), OK, "the last one");
 	buf_byte(&json, '\0');
-	ok(strncmp(json.p, "{\"columns\":[\"exchange_id\",\"number\",\"at_us\",\"provider\"", 50) == 0,
+	ok(strncmp(json.p, "{\"columns\":[\"exchange_id\",\"number\",\"at_us\",\"provider\"", 50) ==
+			0,
 		"its columns are named: %s", json.p);
-	ok(strstr(json.p, "\"rows\":[[\"req_00499\",5,2400,\"openai\",\"gpt-4o-mini\",null,\"ok\",null,"
-			  "200,null,0,") != NULL,
+	ok(strstr(json.p,
+		   "\"rows\":[[\"req_00499\",5,2400,\"openai\",\"gpt-4o-mini\",null,\"ok\",null,"
+		   "200,null,0,") != NULL,
 		"its values are in their order: %s", json.p);
 }
 
@@ -546,7 +562,8 @@ static void check_spending(void)
 		"notes/host/openai//gpt-4o-mini/mini/1000/%" PRId64 "/107 "
 		"notes/host/openai//gpt-4o-mini/mini/1001/%" PRId64 "/%" PRId64 " "
 		"notes/host/openai/work/gpt-4o-mini/mini/1000/%" PRId64 "/100 ",
-		(at + HOUR_US / 4 - 1) / 1000000, at / 1000000, INT64_MAX, (at + HOUR_US / 4) / 1000000);
+		(at + HOUR_US / 4 - 1) / 1000000, at / 1000000, INT64_MAX,
+		(at + HOUR_US / 4) / 1000000);
 	is_str(spent.text, want, "by subject and quarter of an hour, from then on");
 	spent.n = 0;
 	is_err(ledger_spending(g, at - 1, on_spending, NULL, &why), OK, "and from before");
