@@ -29,6 +29,7 @@ import threading
 import time
 
 import answers
+import billing
 import reply
 from certs import GOOD, NAMES, Certs
 
@@ -582,6 +583,7 @@ class Connection:
         try:
             plan = reply.compile_reply(script, vendor, request.n, request.key(), made, answer,
                                        request.version)
+            plan.charge = script.get("charge")
         except (reply.BadScript, KeyError, TypeError, OSError, ValueError) as why:
             with self.server.changed:
                 self.book.script_errors.append(f"request {request.n}: {type(why).__name__}: {why}")
@@ -634,6 +636,8 @@ class Connection:
                 if answer is not None:
                     # before it is sent: who has the answer may ask for the bill at once
                     request.bill = self._charge(plan, answer, cut)
+                elif plan.charge and cut == len(plan.wire):
+                    request.bill = self._charge_as_said(plan.charge)
                 self.wire.send(plan.wire[pos:cut])
                 pos = request.sent_bytes = cut
                 if self.kicked:
@@ -688,6 +692,13 @@ class Connection:
                 "output": usage.output if is_all else plan.tokens_by(sent_bytes)}
         bill["nano_usd"] = self.server.prices.cost(answer.model, bill)
         return bill
+
+    @staticmethod
+    def _charge_as_said(charge):
+        """What an answer costs by its own usage object."""
+        nano_usd = billing.cost(charge["family"], charge["usage"], lambda tokens: billing.price_of(None, False))
+        return {"model": charge.get("model"), "input": 0, "cached": 0, "cache_write": 0, "output": 0,
+                "nano_usd": nano_usd}
 
 
 class Server:

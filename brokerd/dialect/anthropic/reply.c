@@ -121,7 +121,7 @@ static bool classes_of(const struct counts *c, struct llm_usage *out)
 	u.cache_write_1h = c->write_1h;
 	const int64_t told =
 		(c->write_5m > 0 ? c->write_5m : 0) + (c->write_1h > 0 ? c->write_1h : 0);
-	if (told == 0 && c->cache_write > 0)
+	if (told == 0 && c->cache_write != 0)
 		u.cache_write_5m = u.cache_write_1h = -1; /* a split that says nothing */
 	if (c->cache_write > told || (c->write_5m < 0 && c->write_1h < 0))
 		u.cache_write = c->cache_write - (c->cache_write > 0 ? told : 0);
