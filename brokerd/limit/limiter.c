@@ -539,6 +539,55 @@ int64_t limiter_left_nusd(
 	return left_nusd;
 }
 
+/* When a bucket has had `n`, however much that is: what is more than the whole of it comes as it grows back. */
+static int64_t had_us(const struct bucket *b, int64_t n, int64_t now_us)
+{
+	if (b->amount == 0 || n <= b->amount)
+		return b->amount == 0 ? now_us : bucket_ready_us(b, n, now_us);
+	return num_add_sat(bucket_ready_us(b, b->amount, now_us),
+		num_mul_div(n - b->amount, b->per_us, b->amount));
+}
+
+/* What comes before is a need too, of input and output as the call's own is. */
+static struct limit_need need_behind(const struct limit_need *own, int64_t tokens_before)
+{
+	const int64_t all = num_add_sat(own->input_tokens, own->output_tokens);
+	const int64_t input = all > 0 ? num_mul_div(tokens_before, own->input_tokens, all) : 0;
+	return (struct limit_need){num_add_sat(own->input_tokens, input),
+		num_add_sat(own->output_tokens, tokens_before - input), own->nusd};
+}
+
+int64_t limiter_ready_us(struct limiter *l, const struct limit_subject *s,
+	const struct limit_need *need, size_t calls_before, int64_t tokens_before,
+	const struct limit_now *now)
+{
+	int64_t ready_us = now->mono_us;
+	see(l, now);
+	const struct limit_need behind = need_behind(need, tokens_before);
+	const struct limit_caller *caller = caller_of(l, s);
+	for (size_t i = 0; i < caller->n_counters; i++) {
+		struct counter *c = caller->counters[i];
+		struct obstacle own = {.verdict = LIMIT_HELD, .ready_us = INT64_MIN};
+		int64_t units[COUNTER_BUCKETS];
+		counter_refresh(c, &l->clock, l->turn);
+		counter_test(c, need, &l->clock, l->now_us, &own);
+		if (own.verdict == LIMIT_SPENT ||
+			(own.verdict == LIMIT_WAIT && own.ready_us == INT64_MAX))
+			return INT64_MAX;
+		if (own.verdict == LIMIT_WAIT && own.ready_us > ready_us)
+			ready_us = own.ready_us;
+		counter_units(counter_is_shared(c) ? &behind : need, units);
+		if (counter_is_shared(c))
+			units[COUNTER_REQUESTS] += (int64_t)calls_before;
+		for (size_t k = 0; k < COUNTER_BUCKETS; k++) {
+			const int64_t had = had_us(&c->buckets[k], units[k], l->now_us);
+			if (had > ready_us)
+				ready_us = had;
+		}
+	}
+	return ready_us;
+}
+
 bool limiter_soft(struct limiter *l, const struct limit_subject *s, const struct limit_now *now,
 	size_t n, struct fault *said)
 {

@@ -91,6 +91,11 @@ void limiter_on_free(struct limiter *l, void (*on_free)(void *context), void *co
  * INT64_MAX: it falls under none. For capping a call's output before it takes. */
 int64_t limiter_left_nusd(
 	struct limiter *l, const struct limit_subject *s, const struct limit_now *now);
+/* When it may be had if so many calls with so many tokens had what they need before, as far as rates go: the loop's
+ * clock; INT64_MAX: that cannot be told, for it waits for others to end. */
+int64_t limiter_ready_us(struct limiter *l, const struct limit_subject *s,
+	const struct limit_need *need, size_t calls_before, int64_t tokens_before,
+	const struct limit_now *now);
 /* Soft budgets that are over: the sentence of the n-th. False: no more. */
 bool limiter_soft(struct limiter *l, const struct limit_subject *s, const struct limit_now *now,
 	size_t n, struct fault *said);

@@ -311,6 +311,19 @@ static void pass(struct queue_turn *t, uint64_t run)
 	rotate(t);
 }
 
+/* It is its turn now. Whoever is alone gets no more than he needs: he would have it ahead of those to come. */
+static void visit(struct queue_turn *t)
+{
+	const int64_t missing = t->places->cost_tokens - t->deficit;
+	if (t->is_visited)
+		return;
+	t->is_visited = true;
+	if (t->ring->n_turns > 1 || missing > QUEUE_QUANTUM)
+		t->deficit = num_add_sat(t->deficit, QUEUE_QUANTUM);
+	else if (missing > 0)
+		t->deficit += missing;
+}
+
 /* Is what it was told last still so? */
 static bool must_wait(const struct queue *q, const struct queue_place *p, int64_t now_us)
 {
@@ -358,9 +371,7 @@ static enum given give_in_ring(struct queue *q, struct ring *r, int64_t now_us, 
 			continue;
 		}
 		passed = 0;
-		if (!t->is_visited)
-			t->deficit = num_add_sat(t->deficit, QUEUE_QUANTUM);
-		t->is_visited = true;
+		visit(t);
 		if (t->places->cost_tokens > t->deficit) {
 			rotate(t);
 			continue;

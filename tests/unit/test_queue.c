@@ -408,7 +408,11 @@ static bool model_give(struct model *m, int lane, const struct world *now, int64
 				continue;
 			}
 			idle = 0;
-			t->deficit += t->is_visited ? 0 : QUEUE_QUANTUM;
+			const int64_t alone = m->n_ring[lane][class] > 1          ? QUEUE_QUANTUM
+					      : cost - t->deficit > QUEUE_QUANTUM ? QUEUE_QUANTUM
+					      : cost > t->deficit ? cost - t->deficit
+								  : 0;
+			t->deficit += t->is_visited ? 0 : alone;
 			t->is_visited = true;
 			if (cost > t->deficit) {
 				model_rotate(m, lane, class);
