@@ -12,12 +12,15 @@
 #include <unistd.h>
 
 #include "brokerd/config/catalogue_file.h"
+#include "brokerd/config/limits_file.h"
 #include "brokerd/config/price_check.h"
+#include "brokerd/config/trusted.h"
 #include "brokerd/confine.h"
 #include "brokerd/exchange/organs.h"
 #include "brokerd/exchange/tokens.h"
 #include "brokerd/front/sockets.h"
 #include "brokerd/ledger/ledger.h"
+#include "brokerd/ledger/spending.h"
 #include "brokerd/log/log.h"
 #include "brokerd/loop/resume.h"
 
@@ -31,6 +34,9 @@
 #define QUIET_US INT64_C(1000000)
 
 #define DAY_US INT64_C(86400000000)
+
+/* As long ago as what was spent can still count: a month, and what a zone adds to it. */
+#define SPENDING_DAYS 32
 
 struct broker {
 	struct broker_options options;
@@ -122,6 +128,16 @@ static void responses_follow(struct broker *b)
 	sodium_memzero(key, sizeof key);
 }
 
+/* Before the ledger has told what was spent there is no limiter. */
+static void configure_limits(struct broker *b)
+{
+	const struct organs *o = &b->organs;
+	const struct limit_now now = {
+		loop_now_us(o->loop), loop_wall_us(o->loop), loop_boot_us(o->loop)};
+	if (o->limiter)
+		limiter_configure(o->limiter, o->config, &now);
+}
+
 static void use_config(struct broker *b, struct config *c)
 {
 	enum log_level level;
@@ -133,8 +149,23 @@ static void use_config(struct broker *b, struct config *c)
 		responses_follow(b);
 	}
 	c->catalogue = b->organs.catalogue ? catalogue_ref(b->organs.catalogue) : NULL;
+	configure_limits(b);
 	if (log_level_from(c->log_level, &level))
 		log_set_level(level);
+}
+
+/* The limits that were set by hand. */
+static enum err add_limits(const struct broker *b, struct config *c, struct fault *why)
+{
+	OWNED(buf_done) struct buf text = BUF_INIT(LIMITS_BYTES);
+	char path[4096];
+	struct stat st;
+	bool is_absent;
+	if (stat(b->options.state_dir, &st) != 0 || !S_ISDIR(st.st_mode))
+		return OK; /* what is wrong with that is told of the state */
+	(void)snprintf(path, sizeof path, "%.4000s/" LIMITS_FILE, b->options.state_dir);
+	const enum err err = trusted_read(path, &text, &is_absent, why);
+	return err || is_absent ? err : config_add_limits(c, buf_view(&text), LIMITS_SAID_AT, why);
 }
 
 /* Where in a configuration the fault is, without a word of what stands there. */
@@ -156,7 +187,7 @@ static void load_config(struct broker *b)
 	const struct span path = span_str(b->options.config_path);
 	struct config *c =
 		config_load(b->options.config_path, !b->options.is_config_required, &why);
-	if (c && config_check_prices(c, b->organs.catalogue, &why)) {
+	if (c && (add_limits(b, c, &why) || config_check_prices(c, b->organs.catalogue, &why))) {
 		config_unref(c);
 		c = NULL;
 	}
@@ -265,6 +296,35 @@ static void open_state(struct broker *b)
 	o->journal = journal_open(dir, o->ledger, o->loop, o->workers, &why);
 	if (!o->journal)
 		ail(b, &why);
+}
+
+static void remember(void *context, const struct spending *row)
+{
+	const struct limit_subject who = {
+		.app = span_str(row->app),
+		.policy = span_str(row->policy),
+		.provider = span_str(row->provider),
+		.key = span_str(row->key),
+		.model = span_str(row->model),
+		.asked = span_str(row->asked),
+		.uid = row->uid,
+	};
+	limiter_remember(context, &who, row->at_us, row->charged_nusd);
+}
+
+/* Budgets go on from what the ledger knows: one that cannot be read must not fill them anew. */
+static bool open_limits(struct broker *b)
+{
+	struct organs *o = &b->organs;
+	struct fault why = FAULT_NONE;
+	const int64_t since_us = loop_wall_us(o->loop) - SPENDING_DAYS * DAY_US;
+	o->limiter = limiter_new();
+	if (o->limiter && o->journal &&
+		ledger_spending(o->ledger, since_us, remember, o->limiter, &why))
+		ail(b, &why);
+	configure_limits(b);
+	o->turns = o->limiter ? turns_new(o->loop, o->limiter) : NULL;
+	return o->turns != NULL;
 }
 
 /* What was imported stays in the state folder; a file that cannot be used costs the facts in it, and
@@ -409,6 +469,7 @@ static void begin_drain(struct broker *b, const char *reason)
 	service_tell(&b->options.service, "STOPPING=1");
 	sockets_pause(&b->sockets);
 	consents_end(o->consents);
+	turns_end(o->turns);
 	loop_timer_set(o->loop, &b->drain, o->config->drain_us);
 	sessions_drain(&b->sessions, reason, o->config->drain_us);
 	loop_later(o->loop, &b->settle);
@@ -675,6 +736,8 @@ static enum err broker_build(struct broker *b, struct fault *why)
 		return fault_set(why, ERR_NO_MEMORY, "out of memory at start");
 	tokens_prepare(o->tokens, o->config);
 	open_state(b);
+	if (!open_limits(b))
+		return fault_set(why, ERR_NO_MEMORY, "out of memory at start");
 	try_memory();
 	if (!open_grants(b) || !open_vault(b) || !open_items(b))
 		return fault_set(why, ERR_NO_MEMORY, "out of memory at start");
@@ -753,6 +816,8 @@ void broker_free(struct broker *b)
 	loop_signal_stop(&b->interrupt);
 	loop_signal_stop(&b->hangup);
 	loop_signal_stop(&b->user);
+	turns_free(o->turns);
+	limiter_free(o->limiter);
 	ledger_close(o->ledger);
 	items_free(o->items);
 	responses_free(o->responses);

@@ -1,6 +1,7 @@
 /* flight.c - events go in by one door, which commits, counts, splits and pauses. */
 #include "brokerd/exchange/flight.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +32,7 @@ struct flight *flight_new(struct organs *o)
 	f->begun_us = loop_now_us(o->loop);
 	f->begun_wall_us = loop_wall_us(o->loop);
 	f->attempt_nusd = f->reserved_nusd = f->former_nusd = f->spent_nusd = -1;
+	f->expected_input = f->expected_output = -1;
 	return f;
 }
 
@@ -38,6 +40,7 @@ void flight_free(struct flight *f)
 {
 	if (!f)
 		return;
+	assert(!f->hold.limiter); /* whatever became of it: nothing stays set aside */
 	attempt_free(f->attempt);
 	event_log_done(&f->log);
 	buf_done(&f->raw);

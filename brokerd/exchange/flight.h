@@ -6,6 +6,7 @@
 #include "brokerd/exchange/attempt.h"
 #include "brokerd/exchange/event_log.h"
 #include "brokerd/exchange/pages.h"
+#include "brokerd/limit/limiter.h"
 #include "brokerd/route/route.h"
 
 struct flight {
@@ -48,6 +49,9 @@ struct flight {
 	unsigned unknown;        /* attempts that may have been served */
 	int64_t attempt_nusd;    /* what the one in hand says it cost; -1: nothing is known */
 	int64_t reserved_nusd;   /* set aside for the one in hand; -1: its price is unknown */
+	int64_t claimed_nusd;    /* the same of its budgets, for which there always is one */
+	int64_t expected_input, expected_output; /* its tokens, as estimated; -1: not yet */
+	struct limit_hold hold; /* what it has set aside of all limits, from RESERVE to its end */
 	int64_t former_nusd; /* what the attempts before the last one cost; -1: nothing is known */
 	int64_t spent_nusd;  /* the same of all */
 	bool is_cost_open;   /* one of them cost something that is not known */

@@ -5,6 +5,8 @@
 #include "brokerd/audit/audit.h"
 #include "brokerd/config/config.h"
 #include "brokerd/exchange/repair.h"
+#include "brokerd/exchange/told.h"
+#include "brokerd/exchange/turns.h"
 #include "brokerd/ledger/drift.h"
 #include "brokerd/ledger/journal.h"
 #include "brokerd/limit/fit.h"
@@ -26,6 +28,9 @@ struct organs {
 	struct vault *vault;
 	struct transport *transport;
 	struct tokens *tokens;
+	struct limiter *limiter;     /* how much of everything callers may have */
+	struct turns *turns;         /* who waits for it */
+	struct told told_budgets;    /* soft ones that are over, as log and audit have them */
 	struct journal *journal;     /* NULL: state cannot be kept, `ailment` says why */
 	struct ledger *ledger;       /* NULL with it */
 	struct responses *responses; /* answers kept for their callers */

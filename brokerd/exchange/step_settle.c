@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "brokerd/exchange/account.h"
+#include "brokerd/exchange/claim.h"
 #include "brokerd/ledger/price.h"
 #include "brokerd/log/log.h"
 #include "protocol/base/num.h"
@@ -30,9 +31,9 @@ static void settle_record(const struct exchange *x, struct exchange_record *r)
 		.price = !t             ? PRICE_UNKNOWN
 			 : f->has_usage ? f->price
 					: t->price,
-		.queued_us = -1,
-		.estimate_input = -1,
-		.estimate_output = -1,
+		.queued_us = x->queued_us,
+		.estimate_input = f->expected_input,
+		.estimate_output = f->expected_output,
 	};
 	memcpy(r->id, x->id, sizeof r->id);
 	peer_account(&x->peer, r->app);
@@ -101,6 +102,7 @@ enum state step_settle(struct exchange *x)
 	loop_timer_stop(&x->retry);
 	loop_timer_stop(&x->hold);
 	tokens_leave(&x->token);
+	turns_leave(&x->turn);
 	consents_leave(&x->consent);
 	note_refusal(x);
 	if (f->attempt) { /* stopped from outside while it ran */
@@ -112,6 +114,7 @@ enum state step_settle(struct exchange *x)
 		record.err = x->verdict.err;
 		exchange_account(x, &record);
 	}
+	claim_release(x); /* where it did not come to an attempt */
 	if (x->outcome == OUTCOME_FAILED && f->unknown > 0)
 		x->outcome = OUTCOME_UNKNOWN;
 	secret_unref(x->secret);

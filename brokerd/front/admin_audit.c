@@ -14,9 +14,9 @@
 
 /* These ask, and change nothing. Every other operation is recorded. */
 static const char *const questions[] = {"status", "models", "usage", "usage.estimates",
-	"usage.export", "key.list", "key.test", "vault.status", "vault.slots", "config.check",
-	"audit.list", "audit.verify", "whoami", "policy.show", "policy.test", "app.list",
-	"consent.next"};
+	"usage.export", "budget.list", "key.list", "key.test", "vault.status", "vault.slots",
+	"config.check", "audit.list", "audit.verify", "whoami", "policy.show", "policy.test",
+	"app.list", "consent.next"};
 
 static bool is_change(const char *op)
 {

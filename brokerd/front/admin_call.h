@@ -91,6 +91,7 @@ admin_run admin_models, admin_catalogue_import;
 admin_run admin_audit_list, admin_audit_verify;
 admin_run admin_usage, admin_usage_estimates, admin_usage_export;
 admin_run admin_config_check, admin_config_reload, admin_status;
+admin_run admin_budget_list, admin_budget_set, admin_budget_remove;
 admin_run admin_whoami, admin_policy_show, admin_policy_test;
 admin_run admin_app_list, admin_app_allow, admin_app_revoke, admin_app_forget, admin_app_add,
 	admin_app_remove;
