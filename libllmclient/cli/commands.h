@@ -3,7 +3,8 @@
 #define LIBLLMCLIENT_CLI_COMMANDS_H
 #include "libllmclient/cli/options.h"
 
-extern const struct command command_app, command_ask, command_audit, command_catalogue,
+extern const struct command command_app, command_ask, command_audit, command_budget,
+	command_catalogue,
 	command_chat, command_config, command_count, command_daemon, command_doctor, command_embed,
 	command_key, command_models, command_moderate, command_policy, command_relay,
 	command_rerank, command_run, command_status, command_usage, command_vault, command_whoami;
