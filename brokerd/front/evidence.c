@@ -72,8 +72,19 @@ void passed_close(struct passed *p, struct closer *closer)
 		closer_give(closer, p->fds[--p->n]);
 }
 
+static void take_sender(const struct cmsghdr *c, struct sender *out)
+{
+	struct ucred who;
+	if (c->cmsg_len < CMSG_LEN(sizeof who))
+		return;
+	memcpy(&who, CMSG_DATA(c), sizeof who);
+	*out = (struct sender){who.pid, who.uid};
+}
+
 static void take_control(const struct cmsghdr *c, struct passed *out, struct closer *closer)
 {
+	if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_CREDENTIALS)
+		take_sender(c, &out->sender);
 	if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
 		return;
 	const size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
@@ -94,7 +105,7 @@ ssize_t evidence_recv(int fd, void *to, size_t n, struct passed *out, struct clo
 {
 	union {
 		struct cmsghdr align;
-		char bytes[CMSG_SPACE(SENT_FDS * sizeof(int))];
+		char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(SENT_FDS * sizeof(int))];
 	} control;
 	struct iovec piece = {to, n};
 	struct msghdr m = {.msg_iov = &piece,
@@ -129,7 +140,13 @@ bool evidence_is_without_fds(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &may_come, &size) == 0 && !may_come;
 }
 
-static bool is_alive(int process)
+bool evidence_ask_senders(int fd)
+{
+	const int yes = 1;
+	return setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &yes, sizeof yes) == 0;
+}
+
+bool evidence_is_alive(int process)
 {
 	struct pollfd p = {.fd = process, .events = POLLIN};
 	return poll(&p, 1, 0) == 0;
@@ -450,17 +467,17 @@ static void read_process(int folder, int own, struct evidence *e, uid_t *uid)
 		read_project(folder, e);
 }
 
-void evidence_gather(int fd, struct evidence *out)
+int evidence_gather(int fd, struct evidence *out)
 {
 	char path[32];
 	uid_t uid = (uid_t)-1;
 	*out = (struct evidence){.uid = (uid_t)-1, .gid = (gid_t)-1, .pid = -1};
 	read_creds(fd, out);
 	if (!out->has_creds)
-		return;
+		return -1;
 	read_label(fd, out);
 	if (out->pid <= 0)
-		return; /* it is in none of the namespaces that we see */
+		return -1; /* it is in none of the namespaces that we see */
 	const int process = open_process(fd, out);
 	(void)snprintf(path, sizeof path, "/proc/%d", (int)out->pid);
 	const int folder = process < 0 ? -1 : open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -471,13 +488,15 @@ void evidence_gather(int fd, struct evidence *out)
 	said.is_proved = owner == SEEN_SAME;
 	if (own >= 0 && owner != SEEN_OTHER) {
 		read_process(folder, own, &said, &uid);
-		said.has_process = is_alive(process) && uid == said.uid;
+		said.has_process = evidence_is_alive(process) && uid == said.uid;
 	}
 	if (said.has_process)
 		*out = said;
-	const int all[] = {process, folder, own};
+	const bool is_kept = out->has_process && !out->is_proved;
+	const int all[] = {is_kept ? -1 : process, folder, own};
 	for (size_t i = 0; i < COUNT_OF(all); i++) {
 		if (all[i] >= 0)
 			close(all[i]);
 	}
+	return is_kept ? process : -1;
 }

@@ -51,14 +51,26 @@ struct evidence {
 		flatpak_instance[64]; /* its own word; its scope's name, in the cgroup, is not */
 };
 
-/* Never fails: what cannot be known is left unknown. */
-void evidence_gather(int fd, struct evidence *out);
+/* Never fails: what cannot be known is left unknown. Where all is there but the proof: a handle of that process, open
+ * since before it was looked at, which the caller closes (doubt.h); else -1. */
+int evidence_gather(int fd, struct evidence *out);
+bool evidence_is_alive(int process);
 
-/* Descriptors that came with bytes. */
+/* Who sent bytes, where the kernel was asked to say so, and can; pid 0: it does not. */
+struct sender {
+	pid_t pid;
+	uid_t uid;
+};
+/* From now on the kernel puts senders' names to what they send, and does not give bytes of two at once. False: it does
+ * not. */
+bool evidence_ask_senders(int fd);
+
+/* What came with bytes: descriptors. */
 #define PASSED_FDS 2
 struct passed {
 	int fds[PASSED_FDS];
 	size_t n;
+	struct sender sender;
 };
 void passed_close(struct passed *p, struct closer *closer);
 /* Reads like recv. More descriptors than there is room for are closed, all of them. */

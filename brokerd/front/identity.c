@@ -56,6 +56,21 @@ void identity_leave(struct identities *t, struct identity *i, int64_t now_s)
 		forget(t, t->idle);
 }
 
+struct identity *identity_move(struct identities *t, struct identity *from, size_t n_calls,
+	const struct peer_id *to, int64_t now_s)
+{
+	struct identity *i = identity_join(t, to, now_s);
+	if (!i)
+		return NULL;
+	from->n_calls -= n_calls;
+	i->n_calls += n_calls;
+	const bool was_nobody = from->n_connections == 1 && from->calls == 0;
+	identity_leave(t, from, now_s);
+	if (was_nobody)
+		forget(t, from);
+	return i;
+}
+
 void identities_done(struct identities *t)
 {
 	while (t->idle)

@@ -28,6 +28,10 @@ struct identities {
 /* Those of a peer, with one connection more. NULL: out of memory. */
 struct identity *identity_join(struct identities *t, const struct peer_id *peer, int64_t now_s);
 void identity_leave(struct identities *t, struct identity *i, int64_t now_s);
+/* One connection and so many of its calls are another's than was thought, for whom it is joined. Who has never made a call
+ * and has no connection left was nobody. NULL: out of memory, and nothing is changed. */
+struct identity *identity_move(struct identities *t, struct identity *from, size_t n_calls,
+	const struct peer_id *to, int64_t now_s);
 void identities_done(struct identities *t); /* all have left */
 
 #endif

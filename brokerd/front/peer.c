@@ -1,6 +1,8 @@
 /* peer.c - the strongest word wins; what none of them settles is unknown. */
 #include "brokerd/front/peer.h"
 
+#include <unistd.h>
+
 #include "protocol/base/json.h"
 
 /* ---- by a security label ---- */
@@ -275,11 +277,22 @@ void peer_judge(const struct evidence *e, const struct peer_place *place, struct
 	note_place(e, out);
 }
 
-void peer_identify(int fd, const struct peer_place *place, struct peer_id *out)
+/* What is stronger than a uid needs no process. */
+struct doubt *peer_identify(int fd, const struct peer_place *place, struct peer_id *out)
 {
 	struct evidence e;
-	evidence_gather(fd, &e);
+	struct peer_id proved;
+	const int process = evidence_gather(fd, &e);
 	peer_judge(&e, place, out);
+	if (process < 0)
+		return NULL;
+	if (out->confidence > PEER_UID) {
+		close(process);
+		return NULL;
+	}
+	e.is_proved = true;
+	peer_judge(&e, place, &proved);
+	return doubt_new(fd, process, &proved);
 }
 
 void peer_label(struct peer_id *p, struct span app_name)

@@ -1,7 +1,9 @@
 /* peer.h - who is at the other end of this connection?
- * Judged once, at accept, of which socket it came on and of what the kernel says. */
+ * Judged once, at accept, of which socket it came on and of what the kernel says; where that needs a proof that is not
+ * there, it may be by a later word (doubt.h), of the same evidence. */
 #ifndef BROKERD_FRONT_PEER_H
 #define BROKERD_FRONT_PEER_H
+#include "brokerd/front/doubt.h"
 #include "brokerd/front/evidence.h"
 #include "brokerd/value/peer_id.h"
 #include "protocol/base/buf.h"
@@ -16,8 +18,9 @@ struct peer_place {
 
 /* What only the caller says of itself is a claim (is_claim): a name in .flatpak-info, where its cgroup is not that of
  * such a Flatpak. What is known by the cgroup itself is none.
- * Never fails: what cannot be known is left unknown, which no policy lets in. */
-void peer_identify(int fd, const struct peer_place *place, struct peer_id *out);
+ * Never fails: what cannot be known is left unknown, which no policy lets in. Where that may change yet: the doubt,
+ * which is the caller's; else NULL. */
+struct doubt *peer_identify(int fd, const struct peer_place *place, struct peer_id *out);
 
 /* The same of evidence that is there: pure. */
 void peer_judge(const struct evidence *e, const struct peer_place *place, struct peer_id *out);

@@ -51,6 +51,7 @@ void session_free(struct session *s)
 	loop_io_stop(&s->io);
 	loop_task_stop(&s->flush);
 	loop_timer_stop(&s->timer);
+	doubt_free(s->doubt);
 	passed_close(&s->passed, s->all->closer);
 	close_fd(s->all, s->fd, s->is_without_fds);
 	buf_wipe(&s->in);
@@ -177,16 +178,15 @@ static void watch_for_fds(struct session *s)
 		evidence_refuse_fds(s->fd);
 }
 
-/* Is it let in, and are there not too many of its like? */
 static enum err admit(struct session *s, struct fault *why)
 {
 	const struct organs *o = s->all->organs;
 	const struct policy_rule *rule = policy_find(o->config, &s->peer, o->own_uid);
 	const enum err err = policy_admit_peer(rule, &s->peer, o->own_uid, why);
-	if (err)
+	if (err && !session_may_be_let_in(s))
 		return err;
-	const int64_t limit =
-		rule->max_connections > 0 ? rule->max_connections : o->config->max_connections;
+	const int64_t limit = !err && rule->max_connections > 0 ? rule->max_connections
+								: o->config->max_connections;
 	return (int64_t)s->identity->n_connections <= limit
 		       ? OK
 		       : fault_set(why, ERR_OVERLOADED,
@@ -195,22 +195,36 @@ static enum err admit(struct session *s, struct fault *why)
 				 (long long)limit);
 }
 
+void session_admit(struct session *s)
+{
+	struct fault why = FAULT_NONE;
+	const enum err err = admit(s, &why);
+	if (err == ERR_DENIED)
+		session_note_denied(s, "denied.peer", SPAN_NONE, &why);
+	if (err)
+		session_close_with(s, &why);
+	else
+		watch_for_fds(s);
+}
+
 void session_accept(struct sessions *all, int fd, const struct peer_place *place)
 {
 	struct fault why = FAULT_NONE;
 	struct session *s = calloc(1, sizeof *s);
 	struct peer_id peer;
-	peer_identify(fd, place, &peer);
+	struct doubt *doubt = peer_identify(fd, place, &peer);
 	struct identity *identity =
 		s ? identity_join(&all->admin->identities, &peer, session_now_s(all)) : NULL;
 	if (!identity) {
 		fault_set(&why, ERR_NO_MEMORY, "out of memory for a connection");
+		doubt_free(doubt);
 		session_refuse(all, fd, &why);
 		free(s);
 		return;
 	}
 	s->place = place;
 	s->peer = peer;
+	s->doubt = doubt;
 	s->identity = identity;
 	s->all = all;
 	s->loop = all->organs->loop;
@@ -226,13 +240,7 @@ void session_accept(struct sessions *all, int fd, const struct peer_place *place
 	all->n++;
 	all->admin->n_connections = all->n;
 	loop_timer_set(s->loop, &s->timer, LIMIT_HELLO_US);
-	const enum err err = admit(s, &why);
-	if (err == ERR_DENIED)
-		session_note_denied(s, "denied.peer", SPAN_NONE, &why);
-	if (err)
-		session_close_with(s, &why);
-	else
-		watch_for_fds(s);
+	session_admit(s);
 	session_watch(s);
 	all->on_change(all->context);
 }

@@ -190,6 +190,8 @@ enum err session_call_begin(
 	if (s->is_draining)
 		return fault_set(why, ERR_RESTARTING, "%s", err_info(ERR_RESTARTING)->sentence);
 	enum err err = admission_check(o, &s->peer, call, &bounds.allowance, why);
+	if (s->doubt && err == ERR_DENIED)
+		err = session_deny_early(why);
 	if (err == ERR_DENIED || err == ERR_CONSENT)
 		session_note_denied(s, "denied.call", call_subject(call), why);
 	if (err && has_envelope(call))

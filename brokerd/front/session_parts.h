@@ -1,6 +1,6 @@
 /* session_parts.h - what do the files of a session share?
- * Its struct and that of a call, for session.c, which makes and ends them; session_calls.c, which begins calls;
- * session_read.c, which takes frames; session_write.c, which tells. */
+ * Its struct and that of a call, for session.c, which makes and ends them; session_doubt.c, which learns whose it is;
+ * session_calls.c, which begins calls; session_read.c, which takes frames; session_write.c, which tells. */
 #ifndef BROKERD_FRONT_SESSION_PARTS_H
 #define BROKERD_FRONT_SESSION_PARTS_H
 #include "brokerd/exchange/exchange.h"
@@ -43,6 +43,7 @@ struct session {
 	struct loop_timer timer;        /* for the hello; later for a client that stopped reading */
 	const struct peer_place *place; /* where it came from: compared, and never looked at */
 	struct peer_id peer;
+	struct doubt *doubt;       /* it may turn out to be another; NULL none */
 	struct identity *identity; /* what its like have of the broker, all together */
 	struct buf in, out;
 	size_t sent; /* bytes of `out` that are gone */
@@ -58,7 +59,18 @@ struct session {
 /* ---- session.c ---- */
 
 void session_free(struct session *s);
+/* Is it let in, are there not too many of its like, and may it pass descriptors? If not, it is told and closed. */
+void session_admit(struct session *s);
 int64_t session_now_s(const struct sessions *all); /* since 1970 */
+
+/* ---- session_doubt.c ---- */
+
+/* Would policy let it in, were it proved to be who it seems? Then it is not sent away before that is settled. */
+bool session_may_be_let_in(const struct session *s);
+/* Bytes have come while there was doubt. Where that settles it the session is moved to who it is, and admitted. */
+void session_hear(struct session *s, const struct sender *who);
+/* A call was denied while there was doubt: says what its client can do. */
+enum err session_deny_early(struct fault *why);
 
 /* ---- session_calls.c ---- */
 

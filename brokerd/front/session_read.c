@@ -215,13 +215,15 @@ static struct span take_frames(struct session *s, struct span bytes)
 	return bytes;
 }
 
-/* Descriptors stay until the next ones come. */
+/* Descriptors stay until the next ones come; whether any are wanted may be known by the bytes that they came with. */
 static ssize_t receive(struct session *s, char *to)
 {
 	struct passed came;
-	if (s->is_without_fds)
+	if (s->is_without_fds && !s->doubt)
 		return recv(s->fd, to, SESSION_SCRATCH_BYTES, 0);
 	const ssize_t n = evidence_recv(s->fd, to, SESSION_SCRATCH_BYTES, &came, s->all->closer);
+	if (n > 0 && s->doubt)
+		session_hear(s, &came.sender);
 	if (!s->may_pass)
 		passed_close(&came, s->all->closer);
 	if (came.n > 0) {

@@ -1,5 +1,5 @@
 /* peer_id.h - who is calling, as a plain value?
- * Made once at accept by front/peer.c, pinned, and never derived again. */
+ * Made at accept by front/peer.c of what was seen then, and pinned: once it is proved, it is never another. */
 #ifndef BROKERD_VALUE_PEER_ID_H
 #define BROKERD_VALUE_PEER_ID_H
 #include <sys/types.h>

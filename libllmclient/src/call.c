@@ -272,12 +272,6 @@ static void put_small(struct llm_stream *s, enum frame_type type, int64_t bytes)
 		out->err = OK;
 }
 
-/* Before the welcome there is no credit, and what is inline needs none. */
-bool stream_can_send(const struct llm_stream *s, const struct link *l)
-{
-	return l->state == LINK_UP || (l->state == LINK_GREETING && !s->has_body);
-}
-
 enum err stream_send_body(struct llm_stream *s, struct fault *why)
 {
 	struct link *l = s->link;
@@ -477,15 +471,30 @@ static void fail(struct llm_stream *s, const struct fault *why)
 	forget_ask(s);
 }
 
+static bool is_broken(const struct fault *why)
+{
+	return why->err == ERR_IO || why->err == ERR_RESTARTING;
+}
+
+void stream_unwelcome(struct llm_stream *s, const struct fault *why, int64_t now_ms)
+{
+	if (s->state != STREAM_WAITING || now_ms < s->retry_ms)
+		return;
+	s->n_tries++;
+	if (is_broken(why) && s->retries_left > 0)
+		try_again(s, now_ms);
+	else
+		fail(s, why);
+}
+
 void stream_lost(struct llm_stream *s, const struct fault *why, int64_t now_ms)
 {
 	const bool was_sent = s->link && s->link->n_sent > s->mark;
-	const bool is_broken = why->err == ERR_IO || why->err == ERR_RESTARTING;
 	struct fault told = *why;
 
 	if (s->state != STREAM_OPEN && s->state != STREAM_WAITING)
 		return;
-	if (s->state == STREAM_OPEN && is_broken && !s->has_event && s->ask.n > 0 &&
+	if (s->state == STREAM_OPEN && is_broken(why) && !s->has_event && s->ask.n > 0 &&
 		s->retries_left > 0 && !(s->is_at_most_once && was_sent)) {
 		try_again(s, now_ms);
 		return;
@@ -524,6 +533,12 @@ static int64_t silence_due_ms(const struct llm_stream *s)
 	return clock_due_ms(s->silent_ms, s->client->options.idle_timeout_ms);
 }
 
+/* Then the connection has a time of its own. */
+static bool is_connecting(const struct llm_client *c)
+{
+	return c->is_dialling || (c->link && c->link->state == LINK_GREETING);
+}
+
 int64_t stream_due_ms(const struct llm_stream *s)
 {
 	if (s->state != STREAM_WAITING && s->state != STREAM_OPEN)
@@ -532,7 +547,7 @@ int64_t stream_due_ms(const struct llm_stream *s)
 	const int64_t silence_ms = silence_due_ms(s);
 	if (silence_ms < due_ms)
 		due_ms = silence_ms;
-	if (s->state == STREAM_WAITING && !s->client->is_dialling && s->retry_ms < due_ms)
+	if (s->state == STREAM_WAITING && !is_connecting(s->client) && s->retry_ms < due_ms)
 		due_ms = s->retry_ms;
 	return due_ms;
 }

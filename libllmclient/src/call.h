@@ -63,9 +63,6 @@ struct llm_stream *stream_new_admin(
 	struct llm_client *c, const struct admin_call *admin, struct fault *why);
 void stream_free(struct llm_stream *s); /* without a word to the broker */
 
-/* May it go out on a connection in this state? */
-bool stream_can_send(const struct llm_stream *s, const struct link *l);
-
 /* Puts the call into the link. ERR_NO_MEMORY. */
 enum err stream_send(struct llm_stream *s, struct link *l, struct fault *why) MUST_USE;
 
@@ -78,6 +75,8 @@ enum err stream_receive(
 
 /* The connection is lost: tries anew where that is allowed, else fails. */
 void stream_lost(struct llm_stream *s, const struct fault *why, int64_t now_ms);
+/* The same of the connection that it waits for, before the welcome was there. */
+void stream_unwelcome(struct llm_stream *s, const struct fault *why, int64_t now_ms);
 
 /* Ends it from this side: what is in the inbox is dropped, the broker is told. */
 void stream_stop(struct llm_stream *s, const struct fault *why);

@@ -189,6 +189,8 @@ void client_lose(struct llm_client *c, struct link *l, const struct fault *why)
 	LIST_EACH(c->streams, s) {
 		if (s->link == l)
 			stream_lost(s, why, now_ms);
+		else if (l->state == LINK_GREETING)
+			stream_unwelcome(s, why, now_ms);
 	}
 	link_free(l); /* the kernel takes it out of the epoll set */
 }
@@ -522,13 +524,16 @@ static bool wants_link(const struct llm_client *c, int64_t now_ms)
 	return false;
 }
 
-/* Puts every stream whose time has come, and that fits, onto the link. */
+/* Puts every stream whose time has come, and that fits, onto the link. On some kernels the broker knows who calls
+ * only by what is sent after it has looked: after the welcome. */
 static void send_waiting(struct llm_client *c, struct link *l, int64_t now_ms)
 {
 	struct llm_stream *s;
+	if (l->state != LINK_UP)
+		return;
 	LIST_EACH(c->streams, s) {
 		struct fault why = FAULT_NONE;
-		if (!is_due(s, now_ms) || !stream_can_send(s, l))
+		if (!is_due(s, now_ms))
 			continue;
 		if (l->n_open >= LIMIT_CALLS || l->last_call == UINT32_MAX) {
 			c->link = NULL; /* full: the next ones get another */

@@ -75,7 +75,7 @@ static void accepts(const char *what, bool is_apart, enum peer_kind want, const 
 		struct peer_id p;
 		const int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 		const int64_t began = bench_now_ns();
-		(void)peer_identify(fd, &place, &p);
+		doubt_free(peer_identify(fd, &place, &p));
 		const struct policy_rule *rule = policy_find(c, &p, getuid());
 		ns[i] = bench_now_ns() - began;
 		close(fd);

@@ -13,11 +13,13 @@ import time
 
 import harness
 import pytest
+from wire import CALL, END, FAULT, HELLO, WireClient, frame_bytes
 
 WHO = str(harness.TOP / "tests/lib/who.py")
 PYTHON = "/usr/bin/python3"
 NOBODY = 65534
 OTHER = 1003
+GREETING = frame_bytes(HELLO, 0, {"min": 1, "max": 1, "client": "test", "app": "test"})
 
 is_root = os.geteuid() == 0
 needs_root = pytest.mark.skipif(not is_root, reason="other users can only be made by root")
@@ -163,27 +165,26 @@ instance-id=12345
 """
 
 
+def beside(*options):
+    """bubblewrap with all that is in the root, but in a root of its own: there a file can be laid beside it."""
+    inside = ["bwrap", "--unshare-all", "--dev-bind", "/dev", "/dev"]
+    for entry in sorted(pathlib.Path("/").iterdir()):
+        if entry.is_symlink():
+            inside += ["--symlink", os.readlink(entry), str(entry)]
+        elif entry.is_dir() and entry.name not in ("dev", "lost+found"):
+            inside += ["--ro-bind", str(entry), str(entry)]
+    return [*inside, *options, "--"]
+
+
 def with_claim(made, text):
     path = made.folder / "claim"
     path.write_text(text)
-    return sandbox(made, "--unshare-all", "--ro-bind", str(path), "/.flatpak-info")
-
-
-@pytest.fixture
-def room_for_claims():
-    """The file a claim is bound to: with the root mounted as it is there must be one."""
-    path = pathlib.Path("/.flatpak-info")
-    is_new = not path.exists()
-    if is_new:
-        path.touch()
-    yield
-    if is_new:
-        path.unlink()
+    return beside("--ro-bind", str(path), "/.flatpak-info")
 
 
 @needs_root
 @needs_bwrap
-def test_what_a_sandbox_says_of_itself_is_a_claim(made, room_for_claims):
+def test_what_a_sandbox_says_of_itself_is_a_claim(made):
     seen = who(made, *with_claim(made, FLATPAK))
     if seen["kind"] == "sandbox":
         pytest.skip("the root's file system is none that may be read without waiting for it")
@@ -196,17 +197,17 @@ def test_what_a_sandbox_says_of_itself_is_a_claim(made, room_for_claims):
 @pytest.mark.parametrize("text", ["", "[Application]\nname=../../etc\n", "name=org.example.NoSection\n",
                                   "[Application]\nname=" + "x" * 300 + "\n", "x" * 70_000],
                          ids=["empty", "path", "no-section", "long-name", "long"])
-def test_a_claim_that_makes_no_sense_is_nobody(made, room_for_claims, text):
+def test_a_claim_that_makes_no_sense_is_nobody(made, text):
     seen = who(made, *with_claim(made, text))
     assert seen.get("kind") == "sandbox" or seen["fault"] == "denied", seen
 
 
 @needs_root
 @needs_bwrap
-def test_a_claim_that_keeps_its_reader_waiting(made, room_for_claims):
+def test_a_claim_that_keeps_its_reader_waiting(made):
     pipe = made.folder / "pipe"
     os.mkfifo(pipe)
-    seen = who(made, *sandbox(made, "--unshare-all", "--bind", str(pipe), "/.flatpak-info"))
+    seen = who(made, *beside("--bind", str(pipe), "/.flatpak-info"))
     assert seen.get("kind") == "sandbox" or seen["fault"] == "denied", seen
     assert who(made)["kind"] == "host", "and the daemon goes on"
 
@@ -322,3 +323,186 @@ def test_who_becomes_another_program_is_who_connected(made):
     done = subprocess.run([PYTHON, "-c", code], env=made.env, capture_output=True, timeout=harness.CALL_SECONDS)
     seen = json.loads(done.stdout)["peer"]
     assert seen["kind"] == "host" and seen["name"].startswith("python3"), done
+
+
+# ---- a broker of its own user, on a kernel that has no handle of a socket's peer ----
+
+GUEST = {"user": NOBODY, "kind": ["host", "service", "sandbox"]}
+
+
+LISTENS = """
+import os, socket, sys
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(sys.argv[1])
+os.chmod(sys.argv[1], 0o666)
+listener.listen(4096)
+os.dup2(os.dup(listener.fileno()), 3)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
+os.execvp(sys.argv[2], sys.argv[2:])
+"""
+
+
+@pytest.fixture
+def system(broker):
+    """As the system has it, with a socket that root has made: it may not look at the descriptors of those who call, nor
+    into their namespaces."""
+    made = broker(harness.section("policy", "guest", GUEST), run=False)
+    made.wrap = [PYTHON, "-c", LISTENS, str(made.socket), *as_user(OTHER), harness.wrap("old_kernel")]
+    for path in (made.folder, *made.folder.rglob("*")):
+        os.chown(path, OTHER, OTHER)
+    made.folder.chmod(0o755)
+    return made.start()
+
+
+def seen_kinds(made):
+    """Who has been here, as root is told."""
+    done = made.llmb("app", "list", "--json")
+    assert done.code == 0, done
+    return {(one["peer"]["uid"], one["peer"]["kind"]): one for one in json.loads(done.out)["seen"]}
+
+
+@needs_root
+@pytest.mark.parametrize("uid", [0, NOBODY])
+def test_a_later_word_shows_who_calls(system, uid):
+    who(system, *as_user(uid))
+    before = len(os.listdir(f"/proc/{system.pid}/fd"))
+    for _ in range(50):
+        seen = who(system, *as_user(uid))
+        assert (seen["kind"], seen["confidence"], seen["uid"], seen["app"]) == ("host", "proc", uid, "who.py"), seen
+    harness.wait_until(lambda: len(os.listdir(f"/proc/{system.pid}/fd")) <= before, 5, "nothing is left open")
+    kinds = seen_kinds(system)
+    assert (uid, "unknown") not in kinds, kinds
+    assert kinds[uid, "host"]["connections"] == (uid == 0), kinds
+
+
+@needs_root
+def test_a_program_with_the_library_is_known(system):
+    for _ in range(50):
+        done = subprocess.run([*as_user(NOBODY), harness.program("llmb"), "whoami", "--json"], capture_output=True,
+                              cwd="/", timeout=harness.CALL_SECONDS, env=system.client_env({"HOME": "/nonexistent"}))
+        assert done.returncode == 0, done
+        assert json.loads(done.stdout)["peer"]["kind"] == "host", done
+
+
+@pytest.fixture
+def service():
+    """A group of processes that looks like a unit of the system's."""
+    for top in ("/sys/fs/cgroup", "/sys/fs/cgroup/systemd"):
+        folder = pathlib.Path(top, "system.slice", "llmb-test.service")
+        if not pathlib.Path(top, "cgroup.procs").exists():
+            continue
+        is_new = not folder.parent.exists()
+        try:
+            folder.mkdir(parents=True)
+        except OSError:
+            continue
+        yield folder
+        folder.rmdir()
+        if is_new:
+            folder.parent.rmdir()
+        return
+    pytest.skip("no groups of processes can be made here")
+
+
+@needs_root
+def test_a_later_word_shows_a_service(system, service):
+    inside = ["/bin/sh", "-c", f'echo $$ >{service}/cgroup.procs && exec "$@"', "sh", *as_user(NOBODY)]
+    seen = who(system, *inside)
+    assert (seen["kind"], seen["name"], seen["confidence"]) == ("service", "llmb-test.service", "cgroup"), seen
+
+
+@needs_root
+@needs_bwrap
+@pytest.mark.parametrize("options", [[], ["--unshare-user"], ["--unshare-user", "--unshare-pid"],
+                                     ["--unshare-all", "--uid", "0"]],
+                         ids=lambda o: "+".join(word.lstrip("-") for word in o) or "mounts")
+def test_a_later_word_of_a_sandbox_is_a_sandbox_s(system, options):
+    seen = who(system, *as_user(NOBODY), *sandbox(system, *options))
+    assert (seen["kind"], seen["uid"]) == ("sandbox", NOBODY), seen
+
+
+@needs_root
+def test_who_goes_into_a_sandbox_later_is_who_connected(system):
+    assert who(system, *as_user(NOBODY), trick="boxed")["kind"] == "host"
+
+
+@needs_root
+@pytest.mark.parametrize("trick", ["early", "split"])
+def test_what_was_asked_before_the_welcome_is_nobody_s(system, trick):
+    """It may have been said before the process was looked at, by one that had its number then."""
+    process, _ = early(system, trick, as_user(NOBODY))
+    seen = what_orphan_is(system, process)
+    assert seen["fault"] == "denied", seen
+    assert trick == "split" or "wait for the welcome" in seen["message"], seen
+    assert (NOBODY, "host") not in seen_kinds(system)
+
+
+@needs_root
+def test_who_asked_too_early_may_ask_again(system):
+    stopped(system)
+    with WireClient(system.socket) as client:
+        for number in (1, 2):
+            say = frame_bytes(CALL, number, {"kind": "admin", "op": "whoami", "credit": 1 << 20, "body": b"{}"})
+            client.send_raw(GREETING * (number == 1) + say)
+            os.kill(system.pid, signal.SIGCONT)
+            assert client.recv_until(END, FAULT)[-1].type == (FAULT if number == 1 else END)
+
+
+def early(made, trick, before=()):
+    """A process that has said all before the daemon looks."""
+    stopped(made)
+    process = subprocess.Popen([*before, PYTHON, WHO, str(made.socket), trick], env=made.env, cwd="/",
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    return process, json.loads(process.stdout.readline())["ready"]
+
+
+@needs_root
+@pytest.mark.parametrize("uid", [0, NOBODY])
+def test_a_later_word_of_another_is_nobody_s(system, uid):
+    """Who connected lives on, and says nothing; his child has the connection."""
+    seen = who(system, *as_user(uid), trick="passed")
+    assert seen["fault"] == "denied", seen
+
+
+@needs_root
+@needs_bwrap
+@pytest.mark.parametrize("trick", ["orphaned", "spoken", "asked"])
+@pytest.mark.parametrize("place", ["host", "users", "network"])
+def test_a_pid_of_another_s_does_not_help(system, trick, place):
+    """Nor does it that the one whose number it was has said something before it went."""
+    before = {"host": [], "users": sandbox(system, "--unshare-user"),
+              "network": sandbox(system, "--unshare-user", "--unshare-net")}[place]
+    process, gone = orphan(system, trick, before)
+    heir = heir_of(gone)
+    try:
+        seen = what_orphan_is(system, process)
+        if heir is None:
+            pytest.skip("others took the number")
+        assert seen["fault"] == "denied", seen
+        assert (0, "host") not in {who for who, one in seen_kinds(system).items() if one["calls"]}
+    finally:
+        if heir:
+            heir.kill()
+            heir.wait()
+
+
+@needs_root
+def test_in_a_race_nobody_is_the_host_who_is_not(system):
+    """Without anybody being stopped: what is said early is now before the look, now after it."""
+    line = system.folder / "line"
+    line.write_text("\n")
+    racing, seen = [], {}
+    for trick in ["passed", "orphaned", "spoken", "asked", "split", "early", ""] * 6:
+        with open(line) as stdin:
+            racing.append(subprocess.Popen([*as_user(NOBODY), PYTHON, WHO, str(system.socket), trick], env=system.env,
+                                           cwd="/", stdin=stdin, stdout=subprocess.PIPE, text=True))
+    for process in racing:
+        out, _ = process.communicate(timeout=harness.CALL_SECONDS)
+        for said in map(json.loads, out.splitlines()):
+            if "ready" not in said:
+                seen.setdefault(process.args[-1], []).append(said)
+    assert all(one["kind"] == "host" for one in seen[""]), seen[""]
+    for trick in ("passed", "orphaned"):
+        assert all(one["fault"] == "denied" for one in seen[trick]), seen[trick]
+    harness.wait_until(lambda: seen_kinds(system)[NOBODY, "host"]["connections"] == 0, 5, "all have left")
+    assert all(one["connections"] == 0 for (uid, _), one in seen_kinds(system).items() if uid == NOBODY)

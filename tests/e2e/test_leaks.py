@@ -79,14 +79,18 @@ def test_concurrent_calls_leave_nothing(broker, providers):
                 ended += frame.type == END
             client.close()
     idle = made.sockets()
-    for _ in range(4):  # until the heap has its shape: it is flat from the third on
-        burst()
-    first = quiet_kib(made)
-    for _ in range(4):
-        burst()
-    after = quiet_kib(made)
+    # The heap takes a while to find its shape; what is lost for good is lost again in each round.
+    grown, before = [], 0
+    while not grown or (grown[-1] >= 1024 and len(grown) < 5):
+        for _ in range(4):
+            burst()
+        after = quiet_kib(made)
+        grown.append(after - before)
+        before = after
+        if slower():
+            break
     if not slower():
-        assert after - first < 4096, f"{first} KiB after four bursts, {after} KiB after eight"
+        assert grown[-1] < 1024, f"KiB by four bursts: {grown}"
     made.reload()  # drops idle connections to providers
     made.wait_log("config.loaded")
     harness.wait_until(lambda: made.sockets() == idle, 10, "sockets")

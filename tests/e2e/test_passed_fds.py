@@ -10,11 +10,12 @@ import signal
 import socket
 import struct
 import subprocess
+import threading
 import time
 
 import harness
 import pytest
-from test_identity import NOBODY, PYTHON, as_user, needs_root, stopped
+from test_identity import NOBODY, PYTHON, as_user, needs_root, stopped, system  # noqa: F401
 from wire import CALL, CREDIT, END, FAULT, HELLO, WELCOME, WireClient, frame_bytes
 
 LINGER_SECONDS = 8
@@ -59,7 +60,9 @@ def made(broker, request):
 
 
 def sandbox_socket(made):
-    return made.folder / "llm-broker-sandbox" / "sock"
+    path = made.folder / "llm-broker-sandbox" / "sock"
+    harness.wait_until(lambda: harness.accepts(path), 10, f"{path} is there: it is made behind the main one")
+    return path
 
 
 def send(path, sent, data=frame_bytes(HELLO, 0, GREETING)):
@@ -120,8 +123,8 @@ def test_unread_when_the_connection_ends(made, sticky):
 
 @pytest.mark.parametrize("at", ["sandbox", "main"])
 def test_before_it_is_accepted(made, sticky, at):
-    stopped(made)
     path = sandbox_socket(made) if at == "sandbox" else made.socket
+    stopped(made)
     for _ in range(3):
         send(path, [sticky.sock.fileno()])
     sticky.sock.close()
@@ -269,6 +272,20 @@ def handed(made):
     one = Handed(made)
     yield one
     one.done()
+
+
+@needs_root
+def test_what_comes_with_the_word_that_shows_who_calls_is_his(system):  # noqa: F811
+    """His hello was said before the daemon looked at him, and showed nothing."""
+    stopped(system)
+    threading.Timer(0.3, os.kill, (system.pid, signal.SIGCONT)).start()
+    one = Handed(system)
+    try:
+        assert one.add() is None
+        os.chmod(one.path, 0o666)
+        assert (one.greeted()["kind"], one.greeted()["socket"]) == ("sandbox", "handed")
+    finally:
+        one.done()
 
 
 @pytest.mark.parametrize("what", ["place", "epoll", "file", "writer", "socket", "itself"])

@@ -312,7 +312,9 @@ def test_an_agent_asks_a_person(broker, provider, answer, may):
     finally:
         harness.kill_group(process)
     if answer == "yes":
-        grants = json.loads((made.state_dir / "grants").read_text())
+        file = made.state_dir / "grants"
+        harness.wait_until(file.exists, 10, "the grant is on disk")
+        grants = json.loads(file.read_text())
         assert grants["allow"] and 29 * 86400 < grants["until_s"] - grants["at_s"] <= 30 * 86400
 
 

@@ -428,6 +428,7 @@ static void late_frames(void)
 	const struct fake_options o = {.script = late_script};
 	struct fake_broker *b = fake_start(&o);
 	llm_client *c = client_for(b);
+	is_int(llm_client_connect(c), LLM_OK, "welcome: calls go out at once");
 	llm_stream_free(ask(c, "hi"));
 	char *text = llm_ask(c, NULL, "hi");
 	is_str(text, "hello", "what comes for a call that was cancelled is passed over: %s",

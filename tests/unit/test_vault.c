@@ -1430,7 +1430,6 @@ static const char *old_key(struct bench *b)
 /* How often the open body has those bytes. */
 static bool is_in_file(const char *secret)
 {
-	OWNED(buf_done) struct buf file = BUF_INIT(LIMIT_VAULT_BYTES);
 	struct vault_files f;
 	struct loaded loaded;
 	struct fault why;
