@@ -31,6 +31,9 @@
 
 #define DAY_US INT64_C(86400000000)
 
+/* How long a broker without state waits before it looks whether it can have it. */
+#define MEND_US INT64_C(1000000)
+
 struct broker {
 	struct broker_options options;
 	struct organs organs;
@@ -45,6 +48,14 @@ struct broker {
 	struct loop_task settle; /* after a change: is there still something to wait for? */
 	int64_t active_us;       /* when somebody last did something */
 	struct fault config_ailment, state_ailment; /* both may be, and each is mended by itself */
+	struct loop_timer mend;
+	struct mending {
+		struct job job;
+		struct ledger *ledger;
+		struct journal *journal;
+		struct fault why;
+	} mending;       /* the state, on the lane of the ledger */
+	bool is_closing; /* nothing new is begun */
 };
 
 static void log_fault(const char *event, const struct fault *why)
@@ -239,6 +250,22 @@ static void ail(struct broker *b, const struct fault *why)
 	note_ailments(b);
 }
 
+static bool open_accounts(
+	struct broker *b, struct ledger **ledger, struct journal **journal, struct fault *why)
+{
+	const struct organs *o = &b->organs;
+	const char *dir = b->options.state_dir;
+	*journal = NULL;
+	*ledger = ledger_open(dir, why);
+	if (*ledger)
+		*journal = journal_open(dir, *ledger, o->loop, o->workers, why);
+	if (*journal)
+		return true;
+	ledger_close(*ledger);
+	*ledger = NULL;
+	return false;
+}
+
 /* What keeps accounts: without it nothing may be sent, but callers are told why. */
 static void open_state(struct broker *b)
 {
@@ -248,17 +275,60 @@ static void open_state(struct broker *b)
 	if (make_folders(dir, &why) != OK) {
 		audit_close(o->audit); /* there is no place for it */
 		o->audit = NULL;
-		ail(b, &why);
+	} else if (open_accounts(b, &o->ledger, &o->journal, &why)) {
 		return;
 	}
-	o->ledger = ledger_open(dir, &why);
-	if (!o->ledger) {
-		ail(b, &why);
+	ail(b, &why);
+	loop_timer_set(o->loop, &b->mend, MEND_US);
+}
+
+/* A disk that was full, or could only be read, when we started: is it better now? On a worker's thread. */
+static void mend_run(struct job *job)
+{
+	struct broker *b = container_of(job, struct broker, mending.job);
+	struct mending *m = &b->mending;
+	m->why = FAULT_NONE;
+	m->journal = NULL;
+	m->ledger = NULL;
+	if (make_folders(b->options.state_dir, &m->why) == OK)
+		(void)open_accounts(b, &m->ledger, &m->journal, &m->why);
+}
+
+static void mend_done(struct job *job)
+{
+	struct broker *b = container_of(job, struct broker, mending.job);
+	struct organs *o = &b->organs;
+	struct mending *m = &b->mending;
+	if (b->is_closing) {
+		journal_close(m->journal);
+		ledger_close(m->ledger);
 		return;
 	}
-	o->journal = journal_open(dir, o->ledger, o->loop, o->workers, &why);
-	if (!o->journal)
-		ail(b, &why);
+	if (!m->journal) {
+		b->state_ailment = m->why; /* it may be another by now */
+		o->ailment = b->config_ailment.err ? b->config_ailment : b->state_ailment;
+		loop_timer_set(o->loop, &b->mend, MEND_US);
+		return;
+	}
+	o->ledger = m->ledger;
+	o->journal = m->journal;
+	if (!o->audit) {
+		o->audit = audit_open(o->workers, o->loop, b->options.state_dir, AUDIT_LIMITS);
+		audit_follow(b);
+	}
+	b->state_ailment = FAULT_NONE;
+	note_ailments(b);
+	log_info("broker.mended", "state=%s", b->options.state_dir);
+	service_tell(
+		&b->options.service, "STATUS=%s", o->ailment.err ? o->ailment.message : "serving");
+}
+
+static void on_mend(struct loop_timer *t)
+{
+	struct broker *b = container_of(t, struct broker, mend);
+	b->mending.job.run = mend_run;
+	b->mending.job.on_done = mend_done;
+	workers_submit(b->organs.workers, &b->mending.job, LEDGER_LANE);
 }
 
 /* What was imported stays in the state folder; a file that cannot be used costs the facts in it, and
@@ -281,8 +351,12 @@ static bool open_grants(struct broker *b)
 {
 	struct fault why = FAULT_NONE;
 	b->organs.grants = grants_new(b->organs.workers, b->options.state_dir, &why);
-	if (why.err && !b->state_ailment.err)
-		ail(b, &why); /* whom a person cut off must not come back by a broken line */
+	/* whom a person cut off must not come back by a broken line: not even once the disk is better */
+	if (why.err) {
+		loop_timer_stop(&b->mend);
+		if (!b->state_ailment.err)
+			ail(b, &why);
+	}
 	if (b->organs.grants)
 		b->organs.consents = consents_new(b->organs.loop, b->organs.grants);
 	return b->organs.consents != NULL;
@@ -612,6 +686,7 @@ static void watch_signals(struct broker *b)
 	b->watchdog.on_fire = on_watchdog;
 	b->quiet.on_fire = on_quiet;
 	b->key_over.on_fire = on_key_over;
+	b->mend.on_fire = on_mend;
 	b->settle.on_run = on_settle;
 	if (b->options.service.watchdog_us > 0)
 		loop_timer_set(l, &b->watchdog, b->options.service.watchdog_us / 3);
@@ -719,6 +794,7 @@ void broker_free(struct broker *b)
 	if (!b)
 		return;
 	o = &b->organs;
+	b->is_closing = true;
 	sessions_done(&b->sessions); /* every call that is still open leaves its row */
 	if (o->journal)
 		journal_close(o->journal);
@@ -740,6 +816,7 @@ void broker_free(struct broker *b)
 	loop_timer_stop(&b->watchdog);
 	loop_timer_stop(&b->quiet);
 	loop_timer_stop(&b->key_over);
+	loop_timer_stop(&b->mend);
 	loop_task_stop(&b->settle);
 	loop_signal_stop(&b->term);
 	loop_signal_stop(&b->interrupt);
