@@ -147,6 +147,7 @@ inputs = $(filter %.o %.a,$^)
 
 $B/obj/protocol.a: $(call objects,$(protocol_src)) $B/links
 $B/obj/brokerd.a: $(call objects,$(filter-out brokerd/main.c,$(brokerd_src))) $B/links
+$B/obj/cli.a: $(call objects,$(filter-out libllmclient/cli/main.c,$(cli_src))) $B/links
 $B/obj/client.a: $(call pic_objects,$(client_src) $(protocol_src)) $B/links
 $B/obj/testlib.a: $(call objects,$(testlib_src)) $B/links
 $B/obj/virtual.a: $(call objects,$(virtual_src)) $B/links
@@ -197,7 +198,10 @@ virtual_tests := $(patsubst tests/unit/%.c,$B/tests/%,$(filter-out tests/unit/te
 	$(shell grep -lsE 'tests/lib/[a-z_]+_(virtual|scripted)\.h' $(unit_src) /dev/null)))
 plain_tests   := $(filter-out $(client_tests) $(virtual_tests),$(unit_tests))
 
+cli_tests     := $(patsubst tests/unit/%.c,$B/tests/%,$(shell grep -ls 'libllmclient/cli/[a-z_]*\.h' $(unit_src) /dev/null))
+
 $(unit_tests): $B/tests/%: $B/obj/tests/unit/%.o $(tap) $B/obj/testlib.a
+$(cli_tests): $B/obj/cli.a $B/obj/client.a
 $B/tests/golden: $(call objects,$(golden_src)) $(tap) $B/obj/testlib.a $(organs)
 $B/tests/story: $(call objects,$(story_src) $(virtual_src)) $(tap) $B/obj/testlib.a $(organs)
 $(client_tests): $B/obj/client.a
@@ -226,6 +230,7 @@ $B/wraps: $(wrap_src) FORCE
 endif
 
 $B/fuzz/fuzz_client: $B/obj/client.a
+$B/fuzz/fuzz_csv: $B/obj/cli.a $B/obj/client.a
 $(fuzzers): $B/fuzz/%: $B/obj/tests/fuzz/%.o $B/obj/testlib.a $(organs)
 	@mkdir -p $(@D)
 	$(call say,link)$(CC) $(ldflags) -fsanitize=fuzzer -o $@ $(inputs) $(libs)

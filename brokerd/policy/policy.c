@@ -31,6 +31,8 @@ static const struct row rows[] = {
 	{CALL_ADMIN,  "budget.list",       false, false, false},
 	{CALL_ADMIN,  "budget.set",        false, false, false},
 	{CALL_ADMIN,  "budget.remove",     false, false, false},
+	{CALL_ADMIN,  "reconcile.ours",    false, false, false},
+	{CALL_ADMIN,  "reconcile.theirs",  false, false, false},
 	{CALL_ADMIN,  "key.add",           false, false, false},
 	{CALL_ADMIN,  "key.list",          false, false, false},
 	{CALL_ADMIN,  "key.rotate",        false, false, false},

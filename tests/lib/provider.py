@@ -30,6 +30,7 @@ import time
 
 import answers
 import billing
+import provider_reports
 import reply
 from certs import GOOD, NAMES, Certs
 
@@ -598,6 +599,9 @@ class Connection:
 
         key, path, method = request.key(), request.path, request.method
         heads = {name.lower() for name, _ in request.headers}
+        report = self.server.reports.answer(request, self.book, self.server.prices, vendor.error)
+        if report is not None:
+            return whole(*report), None
         allowed = self.server.keys
         if self.server.needs_key and (not key or allowed and key not in allowed):
             return whole(401, vendor.error(401, key=key)), None
@@ -708,6 +712,7 @@ class Server:
         self.certs = None if options.plain else Certs(options.certs)
         self.cert = options.cert
         self.prices = Prices(json.loads(options.prices))
+        self.reports = provider_reports.Reports()
         self.keys = options.key or ()
         self.needs_key = not options.no_key
         self.contexts = {}
@@ -831,6 +836,11 @@ class Server:
                 raise TimeoutError(f"connection {n} is still open")
             return {"connection": dict(self.book.connections[n - 1])}
 
+    def do_reports(self, ask):
+        """What is said of costs, as provider_reports.Reports takes it."""
+        self.reports = provider_reports.Reports(**ask["reports"])
+        return {}
+
     def do_stats(self, _):
         book = self.book
         with self.changed:
@@ -845,6 +855,7 @@ class Server:
         """Forgets everything and ends every connection."""
         with self.changed:
             old, self.book = self.book, Book()
+            self.reports = provider_reports.Reports()
             for connection in list(old.open):
                 connection.kick()
         if not self.is_up:
