@@ -10,7 +10,6 @@
 #include "brokerd/front/admin.h"
 #include "brokerd/ledger/export.h"
 #include "brokerd/ledger/report.h"
-#include "brokerd/ledger/spend.h"
 #include "protocol/base/json.h"
 
 struct admin_call {
@@ -40,8 +39,7 @@ struct admin_call {
 	bool has_created_vault, has_passphrase, is_costly;
 	struct fetch **fetches;
 	size_t n_fetches, n_waiting;
-	struct bill *bill; /* what a provider says was spent */
-	struct spend_query spend;
+	struct bill *bill;   /* what a provider says was spent */
 	struct json_out out; /* an answer that is written piece by piece */
 	struct buf errors;
 	struct buf text; /* a catalogue that is imported, and what it became */
@@ -96,7 +94,7 @@ admin_run admin_audit_list, admin_audit_verify;
 admin_run admin_usage, admin_usage_estimates, admin_usage_export;
 admin_run admin_config_check, admin_config_reload, admin_status;
 admin_run admin_budget_list, admin_budget_set, admin_budget_remove;
-admin_run admin_reconcile_ours, admin_reconcile_theirs;
+admin_run admin_reconcile;
 admin_run admin_whoami, admin_policy_show, admin_policy_test;
 admin_run admin_app_list, admin_app_allow, admin_app_revoke, admin_app_forget, admin_app_add,
 	admin_app_remove;

@@ -1,91 +1,9 @@
-/* admin_reconcile.c - what the ledger says was spent at a provider, and what the provider does. */
+/* admin_reconcile.c - what a provider says was spent there. */
 #include "brokerd/front/admin_call.h"
 #include "protocol/limits.h"
 
 #define LABEL_DEFAULT VAULT_LABEL_ADMIN
 #define TIME_MAX_S    (INT64_C(400) * 86400)
-
-/* ---- ours ---- */
-
-static void ours_run(struct job *j)
-{
-	struct admin_call *a = container_of(j, struct admin_call, job);
-	const enum err err = ledger_spend(a->organs->ledger, &a->spend, &a->json, &a->why);
-	if (err && !a->why.err)
-		fault_set(&a->why, err, "%s", err_info(err)->sentence);
-}
-
-static void ours_came(struct job *j)
-{
-	admin_done(container_of(j, struct admin_call, job));
-}
-
-static void ours_flushed(void *context, enum err err, const struct fault *why)
-{
-	struct admin_call *a = context;
-	if (err) {
-		admin_fail(a, err, why);
-		return;
-	}
-	a->job.run = ours_run;
-	a->job.on_done = ours_came;
-	workers_submit(a->organs->workers, &a->job, LEDGER_LANE);
-}
-
-static enum err refuse_starts(struct fault *why)
-{
-	return fault_param(why, ERR_INVALID_ARGUMENT, "starts",
-		"starts has to say when each of 1 to %d days begins, and when the last one ends: "
-		"seconds since 1970, upwards",
-		SPEND_DAYS_MAX);
-}
-
-static enum err read_starts(struct admin_call *a, struct json body, struct fault *why)
-{
-	int64_t *starts = arena_array(&a->arena, SPEND_DAYS_MAX + 1, sizeof *starts);
-	size_t n = 0;
-	if (!starts)
-		return ERR_NO_MEMORY;
-	for (struct json_walk w = json_each(json_member(body, "starts")); json_next(&w); n++) {
-		int64_t s;
-		if (n > SPEND_DAYS_MAX || !json_i64(w.value, &s) || s < 0 ||
-			s > INT64_MAX / 1000000 || (n > 0 && s <= starts[n - 1]))
-			return refuse_starts(why);
-		starts[n] = s;
-	}
-	if (n < 2)
-		return refuse_starts(why);
-	a->spend.starts_s = starts;
-	a->spend.n_days = n - 1;
-	return OK;
-}
-
-static enum err read_provider(struct admin_call *a, struct json body, struct fault *why)
-{
-	a->provider = admin_text(a, body, "provider");
-	if (config_provider(a->config, a->provider))
-		return OK;
-	return fault_param(why, ERR_NOT_FOUND, "provider",
-		"no provider is called \"%.*s\"; `llmb status` shows those there are",
-		SPAN_ARG(span_first(a->provider, LIMIT_LABEL_BYTES)));
-}
-
-enum err admin_reconcile_ours(struct admin_call *a, struct json body, struct fault *why)
-{
-	enum err err = read_provider(a, body, why);
-	if (!err)
-		err = read_starts(a, body, why);
-	if (err)
-		return err;
-	if (!a->organs->journal || !a->organs->ledger)
-		return fault_set(why, ERR_STORAGE_FULL, "%s", a->organs->ailment.message);
-	a->spend.provider = a->provider;
-	const struct journal_reply reply = {ours_flushed, a};
-	journal_flush(a->organs->journal, reply);
-	return OK;
-}
-
-/* ---- theirs ---- */
 
 static void put_count(struct json_out *o, const char *name, int64_t v)
 {
@@ -138,7 +56,17 @@ static void theirs_came(void *context, unsigned pages, const struct fault *why)
 	admin_done(a);
 }
 
-enum err admin_reconcile_theirs(struct admin_call *a, struct json body, struct fault *why)
+static enum err read_provider(struct admin_call *a, struct json body, struct fault *why)
+{
+	a->provider = admin_text(a, body, "provider");
+	if (config_provider(a->config, a->provider))
+		return OK;
+	return fault_param(why, ERR_NOT_FOUND, "provider",
+		"no provider is called \"%.*s\"; `llmb status` shows those there are",
+		SPAN_ARG(span_first(a->provider, LIMIT_LABEL_BYTES)));
+}
+
+enum err admin_reconcile(struct admin_call *a, struct json body, struct fault *why)
 {
 	struct bill_time time;
 	a->label = admin_text(a, body, "label");

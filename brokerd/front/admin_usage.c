@@ -100,6 +100,7 @@ enum err admin_usage(struct admin_call *a, struct json body, struct fault *why)
 	struct report *r = &a->usage.report;
 	const struct span by = admin_text(a, body, "by");
 	enum err err = take_selection(a, body, &r->of, why);
+	r->what = admin_flag(body, "billed") ? REPORT_BILLED : REPORT_REQUESTS;
 	if (!err)
 		err = report_by(r, by.n > 0 ? by : SPAN("none"), why);
 	return err ? err : question_ask(a, usage_run, why);

@@ -171,11 +171,29 @@ enum err report_by(struct report *r, struct span words, struct fault *why)
 	return OK;
 }
 
-static void select_figures(struct buf *sql)
+/* An attempt with the columns of its exchange, which has no row while it is under way. */
+#define ATTEMPTS                                                                             \
+	"(SELECT a.at_us, a.provider, a.model AS target_model, x.model, a.key_label, "       \
+	"a.outcome, a.sent_body, 1 AS attempts, a.input, a.cache_read, a.cache_write_5m, "   \
+	"a.cache_write_1h, a.cache_write, a.output, a.reasoning, a.audio_input, "            \
+	"a.audio_output, a.image_input, a.image_output, a.cost_nusd, a.provider_cost_nusd, " \
+	"x.app, x.uid, x.unit, x.container, x.project, x.policy, x.kind, x.surface, x.op"    \
+	" FROM attempt a LEFT JOIN exchange x ON x.id = a.exchange_id)"
+
+static const char *const sources[] = {
+	[REPORT_REQUESTS] = " FROM exchange WHERE ",
+	[REPORT_BILLED] = " FROM " ATTEMPTS " WHERE sent_body"
+			  " AND coalesce(op, '') NOT IN ('models', 'count')"
+			  " AND (outcome IN ('ok', 'unknown') OR " ANY_TOKENS
+			  " IS NOT NULL OR coalesce(" COST ", 0) <> 0) AND ",
+};
+
+static void select_figures(struct buf *sql, const struct report *r)
 {
 	for (size_t i = 0; i < COUNT_OF(figures); i++)
 		buf_print(sql, "%s%s AS %s", i > 0 ? ", " : "", figures[i].sql, figures[i].name);
-	buf_text(sql, " FROM exchange WHERE ");
+	buf_text(sql, sources[r->what]);
+	selection_sql(sql, &r->of);
 }
 
 static void select_rows(struct buf *sql, const struct report *r)
@@ -185,8 +203,7 @@ static void select_rows(struct buf *sql, const struct report *r)
 		dim_sql(sql, r->by[i]);
 		buf_print(sql, " AS k%zu, ", i);
 	}
-	select_figures(sql);
-	selection_sql(sql, &r->of);
+	select_figures(sql, r);
 	buf_text(sql, " GROUP BY ");
 	for (size_t i = 0; i < r->n_by; i++)
 		buf_print(sql, "%sk%zu", i > 0 ? ", " : "", i);
@@ -271,8 +288,7 @@ enum err report_usage(struct ledger *g, const struct report *r, struct buf *json
 	json_close(&o, ']');
 	json_key(&o, "total");
 	buf_text(&total, "SELECT ");
-	select_figures(&total);
-	selection_sql(&total, &r->of);
+	select_figures(&total, r);
 	if (err == OK)
 		err = put_rows(g, &total, &r->of, 0, &o, why);
 	json_close(&o, '}');

@@ -7,8 +7,15 @@
 
 #define REPORT_BY_MAX 4
 
+enum report_of {
+	REPORT_REQUESTS, /* what callers asked for, whoever answered it in the end */
+	REPORT_BILLED, /* attempts that their provider may bill: served, of use, or with an end that nobody saw; one
+	                    request may have several. What costs nothing by its nature is none: lists, counts of tokens */
+};
+
 struct report {
 	struct selection of;
+	enum report_of what;
 	enum dim by[REPORT_BY_MAX];
 	size_t n_by; /* 0: the total alone */
 };
@@ -16,7 +23,7 @@ struct report {
 /* Reads "day,model", or "none": ERR_INVALID_ARGUMENT names what it can be. */
 enum err report_by(struct report *r, struct span words, struct fault *why) MUST_USE;
 
-/* Appends {"by":[...],"rows":[{"keys":[...],"key","requests","failed","unknown","input","cache_read",
+/* Counts as requests what `what` says. Appends {"by":[...],"rows":[{"keys":[...],"key","requests","failed","unknown","input","cache_read",
  * "cache_write","output","reasoning","cost_nusd","unpriced","compared","ours_nusd","theirs_nusd","drifted"}...],
  * "total":{the same without keys}}. `key` is there where there is one. By time rows go upwards; the last of several is
  * by cost and requests, the most first, if it is no time. A key that is not known is "".

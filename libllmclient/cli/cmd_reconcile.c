@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -14,6 +13,8 @@
 #include "libllmclient/cli/export.h"
 #include "libllmclient/cli/reconcile_show.h"
 #include "libllmclient/cli/when.h"
+#include "libllmclient/cli/zone.h"
+#include "protocol/base/num.h"
 
 #define DAYS_MAX     366
 #define DAYS_DEFAULT 7
@@ -150,12 +151,12 @@ static int read_line(struct work *w)
 {
 	const struct options *o = w->o;
 	int code = read_output(w);
-	if (!day_zone(o->zone))
+	if (!zone_use(o->zone))
 		return options_refuse(w->self,
 			"--zone %s: there is no such time zone here; a name such as Europe/Berlin, "
 			"UTC or local is wanted",
 			o->zone);
-	if (!o->csv && strcasecmp(o->zone, "UTC") != 0)
+	if (!o->csv && strcmp(o->zone, "UTC") != 0)
 		return options_refuse(w->self,
 			"--zone %s: the days of the providers' own reports are UTC's; it is for "
 			"--csv FILE",
@@ -218,6 +219,9 @@ static void note_file(struct work *w, const struct export *e)
 		note(w, "the columns are those of %s", e->known_as);
 	if (e->n_blank > 0)
 		note(w, "lines without an amount, which were passed over: %" PRId64, e->n_blank);
+	if (e->n_sums > 0)
+		note(w, "lines without a day, as totals are, which were passed over: %" PRId64,
+			e->n_sums);
 	if (e->n_outside > 0)
 		note(w, "lines of other days, which were passed over: %" PRId64, e->n_outside);
 }
@@ -265,13 +269,7 @@ static int read_file(struct work *w)
 	return EXIT_GOOD;
 }
 
-/* ---- theirs: the provider's own word, and ours ---- */
-
-static int64_t number_or(struct json object, const char *name, int64_t otherwise)
-{
-	int64_t v;
-	return json_i64(json_member(object, name), &v) ? v : otherwise;
-}
+/* ---- theirs: the provider's own word ---- */
 
 static enum spend_class class_of(struct json row)
 {
@@ -282,81 +280,144 @@ static enum spend_class class_of(struct json row)
 	return (enum spend_class)i;
 }
 
-/* A row of an answer, of either side. */
-static enum err add_row(struct statement *to, struct json row, struct fault *why)
+/* What the rows of both sides call the same. */
+static void take_figures(struct json row, struct spend *s)
+{
+	s->has_cost = json_i64(json_member(row, "cost_nusd"), &s->nusd);
+	s->tokens[SPEND_INPUT] = number_of(row, "input");
+	s->tokens[SPEND_CACHE_READ] = number_of(row, "cache_read");
+	s->tokens[SPEND_CACHE_WRITE] = number_of(row, "cache_write");
+	s->tokens[SPEND_OUTPUT] = number_of(row, "output");
+	s->requests = number_of(row, "requests");
+}
+
+static enum err add_theirs(struct work *w, struct json row, struct fault *why)
 {
 	OWNED(arena_done) struct arena arena;
 	struct spend s = spend_none;
 	arena_init(&arena, SAY_BYTES_MAX);
+	take_figures(row, &s);
 	s.day = day_of_moment(number_of(row, "at_s"));
 	s.model = text_of(row, "model", &arena);
 	if (json_kind(json_member(row, "key")) == JSON_STRING)
 		s.key = text_of(row, "key", &arena);
-	s.has_cost = json_i64(json_member(row, "cost_nusd"), &s.nusd);
 	const enum spend_class class = class_of(row);
 	if (class < SPEND_CLASSES)
 		s.class_nusd[class] = s.nusd;
-	s.tokens[SPEND_INPUT] = number_of(row, "input");
-	s.tokens[SPEND_CACHE_READ] = number_of(row, "cache_read");
-	s.tokens[SPEND_CACHE_WRITE] = number_of(row, "cache_write");
-	s.tokens[SPEND_OUTPUT] = number_of(row, "output");
-	s.requests = number_of(row, "requests");
-	s.unpriced = number_or(row, "unpriced", 0);
-	s.unknown = number_or(row, "unknown", 0);
-	return statement_add(to, &s, why);
+	return statement_add(&w->theirs, &s, why);
 }
 
-static enum err add_rows(struct statement *to, struct json rows, struct fault *why)
-{
-	enum err err = OK;
-	for (struct json_walk walk = json_each(rows); !err && json_next(&walk);)
-		err = add_row(to, walk.value, why);
-	return err;
-}
-
-static int take_answer(struct work *w, struct statement *to, const char *const *names, size_t n,
-	struct answer *answer)
+static int take_rows(struct work *w, struct json rows,
+	enum err (*add)(struct work *w, struct json row, struct fault *why))
 {
 	struct fault why = FAULT_NONE;
 	enum err err = OK;
-	for (size_t i = 0; !err && i < n; i++)
-		err = add_rows(to, json_member(answer->json, names[i]), &why);
-	answer_done(answer);
+	for (struct json_walk walk = json_each(rows); !err && json_next(&walk);)
+		err = add(w, walk.value, &why);
 	return err ? say_failure(&w->o->common, EXIT_BAD, "%s", why.message) : EXIT_GOOD;
+}
+
+static void put_time(struct json_out *o, const struct work *w)
+{
+	json_pair_i64(o, "since_s", day_begins_s(w->days.first));
+	json_pair_i64(o, "until_s", day_begins_s(w->days.last + 1));
 }
 
 static int ask_theirs(struct work *w)
 {
-	static const char *const names[] = {"costs", "usage"};
 	struct question q;
 	struct answer answer;
 	question_begin(&q);
 	json_pair_str(&q.out, "provider", span_str(w->provider));
 	if (w->o->key)
 		json_pair_str(&q.out, "label", span_str(w->o->key));
-	json_pair_i64(&q.out, "since_s", day_begins_s(w->days.first));
-	json_pair_i64(&q.out, "until_s", day_begins_s(w->days.last + 1));
-	if (!broker_ask(&w->o->common, "reconcile.theirs", &q, &answer))
+	put_time(&q.out, w);
+	if (!broker_ask(&w->o->common, "reconcile", &q, &answer))
 		return answer.exit_code;
 	(void)snprintf(w->source, sizeof w->source, "%.100s's cost reports", w->provider);
-	return take_answer(w, &w->theirs, names, COUNT_OF(names), &answer);
+	int code = take_rows(w, json_member(answer.json, "costs"), add_theirs);
+	if (!code)
+		code = take_rows(w, json_member(answer.json, "usage"), add_theirs);
+	answer_done(&answer);
+	return code;
+}
+
+/* ---- ours ---- */
+
+#define OUR_KEYS 3 /* by day, model and key */
+
+/* "openai/work" is "work" of openai's, and "openai" is "". False: it is no other's name either. */
+static bool take_prefix(struct span *name, const char *provider)
+{
+	struct span rest = *name;
+	if (!span_is(span_cut(&rest, '/'), provider))
+		return false;
+	*name = span_is_set(rest) ? rest : SPAN("");
+	return true;
+}
+
+static enum err add_ours(struct work *w, struct json row, struct fault *why)
+{
+	OWNED(arena_done) struct arena arena;
+	struct spend s = spend_none;
+	struct span keys[OUR_KEYS] = {SPAN(""), SPAN(""), SPAN("")};
+	size_t n = 0;
+	arena_init(&arena, SAY_BYTES_MAX);
+	for (struct json_walk k = json_each(json_member(row, "keys"));
+		json_next(&k) && n < OUR_KEYS; n++) {
+		if (json_text(k.value, &arena, &keys[n]))
+			return fault_set(why, ERR_NO_MEMORY, "out of memory");
+	}
+	if (!take_prefix(&keys[2], w->provider))
+		return OK; /* the provider's name is a pattern to the broker */
+	(void)take_prefix(&keys[1], w->provider);
+	take_figures(row, &s);
+	s.model = keys[1];
+	s.key = keys[2];
+	s.unpriced = number_of(row, "unpriced");
+	s.unknown = number_of(row, "unknown");
+	const int64_t thought = number_of(row, "reasoning"), said = s.tokens[SPEND_OUTPUT];
+	if (thought >= 0)
+		s.tokens[SPEND_OUTPUT] = said < 0 ? thought : num_add_sat(said, thought);
+	const enum err err = day_read(keys[0], DAY_FORM_ANY, &s.day, why);
+	return err ? err : statement_add(&w->ours, &s, why);
+}
+
+/* Nothing of ours is there: is it so, or is the name wrong? */
+static int check_provider(struct work *w)
+{
+	OWNED(arena_done) struct arena arena;
+	struct answer answer;
+	bool is_there = false;
+	arena_init(&arena, SAY_BYTES_MAX);
+	if (!broker_ask(&w->o->common, "status", NULL, &answer))
+		return answer.exit_code;
+	for (struct json_walk p = json_each(json_member(answer.json, "providers")); json_next(&p);)
+		is_there |= span_is(text_of(p.value, "name", &arena), w->provider);
+	answer_done(&answer);
+	return is_there ? EXIT_GOOD
+			: say_failure(&w->o->common, EXIT_BAD,
+				  "no provider is called \"%.64s\"; `llmb status` shows those "
+				  "there are",
+				  w->provider);
 }
 
 static int ask_ours(struct work *w)
 {
-	static const char *const names[] = {"rows"};
 	struct question q;
 	struct answer answer;
 	question_begin(&q);
+	json_pair_str(&q.out, "by", SPAN("day,model,key"));
+	json_pair_bool(&q.out, "billed", true);
 	json_pair_str(&q.out, "provider", span_str(w->provider));
-	json_key(&q.out, "starts");
-	json_open(&q.out, '[');
-	for (int64_t day = w->days.first; day <= w->days.last + 1; day++)
-		json_put_i64(&q.out, day_begins_s(day));
-	json_close(&q.out, ']');
-	if (!broker_ask(&w->o->common, "reconcile.ours", &q, &answer))
+	put_time(&q.out, w);
+	json_key(&q.out, "clock");
+	zone_put(&q.out, day_begins_s(w->days.first), day_begins_s(w->days.last + 1));
+	if (!broker_ask(&w->o->common, "usage", &q, &answer))
 		return answer.exit_code;
-	return take_answer(w, &w->ours, names, COUNT_OF(names), &answer);
+	const int code = take_rows(w, json_member(answer.json, "rows"), add_ours);
+	answer_done(&answer);
+	return code || w->ours.n > 0 ? code : check_provider(w);
 }
 
 /* ---- what a reader has to know ---- */
@@ -506,7 +567,7 @@ static const struct option_row rows[] = {
 		OPTION_TEXT, AT(csv)},
 	{'\0', "map", "COLUMNS", "day=NAME,model=NAME,cost=NAME, as its first line has them; also key, input, output, requests, "
 		"currency", OPTION_LIST, AT(maps)},
-	{'\0', "model-alias", "PAIR", "THEIRS=OURS: their name of a model (repeats)", OPTION_LIST, AT(aliases)},
+	{'\0', "model-alias", "PAIR", "THEIRS=OURS: their name of a model, * for anything; the first that fits (repeats)", OPTION_LIST, AT(aliases)},
 	{'\0', "key-id", "PAIR", "LABEL=ID: their id or name of a key of the broker's (repeats)", OPTION_LIST, AT(key_ids)},
 	{'\0', "key", "LABEL", "the key that may read cost reports (default: admin)", OPTION_TEXT, AT(key)},
 	{'\0', "since", "TIME", "from that day on: 30d, 2026-01-31 (default: the file's days, or 7 whole days)",

@@ -34,7 +34,7 @@ struct usage {
 	struct common common;
 	const char *by, *since, *until, *zone, *export;
 	const char *only[CHOICES];
-	bool is_csv, is_estimates, is_attempts;
+	bool is_csv, is_estimates, is_attempts, is_billed;
 	int64_t since_s, until_s; /* -1: not said */
 };
 
@@ -245,6 +245,8 @@ static int show_sums(struct usage *u)
 	struct answer answer;
 	question_begin(&q);
 	json_pair_str(&q.out, "by", span_str(u->by ? u->by : "none"));
+	if (u->is_billed)
+		json_pair_bool(&q.out, "billed", true);
 	put_selection(&q.out, u);
 	put_clock(&q.out, u);
 	if (!broker_ask(&u->common, "usage", &q, &answer))
@@ -430,6 +432,9 @@ static int refuse(const struct command *self, struct usage *u)
 		return options_refuse(self, "--export %s: csv or jsonl is wanted", u->export);
 	if (u->is_attempts && !u->export)
 		return options_refuse(self, "--attempts goes with --export");
+	if (u->is_billed && (u->export || u->is_estimates))
+		return options_refuse(
+			self, "--billed is for sums, not for --export or --estimates");
 	if (u->common.is_json + u->is_csv + (u->export != NULL) > 1)
 		return options_refuse(self, "one of --json, --csv and --export is wanted");
 	if (u->is_estimates + (u->export != NULL) + (u->by != NULL) > 1)
@@ -472,6 +477,8 @@ static const struct option_row rows[] = {
 	{'\0', "op",        "NAME", "of that operation: chat, embed",                       OPTION_TEXT, USAGE(only[OP])},
 	{'\0', "csv",       NULL,   "as a CSV file",                                        OPTION_FLAG, USAGE(is_csv)},
 	{'\0', "estimates", NULL,   "how good estimates of tokens are, for each model",     OPTION_FLAG, USAGE(is_estimates)},
+	{'\0', "billed",    NULL,   "sums of what providers may bill: a request that several were asked for counts at each",
+		OPTION_FLAG, USAGE(is_billed)},
 	{'\0', "export",    "FORM", "all rows as they are: csv or jsonl",                   OPTION_TEXT, USAGE(export)},
 	{'\0', "attempts",  NULL,   "with --export: a row for each time that a provider was asked", OPTION_FLAG, USAGE(is_attempts)},
 };

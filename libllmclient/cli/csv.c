@@ -40,6 +40,12 @@ void csv_text(struct csv *c, struct span text)
 		buf_byte(c->to, '"');
 }
 
+void csv_number(struct csv *c, struct span number)
+{
+	next_cell(c);
+	buf_span(c->to, number);
+}
+
 void csv_value(struct csv *c, struct json v)
 {
 	OWNED(buf_done) struct buf text = BUF_INIT(c->to->max);
@@ -47,9 +53,7 @@ void csv_value(struct csv *c, struct json v)
 		csv_text(c, text.n > 0 ? buf_view(&text) : SPAN(""));
 		return;
 	}
-	next_cell(c);
-	if (json_kind(v) == JSON_NUMBER)
-		buf_span(c->to, v.text);
+	csv_number(c, json_kind(v) == JSON_NUMBER ? v.text : SPAN_NONE);
 }
 
 void csv_end(struct csv *c)

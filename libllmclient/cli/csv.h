@@ -12,6 +12,7 @@ struct csv {
 	bool has_cell;
 };
 void csv_text(struct csv *c, struct span text);
+void csv_number(struct csv *c, struct span number); /* as it is; absent: an empty cell */
 /* A number as it is, a text as above; null and absent: an empty cell. */
 void csv_value(struct csv *c, struct json v);
 void csv_end(struct csv *c); /* of the line */

@@ -2,8 +2,6 @@
 #include "libllmclient/cli/day.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include "protocol/base/num.h"
@@ -45,35 +43,6 @@ void day_put(struct buf *out, int64_t day)
 }
 
 /* ---- the zone ---- */
-
-static bool is_zone_name(const char *name)
-{
-	struct stat st;
-	char path[256];
-	const struct span s = span_str(name);
-	if (s.n == 0 || s.n > 64 || s.p[0] == '/' || s.p[0] == ':' ||
-		span_find(s, SPAN("..")) < s.n)
-		return false;
-	OWNED(buf_done) struct buf b = BUF_INIT(sizeof path);
-	buf_print(&b, "/usr/share/zoneinfo/%s", name);
-	buf_byte(&b, '\0');
-	return buf_error(&b) == OK && stat(b.p, &st) == 0 && S_ISREG(st.st_mode);
-}
-
-bool day_zone(const char *name)
-{
-	if (span_is_nocase(span_str(name), "local")) {
-		tzset();
-		return true;
-	}
-	const bool is_utc = span_is_nocase(span_str(name), "utc");
-	if (!is_utc && !is_zone_name(name))
-		return false;
-	if (setenv("TZ", is_utc ? "UTC0" : name, 1) != 0)
-		return false;
-	tzset();
-	return true;
-}
 
 int64_t day_of_moment(int64_t at_s)
 {

@@ -1,6 +1,6 @@
 /* day.h - which day does a cell of somebody's table mean?
  * A day is a number: days since 1 January 1970. Where a moment is meant (with an offset, or in seconds
- * since 1970), it is for a zone to say which day that is: the process's own (TZ), which day_zone sets. */
+ * since 1970), it is for a zone to say which day that is: the process's own, which zone_use sets. */
 #ifndef LIBLLMCLIENT_CLI_DAY_H
 #define LIBLLMCLIENT_CLI_DAY_H
 #include <stdint.h>
@@ -21,9 +21,7 @@ enum err day_read(struct span text, enum day_form form, int64_t *day, struct fau
 int64_t day_of_date(int64_t year, int64_t month, int64_t day);
 void day_put(struct buf *out, int64_t day); /* "2026-01-31" */
 
-/* The zone that days are in: a name of /usr/share/zoneinfo, "UTC", or "local", the caller's own. False:
- * there is none of that name. For a program with one thread, before anything else is asked here. */
-bool day_zone(const char *name);
+/* By the zone. */
 int64_t day_of_moment(int64_t at_s);
 int64_t day_begins_s(int64_t day);
 

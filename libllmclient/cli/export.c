@@ -16,13 +16,14 @@ static const struct {
 	const char *map;
 } known_exports[] = {
 	{"OpenAI's costs",
-         "day=start_time_iso,model=?line_item,cost=amount_value,currency=?amount_currency"   },
+         "day=start_time_iso,model=?line_item,cost=amount_value,currency=?amount_currency"     },
 	{"OpenAI's costs",
-         "day=start_time,model=?line_item,cost=amount_value,currency=?amount_currency"       },
-	{"Anthropic's costs",     "day=usage_date_utc,model=model,cost=cost_usd,key=?api_key"},
+         "day=start_time,model=?line_item,cost=amount_value,currency=?amount_currency"         },
+	{"Anthropic's costs",     "day=usage_date_utc,model=model,cost=cost_usd,key=?api_key"  },
+	{"Google's reports",      "day=Date,model=?SKU description,cost=Unrounded subtotal ($)"},
 	{"OpenRouter's activity",
          "day=created_at,model=model_permaslug,cost=cost_total,key=?api_key_name,"
-		"input=?tokens_prompt,output=?tokens_completion"                             },
+		"input=?tokens_prompt,output=?tokens_completion"                               },
 };
 
 /* ---- the map ---- */
@@ -325,6 +326,12 @@ static enum err take_figures(
 	return err;
 }
 
+/* A line that sums up others. */
+static bool is_sum(struct span day)
+{
+	return day.n == 0 || span_is_nocase(day, "total");
+}
+
 static enum err take_entry(struct export *e, const struct csv_record *r, struct fault *why)
 {
 	struct spend s = spend_none;
@@ -332,6 +339,10 @@ static enum err take_entry(struct export *e, const struct csv_record *r, struct 
 		return fault_set(why, ERR_MALFORMED,
 			"line %" PRId64 ": it has %zu fields, and the first line %zu",
 			r->fields[0].line, r->n, e->columns);
+	if (is_sum(cell(e, r, EXPORT_DAY))) {
+		e->n_sums++;
+		return OK;
+	}
 	const enum err err = day_read(cell(e, r, EXPORT_DAY), e->map.day_form, &s.day, why);
 	if (err)
 		return at_cell(e, r, e->at[EXPORT_DAY], why);

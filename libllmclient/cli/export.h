@@ -46,6 +46,7 @@ struct export
 	struct buf head;          /* the names of the columns, with a NUL each */
 	int64_t n_rows;           /* that count */
 	int64_t n_blank;          /* without an amount */
+	int64_t n_sums;           /* without a day, as totals are */
 	int64_t n_outside;        /* on other days */
 };
 

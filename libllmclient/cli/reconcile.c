@@ -155,6 +155,29 @@ static int by_day_and_model(const void *pa, const void *pb)
 	return o ? o : order_text(a->s->key, b->s->key);
 }
 
+/* Does a pattern, where * stands for anything, fit a name? Case is none. */
+static bool fits(struct span pattern, struct span name)
+{
+	size_t p = 0, n = 0, star = pattern.n, from = 0;
+	while (n < name.n) {
+		if (p < pattern.n && pattern.p[p] == '*') {
+			star = p++;
+			from = n;
+		} else if (p < pattern.n && span_lower(pattern.p[p]) == span_lower(name.p[n])) {
+			p++;
+			n++;
+		} else if (star < pattern.n) {
+			p = star + 1; /* the last star takes one more */
+			n = ++from;
+		} else {
+			return false;
+		}
+	}
+	while (p < pattern.n && pattern.p[p] == '*')
+		p++;
+	return p == pattern.n;
+}
+
 /* Their name of a model, or what is said to stand for it. */
 static enum err stem_of_theirs(
 	const struct reconcile_rules *rules, struct span name, struct arena *a, struct span *out)
@@ -164,7 +187,7 @@ static enum err stem_of_theirs(
 		const struct name_pair *p = &rules->aliases[i];
 		struct span stem;
 		err = model_stem(p->theirs, a, &stem);
-		if (!err && (span_eq(p->theirs, name) || span_eq(stem, *out)))
+		if (!err && (fits(p->theirs, name) || span_eq(stem, *out)))
 			return model_stem(p->ours, a, out);
 	}
 	return err;

@@ -17,7 +17,8 @@ struct name_pair {
 
 struct reconcile_rules {
 	struct tolerance tolerance;
-	const struct name_pair *aliases; /* names of models */
+	const struct name_pair *
+		aliases; /* names of models; * stands for anything in theirs, and the first counts */
 	size_t n_aliases;
 	const struct name_pair *keys; /* their id of a key, our label */
 	size_t n_keys;

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "libllmclient/cli/csv.h"
 #include "libllmclient/cli/day.h"
 #include "protocol/base/num.h"
 
@@ -342,49 +343,43 @@ static void put_json(struct buf *out, const struct reconcile_view *v, const stru
 
 /* ---- CSV ---- */
 
-static void put_field(struct buf *out, struct span text)
+static void csv_money(struct csv *line, int64_t nusd, bool is_there)
 {
-	/* a program that shows tables takes what begins so for a formula */
-	const bool is_formula = text.n > 0 && strchr("=+-@\t\r", text.p[0]) != NULL;
-	buf_byte(out, '"');
-	if (is_formula)
-		buf_byte(out, '\'');
-	for (size_t i = 0; i < text.n; i++) {
-		if (text.p[i] == '"')
-			buf_byte(out, '"');
-		buf_byte(out, text.p[i]);
-	}
-	buf_byte(out, '"');
+	OWNED(buf_done) struct buf b = BUF_INIT(64);
+	put_money(&b, nusd);
+	csv_number(line, is_there ? buf_view(&b) : SPAN_NONE);
 }
 
-static void put_csv_count(struct buf *out, int64_t v)
+static void csv_count(struct csv *line, int64_t v)
 {
-	buf_byte(out, ',');
-	if (v >= 0)
-		buf_i64(out, v);
+	OWNED(buf_done) struct buf b = BUF_INIT(64);
+	buf_i64(&b, v);
+	csv_number(line, v >= 0 ? buf_view(&b) : SPAN_NONE);
 }
 
 static void put_csv(struct buf *out, const struct reconciled *r)
 {
-	buf_text(out, "day,model,ours_usd,theirs_usd,difference_usd,ours_requests,theirs_requests,"
-		      "unpriced,state,hint\r\n");
+	static const char *const head[] = {"day", "model", "ours_usd", "theirs_usd",
+		"difference_usd", "ours_requests", "theirs_requests", "unpriced", "state", "hint"};
+	struct csv line = {.to = out};
+	char day[16];
+	for (size_t i = 0; i < COUNT_OF(head); i++)
+		csv_text(&line, span_str(head[i]));
+	csv_end(&line);
 	for (size_t i = 0; i < r->n; i++) {
 		const struct line *l = &r->lines[i];
-		day_put(out, l->day);
-		buf_byte(out, ',');
-		put_field(out, r->is_by_day ? SPAN("") : l->model);
-		buf_byte(out, ',');
-		if (l->kind != LINE_THEIRS)
-			put_money(out, l->ours.nusd);
-		buf_byte(out, ',');
-		if (l->kind != LINE_OURS)
-			put_money(out, l->theirs.nusd);
-		buf_byte(out, ',');
-		put_money(out, l->diff_nusd);
-		put_csv_count(out, l->ours.requests);
-		put_csv_count(out, l->theirs.requests);
-		put_csv_count(out, l->ours.unpriced);
-		buf_print(out, ",%s,%s\r\n", state_of(l), line_hint_word(l->hint));
+		day_text(l->day, day, sizeof day);
+		csv_text(&line, span_str(day));
+		csv_text(&line, r->is_by_day ? SPAN("") : l->model);
+		csv_money(&line, l->ours.nusd, l->kind != LINE_THEIRS);
+		csv_money(&line, l->theirs.nusd, l->kind != LINE_OURS);
+		csv_money(&line, l->diff_nusd, true);
+		csv_count(&line, l->ours.requests);
+		csv_count(&line, l->theirs.requests);
+		csv_count(&line, l->ours.unpriced);
+		csv_text(&line, span_str(state_of(l)));
+		csv_text(&line, span_str(line_hint_word(l->hint)));
+		csv_end(&line);
 	}
 }
 

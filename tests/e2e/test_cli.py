@@ -50,6 +50,7 @@ def configured(provider):
     (["usage", "--zone", "../../etc/passwd"], 2, "a time zone is wanted"),
     (["usage", "--export", "xml"], 2, "csv or jsonl is wanted"),
     (["usage", "--attempts"], 2, "goes with --export"),
+    (["usage", "--billed", "--export", "csv"], 2, "--billed is for sums"),
     (["usage", "--csv", "--json"], 2, "one of --json, --csv and --export"),
     (["usage", "--estimates", "--by", "app"], 2, "one of --by, --estimates and --export"),
     (["usage", "--since", "yesterday"], 2, "24h, 7d or 2026-01-31"),

@@ -205,6 +205,46 @@ static void test_aliases(void)
 	ok(r.is_within && r.n == 1, "a model goes by another name there");
 }
 
+/* clang-format off */
+static const struct {
+	const char *pattern, *name;
+	bool fits;
+} patterns[] = {
+	{"*gemini 2.5 flash *", "Generate content output token count Gemini 2.5 Flash short input text", true},
+	{"*gemini 2.5 flash *", "Generate content output token count gemini 2.5 flash", false},
+	{"*", "anything", true},
+	{"*a*a*", "banana", true},
+	{"a*a*a*a", "aaa", false},
+	{"*ana", "banana", true},
+	{"ban", "banana", false},
+	{"*x", "banana", false},
+	{"b*", "Banana", true},
+	{"b**a", "ba", true},
+};
+/* clang-format on */
+
+static void test_patterns(void)
+{
+	for (size_t i = 0; i < COUNT_OF(patterns); i++) {
+		OWNED(sides_done) struct sides s;
+		OWNED(reconciled_done) struct reconciled r;
+		const struct name_pair aliases[] = {
+			{span_str(patterns[i].pattern), SPAN("ours")  },
+                        {SPAN("*"),                     SPAN("behind")}
+                };
+		const struct reconcile_rules with = {
+			.tolerance = {5000, CENT},
+                          .aliases = aliases, .n_aliases = 2
+                };
+		sides_init(&s);
+		add(&s.ours, row(1, "ours", "", 100 * CENT));
+		add(&s.theirs, row(1, patterns[i].name, NULL, 100 * CENT));
+		is_err(reconcile(&s.ours, &s.theirs, &with, &r), OK, "it is compared");
+		is_int(r.is_within, patterns[i].fits, "\"%s\" and \"%s\"", patterns[i].pattern,
+			patterns[i].name);
+	}
+}
+
 static void test_many_small(void)
 {
 	OWNED(sides_done) struct sides s;
@@ -380,6 +420,7 @@ int main(void)
 	test_lines();
 	test_days_alone();
 	test_aliases();
+	test_patterns();
 	test_many_small();
 	test_nothing();
 	test_keys_inferred();

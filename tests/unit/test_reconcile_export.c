@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "libllmclient/cli/export.h"
+#include "libllmclient/cli/zone.h"
 #include "tests/lib/tap.h"
 
 /* clang-format off */
@@ -130,6 +131,15 @@ static const struct {
 		"generation_id,created_at,cost_total,tokens_prompt,tokens_completion,model_permaslug,api_key_name\n"
 		"gen-1,2026-06-28 03:46:57.713,0.0123,10389,137,openai/gpt-oss-120b,work\n",
 		"2026-06-28 openai/gpt-oss-120b work 12300000 10389 137 -1;"},
+	{"Google's reports",
+		NULL,
+		"Date,Service description,Service ID,SKU description,SKU ID,Usage amount,Usage unit,List cost ($),"
+		"Negotiated savings ($),Savings programs ($),Other savings ($),Unrounded subtotal ($),Subtotal ($)\n"
+		"2026-08-15,Gemini API,A-1,Generate content output token count gemini 2.5 flash short input text,9-C,"
+		"\"622,403\",count,1.56,0.00,0.00,0.00,1.555990,1.56\n"
+		",,,,,,,,,,,1.555990,1.56\n"
+		"Total,,,,,,,,,,,1.555990,1.56\n",
+		"2026-08-15 Generate content output token count gemini 2.5 flash short input text - 1555990000 -1 -1 -1;"},
 };
 
 static const struct {
@@ -222,7 +232,7 @@ static void test_days(void)
 /* Each day has a beginning that is in it, the one before it not. */
 static void test_zone(const char *zone)
 {
-	if (!ok(day_zone(zone), "the zone %s", zone))
+	if (!ok(zone_use(zone), "the zone %s", zone))
 		return;
 	int64_t wrong = 0;
 	for (int64_t day = day_of_date(2025, 1, 1); day < day_of_date(2027, 1, 1); day++) {
@@ -256,13 +266,13 @@ static void test_exports(void)
 
 int main(void)
 {
-	ok(day_zone("UTC"), "UTC is a zone");
+	ok(zone_use("UTC"), "UTC is a zone");
 	test_amounts();
 	test_days();
 	test_exports();
-	ok(!day_zone("Europe/Nowhere"), "there is no such zone");
-	ok(!day_zone("../../../etc/passwd"), "no name leads elsewhere");
-	ok(!day_zone("/etc/localtime"), "nor does a path");
+	ok(!zone_use("Europe/Nowhere"), "there is no such zone");
+	ok(!zone_use("../../../etc/passwd"), "no name leads elsewhere");
+	ok(!zone_use("/etc/localtime"), "nor does a path");
 	test_zone("Europe/Berlin");
 	test_zone("America/Sao_Paulo");
 	test_zone("Pacific/Auckland");

@@ -288,6 +288,117 @@ static void check_choices(void)
 	is_int(number_in(&json, "total", "requests"), 0, "both must hold");
 }
 
+/* ---- what may be billed ---- */
+
+static void insert_billed(const struct attempt_record *a, const char *op)
+{
+	struct exchange_record x = exchange(a->id, a->at_us);
+	x.outcome = a->outcome;
+	snprintf(x.provider, sizeof x.provider, "elsewhere"); /* who answered in the end */
+	snprintf(x.op, sizeof x.op, "%s", op ? op : "");
+	insert(op ? &x : NULL, a);
+}
+
+static void fill_billed(void)
+{
+	struct attempt_record a = attempt("req_ok", 1, DAY_US + 5);
+	a.has_sent_body = true;
+	a.usage.input = 100, a.usage.cache_read = 50, a.usage.output = 7, a.usage.reasoning = 3;
+	a.usage.cost_nusd = 1000;
+	insert_billed(&a, "chat");
+	const struct attempt_record plain = {.at_us = DAY_US + 6,
+		.number = 1,
+		.provider = "openai",
+		.model = "gpt-4o-mini",
+		.outcome = OUTCOME_OK,
+		.has_sent_body = true,
+		.usage = USAGE_UNKNOWN,
+		.price = PRICE_UNKNOWN};
+	const struct {
+		const char *id, *op, *model;
+		enum outcome outcome;
+		int64_t input, cost_nusd, theirs_nusd;
+	} rows_of_it[] = {
+		{"theirs",      "chat",   NULL,    OUTCOME_OK,        -1,   500, 600}, /* before ours */
+		{"failed",      "chat",   NULL,    OUTCOME_FAILED,    -1,   -1,  -1 }, /* and cost nothing */
+		{"failed_late", "chat",   NULL,    OUTCOME_FAILED,    10,   40,  -1 }, /* after some use */
+		{"stopped",     "chat",   NULL,    OUTCOME_CANCELLED, -1,   2,   -1 },
+		{"unknown",     "chat",   "n",     OUTCOME_UNKNOWN,   -1,   70,  -1 },
+		{"unpriced",    "chat",   "n",     OUTCOME_OK,        1,    -1,  -1 },
+		{"under_way",   NULL,     "n",     OUTCOME_OK,        -1,   5,   -1 }, /* no exchange yet */
+		{"list",        "models", "lists", OUTCOME_OK,        -1,   0,   -1 },
+		{"count",       "count",  NULL,    OUTCOME_OK,        1000, 0,   -1 },
+	};
+	for (size_t i = 0; i < COUNT_OF(rows_of_it); i++) {
+		a = plain;
+		snprintf(a.id, sizeof a.id, "%s", rows_of_it[i].id);
+		if (rows_of_it[i].model)
+			snprintf(a.model, sizeof a.model, "%s", rows_of_it[i].model);
+		a.outcome = rows_of_it[i].outcome;
+		a.usage.input = rows_of_it[i].input;
+		a.usage.cost_nusd = rows_of_it[i].cost_nusd;
+		a.usage.provider_cost_nusd = rows_of_it[i].theirs_nusd;
+		insert_billed(&a, rows_of_it[i].op);
+	}
+	a = plain;
+	snprintf(a.id, sizeof a.id, "unsent");
+	a.has_sent_body = false;
+	insert_billed(&a, "chat");
+	a = plain;
+	snprintf(a.id, sizeof a.id, "other");
+	snprintf(a.provider, sizeof a.provider, "anthropic");
+	insert_billed(&a, "chat");
+	a = plain;
+	snprintf(a.id, sizeof a.id, "keyed");
+	snprintf(a.key_label, sizeof a.key_label, "work");
+	a.usage.cost_nusd = 9;
+	insert_billed(&a, "chat");
+	a.number = 2; /* of the same request, on the next day */
+	a.at_us = 2 * DAY_US;
+	insert(NULL, &a);
+	a = plain;
+	a.at_us = 3 * DAY_US;
+	snprintf(a.id, sizeof a.id, "after");
+	insert_billed(&a, "chat");
+}
+
+/* clang-format off */
+#define KEYS(day, model, key) "\"keys\":[\"" day "\",\"openai/" model "\",\"" key "\"],"
+static const char billed[] =
+	ANSWER("\"day\",\"model\",\"key\"",
+		ROW(KEYS("1970-01-02", "gpt-4o-mini", "openai"), 4, 1, 0, 110, 50, null, 7, 3, 1642, 0,
+			"\"compared\":1,\"ours_nusd\":500,\"theirs_nusd\":600,\"drifted\":1") ","
+		ROW(KEYS("1970-01-02", "gpt-4o-mini", "openai/work"), 1, 0, 0, null, null, null, null, null, 9, 0, ALONE) ","
+		ROW(KEYS("1970-01-02", "n", "openai"), 3, 0, 1, 1, null, null, null, null, 75, 1, ALONE) ","
+		ROW(KEYS("1970-01-03", "gpt-4o-mini", "openai/work"), 1, 0, 0, null, null, null, null, null, 9, 0, ALONE),
+		ROW("", 9, 1, 1, 111, 50, null, 7, 3, 1735, 1,
+			"\"compared\":1,\"ours_nusd\":500,\"theirs_nusd\":600,\"drifted\":1"));
+/* clang-format on */
+
+static void check_billed(void)
+{
+	struct fault why = FAULT_NONE;
+	OWNED(buf_done) struct buf json = BUF_INIT(65536), app = BUF_INIT(65536);
+	struct report r = {
+		.what = REPORT_BILLED, .of = {.since_us = DAY_US, .until_us = 3 * DAY_US}
+        };
+	r.of.only[DIM_PROVIDER] = SPAN("openai");
+	fill_billed();
+	is_err(report_by(&r, SPAN("day,model,key"), &why), OK, "by day, model and key");
+	is_err(report_usage(g, &r, &json, &why), OK, "what may be billed: %s", why.message);
+	buf_byte(&json, '\0');
+	is_str(json.p, billed, "of attempts that cost something, or may have");
+
+	r.n_by = 0; /* what only its exchange knows */
+	r.of.only[DIM_APP] = SPAN("notes");
+	is_err(report_usage(g, &r, &app, &why), OK, "of an app");
+	is_int(number_in(&app, "total", "requests"), 8, "all but the one that is under way");
+	r.of.only[DIM_MODEL] = SPAN("mini");
+	buf_clear(&app);
+	is_err(report_usage(g, &r, &app, &why), OK, "of a model");
+	is_int(number_in(&app, "total", "requests"), 8, "as it was asked for");
+}
+
 /* ---- clocks ---- */
 
 /* Berlin in 2026: an hour is left out on March 29, and comes twice on October 25. */
@@ -572,8 +683,8 @@ static void check_spending(void)
 
 int main(void)
 {
-	void (*const checks[])(void) = {check_usage, check_choices, check_clock, check_estimates,
-		check_export, check_spending};
+	void (*const checks[])(void) = {check_usage, check_choices, check_billed, check_clock,
+		check_estimates, check_export, check_spending};
 	for (size_t i = 0; i < COUNT_OF(checks); i++) {
 		begin();
 		checks[i]();
