@@ -143,7 +143,9 @@ static int read_days(struct work *w)
 	if (!o->csv && !o->since)
 		w->days.first = w->days.last - DAYS_DEFAULT + 1;
 	if (w->days.first > w->days.last)
-		return options_refuse(w->self, "--until is not after --since");
+		return options_refuse(w->self, o->until ? "--until is not after --since"
+							: "--since is a day that is not over: "
+							  "--until says up to which day");
 	return OPTIONS_GO_ON;
 }
 
@@ -396,7 +398,7 @@ static int check_provider(struct work *w)
 		is_there |= span_is(text_of(p.value, "name", &arena), w->provider);
 	answer_done(&answer);
 	return is_there ? EXIT_GOOD
-			: say_failure(&w->o->common, EXIT_BAD,
+			: say_failure(&w->o->common, err_info(ERR_NOT_FOUND)->exit_code,
 				  "no provider is called \"%.64s\"; `llmb status` shows those "
 				  "there are",
 				  w->provider);
@@ -444,6 +446,23 @@ static void note_missing_days(struct work *w, const struct reconciled *r)
 			SPAN_ARG(buf_view(&days)), n > 8 ? ", ..." : "");
 }
 
+/* A name of theirs may stand for one of ours. */
+static void note_names(struct work *w, const struct reconciled *r)
+{
+	bool has_ours = false, has_theirs = false, may_be = false;
+	for (size_t i = 0; i < r->n; i++) {
+		if (i > 0 && r->lines[i].day != r->lines[i - 1].day)
+			has_ours = has_theirs = false;
+		has_ours |= r->lines[i].kind == LINE_OURS && !r->lines[i].is_within;
+		has_theirs |= r->lines[i].kind == LINE_THEIRS && !r->lines[i].is_within;
+		may_be |= has_ours && has_theirs;
+	}
+	if (may_be)
+		note(w, "where a name of theirs is a model of the ledger's, --model-alias "
+			"THEIRS=OURS "
+			"says so");
+}
+
 static void note_keys(struct work *w, const struct reconciled *r)
 {
 	size_t unknown = 0;
@@ -482,6 +501,7 @@ static void note_figures(struct work *w, const struct reconciled *r)
 			"could have cost: %" PRId64,
 			r->total.ours.unknown);
 	note_missing_days(w, r);
+	note_names(w, r);
 	note_keys(w, r);
 }
 
@@ -530,9 +550,10 @@ static int do_work(struct work *w)
 		code = EXIT_GOOD;
 	if (code)
 		return code;
-	if (w->days.last - w->days.first >= DAYS_MAX)
+	if (!w->o->csv && w->days.last - w->days.first >= DAYS_MAX)
 		return say_failure(&w->o->common, EXIT_USAGE,
-			"at most %d days are compared at once: give less by --since and --until",
+			"a provider is asked for at most %d days at once: give less by --since and "
+			"--until",
 			DAYS_MAX);
 	if (!w->o->csv)
 		code = ask_theirs(w);
@@ -593,18 +614,17 @@ const struct command command_reconcile = {
 		"  llmb key add openai/admin && llmb reconcile openai --since 30d\n",
 	.notes =
 		"Exit status 0: every day, every model and the total agree within the tolerance; "
-		"1: "
-		"they do not.\n"
-		"Days as 2026-01-31, with a time or as seconds since 1970; day=COLUMN:mdy and :dmy "
-		"for others,\n"
-		"cost=COLUMN:comma where a comma is before the decimals. Dated names of a model, "
-		"and "
-		"lines such\n"
-		"as \"gpt-4o, cached input\", are added up under the one that the ledger has. A "
-		"call "
-		"at midnight\n"
-		"may be counted on the next day by the other side. The key `admin` is used for "
-		"nothing else.\n",
+		"1: they do not,\n"
+		"or the file cannot be read, and then stdout has no figures.\n"
+		"Days as 2026-01-31, 31 Jan 2026, with a time, or as seconds since 1970; "
+		"day=COLUMN:mdy and :dmy\n"
+		"for 1/31/2026 and 31/1/2026, cost=COLUMN:comma where a comma is before the "
+		"decimals. Dated names\n"
+		"of a model, and lines such as \"gpt-4o, cached input\", are added up under the "
+		"one that the ledger\n"
+		"has. A call at midnight may be counted on the next day by the other side. The key "
+		"`admin` is used\n"
+		"for nothing else; it stays in the broker.\n",
 	.rows = rows,
 	.n_rows = COUNT_OF(rows),
 	.run = run,

@@ -164,14 +164,85 @@ static enum err read_time(struct span text, struct span s, int64_t *day, struct 
 	return moment_end(text, *day * DAY_S + clock_s - east_s, day, why);
 }
 
+static enum err refuse_day(struct span text, struct fault *why)
+{
+	return refuse(text, why, "is no day: 2026-01-31 is wanted, or seconds since 1970");
+}
+
+/* "2026-01-31", "2026/1/31", "20260131". */
 static enum err read_iso(struct span text, struct span s, int64_t *day, struct fault *why)
 {
 	int64_t y, m, d;
-	if (!take_number(&s, 4, 4, &y) || !take_char(&s, "-") || !take_number(&s, 1, 2, &m) ||
-		!take_char(&s, "-") || !take_number(&s, 1, 2, &d))
-		return refuse(text, why, "is no day: 2026-01-31 is wanted, or seconds since 1970");
+	if (!take_number(&s, 4, 4, &y) || s.n == 0)
+		return refuse_day(text, why);
+	const char mark[] = {s.p[0], '\0'};
+	const bool has_marks = take_char(&s, "-/.");
+	const size_t least = has_marks ? 1 : 2;
+	if (!take_number(&s, least, 2, &m) || (has_marks && !take_char(&s, mark)) ||
+		!take_number(&s, least, 2, &d))
+		return refuse_day(text, why);
 	const enum err err = date_end(text, y, m, d, day, why);
 	return err ? err : read_time(text, s, day, why);
+}
+
+static bool begins(const char *name, struct span word)
+{
+	for (size_t i = 0; i < word.n; i++) {
+		if (span_lower(word.p[i]) != name[i])
+			return false;
+	}
+	return true;
+}
+
+/* Takes "Jan" or "january" off the front. */
+static bool take_month(struct span *s, int64_t *month)
+{
+	static const char *const names[] = {"january", "february", "march", "april", "may", "june",
+		"july", "august", "september", "october", "november", "december"};
+	struct span word = *s;
+	size_t n = 0;
+	while (n < s->n && span_lower(s->p[n]) >= 'a' && span_lower(s->p[n]) <= 'z')
+		n++;
+	word.n = n;
+	for (size_t i = 0; n >= 3 && i < COUNT_OF(names); i++) {
+		if (!begins(names[i], word) || (n > 3 && names[i][n] != '\0'))
+			continue;
+		*month = (int64_t)i + 1;
+		*s = span_skip(*s, n);
+		return true;
+	}
+	return false;
+}
+
+static void skip_marks(struct span *s)
+{
+	while (take_char(s, " ,-"))
+		continue;
+}
+
+/* "Jan 31, 2026", "31 January 2026", "31-Jan-2026". */
+static enum err read_named(struct span text, struct span s, int64_t *day, struct fault *why)
+{
+	int64_t y, m, d;
+	const bool is_month_first = take_month(&s, &m);
+	skip_marks(&s);
+	bool is_one = take_number(&s, 1, 2, &d);
+	skip_marks(&s);
+	if (is_one && !is_month_first)
+		is_one = take_month(&s, &m);
+	skip_marks(&s);
+	if (!is_one || !take_number(&s, 4, 4, &y))
+		return refuse_day(text, why);
+	const enum err err = date_end(text, y, m, d, day, why);
+	return err ? err : read_time(text, s, day, why);
+}
+
+static bool has_letter_first(struct span s, size_t digits)
+{
+	struct span rest = span_skip(s, digits);
+	skip_marks(&rest);
+	return digits <= 2 && rest.n > 0 && span_lower(rest.p[0]) >= 'a' &&
+	       span_lower(rest.p[0]) <= 'z';
 }
 
 static enum err read_parts(
@@ -209,6 +280,8 @@ enum err day_read(struct span text, enum day_form form, int64_t *day, struct fau
 	const bool is_number = digits >= 9 && (digits == s.n || s.p[digits] == '.');
 	if (form == DAY_FORM_UNIX || is_number)
 		return read_unix(text, s, day, why);
+	if (has_letter_first(s, digits))
+		return read_named(text, s, day, why);
 	if (digits > 0 && digits <= 2 && digits < s.n && strchr("/.-", s.p[digits]))
 		return refuse(text, why,
 			"can be read in two ways: say which by day=COLUMN:mdy (month first) or "

@@ -8,7 +8,7 @@
 #include "protocol/base/buf.h"
 
 enum day_form {
-	DAY_FORM_ANY, /* ISO 8601, or seconds since 1970 */
+	DAY_FORM_ANY, /* ISO 8601, 2026/1/31, 31 Jan 2026, or seconds since 1970: what is read in one way only */
 	DAY_FORM_MDY, /* 1/31/2026 */
 	DAY_FORM_DMY, /* 31.1.2026 */
 	DAY_FORM_UNIX,

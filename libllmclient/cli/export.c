@@ -150,9 +150,9 @@ static bool is_column(struct span cell, struct span name)
 	return true;
 }
 
-static size_t column_of(const struct csv_record *r, struct span name)
+static size_t column_of(const struct csv_record *r, struct span name, size_t from)
 {
-	for (size_t i = 0; i < r->n; i++) {
+	for (size_t i = from; i < r->n; i++) {
 		if (is_column(r->fields[i].text, name))
 			return i;
 	}
@@ -210,10 +210,27 @@ static void place(struct export *e, const struct csv_record *r, const struct exp
 			continue;
 		if (may_be_missing)
 			name = span_skip(name, 1);
-		e->at[i] = column_of(r, name);
+		e->at[i] = column_of(r, name, 0);
 		if (e->at[i] == SIZE_MAX && !may_be_missing && !span_is_set(*missing))
 			*missing = name;
 	}
+}
+
+/* A name that two columns have names neither. */
+static enum err check_single(const struct export *e, const struct csv_record *r, struct fault *why)
+{
+	char shown[64];
+	for (size_t i = 0; i < EXPORT_FIELDS; i++) {
+		if (e->at[i] == SIZE_MAX)
+			continue;
+		const struct span name = span_trim(r->fields[e->at[i]].text);
+		if (column_of(r, name, e->at[i] + 1) == SIZE_MAX)
+			continue;
+		fault_text(shown, sizeof shown, name);
+		return fault_set(why, ERR_INVALID_ARGUMENT,
+			"there are two columns \"%s\", and which is meant cannot be told", shown);
+	}
+	return OK;
 }
 
 static bool has_map(const struct export_map *map)
@@ -238,7 +255,7 @@ static enum err know(struct export *e, const struct csv_record *r, struct fault 
 		if (span_is_set(missing))
 			continue;
 		e->known_as = known_exports[i].name;
-		return OK;
+		return check_single(e, r, why);
 	}
 	list_columns(r, all, sizeof all);
 	return fault_set(why, ERR_INVALID_ARGUMENT,
@@ -262,7 +279,7 @@ static enum err take_head(struct export *e, const struct csv_record *r, struct f
 		return fault_set(why, ERR_INVALID_ARGUMENT,
 			"the map has to say at least day=COLUMN and cost=COLUMN");
 	place(e, r, &e->map, &missing);
-	return span_is_set(missing) ? refuse_column(r, missing, why) : OK;
+	return span_is_set(missing) ? refuse_column(r, missing, why) : check_single(e, r, why);
 }
 
 /* ---- entries ---- */

@@ -193,7 +193,7 @@ static void put_verdict(struct buf *out, const struct reconcile_view *v, const s
 {
 	buf_byte(out, '\n');
 	if (r->foreign_nusd != 0) {
-		buf_text(out, "Of models that the broker did not call: ");
+		buf_text(out, "Of models that the broker did not call on the day: ");
 		put_money(out, r->foreign_nusd);
 		buf_text(out, " USD.\n");
 	}

@@ -150,7 +150,7 @@ def test_spend_of_others(broker, billed):
     shown = made.llmb("reconcile", "test", *to_today())
     assert shown.code == 1
     assert "On keys that are not known to be the broker's: 2.900000 USD." in shown.out
-    assert "Of models that the broker did not call: 2.850000 USD." in shown.out
+    assert "Of models that the broker did not call on the day: 2.850000 USD." in shown.out
     assert "does not agree with test's cost reports, within 0.5 % or 0.010000 USD." in shown.out
 
 
@@ -209,7 +209,7 @@ def test_a_name_that_is_a_pattern(broker, billed):
     made = called(broker, billed, ["gpt-4o"])
     text = table([["d", "m", "c"], [day(), "gpt-4o", "1"]])
     done = made.llmb("reconcile", "t*", "--csv", "-", "--map", "day=d,model=m,cost=c", input=text)
-    assert done.code == 1 and 'no provider is called "t*"' in done.err and done.out == ""
+    assert done.code == 7 and 'no provider is called "t*"' in done.err and done.out == ""
 
 
 def test_the_audit_log_has_it(broker, billed):
@@ -484,7 +484,9 @@ def test_the_zone_says_which_day(broker, billed):
     ("", ("--map", "day=d,cost=c"), 1, "there is nothing in it"),
     ("d,c\n", ("--map", "day=d,cost=c"), 1, "no line with an amount"),
     ("d,c\n2026-01-31,1\n", ("--map", "day=d,cost=c", "--since", "2026-02-01"), 1, "no line of it is of these days"),
-    ("d,c\n2024-01-01,1\n2026-01-31,1\n", ("--map", "day=d,cost=c"), 2, "at most 366 days"),
+    ("d,c,c\n2026-01-31,1,2\n", ("--map", "day=d,cost=c"), 2, 'two columns "c"'),
+    (None, ("--since", "2020-01-01"), 2, "at most 366 days"),
+    (None, ("--since", "2199-01-01"), 2, "not over"),
     ("d,c\n", ("--map", "day=d,cost=c", "--zone", "Europe/Nowhere"), 2, "no such time zone"),
     (None, ("--zone", "Europe/Berlin"), 2, "UTC's"),
     (None, ("--map", "day=d,cost=c"), 2, "--csv FILE"),
