@@ -236,7 +236,8 @@ def test_not_billed_yet(broker, billed):
 
 def test_the_admin_key_makes_no_calls(broker, billed):
     made = broker(config(billed))
-    made.add_key("test/admin", ADMIN)
+    added = made.add_key("test/admin", ADMIN)
+    assert "next: llmb reconcile test\n" in added.err
     done = made.llmb("ask", "-m", "test/gpt-4o", "hello")
     assert done.code == 5 and "no key for test" in done.err
     status = json.loads(made.llmb("status", "--json").out)
