@@ -9,8 +9,8 @@
 
 enum report_of {
 	REPORT_REQUESTS, /* what callers asked for, whoever answered it in the end */
-	REPORT_BILLED, /* attempts that their provider may bill: served, of use, or with an end that nobody saw; one
-	                    request may have several. What costs nothing by its nature is none: lists, counts of tokens */
+	REPORT_BILLED, /* attempts that their provider may bill: of a request, each time that one was asked, if it
+	                    served it, used something, or its end was not seen; no lists and counts of tokens */
 };
 
 struct report {
@@ -23,10 +23,10 @@ struct report {
 /* Reads "day,model", or "none": ERR_INVALID_ARGUMENT names what it can be. */
 enum err report_by(struct report *r, struct span words, struct fault *why) MUST_USE;
 
-/* Counts as requests what `what` says. Appends {"by":[...],"rows":[{"keys":[...],"key","requests","failed","unknown","input","cache_read",
- * "cache_write","output","reasoning","cost_nusd","unpriced","compared","ours_nusd","theirs_nusd","drifted"}...],
- * "total":{the same without keys}}. `key` is there where there is one. By time rows go upwards; the last of several is
- * by cost and requests, the most first, if it is no time. A key that is not known is "".
+/* Appends {"by":[...],"rows":[{"keys":[...],"key","requests","failed","unknown","input","cache_read","cache_write",
+ * "output","reasoning","cost_nusd","unpriced","compared","ours_nusd","theirs_nusd","drifted"}...],
+ * "total":{the same without keys}}. Requests are what `what` says. `key` is there where there is one. By time rows go
+ * upwards; the last of several is by cost and requests, the most first, if it is no time. A key that is not known is "".
  * Tokens are in disjoint classes: `input` is uncached, of any medium; `output` is visible, of any medium. Cost is the
  * provider's own figure where it gave one, else ours; `compared` counts the requests where both are known, whose sums
  * are `ours_nusd` and `theirs_nusd`, and `drifted` those of them that differ by more than half a percent of theirs.
