@@ -147,6 +147,7 @@ inputs = $(filter %.o %.a,$^)
 
 $B/obj/protocol.a: $(call objects,$(protocol_src)) $B/links
 $B/obj/brokerd.a: $(call objects,$(filter-out brokerd/main.c,$(brokerd_src))) $B/links
+$B/obj/cli.a: $(call objects,$(filter-out libllmclient/cli/main.c,$(cli_src))) $B/links
 $B/obj/client.a: $(call pic_objects,$(client_src) $(protocol_src)) $B/links
 $B/obj/testlib.a: $(call objects,$(testlib_src)) $B/links
 $B/obj/virtual.a: $(call objects,$(virtual_src)) $B/links
@@ -197,7 +198,10 @@ virtual_tests := $(patsubst tests/unit/%.c,$B/tests/%,$(filter-out tests/unit/te
 	$(shell grep -lsE 'tests/lib/[a-z_]+_(virtual|scripted)\.h' $(unit_src) /dev/null)))
 plain_tests   := $(filter-out $(client_tests) $(virtual_tests),$(unit_tests))
 
+cli_tests     := $(patsubst tests/unit/%.c,$B/tests/%,$(shell grep -ls 'libllmclient/cli/[a-z_]*\.h' $(unit_src) /dev/null))
+
 $(unit_tests): $B/tests/%: $B/obj/tests/unit/%.o $(tap) $B/obj/testlib.a
+$(cli_tests): $B/obj/cli.a $B/obj/client.a
 $B/tests/golden: $(call objects,$(golden_src)) $(tap) $B/obj/testlib.a $(organs)
 $B/tests/story: $(call objects,$(story_src) $(virtual_src)) $(tap) $B/obj/testlib.a $(organs)
 $(client_tests): $B/obj/client.a
@@ -226,6 +230,7 @@ $B/wraps: $(wrap_src) FORCE
 endif
 
 $B/fuzz/fuzz_client: $B/obj/client.a
+$B/fuzz/fuzz_csv: $B/obj/cli.a $B/obj/client.a
 $(fuzzers): $B/fuzz/%: $B/obj/tests/fuzz/%.o $B/obj/testlib.a $(organs)
 	@mkdir -p $(@D)
 	$(call say,link)$(CC) $(ldflags) -fsanitize=fuzzer -o $@ $(inputs) $(libs)
@@ -254,7 +259,7 @@ run_golden  = golden prove --exec '$(strip timeout 600 $(under))' $(golden) \
 	$(if $(golden),tests/golden/edges.py tests/golden/legal.py tests/golden/loops.py \
 		tests/recordings/replay.py tests/recordings/requests.py tests/recordings/alike.py \
 		tests/recordings/translate.py tests/recordings/forward.py tests/recordings/answers.py \
-		tests/recordings/retell.py)
+		tests/recordings/retell.py tests/recordings/bills.py)
 run_story   = story prove --exec '$(strip timeout 300 $(under))' $(story)
 # most of their time is waiting; a file stays on one process
 E2E_JOBS   ?= 2
@@ -319,6 +324,12 @@ valgrind:
 	$(MAKE) FLAVOUR=debug $(jobs) all tests
 	LLMB_WRAP='$(VALGRIND)' $(MAKE) FLAVOUR=debug under='$(VALGRIND)' LIMIT=300 unsuited='$$(unsuited.valgrind)' \
 		PYTEST='-m valgrind' check-run
+
+# Load and kill -9, so many times; 40 of them are among the end-to-end tests. LLMB_SEED=N repeats a run.
+.PHONY: crash
+ROUNDS = 2000
+crash: all
+	LLMB_ROUNDS=$(ROUNDS) $(PYTHON) -m pytest -q -p no:cacheprovider tests/e2e/test_killed.py
 
 .PHONY: fuzz fuzz-smoke fuzzers
 fuzzers: $(fuzzers)
@@ -424,6 +435,7 @@ help:
 	@echo 'make asan|tsan|valgrind   builds another way and runs the tests so'
 	@echo 'make check-security   looks for ways in and for keys that got out; as root it can do more'
 	@echo 'make fuzz-smoke    fuzzes each parser for SECONDS=60'
+	@echo 'make crash         load and kill -9, ROUNDS=2000 times: is the ledger right after each?'
 	@echo 'make bench golden format format-check tidy iwyu lint clean'
 	@echo 'make install       DESTDIR= PREFIX=/usr/local LIBDIR= RPATH='
 	@echo 'Also: FLAVOUR=release|debug|asan|tsan|fuzz|coredump, CC=, WERROR=1, V=1, RECORDINGS=DIR'

@@ -1,22 +1,23 @@
 /* broker.c - birth, reload, idling, draining, death. */
 #include "brokerd/broker.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <malloc.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "brokerd/accounts.h"
 #include "brokerd/config/catalogue_file.h"
+#include "brokerd/config/limits_file.h"
+#include "brokerd/config/price_check.h"
+#include "brokerd/config/trusted.h"
 #include "brokerd/confine.h"
 #include "brokerd/exchange/organs.h"
 #include "brokerd/exchange/tokens.h"
 #include "brokerd/front/sockets.h"
-#include "brokerd/ledger/ledger.h"
 #include "brokerd/log/log.h"
 #include "brokerd/loop/resume.h"
 
@@ -30,6 +31,9 @@
 #define QUIET_US INT64_C(1000000)
 
 #define DAY_US INT64_C(86400000000)
+
+/* How long a broker without state waits before it looks whether it can have it. */
+#define MEND_US INT64_C(1000000)
 
 struct broker {
 	struct broker_options options;
@@ -45,6 +49,14 @@ struct broker {
 	struct loop_task settle; /* after a change: is there still something to wait for? */
 	int64_t active_us;       /* when somebody last did something */
 	struct fault config_ailment, state_ailment; /* both may be, and each is mended by itself */
+	struct loop_timer mend;
+	struct mending {
+		struct job job;
+		struct accounts accounts;
+		int64_t now_us;
+		struct fault why;
+	} mending;       /* the state, on the lane of the ledger */
+	bool is_closing; /* nothing new is begun */
 };
 
 static void log_fault(const char *event, const struct fault *why)
@@ -121,6 +133,16 @@ static void responses_follow(struct broker *b)
 	sodium_memzero(key, sizeof key);
 }
 
+/* Before the accounts are open there is no limiter. */
+static void configure_limits(struct broker *b)
+{
+	const struct organs *o = &b->organs;
+	const struct limit_now now = {
+		loop_now_us(o->loop), loop_wall_us(o->loop), loop_boot_us(o->loop)};
+	if (o->limiter)
+		limiter_configure(o->limiter, o->config, &now);
+}
+
 static void use_config(struct broker *b, struct config *c)
 {
 	enum log_level level;
@@ -132,8 +154,23 @@ static void use_config(struct broker *b, struct config *c)
 		responses_follow(b);
 	}
 	c->catalogue = b->organs.catalogue ? catalogue_ref(b->organs.catalogue) : NULL;
+	configure_limits(b);
 	if (log_level_from(c->log_level, &level))
 		log_set_level(level);
+}
+
+/* The limits that were set by hand. */
+static enum err add_limits(const struct broker *b, struct config *c, struct fault *why)
+{
+	OWNED(buf_done) struct buf text = BUF_INIT(LIMITS_BYTES);
+	char path[4096];
+	struct stat st;
+	bool is_absent;
+	if (stat(b->options.state_dir, &st) != 0 || !S_ISDIR(st.st_mode))
+		return OK; /* what is wrong with that is told of the state */
+	(void)snprintf(path, sizeof path, "%.4000s/" LIMITS_FILE, b->options.state_dir);
+	const enum err err = trusted_read(path, &text, &is_absent, why);
+	return err || is_absent ? err : config_add_limits(c, buf_view(&text), LIMITS_SAID_AT, why);
 }
 
 /* Where in a configuration the fault is, without a word of what stands there. */
@@ -155,6 +192,10 @@ static void load_config(struct broker *b)
 	const struct span path = span_str(b->options.config_path);
 	struct config *c =
 		config_load(b->options.config_path, !b->options.is_config_required, &why);
+	if (c && (add_limits(b, c, &why) || config_check_prices(c, b->organs.catalogue, &why))) {
+		config_unref(c);
+		c = NULL;
+	}
 	if (c) {
 		note(b, "config.load", path, SPAN_NONE);
 		b->admin.config_fault = FAULT_NONE;
@@ -200,38 +241,6 @@ static void reload(struct admin_env *env)
 
 /* ---- state ---- */
 
-/* Makes a folder and its parents; each new one is for its owner alone. */
-static enum err make_folders(const char *path, struct fault *why)
-{
-	char part[4096];
-	struct stat st;
-	const size_t n = strlen(path);
-	if (n == 0 || n >= sizeof part)
-		return fault_set(why, ERR_INVALID_ARGUMENT, "the state folder's path is too long");
-	memcpy(part, path, n + 1);
-	for (char *slash = strchr(part + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		if (mkdir(part, 0700) != 0 && errno != EEXIST)
-			return fault_set(why, ERR_IO, "cannot make the folder %s: %s", part,
-				strerror(errno));
-		*slash = '/';
-	}
-	if (mkdir(path, 0700) != 0 && errno != EEXIST)
-		return fault_set(
-			why, ERR_IO, "cannot make the state folder %s: %s", path, strerror(errno));
-	if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode))
-		return fault_set(why, ERR_IO, "the state folder %s is no folder", path);
-	if (st.st_uid != geteuid() || (st.st_mode & 022))
-		return fault_set(why, ERR_IO,
-			"the state folder %s must belong to uid %u and be writable by it alone: "
-			"`chown %u %s; chmod 700 %s`",
-			path, (unsigned)geteuid(), (unsigned)geteuid(), path, path);
-	if (access(path, W_OK | X_OK) != 0)
-		return fault_set(why, ERR_IO, "the state folder %s is not writable: %s", path,
-			strerror(errno));
-	return OK;
-}
-
 static void ail(struct broker *b, const struct fault *why)
 {
 	log_fault("broker.degraded", why);
@@ -239,26 +248,94 @@ static void ail(struct broker *b, const struct fault *why)
 	note_ailments(b);
 }
 
-/* What keeps accounts: without it nothing may be sent, but callers are told why. */
-static void open_state(struct broker *b)
+/* Another limiter: nothing was let through by the one before. */
+static bool use_accounts(struct broker *b, const struct accounts *a)
+{
+	struct organs *o = &b->organs;
+	struct turns *turns = turns_new(o->loop, a->limiter);
+	if (!turns)
+		return false;
+	turns_free(o->turns);
+	limiter_free(o->limiter);
+	o->turns = turns;
+	o->ledger = a->ledger;
+	o->journal = a->journal;
+	o->limiter = a->limiter;
+	configure_limits(b);
+	return true;
+}
+
+/* Without accounts nothing may be sent, but callers are told why. */
+static bool open_state(struct broker *b)
 {
 	struct organs *o = &b->organs;
 	struct fault why = FAULT_NONE;
+	struct accounts a = {.ledger = NULL};
 	const char *dir = b->options.state_dir;
-	if (make_folders(dir, &why) != OK) {
+	if (accounts_folder(dir, &why) != OK) {
 		audit_close(o->audit); /* there is no place for it */
 		o->audit = NULL;
+	} else {
+		(void)accounts_open(&a, dir, o->loop, o->workers, loop_wall_us(o->loop), &why);
+	}
+	if (why.err) {
 		ail(b, &why);
+		loop_timer_set(o->loop, &b->mend, MEND_US);
+		a.limiter = limiter_new();
+	}
+	return a.limiter && use_accounts(b, &a);
+}
+
+/* A disk that was full, or could only be read, when we started: is it better now? On a worker's thread. */
+static void mend_run(struct job *job)
+{
+	struct broker *b = container_of(job, struct broker, mending.job);
+	struct mending *m = &b->mending;
+	const struct organs *o = &b->organs;
+	const char *dir = b->options.state_dir;
+	m->why = FAULT_NONE;
+	m->accounts = (struct accounts){.ledger = NULL};
+	if (accounts_folder(dir, &m->why) == OK)
+		(void)accounts_open(&m->accounts, dir, o->loop, o->workers, m->now_us, &m->why);
+}
+
+static void mend_done(struct job *job)
+{
+	struct broker *b = container_of(job, struct broker, mending.job);
+	struct organs *o = &b->organs;
+	struct mending *m = &b->mending;
+	if (b->is_closing) {
+		accounts_close(&m->accounts);
 		return;
 	}
-	o->ledger = ledger_open(dir, &why);
-	if (!o->ledger) {
-		ail(b, &why);
+	if (!m->why.err && !use_accounts(b, &m->accounts)) {
+		accounts_close(&m->accounts);
+		fault_set(&m->why, ERR_NO_MEMORY, "out of memory");
+	}
+	if (m->why.err) {
+		b->state_ailment = m->why; /* it may be another by now */
+		o->ailment = b->config_ailment.err ? b->config_ailment : b->state_ailment;
+		loop_timer_set(o->loop, &b->mend, MEND_US);
 		return;
 	}
-	o->journal = journal_open(dir, o->ledger, o->loop, o->workers, &why);
-	if (!o->journal)
-		ail(b, &why);
+	if (!o->audit) {
+		o->audit = audit_open(o->workers, o->loop, b->options.state_dir, AUDIT_LIMITS);
+		audit_follow(b);
+	}
+	b->state_ailment = FAULT_NONE;
+	note_ailments(b);
+	log_info("broker.mended", "state=%s", b->options.state_dir);
+	service_tell(
+		&b->options.service, "STATUS=%s", o->ailment.err ? o->ailment.message : "serving");
+}
+
+static void on_mend(struct loop_timer *t)
+{
+	struct broker *b = container_of(t, struct broker, mend);
+	b->mending.job.run = mend_run;
+	b->mending.job.on_done = mend_done;
+	b->mending.now_us = loop_wall_us(b->organs.loop);
+	workers_submit(b->organs.workers, &b->mending.job, LEDGER_LANE);
 }
 
 /* What was imported stays in the state folder; a file that cannot be used costs the facts in it, and
@@ -281,8 +358,12 @@ static bool open_grants(struct broker *b)
 {
 	struct fault why = FAULT_NONE;
 	b->organs.grants = grants_new(b->organs.workers, b->options.state_dir, &why);
-	if (why.err && !b->state_ailment.err)
-		ail(b, &why); /* whom a person cut off must not come back by a broken line */
+	/* whom a person cut off must not come back by a broken line: not even once the disk is better */
+	if (why.err) {
+		loop_timer_stop(&b->mend);
+		if (!b->state_ailment.err)
+			ail(b, &why);
+	}
 	if (b->organs.grants)
 		b->organs.consents = consents_new(b->organs.loop, b->organs.grants);
 	return b->organs.consents != NULL;
@@ -403,6 +484,7 @@ static void begin_drain(struct broker *b, const char *reason)
 	service_tell(&b->options.service, "STOPPING=1");
 	sockets_pause(&b->sockets);
 	consents_end(o->consents);
+	turns_end(o->turns);
 	loop_timer_set(o->loop, &b->drain, o->config->drain_us);
 	sessions_drain(&b->sessions, reason, o->config->drain_us);
 	loop_later(o->loop, &b->settle);
@@ -612,6 +694,7 @@ static void watch_signals(struct broker *b)
 	b->watchdog.on_fire = on_watchdog;
 	b->quiet.on_fire = on_quiet;
 	b->key_over.on_fire = on_key_over;
+	b->mend.on_fire = on_mend;
 	b->settle.on_run = on_settle;
 	if (b->options.service.watchdog_us > 0)
 		loop_timer_set(l, &b->watchdog, b->options.service.watchdog_us / 3);
@@ -668,7 +751,9 @@ static enum err broker_build(struct broker *b, struct fault *why)
 	if (!o->tokens)
 		return fault_set(why, ERR_NO_MEMORY, "out of memory at start");
 	tokens_prepare(o->tokens, o->config);
-	open_state(b);
+	o->fit = fit_new();
+	if (!o->fit || !open_state(b))
+		return fault_set(why, ERR_NO_MEMORY, "out of memory at start");
 	try_memory();
 	if (!open_grants(b) || !open_vault(b) || !open_items(b))
 		return fault_set(why, ERR_NO_MEMORY, "out of memory at start");
@@ -719,9 +804,12 @@ void broker_free(struct broker *b)
 	if (!b)
 		return;
 	o = &b->organs;
+	b->is_closing = true;
 	sessions_done(&b->sessions); /* every call that is still open leaves its row */
 	if (o->journal)
 		journal_close(o->journal);
+	fit_free(o->fit);
+	o->fit = NULL;
 	/* who finds no socket may start a broker: by then the state is free for it */
 	sockets_done(&b->sockets);
 	admin_drop_fetches(&b->admin);
@@ -740,11 +828,14 @@ void broker_free(struct broker *b)
 	loop_timer_stop(&b->watchdog);
 	loop_timer_stop(&b->quiet);
 	loop_timer_stop(&b->key_over);
+	loop_timer_stop(&b->mend);
 	loop_task_stop(&b->settle);
 	loop_signal_stop(&b->term);
 	loop_signal_stop(&b->interrupt);
 	loop_signal_stop(&b->hangup);
 	loop_signal_stop(&b->user);
+	turns_free(o->turns);
+	limiter_free(o->limiter);
 	ledger_close(o->ledger);
 	items_free(o->items);
 	responses_free(o->responses);

@@ -11,10 +11,13 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "brokerd/broker.h"
+#include "brokerd/config/catalogue_file.h"
 #include "brokerd/config/config.h"
+#include "brokerd/config/price_check.h"
 #include "brokerd/environment.h"
 #include "brokerd/heap.h"
 #include "brokerd/log/log.h"
@@ -178,11 +181,26 @@ static bool fill_paths(struct options *o, struct broker_options *b)
 	return true;
 }
 
+/* Against what is imported, as far as one may read that, else against what is built in. */
+static enum err check_prices(
+	const struct broker_options *b, const struct config *c, struct fault *why)
+{
+	struct catalogue *catalogue;
+	struct fault unusable = FAULT_NONE;
+	(void)!catalogue_load(b->state_dir, &catalogue, &unusable);
+	if (!catalogue)
+		return OK;
+	catalogue_set_day(catalogue, time(NULL) / 86400);
+	const enum err err = config_check_prices(c, catalogue, why);
+	catalogue_unref(catalogue);
+	return err;
+}
+
 static int check_config(const struct broker_options *b)
 {
 	struct fault why = FAULT_NONE;
 	struct config *c = config_load(b->config_path, !b->is_config_required, &why);
-	if (c && policy_check(c, &why) != OK) {
+	if (c && (policy_check(c, &why) != OK || check_prices(b, c, &why) != OK)) {
 		config_unref(c);
 		c = NULL;
 	}

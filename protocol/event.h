@@ -142,6 +142,9 @@ struct llm_event {
 	struct span
 		tier; /* usage: the tier of service, as the provider says; absent: it does not. Not
 	                     on the wire */
+	/* usage: what it charges for, where that is not what it counts: calls of its own beside the
+	 * answer's, or less than all of a prompt. NULL: it is. As short-lived as the event; not on the wire */
+	const struct llm_usage *billed;
 	union {
 		struct span text;
 		struct {

@@ -37,10 +37,11 @@
 static const struct builtin rows[] = {
 	{"openai", "https://api.openai.com/v1", "bearer", "gpt-4o-mini",
 		{{"openai-chat", NULL}, {"openai-responses", NULL}},
-		OPENAI_LIKE "file_parts ops=chat,complete,embed,count,models,moderate,images,transcribe,speech", NULL},
+		OPENAI_LIKE "file_parts reports=openai "
+		"ops=chat,complete,embed,count,models,moderate,images,transcribe,speech", NULL},
 	{"anthropic", "https://api.anthropic.com", "header:x-api-key", "claude-sonnet-4-6",
 		{{"anthropic", NULL}},
-		"json_schema strict_tools parallel_tool_calls top_k file_parts ops=chat,count,models", NULL},
+		"json_schema strict_tools parallel_tool_calls top_k file_parts reports=anthropic ops=chat,count,models", NULL},
 	{"gemini", "https://generativelanguage.googleapis.com", "header:x-goog-api-key", "gemini-flash-latest",
 		{{"gemini", NULL}},
 		"call_ids service_tier " GEMINI_OPS, NULL},

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -14,6 +15,7 @@
 #include "brokerd/config/builtin.h"
 #include "brokerd/config/ini.h"
 #include "brokerd/config/keys.h"
+#include "brokerd/config/limit_check.h"
 #include "brokerd/config/proof.h"
 #include "brokerd/config/rules.h"
 #include "brokerd/config/template.h"
@@ -59,6 +61,12 @@ struct policy_draft {
 	unsigned file;
 };
 
+struct limit_draft {
+	struct limit_rule r;
+	struct place section;
+	unsigned file;
+};
+
 struct loader {
 	struct config *c;
 	struct fault *why;
@@ -69,7 +77,10 @@ struct loader {
 	struct policy_draft *policy;
 	size_t n_policy;
 	size_t n_builtin_policy; /* of them, at the front */
-	struct place plain[2];   /* the sections without a name, as last seen */
+	struct limit_draft *limits;
+	size_t n_limits;
+	bool is_by_hand;       /* there may be limits alone */
+	struct place plain[2]; /* the sections without a name, as last seen */
 	unsigned plain_file[2];
 	const char *file; /* the one being read */
 	bool is_builtin;  /* it is no file */
@@ -79,6 +90,7 @@ struct loader {
 	struct provider_draft *provider; /* or NULL */
 	struct model_draft *model;       /* or NULL */
 	struct policy_draft *rule;       /* or NULL */
+	struct limit_draft *limit;       /* or NULL */
 	struct given given;
 };
 
@@ -283,14 +295,47 @@ static enum err begin_rule(struct loader *l, struct span name, struct place at)
 	return begin(l, &d->file, &d->section, at);
 }
 
+static struct limit_draft *find_limit(struct loader *l, struct span name)
+{
+	for (size_t i = 0; i < l->n_limits; i++) {
+		if (span_eq(l->limits[i].r.name, name))
+			return &l->limits[i];
+	}
+	return NULL;
+}
+
+static enum err new_limit(struct loader *l, struct span name, struct limit_draft **out)
+{
+	if (l->n_limits == SECTIONS_MAX)
+		return fault_set(l->why, ERR_MISCONFIGURED, "these are too many limits");
+	l->limits = grown(l->limits, l->n_limits, sizeof *l->limits);
+	struct limit_draft *d = &l->limits[l->n_limits++];
+	*d = (struct limit_draft){.r = {.concurrency = -1}};
+	*out = d;
+	if (arena_dup(&l->c->arena, name, &d->r.name))
+		return no_memory(l->why);
+	return keys_preset("limit", &d->r, &l->c->arena, l->why);
+}
+
+static enum err begin_limit(struct loader *l, struct span name, struct place at)
+{
+	struct limit_draft *d = find_limit(l, name);
+	const struct limit_rule *old = config_limit(l->c, name);
+	if (old)
+		return fault_set(l->why, ERR_MISCONFIGURED,
+			"the limit \"%.*s\" is in %.*s: it is changed there",
+			SPAN_ARG(span_first(name, 64)), SPAN_ARG(old->said_at));
+	const enum err err = d ? OK : new_limit(l, name, &d);
+	if (err)
+		return err;
+	l->limit = d;
+	return begin(l, &d->file, &d->section, at);
+}
+
 static enum err no_section(struct loader *l, struct span word)
 {
-	static const char *const to_come[] = {"limit", "cache"};
-	for (size_t i = 0; i < COUNT_OF(to_come); i++) {
-		if (span_is(word, to_come[i]))
-			return fault_set(l->why, ERR_MISCONFIGURED, "[%s] is not in this version",
-				to_come[i]);
-	}
+	if (span_is(word, "cache"))
+		return fault_set(l->why, ERR_MISCONFIGURED, "[cache] is not in this version");
 	const char *near = keys_nearest(NULL, word);
 	return fault_set(l->why, ERR_MISCONFIGURED, "there is no section [%.*s]%s%s%s",
 		SPAN_ARG(span_first(word, 64)), near ? ": did you mean [" : "", near ? near : "",
@@ -307,8 +352,12 @@ static enum err on_section(struct loader *l, const struct ini_item *item, struct
 	l->provider = NULL;
 	l->model = NULL;
 	l->rule = NULL;
+	l->limit = NULL;
 	if (!s)
 		return no_section(l, item->word);
+	if (l->is_by_hand && strcmp(s->word, "limit") != 0)
+		return fault_set(
+			l->why, ERR_MISCONFIGURED, "there are limits here, and nothing else");
 	if (s->name && !span_is_set(item->name))
 		return fault_set(l->why, ERR_MISCONFIGURED,
 			"this section needs a name: [%s \"%s\"]", s->word, s->name);
@@ -321,6 +370,8 @@ static enum err on_section(struct loader *l, const struct ini_item *item, struct
 		return begin_model(l, item->name, at);
 	if (strcmp(s->word, "policy") == 0)
 		return begin_rule(l, item->name, at);
+	if (strcmp(s->word, "limit") == 0)
+		return begin_limit(l, item->name, at);
 	const size_t i = (size_t)(s - keys_sections(&n));
 	assert(i < COUNT_OF(l->plain));
 	return begin(l, &l->plain_file[i], &l->plain[i], at);
@@ -391,6 +442,8 @@ static enum err on_pair(struct loader *l, const struct ini_item *item, struct pl
 		to = &l->model->m;
 	if (l->rule)
 		to = &l->rule->r;
+	if (l->limit)
+		to = &l->limit->r;
 	/* a later file's list replaces the earlier one's, and a file's that of a built-in row */
 	if (!*line)
 		keys_empty(k, to);
@@ -616,10 +669,24 @@ static bool has_inner_star(struct span pattern)
 	return false;
 }
 
+/* "FILE:LINE", as answers and listings name it. */
+static enum err say_place(struct loader *l, struct place at, struct span *to)
+{
+	OWNED(buf_done) struct buf text = BUF_INIT(PATH_MAX + 32);
+	buf_text(&text, at.file ? at.file : "built-in");
+	if (!l->is_by_hand)
+		buf_print(&text, ":%u", at.line);
+	return buf_error(&text) || arena_dup(&l->c->arena, buf_view(&text), to) ? no_memory(l->why)
+										: OK;
+}
+
 static enum err finish_model(struct loader *l, struct model_draft *d)
 {
-	const struct model *m = &d->m;
+	struct model *m = &d->m;
 	const size_t slash = span_index(m->name, '/');
+
+	if (say_place(l, d->section, &m->said_at))
+		return ERR_NO_MEMORY;
 
 	if (m->n_targets > 0 && is_pattern(m->name)) {
 		fault_set(l->why, ERR_MISCONFIGURED,
@@ -680,6 +747,45 @@ static enum err finish_policy(struct loader *l)
 	return OK;
 }
 
+/* Behind those that are there. */
+static enum err finish_limits(struct loader *l)
+{
+	struct config *c = l->c;
+	const struct zone *local = NULL;
+	const size_t n_before = c->n_limits;
+	struct limit_rule *list = arena_array(&c->arena, n_before + l->n_limits, sizeof *list);
+	if (!list)
+		return no_memory(l->why);
+	if (n_before > 0)
+		memcpy(list, c->limits, n_before * sizeof *list);
+	for (size_t i = 0; i < l->n_limits; i++) {
+		struct limit_draft *d = &l->limits[i];
+		enum err err = say_place(l, d->section, &d->r.said_at);
+		if (!err)
+			err = limit_check(c, &d->r, l->why);
+		if (!err && !d->r.zone && !local) {
+			local = zone_load(&c->arena, SPAN("local"), l->why);
+			err = local ? OK : l->why->err;
+		}
+		if (err)
+			return at_place(l, d->section, err);
+		if (!d->r.zone)
+			d->r.zone = local;
+		list[n_before + i] = d->r;
+	}
+	struct limit_rule *const before = c->limits;
+	size_t at;
+	c->limits = list;
+	c->n_limits = n_before + l->n_limits;
+	const enum err err = limit_check_all(c, &at, l->why);
+	if (!err)
+		return OK;
+	c->limits = before;
+	c->n_limits = n_before;
+	return at_place(
+		l, at < n_before ? l->limits[0].section : l->limits[at - n_before].section, err);
+}
+
 static enum err finish(struct loader *l)
 {
 	struct config *c = l->c;
@@ -699,7 +805,8 @@ static enum err finish(struct loader *l)
 			return err;
 		c->models[c->n_models++] = l->models[i].m;
 	}
-	return finish_policy(l);
+	const enum err err = finish_policy(l);
+	return err ? err : finish_limits(l);
 }
 
 /* ---- files ---- */
@@ -791,6 +898,7 @@ static struct config *end(struct loader *l, enum err err)
 	free(l->providers);
 	free(l->models);
 	free(l->policy);
+	free(l->limits);
 	if (!err)
 		return l->c;
 	if (err != ERR_NO_MEMORY)
@@ -844,6 +952,18 @@ struct config *config_parse(struct span text, const char *name, struct fault *wh
 	return end(&l, err);
 }
 
+enum err config_add_limits(struct config *c, struct span text, const char *name, struct fault *why)
+{
+	struct loader l = {.c = c, .why = why, .is_by_hand = true};
+	enum err err = read_text(&l, text, name);
+	if (!err && l.n_limits > 0)
+		err = finish_limits(&l);
+	free(l.limits);
+	if (err && err != ERR_NO_MEMORY)
+		why->err = err = ERR_MISCONFIGURED;
+	return err;
+}
+
 struct config *config_ref(struct config *c)
 {
 	c->refs++;
@@ -876,6 +996,15 @@ const struct model *config_model(const struct config *c, struct span name)
 	for (size_t i = 0; i < c->n_models; i++) {
 		if (span_eq(c->models[i].name, name))
 			return &c->models[i];
+	}
+	return NULL;
+}
+
+const struct limit_rule *config_limit(const struct config *c, struct span name)
+{
+	for (size_t i = 0; i < c->n_limits; i++) {
+		if (span_eq(c->limits[i].name, name))
+			return &c->limits[i];
 	}
 	return NULL;
 }

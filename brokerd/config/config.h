@@ -6,6 +6,7 @@
 #define BROKERD_CONFIG_CONFIG_H
 #include "brokerd/config/catalogue.h"
 #include "brokerd/config/key_source.h"
+#include "brokerd/config/limit_rule.h"
 #include "brokerd/config/policy_rule.h"
 #include "brokerd/config/traits.h"
 #include "protocol/base/arena.h"
@@ -56,8 +57,10 @@ struct model {
 	struct alias_target *targets;
 	size_t n_targets;
 	struct price price;
+	bool is_price_forced;
 	int64_t context_tokens, max_output_tokens; /* -1: not said */
 	struct overlay traits;
+	struct span said_at; /* "/etc/llm-broker/broker.conf:12" */
 };
 
 /* A rule for names, from config/rules.c. */
@@ -77,6 +80,8 @@ struct config {
 	size_t n_rules;
 	struct policy_rule *policy; /* in order: the first that fits holds */
 	size_t n_policy;
+	struct limit_rule *limits; /* in order */
+	size_t n_limits;
 	struct catalogue
 		*catalogue; /* facts of models; the broker's to set; NULL: none are known */
 	/* [broker] */
@@ -93,6 +98,7 @@ struct config {
 	int64_t head_hold_us, keep_alive_us; /* of streams on a surface */
 	int64_t keep_responses_us;           /* 0: none are kept */
 	int64_t keep_responses_mib;          /* all together */
+	int64_t unknown_price; /* what budgets count where none is known; as struct price */
 	/* [vault] */
 	int64_t auto_lock_us; /* 0: never */
 	bool is_locked_on_resume;
@@ -106,11 +112,18 @@ struct config *config_load(const char *path, bool may_be_absent, struct fault *w
 /* The same from one text, named `name` in messages: for tests and for fuzzing. */
 struct config *config_parse(struct span text, const char *name, struct fault *why);
 
+/* Adds what was set by hand: a text of [limit] sections alone, which gives `name` ("llmb budget set") for its place.
+ * Before others have `c`. A limit of a name that the files have is an error, and it says where; so is all that
+ * would be one there. *c is as it was then. */
+enum err config_add_limits(
+	struct config *c, struct span text, const char *name, struct fault *why) MUST_USE;
+
 struct config *config_ref(struct config *c);
 void config_unref(struct config *c);
 
 const struct provider *config_provider(const struct config *c, struct span name);
 const struct model *config_model(const struct config *c, struct span name);
+const struct limit_rule *config_limit(const struct config *c, struct span name);
 
 /* What is peculiar of a model at a provider, there spoken to in its dialect `d`: the family's habits,
  * the row's, the rules for the name, the provider's section, that of the alias by which it is asked

@@ -10,6 +10,7 @@
 #define IN_PROVIDER(m) offsetof(struct provider, m)
 #define IN_MODEL(m)    offsetof(struct model, m)
 #define IN_POLICY(m)   offsetof(struct policy_rule, m)
+#define IN_LIMIT(m)    offsetof(struct limit_rule, m)
 #define IN_PRICE(m)    (offsetof(struct model, price) + offsetof(struct price, m))
 
 static const struct section sections[] = {
@@ -34,6 +35,14 @@ static const struct section sections[] = {
 		"no. What is not said of the caller is not asked. `llmb policy` shows them all, "
 		"and `llmb "
 		"policy test` what would be said of somebody."          },
+	{"limit",    "NAME",
+         "How much may be had, by whom and of what. All limits that a call falls under hold "
+		"together: it gets all "
+		"that it needs of each, or waits for it, or is told why not. What is not said of "
+		"calls is not asked, "
+		"and a limit that says whose calls it is for counts all of these together, unless "
+		"*each* tells them "
+		"apart. `llmb budget list` shows what is used."         },
 };
 
 /* clang-format off */
@@ -76,6 +85,10 @@ static const struct key keys[] = {
 		"The most that they may take together, in MiB: beyond it the oldest of the user who has "
 		"most go first."},
 
+	{"broker", "unknown_price", KEY_PRICE, IN_CONFIG(unknown_price), 0, 0, NULL, "100",
+		"What budgets count where a price is not known, for input and for output: US dollars for a "
+		"million tokens. What the ledger then says is still that it is not known."},
+
 	{"vault", "auto_lock", KEY_DURATION, IN_CONFIG(auto_lock_us), 0, 365 * DAY, NULL, "never",
 		"Locks the vault after so long without a call."},
 	{"vault", "lock_on_resume", KEY_BOOL, IN_CONFIG(is_locked_on_resume), 0, 0, NULL, "no",
@@ -112,7 +125,7 @@ static const struct key keys[] = {
 		"the provider refuses it."},
 	{"provider", "key_label", KEY_NAME, IN_PROVIDER(key_label), 0, 0, NULL, "",
 		"Which of several keys of the vault is used, as in `llmb key add NAME/LABEL`. Without this "
-		"key it is the one without a label, else the first."},
+		"key it is the one without a label, else the first; *admin*, which `llmb reconcile` uses, never is."},
 	{"provider", "region", KEY_NAME, IN_PROVIDER(region), 0, 0, NULL, "",
 		"What stands for {region} in its address, as us-east-1; *sigv4* signs for it. Without this "
 		"key that signs for the one in the address."},
@@ -172,6 +185,9 @@ static const struct key keys[] = {
 		"For images, where they cost other than input."},
 	{"model", "price_image_output", KEY_PRICE, IN_PRICE(image_output), 0, 0, NULL, "",
 		"For images, where they cost other than output."},
+	{"model", "price_force", KEY_BOOL, IN_MODEL(is_price_forced), 0, 0, NULL, "no",
+		"These prices are meant, though one of them is over 1,000 times, or under a thousandth of, "
+		"what the catalogue has for the model: which else is a slip of the unit, and refused."},
 	{"model", "context", KEY_COUNT, IN_MODEL(context_tokens), 1, INT32_MAX, NULL, "",
 		"Tokens that fit in its context."},
 	{"model", "max_output", KEY_COUNT, IN_MODEL(max_output_tokens), 1, INT32_MAX, NULL, "",
@@ -224,6 +240,46 @@ static const struct key keys[] = {
 		"Calls that one caller may have under way, instead of what [broker] says."},
 	{"policy", "max_connections", KEY_COUNT, IN_POLICY(max_connections), 1, 1000000, NULL, "",
 		"And connections."},
+
+	{"limit", "app", KEY_PATTERNS, IN_LIMIT(apps), 0, 0, NULL, "",
+		"Whose calls, as `llmb usage` calls them; a * stands for any text. May repeat."},
+	{"limit", "user", KEY_USERS, IN_LIMIT(users), 0, 0, NULL, "",
+		"A user of */etc/passwd*, or a number; *\\** is any. May repeat."},
+	{"limit", "policy", KEY_PATTERNS, IN_LIMIT(policies), 0, 0, NULL, "",
+		"Under which rule: the NAME of a [policy] section, or of a built-in one. May repeat."},
+	{"limit", "provider", KEY_PATTERNS, IN_LIMIT(providers), 0, 0, NULL, "",
+		"Of which provider; a * stands for any text. May repeat."},
+	{"limit", "key", KEY_PATTERNS, IN_LIMIT(keys), 0, 0, NULL, "",
+		"With which of a provider's keys: its label, or PROVIDER/LABEL. May repeat."},
+	{"limit", "model", KEY_PATTERNS, IN_LIMIT(models), 0, 0, NULL, "",
+		"As it is asked for, or as PROVIDER/MODEL; a * stands for any text. May repeat."},
+	{"limit", "each", KEY_BITS, IN_LIMIT(each), 0, 0, "app|user|policy|provider|key|model", "",
+		"Tells calls apart: each app has all of the limit for itself, each user, and so on. May repeat: "
+		"with *app* and *model*, each app has it for each model."},
+	{"limit", "requests", KEY_RATE, IN_LIMIT(requests), 0, 0, NULL, "",
+		"Calls in a time, as in 60/minute or 1000/2h. All of them may come at once, and others as time "
+		"passes: sixty a minute are one a second, behind the first sixty."},
+	{"limit", "input_tokens", KEY_RATE, IN_LIMIT(input), 0, 0, NULL, "",
+		"Tokens that are sent, in a time. As with all tokens, an estimate is taken at first, and what it "
+		"was in truth when the call is over. A call that needs more than the whole waits until all of "
+		"it is there, and then is let through; others wait the longer."},
+	{"limit", "output_tokens", KEY_RATE, IN_LIMIT(output), 0, 0, NULL, "",
+		"Tokens that are answered, in a time."},
+	{"limit", "tokens", KEY_RATE, IN_LIMIT(tokens), 0, 0, NULL, "",
+		"Tokens of both kinds together, in a time."},
+	{"limit", "concurrency", KEY_COUNT, IN_LIMIT(concurrency), 1, 1000000, NULL, "",
+		"Calls at a time."},
+	{"limit", "budget", KEY_BUDGET, 0, 0, 0, NULL, "",
+		"US dollars in an hour, day, week or month, as in 5/day. A call is let through only where all "
+		"that it can cost is left; what it did not cost is given back. May repeat, for several times. What "
+		"costs nothing is never refused."},
+	{"limit", "soft_budget", KEY_SOFT, 0, 0, 0, NULL, "",
+		"The same, but nobody is refused: it is said when it is over. May repeat."},
+	{"limit", "window", KEY_EITHER, IN_LIMIT(is_rolling), 0, 0, "calendar|rolling", "calendar",
+		"When budgets begin anew: with the calendar's hour, day, week (on Monday) or month; or "
+		"*rolling*: what was spent in the last hour, 24 hours, 7 or 31 days counts."},
+	{"limit", "zone", KEY_ZONE, 0, 0, 0, NULL, "",
+		"Of that calendar, as in Europe/Berlin or UTC. Without this key it is *local*, the host's."},
 };
 /* clang-format on */
 

@@ -25,6 +25,11 @@ enum key_kind {
 	KEY_USERS,    /* struct words, a list of numbers */
 	KEY_NATIVE,   /* struct policy_rule's natives, a list */
 	KEY_SOURCE,   /* struct key_source */
+	KEY_EITHER,   /* bool: is it the second of the two `words`? */
+	KEY_RATE,     /* struct rate_rule */
+	KEY_BUDGET,   /* struct limit_rule's hard budgets, a list */
+	KEY_SOFT,     /* and its soft ones */
+	KEY_ZONE,     /* struct limit_rule's zone */
 };
 
 struct key {
@@ -62,7 +67,7 @@ bool keys_is_list(const struct key *k);
 /* Empties it, in the section's struct. */
 void keys_empty(const struct key *k, void *to);
 
-/* Reads one value into `to`, the section's struct (struct config, provider, model or policy_rule). Lists grow; the
+/* Reads one value into `to`, the section's struct (struct config, provider, model, policy_rule or limit_rule). Lists grow; the
  * caller has emptied them where they begin anew. Texts are copied into `a`. *why is a sentence. */
 enum err keys_read(const struct key *k, struct span value, void *to, struct arena *a,
 	struct fault *why) MUST_USE;

@@ -397,6 +397,54 @@ static enum err read_native(
 	return err;
 }
 
+/* Of hard and soft ones, each period once. */
+static enum err read_budget(
+	struct span value, bool is_soft, struct limit_rule *r, struct arena *a, struct fault *why)
+{
+	struct budget_rule b = {.is_soft = is_soft};
+	enum err err = budget_read(value, &b, why);
+	for (size_t i = 0; !err && i < r->n_budgets; i++) {
+		if (r->budgets[i].is_soft == is_soft && r->budgets[i].period == b.period)
+			err = fault_set(why, ERR_MISCONFIGURED,
+				"there is one for the %s already: the lesser of the two would "
+				"hold alone",
+				period_name(b.period));
+	}
+	struct budget_rule *list = err ? NULL : grown(r->budgets, r->n_budgets, sizeof *list, a);
+	if (!list)
+		return err ? err : bad(why, "these are too many budgets");
+	list[r->n_budgets++] = b;
+	r->budgets = list;
+	return OK;
+}
+
+/* Those of one kind are written anew. */
+static void drop_budgets(struct limit_rule *r, bool is_soft)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < r->n_budgets; i++) {
+		if (r->budgets[i].is_soft != is_soft)
+			r->budgets[n++] = r->budgets[i];
+	}
+	r->n_budgets = n;
+}
+
+static enum err read_zone(
+	struct span value, struct limit_rule *r, struct arena *a, struct fault *why)
+{
+	r->zone = zone_load(a, value, why);
+	return r->zone ? copied(a, value, &r->zone_said, why) : why->err;
+}
+
+static enum err read_either(const struct key *k, struct span value, bool *to, struct fault *why)
+{
+	size_t rank;
+	const enum err err = read_rank(k, value, &rank, why);
+	if (!err)
+		*to = rank == 1;
+	return err;
+}
+
 bool keys_is_list(const struct key *k)
 {
 	switch (k->kind) {
@@ -407,6 +455,8 @@ bool keys_is_list(const struct key *k)
 	case KEY_PATTERNS:
 	case KEY_USERS:
 	case KEY_NATIVE:
+	case KEY_BUDGET:
+	case KEY_SOFT:
 		return true;
 	default:
 		return false;
@@ -424,6 +474,8 @@ void keys_empty(const struct key *k, void *to)
 		((struct model *)to)->n_targets = 0;
 	if (k->kind == KEY_NATIVE)
 		((struct policy_rule *)to)->n_natives = 0;
+	if (k->kind == KEY_BUDGET || k->kind == KEY_SOFT)
+		drop_budgets(to, k->kind == KEY_SOFT);
 	if (k->kind == KEY_BITS)
 		*(uint32_t *)at = 0;
 	if (k->kind == KEY_PATTERNS || k->kind == KEY_USERS)
@@ -492,6 +544,15 @@ enum err keys_read(
 		return read_of_rule(k, value, to, a, why);
 	case KEY_SOURCE:
 		return key_source_read(value, at, a, why);
+	case KEY_EITHER:
+		return read_either(k, value, at, why);
+	case KEY_RATE:
+		return rate_read(value, at, why);
+	case KEY_BUDGET:
+	case KEY_SOFT:
+		return read_budget(value, k->kind == KEY_SOFT, to, a, why);
+	case KEY_ZONE:
+		return read_zone(value, to, a, why);
 	}
 	return ERR_INTERNAL;
 }

@@ -88,6 +88,19 @@ static void put_kind(struct buf *out, const struct key *k)
 	case KEY_NATIVE:
 		buf_text(out, "_PROVIDER_ _METHODS_ _PATH_");
 		break;
+	case KEY_EITHER:
+		put_words(out, k->words);
+		break;
+	case KEY_RATE:
+		buf_text(out, "_number_/_time_");
+		break;
+	case KEY_BUDGET:
+	case KEY_SOFT:
+		buf_text(out, "_dollars_/*hour*, *day*, *week*, *month*");
+		break;
+	case KEY_ZONE:
+		buf_text(out, "_zone_");
+		break;
 	case KEY_SOURCE:
 		buf_text(out, "*command:* _path_ ..., *file:* _path_, *credential:* _NAME_");
 		break;

@@ -31,6 +31,8 @@ static const struct trait traits[] = {
 		"The parameters that it refuses, with commas between them."},
 	{"extras", TRAIT_TEXT, AT(extras), NULL,
 		"The members of a chat request that it takes and that the broker only passes on, with commas between them; *any*: all."},
+	{"reports", TRAIT_WORD, AT(reports), "openai|anthropic",
+		"Whose reports of costs and usage it has, which `llmb reconcile` asks for with an admin key: *openai* or *anthropic*."},
 	{"openai_rules", TRAIT_BOOL, AT(is_openai), NULL,
 		"OpenAI's own members are known there: custom tools, *safety_identifier* and the like."},
 	{"anthropic_version", TRAIT_TEXT, AT(api_version), NULL,

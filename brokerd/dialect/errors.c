@@ -575,18 +575,18 @@ static int64_t wait_of_body(const struct error_body *b, const struct http_head *
 		{            SPAN("x-ratelimit-reset"),           span_str(b->reset)         },
 		{ SPAN("date"),          head ? http_head_get(head,                   "date") : SPAN_NONE},
 	};
-	struct limits limits;
+	struct rates rates;
 	if (b->wait_ms >= 0 || b->reset[0] == '\0' || !span_is_set(made[2].value))
 		return b->wait_ms;
 	limits_read(&(struct http_head){head->status, made, COUNT_OF(made)}, SPAN("openrouter"),
-		&limits);
-	return limits_wait_ms(&limits);
+		&rates);
+	return limits_wait_ms(&rates);
 }
 
 /* The first that names a wait: the headers, the body, its message, a bound of which nothing is left, and
  * what is known of the host. */
 static int64_t find_wait(const struct error_body *b, const struct http_head *head,
-	const struct limits *limits, const struct fault *f, int64_t usual_ms)
+	const struct rates *rates, const struct fault *f, int64_t usual_ms)
 {
 	const int64_t told = head ? http_retry_after_ms(head) : -1;
 	const int64_t usual = usual_ms > 0 ? usual_ms : -1;
@@ -595,7 +595,7 @@ static int64_t find_wait(const struct error_body *b, const struct http_head *hea
 	if (!is_timely(f->err))
 		return usual;
 	const int64_t waits[] = {wait_of_body(b, head), wait_in_message(b->message),
-		limits ? limits_wait_ms(limits) : -1, usual};
+		rates ? limits_wait_ms(rates) : -1, usual};
 	for (size_t i = 0; i < COUNT_OF(waits); i++) {
 		if (waits[i] >= 0)
 			return waits[i];
@@ -619,15 +619,15 @@ void error_explain(const struct http_reply *reply, const struct target *target,
 	const struct error_rule *rules, struct fault *out)
 {
 	struct error_body body;
-	struct limits limits;
+	struct rates rates;
 	const struct quirks none = {.errors = SPAN_NONE};
 	const struct quirks *q = target ? &target->quirks : &none;
 	const struct span provider = target ? target->provider : SPAN_NONE;
 	*out = FAULT_NONE;
 	error_read(reply->body, &body);
 	read_aws_type(&reply->head, &body);
-	limits_read(&reply->head, span_is_set(q->limits) ? q->limits : provider, &limits);
-	if (limits.is_day_spent)
+	limits_read(&reply->head, span_is_set(q->limits) ? q->limits : provider, &rates);
+	if (rates.is_day_spent)
 		add_more(&body, HOST_ERROR_SPENT_DAY);
 	if (http_retry_after_ms(&reply->head) >= 0)
 		add_more(&body, HOST_ERROR_TOLD_WAIT);
@@ -644,7 +644,7 @@ void error_explain(const struct http_reply *reply, const struct target *target,
 			reply->head.status,
 			reply->body.n > 0 ? "and no sentence that says why" : "with nothing in it");
 	out->http_status = reply->head.status;
-	out->retry_after_ms = find_wait(&body, &reply->head, &limits, out, own ? own->wait_ms : 0);
+	out->retry_after_ms = find_wait(&body, &reply->head, &rates, out, own ? own->wait_ms : 0);
 	const struct span should = span_trim(http_head_get(&reply->head, "x-should-retry"));
 	if (span_is_nocase(should, "true") || span_is_nocase(should, "false"))
 		out->advice = span_is_nocase(should, "true") ? RETRY_ADVISED : RETRY_FORBIDDEN;

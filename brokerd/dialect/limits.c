@@ -14,6 +14,8 @@ enum form {
 enum dimension {
 	REQUESTS,
 	TOKENS,
+	INPUT,
+	OUTPUT,
 };
 
 struct row {
@@ -43,13 +45,13 @@ static const struct row rows[] = {
 		"anthropic-ratelimit-requests-reset", RFC3339, false},
 	{"anthropic", TOKENS, "anthropic-ratelimit-tokens-limit", "anthropic-ratelimit-tokens-remaining",
 		"anthropic-ratelimit-tokens-reset", RFC3339, false},
-	{"anthropic", TOKENS, "anthropic-ratelimit-input-tokens-limit", "anthropic-ratelimit-input-tokens-remaining",
+	{"anthropic", INPUT, "anthropic-ratelimit-input-tokens-limit", "anthropic-ratelimit-input-tokens-remaining",
 		"anthropic-ratelimit-input-tokens-reset", RFC3339, false},
-	{"anthropic", TOKENS, "anthropic-ratelimit-output-tokens-limit", "anthropic-ratelimit-output-tokens-remaining",
+	{"anthropic", OUTPUT, "anthropic-ratelimit-output-tokens-limit", "anthropic-ratelimit-output-tokens-remaining",
 		"anthropic-ratelimit-output-tokens-reset", RFC3339, false},
-	{"anthropic", TOKENS, "anthropic-priority-input-tokens-limit", "anthropic-priority-input-tokens-remaining",
+	{"anthropic", INPUT, "anthropic-priority-input-tokens-limit", "anthropic-priority-input-tokens-remaining",
 		"anthropic-priority-input-tokens-reset", RFC3339, false},
-	{"anthropic", TOKENS, "anthropic-priority-output-tokens-limit", "anthropic-priority-output-tokens-remaining",
+	{"anthropic", OUTPUT, "anthropic-priority-output-tokens-limit", "anthropic-priority-output-tokens-remaining",
 		"anthropic-priority-output-tokens-reset", RFC3339, false},
 	{"mistral", REQUESTS, "x-ratelimit-limit-req-minute", "x-ratelimit-remaining-req-minute",
 		NULL, NO_RESET, false},
@@ -199,18 +201,33 @@ static bool has_rows(struct span provider)
 	return false;
 }
 
-void limits_read(const struct http_head *head, struct span provider, struct limits *out)
+static struct rate *rate_of(struct rates *r, enum dimension d)
 {
-	const struct limit unknown = {-1, -1, -1};
-	*out = (struct limits){unknown, unknown, false};
+	switch (d) {
+	case REQUESTS:
+		return &r->requests;
+	case TOKENS:
+		return &r->tokens;
+	case INPUT:
+		return &r->input;
+	case OUTPUT:
+		return &r->output;
+	}
+	return NULL;
+}
+
+void limits_read(const struct http_head *head, struct span provider, struct rates *out)
+{
+	*out = RATES_UNKNOWN;
+	out->retry_after_ms = http_retry_after_ms(head);
 	if (!has_rows(provider))
 		provider = SPAN(USUAL);
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		const struct row *r = &rows[i];
-		struct limit *to = r->dimension == REQUESTS ? &out->requests : &out->tokens;
+		struct rate *to = rate_of(out, r->dimension);
 		if (!span_is(provider, r->provider))
 			continue;
-		const struct limit said = {
+		const struct rate said = {
 			count_of(head, r->limit), count_of(head, r->remaining), reset_of(head, r)};
 		out->is_day_spent = out->is_day_spent || (r->is_daily && said.remaining == 0);
 		if ((said.limit >= 0 || said.remaining >= 0 || said.reset_ms >= 0) &&
@@ -220,12 +237,13 @@ void limits_read(const struct http_head *head, struct span provider, struct limi
 	}
 }
 
-int64_t limits_wait_ms(const struct limits *l)
+int64_t limits_wait_ms(const struct rates *r)
 {
+	const struct rate *const all[] = {&r->requests, &r->tokens, &r->input, &r->output};
 	int64_t longest = -1;
-	if (l->requests.remaining == 0)
-		longest = l->requests.reset_ms;
-	if (l->tokens.remaining == 0 && l->tokens.reset_ms > longest)
-		longest = l->tokens.reset_ms;
+	for (size_t i = 0; i < COUNT_OF(all); i++) {
+		if (all[i]->remaining == 0 && all[i]->reset_ms > longest)
+			longest = all[i]->reset_ms;
+	}
 	return longest;
 }

@@ -4,24 +4,14 @@
 #ifndef BROKERD_DIALECT_LIMITS_H
 #define BROKERD_DIALECT_LIMITS_H
 #include "brokerd/value/http.h"
-
-/* One dimension; -1: not said. */
-struct limit {
-	int64_t limit, remaining;
-	int64_t reset_ms; /* until it is whole again */
-};
-
-struct limits {
-	struct limit requests, tokens;
-	bool is_day_spent; /* nothing is left of a bound that holds for a day */
-};
+#include "brokerd/value/rates.h"
 
 /* `provider`: whose headers they are; one that is not known has OpenAI's. Of several bounds on the
  * same thing (a minute's and a day's) the one of which least is left counts. */
-void limits_read(const struct http_head *head, struct span provider, struct limits *out);
+void limits_read(const struct http_head *head, struct span provider, struct rates *out);
 
-/* The longest wait for a dimension of which nothing is left, or -1. */
-int64_t limits_wait_ms(const struct limits *l);
+/* The longest wait for a dimension of which nothing is left, or -1. Retry-After is not in it. */
+int64_t limits_wait_ms(const struct rates *r);
 
 /* "1s", "6m0s", "20ms", "2m59.56s", "26 seconds", or bare seconds, in milliseconds; -1: none of these.
  * What comes behind is passed over. */

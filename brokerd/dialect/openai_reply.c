@@ -60,12 +60,15 @@ enum err openai_about(struct outlet *o, struct json id, struct json model, struc
 
 enum err openai_counts(struct outlet *o, struct json usage, int64_t cached)
 {
-	struct llm_usage u;
+	struct llm_usage u, billed;
 	if (json_kind(usage) != JSON_OBJECT)
 		return OK;
-	const char *odd = openai_usage(usage, cached, &u);
+	const char *odd = openai_usage(usage, cached, &u, &billed);
 	if (usage_input_total(&u) >= 0 || usage_output_total(&u) >= 0 || u.provider_cost_nusd >= 0)
-		outlet_usage(o, &u);
+		outlet_usage_billed(o, &u, &billed);
+	const enum err err = outlet_tier(o, json_member(usage, "service_tier")); /* Mistral's */
+	if (err)
+		return err;
 	return odd ? outlet_warn(o, "repaired_response", "usage", odd) : OK;
 }
 

@@ -2,6 +2,7 @@
 #include "brokerd/dialect/openai_wire.h"
 
 #include "brokerd/dialect/usage.h"
+#include "protocol/base/num.h"
 
 /* clang-format off */
 const struct error_rule openai_errors[] = {
@@ -108,9 +109,24 @@ static bool has_negative(struct json counts)
 	return false;
 }
 
+/* Mistral counts audio beside the prompt, and Google's host reasoning beside the completion without a
+ * figure of its own: what the two leave out of the total is charged for like the rest. */
+static void take_rest(struct llm_usage *u, struct llm_usage *billed, int64_t audio, int64_t rest)
+{
+	if (audio > 0 && audio == rest) {
+		u->input = num_add_sat(u->input, u->audio_input);
+		u->audio_input = -1;
+		billed->input = u->input;
+		billed->audio_input = audio;
+	} else if (billed->reasoning < 0) {
+		billed->reasoning = rest;
+	}
+}
+
 /* Hosts differ in where they put the cached tokens; what the prompt and the completion include is
  * told by their total. */
-const char *openai_usage(struct json u, int64_t cached, struct llm_usage *out)
+const char *openai_usage(
+	struct json u, int64_t cached, struct llm_usage *out, struct llm_usage *billed)
 {
 	int64_t input = -1, output = -1, total = -1;
 	*out = USAGE_UNKNOWN;
@@ -135,13 +151,14 @@ const char *openai_usage(struct json u, int64_t cached, struct llm_usage *out)
 	if (out->reasoning > 0 && output >= 0 && input >= 0 &&
 		total == input + output + out->reasoning)
 		output += out->reasoning; /* xAI counts it beside the completion */
-	struct json cost = json_member(u, "cost");
-	if (json_kind(cost) == JSON_OBJECT)
-		cost = json_member(cost, "total_cost");
-	out->provider_cost_nusd = usage_money(cost, 0);
-	if (out->provider_cost_nusd < 0)
-		out->provider_cost_nusd = usage_money(json_member(u, "cost_in_usd_ticks"), 10);
-	if (!usage_split(out, input, output))
+	out->provider_cost_nusd = usage_cost(u, num_add_sat(input, output));
+	const int64_t audio = out->audio_input;
+	const bool fits = usage_split(out, input, output);
+	*billed = *out;
+	if (input >= 0 && output >= 0 && total > num_add_sat(input, output))
+		take_rest(out, billed, audio, total - input - output);
+	/* audio that is counted beside the prompt is no part of it */
+	if (!fits && (audio <= 0 || billed->audio_input != audio))
 		return "the provider's token counts do not add up: a part is larger than its "
 		       "whole, and "
 		       "was cut to fit";

@@ -11,10 +11,11 @@ extern const struct error_rule openai_errors[];
 /* dialect.h's `explain` by that table. */
 void openai_explain(const struct http_reply *reply, const struct target *target, struct fault *out);
 
-/* Fills *out from a usage object of any of the wires. `cached`: the tokens read from the cache, where
- * something beside the object says them; else -1. Returns NULL, or a sentence about counts that make no
- * sense: they were dropped, or cut to fit. */
-const char *openai_usage(struct json usage, int64_t cached, struct llm_usage *out);
+/* Fills *out from a usage object of any of the wires, and *billed with that and what only its total tells
+ * of. `cached`: the tokens read from the cache, where something beside the object says them; else -1.
+ * Returns NULL, or a sentence about counts that make no sense: they were dropped, or cut to fit. */
+const char *openai_usage(
+	struct json usage, int64_t cached, struct llm_usage *out, struct llm_usage *billed);
 
 /* What a finish_reason means, without case; FINISH_OTHER where nobody knows it. The class of an error
  * where the word is an ending that is none: then *why says so. */

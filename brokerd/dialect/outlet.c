@@ -41,6 +41,7 @@ bool outlet_init(
 		.arena = a,
 		.notes = n,
 		.usage = USAGE_UNKNOWN,
+		.billed = USAGE_UNKNOWN,
 		.piece = BUF_INIT(LIMIT_SSE_TOTAL_BYTES),
 		.clean = BUF_INIT(3 * LIMIT_SSE_TOTAL_BYTES),
 		.seed = env->seed,
@@ -74,7 +75,7 @@ void outlet_reset(struct outlet *o)
 	o->id = o->model = SPAN_NONE;
 	o->created_s = 0;
 	o->has_usage = false;
-	o->usage = USAGE_UNKNOWN;
+	o->usage = o->billed = USAGE_UNKNOWN;
 	o->tier = SPAN_NONE;
 	o->n_warnings = 0;
 }
@@ -583,20 +584,43 @@ enum err outlet_calls_settle(struct outlet *o, uint32_t choice, const struct out
 
 /* ---- the end ---- */
 
-void outlet_usage(struct outlet *o, const struct llm_usage *u)
+void outlet_usage_billed(
+	struct outlet *o, const struct llm_usage *u, const struct llm_usage *billed)
 {
 	o->usage = *u;
+	o->billed = *billed;
+	o->billed.cost_nusd = u->cost_nusd;
+	o->billed.provider_cost_nusd = u->provider_cost_nusd;
 	o->has_usage = true;
+}
+
+void outlet_usage(struct outlet *o, const struct llm_usage *u)
+{
+	outlet_usage_billed(o, u, u);
+}
+
+static struct llm_event usage_event(const struct outlet *o)
+{
+	struct llm_event e = {.type = EV_USAGE, .usage = o->usage, .tier = o->tier};
+	if (memcmp(&o->billed, &o->usage, sizeof o->usage) != 0)
+		e.billed = &o->billed;
+	return e;
 }
 
 enum err outlet_tier(struct outlet *o, struct json word)
 {
 	struct buf *text = &o->piece;
 	buf_clear(text);
-	if (!json_text_to(word, text) || buf_error(text) || text->n > TIER_BYTES ||
-		span_eq(buf_view(text), o->tier))
+	if (!json_text_to(word, text) || buf_error(text))
 		return OK;
-	return arena_dup(o->arena, buf_view(text), &o->tier);
+	return outlet_tier_word(o, buf_view(text));
+}
+
+enum err outlet_tier_word(struct outlet *o, struct span word)
+{
+	if (word.n == 0 || word.n > TIER_BYTES || span_eq(word, o->tier))
+		return OK;
+	return arena_dup(o->arena, word, &o->tier);
 }
 
 enum err outlet_finish(struct outlet *o, uint32_t choice, enum finish f, struct span native,
@@ -662,7 +686,7 @@ enum err outlet_flush(struct outlet *o)
 		err = send(o, &e);
 	}
 	if (!err && o->has_usage) {
-		const struct llm_event e = {.type = EV_USAGE, .usage = o->usage, .tier = o->tier};
+		const struct llm_event e = usage_event(o);
 		err = send(o, &e);
 	}
 	for (uint32_t i = 0; !err && i < o->n_choices; i++) {
@@ -688,7 +712,7 @@ enum err outlet_fail(struct outlet *o, enum err err, const struct fault *fault, 
 {
 	struct fault told = *fault;
 	if (o->is_started && o->has_usage && !o->is_flushed && !o->is_refused) {
-		const struct llm_event e = {.type = EV_USAGE, .usage = o->usage, .tier = o->tier};
+		const struct llm_event e = usage_event(o);
 		o->is_flushed = true;
 		const enum err refused = emit(o, &e);
 		err = refused ? refused : err;

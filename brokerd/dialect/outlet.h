@@ -64,7 +64,7 @@ struct outlet {
 	bool is_refused;  /* the sink wants no more */
 	bool has_content; /* something went out after which no other answer can take its place */
 	bool has_usage;
-	struct llm_usage usage;
+	struct llm_usage usage, billed;
 	struct span tier; /* of service, as the reply says */
 	struct warning *warnings;
 	size_t n_warnings;
@@ -129,10 +129,14 @@ enum err outlet_call_whole(struct outlet *o, struct outlet_call *c, struct span 
 enum err outlet_calls_settle(
 	struct outlet *o, uint32_t choice, const struct outlet_call *but) MUST_USE;
 
-/* Kept until outlet_flush. A later finish replaces an earlier `stop` only. */
+/* Kept until outlet_flush. A later finish replaces an earlier `stop` only. `billed` is what is charged for,
+ * maybe the same; its own cost is not asked. */
 void outlet_usage(struct outlet *o, const struct llm_usage *u);
+void outlet_usage_billed(
+	struct outlet *o, const struct llm_usage *u, const struct llm_usage *billed);
 enum err outlet_tier(
 	struct outlet *o, struct json word) MUST_USE; /* what is no word is passed over */
+enum err outlet_tier_word(struct outlet *o, struct span word) MUST_USE; /* absent is passed over */
 enum err outlet_finish(struct outlet *o, uint32_t choice, enum finish f, struct span native,
 	struct span matched_stop) MUST_USE;
 

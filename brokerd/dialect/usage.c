@@ -1,6 +1,8 @@
 /* usage.c - what remains of a total when its parts are taken away. */
 #include "brokerd/dialect/usage.h"
 
+#include <string.h>
+
 #include "protocol/base/num.h"
 
 /* The text of a number, or of a number in quotes. */
@@ -39,16 +41,16 @@ bool usage_member(struct json object, const char *name, const char *other, int64
 	       (other && usage_count(json_member(object, other), out));
 }
 
-/* Takes `part` off what is left; cuts it where there is less. */
-static bool take(int64_t *left, int64_t *part)
+/* Takes `part` off what is left of the total; cuts it where there is less. */
+static bool take(int64_t total, int64_t *left, int64_t *part)
 {
 	if (*left < 0 || *part < 0)
 		return true;
-	const bool is_enough = *part <= *left;
-	if (!is_enough)
+	const bool fits = *part <= total;
+	if (*part > *left)
 		*part = *left;
 	*left -= *part;
-	return is_enough;
+	return fits;
 }
 
 bool usage_split(struct llm_usage *u, int64_t input_total, int64_t output_total)
@@ -58,12 +60,12 @@ bool usage_split(struct llm_usage *u, int64_t input_total, int64_t output_total)
 		&u->cache_write, &u->audio_input, &u->image_input};
 	int64_t *const outputs[] = {&u->reasoning, &u->audio_output, &u->image_output};
 	bool fits = true;
-	for (size_t i = 0; i < COUNT_OF(inputs); i++)
-		fits = take(&input_total, inputs[i]) && fits;
-	for (size_t i = 0; i < COUNT_OF(outputs); i++)
-		fits = take(&output_total, outputs[i]) && fits;
 	u->input = input_total;
 	u->output = output_total;
+	for (size_t i = 0; i < COUNT_OF(inputs); i++)
+		fits = take(input_total, &u->input, inputs[i]) && fits;
+	for (size_t i = 0; i < COUNT_OF(outputs); i++)
+		fits = take(output_total, &u->output, outputs[i]) && fits;
 	return fits;
 }
 
@@ -71,4 +73,44 @@ int64_t usage_money(struct json v, int places)
 {
 	int64_t nusd;
 	return num_scaled(number_text(v), 9 - places, &nusd) ? nusd : -1;
+}
+
+#define TICK_PLACES 10 /* xAI's part of a dollar */
+
+/* With a key of one's own at the provider behind it, a broker of models names its fee and apart from it
+ * what that provider takes. */
+static int64_t with_upstream(struct json usage, int64_t fee)
+{
+	const int64_t upstream = usage_money(
+		json_member(json_member(usage, "cost_details"), "upstream_inference_cost"), 0);
+	if (fee < 0 || upstream < 0 || !json_is_true(json_member(usage, "is_byok")))
+		return fee;
+	return num_add_sat(fee, upstream);
+}
+
+int64_t usage_cost(struct json usage, int64_t tokens)
+{
+	struct json cost = json_member(usage, "cost");
+	if (json_kind(cost) == JSON_OBJECT) /* Perplexity's */
+		cost = json_member(cost, "total_cost");
+	int64_t nusd = with_upstream(usage, usage_money(cost, 0));
+	if (nusd < 0)
+		nusd = usage_money(json_member(usage, "estimated_cost"), 0); /* DeepInfra's */
+	if (nusd < 0) {
+		nusd = usage_money(json_member(usage, "cost_in_usd_ticks"), TICK_PLACES);
+		if (nusd == 0 && tokens > 0)
+			nusd = -1; /* others who serve xAI's models do not fill it in */
+	}
+	return nusd;
+}
+
+void usage_add(struct llm_usage *to, const struct llm_usage *more)
+{
+	enum { CLASSES = sizeof *to / sizeof(int64_t) };
+	int64_t x[CLASSES], y[CLASSES];
+	memcpy(x, to, sizeof x);
+	memcpy(y, more, sizeof y);
+	for (size_t i = 0; i < CLASSES; i++)
+		x[i] = x[i] < 0 ? y[i] : y[i] < 0 ? x[i] : num_add_sat(x[i], y[i]);
+	memcpy(to, x, sizeof x);
 }

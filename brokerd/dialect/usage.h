@@ -13,12 +13,20 @@ bool usage_count(struct json v, int64_t *out);
 bool usage_member(struct json object, const char *name, const char *other, int64_t *out);
 
 /* `u` has its classes but for input and output, some of them parts of the two totals (-1: not
- * known). Fills in input and output as what remains. False: the parts were more than the total, and
- * were cut to fit. */
+ * known). Fills in input and output as what remains. What is counted under two parts (an image that was
+ * read from the cache) stays in the first of them. False: a part was more than its total, and was cut to
+ * fit. */
 bool usage_split(struct llm_usage *u, int64_t input_total, int64_t output_total);
 
 /* A decimal number of 10^-places dollars in nano-dollars, from its text, half up. -1: no number,
  * negative, or too large. */
 int64_t usage_money(struct json v, int places);
+
+/* What a call cost, as the members of a usage object say that hosts have for it: all that is to be paid for
+ * it, to whomever. -1: they do not say. `tokens` were counted (-1: not known). */
+int64_t usage_cost(struct json usage, int64_t tokens);
+
+/* Adds up class by class; what one of the two does not know is the other's. */
+void usage_add(struct llm_usage *to, const struct llm_usage *more);
 
 #endif

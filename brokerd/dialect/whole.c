@@ -106,10 +106,7 @@ void whole_usage(struct whole *w, struct json body)
 	usage_member(billed, "input_tokens", NULL, &u->input);
 	usage_member(billed, "image_tokens", NULL, &u->image_input);
 	usage_member(body, "inputTextTokenCount", "prompt_eval_count", &u->input);
-	struct json cost = json_member(usage, "cost");
-	if (json_kind(cost) == JSON_OBJECT)
-		cost = json_member(cost, "total_cost");
-	u->provider_cost_nusd = usage_money(cost, 0);
+	u->provider_cost_nusd = usage_cost(usage, usage_input_total(u));
 }
 
 /* Who answered, and when, as far as the document says. */

@@ -7,11 +7,15 @@
 
 #include "brokerd/auth/redact.h"
 #include "brokerd/dialect/estimate.h"
+#include "brokerd/dialect/limits.h"
 #include "brokerd/dialect/offline.h"
 #include "brokerd/dialect/passage.h"
 #include "brokerd/exchange/native.h"
 #include "brokerd/value/ops.h"
 #include "protocol/limits.h"
+
+/* How long a provider is left alone that says "too many" and not for how long. */
+#define UNSAID_MS 500
 
 #define PASSED_HEADERS 12 /* of a reply, to a caller who gets its bytes */
 
@@ -34,6 +38,7 @@ struct attempt {
 	struct http_head error_head; /* of a reply that is an error: copied */
 	struct buf error_body;
 	struct attempt_record record;
+	struct rates rates; /* that its reply told of, until they are passed on */
 	struct fault broke; /* what ended the decoding before the transfer's own end */
 	bool is_over;
 };
@@ -63,10 +68,30 @@ static enum err attempt_event(void *context, const struct llm_event *e)
 {
 	struct attempt *a = context;
 	if (e->type == EV_USAGE)
-		a->record.usage = e->usage;
+		a->record.usage = e->billed ? *e->billed : e->usage;
 	if (event_is_content(e->type) || e->type == EV_FINISH)
 		loop_timer_stop(&a->first_token);
 	return a->events.on_event(a->events.context, e);
+}
+
+static bool says_something(const struct rates *r)
+{
+	const struct rate *const all[] = {&r->requests, &r->tokens, &r->input, &r->output};
+	if (r->retry_after_ms >= 0)
+		return true;
+	for (size_t i = 0; i < COUNT_OF(all); i++) {
+		if (all[i]->limit >= 0 || all[i]->remaining >= 0)
+			return true;
+	}
+	return false;
+}
+
+/* Once for each reply. */
+static void tell_rates(struct attempt *a)
+{
+	if (a->events.on_rates && says_something(&a->rates))
+		a->events.on_rates(a->events.context, &a->rates);
+	a->rates = RATES_UNKNOWN;
 }
 
 /* Ends the attempt: once, and never from inside attempt_new. */
@@ -79,6 +104,10 @@ static void attempt_over(struct attempt *a, enum outcome outcome, const struct f
 	if (why->http_status)
 		a->record.http_status = why->http_status;
 	struct fault said = *why;
+	if (said.err == ERR_RATE_LIMITED)
+		a->rates.retry_after_ms =
+			said.retry_after_ms >= 0 ? said.retry_after_ms : UNSAID_MS;
+	tell_rates(a);
 	if (said.err)
 		copy_text(said.provider, sizeof said.provider, a->plan.target->provider);
 	if (said.err && said.request_id[0] == '\0')
@@ -189,9 +218,21 @@ static enum err take_end(struct attempt *a, struct fault *why)
 	return err || !a->has_passage ? err : passage_flush(&a->passage, &sink);
 }
 
+static void read_rates(struct attempt *a, const struct http_head *head)
+{
+	const struct target *t = a->plan.target;
+	const struct span whose = t->quirks.limits;
+	limits_read(head, span_is_set(whose) ? whose : t->provider, &a->rates);
+	if (head->status != 429)
+		a->rates.retry_after_ms = -1;
+	if (is_native(a) || head->status < 400)
+		tell_rates(a); /* of another the whole has to be read: it may say more */
+}
+
 static void on_head(void *context, const struct http_head *head)
 {
 	struct attempt *a = context;
+	read_rates(a, head);
 	a->record.http_status = head->status;
 	char *const id = a->record.provider_request_id;
 	copy_text(id, sizeof a->record.provider_request_id, http_head_request_id(head));
@@ -433,6 +474,7 @@ enum err attempt_new(struct organs *o, const struct attempt_plan *plan,
 	a->plan.secret = plan->secret ? secret_ref(plan->secret) : NULL;
 	a->events = *events;
 	a->broke = FAULT_NONE;
+	a->rates = RATES_UNKNOWN;
 	a->env = (struct dialect_env){loop_wall_us(o->loop) / 1000000, plan->seed, plan->page};
 	arena_init(&a->arena, LIMIT_REQUEST_ARENA);
 	buf_init(&a->error_body, LIMIT_ERROR_REPLY_BYTES);
@@ -442,7 +484,10 @@ enum err attempt_new(struct organs *o, const struct attempt_plan *plan,
 		.first_byte_us = -1,
 		.total_us = -1,
 		.usage = USAGE_UNKNOWN,
-		.price = plan->target->price};
+		.price = plan->target->price,
+		.charged_nusd = -1,
+		.estimate_input = -1,
+		.estimate_output = -1};
 	copy_text(a->record.provider, sizeof a->record.provider, plan->target->provider);
 	copy_text(a->record.model, sizeof a->record.model, plan->target->model);
 

@@ -4,6 +4,7 @@
 #define BROKERD_EXCHANGE_ATTEMPT_H
 #include "brokerd/dialect/dialect.h"
 #include "brokerd/exchange/organs.h"
+#include "brokerd/value/rates.h"
 
 struct attempt;
 
@@ -11,6 +12,8 @@ struct attempt;
 struct attempt_events {
 	/* A step of the answer. A result other than OK ends the attempt with that class. */
 	enum err (*on_event)(void *context, const struct llm_event *e);
+	/* What the reply's head says of the provider's rates, if it says anything; NULL: nobody asks. */
+	void (*on_rates)(void *context, const struct rates *said);
 	/* The last word: `record` is whole but for id, number and cost; `why` says what failed,
 	 * without any part of the key that a provider quotes. The attempt is still there: free it. */
 	void (*on_end)(void *context, const struct attempt_record *record, const struct fault *why);

@@ -5,7 +5,9 @@
  *   FOLLOW   what was kept, if it goes on from that or asks for it -> ADMIT | SETTLE
  *   ADMIT    is it a request, and one that its caller may make?   -> ROUTE | SETTLE
  *   ROUTE    which targets, in which order? Or: wait to retry     -> RESERVE | SETTLE
- *   RESERVE  what it may cost is written down before it is spent  -> PREPARE | ROUTE | SETTLE
+ *   RESERVE  what it may take is set aside of all its limits, and
+ *            written down before it is spent                      -> PREPARE | WAIT | ROUTE | SETTLE
+ *   WAIT     not now: its turn in the queue, and then the same    -> PREPARE | ROUTE | SETTLE
  *   PREPARE  the target's key, or a token that it gets (a wait)   -> SEND | ROUTE | SETTLE
  *   SEND     encoded and on its way                               -> RELAY | ROUTE | SETTLE
  *   RELAY    events come, are logged and read                     -> ROUTE (nothing shown) | SETTLE
@@ -102,17 +104,18 @@ static const struct {
 	enum state (*step)(struct exchange *x);
 	unsigned to;
 } states[] = {
-	[BODY] = {"body",    step_body,    TO(ASK) | TO(SETTLE)                },
-	[ASK] = {"ask",     step_ask,     TO(FOLLOW) | TO(SETTLE)             },
-	[FOLLOW] = {"follow",  step_follow,  TO(ADMIT) | TO(SETTLE)              },
-	[ADMIT] = {"admit",   step_admit,   TO(ROUTE) | TO(SETTLE)              },
-	[ROUTE] = {"route",   step_route,   TO(RESERVE) | TO(SETTLE)            },
-	[RESERVE] = {"reserve", step_reserve, TO(PREPARE) | TO(ROUTE) | TO(SETTLE)},
-	[PREPARE] = {"prepare", step_prepare, TO(SEND) | TO(ROUTE) | TO(SETTLE)   },
-	[SEND] = {"send",    step_send,    TO(RELAY) | TO(ROUTE) | TO(SETTLE)  },
-	[RELAY] = {"relay",   step_relay,   TO(ROUTE) | TO(SETTLE)              },
-	[SETTLE] = {"settle",  step_settle,  TO(END)                             },
-	[END] = {"end",     step_end,     0				   },
+	[BODY] = {"body",    step_body,    TO(ASK) | TO(SETTLE)                           },
+	[ASK] = {"ask",     step_ask,     TO(FOLLOW) | TO(SETTLE)                        },
+	[FOLLOW] = {"follow",  step_follow,  TO(ADMIT) | TO(SETTLE)                         },
+	[ADMIT] = {"admit",   step_admit,   TO(ROUTE) | TO(SETTLE)                         },
+	[ROUTE] = {"route",   step_route,   TO(RESERVE) | TO(SETTLE)                       },
+	[RESERVE] = {"reserve", step_reserve, TO(PREPARE) | TO(WAIT) | TO(ROUTE) | TO(SETTLE)},
+	[WAIT] = {"wait",    step_wait,    TO(PREPARE) | TO(ROUTE) | TO(SETTLE)           },
+	[PREPARE] = {"prepare", step_prepare, TO(SEND) | TO(ROUTE) | TO(SETTLE)              },
+	[SEND] = {"send",    step_send,    TO(RELAY) | TO(ROUTE) | TO(SETTLE)             },
+	[RELAY] = {"relay",   step_relay,   TO(ROUTE) | TO(SETTLE)                         },
+	[SETTLE] = {"settle",  step_settle,  TO(END)                                        },
+	[END] = {"end",     step_end,     0					      },
 };
 
 /* The only line that assigns the state. */
@@ -172,6 +175,8 @@ static void on_deadline(struct loop_timer *t)
 	struct fault why = FAULT_NONE;
 	fault_set(&why, ERR_TIMEOUT, "the call's time is over: %" PRId64 " ms",
 		(loop_now_us(x->organs->loop) - x->flight->begun_us) / 1000);
+	if (x->state == WAIT)
+		exchange_waited(x, &why);
 	exchange_stop(x, &why);
 }
 
@@ -231,6 +236,8 @@ struct exchange *exchange_new(struct organs *o, const struct peer_id *peer,
 	x->outcome = OUTCOME_FAILED;
 	x->max_cost_nusd = c->max_cost_nusd;
 	x->is_at_most_once = c->is_at_most_once;
+	x->is_batch = c->is_batch;
+	x->waits_for = FAULT_NONE;
 	x->body_bytes = c->body_bytes;
 	recall_init(&x->recall);
 	x->flight = flight_new(o);

@@ -120,7 +120,7 @@ static enum err fetch_send(struct fetch *f, struct fault *why)
 		.limits = {f->config->connect_us, PAGE_US, PAGE_US, PAGE_US},
 		.page = f->pages.at,
 	};
-	const struct attempt_events events = {on_event, on_end, f};
+	const struct attempt_events events = {on_event, NULL, on_end, f};
 	return attempt_new(f->organs, &plan, &events, &f->attempt, why);
 }
 

@@ -1,11 +1,13 @@
 /* flight.c - events go in by one door, which commits, counts, splits and pauses. */
 #include "brokerd/exchange/flight.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "brokerd/dialect/embeddings.h"
+#include "brokerd/dialect/usage.h"
 #include "brokerd/ledger/price.h"
 #include "protocol/base/num.h"
 #include "protocol/base/utf8.h"
@@ -25,11 +27,12 @@ struct flight *flight_new(struct organs *o)
 	buf_init(&f->body, LIMIT_BODY_BYTES);
 	event_log_init(&f->log);
 	buf_init(&f->raw, LIMIT_BODY_BYTES);
-	f->usage = f->settled = USAGE_UNKNOWN;
+	f->usage = f->settled = f->billed = f->settled_billed = USAGE_UNKNOWN;
 	f->untold = FAULT_NONE;
 	f->begun_us = loop_now_us(o->loop);
 	f->begun_wall_us = loop_wall_us(o->loop);
 	f->attempt_nusd = f->reserved_nusd = f->former_nusd = f->spent_nusd = -1;
+	f->expected_input = f->expected_output = -1;
 	return f;
 }
 
@@ -37,6 +40,7 @@ void flight_free(struct flight *f)
 {
 	if (!f)
 		return;
+	assert(!f->hold.limiter); /* whatever became of it: nothing stays set aside */
 	attempt_free(f->attempt);
 	event_log_done(&f->log);
 	buf_done(&f->raw);
@@ -186,36 +190,28 @@ static enum err put_raw(struct flight *f, struct span bytes)
 	return buf_error(&f->raw);
 }
 
-/* Class by class; what one of the two does not know is the other's. */
-static struct llm_usage add_usage(const struct llm_usage *a, const struct llm_usage *b)
-{
-	enum { CLASSES = sizeof(struct llm_usage) / sizeof(int64_t) };
-	int64_t x[CLASSES], y[CLASSES];
-	struct llm_usage sum;
-	memcpy(x, a, sizeof x);
-	memcpy(y, b, sizeof y);
-	for (size_t i = 0; i < CLASSES; i++)
-		x[i] = x[i] < 0 ? y[i] : y[i] < 0 ? x[i] : num_add_sat(x[i], y[i]);
-	memcpy(&sum, x, sizeof sum);
-	return sum;
-}
-
 struct span flight_tier(const struct flight *f)
 {
 	return f->route.targets[f->target].quirks.has_service_tier ? f->request.service_tier
 								   : SPAN_NONE;
 }
 
-static void take_usage(struct flight *f, const struct llm_usage *u, struct span tier)
+/* How long the prompt was is told by what was counted, what it costs by what is charged for. */
+static void take_usage(struct flight *f, const struct llm_event *e)
 {
 	const struct target *t = &f->route.targets[f->target];
-	const struct price_case when = {.input_tokens = usage_input_total(u),
-		.tier = span_is_set(tier) ? tier : flight_tier(f),
+	const struct llm_usage *billed = e->billed ? e->billed : &e->usage;
+	const struct price_case when = {.input_tokens = usage_input_total(&e->usage),
+		.tier = span_is_set(e->tier) ? e->tier : flight_tier(f),
 		.day = -1};
 	route_price(f->config, t, &when, &f->price);
-	f->attempt_nusd = t->is_offline ? 0 : price_nusd(&f->price, u);
-	f->usage = add_usage(&f->settled, u);
-	f->usage.cost_nusd = t->is_offline ? 0 : price_nusd(&f->price, &f->usage);
+	f->attempt_nusd = t->is_offline ? 0 : price_nusd(&f->price, billed);
+	f->usage = f->settled;
+	usage_add(&f->usage, &e->usage);
+	f->billed = f->settled_billed;
+	usage_add(&f->billed, billed);
+	f->billed.cost_nusd = t->is_offline ? 0 : price_nusd(&f->price, &f->billed);
+	f->usage.cost_nusd = f->billed.cost_nusd;
 	f->has_usage = true;
 }
 
@@ -238,11 +234,12 @@ enum err flight_put(struct flight *f, const struct llm_event *e)
 	}
 	f->has_batch_content = f->has_batch_content || event_is_content(e->type);
 	if (e->type == EV_USAGE) {
-		take_usage(f, &e->usage, e->tier);
+		take_usage(f, e);
 		if (!f->has_content)
 			return OK;
 		changed = *e;
 		changed.usage = f->usage;
+		changed.billed = NULL;
 		e = &changed;
 	} else if (e->type == EV_EMBEDDING) {
 		if (f->dimensions > 0 && f->dimensions != e->embedding.vector.n)
@@ -286,6 +283,7 @@ void flight_rewind(struct flight *f)
 	f->is_forwarded = f->has_head = false;
 	buf_clear(&f->raw);
 	f->usage = f->settled;
+	f->billed = f->settled_billed;
 	f->attempt_nusd = -1;
 	f->finish = 0;
 }
@@ -305,7 +303,8 @@ bool flight_next_batch(struct flight *f)
 	if (f->op != LLM_OP_EMBED || next >= f->request.n_inputs)
 		return false;
 	f->settled = f->usage;
-	f->settled.cost_nusd = -1;
+	f->settled_billed = f->billed;
+	f->settled.cost_nusd = f->settled_billed.cost_nusd = -1;
 	f->batch_at = next;
 	f->batches++;
 	f->same = 0;

@@ -6,6 +6,7 @@
 #include "brokerd/exchange/attempt.h"
 #include "brokerd/exchange/event_log.h"
 #include "brokerd/exchange/pages.h"
+#include "brokerd/limit/limiter.h"
 #include "brokerd/route/route.h"
 
 struct flight {
@@ -31,11 +32,12 @@ struct flight {
 	struct buf raw; /* its bytes until then */
 	bool has_start, has_usage, has_content, has_ended;
 	bool is_paused;
-	bool has_batch_content;   /* of the batch in hand */
-	struct llm_usage settled; /* of the batches before */
-	struct llm_usage usage;   /* with these */
-	struct price price;       /* that the last of it was counted at */
-	enum finish finish;       /* of choice 0; 0: none yet */
+	bool has_batch_content;                   /* of the batch in hand */
+	struct llm_usage settled, settled_billed; /* of the batches before */
+	struct llm_usage usage,
+		billed;     /* with these: as counted, and what of that is charged for */
+	struct price price; /* that the last of it was counted at */
+	enum finish finish; /* of choice 0; 0: none yet */
 	uint32_t warnings;
 	struct fault untold; /* of an event that no frame can hold; OK: there was none */
 	int64_t begun_us, begun_wall_us;
@@ -47,6 +49,9 @@ struct flight {
 	unsigned unknown;        /* attempts that may have been served */
 	int64_t attempt_nusd;    /* what the one in hand says it cost; -1: nothing is known */
 	int64_t reserved_nusd;   /* set aside for the one in hand; -1: its price is unknown */
+	int64_t claimed_nusd;    /* the same of its budgets, for which there always is one */
+	int64_t expected_input, expected_output; /* its tokens, as estimated; -1: not yet */
+	struct limit_hold hold; /* what it has set aside of all limits, from RESERVE to its end */
 	int64_t former_nusd; /* what the attempts before the last one cost; -1: nothing is known */
 	int64_t spent_nusd;  /* the same of all */
 	bool is_cost_open;   /* one of them cost something that is not known */

@@ -5,7 +5,11 @@
 #include "brokerd/audit/audit.h"
 #include "brokerd/config/config.h"
 #include "brokerd/exchange/repair.h"
+#include "brokerd/exchange/told.h"
+#include "brokerd/exchange/turns.h"
+#include "brokerd/ledger/drift.h"
 #include "brokerd/ledger/journal.h"
+#include "brokerd/limit/fit.h"
 #include "brokerd/loop/loop.h"
 #include "brokerd/loop/worker.h"
 #include "brokerd/policy/consent.h"
@@ -24,6 +28,9 @@ struct organs {
 	struct vault *vault;
 	struct transport *transport;
 	struct tokens *tokens;
+	struct limiter *limiter;     /* how much of everything callers may have */
+	struct turns *turns;         /* who waits for it */
+	struct told told_budgets;    /* soft ones that are over, as log and audit have them */
 	struct journal *journal;     /* NULL: state cannot be kept, `ailment` says why */
 	struct ledger *ledger;       /* NULL with it */
 	struct responses *responses; /* answers kept for their callers */
@@ -33,6 +40,8 @@ struct organs {
 	uid_t own_uid;               /* the broker's */
 	struct fault ailment; /* why the broker is degraded: told to every caller; OK: it is well */
 	struct repairs repairs;     /* what providers were found to refuse */
+	struct fit *fit;            /* how far off estimates of prompts are; NULL is fine */
+	struct drifts drifts;       /* of which models it was said that their prices are wrong */
 	struct exchange *exchanges; /* all that are open */
 	size_t n_exchanges;
 	size_t body_bytes, max_body_bytes; /* of all requests together, from their first piece on */

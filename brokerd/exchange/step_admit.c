@@ -18,6 +18,14 @@ static int64_t input_tokens(const struct exchange *x)
 	return (int64_t)(f->body.n / 4);
 }
 
+int64_t exchange_input_estimate(const struct exchange *x)
+{
+	const struct target *t = exchange_target(x);
+	return x->organs->fit
+		       ? fit_tokens(x->organs->fit, t->provider, t->model, x->estimate_tokens)
+		       : x->estimate_tokens;
+}
+
 static enum err bound_output(struct exchange *x)
 {
 	struct opt_i64 *max = &x->flight->request.max_tokens;
@@ -39,11 +47,12 @@ static enum err bound_output(struct exchange *x)
 static enum err bound(struct exchange *x, struct fault *why)
 {
 	const struct policy_rule *r = x->allowance.rule;
-	if (r->max_input >= 0 && input_tokens(x) > r->max_input)
+	x->estimate_tokens = input_tokens(x);
+	if (r->max_input >= 0 && x->estimate_tokens > r->max_input)
 		return fault_set(why, ERR_DENIED,
 			"[policy \"%.*s\"] allows %" PRId64
 			" tokens of input (max_input), and this is about %" PRId64,
-			SPAN_ARG(r->name), r->max_input, input_tokens(x));
+			SPAN_ARG(r->name), r->max_input, x->estimate_tokens);
 	if (r->max_cost_nusd >= 0 && (x->max_cost_nusd < 0 || x->max_cost_nusd > r->max_cost_nusd))
 		x->max_cost_nusd = r->max_cost_nusd;
 	if (r->max_output >= 0 && x->flight->op == LLM_OP_NATIVE)

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "brokerd/exchange/claim.h"
 #include "brokerd/exchange/listing.h"
 #include "brokerd/log/log.h"
 #include "brokerd/route/retry.h"
@@ -70,10 +71,14 @@ enum state exchange_after_failure(struct exchange *x, enum outcome outcome, cons
 {
 	struct flight *f = x->flight;
 	const char *other = renewal(x, why);
+	claim_release(x); /* where it did not come to an attempt */
 	if (f->op == LLM_OP_MODELS && !span_is_set(f->request.model) && !other) {
 		listing_warn(f, why);
 		return exchange_next_listing(x);
 	}
+	/* for what a provider's rates allow it waits with all others, or asks another meanwhile: step_wait.c */
+	const bool is_queued =
+		why->err == ERR_RATE_LIMITED && f->same <= 1 && why->advice != RETRY_FORBIDDEN;
 	const struct retry_case c = {
 		.err = why->err,
 		.has_content = f->op != LLM_OP_MODELS && f->has_batch_content,
@@ -83,12 +88,12 @@ enum state exchange_after_failure(struct exchange *x, enum outcome outcome, cons
 		/* lists are many requests, and each may fail for itself */
 		.attempts = f->op == LLM_OP_MODELS ? f->same : f->attempts - f->batches,
 		.unknown = f->unknown,
-		.retry_after_ms = why->retry_after_ms,
+		.retry_after_ms = is_queued ? 0 : why->retry_after_ms,
 		.advice = why->advice,
 		.left_us = exchange_left_us(x),
 		.jitter = (uint32_t)(x->seed >> 32) + f->attempts,
 		/* the vectors of two models cannot stand beside one another */
-		.has_next = f->batches == 0 && f->target + 1 < f->route.n,
+		.has_next = !is_queued && f->batches == 0 && f->target + 1 < f->route.n,
 		.may_renew = other != NULL,
 	};
 	const struct retry_verdict v = retry_decide(&c);
@@ -114,8 +119,10 @@ enum state exchange_after_failure(struct exchange *x, enum outcome outcome, cons
 	}
 	const struct target *t = exchange_target(x);
 	flight_rewind(f);
-	flight_status(f, "retrying", "%s; trying %.*s/%.*s", is_renewal ? other : why->message,
-		SPAN_ARG(t->provider), SPAN_ARG(t->model));
+	if (!is_queued)
+		flight_status(f, "retrying", "%s; trying %.*s/%.*s",
+			is_renewal ? other : why->message, SPAN_ARG(t->provider),
+			SPAN_ARG(t->model));
 	x->is_retry_due = v.delay_us > 0;
 	if (x->is_retry_due)
 		loop_timer_set(x->organs->loop, &x->retry, v.delay_us);

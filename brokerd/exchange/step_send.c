@@ -2,6 +2,7 @@
 #include "brokerd/exchange/steps.h"
 
 #include "brokerd/dialect/carry.h"
+#include "brokerd/exchange/claim.h"
 #include "brokerd/exchange/listing.h"
 #include "brokerd/exchange/pins.h"
 
@@ -71,6 +72,11 @@ static void on_attempt_end(
 		fault_set(&said, ERR_NO_MEMORY, "no memory for the next page of a list");
 	exchange_account(x, record);
 	exchange_go_on(x, relay_ended(x, outcome, &said));
+}
+
+static void on_attempt_rates(void *context, const struct rates *said)
+{
+	claim_learn(context, said);
 }
 
 static enum err tell(struct flight *f, const struct notes *n)
@@ -182,7 +188,8 @@ enum state step_send(struct exchange *x)
 		.page = f->pages.at,
 		.forwarded = forwarded,
 	};
-	const struct attempt_events events = {on_attempt_event, on_attempt_end, x};
+	const struct attempt_events events = {
+		on_attempt_event, on_attempt_rates, on_attempt_end, x};
 	err = attempt_new(x->organs, &plan, &events, &f->attempt, &why);
 	f->attempts++;
 	if (err)

@@ -3,8 +3,13 @@
 
 #include <inttypes.h>
 
+#include "brokerd/exchange/account.h"
+#include "brokerd/exchange/claim.h"
+#include "brokerd/ledger/price.h"
 #include "brokerd/log/log.h"
 #include "protocol/base/num.h"
+
+#define DAY_US (INT64_C(86400) * 1000000)
 
 static void settle_record(const struct exchange *x, struct exchange_record *r)
 {
@@ -22,10 +27,13 @@ static void settle_record(const struct exchange *x, struct exchange_record *r)
 		.is_stream = f->request.is_stream,
 		.attempts = f->attempts,
 		.warnings = f->warnings,
-		.usage = f->usage,
+		.usage = f->billed,
 		.price = !t             ? PRICE_UNKNOWN
 			 : f->has_usage ? f->price
 					: t->price,
+		.queued_us = x->queued_us,
+		.estimate_input = f->expected_input,
+		.estimate_output = f->expected_output,
 	};
 	memcpy(r->id, x->id, sizeof r->id);
 	peer_account(&x->peer, r->app);
@@ -39,10 +47,33 @@ static void settle_record(const struct exchange *x, struct exchange_record *r)
 		fault_text(r->provider, sizeof r->provider, t->provider);
 		fault_text(r->target_model, sizeof r->target_model, t->model);
 	}
+	account_of(x, &r->account);
 	r->usage.cost_nusd = f->is_cost_open ? -1 : f->spent_nusd;
 	if (r->usage.provider_cost_nusd >= 0 && f->former_nusd > 0)
 		r->usage.provider_cost_nusd =
 			num_add_sat(r->usage.provider_cost_nusd, f->former_nusd);
+}
+
+/* A good answer of one attempt tells how good the estimate was, and the price. */
+static void learn(struct exchange *x, const struct exchange_record *r)
+{
+	const struct flight *f = x->flight;
+	struct organs *o = x->organs;
+	const struct span provider = span_str(r->provider), model = span_str(r->target_model);
+	char quoted[2][sizeof r->target_model * 2];
+	if (x->outcome != OUTCOME_OK || f->attempts != 1 || provider.n == 0 || exchange_is_free(x))
+		return;
+	if (o->fit && f->op != LLM_OP_NATIVE)
+		fit_learn(
+			o->fit, provider, model, x->estimate_tokens, usage_input_total(&f->usage));
+	if (price_drifts(r->usage.cost_nusd, r->usage.provider_cost_nusd) &&
+		drift_is_news(&o->drifts, provider, model, f->begun_wall_us / DAY_US))
+		log_warn("price.drift",
+			"id=%s provider=%s model=%s cost_nusd=%" PRId64
+			" provider_cost_nusd=%" PRId64,
+			x->id, log_quote(quoted[0], sizeof quoted[0], provider),
+			log_quote(quoted[1], sizeof quoted[1], model), r->usage.cost_nusd,
+			r->usage.provider_cost_nusd);
 }
 
 /* What was found out only on the way: a model, an endpoint, an answer of a person's. */
@@ -71,6 +102,7 @@ enum state step_settle(struct exchange *x)
 	loop_timer_stop(&x->retry);
 	loop_timer_stop(&x->hold);
 	tokens_leave(&x->token);
+	turns_leave(&x->turn);
 	consents_leave(&x->consent);
 	note_refusal(x);
 	if (f->attempt) { /* stopped from outside while it ran */
@@ -82,11 +114,13 @@ enum state step_settle(struct exchange *x)
 		record.err = x->verdict.err;
 		exchange_account(x, &record);
 	}
+	claim_release(x); /* where it did not come to an attempt */
 	if (x->outcome == OUTCOME_FAILED && f->unknown > 0)
 		x->outcome = OUTCOME_UNKNOWN;
 	secret_unref(x->secret);
 	x->secret = NULL;
 	settle_record(x, &r);
+	learn(x, &r);
 	if (x->organs->journal && journal_settle(x->organs->journal, &r, &why) != OK)
 		log_error("ledger.exchange_lost", "id=%s why=\"%s\"", x->id, why.message);
 	char provider[sizeof r.provider * 2], model[sizeof r.target_model * 2];
@@ -103,8 +137,11 @@ enum state step_settle(struct exchange *x)
 		memcpy(said.request_id, x->id, sizeof x->id); /* the provider's is in the ledger */
 		flight_fail(f, &said);
 	} else {
+		struct llm_usage counted = f->usage;
+		counted.cost_nusd = r.usage.cost_nusd;
+		counted.provider_cost_nusd = r.usage.provider_cost_nusd;
 		const struct reply_end end = {
-			.usage = r.usage,
+			.usage = counted,
 			.provider = r.provider[0] ? span_str(r.provider) : SPAN_NONE,
 			.model = r.provider[0] ? span_str(r.target_model) : SPAN_NONE,
 			.request_id = span_str(x->id),

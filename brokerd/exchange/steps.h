@@ -17,12 +17,15 @@ enum state {
 	ADMIT,
 	ROUTE,
 	RESERVE,
+	WAIT,
 	PREPARE,
 	SEND,
 	RELAY,
 	SETTLE,
 	END,
 };
+
+struct bounds;
 
 struct exchange {
 	struct exchange *prev, *next; /* of organs->exchanges */
@@ -41,8 +44,10 @@ struct exchange {
 	bool is_body_whole;
 	int64_t body_bytes; /* announced; -1: not */
 	int64_t max_cost_nusd;
+	int64_t estimate_tokens; /* of the prompt, as it came, before fit_tokens; 0: nothing was estimated */
 	struct opt_i64 asked_max_tokens; /* by the caller: what is sent may be less */
 	bool is_at_most_once;
+	bool is_batch; /* it may wait behind others that are not */
 	struct flight *flight;
 	struct event_cursor cursor;
 	bool is_relayed;            /* its caller speaks a public API: */
@@ -64,7 +69,16 @@ struct exchange {
 	struct recall recall; /* of the answer that comes, what its provider will want again */
 	struct fault verdict; /* what it is settled with; OK: a good answer */
 	enum outcome outcome;
-	bool is_retry_due; /* ROUTE: a target is chosen, only the wait is left */
+	bool is_retry_due;              /* ROUTE: a target is chosen, only the wait is left */
+	struct turn turn;               /* WAIT: for what the target in hand can give */
+	struct fault waits_for;         /* what stands in its way */
+	int64_t waits_since_us;         /* the loop's clock */
+	int64_t queued_us;              /* that it has waited, all together */
+	struct opt_i64 told_max_tokens; /* to which its output was capped, as its caller knows */
+	bool has_told_budgets;
+	int64_t *
+		ready_us; /* of the targets at the end of the route that were put off, when each is free */
+	size_t n_put_off;
 };
 
 /* ---- the steps: each returns the next state, or its own to wait ---- */
@@ -74,6 +88,7 @@ enum state step_admit(struct exchange *x);
 enum state step_ask(struct exchange *x);
 enum state step_route(struct exchange *x);
 enum state step_reserve(struct exchange *x);
+enum state step_wait(struct exchange *x);
 enum state step_prepare(struct exchange *x);
 enum state step_send(struct exchange *x);
 enum state step_relay(struct exchange *x);
@@ -92,6 +107,14 @@ enum state exchange_fail_with(struct exchange *x, enum err err, const struct fau
 /* What a failure of the target in hand allows: another try, or the end. */
 enum state exchange_after_failure(
 	struct exchange *x, enum outcome outcome, const struct fault *why);
+/* The limits were asked for the target in hand (or `err`: that did not come so far): all is set aside, or none is. */
+enum state exchange_claimed(struct exchange *x, enum err err, const struct bounds *b,
+	const struct limit_answer *answer, const struct fault *why);
+/* Not now: another target first, a place in the queue, or a refusal at once where the call's time is not enough. */
+enum state exchange_must_wait(
+	struct exchange *x, const struct bounds *b, const struct limit_answer *answer);
+/* Its time is over while it waits: *why says for what. */
+void exchange_waited(const struct exchange *x, struct fault *why);
 /* The provider in hand has told of its models, or cannot: the next one, or the end. */
 enum state exchange_next_listing(struct exchange *x);
 /* The list of the provider in hand goes on. */
@@ -118,6 +141,9 @@ void exchange_on_token(struct token_wait *w, struct secret *token, const struct 
 const struct target *exchange_target(const struct exchange *x);
 /* No provider takes money for what is asked. */
 bool exchange_is_free(const struct exchange *x);
+/* The prompt's tokens as they are estimated for the target in hand. */
+int64_t exchange_input_estimate(const struct exchange *x);
+
 /* Does the operation write an answer, whose tokens cost too? */
 bool exchange_is_written(enum llm_op op);
 /* Writes the row of an attempt that is over and lets go of it. */

@@ -21,6 +21,7 @@ static void admin_free(struct admin_call *a)
 {
 	for (size_t i = 0; i < a->n_fetches; i++)
 		fetch_cancel(a->fetches[i]);
+	bill_cancel(a->bill);
 	loop_task_stop(&a->done);
 	loop_timer_stop(&a->wait);
 	consents_away(&a->agent);
@@ -112,6 +113,12 @@ static const struct {
 	{"status",            admin_status,            true,  false},
 	{"models",            admin_models,            false, false},
 	{"usage",             admin_usage,             true,  false},
+	{"usage.estimates",   admin_usage_estimates,   true,  false},
+	{"usage.export",      admin_usage_export,      true,  false},
+	{"budget.list",       admin_budget_list,       true,  false},
+	{"budget.set",        admin_budget_set,        false, false},
+	{"budget.remove",     admin_budget_remove,     false, false},
+	{"reconcile",         admin_reconcile,         false, false},
 	{"key.add",           admin_key_add,           false, false},
 	{"key.rotate",        admin_key_rotate,        false, false},
 	{"key.list",          admin_key_list,          false, false},
@@ -229,7 +236,7 @@ void admin_drop_fetches(struct admin_env *env)
 {
 	struct admin_call *a, *after;
 	LIST_EACH_SAFE(env->calls, a, after) {
-		if (a->n_fetches > 0)
+		if (a->n_fetches > 0 || a->bill)
 			admin_free(a);
 	}
 }

@@ -1,4 +1,4 @@
-/* admin_broker.c - how the broker is, its configuration, and what was used. */
+/* admin_broker.c - how the broker is, and its configuration. */
 #include "brokerd/front/admin_call.h"
 
 #include <unistd.h>
@@ -7,52 +7,7 @@
 #include "brokerd/front/peer.h"
 #include "brokerd/log/log.h"
 #include "brokerd/value/secret.h"
-#include "protocol/base/num.h"
 #include "protocol/limits.h"
-
-/* ---- what was used ---- */
-
-static void usage_run(struct job *j)
-{
-	struct admin_call *a = container_of(j, struct admin_call, job);
-	const enum err err = ledger_usage(a->organs->ledger, &a->query, &a->json, &a->why);
-	if (err && !a->why.err)
-		fault_set(&a->why, err, "%s", err_info(err)->sentence);
-}
-
-static void usage_came(struct job *j)
-{
-	admin_done(container_of(j, struct admin_call, job));
-}
-
-static void usage_flushed(void *context, enum err err, const struct fault *why)
-{
-	struct admin_call *a = context;
-	if (err) {
-		admin_fail(a, err, why);
-		return;
-	}
-	a->job.run = usage_run;
-	a->job.on_done = usage_came;
-	workers_submit(a->organs->workers, &a->job, LEDGER_LANE);
-}
-
-enum err admin_usage(struct admin_call *a, struct json body, struct fault *why)
-{
-	int64_t s;
-	a->query.by = admin_text(a, body, "by");
-	if (a->query.by.n == 0)
-		a->query.by = SPAN("none");
-	if (json_i64(json_member(body, "since_s"), &s))
-		a->query.since_us = num_mul_sat(s, 1000000);
-	if (json_i64(json_member(body, "until_s"), &s))
-		a->query.until_us = num_mul_sat(s, 1000000);
-	if (!a->organs->journal || !a->organs->ledger)
-		return fault_set(why, ERR_STORAGE_FULL, "%s", a->organs->ailment.message);
-	const struct journal_reply reply = {usage_flushed, a};
-	journal_flush(a->organs->journal, reply);
-	return OK;
-}
 
 /* ---- how it is ---- */
 

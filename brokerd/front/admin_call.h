@@ -5,9 +5,11 @@
 #ifndef BROKERD_FRONT_ADMIN_CALL_H
 #define BROKERD_FRONT_ADMIN_CALL_H
 #include "brokerd/config/catalogue_file.h"
+#include "brokerd/exchange/bill.h"
 #include "brokerd/exchange/fetch.h"
 #include "brokerd/front/admin.h"
-#include "brokerd/ledger/ledger.h"
+#include "brokerd/ledger/export.h"
+#include "brokerd/ledger/report.h"
 #include "protocol/base/json.h"
 
 struct admin_call {
@@ -25,7 +27,10 @@ struct admin_call {
 	struct fault why;
 	/* of operations that go on */
 	struct job job;
-	struct usage_query query;
+	union {
+		struct report report;
+		struct export export;
+	} usage;
 	struct span provider, label;
 	struct span about; /* whom the audit log says it was about; absent: the two above say it */
 	int64_t begun_us;
@@ -34,6 +39,7 @@ struct admin_call {
 	bool has_created_vault, has_passphrase, is_costly;
 	struct fetch **fetches;
 	size_t n_fetches, n_waiting;
+	struct bill *bill;   /* what a provider says was spent */
 	struct json_out out; /* an answer that is written piece by piece */
 	struct buf errors;
 	struct buf text; /* a catalogue that is imported, and what it became */
@@ -85,7 +91,10 @@ admin_run admin_vault_status, admin_vault_lock, admin_vault_unlock, admin_vault_
 admin_run admin_vault_slots, admin_vault_slot_add, admin_vault_slot_remove;
 admin_run admin_models, admin_catalogue_import;
 admin_run admin_audit_list, admin_audit_verify;
-admin_run admin_usage, admin_config_check, admin_config_reload, admin_status;
+admin_run admin_usage, admin_usage_estimates, admin_usage_export;
+admin_run admin_config_check, admin_config_reload, admin_status;
+admin_run admin_budget_list, admin_budget_set, admin_budget_remove;
+admin_run admin_reconcile;
 admin_run admin_whoami, admin_policy_show, admin_policy_test;
 admin_run admin_app_list, admin_app_allow, admin_app_revoke, admin_app_forget, admin_app_add,
 	admin_app_remove;

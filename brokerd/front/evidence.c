@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "brokerd/front/owner.h"
+#include "brokerd/front/project.h"
 #include "brokerd/value/peer_id.h"
 #include "protocol/base/buf.h"
 #include "protocol/base/num.h"
@@ -234,6 +235,15 @@ static void skip_shared(const char *own, struct evidence *out)
 	memmove(out->cgroup, out->cgroup + end, strlen(out->cgroup + end) + 1);
 }
 
+void evidence_read_unit(struct span cgroup, struct evidence *out)
+{
+	while (cgroup.n > 0) {
+		const struct span part = span_cut(&cgroup, '/');
+		if (span_ends(part, SPAN(".service")) || span_ends(part, SPAN(".scope")))
+			fault_text(out->unit, sizeof out->unit, part);
+	}
+}
+
 static void read_cgroup(int folder, int own, struct evidence *e)
 {
 	OWNED(buf_done) struct buf text = BUF_INIT(FILE_BYTES);
@@ -244,6 +254,7 @@ static void read_cgroup(int folder, int own, struct evidence *e)
 		return;
 	evidence_read_cgroup(buf_view(&text), e);
 	e->is_in_system = span_starts(span_str(e->cgroup), SPAN("/system.slice/"));
+	evidence_read_unit(span_str(e->cgroup), e);
 	skip_shared(ours.cgroup, e);
 }
 
@@ -347,23 +358,27 @@ bool evidence_read_flatpak(struct span text, struct evidence *out)
 	return out->flatpak_id[0] != '\0';
 }
 
-/* Is what is open (as a place, not yet as a file) on a file system that cannot keep us waiting, as one that
- * a program of the caller's serves can? Its mount is pinned: nothing can come over it any more. */
-static bool is_plain(int process, int place)
+bool evidence_is_plain(struct span type)
 {
 	static const char *const types[] = {"tmpfs", "ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs",
 		"zfs", "squashfs", "erofs"};
-	OWNED(buf_done) struct buf mounts = BUF_INIT(MOUNTS_BYTES);
-	struct statx st;
-	if (statx(place, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &st) != 0 ||
-		!(st.stx_mask & STATX_MNT_ID) || !read_all(process, "mountinfo", &mounts))
-		return false;
-	const struct span type = evidence_mount_type(buf_view(&mounts), (int64_t)st.stx_mnt_id);
 	for (size_t i = 0; i < COUNT_OF(types); i++) {
 		if (span_is(type, types[i]))
 			return true;
 	}
 	return false;
+}
+
+/* Is what is open (as a place, not yet as a file) on such a file system? Its mount is pinned: nothing can come over
+ * it any more. */
+static bool is_plain(int process, int place)
+{
+	OWNED(buf_done) struct buf mounts = BUF_INIT(MOUNTS_BYTES);
+	struct statx st;
+	if (statx(place, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &st) != 0 ||
+		!(st.stx_mask & STATX_MNT_ID) || !read_all(process, "mountinfo", &mounts))
+		return false;
+	return evidence_is_plain(evidence_mount_type(buf_view(&mounts), (int64_t)st.stx_mnt_id));
 }
 
 /* A place on such a file system that is a regular file, read. */
@@ -422,6 +437,13 @@ static enum seen read_uid_map(struct span text)
 		       : SEEN_OTHER;
 }
 
+static void read_project(int folder, struct evidence *e)
+{
+	OWNED(buf_done) struct buf mounts = BUF_INIT(MOUNTS_BYTES);
+	if (read_all(folder, "mountinfo", &mounts))
+		project_find(folder, buf_view(&mounts), e->project, sizeof e->project);
+}
+
 static void read_process(int folder, int own, struct evidence *e, uid_t *uid)
 {
 	OWNED(buf_done) struct buf text = BUF_INIT(FILE_BYTES);
@@ -441,6 +463,8 @@ static void read_process(int folder, int own, struct evidence *e, uid_t *uid)
 		e->root_mount = compare_root_mount(folder);
 	if (e->mount_ns == SEEN_OTHER)
 		read_flatpak(folder, e);
+	if (e->mount_ns == SEEN_SAME && e->root == SEEN_SAME)
+		read_project(folder, e);
 }
 
 int evidence_gather(int fd, struct evidence *out)

@@ -42,7 +42,10 @@ struct evidence {
 	bool has_filter;      /* of system calls */
 	char program[64];     /* the executable's file name; "" unknown */
 	char cgroup[512];     /* its path; "" unknown */
-	bool is_in_system;    /* the whole path is one of the system's own slice */
+	char unit[64]; /* the last of its whole path that is a service's or a scope's; "" none */
+	char project
+		[128]; /* the repository that it works in, where its mounts are ours; "" unknown */
+	bool is_in_system; /* the whole path is one of the system's own slice */
 	enum flatpak_file flatpak;
 	char flatpak_id[256],
 		flatpak_instance[64]; /* its own word; its scope's name, in the cgroup, is not */
@@ -91,5 +94,9 @@ void evidence_read_status(struct span text, struct evidence *out, uid_t *uid);
  * of the file system of a mount (absent: there is none of that number). */
 int64_t evidence_root_mount(struct span text);
 struct span evidence_mount_type(struct span text, int64_t number);
+/* Is that type one of those that cannot keep us waiting, as one that a program of the caller's serves can? */
+bool evidence_is_plain(struct span type);
+/* The last name in a cgroup's path that is a service's or a scope's. */
+void evidence_read_unit(struct span cgroup, struct evidence *out);
 
 #endif

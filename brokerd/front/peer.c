@@ -232,6 +232,32 @@ static void judge_process(const struct evidence *e, struct peer_id *out)
 		judge_namespaces(e, out);
 }
 
+/* What use is counted by: it gives nobody anything. */
+static void note_place(const struct evidence *e, struct peer_id *out)
+{
+	memcpy(out->unit, e->unit, sizeof out->unit);
+	switch (out->kind) {
+	case PEER_KIND_HOST:
+	case PEER_KIND_SERVICE:
+		memcpy(out->project, e->project, sizeof out->project);
+		return;
+	case PEER_KIND_UNKNOWN:
+		return;
+	case PEER_KIND_CONTAINER:
+		if (out->name[0]) {
+			fault_text(out->container, sizeof out->container, span_str(out->name));
+			return;
+		}
+		break;
+	case PEER_KIND_APP:
+	case PEER_KIND_FLATPAK:
+	case PEER_KIND_SNAP:
+	case PEER_KIND_SANDBOX:
+		break;
+	}
+	peer_account(out, out->container);
+}
+
 void peer_judge(const struct evidence *e, const struct peer_place *place, struct peer_id *out)
 {
 	*out = (struct peer_id){
@@ -242,12 +268,13 @@ void peer_judge(const struct evidence *e, const struct peer_place *place, struct
 		return;
 	if (place->socket != PEER_SOCKET_APP && place->socket != PEER_SOCKET_HANDED) {
 		judge_process(e, out);
-		return;
+	} else {
+		out->kind = place->socket == PEER_SOCKET_APP ? PEER_KIND_APP : PEER_KIND_SANDBOX;
+		out->confidence = PEER_LISTENER;
+		memcpy(out->name, place->name, sizeof out->name);
+		memcpy(out->instance, place->instance, sizeof out->instance);
 	}
-	out->kind = place->socket == PEER_SOCKET_APP ? PEER_KIND_APP : PEER_KIND_SANDBOX;
-	out->confidence = PEER_LISTENER;
-	memcpy(out->name, place->name, sizeof out->name);
-	memcpy(out->instance, place->instance, sizeof out->instance);
+	note_place(e, out);
 }
 
 /* What is stronger than a uid needs no process. */
@@ -290,5 +317,11 @@ void peer_json(const struct peer_id *p, struct buf *out)
 		json_pair_str(&o, "profile", span_str(p->profile));
 	json_pair_str(&o, "program", span_str(p->program));
 	json_pair_str(&o, "app", span_str(p->app));
+	if (p->unit[0])
+		json_pair_str(&o, "unit", span_str(p->unit));
+	if (p->container[0])
+		json_pair_str(&o, "container", span_str(p->container));
+	if (p->project[0])
+		json_pair_str(&o, "project", span_str(p->project));
 	json_close(&o, '}');
 }

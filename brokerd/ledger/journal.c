@@ -8,12 +8,15 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "brokerd/ledger/journal_file.h"
+#include "brokerd/ledger/journal_guard.h"
 #include "brokerd/ledger/replay.h"
 #include "brokerd/ledger/reservation.h"
 #include "brokerd/ledger/rows.h"
@@ -58,6 +61,7 @@ struct move {
 	bool is_last; /* nothing comes after `to`: the half is used again */
 
 	uint64_t sequence; /* of the last record moved */
+	bool is_unsynced;  /* it is the journal itself that cannot be written */
 	enum err err;
 	struct fault why;
 };
@@ -76,6 +80,7 @@ struct journal {
 	struct move *move;
 	bool is_moving;
 	struct fault failure; /* why the last move failed; OK: it did not */
+	bool is_unsynced;     /* and what is recorded now would not survive */
 	struct waiter *waiters;
 	struct loop_task tell;
 };
@@ -119,6 +124,8 @@ static void move_pages(const struct move *m)
 {
 	const size_t page = JOURNAL_PAGE_BYTES;
 	const size_t from = m->from & ~(page - 1), to = m->to & ~(page - 1);
+	if (journal_guard_is_private()) /* they are nowhere else */
+		return;
 	size_t ahead = (m->to - m->from + page - 1) & ~(page - 1);
 	if (to > from)
 		madvise(m->half + from, to - from, MADV_DONTNEED);
@@ -132,7 +139,8 @@ static enum err move_all(struct move *m)
 {
 	struct rows rows;
 	/* first of all: the reservations of what is under way survive a power cut too */
-	if (fdatasync(m->fd) != 0)
+	m->is_unsynced = fdatasync(m->fd) != 0;
+	if (m->is_unsynced)
 		return fault_set(&m->why,
 			errno == ENOSPC || errno == EDQUOT ? ERR_STORAGE_FULL : ERR_IO,
 			"syncing the journal failed: %s", strerror(errno));
@@ -152,6 +160,11 @@ static enum err move_all(struct move *m)
 static void move_run(struct job *job)
 {
 	struct move *m = container_of(job, struct move, job);
+	sigset_t
+		bus; /* on this thread, too, a page may turn out not to be writable: journal_guard.h */
+	sigemptyset(&bus);
+	sigaddset(&bus, SIGBUS);
+	(void)pthread_sigmask(SIG_UNBLOCK, &bus, NULL);
 	m->err = move_all(m);
 	sem_post(&m->has_run);
 }
@@ -212,11 +225,11 @@ static void log_failure(const struct fault *why)
 		err_info(why->err)->word, log_quote(text, sizeof text, span_str(why->message)));
 }
 
-static void journal_failed(struct journal *j, const struct move *m)
+static void journal_failed(struct journal *j, const struct fault *why)
 {
 	if (j->failure.err == OK)
-		log_failure(&m->why);
-	j->failure = m->why;
+		log_failure(why);
+	j->failure = *why;
 	loop_timer_set(j->loop, &j->timer, RETRY_US);
 	tell_failure(j);
 }
@@ -232,13 +245,20 @@ static void move_apply(struct journal *j, const struct move *m)
 		h->used = h->moved = 0;
 }
 
-static void journal_moved(struct journal *j, const struct move *m)
+/* The ledger has taken what there was. What is in memory alone then goes to the file again: no move is under way. */
+static void journal_go_on(struct journal *j)
 {
+	const size_t used[2] = {j->halves[0].used, j->halves[1].used};
+	struct fault why;
+	j->is_unsynced = journal_guard_is_private() && journal_guard_share(used, &why) != OK;
+	if (j->is_unsynced) {
+		journal_failed(j, &why);
+		return;
+	}
 	if (j->failure.err != OK) {
 		log_info("ledger.write", "note=\"it works again\"");
 		j->failure = FAULT_NONE;
 	}
-	move_apply(j, m);
 	/* what came meanwhile waits its time, but for those who wait for it, and a full half */
 	on_tell(&j->tell);
 	if (j->waiters)
@@ -258,10 +278,13 @@ static void move_done(struct job *job)
 	const int failed = sem_trywait(&m->has_run);
 	assert(!failed); /* it has run */
 	j->is_moving = false;
-	if (m->err)
-		journal_failed(j, m);
-	else
-		journal_moved(j, m);
+	if (m->err) {
+		j->is_unsynced = m->is_unsynced;
+		journal_failed(j, &m->why);
+	} else {
+		move_apply(j, m);
+		journal_go_on(j);
+	}
 }
 
 /* Says what is to be moved next: the half that is full, then the one being filled. False: nothing. */
@@ -277,6 +300,7 @@ static bool move_plan(struct journal *j)
 	m->from = h->moved;
 	m->to = h->used;
 	m->sequence = 0;
+	m->is_unsynced = false;
 	m->err = OK;
 	m->why = FAULT_NONE;
 	return m->is_last || m->from < m->to;
@@ -293,7 +317,10 @@ static void journal_move(struct journal *j)
 
 static void on_timer(struct loop_timer *t)
 {
-	journal_move(container_of(t, struct journal, timer));
+	struct journal *j = container_of(t, struct journal, timer);
+	journal_move(j);
+	if (!j->is_moving && j->failure.err != OK) /* nothing is left to move */
+		journal_go_on(j);
 }
 
 void journal_flush(struct journal *j, struct journal_reply reply)
@@ -395,11 +422,23 @@ static enum err journal_room(struct journal *j, size_t n, struct fault *why)
 		"disk has taken what it holds. Try again in a moment");
 }
 
+/* Would what is recorded now survive the process? */
+static bool is_kept(const struct journal *j)
+{
+	return !j->is_unsynced && !journal_guard_is_private();
+}
+
 enum err journal_reserve(struct journal *j, const struct reserve_record *r, struct fault *why)
 {
 	struct reservation *own = reservation_find(j->open, r->id);
 	const size_t attempts = !own ? ATTEMPTS_RESERVED : own->attempts == 0 ? 1 : 0;
 	const size_t aside = !own ? ASIDE_BYTES(attempts) : attempts * RECORD_ATTEMPT_BYTES;
+	if (!is_kept(j))
+		return fault_set(why, ERR_STORAGE_FULL,
+			"the request cannot be recorded, so it is not sent: %s. It is tried again "
+			"every second",
+			j->failure.err ? j->failure.message
+				       : "the journal's file cannot be written");
 	const enum err err = journal_room(j, RECORD_OPEN_BYTES + aside + spare(j), why);
 	if (err)
 		return err;
@@ -457,7 +496,8 @@ enum err journal_settle(struct journal *j, const struct exchange_record *r, stru
 
 bool journal_is_writable(const struct journal *j)
 {
-	return can_have(j, RECORD_OPEN_BYTES + ASIDE_BYTES(ATTEMPTS_RESERVED) + spare(j));
+	return is_kept(j) &&
+	       can_have(j, RECORD_OPEN_BYTES + ASIDE_BYTES(ATTEMPTS_RESERVED) + spare(j));
 }
 
 /* ---- opening ---- */
@@ -487,11 +527,14 @@ static enum err journal_load(
 	 * process may have the sequence of one of theirs. */
 	j->sequence = j->moved_sequence = j->file.sequence + EPOCH;
 	journal_file_note(&j->file, j->sequence);
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < 2; i++)
+		journal_store(j->file.halves[i], 0);
+	err = journal_file_grow(&j->file, at, why);
+	for (size_t i = 0; err == OK && i < 2; i++) {
 		j->halves[i].p = j->file.halves[i];
 		journal_store(j->halves[i].p, 0);
 	}
-	return OK;
+	return err;
 }
 
 static struct move *move_new(struct journal *j, struct ledger *ledger)
@@ -532,6 +575,7 @@ struct journal *journal_open(const char *state_dir, struct ledger *ledger, struc
 		return NULL;
 	}
 	j->move = move_new(j, ledger);
+	journal_guard(&j->file);
 	return j;
 }
 
@@ -587,8 +631,13 @@ void journal_close(struct journal *j)
 		return;
 	loop_timer_stop(&j->timer);
 	const enum err err = close_move(j);
+	const size_t used[2] = {j->halves[0].used, j->halves[1].used};
+	struct fault why;
 	if (err)
 		log_failure(&j->failure);
+	if (journal_guard_is_private() && journal_guard_share(used, &why) != OK)
+		log_error("journal.lost", "why=\"%s\" note=\"what ended since is not in it\"",
+			why.message);
 	journal_file_note(&j->file, j->sequence);
 	while (j->waiters)
 		tell_first(j, err ? &j->failure : NULL);
@@ -596,6 +645,7 @@ void journal_close(struct journal *j)
 	while (j->open)
 		reservation_end(&j->open, j->open);
 	move_free(j->move);
+	journal_guard(NULL);
 	journal_file_close(&j->file);
 	free(j);
 }

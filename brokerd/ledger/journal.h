@@ -25,13 +25,13 @@ struct journal *journal_open(const char *state_dir, struct ledger *ledger, struc
  * still reserved will be `unknown`. */
 void journal_close(struct journal *j);
 
-/* A journal holds the reservations of some 2,200 exchanges at a time, and some 30,000 records that the
+/* A journal holds the reservations of some 2,400 exchanges at a time, and some 30,000 records that the
  * disk has not taken yet. */
 
 /* Before the first byte of an attempt goes upstream: says where it goes and sets space aside for
  * ATTEMPTS_RESERVED attempts and the settlement. Called again with the same id before each further
- * attempt, it says where that one goes, and space for it is there. ERR_STORAGE_FULL: nothing may be
- * sent. */
+ * attempt, it says where that one goes, and space for it is there. ERR_STORAGE_FULL, for the disk is full or cannot be
+ * written: nothing may be sent. */
 enum err journal_reserve(
 	struct journal *j, const struct reserve_record *r, struct fault *why) MUST_USE;
 
@@ -45,8 +45,8 @@ enum err journal_attempt(
 enum err journal_settle(
 	struct journal *j, const struct exchange_record *r, struct fault *why) MUST_USE;
 
-/* May paid requests be sent: would a reservation find room? False while the disk is full and the
- * journal too; it recovers by itself. */
+/* May paid requests be sent: would a reservation find room, and survive? False while the disk is full and the
+ * journal too, or where its file cannot be written; it recovers by itself. */
 bool journal_is_writable(const struct journal *j);
 
 /* Moves what has ended to the ledger now; on_done, always later, when all that was written before

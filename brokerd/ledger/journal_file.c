@@ -255,3 +255,27 @@ enum err journal_file_replace(struct journal_file *f, const struct journal_place
 		journal_file_note(f, sequence);
 	return err;
 }
+
+/* The space first, then the word that says that it is there: a kill in between leaves a longer file, and no
+ * more. What lies in the middle, where the second half was, is of former rounds. */
+enum err journal_file_grow(
+	struct journal_file *f, const struct journal_place *at, struct fault *why)
+{
+	struct page page;
+	if (f->half_bytes != JOURNAL_FORMER_BYTES)
+		return OK;
+	const int failed = file_reserve(f->fd, JOURNAL_PAGE_BYTES + 2 * JOURNAL_HALF_BYTES);
+	if (failed) {
+		log_warn("journal.small", "why=\"%s\" note=\"it holds fewer open requests\"",
+			strerror(failed));
+		return OK;
+	}
+	memcpy(&page, f->map, sizeof page);
+	page.half_bytes = htole64(JOURNAL_HALF_BYTES);
+	page.crc = page_sum(&page);
+	if (pwrite(f->fd, &page, sizeof page, 0) != (ssize_t)sizeof page || fsync(f->fd) != 0)
+		return place_fault(at, "extending", errno, why);
+	munmap(f->map, JOURNAL_PAGE_BYTES + 2 * f->half_bytes);
+	f->map = NULL;
+	return file_map(f, at, &page, why);
+}

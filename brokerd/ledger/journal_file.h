@@ -6,8 +6,9 @@
 
 #include "protocol/base/err.h"
 
-#define JOURNAL_PAGE_BYTES ((size_t)4096)
-#define JOURNAL_HALF_BYTES ((size_t)8 * 1024 * 1024) /* of a new file; an old one keeps its own */
+#define JOURNAL_PAGE_BYTES   ((size_t)4096)
+#define JOURNAL_HALF_BYTES   ((size_t)11 * 1024 * 1024) /* of a new file; an old one keeps its own, */
+#define JOURNAL_FORMER_BYTES ((size_t)8 * 1024 * 1024) /* but of that size it is made longer */
 
 struct journal_file {
 	int fd;
@@ -33,6 +34,11 @@ void journal_file_close(struct journal_file *f);
 /* Keeps the file as journal.old-N, says so in the log, and opens a new one in its place. */
 enum err journal_file_replace(struct journal_file *f, const struct journal_place *at,
 	const char *reason, struct fault *why) MUST_USE;
+
+/* Makes an empty file of JOURNAL_FORMER_BYTES as long as a new one. Without the space it stays as it is,
+ * and the log says so; only what cannot be used any more is a fault. */
+enum err journal_file_grow(
+	struct journal_file *f, const struct journal_place *at, struct fault *why) MUST_USE;
 
 /* Stores that are whole or not at all, whatever ends the process. */
 void journal_file_note(struct journal_file *f, uint64_t sequence);

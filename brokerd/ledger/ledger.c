@@ -4,27 +4,16 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "protocol/base/json.h"
-#include "protocol/base/num.h"
-#include "protocol/base/utf8.h"
-#include "protocol/limits.h"
+#include "brokerd/ledger/ledger_parts.h"
+#include "brokerd/ledger/report.h"
 
 #define BUSY_MS       5000 /* somebody else's sqlite3 may hold it that long */
 #define SQL_MAX_BYTES 8192
-
-struct ledger {
-	sqlite3 *db;
-	char path[PATH_MAX];
-	sqlite3_stmt *begin, *commit, *rollback;
-	sqlite3_stmt *insert_exchange, *insert_attempt;
-};
 
 /* ---- the schema: one script a version, never changed once released ---- */
 
@@ -58,12 +47,27 @@ static const char *const migrations[] = {
 	"total_us INTEGER," USAGE_COLUMNS PRICE_COLUMNS
 	", PRIMARY KEY(exchange_id, number)) WITHOUT ROWID;"
 	"CREATE INDEX attempt_at_us ON attempt(at_us);",
+
+	/* 2: on whose account; what was expected, and what budgets counted */
+	"ALTER TABLE exchange ADD COLUMN kind TEXT;"
+	"ALTER TABLE exchange ADD COLUMN unit TEXT;"
+	"ALTER TABLE exchange ADD COLUMN container TEXT;"
+	"ALTER TABLE exchange ADD COLUMN project TEXT;"
+	"ALTER TABLE exchange ADD COLUMN policy TEXT;"
+	"ALTER TABLE exchange ADD COLUMN key_label TEXT;"
+	"ALTER TABLE exchange ADD COLUMN tier TEXT;"
+	"ALTER TABLE exchange ADD COLUMN queued_us INTEGER;"
+	"ALTER TABLE exchange ADD COLUMN estimate_input INTEGER;"
+	"ALTER TABLE exchange ADD COLUMN estimate_output INTEGER;"
+	"ALTER TABLE attempt ADD COLUMN charged_nusd INTEGER;"
+	"ALTER TABLE attempt ADD COLUMN estimate_input INTEGER;"
+	"ALTER TABLE attempt ADD COLUMN estimate_output INTEGER;",
 };
 #define SCHEMA_VERSION ((int)COUNT_OF(migrations))
 
 /* ---- faults ---- */
 
-static enum err ledger_fault(struct ledger *g, int rc, const char *doing, struct fault *why)
+enum err ledger_fault(struct ledger *g, int rc, const char *doing, struct fault *why)
 {
 	const int os = sqlite3_system_errno(g->db);
 	const int primary = rc & 0xff;
@@ -223,32 +227,6 @@ static enum err ledger_prepare(struct ledger *g, struct fault *why)
 	return rc == SQLITE_OK ? OK : ledger_fault(g, rc, "reading", why);
 }
 
-struct sum {
-	int64_t total;
-	bool is_known;
-};
-
-/* SUM of SQLite fails for ever once a sum is too large; a foreign figure must not do that. */
-static void sum_step(sqlite3_context *c, int n, sqlite3_value **values)
-{
-	struct sum *sum = sqlite3_aggregate_context(c, sizeof *sum);
-	for (int i = 0; sum && i < n; i++) {
-		if (sqlite3_value_type(values[i]) == SQLITE_NULL)
-			continue;
-		sum->total = num_add_sat(sum->total, sqlite3_value_int64(values[i]));
-		sum->is_known = true;
-	}
-}
-
-static void sum_final(sqlite3_context *c)
-{
-	const struct sum *sum = sqlite3_aggregate_context(c, 0);
-	if (sum && sum->is_known)
-		sqlite3_result_int64(c, sum->total);
-	else
-		sqlite3_result_null(c);
-}
-
 static enum err ledger_setup(struct ledger *g, struct fault *why)
 {
 	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_NOMUTEX |
@@ -263,8 +241,9 @@ static enum err ledger_setup(struct ledger *g, struct fault *why)
 	sqlite3_db_config(g->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(g->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	sqlite3_busy_timeout(g->db, BUSY_MS);
-	rc = sqlite3_create_function(g->db, "sum_known", -1, SQLITE_UTF8 | SQLITE_DETERMINISTIC,
-		NULL, NULL, sum_step, sum_final);
+	rc = report_setup(g->db);
+	if (rc == SQLITE_OK)
+		rc = selection_setup(g->db);
 	if (rc != SQLITE_OK)
 		return ledger_fault(g, rc, "opening", why);
 
@@ -394,116 +373,5 @@ enum err ledger_sync(struct ledger *g, struct fault *why)
 	enum err err = ledger_exec(
 		g, "PRAGMA synchronous=FULL;UPDATE schema SET version = version;", "syncing", why);
 	sqlite3_exec(g->db, "PRAGMA synchronous=NORMAL", NULL, NULL, NULL);
-	return err;
-}
-
-/* ---- asking ---- */
-
-#define COST "coalesce(provider_cost_nusd, cost_nusd)"
-#define ANY_TOKENS                                                                         \
-	"coalesce(input, cache_read, cache_write_5m, cache_write_1h, cache_write, output," \
-	"reasoning, audio_input, audio_output, image_input, image_output)"
-
-/* In the order of `figures`. */
-#define FIGURES                                                                    \
-	"count(*) AS requests, sum(outcome = 'failed'), sum(outcome = 'unknown')," \
-	"sum_known(input, audio_input, image_input), sum_known(cache_read),"       \
-	"sum_known(cache_write_5m, cache_write_1h, cache_write),"                  \
-	"sum_known(output, audio_output, image_output), sum_known(reasoning),"     \
-	"sum_known(" COST ") AS cost, "                                            \
-	"sum(" COST " IS NULL AND (" ANY_TOKENS " IS NOT NULL OR "                 \
-	"(attempts > 0 AND outcome IN ('ok', 'unknown')))) "                       \
-	"FROM exchange WHERE at_us >= ?1 AND at_us < ?2"
-
-static const char *const figures[] = {"requests", "failed", "unknown", "input", "cache_read",
-	"cache_write", "output", "reasoning", "cost_nusd", "unpriced"};
-
-static const struct {
-	const char *word, *sql;
-} groupings[] = {
-	{"app",      "SELECT app AS k," FIGURES " GROUP BY k ORDER BY cost DESC, requests DESC, k"},
-	{"model",    "SELECT coalesce(provider || '/' || target_model, model) AS k," FIGURES
-		  " GROUP BY k ORDER BY cost DESC, requests DESC, k"             },
-	{"provider",
-         "SELECT provider AS k," FIGURES " GROUP BY k ORDER BY cost DESC, requests DESC, k"       },
-	{"day",      "SELECT strftime('%Y-%m-%d', at_us / 1000000, 'unixepoch') AS k," FIGURES
-		" GROUP BY k ORDER BY k"					   },
-	{"none",     NULL									 },
-};
-
-static void put_key(struct json_out *o, sqlite3_stmt *s)
-{
-	OWNED(buf_done) struct buf text = BUF_INIT(LIMIT_CONFIG_BYTES);
-	struct utf8_repair repair = {0};
-	const char *key = (const char *)sqlite3_column_text(s, 0);
-	utf8_repair(&repair, span_of(key ? key : "", (size_t)sqlite3_column_bytes(s, 0)), &text);
-	utf8_repair_end(&repair, &text);
-	json_pair_str(o, "key", text.n > 0 ? buf_view(&text) : SPAN(""));
-}
-
-static void put_figures(struct json_out *o, sqlite3_stmt *s, int first)
-{
-	for (int i = 0; i < (int)COUNT_OF(figures); i++) {
-		json_key(o, figures[i]);
-		/* sums over no row at all are null to SQLite; counts are not */
-		const bool is_count = i <= 2 || i == (int)COUNT_OF(figures) - 1;
-		if (!is_count && sqlite3_column_type(s, first + i) == SQLITE_NULL)
-			json_put_null(o);
-		else
-			json_put_i64(o, sqlite3_column_int64(s, first + i));
-	}
-}
-
-static enum err ledger_each(struct ledger *g, const struct usage_query *q, const char *sql,
-	bool is_keyed, struct json_out *o, struct fault *why)
-{
-	sqlite3_stmt *s = NULL;
-	int rc = sqlite3_prepare_v2(g->db, sql, -1, &s, NULL);
-	if (rc == SQLITE_OK)
-		rc = sqlite3_bind_int64(s, 1, q->since_us);
-	if (rc == SQLITE_OK)
-		rc = sqlite3_bind_int64(s, 2, q->until_us > 0 ? q->until_us : INT64_MAX);
-	while (rc == SQLITE_OK || rc == SQLITE_ROW) {
-		rc = sqlite3_step(s);
-		if (rc != SQLITE_ROW || buf_error(o->to) != OK)
-			break;
-		json_open(o, '{');
-		if (is_keyed)
-			put_key(o, s);
-		put_figures(o, s, is_keyed ? 1 : 0);
-		json_close(o, '}');
-	}
-	const enum err err =
-		rc == SQLITE_DONE || rc == SQLITE_ROW ? OK : ledger_fault(g, rc, "reading", why);
-	sqlite3_finalize(s);
-	return err;
-}
-
-enum err ledger_usage(
-	struct ledger *g, const struct usage_query *q, struct buf *json, struct fault *why)
-{
-	size_t by = 0;
-	while (by < COUNT_OF(groupings) && !span_is(q->by, groupings[by].word))
-		by++;
-	if (by == COUNT_OF(groupings))
-		return fault_param(why, ERR_INVALID_ARGUMENT, "by",
-			"usage can be shown by app, model, provider, day or none, not by '%.*s'",
-			(int)(q->by.n < 64 ? q->by.n : 64), q->by.p ? q->by.p : "");
-
-	struct json_out o = json_to(json);
-	enum err err = OK;
-	json_open(&o, '{');
-	json_key(&o, "rows");
-	json_open(&o, '[');
-	if (groupings[by].sql)
-		err = ledger_each(g, q, groupings[by].sql, true, &o, why);
-	json_close(&o, ']');
-	json_key(&o, "total");
-	if (err == OK)
-		err = ledger_each(g, q, "SELECT " FIGURES, false, &o, why);
-	json_close(&o, '}');
-	if (err == OK && buf_error(json) != OK)
-		err = fault_set(why, buf_error(json),
-			"the answer is too long: ask for a shorter time, or by provider");
 	return err;
 }

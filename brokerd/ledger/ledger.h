@@ -30,20 +30,4 @@ enum err ledger_write(struct ledger *g, const struct ledger_rows *rows, struct f
 /* What was written before survives a power cut; without it, a kill -9. */
 enum err ledger_sync(struct ledger *g, struct fault *why) MUST_USE;
 
-/* What `llmb usage` asks, answered as JSON. */
-struct usage_query {
-	int64_t since_us, until_us; /* wall clock, from and before; 0: no bound */
-	struct span by;             /* "app" "model" "provider" "day" (UTC) "none" */
-};
-/* Appends {"rows":[{"key","requests","failed","unknown","input","cache_read","cache_write",
- * "output","reasoning","cost_nusd","unpriced"}...],"total":{the same without the key}}.
- * Days go upwards, all else by cost and requests, the most first; "none" has no rows. A model's key
- * is PROVIDER/MODEL as it answered, or as asked where nobody did; a key that is not known is "".
- * Tokens are in disjoint classes: `input` is uncached, of any medium; `output` is visible, of any
- * medium. Cost is the provider's own figure where it gave one, else ours. null: nothing of it is
- * known; sums stop at INT64_MAX. `unpriced` counts requests that used something at an unknown price.
- * ERR_INVALID_ARGUMENT names what `by` can be; ERR_TOO_BIG: more rows than fit; ERR_IO. */
-enum err ledger_usage(struct ledger *g, const struct usage_query *q, struct buf *json,
-	struct fault *why) MUST_USE;
-
 #endif

@@ -1,7 +1,11 @@
 /* price.c - products are added up wide, so that nothing is rounded or wraps before the end. */
 #include "brokerd/ledger/price.h"
 
-#define PRICED_TOKENS 1000000 /* a price is for so many */
+#include "protocol/base/num.h"
+
+#define PRICED_TOKENS  1000000 /* a price is for so many */
+#define DRIFT_PER_MILL 5
+#define ROUNDING_NUSD  1000 /* some providers tell no smaller part of a dollar */
 
 __extension__ typedef unsigned __int128 wide;
 
@@ -98,4 +102,40 @@ int64_t price_bound_nusd(const struct price *p, int64_t input_tokens, int64_t ou
                 {output_tokens, out}
         };
 	return sum_nusd(amounts, COUNT_OF(amounts));
+}
+
+static struct price pessimistic(const struct price *p, int64_t unknown)
+{
+	struct price filled = *p;
+	fall_back(&filled.input, unknown);
+	fall_back(&filled.output, unknown);
+	return filled;
+}
+
+int64_t price_pessimistic_nusd(const struct price *p, const struct llm_usage *u, int64_t unknown)
+{
+	const struct price filled = pessimistic(p, unknown);
+	return price_nusd(&filled, u);
+}
+
+int64_t price_pessimistic_bound_nusd(
+	const struct price *p, int64_t input_tokens, int64_t output_tokens, int64_t unknown)
+{
+	const struct price filled = pessimistic(p, unknown);
+	return price_bound_nusd(&filled, input_tokens, output_tokens);
+}
+
+int64_t price_paid_nusd(const struct llm_usage *u)
+{
+	return u->provider_cost_nusd >= 0 ? u->provider_cost_nusd : u->cost_nusd;
+}
+
+bool price_drifts(int64_t ours_nusd, int64_t provider_nusd)
+{
+	if (ours_nusd < 0 || provider_nusd < 0)
+		return false;
+	const int64_t apart =
+		ours_nusd > provider_nusd ? ours_nusd - provider_nusd : provider_nusd - ours_nusd;
+	return apart > ROUNDING_NUSD &&
+	       num_mul_sat(apart, 1000) > num_mul_sat(provider_nusd, DRIFT_PER_MILL);
 }

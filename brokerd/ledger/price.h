@@ -16,4 +16,18 @@ int64_t price_nusd(const struct price *p, const struct llm_usage *u);
  * unknown, be it a price or a count. */
 int64_t price_bound_nusd(const struct price *p, int64_t input_tokens, int64_t output_tokens);
 
+/* The same two for a budget, which no call may pass by because its price is not known: `unknown`, in
+ * nano-dollars per million tokens, is the price of input where there is none, and of output. -1: that is
+ * not known either (-1), or a count is not. */
+int64_t price_pessimistic_nusd(const struct price *p, const struct llm_usage *u, int64_t unknown);
+int64_t price_pessimistic_bound_nusd(
+	const struct price *p, int64_t input_tokens, int64_t output_tokens, int64_t unknown);
+
+/* What a call cost: as its provider says, else by our prices; -1: neither is known. */
+int64_t price_paid_nusd(const struct llm_usage *u);
+
+/* Are the two figures so far apart (more than 0.5 % of the provider's, and more than a rounding to a
+ * micro-dollar makes) that a price here is wrong? False where one is not known. */
+bool price_drifts(int64_t ours_nusd, int64_t provider_nusd);
+
 #endif

@@ -90,6 +90,17 @@ void open_record_count(struct open_record *o, const struct attempt_record *a)
 		FIELD(record, FIELD_NUMBER, "price_image_input", price.image_input),       \
 		FIELD(record, FIELD_NUMBER, "price_image_output", price.image_output)
 
+#define ACCOUNT(record, account)                                           \
+	FIELD(record, FIELD_TEXT, "kind", account.kind),                   \
+		FIELD(record, FIELD_TEXT, "unit", account.unit),           \
+		FIELD(record, FIELD_TEXT, "container", account.container), \
+		FIELD(record, FIELD_TEXT, "project", account.project),     \
+		FIELD(record, FIELD_TEXT, "policy", account.policy),       \
+		FIELD(record, FIELD_TEXT, "key_label", account.key_label), \
+		FIELD(record, FIELD_TEXT, "tier", account.tier)
+
+/* In the order in which they came to be: new ones at the end, and a count below. */
+
 static const struct field open_fields[] = {
 	FIELD(open_record, FIELD_TEXT, "id", reserve.id),
 	FIELD(open_record, FIELD_NUMBER, "at_us", reserve.at_us),
@@ -107,7 +118,8 @@ static const struct field open_fields[] = {
 	FIELD(open_record, FIELD_NUMBER, "estimate_nusd", reserve.estimate_nusd),
 	COUNT(open_record, attempts),
 	COUNT(open_record, announced),
-	USAGE(open_record),
+	USAGE(open_record), /* version 1 ends here */
+	ACCOUNT(open_record, reserve.account),
 };
 
 static const struct field attempt_fields[] = {
@@ -128,7 +140,10 @@ static const struct field attempt_fields[] = {
 	NUMBER(attempt_record, first_byte_us),
 	NUMBER(attempt_record, total_us),
 	USAGE(attempt_record),
-	PRICES(attempt_record),
+	PRICES(attempt_record), /* version 1 ends here */
+	NUMBER(attempt_record, charged_nusd),
+	NUMBER(attempt_record, estimate_input),
+	NUMBER(attempt_record, estimate_output),
 };
 
 static const struct field exchange_fields[] = {
@@ -152,12 +167,23 @@ static const struct field exchange_fields[] = {
 	COUNT(exchange_record, attempts),
 	COUNT(exchange_record, warnings),
 	USAGE(exchange_record),
-	PRICES(exchange_record),
+	PRICES(exchange_record), /* version 1 ends here */
+	ACCOUNT(exchange_record, account),
+	NUMBER(exchange_record, queued_us),
+	NUMBER(exchange_record, estimate_input),
+	NUMBER(exchange_record, estimate_output),
 };
 
-const struct shape open_shape = {open_fields, COUNT_OF(open_fields)};
-const struct shape attempt_shape = {attempt_fields, COUNT_OF(attempt_fields)};
-const struct shape exchange_shape = {exchange_fields, COUNT_OF(exchange_fields)};
+#define SHAPE(name)                         \
+	const struct shape name##_shape = { \
+		name##_fields, COUNT_OF(name##_fields), name##_counts, COUNT_OF(name##_counts)}
+
+static const size_t open_counts[] = {29, COUNT_OF(open_fields)};
+static const size_t attempt_counts[] = {39, COUNT_OF(attempt_fields)};
+static const size_t exchange_counts[] = {42, COUNT_OF(exchange_fields)};
+SHAPE(open);
+SHAPE(attempt);
+SHAPE(exchange);
 
 static inline int64_t number_of(const struct field *f, const void *record)
 {
@@ -286,7 +312,7 @@ size_t record_pack(enum record_type type, const void *record, uint64_t sequence,
 	assert(shape);
 	memcpy(frame + FRAME_WORD, &(uint64_t){htole64(sequence)}, 8);
 	frame[16] = (unsigned char)type;
-	frame[17] = RECORD_VERSION;
+	frame[17] = (unsigned char)shape->version;
 	for (size_t i = 0; i < shape->n_fields; i++) {
 		const struct field *f = &shape->fields[i];
 		at = f->kind == FIELD_TEXT ? put_text(at, f, record)
@@ -374,17 +400,25 @@ static bool take_number(struct span *in, const struct field *f, void *record)
 	return field_set(f, record, n == 0 ? -1 : (int64_t)v);
 }
 
+/* Its value where a former version did not write it. */
+static void field_unknown(const struct field *f, void *record)
+{
+	if (f->kind == FIELD_NUMBER)
+		*(int64_t *)(void *)((char *)record + f->offset) = -1;
+}
+
 enum err record_unpack(const struct record *r, union record_value *out, struct fault *why)
 {
 	const struct shape *shape = shape_of(r->type);
-	if (!shape || r->version != RECORD_VERSION)
+	if (!shape || r->version < 1 || r->version > shape->version)
 		return fault_set(why, ERR_VERSION,
 			"a record of type %u, version %u, which this llm-brokerd does not know",
 			(unsigned)r->type, r->version);
 
 	struct span in = r->fields;
+	size_t i = 0;
 	memset(out, 0, sizeof *out);
-	for (size_t i = 0; i < shape->n_fields; i++) {
+	for (; i < shape->n_fields_of[r->version - 1]; i++) {
 		const struct field *f = &shape->fields[i];
 		const bool is_sound =
 			f->kind == FIELD_TEXT ? take_text(&in, f, out) : take_number(&in, f, out);
@@ -393,6 +427,8 @@ enum err record_unpack(const struct record *r, union record_value *out, struct f
 				"the field %s of a record of type %u is not sound", f->name,
 				(unsigned)r->type);
 	}
+	for (; i < shape->n_fields; i++)
+		field_unknown(&shape->fields[i], out);
 	if (in.n > 0)
 		return fault_set(why, ERR_MALFORMED, "a record of type %u has %zu bytes too many",
 			(unsigned)r->type, in.n);

@@ -17,6 +17,17 @@ const char *outcome_name(enum outcome o);
 
 #define REQUEST_ID_BYTES 32 /* "req_" and 26 characters, with the NUL */
 
+/* On whose account an exchange is, beside the names below. Texts: "" not known, or none. */
+struct account_record {
+	char kind[16];      /* of its caller: peer_kind_name */
+	char unit[64];      /* of a service manager's, that its caller ran in */
+	char container[64]; /* the same of a container engine's */
+	char project[128];  /* the repository that its caller worked in */
+	char policy[64];    /* the rule that let it in */
+	char key_label[64]; /* of the key in use; "" the default one */
+	char tier[24];      /* of service, as asked */
+};
+
 struct reserve_record {
 	char id[REQUEST_ID_BYTES]; /* of the exchange */
 	int64_t at_us;             /* wall clock */
@@ -25,8 +36,9 @@ struct reserve_record {
 	char op[16], surface[32];
 	char model[128];                         /* as asked */
 	char provider[64], target_model[128];    /* where it is about to go */
-	int64_t estimate_input, estimate_output; /* tokens */
-	int64_t estimate_nusd;                   /* -1: price unknown */
+	int64_t estimate_input, estimate_output; /* tokens, at the most */
+	int64_t estimate_nusd;                   /* of these; -1: price unknown */
+	struct account_record account;
 };
 
 struct attempt_record {
@@ -42,7 +54,10 @@ struct attempt_record {
 	int64_t sent_bytes, received_bytes;
 	int64_t connect_us, first_byte_us, total_us;
 	struct llm_usage usage;
-	struct price price; /* the one used, so that a row explains itself */
+	struct price price;   /* the one used, so that a row explains itself */
+	int64_t charged_nusd; /* what budgets counted of it; -1: not known */
+	int64_t estimate_input,
+		estimate_output; /* tokens, as expected before it was sent; -1: not known */
 };
 
 struct exchange_record {
@@ -60,6 +75,10 @@ struct exchange_record {
 	uint32_t attempts, warnings;
 	struct llm_usage usage;
 	struct price price;
+	struct account_record account;
+	int64_t queued_us; /* that it waited for its turn; -1: not known */
+	int64_t estimate_input,
+		estimate_output; /* tokens, as expected at admission; -1: not known */
 };
 
 /* What the journal keeps of an exchange that has not ended. */
@@ -89,9 +108,12 @@ struct field {
 	enum field_kind kind;
 	size_t offset, size; /* in its struct */
 };
+/* A version adds fields behind those of the one before: what that wrote is the beginning of what we write. */
 struct shape {
 	const struct field *fields;
 	size_t n_fields;
+	const size_t *n_fields_of; /* of version 1, 2, ... of this type of record */
+	unsigned version;          /* the one that is written, and the last that is known */
 };
 extern const struct shape open_shape, attempt_shape, exchange_shape;
 
@@ -104,7 +126,7 @@ int64_t field_number(const struct field *f, const void *record);
  *   u32 crc      CRC-32C of the length and of what follows the sum
  *   u64 sequence one more than that of the frame before it
  *   u8  type     enum record_type
- *   u8  version  of the fields
+ *   u8  version  of that type's fields
  *   fields       a text: u8 length, bytes; a number: u8 n (0..8), n bytes, n as small as it can be,
  *                but not known is n = 0, and zero is n = 1
  *   padding      zeroes, to a multiple of 8
@@ -114,13 +136,12 @@ enum record_type {
 	RECORD_ATTEMPT = 2,  /* struct attempt_record */
 	RECORD_EXCHANGE = 3, /* struct exchange_record */
 };
-#define RECORD_VERSION 1
 
 /* The longest frames; what is set aside for a reservation is counted in them. */
-#define RECORD_OPEN_BYTES     720
-#define RECORD_ATTEMPT_BYTES  656
-#define RECORD_EXCHANGE_BYTES 840
-#define RECORD_BYTES          840
+#define RECORD_OPEN_BYTES     1144
+#define RECORD_ATTEMPT_BYTES  680
+#define RECORD_EXCHANGE_BYTES 1288
+#define RECORD_BYTES          1288
 
 /* Writes a frame to `to`, of RECORD_BYTES; returns its length with the padding. */
 size_t record_pack(enum record_type type, const void *record, uint64_t sequence, unsigned char *to);
@@ -152,7 +173,8 @@ union record_value {
 	struct attempt_record attempt;
 	struct exchange_record exchange;
 };
-/* Reads the fields of a frame. ERR_VERSION: a type or a version that is not ours. ERR_MALFORMED. */
+/* Reads the fields of a frame, of any version up to ours: what a former one did not write is not known.
+ * ERR_VERSION: a type or a version that is not ours. ERR_MALFORMED. */
 enum err record_unpack(const struct record *r, union record_value *out, struct fault *why) MUST_USE;
 
 #endif

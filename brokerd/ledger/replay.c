@@ -41,10 +41,14 @@ static enum err replay_unknown_attempt(
 		.total_us = -1,
 		.usage = estimate(r),
 		.price = PRICE_UNKNOWN,
+		.charged_nusd = r->estimate_nusd,
+		.estimate_input = -1,
+		.estimate_output = -1,
 	};
 	memcpy(a.id, r->id, sizeof a.id);
 	memcpy(a.provider, r->provider, sizeof a.provider);
 	memcpy(a.model, r->target_model, sizeof a.model);
+	memcpy(a.key_label, r->account.key_label, sizeof a.key_label);
 	return rows_attempt(&p->rows, &a, why);
 }
 
@@ -63,6 +67,10 @@ static enum err replay_unknown(struct replay *p, const struct open_record *o, st
 		.attempts = o->announced ? o->announced : o->attempts,
 		.usage = bill(&o->usage) > bill(&least) ? o->usage : least,
 		.price = PRICE_UNKNOWN,
+		.account = r->account,
+		.queued_us = -1,
+		.estimate_input = -1,
+		.estimate_output = -1,
 	};
 	memcpy(x.id, r->id, sizeof x.id);
 	memcpy(x.app, r->app, sizeof x.app);

@@ -192,6 +192,12 @@ int64_t loop_wall_us(const struct loop *l)
 	return clock_us(CLOCK_REALTIME);
 }
 
+int64_t loop_boot_us(const struct loop *l)
+{
+	(void)l;
+	return clock_us(CLOCK_BOOTTIME);
+}
+
 /* ---- descriptors ---- */
 
 static void on_io(struct ev_loop *ev, ev_io *w, int revents)

@@ -27,6 +27,8 @@ void loop_watch_stalls(struct loop *l, void (*on_stall)(const char *kind, int64_
 int64_t loop_now_us(const struct loop *l);
 /* Wall-clock microseconds since 1970. */
 int64_t loop_wall_us(const struct loop *l);
+/* Microseconds since the host began: as loop_now_us, but they go on while it sleeps. */
+int64_t loop_boot_us(const struct loop *l);
 
 enum loop_ready {
 	LOOP_READ = 1,

@@ -54,6 +54,10 @@ struct peer_id {
 	char profile[64];  /* that whoever made its socket gave it; "" none */
 	char program[64];  /* the executable's file name at accept, a hint; "" unknown */
 	char app[64];      /* what the hello said; a label */
+	/* where its use is counted, and nothing else; "" unknown, or none */
+	char unit[64];      /* of a service manager's: "backup.service" */
+	char container[64]; /* of an engine's: its id */
+	char project[128];  /* the repository that it works in: a path, of a caller on the host */
 };
 
 /* "flatpak:org.gnome.Builder", or "sandbox" where it has no name: who it is for grants, accounts and people. */

@@ -132,7 +132,9 @@ struct quirks {
 	struct span drops;  /* a list of parameters that are refused there */
 	struct span extras; /* a list of the members that it takes and nobody here interprets, or
 	                       "any"; absent: those of its family's, and OpenAI's of both */
-	bool is_openai;     /* openai-chat: OpenAI's own members and rules: custom and allowed
+	struct span
+		reports; /* whose reports of costs it has: "openai", "anthropic"; absent: none */
+	bool is_openai;  /* openai-chat: OpenAI's own members and rules: custom and allowed
 	                       tools, safety_identifier, prompt_cache_key, ... */
 	bool is_version_in_body; /* anthropic: with the model in the address alone */
 	struct span api_version; /* anthropic-version */

@@ -663,6 +663,8 @@ static size_t find(const struct vault *v, struct span provider, struct span labe
 		}
 		if (k->label[0] == '\0' && is_good(k, now_s))
 			return i;
+		if (strcmp(k->label, VAULT_LABEL_ADMIN) == 0)
+			continue;
 		if (best == v->n_keys || (!is_good(&v->keys[best], now_s) && is_good(k, now_s)))
 			best = i;
 	}

@@ -119,8 +119,13 @@ void vault_slot_add(
 /* Removes one, and the key file that was made for it; never the last that opens the vault. */
 void vault_slot_remove(struct vault *v, enum slot_type type, struct vault_reply reply);
 
-/* The open key of a provider (label absent: the default, else its first one), one reference the
- * caller's; none whose time is over. ERR_LOCKED, ERR_NO_KEY, ERR_VAULT_DAMAGED; never waits. */
+/* The label of a key that administers an account, and makes no calls: it is never taken for a
+ * provider's first. */
+#define VAULT_LABEL_ADMIN "admin"
+
+/* The open key of a provider (label absent: the default, else its first one that is not
+ * VAULT_LABEL_ADMIN), one reference the caller's; none whose time is over. ERR_LOCKED, ERR_NO_KEY,
+ * ERR_VAULT_DAMAGED; never waits. */
 enum err vault_get(struct vault *v, struct span provider, struct span label, struct secret **out,
 	struct fault *why) MUST_USE;
 
@@ -133,7 +138,8 @@ bool vault_has_old(const struct vault *v, struct span provider, struct span labe
  * the next one's is, in seconds since 1970; 0: none. */
 int64_t vault_expire(struct vault *v, int64_t now_s);
 
-/* Has the provider a key that is good? False while the vault is not open: ask vault_state first. */
+/* Has the provider a key that is good, and that calls may use? False while the vault is not open: ask
+ * vault_state first. */
 bool vault_has(const struct vault *v, struct span provider);
 
 /* A key of 32 bytes for what another organ seals, one for each `purpose`; the caller wipes it. False:

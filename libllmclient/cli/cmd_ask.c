@@ -17,27 +17,29 @@ struct ask {
 	int64_t max_tokens; /* 0: not said */
 	int64_t timeout_ms; /* 0: not said */
 	double temperature; /* less than 0: not said */
-	bool is_whole, is_usage;
+	bool is_whole, is_usage, is_batch;
 };
 
 #define ASK(field) offsetof(struct ask, field)
 static const struct option_row rows[] = {
 	{'m',  "model",       "MODEL",
-         "whom to ask: provider/model, a name or an alias (default: the host's)",               OPTION_TEXT,     ASK(model)     },
-	{'s',  "system",      "TEXT",   "instructions that come before the question",           OPTION_TEXT,
-         ASK(system)													    },
-	{'a',  "attach",      "FILE",   "an image, a document, a text; may repeat",             OPTION_LIST,
-         ASK(files)													     },
-	{'\0', "no-stream",   NULL,     "show the answer once it is whole",                     OPTION_FLAG,     ASK(is_whole)  },
-	{'\0', "max-tokens",  "N",      "no longer an answer than that",                        OPTION_COUNT,    ASK(max_tokens)},
-	{'\0', "temperature", "T",      "0 is sober; what is most depends on the model",        OPTION_NUMBER,
-         ASK(temperature)												       },
-	{'\0', "reasoning",   "EFFORT", "none, minimal, low, medium, high, xhigh, max",         OPTION_TEXT,
-         ASK(reasoning)													 },
-	{'\0', "timeout",     "TIME",   "no longer a wait than that: 30s, 5m",                  OPTION_DURATION,
-         ASK(timeout_ms)													},
-	{'\0', "usage",       NULL,     "tokens and cost on stderr, even if it is no terminal", OPTION_FLAG,
-         ASK(is_usage)													  },
+         "whom to ask: provider/model, a name or an alias (default: the host's)",		 OPTION_TEXT,     ASK(model)     },
+	{'s',  "system",      "TEXT",   "instructions that come before the question",             OPTION_TEXT,
+         ASK(system)													      },
+	{'a',  "attach",      "FILE",   "an image, a document, a text; may repeat",               OPTION_LIST,
+         ASK(files)													       },
+	{'\0', "no-stream",   NULL,     "show the answer once it is whole",                       OPTION_FLAG,     ASK(is_whole)  },
+	{'\0', "max-tokens",  "N",      "no longer an answer than that",                          OPTION_COUNT,    ASK(max_tokens)},
+	{'\0', "temperature", "T",      "0 is sober; what is most depends on the model",          OPTION_NUMBER,
+         ASK(temperature)													 },
+	{'\0', "reasoning",   "EFFORT", "none, minimal, low, medium, high, xhigh, max",           OPTION_TEXT,
+         ASK(reasoning)													   },
+	{'\0', "timeout",     "TIME",   "no longer a wait than that: 30s, 5m",                    OPTION_DURATION,
+         ASK(timeout_ms)													  },
+	{'\0', "batch",       NULL,     "nobody waits for it: behind calls that people wait for", OPTION_FLAG,
+         ASK(is_batch)													    },
+	{'\0', "usage",       NULL,     "tokens and cost on stderr, even if it is no terminal",   OPTION_FLAG,
+         ASK(is_usage)													    },
 };
 
 static int attach(const struct common *o, llm_request *r, const char *path)
@@ -67,6 +69,8 @@ static int fill(const struct ask *o, llm_request *r, const char *text)
 		(void)llm_request_temperature(r, o->temperature);
 	if (o->reasoning)
 		(void)llm_request_reasoning(r, o->reasoning);
+	if (o->is_batch)
+		(void)llm_request_batch(r, 1);
 	if (o->timeout_ms > 0)
 		(void)llm_request_timeout_ms(r, (int)o->timeout_ms);
 	return code;

@@ -76,7 +76,13 @@ static void say_added(const struct answer *answer, const char *which, const char
 			day_of(number_of(replaced, "not_after_s"), day, sizeof day));
 	if (message.n > 0)
 		say_err("note: %.*s", SPAN_ARG(message));
-	say_err("next: llmb key test %s", which);
+	const struct span name = span_str(which);
+	if (span_ends(name,
+		    SPAN("/admin"))) /* it makes no calls, and is no good for a test of them */
+		say_err("next: llmb reconcile %.*s",
+			SPAN_ARG(span_first(name, span_index(name, '/'))));
+	else
+		say_err("next: llmb key test %s", which);
 }
 
 /* The first key on a terminal makes a vault: what is to open it? Empty: a key file. */

@@ -23,6 +23,8 @@ static const struct command *const commands[] = {
 	&command_models,
 	&command_catalogue,
 	&command_usage,
+	&command_budget,
+	&command_reconcile,
 	&command_audit,
 	&command_status,
 	&command_doctor,
@@ -48,7 +50,7 @@ static int help(void)
 	OWNED(buf_done) struct buf out = BUF_INIT(SAY_BYTES_MAX);
 	buf_text(&out, "usage: llmb COMMAND [OPTION...] [ARGUMENT...]\n\n");
 	for (size_t i = 0; i < COUNT_OF(commands); i++)
-		buf_print(&out, "  %-8s %s\n", commands[i]->name, commands[i]->summary);
+		buf_print(&out, "  %-9s %s\n", commands[i]->name, commands[i]->summary);
 	buf_text(&out,
 		"\n"
 		"Every command takes --json, --help and the options that its help lists.\n"

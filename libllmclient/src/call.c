@@ -199,6 +199,7 @@ struct llm_stream *stream_new(
 	call.timeout_ms = limit_ms > 0 ? limit_ms : 0;
 	call.max_cost_nusd = b->max_cost_nusd;
 	call.is_at_most_once = b->is_at_most_once;
+	call.is_batch = b->is_batch;
 	if (fill(s, b, &call, why)) {
 		stream_free(s);
 		return NULL;

@@ -139,6 +139,7 @@ llm_request *llm_request_copy(const llm_request *r)
 	b->timeout_ms = from->timeout_ms;
 	b->max_cost_nusd = from->max_cost_nusd;
 	b->is_at_most_once = from->is_at_most_once;
+	b->is_batch = from->is_batch;
 	b->op = from->op;
 	if (!copy_request(b, r) || !copy_surface(b, &from->surface) ||
 		!builder_extra(b, &from->options, &b->options) ||

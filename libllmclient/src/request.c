@@ -588,3 +588,12 @@ int llm_request_at_most_once(llm_request *r, int is_once)
 	b->is_at_most_once = is_once != 0;
 	return builder_code(b);
 }
+
+int llm_request_batch(llm_request *r, int is_batch)
+{
+	if (!r)
+		return LLM_E_INVAL;
+	struct builder *b = builder_open(r);
+	b->is_batch = is_batch != 0;
+	return builder_code(b);
+}

@@ -17,7 +17,7 @@ struct builder {
 	struct extra options;        /* members for whichever provider answers */
 	int64_t timeout_ms;          /* 0: the client's */
 	int64_t max_cost_nusd;       /* -1: none */
-	bool is_at_most_once;
+	bool is_at_most_once, is_batch;
 	struct fault why; /* the first failure; it stands for all that came after it */
 };
 

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 
 #include "brokerd/front/peer.h"
+#include "brokerd/front/project.h"
+#include "protocol/base/utf8.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -46,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct span text = span_of((const char *)data + 1, size - 1);
 	struct evidence e = {.flatpak = FLATPAK_NONE};
 	uid_t uid = 0;
-	switch (data[0] % 4) {
+	switch (data[0] % 5) {
 	case 0:
 		if (evidence_read_flatpak(text, &e)) {
 			check_flatpak(&e);
@@ -60,6 +62,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	case 2:
 		evidence_read_status(text, &e, &uid);
 		break;
+	case 3: {
+		/* a path, a line's end, and mounts: whatever they are, only what begins at the top is reached */
+		struct span rest = text;
+		char name[128];
+		const struct span path = span_cut(&rest, '\n');
+		need(!project_is_reachable(path, rest) || span_starts(path, SPAN("/")));
+		project_name(path, name, sizeof name);
+		need(strlen(name) < sizeof name && utf8_is_valid(span_str(name)));
+		evidence_read_unit(text, &e);
+		break;
+	}
 	default:
 		(void)evidence_mount_type(text, evidence_root_mount(text));
 		fault_text(e.label, sizeof e.label, text);

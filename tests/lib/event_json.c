@@ -19,7 +19,7 @@ static void put_known(struct json_out *o, const char *name, int64_t v)
 		json_pair_i64(o, name, v);
 }
 
-static void put_usage(struct json_out *o, const struct llm_usage *u)
+void event_json_usage(struct json_out *o, const struct llm_usage *u)
 {
 	put_known(o, "input", u->input);
 	put_known(o, "cache_read", u->cache_read);
@@ -95,7 +95,7 @@ static void put_body(struct json_out *o, const struct llm_event *e)
 		put_part(o, &e->part);
 		break;
 	case EV_USAGE:
-		put_usage(o, &e->usage);
+		event_json_usage(o, &e->usage);
 		break;
 	case EV_FINISH:
 		json_pair_str(o, "finish", span_str(finish_name(e->finish.finish)));

@@ -6,5 +6,7 @@
 
 /* Appends the event as one JSON object: what is absent is left out, bytes are base64. */
 void event_json(struct buf *out, const struct llm_event *e);
+/* The members of a usage that are known, into the object that is open. */
+void event_json_usage(struct json_out *o, const struct llm_usage *u);
 
 #endif

@@ -18,7 +18,7 @@ struct set {
 };
 
 struct loop {
-	int64_t now_us;
+	int64_t now_us, wall_off_us;
 	struct set timers; /* by time, then by who was set first */
 	struct set ios, signals, wakes;
 	struct loop_task *tasks;
@@ -107,7 +107,17 @@ int64_t loop_now_us(const struct loop *l)
 
 int64_t loop_wall_us(const struct loop *l)
 {
-	return LOOP_VIRTUAL_WALL_US + l->now_us;
+	return LOOP_VIRTUAL_WALL_US + l->wall_off_us + l->now_us;
+}
+
+int64_t loop_boot_us(const struct loop *l)
+{
+	return l->now_us;
+}
+
+void loop_virtual_set_wall(struct loop *l, int64_t wall_us)
+{
+	l->wall_off_us = wall_us - LOOP_VIRTUAL_WALL_US - l->now_us;
 }
 
 /* ---- one turn ---- */

@@ -18,6 +18,9 @@ void loop_virtual_advance(struct loop *l, int64_t us);
 /* Moves the clock to the next timer and settles. False, and nothing happened: there is none. */
 bool loop_virtual_next(struct loop *l);
 
+/* Sets the wall clock, as a person or the network's time may do: nothing else moves. */
+void loop_virtual_set_wall(struct loop *l, int64_t wall_us);
+
 /* Delivers a signal to the watchers of that number, at the next settling. */
 void loop_virtual_raise(struct loop *l, int number);
 

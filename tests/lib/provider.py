@@ -29,6 +29,8 @@ import threading
 import time
 
 import answers
+import billing
+import provider_reports
 import reply
 from certs import GOOD, NAMES, Certs
 
@@ -582,6 +584,7 @@ class Connection:
         try:
             plan = reply.compile_reply(script, vendor, request.n, request.key(), made, answer,
                                        request.version)
+            plan.charge = script.get("charge")
         except (reply.BadScript, KeyError, TypeError, OSError, ValueError) as why:
             with self.server.changed:
                 self.book.script_errors.append(f"request {request.n}: {type(why).__name__}: {why}")
@@ -596,6 +599,9 @@ class Connection:
 
         key, path, method = request.key(), request.path, request.method
         heads = {name.lower() for name, _ in request.headers}
+        report = self.server.reports.answer(request, self.book, self.server.prices, vendor.error)
+        if report is not None:
+            return whole(*report), None
         allowed = self.server.keys
         if self.server.needs_key and (not key or allowed and key not in allowed):
             return whole(401, vendor.error(401, key=key)), None
@@ -634,6 +640,8 @@ class Connection:
                 if answer is not None:
                     # before it is sent: who has the answer may ask for the bill at once
                     request.bill = self._charge(plan, answer, cut)
+                elif plan.charge and cut == len(plan.wire):
+                    request.bill = self._charge_as_said(plan.charge)
                 self.wire.send(plan.wire[pos:cut])
                 pos = request.sent_bytes = cut
                 if self.kicked:
@@ -689,6 +697,13 @@ class Connection:
         bill["nano_usd"] = self.server.prices.cost(answer.model, bill)
         return bill
 
+    @staticmethod
+    def _charge_as_said(charge):
+        """What an answer costs by its own usage object."""
+        nano_usd = billing.cost(charge["family"], charge["usage"], lambda tokens: billing.price_of(None, False))
+        return {"model": charge.get("model"), "input": 0, "cached": 0, "cache_write": 0, "output": 0,
+                "nano_usd": nano_usd}
+
 
 class Server:
     """The listener, and the control channel that drives it."""
@@ -697,6 +712,7 @@ class Server:
         self.certs = None if options.plain else Certs(options.certs)
         self.cert = options.cert
         self.prices = Prices(json.loads(options.prices))
+        self.reports = provider_reports.Reports()
         self.keys = options.key or ()
         self.needs_key = not options.no_key
         self.contexts = {}
@@ -820,6 +836,11 @@ class Server:
                 raise TimeoutError(f"connection {n} is still open")
             return {"connection": dict(self.book.connections[n - 1])}
 
+    def do_reports(self, ask):
+        """What is said of costs, as provider_reports.Reports takes it."""
+        self.reports = provider_reports.Reports(**ask["reports"])
+        return {}
+
     def do_stats(self, _):
         book = self.book
         with self.changed:
@@ -834,6 +855,7 @@ class Server:
         """Forgets everything and ends every connection."""
         with self.changed:
             old, self.book = self.book, Book()
+            self.reports = provider_reports.Reports()
             for connection in list(old.open):
                 connection.kick()
         if not self.is_up:

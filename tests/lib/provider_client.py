@@ -206,6 +206,10 @@ class Provider:
         """What the provider charges: requests, input, output, cached, cache_write, nano_usd."""
         return self.stats()["bill"]
 
+    def reports(self, **reports):
+        """What it says of costs to who administers it: provider_reports.Reports."""
+        self._ask("reports", reports=reports)
+
     def reset(self):
         """Forgets scripts, log and bill, and ends every connection."""
         self._ask("reset")

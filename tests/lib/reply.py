@@ -17,6 +17,10 @@ WHAT is said; one of these, else the built-in answer (or, for a status of 400 an
                   packet, {"pause_ms"}, {"hold"}, and at the end {"silence"}, {"reset"}, {"close"},
                   {"half_close"} or {"keep"}; with none of these the connection is closed
 
+CHARGE: charge ({"family", "usage"}) is what an answer of the script's own costs once all of it is sent, by
+the figures of its usage object and the rules and usual prices of billing.py. Other answers are billed by
+the words that were sent.
+
 HEAD: status, reason, headers (object or list of pairs; null takes a default one away), huge_header
 (bytes), many_headers (count), informational ({"status", "count"}: 1xx answers that come first).
 
@@ -68,7 +72,7 @@ framing content_length chunk_bytes chunk_lie gzip crlf
 no_done no_finish no_usage big_event error_event
 packet_bytes cuts random_cuts one_packet delay_ms
 hold pause insert silence reset_after close_after half_close_after close_notify
-path when times early expect name expand
+path when times early expect name expand charge
 """.split())
 LISTS = ("hold", "pause", "insert")
 SOURCES = ("body", "body_base64", "file", "sse", "record", "answer", "steps")
@@ -105,6 +109,7 @@ class Plan:
     closes: bool = False
     close_notify: bool = True
     status: int = 200
+    charge: dict = None
 
     def tokens_by(self, offset):
         """The tokens in the first `offset` bytes."""

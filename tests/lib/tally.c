@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "brokerd/ledger/price.h"
 #include "protocol/base/utf8.h"
 #include "protocol/limits.h"
 #include "tests/lib/event_json.h"
@@ -18,6 +19,7 @@ void tally_init(struct tally *t)
 		.finish_native = BUF_INIT(LIMIT_BODY_BYTES),
 		.results = BUF_INIT(LIMIT_BODY_BYTES),
 		.usage = USAGE_UNKNOWN,
+		.billed = USAGE_UNKNOWN,
 	};
 }
 
@@ -175,6 +177,8 @@ enum err tally_event(void *context, const struct llm_event *e)
 		break;
 	case EV_USAGE:
 		t->usage = e->usage;
+		t->billed = e->billed ? *e->billed : e->usage;
+		fault_text(t->tier, sizeof t->tier, e->tier);
 		t->has_usage = true;
 		break;
 	case EV_FINISH:
@@ -234,6 +238,23 @@ static void put_usage(struct json_out *o, const struct llm_usage *u)
 	json_close(o, '}');
 }
 
+static void put_billed(const struct tally *t, const struct catalogue *prices, struct json_out *o)
+{
+	const struct llm_usage *u = &t->billed;
+	const struct price_case when = {usage_input_total(&t->usage), span_str(t->tier), -1};
+	struct price price;
+	json_key(o, "billed");
+	json_open(o, '{');
+	event_json_usage(o, u);
+	json_close(o, '}');
+	if (t->tier[0])
+		json_pair_str(o, "tier", span_str(t->tier));
+	if (!prices)
+		return;
+	catalogue_price_of(prices, SPAN(TALLY_MODEL), SPAN(TALLY_MODEL), &when, &price);
+	put_count(o, "cost_nusd", price_nusd(&price, u));
+}
+
 static void put_call(struct json_out *o, const struct tally_call *c)
 {
 	struct json args;
@@ -262,7 +283,8 @@ static void put_fault(struct json_out *o, const struct fault *f)
 	json_close(o, '}');
 }
 
-void tally_json(const struct tally *t, const struct fault *fault, struct buf *out)
+void tally_json(const struct tally *t, const struct fault *fault, const struct catalogue *prices,
+	struct buf *out)
 {
 	struct json_out o = json_to(out);
 	const bool is_failed = fault && fault->err;
@@ -288,6 +310,8 @@ void tally_json(const struct tally *t, const struct fault *fault, struct buf *ou
 	else
 		json_put_null(&o);
 	put_usage(&o, &t->usage);
+	if (t->has_usage)
+		put_billed(t, prices, &o);
 	json_pair_str(&o, "reasoning_text", buf_view(&t->reasoning));
 	if (t->plan.n > 0)
 		json_pair_str(&o, "tool_plan", buf_view(&t->plan));

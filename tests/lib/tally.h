@@ -3,6 +3,7 @@
  * Also checks the promise of event.h on the way. */
 #ifndef TESTS_LIB_TALLY_H
 #define TESTS_LIB_TALLY_H
+#include "brokerd/config/catalogue.h"
 #include "protocol/base/json.h"
 #include "protocol/event.h"
 
@@ -25,7 +26,8 @@ struct tally {
 	bool is_finished[TALLY_CHOICES];
 	struct tally_call *calls; /* of all choices */
 	size_t n_calls;
-	struct llm_usage usage;
+	struct llm_usage usage, billed;
+	char tier[64]; /* of service, as the reply says; "": it does not */
 	bool has_usage, is_started;
 	size_t n_events;
 	size_t reasoning_marked; /* how much of it has its mark */
@@ -40,7 +42,11 @@ enum err tally_event(void *context, const struct llm_event *e);
 
 /* The answer as one JSON object: text, tool_calls, finish_reason, finish_reason_raw, usage,
  * reasoning_text, refusal, complete, results (those of an operation beside chat), and, for a fault
- * (NULL or OK: none), error. */
-void tally_json(const struct tally *t, const struct fault *fault, struct buf *out);
+ * (NULL or OK: none), error. Where something was counted: billed, the disjoint classes that are charged for
+ * and the provider's own figure of their cost; tier, where the reply names one; and cost_nusd, which is null
+ * where a price is not known, by `prices`: lines of a catalogue for TALLY_MODEL (NULL: no cost). */
+#define TALLY_MODEL "recorded" /* provider and model */
+void tally_json(const struct tally *t, const struct fault *fault, const struct catalogue *prices,
+	struct buf *out);
 
 #endif

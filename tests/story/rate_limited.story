@@ -1,4 +1,5 @@
-# 429: another target serves at once. With none, a short wait is waited out, a long one is told.
+# 429: another target serves at once. With none, its caller waits, as all others do, and is told where that takes too
+# long.
 start one two three
 connect a
 a call 1 model=all
@@ -8,7 +9,7 @@ ups 2
 up 2 is two/m
 up 2 replies 1 1 ok
 a gets 1
-	status retrying: *
+	status retrying: *; trying two/m
 	start *
 	text ok
 	usage *
@@ -20,7 +21,7 @@ a call 2 model=three/m
 up 3 answers 429 retry-after-ms=1500
 	{"error":{"message":"Rate limit reached","type":"requests","code":"rate_limit_exceeded"}}
 a gets 2
-	status retrying: *
+	status queued: place 1 of 1 for three/m; about 2 s
 ups 3
 after 1499ms
 ups 3
@@ -34,14 +35,14 @@ a gets 2
 	usage *
 	finish stop
 	end three/m attempts=2 * total_us=1500000
-# the same, but for longer than is waited
-a call 3 model=three/m
+# the same, but for longer than the call may take
+a call 3 model=three/m timeout=29000
 up 5 answers 429 retry-after=30
 	{"error":{"message":"Rate limit reached","type":"requests","code":"rate_limit_exceeded"}}
 a gets 3
 	fault rate_limited status=429 retry=30000 code=rate_limit_exceeded from=three: *
 # and again after one wait: told, not waited for a second time
-after 1ms
+after 30s
 a call 4 model=three/m
 up 6 answers 429 retry-after=2
 	{"error":{"message":"Rate limit reached","code":"rate_limit_exceeded"}}
@@ -49,17 +50,37 @@ after 2s
 up 7 answers 429 retry-after=2
 	{"error":{"message":"Rate limit reached","code":"rate_limit_exceeded"}}
 a gets 4
-	status retrying: *
+	status queued: *
 	fault rate_limited status=429 retry=2000 * from=three: *
 ups 7
+# who does not say for how long is left alone for a moment
+after 2s
+a call 5 model=three/m
+up 8 answers 429
+	{"error":{"message":"Rate limit reached","code":"rate_limit_exceeded"}}
+a gets 5
+	status queued: *
+after 499ms
+ups 8
+after 1ms
+up 9 replies 1 1 x
+a gets 5
+	start *
+	text x
+	usage *
+	finish stop
+	end three/m attempts=2 *
 ledger
 	exchange ok - two/m attempts=2 *
 	exchange ok - three/m attempts=2 * ms=1500.0
 	exchange failed rate_limited three/m attempts=1 * cost=? ms=0.0
 	exchange failed rate_limited three/m attempts=2 * cost=? ms=2000.0
+	exchange ok - three/m attempts=2 * ms=500.0
 	attempt 1 failed rate_limited one/m http=429 *
 	attempt 2 ok - two/m *
 	attempt 1 failed rate_limited three/m http=429 *
 	attempt 2 ok - three/m *
 	2x attempt 1 failed rate_limited three/m http=429 *
 	attempt 2 failed rate_limited three/m http=429 *
+	attempt 1 failed rate_limited three/m http=429 *
+	attempt 2 ok - three/m *

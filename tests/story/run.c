@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "brokerd/value/http.h"
 #include "protocol/base/json.h"
 #include "protocol/base/num.h"
 #include "tests/lib/loop_virtual.h"
@@ -163,6 +164,15 @@ static void do_after(struct story *s)
 	s->c = whole;
 }
 
+/* clock 2026-03-29T00:59:59Z: somebody sets it. */
+static void do_clock(struct story *s)
+{
+	int64_t ms;
+	if (!http_rfc3339_ms(word(s, 1), &ms))
+		bail("%s:%d: what moment is that?", s->base, s->c->line);
+	loop_virtual_set_wall(s->world.loop, ms * 1000);
+}
+
 static void do_wakes(struct story *s)
 {
 	(void)s;
@@ -290,7 +300,7 @@ static void put_request(struct buf *packed, const struct command *c)
 }
 
 /* NAME call N model=M [stream=yes] [max_tokens=] [n=] [stop=TEXT] [prompt=BYTES] [timeout=MS] [max_cost=NUSD]
- * [credit=BYTES] [once=yes] [body=later] [announce=BYTES] [op=OPERATION] [inputs=N] [query=WORD] [tier=WORD] */
+ * [credit=BYTES] [once=yes] [batch=yes] [body=later] [announce=BYTES] [op=OPERATION] [inputs=N] [query=WORD] [tier=WORD] */
 static void do_call(struct story *s, struct caller *from)
 {
 	const struct command *c = s->c;
@@ -306,6 +316,7 @@ static void do_call(struct story *s, struct caller *from)
 		call.max_cost_nusd = command_number(c, "max_cost", -1);
 		call.credit_bytes = command_number(c, "credit", LIMIT_CREDIT_BYTES);
 		call.is_at_most_once = span_is(command_option(c, "once"), "yes");
+		call.is_batch = span_is(command_option(c, "batch"), "yes");
 		call.body_bytes = command_number(c, "announce", is_later ? (long long)body.n : -1);
 		if (call.body_bytes < 0)
 			call.body_bytes = -1;
@@ -558,6 +569,7 @@ static const struct {
 	{"files",    do_files   },
 	{"connect",  do_connect },
 	{"after",    do_after   },
+	{"clock",    do_clock   },
 	{"raise",    do_raise   },
 	{"wakes",    do_wakes   },
 	{"stopped",  do_stopped },

@@ -12,6 +12,7 @@ connect f
 connect g
 connect h
 connect j
+connect k
 a call 1..256 model=one/m
 b call 1..256 model=one/m
 c call 1..256 model=one/m
@@ -20,20 +21,21 @@ e call 1..256 model=one/m
 f call 1..256 model=one/m
 g call 1..256 model=one/m
 h call 1..256 model=one/m
-ups 2048
-j call 1..181 model=one/m
-ups 2229
-j gets 1..181
-j call 182 model=one/m
-ups 2229
-j gets 182
+k call 1..256 model=one/m
+ups 2304
+j call 1..114 model=one/m
+ups 2418
+j gets 1..114
+j call 115 model=one/m
+ups 2418
+j gets 115
 	fault storage_full: *
 # when something has ended there is room again
-j cancel 1..181
-j gets 1..181
+j cancel 1..114
+j gets 1..114
 	fault cancelled: *
-j call 182 model=one/m
-ups 2230
+j call 115 model=one/m
+ups 2419
 a leaves
 b leaves
 c leaves
@@ -42,8 +44,9 @@ e leaves
 f leaves
 g leaves
 h leaves
-up 2230 replies 1 1 x
-j gets 182
+k leaves
+up 2419 replies 1 1 x
+j gets 115
 	start *
 	text x
 	usage *

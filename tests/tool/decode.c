@@ -18,14 +18,25 @@ static void feed(enum llm_op op, const struct dialect *d, const struct http_repl
 }
 
 void tool_read(enum llm_op op, const struct dialect *d, const struct http_reply *reply,
-	struct cuts cuts, struct arena *a, struct buf *out)
+	struct cuts cuts, const struct catalogue *prices, struct arena *a, struct buf *out)
 {
 	OWNED(tally_done) struct tally tally = {.n_calls = 0};
 	const struct event_sink sink = {tally_event, &tally};
 	struct fault why;
 	tally_init(&tally);
 	feed(op, d, reply, cuts, a, &sink, &why);
-	tally_json(&tally, &why, out);
+	tally_json(&tally, &why, prices, out);
+}
+
+struct catalogue *tool_take_prices(const char *path)
+{
+	OWNED(buf_done) struct buf text = BUF_INIT(CATALOGUE_BYTES);
+	struct catalogue *c;
+	struct fault why;
+	tool_load(path, &text);
+	if (catalogue_new(buf_view(&text), &c, &why))
+		tool_die(2, "%s: %s", path, why.message);
+	return c;
 }
 
 /* ---- records ---- */
@@ -78,7 +89,8 @@ void tool_take_record(
 	take_body(*record, a, reply);
 }
 
-static void replay_record(const char *name, struct span line, struct cuts cuts, struct buf *out)
+static void replay_record(const char *name, struct span line, struct cuts cuts,
+	const struct catalogue *prices, struct buf *out)
 {
 	struct arena a;
 	struct json record;
@@ -89,7 +101,7 @@ static void replay_record(const char *name, struct span line, struct cuts cuts, 
 	buf_text(out, "{\"id\":");
 	json_put_str(&o, text_of(record, "id", &a));
 	buf_text(out, ",\"got\":");
-	tool_read(tool_reader(name).op, tool_family(name), &reply, cuts, &a, out);
+	tool_read(tool_reader(name).op, tool_family(name), &reply, cuts, prices, &a, out);
 	buf_byte(out, '}');
 	tool_end_line(out, 0);
 	tool_print(out);
@@ -100,16 +112,20 @@ int tool_replay(int argc, char **argv)
 {
 	OWNED(buf_done) struct buf file = BUF_INIT(1024 * MIB);
 	OWNED(buf_done) struct buf out = BUF_INIT(1024 * MIB);
+	struct catalogue *prices = NULL;
 	struct cuts cuts;
-	if (argc != 3 || !cuts_read(argv[2], &cuts))
+	if (argc == 5 && strcmp(argv[3], "--prices") == 0)
+		prices = tool_take_prices(argv[4]);
+	if ((argc != 3 && !prices) || !cuts_read(argv[2], &cuts))
 		tool_die(2, "replay wants FAMILY FILE STEP, a STEP being a number or \"special\"");
 	tool_load(argv[1], &file);
 	struct span rest = buf_view(&file);
 	while (rest.n > 0) {
 		const struct span line = span_cut(&rest, '\n');
 		if (line.n > 0)
-			replay_record(argv[0], line, cuts, &out);
+			replay_record(argv[0], line, cuts, prices, &out);
 	}
+	catalogue_unref(prices);
 	return 0;
 }
 
@@ -154,6 +170,7 @@ int tool_decode(int argc, char **argv)
         };
 	struct cuts cuts = {.step = 0};
 	struct arena a;
+	struct catalogue *prices = NULL;
 	bool has_events = false;
 	if (argc < 1)
 		tool_die(2, "decode wants a FAMILY");
@@ -171,6 +188,8 @@ int tool_decode(int argc, char **argv)
 			reply.head.status = (int)strtol(value, NULL, 10);
 		else if (strcmp(argv[i], "--header") == 0)
 			tool_take_header(value, &reply.head, COUNT_OF(headers));
+		else if (strcmp(argv[i], "--prices") == 0)
+			prices = tool_take_prices(value);
 		else if (strcmp(argv[i], "--step") != 0 || !cuts_read(value, &cuts))
 			tool_die(2, "what is %s %s?", argv[i], value);
 		i++;
@@ -183,9 +202,10 @@ int tool_decode(int argc, char **argv)
 	if (has_events)
 		show_events(op, d, &reply, cuts, &a, &out);
 	const size_t first = out.n;
-	tool_read(op, d, &reply, cuts, &a, &out);
+	tool_read(op, d, &reply, cuts, prices, &a, &out);
 	tool_end_line(&out, first);
 	tool_print(&out);
 	arena_done(&a);
+	catalogue_unref(prices);
 	return 0;
 }

@@ -2,8 +2,9 @@
  *
  * dialect decode FAMILY [--all] [--stream] [--status N] [--header 'k: v'] [--step STEP] < body
  *	what a reply means, as one JSON object; a STEP is a number of bytes, or "special": feed.h; with
- *	--all its events go before it, a line each
- * dialect replay FAMILY FILE STEP
+ *	--all its events go before it, a line each; with --prices FILE, lines of a catalogue for the model
+ *	recorded/recorded, its cost is there, too: cost_nusd
+ * dialect replay FAMILY FILE STEP [--prices FILE]
  *	the same of each record of a file, a line each: {"id", "got"}
  * dialect reply FROM TO [--stream] [--request FILE] [--status N] [--header 'k: v'] [--step STEP] < body
  *	a reply of FROM's as TO says it, whole or as a stream; the request of TO's caller decides otherwise
@@ -32,8 +33,9 @@ static const struct {
 	const char *usage;
 } commands[] = {
 	{"decode",    tool_decode,
-         "FAMILY [--all] [--stream] [--status N] [--header 'k: v'] [--step N]"                 },
-	{"replay",    tool_replay,    "FAMILY FILE STEP"                                       },
+         "FAMILY [--all] [--stream] [--status N] [--header 'k: v'] [--step N] [--prices "
+         "FILE]"									       },
+	{"replay",    tool_replay,    "FAMILY FILE STEP [--prices FILE]"                       },
 	{"reply",     tool_reply,     "FROM TO [--stream] [--request FILE] [--records FILE]"   },
 	{"translate", tool_translate, "FROM TO [--provider P] [--model M] [--stream] [--batch]"},
 };

@@ -32,7 +32,7 @@ static void retell_record(const struct retelling *r, struct span line, struct bu
 	json_put_raw(&o, json_member(record, "id").text);
 	buf_text(out, ",\"got\":");
 	const struct http_reply again = {.head = {.status = status}, .body = buf_view(&said)};
-	tool_read(r->op, r->to, &again, r->cuts, &a, out);
+	tool_read(r->op, r->to, &again, r->cuts, NULL, &a, out);
 	buf_print(out, ",\"status\":%d,\"body\":", status);
 	o = json_to(out);
 	json_put_str(&o, buf_view(&said));

@@ -3,6 +3,7 @@
  * against it. */
 #ifndef TESTS_TOOL_TOOL_H
 #define TESTS_TOOL_TOOL_H
+#include "brokerd/config/catalogue.h"
 #include "brokerd/dialect/dialect.h"
 #include "protocol/base/json.h"
 #include "tests/lib/feed.h"
@@ -24,9 +25,13 @@ struct reader tool_reader(const char *name);
 /* The family of that name, or of its records. Ends the program where nothing has it. */
 const struct dialect *tool_family(const char *name);
 
-/* Appends what a family's reply to an operation means, as one JSON object. */
+/* Appends what a family's reply to an operation means, as one JSON object; `prices` (may be NULL) as
+ * tally_json has them. */
 void tool_read(enum llm_op op, const struct dialect *d, const struct http_reply *reply,
-	struct cuts cuts, struct arena *a, struct buf *out);
+	struct cuts cuts, const struct catalogue *prices, struct arena *a, struct buf *out);
+
+/* The lines of a catalogue in a file. Ends the program where it is none. */
+struct catalogue *tool_take_prices(const char *path);
 
 /* One line of a file of records, and the reply in it. Ends the program where it is none. */
 void tool_take_record(

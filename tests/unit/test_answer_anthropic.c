@@ -168,6 +168,10 @@ static void test_streams(void)
 /* ---- exact answers ---- */
 
 /* clang-format off */
+/* nothing was written to a cache, as far as is known */
+#define UNWRITTEN \
+	"\"cache_creation\":{\"ephemeral_5m_input_tokens\":0,\"ephemeral_1h_input_tokens\":0},"
+
 static const struct {
 	const char *name;
 	enum answer_form form;
@@ -178,7 +182,7 @@ static const struct {
 		"data: {\"type\":\"message_start\",\"message\":{\"id\":\"msg_dysp8v84rftq4esmt93qh3ft\",\"type\":"
 		"\"message\",\"role\":\"assistant\",\"model\":\"m\",\"content\":[],\"stop_reason\":null,\"stop_sequence\":"
 		"null,\"usage\":{\"input_tokens\":5,\"cache_creation_input_tokens\":null,\"cache_read_input_tokens\":"
-		"null,\"output_tokens\":1}}}\n\n"
+		"null," UNWRITTEN "\"output_tokens\":1}}}\n\n"
 		"event: content_block_start\n"
 		"data: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":"
 		"\"\"}}\n\n"
@@ -189,7 +193,7 @@ static const struct {
 		"data: {\"type\":\"content_block_stop\",\"index\":0}\n\n"
 		"event: message_delta\n"
 		"data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\",\"stop_sequence\":null},"
-		"\"usage\":{\"input_tokens\":5,\"cache_creation_input_tokens\":null,\"cache_read_input_tokens\":null,"
+		"\"usage\":{\"input_tokens\":5,\"cache_creation_input_tokens\":null,\"cache_read_input_tokens\":null," UNWRITTEN
 		"\"output_tokens\":7}}\n\n"
 		"event: message_stop\n"
 		"data: {\"type\":\"message_stop\"}\n\n"},
@@ -198,11 +202,11 @@ static const struct {
 		"\"content\":[{\"type\":\"thinking\",\"thinking\":\"b\",\"signature\":\"eyJsbG1iIjoxLCJmYW1pbHkiOiJraW4iLCJtb2RlbCI6Im0iLCJkYXRhIjoxfQ==\"},"
 		"{\"type\":\"text\",\"text\":\"a\"},{\"type\":\"tool_use\",\"id\":\"id-f\",\"name\":\"f\",\"input\":"
 		"{}}],\"stop_reason\":\"tool_use\",\"stop_sequence\":null,\"usage\":{\"input_tokens\":5,\"cache_creation_input_tokens\":"
-		"null,\"cache_read_input_tokens\":null,\"output_tokens\":7}}"},
+		"null,\"cache_read_input_tokens\":null," UNWRITTEN "\"output_tokens\":7}}"},
 	{"an empty message", ANSWER_WHOLE, "E",
 		"{\"id\":\"msg_dysp8v84rftq4esmt93qh3ft\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"asked\","
 		"\"content\":[],\"stop_reason\":\"end_turn\",\"stop_sequence\":null,\"usage\":{\"input_tokens\":17,"
-		"\"cache_creation_input_tokens\":null,\"cache_read_input_tokens\":null,\"output_tokens\":0}}"},
+		"\"cache_creation_input_tokens\":null,\"cache_read_input_tokens\":null," UNWRITTEN "\"output_tokens\":0}}"},
 	{"a message that fails", ANSWER_WHOLE, "S=m t=a X E", ""},
 };
 /* clang-format on */
@@ -248,7 +252,7 @@ static const struct {
 } usages[] = {
 	{"nothing is known", {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1},
 		"\"usage\":{\"input_tokens\":null,\"cache_creation_input_tokens\":null,\"cache_read_input_tokens\":"
-		"null,\"output_tokens\":3}"},
+		"null," UNWRITTEN "\"output_tokens\":3}"},
 	{"all is",
 		{.input = 1, .cache_read = 2, .cache_write_5m = 4, .cache_write_1h = 8, .cache_write = 0,
 			.output = 32, .reasoning = 64, .audio_input = 128, .audio_output = 256,
@@ -260,11 +264,12 @@ static const struct {
 	{"of some it is not said how long it lives",
 		{1, 2, 4, -1, 16, 32, -1, -1, -1, -1, -1, -1, -1},
 		"\"usage\":{\"input_tokens\":1,\"cache_creation_input_tokens\":20,"
-		"\"cache_read_input_tokens\":2,\"output_tokens\":32}"},
+		"\"cache_read_input_tokens\":2,\"cache_creation\":{\"ephemeral_5m_input_tokens\":20,"
+		"\"ephemeral_1h_input_tokens\":0},\"output_tokens\":32}"},
 	{"more than a number holds",
 		{.input = INT64_MAX, .image_input = 1, .audio_input = -1, .cache_read = -1, .cache_write_5m = -1, .cache_write_1h = -1, .cache_write = -1, .output = 1, .reasoning = -1, .audio_output = -1, .image_output = -1},
 		"\"usage\":{\"input_tokens\":9223372036854775807,\"cache_creation_input_tokens\":null,\"cache_read_input_tokens\":"
-		"null,\"output_tokens\":1}"},
+		"null," UNWRITTEN "\"output_tokens\":1}"},
 };
 /* clang-format on */
 

@@ -253,14 +253,15 @@ static void full_script(struct fake_call *c, void *arg)
 	const struct part *file = &r->messages[1].parts[1];
 	snprintf(text, 256,
 		"%.*s|%zu|%.*s:%.*s %zu|%d %.*s|%" PRId64
-		" %.1f %.*s|%.*s|%.*s|%.*s=%.*s|%d%d|%" PRId64 " %" PRId64 " %d",
+		" %.1f %.*s|%.*s|%.*s|%.*s=%.*s|%d%d|%" PRId64 " %" PRId64 " %d%d",
 		SPAN_ARG(r->model), r->n_messages, SPAN_ARG(file->media.filename),
 		SPAN_ARG(file->media.mime), file->media.data.n, (int)r->tool_choice.mode,
 		SPAN_ARG(r->tools[0].parameters), r->max_tokens.v, r->temperature.v,
 		SPAN_ARG(r->stop[0]), SPAN_ARG(r->reasoning.effort),
 		SPAN_ARG(r->response_format.schema), SPAN_ARG(r->provider_options[0].key),
 		SPAN_ARG(r->provider_options[0].value), (int)r->on_unsupported, (int)r->is_stream,
-		c->call.timeout_ms, c->call.max_cost_nusd, (int)c->call.is_at_most_once);
+		c->call.timeout_ms, c->call.max_cost_nusd, (int)c->call.is_at_most_once,
+		(int)c->call.is_batch);
 	fake_end(c->to);
 }
 
@@ -287,6 +288,7 @@ static void everything_is_asked(void)
 	(void)llm_request_strict(r, 1);
 	(void)llm_request_timeout_ms(r, 60000);
 	(void)llm_request_max_cost_usd(r, 0.25);
+	(void)llm_request_batch(r, 1);
 	is_int(llm_request_at_most_once(r, 1), LLM_OK, "all of it is taken");
 	llm_request *copy = llm_request_copy(r);
 	llm_request_free(r);
@@ -294,7 +296,7 @@ static void everything_is_asked(void)
 	ok(a != NULL, "and asked: %s", llm_error_message(llm_last_error(c)));
 	is_str(text,
 		"prov/model|2|a.png:image/png 9|3 {\"type\":\"object\"}|77 0.5 END|high|{\"a\":1}|"
-		"prov={\"top_k\":6,\"we\\\"ird\":[1]}|10|60000 250000000 1",
+		"prov={\"top_k\":6,\"we\\\"ird\":[1]}|10|60000 250000000 11",
 		"as it was put together");
 	llm_result_free(a);
 	llm_request_free(copy);

@@ -89,18 +89,18 @@ static const struct {
 	int64_t want[8]; /* input, cached, written, audio, image, output, reasoning, audio out */
 	bool fits;
 } splits[] = {
-	{"no parts",                   100, 50, -1, -1, -1, -1, -1, -1, {100, -1, -1, -1, -1, 50, -1, -1}, true },
+	{"no parts",                   100, 50, -1, -1, -1, -1, -1, -1, {100, -1, -1, -1, -1, 50, -1, -1}, true},
 	{"cached and reasoning",       100, 50, 40, -1, -1, -1, 20, -1, {60, 40, -1, -1, -1, 30, 20, -1},
-         true												   },
-	{"all parts",                  100, 50, 10, 20, 30, 5,  7,  3,  {35, 10, 20, 30, 5, 40, 7, 3},     true },
-	{"zeros are known",            100, 50, 0,  0,  0,  0,  0,  0,  {100, 0, 0, 0, 0, 50, 0, 0},       true },
-	{"parts are all of it",        10,  5,  10, -1, -1, -1, 5,  -1, {0, 10, -1, -1, -1, 0, 5, -1},     true },
+         true												  },
+	{"all parts",                  100, 50, 10, 20, 30, 5,  7,  3,  {35, 10, 20, 30, 5, 40, 7, 3},     true},
+	{"zeros are known",            100, 50, 0,  0,  0,  0,  0,  0,  {100, 0, 0, 0, 0, 50, 0, 0},       true},
+	{"parts are all of it",        10,  5,  10, -1, -1, -1, 5,  -1, {0, 10, -1, -1, -1, 0, 5, -1},     true},
 	{"cached beyond its whole",    10,  5,  12, -1, -1, -1, -1, -1, {0, 10, -1, -1, -1, 5, -1, -1},
-         false												  },
-	{"audio was cached",           10,  5,  8,  -1, 6,  -1, -1, -1, {0, 8, -1, 2, -1, 5, -1, -1},      false},
+         false												 },
+	{"audio was cached",           10,  5,  8,  -1, 6,  -1, -1, -1, {0, 8, -1, 2, -1, 5, -1, -1},      true},
 	{"reasoning beyond its whole", 10,  5,  -1, -1, -1, -1, 6,  -1, {10, -1, -1, -1, -1, 0, 5, -1},
-         false												  },
-	{"totals unknown",             -1,  -1, 4,  -1, -1, -1, 6,  -1, {-1, 4, -1, -1, -1, -1, 6, -1},    true },
+         false												 },
+	{"totals unknown",             -1,  -1, 4,  -1, -1, -1, 6,  -1, {-1, 4, -1, -1, -1, -1, 6, -1},    true},
 };
 
 static void test_splits(void)
@@ -128,9 +128,58 @@ static void test_splits(void)
 	}
 }
 
+static const struct {
+	const char *name, *usage;
+	int64_t tokens, want;
+} costs[] = {
+	{"nothing said",			   "{}",							 10, -1      },
+	{"a number",			       "{\"cost\":0.0004970133333333333}",                           10, 497013  },
+	{"free",				   "{\"cost\":0}",					       10, 0       },
+	{"null",				   "{\"cost\":null}",					    10, -1      },
+	{"an object",			      "{\"cost\":{\"request_cost\":0.005,\"total_cost\":0.00571}}", 10, 5710000 },
+	{"a key of one's own",
+         "{\"cost\":0.00001,\"is_byok\":true,\"cost_details\":"
+		"{\"upstream_inference_cost\":0.0003253}}",						      10, 335300  },
+	{"and nothing said of it",
+         "{\"cost\":0.00001,\"is_byok\":true,\"cost_details\":"
+		"{\"upstream_inference_cost\":null}}",							   10, 10000   },
+	{"none of one's own",
+         "{\"cost\":0.025265,\"is_byok\":false,\"cost_details\":"
+		"{\"upstream_inference_cost\":0.025265}}",						       10, 25265000},
+	{"ticks",				  "{\"cost_in_usd_ticks\":1176500}",                            10, 117650  },
+	{"no ticks, though something was counted", "{\"cost_in_usd_ticks\":0}",                                  10, -1      },
+	{"no ticks for nothing",                   "{\"cost_in_usd_ticks\":0}",                                  0,  0       },
+	{"estimated by the provider",              "{\"estimated_cost\":2.5e-07}",                               10, 250     },
+	{"negative",			       "{\"cost\":-1}",					      10, -1      },
+};
+
+static void test_costs(void)
+{
+	for (size_t i = 0; i < COUNT_OF(costs); i++)
+		is_int(usage_cost(json_of(span_str(costs[i].usage)), costs[i].tokens),
+			costs[i].want, "cost: %s", costs[i].name);
+}
+
+static void test_sum(void)
+{
+	struct llm_usage a = USAGE_UNKNOWN, b = USAGE_UNKNOWN;
+	a.input = 1;
+	a.output = INT64_MAX;
+	b.input = 2;
+	b.output = 1;
+	b.cache_read = 0;
+	usage_add(&a, &b);
+	is_int(a.input, 3, "known and known");
+	is_int(a.output, INT64_MAX, "no wrapping");
+	is_int(a.cache_read, 0, "what one does not know is the other's");
+	is_int(a.reasoning, -1, "what nobody knows stays unknown");
+}
+
 int main(void)
 {
 	test_numbers();
+	test_costs();
+	test_sum();
 	test_splits();
 	return tap_done();
 }

@@ -20,6 +20,7 @@
 #include "brokerd/ledger/ledger.h"
 #include "brokerd/log/log.h"
 #include "protocol/limits.h"
+#include "tests/lib/former_journal.h"
 #include "tests/lib/loop_virtual.h"
 #include "tests/lib/small_journal.h"
 #include "tests/lib/tap.h"
@@ -401,9 +402,9 @@ static void check_many_open(void)
 		if (err)
 			break;
 	}
-	is_int(open, 2229, "so many can be open");
+	is_int(open, 2418, "so many can be open");
 	is_err(why.err, ERR_STORAGE_FULL, "%s", why.message);
-	ok(strstr(why.message, "2229 paid requests are open") != NULL, "and it says why");
+	ok(strstr(why.message, "2418 paid requests are open") != NULL, "and it says why");
 
 	int refused_rows = 0;
 	for (; refused_rows < 200; refused_rows++) {
@@ -610,7 +611,7 @@ static void check_kept(void)
 	leave(2);
 	read_left();
 	const size_t n = record_pack(RECORD_EXCHANGE, &x, left.sequence + 1, frame);
-	frame[17] = RECORD_VERSION + 1;
+	frame[17]++;
 	const size_t length = frame[0];
 	const uint32_t sum = crc32c(crc32c(0, frame, 4), frame + 8, length);
 	memcpy(frame + 4, &(uint32_t){htole32(sum)}, 4);
@@ -662,6 +663,40 @@ static void check_sequences(void)
 			(unsigned long long)latest);
 		latest = left.sequence;
 	}
+}
+
+/* What version 1 left is read, and its file made as long as a new one. */
+static void check_former(void)
+{
+	struct stat st;
+	small_journal_make(dir, JOURNAL_FORMER_BYTES);
+	put("journal", JOURNAL_PAGE_BYTES, former_frames, FORMER_FRAMES_BYTES);
+	/* and in its second half, which will be in the middle of the first, something of a former round */
+	put("journal", (off_t)(JOURNAL_PAGE_BYTES + JOURNAL_FORMER_BYTES), former_frames, 120);
+	must_start();
+	is_int(ask("SELECT count(*) FROM exchange WHERE id = 'req_done' AND outcome = 'ok' AND "
+		   "cost_nusd = 19500 AND kind IS NULL AND queued_us IS NULL"),
+		1, "a former version's exchange is in the ledger");
+	is_int(ask("SELECT count(*) FROM attempt WHERE exchange_id = 'req_done' AND charged_nusd "
+		   "IS NULL"),
+		1, "and its attempt");
+	is_int(ask("SELECT count(*) FROM exchange WHERE id = 'req_open' AND outcome = 'unknown' "
+		   "AND cost_nusd = 45000"),
+		1, "what was open is unknown");
+	is_int(ask("SELECT charged_nusd FROM attempt WHERE exchange_id = 'req_open'"), 45000,
+		"and counts for budgets as it was reserved");
+	ok(!is_there("journal.old-1"), "nothing had to be kept");
+	stat(in_dir("journal"), &st);
+	is_int(st.st_size, (int64_t)(JOURNAL_PAGE_BYTES + 2 * JOURNAL_HALF_BYTES),
+		"the file is as long as a new one");
+	ok(st.st_blocks * 512 >= st.st_size, "its space is really there");
+	requests("req", 30000); /* over the place where the second half was */
+	stop();
+	leave(3);
+	must_start();
+	is_int(ask("SELECT count(*) FROM exchange WHERE outcome = 'ok'"), 3,
+		"and is used like one");
+	stop();
 }
 
 static void check_holes(void)
@@ -750,7 +785,7 @@ static void check_disk_full(void)
 		skip("only root can mount a small disk");
 		return;
 	}
-	refused(ERR_STORAGE_FULL, "It needs 16 MiB: free some space", "a disk that is too small");
+	refused(ERR_STORAGE_FULL, "It needs 22 MiB: free some space", "a disk that is too small");
 	umount(dir);
 
 	/* room for the journal and a little */
@@ -812,6 +847,7 @@ int main(void)
 		{"torn",      check_torn     },
 		{"kept",      check_kept     },
 		{"sequences", check_sequences},
+		{"former",    check_former   },
 		{"holes",     check_holes    },
 		{"refusals",  check_refusals },
 		{"disk full", check_disk_full},

@@ -7,7 +7,7 @@
 /* clang-format off */
 static const struct {
 	const char *name, *provider, *headers;
-	struct limit requests, tokens;
+	struct rate requests, tokens;
 	int64_t wait_ms;
 } cases[] = {
 	{"nothing", "openai", "", {-1, -1, -1}, {-1, -1, -1}, -1},
@@ -31,10 +31,10 @@ static const struct {
 		"anthropic-ratelimit-tokens-limit: 90\nanthropic-ratelimit-tokens-remaining: 80\n"
 		"anthropic-ratelimit-tokens-reset: 2026-11-25T12:00:30.5+02:00\n",
 		{50, 49, 60000}, {90, 80, 30500}, -1},
-	{"the one with least left counts", "anthropic", DATE
+	{"input and output are other bounds", "anthropic", DATE
 		"anthropic-ratelimit-tokens-remaining: 80\nanthropic-ratelimit-input-tokens-remaining: 7\n"
 		"anthropic-ratelimit-output-tokens-remaining: 9\n",
-		{-1, -1, -1}, {-1, 7, -1}, -1},
+		{-1, -1, -1}, {-1, 80, -1}, -1},
 	{"a moment that is past", "anthropic", DATE
 		"anthropic-ratelimit-requests-remaining: 0\nanthropic-ratelimit-requests-reset: 2026-11-25T09:00:00Z\n",
 		{-1, 0, 0}, {-1, -1, -1}, 0},
@@ -70,7 +70,7 @@ static void test_headers(void)
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		struct http_header headers[12];
 		struct http_head head = {.status = 200, .headers = headers};
-		struct limits l;
+		struct rates l;
 		struct span rest = span_str(cases[i].headers);
 		while (rest.n > 0) {
 			struct span value = span_cut(&rest, '\n');
@@ -86,6 +86,32 @@ static void test_headers(void)
 		is_int(l.tokens.reset_ms, cases[i].tokens.reset_ms, "until");
 		is_int(limits_wait_ms(&l), cases[i].wait_ms, "%s: the wait", cases[i].name);
 	}
+}
+
+/* Each with its own wait; of a bound that comes twice the one of which less is left. */
+static void test_four(void)
+{
+	struct http_header headers[] = {
+		{SPAN("date"),					SPAN("Wed, 25 Nov 2026 10:00:00 GMT")},
+		{SPAN("retry-after"),                                 SPAN("7")                            },
+		{SPAN("anthropic-ratelimit-input-tokens-limit"),      SPAN("4000")                         },
+		{SPAN("anthropic-ratelimit-input-tokens-remaining"),  SPAN("0")                            },
+		{SPAN("anthropic-ratelimit-input-tokens-reset"),      SPAN("2026-11-25T10:00:30Z")         },
+		{SPAN("anthropic-priority-input-tokens-remaining"),   SPAN("12")                           },
+		{SPAN("anthropic-ratelimit-output-tokens-remaining"), SPAN("90")                           },
+		{SPAN("anthropic-priority-output-tokens-remaining"),  SPAN("9")                            },
+	};
+	const struct http_head head = {429, headers, COUNT_OF(headers)};
+	struct rates r;
+	limits_read(&head, SPAN("anthropic"), &r);
+	is_int(r.input.limit, 4000, "the input's limit");
+	is_int(r.input.remaining, 0, "of which nothing is left");
+	is_int(r.input.reset_ms, 30000, "for so long");
+	is_int(r.output.remaining, 9, "the output's lesser rest");
+	is_int(r.tokens.remaining, -1, "nothing of both together");
+	is_int(r.retry_after_ms, 7000, "the wait that is asked for");
+	is_int(limits_wait_ms(&r), 30000, "and the one that follows");
+	ok(!r.is_day_spent, "no day's");
 }
 
 static const struct {
@@ -149,6 +175,7 @@ static void test_moments(void)
 int main(void)
 {
 	test_headers();
+	test_four();
 	test_durations();
 	test_moments();
 	return tap_done();

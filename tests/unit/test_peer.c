@@ -186,6 +186,44 @@ static void by_socket(void)
 	ok(p.kind == PEER_KIND_UNKNOWN && p.confidence == PEER_UNKNOWN, "not without credentials");
 }
 
+/* ---- where its use is counted ---- */
+
+static void places(void)
+{
+	static const struct {
+		const char *name;
+		struct evidence e;
+		const char *unit, *container, *project;
+	} cases[] = {
+		{"a program of the host",
+                 {SEEN, NS(SAME, SAME, SAME, SAME), .program = "cat", .unit = "a.scope",
+				.project = "/p"},
+                 "a.scope",									     "",             "/p"},
+		{"a container",
+                 {SEEN, NS(OTHER, OTHER, OTHER, OTHER), .cgroup = "docker/" HEX,
+				.unit = "d.scope", .project = "/p"},
+                 "d.scope",									     "0123456789ab", ""  },
+		{"a container by its label",
+                 {SEEN, NS(OTHER, OTHER, OTHER, OTHER), .label = "u:r:container_t:s0:c1,c2"},
+                 "",										    "container",    ""  },
+		{"a sandbox",                {SEEN, NS(OTHER, OTHER, SAME, SAME), .project = "/p"}, "", "sandbox",
+                 ""													 },
+		{"who is not known",         {.has_creds = true, .project = "/p"},                  "", "",             ""  },
+	};
+	const struct peer_place in_the_open = {.socket = PEER_SOCKET_MAIN};
+	const struct peer_place app = {.socket = PEER_SOCKET_APP, .name = "notes"};
+	struct peer_id p;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		peer_judge(&cases[i].e, &in_the_open, &p);
+		is_str(p.unit, cases[i].unit, "%s: its unit", cases[i].name);
+		is_str(p.container, cases[i].container, "%s: its container", cases[i].name);
+		is_str(p.project, cases[i].project, "%s: its project", cases[i].name);
+	}
+	peer_judge(&cases[0].e, &app, &p);
+	is_str(p.container, "app:notes", "an application by its socket");
+	is_str(p.project, "", "whose folder is its own affair");
+}
+
 /* ---- texts ---- */
 
 static void cgroup(const char *name, const char *text, const char *want)
@@ -274,6 +312,7 @@ int main(void)
 	names();
 	judging();
 	by_socket();
+	places();
 	texts();
 	return tap_done();
 }

@@ -75,21 +75,23 @@ static const struct {
 	const char *admin_op;
 	const char *rules; /* by their first letters: host, service, app, sandbox */
 } calls[] = {
-	{"chat",				CALL_TYPED,  LLM_OP_CHAT,   NULL,         "hsax"},
-	{"embed",			       CALL_TYPED,  LLM_OP_EMBED,  NULL,         "hsax"},
-	{"models",			      CALL_TYPED,  LLM_OP_MODELS, NULL,         "hsax"},
-	{"relayed bodies",                      CALL_RELAY,  0,             NULL,         "hsax"},
-	{"native endpoints",                    CALL_NATIVE, 0,             NULL,         "h"   },
-	{"who am I",			    CALL_ADMIN,  0,             "whoami",     "hsax"},
-	{"how it is",			   CALL_ADMIN,  0,             "status",     "hs"  },
-	{"what was spent",                      CALL_ADMIN,  0,             "usage",      "hs"  },
-	{"the list of keys",                    CALL_ADMIN,  0,             "key.list",   "h"   },
-	{"a new key",			   CALL_ADMIN,  0,             "key.add",    "h"   },
-	{"the vault",			   CALL_ADMIN,  0,             "vault.lock", "h"   },
-	{"an operation without a row",          CALL_ADMIN,  0,             "key.show",   ""    },
-	{"nor one that only begins like a row", CALL_ADMIN,  0,             "key.list2",  ""    },
-	{"nor an empty one",                    CALL_ADMIN,  0,             "",           ""    },
-	{"nor a typed one's name",              CALL_ADMIN,  0,             "chat",       ""    },
+	{"chat",				CALL_TYPED,  LLM_OP_CHAT,   NULL,          "hsax"},
+	{"embed",			       CALL_TYPED,  LLM_OP_EMBED,  NULL,          "hsax"},
+	{"models",			      CALL_TYPED,  LLM_OP_MODELS, NULL,          "hsax"},
+	{"relayed bodies",                      CALL_RELAY,  0,             NULL,          "hsax"},
+	{"native endpoints",                    CALL_NATIVE, 0,             NULL,          "h"   },
+	{"who am I",			    CALL_ADMIN,  0,             "whoami",      "hsax"},
+	{"how it is",			   CALL_ADMIN,  0,             "status",      "hs"  },
+	{"what was spent",                      CALL_ADMIN,  0,             "usage",       "hs"  },
+	{"what is left of it",                  CALL_ADMIN,  0,             "budget.list", "hs"  },
+	{"another limit",                       CALL_ADMIN,  0,             "budget.set",  "h"   },
+	{"the list of keys",                    CALL_ADMIN,  0,             "key.list",    "h"   },
+	{"a new key",			   CALL_ADMIN,  0,             "key.add",     "h"   },
+	{"the vault",			   CALL_ADMIN,  0,             "vault.lock",  "h"   },
+	{"an operation without a row",          CALL_ADMIN,  0,             "key.show",    ""    },
+	{"nor one that only begins like a row", CALL_ADMIN,  0,             "key.list2",   ""    },
+	{"nor an empty one",                    CALL_ADMIN,  0,             "",            ""    },
+	{"nor a typed one's name",              CALL_ADMIN,  0,             "chat",        ""    },
 };
 
 static const struct policy_rule *rule(const struct config *c, const char *name)

@@ -1,5 +1,8 @@
 /* test_price.c - what tokens cost: values worked out by hand. */
 #include "brokerd/ledger/price.h"
+
+#include <inttypes.h>
+
 #include "tests/lib/tap.h"
 
 /* input, output, cache read, 5m, 1h, reasoning, audio in, out, image in, out */
@@ -109,10 +112,88 @@ static const struct {
 	{"the largest", PRICE(INT64_MAX, INT64_MAX, -1, -1, -1, -1, -1, -1, -1, -1), INT64_MAX,
 		INT64_MAX, INT64_MAX},
 };
+
+/* USD 10 per million where nothing is known */
+#define TEN INT64_C(10000000000)
+static const struct {
+	const char *name;
+	struct price price;
+	struct llm_usage usage;
+	int64_t unknown, want;
+} pessimists[] = {
+	{"what is known is not touched", MINI, TOKENS(1234, -1, -1, -1, -1, 567, -1, -1, -1, -1, -1), TEN, 525300},
+	{"nothing is known", NOTHING, TOKENS(100, 10, 1, -1, -1, 50, 5, -1, -1, -1, -1), TEN, 1660000},
+	{"the output's is not", PRICE(1000000, -1, -1, -1, -1, -1, -1, -1, -1, -1),
+		TOKENS(1, -1, -1, -1, -1, 1, 1, -1, -1, 1, 1), TEN, 30002},
+	{"a class of its own keeps its price", PRICE(-1, -1, 1000000, -1, -1, -1, -1, -1, -1, -1),
+		TOKENS(1, 1, -1, -1, -1, -1, -1, -1, -1, -1, -1), TEN, 10001},
+	{"free is known", FREE, TOKENS(9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9), TEN, 0},
+	{"no pessimist", NOTHING, TOKENS(1, -1, -1, -1, -1, 1, -1, -1, -1, -1, -1), -1, -1},
+	{"nothing counted", MINI, NONE, TEN, -1},
+	{"what it may be", NOTHING, NONE, 0, -1},
+};
+
+static const struct {
+	const char *name;
+	struct price price;
+	int64_t input, output, unknown, want;
+} pessimist_bounds[] = {
+	{"known", SONNET, 1000, 100, TEN, 7500000},
+	{"not known", NOTHING, 1000, 100, TEN, 11000000},
+	{"output not known", PRICE(1000000, -1, -1, -1, -1, -1, -1, -1, -1, -1), 1000, 100, TEN, 1001000},
+	{"a dear class beside", PRICE(-1, -1, -1, -1, 20000000000, -1, -1, -1, -1, -1), 1, 0, TEN, 20000},
+	{"no pessimist", NOTHING, 1, 1, -1, -1},
+	{"a count is not known", NOTHING, -1, 1, TEN, -1},
+};
+
+static const struct {
+	int64_t ours, theirs;
+	bool want;
+} drifts[] = {
+	{1000000, 1000000, false},
+	{1005000, 1000000, false},
+	{1005001, 1000000, true},
+	{995000, 1000000, false},
+	{994999, 1000000, true},
+	{0, 1000000, true},
+	{1000000, 0, true},
+	{0, 0, false},
+	{-1, 1000000, false},
+	{1000000, -1, false},
+	{10, 20, false}, /* not told so finely */
+	{1000, 2000, false},
+	{1000, 2001, true},
+	{INT64_MAX, 1, true},
+	{INT64_MAX, INT64_MAX, false},
+};
 /* clang-format on */
+
+static void test_paid(void)
+{
+	struct llm_usage u = USAGE_UNKNOWN;
+	is_int(price_paid_nusd(&u), -1, "nobody knows what was paid");
+	u.cost_nusd = 7;
+	is_int(price_paid_nusd(&u), 7, "by our prices");
+	u.provider_cost_nusd = 0;
+	is_int(price_paid_nusd(&u), 0, "the provider's word goes before, also that it is free");
+}
 
 int main(void)
 {
+	for (size_t i = 0; i < COUNT_OF(pessimists); i++)
+		is_int(price_pessimistic_nusd(
+			       &pessimists[i].price, &pessimists[i].usage, pessimists[i].unknown),
+			pessimists[i].want, "pessimist: %s", pessimists[i].name);
+	for (size_t i = 0; i < COUNT_OF(pessimist_bounds); i++)
+		is_int(price_pessimistic_bound_nusd(&pessimist_bounds[i].price,
+			       pessimist_bounds[i].input, pessimist_bounds[i].output,
+			       pessimist_bounds[i].unknown),
+			pessimist_bounds[i].want, "pessimist's bound: %s",
+			pessimist_bounds[i].name);
+	for (size_t i = 0; i < COUNT_OF(drifts); i++)
+		ok(price_drifts(drifts[i].ours, drifts[i].theirs) == drifts[i].want,
+			"%" PRId64 " against %" PRId64, drifts[i].ours, drifts[i].theirs);
+	test_paid();
 	for (size_t i = 0; i < COUNT_OF(prices); i++)
 		is_int(price_nusd(&prices[i].price, &prices[i].usage), prices[i].want, "%s",
 			prices[i].name);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "brokerd/ledger/crc32c.h"
+#include "tests/lib/former_journal.h"
 #include "tests/lib/tap.h"
 
 static void fill_text(char *to, size_t size, int c)
@@ -87,7 +88,7 @@ static void check_bytes(void)
 {
 	static const unsigned char want[] = {
 		0x08, 0x07, 0x06, 0x05, 4, 3, 2, 1, /* sequence */
-		2, 1,                               /* attempt, version */
+		2, 2,                               /* attempt, version */
 		5, 'r', 'e', 'q', '_', '1',         /* id */
 		1, 2,                               /* number */
 		2, 0x34, 0x12,                      /* at_us */
@@ -227,7 +228,8 @@ static const struct {
 	{"a NUL in a text",              19, 0,   ERR_MALFORMED},
 	{"a number of nine bytes",       24, 9,   ERR_MALFORMED},
 	{"a count that is not known",    24, 0,   ERR_MALFORMED},
-	{"a newer version",              17, 2,   ERR_VERSION  },
+	{"a newer version",              17, 3,   ERR_VERSION  },
+	{"more than a former one wrote", 17, 1,   ERR_MALFORMED},
 	{"version 0",                    17, 0,   ERR_VERSION  },
 	{"a type of a newer version",    16, 9,   ERR_VERSION  },
 	{"another type's fields",        16, 3,   ERR_MALFORMED},
@@ -258,7 +260,7 @@ static void check_unsound(void)
 	unsigned char bytes[RECORD_BYTES + 1] = {0};
 	union record_value v;
 	record_pack(RECORD_ATTEMPT, &a, 1, bytes);
-	struct record r = {.type = RECORD_ATTEMPT, .version = 1, .sequence = 1};
+	struct record r = {.type = RECORD_ATTEMPT, .version = 2, .sequence = 1};
 	for (size_t n = 0; n < bytes[0] - 10u; n++) {
 		r.fields = span_of((const char *)bytes + 18, n);
 		if (record_unpack(&r, &v, NULL) != ERR_MALFORMED)
@@ -268,6 +270,48 @@ static void check_unsound(void)
 	is_uint(r.fields.n, bytes[0] - 10u, "fields cut anywhere are refused");
 	r.fields.n++;
 	is_err(record_unpack(&r, &v, NULL), ERR_MALFORMED, "a byte too many is refused");
+}
+
+/* Records of version 1 that are out there. */
+static void check_former(void)
+{
+	struct record_reader reader = {
+		.left = span_of((const char *)former_frames, FORMER_FRAMES_BYTES)};
+	struct record r;
+	union record_value v;
+	unsigned char again[RECORD_BYTES];
+
+	is_err(record_next(&reader, &r), RECORD_FOUND, "a former version's reservation");
+	is_uint(r.version, 1, "its version");
+	is_err(record_unpack(&r, &v, NULL), OK, "is read");
+	is_str(v.open.reserve.id, "req_open", "its id");
+	is_int(v.open.reserve.estimate_nusd, 45000, "what was reserved");
+	is_uint(v.open.announced, 1, "its attempt under way");
+	is_int(v.open.usage.provider_cost_nusd, -1, "the last that it wrote");
+	is_str(v.open.reserve.account.kind, "", "what it did not write is not known");
+
+	is_err(record_next(&reader, &r), RECORD_FOUND, "an attempt");
+	is_err(record_unpack(&r, &v, NULL), OK, "is read");
+	is_int(v.attempt.usage.cost_nusd, 19500, "what it cost");
+	is_int(v.attempt.price.output, 600000000, "at which price");
+	is_int(v.attempt.charged_nusd, -1, "what budgets counted is not known");
+	is_int(v.attempt.estimate_input, -1, "nor what was expected");
+
+	is_err(record_next(&reader, &r), RECORD_FOUND, "an exchange");
+	is_err(record_unpack(&r, &v, NULL), OK, "is read");
+	is_str(v.exchange.finish, "stop", "how it ended");
+	is_str(v.exchange.account.project, "", "no project is known");
+	is_int(v.exchange.queued_us, -1, "nor how long it waited");
+	is_int(v.exchange.estimate_output, -1, "nor what was expected");
+
+	const size_t n = record_pack(RECORD_EXCHANGE, &v, 3, again);
+	is_uint(again[17], 2, "written again it is of our version");
+	is_mem(again + 18, r.fields.n, r.fields.p, r.fields.n, "and begins with what it was");
+	reader.left = span_of((const char *)again, n);
+	reader.sequence = 0;
+	is_err(record_next(&reader, &r), RECORD_FOUND, "ours");
+	r.version = 0;
+	is_err(record_unpack(&r, &v, NULL), ERR_VERSION, "there was no version 0");
 }
 
 static void check_counting(void)
@@ -312,6 +356,7 @@ int main(void)
 	check_damage();
 	check_rounds();
 	check_unsound();
+	check_former();
 	check_counting();
 	return tap_done();
 }

@@ -286,6 +286,33 @@ static void test_life(void)
 	close_bench(&b);
 }
 
+/* A key that administers an account is for what names it. */
+static void test_admin_label(void)
+{
+	struct bench b;
+	struct secret *s = NULL;
+
+	fresh_dir();
+	open_bench(&b, NULL);
+	is_err(add(&b, "openai", VAULT_LABEL_ADMIN, "sk-admin"), OK, "a key that administers");
+	ok(!vault_has(b.vault, SPAN("openai")), "is none to make calls with");
+	is_err(vault_get(b.vault, SPAN("openai"), SPAN_NONE, &s, &b.why), ERR_NO_KEY,
+		"nor is it got so");
+	ok(s == NULL, "nothing is got");
+	ok(!vault_has_old(b.vault, SPAN("openai"), SPAN_NONE), "nor was there one before it");
+	is_err(vault_get(b.vault, SPAN("openai"), SPAN(VAULT_LABEL_ADMIN), &s, &b.why), OK,
+		"by its label it is");
+	secret_unref(s);
+	is_err(add(&b, "openai", "work", "sk-work"), OK, "one for calls");
+	ok(vault_has(b.vault, SPAN("openai")), "is one");
+	is_err(vault_get(b.vault, SPAN("openai"), SPAN_NONE, &s, &b.why), OK, "that is got");
+	const struct span bytes = secret_open(s);
+	is_mem(bytes.p, bytes.n, "sk-work", 7, "though it came later");
+	secret_close(s);
+	secret_unref(s);
+	close_bench(&b);
+}
+
 static void test_lock(void)
 {
 	struct bench b;
@@ -1590,6 +1617,7 @@ int main(void)
 	log_init(LOG_LEVEL_ERROR, -1);
 	umask(022);
 	test_life();
+	test_admin_label();
 	test_lock();
 	test_passphrase();
 	test_refused();

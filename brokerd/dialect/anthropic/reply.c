@@ -36,6 +36,13 @@ struct counts {
 };
 #define COUNTS_UNKNOWN ((struct counts){-1, -1, -1, -1, -1, -1, -1})
 
+/* The same of the calls that an answer took. */
+struct calls {
+	struct llm_usage
+		aside;   /* of those that its counts leave out: a compaction of what went before */
+	bool has_others; /* some were to another model, which has another price */
+};
+
 struct decoder {
 	struct outlet out;
 	struct framing framing;
@@ -43,6 +50,7 @@ struct decoder {
 	struct block *blocks, *last;
 	size_t n_blocks;
 	struct counts counts;
+	struct calls calls;
 	bool is_whole, has_message, has_reason, is_done;
 };
 
@@ -52,7 +60,8 @@ struct decoder *anthropic_decoder_new(struct arena *a, const struct notes *notes
 	struct decoder *d = arena_alloc(a, sizeof *d);
 	if (!d)
 		return NULL;
-	*d = (struct decoder){.notes = notes, .counts = COUNTS_UNKNOWN};
+	*d = (struct decoder){
+		.notes = notes, .counts = COUNTS_UNKNOWN, .calls = {.aside = USAGE_UNKNOWN}};
 	if (!outlet_init(&d->out, a, notes, env))
 		return NULL;
 	framing_init(&d->framing, head);
@@ -80,13 +89,12 @@ void anthropic_decoder_done(struct decoder *d)
 
 /* Takes over what is there. A host may first guess and later say 0: then the guess stands, unless all of
  * the input is said to be the cache's. */
-static void take_usage(struct decoder *d, struct json u)
+static void take_counts(struct counts *c, struct json u)
 {
 	static const char *const names[] = {"input_tokens", "output_tokens",
 		"cache_read_input_tokens", "cache_creation_input_tokens", "cache_creation",
 		"output_tokens_details"};
 	struct json m[COUNT_OF(names)];
-	struct counts *c = &d->counts;
 	const int64_t input = c->input;
 	int64_t read = 0, written = 0;
 	PICK(u, names, m);
@@ -103,10 +111,9 @@ static void take_usage(struct decoder *d, struct json u)
 	usage_member(m[5], "thinking_tokens", NULL, &c->thinking);
 }
 
-/* Input and caches are counted apart here; thinking is a part of the output. */
-static enum err give_usage(struct decoder *d)
+/* Input and caches are counted apart here; thinking is a part of the output. False: as usage_split. */
+static bool classes_of(const struct counts *c, struct llm_usage *out)
 {
-	const struct counts *c = &d->counts;
 	struct llm_usage u = USAGE_UNKNOWN;
 	u.cache_read = c->cache_read;
 	u.reasoning = c->thinking;
@@ -114,17 +121,60 @@ static enum err give_usage(struct decoder *d)
 	u.cache_write_1h = c->write_1h;
 	const int64_t told =
 		(c->write_5m > 0 ? c->write_5m : 0) + (c->write_1h > 0 ? c->write_1h : 0);
-	if (told == 0 && c->cache_write > 0)
+	if (told == 0 && c->cache_write != 0)
 		u.cache_write_5m = u.cache_write_1h = -1; /* a split that says nothing */
 	if (c->cache_write > told || (c->write_5m < 0 && c->write_1h < 0))
 		u.cache_write = c->cache_write - (c->cache_write > 0 ? told : 0);
 	const bool fits = usage_split(&u, -1, c->output);
 	u.input = c->input;
-	outlet_usage(&d->out, &u);
-	return fits ? OK
-		    : outlet_warn(&d->out, "repaired_response", "usage",
-			      "the provider's token counts do not add up: a part is larger than "
-			      "its whole, and was cut to fit");
+	*out = u;
+	return fits;
+}
+
+/* The list of all calls, the answer's own among them, of which the counts are the sum. */
+static void take_calls(struct calls *calls, struct json list)
+{
+	*calls = (struct calls){.aside = USAGE_UNKNOWN};
+	for (struct json_walk w = json_each(list); json_next(&w);) {
+		struct counts counts = COUNTS_UNKNOWN;
+		struct llm_usage u;
+		if (json_kind(w.value) != JSON_OBJECT ||
+			json_is(json_member(w.value, "type"), "message"))
+			continue;
+		if (!json_is_nil(json_member(w.value, "model"))) {
+			calls->has_others = true;
+			continue;
+		}
+		take_counts(&counts, w.value);
+		(void)classes_of(&counts, &u);
+		usage_add(&calls->aside, &u);
+	}
+}
+
+static void take_usage(struct decoder *d, struct json u)
+{
+	const struct json list = json_member(u, "iterations");
+	take_counts(&d->counts, u);
+	if (json_kind(list) == JSON_ARRAY)
+		take_calls(&d->calls, list);
+}
+
+static enum err give_usage(struct decoder *d)
+{
+	struct llm_usage u, billed;
+	const bool fits = classes_of(&d->counts, &u);
+	billed = u;
+	usage_add(&billed, &d->calls.aside);
+	outlet_usage_billed(&d->out, &u, &billed);
+	enum err err = OK;
+	if (!fits)
+		err = outlet_warn(&d->out, "repaired_response", "usage",
+			"the provider's token counts do not add up: a part is larger than its "
+			"whole, and was cut to fit");
+	if (!err && d->calls.has_others)
+		err = outlet_warn(&d->out, "unpriced_usage", "usage.iterations",
+			"another model advised this one: what that costs is not in the cost");
+	return err;
 }
 
 /* ---- blocks ---- */
@@ -490,6 +540,7 @@ static enum err take_restart(struct decoder *d, struct span id, struct fault *wh
 	d->n_blocks = 0;
 	d->has_reason = false;
 	d->counts = COUNTS_UNKNOWN;
+	d->calls = (struct calls){.aside = USAGE_UNKNOWN};
 	outlet_reset(&d->out);
 	return OK;
 }

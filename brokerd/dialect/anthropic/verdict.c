@@ -80,14 +80,13 @@ void anthropic_put_usage(
 	put_count(o, "input_tokens", input >= 0 ? input : otherwise.input);
 	put_count(o, "cache_creation_input_tokens", sum_known(writes, COUNT_OF(writes)));
 	put_count(o, "cache_read_input_tokens", u->cache_read);
-	/* only where it is told of all that was written how long it lives */
-	if (u->cache_write <= 0 && (u->cache_write_5m >= 0 || u->cache_write_1h >= 0)) {
-		json_key(o, "cache_creation");
-		json_open(o, '{');
-		json_pair_i64(o, "ephemeral_5m_input_tokens", least_0(u->cache_write_5m));
-		json_pair_i64(o, "ephemeral_1h_input_tokens", least_0(u->cache_write_1h));
-		json_close(o, '}');
-	}
+	/* callers look into it unasked; what it is not told of how long it lives, lives the usual time */
+	json_key(o, "cache_creation");
+	json_open(o, '{');
+	json_pair_i64(o, "ephemeral_5m_input_tokens",
+		num_add_sat(least_0(u->cache_write_5m), least_0(u->cache_write)));
+	json_pair_i64(o, "ephemeral_1h_input_tokens", least_0(u->cache_write_1h));
+	json_close(o, '}');
 	put_count(o, "output_tokens", output >= 0 ? output : otherwise.output);
 	if (u->reasoning >= 0) {
 		json_key(o, "output_tokens_details");

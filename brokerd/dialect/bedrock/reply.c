@@ -67,13 +67,15 @@ void bedrock_decoder_done(struct decoder *d)
 
 /* ---- usage ---- */
 
-/* Input and caches are counted apart here; reasoning is not told from other output. */
-static void take_usage(struct decoder *d, struct json v)
+/* Input and caches are counted apart here; reasoning is not told from other output. `of` is the reply or
+ * the event that has it. */
+static enum err take_usage(struct decoder *d, struct json of)
 {
+	const struct json v = json_member(of, "usage");
 	struct llm_usage u = USAGE_UNKNOWN;
 	int64_t written = -1, told = 0;
 	if (json_kind(v) != JSON_OBJECT)
-		return;
+		return OK;
 	usage_member(v, "inputTokens", NULL, &u.input);
 	usage_member(v, "outputTokens", NULL, &u.output);
 	usage_member(v, "cacheReadInputTokens", "cacheReadInputTokenCount", &u.cache_read);
@@ -96,6 +98,7 @@ static void take_usage(struct decoder *d, struct json v)
 	if (written > told || (u.cache_write_5m < 0 && u.cache_write_1h < 0))
 		u.cache_write = written - (written > 0 ? told : 0);
 	outlet_usage(&d->out, &u);
+	return outlet_tier(&d->out, json_member(json_member(of, "serviceTier"), "type"));
 }
 
 /* ---- blocks ---- */
@@ -603,7 +606,7 @@ static enum err take_error(struct error_body *body, struct json v, struct fault 
 
 static enum err take_document(struct decoder *d, struct json v, struct fault *why)
 {
-	static const char *const names[] = {"output", "stopReason", "usage"};
+	static const char *const names[] = {"output", "stopReason"};
 	struct json m[COUNT_OF(names)];
 	struct error_body body;
 	PICK(v, names, m);
@@ -613,8 +616,9 @@ static enum err take_document(struct decoder *d, struct json v, struct fault *wh
 		return take_error(&body, v, why);
 	}
 	d->has_message = d->out.choices[0].is_seen = true;
-	take_usage(d, m[2]);
-	enum err err = check_stop(m[1], why);
+	enum err err = take_usage(d, v);
+	if (!err)
+		err = check_stop(m[1], why);
 	for (struct json_walk w = json_each(json_member(message, "content"));
 		!err && json_next(&w);) {
 		if (json_kind(w.value) == JSON_OBJECT)
@@ -636,7 +640,7 @@ static enum err take_event(struct decoder *d, struct span name, struct json v, s
 	if (span_is(name, "messageStop"))
 		return take_stop(d, v, why);
 	if (span_is(name, "metadata"))
-		take_usage(d, json_member(v, "usage"));
+		return take_usage(d, v);
 	return OK; /* messageStart, which says nothing, or of a later version */
 }
 

@@ -363,7 +363,22 @@ static enum err take_finish(
 			  : finish_unsaid(d);
 }
 
-/* Tokens as counted; those that are billed leave out what the provider added to the prompt. */
+/* Tokens that are billed leave out what the provider added to the prompt, and have the images in it. Of
+ * which of them came from the cache nothing is said, unless none did. */
+static void take_billed(struct json tokens, struct json billed, struct llm_usage *out)
+{
+	int64_t input = -1, output = -1;
+	if (!usage_member(billed, "input_tokens", NULL, &input) ||
+		!usage_member(billed, "output_tokens", NULL, &output))
+		return;
+	if (out->cache_read > 0)
+		out->cache_read = -1;
+	usage_member(tokens, "image_tokens", NULL, &out->image_input);
+	usage_member(tokens, "reasoning_tokens", NULL, &out->reasoning);
+	(void)usage_split(out, input, output);
+}
+
+/* Tokens as counted. */
 static enum err take_usage(struct decoder *d, struct json usage)
 {
 	struct llm_usage out = USAGE_UNKNOWN;
@@ -378,7 +393,9 @@ static enum err take_usage(struct decoder *d, struct json usage)
 		usage_member(billed, "output_tokens", NULL, &output);
 	usage_member(usage, "cached_tokens", NULL, &out.cache_read);
 	const bool fits = usage_split(&out, input, output);
-	outlet_usage(&d->out, &out);
+	struct llm_usage paid = out;
+	take_billed(tokens, billed, &paid);
+	outlet_usage_billed(&d->out, &out, &paid);
 	return fits ? OK
 		    : outlet_warn(&d->out, "repaired_response", "usage",
 			      "the provider's token counts do not add up: a part is larger than "

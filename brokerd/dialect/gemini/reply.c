@@ -497,10 +497,11 @@ static enum err take_chunk(struct decoder *d, struct json v, struct fault *why)
 	if (err)
 		return err;
 	verdict_count(m[3], &d->counts);
+	err = outlet_tier_word(&d->out, verdict_tier(m[3]));
 	bool fits = true;
 	if (verdict_usage(&d->counts, &usage, &fits))
 		outlet_usage(&d->out, &usage);
-	if (!fits)
+	if (!err && !fits)
 		err = outlet_warn(&d->out, "repaired_response", "usage",
 			"the provider's token counts do not add up: a part is larger than its "
 			"whole, and was cut to fit");

@@ -152,6 +152,22 @@ bool verdict_usage(const struct gemini_counts *c, struct llm_usage *out, bool *f
 	return input >= 0 || output >= 0;
 }
 
+struct span verdict_tier(struct json usage)
+{
+	static const char *const tiers[][2] = {
+		{"standard", "ON_DEMAND"         },
+		{"flex",     "ON_DEMAND_FLEX"    },
+		{"priority", "ON_DEMAND_PRIORITY"},
+	};
+	const struct json tier = json_member(usage, "serviceTier");
+	const struct json traffic = json_member(usage, "trafficType");
+	for (size_t i = 0; i < COUNT_OF(tiers); i++) {
+		if (json_is(tier, tiers[i][0]) || json_is(traffic, tiers[i][1]))
+			return span_str(tiers[i][0]);
+	}
+	return SPAN_NONE;
+}
+
 static void put_kind(struct json_out *o, const char *kind, int64_t n)
 {
 	if (n < 0)

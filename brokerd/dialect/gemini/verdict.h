@@ -28,6 +28,10 @@ void verdict_count(struct json usage, struct gemini_counts *counts);
 /* The same in disjoint classes. False: nothing was counted. *fits: the counts add up. */
 bool verdict_usage(const struct gemini_counts *counts, struct llm_usage *out, bool *fits);
 
+/* The tier of service that a usageMetadata names: a word of the Gemini API's, also for Vertex AI's. A
+ * literal; absent: it names none that is known. */
+struct span verdict_tier(struct json usage);
+
 /* Writes the member "usageMetadata", unless nothing is known. */
 void verdict_put_usage(struct json_out *o, const struct llm_usage *u);
 

@@ -1,0 +1,172 @@
+/* bounds.c - two ceilings, and one way to keep under them: fewer tokens of output. */
+#include "brokerd/exchange/bounds.h"
+
+#include <inttypes.h>
+
+#include "brokerd/exchange/claim.h"
+#include "brokerd/ledger/price.h"
+#include "protocol/base/num.h"
+
+/* How long an answer is taken to be at the most where neither its caller nor the catalogue says it. */
+#define OUTPUT_TOKENS INT64_C(4096)
+/* And what it is capped to where that has to hold. */
+#define OUTPUT_MOST INT64_C(8192)
+
+/* How many answers are asked for, each with tokens of its own. */
+static int64_t choices_of(const struct llm_request *r)
+{
+	return r->n.is_set ? r->n.v : 1;
+}
+
+/* The dearest that the target in hand can be: how long the prompt is, and which tier serves it, is
+ * told behind the answer. */
+static struct price price_bound(const struct exchange *x, int64_t input_bound)
+{
+	const struct price_case most = {
+		.input_tokens = input_bound, .tier = flight_tier(x->flight), .day = -1};
+	struct price price;
+	route_price_bound(x->flight->config, exchange_target(x), &most, &price);
+	return price;
+}
+
+/* With what budgets count where its price is not known. */
+static int64_t budget_nusd(const struct exchange *x, const struct price *p, int64_t input_tokens,
+	int64_t output_tokens)
+{
+	return price_pessimistic_bound_nusd(
+		p, input_tokens, output_tokens, x->flight->config->unknown_price);
+}
+
+/* How many tokens of output are to be had for that beside the prompt; INT64_MAX: as many as one likes. */
+static int64_t output_for(
+	const struct exchange *x, const struct price *p, int64_t input_bound, int64_t left_nusd)
+{
+	const struct flight *f = x->flight;
+	const int64_t rest_nusd = left_nusd - budget_nusd(x, p, input_bound, 0);
+	const int64_t million_nusd =
+		!exchange_is_written(f->op)
+			? 0
+			: num_mul_sat(budget_nusd(x, p, 0, 1000000), choices_of(&f->request));
+	if (million_nusd == 0)
+		return rest_nusd < 0 ? 0 : INT64_MAX;
+	return rest_nusd <= 0 ? 0 : num_mul_div(rest_nusd, 1000000, million_nusd) - 1;
+}
+
+/* What its caller, or the rule for him, is willing to pay. */
+static enum err keep_under_cost(const struct exchange *x, const struct price *price,
+	int64_t input_bound, int64_t *most, struct fault *why)
+{
+	const struct flight *f = x->flight;
+	const struct target *t = exchange_target(x);
+	if (x->max_cost_nusd < 0)
+		return OK;
+	if (f->op == LLM_OP_NATIVE)
+		return fault_param(why, ERR_BUDGET, "max_cost",
+			"what a native call costs cannot be bounded: nobody here knows what it "
+			"asks");
+	if (t->price.input < 0 || (exchange_is_written(f->op) && t->price.output < 0))
+		return fault_param(why, ERR_BUDGET, "max_cost",
+			"the price of %.*s/%.*s is not known, so no cost limit can be kept: set "
+			"price_input and price_output in [model \"%.*s/%.*s\"]",
+			SPAN_ARG(t->provider), SPAN_ARG(t->model), SPAN_ARG(t->provider),
+			SPAN_ARG(t->model));
+	const int64_t left_nusd = x->max_cost_nusd - (f->spent_nusd > 0 ? f->spent_nusd : 0);
+	*most = output_for(x, price, input_bound, left_nusd);
+	if (*most < 1)
+		return fault_param(why, ERR_BUDGET, "max_cost",
+			"the prompt alone can cost %" PRId64 " nano-dollars, and %" PRId64
+			" are left of the limit of %" PRId64,
+			price_bound_nusd(price, input_bound, 0), left_nusd, x->max_cost_nusd);
+	return OK;
+}
+
+/* What is left of the budgets that it falls under. Where that is not enough for the prompt, the limiter says so in
+ * its own words. */
+static enum err keep_under_budget(const struct exchange *x, const struct price *price,
+	int64_t input_bound, int64_t *most, struct fault *why)
+{
+	const int64_t left_nusd = claim_left_nusd(x);
+	const struct target *t = exchange_target(x);
+	if (left_nusd == INT64_MAX)
+		return OK;
+	if (x->flight->op == LLM_OP_NATIVE)
+		return fault_set(why, ERR_BUDGET,
+			"this call falls under a budget, and what a native call costs cannot be "
+			"bounded: nobody here knows what it asks. `llmb budget list` shows the "
+			"budgets");
+	*most = output_for(x, price, input_bound, left_nusd);
+	if (*most < 1)
+		*most = 1;
+	/* a model without a known end could write on and on */
+	const int64_t end = t->max_output_tokens >= 0 ? t->max_output_tokens : OUTPUT_MOST;
+	if (!x->asked_max_tokens.is_set && t->max_output_tokens >= 0 && end <= *most)
+		*most = INT64_MAX;
+	else if (!x->asked_max_tokens.is_set && end < *most)
+		*most = end;
+	return OK;
+}
+
+/* Caps the output where it is not short enough by itself. */
+static const char *cap_output(struct exchange *x, int64_t for_cost, int64_t for_budget)
+{
+	const struct opt_i64 *asked = &x->asked_max_tokens;
+	const int64_t most = for_cost < for_budget ? for_cost : for_budget;
+	if (!exchange_is_written(x->flight->op) || most == INT64_MAX ||
+		(asked->is_set && asked->v >= 1 && asked->v <= most))
+		return NULL;
+	x->flight->request.max_tokens = (struct opt_i64){true, most};
+	return for_cost <= for_budget ? "the output was capped to keep the call's cost limit"
+				      : "the output was capped to what its budget can bear";
+}
+
+static int64_t output_tokens(const struct exchange *x)
+{
+	const struct flight *f = x->flight;
+	const struct opt_i64 *max = &f->request.max_tokens;
+	const struct target *t = exchange_target(x);
+	if (!exchange_is_written(f->op))
+		return 0;
+	return num_mul_sat(max->is_set && max->v >= 0  ? max->v
+			   : t->max_output_tokens >= 0 ? t->max_output_tokens
+						       : OUTPUT_TOKENS,
+		choices_of(&f->request));
+}
+
+/* As it is estimated: a bound that holds for sure would make those wait that are far from it. */
+static int64_t input_tokens(const struct exchange *x, int64_t input_bound)
+{
+	const struct flight *f = x->flight;
+	if (f->op == LLM_OP_MODELS)
+		return 0;
+	return f->asked.n_inputs < f->request.n_inputs ? input_bound / 4
+						       : exchange_input_estimate(x);
+}
+
+enum err bounds_find(struct exchange *x, struct bounds *out, struct fault *why)
+{
+	struct flight *f = x->flight;
+	int64_t for_cost = INT64_MAX, for_budget = INT64_MAX;
+	enum err err = OK;
+	flight_cut(f, exchange_target(x));
+	f->request.max_tokens = x->asked_max_tokens;
+	*out = (struct bounds){.input_bound = f->op == LLM_OP_NATIVE
+						      ? (int64_t)f->body.n
+						      : flight_input_bound(&f->asked)};
+	const struct price known = price_bound(x, out->input_bound);
+	if (!exchange_is_free(x)) {
+		err = keep_under_cost(x, &known, out->input_bound, &for_cost, why);
+		if (!err)
+			err = keep_under_budget(x, &known, out->input_bound, &for_budget, why);
+	}
+	if (err)
+		return err;
+	out->capped = cap_output(x, for_cost, for_budget);
+	f->asked.max_tokens = f->request.max_tokens;
+	out->input_tokens = input_tokens(x, out->input_bound);
+	out->output_tokens = output_tokens(x);
+	if (exchange_is_free(x))
+		return OK;
+	out->known_nusd = price_bound_nusd(&known, out->input_bound, out->output_tokens);
+	out->nusd = budget_nusd(x, &known, out->input_bound, out->output_tokens);
+	return OK;
+}

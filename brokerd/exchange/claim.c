@@ -1,0 +1,216 @@
+/* claim.c - between the exchange's words and the limiter's. */
+#include "brokerd/exchange/claim.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "brokerd/ledger/price.h"
+#include "brokerd/log/log.h"
+#include "protocol/base/num.h"
+
+#define DAY_US INT64_C(86400000000)
+
+/* Who asks, with the bytes of his name. */
+struct claimant {
+	char app[PEER_ACCOUNT_BYTES];
+	struct limit_subject subject;
+};
+
+static void claimant(const struct exchange *x, struct claimant *out)
+{
+	const struct target *t = exchange_target(x);
+	const struct provider *p = config_provider(x->flight->config, t->provider);
+	peer_account(&x->peer, out->app);
+	out->subject = (struct limit_subject){
+		.app = span_str(out->app),
+		.policy = x->allowance.rule ? x->allowance.rule->name : SPAN_NONE,
+		.provider = t->provider,
+		.key = p && span_is_set(p->key_label) ? p->key_label : SPAN(""),
+		.model = t->model,
+		.asked = x->flight->request.model,
+		.uid = (uint32_t)x->peer.uid,
+	};
+}
+
+static struct limit_now now(const struct exchange *x)
+{
+	struct loop *l = x->organs->loop;
+	return (struct limit_now){loop_now_us(l), loop_wall_us(l), loop_boot_us(l)};
+}
+
+/* What is answered here is nobody's to limit, unless a limit names it. */
+static bool is_limited(const struct exchange *x)
+{
+	const struct config *c = x->organs->config;
+	const struct target *t = exchange_target(x);
+	if (!attempt_is_local(t, x->flight->op))
+		return true;
+	for (size_t i = 0; i < c->n_limits; i++) {
+		if (words_fit(&c->limits[i].providers, t->provider))
+			return true;
+	}
+	return false;
+}
+
+static struct limit_need need_of(const struct bounds *b)
+{
+	return (struct limit_need){b->input_tokens, b->output_tokens, b->nusd};
+}
+
+void claim_take(struct exchange *x, const struct bounds *b, struct limit_answer *out)
+{
+	struct claimant c;
+	const struct limit_need need = need_of(b);
+	const struct limit_now at = now(x);
+	*out = (struct limit_answer){.verdict = LIMIT_HELD, .why = FAULT_NONE};
+	if (!is_limited(x))
+		return;
+	claimant(x, &c);
+	limiter_take(x->organs->limiter, &c.subject, &need, &at, &x->flight->hold, out);
+}
+
+int64_t claim_ready_us(
+	const struct exchange *x, const struct bounds *b, const struct queue_view *before)
+{
+	struct claimant c;
+	const struct limit_need need = need_of(b);
+	const struct limit_now at = now(x);
+	claimant(x, &c);
+	return limiter_ready_us(x->organs->limiter, &c.subject, &need, before->place - 1,
+		before->tokens_before, &at);
+}
+
+/* ---- what it was ---- */
+
+/* What is known of it: as the provider has it, else as we do, if need be with the price that budgets count where none
+ * is known. -1: nothing. */
+static int64_t counted_nusd(const struct flight *f, const struct attempt_record *r)
+{
+	if (r->usage.provider_cost_nusd >= 0)
+		return r->usage.provider_cost_nusd;
+	if (f->attempt_nusd >= 0 || !f->has_usage)
+		return f->attempt_nusd;
+	return price_pessimistic_nusd(&f->price, &r->usage, f->config->unknown_price);
+}
+
+/* What it cost, where that is certain; -1: it is not. */
+static int64_t certain_nusd(const struct exchange *x, const struct attempt_record *r)
+{
+	const struct flight *f = x->flight;
+	const int64_t nusd = counted_nusd(f, r);
+	const bool is_whole =
+		r->outcome == OUTCOME_OK ||
+		(r->outcome == OUTCOME_CANCELLED && f->finish) || /* with its figures */
+		nusd > f->claimed_nusd;
+	if (exchange_is_free(x) || !r->has_sent_body)
+		return 0;
+	if (r->outcome == OUTCOME_FAILED && nusd < 0 && !f->has_batch_content)
+		return 0; /* its provider says that it did not serve it */
+	return is_whole || r->outcome == OUTCOME_FAILED ? nusd : -1;
+}
+
+void claim_settle(struct exchange *x, struct attempt_record *r)
+{
+	struct limit_hold *hold = &x->flight->hold;
+	const struct limit_now at = now(x);
+	struct limit_use use = {-1, -1, certain_nusd(x, r)};
+	r->charged_nusd = use.nusd >= 0 ? use.nusd : x->flight->claimed_nusd;
+	if (use.nusd >= 0) {
+		use.input_tokens = usage_input_total(&r->usage);
+		use.output_tokens = usage_output_total(&r->usage);
+	}
+	if (r->outcome == OUTCOME_FAILED && use.nusd == 0)
+		use = (struct limit_use){0, 0, 0}; /* only that it was asked */
+	if (r->has_sent_body)
+		limiter_settle(hold, &use, &at);
+	else
+		limiter_release(hold, &at);
+}
+
+void claim_release(struct exchange *x)
+{
+	const struct limit_now at = now(x);
+	limiter_release(&x->flight->hold, &at);
+}
+
+void claim_learn(const struct exchange *x, const struct rates *said)
+{
+	struct claimant c;
+	const struct limit_now at = now(x);
+	claimant(x, &c);
+	limiter_learn(x->organs->limiter, &c.subject, said, &at);
+}
+
+int64_t claim_left_nusd(const struct exchange *x)
+{
+	struct claimant c;
+	const struct limit_now at = now(x);
+	if (!is_limited(x))
+		return INT64_MAX;
+	claimant(x, &c);
+	return limiter_left_nusd(x->organs->limiter, &c.subject, &at);
+}
+
+/* ---- soft budgets ---- */
+
+/* For the one who runs the host, once as long as it lasts: by all of the sentence that does not change with it. */
+static void note_soft(struct exchange *x, const struct fault *said)
+{
+	struct organs *o = x->organs;
+	char quoted[2 * sizeof said->message];
+	const struct span sentence = span_str(said->message);
+	const struct span whose = span_first(sentence, span_find(sentence, SPAN("): ")));
+	const int64_t now_us = loop_now_us(o->loop);
+	const int64_t for_us =
+		said->retry_after_ms >= 0 ? num_mul_sat(said->retry_after_ms, 1000) : DAY_US;
+	if (!told_is_news(&o->told_budgets, whose, now_us, num_add_sat(now_us, for_us)))
+		return;
+	const struct audit_event e = {
+		.what = "budget.soft", .who = &x->peer, .subject = whose, .detail = sentence};
+	audit_record(o->audit, &e);
+	log_warn("budget.soft", "id=%s why=%s", x->id, log_quote(quoted, sizeof quoted, sentence));
+}
+
+enum err claim_warn(struct exchange *x)
+{
+	struct claimant c;
+	struct fault said = FAULT_NONE;
+	const struct limit_now at = now(x);
+	if (!x->flight->hold.limiter || exchange_is_free(x))
+		return OK;
+	claimant(x, &c);
+	for (size_t n = 0; limiter_soft(x->organs->limiter, &c.subject, &at, n, &said); n++) {
+		struct llm_event e = {.type = EV_WARNING};
+		note_soft(x, &said);
+		if (x->has_told_budgets)
+			continue;
+		x->has_told_budgets = true;
+		e.warning.code = SPAN("budget");
+		e.warning.message = span_str(said.message);
+		const enum err err = flight_put(x->flight, &e);
+		if (err)
+			return err;
+	}
+	return OK;
+}
+
+/* ---- for the queue ---- */
+
+struct span claim_identity(const struct exchange *x, char to[CLAIM_NAME_BYTES])
+{
+	struct claimant c;
+	claimant(x, &c);
+	const int n = snprintf(to, CLAIM_NAME_BYTES, "%u %s", (unsigned)x->peer.uid, c.app);
+	return span_of(to, (size_t)n);
+}
+
+struct span claim_lane(const struct exchange *x, char to[CLAIM_NAME_BYTES])
+{
+	struct claimant c;
+	claimant(x, &c);
+	const struct limit_subject *s = &c.subject;
+	const int n = snprintf(to, CLAIM_NAME_BYTES, "%.*s/%.*s/%.*s",
+		SPAN_ARG(span_first(s->provider, 128)), SPAN_ARG(span_first(s->key, 128)),
+		SPAN_ARG(span_first(s->model, 240)));
+	return span_of(to, (size_t)n);
+}

@@ -1,0 +1,33 @@
+/* claim.h - what does the attempt in hand set aside of the limits, and what was it in truth?
+ * Taken before anything goes out and held in the flight until the attempt is over, however that comes. */
+#ifndef BROKERD_EXCHANGE_CLAIM_H
+#define BROKERD_EXCHANGE_CLAIM_H
+#include "brokerd/exchange/bounds.h"
+#include "brokerd/exchange/steps.h"
+
+/* Sets aside what the target in hand may take, as limiter_take does. */
+void claim_take(struct exchange *x, const struct bounds *b, struct limit_answer *out);
+/* When it might be had, if those had theirs first: the loop's clock; INT64_MAX: that cannot be told. */
+int64_t claim_ready_us(
+	const struct exchange *x, const struct bounds *b, const struct queue_view *before);
+
+/* The attempt is over: what it used is counted, as far as that is known, and what may have been used otherwise.
+ * Fills in what was charged. */
+void claim_settle(struct exchange *x, struct attempt_record *r);
+/* Nothing has gone out. Harmless where nothing is set aside. */
+void claim_release(struct exchange *x);
+
+/* What the target's reply said of its rates. */
+void claim_learn(const struct exchange *x, const struct rates *said);
+
+/* As limiter_left_nusd, for the target in hand. */
+int64_t claim_left_nusd(const struct exchange *x);
+/* Tells the caller, once, of budgets that are over and not kept. */
+enum err claim_warn(struct exchange *x) MUST_USE;
+
+/* For the queue: who it is, and what it waits for. */
+#define CLAIM_NAME_BYTES 512
+struct span claim_identity(const struct exchange *x, char to[CLAIM_NAME_BYTES]);
+struct span claim_lane(const struct exchange *x, char to[CLAIM_NAME_BYTES]);
+
+#endif

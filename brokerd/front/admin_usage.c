@@ -1,0 +1,134 @@
+/* admin_usage.c - what was used: sums, how good estimates are, and the rows themselves. */
+#include "brokerd/front/admin_call.h"
+
+#include "protocol/base/num.h"
+
+#define CLOCK_CHANGES_MAX 512
+
+/* ---- the question ---- */
+
+static bool take_change(struct json v, struct clock_change *out)
+{
+	struct json_walk w = json_each(v);
+	return json_next(&w) && json_i64(w.value, &out->from_s) && json_next(&w) &&
+	       json_i64(w.value, &out->offset_s) && out->offset_s > -86400 &&
+	       out->offset_s < 86400 && !json_next(&w);
+}
+
+/* "clock": [[from_s, offset_s], ...], upwards. */
+static enum err take_clock(
+	struct admin_call *a, struct json list, struct selection *out, struct fault *why)
+{
+	struct clock_change *changes;
+	size_t n = 0;
+	for (struct json_walk w = json_each(list); json_next(&w);)
+		n++;
+	if (n == 0)
+		return OK;
+	changes = n <= CLOCK_CHANGES_MAX ? arena_array(&a->arena, n, sizeof *changes) : NULL;
+	n = 0;
+	for (struct json_walk w = json_each(list); changes && json_next(&w); n++) {
+		if (!take_change(w.value, &changes[n]) ||
+			(n > 0 && changes[n].from_s <= changes[n - 1].from_s))
+			changes = NULL;
+	}
+	if (!changes)
+		return fault_param(why, ERR_INVALID_ARGUMENT, "clock",
+			"a clock is a list of at most %d pairs, upwards: since when (a second "
+			"since 1970), and by how many seconds it is ahead of UTC",
+			CLOCK_CHANGES_MAX);
+	out->clock = changes;
+	out->n_clock = n;
+	return OK;
+}
+
+static enum err take_selection(
+	struct admin_call *a, struct json body, struct selection *out, struct fault *why)
+{
+	int64_t s;
+	if (json_i64(json_member(body, "since_s"), &s))
+		out->since_us = num_mul_sat(s, 1000000);
+	if (json_i64(json_member(body, "until_s"), &s))
+		out->until_us = num_mul_sat(s, 1000000);
+	for (int d = 0; d < DIM_VALUES; d++)
+		out->only[d] = admin_text(a, body, dim_name((enum dim)d));
+	return take_clock(a, json_member(body, "clock"), out, why);
+}
+
+/* ---- the answer: once all that has ended is there ---- */
+
+static void question_came(struct job *j)
+{
+	admin_done(container_of(j, struct admin_call, job));
+}
+
+static void question_flushed(void *context, enum err err, const struct fault *why)
+{
+	struct admin_call *a = context;
+	if (err) {
+		admin_fail(a, err, why);
+		return;
+	}
+	workers_submit(a->organs->workers, &a->job, LEDGER_LANE);
+}
+
+static enum err question_ask(struct admin_call *a, void (*run)(struct job *j), struct fault *why)
+{
+	if (!a->organs->journal || !a->organs->ledger)
+		return fault_set(why, ERR_STORAGE_FULL, "%s", a->organs->ailment.message);
+	const struct journal_reply reply = {question_flushed, a};
+	a->job.run = run;
+	a->job.on_done = question_came;
+	journal_flush(a->organs->journal, reply);
+	return OK;
+}
+
+static void answered(struct admin_call *a, enum err err)
+{
+	if (err && !a->why.err)
+		fault_set(&a->why, err, "%s", err_info(err)->sentence);
+}
+
+static void usage_run(struct job *j)
+{
+	struct admin_call *a = container_of(j, struct admin_call, job);
+	answered(a, report_usage(a->organs->ledger, &a->usage.report, &a->json, &a->why));
+}
+
+enum err admin_usage(struct admin_call *a, struct json body, struct fault *why)
+{
+	struct report *r = &a->usage.report;
+	const struct span by = admin_text(a, body, "by");
+	enum err err = take_selection(a, body, &r->of, why);
+	r->what = admin_flag(body, "billed") ? REPORT_BILLED : REPORT_REQUESTS;
+	if (!err)
+		err = report_by(r, by.n > 0 ? by : SPAN("none"), why);
+	return err ? err : question_ask(a, usage_run, why);
+}
+
+static void estimates_run(struct job *j)
+{
+	struct admin_call *a = container_of(j, struct admin_call, job);
+	answered(a, report_estimates(a->organs->ledger, &a->usage.report.of, &a->json, &a->why));
+}
+
+enum err admin_usage_estimates(struct admin_call *a, struct json body, struct fault *why)
+{
+	const enum err err = take_selection(a, body, &a->usage.report.of, why);
+	return err ? err : question_ask(a, estimates_run, why);
+}
+
+static void export_run(struct job *j)
+{
+	struct admin_call *a = container_of(j, struct admin_call, job);
+	answered(a, export_page(a->organs->ledger, &a->usage.export, &a->json, &a->why));
+}
+
+enum err admin_usage_export(struct admin_call *a, struct json body, struct fault *why)
+{
+	struct export *e = &a->usage.export;
+	const enum err err = take_selection(a, body, &e->of, why);
+	e->table = admin_flag(body, "attempts") ? EXPORT_ATTEMPTS : EXPORT_EXCHANGES;
+	e->after = admin_text(a, body, "after");
+	return err ? err : question_ask(a, export_run, why);
+}

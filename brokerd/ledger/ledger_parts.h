@@ -1,0 +1,20 @@
+/* ledger_parts.h - what do the files that read and write the ledger share?
+ * Its struct, and the words for what SQLite says. On the thread that may touch it. */
+#ifndef BROKERD_LEDGER_LEDGER_PARTS_H
+#define BROKERD_LEDGER_LEDGER_PARTS_H
+#include <limits.h>
+#include <sqlite3.h>
+
+#include "brokerd/ledger/ledger.h"
+
+struct ledger {
+	sqlite3 *db;
+	char path[PATH_MAX];
+	sqlite3_stmt *begin, *commit, *rollback;
+	sqlite3_stmt *insert_exchange, *insert_attempt;
+};
+
+/* What was being done ("reading") failed so: always a fault. */
+enum err ledger_fault(struct ledger *g, int rc, const char *doing, struct fault *why);
+
+#endif

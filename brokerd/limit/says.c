@@ -1,0 +1,413 @@
+/* says.c - sentences for those who have to wait, and listings for those who may see all. */
+#include "brokerd/limit/says.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "protocol/base/num.h"
+
+#define SECOND_US   INT64_C(1000000)
+#define TEXT_BYTES  900
+#define WHENEVER_MS 1000 /* it is free when another call is over: nobody knows when */
+#define NAME_BYTES  ((size_t)100)
+
+static const char *const buckets[COUNTER_BUCKETS] = {
+	[COUNTER_REQUESTS] = "requests",
+	[COUNTER_INPUT] = "input_tokens",
+	[COUNTER_OUTPUT] = "output_tokens",
+	[COUNTER_TOKENS] = "tokens",
+};
+static const char *const units[COUNTER_BUCKETS] = {
+	[COUNTER_REQUESTS] = "requests",
+	[COUNTER_INPUT] = "input tokens",
+	[COUNTER_OUTPUT] = "output tokens",
+	[COUNTER_TOKENS] = "tokens",
+};
+static const char *const options[COUNTER_BUCKETS] = {
+	[COUNTER_REQUESTS] = "--requests",
+	[COUNTER_INPUT] = "--input-tokens",
+	[COUNTER_OUTPUT] = "--output-tokens",
+	[COUNTER_TOKENS] = "--tokens",
+};
+
+/* ---- pieces of a sentence ---- */
+
+/* "4.98", all of it. */
+static void put_money(struct buf *t, int64_t nusd)
+{
+	const size_t at = t->n;
+	money_print(nusd, t);
+	if (span_index(span_skip(buf_view(t), at), '.') == t->n - at)
+		buf_text(t, ".00");
+}
+
+/* "6 h 12 min": the two greatest units, rounded up. */
+static void put_wait(struct buf *t, int64_t us)
+{
+	const int64_t s = us <= 0 ? 0 : (us - 1) / SECOND_US + 1;
+	const int64_t min = (s + 59) / 60;
+	if (us < SECOND_US)
+		buf_print(t, "%" PRId64 " ms", us <= 0 ? 0 : (us - 1) / 1000 + 1);
+	else if (s < 600)
+		buf_print(t, "%" PRId64 " s", s);
+	else if (min < 60)
+		buf_print(t, "%" PRId64 " min", min);
+	else if (min < 48 * 60)
+		buf_print(t, "%" PRId64 " h %" PRId64 " min", min / 60, min % 60);
+	else
+		buf_print(t, "%" PRId64 " d %" PRId64 " h", min / 1440, min % 1440 / 60);
+}
+
+/* "2026-11-30 00:00 CET" */
+static void put_moment(struct buf *t, const struct zone *zone, int64_t wall_us)
+{
+	struct zone_time w;
+	const int64_t at_s = wall_us / SECOND_US + (wall_us % SECOND_US > 0);
+	zone_read(zone, at_s, &w);
+	buf_print(t, "%04" PRId64 "-%02d-%02d %02d:%02d", w.year, w.month, w.day, w.hour, w.minute);
+	if (w.second > 0)
+		buf_print(t, ":%02d", w.second);
+	buf_byte(t, ' ');
+	buf_span(t, zone_abbreviation(zone, at_s));
+}
+
+static void put_name(struct buf *t, struct span name)
+{
+	buf_span(t, span_first(name, NAME_BYTES));
+	if (name.n > NAME_BYTES)
+		buf_text(t, "...");
+}
+
+/* "limit "team" (/etc/llm-broker/broker.conf:12) of app flatpak:org.x: " */
+static void put_limit(struct buf *t, const struct counter *c)
+{
+	const struct limit_rule *r = c->rule;
+	const char *before = " of ";
+	char number[16];
+	buf_print(t, "limit \"%.*s\" (%.*s)", SPAN_ARG(r->name),
+		SPAN_ARG(span_first(r->said_at, 200)));
+	for (unsigned i = 0; i < LIMIT_EACH_COUNT; i++) {
+		const enum limit_each e = (enum limit_each)i;
+		if (!(c->each & UINT32_C(1) << i))
+			continue;
+		buf_print(t, "%s%s ", before, limit_each_name(e));
+		put_name(t, subject_value(&c->who, e, number));
+		before = ", ";
+	}
+	buf_text(t, ": ");
+}
+
+/* Was it set with llmb, and not in a file? */
+static bool is_by_hand(const struct limit_rule *r)
+{
+	return span_is(r->said_at, "llmb budget set");
+}
+
+/* How it is changed: `option` and what would be twice as much. */
+static void put_command(
+	struct buf *t, const struct limit_rule *r, const char *option, const char *twice)
+{
+	if (is_by_hand(r))
+		buf_print(t, ". llmb budget set %.*s %s %s", SPAN_ARG(r->name), option, twice);
+	else
+		buf_text(t, ". To change it: edit that section, then llmb config reload");
+}
+
+static void put_rate_command(
+	struct buf *t, const struct limit_rule *r, size_t i, const struct rate_rule *rate)
+{
+	OWNED(buf_done) struct buf twice = BUF_INIT(100);
+	const struct rate_rule more = {
+		rate->amount <= RATE_AMOUNT_MAX / 2 ? rate->amount * 2 : rate->amount,
+		rate->per_us};
+	rate_print(&more, &twice);
+	buf_byte(&twice, '\0');
+	put_command(t, r, options[i], buf_error(&twice) ? "" : twice.p);
+}
+
+static void put_budget_command(struct buf *t, const struct limit_rule *r, const struct budget *b)
+{
+	OWNED(buf_done) struct buf twice = BUF_INIT(100);
+	money_print(b->rule.nusd > 0 ? num_mul_sat(b->rule.nusd, 2) : 1000000000, &twice);
+	buf_print(&twice, "/%s%c", period_name(b->rule.period), '\0');
+	put_command(t, r, "--usd", buf_error(&twice) ? "" : twice.p);
+}
+
+static const struct rate_rule *rate_of(const struct limit_rule *r, size_t i)
+{
+	const struct rate_rule *const rates[COUNTER_BUCKETS] = {[COUNTER_REQUESTS] = &r->requests,
+		[COUNTER_INPUT] = &r->input,
+		[COUNTER_OUTPUT] = &r->output,
+		[COUNTER_TOKENS] = &r->tokens};
+	return rates[i];
+}
+
+/* ---- sentences ---- */
+
+static void finish(struct buf *t, enum err err, int64_t retry_after_ms, struct fault *why)
+{
+	fault_set(why, err, "%.*s", SPAN_ARG(buf_view(t)));
+	why->retry_after_ms = retry_after_ms;
+}
+
+static int64_t ms_until(int64_t at_us, int64_t now_us)
+{
+	return at_us <= now_us ? 0 : (at_us - now_us - 1) / 1000 + 1;
+}
+
+static void say_bucket(struct buf *t, const struct obstacle *o, const struct limit_need *need,
+	const struct limit_moment *m)
+{
+	const struct counter *c = o->counter;
+	const struct bucket *b = &c->buckets[o->i];
+	int64_t n[COUNTER_BUCKETS];
+	counter_units(need, n);
+	put_limit(t, c);
+	buf_print(t, "%" PRId64 " of ", bucket_used(b, m->now_us));
+	const struct rate_rule *r = rate_of(c->rule, o->i);
+	OWNED(buf_done) struct buf rate = BUF_INIT(100);
+	rate_print(r, &rate);
+	buf_print(t, "%" PRId64 " %s in use (%.*s)", b->amount, units[o->i],
+		SPAN_ARG(buf_view(&rate)));
+	if (o->i != COUNTER_REQUESTS)
+		buf_print(t, ", and this call can take %" PRId64, n[o->i]);
+	buf_text(t, n[o->i] > b->amount ? ", for which all of it has to be there: that is in "
+					: "; there is enough in ");
+	put_wait(t, o->ready_us - m->now_us);
+	put_rate_command(t, c->rule, o->i, r);
+}
+
+static void say_concurrency(struct buf *t, const struct obstacle *o)
+{
+	const struct limit_rule *r = o->counter->rule;
+	char twice[32];
+	put_limit(t, o->counter);
+	buf_print(t,
+		"%zu of %" PRId64 " calls at a time are under way; there is room when one of "
+		"them is over",
+		o->counter->n_shares, r->concurrency);
+	(void)snprintf(twice, sizeof twice, "%" PRId64, r->concurrency * 2);
+	put_command(t, r, "--concurrency", twice);
+}
+
+/* "4.98 of 5.00 USD spent this day (Europe/Berlin)" */
+static void put_spent(struct buf *t, const struct budget *b)
+{
+	static const char *const lasting[] = {"hour", "24 hours", "7 days", "31 days"};
+	put_money(t, b->spent_nusd);
+	buf_text(t, " of ");
+	put_money(t, b->rule.nusd);
+	buf_text(t, " USD spent ");
+	if (b->is_rolling)
+		buf_print(t, "in the last %s", lasting[b->rule.period]);
+	else
+		buf_print(t, "this %s (%.*s)", period_name(b->rule.period),
+			SPAN_ARG(zone_name(b->zone)));
+}
+
+static void put_reset(
+	struct buf *t, const struct budget *b, int64_t ready_us, const struct limit_moment *m)
+{
+	buf_text(t, b->is_rolling ? "; so much is left again at " : "; it begins anew at ");
+	put_moment(t, b->zone, budget_clock_wall_us(m->clock, ready_us));
+	buf_text(t, ", in ");
+	put_wait(t, ready_us - m->clock->real_us);
+}
+
+static void say_budget(struct buf *t, const struct obstacle *o, const struct limit_need *need,
+	const struct limit_moment *m)
+{
+	const struct budget *b = &o->counter->budgets[o->i];
+	put_limit(t, o->counter);
+	put_spent(t, b);
+	if (o->verdict == LIMIT_WAIT) {
+		buf_text(t, ", ");
+		put_money(t, b->reserved_nusd);
+		buf_text(t, " set aside for calls under way");
+	}
+	buf_text(t, ", and this call can cost ");
+	put_money(t, need->nusd);
+	if (o->verdict == LIMIT_WAIT)
+		buf_text(t, "; there is enough if those cost less than they can");
+	else if (o->ready_us == INT64_MAX)
+		buf_text(t, ", which is more than all of it");
+	else
+		put_reset(t, b, o->ready_us, m);
+	put_budget_command(t, o->counter->rule, b);
+}
+
+/* Of a provider's own limits. */
+static void say_learned(struct buf *t, const struct obstacle *o, const struct limit_subject *s,
+	const struct limit_moment *m)
+{
+	const struct counter *c = o->counter;
+	buf_text(t, "provider ");
+	put_name(t, s->provider);
+	if (o->kind == OBSTACLE_REST) {
+		buf_text(t, " wants no call");
+	} else {
+		const struct bucket *b = &c->buckets[o->i];
+		const int64_t used = bucket_used(b, m->now_us);
+		buf_print(t, " has %" PRId64 " of %" PRId64 " %s left",
+			used < b->amount ? b->amount - used : 0, b->amount, units[o->i]);
+	}
+	buf_text(t, " for ");
+	put_name(t, s->model);
+	if (s->key.n > 0) {
+		buf_text(t, " with the key ");
+		put_name(t, s->key);
+	}
+	buf_text(t, o->kind == OBSTACLE_REST ? " for another " : "; there is enough in ");
+	put_wait(t, o->ready_us - m->now_us);
+	buf_text(t, ": that is its own limit, for all who use that key");
+}
+
+void says_obstacle(const struct obstacle *o, const struct limit_need *need,
+	const struct limit_subject *s, const struct limit_moment *m, struct fault *why)
+{
+	OWNED(buf_done) struct buf t = BUF_INIT(TEXT_BYTES);
+	enum err err = ERR_RATE_LIMITED;
+	int64_t retry_ms =
+		o->ready_us == INT64_MAX ? WHENEVER_MS : ms_until(o->ready_us, m->now_us);
+	if (o->counter->is_learned) {
+		say_learned(&t, o, s, m);
+	} else if (o->kind == OBSTACLE_BUCKET) {
+		say_bucket(&t, o, need, m);
+	} else if (o->kind == OBSTACLE_CONCURRENCY) {
+		say_concurrency(&t, o);
+	} else {
+		err = ERR_BUDGET;
+		say_budget(&t, o, need, m);
+		if (o->verdict == LIMIT_SPENT)
+			retry_ms = o->ready_us == INT64_MAX
+					   ? -1
+					   : ms_until(o->ready_us, m->clock->real_us);
+	}
+	finish(&t, err, retry_ms, why);
+}
+
+void says_soft(
+	const struct counter *c, size_t budget, const struct limit_moment *m, struct fault *why)
+{
+	OWNED(buf_done) struct buf t = BUF_INIT(TEXT_BYTES);
+	const struct budget *b = &c->budgets[budget];
+	const int64_t ready_us = budget_ready_us(b, m->clock, 0);
+	put_limit(&t, c);
+	put_spent(&t, b);
+	buf_text(&t, ": that is more than was meant, and nobody is refused for it");
+	put_reset(&t, b, ready_us, m);
+	finish(&t, ERR_BUDGET, ms_until(ready_us, m->clock->real_us), why);
+}
+
+/* ---- listings ---- */
+
+static void put_words(struct json_out *o, const char *name, const struct words *w)
+{
+	if (w->n == 0)
+		return;
+	json_key(o, name);
+	json_open(o, '[');
+	for (size_t i = 0; i < w->n; i++)
+		json_put_str(o, w->list[i]);
+	json_close(o, ']');
+}
+
+void says_rule_json(const struct limit_rule *r, struct json_out *o)
+{
+	json_pair_str(o, "name", r->name);
+	json_pair_str(o, "said_at", r->said_at);
+	json_pair_str(o, "window", r->is_rolling ? SPAN("rolling") : SPAN("calendar"));
+	json_pair_str(o, "zone", zone_name(r->zone));
+	json_key(o, "for");
+	json_open(o, '{');
+	put_words(o, "app", &r->apps);
+	put_words(o, "user", &r->users);
+	put_words(o, "policy", &r->policies);
+	put_words(o, "provider", &r->providers);
+	put_words(o, "key", &r->keys);
+	put_words(o, "model", &r->models);
+	json_close(o, '}');
+	json_key(o, "each");
+	json_open(o, '[');
+	for (unsigned i = 0; i < LIMIT_EACH_COUNT; i++) {
+		if (r->each & UINT32_C(1) << i)
+			json_put_str(o, span_str(limit_each_name((enum limit_each)i)));
+	}
+	json_close(o, ']');
+}
+
+static void buckets_json(const struct counter *c, const struct limit_moment *m, struct json_out *o)
+{
+	for (size_t i = 0; i < COUNTER_BUCKETS; i++) {
+		const struct bucket *b = &c->buckets[i];
+		if (b->amount == 0)
+			continue;
+		json_key(o, buckets[i]);
+		json_open(o, '{');
+		json_pair_i64(o, "limit", b->amount);
+		json_pair_i64(o, "per_ms", b->per_us / 1000);
+		json_pair_i64(o, "used", bucket_used(b, m->now_us));
+		json_close(o, '}');
+	}
+}
+
+static void budget_json(const struct budget *b, const struct limit_moment *m, struct json_out *o)
+{
+	const int64_t wall_s = m->clock->wall_us / SECOND_US;
+	json_open(o, '{');
+	json_pair_i64(o, "limit_nusd", b->rule.nusd);
+	json_pair_str(o, "period", span_str(period_name(b->rule.period)));
+	json_pair_bool(o, "soft", b->rule.is_soft);
+	json_pair_i64(o, "spent_nusd", b->spent_nusd);
+	json_pair_i64(o, "reserved_nusd", b->reserved_nusd);
+	if (b->is_rolling) {
+		json_pair_i64(o, "from_s", wall_s - budget_rolling_us(b->rule.period) / SECOND_US);
+		json_pair_i64(o, "until_s", wall_s);
+	} else {
+		json_pair_i64(o, "from_s", b->from_s);
+		json_pair_i64(o, "until_s", b->until_s);
+	}
+	json_close(o, '}');
+}
+
+void says_counter_json(const struct counter *c, const struct limit_moment *m, struct json_out *o)
+{
+	char number[16];
+	json_open(o, '{');
+	json_key(o, "of");
+	json_open(o, '{');
+	for (unsigned i = 0; i < LIMIT_EACH_COUNT; i++) {
+		const enum limit_each e = (enum limit_each)i;
+		const struct span value = subject_value(&c->who, e, number);
+		if (!(c->each & UINT32_C(1) << i))
+			continue;
+		json_pair_str(o, limit_each_name(e), span_is_set(value) ? value : SPAN(""));
+	}
+	json_close(o, '}');
+	buckets_json(c, m, o);
+	if (c->rule->concurrency >= 0) {
+		json_key(o, "concurrency");
+		json_open(o, '{');
+		json_pair_i64(o, "limit", c->rule->concurrency);
+		json_pair_i64(o, "used", (int64_t)c->n_shares);
+		json_close(o, '}');
+	}
+	json_key(o, "budgets");
+	json_open(o, '[');
+	for (size_t i = 0; i < c->n_budgets; i++)
+		budget_json(&c->budgets[i], m, o);
+	json_close(o, ']');
+	json_close(o, '}');
+}
+
+void says_learned_json(const struct counter *c, const struct limit_moment *m, struct json_out *o)
+{
+	json_open(o, '{');
+	json_pair_str(o, "provider", c->who.provider);
+	json_pair_str(o, "key", c->who.key);
+	json_pair_str(o, "model", c->who.model);
+	buckets_json(c, m, o);
+	if (c->rest_us > m->now_us)
+		json_pair_i64(o, "rest_ms", ms_until(c->rest_us, m->now_us));
+	json_close(o, '}');
+}

@@ -1,0 +1,289 @@
+"""test_disk.py - what if the disk takes nothing more?
+
+What cannot be recorded is not sent, and its caller is told why at once; what is under way goes on to its end; and when
+the disk can be written again, nobody has to do anything. The state folder is on a small file system of its own."""
+
+import ctypes
+import ctypes.util
+import os
+import shutil
+import sqlite3
+import struct
+import subprocess
+import time
+
+import harness
+import pytest
+from wire import CALL, END, EVENT, FAULT, HELLO, WELCOME, WireClient
+
+KEY = "sk-test-0123456789abcdef"
+REFUSED_WITHIN = 0.1  # seconds
+PUNCH_HOLE = 3        # FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+
+
+def run(*command):
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+@pytest.fixture
+def mounted():
+    """Mounts a file system on a folder, which is unmounted at the end."""
+    places = []
+
+    def mount(path, *args):
+        path.mkdir(mode=0o700, exist_ok=True)
+        done = run("mount", *args, str(path))
+        if done.returncode != 0:
+            pytest.skip(f"nothing can be mounted here: {done.stderr.strip()}")
+        places.append(path)
+        path.chmod(0o700)
+    yield mount
+    for path in places:
+        run("umount", "-l", str(path))
+
+
+@pytest.fixture
+def loop_disk(mounted, tmp_path):
+    """An ext4 of its own in a file, that is read-only after an error."""
+    def make(path, mib=40):
+        if not all(map(shutil.which, ("mkfs.ext4", "e2fsck", "losetup"))):
+            pytest.skip("there is no mkfs.ext4")
+        image = tmp_path / "disk"
+        with open(image, "wb") as file:
+            file.truncate(mib << 20)
+        assert run("mkfs.ext4", "-q", "-m", "0", str(image)).returncode == 0
+        mounted(path, "-o", "loop,errors=remount-ro", str(image))
+        return image
+    return make
+
+
+def crc32c(data, crc=0):
+    crc ^= 0xffffffff
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
+    return crc ^ 0xffffffff
+
+
+def small_journal(state, half_bytes=64 * 1024):
+    """A journal that says of itself that it is small, so that a few requests fill it."""
+    page = b"llm-broker jnl\n\0" + struct.pack("<IIQ", 1, 0, half_bytes)
+    page = page[:20] + struct.pack("<I", crc32c(page)) + page[24:] + bytes(8)
+    path = state / "journal"
+    path.write_bytes(page + bytes(4096 - len(page) + 2 * half_bytes))
+    path.chmod(0o600)
+
+
+def fill(folder):
+    """Leaves no byte."""
+    with open(folder / "filler", "wb", buffering=0) as file:
+        for size in (1 << 20, 4096, 1):
+            try:
+                while True:
+                    file.write(bytes(size))
+            except OSError:
+                pass
+    os.sync()
+
+
+def config(provider):
+    return harness.provider_section(provider, model="m") + harness.section(
+        "model", "test/m", {"price_input": "0.15", "price_output": "0.60"})
+
+
+class Caller:
+    def __init__(self, made):
+        self.client = WireClient(made.socket, timeout=20 * harness.SLOWER)
+        self.client.send_frame(HELLO, 0, {"min": 1, "max": 1, "client": "test", "app": "test"})
+        assert self.client.recv_frame().type == WELCOME
+        self.n = 0
+
+    def begin(self, text="3 words"):
+        import msgpack
+        self.n += 1
+        body = msgpack.packb({"model": "test/m", "stream": True,
+                              "messages": [{"role": "user", "content": text}]})
+        self.client.send_frame(CALL, self.n, {"kind": "typed", "op": "chat", "body": body})
+
+    def ask(self):
+        """(the last frame, how long it took)"""
+        began = time.monotonic()
+        self.begin()
+        last = self.client.recv_until(END, FAULT)[-1]
+        return last, time.monotonic() - began
+
+    def ask_until_refused(self, seconds=20):
+        until = time.monotonic() + seconds * harness.SLOWER
+        while time.monotonic() < until:
+            last, took = self.ask()
+            if last.type == FAULT:
+                return last.body, took
+        raise AssertionError("it is never refused")
+
+    def ask_until_served(self, seconds=5):
+        """How long that takes."""
+        began = time.monotonic()
+        while (late := time.monotonic() - began) < seconds * harness.SLOWER:
+            last, _ = self.ask()
+            if last.type == END:
+                return late
+            time.sleep(0.02)
+        raise AssertionError(f"it does not recover: {last.body}")
+
+
+def check_refusal(caller, *parts):
+    """Everybody is refused at once, with the reason."""
+    slowest = 0
+    for _ in range(20):
+        last, took = caller.ask()
+        assert last.type == FAULT and last.body["class"] == "storage_full", last
+        assert all(part in last.body["message"] for part in parts), last.body["message"]
+        slowest = max(slowest, took)
+    assert slowest < REFUSED_WITHIN * harness.SLOWER, f"{slowest * 1000:.0f} ms"
+
+
+def held(made, provider, n):
+    """So many streams that have begun, on one connection."""
+    caller = Caller(made)
+    for _ in range(n):
+        provider.script(hold=2)
+        caller.begin("20 words")
+    provider.wait_held(n, timeout=20)
+    return caller
+
+
+def finish(caller, provider, n):
+    provider.release()
+    ends = []
+    while len(ends) < n:
+        frame = caller.client.recv_until(END, FAULT)[-1]
+        ends.append(frame)
+    assert [frame.type for frame in ends] == [END] * n, ends
+    assert all(frame.body["usage"]["output"] == 20 for frame in ends)
+    return {frame.body["request_id"] for frame in ends}
+
+
+def test_a_full_disk(broker, plain_provider, mounted):
+    made = broker(config(plain_provider), run=False)
+    mounted(made.state_dir, "-t", "tmpfs", "-o", "size=4m", "none")
+    small_journal(made.state_dir)
+    made.start()
+    made.add_key("test", KEY)
+    streams = held(made, plain_provider, 3)
+    fill(made.state_dir)
+    caller = Caller(made)
+    said, took = caller.ask_until_refused()
+    assert said["class"] == "storage_full" and took < REFUSED_WITHIN * harness.SLOWER
+    check_refusal(caller, "the journal is full", "disk")
+    assert made.is_alive()
+    told = finish(streams, plain_provider, 3)
+    (made.state_dir / "filler").unlink()
+    caller.ask_until_served()
+    made.stop()
+    made.start()
+    Caller(made)
+    rows = {row["id"]: row for row in made.ledger()["exchange"]}
+    assert all(rows[one]["outcome"] == "ok" and rows[one]["output"] == 20 for one in told)
+    assert not [row for row in rows.values() if row["outcome"] == "unknown"], "nothing was lost"
+    assert sum(row["cost_nusd"] or 0 for row in rows.values()) == plain_provider.bill()["nano_usd"]
+
+
+def test_a_disk_that_can_only_be_read_when_it_starts(broker, plain_provider, mounted):
+    made = broker(config(plain_provider), run=False)
+    mounted(made.state_dir, "-t", "tmpfs", "-o", "size=40m", "none")
+    made.start()
+    made.add_key("test", KEY)
+    assert Caller(made).ask()[0].type == END
+    made.stop()
+    assert run("mount", "-o", "remount,ro", str(made.state_dir)).returncode == 0
+    made.start()
+    caller = Caller(made)
+    for _ in range(20):
+        last, took = caller.ask()
+        assert last.type == FAULT and took < REFUSED_WITHIN * harness.SLOWER, (last, took)
+        assert last.body["class"] == "io" and "writable" in last.body["message"], last.body
+    assert run("mount", "-o", "remount,rw", str(made.state_dir)).returncode == 0
+    caller.ask_until_served()
+    made.wait_ledger(2)
+    assert [r["what"] for r in audited(made) if r["what"] == "broker.mended"], "and it is noted"
+
+
+def audited(made):
+    import json
+    return json.loads(made.llmb("audit", "--json").out)["records"]
+
+
+def test_a_disk_that_an_error_made_read_only(broker, plain_provider, loop_disk):
+    made = broker(config(plain_provider), run=False)
+    loop_disk(made.state_dir)
+    made.start()
+    made.add_key("test", KEY)
+    caller = Caller(made)
+    assert caller.ask()[0].type == END
+    streams = held(made, plain_provider, 30)
+    with open("/proc/mounts") as mounts:
+        device = [line.split()[0] for line in mounts if line.split()[1] == str(made.state_dir)][-1]
+    trigger = f"/sys/fs/ext4/{os.path.basename(device)}/trigger_fs_error"
+    if not os.access(trigger, os.W_OK):
+        pytest.skip("no error can be made here")
+    with open(trigger, "w") as file:
+        file.write("x")
+    with pytest.raises(OSError):
+        (made.state_dir / "probe").touch()
+    said, took = caller.ask_until_refused()
+    assert took < REFUSED_WITHIN * harness.SLOWER
+    check_refusal(caller, "cannot be recorded, so it is not sent", "Read-only file system")
+    finish(streams, plain_provider, 30)
+    assert made.is_alive()
+
+
+def punch(path, at, n):
+    """A hole in a file: where its space is no longer there."""
+    libc = ctypes.CDLL(ctypes.util.find_library("c"), use_errno=True)
+    fd = os.open(path, os.O_RDWR)
+    try:
+        failed = libc.fallocate(fd, PUNCH_HOLE, ctypes.c_long(at), ctypes.c_long(n))
+        if failed:
+            pytest.skip(os.strerror(ctypes.get_errno()))
+    finally:
+        os.close(fd)
+
+
+def maps_of(made):
+    """How its journal is mapped."""
+    with open(f"/proc/{made.pid}/maps") as maps:
+        return {line.split()[1] for line in maps if line.endswith("/journal\n")}
+
+
+def test_a_page_of_the_journal_that_cannot_be_written(broker, plain_provider, loop_disk):
+    """As on a device that is gone: the store itself fails, in the middle of a record."""
+    made = broker(config(plain_provider), run=False)
+    loop_disk(made.state_dir)
+    made.start()
+    made.add_key("test", KEY)
+    caller = Caller(made)
+    assert caller.ask()[0].type == END
+    made.wait_ledger(1, 1)
+    streams = held(made, plain_provider, 30)
+    for half in range(2):
+        punch(made.state_dir / "journal", 4096 + half * (11 << 20) + 32768, 4 << 20)
+    fill(made.state_dir)
+    said, took = caller.ask_until_refused(60)
+    assert said["class"] == "storage_full" and took < REFUSED_WITHIN * harness.SLOWER
+    check_refusal(caller, "cannot be recorded, so it is not sent", "journal")
+    told = finish(streams, plain_provider, 30)
+    assert maps_of(made) == {"rw-p"}, "it is in memory alone"
+    (made.state_dir / "filler").unlink()
+    caller.ask_until_served()
+    assert maps_of(made) == {"rw-s"}, "it is in the file"
+    made.kill9()  # what was in memory alone is in the file again
+    made.start()
+    Caller(made)
+    rows = {row["id"]: row for row in made.ledger()["exchange"]}
+    assert all(rows[one]["outcome"] == "ok" and rows[one]["output"] == 20 for one in told)
+    assert not [row for row in rows.values() if row["outcome"] == "unknown"]
+    with sqlite3.connect(made.state_dir / "ledger.db") as base:
+        assert base.execute("PRAGMA integrity_check").fetchone() == ("ok",)
