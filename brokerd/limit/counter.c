@@ -124,7 +124,7 @@ static void settle_bucket(
 	if (used < had)
 		bucket_give(b, had - used, turn, now_us);
 	else
-		bucket_owe(b, used - had, turn, now_us);
+		bucket_owe(b, used - had, now_us);
 }
 
 void counter_settle(struct counter *c, struct limit_share *share, const struct limit_use *use,

@@ -615,7 +615,7 @@ void limiter_learn(struct limiter *l, const struct limit_subject *s, const struc
 	const struct limit_caller *caller = caller_of(l, s);
 	if (!caller->learned)
 		return;
-	learned_hear(caller->learned, said, l->turn, l->now_us);
+	learned_hear(caller->learned, said, l->now_us);
 	tell(l);
 }
 
