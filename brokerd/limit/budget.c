@@ -104,6 +104,11 @@ void budget_done(struct budget *b)
 	b->n = b->size = 0;
 }
 
+static bool is_free(const struct budget *b)
+{
+	return b->spent_nusd == 0 && b->reserved_nusd == 0;
+}
+
 /* The period in which the wall is at `at_us`. */
 static void begin(struct budget *b, const struct budget_clock *c, int64_t at_us, bool is_believed,
 	uint64_t turn)
@@ -112,6 +117,8 @@ static void begin(struct budget *b, const struct budget_clock *c, int64_t at_us,
 	budget_period(b->zone, b->rule.period, floor_div(at_us, SECOND_US), &from_s, &until_s);
 	const int64_t ends_us = num_add_sat(c->real_us, until_s * SECOND_US - at_us);
 	const int64_t whole_us = num_add_sat(b->due_us, (until_s - from_s) * SECOND_US);
+	if (!is_free(b) || b->until_s == 0)
+		b->idle_us = c->real_us > b->due_us ? c->real_us : b->due_us;
 	b->due_us = is_believed || ends_us > whole_us ? ends_us : whole_us;
 	b->from_s = from_s;
 	b->until_s = until_s;
@@ -139,6 +146,18 @@ static void roll(struct budget *b, const struct budget_clock *c)
 	b->spent_nusd = 0;
 }
 
+static bool may_begin(const struct budget *b, const struct budget_clock *c, int64_t length_us)
+{
+	if (c->is_behind) {
+		const int64_t at_s = floor_div(c->wall_us, SECOND_US);
+		const bool is_elsewhere = at_s < b->from_s || at_s >= b->until_s;
+		return is_elsewhere && c->real_us >= b->due_us &&
+		       c->real_us >= num_add_sat(c->behind_us, length_us);
+	}
+	return c->seen_us >= b->until_s * SECOND_US &&
+	       (c->is_believed || c->real_us >= b->due_us - BUDGET_SLACK_US);
+}
+
 bool budget_refresh(struct budget *b, const struct budget_clock *c, uint64_t turn)
 {
 	if (b->is_rolling) {
@@ -149,23 +168,17 @@ bool budget_refresh(struct budget *b, const struct budget_clock *c, uint64_t tur
 		begin(b, c, c->seen_us, true, turn);
 		return true;
 	}
-	const bool is_idle = b->spent_nusd == 0 && b->reserved_nusd == 0;
-	if (c->is_behind) {
-		const int64_t length_us = (b->until_s - b->from_s) * SECOND_US;
-		const int64_t at_s = floor_div(c->wall_us, SECOND_US);
-		const bool is_elsewhere = at_s < b->from_s || at_s >= b->until_s;
-		if (!is_elsewhere || c->real_us < b->due_us ||
-			c->real_us < num_add_sat(c->behind_us, length_us))
-			return false;
-		begin(b, c, c->wall_us, is_idle, turn);
+	const int64_t length_us = (b->until_s - b->from_s) * SECOND_US;
+	const bool is_idle = is_free(b) && c->real_us >= num_add_sat(b->idle_us, 2 * length_us);
+	if (may_begin(b, c, length_us)) {
+		begin(b, c, c->is_behind ? c->wall_us : c->seen_us, is_idle || c->is_believed,
+			turn);
 		return true;
 	}
-	if (c->seen_us < b->until_s * SECOND_US)
-		return false;
-	if (c->real_us < b->due_us - BUDGET_SLACK_US && !c->is_believed)
-		return false;
-	begin(b, c, c->seen_us, is_idle || c->is_believed, turn);
-	return true;
+	/* it goes on beyond its length, which the next one has for itself */
+	if (c->real_us > b->due_us)
+		b->due_us = c->real_us;
+	return false;
 }
 
 bool budget_counts(const struct budget *b, uint64_t turn)
@@ -251,6 +264,5 @@ int64_t budget_ready_us(const struct budget *b, const struct budget_clock *c, in
 
 bool budget_is_whole(const struct budget *b, const struct budget_clock *c)
 {
-	return b->spent_nusd == 0 && b->reserved_nusd == 0 &&
-	       (b->is_rolling || c->real_us >= b->due_us);
+	return is_free(b) && (b->is_rolling || c->real_us >= b->due_us);
 }

@@ -8,7 +8,8 @@
  * - While the wall clock is more than BUDGET_SLACK_US behind what it showed before, nothing begins anew, until one whole
  *   period of real time has passed so: a clock that was years ahead for a moment does not lock anybody out for years.
  * - In the first BUDGET_BOOT_US of the host's time the clock is believed, whatever it says: it is being set right
- *   then. So is one that is ahead of us when a period ends in which nothing was spent, for there is nothing to refill.
+ *   then. So it is when nothing was spent for two whole periods, which are more than what that can refill: where a
+ *   host's sleep counts on no clock, or its clock was set right late, days that begin late are mended so.
  * A rolling window goes by real time alone, and no setting of the clock touches it: by quarters of an hour, each of
  * which counts until the last moment of it is out of the window.
  *
@@ -53,6 +54,7 @@ struct budget {
 	/* of a calendar */
 	int64_t from_s, until_s; /* the period; until_s 0: none has begun */
 	int64_t due_us;          /* real time at which it has had its whole length */
+	int64_t idle_us;         /* real time since when nothing was spent in those before */
 	uint64_t turn;           /* what was taken up to there belongs to the ones before */
 	/* of a rolling one, the oldest first */
 	struct budget_cell *cells;
