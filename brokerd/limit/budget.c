@@ -106,7 +106,7 @@ void budget_done(struct budget *b)
 
 static bool is_free(const struct budget *b)
 {
-	return b->spent_nusd == 0 && b->reserved_nusd == 0;
+	return b->spent_nusd == 0 && b->reserved == 0;
 }
 
 /* The period in which the wall is at `at_us`. */
@@ -122,7 +122,8 @@ static void begin(struct budget *b, const struct budget_clock *c, int64_t at_us,
 	b->due_us = is_believed || ends_us > whole_us ? ends_us : whole_us;
 	b->from_s = from_s;
 	b->until_s = until_s;
-	b->spent_nusd = b->reserved_nusd = 0;
+	b->spent_nusd = 0;
+	b->reserved = 0;
 	b->turn = turn;
 }
 
@@ -131,19 +132,17 @@ static void roll(struct budget *b, const struct budget_clock *c)
 {
 	const int64_t length_us = budget_rolling_us(b->rule.period);
 	size_t n = 0;
-	while (n < b->n &&
-		(b->cells[n].quarter + 1) * BUDGET_QUARTER_US + length_us <= c->real_us) {
-		b->spent_nusd -= b->cells[n].nusd;
+	while (n < b->n && (b->cells[n].quarter + 1) * BUDGET_QUARTER_US + length_us <= c->real_us)
 		n++;
-	}
 	if (n == 0)
 		return;
 	b->n -= n;
 	memmove(b->cells, b->cells + n, b->n * sizeof *b->cells);
-	if (b->n > 0)
-		return;
-	budget_done(b);
 	b->spent_nusd = 0;
+	for (size_t i = 0; i < b->n; i++)
+		b->spent_nusd = num_add_sat(b->spent_nusd, b->cells[i].nusd);
+	if (b->n == 0)
+		budget_done(b);
 }
 
 static bool may_begin(const struct budget *b, const struct budget_clock *c, int64_t length_us)
@@ -228,6 +227,22 @@ void budget_add(struct budget *b, const struct budget_clock *c, int64_t real_us,
 	b->spent_nusd = num_add_sat(b->spent_nusd, nusd);
 }
 
+void budget_reserve(struct budget *b, int64_t nusd)
+{
+	b->reserved += nusd;
+}
+
+void budget_unreserve(struct budget *b, int64_t nusd)
+{
+	assert(b->reserved >= nusd);
+	b->reserved -= nusd;
+}
+
+int64_t budget_reserved_nusd(const struct budget *b)
+{
+	return b->reserved < INT64_MAX ? (int64_t)b->reserved : INT64_MAX;
+}
+
 /* When the next period begins, as the clock goes now. */
 static int64_t calendar_ready_us(const struct budget *b, const struct budget_clock *c)
 {
@@ -247,9 +262,8 @@ int64_t budget_ready_us(const struct budget *b, const struct budget_clock *c, in
 {
 	if (nusd > b->rule.nusd)
 		return INT64_MAX;
-	if (!b->is_rolling) {
+	if (!b->is_rolling)
 		return calendar_ready_us(b, c);
-	}
 	int64_t spent_nusd = b->spent_nusd;
 	for (size_t i = 0; i < b->n; i++) {
 		if (spent_nusd <= b->rule.nusd - nusd)

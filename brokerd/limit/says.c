@@ -222,7 +222,7 @@ static void say_budget(struct buf *t, const struct obstacle *o, const struct lim
 	put_spent(t, b);
 	if (o->verdict == LIMIT_WAIT) {
 		buf_text(t, ", ");
-		put_money(t, b->reserved_nusd);
+		put_money(t, budget_reserved_nusd(b));
 		buf_text(t, " set aside for calls under way");
 	}
 	buf_text(t, ", and this call can cost ");
@@ -359,7 +359,7 @@ static void budget_json(const struct budget *b, const struct limit_moment *m, st
 	json_pair_str(o, "period", span_str(period_name(b->rule.period)));
 	json_pair_bool(o, "soft", b->rule.is_soft);
 	json_pair_i64(o, "spent_nusd", b->spent_nusd);
-	json_pair_i64(o, "reserved_nusd", b->reserved_nusd);
+	json_pair_i64(o, "reserved_nusd", budget_reserved_nusd(b));
 	if (b->is_rolling) {
 		json_pair_i64(o, "from_s", wall_s - budget_rolling_us(b->rule.period) / SECOND_US);
 		json_pair_i64(o, "until_s", wall_s);
