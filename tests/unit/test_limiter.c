@@ -82,7 +82,8 @@ static void requests(void)
 	is_int(a.why.err, ERR_RATE_LIMITED, "and is told why");
 	is_int(a.why.retry_after_ms, 30000, "and when");
 	is_str(a.why.message,
-		"limit \"r\" (test:1): 2 of 2 requests in use (2/minute); there is enough in 30 s. "
+		"limit \"r\" (test:1) of all calls: 2 of 2 requests in use (2/minute); there is "
+		"enough in 30 s. "
 		"To "
 		"change it: edit that section, then llmb config reload",
 		"in words");
