@@ -120,11 +120,11 @@ int64_t bucket_ready_us(const struct bucket *b, int64_t n, int64_t now_us)
 
 void bucket_take(struct bucket *b, int64_t n, uint64_t turn, int64_t now_us)
 {
+	assert(turn >= b->turn);
+	b->turn = turn;
 	if (b->amount == 0 || n == 0)
 		return;
-	assert(turn >= b->turn);
 	advance(b, now_us);
-	b->turn = turn;
 	push(b, parts_of(b, n), turn * 2);
 }
 
@@ -165,16 +165,22 @@ static bucket_parts resized(bucket_parts parts, int64_t from_us, int64_t to_us)
 	return parts / from * to + (parts % from * to + from - 1) / from;
 }
 
+void bucket_set(struct bucket *b, int64_t amount, int64_t per_us, int64_t used, int64_t now_us)
+{
+	const uint64_t turn = b->turn;
+	bucket_done(b);
+	bucket_init(b, amount, per_us);
+	bucket_take(b, used, 0, now_us);
+	b->turn = turn;
+}
+
 void bucket_change(struct bucket *b, int64_t amount, int64_t per_us, int64_t now_us)
 {
 	const int64_t before_us = b->per_us;
 	if (b->amount == amount && (amount == 0 || before_us == per_us))
 		return;
 	if (b->amount == 0 || amount == 0) {
-		const uint64_t turn = b->turn;
-		bucket_done(b);
-		bucket_init(b, amount, per_us);
-		b->turn = turn;
+		bucket_set(b, amount, per_us, 0, now_us);
 		return;
 	}
 	advance(b, now_us);

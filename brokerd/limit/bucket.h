@@ -52,4 +52,7 @@ int64_t bucket_used(const struct bucket *b, int64_t now_us);
 /* Another amount and time; as many units are used as before, by the same. */
 void bucket_change(struct bucket *b, int64_t amount, int64_t per_us, int64_t now_us);
 
+/* The same, but so much is used, and whoever took before gives back of that. */
+void bucket_set(struct bucket *b, int64_t amount, int64_t per_us, int64_t used, int64_t now_us);
+
 #endif

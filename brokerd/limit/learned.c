@@ -79,10 +79,7 @@ static void hear_rate(
 	/* it is whole again by the time that one reads it */
 	const int64_t used = reset_us != 0 && r->remaining < limit ? limit - r->remaining : 0;
 	const int64_t per_us = whole_us(b, limit, used, reset_us);
-	bucket_done(b);
-	bucket_init(b, limit, per_us);
-	bucket_take(b, used, 0, now_us);
-	bucket_take(b, c->pending[i], 0, now_us);
+	bucket_set(b, limit, per_us, used + c->pending[i], now_us);
 }
 
 void learned_hear(struct counter *c, const struct rates *said, int64_t now_us)

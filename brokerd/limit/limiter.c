@@ -155,8 +155,10 @@ static void on_spent(void *context, int64_t at_s, int64_t nusd)
 	const struct filling *f = context;
 	const struct budget_clock *clock = &f->limiter->clock;
 	const int64_t at_us = num_mul_sat(at_s, SECOND_US);
-	/* by real time, as long ago as it was on the wall */
-	budget_add(f->budget, clock, clock->real_us - (clock->seen_us - at_us), at_us, nusd);
+	/* by real time, as long ago as it was on the wall at the latest */
+	const int64_t end_us = num_add_sat(at_us, BUDGET_QUARTER_US - 1);
+	const int64_t ago_us = clock->seen_us > end_us ? clock->seen_us - end_us : 0;
+	budget_add(f->budget, clock, clock->real_us - ago_us, at_us, nusd);
 }
 
 static void fill(struct limiter *l, const struct counter *c, struct budget *b)

@@ -207,6 +207,33 @@ static void reloaded(void)
 	limiter_free(l);
 }
 
+/* A rolling limit that is made later: what was spent before leaves it no sooner than an hour after. */
+static void rolled(void)
+{
+	const int64_t minute_us = 60 * SECOND_US;
+	struct limiter *l = limiter("");
+	struct limit_hold h;
+	struct limit_answer a;
+	struct limit_now now = {7 * minute_us, NOON_US, DAY_US + 7 * minute_us};
+	const struct limit_need need = {0, 0, USD};
+	now.wall_us += 14 * minute_us;
+	now.boot_us += 14 * minute_us;
+	h = (struct limit_hold){.n = 0};
+	limiter_take(l, &one, &need, &now, &h, &a);
+	const struct limit_use all = {0, 0, -1};
+	limiter_settle(&h, &all, &now);
+	struct config *c = parse("[limit \"r\"]\nbudget = 1/hour\nwindow = rolling\n");
+	limiter_configure(l, c, &now);
+	config_unref(c);
+	now.wall_us += 59 * minute_us;
+	now.boot_us += 59 * minute_us;
+	is_int(limiter_left_nusd(l, &one, &now), 0, "59 minutes later it counts");
+	now.wall_us += 31 * minute_us;
+	now.boot_us += 31 * minute_us;
+	is_int(limiter_left_nusd(l, &one, &now), USD, "and an hour and a half later no more");
+	limiter_free(l);
+}
+
 /* ---- amounts that nobody means ---- */
 
 static void extremes(void)
@@ -288,6 +315,7 @@ int main(void)
 	budgets();
 	racing();
 	reloaded();
+	rolled();
 	extremes();
 	crowded();
 	return tap_done();
