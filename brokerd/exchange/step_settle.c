@@ -65,7 +65,7 @@ static void learn(struct exchange *x, const struct exchange_record *r)
 		return;
 	if (o->fit && f->op != LLM_OP_NATIVE)
 		fit_learn(
-			o->fit, provider, model, x->estimate_tokens, usage_input_total(&f->usage));
+			o->fit, provider, model, x->estimate_tokens, usage_input_total(&f->billed));
 	if (price_drifts(r->usage.cost_nusd, r->usage.provider_cost_nusd) &&
 		drift_is_news(&o->drifts, provider, model, f->begun_wall_us / DAY_US))
 		log_warn("price.drift",
