@@ -487,7 +487,8 @@ enum err attempt_new(struct organs *o, const struct attempt_plan *plan,
 		.price = plan->target->price,
 		.charged_nusd = -1,
 		.estimate_input = -1,
-		.estimate_output = -1};
+		.estimate_output = -1,
+		.estimate_raw = -1};
 	copy_text(a->record.provider, sizeof a->record.provider, plan->target->provider);
 	copy_text(a->record.model, sizeof a->record.model, plan->target->model);
 

@@ -281,18 +281,14 @@ enum err report_usage(struct ledger *g, const struct report *r, struct buf *json
 
 /* ---- how good estimates are ---- */
 
-#define REPORTED_INPUT                                                                         \
-	"(coalesce(input, 0) + coalesce(cache_read, 0) + coalesce(cache_write_5m, 0) + "       \
-	"coalesce(cache_write_1h, 0) + coalesce(cache_write, 0) + coalesce(audio_input, 0) + " \
-	"coalesce(image_input, 0))"
 #define REPORTED_OUTPUT                                                                \
 	"(coalesce(output, 0) + coalesce(reasoning, 0) + coalesce(audio_output, 0) + " \
 	"coalesce(image_output, 0))"
 
 /* Errors and uses in permille; NULL where one side is not known. */
 static const char estimates[] =
-	"SELECT m, count(e), avg(e), share(abs(e), 50), share(abs(e), 95),"
-	" count(u), avg(u), share(u, 50), share(u, 95) FROM ("
+	"SELECT m, count(e), avg(e), share(abs(e), 50), share(abs(e), 90),"
+	" count(u), avg(u), share(u, 50), share(u, 90) FROM ("
 	"SELECT coalesce(provider, '') || '/' || coalesce(model, '') AS m,"
 	" CASE WHEN estimate_input IS NOT NULL AND " REPORTED_INPUT " > 0"
 	" THEN (estimate_input - " REPORTED_INPUT ") * 1000.0 / " REPORTED_INPUT " END AS e,"
@@ -317,7 +313,7 @@ static void put_percent(struct json_out *o, const char *name, sqlite3_stmt *s, i
 static void put_estimate(struct json_out *o, sqlite3_stmt *s)
 {
 	static const char *const names[] = {NULL, NULL, "mean_error_pct", "p50_error_pct",
-		"p95_error_pct", NULL, "mean_use_pct", "p50_use_pct", "p95_use_pct"};
+		"p90_error_pct", NULL, "mean_use_pct", "p50_use_pct", "p90_use_pct"};
 	json_open(o, '{');
 	json_key(o, "model");
 	put_text(o, s, 0);

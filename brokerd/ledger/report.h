@@ -29,7 +29,7 @@ enum err report_usage(
 	struct ledger *g, const struct report *r, struct buf *json, struct fault *why) MUST_USE;
 
 /* How good what is expected of requests before they are sent is: appends {"rows":[{"model","requests",
- * "mean_error_pct","p50_error_pct","p95_error_pct","bounded","mean_use_pct","p50_use_pct","p95_use_pct"}...]}. An error is of
+ * "mean_error_pct","p50_error_pct","p90_error_pct","bounded","mean_use_pct","p50_use_pct","p90_use_pct"}...]}. An error is of
  * the input expected against all input that the provider reports, in percent of that: the mean with its sign, the
  * others without. A use is of the output reported against the output expected. Of attempts that ended well; in steps of
  * 0.1 percent, errors beyond 1,000 as 1,000. null: there are none. */

@@ -262,12 +262,12 @@ static int show_sums(struct usage *u)
 /* ---- estimates ---- */
 
 static const char *const estimates[] = {"model", "requests", "mean_error_pct", "p50_error_pct",
-	"p95_error_pct", "bounded", "mean_use_pct", "p50_use_pct", "p95_use_pct"};
+	"p90_error_pct", "bounded", "mean_use_pct", "p50_use_pct", "p90_use_pct"};
 
 static void say_estimates(const struct answer *answer)
 {
-	static const char *const head[] = {"MODEL", "REQUESTS", "MEAN %", "P50 %", "P95 %",
-		"WITH OUTPUT", "USED %", "P50 %", "P95 %"};
+	static const char *const head[] = {"MODEL", "REQUESTS", "MEAN %", "P50 %", "P90 %",
+		"WITH OUTPUT", "USED %", "P50 %", "P90 %"};
 	struct table t;
 	OWNED(buf_done) struct buf out = BUF_INIT(SAY_BYTES_MAX);
 	OWNED(arena_done) struct arena arena;
