@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "brokerd/ledger/ledger_parts.h"
+#include "brokerd/ledger/price.h"
 #include "protocol/base/json.h"
 #include "protocol/base/num.h"
 #include "protocol/base/utf8.h"
@@ -84,14 +85,28 @@ static void share_final(sqlite3_context *c)
 	sqlite3_result_int(c, at);
 }
 
+static int64_t nusd_of(sqlite3_value *v)
+{
+	return sqlite3_value_type(v) == SQLITE_NULL ? -1 : sqlite3_value_int64(v);
+}
+
+static void drifts(sqlite3_context *c, int n, sqlite3_value **values)
+{
+	(void)n;
+	sqlite3_result_int(c, price_drifts(nusd_of(values[0]), nusd_of(values[1])));
+}
+
 int report_setup(sqlite3 *db)
 {
 	const int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC;
-	const int rc = sqlite3_create_function(
+	int rc = sqlite3_create_function(
 		db, "sum_known", -1, flags, NULL, NULL, sum_step, sum_final);
-	return rc == SQLITE_OK ? sqlite3_create_function(
-					 db, "share", 2, flags, NULL, NULL, share_step, share_final)
-			       : rc;
+	if (rc == SQLITE_OK)
+		rc = sqlite3_create_function(
+			db, "share", 2, flags, NULL, NULL, share_step, share_final);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_create_function(db, "drifts", 2, flags, NULL, drifts, NULL, NULL);
+	return rc;
 }
 
 /* ---- a question ---- */
@@ -146,9 +161,7 @@ static const struct {
 	{"compared",    "sum(" COMPARED ")",					     true },
 	{"ours_nusd",   "sum_known(CASE WHEN " COMPARED " THEN cost_nusd END)",          false},
 	{"theirs_nusd", "sum_known(CASE WHEN " COMPARED " THEN provider_cost_nusd END)", false},
-	{"drifted",
-         "sum(" COMPARED " AND "
-		"abs(provider_cost_nusd - cost_nusd) * 200.0 > provider_cost_nusd)",     true },
+	{"drifted",     "sum(drifts(cost_nusd, provider_cost_nusd))",                    true },
 };
 
 enum err report_by(struct report *r, struct span words, struct fault *why)

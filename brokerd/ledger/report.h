@@ -22,7 +22,7 @@ enum err report_by(struct report *r, struct span words, struct fault *why) MUST_
  * by cost and requests, the most first, if it is no time. A key that is not known is "".
  * Tokens are in disjoint classes: `input` is uncached, of any medium; `output` is visible, of any medium. Cost is the
  * provider's own figure where it gave one, else ours; `compared` counts the requests where both are known, whose sums
- * are `ours_nusd` and `theirs_nusd`, and `drifted` those of them that differ by more than half a percent of theirs.
+ * are `ours_nusd` and `theirs_nusd`, and `drifted` those of them that price_drifts says are too far apart.
  * null: nothing of it is known; sums stop at INT64_MAX. `unpriced` counts requests that used something at an unknown
  * price. ERR_TOO_BIG: more rows than fit; ERR_IO. */
 enum err report_usage(
@@ -36,7 +36,8 @@ enum err report_usage(
 enum err report_estimates(
 	struct ledger *g, const struct selection *of, struct buf *json, struct fault *why) MUST_USE;
 
-/* For SQL: sum_known, which stops at the ends, and share, the permille that so many of a hundred values do not exceed. */
+/* For SQL: sum_known, which stops at the ends; share, the permille that so many of a hundred values do not exceed;
+ * drifts, which is price_drifts. */
 int report_setup(struct sqlite3 *db);
 
 #endif

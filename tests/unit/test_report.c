@@ -361,6 +361,37 @@ static void check_clock(void)
 		json.p);
 }
 
+/* ---- two bills ---- */
+
+static void check_drift(void)
+{
+	static const int64_t bills[][2] = {
+		{1000000, 1000000},
+                {1005000, 1000000},
+                {1005001, 1000000},
+                {500,     1000   },
+                {-1,      1000   },
+		{1000,    -1     },
+                {0,       2000000}
+        };
+	struct fault why = FAULT_NONE;
+	OWNED(buf_done) struct buf json = BUF_INIT(65536);
+	for (size_t i = 0; i < COUNT_OF(bills); i++) {
+		char id[REQUEST_ID_BYTES];
+		(void)snprintf(id, sizeof id, "req_%zu", i);
+		struct exchange_record x = exchange(id, DAY_US);
+		x.usage.cost_nusd = bills[i][0];
+		x.usage.provider_cost_nusd = bills[i][1];
+		insert(&x, NULL);
+	}
+	struct report r = {.n_by = 0};
+	is_err(report_usage(g, &r, &json, &why), OK, "asked for: %s", why.message);
+	buf_byte(&json, '\0');
+	ok(strstr(json.p, "\"compared\":5,\"ours_nusd\":3010501,\"theirs_nusd\":5001000,"
+			  "\"drifted\":2}") != NULL,
+		"half a percent is none, nor is what a rounding makes: %s", json.p);
+}
+
 /* ---- estimates ---- */
 
 static void check_estimates(void)
@@ -623,8 +654,8 @@ static void check_lessons(void)
 
 int main(void)
 {
-	void (*const checks[])(void) = {check_usage, check_choices, check_clock, check_estimates,
-		check_export, check_spending, check_lessons};
+	void (*const checks[])(void) = {check_usage, check_choices, check_clock, check_drift,
+		check_estimates, check_export, check_spending, check_lessons};
 	for (size_t i = 0; i < COUNT_OF(checks); i++) {
 		begin();
 		checks[i]();
