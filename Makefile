@@ -259,7 +259,7 @@ run_golden  = golden prove --exec '$(strip timeout 600 $(under))' $(golden) \
 	$(if $(golden),tests/golden/edges.py tests/golden/legal.py tests/golden/loops.py \
 		tests/recordings/replay.py tests/recordings/requests.py tests/recordings/alike.py \
 		tests/recordings/translate.py tests/recordings/forward.py tests/recordings/answers.py \
-		tests/recordings/retell.py tests/recordings/bills.py)
+		tests/recordings/retell.py tests/recordings/bills.py tests/recordings/estimates.py)
 run_story   = story prove --exec '$(strip timeout 300 $(under))' $(story)
 # most of their time is waiting; a file stays on one process
 E2E_JOBS   ?= 2

@@ -20,6 +20,7 @@
 #include "brokerd/front/sockets.h"
 #include "brokerd/log/log.h"
 #include "brokerd/loop/resume.h"
+#include "brokerd/relearn.h"
 
 #define WORKERS 4
 
@@ -49,6 +50,7 @@ struct broker {
 	struct loop_task settle; /* after a change: is there still something to wait for? */
 	int64_t active_us;       /* when somebody last did something */
 	struct fault config_ailment, state_ailment; /* both may be, and each is mended by itself */
+	struct relearn relearn; /* from the ledger, once there is one */
 	struct loop_timer mend;
 	struct mending {
 		struct job job;
@@ -262,6 +264,8 @@ static bool use_accounts(struct broker *b, const struct accounts *a)
 	o->journal = a->journal;
 	o->limiter = a->limiter;
 	configure_limits(b);
+	if (o->ledger)
+		relearn(&b->relearn, o->workers, o->ledger, loop_wall_us(o->loop), &o->fit);
 	return true;
 }
 
@@ -751,8 +755,7 @@ static enum err broker_build(struct broker *b, struct fault *why)
 	if (!o->tokens)
 		return fault_set(why, ERR_NO_MEMORY, "out of memory at start");
 	tokens_prepare(o->tokens, o->config);
-	o->fit = fit_new();
-	if (!o->fit || !open_state(b))
+	if (!open_state(b))
 		return fault_set(why, ERR_NO_MEMORY, "out of memory at start");
 	try_memory();
 	if (!open_grants(b) || !open_vault(b) || !open_items(b))
@@ -808,8 +811,6 @@ void broker_free(struct broker *b)
 	sessions_done(&b->sessions); /* every call that is still open leaves its row */
 	if (o->journal)
 		journal_close(o->journal);
-	fit_free(o->fit);
-	o->fit = NULL;
 	/* who finds no socket may start a broker: by then the state is free for it */
 	sockets_done(&b->sockets);
 	admin_drop_fetches(&b->admin);
@@ -836,6 +837,7 @@ void broker_free(struct broker *b)
 	loop_signal_stop(&b->user);
 	turns_free(o->turns);
 	limiter_free(o->limiter);
+	fit_free(o->fit);
 	ledger_close(o->ledger);
 	items_free(o->items);
 	responses_free(o->responses);

@@ -2,15 +2,40 @@
 #include "brokerd/dialect/estimate.h"
 
 #include "brokerd/dialect/counts.h"
+#include "brokerd/dialect/media.h"
+#include "brokerd/dialect/picture.h"
 #include "brokerd/dialect/scribe.h"
 #include "brokerd/dialect/whole.h"
 #include "protocol/base/num.h"
+#include "protocol/base/utf8.h"
 #include "protocol/limits.h"
 
 #define ASCII_PER_TOKEN    4
 #define TOKENS_PER_MESSAGE 4
-#define TOKENS_PER_IMAGE   1000
-#define BYTES_PER_TOKEN    4 /* of other media */
+
+/* as they came out best with requests recorded until mid 2026 */
+#define PIXELS_PER_TOKEN       750
+#define TOKENS_PER_IMAGE_MIN   85
+#define TOKENS_PER_IMAGE_MAX   1600
+#define TOKENS_PER_IMAGE       600 /* of unknown size */
+#define TOKENS_PER_PAGE        1000
+#define BYTES_PER_PAGE         100000 /* where pages cannot be counted */
+#define AUDIO_BYTES_PER_TOKEN  400
+#define PACKED_BYTES_PER_TOKEN 40 /* of an office document and the like */
+
+/* What stands before the tools in what the model reads. */
+static const struct {
+	const char *word; /* of its name */
+	int64_t tokens;
+} preambles[] = {
+	{"claude",   500},
+	{"nova",     800},
+	{"llama",    600},
+	{"deepseek", 250},
+	{"grok",     150},
+	{"qwen",     90 },
+	{"gpt-oss",  80 },
+};
 
 int64_t estimate_text(struct span text)
 {
@@ -23,16 +48,72 @@ int64_t estimate_text(struct span text)
 	return (ascii + ASCII_PER_TOKEN - 1) / ASCII_PER_TOKEN + others;
 }
 
-static int64_t estimate_part(const struct part *p)
+static int64_t estimate_image(const struct media *m)
+{
+	int64_t width, height;
+	if (span_is(m->detail, "low"))
+		return TOKENS_PER_IMAGE_MIN;
+	if (!picture_size(m->data, &width, &height))
+		return TOKENS_PER_IMAGE;
+	const int64_t n = num_mul_sat(width, height) / PIXELS_PER_TOKEN;
+	return n < TOKENS_PER_IMAGE_MIN   ? TOKENS_PER_IMAGE_MIN
+	       : n > TOKENS_PER_IMAGE_MAX ? TOKENS_PER_IMAGE_MAX
+					  : n;
+}
+
+/* Where the pages themselves are packed too, none is found. */
+static int64_t estimate_pdf(struct span bytes)
+{
+	static const char *const marks[] = {"/Type /Page", "/Type/Page"};
+	int64_t pages = 0;
+	for (size_t i = 0; i < COUNT_OF(marks); i++) {
+		const struct span mark = span_str(marks[i]);
+		for (struct span rest = bytes;;) {
+			const size_t at = span_find(rest, mark);
+			if (at >= rest.n)
+				break;
+			rest = span_skip(rest, at + mark.n);
+			pages += !span_starts(rest, SPAN("s")); /* not of /Pages */
+		}
+	}
+	const int64_t least = 1 + (int64_t)(bytes.n / BYTES_PER_PAGE);
+	return num_mul_sat(pages > 0 ? pages : least, TOKENS_PER_PAGE);
+}
+
+int64_t estimate_medium(const struct part *p)
 {
 	const struct media *m = &p->media;
-	int64_t n = estimate_text(p->text) + estimate_text(p->call.name) +
-		    estimate_text(p->call.arguments);
+	const struct span type = media_type_of(m->data);
 	if (p->type == PART_IMAGE)
-		n += TOKENS_PER_IMAGE;
-	else if (m->data.n > 0)
-		n += (int64_t)(m->data.n / BYTES_PER_TOKEN);
-	return n;
+		return estimate_image(m);
+	if (m->data.n == 0)
+		return 0;
+	if (span_is(type, "application/pdf"))
+		return estimate_pdf(m->data);
+	if (p->type == PART_AUDIO || p->type == PART_VIDEO)
+		return 1 + (int64_t)(m->data.n / AUDIO_BYTES_PER_TOKEN);
+	if (!span_is_set(type) && span_index(m->data, '\0') == m->data.n && utf8_is_valid(m->data))
+		return estimate_text(m->data);
+	return 1 + (int64_t)(m->data.n / PACKED_BYTES_PER_TOKEN);
+}
+
+static int64_t estimate_part(const struct part *p)
+{
+	return estimate_text(p->text) + estimate_text(p->call.name) +
+	       estimate_text(p->call.arguments) + estimate_medium(p);
+}
+
+static int64_t preamble_of(struct span model)
+{
+	for (size_t i = 0; i < COUNT_OF(preambles); i++) {
+		const struct span word = span_str(preambles[i].word);
+		for (size_t at = 0; at + word.n <= model.n; at++) {
+			if (span_is_nocase(
+				    span_first(span_skip(model, at), word.n), preambles[i].word))
+				return preambles[i].tokens;
+		}
+	}
+	return 0;
 }
 
 int64_t estimate_request(const struct llm_request *r)
@@ -43,6 +124,8 @@ int64_t estimate_request(const struct llm_request *r)
 		for (size_t k = 0; k < r->messages[i].n_parts; k++)
 			n = num_add_sat(n, estimate_part(&r->messages[i].parts[k]));
 	}
+	if (r->n_tools > 0)
+		n += preamble_of(r->model);
 	for (size_t i = 0; i < r->n_tools; i++) {
 		const struct tool *t = &r->tools[i];
 		n += TOKENS_PER_MESSAGE + estimate_text(t->name) + estimate_text(t->description) +

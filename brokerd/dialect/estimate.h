@@ -1,6 +1,6 @@
 /* estimate.h - how many tokens will this be, where nobody can be asked?
- * A rule of thumb over bytes, the same for all models: meant to be near for English, and rather above
- * than below for anything else. Pure functions. */
+ * A rule of thumb over bytes, meant to be near for English; what is peculiar to a model is learnt by
+ * limit/fit.h. Pure functions. */
 #ifndef BROKERD_DIALECT_ESTIMATE_H
 #define BROKERD_DIALECT_ESTIMATE_H
 #include "brokerd/dialect/dialect.h"
@@ -9,8 +9,12 @@
  * CJK are about one, 2 in Cyrillic about two thirds of one. */
 int64_t estimate_text(struct span text);
 
-/* Of a whole chat: its texts, calls, tools and schemas, 4 for each message, and for each image 1000,
- * each other medium a token for 4 of its bytes. */
+/* Of a picture by its pixels, a PDF by its pages, a text by its letters, of others by their bytes. Each
+ * family of models counts these otherwise, so it is a middle. */
+int64_t estimate_medium(const struct part *p);
+
+/* Of a whole chat: its texts, calls, media, tools and schemas, 4 for each message, and what hosts of some
+ * models put before tools, which is told by the model's name. */
 int64_t estimate_request(const struct llm_request *r);
 
 /* Counts here what a provider has no operation for, with the warning "emulated". Its request goes

@@ -137,6 +137,7 @@ void exchange_account(struct exchange *x, const struct attempt_record *record)
 	account_key(x, r.key_label, sizeof r.key_label);
 	r.estimate_input = f->expected_input;
 	r.estimate_output = f->expected_output;
+	r.estimate_raw = exchange_raw_estimate(x);
 	count_cost(x, &r);
 	claim_settle(x, &r);
 	if (f->has_usage)

@@ -63,9 +63,9 @@ static void learn(struct exchange *x, const struct exchange_record *r)
 	char quoted[2][sizeof r->target_model * 2];
 	if (x->outcome != OUTCOME_OK || f->attempts != 1 || provider.n == 0 || exchange_is_free(x))
 		return;
-	if (o->fit && f->op != LLM_OP_NATIVE)
-		fit_learn(
-			o->fit, provider, model, x->estimate_tokens, usage_input_total(&f->usage));
+	if (o->fit)
+		fit_learn(o->fit, provider, model, exchange_raw_estimate(x),
+			usage_input_total(&f->billed));
 	if (price_drifts(r->usage.cost_nusd, r->usage.provider_cost_nusd) &&
 		drift_is_news(&o->drifts, provider, model, f->begun_wall_us / DAY_US))
 		log_warn("price.drift",

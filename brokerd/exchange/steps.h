@@ -143,6 +143,8 @@ const struct target *exchange_target(const struct exchange *x);
 bool exchange_is_free(const struct exchange *x);
 /* The prompt's tokens as they are estimated for the target in hand. */
 int64_t exchange_input_estimate(const struct exchange *x);
+/* The same uncorrected; -1: what is reported of this attempt tells nothing about it. */
+int64_t exchange_raw_estimate(const struct exchange *x);
 
 /* Does the operation write an answer, whose tokens cost too? */
 bool exchange_is_written(enum llm_op op);

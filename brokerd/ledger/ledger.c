@@ -61,7 +61,8 @@ static const char *const migrations[] = {
 	"ALTER TABLE exchange ADD COLUMN estimate_output INTEGER;"
 	"ALTER TABLE attempt ADD COLUMN charged_nusd INTEGER;"
 	"ALTER TABLE attempt ADD COLUMN estimate_input INTEGER;"
-	"ALTER TABLE attempt ADD COLUMN estimate_output INTEGER;",
+	"ALTER TABLE attempt ADD COLUMN estimate_output INTEGER;"
+	"ALTER TABLE attempt ADD COLUMN estimate_raw INTEGER;",
 };
 #define SCHEMA_VERSION ((int)COUNT_OF(migrations))
 

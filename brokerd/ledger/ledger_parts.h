@@ -14,6 +14,12 @@ struct ledger {
 	sqlite3_stmt *insert_exchange, *insert_attempt;
 };
 
+/* How many tokens of input an attempt had, of all classes; 0: not reported. */
+#define REPORTED_INPUT                                                                         \
+	"(coalesce(input, 0) + coalesce(cache_read, 0) + coalesce(cache_write_5m, 0) + "       \
+	"coalesce(cache_write_1h, 0) + coalesce(cache_write, 0) + coalesce(audio_input, 0) + " \
+	"coalesce(image_input, 0))"
+
 /* What was being done ("reading") failed so: always a fault. */
 enum err ledger_fault(struct ledger *g, int rc, const char *doing, struct fault *why);
 

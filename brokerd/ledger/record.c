@@ -144,6 +144,7 @@ static const struct field attempt_fields[] = {
 	NUMBER(attempt_record, charged_nusd),
 	NUMBER(attempt_record, estimate_input),
 	NUMBER(attempt_record, estimate_output),
+	NUMBER(attempt_record, estimate_raw),
 };
 
 static const struct field exchange_fields[] = {

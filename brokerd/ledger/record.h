@@ -58,6 +58,7 @@ struct attempt_record {
 	int64_t charged_nusd; /* what budgets counted of it; -1: not known */
 	int64_t estimate_input,
 		estimate_output; /* tokens, as expected before it was sent; -1: not known */
+	int64_t estimate_raw; /* estimate_input before it was corrected; -1: it teaches nothing */
 };
 
 struct exchange_record {
@@ -139,7 +140,7 @@ enum record_type {
 
 /* The longest frames; what is set aside for a reservation is counted in them. */
 #define RECORD_OPEN_BYTES     1144
-#define RECORD_ATTEMPT_BYTES  680
+#define RECORD_ATTEMPT_BYTES  688
 #define RECORD_EXCHANGE_BYTES 1288
 #define RECORD_BYTES          1288
 

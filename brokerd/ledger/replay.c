@@ -44,6 +44,7 @@ static enum err replay_unknown_attempt(
 		.charged_nusd = r->estimate_nusd,
 		.estimate_input = -1,
 		.estimate_output = -1,
+		.estimate_raw = -1,
 	};
 	memcpy(a.id, r->id, sizeof a.id);
 	memcpy(a.provider, r->provider, sizeof a.provider);

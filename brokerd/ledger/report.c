@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "brokerd/ledger/ledger_parts.h"
+#include "brokerd/ledger/price.h"
 #include "protocol/base/json.h"
 #include "protocol/base/num.h"
 #include "protocol/base/utf8.h"
@@ -84,14 +85,28 @@ static void share_final(sqlite3_context *c)
 	sqlite3_result_int(c, at);
 }
 
+static int64_t nusd_of(sqlite3_value *v)
+{
+	return sqlite3_value_type(v) == SQLITE_NULL ? -1 : sqlite3_value_int64(v);
+}
+
+static void drifts(sqlite3_context *c, int n, sqlite3_value **values)
+{
+	(void)n;
+	sqlite3_result_int(c, price_drifts(nusd_of(values[0]), nusd_of(values[1])));
+}
+
 int report_setup(sqlite3 *db)
 {
 	const int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC;
-	const int rc = sqlite3_create_function(
+	int rc = sqlite3_create_function(
 		db, "sum_known", -1, flags, NULL, NULL, sum_step, sum_final);
-	return rc == SQLITE_OK ? sqlite3_create_function(
-					 db, "share", 2, flags, NULL, NULL, share_step, share_final)
-			       : rc;
+	if (rc == SQLITE_OK)
+		rc = sqlite3_create_function(
+			db, "share", 2, flags, NULL, NULL, share_step, share_final);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_create_function(db, "drifts", 2, flags, NULL, drifts, NULL, NULL);
+	return rc;
 }
 
 /* ---- a question ---- */
@@ -146,9 +161,7 @@ static const struct {
 	{"compared",    "sum(" COMPARED ")",					     true },
 	{"ours_nusd",   "sum_known(CASE WHEN " COMPARED " THEN cost_nusd END)",          false},
 	{"theirs_nusd", "sum_known(CASE WHEN " COMPARED " THEN provider_cost_nusd END)", false},
-	{"drifted",
-         "sum(" COMPARED " AND "
-		"abs(provider_cost_nusd - cost_nusd) * 200.0 > provider_cost_nusd)",     true },
+	{"drifted",     "sum(drifts(cost_nusd, provider_cost_nusd))",                    true },
 };
 
 enum err report_by(struct report *r, struct span words, struct fault *why)
@@ -297,18 +310,14 @@ enum err report_usage(struct ledger *g, const struct report *r, struct buf *json
 
 /* ---- how good estimates are ---- */
 
-#define REPORTED_INPUT                                                                         \
-	"(coalesce(input, 0) + coalesce(cache_read, 0) + coalesce(cache_write_5m, 0) + "       \
-	"coalesce(cache_write_1h, 0) + coalesce(cache_write, 0) + coalesce(audio_input, 0) + " \
-	"coalesce(image_input, 0))"
 #define REPORTED_OUTPUT                                                                \
 	"(coalesce(output, 0) + coalesce(reasoning, 0) + coalesce(audio_output, 0) + " \
 	"coalesce(image_output, 0))"
 
 /* Errors and uses in permille; NULL where one side is not known. */
 static const char estimates[] =
-	"SELECT m, count(e), avg(e), share(abs(e), 50), share(abs(e), 95),"
-	" count(u), avg(u), share(u, 50), share(u, 95) FROM ("
+	"SELECT m, count(e), avg(e), share(abs(e), 50), share(abs(e), 90),"
+	" count(u), avg(u), share(u, 50), share(u, 90) FROM ("
 	"SELECT coalesce(provider, '') || '/' || coalesce(model, '') AS m,"
 	" CASE WHEN estimate_input IS NOT NULL AND " REPORTED_INPUT " > 0"
 	" THEN (estimate_input - " REPORTED_INPUT ") * 1000.0 / " REPORTED_INPUT " END AS e,"
@@ -333,7 +342,7 @@ static void put_percent(struct json_out *o, const char *name, sqlite3_stmt *s, i
 static void put_estimate(struct json_out *o, sqlite3_stmt *s)
 {
 	static const char *const names[] = {NULL, NULL, "mean_error_pct", "p50_error_pct",
-		"p95_error_pct", NULL, "mean_use_pct", "p50_use_pct", "p95_use_pct"};
+		"p90_error_pct", NULL, "mean_use_pct", "p50_use_pct", "p90_use_pct"};
 	json_open(o, '{');
 	json_key(o, "model");
 	put_text(o, s, 0);

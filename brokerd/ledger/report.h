@@ -29,21 +29,22 @@ enum err report_by(struct report *r, struct span words, struct fault *why) MUST_
  * upwards; the last of several is by cost and requests, the most first, if it is no time. A key that is not known is "".
  * Tokens are in disjoint classes: `input` is uncached, of any medium; `output` is visible, of any medium. Cost is the
  * provider's own figure where it gave one, else ours; `compared` counts the requests where both are known, whose sums
- * are `ours_nusd` and `theirs_nusd`, and `drifted` those of them that differ by more than half a percent of theirs.
+ * are `ours_nusd` and `theirs_nusd`, and `drifted` those of them that price_drifts says are too far apart.
  * null: nothing of it is known; sums stop at INT64_MAX. `unpriced` counts requests that used something at an unknown
  * price. ERR_TOO_BIG: more rows than fit; ERR_IO. */
 enum err report_usage(
 	struct ledger *g, const struct report *r, struct buf *json, struct fault *why) MUST_USE;
 
 /* How good what is expected of requests before they are sent is: appends {"rows":[{"model","requests",
- * "mean_error_pct","p50_error_pct","p95_error_pct","bounded","mean_use_pct","p50_use_pct","p95_use_pct"}...]}. An error is of
+ * "mean_error_pct","p50_error_pct","p90_error_pct","bounded","mean_use_pct","p50_use_pct","p90_use_pct"}...]}. An error is of
  * the input expected against all input that the provider reports, in percent of that: the mean with its sign, the
  * others without. A use is of the output reported against the output expected. Of attempts that ended well; in steps of
  * 0.1 percent, errors beyond 1,000 as 1,000. null: there are none. */
 enum err report_estimates(
 	struct ledger *g, const struct selection *of, struct buf *json, struct fault *why) MUST_USE;
 
-/* For SQL: sum_known, which stops at the ends, and share, the permille that so many of a hundred values do not exceed. */
+/* For SQL: sum_known, which stops at the ends; share, the permille that so many of a hundred values do not exceed;
+ * drifts, which is price_drifts. */
 int report_setup(struct sqlite3 *db);
 
 #endif

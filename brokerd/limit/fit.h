@@ -1,11 +1,12 @@
 /* fit.h - how far off are our estimates of a prompt's tokens, and what is a better one?
  * For each model what its provider reported is held against what was estimated from the bytes, and later
  * estimates are corrected by it. Short prompts and long ones apart, for what a provider adds to each weighs
- * on the short ones. A table of bounded size: the model that was not heard of for longest goes. No I/O, no
- * clock. */
+ * on the short ones; what is far off now and then, as where a provider searched, teaches nothing. A table of
+ * bounded size: the model that was not heard of for longest goes. No I/O, no clock. */
 #ifndef BROKERD_LIMIT_FIT_H
 #define BROKERD_LIMIT_FIT_H
-#include "protocol/base/buf.h"
+#include <stdint.h>
+
 #include "protocol/base/span.h"
 
 #define FIT_MODELS_MAX ((size_t)1024)
@@ -23,12 +24,5 @@ void fit_learn(
 
 /* The corrected estimate; `raw` itself for a model that nothing is known of. 0 or less stays as it is. */
 int64_t fit_tokens(const struct fit *f, struct span provider, struct span model, int64_t raw);
-
-/* What `llmb usage --estimates` shows: appends
- * {"estimates":[{"provider","model","n","ratio","mean_error","p50_error","p95_error"}...]}, by name. `n`
- * counts calls; `ratio` is reported by estimated tokens. Errors are fractions of what was reported, of the
- * corrected estimate as it was before the call: the mean with its sign, above 0 where it was too high; the
- * quantiles of its size, of about the last 2,000 calls, as the upper end of a class a tenth wide. */
-void fit_json(const struct fit *f, struct buf *out);
 
 #endif

@@ -115,7 +115,17 @@ static int64_t output_of(struct json row)
 	return num_add_sat(visible, thought);
 }
 
-static void table_figures(struct table *t, struct json row)
+/* What is wrong with no row has no column. */
+struct troubles {
+	bool has_unpriced, has_drifted;
+};
+
+static struct troubles troubles_of(struct json total)
+{
+	return (struct troubles){number_of(total, "unpriced") > 0, number_of(total, "drifted") > 0};
+}
+
+static void table_figures(struct table *t, struct json row, struct troubles any)
 {
 	table_i64(t, number_of(row, "requests"));
 	table_i64(t, number_of(row, "failed"));
@@ -124,6 +134,10 @@ static void table_figures(struct table *t, struct json row)
 	table_i64(t, number_of(row, "cache_read"));
 	table_i64(t, output_of(row));
 	table_usd(t, number_of(row, "cost_nusd"));
+	if (any.has_unpriced)
+		table_i64(t, number_of(row, "unpriced"));
+	if (any.has_drifted)
+		table_i64(t, number_of(row, "drifted"));
 }
 
 /* A user by name, where it has one here. */
@@ -157,20 +171,35 @@ static size_t length_of(struct json list)
 	return n;
 }
 
-static void table_head(struct table *t, struct json by)
+static void table_head(struct table *t, struct json by, struct troubles any)
 {
 	static const char *const head[] = {
 		"REQUESTS", "FAILED", "UNKNOWN", "IN", "CACHED", "OUT", "USD"};
 	const size_t n_keys = length_of(by), n_first = n_keys > 0 ? n_keys : 1;
-	table_begin(t, n_first + COUNT_OF(head), ~0U << n_first);
+	table_begin(
+		t, n_first + COUNT_OF(head) + any.has_unpriced + any.has_drifted, ~0U << n_first);
 	for (size_t i = 0; i < n_first; i++)
 		table_text(t, "");
 	for (size_t i = 0; i < COUNT_OF(head); i++)
 		table_text(t, head[i]);
+	if (any.has_unpriced)
+		table_text(t, "UNPRICED");
+	if (any.has_drifted)
+		table_text(t, "DRIFTED");
 }
 
-static void say_notes(const struct usage *u, struct json total)
+static bool is_by_model(struct json by)
 {
+	for (struct json_walk w = json_each(by); json_next(&w);) {
+		if (json_is(w.value, "model"))
+			return true;
+	}
+	return false;
+}
+
+static void say_notes(const struct usage *u, struct json by, struct json total)
+{
+	const char *whose = is_by_model(by) ? "" : " (whose: --by model)";
 	const int64_t unpriced = number_of(total, "unpriced");
 	const int64_t compared = number_of(total, "compared");
 	if (u->common.is_quiet)
@@ -178,8 +207,8 @@ static void say_notes(const struct usage *u, struct json total)
 	if (unpriced > 0)
 		say_err("note: %" PRId64
 			" requests have no known price, and are not in USD: set price_input and "
-			"price_output of their [model]",
-			unpriced);
+			"price_output of their [model]%s",
+			unpriced, whose);
 	if (compared > 0) {
 		OWNED(buf_done) struct buf text = BUF_INIT(256);
 		buf_text(&text, "note: providers billed ");
@@ -189,6 +218,8 @@ static void say_notes(const struct usage *u, struct json total)
 		put_usd_exact(&text, number_of(total, "ours_nusd"));
 		buf_print(&text, "; %" PRId64 " differ by more than 0.5 %%",
 			number_of(total, "drifted"));
+		if (number_of(total, "drifted") > 0)
+			buf_print(&text, ": set the prices of their [model]%s", whose);
 		say_err("%.*s", SPAN_ARG(buf_view(&text)));
 	}
 }
@@ -201,18 +232,19 @@ static void say_table(const struct usage *u, const struct answer *answer)
 	arena_init(&arena, SAY_BYTES_MAX);
 	const struct json by = json_member(answer->json, "by");
 	const struct json total = json_member(answer->json, "total");
-	table_head(&t, by);
+	const struct troubles any = troubles_of(total);
+	table_head(&t, by, any);
 	for (struct json_walk w = json_each(json_member(answer->json, "rows")); json_next(&w);) {
 		table_keys(&t, by, json_member(w.value, "keys"), &arena);
-		table_figures(&t, w.value);
+		table_figures(&t, w.value, any);
 	}
 	table_text(&t, "total");
 	for (size_t i = 1; i < length_of(by); i++)
 		table_text(&t, "");
-	table_figures(&t, total);
+	table_figures(&t, total, any);
 	table_end(&t, &out);
 	say_out(&out);
-	say_notes(u, total);
+	say_notes(u, by, total);
 }
 
 static void say_csv(const struct answer *answer)
@@ -264,12 +296,12 @@ static int show_sums(struct usage *u)
 /* ---- estimates ---- */
 
 static const char *const estimates[] = {"model", "requests", "mean_error_pct", "p50_error_pct",
-	"p95_error_pct", "bounded", "mean_use_pct", "p50_use_pct", "p95_use_pct"};
+	"p90_error_pct", "bounded", "mean_use_pct", "p50_use_pct", "p90_use_pct"};
 
 static void say_estimates(const struct answer *answer)
 {
-	static const char *const head[] = {"MODEL", "REQUESTS", "MEAN %", "P50 %", "P95 %",
-		"WITH OUTPUT", "USED %", "P50 %", "P95 %"};
+	static const char *const head[] = {"MODEL", "REQUESTS", "MEAN %", "P50 %", "P90 %",
+		"WITH OUTPUT", "USED %", "P50 %", "P90 %"};
 	struct table t;
 	OWNED(buf_done) struct buf out = BUF_INIT(SAY_BYTES_MAX);
 	OWNED(arena_done) struct arena arena;

@@ -3,11 +3,11 @@
 
 usage: bills.py [FILE...]
 
-Plays the recordings in the folder $RECORDINGS. Of each reply with usage, what `dialect replay --prices`
-makes of it is held against the provider's own figures, as they stand in the reply: the classes add up to
+Plays the sample beside it, which was written by hand with a cost to each reply, and the recordings in the folder
+$RECORDINGS. Of each reply with usage, what `dialect replay --prices` makes of it is held against the provider's own figures, as they stand in the reply: the classes add up to
 the provider's total, none is negative, and the cost is, to the nano-dollar, what the rule that its
 documentation gives comes to by the prices of billing.py, worked out there in fractions. The same for what a
-provider says itself that it cost. TAP on stdout; what differs on stderr. Without recordings it skips.
+provider says itself that it cost. TAP on stdout; what differs on stderr. Without recordings it skips these.
 """
 import argparse
 import json
@@ -21,6 +21,8 @@ from replay import FILES
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
 from billing import LONG, RULES, catalogue, nusd, price_of, said_cost  # noqa: E402
+
+SAMPLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "sample")
 
 # whose total is none: fixtures that were written by hand
 NO_TOTAL = ("gemini-0a36de8b9a63-0", "gemini-0d00d9b1c814-0", "gemini-8ed3d17c028d-0", "gemini-92c59752888a-0")
@@ -90,6 +92,8 @@ def problems(family, record, got):
     bad = []
     if got["cost_nusd"] != nusd(paid):
         bad.append(f"it costs {got['cost_nusd']}, not {nusd(paid)} ({billed}, {raw})")
+    if record.get("cost_nusd", nusd(paid)) != nusd(paid):
+        bad.append(f"it was {record['cost_nusd']} by hand, not {nusd(paid)}")
     counted = sum(billed.get(name, 0) for name in INPUTS + OUTPUTS)
     if total is not None and counted != total:
         bad.append(f"{counted} tokens, not {total} ({billed}, {raw})")
@@ -106,8 +110,8 @@ def has_usage(record):
     return usage.get("input") is not None or usage.get("output") is not None
 
 
-def try_file(name, prices):
-    path = os.path.join(os.environ["RECORDINGS"], name + ".jsonl")
+def try_file(folder, name, prices):
+    path = os.path.join(folder, name + ".jsonl")
     with open(path, encoding="utf-8") as lines:
         records = [record for record in map(json.loads, lines) if has_usage(record)]
     program = os.path.join(os.environ["LLMB_BIN_DIR"], "dialect")
@@ -122,20 +126,25 @@ def main():
     options.add_argument("--show", type=int, default=5, help="how many of each are printed")
     options.add_argument("files", nargs="*", metavar="FILE", help="the names of files of records")
     options = options.parse_args()
-    if not os.environ.get("RECORDINGS"):
-        print("1..0 # SKIP no recordings: RECORDINGS=DIR names their folder")
-        return 0
+    names = options.files or [name for name in FILES if FILES[name] in RULES or name == "embeddings"]
+    recordings = os.environ.get("RECORDINGS")
     number_of, failed = 0, 0
     with tempfile.NamedTemporaryFile("w", suffix=".prices") as prices:
         prices.write(catalogue("recorded/recorded"))
         prices.flush()
-        for name in options.files or [n for n in FILES if FILES[n] in RULES or n == "embeddings"]:
-            total, bad = try_file(name, prices.name)
-            number_of += 1
-            failed += bool(bad)
-            for record, why in list(bad.items())[:options.show]:
-                print(f"# {record}: {'; '.join(why)}", file=sys.stderr)
-            print(f"{'not ok' if bad else 'ok'} {number_of} - {name}: the bill of {total - len(bad)} of {total}")
+        for folder, what in ((SAMPLE, "sample"), (recordings, "recorded")) if recordings else ((SAMPLE, "sample"),):
+            for name in names:
+                total, bad = try_file(folder, name, prices.name)
+                number_of += 1
+                is_good = total > 0 and not bad
+                failed += not is_good
+                for record, why in list(bad.items())[:options.show]:
+                    print(f"# {record}: {'; '.join(why)}", file=sys.stderr)
+                print(f"{'ok' if is_good else 'not ok'} {number_of} - {what}: {name}: the bill of "
+                      f"{total - len(bad)} of {total}")
+    if not recordings:
+        number_of += 1
+        print(f"ok {number_of} - recorded # SKIP no recordings: RECORDINGS=DIR names their folder")
     print(f"1..{number_of}")
     return failed > 0
 

@@ -23,19 +23,19 @@ g call 1..256 model=one/m
 h call 1..256 model=one/m
 k call 1..256 model=one/m
 ups 2304
-j call 1..114 model=one/m
-ups 2418
-j gets 1..114
-j call 115 model=one/m
-ups 2418
-j gets 115
+j call 1..101 model=one/m
+ups 2405
+j gets 1..101
+j call 102 model=one/m
+ups 2405
+j gets 102
 	fault storage_full: *
 # when something has ended there is room again
-j cancel 1..114
-j gets 1..114
+j cancel 1..101
+j gets 1..101
 	fault cancelled: *
-j call 115 model=one/m
-ups 2419
+j call 102 model=one/m
+ups 2406
 a leaves
 b leaves
 c leaves
@@ -45,8 +45,8 @@ f leaves
 g leaves
 h leaves
 k leaves
-up 2419 replies 1 1 x
-j gets 115
+up 2406 replies 1 1 x
+j gets 102
 	start *
 	text x
 	usage *

@@ -6,6 +6,9 @@
  *	recorded/recorded, its cost is there, too: cost_nusd
  * dialect replay FAMILY FILE STEP [--prices FILE]
  *	the same of each record of a file, a line each: {"id", "got"}
+ * dialect estimate FAMILY FILE
+ *	how many tokens the request of each record is by the rule of thumb, and by what was learnt of its
+ *	provider's model from those before, a line each: {"id", "estimate", "fitted"}
  * dialect reply FROM TO [--stream] [--request FILE] [--status N] [--header 'k: v'] [--step STEP] < body
  *	a reply of FROM's as TO says it, whole or as a stream; the request of TO's caller decides otherwise
  * dialect reply FROM TO --records FILE [--stream]
@@ -34,8 +37,9 @@ static const struct {
 } commands[] = {
 	{"decode",    tool_decode,
          "FAMILY [--all] [--stream] [--status N] [--header 'k: v'] [--step N] [--prices "
-         "FILE]"									       },
+		"FILE]"									},
 	{"replay",    tool_replay,    "FAMILY FILE STEP [--prices FILE]"                       },
+	{"estimate",  tool_estimate,  "FAMILY FILE"                                            },
 	{"reply",     tool_reply,     "FROM TO [--stream] [--request FILE] [--records FILE]"   },
 	{"translate", tool_translate, "FROM TO [--provider P] [--model M] [--stream] [--batch]"},
 };

@@ -13,6 +13,7 @@ int tool_decode(int argc, char **argv);
 int tool_replay(int argc, char **argv);
 int tool_translate(int argc, char **argv);
 int tool_reply(int argc, char **argv);
+int tool_estimate(int argc, char **argv);
 
 /* What a name on the command line stands for: a family, or a file of records, which may be of another
  * operation than chat. */

@@ -402,9 +402,9 @@ static void check_many_open(void)
 		if (err)
 			break;
 	}
-	is_int(open, 2418, "so many can be open");
+	is_int(open, 2405, "so many can be open");
 	is_err(why.err, ERR_STORAGE_FULL, "%s", why.message);
-	ok(strstr(why.message, "2418 paid requests are open") != NULL, "and it says why");
+	ok(strstr(why.message, "2405 paid requests are open") != NULL, "and it says why");
 
 	int refused_rows = 0;
 	for (; refused_rows < 200; refused_rows++) {

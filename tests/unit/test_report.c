@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "brokerd/ledger/export.h"
+#include "brokerd/ledger/lessons.h"
 #include "brokerd/ledger/spending.h"
 #include "protocol/base/json.h"
 #include "tests/lib/tap.h"
@@ -78,7 +79,8 @@ static struct attempt_record attempt(const char *id, uint32_t number, int64_t at
 		.price = PRICE_UNKNOWN,
 		.charged_nusd = -1,
 		.estimate_input = -1,
-		.estimate_output = -1};
+		.estimate_output = -1,
+		.estimate_raw = -1};
 	snprintf(a.id, sizeof a.id, "%s", id);
 	return a;
 }
@@ -470,6 +472,37 @@ static void check_clock(void)
 		json.p);
 }
 
+/* ---- two bills ---- */
+
+static void check_drift(void)
+{
+	static const int64_t bills[][2] = {
+		{1000000, 1000000},
+                {1005000, 1000000},
+                {1005001, 1000000},
+                {500,     1000   },
+                {-1,      1000   },
+		{1000,    -1     },
+                {0,       2000000}
+        };
+	struct fault why = FAULT_NONE;
+	OWNED(buf_done) struct buf json = BUF_INIT(65536);
+	for (size_t i = 0; i < COUNT_OF(bills); i++) {
+		char id[REQUEST_ID_BYTES];
+		(void)snprintf(id, sizeof id, "req_%zu", i);
+		struct exchange_record x = exchange(id, DAY_US);
+		x.usage.cost_nusd = bills[i][0];
+		x.usage.provider_cost_nusd = bills[i][1];
+		insert(&x, NULL);
+	}
+	struct report r = {.n_by = 0};
+	is_err(report_usage(g, &r, &json, &why), OK, "asked for: %s", why.message);
+	buf_byte(&json, '\0');
+	ok(strstr(json.p, "\"compared\":5,\"ours_nusd\":3010501,\"theirs_nusd\":5001000,"
+			  "\"drifted\":2}") != NULL,
+		"half a percent is none, nor is what a rounding makes: %s", json.p);
+}
+
 /* ---- estimates ---- */
 
 static void check_estimates(void)
@@ -511,11 +544,11 @@ static void check_estimates(void)
 	is_str(json.p,
 		"{\"rows\":[{\"model\":\"openai/"
 		"gpt-4o-mini\",\"requests\":21,\"mean_error_pct\":0.0,"
-		"\"p50_error_pct\":5.0,\"p95_error_pct\":10.0,\"bounded\":21,\"mean_use_pct\":25.0,"
-		"\"p50_use_pct\":25.0,\"p95_use_pct\":25.0},"
+		"\"p50_error_pct\":5.0,\"p90_error_pct\":9.0,\"bounded\":21,\"mean_use_pct\":25.0,"
+		"\"p50_use_pct\":25.0,\"p90_use_pct\":25.0},"
 		"{\"model\":\"openai/far\",\"requests\":1,\"mean_error_pct\":99999900.0,"
-		"\"p50_error_pct\":1000.0,\"p95_error_pct\":1000.0,\"bounded\":0,"
-		"\"mean_use_pct\":null,\"p50_use_pct\":null,\"p95_use_pct\":null}]}",
+		"\"p50_error_pct\":1000.0,\"p90_error_pct\":1000.0,\"bounded\":0,"
+		"\"mean_use_pct\":null,\"p50_use_pct\":null,\"p90_use_pct\":null}]}",
 		"all classes of input count, errors are with a sign, and without");
 	all.only[DIM_APP] = SPAN("nobody");
 	buf_clear(&json);
@@ -680,10 +713,59 @@ static void check_spending(void)
 	is_uint(spent.n, 4, "one more, of an exchange without a row");
 }
 
+/* ---- what estimates are corrected by ---- */
+
+static void on_lesson(void *context, const struct lesson *l)
+{
+	struct buf *told = context;
+	buf_print(
+		told, "%s/%s %" PRId64 ":%" PRId64 " ", l->provider, l->model, l->raw, l->reported);
+}
+
+static void check_lessons(void)
+{
+	struct fault why = FAULT_NONE;
+	OWNED(buf_done) struct buf told = BUF_INIT(4096);
+	for (int i = 0; i < 5; i++) {
+		struct attempt_record a = attempt("req_1", (uint32_t)i + 1, DAY_US - i);
+		a.estimate_input = 777; /* as corrected */
+		a.estimate_raw = 100 + i;
+		a.usage.input = 200;
+		a.usage.cache_read = i;
+		insert(NULL, &a);
+	}
+	struct attempt_record a = attempt("req_2", 1, DAY_US);
+	a.estimate_raw = 9;
+	insert(NULL, &a); /* nothing was reported */
+	a.number = 2;
+	a.usage.input = 9;
+	a.outcome = OUTCOME_CANCELLED;
+	insert(NULL, &a);
+	a.number = 3;
+	a.outcome = OUTCOME_OK;
+	a.estimate_raw = -1;
+	insert(NULL, &a);
+	a.number = 4;
+	a.estimate_raw = 0;
+	insert(NULL, &a);
+	is_err(ledger_lessons(g, DAY_US - 3, 100, on_lesson, &told, &why), OK, "asked for: %s",
+		why.message);
+	buf_byte(&told, '\0');
+	is_str(told.p,
+		"openai/gpt-4o-mini 103:203 openai/gpt-4o-mini 102:202 "
+		"openai/gpt-4o-mini 101:201 openai/gpt-4o-mini 100:200 ",
+		"since then, the oldest first");
+	buf_clear(&told);
+	is_err(ledger_lessons(g, 0, 2, on_lesson, &told, &why), OK, "a few");
+	buf_byte(&told, '\0');
+	is_str(told.p, "openai/gpt-4o-mini 101:201 openai/gpt-4o-mini 100:200 ",
+		"are the last ones");
+}
+
 int main(void)
 {
 	void (*const checks[])(void) = {check_usage, check_choices, check_billed, check_clock,
-		check_estimates, check_export, check_spending};
+		check_drift, check_estimates, check_export, check_spending, check_lessons};
 	for (size_t i = 0; i < COUNT_OF(checks); i++) {
 		begin();
 		checks[i]();
