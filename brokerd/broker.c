@@ -18,6 +18,7 @@
 #include "brokerd/exchange/organs.h"
 #include "brokerd/exchange/tokens.h"
 #include "brokerd/front/sockets.h"
+#include "brokerd/ledger/retention.h"
 #include "brokerd/log/log.h"
 #include "brokerd/loop/resume.h"
 
@@ -49,6 +50,7 @@ struct broker {
 	struct loop_task settle; /* after a change: is there still something to wait for? */
 	int64_t active_us;       /* when somebody last did something */
 	struct fault config_ailment, state_ailment; /* both may be, and each is mended by itself */
+	struct retention *retention;                /* of the ledger; NULL with it */
 	struct loop_timer mend;
 	struct mending {
 		struct job job;
@@ -148,6 +150,8 @@ static void use_config(struct broker *b, struct config *c)
 	enum log_level level;
 	config_unref(b->organs.config);
 	b->organs.config = c;
+	if (b->retention)
+		retention_keep(b->retention, c->ledger_keep_us);
 	if (b->organs.responses) {
 		responses_close(
 			b->organs.responses); /* what it may keep may be another thing now */
@@ -248,6 +252,13 @@ static void ail(struct broker *b, const struct fault *why)
 	note_ailments(b);
 }
 
+static void keep_rows(struct broker *b)
+{
+	const struct organs *o = &b->organs;
+	b->retention = retention_new(o->loop, o->workers, o->ledger);
+	retention_keep(b->retention, o->config->ledger_keep_us);
+}
+
 /* Another limiter: nothing was let through by the one before. */
 static bool use_accounts(struct broker *b, const struct accounts *a)
 {
@@ -262,6 +273,8 @@ static bool use_accounts(struct broker *b, const struct accounts *a)
 	o->journal = a->journal;
 	o->limiter = a->limiter;
 	configure_limits(b);
+	if (o->ledger)
+		keep_rows(b);
 	return true;
 }
 
@@ -806,6 +819,7 @@ void broker_free(struct broker *b)
 	o = &b->organs;
 	b->is_closing = true;
 	sessions_done(&b->sessions); /* every call that is still open leaves its row */
+	retention_free(b->retention);
 	if (o->journal)
 		journal_close(o->journal);
 	fit_free(o->fit);
