@@ -135,6 +135,28 @@ static void responses_follow(struct broker *b)
 	sodium_memzero(key, sizeof key);
 }
 
+/* So do the prompts that are kept. */
+static void prompts_follow(struct broker *b)
+{
+	const struct organs *o = &b->organs;
+	unsigned char key[PROMPTS_KEY_BYTES];
+	const bool is_open = vault_state(o->vault) == VAULT_OPEN;
+	if (is_open == prompts_is_open(o->prompts))
+		return;
+	if (is_open && vault_subkey(o->vault, VAULT_PURPOSE_PROMPTS, key))
+		prompts_open(o->prompts, key);
+	else
+		prompts_close(o->prompts);
+	sodium_memzero(key, sizeof key);
+}
+
+static void limit_prompts(struct prompts *p, const struct config *c)
+{
+	const struct prompts_limits limits = {
+		c->keep_prompts_mib * (int64_t)MIB, c->keep_prompts_us / 1000000};
+	prompts_limit(p, &limits);
+}
+
 /* Before the accounts are open there is no limiter. */
 static void configure_limits(struct broker *b)
 {
@@ -157,6 +179,8 @@ static void use_config(struct broker *b, struct config *c)
 			b->organs.responses); /* what it may keep may be another thing now */
 		responses_follow(b);
 	}
+	if (b->organs.prompts)
+		limit_prompts(b->organs.prompts, c);
 	c->catalogue = b->organs.catalogue ? catalogue_ref(b->organs.catalogue) : NULL;
 	configure_limits(b);
 	if (log_level_from(c->log_level, &level))
@@ -442,6 +466,7 @@ static void follow_vault(struct broker *b)
 	struct items *items = b->organs.items;
 	const bool is_open = vault_state(b->organs.vault) == VAULT_OPEN;
 	responses_follow(b);
+	prompts_follow(b);
 	audit_follow(b);
 	if (is_open == items_is_open(items))
 		return;
@@ -459,9 +484,13 @@ static bool open_items(struct broker *b)
 	b->organs.items = items_new(b->organs.workers, path, ITEMS_LIMITS);
 	(void)snprintf(path, sizeof path, "%.4000s/store/responses", b->options.state_dir);
 	b->organs.responses = responses_new(b->organs.workers, path);
-	if (!b->organs.items || !b->organs.responses)
+	(void)snprintf(path, sizeof path, "%.4000s/prompts", b->options.state_dir);
+	b->organs.prompts = prompts_new(b->organs.loop, b->organs.workers, path);
+	if (!b->organs.items || !b->organs.responses || !b->organs.prompts)
 		return false;
+	limit_prompts(b->organs.prompts, b->organs.config);
 	responses_follow(b);
+	prompts_follow(b);
 	audit_follow(b);
 	unsigned char key[ITEMS_KEY_BYTES];
 	if (vault_subkey(b->organs.vault, VAULT_PURPOSE_ITEMS, key))
@@ -853,6 +882,7 @@ void broker_free(struct broker *b)
 	ledger_close(o->ledger);
 	items_free(o->items);
 	responses_free(o->responses);
+	prompts_free(o->prompts);
 	consents_free(o->consents);
 	grants_free(o->grants);
 	vault_free(o->vault);

@@ -922,6 +922,8 @@ static enum err presets(struct loader *l)
 	if (!err)
 		err = keys_preset("vault", l->c, &l->c->arena, l->why);
 	if (!err)
+		err = keys_preset("ledger", l->c, &l->c->arena, l->why);
+	if (!err)
 		err = add_builtins(l);
 	if (!err)
 		err = add_builtin_rules(l);

@@ -102,6 +102,13 @@ static const struct key keys[] = {
 	{"ledger", "keep", KEY_DURATION, IN_CONFIG(ledger_keep_us), 32 * DAY, 36500 * DAY, "never", "never",
 		"How long rows stay, as in 400d: older ones go, once a day, and the file becomes smaller. 32 days "
 		"at least, for budgets count what was spent in a month."},
+	{"ledger", "keep_prompts", KEY_DURATION, IN_CONFIG(keep_prompts_us), 0, 3650 * DAY, NULL, "never",
+		"Keeps what providers are asked, word for word, in the folder *prompts* of the state, and no longer "
+		"than that: sealed with a key of the vault, for `llmb usage --prompt` alone. While the vault is "
+		"locked none is kept. *never* removes what there was."},
+	{"ledger", "keep_prompts_mib", KEY_COUNT, IN_CONFIG(keep_prompts_mib), 1, 1048576, NULL, "64",
+		"The most that they may take together, in MiB: beyond it the oldest go. Of a prompt of more than "
+		"a mebibyte, or a quarter of that, its beginning is kept."},
 
 	{"provider", "dialect", KEY_DIALECT, 0, 0, 0, NULL, "",
 		"What is spoken there: *openai-chat*, *openai-responses*, *openai-completions*, *anthropic*, "
