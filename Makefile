@@ -329,7 +329,8 @@ valgrind:
 .PHONY: crash
 ROUNDS = 2000
 crash: all
-	LLMB_ROUNDS=$(ROUNDS) $(PYTHON) -m pytest -q -p no:cacheprovider tests/e2e/test_killed.py
+	LLMB_ROUNDS=$(ROUNDS) LLMB_TEST_TIMEOUT=$$((60 + 4 * $(ROUNDS))) \
+		$(PYTHON) -m pytest -q -p no:cacheprovider tests/e2e/test_killed.py
 
 .PHONY: fuzz fuzz-smoke fuzzers
 fuzzers: $(fuzzers)

@@ -18,6 +18,7 @@
 #include "brokerd/exchange/organs.h"
 #include "brokerd/exchange/tokens.h"
 #include "brokerd/front/sockets.h"
+#include "brokerd/ledger/retention.h"
 #include "brokerd/log/log.h"
 #include "brokerd/loop/resume.h"
 #include "brokerd/relearn.h"
@@ -50,7 +51,8 @@ struct broker {
 	struct loop_task settle; /* after a change: is there still something to wait for? */
 	int64_t active_us;       /* when somebody last did something */
 	struct fault config_ailment, state_ailment; /* both may be, and each is mended by itself */
-	struct relearn relearn; /* from the ledger, once there is one */
+	struct relearn relearn;                     /* from the ledger, once there is one */
+	struct retention *retention;                /* of the ledger; NULL with it */
 	struct loop_timer mend;
 	struct mending {
 		struct job job;
@@ -135,6 +137,28 @@ static void responses_follow(struct broker *b)
 	sodium_memzero(key, sizeof key);
 }
 
+/* So do the prompts that are kept. */
+static void prompts_follow(struct broker *b)
+{
+	const struct organs *o = &b->organs;
+	unsigned char key[PROMPTS_KEY_BYTES];
+	const bool is_open = vault_state(o->vault) == VAULT_OPEN;
+	if (is_open == prompts_is_open(o->prompts))
+		return;
+	if (is_open && vault_subkey(o->vault, VAULT_PURPOSE_PROMPTS, key))
+		prompts_open(o->prompts, key);
+	else
+		prompts_close(o->prompts);
+	sodium_memzero(key, sizeof key);
+}
+
+static void limit_prompts(struct prompts *p, const struct config *c)
+{
+	const struct prompts_limits limits = {
+		c->keep_prompts_mib * (int64_t)MIB, c->keep_prompts_us / 1000000};
+	prompts_limit(p, &limits);
+}
+
 /* Before the accounts are open there is no limiter. */
 static void configure_limits(struct broker *b)
 {
@@ -150,11 +174,15 @@ static void use_config(struct broker *b, struct config *c)
 	enum log_level level;
 	config_unref(b->organs.config);
 	b->organs.config = c;
+	if (b->retention)
+		retention_keep(b->retention, c->ledger_keep_us);
 	if (b->organs.responses) {
 		responses_close(
 			b->organs.responses); /* what it may keep may be another thing now */
 		responses_follow(b);
 	}
+	if (b->organs.prompts)
+		limit_prompts(b->organs.prompts, c);
 	c->catalogue = b->organs.catalogue ? catalogue_ref(b->organs.catalogue) : NULL;
 	configure_limits(b);
 	if (log_level_from(c->log_level, &level))
@@ -250,6 +278,13 @@ static void ail(struct broker *b, const struct fault *why)
 	note_ailments(b);
 }
 
+static void keep_rows(struct broker *b)
+{
+	const struct organs *o = &b->organs;
+	b->retention = retention_new(o->loop, o->workers, o->ledger);
+	retention_keep(b->retention, o->config->ledger_keep_us);
+}
+
 /* Another limiter: nothing was let through by the one before. */
 static bool use_accounts(struct broker *b, const struct accounts *a)
 {
@@ -264,8 +299,10 @@ static bool use_accounts(struct broker *b, const struct accounts *a)
 	o->journal = a->journal;
 	o->limiter = a->limiter;
 	configure_limits(b);
-	if (o->ledger)
+	if (o->ledger) {
 		relearn(&b->relearn, o->workers, o->ledger, loop_wall_us(o->loop), &o->fit);
+		keep_rows(b);
+	}
 	return true;
 }
 
@@ -433,6 +470,7 @@ static void follow_vault(struct broker *b)
 	struct items *items = b->organs.items;
 	const bool is_open = vault_state(b->organs.vault) == VAULT_OPEN;
 	responses_follow(b);
+	prompts_follow(b);
 	audit_follow(b);
 	if (is_open == items_is_open(items))
 		return;
@@ -450,9 +488,13 @@ static bool open_items(struct broker *b)
 	b->organs.items = items_new(b->organs.workers, path, ITEMS_LIMITS);
 	(void)snprintf(path, sizeof path, "%.4000s/store/responses", b->options.state_dir);
 	b->organs.responses = responses_new(b->organs.workers, path);
-	if (!b->organs.items || !b->organs.responses)
+	(void)snprintf(path, sizeof path, "%.4000s/prompts", b->options.state_dir);
+	b->organs.prompts = prompts_new(b->organs.loop, b->organs.workers, path);
+	if (!b->organs.items || !b->organs.responses || !b->organs.prompts)
 		return false;
+	limit_prompts(b->organs.prompts, b->organs.config);
 	responses_follow(b);
+	prompts_follow(b);
 	audit_follow(b);
 	unsigned char key[ITEMS_KEY_BYTES];
 	if (vault_subkey(b->organs.vault, VAULT_PURPOSE_ITEMS, key))
@@ -809,6 +851,7 @@ void broker_free(struct broker *b)
 	o = &b->organs;
 	b->is_closing = true;
 	sessions_done(&b->sessions); /* every call that is still open leaves its row */
+	retention_free(b->retention);
 	if (o->journal)
 		journal_close(o->journal);
 	/* who finds no socket may start a broker: by then the state is free for it */
@@ -841,6 +884,7 @@ void broker_free(struct broker *b)
 	ledger_close(o->ledger);
 	items_free(o->items);
 	responses_free(o->responses);
+	prompts_free(o->prompts);
 	consents_free(o->consents);
 	grants_free(o->grants);
 	vault_free(o->vault);

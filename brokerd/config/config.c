@@ -80,8 +80,8 @@ struct loader {
 	struct limit_draft *limits;
 	size_t n_limits;
 	bool is_by_hand;       /* there may be limits alone */
-	struct place plain[2]; /* the sections without a name, as last seen */
-	unsigned plain_file[2];
+	struct place plain[3]; /* the sections without a name, as last seen */
+	unsigned plain_file[3];
 	const char *file; /* the one being read */
 	bool is_builtin;  /* it is no file */
 	unsigned file_number;
@@ -921,6 +921,8 @@ static enum err presets(struct loader *l)
 	enum err err = keys_preset("broker", l->c, &l->c->arena, l->why);
 	if (!err)
 		err = keys_preset("vault", l->c, &l->c->arena, l->why);
+	if (!err)
+		err = keys_preset("ledger", l->c, &l->c->arena, l->why);
 	if (!err)
 		err = add_builtins(l);
 	if (!err)

@@ -99,6 +99,10 @@ struct config {
 	int64_t keep_responses_us;           /* 0: none are kept */
 	int64_t keep_responses_mib;          /* all together */
 	int64_t unknown_price; /* what budgets count where none is known; as struct price */
+	/* [ledger] */
+	int64_t ledger_keep_us;   /* 0: for ever */
+	int64_t keep_prompts_us;  /* 0: none are kept */
+	int64_t keep_prompts_mib; /* all together */
 	/* [vault] */
 	int64_t auto_lock_us; /* 0: never */
 	bool is_locked_on_resume;

@@ -16,6 +16,7 @@
 static const struct section sections[] = {
 	{"broker",   NULL,   "The daemon itself."                       },
 	{"vault",    NULL,   "Where the keys are kept."                 },
+	{"ledger",   NULL,   "What is written down of requests."        },
 	{"provider", "NAME",
          "A provider, or what is to be different about a built-in one. Its models are "
 		"called "
@@ -97,6 +98,17 @@ static const struct key keys[] = {
 	{"vault", "key_file", KEY_PATH, IN_CONFIG(key_file), 0, 0, NULL, "",
 		"The file that opens the vault with nobody there: 32 bytes, its owner's alone. Without "
 		"this key it is *vault.key* in the state folder."},
+
+	{"ledger", "keep", KEY_DURATION, IN_CONFIG(ledger_keep_us), 32 * DAY, 36500 * DAY, "never", "never",
+		"How long rows stay, as in 400d: older ones go, once a day, and the file becomes smaller. 32 days "
+		"at least, for budgets count what was spent in a month."},
+	{"ledger", "keep_prompts", KEY_DURATION, IN_CONFIG(keep_prompts_us), 0, 3650 * DAY, NULL, "never",
+		"Keeps what providers are asked, word for word, in the folder *prompts* of the state, and no longer "
+		"than that: sealed with a key of the vault, for `llmb usage --prompt` alone. While the vault is "
+		"locked none is kept. *never* removes what there was."},
+	{"ledger", "keep_prompts_mib", KEY_COUNT, IN_CONFIG(keep_prompts_mib), 1, 1048576, NULL, "64",
+		"The most that they may take together, in MiB: beyond it the oldest go. Of a prompt of more than "
+		"a mebibyte, or a quarter of that, its beginning is kept."},
 
 	{"provider", "dialect", KEY_DIALECT, 0, 0, 0, NULL, "",
 		"What is spoken there: *openai-chat*, *openai-responses*, *openai-completions*, *anthropic*, "

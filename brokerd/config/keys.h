@@ -12,7 +12,7 @@ enum key_kind {
 	KEY_URL,      /* struct span: http or https */
 	KEY_BOOL,     /* bool */
 	KEY_COUNT,    /* int64_t */
-	KEY_DURATION, /* int64_t, microseconds; "never" is 0 where that is allowed */
+	KEY_DURATION, /* int64_t, microseconds; "never" is 0, where `min` is 0 or `words` has it */
 	KEY_PRICE,    /* int64_t, nano-dollars per million tokens, from dollars */
 	KEY_AUTH,     /* struct provider's auth and auth_header */
 	KEY_DIALECT,  /* struct provider's dialects, a list */

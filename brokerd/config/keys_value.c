@@ -11,6 +11,7 @@
 
 #define MS          INT64_C(1000)
 #define HOUR        (INT64_C(3600000) * MS)
+#define DAY         (24 * HOUR)
 #define TARGETS_MAX 64 /* in any list */
 #define NEAR        2  /* letters */
 #define PRICE_MAX   INT64_C(1000000000000000)
@@ -118,18 +119,23 @@ static enum err read_count(const struct key *k, struct span value, int64_t *to, 
 static enum err read_duration(
 	const struct key *k, struct span value, int64_t *to, struct fault *why)
 {
+	const bool can_be_never = k->min == 0 || k->words;
+	const char *or_never = can_be_never ? ", or never" : "";
 	int64_t v;
-	if (k->min == 0 && span_is(value, "never")) {
+	if (can_be_never && span_is(value, "never")) {
 		*to = 0;
 		return OK;
 	}
 	if (!num_duration_us(value, &v))
 		return fault_set(why, ERR_MISCONFIGURED,
-			"%s is a time with its unit: 250ms, 30s, 5m, 2h, 7d%s", k->name,
-			k->min == 0 ? ", or never" : "");
+			"%s is a time with its unit: 250ms, 30s, 5m, 2h, 7d%s", k->name, or_never);
 	if (v < k->min || v > k->max)
-		return fault_set(why, ERR_MISCONFIGURED, "%s is from %" PRId64 "ms to %" PRId64 "h",
-			k->name, k->min / MS, k->max / HOUR);
+		return k->min >= DAY ? fault_set(why, ERR_MISCONFIGURED,
+					       "%s is from %" PRId64 "d to %" PRId64 "d%s", k->name,
+					       k->min / DAY, k->max / DAY, or_never)
+				     : fault_set(why, ERR_MISCONFIGURED,
+					       "%s is from %" PRId64 "ms to %" PRId64 "h", k->name,
+					       k->min / MS, k->max / HOUR);
 	*to = v;
 	return OK;
 }

@@ -43,7 +43,7 @@ static void put_kind(struct buf *out, const struct key *k)
 		buf_print(out, "_number_ (%" PRId64 " to %" PRId64 ")", k->min, k->max);
 		break;
 	case KEY_DURATION:
-		buf_text(out, k->min == 0 ? "_time_, *never*" : "_time_");
+		buf_text(out, k->min == 0 || k->words ? "_time_, *never*" : "_time_");
 		break;
 	case KEY_PRICE:
 		buf_text(out, "_dollars_");

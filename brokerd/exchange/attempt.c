@@ -43,6 +43,11 @@ struct attempt {
 	bool is_over;
 };
 
+struct span attempt_body(const struct attempt *a)
+{
+	return a->http.body;
+}
+
 const struct notes *attempt_notes(const struct attempt *a)
 {
 	return &a->notes;

@@ -55,6 +55,9 @@ void attempt_resume(struct attempt *a);
  * attempt_free. */
 struct span attempt_more(const struct attempt *a);
 
+/* The request's body as it is sent; borrowed until attempt_free. */
+struct span attempt_body(const struct attempt *a);
+
 /* Warnings of the encoding: borrowed until attempt_free. */
 const struct notes *attempt_notes(const struct attempt *a);
 

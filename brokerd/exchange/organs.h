@@ -14,6 +14,7 @@
 #include "brokerd/loop/worker.h"
 #include "brokerd/policy/consent.h"
 #include "brokerd/store/items.h"
+#include "brokerd/store/prompts.h"
 #include "brokerd/store/responses.h"
 #include "brokerd/transport/transport.h"
 #include "brokerd/vault/vault.h"
@@ -34,6 +35,7 @@ struct organs {
 	struct journal *journal;     /* NULL: state cannot be kept, `ailment` says why */
 	struct ledger *ledger;       /* NULL with it */
 	struct responses *responses; /* answers kept for their callers */
+	struct prompts *prompts;     /* what providers were asked; NULL is fine */
 	struct items *items;         /* what callers drop and providers want back */
 	struct grants *grants;       /* to whom a person has said yes, or no */
 	struct consents *consents;   /* who asks a person */

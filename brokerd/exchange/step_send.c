@@ -164,6 +164,14 @@ static enum err choose_request(
 			     store, x->owner, t, &f->arena, without, exchange_now_s(x), request);
 }
 
+/* As it goes to the first one that is asked; of several requests that it becomes, the first. */
+static void keep_prompt(const struct exchange *x)
+{
+	const struct flight *f = x->flight;
+	if (f->attempts == 1 && f->op != LLM_OP_MODELS)
+		prompts_keep(x->organs->prompts, span_str(x->id), attempt_body(f->attempt));
+}
+
 enum state step_send(struct exchange *x)
 {
 	struct flight *f = x->flight;
@@ -194,6 +202,7 @@ enum state step_send(struct exchange *x)
 	f->attempts++;
 	if (err)
 		return exchange_after_failure(x, OUTCOME_FAILED, &why);
+	keep_prompt(x);
 	const enum err unsaid = tell_warnings(x);
 	return unsaid ? exchange_fail_with(x, unsaid, &why) : RELAY;
 }

@@ -115,6 +115,7 @@ static const struct {
 	{"usage",             admin_usage,             true,  false},
 	{"usage.estimates",   admin_usage_estimates,   true,  false},
 	{"usage.export",      admin_usage_export,      true,  false},
+	{"prompt.read",       admin_prompt_read,       false, false},
 	{"budget.list",       admin_budget_list,       true,  false},
 	{"budget.set",        admin_budget_set,        false, false},
 	{"budget.remove",     admin_budget_remove,     false, false},

@@ -47,6 +47,7 @@ struct admin_call {
 	struct consent_agent agent; /* one that waits for a question, */
 	struct loop_timer wait;     /* for so long */
 	struct audit_question *audit;
+	struct prompts_wait prompt;
 };
 
 void admin_done(struct admin_call *a);
@@ -91,7 +92,7 @@ admin_run admin_vault_status, admin_vault_lock, admin_vault_unlock, admin_vault_
 admin_run admin_vault_slots, admin_vault_slot_add, admin_vault_slot_remove;
 admin_run admin_models, admin_catalogue_import;
 admin_run admin_audit_list, admin_audit_verify;
-admin_run admin_usage, admin_usage_estimates, admin_usage_export;
+admin_run admin_usage, admin_usage_estimates, admin_usage_export, admin_prompt_read;
 admin_run admin_config_check, admin_config_reload, admin_status;
 admin_run admin_budget_list, admin_budget_set, admin_budget_remove;
 admin_run admin_reconcile;

@@ -252,6 +252,7 @@ static enum err ledger_setup(struct ledger *g, struct fault *why)
 	enum err err = ledger_version(g, &version, why);
 	if (err == OK)
 		err = ledger_exec(g,
+			"PRAGMA auto_vacuum=INCREMENTAL;" /* for a new file alone */
 			"PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;"
 			"PRAGMA journal_size_limit=4194304;PRAGMA cache_size=-1024;"
 			"PRAGMA temp_store=MEMORY;",

@@ -28,6 +28,7 @@ static const struct row rows[] = {
 	{CALL_ADMIN,  "usage",             false, false, false},
 	{CALL_ADMIN,  "usage.estimates",   false, false, false},
 	{CALL_ADMIN,  "usage.export",      false, false, false},
+	{CALL_ADMIN,  "prompt.read",       false, false, false},
 	{CALL_ADMIN,  "budget.list",       false, false, false},
 	{CALL_ADMIN,  "budget.set",        false, false, false},
 	{CALL_ADMIN,  "budget.remove",     false, false, false},

@@ -22,6 +22,7 @@ enum vault_purpose {
 	VAULT_PURPOSE_ITEMS = 16,
 	VAULT_PURPOSE_RESPONSES = 17,
 	VAULT_PURPOSE_AUDIT = 18,
+	VAULT_PURPOSE_PROMPTS = 19,
 };
 
 struct vault_paths {

@@ -32,7 +32,7 @@ static const char *const ways[] = {"app", "model", "provider", "key", "user", "u
 
 struct usage {
 	struct common common;
-	const char *by, *since, *until, *zone, *export;
+	const char *by, *since, *until, *zone, *export, *prompt;
 	const char *only[CHOICES];
 	bool is_csv, is_estimates, is_attempts, is_billed;
 	int64_t since_s, until_s; /* -1: not said */
@@ -424,6 +424,36 @@ static int show_rows(struct usage *u)
 	return code;
 }
 
+/* ---- what was asked ---- */
+
+static int show_prompt(const struct usage *u)
+{
+	struct question q;
+	struct answer answer;
+	OWNED(arena_done) struct arena arena;
+	arena_init(&arena, SAY_BYTES_MAX);
+	question_begin(&q);
+	json_pair_str(&q.out, "id", span_str(u->prompt));
+	if (!broker_ask(&u->common, "prompt.read", &q, &answer))
+		return answer.exit_code;
+	const bool is_text = json_kind(json_member(answer.json, "text")) == JSON_STRING;
+	const struct span text = text_of(answer.json, is_text ? "text" : "base64", &arena);
+	if (u->common.is_json) {
+		say_answer(&answer);
+	} else {
+		say_text(text.p, text.n);
+		say_text("\n", 1);
+		if (!is_text && !u->common.is_quiet)
+			say_err("note: it is no text, and shown in base64");
+		if (json_is_true(json_member(answer.json, "is_cut")) && !u->common.is_quiet)
+			say_err("note: this is its beginning: of %" PRId64
+				" bytes no more was kept",
+				number_of(answer.json, "bytes"));
+	}
+	answer_done(&answer);
+	return EXIT_GOOD;
+}
+
 /* ---- the line ---- */
 
 static bool is_way(struct span word)
@@ -469,8 +499,11 @@ static int refuse(const struct command *self, struct usage *u)
 			self, "--billed is for sums, not for --export or --estimates");
 	if (u->common.is_json + u->is_csv + (u->export != NULL) > 1)
 		return options_refuse(self, "one of --json, --csv and --export is wanted");
-	if (u->is_estimates + (u->export != NULL) + (u->by != NULL) > 1)
-		return options_refuse(self, "one of --by, --estimates and --export is wanted");
+	if (u->is_estimates + (u->export != NULL) + (u->by != NULL) + (u->prompt != NULL) > 1)
+		return options_refuse(
+			self, "one of --by, --estimates, --export and --prompt is wanted");
+	if (u->prompt && u->is_csv)
+		return options_refuse(self, "--prompt shows a text, or --json");
 	return OPTIONS_GO_ON;
 }
 
@@ -484,6 +517,8 @@ static int run(const struct command *self, int argc, char **argv)
 		code = refuse(self, &u);
 	if (code != OPTIONS_GO_ON)
 		return code;
+	if (u.prompt)
+		return show_prompt(&u);
 	return u.is_estimates ? show_estimates(&u) : u.export ? show_rows(&u) : show_sums(&u);
 }
 
@@ -513,6 +548,7 @@ static const struct option_row rows[] = {
 		OPTION_FLAG, USAGE(is_billed)},
 	{'\0', "export",    "FORM", "all rows as they are: csv or jsonl",                   OPTION_TEXT, USAGE(export)},
 	{'\0', "attempts",  NULL,   "with --export: a row for each time that a provider was asked", OPTION_FLAG, USAGE(is_attempts)},
+	{'\0', "prompt",    "ID",   "what was asked by that request, word for word, where [ledger] keeps it", OPTION_TEXT, USAGE(prompt)},
 };
 /* clang-format on */
 

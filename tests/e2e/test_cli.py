@@ -52,7 +52,7 @@ def configured(provider):
     (["usage", "--attempts"], 2, "goes with --export"),
     (["usage", "--billed", "--export", "csv"], 2, "--billed is for sums"),
     (["usage", "--csv", "--json"], 2, "one of --json, --csv and --export"),
-    (["usage", "--estimates", "--by", "app"], 2, "one of --by, --estimates and --export"),
+    (["usage", "--estimates", "--by", "app"], 2, "one of --by, --estimates, --export and --prompt"),
     (["usage", "--since", "yesterday"], 2, "24h, 7d or 2026-01-31"),
     (["vault", "passphrase", "--remove", "--drop-key-file"], 2, "--remove goes with neither"),
 ])

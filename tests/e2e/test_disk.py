@@ -218,7 +218,7 @@ def audited(made):
 
 def test_a_disk_that_an_error_made_read_only(broker, plain_provider, loop_disk):
     made = broker(config(plain_provider), run=False)
-    loop_disk(made.state_dir)
+    image = loop_disk(made.state_dir)
     made.start()
     made.add_key("test", KEY)
     caller = Caller(made)
@@ -238,6 +238,14 @@ def test_a_disk_that_an_error_made_read_only(broker, plain_provider, loop_disk):
     check_refusal(caller, "cannot be recorded, so it is not sent", "Read-only file system")
     finish(streams, plain_provider, 30)
     assert made.is_alive()
+    made.stop()  # the kernel lets nobody write there before it is repaired, and mounted anew
+    assert run("umount", str(made.state_dir)).returncode == 0
+    assert run("e2fsck", "-p", "-f", str(image)).returncode in (0, 1)
+    assert run("mount", "-o", "loop", str(image), str(made.state_dir)).returncode == 0
+    made.start()
+    Caller(made).ask_until_served()
+    with sqlite3.connect(made.state_dir / "ledger.db") as base:
+        assert base.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
 def punch(path, at, n):

@@ -8,6 +8,7 @@ import os
 import pwd
 import sqlite3
 import subprocess
+import time
 
 import harness
 import msgpack
@@ -164,3 +165,45 @@ def test_all_rows_can_be_had(made):
     assert attempts == sorted(kept["attempt"], key=lambda row: row["exchange_id"])
     some = made.llmb("usage", "--export", "jsonl", "--app", "llmb").out.splitlines()
     assert len(some) == 3
+
+
+def test_old_rows_go_and_the_rest_stays_right(broker, provider):
+    priced = harness.provider_section(provider, model="m") + harness.section(
+        "model", "test/m", {"price_input": "0.15", "price_output": "0.60"})
+    made = broker(priced + "[ledger]\nkeep = 32d\n")
+    made.add_key("test", KEY)
+    for _ in range(3):
+        assert made.llmb("ask", "-m", "test/m", "3 words").code == 0
+    made.wait_ledger(3, 3)
+    made.stop()
+    now_us, day_us = int(time.time() * 10**6), 86400 * 10**6
+    with sqlite3.connect(made.state_dir / "ledger.db") as base:
+        for prefix, at_us in (("old", now_us - 40 * day_us), ("month", now_us - 31 * day_us)):
+            base.execute(
+                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) "
+                "INSERT INTO exchange(id, at_us, uid, pid, app, outcome, stream, attempts, "
+                "warnings, cost_nusd) SELECT printf('req_%s%05d', ?, i), ? + i, 7, 7, ?, 'ok', 0, "
+                "1, 0, 1000 FROM n", (prefix, at_us, prefix))
+            base.execute(
+                "INSERT INTO attempt(exchange_id, number, at_us, outcome, sent_body, cost_nusd) "
+                "SELECT id, 1, at_us, 'ok', 1, 1000 FROM exchange WHERE app = ?", (prefix,))
+    base.close()
+    large = (made.state_dir / "ledger.db").stat().st_size
+    made.start()
+    made.wait_log("ledger.keep deleted=5000")
+    assert made.llmb("ask", "-m", "test/m", "3 words").code == 0
+    kept = made.wait_ledger(5004, 5004)
+    assert not [row for row in kept["exchange"] if row["app"] == "old"]
+    assert {row["exchange_id"] for row in kept["attempt"]} == {r["id"] for r in kept["exchange"]}
+    told = usage(made, "--by", "app")
+    assert {row["key"]: row["requests"] for row in told["rows"]}["month"] == 5000
+    assert told["total"]["cost_nusd"] == sum(row["cost_nusd"] or 0 for row in kept["exchange"])
+    assert made.llmb("audit", "verify").code == 0
+    made.stop()
+    assert (made.state_dir / "ledger.db").stat().st_size < large * 0.7, "its space is given back"
+    with sqlite3.connect(made.state_dir / "ledger.db") as base:
+        assert base.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    base.close()
+    made.configure(priced + "[ledger]\nkeep = 31d\n")
+    check = made.llmb("config", "check", "--config", str(made.config_file))
+    assert check.code != 0 and "keep is from 32d to 36500d, or never" in check.out + check.err

@@ -50,6 +50,9 @@ static void test_nothing(void)
 	is_int(c->max_connections, 12000, "max_connections");
 	is_int(c->max_calls, 2048, "max_calls");
 	is_int(c->auto_lock_us, 0, "auto_lock");
+	is_int(c->ledger_keep_us, 0, "rows are kept for ever");
+	is_int(c->keep_prompts_us, 0, "and prompts not at all");
+	is_int(c->keep_prompts_mib, 64, "keep_prompts_mib");
 	ok(!c->is_locked_on_resume, "lock_on_resume");
 	ok(!span_is_set(c->key_file), "key_file");
 	for (size_t i = 0; i < n; i++) {
@@ -222,6 +225,7 @@ static void test_everything(void)
 		"4m\nidle_timeout = 1h\n"
 		"max_connections = 1\nmax_calls = 1000000\n"
 		"[vault]\nauto_lock = 15m\nlock_on_resume = yes\nkey_file = /etc/key\n"
+		"[ledger]\nkeep = 400d\nkeep_prompts = 7d\nkeep_prompts_mib = 1\n"
 		"[provider \"mine\"]\ndialect = openai-chat\ndialect = anthropic "
 		"/claude/v1/messages\n"
 		"base_url = https://LLM.Example.com:8443/api?version=1\nauth = header:X-Token\n"
@@ -254,6 +258,9 @@ static void test_everything(void)
 	is_int(c->max_connections, 1, "max_connections");
 	is_int(c->max_calls, 1000000, "max_calls");
 	is_int(c->auto_lock_us, 900 * SECOND, "auto_lock");
+	is_int(c->ledger_keep_us, 400 * 86400 * SECOND, "ledger keep");
+	is_int(c->keep_prompts_us, 7 * 86400 * SECOND, "keep_prompts");
+	is_int(c->keep_prompts_mib, 1, "keep_prompts_mib");
 	ok(c->is_locked_on_resume, "lock_on_resume");
 	is_span(c->key_file, "/etc/key", "key_file");
 
@@ -462,6 +469,10 @@ static const struct {
 	{"never, where that cannot be",                  "[broker]\nconnect_timeout = never",
          "f:2:19: connect_timeout is a time"															  },
 	{"a time too long",			      "[broker]\ndrain = 2h",                                        "f:2:9: drain is from 1ms to 1h"              },
+	{"rows that go before a month is over",          "[ledger]\nkeep = 31d",
+         "f:2:8: keep is from 32d to 36500d, or never"														},
+	{"rows that stay for what is no time",           "[ledger]\nkeep = long",
+         "f:2:8: keep is a time with its unit: 250ms, 30s, 5m, 2h, 7d, or never"                                                                                      },
 	{"a time too short",			     "[broker]\nrequest_timeout = 0s",                              "f:2:19: request_timeout is from"             },
 	{"no number",				    "[broker]\nmax_calls = many",                                  "f:2:13: max_calls is a whole number from 1"  },
 	{"none at all",				  "[broker]\nmax_calls = 0",                                     "f:2:13: max_calls is a whole number from 1"  },

@@ -83,6 +83,7 @@ static const struct {
 	{"who am I",			    CALL_ADMIN,  0,             "whoami",      "hsax"},
 	{"how it is",			   CALL_ADMIN,  0,             "status",      "hs"  },
 	{"what was spent",                      CALL_ADMIN,  0,             "usage",       "hs"  },
+	{"what was asked, word for word",       CALL_ADMIN,  0,             "prompt.read", "h"   },
 	{"what is left of it",                  CALL_ADMIN,  0,             "budget.list", "hs"  },
 	{"another limit",                       CALL_ADMIN,  0,             "budget.set",  "h"   },
 	{"the list of keys",                    CALL_ADMIN,  0,             "key.list",    "h"   },
