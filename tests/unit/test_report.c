@@ -369,12 +369,12 @@ static void fill_billed(void)
 static const char billed[] =
 	ANSWER("\"day\",\"model\",\"key\"",
 		ROW(KEYS("1970-01-02", "gpt-4o-mini", "openai"), 4, 1, 0, 110, 50, null, 7, 3, 1642, 0,
-			"\"compared\":1,\"ours_nusd\":500,\"theirs_nusd\":600,\"drifted\":1") ","
+			"\"compared\":1,\"ours_nusd\":500,\"theirs_nusd\":600,\"drifted\":0") ","
 		ROW(KEYS("1970-01-02", "gpt-4o-mini", "openai/work"), 1, 0, 0, null, null, null, null, null, 9, 0, ALONE) ","
 		ROW(KEYS("1970-01-02", "n", "openai"), 3, 0, 1, 1, null, null, null, null, 75, 1, ALONE) ","
 		ROW(KEYS("1970-01-03", "gpt-4o-mini", "openai/work"), 1, 0, 0, null, null, null, null, null, 9, 0, ALONE),
 		ROW("", 9, 1, 1, 111, 50, null, 7, 3, 1735, 1,
-			"\"compared\":1,\"ours_nusd\":500,\"theirs_nusd\":600,\"drifted\":1"));
+			"\"compared\":1,\"ours_nusd\":500,\"theirs_nusd\":600,\"drifted\":0"));
 /* clang-format on */
 
 static void check_billed(void)
