@@ -82,6 +82,21 @@ def test_on_it_is_found_and_sealed(broker, provider):
                        "what was kept is gone")
 
 
+def test_a_configuration_that_is_bad_removes_none(broker, provider):
+    made = started(broker, provider, ON)
+    one = ask(made, WORD)
+    assert WORD in shown(made, one).out
+    good = made.config_file.read_text()
+    made.stop()
+    made.configure("nonsense = 1\n")
+    made.start()
+    assert shown(made, one).code == 1
+    made.configure(good)
+    made.reload()
+    made.wait_log("config.loaded")
+    assert WORD in shown(made, one).out
+
+
 def test_killed_it_goes_on(broker, provider):
     made = started(broker, provider, ON)
     told = {}
