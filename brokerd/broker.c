@@ -152,11 +152,14 @@ static void prompts_follow(struct broker *b)
 	sodium_memzero(key, sizeof key);
 }
 
-static void limit_prompts(struct prompts *p, const struct config *c)
+/* A file that cannot be read does not say that none are kept: what there was would go. */
+static void limit_prompts(struct broker *b)
 {
-	const struct prompts_limits limits = {
-		c->keep_prompts_mib * (int64_t)MIB, c->keep_prompts_us / 1000000};
-	prompts_limit(p, &limits);
+	const struct organs *o = &b->organs;
+	const struct prompts_limits limits = {.bytes = o->config->keep_prompts_mib * (int64_t)MIB,
+		.age_s = o->config->keep_prompts_us / 1000000};
+	if (o->prompts && !b->config_ailment.err)
+		prompts_limit(o->prompts, &limits);
 }
 
 /* Before the accounts are open there is no limiter. */
@@ -181,8 +184,6 @@ static void use_config(struct broker *b, struct config *c)
 			b->organs.responses); /* what it may keep may be another thing now */
 		responses_follow(b);
 	}
-	if (b->organs.prompts)
-		limit_prompts(b->organs.prompts, c);
 	c->catalogue = b->organs.catalogue ? catalogue_ref(b->organs.catalogue) : NULL;
 	configure_limits(b);
 	if (log_level_from(c->log_level, &level))
@@ -231,6 +232,7 @@ static void load_config(struct broker *b)
 		b->admin.config_fault = FAULT_NONE;
 		use_config(b, c);
 		b->config_ailment = FAULT_NONE;
+		limit_prompts(b);
 		note_ailments(b);
 		return;
 	}
@@ -492,7 +494,7 @@ static bool open_items(struct broker *b)
 	b->organs.prompts = prompts_new(b->organs.loop, b->organs.workers, path);
 	if (!b->organs.items || !b->organs.responses || !b->organs.prompts)
 		return false;
-	limit_prompts(b->organs.prompts, b->organs.config);
+	limit_prompts(b);
 	responses_follow(b);
 	prompts_follow(b);
 	audit_follow(b);

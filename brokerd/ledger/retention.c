@@ -60,7 +60,10 @@ static int run(struct ledger *g, const char *sql, int64_t before_us, int64_t row
 	return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-#define OLDEST "(SELECT id FROM exchange WHERE at_us < ?1 ORDER BY at_us, id LIMIT ?2)"
+/* A long request's last attempt may be younger by days, and budgets count attempts. */
+#define OLDEST                                                                                  \
+	"(SELECT id FROM exchange WHERE at_us < ?1 AND NOT EXISTS(SELECT 1 FROM attempt WHERE " \
+	"exchange_id = exchange.id AND attempt.at_us >= ?1) ORDER BY at_us, id LIMIT ?2)"
 
 static enum err delete_some(
 	struct ledger *g, int64_t before_us, int64_t rows, int64_t *deleted, struct fault *why)

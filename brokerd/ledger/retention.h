@@ -20,7 +20,7 @@ void retention_free(struct retention *r);
  * passed since: a clock that is set ahead deletes nothing. */
 void retention_keep(struct retention *r, int64_t keep_us);
 
-/* One step of it: deletes up to so many exchanges that are older, with their attempts, or where there are none gives
+/* One step of it: deletes up to so many exchanges that are older, as all their attempts are, with these; or where there are none gives
  * free pages back. ERR_STORAGE_FULL, ERR_IO: it did neither. On the lane. */
 struct retention_step {
 	int64_t now_us, keep_us;

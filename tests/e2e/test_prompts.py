@@ -21,13 +21,17 @@ def rows(made):
     return [json.loads(line) for line in made.llmb("usage", "--export", "jsonl").out.splitlines()]
 
 
-def ask(made, text, model="test/m"):
+def call(made, *args, **more):
     """Its id, as the ledger has it."""
     before = {row["id"] for row in rows(made)}
-    done = made.llmb("ask", "--json", "--no-stream", "-m", model, text)
+    done = made.llmb(*args, **more)
     assert done.code == 0, done.err
     one, = [row["id"] for row in rows(made) if row["id"] not in before]
     return one
+
+
+def ask(made, text, model="test/m"):
+    return call(made, "ask", "--no-stream", "-m", model, text)
 
 
 def shown(made, one, *args):
@@ -80,6 +84,42 @@ def test_on_it_is_found_and_sealed(broker, provider):
     assert shown(made, one).code == 1
     harness.wait_until(lambda: not (made.state_dir / "prompts").exists(), 5 * harness.SLOWER,
                        "what was kept is gone")
+
+
+def test_what_public_apis_are_asked_is_found(broker, provider):
+    made = started(broker, provider, ON)
+    body = {"model": "test/m", "messages": [{"role": "user", "content": f"{WORD} relayed"}],
+            "max_tokens": 20}
+    for surface in ("openai.chat", "anthropic.messages"):
+        one = call(made, "relay", surface, input=json.dumps(body))
+        assert shown(made, one).out.encode() == provider.requests()[-1].body + b"\n"
+        assert f"{WORD} relayed" in shown(made, one).out
+    one = call(made, "embed", "-m", "test/m", f"{WORD} embedded")
+    assert f"{WORD} embedded" in shown(made, one).out
+
+
+def test_a_long_one_is_cut(broker, provider):
+    made = started(broker, provider, ON + "keep_prompts_mib = 1\n")
+    one = call(made, "ask", "--no-stream", "-m", "offline/echo", input=f"{WORD} {'ä' * 300000}")
+    done = shown(made, one)
+    assert done.code == 0 and WORD in done.out and "this is its beginning" in done.err
+    assert 255 * 1024 < len(done.out.encode()) <= 256 * 1024 + 1
+    assert json.loads(shown(made, one, "--json").out)["bytes"] > 600000
+
+
+def test_a_configuration_that_is_bad_removes_none(broker, provider):
+    made = started(broker, provider, ON)
+    one = ask(made, WORD)
+    assert WORD in shown(made, one).out
+    good = made.config_file.read_text()
+    made.stop()
+    made.configure("nonsense = 1\n")
+    made.start()
+    assert shown(made, one).code == 1
+    made.configure(good)
+    made.reload()
+    made.wait_log("config.loaded")
+    assert WORD in shown(made, one).out
 
 
 def test_killed_it_goes_on(broker, provider):

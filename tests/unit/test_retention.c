@@ -47,6 +47,15 @@ static int64_t ask(const char *sql)
 	return answer;
 }
 
+static void change(const char *sql)
+{
+	sqlite3 *db = NULL;
+	if (sqlite3_open(path, &db) != SQLITE_OK ||
+		sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+		bail("%s: %s", path, sqlite3_errmsg(db));
+	sqlite3_close(db);
+}
+
 static int64_t size_of(void)
 {
 	struct stat st;
@@ -118,6 +127,20 @@ static void check_steps(void)
 	steps(800 * DAY_US, 300 * DAY_US - 50 * INT64_C(60000000));
 	is_int(ask("SELECT count(*) FROM exchange WHERE id LIKE 'req_new%'"), 50,
 		"a row goes once it is older, to the minute");
+	/* a request that took days */
+	fill("slow", 100, 400 * DAY_US);
+	change("UPDATE attempt SET at_us = at_us + 3 * 86400000000 WHERE number = 2 AND "
+	       "exchange_id = 'req_slow_000099'");
+	steps(802 * DAY_US, 400 * DAY_US);
+	is_int(ask("SELECT count(*) FROM exchange WHERE id LIKE 'req_slow%'"), 1,
+		"one stays while an attempt of it is young enough");
+	is_int(ask("SELECT count(*) FROM attempt WHERE exchange_id LIKE 'req_slow%'"), 2,
+		"with all its attempts");
+	fill("last", 100, 804 * DAY_US);
+	steps(804 * DAY_US, 400 * DAY_US);
+	is_int(ask("SELECT count(*) FROM exchange WHERE id LIKE 'req_slow%'"), 0, "and goes then");
+	is_int(ask("SELECT count(*) FROM attempt WHERE exchange_id LIKE 'req_slow%'"), 0,
+		"with them");
 	is_int(ask("SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"), 1,
 		"and all is sound");
 	ledger_close(g);
@@ -155,23 +178,13 @@ static void check_large(void)
 	struct fault why = FAULT_NONE;
 	const struct retention_step step = {500 * DAY_US, 300 * DAY_US, 100000};
 	struct retention_done done;
-	sqlite3 *db = NULL;
-	if (sqlite3_open(path, &db) != SQLITE_OK ||
-		sqlite3_exec(db, "CREATE TABLE one(x); PRAGMA journal_mode=WAL; DROP TABLE one;",
-			NULL, NULL, NULL) != SQLITE_OK)
-		bail("%s", path);
-	sqlite3_close(db);
+	change("CREATE TABLE one(x); PRAGMA journal_mode=WAL; DROP TABLE one;");
 	chmod(path, 0600);
 	open_it();
 	is_int(ask("PRAGMA auto_vacuum"), 0, "it was there before");
 	fill("old", 20000, 100 * DAY_US);
 	fill("new", 100, 500 * DAY_US);
-	if (sqlite3_open(path, &db) != SQLITE_OK ||
-		sqlite3_exec(db,
-			"CREATE TABLE large(x); INSERT INTO large VALUES(zeroblob(70000000))", NULL,
-			NULL, NULL) != SQLITE_OK)
-		bail("%s", path);
-	sqlite3_close(db);
+	change("CREATE TABLE large(x); INSERT INTO large VALUES(zeroblob(70000000))");
 	is_err(retention_step(g, &step, &done, &why), OK, "a step");
 	is_int(done.deleted, 20000, "what is old goes");
 	is_err(retention_step(g, &step, &done, &why), OK, "another");
