@@ -5,10 +5,12 @@
 #include <stdio.h>
 
 #include "brokerd/ledger/price.h"
+#include "brokerd/limit/bucket.h"
 #include "brokerd/log/log.h"
 #include "protocol/base/num.h"
 
-#define DAY_US INT64_C(86400000000)
+#define DAY_US   INT64_C(86400000000)
+#define NUSD_MAX INT64_C(1000000000000000000) /* as much as a budget can have */
 
 /* Who asks, with the bytes of his name. */
 struct claimant {
@@ -52,9 +54,16 @@ static bool is_limited(const struct exchange *x)
 	return false;
 }
 
+static int64_t at_most(int64_t n, int64_t most)
+{
+	return n < most ? n : most;
+}
+
+/* No more than a limit can say. */
 static struct limit_need need_of(const struct bounds *b)
 {
-	return (struct limit_need){b->input_tokens, b->output_tokens, b->nusd};
+	return (struct limit_need){at_most(b->input_tokens, BUCKET_UNITS_MAX),
+		at_most(b->output_tokens, BUCKET_UNITS_MAX), at_most(b->nusd, NUSD_MAX)};
 }
 
 void claim_take(struct exchange *x, const struct bounds *b, struct limit_answer *out)

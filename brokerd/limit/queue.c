@@ -217,7 +217,7 @@ static enum err check_room(const struct queue *q, struct span identity, struct f
 enum err queue_join(struct queue *q, struct span lane, struct span identity, bool is_batch,
 	struct queue_place *p, struct fault *why)
 {
-	assert(!p->turn && p->cost_tokens >= 1 && p->on_turn);
+	assert(!p->turn && p->on_turn);
 	if (check_room(q, identity, why) != OK)
 		return why->err;
 	struct identity *i = need_identity(q, identity);
@@ -230,6 +230,10 @@ enum err queue_join(struct queue *q, struct span lane, struct span identity, boo
 			drop_identity_if_idle(q, i);
 		return fault_set(why, ERR_NO_MEMORY, "out of memory for a place in the queue");
 	}
+	if (p->cost_tokens < 1)
+		p->cost_tokens = 1;
+	if (p->cost_tokens > QUEUE_COST_MAX)
+		p->cost_tokens = QUEUE_COST_MAX;
 	p->turn = t;
 	p->is_held_back = false;
 	p->ready_us = 0;
@@ -319,7 +323,7 @@ static void visit(struct queue_turn *t)
 		return;
 	t->is_visited = true;
 	if (t->ring->n_turns > 1 || missing > QUEUE_QUANTUM)
-		t->deficit = num_add_sat(t->deficit, QUEUE_QUANTUM);
+		t->deficit += QUEUE_QUANTUM;
 	else if (missing > 0)
 		t->deficit += missing;
 }
@@ -359,14 +363,39 @@ static bool ask(struct queue *q, struct queue_turn *t)
 	return false;
 }
 
+static int64_t quanta_missing(const struct queue_turn *t)
+{
+	const int64_t missing = t->places->cost_tokens - t->deficit;
+	return missing <= 0 ? 0 : (missing - 1) / QUEUE_QUANTUM + 1;
+}
+
+/* No turn of the ring has gathered enough: the rounds in which that would stay so are over at once. */
+static void skip_rounds(struct ring *r, uint64_t run)
+{
+	struct queue_turn *t;
+	int64_t least = INT64_MAX;
+	LIST_EACH(r->turns, t) {
+		if (t->passed_in != run && quanta_missing(t) < least)
+			least = quanta_missing(t);
+	}
+	if (least <= 1 || least == INT64_MAX)
+		return;
+	LIST_EACH(r->turns, t) {
+		if (t->passed_in != run)
+			t->deficit += (least - 1) * QUEUE_QUANTUM;
+	}
+}
+
 static enum given give_in_ring(struct queue *q, struct ring *r, int64_t now_us, int64_t *next_us)
 {
 	size_t passed = 0; /* one after another */
+	size_t idle = 0;   /* the same with those that have not gathered enough */
 	while (passed < r->n_turns) {
 		struct queue_turn *t = r->turns;
 		if (t->passed_in == q->run) {
 			note_ready(t->places, next_us);
 			passed++;
+			idle++;
 			rotate(t);
 			continue;
 		}
@@ -374,8 +403,13 @@ static enum given give_in_ring(struct queue *q, struct ring *r, int64_t now_us, 
 		visit(t);
 		if (t->places->cost_tokens > t->deficit) {
 			rotate(t);
+			if (++idle >= r->n_turns) {
+				skip_rounds(r, q->run);
+				idle = 0;
+			}
 			continue;
 		}
+		idle = 0;
 		if (!must_wait(q, t->places, now_us) && ask(q, t))
 			return GIVEN_SERVED;
 		note_ready(t->places, next_us);

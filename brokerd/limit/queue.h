@@ -7,9 +7,10 @@
 #include "protocol/base/err.h"
 #include "protocol/base/span.h"
 
-#define QUEUE_IDENTITY_MAX ((size_t)1024)  /* that one identity may have waiting */
-#define QUEUE_MAX          ((size_t)16384) /* all together */
-#define QUEUE_QUANTUM      4096            /* estimated tokens a turn */
+#define QUEUE_IDENTITY_MAX ((size_t)128)     /* that one identity may have waiting */
+#define QUEUE_MAX          ((size_t)16384)   /* all together */
+#define QUEUE_QUANTUM      4096              /* estimated tokens a turn */
+#define QUEUE_COST_MAX     INT64_C(16777216) /* what is more counts as so much */
 
 struct queue;
 struct queue *queue_new(void);         /* NULL: out of memory */
@@ -20,8 +21,8 @@ size_t queue_n(const struct queue *q); /* that wait */
 struct queue_place {
 	struct queue_place *prev, *next; /* of its identity's, oldest first */
 	struct queue_turn *turn;         /* NULL: it does not wait */
-	int64_t cost_tokens;             /* 1 or more; set before it joins */
-	bool is_held_back; /* what it lacks is its own: others of its lane need not wait for it */
+	int64_t cost_tokens; /* estimated; set before it joins, which holds it to 1..QUEUE_COST_MAX */
+	bool is_held_back;   /* what it lacks is its own: others of its lane need not wait for it */
 	int64_t ready_us; /* not before that; 0: whenever. Both are as it was last told "not yet" */
 	uint64_t asked_at; /* the queue's own */
 	/* Try now. It leaves, which is to be served, or stays, and has said until when. Others may join and leave;
