@@ -46,6 +46,8 @@ struct exchange {
 	int64_t max_cost_nusd;
 	int64_t estimate_tokens; /* of the prompt, as it came, before fit_tokens; 0: nothing was estimated */
 	struct opt_i64 asked_max_tokens; /* by the caller: what is sent may be less */
+	int64_t output_most; /* that an answer of the attempt in hand may have, for money; -1: no bound */
+	struct target bounded; /* the target in hand as one that writes no more */
 	bool is_at_most_once;
 	bool is_batch; /* it may wait behind others that are not */
 	struct flight *flight;
@@ -132,6 +134,9 @@ enum err exchange_bodies_fit(const struct exchange *x, size_t more, struct fault
 void exchange_keep(struct exchange *x);
 /* Is it asked of the broker to keep the answer, and can it? Then the relay is told. */
 enum err exchange_may_keep(struct exchange *x, struct fault *why) MUST_USE;
+
+/* Does the target take the request as its caller wrote it, and answer as the caller wants it? */
+bool exchange_may_forward(const struct exchange *x);
 
 /* A token that was waited for. */
 void exchange_on_token(struct token_wait *w, struct secret *token, const struct fault *why);

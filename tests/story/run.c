@@ -284,6 +284,9 @@ static void put_request(struct buf *packed, const struct command *c)
 	const struct span tier = command_option(c, "tier");
 	if (span_is_set(tier))
 		buf_print(&json, ",'service_tier':'%.*s'", SPAN_ARG(tier));
+	const struct span effort = command_option(c, "effort");
+	if (span_is_set(effort))
+		buf_print(&json, ",'reasoning':{'effort':'%.*s'}", SPAN_ARG(effort));
 	const struct span stop = command_option(c, "stop");
 	if (span_is_set(stop))
 		buf_print(&json, ",'stop':['%.*s']", SPAN_ARG(stop));
