@@ -38,7 +38,7 @@ static int64_t budget_nusd(const struct exchange *x, const struct price *p, int6
 	int64_t output_tokens)
 {
 	return price_pessimistic_bound_nusd(
-		p, input_tokens, output_tokens, x->flight->config->unknown_price);
+		p, input_tokens, output_tokens, exchange_unknown_price(x));
 }
 
 /* How many tokens of output are to be had for that beside the prompt; INT64_MAX: as many as one likes. */
@@ -62,7 +62,9 @@ static void find_output(const struct exchange *x, struct output_bound *out)
 	const struct flight *f = x->flight;
 	const struct target *t = exchange_target(x);
 	const struct dialect *d = dialect_find(t->family);
-	*out = (struct output_bound){.asked = f->op == LLM_OP_NATIVE ? -1 : 0, .least = 1};
+	/* nobody here knows what a native call asks; without a body it asks for no answer that is written */
+	const bool is_open = f->op == LLM_OP_NATIVE && f->body.n > 0;
+	*out = (struct output_bound){.asked = is_open ? -1 : 0, .least = 1};
 	if (!exchange_is_written(f->op) || f->op == LLM_OP_NATIVE)
 		return;
 	bounds_output(d ? d->ops[f->op] : NULL, &f->asked, t, out);
@@ -87,7 +89,9 @@ static enum err keep_under_cost(const struct exchange *x, const struct price *pr
 		return fault_param(why, ERR_BUDGET, "max_cost",
 			"what a native call costs cannot be bounded: nobody here knows what it "
 			"asks");
-	if (t->price.input < 0 || (exchange_is_written(f->op) && t->price.output < 0))
+	const bool is_known =
+		t->price.input >= 0 && (!exchange_is_written(f->op) || t->price.output >= 0);
+	if (!is_known && exchange_unknown_price(x) > 0)
 		return fault_param(why, ERR_BUDGET, "max_cost",
 			"the price of %.*s/%.*s is not known, so no cost limit can be kept: set "
 			"price_input and price_output in [model \"%.*s/%.*s\"]",
@@ -101,12 +105,12 @@ static enum err keep_under_cost(const struct exchange *x, const struct price *pr
 		return fault_param(why, ERR_BUDGET, "max_cost",
 			"the prompt alone can cost %" PRId64 " nano-dollars, and %" PRId64
 			" are left of the limit of %" PRId64,
-			price_bound_nusd(price, input_bound, 0), left_nusd, x->max_cost_nusd);
+			budget_nusd(x, price, input_bound, 0), left_nusd, x->max_cost_nusd);
 	return fault_param(why, ERR_BUDGET, "max_cost",
 		"the prompt and an answer of %" PRId64
 		" tokens, which is the least that can be asked for, can cost %" PRId64
 		" nano-dollars, and %" PRId64 " are left of the limit of %" PRId64,
-		output->least, price_bound_nusd(price, input_bound, output->least), left_nusd,
+		output->least, budget_nusd(x, price, input_bound, output->least), left_nusd,
 		x->max_cost_nusd);
 }
 
@@ -125,6 +129,8 @@ static enum err keep_under_budget(const struct exchange *x, const struct price *
 			"bounded: nobody here knows what it asks. `llmb budget list` shows the "
 			"budgets");
 	*most = output_for(x, price, input_bound, left_nusd);
+	if (*most == INT64_MAX)
+		return OK;
 	/* who does not say how much he wants does not get all that is left, nor what has no end */
 	const int64_t usual = OUTPUT_MOST + output->reasoning;
 	const bool has_end = t->max_output_tokens >= 0 && t->max_output_tokens <= *most;

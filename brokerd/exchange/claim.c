@@ -93,20 +93,21 @@ int64_t claim_ready_us(
 
 /* What is known of it: as the provider has it, else as we do, if need be with the price that budgets count where none
  * is known. -1: nothing. */
-static int64_t counted_nusd(const struct flight *f, const struct attempt_record *r)
+static int64_t counted_nusd(const struct exchange *x, const struct attempt_record *r)
 {
+	const struct flight *f = x->flight;
 	if (r->usage.provider_cost_nusd >= 0)
 		return r->usage.provider_cost_nusd;
 	if (f->attempt_nusd >= 0 || !f->has_usage)
 		return f->attempt_nusd;
-	return price_pessimistic_nusd(&f->price, &r->usage, f->config->unknown_price);
+	return price_pessimistic_nusd(&f->price, &r->usage, exchange_unknown_price(x));
 }
 
 /* What it cost, where that is certain; -1: it is not. */
 static int64_t certain_nusd(const struct exchange *x, const struct attempt_record *r)
 {
 	const struct flight *f = x->flight;
-	const int64_t nusd = counted_nusd(f, r);
+	const int64_t nusd = counted_nusd(x, r);
 	const bool is_whole =
 		r->outcome == OUTCOME_OK ||
 		(r->outcome == OUTCOME_CANCELLED && f->finish) || /* with its figures */
@@ -118,12 +119,22 @@ static int64_t certain_nusd(const struct exchange *x, const struct attempt_recor
 	return is_whole || r->outcome == OUTCOME_FAILED ? nusd : -1;
 }
 
+/* Of what was answered on an endpoint that nobody here reads nothing is known. */
+static bool is_unread(const struct exchange *x, const struct attempt_record *r)
+{
+	return x->flight->op == LLM_OP_NATIVE && r->outcome == OUTCOME_OK && !x->flight->has_usage;
+}
+
 void claim_settle(struct exchange *x, struct attempt_record *r)
 {
 	struct limit_hold *hold = &x->flight->hold;
 	const struct limit_now at = now(x);
 	struct limit_use use = {-1, -1, certain_nusd(x, r)};
 	r->charged_nusd = use.nusd >= 0 ? use.nusd : x->flight->claimed_nusd;
+	if (use.nusd < 0 && is_unread(x, r)) {
+		use.nusd = 0;
+		r->charged_nusd = -1;
+	}
 	if (use.nusd >= 0) {
 		use.input_tokens = usage_input_total(&r->usage);
 		use.output_tokens = usage_output_total(&r->usage);
@@ -207,9 +218,11 @@ enum err claim_warn(struct exchange *x)
 
 struct span claim_identity(const struct exchange *x, char to[CLAIM_NAME_BYTES])
 {
-	struct claimant c;
-	claimant(x, &c);
-	const int n = snprintf(to, CLAIM_NAME_BYTES, "%u %s", (unsigned)x->peer.uid, c.app);
+	const struct peer_id *p = &x->peer;
+	char who[PEER_TEXT_BYTES];
+	peer_grant_text(p, who); /* by claims nobody gets another turn */
+	const int n = snprintf(to, CLAIM_NAME_BYTES, "%u %d %d %s %s", (unsigned)p->uid,
+		(int)p->socket, (int)p->is_claim, p->profile, who);
 	return span_of(to, (size_t)n);
 }
 

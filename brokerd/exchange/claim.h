@@ -25,7 +25,7 @@ int64_t claim_left_nusd(const struct exchange *x);
 /* Tells the caller, once, of budgets that are over and not kept. */
 enum err claim_warn(struct exchange *x) MUST_USE;
 
-/* For the queue: who it is, and what it waits for. */
+/* For the queue: who it is, whatever it calls itself, and what it waits for. */
 #define CLAIM_NAME_BYTES 512
 struct span claim_identity(const struct exchange *x, char to[CLAIM_NAME_BYTES]);
 struct span claim_lane(const struct exchange *x, char to[CLAIM_NAME_BYTES]);

@@ -19,6 +19,12 @@ bool exchange_is_free(const struct exchange *x)
 	return exchange_target(x)->is_offline || op == LLM_OP_COUNT || op == LLM_OP_MODELS;
 }
 
+int64_t exchange_unknown_price(const struct exchange *x)
+{
+	const struct target *t = exchange_target(x);
+	return t->is_local || t->auth == AUTH_NONE ? 0 : x->flight->config->unknown_price;
+}
+
 static enum err tell_cap(struct exchange *x, const struct bounds *b)
 {
 	const struct opt_i64 max = x->flight->request.max_tokens;

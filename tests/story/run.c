@@ -488,7 +488,11 @@ static const struct {
 /* connect NAME [mute]: with a hello, or without a word. */
 static void do_connect(struct story *s)
 {
-	world_connect(&s->world, word(s, 1), s->c->n < 3);
+	const struct span how = s->c->n < 3 ? SPAN("") : s->c->words[2];
+	if (span_is(how, "app"))
+		world_connect_app(&s->world, word(s, 1));
+	else
+		world_connect(&s->world, word(s, 1), !span_is(how, "mute"));
 }
 
 /* ---- the end ---- */
