@@ -59,9 +59,17 @@ static int64_t at_most(int64_t n, int64_t most)
 	return n < most ? n : most;
 }
 
-/* No more than a limit can say. */
-static struct limit_need need_of(const struct bounds *b)
+/* It has no answer that a model writes: it takes of how often one may ask, and nothing else. */
+static bool only_asks(const struct exchange *x)
 {
+	return x->flight->op == LLM_OP_COUNT || x->flight->op == LLM_OP_MODELS;
+}
+
+/* No more than a limit can say. */
+static struct limit_need need_of(const struct exchange *x, const struct bounds *b)
+{
+	if (only_asks(x))
+		return (struct limit_need){0, 0, 0};
 	return (struct limit_need){at_most(b->input_tokens, BUCKET_UNITS_MAX),
 		at_most(b->output_tokens, BUCKET_UNITS_MAX), at_most(b->nusd, NUSD_MAX)};
 }
@@ -69,7 +77,7 @@ static struct limit_need need_of(const struct bounds *b)
 void claim_take(struct exchange *x, const struct bounds *b, struct limit_answer *out)
 {
 	struct claimant c;
-	const struct limit_need need = need_of(b);
+	const struct limit_need need = need_of(x, b);
 	const struct limit_now at = now(x);
 	*out = (struct limit_answer){.verdict = LIMIT_HELD, .why = FAULT_NONE};
 	if (!is_limited(x))
@@ -82,11 +90,21 @@ int64_t claim_ready_us(
 	const struct exchange *x, const struct bounds *b, const struct queue_view *before)
 {
 	struct claimant c;
-	const struct limit_need need = need_of(b);
+	const struct limit_need need = need_of(x, b);
 	const struct limit_now at = now(x);
 	claimant(x, &c);
 	return limiter_ready_us(x->organs->limiter, &c.subject, &need, before->place - 1,
 		before->tokens_before, &at);
+}
+
+int64_t claim_sure_us(
+	const struct exchange *x, const struct bounds *b, const struct queue_view *before)
+{
+	struct claimant c;
+	const struct limit_need need = need_of(x, b);
+	const struct limit_now at = now(x);
+	claimant(x, &c);
+	return limiter_sure_us(x->organs->limiter, &c.subject, &need, before->place - 1, &at);
 }
 
 /* ---- what it was ---- */
@@ -141,6 +159,8 @@ void claim_settle(struct exchange *x, struct attempt_record *r)
 	}
 	if (r->outcome == OUTCOME_FAILED && use.nusd == 0)
 		use = (struct limit_use){0, 0, 0}; /* only that it was asked */
+	if (only_asks(x))
+		use = (struct limit_use){0, 0, 0};
 	if (r->has_sent_body)
 		limiter_settle(hold, &use, &at);
 	else
@@ -231,8 +251,9 @@ struct span claim_lane(const struct exchange *x, char to[CLAIM_NAME_BYTES])
 	struct claimant c;
 	claimant(x, &c);
 	const struct limit_subject *s = &c.subject;
-	const int n = snprintf(to, CLAIM_NAME_BYTES, "%.*s/%.*s/%.*s",
+	/* what only asks does not wait with what waits for tokens or for money */
+	const int n = snprintf(to, CLAIM_NAME_BYTES, "%.*s/%.*s/%.*s%s",
 		SPAN_ARG(span_first(s->provider, 128)), SPAN_ARG(span_first(s->key, 128)),
-		SPAN_ARG(span_first(s->model, 240)));
+		SPAN_ARG(span_first(s->model, 240)), only_asks(x) ? " asked" : "");
 	return span_of(to, (size_t)n);
 }

@@ -7,8 +7,12 @@
 
 /* Sets aside what the target in hand may take, as limiter_take does. */
 void claim_take(struct exchange *x, const struct bounds *b, struct limit_answer *out);
-/* When it might be had, if those had theirs first: the loop's clock; INT64_MAX: that cannot be told. */
+/* When it would be had if those had what they need first, and nothing is given back of what is set aside: the loop's
+ * clock; INT64_MAX: that cannot be told. */
 int64_t claim_ready_us(
+	const struct exchange *x, const struct bounds *b, const struct queue_view *before);
+/* Before which that is certainly not so. */
+int64_t claim_sure_us(
 	const struct exchange *x, const struct bounds *b, const struct queue_view *before);
 
 /* The attempt is over: what it used is counted, as far as that is known, and what may have been used otherwise.

@@ -78,9 +78,10 @@ struct exchange {
 	int64_t queued_us;              /* that it has waited, all together */
 	struct opt_i64 told_max_tokens; /* to which its output was capped, as its caller knows */
 	bool has_told_budgets;
-	int64_t *
-		ready_us; /* of the targets at the end of the route that were put off, when each is free */
+	/* of the targets at the end of the route that were put off, when each is free */
+	int64_t *ready_us;
 	size_t n_put_off;
+	unsigned n_told; /* attempts that were told to wait, and for how long: they are no tries */
 };
 
 /* ---- the steps: each returns the next state, or its own to wait ---- */
@@ -112,9 +113,12 @@ enum state exchange_after_failure(
 /* The limits were asked for the target in hand (or `err`: that did not come so far): all is set aside, or none is. */
 enum state exchange_claimed(struct exchange *x, enum err err, const struct bounds *b,
 	const struct limit_answer *answer, const struct fault *why);
-/* Not now: another target first, a place in the queue, or a refusal at once where the call's time is not enough. */
+/* Not now: another target that is free sooner, a place in the queue, or a refusal where the call's time is certainly
+ * not enough, anywhere. */
 enum state exchange_must_wait(
 	struct exchange *x, const struct bounds *b, const struct limit_answer *answer);
+/* It waits no more, and that it has waited is counted. Harmless where it does not. */
+void exchange_stop_waiting(struct exchange *x);
 /* Its time is over while it waits: *why says for what. */
 void exchange_waited(const struct exchange *x, struct fault *why);
 /* The provider in hand has told of its models, or cannot: the next one, or the end. */

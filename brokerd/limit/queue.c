@@ -278,16 +278,30 @@ bool queue_waits(const struct queue_place *p)
 	return p->turn != NULL;
 }
 
-bool queue_is_before(const struct queue *q, struct span lane, struct span identity, bool is_batch)
+/* Who is next there of those that wait for what all of them share. */
+static struct queue_place *first_of(const struct ring *r)
+{
+	struct queue_turn *t = r->turns;
+	if (r->n_turns == r->n_held_back)
+		return NULL;
+	while (t->is_held_back)
+		t = t->next;
+	return t->places;
+}
+
+struct queue_place *queue_before(
+	const struct queue *q, struct span lane, struct span identity, bool is_batch)
 {
 	const struct lane *l = find_lane(q, lane);
 	const struct identity *i = find_identity(q, identity);
 	const enum class own = is_batch ? BATCH : INTERACTIVE;
 	for (enum class c = INTERACTIVE; l && c <= own; c++) {
-		if (l->rings[c].n_turns > l->rings[c].n_held_back)
-			return true;
+		struct queue_place *first = first_of(&l->rings[c]);
+		if (first)
+			return first;
 	}
-	return l && i && find_turn(&l->rings[own], i);
+	const struct queue_turn *t = l && i ? find_turn(&l->rings[own], i) : NULL;
+	return t ? t->places : NULL;
 }
 
 void queue_stir(struct queue *q)
@@ -521,4 +535,21 @@ void queue_look(const struct queue_place *p, struct queue_view *out)
 								QUEUE_QUANTUM)),
 				out);
 	}
+}
+
+static void on_no_turn(struct queue_place *p)
+{
+	(void)p; /* it is gone before any are given */
+}
+
+enum err queue_look_ahead(struct queue *q, struct span lane, struct span identity, bool is_batch,
+	int64_t cost_tokens, struct queue_view *out, struct fault *why)
+{
+	struct queue_place p = {.cost_tokens = cost_tokens, .on_turn = on_no_turn};
+	const enum err err = queue_join(q, lane, identity, is_batch, &p, why);
+	if (err)
+		return err;
+	queue_look(&p, out);
+	queue_leave(&p);
+	return OK;
 }

@@ -36,9 +36,10 @@ enum err queue_join(struct queue *q, struct span lane, struct span identity, boo
 void queue_leave(struct queue_place *p); /* harmless where it does not wait */
 bool queue_waits(const struct queue_place *p);
 
-/* Would who does not wait overtake somebody by trying at once: one of its class or a better one that waits for what
- * the lane shares, or one of its own? */
-bool queue_is_before(const struct queue *q, struct span lane, struct span identity, bool is_batch);
+/* Whom who does not wait would overtake by trying at once: the first of its class or a better one that waits for what
+ * the lane shares, else the first of its own; NULL: nobody. */
+struct queue_place *queue_before(
+	const struct queue *q, struct span lane, struct span identity, bool is_batch);
 
 /* Something may be free that was not: nobody's ready_us holds any more. */
 void queue_stir(struct queue *q);
@@ -55,5 +56,8 @@ struct queue_view {
 	int64_t tokens_before;
 };
 void queue_look(const struct queue_place *p, struct queue_view *out);
+/* The same of one who does not wait, if it joined. As queue_join. */
+enum err queue_look_ahead(struct queue *q, struct span lane, struct span identity, bool is_batch,
+	int64_t cost_tokens, struct queue_view *out, struct fault *why) MUST_USE;
 
 #endif

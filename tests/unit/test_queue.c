@@ -120,7 +120,7 @@ static void test_order(void)
 	a[4].is_batch = true;
 	put(&w, &a[4], 5, 3, 1);
 	put(&w, &a[5], 6, 2, 10);
-	ok(!queue_is_before(w.queue, lane_name(1), SPAN("app-1"), true), "the other lane is free");
+	ok(!queue_before(w.queue, lane_name(1), SPAN("app-1"), true), "the other lane is free");
 	is_int(queue_run(w.queue, 0), NEVER, "nobody waits for a time");
 	order_is(&w, "1 4 2 3 6 5", "a quantum each, in order, and batches behind");
 	is_uint(queue_n(w.queue), 0, "nobody waits");
@@ -142,6 +142,13 @@ static void test_fair(void)
 	memset(many, 0, sizeof many);
 	for (int i = 0; i < MANY; i++)
 		put(&w, &many[i], i, 1, 1000);
+	struct fault why = FAULT_NONE;
+	is_err(queue_look_ahead(w.queue, lane_name(0), SPAN("app-2"), false, 1000, &view, &why), OK,
+		"who does not wait looks ahead");
+	is_uint(view.place, 5, "and sees his place");
+	is_uint(queue_n(w.queue), MANY, "without taking it");
+	ok(queue_before(w.queue, lane_name(0), SPAN("app-2"), false) == &many[0].place,
+		"whoever is next is the one before him");
 	put(&w, &one, 5000, 2, 1000);
 	queue_look(&one.place, &view);
 	is_uint(view.place, 5, "behind one quantum of the other's");
@@ -215,7 +222,7 @@ static void test_waiting(void)
 	is_uint(w.n_asked, 1, "one is asked, for the others wait for the same");
 	queue_run(w.queue, 699);
 	is_uint(w.n_asked, 1, "and not before its time");
-	ok(queue_is_before(w.queue, lane_name(0), SPAN("app-7"), false),
+	ok(queue_before(w.queue, lane_name(0), SPAN("app-7"), false),
 		"who comes has to wait behind");
 	queue_stir(w.queue);
 	queue_run(w.queue, 1);
@@ -226,9 +233,9 @@ static void test_waiting(void)
 	queue_stir(w.queue);
 	is_int(queue_run(w.queue, 2), 700, "those who wait for their own");
 	order_is(&w, "9", "let others pass, batches too");
-	ok(!queue_is_before(w.queue, lane_name(0), SPAN("app-7"), false), "and who comes");
-	ok(queue_is_before(w.queue, lane_name(0), SPAN("app-1"), false), "but not who is the same");
-	ok(!queue_is_before(w.queue, lane_name(0), SPAN("app-1"), true),
+	ok(!queue_before(w.queue, lane_name(0), SPAN("app-7"), false), "and who comes");
+	ok(queue_before(w.queue, lane_name(0), SPAN("app-1"), false), "but not who is the same");
+	ok(!queue_before(w.queue, lane_name(0), SPAN("app-1"), true),
 		"whose batches are no worse off for it");
 	w.is_held[2] = false;
 	is_int(queue_run(w.queue, 701), 700, "after that time");
@@ -281,6 +288,9 @@ static void test_full(void)
 	all[n].place.cost_tokens = 1;
 	all[n].place.on_turn = on_turn;
 	is_err(join(&w, &all[n], &why), ERR_OVERLOADED, "one more of the same identity's");
+	struct queue_view view;
+	is_err(queue_look_ahead(w.queue, lane_name(0), SPAN("app-0"), false, 1, &view, &why),
+		ERR_OVERLOADED, "nor is there a place to look at");
 	ok(span_find(span_str(why.message), SPAN("128 calls of this program")) == 0, "%s",
 		why.message);
 	for (; n < QUEUE_MAX; n++)
