@@ -69,8 +69,9 @@ def test_a_key_that_is_echoed_is_not_passed_on(made, provider, family):
 
 # ---- another takes over ----
 
-FIRST = [{"status": 500}, {"status": 429, "headers": {"retry-after": "3000"}}, {"reset_after": "head"},
-         {"close_after": "start"}, {"status": 404, "message": "no such model"}]
+# the last one's caller is the last who asks it at all
+FIRST = [{"status": 500}, {"reset_after": "head"}, {"close_after": "start"},
+         {"status": 404, "message": "no such model"}, {"status": 429, "headers": {"retry-after": "3000"}}]
 
 
 @families
@@ -93,7 +94,7 @@ def test_the_second_answers(made, provider, family, alias):
             provider.reset()
     rows = made.wait_ledger(2 * len(FIRST))
     assert {(row["provider"], row["input"]) for row in rows["exchange"]} == {(second, 9)}
-    assert sum(row["attempts"] for row in rows["exchange"]) == len(rows["attempt"]) >= 4 * len(FIRST)
+    assert sum(row["attempts"] for row in rows["exchange"]) == len(rows["attempt"]) >= 4 * len(FIRST) - 1
 
 
 @families
