@@ -49,8 +49,8 @@ def test_sequential_calls_leave_nothing(broker, providers):
             for number in range(1, n + 1):
                 client.send_frame(CALL, number, chat(model, "two words"))
                 assert client.recv_until(END, FAULT)[-1].type == END
-        run(max(200, count // 20), "test/m")  # pools and arenas reach their size
-        run(max(200, count // 20), "offline/echo")
+        run(max(200, count // 5), "test/m")  # pools and arenas reach their size
+        run(max(200, count // 5), "offline/echo")
         sockets, files, before = made.sockets(), len(made.fds()), made.heap_kib()
         run(count // 5, "test/m")
         run(count - count // 5, "offline/echo")
