@@ -59,12 +59,6 @@ def made(broker, request):
     return made.start()
 
 
-def sandbox_socket(made):
-    path = made.folder / "llm-broker-sandbox" / "sock"
-    harness.wait_until(lambda: harness.accepts(path), 10, f"{path} is there: it is made behind the main one")
-    return path
-
-
 def send(path, sent, data=frame_bytes(HELLO, 0, GREETING)):
     """Connects, sends a descriptor with the first bytes, and closes. False: the kernel did not take it."""
     with socket.socket(socket.AF_UNIX) as client:
@@ -123,7 +117,7 @@ def test_unread_when_the_connection_ends(made, sticky):
 
 @pytest.mark.parametrize("at", ["sandbox", "main"])
 def test_before_it_is_accepted(made, sticky, at):
-    path = sandbox_socket(made) if at == "sandbox" else made.socket
+    path = harness.sandbox_socket(made) if at == "sandbox" else made.socket
     stopped(made)
     for _ in range(3):
         send(path, [sticky.sock.fileno()])
@@ -135,7 +129,7 @@ def test_before_it_is_accepted(made, sticky, at):
 
 def test_racing_accept(made, sticky):
     for _ in range(200):
-        send(sandbox_socket(made), [sticky.sock.fileno()])
+        send(harness.sandbox_socket(made), [sticky.sock.fileno()])
     sticky.sock.close()
     answers(made)
     answers(made)
@@ -173,9 +167,10 @@ def test_none_is_left(made):
     """Whoever sends them, and however many."""
     def held():
         return sum(what.startswith(("pipe:", "socket:")) for what in made.fds().values())
-    before = held()
+    paths = (made.socket, harness.sandbox_socket(made))
+    harness.wait_until(lambda: held() == len(paths), 5, lambda: f"it listens, and that is all: {made.fds()}")
     reader, writer = os.pipe()
-    for path in (made.socket, sandbox_socket(made)):
+    for path in paths:
         for n in (1, 2, 3, 253):
             send(path, [reader] * n)
             with WireClient(path) as client:
@@ -187,7 +182,7 @@ def test_none_is_left(made):
                     pass
     os.close(reader)
     os.close(writer)
-    harness.wait_until(lambda: held() == before, 5, lambda: f"{before} as before: {made.fds()}")
+    harness.wait_until(lambda: held() == len(paths), 5, lambda: f"as before: {made.fds()}")
 
 
 def test_the_daemon_ends_though_one_lingers(made, sticky):

@@ -45,10 +45,6 @@ def started(broker, provider, *rules):
     return made
 
 
-def sandbox_socket(made):
-    return made.folder / "llm-broker-sandbox" / "sock"
-
-
 def llmb(made, *args, socket=None, **more):
     return made.llmb(*args, env={"LLM_BROKER_SOCKET": str(socket or made.socket)}, **more)
 
@@ -107,7 +103,7 @@ def test_in_a_sandbox_nothing_goes_without_a_word(broker, provider):
     made = started(broker, provider)
     for kind, name in operations():
         each = "openai.chat" if kind == "relay" else "all" if kind == "native" else name
-        done = bare(made, sandbox_socket(made).parent, "try", kind, each, "all/a")
+        done = bare(made, harness.sandbox_socket(made).parent, "try", kind, each, "all/a")
         want = "ok" if name == "whoami" else ("denied", "consent")
         assert done.stdout.strip() in want, (kind, name, done)
     assert provider.requests() == []
@@ -204,21 +200,21 @@ def test_a_person_lets_a_sandbox_in_and_cuts_it_off(broker, provider):
     made = started(broker, provider)
     provider.script(**CHAT.script("Hello.", False)[0], times=0)
     ask = ("ask", "--no-stream", "-m", "other/a", "hi")
-    done = llmb(made, *ask, socket=sandbox_socket(made))
+    done = llmb(made, *ask, socket=harness.sandbox_socket(made))
     assert done.code == 3 and "nobody has allowed host:llmb" in done.err, done
     assert llmb(made, "app", "allow", "host:llmb", "-m", "other/*").code == 0
-    assert llmb(made, *ask, socket=sandbox_socket(made)).out == "Hello.\n"
-    done = llmb(made, "ask", "-m", "all/a", "hi", socket=sandbox_socket(made))
+    assert llmb(made, *ask, socket=harness.sandbox_socket(made)).out == "Hello.\n"
+    done = llmb(made, "ask", "-m", "all/a", "hi", socket=harness.sandbox_socket(made))
     assert done.code == 3 and "what was allowed" in done.err, done
     made.restart()
-    assert llmb(made, *ask, socket=sandbox_socket(made)).out == "Hello.\n", "it is kept"
+    assert llmb(made, *ask, socket=harness.sandbox_socket(made)).out == "Hello.\n", "it is kept"
     assert llmb(made, "app", "revoke", "host:llmb").code == 0
     made.kill9()
     made.start()
-    done = llmb(made, *ask, socket=sandbox_socket(made))
+    done = llmb(made, *ask, socket=harness.sandbox_socket(made))
     assert done.code == 3 and "was cut off" in done.err
     assert llmb(made, "app", "forget", "host:llmb").code == 0, "and can be taken back by whoever did it"
-    assert "nobody has allowed" in llmb(made, *ask, socket=sandbox_socket(made)).err
+    assert "nobody has allowed" in llmb(made, *ask, socket=harness.sandbox_socket(made)).err
 
 
 def test_a_word_holds_for_as_long_as_is_said(broker, provider):
@@ -251,9 +247,9 @@ def test_a_word_for_a_session_ends_with_it(broker, provider):
     provider.script(**CHAT.script("Hello.", False)[0], times=0)
     ask = ("ask", "--no-stream", "-m", "other/a", "hi")
     assert llmb(made, "app", "allow", "host:llmb", "--session").code == 0
-    assert llmb(made, *ask, socket=sandbox_socket(made)).code == 0
+    assert llmb(made, *ask, socket=harness.sandbox_socket(made)).code == 0
     made.restart()
-    assert llmb(made, *ask, socket=sandbox_socket(made)).code == 3
+    assert llmb(made, *ask, socket=harness.sandbox_socket(made)).code == 3
 
 
 def test_a_file_of_grants_that_is_damaged_grants_nothing(broker, provider):
@@ -263,7 +259,7 @@ def test_a_file_of_grants_that_is_damaged_grants_nothing(broker, provider):
     grants = made.state_dir / "grants"
     grants.write_text(grants.read_text() + "nonsense\n")
     made.start()
-    assert llmb(made, "ask", "-m", "other/a", "hi", socket=sandbox_socket(made)).code == 3
+    assert llmb(made, "ask", "-m", "other/a", "hi", socket=harness.sandbox_socket(made)).code == 3
     done = llmb(made, "app", "allow", "host:llmb")
     assert done.code != 0 and "grants:2 is no grant" in done.err, done
     assert grants.read_text().endswith("nonsense\n"), "it is left as it is"
@@ -300,13 +296,13 @@ def test_an_agent_asks_a_person(broker, provider, answer, may):
     folder = fake_notify(made, answer)
     process = agent(made, folder)
     try:
-        done = llmb(made, "ask", "--no-stream", "-m", "other/a", "hi", socket=sandbox_socket(made))
+        done = llmb(made, "ask", "--no-stream", "-m", "other/a", "hi", socket=harness.sandbox_socket(made))
         assert (done.code == 0) == may, done
         shown = (folder / "shown").read_text()
         assert "May host:llmb use language models with your keys?" in shown
         assert "the kernel shows where it runs" in shown
         (folder / "shown").unlink()
-        again = llmb(made, "ask", "--no-stream", "-m", "other/a", "hi", socket=sandbox_socket(made))
+        again = llmb(made, "ask", "--no-stream", "-m", "other/a", "hi", socket=harness.sandbox_socket(made))
         assert (again.code == 0) == may
         assert (folder / "shown").exists() == (not answer), "who was answered is not asked again"
     finally:
@@ -329,7 +325,7 @@ def test_a_name_cannot_go_on_with_the_question(broker, provider):
     shutil.copy(harness.wrap("static_client"), program)
     process = agent(made, folder)
     try:
-        subprocess.run([program, "ask", "other/a", "hi"], env={"LLM_BROKER_SOCKET": str(sandbox_socket(made))},
+        subprocess.run([program, "ask", "other/a", "hi"], env={"LLM_BROKER_SOCKET": str(harness.sandbox_socket(made))},
                        capture_output=True, timeout=harness.CALL_SECONDS)
         title, body = (folder / "shown").read_text().splitlines()[-2:]
     finally:
@@ -346,7 +342,7 @@ def test_all_who_wait_for_one_answer_get_it(broker, provider):
     process = agent(made, folder)
     try:
         running = [made.llmb_start("ask", "--no-stream", "-m", "other/a", "hi",
-                                 env={"LLM_BROKER_SOCKET": str(sandbox_socket(made))}) for _ in range(5)]
+                                 env={"LLM_BROKER_SOCKET": str(harness.sandbox_socket(made))}) for _ in range(5)]
         assert [one.finish().code for one in running] == [0] * 5
         assert (folder / "shown").read_text().count("May host:llmb") == 1
     finally:
@@ -359,7 +355,7 @@ def test_a_question_nobody_answers_ends_with_its_caller(broker, provider):
     (folder / "slow").touch()
     process = agent(made, folder)
     try:
-        done = llmb(made, "ask", "--timeout", "1s", "-m", "other/a", "hi", socket=sandbox_socket(made))
+        done = llmb(made, "ask", "--timeout", "1s", "-m", "other/a", "hi", socket=harness.sandbox_socket(made))
         assert done.code == 124, done
         rows = made.wait_ledger(1, 0)
         assert rows["exchange"][0]["outcome"] == "failed" and rows["attempt"] == []
@@ -371,7 +367,7 @@ def test_an_agent_in_a_sandbox_is_none(broker, provider):
     made = started(broker, provider)
     folder = fake_notify(made, "yes")
     done = subprocess.run([harness.program("llm-broker-agent")], timeout=10, capture_output=True, text=True,
-                          env={**made.env, "LLM_BROKER_SOCKET": str(sandbox_socket(made)),
+                          env={**made.env, "LLM_BROKER_SOCKET": str(harness.sandbox_socket(made)),
                                "PATH": f"{folder}:{made.env['PATH']}"})
     assert done.returncode == 1 and "consent.next" in done.stderr, done
 
@@ -449,7 +445,7 @@ def test_two_applications_share_one_vault(broker, provider):
 def test_a_doctor_who_is_not_shown_something_finds_nothing_wrong(broker, provider):
     made = started(broker, provider, ("small", {**PROFILE, "operation": "chat"}))
     app = json.loads(llmb(made, "app", "add", "notes", "--profile", "small", "--json").out)
-    for path, offline in ((app["socket"], "ok"), (sandbox_socket(made), "skip")):
+    for path, offline in ((app["socket"], "ok"), (harness.sandbox_socket(made), "skip")):
         done = llmb(made, "doctor", "--live", "--json", socket=path)
         found = {one["name"]: one for one in json.loads(done.out)["checks"]}
         assert done.code == 0 and json.loads(done.out)["ok"], found
@@ -509,7 +505,7 @@ def test_what_was_allowed_and_refused_is_in_the_audit_log(broker, provider):
     assert llmb(made, "app", "revoke", "flatpak:org.x.Y").code == 0
     assert llmb(made, "app", "add", "notes").code == 0
     assert llmb(made, "ask", "-m", "all/a", "hi").code == 3
-    assert llmb(made, "ask", "-m", "other/a", "hi", socket=sandbox_socket(made)).code == 3
+    assert llmb(made, "ask", "-m", "other/a", "hi", socket=harness.sandbox_socket(made)).code == 3
     records = [json.loads(line) for line in llmb(made, "audit", "list", "--json").out.splitlines()]
     records = records[0]["records"] if "records" in records[0] else records
     seen = {(one["what"], one.get("verdict"), one.get("subject")) for one in records}
@@ -558,7 +554,7 @@ def test_an_answer_that_is_kept_is_its_own_identity_s(broker, provider):
     def relay_at(where, *path, input=None, method="GET"):
         return llmb(made, "relay", "openai.responses", *path, "-X", "POST" if input else method, socket=where, input=input)
     name = json.loads(relay_at(made.socket, input=body).out)["id"]
-    for where in (sandbox_socket(made), sockets["one"]):
+    for where in (harness.sandbox_socket(made), sockets["one"]):
         for method in ("GET", "DELETE"):
             done = relay_at(where, f"/v1/responses/{name}", method=method)
             assert done.code != 0 and "Secret." not in done.out, (where, done)

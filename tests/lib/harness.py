@@ -97,6 +97,13 @@ def accepts(path):
         return True
 
 
+def sandbox_socket(made):
+    """The one for sandboxes of a broker whose socket's folder is `llm-broker`: it is made behind the main one."""
+    path = made.folder / "llm-broker-sandbox" / "sock"
+    wait_until(lambda: accepts(path), 10, f"somebody listens on {path}")
+    return path
+
+
 def quoted(value):
     """A value as it stands in the configuration."""
     text = str(value)
