@@ -116,6 +116,13 @@ enum state step_route(struct exchange *x)
 		return x->is_retry_due || is_reader_behind(f) ? ROUTE : RESERVE;
 	if (f->op == LLM_OP_MODELS)
 		return route_listing(x);
+	/* a body that nobody translates, or a path, may name any: limits and accounts tell calls apart by it */
+	if (f->request.model.n > LIMIT_LABEL_BYTES) {
+		const enum err err = fault_param(&why, ERR_INVALID_REQUEST, "model",
+			"a model's name has at most %zu bytes, not %zu", LIMIT_LABEL_BYTES,
+			f->request.model.n);
+		return exchange_fail_with(x, err, &why);
+	}
 	if (f->op == LLM_OP_NATIVE)
 		return go_native(x);
 	const struct route_keys keys = {has_key, x};

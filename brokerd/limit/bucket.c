@@ -56,14 +56,14 @@ static void advance(struct bucket *b, int64_t now_us)
 		b->at_us = now_us;
 }
 
-/* Each two neighbours become one, of the later's turn: so an earlier one's can never give away a later one's. */
+/* Each two neighbours become one, of the later's rank: so an earlier one's can never give away a later one's. */
 static void put_together(struct bucket *b)
 {
 	unsigned n = 0;
 	for (unsigned i = 0; i < b->n; i += 2) {
 		struct bucket_piece p = b->pieces[i];
 		if (i + 1 < b->n) {
-			p.turn = b->pieces[i + 1].turn;
+			p.rank = b->pieces[i + 1].rank;
 			p.parts += b->pieces[i + 1].parts;
 		}
 		b->pieces[n++] = p;
@@ -71,7 +71,7 @@ static void put_together(struct bucket *b)
 	b->n = n;
 }
 
-static void push(struct bucket *b, bucket_parts parts, uint64_t turn)
+static void push(struct bucket *b, bucket_parts parts, uint64_t rank)
 {
 	if (b->n == b->size && b->size == BUCKET_PIECES)
 		put_together(b);
@@ -81,17 +81,17 @@ static void push(struct bucket *b, bucket_parts parts, uint64_t turn)
 		if (!b->pieces)
 			abort();
 	}
-	b->pieces[b->n++] = (struct bucket_piece){turn, parts};
+	b->pieces[b->n++] = (struct bucket_piece){rank, parts};
 	b->used += parts;
 }
 
-/* How many pieces are not of later turns. */
+/* How many pieces a turn's giving back reaches. */
 static size_t up_to(const struct bucket *b, uint64_t turn)
 {
 	size_t low = 0, high = b->n;
 	while (low < high) {
 		const size_t middle = low + (high - low) / 2;
-		if (b->pieces[middle].turn <= turn)
+		if (b->pieces[middle].rank <= turn * 2)
 			low = middle + 1;
 		else
 			high = middle;
@@ -120,10 +120,12 @@ int64_t bucket_ready_us(const struct bucket *b, int64_t n, int64_t now_us)
 
 void bucket_take(struct bucket *b, int64_t n, uint64_t turn, int64_t now_us)
 {
+	assert(turn >= b->turn);
+	b->turn = turn;
 	if (b->amount == 0 || n == 0)
 		return;
 	advance(b, now_us);
-	push(b, parts_of(b, n), turn);
+	push(b, parts_of(b, n), turn * 2);
 }
 
 void bucket_give(struct bucket *b, int64_t n, uint64_t turn, int64_t now_us)
@@ -134,7 +136,7 @@ void bucket_give(struct bucket *b, int64_t n, uint64_t turn, int64_t now_us)
 	eat(b, up_to(b, turn), parts_of(b, n));
 }
 
-void bucket_owe(struct bucket *b, int64_t n, uint64_t turn, int64_t now_us)
+void bucket_owe(struct bucket *b, int64_t n, int64_t now_us)
 {
 	if (b->amount == 0 || n == 0)
 		return;
@@ -145,14 +147,7 @@ void bucket_owe(struct bucket *b, int64_t n, uint64_t turn, int64_t now_us)
 		return;
 	if (parts > most - b->used)
 		parts = most - b->used;
-	const size_t i = up_to(b, turn);
-	if (i == b->n) {
-		push(b, parts, turn);
-		return;
-	}
-	/* as if it had been taken then: it is the next one's, whom no earlier turn's giving back reaches */
-	b->pieces[i].parts += parts;
-	b->used += parts;
+	push(b, parts, b->turn * 2 + 1);
 }
 
 int64_t bucket_used(const struct bucket *b, int64_t now_us)
@@ -163,14 +158,37 @@ int64_t bucket_used(const struct bucket *b, int64_t now_us)
 	return (int64_t)((used_at(b, now_us) + per - 1) / per);
 }
 
-void bucket_change(struct bucket *b, int64_t amount, int64_t per_us, int64_t now_us)
+/* As many units of another size, rounded up. */
+static bucket_parts resized(bucket_parts parts, int64_t from_us, int64_t to_us)
 {
-	if (b->amount == amount && (amount == 0 || b->per_us == per_us))
-		return;
-	/* nobody's in particular: what is still held gives back of it */
-	const int64_t used = bucket_used(b, now_us);
+	const bucket_parts from = (bucket_parts)from_us, to = (bucket_parts)to_us;
+	return parts / from * to + (parts % from * to + from - 1) / from;
+}
+
+void bucket_set(struct bucket *b, int64_t amount, int64_t per_us, int64_t used, int64_t now_us)
+{
+	const uint64_t turn = b->turn;
 	bucket_done(b);
 	bucket_init(b, amount, per_us);
-	b->at_us = now_us;
 	bucket_take(b, used, 0, now_us);
+	b->turn = turn;
+}
+
+void bucket_change(struct bucket *b, int64_t amount, int64_t per_us, int64_t now_us)
+{
+	const int64_t before_us = b->per_us;
+	if (b->amount == amount && (amount == 0 || before_us == per_us))
+		return;
+	if (b->amount == 0 || amount == 0) {
+		bucket_set(b, amount, per_us, 0, now_us);
+		return;
+	}
+	advance(b, now_us);
+	b->amount = amount;
+	b->per_us = per_us;
+	b->used = 0;
+	for (unsigned i = 0; i < b->n; i++) {
+		b->pieces[i].parts = resized(b->pieces[i].parts, before_us, per_us);
+		b->used += b->pieces[i].parts;
+	}
 }

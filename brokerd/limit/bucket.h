@@ -20,10 +20,12 @@ struct bucket {
 	int64_t per_us; /* in which all of it grows back; the parts of a unit */
 	int64_t at_us;  /* as of when `used` is */
 	bucket_parts used;
-	/* whose it is: of the take `turn`, or of takes before it that are as one by now. The oldest first; what
-	 * grows back is the newest's first, for that is what would be there if the older had not been. */
+	uint64_t turn; /* the last that took */
+	/* whose it is, by twice the turn: of that take, or of takes up to it that are as one by now; one more than
+	 * that: nobody's, and no giving back reaches it. The oldest first; what grows back is the newest's first,
+	 * for that is what would be there if the older had not been. */
 	struct bucket_piece {
-		uint64_t turn;
+		uint64_t rank;
 		bucket_parts parts;
 	} * pieces;
 	unsigned n, size;
@@ -40,14 +42,17 @@ int64_t bucket_ready_us(const struct bucket *b, int64_t n, int64_t now_us);
 void bucket_take(struct bucket *b, int64_t n, uint64_t turn, int64_t now_us);
 /* Of what `turn` took, what it did not use. */
 void bucket_give(struct bucket *b, int64_t n, uint64_t turn, int64_t now_us);
-/* What it used besides: a debt, with which there are BUCKET_DEBT times the whole used at the most. */
-void bucket_owe(struct bucket *b, int64_t n, uint64_t turn, int64_t now_us);
+/* What was used besides: a debt of now, with which there are BUCKET_DEBT times the whole used at the most. */
+void bucket_owe(struct bucket *b, int64_t n, int64_t now_us);
 
 bool bucket_is_full(const struct bucket *b, int64_t now_us);
 /* Units that were had and are not back, rounded up; more than `amount` in debt. */
 int64_t bucket_used(const struct bucket *b, int64_t now_us);
 
-/* Another amount and time; as many units are used as before. */
+/* Another amount and time; as many units are used as before, by the same. */
 void bucket_change(struct bucket *b, int64_t amount, int64_t per_us, int64_t now_us);
+
+/* The same, but so much is used, and whoever took before gives back of that. */
+void bucket_set(struct bucket *b, int64_t amount, int64_t per_us, int64_t used, int64_t now_us);
 
 #endif

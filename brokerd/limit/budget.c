@@ -104,6 +104,11 @@ void budget_done(struct budget *b)
 	b->n = b->size = 0;
 }
 
+static bool is_free(const struct budget *b)
+{
+	return b->spent_nusd == 0 && b->reserved == 0;
+}
+
 /* The period in which the wall is at `at_us`. */
 static void begin(struct budget *b, const struct budget_clock *c, int64_t at_us, bool is_believed,
 	uint64_t turn)
@@ -112,10 +117,13 @@ static void begin(struct budget *b, const struct budget_clock *c, int64_t at_us,
 	budget_period(b->zone, b->rule.period, floor_div(at_us, SECOND_US), &from_s, &until_s);
 	const int64_t ends_us = num_add_sat(c->real_us, until_s * SECOND_US - at_us);
 	const int64_t whole_us = num_add_sat(b->due_us, (until_s - from_s) * SECOND_US);
+	if (!is_free(b) || b->until_s == 0)
+		b->idle_us = c->real_us > b->due_us ? c->real_us : b->due_us;
 	b->due_us = is_believed || ends_us > whole_us ? ends_us : whole_us;
 	b->from_s = from_s;
 	b->until_s = until_s;
-	b->spent_nusd = b->reserved_nusd = 0;
+	b->spent_nusd = 0;
+	b->reserved = 0;
 	b->turn = turn;
 }
 
@@ -124,19 +132,29 @@ static void roll(struct budget *b, const struct budget_clock *c)
 {
 	const int64_t length_us = budget_rolling_us(b->rule.period);
 	size_t n = 0;
-	while (n < b->n &&
-		(b->cells[n].quarter + 1) * BUDGET_QUARTER_US + length_us <= c->real_us) {
-		b->spent_nusd -= b->cells[n].nusd;
+	while (n < b->n && (b->cells[n].quarter + 1) * BUDGET_QUARTER_US + length_us <= c->real_us)
 		n++;
-	}
 	if (n == 0)
 		return;
 	b->n -= n;
 	memmove(b->cells, b->cells + n, b->n * sizeof *b->cells);
-	if (b->n > 0)
-		return;
-	budget_done(b);
 	b->spent_nusd = 0;
+	for (size_t i = 0; i < b->n; i++)
+		b->spent_nusd = num_add_sat(b->spent_nusd, b->cells[i].nusd);
+	if (b->n == 0)
+		budget_done(b);
+}
+
+static bool may_begin(const struct budget *b, const struct budget_clock *c, int64_t length_us)
+{
+	if (c->is_behind) {
+		const int64_t at_s = floor_div(c->wall_us, SECOND_US);
+		const bool is_elsewhere = at_s < b->from_s || at_s >= b->until_s;
+		return is_elsewhere && c->real_us >= b->due_us &&
+		       c->real_us >= num_add_sat(c->behind_us, length_us);
+	}
+	return c->seen_us >= b->until_s * SECOND_US &&
+	       (c->is_believed || c->real_us >= b->due_us - BUDGET_SLACK_US);
 }
 
 bool budget_refresh(struct budget *b, const struct budget_clock *c, uint64_t turn)
@@ -149,23 +167,17 @@ bool budget_refresh(struct budget *b, const struct budget_clock *c, uint64_t tur
 		begin(b, c, c->seen_us, true, turn);
 		return true;
 	}
-	const bool is_idle = b->spent_nusd == 0 && b->reserved_nusd == 0;
-	if (c->is_behind) {
-		const int64_t length_us = (b->until_s - b->from_s) * SECOND_US;
-		const int64_t at_s = floor_div(c->wall_us, SECOND_US);
-		const bool is_elsewhere = at_s < b->from_s || at_s >= b->until_s;
-		if (!is_elsewhere || c->real_us < b->due_us ||
-			c->real_us < num_add_sat(c->behind_us, length_us))
-			return false;
-		begin(b, c, c->wall_us, is_idle, turn);
+	const int64_t length_us = (b->until_s - b->from_s) * SECOND_US;
+	const bool is_idle = is_free(b) && c->real_us >= num_add_sat(b->idle_us, 2 * length_us);
+	if (may_begin(b, c, length_us)) {
+		begin(b, c, c->is_behind ? c->wall_us : c->seen_us, is_idle || c->is_believed,
+			turn);
 		return true;
 	}
-	if (c->seen_us < b->until_s * SECOND_US)
-		return false;
-	if (c->real_us < b->due_us - BUDGET_SLACK_US && !c->is_believed)
-		return false;
-	begin(b, c, c->seen_us, is_idle || c->is_believed, turn);
-	return true;
+	/* it goes on beyond its length, which the next one has for itself */
+	if (c->real_us > b->due_us)
+		b->due_us = c->real_us;
+	return false;
 }
 
 bool budget_counts(const struct budget *b, uint64_t turn)
@@ -215,6 +227,22 @@ void budget_add(struct budget *b, const struct budget_clock *c, int64_t real_us,
 	b->spent_nusd = num_add_sat(b->spent_nusd, nusd);
 }
 
+void budget_reserve(struct budget *b, int64_t nusd)
+{
+	b->reserved += nusd;
+}
+
+void budget_unreserve(struct budget *b, int64_t nusd)
+{
+	assert(b->reserved >= nusd);
+	b->reserved -= nusd;
+}
+
+int64_t budget_reserved_nusd(const struct budget *b)
+{
+	return b->reserved < INT64_MAX ? (int64_t)b->reserved : INT64_MAX;
+}
+
 /* When the next period begins, as the clock goes now. */
 static int64_t calendar_ready_us(const struct budget *b, const struct budget_clock *c)
 {
@@ -234,9 +262,8 @@ int64_t budget_ready_us(const struct budget *b, const struct budget_clock *c, in
 {
 	if (nusd > b->rule.nusd)
 		return INT64_MAX;
-	if (!b->is_rolling) {
+	if (!b->is_rolling)
 		return calendar_ready_us(b, c);
-	}
 	int64_t spent_nusd = b->spent_nusd;
 	for (size_t i = 0; i < b->n; i++) {
 		if (spent_nusd <= b->rule.nusd - nusd)
@@ -251,6 +278,5 @@ int64_t budget_ready_us(const struct budget *b, const struct budget_clock *c, in
 
 bool budget_is_whole(const struct budget *b, const struct budget_clock *c)
 {
-	return b->spent_nusd == 0 && b->reserved_nusd == 0 &&
-	       (b->is_rolling || c->real_us >= b->due_us);
+	return is_free(b) && (b->is_rolling || c->real_us >= b->due_us);
 }

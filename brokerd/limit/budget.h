@@ -8,7 +8,8 @@
  * - While the wall clock is more than BUDGET_SLACK_US behind what it showed before, nothing begins anew, until one whole
  *   period of real time has passed so: a clock that was years ahead for a moment does not lock anybody out for years.
  * - In the first BUDGET_BOOT_US of the host's time the clock is believed, whatever it says: it is being set right
- *   then. So is one that is ahead of us when a period ends in which nothing was spent, for there is nothing to refill.
+ *   then. So it is when nothing was spent for two whole periods, which are more than what that can refill: where a
+ *   host's sleep counts on no clock, or its clock was set right late, days that begin late are mended so.
  * A rolling window goes by real time alone, and no setting of the clock touches it: by quarters of an hour, each of
  * which counts until the last moment of it is out of the window.
  *
@@ -45,14 +46,19 @@ struct budget_cell {
 	int64_t nusd;
 };
 
+/* A sum that no number of calls fills, whatever each can cost. */
+__extension__ typedef __int128 budget_sum;
+
 struct budget {
 	struct budget_rule rule;
 	bool is_rolling;
 	const struct zone *zone;
-	int64_t spent_nusd, reserved_nusd;
+	int64_t spent_nusd; /* held at the end of its range */
+	budget_sum reserved;
 	/* of a calendar */
 	int64_t from_s, until_s; /* the period; until_s 0: none has begun */
 	int64_t due_us;          /* real time at which it has had its whole length */
+	int64_t idle_us;         /* real time since when nothing was spent in those before */
 	uint64_t turn;           /* what was taken up to there belongs to the ones before */
 	/* of a rolling one, the oldest first */
 	struct budget_cell *cells;
@@ -78,6 +84,11 @@ bool budget_counts(const struct budget *b, uint64_t turn);
 /* What was spent at a moment of real time; on the wall it was `wall_us`. Where it is outside, nothing happens. */
 void budget_add(struct budget *b, const struct budget_clock *c, int64_t real_us, int64_t wall_us,
 	int64_t nusd);
+
+/* What is set aside, and what is so no more; as a number, held at the end of its range. */
+void budget_reserve(struct budget *b, int64_t nusd);
+void budget_unreserve(struct budget *b, int64_t nusd);
+int64_t budget_reserved_nusd(const struct budget *b);
 
 /* Real time at which `nusd` would be left if nothing more were spent: the end of the period, or for a rolling one
  * when enough is out of the window; INT64_MAX: never, it is more than the whole. */

@@ -10,10 +10,11 @@
 
 void counter_units(const struct limit_need *need, int64_t to[COUNTER_BUCKETS])
 {
+	const int64_t most = BUCKET_UNITS_MAX;
 	to[COUNTER_REQUESTS] = 1;
-	to[COUNTER_INPUT] = need->input_tokens;
-	to[COUNTER_OUTPUT] = need->output_tokens;
-	to[COUNTER_TOKENS] = num_add_sat(need->input_tokens, need->output_tokens);
+	to[COUNTER_INPUT] = need->input_tokens < most ? need->input_tokens : most;
+	to[COUNTER_OUTPUT] = need->output_tokens < most ? need->output_tokens : most;
+	to[COUNTER_TOKENS] = to[COUNTER_INPUT] + to[COUNTER_OUTPUT];
 }
 
 void counter_free(struct counter *c)
@@ -21,10 +22,18 @@ void counter_free(struct counter *c)
 	assert(!c->shares && c->n_shares == 0);
 	for (size_t i = 0; i < COUNTER_BUCKETS; i++)
 		bucket_done(&c->buckets[i]);
+	counter_forget_rule(c);
+	free(c);
+}
+
+void counter_forget_rule(struct counter *c)
+{
 	for (size_t i = 0; i < c->n_budgets; i++)
 		budget_done(&c->budgets[i]);
 	free(c->budgets);
-	free(c);
+	c->budgets = NULL;
+	c->n_budgets = 0;
+	c->rule = NULL;
 }
 
 void counter_refresh(struct counter *c, const struct budget_clock *clock, uint64_t turn)
@@ -57,7 +66,7 @@ static void test_budget(const struct counter *c, size_t i, int64_t nusd,
 	const struct budget *b = &c->budgets[i];
 	struct obstacle o = {.counter = c, .kind = OBSTACLE_BUDGET, .i = i};
 	const int64_t spent_nusd = num_add_sat(b->spent_nusd, nusd);
-	if (num_add_sat(spent_nusd, b->reserved_nusd) <= b->rule.nusd)
+	if (num_add_sat(spent_nusd, budget_reserved_nusd(b)) <= b->rule.nusd)
 		return;
 	if (spent_nusd > b->rule.nusd) {
 		o.verdict = LIMIT_SPENT;
@@ -110,10 +119,8 @@ void counter_take(
 	c->n_shares++;
 	for (size_t i = 0; i < COUNTER_BUCKETS; i++)
 		bucket_take(&c->buckets[i], units[i], h->turn, now_us);
-	for (size_t i = 0; i < c->n_budgets; i++) {
-		struct budget *b = &c->budgets[i];
-		b->reserved_nusd = num_add_sat(b->reserved_nusd, h->need.nusd);
-	}
+	for (size_t i = 0; i < c->n_budgets; i++)
+		budget_reserve(&c->budgets[i], h->need.nusd);
 	if (c->is_learned)
 		learned_taken(c, share);
 }
@@ -124,7 +131,7 @@ static void settle_bucket(
 	if (used < had)
 		bucket_give(b, had - used, turn, now_us);
 	else
-		bucket_owe(b, used - had, turn, now_us);
+		bucket_owe(b, used - had, now_us);
 }
 
 void counter_settle(struct counter *c, struct limit_share *share, const struct limit_use *use,
@@ -147,8 +154,7 @@ void counter_settle(struct counter *c, struct limit_share *share, const struct l
 		struct budget *b = &c->budgets[i];
 		if (!budget_counts(b, h->turn))
 			continue;
-		assert(b->reserved_nusd >= h->need.nusd);
-		b->reserved_nusd -= h->need.nusd;
+		budget_unreserve(b, h->need.nusd);
 		if (use && b->is_rolling)
 			budget_add(b, clock, h->real_us, h->wall_us, use->nusd);
 		else if (use)

@@ -55,10 +55,12 @@ struct obstacle {
 	size_t i; /* which bucket, which budget */
 };
 
-/* How much of each bucket a need is. */
+/* How much of each bucket a need is; each at most twice BUCKET_UNITS_MAX, so that sums of them fit. */
 void counter_units(const struct limit_need *need, int64_t to[COUNTER_BUCKETS]);
 
 void counter_free(struct counter *c); /* has no shares */
+/* Its limit is no more, nor what that said of budgets: those who hold a share end as if it had none. */
+void counter_forget_rule(struct counter *c);
 
 /* Budgets that are over begin anew. */
 void counter_refresh(struct counter *c, const struct budget_clock *clock, uint64_t turn);

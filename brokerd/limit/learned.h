@@ -16,7 +16,7 @@
 void learned_taken(struct counter *c, struct limit_share *share);
 void learned_gone(struct counter *c, struct limit_share *share);
 
-/* A reply has come. `turn` is the last that was taken. */
-void learned_hear(struct counter *c, const struct rates *said, uint64_t turn, int64_t now_us);
+/* A reply has come. */
+void learned_hear(struct counter *c, const struct rates *said, int64_t now_us);
 
 #endif

@@ -155,8 +155,10 @@ static void on_spent(void *context, int64_t at_s, int64_t nusd)
 	const struct filling *f = context;
 	const struct budget_clock *clock = &f->limiter->clock;
 	const int64_t at_us = num_mul_sat(at_s, SECOND_US);
-	/* by real time, as long ago as it was on the wall */
-	budget_add(f->budget, clock, clock->real_us - (clock->seen_us - at_us), at_us, nusd);
+	/* by real time, as long ago as it was on the wall at the latest */
+	const int64_t end_us = num_add_sat(at_us, BUDGET_QUARTER_US - 1);
+	const int64_t ago_us = clock->seen_us > end_us ? clock->seen_us - end_us : 0;
+	budget_add(f->budget, clock, clock->real_us - ago_us, at_us, nusd);
 }
 
 static void fill(struct limiter *l, const struct counter *c, struct budget *b)
@@ -180,7 +182,7 @@ static void reserve_again(const struct counter *c, struct budget *b)
 		if (!b->is_rolling && share->hold->wall_us / SECOND_US < b->from_s)
 			b->turn = share->hold->turn; /* it belongs to the period before */
 		else
-			b->reserved_nusd = num_add_sat(b->reserved_nusd, share->hold->need.nusd);
+			budget_reserve(b, share->hold->need.nusd);
 	}
 }
 
@@ -335,6 +337,25 @@ static struct limit_caller *new_caller(struct limiter *l)
 	return caller;
 }
 
+static void put_last(struct limiter *l, struct limit_caller *caller)
+{
+	if (!caller->next)
+		return;
+	LIST_REMOVE(l->callers, caller);
+	LIST_PUSH(l->callers, caller);
+}
+
+/* Lets go of one that does nothing, where there are too many; those under way are not in the way of the others. */
+static void make_room(struct limiter *l)
+{
+	for (size_t i = 0; i < SWEEP && l->n_callers >= CALLERS_MAX; i++) {
+		if (l->callers->n_holds == 0)
+			drop_caller(l, l->callers);
+		else
+			put_last(l, l->callers);
+	}
+}
+
 static struct limit_caller *caller_of(struct limiter *l, const struct limit_subject *s)
 {
 	struct limit_caller *caller;
@@ -343,17 +364,13 @@ static struct limit_caller *caller_of(struct limiter *l, const struct limit_subj
 	assert(buf_error(&l->key) == OK);
 	TABLE_FIND(l->by_subject, caller, l->key.p, l->key.n);
 	if (!caller) {
-		if (l->n_callers >= CALLERS_MAX && l->callers->n_holds == 0)
-			drop_caller(l, l->callers);
+		make_room(l);
 		caller = new_caller(l);
 		find_counters(l, caller);
 	} else if (caller->generation != l->generation) {
 		find_counters(l, caller);
 	}
-	if (caller->next) { /* it is not the last already */
-		LIST_REMOVE(l->callers, caller);
-		LIST_PUSH(l->callers, caller);
-	}
+	put_last(l, caller);
 	return caller;
 }
 
@@ -492,21 +509,34 @@ void limiter_release(struct limit_hold *h, const struct limit_now *now)
 
 /* ---- the rest ---- */
 
+/* The limits of `c` that are called as those of `before`, in its order. */
+static const struct limit_rule **namesakes(const struct config *before, const struct config *c)
+{
+	const size_t n = before ? before->n_limits : 0;
+	const struct limit_rule **all = zeroed((n + 1) * sizeof(const struct limit_rule *));
+	for (size_t i = 0; i < n; i++)
+		all[i] = config_limit(c, before->limits[i].name);
+	return all;
+}
+
 void limiter_configure(struct limiter *l, struct config *c, const struct limit_now *now)
 {
 	struct limit_caller *caller;
 	struct counter *counter, *after;
 	struct config *const before = l->config;
+	const struct limit_rule **const next = namesakes(before, c);
 	see(l, now);
 	l->config = config_ref(c);
 	l->generation++;
 	TABLE_EACH(l->counters, counter, after) {
 		if (counter->is_learned)
 			continue;
-		const struct limit_rule *r = config_limit(c, counter->name);
-		counter->rule = NULL;
+		const struct limit_rule *r = counter->rule ? next[counter->rule - before->limits]
+							   : config_limit(c, counter->name);
 		if (r && r->each == counter->each)
 			follow(l, counter, r);
+		else
+			counter_forget_rule(counter);
 	}
 	/* those of limits that are no more go now, or with their last share */
 	LIST_EACH(l->callers, caller)
@@ -516,6 +546,7 @@ void limiter_configure(struct limiter *l, struct config *c, const struct limit_n
 			drop_counter(l, counter);
 	}
 	config_unref(before);
+	free(next);
 	tell(l);
 }
 
@@ -615,7 +646,7 @@ void limiter_learn(struct limiter *l, const struct limit_subject *s, const struc
 	const struct limit_caller *caller = caller_of(l, s);
 	if (!caller->learned)
 		return;
-	learned_hear(caller->learned, said, l->turn, l->now_us);
+	learned_hear(caller->learned, said, l->now_us);
 	tell(l);
 }
 
@@ -626,14 +657,20 @@ void limiter_remember(
 	spending_add(l->spending, s, wall_us / SECOND_US, nusd);
 }
 
+void limiter_size(const struct limiter *l, size_t *callers, size_t *counters)
+{
+	*callers = l->n_callers;
+	*counters = l->n_counters;
+}
+
 /* ---- listings ---- */
 
 static int64_t spent_of(const struct counter *c)
 {
 	int64_t nusd = 0;
 	for (size_t i = 0; i < c->n_budgets; i++)
-		nusd = num_add_sat(
-			nusd, num_add_sat(c->budgets[i].spent_nusd, c->budgets[i].reserved_nusd));
+		nusd = num_add_sat(nusd, num_add_sat(c->budgets[i].spent_nusd,
+						 budget_reserved_nusd(&c->budgets[i])));
 	return nusd;
 }
 

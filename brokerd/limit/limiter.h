@@ -109,6 +109,9 @@ void limiter_learn(struct limiter *l, const struct limit_subject *s, const struc
 void limiter_remember(
 	struct limiter *l, const struct limit_subject *s, int64_t wall_us, int64_t nusd);
 
+/* How many it remembers: for tests. */
+void limiter_size(const struct limiter *l, size_t *callers, size_t *counters);
+
 /* All counters as JSON, for `llmb budget list` and `llmb budget show NAME` (absent: all): appends
  * {"limits":[{"name","said_at","window","zone","for":{"app":[...],...},"each":[...],"counters":[{"of":{"app":...},
  * "requests":{"limit","per_ms","used"},"input_tokens","output_tokens","tokens","concurrency":{"limit","used"},

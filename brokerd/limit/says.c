@@ -4,12 +4,14 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "brokerd/config/limits_file.h"
 #include "protocol/base/num.h"
 
 #define SECOND_US   INT64_C(1000000)
-#define TEXT_BYTES  900
+#define TEXT_BYTES  1000 /* struct fault has 1024 */
 #define WHENEVER_MS 1000 /* it is free when another call is over: nobody knows when */
-#define NAME_BYTES  ((size_t)100)
+#define NAME_BYTES  ((size_t)48)
+#define PLACE_BYTES ((size_t)120)
 
 static const char *const buckets[COUNTER_BUCKETS] = {
 	[COUNTER_REQUESTS] = "requests",
@@ -78,29 +80,58 @@ static void put_name(struct buf *t, struct span name)
 		buf_text(t, "...");
 }
 
+static const struct words *words_of(const struct limit_rule *r, enum limit_each e)
+{
+	const struct words *const all[LIMIT_EACH_COUNT] = {[LIMIT_EACH_APP] = &r->apps,
+		[LIMIT_EACH_USER] = &r->users,
+		[LIMIT_EACH_POLICY] = &r->policies,
+		[LIMIT_EACH_PROVIDER] = &r->providers,
+		[LIMIT_EACH_KEY] = &r->keys,
+		[LIMIT_EACH_MODEL] = &r->models};
+	return all[e];
+}
+
+/* " of app flatpak:org.x, for provider openai" */
+static void put_scope(struct buf *t, const struct counter *c)
+{
+	const char *before = "";
+	char number[16];
+	for (unsigned i = 0; i < LIMIT_EACH_COUNT; i++) {
+		const enum limit_each e = (enum limit_each)i;
+		const struct words *w = words_of(c->rule, e);
+		if (c->each & UINT32_C(1) << i) {
+			const struct span value = subject_value(&c->who, e, number);
+			buf_print(t, "%s of %s ", before, limit_each_name(e));
+			put_name(t, value.n > 0 ? value : SPAN("\"\""));
+		} else if (w->n == 1) {
+			buf_print(t, "%s for %s ", before, limit_each_name(e));
+			put_name(t, w->list[0]);
+		} else if (w->n > 1) {
+			buf_print(t, "%s for any of %zu %s patterns", before, w->n,
+				limit_each_name(e));
+		} else {
+			continue;
+		}
+		before = ",";
+	}
+	if (!before[0])
+		buf_text(t, " of all calls");
+}
+
 /* "limit "team" (/etc/llm-broker/broker.conf:12) of app flatpak:org.x: " */
 static void put_limit(struct buf *t, const struct counter *c)
 {
 	const struct limit_rule *r = c->rule;
-	const char *before = " of ";
-	char number[16];
 	buf_print(t, "limit \"%.*s\" (%.*s)", SPAN_ARG(r->name),
-		SPAN_ARG(span_first(r->said_at, 200)));
-	for (unsigned i = 0; i < LIMIT_EACH_COUNT; i++) {
-		const enum limit_each e = (enum limit_each)i;
-		if (!(c->each & UINT32_C(1) << i))
-			continue;
-		buf_print(t, "%s%s ", before, limit_each_name(e));
-		put_name(t, subject_value(&c->who, e, number));
-		before = ", ";
-	}
+		SPAN_ARG(span_first(r->said_at, PLACE_BYTES)));
+	put_scope(t, c);
 	buf_text(t, ": ");
 }
 
 /* Was it set with llmb, and not in a file? */
 static bool is_by_hand(const struct limit_rule *r)
 {
-	return span_is(r->said_at, "llmb budget set");
+	return span_is(r->said_at, LIMITS_SAID_AT);
 }
 
 /* How it is changed: `option` and what would be twice as much. */
@@ -125,12 +156,28 @@ static void put_rate_command(
 	put_command(t, r, options[i], buf_error(&twice) ? "" : twice.p);
 }
 
+/* What is said takes the place of all that are there, and so the others are said again. */
 static void put_budget_command(struct buf *t, const struct limit_rule *r, const struct budget *b)
 {
-	OWNED(buf_done) struct buf twice = BUF_INIT(100);
-	money_print(b->rule.nusd > 0 ? num_mul_sat(b->rule.nusd, 2) : 1000000000, &twice);
-	buf_print(&twice, "/%s%c", period_name(b->rule.period), '\0');
-	put_command(t, r, "--usd", buf_error(&twice) ? "" : twice.p);
+	const char *const option = b->rule.is_soft ? "--soft" : "--usd";
+	const int64_t least_nusd = 1000000000;
+	OWNED(buf_done) struct buf all = BUF_INIT(400);
+	for (size_t i = 0; i < r->n_budgets; i++) {
+		const struct budget_rule *other = &r->budgets[i];
+		const bool is_this = other->period == b->rule.period;
+		if (other->is_soft != b->rule.is_soft)
+			continue;
+		if (all.n > 0)
+			buf_print(&all, " %s ", option);
+		if (is_this)
+			money_print(
+				other->nusd > 0 ? num_mul_sat(other->nusd, 2) : least_nusd, &all);
+		else
+			money_print(other->nusd, &all);
+		buf_print(&all, "/%s", period_name(other->period));
+	}
+	buf_byte(&all, '\0');
+	put_command(t, r, option, buf_error(&all) ? "" : all.p);
 }
 
 static const struct rate_rule *rate_of(const struct limit_rule *r, size_t i)
@@ -222,7 +269,7 @@ static void say_budget(struct buf *t, const struct obstacle *o, const struct lim
 	put_spent(t, b);
 	if (o->verdict == LIMIT_WAIT) {
 		buf_text(t, ", ");
-		put_money(t, b->reserved_nusd);
+		put_money(t, budget_reserved_nusd(b));
 		buf_text(t, " set aside for calls under way");
 	}
 	buf_text(t, ", and this call can cost ");
@@ -248,8 +295,12 @@ static void say_learned(struct buf *t, const struct obstacle *o, const struct li
 	} else {
 		const struct bucket *b = &c->buckets[o->i];
 		const int64_t used = bucket_used(b, m->now_us);
-		buf_print(t, " has %" PRId64 " of %" PRId64 " %s left",
+		const struct rate_rule rate = {
+			b->amount, (b->per_us + SECOND_US - 1) / SECOND_US * SECOND_US};
+		buf_print(t, " has %" PRId64 " of %" PRId64 " %s left (",
 			used < b->amount ? b->amount - used : 0, b->amount, units[o->i]);
+		rate_print(&rate, t);
+		buf_byte(t, ')');
 	}
 	buf_text(t, " for ");
 	put_name(t, s->model);
@@ -259,7 +310,10 @@ static void say_learned(struct buf *t, const struct obstacle *o, const struct li
 	}
 	buf_text(t, o->kind == OBSTACLE_REST ? " for another " : "; there is enough in ");
 	put_wait(t, o->ready_us - m->now_us);
-	buf_text(t, ": that is its own limit, for all who use that key");
+	buf_text(t, ": that is its own limit, for all who use that key. With another key there is "
+		    "more: llmb key add ");
+	put_name(t, s->provider);
+	buf_text(t, "/LABEL");
 }
 
 void says_obstacle(const struct obstacle *o, const struct limit_need *need,
@@ -296,6 +350,7 @@ void says_soft(
 	put_spent(&t, b);
 	buf_text(&t, ": that is more than was meant, and nobody is refused for it");
 	put_reset(&t, b, ready_us, m);
+	put_budget_command(&t, c->rule, b);
 	finish(&t, ERR_BUDGET, ms_until(ready_us, m->clock->real_us), why);
 }
 
@@ -359,7 +414,7 @@ static void budget_json(const struct budget *b, const struct limit_moment *m, st
 	json_pair_str(o, "period", span_str(period_name(b->rule.period)));
 	json_pair_bool(o, "soft", b->rule.is_soft);
 	json_pair_i64(o, "spent_nusd", b->spent_nusd);
-	json_pair_i64(o, "reserved_nusd", b->reserved_nusd);
+	json_pair_i64(o, "reserved_nusd", budget_reserved_nusd(b));
 	if (b->is_rolling) {
 		json_pair_i64(o, "from_s", wall_s - budget_rolling_us(b->rule.period) / SECOND_US);
 		json_pair_i64(o, "until_s", wall_s);

@@ -41,7 +41,7 @@ a gets 3
 after 1ms
 a call 4 model=one/m max_tokens=1
 a gets 4
-	fault budget retry=*: limit "daily" (*): 0.000358 of 0.0004 USD spent this day (UTC), and this call can cost 0.000044; it begins anew at 2026-01-02 00:00 UTC, in *
+	fault budget retry=*: limit "daily" (*) of all calls: 0.000358 of 0.0004 USD spent this day (UTC), and this call can cost 0.000044; it begins anew at 2026-01-02 00:00 UTC, in *
 ups 3
 # nor elsewhere
 after 1ms

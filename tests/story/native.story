@@ -53,3 +53,12 @@ a gets 6
 	raw {"error":*
 	fault outcome_unknown *
 ups 4
+# no model's name is as long as that
+after 1s
+a native 7 one path=/v1/chat/completions
+	{"model":"mmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmm","messages":[]}
+a gets 7
+	head 400 *class=invalid_request
+	raw {"error":{"message":"a model's name has at most 128 bytes, not 200"*
+	fault invalid_request param=model: *
+ups 4

@@ -1,6 +1,9 @@
 /* test_limiter.c - who may go on, who waits, who is refused, and what is left afterwards. */
 #include "brokerd/limit/limiter.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "tests/lib/tap.h"
 
 #define SECOND_US INT64_C(1000000)
@@ -79,7 +82,8 @@ static void requests(void)
 	is_int(a.why.err, ERR_RATE_LIMITED, "and is told why");
 	is_int(a.why.retry_after_ms, 30000, "and when");
 	is_str(a.why.message,
-		"limit \"r\" (test:1): 2 of 2 requests in use (2/minute); there is enough in 30 s. "
+		"limit \"r\" (test:1) of all calls: 2 of 2 requests in use (2/minute); there is "
+		"enough in 30 s. "
 		"To "
 		"change it: edit that section, then llmb config reload",
 		"in words");
@@ -120,9 +124,199 @@ static void budgets(void)
 	limiter_free(l);
 }
 
+/* ---- many at a time ---- */
+
+/* 1,000 who all come before any of them is over, each of which can take a hundredth of what there is. */
+static void racing(void)
+{
+	enum { CALLS = 1000, ROOM = 100 };
+	struct limiter *l = limiter("[limit \"race\"]\nbudget = 1/day\nzone = UTC\n"
+				    "[limit \"wide\"]\nbudget = 100/month\nzone = UTC\n");
+	static struct limit_hold h[CALLS];
+	struct limit_answer a;
+	size_t n_held = 0, n_spent = 0;
+	for (size_t i = 0; i < CALLS; i++)
+		n_held += take(l, &one, 0, 0, USD / ROOM, 0, &h[i], &a) == LIMIT_HELD;
+	is_int((int64_t)n_held, ROOM, "of 1,000 at once as many go as can be paid");
+	is_int(a.verdict, LIMIT_WAIT, "the others wait, for those may cost less");
+	for (size_t i = 0; i < CALLS; i += 2)
+		settle(&h[i], 0, 0, -1, 0);
+	for (size_t i = 1; i < CALLS; i += 2)
+		release(&h[i], 0);
+	n_held = 0;
+	for (size_t i = 0; i < CALLS; i++) {
+		n_held += take(l, &one, 0, 0, USD / ROOM, 0, &h[i], &a) == LIMIT_HELD;
+		settle(&h[i], 0, 0, -1, 0);
+		n_spent += a.verdict == LIMIT_SPENT;
+	}
+	is_int((int64_t)n_held, ROOM / 2, "what was given back is had by others");
+	is_int((int64_t)n_spent, CALLS - ROOM / 2, "and then nobody waits any more");
+	const struct limit_now now = at(0);
+	is_int(limiter_left_nusd(l, &one, &now), 0, "nothing is left of it");
+	limiter_free(l);
+}
+
+/* ---- other limits while calls are under way ---- */
+
+static void configure(struct limiter *l, const char *text, int64_t us)
+{
+	struct config *c = parse(text);
+	const struct limit_now now = at(us);
+	limiter_configure(l, c, &now);
+	config_unref(c);
+}
+
+static int64_t left(struct limiter *l, int64_t us)
+{
+	const struct limit_now now = at(us);
+	return limiter_left_nusd(l, &one, &now);
+}
+
+static void reloaded(void)
+{
+	static const char daily[] = "[limit \"d\"]\nbudget = 5/day\nzone = Europe/Berlin\n";
+	struct limiter *l = limiter(daily);
+	struct limit_hold h[3];
+	struct limit_answer a;
+	is_int(take(l, &one, 0, 0, 2 * USD, 0, &h[0], &a), LIMIT_HELD, "a call of a limit");
+	configure(l, daily, 0);
+	configure(l, "", 0);
+	settle(&h[0], 0, 0, USD, DAY_US);
+	is_int(left(l, DAY_US), INT64_MAX, "that is no more when the call ends, a day later");
+
+	configure(l, daily, DAY_US);
+	is_int(take(l, &one, 0, 0, 2 * USD, DAY_US, &h[0], &a), LIMIT_HELD, "another");
+	configure(l, "", DAY_US);
+	configure(l, daily, DAY_US);
+	is_int(take(l, &one, 0, 0, 4 * USD, DAY_US, &h[1], &a), LIMIT_WAIT,
+		"whose limit went and came back: what it may cost is set aside again");
+	settle(&h[0], 0, 0, USD, DAY_US);
+	is_int(left(l, DAY_US), 4 * USD, "and what it did cost counts once");
+	is_int(take(l, &one, 0, 0, 4 * USD, DAY_US, &h[1], &a), LIMIT_HELD, "the rest is free");
+	configure(l, "[limit \"d\"]\nbudget = 3/day\nbudget = 9/week\nzone = Europe/Berlin\n",
+		DAY_US);
+	is_int(take(l, &one, 0, 0, USD, DAY_US, &h[2], &a), LIMIT_WAIT, "it has less now");
+	release(&h[1], DAY_US);
+	is_int(take(l, &one, 0, 0, 2 * USD, DAY_US, &h[2], &a), LIMIT_HELD, "and it is kept");
+	settle(&h[2], 0, 0, 2 * USD, DAY_US);
+	is_int(left(l, DAY_US), 0, "to the last");
+	/* a day later it is Tuesday: of the week, both days */
+	is_int(left(l, 2 * DAY_US), 3 * USD, "a day later there is all of the day's");
+	configure(l, "[limit \"d\"]\nbudget = 9/week\nzone = Europe/Berlin\n", 2 * DAY_US);
+	is_int(left(l, 2 * DAY_US), 6 * USD, "and of the week's what three calls have left");
+	limiter_free(l);
+}
+
+/* A rolling limit that is made later: what was spent before leaves it no sooner than an hour after. */
+static void rolled(void)
+{
+	const int64_t minute_us = 60 * SECOND_US;
+	struct limiter *l = limiter("");
+	struct limit_hold h;
+	struct limit_answer a;
+	struct limit_now now = {7 * minute_us, NOON_US, DAY_US + 7 * minute_us};
+	const struct limit_need need = {0, 0, USD};
+	now.wall_us += 14 * minute_us;
+	now.boot_us += 14 * minute_us;
+	h = (struct limit_hold){.n = 0};
+	limiter_take(l, &one, &need, &now, &h, &a);
+	const struct limit_use all = {0, 0, -1};
+	limiter_settle(&h, &all, &now);
+	struct config *c = parse("[limit \"r\"]\nbudget = 1/hour\nwindow = rolling\n");
+	limiter_configure(l, c, &now);
+	config_unref(c);
+	now.wall_us += 59 * minute_us;
+	now.boot_us += 59 * minute_us;
+	is_int(limiter_left_nusd(l, &one, &now), 0, "59 minutes later it counts");
+	now.wall_us += 31 * minute_us;
+	now.boot_us += 31 * minute_us;
+	is_int(limiter_left_nusd(l, &one, &now), USD, "and an hour and a half later no more");
+	limiter_free(l);
+}
+
+/* ---- amounts that nobody means ---- */
+
+static void extremes(void)
+{
+	struct limiter *l = limiter("[limit \"soft\"]\nsoft_budget = 1/day\nsoft_budget = 1/hour\n"
+				    "zone = UTC\n"
+				    "[limit \"rolls\"]\nsoft_budget = 1/hour\nwindow = rolling\n"
+				    "[limit \"t\"]\ntokens = 1000000000000/second\n");
+	struct limit_hold h[3];
+	struct limit_answer a;
+	struct rates said = RATES_UNKNOWN;
+	struct fault soft = FAULT_NONE;
+	said.tokens = (struct rate){1000, 900, 1000};
+	const struct limit_now now = at(10 * SECOND_US);
+	for (size_t i = 0; i < 3; i++) {
+		is_int(take(l, &one, INT64_MAX, INT64_MAX, INT64_MAX, (int64_t)i * 3 * SECOND_US,
+			       &h[i], &a),
+			LIMIT_HELD, "a call that can take more than there is");
+	}
+	settle(&h[0], 0, 0, INT64_MAX, 10 * SECOND_US);
+	limiter_learn(l, &one, &said, &now);
+	settle(&h[1], INT64_MAX, INT64_MAX, INT64_MAX, 10 * SECOND_US);
+	limiter_learn(l, &one, &said, &now);
+	release(&h[2], 10 * SECOND_US);
+	limiter_learn(l, &one, &said, &now);
+	ok(limiter_soft(l, &one, &now, 0, &soft), "it is told");
+	is_int(take(l, &one, INT64_MAX, 0, 0, 3 * 3600 * SECOND_US, &h[0], &a), LIMIT_HELD,
+		"and over one day");
+	release(&h[0], 3 * 3600 * SECOND_US);
+	OWNED(buf_done) struct buf out = BUF_INIT(MIB);
+	const struct limit_now later = at(3 * 3600 * SECOND_US);
+	limiter_json(l, SPAN("rolls"), &later, &out);
+	buf_byte(&out, '\0');
+	ok(strstr(out.p, "\"spent_nusd\":0,\"reserved_nusd\":0,"), "nothing is left of it: %s",
+		out.p);
+	limiter_free(l);
+}
+
+/* ---- many subjects ---- */
+
+/* Callers who come once, beside some whose calls last: nobody is remembered for ever. */
+static void crowded(void)
+{
+	enum { LASTING = 50, MOST = 65536 };
+	struct limiter *l = limiter("[limit \"apps\"]\neach = app\nbudget = 1/day\nzone = UTC\n"
+				    "requests = 10/second\nconcurrency = 3\n");
+	static struct limit_hold lasting[LASTING];
+	struct limit_hold h;
+	struct limit_answer a;
+	size_t callers, counters, most_callers = 0, most_counters = 0;
+	int64_t n_refused = 0;
+	char name[24];
+	struct limit_subject who = one;
+	for (unsigned i = 0; i < 2 * MOST; i++) {
+		(void)snprintf(name, sizeof name, "app-%u", i);
+		who.app = span_str(name);
+		n_refused +=
+			take(l, &who, 0, 0, 1, i, i < LASTING ? &lasting[i] : &h, &a) != LIMIT_HELD;
+		if (i >= LASTING)
+			release(&h, i);
+		limiter_size(l, &callers, &counters);
+		most_callers = callers > most_callers ? callers : most_callers;
+		most_counters = counters > most_counters ? counters : most_counters;
+	}
+	is_int(n_refused, 0, "nobody is in another's way");
+	ok(most_callers <= MOST + LASTING, "so many are remembered: %zu", most_callers);
+	ok(most_counters <= MOST + LASTING, "and so many counters: %zu", most_counters);
+	for (size_t i = 0; i < LASTING; i++)
+		settle(&lasting[i], 0, 0, USD, 1);
+	who.app = SPAN("app-3");
+	is_int(take(l, &who, 0, 0, 1, 2 * MOST, &h, &a), LIMIT_SPENT,
+		"who was under way all the time has not lost what it spent");
+	limiter_free(l);
+}
+
 int main(void)
 {
 	requests();
 	budgets();
+	racing();
+	reloaded();
+	rolled();
+	extremes();
+	crowded();
 	return tap_done();
 }
