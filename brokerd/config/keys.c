@@ -267,7 +267,7 @@ static const struct key keys[] = {
 		"Tokens that are answered, in a time."},
 	{"limit", "tokens", KEY_RATE, IN_LIMIT(tokens), 0, 0, NULL, "",
 		"Tokens of both kinds together, in a time."},
-	{"limit", "concurrency", KEY_COUNT, IN_LIMIT(concurrency), 1, 1000000, NULL, "",
+	{"limit", "concurrency", KEY_COUNT, IN_LIMIT(concurrency), 1, CONCURRENCY_MAX, NULL, "",
 		"Calls at a time."},
 	{"limit", "budget", KEY_BUDGET, 0, 0, 0, NULL, "",
 		"US dollars in an hour, day, week or month, as in 5/day. A call is let through only where all "

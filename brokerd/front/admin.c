@@ -116,7 +116,7 @@ static const struct {
 	{"usage.export",      admin_usage_export,      true,  false},
 	{"budget.list",       admin_budget_list,       true,  false},
 	{"budget.set",        admin_budget_set,        false, false},
-	{"budget.remove",     admin_budget_remove,     false, false},
+	{"budget.remove",     admin_budget_remove,     true,  false},
 	{"key.add",           admin_key_add,           false, false},
 	{"key.rotate",        admin_key_rotate,        false, false},
 	{"key.list",          admin_key_list,          false, false},
