@@ -140,28 +140,34 @@ static void put_text(struct json_out *o, sqlite3_stmt *s, int column)
 #define ANY_TOKENS                                                                         \
 	"coalesce(input, cache_read, cache_write_5m, cache_write_1h, cache_write, output," \
 	"reasoning, audio_input, audio_output, image_input, image_output)"
+/* Of attempts without a cost; one that has it alone is the exchange's. */
+#define CHARGED                                                                   \
+	"CASE WHEN " COST " IS NULL OR attempts > 1 THEN"                         \
+	" (SELECT sum_known(a.charged_nusd) FROM attempt a WHERE a.exchange_id =" \
+	" exchange.id AND coalesce(a.provider_cost_nusd, a.cost_nusd) IS NULL) END"
 #define COMPARED "(provider_cost_nusd IS NOT NULL AND cost_nusd IS NOT NULL)"
 
 static const struct {
 	const char *name, *sql;
 	bool is_count; /* 0 where there is no row, never null */
 } figures[] = {
-	{"requests",    "count(*)",						      true },
-	{"failed",      "sum(outcome = 'failed')",                                       true },
-	{"unknown",     "sum(outcome = 'unknown')",                                      true },
-	{"input",       "sum_known(input, audio_input, image_input)",                    false},
-	{"cache_read",  "sum_known(cache_read)",                                         false},
-	{"cache_write", "sum_known(cache_write_5m, cache_write_1h, cache_write)",        false},
-	{"output",      "sum_known(output, audio_output, image_output)",                 false},
-	{"reasoning",   "sum_known(reasoning)",                                          false},
-	{"cost_nusd",   "sum_known(" COST ")",                                           false},
+	{"requests",     "count(*)",						      true },
+	{"failed",       "sum(outcome = 'failed')",                                       true },
+	{"unknown",      "sum(outcome = 'unknown')",                                      true },
+	{"input",        "sum_known(input, audio_input, image_input)",                    false},
+	{"cache_read",   "sum_known(cache_read)",                                         false},
+	{"cache_write",  "sum_known(cache_write_5m, cache_write_1h, cache_write)",        false},
+	{"output",       "sum_known(output, audio_output, image_output)",                 false},
+	{"reasoning",    "sum_known(reasoning)",                                          false},
+	{"cost_nusd",    "sum_known(" COST ")",                                           false},
 	{"unpriced",
          "sum(" COST " IS NULL AND (" ANY_TOKENS " IS NOT NULL OR "
-		"(attempts > 0 AND outcome IN ('ok', 'unknown'))))",		     true },
-	{"compared",    "sum(" COMPARED ")",					     true },
-	{"ours_nusd",   "sum_known(CASE WHEN " COMPARED " THEN cost_nusd END)",          false},
-	{"theirs_nusd", "sum_known(CASE WHEN " COMPARED " THEN provider_cost_nusd END)", false},
-	{"drifted",     "sum(drifts(cost_nusd, provider_cost_nusd))",                    true },
+		"(attempts > 0 AND outcome IN ('ok', 'unknown'))))",		      true },
+	{"compared",     "sum(" COMPARED ")",					     true },
+	{"ours_nusd",    "sum_known(CASE WHEN " COMPARED " THEN cost_nusd END)",          false},
+	{"theirs_nusd",  "sum_known(CASE WHEN " COMPARED " THEN provider_cost_nusd END)", false},
+	{"drifted",      "sum(drifts(cost_nusd, provider_cost_nusd))",                    true },
+	{"charged_nusd", "sum_known(" CHARGED ")",                                        false},
 };
 
 enum err report_by(struct report *r, struct span words, struct fault *why)
