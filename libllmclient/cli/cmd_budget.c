@@ -191,7 +191,9 @@ static int run_set(const struct command *self, int argc, char **argv)
 	json_pair_str(&q.out, "name", span_str(words[0]));
 	put_keys(&q, &o);
 	put_without(&q, &o.without);
-	return change(&o, "budget.set", &q, "set; `llmb budget show` says what is used of it");
+	OWNED(buf_done) struct buf said = BUF_INIT(SAY_BYTES_MAX);
+	buf_print(&said, "set; `llmb budget show %s` says what is used of it%c", words[0], '\0');
+	return change(&o, "budget.set", &q, buf_error(&said) ? "set" : said.p);
 }
 
 static int run_remove(const struct command *self, int argc, char **argv)

@@ -132,8 +132,8 @@ static void row_of_rate(struct view *v, struct span what, struct json rate)
 static void row_of_budget(struct view *v, struct json budget, bool is_rolling)
 {
 	OWNED(buf_done)
-	struct buf used = BUF_INIT(64),
-		   aside = BUF_INIT(64), limit = BUF_INIT(128), anew = BUF_INIT(64);
+	struct buf used = BUF_INIT(64), aside = BUF_INIT(64), limit = BUF_INIT(128),
+		   anew = BUF_INIT(64);
 	const int64_t spent_nusd = number_of(budget, "spent_nusd");
 	const int64_t reserved_nusd = number_of(budget, "reserved_nusd");
 	put_money(&limit, number_of(budget, "limit_nusd"));

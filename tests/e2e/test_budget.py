@@ -3,6 +3,9 @@
 By whom limits are kept is test_limits.py's question."""
 
 import json
+import os
+import pty
+import subprocess
 
 import harness
 import pytest
@@ -224,6 +227,68 @@ def test_what_a_provider_has_said_is_shown(made, provider):
     assert rest[-3] == "in" and 2900 <= int(rest[-2]) <= 3000 and rest[-1] == "s", out
     said, = listed(made)["providers"]
     assert {"provider", "model", "requests", "rest_ms"} <= set(said), said
+
+
+def on_a_screen(made, until, then, *args):
+    """What stderr shows, a terminal, of an `llmb ask` that says `until` and ends after `then`."""
+    screen, other_end = pty.openpty()
+    process = subprocess.Popen([harness.program("llmb"), "ask", "-m", "test/m", *args, "3 words"],
+                               env=made.client_env(), cwd=made.folder, stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, stderr=other_end, start_new_session=True)
+    os.close(other_end)
+    seen, has_said = b"", False
+    while True:
+        try:
+            seen += os.read(screen, 4096)
+        except OSError:  # its other end is closed
+            break
+        if not has_said and until in seen:
+            has_said = True
+            then()
+    out, _ = process.communicate(timeout=harness.CALL_SECONDS)
+    os.close(screen)
+    assert process.returncode == 0 and out.decode() == "word1 word2 word3\n", (out, seen)
+    return seen
+
+
+def test_who_waits_sees_where_it_stands_until_the_answer_begins(made, provider):
+    good(made, "set", "one", "--concurrency", "1")
+    for args, until in ((), b"\r\033[Kwaiting: place 1 of 1 for test/m"), (("-v",), b"queued: place 1 of 1"):
+        provider.script(hold=1)
+        first = made.llmb_start("ask", "-m", "test/m", "3 words")
+        provider.wait_held(1)
+        deaf = made.llmb_start("ask", "-m", "test/m", "--timeout", "50s", "3 words") if not args else None
+        if deaf:
+            harness.wait_until(lambda: listed(made)["waiting"] == 1, 10, "it waits")
+            until = until.replace(b"1 of 1", b"2 of 2")
+        seen = on_a_screen(made, until, provider.release, *args)
+        assert first.finish().code == 0
+        if deaf:
+            assert seen.rpartition(b"waiting: ")[2].partition(b"\r\033[K")[1], "it is gone when that is over"
+            said = deaf.finish()
+            assert said.code == 0 and said.err == "", "nobody looks on, and so nothing is said"
+        else:
+            assert b"waiting: " not in seen, seen
+
+
+def test_what_broke_off_is_in_what_was_used(made, provider):
+    good(made, "set", "one", "--usd", "1/day")
+    provider.script(hold=1)
+    lost = made.llmb_start("ask", "-m", "test/m", "--max-tokens", "20", "3 words")
+    provider.wait_held(1)
+    lost.kill()
+    provider.wait_disconnect(timeout=20)
+    made.wait_ledger(1)
+    counter, = limits(made)["one"]["counters"]
+    charged = counter["budgets"][0]["spent_nusd"]
+    assert charged > 0
+    total = json.loads(made.llmb("usage", "--json").out)["total"]
+    assert total["charged_nusd"] == charged and total["cost_nusd"] is None, total
+    text = made.llmb("usage", "--by", "model")
+    exact = f"{charged // 10**9}.{charged % 10**9:09d}"
+    assert "CHARGED" in text.out and exact in text.out and f"{exact} USD more" in text.err, text
+    head, row = (line.split(",") for line in made.llmb("usage", "--csv").out.splitlines())
+    assert row[head.index("charged_nusd")] == str(charged)
 
 
 def test_calls_that_wait_are_shown(made, provider):
