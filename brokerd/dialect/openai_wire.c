@@ -97,18 +97,6 @@ static struct json object_of(struct json v, const char *name, const char *other)
 	return json_kind(first) == JSON_OBJECT ? first : json_member(v, other);
 }
 
-/* No count is below nothing; usage_count passes over one that is. */
-static bool has_negative(struct json counts)
-{
-	for (struct json_walk w = json_each(counts); json_next(&w);) {
-		const struct span text = w.value.text;
-		const char first = text.p[json_kind(w.value) == JSON_STRING ? 1 : 0];
-		if (json_kind(w.value) <= JSON_STRING && first == '-')
-			return true;
-	}
-	return false;
-}
-
 /* Mistral counts audio beside the prompt, and Google's host reasoning beside the completion without a
  * figure of its own: what the two leave out of the total is charged for like the rest. */
 static void take_rest(struct llm_usage *u, struct llm_usage *billed, int64_t audio, int64_t rest)
@@ -159,11 +147,9 @@ const char *openai_usage(
 		take_rest(out, billed, audio, total - input - output);
 	/* audio that is counted beside the prompt is no part of it */
 	if (!fits && (audio <= 0 || billed->audio_input != audio))
-		return "the provider's token counts do not add up: a part is larger than its "
-		       "whole, and "
-		       "was cut to fit";
-	if (has_negative(u) || has_negative(in) || has_negative(of))
-		return "the provider sent a negative token count; it was left out";
+		return USAGE_UNFIT;
+	if (usage_has_negative(u) || usage_has_negative(in) || usage_has_negative(of))
+		return USAGE_NEGATIVE;
 	return NULL;
 }
 

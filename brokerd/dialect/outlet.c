@@ -711,10 +711,11 @@ enum err outlet_warn_bad_event(struct outlet *o)
 enum err outlet_fail(struct outlet *o, enum err err, const struct fault *fault, struct fault *why)
 {
 	struct fault told = *fault;
-	if (o->is_started && o->has_usage && !o->is_flushed && !o->is_refused) {
+	const bool is_served = o->is_started || !fault->http_status;
+	if (o->sink && o->has_usage && is_served && !o->is_flushed && !o->is_refused) {
 		const struct llm_event e = usage_event(o);
 		o->is_flushed = true;
-		const enum err refused = emit(o, &e);
+		const enum err refused = send(o, &e);
 		err = refused ? refused : err;
 	}
 	if (told.err != err)

@@ -160,7 +160,8 @@ enum err outlet_warn_bad_event(struct outlet *o) MUST_USE;
 enum err outlet_flush(struct outlet *o) MUST_USE;
 
 /* The reply failed with `err`, of which `fault` says what is known (it may be FAULT_NONE): gives the
- * usage so far, where something was given before, fills *why (may be NULL) and returns `err`. */
+ * usage so far, unless the provider's own error came before anything else, which then served nothing; fills
+ * *why (may be NULL) and returns `err`. */
 enum err outlet_fail(
 	struct outlet *o, enum err err, const struct fault *fault, struct fault *why) MUST_USE;
 

@@ -41,6 +41,21 @@ bool usage_member(struct json object, const char *name, const char *other, int64
 	       (other && usage_count(json_member(object, other), out));
 }
 
+bool usage_is_negative(struct json v)
+{
+	const struct span text = number_text(v);
+	return text.n > 1 && text.p[0] == '-' && text.p[1] >= '0' && text.p[1] <= '9';
+}
+
+bool usage_has_negative(struct json counts)
+{
+	for (struct json_walk w = json_each(counts); json_next(&w);) {
+		if (usage_is_negative(w.value))
+			return true;
+	}
+	return false;
+}
+
 /* Takes `part` off what is left of the total; cuts it where there is less. */
 static bool take(int64_t total, int64_t *left, int64_t *part)
 {

@@ -12,6 +12,18 @@ bool usage_count(struct json v, int64_t *out);
 /* The first of the members with that name or the other (may be NULL) that is a count. */
 bool usage_member(struct json object, const char *name, const char *other, int64_t *out);
 
+/* Is it a number below 0, also in quotes? That is no count. */
+bool usage_is_negative(struct json v);
+
+/* Is one of the members? */
+bool usage_has_negative(struct json counts);
+
+/* What its caller is told of counts that were mended. */
+#define USAGE_UNFIT                                                                    \
+	"the provider's token counts do not add up: a part is larger than its whole, " \
+	"and was cut to fit"
+#define USAGE_NEGATIVE "the provider sent a negative token count; it was left out"
+
 /* `u` has its classes but for input and output, some of them parts of the two totals (-1: not
  * known). Fills in input and output as what remains. What is counted under two parts (an image that was
  * read from the cache) stays in the first of them. False: a part was more than its total, and was cut to

@@ -270,10 +270,12 @@ static void transfer_stop(struct attempt *a)
 }
 
 /* What a good status's reply that failed says of the request: the provider's own error, which has a
- * status, means not served; of anything else that went wrong with it nothing can be known. */
+ * status, and its refusal of the prompt mean not served; of anything else that went wrong with it nothing
+ * can be known. */
 static enum outcome outcome_of(const struct fault *why)
 {
-	return why->http_status ? OUTCOME_FAILED : OUTCOME_UNKNOWN;
+	const bool is_refused = why->err == ERR_CONTENT_FILTERED && !why->is_partial;
+	return why->http_status || is_refused ? OUTCOME_FAILED : OUTCOME_UNKNOWN;
 }
 
 /* The input came to an end with a decoder at work: was the answer whole? */

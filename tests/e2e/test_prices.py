@@ -18,7 +18,9 @@ OURS = 3_000_000  # nano-dollars
 @pytest.fixture
 def made(broker, provider):
     one = broker(harness.provider_section(provider) + harness.section("model", "test/priced", PRICES) +
-                 harness.section("model", "test/half", {"price_input": "2"}))
+                 harness.section("model", "test/half", {"price_input": "2"}) +
+                 harness.provider_section(provider, "gem", dialect="gemini", auth="none") +
+                 harness.section("model", "gem/m", PRICES))
     one.add_key("test", KEY)
     return one
 
@@ -96,3 +98,14 @@ def test_a_bill_that_is_another_is_shown(made, provider):
     assert "(whose: --by model)" in made.llmb("usage").err and "whose" not in text.err
     warned = [line for line in made.log().splitlines() if "price.drift" in line]
     assert len(warned) == 1 and 'model="priced"' in warned[0], "once a day for each model"
+
+
+def test_what_was_read_before_it_was_refused_is_paid_for(made, provider):
+    provider.script(body={"promptFeedback": {"blockReason": "SAFETY"}, "modelVersion": "m", "responseId": "r1",
+                          "usageMetadata": {"promptTokenCount": 14, "totalTokenCount": 14}})
+    assert made.llmb("ask", "--no-stream", "-m", "gem/m", "hi").code != 0
+    rows = made.wait_ledger(1, 1)
+    for row in (rows["exchange"][0], rows["attempt"][0]):
+        assert (row["outcome"], row["error"]) == ("failed", "content_filtered"), row
+        assert (row["input"], row["output"], row["cost_nusd"]) == (14, 0, 28_000), row
+    assert rows["attempt"][0]["charged_nusd"] == 28_000, "no more than that"

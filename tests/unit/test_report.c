@@ -576,7 +576,6 @@ static void check_export(void)
 
 static struct {
 	size_t n;
-	int64_t total, last_us;
 	char text[1024];
 } spent;
 
@@ -585,8 +584,6 @@ static void on_spending(void *context, const struct spending *row)
 	char line[256];
 	(void)context;
 	spent.n++;
-	spent.total += row->charged_nusd;
-	spent.last_us = row->at_us;
 	(void)snprintf(line, sizeof line, "%s/%s/%s/%s/%s/%s/%u/%" PRId64 "/%" PRId64 " ", row->app,
 		row->policy, row->provider, row->key, row->model, row->asked, (unsigned)row->uid,
 		row->at_us / 1000000, row->charged_nusd);

@@ -52,6 +52,7 @@ struct decoder {
 	struct counts counts;
 	struct calls calls;
 	bool is_whole, has_message, has_reason, is_done;
+	bool has_negative; /* among what was counted */
 };
 
 struct decoder *anthropic_decoder_new(struct arena *a, const struct notes *notes,
@@ -155,6 +156,9 @@ static void take_usage(struct decoder *d, struct json u)
 {
 	const struct json list = json_member(u, "iterations");
 	take_counts(&d->counts, u);
+	d->has_negative = d->has_negative || usage_has_negative(u) ||
+			  usage_has_negative(json_member(u, "cache_creation")) ||
+			  usage_has_negative(json_member(u, "output_tokens_details"));
 	if (json_kind(list) == JSON_ARRAY)
 		take_calls(&d->calls, list);
 }
@@ -168,9 +172,9 @@ static enum err give_usage(struct decoder *d)
 	outlet_usage_billed(&d->out, &u, &billed);
 	enum err err = OK;
 	if (!fits)
-		err = outlet_warn(&d->out, "repaired_response", "usage",
-			"the provider's token counts do not add up: a part is larger than its "
-			"whole, and was cut to fit");
+		err = outlet_warn(&d->out, "repaired_response", "usage", USAGE_UNFIT);
+	if (!err && d->has_negative)
+		err = outlet_warn(&d->out, "repaired_response", "usage", USAGE_NEGATIVE);
 	if (!err && d->calls.has_others)
 		err = outlet_warn(&d->out, "unpriced_usage", "usage.iterations",
 			"another model advised this one: what that costs is not in the cost");

@@ -98,6 +98,12 @@ static enum err take_usage(struct decoder *d, struct json of)
 	if (written > told || (u.cache_write_5m < 0 && u.cache_write_1h < 0))
 		u.cache_write = written - (written > 0 ? told : 0);
 	outlet_usage(&d->out, &u);
+	if (usage_has_negative(v)) {
+		const enum err err =
+			outlet_warn(&d->out, "repaired_response", "usage", USAGE_NEGATIVE);
+		if (err)
+			return err;
+	}
 	return outlet_tier(&d->out, json_member(json_member(of, "serviceTier"), "type"));
 }
 

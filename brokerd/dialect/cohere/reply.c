@@ -396,10 +396,12 @@ static enum err take_usage(struct decoder *d, struct json usage)
 	struct llm_usage paid = out;
 	take_billed(tokens, billed, &paid);
 	outlet_usage_billed(&d->out, &out, &paid);
-	return fits ? OK
-		    : outlet_warn(&d->out, "repaired_response", "usage",
-			      "the provider's token counts do not add up: a part is larger than "
-			      "its whole, and was cut to fit");
+	const bool is_odd = usage_has_negative(usage) || usage_has_negative(tokens) ||
+			    usage_has_negative(billed);
+	if (fits && !is_odd)
+		return OK;
+	return outlet_warn(
+		&d->out, "repaired_response", "usage", fits ? USAGE_NEGATIVE : USAGE_UNFIT);
 }
 
 static enum err take_id(struct decoder *d, struct json id)

@@ -5,6 +5,7 @@
 #include "brokerd/dialect/gemini/verdict.h"
 #include "brokerd/dialect/pick.h"
 #include "brokerd/dialect/pump.h"
+#include "brokerd/dialect/usage.h"
 #include "protocol/limits.h"
 
 /* What a choice is about, beside what the outlet keeps of it. */
@@ -477,13 +478,27 @@ static enum err take_block(
 	return ERR_CONTENT_FILTERED;
 }
 
+static enum err take_counts(struct decoder *d)
+{
+	struct llm_usage usage;
+	bool fits = true;
+	if (verdict_usage(&d->counts, &usage, &fits))
+		outlet_usage(&d->out, &usage);
+	return fits ? OK : outlet_warn(&d->out, "repaired_response", "usage", USAGE_UNFIT);
+}
+
+static enum err take_nothing(struct decoder *d)
+{
+	verdict_count_nothing(&d->counts);
+	return take_counts(d);
+}
+
 static enum err take_chunk(struct decoder *d, struct json v, struct fault *why)
 {
 	static const char *const names[] = {"error", "candidates", "promptFeedback",
 		"usageMetadata", "modelVersion", "responseId", GEMINI_TOKEN};
 	struct json m[COUNT_OF(names)];
 	struct span id, model;
-	struct llm_usage usage;
 	PICK(v, names, m);
 	if (!json_is_nil(m[0]))
 		return take_error(d, v, why);
@@ -498,18 +513,18 @@ static enum err take_chunk(struct decoder *d, struct json v, struct fault *why)
 		return err;
 	verdict_count(m[3], &d->counts);
 	err = outlet_tier_word(&d->out, verdict_tier(m[3]));
-	bool fits = true;
-	if (verdict_usage(&d->counts, &usage, &fits))
-		outlet_usage(&d->out, &usage);
-	if (!err && !fits)
-		err = outlet_warn(&d->out, "repaired_response", "usage",
-			"the provider's token counts do not add up: a part is larger than its "
-			"whole, and was cut to fit");
+	if (!err)
+		err = take_counts(d);
+	if (!err && usage_has_negative(m[3]))
+		err = outlet_warn(&d->out, "repaired_response", "usage", USAGE_NEGATIVE);
 	struct json_walk w = json_each(m[1]);
 	const bool has_any = json_kind(m[1]) == JSON_ARRAY && json_next(&w);
-	const struct json blocked = json_member(m[2], "blockReason");
-	if (!err && !has_any && is_text(blocked))
-		return take_block(d, blocked, json_member(m[2], "blockReasonMessage"), why);
+	const struct json reason = json_member(m[2], "blockReason");
+	const bool is_blocked = !has_any && is_text(reason);
+	if (!err && is_blocked)
+		err = take_nothing(d);
+	if (!err && is_blocked)
+		return take_block(d, reason, json_member(m[2], "blockReasonMessage"), why);
 	for (w = json_each(m[1]); !err && has_any && json_next(&w);)
 		err = take_candidate(d, w.value, why);
 	return err;
@@ -590,6 +605,8 @@ static enum err conclude(struct decoder *d, struct fault *why)
 	}
 	for (uint32_t i = 0; !err && i < d->out.n_choices; i++)
 		err = end_candidate(d, i, why);
+	if (!err && !d->out.has_content)
+		err = take_nothing(d);
 	if (!err)
 		err = give_token(d);
 	return err ? err : outlet_flush(&d->out);

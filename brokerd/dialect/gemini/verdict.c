@@ -99,7 +99,7 @@ void verdict_count(struct json usage, struct gemini_counts *c)
 	static const char *const names[] = {"promptTokenCount", "toolUsePromptTokenCount",
 		"cachedContentTokenCount", "candidatesTokenCount", "thoughtsTokenCount",
 		"promptTokensDetails", "toolUsePromptTokensDetails", "cacheTokensDetails",
-		"candidatesTokensDetails", "responseTokenCount"};
+		"candidatesTokensDetails", "responseTokenCount", "totalTokenCount"};
 	struct json m[COUNT_OF(names)];
 	PICK(usage, names, m);
 	usage_count(m[0], &c->prompt);
@@ -108,6 +108,7 @@ void verdict_count(struct json usage, struct gemini_counts *c)
 	usage_count(m[9], &c->candidates); /* as some hosts call it */
 	usage_count(m[3], &c->candidates);
 	usage_count(m[4], &c->thoughts);
+	usage_count(m[10], &c->total);
 	if (span_is_set(m[5].text)) {
 		c->audio_prompt = c->image_prompt = -1;
 		count_kinds(m[5], &c->audio_prompt, &c->image_prompt);
@@ -134,6 +135,13 @@ static int64_t uncached(int64_t all, int64_t cached)
 	if (all < 0 || cached < 0)
 		return all;
 	return all > cached ? all - cached : 0;
+}
+
+void verdict_count_nothing(struct gemini_counts *c)
+{
+	const int64_t input = sum_known(c->prompt, c->tool_prompt);
+	if (c->candidates < 0 && c->thoughts < 0 && input >= 0 && c->total == input)
+		c->candidates = 0;
 }
 
 bool verdict_usage(const struct gemini_counts *c, struct llm_usage *out, bool *fits)

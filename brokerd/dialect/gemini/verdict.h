@@ -19,11 +19,17 @@ struct gemini_counts {
 	int64_t audio_prompt, image_prompt; /* parts of prompt and tool_prompt */
 	int64_t audio_cached, image_cached; /* parts of cached */
 	int64_t audio_output, image_output; /* parts of candidates */
+	int64_t total;
 };
-#define GEMINI_COUNTS_UNKNOWN ((struct gemini_counts){-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1})
+#define GEMINI_COUNTS_UNKNOWN \
+	((struct gemini_counts){-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1})
 
 /* Takes over what a usageMetadata says. */
 void verdict_count(struct json usage, struct gemini_counts *counts);
+
+/* Nothing was generated, as where the prompt was blocked: where the total says so too, that is none, which
+ * is left out of a usageMetadata. */
+void verdict_count_nothing(struct gemini_counts *counts);
 
 /* The same in disjoint classes. False: nothing was counted. *fits: the counts add up. */
 bool verdict_usage(const struct gemini_counts *counts, struct llm_usage *out, bool *fits);

@@ -128,10 +128,11 @@ static enum err take_usage(struct decoder *d, struct json input, struct json out
 	struct llm_usage usage = USAGE_UNKNOWN;
 	int64_t in = -1, out = -1;
 	const bool has_input = usage_count(input, &in), has_output = usage_count(output, &out);
-	if (!has_input && !has_output)
-		return OK;
 	(void)usage_split(&usage, in, out);
-	outlet_usage(&d->out, &usage);
+	if (has_input || has_output)
+		outlet_usage(&d->out, &usage);
+	if (usage_is_negative(input) || usage_is_negative(output))
+		return outlet_warn(&d->out, "repaired_response", "usage", USAGE_NEGATIVE);
 	return OK;
 }
 
