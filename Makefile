@@ -354,6 +354,8 @@ bench: all $(benches)
 	$B/bench/dialects $(BENCH_DIALECTS)
 	$B/bench/relay $(BENCH_RELAY)
 	$B/bench/audit
+	$B/bench/limit
+	$B/bench/limits
 
 .PHONY: bench-dialects bench-relay
 bench-dialects: $B/bench/dialects

@@ -67,9 +67,12 @@ struct limiter *limiter_new(void)
 static void see(struct limiter *l, const struct limit_now *now)
 {
 	const bool has_real = now->boot_us > 0;
+	const int64_t seen_us = l->clock.seen_us;
 	if (now->mono_us > l->now_us)
 		l->now_us = now->mono_us;
 	budget_clock_see(&l->clock, has_real ? now->boot_us : now->mono_us, has_real, now->wall_us);
+	if (l->clock.seen_us < seen_us) /* what is remembered is of years to come */
+		spending_forget_after(l->spending, l->clock.seen_us / SECOND_US);
 }
 
 static struct limit_moment moment(const struct limiter *l)

@@ -343,6 +343,22 @@ void spending_add(struct spending *s, const struct limit_subject *who, int64_t a
 		thin(s);
 }
 
+void spending_forget_after(struct spending *s, int64_t at_s)
+{
+	const int64_t quarter = at_s / SPENDING_QUARTER_S;
+	struct row *r, *after;
+	TABLE_EACH(s->rows, r, after) {
+		while (r->n > 0 && r->cells[r->n - 1].quarter > quarter) {
+			r->n--;
+			s->n_cells--;
+		}
+		if (r->n == 0)
+			drop_row(s, r);
+	}
+	if (s->latest > quarter)
+		s->latest = quarter;
+}
+
 static void tell(const struct row *row, int64_t from_s,
 	void (*on_cell)(void *context, int64_t at_s, int64_t nusd), void *context)
 {

@@ -25,6 +25,9 @@ void spending_free(struct spending *s);
 /* Out of order is fine; what is more than SPENDING_DAYS before the latest is not kept. */
 void spending_add(struct spending *s, const struct limit_subject *who, int64_t at_s, int64_t nusd);
 
+/* What was written by a clock that was ahead: nothing was spent after that moment. */
+void spending_forget_after(struct spending *s, int64_t at_s);
+
 /* Tells, in no order, what the subjects that fall under a rule and are like `who` in what it tells apart have spent
  * in quarters that end behind `from_s`. `at_s`: the quarter's first second. What it looks at is those who are alike in
  * what the rule tells apart, or all. */

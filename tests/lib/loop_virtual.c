@@ -18,7 +18,7 @@ struct set {
 };
 
 struct loop {
-	int64_t now_us, wall_off_us;
+	int64_t now_us, wall_off_us, slept_us;
 	struct set timers; /* by time, then by who was set first */
 	struct set ios, signals, wakes;
 	struct loop_task *tasks;
@@ -112,7 +112,13 @@ int64_t loop_wall_us(const struct loop *l)
 
 int64_t loop_boot_us(const struct loop *l)
 {
-	return l->now_us;
+	return l->now_us + l->slept_us;
+}
+
+void loop_virtual_sleep(struct loop *l, int64_t us)
+{
+	l->slept_us += us;
+	l->wall_off_us += us;
 }
 
 void loop_virtual_set_wall(struct loop *l, int64_t wall_us)

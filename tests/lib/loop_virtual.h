@@ -20,6 +20,8 @@ bool loop_virtual_next(struct loop *l);
 
 /* Sets the wall clock, as a person or the network's time may do: nothing else moves. */
 void loop_virtual_set_wall(struct loop *l, int64_t wall_us);
+/* The host sleeps: time goes on, but not for timers. */
+void loop_virtual_sleep(struct loop *l, int64_t us);
 
 /* Delivers a signal to the watchers of that number, at the next settling. */
 void loop_virtual_raise(struct loop *l, int number);

@@ -179,6 +179,12 @@ static void do_wakes(struct story *s)
 	resume_virtual_wake();
 }
 
+static void do_sleeps(struct story *s)
+{
+	loop_virtual_sleep(s->world.loop, duration(s, 1));
+	resume_virtual_wake();
+}
+
 static void do_raise(struct story *s)
 {
 	static const struct {
@@ -571,6 +577,7 @@ static const struct {
 	{"after",    do_after   },
 	{"clock",    do_clock   },
 	{"raise",    do_raise   },
+	{"sleeps",   do_sleeps  },
 	{"wakes",    do_wakes   },
 	{"stopped",  do_stopped },
 	{"serving",  do_serving },

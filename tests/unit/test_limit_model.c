@@ -548,6 +548,14 @@ static void hear(struct slow_counter *c, int counter, size_t rate, const struct 
 	}
 }
 
+/* How long it lasts is not said at times: it is a minute then, or what it was if that was not forgotten. */
+static int64_t some_reset_ms(const struct rate_list *r)
+{
+	const struct entry *last = amount_of(r);
+	const bool is_usual = !last || last->per_us == 60 * SECOND_US;
+	return is_usual && one_in(4) ? -1 : 1000 * (1 + random_below(60));
+}
+
 static void learn(void)
 {
 	const struct limit_now at = now();
@@ -556,11 +564,9 @@ static void learn(void)
 	const int counter = counter_of(LEARNED, s);
 	struct slow_counter *c = &w.counters[counter];
 	if (one_in(2))
-		said.requests = (struct rate){
-			20, random_below(11), one_in(4) ? -1 : 1000 * (1 + random_below(60))};
+		said.requests = (struct rate){20, random_below(11), some_reset_ms(&c->rates[0])};
 	if (one_in(2))
-		said.tokens = (struct rate){
-			2000, random_below(1001), one_in(4) ? -1 : 1000 * (1 + random_below(60))};
+		said.tokens = (struct rate){2000, random_below(1001), some_reset_ms(&c->rates[3])};
 	if (one_in(10))
 		said.retry_after_ms = random_below(20000);
 	limiter_learn(w.limiter, s, &said, &at);

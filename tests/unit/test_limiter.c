@@ -234,6 +234,24 @@ static void rolled(void)
 	limiter_free(l);
 }
 
+/* A ledger in which somebody's clock was ten years ahead for a moment. */
+static void from_the_future(void)
+{
+	struct limiter *l = limiter_new();
+	struct limit_hold h;
+	struct limit_answer a;
+	limiter_remember(l, &one, NOON_US - 3600 * SECOND_US, USD);
+	limiter_remember(l, &one, NOON_US + 3650 * DAY_US, USD);
+	configure(l, "[limit \"d\"]\nbudget = 5/day\nzone = UTC\n", 0);
+	is_int(left(l, 0), 4 * USD, "what was spent today counts");
+	is_int(take(l, &one, 0, 0, USD, 0, &h, &a), LIMIT_HELD, "a call");
+	settle(&h, 0, 0, USD, 0);
+	configure(l, "[limit \"e\"]\nbudget = 5/day\nzone = UTC\n", 0);
+	is_int(left(l, 0), 3 * USD,
+		"and so does what was spent since, in a limit that comes later");
+	limiter_free(l);
+}
+
 /* ---- amounts that nobody means ---- */
 
 static void extremes(void)
@@ -316,6 +334,7 @@ int main(void)
 	racing();
 	reloaded();
 	rolled();
+	from_the_future();
 	extremes();
 	crowded();
 	return tap_done();
