@@ -8,7 +8,9 @@ import pty
 import subprocess
 
 import harness
+import msgpack
 import pytest
+from wire import CALL, END, FAULT, HELLO, WELCOME, WireClient
 
 KEY = "sk-test-0123456789abcdef"
 SCREEN = 80
@@ -300,3 +302,20 @@ def test_calls_that_wait_are_shown(made, provider):
     assert "2 calls wait for their turn" in shown(made, "list")
     provider.release()
     assert [one.finish().code for one in running] == [0, 0, 0]
+
+
+def test_how_many_more_there_are_is_said(made):
+    most, more = 1000, 5  # of each limit so many are listed
+    good(made, "set", "em", "--requests", "1000000/minute", "--each", "model")
+    body = {"max_tokens": 1, "stream": True, "messages": [{"role": "user", "content": "1 word"}]}
+    with WireClient(made.socket, timeout=60) as client:
+        client.send_frame(HELLO, 0, {"min": 1, "max": 1, "app": "racer"})
+        client.recv_until(WELCOME)
+        for number in range(1, most + more + 1):
+            asked = msgpack.packb({**body, "model": f"test/m{number}"})
+            client.send_frame(CALL, number, {"kind": "typed", "op": "chat", "body": asked})
+            if number % 15 == 0:  # all that are under way
+                assert [client.recv_until(END, FAULT)[-1].type for _ in range(15)] == [END] * 15
+    limit = limits(made)["em"]
+    assert limit["more"] == more and len(limit["counters"]) == most
+    assert f"and {more} more, who have spent no more than these" in shown(made, "list")
