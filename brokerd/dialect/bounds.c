@@ -60,6 +60,18 @@ enum err bounds_max_tokens(struct scribe *s, int64_t *n)
 		"%.*s writes at most %lld tokens", SPAN_ARG(s->target->model), (long long)most);
 }
 
+void bounds_output(const struct dialect_op *op, const struct llm_request *r, const struct target *t,
+	struct output_bound *out)
+{
+	const struct opt_i64 *asked = &r->max_tokens;
+	const int64_t most = t->max_output_tokens;
+	*out = (struct output_bound){.asked = most > 0 ? most : -1, .least = 1};
+	if (asked->is_set && (most <= 0 || asked->v < most))
+		out->asked = asked->v < 0 ? 0 : asked->v;
+	if (op && op->bound_output)
+		op->bound_output(r, t, out);
+}
+
 enum err bounds_put_stops(struct scribe *s, const char *name, size_t most)
 {
 	const struct span *const stop = s->r->stop;

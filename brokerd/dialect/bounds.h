@@ -13,6 +13,10 @@ enum err bounds_top_logprobs(struct scribe *s, struct opt_i64 *v) MUST_USE;
 /* The bound on the answer, within what is known of the model; 0: none was asked for. Refused below 1. */
 enum err bounds_max_tokens(struct scribe *s, int64_t *n) MUST_USE;
 
+/* How much of an answer is asked for as it goes out: bound_output of the operation, or what that is without one. */
+void bounds_output(const struct dialect_op *op, const struct llm_request *r, const struct target *t,
+	struct output_bound *out);
+
 /* An array of the stop sequences, each once and at most `most` (0: any number), with a warning where
  * there are more. Nothing where there are none. */
 enum err bounds_put_stops(struct scribe *s, const char *name, size_t most) MUST_USE;

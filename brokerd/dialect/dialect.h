@@ -54,6 +54,13 @@ struct forwarded {
 	size_t n_edits;
 };
 
+/* How much of an answer a request asks for as it goes out, in tokens. */
+struct output_bound {
+	int64_t asked;     /* room for the reasoning included; -1: as much as the model likes */
+	int64_t reasoning; /* for which room is made; 0: none */
+	int64_t least;     /* a bound below that would be refused */
+};
+
 struct dialect_op {
 	/* Its request goes nowhere: what is encoded is its own reply. */
 	bool is_local;
@@ -66,7 +73,12 @@ struct dialect_op {
 		const struct dialect_env *, struct notes *, struct http_request *out,
 		struct fault *why);
 
-	/* The same of a request whose caller speaks this family: its own bytes, but for the members that
+	/* What encode_request would ask for, never less; the bound that is the target's (max_output_tokens) always
+	 * holds. NULL: max_tokens, at the most so many, and any bound from 1 on. */
+	void (*bound_output)(
+		const struct llm_request *, const struct target *, struct output_bound *out);
+
+	/* encode_request of a request whose caller speaks this family: its own bytes, but for the members that
 	 * are the broker's. Warnings there are none. NULL: it always goes as encode_request writes it. */
 	enum err (*forward)(const struct forwarded *, const struct target *, struct notes *,
 		struct http_request *out, struct fault *why);

@@ -20,23 +20,44 @@ enum err thinking_fit_max_tokens(struct scribe *s, struct thinking *t)
 		"%.*s writes at most %lld tokens", SPAN_ARG(s->target->model), (long long)known);
 }
 
+static int64_t most_tokens(const struct target *t)
+{
+	return t->max_output_tokens > 0 ? t->max_output_tokens : t->quirks.tokens_max;
+}
+
+/* How many tokens it is to think. */
+static int64_t choose_budget(const struct llm_request *r, const struct target *t)
+{
+	const struct opt_i64 asked = r->reasoning.budget_tokens;
+	const int64_t most = most_tokens(t) - 1;
+	const int64_t budget =
+		asked.is_set ? asked.v
+			     : effort_budget(r->reasoning.effort, most < 63999 ? most : 63999);
+	return budget > BUDGET_LEAST ? budget : BUDGET_LEAST;
+}
+
+/* max_tokens with room for as much, no more than the model writes. */
+static int64_t with_room(int64_t max_tokens, int64_t budget, int64_t most)
+{
+	if (max_tokens > budget)
+		return max_tokens;
+	return budget < most - max_tokens ? max_tokens + budget : most;
+}
+
 /* Thinking by so many tokens: they must leave room in max_tokens. */
 static enum err fit_budget(struct scribe *s, struct thinking *t)
 {
-	const int64_t most = s->target->max_output_tokens > 0 ? s->target->max_output_tokens
-							      : s->target->quirks.tokens_max;
-	const struct opt_i64 asked = s->r->reasoning.budget_tokens;
+	const int64_t most = most_tokens(s->target);
+	const int64_t asked = t->max_tokens;
 	t->kind = THINKING_ENABLED;
-	t->budget = asked.is_set ? asked.v
-				 : effort_budget(s->r->reasoning.effort,
-					   most - 1 < 63999 ? most - 1 : 63999);
-	if (t->budget < BUDGET_LEAST)
-		t->budget = BUDGET_LEAST;
+	t->budget = choose_budget(s->r, s->target);
 	if (t->max_tokens > t->budget)
 		return OK;
-	t->max_tokens = t->max_tokens + t->budget < most ? t->max_tokens + t->budget : most;
-	if (t->max_tokens <= t->budget)
-		t->budget = t->max_tokens - 1;
+	t->max_tokens = with_room(asked, t->budget, most);
+	if (t->max_tokens - asked <
+		t->budget) /* the answer has what it asked for, if there is room */
+		t->budget = t->max_tokens - asked >= BUDGET_LEAST ? t->max_tokens - asked
+								  : t->max_tokens - 1;
 	if (t->budget < BUDGET_LEAST)
 		return scribe_refuse(s, "max_tokens",
 			"max_tokens leaves no room for reasoning: it must be more than %lld",
@@ -166,6 +187,26 @@ static enum err find_missing(struct scribe *s, bool *is_missing)
 
 /* ---- all ---- */
 
+static bool is_by_budget(const struct reasoning *r, const struct target *t)
+{
+	return t->quirks.reasoning_by != REASONING_BY_ADAPTIVE ||
+	       (t->quirks.has_budgets && r->budget_tokens.is_set && !span_is_set(r->effort));
+}
+
+void thinking_bound_output(
+	const struct llm_request *r, const struct target *t, struct output_bound *out)
+{
+	const bool is_asked = span_is_set(r->reasoning.effort) || r->reasoning.budget_tokens.is_set;
+	if (out->asked < 0)
+		out->asked = most_tokens(t);
+	if (!is_asked || span_is(r->reasoning.effort, "none") ||
+		t->quirks.reasons == REASONS_NEVER || !is_by_budget(&r->reasoning, t))
+		return;
+	out->reasoning = choose_budget(r, t);
+	out->asked = with_room(out->asked, out->reasoning, most_tokens(t));
+	out->least = BUDGET_LEAST + 1;
+}
+
 static enum err choose_kind(struct scribe *s, struct thinking *t)
 {
 	const struct reasoning *r = &s->r->reasoning;
@@ -184,9 +225,7 @@ static enum err choose_kind(struct scribe *s, struct thinking *t)
 	}
 	if (s->target->quirks.reasons == REASONS_NEVER)
 		return reason_lack(s, "does not reason");
-	const bool is_by_budget =
-		s->target->quirks.has_budgets && r->budget_tokens.is_set && !span_is_set(r->effort);
-	if (s->target->quirks.reasoning_by == REASONING_BY_ADAPTIVE && !is_by_budget)
+	if (!is_by_budget(r, s->target))
 		return fit_effort(s, t);
 	bool is_missing;
 	const enum err err = find_missing(s, &is_missing);

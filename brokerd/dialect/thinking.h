@@ -24,6 +24,10 @@ enum err thinking_fit_max_tokens(struct scribe *s, struct thinking *t) MUST_USE;
  * does not, or the other way round. */
 enum err thinking_choose(struct scribe *s, struct thinking *t) MUST_USE;
 
+/* What max_tokens comes to where it thinks by a budget; *out as it is without. For bound_output. */
+void thinking_bound_output(
+	const struct llm_request *r, const struct target *t, struct output_bound *out);
+
 /* Does it think when this goes out? */
 bool thinking_is_on(const struct thinking *t);
 

@@ -5,10 +5,12 @@
 #include <stdio.h>
 
 #include "brokerd/ledger/price.h"
+#include "brokerd/limit/bucket.h"
 #include "brokerd/log/log.h"
 #include "protocol/base/num.h"
 
-#define DAY_US INT64_C(86400000000)
+#define DAY_US   INT64_C(86400000000)
+#define NUSD_MAX INT64_C(1000000000000000000) /* as much as a budget can have */
 
 /* Who asks, with the bytes of his name. */
 struct claimant {
@@ -52,15 +54,30 @@ static bool is_limited(const struct exchange *x)
 	return false;
 }
 
-static struct limit_need need_of(const struct bounds *b)
+static int64_t at_most(int64_t n, int64_t most)
 {
-	return (struct limit_need){b->input_tokens, b->output_tokens, b->nusd};
+	return n < most ? n : most;
+}
+
+/* It has no answer that a model writes: it takes of how often one may ask, and nothing else. */
+static bool only_asks(const struct exchange *x)
+{
+	return x->flight->op == LLM_OP_COUNT || x->flight->op == LLM_OP_MODELS;
+}
+
+/* No more than a limit can say. */
+static struct limit_need need_of(const struct exchange *x, const struct bounds *b)
+{
+	if (only_asks(x))
+		return (struct limit_need){0, 0, 0};
+	return (struct limit_need){at_most(b->input_tokens, BUCKET_UNITS_MAX),
+		at_most(b->output_tokens, BUCKET_UNITS_MAX), at_most(b->nusd, NUSD_MAX)};
 }
 
 void claim_take(struct exchange *x, const struct bounds *b, struct limit_answer *out)
 {
 	struct claimant c;
-	const struct limit_need need = need_of(b);
+	const struct limit_need need = need_of(x, b);
 	const struct limit_now at = now(x);
 	*out = (struct limit_answer){.verdict = LIMIT_HELD, .why = FAULT_NONE};
 	if (!is_limited(x))
@@ -73,31 +90,42 @@ int64_t claim_ready_us(
 	const struct exchange *x, const struct bounds *b, const struct queue_view *before)
 {
 	struct claimant c;
-	const struct limit_need need = need_of(b);
+	const struct limit_need need = need_of(x, b);
 	const struct limit_now at = now(x);
 	claimant(x, &c);
 	return limiter_ready_us(x->organs->limiter, &c.subject, &need, before->place - 1,
 		before->tokens_before, &at);
 }
 
+int64_t claim_sure_us(
+	const struct exchange *x, const struct bounds *b, const struct queue_view *before)
+{
+	struct claimant c;
+	const struct limit_need need = need_of(x, b);
+	const struct limit_now at = now(x);
+	claimant(x, &c);
+	return limiter_sure_us(x->organs->limiter, &c.subject, &need, before->place - 1, &at);
+}
+
 /* ---- what it was ---- */
 
 /* What is known of it: as the provider has it, else as we do, if need be with the price that budgets count where none
  * is known. -1: nothing. */
-static int64_t counted_nusd(const struct flight *f, const struct attempt_record *r)
+static int64_t counted_nusd(const struct exchange *x, const struct attempt_record *r)
 {
+	const struct flight *f = x->flight;
 	if (r->usage.provider_cost_nusd >= 0)
 		return r->usage.provider_cost_nusd;
 	if (f->attempt_nusd >= 0 || !f->has_usage)
 		return f->attempt_nusd;
-	return price_pessimistic_nusd(&f->price, &r->usage, f->config->unknown_price);
+	return price_pessimistic_nusd(&f->price, &r->usage, exchange_unknown_price(x));
 }
 
 /* What it cost, where that is certain; -1: it is not. */
 static int64_t certain_nusd(const struct exchange *x, const struct attempt_record *r)
 {
 	const struct flight *f = x->flight;
-	const int64_t nusd = counted_nusd(f, r);
+	const int64_t nusd = counted_nusd(x, r);
 	const bool is_whole =
 		r->outcome == OUTCOME_OK ||
 		(r->outcome == OUTCOME_CANCELLED && f->finish) || /* with its figures */
@@ -109,18 +137,30 @@ static int64_t certain_nusd(const struct exchange *x, const struct attempt_recor
 	return is_whole || r->outcome == OUTCOME_FAILED ? nusd : -1;
 }
 
+/* Of what was answered on an endpoint that nobody here reads nothing is known. */
+static bool is_unread(const struct exchange *x, const struct attempt_record *r)
+{
+	return x->flight->op == LLM_OP_NATIVE && r->outcome == OUTCOME_OK && !x->flight->has_usage;
+}
+
 void claim_settle(struct exchange *x, struct attempt_record *r)
 {
 	struct limit_hold *hold = &x->flight->hold;
 	const struct limit_now at = now(x);
 	struct limit_use use = {-1, -1, certain_nusd(x, r)};
 	r->charged_nusd = use.nusd >= 0 ? use.nusd : x->flight->claimed_nusd;
+	if (use.nusd < 0 && is_unread(x, r)) {
+		use.nusd = 0;
+		r->charged_nusd = -1;
+	}
 	if (use.nusd >= 0) {
 		use.input_tokens = usage_input_total(&r->usage);
 		use.output_tokens = usage_output_total(&r->usage);
 	}
 	if (r->outcome == OUTCOME_FAILED && use.nusd == 0)
 		use = (struct limit_use){0, 0, 0}; /* only that it was asked */
+	if (only_asks(x))
+		use = (struct limit_use){0, 0, 0};
 	if (r->has_sent_body)
 		limiter_settle(hold, &use, &at);
 	else
@@ -198,9 +238,11 @@ enum err claim_warn(struct exchange *x)
 
 struct span claim_identity(const struct exchange *x, char to[CLAIM_NAME_BYTES])
 {
-	struct claimant c;
-	claimant(x, &c);
-	const int n = snprintf(to, CLAIM_NAME_BYTES, "%u %s", (unsigned)x->peer.uid, c.app);
+	const struct peer_id *p = &x->peer;
+	char who[PEER_TEXT_BYTES];
+	peer_grant_text(p, who); /* by claims nobody gets another turn */
+	const int n = snprintf(to, CLAIM_NAME_BYTES, "%u %d %d %s %s", (unsigned)p->uid,
+		(int)p->socket, (int)p->is_claim, p->profile, who);
 	return span_of(to, (size_t)n);
 }
 
@@ -209,8 +251,9 @@ struct span claim_lane(const struct exchange *x, char to[CLAIM_NAME_BYTES])
 	struct claimant c;
 	claimant(x, &c);
 	const struct limit_subject *s = &c.subject;
-	const int n = snprintf(to, CLAIM_NAME_BYTES, "%.*s/%.*s/%.*s",
+	/* what only asks does not wait with what waits for tokens or for money */
+	const int n = snprintf(to, CLAIM_NAME_BYTES, "%.*s/%.*s/%.*s%s",
 		SPAN_ARG(span_first(s->provider, 128)), SPAN_ARG(span_first(s->key, 128)),
-		SPAN_ARG(span_first(s->model, 240)));
+		SPAN_ARG(span_first(s->model, 240)), only_asks(x) ? " asked" : "");
 	return span_of(to, (size_t)n);
 }

@@ -7,8 +7,12 @@
 
 /* Sets aside what the target in hand may take, as limiter_take does. */
 void claim_take(struct exchange *x, const struct bounds *b, struct limit_answer *out);
-/* When it might be had, if those had theirs first: the loop's clock; INT64_MAX: that cannot be told. */
+/* When it would be had if those had what they need first, and nothing is given back of what is set aside: the loop's
+ * clock; INT64_MAX: that cannot be told. */
 int64_t claim_ready_us(
+	const struct exchange *x, const struct bounds *b, const struct queue_view *before);
+/* Before which that is certainly not so. */
+int64_t claim_sure_us(
 	const struct exchange *x, const struct bounds *b, const struct queue_view *before);
 
 /* The attempt is over: what it used is counted, as far as that is known, and what may have been used otherwise.
@@ -25,7 +29,7 @@ int64_t claim_left_nusd(const struct exchange *x);
 /* Tells the caller, once, of budgets that are over and not kept. */
 enum err claim_warn(struct exchange *x) MUST_USE;
 
-/* For the queue: who it is, and what it waits for. */
+/* For the queue: who it is, whatever it calls itself, and what it waits for. */
 #define CLAIM_NAME_BYTES 512
 struct span claim_identity(const struct exchange *x, char to[CLAIM_NAME_BYTES]);
 struct span claim_lane(const struct exchange *x, char to[CLAIM_NAME_BYTES]);

@@ -7,6 +7,8 @@
 #include "brokerd/exchange/named_models.h"
 #include "brokerd/exchange/native.h"
 
+#define CHOICES_MAX INT64_C(128) /* as the wires have it */
+
 /* ---- how much it may ask for ---- */
 
 /* As it is estimated: a bound that holds for sure would refuse what is far from it. */
@@ -71,6 +73,15 @@ static enum err bound(struct exchange *x, struct fault *why)
 	return bound_output(x);
 }
 
+/* Who asks for none, or for less, would set nothing aside of his limits. */
+static enum err check_choices(const struct exchange *x, struct fault *why)
+{
+	const struct opt_i64 *n = &x->flight->request.n;
+	if (!n->is_set || (n->v >= 1 && n->v <= CHOICES_MAX))
+		return OK;
+	return fault_param(why, ERR_INVALID_REQUEST, "n", "n must be 1 to %" PRId64, CHOICES_MAX);
+}
+
 enum state step_admit(struct exchange *x)
 {
 	struct flight *f = x->flight;
@@ -87,6 +98,8 @@ enum state step_admit(struct exchange *x)
 					 &f->request, &why)
 			       : request_unpack_op(
 					 f->op, buf_view(&f->body), &f->arena, &f->request, &why);
+	if (!err)
+		err = check_choices(x, &why);
 	if (!err)
 		err = bound(x, &why);
 	x->asked_max_tokens = f->request.max_tokens;

@@ -8,6 +8,9 @@
 #include "brokerd/log/log.h"
 #include "brokerd/route/retry.h"
 
+/* A wait that is shorter than that is none. */
+#define TOLD_MS 1000
+
 enum state exchange_next_listing(struct exchange *x)
 {
 	struct flight *f = x->flight;
@@ -76,17 +79,24 @@ enum state exchange_after_failure(struct exchange *x, enum outcome outcome, cons
 		listing_warn(f, why);
 		return exchange_next_listing(x);
 	}
-	/* for what a provider's rates allow it waits with all others, or asks another meanwhile: step_wait.c */
-	const bool is_queued =
-		why->err == ERR_RATE_LIMITED && f->same <= 1 && why->advice != RETRY_FORBIDDEN;
+	/* for what a provider's rates allow it waits with all others, or asks another meanwhile: step_wait.c. Who is
+	 * told for how long has not tried in vain, and may wait again, as long as his time is enough */
+	const bool is_told = why->err == ERR_RATE_LIMITED && why->advice != RETRY_FORBIDDEN &&
+			     why->retry_after_ms >= TOLD_MS;
+	const bool is_queued = is_told || (why->err == ERR_RATE_LIMITED && f->same <= 1 &&
+						  why->advice != RETRY_FORBIDDEN);
+	if (is_told && f->attempts > f->batches + x->n_told)
+		x->n_told++;
+	if (is_told && f->same > 0)
+		f->same--;
 	const struct retry_case c = {
 		.err = why->err,
 		.has_content = f->op != LLM_OP_MODELS && f->has_batch_content,
 		.is_unknown = outcome == OUTCOME_UNKNOWN,
 		.is_at_most_once = x->is_at_most_once,
-		.same = f->same,
+		.same = is_told ? 1 : f->same,
 		/* lists are many requests, and each may fail for itself */
-		.attempts = f->op == LLM_OP_MODELS ? f->same : f->attempts - f->batches,
+		.attempts = f->op == LLM_OP_MODELS ? f->same : f->attempts - f->batches - x->n_told,
 		.unknown = f->unknown,
 		.retry_after_ms = is_queued ? 0 : why->retry_after_ms,
 		.advice = why->advice,

@@ -19,6 +19,12 @@ bool exchange_is_free(const struct exchange *x)
 	return exchange_target(x)->is_offline || op == LLM_OP_COUNT || op == LLM_OP_MODELS;
 }
 
+int64_t exchange_unknown_price(const struct exchange *x)
+{
+	const struct target *t = exchange_target(x);
+	return t->is_local || t->auth == AUTH_NONE ? 0 : x->flight->config->unknown_price;
+}
+
 static enum err tell_cap(struct exchange *x, const struct bounds *b)
 {
 	const struct opt_i64 max = x->flight->request.max_tokens;
@@ -85,19 +91,20 @@ enum state exchange_claimed(struct exchange *x, enum err err, const struct bound
 	return exchange_after_failure(x, OUTCOME_FAILED, &said);
 }
 
-/* Those who wait for the same have it first. */
+/* Those who wait for the same have it first, and what they wait for is what it has to wait for. */
 static bool is_behind(struct exchange *x, struct limit_answer *out)
 {
 	char lane[CLAIM_NAME_BYTES], identity[CLAIM_NAME_BYTES];
 	const struct turns *t = x->organs->turns;
-	const struct target *target = exchange_target(x);
-	if (turns_n(t) == 0 ||
-		!turns_is_before(t, claim_lane(x, lane), claim_identity(x, identity), x->is_batch))
+	if (turns_n(t) == 0)
+		return false;
+	struct turn *first =
+		turns_before(t, claim_lane(x, lane), claim_identity(x, identity), x->is_batch);
+	if (!first)
 		return false;
 	*out = (struct limit_answer){
-		.verdict = LIMIT_WAIT, .ready_us = INT64_MAX, .is_shared = true, .why = FAULT_NONE};
-	fault_set(&out->why, ERR_RATE_LIMITED, "others wait for %.*s/%.*s before it",
-		SPAN_ARG(target->provider), SPAN_ARG(target->model));
+		.verdict = LIMIT_WAIT, .ready_us = INT64_MAX, .is_shared = true};
+	out->why = container_of(first, struct exchange, turn)->waits_for;
 	return true;
 }
 

@@ -107,8 +107,7 @@ static enum err tell_warnings(struct exchange *x)
 	return tell(f, attempt_notes(f->attempt));
 }
 
-/* Does the target take the request as its caller wrote it, and answer as the caller wants it? */
-static bool may_forward(const struct exchange *x)
+bool exchange_may_forward(const struct exchange *x)
 {
 	const struct flight *f = x->flight;
 	const struct target *t = exchange_target(x);
@@ -125,7 +124,7 @@ static bool may_forward(const struct exchange *x)
 static const struct forwarded *forward(struct exchange *x, bool is_whole)
 {
 	const struct relay *r = &x->relay;
-	x->flight->is_forwarded = is_whole && may_forward(x);
+	x->flight->is_forwarded = is_whole && exchange_may_forward(x);
 	x->forwarded = (struct forwarded){.request = &x->flight->asked,
 		.body = r->body,
 		.call = &r->call,
@@ -164,6 +163,18 @@ static enum err choose_request(
 			     store, x->owner, t, &f->arena, without, exchange_now_s(x), request);
 }
 
+/* Whatever its encoder makes room for, no more goes out than was set aside. */
+static const struct target *bounded_target(struct exchange *x)
+{
+	const struct target *t = exchange_target(x);
+	if (x->output_most < 0 ||
+		(t->max_output_tokens > 0 && t->max_output_tokens <= x->output_most))
+		return t;
+	x->bounded = *t;
+	x->bounded.max_output_tokens = x->output_most;
+	return &x->bounded;
+}
+
 enum state step_send(struct exchange *x)
 {
 	struct flight *f = x->flight;
@@ -178,7 +189,7 @@ enum state step_send(struct exchange *x)
 	const struct attempt_plan plan = {
 		.op = f->op,
 		.request = request,
-		.target = exchange_target(x),
+		.target = bounded_target(x),
 		.secret = x->secret,
 		.limits = {c->connect_us, f->request.is_stream ? c->first_byte_us : c->reply_us,
 			   c->idle_us, exchange_left_us(x)},

@@ -102,7 +102,7 @@ enum state step_settle(struct exchange *x)
 	loop_timer_stop(&x->retry);
 	loop_timer_stop(&x->hold);
 	tokens_leave(&x->token);
-	turns_leave(&x->turn);
+	exchange_stop_waiting(x);
 	consents_leave(&x->consent);
 	note_refusal(x);
 	if (f->attempt) { /* stopped from outside while it ran */

@@ -5,12 +5,63 @@
 #include <stdio.h>
 
 #include "brokerd/exchange/claim.h"
+#include "brokerd/exchange/listing.h"
 #include "protocol/base/num.h"
 
 /* For so long a target is waited for before another is asked. */
 #define SHORT_US INT64_C(1000000)
+/* And for so much sooner a place in a queue is given up. */
+#define GAIN_US INT64_C(1000000)
+/* Of those who wait for others to end one is taken to be served in so long; whoever is free now is sooner. */
+#define EACH_US INT64_C(1000000)
+/* What cannot be had in time comes behind all that can, the soonest first. */
+#define TOO_LATE_US (INT64_MAX / 2)
 
 #define SECOND_US INT64_C(1000000)
+
+/* ---- when ---- */
+
+struct outlook {
+	int64_t likely_us; /* the loop's clock */
+	int64_t sure_us;   /* not before that */
+};
+
+/* A list of models is no reason to wait long for one of many providers. */
+static bool is_listing(const struct exchange *x)
+{
+	return x->flight->op == LLM_OP_MODELS && !span_is_set(x->flight->request.model);
+}
+
+static int64_t left_us(const struct exchange *x)
+{
+	const int64_t left = exchange_left_us(x);
+	return is_listing(x) && left > SHORT_US ? SHORT_US : left;
+}
+
+static int64_t cost_tokens(const struct bounds *b)
+{
+	return num_add_sat(b->input_tokens, b->output_tokens);
+}
+
+static bool is_too_late(const struct exchange *x, const struct outlook *o)
+{
+	return o->sure_us - loop_now_us(x->organs->loop) >= left_us(x);
+}
+
+/* Of the target in hand, from that place. */
+static void look_out(const struct exchange *x, const struct bounds *b, const struct queue_view *v,
+	struct outlook *out)
+{
+	const int64_t now_us = loop_now_us(x->organs->loop);
+	out->sure_us = claim_sure_us(x, b, v);
+	out->likely_us = claim_ready_us(x, b, v);
+	if (out->likely_us == INT64_MAX)
+		out->likely_us = now_us + SHORT_US + (int64_t)v->place * EACH_US;
+	if (out->likely_us < out->sure_us)
+		out->likely_us = out->sure_us;
+	if (is_too_late(x, out))
+		out->likely_us = num_add_sat(TOO_LATE_US, out->sure_us);
+}
 
 /* ---- another target ---- */
 
@@ -21,8 +72,9 @@ static bool may_go_elsewhere(const struct exchange *x)
 	return f->batches == 0 && f->op != LLM_OP_MODELS && f->route.n > f->target + 1;
 }
 
-/* Puts the target in hand behind those that are free sooner, at the end of the route. False: it is first there, too. */
-static bool put_off(struct exchange *x, int64_t ready_us)
+/* Puts the target in hand behind those that are free sooner, and by so much, at the end of the route. One that was not
+ * put off before comes behind those before it that are as good. False: it is first there, too. */
+static bool put_off(struct exchange *x, int64_t ready_us, int64_t gain_us)
 {
 	struct flight *f = x->flight;
 	struct target *all = f->route.targets;
@@ -35,7 +87,8 @@ static bool put_off(struct exchange *x, int64_t ready_us)
 		x->n_put_off = f->route.n - at;
 	first = f->route.n - x->n_put_off;
 	const struct target put = all[at];
-	for (; at + 1 < f->route.n && (at + 1 < first || x->ready_us[at + 1] < ready_us); at++) {
+	const int64_t least_us = f->target < first ? ready_us : ready_us - gain_us - 1;
+	for (; at + 1 < f->route.n && (at + 1 < first || x->ready_us[at + 1] <= least_us); at++) {
 		all[at] = all[at + 1];
 		x->ready_us[at] = x->ready_us[at + 1];
 	}
@@ -53,34 +106,58 @@ static bool put_off(struct exchange *x, int64_t ready_us)
 	return true;
 }
 
+static enum state go_elsewhere(struct exchange *x, const struct fault *why)
+{
+	const struct target *t = exchange_target(x);
+	flight_status(x->flight, "retrying", "%s; trying %.*s/%.*s", why->message,
+		SPAN_ARG(t->provider), SPAN_ARG(t->model));
+	return ROUTE;
+}
+
 /* ---- the wait ---- */
 
-static enum state refuse(struct exchange *x, const struct fault *why)
+static enum state refuse(struct exchange *x, const struct outlook *o)
 {
-	struct fault said = *why;
-	if (x->telling.err == ERR_RATE_LIMITED && said.err == ERR_RATE_LIMITED) {
-		/* the provider's own words, and how long from now */
-		said = x->telling;
-		said.retry_after_ms = why->retry_after_ms;
+	struct fault said = x->waits_for;
+	const int64_t wait_us = o->sure_us - loop_now_us(x->organs->loop);
+	if (is_listing(x)) {
+		listing_warn(x->flight, &said);
+		return exchange_next_listing(x);
 	}
+	if (x->telling.err == ERR_RATE_LIMITED && said.err == ERR_RATE_LIMITED)
+		said = x->telling; /* the provider's own words, and how long from now */
+	if (wait_us > 0)
+		said.retry_after_ms = wait_us / 1000 + (wait_us % 1000 > 0);
 	return exchange_fail(x, OUTCOME_FAILED, &said);
 }
 
-/* Would it be over before its turn comes? Then *why says when it would be. */
-static bool is_hopeless(const struct exchange *x, int64_t ready_us, struct fault *why)
+void exchange_stop_waiting(struct exchange *x)
 {
-	const int64_t wait_us = ready_us - loop_now_us(x->organs->loop);
-	if (ready_us == INT64_MAX || wait_us < exchange_left_us(x))
-		return false;
-	if (why->retry_after_ms < wait_us / 1000)
-		why->retry_after_ms = wait_us / 1000 + (wait_us % 1000 > 0);
-	return true;
-}
-
-static void stop_waiting(struct exchange *x)
-{
+	if (!turns_waits(&x->turn))
+		return;
 	turns_leave(&x->turn);
 	x->queued_us += loop_now_us(x->organs->loop) - x->waits_since_us;
+}
+
+/* Not now either: it stays where it is, unless another target is free much sooner, or its time is not enough. WAIT: it
+ * stays. */
+static enum state wait_on(
+	struct exchange *x, const struct bounds *b, const struct limit_answer *answer)
+{
+	const int64_t now_us = loop_now_us(x->organs->loop);
+	const struct queue_view first = {.place = 1, .n = 1};
+	struct outlook o;
+	x->waits_for = answer->why;
+	look_out(x, b, &first, &o);
+	if (o.likely_us > now_us + SHORT_US && may_go_elsewhere(x) &&
+		put_off(x, o.likely_us, GAIN_US)) {
+		exchange_stop_waiting(x);
+		return go_elsewhere(x, &answer->why);
+	}
+	if (!is_too_late(x, &o))
+		return WAIT;
+	exchange_stop_waiting(x);
+	return refuse(x, &o);
 }
 
 static void on_turn(struct turn *w)
@@ -93,18 +170,17 @@ static void on_turn(struct turn *w)
 	if (!err)
 		claim_take(x, &b, &answer);
 	if (err || answer.verdict != LIMIT_WAIT) {
-		stop_waiting(x);
+		exchange_stop_waiting(x);
 		exchange_go_on(x, exchange_claimed(x, err, &b, &answer, &why));
 		return;
 	}
-	if (is_hopeless(x, answer.ready_us, &answer.why)) {
-		stop_waiting(x);
-		exchange_go_on(x, refuse(x, &answer.why));
+	const enum state next = wait_on(x, &b, &answer);
+	if (next != WAIT) {
+		exchange_go_on(x, next);
 		return;
 	}
 	w->place.ready_us = answer.ready_us;
 	w->place.is_held_back = !answer.is_shared;
-	x->waits_for = answer.why;
 }
 
 static void on_place(struct turn *w, const struct queue_view *v)
@@ -124,10 +200,28 @@ static void on_place(struct turn *w, const struct queue_view *v)
 		SPAN_ARG(t->provider), SPAN_ARG(t->model), when);
 }
 
+/* Whoever is not the first in its lane is not asked, but may have somewhere to go. */
+static bool on_look(struct turn *w, const struct queue_view *v)
+{
+	struct exchange *x = container_of(w, struct exchange, turn);
+	struct bounds b;
+	struct outlook o;
+	struct fault why = FAULT_NONE;
+	if (!may_go_elsewhere(x) || bounds_find(x, &b, &why) != OK)
+		return false;
+	look_out(x, &b, v, &o);
+	if (o.likely_us <= loop_now_us(x->organs->loop) + SHORT_US ||
+		!put_off(x, o.likely_us, GAIN_US))
+		return false;
+	exchange_stop_waiting(x);
+	exchange_go_on(x, go_elsewhere(x, &x->waits_for));
+	return true;
+}
+
 static void on_end(struct turn *w)
 {
 	struct exchange *x = container_of(w, struct exchange, turn);
-	stop_waiting(x);
+	exchange_stop_waiting(x);
 	exchange_go_on(x, exchange_fail_with(x, ERR_RESTARTING, &FAULT_NONE));
 }
 
@@ -137,42 +231,48 @@ static enum err join(struct exchange *x, const struct bounds *b, struct fault *w
 	char lane[CLAIM_NAME_BYTES], identity[CLAIM_NAME_BYTES];
 	x->turn.on_turn = on_turn;
 	x->turn.on_place = on_place;
+	x->turn.on_look = on_look;
 	x->turn.on_end = on_end;
-	x->turn.place.cost_tokens = num_add_sat(b->input_tokens, b->output_tokens);
-	if (x->turn.place.cost_tokens < 1)
-		x->turn.place.cost_tokens = 1;
-	return turns_join(x->organs->turns, claim_lane(x, lane), claim_identity(x, identity),
-		x->is_batch, &x->turn, why);
+	x->turn.place.cost_tokens = cost_tokens(b);
+	const enum err err = turns_join(x->organs->turns, claim_lane(x, lane),
+		claim_identity(x, identity), x->is_batch, &x->turn, why);
+	x->waits_since_us = loop_now_us(x->organs->loop);
+	return err;
+}
+
+/* As if it joined. */
+static enum err look_ahead(
+	struct exchange *x, const struct bounds *b, struct outlook *out, struct fault *why)
+{
+	char lane[CLAIM_NAME_BYTES], identity[CLAIM_NAME_BYTES];
+	struct queue_view view;
+	const enum err err = turns_look_ahead(x->organs->turns, claim_lane(x, lane),
+		claim_identity(x, identity), x->is_batch, cost_tokens(b), &view, why);
+	if (!err)
+		look_out(x, b, &view, out);
+	else /* there is no place for it, but there may be one elsewhere */
+		*out = (struct outlook){.likely_us = INT64_MAX};
+	return err;
 }
 
 enum state exchange_must_wait(
 	struct exchange *x, const struct bounds *b, const struct limit_answer *answer)
 {
 	const int64_t now_us = loop_now_us(x->organs->loop);
-	struct queue_view view;
+	struct outlook o;
 	struct fault why = FAULT_NONE;
 	x->waits_for = answer->why;
+	const enum err err = look_ahead(x, b, &o, &why);
 	/* whoever said "not now" himself is not asked again while somebody else is free */
 	const int64_t short_us = x->telling.err == ERR_RATE_LIMITED ? 0 : SHORT_US;
-	if (answer->ready_us > now_us + short_us && may_go_elsewhere(x) &&
-		put_off(x, answer->ready_us)) {
-		const struct target *t = exchange_target(x);
-		flight_status(x->flight, "retrying", "%s; trying %.*s/%.*s", answer->why.message,
-			SPAN_ARG(t->provider), SPAN_ARG(t->model));
-		return ROUTE;
-	}
-	if (is_hopeless(x, answer->ready_us, &x->waits_for))
-		return refuse(x, &x->waits_for);
-	const enum err err = join(x, b, &why);
+	if (o.likely_us > now_us + short_us && may_go_elsewhere(x) && put_off(x, o.likely_us, 0))
+		return go_elsewhere(x, &answer->why);
 	if (err)
 		return exchange_fail_with(x, err, &why);
-	x->waits_since_us = now_us;
-	queue_look(&x->turn.place, &view);
-	if (is_hopeless(x, claim_ready_us(x, b, &view), &x->waits_for)) {
-		stop_waiting(x);
-		return refuse(x, &x->waits_for);
-	}
-	return WAIT;
+	if (is_too_late(x, &o))
+		return refuse(x, &o);
+	const enum err unplaced = join(x, b, &why);
+	return unplaced ? exchange_fail_with(x, unplaced, &why) : WAIT;
 }
 
 enum state step_wait(struct exchange *x)

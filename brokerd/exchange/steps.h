@@ -46,6 +46,8 @@ struct exchange {
 	int64_t max_cost_nusd;
 	int64_t estimate_tokens; /* of the prompt, as it came, before fit_tokens; 0: nothing was estimated */
 	struct opt_i64 asked_max_tokens; /* by the caller: what is sent may be less */
+	int64_t output_most; /* that an answer of the attempt in hand may have, for money; -1: no bound */
+	struct target bounded; /* the target in hand as one that writes no more */
 	bool is_at_most_once;
 	bool is_batch; /* it may wait behind others that are not */
 	struct flight *flight;
@@ -76,9 +78,10 @@ struct exchange {
 	int64_t queued_us;              /* that it has waited, all together */
 	struct opt_i64 told_max_tokens; /* to which its output was capped, as its caller knows */
 	bool has_told_budgets;
-	int64_t *
-		ready_us; /* of the targets at the end of the route that were put off, when each is free */
+	/* of the targets at the end of the route that were put off, when each is free */
+	int64_t *ready_us;
 	size_t n_put_off;
+	unsigned n_told; /* attempts that were told to wait, and for how long: they are no tries */
 };
 
 /* ---- the steps: each returns the next state, or its own to wait ---- */
@@ -110,9 +113,12 @@ enum state exchange_after_failure(
 /* The limits were asked for the target in hand (or `err`: that did not come so far): all is set aside, or none is. */
 enum state exchange_claimed(struct exchange *x, enum err err, const struct bounds *b,
 	const struct limit_answer *answer, const struct fault *why);
-/* Not now: another target first, a place in the queue, or a refusal at once where the call's time is not enough. */
+/* Not now: another target that is free sooner, a place in the queue, or a refusal where the call's time is certainly
+ * not enough, anywhere. */
 enum state exchange_must_wait(
 	struct exchange *x, const struct bounds *b, const struct limit_answer *answer);
+/* It waits no more, and that it has waited is counted. Harmless where it does not. */
+void exchange_stop_waiting(struct exchange *x);
 /* Its time is over while it waits: *why says for what. */
 void exchange_waited(const struct exchange *x, struct fault *why);
 /* The provider in hand has told of its models, or cannot: the next one, or the end. */
@@ -133,6 +139,9 @@ void exchange_keep(struct exchange *x);
 /* Is it asked of the broker to keep the answer, and can it? Then the relay is told. */
 enum err exchange_may_keep(struct exchange *x, struct fault *why) MUST_USE;
 
+/* Does the target take the request as its caller wrote it, and answer as the caller wants it? */
+bool exchange_may_forward(const struct exchange *x);
+
 /* A token that was waited for. */
 void exchange_on_token(struct token_wait *w, struct secret *token, const struct fault *why);
 
@@ -141,6 +150,8 @@ void exchange_on_token(struct token_wait *w, struct secret *token, const struct 
 const struct target *exchange_target(const struct exchange *x);
 /* No provider takes money for what is asked. */
 bool exchange_is_free(const struct exchange *x);
+/* What budgets count for it where its price is not known: nothing for what nobody sends a bill for. */
+int64_t exchange_unknown_price(const struct exchange *x);
 /* The prompt's tokens as they are estimated for the target in hand. */
 int64_t exchange_input_estimate(const struct exchange *x);
 /* The same uncorrected; -1: what is reported of this attempt tells nothing about it. */

@@ -10,16 +10,19 @@
 #define SLICE 32
 
 #define TELL_US INT64_C(1000000)
-#define TELL_N  256 /* in one go */
+#define TELL_N  256 /* in each of these */
+/* At a time: to find a place is to walk the lane. */
+#define TELL_SLICE 8
 
 struct turns {
 	struct loop *loop;
 	struct limiter *limiter;
 	struct queue *queue;
 	struct turn *all; /* who was told longest ago first */
-	struct loop_task give;
+	struct loop_task give, telling;
 	struct loop_timer again, tell;
-	size_t n_given; /* in this run */
+	size_t n_given;   /* in this run */
+	size_t n_to_tell; /* that are looked at before the next second */
 	bool is_over;
 };
 
@@ -31,40 +34,66 @@ static bool is_news(size_t told, size_t place)
 	return told == 0 || place * 2 <= told || (place < told && place <= 3) || place > told * 2;
 }
 
-static void tell_one(struct turn *w)
+static void tell_place(struct turn *w, const struct queue_view *v)
 {
-	struct queue_view view;
-	queue_look(&w->place, &view);
-	if (!is_news(w->told, view.place))
+	if (!is_news(w->told, v->place))
 		return;
-	w->told = view.place;
-	w->on_place(w, &view);
+	w->told = v->place;
+	w->on_place(w, v);
 }
 
-/* Those who have joined since the last turns, and have to wait indeed. */
-static void tell_new(struct turns *t)
+/* Takes whoever is first to the end of the list. */
+static struct turn *look_at_first(struct turns *t, struct queue_view *view)
 {
-	struct turn *w;
-	size_t left = TELL_N;
-	LIST_EACH(t->all, w) {
-		if (w->told > 0 || left-- == 0)
-			return;
-		tell_one(w);
+	struct turn *w = t->all;
+	LIST_REMOVE(t->all, w);
+	LIST_PUSH(t->all, w);
+	queue_look(&w->place, view);
+	return w;
+}
+
+/* Those who have joined since the last turns, and have to wait indeed: they are the first. */
+static size_t tell_new(struct turns *t, size_t most)
+{
+	struct queue_view view;
+	size_t n = 0;
+	for (; n < most && t->all && t->all->told == 0; n++) {
+		struct turn *w = look_at_first(t, &view);
+		tell_place(w, &view);
 	}
+	return n;
+}
+
+static void tell_longest(struct turns *t)
+{
+	struct queue_view view;
+	struct turn *w = look_at_first(t, &view);
+	if (!w->on_look(w, &view))
+		tell_place(w, &view);
+}
+
+static void on_telling(struct loop_task *task)
+{
+	struct turns *t = container_of(task, struct turns, telling);
+	size_t n = tell_new(t, TELL_SLICE);
+	for (; n < TELL_SLICE && t->n_to_tell > 0 && t->all; n++) {
+		t->n_to_tell--;
+		tell_longest(t);
+	}
+	if (!t->all)
+		t->n_to_tell = 0;
+	if (t->n_to_tell > 0 || n == TELL_SLICE)
+		loop_later(t->loop, &t->telling);
 }
 
 static void on_tell(struct loop_timer *timer)
 {
 	struct turns *t = container_of(timer, struct turns, tell);
-	size_t left = queue_n(t->queue) < TELL_N ? queue_n(t->queue) : TELL_N;
-	if (left > 0)
-		loop_timer_set(t->loop, &t->tell, TELL_US);
-	for (; left > 0; left--) {
-		struct turn *w = t->all;
-		LIST_REMOVE(t->all, w);
-		LIST_PUSH(t->all, w);
-		tell_one(w);
-	}
+	t->n_to_tell = queue_n(t->queue) < TELL_N ? queue_n(t->queue) : TELL_N;
+	if (t->n_to_tell == 0)
+		return;
+	loop_timer_set(t->loop, &t->tell, TELL_US);
+	loop_later(t->loop, &t->telling);
 }
 
 /* ---- giving ---- */
@@ -90,7 +119,7 @@ static void give(struct loop_task *task)
 	const int64_t next_us = queue_run(t->queue, now_us);
 	if (t->n_given >= SLICE)
 		give_soon(t);
-	tell_new(t);
+	loop_later(t->loop, &t->telling);
 	if (next_us == INT64_MAX || queue_n(t->queue) == 0)
 		loop_timer_stop(&t->again);
 	else
@@ -130,6 +159,7 @@ struct turns *turns_new(struct loop *l, struct limiter *limiter)
 	t->give.on_run = give;
 	t->again.on_fire = on_again;
 	t->tell.on_fire = on_tell;
+	t->telling.on_run = on_telling;
 	limiter_on_free(limiter, on_free, t);
 	return t;
 }
@@ -140,6 +170,7 @@ void turns_free(struct turns *t)
 		return;
 	limiter_on_free(t->limiter, NULL, NULL);
 	loop_task_stop(&t->give);
+	loop_task_stop(&t->telling);
 	loop_timer_stop(&t->again);
 	loop_timer_stop(&t->tell);
 	queue_free(t->queue);
@@ -184,9 +215,22 @@ void turns_leave(struct turn *w)
 	loop_timer_stop(&t->tell);
 }
 
-bool turns_is_before(const struct turns *t, struct span lane, struct span identity, bool is_batch)
+bool turns_waits(const struct turn *w)
 {
-	return queue_is_before(t->queue, lane, identity, is_batch);
+	return queue_waits(&w->place);
+}
+
+struct turn *turns_before(
+	const struct turns *t, struct span lane, struct span identity, bool is_batch)
+{
+	struct queue_place *p = queue_before(t->queue, lane, identity, is_batch);
+	return p ? container_of(p, struct turn, place) : NULL;
+}
+
+enum err turns_look_ahead(struct turns *t, struct span lane, struct span identity, bool is_batch,
+	int64_t cost_tokens, struct queue_view *out, struct fault *why)
+{
+	return queue_look_ahead(t->queue, lane, identity, is_batch, cost_tokens, out, why);
 }
 
 void turns_end(struct turns *t)

@@ -24,6 +24,8 @@ struct turn {
 	void (*on_turn)(struct turn *w);
 	/* it stands there: soon after it has joined, and when that has changed much, at most once a second */
 	void (*on_place)(struct turn *w, const struct queue_view *v);
+	/* the same, about once a second; true: it has left for something better */
+	bool (*on_look)(struct turn *w, const struct queue_view *v);
 	/* nobody is given a turn any more, and it has left */
 	void (*on_end)(struct turn *w);
 };
@@ -32,9 +34,14 @@ struct turn {
 enum err turns_join(struct turns *t, struct span lane, struct span identity, bool is_batch,
 	struct turn *w, struct fault *why) MUST_USE;
 void turns_leave(struct turn *w); /* harmless where it does not wait */
+bool turns_waits(const struct turn *w);
 
-/* As queue_is_before. */
-bool turns_is_before(const struct turns *t, struct span lane, struct span identity, bool is_batch);
+/* As queue_before. */
+struct turn *turns_before(
+	const struct turns *t, struct span lane, struct span identity, bool is_batch);
+/* As queue_look_ahead. */
+enum err turns_look_ahead(struct turns *t, struct span lane, struct span identity, bool is_batch,
+	int64_t cost_tokens, struct queue_view *out, struct fault *why) MUST_USE;
 
 /* The broker ends: all who wait leave, and who comes cannot wait. */
 void turns_end(struct turns *t);

@@ -622,6 +622,45 @@ int64_t limiter_ready_us(struct limiter *l, const struct limit_subject *s,
 	return ready_us;
 }
 
+/* What those under way may give back; that they were asked they do not. */
+static void add_held(const struct counter *c, int64_t to[COUNTER_BUCKETS])
+{
+	const struct limit_share *share;
+	LIST_EACH(c->shares, share) {
+		int64_t units[COUNTER_BUCKETS];
+		counter_units(&share->hold->need, units);
+		for (size_t k = COUNTER_INPUT; !share->is_counted && k < COUNTER_BUCKETS; k++)
+			to[k] = num_add_sat(to[k], units[k]);
+	}
+}
+
+int64_t limiter_sure_us(struct limiter *l, const struct limit_subject *s,
+	const struct limit_need *need, size_t calls_before, const struct limit_now *now)
+{
+	see(l, now);
+	int64_t sure_us = l->now_us;
+	const struct limit_caller *caller = caller_of(l, s);
+	for (size_t i = 0; i < caller->n_counters; i++) {
+		const struct counter *c = caller->counters[i];
+		int64_t units[COUNTER_BUCKETS], held[COUNTER_BUCKETS] = {0};
+		counter_units(need, units);
+		add_held(c, held);
+		if (counter_is_shared(c))
+			units[COUNTER_REQUESTS] += (int64_t)calls_before;
+		if (c->rest_us > sure_us)
+			sure_us = c->rest_us;
+		for (size_t k = 0; k < COUNTER_BUCKETS; k++) {
+			const int64_t had =
+				units[k] <= held[k]
+					? l->now_us
+					: had_us(&c->buckets[k], units[k] - held[k], l->now_us);
+			if (had > sure_us)
+				sure_us = had;
+		}
+	}
+	return sure_us;
+}
+
 bool limiter_soft(struct limiter *l, const struct limit_subject *s, const struct limit_now *now,
 	size_t n, struct fault *said)
 {

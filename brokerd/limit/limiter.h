@@ -96,6 +96,10 @@ int64_t limiter_left_nusd(
 int64_t limiter_ready_us(struct limiter *l, const struct limit_subject *s,
 	const struct limit_need *need, size_t calls_before, int64_t tokens_before,
 	const struct limit_now *now);
+/* Before which it cannot be had, whatever others give back of what they have set aside: if so many calls have theirs
+ * before, of which nobody knows how many tokens they will take. The loop's clock. */
+int64_t limiter_sure_us(struct limiter *l, const struct limit_subject *s,
+	const struct limit_need *need, size_t calls_before, const struct limit_now *now);
 /* Soft budgets that are over: the sentence of the n-th. False: no more. */
 bool limiter_soft(struct limiter *l, const struct limit_subject *s, const struct limit_now *now,
 	size_t n, struct fault *said);

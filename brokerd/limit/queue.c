@@ -217,7 +217,7 @@ static enum err check_room(const struct queue *q, struct span identity, struct f
 enum err queue_join(struct queue *q, struct span lane, struct span identity, bool is_batch,
 	struct queue_place *p, struct fault *why)
 {
-	assert(!p->turn && p->cost_tokens >= 1 && p->on_turn);
+	assert(!p->turn && p->on_turn);
 	if (check_room(q, identity, why) != OK)
 		return why->err;
 	struct identity *i = need_identity(q, identity);
@@ -230,6 +230,10 @@ enum err queue_join(struct queue *q, struct span lane, struct span identity, boo
 			drop_identity_if_idle(q, i);
 		return fault_set(why, ERR_NO_MEMORY, "out of memory for a place in the queue");
 	}
+	if (p->cost_tokens < 1)
+		p->cost_tokens = 1;
+	if (p->cost_tokens > QUEUE_COST_MAX)
+		p->cost_tokens = QUEUE_COST_MAX;
 	p->turn = t;
 	p->is_held_back = false;
 	p->ready_us = 0;
@@ -274,16 +278,30 @@ bool queue_waits(const struct queue_place *p)
 	return p->turn != NULL;
 }
 
-bool queue_is_before(const struct queue *q, struct span lane, struct span identity, bool is_batch)
+/* Who is next there of those that wait for what all of them share. */
+static struct queue_place *first_of(const struct ring *r)
+{
+	struct queue_turn *t = r->turns;
+	if (r->n_turns == r->n_held_back)
+		return NULL;
+	while (t->is_held_back)
+		t = t->next;
+	return t->places;
+}
+
+struct queue_place *queue_before(
+	const struct queue *q, struct span lane, struct span identity, bool is_batch)
 {
 	const struct lane *l = find_lane(q, lane);
 	const struct identity *i = find_identity(q, identity);
 	const enum class own = is_batch ? BATCH : INTERACTIVE;
 	for (enum class c = INTERACTIVE; l && c <= own; c++) {
-		if (l->rings[c].n_turns > l->rings[c].n_held_back)
-			return true;
+		struct queue_place *first = first_of(&l->rings[c]);
+		if (first)
+			return first;
 	}
-	return l && i && find_turn(&l->rings[own], i);
+	const struct queue_turn *t = l && i ? find_turn(&l->rings[own], i) : NULL;
+	return t ? t->places : NULL;
 }
 
 void queue_stir(struct queue *q)
@@ -319,7 +337,7 @@ static void visit(struct queue_turn *t)
 		return;
 	t->is_visited = true;
 	if (t->ring->n_turns > 1 || missing > QUEUE_QUANTUM)
-		t->deficit = num_add_sat(t->deficit, QUEUE_QUANTUM);
+		t->deficit += QUEUE_QUANTUM;
 	else if (missing > 0)
 		t->deficit += missing;
 }
@@ -359,14 +377,39 @@ static bool ask(struct queue *q, struct queue_turn *t)
 	return false;
 }
 
+static int64_t quanta_missing(const struct queue_turn *t)
+{
+	const int64_t missing = t->places->cost_tokens - t->deficit;
+	return missing <= 0 ? 0 : (missing - 1) / QUEUE_QUANTUM + 1;
+}
+
+/* No turn of the ring has gathered enough: the rounds in which that would stay so are over at once. */
+static void skip_rounds(struct ring *r, uint64_t run)
+{
+	struct queue_turn *t;
+	int64_t least = INT64_MAX;
+	LIST_EACH(r->turns, t) {
+		if (t->passed_in != run && quanta_missing(t) < least)
+			least = quanta_missing(t);
+	}
+	if (least <= 1 || least == INT64_MAX)
+		return;
+	LIST_EACH(r->turns, t) {
+		if (t->passed_in != run)
+			t->deficit += (least - 1) * QUEUE_QUANTUM;
+	}
+}
+
 static enum given give_in_ring(struct queue *q, struct ring *r, int64_t now_us, int64_t *next_us)
 {
 	size_t passed = 0; /* one after another */
+	size_t idle = 0;   /* the same with those that have not gathered enough */
 	while (passed < r->n_turns) {
 		struct queue_turn *t = r->turns;
 		if (t->passed_in == q->run) {
 			note_ready(t->places, next_us);
 			passed++;
+			idle++;
 			rotate(t);
 			continue;
 		}
@@ -374,8 +417,13 @@ static enum given give_in_ring(struct queue *q, struct ring *r, int64_t now_us, 
 		visit(t);
 		if (t->places->cost_tokens > t->deficit) {
 			rotate(t);
+			if (++idle >= r->n_turns) {
+				skip_rounds(r, q->run);
+				idle = 0;
+			}
 			continue;
 		}
+		idle = 0;
 		if (!must_wait(q, t->places, now_us) && ask(q, t))
 			return GIVEN_SERVED;
 		note_ready(t->places, next_us);
@@ -487,4 +535,21 @@ void queue_look(const struct queue_place *p, struct queue_view *out)
 								QUEUE_QUANTUM)),
 				out);
 	}
+}
+
+static void on_no_turn(struct queue_place *p)
+{
+	(void)p; /* it is gone before any are given */
+}
+
+enum err queue_look_ahead(struct queue *q, struct span lane, struct span identity, bool is_batch,
+	int64_t cost_tokens, struct queue_view *out, struct fault *why)
+{
+	struct queue_place p = {.cost_tokens = cost_tokens, .on_turn = on_no_turn};
+	const enum err err = queue_join(q, lane, identity, is_batch, &p, why);
+	if (err)
+		return err;
+	queue_look(&p, out);
+	queue_leave(&p);
+	return OK;
 }

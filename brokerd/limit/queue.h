@@ -7,9 +7,10 @@
 #include "protocol/base/err.h"
 #include "protocol/base/span.h"
 
-#define QUEUE_IDENTITY_MAX ((size_t)1024)  /* that one identity may have waiting */
-#define QUEUE_MAX          ((size_t)16384) /* all together */
-#define QUEUE_QUANTUM      4096            /* estimated tokens a turn */
+#define QUEUE_IDENTITY_MAX ((size_t)128)     /* that one identity may have waiting */
+#define QUEUE_MAX          ((size_t)16384)   /* all together */
+#define QUEUE_QUANTUM      4096              /* estimated tokens a turn */
+#define QUEUE_COST_MAX     INT64_C(16777216) /* what is more counts as so much */
 
 struct queue;
 struct queue *queue_new(void);         /* NULL: out of memory */
@@ -20,8 +21,8 @@ size_t queue_n(const struct queue *q); /* that wait */
 struct queue_place {
 	struct queue_place *prev, *next; /* of its identity's, oldest first */
 	struct queue_turn *turn;         /* NULL: it does not wait */
-	int64_t cost_tokens;             /* 1 or more; set before it joins */
-	bool is_held_back; /* what it lacks is its own: others of its lane need not wait for it */
+	int64_t cost_tokens; /* estimated; set before it joins, which holds it to 1..QUEUE_COST_MAX */
+	bool is_held_back;   /* what it lacks is its own: others of its lane need not wait for it */
 	int64_t ready_us; /* not before that; 0: whenever. Both are as it was last told "not yet" */
 	uint64_t asked_at; /* the queue's own */
 	/* Try now. It leaves, which is to be served, or stays, and has said until when. Others may join and leave;
@@ -35,9 +36,10 @@ enum err queue_join(struct queue *q, struct span lane, struct span identity, boo
 void queue_leave(struct queue_place *p); /* harmless where it does not wait */
 bool queue_waits(const struct queue_place *p);
 
-/* Would who does not wait overtake somebody by trying at once: one of its class or a better one that waits for what
- * the lane shares, or one of its own? */
-bool queue_is_before(const struct queue *q, struct span lane, struct span identity, bool is_batch);
+/* Whom who does not wait would overtake by trying at once: the first of its class or a better one that waits for what
+ * the lane shares, else the first of its own; NULL: nobody. */
+struct queue_place *queue_before(
+	const struct queue *q, struct span lane, struct span identity, bool is_batch);
 
 /* Something may be free that was not: nobody's ready_us holds any more. */
 void queue_stir(struct queue *q);
@@ -54,5 +56,8 @@ struct queue_view {
 	int64_t tokens_before;
 };
 void queue_look(const struct queue_place *p, struct queue_view *out);
+/* The same of one who does not wait, if it joined. As queue_join. */
+enum err queue_look_ahead(struct queue *q, struct span lane, struct span identity, bool is_batch,
+	int64_t cost_tokens, struct queue_view *out, struct fault *why) MUST_USE;
 
 #endif

@@ -29,7 +29,7 @@ a gets 3
 	end one/m attempts=1 *
 after 1s
 a gets 4
-	status queued: place 1 of 1 for one/m; about 29 s
+	status queued: place 1 of 1 for one/m; about 30 s
 after 29s
 up 4 replies 1 1 fourth
 a gets 4

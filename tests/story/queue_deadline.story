@@ -22,5 +22,5 @@ a gets 1
 	fault cancelled:*
 ledger
 	exchange cancelled cancelled one/m attempts=1 *
-	exchange failed rate_limited - attempts=0 * ms=5000.0
+	exchange failed rate_limited - attempts=0 * queued=5000.0 ms=5000.0
 	attempt 1 cancelled cancelled one/m *

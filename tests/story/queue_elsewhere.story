@@ -29,7 +29,7 @@ a gets 3
 # as soon as behind that one
 a gets 4
 	status retrying: limit "one" *; trying two/m
-	status retrying: others wait for two/m before it; trying one/m
+	status retrying: limit "two" *; trying one/m
 	status queued: place 1 of 1 for one/m; about 60 s
 after 30s
 ups 3

@@ -3,9 +3,13 @@ config
 	[limit "few"]
 	provider = one
 	concurrency = 1
+	[policy "apps"]
+	kind = app
+	allow = yes
 start one
+admin app.add {"name":"b"}
 connect a
-connect b
+connect b app
 a call 1 model=one/m max_tokens=3000
 a call 20 model=one/m max_tokens=3000 batch=yes
 a call 2..5 model=one/m max_tokens=3000
@@ -64,6 +68,7 @@ a gets 20
 	...
 a leaves
 b leaves
+admin app.remove {"name":"b"}
 ledger
 	8x exchange ok - one/m attempts=1 *
 	8x attempt 1 ok - one/m *

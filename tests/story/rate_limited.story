@@ -41,29 +41,53 @@ up 5 answers 429 retry-after=30
 	{"error":{"message":"Rate limit reached","type":"requests","code":"rate_limit_exceeded"}}
 a gets 3
 	fault rate_limited status=429 retry=30000 code=rate_limit_exceeded from=three: *
-# and again after one wait: told, not waited for a second time
+# and again after a wait: as often as its time allows, for to be told to wait is no try
 after 30s
-a call 4 model=three/m
+a call 4 model=three/m timeout=15000
 up 6 answers 429 retry-after=2
 	{"error":{"message":"Rate limit reached","code":"rate_limit_exceeded"}}
 after 2s
 up 7 answers 429 retry-after=2
 	{"error":{"message":"Rate limit reached","code":"rate_limit_exceeded"}}
+after 2s
+up 8 answers 429 retry-after=2
+	{"error":{"message":"Rate limit reached","code":"rate_limit_exceeded"}}
+after 2s
+up 9 answers 429 retry-after=2
+	{"error":{"message":"Rate limit reached","code":"rate_limit_exceeded"}}
+after 2s
+up 10 answers 429 retry-after=2
+	{"error":{"message":"Rate limit reached","code":"rate_limit_exceeded"}}
+after 2s
+up 11 answers 429 retry-after=2
+	{"error":{"message":"Rate limit reached","code":"rate_limit_exceeded"}}
+after 2s
+up 12 answers 429 retry-after=2
+	{"error":{"message":"Rate limit reached","code":"rate_limit_exceeded"}}
+after 2s
+up 13 answers 429 retry-after=2
+	{"error":{"message":"Rate limit reached","code":"rate_limit_exceeded"}}
 a gets 4
 	status queued: *
+	status queued: *
+	status queued: *
+	status queued: *
+	status queued: *
+	status queued: *
+	status queued: *
 	fault rate_limited status=429 retry=2000 * from=three: *
-ups 7
+ups 13
 # who does not say for how long is left alone for a moment
 after 2s
 a call 5 model=three/m
-up 8 answers 429
+up 14 answers 429
 	{"error":{"message":"Rate limit reached","code":"rate_limit_exceeded"}}
 a gets 5
 	status queued: *
 after 499ms
-ups 8
+ups 14
 after 1ms
-up 9 replies 1 1 x
+up 15 replies 1 1 x
 a gets 5
 	start *
 	text x
@@ -72,9 +96,9 @@ a gets 5
 	end three/m attempts=2 *
 ledger
 	exchange ok - two/m attempts=2 *
-	exchange ok - three/m attempts=2 * ms=1500.0
+	exchange ok - three/m attempts=2 * queued=1500.0 ms=1500.0
 	exchange failed rate_limited three/m attempts=1 * cost=? ms=0.0
-	exchange failed rate_limited three/m attempts=2 * cost=? ms=2000.0
+	exchange failed rate_limited three/m attempts=8 * cost=? queued=14000.0 ms=14000.0
 	exchange ok - three/m attempts=2 * ms=500.0
 	attempt 1 failed rate_limited one/m http=429 *
 	attempt 2 ok - two/m *
@@ -82,5 +106,11 @@ ledger
 	attempt 2 ok - three/m *
 	2x attempt 1 failed rate_limited three/m http=429 *
 	attempt 2 failed rate_limited three/m http=429 *
+	attempt 3 failed rate_limited three/m http=429 *
+	attempt 4 failed rate_limited three/m http=429 *
+	attempt 5 failed rate_limited three/m http=429 *
+	attempt 6 failed rate_limited three/m http=429 *
+	attempt 7 failed rate_limited three/m http=429 *
+	attempt 8 failed rate_limited three/m http=429 *
 	attempt 1 failed rate_limited three/m http=429 *
 	attempt 2 ok - three/m *

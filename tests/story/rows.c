@@ -6,9 +6,10 @@
 
 #include "tests/lib/tap.h"
 
-#define ANSWER                                                                                   \
-	" || ' cost=' || ifnull(cost_nusd, '?') || ' ms=' || ifnull(total_us / 1000.0, '?') AS " \
-	"line "
+#define ANSWER                                                           \
+	" || ' cost=' || ifnull(cost_nusd, '?') || "                     \
+	"iif(queued_us > 0, ' queued=' || (queued_us / 1000.0), '') || " \
+	"' ms=' || ifnull(total_us / 1000.0, '?') AS line "
 
 static const char *const queries[] = {
 	"SELECT 'exchange ' || outcome || ' ' || ifnull(error, '-') || ' ' || "

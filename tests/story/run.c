@@ -290,6 +290,9 @@ static void put_request(struct buf *packed, const struct command *c)
 	const struct span tier = command_option(c, "tier");
 	if (span_is_set(tier))
 		buf_print(&json, ",'service_tier':'%.*s'", SPAN_ARG(tier));
+	const struct span effort = command_option(c, "effort");
+	if (span_is_set(effort))
+		buf_print(&json, ",'reasoning':{'effort':'%.*s'}", SPAN_ARG(effort));
 	const struct span stop = command_option(c, "stop");
 	if (span_is_set(stop))
 		buf_print(&json, ",'stop':['%.*s']", SPAN_ARG(stop));
@@ -491,7 +494,11 @@ static const struct {
 /* connect NAME [mute]: with a hello, or without a word. */
 static void do_connect(struct story *s)
 {
-	world_connect(&s->world, word(s, 1), s->c->n < 3);
+	const struct span how = s->c->n < 3 ? SPAN("") : s->c->words[2];
+	if (span_is(how, "app"))
+		world_connect_app(&s->world, word(s, 1));
+	else
+		world_connect(&s->world, word(s, 1), !span_is(how, "mute"));
 }
 
 /* ---- the end ---- */

@@ -110,6 +110,14 @@ struct caller *world_connect(struct world *w, struct span name, bool with_hello)
 	return c;
 }
 
+void world_connect_app(struct world *w, struct span name)
+{
+	char path[sizeof w->dir + 64];
+	snprintf(path, sizeof path, "%s/apps/%.*s/sock", w->dir, SPAN_ARG(name));
+	struct caller *c = caller_new(name, path, true);
+	LIST_PUSH(w->callers, c);
+}
+
 struct caller *world_caller(const struct world *w, struct span name)
 {
 	struct caller *c;

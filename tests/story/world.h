@@ -29,6 +29,8 @@ void world_settle(struct world *w);
 void world_after(struct world *w, int64_t us);
 
 struct caller *world_connect(struct world *w, struct span name, bool with_hello);
+void world_connect_app(
+	struct world *w, struct span name); /* on the socket that it has for itself */
 struct caller *world_caller(const struct world *w, struct span name); /* NULL: none of that name */
 void world_hang_up(struct world *w, struct caller *c);
 

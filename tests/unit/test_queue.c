@@ -120,28 +120,39 @@ static void test_order(void)
 	a[4].is_batch = true;
 	put(&w, &a[4], 5, 3, 1);
 	put(&w, &a[5], 6, 2, 10);
-	ok(!queue_is_before(w.queue, lane_name(1), SPAN("app-1"), true), "the other lane is free");
+	ok(!queue_before(w.queue, lane_name(1), SPAN("app-1"), true), "the other lane is free");
 	is_int(queue_run(w.queue, 0), NEVER, "nobody waits for a time");
 	order_is(&w, "1 4 2 3 6 5", "a quantum each, in order, and batches behind");
 	is_uint(queue_n(w.queue), 0, "nobody waits");
 	queue_free(w.queue);
 }
 
-/* A thousand of one identity's, and one of another's. */
+enum {
+	MANY = 120, /* of one identity */
+};
+
+/* Many of one identity's, and one of another's. */
 static void test_fair(void)
 {
-	static struct waiter many[1000];
+	static struct waiter many[MANY];
 	struct waiter one = {0};
 	struct world w;
 	struct queue_view view;
 	world_init(&w);
 	memset(many, 0, sizeof many);
-	for (int i = 0; i < 1000; i++)
+	for (int i = 0; i < MANY; i++)
 		put(&w, &many[i], i, 1, 1000);
+	struct fault why = FAULT_NONE;
+	is_err(queue_look_ahead(w.queue, lane_name(0), SPAN("app-2"), false, 1000, &view, &why), OK,
+		"who does not wait looks ahead");
+	is_uint(view.place, 5, "and sees his place");
+	is_uint(queue_n(w.queue), MANY, "without taking it");
+	ok(queue_before(w.queue, lane_name(0), SPAN("app-2"), false) == &many[0].place,
+		"whoever is next is the one before him");
 	put(&w, &one, 5000, 2, 1000);
 	queue_look(&one.place, &view);
 	is_uint(view.place, 5, "behind one quantum of the other's");
-	is_uint(view.n, 1001, "of all that wait");
+	is_uint(view.n, MANY + 1, "of all that wait");
 	is_int(view.tokens_before, 4000, "and their tokens");
 	w.tokens = 6000;
 	queue_run(w.queue, 0);
@@ -150,7 +161,7 @@ static void test_fair(void)
 		was_served = was_served || w.served[i] == 5000;
 	ok(was_served, "one is served within one round");
 	is_uint(w.n_served, 6, "and no more than there is");
-	for (int i = 0; i < 1000; i++)
+	for (int i = 0; i < MANY; i++)
 		queue_leave(&many[i].place);
 	queue_free(w.queue);
 }
@@ -164,12 +175,19 @@ static void test_shares(void)
 	world_init(&w);
 	memset(small, 0, sizeof small);
 	memset(large, 0, sizeof large);
-	for (int i = 0; i < 1000; i++)
-		put(&w, &small[i], i, 1, 100 + (i * 37) % 500);
-	for (int i = 0; i < 200; i++)
-		put(&w, &large[i], 10000 + i, 2, 1000 + (i * 7919) % 3000);
+	int n_small = 0, n_large = 0;
 	w.tokens = 0;
-	while (queue_n(w.queue) > 0) {
+	while (w.n_served < 1200) {
+		/* as one is served another comes */
+		for (; n_small < 1000 &&
+			(n_small < MANY || !queue_waits(&small[n_small - MANY].place));
+			n_small++)
+			put(&w, &small[n_small], n_small, 1, 100 + (n_small * 37) % 500);
+		for (; n_large < 200 &&
+			(n_large < MANY || !queue_waits(&large[n_large - MANY].place));
+			n_large++)
+			put(&w, &large[n_large], 10000 + n_large, 2,
+				1000 + (n_large * 7919) % 3000);
 		w.tokens += 2000;
 		queue_stir(w.queue);
 		queue_run(w.queue, 0);
@@ -179,8 +197,7 @@ static void test_shares(void)
 			tokens[id >= 10000] += id >= 10000 ? large[id - 10000].place.cost_tokens
 							   : small[id].place.cost_tokens;
 		}
-		const bool is_over =
-			!queue_waits(&small[999].place) || !queue_waits(&large[199].place);
+		const bool is_over = n_small == 1000 || n_large == 200;
 		const int64_t off = llabs(tokens[0] - tokens[1]);
 		if (!is_over && off > worst)
 			worst = off;
@@ -205,7 +222,7 @@ static void test_waiting(void)
 	is_uint(w.n_asked, 1, "one is asked, for the others wait for the same");
 	queue_run(w.queue, 699);
 	is_uint(w.n_asked, 1, "and not before its time");
-	ok(queue_is_before(w.queue, lane_name(0), SPAN("app-7"), false),
+	ok(queue_before(w.queue, lane_name(0), SPAN("app-7"), false),
 		"who comes has to wait behind");
 	queue_stir(w.queue);
 	queue_run(w.queue, 1);
@@ -216,9 +233,9 @@ static void test_waiting(void)
 	queue_stir(w.queue);
 	is_int(queue_run(w.queue, 2), 700, "those who wait for their own");
 	order_is(&w, "9", "let others pass, batches too");
-	ok(!queue_is_before(w.queue, lane_name(0), SPAN("app-7"), false), "and who comes");
-	ok(queue_is_before(w.queue, lane_name(0), SPAN("app-1"), false), "but not who is the same");
-	ok(!queue_is_before(w.queue, lane_name(0), SPAN("app-1"), true),
+	ok(!queue_before(w.queue, lane_name(0), SPAN("app-7"), false), "and who comes");
+	ok(queue_before(w.queue, lane_name(0), SPAN("app-1"), false), "but not who is the same");
+	ok(!queue_before(w.queue, lane_name(0), SPAN("app-1"), true),
 		"whose batches are no worse off for it");
 	w.is_held[2] = false;
 	is_int(queue_run(w.queue, 701), 700, "after that time");
@@ -260,7 +277,7 @@ static void test_inside(void)
 
 static void test_full(void)
 {
-	static struct waiter all[17000];
+	static struct waiter all[QUEUE_MAX + 1];
 	struct world w;
 	struct fault why = FAULT_NONE;
 	size_t n = 0;
@@ -271,17 +288,64 @@ static void test_full(void)
 	all[n].place.cost_tokens = 1;
 	all[n].place.on_turn = on_turn;
 	is_err(join(&w, &all[n], &why), ERR_OVERLOADED, "one more of the same identity's");
-	ok(span_find(span_str(why.message), SPAN("1024 calls of this program")) == 0, "%s",
+	struct queue_view view;
+	is_err(queue_look_ahead(w.queue, lane_name(0), SPAN("app-0"), false, 1, &view, &why),
+		ERR_OVERLOADED, "nor is there a place to look at");
+	ok(span_find(span_str(why.message), SPAN("128 calls of this program")) == 0, "%s",
 		why.message);
 	for (; n < QUEUE_MAX; n++)
 		put(&w, &all[n], (int)n, (int)(n / QUEUE_IDENTITY_MAX), 1);
-	all[n] = (struct waiter){.identity = 60};
+	all[n] = (struct waiter){.identity = 1000};
 	all[n].place.cost_tokens = 1;
 	all[n].place.on_turn = on_turn;
 	is_err(join(&w, &all[n], &why), ERR_OVERLOADED, "one more of all");
 	for (size_t i = 0; i < n; i++)
 		queue_leave(&all[i].place);
 	is_uint(queue_n(w.queue), 0, "and away again");
+	queue_free(w.queue);
+}
+
+/* What is larger than any turn takes no longer to be found than what is small. */
+static void test_huge(void)
+{
+	struct waiter a[3] = {0}, many[21];
+	struct world w;
+	struct queue_view view;
+	world_init(&w);
+	put(&w, &a[0], 1, 1, INT64_MAX);
+	put(&w, &a[1], 2, 2, INT64_C(1) << 40);
+	put(&w, &a[2], 3, 3, 5000);
+	queue_look(&a[1].place, &view);
+	is_uint(view.place, 3, "the small one is before the large ones");
+	queue_run(w.queue, 0);
+	order_is(&w, "3 1 2", "a huge one is served, too");
+	is_uint(w.n_asked, 3, "each is asked once");
+	queue_free(w.queue);
+
+	world_init(&w);
+	memset(many, 0, sizeof many);
+	for (int i = 0; i < 20; i++)
+		put(&w, &many[i], i, i, INT32_MAX);
+	put(&w, &many[20], 20, 20, INT64_MIN);
+	queue_run(w.queue, 0);
+	is_uint(w.n_served, 21, "all of them are served");
+	is_int(w.served[0], 20, "who says that it costs nothing is first, and costs something");
+	queue_free(w.queue);
+}
+
+/* The same order as if each round were gone: those that gather beside a huge one lose nothing. */
+static void test_rounds(void)
+{
+	struct waiter a[5] = {0};
+	struct world w;
+	world_init(&w);
+	put(&w, &a[0], 1, 1, 3 * QUEUE_QUANTUM);
+	put(&w, &a[1], 2, 2, 2 * QUEUE_QUANTUM);
+	put(&w, &a[2], 3, 2, QUEUE_QUANTUM);
+	put(&w, &a[3], 4, 3, 5 * QUEUE_QUANTUM);
+	put(&w, &a[4], 5, 4, 4 * QUEUE_QUANTUM + 1);
+	queue_run(w.queue, 0);
+	order_is(&w, "2 1 3 4 5", "by rounds: the second, the third, the fifth");
 	queue_free(w.queue);
 }
 
@@ -494,14 +558,16 @@ static void test_model(void)
 			*it = (struct waiter){.lane = (int)draw(&random, LANES),
 				.is_batch = draw(&random, 3) == 0};
 			put(&w, it, (int)(it - all), (int)draw(&random, IDENTITIES - 1),
-				1 + draw(&random, draw(&random, 2) ? 200 : 9000));
+				1 + draw(&random, draw(&random, 2)   ? 200
+						  : draw(&random, 8) ? 9000
+								     : 90000));
 			model_join(&m, it);
 		}
 		if (draw(&random, 4) > 0)
 			continue;
 		for (int i = 0; i < IDENTITIES - 1; i++)
 			w.is_held[i] = draw(&random, 4) == 0;
-		w.tokens = draw(&random, 20000);
+		w.tokens = draw(&random, draw(&random, 8) ? 20000 : 200000);
 		w.n_served = m.n_served = 0;
 		model_run(&m, &w, order, w.tokens);
 		queue_stir(w.queue);
@@ -551,6 +617,8 @@ int main(void)
 	test_waiting();
 	test_inside();
 	test_full();
+	test_huge();
+	test_rounds();
 	test_look();
 	test_lanes();
 	test_model();

@@ -4,6 +4,7 @@
 #include "brokerd/dialect/counts.h"
 #include "brokerd/dialect/envelope.h"
 #include "brokerd/dialect/registry.h"
+#include "brokerd/dialect/thinking.h"
 #include "brokerd/dialect/whole.h"
 #include "brokerd/dialect/whole_write.h"
 
@@ -44,6 +45,7 @@ static void explain(const struct http_reply *reply, const struct target *target,
 
 static const struct dialect_op chat = {
 	.encode_request = anthropic_encode_request,
+	.bound_output = thinking_bound_output,
 	.decoder_new = anthropic_decoder_new,
 	.decode = anthropic_decode,
 	.decode_end = anthropic_decode_end,

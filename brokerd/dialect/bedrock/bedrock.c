@@ -71,6 +71,7 @@ static void explain(const struct http_reply *reply, const struct target *target,
 
 static const struct dialect_op chat = {
 	.encode_request = bedrock_encode_request,
+	.bound_output = bedrock_bound_output,
 	.decoder_new = bedrock_decoder_new,
 	.decode = bedrock_decode,
 	.decode_end = bedrock_decode_end,

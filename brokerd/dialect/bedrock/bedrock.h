@@ -38,6 +38,8 @@ enum err bedrock_encode_count(const struct llm_request *, const struct target *,
 	const struct dialect_env *, struct notes *, struct http_request *out, struct fault *why);
 enum err bedrock_encode_rerank(const struct llm_request *, const struct target *,
 	const struct dialect_env *, struct notes *, struct http_request *out, struct fault *why);
+void bedrock_bound_output(
+	const struct llm_request *, const struct target *, struct output_bound *out);
 enum err bedrock_encode_request(const struct llm_request *, const struct target *,
 	const struct dialect_env *, struct notes *, struct http_request *out, struct fault *why);
 struct decoder *bedrock_decoder_new(

@@ -50,10 +50,20 @@ struct asked {
 
 /* ---- reasoning ---- */
 
-static bool has_claude_thinking(const struct scribe *s)
+static bool has_claude_thinking(const struct target *t)
 {
-	const enum reasoning_by by = s->target->quirks.reasoning_by;
+	const enum reasoning_by by = t->quirks.reasoning_by;
 	return by == REASONING_BY_BUDGET || by == REASONING_BY_ADAPTIVE;
+}
+
+void bedrock_bound_output(
+	const struct llm_request *r, const struct target *t, struct output_bound *out)
+{
+	struct output_bound own = *out;
+	if (has_claude_thinking(t))
+		thinking_bound_output(r, t, &own);
+	if (own.reasoning > 0)
+		*out = own; /* else no more than is asked goes out */
 }
 
 static enum err choose_off(struct scribe *s, struct asked *a)
@@ -94,7 +104,7 @@ static enum err choose_effort(struct scribe *s, struct asked *a)
 
 static enum err choose_reasoning(struct scribe *s, struct asked *a)
 {
-	const bool is_claude = has_claude_thinking(s);
+	const bool is_claude = has_claude_thinking(s->target);
 	if (s->r->max_tokens.is_set && s->r->max_tokens.v < 1)
 		return fault_param(s->why, ERR_INVALID_REQUEST, "max_tokens",
 			"the answer must have room for a token at least");

@@ -10,6 +10,7 @@
 
 static const struct dialect_op chat = {
 	.encode_request = responses_encode_request,
+	.bound_output = responses_bound_output,
 	.decoder_new = responses_decoder_new,
 	.decode = responses_decode,
 	.has_enough = responses_has_enough,

@@ -43,6 +43,8 @@ enum err responses_take_tool(
 	struct intake *in, const struct at *at, struct json v, struct tool *to) MUST_USE;
 
 /* The members of dialect_op. */
+void responses_bound_output(
+	const struct llm_request *, const struct target *, struct output_bound *out);
 enum err responses_encode_request(const struct llm_request *, const struct target *,
 	const struct dialect_env *, struct notes *, struct http_request *out, struct fault *why);
 struct decoder *responses_decoder_new(

@@ -272,6 +272,15 @@ static bool wants_sealed(const struct scribe *s, const struct reason *reason, bo
 
 /* ---- limits and sampling ---- */
 
+void responses_bound_output(
+	const struct llm_request *r, const struct target *t, struct output_bound *out)
+{
+	(void)t;
+	out->least = TOKENS_MIN;
+	if (r->max_tokens.is_set && out->asked < TOKENS_MIN)
+		out->asked = TOKENS_MIN;
+}
+
 static enum err put_max_tokens(struct scribe *s)
 {
 	int64_t n;

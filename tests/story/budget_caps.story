@@ -1,0 +1,43 @@
+# Who does not say how long an answer he wants does not get all that is left, and what bounds nothing is refused.
+config
+	[model "three/m"]
+	price_input = 1.00 USD
+	price_output = 2.00 USD
+	max_output = 128000
+	[limit "daily"]
+	budget = 0.1/day
+	zone = UTC
+start three
+connect a
+connect b
+a call 1 model=three/m
+up 1 asks *"max_tokens":8192[,}]*
+b call 1 model=three/m
+up 2 asks *"max_tokens":8192[,}]*
+a gets 1
+	warning clamped_parameter max_tokens: *budget*
+# under a budget a bound must be one
+a relay 2 openai.chat
+	{"model":"three/m","messages":[{"role":"user","content":"x"}],"max_tokens":-1}
+a gets 2
+	head 400 *
+	raw *max_tokens must be 1 or more*
+	...
+a relay 3 openai.chat
+	{"model":"three/m","messages":[{"role":"user","content":"x"}],"max_tokens":0}
+a gets 3
+	head 400 *
+	...
+ups 2
+up 1..2 replies 1 1 x
+# 16 tokens are an answer, fewer are none, unless they were asked for
+a call 4 model=three/m max_cost=76000
+up 3 asks *"max_tokens":16[,}]*
+a cancel 4
+a call 5 model=three/m max_cost=74000
+a gets 5
+	fault budget *an answer of 16 tokens*
+a call 6 model=three/m max_cost=74000 max_tokens=3
+up 4 asks *"max_tokens":3[,}]*
+a leaves
+b leaves
