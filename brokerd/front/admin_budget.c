@@ -149,23 +149,29 @@ static void put_left(struct admin_call *a, struct span former)
 	}
 }
 
-/* Are these keys, and budgets of periods? */
+static bool can_be_taken_back(struct admin_call *a, struct json said)
+{
+	struct span what;
+	enum period unused;
+	if (json_utf8(said, &a->arena, &what) != OK)
+		return false;
+	const struct span word = span_cut(&what, '/');
+	if (span_is_set(what) && !(is_budget(word) && period_from(what, &unused)))
+		return false;
+	return keys_find("limit", word) != NULL;
+}
+
 static enum err check_without(struct admin_call *a, struct fault *why)
 {
-	for (struct json_walk w = json_each(json_member(a->asked, "without")); json_next(&w);) {
-		struct span what = SPAN_NONE;
-		(void)!json_utf8(w.value, &a->arena, &what);
-		const struct span word = span_cut(&what, '/');
-		enum period unused;
-		const bool is_whole = !span_is_set(what);
-		if (!keys_find("limit", word) ||
-			(!is_whole && !(is_budget(word) && period_from(what, &unused))))
-			return fault_param(why, ERR_INVALID_ARGUMENT, "without",
-				"what is taken back is a key of [limit], or a budget of one period "
-				"as in "
-				"budget/day");
-	}
-	return OK;
+	const struct json without = json_member(a->asked, "without");
+	bool is_good = !span_is_set(without.text) || json_kind(without) == JSON_ARRAY;
+	for (struct json_walk w = json_each(without); is_good && json_next(&w);)
+		is_good = can_be_taken_back(a, w.value);
+	if (is_good)
+		return OK;
+	return fault_param(why, ERR_INVALID_ARGUMENT, "without",
+		"what is taken back is a key of [limit], or a budget of one period as in "
+		"budget/day");
 }
 
 /* ---- what is said now ---- */

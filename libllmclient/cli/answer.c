@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -134,11 +135,18 @@ static void end_waiting(struct show *s)
 	s->is_waiting = false;
 }
 
+/* Can a line of it be written over? */
+static bool is_screen(int fd)
+{
+	const char *kind = getenv("TERM");
+	return is_terminal(fd) && !(kind && strcmp(kind, "dumb") == 0);
+}
+
 /* Where it stands, on a screen alone, and only until the answer begins: the next place is written over it. */
 static void show_place(struct show *s, const char *where)
 {
 	OWNED(buf_done) struct buf text = BUF_INIT(SAY_BYTES_MAX);
-	if (s->common->is_quiet || !is_terminal(STDERR_FILENO) || (s->has_text && !s->ends_line))
+	if (s->common->is_quiet || !is_screen(STDERR_FILENO) || (s->has_text && !s->ends_line))
 		return;
 	buf_print(&text, "waiting: %s", where);
 	say_passing(LINE_EMPTIED, buf_view(&text));

@@ -177,6 +177,28 @@ def test_what_cannot_be_set_changes_nothing(made, args, code, text):
     assert (made.state_dir / "limits").read_bytes() == before
 
 
+@pytest.mark.parametrize("body, param", [
+    ({}, "name"),
+    ({"name": "fair", "without": "requests"}, "without"),
+    ({"name": "fair", "without": [7]}, "without"),
+    ({"name": "fair", "keys": ["budget"]}, "keys"),
+    ({"name": "fair", "keys": {"budget": 5}}, "keys"),
+    ({"name": "fair", "keys": {"budget\n[limit \"x\"]\nbudget": "5/day"}}, "keys"),
+])
+def test_what_other_clients_say_is_looked_at(made, body, param):
+    good(made, "set", "fair", "--requests", "60/minute", "--usd", "1/day")
+    before = (made.state_dir / "limits").read_bytes()
+    with WireClient(made.socket) as client:
+        client.send_frame(HELLO, 0, {"min": 1, "max": 1, "app": "other"})
+        client.recv_until(WELCOME)
+        client.send_frame(CALL, 1, {"kind": "admin", "op": "budget.set", "credit": 1 << 20,
+                                    "body": json.dumps(body).encode()})
+        fault = client.recv_until(FAULT, END)[-1]
+    assert fault.type == FAULT and fault.body["class"] == "invalid_argument", fault
+    assert fault.body["param"] == param, fault
+    assert (made.state_dir / "limits").read_bytes() == before
+
+
 def test_many_changes_at_once_are_all_made(made):
     names = [f"l{i}" for i in range(12)]
     running = [made.llmb_start("budget", "set", name, "--usd", "5/day", "--app", name) for name in names]
@@ -235,7 +257,7 @@ def on_a_screen(made, until, then, *args):
     """What stderr shows, a terminal, of an `llmb ask` that says `until` and ends after `then`."""
     screen, other_end = pty.openpty()
     process = subprocess.Popen([harness.program("llmb"), "ask", "-m", "test/m", *args, "3 words"],
-                               env=made.client_env(), cwd=made.folder, stdin=subprocess.DEVNULL,
+                               env=made.client_env({"TERM": "xterm"}), cwd=made.folder, stdin=subprocess.DEVNULL,
                                stdout=subprocess.PIPE, stderr=other_end, start_new_session=True)
     os.close(other_end)
     seen, has_said = b"", False
