@@ -86,6 +86,23 @@ void claim_take(struct exchange *x, const struct bounds *b, struct limit_answer 
 	limiter_take(x->organs->limiter, &c.subject, &need, &at, &x->flight->hold, out);
 }
 
+struct turn *claim_overtakes(const struct exchange *x, const struct bounds *b)
+{
+	struct claimant c;
+	const void *counters[LIMIT_HOLD_MAX];
+	const struct limit_now at = now(x);
+	if (only_asks(x) || !is_limited(x) || turns_n(x->organs->turns) == 0)
+		return NULL;
+	claimant(x, &c);
+	const size_t n = limiter_counters(x->organs->limiter, &c.subject, counters, &at);
+	struct turn *first = turns_lacking(x->organs->turns, counters, n, x->is_batch);
+	/* what costs nothing takes nothing of what money is waited for */
+	if (first && b->nusd == 0 &&
+		container_of(first, struct exchange, turn)->waits_for.err == ERR_BUDGET)
+		return NULL;
+	return first;
+}
+
 int64_t claim_ready_us(
 	const struct exchange *x, const struct bounds *b, const struct queue_view *before)
 {

@@ -5,6 +5,8 @@
 #include "brokerd/exchange/bounds.h"
 #include "brokerd/exchange/steps.h"
 
+/* Who waits, for any target, for what it would take of, and is of its class or a better one; NULL: nobody. */
+struct turn *claim_overtakes(const struct exchange *x, const struct bounds *b);
 /* Sets aside what the target in hand may take, as limiter_take does. */
 void claim_take(struct exchange *x, const struct bounds *b, struct limit_answer *out);
 /* When it would be had if those had what they need first, and nothing is given back of what is set aside: the loop's

@@ -117,6 +117,8 @@ enum state exchange_claimed(struct exchange *x, enum err err, const struct bound
  * not enough, anywhere. */
 enum state exchange_must_wait(
 	struct exchange *x, const struct bounds *b, const struct limit_answer *answer);
+/* What it is told who has to let that one go before. */
+void exchange_let_before(struct turn *first, struct limit_answer *out);
 /* It waits no more, and that it has waited is counted. Harmless where it does not. */
 void exchange_stop_waiting(struct exchange *x);
 /* Its time is over while it waits: *why says for what. */

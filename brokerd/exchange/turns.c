@@ -227,6 +227,12 @@ struct turn *turns_before(
 	return p ? container_of(p, struct turn, place) : NULL;
 }
 
+struct turn *turns_lacking(const struct turns *t, const void *const *what, size_t n, bool is_batch)
+{
+	struct queue_place *p = queue_lacks(t->queue, what, n, is_batch);
+	return p ? container_of(p, struct turn, place) : NULL;
+}
+
 enum err turns_look_ahead(struct turns *t, struct span lane, struct span identity, bool is_batch,
 	int64_t cost_tokens, struct queue_view *out, struct fault *why)
 {
