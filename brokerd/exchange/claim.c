@@ -7,6 +7,7 @@
 #include "brokerd/ledger/price.h"
 #include "brokerd/limit/bucket.h"
 #include "brokerd/log/log.h"
+#include "brokerd/policy/policy.h"
 #include "protocol/base/num.h"
 
 #define DAY_US   INT64_C(86400000000)
@@ -228,6 +229,16 @@ static void note_soft(struct exchange *x, const struct fault *said)
 	log_warn("budget.soft", "id=%s why=%s", x->id, log_quote(quoted, sizeof quoted, sentence));
 }
 
+/* What all spend is for those who may list the budgets. */
+static bool may_see_figures(const struct exchange *x)
+{
+	struct call c = CALL_INIT;
+	struct fault why = FAULT_NONE;
+	c.kind = CALL_ADMIN;
+	c.admin_op = SPAN("budget.list");
+	return policy_admit_call(x->allowance.rule, &x->peer, &c, &why) == OK;
+}
+
 enum err claim_warn(struct exchange *x)
 {
 	struct claimant c;
@@ -243,7 +254,9 @@ enum err claim_warn(struct exchange *x)
 			continue;
 		x->has_told_budgets = true;
 		e.warning.code = SPAN("budget");
-		e.warning.message = span_str(said.message);
+		e.warning.message = may_see_figures(x)
+					    ? span_str(said.message)
+					    : SPAN("a budget is over, and nobody is refused for it");
 		const enum err err = flight_put(x->flight, &e);
 		if (err)
 			return err;
