@@ -81,6 +81,9 @@ struct exchange {
 	/* of the targets at the end of the route that were put off, when each is free */
 	int64_t *ready_us;
 	size_t n_put_off;
+	struct caution *caution; /* that the attempt in hand is one of; NULL: none */
+	bool has_figures;        /* its provider has said how much of its rates is left, */
+	int64_t rest_us;         /* and is not to be asked before that */
 	unsigned n_told; /* attempts that were told to wait, and for how long: they are no tries */
 };
 

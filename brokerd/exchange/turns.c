@@ -104,11 +104,15 @@ static void give_soon(struct turns *t)
 		loop_later(t->loop, &t->give);
 }
 
-static void on_free(void *context)
+void turns_stir(struct turns *t)
 {
-	struct turns *t = context;
 	queue_stir(t->queue);
 	give_soon(t);
+}
+
+static void on_free(void *context)
+{
+	turns_stir(context);
 }
 
 static void give(struct loop_task *task)

@@ -365,7 +365,8 @@ static void test_lacks(void)
 		queue_stir(w.queue);
 		queue_run(w.queue, i);
 	}
-	ok(!queue_lacks(w.queue, some + 1, 1, true), "who is not asked any more is in nobody's way");
+	ok(!queue_lacks(w.queue, some + 1, 1, true),
+		"who is not asked any more is in nobody's way");
 	w.tokens = 100;
 	queue_stir(w.queue);
 	queue_run(w.queue, 9);
