@@ -13,7 +13,6 @@
 #include "brokerd/config/catalogue_file.h"
 #include "brokerd/config/limits_file.h"
 #include "brokerd/config/price_check.h"
-#include "brokerd/config/trusted.h"
 #include "brokerd/confine.h"
 #include "brokerd/exchange/organs.h"
 #include "brokerd/exchange/tokens.h"
@@ -190,18 +189,17 @@ static void use_config(struct broker *b, struct config *c)
 		log_set_level(level);
 }
 
-/* The limits that were set by hand. */
-static enum err add_limits(const struct broker *b, struct config *c, struct fault *why)
+/* Those that were set by hand and name what is gone since. */
+static void log_unfit(const struct config *c)
 {
-	OWNED(buf_done) struct buf text = BUF_INIT(LIMITS_BYTES);
-	char path[4096];
-	struct stat st;
-	bool is_absent;
-	if (stat(b->options.state_dir, &st) != 0 || !S_ISDIR(st.st_mode))
-		return OK; /* what is wrong with that is told of the state */
-	(void)snprintf(path, sizeof path, "%.4000s/" LIMITS_FILE, b->options.state_dir);
-	const enum err err = trusted_read(path, &text, &is_absent, why);
-	return err || is_absent ? err : config_add_limits(c, buf_view(&text), LIMITS_SAID_AT, why);
+	for (size_t i = 0; i < c->n_limits; i++) {
+		const struct limit_rule *r = &c->limits[i];
+		char name[256], said[1024];
+		if (span_is_set(r->unfit))
+			log_warn("limit.unfit", "limit=%s why=%s",
+				log_quote(name, sizeof name, r->name),
+				log_quote(said, sizeof said, r->unfit));
+	}
 }
 
 /* Where in a configuration the fault is, without a word of what stands there. */
@@ -223,12 +221,14 @@ static void load_config(struct broker *b)
 	const struct span path = span_str(b->options.config_path);
 	struct config *c =
 		config_load(b->options.config_path, !b->options.is_config_required, &why);
-	if (c && (add_limits(b, c, &why) || config_check_prices(c, b->organs.catalogue, &why))) {
+	if (c && (limits_file_add(c, b->options.state_dir, &why) ||
+			 config_check_prices(c, b->organs.catalogue, &why))) {
 		config_unref(c);
 		c = NULL;
 	}
 	if (c) {
 		note(b, "config.load", path, SPAN_NONE);
+		log_unfit(c);
 		b->admin.config_fault = FAULT_NONE;
 		use_config(b, c);
 		b->config_ailment = FAULT_NONE;

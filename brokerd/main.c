@@ -1,6 +1,7 @@
 /* main.c - options, the process made safe, and a broker run in it. */
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <locale.h>
 #include <pwd.h>
 #include <signal.h>
@@ -17,6 +18,7 @@
 #include "brokerd/broker.h"
 #include "brokerd/config/catalogue_file.h"
 #include "brokerd/config/config.h"
+#include "brokerd/config/limits_file.h"
 #include "brokerd/config/price_check.h"
 #include "brokerd/environment.h"
 #include "brokerd/heap.h"
@@ -37,12 +39,13 @@ static const char usage[] =
 	"llm-brokerd: one daemon a host that holds the keys of language-model providers\n"
 	"\n"
 	"  llm-brokerd [--config FILE] [--socket PATH] [--state-dir DIR]\n"
-	"  llm-brokerd --check [--config FILE]\n"
+	"  llm-brokerd --check [--config FILE] [--state-dir DIR]\n"
 	"\n"
 	"  --config FILE     the configuration; FILE's folder's broker.conf.d/*.conf too\n"
 	"  --socket PATH     where clients come, unless a service manager hands a socket over\n"
 	"  --state-dir DIR   vault, journal and ledger\n"
-	"  --check           read the configuration, say what is wrong with it, and exit\n"
+	"  --check           read the configuration and the limits set by hand, say what is\n"
+	"                    wrong with them, and exit\n"
 	"  --version, --help\n"
 	"\n"
 	"It stays in the foreground and logs to stderr. SIGTERM finishes open calls, SIGHUP reads\n"
@@ -196,11 +199,20 @@ static enum err check_prices(
 	return err;
 }
 
+/* What was set by hand, as far as one may read that: it is loaded with the configuration, or stops it. */
+static enum err check_limits(const struct broker_options *b, struct config *c, struct fault *why)
+{
+	char path[PATH_MAX];
+	(void)snprintf(path, sizeof path, "%.4000s/" LIMITS_FILE, b->state_dir);
+	return access(path, R_OK) == 0 ? limits_file_add(c, b->state_dir, why) : OK;
+}
+
 static int check_config(const struct broker_options *b)
 {
 	struct fault why = FAULT_NONE;
 	struct config *c = config_load(b->config_path, !b->is_config_required, &why);
-	if (c && (policy_check(c, &why) != OK || check_prices(b, c, &why) != OK)) {
+	if (c && (policy_check(c, &why) != OK || check_limits(b, c, &why) != OK ||
+			 check_prices(b, c, &why) != OK)) {
 		config_unref(c);
 		c = NULL;
 	}
@@ -213,6 +225,12 @@ static int check_config(const struct broker_options *b)
 		if (p->missing && !p->is_builtin)
 			printf("%s: [provider \"%.*s\"] cannot be used before it has %s = ...\n",
 				b->config_path, SPAN_ARG(p->name), p->missing);
+	}
+	for (size_t i = 0; i < c->n_limits; i++) {
+		const struct limit_rule *r = &c->limits[i];
+		if (span_is_set(r->unfit))
+			printf("%s/" LIMITS_FILE ": [limit \"%.*s\"] stays, but %.*s\n",
+				b->state_dir, SPAN_ARG(r->name), SPAN_ARG(r->unfit));
 	}
 	printf("%s: ok\n", b->config_path);
 	config_unref(c);

@@ -16,6 +16,7 @@
 #include "brokerd/config/ini.h"
 #include "brokerd/config/keys.h"
 #include "brokerd/config/limit_check.h"
+#include "brokerd/config/limits_file.h"
 #include "brokerd/config/proof.h"
 #include "brokerd/config/rules.h"
 #include "brokerd/config/template.h"
@@ -103,9 +104,20 @@ static enum err no_memory(struct fault *why)
 static enum err at_place(struct loader *l, struct place at, enum err err)
 {
 	char said[sizeof l->why->message];
+	if (l->is_by_hand && !at.file)
+		return err; /* it was never in a file */
 	memcpy(said, l->why->message, sizeof said);
 	return fault_set(l->why, err, "%s:%u:%u: %s", at.file ? at.file : "built-in", at.line,
 		at.column, said);
+}
+
+/* Puts "KEY = VALUE" before the sentence, where there is no line that anybody has seen. */
+static enum err at_key(struct loader *l, const struct ini_item *item, enum err err)
+{
+	char said[sizeof l->why->message];
+	memcpy(said, l->why->message, sizeof said);
+	return fault_set(l->why, err, "%.*s = %.*s: %s", SPAN_ARG(item->word),
+		SPAN_ARG(span_first(item->value, 64)), said);
 }
 
 /* ---- built-in rows ---- */
@@ -321,6 +333,12 @@ static enum err begin_limit(struct loader *l, struct span name, struct place at)
 {
 	struct limit_draft *d = find_limit(l, name);
 	const struct limit_rule *old = config_limit(l->c, name);
+	if (old && at.file)
+		return fault_set(l->why, ERR_MISCONFIGURED,
+			"the limit \"%.*s\" is in %.*s too: `llmb budget remove %.*s` takes away "
+			"this one, which was set by hand",
+			SPAN_ARG(span_first(name, 64)), SPAN_ARG(old->said_at),
+			SPAN_ARG(span_first(name, 64)));
 	if (old)
 		return fault_set(l->why, ERR_MISCONFIGURED,
 			"the limit \"%.*s\" is in %.*s: it is changed there",
@@ -458,9 +476,9 @@ static enum err read_text(struct loader *l, struct span text, const char *name)
 {
 	struct ini ini;
 	struct ini_item item;
-	char *file = arena_str(&l->c->arena, span_str(name));
+	char *file = name ? arena_str(&l->c->arena, span_str(name)) : NULL;
 
-	if (!file)
+	if (name && !file)
 		return no_memory(l->why);
 	l->file = file;
 	l->file_number++;
@@ -479,6 +497,8 @@ static enum err read_text(struct loader *l, struct span text, const char *name)
 			err = on_section(l, &item, at);
 		else
 			err = on_pair(l, &item, &at);
+		if (err && !file && item.kind == INI_PAIR)
+			return at_key(l, &item, err);
 		if (err)
 			return at_place(l, at, err);
 	}
@@ -673,9 +693,7 @@ static bool has_inner_star(struct span pattern)
 static enum err say_place(struct loader *l, struct place at, struct span *to)
 {
 	OWNED(buf_done) struct buf text = BUF_INIT(PATH_MAX + 32);
-	buf_text(&text, at.file ? at.file : "built-in");
-	if (!l->is_by_hand)
-		buf_print(&text, ":%u", at.line);
+	buf_print(&text, "%s:%u", at.file ? at.file : "built-in", at.line);
 	return buf_error(&text) || arena_dup(&l->c->arena, buf_view(&text), to) ? no_memory(l->why)
 										: OK;
 }
@@ -747,6 +765,37 @@ static enum err finish_policy(struct loader *l)
 	return OK;
 }
 
+/* What was set by hand and names what is gone since stays as it is: the configuration is no less good for it. */
+static enum err note_unfit(struct loader *l, struct limit_rule *r)
+{
+	struct fault why = FAULT_NONE;
+	if (limit_check_names(l->c, r, &why) == OK)
+		return OK;
+	return arena_dup(&l->c->arena, span_str(why.message), &r->unfit) ? no_memory(l->why) : OK;
+}
+
+static enum err finish_limit(struct loader *l, struct limit_draft *d, const struct zone **local)
+{
+	struct config *c = l->c;
+	d->r.is_by_hand = l->is_by_hand;
+	if (l->is_by_hand)
+		d->r.said_at = SPAN(LIMITS_SAID_AT);
+	else if (say_place(l, d->section, &d->r.said_at))
+		return ERR_NO_MEMORY;
+	enum err err = limit_check(&d->r, l->why);
+	if (!err && l->is_by_hand)
+		err = note_unfit(l, &d->r);
+	else if (!err)
+		err = limit_check_names(c, &d->r, l->why);
+	if (!err && !d->r.zone && !*local) {
+		*local = zone_load(&c->arena, SPAN("local"), l->why);
+		err = *local ? OK : l->why->err;
+	}
+	if (!d->r.zone)
+		d->r.zone = *local;
+	return err;
+}
+
 /* Behind those that are there. */
 static enum err finish_limits(struct loader *l)
 {
@@ -760,17 +809,9 @@ static enum err finish_limits(struct loader *l)
 		memcpy(list, c->limits, n_before * sizeof *list);
 	for (size_t i = 0; i < l->n_limits; i++) {
 		struct limit_draft *d = &l->limits[i];
-		enum err err = say_place(l, d->section, &d->r.said_at);
-		if (!err)
-			err = limit_check(c, &d->r, l->why);
-		if (!err && !d->r.zone && !local) {
-			local = zone_load(&c->arena, SPAN("local"), l->why);
-			err = local ? OK : l->why->err;
-		}
+		const enum err err = finish_limit(l, d, &local);
 		if (err)
 			return at_place(l, d->section, err);
-		if (!d->r.zone)
-			d->r.zone = local;
 		list[n_before + i] = d->r;
 	}
 	struct limit_rule *const before = c->limits;
@@ -954,10 +995,10 @@ struct config *config_parse(struct span text, const char *name, struct fault *wh
 	return end(&l, err);
 }
 
-enum err config_add_limits(struct config *c, struct span text, const char *name, struct fault *why)
+enum err config_add_limits(struct config *c, struct span text, const char *path, struct fault *why)
 {
 	struct loader l = {.c = c, .why = why, .is_by_hand = true};
-	enum err err = read_text(&l, text, name);
+	enum err err = read_text(&l, text, path);
 	if (!err && l.n_limits > 0)
 		err = finish_limits(&l);
 	free(l.limits);

@@ -116,11 +116,12 @@ struct config *config_load(const char *path, bool may_be_absent, struct fault *w
 /* The same from one text, named `name` in messages: for tests and for fuzzing. */
 struct config *config_parse(struct span text, const char *name, struct fault *why);
 
-/* Adds what was set by hand: a text of [limit] sections alone, which gives `name` ("llmb budget set") for its place.
- * Before others have `c`. A limit of a name that the files have is an error, and it says where; so is all that
- * would be one there. *c is as it was then. */
+/* Adds what was set by hand: a text of [limit] sections alone, of the file `path`, which messages name (NULL: of
+ * none, and they name no place). Before others have `c`. A limit of a name that the files have is an error, and it
+ * says where; so is all that would be one there, but for names of what is gone: that one stays, and says so (unfit).
+ * *c is as it was after an error. */
 enum err config_add_limits(
-	struct config *c, struct span text, const char *name, struct fault *why) MUST_USE;
+	struct config *c, struct span text, const char *path, struct fault *why) MUST_USE;
 
 struct config *config_ref(struct config *c);
 void config_unref(struct config *c);

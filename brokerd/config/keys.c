@@ -88,7 +88,7 @@ static const struct key keys[] = {
 
 	{"broker", "unknown_price", KEY_PRICE, IN_CONFIG(unknown_price), 0, 0, NULL, "100",
 		"What budgets count where a price is not known, for input and for output: US dollars for a "
-		"million tokens; nothing where the provider is local or takes no key. What the ledger then "
+		"million tokens; nothing where the provider takes no key. What the ledger then "
 		"says is still that it is not known."},
 
 	{"vault", "auto_lock", KEY_DURATION, IN_CONFIG(auto_lock_us), 0, 365 * DAY, NULL, "never",
@@ -280,7 +280,7 @@ static const struct key keys[] = {
 		"Tokens that are answered, in a time."},
 	{"limit", "tokens", KEY_RATE, IN_LIMIT(tokens), 0, 0, NULL, "",
 		"Tokens of both kinds together, in a time."},
-	{"limit", "concurrency", KEY_COUNT, IN_LIMIT(concurrency), 1, 1000000, NULL, "",
+	{"limit", "concurrency", KEY_COUNT, IN_LIMIT(concurrency), 1, CONCURRENCY_MAX, NULL, "",
 		"Calls at a time."},
 	{"limit", "budget", KEY_BUDGET, 0, 0, 0, NULL, "",
 		"US dollars in an hour, day, week or month, as in 5/day. A call is let through only where all "

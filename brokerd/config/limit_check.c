@@ -70,7 +70,7 @@ static enum err check_prefix(const struct config *c, struct span text, struct fa
 	return prefix.n == text.n || prefix.n == 0 ? OK : check_name(c, &providers, prefix, why);
 }
 
-static enum err check_names(const struct config *c, const struct limit_rule *r, struct fault *why)
+enum err limit_check_names(const struct config *c, const struct limit_rule *r, struct fault *why)
 {
 	enum err err = OK;
 	for (size_t i = 0; !err && i < r->providers.n; i++)
@@ -86,7 +86,13 @@ static enum err check_names(const struct config *c, const struct limit_rule *r, 
 	return err;
 }
 
-enum err limit_check(const struct config *c, const struct limit_rule *r, struct fault *why)
+static bool limits_nothing(const struct limit_rule *r)
+{
+	return r->requests.amount == 0 && r->input.amount == 0 && r->output.amount == 0 &&
+	       r->tokens.amount == 0 && r->concurrency < 0 && r->n_budgets == 0;
+}
+
+enum err limit_check(const struct limit_rule *r, struct fault *why)
 {
 	for (size_t i = 0; i < r->name.n; i++) {
 		const char p = r->name.p[i];
@@ -97,13 +103,17 @@ enum err limit_check(const struct config *c, const struct limit_rule *r, struct 
 				"a limit's name is made of letters, digits, dots, hyphens and "
 				"underscores");
 	}
-	if (r->requests.amount == 0 && r->input.amount == 0 && r->output.amount == 0 &&
-		r->tokens.amount == 0 && r->concurrency < 0 && r->n_budgets == 0)
+	if (limits_nothing(r) && r->is_by_hand)
+		return fault_set(why, ERR_MISCONFIGURED,
+			"the limit \"%.*s\" would limit nothing: say how much, with --usd, --soft, "
+			"--requests, --tokens, --input-tokens, --output-tokens or --concurrency",
+			SPAN_ARG(r->name));
+	if (limits_nothing(r))
 		return fault_set(why, ERR_MISCONFIGURED,
 			"[limit \"%.*s\"] limits nothing: add requests, input_tokens, "
 			"output_tokens, tokens, concurrency, budget or soft_budget",
 			SPAN_ARG(r->name));
-	return check_names(c, r, why);
+	return OK;
 }
 
 /* ---- limits beside each other ---- */

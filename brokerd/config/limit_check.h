@@ -7,8 +7,11 @@
 #define LIMITS_MAX         ((size_t)1024)
 #define LIMITS_OF_CALL_MAX ((size_t)15) /* that one call may fall under */
 
-/* Its providers and policies are known by then. ERR_MISCONFIGURED, with a sentence. */
-enum err limit_check(
+/* Is it a limit, as it stands? ERR_MISCONFIGURED, with a sentence. */
+enum err limit_check(const struct limit_rule *r, struct fault *why) MUST_USE;
+
+/* Is all there that it names? Providers and policies are known by then. ERR_MISCONFIGURED, with a sentence. */
+enum err limit_check_names(
 	const struct config *c, const struct limit_rule *r, struct fault *why) MUST_USE;
 
 /* All of c->limits together; *at is one of those that are too many. */

@@ -6,7 +6,6 @@
 #include "protocol/base/num.h"
 
 #define SECOND_US INT64_C(1000000)
-#define MONEY_MAX INT64_C(1000000000000000000) /* a thousand million dollars */
 
 static const struct {
 	const char *name;

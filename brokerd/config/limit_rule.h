@@ -20,6 +20,8 @@ enum limit_each {
 
 #define RATE_AMOUNT_MAX INT64_C(1000000000000)
 #define BUDGETS_MAX     8 /* of one limit: hard and soft for each period */
+#define MONEY_MAX       INT64_C(1000000000000000000) /* nano-dollars: a thousand million dollars */
+#define CONCURRENCY_MAX 1000000
 
 /* So much at once, and as much again in any time of that length, evenly. amount 0: not limited. */
 struct rate_rule {
@@ -43,6 +45,9 @@ struct budget_rule {
 struct limit_rule {
 	struct span name;
 	struct span said_at; /* "/etc/llm-broker/broker.conf:12", or "llmb budget set" */
+	bool is_by_hand;     /* it was set with llmb, and stands in no file of the configuration */
+	struct span
+		unfit; /* by hand, and it names what there is not: a sentence; absent: all is there */
 	/* which calls it is for: all that is said must hold */
 	/* patterns; empty: any. A key is LABEL or PROVIDER/LABEL, a model as asked or PROVIDER/MODEL */
 	struct words apps, policies, providers, keys, models;

@@ -7,6 +7,7 @@
 #include "brokerd/ledger/price.h"
 #include "brokerd/limit/bucket.h"
 #include "brokerd/log/log.h"
+#include "brokerd/policy/policy.h"
 #include "protocol/base/num.h"
 
 #define DAY_US   INT64_C(86400000000)
@@ -74,16 +75,56 @@ static struct limit_need need_of(const struct exchange *x, const struct bounds *
 		at_most(b->output_tokens, BUCKET_UNITS_MAX), at_most(b->nusd, NUSD_MAX)};
 }
 
+/* Where one was just refused they go out one by one. */
+static bool must_hold_off(struct exchange *x, struct span lane, struct limit_answer *out)
+{
+	const struct target *t = exchange_target(x);
+	if (caution_allows(&x->organs->cautions, lane, loop_now_us(x->organs->loop)))
+		return false;
+	out->verdict = LIMIT_WAIT;
+	out->ready_us = INT64_MAX;
+	out->is_shared = true;
+	fault_set(&out->why, ERR_RATE_LIMITED,
+		"provider %.*s has just refused a call for %.*s and does not say how much is left: "
+		"it is asked by one after the other until it takes them again",
+		SPAN_ARG(t->provider), SPAN_ARG(t->model));
+	return true;
+}
+
 void claim_take(struct exchange *x, const struct bounds *b, struct limit_answer *out)
 {
 	struct claimant c;
+	char name[CLAIM_NAME_BYTES];
+	const struct span lane = claim_lane(x, name);
 	const struct limit_need need = need_of(x, b);
 	const struct limit_now at = now(x);
 	*out = (struct limit_answer){.verdict = LIMIT_HELD, .why = FAULT_NONE};
-	if (!is_limited(x))
+	if (!is_limited(x) || must_hold_off(x, lane, out))
 		return;
 	claimant(x, &c);
 	limiter_take(x->organs->limiter, &c.subject, &need, &at, &x->flight->hold, out);
+	if (out->verdict != LIMIT_HELD)
+		return;
+	x->caution = caution_begin(&x->organs->cautions, lane, at.mono_us);
+	x->has_figures = false;
+	x->rest_us = 0;
+}
+
+struct turn *claim_overtakes(const struct exchange *x, const struct bounds *b)
+{
+	struct claimant c;
+	const void *counters[LIMIT_HOLD_MAX];
+	const struct limit_now at = now(x);
+	if (only_asks(x) || !is_limited(x) || turns_n(x->organs->turns) == 0)
+		return NULL;
+	claimant(x, &c);
+	const size_t n = limiter_counters(x->organs->limiter, &c.subject, counters, &at);
+	struct turn *first = turns_lacking(x->organs->turns, counters, n, x->is_batch);
+	/* what costs nothing takes nothing of what money is waited for */
+	if (first && b->nusd == 0 &&
+		container_of(first, struct exchange, turn)->waits_for.err == ERR_BUDGET)
+		return NULL;
+	return first;
 }
 
 int64_t claim_ready_us(
@@ -143,11 +184,35 @@ static bool is_unread(const struct exchange *x, const struct attempt_record *r)
 	return x->flight->op == LLM_OP_NATIVE && r->outcome == OUTCOME_OK && !x->flight->has_usage;
 }
 
+void claim_served(struct exchange *x)
+{
+	if (!x->caution)
+		return;
+	caution_served(x->caution);
+	x->caution = NULL;
+	turns_stir(x->organs->turns);
+}
+
+/* Was it refused for a rate of which nobody has figures? Then those to come are few; once it is not, more. */
+static void learn_caution(struct exchange *x, const struct attempt_record *r)
+{
+	char name[CLAIM_NAME_BYTES];
+	if (r->outcome == OUTCOME_OK)
+		caution_served(x->caution);
+	else
+		caution_end(x->caution);
+	x->caution = NULL;
+	if (r->err == ERR_RATE_LIMITED && !x->has_figures)
+		caution_refused(&x->organs->cautions, claim_lane(x, name),
+			loop_now_us(x->organs->loop), x->rest_us);
+}
+
 void claim_settle(struct exchange *x, struct attempt_record *r)
 {
 	struct limit_hold *hold = &x->flight->hold;
 	const struct limit_now at = now(x);
 	struct limit_use use = {-1, -1, certain_nusd(x, r)};
+	learn_caution(x, r);
 	r->charged_nusd = use.nusd >= 0 ? use.nusd : x->flight->claimed_nusd;
 	if (use.nusd < 0 && is_unread(x, r)) {
 		use.nusd = 0;
@@ -170,13 +235,31 @@ void claim_settle(struct exchange *x, struct attempt_record *r)
 void claim_release(struct exchange *x)
 {
 	const struct limit_now at = now(x);
+	caution_end(x->caution);
+	x->caution = NULL;
 	limiter_release(&x->flight->hold, &at);
 }
 
-void claim_learn(const struct exchange *x, const struct rates *said)
+static bool has_figures(const struct rates *said)
+{
+	const struct rate *const all[] = {
+		&said->requests, &said->tokens, &said->input, &said->output};
+	for (size_t i = 0; i < COUNT_OF(all); i++) {
+		if (all[i]->limit >= 0 || all[i]->remaining >= 0)
+			return true;
+	}
+	return false;
+}
+
+void claim_learn(struct exchange *x, const struct rates *said)
 {
 	struct claimant c;
 	const struct limit_now at = now(x);
+	x->has_figures = has_figures(said);
+	if (said->retry_after_ms >= 0)
+		x->rest_us = num_add_sat(at.mono_us, num_mul_sat(said->retry_after_ms, 1000));
+	if (x->rest_us > at.mono_us + DAY_US)
+		x->rest_us = at.mono_us + DAY_US;
 	claimant(x, &c);
 	limiter_learn(x->organs->limiter, &c.subject, said, &at);
 }
@@ -211,6 +294,16 @@ static void note_soft(struct exchange *x, const struct fault *said)
 	log_warn("budget.soft", "id=%s why=%s", x->id, log_quote(quoted, sizeof quoted, sentence));
 }
 
+/* What all spend is for those who may list the budgets. */
+static bool may_see_figures(const struct exchange *x)
+{
+	struct call c = CALL_INIT;
+	struct fault why = FAULT_NONE;
+	c.kind = CALL_ADMIN;
+	c.admin_op = SPAN("budget.list");
+	return policy_admit_call(x->allowance.rule, &x->peer, &c, &why) == OK;
+}
+
 enum err claim_warn(struct exchange *x)
 {
 	struct claimant c;
@@ -226,7 +319,9 @@ enum err claim_warn(struct exchange *x)
 			continue;
 		x->has_told_budgets = true;
 		e.warning.code = SPAN("budget");
-		e.warning.message = span_str(said.message);
+		e.warning.message =
+			may_see_figures(x) ? span_str(said.message)
+					   : SPAN("a budget is over, and nobody is refused for it");
 		const enum err err = flight_put(x->flight, &e);
 		if (err)
 			return err;

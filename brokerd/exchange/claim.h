@@ -5,6 +5,8 @@
 #include "brokerd/exchange/bounds.h"
 #include "brokerd/exchange/steps.h"
 
+/* Who waits, for any target, for what it would take of, and is of its class or a better one; NULL: nobody. */
+struct turn *claim_overtakes(const struct exchange *x, const struct bounds *b);
 /* Sets aside what the target in hand may take, as limiter_take does. */
 void claim_take(struct exchange *x, const struct bounds *b, struct limit_answer *out);
 /* When it would be had if those had what they need first, and nothing is given back of what is set aside: the loop's
@@ -15,6 +17,8 @@ int64_t claim_ready_us(
 int64_t claim_sure_us(
 	const struct exchange *x, const struct bounds *b, const struct queue_view *before);
 
+/* Its target answers, and does not refuse. */
+void claim_served(struct exchange *x);
 /* The attempt is over: what it used is counted, as far as that is known, and what may have been used otherwise.
  * Fills in what was charged. */
 void claim_settle(struct exchange *x, struct attempt_record *r);
@@ -22,7 +26,7 @@ void claim_settle(struct exchange *x, struct attempt_record *r);
 void claim_release(struct exchange *x);
 
 /* What the target's reply said of its rates. */
-void claim_learn(const struct exchange *x, const struct rates *said);
+void claim_learn(struct exchange *x, const struct rates *said);
 
 /* As limiter_left_nusd, for the target in hand. */
 int64_t claim_left_nusd(const struct exchange *x);

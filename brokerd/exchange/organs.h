@@ -4,6 +4,7 @@
 #define BROKERD_EXCHANGE_ORGANS_H
 #include "brokerd/audit/audit.h"
 #include "brokerd/config/config.h"
+#include "brokerd/exchange/caution.h"
 #include "brokerd/exchange/repair.h"
 #include "brokerd/exchange/told.h"
 #include "brokerd/exchange/turns.h"
@@ -31,6 +32,7 @@ struct organs {
 	struct tokens *tokens;
 	struct limiter *limiter;     /* how much of everything callers may have */
 	struct turns *turns;         /* who waits for it */
+	struct cautions cautions;    /* where they are let out one by one */
 	struct told told_budgets;    /* soft ones that are over, as log and audit have them */
 	struct journal *journal;     /* NULL: state cannot be kept, `ailment` says why */
 	struct ledger *ledger;       /* NULL with it */

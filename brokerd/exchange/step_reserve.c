@@ -21,8 +21,8 @@ bool exchange_is_free(const struct exchange *x)
 
 int64_t exchange_unknown_price(const struct exchange *x)
 {
-	const struct target *t = exchange_target(x);
-	return t->is_local || t->auth == AUTH_NONE ? 0 : x->flight->config->unknown_price;
+	/* one in a private network may be a gateway that is paid for; who takes no key knows nobody to bill */
+	return exchange_target(x)->auth == AUTH_NONE ? 0 : x->flight->config->unknown_price;
 }
 
 static enum err tell_cap(struct exchange *x, const struct bounds *b)
@@ -91,21 +91,25 @@ enum state exchange_claimed(struct exchange *x, enum err err, const struct bound
 	return exchange_after_failure(x, OUTCOME_FAILED, &said);
 }
 
-/* Those who wait for the same have it first, and what they wait for is what it has to wait for. */
-static bool is_behind(struct exchange *x, struct limit_answer *out)
+void exchange_let_before(struct turn *first, struct limit_answer *out)
+{
+	const struct exchange *other = container_of(first, struct exchange, turn);
+	*out = (struct limit_answer){.verdict = LIMIT_WAIT,
+		.ready_us = INT64_MAX,
+		.is_shared = !first->place.is_held_back,
+		.why = other->waits_for};
+}
+
+/* Those who wait for the same have it first: at this target, or of what several targets share. */
+static struct turn *before(const struct exchange *x, const struct bounds *b)
 {
 	char lane[CLAIM_NAME_BYTES], identity[CLAIM_NAME_BYTES];
 	const struct turns *t = x->organs->turns;
 	if (turns_n(t) == 0)
-		return false;
+		return NULL;
 	struct turn *first =
 		turns_before(t, claim_lane(x, lane), claim_identity(x, identity), x->is_batch);
-	if (!first)
-		return false;
-	*out = (struct limit_answer){
-		.verdict = LIMIT_WAIT, .ready_us = INT64_MAX, .is_shared = true};
-	out->why = container_of(first, struct exchange, turn)->waits_for;
-	return true;
+	return first ? first : claim_overtakes(x, b);
 }
 
 enum state step_reserve(struct exchange *x)
@@ -114,7 +118,10 @@ enum state step_reserve(struct exchange *x)
 	struct limit_answer answer;
 	struct fault why = FAULT_NONE;
 	const enum err err = bounds_find(x, &b, &why);
-	if (!err && !is_behind(x, &answer))
+	struct turn *first = err ? NULL : before(x, &b);
+	if (first)
+		exchange_let_before(first, &answer);
+	else if (!err)
 		claim_take(x, &b, &answer);
 	return exchange_claimed(x, err, &b, &answer, &why);
 }

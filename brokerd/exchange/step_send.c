@@ -31,6 +31,7 @@ enum state step_prepare(struct exchange *x)
 static enum err on_attempt_event(void *context, const struct llm_event *e)
 {
 	struct exchange *x = context;
+	claim_served(x);
 	if (x->flight->op == LLM_OP_MODELS)
 		return e->type == EV_MODEL ? listing_put(x->flight, &x->allowance, e) : OK;
 	if (x->flight->is_forwarded && e->type == EV_WARNING)

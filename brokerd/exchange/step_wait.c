@@ -167,7 +167,10 @@ static void on_turn(struct turn *w)
 	struct limit_answer answer;
 	struct fault why = FAULT_NONE;
 	const enum err err = bounds_find(x, &b, &why);
-	if (!err)
+	struct turn *first = err ? NULL : claim_overtakes(x, &b);
+	if (first)
+		exchange_let_before(first, &answer);
+	else if (!err)
 		claim_take(x, &b, &answer);
 	if (err || answer.verdict != LIMIT_WAIT) {
 		exchange_stop_waiting(x);
@@ -181,6 +184,7 @@ static void on_turn(struct turn *w)
 	}
 	w->place.ready_us = answer.ready_us;
 	w->place.is_held_back = !answer.is_shared;
+	w->place.lacks = answer.lacks;
 }
 
 static void on_place(struct turn *w, const struct queue_view *v)

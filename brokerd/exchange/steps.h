@@ -81,6 +81,9 @@ struct exchange {
 	/* of the targets at the end of the route that were put off, when each is free */
 	int64_t *ready_us;
 	size_t n_put_off;
+	struct caution *caution; /* that the attempt in hand is one of; NULL: none */
+	bool has_figures;        /* its provider has said how much of its rates is left, */
+	int64_t rest_us;         /* and is not to be asked before that */
 	unsigned n_told; /* attempts that were told to wait, and for how long: they are no tries */
 };
 
@@ -117,6 +120,8 @@ enum state exchange_claimed(struct exchange *x, enum err err, const struct bound
  * not enough, anywhere. */
 enum state exchange_must_wait(
 	struct exchange *x, const struct bounds *b, const struct limit_answer *answer);
+/* What it is told who has to let that one go before. */
+void exchange_let_before(struct turn *first, struct limit_answer *out);
 /* It waits no more, and that it has waited is counted. Harmless where it does not. */
 void exchange_stop_waiting(struct exchange *x);
 /* Its time is over while it waits: *why says for what. */

@@ -104,11 +104,15 @@ static void give_soon(struct turns *t)
 		loop_later(t->loop, &t->give);
 }
 
-static void on_free(void *context)
+void turns_stir(struct turns *t)
 {
-	struct turns *t = context;
 	queue_stir(t->queue);
 	give_soon(t);
+}
+
+static void on_free(void *context)
+{
+	turns_stir(context);
 }
 
 static void give(struct loop_task *task)
@@ -224,6 +228,12 @@ struct turn *turns_before(
 	const struct turns *t, struct span lane, struct span identity, bool is_batch)
 {
 	struct queue_place *p = queue_before(t->queue, lane, identity, is_batch);
+	return p ? container_of(p, struct turn, place) : NULL;
+}
+
+struct turn *turns_lacking(const struct turns *t, const void *const *what, size_t n, bool is_batch)
+{
+	struct queue_place *p = queue_lacks(t->queue, what, n, is_batch);
 	return p ? container_of(p, struct turn, place) : NULL;
 }
 

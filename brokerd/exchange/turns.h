@@ -39,9 +39,14 @@ bool turns_waits(const struct turn *w);
 /* As queue_before. */
 struct turn *turns_before(
 	const struct turns *t, struct span lane, struct span identity, bool is_batch);
+/* As queue_lacks. */
+struct turn *turns_lacking(const struct turns *t, const void *const *what, size_t n, bool is_batch);
 /* As queue_look_ahead. */
 enum err turns_look_ahead(struct turns *t, struct span lane, struct span identity, bool is_batch,
 	int64_t cost_tokens, struct queue_view *out, struct fault *why) MUST_USE;
+
+/* As queue_stir, and turns are given. */
+void turns_stir(struct turns *t);
 
 /* The broker ends: all who wait leave, and who comes cannot wait. */
 void turns_end(struct turns *t);

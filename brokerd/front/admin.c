@@ -118,7 +118,7 @@ static const struct {
 	{"prompt.read",       admin_prompt_read,       false, false},
 	{"budget.list",       admin_budget_list,       true,  false},
 	{"budget.set",        admin_budget_set,        false, false},
-	{"budget.remove",     admin_budget_remove,     false, false},
+	{"budget.remove",     admin_budget_remove,     true,  false},
 	{"reconcile",         admin_reconcile,         false, false},
 	{"key.add",           admin_key_add,           false, false},
 	{"key.rotate",        admin_key_rotate,        false, false},

@@ -20,7 +20,7 @@ struct admin_env {
 	struct fault config_fault; /* of the last load; OK: it is good */
 	struct admin_call *calls;  /* all under way, those that nobody waits for too */
 	size_t n_calls, n_costly;
-	bool is_writing_limits; /* those that were set by hand; one change at a time */
+	bool is_writing_limits; /* those that were set by hand; other changes wait in line */
 	/* Reads the configuration again; a bad one changes nothing. */
 	void (*reload)(struct admin_env *env);
 	/* An operation is over: whether the broker idles may have changed. */

@@ -12,6 +12,10 @@
 #include "brokerd/ledger/report.h"
 #include "protocol/base/json.h"
 
+/* What becomes of a text of limits: into a->text. */
+struct admin_call;
+typedef enum err admin_change(struct admin_call *a, struct span limits, struct fault *why);
+
 struct admin_call {
 	struct admin_call *prev, *next; /* of env->calls */
 	struct admin_env *env;
@@ -42,7 +46,11 @@ struct admin_call {
 	struct bill *bill;   /* what a provider says was spent */
 	struct json_out out; /* an answer that is written piece by piece */
 	struct buf errors;
-	struct buf text; /* a catalogue that is imported, and what it became */
+	struct buf
+		text; /* a catalogue that is imported, and what it became; or all limits set by hand */
+	struct json asked;    /* of a change of limits: the request, */
+	admin_change *change; /* what it is, */
+	bool is_in_line;      /* and that others are before it */
 	struct catalogue *catalogue;
 	struct consent_agent agent; /* one that waits for a question, */
 	struct loop_timer wait;     /* for so long */

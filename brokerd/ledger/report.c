@@ -140,29 +140,38 @@ static void put_text(struct json_out *o, sqlite3_stmt *s, int column)
 #define ANY_TOKENS                                                                         \
 	"coalesce(input, cache_read, cache_write_5m, cache_write_1h, cache_write, output," \
 	"reasoning, audio_input, audio_output, image_input, image_output)"
-#define COMPARED "(provider_cost_nusd IS NOT NULL AND cost_nusd IS NOT NULL)"
+/* What budgets counted of attempts without a cost; one that has it alone is the exchange's. */
+#define REQUESTS_CHARGED                                                          \
+	"CASE WHEN " COST " IS NULL OR attempts > 1 THEN"                         \
+	" (SELECT sum_known(a.charged_nusd) FROM attempt a WHERE a.exchange_id =" \
+	" exchange.id AND coalesce(a.provider_cost_nusd, a.cost_nusd) IS NULL) END"
+#define ATTEMPTS_CHARGED "CASE WHEN " COST " IS NULL THEN charged_nusd END"
+#define COMPARED         "(provider_cost_nusd IS NOT NULL AND cost_nusd IS NOT NULL)"
 
+/* clang-format off */
 static const struct {
 	const char *name, *sql;
 	bool is_count; /* 0 where there is no row, never null */
 } figures[] = {
-	{"requests",    "count(*)",						      true },
-	{"failed",      "sum(outcome = 'failed')",                                       true },
-	{"unknown",     "sum(outcome = 'unknown')",                                      true },
-	{"input",       "sum_known(input, audio_input, image_input)",                    false},
-	{"cache_read",  "sum_known(cache_read)",                                         false},
-	{"cache_write", "sum_known(cache_write_5m, cache_write_1h, cache_write)",        false},
-	{"output",      "sum_known(output, audio_output, image_output)",                 false},
-	{"reasoning",   "sum_known(reasoning)",                                          false},
-	{"cost_nusd",   "sum_known(" COST ")",                                           false},
+	{"requests",     "count(*)",                                                      true },
+	{"failed",       "sum(outcome = 'failed')",                                       true },
+	{"unknown",      "sum(outcome = 'unknown')",                                      true },
+	{"input",        "sum_known(input, audio_input, image_input)",                    false},
+	{"cache_read",   "sum_known(cache_read)",                                         false},
+	{"cache_write",  "sum_known(cache_write_5m, cache_write_1h, cache_write)",        false},
+	{"output",       "sum_known(output, audio_output, image_output)",                 false},
+	{"reasoning",    "sum_known(reasoning)",                                          false},
+	{"cost_nusd",    "sum_known(" COST ")",                                           false},
 	{"unpriced",
-         "sum(" COST " IS NULL AND (" ANY_TOKENS " IS NOT NULL OR "
-		"(attempts > 0 AND outcome IN ('ok', 'unknown'))))",		     true },
-	{"compared",    "sum(" COMPARED ")",					     true },
-	{"ours_nusd",   "sum_known(CASE WHEN " COMPARED " THEN cost_nusd END)",          false},
-	{"theirs_nusd", "sum_known(CASE WHEN " COMPARED " THEN provider_cost_nusd END)", false},
-	{"drifted",     "sum(drifts(cost_nusd, provider_cost_nusd))",                    true },
+		"sum(" COST " IS NULL AND (" ANY_TOKENS " IS NOT NULL OR "
+		"(attempts > 0 AND outcome IN ('ok', 'unknown'))))",                      true },
+	{"compared",     "sum(" COMPARED ")",                                             true },
+	{"ours_nusd",    "sum_known(CASE WHEN " COMPARED " THEN cost_nusd END)",          false},
+	{"theirs_nusd",  "sum_known(CASE WHEN " COMPARED " THEN provider_cost_nusd END)", false},
+	{"drifted",      "sum(drifts(cost_nusd, provider_cost_nusd))",                    true },
+	{"charged_nusd", NULL,                                                            false}, /* by what is asked */
 };
+/* clang-format on */
 
 enum err report_by(struct report *r, struct span words, struct fault *why)
 {
@@ -190,8 +199,14 @@ enum err report_by(struct report *r, struct span words, struct fault *why)
 	"a.outcome, a.sent_body, 1 AS attempts, a.input, a.cache_read, a.cache_write_5m, "   \
 	"a.cache_write_1h, a.cache_write, a.output, a.reasoning, a.audio_input, "            \
 	"a.audio_output, a.image_input, a.image_output, a.cost_nusd, a.provider_cost_nusd, " \
+	"a.charged_nusd, "                                                                   \
 	"x.app, x.uid, x.unit, x.container, x.project, x.policy, x.kind, x.surface, x.op"    \
 	" FROM attempt a LEFT JOIN exchange x ON x.id = a.exchange_id)"
+
+static const char *const charged[] = {
+	[REPORT_REQUESTS] = "sum_known(" REQUESTS_CHARGED ")",
+	[REPORT_BILLED] = "sum_known(" ATTEMPTS_CHARGED ")",
+};
 
 static const char *const sources[] = {
 	[REPORT_REQUESTS] = " FROM exchange WHERE ",
@@ -204,7 +219,8 @@ static const char *const sources[] = {
 static void select_figures(struct buf *sql, const struct report *r)
 {
 	for (size_t i = 0; i < COUNT_OF(figures); i++)
-		buf_print(sql, "%s%s AS %s", i > 0 ? ", " : "", figures[i].sql, figures[i].name);
+		buf_print(sql, "%s%s AS %s", i > 0 ? ", " : "",
+			figures[i].sql ? figures[i].sql : charged[r->what], figures[i].name);
 	buf_text(sql, sources[r->what]);
 	selection_sql(sql, &r->of);
 }

@@ -422,6 +422,7 @@ void limiter_take(struct limiter *l, const struct limit_subject *s, const struct
 	out->ready_us = l->now_us;
 	out->reset_us = l->now_us;
 	out->is_shared = false;
+	out->lacks = worst.counter;
 	fault_clear(&out->why);
 	if (worst.verdict != LIMIT_HELD) {
 		const struct limit_moment m = moment(l);
@@ -659,6 +660,16 @@ int64_t limiter_sure_us(struct limiter *l, const struct limit_subject *s,
 		}
 	}
 	return sure_us;
+}
+
+size_t limiter_counters(struct limiter *l, const struct limit_subject *s,
+	const void *to[LIMIT_HOLD_MAX], const struct limit_now *now)
+{
+	see(l, now);
+	const struct limit_caller *caller = caller_of(l, s);
+	for (size_t i = 0; i < caller->n_counters; i++)
+		to[i] = caller->counters[i];
+	return caller->n_counters;
 }
 
 bool limiter_soft(struct limiter *l, const struct limit_subject *s, const struct limit_now *now,

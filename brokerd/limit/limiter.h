@@ -45,6 +45,8 @@ struct limit_answer {
 	/* what stands in the way stands in everybody's: the provider's own limits, or one that is neither for some
 	 * apps, users or policies alone nor tells them apart. Who comes behind has to wait too */
 	bool is_shared;
+	const void *
+		lacks; /* of what there is not enough, as limiter_counters has it; NULL where it is held */
 	/* ERR_RATE_LIMITED or ERR_BUDGET, with retry_after_ms; the sentence names the limit, whose count it is, its
 	 * window, what is used of how much, when it begins anew, where it was said and the command that changes it */
 	struct fault why;
@@ -100,6 +102,9 @@ int64_t limiter_ready_us(struct limiter *l, const struct limit_subject *s,
  * before, of which nobody knows how many tokens they will take. The loop's clock. */
 int64_t limiter_sure_us(struct limiter *l, const struct limit_subject *s,
 	const struct limit_need *need, size_t calls_before, const struct limit_now *now);
+/* What it falls under: things that are alike for whom they are shared by, and no more than that. Returns how many. */
+size_t limiter_counters(struct limiter *l, const struct limit_subject *s,
+	const void *to[LIMIT_HOLD_MAX], const struct limit_now *now);
 /* Soft budgets that are over: the sentence of the n-th. False: no more. */
 bool limiter_soft(struct limiter *l, const struct limit_subject *s, const struct limit_now *now,
 	size_t n, struct fault *said);

@@ -55,7 +55,15 @@ struct lane {
 	char name[];
 };
 
+/* Those that lack the same thing. */
+struct queue_lack {
+	TABLE_LINK;
+	const void *what;
+	struct queue_lacking *all;
+};
+
 struct queue {
+	struct queue_lack *lacks;
 	struct lane *lanes; /* whose turn was longest ago first */
 	struct lane *by_name;
 	struct identity *identities;
@@ -73,7 +81,7 @@ struct queue *queue_new(void)
 
 void queue_free(struct queue *q)
 {
-	assert(!q || (q->n == 0 && !q->lanes && !q->identities));
+	assert(!q || (q->n == 0 && !q->lanes && !q->identities && !q->lacks));
 	free(q);
 }
 
@@ -195,6 +203,67 @@ static void drop_turn(struct queue_turn *t)
 	free(t);
 }
 
+/* ---- what they lack ---- */
+
+static struct queue_lack *find_lack(const struct queue *q, const void *what)
+{
+	struct queue_lack *lack;
+	TABLE_FIND(q->lacks, lack, &what, sizeof what);
+	return lack;
+}
+
+/* Without memory for it others may overtake. */
+static void note_lack(struct queue *q, struct queue_place *p)
+{
+	struct queue_lack *lack = find_lack(q, p->lacks);
+	if (!lack) {
+		lack = calloc(1, sizeof *lack);
+		if (!lack)
+			return;
+		lack->what = p->lacks;
+		TABLE_ADD(q->lacks, lack, &lack->what, sizeof lack->what);
+	}
+	p->lacking = (struct queue_lacking){.of = lack, .place = p};
+	LIST_PUSH(lack->all, &p->lacking);
+}
+
+static void forget_lack(struct queue *q, struct queue_place *p)
+{
+	struct queue_lack *lack = p->lacking.of;
+	if (!lack)
+		return;
+	struct queue_lacking *own = &p->lacking;
+	LIST_REMOVE(lack->all, own);
+	own->of = NULL;
+	if (lack->all)
+		return;
+	TABLE_REMOVE(q->lacks, lack);
+	free(lack);
+}
+
+static enum class class_of(const struct queue_place *p) {
+	const struct ring *r = p->turn->ring;
+	return r == &r->lane->rings[BATCH] ? BATCH : INTERACTIVE;
+}
+
+struct queue_place *queue_lacks(
+	const struct queue *q, const void *const *what, size_t n, bool is_batch)
+{
+	for (size_t i = 0; q->lacks && i < n; i++) {
+		const struct queue_lack *lack = find_lack(q, what[i]);
+		struct queue_lacking *one;
+		if (!lack)
+			continue;
+		LIST_EACH(lack->all, one) {
+			/* one that is no more asked, for his lane waits for something else, is in nobody's way */
+			if (one->place->seen_in + 1 >= q->run &&
+				(is_batch || class_of(one->place) == INTERACTIVE))
+				return one->place;
+		}
+	}
+	return NULL;
+}
+
 /* ---- joining and leaving ---- */
 
 static enum err check_room(const struct queue *q, struct span identity, struct fault *why)
@@ -237,6 +306,8 @@ enum err queue_join(struct queue *q, struct span lane, struct span identity, boo
 	p->turn = t;
 	p->is_held_back = false;
 	p->ready_us = 0;
+	p->lacks = NULL;
+	p->lacking.of = NULL;
 	p->asked_at = q->stirs;
 	LIST_PUSH(t->places, p);
 	t->n++;
@@ -258,6 +329,10 @@ void queue_leave(struct queue_place *p)
 	if (is_served) {
 		q->asked = NULL;
 		t->deficit -= p->cost_tokens;
+	}
+	if (p->lacking.of) {
+		forget_lack(q, p);
+		q->stirs++; /* what others left to it they may have now */
 	}
 	if (t->places == p)
 		hold_back(t, false); /* who comes after it has not been asked */
@@ -348,8 +423,9 @@ static bool must_wait(const struct queue *q, const struct queue_place *p, int64_
 	return p->asked_at == q->stirs && p->ready_us > now_us;
 }
 
-static void note_ready(const struct queue_place *p, int64_t *next_us)
+static void note_ready(const struct queue *q, struct queue_place *p, int64_t *next_us)
 {
+	p->seen_in = q->run;
 	if (p->ready_us < *next_us)
 		*next_us = p->ready_us;
 }
@@ -369,11 +445,19 @@ static bool ask(struct queue *q, struct queue_turn *t)
 	q->asked = p;
 	p->is_held_back = false;
 	p->ready_us = 0;
+	p->lacks = NULL;
+	const bool was_lacking = p->lacking.of != NULL;
+	forget_lack(q, p);
 	p->on_turn(p);
-	if (!q->asked)
+	if (!q->asked) {
+		if (was_lacking)
+			q->stirs++; /* what others left to it they may have now */
 		return true;
+	}
 	q->asked = NULL;
 	p->asked_at = stirs;
+	if (p->lacks)
+		note_lack(q, p);
 	return false;
 }
 
@@ -407,7 +491,7 @@ static enum given give_in_ring(struct queue *q, struct ring *r, int64_t now_us, 
 	while (passed < r->n_turns) {
 		struct queue_turn *t = r->turns;
 		if (t->passed_in == q->run) {
-			note_ready(t->places, next_us);
+			note_ready(q, t->places, next_us);
 			passed++;
 			idle++;
 			rotate(t);
@@ -426,7 +510,7 @@ static enum given give_in_ring(struct queue *q, struct ring *r, int64_t now_us, 
 		idle = 0;
 		if (!must_wait(q, t->places, now_us) && ask(q, t))
 			return GIVEN_SERVED;
-		note_ready(t->places, next_us);
+		note_ready(q, t->places, next_us);
 		hold_back(t, t->places->is_held_back);
 		if (!t->is_held_back)
 			return GIVEN_BLOCKED;

@@ -17,6 +17,13 @@ struct queue *queue_new(void);         /* NULL: out of memory */
 void queue_free(struct queue *q);      /* nobody waits; NULL is fine */
 size_t queue_n(const struct queue *q); /* that wait */
 
+/* Among those that lack the same. */
+struct queue_lacking {
+	struct queue_lacking *prev, *next;
+	struct queue_lack *of; /* NULL: it is not there */
+	struct queue_place *place;
+};
+
 /* Who waits. Embedded and zeroed. */
 struct queue_place {
 	struct queue_place *prev, *next; /* of its identity's, oldest first */
@@ -24,7 +31,11 @@ struct queue_place {
 	int64_t cost_tokens; /* estimated; set before it joins, which holds it to 1..QUEUE_COST_MAX */
 	bool is_held_back;   /* what it lacks is its own: others of its lane need not wait for it */
 	int64_t ready_us; /* not before that; 0: whenever. Both are as it was last told "not yet" */
-	uint64_t asked_at; /* the queue's own */
+	const void *
+		lacks; /* what it has not enough of, whatever that is: compared, and no more; NULL: nothing */
+	uint64_t asked_at; /* this and the following are the queue's own */
+	uint64_t seen_in;
+	struct queue_lacking lacking;
 	/* Try now. It leaves, which is to be served, or stays, and has said until when. Others may join and leave;
 	 * one that has left may be freed. */
 	void (*on_turn)(struct queue_place *p);
@@ -40,6 +51,11 @@ bool queue_waits(const struct queue_place *p);
  * the lane shares, else the first of its own; NULL: nobody. */
 struct queue_place *queue_before(
 	const struct queue *q, struct span lane, struct span identity, bool is_batch);
+
+/* In any lane: who of its class or a better one lacks one of these things, and was found to in the last run: whoever
+ * takes of that now would overtake him. NULL: nobody. */
+struct queue_place *queue_lacks(
+	const struct queue *q, const void *const *what, size_t n, bool is_batch);
 
 /* Something may be free that was not: nobody's ready_us holds any more. */
 void queue_stir(struct queue *q);

@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "brokerd/config/limits_file.h"
 #include "protocol/base/num.h"
 
 #define SECOND_US   INT64_C(1000000)
@@ -128,56 +127,47 @@ static void put_limit(struct buf *t, const struct counter *c)
 	buf_text(t, ": ");
 }
 
-/* Was it set with llmb, and not in a file? */
-static bool is_by_hand(const struct limit_rule *r)
-{
-	return span_is(r->said_at, LIMITS_SAID_AT);
-}
-
-/* How it is changed: `option` and what would be twice as much. */
+/* How it is changed: `option` and what would be enough. */
 static void put_command(
-	struct buf *t, const struct limit_rule *r, const char *option, const char *twice)
+	struct buf *t, const struct limit_rule *r, const char *option, const char *enough)
 {
-	if (is_by_hand(r))
-		buf_print(t, ". llmb budget set %.*s %s %s", SPAN_ARG(r->name), option, twice);
+	if (r->is_by_hand)
+		buf_print(t, ". llmb budget set %.*s %s %s", SPAN_ARG(r->name), option, enough);
 	else
 		buf_text(t, ". To change it: edit that section, then llmb config reload");
 }
 
-static void put_rate_command(
-	struct buf *t, const struct limit_rule *r, size_t i, const struct rate_rule *rate)
+/* Twice as much, or what this call needs where that is more; never none. */
+static int64_t enough_of(int64_t amount, int64_t needed, int64_t most)
 {
-	OWNED(buf_done) struct buf twice = BUF_INIT(100);
-	const struct rate_rule more = {
-		rate->amount <= RATE_AMOUNT_MAX / 2 ? rate->amount * 2 : rate->amount,
-		rate->per_us};
-	rate_print(&more, &twice);
-	buf_byte(&twice, '\0');
-	put_command(t, r, options[i], buf_error(&twice) ? "" : twice.p);
+	const int64_t twice = num_mul_sat(amount, 2);
+	const int64_t enough = twice > needed ? twice : needed;
+	return enough > most ? most : enough < 1 ? 1 : enough;
 }
 
-/* What is said takes the place of all that are there, and so the others are said again. */
-static void put_budget_command(struct buf *t, const struct limit_rule *r, const struct budget *b)
+static void put_rate_command(struct buf *t, const struct limit_rule *r, size_t i,
+	const struct rate_rule *rate, int64_t needed)
 {
-	const char *const option = b->rule.is_soft ? "--soft" : "--usd";
-	const int64_t least_nusd = 1000000000;
-	OWNED(buf_done) struct buf all = BUF_INIT(400);
-	for (size_t i = 0; i < r->n_budgets; i++) {
-		const struct budget_rule *other = &r->budgets[i];
-		const bool is_this = other->period == b->rule.period;
-		if (other->is_soft != b->rule.is_soft)
-			continue;
-		if (all.n > 0)
-			buf_print(&all, " %s ", option);
-		if (is_this)
-			money_print(
-				other->nusd > 0 ? num_mul_sat(other->nusd, 2) : least_nusd, &all);
-		else
-			money_print(other->nusd, &all);
-		buf_print(&all, "/%s", period_name(other->period));
-	}
-	buf_byte(&all, '\0');
-	put_command(t, r, option, buf_error(&all) ? "" : all.p);
+	OWNED(buf_done) struct buf enough = BUF_INIT(100);
+	const struct rate_rule more = {
+		enough_of(rate->amount, needed, RATE_AMOUNT_MAX), rate->per_us};
+	rate_print(&more, &enough);
+	buf_byte(&enough, '\0');
+	put_command(t, r, options[i], buf_error(&enough) ? "" : enough.p);
+}
+
+/* It takes the place of the one of that period; others stay. */
+static void put_budget_command(
+	struct buf *t, const struct limit_rule *r, const struct budget *b, int64_t need_nusd)
+{
+	OWNED(buf_done) struct buf enough = BUF_INIT(100);
+	const int64_t least_nusd = INT64_C(1000000000); /* where there was none */
+	const int64_t needed_nusd =
+		num_add_sat(num_add_sat(b->spent_nusd, budget_reserved_nusd(b)), need_nusd);
+	const int64_t nusd = enough_of(b->rule.nusd, needed_nusd, MONEY_MAX);
+	money_print(b->rule.nusd == 0 && nusd < least_nusd ? least_nusd : nusd, &enough);
+	buf_print(&enough, "/%s%c", period_name(b->rule.period), '\0');
+	put_command(t, r, b->rule.is_soft ? "--soft" : "--usd", buf_error(&enough) ? "" : enough.p);
 }
 
 static const struct rate_rule *rate_of(const struct limit_rule *r, size_t i)
@@ -221,7 +211,7 @@ static void say_bucket(struct buf *t, const struct obstacle *o, const struct lim
 	buf_text(t, n[o->i] > b->amount ? ", for which all of it has to be there: that is in "
 					: "; there is enough in ");
 	put_wait(t, o->ready_us - m->now_us);
-	put_rate_command(t, c->rule, o->i, r);
+	put_rate_command(t, c->rule, o->i, r, n[o->i]);
 }
 
 static void say_concurrency(struct buf *t, const struct obstacle *o)
@@ -233,7 +223,8 @@ static void say_concurrency(struct buf *t, const struct obstacle *o)
 		"%zu of %" PRId64 " calls at a time are under way; there is room when one of "
 		"them is over",
 		o->counter->n_shares, r->concurrency);
-	(void)snprintf(twice, sizeof twice, "%" PRId64, r->concurrency * 2);
+	(void)snprintf(
+		twice, sizeof twice, "%" PRId64, enough_of(r->concurrency, 1, CONCURRENCY_MAX));
 	put_command(t, r, "--concurrency", twice);
 }
 
@@ -280,7 +271,7 @@ static void say_budget(struct buf *t, const struct obstacle *o, const struct lim
 		buf_text(t, ", which is more than all of it");
 	else
 		put_reset(t, b, o->ready_us, m);
-	put_budget_command(t, o->counter->rule, b);
+	put_budget_command(t, o->counter->rule, b, need->nusd);
 }
 
 /* Of a provider's own limits. */
@@ -350,7 +341,7 @@ void says_soft(
 	put_spent(&t, b);
 	buf_text(&t, ": that is more than was meant, and nobody is refused for it");
 	put_reset(&t, b, ready_us, m);
-	put_budget_command(&t, c->rule, b);
+	put_budget_command(&t, c->rule, b, 0);
 	finish(&t, ERR_BUDGET, ms_until(ready_us, m->clock->real_us), why);
 }
 
@@ -365,6 +356,40 @@ static void put_words(struct json_out *o, const char *name, const struct words *
 	for (size_t i = 0; i < w->n; i++)
 		json_put_str(o, w->list[i]);
 	json_close(o, ']');
+}
+
+/* How much it is, whoever has used how much of it. */
+static void amounts_json(const struct limit_rule *r, struct json_out *o)
+{
+	json_key(o, "amounts");
+	json_open(o, '{');
+	for (size_t i = 0; i < COUNTER_BUCKETS; i++) {
+		const struct rate_rule *rate = rate_of(r, i);
+		if (rate->amount == 0)
+			continue;
+		json_key(o, buckets[i]);
+		json_open(o, '{');
+		json_pair_i64(o, "limit", rate->amount);
+		json_pair_i64(o, "per_ms", rate->per_us / 1000);
+		json_close(o, '}');
+	}
+	if (r->concurrency >= 0) {
+		json_key(o, "concurrency");
+		json_open(o, '{');
+		json_pair_i64(o, "limit", r->concurrency);
+		json_close(o, '}');
+	}
+	json_key(o, "budgets");
+	json_open(o, '[');
+	for (size_t i = 0; i < r->n_budgets; i++) {
+		json_open(o, '{');
+		json_pair_i64(o, "limit_nusd", r->budgets[i].nusd);
+		json_pair_str(o, "period", span_str(period_name(r->budgets[i].period)));
+		json_pair_bool(o, "soft", r->budgets[i].is_soft);
+		json_close(o, '}');
+	}
+	json_close(o, ']');
+	json_close(o, '}');
 }
 
 void says_rule_json(const struct limit_rule *r, struct json_out *o)
@@ -389,6 +414,8 @@ void says_rule_json(const struct limit_rule *r, struct json_out *o)
 			json_put_str(o, span_str(limit_each_name((enum limit_each)i)));
 	}
 	json_close(o, ']');
+	amounts_json(r, o);
+	json_pair_str(o, "warning", r->unfit);
 }
 
 static void buckets_json(const struct counter *c, const struct limit_moment *m, struct json_out *o)

@@ -21,7 +21,7 @@ void says_soft(
 	const struct counter *c, size_t budget, const struct limit_moment *m, struct fault *why);
 
 void says_counter_json(const struct counter *c, const struct limit_moment *m, struct json_out *o);
-/* Whose calls it is for, what it tells apart, where it was said: members of an open object. */
+/* Whose calls it is for, what it tells apart, how much it is, where it was said: members of an open object. */
 void says_rule_json(const struct limit_rule *r, struct json_out *o);
 void says_learned_json(const struct counter *c, const struct limit_moment *m, struct json_out *o);
 

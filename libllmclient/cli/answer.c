@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -124,8 +125,37 @@ static void json_event(const llm_event *ev)
 
 /* ---- for people ---- */
 
+/* The line that the cursor is in is empty then. */
+#define LINE_EMPTIED "\r\033[K"
+
+static void end_waiting(struct show *s)
+{
+	if (s->is_waiting)
+		say_passing(LINE_EMPTIED, SPAN(""));
+	s->is_waiting = false;
+}
+
+/* Can a line of it be written over? */
+static bool is_screen(int fd)
+{
+	const char *kind = getenv("TERM");
+	return is_terminal(fd) && !(kind && strcmp(kind, "dumb") == 0);
+}
+
+/* Where it stands, on a screen alone, and only until the answer begins: the next place is written over it. */
+static void show_place(struct show *s, const char *where)
+{
+	OWNED(buf_done) struct buf text = BUF_INIT(SAY_BYTES_MAX);
+	if (s->common->is_quiet || !is_screen(STDERR_FILENO) || (s->has_text && !s->ends_line))
+		return;
+	buf_print(&text, "waiting: %s", where);
+	say_passing(LINE_EMPTIED, buf_view(&text));
+	s->is_waiting = true;
+}
+
 void show_break(struct show *s)
 {
+	end_waiting(s);
 	if (s->has_text && !s->ends_line && !s->common->is_json)
 		say_text("\n", 1);
 	s->has_text = false;
@@ -164,6 +194,8 @@ static void show_status(struct show *s, const llm_event *ev)
 		show_aside(s, "hint", detail);
 	else if (s->common->is_verbose)
 		show_aside(s, word, detail);
+	else if (strcmp(word, "queued") == 0 && detail)
+		show_place(s, detail);
 }
 
 static void show_warning(struct show *s, const llm_event *ev)
@@ -183,6 +215,7 @@ int show_event(const llm_event *ev, void *arg)
 		json_event(ev);
 		return 0;
 	}
+	end_waiting(s);
 	switch (llm_event_type_of(ev)) {
 	case LLM_EV_TEXT: {
 		const char *text = llm_event_text(ev, &n);

@@ -8,6 +8,7 @@ struct show {
 	const struct common *common;
 	bool is_cost_wanted;
 	bool has_text, ends_line; /* of what has been shown */
+	bool is_waiting; /* a line on the screen says so, for as long as nothing else is said */
 };
 
 /* Shows one event; a callback for llm_stream_run() whose argument is the struct show. */
@@ -23,7 +24,7 @@ void show_end(struct show *s, const llm_result *a);
 struct json_out;
 void show_usage_json(struct json_out *out, const llm_usage *u);
 
-/* Ends the line that an answer broke off in. */
+/* Ends the line that an answer broke off in, or the one that says that it waits. */
 void show_break(struct show *s);
 
 /* Shows a whole streamed answer, which Ctrl-C cancels. Returns what to exit with; the error has been

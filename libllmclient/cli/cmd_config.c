@@ -15,7 +15,8 @@
 struct config {
 	struct common common;
 	char *file;
-	char found[PATH_MAX]; /* where none is named: what the broker that runs has read */
+	char found[PATH_MAX]; /* where none is named: what the broker that runs has read, */
+	char state[PATH_MAX]; /* and where its limits are that were set by hand; else empty */
 };
 
 /* Of the broker that runs; one that does not is not started for it. */
@@ -37,6 +38,9 @@ static void find_file(struct config *o)
 			fault_text(o->found, sizeof o->found, path);
 			o->file = o->found;
 		}
+		path = text_of(status, "state_dir", &arena);
+		if (o->file && path.n > 0 && path.n < sizeof o->state)
+			fault_text(o->state, sizeof o->state, path);
 	}
 	llm_free(text);
 	llm_client_free(c);
@@ -61,10 +65,20 @@ static bool is_nothing(struct span path)
 	return is_missing(file) && is_missing(folder);
 }
 
-static void become_check(const struct config *o, int out)
+static void become_check(struct config *o, int out)
 {
-	static char check[] = "--check", config[] = "--config", name[] = "llm-brokerd";
-	char *argv[] = {name, check, o->file ? config : NULL, o->file, NULL};
+	static char check[] = "--check", config[] = "--config", state[] = "--state-dir",
+		    name[] = "llm-brokerd";
+	char *argv[7] = {name, check};
+	size_t n = 2;
+	if (o->file) {
+		argv[n++] = config;
+		argv[n++] = o->file;
+	}
+	if (o->state[0]) {
+		argv[n++] = state;
+		argv[n++] = o->state;
+	}
 	if (dup2(out, STDOUT_FILENO) < 0 || dup2(out, STDERR_FILENO) < 0)
 		_exit(127);
 	brokerd_exec(argv);
@@ -72,7 +86,7 @@ static void become_check(const struct config *o, int out)
 }
 
 /* Runs it and keeps what it says. Returns its exit status, or -1. */
-static int check(const struct config *o, struct buf *said)
+static int check(struct config *o, struct buf *said)
 {
 	int ends[2], status = 0;
 	if (pipe2(ends, O_CLOEXEC) != 0)
@@ -183,7 +197,8 @@ static const struct command config_check = {
 	.summary = "is it good, and if not, what is wrong in which line; needs no broker",
 	.notes = "Without --config: the file of the broker that runs, else the one that would be "
 		 "read "
-		 "here.\n",
+		 "here.\nThe limits that were set by hand are loaded with it, and so looked at "
+		 "too.\n",
 	.rows = rows,
 	.n_rows = COUNT_OF(rows),
 	.run = run_check,

@@ -76,7 +76,7 @@ static void put_clock(struct json_out *o, const struct usage *u)
 
 static const char *const figures[] = {"requests", "failed", "unknown", "input", "cache_read",
 	"cache_write", "output", "reasoning", "cost_nusd", "unpriced", "compared", "ours_nusd",
-	"theirs_nusd", "drifted"};
+	"theirs_nusd", "drifted", "charged_nusd"};
 
 /* To the nano-dollar. */
 static void put_usd_exact(struct buf *out, int64_t nusd)
@@ -117,12 +117,13 @@ static int64_t output_of(struct json row)
 
 /* What is wrong with no row has no column. */
 struct troubles {
-	bool has_unpriced, has_drifted;
+	bool has_unpriced, has_drifted, has_charged;
 };
 
 static struct troubles troubles_of(struct json total)
 {
-	return (struct troubles){number_of(total, "unpriced") > 0, number_of(total, "drifted") > 0};
+	return (struct troubles){number_of(total, "unpriced") > 0, number_of(total, "drifted") > 0,
+		number_of(total, "charged_nusd") > 0};
 }
 
 static void table_figures(struct table *t, struct json row, struct troubles any)
@@ -138,6 +139,11 @@ static void table_figures(struct table *t, struct json row, struct troubles any)
 		table_i64(t, number_of(row, "unpriced"));
 	if (any.has_drifted)
 		table_i64(t, number_of(row, "drifted"));
+	const int64_t charged_nusd = number_of(row, "charged_nusd");
+	if (any.has_charged && charged_nusd >= 0)
+		table_usd(t, charged_nusd);
+	else if (any.has_charged)
+		table_text(t, "-");
 }
 
 /* A user by name, where it has one here. */
@@ -176,8 +182,9 @@ static void table_head(struct table *t, struct json by, struct troubles any)
 	static const char *const head[] = {
 		"REQUESTS", "FAILED", "UNKNOWN", "IN", "CACHED", "OUT", "USD"};
 	const size_t n_keys = length_of(by), n_first = n_keys > 0 ? n_keys : 1;
-	table_begin(
-		t, n_first + COUNT_OF(head) + any.has_unpriced + any.has_drifted, ~0U << n_first);
+	table_begin(t,
+		n_first + COUNT_OF(head) + any.has_unpriced + any.has_drifted + any.has_charged,
+		~0U << n_first);
 	for (size_t i = 0; i < n_first; i++)
 		table_text(t, "");
 	for (size_t i = 0; i < COUNT_OF(head); i++)
@@ -186,6 +193,8 @@ static void table_head(struct table *t, struct json by, struct troubles any)
 		table_text(t, "UNPRICED");
 	if (any.has_drifted)
 		table_text(t, "DRIFTED");
+	if (any.has_charged)
+		table_text(t, "CHARGED");
 }
 
 static bool is_by_model(struct json by)
@@ -209,6 +218,14 @@ static void say_notes(const struct usage *u, struct json by, struct json total)
 			" requests have no known price, and are not in USD: set price_input and "
 			"price_output of their [model]%s",
 			unpriced, whose);
+	if (number_of(total, "charged_nusd") > 0) {
+		OWNED(buf_done) struct buf text = BUF_INIT(64);
+		put_usd_exact(&text, number_of(total, "charged_nusd"));
+		say_err("note: %.*s USD more (CHARGED) count against budgets, where the cost is "
+			"not "
+			"known",
+			SPAN_ARG(buf_view(&text)));
+	}
 	if (compared > 0) {
 		OWNED(buf_done) struct buf text = BUF_INIT(256);
 		buf_text(&text, "note: providers billed ");

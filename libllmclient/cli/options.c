@@ -42,9 +42,9 @@ static void help_row(struct buf *out, const struct option_row *row)
 	buf_print(out, "--%s", row->name);
 	if (row->arg)
 		buf_print(out, " %s", row->arg);
-	buf_byte(out, ' ');
-	while (out->n - begin < COLUMN)
-		buf_byte(out, ' ');
+	const bool is_long = out->n + 1 - begin > COLUMN;
+	buf_print(out, "%s%*s", is_long ? "\n" : "",
+		(int)(is_long ? COLUMN : COLUMN - (out->n - begin)), "");
 	buf_print(out, "%s\n", row->help);
 }
 

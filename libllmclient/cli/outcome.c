@@ -189,6 +189,7 @@ int outcome_ask(const struct common *o, llm_request *r, const struct outcome_vie
 		interrupt_stops(NULL);
 	}
 	int exit_code = EXIT_GOOD;
+	show_break(&a.show);
 	if (!stream)
 		exit_code = say_error(o, llm_last_error(c));
 	else if (code == LLM_E_CANCELLED)

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "protocol/base/utf8.h"
@@ -94,6 +95,26 @@ void say_err(const char *format, ...)
 	va_start(args, format);
 	say_line(format, args);
 	va_end(args);
+}
+
+/* Of the screen that stderr is. */
+static size_t screen_columns(void)
+{
+	struct winsize size;
+	return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col : 80;
+}
+
+void say_passing(const char *before, struct span text)
+{
+	const size_t room = screen_columns() - 1; /* a full line would go on in the next */
+	size_t n = 0, seen = 0;
+	for (; n < text.n; n++) {
+		seen += ((unsigned char)text.p[n] & 0xc0) != 0x80;
+		if (seen > room)
+			break;
+	}
+	write_all(STDERR_FILENO, before, strlen(before));
+	write_seen(STDERR_FILENO, span_first(text, n));
 }
 
 static void json_error(const char *word, const char *message, const llm_error *e, int exit_code)

@@ -19,6 +19,9 @@ void say_text(const char *text, size_t n);
 /* A line to stderr. */
 void say_err(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* To stderr: `before` as it is, then as much of a text as goes on the line of that screen, which stays open. */
+void say_passing(const char *before, struct span text);
+
 /* "llmb: SENTENCE" (and, where JSON is wanted, an object with the error to stdout). Returns the exit
  * code that err.def gives the class. */
 int say_error(const struct common *o, const llm_error *e);

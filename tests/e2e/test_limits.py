@@ -140,7 +140,7 @@ def test_what_is_set_by_hand(made):
     assert made.llmb("budget", "set", "fair", "--requests", "2/hour", "--each", "app").code == 0
     assert ask(made).code == 0 and ask(made).code == 0
     shown = made.llmb("budget", "list").out
-    assert "daily" in shown and "5.000000 USD/day" in shown and "2 requests/hour" in shown, shown
+    assert "daily" in shown and "5.00 USD/day" in shown and "2 requests/hour" in shown, shown
     refused = ask(made, "--timeout", "5s")
     assert refused.code == 6 and "fair" in refused.err and "llmb budget set" in refused.err, refused
     said = made.llmb("budget", "show", "fair").out

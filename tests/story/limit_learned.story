@@ -16,9 +16,18 @@ b gets 1..10
 ups 1
 after 29999ms
 ups 1
+# and then one asks, for nobody knows how much is left; for each that is served, one more
 after 1ms
+ups 2
+up 2 replies 1 1 x
+ups 4
+up 3..4 replies 1 1 x
+ups 8
+up 5..8 replies 1 1 x
+ups 16
+up 9..16 replies 1 1 x
 ups 21
-up 2..21 replies 1 1 x
+up 17..21 replies 1 1 x
 # one whose time is shorter than that is told at once, in the provider's words
 after 1ms
 a call 11 model=one/m

@@ -735,7 +735,9 @@ static void check_end(void)
 		bad("left reserved", sum_behind(json.p, "\"reserved_nusd\":"), 0);
 	for (const char *p = strstr(json.p, "\"concurrency\":"); p;
 		p = strstr(p + 1, "\"concurrency\":")) {
-		if (strtoll(strstr(p, "\"used\":") + strlen("\"used\":"), NULL, 10) != 0)
+		const char *used = strstr(p, "\"used\":");
+		if (used && used < strchr(p, '}') && /* what it amounts to has none */
+			strtoll(used + strlen("\"used\":"), NULL, 10) != 0)
 			bad("left at it", 1, 0);
 	}
 	if (!w.is_wild && w.limits[0].is_there) {

@@ -163,27 +163,43 @@ static void by_hand(void)
 	struct config *c = parse("[limit \"a\"]\nrequests = 1/second\n");
 	is_err(config_add_limits(c,
 		       SPAN("[limit \"b\"]\nbudget = 1/day\n[limit \"c\"]\nbudget = 2/day\n"),
-		       "llmb budget set", &why),
+		       "/s/limits", &why),
 		OK, "two more");
 	is_uint(c->n_limits, 3, "they are behind the first");
 	ok(span_is(config_limit(c, SPAN("b"))->said_at, "llmb budget set"),
 		"and know who set them");
 	ok(config_limit(c, SPAN("c"))->zone != NULL, "in some zone");
-	is_err(config_add_limits(c, SPAN(""), "llmb budget set", &why), OK, "nothing more");
+	is_err(config_add_limits(c, SPAN(""), "/s/limits", &why), OK, "nothing more");
 	is_err(config_add_limits(c,
 		       SPAN("[limit \"d\"]\nbudget = 1/day\n\n[limit \"a\"]\nbudget = 1/day\n"),
-		       "llmb budget set", &why),
+		       "/s/limits", &why),
 		ERR_MISCONFIGURED, "one that the file has");
-	is_str(why.message, "llmb budget set:4:2: the limit \"a\" is in f:1: it is changed there",
-		"which says where");
+	is_str(why.message,
+		"/s/limits:4:2: the limit \"a\" is in f:1 too: `llmb budget remove a` takes away "
+		"this one, which was set by hand",
+		"which says where, and what helps");
 	is_uint(c->n_limits, 3, "and nothing of it holds");
-	is_err(config_add_limits(c, SPAN("[broker]\nlog_level = debug\n"), "llmb budget set", &why),
+	is_err(config_add_limits(c, SPAN("[limit \"a\"]\nbudget = 1/day\n"), NULL, &why),
+		ERR_MISCONFIGURED, "one that is no file's yet");
+	is_str(why.message, "the limit \"a\" is in f:1: it is changed there",
+		"has no line to be found in");
+	is_err(config_add_limits(c, SPAN("[limit \"d\"]\neach = app\n"), NULL, &why),
+		ERR_MISCONFIGURED, "one without an amount");
+	is_str(why.message,
+		"the limit \"d\" would limit nothing: say how much, with --usd, --soft, "
+		"--requests, --tokens, --input-tokens, --output-tokens or --concurrency",
+		"is told of options");
+	is_uint(c->n_limits, 3, "and nothing of it holds");
+	is_err(config_add_limits(c, SPAN("[broker]\nlog_level = debug\n"), "/s/limits", &why),
 		ERR_MISCONFIGURED, "something else");
-	is_str(why.message, "llmb budget set:1:2: there are limits here, and nothing else", "why");
+	is_str(why.message, "/s/limits:1:2: there are limits here, and nothing else", "why");
 	is_err(config_add_limits(c, SPAN("[limit \"e\"]\npolicy = nobody\nbudget = 1/day\n"),
-		       "llmb budget set", &why),
-		ERR_MISCONFIGURED, "one for nobody");
-	is_uint(c->n_limits, 3, "all is as it was");
+		       "/s/limits", &why),
+		OK, "one for a rule that is gone");
+	is_uint(c->n_limits, 4, "stays");
+	is_mem(config_limit(c, SPAN("e"))->unfit.p, config_limit(c, SPAN("e"))->unfit.n,
+		"no policy is called \"nobody\", and so this limits nothing", 56, "and says so");
+	ok(!span_is_set(config_limit(c, SPAN("b"))->unfit), "others do not");
 	config_unref(c);
 }
 

@@ -22,6 +22,7 @@ struct waiter {
 	struct world *world;
 	int id, identity, lane;
 	bool is_batch;
+	const void *lacks;            /* where it has to wait */
 	struct waiter *drops, *joins; /* in its turn: these leave, or join */
 };
 
@@ -76,6 +77,7 @@ static void on_turn(struct queue_place *p)
 	if (answer != SERVE) {
 		p->is_held_back = answer == WAIT_OWN;
 		p->ready_us = w->ready_us;
+		p->lacks = it->lacks;
 		return;
 	}
 	w->tokens -= p->cost_tokens;
@@ -330,6 +332,46 @@ static void test_huge(void)
 	queue_run(w.queue, 0);
 	is_uint(w.n_served, 21, "all of them are served");
 	is_int(w.served[0], 20, "who says that it costs nothing is first, and costs something");
+	queue_free(w.queue);
+}
+
+/* Who lacks what others would take of is found, from any lane. */
+static void test_lacks(void)
+{
+	static const char money, tokens;
+	const void *const some[] = {&tokens, &money}, *const other[] = {&tokens};
+	struct waiter a = {.lacks = &money}, batch = {.is_batch = true, .lane = 1, .lacks = &money};
+	struct waiter better = {.lane = 1};
+	struct world w;
+	world_init(&w);
+	w.tokens = 5;
+	put(&w, &batch, 1, 1, 10);
+	put(&w, &a, 2, 2, 10);
+	ok(!queue_lacks(w.queue, some, 2, true), "nobody has been asked yet");
+	queue_run(w.queue, 0);
+	ok(queue_lacks(w.queue, some, 2, false) == &a.place, "a better one lacks it");
+	ok(queue_lacks(w.queue, some, 2, true) != NULL, "one of them does");
+	ok(!queue_lacks(w.queue, other, 1, true), "nobody lacks the other");
+	queue_leave(&a.place);
+	ok(!queue_lacks(w.queue, some, 2, false), "a batch is in no better one's way");
+	ok(queue_lacks(w.queue, some, 2, true) == &batch.place, "but in that of its like");
+	const size_t asked = w.n_asked;
+	queue_run(w.queue, 1);
+	is_uint(w.n_asked, asked + 1,
+		"who has left it to another is asked again when that one goes");
+	better.lacks = &tokens;
+	put(&w, &better, 3, 3, 10);
+	for (int i = 2; i < 5; i++) {
+		queue_stir(w.queue);
+		queue_run(w.queue, i);
+	}
+	ok(!queue_lacks(w.queue, some + 1, 1, true),
+		"who is not asked any more is in nobody's way");
+	w.tokens = 100;
+	queue_stir(w.queue);
+	queue_run(w.queue, 9);
+	order_is(&w, "3 1", "all are served");
+	ok(!queue_lacks(w.queue, some, 2, true), "and lack nothing");
 	queue_free(w.queue);
 }
 
@@ -618,6 +660,7 @@ int main(void)
 	test_inside();
 	test_full();
 	test_huge();
+	test_lacks();
 	test_rounds();
 	test_look();
 	test_lanes();

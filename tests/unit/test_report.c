@@ -135,8 +135,8 @@ static void fill(void)
 	",\"output\":" #output ",\"reasoning\":" #reasoning ",\"cost_nusd\":" #cost                        \
 	",\"unpriced\":" #unpriced "," drift "}"
 #define KEY(key)  "\"keys\":[\"" key "\"],\"key\":\"" key "\","
-#define ALONE     "\"compared\":0,\"ours_nusd\":null,\"theirs_nusd\":null,\"drifted\":0"
-#define DRIFT     "\"compared\":1,\"ours_nusd\":210000,\"theirs_nusd\":300000,\"drifted\":1"
+#define ALONE     "\"compared\":0,\"ours_nusd\":null,\"theirs_nusd\":null,\"drifted\":0,\"charged_nusd\":null"
+#define DRIFT     "\"compared\":1,\"ours_nusd\":210000,\"theirs_nusd\":300000,\"drifted\":1,\"charged_nusd\":null"
 #define BOTH(key) ROW(key, 2, 0, 0, 2003, 48, 11, 200, 7, 510000, 0, DRIFT)
 #define TOTAL     ROW("", 5, 1, 1, 9223372036854775807, 72, 11, 300, 7, 510000, 2, DRIFT)
 #define REFUSED(key) ROW(key, 1, 1, 0, null, null, null, null, null, null, 0, ALONE)
@@ -369,12 +369,12 @@ static void fill_billed(void)
 static const char billed[] =
 	ANSWER("\"day\",\"model\",\"key\"",
 		ROW(KEYS("1970-01-02", "gpt-4o-mini", "openai"), 4, 1, 0, 110, 50, null, 7, 3, 1642, 0,
-			"\"compared\":1,\"ours_nusd\":500,\"theirs_nusd\":600,\"drifted\":0") ","
+			"\"compared\":1,\"ours_nusd\":500,\"theirs_nusd\":600,\"drifted\":0,\"charged_nusd\":null") ","
 		ROW(KEYS("1970-01-02", "gpt-4o-mini", "openai/work"), 1, 0, 0, null, null, null, null, null, 9, 0, ALONE) ","
 		ROW(KEYS("1970-01-02", "n", "openai"), 3, 0, 1, 1, null, null, null, null, 75, 1, ALONE) ","
 		ROW(KEYS("1970-01-03", "gpt-4o-mini", "openai/work"), 1, 0, 0, null, null, null, null, null, 9, 0, ALONE),
 		ROW("", 9, 1, 1, 111, 50, null, 7, 3, 1735, 1,
-			"\"compared\":1,\"ours_nusd\":500,\"theirs_nusd\":600,\"drifted\":0"));
+			"\"compared\":1,\"ours_nusd\":500,\"theirs_nusd\":600,\"drifted\":0,\"charged_nusd\":null"));
 /* clang-format on */
 
 static void check_billed(void)
@@ -499,8 +499,48 @@ static void check_drift(void)
 	is_err(report_usage(g, &r, &json, &why), OK, "asked for: %s", why.message);
 	buf_byte(&json, '\0');
 	ok(strstr(json.p, "\"compared\":5,\"ours_nusd\":3010501,\"theirs_nusd\":5001000,"
-			  "\"drifted\":2}") != NULL,
+			  "\"drifted\":2,") != NULL,
 		"half a percent is none, nor is what a rounding makes: %s", json.p);
+}
+
+/* ---- what budgets counted ---- */
+
+static const struct {
+	const char *name, *id;
+	int64_t cost_nusd; /* of the exchange */
+	struct {
+		int64_t cost_nusd, charged_nusd;
+	} attempts[2];
+	size_t n;
+} charges[] = {
+	{"its cost is known",                "req_0", 500, {{500, 500}},             1},
+	{"it broke off",                     "req_1", -1,  {{-1, 70000}},            1},
+	{"so did the first of two",          "req_2", 600, {{-1, 8000}, {600, 600}}, 2},
+	{"it never went out",                "req_3", -1,  {{-1, -1}},               1},
+	{"a known first, and a lost second", "req_4", 40,  {{40, 40}, {-1, 900}},    2},
+};
+
+static void check_charged(void)
+{
+	struct fault why = FAULT_NONE;
+	OWNED(buf_done) struct buf json = BUF_INIT(65536);
+	for (size_t i = 0; i < COUNT_OF(charges); i++) {
+		struct exchange_record x = exchange(charges[i].id, DAY_US);
+		x.usage.cost_nusd = charges[i].cost_nusd;
+		x.attempts = (uint32_t)charges[i].n;
+		insert(&x, NULL);
+		for (size_t k = 0; k < charges[i].n; k++) {
+			struct attempt_record a = attempt(charges[i].id, (uint32_t)k + 1, DAY_US);
+			a.usage.cost_nusd = charges[i].attempts[k].cost_nusd;
+			a.charged_nusd = charges[i].attempts[k].charged_nusd;
+			insert(NULL, &a);
+		}
+	}
+	struct report r = {.n_by = 0};
+	is_err(report_usage(g, &r, &json, &why), OK, "asked for: %s", why.message);
+	buf_byte(&json, '\0');
+	ok(strstr(json.p, "\"charged_nusd\":78900}") != NULL,
+		"what was charged for attempts without a cost, beside all costs: %s", json.p);
 }
 
 /* ---- estimates ---- */
@@ -765,7 +805,8 @@ static void check_lessons(void)
 int main(void)
 {
 	void (*const checks[])(void) = {check_usage, check_choices, check_billed, check_clock,
-		check_drift, check_estimates, check_export, check_spending, check_lessons};
+		check_drift, check_charged, check_estimates, check_export, check_spending,
+		check_lessons};
 	for (size_t i = 0; i < COUNT_OF(checks); i++) {
 		begin();
 		checks[i]();
