@@ -257,6 +257,12 @@ static bool has_member(struct json object, struct span plain)
 	return false;
 }
 
+/* What says how much of an answer is written, and how dear it is, or has that in it. */
+#define BOUNDS                                                                                 \
+	" max_tokens max_completion_tokens max_output_tokens max_tokens_to_sample n best_of "  \
+	"service_tier servicetier options generationconfig generation_config inferenceconfig " \
+	"additionalmodelrequestfields "
+
 static enum err lay_over(
 	struct scribe *s, struct json body, const struct string_pair *options, struct buf *out)
 {
@@ -277,6 +283,12 @@ static enum err lay_over(
 				" model messages contents stream input documents query ", name))
 			return fault_param(s->why, ERR_INVALID_REQUEST, param,
 				"provider options may not replace \"%.*s\"", SPAN_ARG(name));
+		if (s->target->is_bounded && name.n > 0 && scribe_is_known(BOUNDS, name))
+			return fault_param(s->why, ERR_INVALID_REQUEST, param,
+				"provider options may not replace \"%.*s\" where a limit on costs "
+				"has to "
+				"be kept: max_tokens, n and service_tier are for that",
+				SPAN_ARG(name));
 	}
 	json_open(&o, '{');
 	for (struct json_walk w = json_each(body); json_next(&w);) {

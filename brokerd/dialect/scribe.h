@@ -97,7 +97,7 @@ enum err scribe_drop_below(
 
 /* The body is written: lays the caller's provider_options over it and moves it to the arena. The
  * members `model`, `messages`, `contents`, `stream`, `input`, `documents` and `query` are not the
- * caller's to replace. A body longer than the target takes is refused as "request_too_large". */
+ * caller's to replace, nor, where the target is bounded, what bounds the answer. A body longer than the target takes is refused as "request_too_large". */
 enum err scribe_finish(struct scribe *s, struct buf *body, struct span *out) MUST_USE;
 
 /* Has a body of `n` bytes more than the target takes? Then it is refused as that. */

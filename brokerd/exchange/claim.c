@@ -76,10 +76,12 @@ static struct limit_need need_of(const struct exchange *x, const struct bounds *
 }
 
 /* Where one was just refused they go out one by one. */
-static bool must_hold_off(struct exchange *x, struct span lane, struct limit_answer *out)
+static bool must_hold_off(struct exchange *x, struct limit_answer *out)
 {
+	char lane[CLAIM_NAME_BYTES];
+	struct cautions *all = &x->organs->cautions;
 	const struct target *t = exchange_target(x);
-	if (caution_allows(&x->organs->cautions, lane, loop_now_us(x->organs->loop)))
+	if (all->n == 0 || caution_allows(all, claim_lane(x, lane), loop_now_us(x->organs->loop)))
 		return false;
 	out->verdict = LIMIT_WAIT;
 	out->ready_us = INT64_MAX;
@@ -91,23 +93,29 @@ static bool must_hold_off(struct exchange *x, struct span lane, struct limit_ans
 	return true;
 }
 
+static void begin_caution(struct exchange *x)
+{
+	char lane[CLAIM_NAME_BYTES];
+	struct cautions *all = &x->organs->cautions;
+	x->caution = all->n > 0
+			     ? caution_begin(all, claim_lane(x, lane), loop_now_us(x->organs->loop))
+			     : NULL;
+	x->has_figures = false;
+	x->rest_us = 0;
+}
+
 void claim_take(struct exchange *x, const struct bounds *b, struct limit_answer *out)
 {
 	struct claimant c;
-	char name[CLAIM_NAME_BYTES];
-	const struct span lane = claim_lane(x, name);
 	const struct limit_need need = need_of(x, b);
 	const struct limit_now at = now(x);
 	*out = (struct limit_answer){.verdict = LIMIT_HELD, .why = FAULT_NONE};
-	if (!is_limited(x) || must_hold_off(x, lane, out))
+	if (!is_limited(x) || must_hold_off(x, out))
 		return;
 	claimant(x, &c);
 	limiter_take(x->organs->limiter, &c.subject, &need, &at, &x->flight->hold, out);
-	if (out->verdict != LIMIT_HELD)
-		return;
-	x->caution = caution_begin(&x->organs->cautions, lane, at.mono_us);
-	x->has_figures = false;
-	x->rest_us = 0;
+	if (out->verdict == LIMIT_HELD)
+		begin_caution(x);
 }
 
 struct turn *claim_overtakes(const struct exchange *x, const struct bounds *b)

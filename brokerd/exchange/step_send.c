@@ -172,16 +172,23 @@ static void keep_prompt(const struct exchange *x)
 		prompts_keep(x->organs->prompts, span_str(x->id), attempt_body(f->attempt));
 }
 
-/* Whatever its encoder makes room for, no more goes out than was set aside. */
+/* Whatever its encoder makes room for, no more goes out than was set aside. NULL: out of memory. */
 static const struct target *bounded_target(struct exchange *x)
 {
 	const struct target *t = exchange_target(x);
-	if (x->output_most < 0 ||
-		(t->max_output_tokens > 0 && t->max_output_tokens <= x->output_most))
+	const bool is_held = x->allowance.rule && x->allowance.rule->max_output >= 0;
+	if (x->output_most < 0 && !is_held)
 		return t;
-	x->bounded = *t;
-	x->bounded.max_output_tokens = x->output_most;
-	return &x->bounded;
+	if (!x->bounded)
+		x->bounded = arena_array(&x->flight->arena, 1, sizeof *x->bounded);
+	if (!x->bounded)
+		return NULL;
+	*x->bounded = *t;
+	x->bounded->is_bounded = true;
+	if (x->output_most >= 0 &&
+		(t->max_output_tokens <= 0 || t->max_output_tokens > x->output_most))
+		x->bounded->max_output_tokens = x->output_most;
+	return x->bounded;
 }
 
 enum state step_send(struct exchange *x)
@@ -192,13 +199,14 @@ enum state step_send(struct exchange *x)
 	const struct llm_request *request = &f->asked;
 	const struct forwarded *forwarded = NULL;
 	recall_rewind(&x->recall);
-	enum err err = choose_request(x, &request, &forwarded);
+	const struct target *target = bounded_target(x);
+	enum err err = target ? choose_request(x, &request, &forwarded) : ERR_NO_MEMORY;
 	if (err)
 		return exchange_fail_with(x, err, &why);
 	const struct attempt_plan plan = {
 		.op = f->op,
 		.request = request,
-		.target = bounded_target(x),
+		.target = target,
 		.secret = x->secret,
 		.limits = {c->connect_us, f->request.is_stream ? c->first_byte_us : c->reply_us,
 			   c->idle_us, exchange_left_us(x)},

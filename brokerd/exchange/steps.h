@@ -47,7 +47,8 @@ struct exchange {
 	int64_t estimate_tokens; /* of the prompt, as it came, before fit_tokens; 0: nothing was estimated */
 	struct opt_i64 asked_max_tokens; /* by the caller: what is sent may be less */
 	int64_t output_most; /* that an answer of the attempt in hand may have, for money; -1: no bound */
-	struct target bounded; /* the target in hand as one that writes no more */
+	struct target *
+		bounded; /* a copy of the target in hand that writes no more; NULL: there was none yet */
 	bool is_at_most_once;
 	bool is_batch; /* it may wait behind others that are not */
 	struct flight *flight;

@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "brokerd/dialect/base64.h"
+#include "brokerd/dialect/bounds.h"
 #include "brokerd/dialect/offline.h"
 #include "protocol/limits.h"
 #include "tests/lib/aws_message.h"
@@ -212,6 +213,65 @@ static void check_wire(
 	is_mem(got.p, got.n, want.p, want.n, "%s: the request, sent to the broker first", c->path);
 }
 
+/* The bound on the answer that a body says, wherever its family has it; -1: none. */
+static int64_t said_bound(struct span body)
+{
+	static const char *const places[][2] = {{"max_tokens"}, {"max_completion_tokens"},
+		{"max_output_tokens"}, {"inferenceConfig", "maxTokens"},
+		{"generationConfig", "maxOutputTokens"}, {"options", "num_predict"}};
+	struct json all;
+	int64_t n = -1;
+	if (json_scan(body, JSON_STRICT, &all, NULL) != OK)
+		return -1;
+	for (size_t i = 0; i < COUNT_OF(places); i++) {
+		struct json v = json_member(all, places[i][0]);
+		if (places[i][1] && !json_is_nil(v))
+			v = json_member(v, places[i][1]);
+		if (!json_is_nil(v) && json_kind(v) == JSON_NUMBER && json_i64(v, &n))
+			return n;
+	}
+	return -1;
+}
+
+/* What goes out where no more may be had is no more, and is taken. */
+static void check_capped(struct golden_case *c, const struct llm_request *r, int64_t cap)
+{
+	struct target target = c->target;
+	struct llm_request capped = *r;
+	struct http_request http = {.n_headers = 0};
+	struct fault why = FAULT_NONE;
+	struct notes notes;
+	notes_init(&notes, &c->arena);
+	target.max_output_tokens = cap;
+	target.is_bounded = true;
+	if (!capped.max_tokens.is_set || capped.max_tokens.v > cap)
+		capped.max_tokens = (struct opt_i64){true, cap};
+	const enum err err = dialect_encode(dialect_operation(c->dialect, c->op), &capped, &target,
+		&FEED_ENV, &notes, &http, &why);
+	if (err && span_starts(span_str(why.param), SPAN("provider_options")))
+		return; /* they would lift it */
+	const int64_t said = err ? -1 : said_bound(http.body);
+	ok(said >= 1 && said <= cap, "%s: of %lld tokens that it may have it asks for %lld %s",
+		c->path, (long long)cap, (long long)said, why.message);
+}
+
+/* What is set aside for the answer before it goes out is no less than what is asked for then. */
+static void check_bound(struct golden_case *c, const struct llm_request *r, struct span body)
+{
+	struct output_bound b;
+	if ((c->op != LLM_OP_CHAT && c->op != LLM_OP_COMPLETE) || c->target.is_offline ||
+		(r->max_tokens.is_set && r->max_tokens.v < 1) || r->on_unsupported != UNSUPPORTED_WARN)
+		return;
+	bounds_output(dialect_operation(c->dialect, c->op), r, &c->target, &b);
+	const int64_t said = said_bound(body);
+	if (r->n_provider_options == 0)
+		ok(b.asked < 0 ? said < 0 : said <= b.asked, "%s: it asks for %lld tokens of %lld", c->path,
+		(long long)said, (long long)b.asked);
+	check_capped(c, r, b.least);
+	if (b.asked > b.least)
+		check_capped(c, r, (b.least + b.asked) / 2);
+}
+
 static void check_encoded(struct golden_case *c, const struct llm_request *r)
 {
 	OWNED(buf_done) struct buf got = BUF_INIT(LIMIT_BODY_BYTES);
@@ -223,6 +283,7 @@ static void check_encoded(struct golden_case *c, const struct llm_request *r)
 	if (c->is_rewrite)
 		return;
 	if (span_is_set(http.body)) {
+		check_bound(c, r, http.body);
 		struct json_rules rules = JSON_STRICT;
 		struct json v;
 		struct fault why;

@@ -7,7 +7,7 @@ config
 	[limit "daily"]
 	budget = 0.1/day
 	zone = UTC
-start three
+start two three
 connect a
 connect b
 a call 1 model=three/m
@@ -39,5 +39,14 @@ a gets 5
 	fault budget *an answer of 16 tokens*
 a call 6 model=three/m max_cost=74000 max_tokens=3
 up 4 asks *"max_tokens":3[,}]*
+# options of a provider's own do not lift a bound, where one has to be kept
+a call 7 model=three/m max_tokens=3 options={\"max_tokens\":90000}
+a gets 7
+	fault invalid_request *provider options may not replace "max_tokens" where a limit on costs has to be kept*
+a call 8 model=three/m max_tokens=3 options={\"n\":100}
+a gets 8
+	fault invalid_request *
+a call 9 model=two/m max_tokens=3 options={\"seed\":1}
+up 5 asks *"seed":1}
 a leaves
 b leaves

@@ -293,6 +293,9 @@ static void put_request(struct buf *packed, const struct command *c)
 	const struct span effort = command_option(c, "effort");
 	if (span_is_set(effort))
 		buf_print(&json, ",'reasoning':{'effort':'%.*s'}", SPAN_ARG(effort));
+	const struct span options = command_option(c, "options");
+	if (span_is_set(options))
+		buf_print(&json, ",'provider_options':{'*':'%.*s'}", SPAN_ARG(options));
 	const struct span stop = command_option(c, "stop");
 	if (span_is_set(stop))
 		buf_print(&json, ",'stop':['%.*s']", SPAN_ARG(stop));

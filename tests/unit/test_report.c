@@ -136,6 +136,7 @@ static void fill(void)
 	",\"unpriced\":" #unpriced "," drift "}"
 #define KEY(key)  "\"keys\":[\"" key "\"],\"key\":\"" key "\","
 #define ALONE     "\"compared\":0,\"ours_nusd\":null,\"theirs_nusd\":null,\"drifted\":0,\"charged_nusd\":null"
+#define FREELY    "\"compared\":0,\"ours_nusd\":null,\"theirs_nusd\":null,\"drifted\":0,\"charged_nusd\":0"
 #define DRIFT     "\"compared\":1,\"ours_nusd\":210000,\"theirs_nusd\":300000,\"drifted\":1,\"charged_nusd\":null"
 #define BOTH(key) ROW(key, 2, 0, 0, 2003, 48, 11, 200, 7, 510000, 0, DRIFT)
 #define TOTAL     ROW("", 5, 1, 1, 9223372036854775807, 72, 11, 300, 7, 510000, 2, DRIFT)
@@ -371,10 +372,10 @@ static const char billed[] =
 		ROW(KEYS("1970-01-02", "gpt-4o-mini", "openai"), 4, 1, 0, 110, 50, null, 7, 3, 1642, 0,
 			"\"compared\":1,\"ours_nusd\":500,\"theirs_nusd\":600,\"drifted\":0,\"charged_nusd\":null") ","
 		ROW(KEYS("1970-01-02", "gpt-4o-mini", "openai/work"), 1, 0, 0, null, null, null, null, null, 9, 0, ALONE) ","
-		ROW(KEYS("1970-01-02", "n", "openai"), 3, 0, 1, 1, null, null, null, null, 75, 1, ALONE) ","
+		ROW(KEYS("1970-01-02", "n", "openai"), 3, 0, 1, 1, null, null, null, null, 75, 1, FREELY) ","
 		ROW(KEYS("1970-01-03", "gpt-4o-mini", "openai/work"), 1, 0, 0, null, null, null, null, null, 9, 0, ALONE),
 		ROW("", 9, 1, 1, 111, 50, null, 7, 3, 1735, 1,
-			"\"compared\":1,\"ours_nusd\":500,\"theirs_nusd\":600,\"drifted\":0,\"charged_nusd\":null"));
+			"\"compared\":1,\"ours_nusd\":500,\"theirs_nusd\":600,\"drifted\":0,\"charged_nusd\":0"));
 /* clang-format on */
 
 static void check_billed(void)
