@@ -89,6 +89,7 @@ struct config {
 	int64_t idle_exit_us; /* 0: never; only when socket-activated */
 	int64_t drain_us;     /* how long SIGTERM waits for open calls */
 	int64_t request_us;   /* the longest a call may take */
+	int64_t queue_us;     /* and wait for limits, if its caller sets no time */
 	int64_t connect_us;
 	int64_t first_byte_us;               /* of a streamed answer */
 	int64_t reply_us;                    /* of a whole one, which begins when it is finished */

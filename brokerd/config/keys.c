@@ -57,6 +57,9 @@ static const struct key keys[] = {
 		"How long SIGTERM waits for calls that are under way."},
 	{"broker", "request_timeout", KEY_DURATION, IN_CONFIG(request_us), MS, 7 * DAY, NULL, "1h",
 		"The longest that a call may take, where the caller sets no shorter time."},
+	{"broker", "queue_timeout", KEY_DURATION, IN_CONFIG(queue_us), 0, 7 * DAY, NULL, "2m",
+		"How long a call waits for what its limits or its provider allow, where the caller "
+		"sets no time of its own; one that does waits as long as that."},
 	{"broker", "connect_timeout", KEY_DURATION, IN_CONFIG(connect_us), MS, HOUR, NULL, "10s",
 		"To connect to a provider, the TLS handshake included."},
 	{"broker", "first_byte_timeout", KEY_DURATION, IN_CONFIG(first_byte_us), MS, DAY, NULL, "2m",

@@ -169,6 +169,14 @@ static void exchange_stop(struct exchange *x, const struct fault *why)
 	exchange_run(x);
 }
 
+static void on_patience(struct loop_timer *t)
+{
+	struct exchange *x = container_of(t, struct exchange, patience);
+	struct fault why = FAULT_NONE;
+	exchange_waited(x, &why);
+	exchange_stop(x, &why);
+}
+
 static void on_deadline(struct loop_timer *t)
 {
 	struct exchange *x = container_of(t, struct exchange, deadline);
@@ -270,7 +278,9 @@ struct exchange *exchange_new(struct organs *o, const struct peer_id *peer,
 	const int64_t asked_us = num_mul_sat(c->timeout_ms, 1000);
 	if (asked_us > 0 && asked_us < limit_us)
 		limit_us = asked_us;
+	x->has_own_time = asked_us > 0;
 	x->deadline.on_fire = on_deadline;
+	x->patience.on_fire = on_patience;
 	x->retry.on_fire = on_retry;
 	x->hold.on_fire = on_hold;
 	x->token.on_token = exchange_on_token;

@@ -32,10 +32,23 @@ static bool is_listing(const struct exchange *x)
 	return x->flight->op == LLM_OP_MODELS && !span_is_set(x->flight->request.model);
 }
 
+/* Who has not said how long he has is not kept in silence until the longest time that a call may take. */
+static int64_t patience_us(const struct exchange *x)
+{
+	int64_t waited_us = x->queued_us;
+	if (is_listing(x))
+		return SHORT_US;
+	if (x->has_own_time)
+		return INT64_MAX;
+	if (turns_waits(&x->turn))
+		waited_us += loop_now_us(x->organs->loop) - x->waits_since_us;
+	return x->flight->config->queue_us - waited_us;
+}
+
 static int64_t left_us(const struct exchange *x)
 {
-	const int64_t left = exchange_left_us(x);
-	return is_listing(x) && left > SHORT_US ? SHORT_US : left;
+	const int64_t left = exchange_left_us(x), patience = patience_us(x);
+	return patience < left ? patience : left;
 }
 
 static int64_t cost_tokens(const struct bounds *b)
@@ -133,6 +146,7 @@ static enum state refuse(struct exchange *x, const struct outlook *o)
 
 void exchange_stop_waiting(struct exchange *x)
 {
+	loop_timer_stop(&x->patience);
 	if (!turns_waits(&x->turn))
 		return;
 	turns_leave(&x->turn);
@@ -241,6 +255,8 @@ static enum err join(struct exchange *x, const struct bounds *b, struct fault *w
 	const enum err err = turns_join(x->organs->turns, claim_lane(x, lane),
 		claim_identity(x, identity), x->is_batch, &x->turn, why);
 	x->waits_since_us = loop_now_us(x->organs->loop);
+	if (!err && left_us(x) < exchange_left_us(x))
+		loop_timer_set(x->organs->loop, &x->patience, left_us(x));
 	return err;
 }
 

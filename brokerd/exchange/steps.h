@@ -67,7 +67,8 @@ struct exchange {
 	bool has_told_reading;      /* and those of the reading of its body */
 	struct secret *secret;      /* of the target in hand, from PREPARE on */
 	struct token_wait token;
-	struct loop_timer deadline, retry, hold;
+	struct loop_timer deadline, retry, hold, patience;
+	bool has_own_time;    /* its caller has said how long it may take */
 	struct fault telling; /* of all failures so far, what a caller learns most from */
 	struct recall recall; /* of the answer that comes, what its provider will want again */
 	struct fault verdict; /* what it is settled with; OK: a good answer */
