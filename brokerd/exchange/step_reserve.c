@@ -22,7 +22,7 @@ bool exchange_is_free(const struct exchange *x)
 int64_t exchange_unknown_price(const struct exchange *x)
 {
 	const struct target *t = exchange_target(x);
-	return t->is_local || t->auth == AUTH_NONE ? 0 : x->flight->config->unknown_price;
+	return t->auth == AUTH_NONE ? 0 : x->flight->config->unknown_price;
 }
 
 static enum err tell_cap(struct exchange *x, const struct bounds *b)

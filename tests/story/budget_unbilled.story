@@ -1,5 +1,5 @@
-# What nobody sends a bill for costs nothing, as far as budgets go: what runs on the host, or asks for no key, without
-# a price of its own; and native calls that nobody here reads.
+# What nobody sends a bill for costs nothing, as far as budgets go: who asks for no key, and has no price of his own;
+# and native calls that nobody here reads.
 config
 	[provider "home"]
 	dialect = openai-chat

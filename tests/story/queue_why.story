@@ -8,5 +8,5 @@ connect a
 a call 1..2 model=one/m
 a call 3 model=one/m timeout=100000
 a gets 3
-	fault rate_limited retry=120000: limit "slow" (*): 1 of 1 requests in use (1/minute)*To change it: *
+	fault rate_limited retry=120000: limit "slow" *: 1 of 1 requests in use (1/minute)*To change it: *
 a leaves
