@@ -91,8 +91,8 @@ static const struct key keys[] = {
 
 	{"broker", "unknown_price", KEY_PRICE, IN_CONFIG(unknown_price), 0, 0, NULL, "100",
 		"What budgets count where a price is not known, for input and for output: US dollars for a "
-		"million tokens; nothing where the provider takes no key. What the ledger then "
-		"says is still that it is not known."},
+		"million tokens; nothing where the provider takes no key. What the ledger then says is "
+		"still that it is not known."},
 
 	{"vault", "auto_lock", KEY_DURATION, IN_CONFIG(auto_lock_us), 0, 365 * DAY, NULL, "never",
 		"Locks the vault after so long without a call."},

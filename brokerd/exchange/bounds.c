@@ -16,10 +16,18 @@
 /* With fewer it is no answer, unless it was asked for so short. */
 #define OUTPUT_LEAST INT64_C(16)
 
-/* How many answers are asked for, each with tokens of its own. */
-static int64_t choices_of(const struct llm_request *r)
+/* How many answers are asked for, each with tokens of its own: also of which only the best are told. */
+static int64_t choices_of(const struct exchange *x)
 {
-	return r->n.is_set ? r->n.v : 1;
+	const struct llm_request *r = &x->flight->request;
+	const bool is_sent = span_eq(r->extra.family, exchange_target(x)->family);
+	int64_t n = r->n.is_set ? r->n.v : 1, of;
+	for (size_t i = 0; is_sent && i < r->extra.n; i++) {
+		const struct extra_member *m = &r->extra.members[i];
+		if (span_is(m->name, "best_of") && json_i64(json_of(m->json), &of) && of > n)
+			n = of;
+	}
+	return n;
 }
 
 /* The dearest that the target in hand can be: how long the prompt is, and which tier serves it, is
@@ -50,7 +58,7 @@ static int64_t output_for(
 	const int64_t million_nusd =
 		!exchange_is_written(f->op)
 			? 0
-			: num_mul_sat(budget_nusd(x, p, 0, 1000000), choices_of(&f->request));
+			: num_mul_sat(budget_nusd(x, p, 0, 1000000), choices_of(x));
 	if (million_nusd == 0)
 		return rest_nusd < 0 ? 0 : INT64_MAX;
 	return rest_nusd <= 0 ? 0 : num_mul_div(rest_nusd, 1000000, million_nusd) - 1;
@@ -167,8 +175,7 @@ static enum err cap_output(struct exchange *x, struct output_bound *output, int6
 
 static int64_t output_tokens(const struct exchange *x, const struct output_bound *output)
 {
-	return num_mul_sat(output->asked >= 0 ? output->asked : OUTPUT_TOKENS,
-		choices_of(&x->flight->request));
+	return num_mul_sat(output->asked >= 0 ? output->asked : OUTPUT_TOKENS, choices_of(x));
 }
 
 /* As it is estimated: a bound that holds for sure would make those wait that are far from it. */

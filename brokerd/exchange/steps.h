@@ -157,7 +157,8 @@ void exchange_on_token(struct token_wait *w, struct secret *token, const struct 
 const struct target *exchange_target(const struct exchange *x);
 /* No provider takes money for what is asked. */
 bool exchange_is_free(const struct exchange *x);
-/* What budgets count for it where its price is not known: nothing for what nobody sends a bill for. */
+/* What budgets count for it where its price is not known: nothing where no key is asked for,
+ * for then nobody knows whom to send a bill. */
 int64_t exchange_unknown_price(const struct exchange *x);
 /* The prompt's tokens as they are estimated for the target in hand. */
 int64_t exchange_input_estimate(const struct exchange *x);

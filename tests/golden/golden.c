@@ -216,9 +216,14 @@ static void check_wire(
 /* The bound on the answer that a body says, wherever its family has it; -1: none. */
 static int64_t said_bound(struct span body)
 {
-	static const char *const places[][2] = {{"max_tokens"}, {"max_completion_tokens"},
-		{"max_output_tokens"}, {"inferenceConfig", "maxTokens"},
-		{"generationConfig", "maxOutputTokens"}, {"options", "num_predict"}};
+	static const char *const places[][2] = {
+		{"max_tokens",            NULL             },
+                {"max_completion_tokens", NULL             },
+                {"max_output_tokens",     NULL             },
+		{"inferenceConfig",       "maxTokens"      },
+                {"generationConfig",      "maxOutputTokens"},
+		{"options",               "num_predict"    }
+        };
 	struct json all;
 	int64_t n = -1;
 	if (json_scan(body, JSON_STRICT, &all, NULL) != OK)
@@ -260,13 +265,14 @@ static void check_bound(struct golden_case *c, const struct llm_request *r, stru
 {
 	struct output_bound b;
 	if ((c->op != LLM_OP_CHAT && c->op != LLM_OP_COMPLETE) || c->target.is_offline ||
-		(r->max_tokens.is_set && r->max_tokens.v < 1) || r->on_unsupported != UNSUPPORTED_WARN)
+		(r->max_tokens.is_set && r->max_tokens.v < 1) ||
+		r->on_unsupported != UNSUPPORTED_WARN)
 		return;
 	bounds_output(dialect_operation(c->dialect, c->op), r, &c->target, &b);
 	const int64_t said = said_bound(body);
 	if (r->n_provider_options == 0)
-		ok(b.asked < 0 ? said < 0 : said <= b.asked, "%s: it asks for %lld tokens of %lld", c->path,
-		(long long)said, (long long)b.asked);
+		ok(b.asked < 0 ? said < 0 : said <= b.asked, "%s: it asks for %lld tokens of %lld",
+			c->path, (long long)said, (long long)b.asked);
 	check_capped(c, r, b.least);
 	if (b.asked > b.least)
 		check_capped(c, r, (b.least + b.asked) / 2);

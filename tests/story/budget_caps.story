@@ -1,5 +1,11 @@
 # Who does not say how long an answer he wants does not get all that is left, and what bounds nothing is refused.
 config
+	[provider "old"]
+	dialect = openai-completions
+	base_url = https://old.test/v1
+	[model "old/m"]
+	price_input = 1.00 USD
+	price_output = 2.00 USD
 	[model "three/m"]
 	price_input = 1.00 USD
 	price_output = 2.00 USD
@@ -7,7 +13,7 @@ config
 	[limit "daily"]
 	budget = 0.1/day
 	zone = UTC
-start two three
+start two three old
 connect a
 connect b
 a call 1 model=three/m
@@ -48,5 +54,11 @@ a gets 8
 	fault invalid_request *
 a call 9 model=two/m max_tokens=3 options={\"seed\":1}
 up 5 asks *"seed":1}
+# who has the best of many written pays for all of them
+a relay 10 openai.completions
+	{"model":"old/m","prompt":"x","max_tokens":100,"best_of":20}
+admin budget.list {}
+	raw *"reserved_nusd":4??????,*
+up 6 asks *"best_of":20*
 a leaves
 b leaves

@@ -1,5 +1,5 @@
-# What nobody sends a bill for costs nothing, as far as budgets go: who asks for no key, on the host or not, and has
-# no price of its own; and native calls that nobody here reads.
+# What nobody sends a bill for costs nothing, as far as budgets go: who asks for no key, and has no price of his own;
+# and native calls that nobody here reads.
 config
 	[provider "home"]
 	dialect = openai-chat
