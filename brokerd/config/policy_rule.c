@@ -63,3 +63,14 @@ bool words_fit(const struct words *w, struct span text)
 	}
 	return false;
 }
+
+void words_json(struct json_out *o, const char *name, const struct words *w)
+{
+	if (w->n == 0)
+		return;
+	json_key(o, name);
+	json_open(o, '[');
+	for (size_t i = 0; i < w->n; i++)
+		json_put_str(o, w->list[i]);
+	json_close(o, ']');
+}

@@ -6,12 +6,16 @@
 #include <stdint.h>
 
 #include "brokerd/value/peer_id.h"
+#include "protocol/base/json.h"
 
 /* Words, or patterns in which a * stands for any text, as often as one likes. */
 struct words {
 	struct span *list;
 	size_t n;
 };
+
+/* A member with all of them, as texts; nothing where there are none. */
+void words_json(struct json_out *o, const char *name, const struct words *w);
 
 enum policy_answer {
 	POLICY_YES,

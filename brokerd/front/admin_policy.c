@@ -18,17 +18,6 @@ static const char *answer_name(enum policy_answer a)
 	return names[a];
 }
 
-static void put_words(struct json_out *o, const char *name, const struct words *w)
-{
-	if (w->n == 0)
-		return;
-	json_key(o, name);
-	json_open(o, '[');
-	for (size_t i = 0; i < w->n; i++)
-		json_put_str(o, w->list[i]);
-	json_close(o, ']');
-}
-
 static void put_kinds(struct json_out *o, uint32_t kinds)
 {
 	if (kinds == 0)
@@ -86,13 +75,13 @@ static void put_rule(struct json_out *o, const struct policy_rule *r)
 	put_kinds(o, r->kinds);
 	put_sockets(o, r->sockets);
 	json_pair_str(o, "confidence", span_str(peer_confidence_name(r->confidence)));
-	put_words(o, "id", &r->names);
-	put_words(o, "user", &r->users);
-	put_words(o, "profile", &r->profiles);
+	words_json(o, "id", &r->names);
+	words_json(o, "user", &r->users);
+	words_json(o, "profile", &r->profiles);
 	json_pair_str(o, "allow", span_str(answer_name(r->allow)));
-	put_words(o, "operation", &r->operations);
-	put_words(o, "model", &r->models);
-	put_words(o, "except_model", &r->except_models);
+	words_json(o, "operation", &r->operations);
+	words_json(o, "model", &r->models);
+	words_json(o, "except_model", &r->except_models);
 	put_natives(o, r);
 	put_number(o, "max_input", r->max_input);
 	put_number(o, "max_output", r->max_output);

@@ -174,3 +174,12 @@ bool counter_is_whole(const struct counter *c, const struct budget_clock *clock,
 		is_whole = budget_is_whole(&c->budgets[i], clock);
 	return is_whole;
 }
+
+const struct rate_rule *counter_rate(const struct limit_rule *r, enum counter_bucket i)
+{
+	const struct rate_rule *const rates[COUNTER_BUCKETS] = {[COUNTER_REQUESTS] = &r->requests,
+		[COUNTER_INPUT] = &r->input,
+		[COUNTER_OUTPUT] = &r->output,
+		[COUNTER_TOKENS] = &r->tokens};
+	return rates[i];
+}

@@ -55,6 +55,9 @@ struct obstacle {
 	size_t i; /* which bucket, which budget */
 };
 
+/* What a limit says of that bucket; its amount is 0 where it says nothing. */
+const struct rate_rule *counter_rate(const struct limit_rule *r, enum counter_bucket i);
+
 /* How much of each bucket a need is; each at most twice BUCKET_UNITS_MAX, so that sums of them fit. */
 void counter_units(const struct limit_need *need, int64_t to[COUNTER_BUCKETS]);
 

@@ -1,4 +1,4 @@
-/* says.c - sentences for those who have to wait, and listings for those who may see all. */
+/* says.c - sentences for those who have to wait. */
 #include "brokerd/limit/says.h"
 
 #include <inttypes.h>
@@ -12,12 +12,6 @@
 #define NAME_BYTES  ((size_t)48)
 #define PLACE_BYTES ((size_t)120)
 
-static const char *const buckets[COUNTER_BUCKETS] = {
-	[COUNTER_REQUESTS] = "requests",
-	[COUNTER_INPUT] = "input_tokens",
-	[COUNTER_OUTPUT] = "output_tokens",
-	[COUNTER_TOKENS] = "tokens",
-};
 static const char *const units[COUNTER_BUCKETS] = {
 	[COUNTER_REQUESTS] = "requests",
 	[COUNTER_INPUT] = "input tokens",
@@ -170,26 +164,12 @@ static void put_budget_command(
 	put_command(t, r, b->rule.is_soft ? "--soft" : "--usd", buf_error(&enough) ? "" : enough.p);
 }
 
-static const struct rate_rule *rate_of(const struct limit_rule *r, size_t i)
-{
-	const struct rate_rule *const rates[COUNTER_BUCKETS] = {[COUNTER_REQUESTS] = &r->requests,
-		[COUNTER_INPUT] = &r->input,
-		[COUNTER_OUTPUT] = &r->output,
-		[COUNTER_TOKENS] = &r->tokens};
-	return rates[i];
-}
-
 /* ---- sentences ---- */
 
 static void finish(struct buf *t, enum err err, int64_t retry_after_ms, struct fault *why)
 {
 	fault_set(why, err, "%.*s", SPAN_ARG(buf_view(t)));
 	why->retry_after_ms = retry_after_ms;
-}
-
-static int64_t ms_until(int64_t at_us, int64_t now_us)
-{
-	return at_us <= now_us ? 0 : (at_us - now_us - 1) / 1000 + 1;
 }
 
 static void say_bucket(struct buf *t, const struct obstacle *o, const struct limit_need *need,
@@ -201,7 +181,7 @@ static void say_bucket(struct buf *t, const struct obstacle *o, const struct lim
 	counter_units(need, n);
 	put_limit(t, c);
 	buf_print(t, "%" PRId64 " of ", bucket_used(b, m->now_us));
-	const struct rate_rule *r = rate_of(c->rule, o->i);
+	const struct rate_rule *r = counter_rate(c->rule, o->i);
 	OWNED(buf_done) struct buf rate = BUF_INIT(100);
 	rate_print(r, &rate);
 	buf_print(t, "%" PRId64 " %s in use (%.*s)", b->amount, units[o->i],
@@ -313,7 +293,7 @@ void says_obstacle(const struct obstacle *o, const struct limit_need *need,
 	OWNED(buf_done) struct buf t = BUF_INIT(TEXT_BYTES);
 	enum err err = ERR_RATE_LIMITED;
 	int64_t retry_ms =
-		o->ready_us == INT64_MAX ? WHENEVER_MS : ms_until(o->ready_us, m->now_us);
+		o->ready_us == INT64_MAX ? WHENEVER_MS : limit_ms_until(o->ready_us, m->now_us);
 	if (o->counter->is_learned) {
 		say_learned(&t, o, s, m);
 	} else if (o->kind == OBSTACLE_BUCKET) {
@@ -326,7 +306,7 @@ void says_obstacle(const struct obstacle *o, const struct limit_need *need,
 		if (o->verdict == LIMIT_SPENT)
 			retry_ms = o->ready_us == INT64_MAX
 					   ? -1
-					   : ms_until(o->ready_us, m->clock->real_us);
+					   : limit_ms_until(o->ready_us, m->clock->real_us);
 	}
 	finish(&t, err, retry_ms, why);
 }
@@ -342,154 +322,5 @@ void says_soft(
 	buf_text(&t, ": that is more than was meant, and nobody is refused for it");
 	put_reset(&t, b, ready_us, m);
 	put_budget_command(&t, c->rule, b, 0);
-	finish(&t, ERR_BUDGET, ms_until(ready_us, m->clock->real_us), why);
-}
-
-/* ---- listings ---- */
-
-static void put_words(struct json_out *o, const char *name, const struct words *w)
-{
-	if (w->n == 0)
-		return;
-	json_key(o, name);
-	json_open(o, '[');
-	for (size_t i = 0; i < w->n; i++)
-		json_put_str(o, w->list[i]);
-	json_close(o, ']');
-}
-
-/* How much it is, whoever has used how much of it. */
-static void amounts_json(const struct limit_rule *r, struct json_out *o)
-{
-	json_key(o, "amounts");
-	json_open(o, '{');
-	for (size_t i = 0; i < COUNTER_BUCKETS; i++) {
-		const struct rate_rule *rate = rate_of(r, i);
-		if (rate->amount == 0)
-			continue;
-		json_key(o, buckets[i]);
-		json_open(o, '{');
-		json_pair_i64(o, "limit", rate->amount);
-		json_pair_i64(o, "per_ms", rate->per_us / 1000);
-		json_close(o, '}');
-	}
-	if (r->concurrency >= 0) {
-		json_key(o, "concurrency");
-		json_open(o, '{');
-		json_pair_i64(o, "limit", r->concurrency);
-		json_close(o, '}');
-	}
-	json_key(o, "budgets");
-	json_open(o, '[');
-	for (size_t i = 0; i < r->n_budgets; i++) {
-		json_open(o, '{');
-		json_pair_i64(o, "limit_nusd", r->budgets[i].nusd);
-		json_pair_str(o, "period", span_str(period_name(r->budgets[i].period)));
-		json_pair_bool(o, "soft", r->budgets[i].is_soft);
-		json_close(o, '}');
-	}
-	json_close(o, ']');
-	json_close(o, '}');
-}
-
-void says_rule_json(const struct limit_rule *r, struct json_out *o)
-{
-	json_pair_str(o, "name", r->name);
-	json_pair_str(o, "said_at", r->said_at);
-	json_pair_str(o, "window", r->is_rolling ? SPAN("rolling") : SPAN("calendar"));
-	json_pair_str(o, "zone", zone_name(r->zone));
-	json_key(o, "for");
-	json_open(o, '{');
-	put_words(o, "app", &r->apps);
-	put_words(o, "user", &r->users);
-	put_words(o, "policy", &r->policies);
-	put_words(o, "provider", &r->providers);
-	put_words(o, "key", &r->keys);
-	put_words(o, "model", &r->models);
-	json_close(o, '}');
-	json_key(o, "each");
-	json_open(o, '[');
-	for (unsigned i = 0; i < LIMIT_EACH_COUNT; i++) {
-		if (r->each & UINT32_C(1) << i)
-			json_put_str(o, span_str(limit_each_name((enum limit_each)i)));
-	}
-	json_close(o, ']');
-	amounts_json(r, o);
-	json_pair_str(o, "warning", r->unfit);
-}
-
-static void buckets_json(const struct counter *c, const struct limit_moment *m, struct json_out *o)
-{
-	for (size_t i = 0; i < COUNTER_BUCKETS; i++) {
-		const struct bucket *b = &c->buckets[i];
-		if (b->amount == 0)
-			continue;
-		json_key(o, buckets[i]);
-		json_open(o, '{');
-		json_pair_i64(o, "limit", b->amount);
-		json_pair_i64(o, "per_ms", b->per_us / 1000);
-		json_pair_i64(o, "used", bucket_used(b, m->now_us));
-		json_close(o, '}');
-	}
-}
-
-static void budget_json(const struct budget *b, const struct limit_moment *m, struct json_out *o)
-{
-	const int64_t wall_s = m->clock->wall_us / SECOND_US;
-	json_open(o, '{');
-	json_pair_i64(o, "limit_nusd", b->rule.nusd);
-	json_pair_str(o, "period", span_str(period_name(b->rule.period)));
-	json_pair_bool(o, "soft", b->rule.is_soft);
-	json_pair_i64(o, "spent_nusd", b->spent_nusd);
-	json_pair_i64(o, "reserved_nusd", budget_reserved_nusd(b));
-	if (b->is_rolling) {
-		json_pair_i64(o, "from_s", wall_s - budget_rolling_us(b->rule.period) / SECOND_US);
-		json_pair_i64(o, "until_s", wall_s);
-	} else {
-		json_pair_i64(o, "from_s", b->from_s);
-		json_pair_i64(o, "until_s", b->until_s);
-	}
-	json_close(o, '}');
-}
-
-void says_counter_json(const struct counter *c, const struct limit_moment *m, struct json_out *o)
-{
-	char number[16];
-	json_open(o, '{');
-	json_key(o, "of");
-	json_open(o, '{');
-	for (unsigned i = 0; i < LIMIT_EACH_COUNT; i++) {
-		const enum limit_each e = (enum limit_each)i;
-		const struct span value = subject_value(&c->who, e, number);
-		if (!(c->each & UINT32_C(1) << i))
-			continue;
-		json_pair_str(o, limit_each_name(e), span_is_set(value) ? value : SPAN(""));
-	}
-	json_close(o, '}');
-	buckets_json(c, m, o);
-	if (c->rule->concurrency >= 0) {
-		json_key(o, "concurrency");
-		json_open(o, '{');
-		json_pair_i64(o, "limit", c->rule->concurrency);
-		json_pair_i64(o, "used", (int64_t)c->n_shares);
-		json_close(o, '}');
-	}
-	json_key(o, "budgets");
-	json_open(o, '[');
-	for (size_t i = 0; i < c->n_budgets; i++)
-		budget_json(&c->budgets[i], m, o);
-	json_close(o, ']');
-	json_close(o, '}');
-}
-
-void says_learned_json(const struct counter *c, const struct limit_moment *m, struct json_out *o)
-{
-	json_open(o, '{');
-	json_pair_str(o, "provider", c->who.provider);
-	json_pair_str(o, "key", c->who.key);
-	json_pair_str(o, "model", c->who.model);
-	buckets_json(c, m, o);
-	if (c->rest_us > m->now_us)
-		json_pair_i64(o, "rest_ms", ms_until(c->rest_us, m->now_us));
-	json_close(o, '}');
+	finish(&t, ERR_BUDGET, limit_ms_until(ready_us, m->clock->real_us), why);
 }
