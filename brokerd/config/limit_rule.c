@@ -22,6 +22,22 @@ static const char *const periods[] = {"hour", "day", "week", "month"};
 static const char *const each[LIMIT_EACH_COUNT] = {
 	"app", "user", "policy", "provider", "key", "model"};
 
+static bool are_same(const struct words *a, const struct words *b)
+{
+	for (size_t i = 0; a->n == b->n && i < a->n; i++) {
+		if (!span_eq(a->list[i], b->list[i]))
+			return false;
+	}
+	return a->n == b->n;
+}
+
+bool limit_is_for_same(const struct limit_rule *a, const struct limit_rule *b)
+{
+	return are_same(&a->apps, &b->apps) && are_same(&a->policies, &b->policies) &&
+	       are_same(&a->providers, &b->providers) && are_same(&a->keys, &b->keys) &&
+	       are_same(&a->models, &b->models) && are_same(&a->users, &b->users);
+}
+
 const char *limit_each_name(enum limit_each e)
 {
 	return each[e];

@@ -64,6 +64,9 @@ struct limit_rule {
 	struct span zone_said;   /* absent: nobody named one */
 };
 
+/* Do the same calls fall under both? */
+bool limit_is_for_same(const struct limit_rule *a, const struct limit_rule *b);
+
 const char *limit_each_name(enum limit_each e); /* "app" */
 const char *period_name(enum period p);         /* "day" */
 

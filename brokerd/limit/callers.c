@@ -116,6 +116,8 @@ void limiter_follow(struct limiter *l, struct counter *c, const struct limit_rul
 {
 	struct budget *const old = c->budgets;
 	const size_t n_old = c->n_budgets;
+	/* what was spent by those whom it was for is nothing to those whom it is for now */
+	const bool is_for_others = c->rule && !limit_is_for_same(c->rule, r);
 	c->rule = r;
 	for (enum counter_bucket i = 0; i < COUNTER_BUCKETS; i++) {
 		const struct rate_rule *rate = counter_rate(r, i);
@@ -126,7 +128,8 @@ void limiter_follow(struct limiter *l, struct counter *c, const struct limit_rul
 	for (size_t i = 0; i < r->n_budgets; i++) {
 		struct budget *b = &c->budgets[i];
 		size_t k = 0;
-		while (k < n_old && (!old[k].zone || !is_same_budget(&old[k], &r->budgets[i], r)))
+		while (k < n_old && (is_for_others || !old[k].zone ||
+					    !is_same_budget(&old[k], &r->budgets[i], r)))
 			k++;
 		if (k < n_old) {
 			*b = old[k];

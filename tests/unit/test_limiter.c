@@ -207,6 +207,33 @@ static void reloaded(void)
 	limiter_free(l);
 }
 
+/* A limit that is for others from now on: what they have spent counts, and what those before have does not. */
+static void for_others(void)
+{
+	static const char of_one[] = "[limit \"d\"]\napp = one\nbudget = 5/day\nzone = UTC\n";
+	static const char of_all[] = "[limit \"d\"]\nbudget = 5/day\nzone = UTC\n";
+	static const char of_two[] = "[limit \"d\"]\napp = two\nbudget = 5/day\nzone = UTC\n";
+	const struct limit_subject him = {
+		.app = SPAN("one"), .provider = SPAN("p"), .model = SPAN("m")};
+	const struct limit_subject her = {
+		.app = SPAN("two"), .provider = SPAN("p"), .model = SPAN("m")};
+	const struct limit_now now = at(0);
+	struct limiter *l = limiter(of_one);
+	struct limit_hold h[2];
+	struct limit_answer a;
+	is_int(take(l, &him, 0, 0, 2 * USD, 0, &h[0], &a), LIMIT_HELD, "his");
+	is_int(take(l, &her, 0, 0, USD, 0, &h[1], &a), LIMIT_HELD, "hers");
+	settle(&h[0], 0, 0, 2 * USD, 0);
+	settle(&h[1], 0, 0, USD, 0);
+	is_int(limiter_left_nusd(l, &him, &now), 3 * USD, "his alone counts");
+	configure(l, of_all, 0);
+	is_int(limiter_left_nusd(l, &him, &now), 2 * USD, "for all: both count");
+	configure(l, of_two, 0);
+	is_int(limiter_left_nusd(l, &her, &now), 4 * USD, "for her: hers alone");
+	is_int(limiter_left_nusd(l, &him, &now), INT64_MAX, "and he is free");
+	limiter_free(l);
+}
+
 /* A rolling limit that is made later: what was spent before leaves it no sooner than an hour after. */
 static void rolled(void)
 {
@@ -333,6 +360,7 @@ int main(void)
 	budgets();
 	racing();
 	reloaded();
+	for_others();
 	rolled();
 	from_the_future();
 	extremes();
