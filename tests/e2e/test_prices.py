@@ -60,12 +60,12 @@ def test_a_price_that_is_not_known_is_no_figure_anywhere(made, provider):
     lines = {line.split()[0]: line.split()[-3:-1] for line in text.out.splitlines()}
     assert lines == {"REQUESTS": ["USD", "UNPRICED"], "test/unheard-of": ["unknown", "1"],
                      "test/half": ["unknown", "1"], "test/priced": ["0.003000000", "0"], "total": ["0.003000000", "2"]}
-    # nobody bills what is on this host but at a price that was said: of half that is the input's
+    # 100 USD a million tokens where none is said: of half that is for the output alone
     charged = {line.split()[0]: line.split()[-1] for line in text.out.splitlines()}
-    assert charged == {"REQUESTS": "CHARGED", "test/unheard-of": "0.000000000", "test/half": "0.002000000",
-                       "test/priced": "-", "total": "0.002000000"}
-    assert "0.002000000 USD more" in text.err and {row["model"]: row["charged_nusd"] for row in table} == {
-        "test/unheard-of": "0", "test/half": "2000000", "test/priced": ""}
+    assert charged == {"REQUESTS": "CHARGED", "test/unheard-of": "0.110000000", "test/half": "0.012000000",
+                       "test/priced": "-", "total": "0.122000000"}
+    assert "0.122000000 USD more" in text.err and {row["model"]: row["charged_nusd"] for row in table} == {
+        "test/unheard-of": "110000000", "test/half": "12000000", "test/priced": ""}
     assert "2 requests have no known price" in text.err and "set price_input and price_output" in text.err
     only, = [json.loads(line) for line in made.llmb("usage", "--export", "jsonl", "--model", "test/half").out.splitlines()]
     assert only["cost_nusd"] is None and only["price_output"] is None and only["price_input"] == 2_000_000_000
