@@ -38,6 +38,7 @@
 struct part {
 	uint64_t number;
 	int64_t begun_s, bytes;
+	int64_t touched_s; /* when it was written, as its folder has it */
 };
 
 struct shelf {
@@ -45,6 +46,9 @@ struct shelf {
 	bool is_listed;
 	struct buf list; /* of struct part, the oldest first */
 	int fd;          /* of the newest, while it is written; -1 */
+	/* of the last tidying */
+	int stuck;      /* errno of what could not be removed; 0: all could */
+	bool is_tidier; /* something was */
 };
 
 static size_t count_of(const struct shelf *s)
@@ -96,6 +100,7 @@ static void shelf_list(struct shelf *s)
 			!S_ISREG(st.st_mode))
 			continue;
 		part.bytes = st.st_size;
+		part.touched_s = st.st_mtim.tv_sec;
 		buf_put(&s->list, &part, sizeof part);
 	}
 	if (d)
@@ -111,14 +116,42 @@ static void close_newest(struct shelf *s)
 	s->fd = -1;
 }
 
-static void drop_oldest(struct shelf *s)
+/* False: it is there still, and is tried again with the next tidying. */
+static bool drop(struct shelf *s, size_t i)
 {
 	char path[4096];
-	path_of(s, part_at(s, 0), path);
-	if (count_of(s) == 1)
+	struct part *part = part_at(s, i);
+	const size_t behind = count_of(s) - i - 1;
+	path_of(s, part, path);
+	if (unlink(path) != 0 && errno != ENOENT) {
+		s->stuck = errno;
+		return false;
+	}
+	s->is_tidier = true;
+	if (behind == 0)
 		close_newest(s);
-	(void)unlink(path);
-	buf_drop(&s->list, sizeof(struct part));
+	memmove(part, part + 1, behind * sizeof *part);
+	buf_cut(&s->list, s->list.n - sizeof *part);
+	return true;
+}
+
+/* What seems to be begun later than now was begun by a clock that was ahead, or this one is behind and will be put right:
+ * so its name stays. Meanwhile it is as old as it was last written or, where that is later too, since it was met. */
+static bool is_too_old(const struct shelf *s, struct part *part, int64_t now_s, int64_t age_s)
+{
+	char path[4096];
+	if (age_s == 0)
+		return true;
+	if (part->begun_s <= now_s)
+		return part->begun_s <= now_s - age_s;
+	if (part->touched_s > now_s) {
+		const struct timespec now = {now_s, 0};
+		const struct timespec both[] = {now, now};
+		path_of(s, part, path);
+		(void)utimensat(AT_FDCWD, path, both, AT_SYMLINK_NOFOLLOW);
+		part->touched_s = now_s;
+	}
+	return part->touched_s <= now_s - age_s;
 }
 
 /* Room for `bytes` more. */
@@ -126,9 +159,16 @@ static void shelf_tidy(
 	struct shelf *s, const struct prompts_limits *limits, int64_t now_s, int64_t bytes)
 {
 	shelf_list(s);
-	while (count_of(s) > 0 && (now_s - part_at(s, 0)->begun_s >= limits->age_s ||
-					  bytes_of(s) + bytes > limits->bytes))
-		drop_oldest(s);
+	s->stuck = 0;
+	s->is_tidier = false;
+	for (size_t i = 0; i < count_of(s);) {
+		if (!is_too_old(s, part_at(s, i), now_s, limits->age_s) || !drop(s, i))
+			i++;
+	}
+	for (size_t i = 0; i < count_of(s) && bytes_of(s) + bytes > limits->bytes;) {
+		if (!drop(s, i))
+			i++;
+	}
 	if (limits->age_s == 0)
 		(void)rmdir(s->dir);
 }
@@ -207,6 +247,8 @@ struct prompts_work {
 	struct prompts_wait *wait; /* of ACT_FIND */
 	struct prompt found;
 	int cause; /* errno of what failed; 0: nothing did */
+	int stuck; /* as of the shelf, and */
+	bool is_tidier;
 	struct fault why;
 };
 
@@ -220,7 +262,7 @@ struct prompts {
 	bool has_key;
 	size_t waiting_bytes;
 	/* said once, until it is over */
-	bool has_said_locked, has_said_failed;
+	bool has_said_locked, has_said_failed, has_said_stuck;
 	uint64_t dropped;
 };
 
@@ -246,7 +288,8 @@ static bool open_newest(struct shelf *s)
 static bool begin_file(struct shelf *s, int64_t now_s)
 {
 	const size_t n = count_of(s);
-	const struct part part = {n > 0 ? part_at(s, n - 1)->number + 1 : 1, now_s, 0};
+	const struct part part = {
+		n > 0 ? part_at(s, n - 1)->number + 1 : 1, now_s, 0, .touched_s = now_s};
 	char path[4096];
 	close_newest(s);
 	if (mkdir(s->dir, 0700) != 0 && errno != EEXIST)
@@ -382,6 +425,8 @@ static void run(struct job *j)
 		shelf_tidy(w->shelf, &w->limits, w->now_s, 0);
 		break;
 	}
+	w->stuck = w->shelf->stuck;
+	w->is_tidier = w->shelf->is_tidier;
 }
 
 /* ---- on the loop ---- */
@@ -411,9 +456,24 @@ static void say_kept(struct prompts *p, int cause)
 	}
 }
 
+static void say_stuck(struct prompts *p, const struct prompts_work *w)
+{
+	char text[256];
+	if (w->stuck && !p->has_said_stuck)
+		log_warn("ledger.prompts",
+			"note=\"prompts that have to go cannot be removed\" why=%s",
+			log_quote(text, sizeof text, span_str(strerror(w->stuck))));
+	else if (!w->stuck && w->is_tidier && p->has_said_stuck)
+		log_info("ledger.prompts", "note=\"prompts are removed again\"");
+	p->has_said_stuck = w->stuck || (p->has_said_stuck && !w->is_tidier);
+}
+
 static void done(struct job *j)
 {
 	struct prompts_work *w = container_of(j, struct prompts_work, job);
+	say_stuck(w->store, w);
+	if (w->stuck && w->store->limits.age_s == 0)
+		loop_timer_set(w->store->loop, &w->store->tidy, TIDY_US);
 	if (w->act == ACT_KEEP) {
 		w->store->waiting_bytes -= sizeof *w + w->text.n;
 		say_kept(w->store, w->cause);

@@ -1,8 +1,10 @@
 /* prompts.h - what was a provider asked, word for word?
  * For who must be able to look at it later; nothing is kept unless a limit of age says so. Each is a record in a file of
- * many, sealed with a key of the vault and bound to its request's id. The oldest files go when they are too old, and
- * when all together are too large. A worker writes and reads; what it cannot keep up with is not kept, and the log
- * says so, as it does where there is no key. kill -9 costs what was not written yet, a power cut what the kernel had not. */
+ * many, sealed with a key of the vault and bound to its request's id. The files go when they are too old, and the
+ * oldest of them when all together are too large. One that seems to be begun later than now is as old as it was last
+ * written; one that cannot be removed is tried again, and the log says so. A worker writes and reads; what it cannot
+ * keep up with is not kept, and the log says so, as it does where there is no key. kill -9 costs what was not written
+ * yet, a power cut what the kernel had not. */
 #ifndef BROKERD_STORE_PROMPTS_H
 #define BROKERD_STORE_PROMPTS_H
 #include "brokerd/loop/worker.h"

@@ -312,6 +312,110 @@ static void check_failing(void)
 	end();
 }
 
+/* What a clock that was ahead has written goes too. */
+static void rename_ahead(const char *from, char to[400], int64_t s)
+{
+	unsigned long long number;
+	if (sscanf(strrchr(from, '/'), "/prompts-%llu-", &number) != 1)
+		bail("%s", from);
+	(void)snprintf(to, 400, "%s/prompts-%llu-%lld", store_dir, number,
+		(long long)(loop_wall_us(loop) / 1000000 + s));
+	if (rename(from, to) != 0)
+		bail("%s", from);
+}
+
+static void check_ahead(void)
+{
+	static const struct prompts_limits none = {.bytes = 16 * MIB};
+	static const int64_t ahead_s[] = {7200, 100 * 365 * DAY_S};
+	char first[400];
+	for (size_t i = 0; i < COUNT_OF(ahead_s); i++) {
+		begin(key, &limits);
+		keep("req_1", "of a clock that was ahead");
+		const struct files f = look(NULL);
+		end();
+		rename_ahead(f.newest, first, ahead_s[i]);
+		begin(key, &limits);
+		is_found("req_1", "25 of 25: of a clock that was ahead", "it is kept");
+		keep("req_2", "the second");
+		is_int((int64_t)look(NULL).n, 2, "and not written on");
+		prompts_limit(store, &none);
+		settle();
+		is_int((int64_t)look(NULL).n, 0, "off: it is gone, and what came behind it");
+		end();
+
+		begin(key, &limits);
+		keep("req_1", "of a clock that was ahead");
+		const struct files again = look(NULL);
+		end();
+		rename_ahead(again.newest, first, ahead_s[i]);
+		/* when it was written is of that clock too */
+		const struct timespec ahead = {loop_wall_us(loop) / 1000000 + ahead_s[i], 0};
+		const struct timespec both[] = {ahead, ahead};
+		if (utimensat(AT_FDCWD, first, both, 0) != 0)
+			bail("%s", first);
+		begin(key, &limits);
+		keep("req_2", "the second");
+		loop_virtual_advance(loop, 7 * DAY_US);
+		is_found("req_2", "10 of 10: the second", "what came behind it");
+		end();
+		begin(key, &limits); /* it is not young again in another process */
+		loop_virtual_advance(loop, DAY_US + 2 * 3600 * INT64_C(1000000));
+		settle();
+		is_int((int64_t)look(NULL).n, 0, "each goes when it is too old");
+		end();
+	}
+}
+
+/* A clock that is behind for a while, as of a host that asks the net for the time, costs nothing. */
+static void check_behind(void)
+{
+	begin(key, &limits);
+	keep("req_1", "the first");
+	end();
+	loop_virtual_set_wall(loop, loop_wall_us(loop) - 1000 * DAY_US);
+	begin(key, &limits);
+	is_found("req_1", "9 of 9: the first", "it is there while the clock is behind");
+	end();
+	loop_virtual_set_wall(loop, loop_wall_us(loop) + 1000 * DAY_US);
+	begin(key, &limits);
+	is_found("req_1", "9 of 9: the first", "and after that");
+	loop_virtual_advance(loop, 9 * DAY_US);
+	settle();
+	is_int((int64_t)look(NULL).n, 0, "until it is too old");
+	end();
+}
+
+/* A file that cannot be removed: for a test that may be root's, a folder is in its place. */
+static void check_stuck(void)
+{
+	static const struct prompts_limits none = {.bytes = 16 * MIB};
+	for (int is_off = 0; is_off < 2; is_off++) {
+		begin(key, &limits);
+		keep("req_1", "the first");
+		const struct files f = look(NULL);
+		if (unlink(f.newest) != 0 || mkdir(f.newest, 0700) != 0)
+			bail("%s", f.newest);
+		if (is_off)
+			prompts_limit(store, &none);
+		settle();
+		loop_virtual_advance(loop, 9 * DAY_US);
+		settle();
+		is_int(said("prompts that have to go cannot be removed"), is_off + 1,
+			"it is said, once");
+		if (rmdir(f.newest) != 0)
+			bail("%s", f.newest);
+		const int fd = open(f.newest, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+		close(fd);
+		loop_virtual_advance(loop, 2 * 3600 * INT64_C(1000000));
+		settle();
+		is_int((int64_t)look(NULL).n, 0, "it goes when it can");
+		is_int(said("prompts are removed again"), is_off + 1, "and that is said");
+		is_uint(loop_virtual_timers(loop), is_off ? 0 : 1, "nothing is waited for but age");
+		end();
+	}
+}
+
 static void remove_it(const char *path)
 {
 	(void)unlink(path);
@@ -320,7 +424,7 @@ static void remove_it(const char *path)
 int main(void)
 {
 	void (*const checks[])(void) = {check_off, check_kept, check_bound, check_torn, check_age,
-		check_size, check_failing};
+		check_size, check_failing, check_ahead, check_behind, check_stuck};
 	struct fault why = FAULT_NONE;
 	if (!mkdtemp(dir))
 		bail("no folder in /tmp");
