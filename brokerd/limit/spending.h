@@ -2,7 +2,7 @@
  * Nano-dollars by subject and quarter of an hour, from the ledger at the start and from each call after that: so that
  * what was spent before counts in limits that are made later. The ledger is the truth; this is bounded:
  * - 32 days; at most SPENDING_CELLS quarters with money in them, of all subjects. Beyond that quarters that are more
- *   than a day old are put together by the hour, then those over a week old by the quarter of a day, then all over
+ *   than a day old are put together by the hour, then those over eight days old by the quarter of a day, then all over
  *   two days old by the day: into the last of them, so that no window loses money before it should; and then, by
  *   half, subjects.
  * - at most SPENDING_ROWS subjects. Beyond that an eighth, those who spent least, is put to those of the same user, rule,
