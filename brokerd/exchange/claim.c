@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "brokerd/ledger/price.h"
 #include "brokerd/limit/bucket.h"
@@ -104,18 +105,59 @@ static void begin_caution(struct exchange *x)
 	x->rest_us = 0;
 }
 
+/* ---- what is told ---- */
+
+/* What all spend is for those who may list the limits. */
+static bool may_see_figures(const struct exchange *x)
+{
+	struct call c = CALL_INIT;
+	struct fault why = FAULT_NONE;
+	c.kind = CALL_ADMIN;
+	c.admin_op = SPAN("budget.list");
+	return policy_admit_call(x->allowance.rule, &x->peer, &c, &why) == OK;
+}
+
+static void forget_concealed(struct exchange *x)
+{
+	free(x->concealed);
+	x->concealed = NULL;
+}
+
+void claim_conceal(struct exchange *x, struct limit_answer *out)
+{
+	struct fault *why = &out->why;
+	forget_concealed(x);
+	if (may_see_figures(x))
+		return;
+	x->concealed = strdup(why->message); /* without memory the log has less */
+	fault_text(why->message, sizeof why->message, span_str(out->outline));
+}
+
+void claim_note_refused(const struct exchange *x, const struct fault *why)
+{
+	char quoted[2 * sizeof why->message];
+	if (x->concealed)
+		log_info("limit.refused", "id=%s class=%s why=%s", x->id, err_info(why->err)->word,
+			log_quote(quoted, sizeof quoted, span_str(x->concealed)));
+}
+
+/* ---- what is set aside ---- */
+
 void claim_take(struct exchange *x, const struct bounds *b, struct limit_answer *out)
 {
 	struct claimant c;
 	const struct limit_need need = need_of(x, b);
 	const struct limit_now at = now(x);
 	*out = (struct limit_answer){.verdict = LIMIT_HELD, .why = FAULT_NONE};
+	forget_concealed(x);
 	if (!is_limited(x) || must_hold_off(x, out))
 		return;
 	claimant(x, &c);
 	limiter_take(x->organs->limiter, &c.subject, &need, &at, &x->flight->hold, out);
 	if (out->verdict == LIMIT_HELD)
 		begin_caution(x);
+	else
+		claim_conceal(x, out);
 }
 
 struct turn *claim_overtakes(const struct exchange *x, const struct bounds *b)
@@ -300,16 +342,6 @@ static void note_soft(struct exchange *x, const struct fault *said)
 		.what = "budget.soft", .who = &x->peer, .subject = whose, .detail = sentence};
 	audit_record(o->audit, &e);
 	log_warn("budget.soft", "id=%s why=%s", x->id, log_quote(quoted, sizeof quoted, sentence));
-}
-
-/* What all spend is for those who may list the budgets. */
-static bool may_see_figures(const struct exchange *x)
-{
-	struct call c = CALL_INIT;
-	struct fault why = FAULT_NONE;
-	c.kind = CALL_ADMIN;
-	c.admin_op = SPAN("budget.list");
-	return policy_admit_call(x->allowance.rule, &x->peer, &c, &why) == OK;
 }
 
 enum err claim_warn(struct exchange *x)

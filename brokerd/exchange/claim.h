@@ -9,6 +9,10 @@
 struct turn *claim_overtakes(const struct exchange *x, const struct bounds *b);
 /* Sets aside what the target in hand may take, as limiter_take does. */
 void claim_take(struct exchange *x, const struct bounds *b, struct limit_answer *out);
+/* A caller who may not list the limits is told the outline, and the sentence is put by for the log. */
+void claim_conceal(struct exchange *x, struct limit_answer *out);
+/* It is refused for that: the log has what its caller is not told. */
+void claim_note_refused(const struct exchange *x, const struct fault *why);
 /* When it would be had if those had what they need first, and nothing is given back of what is set aside: the loop's
  * clock; INT64_MAX: that cannot be told. */
 int64_t claim_ready_us(

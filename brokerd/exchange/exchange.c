@@ -422,6 +422,7 @@ void exchange_free(struct exchange *x)
 	if (x->is_relayed)
 		relay_done(&x->relay);
 	flight_free(x->flight);
+	free(x->concealed);
 	free(x);
 }
 

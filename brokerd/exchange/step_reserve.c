@@ -86,18 +86,26 @@ enum state exchange_claimed(struct exchange *x, enum err err, const struct bound
 		return reserve(x, b);
 	if (!err && answer->verdict == LIMIT_WAIT)
 		return exchange_must_wait(x, b, answer);
+	if (!err)
+		claim_note_refused(x, &said);
 	x->flight->same++; /* not a try, but all that this target gets */
 	said.advice = RETRY_FORBIDDEN;
 	return exchange_after_failure(x, OUTCOME_FAILED, &said);
 }
 
-void exchange_let_before(struct turn *first, struct limit_answer *out)
+void exchange_let_before(struct exchange *x, struct turn *first, struct limit_answer *out)
 {
 	const struct exchange *other = container_of(first, struct exchange, turn);
 	*out = (struct limit_answer){.verdict = LIMIT_WAIT,
 		.ready_us = INT64_MAX,
 		.is_shared = !first->place.is_held_back,
 		.why = other->waits_for};
+	if (other->concealed)
+		fault_text(out->why.message, sizeof out->why.message, span_str(other->concealed));
+	fault_text(out->outline, sizeof out->outline,
+		SPAN("others came before, and wait for what this call needs too. Ask whoever runs "
+		     "this host: `llmb budget list`"));
+	claim_conceal(x, out);
 }
 
 /* Those who wait for the same have it first: at this target, or of what several targets share. */
@@ -120,7 +128,7 @@ enum state step_reserve(struct exchange *x)
 	const enum err err = bounds_find(x, &b, &why);
 	struct turn *first = err ? NULL : before(x, &b);
 	if (first)
-		exchange_let_before(first, &answer);
+		exchange_let_before(x, first, &answer);
 	else if (!err)
 		claim_take(x, &b, &answer);
 	return exchange_claimed(x, err, &b, &answer, &why);

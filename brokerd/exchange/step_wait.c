@@ -133,6 +133,7 @@ static enum state refuse(struct exchange *x, const struct outlook *o)
 {
 	struct fault said = x->waits_for;
 	const int64_t wait_us = o->sure_us - loop_now_us(x->organs->loop);
+	claim_note_refused(x, &said);
 	if (is_listing(x)) {
 		listing_warn(x->flight, &said);
 		return exchange_next_listing(x);
@@ -183,7 +184,7 @@ static void on_turn(struct turn *w)
 	const enum err err = bounds_find(x, &b, &why);
 	struct turn *first = err ? NULL : claim_overtakes(x, &b);
 	if (first)
-		exchange_let_before(first, &answer);
+		exchange_let_before(x, first, &answer);
 	else if (!err)
 		claim_take(x, &b, &answer);
 	if (err || answer.verdict != LIMIT_WAIT) {
@@ -308,4 +309,5 @@ void exchange_waited(const struct exchange *x, struct fault *why)
 		"%" PRId64 " ms were not enough for its turn to come: %.900s",
 		(loop_now_us(x->organs->loop) - x->flight->begun_us) / 1000, x->waits_for.message);
 	why->retry_after_ms = x->waits_for.retry_after_ms;
+	claim_note_refused(x, why);
 }

@@ -73,11 +73,12 @@ struct exchange {
 	struct recall recall; /* of the answer that comes, what its provider will want again */
 	struct fault verdict; /* what it is settled with; OK: a good answer */
 	enum outcome outcome;
-	bool is_retry_due;              /* ROUTE: a target is chosen, only the wait is left */
-	struct turn turn;               /* WAIT: for what the target in hand can give */
-	struct fault waits_for;         /* what stands in its way */
-	int64_t waits_since_us;         /* the loop's clock */
-	int64_t queued_us;              /* that it has waited, all together */
+	bool is_retry_due;      /* ROUTE: a target is chosen, only the wait is left */
+	struct turn turn;       /* WAIT: for what the target in hand can give */
+	struct fault waits_for; /* what stands in its way, as its caller is told */
+	char *concealed;        /* what he is not told of that; NULL: he is told all. Owned */
+	int64_t waits_since_us; /* the loop's clock */
+	int64_t queued_us;      /* that it has waited, all together */
 	struct opt_i64 told_max_tokens; /* to which its output was capped, as its caller knows */
 	bool has_told_budgets;
 	/* of the targets at the end of the route that were put off, when each is free */
@@ -123,7 +124,7 @@ enum state exchange_claimed(struct exchange *x, enum err err, const struct bound
 enum state exchange_must_wait(
 	struct exchange *x, const struct bounds *b, const struct limit_answer *answer);
 /* What it is told who has to let that one go before. */
-void exchange_let_before(struct turn *first, struct limit_answer *out);
+void exchange_let_before(struct exchange *x, struct turn *first, struct limit_answer *out);
 /* It waits no more, and that it has waited is counted. Harmless where it does not. */
 void exchange_stop_waiting(struct exchange *x);
 /* Its time is over while it waits: *why says for what. */

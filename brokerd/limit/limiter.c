@@ -92,6 +92,7 @@ void limiter_take(struct limiter *l, const struct limit_subject *s, const struct
 	out->reset_us = l->now_us;
 	out->is_shared = false;
 	out->lacks = worst.counter;
+	out->outline[0] = '\0';
 	fault_clear(&out->why);
 	if (worst.verdict != LIMIT_HELD) {
 		const struct limit_moment m = limiter_moment(l);
@@ -106,6 +107,7 @@ void limiter_take(struct limiter *l, const struct limit_subject *s, const struct
 					? INT64_MAX
 					: num_add_sat(l->now_us, worst.ready_us - l->clock.real_us);
 		says_obstacle(&worst, need, s, &m, &out->why);
+		says_outline(&worst, need, s, &m, out->outline);
 		return;
 	}
 	*hold = (struct limit_hold){.limiter = l,

@@ -36,6 +36,7 @@ enum limit_verdict {
 		      * limit ever allows */
 };
 
+#define LIMIT_OUTLINE_BYTES 512
 struct limit_answer {
 	enum limit_verdict verdict;
 	/* LIMIT_WAIT: the loop's clock; INT64_MAX: only when something is let go of */
@@ -50,6 +51,9 @@ struct limit_answer {
 	/* ERR_RATE_LIMITED or ERR_BUDGET, with retry_after_ms; the sentence names the limit, whose count it is, its
 	 * window, what is used of how much, when it begins anew, where it was said and the command that changes it */
 	struct fault why;
+	/* where something stands in the way: the same for those who may not see what all use. Only the kind of limit,
+	 * what this call needs and when to come again */
+	char outline[LIMIT_OUTLINE_BYTES];
 };
 
 /* What one live attempt holds. Zeroed: nothing. */

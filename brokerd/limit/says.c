@@ -25,6 +25,8 @@ static const char *const options[COUNTER_BUCKETS] = {
 	[COUNTER_TOKENS] = "--tokens",
 };
 
+static const char *const lasting[] = {"hour", "24 hours", "7 days", "31 days"}; /* by period */
+
 /* ---- pieces of a sentence ---- */
 
 /* "4.98", all of it. */
@@ -211,7 +213,6 @@ static void say_concurrency(struct buf *t, const struct obstacle *o)
 /* "4.98 of 5.00 USD spent this day (Europe/Berlin)" */
 static void put_spent(struct buf *t, const struct budget *b)
 {
-	static const char *const lasting[] = {"hour", "24 hours", "7 days", "31 days"};
 	put_money(t, b->spent_nusd);
 	buf_text(t, " of ");
 	put_money(t, b->rule.nusd);
@@ -310,6 +311,87 @@ void says_obstacle(const struct obstacle *o, const struct limit_need *need,
 	}
 	finish(&t, err, retry_ms, why);
 }
+
+/* ---- outlines ---- */
+
+/* "minute", "30s" */
+static void put_per(struct buf *t, const struct rate_rule *r)
+{
+	OWNED(buf_done) struct buf rate = BUF_INIT(100);
+	rate_print(r, &rate);
+	const struct span all = buf_view(&rate);
+	buf_span(t, span_skip(all, span_index(all, '/') + 1));
+}
+
+static void outline_bucket(struct buf *t, const struct obstacle *o, const struct limit_need *need,
+	const struct limit_moment *m)
+{
+	int64_t n[COUNTER_BUCKETS];
+	counter_units(need, n);
+	buf_print(t, "a limit of this host on %s per ", units[o->i]);
+	put_per(t, counter_rate(o->counter->rule, o->i));
+	buf_text(t, " is reached");
+	if (o->i != COUNTER_REQUESTS)
+		buf_print(t, ", and this call can take %" PRId64, n[o->i]);
+	buf_text(t, "; there is enough in ");
+	put_wait(t, o->ready_us - m->now_us);
+}
+
+static void outline_budget(struct buf *t, const struct obstacle *o, const struct limit_need *need,
+	const struct limit_moment *m)
+{
+	const struct budget *b = &o->counter->budgets[o->i];
+	buf_text(t, "a budget of this host has less left ");
+	if (b->is_rolling)
+		buf_print(t, "in %s", lasting[b->rule.period]);
+	else
+		buf_print(t, "this %s", period_name(b->rule.period));
+	buf_text(t, " than this call can cost, which is ");
+	put_money(t, need->nusd);
+	buf_text(t, " USD");
+	if (o->verdict == LIMIT_WAIT) {
+		buf_text(t, "; there is enough if calls under way cost less than they can");
+	} else if (o->ready_us == INT64_MAX) {
+		buf_text(t, " and more than all of it");
+	} else {
+		buf_text(t, b->is_rolling ? "; so much is left again in " : "; it begins anew in ");
+		put_wait(t, o->ready_us - m->clock->real_us);
+	}
+}
+
+static void outline_learned(struct buf *t, const struct obstacle *o, const struct limit_subject *s,
+	const struct limit_moment *m)
+{
+	buf_text(t, "provider ");
+	put_name(t, s->provider);
+	if (o->kind == OBSTACLE_REST)
+		buf_text(t, " wants no call for ");
+	else
+		buf_print(t, " has too few %s left for ", units[o->i]);
+	put_name(t, s->model);
+	buf_text(t, o->kind == OBSTACLE_REST ? " for another " : "; there is enough in ");
+	put_wait(t, o->ready_us - m->now_us);
+	buf_text(t, ": that is its own limit");
+}
+
+void says_outline(const struct obstacle *o, const struct limit_need *need,
+	const struct limit_subject *s, const struct limit_moment *m, char to[LIMIT_OUTLINE_BYTES])
+{
+	OWNED(buf_done) struct buf t = BUF_INIT(LIMIT_OUTLINE_BYTES);
+	if (o->counter->is_learned)
+		outline_learned(&t, o, s, m);
+	else if (o->kind == OBSTACLE_BUCKET)
+		outline_bucket(&t, o, need, m);
+	else if (o->kind == OBSTACLE_CONCURRENCY)
+		buf_text(&t, "a limit of this host on calls at a time is reached; there is room "
+			     "when one of them is over");
+	else
+		outline_budget(&t, o, need, m);
+	buf_text(&t, ". Ask whoever runs this host: `llmb budget list`");
+	fault_text(to, LIMIT_OUTLINE_BYTES, buf_view(&t));
+}
+
+/* ---- of soft ones ---- */
 
 void says_soft(
 	const struct counter *c, size_t budget, const struct limit_moment *m, struct fault *why)

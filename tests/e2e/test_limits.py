@@ -188,3 +188,20 @@ def test_a_sandbox_sees_no_budgets(made):
     path = json.loads(made.llmb("app", "add", "notes", "--json").out)["socket"]
     done = made.llmb("budget", "list", "--socket", path)
     assert done.code == 3, done
+
+
+def test_who_may_not_list_the_limits_is_told_his_part(broker, provider):
+    """The whole sentence, which says what all have spent, is for the log."""
+    made = broker(config(provider, "[policy \"apps\"]\nkind = app\nallow = yes\noperation = chat\n"))
+    made.add_key("test", KEY)
+    assert ask(made).code == 0
+    path = json.loads(made.llmb("app", "add", "notes", "--json").out)["socket"]
+    assert made.llmb("budget", "set", "household", "--usd", "0.000000001/day").code == 0
+    told = ask(made, "--socket", path)
+    assert told.code == 6 and "a budget of this host" in told.err, told
+    assert "household" not in told.err and "spent" not in told.err and "test:" not in told.err, told
+    whole = ask(made)
+    assert whole.code == 6 and 'limit "household"' in whole.err and "USD spent" in whole.err, whole
+    noted = [line for line in made.log().splitlines() if " limit.refused " in line]
+    assert len(noted) == 1 and "household" in noted[0] and "USD spent" in noted[0], noted
+    assert "class=budget" in noted[0], noted
