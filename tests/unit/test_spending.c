@@ -168,10 +168,41 @@ static void long_lived(void)
 	spending_free(s);
 }
 
+/* Where it is too much by the hour, what is over eight days old is put together by the quarter of a day: a week's window
+ * is as sharp as before on its last day. */
+static void by_age(void)
+{
+	enum { APPS = 16000, HOURS = 33 };
+	const struct limit_rule all = {.each = 0};
+	const struct limit_subject one = {.app = SPAN("one"), .uid = 1};
+	const int64_t young_s = NOON_S - 8 * DAY_S + 3600, old_s = NOON_S - 9 * DAY_S;
+	struct spending *s = spending_new();
+	size_t rows, cells;
+	char name[24];
+	spending_add(s, &one, NOON_S, 1);
+	spending_add(s, &one, young_s, 10);
+	spending_add(s, &one, old_s, 100);
+	for (unsigned k = 0; k < APPS; k++) {
+		(void)snprintf(name, sizeof name, "app-%u", k);
+		const struct limit_subject who = {.app = span_str(name), .uid = 1};
+		for (int64_t h = 0; h < HOURS; h++)
+			spending_add(s, &who, NOON_S - 10 * DAY_S - h * 3600, 1);
+	}
+	spending_size(s, &rows, &cells);
+	ok(rows == APPS + 1 && cells < SPENDING_CELLS / 2, "all are there, thinner: %zu, %zu", rows,
+		cells);
+	is_int(sum_of(s, &all, &one, young_s), 11, "of eight days: all");
+	is_int(sum_of(s, &all, &one, young_s + 3600), 1, "and by the hour");
+	is_int(sum_of(s, &all, &one, old_s + 3600), 111, "older: by more");
+	is_int(sum_of(s, &all, &one, old_s + 6 * 3600), 11, "which is a quarter of a day");
+	spending_free(s);
+}
+
 int main(void)
 {
 	compared();
 	crowded();
+	by_age();
 	long_lived();
 	return tap_done();
 }
