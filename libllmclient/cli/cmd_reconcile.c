@@ -398,7 +398,7 @@ static int check_provider(struct work *w)
 		is_there |= span_is(text_of(p.value, "name", &arena), w->provider);
 	answer_done(&answer);
 	return is_there ? EXIT_GOOD
-			: say_failure(&w->o->common, err_info(ERR_NOT_FOUND)->exit_code,
+			: say_failure(&w->o->common, EXIT_USAGE,
 				  "no provider is called \"%.64s\"; `llmb status` shows those "
 				  "there are",
 				  w->provider);

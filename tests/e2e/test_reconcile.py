@@ -11,6 +11,7 @@ import pytest
 import harness
 import provider_reports
 from harness import program, provider_section, section
+from wire import CALL, END, FAULT, HELLO, WELCOME, WireClient
 
 KEY, ADMIN = "sk-test-0123456789abcdef", "sk-admin-0123456789abcdef"
 OTHER = "key_of_somebody"
@@ -209,7 +210,7 @@ def test_a_name_that_is_a_pattern(broker, billed):
     made = called(broker, billed, ["gpt-4o"])
     text = table([["d", "m", "c"], [day(), "gpt-4o", "1"]])
     done = made.llmb("reconcile", "t*", "--csv", "-", "--map", "day=d,model=m,cost=c", input=text)
-    assert done.code == 7 and 'no provider is called "t*"' in done.err and done.out == ""
+    assert done.code == 2 and 'no provider is called "t*"' in done.err and done.out == ""
 
 
 def test_the_audit_log_has_it(broker, billed):
@@ -335,7 +336,35 @@ def test_a_provider_without_reports(broker, billed):
     said = refused(made, code=1)
     assert "no cost reports" in said and "--csv FILE" in said and "reports = openai" in said
     done = made.llmb("reconcile", "nobody")
-    assert "no provider is called" in done.err
+    assert done.code == 2 and "no provider is called" in done.err
+
+
+def asked(made, body):
+    """What another client is answered: a fault, or nothing."""
+    with WireClient(made.socket) as client:
+        client.send_frame(HELLO, 0, {"min": 1, "max": 1, "app": "other"})
+        client.recv_until(WELCOME)
+        client.send_frame(CALL, 1, {"kind": "admin", "op": "reconcile", "credit": 1 << 20,
+                                    "body": json.dumps(body).encode()})
+        last = client.recv_until(FAULT, END)[-1]
+    return last.body if last.type == FAULT else None
+
+
+@pytest.mark.parametrize("body, param", [
+    ({"provider": 7}, "provider"),
+    ({"provider": "nobody"}, "provider"),
+    ({"label": 7}, "label"),
+    ({"since_s": "1"}, "since_s"),
+    ({"since_s": None}, "since_s"),
+    ({"until_s": 1.5}, "until_s"),
+])
+def test_what_other_clients_say_is_looked_at(broker, billed, body, param):
+    made = called(broker, billed, ["gpt-4o"])
+    good = {"provider": "test", "label": None, "since_s": 0, "until_s": 86400}
+    fault = asked(made, {**good, **body})
+    assert (fault["class"], fault["param"]) == ("invalid_argument", param), fault
+    assert not [r for r in billed.requests() if r.method == "GET"]
+    assert asked(made, good) is None
 
 
 # exports
