@@ -137,7 +137,7 @@ static int read_days(struct work *w)
 	if (o->until && !read_time(o->until, &s))
 		return options_refuse(w->self, "--until %s: 1d or 2026-01-31 is wanted", o->until);
 	if (o->until)
-		w->days.last = day_of_moment(s - 1);
+		w->days.last = day_of_moment(s) - 1;
 	if (!o->csv && !o->until) /* today is not over, and its bill is not either */
 		w->days.last = day_of_moment((int64_t)time(NULL)) - 1;
 	if (!o->csv && !o->since)

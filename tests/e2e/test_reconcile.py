@@ -501,6 +501,17 @@ def test_the_zone_says_which_day(broker, billed):
     assert out["within"] and out["lines"][0]["day"] == there
 
 
+def test_until_is_a_day_that_is_not_compared(broker):
+    to_today()
+    made = broker()
+    text = table([["d", "c"], *([day(-i), "1.00"] for i in range(4))])
+    for until, first, last in (("1d", -3, -2), (day(-1), -3, -2), ("2d", -3, -3), (day(0), -3, -1)):
+        out = json.loads(made.llmb("reconcile", "openai", "--json", "--csv", "-", "--map",
+                                   "day=d,cost=c", "--until", until, input=text).out)
+        assert [line["day"] for line in out["lines"]] == [
+            day(i) for i in range(first, last + 1)], (until, out)
+
+
 # mistakes
 
 
@@ -516,6 +527,7 @@ def test_the_zone_says_which_day(broker, billed):
     ("d,c\n2026-01-31,1\n", ("--map", "day=d,cost=c", "--since", "2026-02-01"), 1, "no line of it is of these days"),
     ("d,c,c\n2026-01-31,1,2\n", ("--map", "day=d,cost=c"), 2, 'two columns "c"'),
     (None, ("--since", "2020-01-01"), 2, "at most 366 days"),
+    ("d,c\n", ("--map", "day=d,cost=c", "--since", "1d", "--until", "1d"), 2, "not after"),
     (None, ("--since", "2199-01-01"), 2, "not over"),
     ("d,c\n", ("--map", "day=d,cost=c", "--zone", "Europe/Nowhere"), 2, "no such time zone"),
     (None, ("--zone", "Europe/Berlin"), 2, "UTC's"),
