@@ -534,6 +534,8 @@ def test_until_is_a_day_that_is_not_compared(broker):
     (None, ("--map", "day=d,cost=c"), 2, "--csv FILE"),
     ("d,c\n", ("--key", "admin"), 2, "not for --csv"),
     ("d,c\n", ("--map", "day=d,cost=c", "--since", "2026-02-01", "--until", "2026-02-01"), 2, "not after"),
+    ("d;c\n2026-01-31;0,5\n2026-01-31;1.234\n", ("--map", "day=d,cost=c"), 1, "thousands or decimals"),
+    ("d,c\n2026-01-31,(-1.50)\n", ("--map", "day=d,cost=c"), 1, "two signs"),
     ("d,c\n", ("--map", "day=d,cost=c", "--tolerance", "much"), 2, "0.5%,0.01"),
     ("d,c\n", ("--map", "day=d,cost=c", "--output", "xml"), 2, "table, json or csv"),
     ("d,c\n", ("--map", "day=d,cost=c", "--key-id", "id"), 2, "LABEL=ID"),
