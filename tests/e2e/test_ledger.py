@@ -240,3 +240,27 @@ def test_old_rows_go_and_the_rest_stays_right(broker, provider):
     made.configure(priced + "[ledger]\nkeep = 31d\n")
     check = made.llmb("config", "check", "--config", str(made.config_file))
     assert check.code != 0 and "keep is from 32d to 36500d, or never" in check.out + check.err
+
+
+@pytest.mark.parametrize("args, words", [
+    (("--user", "nosuchuser"), "no user is called"),
+    (("--user", "ro*"), "no user is called"),
+    (("--user", ""), "no user is called"),
+    (("--since", "1d", "--until", "2d"), "--until is not after --since"),
+    (("--prompt", "req_1", "--since", "1d"), "--prompt"),
+    (("--prompt", "req_1", "--until", "1d"), "--prompt"),
+    (("--prompt", "req_1", "--app", "x"), "--prompt"),
+    (("--prompt", "req_1", "--op", "chat"), "--prompt"),
+    (("--prompt", "req_1", "--billed"), "--billed"),
+])
+def test_a_selection_that_means_nothing_is_refused(made, args, words):
+    done = made.llmb("usage", *args)
+    assert done.code == 2 and words in done.err and done.out == "", done
+
+
+def test_a_user_is_a_name_a_number_or_a_pattern_of_numbers(made):
+    ask_as(made, "notes", "3 words")
+    uid = str(os.getuid())
+    for who in (pwd.getpwuid(os.getuid()).pw_name, uid, uid[0] + "*", "*"):
+        assert usage(made, "--user", who)["total"]["requests"] == 1, who
+    assert usage(made, "--user", uid + "99")["total"]["requests"] == 0
