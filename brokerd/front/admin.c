@@ -263,7 +263,11 @@ struct admin_call *admin_new(struct admin_env *env, const struct peer_id *peer,
 void admin_abandon(struct admin_call *a)
 {
 	a->reply.on_done = NULL;
-	if (a->agent.consents) /* who only waits need not go on */
+	if (a->bill) { /* a key is not used for nobody; that it was used until now is recorded */
+		fault_set(&a->why, ERR_CANCELLED, "who asked is gone");
+		admin_record(a);
+	}
+	if (a->agent.consents || a->bill) /* who only waits need not go on */
 		admin_free(a);
 }
 

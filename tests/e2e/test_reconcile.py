@@ -326,9 +326,30 @@ def test_who_asked_is_gone(broker, billed):
     billed.script(path="/v1/organization/costs", hold="start")
     running = made.llmb_start("reconcile", "test", *to_today())
     billed.wait_held()
+    [report] = [r for r in billed.requests() if r.method == "GET"]
     running.kill()
-    billed.release()
+    billed.wait_disconnect(report.connection)
     assert reconcile(made, *to_today(), *EXACT)["within"]
+
+
+def test_who_asked_is_gone_and_no_more_is_asked(broker, billed):
+    """Nobody waits for the rest; that the admin key was used is recorded all the same."""
+    made = called(broker, billed, ["gpt-4o"])
+    billed.script(status=429, path="/v1/organization/costs", headers={"retry-after": "5"})
+    running = made.llmb_start("reconcile", "test", *to_today())
+    harness.wait_until(lambda: [r for r in billed.requests() if r.status == 429],
+                       harness.CALL_SECONDS, "the provider has refused once")
+    again = time.monotonic() + 5
+    running.kill()
+
+    def recorded():
+        records = json.loads(made.llmb("audit", "--json").out)["records"]
+        return [r for r in records if r["what"] == "reconcile"]
+    harness.wait_until(recorded, 2 * harness.CALL_SECONDS, "it is recorded")
+    [record] = recorded()
+    assert (record["verdict"], record["subject"]) == ("failed", "test/admin"), record
+    time.sleep(max(0, again + 1.5 - time.monotonic()))
+    assert [r.status for r in billed.requests() if r.method == "GET"] == [429]
 
 
 def test_a_provider_without_reports(broker, billed):
