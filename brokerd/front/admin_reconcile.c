@@ -16,7 +16,7 @@ static void put_row(struct json_out *o, const struct report_row *r, bool is_cost
 	json_open(o, '{');
 	json_pair_i64(o, "at_s", r->at_s);
 	json_pair_str(o, "model", span_is_set(r->model) ? r->model : SPAN(""));
-	json_pair_str(o, "class", span_str(r->class));
+	json_pair_str(o, "class", span_str(r->tokens));
 	json_pair_str(o, "key", r->key);
 	if (is_cost) {
 		json_pair_i64(o, "cost_nusd", r->cost_nusd);

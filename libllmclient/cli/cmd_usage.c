@@ -228,8 +228,7 @@ static void say_notes(const struct usage *u, struct json by, struct json total)
 		OWNED(buf_done) struct buf text = BUF_INIT(64);
 		put_usd_exact(&text, number_of(total, "charged_nusd"));
 		say_err("note: %.*s USD more (CHARGED) count against budgets, where the cost is "
-			"not "
-			"known",
+			"not known",
 			SPAN_ARG(buf_view(&text)));
 	}
 	if (compared > 0) {
