@@ -96,6 +96,40 @@ bool admin_flag(struct json body, const char *name)
 	return json_is_true(json_member(body, name));
 }
 
+static enum err not_a(const char *what, const char *name, struct fault *why)
+{
+	return fault_param(why, ERR_INVALID_ARGUMENT, name, "this is %s", what);
+}
+
+enum err admin_read_text(struct admin_call *a, struct json body, const char *name, struct span *out,
+	struct fault *why)
+{
+	const struct json v = json_member(body, name);
+	if (json_is_nil(v))
+		return OK;
+	if (json_kind(v) != JSON_STRING)
+		return not_a("a text", name, why);
+	*out = admin_text(a, body, name);
+	return span_is_set(*out) ? OK : fault_set(why, ERR_NO_MEMORY, "out of memory");
+}
+
+enum err admin_read_i64(struct json body, const char *name, int64_t *out, struct fault *why)
+{
+	const struct json v = json_member(body, name);
+	return json_is_nil(v) || json_i64(v, out) ? OK : not_a("a whole number", name, why);
+}
+
+enum err admin_read_flag(struct json body, const char *name, bool *out, struct fault *why)
+{
+	const struct json v = json_member(body, name);
+	if (json_is_nil(v))
+		return OK;
+	if (json_kind(v) != JSON_TRUE && json_kind(v) != JSON_FALSE)
+		return not_a("true or false", name, why);
+	*out = json_is_true(v);
+	return OK;
+}
+
 void admin_about(struct admin_call *a, const char *who)
 {
 	if (arena_dup(&a->arena, span_str(who), &a->about))
@@ -229,7 +263,11 @@ struct admin_call *admin_new(struct admin_env *env, const struct peer_id *peer,
 void admin_abandon(struct admin_call *a)
 {
 	a->reply.on_done = NULL;
-	if (a->agent.consents) /* who only waits need not go on */
+	if (a->bill) { /* a key is not used for nobody; that it was used until now is recorded */
+		fault_set(&a->why, ERR_CANCELLED, "who asked is gone");
+		admin_record(a);
+	}
+	if (a->agent.consents || a->bill) /* who only waits need not go on */
 		admin_free(a);
 }
 

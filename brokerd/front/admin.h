@@ -44,7 +44,8 @@ struct admin_call *admin_new(struct admin_env *env, const struct peer_id *peer,
 /* How long the body of that operation may be. */
 size_t admin_body_max(struct span op);
 
-/* The caller is gone: the operation goes on, nobody is told. */
+/* The caller is gone, and nobody is told. The operation goes on, unless it waits for questions or for what a
+ * provider says was spent. */
 void admin_abandon(struct admin_call *a);
 
 /* The broker ends, and the callers are gone. First those that ask a provider are dropped, so that

@@ -89,16 +89,6 @@ static enum err read_models(struct json list, char *to, size_t size, struct faul
 	return OK;
 }
 
-/* yes or no, and no where nobody says. */
-static enum err read_flag(struct json body, const char *name, bool *to, struct fault *why)
-{
-	const struct json v = json_member(body, name);
-	*to = json_is_true(v);
-	if (json_is_nil(v) || json_kind(v) == JSON_FALSE || json_kind(v) == JSON_TRUE)
-		return OK;
-	return fault_param(why, ERR_INVALID_ARGUMENT, name, "this is true or false");
-}
-
 /* How long it holds: seconds, 0 for good, else a month. */
 static enum err read_term(struct json body, struct grant *out, bool *is_said, struct fault *why)
 {
@@ -150,7 +140,7 @@ static enum err read_grant(
 {
 	const struct span who = admin_text(a, body, "who");
 	struct peer_id peer;
-	bool is_session, is_said;
+	bool is_session = false, is_said;
 	*out = (struct grant){.at_s = admin_now_s(a)};
 	if (!peer_from_text(who, &peer) || peer.kind == PEER_KIND_UNKNOWN)
 		return fault_param(why, ERR_INVALID_ARGUMENT, "who",
@@ -165,7 +155,7 @@ static enum err read_grant(
 	admin_about(a, out->who);
 	enum err err = read_uid(a, body, &out->uid, why);
 	if (!err)
-		err = read_flag(body, "session", &is_session, why);
+		err = admin_read_flag(body, "session", &is_session, why);
 	if (!err)
 		err = read_term(body, out, &is_said, why);
 	if (!err)
@@ -436,16 +426,16 @@ enum err admin_consent_answer(struct admin_call *a, struct json body, struct fau
 	const struct grants_reply reply = {grant_written, a};
 	struct consents *c = a->organs->consents;
 	struct grant grant = {.at_s = admin_now_s(a)};
-	bool is_session, is_said, is_dismissed;
+	bool is_session = false, is_said, is_dismissed = false;
 	uid_t whose = a->peer.uid;
 	int64_t id = 0;
 	if (!json_i64(json_member(body, "id"), &id) || id <= 0)
 		return fault_param(why, ERR_INVALID_ARGUMENT, "id", "which question is that?");
-	enum err err = read_flag(body, "allow", &grant.is_yes, why);
+	enum err err = admin_read_flag(body, "allow", &grant.is_yes, why);
 	if (!err)
-		err = read_flag(body, "session", &is_session, why);
+		err = admin_read_flag(body, "session", &is_session, why);
 	if (!err)
-		err = read_flag(body, "dismiss", &is_dismissed, why);
+		err = admin_read_flag(body, "dismiss", &is_dismissed, why);
 	if (!err)
 		err = read_term(body, &grant, &is_said, why);
 	if (!err)

@@ -18,14 +18,17 @@
 
 static enum err no_limit(struct span name, struct fault *why)
 {
-	return fault_set(why, ERR_NOT_FOUND,
+	return fault_param(why, ERR_INVALID_ARGUMENT, "name",
 		"there is no limit \"%.*s\": `llmb budget list` shows them",
 		SPAN_ARG(span_first(name, NAME_MAX_BYTES)));
 }
 
 enum err admin_budget_list(struct admin_call *a, struct json body, struct fault *why)
 {
-	const struct span name = admin_text(a, body, "name");
+	struct span name = SPAN_NONE;
+	const enum err err = admin_read_text(a, body, "name", &name, why);
+	if (err)
+		return err;
 	const struct limit_now now = {loop_now_us(a->organs->loop), loop_wall_us(a->organs->loop),
 		loop_boot_us(a->organs->loop)};
 	if (span_is_set(name) && !config_limit(a->organs->config, name))

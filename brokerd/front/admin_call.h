@@ -71,6 +71,15 @@ struct span admin_text(struct admin_call *a, struct json body, const char *name)
 /* A secret, into a buf of its own that the caller wipes. False: it is not there. */
 bool admin_secret(struct json body, const char *name, struct buf *out);
 bool admin_flag(struct json body, const char *name);
+
+/* What an answer would be wrong without, if it were passed over: absent or null leaves *out as it is, and what is
+ * there and is none is ERR_INVALID_ARGUMENT, which names it. A text is copied. */
+enum err admin_read_text(struct admin_call *a, struct json body, const char *name, struct span *out,
+	struct fault *why) MUST_USE;
+enum err admin_read_i64(
+	struct json body, const char *name, int64_t *out, struct fault *why) MUST_USE;
+enum err admin_read_flag(struct json body, const char *name, bool *out, struct fault *why) MUST_USE;
+
 /* What is known to be no secret: the audit log may have it. */
 void admin_about(struct admin_call *a, const char *who);
 

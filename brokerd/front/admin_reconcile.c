@@ -16,7 +16,7 @@ static void put_row(struct json_out *o, const struct report_row *r, bool is_cost
 	json_open(o, '{');
 	json_pair_i64(o, "at_s", r->at_s);
 	json_pair_str(o, "model", span_is_set(r->model) ? r->model : SPAN(""));
-	json_pair_str(o, "class", span_str(r->class));
+	json_pair_str(o, "class", span_str(r->tokens));
 	json_pair_str(o, "key", r->key);
 	if (is_cost) {
 		json_pair_i64(o, "cost_nusd", r->cost_nusd);
@@ -58,26 +58,32 @@ static void theirs_came(void *context, unsigned pages, const struct fault *why)
 
 static enum err read_provider(struct admin_call *a, struct json body, struct fault *why)
 {
-	a->provider = admin_text(a, body, "provider");
+	const enum err err = admin_read_text(a, body, "provider", &a->provider, why);
+	if (err)
+		return err;
 	if (config_provider(a->config, a->provider))
 		return OK;
-	return fault_param(why, ERR_NOT_FOUND, "provider",
+	return fault_param(why, ERR_INVALID_ARGUMENT, "provider",
 		"no provider is called \"%.*s\"; `llmb status` shows those there are",
 		SPAN_ARG(span_first(a->provider, LIMIT_LABEL_BYTES)));
 }
 
 enum err admin_reconcile(struct admin_call *a, struct json body, struct fault *why)
 {
-	struct bill_time time;
-	a->label = admin_text(a, body, "label");
+	struct bill_time time = {-1, -1};
+	enum err err = admin_read_text(a, body, "label", &a->label, why);
 	if (a->label.n == 0)
 		a->label = SPAN(LABEL_DEFAULT);
-	const enum err err = read_provider(a, body, why);
+	if (!err)
+		err = read_provider(a, body, why);
+	if (!err)
+		err = admin_read_i64(body, "since_s", &time.since_s, why);
+	if (!err)
+		err = admin_read_i64(body, "until_s", &time.until_s, why);
 	if (err)
 		return err;
-	if (!json_i64(json_member(body, "since_s"), &time.since_s) ||
-		!json_i64(json_member(body, "until_s"), &time.until_s) || time.since_s < 0 ||
-		time.until_s <= time.since_s || time.until_s - time.since_s > TIME_MAX_S)
+	if (time.since_s < 0 || time.until_s <= time.since_s ||
+		time.until_s - time.since_s > TIME_MAX_S)
 		return fault_param(why, ERR_INVALID_ARGUMENT, "since_s",
 			"since_s and until_s have to be seconds since 1970, at most %d days apart",
 			(int)(TIME_MAX_S / 86400));

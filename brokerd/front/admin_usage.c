@@ -23,9 +23,10 @@ static enum err take_clock(
 	size_t n = 0;
 	for (struct json_walk w = json_each(list); json_next(&w);)
 		n++;
-	if (n == 0)
+	if (json_is_nil(list) || (json_kind(list) == JSON_ARRAY && n == 0))
 		return OK;
-	changes = n <= CLOCK_CHANGES_MAX ? arena_array(&a->arena, n, sizeof *changes) : NULL;
+	changes =
+		n > 0 && n <= CLOCK_CHANGES_MAX ? arena_array(&a->arena, n, sizeof *changes) : NULL;
 	n = 0;
 	for (struct json_walk w = json_each(list); changes && json_next(&w); n++) {
 		if (!take_change(w.value, &changes[n]) ||
@@ -42,17 +43,24 @@ static enum err take_clock(
 	return OK;
 }
 
+static enum err take_moment(struct json body, const char *name, int64_t *to_us, struct fault *why)
+{
+	int64_t s;
+	const enum err err = admin_read_i64(body, name, &s, why);
+	if (!err && !json_is_nil(json_member(body, name)))
+		*to_us = num_mul_sat(s, 1000000);
+	return err;
+}
+
 static enum err take_selection(
 	struct admin_call *a, struct json body, struct selection *out, struct fault *why)
 {
-	int64_t s;
-	if (json_i64(json_member(body, "since_s"), &s))
-		out->since_us = num_mul_sat(s, 1000000);
-	if (json_i64(json_member(body, "until_s"), &s))
-		out->until_us = num_mul_sat(s, 1000000);
-	for (int d = 0; d < DIM_VALUES; d++)
-		out->only[d] = admin_text(a, body, dim_name((enum dim)d));
-	return take_clock(a, json_member(body, "clock"), out, why);
+	enum err err = take_moment(body, "since_s", &out->since_us, why);
+	if (!err)
+		err = take_moment(body, "until_s", &out->until_us, why);
+	for (int d = 0; !err && d < DIM_VALUES; d++)
+		err = admin_read_text(a, body, dim_name((enum dim)d), &out->only[d], why);
+	return err ? err : take_clock(a, json_member(body, "clock"), out, why);
 }
 
 /* ---- the answer: once all that has ended is there ---- */
@@ -98,9 +106,14 @@ static void usage_run(struct job *j)
 enum err admin_usage(struct admin_call *a, struct json body, struct fault *why)
 {
 	struct report *r = &a->usage.report;
-	const struct span by = admin_text(a, body, "by");
+	struct span by = SPAN_NONE;
+	bool is_billed = false;
 	enum err err = take_selection(a, body, &r->of, why);
-	r->what = admin_flag(body, "billed") ? REPORT_BILLED : REPORT_REQUESTS;
+	if (!err)
+		err = admin_read_flag(body, "billed", &is_billed, why);
+	if (!err)
+		err = admin_read_text(a, body, "by", &by, why);
+	r->what = is_billed ? REPORT_BILLED : REPORT_REQUESTS;
 	if (!err)
 		err = report_by(r, by.n > 0 ? by : SPAN("none"), why);
 	return err ? err : question_ask(a, usage_run, why);
@@ -127,8 +140,12 @@ static void export_run(struct job *j)
 enum err admin_usage_export(struct admin_call *a, struct json body, struct fault *why)
 {
 	struct export *e = &a->usage.export;
-	const enum err err = take_selection(a, body, &e->of, why);
-	e->table = admin_flag(body, "attempts") ? EXPORT_ATTEMPTS : EXPORT_EXCHANGES;
-	e->after = admin_text(a, body, "after");
+	bool is_of_attempts = false;
+	enum err err = take_selection(a, body, &e->of, why);
+	if (!err)
+		err = admin_read_flag(body, "attempts", &is_of_attempts, why);
+	if (!err)
+		err = admin_read_text(a, body, "after", &e->after, why);
+	e->table = is_of_attempts ? EXPORT_ATTEMPTS : EXPORT_EXCHANGES;
 	return err ? err : question_ask(a, export_run, why);
 }

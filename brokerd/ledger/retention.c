@@ -168,8 +168,7 @@ static void say_end(struct retention *r)
 	if (!r->err && r->done.is_too_large && r->deleted > 0)
 		log_warn("ledger.keep",
 			"note=\"the file stays as large as it is, and its space is used again: to "
-			"make "
-			"it smaller, stop llm-brokerd and run sqlite3 ledger.db 'PRAGMA "
+			"make it smaller, stop llm-brokerd and run sqlite3 ledger.db 'PRAGMA "
 			"auto_vacuum=INCREMENTAL; VACUUM'\"");
 	r->deleted = 0;
 }

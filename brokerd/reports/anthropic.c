@@ -1,5 +1,4 @@
 /* anthropic.c - costs in cents by description, usage by model and key; moments are RFC 3339. */
-#include <inttypes.h>
 #include <time.h>
 
 #include "brokerd/reports/parts.h"
@@ -39,7 +38,7 @@ struct reading {
 static const char *class_of(struct json type)
 {
 	static const struct {
-		const char *type, *class;
+		const char *type, *tokens;
 	} types[] = {
 		{"uncached_input_tokens",                    "input"      },
 		{"cache_read_input_tokens",                  "cache_read" },
@@ -49,7 +48,7 @@ static const char *class_of(struct json type)
 	};
 	for (size_t i = 0; i < COUNT_OF(types); i++) {
 		if (json_is(type, types[i].type))
-			return types[i].class;
+			return types[i].tokens;
 	}
 	return NULL;
 }
@@ -57,7 +56,7 @@ static const char *class_of(struct json type)
 /* What is no model's has a description: "Web Search Usage". */
 static enum err take_cost(struct reading *r, struct json v, struct fault *why)
 {
-	struct report_row row = {.at_s = r->at_s, .class = class_of(json_member(v, "token_type"))};
+	struct report_row row = {.at_s = r->at_s, .tokens = class_of(json_member(v, "token_type"))};
 	enum err err = page_currency(v, why);
 	if (err)
 		return err;

@@ -2,7 +2,6 @@
 #include <inttypes.h>
 
 #include "brokerd/reports/parts.h"
-#include "protocol/base/num.h"
 #include "protocol/base/owned.h"
 
 static const struct report_kind reports[] = {
@@ -27,7 +26,7 @@ struct reading {
 static const char *class_of(struct span item)
 {
 	static const struct {
-		const char *end, *class;
+		const char *end, *tokens;
 	} ends[] = {
 		{", input",        "input"     },
 		{", cached input", "cache_read"},
@@ -35,7 +34,7 @@ static const char *class_of(struct span item)
 	};
 	for (size_t i = 0; i < COUNT_OF(ends); i++) {
 		if (span_ends(item, span_str(ends[i].end)))
-			return ends[i].class;
+			return ends[i].tokens;
 	}
 	return NULL;
 }
@@ -50,7 +49,7 @@ static enum err take_cost(struct reading *r, struct json v, struct fault *why)
 	if (!page_amount(json_member(amount, "value"), 9, r->arena, &row.cost_nusd))
 		return page_odd(why, "a cost has no amount");
 	const enum err err = page_text(v, "line_item", r->arena, &row.model);
-	row.class = class_of(row.model);
+	row.tokens = class_of(row.model);
 	return err ? err : r->sink->on_row(r->sink->context, &row, true);
 }
 

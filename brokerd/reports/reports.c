@@ -1,8 +1,6 @@
 /* reports.c - the APIs, and what is the same for all. */
 #include "brokerd/reports/reports.h"
 
-#include <inttypes.h>
-
 #include "brokerd/reports/parts.h"
 #include "protocol/base/num.h"
 #include "protocol/base/owned.h"

@@ -9,9 +9,8 @@
 struct report_row {
 	int64_t at_s;      /* when its day begins, UTC */
 	struct span model; /* or what else cost something; "" where it is not said */
-	/* of costs */
-	const char *class
-		; /* "input" "cache_read" "cache_write" "output"; NULL: of none, or not said */
+	/* of costs: of "input", "cache_read", "cache_write" or "output"; NULL: of none, or it is not said */
+	const char *tokens;
 	int64_t cost_nusd; /* less than 0: a credit */
 	/* of usage; -1: not said */
 	struct span key; /* the provider's id of it; absent: none was used, or it is not said */

@@ -4,6 +4,7 @@
 #include "protocol/base/num.h"
 
 #define DIGITS_MAX 64
+#define SAY_WHICH  "say which by cost=COLUMN:point or cost=COLUMN:comma"
 
 /* A number that has lost its marks: digits, at most one point, perhaps an exponent. */
 struct plain {
@@ -49,6 +50,14 @@ static size_t last_index(struct span s, char c)
 	return i > 0 ? i - 1 : s.n;
 }
 
+/* Is there one such mark, where it can be between thousands as well as before decimals? */
+static bool can_be_either(struct span digits, char mark)
+{
+	const size_t before = span_index(digits, mark);
+	return count_of(digits, ',') + count_of(digits, '.') == 1 && before < digits.n &&
+	       digits.n - before - 1 == 3 && before >= 1 && before <= 3 && digits.p[0] != '0';
+}
+
 /* Which mark is before the decimals of such digits? AMOUNT_MARK_ANY: it cannot be told. */
 static enum amount_mark mark_of(struct span digits)
 {
@@ -60,10 +69,24 @@ static enum amount_mark mark_of(struct span digits)
 		return points > 1 ? AMOUNT_MARK_COMMA : AMOUNT_MARK_POINT;
 	if (commas > 1)
 		return AMOUNT_MARK_POINT;
-	const size_t before = span_index(digits, ',');
-	if (digits.n - before - 1 != 3 || before == 0 || before > 3 || digits.p[0] == '0')
-		return AMOUNT_MARK_COMMA;
-	return AMOUNT_MARK_ANY;
+	return can_be_either(digits, ',') ? AMOUNT_MARK_ANY : AMOUNT_MARK_COMMA;
+}
+
+/* The same, by the rest of its column too. */
+static enum err guess_mark(struct span given, struct span digits, struct amount_column *column,
+	enum amount_mark *mark, struct fault *why)
+{
+	const bool is_guess = can_be_either(digits, '.');
+	*mark = mark_of(digits);
+	if (*mark == AMOUNT_MARK_ANY || (is_guess && column->has_comma))
+		return refuse(given, why, "can mean thousands or decimals: " SAY_WHICH);
+	if (*mark == AMOUNT_MARK_COMMA && column->has_guess)
+		return refuse(given, why,
+			"has a comma before its decimals, and a line above it may have a point "
+			"between thousands: " SAY_WHICH);
+	column->has_guess |= is_guess;
+	column->has_comma |= *mark == AMOUNT_MARK_COMMA;
+	return OK;
 }
 
 static void keep(struct plain *p, struct span s, char without)
@@ -98,14 +121,14 @@ static bool sort_out(
 	return true;
 }
 
-/* Takes a sign off the front: -1, or 1. */
-static int64_t take_sign(struct span *s)
+/* Takes a sign off the front, if there is one. */
+static bool take_sign(struct span *s, int64_t *sign)
 {
 	if (s->n == 0 || (s->p[0] != '-' && s->p[0] != '+'))
-		return 1;
-	const int64_t sign = s->p[0] == '-' ? -1 : 1;
+		return false;
+	*sign = s->p[0] == '-' ? -1 : 1;
 	*s = span_skip(*s, 1);
-	return sign;
+	return true;
 }
 
 /* Takes one word of a currency off one of the ends. */
@@ -143,7 +166,7 @@ static bool is_foreign(struct span s)
 
 /* A sign, and the rest without marks. */
 static enum err read_plain(struct span given, struct span s, enum amount_mark mark,
-	struct plain *out, struct fault *why)
+	struct amount_column *column, struct plain *out, struct fault *why)
 {
 	size_t n = 0;
 	while (n < s.n && ((s.p[n] >= '0' && s.p[n] <= '9') || s.p[n] == ',' || s.p[n] == '.'))
@@ -153,32 +176,36 @@ static enum err read_plain(struct span given, struct span s, enum amount_mark ma
 		return refuse(given, why, "has too many digits");
 	if (n == 0 || (exponent.n > 0 && exponent.p[0] != 'e' && exponent.p[0] != 'E'))
 		return refuse(given, why, "is not an amount");
-	if (mark == AMOUNT_MARK_ANY)
-		mark = mark_of(digits);
-	if (mark == AMOUNT_MARK_ANY)
-		return refuse(given, why,
-			"can mean thousands or decimals: say which by cost=COLUMN:point or "
-			"cost=COLUMN:comma");
+	if (mark == AMOUNT_MARK_ANY) {
+		const enum err err = guess_mark(given, digits, column, &mark, why);
+		if (err)
+			return err;
+	}
 	return sort_out(digits, exponent, mark, out)
 		       ? OK
 		       : refuse(given, why, "has its points or commas where no amount has them");
 }
 
-enum err amount_nusd(struct span text, enum amount_mark mark, int64_t *out, struct fault *why)
+enum err amount_nusd(struct span text, enum amount_mark mark, struct amount_column *column,
+	int64_t *out, struct fault *why)
 {
 	struct span s = span_trim(text);
 	struct plain plain;
 	int64_t sign = 1;
+	size_t n_signs = 0;
 	if (s.n >= 2 && s.p[0] == '(' && s.p[s.n - 1] == ')') {
 		sign = -1;
+		n_signs++;
 		s = span_trim(span_of(s.p + 1, s.n - 2));
 	}
 	if (is_foreign(s))
 		return refuse(text, why, "is not in US dollars, and nothing here converts it");
-	sign *= take_sign(&s);
+	n_signs += take_sign(&s, &sign);
 	if (take_dollar(&s))
-		sign *= take_sign(&s);
-	const enum err err = read_plain(text, s, mark, &plain, why);
+		n_signs += take_sign(&s, &sign);
+	if (n_signs > 1)
+		return refuse(text, why, "has two signs");
+	const enum err err = read_plain(text, s, mark, column, &plain, why);
 	if (err)
 		return err;
 	if (!num_scaled(span_of(plain.text, plain.n), 9, out))

@@ -256,9 +256,9 @@ static const struct command budget_set = {
 		    "  llmb budget set night --usd 20/month --model 'anthropic/*' --zone UTC\n"
 		    "  llmb budget set daily --usd 8/day --without soft/day\n",
 	.notes = "What is set here is kept beside the configuration, whose own [limit] sections "
-		 "are "
-		 "changed there.\nOf a limit that is there only what is said now changes: another "
-		 "day's budget takes the\nplace of that day's, and a month's stays.\n",
+		 "are changed there.\n"
+		 "Of a limit that is there only what is said now changes: another day's budget "
+		 "takes the\nplace of that day's, and a month's stays.\n",
 	.rows = set_rows,
 	.n_rows = COUNT_OF(set_rows),
 	.run = run_set,

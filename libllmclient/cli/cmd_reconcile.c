@@ -137,7 +137,7 @@ static int read_days(struct work *w)
 	if (o->until && !read_time(o->until, &s))
 		return options_refuse(w->self, "--until %s: 1d or 2026-01-31 is wanted", o->until);
 	if (o->until)
-		w->days.last = day_of_moment(s - 1);
+		w->days.last = day_of_moment(s) - 1;
 	if (!o->csv && !o->until) /* today is not over, and its bill is not either */
 		w->days.last = day_of_moment((int64_t)time(NULL)) - 1;
 	if (!o->csv && !o->since)
@@ -398,7 +398,7 @@ static int check_provider(struct work *w)
 		is_there |= span_is(text_of(p.value, "name", &arena), w->provider);
 	answer_done(&answer);
 	return is_there ? EXIT_GOOD
-			: say_failure(&w->o->common, err_info(ERR_NOT_FOUND)->exit_code,
+			: say_failure(&w->o->common, EXIT_USAGE,
 				  "no provider is called \"%.64s\"; `llmb status` shows those "
 				  "there are",
 				  w->provider);
@@ -459,8 +459,7 @@ static void note_names(struct work *w, const struct reconciled *r)
 	}
 	if (may_be)
 		note(w, "where a name of theirs is a model of the ledger's, --model-alias "
-			"THEIRS=OURS "
-			"says so");
+			"THEIRS=OURS says so");
 }
 
 static void note_keys(struct work *w, const struct reconciled *r)
@@ -609,22 +608,18 @@ const struct command command_reconcile = {
 		"  llmb reconcile openai --csv costs.csv --map day=Date,model=Model,cost=\"Cost "
 		"(USD)\"\n"
 		"  llmb reconcile anthropic --csv claude_api_cost.csv   columns that are known "
-		"need "
-		"no map\n"
+		"need no map\n"
 		"  llmb key add openai/admin && llmb reconcile openai --since 30d\n",
 	.notes =
-		"Exit status 0: every day, every model and the total agree within the tolerance; "
-		"1: they do not,\n"
-		"or the file cannot be read, and then stdout has no figures.\n"
-		"Days as 2026-01-31, 31 Jan 2026, with a time, or as seconds since 1970; "
-		"day=COLUMN:mdy and :dmy\n"
-		"for 1/31/2026 and 31/1/2026, cost=COLUMN:comma where a comma is before the "
-		"decimals. Dated names\n"
-		"of a model, and lines such as \"gpt-4o, cached input\", are added up under the "
-		"one that the ledger\n"
-		"has. A call at midnight may be counted on the next day by the other side. The key "
-		"`admin` is used\n"
-		"for nothing else; it stays in the broker.\n",
+		"Exit status 0: every day, every model and the total agree within the\n"
+		"tolerance; 1: they do not, or the file cannot be read, and then stdout has no\n"
+		"figures.\n"
+		"Days as 2026-01-31, 31 Jan 2026, with a time, or as seconds since 1970;\n"
+		"day=COLUMN:mdy and :dmy for 1/31/2026 and 31/1/2026, cost=COLUMN:comma where a\n"
+		"comma is before the decimals. Dated names of a model, and lines such as\n"
+		"\"gpt-4o, cached input\", are added up under the one that the ledger has. A call\n"
+		"at midnight may be counted on the next day by the other side. The key `admin`\n"
+		"is used for nothing else; it stays in the broker.\n",
 	.rows = rows,
 	.n_rows = COUNT_OF(rows),
 	.run = run,

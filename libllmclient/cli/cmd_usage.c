@@ -40,6 +40,12 @@ struct usage {
 
 /* ---- the question ---- */
 
+/* A number, or a pattern of numbers: "1000", "10*". */
+static bool is_number(const char *text)
+{
+	return *text != '\0' && text[strspn(text, "0123456789*")] == '\0';
+}
+
 /* A name is told as its number; a number, or a pattern, as it is. */
 static void put_user(struct json_out *o, const char *text)
 {
@@ -214,28 +220,28 @@ static void say_notes(const struct usage *u, struct json by, struct json total)
 	if (u->common.is_quiet)
 		return;
 	if (unpriced > 0)
-		say_err("note: %" PRId64
-			" requests have no known price, and are not in USD: set price_input and "
-			"price_output of their [model]%s",
-			unpriced, whose);
+		say_err("note: %" PRId64 " %s no known price, and %s not in USD: set price_input "
+			"and price_output of their [model]%s",
+			unpriced, unpriced == 1 ? "request has" : "requests have",
+			unpriced == 1 ? "is" : "are", whose);
 	if (number_of(total, "charged_nusd") > 0) {
 		OWNED(buf_done) struct buf text = BUF_INIT(64);
 		put_usd_exact(&text, number_of(total, "charged_nusd"));
 		say_err("note: %.*s USD more (CHARGED) count against budgets, where the cost is "
-			"not "
-			"known",
+			"not known",
 			SPAN_ARG(buf_view(&text)));
 	}
 	if (compared > 0) {
 		OWNED(buf_done) struct buf text = BUF_INIT(256);
 		buf_text(&text, "note: providers billed ");
 		put_usd_exact(&text, number_of(total, "theirs_nusd"));
-		buf_print(
-			&text, " USD for %" PRId64 " requests, at our prices they are ", compared);
+		buf_print(&text, " USD for %" PRId64 " request%s, which at our prices cost ",
+			compared, compared == 1 ? "" : "s");
 		put_usd_exact(&text, number_of(total, "ours_nusd"));
-		buf_print(&text, "; %" PRId64 " differ by more than 0.5 %%",
-			number_of(total, "drifted"));
-		if (number_of(total, "drifted") > 0)
+		const int64_t drifted = number_of(total, "drifted");
+		buf_print(&text, "; %" PRId64 " differ%s by more than 0.5 %%", drifted,
+			drifted == 1 ? "s" : "");
+		if (drifted > 0)
 			buf_print(&text, ": set the prices of their [model]%s", whose);
 		say_err("%.*s", SPAN_ARG(buf_view(&text)));
 	}
@@ -490,6 +496,32 @@ static bool are_ways(struct span words)
 	return are;
 }
 
+static bool has_selection(const struct usage *u)
+{
+	bool has = u->since || u->until;
+	for (size_t i = 0; i < CHOICES; i++)
+		has |= u->only[i] != NULL;
+	return has;
+}
+
+/* What would be answered, and mean nothing. */
+static int refuse_selection(const struct command *self, const struct usage *u)
+{
+	const char *user = u->only[USER];
+	if (u->since && u->until && u->since_s >= u->until_s)
+		return options_refuse(self, "--until is not after --since");
+	if (user && !is_number(user) && !getpwnam(user))
+		return options_refuse(self,
+			"--user %s: no user is called so here; a name is wanted, or a number (with "
+			"* for any digits)",
+			user);
+	if (u->prompt && has_selection(u))
+		return options_refuse(self,
+			"--prompt shows what one request asked, and takes no --since, --until or "
+			"filter");
+	return OPTIONS_GO_ON;
+}
+
 static int refuse(const struct command *self, struct usage *u)
 {
 	if (u->by && !are_ways(span_str(u->by)))
@@ -511,9 +543,9 @@ static int refuse(const struct command *self, struct usage *u)
 		return options_refuse(self, "--export %s: csv or jsonl is wanted", u->export);
 	if (u->is_attempts && !u->export)
 		return options_refuse(self, "--attempts goes with --export");
-	if (u->is_billed && (u->export || u->is_estimates))
+	if (u->is_billed && (u->export || u->is_estimates || u->prompt))
 		return options_refuse(
-			self, "--billed is for sums, not for --export or --estimates");
+			self, "--billed is for sums, not for --export, --estimates or --prompt");
 	if (u->common.is_json + u->is_csv + (u->export != NULL) > 1)
 		return options_refuse(self, "one of --json, --csv and --export is wanted");
 	if (u->is_estimates + (u->export != NULL) + (u->by != NULL) + (u->prompt != NULL) > 1)
@@ -521,7 +553,7 @@ static int refuse(const struct command *self, struct usage *u)
 			self, "one of --by, --estimates, --export and --prompt is wanted");
 	if (u->prompt && u->is_csv)
 		return options_refuse(self, "--prompt shows a text, or --json");
-	return OPTIONS_GO_ON;
+	return refuse_selection(self, u);
 }
 
 static int run(const struct command *self, int argc, char **argv)
@@ -551,7 +583,7 @@ static const struct option_row rows[] = {
 	{'\0', "model",     "NAME", "of that model, as asked or as PROVIDER/MODEL",         OPTION_TEXT, USAGE(only[MODEL])},
 	{'\0', "provider",  "NAME", "of that provider",                                     OPTION_TEXT, USAGE(only[PROVIDER])},
 	{'\0', "key",       "NAME", "of that key: PROVIDER/LABEL",                          OPTION_TEXT, USAGE(only[KEY])},
-	{'\0', "user",      "NAME", "of that user: a name or a number",                     OPTION_TEXT, USAGE(only[USER])},
+	{'\0', "user",      "NAME", "of that user: a name, or a number (* for any digits)", OPTION_TEXT, USAGE(only[USER])},
 	{'\0', "unit",      "NAME", "of that unit: backup.service",                         OPTION_TEXT, USAGE(only[UNIT])},
 	{'\0', "container", "ID",   "of that container or sandbox",                         OPTION_TEXT, USAGE(only[CONTAINER])},
 	{'\0', "project",   "PATH", "of that repository: */notes",                          OPTION_TEXT, USAGE(only[PROJECT])},

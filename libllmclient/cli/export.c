@@ -328,10 +328,10 @@ static enum err take_currency(const struct export *e, const struct csv_record *r
 }
 
 static enum err take_figures(
-	const struct export *e, const struct csv_record *r, struct spend *s, struct fault *why)
+	struct export *e, const struct csv_record *r, struct spend *s, struct fault *why)
 {
 	enum err err = take_currency(e, r, why);
-	if (!err && amount_nusd(cell(e, r, EXPORT_COST), e->map.mark, &s->nusd, why))
+	if (!err && amount_nusd(cell(e, r, EXPORT_COST), e->map.mark, &e->cost, &s->nusd, why))
 		err = at_cell(e, r, e->at[EXPORT_COST], why);
 	s->has_cost = true;
 	if (!err)

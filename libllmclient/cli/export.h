@@ -40,14 +40,15 @@ struct export
 	struct export_map map;
 	struct export_days days;
 	struct statement *to;
-	size_t at[EXPORT_FIELDS]; /* columns from 0; SIZE_MAX: not there */
-	size_t columns;           /* of the first line; 0: it has not come */
-	const char *known_as;     /* whose export it was taken for, without a map; NULL */
-	struct buf head;          /* the names of the columns, with a NUL each */
-	int64_t n_rows;           /* that count */
-	int64_t n_blank;          /* without an amount */
-	int64_t n_sums;           /* without a day, as totals are */
-	int64_t n_outside;        /* on other days */
+	size_t at[EXPORT_FIELDS];  /* columns from 0; SIZE_MAX: not there */
+	size_t columns;            /* of the first line; 0: it has not come */
+	const char *known_as;      /* whose export it was taken for, without a map; NULL */
+	struct amount_column cost; /* how its amounts are written */
+	struct buf head;           /* the names of the columns, with a NUL each */
+	int64_t n_rows;            /* that count */
+	int64_t n_blank;           /* without an amount */
+	int64_t n_sums;            /* without a day, as totals are */
+	int64_t n_outside;         /* on other days */
 };
 
 /* `map` without any column: an export that is known. */

@@ -199,6 +199,23 @@ def test_what_other_clients_say_is_looked_at(made, body, param):
     assert (made.state_dir / "limits").read_bytes() == before
 
 
+def test_a_name_of_no_limit_is_a_mistake_of_who_asks(made):
+    for command in ("list", "show", "remove"):
+        done = made.llmb("budget", command, "nosuch")
+        assert done.code == 2 and 'there is no limit "nosuch"' in done.err, done
+    good(made, "set", "fair", "--requests", "60/minute")
+    for name, is_good in ((3, False), (["fair"], False), ("nosuch", False), (None, True), ("fair", True)):
+        with WireClient(made.socket) as client:
+            client.send_frame(HELLO, 0, {"min": 1, "max": 1, "app": "other"})
+            client.recv_until(WELCOME)
+            client.send_frame(CALL, 1, {"kind": "admin", "op": "budget.list", "credit": 1 << 20,
+                                        "body": json.dumps({"name": name}).encode()})
+            last = client.recv_until(FAULT, END)[-1]
+        assert (last.type == END) is is_good, (name, last)
+        if not is_good:
+            assert (last.body["class"], last.body["param"]) == ("invalid_argument", "name"), last
+
+
 def test_many_changes_at_once_are_all_made(made):
     names = [f"l{i}" for i in range(12)]
     running = [made.llmb_start("budget", "set", name, "--usd", "5/day", "--app", name) for name in names]

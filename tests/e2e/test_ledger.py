@@ -138,6 +138,39 @@ def test_csv_is_safe_for_spreadsheets(made):
     assert [row["requests"] for row in total] == ["5"]
 
 
+@pytest.mark.parametrize("op, body, param", [
+    ("usage", {"app": 5}, "app"),
+    ("usage", {"app": ["x"]}, "app"),
+    ("usage", {"user": 1000}, "user"),
+    ("usage", {"by": 5}, "by"),
+    ("usage", {"since_s": "4000000000"}, "since_s"),
+    ("usage", {"until_s": 1.5}, "until_s"),
+    ("usage", {"clock": 5}, "clock"),
+    ("usage", {"clock": {}}, "clock"),
+    ("usage", {"billed": "yes"}, "billed"),
+    ("usage.estimates", {"model": 5}, "model"),
+    ("usage.export", {"after": 7}, "after"),
+    ("usage.export", {"attempts": 1}, "attempts"),
+    ("usage.export", {"kind": {}}, "kind"),
+    ("usage", {name: None for name in ("app", "by", "since_s", "until_s", "clock", "billed")}, None),
+    ("usage", {"app": "", "by": ""}, None),
+    ("usage.export", {"app": None, "after": None, "attempts": None}, None),
+])
+def test_a_filter_of_the_wrong_type_is_refused(made, op, body, param):
+    """Left out, it would answer what all have used."""
+    with WireClient(made.socket) as client:
+        client.send_frame(HELLO, 0, {"min": 1, "max": 1, "client": "test", "app": "other"})
+        assert client.recv_frame().type == WELCOME
+        client.send_frame(CALL, 1, {"kind": "admin", "op": op, "credit": 1 << 20,
+                                    "body": json.dumps(body).encode()})
+        last = client.recv_until(END, FAULT)[-1]
+    if param is None:
+        assert last.type == END, last.body
+    else:
+        assert last.type == FAULT, "it is answered"
+        assert (last.body["class"], last.body["param"]) == ("invalid_argument", param), last.body
+
+
 def test_all_rows_can_be_had(made):
     for _ in range(3):
         assert made.llmb("ask", "-m", "test/m", "3 words").code == 0
@@ -207,3 +240,27 @@ def test_old_rows_go_and_the_rest_stays_right(broker, provider):
     made.configure(priced + "[ledger]\nkeep = 31d\n")
     check = made.llmb("config", "check", "--config", str(made.config_file))
     assert check.code != 0 and "keep is from 32d to 36500d, or never" in check.out + check.err
+
+
+@pytest.mark.parametrize("args, words", [
+    (("--user", "nosuchuser"), "no user is called"),
+    (("--user", "ro*"), "no user is called"),
+    (("--user", ""), "no user is called"),
+    (("--since", "1d", "--until", "2d"), "--until is not after --since"),
+    (("--prompt", "req_1", "--since", "1d"), "--prompt"),
+    (("--prompt", "req_1", "--until", "1d"), "--prompt"),
+    (("--prompt", "req_1", "--app", "x"), "--prompt"),
+    (("--prompt", "req_1", "--op", "chat"), "--prompt"),
+    (("--prompt", "req_1", "--billed"), "--billed"),
+])
+def test_a_selection_that_means_nothing_is_refused(made, args, words):
+    done = made.llmb("usage", *args)
+    assert done.code == 2 and words in done.err and done.out == "", done
+
+
+def test_a_user_is_a_name_a_number_or_a_pattern_of_numbers(made):
+    ask_as(made, "notes", "3 words")
+    uid = str(os.getuid())
+    for who in (pwd.getpwuid(os.getuid()).pw_name, uid, uid[0] + "*", "*"):
+        assert usage(made, "--user", who)["total"]["requests"] == 1, who
+    assert usage(made, "--user", uid + "99")["total"]["requests"] == 0

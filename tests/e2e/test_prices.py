@@ -71,6 +71,15 @@ def test_a_price_that_is_not_known_is_no_figure_anywhere(made, provider):
     assert only["cost_nusd"] is None and only["price_output"] is None and only["price_input"] == 2_000_000_000
 
 
+def test_one_request_is_one_request(made, provider):
+    ask(made, provider, "priced", 0.0031)
+    ask(made, provider, "half")
+    made.wait_ledger(2, 2)
+    said = reports(made, "--by", "model")[0].err
+    assert "1 request has no known price, and is not in USD" in said
+    assert "providers billed 0.003100000 USD for 1 request, which at our prices cost 0.003000000; 1 differs" in said
+
+
 def test_where_all_prices_are_known_no_column_asks_for_them(made, provider):
     ask(made, provider, "priced")
     made.wait_ledger(1, 1)

@@ -11,6 +11,7 @@ import pytest
 import harness
 import provider_reports
 from harness import program, provider_section, section
+from wire import CALL, END, FAULT, HELLO, WELCOME, WireClient
 
 KEY, ADMIN = "sk-test-0123456789abcdef", "sk-admin-0123456789abcdef"
 OTHER = "key_of_somebody"
@@ -209,7 +210,7 @@ def test_a_name_that_is_a_pattern(broker, billed):
     made = called(broker, billed, ["gpt-4o"])
     text = table([["d", "m", "c"], [day(), "gpt-4o", "1"]])
     done = made.llmb("reconcile", "t*", "--csv", "-", "--map", "day=d,model=m,cost=c", input=text)
-    assert done.code == 7 and 'no provider is called "t*"' in done.err and done.out == ""
+    assert done.code == 2 and 'no provider is called "t*"' in done.err and done.out == ""
 
 
 def test_the_audit_log_has_it(broker, billed):
@@ -325,9 +326,30 @@ def test_who_asked_is_gone(broker, billed):
     billed.script(path="/v1/organization/costs", hold="start")
     running = made.llmb_start("reconcile", "test", *to_today())
     billed.wait_held()
+    [report] = [r for r in billed.requests() if r.method == "GET"]
     running.kill()
-    billed.release()
+    billed.wait_disconnect(report.connection)
     assert reconcile(made, *to_today(), *EXACT)["within"]
+
+
+def test_who_asked_is_gone_and_no_more_is_asked(broker, billed):
+    """Nobody waits for the rest; that the admin key was used is recorded all the same."""
+    made = called(broker, billed, ["gpt-4o"])
+    billed.script(status=429, path="/v1/organization/costs", headers={"retry-after": "5"})
+    running = made.llmb_start("reconcile", "test", *to_today())
+    harness.wait_until(lambda: [r for r in billed.requests() if r.status == 429],
+                       harness.CALL_SECONDS, "the provider has refused once")
+    again = time.monotonic() + 5
+    running.kill()
+
+    def recorded():
+        records = json.loads(made.llmb("audit", "--json").out)["records"]
+        return [r for r in records if r["what"] == "reconcile"]
+    harness.wait_until(recorded, 2 * harness.CALL_SECONDS, "it is recorded")
+    [record] = recorded()
+    assert (record["verdict"], record["subject"]) == ("failed", "test/admin"), record
+    time.sleep(max(0, again + 1.5 - time.monotonic()))
+    assert [r.status for r in billed.requests() if r.method == "GET"] == [429]
 
 
 def test_a_provider_without_reports(broker, billed):
@@ -335,7 +357,35 @@ def test_a_provider_without_reports(broker, billed):
     said = refused(made, code=1)
     assert "no cost reports" in said and "--csv FILE" in said and "reports = openai" in said
     done = made.llmb("reconcile", "nobody")
-    assert "no provider is called" in done.err
+    assert done.code == 2 and "no provider is called" in done.err
+
+
+def asked(made, body):
+    """What another client is answered: a fault, or nothing."""
+    with WireClient(made.socket) as client:
+        client.send_frame(HELLO, 0, {"min": 1, "max": 1, "app": "other"})
+        client.recv_until(WELCOME)
+        client.send_frame(CALL, 1, {"kind": "admin", "op": "reconcile", "credit": 1 << 20,
+                                    "body": json.dumps(body).encode()})
+        last = client.recv_until(FAULT, END)[-1]
+    return last.body if last.type == FAULT else None
+
+
+@pytest.mark.parametrize("body, param", [
+    ({"provider": 7}, "provider"),
+    ({"provider": "nobody"}, "provider"),
+    ({"label": 7}, "label"),
+    ({"since_s": "1"}, "since_s"),
+    ({"since_s": None}, "since_s"),
+    ({"until_s": 1.5}, "until_s"),
+])
+def test_what_other_clients_say_is_looked_at(broker, billed, body, param):
+    made = called(broker, billed, ["gpt-4o"])
+    good = {"provider": "test", "label": None, "since_s": 0, "until_s": 86400}
+    fault = asked(made, {**good, **body})
+    assert (fault["class"], fault["param"]) == ("invalid_argument", param), fault
+    assert not [r for r in billed.requests() if r.method == "GET"]
+    assert asked(made, good) is None
 
 
 # exports
@@ -472,6 +522,17 @@ def test_the_zone_says_which_day(broker, billed):
     assert out["within"] and out["lines"][0]["day"] == there
 
 
+def test_until_is_a_day_that_is_not_compared(broker):
+    to_today()
+    made = broker()
+    text = table([["d", "c"], *([day(-i), "1.00"] for i in range(4))])
+    for until, first, last in (("1d", -3, -2), (day(-1), -3, -2), ("2d", -3, -3), (day(0), -3, -1)):
+        out = json.loads(made.llmb("reconcile", "openai", "--json", "--csv", "-", "--map",
+                                   "day=d,cost=c", "--until", until, input=text).out)
+        assert [line["day"] for line in out["lines"]] == [
+            day(i) for i in range(first, last + 1)], (until, out)
+
+
 # mistakes
 
 
@@ -487,12 +548,15 @@ def test_the_zone_says_which_day(broker, billed):
     ("d,c\n2026-01-31,1\n", ("--map", "day=d,cost=c", "--since", "2026-02-01"), 1, "no line of it is of these days"),
     ("d,c,c\n2026-01-31,1,2\n", ("--map", "day=d,cost=c"), 2, 'two columns "c"'),
     (None, ("--since", "2020-01-01"), 2, "at most 366 days"),
+    ("d,c\n", ("--map", "day=d,cost=c", "--since", "1d", "--until", "1d"), 2, "not after"),
     (None, ("--since", "2199-01-01"), 2, "not over"),
     ("d,c\n", ("--map", "day=d,cost=c", "--zone", "Europe/Nowhere"), 2, "no such time zone"),
     (None, ("--zone", "Europe/Berlin"), 2, "UTC's"),
     (None, ("--map", "day=d,cost=c"), 2, "--csv FILE"),
     ("d,c\n", ("--key", "admin"), 2, "not for --csv"),
     ("d,c\n", ("--map", "day=d,cost=c", "--since", "2026-02-01", "--until", "2026-02-01"), 2, "not after"),
+    ("d;c\n2026-01-31;0,5\n2026-01-31;1.234\n", ("--map", "day=d,cost=c"), 1, "thousands or decimals"),
+    ("d,c\n2026-01-31,(-1.50)\n", ("--map", "day=d,cost=c"), 1, "two signs"),
     ("d,c\n", ("--map", "day=d,cost=c", "--tolerance", "much"), 2, "0.5%,0.01"),
     ("d,c\n", ("--map", "day=d,cost=c", "--output", "xml"), 2, "table, json or csv"),
     ("d,c\n", ("--map", "day=d,cost=c", "--key-id", "id"), 2, "LABEL=ID"),

@@ -53,6 +53,14 @@ static const struct {
 	{"1e300", AMOUNT_MARK_ANY, INT64_MIN},
 	{"0x10", AMOUNT_MARK_ANY, INT64_MIN},
 	{"nan", AMOUNT_MARK_ANY, INT64_MIN},
+	{"+1.5", AMOUNT_MARK_ANY, 1500000000},
+	{"(-1.50)", AMOUNT_MARK_ANY, INT64_MIN},
+	{"(+1.50)", AMOUNT_MARK_ANY, INT64_MIN},
+	{"($-1.50)", AMOUNT_MARK_ANY, INT64_MIN},
+	{"-$-2.00", AMOUNT_MARK_ANY, INT64_MIN},
+	{"+$-2.00", AMOUNT_MARK_ANY, INT64_MIN},
+	{"--2.00", AMOUNT_MARK_ANY, INT64_MIN},
+	{"($2.00)", AMOUNT_MARK_ANY, -2000000000},
 };
 
 static const struct {
@@ -128,6 +136,14 @@ static const struct {
 		"day=d,model=m,cost=c,key=k,input=i,output=o,requests=r",
 		"d;m;c;k;i;o;r\n2026-01-31;x;1,5;work;1,000;2;3\n2026-01-31;x;0,5;work;1;;4\n",
 		"2026-01-31 x work 2000000000 1001 2 7;"},
+	{"a decimal comma, and points that can be nothing else",
+		"day=d,cost=c",
+		"d;c\n2026-01-31;0,5\n2026-01-31;0.125\n2026-01-31;1.2345\n2026-01-31;1.5\n2026-01-31;7\n",
+		"2026-01-31  - 10359500000 -1 -1 -1;"},
+	{"a point or a comma, as is said",
+		"day=d,cost=c:comma",
+		"d;c\n2026-01-31;0,5\n2026-01-31;1.234\n",
+		"2026-01-31  - 1234500000000 -1 -1 -1;"},
 	{"a column with a comma in its name",
 		"day=d,cost=Cost, net,model=m",
 		"d,\"Cost, net\",m\n2026-01-31,1,x\n",
@@ -197,6 +213,15 @@ static const struct {
 		"line 2: it has 1 fields, and the first line 2", ERR_MALFORMED},
 	{"another currency", "day=d,cost=c,currency=u", "d,c,u\n2026-01-31,1,eur\n",
 		"line 2, column 14 (u): \"eur\" is not USD, and nothing here converts it", ERR_MALFORMED},
+	{"a point that may be between thousands, behind a decimal comma", "day=d,cost=c", "d;c\n2026-01-31;0,5\n2026-01-31;1.234\n",
+		"line 3, column 12 (c): \"1.234\" can mean thousands or decimals: say which by cost=COLUMN:point or "
+		"cost=COLUMN:comma", ERR_MALFORMED},
+	{"the same, behind points between thousands", "day=d,cost=c", "d;c\n2026-01-31;1.234.567\n2026-01-31;-$1.234\n",
+		"line 3, column 12 (c): \"-$1.234\" can mean thousands or decimals: say which by cost=COLUMN:point or "
+		"cost=COLUMN:comma", ERR_MALFORMED},
+	{"a decimal comma, behind a point that may be between thousands", "day=d,cost=c", "d;c\n2026-01-31;1.234\n2026-01-31;0,5\n",
+		"line 3, column 12 (c): \"0,5\" has a comma before its decimals, and a line above it may have a point between "
+		"thousands: say which by cost=COLUMN:point or cost=COLUMN:comma", ERR_MALFORMED},
 	{"half a token", "day=d,cost=c,input=i", "d,c,i\n2026-01-31,1,1.5\n",
 		"line 2, column 14 (i): \"1.5\" is not a whole number", ERR_MALFORMED},
 };
@@ -231,9 +256,10 @@ static void test_amounts(void)
 {
 	for (size_t i = 0; i < COUNT_OF(amounts); i++) {
 		struct fault why = FAULT_NONE;
+		struct amount_column column = {false, false};
 		int64_t got = 0;
-		const enum err err =
-			amount_nusd(span_str(amounts[i].text), amounts[i].mark, &got, &why);
+		const enum err err = amount_nusd(
+			span_str(amounts[i].text), amounts[i].mark, &column, &got, &why);
 		is_int(err ? INT64_MIN : got, amounts[i].want, "\"%s\"", amounts[i].text);
 	}
 }

@@ -12,7 +12,7 @@ static enum err write_row(void *context, const struct report_row *r, bool is_cos
 	buf_print(out, "%" PRId64 " ", r->at_s);
 	buf_span(out, span_is_set(r->model) ? r->model : SPAN("-"));
 	if (is_cost) {
-		buf_print(out, " %s %" PRId64 ";", r->class ? r->class : "-", r->cost_nusd);
+		buf_print(out, " %s %" PRId64 ";", r->tokens ? r->tokens : "-", r->cost_nusd);
 		return buf_error(out);
 	}
 	buf_byte(out, ' ');
