@@ -14,6 +14,7 @@
 
 #define BUSY_MS       5000 /* somebody else's sqlite3 may hold it that long */
 #define SQL_MAX_BYTES 8192
+#define TEMPORARY     "PRAGMA temp_store=FILE;" /* what is sorted grows with the ledger */
 
 /* ---- the schema: one script a version, never changed once released ---- */
 
@@ -260,8 +261,7 @@ static enum err ledger_setup(struct ledger *g, struct fault *why)
 		err = ledger_exec(g,
 			"PRAGMA auto_vacuum=INCREMENTAL;" /* for a new file alone */
 			"PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;"
-			"PRAGMA journal_size_limit=4194304;PRAGMA cache_size=-1024;"
-			"PRAGMA temp_store=MEMORY;",
+			"PRAGMA journal_size_limit=4194304;PRAGMA cache_size=-1024;" TEMPORARY,
 			"opening", why);
 	if (err == OK)
 		err = ledger_migrate(g, why);
@@ -280,9 +280,16 @@ static enum err ledger_open_reader(struct ledger *g, struct fault *why)
 	memcpy(r->path, g->path, sizeof r->path);
 	enum err err = ledger_connect(r, SQLITE_OPEN_READONLY, why);
 	if (err == OK)
-		err = ledger_exec(
-			r, "PRAGMA cache_size=-1024;PRAGMA temp_store=MEMORY;", "opening", why);
+		err = ledger_exec(r, "PRAGMA cache_size=-1024;" TEMPORARY, "opening", why);
 	return err ? err : ledger_version(r, &version, why);
+}
+
+/* Where there is room for a ledger there is some for what is made of it; what /tmp has is often memory. SQLite has one
+ * such folder, that must not change while it works. */
+static void keep_temporary_in(const char *dir)
+{
+	if (!sqlite3_temp_directory)
+		sqlite3_temp_directory = sqlite3_mprintf("%s", dir);
 }
 
 struct ledger *ledger_open(const char *state_dir, struct fault *why)
@@ -294,6 +301,7 @@ struct ledger *ledger_open(const char *state_dir, struct fault *why)
 			strerror(errno));
 		return NULL;
 	}
+	keep_temporary_in(dir);
 	struct ledger *g = calloc(1, sizeof *g);
 	if (!g)
 		abort();

@@ -223,6 +223,9 @@ def fill(made, n):
             "warnings, cost_nusd) SELECT printf('req_~%08d', i), ?2 + i * (2592000000000 / ?1), 7, 7, "
             "'app' || (i % 50), 'm' || (i % 7), 'ok', 0, 0, 0, 1 FROM n",
             (n, int((time.time() - 30 * 86400) * 1e6)))
+        base.execute(
+            "INSERT INTO attempt(exchange_id, number, at_us, outcome, sent_body, charged_nusd) "
+            "SELECT id, 1, at_us, 'ok', 1, 1 FROM exchange WHERE id > 'req_~'")
     base.close()
 
 
@@ -269,3 +272,19 @@ def test_sums_that_nobody_waits_for_hold_up_nothing(broker):
     made.stop()
     took = time.monotonic() - began
     assert took < 4 * one, f"it stopped after {took:.1f} s, and one sum takes {one:.1f} s"
+
+
+def test_memory_does_not_grow_with_the_ledger(broker):
+    """Neither what budgets begin with nor sums are sorted in memory; what is on the disk for it is gone at once."""
+    made = broker("")
+    assert made.llmb("usage").code == 0
+    before = made.heap_kib()
+    made.stop()
+    files = {path.name for path in made.state_dir.iterdir()}
+    fill(made, 200000)
+    made.start()
+    for args in (["--by", "app"], ["--billed", "--by", BY_MUCH], ["--estimates"]):
+        usage(made, *args)
+    assert harness.is_sanitized() or harness.SLOWER > 1 or made.heap_kib() - before < 12 * 1024
+    made.stop()
+    assert {path.name for path in made.state_dir.iterdir()} == files
