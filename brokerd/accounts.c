@@ -69,8 +69,8 @@ enum err accounts_open(struct accounts *a, const char *state_dir, struct loop *l
 		a->journal = journal_open(state_dir, a->ledger, loop, workers, &own);
 	if (a->journal) {
 		a->limiter = limiter_new();
-		const enum err err = a->limiter ? ledger_spending(a->ledger, since_us, remember,
-							  a->limiter, &own)
+		const enum err err = a->limiter ? ledger_spending(ledger_reader(a->ledger),
+							  since_us, remember, a->limiter, &own)
 						: fault_set(&own, ERR_NO_MEMORY,
 							  "out of memory for what was spent");
 		if (!err)

@@ -10,10 +10,20 @@
 
 #define REPLY_BYTES      (16 * MIB)
 #define CATALOGUE_IMPORT "catalogue.import"
+#define CALLS_MAX        ((size_t)256)
+
 /* At once, those whose callers are gone included. A passphrase costs a worker a second, an end of the
- * broker waits for it, and while it waits its turn it takes of the memory that keys are opened in. */
-#define CALLS_MAX  ((size_t)256)
-#define COSTLY_MAX ((size_t)4)
+ * broker waits for it, and while it waits its turn it takes of the memory that keys are opened in. Who
+ * reads the ledger waits for those before him. */
+/* clang-format off */
+static const struct {
+	size_t all, user; /* of all users, of one */
+} most[ADMIN_COSTS] = {
+	[ADMIN_CHEAP]   = {CALLS_MAX, CALLS_MAX},
+	[ADMIN_COSTLY]  = {4,         4        },
+	[ADMIN_READING] = {16,        8        },
+};
+/* clang-format on */
 
 /* ---- the end of every operation ---- */
 
@@ -27,7 +37,6 @@ static void admin_free(struct admin_call *a)
 	consents_away(&a->agent);
 	LIST_REMOVE(a->env->calls, a);
 	a->env->n_calls--;
-	a->env->n_costly -= a->is_costly;
 	buf_wipe(&a->json);
 	buf_wipe(&a->code);
 	buf_done(&a->errors);
@@ -142,47 +151,47 @@ static const struct {
 	const char *name;
 	admin_run *run;
 	bool is_for_the_sick; /* also while the broker is degraded */
-	bool is_costly;       /* hashes a passphrase, or holds much */
+	enum admin_cost cost;
 } operations[] = {
-	{"status",            admin_status,            true,  false},
-	{"models",            admin_models,            false, false},
-	{"usage",             admin_usage,             true,  false},
-	{"usage.estimates",   admin_usage_estimates,   true,  false},
-	{"usage.export",      admin_usage_export,      true,  false},
-	{"prompt.read",       admin_prompt_read,       false, false},
-	{"budget.list",       admin_budget_list,       true,  false},
-	{"budget.set",        admin_budget_set,        false, false},
-	{"budget.remove",     admin_budget_remove,     true,  false},
-	{"reconcile",         admin_reconcile,         false, false},
-	{"key.add",           admin_key_add,           false, false},
-	{"key.rotate",        admin_key_rotate,        false, false},
-	{"key.list",          admin_key_list,          false, false},
-	{"key.remove",        admin_key_remove,        false, false},
-	{"key.test",          admin_key_test,          false, false},
-	{"vault.status",      admin_vault_status,      true,  false},
-	{"vault.lock",        admin_vault_lock,        true,  false},
-	{"vault.unlock",      admin_vault_unlock,      true,  true },
-	{"vault.passphrase",  admin_vault_passphrase,  false, true },
-	{"vault.slots",       admin_vault_slots,       true,  false},
-	{"vault.slot.add",    admin_vault_slot_add,    false, false},
-	{"vault.slot.remove", admin_vault_slot_remove, false, false},
-	{"config.check",      admin_config_check,      true,  false},
-	{"config.reload",     admin_config_reload,     true,  false},
-	{"whoami",            admin_whoami,            true,  false},
-	{"policy.show",       admin_policy_show,       true,  false},
-	{"policy.test",       admin_policy_test,       true,  false},
-	{"app.list",          admin_app_list,          true,  false},
-	{"app.allow",         admin_app_allow,         false, false},
-	{"app.revoke",        admin_app_revoke,        true,  false},
-	{"app.forget",        admin_app_forget,        false, false},
-	{"app.add",           admin_app_add,           false, false},
-	{"app.remove",        admin_app_remove,        false, false},
-	{"listener.add",      admin_listener_add,      false, false},
-	{"consent.next",      admin_consent_next,      true,  false},
-	{"consent.answer",    admin_consent_answer,    true,  false},
-	{CATALOGUE_IMPORT,    admin_catalogue_import,  false, true },
-	{"audit.list",        admin_audit_list,        true,  true },
-	{"audit.verify",      admin_audit_verify,      true,  true },
+	{"status",            admin_status,            true,  ADMIN_CHEAP  },
+	{"models",            admin_models,            false, ADMIN_CHEAP  },
+	{"usage",             admin_usage,             true,  ADMIN_READING},
+	{"usage.estimates",   admin_usage_estimates,   true,  ADMIN_READING},
+	{"usage.export",      admin_usage_export,      true,  ADMIN_READING},
+	{"prompt.read",       admin_prompt_read,       false, ADMIN_CHEAP  },
+	{"budget.list",       admin_budget_list,       true,  ADMIN_CHEAP  },
+	{"budget.set",        admin_budget_set,        false, ADMIN_CHEAP  },
+	{"budget.remove",     admin_budget_remove,     true,  ADMIN_CHEAP  },
+	{"reconcile",         admin_reconcile,         false, ADMIN_CHEAP  },
+	{"key.add",           admin_key_add,           false, ADMIN_CHEAP  },
+	{"key.rotate",        admin_key_rotate,        false, ADMIN_CHEAP  },
+	{"key.list",          admin_key_list,          false, ADMIN_CHEAP  },
+	{"key.remove",        admin_key_remove,        false, ADMIN_CHEAP  },
+	{"key.test",          admin_key_test,          false, ADMIN_CHEAP  },
+	{"vault.status",      admin_vault_status,      true,  ADMIN_CHEAP  },
+	{"vault.lock",        admin_vault_lock,        true,  ADMIN_CHEAP  },
+	{"vault.unlock",      admin_vault_unlock,      true,  ADMIN_COSTLY },
+	{"vault.passphrase",  admin_vault_passphrase,  false, ADMIN_COSTLY },
+	{"vault.slots",       admin_vault_slots,       true,  ADMIN_CHEAP  },
+	{"vault.slot.add",    admin_vault_slot_add,    false, ADMIN_CHEAP  },
+	{"vault.slot.remove", admin_vault_slot_remove, false, ADMIN_CHEAP  },
+	{"config.check",      admin_config_check,      true,  ADMIN_CHEAP  },
+	{"config.reload",     admin_config_reload,     true,  ADMIN_CHEAP  },
+	{"whoami",            admin_whoami,            true,  ADMIN_CHEAP  },
+	{"policy.show",       admin_policy_show,       true,  ADMIN_CHEAP  },
+	{"policy.test",       admin_policy_test,       true,  ADMIN_CHEAP  },
+	{"app.list",          admin_app_list,          true,  ADMIN_CHEAP  },
+	{"app.allow",         admin_app_allow,         false, ADMIN_CHEAP  },
+	{"app.revoke",        admin_app_revoke,        true,  ADMIN_CHEAP  },
+	{"app.forget",        admin_app_forget,        false, ADMIN_CHEAP  },
+	{"app.add",           admin_app_add,           false, ADMIN_CHEAP  },
+	{"app.remove",        admin_app_remove,        false, ADMIN_CHEAP  },
+	{"listener.add",      admin_listener_add,      false, ADMIN_CHEAP  },
+	{"consent.next",      admin_consent_next,      true,  ADMIN_CHEAP  },
+	{"consent.answer",    admin_consent_answer,    true,  ADMIN_CHEAP  },
+	{CATALOGUE_IMPORT,    admin_catalogue_import,  false, ADMIN_COSTLY },
+	{"audit.list",        admin_audit_list,        true,  ADMIN_COSTLY },
+	{"audit.verify",      admin_audit_verify,      true,  ADMIN_COSTLY },
 };
 
 size_t admin_body_max(struct span op)
@@ -197,6 +206,24 @@ static enum err refuse_more(size_t limit, struct fault *why)
 		"%zu such administrative calls are under way, which is the limit: try again in a "
 		"moment",
 		limit);
+}
+
+/* It is of that cost, if there may be another. */
+static enum err count_in(struct admin_call *a, enum admin_cost cost, struct fault *why)
+{
+	const struct admin_call *other;
+	size_t all = 0, user = 0;
+	LIST_EACH(a->env->calls, other) {
+		const bool is_alike = other != a && other->cost == cost;
+		all += is_alike;
+		user += is_alike && other->peer.uid == a->peer.uid;
+	}
+	if (all >= most[cost].all)
+		return refuse_more(most[cost].all, why);
+	if (user >= most[cost].user)
+		return refuse_more(most[cost].user, why);
+	a->cost = cost;
+	return OK;
 }
 
 static enum err admin_begin(
@@ -222,10 +249,9 @@ static enum err admin_begin(
 			*why = a->organs->ailment;
 			return why->err;
 		}
-		if (operations[i].is_costly && a->env->n_costly >= COSTLY_MAX)
-			return refuse_more(COSTLY_MAX, why);
-		a->is_costly = operations[i].is_costly;
-		a->env->n_costly += a->is_costly;
+		const enum err err = count_in(a, operations[i].cost, why);
+		if (err)
+			return err;
 		return operations[i].run(a, json, why);
 	}
 	return fault_set(why, ERR_UNSUPPORTED, "no operation is called \"%.*s\"",
@@ -263,6 +289,7 @@ struct admin_call *admin_new(struct admin_env *env, const struct peer_id *peer,
 void admin_abandon(struct admin_call *a)
 {
 	a->reply.on_done = NULL;
+	atomic_store(&a->is_unwanted, true);
 	if (a->bill) { /* a key is not used for nobody; that it was used until now is recorded */
 		fault_set(&a->why, ERR_CANCELLED, "who asked is gone");
 		admin_record(a);

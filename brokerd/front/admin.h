@@ -19,7 +19,7 @@ struct admin_env {
 	bool is_confined;
 	struct fault config_fault; /* of the last load; OK: it is good */
 	struct admin_call *calls;  /* all under way, those that nobody waits for too */
-	size_t n_calls, n_costly;
+	size_t n_calls;
 	bool is_writing_limits; /* those that were set by hand; other changes wait in line */
 	/* Reads the configuration again; a bad one changes nothing. */
 	void (*reload)(struct admin_env *env);
@@ -44,8 +44,8 @@ struct admin_call *admin_new(struct admin_env *env, const struct peer_id *peer,
 /* How long the body of that operation may be. */
 size_t admin_body_max(struct span op);
 
-/* The caller is gone, and nobody is told. The operation goes on, unless it waits for questions or for what a
- * provider says was spent. */
+/* The caller is gone, and nobody is told. An operation that changes something goes on; one that only reads, waits for
+ * questions or asks a provider what was spent is given up. */
 void admin_abandon(struct admin_call *a);
 
 /* The broker ends, and the callers are gone. First those that ask a provider are dropped, so that

@@ -4,6 +4,8 @@
  * fault, and has begun nothing. */
 #ifndef BROKERD_FRONT_ADMIN_CALL_H
 #define BROKERD_FRONT_ADMIN_CALL_H
+#include <stdatomic.h>
+
 #include "brokerd/config/catalogue_file.h"
 #include "brokerd/exchange/bill.h"
 #include "brokerd/exchange/fetch.h"
@@ -11,6 +13,14 @@
 #include "brokerd/ledger/export.h"
 #include "brokerd/ledger/report.h"
 #include "protocol/base/json.h"
+
+/* What there must not be much of at once. */
+enum admin_cost {
+	ADMIN_CHEAP,
+	ADMIN_COSTLY,  /* hashes a passphrase, or holds much */
+	ADMIN_READING, /* reads through the ledger */
+	ADMIN_COSTS,
+};
 
 /* What becomes of a text of limits: into a->text. */
 struct admin_call;
@@ -40,7 +50,9 @@ struct admin_call {
 	int64_t begun_us;
 	enum slot_type slot;
 	struct buf code; /* that was made for a slot; shown once, and wiped */
-	bool has_created_vault, has_passphrase, is_costly;
+	bool has_created_vault, has_passphrase;
+	enum admin_cost cost;
+	atomic_bool is_unwanted; /* nobody waits any more: a job under way looks at it */
 	struct fetch **fetches;
 	size_t n_fetches, n_waiting;
 	struct bill *bill;   /* what a provider says was spent */

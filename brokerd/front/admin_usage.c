@@ -73,11 +73,13 @@ static void question_came(struct job *j)
 static void question_flushed(void *context, enum err err, const struct fault *why)
 {
 	struct admin_call *a = context;
-	if (err) {
+	const struct fault unwanted = FAULT_NONE;
+	if (err)
 		admin_fail(a, err, why);
-		return;
-	}
-	workers_submit(a->organs->workers, &a->job, LEDGER_LANE);
+	else if (atomic_load(&a->is_unwanted))
+		admin_fail(a, ERR_CANCELLED, &unwanted);
+	else
+		workers_submit(a->organs->workers, &a->job, LEDGER_READ_LANE);
 }
 
 static enum err question_ask(struct admin_call *a, void (*run)(struct job *j), struct fault *why)
@@ -91,8 +93,17 @@ static enum err question_ask(struct admin_call *a, void (*run)(struct job *j), s
 	return OK;
 }
 
+/* On a worker's thread, that gives up where nobody waits for the answer any more. */
+static struct ledger *asked(struct admin_call *a)
+{
+	struct ledger *reader = ledger_reader(a->organs->ledger);
+	ledger_heed(reader, &a->is_unwanted);
+	return reader;
+}
+
 static void answered(struct admin_call *a, enum err err)
 {
+	ledger_heed(ledger_reader(a->organs->ledger), NULL);
 	if (err && !a->why.err)
 		fault_set(&a->why, err, "%s", err_info(err)->sentence);
 }
@@ -100,7 +111,7 @@ static void answered(struct admin_call *a, enum err err)
 static void usage_run(struct job *j)
 {
 	struct admin_call *a = container_of(j, struct admin_call, job);
-	answered(a, report_usage(a->organs->ledger, &a->usage.report, &a->json, &a->why));
+	answered(a, report_usage(asked(a), &a->usage.report, &a->json, &a->why));
 }
 
 enum err admin_usage(struct admin_call *a, struct json body, struct fault *why)
@@ -122,7 +133,7 @@ enum err admin_usage(struct admin_call *a, struct json body, struct fault *why)
 static void estimates_run(struct job *j)
 {
 	struct admin_call *a = container_of(j, struct admin_call, job);
-	answered(a, report_estimates(a->organs->ledger, &a->usage.report.of, &a->json, &a->why));
+	answered(a, report_estimates(asked(a), &a->usage.report.of, &a->json, &a->why));
 }
 
 enum err admin_usage_estimates(struct admin_call *a, struct json body, struct fault *why)
@@ -134,7 +145,7 @@ enum err admin_usage_estimates(struct admin_call *a, struct json body, struct fa
 static void export_run(struct job *j)
 {
 	struct admin_call *a = container_of(j, struct admin_call, job);
-	answered(a, export_page(a->organs->ledger, &a->usage.export, &a->json, &a->why));
+	answered(a, export_page(asked(a), &a->usage.export, &a->json, &a->why));
 }
 
 enum err admin_usage_export(struct admin_call *a, struct json body, struct fault *why)

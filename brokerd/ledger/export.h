@@ -1,5 +1,5 @@
 /* export.h - what are the ledger's rows, as they are?
- * Page by page, so that nobody holds them all. On the thread that may touch the ledger. */
+ * Page by page, so that nobody holds them all. On the thread that may touch the ledger, or its reader. */
 #ifndef BROKERD_LEDGER_EXPORT_H
 #define BROKERD_LEDGER_EXPORT_H
 #include "brokerd/ledger/ledger.h"

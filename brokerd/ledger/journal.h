@@ -12,8 +12,8 @@ struct ledger;
 
 /* Opens state_dir/journal, making it if it is absent, and replays what a former process left: whole
  * rows go to the ledger; a reservation without a settlement becomes an exchange row with outcome
- * `unknown`, and the attempt that it announced, if none is recorded, an attempt row likewise; both
- * at the larger of the estimate and what was reported. A file with records that cannot be read (a
+ * `unknown`, and the attempt that it announced, if none is recorded, an attempt row likewise, at the
+ * estimate; the exchange costs what its attempts do together. A file with records that cannot be read (a
  * newer version's, or damaged) is kept as journal.old-N, and the log says so.
  * Blocks: it is called once, at start. NULL: *why (ERR_STORAGE_FULL, ERR_IO) says what to do; nothing
  * was lost. Another llm-brokerd on the same folder is such a case. */

@@ -14,6 +14,7 @@
 
 #define BUSY_MS       5000 /* somebody else's sqlite3 may hold it that long */
 #define SQL_MAX_BYTES 8192
+#define TEMPORARY     "PRAGMA temp_store=FILE;" /* what is sorted grows with the ledger */
 
 /* ---- the schema: one script a version, never changed once released ---- */
 
@@ -87,6 +88,9 @@ enum err ledger_fault(struct ledger *g, int rc, const char *doing, struct fault 
 		return fault_set(why, ERR_IO,
 			"%s %s failed: another program has held it locked for %d s. Close it there",
 			doing, g->path, BUSY_MS / 1000);
+	if (primary == SQLITE_INTERRUPT)
+		return fault_set(
+			why, ERR_CANCELLED, "nobody waits for what %s says any more", g->path);
 	if (primary == SQLITE_READONLY || primary == SQLITE_CANTOPEN || primary == SQLITE_PERM)
 		return fault_set(why, ERR_IO,
 			"%s %s failed: %s. The state folder and its files must be writable by the "
@@ -228,10 +232,9 @@ static enum err ledger_prepare(struct ledger *g, struct fault *why)
 	return rc == SQLITE_OK ? OK : ledger_fault(g, rc, "reading", why);
 }
 
-static enum err ledger_setup(struct ledger *g, struct fault *why)
+static enum err ledger_connect(struct ledger *g, int how, struct fault *why)
 {
-	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_NOMUTEX |
-			  SQLITE_OPEN_EXRESCODE;
+	const int flags = how | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
 	int rc = sqlite3_open_v2(g->path, &g->db, flags, NULL);
 	if (!g->db)
 		return fault_set(why, ERR_NO_MEMORY, "no memory to open %s", g->path);
@@ -245,23 +248,48 @@ static enum err ledger_setup(struct ledger *g, struct fault *why)
 	rc = report_setup(g->db);
 	if (rc == SQLITE_OK)
 		rc = selection_setup(g->db);
-	if (rc != SQLITE_OK)
-		return ledger_fault(g, rc, "opening", why);
+	return rc == SQLITE_OK ? OK : ledger_fault(g, rc, "opening", why);
+}
 
+static enum err ledger_setup(struct ledger *g, struct fault *why)
+{
 	int version; /* looked at before anything is written */
-	enum err err = ledger_version(g, &version, why);
+	enum err err = ledger_connect(g, SQLITE_OPEN_READWRITE, why);
+	if (err == OK)
+		err = ledger_version(g, &version, why);
 	if (err == OK)
 		err = ledger_exec(g,
 			"PRAGMA auto_vacuum=INCREMENTAL;" /* for a new file alone */
 			"PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;"
-			"PRAGMA journal_size_limit=4194304;PRAGMA cache_size=-1024;"
-			"PRAGMA temp_store=MEMORY;",
+			"PRAGMA journal_size_limit=4194304;PRAGMA cache_size=-1024;" TEMPORARY,
 			"opening", why);
 	if (err == OK)
 		err = ledger_migrate(g, why);
 	if (err == OK)
 		err = ledger_prepare(g, why);
 	return err;
+}
+
+/* Once the schema is ours. What is asked of it first maps what both share, while that can be said. */
+static enum err ledger_open_reader(struct ledger *g, struct fault *why)
+{
+	int version;
+	struct ledger *r = g->reader = calloc(1, sizeof *r);
+	if (!r)
+		abort();
+	memcpy(r->path, g->path, sizeof r->path);
+	enum err err = ledger_connect(r, SQLITE_OPEN_READONLY, why);
+	if (err == OK)
+		err = ledger_exec(r, "PRAGMA cache_size=-1024;" TEMPORARY, "opening", why);
+	return err ? err : ledger_version(r, &version, why);
+}
+
+/* Where there is room for a ledger there is some for what is made of it; what /tmp has is often memory. SQLite has one
+ * such folder, that must not change while it works. */
+static void keep_temporary_in(const char *dir)
+{
+	if (!sqlite3_temp_directory)
+		sqlite3_temp_directory = sqlite3_mprintf("%s", dir);
 }
 
 struct ledger *ledger_open(const char *state_dir, struct fault *why)
@@ -273,6 +301,7 @@ struct ledger *ledger_open(const char *state_dir, struct fault *why)
 			strerror(errno));
 		return NULL;
 	}
+	keep_temporary_in(dir);
 	struct ledger *g = calloc(1, sizeof *g);
 	if (!g)
 		abort();
@@ -286,6 +315,8 @@ struct ledger *ledger_open(const char *state_dir, struct fault *why)
 	if (err == OK)
 		err = ledger_setup(g, why);
 	if (err == OK)
+		err = ledger_open_reader(g, why);
+	if (err == OK)
 		return g;
 	ledger_close(g);
 	return NULL;
@@ -295,6 +326,7 @@ void ledger_close(struct ledger *g)
 {
 	if (!g)
 		return;
+	ledger_close(g->reader); /* who closes it last tidies up, and must be able to write */
 	sqlite3_finalize(g->begin);
 	sqlite3_finalize(g->commit);
 	sqlite3_finalize(g->rollback);
@@ -302,6 +334,26 @@ void ledger_close(struct ledger *g)
 	sqlite3_finalize(g->insert_attempt);
 	sqlite3_close(g->db);
 	free(g);
+}
+
+/* ---- asking ---- */
+
+#define STEPS_UNHEEDED 1000 /* of SQLite's machine: far less than a millisecond */
+
+struct ledger *ledger_reader(const struct ledger *g)
+{
+	return g->reader;
+}
+
+static int on_progress(void *is_unwanted)
+{
+	return atomic_load((atomic_bool *)is_unwanted);
+}
+
+void ledger_heed(struct ledger *reader, atomic_bool *is_unwanted)
+{
+	sqlite3_progress_handler(
+		reader->db, STEPS_UNHEEDED, is_unwanted ? on_progress : NULL, is_unwanted);
 }
 
 /* ---- writing ---- */

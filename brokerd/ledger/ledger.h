@@ -1,13 +1,17 @@
 /* ledger.h - what was asked, by whom, and what did it cost?
  * SQLite in state_dir/ledger.db, WAL, for people to query. Tables `exchange` and `attempt`, with the
  * columns that record.c names, and `schema` with the version that migrations go by. What is not
- * known is NULL. Once jobs run, it is touched by those of LEDGER_LANE alone, one after another. */
+ * known is NULL. Once jobs run, it is touched by those of LEDGER_LANE alone, one after another; its
+ * reader by those of LEDGER_READ_LANE, so that a long question keeps nobody from writing. */
 #ifndef BROKERD_LEDGER_LEDGER_H
 #define BROKERD_LEDGER_LEDGER_H
+#include <stdatomic.h>
+
 #include "brokerd/ledger/record.h"
 #include "brokerd/loop/worker.h"
 
-#define LEDGER_LANE 1 /* of workers_submit */
+#define LEDGER_LANE      1 /* of workers_submit */
+#define LEDGER_READ_LANE 4
 
 struct ledger;
 
@@ -16,6 +20,13 @@ struct ledger;
  * be used, or is damaged, or is not ours. Whatever is there is left alone. */
 struct ledger *ledger_open(const char *state_dir, struct fault *why);
 void ledger_close(struct ledger *g); /* NULL is fine */
+
+/* A connection to ask questions on, that sees what was written when a question begins. The ledger's own: opened and
+ * closed with it. */
+struct ledger *ledger_reader(const struct ledger *g);
+
+/* The reader's questions from now on end by ERR_CANCELLED as soon as that is true. NULL: they do not. */
+void ledger_heed(struct ledger *reader, atomic_bool *is_unwanted);
 
 /* Rows in one transaction; a row that is there already is left as it is, so that a replay changes
  * nothing. ERR_STORAGE_FULL, ERR_IO: none of the rows was written. */

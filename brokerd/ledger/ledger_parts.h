@@ -12,6 +12,7 @@ struct ledger {
 	char path[PATH_MAX];
 	sqlite3_stmt *begin, *commit, *rollback;
 	sqlite3_stmt *insert_exchange, *insert_attempt;
+	struct ledger *reader; /* of the one that writes */
 };
 
 /* How many tokens of input an attempt had, of all classes; 0: not reported. */

@@ -6,6 +6,7 @@
 #include <limits.h>
 
 #include "brokerd/ledger/crc32c.h"
+#include "brokerd/ledger/price.h"
 #include "protocol/base/num.h"
 
 const char *outcome_name(enum outcome o)
@@ -33,6 +34,11 @@ void open_record_count(struct open_record *o, const struct attempt_record *a)
 {
 	struct llm_usage *sum = &o->usage;
 	const struct llm_usage *more = &a->usage;
+	/* what one provider says it cost hides none of the others' */
+	int64_t paid_nusd = price_paid_nusd(sum);
+	add_known(&paid_nusd, price_paid_nusd(more));
+	if (sum->provider_cost_nusd >= 0 || more->provider_cost_nusd >= 0)
+		sum->provider_cost_nusd = paid_nusd;
 	add_known(&sum->input, more->input);
 	add_known(&sum->cache_read, more->cache_read);
 	add_known(&sum->cache_write_5m, more->cache_write_5m);
@@ -45,7 +51,6 @@ void open_record_count(struct open_record *o, const struct attempt_record *a)
 	add_known(&sum->image_input, more->image_input);
 	add_known(&sum->image_output, more->image_output);
 	add_known(&sum->cost_nusd, more->cost_nusd);
-	add_known(&sum->provider_cost_nusd, more->provider_cost_nusd);
 	if (a->number > o->attempts)
 		o->attempts = a->number;
 	if (a->number >= o->announced)

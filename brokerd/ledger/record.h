@@ -90,7 +90,8 @@ struct open_record {
 	struct llm_usage usage; /* as those recorded reported it, added up */
 };
 
-/* An attempt of that exchange has ended: it is counted, and what it used added. */
+/* An attempt of that exchange has ended: it is counted, and what it used added. Where a provider says what it cost, the
+ * provider's cost of all is what is known of each: theirs, else ours. */
 void open_record_count(struct open_record *o, const struct attempt_record *a);
 
 /* ---- as fields: in the order of the journal's bytes, by the names of the ledger's columns ---- */

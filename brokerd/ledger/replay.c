@@ -19,13 +19,8 @@ static struct llm_usage estimate(const struct reserve_record *r)
 	return u;
 }
 
-static int64_t bill(const struct llm_usage *u)
-{
-	return u->provider_cost_nusd >= 0 ? u->provider_cost_nusd : u->cost_nusd;
-}
-
-static enum err replay_unknown_attempt(
-	struct replay *p, const struct open_record *o, struct fault *why)
+/* The one that was under way, counted like those before it. */
+static enum err replay_unknown_attempt(struct replay *p, struct open_record *o, struct fault *why)
 {
 	const struct reserve_record *r = &o->reserve;
 	struct attempt_record a = {
@@ -50,13 +45,18 @@ static enum err replay_unknown_attempt(
 	memcpy(a.provider, r->provider, sizeof a.provider);
 	memcpy(a.model, r->target_model, sizeof a.model);
 	memcpy(a.key_label, r->account.key_label, sizeof a.key_label);
+	open_record_count(o, &a);
 	return rows_attempt(&p->rows, &a, why);
 }
 
-static enum err replay_unknown(struct replay *p, const struct open_record *o, struct fault *why)
+/* What it cost is what its attempts did: between two of them nothing is under way. */
+static enum err replay_unknown(struct replay *p, struct open_record *o, struct fault *why)
 {
 	const struct reserve_record *r = &o->reserve;
-	const struct llm_usage least = estimate(r);
+	p->out->unknown++;
+	const enum err err = o->announced ? replay_unknown_attempt(p, o, why) : OK;
+	if (err)
+		return err;
 	struct exchange_record x = {
 		.at_us = r->at_us,
 		.total_us = -1,
@@ -65,8 +65,8 @@ static enum err replay_unknown(struct replay *p, const struct open_record *o, st
 		.pid = r->pid,
 		.outcome = OUTCOME_UNKNOWN,
 		.err = ERR_OUTCOME_UNKNOWN,
-		.attempts = o->announced ? o->announced : o->attempts,
-		.usage = bill(&o->usage) > bill(&least) ? o->usage : least,
+		.attempts = o->attempts,
+		.usage = o->usage,
 		.price = PRICE_UNKNOWN,
 		.account = r->account,
 		.queued_us = -1,
@@ -81,9 +81,7 @@ static enum err replay_unknown(struct replay *p, const struct open_record *o, st
 	memcpy(x.model, r->model, sizeof x.model);
 	memcpy(x.provider, r->provider, sizeof x.provider);
 	memcpy(x.target_model, r->target_model, sizeof x.target_model);
-	p->out->unknown++;
-	const enum err err = o->announced ? replay_unknown_attempt(p, o, why) : OK;
-	return err ? err : rows_exchange(&p->rows, &x, why);
+	return rows_exchange(&p->rows, &x, why);
 }
 
 static enum err replay_record(

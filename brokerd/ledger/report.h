@@ -1,5 +1,5 @@
 /* report.h - what do the ledger's rows add up to?
- * What `llmb usage` asks, answered as JSON. On the thread that may touch the ledger. */
+ * What `llmb usage` asks, answered as JSON. On the thread that may touch the ledger, or its reader. */
 #ifndef BROKERD_LEDGER_REPORT_H
 #define BROKERD_LEDGER_REPORT_H
 #include "brokerd/ledger/ledger.h"
@@ -32,7 +32,7 @@ enum err report_by(struct report *r, struct span words, struct fault *why) MUST_
  * are `ours_nusd` and `theirs_nusd`, and `drifted` those of them that price_drifts says are too far apart.
  * `charged_nusd` is what budgets counted where the cost is not known.
  * null: nothing of it is known; sums stop at INT64_MAX. `unpriced` counts requests that used something at an unknown
- * price. ERR_TOO_BIG: more rows than fit; ERR_IO. */
+ * price. ERR_TOO_BIG: more rows than fit; ERR_CANCELLED: ledger_heed; ERR_IO. */
 enum err report_usage(
 	struct ledger *g, const struct report *r, struct buf *json, struct fault *why) MUST_USE;
 

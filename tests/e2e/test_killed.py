@@ -128,7 +128,9 @@ def check(made, told, sent, bill):
         own = attempts.get(one, [])
         assert [a["number"] for a in own] == list(range(1, row["attempts"] + 1)), dict(row)
         if row["outcome"] == "unknown":
-            assert row["cost_nusd"] > 0 and row["error"] == "outcome_unknown", dict(row)
+            assert row["error"] == "outcome_unknown", dict(row)
+            assert (row["cost_nusd"] or 0) == sum(a["cost_nusd"] or 0 for a in own), dict(row)
+            assert all(a["cost_nusd"] > 0 for a in own if a["outcome"] == "unknown"), dict(row)
     charged = sum(row["cost_nusd"] or 0 for row in exchanges.values())
     assert charged >= bill, "the provider billed more than the ledger has"
     return exchanges
@@ -194,3 +196,44 @@ def test_killed_again_and_again(broker, plain_provider, capsys):
               f"them unknown; ready again after {starts[len(starts) // 2] * 1000:.0f} ms (median), "
               f"{starts[-1] * 1000:.0f} ms at most")
     assert totals["told"] > ROUNDS and unknown > ROUNDS / 2, "there was something to lose"
+
+
+PRICED = harness.section("model", "test/m", {"price_input": "1000", "price_output": "2000"})
+
+
+def killed_in_a_call(made, model, wait):
+    """The rows of one call, that was under way when the broker was killed: its exchange, and its attempts."""
+    made.add_key("test", KEY)
+    asked = made.llmb_start("ask", "--no-stream", "-m", model, "--max-tokens", "50", "hello")
+    wait()
+    made.kill9()
+    asked.kill()
+    made.start()
+    greeted(made.socket).close()
+    exchanges, attempts = rows_of(made)
+    (one, row), = exchanges.items()
+    assert row["outcome"] == "unknown"
+    return row, attempts[one]
+
+
+def test_killed_while_it_waits_out_a_failure(broker, provider):
+    """A provider that is busy serves nothing, and nothing is under way until it is asked again."""
+    made = broker(harness.provider_section(provider, model="m") + PRICED)
+    provider.script(status=429, headers={"retry-after": "20"})
+
+    row, attempts = killed_in_a_call(made, "test/m", lambda: made.wait_ledger(0, 1))
+    assert [a["outcome"] for a in attempts] == ["failed"]
+    assert not row["cost_nusd"] and not attempts[0]["cost_nusd"]
+
+
+def test_killed_in_a_second_attempt(broker, provider):
+    """The first was cut, so that nobody knows what it cost, and then the second: it is both."""
+    made = broker(harness.provider_section(provider, model="m") + PRICED +
+                  PRICED.replace("test/m", "test/m2") +
+                  harness.section("model", "al", [("target", "test/m"), ("target", "test/m2")]))
+    provider.script(close_after="start")
+    provider.script(silence="start")
+    row, attempts = killed_in_a_call(made, "al", lambda: provider.wait_request(2))
+    assert [a["outcome"] for a in attempts] == ["unknown", "unknown"]
+    assert row["attempts"] == 2 and all(a["cost_nusd"] > 0 for a in attempts)
+    assert row["cost_nusd"] == sum(a["cost_nusd"] for a in attempts)

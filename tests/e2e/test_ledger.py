@@ -264,3 +264,84 @@ def test_a_user_is_a_name_a_number_or_a_pattern_of_numbers(made):
     for who in (pwd.getpwuid(os.getuid()).pw_name, uid, uid[0] + "*", "*"):
         assert usage(made, "--user", who)["total"]["requests"] == 1, who
     assert usage(made, "--user", uid + "99")["total"]["requests"] == 0
+
+
+BY_MUCH = "app,model,hour"
+
+
+def fill(made, n):
+    """So many rows, of a month and of many programs: to sum them up takes a while."""
+    base = sqlite3.connect(made.state_dir / "ledger.db", timeout=20)
+    with base:
+        base.execute("PRAGMA synchronous=OFF")
+        base.execute(
+            "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?1) "
+            "INSERT INTO exchange(id, at_us, uid, pid, app, target_model, outcome, stream, attempts, "
+            "warnings, cost_nusd) SELECT printf('req_~%08d', i), ?2 + i * (2592000000000 / ?1), 7, 7, "
+            "'app' || (i % 50), 'm' || (i % 7), 'ok', 0, 0, 0, 1 FROM n",
+            (n, int((time.time() - 30 * 86400) * 1e6)))
+        base.execute(
+            "INSERT INTO attempt(exchange_id, number, at_us, outcome, sent_body, charged_nusd) "
+            "SELECT id, 1, at_us, 'ok', 1, 1 FROM exchange WHERE id > 'req_~'")
+    base.close()
+
+
+def rows_of(made, app):
+    base = sqlite3.connect(f"file:{made.state_dir}/ledger.db?mode=ro", uri=True, timeout=20)
+    try:
+        return base.execute("SELECT count(*) FROM exchange WHERE app = ? AND id < 'req_~'",
+                            (app,)).fetchone()[0]
+    finally:
+        base.close()
+
+
+def asking_for_sums(made, times):
+    client = WireClient(made.socket, timeout=20 * harness.SLOWER)
+    client.send_frame(HELLO, 0, {"min": 1, "max": 1, "client": "test", "app": "asks"})
+    assert client.recv_frame().type == WELCOME
+    for number in range(1, times + 1):
+        client.send_frame(CALL, number, {"kind": "admin", "op": "usage",
+                                         "body": json.dumps({"by": BY_MUCH}).encode()})
+    return client
+
+
+def test_sums_that_nobody_waits_for_hold_up_nothing(broker):
+    made = broker("")
+    made.stop()
+    fill(made, 200000)
+    made.start()
+    began = time.monotonic()
+    usage(made, "--by", BY_MUCH)
+    one = time.monotonic() - began
+    with asking_for_sums(made, 100) as client:
+        for _ in range(100 - 8):  # more than so many of one user's are refused
+            told = client.recv_frame()
+            assert told.type == FAULT and told.body["class"] == "overloaded", told
+        ask_as(made, "meanwhile", "a call is served")
+        harness.wait_until(lambda: rows_of(made, "meanwhile"), harness.CALL_SECONDS,
+                           "its row is written while somebody reads")
+    harness.wait_until(lambda: made.llmb("usage").code == 0, harness.CALL_SECONDS,
+                       "those who have gone are soon forgotten")
+    with asking_for_sums(made, 8) as client:
+        client.send_frame(CALL, 1000, {"kind": "admin", "op": "status", "body": b"{}"})
+        assert client.recv_until(END, FAULT)[-1].type == END
+    began = time.monotonic()
+    made.stop()
+    took = time.monotonic() - began
+    assert took < 4 * one, f"it stopped after {took:.1f} s, and one sum takes {one:.1f} s"
+
+
+def test_memory_does_not_grow_with_the_ledger(broker):
+    """Neither what budgets begin with nor sums are sorted in memory; what is on the disk for it is gone at once."""
+    made = broker("")
+    assert made.llmb("usage").code == 0
+    before = made.heap_kib()
+    made.stop()
+    files = {path.name for path in made.state_dir.iterdir()}
+    fill(made, 200000)
+    made.start()
+    for args in (["--by", "app"], ["--billed", "--by", BY_MUCH], ["--estimates"]):
+        usage(made, *args)
+    assert harness.is_sanitized() or harness.SLOWER > 1 or made.heap_kib() - before < 12 * 1024
+    made.stop()
+    assert {path.name for path in made.state_dir.iterdir()} == files

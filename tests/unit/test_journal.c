@@ -322,9 +322,13 @@ static void check_wrapping(void)
 		"those open through all rounds are unknown");
 	is_int(ask("SELECT count(*) FROM attempt WHERE outcome = 'unknown'"), 25,
 		"with an attempt each where none was recorded");
-	is_int(ask("SELECT count(*) FROM exchange WHERE outcome = 'unknown' AND (attempts <> 1 OR "
-		   "cost_nusd <> 45000 OR input <> 100 OR app <> 'notes')"),
-		0, "and what was reserved");
+	is_int(ask("SELECT count(*) FROM exchange x JOIN attempt a ON a.exchange_id = x.id WHERE "
+		   "x.outcome = 'unknown' AND (x.attempts <> 1 OR x.cost_nusd <> a.cost_nusd OR "
+		   "x.input <> a.input OR x.app <> 'notes')"),
+		0, "and what those used");
+	is_int(ask("SELECT count(*) FROM exchange WHERE outcome = 'unknown' AND cost_nusd = 45000 "
+		   "AND input = 100"),
+		25, "or, of the others, what was reserved");
 	stop();
 }
 
@@ -334,12 +338,14 @@ static const struct {
 	int64_t cost_nusd;      /* of each attempt */
 	int64_t want_attempts, want_unknown, want_cost;
 } crashes[] = {
-	{"before the first attempt ended",      1, 0, 0,     1, 1, 45000},
-	{"between attempt and settlement",      1, 1, 19500, 1, 0, 45000},
-	{"as above, and it was dearer",         1, 1, 99000, 1, 0, 99000},
-	{"in a second attempt, elsewhere",      2, 1, 19500, 2, 1, 45000},
-	{"in a second one, after a dear first", 2, 1, 99000, 2, 1, 99000},
-	{"after two",			   2, 2, 30000, 2, 0, 60000},
+	{"before the first attempt ended",      1, 0, 0,     1, 1, 45000 },
+	{"between attempt and settlement",      1, 1, 19500, 1, 0, 19500 },
+	{"as above, and it was dearer",         1, 1, 99000, 1, 0, 99000 },
+	{"while it waits after a free failure", 1, 1, 0,     1, 0, 0     },
+	{"in a second attempt, elsewhere",      2, 1, 19500, 2, 1, 64500 },
+	{"in a second one, after a dear first", 2, 1, 99000, 2, 1, 144000},
+	{"in a second one, after a cut first",  2, 1, 45000, 2, 1, 90000 },
+	{"after two",			   2, 2, 30000, 2, 0, 60000 },
 };
 
 static void check_crashes(void)
@@ -382,7 +388,10 @@ static void check_crashes(void)
 			crashes[i].reserves);
 		is_int(ask(sql), 1, "it is known where it went last");
 		is_int(ask("SELECT cost_nusd FROM exchange"), crashes[i].want_cost,
-			"and costs the larger of what was estimated and reported");
+			"and costs what those that ended did, and what was set aside for one "
+			"under way");
+		is_int(ask("SELECT sum(cost_nusd) FROM attempt"), crashes[i].want_cost,
+			"as its attempts do together");
 		unlink(in_dir("ledger.db"));
 	}
 }

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "brokerd/ledger/ledger_parts.h"
 #include "brokerd/ledger/report.h"
 #include "tests/lib/tap.h"
 
@@ -184,6 +185,46 @@ static void insert(struct ledger *g, const struct exchange_record *x)
 		bail("%s", why.message);
 }
 
+static void sum_up(struct ledger *reader, enum err want, const char *name)
+{
+	OWNED(buf_done) struct buf json = BUF_INIT(65536);
+	struct report r = {.by = {DIM_MODEL}, .n_by = 1};
+	struct fault why = FAULT_NONE;
+	is_err(report_usage(reader, &r, &json, &why), want, "%s: %s", name, why.message);
+}
+
+static void check_reader(void)
+{
+	struct fault why = FAULT_NONE;
+	struct ledger *g = ledger_open(dir, &why);
+	struct ledger *reader = g ? ledger_reader(g) : NULL;
+	struct exchange_record x;
+	atomic_bool is_unwanted = false;
+	if (!ok(reader != NULL, "a ledger has a reader: %s", why.message))
+		return;
+	for (int i = 0; i < 300; i++) {
+		x = exchange("", i);
+		snprintf(x.id, sizeof x.id, "req_%d", i);
+		insert(g, &x);
+	}
+	is_int(sqlite3_exec(reader->db, "BEGIN; SELECT count(*) FROM exchange", NULL, NULL, NULL),
+		SQLITE_OK, "somebody is reading");
+	x = exchange("req_while", 7);
+	is_err(write_one(g, &x, NULL, &why), OK, "and rows are written: %s", why.message);
+	is_int(sqlite3_exec(reader->db, "COMMIT", NULL, NULL, NULL), SQLITE_OK, "he is done");
+	is_int(sqlite3_exec(reader->db, "DELETE FROM exchange", NULL, NULL, NULL) & 0xff,
+		SQLITE_READONLY, "who reads changes nothing");
+
+	ledger_heed(reader, &is_unwanted);
+	sum_up(reader, OK, "somebody waits");
+	atomic_store(&is_unwanted, true);
+	sum_up(reader, ERR_CANCELLED, "nobody does any more");
+	ledger_heed(reader, NULL);
+	sum_up(reader, OK, "the next one's question");
+	ledger_close(g);
+	is_int(access(in_dir("ledger.db-wal"), F_OK), -1, "closed, it is one file");
+}
+
 static void put(const char *name, const char *text)
 {
 	FILE *f = fopen(in_dir(name), "we");
@@ -295,7 +336,7 @@ static void check_damage(void)
 
 int main(void)
 {
-	void (*const checks[])(void) = {check_rows, check_refusals, check_damage};
+	void (*const checks[])(void) = {check_rows, check_reader, check_refusals, check_damage};
 	for (size_t i = 0; i < COUNT_OF(checks); i++) {
 		dir_make();
 		checks[i]();

@@ -333,6 +333,18 @@ static void check_counting(void)
 	o.announced = 4;
 	open_record_count(&o, &a);
 	is_uint(o.announced, 4, "a former attempt's end is not the announced one's");
+
+	o.usage = a.usage = USAGE_UNKNOWN;
+	a.usage.cost_nusd = 100;
+	open_record_count(&o, &a);
+	is_int(o.usage.provider_cost_nusd, -1, "no provider says what it cost");
+	a.usage.provider_cost_nusd = 70;
+	open_record_count(&o, &a);
+	is_int(o.usage.cost_nusd, 200, "by our prices");
+	is_int(o.usage.provider_cost_nusd, 170, "one provider's own figure, and ours of the other");
+	a.usage.provider_cost_nusd = -1;
+	open_record_count(&o, &a);
+	is_int(o.usage.provider_cost_nusd, 270, "also where it came first");
 }
 
 int main(void)
