@@ -7,10 +7,12 @@
 
 #include "brokerd/ledger/ledger_parts.h"
 #include "brokerd/log/log.h"
+#include "protocol/base/num.h"
 
 #define DAY_US     INT64_C(86400000000)
-#define ROWS       500  /* of a step */
-#define PAGES      256  /* the same: a mebibyte */
+#define LEAP_US    RETENTION_LEAST_US /* longer than most stay away */
+#define ROWS       500                /* of a step */
+#define PAGES      256                /* the same: a mebibyte */
 #define PAGES_KEPT 1024 /* free ones that are not worth the work of making the file anew */
 /* So many that are in use are written anew in about a second (64 MiB). While that lasts the journal takes what comes,
  * and a longer time could fill it. */
@@ -115,16 +117,50 @@ static enum err give_back(struct ledger *g, struct retention_done *done, struct 
 	return rc == SQLITE_OK ? OK : ledger_fault(g, rc, "making smaller", why);
 }
 
+/* The newest row before then, or INT64_MIN. */
+static int newest_before(struct ledger *g, int64_t us, int64_t *out)
+{
+	sqlite3_stmt *s = NULL;
+	*out = INT64_MIN;
+	int rc = sqlite3_prepare_v2(
+		g->db, "SELECT max(at_us) FROM exchange WHERE at_us < ?1", -1, &s, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_bind_int64(s, 1, us);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(s);
+	if (rc == SQLITE_ROW && sqlite3_column_type(s, 0) != SQLITE_NULL)
+		*out = sqlite3_column_int64(s, 0);
+	sqlite3_finalize(s);
+	return rc == SQLITE_ROW ? SQLITE_OK : rc;
+}
+
+/* The newest row that is no leap of the clock's: rows of more than a day lead up to it, or it came soon enough after
+ * those before that day. Who comes back after a long time is believed the day after. */
+static int newest_sure(struct ledger *g, int64_t *out)
+{
+	int64_t before = INT64_MIN;
+	int rc = newest_before(g, INT64_MAX, out);
+	while (rc == SQLITE_OK && *out > 0) {
+		rc = newest_before(g, *out - DAY_US, &before);
+		if (before == INT64_MIN || *out - DAY_US - LEAP_US <= before)
+			break;
+		*out = before;
+	}
+	if (*out < 0) /* there is none, or its clock knew nothing */
+		*out = 0;
+	return rc;
+}
+
 enum err retention_step(struct ledger *g, const struct retention_step *step,
 	struct retention_done *done, struct fault *why)
 {
 	int64_t newest_us = 0;
 	*done = (struct retention_done){.deleted = 0};
-	const int rc = number_of(g, "SELECT coalesce(max(at_us), 0) FROM exchange", &newest_us);
+	const int rc = newest_sure(g, &newest_us);
 	if (rc != SQLITE_OK)
 		return ledger_fault(g, rc, "reading", why);
-	const int64_t now_us =
-		step->now_us < newest_us + DAY_US ? step->now_us : newest_us + DAY_US;
+	const int64_t sure_us = num_add_sat(newest_us, DAY_US);
+	const int64_t now_us = step->now_us < sure_us ? step->now_us : sure_us;
 	const enum err err =
 		delete_some(g, now_us - step->keep_us, step->exchanges, &done->deleted, why);
 	return err || done->deleted > 0 ? err : give_back(g, done, why);

@@ -17,7 +17,8 @@ void retention_free(struct retention *r);
 
 /* Rows stay so long (0: for ever; never less than RETENTION_LEAST_US): now, and again every day. Moments are those of
  * the wall clock, but not later than a day after the newest row, nor than that of retention_new and the time that has
- * passed since: a clock that is set ahead deletes nothing. */
+ * passed since: a clock that is set ahead deletes nothing. Nor does one that is ahead by more than a month already at the start,
+ * until there are rows of more than a day by it. */
 void retention_keep(struct retention *r, int64_t keep_us);
 
 /* One step of it: deletes up to so many exchanges that are older, as all their attempts are, with these; or where there are none gives

@@ -92,6 +92,15 @@ static void fill(const char *prefix, int n, int64_t at_us)
 	}
 }
 
+/* What rows of two days before lead up to is no leap of the clock. */
+static void fill_for_days(const char *prefix, int64_t at_us)
+{
+	char eve[16];
+	snprintf(eve, sizeof eve, "eve_%s", prefix);
+	fill(eve, 100, at_us - 2 * DAY_US);
+	fill(prefix, 100, at_us);
+}
+
 /* All steps; how many. */
 static int steps(int64_t now_us, int64_t keep_us)
 {
@@ -110,10 +119,10 @@ static void check_steps(void)
 {
 	open_it();
 	fill("old", 10000, 100 * DAY_US);
-	fill("new", 100, 500 * DAY_US);
+	fill_for_days("new", 500 * DAY_US);
 	ok(steps(500 * DAY_US, 300 * DAY_US) > 10000 / 300, "a few at a time");
-	is_int(ask("SELECT count(*) FROM exchange"), 100, "what is old goes");
-	is_int(ask("SELECT count(*) FROM attempt"), 200, "with its attempts");
+	is_int(ask("SELECT count(*) FROM exchange"), 200, "what is old goes");
+	is_int(ask("SELECT count(*) FROM attempt"), 400, "with its attempts");
 	is_int(ask("SELECT count(*) FROM exchange WHERE id LIKE 'req_new%'"), 100,
 		"what is new stays");
 	is_int(ask("PRAGMA freelist_count"), 0, "no page is free");
@@ -122,8 +131,8 @@ static void check_steps(void)
 	/* to the moment */
 	is_int(steps(500 * DAY_US + 300 * DAY_US, 300 * DAY_US), 1,
 		"a clock that ran away by a year deletes nothing, while no row is of that time");
-	is_int(ask("SELECT count(*) FROM exchange"), 100, "all are there");
-	fill("far", 100, 800 * DAY_US);
+	is_int(ask("SELECT count(*) FROM exchange"), 200, "all are there");
+	fill_for_days("far", 800 * DAY_US);
 	steps(800 * DAY_US, 300 * DAY_US - 50 * INT64_C(60000000));
 	is_int(ask("SELECT count(*) FROM exchange WHERE id LIKE 'req_new%'"), 50,
 		"a row goes once it is older, to the minute");
@@ -162,13 +171,15 @@ static void check_former(void)
 	open_it();
 	is_int(ask("PRAGMA auto_vacuum"), 0, "it is as it was");
 	fill("old", 30000, 100 * DAY_US);
+	const int64_t newest_us = ask("SELECT max(at_us) FROM exchange");
+	fill("eve", 100, newest_us - 2 * DAY_US);
 	const int64_t before = size_of();
-	steps(ask("SELECT max(at_us) FROM exchange"), 100 * DAY_US);
-	is_int(ask("SELECT count(*) FROM exchange"), 2, "what is old goes");
+	steps(newest_us, 100 * DAY_US);
+	is_int(ask("SELECT count(*) FROM exchange"), 102, "what is old goes");
 	is_int(ask("PRAGMA auto_vacuum"), 2, "it is made anew, once");
 	ok(size_of() < before / 10, "and small: %lld of %lld", (long long)size_of(),
 		(long long)before);
-	is_int(ask("SELECT count(*) FROM attempt"), 3, "with all that is kept");
+	is_int(ask("SELECT count(*) FROM attempt"), 203, "with all that is kept");
 	ledger_close(g);
 }
 
@@ -183,7 +194,7 @@ static void check_large(void)
 	open_it();
 	is_int(ask("PRAGMA auto_vacuum"), 0, "it was there before");
 	fill("old", 20000, 100 * DAY_US);
-	fill("new", 100, 500 * DAY_US);
+	fill_for_days("new", 500 * DAY_US);
 	change("CREATE TABLE large(x); INSERT INTO large VALUES(zeroblob(70000000))");
 	is_err(retention_step(g, &step, &done, &why), OK, "a step");
 	is_int(done.deleted, 20000, "what is old goes");
@@ -191,6 +202,34 @@ static void check_large(void)
 	ok(done.is_done && done.is_too_large, "and it says that the file stays large");
 	is_int(ask("PRAGMA auto_vacuum"), 0, "as it is");
 	ok(ask("PRAGMA freelist_count") > 1024, "with pages that are used again");
+	ledger_close(g);
+}
+
+/* A clock that was ahead already when this began, by whose time some were served. */
+static void check_leaps(void)
+{
+	open_it();
+	fill_for_days("real", 500 * DAY_US);
+	fill("ahead", 100, 1600 * DAY_US);
+	steps(1600 * DAY_US, 300 * DAY_US);
+	is_int(ask("SELECT count(*) FROM exchange"), 300, "an hour of it makes nothing old");
+	fill("more", 100, 1600 * DAY_US + DAY_US / 2);
+	fill("further", 100, 2600 * DAY_US);
+	steps(2600 * DAY_US, 300 * DAY_US);
+	is_int(ask("SELECT count(*) FROM exchange"), 500, "nor does half a day, nor a second leap");
+	fill("late", 100, 530 * DAY_US);
+	steps(530 * DAY_US, 29 * DAY_US);
+	is_int(ask("SELECT count(*) FROM exchange WHERE id LIKE 'req_%real%'"), 0,
+		"once the clock is right again, what is old goes");
+	fill("away", 100, 900 * DAY_US);
+	steps(900 * DAY_US, 300 * DAY_US);
+	is_int(ask("SELECT count(*) FROM exchange WHERE id LIKE 'req_late%'"), 100,
+		"who was away for a year is not believed at once");
+	fill("back", 100, 901 * DAY_US + DAY_US / 2);
+	change("DELETE FROM exchange WHERE at_us > 1000 * 86400000000");
+	steps(901 * DAY_US + DAY_US / 2, 300 * DAY_US);
+	is_int(ask("SELECT count(*) FROM exchange WHERE id LIKE 'req_late%'"), 0,
+		"but the day after");
 	ledger_close(g);
 }
 
@@ -243,7 +282,8 @@ static void check_days(void)
 
 int main(void)
 {
-	void (*const checks[])(void) = {check_steps, check_former, check_large, check_days};
+	void (*const checks[])(void) = {
+		check_steps, check_former, check_large, check_leaps, check_days};
 	log_init(LOG_LEVEL_ERROR, open("/dev/null", O_WRONLY | O_CLOEXEC));
 	for (size_t i = 0; i < COUNT_OF(checks); i++) {
 		snprintf(dir, sizeof dir, "/tmp/test_retention.XXXXXX");
