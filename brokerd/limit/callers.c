@@ -119,7 +119,7 @@ void limiter_follow(struct limiter *l, struct counter *c, const struct limit_rul
 	/* what was spent by those whom it was for is nothing to those whom it is for now */
 	const bool is_for_others = c->rule && !limit_is_for_same(c->rule, r);
 	c->rule = r;
-	for (enum counter_bucket i = 0; i < COUNTER_BUCKETS; i++) {
+	for (size_t i = 0; i < COUNTER_BUCKETS; i++) {
 		const struct rate_rule *rate = counter_rate(r, i);
 		bucket_change(&c->buckets[i], rate->amount, rate->per_us, l->now_us);
 	}

@@ -175,7 +175,7 @@ bool counter_is_whole(const struct counter *c, const struct budget_clock *clock,
 	return is_whole;
 }
 
-const struct rate_rule *counter_rate(const struct limit_rule *r, enum counter_bucket i)
+const struct rate_rule *counter_rate(const struct limit_rule *r, size_t i)
 {
 	const struct rate_rule *const rates[COUNTER_BUCKETS] = {[COUNTER_REQUESTS] = &r->requests,
 		[COUNTER_INPUT] = &r->input,

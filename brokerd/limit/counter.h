@@ -56,7 +56,7 @@ struct obstacle {
 };
 
 /* What a limit says of that bucket; its amount is 0 where it says nothing. */
-const struct rate_rule *counter_rate(const struct limit_rule *r, enum counter_bucket i);
+const struct rate_rule *counter_rate(const struct limit_rule *r, size_t i);
 
 /* How much of each bucket a need is; each at most twice BUCKET_UNITS_MAX, so that sums of them fit. */
 void counter_units(const struct limit_need *need, int64_t to[COUNTER_BUCKETS]);

@@ -19,7 +19,7 @@ static void amounts_json(const struct limit_rule *r, struct json_out *o)
 {
 	json_key(o, "amounts");
 	json_open(o, '{');
-	for (enum counter_bucket i = 0; i < COUNTER_BUCKETS; i++) {
+	for (size_t i = 0; i < COUNTER_BUCKETS; i++) {
 		const struct rate_rule *rate = counter_rate(r, i);
 		if (rate->amount == 0)
 			continue;
