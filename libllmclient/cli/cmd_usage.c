@@ -231,10 +231,11 @@ static void say_notes(const struct usage *u, struct json by, struct json total)
 			"not known",
 			SPAN_ARG(buf_view(&text)));
 	}
-	if (compared > 0) {
+	const int64_t theirs_nusd = number_of(total, "theirs_nusd");
+	if (theirs_nusd > 0 || number_of(total, "ours_nusd") > 0) {
 		OWNED(buf_done) struct buf text = BUF_INIT(256);
 		buf_text(&text, "note: providers billed ");
-		put_usd_exact(&text, number_of(total, "theirs_nusd"));
+		put_usd_exact(&text, theirs_nusd);
 		buf_print(&text, " USD for %" PRId64 " request%s, which at our prices cost ",
 			compared, compared == 1 ? "" : "s");
 		put_usd_exact(&text, number_of(total, "ours_nusd"));

@@ -87,6 +87,13 @@ def test_where_all_prices_are_known_no_column_asks_for_them(made, provider):
     assert text.out.splitlines()[0].split()[-1] == "USD" and text.err == ""
 
 
+def test_what_costs_nothing_is_no_bill_to_compare(made):
+    assert made.llmb("ask", "-m", "offline/echo", "two words").code == 0
+    made.wait_ledger(1, 1)
+    text, told, _ = reports(made)
+    assert told["total"]["compared"] == 1 and text.err == ""
+
+
 def test_a_bill_that_is_another_is_shown(made, provider):
     near, far = 0.003014, 0.0031  # USD: 0.46 % and 3.2 % of it away
     for cost in (near, far, far):
