@@ -166,7 +166,7 @@ static void check_mounts(void)
 {
 	char path[256], to[128];
 	if (geteuid() != 0 || unshare(CLONE_NEWNS) != 0 ||
-		mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0) {
+		mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) != 0) {
 		skip("only root can mount");
 		return;
 	}
