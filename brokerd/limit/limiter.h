@@ -46,8 +46,8 @@ struct limit_answer {
 	/* what stands in the way stands in everybody's: the provider's own limits, or one that is neither for some
 	 * apps, users or policies alone nor tells them apart. Who comes behind has to wait too */
 	bool is_shared;
-	const void *
-		lacks; /* of what there is not enough, as limiter_counters has it; NULL where it is held */
+	/* of what there is not enough, as limiter_counters has it; NULL where it is held */
+	const void *lacks;
 	/* ERR_RATE_LIMITED or ERR_BUDGET, with retry_after_ms; the sentence names the limit, whose count it is, its
 	 * window, what is used of how much, when it begins anew, where it was said and the command that changes it */
 	struct fault why;

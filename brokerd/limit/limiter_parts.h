@@ -18,8 +18,8 @@ struct limit_caller {
 	uint64_t generation; /* of the configuration whose counters these are */
 	struct counter **counters;
 	size_t n_counters;
-	struct counter
-		*learned; /* of its provider, key and model; the last of `counters`; NULL: none */
+	/* of its provider, key and model; the last of `counters`; NULL: none */
+	struct counter *learned;
 	char key[];
 };
 
