@@ -243,29 +243,56 @@ static enum err nobody(const struct dial *d, const struct fault *reason, struct 
 		reason->message);
 }
 
-enum err dial_try(struct dial *d, int64_t now_ms, int *fd, struct fault *why)
+/* The first of the first n places where somebody listens: *at. ERR_MORE: there is one, and it is too busy just
+ * now. ERR_UNREACHABLE: *reason. ERR_IO. */
+static enum err try_places(
+	const struct dial *d, size_t n, size_t *at, int *fd, struct fault *reason)
 {
-	struct fault reason = FAULT_NONE;
-	bool is_busy = false;
-
-	if (d->n_places == 0)
-		return use_socket(d, fd, why);
-	for (size_t i = 0; i < d->n_places; i++) {
+	for (size_t i = 0; i < n; i++) {
 		struct fault found = FAULT_NONE;
 		bool is_absent = false;
 		const enum err err = try_place(d->places[i], fd, &is_absent, &found);
-		if (!err)
-			return OK;
-		if (err == ERR_IO) {
-			*why = found;
+		if (err == ERR_IO)
+			*reason = found;
+		if (!err || err == ERR_MORE || err == ERR_IO) {
+			*at = i;
 			return err;
 		}
-		if (err == ERR_MORE) {
-			is_busy = true;
-			break; /* it is the right one, all the same */
-		}
-		keep_reason(&reason, &found, is_absent);
+		keep_reason(reason, &found, is_absent);
 	}
+	return ERR_UNREACHABLE;
+}
+
+/* Where a later place has answered, the earlier ones are looked at once more: a broker that was just beginning binds
+ * them in this order, and who comes by the sandbox's is taken for less than he is. */
+static enum err find(const struct dial *d, int *fd, struct fault *reason)
+{
+	size_t at = 0;
+	int better = -1;
+	struct fault ignored = FAULT_NONE;
+	const enum err err = try_places(d, d->n_places, &at, fd, reason);
+	if (err || at == 0)
+		return err;
+	const enum err again = try_places(d, at, &at, &better, &ignored);
+	if (again && again != ERR_MORE)
+		return OK;
+	close(*fd);
+	*fd = better;
+	return again;
+}
+
+enum err dial_try(struct dial *d, int64_t now_ms, int *fd, struct fault *why)
+{
+	struct fault reason = FAULT_NONE;
+
+	if (d->n_places == 0)
+		return use_socket(d, fd, why);
+	const enum err found = find(d, fd, &reason);
+	if (found == ERR_IO)
+		*why = reason;
+	if (!found || found == ERR_IO)
+		return found;
+	const bool is_busy = found == ERR_MORE;
 	if (!is_busy && d->home && !d->has_started) {
 		const enum err err = autostart(d->home, why);
 		if (err) {
