@@ -141,7 +141,8 @@ static const struct key keys[] = {
 		"the provider refuses it."},
 	{"provider", "key_label", KEY_NAME, IN_PROVIDER(key_label), 0, 0, NULL, "",
 		"Which of several keys of the vault is used, as in `llmb key add NAME/LABEL`. Without this "
-		"key it is the one without a label, else the first; *admin*, which `llmb reconcile` uses, never is."},
+		"key all are: the one without a label first, the others, in the order in which they were added, where "
+		"those before are refused, spent or limited; *admin*, which `llmb reconcile` uses, never is."},
 	{"provider", "region", KEY_NAME, IN_PROVIDER(region), 0, 0, NULL, "",
 		"What stands for {region} in its address, as us-east-1; *sigv4* signs for it. Without this "
 		"key that signs for the one in the address."},

@@ -3,10 +3,7 @@
 
 void account_key(const struct exchange *x, char *to, size_t size)
 {
-	const struct flight *f = x->flight;
-	const struct provider *p =
-		f->route.n > 0 ? config_provider(f->config, exchange_target(x)->provider) : NULL;
-	fault_text(to, size, p && span_is_set(p->key_label) ? p->key_label : SPAN(""));
+	fault_text(to, size, x->flight->route.n > 0 ? exchange_target(x)->key : SPAN(""));
 }
 
 void account_of(const struct exchange *x, struct account_record *out)

@@ -23,13 +23,12 @@ struct claimant {
 static void claimant(const struct exchange *x, struct claimant *out)
 {
 	const struct target *t = exchange_target(x);
-	const struct provider *p = config_provider(x->flight->config, t->provider);
 	peer_account(&x->peer, out->app);
 	out->subject = (struct limit_subject){
 		.app = span_str(out->app),
 		.policy = x->allowance.rule ? x->allowance.rule->name : SPAN_NONE,
 		.provider = t->provider,
-		.key = p && span_is_set(p->key_label) ? p->key_label : SPAN(""),
+		.key = t->key,
 		.model = t->model,
 		.asked = x->flight->request.model,
 		.uid = (uint32_t)x->peer.uid,

@@ -3,6 +3,7 @@
 
 #include <sodium.h>
 
+#include "brokerd/exchange/maker.h"
 #include "protocol/base/json.h"
 
 #define PIN_BYTES 20 /* "pin:" and a hash */
@@ -57,8 +58,10 @@ void pins_note(struct items *store, uint64_t owner, const struct target *t,
 {
 	const struct opaque *o = opaque_of(e);
 	unsigned char pin[PIN_BYTES];
+	char maker[MAKER_BYTES];
 	if (store && o && pin_of(o, pin))
-		items_put(store, owner, span_of((const char *)pin, sizeof pin), t->provider, now_s);
+		items_put(store, owner, span_of((const char *)pin, sizeof pin),
+			maker_name(t, maker), now_s);
 }
 
 /* Who made it; absent: nobody knows. */
@@ -94,7 +97,7 @@ void pins_order(struct items *store, uint64_t owner, const struct llm_request *r
 			const struct part *p = part_at(r, m - 1, k - 1);
 			const struct span maker = maker_of(store, owner, &p->opaque, now_s);
 			for (size_t i = 0; maker.n > 0 && i < route->n; i++) {
-				if (span_eq(route->targets[i].provider, maker)) {
+				if (maker_is(maker, &route->targets[i])) {
 					bring_forward(route, i);
 					return;
 				}
@@ -109,7 +112,7 @@ static bool is_elsewhere(struct items *store, uint64_t owner, const struct targe
 	if (!span_eq(p->opaque.family, t->family))
 		return false; /* whoever made it, it is left out already */
 	const struct span maker = maker_of(store, owner, &p->opaque, now_s);
-	return maker.n > 0 && !span_eq(maker, t->provider);
+	return maker.n > 0 && !maker_is(maker, t);
 }
 
 /* The parts of one message that may go to `t`, in memory of their own. */

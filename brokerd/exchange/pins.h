@@ -1,5 +1,5 @@
 /* pins.h - who made what this request brings back?
- * A signature or an encrypted item is good with the account that made it, and refused by every other, even
+ * A signature or an encrypted item is good with the key that made it, and refused by every other, even
  * of the same family. Who it was is kept by what is opaque in the item, for one user; a request that brings
  * such items back goes first to where they were made, and elsewhere without them. Without a store (NULL)
  * nothing happens. */

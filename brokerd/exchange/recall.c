@@ -4,12 +4,13 @@
  *     LIST     {"ink":N, "sum":N, "items":[{OPAQUE.., "at":N, "text":S}]}
  *     OPAQUE   {"family":S, "model":S, "data":JSON}
  *
- * `before` is what came since the answer's former call, `call` the call's own item, `after` what came
- * behind it, when it was the last. `ink` and `sum` are of all that could be seen there, `at` is how
- * much of it came before the item; `text` is the reasoning that it signs. Before there were places,
- * an array was kept, which is passed over. */
+ * `provider` is who made it, as maker.h has it. `before` is what came since the answer's former call, `call` the
+ * call's own item, `after` what came behind it, when it was the last. `ink` and `sum` are of all that could be seen
+ * there, `at` is how much of it came before the item; `text` is the reasoning that it signs. Before there were
+ * places, an array was kept, which is passed over. */
 #include "brokerd/exchange/recall.h"
 
+#include "brokerd/exchange/maker.h"
 #include "protocol/base/json.h"
 
 #define HELD_BYTES (1 * MIB)
@@ -117,10 +118,11 @@ static void keep_call(struct recall *r, struct items *store, uint64_t owner, con
 	/* two calls of one id in one answer: the second does not take the first one's away */
 	const bool is_again = r->id.n > 0 && span_eq(buf_view(&r->id), e->call.id);
 	struct json_out out = json_to(&r->kept);
+	char maker[MAKER_BYTES];
 	buf_clear(&r->kept);
 	if (has_any) {
 		json_open(&out, '{');
-		json_pair_str(&out, "provider", t->provider);
+		json_pair_str(&out, "provider", maker_name(t, maker));
 		put_list(&out, "before", r);
 	}
 	if (span_is_set(o->family)) {
@@ -149,11 +151,12 @@ static void keep_rest(struct recall *r, struct items *store, uint64_t owner, con
 	int64_t now_s)
 {
 	struct json_out out = json_to(&r->kept);
+	char maker[MAKER_BYTES];
 	if (r->id.n == 0 || r->held.n == 0 || r->is_lost)
 		return;
 	if (r->kept.n == 0) {
 		json_open(&out, '{');
-		json_pair_str(&out, "provider", t->provider);
+		json_pair_str(&out, "provider", maker_name(t, maker));
 	} else {
 		buf_cut(&r->kept, r->kept.n - 1); /* its bracket: the object goes on */
 		out.has_value = true;

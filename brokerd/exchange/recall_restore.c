@@ -3,6 +3,7 @@
  * segment, each up to a call. */
 #include "brokerd/exchange/recall.h"
 
+#include "brokerd/exchange/maker.h"
 #include "protocol/base/json.h"
 #include "protocol/base/table.h"
 
@@ -105,7 +106,7 @@ static enum err read_list(const struct restorer *s, struct json list, struct ink
 static enum err find(struct restorer *s, struct span id, struct json *out)
 {
 	struct served *served = NULL;
-	struct span value, provider;
+	struct span value, maker;
 	*out = JSON_NONE;
 	if (id.n > 0)
 		TABLE_FIND(s->served, served, id.p, id.n);
@@ -121,8 +122,8 @@ static enum err find(struct restorer *s, struct span id, struct json *out)
 	struct json v;
 	if (err || json_scan(value, JSON_STRICT, &v, NULL) != OK)
 		return err;
-	err = json_utf8(json_member(v, "provider"), s->a, &provider);
-	if (!err && span_is_set(provider) && span_eq(provider, s->t->provider))
+	err = json_utf8(json_member(v, "provider"), s->a, &maker);
+	if (!err && span_is_set(maker) && maker_is(maker, s->t))
 		*out = v;
 	return err;
 }

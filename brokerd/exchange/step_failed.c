@@ -65,9 +65,18 @@ static bool mend(struct exchange *x, const struct fault *why)
 /* What may prove it instead, once for each target; NULL: nothing. */
 static const char *renewal(const struct exchange *x, const struct fault *why)
 {
+	const struct target *t = exchange_target(x);
 	return x->token.is_again ? NULL
-				 : tokens_renewal(x->organs->tokens, x->flight->config,
-					   exchange_target(x), SPAN_NONE, x->secret, why);
+				 : tokens_renewal(x->organs->tokens, x->flight->config, t, t->key,
+					   x->secret, why);
+}
+
+void exchange_tell_next(struct exchange *x, const char *why)
+{
+	const struct target *t = exchange_target(x);
+	flight_status(x->flight, "retrying", "%s; trying %.*s/%.*s%s%.*s", why,
+		SPAN_ARG(t->provider), SPAN_ARG(t->model), t->key.n > 0 ? " with the key " : "",
+		SPAN_ARG(t->key));
 }
 
 enum state exchange_after_failure(struct exchange *x, enum outcome outcome, const struct fault *why)
@@ -127,12 +136,9 @@ enum state exchange_after_failure(struct exchange *x, enum outcome outcome, cons
 		tokens_refused(x->organs->tokens, x->secret);
 		x->token.is_again = true;
 	}
-	const struct target *t = exchange_target(x);
 	flight_rewind(f);
 	if (!is_queued)
-		flight_status(f, "retrying", "%s; trying %.*s/%.*s",
-			is_renewal ? other : why->message, SPAN_ARG(t->provider),
-			SPAN_ARG(t->model));
+		exchange_tell_next(x, is_renewal ? other : why->message);
 	x->is_retry_due = v.delay_us > 0;
 	if (x->is_retry_due)
 		loop_timer_set(x->organs->loop, &x->retry, v.delay_us);

@@ -6,10 +6,10 @@
 #include "brokerd/exchange/pins.h"
 #include "protocol/limits.h"
 
-static bool has_key(const void *context, struct span provider)
+static bool key_at(const void *context, struct span provider, size_t i, struct span *label)
 {
 	const struct exchange *x = context;
-	return tokens_have(x->organs->tokens, x->flight->config, provider);
+	return tokens_key_at(x->organs->tokens, x->flight->config, provider, i, label);
 }
 
 /* A locked or damaged vault must not look like one without keys. */
@@ -125,7 +125,7 @@ enum state step_route(struct exchange *x)
 	}
 	if (f->op == LLM_OP_NATIVE)
 		return go_native(x);
-	const struct route_keys keys = {has_key, x};
+	const struct route_keys keys = {key_at, x};
 	const enum err err = route_find_op(
 		f->config, f->op, f->request.model, &keys, &f->arena, &f->route, &why);
 	if (err || exchange_admit_targets(x, &why))

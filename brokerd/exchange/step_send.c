@@ -18,7 +18,7 @@ enum state step_prepare(struct exchange *x)
 	if (t->auth == AUTH_NONE || attempt_is_local(t, x->flight->op))
 		return SEND;
 	const enum err err = tokens_prove(
-		x->organs->tokens, x->flight->config, t, SPAN_NONE, &x->token, &x->secret, &why);
+		x->organs->tokens, x->flight->config, t, t->key, &x->token, &x->secret, &why);
 	if (err == ERR_MORE)
 		return PREPARE;
 	if (!err)

@@ -121,9 +121,7 @@ static bool put_off(struct exchange *x, int64_t ready_us, int64_t gain_us)
 
 static enum state go_elsewhere(struct exchange *x, const struct fault *why)
 {
-	const struct target *t = exchange_target(x);
-	flight_status(x->flight, "retrying", "%s; trying %.*s/%.*s", why->message,
-		SPAN_ARG(t->provider), SPAN_ARG(t->model));
+	exchange_tell_next(x, why->message);
 	return ROUTE;
 }
 

@@ -116,6 +116,8 @@ enum state exchange_fail_with(struct exchange *x, enum err err, const struct fau
 /* What a failure of the target in hand allows: another try, or the end. */
 enum state exchange_after_failure(
 	struct exchange *x, enum outcome outcome, const struct fault *why);
+/* Tells its caller why the target in hand is tried now. */
+void exchange_tell_next(struct exchange *x, const char *why);
 /* The limits were asked for the target in hand (or `err`: that did not come so far): all is set aside, or none is. */
 enum state exchange_claimed(struct exchange *x, enum err err, const struct bounds *b,
 	const struct limit_answer *answer, const struct fault *why);

@@ -295,6 +295,15 @@ bool tokens_have(const struct tokens *t, const struct config *c, struct span pro
 	return (p && tokens_source(p)) || vault_has(t->organs->vault, provider);
 }
 
+bool tokens_key_at(const struct tokens *t, const struct config *c, struct span provider, size_t i,
+	struct span *label)
+{
+	const struct provider *p = config_provider(c, provider);
+	*label = SPAN("");
+	return p && tokens_source(p) ? i == 0
+				     : vault_label_at(t->organs->vault, provider, i, label);
+}
+
 /* The vault's key: where it was refused, the one that it replaced. */
 static enum err key_get(struct tokens *t, const struct target *target, struct span label,
 	bool is_again, struct secret **out, struct fault *why)

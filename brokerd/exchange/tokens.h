@@ -33,6 +33,9 @@ bool token_is_awaited(const struct token_wait *w);
 
 /* Has the provider, one of `c`, a key that could be used? */
 bool tokens_have(const struct tokens *t, const struct config *c, struct span provider);
+/* Which: the label of its i-th, from 0, "" for one that has none. False: there are no more. */
+bool tokens_key_at(const struct tokens *t, const struct config *c, struct span provider, size_t i,
+	struct span *label);
 /* Where its key is, if not in the vault; NULL: it is there. */
 const struct key_source *tokens_source(const struct provider *p);
 /* When that was read; 0: it is not kept. */

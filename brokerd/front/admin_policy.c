@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "brokerd/exchange/tokens.h"
 #include "brokerd/front/admission.h"
 #include "brokerd/front/peer.h"
 #include "brokerd/log/log.h"
@@ -235,16 +236,17 @@ static enum err read_peer(
 	return read_place(profile, socket, out, why);
 }
 
-static bool has_vault_key(const void *context, struct span provider)
+static bool key_at(const void *context, struct span provider, size_t i, struct span *label)
 {
-	return vault_has(context, provider);
+	const struct admin_call *a = context;
+	return tokens_key_at(a->organs->tokens, a->config, provider, i, label);
 }
 
 /* Where the model leads, and which of that the caller may use. */
 static void put_targets(struct admin_call *a, struct json_out *o, const struct policy_verdict *q,
 	enum llm_op op, struct span model)
 {
-	const struct route_keys keys = {has_vault_key, a->organs->vault};
+	const struct route_keys keys = {key_at, a};
 	const struct allowance allowance = {q->rule, q->grant};
 	struct route route = {.n = 0};
 	struct fault why = FAULT_NONE;

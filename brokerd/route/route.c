@@ -41,6 +41,7 @@ static void fill(const struct config *c, const struct provider *p, struct span m
 	*out = (struct target){
 		.provider = p->name,
 		.model = model,
+		.key = span_is_set(p->key_label) ? p->key_label : SPAN(""),
 		.family = p->dialects[d].family,
 		.base_url = p->base_url,
 		.path = p->dialects[d].path,
@@ -161,31 +162,85 @@ bool route_in_dialect(const struct config *c, size_t d, const struct target *t, 
 	return true;
 }
 
-static enum err route_alias(const struct config *c, const struct model *alias, struct arena *a,
-	struct route *out, struct fault *why)
+/* ---- one line, as many targets as there are keys ---- */
+
+struct lookup {
+	const struct config *config;
+	const struct route_keys *keys;
+	struct arena *arena;
+	struct route *out;
+};
+
+static bool has_key(const struct route_keys *keys, struct span provider)
 {
-	out->targets = arena_array(a, alias->n_targets, sizeof *out->targets);
-	if (!out->targets)
+	struct span label;
+	return keys->key_at(keys->context, provider, 0, &label);
+}
+
+/* With which of its provider's keys `t` may be asked. One that has none is still a target: it is said which is missing. */
+static size_t labels_of(const struct lookup *l, const struct target *t, struct span to[KEYS_MAX])
+{
+	const struct provider *p = config_provider(l->config, t->provider);
+	size_t n = 0;
+	to[0] = t->key;
+	if (p->auth == AUTH_NONE || p->is_offline || span_is_set(p->key_label))
+		return 1;
+	while (n < KEYS_MAX && l->keys->key_at(l->keys->context, p->name, n, &to[n]))
+		n++;
+	return n > 0 ? n : 1;
+}
+
+/* Room for more of them: what was there before stays in the arena. */
+static struct target *room(struct lookup *l, size_t n)
+{
+	struct route *r = l->out;
+	struct target *all = arena_array(l->arena, r->n + n, sizeof *all);
+	if (!all)
+		return NULL;
+	if (r->n > 0)
+		memcpy(all, r->targets, r->n * sizeof *all);
+	r->targets = all;
+	return all + r->n;
+}
+
+static enum err add_target(struct lookup *l, const struct target *t)
+{
+	struct span labels[KEYS_MAX];
+	const size_t n = labels_of(l, t, labels);
+	struct target *to = room(l, n);
+	if (!to)
 		return ERR_NO_MEMORY;
+	enum err err = OK;
+	for (size_t i = 0; !err && i < n; i++) {
+		to[i] = *t;
+		err = arena_dup(
+			l->arena, labels[i], &to[i].key); /* the vault may change meanwhile */
+	}
+	l->out->n += n;
+	return err;
+}
+
+static enum err route_alias(struct lookup *l, const struct model *alias, struct fault *why)
+{
 	for (size_t i = 0; i < alias->n_targets; i++) {
 		const struct alias_target *at = &alias->targets[i];
-		struct target *t = &out->targets[i];
-		const enum err err = make_target(c, at->provider, at->model, alias, t, why);
+		struct target t;
+		enum err err = make_target(l->config, at->provider, at->model, alias, &t, why);
+		t.entry = i;
+		if (!err)
+			err = add_target(l, &t);
 		if (err)
 			return err;
 	}
-	out->n = alias->n_targets;
 	return OK;
 }
 
-static enum err route_one(const struct config *c, struct span provider, struct span model,
-	struct arena *a, struct route *out, struct fault *why)
+static enum err route_one(
+	struct lookup *l, struct span provider, struct span model, struct fault *why)
 {
-	out->targets = arena_array(a, 1, sizeof *out->targets);
-	if (!out->targets)
-		return ERR_NO_MEMORY;
-	out->n = 1;
-	return route_target(c, provider, model, &out->targets[0], why);
+	struct target t;
+	const enum err err = route_target(l->config, provider, model, &t, why);
+	return err ? err : add_target(l, &t);
 }
 
 /* The first provider that has a key, and how many have one. */
@@ -196,7 +251,7 @@ static const struct provider *first_with_key(
 	*count = 0;
 	for (size_t i = 0; i < c->n_providers; i++) {
 		const struct provider *p = &c->providers[i];
-		if (p->is_offline || !keys->has_key(keys->context, p->name))
+		if (p->is_offline || !has_key(keys, p->name))
 			continue;
 		if (needs_model && p->model.n == 0)
 			continue;
@@ -219,17 +274,17 @@ static const struct provider *offline_of(const struct config *c)
 enum err route_find(const struct config *c, struct span model, const struct route_keys *keys,
 	struct arena *a, struct route *out, struct fault *why)
 {
+	struct lookup l = {c, keys, a, out};
 	*out = (struct route){0};
 	if (model.n == 0)
 		model = SPAN("default");
 	const struct model *alias = config_model(c, model);
 	if (alias && alias->n_targets > 0)
-		return route_alias(c, alias, a, out, why);
+		return route_alias(&l, alias, why);
 
 	const size_t slash = span_index(model, '/');
 	if (slash < model.n)
-		return route_one(
-			c, span_first(model, slash), span_skip(model, slash + 1), a, out, why);
+		return route_one(&l, span_first(model, slash), span_skip(model, slash + 1), why);
 
 	size_t count;
 	if (span_is(model, "default")) {
@@ -243,11 +298,11 @@ enum err route_find(const struct config *c, struct span model, const struct rout
 				"no provider has a key and a default model: `llmb key add "
 				"PROVIDER`, "
 				"or name one as PROVIDER/MODEL");
-		return route_one(c, p->name, p->model, a, out, why);
+		return route_one(&l, p->name, p->model, why);
 	}
 	const struct provider *only = first_with_key(c, keys, false, &count);
 	if (count == 1)
-		return route_one(c, only->name, model, a, out, why);
+		return route_one(&l, only->name, model, why);
 	return fault_param(why, ERR_NOT_FOUND, "model",
 		"\"%.*s\" is no alias, and %s: name it as PROVIDER/MODEL",
 		SPAN_ARG(span_first(model, LIMIT_LABEL_BYTES)),
@@ -279,19 +334,20 @@ enum err route_find_op(const struct config *c, enum llm_op op, struct span model
 	const bool is_named = model.n > 0 && !span_is(model, "default");
 	if (is_named || (op != LLM_OP_EMBED && op != LLM_OP_RERANK && op != LLM_OP_MODERATE))
 		return route_find(c, model, keys, a, out, why);
+	struct lookup l = {c, keys, a, out};
 	*out = (struct route){0};
 	const struct model *alias = config_model(c, span_str(llm_op_name(op)));
 	if (alias && alias->n_targets > 0)
-		return route_alias(c, alias, a, out, why);
+		return route_alias(&l, alias, why);
 	size_t n_keys = 0;
 	for (size_t i = 0; i < c->n_providers; i++) {
 		const struct provider *p = &c->providers[i];
-		if (p->is_offline || !keys->has_key(keys->context, p->name))
+		if (p->is_offline || !has_key(keys, p->name))
 			continue;
 		n_keys++;
 		const struct span own = model_for(c, p, op);
 		if (own.n > 0)
-			return route_one(c, p->name, own, a, out, why);
+			return route_one(&l, p->name, own, why);
 	}
 	const struct provider *offline = offline_of(c);
 	if (n_keys > 0 || !offline)
@@ -300,5 +356,5 @@ enum err route_find_op(const struct config *c, enum llm_op op, struct span model
 			"name one as PROVIDER/MODEL, or make an alias [model \"%s\"]",
 			llm_op_name(op), llm_op_name(op));
 	out->is_fallback_offline = true;
-	return route_one(c, offline->name, offline->model, a, out, why);
+	return route_one(&l, offline->name, offline->model, why);
 }

@@ -4,9 +4,13 @@
 #define BROKERD_ROUTE_ROUTE_H
 #include "brokerd/config/config.h"
 
-/* Does the vault hold a key for this provider? */
+#define KEYS_MAX ((size_t)64) /* of one provider, that are looked at */
+
+/* Which keys has this provider, by their labels, in the order in which they are to be tried? From 0; false: no more. One that is
+ * kept elsewhere than in the vault has the label "". */
 struct route_keys {
-	bool (*has_key)(const void *context, struct span provider);
+	bool (*key_at)(const void *context, struct span provider, size_t i,
+		struct span *label); /* copied */
 	const void *context;
 };
 

@@ -254,10 +254,21 @@ struct token_source {
 	bool is_local;
 };
 
+/* Which list of its alias a target is of. */
+enum target_list {
+	TARGETS_USUAL,
+	TARGETS_CONTEXT, /* for a prompt that is too long for those before */
+	TARGETS_REFUSAL, /* for what they refused to answer */
+};
+
 struct target {
 	struct span provider; /* its name in the configuration */
 	struct span model;    /* as the provider calls it */
-	struct span family;   /* of the dialect: "openai-chat" */
+	struct span
+		key; /* the label of the key that it is asked with; "": the one that has none, or the only one */
+	enum target_list list;
+	size_t entry; /* the how manieth line of its alias it comes from: one line is as many targets as there are keys */
+	struct span family; /* of the dialect: "openai-chat" */
 	struct span base_url, path;
 	struct span origin;                /* "https://host:port" */
 	const struct http_header *headers; /* that go with every request */

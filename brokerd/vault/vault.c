@@ -822,6 +822,25 @@ bool vault_has(const struct vault *v, struct span provider)
 	return i < v->n_keys && is_good(&v->keys[i], now_s);
 }
 
+bool vault_label_at(const struct vault *v, struct span provider, size_t i, struct span *label)
+{
+	const int64_t now_s = (int64_t)time(NULL);
+	for (int has_label = 0; has_label < 2; has_label++) {
+		for (size_t k = 0; k < v->n_keys; k++) {
+			const struct vault_key *key = &v->keys[k];
+			if (!span_is(provider, key->provider) ||
+				(key->label[0] != '\0') != has_label ||
+				strcmp(key->label, VAULT_LABEL_ADMIN) == 0 || !is_good(key, now_s))
+				continue;
+			if (i-- == 0) {
+				*label = span_str(key->label);
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
 const struct vault_key *vault_list(const struct vault *v, size_t *n)
 {
 	*n = v->n_keys;

@@ -143,6 +143,10 @@ int64_t vault_expire(struct vault *v, int64_t now_s);
  * vault_state first. */
 bool vault_has(const struct vault *v, struct span provider);
 
+/* The label of the i-th of its keys that calls may use, from 0: the default one, then the others as they were added.
+ * False: there are no more. Borrowed until the vault changes. */
+bool vault_label_at(const struct vault *v, struct span provider, size_t i, struct span *label);
+
 /* A key of 32 bytes for what another organ seals, one for each `purpose`; the caller wipes it. False:
  * the vault is not open. */
 bool vault_subkey(struct vault *v, enum vault_purpose purpose, unsigned char *to) MUST_USE;

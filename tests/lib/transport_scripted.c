@@ -249,6 +249,7 @@ static void look_at(struct transfer *x, const struct http_request *r, const stru
 	x->seen.body = span_of(copy(x, r->body), r->body.n);
 	x->seen.provider = copy(x, target->provider);
 	x->seen.model = copy(x, target->model);
+	x->seen.key = copy(x, target->key);
 }
 
 static void forget(struct transfer *x)

@@ -12,7 +12,7 @@ struct scripted {
 	const char *method, *url;
 	const char *headers; /* "Name: value\n" for each, without the key's */
 	struct span body;
-	const char *provider, *model; /* of the target */
+	const char *provider, *model, *key; /* of the target */
 	struct transfer_limits limits;
 	bool has_secret;
 	bool is_paused;

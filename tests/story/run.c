@@ -87,17 +87,22 @@ static void do_config(struct story *s)
 	world_config(&s->world, buf_view(&text));
 }
 
-static void add_key(struct story *s, struct span provider)
+/* PROVIDER, or PROVIDER/LABEL */
+static void add_key(struct story *s, struct span name)
 {
 	OWNED(buf_done) struct buf json = BUF_INIT(4096), answer = BUF_INIT(4096);
-	buf_print(&json, "{\"provider\":\"%.*s\",\"secret\":\"sk-%.*s-0123456789abcdef\"}",
-		SPAN_ARG(provider), SPAN_ARG(provider));
+	struct span label = name;
+	const struct span provider = span_cut(&label, '/');
+	buf_print(&json, "{\"provider\":\"%.*s\",\"label\":\"%.*s\",", SPAN_ARG(provider),
+		SPAN_ARG(label));
+	buf_print(&json, "\"secret\":\"sk-%.*s%s%.*s-0123456789abcdef\"}", SPAN_ARG(provider),
+		label.n > 0 ? "-" : "", SPAN_ARG(label));
 	world_admin(&s->world, "key.add", buf_view(&json), &answer);
 	if (!span_starts(buf_view(&answer), SPAN("raw {")))
 		bail("%s: no key can be added: %.*s", s->base, (int)answer.n, answer.p);
 }
 
-/* start PROVIDER...: a broker with a key for each. */
+/* start PROVIDER[/LABEL]...: a broker with a key for each. */
 static void do_start(struct story *s)
 {
 	struct stat st;

@@ -230,6 +230,11 @@ static void has_url(const struct act *a)
 	shows(a, span_str(a->s->url), true);
 }
 
+static void has_key(const struct act *a)
+{
+	shows(a, span_str(a->s->key), true);
+}
+
 static void has_body(const struct act *a)
 {
 	shows(a, a->s->body, true);
@@ -294,6 +299,7 @@ static const struct verb {
 	{"finishes",  finishes,     true },
 	{"is",        is,           false},
 	{"url",       has_url,      false},
+	{"key",       has_key,      false},
 	{"asks",      has_body,     false},
 	{"lacks",     lacks,        false},
 	{"over",      is_over,      false},

@@ -34,11 +34,16 @@ static const struct {
 	{"a bare name where nobody has one",              "b",         "",        ERR_NOT_FOUND,     NULL,           0, false},
 };
 
-static bool has_key(const void *context, struct span provider)
+/* Names of providers, or of one and a label: "one,two/work,two/spare". */
+static bool key_at(const void *context, struct span provider, size_t i, struct span *label)
 {
 	struct span names = span_str(context);
 	while (names.n > 0) {
-		if (span_eq(span_cut(&names, ','), provider))
+		struct span rest = span_cut(&names, ',');
+		if (!span_eq(span_cut(&rest, '/'), provider))
+			continue;
+		*label = span_is_set(rest) ? rest : SPAN("");
+		if (i-- == 0)
 			return true;
 	}
 	return false;
@@ -47,7 +52,7 @@ static bool has_key(const void *context, struct span provider)
 static void names(const struct config *c)
 {
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
-		const struct route_keys keys = {has_key, cases[i].keys};
+		const struct route_keys keys = {key_at, cases[i].keys};
 		struct fault why = FAULT_NONE;
 		struct route r;
 		struct arena a;
@@ -84,7 +89,7 @@ static void sections(void)
 		"[model \"acme/m11\"]\nprice_output = 9\n"
 		"[model \"nick\"]\ntarget = acme/m11\ntarget = acme/else\nprice_input = 4\n"
 		"price_cache_read = 5\nmax_output = 77\ntools_max = 3\ndialect = anthropic\n";
-	const struct route_keys keys = {has_key, ""};
+	const struct route_keys keys = {key_at, ""};
 	struct fault why = FAULT_NONE;
 	struct target t, other;
 	struct route r;
@@ -121,7 +126,7 @@ static void sections(void)
 
 static void facts(const struct config *c)
 {
-	const struct route_keys keys = {has_key, ""};
+	const struct route_keys keys = {key_at, ""};
 	struct fault why = FAULT_NONE;
 	struct route r;
 	struct arena a;
