@@ -261,6 +261,7 @@ static void reload(struct admin_env *env)
 		transport_forget_connections(b->organs.transport);
 		tokens_forget(b->organs.tokens);
 		tokens_prepare(b->organs.tokens, b->organs.config);
+		health_forget(b->organs.health, SPAN_NONE, SPAN_NONE);
 		log_info("config.loaded", "path=%s", b->options.config_path);
 	}
 	service_tell(&b->options.service, "READY=1\nSTATUS=%s",
@@ -771,6 +772,9 @@ static enum err broker_build(struct broker *b, struct fault *why)
 	if (!o->workers)
 		return why->err ? why->err : ERR_NO_MEMORY;
 	loop_watch_stalls(o->loop, on_stall);
+	o->health = health_new();
+	if (!o->health)
+		return fault_set(why, ERR_NO_MEMORY, "out of memory at start");
 	o->audit = audit_open(o->workers, o->loop, b->options.state_dir, AUDIT_LIMITS);
 	note(b, "broker.start", SPAN_NONE, SPAN("version " LLM_BROKER_VERSION));
 	b->admin = (struct admin_env){
@@ -882,6 +886,7 @@ void broker_free(struct broker *b)
 	loop_signal_stop(&b->user);
 	turns_free(o->turns);
 	limiter_free(o->limiter);
+	health_free(o->health);
 	fit_free(o->fit);
 	ledger_close(o->ledger);
 	items_free(o->items);

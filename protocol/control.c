@@ -249,16 +249,21 @@ static WRITER(member_write_credit)
 		pack_pair_i64(out, m, key, *credit);
 }
 
+static enum err read_labels(struct reader *r, const struct at *at, struct pack_in *in, size_t most,
+	struct span **list, size_t *n)
+{
+	enum err err = member_read_array(r, at, in, most, sizeof **list, list, n);
+	for (size_t i = 0; !err && i < *n; i++) {
+		const struct at here = at_index(at, i);
+		err = member_read_label(r, &here, in, &(*list)[i]);
+	}
+	return err;
+}
+
 static READER(member_read_tags)
 {
 	struct call *call = field;
-	enum err err = member_read_array(
-		r, at, in, LIMIT_TAGS, sizeof *call->tags, &call->tags, &call->n_tags);
-	for (size_t i = 0; !err && i < call->n_tags; i++) {
-		const struct at here = at_index(at, i);
-		err = member_read_label(r, &here, in, &call->tags[i]);
-	}
-	return err;
+	return read_labels(r, at, in, LIMIT_TAGS, &call->tags, &call->n_tags);
 }
 
 static WRITER(member_write_tags)
@@ -270,25 +275,42 @@ static WRITER(member_write_tags)
 	member_write_texts(out, call->tags, call->n_tags);
 }
 
+static READER(member_read_fallbacks)
+{
+	struct call *call = field;
+	return read_labels(r, at, in, LIMIT_FALLBACKS, &call->fallbacks, &call->n_fallbacks);
+}
+
+static WRITER(member_write_fallbacks)
+{
+	const struct call *call = field;
+	if (call->n_fallbacks == 0)
+		return;
+	pack_key(out, m, key);
+	member_write_texts(out, call->fallbacks, call->n_fallbacks);
+}
+
 #define CALL(field)  offsetof(struct call, field)
 #define KIND(kind)   (UINT32_C(1) << (kind))
 #define EVERY        UINT32_MAX
 #define BY_OPERATION (KIND(CALL_TYPED) | KIND(CALL_ADMIN))
 #define BY_SURFACE   (KIND(CALL_RELAY) | KIND(CALL_NATIVE))
 static const struct member call_rows[] = {
-	{"kind",            AS(kind,       kind),     CALL(kind),            0,            EVERY       },
-	{"op",              AS(op,         op),       0,                     BY_OPERATION, BY_OPERATION},
-	{"surface",         AS(surface,    surface),  CALL(surface),         BY_SURFACE,   BY_SURFACE  },
-	{"behalf",          AS(behalf,     behalf),   CALL(behalf),          0,            0           },
-	{"body",            AS(body,       bytes),    CALL(body),            0,            0           },
-	{"body_bytes",      AS(body_bytes, count),    CALL(body_bytes),      0,            0           },
-	{"credit",          AS(credit,     credit),   CALL(credit_bytes),    0,            0           },
-	{"timeout_ms",      AS(count,      positive), CALL(timeout_ms),      0,            0           },
-	{"max_cost_nusd",   AS(count,      count),    CALL(max_cost_nusd),   0,            0           },
-	{"batch",           AS(bool,       bool),     CALL(is_batch),        0,            0           },
-	{"at_most_once",    AS(bool,       bool),     CALL(is_at_most_once), 0,            0           },
-	{"idempotency_key", AS(label,      text),     CALL(idempotency_key), 0,            0           },
-	{"tags",            AS(tags,       tags),     0,                     0,            0           },
+	{"kind",            AS(kind,       kind),      CALL(kind),            0,            EVERY       },
+	{"op",              AS(op,         op),        0,                     BY_OPERATION, BY_OPERATION},
+	{"surface",         AS(surface,    surface),   CALL(surface),         BY_SURFACE,   BY_SURFACE  },
+	{"behalf",          AS(behalf,     behalf),    CALL(behalf),          0,            0           },
+	{"body",            AS(body,       bytes),     CALL(body),            0,            0           },
+	{"body_bytes",      AS(body_bytes, count),     CALL(body_bytes),      0,            0           },
+	{"credit",          AS(credit,     credit),    CALL(credit_bytes),    0,            0           },
+	{"timeout_ms",      AS(count,      positive),  CALL(timeout_ms),      0,            0           },
+	{"max_cost_nusd",   AS(count,      count),     CALL(max_cost_nusd),   0,            0           },
+	{"batch",           AS(bool,       bool),      CALL(is_batch),        0,            0           },
+	{"at_most_once",    AS(bool,       bool),      CALL(is_at_most_once), 0,            0           },
+	{"idempotency_key", AS(label,      text),      CALL(idempotency_key), 0,            0           },
+	{"tags",            AS(tags,       tags),      0,                     0,            0           },
+	{"fallbacks",       AS(fallbacks,  fallbacks), 0,                     0,            0           },
+	{"session",         AS(label,      text),      CALL(session),         0,            0           },
 };
 
 static enum err settle_op(const struct reader *r, const struct at *at, struct call *call)

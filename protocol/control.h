@@ -59,8 +59,13 @@ struct call {
 	bool is_batch;         /* may wait behind interactive calls */
 	bool is_at_most_once;  /* never send it twice, whatever policy says */
 	struct span idempotency_key;
-	struct span *tags; /* for the ledger and for routing */
+	struct span *tags; /* for routing */
 	size_t n_tags;
+	struct span
+		*fallbacks; /* models to ask, in order, where the one that is named cannot serve */
+	size_t n_fallbacks;
+	struct span
+		session; /* what belongs together, and had best go to one place; absent: nothing said */
 };
 
 struct data {

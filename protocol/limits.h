@@ -19,6 +19,7 @@
 #define LIMIT_LABEL_BYTES      ((size_t)128)    /* an app's name for itself, a model name, a tag */
 #define LIMIT_FEATURES         ((size_t)64)     /* names in a list of a hello or a welcome */
 #define LIMIT_TAGS             ((size_t)32)     /* tags of one call */
+#define LIMIT_FALLBACKS        ((size_t)16)     /* models named by one call, besides its own */
 
 /* a request, once unpacked */
 #define LIMIT_MESSAGES      ((size_t)100000)

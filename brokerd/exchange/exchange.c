@@ -224,6 +224,30 @@ static uint64_t owner_of(const struct peer_id *p)
 	return owner | UINT64_C(1) << 63; /* no user's number */
 }
 
+static enum err keep_labels(struct arena *a, const struct span *from, size_t n, struct labels *to)
+{
+	enum err err = OK;
+	to->list = arena_array(a, n, sizeof *to->list);
+	if (n > 0 && !to->list)
+		return ERR_NO_MEMORY;
+	for (; !err && to->n < n; to->n++)
+		err = arena_dup(a, from[to->n], &to->list[to->n]);
+	return err;
+}
+
+/* What its caller says of where it may go. */
+static void keep_routing(struct exchange *x, const struct call *c)
+{
+	struct arena *a = &x->flight->arena;
+	enum err err = keep_labels(a, c->tags, c->n_tags, &x->tags);
+	if (!err)
+		err = keep_labels(a, c->fallbacks, c->n_fallbacks, &x->fallbacks);
+	if (!err)
+		err = arena_dup(a, c->session, &x->session);
+	if (err)
+		fault_set(&x->refused, err, "%s", err_info(err)->sentence);
+}
+
 struct exchange *exchange_new(struct organs *o, const struct peer_id *peer,
 	const struct exchange_bounds *bounds, const struct call *c,
 	const struct exchange_caller *caller)
@@ -270,6 +294,7 @@ struct exchange *exchange_new(struct organs *o, const struct peer_id *peer,
 		/* what nobody here understands may do anything at the provider's */
 		x->is_at_most_once = x->is_at_most_once || c->kind == CALL_NATIVE;
 	}
+	keep_routing(x, c);
 	event_log_join(&x->flight->log, &x->cursor);
 	LIST_PUSH(o->exchanges, x);
 	o->n_exchanges++;

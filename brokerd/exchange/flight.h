@@ -47,6 +47,7 @@ struct flight {
 	unsigned attempts;       /* sent or about to be, on all targets */
 	unsigned same;           /* tries on the target in hand */
 	unsigned unknown;        /* attempts that may have been served */
+	unsigned free;           /* and that cost nobody anything */
 	int64_t attempt_nusd;    /* what the one in hand says it cost; -1: nothing is known */
 	int64_t reserved_nusd;   /* set aside for the one in hand; -1: its price is unknown */
 	int64_t claimed_nusd;    /* the same of its budgets, for which there always is one */

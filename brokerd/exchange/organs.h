@@ -14,6 +14,7 @@
 #include "brokerd/loop/loop.h"
 #include "brokerd/loop/worker.h"
 #include "brokerd/policy/consent.h"
+#include "brokerd/route/health.h"
 #include "brokerd/store/items.h"
 #include "brokerd/store/prompts.h"
 #include "brokerd/store/responses.h"
@@ -32,6 +33,7 @@ struct organs {
 	struct tokens *tokens;
 	struct limiter *limiter;     /* how much of everything callers may have */
 	struct turns *turns;         /* who waits for it */
+	struct health *health;       /* how targets fare */
 	struct cautions cautions;    /* where they are let out one by one */
 	struct told told_budgets;    /* soft ones that are over, as log and audit have them */
 	struct journal *journal;     /* NULL: state cannot be kept, `ailment` says why */

@@ -5,11 +5,24 @@
 
 #include "brokerd/exchange/claim.h"
 #include "brokerd/exchange/listing.h"
+#include "brokerd/exchange/pulse.h"
 #include "brokerd/log/log.h"
 #include "brokerd/route/retry.h"
 
 /* A wait that is shorter than that is none. */
 #define TOLD_MS 1000
+
+void exchange_use_target(struct exchange *x, size_t i)
+{
+	const struct target *all = x->flight->route.targets, *was = &all[x->flight->target];
+	/* with another key the encoding is the same, and so are its warnings */
+	if (x->n_warned > x->flight->target && i > x->flight->target &&
+		span_eq(was->provider, all[i].provider) && span_eq(was->model, all[i].model))
+		x->n_warned = i + 1;
+	x->flight->target = i;
+	x->flight->same = 0;
+	x->token.is_again = false;
+}
 
 enum state exchange_next_listing(struct exchange *x)
 {
@@ -17,10 +30,8 @@ enum state exchange_next_listing(struct exchange *x)
 	if (f->pages.is_cut)
 		listing_warn_cut(f);
 	if (f->target + 1 < f->route.n) {
-		f->target++;
-		f->same = 0;
 		f->pages = (struct pages){.n = 0};
-		x->token.is_again = false;
+		exchange_use_target(x, f->target + 1);
 		flight_rewind(f);
 		return ROUTE;
 	}
@@ -79,10 +90,29 @@ void exchange_tell_next(struct exchange *x, const char *why)
 		SPAN_ARG(t->key));
 }
 
+/* Sending it twice costs little, and changes nothing at the provider's. */
+static bool is_repeatable(enum llm_op op)
+{
+	return op == LLM_OP_EMBED || op == LLM_OP_COUNT || op == LLM_OP_MODELS;
+}
+
+/* Another try on the same target is one of those that its host gets from all callers together. */
+static struct retry_verdict decide(struct exchange *x, struct retry_case *c)
+{
+	const struct retry_verdict v = retry_decide(c);
+	struct health *h = x->organs->health;
+	if (v.move != RETRY_SAME || c->may_renew || !h ||
+		health_take_retry(h, exchange_target(x)->provider, loop_now_us(x->organs->loop)))
+		return v;
+	c->is_host_spent = true;
+	return retry_decide(c);
+}
+
 enum state exchange_after_failure(struct exchange *x, enum outcome outcome, const struct fault *why)
 {
 	struct flight *f = x->flight;
 	const char *other = renewal(x, why);
+	struct fault rest = FAULT_NONE;
 	claim_release(x); /* where it did not come to an attempt */
 	if (f->op == LLM_OP_MODELS && !span_is_set(f->request.model) && !other) {
 		listing_warn(f, why);
@@ -98,11 +128,13 @@ enum state exchange_after_failure(struct exchange *x, enum outcome outcome, cons
 		x->n_told++;
 	if (is_told && f->same > 0)
 		f->same--;
-	const struct retry_case c = {
+	struct retry_case c = {
 		.err = why->err,
+		.code = span_str(why->code),
 		.has_content = f->op != LLM_OP_MODELS && f->has_batch_content,
 		.is_unknown = outcome == OUTCOME_UNKNOWN,
-		.is_at_most_once = x->is_at_most_once,
+		.is_once = x->is_at_most_once,
+		.is_repeatable = is_repeatable(f->op),
 		.same = is_told ? 1 : f->same,
 		/* lists are many requests, and each may fail for itself */
 		.attempts = f->op == LLM_OP_MODELS ? f->same : f->attempts - f->batches - x->n_told,
@@ -111,23 +143,32 @@ enum state exchange_after_failure(struct exchange *x, enum outcome outcome, cons
 		.advice = why->advice,
 		.left_us = exchange_left_us(x),
 		.jitter = (uint32_t)(x->seed >> 32) + f->attempts,
+		.free = f->op == LLM_OP_MODELS ? 0 : f->free,
+		.targets = f->route.targets,
 		/* the vectors of two models cannot stand beside one another */
-		.has_next = !is_queued && f->batches == 0 && f->target + 1 < f->route.n,
+		.n = !is_queued && f->batches == 0 ? f->route.n : f->target + 1,
+		.at = f->target,
 		.may_renew = other != NULL,
 	};
-	const struct retry_verdict v = retry_decide(&c);
 	if (mend(x, why))
 		return ROUTE;
+	const struct retry_verdict v = decide(x, &c);
 	const bool is_renewal = c.may_renew && v.move == RETRY_SAME;
-	if (!is_renewal && (f->has_content || retry_tells_more(why->err, x->telling.err)))
+	if (!is_renewal && (f->has_content || retry_tells_more(why, &x->telling)))
 		x->telling = *why;
+	if (v.move == RETRY_SAME && !is_renewal && !pulse_may_ask(x, &rest)) {
+		const size_t at = f->target;
+		flight_rewind(f);
+		const enum state next = exchange_rest(x, &rest);
+		if (f->target != at)
+			exchange_tell_next(x, why->message);
+		return next;
+	}
 	switch (v.move) {
 	case RETRY_STOP:
 		return exchange_fail(x, outcome, &x->telling);
 	case RETRY_NEXT:
-		f->target++;
-		f->same = 0;
-		x->token.is_again = false;
+		exchange_use_target(x, v.next);
 		break;
 	case RETRY_SAME:
 		break;

@@ -5,7 +5,9 @@
 
 #include "brokerd/exchange/account.h"
 #include "brokerd/exchange/claim.h"
+#include "brokerd/exchange/pulse.h"
 #include "brokerd/log/log.h"
+#include "brokerd/route/retry.h"
 #include "protocol/base/num.h"
 
 bool exchange_is_written(enum llm_op op)
@@ -120,11 +122,39 @@ static struct turn *before(const struct exchange *x, const struct bounds *b)
 	return first ? first : claim_overtakes(x, b);
 }
 
+/* For so long, all together, a call waits for a target that is about to be well where it has no other. */
+#define REST_US    INT64_C(3000000)
+#define GLIMPSE_US INT64_C(100000)
+
+/* The target in hand rests: the next, which may be well; or, where there is none, a short while for this one. */
+enum state exchange_rest(struct exchange *x, const struct fault *why)
+{
+	struct flight *f = x->flight;
+	const size_t next = retry_next(NEXT_KEY, f->route.targets, f->route.n, f->target);
+	if (retry_tells_more(why, &x->telling))
+		x->telling = *why;
+	if (next < f->route.n && f->batches == 0) {
+		exchange_use_target(x, next);
+		return ROUTE;
+	}
+	if (why->retry_after_ms * 1000 > REST_US - x->rested_us ||
+		exchange_left_us(x) <= GLIMPSE_US || f->op == LLM_OP_MODELS)
+		return exchange_fail(x, OUTCOME_FAILED, &x->telling);
+	if (x->rested_us == 0)
+		flight_status(f, "retrying", "%s; waiting a moment for it", why->message);
+	x->rested_us += GLIMPSE_US;
+	x->is_retry_due = true;
+	loop_timer_set(x->organs->loop, &x->retry, GLIMPSE_US);
+	return ROUTE;
+}
+
 enum state step_reserve(struct exchange *x)
 {
 	struct bounds b;
 	struct limit_answer answer;
 	struct fault why = FAULT_NONE;
+	if (!pulse_may_ask(x, &why))
+		return exchange_rest(x, &why);
 	const enum err err = bounds_find(x, &b, &why);
 	struct turn *first = err ? NULL : before(x, &b);
 	if (first)
@@ -166,6 +196,9 @@ void exchange_account(struct exchange *x, const struct attempt_record *record)
 		r.price = f->price;
 	if (r.outcome == OUTCOME_UNKNOWN)
 		f->unknown++;
+	if (r.outcome == OUTCOME_FAILED && retry_is_free(r.err))
+		f->free++;
+	pulse_drop(x);
 	if (journal_attempt(x->organs->journal, &r, &why) != OK)
 		log_error("ledger.attempt_lost", "id=%s number=%u why=\"%s\"", x->id, r.number,
 			why.message);

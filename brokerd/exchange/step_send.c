@@ -5,6 +5,9 @@
 #include "brokerd/exchange/claim.h"
 #include "brokerd/exchange/listing.h"
 #include "brokerd/exchange/pins.h"
+#include "brokerd/exchange/pulse.h"
+#include "brokerd/route/retry.h"
+#include "protocol/event.h"
 
 enum state step_prepare(struct exchange *x)
 {
@@ -32,6 +35,8 @@ static enum err on_attempt_event(void *context, const struct llm_event *e)
 {
 	struct exchange *x = context;
 	claim_served(x);
+	if (event_is_content(e->type) || e->type == EV_FINISH || e->type == EV_MODEL)
+		pulse_first(x);
 	if (x->flight->op == LLM_OP_MODELS)
 		return e->type == EV_MODEL ? listing_put(x->flight, &x->allowance, e) : OK;
 	if (x->flight->is_forwarded && e->type == EV_WARNING)
@@ -71,6 +76,7 @@ static void on_attempt_end(
 	struct fault said = f->untold.err ? f->untold : *why;
 	if (!said.err && pages_turn(&f->pages, attempt_more(f->attempt), &f->arena))
 		fault_set(&said, ERR_NO_MEMORY, "no memory for the next page of a list");
+	pulse_end(x, outcome, why);
 	exchange_account(x, record);
 	exchange_go_on(x, relay_ended(x, outcome, &said));
 }
@@ -191,10 +197,57 @@ static const struct target *bounded_target(struct exchange *x)
 	return x->bounded;
 }
 
+/* A target that says nothing may have so much of the call's time, where another could still serve: half of it, of a whole
+ * answer, which says nothing until it is finished, three quarters; and never so little that nobody could answer. */
+#define SHARE_LEAST_US INT64_C(2000000)
+static int64_t share_us(const struct exchange *x, bool is_whole)
+{
+	const struct flight *f = x->flight;
+	const int64_t left_us = exchange_left_us(x);
+	const int64_t share = is_whole ? left_us - left_us / 4 : left_us / 2;
+	const size_t next = retry_next(NEXT_HOST, f->route.targets, f->route.n, f->target);
+	if (next == f->route.n || f->batches > 0 || share < SHARE_LEAST_US)
+		return left_us;
+	return share;
+}
+
+/* The same of what comes once it is sent: what may have been served goes elsewhere once, if at all. */
+static int64_t sent_share_us(const struct exchange *x, bool is_whole)
+{
+	return x->is_at_most_once || x->flight->unknown > 0 ? exchange_left_us(x)
+							    : share_us(x, is_whole);
+}
+
+static int64_t shorter_us(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* How long it may take to each of its stages. */
+static struct transfer_limits limits_of(const struct exchange *x)
+{
+	const struct config *c = x->flight->config;
+	const bool is_stream = x->flight->request.is_stream;
+	return (struct transfer_limits){
+		.connect_us = shorter_us(c->connect_us, share_us(x, false)),
+		.first_byte_us = shorter_us(
+			is_stream ? c->first_byte_us : c->reply_us, sent_share_us(x, !is_stream)),
+		.idle_us = c->idle_us,
+		.total_us = exchange_left_us(x),
+	};
+}
+
+static int64_t first_token_us(const struct exchange *x)
+{
+	const struct flight *f = x->flight;
+	if (!f->request.is_stream || f->op == LLM_OP_NATIVE)
+		return 0;
+	return shorter_us(f->config->first_token_us, sent_share_us(x, false));
+}
+
 enum state step_send(struct exchange *x)
 {
 	struct flight *f = x->flight;
-	const struct config *c = f->config;
 	struct fault why = FAULT_NONE;
 	const struct llm_request *request = &f->asked;
 	const struct forwarded *forwarded = NULL;
@@ -208,10 +261,8 @@ enum state step_send(struct exchange *x)
 		.request = request,
 		.target = target,
 		.secret = x->secret,
-		.limits = {c->connect_us, f->request.is_stream ? c->first_byte_us : c->reply_us,
-			   c->idle_us, exchange_left_us(x)},
-		.first_token_us =
-			f->request.is_stream && f->op != LLM_OP_NATIVE ? c->first_token_us : 0,
+		.limits = limits_of(x),
+		.first_token_us = first_token_us(x),
 		.seed = x->seed + x->flight->attempts,
 		.page = f->pages.at,
 		.forwarded = forwarded,
@@ -222,6 +273,7 @@ enum state step_send(struct exchange *x)
 	f->attempts++;
 	if (err)
 		return exchange_after_failure(x, OUTCOME_FAILED, &why);
+	pulse_begin(x);
 	keep_prompt(x);
 	const enum err unsaid = tell_warnings(x);
 	return unsaid ? exchange_fail_with(x, unsaid, &why) : RELAY;

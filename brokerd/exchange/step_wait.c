@@ -113,8 +113,7 @@ static bool put_off(struct exchange *x, int64_t ready_us, int64_t gain_us)
 		return false;
 	if (x->n_warned > f->target)
 		x->n_warned = f->target; /* it may come again, and so may its warnings */
-	f->same = 0;
-	x->token.is_again = false;
+	exchange_use_target(x, f->target);
 	flight_rewind(f);
 	return true;
 }

@@ -9,6 +9,7 @@
 #include "brokerd/exchange/recall.h"
 #include "brokerd/exchange/relay.h"
 #include "brokerd/exchange/tokens.h"
+#include "brokerd/route/health.h"
 
 enum state {
 	BODY,
@@ -26,6 +27,11 @@ enum state {
 };
 
 struct bounds;
+
+struct labels {
+	struct span *list;
+	size_t n;
+};
 
 struct exchange {
 	struct exchange *prev, *next; /* of organs->exchanges */
@@ -50,7 +56,9 @@ struct exchange {
 	struct target *
 		bounded; /* a copy of the target in hand that writes no more; NULL: there was none yet */
 	bool is_at_most_once;
-	bool is_batch; /* it may wait behind others that are not */
+	struct labels tags, fallbacks; /* that its caller names */
+	struct span session;           /* absent: none */
+	bool is_batch;                 /* it may wait behind others that are not */
 	struct flight *flight;
 	struct event_cursor cursor;
 	bool is_relayed;            /* its caller speaks a public API: */
@@ -84,6 +92,8 @@ struct exchange {
 	/* of the targets at the end of the route that were put off, when each is free */
 	int64_t *ready_us;
 	size_t n_put_off;
+	struct health_try pulse; /* of the attempt in hand */
+	int64_t rested_us;       /* that it has waited for a target that rests, all together */
 	struct caution *caution; /* that the attempt in hand is one of; NULL: none */
 	bool has_figures;        /* its provider has said how much of its rates is left, */
 	int64_t rest_us;         /* and is not to be asked before that */
@@ -116,6 +126,10 @@ enum state exchange_fail_with(struct exchange *x, enum err err, const struct fau
 /* What a failure of the target in hand allows: another try, or the end. */
 enum state exchange_after_failure(
 	struct exchange *x, enum outcome outcome, const struct fault *why);
+/* The target in hand rests, for *why: another one, a moment's wait for this one, or the end. */
+enum state exchange_rest(struct exchange *x, const struct fault *why);
+/* The i-th of the route is the one in hand from now on. */
+void exchange_use_target(struct exchange *x, size_t i);
 /* Tells its caller why the target in hand is tried now. */
 void exchange_tell_next(struct exchange *x, const char *why);
 /* The limits were asked for the target in hand (or `err`: that did not come so far): all is set aside, or none is. */

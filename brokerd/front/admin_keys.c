@@ -69,6 +69,7 @@ static void key_added(void *context, enum err err, const struct fault *why)
 				       "unattended: `llmb vault passphrase` asks for a passphrase "
 				       "instead"));
 	json_close(&o, '}');
+	health_forget(a->organs->health, a->provider, SPAN_NONE);
 	char provider[160], label[160];
 	log_info("key.added", "provider=%s label=%s uid=%u",
 		log_quote(provider, sizeof provider, a->provider),
@@ -171,6 +172,7 @@ static void key_removed(void *context, enum err err, const struct fault *why)
 	if (a->organs->transport) /* gone already where the broker ends meanwhile */
 		transport_forget_connections(a->organs->transport);
 	tokens_forget(a->organs->tokens);
+	health_forget(a->organs->health, a->provider, SPAN_NONE);
 	buf_text(&a->json, "{}");
 	admin_done(a);
 }

@@ -17,29 +17,39 @@ struct ask {
 	int64_t max_tokens; /* 0: not said */
 	int64_t timeout_ms; /* 0: not said */
 	double temperature; /* less than 0: not said */
-	bool is_whole, is_usage, is_batch;
+	bool is_whole, is_usage, is_batch, is_once;
+	struct text_list fallbacks, tags;
+	const char *session;
 };
 
 #define ASK(field) offsetof(struct ask, field)
 static const struct option_row rows[] = {
 	{'m',  "model",       "MODEL",
-         "whom to ask: provider/model, a name or an alias (default: the host's)",		 OPTION_TEXT,     ASK(model)     },
-	{'s',  "system",      "TEXT",   "instructions that come before the question",             OPTION_TEXT,
-         ASK(system)													      },
-	{'a',  "attach",      "FILE",   "an image, a document, a text; may repeat",               OPTION_LIST,
-         ASK(files)													       },
-	{'\0', "no-stream",   NULL,     "show the answer once it is whole",                       OPTION_FLAG,     ASK(is_whole)  },
-	{'\0', "max-tokens",  "N",      "no longer an answer than that",                          OPTION_COUNT,    ASK(max_tokens)},
-	{'\0', "temperature", "T",      "0 is sober; what is most depends on the model",          OPTION_NUMBER,
-         ASK(temperature)													 },
-	{'\0', "reasoning",   "EFFORT", "none, minimal, low, medium, high, xhigh, max",           OPTION_TEXT,
-         ASK(reasoning)													   },
-	{'\0', "timeout",     "TIME",   "no longer a wait than that: 30s, 5m",                    OPTION_DURATION,
-         ASK(timeout_ms)													  },
-	{'\0', "batch",       NULL,     "nobody waits for it: behind calls that people wait for", OPTION_FLAG,
-         ASK(is_batch)													    },
-	{'\0', "usage",       NULL,     "tokens and cost on stderr, even if it is no terminal",   OPTION_FLAG,
-         ASK(is_usage)													    },
+         "whom to ask: provider/model, a name or an alias (default: the host's)",			  OPTION_TEXT,     ASK(model)     },
+	{'s',  "system",      "TEXT",   "instructions that come before the question",                      OPTION_TEXT,
+         ASK(system)														       },
+	{'a',  "attach",      "FILE",   "an image, a document, a text; may repeat",                        OPTION_LIST,
+         ASK(files)															},
+	{'\0', "no-stream",   NULL,     "show the answer once it is whole",                                OPTION_FLAG,     ASK(is_whole)  },
+	{'\0', "max-tokens",  "N",      "no longer an answer than that",                                   OPTION_COUNT,    ASK(max_tokens)},
+	{'\0', "temperature", "T",      "0 is sober; what is most depends on the model",                   OPTION_NUMBER,
+         ASK(temperature)														  },
+	{'\0', "reasoning",   "EFFORT", "none, minimal, low, medium, high, xhigh, max",                    OPTION_TEXT,
+         ASK(reasoning)														    },
+	{'\0', "timeout",     "TIME",   "no longer a wait than that: 30s, 5m",                             OPTION_DURATION,
+         ASK(timeout_ms)														   },
+	{'\0', "batch",       NULL,     "nobody waits for it: behind calls that people wait for",          OPTION_FLAG,
+         ASK(is_batch)														     },
+	{'\0', "fallback",    "MODEL",  "whom to ask where that one cannot serve; may repeat",
+         OPTION_LIST,												       ASK(fallbacks) },
+	{'\0', "tag",         "WORD",   "for an alias that chooses by it; may repeat",                     OPTION_LIST,
+         ASK(tags)															 },
+	{'\0', "session",     "WORD",   "what belongs together goes to one place, if the alias is sticky",
+         OPTION_TEXT,												       ASK(session)   },
+	{'\0', "once",        NULL,     "send nothing again that may have been served",                    OPTION_FLAG,
+         ASK(is_once)														      },
+	{'\0', "usage",       NULL,     "tokens and cost on stderr, even if it is no terminal",            OPTION_FLAG,
+         ASK(is_usage)														     },
 };
 
 static int attach(const struct common *o, llm_request *r, const char *path)
@@ -71,6 +81,14 @@ static int fill(const struct ask *o, llm_request *r, const char *text)
 		(void)llm_request_reasoning(r, o->reasoning);
 	if (o->is_batch)
 		(void)llm_request_batch(r, 1);
+	for (size_t i = 0; i < o->fallbacks.n; i++)
+		(void)llm_request_fallback(r, o->fallbacks.items[i]);
+	for (size_t i = 0; i < o->tags.n; i++)
+		(void)llm_request_tag(r, o->tags.items[i]);
+	if (o->session)
+		(void)llm_request_session(r, o->session);
+	if (o->is_once)
+		(void)llm_request_at_most_once(r, 1);
 	if (o->timeout_ms > 0)
 		(void)llm_request_timeout_ms(r, (int)o->timeout_ms);
 	return code;

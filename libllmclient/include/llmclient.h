@@ -115,6 +115,9 @@ LLM_API int llm_request_extra_json(llm_request *r, const char *key, const char *
 LLM_API int llm_request_strict(llm_request *r, int is_strict);                 /**< refuse what else would be a warning */
 LLM_API int llm_request_at_most_once(llm_request *r, int is_once);             /**< never sent a second time */
 LLM_API int llm_request_batch(llm_request *r, int is_batch);                   /**< waits behind calls that people wait for */
+LLM_API int llm_request_fallback(llm_request *r, const char *model);           /**< repeats: who is asked, in order, where the model cannot serve */
+LLM_API int llm_request_tag(llm_request *r, const char *tag);                  /**< repeats: a word that an alias may choose its target by */
+LLM_API int llm_request_session(llm_request *r, const char *word);             /**< calls with the same word go to one place, where the alias is sticky */
 /* ---- whole answer, blocking ---- */
 LLM_API llm_result *llm_chat(llm_client *c, const llm_request *r) LLM_CHECK;   /**< NULL: llm_last_error(c) */
 LLM_API char *llm_ask(llm_client *c, const char *model, const char *prompt) LLM_CHECK; /**< text; llm_free() it */

@@ -200,6 +200,11 @@ struct llm_stream *stream_new(
 	call.max_cost_nusd = b->max_cost_nusd;
 	call.is_at_most_once = b->is_at_most_once;
 	call.is_batch = b->is_batch;
+	call.tags = b->tags;
+	call.n_tags = b->n_tags;
+	call.fallbacks = b->fallbacks;
+	call.n_fallbacks = b->n_fallbacks;
+	call.session = b->session;
 	if (fill(s, b, &call, why)) {
 		stream_free(s);
 		return NULL;

@@ -143,6 +143,10 @@ llm_request *llm_request_copy(const llm_request *r)
 	b->op = from->op;
 	if (!copy_request(b, r) || !copy_surface(b, &from->surface) ||
 		!builder_extra(b, &from->options, &b->options) ||
+		!copy_texts(b, from->tags, from->n_tags, &b->tags, &b->n_tags) ||
+		!copy_texts(
+			b, from->fallbacks, from->n_fallbacks, &b->fallbacks, &b->n_fallbacks) ||
+		!builder_text(b, from->session, &b->session) ||
 		!builder_text(b, from->body, &b->body)) {
 		llm_request_free(&b->request);
 		return NULL;

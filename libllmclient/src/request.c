@@ -597,3 +597,51 @@ int llm_request_batch(llm_request *r, int is_batch)
 	b->is_batch = is_batch != 0;
 	return builder_code(b);
 }
+
+/* A word of its call's, for a list of at most `most`. */
+static int add_label(struct builder *b, const char *what, const char *text, size_t most,
+	struct span **list, size_t *n)
+{
+	struct span label;
+	if (!builder_take(b, what, text, &label))
+		return builder_code(b);
+	if (label.n == 0 || label.n > LIMIT_LABEL_BYTES)
+		return builder_fail(b, ERR_INVALID_ARGUMENT, "%s has 1 to %zu bytes, not %zu", what,
+			LIMIT_LABEL_BYTES, label.n);
+	if (*n == most)
+		return builder_fail(b, ERR_INVALID_ARGUMENT,
+			"%s is one too many: %zu are the limit", what, most);
+	if (!GROW(&b->arena, *list, *n))
+		return builder_no_memory(b);
+	(*list)[(*n)++] = label;
+	return LLM_OK;
+}
+
+int llm_request_tag(llm_request *r, const char *tag)
+{
+	if (!r)
+		return LLM_E_INVAL;
+	struct builder *b = builder_open(r);
+	return add_label(b, "the tag", tag, LIMIT_TAGS, &b->tags, &b->n_tags);
+}
+
+int llm_request_fallback(llm_request *r, const char *model)
+{
+	if (!r)
+		return LLM_E_INVAL;
+	struct builder *b = builder_open(r);
+	return add_label(b, "the fallback", model, LIMIT_FALLBACKS, &b->fallbacks, &b->n_fallbacks);
+}
+
+int llm_request_session(llm_request *r, const char *word)
+{
+	if (!r)
+		return LLM_E_INVAL;
+	struct builder *b = builder_open(r);
+	struct span *list = NULL;
+	size_t n = 0;
+	const int code = add_label(b, "the session", word, 1, &list, &n);
+	if (code == LLM_OK)
+		b->session = list[0];
+	return code;
+}

@@ -18,7 +18,10 @@ struct builder {
 	int64_t timeout_ms;          /* 0: the client's */
 	int64_t max_cost_nusd;       /* -1: none */
 	bool is_at_most_once, is_batch;
-	struct fault why; /* the first failure; it stands for all that came after it */
+	struct span *tags, *fallbacks;
+	size_t n_tags, n_fallbacks;
+	struct span session; /* absent: none */
+	struct fault why;    /* the first failure; it stands for all that came after it */
 };
 
 static inline const struct builder *builder_of(const llm_request *r)

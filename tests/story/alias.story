@@ -26,7 +26,8 @@ up 4 answers 400
 ups 4
 a gets 2
 	fault invalid_request status=400 * Invalid value for temperature
-# six attempts are the end of it, wherever they were
+# six attempts are the end of it, wherever they were (a configuration that is read anew ends all rests)
+raise HUP
 after 1ms
 a call 3 model=all
 up 5 answers 500
@@ -37,6 +38,7 @@ up 6 answers 500
 up 7 is two/m
 up 7 breaks
 up 8 breaks
+after 500ms
 up 9 breaks
 up 10 is three/m
 up 10 breaks
@@ -50,7 +52,7 @@ a gets 3
 	fault server_error status=500 from=one: Internal error
 # a target without a key is passed over
 admin key.remove {"provider":"one"}
-after 1ms
+after 2s
 a call 4 model=all
 up 11 is two/m
 up 11 replies 1 1 x
@@ -63,13 +65,13 @@ a gets 4
 	end two/m attempts=1 *
 ledger
 	exchange ok - three/m attempts=3 *
-	exchange failed invalid_request one/m attempts=1 *
+	exchange failed invalid_request three/m attempts=1 *
 	exchange failed server_error three/m attempts=6 *
 	exchange ok - two/m attempts=1 *
 	attempt 1 failed not_found one/m http=404 *
 	attempt 2 failed quota_exhausted two/m http=429 *
 	attempt 3 ok - three/m *
-	attempt 1 failed invalid_request one/m http=400 *
+	attempt 1 failed invalid_request three/m http=400 *
 	attempt 1 failed server_error one/m http=500 *
 	attempt 2 failed server_error one/m http=500 *
 	attempt 3 failed connection two/m *

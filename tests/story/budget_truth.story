@@ -17,6 +17,7 @@ up 1 answers 401
 	{"error":{"message":"Incorrect API key provided","code":"invalid_api_key"}}
 a gets 1
 	fault auth *
+after 10m
 admin budget.list {"name":"daily"}
 	raw *"spent_nusd":0,"reserved_nusd":0,*
 # nobody knows: as set aside

@@ -87,8 +87,13 @@ after 1ms
 a call 5 model=dear/e op=embed inputs=2
 up 11 answers 200
 	{"data":[{"embedding":[1]}]}
-ups 11
+# which costs little, and is tried once more
+after 500ms
+up 12 answers 200
+	{"data":[{"embedding":[1]}]}
+ups 12
 a gets 5
+	status retrying: *
 	fault server_error * 1 embeddings for 2 inputs
 # a limit on the cost is kept by the price of the input alone
 after 1ms
@@ -113,3 +118,4 @@ ledger
 	attempt 1 failed not_found one/e *
 	attempt 2 ok - two/e *
 	attempt 1 unknown server_error dear/e *
+	attempt 2 unknown server_error dear/e *

@@ -78,7 +78,7 @@ a gets 7
 	start *
 	...
 # what a first try may have cost is no longer there for the second
-after 1ms
+after 10m
 a call 8 model=pair max_cost=600000 max_tokens=10
 up 7 sent
 up 7 breaks

@@ -31,26 +31,21 @@ after 3s
 up 3 is right/claude
 up 3 answers 529
 	{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}
-after 6s
-up 4 is right/claude
-up 4 answers 529
-	{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}
-after 6s
-up 5 is left/claude
-up 5 lacks *made-by-right*
-up 5 asks *"text":"Yes."*
-up 5 answers 200
+up 4 is left/claude
+up 4 lacks *made-by-right*
+up 4 asks *"text":"Yes."*
+up 4 answers 200
 	{"id":"msg_2","type":"message","role":"assistant","model":"claude","content":[{"type":"text","text":"No."}],"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":2}}
 a gets 2
 	head 200 content-type=application/json x-llm-broker-target=left/claude x-llm-broker-warning=reasoning_dropped *
 	raw *"text":"No."*
-	end left/claude attempts=4 *
+	end left/claude attempts=3 *
 # what brings nothing back goes where the alias says
 after 1s
 a relay 3 anthropic.messages
 	{"model":"both","max_tokens":900,"messages":[{"role":"user","content":"x"}]}
-up 6 is left/claude
-up 6 answers 400
+up 5 is left/claude
+up 5 answers 400
 	{"type":"error","error":{"type":"invalid_request_error","message":"no"}}
 a gets 3
 	head 400 *

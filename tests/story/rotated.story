@@ -27,8 +27,8 @@ a gets 2
 	status retrying: *
 	fault auth status=401 *one refuses the broker's key*
 ups 4
-# another failure is not the key's
-after 1ms
+# another failure is not the key's (which rests, but is the only one: it is tried once in a while)
+after 6s
 a call 3 model=one/m
 up 5 answers 404
 	{"error":{"message":"no such model"}}

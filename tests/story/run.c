@@ -316,12 +316,36 @@ static void put_request(struct buf *packed, const struct command *c)
 	packed_json(packed, json.p);
 }
 
+struct routing {
+	struct span tags[8], fallbacks[8];
+};
+
+static size_t split(struct span list, struct span to[8])
+{
+	size_t n = 0;
+	while (span_is_set(list) && n < 8)
+		to[n++] = span_cut(&list, ',');
+	return n;
+}
+
+/* [tags=A,B] [fallbacks=M,N] [session=WORD] */
+static void put_routing(struct call *call, const struct command *c, struct routing *room)
+{
+	call->tags = room->tags;
+	call->n_tags = split(command_option(c, "tags"), room->tags);
+	call->fallbacks = room->fallbacks;
+	call->n_fallbacks = split(command_option(c, "fallbacks"), room->fallbacks);
+	call->session = command_option(c, "session");
+}
+
 /* NAME call N model=M [stream=yes] [max_tokens=] [n=] [stop=TEXT] [prompt=BYTES] [timeout=MS] [max_cost=NUSD]
- * [credit=BYTES] [once=yes] [batch=yes] [body=later] [announce=BYTES] [op=OPERATION] [inputs=N] [query=WORD] [tier=WORD] */
+ * [credit=BYTES] [once=yes] [batch=yes] [body=later] [announce=BYTES] [op=OPERATION] [inputs=N] [query=WORD] [tier=WORD]
+ * [tags=A,B] [fallbacks=M,N] [session=WORD] */
 static void do_call(struct story *s, struct caller *from)
 {
 	const struct command *c = s->c;
 	OWNED(buf_done) struct buf body = BUF_INIT(TEXT_BYTES);
+	struct routing room;
 	size_t first, last;
 	command_range(c, 2, &first, &last);
 	put_request(&body, c);
@@ -334,6 +358,7 @@ static void do_call(struct story *s, struct caller *from)
 		call.credit_bytes = command_number(c, "credit", LIMIT_CREDIT_BYTES);
 		call.is_at_most_once = span_is(command_option(c, "once"), "yes");
 		call.is_batch = span_is(command_option(c, "batch"), "yes");
+		put_routing(&call, c, &room);
 		call.body_bytes = command_number(c, "announce", is_later ? (long long)body.n : -1);
 		if (call.body_bytes < 0)
 			call.body_bytes = -1;
@@ -349,6 +374,7 @@ static void do_relay(struct story *s, struct caller *from)
 	OWNED(buf_done) struct buf body = BUF_INIT(TEXT_BYTES);
 	struct span block = c->block, line;
 	struct string_pair header;
+	struct routing room;
 	struct call call = CALL_INIT;
 	const bool is_native = span_is(word(s, 1), "native");
 	call.kind = is_native ? CALL_NATIVE : CALL_RELAY;
@@ -358,6 +384,7 @@ static void do_relay(struct story *s, struct caller *from)
 	call.surface.method = command_option(c, "method");
 	call.timeout_ms = command_number(c, "timeout", 0);
 	call.credit_bytes = command_number(c, "credit", LIMIT_CREDIT_BYTES);
+	put_routing(&call, c, &room);
 	header.value = command_option(c, "header");
 	if (span_is_set(header.value)) {
 		header.key = span_cut(&header.value, ':');

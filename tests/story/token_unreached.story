@@ -11,12 +11,13 @@ start one
 admin key.add {"provider":"cloud","secret":"org:app:topsecret"}
 	raw *"origin":"https://login.microsoftonline.com:443"*
 connect a
-# it cannot be reached: three tries at once, then the next target
+# it cannot be reached: three tries, the third a moment later, then the next target
 a call 1 model=either
 up 1 is cloud/token
 up 1 url https://login.microsoftonline.com/org/oauth2/v2.0/token
 up 1 breaks
 up 2 breaks
+after 500ms
 up 3 breaks
 up 4 is one/m
 up 4 replies 1 1 x
@@ -33,6 +34,7 @@ up 5 sent
 up 5 breaks
 up 6 sent
 up 6 breaks
+after 500ms
 up 7 sent
 up 7 breaks
 ups 7

@@ -266,6 +266,9 @@ static void test_there_and_back(void)
 	c.idempotency_key = SPAN("key");
 	c.tags = names;
 	c.n_tags = 2;
+	c.fallbacks = names + 1;
+	c.n_fallbacks = 1;
+	c.session = SPAN("conversation 7");
 	buf_clear(&b);
 	call_pack(&c, &b);
 	is_err(call_unpack(pack_from(buf_view(&b)), &a, &c2, NULL), OK, "a call with everything");
@@ -276,7 +279,8 @@ static void test_there_and_back(void)
 			c2.body_bytes == 0 && c2.credit_bytes == 0 && c2.timeout_ms == 1 &&
 			c2.max_cost_nusd == 0 && c2.is_batch && c2.is_at_most_once &&
 			same(c2.idempotency_key, c.idempotency_key) && c2.n_tags == 2 &&
-			same(c2.tags[1], names[1]),
+			same(c2.tags[1], names[1]) && c2.n_fallbacks == 1 &&
+			same(c2.fallbacks[0], names[1]) && same(c2.session, c.session),
 		"comes back");
 	int early = 0;
 	for (size_t room = 0; room < 4096; room += 16) {
@@ -361,6 +365,13 @@ static void test_limits(void)
 		call_pack(&c, &b);
 		is_err(call_unpack(pack_from(buf_view(&b)), &a, &c2, &why), want, "%zu tags",
 			c.n_tags);
+		c.n_tags = 0;
+		c.fallbacks = tags;
+		c.n_fallbacks = LIMIT_FALLBACKS + more;
+		buf_clear(&b);
+		call_pack(&c, &b);
+		is_err(call_unpack(pack_from(buf_view(&b)), &a, &c2, &why), want, "%zu fallbacks",
+			c.n_fallbacks);
 		struct span names[LIMIT_FEATURES + 1];
 		for (size_t i = 0; i < COUNT_OF(names); i++)
 			names[i] = SPAN("f");

@@ -1,0 +1,17 @@
+/* pulse.h - how do targets fare, as an exchange asks it and tells it?
+ * Between an exchange and health.h: whom a try is of, when one is under way, and what its end says of where it went. */
+#ifndef BROKERD_EXCHANGE_PULSE_H
+#define BROKERD_EXCHANGE_PULSE_H
+#include "brokerd/exchange/steps.h"
+
+/* May the target in hand be asked now? False: it rests, and *why is why, with how long it does. */
+bool pulse_may_ask(const struct exchange *x, struct fault *why);
+
+/* An attempt at the target in hand is on its way; has shown its first content; is over, so. */
+void pulse_begin(struct exchange *x);
+void pulse_first(struct exchange *x);
+void pulse_end(struct exchange *x, enum outcome outcome, const struct fault *why);
+/* It is over, and says nothing of where it went. Harmless where none is under way. */
+void pulse_drop(struct exchange *x);
+
+#endif
