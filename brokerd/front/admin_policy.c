@@ -89,6 +89,8 @@ static void put_rule(struct json_out *o, const struct policy_rule *r)
 	put_number(o, "max_cost_nusd", r->max_cost_nusd);
 	put_number(o, "max_calls", r->max_calls);
 	put_number(o, "max_connections", r->max_connections);
+	if (r->is_resend_denied)
+		json_pair_str(o, "resend", SPAN("deny"));
 }
 
 enum err admin_policy_show(struct admin_call *a, struct json body, struct fault *why)

@@ -41,7 +41,7 @@ static void fill(const struct config *c, const struct provider *p, struct span m
 	*out = (struct target){
 		.provider = p->name,
 		.model = model,
-		.key = span_is_set(p->key_label) ? p->key_label : SPAN(""),
+		.key = p->n_keys > 0 ? p->keys[0].label : SPAN(""),
 		.family = p->dialects[d].family,
 		.base_url = p->base_url,
 		.path = p->dialects[d].path,
@@ -183,7 +183,7 @@ static size_t labels_of(const struct lookup *l, const struct target *t, struct s
 	const struct provider *p = config_provider(l->config, t->provider);
 	size_t n = 0;
 	to[0] = t->key;
-	if (p->auth == AUTH_NONE || p->is_offline || span_is_set(p->key_label))
+	if (p->auth == AUTH_NONE || p->is_offline || p->n_keys > 0)
 		return 1;
 	while (n < KEYS_MAX && l->keys->key_at(l->keys->context, p->name, n, &to[n]))
 		n++;
@@ -223,7 +223,7 @@ static enum err add_target(struct lookup *l, const struct target *t)
 static enum err route_alias(struct lookup *l, const struct model *alias, struct fault *why)
 {
 	for (size_t i = 0; i < alias->n_targets; i++) {
-		const struct alias_target *at = &alias->targets[i];
+		const struct target_rule *at = &alias->targets[i];
 		struct target t;
 		enum err err = make_target(l->config, at->provider, at->model, alias, &t, why);
 		t.entry = i;
