@@ -23,6 +23,12 @@ const char *capability_name(enum capability bit)
 	return NULL;
 }
 
+bool target_rule_is_for_all(const struct target_rule *r)
+{
+	return r->apps.n == 0 && r->tags.n == 0 && r->min_input < 0 && r->max_input < 0 &&
+	       r->needs == 0 && r->min_budget_nusd < 0;
+}
+
 static enum err bad(struct fault *why, const char *sentence)
 {
 	return fault_set(why, ERR_MISCONFIGURED, "%s", sentence);

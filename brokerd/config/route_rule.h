@@ -44,6 +44,9 @@ struct target_rules {
 	size_t n;
 };
 
+/* Has it no conditions? */
+bool target_rule_is_for_all(const struct target_rule *r);
+
 /* In which order the lines of an alias are asked. */
 enum strategy {
 	STRATEGY_PRIORITY, /* as they are written */
