@@ -24,7 +24,7 @@
 #include "protocol/limits.h"
 
 #define ARENA_BYTES    (64 * MIB)
-#define KEYS_MAX       128 /* in the table */
+#define KEYS_MAX       192 /* in the table */
 #define SECTIONS_MAX   4096
 #define FILES_MAX      1000
 #define ORIGIN_BYTES   ((size_t)255) /* what a vault's key can be bound to */
@@ -49,10 +49,20 @@ struct provider_draft {
 	const struct builtin *row; /* NULL: it has none */
 };
 
+/* The lists of an alias, as they are drafted. */
+enum line_list {
+	LINES_TARGET,
+	LINES_CONTEXT,
+	LINES_REFUSAL,
+	LINES_COUNT,
+};
+
 struct model_draft {
 	struct model m;
 	struct place section;
-	struct place *targets;
+	struct place *lines[LINES_COUNT]; /* where each one of a list stands */
+	const struct key *routed;         /* a key that is for targets; NULL: none was given */
+	struct place routed_at;
 	unsigned file;
 };
 
@@ -258,10 +268,14 @@ static enum err begin_model(struct loader *l, struct span name, struct place at)
 		*d = (struct model_draft){
 			.m = {.price = PRICE_UNKNOWN,
                               .context_tokens = -1,
-                              .max_output_tokens = -1},
+                              .max_output_tokens = -1,
+                              .route = {.max_price_input = -1, .max_price_output = -1}},
 		};
 		if (arena_dup(&l->c->arena, name, &d->m.name))
 			return no_memory(l->why);
+		const enum err err = keys_preset("model", &d->m, &l->c->arena, l->why);
+		if (err)
+			return err;
 	}
 	l->model = d;
 	return begin(l, &d->file, &d->section, at);
@@ -403,18 +417,46 @@ static enum err no_key(struct loader *l, struct span word)
 		near ? "?" : "");
 }
 
-static enum err note_target(struct loader *l, struct place at)
+static const struct target_rule *lines_of(const struct model *m, enum line_list list, size_t *n)
+{
+	const struct target_rules *rules =
+		list == LINES_CONTEXT ? &m->route.context : &m->route.refusal;
+	*n = list == LINES_TARGET ? m->n_targets : rules->n;
+	return list == LINES_TARGET ? m->targets : rules->list;
+}
+
+/* The last line of the list stands at `at`. */
+static enum err note_line(struct loader *l, enum line_list list, struct place at)
 {
 	struct model_draft *d = l->model;
-	const size_t n = d->m.n_targets;
-	struct place *places = arena_array(&l->c->arena, n, sizeof *places);
-	if (!places)
-		return no_memory(l->why);
-	if (n > 1)
-		memcpy(places, d->targets, (n - 1) * sizeof *places);
-	places[n - 1] = at;
-	d->targets = places;
+	size_t n;
+	lines_of(&d->m, list, &n);
+	if (n == 1 || ((n - 1) & (n - 2)) == 0) { /* as the list itself grows */
+		struct place *places =
+			arena_array(&l->c->arena, n > 1 ? 2 * (n - 1) : 1, sizeof *places);
+		if (!places)
+			return no_memory(l->why);
+		if (n > 1)
+			memcpy(places, d->lines[list], (n - 1) * sizeof *places);
+		d->lines[list] = places;
+	}
+	d->lines[list][n - 1] = at;
 	return OK;
+}
+
+/* What was read of a [model] section, and where: some of it is judged when all is there. */
+static enum err note_of_model(struct loader *l, const struct key *k, struct place at)
+{
+	if (k->kind == KEY_TARGET)
+		return note_line(l, LINES_TARGET, at);
+	if (keys_is_of_route(k) && !l->model->routed) {
+		l->model->routed = k;
+		l->model->routed_at = at;
+	}
+	if (k->kind != KEY_FALLBACK)
+		return OK;
+	return note_line(l,
+		k->at == offsetof(struct model, route.context) ? LINES_CONTEXT : LINES_REFUSAL, at);
 }
 
 /* A trait of the provider or the model whose section this is. */
@@ -467,9 +509,7 @@ static enum err on_pair(struct loader *l, const struct ini_item *item, struct pl
 		keys_empty(k, to);
 	*line = item->line;
 	const enum err err = keys_read(k, item->value, to, &l->c->arena, l->why);
-	if (!err && k->kind == KEY_TARGET)
-		return note_target(l, *at);
-	return err;
+	return !err && l->model ? note_of_model(l, k, *at) : err;
 }
 
 static enum err read_text(struct loader *l, struct span text, const char *name)
@@ -698,6 +738,55 @@ static enum err say_place(struct loader *l, struct place at, struct span *to)
 										: OK;
 }
 
+/* Weights that nothing asks for are a slip too. */
+static enum err check_weight(
+	struct loader *l, const struct model *m, const struct target_rule *t, struct place at)
+{
+	const enum strategy how = m->route.strategy;
+	if (t->weight == 0 || how == STRATEGY_WEIGHTED || how == STRATEGY_STICKY)
+		return OK;
+	fault_set(l->why, ERR_MISCONFIGURED,
+		"weight= counts where strategy is weighted or sticky: add strategy = weighted to "
+		"[model \"%.*s\"]",
+		SPAN_ARG(span_first(m->name, 64)));
+	return at_place(l, at, ERR_MISCONFIGURED);
+}
+
+static enum err check_lines(struct loader *l, const struct model_draft *d)
+{
+	for (unsigned list = 0; list < LINES_COUNT; list++) {
+		size_t n;
+		const struct target_rule *lines = lines_of(&d->m, (enum line_list)list, &n);
+		for (size_t i = 0; i < n; i++) {
+			const struct place at = d->lines[list][i];
+			enum err err = check_target(l, lines[i].provider, at);
+			if (!err)
+				err = check_weight(l, &d->m, &lines[i], at);
+			if (err)
+				return err;
+		}
+	}
+	return OK;
+}
+
+/* How to go about targets is said where there are none. */
+static enum err no_targets(struct loader *l, const struct model_draft *d)
+{
+	const struct span name = span_first(d->m.name, 64);
+	const bool is_facts = span_index(d->m.name, '/') < d->m.name.n;
+	if (is_facts)
+		fault_set(l->why, ERR_MISCONFIGURED,
+			"%s is for a name with targets, and [model \"%.*s\"] has the facts of one "
+			"model: write it into a section of its own, with target = %.*s",
+			d->routed->name, SPAN_ARG(name), SPAN_ARG(name));
+	else
+		fault_set(l->why, ERR_MISCONFIGURED,
+			"%s says how targets are asked, and [model \"%.*s\"] has none: "
+			"add target = PROVIDER/MODEL",
+			d->routed->name, SPAN_ARG(name));
+	return at_place(l, d->routed_at, ERR_MISCONFIGURED);
+}
+
 static enum err finish_model(struct loader *l, struct model_draft *d)
 {
 	struct model *m = &d->m;
@@ -711,13 +800,11 @@ static enum err finish_model(struct loader *l, struct model_draft *d)
 			"a name with a * stands for many models and cannot have a target");
 		return at_place(l, d->section, ERR_MISCONFIGURED);
 	}
-	for (size_t i = 0; i < m->n_targets; i++) {
-		const enum err err = check_target(l, m->targets[i].provider, d->targets[i]);
-		if (err)
-			return err;
-	}
-	if (m->n_targets > 0)
-		return OK;
+	const enum err err = check_lines(l, d);
+	if (err || m->n_targets > 0)
+		return err;
+	if (d->routed)
+		return no_targets(l, d);
 	if (slash == m->name.n) {
 		fault_set(l->why, ERR_MISCONFIGURED,
 			"[model \"%.*s\"] needs a target, as in target = openai/gpt-4o-mini",

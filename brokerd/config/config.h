@@ -8,6 +8,7 @@
 #include "brokerd/config/key_source.h"
 #include "brokerd/config/limit_rule.h"
 #include "brokerd/config/policy_rule.h"
+#include "brokerd/config/route_rule.h"
 #include "brokerd/config/traits.h"
 #include "protocol/base/arena.h"
 
@@ -17,6 +18,17 @@ struct config_dialect {
 	struct span family;
 	struct span path;     /* below the base URL; absent: the family's own */
 	struct quirks quirks; /* the family's, and of the built-in row where there is one */
+};
+
+/* How long each part of a request may take, in microseconds. */
+struct config_timers {
+	int64_t connect_us;     /* name, TCP and TLS */
+	int64_t tls_us;         /* TLS alone, within that */
+	int64_t first_byte_us;  /* of a streamed answer */
+	int64_t reply_us;       /* of a whole one, which begins when it is finished */
+	int64_t first_token_us; /* of a streamed answer: its first content */
+	int64_t token_us;       /* between two pieces of its content */
+	int64_t idle_us;        /* between two pieces of whatever comes */
 };
 
 /* A provider: a built-in row, a section of the file, or one laid over the other. */
@@ -37,25 +49,26 @@ struct provider {
 	struct token_source token; /* AUTH_GOOGLE, AUTH_ENTRA */
 	struct key_source key_source;
 	int64_t key_refresh_us; /* how long a key from there is good; 0: for ever */
-	struct span key_label;  /* of the vault's keys for it; absent: the default */
-	struct span model;      /* its default one; absent: none */
+	struct key_rule
+		*keys; /* of the vault's keys for it these alone, in order; none: all of them */
+	size_t n_keys;
+	struct span model; /* its default one; absent: none */
 	struct span ca_file;
+	struct config_timers timers; /* 0: the broker's */
+	bool is_drained_when_gone;   /* an answer whose caller has gone is read to its end */
 	bool is_local, is_plain_loopback_allowed;
 	bool is_offline;
 	bool is_builtin;       /* no section of the file touched it */
 	struct overlay traits; /* what its section says */
 };
 
-struct alias_target {
-	struct span provider, model;
-};
-
 /* A [model "NAME"] section: an alias with targets, or, named "provider/model", that model's facts. A
  * model's name that begins or ends in * is for all that end or begin so. */
 struct model {
 	struct span name;
-	struct alias_target *targets;
+	struct target_rule *targets;
 	size_t n_targets;
+	struct route_rule route; /* of an alias */
 	struct price price;
 	bool is_price_forced;
 	int64_t context_tokens, max_output_tokens; /* -1: not said */
@@ -90,11 +103,9 @@ struct config {
 	int64_t drain_us;     /* how long SIGTERM waits for open calls */
 	int64_t request_us;   /* the longest a call may take */
 	int64_t queue_us;     /* and wait for limits, if its caller sets no time */
-	int64_t connect_us;
-	int64_t first_byte_us;               /* of a streamed answer */
-	int64_t reply_us;                    /* of a whole one, which begins when it is finished */
-	int64_t first_token_us;              /* of a streamed answer: its first content */
-	int64_t idle_us;                     /* between the pieces of a streamed one */
+	/* as struct config_timers, where a provider's section says nothing else: config_timers */
+	int64_t connect_us, tls_us, first_byte_us, reply_us, first_token_us, token_us, idle_us;
+	int64_t drain_gone_us; /* the most that an answer is read on for, whose caller has gone */
 	int64_t max_connections, max_calls;  /* of one identity */
 	int64_t head_hold_us, keep_alive_us; /* of streams on a surface */
 	int64_t keep_responses_us;           /* 0: none are kept */
@@ -130,6 +141,9 @@ void config_unref(struct config *c);
 const struct provider *config_provider(const struct config *c, struct span name);
 const struct model *config_model(const struct config *c, struct span name);
 const struct limit_rule *config_limit(const struct config *c, struct span name);
+
+/* The times that hold there. */
+void config_timers(const struct config *c, const struct provider *p, struct config_timers *out);
 
 /* What is peculiar of a model at a provider, there spoken to in its dialect `d`: the family's habits,
  * the row's, the rules for the name, the provider's section, that of the alias by which it is asked

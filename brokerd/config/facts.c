@@ -108,6 +108,25 @@ size_t config_dialect_of(const struct config *c, const struct provider *p, struc
 	return 0;
 }
 
+static int64_t first_said(int64_t own, int64_t usual)
+{
+	return own > 0 ? own : usual;
+}
+
+void config_timers(const struct config *c, const struct provider *p, struct config_timers *out)
+{
+	const struct config_timers *own = &p->timers;
+	*out = (struct config_timers){
+		.connect_us = first_said(own->connect_us, c->connect_us),
+		.tls_us = first_said(own->tls_us, c->tls_us),
+		.first_byte_us = first_said(own->first_byte_us, c->first_byte_us),
+		.reply_us = first_said(own->reply_us, c->reply_us),
+		.first_token_us = first_said(own->first_token_us, c->first_token_us),
+		.token_us = first_said(own->token_us, c->token_us),
+		.idle_us = first_said(own->idle_us, c->idle_us),
+	};
+}
+
 static void lay_facts(struct said_facts *to, const struct model *m)
 {
 	price_lay(&to->price, &m->price);

@@ -11,6 +11,8 @@
 #define IN_MODEL(m)    offsetof(struct model, m)
 #define IN_POLICY(m)   offsetof(struct policy_rule, m)
 #define IN_LIMIT(m)    offsetof(struct limit_rule, m)
+#define IN_TIMERS(m)   (offsetof(struct provider, timers) + offsetof(struct config_timers, m))
+#define IN_ROUTE(m)    (offsetof(struct model, route) + offsetof(struct route_rule, m))
 #define IN_PRICE(m)    (offsetof(struct model, price) + offsetof(struct price, m))
 
 static const struct section sections[] = {
@@ -71,6 +73,13 @@ static const struct key keys[] = {
 		"keep a stream alive are none."},
 	{"broker", "idle_timeout", KEY_DURATION, IN_CONFIG(idle_us), MS, DAY, NULL, "90s",
 		"Between two pieces of a reply; comments that keep a stream alive count."},
+	{"broker", "token_timeout", KEY_DURATION, IN_CONFIG(token_us), MS, DAY, NULL, "15m",
+		"Between two pieces of a streamed answer's content: comments that keep it alive are none."},
+	{"broker", "tls_timeout", KEY_DURATION, IN_CONFIG(tls_us), MS, HOUR, NULL, "10s",
+		"For the TLS handshake alone; it is a part of what *connect_timeout* allows."},
+	{"broker", "drain_gone", KEY_DURATION, IN_CONFIG(drain_gone_us), MS, HOUR, NULL, "30s",
+		"How long an answer is read on at the most when its caller has gone, where its provider's "
+		"section says *on_gone* = drain."},
 	{"broker", "max_connections", KEY_COUNT, IN_CONFIG(max_connections), 1, 1000000, NULL, "12000",
 		"Connections that one caller may hold."},
 	{"broker", "max_calls", KEY_COUNT, IN_CONFIG(max_calls), 1, 1000000, NULL, "2048",
@@ -139,10 +148,13 @@ static const struct key keys[] = {
 	{"provider", "key_refresh", KEY_DURATION, IN_PROVIDER(key_refresh_us), 0, 365 * DAY, NULL, "1h",
 		"How long a key of *key_source* is kept before it is read anew; it is read anew at once when "
 		"the provider refuses it."},
-	{"provider", "key_label", KEY_NAME, IN_PROVIDER(key_label), 0, 0, NULL, "",
-		"Which of several keys of the vault is used, as in `llmb key add NAME/LABEL`. Without this "
-		"key all are: the one without a label first, the others, in the order in which they were added, where "
-		"those before are refused, spent or limited; *admin*, which `llmb reconcile` uses, never is."},
+	{"provider", "key_label", KEY_LABEL, 0, 0, 0, NULL, "",
+		"A key of the vault, as in `llmb key add NAME/LABEL`. May repeat: of its keys these alone are used "
+		"then, in this order, where those before are refused, spent or limited. Behind the label there may "
+		"be *weight=N*: where one has a weight, each request takes them in an order by chance, by their "
+		"weights, which are 1 where none is said; and *model=PATTERN,PATTERN*: the key is for these "
+		"models alone; a * stands for any text. Without this key all are: the one without a label first, the "
+		"others in the order in which they were added; *admin*, which `llmb reconcile` uses, never is."},
 	{"provider", "region", KEY_NAME, IN_PROVIDER(region), 0, 0, NULL, "",
 		"What stands for {region} in its address, as us-east-1; *sigv4* signs for it. Without this "
 		"key that signs for the one in the address."},
@@ -174,13 +186,67 @@ static const struct key keys[] = {
 		"The model to use where none is asked for."},
 	{"provider", "ca_file", KEY_PATH, IN_PROVIDER(ca_file), 0, 0, NULL, "",
 		"Certificates to trust there, instead of the system's."},
+	{"provider", "connect_timeout", KEY_DURATION, IN_TIMERS(connect_us), MS, HOUR, NULL, "",
+		"As [broker] has it, for this provider, as are all of these times."},
+	{"provider", "tls_timeout", KEY_DURATION, IN_TIMERS(tls_us), MS, HOUR, NULL, "",
+		"For the TLS handshake alone."},
+	{"provider", "first_byte_timeout", KEY_DURATION, IN_TIMERS(first_byte_us), MS, DAY, NULL, "",
+		"To the first byte of a streamed answer."},
+	{"provider", "reply_timeout", KEY_DURATION, IN_TIMERS(reply_us), MS, DAY, NULL, "",
+		"To that of one that is not streamed."},
+	{"provider", "first_token_timeout", KEY_DURATION, IN_TIMERS(first_token_us), MS, DAY, NULL, "",
+		"To the first words of a streamed answer."},
+	{"provider", "token_timeout", KEY_DURATION, IN_TIMERS(token_us), MS, DAY, NULL, "",
+		"Between two pieces of its content."},
+	{"provider", "idle_timeout", KEY_DURATION, IN_TIMERS(idle_us), MS, DAY, NULL, "",
+		"Between two pieces of a reply, of whatever kind."},
+	{"provider", "on_gone", KEY_EITHER, IN_PROVIDER(is_drained_when_gone), 0, 0, "cancel|drain", "cancel",
+		"What becomes of an answer whose caller has gone: *cancel* ends it at once; *drain* reads it to its "
+		"end, at most as long as [broker] says (*drain_gone*), for what it has truly used, where a provider "
+		"goes on and bills for it anyhow."},
 	{"provider", "local", KEY_BOOL, IN_PROVIDER(is_local), 0, 0, NULL, "no",
 		"It is on this host or in a private network; else such addresses are refused."},
 	{"provider", "allow_plain_loopback", KEY_BOOL, IN_PROVIDER(is_plain_loopback_allowed), 0, 0,
 		NULL, "no", "http without TLS is meant, to this host; implies *local*."},
 
 	{"model", "target", KEY_TARGET, 0, 0, 0, NULL, "",
-		"PROVIDER/MODEL. May repeat, in the order of preference."},
+		"PROVIDER/MODEL; a model's name has no spaces. May repeat, up to 128 times, in the order of "
+		"preference. Behind it, with spaces between, there may be *weight=N* for *strategy*, and for "
+		"which calls it is; all that is said must hold: *app=PATTERN,PATTERN* (as `llmb usage` calls "
+		"it) and *tag=PATTERN,PATTERN* (one that the caller gave the call), where a * stands for any text; "
+		"*min_input=N* and *max_input=N*, the prompt's tokens as they are estimated; *needs=WORD,WORD*, "
+		"for what needs one of *images*, *audio*, *video*, *files*, *tools*, *schema* (an answer by a JSON "
+		"schema) and *reasoning*; *min_budget=USD*, while that much is left of every budget that the call "
+		"falls under there."},
+	{"model", "strategy", KEY_RANK, IN_ROUTE(strategy), 0, 0,
+		"priority|weighted|latency|busy|cheapest|sticky", "priority",
+		"In which order targets are asked: as they are written; by chance, by their weights (1 where none "
+		"is said); the quicker of two that chance takes, as to its first words of late and to what is under "
+		"way there; the one with the fewest requests under way; the cheapest for this request, unknown prices "
+		"last; or always the same for the same session (without one: for the same app), by weight. What "
+		"rests after a failure comes last in any case."},
+	{"model", "fallback_context", KEY_FALLBACK, IN_ROUTE(context), 0, 0, NULL, "",
+		"PROVIDER/MODEL: for a prompt that is too long for the targets. May repeat, in order."},
+	{"model", "fallback_refusal", KEY_FALLBACK, IN_ROUTE(refusal), 0, 0, NULL, "",
+		"PROVIDER/MODEL: for what a target's filter has refused to answer. May repeat, in order."},
+	{"model", "fallback_invalid", KEY_BOOL, IN_ROUTE(is_invalid_passed_on), 0, 0, NULL, "no",
+		"A request that a target calls invalid goes to the next one; else its caller is told at once, for it is "
+		"mostly invalid everywhere."},
+	{"model", "max_price_input", KEY_PRICE, IN_ROUTE(max_price_input), 0, 0, NULL, "",
+		"US dollars for a million tokens: a target that is dearer, or whose price is not known, is not asked."},
+	{"model", "max_price_output", KEY_PRICE, IN_ROUTE(max_price_output), 0, 0, NULL, "",
+		"The same, for what is answered."},
+	{"model", "hedge", KEY_HEDGE, IN_ROUTE(hedge_us), 0, 0, NULL, "never",
+		"After so long without its first words a second target is asked beside the first; whose "
+		"words come first answers, and the other one is ended: both are paid for. *p95* is the time within "
+		"which 95 of 100 answers of that target have begun of late."},
+	{"model", "resume", KEY_BOOL, IN_ROUTE(is_resumed), 0, 0, NULL, "no",
+		"An answer that breaks off is gone on with by the next target, which is given what there is of it; its "
+		"caller is told. Else what breaks off is an error."},
+	{"model", "min_rate", KEY_MIN_RATE, IN_ROUTE(min_rate), 0, 0, NULL, "never",
+		"Characters a second, as in 5/s: a stream that begins slower than that is left for the next target."},
+	{"model", "attempts", KEY_COUNT, IN_ROUTE(attempts), 1, 64, NULL, "6",
+		"How often one request is tried, all targets together."},
 	{"model", "price_input", KEY_PRICE, IN_PRICE(input), 0, 0, NULL, "",
 		"US dollars for a million tokens, as are all prices. What is not given is not known, "
 		"which is not the same as free."},
@@ -258,6 +324,10 @@ static const struct key keys[] = {
 	{"policy", "max_connections", KEY_COUNT, IN_POLICY(max_connections), 1, 1000000, NULL, "",
 		"And connections."},
 
+	{"policy", "resend", KEY_EITHER, IN_POLICY(is_resend_denied), 0, 0, "allow|deny", "allow",
+		"Whether a request that may have been served, for its answer was lost, is sent again, once, to "
+		"another target: it may then be paid for twice."},
+
 	{"limit", "app", KEY_PATTERNS, IN_LIMIT(apps), 0, 0, NULL, "",
 		"Whose calls, as `llmb usage` calls them; a * stands for any text. May repeat."},
 	{"limit", "user", KEY_USERS, IN_LIMIT(users), 0, 0, NULL, "",
@@ -328,6 +398,13 @@ const struct key *keys_find(const char *section, struct span name)
 			return &keys[i];
 	}
 	return NULL;
+}
+
+bool keys_is_of_route(const struct key *k)
+{
+	const size_t from = offsetof(struct model, route);
+	return strcmp(k->section, "model") == 0 && k->kind != KEY_TARGET && k->at >= from &&
+	       k->at < from + sizeof(struct route_rule);
 }
 
 /* ---- near misses ---- */

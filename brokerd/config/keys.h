@@ -17,6 +17,10 @@ enum key_kind {
 	KEY_AUTH,     /* struct provider's auth and auth_header */
 	KEY_DIALECT,  /* struct provider's dialects, a list */
 	KEY_TARGET,   /* struct model's targets, a list */
+	KEY_FALLBACK, /* struct target_rules, a list of names */
+	KEY_LABEL,    /* struct provider's keys, a list */
+	KEY_HEDGE,    /* int64_t: a time, "p95" (HEDGE_P95) or "never" (0) */
+	KEY_MIN_RATE, /* int64_t: a second; "never" is 0 */
 	KEY_HEADER,   /* struct provider's headers, a list */
 	KEY_MONEY,    /* int64_t, nano-dollars, from dollars */
 	KEY_BITS,     /* uint32_t: a bit for each of `words` that is given, a list */
@@ -61,6 +65,9 @@ const struct key *keys_find(const char *section, struct span name);
 const char *keys_nearest(const char *section, struct span word);
 /* How many letters must be changed, added or left out; more than `most` is most + 1. */
 size_t keys_distance(struct span a, struct span b, size_t most);
+
+/* Is it about how an alias goes about its targets? Then a [model] section without any cannot have it. */
+bool keys_is_of_route(const struct key *k);
 
 /* Is it a list, whose key may be given again? */
 bool keys_is_list(const struct key *k);

@@ -9,12 +9,12 @@
 #include "brokerd/config/template.h"
 #include "protocol/base/num.h"
 
-#define MS          INT64_C(1000)
-#define HOUR        (INT64_C(3600000) * MS)
-#define DAY         (24 * HOUR)
-#define TARGETS_MAX 64 /* in any list */
-#define NEAR        2  /* letters */
-#define PRICE_MAX   INT64_C(1000000000000000)
+#define MS        INT64_C(1000)
+#define HOUR      (INT64_C(3600000) * MS)
+#define DAY       (24 * HOUR)
+#define LIST_MAX  64 /* of most lists */
+#define NEAR      2  /* letters */
+#define PRICE_MAX INT64_C(1000000000000000)
 
 static enum err bad(struct fault *why, const char *sentence)
 {
@@ -197,13 +197,23 @@ static enum err read_auth(struct span value, struct provider *p, struct arena *a
 	return copied(a, name, &p->auth_header, why);
 }
 
-/* One more element for a list; the old one stays in the arena. NULL: no memory, or too many. */
-static void *grown(const void *list, size_t n, size_t size, struct arena *a)
+/* Room for one more element, up to `most`. A list has room for a power of two of them, so that it is seldom copied;
+ * what it was before stays in the arena. NULL: no memory, or too many. */
+static void *grown_to(size_t most, void *list, size_t n, size_t size, struct arena *a)
 {
-	char *to = n < TARGETS_MAX ? arena_array(a, n + 1, size) : NULL;
+	if (n >= most)
+		return NULL;
+	if (n > 0 && (n & (n - 1)) != 0)
+		return list;
+	void *to = arena_array(a, n > 0 ? 2 * n : 1, size);
 	if (to && n > 0)
 		memcpy(to, list, n * size);
 	return to;
+}
+
+static void *grown(void *list, size_t n, size_t size, struct arena *a)
+{
+	return grown_to(LIST_MAX, list, n, size, a);
 }
 
 static enum err read_dialect(
@@ -295,25 +305,58 @@ static enum err read_header(
 	return OK;
 }
 
+static struct target_rule *target_room(
+	struct target_rule *list, size_t n, struct arena *a, struct fault *why)
+{
+	struct target_rule *to = grown_to(ROUTE_TARGETS_MAX, list, n, sizeof *to, a);
+	if (!to)
+		fault_set(why, ERR_MISCONFIGURED, "a model has at most %d targets",
+			ROUTE_TARGETS_MAX);
+	return to;
+}
+
 static enum err read_target(struct span value, struct model *m, struct arena *a, struct fault *why)
 {
-	const size_t slash = span_index(value, '/');
-	if (slash == 0 || slash + 1 >= value.n)
-		return bad(why, "a target is PROVIDER/MODEL");
-	if (!http_header_is_sound(SPAN("x"), value))
-		return bad(why, "this text has a character that no header can carry");
-	struct alias_target *list = grown(m->targets, m->n_targets, sizeof *list, a);
-	if (!list)
-		return fault_set(
-			why, ERR_MISCONFIGURED, "a model has at most %d targets", TARGETS_MAX);
-	struct alias_target *last = &list[m->n_targets];
-	enum err err = copied(a, span_first(value, slash), &last->provider, why);
-	if (!err)
-		err = copied(a, span_skip(value, slash + 1), &last->model, why);
+	struct target_rule *list = target_room(m->targets, m->n_targets, a, why);
+	const enum err err = list ? target_rule_read(value, a, &list[m->n_targets], why) : why->err;
 	if (err)
 		return err;
 	m->targets = list;
 	m->n_targets++;
+	return OK;
+}
+
+static enum err read_fallback(
+	struct span value, struct target_rules *to, struct arena *a, struct fault *why)
+{
+	struct target_rule *list = target_room(to->list, to->n, a, why);
+	const enum err err = list ? fallback_rule_read(value, a, &list[to->n], why) : why->err;
+	if (err)
+		return err;
+	to->list = list;
+	to->n++;
+	return OK;
+}
+
+static enum err read_label(
+	struct span value, struct provider *p, struct arena *a, struct fault *why)
+{
+	struct key_rule *list = grown_to(ROUTE_KEYS_MAX, p->keys, p->n_keys, sizeof *list, a);
+	if (!list)
+		return fault_set(why, ERR_MISCONFIGURED, "a provider has at most %d of these",
+			ROUTE_KEYS_MAX);
+	struct key_rule *last = &list[p->n_keys];
+	const enum err err = key_rule_read(value, a, last, why);
+	if (err)
+		return err;
+	for (size_t i = 0; i < p->n_keys; i++) {
+		if (span_eq(list[i].label, last->label))
+			return fault_set(why, ERR_MISCONFIGURED,
+				"the key %.*s is there already: all of it stands in one line",
+				SPAN_ARG(last->label));
+	}
+	p->keys = list;
+	p->n_keys++;
 	return OK;
 }
 
@@ -343,7 +386,7 @@ static enum err add_word(struct span value, struct words *to, struct arena *a, s
 	struct span *list = grown(to->list, to->n, sizeof *list, a);
 	if (!list)
 		return fault_set(
-			why, ERR_MISCONFIGURED, "a rule takes %d of these at most", TARGETS_MAX);
+			why, ERR_MISCONFIGURED, "a rule takes %d of these at most", LIST_MAX);
 	to->list = list;
 	return copied(a, value, &list[to->n++], why);
 }
@@ -391,7 +434,7 @@ static enum err read_native(
 	struct native_rule *list = grown(r->natives, r->n_natives, sizeof *list, a);
 	if (!list)
 		return fault_set(
-			why, ERR_MISCONFIGURED, "a rule takes %d of these at most", TARGETS_MAX);
+			why, ERR_MISCONFIGURED, "a rule takes %d of these at most", LIST_MAX);
 	struct native_rule *last = &list[r->n_natives];
 	enum err err = copied(a, provider, &last->provider, why);
 	if (!err)
@@ -456,6 +499,8 @@ bool keys_is_list(const struct key *k)
 	switch (k->kind) {
 	case KEY_DIALECT:
 	case KEY_TARGET:
+	case KEY_FALLBACK:
+	case KEY_LABEL:
 	case KEY_HEADER:
 	case KEY_BITS:
 	case KEY_PATTERNS:
@@ -478,6 +523,10 @@ void keys_empty(const struct key *k, void *to)
 		((struct provider *)to)->n_headers = 0;
 	if (k->kind == KEY_TARGET)
 		((struct model *)to)->n_targets = 0;
+	if (k->kind == KEY_FALLBACK)
+		((struct target_rules *)at)->n = 0;
+	if (k->kind == KEY_LABEL)
+		((struct provider *)to)->n_keys = 0;
 	if (k->kind == KEY_NATIVE)
 		((struct policy_rule *)to)->n_natives = 0;
 	if (k->kind == KEY_BUDGET || k->kind == KEY_SOFT)
@@ -536,6 +585,14 @@ enum err keys_read(
 		return read_dialect(value, to, a, why);
 	case KEY_TARGET:
 		return read_target(value, to, a, why);
+	case KEY_FALLBACK:
+		return read_fallback(value, at, a, why);
+	case KEY_LABEL:
+		return read_label(value, to, a, why);
+	case KEY_HEDGE:
+		return hedge_read(value, at, why);
+	case KEY_MIN_RATE:
+		return min_rate_read(value, at, why);
 	case KEY_NAME:
 		return read_name(k, value, at, a, why);
 	case KEY_HEADER:

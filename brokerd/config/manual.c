@@ -67,7 +67,19 @@ static void put_kind(struct buf *out, const struct key *k)
 		buf_text(out, "_family_ [_path_]");
 		break;
 	case KEY_TARGET:
+		buf_text(out, "_PROVIDER/MODEL_ [_word_=_value_ ...]");
+		break;
+	case KEY_FALLBACK:
 		buf_text(out, "_PROVIDER/MODEL_");
+		break;
+	case KEY_LABEL:
+		buf_text(out, "_LABEL_ [*weight=*_number_] [*model=*_pattern_,...]");
+		break;
+	case KEY_HEDGE:
+		buf_text(out, "_time_, *p95*, *never*");
+		break;
+	case KEY_MIN_RATE:
+		buf_text(out, "_number_/*s*, *never*");
 		break;
 	case KEY_HEADER:
 		buf_text(out, "_NAME_: _value_");

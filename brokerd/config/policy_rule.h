@@ -47,6 +47,7 @@ struct policy_rule {
 	int64_t max_input, max_output;      /* tokens of a call; -1: as they come */
 	int64_t max_cost_nusd;              /* of a call; -1: as it comes */
 	int64_t max_calls, max_connections; /* of one identity; -1: as [broker] says */
+	bool is_resend_denied; /* what may have been served is not sent again elsewhere */
 };
 
 /* How the rules that are built in are written. */

@@ -127,7 +127,7 @@ enum state step_route(struct exchange *x)
 		return go_native(x);
 	const struct route_keys keys = {key_at, x};
 	const enum err err = route_find_op(
-		f->config, f->op, f->request.model, &keys, &f->arena, &f->route, &why);
+		f->config, f->op, f->request.model, NULL, 0, &keys, &f->arena, &f->route, &why);
 	if (err || exchange_admit_targets(x, &why))
 		return exchange_fail_with(x, err ? err : why.err, &why);
 	pins_order(x->organs->items, x->owner, &f->request, &f->route, exchange_now_s(x));

@@ -268,7 +268,7 @@ static enum err token_get(struct tokens *t, struct config *c, const struct targe
 static struct span label_of(const struct config *c, const struct target *target, struct span label)
 {
 	const struct provider *p = config_provider(c, target->provider);
-	return span_is_set(label) || !p ? label : p->key_label;
+	return span_is_set(label) || !p || p->n_keys == 0 ? label : p->keys[0].label;
 }
 
 const struct key_source *tokens_source(const struct provider *p)

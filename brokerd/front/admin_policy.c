@@ -89,6 +89,8 @@ static void put_rule(struct json_out *o, const struct policy_rule *r)
 	put_number(o, "max_cost_nusd", r->max_cost_nusd);
 	put_number(o, "max_calls", r->max_calls);
 	put_number(o, "max_connections", r->max_connections);
+	if (r->is_resend_denied)
+		json_pair_str(o, "resend", SPAN("deny"));
 }
 
 enum err admin_policy_show(struct admin_call *a, struct json body, struct fault *why)
@@ -250,7 +252,8 @@ static void put_targets(struct admin_call *a, struct json_out *o, const struct p
 	const struct allowance allowance = {q->rule, q->grant};
 	struct route route = {.n = 0};
 	struct fault why = FAULT_NONE;
-	const enum err err = route_find_op(a->config, op, model, &keys, &a->arena, &route, &why);
+	const enum err err =
+		route_find_op(a->config, op, model, NULL, 0, &keys, &a->arena, &route, &why);
 	json_key(o, "targets");
 	json_open(o, '[');
 	for (size_t i = 0; !err && i < route.n; i++) {

@@ -6,18 +6,6 @@
 #include "brokerd/config/config.h"
 #include "protocol/request.h"
 
-/* What a request needs that not every target has. Bits. */
-enum capability {
-	CAPABILITY_IMAGES = 1 << 0,
-	CAPABILITY_AUDIO = 1 << 1,
-	CAPABILITY_VIDEO = 1 << 2,
-	CAPABILITY_FILES = 1 << 3,
-	CAPABILITY_TOOLS = 1 << 4,
-	CAPABILITY_SCHEMA = 1 << 5, /* an answer by a JSON schema */
-	CAPABILITY_REASONING = 1 << 6,
-};
-/* Its word, as configurations and refusals have it: "images". NULL: no such bit. */
-const char *capability_name(enum capability bit);
 /* What a request needs; and what of that a target is known not to have. */
 unsigned capability_needs(const struct llm_request *r);
 unsigned capability_lacks(const struct target *t, unsigned needs);

@@ -1,7 +1,10 @@
-/* route.c - a provider's name is what stands before the first slash; what has none is an alias, or a
- * model of the one provider that can be meant. */
+/* route.c - a name becomes lines, a provider and a model each, and each line as many targets as there are keys.
+ * Lines are collected first, so that there is room for all targets, which are large, at once. */
 #include "brokerd/route/route.h"
 
+#include <stdio.h>
+
+#include "brokerd/config/keys.h"
 #include "protocol/limits.h"
 
 /* Takes over what is known; what is not is left. */
@@ -41,7 +44,7 @@ static void fill(const struct config *c, const struct provider *p, struct span m
 	*out = (struct target){
 		.provider = p->name,
 		.model = model,
-		.key = span_is_set(p->key_label) ? p->key_label : SPAN(""),
+		.key = p->n_keys > 0 ? p->keys[0].label : SPAN(""),
 		.family = p->dialects[d].family,
 		.base_url = p->base_url,
 		.path = p->dialects[d].path,
@@ -87,8 +90,9 @@ enum err route_native(const struct config *c, struct span provider, struct span 
 	return OK;
 }
 
-static enum err make_target(const struct config *c, struct span provider, struct span model,
-	const struct model *alias, struct target *out, struct fault *why)
+/* A provider that can be asked, and a model's name. */
+static enum err find_provider(const struct config *c, struct span provider, struct span model,
+	const struct provider **out, struct fault *why)
 {
 	const struct provider *p = config_provider(c, provider);
 	if (!p)
@@ -104,14 +108,18 @@ static enum err make_target(const struct config *c, struct span provider, struct
 			"%.*s has no address yet: add %s = ... to [provider \"%.*s\"] in "
 			"broker.conf",
 			SPAN_ARG(p->name), p->missing, SPAN_ARG(p->name));
-	fill(c, p, model, alias, out);
+	*out = p;
 	return OK;
 }
 
 enum err route_target(const struct config *c, struct span provider, struct span model,
 	struct target *out, struct fault *why)
 {
-	return make_target(c, provider, model, NULL, out, why);
+	const struct provider *p;
+	const enum err err = find_provider(c, provider, model, &p, why);
+	if (!err)
+		fill(c, p, model, NULL, out);
+	return err;
 }
 
 bool route_facts(
@@ -162,13 +170,44 @@ bool route_in_dialect(const struct config *c, size_t d, const struct target *t, 
 	return true;
 }
 
-/* ---- one line, as many targets as there are keys ---- */
+/* ---- a provider's keys ---- */
+
+struct labelled {
+	struct span label;
+	const struct key_rule *rule; /* NULL: nothing is said of it */
+};
+
+/* All of one provider's, for as long as one route is looked for. */
+struct key_set {
+	struct key_set *next;
+	const struct provider *provider;
+	struct labelled keys[ROUTE_KEYS_MAX];
+	size_t n;        /* 1 or more: where there is none, it is said which is missing */
+	bool has_models; /* some are not for all models */
+};
+
+/* One that is to be asked. */
+struct line {
+	const struct provider *provider;
+	struct span model;
+	const struct model *alias;
+	const struct target_rule *rule;
+	enum target_list list;
+	size_t asked;
+	const struct key_set *set;
+	size_t n_keys; /* that are for the model */
+};
 
 struct lookup {
 	const struct config *config;
 	const struct route_keys *keys;
 	struct arena *arena;
 	struct route *out;
+	struct key_set *sets;
+	struct line *lines;
+	size_t n_lines;
+	enum target_list list; /* of the next line */
+	size_t asked;
 };
 
 static bool has_key(const struct route_keys *keys, struct span provider)
@@ -177,71 +216,158 @@ static bool has_key(const struct route_keys *keys, struct span provider)
 	return keys->key_at(keys->context, provider, 0, &label);
 }
 
-/* With which of its provider's keys `t` may be asked. One that has none is still a target: it is said which is missing. */
-static size_t labels_of(const struct lookup *l, const struct target *t, struct span to[KEYS_MAX])
+static bool is_there(const struct lookup *l, const struct provider *p, struct span label)
 {
-	const struct provider *p = config_provider(l->config, t->provider);
-	size_t n = 0;
-	to[0] = t->key;
-	if (p->auth == AUTH_NONE || p->is_offline || span_is_set(p->key_label))
-		return 1;
-	while (n < KEYS_MAX && l->keys->key_at(l->keys->context, p->name, n, &to[n]))
-		n++;
-	return n > 0 ? n : 1;
+	struct span one;
+	for (size_t i = 0; i < ROUTE_KEYS_MAX; i++) {
+		if (!l->keys->key_at(l->keys->context, p->name, i, &one))
+			return false;
+		if (span_eq(one, label))
+			return true;
+	}
+	return false;
 }
 
-/* Room for more of them: what was there before stays in the arena. */
-static struct target *room(struct lookup *l, size_t n)
+/* Those that the provider's section names, as far as they are there: the vault lists no key that administers, and knows
+ * nothing of others where its provider has a source of its own. */
+static void add_named(const struct lookup *l, struct key_set *set)
 {
-	struct route *r = l->out;
-	struct target *all = arena_array(l->arena, r->n + n, sizeof *all);
+	const struct provider *p = set->provider;
+	const bool is_listed = p->key_source.kind == KEY_SOURCE_VAULT;
+	for (size_t i = 0; i < p->n_keys; i++) {
+		const struct key_rule *rule = &p->keys[i];
+		if (is_listed && !span_is(rule->label, "admin") && !is_there(l, p, rule->label))
+			continue;
+		set->keys[set->n++] = (struct labelled){rule->label, rule};
+		set->has_models |= rule->models.n > 0;
+	}
+	if (set->n > 0)
+		return;
+	set->keys[set->n++] = (struct labelled){p->keys[0].label, NULL};
+}
+
+/* As the vault has them; it may change meanwhile. */
+static enum err add_all(const struct lookup *l, struct key_set *set)
+{
+	struct span label;
+	while (set->n < ROUTE_KEYS_MAX &&
+		l->keys->key_at(l->keys->context, set->provider->name, set->n, &label)) {
+		if (arena_dup(l->arena, label, &set->keys[set->n].label))
+			return ERR_NO_MEMORY;
+		set->n++;
+	}
+	return OK;
+}
+
+/* NULL: no memory. */
+static const struct key_set *keys_of(struct lookup *l, const struct provider *p)
+{
+	struct key_set *set = l->sets;
+	while (set && set->provider != p)
+		set = set->next;
+	if (set)
+		return set;
+	set = arena_alloc(l->arena, sizeof *set);
+	if (!set)
+		return NULL;
+	set->provider = p;
+	const bool takes_none = p->auth == AUTH_NONE || p->is_offline;
+	if (!takes_none && p->n_keys > 0)
+		add_named(l, set);
+	else if (!takes_none && add_all(l, set))
+		return NULL;
+	if (set->n == 0)
+		set->keys[set->n++].label = SPAN("");
+	set->next = l->sets;
+	l->sets = set;
+	return set;
+}
+
+static bool is_for(const struct labelled *k, struct span model)
+{
+	return !k->rule || k->rule->models.n == 0 || words_fit(&k->rule->models, model);
+}
+
+/* ---- lines ---- */
+
+static struct line *line_room(struct lookup *l)
+{
+	const size_t n = l->n_lines;
+	if (n > 0 && (n & (n - 1)) != 0)
+		return &l->lines[n];
+	struct line *all = arena_array(l->arena, n > 0 ? 2 * n : 1, sizeof *all);
 	if (!all)
 		return NULL;
-	if (r->n > 0)
-		memcpy(all, r->targets, r->n * sizeof *all);
-	r->targets = all;
-	return all + r->n;
+	if (n > 0)
+		memcpy(all, l->lines, n * sizeof *all);
+	l->lines = all;
+	return &all[n];
 }
 
-static enum err add_target(struct lookup *l, const struct target *t)
+/* Is that model of the provider's there for all calls? */
+static bool is_asked_anyhow(const struct lookup *l, const struct provider *p, struct span model)
 {
-	struct span labels[KEYS_MAX];
-	const size_t n = labels_of(l, t, labels);
-	struct target *to = room(l, n);
-	if (!to)
-		return ERR_NO_MEMORY;
-	enum err err = OK;
-	for (size_t i = 0; !err && i < n; i++) {
-		to[i] = *t;
-		err = arena_dup(
-			l->arena, labels[i], &to[i].key); /* the vault may change meanwhile */
+	for (size_t i = 0; i < l->n_lines; i++) {
+		const struct line *line = &l->lines[i];
+		if (line->provider == p && span_eq(line->model, model) &&
+			(!line->rule || target_rule_is_for_all(line->rule)))
+			return true;
 	}
-	l->out->n += n;
-	return err;
+	return false;
 }
 
-static enum err route_alias(struct lookup *l, const struct model *alias, struct fault *why)
+static enum err add_line(struct lookup *l, struct line line, struct fault *why)
 {
-	for (size_t i = 0; i < alias->n_targets; i++) {
-		const struct alias_target *at = &alias->targets[i];
-		struct target t;
-		enum err err = make_target(l->config, at->provider, at->model, alias, &t, why);
-		t.entry = i;
+	if (l->asked > 0 && is_asked_anyhow(l, line.provider, line.model))
+		return OK;
+	if (l->n_lines == ROUTE_MAX)
+		return fault_param(why, ERR_INVALID_REQUEST, "fallbacks",
+			"all of these names together have more than %zu targets", ROUTE_MAX);
+	struct line *to = line_room(l);
+	line.set = to ? keys_of(l, line.provider) : NULL;
+	if (!line.set)
+		return ERR_NO_MEMORY;
+	line.list = l->list;
+	line.asked = l->asked;
+	line.n_keys = line.set->n;
+	for (size_t i = 0; line.set->has_models && i < line.set->n; i++)
+		line.n_keys -= !is_for(&line.set->keys[i], line.model);
+	*to = line;
+	l->n_lines++;
+	return OK;
+}
+
+static enum err add_rules(struct lookup *l, const struct model *alias,
+	const struct target_rule *rules, size_t n, struct fault *why)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct line line = {.model = rules[i].model, .alias = alias, .rule = &rules[i]};
+		enum err err = find_provider(
+			l->config, rules[i].provider, rules[i].model, &line.provider, why);
 		if (!err)
-			err = add_target(l, &t);
+			err = add_line(l, line, why);
 		if (err)
 			return err;
 	}
 	return OK;
 }
 
+static enum err route_alias(struct lookup *l, const struct model *alias, struct fault *why)
+{
+	if (l->asked == 0)
+		l->out->alias = alias;
+	return add_rules(l, alias, alias->targets, alias->n_targets, why);
+}
+
 static enum err route_one(
 	struct lookup *l, struct span provider, struct span model, struct fault *why)
 {
-	struct target t;
-	const enum err err = route_target(l->config, provider, model, &t, why);
-	return err ? err : add_target(l, &t);
+	struct line line = {.model = model};
+	const enum err err = find_provider(l->config, provider, model, &line.provider, why);
+	return err ? err : add_line(l, line, why);
 }
+
+/* ---- names without a provider ---- */
 
 /* The first provider that has a key, and how many have one. */
 static const struct provider *first_with_key(
@@ -271,43 +397,163 @@ static const struct provider *offline_of(const struct config *c)
 	return NULL;
 }
 
-enum err route_find(const struct config *c, struct span model, const struct route_keys *keys,
-	struct arena *a, struct route *out, struct fault *why)
+/* Has the configuration a section for that very model? */
+static bool is_said(const struct config *c, const struct provider *p, struct span model)
 {
-	struct lookup l = {c, keys, a, out};
-	*out = (struct route){0};
+	for (size_t i = 0; i < c->n_models; i++) {
+		const struct span name = c->models[i].name;
+		if (name.n == p->name.n + 1 + model.n && name.p[p->name.n] == '/' &&
+			span_starts(name, p->name) && span_ends(name, model))
+			return true;
+	}
+	return false;
+}
+
+/* Does the catalogue have it? A server on this host has what it has, by whatever name. */
+static bool is_listed(const struct config *c, const struct provider *p, struct span model)
+{
+	struct model_facts facts;
+	return c->catalogue && !p->is_local && catalogue_find(c->catalogue, p->name, model, &facts);
+}
+
+static bool may_have(const struct lookup *l, const struct provider *p, struct span model)
+{
+	const struct config *c = l->config;
+	if (p->is_offline)
+		return false;
+	if (has_key(l->keys, p->name))
+		return is_listed(c, p, model) || is_said(c, p, model);
+	return p->auth == AUTH_NONE && is_said(c, p, model);
+}
+
+/* The lines of all that have it. One without an address is only named where no other has it. */
+static enum err add_all_that_have(struct lookup *l, struct span model, struct fault *why)
+{
+	const struct config *c = l->config;
+	const struct provider *nowhere = NULL;
+	bool is_known = false;
+	for (size_t i = 0; i < c->n_providers; i++) {
+		const struct provider *p = &c->providers[i];
+		if (!may_have(l, p, model))
+			continue;
+		if (p->missing) {
+			nowhere = p;
+			continue;
+		}
+		is_known = true;
+		const enum err err = route_one(l, p->name, model, why);
+		if (err)
+			return err;
+	}
+	if (is_known)
+		return OK;
+	return nowhere ? route_one(l, nowhere->name, model, why) : ERR_NOT_FOUND;
+}
+
+/* What is near to a name that nobody knows. */
+struct near {
+	struct span provider, model; /* of an alias: no provider */
+	size_t away;
+};
+
+static void consider(struct near *n, struct span name, struct span provider, struct span model)
+{
+	const size_t away = keys_distance(name, model, 2);
+	if (away < n->away)
+		*n = (struct near){provider, model, away};
+}
+
+static void find_near(const struct lookup *l, struct span name, struct near *n)
+{
+	const struct config *c = l->config;
+	for (size_t i = 0; i < c->n_models; i++) {
+		if (c->models[i].n_targets > 0)
+			consider(n, name, SPAN_NONE, c->models[i].name);
+	}
+	for (size_t i = 0; c->catalogue && i < c->n_providers; i++) {
+		const struct provider *p = &c->providers[i];
+		struct catalogue_walk walk = {{0}};
+		struct model_facts facts;
+		if (p->is_local || p->is_offline || !has_key(l->keys, p->name))
+			continue;
+		while (catalogue_next(c->catalogue, p->name, &walk, &facts))
+			consider(n, name, p->name, span_skip(facts.name, p->name.n + 1));
+	}
+}
+
+/* A provider that has it, and no key. */
+static const struct provider *find_without_key(const struct lookup *l, struct span model)
+{
+	for (size_t i = 0; i < l->config->n_providers; i++) {
+		const struct provider *p = &l->config->providers[i];
+		if (!p->is_offline && !has_key(l->keys, p->name) && is_listed(l->config, p, model))
+			return p;
+	}
+	return NULL;
+}
+
+static enum err no_such_model(
+	const struct lookup *l, struct span model, size_t n_with_key, struct fault *why)
+{
+	const struct span name = span_first(model, LIMIT_LABEL_BYTES);
+	const struct provider *without = find_without_key(l, model);
+	struct near near = {.away = 3};
+	if (without)
+		return fault_param(why, ERR_NOT_FOUND, "model",
+			"\"%.*s\" is no alias, and no provider that has a key has it: %.*s/%.*s is "
+			"one, "
+			"once there is a key (`llmb key add %.*s`)",
+			SPAN_ARG(name), SPAN_ARG(without->name), SPAN_ARG(name),
+			SPAN_ARG(without->name));
+	find_near(l, model, &near);
+	if (near.away < 3)
+		return fault_param(why, ERR_NOT_FOUND, "model",
+			"nothing is called \"%.*s\": did you mean %.*s%s%.*s?", SPAN_ARG(name),
+			SPAN_ARG(near.provider), span_is_set(near.provider) ? "/" : "",
+			SPAN_ARG(near.model));
+	return fault_param(why, ERR_NOT_FOUND, "model",
+		"\"%.*s\" is no alias, and %s: name it as PROVIDER/MODEL", SPAN_ARG(name),
+		n_with_key == 0 ? "no provider has a key yet (`llmb key add PROVIDER`)"
+				: "several providers have a key");
+}
+
+static enum err route_bare(struct lookup *l, struct span model, struct fault *why)
+{
+	size_t count;
+	const enum err err = add_all_that_have(l, model, why);
+	if (err != ERR_NOT_FOUND)
+		return err;
+	const struct provider *only = first_with_key(l->config, l->keys, false, &count);
+	return count == 1 ? route_one(l, only->name, model, why)
+			  : no_such_model(l, model, count, why);
+}
+
+static enum err route_default(struct lookup *l, struct fault *why)
+{
+	size_t count;
+	const struct provider *p = first_with_key(l->config, l->keys, true, &count);
+	if (!p) {
+		p = offline_of(l->config);
+		l->out->is_fallback_offline = true;
+	}
+	if (!p)
+		return fault_param(why, ERR_NOT_FOUND, "model",
+			"no provider has a key and a default model: `llmb key add PROVIDER`, "
+			"or name one as PROVIDER/MODEL");
+	return route_one(l, p->name, p->model, why);
+}
+
+static enum err route_name(struct lookup *l, struct span model, struct fault *why)
+{
 	if (model.n == 0)
 		model = SPAN("default");
-	const struct model *alias = config_model(c, model);
+	const struct model *alias = config_model(l->config, model);
 	if (alias && alias->n_targets > 0)
-		return route_alias(&l, alias, why);
-
+		return route_alias(l, alias, why);
 	const size_t slash = span_index(model, '/');
 	if (slash < model.n)
-		return route_one(&l, span_first(model, slash), span_skip(model, slash + 1), why);
-
-	size_t count;
-	if (span_is(model, "default")) {
-		const struct provider *p = first_with_key(c, keys, true, &count);
-		if (!p) {
-			p = offline_of(c);
-			out->is_fallback_offline = true;
-		}
-		if (!p)
-			return fault_param(why, ERR_NOT_FOUND, "model",
-				"no provider has a key and a default model: `llmb key add "
-				"PROVIDER`, "
-				"or name one as PROVIDER/MODEL");
-		return route_one(&l, p->name, p->model, why);
-	}
-	const struct provider *only = first_with_key(c, keys, false, &count);
-	if (count == 1)
-		return route_one(&l, only->name, model, why);
-	return fault_param(why, ERR_NOT_FOUND, "model",
-		"\"%.*s\" is no alias, and %s: name it as PROVIDER/MODEL",
-		SPAN_ARG(span_first(model, LIMIT_LABEL_BYTES)),
-		count == 0 ? "no provider has a key yet (`llmb key add PROVIDER`)"
-			   : "several providers have a key");
+		return route_one(l, span_first(model, slash), span_skip(model, slash + 1), why);
+	return span_is(model, "default") ? route_default(l, why) : route_bare(l, model, why);
 }
 
 /* The model that a provider has for an operation where none is named; absent: none, or it does not
@@ -328,26 +574,21 @@ static struct span model_for(const struct config *c, const struct provider *p, e
 	}
 }
 
-enum err route_find_op(const struct config *c, enum llm_op op, struct span model,
-	const struct route_keys *keys, struct arena *a, struct route *out, struct fault *why)
+static enum err route_default_op(struct lookup *l, enum llm_op op, struct fault *why)
 {
-	const bool is_named = model.n > 0 && !span_is(model, "default");
-	if (is_named || (op != LLM_OP_EMBED && op != LLM_OP_RERANK && op != LLM_OP_MODERATE))
-		return route_find(c, model, keys, a, out, why);
-	struct lookup l = {c, keys, a, out};
-	*out = (struct route){0};
+	const struct config *c = l->config;
 	const struct model *alias = config_model(c, span_str(llm_op_name(op)));
 	if (alias && alias->n_targets > 0)
-		return route_alias(&l, alias, why);
+		return route_alias(l, alias, why);
 	size_t n_keys = 0;
 	for (size_t i = 0; i < c->n_providers; i++) {
 		const struct provider *p = &c->providers[i];
-		if (p->is_offline || !has_key(keys, p->name))
+		if (p->is_offline || !has_key(l->keys, p->name))
 			continue;
 		n_keys++;
 		const struct span own = model_for(c, p, op);
 		if (own.n > 0)
-			return route_one(&l, p->name, own, why);
+			return route_one(l, p->name, own, why);
 	}
 	const struct provider *offline = offline_of(c);
 	if (n_keys > 0 || !offline)
@@ -355,6 +596,132 @@ enum err route_find_op(const struct config *c, enum llm_op op, struct span model
 			"no provider that has a key has a model of its own for the operation %s: "
 			"name one as PROVIDER/MODEL, or make an alias [model \"%s\"]",
 			llm_op_name(op), llm_op_name(op));
-	out->is_fallback_offline = true;
-	return route_one(&l, offline->name, offline->model, why);
+	l->out->is_fallback_offline = true;
+	return route_one(l, offline->name, offline->model, why);
+}
+
+static enum err route_name_op(
+	struct lookup *l, enum llm_op op, struct span model, struct fault *why)
+{
+	const bool is_named = model.n > 0 && !span_is(model, "default");
+	const bool has_default = op == LLM_OP_EMBED || op == LLM_OP_RERANK || op == LLM_OP_MODERATE;
+	return !is_named && has_default ? route_default_op(l, op, why) : route_name(l, model, why);
+}
+
+/* ---- targets ---- */
+
+/* How many keys a line may have at the most, so that all lines together are no more than ROUTE_MAX targets. */
+static size_t keys_at_most(const struct lookup *l, size_t *total)
+{
+	for (size_t most = ROUTE_KEYS_MAX;; most--) {
+		*total = 0;
+		for (size_t i = 0; i < l->n_lines; i++) {
+			const size_t n = l->lines[i].n_keys;
+			*total += n == 0 ? 1 : n < most ? n : most;
+		}
+		if (*total <= ROUTE_MAX || most == 1)
+			return most;
+	}
+}
+
+/* The targets of one line; how many. */
+static size_t fill_line(const struct lookup *l, size_t entry, size_t most, struct target *to)
+{
+	const struct line *line = &l->lines[entry];
+	const struct key_set *set = line->set;
+	size_t n = 0;
+	for (size_t i = 0; i < set->n && n < most; i++) {
+		const struct labelled *k = &set->keys[i];
+		if (line->n_keys > 0 && set->has_models && !is_for(k, line->model))
+			continue;
+		if (n == 0) {
+			fill(l->config, line->provider, line->model, line->alias, to);
+			to->list = line->list;
+			to->entry = entry;
+			to->asked = line->asked;
+			to->rule = line->rule;
+		} else {
+			to[n] = to[0];
+		}
+		to[n].key = k->label;
+		to[n].key_rule = k->rule;
+		n++;
+		if (line->n_keys == 0)
+			break; /* it is there to be told of */
+	}
+	return n;
+}
+
+static enum err make_targets(struct lookup *l, struct fault *why)
+{
+	struct route *r = l->out;
+	size_t total;
+	const size_t most = keys_at_most(l, &total);
+	bool has_key_for = false;
+	for (size_t i = 0; i < l->n_lines; i++)
+		has_key_for |= l->lines[i].list == TARGETS_USUAL && l->lines[i].n_keys > 0;
+	if (!has_key_for)
+		return fault_param(why, ERR_NO_KEY, "model",
+			"none of the keys that [provider \"%.*s\"] names is for the model %.*s: "
+			"key_label = LABEL model=PATTERN says which are",
+			SPAN_ARG(l->lines[0].provider->name),
+			SPAN_ARG(span_first(l->lines[0].model, LIMIT_LABEL_BYTES)));
+	r->targets = arena_array(l->arena, total, sizeof *r->targets);
+	if (!r->targets)
+		return ERR_NO_MEMORY;
+	for (size_t i = 0; i < l->n_lines; i++)
+		r->n += fill_line(l, i, most, &r->targets[r->n]);
+	return OK;
+}
+
+static enum err add_fallbacks(
+	struct lookup *l, enum llm_op op, const struct span *names, size_t n, struct fault *why)
+{
+	if (n > ROUTE_FALLBACKS_MAX)
+		return fault_param(why, ERR_INVALID_REQUEST, "fallbacks",
+			"a request falls back to %zu other names at most", ROUTE_FALLBACKS_MAX);
+	for (size_t i = 0; i < n; i++) {
+		l->asked = i + 1;
+		const enum err err = route_name_op(l, op, names[i], why);
+		if (err) {
+			(void)snprintf(why->param, sizeof why->param, "fallbacks");
+			return err;
+		}
+	}
+	l->asked = 0;
+	return OK;
+}
+
+/* What an alias falls back to in two cases of its own. */
+static enum err add_lists(struct lookup *l, struct fault *why)
+{
+	const struct model *alias = l->out->alias;
+	if (!alias)
+		return OK;
+	const struct target_rules *context = &alias->route.context,
+				  *refusal = &alias->route.refusal;
+	l->list = TARGETS_CONTEXT;
+	const enum err err = add_rules(l, alias, context->list, context->n, why);
+	l->list = TARGETS_REFUSAL;
+	return err ? err : add_rules(l, alias, refusal->list, refusal->n, why);
+}
+
+enum err route_find(const struct config *c, struct span model, const struct route_keys *keys,
+	struct arena *a, struct route *out, struct fault *why)
+{
+	return route_find_op(c, LLM_OP_CHAT, model, NULL, 0, keys, a, out, why);
+}
+
+enum err route_find_op(const struct config *c, enum llm_op op, struct span model,
+	const struct span *fallbacks, size_t n_fallbacks, const struct route_keys *keys,
+	struct arena *a, struct route *out, struct fault *why)
+{
+	struct lookup l = {.config = c, .keys = keys, .arena = a, .out = out};
+	*out = (struct route){0};
+	enum err err = route_name_op(&l, op, model, why);
+	if (!err)
+		err = add_fallbacks(&l, op, fallbacks, n_fallbacks, why);
+	if (!err)
+		err = add_lists(&l, why);
+	return err ? err : make_targets(&l, why);
 }

@@ -4,10 +4,11 @@
 #define BROKERD_ROUTE_ROUTE_H
 #include "brokerd/config/config.h"
 
-#define KEYS_MAX ((size_t)64) /* of one provider, that are looked at */
+#define ROUTE_MAX           ((size_t)1024) /* targets of one route */
+#define ROUTE_FALLBACKS_MAX ((size_t)16)   /* names beside the model's */
 
 /* Which keys has this provider, by their labels, in the order in which they are to be tried? From 0; false: no more. One that is
- * kept elsewhere than in the vault has the label "". */
+ * kept elsewhere than in the vault has the label "". Of one provider ROUTE_KEYS_MAX are looked at. */
 struct route_keys {
 	bool (*key_at)(const void *context, struct span provider, size_t i,
 		struct span *label); /* copied */
@@ -15,25 +16,37 @@ struct route_keys {
 };
 
 struct route {
-	struct target *targets; /* in order; 1 or more */
+	struct target *
+		targets; /* in order, line by line; 1 to ROUTE_MAX. Those of TARGETS_CONTEXT and TARGETS_REFUSAL come
+	                           last, and are for these two cases alone */
 	size_t n;
-	bool is_fallback_offline; /* no provider has a key: the built-in one answers */
+	const struct model *alias; /* the section that the model's name means; NULL: none */
+	bool is_fallback_offline;  /* no provider has a key: the built-in one answers */
 };
 
 /* `model`: "provider/model" (everything behind the first slash is the provider's), an alias of the
- * configuration, a bare name where one provider alone can be meant, or "default" (also absent): the
- * alias of that name, else the default model of the first provider that has a key, else
- * offline/echo. Spans of the targets are the configuration's or the arena's.
- * ERR_NOT_FOUND says what names there are, ERR_MISCONFIGURED which key is missing; ERR_NO_MEMORY. */
+ * configuration, a bare name, or "default" (also absent): the alias of that name, else the default model of the first
+ * provider that has a key, else offline/echo. A bare name means every provider of which the catalogue or a section
+ * [model "PROVIDER/NAME"] knows that it has such a model, in the configuration's order: of those that have a key, and, by
+ * a section, of those that need none; where none does, the one provider that has a key, if it is the only one.
+ * Each line has a target for each key that its provider has, or, where the provider's section names keys, for those of
+ * them that there are and that are for the model. A line of which no key is there, or none is for its model, has one
+ * target all the same, so that it can be said; where none of a route's keys is for its model, that is ERR_NO_KEY.
+ * Of a route that would be longer than ROUTE_MAX each line has only so many of its keys.
+ * Spans of the targets are the configuration's or the arena's. ERR_NOT_FOUND says what names there are,
+ * ERR_MISCONFIGURED which key is missing; ERR_NO_MEMORY. */
 enum err route_find(const struct config *c, struct span model, const struct route_keys *keys,
 	struct arena *a, struct route *out, struct fault *why) MUST_USE;
 
 /* The same for any operation. For one that gives no words, "default" is the alias of the operation's
  * name ("embed"), else the model that the first provider with a key has for it, else, where no
- * provider has a key, offline/echo. */
+ * provider has a key, offline/echo.
+ * `fallbacks` are more names, at most ROUTE_FALLBACKS_MAX: what each means (of an alias: its targets, and not what it falls
+ * back to) comes behind the model's own, in order; but not a provider's model that is there already and for all calls. One
+ * that means nothing is the error of that name, about "fallbacks". */
 enum err route_find_op(const struct config *c, enum llm_op op, struct span model,
-	const struct route_keys *keys, struct arena *a, struct route *out,
-	struct fault *why) MUST_USE;
+	const struct span *fallbacks, size_t n_fallbacks, const struct route_keys *keys,
+	struct arena *a, struct route *out, struct fault *why) MUST_USE;
 
 /* The same target spoken to in its provider's dialect `d` (from 0). False: there are not so many. */
 bool route_in_dialect(const struct config *c, size_t d, const struct target *t, struct target *out);

@@ -261,14 +261,21 @@ enum target_list {
 	TARGETS_REFUSAL, /* for what they refused to answer */
 };
 
+struct key_rule;
+struct target_rule;
+
 struct target {
 	struct span provider; /* its name in the configuration */
 	struct span model;    /* as the provider calls it */
 	struct span
 		key; /* the label of the key that it is asked with; "": the one that has none, or the only one */
 	enum target_list list;
-	size_t entry; /* the how manieth line of its alias it comes from: one line is as many targets as there are keys */
-	struct span family; /* of the dialect: "openai-chat" */
+	size_t entry; /* the how manieth line of its route it comes from: one line is as many targets as there are keys */
+	size_t asked; /* by which name: 0 the model's, i the i-th fallback's that the request names */
+	const struct target_rule
+		*rule; /* what its line says, of config/route_rule.h; NULL: nothing */
+	const struct key_rule *key_rule; /* and the key's; NULL: nothing */
+	struct span family;              /* of the dialect: "openai-chat" */
 	struct span base_url, path;
 	struct span origin;                /* "https://host:port" */
 	const struct http_header *headers; /* that go with every request */

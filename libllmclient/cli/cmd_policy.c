@@ -54,6 +54,8 @@ static void put_rule(struct buf *out, struct json rule, struct arena *arena)
 		put_usd(out, cost_nusd);
 		buf_byte(out, '\n');
 	}
+	if (json_is(json_member(rule, "resend"), "deny"))
+		buf_text(out, "resend = deny\n");
 	buf_byte(out, '\n');
 }
 

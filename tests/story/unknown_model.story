@@ -5,9 +5,9 @@ a call 1 model=nobody/m
 a gets 1
 	fault not_found param=model: no provider is called "nobody": `llmb models` *
 after 1ms
-a call 2 model=m
+a call 2 model=x
 a gets 2
-	fault not_found param=model: "m" is no alias, and several providers have a key: *
+	fault not_found param=model: "x" is no alias, and several providers have a key: *
 after 1ms
 a call 3 model=one/
 a gets 3

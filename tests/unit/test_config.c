@@ -47,6 +47,8 @@ static void test_nothing(void)
 	is_int(c->first_byte_us, 120 * SECOND, "first_byte_timeout");
 	is_int(c->reply_us, 600 * SECOND, "reply_timeout");
 	is_int(c->idle_us, 90 * SECOND, "idle_timeout");
+	is_int(c->token_us, 900 * SECOND, "token_timeout");
+	is_int(c->tls_us, 10 * SECOND, "tls_timeout");
 	is_int(c->max_connections, 12000, "max_connections");
 	is_int(c->max_calls, 2048, "max_calls");
 	is_int(c->auto_lock_us, 0, "auto_lock");

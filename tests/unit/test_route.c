@@ -1,5 +1,8 @@
 /* test_route.c - which targets a model's name means. */
 #include "brokerd/route/route.h"
+
+#include <stdio.h>
+
 #include "protocol/limits.h"
 #include "tests/lib/tap.h"
 
@@ -142,6 +145,189 @@ static void facts(const struct config *c)
 	arena_done(&a);
 }
 
+/* ---- bare names, keys, lists, fallbacks ---- */
+
+/* "one/a work usual|..." */
+static void say_target(struct buf *out, const struct target *t)
+{
+	static const char *const lists[] = {"", " context", " refusal"};
+	buf_print(out, "%s%.*s/%.*s", out->n > 0 ? "; " : "", SPAN_ARG(t->provider),
+		SPAN_ARG(t->model));
+	if (t->key.n > 0)
+		buf_print(out, " %.*s", SPAN_ARG(t->key));
+	buf_text(out, lists[t->list]);
+	if (t->asked > 0)
+		buf_print(out, " %zu", t->asked);
+}
+
+struct found {
+	const char *name, *model, *fallbacks, *keys;
+	enum err want;
+	const char *says; /* the targets; of an error, a part of its sentence */
+	const char *param;
+};
+
+static void look(const struct config *c, const struct found *f)
+{
+	OWNED(buf_done) struct buf all = BUF_INIT(MIB);
+	const struct route_keys keys = {key_at, f->keys};
+	struct span names[ROUTE_FALLBACKS_MAX + 1], rest = span_str(f->fallbacks);
+	struct fault why = FAULT_NONE;
+	struct route r;
+	struct arena a;
+	size_t n = 0;
+	while (rest.n > 0)
+		names[n++] = span_cut(&rest, ',');
+	arena_init(&a, 16 * MIB);
+	is_err(route_find_op(c, LLM_OP_CHAT, span_str(f->model), names, n, &keys, &a, &r, &why),
+		f->want, "%s", f->name);
+	if (f->want) {
+		ok(strstr(why.message, f->says) != NULL, "%s: %s", f->name, why.message);
+		is_str(why.param, f->param ? f->param : "model", "%s: what is wrong", f->name);
+	} else if (r.n > 0) {
+		size_t wrong = 0;
+		for (size_t i = 0; i < r.n; i++) {
+			say_target(&all, &r.targets[i]);
+			wrong += i > 0 && r.targets[i].entry != r.targets[i - 1].entry &&
+				 r.targets[i].entry != r.targets[i - 1].entry + 1;
+		}
+		buf_byte(&all, '\0');
+		is_str(all.p, f->says, "%s", f->name);
+		is_uint(wrong + r.targets[0].entry, 0, "%s: line by line", f->name);
+	}
+	arena_done(&a);
+}
+
+static void lookups(void)
+{
+	static const char many[] =
+		"[provider \"one\"]\ndialect = openai-chat\nbase_url = https://one.example/v1\n"
+		"[provider \"two\"]\ndialect = openai-chat\nbase_url = https://two.example/v1\n"
+		"key_label = b\nkey_label = a model=m*,big weight=3\nkey_label = gone\n"
+		"[provider \"three\"]\ndialect = openai-chat\nbase_url = https://three.example/v1\n"
+		"key_label = a model=small\n"
+		"[provider \"mine\"]\ndialect = openai-chat\nbase_url = https://mine.example/v1\n"
+		"auth = none\n"
+		"[provider \"adm\"]\ndialect = openai-chat\nbase_url = https://adm.example/v1\n"
+		"key_label = admin\n"
+		"[provider \"own\"]\ndialect = openai-chat\nbase_url = https://own.example/v1\n"
+		"key_source = file: /k\n"
+		"[model \"one/special\"]\ncontext = 5\n[model \"two/special\"]\ncontext = 6\n"
+		"[model \"mine/special\"]\ncontext = 7\n[model \"azure/special\"]\ncontext = 7\n"
+		"[model \"azure/other\"]\ncontext = 7\n"
+		"[model \"fast\"]\nstrategy = weighted\ntarget = one/m\ntarget = two/m weight=2 "
+		"app=x\n"
+		"target = three/m\n"
+		"fallback_context = one/long\nfallback_refusal = two/x\n"
+		"fallback_refusal = mine/mild\n"
+		"[model \"none\"]\ntarget = three/m\nfallback_context = one/long\n";
+	static const struct found rows[] = {
+  /* clang-format off */
+		{"a bare name that the catalogue has once", "gpt-4o-mini", "", "one,openai,anthropic", OK, "openai/gpt-4o-mini", NULL},
+		{"at two", "gpt-oss-120b", "", "sambanova,openai,cerebras", OK,
+			"cerebras/gpt-oss-120b; sambanova/gpt-oss-120b", NULL},
+		{"and that sections name, in the configuration's order, not in that of keys", "special", "", "two/b,one", OK,
+			"one/special; two/special b; mine/special", NULL},
+		{"of one that needs no key", "special", "", "", OK, "mine/special", NULL},
+		{"not of one without a key", "special", "", "two/b", OK, "two/special b; mine/special", NULL},
+		{"one without an address is left out", "special", "", "azure,one", OK, "one/special; mine/special", NULL},
+		{"unless it is the only one", "other", "", "azure,one", ERR_MISCONFIGURED, "azure has no address yet", NULL},
+		{"a name that nobody knows, with one key", "who", "", "one", OK, "one/who", NULL},
+		{"with two", "who", "", "one,two/b", ERR_NOT_FOUND, "several providers have a key: name it as PROVIDER/MODEL", NULL},
+		{"a name near to one", "gpt-4o-mimi", "", "openai,anthropic", ERR_NOT_FOUND, "did you mean openai/gpt-4o-mini?", NULL},
+		{"near to an alias", "fsat", "", "openai,anthropic", ERR_NOT_FOUND, "did you mean fast?", NULL},
+		{"one of a provider without a key", "gpt-4o-mini", "", "one,two/b", ERR_NOT_FOUND, "`llmb key add ", NULL},
+
+		{"all keys of the vault", "one/m", "", "one,one/a,one/b", OK, "one/m; one/m a; one/m b", NULL},
+		{"those that are named, in that order, as far as they are there", "two/m", "", "two,two/a,two/b,two/c", OK,
+			"two/m b; two/m a", NULL},
+		{"those that are for the model", "two/x", "", "two/a,two/b", OK, "two/x b", NULL},
+		{"one that is not there is asked for all the same", "two/x", "", "two/c", OK, "two/x b", NULL},
+		{"as where there is no key at all", "two/x", "", "", OK, "two/x b", NULL},
+		{"the one that administers is never listed", "adm/x", "", "adm", OK, "adm/x admin", NULL},
+		{"no key is for that model", "three/x", "", "three/a", ERR_NO_KEY, "none of the keys that [provider \"three\"] names", NULL},
+		{"one is", "three/small", "", "three/a", OK, "three/small a", NULL},
+		{"a key of elsewhere", "own/x", "", "own", OK, "own/x", NULL},
+
+		{"an alias with its lists", "fast", "", "one,two/a,two/b", OK,
+			"one/m; two/m b; two/m a; three/m a; one/long context; two/x b refusal; mine/mild refusal", NULL},
+		{"one whose only line has no key", "none", "", "three/a,one", ERR_NO_KEY, "is for the model m", NULL},
+		{"fallbacks of a request", "one/m", "two/x,one/k,fast", "one,two/b", OK,
+			"one/m; two/x b 1; one/k 2; two/m b 3; three/m a 3", NULL},
+		{"come before the lists", "fast", "one/z", "one,two/b", OK,
+			"one/m; two/m b; three/m a; one/z 1; one/long context; two/x b refusal; mine/mild refusal", NULL},
+		{"what is there for all is not there twice", "fast", "one/m,one/m,two/m,two/m", "one,two/b", OK,
+			"one/m; two/m b; three/m a; two/m b 3; one/long context; two/x b refusal; mine/mild refusal", NULL},
+		{"a bare one", "one/m", "special", "one", OK, "one/m; one/special 1; mine/special 1", NULL},
+		{"one that means nothing", "one/m", "two/x,four/y", "one", ERR_NOT_FOUND, "no provider is called \"four\"", "fallbacks"},
+		{"a bare one that means nothing", "one/m", "what", "one,two/b", ERR_NOT_FOUND, "\"what\" is no alias", "fallbacks"},
+		{"the model's own error", "four/m", "two/x", "one", ERR_NOT_FOUND, "no provider is called \"four\"", "model"},
+		{"too many", "one/m", "a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a", "one", ERR_INVALID_REQUEST, "16 other names at most", "fallbacks"},
+  /* clang-format on */
+	};
+	struct fault why = FAULT_NONE;
+	struct config *c = config_parse(span_str(many), "t.conf", &why);
+	if (!c || catalogue_new(SPAN(""), &c->catalogue, &why))
+		bail("%s", why.message);
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		look(c, &rows[i]);
+
+	/* what goes along with a target */
+	const struct route_keys keys = {key_at, "one,two/a,two/b"};
+	struct route r;
+	struct arena a;
+	arena_init(&a, MIB);
+	is_err(route_find(c, SPAN("fast"), &keys, &a, &r, &why), OK, "an alias");
+	ok(r.alias == config_model(c, SPAN("fast")), "the route has its section");
+	ok(r.targets[1].rule == &r.alias->targets[1] && r.targets[2].rule == r.targets[1].rule,
+		"each key of a line has the line's rule");
+	ok(!r.targets[0].key_rule, "no rule for a key that no section names");
+	is_int(r.targets[2].key_rule->weight, 3, "else it is there");
+	ok(span_is(r.targets[2].alias, "fast"), "the alias's name");
+	is_err(route_find(c, SPAN("one/m"), &keys, &a, &r, &why), OK, "a model by its name");
+	ok(!r.alias && !r.targets[0].rule, "has neither");
+	arena_done(&a);
+	config_unref(c);
+}
+
+static bool many_keys(const void *context, struct span provider, size_t i, struct span *label)
+{
+	static char name[24];
+	(void)context;
+	snprintf(name, sizeof name, "k%zu", i);
+	*label = span_str(name);
+	return span_is(provider, "one") && i < 100;
+}
+
+/* A route has an end, and each of its lines the first of its keys. */
+static void bounds(const struct config *c)
+{
+	char all[8192] =
+		"[provider \"one\"]\ndialect = openai-chat\nbase_url = https://one.example\n"
+		"[model \"x\"]\n";
+	for (unsigned i = 0; i < ROUTE_TARGETS_MAX; i++)
+		snprintf(all + strlen(all), sizeof all - strlen(all), "target = one/m%u\n", i);
+	const struct route_keys keys = {many_keys, NULL};
+	struct fault why = FAULT_NONE;
+	struct route r;
+	struct arena a;
+	arena_init(&a, 16 * MIB);
+	is_err(route_find(c, SPAN("one/m"), &keys, &a, &r, &why), OK, "one of many keys");
+	is_uint(r.n, ROUTE_KEYS_MAX, "has so many of them");
+	ok(span_is(r.targets[0].key, "k0") && span_is(r.targets[63].key, "k63"), "the first ones");
+	struct config *own = config_parse(span_str(all), "t.conf", &why);
+	if (!own)
+		bail("%s", why.message);
+	is_err(route_find(own, SPAN("x"), &keys, &a, &r, &why), OK, "many lines of many keys");
+	is_uint(r.n, ROUTE_MAX, "are a route of the longest");
+	size_t wrong = 0;
+	for (size_t i = 0; i < r.n; i++)
+		wrong += r.targets[i].entry != i / (ROUTE_MAX / ROUTE_TARGETS_MAX);
+	is_uint(wrong, 0, "of each line the same number");
+	arena_done(&a);
+	config_unref(own);
+}
+
 int main(void)
 {
 	struct fault why = FAULT_NONE;
@@ -151,6 +337,8 @@ int main(void)
 	names(c);
 	facts(c);
 	sections();
+	lookups();
+	bounds(c);
 	config_unref(c);
 	return tap_done();
 }
