@@ -265,7 +265,8 @@ static size_t order_keys(struct choosing *w, const enum choose_reason *reasons, 
 		if (reasons[i] != CHOOSE_IN)
 			continue;
 		is_weighted |= rule && rule->weight > 0;
-		keys[n++] = (struct ranked){n, (uint32_t)i};
+		keys[n] = (struct ranked){n, (uint32_t)i};
+		n++;
 	}
 	for (size_t i = 0; is_weighted && n > 1 && i < n; i++) {
 		const struct target *t = &w->targets[keys[i].at];
