@@ -155,6 +155,14 @@ void config_quirks(const struct config *c, const struct provider *p, size_t d, s
  * it, else the first. */
 size_t config_dialect_of(const struct config *c, const struct provider *p, struct span model,
 	const struct model *alias);
+/* The same, and what is peculiar there. */
+size_t config_dialect_quirks(const struct config *c, const struct provider *p, struct span model,
+	const struct model *alias, struct quirks *out);
+
+/* Which of these quirks, by their places in struct quirks, do sections of the files set for that model there, the
+ * alias's included? A bit for each; at most 32. */
+unsigned config_says(const struct config *c, const struct provider *p, struct span model,
+	const struct model *alias, const size_t *quirks, size_t n);
 
 /* What the configuration says of a model, as its traits are laid: the alias's section, then all that
  * its name fits, from the widest pattern to its own. */

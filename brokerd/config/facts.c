@@ -96,16 +96,38 @@ void config_quirks(const struct config *c, const struct provider *p, size_t d, s
 		overlay_apply(&m->traits, out);
 }
 
+size_t config_dialect_quirks(const struct config *c, const struct provider *p, struct span model,
+	const struct model *alias, struct quirks *out)
+{
+	config_quirks(c, p, 0, model, alias, out);
+	for (size_t d = 0; span_is_set(out->dialect) && d < p->n_dialects; d++) {
+		if (!span_eq(p->dialects[d].family, out->dialect))
+			continue;
+		if (d > 0)
+			config_quirks(c, p, d, model, alias, out);
+		return d;
+	}
+	return 0;
+}
+
 size_t config_dialect_of(const struct config *c, const struct provider *p, struct span model,
 	const struct model *alias)
 {
 	struct quirks q;
-	config_quirks(c, p, 0, model, alias, &q);
-	for (size_t d = 0; span_is_set(q.dialect) && d < p->n_dialects; d++) {
-		if (span_eq(p->dialects[d].family, q.dialect))
-			return d;
-	}
-	return 0;
+	return config_dialect_quirks(c, p, model, alias, &q);
+}
+
+unsigned config_says(const struct config *c, const struct provider *p, struct span model,
+	const struct model *alias, const size_t *quirks, size_t n)
+{
+	unsigned bits = overlay_given(&p->traits, quirks, n);
+	if (alias)
+		bits |= overlay_given(&alias->traits, quirks, n);
+	struct fitting walk = {.fit = 0};
+	const struct model *m;
+	while ((m = next_fitting(c, p->name, model, &walk)) != NULL)
+		bits |= overlay_given(&m->traits, quirks, n);
+	return bits;
 }
 
 static int64_t first_said(int64_t own, int64_t usual)

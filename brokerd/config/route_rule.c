@@ -102,6 +102,9 @@ static enum err read_pair(struct span word, unsigned known, unsigned *given, enu
 		i++;
 	if (i == SAID_COUNT)
 		return no_word(name, known, why);
+	if (equals == word.n)
+		return fault_set(why, ERR_MISCONFIGURED, "%s is followed by an equals sign: %s=...",
+			names[i], names[i]);
 	if (*given & 1U << i)
 		return fault_set(why, ERR_MISCONFIGURED, "%s= is there twice", names[i]);
 	*given |= 1U << i;

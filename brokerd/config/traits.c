@@ -428,18 +428,39 @@ void overlay_parse(struct overlay *o, const char *list)
 	}
 }
 
-static bool is_given(const struct overlay *o, size_t i)
+/* Takes the next one that was set; NULL: no more. There are few of many. */
+static const struct trait *next_given(uint64_t given[TRAITS_MAX / 64])
 {
-	return o->given[i / 64] >> (i % 64) & 1;
+	for (size_t i = 0; i < TRAITS_MAX / 64; i++) {
+		if (given[i] == 0)
+			continue;
+		const struct trait *t = &traits[i * 64 + (size_t)__builtin_ctzll(given[i])];
+		given[i] &= given[i] - 1;
+		return t;
+	}
+	return NULL;
 }
 
 void overlay_apply(const struct overlay *o, struct quirks *q)
 {
-	for (size_t i = 0; i < COUNT_OF(traits); i++) {
-		const struct trait *t = &traits[i];
-		if (is_given(o, i))
-			memcpy(field_of(q, t), (const char *)&o->values + t->at, size_of(t->kind));
+	uint64_t given[TRAITS_MAX / 64];
+	const struct trait *t;
+	memcpy(given, o->given, sizeof given);
+	while ((t = next_given(given)) != NULL)
+		memcpy(field_of(q, t), (const char *)&o->values + t->at, size_of(t->kind));
+}
+
+unsigned overlay_given(const struct overlay *o, const size_t *quirks, size_t n)
+{
+	uint64_t given[TRAITS_MAX / 64];
+	const struct trait *t;
+	unsigned bits = 0;
+	memcpy(given, o->given, sizeof given);
+	while ((t = next_given(given)) != NULL) {
+		for (size_t i = 0; i < n; i++)
+			bits |= t->at == quirks[i] ? 1U << i : 0;
 	}
+	return bits;
 }
 
 void overlay_lay(struct overlay *under, const struct overlay *over)

@@ -44,6 +44,9 @@ enum err overlay_set(struct overlay *o, const struct trait *t, struct span value
 /* Sets all of a list of ours, "seed stops_max=4", whose text lives for ever. */
 void overlay_parse(struct overlay *o, const char *traits);
 
+/* Which of these quirks, by their places in struct quirks, were set? A bit for each, from the first; at most 32. */
+unsigned overlay_given(const struct overlay *o, const size_t *quirks, size_t n);
+
 /* Lays `over` on top; what both set is as `over` has it. */
 void overlay_lay(struct overlay *under, const struct overlay *over);
 void overlay_apply(const struct overlay *o, struct quirks *q);

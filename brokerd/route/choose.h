@@ -1,14 +1,9 @@
 /* choose.h - of the targets of a route, which first, and why not the others?
  * By the conditions and the strategy of the alias, by what the request needs, and by what is known of each target now. Pure: no
- * clock, no I/O; what is random comes from the seed. */
+ * clock, no I/O, no allocation but some 100 KiB of stack; what is random comes from the seed. */
 #ifndef BROKERD_ROUTE_CHOOSE_H
 #define BROKERD_ROUTE_CHOOSE_H
-#include "brokerd/config/config.h"
-#include "protocol/request.h"
-
-/* What a request needs; and what of that a target is known not to have. */
-unsigned capability_needs(const struct llm_request *r);
-unsigned capability_lacks(const struct target *t, unsigned needs);
+#include "brokerd/route/capability.h"
 
 struct choose_ask {
 	struct span app; /* of whose call, as accounts have it */
@@ -17,6 +12,7 @@ struct choose_ask {
 	struct span session;                 /* what sticky sticks to; absent: the app */
 	unsigned needs;                      /* capabilities */
 	int64_t input_tokens, output_tokens; /* as estimated; output -1: not known */
+	bool is_in_pieces; /* the input is many, as texts to embed: no context has to hold all of it */
 	uint64_t seed;
 };
 
@@ -38,7 +34,7 @@ enum choose_reason {
 	CHOOSE_BUDGET,  /* too little is left */
 	CHOOSE_PRICE,   /* it is dearer than the alias allows, or its price is not known */
 	CHOOSE_KEY,     /* the key is not for that model */
-	CHOOSE_LACKS,   /* it cannot do what the request needs */
+	CHOOSE_LACKS,   /* it cannot do what the request needs, or only somehow where another can */
 	CHOOSE_CONTEXT, /* the request does not fit its context */
 };
 
@@ -48,11 +44,22 @@ struct choice {
 	char why[192]; /* a sentence for people, where it is out: "images are not among what it takes" */
 };
 
-/* One choice for each of `targets`: first those that are in, in the order in which they are to be asked, then those that are
- * out, as they came. `alias` is the section that the model's name means; NULL: none. Those of TARGETS_CONTEXT and
- * TARGETS_REFUSAL come behind the usual ones, each list in its own order; what rests comes last in its list. Where the
- * capabilities or contexts of all usual targets do not suffice, all of these are out, and the lists are as they are. Returns
- * how many of the usual ones are in. */
+/* One choice for each of the `n` `targets`, ROUTE_MAX at the most: first those that are in, in the order in which they are to
+ * be asked, then those that are out, as they came. The targets are as route.h makes them, some perhaps left out: those of
+ * one line stand together. `alias` is the section that the model's name means (route.alias); NULL: none.
+ *
+ * The strategy orders lines, by what is known of the target that each would be asked with; the keys of a line follow it, as
+ * they are listed or, where one has a weight, by chance (under sticky: always the same for the same session). Lines of a
+ * request's own fallbacks come behind the model's, name by name, each name's in its own strategy. Those of TARGETS_CONTEXT
+ * and TARGETS_REFUSAL come behind the usual ones, in the order in which they are written. What rests comes last in its list.
+ *
+ * Estimates of tokens may be off by a quarter: a request does not fit a context only where a prompt of four fifths of
+ * the estimate and the output that was asked for, or the most that the model gives, are more than the context. What a
+ * target has by a makeshift alone (target.poor) puts it out only where another of its list has it and does not rest. A route of one line that
+ * is no alias's is not held against capabilities and context: who names one model hears from that one what it says.
+ * A price that is not known is over every ceiling, but where no key is taken it is nothing.
+ *
+ * Returns how many of the usual ones are in. 0: the lists are as they are. */
 size_t choose(const struct config *c, const struct model *alias, const struct choose_ask *ask,
 	const struct target *targets, const struct choose_view *views, size_t n,
 	struct choice *out);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "brokerd/config/keys.h"
+#include "brokerd/route/capability.h"
 #include "protocol/limits.h"
 
 /* Takes over what is known; what is not is left. */
@@ -15,14 +16,14 @@ static void lay(int64_t *to, int64_t known)
 }
 
 /* What the catalogue knows; of a server on this host, whose names are anybody's, nothing. */
-static void lay_catalogue(struct target *t, const struct catalogue *c)
+static bool lay_catalogue(struct target *t, const struct catalogue *c, struct model_facts *facts)
 {
-	struct model_facts facts;
-	if (!c || t->is_local || !catalogue_find(c, t->provider, t->model, &facts))
-		return;
-	t->price = facts.price;
-	t->context_tokens = facts.context_tokens;
-	t->max_output_tokens = facts.max_output_tokens;
+	if (!c || t->is_local || !catalogue_find(c, t->provider, t->model, facts))
+		return false;
+	t->price = facts->price;
+	t->context_tokens = facts->context_tokens;
+	t->max_output_tokens = facts->max_output_tokens;
+	return true;
 }
 
 /* What is said of it beats what is known. */
@@ -40,14 +41,12 @@ static void lay_said(struct target *t, const struct config *c, const struct mode
 static void fill(const struct config *c, const struct provider *p, struct span model,
 	const struct model *alias, struct target *out)
 {
-	const size_t d = config_dialect_of(c, p, model, alias);
+	struct model_facts facts;
 	*out = (struct target){
 		.provider = p->name,
 		.model = model,
 		.key = p->n_keys > 0 ? p->keys[0].label : SPAN(""),
-		.family = p->dialects[d].family,
 		.base_url = p->base_url,
-		.path = p->dialects[d].path,
 		.origin = p->origin,
 		.headers = p->headers,
 		.n_headers = p->n_headers,
@@ -64,9 +63,12 @@ static void fill(const struct config *c, const struct provider *p, struct span m
 		.context_tokens = -1,
 		.max_output_tokens = -1,
 	};
-	config_quirks(c, p, d, model, alias, &out->quirks);
-	lay_catalogue(out, c->catalogue);
+	const size_t d = config_dialect_quirks(c, p, model, alias, &out->quirks);
+	out->family = p->dialects[d].family;
+	out->path = p->dialects[d].path;
+	const bool is_known = lay_catalogue(out, c->catalogue, &facts);
 	lay_said(out, c, alias);
+	capability_note(c, p, alias, is_known ? &facts : NULL, out);
 }
 
 enum err route_native(const struct config *c, struct span provider, struct span model,
@@ -165,8 +167,12 @@ bool route_in_dialect(const struct config *c, size_t d, const struct target *t, 
 	*out = *t;
 	out->family = p->dialects[d].family;
 	out->path = p->dialects[d].path;
-	config_quirks(c, p, d, t->model, span_is_set(t->alias) ? config_model(c, t->alias) : NULL,
-		&out->quirks);
+	const struct model *alias = span_is_set(t->alias) ? config_model(c, t->alias) : NULL;
+	struct model_facts facts;
+	config_quirks(c, p, d, t->model, alias, &out->quirks);
+	const bool is_known = c->catalogue && !t->is_local &&
+			      catalogue_find(c->catalogue, t->provider, t->model, &facts);
+	capability_note(c, p, alias, is_known ? &facts : NULL, out);
 	return true;
 }
 

@@ -275,7 +275,9 @@ struct target {
 	const struct target_rule
 		*rule; /* what its line says, of config/route_rule.h; NULL: nothing */
 	const struct key_rule *key_rule; /* and the key's; NULL: nothing */
-	struct span family;              /* of the dialect: "openai-chat" */
+	unsigned lacks,
+		poor; /* bits of enum capability: what it is known not to have; and has by a makeshift, or perhaps not */
+	struct span family; /* of the dialect: "openai-chat" */
 	struct span base_url, path;
 	struct span origin;                /* "https://host:port" */
 	const struct http_header *headers; /* that go with every request */

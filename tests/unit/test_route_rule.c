@@ -251,6 +251,8 @@ static const struct {
 	{"a word that is near", OPENAI "key_label = a wieght=1",
 		"f:2:13: there is no word wieght= here, but weight= and model=: did you mean weight=?"},
 	{"a target's word at a key", OPENAI "key_label = a app=x", "f:2:13: there is no word app= here"},
+	{"a word without its sign", OPENAI "key_label = a weight=1 model", "f:2:13: model is followed by an equals sign: model=..."},
+	{"a target's without it", "[model \"x\"]\ntarget = openai/a weight", "f:2:10: a model's name has no spaces, and \"weight\" is none"},
 	{"an empty pattern", OPENAI "key_label = a model=x,,y", "f:2:13: model= is a list with commas and no spaces"},
 	{"a word twice", OPENAI "key_label = a weight=1 weight=2", "f:2:13: weight= is there twice"},
 	{"a space behind the sign", OPENAI "key_label = a weight= 2", "f:2:13: weight= has nothing behind it"},
