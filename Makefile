@@ -363,6 +363,7 @@ bench: all $(benches)
 	$B/bench/audit
 	$B/bench/limit
 	$B/bench/limits
+	$B/bench/health
 
 .PHONY: bench-dialects bench-relay
 bench-dialects: $B/bench/dialects
