@@ -364,6 +364,7 @@ bench: all $(benches)
 	$B/bench/limit
 	$B/bench/limits
 	$B/bench/route
+	$B/bench/health
 
 .PHONY: bench-dialects bench-relay
 bench-dialects: $B/bench/dialects

@@ -11,7 +11,7 @@
 #include "protocol/base/table.h"
 
 #define TOLD_MAX_US INT64_C(86400000000) /* a day */
-#define TENTHS      10                   /* of a retry: what each attempt adds to the reserve */
+#define TENTHS      INT64_C(10)          /* of a retry: what each attempt adds to the reserve */
 #define RESERVE     (10 * TENTHS)
 #define DOUBLINGS   62u
 
@@ -39,10 +39,10 @@ struct health_record {
 	int64_t last_us;                /* has_last: when one was let through since it is open */
 	unsigned doublings;
 	unsigned row;                   /* failures since it last was well */
-	int64_t at_us[HEALTH_FAILURES]; /* the last of them that a success in between did not */
+	int64_t at_us[HEALTH_FAILURES]; /* when the last ones were, those before a success too */
 	unsigned n_at;                  /* so many, a ring */
-	uint64_t closed;   /* what has a number up to that is older than its last closing */
-	struct fault *why; /* it is open */
+	uint64_t closed;                /* what has a number up to this began before it last was */
+	struct fault *why;              /* NULL: it is closed */
 
 	int64_t reserve, reserve_us; /* of an endpoint, in tenths, and as of when */
 	struct pace *pace;           /* of a model; NULL: nothing came yet */
@@ -290,12 +290,12 @@ static void count_failure(struct health *h, struct health_record *r, const struc
 /* ---- a target ---- */
 
 /* Those of its places that are remembered; the number of them. */
-static size_t find_all(
-	const struct health *h, const struct health_subject *s, const struct health_record *out[3])
+static size_t find_all(const struct health *h, const struct health_subject *s,
+	const struct health_record *out[HEALTH_MODEL])
 {
 	struct health_record *table = h->endpoints;
 	size_t n = 0;
-	while (n < 3 && table) {
+	while (n < HEALTH_MODEL && table) {
 		struct health_record *r = find(table, name_of(s, (enum health_place)(n + 1)));
 		if (!r)
 			break;
@@ -338,10 +338,10 @@ static bool is_let_through(const struct health_record *r, int64_t now_us, bool i
 }
 
 /* `worst` NULL: all is well. */
-static void show(const struct health_record *const places[3], size_t n,
+static void show(const struct health_record *const places[HEALTH_MODEL], size_t n,
 	const struct health_record *worst, int64_t now_us, struct health_view *out)
 {
-	const struct health_record *model = n == 3 ? places[2] : NULL;
+	const struct health_record *model = n == HEALTH_MODEL ? places[HEALTH_MODEL - 1] : NULL;
 	out->state = worst ? state(worst, now_us) : HEALTH_CLOSED;
 	out->place = worst ? worst->place : HEALTH_NOWHERE;
 	out->until_us = out->state == HEALTH_OPEN ? worst->until_us : 0;
@@ -355,7 +355,7 @@ static void show(const struct health_record *const places[3], size_t n,
 }
 
 static const struct health_record *worst_of(
-	const struct health_record *const places[3], size_t n, int64_t now_us)
+	const struct health_record *const places[HEALTH_MODEL], size_t n, int64_t now_us)
 {
 	const struct health_record *worst = NULL;
 	for (size_t i = 0; i < n; i++) {
@@ -368,7 +368,7 @@ static const struct health_record *worst_of(
 void health_look(const struct health *h, const struct health_subject *s, int64_t now_us,
 	struct health_view *out)
 {
-	const struct health_record *places[3];
+	const struct health_record *places[HEALTH_MODEL];
 	const size_t n = find_all(h, s, places);
 	show(places, n, worst_of(places, n, now_us), now_us, out);
 }
@@ -376,7 +376,7 @@ void health_look(const struct health *h, const struct health_subject *s, int64_t
 bool health_may_ask(const struct health *h, const struct health_subject *s, int64_t now_us,
 	bool is_only, struct health_view *view)
 {
-	const struct health_record *places[3], *in_the_way = NULL;
+	const struct health_record *places[HEALTH_MODEL], *in_the_way = NULL;
 	const size_t n = find_all(h, s, places);
 	for (size_t i = 0; i < n; i++) {
 		if (!is_let_through(places[i], now_us, is_only) &&
@@ -422,7 +422,7 @@ void health_begin(
 	struct health_record *wider = NULL;
 	assert(!t->health);
 	*t = (struct health_try){.health = h, .begun_us = now_us, .number = ++h->number};
-	for (size_t i = 0; i < COUNT_OF(t->places); i++) {
+	for (size_t i = 0; i < HEALTH_MODEL; i++) {
 		struct health_record *r =
 			record(h, wider, name_of(s, (enum health_place)(i + 1)), now_us);
 		r->in_flight++;
@@ -430,14 +430,13 @@ void health_begin(
 		pass(r, t, now_us);
 		t->places[i] = wider = r;
 	}
+	t->places[0]->reserve++;
 	refill(t->places[0], now_us);
-	if (t->places[0]->reserve < RESERVE)
-		t->places[0]->reserve++;
 }
 
 static void all_well(struct health_try *t)
 {
-	for (size_t i = 0; i < COUNT_OF(t->places); i++)
+	for (size_t i = 0; i < HEALTH_MODEL; i++)
 		close_breaker(t->health, t->places[i]);
 	/* what becomes of it from here on is younger than this */
 	t->number = ++t->health->number;
@@ -445,7 +444,7 @@ static void all_well(struct health_try *t)
 
 static void end_rows(struct health_try *t)
 {
-	for (size_t i = 0; i < COUNT_OF(t->places); i++) {
+	for (size_t i = 0; i < HEALTH_MODEL; i++) {
 		if (!t->places[i]->is_open)
 			t->places[i]->row = 0;
 	}
@@ -463,6 +462,15 @@ void health_first(struct health_try *t, int64_t now_us)
 	pace_add(model->pace, now_us - t->begun_us, now_us);
 }
 
+/* Nobody knows how long it would have taken, but longer than this. */
+static void note_patience(struct health_try *t, int64_t now_us)
+{
+	struct pace *pace = t->places[HEALTH_MODEL - 1]->pace;
+	const int64_t waited_us = now_us - t->begun_us;
+	if (pace && !t->has_first && waited_us > pace_first_us(pace, now_us))
+		pace_add(pace, waited_us, now_us);
+}
+
 void health_end(struct health_try *t, bool is_good, const struct health_rule *rule,
 	const struct fault *why, int64_t now_us)
 {
@@ -471,15 +479,18 @@ void health_end(struct health_try *t, bool is_good, const struct health_rule *ru
 		return;
 	assert(!rule || (why && !is_good && rule->failures <= HEALTH_FAILURES));
 	const enum health_place place = rule ? rule->place : HEALTH_NOWHERE;
+	const bool is_answer = why && why->http_status > 0;
 	if (is_good && !t->has_first)
 		all_well(t);
 	else if (is_good)
 		end_rows(t);
-	else if (why && why->http_status > 0 && place != HEALTH_ENDPOINT)
+	else if (is_answer && place != HEALTH_ENDPOINT)
 		close_breaker(h, t->places[HEALTH_ENDPOINT - 1]);
+	else if (!rule)
+		note_patience(t, now_us);
 	if (place != HEALTH_NOWHERE)
 		count_failure(h, t->places[place - 1], t, rule, why, now_us);
-	for (size_t i = COUNT_OF(t->places); i-- > 0;) {
+	for (size_t i = HEALTH_MODEL; i-- > 0;) {
 		struct health_record *r = t->places[i];
 		if (r->probe == t)
 			r->probe = NULL;
@@ -571,7 +582,7 @@ static void put_record(
 	const struct health_record *r, int64_t now_us, bool is_all, struct json_out *o)
 {
 	static const char *const members[] = {"provider", "key", "model"};
-	const struct health_record *path[3] = {NULL};
+	const struct health_record *path[HEALTH_MODEL] = {NULL};
 	const struct health_record *at = r;
 	json_open(o, '{');
 	for (size_t i = r->place; i-- > 0; at = at->wider)
@@ -598,36 +609,66 @@ static void put_record(
 	json_close(o, '}');
 }
 
-/* What is under way while a tree is written. */
+/* What is under way while a tree is walked. */
 struct writing {
 	struct json_out *o;
 	int64_t now_us;
 	bool is_all;
-	size_t n;
+	size_t n_well, n_unwell; /* so many are still to be written */
+	size_t n_more;
 };
+
+static void count(struct writing *w, const struct health_record *r)
+{
+	if (r->is_open)
+		w->n_unwell++;
+	else if (w->is_all)
+		w->n_well++;
+}
 
 static void put(struct writing *w, const struct health_record *r)
 {
-	if ((w->is_all || r->is_open) && w->n++ < HEALTH_JSON)
-		put_record(r, w->now_us, w->is_all, w->o);
+	size_t *n = r->is_open ? &w->n_unwell : &w->n_well;
+	if (*n == 0)
+		return;
+	--*n;
+	put_record(r, w->now_us, w->is_all, w->o);
+}
+
+/* From the widest, in the order of their coming. */
+static void walk(const struct health *h, struct writing *w,
+	void (*each)(struct writing *w, const struct health_record *r))
+{
+	struct health_record *e, *k, *m, *after_e, *after_k, *after_m;
+	TABLE_EACH(h->endpoints, e, after_e) {
+		each(w, e);
+		TABLE_EACH(e->narrower, k, after_k) {
+			each(w, k);
+			TABLE_EACH(k->narrower, m, after_m)
+				each(w, m);
+		}
+	}
+}
+
+/* Lets so many of `*n` be written as there is room for. */
+static size_t cut(struct writing *w, size_t *n, size_t room)
+{
+	const size_t left = *n < room ? *n : room;
+	w->n_more += *n - left;
+	*n = left;
+	return room - left;
 }
 
 void health_json(const struct health *h, int64_t now_us, bool is_all, struct json_out *o)
 {
-	struct writing w = {o, now_us, is_all, 0};
-	struct health_record *e, *k, *m, *after_e, *after_k, *after_m;
+	struct writing w = {.o = o, .now_us = now_us, .is_all = is_all};
+	walk(h, &w, count);
+	cut(&w, &w.n_well, cut(&w, &w.n_unwell, HEALTH_JSON));
 	json_open(o, '[');
-	TABLE_EACH(h->endpoints, e, after_e) {
-		put(&w, e);
-		TABLE_EACH(e->narrower, k, after_k) {
-			put(&w, k);
-			TABLE_EACH(k->narrower, m, after_m)
-				put(&w, m);
-		}
-	}
-	if (w.n > HEALTH_JSON) {
+	walk(h, &w, put);
+	if (w.n_more > 0) {
 		json_open(o, '{');
-		json_pair_i64(o, "more", (int64_t)(w.n - HEALTH_JSON));
+		json_pair_i64(o, "more", (int64_t)w.n_more);
 		json_close(o, '}');
 	}
 	json_close(o, ']');

@@ -79,7 +79,7 @@ bool health_may_ask(const struct health *h, const struct health_subject *s, int6
  * nothing is under way. It is the probe of every place of its that is half-open and has none. */
 struct health_try {
 	struct health *health;
-	struct health_record *places[3]; /* from the widest; they stay while it is under way */
+	struct health_record *places[HEALTH_MODEL]; /* from the widest; they stay */
 	int64_t begun_us;
 	uint64_t number; /* in the order of beginnings and first contents */
 	bool is_probe;   /* of one of them at least, when it began */
@@ -97,6 +97,8 @@ void health_first(struct health_try *t, int64_t now_us);
  * A good end is a success as a first content is, where there was none; behind one it ends rows of failures, and opens and
  * closes nothing. A failure counts at its rule's place alone; but whatever the provider answered (http_status), its endpoint
  * is well, unless the rule blames that. What it probed besides is half-open again, for the next one.
+ * Where it ended without content, answer or rule, after longer than its first_us, that counts as the time that it took: who
+ * is cancelled because another was quicker is not taken for as quick as when it won.
  * What is late changes nothing: a failure of what was no probe where the breaker is open (unless the provider says that it is
  * to rest longer), and of what began before it was closed. A crowd that fails opens it once. */
 void health_end(struct health_try *t, bool is_good, const struct health_rule *rule,
@@ -124,7 +126,7 @@ size_t health_size(const struct health *h);
 /* All that is not simply well, for `llmb status`: appends [{"provider","key","model","state":"closed|open|half_open|probed",
  * "until_ms" (from now),"class","why","failures" (in a row)}], and with `is_all` the rest too, each with
  * "in_flight","first_ms","p95_ms" where known. Those of an endpoint have no "key" and no "model", those of a key no "model";
- * the wider before what is under it. At most HEALTH_JSON, and then {"more":N}. */
+ * the wider before what is under it. At most HEALTH_JSON, the well ones left out first, and then {"more":N}. */
 #define HEALTH_JSON ((size_t)1000)
 void health_json(const struct health *h, int64_t now_us, bool is_all, struct json_out *o);
 

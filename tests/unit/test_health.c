@@ -191,6 +191,11 @@ static void test_places(void)
 	is_err(look(h, &one, 4).place, HEALTH_KEY, "the longer rest is shown");
 	is_int(look(h, &one, 4).until_us, 2 + 600 * SECOND_US, "with its end");
 	is_err(look(h, &other_key, 4).place, HEALTH_ENDPOINT, "the wider one where it is longer");
+	const struct health_rule as_long = {
+		.place = HEALTH_MODEL, .failures = 1, .rest_us = endpoint_once.rest_us};
+	fail(h, &other_host, &as_long, 5);
+	fail(h, &other_host, &endpoint_once, 5);
+	is_err(look(h, &other_host, 5).place, HEALTH_ENDPOINT, "and where it is as long");
 	health_free(h);
 
 	/* names are whole, and an absent key is as an empty one */
@@ -576,6 +581,26 @@ static void test_pace(void)
 	health_first(&t, 21 * SECOND_US);
 	health_end(&t, true, NULL, NULL, 21 * SECOND_US);
 	is_uint(look(h, &one, 21 * SECOND_US).in_flight, 0, "what is over is harmless");
+
+	/* who does not wait for it */
+	const struct fault no = fault(ERR_INVALID_REQUEST, 400, -1);
+	const struct fault gone = fault(ERR_TIMEOUT, 0, -1);
+	health_begin(h, &one, 30 * SECOND_US, &t);
+	health_end(&t, false, NULL, NULL, 30 * SECOND_US + 100000);
+	is_int(look(h, &one, 31 * SECOND_US).first_us, 250000,
+		"a caller who goes early says nothing of its pace");
+	health_begin(h, &one, 30 * SECOND_US, &t);
+	health_end(&t, false, NULL, &no, 40 * SECOND_US);
+	health_begin(h, &one, 30 * SECOND_US, &t);
+	health_end(&t, false, &endpoint_row, &gone, 40 * SECOND_US);
+	is_int(look(h, &one, 40 * SECOND_US).first_us, 250000, "nor does what is refused or fails");
+	health_begin(h, &one, 40 * SECOND_US, &t);
+	health_end(&t, false, NULL, NULL, 43 * SECOND_US);
+	is_int(look(h, &one, 43 * SECOND_US).first_us, 3 * SECOND_US,
+		"one who waited longer than usual does");
+	health_begin(h, &other_key, 40 * SECOND_US, &t);
+	health_end(&t, false, NULL, NULL, 43 * SECOND_US);
+	is_int(look(h, &other_key, 43 * SECOND_US).first_us, -1, "but not where nothing is known");
 	health_free(h);
 }
 
@@ -754,6 +779,21 @@ static void test_room(void)
 	is_uint(span_find(buf_view(&json), SPAN("\"openai\"")), json.n,
 		"and those of before are gone");
 	health_free(h);
+
+	/* one goes with all of its places, before another loses any */
+	h = new_health();
+	for (unsigned i = 0; i <= HEALTH_PLACES / 3; i++) {
+		(void)snprintf(name, sizeof name, "p%u", i);
+		s = (struct health_subject){span_str(name), SPAN("k"), SPAN("m")};
+		health_begin(h, &s, 7, &t);
+		health_first(&t, 8);
+		health_end(&t, true, NULL, NULL, 8);
+	}
+	s.provider = SPAN("p0");
+	is_int(look(h, &s, 8).first_us, -1, "the host used longest ago is gone");
+	s.provider = SPAN("p1");
+	is_int(look(h, &s, 8).first_us, 1, "and the next is there");
+	health_free(h);
 }
 
 static void test_json(void)
@@ -816,6 +856,13 @@ static void test_json(void)
 		const struct health_subject s = model_of(i, name);
 		fail(h, &s, &model_once, 0);
 	}
+	succeed(h, &other_host, 0);
+	buf_clear(&json);
+	o = json_to(&json);
+	health_json(h, 0, true, &o);
+	ok(span_ends(buf_view(&json), SPAN("},{\"more\":205}]")), "of all");
+	is_uint(span_find(buf_view(&json), SPAN("closed")), json.n,
+		"those that are well are left out first");
 	buf_clear(&json);
 	o = json_to(&json);
 	health_json(h, 0, false, &o);

@@ -60,8 +60,13 @@ static void test_idle(void)
 	is_int(pace_p95_us(&p, 1, 2 * HOUR_US), -1, "to say more");
 	is_int(pace_first_us(&p, INT64_MAX), 2 * SECOND_US, "at the end of time too");
 
-	p = of((int64_t[]){SECOND_US}, 1, 100);
+	p = of((int64_t[]){0, SECOND_US}, 2, 100);
 	is_int(pace_first_us(&p, 50), SECOND_US, "a clock that went back changes nothing");
+
+	p = of((int64_t[]){2 * SECOND_US, 2 * SECOND_US}, 2, 0);
+	pace_add(&p, SECOND_US, HOUR_US);
+	is_int(pace_first_us(&p, HOUR_US + 30 * SECOND_US), SECOND_US,
+		"and what is quicker than usual is not taken for slower");
 }
 
 static void test_p95(void)
