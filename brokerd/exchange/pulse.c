@@ -53,6 +53,18 @@ bool pulse_may_ask(const struct exchange *x, struct fault *why)
 	return false;
 }
 
+void pulse_look(const struct exchange *x, struct choose_view *out)
+{
+	struct health_view view;
+	const struct health_subject s = subject(x);
+	if (!is_followed(x))
+		return;
+	health_look(x->organs->health, &s, loop_now_us(x->organs->loop), &view);
+	out->is_resting = view.state == HEALTH_OPEN || view.state == HEALTH_PROBED;
+	out->in_flight = view.in_flight;
+	out->first_us = view.first_us;
+}
+
 void pulse_begin(struct exchange *x)
 {
 	const struct health_subject s = subject(x);

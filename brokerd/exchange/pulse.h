@@ -3,6 +3,10 @@
 #ifndef BROKERD_EXCHANGE_PULSE_H
 #define BROKERD_EXCHANGE_PULSE_H
 #include "brokerd/exchange/steps.h"
+#include "brokerd/route/choose.h"
+
+/* What is known of the target in hand: whether it rests, how busy it is, and how quick. */
+void pulse_look(const struct exchange *x, struct choose_view *out);
 
 /* May the target in hand be asked now? False: it rests, and *why is why, with how long it does. */
 bool pulse_may_ask(const struct exchange *x, struct fault *why);

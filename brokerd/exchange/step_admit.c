@@ -135,6 +135,12 @@ static enum err admit_all_named(struct exchange *x, const struct target *t, stru
 	return err;
 }
 
+/* Whoever may use a model by one name is not let in to another by it. */
+static struct span asked_name(const struct exchange *x, const struct target *t)
+{
+	return t->asked == 0 ? x->flight->request.model : x->fallbacks.list[t->asked - 1];
+}
+
 enum err exchange_admit_targets(struct exchange *x, struct fault *why)
 {
 	struct route *route = &x->flight->route;
@@ -145,7 +151,7 @@ enum err exchange_admit_targets(struct exchange *x, struct fault *why)
 		const struct target *t = &route->targets[i];
 		struct fault own = FAULT_NONE;
 		enum err err = allowance_model(
-			&x->allowance, x->flight->request.model, t->provider, t->model, &own);
+			&x->allowance, asked_name(x, t), t->provider, t->model, &own);
 		if (!err)
 			err = admit_all_named(x, t, &own);
 		if (!err)

@@ -90,6 +90,11 @@ void exchange_tell_next(struct exchange *x, const char *why)
 		SPAN_ARG(t->key));
 }
 
+bool exchange_sends_once(const struct exchange *x)
+{
+	return x->is_at_most_once || (x->allowance.rule && x->allowance.rule->is_resend_denied);
+}
+
 /* Sending it twice costs little, and changes nothing at the provider's. */
 static bool is_repeatable(enum llm_op op)
 {
@@ -128,12 +133,13 @@ enum state exchange_after_failure(struct exchange *x, enum outcome outcome, cons
 		x->n_told++;
 	if (is_told && f->same > 0)
 		f->same--;
+	const struct model *alias = f->route.alias;
 	struct retry_case c = {
 		.err = why->err,
 		.code = span_str(why->code),
 		.has_content = f->op != LLM_OP_MODELS && f->has_batch_content,
 		.is_unknown = outcome == OUTCOME_UNKNOWN,
-		.is_once = x->is_at_most_once,
+		.is_once = exchange_sends_once(x),
 		.is_repeatable = is_repeatable(f->op),
 		.same = is_told ? 1 : f->same,
 		/* lists are many requests, and each may fail for itself */
@@ -143,6 +149,8 @@ enum state exchange_after_failure(struct exchange *x, enum outcome outcome, cons
 		.advice = why->advice,
 		.left_us = exchange_left_us(x),
 		.jitter = (uint32_t)(x->seed >> 32) + f->attempts,
+		.may_fail_over = alias && alias->route.is_invalid_passed_on,
+		.attempts_most = alias ? (unsigned)alias->route.attempts : 0,
 		.free = f->op == LLM_OP_MODELS ? 0 : f->free,
 		.targets = f->route.targets,
 		/* the vectors of two models cannot stand beside one another */

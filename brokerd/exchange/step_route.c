@@ -3,6 +3,7 @@
 
 #include "brokerd/dialect/registry.h"
 #include "brokerd/exchange/listing.h"
+#include "brokerd/exchange/order.h"
 #include "brokerd/exchange/pins.h"
 #include "protocol/limits.h"
 
@@ -126,12 +127,15 @@ enum state step_route(struct exchange *x)
 	if (f->op == LLM_OP_NATIVE)
 		return go_native(x);
 	const struct route_keys keys = {key_at, x};
-	const enum err err = route_find_op(
-		f->config, f->op, f->request.model, NULL, 0, &keys, &f->arena, &f->route, &why);
+	const enum err err = route_find_op(f->config, f->op, f->request.model, x->fallbacks.list,
+		x->fallbacks.n, &keys, &f->arena, &f->route, &why);
 	if (err || exchange_admit_targets(x, &why))
 		return exchange_fail_with(x, err ? err : why.err, &why);
-	pins_order(x->organs->items, x->owner, &f->request, &f->route, exchange_now_s(x));
 	choose_dialects(x);
+	const enum err none = order_route(x, &why);
+	if (none)
+		return exchange_fail_with(x, none, &why);
+	pins_order(x->organs->items, x->owner, &f->request, &f->route, exchange_now_s(x));
 	for (size_t i = 0; i < f->route.n; i++) {
 		if (repair_apply(&x->organs->repairs, &f->route.targets[i], &f->arena))
 			return exchange_fail_with(x, ERR_NO_MEMORY, &why);

@@ -214,8 +214,8 @@ static int64_t share_us(const struct exchange *x, bool is_whole)
 /* The same of what comes once it is sent: what may have been served goes elsewhere once, if at all. */
 static int64_t sent_share_us(const struct exchange *x, bool is_whole)
 {
-	return x->is_at_most_once || x->flight->unknown > 0 ? exchange_left_us(x)
-							    : share_us(x, is_whole);
+	return exchange_sends_once(x) || x->flight->unknown > 0 ? exchange_left_us(x)
+								: share_us(x, is_whole);
 }
 
 static int64_t shorter_us(int64_t a, int64_t b)
@@ -223,26 +223,33 @@ static int64_t shorter_us(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-/* How long it may take to each of its stages. */
-static struct transfer_limits limits_of(const struct exchange *x)
+static struct config_timers timers_of(const struct exchange *x)
 {
 	const struct config *c = x->flight->config;
+	struct config_timers timers;
+	config_timers(c, config_provider(c, exchange_target(x)->provider), &timers);
+	return timers;
+}
+
+/* How long it may take to each of its stages. */
+static struct transfer_limits limits_of(const struct exchange *x, const struct config_timers *t)
+{
 	const bool is_stream = x->flight->request.is_stream;
 	return (struct transfer_limits){
-		.connect_us = shorter_us(c->connect_us, share_us(x, false)),
+		.connect_us = shorter_us(t->connect_us, share_us(x, false)),
 		.first_byte_us = shorter_us(
-			is_stream ? c->first_byte_us : c->reply_us, sent_share_us(x, !is_stream)),
-		.idle_us = c->idle_us,
+			is_stream ? t->first_byte_us : t->reply_us, sent_share_us(x, !is_stream)),
+		.idle_us = t->idle_us,
 		.total_us = exchange_left_us(x),
 	};
 }
 
-static int64_t first_token_us(const struct exchange *x)
+static int64_t first_token_us(const struct exchange *x, const struct config_timers *t)
 {
 	const struct flight *f = x->flight;
 	if (!f->request.is_stream || f->op == LLM_OP_NATIVE)
 		return 0;
-	return shorter_us(f->config->first_token_us, sent_share_us(x, false));
+	return shorter_us(t->first_token_us, sent_share_us(x, false));
 }
 
 enum state step_send(struct exchange *x)
@@ -256,13 +263,14 @@ enum state step_send(struct exchange *x)
 	enum err err = target ? choose_request(x, &request, &forwarded) : ERR_NO_MEMORY;
 	if (err)
 		return exchange_fail_with(x, err, &why);
+	const struct config_timers timers = timers_of(x);
 	const struct attempt_plan plan = {
 		.op = f->op,
 		.request = request,
 		.target = target,
 		.secret = x->secret,
-		.limits = limits_of(x),
-		.first_token_us = first_token_us(x),
+		.limits = limits_of(x, &timers),
+		.first_token_us = first_token_us(x, &timers),
 		.seed = x->seed + x->flight->attempts,
 		.page = f->pages.at,
 		.forwarded = forwarded,

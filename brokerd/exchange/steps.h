@@ -135,6 +135,8 @@ void exchange_tell_next(struct exchange *x, const char *why);
 /* The limits were asked for the target in hand (or `err`: that did not come so far): all is set aside, or none is. */
 enum state exchange_claimed(struct exchange *x, enum err err, const struct bounds *b,
 	const struct limit_answer *answer, const struct fault *why);
+/* Is nothing of it sent again that may have been served? Its caller says so, or the rule for him. */
+bool exchange_sends_once(const struct exchange *x);
 /* Not now: another target that is free sooner, a place in the queue, or a refusal where the call's time is certainly
  * not enough, anywhere. */
 enum state exchange_must_wait(

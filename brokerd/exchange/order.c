@@ -1,0 +1,173 @@
+/* order.c - views of all targets, one choice for each, and the targets anew in that order. */
+#include "brokerd/exchange/order.h"
+
+#include <stdio.h>
+
+#include "brokerd/exchange/claim.h"
+#include "brokerd/exchange/pulse.h"
+#include "brokerd/ledger/price.h"
+#include "brokerd/route/choose.h"
+
+/* What budgets and prices say of it costs a walk of the limits, so that is asked only where somebody wants to know. */
+static bool wants_money(const struct model *alias)
+{
+	for (size_t i = 0; alias && i < alias->n_targets; i++) {
+		if (alias->targets[i].min_budget_nusd >= 0)
+			return true;
+	}
+	return false;
+}
+
+static int64_t output_tokens(const struct exchange *x)
+{
+	return x->asked_max_tokens.is_set ? x->asked_max_tokens.v : -1;
+}
+
+/* At usual prices: it is to compare them by, not to bound the bill. */
+static int64_t cost_nusd(const struct exchange *x, const struct target *t)
+{
+	const struct price_case usual = {.input_tokens = x->estimate_tokens, .day = -1};
+	const int64_t output = exchange_is_written(x->flight->op) && output_tokens(x) < 0
+				       ? x->estimate_tokens
+				       : output_tokens(x);
+	struct price price;
+	route_price_bound(x->flight->config, t, &usual, &price);
+	return price_bound_nusd(
+		&price, x->estimate_tokens, exchange_is_written(x->flight->op) ? output : 0);
+}
+
+static void look(struct exchange *x, const struct model *alias, struct choose_view *views)
+{
+	struct flight *f = x->flight;
+	const bool is_cheapest = alias && alias->route.strategy == STRATEGY_CHEAPEST;
+	const bool has_money = wants_money(alias);
+	const size_t at = f->target;
+	for (size_t i = 0; i < f->route.n; i++) {
+		f->target = i; /* what follows is asked of the target in hand */
+		views[i] = (struct choose_view){.first_us = -1, .nusd = -1, .left_nusd = INT64_MAX};
+		pulse_look(x, &views[i]);
+		if (is_cheapest)
+			views[i].nusd = cost_nusd(x, &f->route.targets[i]);
+		if (has_money)
+			views[i].left_nusd = claim_left_nusd(x);
+	}
+	f->target = at;
+}
+
+static enum err none_err(enum choose_reason reason)
+{
+	switch (reason) {
+	case CHOOSE_CONTEXT:
+		return ERR_CONTEXT_LENGTH;
+	case CHOOSE_BUDGET:
+	case CHOOSE_PRICE:
+		return ERR_BUDGET;
+	case CHOOSE_KEY:
+		return ERR_NO_KEY;
+	case CHOOSE_LACKS:
+		return ERR_INVALID_REQUEST;
+	case CHOOSE_IN:
+	case CHOOSE_APP:
+	case CHOOSE_TAG:
+	case CHOOSE_SIZE:
+	case CHOOSE_NEED:
+		break;
+	}
+	return ERR_NOT_FOUND;
+}
+
+/* Why each of them is out, as much as a sentence holds; the last reason's class, for conditions are met before abilities. */
+static enum err refuse(
+	const struct exchange *x, const struct choice *all, size_t n, struct fault *why)
+{
+	OWNED(buf_done) struct buf said = BUF_INIT(sizeof why->message);
+	const struct target *targets = x->flight->route.targets;
+	enum err err = ERR_NOT_FOUND;
+	size_t n_said = 0;
+	for (size_t i = 0; i < n; i++) {
+		const struct target *t = &targets[all[i].target];
+		if (t->list != TARGETS_USUAL || all[i].reason == CHOOSE_IN)
+			continue;
+		if (none_err(all[i].reason) != ERR_NOT_FOUND || err == ERR_NOT_FOUND)
+			err = none_err(all[i].reason);
+		if (said.n < 700)
+			buf_print(&said, "%s%.*s/%.*s: %s", n_said++ > 0 ? "; " : "",
+				SPAN_ARG(span_first(t->provider, 64)),
+				SPAN_ARG(span_first(t->model, 128)), all[i].why);
+	}
+	return fault_param(why, err, "model",
+		"none of the targets of \"%.*s\" can serve this call: %.*s",
+		SPAN_ARG(span_first(x->flight->request.model, 128)), SPAN_ARG(buf_view(&said)));
+}
+
+/* All lines but one key's are the same target to a request. */
+static bool is_one(const struct route *r)
+{
+	for (size_t i = 1; i < r->n; i++) {
+		if (!span_eq(r->targets[i].provider, r->targets[0].provider) ||
+			!span_eq(r->targets[i].model, r->targets[0].model))
+			return false;
+	}
+	return true;
+}
+
+/* The usual ones that are in, and the lists, which are for what may yet happen. */
+static enum err apply(struct exchange *x, const struct choice *choices, size_t n)
+{
+	struct route *r = &x->flight->route;
+	struct target *in = arena_array(&x->flight->arena, n, sizeof *in);
+	size_t n_in = 0;
+	if (!in)
+		return ERR_NO_MEMORY;
+	for (size_t i = 0; i < n; i++) {
+		if (choices[i].reason == CHOOSE_IN)
+			in[n_in++] = r->targets[choices[i].target];
+	}
+	r->targets = in;
+	r->n = n_in;
+	return OK;
+}
+
+/* The prompt is too long for all usual ones: those of the list for that are asked at once. */
+static bool goes_on_by_context(const struct route *r, const struct choice *all, size_t n)
+{
+	bool has_list = false, is_context = true;
+	for (size_t i = 0; i < n; i++) {
+		const struct target *t = &r->targets[all[i].target];
+		if (t->list == TARGETS_CONTEXT && all[i].reason == CHOOSE_IN)
+			has_list = true;
+		if (t->list == TARGETS_USUAL && all[i].reason != CHOOSE_CONTEXT)
+			is_context = false;
+	}
+	return has_list && is_context;
+}
+
+enum err order_route(struct exchange *x, struct fault *why)
+{
+	struct flight *f = x->flight;
+	struct route *r = &f->route;
+	const size_t n = r->n;
+	char app[PEER_ACCOUNT_BYTES];
+	if (n < 2)
+		return OK;
+	struct choose_view *views = arena_array(&f->arena, n, sizeof *views);
+	struct choice *choices = arena_array(&f->arena, n, sizeof *choices);
+	if (!views || !choices)
+		return ERR_NO_MEMORY;
+	peer_account(&x->peer, app);
+	const struct choose_ask ask = {
+		.app = span_str(app),
+		.tags = x->tags.list,
+		.n_tags = x->tags.n,
+		.session = x->session,
+		.needs = is_one(r) ? 0 : capability_needs(&f->request),
+		.input_tokens = is_one(r) ? 0 : x->estimate_tokens,
+		.output_tokens = output_tokens(x),
+		.seed = x->seed,
+	};
+	look(x, r->alias, views);
+	const size_t n_usual = choose(f->config, r->alias, &ask, r->targets, views, n, choices);
+	if (n_usual == 0 && !goes_on_by_context(r, choices, n))
+		return refuse(x, choices, n, why);
+	return apply(x, choices, n);
+}
