@@ -773,6 +773,7 @@ static enum err broker_build(struct broker *b, struct fault *why)
 		return why->err ? why->err : ERR_NO_MEMORY;
 	loop_watch_stalls(o->loop, on_stall);
 	o->health = health_new();
+	o->traces = traces_new();
 	if (!o->health)
 		return fault_set(why, ERR_NO_MEMORY, "out of memory at start");
 	o->audit = audit_open(o->workers, o->loop, b->options.state_dir, AUDIT_LIMITS);
@@ -887,6 +888,7 @@ void broker_free(struct broker *b)
 	turns_free(o->turns);
 	limiter_free(o->limiter);
 	health_free(o->health);
+	traces_free(o->traces);
 	fit_free(o->fit);
 	ledger_close(o->ledger);
 	items_free(o->items);

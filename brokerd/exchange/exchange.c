@@ -22,6 +22,7 @@
 #include <stdlib.h>
 
 #include "brokerd/exchange/steps.h"
+#include "brokerd/exchange/trail.h"
 #include "brokerd/log/log.h"
 #include "protocol/base/list.h"
 #include "protocol/base/num.h"
@@ -294,6 +295,7 @@ struct exchange *exchange_new(struct organs *o, const struct peer_id *peer,
 		/* what nobody here understands may do anything at the provider's */
 		x->is_at_most_once = x->is_at_most_once || c->kind == CALL_NATIVE;
 	}
+	trail_begin(x);
 	keep_routing(x, c);
 	event_log_join(&x->flight->log, &x->cursor);
 	LIST_PUSH(o->exchanges, x);
@@ -376,9 +378,12 @@ static bool peek_relayed(struct exchange *x, int *frame_type, struct span *body)
 {
 	struct flight *f = x->flight;
 	const struct target *t = f->attempts > 0 ? exchange_target(x) : NULL;
+	OWNED(buf_done) struct buf route = BUF_INIT(TRAIL_ROUTE_BYTES);
 	const struct relay_about about = {.request_id = span_str(x->id),
 		.provider = t ? t->provider : SPAN_NONE,
-		.model = t ? t->model : SPAN_NONE};
+		.model = t ? t->model : SPAN_NONE,
+		.route = x->relay.has_head ? SPAN_NONE : trail_route(x, &route),
+		.attempts = f->attempts};
 	bool has_read;
 	const bool has_frame =
 		relay_peek(&x->relay, &f->log, &x->cursor, &about, frame_type, body, &has_read);
@@ -447,6 +452,7 @@ void exchange_free(struct exchange *x)
 	if (x->is_relayed)
 		relay_done(&x->relay);
 	flight_free(x->flight);
+	buf_done(&x->trail.tried);
 	free(x->concealed);
 	free(x);
 }

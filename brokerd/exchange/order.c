@@ -5,8 +5,8 @@
 
 #include "brokerd/exchange/claim.h"
 #include "brokerd/exchange/pulse.h"
+#include "brokerd/exchange/trail.h"
 #include "brokerd/ledger/price.h"
-#include "brokerd/route/choose.h"
 
 /* What budgets and prices say of it costs a walk of the limits, so that is asked only where somebody wants to know. */
 static bool wants_money(const struct model *alias)
@@ -23,8 +23,7 @@ static int64_t output_tokens(const struct exchange *x)
 	return x->asked_max_tokens.is_set ? x->asked_max_tokens.v : -1;
 }
 
-/* At usual prices: it is to compare them by, not to bound the bill. */
-static int64_t cost_nusd(const struct exchange *x, const struct target *t)
+int64_t order_cost_nusd(const struct exchange *x, const struct target *t)
 {
 	const struct price_case usual = {.input_tokens = x->estimate_tokens, .day = -1};
 	const int64_t output = exchange_is_written(x->flight->op) && output_tokens(x) < 0
@@ -47,7 +46,7 @@ static void look(struct exchange *x, const struct model *alias, struct choose_vi
 		views[i] = (struct choose_view){.first_us = -1, .nusd = -1, .left_nusd = INT64_MAX};
 		pulse_look(x, &views[i]);
 		if (is_cheapest)
-			views[i].nusd = cost_nusd(x, &f->route.targets[i]);
+			views[i].nusd = order_cost_nusd(x, &f->route.targets[i]);
 		if (has_money)
 			views[i].left_nusd = claim_left_nusd(x);
 	}
@@ -122,6 +121,8 @@ static enum err apply(struct exchange *x, const struct choice *choices, size_t n
 	for (size_t i = 0; i < n; i++) {
 		if (choices[i].reason == CHOOSE_IN)
 			in[n_in++] = r->targets[choices[i].target];
+		else
+			trail_out(x, &r->targets[choices[i].target], choices[i].why);
 	}
 	r->targets = in;
 	r->n = n_in;
@@ -142,32 +143,49 @@ static bool goes_on_by_context(const struct route *r, const struct choice *all, 
 	return has_list && is_context;
 }
 
-enum err order_route(struct exchange *x, struct fault *why)
+enum err order_look(struct exchange *x, unsigned needs, struct order *out)
 {
 	struct flight *f = x->flight;
 	struct route *r = &f->route;
-	const size_t n = r->n;
 	char app[PEER_ACCOUNT_BYTES];
-	if (n < 2)
-		return OK;
-	struct choose_view *views = arena_array(&f->arena, n, sizeof *views);
-	struct choice *choices = arena_array(&f->arena, n, sizeof *choices);
-	if (!views || !choices)
+	*out = (struct order){.n = r->n, .n_usual = 1};
+	out->views = arena_array(&f->arena, r->n, sizeof *out->views);
+	out->choices = arena_array(&f->arena, r->n, sizeof *out->choices);
+	if (!out->views || !out->choices)
 		return ERR_NO_MEMORY;
+	look(x, r->alias, out->views);
+	if (r->n < 2)
+		return OK; /* there is nothing to choose: zeroes say that it is in */
 	peer_account(&x->peer, app);
 	const struct choose_ask ask = {
 		.app = span_str(app),
 		.tags = x->tags.list,
 		.n_tags = x->tags.n,
 		.session = x->session,
-		.needs = is_one(r) ? 0 : capability_needs(&f->request),
+		.needs = is_one(r) ? 0 : needs,
 		.input_tokens = is_one(r) ? 0 : x->estimate_tokens,
 		.output_tokens = output_tokens(x),
 		.seed = x->seed,
 	};
-	look(x, r->alias, views);
-	const size_t n_usual = choose(f->config, r->alias, &ask, r->targets, views, n, choices);
-	if (n_usual == 0 && !goes_on_by_context(r, choices, n))
-		return refuse(x, choices, n, why);
-	return apply(x, choices, n);
+	out->n_usual =
+		choose(f->config, r->alias, &ask, r->targets, out->views, r->n, out->choices);
+	return OK;
+}
+
+enum err order_refused(const struct exchange *x, const struct order *o, struct fault *why)
+{
+	if (o->n_usual > 0 || goes_on_by_context(&x->flight->route, o->choices, o->n))
+		return OK;
+	return refuse(x, o->choices, o->n, why);
+}
+
+enum err order_route(struct exchange *x, struct fault *why)
+{
+	struct order o;
+	if (x->flight->route.n < 2)
+		return OK;
+	enum err err = order_look(x, capability_needs(&x->flight->request), &o);
+	if (!err)
+		err = order_refused(x, &o, why);
+	return err ? err : apply(x, o.choices, o.n);
 }

@@ -3,10 +3,27 @@
 #ifndef BROKERD_EXCHANGE_ORDER_H
 #define BROKERD_EXCHANGE_ORDER_H
 #include "brokerd/exchange/steps.h"
+#include "brokerd/route/choose.h"
 
-/* Puts the route in order; those that are out are gone from it. One that is the only one stays, whatever the request needs: its
- * encoder says what it leaves out. ERR_INVALID_REQUEST, ERR_CONTEXT_LENGTH, ERR_BUDGET, ERR_NO_KEY, ERR_NOT_FOUND: none is
- * left, and *why says why each is out. ERR_NO_MEMORY. */
+/* What is known of the targets of a route, and what follows for each. */
+struct order {
+	struct choose_view *views; /* as the route has them */
+	struct choice *choices;    /* as choose.h has them */
+	size_t n, n_usual;
+};
+
+/* Looks at all of the route's targets, and changes nothing. `needs`: capabilities. One target alone is in, whatever the
+ * request needs: its encoder says what it leaves out. ERR_NO_MEMORY. */
+enum err order_look(struct exchange *x, unsigned needs, struct order *out) MUST_USE;
+
+/* Is any left? Else *why says why each is out: ERR_INVALID_REQUEST, ERR_CONTEXT_LENGTH, ERR_BUDGET, ERR_NO_KEY,
+ * ERR_NOT_FOUND. */
+enum err order_refused(const struct exchange *x, const struct order *o, struct fault *why) MUST_USE;
+
+/* Puts the route in that order; those that are out are gone from it. Errors as the two above. */
 enum err order_route(struct exchange *x, struct fault *why) MUST_USE;
+
+/* What the request can cost there, at usual prices: to compare targets by, not to bound the bill. -1: not known. */
+int64_t order_cost_nusd(const struct exchange *x, const struct target *t);
 
 #endif

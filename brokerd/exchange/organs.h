@@ -7,6 +7,7 @@
 #include "brokerd/exchange/caution.h"
 #include "brokerd/exchange/repair.h"
 #include "brokerd/exchange/told.h"
+#include "brokerd/exchange/trace.h"
 #include "brokerd/exchange/turns.h"
 #include "brokerd/ledger/drift.h"
 #include "brokerd/ledger/journal.h"
@@ -34,6 +35,7 @@ struct organs {
 	struct limiter *limiter;     /* how much of everything callers may have */
 	struct turns *turns;         /* who waits for it */
 	struct health *health;       /* how targets fare */
+	struct traces *traces;       /* what became of the last requests; NULL is fine */
 	struct cautions cautions;    /* where they are let out one by one */
 	struct told told_budgets;    /* soft ones that are over, as log and audit have them */
 	struct journal *journal;     /* NULL: state cannot be kept, `ailment` says why */

@@ -53,13 +53,20 @@ bool pulse_may_ask(const struct exchange *x, struct fault *why)
 	return false;
 }
 
+bool pulse_view(const struct exchange *x, struct health_view *out)
+{
+	const struct health_subject s = subject(x);
+	if (!is_followed(x))
+		return false;
+	health_look(x->organs->health, &s, loop_now_us(x->organs->loop), out);
+	return true;
+}
+
 void pulse_look(const struct exchange *x, struct choose_view *out)
 {
 	struct health_view view;
-	const struct health_subject s = subject(x);
-	if (!is_followed(x))
+	if (!pulse_view(x, &view))
 		return;
-	health_look(x->organs->health, &s, loop_now_us(x->organs->loop), &view);
 	out->is_resting = view.state == HEALTH_OPEN || view.state == HEALTH_PROBED;
 	out->in_flight = view.in_flight;
 	out->first_us = view.first_us;

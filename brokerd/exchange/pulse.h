@@ -5,7 +5,9 @@
 #include "brokerd/exchange/steps.h"
 #include "brokerd/route/choose.h"
 
-/* What is known of the target in hand: whether it rests, how busy it is, and how quick. */
+/* All that is known of the target in hand. False: it is answered here, and nothing is. */
+bool pulse_view(const struct exchange *x, struct health_view *out);
+/* What choosing has to know of that: whether it rests, how busy it is, and how quick. */
 void pulse_look(const struct exchange *x, struct choose_view *out);
 
 /* May the target in hand be asked now? False: it rests, and *why is why, with how long it does. */

@@ -186,9 +186,14 @@ static void add(struct headers *h, const char *name, struct span value)
 		h->list[h->n++] = (struct string_pair){span_str(name), value};
 }
 
-/* What every head says beside what its reply is. The texts of `room` live as long as the head. */
+/* For texts that live as long as a head is made. */
+struct room {
+	char target[256], route[1024], attempts[16];
+};
+
+/* What every head says beside what its reply is. */
 static void add_about(struct headers *h, const struct relay *r, const struct relay_about *about,
-	char *room, size_t size)
+	struct room *room)
 {
 	add(h, "x-request-id", about->request_id);
 	if (span_is(span_str(r->speaks->family), "anthropic"))
@@ -197,8 +202,14 @@ static void add_about(struct headers *h, const struct relay *r, const struct rel
 		char target[256];
 		(void)snprintf(target, sizeof target, "%.*s%s%.*s", SPAN_ARG(about->provider),
 			about->model.n > 0 ? "/" : "", SPAN_ARG(about->model));
-		in_ascii(span_str(target), room, size);
-		add(h, "x-llm-broker-target", span_str(room));
+		in_ascii(span_str(target), room->target, sizeof room->target);
+		add(h, "x-llm-broker-target", span_str(room->target));
+	}
+	if (span_is_set(about->route)) {
+		in_ascii(about->route, room->route, sizeof room->route);
+		add(h, "x-llm-broker-route", span_str(room->route));
+		(void)snprintf(room->attempts, sizeof room->attempts, "%u", about->attempts);
+		add(h, "x-llm-broker-attempts", span_str(room->attempts));
 	}
 	for (size_t i = 0; i < r->n_warnings; i++)
 		add(h, "x-llm-broker-warning", r->warnings[i]);
@@ -217,9 +228,9 @@ static void put_own_head(struct relay *r, const struct relay_about *about)
 {
 	const bool is_sse = r->notes.form == ANSWER_SSE;
 	struct headers h = {.n = 0};
-	char target[256];
+	struct room room;
 	add(&h, "content-type", is_sse ? SPAN("text/event-stream") : SPAN("application/json"));
-	add_about(&h, r, about, target, sizeof target);
+	add_about(&h, r, about, &room);
 	put_head(r, &h, 200, r->notes.form != ANSWER_WHOLE);
 }
 
@@ -228,7 +239,8 @@ static void put_fault_head(
 	struct relay *r, const struct fault *why, int status, const struct relay_about *about)
 {
 	struct headers h = {.n = 0};
-	char target[256], seconds[32], ms[32];
+	struct room room;
+	char seconds[32], ms[32];
 	add(&h, "content-type", SPAN("application/json"));
 	if (why->retry_after_ms >= 0) {
 		(void)snprintf(seconds, sizeof seconds, "%" PRId64,
@@ -239,7 +251,7 @@ static void put_fault_head(
 	}
 	add(&h, "x-should-retry", err_info(why->err)->is_retryable ? SPAN("true") : SPAN("false"));
 	add(&h, "x-llm-broker-class", span_str(err_info(why->err)->word));
-	add_about(&h, r, about, target, sizeof target);
+	add_about(&h, r, about, &room);
 	put_head(r, &h, status, false);
 }
 
@@ -248,13 +260,13 @@ static void take_head(
 	struct relay *r, const struct reply_head *head, const struct relay_about *about)
 {
 	struct headers h = {.n = 0};
-	char target[256];
+	struct room room;
 	r->is_forwarded = true;
 	if (r->has_head)
 		return; /* it went out while nothing had come */
 	for (size_t i = 0; i < head->n_headers && h.n < HEADERS_MAX; i++)
 		h.list[h.n++] = head->headers[i];
-	add_about(&h, r, about, target, sizeof target);
+	add_about(&h, r, about, &room);
 	put_head(r, &h, head->status, head->is_stream);
 }
 

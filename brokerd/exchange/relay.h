@@ -75,6 +75,9 @@ void relay_answer(struct relay *r, struct span json);
 struct relay_about {
 	struct span request_id;
 	struct span provider, model; /* absent: nobody so far */
+	struct span
+		route; /* those who were tried before, and what became of it; absent: there was none */
+	unsigned attempts;
 };
 
 /* The next frame, until relay_take, for which events are taken from the log. False: nothing more for now;

@@ -124,7 +124,7 @@ static enum err admit_named(void *context, struct span name)
 }
 
 /* A body that goes on as it is may name other models, which its host would use. */
-static enum err admit_all_named(struct exchange *x, const struct target *t, struct fault *why)
+static enum err admit_all_named(const struct exchange *x, const struct target *t, struct fault *why)
 {
 	struct naming n = {x, t, why};
 	const struct llm_request *r = &x->flight->request;
@@ -141,6 +141,13 @@ static struct span asked_name(const struct exchange *x, const struct target *t)
 	return t->asked == 0 ? x->flight->request.model : x->fallbacks.list[t->asked - 1];
 }
 
+enum err exchange_admit_target(const struct exchange *x, const struct target *t, struct fault *why)
+{
+	const enum err err =
+		allowance_model(&x->allowance, asked_name(x, t), t->provider, t->model, why);
+	return err ? err : admit_all_named(x, t, why);
+}
+
 enum err exchange_admit_targets(struct exchange *x, struct fault *why)
 {
 	struct route *route = &x->flight->route;
@@ -150,10 +157,7 @@ enum err exchange_admit_targets(struct exchange *x, struct fault *why)
 	for (size_t i = 0; i < route->n; i++) {
 		const struct target *t = &route->targets[i];
 		struct fault own = FAULT_NONE;
-		enum err err = allowance_model(
-			&x->allowance, asked_name(x, t), t->provider, t->model, &own);
-		if (!err)
-			err = admit_all_named(x, t, &own);
+		const enum err err = exchange_admit_target(x, t, &own);
 		if (!err)
 			route->targets[n++] = *t;
 		else if (!why->err && own.err)

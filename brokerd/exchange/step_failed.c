@@ -6,6 +6,7 @@
 #include "brokerd/exchange/claim.h"
 #include "brokerd/exchange/listing.h"
 #include "brokerd/exchange/pulse.h"
+#include "brokerd/exchange/trail.h"
 #include "brokerd/log/log.h"
 #include "brokerd/route/retry.h"
 
@@ -85,6 +86,7 @@ static const char *renewal(const struct exchange *x, const struct fault *why)
 void exchange_tell_next(struct exchange *x, const char *why)
 {
 	const struct target *t = exchange_target(x);
+	trail_next(x, why);
 	flight_status(x->flight, "retrying", "%s; trying %.*s/%.*s%s%.*s", why,
 		SPAN_ARG(t->provider), SPAN_ARG(t->model), t->key.n > 0 ? " with the key " : "",
 		SPAN_ARG(t->key));
@@ -188,6 +190,7 @@ enum state exchange_after_failure(struct exchange *x, enum outcome outcome, cons
 	flight_rewind(f);
 	if (!is_queued)
 		exchange_tell_next(x, is_renewal ? other : why->message);
+	trail_pause(x, v.delay_us);
 	x->is_retry_due = v.delay_us > 0;
 	if (x->is_retry_due)
 		loop_timer_set(x->organs->loop, &x->retry, v.delay_us);

@@ -6,6 +6,7 @@
 #include "brokerd/exchange/account.h"
 #include "brokerd/exchange/claim.h"
 #include "brokerd/exchange/pulse.h"
+#include "brokerd/exchange/trail.h"
 #include "brokerd/log/log.h"
 #include "brokerd/route/retry.h"
 #include "protocol/base/num.h"
@@ -131,6 +132,7 @@ enum state exchange_rest(struct exchange *x, const struct fault *why)
 {
 	struct flight *f = x->flight;
 	const size_t next = retry_next(NEXT_KEY, f->route.targets, f->route.n, f->target);
+	trail_rest(x, why);
 	if (retry_tells_more(why, &x->telling))
 		x->telling = *why;
 	if (next < f->route.n && f->batches == 0) {
@@ -192,6 +194,7 @@ void exchange_account(struct exchange *x, const struct attempt_record *record)
 	r.estimate_raw = exchange_raw_estimate(x);
 	count_cost(x, &r);
 	claim_settle(x, &r);
+	trail_attempt(x, &r);
 	if (f->has_usage)
 		r.price = f->price;
 	if (r.outcome == OUTCOME_UNKNOWN)

@@ -78,7 +78,7 @@ static bool choose_same(const struct exchange *x, struct target *t)
 
 /* A provider that speaks several dialects is spoken to in its caller's, else in the first that has the
  * operation. */
-static void choose_dialects(struct exchange *x)
+void exchange_choose_dialects(struct exchange *x)
 {
 	struct flight *f = x->flight;
 	for (size_t i = 0; i < f->route.n; i++) {
@@ -109,6 +109,14 @@ static enum state go_native(struct exchange *x)
 	return err ? exchange_fail_with(x, err, &why) : RESERVE;
 }
 
+enum err exchange_find_targets(struct exchange *x, struct fault *why)
+{
+	struct flight *f = x->flight;
+	const struct route_keys keys = {key_at, x};
+	return route_find_op(f->config, f->op, f->request.model, x->fallbacks.list, x->fallbacks.n,
+		&keys, &f->arena, &f->route, why);
+}
+
 enum state step_route(struct exchange *x)
 {
 	struct flight *f = x->flight;
@@ -126,12 +134,10 @@ enum state step_route(struct exchange *x)
 	}
 	if (f->op == LLM_OP_NATIVE)
 		return go_native(x);
-	const struct route_keys keys = {key_at, x};
-	const enum err err = route_find_op(f->config, f->op, f->request.model, x->fallbacks.list,
-		x->fallbacks.n, &keys, &f->arena, &f->route, &why);
+	const enum err err = exchange_find_targets(x, &why);
 	if (err || exchange_admit_targets(x, &why))
 		return exchange_fail_with(x, err ? err : why.err, &why);
-	choose_dialects(x);
+	exchange_choose_dialects(x);
 	const enum err none = order_route(x, &why);
 	if (none)
 		return exchange_fail_with(x, none, &why);

@@ -6,6 +6,7 @@
 #include "brokerd/exchange/listing.h"
 #include "brokerd/exchange/pins.h"
 #include "brokerd/exchange/pulse.h"
+#include "brokerd/exchange/trail.h"
 #include "brokerd/route/retry.h"
 #include "protocol/event.h"
 
@@ -35,6 +36,8 @@ static enum err on_attempt_event(void *context, const struct llm_event *e)
 {
 	struct exchange *x = context;
 	claim_served(x);
+	if (event_is_content(e->type) || e->type == EV_FINISH)
+		trail_tell(x);
 	if (event_is_content(e->type) || e->type == EV_FINISH || e->type == EV_MODEL)
 		pulse_first(x);
 	if (x->flight->op == LLM_OP_MODELS)

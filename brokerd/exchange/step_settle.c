@@ -5,6 +5,7 @@
 
 #include "brokerd/exchange/account.h"
 #include "brokerd/exchange/claim.h"
+#include "brokerd/exchange/trail.h"
 #include "brokerd/ledger/price.h"
 #include "brokerd/log/log.h"
 #include "protocol/base/num.h"
@@ -123,6 +124,7 @@ enum state step_settle(struct exchange *x)
 	learn(x, &r);
 	if (x->organs->journal && journal_settle(x->organs->journal, &r, &why) != OK)
 		log_error("ledger.exchange_lost", "id=%s why=\"%s\"", x->id, why.message);
+	trail_end(x);
 	char provider[sizeof r.provider * 2], model[sizeof r.target_model * 2];
 	log_info("exchange.end",
 		"id=%s outcome=%s class=%s uid=%u provider=%s model=%s attempts=%u input=%" PRId64

@@ -6,6 +6,7 @@
 
 #include "brokerd/exchange/claim.h"
 #include "brokerd/exchange/listing.h"
+#include "brokerd/exchange/trail.h"
 #include "protocol/base/num.h"
 
 /* For so long a target is waited for before another is asked. */
@@ -148,7 +149,9 @@ void exchange_stop_waiting(struct exchange *x)
 	if (!turns_waits(&x->turn))
 		return;
 	turns_leave(&x->turn);
-	x->queued_us += loop_now_us(x->organs->loop) - x->waits_since_us;
+	const int64_t waited_us = loop_now_us(x->organs->loop) - x->waits_since_us;
+	x->queued_us += waited_us;
+	trail_queue(x, waited_us);
 }
 
 /* Not now either: it stays where it is, unless another target is free much sooner, or its time is not enough. WAIT: it
@@ -253,6 +256,7 @@ static enum err join(struct exchange *x, const struct bounds *b, struct fault *w
 	const enum err err = turns_join(x->organs->turns, claim_lane(x, lane),
 		claim_identity(x, identity), x->is_batch, &x->turn, why);
 	x->waits_since_us = loop_now_us(x->organs->loop);
+	trail_wait(x);
 	if (!err && left_us(x) < exchange_left_us(x))
 		loop_timer_set(x->organs->loop, &x->patience, left_us(x));
 	return err;

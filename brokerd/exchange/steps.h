@@ -33,6 +33,18 @@ struct labels {
 	size_t n;
 };
 
+/* Its way so far: trail.h. */
+#define TRAIL_TRIED_BYTES ((size_t)640)
+#define TRAIL_ROUTE_BYTES (TRAIL_TRIED_BYTES + 256)
+struct trail {
+	uint64_t number;  /* in organs->traces */
+	struct buf tried; /* targets that came to nothing, and what did; empty, as a rule */
+	size_t n_tried;
+	struct span provider, model, key; /* of the target whose queue it is in */
+	size_t rested; /* one more than the target that rests, as was noted last; 0: none */
+	bool is_told;
+};
+
 struct exchange {
 	struct exchange *prev, *next; /* of organs->exchanges */
 	struct organs *organs;
@@ -97,6 +109,7 @@ struct exchange {
 	struct caution *caution; /* that the attempt in hand is one of; NULL: none */
 	bool has_figures;        /* its provider has said how much of its rates is left, */
 	int64_t rest_us;         /* and is not to be asked before that */
+	struct trail trail;
 	unsigned n_told; /* attempts that were told to wait, and for how long: they are no tries */
 };
 
@@ -152,6 +165,13 @@ enum state exchange_next_listing(struct exchange *x);
 /* The list of the provider in hand goes on. */
 enum state exchange_next_page(struct exchange *x);
 
+/* Which targets the names of the call mean, in the order in which they are written. Errors as route_find_op. */
+enum err exchange_find_targets(struct exchange *x, struct fault *why) MUST_USE;
+/* In which of its languages is each spoken to? */
+void exchange_choose_dialects(struct exchange *x);
+/* May the caller use it, by the name that he asked for? ERR_DENIED; ERR_NO_MEMORY. */
+enum err exchange_admit_target(
+	const struct exchange *x, const struct target *t, struct fault *why) MUST_USE;
 /* Takes the targets away that the caller may not use. ERR_DENIED: none is left. */
 enum err exchange_admit_targets(struct exchange *x, struct fault *why) MUST_USE;
 /* May it go to that endpoint? ERR_DENIED. */

@@ -13,6 +13,7 @@ up 3 replies 1 1 x
 a gets 1
 	status retrying: *
 	status retrying: *
+	status route: one/m failed(not_found), two/m failed(quota_exhausted), three/m
 	start *
 	text x
 	usage *
@@ -58,6 +59,7 @@ up 11 is two/m
 up 11 replies 1 1 x
 a gets 4
 	status retrying: *
+	status route: two/m
 	start *
 	text x
 	usage *

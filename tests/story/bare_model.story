@@ -9,6 +9,7 @@ up 2 is two/m
 up 2 replies 1 1 x
 a gets 1
 	status retrying: *
+	status route: one/m failed(quota_exhausted), two/m
 	start *
 	text x
 	usage *

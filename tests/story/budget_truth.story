@@ -56,6 +56,7 @@ up 7 replies 10 100 x
 a gets 5
 	status retrying: *
 	status retrying: *
+	status route: one/m failed(server_error), one/m failed(server_error), two/m
 	start *
 	...
 # 10 at 3 USD a million, and 100 at 6

@@ -36,6 +36,7 @@ a call 1 model=smart
 up 1 is one/small
 up 1 replies 1 1 x
 a gets 1
+	status route: one/small
 	start *
 	...
 # a longer one, and what is not tagged

@@ -11,6 +11,7 @@ up 1 says At last
 after 10m every 15s up 1 hums
 up 1 finishes 1 2
 a gets 1
+	status route: one/m
 	start *
 	text At last
 	usage *
@@ -28,6 +29,7 @@ up 3 is two/m
 up 3 replies 1 1 hi
 a gets 2
 	status retrying: *
+	status route: one/m unknown(timeout), two/m
 	start *
 	text hi
 	usage *

@@ -55,6 +55,7 @@ after 1ms
 up 7 replies 1 1 x
 a gets 4
 	status retrying: the token is refused and fetched anew; trying cloud/m
+	status route: cloud/m failed(auth), cloud/m
 	start *
 	text x
 	usage *

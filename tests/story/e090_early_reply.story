@@ -19,6 +19,7 @@ after 2s
 up 3 replies 1 1 x
 a gets 2
 	status retrying: *
+	status route: one/m failed(connection), one/m
 	start *
 	text x
 	usage *

@@ -19,6 +19,7 @@ ups 4
 up 4 is two/m
 up 4 replies 1 1 hi
 a gets 2
+	status route: two/m
 	start *
 	text hi
 	usage *
@@ -41,6 +42,7 @@ ups 6
 up 6 is two/m
 up 6 replies 1 1 hi
 a gets 4
+	status route: two/m
 	start *
 	text hi
 	usage *

@@ -79,6 +79,7 @@ up 10 answers 200
 	{"data":[{"embedding":[1]}]}
 a gets 4
 	status retrying: *
+	status route: one/e failed(not_found), two/e
 	start *
 	embedding *
 	end two/e attempts=2 *

@@ -18,6 +18,7 @@ up 3 says Good
 a gets 1
 	status retrying: *
 	status retrying: *
+	status route: one/m failed(overloaded), one/m failed(auth), two/m
 	start m-as-said
 	text Good
 up 3 event {"error":{"message":"The server is overloaded","code":"server_is_overloaded"}}

@@ -11,6 +11,7 @@ a gets 1
 	status retrying: *one refuses the broker's key*
 up 2 replies 9 3 Hi.
 a gets 1
+	status route: one/m failed(auth), two/m
 	start m-as-said
 	text Hi.
 	usage *

@@ -21,6 +21,7 @@ up 3 answers 200
 a gets 1
 	status retrying: *trying left/claude with the key one
 	status retrying: *trying left/claude with the key two
+	status route: left/claude failed(auth), left/claude failed(permission), left/claude
 	start *
 	text Yes.
 	usage *
@@ -48,6 +49,7 @@ up 6 answers 200
 	{"id":"msg_3","type":"message","role":"assistant","model":"claude","content":[{"type":"thinking","thinking":"Hm.","signature":"made-by-two"},{"type":"text","text":"Yes."}],"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":2}}
 a gets 2
 	status retrying: *trying left/sonnet with the key two
+	status route: left/sonnet failed(rate_limited), left/sonnet
 	start *
 	...
 after 1ms

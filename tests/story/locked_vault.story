@@ -13,6 +13,7 @@ after 1ms
 a call 2 model=fallback
 a gets 2
 	status retrying: *
+	status route: offline/echo
 	start *
 	...
 after 1ms

@@ -75,6 +75,7 @@ a gets 7
 	warning clamped_parameter max_tokens: *
 	status retrying: *
 	warning clamped_parameter max_tokens: *
+	status route: two/m failed(auth), one/m
 	start *
 	...
 # what a first try may have cost is no longer there for the second
@@ -87,6 +88,7 @@ up 8 asks *"max_tokens":10[,}]*
 up 8 replies 9 3 k
 a gets 8
 	status retrying: *
+	status route: two/m unknown(outcome_unknown), one/m
 	start *
 	...
 after 1ms

@@ -11,6 +11,7 @@ up 2 is two/m
 up 2 replies 9 3 Hi.
 a gets 1
 	status retrying: *
+	status route: one/m unknown(outcome_unknown), two/m
 	start *
 	text Hi.
 	usage input=9 output=3 cost=45000
@@ -43,6 +44,7 @@ ups 7
 up 7 replies 1 1 k
 a gets 4
 	status retrying: *
+	status route: one/m failed(connection), two/m
 	start *
 	text k
 	usage *

@@ -17,6 +17,7 @@ after 1s
 ups 3
 up 3 replies 2 2 there
 a gets 1
+	status route: three/m failed(overloaded), three/m failed(overloaded), three/m
 	start *
 	text there
 	usage *

@@ -37,7 +37,7 @@ up 4 asks *"text":"Yes."*
 up 4 answers 200
 	{"id":"msg_2","type":"message","role":"assistant","model":"claude","content":[{"type":"text","text":"No."}],"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":2}}
 a gets 2
-	head 200 content-type=application/json x-llm-broker-target=left/claude x-llm-broker-warning=reasoning_dropped *
+	head 200 content-type=application/json x-llm-broker-target=left/claude x-llm-broker-route=right/claude failed(overloaded), right/claude failed(overloaded), left/claude x-llm-broker-attempts=3 x-llm-broker-warning=reasoning_dropped *
 	raw *"text":"No."*
 	end left/claude attempts=3 *
 # what brings nothing back goes where the alias says

@@ -34,6 +34,7 @@ after 7s
 up 3 is two/m
 up 3 replies 1 1 x
 a gets 4
+	status route: two/m
 	start *
 	...
 a leaves

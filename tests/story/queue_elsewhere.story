@@ -17,10 +17,12 @@ up 1 is one/m
 up 2 is two/m
 up 1..2 replies 1 1 x
 a gets 1
+	status route: one/m
 	start *
 	...
 a gets 2
 	status retrying: limit "one" *; trying two/m
+	status route: two/m
 	start *
 	...
 a gets 3
@@ -36,12 +38,14 @@ ups 3
 up 3 is two/m
 up 3 replies 1 1 x
 a gets 3
+	status route: two/m
 	start *
 	...
 after 30s
 up 4 is one/m
 up 4 replies 1 1 x
 a gets 4
+	status route: one/m
 	start *
 	...
 # a short wait is worth it
@@ -53,6 +57,7 @@ after 500ms
 up 5 is one/m
 up 5 replies 1 1 x
 a gets 5
+	status route: one/m
 	start *
 	...
 a leaves

@@ -23,6 +23,7 @@ a gets 2
 up 2 is two/m
 up 2 replies 1 1 x
 a gets 2
+	status route: two/m
 	start *
 	...
 a gets 3

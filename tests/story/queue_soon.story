@@ -30,11 +30,13 @@ up 2 replies 1 1 x
 up 3 is one/m
 up 3 replies 1 1 x
 a gets 3
+	status route: one/m
 	start *
 	...
 up 4 is one/m
 up 4 replies 1 1 x
 a gets 4
+	status route: one/m
 	start *
 	...
 a leaves

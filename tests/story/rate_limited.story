@@ -10,6 +10,7 @@ up 2 is two/m
 up 2 replies 1 1 ok
 a gets 1
 	status retrying: *; trying two/m
+	status route: one/m failed(rate_limited), two/m
 	start *
 	text ok
 	usage *
@@ -30,6 +31,7 @@ ups 4
 up 4 is three/m
 up 4 replies 1 1 later
 a gets 2
+	status route: three/m failed(rate_limited), three/m
 	start *
 	text later
 	usage *
@@ -89,6 +91,7 @@ ups 14
 after 1ms
 up 15 replies 1 1 x
 a gets 5
+	status route: three/m failed(rate_limited), three/m
 	start *
 	text x
 	usage *

@@ -11,6 +11,7 @@ up 2 lacks *"max_tokens"*
 up 2 replies 1 1 x
 a gets 1
 	warning dropped_parameter max_tokens: *
+	status route: three/m failed(invalid_request), three/m
 	start *
 	text x
 	usage *

@@ -11,6 +11,7 @@ up 2 is one/m
 up 2 replies 1 1 x
 a gets 1
 	status retrying: the new key is refused, and the one before it serves; trying one/m
+	status route: one/m failed(auth), one/m
 	start *
 	text x
 	usage *

@@ -25,6 +25,7 @@ a gets 1
 	status retrying: no token for cloud: *
 	status retrying: no token for cloud: *
 	status retrying: no token for cloud: *
+	status route: one/m
 	start *
 	...
 # it may have answered: that costs nothing, and is asked again

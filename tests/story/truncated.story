@@ -32,6 +32,7 @@ up 4 says all
 up 4 finishes 1 1
 a gets 3
 	status retrying: *
+	status route: one/m unknown(stream_incomplete), two/m
 	start *
 	text all
 	usage *

@@ -10,6 +10,7 @@ up 2 replies 1 1 x
 a gets 1
 	warning dropped_parameter top_k: *
 	status retrying: *
+	status route: three/m failed(overloaded), three/m
 	start *
 	text x
 	usage *

@@ -21,6 +21,7 @@ up 3 says A
 up 3 event {"error":{"message":"oops","code":"server_error"}}
 a gets 2
 	status retrying: *
+	status route: one/m failed(overloaded), one/m
 	start *
 	text A
 	fault server_error partial * from=one: oops
