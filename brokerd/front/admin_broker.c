@@ -129,6 +129,8 @@ enum err admin_status(struct admin_call *a, struct json body, struct fault *why)
 	peer_json(&a->peer, &you);
 	json_put_raw(&o, buf_view(&you));
 	put_providers(a, &o);
+	json_key(&o, "targets");
+	health_json(organs->health, loop_now_us(organs->loop), false, &o);
 	json_close(&o, '}');
 	admin_done(a);
 	return OK;

@@ -258,6 +258,23 @@ static void check_audit(struct report *r, struct json audit)
 		note(r, FINE, "audit", NULL, "written; `llmb audit verify` checks it");
 }
 
+/* What rests may be well again soon, but a key that is refused is not by itself. */
+static void check_targets(struct report *r, struct json targets)
+{
+	size_t n = 0;
+	for (struct json_walk w = json_each(targets); json_next(&w);)
+		n += number_of(w.value, "until_ms") >= 0;
+	if (json_is_nil(targets))
+		return; /* a broker of before */
+	if (n == 0)
+		note(r, FINE, "targets", NULL, "none rests");
+	else
+		note(r, WARNING, "targets",
+			"llmb status says which, and why; llmb explain -m MODEL, what is asked "
+			"instead",
+			"%zu rest%s after failures", n, n == 1 ? "s" : "");
+}
+
 /* Of whom nothing else is shown to: everybody may know that. */
 static void check_whoami(struct report *r)
 {
@@ -305,6 +322,7 @@ static void check_status(struct report *r)
 	check_catalogue(r, json_member(s, "catalogue"));
 	check_audit(r, json_member(s, "audit"));
 	check_providers(r, json_member(s, "providers"));
+	check_targets(r, json_member(s, "targets"));
 }
 
 /* ---- a call ---- */

@@ -4,6 +4,8 @@
 #include "libllmclient/cli/broker.h"
 #include "libllmclient/cli/commands.h"
 
+#define RESTING_SHOWN ((size_t)8)
+
 static void put_uptime(struct buf *out, int64_t s)
 {
 	if (s >= 86400)
@@ -54,6 +56,28 @@ static void put_providers(struct buf *out, struct json providers, struct arena *
 	buf_text(out, n > 0 ? "\n" : "none has a key yet: llmb key add PROVIDER\n");
 }
 
+/* "resting   openai/gpt-4o with the key b, for 42 s: ..."; of many, the first. */
+static void put_resting(struct buf *out, struct json targets, struct arena *a)
+{
+	size_t n = 0;
+	for (struct json_walk w = json_each(targets); json_next(&w);) {
+		const struct json t = w.value;
+		const struct span model = text_of(t, "model", a), key = text_of(t, "key", a);
+		const int64_t until_ms = number_of(t, "until_ms");
+		if (until_ms < 0 || n++ >= RESTING_SHOWN)
+			continue;
+		buf_print(out, "resting   %.*s%s%.*s", SPAN_ARG(text_of(t, "provider", a)),
+			model.n > 0 ? "/" : "", SPAN_ARG(model));
+		if (json_kind(json_member(t, "key")) == JSON_STRING)
+			buf_print(out, " with %s%.*s", key.n > 0 ? "the key " : "its key",
+				SPAN_ARG(key));
+		buf_print(out, ", for %" PRId64 " s: %.*s\n", (until_ms + 999) / 1000,
+			SPAN_ARG(text_of(t, "why", a)));
+	}
+	if (n > RESTING_SHOWN)
+		buf_print(out, "resting   %zu more: llmb status --json\n", n - RESTING_SHOWN);
+}
+
 static void put_status(struct buf *out, struct json s, struct arena *a)
 {
 	const struct json config = json_member(s, "config"), you = json_member(s, "you");
@@ -76,6 +100,7 @@ static void put_status(struct buf *out, struct json s, struct arena *a)
 	buf_print(out, "you       uid %" PRId64 ", %.*s\n", number_of(you, "uid"),
 		SPAN_ARG(text_of(you, "program", a)));
 	put_providers(out, json_member(s, "providers"), a);
+	put_resting(out, json_member(s, "targets"), a);
 	const struct span unwritten = text_of(json_member(s, "audit"), "message", a);
 	if (unwritten.n > 0)
 		buf_print(out, "AUDIT     is not written: %.*s\n", SPAN_ARG(unwritten));
