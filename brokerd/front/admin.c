@@ -162,6 +162,8 @@ static const struct {
 	{"budget.list",       admin_budget_list,       true,  ADMIN_CHEAP  },
 	{"budget.set",        admin_budget_set,        false, ADMIN_CHEAP  },
 	{"budget.remove",     admin_budget_remove,     true,  ADMIN_CHEAP  },
+	{"route.explain",     admin_route_explain,     false, ADMIN_COSTLY },
+	{"request.explain",   admin_request_explain,   true,  ADMIN_READING},
 	{"reconcile",         admin_reconcile,         false, ADMIN_CHEAP  },
 	{"key.add",           admin_key_add,           false, ADMIN_CHEAP  },
 	{"key.rotate",        admin_key_rotate,        false, ADMIN_CHEAP  },

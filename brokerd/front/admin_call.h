@@ -92,6 +92,13 @@ enum err admin_read_i64(
 	struct json body, const char *name, int64_t *out, struct fault *why) MUST_USE;
 enum err admin_read_flag(struct json body, const char *name, bool *out, struct fault *why) MUST_USE;
 
+/* As whom is something asked? "as": KIND:NAME, known as well as can be, unless "uid", "socket" or "profile" say more;
+ * absent: as who calls. ERR_INVALID_ARGUMENT. */
+enum err admin_read_peer(
+	struct admin_call *a, struct json body, struct peer_id *out, struct fault *why) MUST_USE;
+/* Is it a request's id, and nothing that was typed in its place? */
+bool admin_is_request_id(struct span id);
+
 /* What is known to be no secret: the audit log may have it. */
 void admin_about(struct admin_call *a, const char *who);
 
@@ -125,6 +132,7 @@ admin_run admin_usage, admin_usage_estimates, admin_usage_export, admin_prompt_r
 admin_run admin_config_check, admin_config_reload, admin_status;
 admin_run admin_budget_list, admin_budget_set, admin_budget_remove;
 admin_run admin_reconcile;
+admin_run admin_route_explain, admin_request_explain;
 admin_run admin_whoami, admin_policy_show, admin_policy_test;
 admin_run admin_app_list, admin_app_allow, admin_app_revoke, admin_app_forget, admin_app_add,
 	admin_app_remove;

@@ -205,8 +205,7 @@ static enum err read_place(
 	return OK;
 }
 
-/* As whom? "flatpak:org.gnome.Builder", known as well as can be, unless more is said. */
-static enum err read_peer(
+enum err admin_read_peer(
 	struct admin_call *a, struct json body, struct peer_id *out, struct fault *why)
 {
 	const struct span as = admin_text(a, body, "as"), profile = admin_text(a, body, "profile");
@@ -296,7 +295,7 @@ enum err admin_policy_test(struct admin_call *a, struct json body, struct fault 
 	const struct span op = admin_text(a, body, "op"), model = admin_text(a, body, "model");
 	struct fault said = FAULT_NONE;
 	enum llm_op typed = LLM_OP_CHAT;
-	const enum err err = read_peer(a, body, &peer, why);
+	const enum err err = admin_read_peer(a, body, &peer, why);
 	if (err)
 		return err;
 	const struct policy_verdict q = admin_judge(a, &peer);

@@ -3,8 +3,7 @@
 
 #include "protocol/base/utf8.h"
 
-/* A request's id, and nothing that was typed in its place: the audit log has it. */
-static bool is_request_id(struct span id)
+bool admin_is_request_id(struct span id)
 {
 	if (id.n >= REQUEST_ID_BYTES || !span_starts(id, SPAN("req_")))
 		return false;
@@ -47,7 +46,7 @@ static void prompt_came(struct prompts_wait *w, const struct prompt *found, cons
 enum err admin_prompt_read(struct admin_call *a, struct json body, struct fault *why)
 {
 	const struct span id = admin_text(a, body, "id");
-	if (!is_request_id(id))
+	if (!admin_is_request_id(id))
 		return fault_param(why, ERR_INVALID_ARGUMENT, "id",
 			"this wants the id of a request, as the ledger and the log have it: "
 			"req_...");

@@ -32,6 +32,8 @@ static const struct row rows[] = {
 	{CALL_ADMIN,  "budget.list",       false, false, false},
 	{CALL_ADMIN,  "budget.set",        false, false, false},
 	{CALL_ADMIN,  "budget.remove",     false, false, false},
+	{CALL_ADMIN,  "route.explain",     false, false, false},
+	{CALL_ADMIN,  "request.explain",   false, false, false},
 	{CALL_ADMIN,  "reconcile",         false, false, false},
 	{CALL_ADMIN,  "key.add",           false, false, false},
 	{CALL_ADMIN,  "key.list",          false, false, false},

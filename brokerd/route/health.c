@@ -558,7 +558,7 @@ static struct span name_in(const struct health_record *r)
 	return span_of(r->name, r->name_n);
 }
 
-static const char *state_word(enum health_state s)
+const char *health_state_word(enum health_state s)
 {
 	switch (s) {
 	case HEALTH_CLOSED:
@@ -589,7 +589,7 @@ static void put_record(
 		path[i] = at;
 	for (size_t i = 0; i < r->place; i++)
 		json_pair_str(o, members[i], name_in(path[i]));
-	json_pair_str(o, "state", span_str(state_word(state(r, now_us))));
+	json_pair_str(o, "state", span_str(health_state_word(state(r, now_us))));
 	if (state(r, now_us) == HEALTH_OPEN)
 		json_pair_i64(o, "until_ms", ms_up(r->until_us - now_us));
 	if (r->why) {

@@ -50,6 +50,9 @@ enum health_state {
 	HEALTH_PROBED,    /* one is, just now: all others wait for what becomes of it */
 };
 
+/* "closed", "open", "half_open", "probed". */
+const char *health_state_word(enum health_state s);
+
 /* What is known of a target now; of its three places the one that stands most in the way: an open one, of several the one
  * whose rest is the longest, before one that is probed, before one that is half-open; else the widest. */
 struct health_view {

@@ -23,6 +23,7 @@ static const struct command *const commands[] = {
 	&command_models,
 	&command_catalogue,
 	&command_usage,
+	&command_explain,
 	&command_budget,
 	&command_reconcile,
 	&command_audit,

@@ -1,0 +1,35 @@
+/* explain.h - where would a request go, in which order, and why nowhere else?
+ * Asked of the very functions that a request walks through: what is looked at is an exchange that never begins. Nothing is
+ * sent, and of the limits nothing stays taken. */
+#ifndef BROKERD_EXCHANGE_EXPLAIN_H
+#define BROKERD_EXCHANGE_EXPLAIN_H
+#include "brokerd/exchange/organs.h"
+#include "brokerd/policy/allowance.h"
+#include "protocol/base/json.h"
+
+#define EXPLAIN_INPUT_MAX INT64_C(1000000) /* tokens of a prompt */
+
+/* Spans are borrowed, and must live as long as that of the configuration. */
+struct explain_ask {
+	const struct peer_id *peer; /* as whom */
+	struct allowance allowance; /* of the configuration that holds now */
+	struct span model;
+	const struct span *fallbacks, *tags;
+	size_t n_fallbacks, n_tags;
+	struct span session;   /* absent: none */
+	int64_t input_tokens;  /* 1 to EXPLAIN_INPUT_MAX */
+	int64_t output_tokens; /* -1: not said */
+	unsigned needs;        /* bits of enum capability */
+	bool shows_figures;    /* of limits, to whoever asks; else what `peer` would be told */
+};
+
+/* Appends members of an object: "alias" (null: the name is none's), "strategy", "targets": first those that are in, in the
+ * order in which they would be tried, each {"provider","model","key","list": "usual|context|refusal","fallback": by which
+ * name, from 1,"state": "closed|open|half_open|probed" (absent: it is answered here),"place","until_ms","class","because",
+ * "in_flight","first_ms","p95_ms","cost_nusd","limits": "now|wait|spent","wait_ms","limit"}; then those that are out, with
+ * "out": "app|tag|size|need|budget|price|key|lacks|context|denied" and "why". What is not known is left out. Where none is
+ * left, "class" and "message": what a call would be told. ERR_NO_MEMORY: the members are not whole. */
+enum err explain_route(struct organs *o, const struct explain_ask *ask, struct json_out *to,
+	struct fault *why) MUST_USE;
+
+#endif

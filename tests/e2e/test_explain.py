@@ -1,0 +1,223 @@
+"""test_explain.py - is it told where a call would go and why, and where one went, while that is known and after?"""
+
+import json
+import re
+
+import harness
+import pytest
+from surfaces import FAMILIES, relay
+
+CHAT = FAMILIES["chat"]
+ALIAS = {"target": ["one/m", "two/m max_input=5000"]}
+LABELS = ("a", "b", "c")
+
+
+def config(provider, *more):
+    return (harness.provider_section(provider, "one", key_label=LABELS) +
+            harness.provider_section(provider, "two") +
+            harness.section("model", "smart", ALIAS) +
+            harness.section("model", "one/m", {"price_input": "1", "price_output": "2"}) + "".join(more))
+
+
+@pytest.fixture
+def made(broker, provider):
+    one = broker(config(provider))
+    for label in LABELS:
+        one.add_key(f"one/{label}", f"sk-{label}-0123456789abcdef")
+    one.add_key("two", "sk-two-0123456789abcdef")
+    return one
+
+
+def good(made, *args, code=0):
+    done = made.llmb(*args)
+    assert done.code == code, done
+    return done
+
+
+def explained(made, *args, code=0):
+    return json.loads(good(made, "explain", *args, "--json", code=code).out)
+
+
+def tried(answer):
+    return [(t["provider"], t["key"]) for t in answer["targets"] if "out" not in t]
+
+
+def ask(made, model="smart"):
+    good(made, "ask", "-m", model, "hi")
+
+
+def last_id(made, n):
+    return made.wait_ledger(n)["exchange"][-1]["id"]
+
+
+def discovered(made, provider):
+    """One key is refused, one is limited, and the third answers."""
+    provider.script(status=401)
+    provider.script(status=429, headers={"retry-after": "300"})
+    ask(made)
+    assert len(provider.requests()) == 3
+
+
+def test_all_are_told_in_their_order(made, provider):
+    before = explained(made, "-m", "smart")
+    assert tried(before) == [("one", "a"), ("one", "b"), ("one", "c"), ("two", "")]
+    assert (before["alias"], before["strategy"], before["allowed"]) == ("smart", "priority", True)
+    first = before["targets"][0]
+    # a thousand tokens in, as many out
+    assert (first["state"], first["limits"], first["cost_nusd"]) == ("closed", "now", 3_000_000)
+    assert "cost_nusd" not in before["targets"][-1], "nobody knows that price"
+    long = explained(made, "-m", "smart", "--input-tokens", "6000")
+    assert tried(long) == [("one", "a"), ("one", "b"), ("one", "c")]
+    (out,) = [t for t in long["targets"] if "out" in t]
+    assert (out["provider"], out["out"]) == ("two", "size") and "5000" in out["why"]
+    assert provider.requests() == [], "nobody is asked for that"
+
+
+def test_what_rests_is_told_and_comes_last(made, provider):
+    discovered(made, provider)
+    after = explained(made, "-m", "smart")
+    # a key that is limited keeps its place, and its limits say how long it has to wait
+    assert tried(after) == [("one", "b"), ("one", "c"), ("two", ""), ("one", "a")]
+    states = {t["key"]: t for t in after["targets"] if t["provider"] == "one"}
+    assert (states["a"]["state"], states["a"]["place"], states["a"]["class"]) == ("open", "key", "auth")
+    assert 0 < states["a"]["until_ms"]
+    assert states["b"]["limits"] == "wait" and 200_000 < states["b"]["wait_ms"] <= 300_000
+    assert states["c"]["state"] == "closed" and states["c"]["first_ms"] >= 0
+    shown = good(made, "explain", "-m", "smart").out
+    lines = shown.splitlines()
+    assert lines[0].startswith("smart, an alias by priority, for ")
+    assert lines[2].split()[:4] == ["1", "one/m", "b", "well"], shown
+    assert re.search(r" wait (2\d\d|300) s$", lines[2]), shown
+    assert lines[3].split()[:4] == ["2", "one/m", "c", "well"] and lines[3].endswith(" now"), shown
+    assert re.match(r"4 +one/m +a +rests \d+ s ", lines[5]), shown
+    assert any(line.startswith("one/m with the key a: was last told: ") for line in lines), shown
+    assert "0123456789abcdef" not in shown, "no key is shown"
+    # and whoever asks how the broker is
+    (resting,) = [line for line in good(made, "status").out.splitlines() if line.startswith("resting")]
+    assert resting.startswith("resting   one with the key a, for ")
+    rows = json.loads(good(made, "status", "--json").out)["targets"]
+    assert [(row["provider"], row["key"], row["state"]) for row in rows] == [("one", "a", "open")]
+    # asking all this has taken nothing, and the next call goes where it was said
+    ask(made)
+    assert provider.requests()[-1].header("authorization") == ["Bearer sk-c-0123456789abcdef"]
+    assert len(provider.requests()) == 4
+
+
+def test_what_happened_is_told_until_it_is_forgotten_and_then_from_the_ledger(made, provider):
+    discovered(made, provider)
+    request = last_id(made, 1)
+    known = explained(made, request)
+    assert (known["from"], known["is_over"], known["model"], known["outcome"]) == ("memory", True, "smart", "ok")
+    attempts = [s for s in known["steps"] if s["step"] == "attempt"]
+    assert [(s["key"], s["outcome"], s.get("class"), s["http_status"]) for s in attempts] == [
+        ("a", "failed", "auth", 401), ("b", "failed", "rate_limited", 429), ("c", "ok", None, 200)]
+    assert [s["number"] for s in attempts] == [1, 2, 3] and known["attempts"] == 3
+    nexts = [s for s in known["steps"] if s["step"] == "next"]
+    assert [s["key"] for s in nexts] == ["b", "c"] and all(s["why"] for s in nexts)
+    at = [s["at_us"] for s in known["steps"]]
+    assert at == sorted(at) and at[-1] <= known["total_us"]
+    shown = good(made, "explain", request)
+    assert "one/m with the key a: failed (auth), HTTP 401" in shown.out and shown.err == ""
+
+    made.restart()
+    later = explained(made, request)
+    assert later["from"] == "ledger"
+    for member in ("id", "at_us", "op", "model", "outcome", "attempts", "total_us", "cost_nusd"):
+        assert later[member] == known[member], member
+    assert [s["step"] for s in later["steps"]] == ["attempt"] * 3
+    for old, new in zip(attempts, later["steps"]):
+        for member in ("provider", "model", "key", "number", "outcome", "http_status", "us", "at_us"):
+            assert new[member] == old[member], member
+        assert new.get("class") == old.get("class")
+    shown = good(made, "explain", request)
+    assert "one/m with the key a: failed (auth), HTTP 401" in shown.out
+    assert "not known any more" in shown.err
+
+
+def steps(made, n, what):
+    """Those of the n-th call."""
+    return [s for s in explained(made, last_id(made, n))["steps"] if s["step"] == what]
+
+
+def test_who_is_not_asked_and_what_is_waited_for(broker, provider):
+    made = broker(config(provider, harness.section("limit", "few", {"provider": "two", "requests": "1/second"})))
+    made.add_key("one/a", "sk-a-0123456789abcdef")
+    made.add_key("two", "sk-two-0123456789abcdef")
+    good(made, "ask", "-m", "smart", "x " * 20000)
+    (out,) = steps(made, 1, "out")
+    assert (out["provider"], out["model"]) == ("two", "m") and "5000" in out["why"]
+    ask(made, "two/m")
+    ask(made, "two/m")
+    (queue,) = steps(made, 3, "queue")
+    assert queue["provider"] == "two" and 0 < queue["us"] and "few" in queue["why"]
+    assert explained(made, last_id(made, 3))["queued_us"] == queue["us"]
+    # a failure that is tried again after a while
+    provider.script(status=500)
+    ask(made, "one/m")
+    (pause,) = steps(made, 4, "pause")
+    (following,) = steps(made, 4, "next")
+    assert pause["us"] > 0 and (following["provider"], following["key"]) == ("one", "a")
+    # a key that is refused rests; asked for once more in case it was mended, and then no more
+    provider.script(status=401, times=0)
+    for n in (5, 6):
+        assert made.llmb("ask", "-m", "one/m", "hi").code != 0
+        assert len(steps(made, n, "attempt")) == 1 and steps(made, n, "rest") == []
+    assert made.llmb("ask", "-m", "one/m", "hi").code != 0
+    (rest,) = steps(made, 7, "rest")
+    assert (rest["provider"], rest["key"]) == ("one", "a") and rest["us"] > 0 and rest["why"]
+    assert steps(made, 7, "attempt") == []
+    assert "one/m with the key a: passed over: " in good(made, "explain", last_id(made, 7)).out
+
+
+def test_one_that_failed_says_so(made, provider):
+    provider.script(status=400, times=0)
+    done = made.llmb("ask", "-m", "smart", "hi")
+    assert done.code != 0
+    known = explained(made, last_id(made, 1))
+    assert (known["outcome"], known["class"]) == ("failed", "invalid_request")
+    assert known["message"] and [s["step"] for s in known["steps"]] == ["attempt"]
+
+
+def test_what_is_no_question(made, provider):
+    for args, code, says in [
+            (["req_01hzx8k2mv9t4w7y5q3p6r1c0d"], 2, "no request req_01hzx8k2mv9t4w7y5q3p6r1c0d"),
+            (["sk-typed-in-the-wrong-place"], 2, "req_..."),
+            (["-m", "smart", "--needs", "wings"], 2, "images"),
+            (["-m", "smart", "--as", "nobody:at-all"], 2, "KIND"),
+            ([], 2, "-m MODEL"),
+            (["-m", "smart", "req_01hzx8k2mv9t4w7y5q3p6r1c0d"], 2, "-m MODEL")]:
+        done = made.llmb("explain", *args)
+        assert (done.code, says in done.err) == (code, True), done
+        assert "wrong-place" not in done.err
+    none = explained(made, "-m", "nobody/m", code=3)
+    assert none["targets"] == [] and none["class"] == "not_found" and none["message"]
+
+
+def test_who_may_ask_and_as_whom(broker, provider):
+    made = broker(config(
+        provider,
+        harness.section("policy", "boxes", {"kind": "flatpak", "allow": "yes", "except_model": "two/*"}),
+        harness.section("policy", "mine", {"kind": "host", "operation": ["use", "key.*", "route.explain"]})))
+    made.add_key("one/a", "sk-a-0123456789abcdef")
+    made.add_key("two", "sk-two-0123456789abcdef")
+    seen = explained(made, "-m", "smart", "--as", "flatpak:org.example.App")
+    assert tried(seen) == [("one", "a")]
+    (out,) = [t for t in seen["targets"] if "out" in t]
+    assert (out["provider"], out["out"]) == ("two", "denied") and "boxes" in out["why"]
+    nobody = explained(made, "-m", "smart", "--as", "snap:app", "--uid", "4711", code=3)
+    assert (nobody["allowed"], nobody["class"]) == (False, "denied") and "targets" not in nobody
+    asking = good(made, "explain", "-m", "smart", "--as", "snap:app").out
+    assert "a person is asked first" in asking
+    ask(made)
+    done = made.llmb("explain", last_id(made, 1))
+    assert done.code == 3 and "request.explain" in done.err, done
+
+
+def test_the_reply_carries_its_route(made, provider):
+    provider.script(status=401)
+    call = relay(made, CHAT.surface, CHAT.body("smart", "hi", False))
+    assert call.header("x-llm-broker-target") == ["one/m"]
+    assert call.header("x-llm-broker-route") == ["one/m failed(auth), one/m"]
+    assert call.header("x-llm-broker-attempts") == ["2"]
+    call = relay(made, CHAT.surface, CHAT.body("one/m", "hi", False))
+    assert call.header("x-llm-broker-route") == [] and call.header("x-llm-broker-attempts") == []
