@@ -4,13 +4,15 @@
 #include "brokerd/config/builtin.h"
 #include "brokerd/config/keys.h"
 
-/* Text with its *bold* kept and its underscores as they are: scdoc underlines by them. */
+/* Text with its *bold* kept, and its underscores as they are, by which scdoc underlines; a * between spaces is one too. */
 static void put_text(struct buf *out, const char *text)
 {
-	for (; *text; text++) {
-		if (*text == '_')
+	for (const char *at = text; *at; at++) {
+		const bool is_alone =
+			*at == '*' && at > text && at[-1] == ' ' && (at[1] == ' ' || at[1] == '\n');
+		if (*at == '_' || is_alone)
 			buf_byte(out, '\\');
-		buf_byte(out, *text);
+		buf_byte(out, *at);
 	}
 }
 
