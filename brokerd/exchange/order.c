@@ -100,17 +100,6 @@ static enum err refuse(
 		SPAN_ARG(span_first(x->flight->request.model, 128)), SPAN_ARG(buf_view(&said)));
 }
 
-/* All lines but one key's are the same target to a request. */
-static bool is_one(const struct route *r)
-{
-	for (size_t i = 1; i < r->n; i++) {
-		if (!span_eq(r->targets[i].provider, r->targets[0].provider) ||
-			!span_eq(r->targets[i].model, r->targets[0].model))
-			return false;
-	}
-	return true;
-}
-
 /* The usual ones that are in, and the lists, which are for what may yet happen. */
 static enum err apply(struct exchange *x, const struct choice *choices, size_t n)
 {
@@ -148,8 +137,6 @@ enum err order_route(struct exchange *x, struct fault *why)
 	struct route *r = &f->route;
 	const size_t n = r->n;
 	char app[PEER_ACCOUNT_BYTES];
-	if (n < 2)
-		return OK;
 	struct choose_view *views = arena_array(&f->arena, n, sizeof *views);
 	struct choice *choices = arena_array(&f->arena, n, sizeof *choices);
 	if (!views || !choices)
@@ -160,9 +147,10 @@ enum err order_route(struct exchange *x, struct fault *why)
 		.tags = x->tags.list,
 		.n_tags = x->tags.n,
 		.session = x->session,
-		.needs = is_one(r) ? 0 : capability_needs(&f->request),
-		.input_tokens = is_one(r) ? 0 : x->estimate_tokens,
+		.needs = capability_needs(&f->request),
+		.input_tokens = x->estimate_tokens,
 		.output_tokens = output_tokens(x),
+		.is_in_pieces = f->op == LLM_OP_EMBED || f->op == LLM_OP_RERANK,
 		.seed = x->seed,
 	};
 	look(x, r->alias, views);
