@@ -23,7 +23,7 @@ import pytest
 
 import answers
 from provider_client import Provider, ProviderError, ProviderTimeout
-from provider_faults import FLAWS, SCRIPTS
+from provider_faults import FLAWS, SCRIPTS, WHOLE_SCRIPTS
 from provider_limits import Limits
 
 CHAT = "/v1/chat/completions"
@@ -1044,12 +1044,13 @@ def test_faults_by_chance_are_the_same_again(plain_provider):
 
 def test_every_fault_by_chance_can_be_played(provider):
     """Each by itself; what it says of being answered is what the provider counts."""
-    for name, script in SCRIPTS.items():
+    for name, script, body in [*((name, script, stream("60 words")) for name, script in SCRIPTS.items()),
+                               *((name, script, chat("60 words")) for name, script in WHOLE_SCRIPTS.items())]:
         provider.reset()
         provider.mix(seed=1, weights={name: 1}, good=0)
         with Caller(provider) as caller:
-            caller.send(stream("60 words"), headers=BEARER + (("Connection", "close"),))
-            if "silence" in name:
+            caller.send(body, headers=BEARER + (("Connection", "close"),))
+            if "silence" in name or "stall" in name:
                 provider.wait_request(1)
             else:
                 with contextlib.suppress(ssl.SSLError):  # an end without a goodbye

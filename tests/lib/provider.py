@@ -530,7 +530,8 @@ class Connection:
         body = body if isinstance(body, dict) else {}
         refusal, headers = self._gate(request, body)
         script = refusal or self._take_script(
-            request, lambda script: reply.matches_body(script, request.body, body)) or self._mixed(request)
+            request, lambda script: reply.matches_body(script, request.body, body)) or self._mixed(
+                request, bool(body.get("stream")))
         return _with_headers(script, headers)
 
     def _gate(self, request, body):
@@ -551,13 +552,13 @@ class Connection:
         request.script = "limited"
         return {"status": 429, "message": f"Rate limit reached for {over}."}, headers
 
-    def _mixed(self, request):
+    def _mixed(self, request, is_stream):
         """What chance has for this request."""
         with self.server.changed:
             if self.server.mix is None or request.method != "POST":
                 return {}
             self.book.mixed += 1
-            request.script, script = self.server.mix.request(self.book.mixed)
+            request.script, script = self.server.mix.request(self.book.mixed, is_stream)
         return dict(reply.check(script))
 
     def _expectation(self, request):

@@ -241,8 +241,22 @@ ODD = {
                                       "x-ratelimit-reset-requests": "99999999999h"})),
 }
 
+# what can become of an answer in one piece, besides a status, a silence and the end of the connection
+WHOLE = {"cut-body": {"close_after": 40}, "reset-body": {"reset_after": -1}, "stall-body": {"silence": 40},
+         "no-json": {"body": '{"id":"c1","object":"chat.completion","choices":[{oops'},
+         # all of it came, whatever its length was said to be
+         "length-lie": {"content_length": "+9", "framing": "length", "close_after": "end", "answered": True},
+         "gzip": {"gzip": True}}
+_WHERE = ("close_after", "reset_after", "silence")
+
+
+def _is_for_both(script):
+    return set(script) <= {"status", "headers", "error", "answered", "framing", "steps", *_WHERE} and not any(
+        isinstance(script.get(member), dict) for member in _WHERE)
+
+
 def _drawn():
-    """What can be drawn for a request: {name: script}; and for a connection: {name: flaw}."""
+    """What can be drawn for a request of a stream: {name: script}; and for a connection: {name: flaw}."""
     scripts, flaws = {}, {}
     for name, fault in FAULTS.items():
         if fault.once or fault.dialect != CHAT:
@@ -262,6 +276,8 @@ def _drawn():
 
 
 SCRIPTS, FLAWS = _drawn()
+WHOLE_SCRIPTS = {**{name: script for name, script in SCRIPTS.items() if _is_for_both(script)},
+                 **{name: {"answered": False, **script} for name, script in WHOLE.items()}}
 
 
 class Mix:
@@ -271,11 +287,13 @@ class Mix:
         """`weights` of faults by their names (1 for each; what is not named in them, 0, if there are any); `good`
         that of an answer without fault; `connection` what share of new connections, in 100, fail."""
         self.seed, self.good, self.connection = seed, good, connection
-        weights = dict.fromkeys([*SCRIPTS, *FLAWS], 1) if weights is None else weights
-        odd = sorted(set(weights) - set(SCRIPTS) - set(FLAWS))
+        known = dict.fromkeys([*SCRIPTS, *WHOLE_SCRIPTS, *FLAWS], 1)
+        weights = known if weights is None else weights
+        odd = sorted(set(weights) - set(known))
         if odd:
-            raise ValueError(f"no fault of a mix: {', '.join(odd)}; there are {', '.join([*SCRIPTS, *FLAWS])}")
+            raise ValueError(f"no fault of a mix: {', '.join(odd)}; there are {', '.join(known)}")
         self.scripts = {name: weight for name, weight in weights.items() if name in SCRIPTS}
+        self.whole_scripts = {name: weight for name, weight in weights.items() if name in WHOLE_SCRIPTS}
         self.flaws = {name: weight for name, weight in weights.items() if name in FLAWS}
         self.drawn = {}  # name: how often
 
@@ -284,10 +302,10 @@ class Mix:
         self.drawn[name] = self.drawn.get(name, 0) + 1
         return name
 
-    def request(self, number):
+    def request(self, number, is_stream):
         """(name, script) of the nth request, from 1; the script is {} where nothing is wrong."""
-        name = self._draw("request", number, {"good": self.good, **self.scripts})
-        return name, SCRIPTS.get(name, {})
+        name = self._draw("request", number, {"good": self.good, **(self.scripts if is_stream else self.whole_scripts)})
+        return name, (SCRIPTS if is_stream else WHOLE_SCRIPTS).get(name, {})
 
     def connect(self, number):
         """The flaw of the nth connection."""
