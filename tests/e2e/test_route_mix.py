@@ -18,7 +18,7 @@ COUNT = int(os.environ.get("LLMB_MIX", "300"))
 SEED = os.environ.get("LLMB_MIX_SEED", "llm-broker")
 CALLERS = 16
 NAMES = ("one", "two", "three")
-KEY = "sk-test-0123456789abcdef"
+PLACES = max(1, COUNT // 12)  # of each, so that no few failures put all that there is to rest
 TIMERS = {"connect_timeout": "2s", "first_byte_timeout": "2s", "idle_timeout": "2s", "first_token_timeout": "3s",
           "reply_timeout": "2s", "head_hold": "never"}
 ASKED = re.compile(r"\bu(\d+) 60 words")
@@ -26,13 +26,19 @@ ANSWERS = (" ".join(f"word{i}" for i in range(1, 61)), WORDS, LOST)
 
 
 def config(rigs):
+    """As many providers as there are places for each of the three, and aliases where each is the first."""
     text = harness.section("broker", "", TIMERS)
-    for name, rig in zip(NAMES, rigs):
-        text += harness.provider_section(rig, name)
-    for at in range(len(NAMES)):  # each of them is the first of some
-        targets = [f"{name}/m" for name in NAMES[at:] + NAMES[:at]]
-        text += harness.section("model", f"from{at}", {"target": targets})
+    for place in range(PLACES):
+        for name, rig in zip(NAMES, rigs):
+            text += harness.provider_section(rig, f"{name}-{place}", auth="none", base_path=f"/{place}")
+        for at in range(len(NAMES)):
+            targets = [f"{name}-{place}/m" for name in NAMES[at:] + NAMES[:at]]
+            text += harness.section("model", f"from-{at}-{place}", {"target": targets})
     return text
+
+
+def provider_of(row):
+    return row["provider"].partition("-")[0]
 
 
 class Asked:
@@ -40,7 +46,9 @@ class Asked:
 
     def __init__(self, made, number):
         way, stream = Typed if number % 2 else Relayed, number % 5 > 1
-        call = way(made, f"from{number % 3}", f"u{number} 60 words", stream).finished()
+        self.is_once = number % 7 == 0
+        call = way(made, f"from-{number % 3}-{number // 3 % PLACES}", f"u{number} 60 words", stream,
+                   at_most_once=self.is_once).finished()
         self.number, self.last, self.fault, self.text = number, call.last, call.fault, call.text
         self.calls = tuple(map(tuple, call.calls.values())) if call.text == "" and self.fault is None else ()
         self.id, self.partial = call.last.body["request_id"], call.last.body.get("partial", False)
@@ -85,10 +93,11 @@ def brief(row):
                                                "sent_bytes", "received_bytes", "connect_us", "total_us")}
 
 
-def is_sent_by_rule(attempts):
-    """What may have been served is sent again once, and elsewhere; after a second such nothing is."""
-    unknown = [i for i, row in enumerate(attempts) if row["outcome"] == "unknown"]
-    assert len(unknown) <= 2 and (len(unknown) < 2 or unknown[-1] == len(attempts) - 1), attempts
+def is_sent_by_rule(attempts, is_once):
+    """What may have been served is sent again once, and elsewhere; after a second such nothing is, nor after the
+    first where its caller forbids it."""
+    unknown, most = [i for i, row in enumerate(attempts) if row["outcome"] == "unknown"], 1 if is_once else 2
+    assert len(unknown) <= most and (len(unknown) < most or unknown[-1] == len(attempts) - 1), attempts
     if unknown and unknown[0] + 1 < len(attempts):
         assert attempts[unknown[0] + 1]["provider"] != attempts[unknown[0]]["provider"], attempts
     for row in attempts[:-1]:
@@ -98,13 +107,11 @@ def is_sent_by_rule(attempts):
 
 
 def test_every_request_is_accounted_for(broker, certs):
-    rigs = [Provider(certs) for _ in NAMES]
+    rigs = [Provider(certs, needs_key=False) for _ in NAMES]
     try:
         for number, rig in enumerate(rigs):
             rig.start().mix(seed=f"{SEED}:{number}")
         made = broker(config(rigs))
-        for name in NAMES:
-            made.add_key(name, KEY)
         done = ask_all(made)
         rows = ledger(made)
         stats = [rig.stats() for rig in rigs]
@@ -130,9 +137,9 @@ def test_every_request_is_accounted_for(broker, certs):
         exchange, mine = exchanges[asked.id], attempts[asked.id]
         assert (exchange["outcome"] == "ok") == (asked.fault is None) and exchange["error"] == asked.fault, exchange
         assert exchange["attempts"] == len(mine), (exchange, mine)
-        is_sent_by_rule(mine)
+        is_sent_by_rule(mine, asked.is_once)
         for name in NAMES:
-            sent = [row for row in mine if row["provider"] == name and row["sent_body"]]
+            sent = [row for row in mine if provider_of(row) == name and row["sent_body"]]
             there = got[asked.number, name]
             about = (asked.number, name, there, [brief(row) for row in mine])
             assert len(there) == len(sent), about
@@ -141,6 +148,7 @@ def test_every_request_is_accounted_for(broker, certs):
     unanswered = sum(stat["bodies"] - stat["answers"] for stat in stats)
     unknown = sum(row["outcome"] == "unknown" for row in rows["attempt"])
     assert unanswered == unknown and unknown > 0
-    assert sum(stat["bodies"] for stat in stats) == sum(row["sent_body"] for row in rows["attempt"]) >= COUNT
+    sent = sum(row["sent_body"] for row in rows["attempt"])
+    assert sum(stat["bodies"] for stat in stats) == sent >= COUNT * 3 // 4, sent
     drawn = {name for stat in stats for name in stat["drawn"]}
     assert len(drawn) > 20, "a mix"

@@ -1,7 +1,7 @@
 """provider_faults.py - every way in which a provider fails or is odd, as scripts of reply.py.
 
 Pure data. Two tables: FAULTS are those that a caller must not notice as long as nothing of the answer has
-come, and ODD those of a whole answer. `mixed` draws from them for provider.py: by a seed and by a number, so
+come, and ODD those of a whole answer. `Mix` draws from them for provider.py: by a seed and by a number, so
 that a run can be had again.
 
 A fault says what of it the provider counts as answered. It has answered where its caller has all that there
@@ -284,7 +284,7 @@ class Mix:
     """What happens to the nth request and to the nth connection, by chance, but always the same."""
 
     def __init__(self, seed, weights=None, good=30, connection=2):
-        """`weights` of faults by their names (1 for each; what is not named in them, 0, if there are any); `good`
+        """`weights` of faults by their names (1 for each; where any are given, 0 for all others); `good`
         that of an answer without fault; `connection` what share of new connections, in 100, fail."""
         self.seed, self.good, self.connection = seed, good, connection
         known = dict.fromkeys([*SCRIPTS, *WHOLE_SCRIPTS, *FLAWS], 1)
