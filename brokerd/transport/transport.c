@@ -147,7 +147,8 @@ static void measure(const struct transfer *x, struct transfer_end *end)
 		end->has_sent_body = asked > 0;
 	else
 		end->has_sent_body = (size_t)uploaded >= x->body.n;
-	/* a repetition that was stopped may have cleared the count, but not what happened */
+	/* a repetition that was stopped, or that found no connection, may have cleared the count, but not
+	 * what happened */
 	if (x->was_repeated && x->read_bytes == x->body.n)
 		end->has_sent_body = true;
 }
@@ -483,6 +484,8 @@ static curl_socket_t on_open_socket(void *handle, curlsocktype purpose, struct c
 	(void)purpose;
 	if (x->is_dead)
 		return CURL_SOCKET_BAD;
+	if (x->n_requests > 0)
+		x->was_repeated = true; /* curl is about to, whether or not it gets there */
 	if (is_plain)
 		is_allowed = address_is_loopback(&a->addr);
 	else
