@@ -421,11 +421,17 @@ enum err ledger_write(struct ledger *g, const struct ledger_rows *rows, struct f
 	return err;
 }
 
+/* SQLite's log has all that a power cut could take: what is in the file itself was synced when it came there. To commit
+ * something in FULL would not do, for a row that is written as it is dirties no page, and nothing is synced then. */
 enum err ledger_sync(struct ledger *g, struct fault *why)
 {
-	/* a commit in FULL syncs the log with all commits before it; there must be something in it */
-	enum err err = ledger_exec(
-		g, "PRAGMA synchronous=FULL;UPDATE schema SET version = version;", "syncing", why);
-	sqlite3_exec(g->db, "PRAGMA synchronous=NORMAL", NULL, NULL, NULL);
-	return err;
+	sqlite3_file *log = NULL;
+	int rc = sqlite3_file_control(g->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+	if (rc == SQLITE_OK && log && log->pMethods)
+		rc = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
+	if (rc == SQLITE_OK)
+		return OK;
+	const int os = errno; /* SQLite keeps it for failures of its own calls alone */
+	return fault_set(why, os == ENOSPC || os == EDQUOT ? ERR_STORAGE_FULL : ERR_IO,
+		"syncing %s failed: %s", g->path, strerror(os));
 }

@@ -1,12 +1,14 @@
 /* test_ledger.c - what becomes a row, and what is refused. */
 #include "brokerd/ledger/ledger.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "brokerd/ledger/ledger_parts.h"
@@ -16,6 +18,16 @@
 #define DAY_US INT64_C(86400000000)
 
 static char dir[64];
+
+/* What SQLite has the disk do; and what the disk answers. */
+static int syncs, sync_error;
+
+int fdatasync(int fd)
+{
+	syncs++;
+	errno = sync_error;
+	return sync_error ? -1 : (int)syscall(SYS_fdatasync, fd);
+}
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
 {
@@ -248,6 +260,27 @@ static void refused(enum err want, const char *part, const char *name)
 	ledger_close(g);
 }
 
+/* What was written is on the disk only once it is synced; one that commits the same again syncs nothing. */
+static void check_sync(void)
+{
+	struct fault why = FAULT_NONE;
+	struct ledger *g = ledger_open(dir, &why);
+	struct exchange_record x = exchange("req_synced", 1);
+	for (int i = 0; i < 3; i++) {
+		snprintf(x.id, sizeof x.id, "req_synced_%d", i);
+		is_err(write_one(g, &x, NULL, &why), OK, "a row");
+		const int before = syncs;
+		is_err(ledger_sync(g, &why), OK, "and a sync");
+		is_int(syncs - before, 1, "which is one");
+	}
+	sync_error = EIO;
+	is_err(ledger_sync(g, &why), ERR_IO, "%s", why.message);
+	sync_error = ENOSPC;
+	is_err(ledger_sync(g, &why), ERR_STORAGE_FULL, "%s", why.message);
+	sync_error = 0;
+	ledger_close(g);
+}
+
 static void check_refusals(void)
 {
 	put("ledger.db",
@@ -336,7 +369,8 @@ static void check_damage(void)
 
 int main(void)
 {
-	void (*const checks[])(void) = {check_rows, check_reader, check_refusals, check_damage};
+	void (*const checks[])(void) = {
+		check_rows, check_reader, check_sync, check_refusals, check_damage};
 	for (size_t i = 0; i < COUNT_OF(checks); i++) {
 		dir_make();
 		checks[i]();
