@@ -54,6 +54,7 @@ struct waiter {
 /* What the ledger's lane is at. There is one at a time. */
 enum act {
 	ACT_MOVE,      /* records of one half, on their way to the ledger */
+	ACT_COPY,      /* what is in the halves, to memory */
 	ACT_LET_GO,    /* of file and ledger */
 	ACT_TAKE_BACK, /* both */
 };
@@ -65,18 +66,22 @@ struct errand {
 	enum act act;
 	struct ledger *ledger;
 
+	size_t half_bytes;
+
 	/* of a move */
 	int fd;
 	unsigned char *half;
-	size_t half_bytes;
 	size_t from, to;
 	bool is_last;      /* nothing comes after `to`: the half is used again */
 	uint64_t sequence; /* of the last record moved */
 	bool is_lost;      /* it was the disk that failed */
 
+	/* of copying, and of taking back: as much of each half as it has */
+	const unsigned char *halves[2];
+	size_t used[2];
+	unsigned char *memory; /* of a copy; NULL: there is none to be had */
 	/* of taking back; its file is also the one to let go of */
 	struct journal_back back;
-	size_t used[2]; /* of memory's halves, as far as it takes them along */
 
 	enum err err;
 	struct fault why;
@@ -183,6 +188,17 @@ static enum err move_all(struct errand *m)
 
 /* ---- an errand: on a worker's thread ---- */
 
+/* So much at once that the loop had to wait for it. What is there stays as it is meanwhile. */
+static void copy_halves(struct errand *m)
+{
+	const size_t n = m->half_bytes;
+	void *memory =
+		mmap(NULL, 2 * n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	m->memory = memory != MAP_FAILED ? memory : NULL;
+	for (size_t i = 0; m->memory && i < 2; i++)
+		memcpy(m->memory + i * n, m->halves[i], m->used[i]);
+}
+
 static void errand_run(struct job *job)
 {
 	struct errand *m = container_of(job, struct errand, job);
@@ -196,6 +212,9 @@ static void errand_run(struct job *job)
 	switch (m->act) {
 	case ACT_MOVE:
 		m->err = move_all(m);
+		break;
+	case ACT_COPY:
+		copy_halves(m);
 		break;
 	case ACT_LET_GO:
 		journal_let_go(&m->back.file, m->ledger);
@@ -322,35 +341,48 @@ static void page_fault(struct fault *why)
 	fault_set(why, ERR_IO, "a page of the journal could not be written");
 }
 
-/* The disk is lost: *why. What is in the halves goes on in memory, and the file is closed. */
+static void journal_copy(struct journal *j)
+{
+	struct errand *m = j->errand;
+	m->half_bytes = j->half_bytes;
+	for (size_t i = 0; i < 2; i++) {
+		m->halves[i] = j->halves[i].p;
+		m->used[i] = j->halves[i].used;
+	}
+	errand_submit(j, ACT_COPY);
+}
+
+/* The disk is lost: *why. What is in the halves will go on in memory, and the file be closed. */
 static void journal_leave(struct journal *j, const struct fault *why)
 {
 	char text[2 * sizeof why->message];
-	const size_t n = j->half_bytes;
 	j->is_lost = true;
 	j->failure = *why;
-	void *memory =
-		mmap(NULL, 2 * n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (memory == MAP_FAILED) { /* another time: nothing is taken on until then */
-		loop_timer_set(j->loop, &j->timer, RETRY_US);
-		tell_failure(j);
-		return;
-	}
 	log_error("journal.away",
 		"class=%s why=%s note=\"it goes on in memory, and is tried again every second\"",
 		err_info(why->err)->word, log_quote(text, sizeof text, span_str(why->message)));
-	j->memory = memory;
+	journal_copy(j);
+	tell_failure(j);
+	if (j->watch.on_away)
+		j->watch.on_away(j->watch.context, &j->failure);
+}
+
+/* But for what came meanwhile. */
+static void copy_came(struct journal *j, struct errand *m)
+{
+	if (!m->memory)
+		return; /* another time: nothing is taken on until then */
+	j->memory = TAKE(m->memory);
 	for (size_t i = 0; i < 2; i++) {
-		memcpy(j->memory + i * n, j->halves[i].p, j->halves[i].used);
-		j->halves[i].p = j->memory + i * n;
+		struct half *h = &j->halves[i];
+		unsigned char *to = j->memory + i * j->half_bytes;
+		memcpy(to + m->used[i], h->p + m->used[i], h->used - m->used[i]);
+		h->p = to;
 	}
 	journal_guard(NULL);
 	j->errand->back.file = j->file;
 	j->file = (struct journal_file){.fd = -1};
 	errand_submit(j, ACT_LET_GO);
-	tell_failure(j);
-	if (j->watch.on_away)
-		j->watch.on_away(j->watch.context, &j->failure);
 }
 
 /* A page turned out to be in memory alone, in the middle of a record. */
@@ -505,7 +537,9 @@ static void errand_done(struct job *job)
 		move_came(j, m);
 		return;
 	}
-	if (m->act == ACT_TAKE_BACK)
+	if (m->act == ACT_COPY)
+		copy_came(j, m);
+	else if (m->act == ACT_TAKE_BACK)
 		back_came(j, m);
 	if (!j->is_lost) {
 		if (j->watch.on_back)
@@ -546,11 +580,10 @@ static void journal_move(struct journal *j)
 static void on_timer(struct loop_timer *t)
 {
 	struct journal *j = container_of(t, struct journal, timer);
-	const struct fault why = j->failure;
 	if (j->memory)
 		journal_try_back(j);
 	else if (j->is_lost)
-		journal_leave(j, &why);
+		journal_copy(j);
 	if (j->is_lost)
 		return;
 	journal_move(j);
@@ -824,7 +857,9 @@ static enum err close_wait(struct journal *j)
 	j->is_busy = false;
 	m->journal = NULL;
 	const enum err err = m->err;
-	if (m->act == ACT_TAKE_BACK)
+	if (m->act == ACT_COPY)
+		copy_came(j, m);
+	else if (m->act == ACT_TAKE_BACK)
 		back_came(j, m);
 	else if (err)
 		j->failure = m->why;
@@ -864,9 +899,10 @@ static enum err close_back(struct journal *j)
 	struct fault why = j->failure;
 	if (!why.err)
 		page_fault(&why);
-	if (!j->memory)
+	if (!j->memory && !j->is_busy)
 		journal_leave(j, &why);
-	(void)close_wait(j);
+	while (j->is_busy)
+		(void)close_wait(j);
 	if (j->memory)
 		journal_try_back(j);
 	while (j->is_busy)
