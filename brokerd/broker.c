@@ -333,15 +333,14 @@ static void on_away(void *context, const struct fault *why)
 		"what is asked cannot be recorded, so it is not sent: %s. It is tried again every "
 		"second",
 		why->message);
-	if (!is_new) {
-		b->organs.ailment = worst(b);
-		return;
+	if (is_new) {
+		log_fault("broker.degraded", &b->disk_ailment);
+		note_ailments(b);
+		reader_leave(b);
+		audit_let_go(b->organs.audit);
+		prompts_let_go(b->organs.prompts);
 	}
-	log_fault("broker.degraded", &b->disk_ailment);
-	note_ailments(b);
-	reader_leave(b);
-	audit_let_go(b->organs.audit);
-	prompts_let_go(b->organs.prompts);
+	b->organs.ailment = worst(b);
 	tell_state(b);
 }
 
