@@ -161,7 +161,7 @@ static bool is_past_tcp(const struct transfer *x)
 	return x->last_socket >= 0 && getpeername(x->last_socket, (struct sockaddr *)&a, &n) == 0;
 }
 
-/* The stage as a word, for fault.code: connect, tls, send, first_byte, body. */
+/* The stage as a word, for fault.code: connect, tls, send, first_byte, body. (Others: address, certificate.) */
 static const char *stage_word(const struct transfer *x)
 {
 	switch (x->stages.at) {
@@ -568,7 +568,7 @@ static void set_end(struct transfer *x, CURLcode code)
 		set_cut(x, CUT_CONNECTION, "", "the kernel gives no socket: %s",
 			strerror(x->socket_errno));
 	else if (code == CURLE_PEER_FAILED_VERIFICATION)
-		set_cut(x, CUT_CONNECTION, "tls",
+		set_cut(x, CUT_CONNECTION, "certificate",
 			"%s: its certificate is not trusted (a CA of your own goes in ca_file)",
 			said);
 	else if (is_nonsense(x, code))

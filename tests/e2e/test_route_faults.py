@@ -29,7 +29,6 @@ PARTS = ("before", "after", "alone")
 MORE = ("late", "gone")  # providers for calls that run out of time, and whose callers vanish
 KEYS = ("one", "two", "three")
 KEPT = ("reset", "stall", "down")  # what becomes of a host whose kept connection closes
-TOLD = {"redirect"}  # of these a caller is told; that nobody follows them is test_faults.py's
 DEAD = {"revoked": (401, "auth"), "quota": (402, "quota_exhausted"), "forbidden": (403, "permission")}
 # of the broker, for one fault's six calls: to move ten megabytes is the most
 CPU_SECONDS = 0.8 * harness.SLOWER * (8 if harness.is_observed() else 1)
@@ -289,7 +288,7 @@ def test_fault(world, fault):
     made, first, connect, second = world
     what = FAULTS[fault]
     rig = connect if what.is_connect else first
-    parts = [part for part in PARTS if not (part == "after" and not what.after or part == "before" and fault in TOLD)]
+    parts = [part for part in PARTS if what.after or part != "after"]
     prepare(rig, fault, what, parts)
     begun, spent = time.monotonic(), cpu_seconds(made)
     calls = {(part, way): ask(made, fault, part, way) for part in parts for way in WAYS}

@@ -165,13 +165,13 @@ static void believes(const char *ca_file)
 
 	ask(&a, "localhost", port, NULL, true);
 	is_err(a.end.err, ERR_CONNECTION, "without ca_file it is not (%s)", a.end.why.message);
-	is_str(a.end.why.code, "tls", "for its certificate");
+	is_str(a.end.why.code, "certificate", "for its certificate");
 	ok(!a.end.has_sent_body, "and nothing was sent");
 	ok(strstr(a.end.why.message, "ca_file"), "and it is said what to do");
 
 	ask(&a, "127.0.0.1", port, ca_file, true);
 	is_err(a.end.err, ERR_CONNECTION, "nor under another name (%s)", a.end.why.message);
-	is_str(a.end.why.code, "tls", "for its certificate");
+	is_str(a.end.why.code, "certificate", "for its certificate");
 	ok(!a.end.has_sent_body, "and nothing was sent");
 
 	ask(&a, "localhost", port, "/nonexistent/ca.pem", true);
