@@ -223,26 +223,40 @@ static int64_t shorter_us(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
+static struct config_timers timers_of(const struct exchange *x)
+{
+	struct config_timers t;
+	const struct config *c = x->flight->config;
+	config_timers(c, config_provider(c, exchange_target(x)->provider), &t);
+	return t;
+}
+
 /* How long it may take to each of its stages. */
 static struct transfer_limits limits_of(const struct exchange *x)
 {
-	const struct config *c = x->flight->config;
+	const struct config_timers t = timers_of(x);
 	const bool is_stream = x->flight->request.is_stream;
 	return (struct transfer_limits){
-		.connect_us = shorter_us(c->connect_us, share_us(x, false)),
+		.connect_us = shorter_us(t.connect_us, share_us(x, false)),
+		.tls_us = t.tls_us,
 		.first_byte_us = shorter_us(
-			is_stream ? c->first_byte_us : c->reply_us, sent_share_us(x, !is_stream)),
-		.idle_us = c->idle_us,
+			is_stream ? t.first_byte_us : t.reply_us, sent_share_us(x, !is_stream)),
+		.idle_us = t.idle_us,
 		.total_us = exchange_left_us(x),
 	};
 }
 
+/* An answer that comes piece by piece, and is read here. */
+static bool is_told_in_pieces(const struct flight *f)
+{
+	return f->request.is_stream && f->op != LLM_OP_NATIVE;
+}
+
 static int64_t first_token_us(const struct exchange *x)
 {
-	const struct flight *f = x->flight;
-	if (!f->request.is_stream || f->op == LLM_OP_NATIVE)
-		return 0;
-	return shorter_us(f->config->first_token_us, sent_share_us(x, false));
+	return is_told_in_pieces(x->flight)
+		       ? shorter_us(timers_of(x).first_token_us, sent_share_us(x, false))
+		       : 0;
 }
 
 enum state step_send(struct exchange *x)
