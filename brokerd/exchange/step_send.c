@@ -259,6 +259,11 @@ static int64_t first_token_us(const struct exchange *x)
 		       : 0;
 }
 
+static int64_t token_us(const struct exchange *x)
+{
+	return is_told_in_pieces(x->flight) ? timers_of(x).token_us : 0;
+}
+
 enum state step_send(struct exchange *x)
 {
 	struct flight *f = x->flight;
@@ -277,6 +282,7 @@ enum state step_send(struct exchange *x)
 		.secret = x->secret,
 		.limits = limits_of(x),
 		.first_token_us = first_token_us(x),
+		.token_us = token_us(x),
 		.seed = x->seed + x->flight->attempts,
 		.page = f->pages.at,
 		.forwarded = forwarded,

@@ -107,6 +107,8 @@ enum state step_settle(struct exchange *x)
 	note_refusal(x);
 	if (f->attempt) { /* stopped from outside while it ran */
 		struct attempt_record record;
+		if (x->outcome == OUTCOME_FAILED && f->has_content)
+			attempt_tell_usage(f->attempt);
 		attempt_cancel(f->attempt, &record);
 		record.outcome = x->outcome == OUTCOME_FAILED && record.has_sent_body
 					 ? OUTCOME_UNKNOWN

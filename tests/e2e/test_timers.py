@@ -38,3 +38,12 @@ def test_a_handshake_in_time_is_none_of_it(serve, provider):
     made = serve({"tls_timeout": "5s", "connect_timeout": "10s"})
     provider.on_connect(delay_ms=300)
     assert made.llmb("ask", "-m", "test/m", "3 words").code == 0
+
+
+def test_silence_between_words(serve, provider):
+    made = serve({"token_timeout": "500ms", "idle_timeout": "60s"})
+    provider.script(silence={"events": 3})
+    done = made.llmb("ask", "-m", "test/m", "20 words")
+    assert done.code in (7, 124), done.err
+    assert "no further word" in done.err
+    assert made.wait_ledger(1)["exchange"][0]["outcome"] == "unknown"
