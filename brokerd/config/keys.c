@@ -203,7 +203,8 @@ static const struct key keys[] = {
 	{"provider", "on_gone", KEY_EITHER, IN_PROVIDER(is_drained_when_gone), 0, 0, "cancel|drain", "cancel",
 		"What becomes of an answer whose caller has gone: *cancel* ends it at once; *drain* reads it to its "
 		"end, at most as long as [broker] says (*drain_gone*), for what it has truly used, where a provider "
-		"goes on and bills for it anyhow."},
+		"goes on and bills for it anyhow. What has not been sent in full, and what its caller takes back while "
+		"he stays, is cancelled."},
 	{"provider", "local", KEY_BOOL, IN_PROVIDER(is_local), 0, 0, NULL, "no",
 		"It is on this host or in a private network; else such addresses are refused."},
 	{"provider", "allow_plain_loopback", KEY_BOOL, IN_PROVIDER(is_plain_loopback_allowed), 0, 0,

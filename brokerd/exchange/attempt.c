@@ -597,6 +597,11 @@ void attempt_free(struct attempt *a)
 	free(a);
 }
 
+bool attempt_is_served(const struct attempt *a)
+{
+	return a->transfer && transfer_has_sent_body(a->transfer);
+}
+
 void attempt_pause(struct attempt *a)
 {
 	a->is_paused = true;

@@ -57,6 +57,9 @@ void attempt_free(struct attempt *a); /* NULL is fine; a running one is dropped 
 void attempt_pause(struct attempt *a);
 void attempt_resume(struct attempt *a);
 
+/* Has its request left in full, and is its reply still to end? */
+bool attempt_is_served(const struct attempt *a);
+
 /* Where the list goes on that came, once it has ended well; absent: it does not. Borrowed until
  * attempt_free. */
 struct span attempt_more(const struct attempt *a);

@@ -39,6 +39,9 @@ bool event_log_peek(const struct event_log *log, const struct event_cursor *c, i
 	struct span *body);
 void event_log_take(struct event_log *log, struct event_cursor *c); /* past what peek showed */
 
+/* Past all that there is. */
+void event_log_skip(struct event_log *log, struct event_cursor *c);
+
 /* How far the slowest cursor is behind, in bytes. */
 size_t event_log_lag(const struct event_log *log);
 

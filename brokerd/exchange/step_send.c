@@ -78,7 +78,7 @@ static void on_attempt_end(
 		fault_set(&said, ERR_NO_MEMORY, "no memory for the next page of a list");
 	pulse_end(x, outcome, why);
 	exchange_account(x, record);
-	exchange_go_on(x, relay_ended(x, outcome, &said));
+	exchange_go_on(x, x->left.is_left ? exchange_left_over(x) : relay_ended(x, outcome, &said));
 }
 
 static void on_attempt_rates(void *context, const struct rates *said)

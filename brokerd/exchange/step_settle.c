@@ -101,6 +101,7 @@ enum state step_settle(struct exchange *x)
 	loop_timer_stop(&x->deadline);
 	loop_timer_stop(&x->retry);
 	loop_timer_stop(&x->hold);
+	loop_timer_stop(&x->left.over);
 	tokens_leave(&x->token);
 	exchange_stop_waiting(x);
 	consents_leave(&x->consent);
