@@ -78,7 +78,7 @@ static struct span entry_at(const struct event_log *log, uint64_t at, int *frame
 
 static uint64_t shown_end(const struct event_log *log)
 {
-	return log->base + log->bytes.n;
+	return log->is_held ? log->held_at : log->base + log->bytes.n;
 }
 
 bool event_log_peek(const struct event_log *log, const struct event_cursor *c, int *frame_type,
@@ -136,6 +136,29 @@ void event_log_take(struct event_log *log, struct event_cursor *c)
 void event_log_skip(struct event_log *log, struct event_cursor *c)
 {
 	move_to(log, c, shown_end(log));
+}
+
+void event_log_hold(struct event_log *log)
+{
+	assert(!log->is_held);
+	log->is_held = true;
+	log->held_at = log->base + log->bytes.n;
+}
+
+void event_log_show(struct event_log *log)
+{
+	log->is_held = false;
+}
+
+size_t event_log_held(const struct event_log *log)
+{
+	return log->is_held ? (size_t)(log->base + log->bytes.n - log->held_at) : 0;
+}
+
+void event_log_withdraw(struct event_log *log)
+{
+	buf_cut(&log->bytes, log->bytes.n - event_log_held(log));
+	log->is_held = false;
 }
 
 void event_log_leave(struct event_log *log, struct event_cursor *c)

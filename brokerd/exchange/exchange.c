@@ -21,6 +21,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 
+#include "brokerd/exchange/slow.h"
 #include "brokerd/exchange/steps.h"
 #include "brokerd/log/log.h"
 #include "protocol/base/list.h"
@@ -302,6 +303,7 @@ struct exchange *exchange_new(struct organs *o, const struct peer_id *peer,
 		return NULL;
 	}
 	x->flight->on_event = on_flight_event;
+	x->flight->on_slow = slow_over;
 	x->flight->context = x;
 	unsigned char random[16 + sizeof x->seed]; /* drawn at once: each draw is a system call */
 	randombytes_buf(random, sizeof random);
@@ -493,6 +495,8 @@ void exchange_leave(struct exchange *x, void (*on_gone)(void *context), void *co
 	x->organs->n_left++;
 	loop_timer_stop(&x->hold);
 	loop_timer_set(x->organs->loop, &x->left.over, f->config->drain_gone_us);
+	f->floor = 0;
+	flight_show(f);
 	event_log_skip(&f->log, &x->cursor); /* nobody reads it: it neither grows nor waits */
 	flight_read(f);
 }

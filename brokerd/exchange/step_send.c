@@ -6,6 +6,7 @@
 #include "brokerd/exchange/listing.h"
 #include "brokerd/exchange/pins.h"
 #include "brokerd/exchange/pulse.h"
+#include "brokerd/exchange/slow.h"
 #include "brokerd/route/retry.h"
 #include "protocol/event.h"
 
@@ -78,6 +79,8 @@ static void on_attempt_end(
 		fault_set(&said, ERR_NO_MEMORY, "no memory for the next page of a list");
 	pulse_end(x, outcome, why);
 	exchange_account(x, record);
+	if (said.err)
+		flight_withdraw(f);
 	exchange_go_on(x, x->left.is_left ? exchange_left_over(x) : relay_ended(x, outcome, &said));
 }
 
@@ -291,6 +294,7 @@ enum state step_send(struct exchange *x)
 		on_attempt_event, on_attempt_rates, on_attempt_end, x};
 	err = attempt_new(x->organs, &plan, &events, &f->attempt, &why);
 	f->attempts++;
+	f->floor = slow_floor(x);
 	if (err)
 		return exchange_after_failure(x, OUTCOME_FAILED, &why);
 	pulse_begin(x);

@@ -46,6 +46,7 @@ static const struct row rows[] = {
 	{ERR_CONNECTION, "address", 0, 0, NEXT_HOST, false, RESTS(ENDPOINT, 1, 0, 30 * SECOND, 5 * MINUTE, false)},
 	{ERR_CONNECTION, "tls",     1, 500, NEXT_HOST, false, RESTS(ENDPOINT, 3, MINUTE, SECOND, 30 * SECOND, false)},
 	{ERR_CONNECTION, NULL,     2, -1, NEXT_HOST, false, RESTS(ENDPOINT, 3, 0, SECOND, 30 * SECOND, false)},
+	{ERR_TIMEOUT,    "slow",    0, 0, NEXT_HOST, false, RESTS(MODEL, 3, MINUTE, 5 * SECOND, MINUTE, false)},
 	{ERR_TIMEOUT,    NULL,      0, 0, NEXT_HOST, false, RESTS(ENDPOINT, 3, MINUTE, 5 * SECOND, MINUTE, false)},
 	/* it was sent: once, elsewhere, and never where its caller says so; see below */
 	{ERR_OUTCOME_UNKNOWN,   NULL, 0, 0, NEXT_HOST, false, RESTS(ENDPOINT, 3, MINUTE, 5 * SECOND, MINUTE, false)},
