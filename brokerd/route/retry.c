@@ -47,6 +47,7 @@ static const struct row rows[] = {
 	{ERR_CONNECTION, "certificate", 0, 0, NEXT_HOST, false, RESTS(ENDPOINT, 3, 0, SECOND, 30 * SECOND, false)},
 	{ERR_CONNECTION, "tls",     1, 500, NEXT_HOST, false, RESTS(ENDPOINT, 3, 0, SECOND, 30 * SECOND, false)},
 	{ERR_CONNECTION, NULL,     2, -1, NEXT_HOST, false, RESTS(ENDPOINT, 3, 0, SECOND, 30 * SECOND, false)},
+	{ERR_TIMEOUT,    "slow",    0, 0, NEXT_HOST, false, RESTS(MODEL, 3, MINUTE, 5 * SECOND, MINUTE, false)},
 	{ERR_TIMEOUT,    NULL,      0, 0, NEXT_HOST, false, RESTS(ENDPOINT, 3, MINUTE, 5 * SECOND, MINUTE, false)},
 	/* it was sent: once, elsewhere, and never where its caller says so; see below */
 	{ERR_OUTCOME_UNKNOWN,   NULL, 0, 0, NEXT_HOST, false, RESTS(ENDPOINT, 3, MINUTE, 5 * SECOND, MINUTE, false)},

@@ -94,9 +94,11 @@ struct transfer {
 	unsigned n_requests;
 	bool may_repeat; /* a GET: asking twice is no harm */
 	bool was_repeated;
-	bool has_refused;          /* an address that is not to be connected to */
-	int socket_errno;          /* why the kernel gave no socket */
-	curl_socket_t last_socket; /* that was made for it; may be closed since */
+	bool has_refused; /* an address that is not to be connected to */
+	int socket_errno; /* why the kernel gave no socket */
+	curl_socket_t
+		last_socket;    /* that was made for it; may be closed since, and be another's: */
+	uint64_t socket_cookie; /* by which the kernel knows it; 0: it does not say */
 	struct buf origin;
 	struct buf lines_text;
 	struct curl_slist
@@ -153,12 +155,26 @@ static void measure(const struct transfer *x, struct transfer_end *end)
 		end->has_sent_body = true;
 }
 
+/* No two sockets have the same; 0: none. */
+static uint64_t cookie_of(curl_socket_t socket)
+{
+	uint64_t cookie = 0;
+	socklen_t n = sizeof cookie;
+	return getsockopt(socket, SOL_SOCKET, SO_COOKIE, &cookie, &n) == 0 ? cookie : 0;
+}
+
 /* Has TCP got there? curl itself tells only when TLS has too. */
 static bool is_past_tcp(const struct transfer *x)
 {
 	struct sockaddr_storage a;
 	socklen_t n = sizeof a;
-	return x->last_socket >= 0 && getpeername(x->last_socket, (struct sockaddr *)&a, &n) == 0;
+	return x->last_socket >= 0 && cookie_of(x->last_socket) == x->socket_cookie &&
+	       getpeername(x->last_socket, (struct sockaddr *)&a, &n) == 0;
+}
+
+static bool stages_past_tcp(struct stages *s)
+{
+	return is_past_tcp(container_of(s, struct transfer, stages));
 }
 
 /* The stage as a word, for fault.code: connect, tls, send, first_byte, body. (Others: address, certificate.) */
@@ -167,6 +183,8 @@ static const char *stage_word(const struct transfer *x)
 	switch (x->stages.at) {
 	case STAGE_CONNECT:
 		return is_past_tcp(x) ? "tls" : "connect";
+	case STAGE_TLS:
+		return "tls";
 	case STAGE_SEND:
 		return "send";
 	case STAGE_WAIT:
@@ -497,6 +515,8 @@ static curl_socket_t on_open_socket(void *handle, curlsocktype purpose, struct c
 	x->last_socket = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 	if (x->last_socket < 0)
 		x->socket_errno = errno;
+	else
+		x->socket_cookie = cookie_of(x->last_socket);
 	return x->last_socket;
 }
 
@@ -619,7 +639,7 @@ static void on_late(struct stages *stages, const char *limit)
 	measure(x, &x->end);
 	/* late with TCP or with TLS; with the answer, or still with a body that curl has read but
 	 * the connection has not taken */
-	if (x->stages.at == STAGE_CONNECT && strcmp(limit, "connect") == 0)
+	if (x->stages.at <= STAGE_TLS && strcmp(limit, "connect") == 0)
 		limit = stage;
 	else if (x->stages.at == STAGE_WAIT && !x->end.has_sent_body)
 		limit = stage = "send";
@@ -972,6 +992,8 @@ enum err transport_start(struct transport *t, const struct http_request *request
 	head_init(&x->head);
 	LIST_PUSH(t->transfers, x);
 	t->n_active++;
+	if (!span_starts(request->url, SPAN("http:")))
+		x->stages.is_past_tcp = stages_past_tcp;
 	stages_start(&x->stages, t->loop, limits);
 	const enum err err = prepare(x, request, secret, why);
 	if (err) {
@@ -999,6 +1021,13 @@ void transfer_resume(struct transfer *x)
 	stages_pause(&x->stages, false);
 	if (x->is_stopped || x->at == AT_HELD)
 		do_later(x);
+}
+
+bool transfer_has_sent_body(const struct transfer *x)
+{
+	struct transfer_end end = x->end;
+	measure(x, &end);
+	return end.has_sent_body;
 }
 
 void transfer_cancel(struct transfer *x, struct transfer_end *end)
