@@ -237,13 +237,6 @@ static const struct key keys[] = {
 		"US dollars for a million tokens: a target that is dearer, or whose price is not known, is not asked."},
 	{"model", "max_price_output", KEY_PRICE, IN_ROUTE(max_price_output), 0, 0, NULL, "",
 		"The same, for what is answered."},
-	{"model", "hedge", KEY_HEDGE, IN_ROUTE(hedge_us), 0, 0, NULL, "never",
-		"After so long without its first words a second target is asked beside the first; whose "
-		"words come first answers, and the other one is ended: both are paid for. *p95* is the time within "
-		"which 95 of 100 answers of that target have begun of late."},
-	{"model", "resume", KEY_BOOL, IN_ROUTE(is_resumed), 0, 0, NULL, "no",
-		"An answer that breaks off is gone on with by the next target, which is given what there is of it; its "
-		"caller is told. Else what breaks off is an error."},
 	{"model", "min_rate", KEY_MIN_RATE, IN_ROUTE(min_rate), 0, 0, NULL, "never",
 		"Characters a second, as in 5/s: a stream of words whose first ten seconds are slower than that is left "
 		"for the next target, where there is one and the request may be sent again; both are paid for. Until "
