@@ -49,9 +49,12 @@ struct broker {
 	bool is_crowded, is_trimming;
 	struct loop_task settle; /* after a change: is there still something to wait for? */
 	int64_t active_us;       /* when somebody last did something */
-	struct fault config_ailment, state_ailment; /* both may be, and each is mended by itself */
-	struct relearn relearn;                     /* from the ledger, once there is one */
-	struct retention *retention;                /* of the ledger; NULL with it */
+	/* all may be, and each is mended by itself; the last is of the disk, that was there once */
+	struct fault config_ailment, state_ailment, disk_ailment;
+	struct job reader_leave; /* of the ledger */
+	bool is_reader_leaving;
+	struct relearn relearn;      /* from the ledger, once there is one */
+	struct retention *retention; /* of the ledger; NULL with it */
 	struct loop_timer mend;
 	struct mending {
 		struct job job;
@@ -86,12 +89,19 @@ static void note_failed(
 	audit_record(b->organs.audit, &e);
 }
 
+static struct fault worst(const struct broker *b)
+{
+	if (b->config_ailment.err)
+		return b->config_ailment;
+	return b->state_ailment.err ? b->state_ailment : b->disk_ailment;
+}
+
 /* Why the broker serves nobody, of what is wrong with it: told to every caller. */
 static void note_ailments(struct broker *b)
 {
 	struct fault *ailment = &b->organs.ailment;
 	const enum err before = ailment->err;
-	*ailment = b->config_ailment.err ? b->config_ailment : b->state_ailment;
+	*ailment = worst(b);
 	if (ailment->err && !b->config_ailment.err)
 		note_failed(
 			b, "broker.degraded", ailment->err, SPAN_NONE, span_str(ailment->message));
@@ -288,6 +298,63 @@ static void keep_rows(struct broker *b)
 	retention_keep(b->retention, o->config->ledger_keep_us);
 }
 
+static void tell_state(const struct broker *b)
+{
+	const struct fault *ailment = &b->organs.ailment;
+	service_tell(&b->options.service, "STATUS=%s", ailment->err ? ailment->message : "serving");
+}
+
+static void reader_leave_run(struct job *job)
+{
+	const struct broker *b = container_of(job, struct broker, reader_leave);
+	ledger_reader_let_go(ledger_reader(b->organs.ledger));
+}
+
+static void reader_leave_done(struct job *job)
+{
+	container_of(job, struct broker, reader_leave)->is_reader_leaving = false;
+}
+
+/* One that is waiting still will do, and one that is at it has nothing open again before the ledger is back. */
+static void reader_leave(struct broker *b)
+{
+	if (b->is_reader_leaving)
+		return;
+	b->is_reader_leaving = true;
+	b->reader_leave = (struct job){.run = reader_leave_run, .on_done = reader_leave_done};
+	workers_submit(b->organs.workers, &b->reader_leave, LEDGER_READ_LANE);
+}
+
+/* What keeps the accounts has let go of the disk: so does all else that has files open there. */
+static void on_away(void *context, const struct fault *why)
+{
+	struct broker *b = context;
+	const bool is_new = b->disk_ailment.err == OK;
+	fault_set(&b->disk_ailment, ERR_STORAGE_FULL,
+		"what is asked cannot be recorded, so it is not sent: %s. It is tried again every "
+		"second",
+		why->message);
+	if (is_new) {
+		log_fault("broker.degraded", &b->disk_ailment);
+		note_ailments(b);
+		reader_leave(b);
+		audit_let_go(b->organs.audit);
+		prompts_let_go(b->organs.prompts);
+	}
+	b->organs.ailment = worst(b);
+	tell_state(b);
+}
+
+static void on_back(void *context)
+{
+	struct broker *b = context;
+	b->disk_ailment = FAULT_NONE;
+	note_ailments(b);
+	audit_retry(b->organs.audit);
+	log_info("broker.mended", "state=%s", b->options.state_dir);
+	tell_state(b);
+}
+
 /* Another limiter: nothing was let through by the one before. */
 static bool use_accounts(struct broker *b, const struct accounts *a)
 {
@@ -303,6 +370,7 @@ static bool use_accounts(struct broker *b, const struct accounts *a)
 	o->limiter = a->limiter;
 	configure_limits(b);
 	if (o->ledger) {
+		journal_watch(o->journal, (struct journal_watch){on_away, on_back, b});
 		relearn(&b->relearn, o->workers, o->ledger, loop_wall_us(o->loop), &o->fit);
 		keep_rows(b);
 	}
@@ -358,7 +426,7 @@ static void mend_done(struct job *job)
 	}
 	if (m->why.err) {
 		b->state_ailment = m->why; /* it may be another by now */
-		o->ailment = b->config_ailment.err ? b->config_ailment : b->state_ailment;
+		o->ailment = worst(b);
 		loop_timer_set(o->loop, &b->mend, MEND_US);
 		return;
 	}
@@ -369,8 +437,7 @@ static void mend_done(struct job *job)
 	b->state_ailment = FAULT_NONE;
 	note_ailments(b);
 	log_info("broker.mended", "state=%s", b->options.state_dir);
-	service_tell(
-		&b->options.service, "STATUS=%s", o->ailment.err ? o->ailment.message : "serving");
+	tell_state(b);
 }
 
 static void on_mend(struct loop_timer *t)
@@ -828,7 +895,7 @@ struct broker *broker_new(const struct broker_options *options, struct fault *wh
 	b->options = *options;
 	b->resume.fd = -1;
 	b->organs.max_body_bytes = BODIES_BYTES;
-	b->organs.ailment = b->config_ailment = b->state_ailment = FAULT_NONE;
+	b->organs.ailment = b->config_ailment = b->state_ailment = b->disk_ailment = FAULT_NONE;
 	struct fault own = FAULT_NONE;
 	const enum err err = broker_build(b, &own);
 	if (!err)

@@ -30,7 +30,8 @@ struct audit {
 	struct workers *workers;
 	struct loop *loop;
 	struct work work;
-	bool has_begun, is_busy;
+	struct job leave; /* of the same lane */
+	bool has_begun, is_busy, is_leaving;
 	bool is_left; /* the last group could not be written, and waits for another try */
 	struct buf pending;
 	uint64_t lost, lost_said; /* records, and how many of these a record has told */
@@ -175,6 +176,33 @@ static void on_again(struct loop_timer *t)
 	struct audit *a = container_of(t, struct audit, again);
 	if (!a->is_busy)
 		submit(a);
+}
+
+static void leave_run(struct job *j)
+{
+	writer_let_go(container_of(j, struct audit, leave)->work.writer);
+}
+
+static void leave_done(struct job *j)
+{
+	container_of(j, struct audit, leave)->is_leaving = false;
+}
+
+void audit_let_go(struct audit *a)
+{
+	if (!a || a->is_leaving)
+		return;
+	a->is_leaving = true;
+	a->leave = (struct job){.run = leave_run, .on_done = leave_done};
+	workers_submit(a->workers, &a->leave, AUDIT_LANE);
+}
+
+void audit_retry(struct audit *a)
+{
+	if (!a || !a->is_left)
+		return;
+	a->again_us = AGAIN_FIRST_US;
+	loop_timer_set(a->loop, &a->again, 0);
 }
 
 /* ---- events ---- */

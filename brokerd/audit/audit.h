@@ -32,6 +32,11 @@ void audit_key(struct audit *a, const unsigned char root[AUDIT_ROOT_BYTES]);
 void audit_no_key(struct audit *a);
 bool audit_is_keyed(const struct audit *a);
 
+/* The disk is lost: nothing of it stays open. The next record looks for it anew, */
+void audit_let_go(struct audit *a);
+/* and what waits for another try has it now, for the disk is better. */
+void audit_retry(struct audit *a);
+
 /* Gives a worker a job that reads the log, once all that was recorded so far is in it. */
 void audit_read(struct audit *a, struct job *j);
 

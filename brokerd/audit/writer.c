@@ -14,6 +14,7 @@
 
 #include "brokerd/audit/check.h"
 #include "brokerd/audit/line.h"
+#include "brokerd/value/mounted.h"
 #include "protocol/base/json.h"
 #include "protocol/limits.h"
 
@@ -25,14 +26,15 @@
 struct writer {
 	char state_dir[4096];
 	struct audit_limits limits;
-	int folder, lock;
-	bool is_ready;     /* the files were read */
-	bool has_epoch;    /* of this process */
-	bool is_torn;      /* a write broke off, and could not be taken back yet */
-	bool lacks_end;    /* another program left half a line */
-	size_t bytes;      /* of audit.log, as far as it is ours */
-	uint64_t rotated;  /* the highest number */
-	size_t torn_bytes; /* of a former broker's last write */
+	int folder, lock;     /* -1: not there yet, or let go */
+	struct mounted where; /* the disk of the folder */
+	bool is_ready;        /* the files were read */
+	bool has_epoch;       /* of this process */
+	bool is_torn;         /* a write broke off, and could not be taken back yet */
+	bool lacks_end;       /* another program left half a line */
+	size_t bytes;         /* of audit.log, as far as it is ours */
+	uint64_t rotated;     /* the highest number */
+	size_t torn_bytes;    /* of a former broker's last write */
 	char damage[NOTE_BYTES], change[NOTE_BYTES]; /* what is still to be recorded; "" nothing */
 	struct guarded *chain;
 };
@@ -77,7 +79,7 @@ static enum err take_lock(struct writer *w, struct fault *why)
 		       : fail(w, "locking", errno, why);
 }
 
-static void let_go(struct writer *w)
+void writer_let_go(struct writer *w)
 {
 	if (w->lock >= 0)
 		close(w->lock);
@@ -170,17 +172,74 @@ static enum err recover(struct writer *w, struct fault *why)
 	return OK;
 }
 
+/* ---- after it was let go ---- */
+
+/* Does the file begin with all that was written to it? */
+static bool is_own(const struct writer *w, struct span file)
+{
+	struct check c = {.is_begun = false};
+	struct chain own;
+	size_t line, good;
+	if (w->bytes == 0 || file.n < w->bytes)
+		return file.n == 0;
+	load_chain(w, &own);
+	check_file(&c);
+	const bool is_same =
+		check_bytes(&c, span_first(file, w->bytes), &line, &good) == CHECK_WHOLE &&
+		c.chain.seq == own.seq && memcmp(c.chain.head, own.head, sizeof own.head) == 0;
+	sodium_memzero(&own, sizeof own);
+	return is_same;
+}
+
+/* What another disk has there is kept; the log goes on in a new file. */
+static enum err keep_other(struct writer *w, struct fault *why)
+{
+	char name[FILES_NAME_BYTES];
+	const int failed = files_rotate(w->folder, w->rotated + 1, &w->limits);
+	if (failed)
+		return fail(w, "setting aside", failed, why);
+	w->rotated++;
+	w->bytes = 0;
+	w->is_torn = false;
+	(void)snprintf(w->change, sizeof w->change, "another log was there, and is %s",
+		files_name(name, w->rotated));
+	return OK;
+}
+
+/* As it was left, or another one: a backup's, or a new disk's, which has none. */
+static enum err find_again(struct writer *w, struct fault *why)
+{
+	OWNED(buf_done) struct buf file = BUF_INIT(FILES_READ_BYTES);
+	struct files all;
+	if (!files_list(w->folder, &all))
+		return fail(w, "looking for", errno, why);
+	w->rotated = all.n > 0 ? all.numbers[all.n - 1] : 0;
+	const int failed = files_read(w->folder, FILES_CURRENT, &file);
+	if (failed && failed != ENOENT)
+		return fail(w, "reading", failed, why);
+	if (!is_own(w, buf_view(&file)))
+		return keep_other(w, why);
+	w->is_torn = w->is_torn && file.n > w->bytes;
+	return OK;
+}
+
 static enum err make_ready(struct writer *w, struct fault *why)
 {
-	if (w->is_ready)
+	if (w->is_ready && w->folder >= 0)
 		return OK;
-	enum err err = take_lock(w, why);
+	enum err err = mounted_check(&w->where, why);
 	if (!err)
-		err = recover(w, why);
-	if (err)
-		let_go(w);
-	w->is_ready = !err;
-	return err;
+		err = take_lock(w, why);
+	if (!err)
+		err = w->is_ready ? find_again(w, why) : recover(w, why);
+	if (err) {
+		writer_let_go(w);
+		return err;
+	}
+	if (!w->is_ready)
+		mounted_note(&w->where, w->state_dir);
+	w->is_ready = true;
+	return OK;
 }
 
 /* ---- the file ---- */
@@ -417,6 +476,8 @@ enum err writer_write(struct writer *w, const struct batch *b, struct fault *why
 		err = write_group(w, b, &fd, why);
 	if (fd >= 0)
 		close(fd);
+	if (err == ERR_IO)
+		writer_let_go(w);
 	return err;
 }
 
@@ -449,7 +510,7 @@ void writer_free(struct writer *w)
 {
 	if (!w)
 		return;
-	let_go(w);
+	writer_let_go(w);
 	guarded_free(w->chain);
 	free(w);
 }

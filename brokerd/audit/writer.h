@@ -1,7 +1,8 @@
 /* writer.h - how do records come to be on the disk, and how does the log go on after a crash?
  * The half that a worker runs, one job at a time. The file is read once, before the first write: what a crash
  * has torn off its end is cut away, and a record says so; what was changed in the middle is kept under
- * another name. A write that fails has written nothing. */
+ * another name. A write that fails has written nothing. Where the disk fails the log is let go of, so that it can be
+ * unmounted, and looked for anew with the next write: it goes on in the file that it was in, or in a new one. */
 #ifndef BROKERD_AUDIT_WRITER_H
 #define BROKERD_AUDIT_WRITER_H
 #include "brokerd/audit/chain.h"
@@ -33,6 +34,9 @@ void writer_free(struct writer *w);
 /* Appends the records of a batch, sealed, and waits for the disk. ERR_STORAGE_FULL, ERR_IO (another broker
  * has the log, among others), ERR_NO_MEMORY: nothing was written, and the same batch may come again. */
 enum err writer_write(struct writer *w, const struct batch *b, struct fault *why) MUST_USE;
+
+/* Closes what it has open, as after a write that the disk failed. */
+void writer_let_go(struct writer *w);
 
 struct written writer_last(struct writer *w);
 

@@ -203,7 +203,8 @@ static const struct key keys[] = {
 	{"provider", "on_gone", KEY_EITHER, IN_PROVIDER(is_drained_when_gone), 0, 0, "cancel|drain", "cancel",
 		"What becomes of an answer whose caller has gone: *cancel* ends it at once; *drain* reads it to its "
 		"end, at most as long as [broker] says (*drain_gone*), for what it has truly used, where a provider "
-		"goes on and bills for it anyhow."},
+		"goes on and bills for it anyhow. What has not been sent in full, and what its caller takes back while "
+		"he stays, is cancelled."},
 	{"provider", "local", KEY_BOOL, IN_PROVIDER(is_local), 0, 0, NULL, "no",
 		"It is on this host or in a private network; else such addresses are refused."},
 	{"provider", "allow_plain_loopback", KEY_BOOL, IN_PROVIDER(is_plain_loopback_allowed), 0, 0,
@@ -236,15 +237,10 @@ static const struct key keys[] = {
 		"US dollars for a million tokens: a target that is dearer, or whose price is not known, is not asked."},
 	{"model", "max_price_output", KEY_PRICE, IN_ROUTE(max_price_output), 0, 0, NULL, "",
 		"The same, for what is answered."},
-	{"model", "hedge", KEY_HEDGE, IN_ROUTE(hedge_us), 0, 0, NULL, "never",
-		"After so long without its first words a second target is asked beside the first; whose "
-		"words come first answers, and the other one is ended: both are paid for. *p95* is the time within "
-		"which 95 of 100 answers of that target have begun of late."},
-	{"model", "resume", KEY_BOOL, IN_ROUTE(is_resumed), 0, 0, NULL, "no",
-		"An answer that breaks off is gone on with by the next target, which is given what there is of it; its "
-		"caller is told. Else what breaks off is an error."},
 	{"model", "min_rate", KEY_MIN_RATE, IN_ROUTE(min_rate), 0, 0, NULL, "never",
-		"Characters a second, as in 5/s: a stream that begins slower than that is left for the next target."},
+		"Characters a second, as in 5/s: a stream of words whose first ten seconds are slower than that is left "
+		"for the next target, where there is one and the request may be sent again; both are paid for. Until "
+		"the rate is known nothing of it is shown. What begins with a call of a tool has no rate."},
 	{"model", "attempts", KEY_COUNT, IN_ROUTE(attempts), 1, 64, NULL, "6",
 		"How often one request is tried, all targets together."},
 	{"model", "price_input", KEY_PRICE, IN_PRICE(input), 0, 0, NULL, "",

@@ -4,13 +4,15 @@
 #include "brokerd/config/builtin.h"
 #include "brokerd/config/keys.h"
 
-/* Text with its *bold* kept and its underscores as they are: scdoc underlines by them. */
+/* Text with its *bold* kept, and its underscores as they are, by which scdoc underlines; a * between spaces is one too. */
 static void put_text(struct buf *out, const char *text)
 {
-	for (; *text; text++) {
-		if (*text == '_')
+	for (const char *at = text; *at; at++) {
+		const bool is_alone =
+			*at == '*' && at > text && at[-1] == ' ' && (at[1] == ' ' || at[1] == '\n');
+		if (*at == '_' || is_alone)
 			buf_byte(out, '\\');
-		buf_byte(out, *text);
+		buf_byte(out, *at);
 	}
 }
 
@@ -74,9 +76,6 @@ static void put_kind(struct buf *out, const struct key *k)
 		break;
 	case KEY_LABEL:
 		buf_text(out, "_LABEL_ [*weight=*_number_] [*model=*_pattern_,...]");
-		break;
-	case KEY_HEDGE:
-		buf_text(out, "_time_, *p95*, *never*");
 		break;
 	case KEY_MIN_RATE:
 		buf_text(out, "_number_/*s*, *never*");

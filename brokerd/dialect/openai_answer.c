@@ -291,19 +291,25 @@ static void take_usage(struct openai_answer *a, const struct llm_event *e)
 
 /* ---- the end ---- */
 
-static void end_stream(struct openai_answer *a)
+/* Where its caller wants it, and it is known. */
+static void put_usage_event(struct openai_answer *a)
 {
 	struct json_out o = json_to(a->out);
-	if (a->plan->notes->wants_usage_event && has_usage(&a->usage)) {
-		const size_t mark = sse_begin(a->out, NULL);
-		json_open(&o, '{');
-		json_put_raw(&o, a->lead); /* members, but a comma follows them like a value */
-		json_pair_str(&o, "service_tier", a->tier);
-		json_pair_raw(&o, "choices", SPAN("[]"));
-		put_usage(&a->usage, &o);
-		json_close(&o, '}');
-		sse_finish(a->out, mark);
-	}
+	if (!a->plan->notes->wants_usage_event || !has_usage(&a->usage))
+		return;
+	const size_t mark = sse_begin(a->out, NULL);
+	json_open(&o, '{');
+	json_put_raw(&o, a->lead); /* members, but a comma follows them like a value */
+	json_pair_str(&o, "service_tier", a->tier);
+	json_pair_raw(&o, "choices", SPAN("[]"));
+	put_usage(&a->usage, &o);
+	json_close(&o, '}');
+	sse_finish(a->out, mark);
+}
+
+static void end_stream(struct openai_answer *a)
+{
+	put_usage_event(a);
 	buf_text(a->out, "data: [DONE]\n\n");
 }
 
@@ -347,13 +353,15 @@ static void end(struct openai_answer *a, const struct llm_usage *usage)
 		end_whole(a);
 }
 
-/* It is told also where what came before it failed. */
+/* It is told also where what came before it failed; what was used until then comes first. */
 static void end_badly(struct openai_answer *a, const struct fault *f)
 {
 	int status; /* its head went out long ago */
 	a->is_over = true;
 	if (!a->is_stream)
 		return;
+	if (!a->err)
+		put_usage_event(a);
 	const size_t mark = sse_begin(a->out, NULL);
 	envelope_openai(f, a->out, &status);
 	sse_finish(a->out, mark);

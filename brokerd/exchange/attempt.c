@@ -30,7 +30,10 @@ struct attempt {
 	const struct dialect *dialect;
 	const struct dialect_op *op;
 	struct transfer *transfer; /* NULL: not begun, or over */
-	struct loop_timer first_token;
+	struct loop_timer token;   /* for the first content, then for more */
+	bool has_content;
+	bool is_paused;
+	int64_t content_us;       /* when the last of it came, or was waited for again */
 	struct loop_task offline; /* the offline provider answers in the next turn */
 	struct decoder *decoder;
 	struct passage passage; /* of a forwarded reply */
@@ -69,13 +72,33 @@ static void censor(const struct attempt *a, struct fault *why)
 	redact_fault(a->plan.secret, why);
 }
 
+static void on_no_more(struct loop_timer *t);
+
+/* Counts from now on for the content that is to come. */
+static void await_more(struct attempt *a)
+{
+	a->content_us = loop_now_us(a->organs->loop);
+	if (a->plan.token_us <= 0 || a->is_paused || !a->transfer || a->token.loop)
+		return; /* the timer sees when it fires that there was some */
+	a->token.on_fire = on_no_more;
+	loop_timer_set(a->organs->loop, &a->token, a->plan.token_us);
+}
+
+static void note_content(struct attempt *a)
+{
+	if (!a->has_content)
+		loop_timer_stop(&a->token);
+	a->has_content = true;
+	await_more(a);
+}
+
 static enum err attempt_event(void *context, const struct llm_event *e)
 {
 	struct attempt *a = context;
 	if (e->type == EV_USAGE)
 		a->record.usage = e->billed ? *e->billed : e->usage;
 	if (event_is_content(e->type) || e->type == EV_FINISH)
-		loop_timer_stop(&a->first_token);
+		note_content(a);
 	return a->events.on_event(a->events.context, e);
 }
 
@@ -256,7 +279,7 @@ static void on_head(void *context, const struct http_head *head)
 static void note_end(struct attempt *a, const struct transfer_end *end)
 {
 	a->transfer = NULL;
-	loop_timer_stop(&a->first_token);
+	loop_timer_stop(&a->token);
 	a->record.has_sent_body = end->has_sent_body;
 	a->record.sent_bytes = end->sent_bytes;
 	a->record.received_bytes = end->received_bytes;
@@ -339,16 +362,50 @@ static void on_body(void *context, struct span bytes)
 	(void)on_body_taken(context, bytes);
 }
 
+void attempt_tell_usage(struct attempt *a)
+{
+	const struct event_sink events = {attempt_event, a};
+	struct fault unwanted = FAULT_NONE;
+	if (a->decoder && !a->broke.err && a->op->decode_end(a->decoder, &events, &unwanted))
+		return; /* as is to be expected of one that is not whole: its usage is told all the same */
+}
+
+void attempt_give_up(struct attempt *a, const struct fault *why)
+{
+	transfer_stop(a);
+	/* what has not left in full cannot have been served */
+	attempt_over(a, a->record.has_sent_body ? OUTCOME_UNKNOWN : OUTCOME_FAILED, why);
+}
+
 /* A stream that is kept alive with comments, and on which nothing is said. */
 static void on_no_token(struct loop_timer *t)
 {
-	struct attempt *a = container_of(t, struct attempt, first_token);
+	struct attempt *a = container_of(t, struct attempt, token);
 	struct fault why;
-	transfer_stop(a);
 	fault_set(&why, ERR_TIMEOUT, "no word of the answer came within %" PRId64 " ms",
 		a->plan.first_token_us / 1000);
 	fault_text(why.code, sizeof why.code, SPAN("first_token"));
-	attempt_over(a, OUTCOME_UNKNOWN, &why);
+	attempt_give_up(a, &why);
+}
+
+/* Or nothing more. */
+static void on_no_more(struct loop_timer *t)
+{
+	struct attempt *a = container_of(t, struct attempt, token);
+	struct fault why;
+	const int64_t due_us = a->content_us + a->plan.token_us,
+		      now_us = loop_now_us(a->organs->loop);
+	if (a->is_paused)
+		return; /* attempt_resume sets it again */
+	if (due_us > now_us) {
+		loop_timer_set(a->organs->loop, t, due_us - now_us);
+		return;
+	}
+	fault_set(&why, ERR_TIMEOUT, "no further word of the answer came within %" PRId64 " ms",
+		a->plan.token_us / 1000);
+	fault_text(why.code, sizeof why.code, SPAN("token"));
+	transfer_stop(a);
+	end_decoded(a, &(struct transfer_end){.err = ERR_TIMEOUT, .why = why});
 }
 
 /* A refused key is the broker's trouble, not its caller's: what to do about it comes first. */
@@ -463,8 +520,8 @@ static enum err attempt_send(struct attempt *a, struct fault *why)
 	const enum err unsent = transport_start(a->organs->transport, &a->http, plan->target,
 		plan->secret, &plan->limits, &events, &a->transfer, why);
 	if (!unsent && plan->first_token_us > 0) {
-		a->first_token.on_fire = on_no_token;
-		loop_timer_set(a->organs->loop, &a->first_token, plan->first_token_us);
+		a->token.on_fire = on_no_token;
+		loop_timer_set(a->organs->loop, &a->token, plan->first_token_us);
 	}
 	return unsent;
 }
@@ -529,7 +586,7 @@ void attempt_free(struct attempt *a)
 		return;
 	if (a->transfer)
 		transfer_cancel(a->transfer, NULL);
-	loop_timer_stop(&a->first_token);
+	loop_timer_stop(&a->token);
 	loop_task_stop(&a->offline);
 	if (a->decoder && a->op->decoder_done)
 		a->op->decoder_done(a->decoder);
@@ -541,14 +598,23 @@ void attempt_free(struct attempt *a)
 	free(a);
 }
 
+bool attempt_is_served(const struct attempt *a)
+{
+	return a->transfer && transfer_has_sent_body(a->transfer);
+}
+
 void attempt_pause(struct attempt *a)
 {
+	a->is_paused = true;
 	if (a->transfer)
 		transfer_pause(a->transfer);
 }
 
 void attempt_resume(struct attempt *a)
 {
+	a->is_paused = false;
+	if (a->has_content)
+		await_more(a);
 	if (a->transfer)
 		transfer_resume(a->transfer);
 }

@@ -27,6 +27,7 @@ struct attempt_plan {
 	struct secret *secret; /* referenced; NULL where the target asks for none */
 	struct transfer_limits limits;
 	int64_t first_token_us; /* from now to the answer's first content; 0: no limit of its own */
+	int64_t token_us; /* between two pieces of content, while it is not paused; 0: the same */
 	uint64_t seed;
 	/* the request goes as its caller wrote it, and its reply's own bytes come, too: EV_HEAD, and
 	 * EV_RAW behind the events that they are decoded to; NULL: neither */
@@ -45,11 +46,19 @@ enum err attempt_new(struct organs *o, const struct attempt_plan *plan,
 
 /* Stops the transfer if it runs, and fills *record with how it stood. No callback comes after. */
 void attempt_cancel(struct attempt *a, struct attempt_record *record);
+/* Before it is cancelled: what its provider has told of its usage, and no event has said yet, comes as one. Nothing that
+ * comes after that is understood. */
+void attempt_tell_usage(struct attempt *a);
+/* Ends it, as if *why had gone wrong with its answer: it may have been served. It is running, and none of its callbacks is. */
+void attempt_give_up(struct attempt *a, const struct fault *why);
 void attempt_free(struct attempt *a); /* NULL is fine; a running one is dropped */
 
 /* The reader is behind; or has caught up. */
 void attempt_pause(struct attempt *a);
 void attempt_resume(struct attempt *a);
+
+/* Has its request left in full, and is its reply still to end? */
+bool attempt_is_served(const struct attempt *a);
 
 /* Where the list goes on that came, once it has ended well; absent: it does not. Borrowed until
  * attempt_free. */

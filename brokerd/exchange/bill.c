@@ -227,7 +227,10 @@ static enum err bill_send(struct bill *b, struct fault *why)
 				  &b->http, b->target.headers[i].name, b->target.headers[i].value);
 	if (!is_fine)
 		return fault_set(why, ERR_MISCONFIGURED, "a header of its section cannot be sent");
-	const struct transfer_limits limits = {b->config->connect_us, page_us, page_us, page_us};
+	const struct transfer_limits limits = {.connect_us = b->config->connect_us,
+		.first_byte_us = page_us,
+		.idle_us = page_us,
+		.total_us = page_us};
 	const struct transfer_events events = {on_head, on_body, on_end, b};
 	return transport_start(b->organs->transport, &b->http, &b->target, b->secret, &limits,
 		&events, &b->transfer, why);

@@ -76,10 +76,15 @@ static struct span entry_at(const struct event_log *log, uint64_t at, int *frame
 	return span_of(log->bytes.p + offset + ENTRY_BYTES, length);
 }
 
+static uint64_t shown_end(const struct event_log *log)
+{
+	return log->is_held ? log->held_at : log->base + log->bytes.n;
+}
+
 bool event_log_peek(const struct event_log *log, const struct event_cursor *c, int *frame_type,
 	struct span *body)
 {
-	if (c->at - log->base >= log->bytes.n)
+	if (c->at >= shown_end(log))
 		return false;
 	*body = entry_at(log, c->at, frame_type);
 	return true;
@@ -111,16 +116,49 @@ static void forget_passed(struct event_log *log)
 	}
 }
 
-void event_log_take(struct event_log *log, struct event_cursor *c)
+static void move_to(struct event_log *log, struct event_cursor *c, uint64_t at)
 {
-	int frame_type;
-	const struct span body = entry_at(log, c->at, &frame_type);
-	c->at += ENTRY_BYTES + body.n;
+	c->at = at;
 	forget_passed(log);
 	if (log->expected > 0 && event_log_lag(log) <= log->max_lag) {
 		log->expected = 0;
 		set_ceiling(log);
 	}
+}
+
+void event_log_take(struct event_log *log, struct event_cursor *c)
+{
+	int frame_type;
+	const struct span body = entry_at(log, c->at, &frame_type);
+	move_to(log, c, c->at + ENTRY_BYTES + body.n);
+}
+
+void event_log_skip(struct event_log *log, struct event_cursor *c)
+{
+	move_to(log, c, shown_end(log));
+}
+
+void event_log_hold(struct event_log *log)
+{
+	assert(!log->is_held);
+	log->is_held = true;
+	log->held_at = log->base + log->bytes.n;
+}
+
+void event_log_show(struct event_log *log)
+{
+	log->is_held = false;
+}
+
+size_t event_log_held(const struct event_log *log)
+{
+	return log->is_held ? (size_t)(log->base + log->bytes.n - log->held_at) : 0;
+}
+
+void event_log_withdraw(struct event_log *log)
+{
+	buf_cut(&log->bytes, log->bytes.n - event_log_held(log));
+	log->is_held = false;
 }
 
 void event_log_leave(struct event_log *log, struct event_cursor *c)

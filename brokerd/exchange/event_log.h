@@ -16,6 +16,8 @@ struct event_log {
 	struct event_cursor *cursors;
 	size_t dropped; /* at the front of `bytes`, not yet moved */
 	size_t max_lag, expected;
+	bool is_held; /* from there on: */
+	uint64_t held_at;
 };
 
 void event_log_init(struct event_log *log);
@@ -38,6 +40,15 @@ void event_log_leave(struct event_log *log, struct event_cursor *c); /* harmless
 bool event_log_peek(const struct event_log *log, const struct event_cursor *c, int *frame_type,
 	struct span *body);
 void event_log_take(struct event_log *log, struct event_cursor *c); /* past what peek showed */
+
+/* Past all that there is. */
+void event_log_skip(struct event_log *log, struct event_cursor *c);
+
+/* What is put from now on no cursor gets to see, until it is shown, or dropped as if it had never been put. */
+void event_log_hold(struct event_log *log);
+void event_log_show(struct event_log *log);
+void event_log_withdraw(struct event_log *log);
+size_t event_log_held(const struct event_log *log); /* how many bytes of it there are */
 
 /* How far the slowest cursor is behind, in bytes. */
 size_t event_log_lag(const struct event_log *log);

@@ -21,6 +21,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 
+#include "brokerd/exchange/slow.h"
 #include "brokerd/exchange/steps.h"
 #include "brokerd/exchange/trail.h"
 #include "brokerd/log/log.h"
@@ -28,6 +29,8 @@
 #include "protocol/base/num.h"
 #include "protocol/frame.h"
 #include "protocol/limits.h"
+
+static const char caller_is_gone[] = "the caller is gone";
 
 /* ---- small things ---- */
 
@@ -143,6 +146,8 @@ static void exchange_run(struct exchange *x)
 		exchange_enter(x, next);
 	}
 	x->is_running = false;
+	if (x->state == END && x->left.is_left)
+		loop_later(x->organs->loop, &x->left.end);
 }
 
 void exchange_go_on(struct exchange *x, enum state next)
@@ -156,6 +161,10 @@ void exchange_go_on(struct exchange *x, enum state next)
 static void on_flight_event(void *context)
 {
 	struct exchange *x = context;
+	if (x->left.is_left) {
+		event_log_skip(&x->flight->log, &x->cursor);
+		return;
+	}
 	x->caller.on_ready(x->caller.context);
 }
 
@@ -178,10 +187,26 @@ static void on_patience(struct loop_timer *t)
 	exchange_stop(x, &why);
 }
 
+static void stop_left(struct exchange *x)
+{
+	struct fault why = FAULT_NONE;
+	fault_set(&why, ERR_CANCELLED, "%s", caller_is_gone);
+	exchange_stop(x, &why);
+}
+
+static void on_left_over(struct loop_timer *t)
+{
+	stop_left(container_of(t, struct exchange, left.over));
+}
+
 static void on_deadline(struct loop_timer *t)
 {
 	struct exchange *x = container_of(t, struct exchange, deadline);
 	struct fault why = FAULT_NONE;
+	if (x->left.is_left) {
+		stop_left(x);
+		return;
+	}
 	fault_set(&why, ERR_TIMEOUT, "the call's time is over: %" PRId64 " ms",
 		(loop_now_us(x->organs->loop) - x->flight->begun_us) / 1000);
 	if (x->state == WAIT)
@@ -279,6 +304,8 @@ struct exchange *exchange_new(struct organs *o, const struct peer_id *peer,
 		return NULL;
 	}
 	x->flight->on_event = on_flight_event;
+	x->flight->on_content = trail_tell;
+	x->flight->on_slow = slow_over;
 	x->flight->context = x;
 	unsigned char random[16 + sizeof x->seed]; /* drawn at once: each draw is a system call */
 	randombytes_buf(random, sizeof random);
@@ -433,13 +460,64 @@ void exchange_cancel(struct exchange *x, const struct fault *why)
 		exchange_take(x);
 }
 
+enum state exchange_left_over(struct exchange *x)
+{
+	struct fault why = FAULT_NONE;
+	fault_set(&why, ERR_CANCELLED, "%s", caller_is_gone);
+	return exchange_fail(x, OUTCOME_CANCELLED, &why);
+}
+
+/* Is what is under way to be paid for anyhow, and worth reading to its end? */
+static bool is_drained(const struct exchange *x)
+{
+	const struct flight *f = x->flight;
+	if (x->state != RELAY || !f->attempt || x->organs->n_left >= EXCHANGES_LEFT)
+		return false;
+	const struct provider *p = config_provider(f->config, exchange_target(x)->provider);
+	return p && p->is_drained_when_gone && attempt_is_served(f->attempt);
+}
+
+static void on_left_end(struct loop_task *t)
+{
+	struct exchange *x = container_of(t, struct exchange, left.end);
+	void (*const on_gone)(void *) = x->left.on_gone;
+	void *const context = x->left.context;
+	exchange_free(x);
+	on_gone(context);
+}
+
+void exchange_leave(struct exchange *x, void (*on_gone)(void *context), void *context)
+{
+	if (!x || !is_drained(x)) {
+		exchange_free(x);
+		return;
+	}
+	struct flight *f = x->flight;
+	x->left = (struct left){.is_left = true,
+		.over = {.on_fire = on_left_over},
+		.end = {.on_run = on_left_end},
+		.on_gone = on_gone,
+		.context = context};
+	x->organs->n_left++;
+	loop_timer_stop(&x->hold);
+	loop_timer_set(x->organs->loop, &x->left.over, f->config->drain_gone_us);
+	f->floor = 0;
+	flight_show(f);
+	event_log_skip(&f->log, &x->cursor); /* nobody reads it: it neither grows nor waits */
+	flight_read(f);
+}
+
 void exchange_free(struct exchange *x)
 {
 	if (!x)
 		return;
 	struct fault why = FAULT_NONE;
-	fault_set(&why, ERR_CANCELLED, "the caller is gone");
+	fault_set(&why, ERR_CANCELLED, "%s", caller_is_gone);
 	exchange_cancel(x, &why);
+	if (x->left.is_left)
+		x->organs->n_left--;
+	loop_timer_stop(&x->left.over);
+	loop_task_stop(&x->left.end);
 	event_log_leave(&x->flight->log, &x->cursor);
 	LIST_REMOVE(x->organs->exchanges, x);
 	x->organs->n_exchanges--;

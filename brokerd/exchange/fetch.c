@@ -117,7 +117,10 @@ static enum err fetch_send(struct fetch *f, struct fault *why)
 		.request = &f->request,
 		.target = &f->target,
 		.secret = f->secret,
-		.limits = {f->config->connect_us, PAGE_US, PAGE_US, PAGE_US},
+		.limits = {.connect_us = f->config->connect_us,
+			   .first_byte_us = PAGE_US,
+			   .idle_us = PAGE_US,
+			   .total_us = PAGE_US},
 		.page = f->pages.at,
 	};
 	const struct attempt_events events = {on_event, NULL, on_end, f};

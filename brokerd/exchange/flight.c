@@ -16,6 +16,12 @@
 /* A packed event of the log that a frame can hold, with what the frame adds. */
 #define EVENT_BYTES (LIMIT_FRAME_BYTES - 64)
 
+static void on_probe(struct loop_timer *t)
+{
+	struct flight *f = container_of(t, struct flight, probe);
+	f->on_slow(f->context);
+}
+
 struct flight *flight_new(struct organs *o)
 {
 	struct flight *f = calloc(1, sizeof *f);
@@ -29,6 +35,7 @@ struct flight *flight_new(struct organs *o)
 	buf_init(&f->raw, LIMIT_BODY_BYTES);
 	f->usage = f->settled = f->billed = f->settled_billed = USAGE_UNKNOWN;
 	f->untold = FAULT_NONE;
+	f->probe.on_fire = on_probe;
 	f->begun_us = loop_now_us(o->loop);
 	f->begun_wall_us = loop_wall_us(o->loop);
 	f->attempt_nusd = f->reserved_nusd = f->former_nusd = f->spent_nusd = -1;
@@ -42,6 +49,7 @@ void flight_free(struct flight *f)
 		return;
 	assert(!f->hold.limiter); /* whatever became of it: nothing stays set aside */
 	attempt_free(f->attempt);
+	loop_timer_stop(&f->probe);
 	event_log_done(&f->log);
 	buf_done(&f->raw);
 	buf_done(&f->body);
@@ -132,7 +140,35 @@ static enum err log_raw(struct flight *f, struct span bytes)
 	return err;
 }
 
-/* The first content: from here on no other answer may take this one's place. */
+static void hold(struct flight *f)
+{
+	guard_begin(&f->guard, f->floor);
+	event_log_hold(&f->log);
+	f->shown_warnings = f->warnings;
+	loop_timer_set(f->organs->loop, &f->probe, GUARD_PROBE_US);
+}
+
+void flight_show(struct flight *f)
+{
+	if (!f->log.is_held)
+		return;
+	event_log_show(&f->log);
+	loop_timer_stop(&f->probe);
+	f->on_event(f->context);
+}
+
+void flight_withdraw(struct flight *f)
+{
+	if (!f->log.is_held)
+		return;
+	event_log_withdraw(&f->log);
+	loop_timer_stop(&f->probe);
+	f->has_content = f->has_batch_content = false;
+	f->first_content_us = 0;
+	f->warnings = f->shown_warnings;
+}
+
+/* The first content: from here on no other answer may take this one's place, where it is not held back. */
 static enum err flight_commit(struct flight *f)
 {
 	f->has_content = true;
@@ -215,7 +251,7 @@ static void take_usage(struct flight *f, const struct llm_event *e)
 	f->has_usage = true;
 }
 
-enum err flight_put(struct flight *f, const struct llm_event *e)
+static enum err put(struct flight *f, const struct llm_event *e)
 {
 	struct llm_event changed;
 	/* without a head of its own the reply came in another form than its caller can read */
@@ -228,6 +264,10 @@ enum err flight_put(struct flight *f, const struct llm_event *e)
 	if (e->type == EV_RAW)
 		return put_raw(f, e->text);
 	if (!f->has_content && (event_is_content(e->type) || e->type == EV_FINISH)) {
+		if (f->floor > 0 && guard_watches(e->type))
+			hold(f);
+		if (f->on_content)
+			f->on_content(f->context);
 		const enum err err = flight_commit(f);
 		if (err)
 			return err;
@@ -260,6 +300,14 @@ enum err flight_put(struct flight *f, const struct llm_event *e)
 	if (e->type == EV_PART && e->part.media.data.n > LIMIT_DATA_BYTES)
 		return log_part(f, e);
 	return is_text(e->type) ? log_in_pieces(f, e) : flight_log(f, e);
+}
+
+enum err flight_put(struct flight *f, const struct llm_event *e)
+{
+	const enum err err = put(f, e);
+	if (!err && f->log.is_held && guard_take(&f->guard, e, event_log_held(&f->log)))
+		flight_show(f);
+	return err;
 }
 
 void flight_status(struct flight *f, const char *word, const char *format, ...)
@@ -334,12 +382,14 @@ void flight_end(struct flight *f, const struct reply_end *end)
 {
 	struct llm_event e = {.type = EV_END};
 	e.end = *end;
+	flight_show(f);
 	log_last(f, &e);
 }
 
 void flight_fail(struct flight *f, const struct fault *why)
 {
 	struct fault said = *why;
+	flight_withdraw(f);
 	said.is_partial = f->has_content;
 	struct llm_event e = {.type = EV_FAULT};
 	e.fault = &said;

@@ -5,6 +5,7 @@
 #define BROKERD_EXCHANGE_FLIGHT_H
 #include "brokerd/exchange/attempt.h"
 #include "brokerd/exchange/event_log.h"
+#include "brokerd/exchange/guard.h"
 #include "brokerd/exchange/pages.h"
 #include "brokerd/limit/limiter.h"
 #include "brokerd/route/route.h"
@@ -30,7 +31,12 @@ struct flight {
 	struct reply_head head; /* of that reply, until its first content */
 	bool has_head;
 	struct buf raw; /* its bytes until then */
-	bool has_start, has_usage, has_content, has_ended;
+	bool has_start, has_usage, has_ended;
+	bool has_content; /* there is some in the log, shown or held back */
+	int64_t floor; /* of the attempt in hand: until it is known to be quicker, its content is held back; 0: it is not */
+	struct guard guard;
+	struct loop_timer probe; /* runs while it is */
+	uint32_t shown_warnings; /* that came before */
 	bool is_paused;
 	bool has_batch_content;                   /* of the batch in hand */
 	struct llm_usage settled, settled_billed; /* of the batches before */
@@ -59,6 +65,10 @@ struct flight {
 
 	/* there is something new to read, or a paused reader's turn has come */
 	void (*on_event)(void *context);
+	/* its first content is about to be logged, and held back where that is; NULL: nobody wants to know */
+	void (*on_content)(void *context);
+	/* what is held back is slower than the floor: show it, or end the attempt */
+	void (*on_slow)(void *context);
 	void *context;
 };
 
@@ -68,8 +78,14 @@ void flight_free(struct flight *f); /* NULL is fine; an attempt under way is dro
 /* A step of the answer, from an attempt or from the broker itself: logged, and what belongs to the
  * flight is remembered. Content commits it; EV_START, EV_USAGE, EV_HEAD and the EV_RAW of a forwarded
  * reply wait for that. Of such a reply the other steps are not logged. Texts too long for one frame are
- * cut at characters. ERR_SLOW_CONSUMER, ERR_NO_MEMORY, ERR_TOO_BIG. */
+ * cut at characters. Where there is a floor, content and what follows it is held back from readers until
+ * guard.h knows enough of it. ERR_SLOW_CONSUMER, ERR_NO_MEMORY, ERR_TOO_BIG. */
 enum err flight_put(struct flight *f, const struct llm_event *e) MUST_USE;
+
+/* Lets through what is held back; or forgets it, as if no content had come. Harmless where nothing is. The end of the answer
+ * shows it, a fault does not. */
+void flight_show(struct flight *f);
+void flight_withdraw(struct flight *f);
 
 /* What the broker is doing meanwhile: `word` as in event.h. Failure to say it is no failure. */
 void flight_status(struct flight *f, const char *word, const char *format, ...) PRINTF_LIKE(3, 4);

@@ -99,17 +99,6 @@ static enum err refuse(
 		SPAN_ARG(span_first(x->flight->request.model, 128)), SPAN_ARG(buf_view(&said)));
 }
 
-/* All lines but one key's are the same target to a request. */
-static bool is_one(const struct route *r)
-{
-	for (size_t i = 1; i < r->n; i++) {
-		if (!span_eq(r->targets[i].provider, r->targets[0].provider) ||
-			!span_eq(r->targets[i].model, r->targets[0].model))
-			return false;
-	}
-	return true;
-}
-
 /* The usual ones that are in, and the lists, which are for what may yet happen. */
 static enum err apply(struct exchange *x, const struct choice *choices, size_t n)
 {
@@ -148,27 +137,25 @@ enum err order_look(struct exchange *x, unsigned needs, struct order *out)
 	struct flight *f = x->flight;
 	struct route *r = &f->route;
 	char app[PEER_ACCOUNT_BYTES];
-	*out = (struct order){.n = r->n, .n_usual = 1};
-	out->views = arena_array(&f->arena, r->n, sizeof *out->views);
+	struct choose_view *views = arena_array(&f->arena, r->n, sizeof *views);
+	*out = (struct order){.n = r->n};
 	out->choices = arena_array(&f->arena, r->n, sizeof *out->choices);
-	if (!out->views || !out->choices)
+	if (!views || !out->choices)
 		return ERR_NO_MEMORY;
-	look(x, r->alias, out->views);
-	if (r->n < 2)
-		return OK; /* there is nothing to choose: zeroes say that it is in */
+	look(x, r->alias, views);
 	peer_account(&x->peer, app);
 	const struct choose_ask ask = {
 		.app = span_str(app),
 		.tags = x->tags.list,
 		.n_tags = x->tags.n,
 		.session = x->session,
-		.needs = is_one(r) ? 0 : needs,
-		.input_tokens = is_one(r) ? 0 : x->estimate_tokens,
+		.needs = needs,
+		.input_tokens = x->estimate_tokens,
 		.output_tokens = output_tokens(x),
+		.is_in_pieces = f->op == LLM_OP_EMBED || f->op == LLM_OP_RERANK,
 		.seed = x->seed,
 	};
-	out->n_usual =
-		choose(f->config, r->alias, &ask, r->targets, out->views, r->n, out->choices);
+	out->n_usual = choose(f->config, r->alias, &ask, r->targets, views, r->n, out->choices);
 	return OK;
 }
 
@@ -182,8 +169,6 @@ enum err order_refused(const struct exchange *x, const struct order *o, struct f
 enum err order_route(struct exchange *x, struct fault *why)
 {
 	struct order o;
-	if (x->flight->route.n < 2)
-		return OK;
 	enum err err = order_look(x, capability_needs(&x->flight->request), &o);
 	if (!err)
 		err = order_refused(x, &o, why);

@@ -5,15 +5,13 @@
 #include "brokerd/exchange/steps.h"
 #include "brokerd/route/choose.h"
 
-/* What is known of the targets of a route, and what follows for each. */
+/* What follows for each target of a route from what is known of it. As choose.h has them. */
 struct order {
-	struct choose_view *views; /* as the route has them */
-	struct choice *choices;    /* as choose.h has them */
+	struct choice *choices;
 	size_t n, n_usual;
 };
 
-/* Looks at all of the route's targets, and changes nothing. `needs`: capabilities. One target alone is in, whatever the
- * request needs: its encoder says what it leaves out. ERR_NO_MEMORY. */
+/* Looks at all of the route's targets, and changes nothing. `needs`: capabilities. ERR_NO_MEMORY. */
 enum err order_look(struct exchange *x, unsigned needs, struct order *out) MUST_USE;
 
 /* Is any left? Else *why says why each is out: ERR_INVALID_REQUEST, ERR_CONTEXT_LENGTH, ERR_BUDGET, ERR_NO_KEY,

@@ -6,7 +6,7 @@
 #include "brokerd/exchange/listing.h"
 #include "brokerd/exchange/pins.h"
 #include "brokerd/exchange/pulse.h"
-#include "brokerd/exchange/trail.h"
+#include "brokerd/exchange/slow.h"
 #include "brokerd/route/retry.h"
 #include "protocol/event.h"
 
@@ -36,8 +36,6 @@ static enum err on_attempt_event(void *context, const struct llm_event *e)
 {
 	struct exchange *x = context;
 	claim_served(x);
-	if (event_is_content(e->type) || e->type == EV_FINISH)
-		trail_tell(x);
 	if (event_is_content(e->type) || e->type == EV_FINISH || e->type == EV_MODEL)
 		pulse_first(x);
 	if (x->flight->op == LLM_OP_MODELS)
@@ -81,7 +79,9 @@ static void on_attempt_end(
 		fault_set(&said, ERR_NO_MEMORY, "no memory for the next page of a list");
 	pulse_end(x, outcome, why);
 	exchange_account(x, record);
-	exchange_go_on(x, relay_ended(x, outcome, &said));
+	if (said.err)
+		flight_withdraw(f);
+	exchange_go_on(x, x->left.is_left ? exchange_left_over(x) : relay_ended(x, outcome, &said));
 }
 
 static void on_attempt_rates(void *context, const struct rates *said)
@@ -240,6 +240,7 @@ static struct transfer_limits limits_of(const struct exchange *x, const struct c
 	const bool is_stream = x->flight->request.is_stream;
 	return (struct transfer_limits){
 		.connect_us = shorter_us(t->connect_us, share_us(x, false)),
+		.tls_us = t->tls_us,
 		.first_byte_us = shorter_us(
 			is_stream ? t->first_byte_us : t->reply_us, sent_share_us(x, !is_stream)),
 		.idle_us = t->idle_us,
@@ -247,12 +248,16 @@ static struct transfer_limits limits_of(const struct exchange *x, const struct c
 	};
 }
 
+/* An answer that comes piece by piece, and is read here. */
+static bool is_told_in_pieces(const struct flight *f)
+{
+	return f->request.is_stream && f->op != LLM_OP_NATIVE;
+}
+
 static int64_t first_token_us(const struct exchange *x, const struct config_timers *t)
 {
-	const struct flight *f = x->flight;
-	if (!f->request.is_stream || f->op == LLM_OP_NATIVE)
-		return 0;
-	return shorter_us(t->first_token_us, sent_share_us(x, false));
+	return is_told_in_pieces(x->flight) ? shorter_us(t->first_token_us, sent_share_us(x, false))
+					    : 0;
 }
 
 enum state step_send(struct exchange *x)
@@ -274,6 +279,7 @@ enum state step_send(struct exchange *x)
 		.secret = x->secret,
 		.limits = limits_of(x, &timers),
 		.first_token_us = first_token_us(x, &timers),
+		.token_us = is_told_in_pieces(f) ? timers.token_us : 0,
 		.seed = x->seed + x->flight->attempts,
 		.page = f->pages.at,
 		.forwarded = forwarded,
@@ -282,6 +288,7 @@ enum state step_send(struct exchange *x)
 		on_attempt_event, on_attempt_rates, on_attempt_end, x};
 	err = attempt_new(x->organs, &plan, &events, &f->attempt, &why);
 	f->attempts++;
+	f->floor = slow_floor(x);
 	if (err)
 		return exchange_after_failure(x, OUTCOME_FAILED, &why);
 	pulse_begin(x);

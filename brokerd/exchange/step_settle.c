@@ -102,12 +102,15 @@ enum state step_settle(struct exchange *x)
 	loop_timer_stop(&x->deadline);
 	loop_timer_stop(&x->retry);
 	loop_timer_stop(&x->hold);
+	loop_timer_stop(&x->left.over);
 	tokens_leave(&x->token);
 	exchange_stop_waiting(x);
 	consents_leave(&x->consent);
 	note_refusal(x);
 	if (f->attempt) { /* stopped from outside while it ran */
 		struct attempt_record record;
+		if (x->outcome == OUTCOME_FAILED && f->has_content)
+			attempt_tell_usage(f->attempt);
 		attempt_cancel(f->attempt, &record);
 		record.outcome = x->outcome == OUTCOME_FAILED && record.has_sent_body
 					 ? OUTCOME_UNKNOWN

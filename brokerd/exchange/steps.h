@@ -42,7 +42,15 @@ struct trail {
 	size_t n_tried;
 	struct span provider, model, key; /* of the target whose queue it is in */
 	size_t rested; /* one more than the target that rests, as was noted last; 0: none */
-	bool is_told;
+};
+
+/* What has become of one whose caller is gone, and which goes on. */
+struct left {
+	bool is_left;
+	struct loop_timer over; /* so long it may */
+	struct loop_task end;   /* it has ended: it is freed */
+	void (*on_gone)(void *context);
+	void *context;
 };
 
 struct exchange {
@@ -110,6 +118,7 @@ struct exchange {
 	bool has_figures;        /* its provider has said how much of its rates is left, */
 	int64_t rest_us;         /* and is not to be asked before that */
 	struct trail trail;
+	struct left left;
 	unsigned n_told; /* attempts that were told to wait, and for how long: they are no tries */
 };
 
@@ -135,6 +144,9 @@ void exchange_go_on(struct exchange *x, enum state next);
  * *why has none. */
 enum state exchange_fail(struct exchange *x, enum outcome outcome, const struct fault *why);
 enum state exchange_fail_with(struct exchange *x, enum err err, const struct fault *why);
+
+/* The transfer that was read on for a caller who is gone has ended, however it did. */
+enum state exchange_left_over(struct exchange *x);
 
 /* What a failure of the target in hand allows: another try, or the end. */
 enum state exchange_after_failure(

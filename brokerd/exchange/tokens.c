@@ -217,7 +217,10 @@ static void on_end(void *context, const struct transfer_end *end)
 static enum err fetch(struct row *r, struct fault *why)
 {
 	struct organs *o = r->tokens->organs;
-	const struct transfer_limits limits = {r->config->connect_us, FETCH_US, FETCH_US, FETCH_US};
+	const struct transfer_limits limits = {.connect_us = r->config->connect_us,
+		.first_byte_us = FETCH_US,
+		.idle_us = FETCH_US,
+		.total_us = FETCH_US};
 	const struct transfer_events events = {on_head, on_body, on_end, r};
 	r->begun_us = loop_wall_us(o->loop);
 	r->status = 0;

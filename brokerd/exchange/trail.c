@@ -156,13 +156,13 @@ struct span trail_route(const struct exchange *x, struct buf *to)
 	return buf_error(to) ? SPAN_NONE : buf_view(to);
 }
 
-void trail_tell(struct exchange *x)
+void trail_tell(void *exchange)
 {
+	struct exchange *x = exchange;
 	OWNED(buf_done) struct buf text = BUF_INIT(TRAIL_ROUTE_BYTES);
 	const struct model *alias = x->flight->route.alias;
-	if (x->trail.is_told || x->is_relayed || x->flight->op == LLM_OP_MODELS)
+	if (x->is_relayed || x->flight->op == LLM_OP_MODELS)
 		return;
-	x->trail.is_told = true;
 	if (!span_is_set(trail_route(x, &text)) && alias && alias->n_targets > 1)
 		put_name(&text, exchange_target(x)->provider, exchange_target(x)->model);
 	if (text.n > 0)

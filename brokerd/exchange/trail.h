@@ -24,7 +24,8 @@ void trail_end(struct exchange *x);
 /* Which targets were tried, in order, what became of each, and the one in hand: "one/m failed(overloaded), two/m". At most
  * TRAIL_TRIED_BYTES are of those before it. Absent: there is no more than one of these. */
 struct span trail_route(const struct exchange *x, struct buf *to);
-/* Content comes: where more than one target was tried, or an alias had the choice, its caller is told so. Once. */
-void trail_tell(struct exchange *x);
+/* Of a flight whose context is the exchange: where more than one target was tried, or an alias had the choice, its caller is
+ * told so, before the first content. */
+void trail_tell(void *exchange);
 
 #endif

@@ -152,6 +152,8 @@ void sessions_done(struct sessions *s)
 {
 	while (s->all)
 		session_free(s->all);
+	while (s->organs && s->organs->exchanges) /* whose callers were gone before */
+		exchange_free(s->organs->exchanges);
 	if (s->admin)
 		identities_done(&s->admin->identities);
 	free(s->scratch);

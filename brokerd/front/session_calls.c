@@ -55,7 +55,7 @@ void session_call_free(struct open_call *c)
 	LIST_REMOVE(s->calls, c);
 	s->n_calls--;
 	s->identity->n_calls -= c->exchange != NULL;
-	exchange_free(c->exchange);
+	exchange_leave(c->exchange, s->all->on_change, s->all->context);
 	if (c->admin)
 		admin_abandon(c->admin);
 	buf_wipe(&c->admin_body);

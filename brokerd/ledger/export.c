@@ -115,6 +115,9 @@ enum err export_page(struct ledger *g, const struct export *e, struct buf *json,
 	if (!mark_read(e->after, &after))
 		return fault_param(why, ERR_INVALID_ARGUMENT, "after",
 			"what comes after is what `next` of a page says");
+	enum err err = ledger_ready(g, why);
+	if (err)
+		return err;
 	select_page(&sql, e);
 	assert(buf_error(&sql) == OK);
 	int rc = sqlite3_prepare_v2(g->db, sql.p, (int)sql.n, &s, NULL);
@@ -144,8 +147,7 @@ enum err export_page(struct ledger *g, const struct export *e, struct buf *json,
 	else
 		json_put_null(&o);
 	json_close(&o, '}');
-	const enum err err =
-		rc == SQLITE_OK || rc == SQLITE_DONE ? OK : ledger_fault(g, rc, "reading", why);
+	err = rc == SQLITE_OK || rc == SQLITE_DONE ? OK : ledger_fault(g, rc, "reading", why);
 	sqlite3_finalize(s);
 	return err;
 }

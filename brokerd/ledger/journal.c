@@ -2,7 +2,11 @@
  * A record counts once the word of its length and sum is stored, after its bytes and after the word
  * behind it was zeroed: whatever instruction a kill hits, the file ends in a whole record. When a half
  * is full, the reservations still open are written again at the start of the other, so that a half
- * whose ended records are in the ledger holds nothing that is needed. */
+ * whose ended records are in the ledger holds nothing that is needed.
+ *
+ * A disk that is lost costs the file, not what was written: the halves are copied to memory and go on there. Once there is a
+ * file again, what memory had is brought to the ledger on its lane, what came meanwhile is appended to the one half of that
+ * file, and what is open behind it; the other half, which tells of it until then, is emptied last, by a move like any. */
 #include "brokerd/ledger/journal.h"
 
 #include <assert.h>
@@ -17,7 +21,7 @@
 
 #include "brokerd/ledger/journal_file.h"
 #include "brokerd/ledger/journal_guard.h"
-#include "brokerd/ledger/replay.h"
+#include "brokerd/ledger/journal_take.h"
 #include "brokerd/ledger/reservation.h"
 #include "brokerd/ledger/rows.h"
 #include "brokerd/log/log.h"
@@ -29,8 +33,8 @@
 
 #define GROUP_BYTES ((size_t)256 * 1024) /* as much as is moved at once, at the latest */
 #define GROUP_US    INT64_C(1000000)     /* and as long as a record waits to be */
-#define RETRY_US    INT64_C(1000000)     /* after the ledger could not be written */
-#define EPOCH       (UINT64_C(1) << 32)  /* sequences between two openings */
+#define RETRY_US    INT64_C(1000000) /* after the ledger could not be written, or the disk was lost */
+#define EPOCH       (UINT64_C(1) << 32) /* sequences between two openings */
 
 /* What one open exchange can need in a half that is begun anew. */
 #define ASIDE_BYTES(attempts) (RECORD_EXCHANGE_BYTES + (attempts) * (size_t)RECORD_ATTEMPT_BYTES)
@@ -47,21 +51,38 @@ struct waiter {
 	struct journal_reply reply;
 };
 
-/* Records of one half on their way to the ledger. There is one at a time. */
-struct move {
+/* What the ledger's lane is at. There is one at a time. */
+enum act {
+	ACT_MOVE,      /* records of one half, on their way to the ledger */
+	ACT_COPY,      /* what is in the halves, to memory */
+	ACT_LET_GO,    /* of file and ledger */
+	ACT_TAKE_BACK, /* both */
+};
+
+struct errand {
 	struct job job;
 	struct journal *journal; /* NULL: closed meanwhile */
 	sem_t has_run;
-
+	enum act act;
 	struct ledger *ledger;
+
+	size_t half_bytes;
+
+	/* of a move */
 	int fd;
 	unsigned char *half;
-	size_t half_bytes;
 	size_t from, to;
-	bool is_last; /* nothing comes after `to`: the half is used again */
-
+	bool is_last;      /* nothing comes after `to`: the half is used again */
 	uint64_t sequence; /* of the last record moved */
-	bool is_unsynced;  /* it is the journal itself that cannot be written */
+	bool is_lost;      /* it was the disk that failed */
+
+	/* of copying, and of taking back: as much of each half as it has */
+	const unsigned char *halves[2];
+	size_t used[2];
+	unsigned char *memory; /* of a copy; NULL: there is none to be had */
+	/* of taking back; its file is also the one to let go of */
+	struct journal_back back;
+
 	enum err err;
 	struct fault why;
 };
@@ -69,20 +90,26 @@ struct move {
 struct journal {
 	struct loop *loop;
 	struct workers *workers;
-	struct journal_file file;
+	char *state_dir;
+	struct mounted where;
+	struct journal_watch watch;
+	struct journal_file file; /* without a map while it is let go */
 	struct half halves[2];
+	size_t half_bytes;
 	unsigned active;
 	uint64_t sequence, moved_sequence;
 	struct reservation *open;
 	size_t n_open, aside_bytes; /* what those need of the active half */
 
 	struct loop_timer timer;
-	struct move *move;
-	bool is_moving;
-	struct fault failure; /* why the last move failed; OK: it did not */
-	bool is_unsynced;     /* and what is recorded now would not survive */
+	struct errand *errand;
+	bool is_busy;         /* it is with a worker */
+	struct fault failure; /* why the last one failed; OK: it did not */
+	bool is_lost;         /* the disk, so that what is recorded now would not survive */
+	unsigned char
+		*memory; /* where the halves are while the file is let go; NULL: in the file */
 	struct waiter *waiters;
-	struct loop_task tell;
+	struct loop_task tell, lose;
 };
 
 static void *xcalloc(size_t n, size_t size)
@@ -95,7 +122,7 @@ static void *xcalloc(size_t n, size_t size)
 
 /* ---- moving: on a worker's thread ---- */
 
-static enum err move_records(struct move *m, struct rows *rows)
+static enum err move_records(struct errand *m, struct rows *rows)
 {
 	struct record_reader reader = {
 		.left = span_of((const char *)m->half + m->from, m->to - m->from)};
@@ -120,7 +147,7 @@ static enum err move_records(struct move *m, struct rows *rows)
 
 /* Gives back the pages that are not needed any more (the file keeps them), and makes as many ready
  * that will be: a first write to a page costs the loop more than all else here. */
-static void move_pages(const struct move *m)
+static void move_pages(const struct errand *m)
 {
 	const size_t page = JOURNAL_PAGE_BYTES;
 	const size_t from = m->from & ~(page - 1), to = m->to & ~(page - 1);
@@ -135,12 +162,13 @@ static void move_pages(const struct move *m)
 		madvise(m->half + to, ahead, MADV_POPULATE_WRITE);
 }
 
-static enum err move_all(struct move *m)
+static enum err move_all(struct errand *m)
 {
 	struct rows rows;
-	/* first of all: the reservations of what is under way survive a power cut too */
-	m->is_unsynced = fdatasync(m->fd) != 0;
-	if (m->is_unsynced)
+	/* first of all: the reservations of what is under way survive a power cut too. What could not be synced is not
+	 * tried again: the kernel may have given up on those pages */
+	m->is_lost = fdatasync(m->fd) != 0;
+	if (m->is_lost)
 		return fault_set(&m->why,
 			errno == ENOSPC || errno == EDQUOT ? ERR_STORAGE_FULL : ERR_IO,
 			"syncing the journal failed: %s", strerror(errno));
@@ -149,6 +177,7 @@ static enum err move_all(struct move *m)
 	rows_done(&rows);
 	if (err == OK && m->is_last)
 		err = ledger_sync(m->ledger, &m->why);
+	m->is_lost = err && ledger_is_lost(m->ledger);
 	if (err)
 		return err;
 	if (m->is_last)
@@ -157,28 +186,71 @@ static enum err move_all(struct move *m)
 	return OK;
 }
 
-static void move_run(struct job *job)
+/* ---- an errand: on a worker's thread ---- */
+
+/* So much at once that the loop had to wait for it. What is there stays as it is meanwhile. */
+static void copy_halves(struct errand *m)
 {
-	struct move *m = container_of(job, struct move, job);
+	const size_t n = m->half_bytes;
+	void *memory =
+		mmap(NULL, 2 * n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	m->memory = memory != MAP_FAILED ? memory : NULL;
+	for (size_t i = 0; m->memory && i < 2; i++)
+		memcpy(m->memory + i * n, m->halves[i], m->used[i]);
+}
+
+static void errand_run(struct job *job)
+{
+	struct errand *m = container_of(job, struct errand, job);
 	sigset_t
 		bus; /* on this thread, too, a page may turn out not to be writable: journal_guard.h */
 	sigemptyset(&bus);
 	sigaddset(&bus, SIGBUS);
 	(void)pthread_sigmask(SIG_UNBLOCK, &bus, NULL);
-	m->err = move_all(m);
+	m->err = OK;
+	m->why = FAULT_NONE;
+	switch (m->act) {
+	case ACT_MOVE:
+		m->err = move_all(m);
+		break;
+	case ACT_COPY:
+		copy_halves(m);
+		break;
+	case ACT_LET_GO:
+		journal_let_go(&m->back.file, m->ledger);
+		break;
+	case ACT_TAKE_BACK:
+		m->err = journal_take_back(&m->back, m->ledger, &m->why);
+		break;
+	}
 	sem_post(&m->has_run);
 }
 
-static void move_free(struct move *m)
+static void errand_free(struct errand *m)
 {
 	sem_destroy(&m->has_run);
 	free(m);
 }
 
-/* ---- moving: on the loop's thread ---- */
+/* ---- an errand: on the loop's thread ---- */
 
 static void journal_move(struct journal *j);
 static void journal_note(struct journal *j);
+static void journal_append(struct journal *j, enum record_type type, const void *record);
+
+static void errand_submit(struct journal *j, enum act act)
+{
+	loop_timer_stop(&j->timer);
+	j->errand->act = act;
+	j->is_busy = true;
+	workers_submit(j->workers, &j->errand->job, LEDGER_LANE);
+}
+
+/* Would what is recorded now survive the process? */
+static bool is_kept(const struct journal *j)
+{
+	return !j->is_lost && !journal_guard_is_private();
+}
 
 static struct half *inactive(struct journal *j)
 {
@@ -199,13 +271,6 @@ static void tell_first(struct journal *j, const struct fault *why)
 	reply.on_done(reply.context, why ? why->err : OK, why);
 }
 
-static void on_tell(struct loop_task *t)
-{
-	struct journal *j = container_of(t, struct journal, tell);
-	while (j->waiters && is_satisfied(j, j->waiters))
-		tell_first(j, NULL);
-}
-
 /* All who wait now; not those who begin to while they are told. */
 static void tell_failure(struct journal *j)
 {
@@ -216,6 +281,15 @@ static void tell_failure(struct journal *j)
 		n++;
 	while (n-- > 0)
 		tell_first(j, &why);
+}
+
+static void on_tell(struct loop_task *t)
+{
+	struct journal *j = container_of(t, struct journal, tell);
+	while (j->waiters && is_satisfied(j, j->waiters))
+		tell_first(j, NULL);
+	if (j->is_lost)
+		tell_failure(j);
 }
 
 static void log_failure(const struct fault *why)
@@ -235,7 +309,7 @@ static void journal_failed(struct journal *j, const struct fault *why)
 }
 
 /* What was moved is free. */
-static void move_apply(struct journal *j, const struct move *m)
+static void move_apply(struct journal *j, const struct errand *m)
 {
 	struct half *h = &j->halves[m->half == j->halves[1].p];
 	h->moved = m->to;
@@ -245,16 +319,9 @@ static void move_apply(struct journal *j, const struct move *m)
 		h->used = h->moved = 0;
 }
 
-/* The ledger has taken what there was. What is in memory alone then goes to the file again: no move is under way. */
+/* The ledger has taken what there was. */
 static void journal_go_on(struct journal *j)
 {
-	const size_t used[2] = {j->halves[0].used, j->halves[1].used};
-	struct fault why;
-	j->is_unsynced = journal_guard_is_private() && journal_guard_share(used, &why) != OK;
-	if (j->is_unsynced) {
-		journal_failed(j, &why);
-		return;
-	}
 	if (j->failure.err != OK) {
 		log_info("ledger.write", "note=\"it works again\"");
 		j->failure = FAULT_NONE;
@@ -267,59 +334,260 @@ static void journal_go_on(struct journal *j)
 		journal_note(j);
 }
 
-static void move_done(struct job *job)
+/* ---- letting go ---- */
+
+static void page_fault(struct fault *why)
 {
-	struct move *m = container_of(job, struct move, job);
+	fault_set(why, ERR_IO, "a page of the journal could not be written");
+}
+
+static void journal_copy(struct journal *j)
+{
+	struct errand *m = j->errand;
+	m->half_bytes = j->half_bytes;
+	for (size_t i = 0; i < 2; i++) {
+		m->halves[i] = j->halves[i].p;
+		m->used[i] = j->halves[i].used;
+	}
+	errand_submit(j, ACT_COPY);
+}
+
+/* The disk is lost: *why. What is in the halves will go on in memory, and the file be closed. */
+static void journal_leave(struct journal *j, const struct fault *why)
+{
+	char text[2 * sizeof why->message];
+	j->is_lost = true;
+	j->failure = *why;
+	log_error("journal.away",
+		"class=%s why=%s note=\"it goes on in memory, and is tried again every second\"",
+		err_info(why->err)->word, log_quote(text, sizeof text, span_str(why->message)));
+	journal_copy(j);
+	tell_failure(j);
+	if (j->watch.on_away)
+		j->watch.on_away(j->watch.context, &j->failure);
+}
+
+/* But for what came meanwhile. */
+static void copy_came(struct journal *j, struct errand *m)
+{
+	if (!m->memory)
+		return; /* another time: nothing is taken on until then */
+	j->memory = TAKE(m->memory);
+	for (size_t i = 0; i < 2; i++) {
+		struct half *h = &j->halves[i];
+		unsigned char *to = j->memory + i * j->half_bytes;
+		memcpy(to + m->used[i], h->p + m->used[i], h->used - m->used[i]);
+		h->p = to;
+	}
+	journal_guard(NULL);
+	j->errand->back.file = j->file;
+	j->file = (struct journal_file){.fd = -1};
+	errand_submit(j, ACT_LET_GO);
+}
+
+/* A page turned out to be in memory alone, in the middle of a record. */
+static void on_lose(struct loop_task *t)
+{
+	struct journal *j = container_of(t, struct journal, lose);
+	struct fault why;
+	if (j->is_lost || j->is_busy || !journal_guard_is_private())
+		return; /* or whoever is busy sees to it */
+	page_fault(&why);
+	journal_leave(j, &why);
+}
+
+/* ---- coming back ---- */
+
+/* What a half of the file has to have room for, with all that came to be in memory since `used`. */
+static size_t back_bytes(const struct journal *j, const size_t used[2])
+{
+	return j->halves[0].used - used[0] + j->halves[1].used - used[1] +
+	       j->n_open * RECORD_OPEN_BYTES + j->aside_bytes;
+}
+
+static void journal_try_back(struct journal *j)
+{
+	struct errand *m = j->errand;
+	struct reservation *r, *after;
+	m->back = (struct journal_back){.state_dir = j->state_dir, .where = &j->where};
+	for (size_t i = 0; i < 2; i++) {
+		m->used[i] = j->halves[i].used;
+		m->back.memory.memory[i] = span_of((const char *)j->halves[i].p, m->used[i]);
+	}
+	m->back.need_bytes = back_bytes(j, m->used);
+	TABLE_EACH(j->open, r, after)
+		reservation_add(&m->back.memory.under_way, &r->state.reserve);
+	errand_submit(j, ACT_TAKE_BACK);
+}
+
+/* What came to be in a half of memory since. */
+static void append_since(struct journal *j, const struct half *was, size_t since)
+{
+	struct record_reader reader = {
+		.left = span_of((const char *)was->p + since, was->used - since)};
+	struct record record;
+	union record_value v;
+	struct fault why;
+	while (record_next(&reader, &record) == RECORD_FOUND) {
+		const enum err err = record_unpack(&record, &v, &why);
+		assert(!err); /* it is our own */
+		journal_append(j, record.type, &v);
+	}
+	assert(reader.left.n == 0);
+}
+
+/* There is a file again, and what memory had is in the ledger. What is open comes last, for it counts the attempts that
+ * came before. */
+static void journal_adopt(struct journal *j, struct errand *m)
+{
+	const struct journal_back *b = &m->back;
+	const struct half was[2] = {j->halves[0], j->halves[1]};
+	const unsigned was_active = j->active;
+	const size_t memory_bytes = 2 * j->half_bytes;
+	struct reservation *r, *after;
+	struct waiter *w;
+	j->file = b->file;
+	j->half_bytes = b->file.half_bytes;
+	if (j->sequence < b->file.sequence)
+		j->sequence = b->file.sequence;
+	j->sequence += EPOCH;
+	j->moved_sequence = j->sequence;
+	journal_file_note(&j->file, j->sequence);
+	j->active = 1 - b->kept;
+	for (size_t i = 0; i < 2; i++)
+		j->halves[i] = (struct half){.p = j->file.halves[i]};
+	j->halves[b->kept].used = j->halves[b->kept].moved = j->half_bytes;
+	journal_store(j->halves[j->active].p, 0);
+	for (size_t i = 0; i < b->was.n_ended; i++)
+		journal_append(j, RECORD_EXCHANGE, &b->was.ended[i]);
+	/* where the halves changed since, what is in the other one is older */
+	append_since(j, &was[1 - was_active], m->used[1 - was_active]);
+	append_since(j, &was[was_active], m->used[was_active]);
+	TABLE_EACH(j->open, r, after)
+		journal_append(j, RECORD_OPEN, &r->state);
+	LIST_EACH(j->waiters, w)
+		w->sequence = j->sequence;
+	munmap(j->memory, memory_bytes);
+	j->memory = NULL;
+	j->is_lost = false;
+	j->failure = FAULT_NONE;
+	log_info("journal.back", "rows=%zu unknown=%zu open=%zu", b->was.rows, b->was.unknown,
+		j->n_open);
+}
+
+static void back_failed(struct journal *j, const struct fault *why)
+{
+	const bool is_other = strcmp(j->failure.message, why->message) != 0;
+	j->failure = *why;
+	if (is_other && j->watch.on_away)
+		j->watch.on_away(j->watch.context, &j->failure);
+}
+
+static void back_came(struct journal *j, struct errand *m)
+{
+	struct journal_back *b = &m->back;
+	struct reservation *r, *after;
+	struct fault why = m->why;
+	TABLE_EACH(b->memory.under_way, r, after)
+		reservation_end(&b->memory.under_way, r);
+	const size_t ended_bytes = b->was.n_ended * RECORD_EXCHANGE_BYTES;
+	if (m->err == OK && back_bytes(j, m->used) + ended_bytes <= b->file.half_bytes) {
+		journal_adopt(j, m);
+	} else if (m->err) {
+		back_failed(j, &why);
+	} else { /* so much came while it was looked at */
+		journal_too_small(b, &why);
+		journal_guard(NULL);
+		j->errand->back.file = b->file;
+		errand_submit(j, ACT_LET_GO);
+		back_failed(j, &why);
+	}
+	free(TAKE(b->was.ended));
+}
+
+/* ---- the end of an errand ---- */
+
+static void move_came(struct journal *j, struct errand *m)
+{
+	struct fault why = m->why;
+	if (m->err == OK)
+		move_apply(j, m);
+	if (m->err == OK && journal_guard_is_private())
+		page_fault(&why);
+	if (m->is_lost || journal_guard_is_private())
+		journal_leave(j, &why);
+	else if (m->err)
+		journal_failed(j, &why);
+	else
+		journal_go_on(j);
+}
+
+static void errand_done(struct job *job)
+{
+	struct errand *m = container_of(job, struct errand, job);
 	struct journal *j = m->journal;
 	if (!j) {
-		move_free(m);
+		errand_free(m);
 		return;
 	}
 	const int failed = sem_trywait(&m->has_run);
 	assert(!failed); /* it has run */
-	j->is_moving = false;
-	if (m->err) {
-		j->is_unsynced = m->is_unsynced;
-		journal_failed(j, &m->why);
-	} else {
-		move_apply(j, m);
-		journal_go_on(j);
+	j->is_busy = false;
+	if (m->act == ACT_MOVE) {
+		move_came(j, m);
+		return;
+	}
+	if (m->act == ACT_COPY)
+		copy_came(j, m);
+	else if (m->act == ACT_TAKE_BACK)
+		back_came(j, m);
+	if (!j->is_lost) {
+		if (j->watch.on_back)
+			j->watch.on_back(j->watch.context);
+		journal_move(j); /* so that the disk has soon what is open */
+	} else if (!j->is_busy) {
+		loop_timer_set(j->loop, &j->timer, RETRY_US);
 	}
 }
+
+/* ---- moving ---- */
 
 /* Says what is to be moved next: the half that is full, then the one being filled. False: nothing. */
 static bool move_plan(struct journal *j)
 {
-	struct move *m = j->move;
+	struct errand *m = j->errand;
 	struct half *h = inactive(j);
 	m->is_last = h->used > 0;
 	if (!m->is_last)
 		h = &j->halves[j->active];
 	m->half = h->p;
-	m->half_bytes = j->file.half_bytes;
+	m->half_bytes = j->half_bytes;
 	m->from = h->moved;
 	m->to = h->used;
+	m->fd = j->file.fd;
 	m->sequence = 0;
-	m->is_unsynced = false;
-	m->err = OK;
-	m->why = FAULT_NONE;
+	m->is_lost = false;
 	return m->is_last || m->from < m->to;
 }
 
 static void journal_move(struct journal *j)
 {
-	if (j->is_moving || !move_plan(j))
+	if (j->is_busy || j->is_lost || !move_plan(j))
 		return;
-	loop_timer_stop(&j->timer);
-	j->is_moving = true;
-	workers_submit(j->workers, &j->move->job, LEDGER_LANE);
+	errand_submit(j, ACT_MOVE);
 }
 
 static void on_timer(struct loop_timer *t)
 {
 	struct journal *j = container_of(t, struct journal, timer);
+	if (j->memory)
+		journal_try_back(j);
+	else if (j->is_lost)
+		journal_copy(j);
+	if (j->is_lost)
+		return;
 	journal_move(j);
-	if (!j->is_moving && j->failure.err != OK) /* nothing is left to move */
+	if (!j->is_busy && j->failure.err != OK) /* nothing is left to move */
 		journal_go_on(j);
 }
 
@@ -329,7 +597,7 @@ void journal_flush(struct journal *j, struct journal_reply reply)
 	w->sequence = j->sequence;
 	w->reply = reply;
 	LIST_PUSH(j->waiters, w);
-	if (is_satisfied(j, w))
+	if (j->is_lost || is_satisfied(j, w))
 		loop_later(j->loop, &j->tell);
 	else
 		journal_move(j);
@@ -345,8 +613,8 @@ static void journal_append(struct journal *j, enum record_type type, const void 
 	unsigned char *to = h->p + h->used;
 	uint64_t word;
 
-	assert(n <= j->file.half_bytes - h->used);
-	if (h->used + n < j->file.half_bytes)
+	assert(n <= j->half_bytes - h->used);
+	if (h->used + n < j->half_bytes)
 		memset(to + n, 0, sizeof word);
 	memcpy(to + sizeof word, frame + sizeof word, n - sizeof word);
 	memcpy(&word, frame, sizeof word);
@@ -358,7 +626,9 @@ static void journal_append(struct journal *j, enum record_type type, const void 
 static void journal_note(struct journal *j)
 {
 	const struct half *h = &j->halves[j->active];
-	if (j->is_moving || j->failure.err != OK)
+	if (!j->is_lost && journal_guard_is_private())
+		loop_later(j->loop, &j->lose);
+	if (j->is_busy || j->failure.err != OK)
 		return;
 	if (inactive(j)->used > 0 || h->used - h->moved >= GROUP_BYTES)
 		journal_move(j);
@@ -372,7 +642,8 @@ static void journal_switch(struct journal *j)
 	struct reservation *r, *after;
 	j->active = 1 - j->active;
 	assert(j->halves[j->active].used == 0);
-	journal_file_note(&j->file, j->sequence);
+	if (!j->memory)
+		journal_file_note(&j->file, j->sequence);
 	TABLE_EACH(j->open, r, after)
 		journal_append(j, RECORD_OPEN, &r->state);
 }
@@ -380,19 +651,19 @@ static void journal_switch(struct journal *j)
 /* What reservations leave to others: a request that is refused for want of room has a row too. */
 static size_t spare(const struct journal *j)
 {
-	return j->file.half_bytes / 16;
+	return j->half_bytes / 16;
 }
 
 /* Can `n` bytes be had in the active half, beside what is set aside? */
 static bool has_room(const struct journal *j, size_t n)
 {
-	return j->file.half_bytes - j->halves[j->active].used >= j->aside_bytes + n;
+	return j->half_bytes - j->halves[j->active].used >= j->aside_bytes + n;
 }
 
 /* Could they, if the other half were begun with what is open? */
 static bool fits_anew(const struct journal *j, size_t n)
 {
-	return j->n_open * RECORD_OPEN_BYTES + j->aside_bytes + n <= j->file.half_bytes;
+	return j->n_open * RECORD_OPEN_BYTES + j->aside_bytes + n <= j->half_bytes;
 }
 
 static bool can_have(const struct journal *j, size_t n)
@@ -422,12 +693,6 @@ static enum err journal_room(struct journal *j, size_t n, struct fault *why)
 		"disk has taken what it holds. Try again in a moment");
 }
 
-/* Would what is recorded now survive the process? */
-static bool is_kept(const struct journal *j)
-{
-	return !j->is_unsynced && !journal_guard_is_private();
-}
-
 enum err journal_reserve(struct journal *j, const struct reserve_record *r, struct fault *why)
 {
 	struct reservation *own = reservation_find(j->open, r->id);
@@ -438,7 +703,7 @@ enum err journal_reserve(struct journal *j, const struct reserve_record *r, stru
 			"the request cannot be recorded, so it is not sent: %s. It is tried again "
 			"every second",
 			j->failure.err ? j->failure.message
-				       : "the journal's file cannot be written");
+				       : "a page of the journal could not be written");
 	const enum err err = journal_room(j, RECORD_OPEN_BYTES + aside + spare(j), why);
 	if (err)
 		return err;
@@ -506,20 +771,9 @@ bool journal_is_writable(const struct journal *j)
 static enum err journal_load(
 	struct journal *j, const struct journal_place *at, struct ledger *ledger, struct fault *why)
 {
-	const size_t n = j->file.half_bytes;
-	const struct span halves[2] = {span_of((const char *)j->file.halves[0], n),
-		span_of((const char *)j->file.halves[1], n)};
+	const struct replay_source nothing = {.under_way = NULL};
 	struct replayed was;
-	enum err err = replay_halves(halves, ledger, &was, why);
-	if (err)
-		return err;
-	if (was.rows > 0 || was.torn > 0)
-		log_info("journal.replay", "rows=%zu unknown=%zu torn=%zu", was.rows, was.unknown,
-			was.torn);
-	if (was.sequence > j->file.sequence)
-		journal_file_note(&j->file, was.sequence);
-	if (was.unreadable > 0)
-		err = journal_file_replace(&j->file, at, was.why.message, why);
+	enum err err = journal_take(&j->file, at, &nothing, ledger, &was, why);
 	if (err)
 		return err;
 
@@ -530,6 +784,7 @@ static enum err journal_load(
 	for (size_t i = 0; i < 2; i++)
 		journal_store(j->file.halves[i], 0);
 	err = journal_file_grow(&j->file, at, why);
+	j->half_bytes = j->file.half_bytes;
 	for (size_t i = 0; err == OK && i < 2; i++) {
 		j->halves[i].p = j->file.halves[i];
 		journal_store(j->halves[i].p, 0);
@@ -537,14 +792,13 @@ static enum err journal_load(
 	return err;
 }
 
-static struct move *move_new(struct journal *j, struct ledger *ledger)
+static struct errand *errand_new(struct journal *j, struct ledger *ledger)
 {
-	struct move *m = xcalloc(1, sizeof *m);
-	m->job.run = move_run;
-	m->job.on_done = move_done;
+	struct errand *m = xcalloc(1, sizeof *m);
+	m->job.run = errand_run;
+	m->job.on_done = errand_done;
 	m->journal = j;
 	m->ledger = ledger;
-	m->fd = j->file.fd;
 	sem_init(&m->has_run, 0, 0);
 	return m;
 }
@@ -564,6 +818,7 @@ struct journal *journal_open(const char *state_dir, struct ledger *ledger, struc
 	j->workers = w;
 	j->timer.on_fire = on_timer;
 	j->tell.on_run = on_tell;
+	j->lose.on_run = on_lose;
 	j->failure = FAULT_NONE;
 	enum err err = journal_file_open(&j->file, &at, why);
 	if (err == OK)
@@ -574,36 +829,50 @@ struct journal *journal_open(const char *state_dir, struct ledger *ledger, struc
 		free(j);
 		return NULL;
 	}
-	j->move = move_new(j, ledger);
+	j->state_dir = strdup(state_dir);
+	if (!j->state_dir)
+		abort();
+	mounted_note(&j->where, state_dir);
+	j->errand = errand_new(j, ledger);
 	journal_guard(&j->file);
 	return j;
 }
 
+void journal_watch(struct journal *j, struct journal_watch watch)
+{
+	j->watch = watch;
+}
+
 /* ---- closing ---- */
 
-/* Waits for the move under way. Its job is then the workers' to give back, to nobody. */
+/* Waits for the errand under way. Its job is then the workers' to give back, to nobody. */
 static enum err close_wait(struct journal *j)
 {
-	struct move *m = j->move;
-	if (!j->is_moving)
+	struct errand *m = j->errand;
+	if (!j->is_busy)
 		return OK;
 	while (sem_wait(&m->has_run) != 0)
 		assert(errno == EINTR);
-	const enum err err = m->err;
-	if (err == OK)
-		move_apply(j, m);
-	else
-		j->failure = m->why;
-	j->move = move_new(j, m->ledger);
-	j->is_moving = false;
+	j->errand = errand_new(j, m->ledger);
+	j->is_busy = false;
 	m->journal = NULL;
+	const enum err err = m->err;
+	if (m->act == ACT_COPY)
+		copy_came(j, m);
+	else if (m->act == ACT_TAKE_BACK)
+		back_came(j, m);
+	else if (err)
+		j->failure = m->why;
+	else if (m->act == ACT_MOVE)
+		move_apply(j, m);
+	j->is_lost = j->is_lost || (m->act == ACT_MOVE && m->is_lost);
 	return err;
 }
 
 /* Says what is left to move, to the end of both halves. */
 static bool close_plan(struct journal *j)
 {
-	struct move *m = j->move;
+	struct errand *m = j->errand;
 	const struct half *h = &j->halves[j->active];
 	const bool is_left = move_plan(j);
 	if (m->is_last || h->used == 0)
@@ -617,35 +886,57 @@ static bool close_plan(struct journal *j)
 static enum err close_move(struct journal *j)
 {
 	enum err err = close_wait(j);
-	while (err == OK && close_plan(j)) {
-		j->is_moving = true;
-		workers_submit(j->workers, &j->move->job, LEDGER_LANE);
+	while (err == OK && is_kept(j) && close_plan(j)) {
+		errand_submit(j, ACT_MOVE);
 		err = close_wait(j);
 	}
 	return err;
+}
+
+/* The disk is lost, and this is the last chance to have it again. */
+static enum err close_back(struct journal *j)
+{
+	struct fault why = j->failure;
+	if (!why.err)
+		page_fault(&why);
+	if (!j->memory && !j->is_busy)
+		journal_leave(j, &why);
+	while (j->is_busy)
+		(void)close_wait(j);
+	if (j->memory)
+		journal_try_back(j);
+	while (j->is_busy)
+		(void)close_wait(j);
+	return j->is_lost ? j->failure.err : close_move(j);
 }
 
 void journal_close(struct journal *j)
 {
 	if (!j)
 		return;
+	j->watch = (struct journal_watch){.context = NULL};
+	enum err err = close_move(j);
+	if (!is_kept(j))
+		err = close_back(j);
 	loop_timer_stop(&j->timer);
-	const enum err err = close_move(j);
-	const size_t used[2] = {j->halves[0].used, j->halves[1].used};
-	struct fault why;
-	if (err)
-		log_failure(&j->failure);
-	if (journal_guard_is_private() && journal_guard_share(used, &why) != OK)
+	if (!is_kept(j))
 		log_error("journal.lost", "why=\"%s\" note=\"what ended since is not in it\"",
-			why.message);
-	journal_file_note(&j->file, j->sequence);
+			j->failure.message);
+	else if (err)
+		log_failure(&j->failure);
+	if (!j->memory)
+		journal_file_note(&j->file, j->sequence);
 	while (j->waiters)
 		tell_first(j, err ? &j->failure : NULL);
 	loop_task_stop(&j->tell);
+	loop_task_stop(&j->lose);
 	while (j->open)
 		reservation_end(&j->open, j->open);
-	move_free(j->move);
+	errand_free(j->errand);
 	journal_guard(NULL);
 	journal_file_close(&j->file);
+	if (j->memory)
+		munmap(j->memory, 2 * j->half_bytes);
+	free(j->state_dir);
 	free(j);
 }

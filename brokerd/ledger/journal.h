@@ -1,7 +1,11 @@
 /* journal.h - what must survive a crash of the broker?
  * A preallocated, memory-mapped file of checked records. Writing one is a copy into the map: it
  * survives kill -9 at once, a power cut up to the last sync. A worker moves what has ended in groups
- * into the ledger; the space is used again. */
+ * into the ledger; the space is used again.
+ *
+ * A file system that cannot be written any more (an error has made it read-only, a device is gone) is let go: journal and
+ * ledger close their files, so that it can be unmounted and repaired, and what is under way goes on being recorded in
+ * memory. Every second they are looked for anew, as they were or others; what memory has goes there then, and all goes on. */
 #ifndef BROKERD_LEDGER_JOURNAL_H
 #define BROKERD_LEDGER_JOURNAL_H
 #include "brokerd/ledger/record.h"
@@ -20,9 +24,19 @@ struct ledger;
 struct journal *journal_open(const char *state_dir, struct ledger *ledger, struct loop *l,
 	struct workers *w, struct fault *why);
 
+/* What becomes of its disk: from the loop, never from inside a call. */
+struct journal_watch {
+	/* Journal and ledger were let go: *why says for what. Called again where it is for something else by now. */
+	void (*on_away)(void *context, const struct fault *why);
+	void (*on_back)(void *context); /* and all goes on */
+	void *context;
+};
+void journal_watch(struct journal *j, struct journal_watch watch);
+
 /* Moves all that has ended, waits for it, answers what flushes are open, unmaps. Before the ledger is
  * closed and the workers are freed. NULL is fine. What cannot be moved stays in the file; what is
- * still reserved will be `unknown`. */
+ * still reserved will be `unknown`. Where the file was let go it is looked for once more; what it does not come to have then is
+ * lost, and the log says so. */
 void journal_close(struct journal *j);
 
 /* A journal holds the reservations of some 2,400 exchanges at a time, and some 30,000 records that the
@@ -46,7 +60,7 @@ enum err journal_settle(
 	struct journal *j, const struct exchange_record *r, struct fault *why) MUST_USE;
 
 /* May paid requests be sent: would a reservation find room, and survive? False while the disk is full and the
- * journal too, or where its file cannot be written; it recovers by itself. */
+ * journal too, or where its file was let go; it recovers by itself. */
 bool journal_is_writable(const struct journal *j);
 
 /* Moves what has ended to the ledger now; on_done, always later, when all that was written before

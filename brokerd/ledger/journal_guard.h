@@ -1,7 +1,7 @@
 /* journal_guard.h - what if the journal's file can no longer be written to, while it is mapped?
  * A file system that an error has made read-only, a device that is gone: the next store to a page of it is a SIGBUS. The
  * map is then made private at the same address, in the middle of that store, which goes on: what is there can still be
- * read, and what comes is in memory alone, until the file can be written again. */
+ * read, and what comes is in memory alone. Whoever writes asks after that, and lets the file go. */
 #ifndef BROKERD_LEDGER_JOURNAL_GUARD_H
 #define BROKERD_LEDGER_JOURNAL_GUARD_H
 #include "brokerd/ledger/journal_file.h"
@@ -12,9 +12,5 @@ void journal_guard(const struct journal_file *f);
 
 /* Has that happened? Any thread. */
 bool journal_guard_is_private(void);
-
-/* Writes so much of each half to the file, and maps it as it was. ERR_IO, ERR_STORAGE_FULL: all is as it was before. On
- * the thread that writes to the map, while no other reads it. */
-enum err journal_guard_share(const size_t used[2], struct fault *why) MUST_USE;
 
 #endif

@@ -12,9 +12,10 @@
 #include "brokerd/ledger/ledger_parts.h"
 #include "brokerd/ledger/report.h"
 
-#define BUSY_MS       5000 /* somebody else's sqlite3 may hold it that long */
-#define SQL_MAX_BYTES 8192
-#define TEMPORARY     "PRAGMA temp_store=FILE;" /* what is sorted grows with the ledger */
+#define BUSY_MS        5000 /* somebody else's sqlite3 may hold it that long */
+#define SQL_MAX_BYTES  8192
+#define TEMPORARY      "PRAGMA temp_store=FILE;" /* what is sorted grows with the ledger */
+#define STEPS_UNHEEDED 1000 /* of SQLite's machine: far less than a millisecond */
 
 /* ---- the schema: one script a version, never changed once released ---- */
 
@@ -73,7 +74,10 @@ enum err ledger_fault(struct ledger *g, int rc, const char *doing, struct fault 
 {
 	const int os = sqlite3_system_errno(g->db);
 	const int primary = rc & 0xff;
-	if (primary == SQLITE_FULL || (primary == SQLITE_IOERR && (os == ENOSPC || os == EDQUOT)))
+	const bool is_full = primary == SQLITE_FULL ||
+			     (primary == SQLITE_IOERR && (os == ENOSPC || os == EDQUOT));
+	g->is_lost = !is_full && (primary == SQLITE_IOERR || primary == SQLITE_READONLY);
+	if (is_full)
 		return fault_set(why, ERR_STORAGE_FULL,
 			"%s %s failed: the disk is full. Free some space; nothing was lost", doing,
 			g->path);
@@ -232,6 +236,17 @@ static enum err ledger_prepare(struct ledger *g, struct fault *why)
 	return rc == SQLITE_OK ? OK : ledger_fault(g, rc, "reading", why);
 }
 
+static int on_progress(void *is_unwanted)
+{
+	return atomic_load((atomic_bool *)is_unwanted);
+}
+
+static void heed(struct ledger *g)
+{
+	sqlite3_progress_handler(
+		g->db, STEPS_UNHEEDED, g->is_unwanted ? on_progress : NULL, g->is_unwanted);
+}
+
 static enum err ledger_connect(struct ledger *g, int how, struct fault *why)
 {
 	const int flags = how | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
@@ -245,6 +260,7 @@ static enum err ledger_connect(struct ledger *g, int how, struct fault *why)
 	sqlite3_db_config(g->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(g->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	sqlite3_busy_timeout(g->db, BUSY_MS);
+	heed(g);
 	rc = report_setup(g->db);
 	if (rc == SQLITE_OK)
 		rc = selection_setup(g->db);
@@ -271,17 +287,23 @@ static enum err ledger_setup(struct ledger *g, struct fault *why)
 }
 
 /* Once the schema is ours. What is asked of it first maps what both share, while that can be said. */
-static enum err ledger_open_reader(struct ledger *g, struct fault *why)
+static enum err reader_connect(struct ledger *r, struct fault *why)
 {
 	int version;
-	struct ledger *r = g->reader = calloc(1, sizeof *r);
-	if (!r)
-		abort();
-	memcpy(r->path, g->path, sizeof r->path);
 	enum err err = ledger_connect(r, SQLITE_OPEN_READONLY, why);
 	if (err == OK)
 		err = ledger_exec(r, "PRAGMA cache_size=-1024;" TEMPORARY, "opening", why);
 	return err ? err : ledger_version(r, &version, why);
+}
+
+static enum err ledger_open_reader(struct ledger *g, struct fault *why)
+{
+	struct ledger *r = g->reader = calloc(1, sizeof *r);
+	if (!r)
+		abort();
+	memcpy(r->path, g->path, sizeof r->path);
+	r->writer = g;
+	return reader_connect(r, why);
 }
 
 /* Where there is room for a ledger there is some for what is made of it; what /tmp has is often memory. SQLite has one
@@ -322,38 +344,99 @@ struct ledger *ledger_open(const char *state_dir, struct fault *why)
 	return NULL;
 }
 
-void ledger_close(struct ledger *g)
+static void ledger_disconnect(struct ledger *g)
 {
-	if (!g)
-		return;
-	ledger_close(g->reader); /* who closes it last tidies up, and must be able to write */
 	sqlite3_finalize(g->begin);
 	sqlite3_finalize(g->commit);
 	sqlite3_finalize(g->rollback);
 	sqlite3_finalize(g->insert_exchange);
 	sqlite3_finalize(g->insert_attempt);
+	g->begin = g->commit = g->rollback = g->insert_exchange = g->insert_attempt = NULL;
 	sqlite3_close(g->db);
+	g->db = NULL;
+}
+
+void ledger_close(struct ledger *g)
+{
+	if (!g)
+		return;
+	ledger_close(g->reader); /* who closes it last tidies up, and must be able to write */
+	ledger_disconnect(g);
 	free(g);
 }
 
-/* ---- asking ---- */
+/* ---- letting go ---- */
 
-#define STEPS_UNHEEDED 1000 /* of SQLite's machine: far less than a millisecond */
+/* What lies in SQLite's log stays there: the disk is no place to write to. */
+static void abandon(struct ledger *g)
+{
+	if (g->db)
+		sqlite3_db_config(g->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	ledger_disconnect(g);
+}
+
+void ledger_let_go(struct ledger *g)
+{
+	if (atomic_load(&g->turns) % 2 == 0)
+		atomic_fetch_add(&g->turns, 1);
+	abandon(g);
+}
+
+void ledger_reader_let_go(struct ledger *reader)
+{
+	abandon(reader);
+}
+
+enum err ledger_come_back(struct ledger *g, struct fault *why)
+{
+	assert(!g->db && atomic_load(&g->turns) % 2 != 0);
+	enum err err = ledger_claim(g->path, why);
+	if (err == OK)
+		err = ledger_setup(g, why);
+	if (err)
+		abandon(g);
+	else
+		atomic_fetch_add(&g->turns, 1);
+	return err;
+}
+
+enum err ledger_ready(struct ledger *g, struct fault *why)
+{
+	const unsigned turn = g->writer ? atomic_load(&g->writer->turns) : 0;
+	if (g->writer && g->turn != turn)
+		ledger_disconnect(g);
+	g->is_lost = false;
+	if (g->db)
+		return OK;
+	if (!g->writer || turn % 2 != 0)
+		return fault_set(why, ERR_IO,
+			"%s was let go, for its file system could not be written. It is tried "
+			"again every second",
+			g->path);
+	g->turn = turn;
+	const enum err err = reader_connect(g, why);
+	if (err)
+		ledger_disconnect(g);
+	return err;
+}
+
+bool ledger_is_lost(const struct ledger *g)
+{
+	return g->is_lost;
+}
+
+/* ---- asking ---- */
 
 struct ledger *ledger_reader(const struct ledger *g)
 {
 	return g->reader;
 }
 
-static int on_progress(void *is_unwanted)
-{
-	return atomic_load((atomic_bool *)is_unwanted);
-}
-
 void ledger_heed(struct ledger *reader, atomic_bool *is_unwanted)
 {
-	sqlite3_progress_handler(
-		reader->db, STEPS_UNHEEDED, is_unwanted ? on_progress : NULL, is_unwanted);
+	reader->is_unwanted = is_unwanted;
+	if (reader->db)
+		heed(reader);
 }
 
 /* ---- writing ---- */
@@ -403,6 +486,9 @@ static int insert(sqlite3_stmt *s, const struct shape *shape, const void *record
 
 enum err ledger_write(struct ledger *g, const struct ledger_rows *rows, struct fault *why)
 {
+	enum err err = ledger_ready(g, why);
+	if (err)
+		return err;
 	int rc = step_once(g->begin);
 	if (rc != SQLITE_OK)
 		return ledger_fault(g, rc, "writing", why);
@@ -415,17 +501,28 @@ enum err ledger_write(struct ledger *g, const struct ledger_rows *rows, struct f
 	if (rc == SQLITE_OK)
 		return OK;
 
-	const enum err err = ledger_fault(g, rc, "writing", why);
+	err = ledger_fault(g, rc, "writing", why);
 	if (!sqlite3_get_autocommit(g->db)) /* some failures have rolled back already */
 		step_once(g->rollback);
 	return err;
 }
 
+/* SQLite's log has all that a power cut could take: what is in the file itself was synced when it came there. To commit
+ * something in FULL would not do, for a row that is written as it is dirties no page, and nothing is synced then. */
 enum err ledger_sync(struct ledger *g, struct fault *why)
 {
-	/* a commit in FULL syncs the log with all commits before it; there must be something in it */
-	enum err err = ledger_exec(
-		g, "PRAGMA synchronous=FULL;UPDATE schema SET version = version;", "syncing", why);
-	sqlite3_exec(g->db, "PRAGMA synchronous=NORMAL", NULL, NULL, NULL);
-	return err;
+	sqlite3_file *log = NULL;
+	const enum err err = ledger_ready(g, why);
+	if (err)
+		return err;
+	int rc = sqlite3_file_control(g->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+	if (rc == SQLITE_OK && log && log->pMethods)
+		rc = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
+	if (rc == SQLITE_OK)
+		return OK;
+	const int os = errno; /* SQLite keeps it for failures of its own calls alone */
+	const bool is_full = os == ENOSPC || os == EDQUOT;
+	g->is_lost = !is_full;
+	return fault_set(why, is_full ? ERR_STORAGE_FULL : ERR_IO, "syncing %s failed: %s", g->path,
+		strerror(os));
 }

@@ -21,6 +21,19 @@ struct ledger;
 struct ledger *ledger_open(const char *state_dir, struct fault *why);
 void ledger_close(struct ledger *g); /* NULL is fine */
 
+/* Closes the files, so that nothing keeps their file system busy: what is asked of it then fails with ERR_IO, whatever it is.
+ * Its reader's are closed by ledger_reader_let_go, on the reader's lane. */
+void ledger_let_go(struct ledger *g);
+void ledger_reader_let_go(struct ledger *reader);
+
+/* Opens them anew, in place: what is there now, or a new ledger, where there is none. The faults of ledger_open; it is let go then.
+ * The reader follows at its next question. */
+enum err ledger_come_back(struct ledger *g, struct fault *why) MUST_USE;
+
+/* Did what failed last fail for the file system, that cannot be written or read? One that is full, a ledger that is locked or
+ * damaged is no such thing. */
+bool ledger_is_lost(const struct ledger *g);
+
 /* A connection to ask questions on, that sees what was written when a question begins. The ledger's own: opened and
  * closed with it. */
 struct ledger *ledger_reader(const struct ledger *g);

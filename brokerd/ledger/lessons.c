@@ -27,6 +27,9 @@ enum err ledger_lessons(struct ledger *g, int64_t since_us, int64_t most,
 	void (*on_lesson)(void *context, const struct lesson *l), void *context, struct fault *why)
 {
 	sqlite3_stmt *s = NULL;
+	enum err err = ledger_ready(g, why);
+	if (err)
+		return err;
 	int rc = sqlite3_prepare_v2(g->db, LESSONS, -1, &s, NULL);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_bind_int64(s, 1, since_us);
@@ -36,7 +39,7 @@ enum err ledger_lessons(struct ledger *g, int64_t since_us, int64_t most,
 		rc = sqlite3_step(s);
 	for (; rc == SQLITE_ROW; rc = sqlite3_step(s))
 		tell(s, on_lesson, context);
-	const enum err err = rc == SQLITE_DONE ? OK : ledger_fault(g, rc, "reading", why);
+	err = rc == SQLITE_DONE ? OK : ledger_fault(g, rc, "reading", why);
 	sqlite3_finalize(s);
 	return err;
 }

@@ -1,13 +1,18 @@
-/* replay.c - records in the order of their sequences; at the end, what is still open has no end. */
+/* replay.c - records in the order of their sequences; at the end, what is still open has no end. What is in the file and
+ * in memory is the same, as far as it is in both: rows that are there are left alone, and what memory says of a
+ * reservation is later. */
 #include "brokerd/ledger/replay.h"
+
+#include <stdlib.h>
 
 #include "brokerd/ledger/reservation.h"
 #include "brokerd/ledger/rows.h"
 
 struct replay {
 	struct rows rows;
-	struct reservation *open;
+	struct reservation *open, *under_way;
 	struct replayed *out;
+	unsigned place; /* that is being read: a bit, of a half of the file, or none */
 };
 
 static struct llm_usage estimate(const struct reserve_record *r)
@@ -84,6 +89,16 @@ static enum err replay_unknown(struct replay *p, struct open_record *o, struct f
 	return rows_exchange(&p->rows, &x, why);
 }
 
+static void replay_note_ended(struct replayed *out, const struct exchange_record *x)
+{
+	if ((out->n_ended & (out->n_ended + 1)) == 0) { /* room for one less than a power of two */
+		out->ended = realloc(out->ended, (2 * out->n_ended + 1) * sizeof *out->ended);
+		if (!out->ended)
+			abort();
+	}
+	out->ended[out->n_ended++] = *x;
+}
+
 static enum err replay_record(
 	struct replay *p, enum record_type type, const union record_value *v, struct fault *why)
 {
@@ -94,6 +109,7 @@ static enum err replay_record(
 		if (!own)
 			own = reservation_add(&p->open, &v->open.reserve);
 		own->state = v->open;
+		own->places |= p->place;
 		return OK;
 	case RECORD_ATTEMPT:
 		own = reservation_find(p->open, v->attempt.id);
@@ -102,6 +118,8 @@ static enum err replay_record(
 		return rows_attempt(&p->rows, &v->attempt, why);
 	case RECORD_EXCHANGE:
 		own = reservation_find(p->open, v->exchange.id);
+		if (own && own->places != 0 && p->place == 0)
+			replay_note_ended(p->out, &v->exchange);
 		if (own)
 			reservation_end(&p->open, own);
 		return rows_exchange(&p->rows, &v->exchange, why);
@@ -145,29 +163,46 @@ static uint64_t first_sequence(struct span half)
 	return record_next(&reader, &record) == RECORD_FOUND ? record.sequence : UINT64_MAX;
 }
 
-static enum err replay_all(struct replay *p, struct span first, struct span then, struct fault *why)
+/* The older half first. `first_place` is the bit of the first. */
+static enum err replay_both(
+	struct replay *p, const struct span halves[2], unsigned first_place, struct fault *why)
 {
-	struct reservation *r, *after;
-	enum err err = replay_half(p, first, why);
-	if (err == OK)
-		err = replay_half(p, then, why);
-	TABLE_EACH(p->open, r, after) {
-		if (err == OK)
-			err = replay_unknown(p, &r->state, why);
-		reservation_end(&p->open, r);
+	const unsigned older = first_sequence(halves[1]) < first_sequence(halves[0]);
+	enum err err = OK;
+	for (unsigned i = 0; err == OK && i < 2; i++) {
+		const unsigned at = i ^ older;
+		p->place = first_place << at;
+		err = replay_half(p, halves[at], why);
 	}
-	return err == OK ? rows_write(&p->rows, why) : err;
+	return err;
 }
 
-enum err replay_halves(
-	const struct span halves[2], struct ledger *ledger, struct replayed *out, struct fault *why)
+static enum err replay_open(struct replay *p, struct reservation *r, struct fault *why)
 {
-	const bool is_second_older = first_sequence(halves[1]) < first_sequence(halves[0]);
-	struct replay p = {.out = out};
+	if (!reservation_find(p->under_way, r->state.reserve.id))
+		return replay_unknown(p, &r->state, why);
+	for (unsigned i = 0; i < 2; i++)
+		p->out->found[i] += r->places >> i & 1;
+	return OK;
+}
+
+enum err replay(const struct replay_source *from, struct ledger *ledger, struct replayed *out,
+	struct fault *why)
+{
+	struct replay p = {.out = out, .under_way = from->under_way};
+	struct reservation *r, *after;
 	*out = (struct replayed){.why = FAULT_NONE};
 	rows_init(&p.rows, ledger);
-	const enum err err = is_second_older ? replay_all(&p, halves[1], halves[0], why)
-					     : replay_all(&p, halves[0], halves[1], why);
+	enum err err = replay_both(&p, from->file, 1, why);
+	if (err == OK)
+		err = replay_both(&p, from->memory, 0, why);
+	TABLE_EACH(p.open, r, after) {
+		if (err == OK)
+			err = replay_open(&p, r, why);
+		reservation_end(&p.open, r);
+	}
+	if (err == OK)
+		err = rows_write(&p.rows, why);
 	out->rows = p.rows.total;
 	rows_done(&p.rows);
 	return err == OK && out->rows > 0 ? ledger_sync(ledger, why) : err;

@@ -116,6 +116,9 @@ static enum err question_open(struct ledger *g, struct buf *sql, const struct se
 {
 	assert(buf_error(sql) == OK);
 	*out = NULL;
+	const enum err err = ledger_ready(g, why);
+	if (err)
+		return err;
 	int rc = sqlite3_prepare_v2(g->db, sql->p, (int)sql->n, out, NULL);
 	if (rc == SQLITE_OK)
 		rc = selection_bind(*out, of);

@@ -8,6 +8,7 @@
 struct reservation {
 	struct open_record state;
 	size_t attempts; /* that space is set aside for */
+	unsigned places; /* where it was found open, in a replay: a bit each */
 	TABLE_LINK;
 };
 

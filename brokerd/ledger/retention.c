@@ -156,13 +156,15 @@ enum err retention_step(struct ledger *g, const struct retention_step *step,
 {
 	int64_t newest_us = 0;
 	*done = (struct retention_done){.deleted = 0};
+	enum err err = ledger_ready(g, why);
+	if (err)
+		return err;
 	const int rc = newest_sure(g, &newest_us);
 	if (rc != SQLITE_OK)
 		return ledger_fault(g, rc, "reading", why);
 	const int64_t sure_us = num_add_sat(newest_us, DAY_US);
 	const int64_t now_us = step->now_us < sure_us ? step->now_us : sure_us;
-	const enum err err =
-		delete_some(g, now_us - step->keep_us, step->exchanges, &done->deleted, why);
+	err = delete_some(g, now_us - step->keep_us, step->exchanges, &done->deleted, why);
 	return err || done->deleted > 0 ? err : give_back(g, done, why);
 }
 

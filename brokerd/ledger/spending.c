@@ -39,6 +39,9 @@ enum err ledger_spending(struct ledger *g, int64_t since_us,
 	void (*on_row)(void *context, const struct spending *row), void *context, struct fault *why)
 {
 	sqlite3_stmt *s = NULL;
+	enum err err = ledger_ready(g, why);
+	if (err)
+		return err;
 	int rc = sqlite3_prepare_v2(g->db, SPENDING, -1, &s, NULL);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_bind_int64(s, 1, since_us);
@@ -46,7 +49,7 @@ enum err ledger_spending(struct ledger *g, int64_t since_us,
 		rc = sqlite3_step(s);
 	for (; rc == SQLITE_ROW; rc = sqlite3_step(s))
 		tell(s, on_row, context);
-	const enum err err = rc == SQLITE_DONE ? OK : ledger_fault(g, rc, "reading", why);
+	err = rc == SQLITE_DONE ? OK : ledger_fault(g, rc, "reading", why);
 	sqlite3_finalize(s);
 	return err;
 }

@@ -44,8 +44,10 @@ struct row {
 static const struct row rows[] = {
 	/* nothing was sent. At once: a connection that was kept may have been closed meanwhile */
 	{ERR_CONNECTION, "address", 0, 0, NEXT_HOST, false, RESTS(ENDPOINT, 1, 0, 30 * SECOND, 5 * MINUTE, false)},
-	{ERR_CONNECTION, "tls",     1, 500, NEXT_HOST, false, RESTS(ENDPOINT, 3, MINUTE, SECOND, 30 * SECOND, false)},
+	{ERR_CONNECTION, "certificate", 0, 0, NEXT_HOST, false, RESTS(ENDPOINT, 3, 0, SECOND, 30 * SECOND, false)},
+	{ERR_CONNECTION, "tls",     1, 500, NEXT_HOST, false, RESTS(ENDPOINT, 3, 0, SECOND, 30 * SECOND, false)},
 	{ERR_CONNECTION, NULL,     2, -1, NEXT_HOST, false, RESTS(ENDPOINT, 3, 0, SECOND, 30 * SECOND, false)},
+	{ERR_TIMEOUT,    "slow",    0, 0, NEXT_HOST, false, RESTS(MODEL, 3, MINUTE, 5 * SECOND, MINUTE, false)},
 	{ERR_TIMEOUT,    NULL,      0, 0, NEXT_HOST, false, RESTS(ENDPOINT, 3, MINUTE, 5 * SECOND, MINUTE, false)},
 	/* it was sent: once, elsewhere, and never where its caller says so; see below */
 	{ERR_OUTCOME_UNKNOWN,   NULL, 0, 0, NEXT_HOST, false, RESTS(ENDPOINT, 3, MINUTE, 5 * SECOND, MINUTE, false)},
@@ -62,6 +64,8 @@ static const struct row rows[] = {
 	{ERR_NOT_FOUND,    NULL, 0, 0, NEXT_KEY,     false, AT_ONCE(MODEL, 10 * MINUTE, HOUR, false)},
 	{ERR_CONTEXT_LENGTH,   NULL, 0, 0, NEXT_LARGER,  false, UNHURT},
 	{ERR_CONTENT_FILTERED, NULL, 0, 0, NEXT_WILLING, false, UNHURT},
+	/* its address leads elsewhere: nothing is wrong with the request */
+	{ERR_INVALID_REQUEST, "endpoint", 0, 0, NEXT_HOST, false, AT_ONCE(ENDPOINT, 30 * SECOND, 10 * MINUTE, false)},
 	{ERR_INVALID_REQUEST, "request_exceeds_rate_limit", 0, 0, NEXT_KEY, false, UNHURT},
 	{ERR_INVALID_REQUEST, "unsupported_parameter", 0, 0, NEXT_MODEL, false, UNHURT},
 	{ERR_INVALID_REQUEST, "unsupported_input",     0, 0, NEXT_MODEL, false, UNHURT},

@@ -189,6 +189,7 @@ struct key_set {
 	const struct provider *provider;
 	struct labelled keys[ROUTE_KEYS_MAX];
 	size_t n;        /* 1 or more: where there is none, it is said which is missing */
+	size_t most;     /* of them for one line */
 	bool has_models; /* some are not for all models */
 };
 
@@ -201,7 +202,7 @@ struct line {
 	enum target_list list;
 	size_t asked;
 	const struct key_set *set;
-	size_t n_keys; /* that are for the model */
+	size_t n_keys; /* that are for the model, and asked for */
 };
 
 struct lookup {
@@ -234,22 +235,28 @@ static bool is_there(const struct lookup *l, const struct provider *p, struct sp
 	return false;
 }
 
-/* Those that the provider's section names, as far as they are there: the vault lists no key that administers, and knows
- * nothing of others where its provider has a source of its own. */
-static void add_named(const struct lookup *l, struct key_set *set)
+static void add_rules_of(struct key_set *set, const struct lookup *only_there)
 {
 	const struct provider *p = set->provider;
-	const bool is_listed = p->key_source.kind == KEY_SOURCE_VAULT;
 	for (size_t i = 0; i < p->n_keys; i++) {
 		const struct key_rule *rule = &p->keys[i];
-		if (is_listed && !span_is(rule->label, "admin") && !is_there(l, p, rule->label))
+		if (only_there && !span_is(rule->label, "admin") &&
+			!is_there(only_there, p, rule->label))
 			continue;
 		set->keys[set->n++] = (struct labelled){rule->label, rule};
 		set->has_models |= rule->models.n > 0;
 	}
+}
+
+/* Those that the provider's section names, as far as they are there: the vault lists no key that administers, and knows
+ * nothing of others where its provider has a source of its own. Of none that is there, a line asks for the first. */
+static void add_named(const struct lookup *l, struct key_set *set)
+{
+	add_rules_of(set, set->provider->key_source.kind == KEY_SOURCE_VAULT ? l : NULL);
 	if (set->n > 0)
 		return;
-	set->keys[set->n++] = (struct labelled){p->keys[0].label, NULL};
+	add_rules_of(set, NULL);
+	set->most = 1;
 }
 
 /* As the vault has them; it may change meanwhile. */
@@ -277,6 +284,7 @@ static const struct key_set *keys_of(struct lookup *l, const struct provider *p)
 	if (!set)
 		return NULL;
 	set->provider = p;
+	set->most = ROUTE_KEYS_MAX;
 	const bool takes_none = p->auth == AUTH_NONE || p->is_offline;
 	if (!takes_none && p->n_keys > 0)
 		add_named(l, set);
@@ -338,6 +346,8 @@ static enum err add_line(struct lookup *l, struct line line, struct fault *why)
 	line.n_keys = line.set->n;
 	for (size_t i = 0; line.set->has_models && i < line.set->n; i++)
 		line.n_keys -= !is_for(&line.set->keys[i], line.model);
+	if (line.n_keys > line.set->most)
+		line.n_keys = line.set->most;
 	*to = line;
 	l->n_lines++;
 	return OK;
@@ -635,8 +645,9 @@ static size_t fill_line(const struct lookup *l, size_t entry, size_t most, struc
 {
 	const struct line *line = &l->lines[entry];
 	const struct key_set *set = line->set;
-	size_t n = 0;
-	for (size_t i = 0; i < set->n && n < most; i++) {
+	const size_t wanted = line->n_keys == 0 ? 1 : line->n_keys < most ? line->n_keys : most;
+	size_t n = 0; /* where no key is for it, it is there to be told of */
+	for (size_t i = 0; i < set->n && n < wanted; i++) {
 		const struct labelled *k = &set->keys[i];
 		if (line->n_keys > 0 && set->has_models && !is_for(k, line->model))
 			continue;
@@ -652,8 +663,6 @@ static size_t fill_line(const struct lookup *l, size_t entry, size_t most, struc
 		to[n].key = k->label;
 		to[n].key_rule = k->rule;
 		n++;
-		if (line->n_keys == 0)
-			break; /* it is there to be told of */
 	}
 	return n;
 }

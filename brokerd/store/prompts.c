@@ -230,6 +230,7 @@ enum act {
 	ACT_KEEP,
 	ACT_FIND,
 	ACT_TIDY,
+	ACT_LET_GO,
 };
 
 /* What a worker is at. It owns all of this but the shelf. */
@@ -424,6 +425,11 @@ static void run(struct job *j)
 	case ACT_TIDY:
 		shelf_tidy(w->shelf, &w->limits, w->now_s, 0);
 		break;
+	case ACT_LET_GO:
+		close_newest(w->shelf);
+		buf_clear(&w->shelf->list);
+		w->shelf->is_listed = false;
+		break;
 	}
 	w->stuck = w->shelf->stuck;
 	w->is_tidier = w->shelf->is_tidier;
@@ -516,6 +522,13 @@ static void tidy(struct prompts *p)
 		loop_timer_set(p->loop, &p->tidy, TIDY_US);
 	else
 		loop_timer_stop(&p->tidy);
+}
+
+void prompts_let_go(struct prompts *p)
+{
+	struct prompts_work *w = p ? work_new(p, ACT_LET_GO, SPAN("")) : NULL;
+	if (w)
+		submit(p, w);
 }
 
 static void on_tidy(struct loop_timer *t)

@@ -35,6 +35,9 @@ void prompts_open(struct prompts *p, const unsigned char key[PROMPTS_KEY_BYTES])
 void prompts_close(struct prompts *p);
 bool prompts_is_open(const struct prompts *p);
 
+/* The disk is lost: the file that is written to is closed, so that it can be unmounted, and what there is is looked for anew. */
+void prompts_let_go(struct prompts *p);
+
 /* Keeps a copy of what was sent for that request. NULL is fine. */
 void prompts_keep(struct prompts *p, struct span id, struct span text);
 

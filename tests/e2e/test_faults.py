@@ -200,6 +200,14 @@ def test_a_bad_certificate_is_refused(ask, provider, cert):
     done, _ = ask("hi")
     assert done.code == 7
     assert provider.requests() == [], "nothing was said to it"
+    assert provider.stats()["connections"] == 1, "it would be no better at once"
+
+
+def test_an_address_that_is_forbidden_is_tried_once(broker, provider):
+    made = broker(harness.provider_section(provider, model="m", auth="none", local="no"))
+    done = made.llmb("ask", "-m", "test/m", "hi")
+    assert done.code == 7 and "address" in done.err, done.err
+    assert len(made.wait_ledger(1)["attempt"]) == 1
 
 
 def test_a_reused_connection_that_closes_gets_one_body(ask, provider):

@@ -79,6 +79,7 @@ def suffers(made, provider, script, native_is_told=False, kib=8 * 1024):
         assert not hits(repr(told).encode(), made.key)
         assert provider.requests(), name
         provider.reset()
+        made.forget_rests()
     assert made.llmb("ask", "-m", "test/m", "3 words").out == "word1 word2 word3\n"
     provider.reset()
 

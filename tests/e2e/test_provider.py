@@ -5,9 +5,15 @@ bytes.
 """
 
 import base64
+import calendar
+import collections
+import contextlib
+import email.utils
 import gzip
 import http.client
 import json
+import random
+import re
 import socket
 import ssl
 import struct
@@ -17,10 +23,13 @@ import pytest
 
 import answers
 from provider_client import Provider, ProviderError, ProviderTimeout
+from provider_faults import FLAWS, SCRIPTS, WHOLE_SCRIPTS
+from provider_limits import Limits
 
 CHAT = "/v1/chat/completions"
 MESSAGES = "/v1/messages"
 BEARER = (("Authorization", "Bearer sk-test-0123456789"),)
+OTHER = (("Authorization", "Bearer sk-other"),)
 CLAUDE = (("x-api-key", "sk-ant-test"), ("anthropic-version", "2023-06-01"))
 WAIT = 5
 
@@ -902,3 +911,167 @@ def test_many_at_once(plain_provider):
         caller.close()
     stats = plain_provider.stats()
     assert (stats["connections"], stats["bodies"], stats["bill"]["output"]) == (200, 200, 600)
+
+
+# rates, keys that are no good, faults by chance
+
+def test_rates_as_openai_says_them(plain_provider):
+    plain_provider.limits({"requests": 2, "seconds": 3600})
+    got = [ask(plain_provider, chat()) for _ in range(3)]
+    assert [status for status, _, _ in got] == [200, 200, 429]
+    assert [head["x-ratelimit-remaining-requests"] for _, head, _ in got] == ["1", "0", "0"]
+    assert {head["x-ratelimit-limit-requests"] for _, head, _ in got} == {"2"}
+    status, head, body = got[2]
+    assert re.fullmatch(r"(59|60)m[\d.]*s?|60m0s", head["x-ratelimit-reset-requests"])
+    assert 1700 <= int(head["retry-after"]) <= 1800 and 1_700_000 <= int(head["retry-after-ms"]) <= 1_800_000
+    assert json.loads(body)["error"]["code"] == "rate_limit_exceeded"
+    assert ask(plain_provider, chat(), headers=OTHER)[0] == 200, "each key has its own"
+    stats = plain_provider.stats()
+    assert stats["limited"] == {"sk-test-0123456789": 1} and stats["bodies"] == stats["answers"] == 4
+
+
+def test_rates_as_anthropic_says_them(plain_provider):
+    plain_provider.limits({"key": "sk-ant-test", "requests": 1, "tokens": 1000, "seconds": 600, "kind": "window"})
+    begun = int(time.time())
+    got = [ask(plain_provider, claude(), MESSAGES, CLAUDE) for _ in range(2)]
+    assert [status for status, _, _ in got] == [200, 429]
+    for _, head, _ in got:
+        assert head["anthropic-ratelimit-requests-remaining"] == "0"
+        assert head["anthropic-ratelimit-tokens-limit"] == "1000"
+        at = calendar.timegm(time.strptime(head["anthropic-ratelimit-requests-reset"], "%Y-%m-%dT%H:%M:%SZ"))
+        assert begun + 600 <= at <= begun + 610
+        now = calendar.timegm(email.utils.parsedate(head["date"]))
+        assert begun <= now <= begun + 10 and at - now >= 599, "by the reply's own clock"
+    assert "retry-after-ms" not in got[1][1] and 590 <= int(got[1][1]["retry-after"]) <= 600
+    assert ask(plain_provider, chat())[0] == 200, "another's key"
+
+
+@pytest.mark.parametrize("kind", ["bucket", "window"])
+@pytest.mark.parametrize("most, seconds", [(2, 60), (7, 1), (600, 60)])
+def test_rates_are_true(kind, most, seconds):
+    """Whoever waits as long as is said is let through, and not before; and nobody gets more than that."""
+    dice, now, let = random.Random(7), 1000.0, []
+    limits = Limits([{"requests": most, "tokens": 50 * most, "seconds": seconds, "kind": kind}])
+
+    def ask_at(at):
+        over, head = limits.ask("k", "m", tokens, "openai", at, 0)
+        if over is None:
+            let.append((at, tokens))
+        return int(head.get("retry-after-ms", 0)) / 1000
+    for _ in range(3000):
+        tokens = dice.choice((1, 49, 90))
+        wait = ask_at(now)
+        if wait:
+            assert wait <= seconds + 0.001 and (wait < 0.01 or ask_at(now + wait - 0.005))
+            now += wait
+            assert not ask_at(now)
+        now += dice.random() * 1.5 * seconds / most
+    assert limits.refused["k"] > 3
+    for i, (at, _) in enumerate(let):
+        inside = [(later, tokens) for later, tokens in let[i:i + 3 * most] if later < at + seconds]
+        # of a window that ends and of the one that begins; what is whole, and what has grown back
+        assert len(inside) <= 2 * most and sum(tokens for _, tokens in inside) <= 100 * most
+
+
+def test_more_than_there_ever_is_has_no_wait():
+    over, head = Limits([{"tokens": 50}]).ask("k", "m", 51, "openai", 0, 0)
+    assert over == "tokens" and "retry-after" not in head and head["x-ratelimit-remaining-tokens"] == "50"
+
+
+@pytest.mark.parametrize("rule, why", [
+    ({}, "requests or tokens"), ({"requests": 0}, "1 or more"), ({"requests": 1, "per": 3}, "no per"),
+    ({"requests": 1, "kind": "bag"}, "kind is one of"), ({"requests": 1, "seconds": 0}, "more than none")])
+def test_a_wrong_rate_is_refused(plain_provider, rule, why):
+    with pytest.raises(ProviderError, match=why):
+        plain_provider.limits(rule)
+
+
+def test_keys_that_are_no_good(plain_provider):
+    plain_provider.script(status=418, times=1)
+    for state, status in (("revoked", 401), ("quota", 402), ("forbidden", 403)):
+        plain_provider.key_is("sk-test-0123456789", state)
+        assert ask(plain_provider, chat())[0] == status, "before any script"
+    assert ask(plain_provider, chat(), headers=OTHER)[0] == 418
+    plain_provider.key_is("sk-test-0123456789", "good")
+    assert ask(plain_provider, chat())[0] == 200
+    assert [seen.script for seen in plain_provider.requests()] == ["revoked", "quota", "forbidden", "", None]
+    with pytest.raises(ProviderError, match="a key is good"):
+        plain_provider.key_is("k", "lost")
+
+
+@pytest.mark.parametrize("script, answered", [
+    ({}, True), ({"no_done": True}, True), ({"no_finish": True}, False), ({"close_after": {"events": 2}}, False),
+    ({"close_after": "start"}, False), ({"error_event": {"events": 2}}, True), ({"status": 500}, True),
+    ({"status": 307, "body": ""}, True), ({"status": 503, "close_after": 9}, False), ({"gzip": True}, False),
+    ({"sse": ["{}", "[DONE]"]}, True), ({"sse": ["{}"]}, False), ({"sse": ["{}"], "answered": True}, True),
+    ({"error_event": {"events": 2}, "answered": False}, False),
+    ({"steps": [{"send": "HTTP/1.1 200 OK\r\n\r\n"}]}, False),
+    ({"framing": "length", "content_length": "+9"}, False), ({"framing": "close"}, True)])
+def test_counts_what_it_has_answered(plain_provider, script, answered):
+    plain_provider.script({**script, "name": "it"})
+    with Caller(plain_provider) as caller:
+        caller.send(stream(), headers=BEARER + (("Connection", "close"),)).read_all()
+    stats = plain_provider.stats()
+    assert (stats["bodies"], stats["answers"]) == (1, int(answered))
+    assert plain_provider.requests()[0].answered is answered
+    (body, name, said, key), = plain_provider.tally()
+    assert json.loads(body)["stream"] and (name, said, key) == ("it", answered, "sk-test-0123456789")
+
+
+def test_faults_by_chance_are_the_same_again(plain_provider):
+    def run(seed):
+        plain_provider.reset()
+        plain_provider.mix(seed=seed, weights={"500": 2, "503": 1, "429-in-stream": 1}, good=3)
+        for _ in range(40):
+            with Caller(plain_provider) as caller:
+                caller.send(stream(), headers=BEARER + (("Connection", "close"),)).read_all()
+        stats = plain_provider.stats()
+        names = [seen.script for seen in plain_provider.requests()]
+        assert dict(collections.Counter(names)) == stats["drawn"]
+        assert stats["bodies"] == stats["answers"] == 40, "these are answers, all of them"
+        return names
+    first = run("a")
+    assert set(first) == {"good", "500", "503", "429-in-stream"}
+    assert run("a") == first and run("b") != first
+    plain_provider.script(status=418)
+    with Caller(plain_provider) as caller:
+        assert b" 418 " in caller.send(stream()).read_until(b"\r\n\r\n"), "a script comes first"
+    plain_provider.mix()
+    assert [ask(plain_provider, chat())[0] for _ in range(9)] == [200] * 9
+    with pytest.raises(ProviderError, match="no fault of a mix: nonsense"):
+        plain_provider.mix(seed=1, weights={"nonsense": 1})
+
+
+def test_every_fault_by_chance_can_be_played(provider):
+    """Each by itself; what it says of being answered is what the provider counts."""
+    for name, script, body in [*((name, script, stream("60 words")) for name, script in SCRIPTS.items()),
+                               *((name, script, chat("60 words")) for name, script in WHOLE_SCRIPTS.items())]:
+        provider.reset()
+        provider.mix(seed=1, weights={name: 1}, good=0)
+        with Caller(provider) as caller:
+            caller.send(body, headers=BEARER + (("Connection", "close"),))
+            if "silence" in name or "stall" in name:
+                provider.wait_request(1)
+            else:
+                with contextlib.suppress(ssl.SSLError):  # an end without a goodbye
+                    caller.read_all()
+        provider.check()
+        assert provider.stats()["answers"] == int(script["answered"]), name
+    for name, flaw in FLAWS.items():
+        provider.reset()
+        provider.mix(seed=1, weights={name: 1}, connection=100)
+        if {"reset", "close"} & set(flaw):
+            with pytest.raises((OSError, ssl.SSLError)):
+                ask(provider, chat())
+        assert provider.stats()["bodies"] == 0
+
+
+def test_a_provider_that_goes_down_with_its_callers(plain_provider):
+    with Caller(plain_provider) as caller:
+        caller.send(chat()).response()
+        plain_provider.listener("down", hangs_up=True)
+        assert not caller.recv()
+        with pytest.raises(ConnectionRefusedError):
+            Caller(plain_provider)
+    plain_provider.listener("up")
+    assert ask(plain_provider, chat())[0] == 200

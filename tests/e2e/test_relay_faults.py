@@ -92,6 +92,7 @@ def test_the_second_answers(made, provider, family, alias):
             if second == "same":
                 assert family.named(call.body, call) == family.script(TEXT, stream)[1]
             provider.reset()
+            made.forget_rests()
     rows = made.wait_ledger(2 * len(FIRST))
     assert {(row["provider"], row["input"]) for row in rows["exchange"]} == {(second, 9)}
     assert sum(row["attempts"] for row in rows["exchange"]) == len(rows["attempt"]) >= 4 * len(FIRST) - 1

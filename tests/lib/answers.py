@@ -106,6 +106,14 @@ def _count(messages, *more):
     return tokens + sum(len(pieces(compact(value))) for value in more if value)
 
 
+def tokens_asked(body):
+    """What a request counts against rates: its prompt, and what it lets the answer have at the most."""
+    messages = body.get("messages")
+    messages = [m for m in messages if isinstance(m, dict)] if isinstance(messages, list) else []
+    limit = body.get("max_completion_tokens", body.get("max_tokens"))
+    return _count(messages, body.get("system"), body.get("tools")) + (limit if isinstance(limit, int) else 0)
+
+
 def _last_text(messages):
     for message in reversed(messages):
         text, _ = _texts(message.get("content"))

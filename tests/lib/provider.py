@@ -2,7 +2,9 @@
 
 A process of its own with a real socket on 127.0.0.1, TLS or (`--plain`) plain HTTP. It speaks
 OpenAI's chat completions and Anthropic's messages (answers.py says what it answers), plays every
-fault that reply.py lists, writes down every request as it came, and keeps its own bill.
+fault that reply.py lists, writes down every request as it came, and keeps its own bill. It can hold each
+key to rates (provider_limits.py), take keys for dead, and choose faults by chance (provider_faults.py); and
+it counts the requests that it has got whole and those that it has answered.
 
 It is driven over a Unix socket by JSON lines, one object a line and one line in return; `Provider`
 in provider_client.py is the other end. It ends when its standard input does, and so with its
@@ -30,6 +32,8 @@ import time
 
 import answers
 import billing
+import provider_faults
+import provider_limits
 import provider_reports
 import reply
 from certs import GOOD, NAMES, Certs
@@ -242,6 +246,7 @@ class Request:
     sent_bytes: int = 0
     answered_at: float = None  # when the last byte of the answer was sent
     hangup_at: float = None  # when the caller hung up on the answer
+    answered: bool = False  # the answer came as far as to be one: reply.py, ANSWERED
     bill: dict = None
 
     @property
@@ -271,6 +276,8 @@ class Book:
         self.requests = []
         self.connections = []
         self.bodies = 0
+        self.answers = 0  # to whole bodies
+        self.mixed = 0
         self.malformed = []
         self.script_errors = []
         self.tls_failures = []
@@ -327,7 +334,7 @@ class Connection:
 
     def _take_flaw(self):
         if not self.book.flaws:
-            return {}
+            return self.server.mix.connect(self.row["connection"]) if self.server.mix else {}
         flaw = self.book.flaws[0]
         if flaw.get("times", 1) == 1:
             self.book.flaws.popleft()
@@ -521,8 +528,38 @@ class Connection:
         except (ValueError, RecursionError):
             body = None
         body = body if isinstance(body, dict) else {}
-        return self._take_script(
-            request, lambda script: reply.matches_body(script, request.body, body))
+        refusal, headers = self._gate(request, body)
+        script = refusal or self._take_script(
+            request, lambda script: reply.matches_body(script, request.body, body)) or self._mixed(
+                request, bool(body.get("stream")))
+        return _with_headers(script, headers)
+
+    def _gate(self, request, body):
+        """What the key's state and its rates say: (a script that refuses, or None; headers of any answer)."""
+        key, server = request.key(), self.server
+        state = server.key_states.get(key)
+        if state is not None:
+            request.script = KEY_STATES[state]["name"]
+            return KEY_STATES[state], {}
+        if not server.limits.rules or request.method != "POST":
+            return None, {}
+        vendor = answers.vendor_of(request.path, {name.lower() for name, _ in request.headers})
+        with server.changed:
+            over, headers = server.limits.ask(key, body.get("model"), answers.tokens_asked(body), vendor.name,
+                                              time.monotonic(), time.time())
+        if over is None:
+            return None, headers
+        request.script = "limited"
+        return {"status": 429, "message": f"Rate limit reached for {over}."}, headers
+
+    def _mixed(self, request, is_stream):
+        """What chance has for this request."""
+        with self.server.changed:
+            if self.server.mix is None or request.method != "POST":
+                return {}
+            self.book.mixed += 1
+            request.script, script = self.server.mix.request(self.book.mixed, is_stream)
+        return dict(reply.check(script))
 
     def _expectation(self, request):
         """Answers `Expect: 100-continue`. Returns False if that refused the request."""
@@ -642,7 +679,7 @@ class Connection:
                     request.bill = self._charge(plan, answer, cut)
                 elif plan.charge and cut == len(plan.wire):
                     request.bill = self._charge_as_said(plan.charge)
-                self.wire.send(plan.wire[pos:cut])
+                self._send(request, plan, pos, cut)
                 pos = request.sent_bytes = cut
                 if self.kicked:
                     raise Gone
@@ -650,6 +687,24 @@ class Connection:
                     self.wire.rest(plan.delay_ms / 1000)
             if stop is not None:
                 self._halt(stop, plan)
+
+    def _send(self, request, plan, start, end):
+        """Sends a packet. What it answers is counted before that, for the reason of the bill."""
+        answers_it = plan.answer_end is not None and start < plan.answer_end <= end
+        if answers_it:
+            self._count_answer(request, True)
+        try:
+            self.wire.send(plan.wire[start:end])
+        except Gone:
+            if answers_it:
+                self._count_answer(request, False)
+            raise
+
+    def _count_answer(self, request, is_one):
+        with self.server.changed:
+            request.answered = is_one
+            if request.body_complete:
+                self.book.answers += 1 if is_one else -1
 
     def _halt(self, stop, plan):
         wire = self.wire
@@ -705,6 +760,21 @@ class Connection:
                 "nano_usd": nano_usd}
 
 
+KEY_STATES = {  # of keys that are not good any more
+    "revoked": {"name": "revoked", "status": 401},
+    "quota": {"name": "quota", "status": 402},
+    "forbidden": {"name": "forbidden", "status": 403},
+}
+
+
+def _with_headers(script, headers):
+    """The script, with these headers below its own."""
+    if not headers:
+        return script
+    own = script.get("headers", {})
+    return dict(script, headers={**headers, **own} if isinstance(own, dict) else [*headers.items(), *own])
+
+
 class Server:
     """The listener, and the control channel that drives it."""
 
@@ -713,6 +783,7 @@ class Server:
         self.cert = options.cert
         self.prices = Prices(json.loads(options.prices))
         self.reports = provider_reports.Reports()
+        self._make_good()
         self.keys = options.key or ()
         self.needs_key = not options.no_key
         self.contexts = {}
@@ -724,6 +795,11 @@ class Server:
         self.port = options.port
         self._listen(4096)
         self.port = self.listener.getsockname()[1]
+
+    def _make_good(self):
+        self.limits = provider_limits.Limits()
+        self.key_states = {}
+        self.mix = None
 
     def context(self, name):
         with self.changed:
@@ -841,11 +917,44 @@ class Server:
         self.reports = provider_reports.Reports(**ask["reports"])
         return {}
 
+    def do_limits(self, ask):
+        """Rates, as provider_limits.py has them; they begin anew."""
+        limits = provider_limits.Limits(ask["rules"])
+        with self.changed:
+            self.limits = limits
+        return {}
+
+    def do_key(self, ask):
+        """A key is good, or why it is not any more: KEY_STATES."""
+        key, state = ask["key"], ask["state"]
+        if state != "good" and state not in KEY_STATES:
+            raise reply.BadScript(f"a key is good, {', '.join(KEY_STATES)}")
+        with self.changed:
+            self.key_states.pop(key, None)
+            if state != "good":
+                self.key_states[key] = state
+        return {}
+
+    def do_mix(self, ask):
+        """What no script is for gets a fault by chance, as provider_faults.Mix has it; without a seed, no more."""
+        options = dict(ask["options"])
+        mix = provider_faults.Mix(**options) if options else None
+        with self.changed:
+            self.mix = mix
+        return {}
+
+    def do_tally(self, _):
+        """The requests that came whole: [what is in their body, script, answered, key]."""
+        with self.changed:
+            return {"rows": [[request.body.decode("utf-8", "replace"), request.script, request.answered,
+                              request.key()] for request in self.book.requests if request.body_complete]}
+
     def do_stats(self, _):
         book = self.book
         with self.changed:
             return {"connections": len(book.connections), "open": len(book.open),
-                    "requests": len(book.requests), "bodies": book.bodies,
+                    "requests": len(book.requests), "bodies": book.bodies, "answers": book.answers,
+                    "limited": dict(self.limits.refused), "drawn": dict(self.mix.drawn) if self.mix else {},
                     "held": len(book.held), "scripts_left": len(book.scripts),
                     "malformed": list(book.malformed), "tls_failures": list(book.tls_failures),
                     "script_errors": list(book.script_errors), "bill": book.bill(),
@@ -856,6 +965,7 @@ class Server:
         with self.changed:
             old, self.book = self.book, Book()
             self.reports = provider_reports.Reports()
+            self._make_good()
             for connection in list(old.open):
                 connection.kick()
         if not self.is_up:
@@ -872,7 +982,8 @@ class Server:
         self.fillers = []
 
     def do_listener(self, ask):
-        """up: as usual; down: refuses; blackhole: neither accepts nor refuses."""
+        """up: as usual; down: refuses; blackhole: neither accepts nor refuses. Where it goes down and hangs up,
+        those who are connected are lost, too."""
         if ask["state"] not in ("up", "down", "blackhole"):
             raise reply.BadScript("a listener is up, down or blackhole")
         self._stop_listening()
@@ -882,6 +993,10 @@ class Server:
             self.start()
         elif ask["state"] == "down":
             self._listen(None)
+            if ask.get("hangs_up"):
+                with self.changed:
+                    for connection in list(self.book.open):
+                        connection.kick()
         else:
             self._listen(0)
             for _ in range(3):  # more than a backlog of 0 takes; SYNs are dropped from then on

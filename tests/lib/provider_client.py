@@ -58,6 +58,7 @@ class Seen:
     sent_bytes: int
     answered_at: float
     hangup_at: float
+    answered: bool
     bill: dict
 
     @classmethod
@@ -176,9 +177,27 @@ class Provider:
         cert=NAME, delay_ms; an empty one is as usual. times as for scripts."""
         self._ask("on_connect", flaws=[*flaws, *([flaw] if flaw else [])])
 
-    def listener(self, state):
-        """up; down (connections are refused); blackhole (SYNs get no answer). Open ones go on."""
-        self._ask("listener", state=state)
+    def listener(self, state, hangs_up=False):
+        """up; down (connections are refused); blackhole (SYNs get no answer). Open ones go on, unless it hangs up
+        on them as it goes down."""
+        self._ask("listener", state=state, hangs_up=hangs_up)
+
+    def limits(self, *rules):
+        """Rates that hold from now on, as provider_limits.py has them; stats()["limited"] counts the refusals."""
+        self._ask("limits", rules=rules)
+
+    def key_is(self, key, state):
+        """good; revoked (401), quota (402) or forbidden (403): whatever it asks."""
+        self._ask("key", key=key, state=state)
+
+    def mix(self, **options):
+        """What no script is for gets a fault by chance: seed=, weights=, good=, connection= of
+        provider_faults.Mix; with nothing, no more. stats()["drawn"] counts them by their names."""
+        self._ask("mix", options=options)
+
+    def tally(self):
+        """Of each request that came whole: [its body, its script's name, was it answered, its key]."""
+        return self._ask("tally", 30)["rows"]
 
     def release(self, connection=None, at_least=1, timeout=5):
         """Waits until as many are held, lets go of them all (or of one), returns how many."""

@@ -21,6 +21,10 @@ CHARGE: charge ({"family", "usage"}) is what an answer of the script's own costs
 the figures of its usage object and the rules and usual prices of billing.py. Other answers are billed by
 the words that were sent.
 
+ANSWERED: answered says whether the request counts as answered once that is sent. Without it, it does where an
+answer came to its end, or an error, in a stream or with a status of 300 and more; a stream of the script's own
+where it has a [DONE].
+
 HEAD: status, reason, headers (object or list of pairs; null takes a default one away), huge_header
 (bytes), many_headers (count), informational ({"status", "count"}: 1xx answers that come first).
 
@@ -72,7 +76,7 @@ framing content_length chunk_bytes chunk_lie gzip crlf
 no_done no_finish no_usage big_event error_event
 packet_bytes cuts random_cuts one_packet delay_ms
 hold pause insert silence reset_after close_after half_close_after close_notify
-path when times early expect name expand charge
+path when times early expect name expand charge answered
 """.split())
 LISTS = ("hold", "pause", "insert")
 SOURCES = ("body", "body_base64", "file", "sse", "record", "answer", "steps")
@@ -110,6 +114,7 @@ class Plan:
     close_notify: bool = True
     status: int = 200
     charge: dict = None
+    answer_end: int = None  # offset where the request is answered; None: it never is
 
     def tokens_by(self, offset):
         """The tokens in the first `offset` bytes."""
@@ -537,6 +542,26 @@ def _stops(layout, script):
     return sorted(stops, key=lambda stop: (stop.offset, stop.verb not in ("hold", "pause")))
 
 
+def _answer_end(maker, script, layout):
+    """Where the last byte lies that makes it an answer, as the module's head says; None: it is none."""
+    total = len(layout.wire)
+    if script.get("answered") is False:
+        return None
+    lies = {"content_length", "chunk_lie", "gzip"} & set(script)
+    if not script.get("answered") and (lies or any(
+            item["at"] in ("start", "end") or isinstance(item["at"], dict) and "wire" in item["at"]
+            for item in script.get("insert", ()))):
+        return None
+    if not maker.is_stream or maker.status >= 300:
+        return total
+    # who has these may hang up before the rest
+    last = [end for event, end in zip(maker.events, layout.event_ends)
+            if event.kind in (("done",) if "sse" in script else ("finish", "error"))]
+    if not last and script.get("answered"):
+        last = layout.event_ends or [total]
+    return last[-1] if last else None
+
+
 def _by_hand(script):
     wire, packets, stops = bytearray(), [], []
     keep = False
@@ -558,7 +583,8 @@ def _by_hand(script):
         else:
             raise BadScript(f"no step: {step!r}")
     return Plan(bytes(wire), packets, stops, delay_ms=script.get("delay_ms", 0), closes=not keep,
-                close_notify=script.get("close_notify", True), status=None)
+                close_notify=script.get("close_notify", True), status=None,
+                answer_end=len(wire) if script.get("answered") else None)
 
 
 def _big_event(maker, answer):
@@ -599,4 +625,5 @@ def compile_reply(script, vendor, number, key, made, answer=None, version="1.1")
     closes = framing in ("close", "http10", "none")
     return Plan(bytes(layout.wire), _packets(layout, script, maker.is_stream, info_ends),
                 _stops(layout, script), marks, script.get("delay_ms", 0),
-                "error_event" not in script, closes, script.get("close_notify", True), maker.status)
+                "error_event" not in script, closes, script.get("close_notify", True), maker.status,
+                answer_end=_answer_end(maker, script, layout))

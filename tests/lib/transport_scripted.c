@@ -326,6 +326,11 @@ void transfer_resume(struct transfer *x)
 	loop_later(x->transport->loop, &x->deliver);
 }
 
+bool transfer_has_sent_body(const struct transfer *x)
+{
+	return x->has_sent_body;
+}
+
 void transfer_cancel(struct transfer *x, struct transfer_end *end)
 {
 	assert(!x->seen.is_over);

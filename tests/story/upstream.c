@@ -53,6 +53,18 @@ static void put_block(struct buf *to, const struct command *c)
 	}
 }
 
+/* A header's value; its spaces are written %20. */
+static void put_value(struct buf *to, struct span value)
+{
+	const struct span space = SPAN("%20");
+	for (size_t at; (at = span_find(value, space)) < value.n;
+		value = span_skip(value, at + space.n)) {
+		buf_span(to, span_first(value, at));
+		buf_byte(to, ' ');
+	}
+	buf_span(to, value);
+}
+
 /* STATUS NAME=VALUE... */
 static void head_of(const struct act *a, const char *preset)
 {
@@ -64,7 +76,9 @@ static void head_of(const struct act *a, const char *preset)
 	for (size_t i = 4; i < c->n; i++) {
 		struct span value = c->words[i];
 		const struct span key = span_cut(&value, '=');
-		buf_print(&headers, "%.*s: %.*s\n", SPAN_ARG(key), SPAN_ARG(value));
+		buf_print(&headers, "%.*s: ", SPAN_ARG(key));
+		put_value(&headers, value);
+		buf_byte(&headers, '\n');
 	}
 	buf_byte(&headers, '\0');
 	scripted_head(a->s, (int)span_number(c->words[3], c->line), headers.p);

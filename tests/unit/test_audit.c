@@ -673,6 +673,103 @@ static void test_no_file(void)
 	audit_close(a);
 }
 
+/* ---- a disk that is lost ---- */
+
+static bool is_held(void)
+{
+	char name[32], path[300];
+	bool is_one = false;
+	for (int fd = 0; fd < 64; fd++) {
+		snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+		const ssize_t n = readlink(name, path, sizeof path - 1);
+		is_one = is_one || (n > 0 && (size_t)n >= sizeof dir - 1 &&
+					   memcmp(path, dir, sizeof dir - 1) == 0);
+	}
+	return is_one;
+}
+
+static struct audit *begin_and_let_go(void)
+{
+	struct audit *a = begin();
+	audit_key(a, root);
+	say(a, "key.add", "one");
+	settle();
+	ok(is_held(), "the log is locked");
+	audit_let_go(a);
+	audit_let_go(a);
+	settle();
+	ok(!is_held(), "it is let go");
+	return a;
+}
+
+static void test_let_go(void)
+{
+	clear();
+	struct audit *a = begin_and_let_go();
+	say(a, "key.add", "two");
+	settle();
+	ok(is_held(), "the next record looks for it anew");
+	audit_close(a);
+	is_whole(4, "and it goes on where it was");
+	is_uint(in_file("audit.changed"), 0, "as if nothing had been");
+}
+
+static void test_another_disk(void)
+{
+	clear();
+	struct audit *a = begin_and_let_go();
+	clear();
+	say(a, "key.add", "two");
+	settle();
+	is_flawed("missing", "audit.log", 1, "what an empty disk does not have");
+	is_uint(in_file("\"what\":\"audit.changed\""), 1, "the log says so");
+	is_uint(in_file("\"two\""), 1, "and goes on");
+	audit_close(a);
+}
+
+static void test_another_log(void)
+{
+	OWNED(buf_done) struct buf theirs, kept;
+	make_small();
+	load("audit.log", &theirs);
+	clear();
+	struct audit *a = begin_and_let_go();
+	save("audit.log", buf_view(&theirs));
+	say(a, "key.add", "two");
+	settle();
+	load("audit.log.1", &kept);
+	is_mem(kept.p, kept.n, theirs.p, theirs.n, "another log that is there is kept");
+	is_uint(in_file("another log was there, and is audit.log.1"), 1, "which is said");
+	is_uint(in_file("\"two\""), 1, "and ours goes on");
+	audit_close(a);
+}
+
+static void test_retry(void)
+{
+	clear();
+	struct audit *a = begin_and_let_go();
+	OWNED(buf_done) struct buf ours;
+	load("audit.log", &ours);
+	unlink(in_dir("audit.log"));
+	if (mkdir(in_dir("audit.log"), 0700))
+		bail("no folder");
+	say(a, "key.add", "two");
+	for (int i = 0; i < 10; i++) {
+		settle();
+		loop_virtual_advance(loop, SECOND);
+	}
+	settle();
+	is_err(audit_fault(a)->err, ERR_IO, "it cannot be written: %s", audit_fault(a)->message);
+	ok(!is_held(), "and is not held meanwhile");
+	rmdir(in_dir("audit.log"));
+	save("audit.log", buf_view(&ours));
+	audit_retry(a);
+	settle();
+	is_err(audit_fault(a)->err, OK, "who is told that it is better does not wait");
+	audit_close(a);
+	is_whole(4, "whole");
+}
+
 /* ---- too much ---- */
 
 static void test_disk_full(void)
@@ -965,6 +1062,10 @@ int main(void)
 	test_rotation();
 	test_two_brokers();
 	test_no_file();
+	test_let_go();
+	test_another_disk();
+	test_another_log();
+	test_retry();
 	test_disk_full();
 	test_queue_full();
 	test_folds();

@@ -141,8 +141,58 @@ static void a_ceiling(void)
 	free(words);
 }
 
+/* What is held back is seen by nobody until it is shown; what is withdrawn never was. */
+static void held_back(void)
+{
+	struct event_log log;
+	struct event_cursor a = {0}, late = {0};
+	const struct llm_event one = text("one"), two = text("two"), three = text("three");
+
+	event_log_init(&log);
+	event_log_join(&log, &a);
+	is_uint(event_log_held(&log), 0, "nothing is held back");
+	is_int(event_log_put(&log, &one), OK, "one");
+	event_log_hold(&log);
+	is_int(event_log_put(&log, &two), OK, "two");
+	is_int(event_log_put(&log, &three), OK, "three");
+	const size_t held = event_log_held(&log);
+	ok(held > 6 && held < event_log_lag(&log), "two and three are, %zu bytes", held);
+	is_str(next(&log, &a), "one", "what came before is read");
+	is_str(next(&log, &a), "", "and no more");
+	event_log_skip(&log, &a);
+	event_log_join(&log, &late);
+	is_str(next(&log, &late), "", "nor by who comes later");
+	is_uint(event_log_held(&log), held, "it is still there");
+	event_log_show(&log);
+	is_uint(event_log_held(&log), 0, "shown");
+	is_str(next(&log, &a), "two", "it comes");
+	is_str(next(&log, &a), "three", "in its order");
+	is_str(next(&log, &late), "two", "for all");
+
+	event_log_hold(&log);
+	is_int(event_log_put(&log, &one), OK, "one is put after that");
+	event_log_withdraw(&log);
+	is_uint(event_log_held(&log), 0, "and withdrawn");
+	is_str(next(&log, &a), "", "it never was");
+	is_int(event_log_put(&log, &two), OK, "two");
+	is_str(next(&log, &a), "two", "is next");
+	is_str(next(&log, &late), "three", "and for the other one");
+	event_log_skip(&log, &late);
+	is_str(next(&log, &late), "", "who passes over what is left");
+	is_uint(event_log_lag(&log), 0, "all have read all");
+
+	event_log_hold(&log);
+	event_log_withdraw(&log);
+	is_int(event_log_put(&log, &three), OK, "an empty one");
+	is_str(next(&log, &a), "three", "takes nothing away");
+	event_log_leave(&log, &a);
+	event_log_leave(&log, &late);
+	event_log_done(&log);
+}
+
 int main(void)
 {
+	held_back();
 	two_readers();
 	a_laggard_holds_only_itself();
 	a_long_step();

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -767,6 +768,391 @@ static void check_refusals(void)
 	ok(true, "and may come after the first");
 }
 
+/* ---- a disk that is lost, and comes back ---- */
+
+/* Lost: no file may grow any more, and the ledger's is the first that has to. */
+static void limit_files(bool is_lost)
+{
+	struct rlimit limit;
+	getrlimit(RLIMIT_FSIZE, &limit);
+	limit.rlim_cur = is_lost ? 1 : limit.rlim_max;
+	if (setrlimit(RLIMIT_FSIZE, &limit) != 0)
+		bail("setrlimit: %s", strerror(errno));
+}
+
+static struct {
+	int away, back;
+	char why[1024];
+} watched;
+
+static void on_away(void *context, const struct fault *why)
+{
+	(void)context;
+	watched.away++;
+	snprintf(watched.why, sizeof watched.why, "%s", why->message);
+}
+
+static void on_back(void *context)
+{
+	(void)context;
+	watched.back++;
+}
+
+static void die_back(void *context)
+{
+	(void)context;
+	die();
+}
+
+/* Has the process a file of that name open, or mapped? */
+static bool is_held(const char *name)
+{
+	char line[512], path[300];
+	bool is_there_one = false;
+	FILE *maps = fopen("/proc/self/maps", "re");
+	while (maps && fgets(line, sizeof line, maps))
+		is_there_one = is_there_one || strstr(line, in_dir(name)) != NULL;
+	if (maps)
+		fclose(maps);
+	for (int fd = 0; fd < 64; fd++) {
+		snprintf(line, sizeof line, "/proc/self/fd/%d", fd);
+		const ssize_t n = readlink(line, path, sizeof path - 1);
+		path[n > 0 ? n : 0] = '\0';
+		is_there_one = is_there_one || strcmp(path, in_dir(name)) == 0;
+	}
+	return is_there_one;
+}
+
+/* What ends while the disk is being looked at: that is not among what is taken along. */
+static bool is_tail_due;
+
+static int on_connect(sqlite3 *db, char **message, const void *api)
+{
+	struct fault why = FAULT_NONE;
+	(void)db, (void)message, (void)api;
+	if (!is_tail_due)
+		return SQLITE_OK;
+	is_tail_due = false;
+	if (do_attempt("req_tail", 1, &why) || do_settle("req_tail", &why) ||
+		do_settle("req_tail_refused", &why))
+		abort();
+	return SQLITE_OK;
+}
+
+static void leave_as_it_is(void)
+{
+}
+
+static void leave_nothing(void)
+{
+	static const char *const names[] = {
+		"journal", "ledger.db", "ledger.db-wal", "ledger.db-shm"};
+	for (size_t i = 0; i < COUNT_OF(names); i++)
+		unlink(in_dir(names[i]));
+}
+
+/* Another broker's, that was killed. Some of what is under way here was so there. */
+static void leave_another(void)
+{
+	leave_nothing();
+	const pid_t pid = child();
+	if (pid == 0) {
+		struct fault why = FAULT_NONE;
+		memset(&b, 0, sizeof b);
+		must_start();
+		request("req_foreign");
+		if (do_reserve("req_foreign_open", &why) || do_reserve("req_open", &why) ||
+			do_reserve("req_ending", &why))
+			_exit(1);
+		die();
+	}
+	await(pid);
+}
+
+/* As the disk had it a while ago: what was open then is there, but not how it ended. */
+static void leave_older(void)
+{
+	struct record r;
+	size_t end = JOURNAL_PAGE_BYTES;
+	read_left();
+	struct record_reader reader = {.left = span_of((const char *)left.bytes + end,
+					       sizeof left.bytes - JOURNAL_PAGE_BYTES)};
+	/* up to the beginning of that one, and with it */
+	for (bool is_more = true; is_more && record_next(&reader, &r) == RECORD_FOUND;) {
+		is_more = span_find(r.fields, SPAN("req_before")) == r.fields.n;
+		end = (size_t)(reader.left.p - (const char *)left.bytes);
+	}
+	put("journal", end, "\0\0\0\0\0\0\0\0", 8);
+}
+
+static const struct {
+	const char *name;
+	void (*leave)(void);
+	int foreign; /* exchanges of others, of which one is unknown */
+} disks[] = {
+	{"as it was",    leave_as_it_is, 0},
+	{"an empty one", leave_nothing,  0},
+	{"another's",    leave_another,  2},
+	{"an older one", leave_older,    0},
+};
+
+static void begin_three(void)
+{
+	struct fault why = FAULT_NONE;
+	/* one has announced an attempt that it will not come to */
+	if (do_reserve("req_open", &why) || do_reserve("req_tail", &why) ||
+		do_reserve("req_ending", &why) || do_attempt("req_ending", 1, &why) ||
+		do_reserve("req_ending", &why))
+		bail("%s", why.message);
+	request("req_before");
+	loop_virtual_advance(b.loop, SECOND_US);
+}
+
+static void lose_disk(void)
+{
+	watched.away = watched.back = 0;
+	journal_watch(b.journal, (struct journal_watch){on_away, on_back, NULL});
+	limit_files(true);
+	request("req_meanwhile");
+	loop_virtual_advance(b.loop, SECOND_US);
+}
+
+static void go_on_without(void)
+{
+	struct fault why = FAULT_NONE;
+	if (do_settle("req_ending", &why) || do_settle("req_refused", &why))
+		bail("%s", why.message);
+}
+
+static void come_back(void (*leave_disk)(void))
+{
+	limit_files(false);
+	leave_disk();
+	is_tail_due = true;
+	loop_virtual_advance(b.loop, SECOND_US);
+}
+
+/* All but those that are open, each once and as it was. */
+static void check_rows_of(const char *name, int foreign, int others)
+{
+	is_int(ask("SELECT count(*) FROM exchange WHERE outcome = 'ok' AND id IN ('req_before', "
+		   "'req_meanwhile', 'req_ending', 'req_tail', 'req_refused', "
+		   "'req_tail_refused')"),
+		6, "%s: all that ended is there, as it ended", name);
+	is_int(ask("SELECT count(*) FROM exchange"), 6 + foreign + others, "%s: once", name);
+	is_int(ask("SELECT count(*) FROM attempt"), 4 + foreign + others,
+		"%s: and so are the attempts", name);
+}
+
+static void check_away(void)
+{
+	struct fault why = FAULT_NONE;
+	must_start();
+	begin_three();
+	is_int(ask("SELECT count(*) FROM exchange"), 1, "all is well");
+	lose_disk();
+	is_int(watched.away, 1, "the disk is lost: %s", watched.why);
+	ok(!is_held("journal"), "the journal is let go");
+	ok(!journal_is_writable(b.journal), "nothing more is taken on");
+	is_err(do_reserve("req_new", &why), ERR_STORAGE_FULL, "%s", why.message);
+	ok(strstr(why.message, "cannot be recorded, so it is not sent") != NULL &&
+			strstr(why.message, "ledger.db") != NULL,
+		"and it is said why");
+	is_err(do_reserve("req_open", &why), ERR_STORAGE_FULL, "nor a further attempt");
+	const struct ledger_rows rows = {.n_exchanges = 0};
+	is_err(ledger_write(b.ledger, &rows, &why), ERR_IO, "the ledger says so: %s", why.message);
+	is_err(ledger_sync(b.ledger, &why), ERR_IO, "whatever is asked");
+	go_on_without();
+	flushed.calls = 0;
+	flush();
+	is_int(flushed.calls, 0, "who wants to know what was used is answered later,");
+	loop_virtual_settle(b.loop);
+	is_int(flushed.calls, 1, "but not for ever");
+	is_err(flushed.err, ERR_IO, "%s", flushed.message);
+	loop_virtual_advance(b.loop, 3 * SECOND_US);
+	is_int(watched.back, 0, "it is not back before it is better");
+	ok(!is_held("journal"), "and not held meanwhile");
+	come_back(leave_as_it_is);
+	is_int(watched.back, 1, "then it is");
+	ok(!is_tail_due, "while it came, something ended");
+	ok(is_held("journal"), "the journal is a file again");
+	ok(journal_is_writable(b.journal), "and takes requests");
+	flushed.calls = 0;
+	flush();
+	loop_virtual_settle(b.loop);
+	is_int(flushed.calls, 1, "what was used can be asked");
+	is_err(flushed.err, OK, "again");
+	check_rows_of("at once", 0, 0);
+	stop();
+}
+
+static void check_returns(void)
+{
+	struct fault why = FAULT_NONE;
+	for (size_t i = 0; i < COUNT_OF(disks); i++) {
+		const char *name = disks[i].name;
+		must_start();
+		begin_three();
+		lose_disk();
+		go_on_without();
+		come_back(disks[i].leave);
+		is_int(watched.back, 1, "%s: it is back", name);
+		is_err(do_attempt("req_open", 1, &why), OK, "what is under way goes on");
+		is_err(do_settle("req_open", &why), OK, "and ends");
+		request("req_after");
+		stop();
+		check_rows_of(name, disks[i].foreign, 2);
+		is_int(ask("SELECT count(*) FROM exchange WHERE outcome = 'unknown'"),
+			disks[i].foreign / 2, "%s: of ours, nothing is unknown", name);
+		must_start();
+		stop();
+		check_rows_of(name, disks[i].foreign, 2);
+		leave_nothing();
+	}
+}
+
+/* At the first moment of the new file, and with what the older half says besides. */
+static void check_killed_returns(void)
+{
+	for (size_t i = 0; i < COUNT_OF(disks); i++) {
+		const char *name = disks[i].name;
+		const pid_t pid = child();
+		if (pid == 0) {
+			must_start();
+			begin_three();
+			lose_disk();
+			go_on_without();
+			journal_watch(b.journal, (struct journal_watch){.on_back = die_back});
+			come_back(disks[i].leave);
+			_exit(1);
+		}
+		await(pid);
+		for (int again = 0; again < 2; again++) {
+			must_start();
+			stop();
+			check_rows_of(name, disks[i].foreign, 1);
+			is_int(ask("SELECT count(*) FROM exchange WHERE outcome = 'unknown' AND "
+				   "id = 'req_open' AND attempts = 1"),
+				1, "%s, then killed: what was open is unknown", name);
+		}
+		leave_nothing();
+	}
+}
+
+/* What was in memory alone is lost with the process, but nothing is told twice. */
+static void check_killed_away(void)
+{
+	const pid_t pid = child();
+	if (pid == 0) {
+		must_start();
+		begin_three();
+		lose_disk();
+		go_on_without();
+		die();
+	}
+	await(pid);
+	must_start();
+	is_int(ask("SELECT count(*) FROM exchange WHERE outcome = 'ok'"), 2,
+		"killed while away: what the file had is there");
+	is_int(ask("SELECT count(*) FROM exchange WHERE outcome = 'unknown'"), 3,
+		"and what was open is unknown");
+	stop();
+}
+
+static void check_closed_away(void)
+{
+	for (int is_better = 0; is_better < 2; is_better++) {
+		must_start();
+		begin_three();
+		lose_disk();
+		go_on_without();
+		if (is_better)
+			limit_files(false);
+		stop();
+		limit_files(false);
+		must_start();
+		is_int(ask("SELECT count(*) FROM exchange WHERE outcome = 'ok'"), is_better ? 4 : 2,
+			"closed while %s",
+			is_better ? "it could be written again: nothing is lost" : "away");
+		is_int(ask("SELECT count(*) FROM exchange WHERE outcome = 'unknown'"),
+			is_better ? 2 : 3, "what was open is unknown");
+		stop();
+		leave_nothing();
+	}
+}
+
+static void check_too_small(void)
+{
+	struct fault why = FAULT_NONE;
+	char id[REQUEST_ID_BYTES];
+	must_start();
+	for (int i = 0; i < 20; i++) {
+		snprintf(id, sizeof id, "long_%02d", i);
+		if (do_reserve(id, &why))
+			bail("%s", why.message);
+	}
+	lose_disk();
+	limit_files(false);
+	unlink(in_dir("journal"));
+	small_journal_make(dir, 64 * KIB);
+	loop_virtual_advance(b.loop, 2 * SECOND_US);
+	is_int(watched.back, 0, "a file that is too small will not do");
+	ok(strstr(watched.why, "too small for what is under way") != NULL, "%s", watched.why);
+	ok(!is_held("journal"), "nor is it held");
+	unlink(in_dir("journal"));
+	loop_virtual_advance(b.loop, SECOND_US);
+	is_int(watched.back, 1, "without it, a new one is made");
+	for (int i = 0; i < 20; i++) {
+		snprintf(id, sizeof id, "long_%02d", i);
+		if (do_attempt(id, 1, &why) || do_settle(id, &why))
+			bail("%s", why.message);
+	}
+	stop();
+	is_int(ask("SELECT count(*) FROM exchange WHERE outcome = 'ok'"), 21, "and all is there");
+	is_int(ask("SELECT count(*) FROM exchange"), 21, "once");
+}
+
+/* Lost again and again, with rounds of a small file, and what is open all the time. */
+static void check_lost_often(void)
+{
+	char id[REQUEST_ID_BYTES];
+	struct fault why = FAULT_NONE;
+	small_journal_make(dir, 256 * KIB);
+	must_start();
+	for (int i = 0; i < 10; i++) {
+		snprintf(id, sizeof id, "long_%02d", i);
+		if (do_reserve(id, &why))
+			bail("%s", why.message);
+	}
+	int failed = 0;
+	for (int round = 0; round < 20; round++) {
+		snprintf(id, sizeof id, "well_%02d", round);
+		requests(id, 37 * (round % 7) +
+				     1); /* so that it is another place of the file each time */
+		loop_virtual_settle(b.loop);
+		lose_disk();
+		failed += watched.away != 1;
+		for (int i = 0; i < 200; i++) {
+			snprintf(id, sizeof id, "refused_%02d_%03d", round, i);
+			failed += do_settle(id, &why) != OK;
+		}
+		limit_files(false);
+		loop_virtual_advance(b.loop, SECOND_US);
+		failed += watched.back != 1;
+	}
+	is_int(failed, 0, "each time it is let go, and comes back");
+	for (int i = 0; i < 10; i++) {
+		snprintf(id, sizeof id, "long_%02d", i);
+		if (do_attempt(id, 1, &why) || do_settle(id, &why))
+			bail("%s", why.message);
+	}
+	stop();
+	is_int(ask("SELECT count(*) FROM exchange WHERE outcome <> 'ok'"), 0, "nothing is unknown");
+	is_int(ask("SELECT count(*) FROM exchange WHERE id LIKE 'refused%'"), 20 * 200,
+		"what was in memory is there");
+	is_int(ask("SELECT count(*) FROM exchange WHERE id LIKE 'long%'"), 10, "and what was open");
+}
+
 /* A folder of its own, on a small disk. False where that cannot be. */
 static bool mount_small(const char *options)
 {
@@ -848,21 +1234,30 @@ int main(void)
 		const char *name;
 		void (*check)(void);
 	} checks[] = {
-		{"everyday",  check_everyday },
-		{"wrapping",  check_wrapping },
-		{"crashes",   check_crashes  },
-		{"many open", check_many_open},
-		{"full",      check_full     },
-		{"torn",      check_torn     },
-		{"kept",      check_kept     },
-		{"sequences", check_sequences},
-		{"former",    check_former   },
-		{"holes",     check_holes    },
-		{"refusals",  check_refusals },
-		{"disk full", check_disk_full},
+		{"everyday",       check_everyday      },
+		{"wrapping",       check_wrapping      },
+		{"crashes",        check_crashes       },
+		{"many open",      check_many_open     },
+		{"full",           check_full          },
+		{"torn",           check_torn          },
+		{"kept",           check_kept          },
+		{"sequences",      check_sequences     },
+		{"former",         check_former        },
+		{"holes",          check_holes         },
+		{"refusals",       check_refusals      },
+		{"away",           check_away          },
+		{"returns",        check_returns       },
+		{"killed returns", check_killed_returns},
+		{"killed away",    check_killed_away   },
+		{"closed away",    check_closed_away   },
+		{"too small",      check_too_small     },
+		{"lost often",     check_lost_often    },
+		{"disk full",      check_disk_full     },
 	};
 	const char *only = getenv("ONLY");
 	log_init(LOG_LEVEL_ERROR, open("/dev/null", O_WRONLY | O_CLOEXEC));
+	(void)signal(SIGXFSZ, SIG_IGN);
+	(void)sqlite3_auto_extension((void (*)(void))on_connect);
 	for (size_t i = 0; i < COUNT_OF(checks); i++) {
 		if (only && strcmp(only, checks[i].name) != 0)
 			continue;

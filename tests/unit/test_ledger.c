@@ -1,21 +1,35 @@
 /* test_ledger.c - what becomes a row, and what is refused. */
 #include "brokerd/ledger/ledger.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "brokerd/ledger/ledger_parts.h"
 #include "brokerd/ledger/report.h"
+#include "brokerd/ledger/retention.h"
+#include "protocol/limits.h"
 #include "tests/lib/tap.h"
 
 #define DAY_US INT64_C(86400000000)
 
 static char dir[64];
+
+/* What SQLite has the disk do; and what the disk answers. */
+static int syncs, sync_error;
+
+int fdatasync(int fd)
+{
+	syncs++;
+	errno = sync_error;
+	return sync_error ? -1 : (int)syscall(SYS_fdatasync, fd);
+}
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
 {
@@ -248,6 +262,83 @@ static void refused(enum err want, const char *part, const char *name)
 	ledger_close(g);
 }
 
+/* What was written is on the disk only once it is synced; one that commits the same again syncs nothing. */
+static void check_sync(void)
+{
+	struct fault why = FAULT_NONE;
+	struct ledger *g = ledger_open(dir, &why);
+	struct exchange_record x = exchange("req_synced", 1);
+	for (int i = 0; i < 3; i++) {
+		snprintf(x.id, sizeof x.id, "req_synced_%d", i);
+		is_err(write_one(g, &x, NULL, &why), OK, "a row");
+		const int before = syncs;
+		is_err(ledger_sync(g, &why), OK, "and a sync");
+		is_int(syncs - before, 1, "which is one");
+	}
+	sync_error = EIO;
+	is_err(ledger_sync(g, &why), ERR_IO, "%s", why.message);
+	ok(ledger_is_lost(g), "the disk cannot be written");
+	sync_error = ENOSPC;
+	is_err(ledger_sync(g, &why), ERR_STORAGE_FULL, "%s", why.message);
+	ok(!ledger_is_lost(g), "a full one is not lost");
+	sync_error = 0;
+	ledger_close(g);
+}
+
+static void ask_reader(struct ledger *g, enum err want, const char *part, const char *name)
+{
+	OWNED(buf_done) struct buf json = BUF_INIT(64 * KIB);
+	struct report r = {.n_by = 0};
+	struct fault why = FAULT_NONE;
+	is_err(report_usage(ledger_reader(g), &r, &json, &why), want, "%s: %s", name, why.message);
+	const struct span said = want ? span_str(why.message) : buf_view(&json);
+	ok(span_find(said, span_str(part)) < said.n, "%s: %.*s", name, (int)said.n, said.p);
+}
+
+static void check_letting_go(void)
+{
+	struct fault why = FAULT_NONE;
+	struct ledger *g = ledger_open(dir, &why);
+	struct exchange_record x = exchange("req_before", 1);
+	atomic_bool is_unwanted = false;
+	struct retention_done done;
+	const struct retention_step step = {.keep_us = 1, .exchanges = 1};
+	is_err(write_one(g, &x, NULL, &why), OK, "a row");
+	ask_reader(g, OK, "\"requests\":1", "before");
+	ledger_let_go(g);
+	ledger_reader_let_go(ledger_reader(g));
+	ask_reader(g, ERR_IO, "was let go", "while it is let go");
+	ledger_heed(ledger_reader(g), &is_unwanted);
+	ledger_heed(ledger_reader(g), NULL);
+	is_err(write_one(g, &x, NULL, &why), ERR_IO, "nothing is written: %s", why.message);
+	is_err(ledger_sync(g, &why), ERR_IO, "nor synced");
+	is_err(retention_step(g, &step, &done, &why), ERR_IO, "nor removed");
+	ledger_let_go(g); /* again */
+	is_err(ledger_come_back(g, &why), OK, "it comes back");
+	ask_reader(g, OK, "\"requests\":1", "with what it had");
+	snprintf(x.id, sizeof x.id, "req_after");
+	is_err(write_one(g, &x, NULL, &why), OK, "and takes rows");
+	ask_reader(g, OK, "\"requests\":2", "which can be read");
+
+	/* another in its place, while the reader still has the former one open */
+	ledger_let_go(g);
+	unlink(in_dir("ledger.db"));
+	unlink(in_dir("ledger.db-wal"));
+	unlink(in_dir("ledger.db-shm"));
+	is_err(ledger_come_back(g, &why), OK, "a new one is made where there is none");
+	ask_reader(g, OK, "\"requests\":0", "the reader has that one");
+
+	ledger_let_go(g);
+	unlink(in_dir("ledger.db"));
+	mkfifo(in_dir("ledger.db"), 0600);
+	is_err(ledger_come_back(g, &why), ERR_IO, "what is no ledger is not taken: %s",
+		why.message);
+	ask_reader(g, ERR_IO, "was let go", "it is let go still");
+	unlink(in_dir("ledger.db"));
+	is_err(ledger_come_back(g, &why), OK, "until it can be");
+	ledger_close(g);
+}
+
 static void check_refusals(void)
 {
 	put("ledger.db",
@@ -336,7 +427,8 @@ static void check_damage(void)
 
 int main(void)
 {
-	void (*const checks[])(void) = {check_rows, check_reader, check_refusals, check_damage};
+	void (*const checks[])(void) = {check_rows, check_reader, check_sync, check_letting_go,
+		check_refusals, check_damage};
 	for (size_t i = 0; i < COUNT_OF(checks); i++) {
 		dir_make();
 		checks[i]();

@@ -376,6 +376,7 @@ static const struct {
 	{"one that is not there",                         ERR_NOT_FOUND,       "",           HEALTH_MODEL,    1},
 	{"a place that is not there is the provider's",   ERR_NOT_FOUND,       "endpoint",   HEALTH_ENDPOINT,
          1												     },
+	{"a model that is slow, the third",               ERR_TIMEOUT,         "slow",       HEALTH_MODEL,    3},
 	{"who is overloaded rests the second time",       ERR_OVERLOADED,      "",           HEALTH_MODEL,    2},
 	{"who fails, the fifth",                          ERR_SERVER_ERROR,    "",           HEALTH_MODEL,    5},
 	{"who cannot be reached, the third",              ERR_CONNECTION,      "connect",    HEALTH_ENDPOINT, 3},

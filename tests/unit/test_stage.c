@@ -111,6 +111,74 @@ static void no_limits(void)
 	stages_stop(&s);
 }
 
+static int64_t tcp_us; /* since the beginning: when TCP is done */
+static int n_looks;
+
+static bool is_past_tcp(struct stages *s)
+{
+	n_looks++;
+	return loop_now_us(loop) - s->began_us >= tcp_us;
+}
+
+/* Which limit ends what is stuck in TCP or in TLS, and when. It is seen a quarter of tls_us later at the most. */
+static const struct {
+	const char *name;
+	int64_t connect_us, tls_us, tcp_us;
+	const char *late;
+	int64_t late_us;
+	int most_looks;
+} handshakes[] = {
+	{"TLS that stalls",                  10000 * MS, 400 * MS,   0,         "tls",     500 * MS,   1 },
+	{"after a slow TCP",                 10000 * MS, 400 * MS,   2950 * MS, "tls",     3400 * MS,  30},
+	{"within what both have",            1000 * MS,  800 * MS,   500 * MS,  "connect", 1000 * MS,  3 },
+	{"TCP that stalls",                  1000 * MS,  400 * MS,   5000 * MS, "connect", 1000 * MS,  10},
+	{"as long as both: no looking",      1000 * MS,  1000 * MS,  0,         "connect", 1000 * MS,  0 },
+	{"no limit of its own: none",        1000 * MS,  0,          0,         "connect", 1000 * MS,  0 },
+	{"no limit of both",                 0,          400 * MS,   0,         "tls",     500 * MS,   1 },
+	{"a tiny limit is looked at rarely", 200 * MS,   4 * MS,     5000 * MS, "connect", 200 * MS,   20},
+	{"a long one often enough",          60000 * MS, 20000 * MS, 10 * MS,   "tls",     21000 * MS, 1 },
+};
+
+static void tls_has_a_time_of_its_own(void)
+{
+	for (size_t i = 0; i < COUNT_OF(handshakes); i++) {
+		const char *name = handshakes[i].name;
+		const struct transfer_limits l = {.connect_us = handshakes[i].connect_us,
+			.tls_us = handshakes[i].tls_us,
+			.first_byte_us = 1 * MS};
+		struct stages s = {.on_late = on_late, .is_past_tcp = is_past_tcp};
+		tcp_us = handshakes[i].tcp_us;
+		n_late = n_looks = 0;
+		stages_start(&s, loop, &l);
+		loop_virtual_advance(loop, 100000 * MS);
+		is_str(late, handshakes[i].late, "%s: the limit", name);
+		is_int(late_us, handshakes[i].late_us, "%s: the time", name);
+		ok(n_looks <= handshakes[i].most_looks, "%s: looked %d times", name, n_looks);
+		is_int(n_late, 1, "%s: said once", name);
+		is_uint(loop_virtual_timers(loop), 0, "%s: no timer is left", name);
+	}
+}
+
+static void tls_that_succeeds(void)
+{
+	const struct transfer_limits l = {.connect_us = 10000 * MS, .tls_us = 400 * MS};
+	struct stages s = {.on_late = on_late, .is_past_tcp = is_past_tcp};
+	tcp_us = 150 * MS;
+	n_late = n_looks = 0;
+	stages_start(&s, loop, &l);
+	loop_virtual_advance(loop, 500 * MS);
+	ok(s.at == STAGE_TLS, "that TCP is done is seen");
+	stages_moved(&s);
+	stages_enter(&s, STAGE_SEND);
+	is_int(s.connect_us, 500 * MS, "the way there is both");
+	const int seen = n_looks;
+	loop_virtual_advance(loop, 60000 * MS);
+	is_int(n_late, 0, "and once it is done it is not late");
+	is_int(n_looks, seen, "nor looked at");
+	stages_stop(&s);
+	is_uint(loop_virtual_timers(loop), 0, "no timer is left");
+}
+
 static void few_timers(void)
 {
 	struct stages s;
@@ -155,6 +223,8 @@ int main(void)
 		bail("no loop");
 	each_story();
 	no_limits();
+	tls_has_a_time_of_its_own();
+	tls_that_succeeds();
 	few_timers();
 	verdicts();
 	loop_free(loop);

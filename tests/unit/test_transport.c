@@ -694,6 +694,30 @@ static void one_body_a_request(struct server *s)
 	ok(s->n_accepted - accepted >= 1, "on a connection that was used again");
 }
 
+/* It takes the whole request, and is gone: no other connection can be had that could be stopped. */
+static void a_host_that_died_with_it(void)
+{
+	struct server s;
+	struct asker a;
+	server_start(&s);
+	aim(&a, &s, "/second-closes");
+	ask(&a, &patient);
+	is_err(a.end.err, OK, "a host answers");
+	drop(&a);
+	loop_io_stop(&s.io);
+	close(s.fd);
+	s.fd = -1;
+	const size_t bytes = s.body_bytes;
+	aim(&a, &s, "/second-closes");
+	ask(&a, &patient);
+	is_uint(s.body_bytes - bytes, 7, "it takes another request, and is gone");
+	is_err(a.end.err, ERR_OUTCOME_UNKNOWN, "what became of it nobody knows (%s)",
+		a.end.why.message);
+	ok(a.end.has_sent_body, "for it was sent");
+	drop(&a);
+	server_stop(&s);
+}
+
 static void a_connection_that_died_idle(struct server *s)
 {
 	struct asker a;
@@ -1241,6 +1265,7 @@ int main(void)
 	is_int(other.n_accepted, 0, "a redirect is not followed");
 	the_request(&s);
 	one_body_a_request(&s);
+	a_host_that_died_with_it();
 	a_connection_that_died_idle(&s);
 	pauses(&s);
 	cancels(&s);

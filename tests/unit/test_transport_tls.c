@@ -125,10 +125,13 @@ static void on_end(void *context, const struct transfer_end *end)
 	loop_stop(loop);
 }
 
-static void ask(struct asker *a, const char *host, int port, const char *ca_file, bool is_local)
+static void ask_within(struct asker *a, const char *host, int port, const char *ca_file,
+	bool is_local, int64_t tls_us)
 {
-	static const struct transfer_limits limits = {
-		.connect_us = 5000000, .first_byte_us = 5000000, .idle_us = 5000000};
+	const struct transfer_limits limits = {.connect_us = 5000000,
+		.tls_us = tls_us,
+		.first_byte_us = 5000000,
+		.idle_us = 5000000};
 	char origin[64], url[80];
 	struct secret *key;
 	struct transfer *x;
@@ -150,6 +153,11 @@ static void ask(struct asker *a, const char *host, int port, const char *ca_file
 	loop_run(loop);
 }
 
+static void ask(struct asker *a, const char *host, int port, const char *ca_file, bool is_local)
+{
+	ask_within(a, host, port, ca_file, is_local, 5000000);
+}
+
 static void believes(const char *ca_file)
 {
 	struct asker a;
@@ -165,13 +173,13 @@ static void believes(const char *ca_file)
 
 	ask(&a, "localhost", port, NULL, true);
 	is_err(a.end.err, ERR_CONNECTION, "without ca_file it is not (%s)", a.end.why.message);
-	is_str(a.end.why.code, "tls", "for its certificate");
+	is_str(a.end.why.code, "certificate", "for its certificate");
 	ok(!a.end.has_sent_body, "and nothing was sent");
 	ok(strstr(a.end.why.message, "ca_file"), "and it is said what to do");
 
 	ask(&a, "127.0.0.1", port, ca_file, true);
 	is_err(a.end.err, ERR_CONNECTION, "nor under another name (%s)", a.end.why.message);
-	is_str(a.end.why.code, "tls", "for its certificate");
+	is_str(a.end.why.code, "certificate", "for its certificate");
 	ok(!a.end.has_sent_body, "and nothing was sent");
 
 	ask(&a, "localhost", port, "/nonexistent/ca.pem", true);
@@ -198,6 +206,45 @@ static void an_old_protocol(const char *ca_file)
 	server_stop(pid);
 }
 
+/* A port that is listened at: the kernel takes the connection, and nobody says a word. */
+static int silent_port(int *fd)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET};
+	socklen_t n = sizeof a;
+	*fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (*fd < 0 || bind(*fd, (struct sockaddr *)&a, sizeof a) != 0 || listen(*fd, 16) != 0 ||
+		getsockname(*fd, (struct sockaddr *)&a, &n) != 0)
+		bail("no port");
+	return ntohs(a.sin_port);
+}
+
+static void a_handshake_that_stalls(const char *ca_file)
+{
+	struct asker a;
+	int fd;
+	const int port = silent_port(&fd);
+	ask_within(&a, "localhost", port, ca_file, true, 200000);
+	is_err(a.end.err, ERR_TIMEOUT, "a handshake has a time of its own (%s)", a.end.why.message);
+	is_str(a.end.why.code, "tls", "which is told");
+	ok(!a.end.has_sent_body, "and nothing was sent");
+	ok(a.end.total_us >= 200000 && a.end.total_us < 2500000, "in %lld us",
+		(long long)a.end.total_us);
+	is_int(a.end.connect_us, -1, "it was not connected");
+	close(fd);
+}
+
+/* One that is slow, but within it, is no matter. */
+static void a_short_time_is_enough(const char *ca_file)
+{
+	struct asker a;
+	const int port = free_port();
+	const pid_t pid = server_start(port, "-tls1_3");
+	ask_within(&a, "localhost", port, ca_file, true, 4000000);
+	is_err(a.end.err, OK, "and who is in time is not late (%s)", a.end.why.message);
+	server_stop(pid);
+}
+
 int main(void)
 {
 	struct fault why = FAULT_NONE;
@@ -216,6 +263,8 @@ int main(void)
 		snprintf(ca_file, sizeof ca_file, "%s/ca.pem", folder);
 		believes(ca_file);
 		an_old_protocol(ca_file);
+		a_handshake_that_stalls(ca_file);
+		a_short_time_is_enough(ca_file);
 		transport_free(transport);
 		workers_free(workers);
 		loop_free(loop);

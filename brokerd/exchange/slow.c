@@ -1,0 +1,62 @@
+/* slow.c - it is asked when the stream begins, and again when it turns out to be slow. */
+#include "brokerd/exchange/slow.h"
+
+#include <inttypes.h>
+
+#include "brokerd/route/retry.h"
+
+/* Of those that a failure of the target in hand leads to, is there one that does not rest? */
+static bool has_other(const struct exchange *x)
+{
+	const struct route *r = &x->flight->route;
+	const int64_t now_us = loop_now_us(x->organs->loop);
+	size_t i = retry_next(NEXT_HOST, r->targets, r->n, x->flight->target);
+	for (; i < r->n; i = retry_next(NEXT_KEY, r->targets, r->n, i)) {
+		const struct target *t = &r->targets[i];
+		const struct health_subject s = {t->provider, t->key, t->model};
+		struct health_view view;
+		if (!x->organs->health)
+			return true;
+		health_look(x->organs->health, &s, now_us, &view);
+		if (view.state == HEALTH_CLOSED || view.state == HEALTH_HALF_OPEN)
+			return true;
+	}
+	return false;
+}
+
+static bool has_tries(const struct exchange *x)
+{
+	const struct flight *f = x->flight;
+	const int64_t costly = (int64_t)f->attempts - x->n_told - f->free;
+	return costly < f->route.alias->route.attempts && f->free < ATTEMPTS_FREE;
+}
+
+int64_t slow_floor(const struct exchange *x)
+{
+	const struct flight *f = x->flight;
+	const bool is_words = f->op == LLM_OP_CHAT || f->op == LLM_OP_COMPLETE;
+	if (!f->route.alias || f->route.alias->route.min_rate <= 0 || !is_words ||
+		!f->request.is_stream || attempt_is_local(exchange_target(x), f->op))
+		return 0;
+	if (exchange_sends_once(x) || f->unknown > 0 || !has_tries(x) ||
+		exchange_left_us(x) <= GUARD_PROBE_US || !has_other(x))
+		return 0;
+	return f->route.alias->route.min_rate;
+}
+
+void slow_over(void *exchange)
+{
+	const struct exchange *x = exchange;
+	struct flight *f = x->flight;
+	struct fault why;
+	if (x->left.is_left || slow_floor(x) == 0) {
+		flight_show(f);
+		return;
+	}
+	fault_set(&why, ERR_TIMEOUT,
+		"the answer began with %" PRId64 " characters in %" PRId64
+		" s, and min_rate wants %" PRId64 " a second",
+		f->guard.chars, GUARD_PROBE_US / 1000000, f->guard.floor);
+	fault_text(why.code, sizeof why.code, SPAN("slow"));
+	attempt_give_up(f->attempt, &why);
+}
