@@ -195,7 +195,11 @@ static void put_limits(struct json_out *o, struct exchange *x, const struct expl
 		put_limit(o, x, ask, &why);
 		return;
 	}
-	claim_take(x, &b, &answer);
+	struct turn *first = exchange_first_in_line(x, &b);
+	if (first)
+		exchange_let_before(x, first, &answer);
+	else
+		claim_take(x, &b, &answer);
 	claim_release(x);
 	switch (answer.verdict) {
 	case LIMIT_HELD:

@@ -111,8 +111,7 @@ void exchange_let_before(struct exchange *x, struct turn *first, struct limit_an
 	claim_conceal(x, out);
 }
 
-/* Those who wait for the same have it first: at this target, or of what several targets share. */
-static struct turn *before(const struct exchange *x, const struct bounds *b)
+struct turn *exchange_first_in_line(const struct exchange *x, const struct bounds *b)
 {
 	char lane[CLAIM_NAME_BYTES], identity[CLAIM_NAME_BYTES];
 	const struct turns *t = x->organs->turns;
@@ -158,7 +157,7 @@ enum state step_reserve(struct exchange *x)
 	if (!pulse_may_ask(x, &why))
 		return exchange_rest(x, &why);
 	const enum err err = bounds_find(x, &b, &why);
-	struct turn *first = err ? NULL : before(x, &b);
+	struct turn *first = err ? NULL : exchange_first_in_line(x, &b);
 	if (first)
 		exchange_let_before(x, first, &answer);
 	else if (!err)

@@ -113,8 +113,9 @@ enum err exchange_find_targets(struct exchange *x, struct fault *why)
 {
 	struct flight *f = x->flight;
 	const struct route_keys keys = {key_at, x};
-	return route_find_op(f->config, f->op, f->request.model, x->fallbacks.list, x->fallbacks.n,
-		&keys, &f->arena, &f->route, why);
+	const enum err err = route_find_op(f->config, f->op, f->request.model, x->fallbacks.list,
+		x->fallbacks.n, &keys, &f->arena, &f->route, why);
+	return err || !f->route.is_fallback_offline ? err : check_vault_seen(x, why);
 }
 
 enum state step_route(struct exchange *x)
@@ -146,12 +147,8 @@ enum state step_route(struct exchange *x)
 		if (repair_apply(&x->organs->repairs, &f->route.targets[i], &f->arena))
 			return exchange_fail_with(x, ERR_NO_MEMORY, &why);
 	}
-	if (f->route.is_fallback_offline) {
-		const enum err unseen = check_vault_seen(x, &why);
-		if (unseen)
-			return exchange_fail_with(x, unseen, &why);
+	if (f->route.is_fallback_offline)
 		flight_status(f, "offline",
 			"no provider key yet, so offline/echo answers: llmb key add openai");
-	}
 	return RESERVE;
 }

@@ -166,6 +166,8 @@ bool exchange_sends_once(const struct exchange *x);
  * not enough, anywhere. */
 enum state exchange_must_wait(
 	struct exchange *x, const struct bounds *b, const struct limit_answer *answer);
+/* Those who wait for the same have it first: at this target, or of what several targets share. NULL: nobody does. */
+struct turn *exchange_first_in_line(const struct exchange *x, const struct bounds *b);
 /* What it is told who has to let that one go before. */
 void exchange_let_before(struct exchange *x, struct turn *first, struct limit_answer *out);
 /* It waits no more, and that it has waited is counted. Harmless where it does not. */
@@ -177,7 +179,8 @@ enum state exchange_next_listing(struct exchange *x);
 /* The list of the provider in hand goes on. */
 enum state exchange_next_page(struct exchange *x);
 
-/* Which targets the names of the call mean, in the order in which they are written. Errors as route_find_op. */
+/* Which targets the names of the call mean, in the order in which they are written. Errors as route_find_op; ERR_LOCKED,
+ * ERR_VAULT_DAMAGED: it names none, and nobody can say which has a key. */
 enum err exchange_find_targets(struct exchange *x, struct fault *why) MUST_USE;
 /* In which of its languages is each spoken to? */
 void exchange_choose_dialects(struct exchange *x);

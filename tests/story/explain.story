@@ -106,3 +106,17 @@ admin route.explain {"model":"one/small"}
 	raw *"targets":?{"provider":"one","model":"small","key":"b","list":"usual","state":"closed",*},{"provider":"one","model":"small","key":"a","list":"usual","state":"open","place":"key","until_ms":*,"class":"auth","because":"one refuses the broker*no such key*
 admin status {}
 	raw *"targets":?{"provider":"one","key":"a","state":"open","until_ms":*
+# who waits there is before the next one, and nobody knows how long that takes
+a call 3 model=three/any
+admin route.explain {"model":"three/any"}
+	raw *"limits":"wait","limit":*few*
+a cancel 3
+a gets 3
+	status queued: place 1 of 1 *
+	fault cancelled: *
+# a locked vault
+admin vault.lock
+admin route.explain {}
+	raw *"asked":"default",*"alias":null,"targets":??,"class":"locked","message":"the vault is locked, so no default model can be chosen*
+admin route.explain {"model":"three/any"}
+	raw *"targets":?{"provider":"three","model":"any",*"out":"key","why":"the vault is locked: *}?}
