@@ -221,3 +221,16 @@ def test_the_reply_carries_its_route(made, provider):
     assert call.header("x-llm-broker-attempts") == ["2"]
     call = relay(made, CHAT.surface, CHAT.body("one/m", "hi", False))
     assert call.header("x-llm-broker-route") == [] and call.header("x-llm-broker-attempts") == []
+
+
+def test_a_long_route_is_cut_between_targets(broker, provider):
+    names = [f"one/{n}{'x' * 110}" for n in range(8)]
+    made = broker(harness.provider_section(provider, "one") + harness.section("model", "many", {"target": names}))
+    made.add_key("one", "sk-one-0123456789abcdef")
+    provider.script(status=404, times=7)
+    call = relay(made, CHAT.surface, CHAT.body("many", "hi", False))
+    (route,) = call.header("x-llm-broker-route")
+    *tried_ones, gap, last = route.split(", ")
+    assert gap == "..." and last == names[-1] and len(route) < 900
+    assert tried_ones == [f"{name} failed(not_found)" for name in names[:len(tried_ones)]] and len(tried_ones) >= 4
+    assert call.header("x-llm-broker-attempts") == ["8"]
