@@ -19,6 +19,8 @@ void exchange_use_target(struct exchange *x, size_t i)
 	if (x->n_warned > x->flight->target && i > x->flight->target &&
 		span_eq(was->provider, all[i].provider) && span_eq(was->model, all[i].model))
 		x->n_warned = i + 1;
+	if (was->list != all[i].list)
+		x->n_put_off = 0;
 	x->flight->target = i;
 	x->flight->same = 0;
 	x->token.is_again = false;
@@ -74,7 +76,7 @@ static bool mend(struct exchange *x, const struct fault *why)
 }
 
 /* What may prove it instead, once for each target; NULL: nothing. */
-static const char *renewal(const struct exchange *x, const struct fault *why)
+const char *exchange_renewal(const struct exchange *x, const struct fault *why)
 {
 	const struct target *t = exchange_target(x);
 	return x->token.is_again ? NULL
@@ -82,12 +84,25 @@ static const char *renewal(const struct exchange *x, const struct fault *why)
 					   x->secret, why);
 }
 
+size_t exchange_route_end(const struct exchange *x)
+{
+	const struct flight *f = x->flight;
+	const struct target *t = exchange_target(x);
+	size_t end = f->batches == 0 ? f->route.n : f->target + 1;
+	while (end < f->route.n && span_eq(f->route.targets[end].provider, t->provider) &&
+		span_eq(f->route.targets[end].model, t->model))
+		end++;
+	return end;
+}
+
 void exchange_tell_next(struct exchange *x, const char *why)
 {
 	const struct target *t = exchange_target(x);
+	/* how the keys of the house are called is nobody's business in a sandbox */
+	const struct span key = peer_is_open(&x->peer) ? t->key : SPAN("");
 	flight_status(x->flight, "retrying", "%s; trying %.*s/%.*s%s%.*s", why,
-		SPAN_ARG(t->provider), SPAN_ARG(t->model), t->key.n > 0 ? " with the key " : "",
-		SPAN_ARG(t->key));
+		SPAN_ARG(t->provider), SPAN_ARG(t->model), key.n > 0 ? " with the key " : "",
+		SPAN_ARG(key));
 }
 
 bool exchange_sends_once(const struct exchange *x)
@@ -102,21 +117,23 @@ static bool is_repeatable(enum llm_op op)
 }
 
 /* Another try on the same target is one of those that its host gets from all callers together. */
-static struct retry_verdict decide(struct exchange *x, struct retry_case *c)
+static struct retry_verdict decide(struct exchange *x, struct retry_case *c, bool is_queued)
 {
 	const struct retry_verdict v = retry_decide(c);
 	struct health *h = x->organs->health;
-	if (v.move != RETRY_SAME || c->may_renew || !h ||
+	/* who is told to wait does so in the queue, which lets no more through than there is room for */
+	if (v.move != RETRY_SAME || c->may_renew || is_queued || !h ||
 		health_take_retry(h, exchange_target(x)->provider, loop_now_us(x->organs->loop)))
 		return v;
 	c->is_host_spent = true;
+	c->n = exchange_route_end(x);
 	return retry_decide(c);
 }
 
 enum state exchange_after_failure(struct exchange *x, enum outcome outcome, const struct fault *why)
 {
 	struct flight *f = x->flight;
-	const char *other = renewal(x, why);
+	const char *other = exchange_renewal(x, why);
 	struct fault rest = FAULT_NONE;
 	claim_release(x); /* where it did not come to an attempt */
 	if (f->op == LLM_OP_MODELS && !span_is_set(f->request.model) && !other) {
@@ -153,14 +170,13 @@ enum state exchange_after_failure(struct exchange *x, enum outcome outcome, cons
 		.attempts_most = alias ? (unsigned)alias->route.attempts : 0,
 		.free = f->op == LLM_OP_MODELS ? 0 : f->free,
 		.targets = f->route.targets,
-		/* the vectors of two models cannot stand beside one another */
-		.n = !is_queued && f->batches == 0 ? f->route.n : f->target + 1,
+		.n = is_queued ? f->target + 1 : exchange_route_end(x),
 		.at = f->target,
 		.may_renew = other != NULL,
 	};
 	if (mend(x, why))
 		return ROUTE;
-	const struct retry_verdict v = decide(x, &c);
+	const struct retry_verdict v = decide(x, &c, is_queued);
 	const bool is_renewal = c.may_renew && v.move == RETRY_SAME;
 	if (!is_renewal && (f->has_content || retry_tells_more(why, &x->telling)))
 		x->telling = *why;

@@ -129,6 +129,10 @@ enum state step_route(struct exchange *x)
 	const struct route_keys keys = {key_at, x};
 	const enum err err = route_find_op(f->config, f->op, f->request.model, x->fallbacks.list,
 		x->fallbacks.n, &keys, &f->arena, &f->route, &why);
+	/* which names there are beside those that he may use, is not for him */
+	if (err == ERR_NOT_FOUND && allowance_limits_models(&x->allowance))
+		fault_param(&why, ERR_NOT_FOUND, why.param[0] ? why.param : "model",
+			"there is no such model that this program may use");
 	if (err || exchange_admit_targets(x, &why))
 		return exchange_fail_with(x, err ? err : why.err, &why);
 	choose_dialects(x);
