@@ -9,7 +9,7 @@
 #include "brokerd/log/log.h"
 #include "brokerd/route/retry.h"
 
-/* A wait that is shorter than that is none. */
+/* Waits that are shorter than that are not asked for without an end: each counts as an attempt. */
 #define TOLD_MS 1000
 
 void exchange_use_target(struct exchange *x, size_t i)
@@ -116,12 +116,12 @@ static bool is_repeatable(enum llm_op op)
 	return op == LLM_OP_EMBED || op == LLM_OP_COUNT || op == LLM_OP_MODELS;
 }
 
-/* Another try on the same target is one of those that its host gets from all callers together. */
+/* Another try on the same target is one of those that its host gets from all callers together; but who waits for what
+ * the provider's rates allow goes when they do, and multiplies nothing. */
 static struct retry_verdict decide(struct exchange *x, struct retry_case *c, bool is_queued)
 {
 	const struct retry_verdict v = retry_decide(c);
 	struct health *h = x->organs->health;
-	/* who is told to wait does so in the queue, which lets no more through than there is room for */
 	if (v.move != RETRY_SAME || c->may_renew || is_queued || !h ||
 		health_take_retry(h, exchange_target(x)->provider, loop_now_us(x->organs->loop)))
 		return v;
@@ -142,11 +142,10 @@ enum state exchange_after_failure(struct exchange *x, enum outcome outcome, cons
 	}
 	/* for what a provider's rates allow it waits with all others, or asks another meanwhile: step_wait.c. Who is
 	 * told for how long has not tried in vain, and may wait again, as long as his time is enough */
-	const bool is_told = why->err == ERR_RATE_LIMITED && why->advice != RETRY_FORBIDDEN &&
-			     why->retry_after_ms >= TOLD_MS;
-	const bool is_queued = is_told || (why->err == ERR_RATE_LIMITED && f->same <= 1 &&
-						  why->advice != RETRY_FORBIDDEN);
-	if (is_told && f->attempts > f->batches + x->n_told)
+	const bool may_wait = why->err == ERR_RATE_LIMITED && why->advice != RETRY_FORBIDDEN;
+	const bool is_told = may_wait && why->retry_after_ms > 0;
+	const bool is_queued = is_told || (may_wait && f->same <= 1);
+	if (is_told && why->retry_after_ms >= TOLD_MS && f->attempts > f->batches + x->n_told)
 		x->n_told++;
 	if (is_told && f->same > 0)
 		f->same--;
