@@ -30,7 +30,7 @@ static void claimant(const struct exchange *x, struct claimant *out)
 		.provider = t->provider,
 		.key = t->key,
 		.model = t->model,
-		.asked = x->flight->request.model,
+		.asked = exchange_asked_name(x, t),
 		.uid = (uint32_t)x->peer.uid,
 	};
 }

@@ -75,6 +75,31 @@ static enum err none_err(enum choose_reason reason)
 	return ERR_NOT_FOUND;
 }
 
+/* The same without a figure or a name of the house's, for whoever is not in the open. */
+static const char *plain(enum choose_reason reason)
+{
+	switch (reason) {
+	case CHOOSE_BUDGET:
+		return "too little is left of a budget";
+	case CHOOSE_PRICE:
+		return "it is too dear";
+	case CHOOSE_KEY:
+		return "there is no key for it";
+	case CHOOSE_APP:
+	case CHOOSE_TAG:
+	case CHOOSE_SIZE:
+	case CHOOSE_NEED:
+		return "it is for other calls";
+	case CHOOSE_LACKS:
+		return "it cannot do what the call needs";
+	case CHOOSE_CONTEXT:
+		return "the call does not fit its context";
+	case CHOOSE_IN:
+		break;
+	}
+	return "";
+}
+
 /* Why each of them is out, as much as a sentence holds; the last reason's class, for conditions are met before abilities. */
 static enum err refuse(
 	const struct exchange *x, const struct choice *all, size_t n, struct fault *why)
@@ -92,7 +117,8 @@ static enum err refuse(
 		if (said.n < 700)
 			buf_print(&said, "%s%.*s/%.*s: %s", n_said++ > 0 ? "; " : "",
 				SPAN_ARG(span_first(t->provider, 64)),
-				SPAN_ARG(span_first(t->model, 128)), all[i].why);
+				SPAN_ARG(span_first(t->model, 128)),
+				peer_is_open(&x->peer) ? all[i].why : plain(all[i].reason));
 	}
 	return fault_param(why, err, "model",
 		"none of the targets of \"%.*s\" can serve this call: %.*s",
@@ -121,15 +147,17 @@ static enum err apply(struct exchange *x, const struct choice *choices, size_t n
 /* The prompt is too long for all usual ones: those of the list for that are asked at once. */
 static bool goes_on_by_context(const struct route *r, const struct choice *all, size_t n)
 {
-	bool has_list = false, is_context = true;
+	bool has_list = false, has_usual = false, is_context = true;
 	for (size_t i = 0; i < n; i++) {
 		const struct target *t = &r->targets[all[i].target];
 		if (t->list == TARGETS_CONTEXT && all[i].reason == CHOOSE_IN)
 			has_list = true;
-		if (t->list == TARGETS_USUAL && all[i].reason != CHOOSE_CONTEXT)
-			is_context = false;
+		if (t->list == TARGETS_USUAL) {
+			has_usual = true;
+			is_context = is_context && all[i].reason == CHOOSE_CONTEXT;
+		}
 	}
-	return has_list && is_context;
+	return has_list && has_usual && is_context;
 }
 
 enum err order_look(struct exchange *x, unsigned needs, struct order *out)

@@ -82,7 +82,9 @@ static const struct part *part_at(const struct llm_request *r, size_t m, size_t 
 
 static void bring_forward(struct route *route, size_t i)
 {
-	const struct target first = route->targets[i];
+	struct target first = route->targets[i];
+	first.list =
+		TARGETS_USUAL; /* whichever list it is of: the others follow it as they would the first */
 	memmove(&route->targets[1], &route->targets[0], i * sizeof first);
 	route->targets[0] = first;
 }

@@ -6,11 +6,24 @@
 
 #include "brokerd/log/log.h"
 #include "brokerd/route/retry.h"
+#include "protocol/limits.h"
 
-static struct health_subject subject(const struct exchange *x)
+#define LOCAL_REST_US INT64_C(1000000)
+
+/* A model's name, and what is done with it: a host may have no list of its models, and a good chat. */
+struct subject {
+	char model[LIMIT_LABEL_BYTES + 32];
+	struct health_subject of;
+};
+
+static void subject_of(const struct exchange *x, const struct target *t, struct subject *out)
 {
-	const struct target *t = exchange_target(x);
-	return (struct health_subject){t->provider, t->key, t->model};
+	const enum llm_op op = x->flight->op;
+	const bool is_usual = op == LLM_OP_CHAT || op == LLM_OP_COMPLETE;
+	(void)snprintf(out->model, sizeof out->model, "%.*s%s%s",
+		SPAN_ARG(span_first(t->model, LIMIT_LABEL_BYTES)), is_usual ? "" : " ",
+		is_usual ? "" : llm_op_name(op));
+	out->of = (struct health_subject){t->provider, t->key, span_str(out->model)};
 }
 
 static bool is_followed(const struct exchange *x)
@@ -21,45 +34,104 @@ static bool is_followed(const struct exchange *x)
 static bool is_last(const struct exchange *x)
 {
 	const struct flight *f = x->flight;
-	return retry_next(NEXT_KEY, f->route.targets, f->route.n, f->target) == f->route.n;
+	const size_t end = exchange_route_end(x);
+	return retry_next(NEXT_KEY, f->route.targets, end, f->target) == end;
 }
 
-/* The sentence of what it rests for, and until when. */
+/* What a caller is told of what others met: its class where that says nothing of their requests. */
+static enum err told_class(enum err err)
+{
+	return err == ERR_OUTCOME_UNKNOWN || err == ERR_STREAM_INCOMPLETE ||
+			       err == ERR_INVALID_REQUEST
+		       ? ERR_OVERLOADED
+		       : err;
+}
+
+/* Nothing of this call was sent; and what a provider said to others is not for all. */
 static void tell_rest(const struct exchange *x, const struct health_view *v, struct fault *why)
 {
 	const struct target *t = exchange_target(x);
 	const int64_t wait_us = v->until_us - loop_now_us(x->organs->loop);
 	const int64_t wait_ms = v->state != HEALTH_OPEN || wait_us < 1000 ? 1000 : wait_us / 1000;
+	const bool is_quoted = peer_is_open(&x->peer);
 	char when[64] = "is being tried by another call just now";
 	if (v->state == HEALTH_OPEN)
 		(void)snprintf(when, sizeof when, "is not asked for another %" PRId64 " s",
 			(wait_ms + 999) / 1000);
-	*why = v->why;
-	(void)snprintf(why->message, sizeof why->message,
+	fault_clear(why);
+	fault_set(why, told_class(v->why.err),
 		"%.*s/%.*s %s, because of what was said last: %.700s",
 		SPAN_ARG(span_first(t->provider, 64)), SPAN_ARG(span_first(t->model, 128)), when,
-		v->why.message);
+		is_quoted ? v->why.message : err_info(v->why.err)->sentence);
+	fault_text(why->provider, sizeof why->provider, t->provider);
 	why->retry_after_ms = wait_ms;
 }
 
 bool pulse_may_ask(const struct exchange *x, struct fault *why)
 {
 	struct health_view view;
-	const struct health_subject s = subject(x);
-	if (!is_followed(x) || health_may_ask(x->organs->health, &s, loop_now_us(x->organs->loop),
-				       is_last(x), &view))
+	struct subject s;
+	if (!is_followed(x))
+		return true;
+	subject_of(x, exchange_target(x), &s);
+	if (health_may_ask(
+		    x->organs->health, &s.of, loop_now_us(x->organs->loop), is_last(x), &view))
 		return true;
 	tell_rest(x, &view, why);
 	return false;
 }
 
+static bool is_well(const struct exchange *x, const struct target *t, struct health_view *view)
+{
+	struct subject s;
+	subject_of(x, t, &s);
+	health_look(x->organs->health, &s.of, loop_now_us(x->organs->loop), view);
+	return view->state == HEALTH_CLOSED || view->state == HEALTH_HALF_OPEN;
+}
+
 bool pulse_view(const struct exchange *x, struct health_view *out)
 {
-	const struct health_subject s = subject(x);
 	if (!is_followed(x))
 		return false;
-	health_look(x->organs->health, &s, loop_now_us(x->organs->loop), out);
+	(void)is_well(x, exchange_target(x), out);
 	return true;
+}
+
+bool pulse_has_other(const struct exchange *x)
+{
+	const struct route *r = &x->flight->route;
+	const size_t end = exchange_route_end(x);
+	struct health_view view;
+	size_t i = retry_next(NEXT_HOST, r->targets, end, x->flight->target);
+	for (; i < end; i = retry_next(NEXT_KEY, r->targets, end, i)) {
+		if (!x->organs->health || is_well(x, &r->targets[i], &view))
+			return true;
+	}
+	return false;
+}
+
+size_t pulse_soonest(const struct exchange *x, int64_t *wait_us)
+{
+	const struct route *r = &x->flight->route;
+	const enum target_list list = exchange_target(x)->list;
+	const int64_t now_us = loop_now_us(x->organs->loop);
+	size_t best = x->flight->target;
+	int64_t best_us = INT64_MAX;
+	for (size_t i = 0; i < exchange_route_end(x); i++) {
+		struct health_view view;
+		if (r->targets[i].list != list || (x->flight->batches > 0 && i < x->flight->target))
+			continue;
+		const int64_t until_us =
+			is_well(x, &r->targets[i], &view) || view.state != HEALTH_OPEN
+				? now_us
+				: view.until_us;
+		if (until_us < best_us) {
+			best_us = until_us;
+			best = i;
+		}
+	}
+	*wait_us = best_us == INT64_MAX ? 0 : best_us - now_us;
+	return best;
 }
 
 void pulse_look(const struct exchange *x, struct choose_view *out)
@@ -74,9 +146,11 @@ void pulse_look(const struct exchange *x, struct choose_view *out)
 
 void pulse_begin(struct exchange *x)
 {
-	const struct health_subject s = subject(x);
-	if (is_followed(x))
-		health_begin(x->organs->health, &s, loop_now_us(x->organs->loop), &x->pulse);
+	struct subject s;
+	if (!is_followed(x))
+		return;
+	subject_of(x, exchange_target(x), &s);
+	health_begin(x->organs->health, &s.of, loop_now_us(x->organs->loop), &x->pulse);
 }
 
 void pulse_first(struct exchange *x)
@@ -103,23 +177,50 @@ static void note_rest(struct exchange *x, const struct health_view *v)
 		log_quote(said, sizeof said, span_str(v->why.message)));
 }
 
+/* What it does to where it happened, as far as that is more than one caller's, or one operation's, matter. */
+static bool find_rule(const struct exchange *x, const struct fault *why, struct health_rule *out)
+{
+	const struct health_rule *r = retry_rule(why->err, span_str(why->code));
+	const enum llm_op op = x->flight->op;
+	if (!r)
+		return false;
+	*out = *r;
+	/* the path is its caller's: what is not there, or not allowed, is so there alone */
+	if (op == LLM_OP_NATIVE)
+		return out->place == HEALTH_ENDPOINT;
+	if (out->place == HEALTH_KEY && op != LLM_OP_CHAT && op != LLM_OP_COMPLETE)
+		out->place = HEALTH_MODEL; /* a key may be good for one thing and not for another */
+	/* whoever starts a server on his own host does not want to wait for it */
+	if (exchange_target(x)->is_local && out->rest_max_us > LOCAL_REST_US)
+		out->rest_max_us = out->rest_us = LOCAL_REST_US;
+	return true;
+}
+
+/* Was it the call's own time that was not enough? Then nobody knows what a more patient one would have had. */
+static bool is_impatience(const struct exchange *x, const struct fault *why)
+{
+	return x->is_hurried && (why->err == ERR_TIMEOUT || why->err == ERR_OUTCOME_UNKNOWN);
+}
+
 void pulse_end(struct exchange *x, enum outcome outcome, const struct fault *why)
 {
 	const int64_t now_us = loop_now_us(x->organs->loop);
-	const struct health_subject s = subject(x);
-	const struct health_rule *rule = retry_rule(why->err, span_str(why->code));
+	struct health_rule rule;
 	struct health_view before, after;
 	if (!x->pulse.health)
 		return;
+	const bool has_rule = find_rule(x, why, &rule);
 	if (outcome == OUTCOME_CANCELLED || why->err == ERR_CANCELLED ||
-		why->err == ERR_SLOW_CONSUMER || why->err == ERR_NO_MEMORY) {
+		why->err == ERR_SLOW_CONSUMER || why->err == ERR_NO_MEMORY ||
+		is_impatience(x, why)) {
 		pulse_drop(x);
 		return;
 	}
-	health_look(x->organs->health, &s, now_us, &before);
+	(void)is_well(x, exchange_target(x), &before);
 	/* who answers, be it by a no, is there */
-	health_end(&x->pulse, !why->err || !rule, rule, why, now_us);
-	health_look(x->organs->health, &s, now_us, &after);
+	const bool is_good = !why->err || (!has_rule && why->http_status > 0);
+	health_end(&x->pulse, is_good, has_rule ? &rule : NULL, why, now_us);
+	(void)is_well(x, exchange_target(x), &after);
 	if (after.state == HEALTH_OPEN && before.state != HEALTH_OPEN)
 		note_rest(x, &after);
 }

@@ -3,26 +3,8 @@
 
 #include <inttypes.h>
 
+#include "brokerd/exchange/pulse.h"
 #include "brokerd/route/retry.h"
-
-/* Of those that a failure of the target in hand leads to, is there one that does not rest? */
-static bool has_other(const struct exchange *x)
-{
-	const struct route *r = &x->flight->route;
-	const int64_t now_us = loop_now_us(x->organs->loop);
-	size_t i = retry_next(NEXT_HOST, r->targets, r->n, x->flight->target);
-	for (; i < r->n; i = retry_next(NEXT_KEY, r->targets, r->n, i)) {
-		const struct target *t = &r->targets[i];
-		const struct health_subject s = {t->provider, t->key, t->model};
-		struct health_view view;
-		if (!x->organs->health)
-			return true;
-		health_look(x->organs->health, &s, now_us, &view);
-		if (view.state == HEALTH_CLOSED || view.state == HEALTH_HALF_OPEN)
-			return true;
-	}
-	return false;
-}
 
 static bool has_tries(const struct exchange *x)
 {
@@ -39,7 +21,7 @@ int64_t slow_floor(const struct exchange *x)
 		!f->request.is_stream || attempt_is_local(exchange_target(x), f->op))
 		return 0;
 	if (exchange_sends_once(x) || f->unknown > 0 || !has_tries(x) ||
-		exchange_left_us(x) <= GUARD_PROBE_US || !has_other(x))
+		exchange_left_us(x) <= GUARD_PROBE_US || !pulse_has_other(x))
 		return 0;
 	return f->route.alias->route.min_rate;
 }

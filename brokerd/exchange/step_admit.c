@@ -136,36 +136,39 @@ static enum err admit_all_named(const struct exchange *x, const struct target *t
 }
 
 /* Whoever may use a model by one name is not let in to another by it. */
-static struct span asked_name(const struct exchange *x, const struct target *t)
+struct span exchange_asked_name(const struct exchange *x, const struct target *t)
 {
 	return t->asked == 0 ? x->flight->request.model : x->fallbacks.list[t->asked - 1];
 }
 
 enum err exchange_admit_target(const struct exchange *x, const struct target *t, struct fault *why)
 {
-	const enum err err =
-		allowance_model(&x->allowance, asked_name(x, t), t->provider, t->model, why);
+	const enum err err = allowance_model(
+		&x->allowance, exchange_asked_name(x, t), t->provider, t->model, why);
 	return err ? err : admit_all_named(x, t, why);
 }
 
 enum err exchange_admit_targets(struct exchange *x, struct fault *why)
 {
 	struct route *route = &x->flight->route;
-	size_t n = 0;
+	size_t n = 0, n_usual = 0;
 	if (!allowance_limits_models(&x->allowance))
 		return OK;
 	for (size_t i = 0; i < route->n; i++) {
 		const struct target *t = &route->targets[i];
 		struct fault own = FAULT_NONE;
 		const enum err err = exchange_admit_target(x, t, &own);
-		if (!err)
+		if (!err) {
+			n_usual += t->list == TARGETS_USUAL;
 			route->targets[n++] = *t;
-		else if (!why->err && own.err)
+		} else if (!why->err && own.err) {
 			*why = own;
-		else if (!why->err)
+		} else if (!why->err) {
 			fault_set(why, err, "a model that the body names cannot be judged");
+		}
 	}
-	const bool has_any = n > 0 || route->n == 0;
+	/* what is there for a prompt that is too long, or refused, is no model to begin with */
+	const bool has_any = n_usual > 0 || route->n == 0;
 	route->n = n;
 	if (has_any)
 		*why = FAULT_NONE;

@@ -10,7 +10,7 @@
 #include "brokerd/log/log.h"
 #include "brokerd/route/retry.h"
 
-/* A wait that is shorter than that is none. */
+/* Waits that are shorter than that are not asked for without an end: each counts as an attempt. */
 #define TOLD_MS 1000
 
 void exchange_use_target(struct exchange *x, size_t i)
@@ -20,6 +20,8 @@ void exchange_use_target(struct exchange *x, size_t i)
 	if (x->n_warned > x->flight->target && i > x->flight->target &&
 		span_eq(was->provider, all[i].provider) && span_eq(was->model, all[i].model))
 		x->n_warned = i + 1;
+	if (was->list != all[i].list)
+		x->n_put_off = 0;
 	x->flight->target = i;
 	x->flight->same = 0;
 	x->token.is_again = false;
@@ -75,7 +77,7 @@ static bool mend(struct exchange *x, const struct fault *why)
 }
 
 /* What may prove it instead, once for each target; NULL: nothing. */
-static const char *renewal(const struct exchange *x, const struct fault *why)
+const char *exchange_renewal(const struct exchange *x, const struct fault *why)
 {
 	const struct target *t = exchange_target(x);
 	return x->token.is_again ? NULL
@@ -83,13 +85,26 @@ static const char *renewal(const struct exchange *x, const struct fault *why)
 					   x->secret, why);
 }
 
+size_t exchange_route_end(const struct exchange *x)
+{
+	const struct flight *f = x->flight;
+	const struct target *t = exchange_target(x);
+	size_t end = f->batches == 0 ? f->route.n : f->target + 1;
+	while (end < f->route.n && span_eq(f->route.targets[end].provider, t->provider) &&
+		span_eq(f->route.targets[end].model, t->model))
+		end++;
+	return end;
+}
+
 void exchange_tell_next(struct exchange *x, const char *why)
 {
 	const struct target *t = exchange_target(x);
+	/* how the keys of the house are called is nobody's business in a sandbox */
+	const struct span key = peer_is_open(&x->peer) ? t->key : SPAN("");
 	trail_next(x, why);
 	flight_status(x->flight, "retrying", "%s; trying %.*s/%.*s%s%.*s", why,
-		SPAN_ARG(t->provider), SPAN_ARG(t->model), t->key.n > 0 ? " with the key " : "",
-		SPAN_ARG(t->key));
+		SPAN_ARG(t->provider), SPAN_ARG(t->model), key.n > 0 ? " with the key " : "",
+		SPAN_ARG(key));
 }
 
 bool exchange_sends_once(const struct exchange *x)
@@ -103,22 +118,24 @@ static bool is_repeatable(enum llm_op op)
 	return op == LLM_OP_EMBED || op == LLM_OP_COUNT || op == LLM_OP_MODELS;
 }
 
-/* Another try on the same target is one of those that its host gets from all callers together. */
-static struct retry_verdict decide(struct exchange *x, struct retry_case *c)
+/* Another try on the same target is one of those that its host gets from all callers together; but who waits for what
+ * the provider's rates allow goes when they do, and multiplies nothing. */
+static struct retry_verdict decide(struct exchange *x, struct retry_case *c, bool is_queued)
 {
 	const struct retry_verdict v = retry_decide(c);
 	struct health *h = x->organs->health;
-	if (v.move != RETRY_SAME || c->may_renew || !h ||
+	if (v.move != RETRY_SAME || c->may_renew || is_queued || !h ||
 		health_take_retry(h, exchange_target(x)->provider, loop_now_us(x->organs->loop)))
 		return v;
 	c->is_host_spent = true;
+	c->n = exchange_route_end(x);
 	return retry_decide(c);
 }
 
 enum state exchange_after_failure(struct exchange *x, enum outcome outcome, const struct fault *why)
 {
 	struct flight *f = x->flight;
-	const char *other = renewal(x, why);
+	const char *other = exchange_renewal(x, why);
 	struct fault rest = FAULT_NONE;
 	claim_release(x); /* where it did not come to an attempt */
 	if (f->op == LLM_OP_MODELS && !span_is_set(f->request.model) && !other) {
@@ -127,11 +144,10 @@ enum state exchange_after_failure(struct exchange *x, enum outcome outcome, cons
 	}
 	/* for what a provider's rates allow it waits with all others, or asks another meanwhile: step_wait.c. Who is
 	 * told for how long has not tried in vain, and may wait again, as long as his time is enough */
-	const bool is_told = why->err == ERR_RATE_LIMITED && why->advice != RETRY_FORBIDDEN &&
-			     why->retry_after_ms >= TOLD_MS;
-	const bool is_queued = is_told || (why->err == ERR_RATE_LIMITED && f->same <= 1 &&
-						  why->advice != RETRY_FORBIDDEN);
-	if (is_told && f->attempts > f->batches + x->n_told)
+	const bool may_wait = why->err == ERR_RATE_LIMITED && why->advice != RETRY_FORBIDDEN;
+	const bool is_told = may_wait && why->retry_after_ms > 0;
+	const bool is_queued = is_told || (may_wait && f->same <= 1);
+	if (is_told && why->retry_after_ms >= TOLD_MS && f->attempts > f->batches + x->n_told)
 		x->n_told++;
 	if (is_told && f->same > 0)
 		f->same--;
@@ -155,14 +171,13 @@ enum state exchange_after_failure(struct exchange *x, enum outcome outcome, cons
 		.attempts_most = alias ? (unsigned)alias->route.attempts : 0,
 		.free = f->op == LLM_OP_MODELS ? 0 : f->free,
 		.targets = f->route.targets,
-		/* the vectors of two models cannot stand beside one another */
-		.n = !is_queued && f->batches == 0 ? f->route.n : f->target + 1,
+		.n = is_queued ? f->target + 1 : exchange_route_end(x),
 		.at = f->target,
 		.may_renew = other != NULL,
 	};
 	if (mend(x, why))
 		return ROUTE;
-	const struct retry_verdict v = decide(x, &c);
+	const struct retry_verdict v = decide(x, &c, is_queued);
 	const bool is_renewal = c.may_renew && v.move == RETRY_SAME;
 	if (!is_renewal && (f->has_content || retry_tells_more(why, &x->telling)))
 		x->telling = *why;

@@ -5,6 +5,7 @@
 
 #include "brokerd/exchange/account.h"
 #include "brokerd/exchange/claim.h"
+#include "brokerd/exchange/listing.h"
 #include "brokerd/exchange/pulse.h"
 #include "brokerd/exchange/trail.h"
 #include "brokerd/log/log.h"
@@ -130,19 +131,30 @@ struct turn *exchange_first_in_line(const struct exchange *x, const struct bound
 enum state exchange_rest(struct exchange *x, const struct fault *why)
 {
 	struct flight *f = x->flight;
-	const size_t next = retry_next(NEXT_KEY, f->route.targets, f->route.n, f->target);
+	const size_t end = exchange_route_end(x);
+	const size_t next = retry_next(NEXT_KEY, f->route.targets, end, f->target);
+	int64_t wait_us;
+	if (f->op == LLM_OP_MODELS && !span_is_set(f->request.model)) {
+		listing_warn(f, why);
+		return exchange_next_listing(x);
+	}
 	trail_rest(x, why);
 	if (retry_tells_more(why, &x->telling))
 		x->telling = *why;
-	if (next < f->route.n && f->batches == 0) {
+	if (next < end) {
 		exchange_use_target(x, next);
 		return ROUTE;
 	}
-	if (why->retry_after_ms * 1000 > REST_US - x->rested_us ||
-		exchange_left_us(x) <= GLIMPSE_US || f->op == LLM_OP_MODELS)
+	const size_t soonest = pulse_soonest(x, &wait_us);
+	if (wait_us > REST_US - x->rested_us || exchange_left_us(x) <= GLIMPSE_US) {
+		const int64_t wait_ms = wait_us / 1000 + 1;
+		if (x->telling.retry_after_ms > wait_ms)
+			x->telling.retry_after_ms = wait_ms;
 		return exchange_fail(x, OUTCOME_FAILED, &x->telling);
+	}
 	if (x->rested_us == 0)
 		flight_status(f, "retrying", "%s; waiting a moment for it", why->message);
+	exchange_use_target(x, soonest);
 	x->rested_us += GLIMPSE_US;
 	x->is_retry_due = true;
 	loop_timer_set(x->organs->loop, &x->retry, GLIMPSE_US);

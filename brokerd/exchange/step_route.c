@@ -136,6 +136,10 @@ enum state step_route(struct exchange *x)
 	if (f->op == LLM_OP_NATIVE)
 		return go_native(x);
 	const enum err err = exchange_find_targets(x, &why);
+	/* which names there are beside those that he may use, is not for him */
+	if (err == ERR_NOT_FOUND && allowance_limits_models(&x->allowance))
+		fault_param(&why, ERR_NOT_FOUND, why.param[0] ? why.param : "model",
+			"there is no such model that this program may use");
 	if (err || exchange_admit_targets(x, &why))
 		return exchange_fail_with(x, err ? err : why.err, &why);
 	exchange_choose_dialects(x);

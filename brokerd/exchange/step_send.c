@@ -77,7 +77,10 @@ static void on_attempt_end(
 	struct fault said = f->untold.err ? f->untold : *why;
 	if (!said.err && pages_turn(&f->pages, attempt_more(f->attempt), &f->arena))
 		fault_set(&said, ERR_NO_MEMORY, "no memory for the next page of a list");
-	pulse_end(x, outcome, why);
+	if (exchange_renewal(x, why))
+		pulse_drop(x); /* a token that is over says nothing of its key */
+	else
+		pulse_end(x, outcome, why);
 	exchange_account(x, record);
 	if (said.err)
 		flight_withdraw(f);
@@ -208,8 +211,7 @@ static int64_t share_us(const struct exchange *x, bool is_whole)
 	const struct flight *f = x->flight;
 	const int64_t left_us = exchange_left_us(x);
 	const int64_t share = is_whole ? left_us - left_us / 4 : left_us / 2;
-	const size_t next = retry_next(NEXT_HOST, f->route.targets, f->route.n, f->target);
-	if (next == f->route.n || f->batches > 0 || share < SHARE_LEAST_US)
+	if (f->batches > 0 || share < SHARE_LEAST_US || !pulse_has_other(x))
 		return left_us;
 	return share;
 }
@@ -266,19 +268,31 @@ enum state step_send(struct exchange *x)
 	struct fault why = FAULT_NONE;
 	const struct llm_request *request = &f->asked;
 	const struct forwarded *forwarded = NULL;
+	if (!pulse_may_ask(x, &why)) { /* it has come to rest while a token was waited for */
+		claim_release(x);
+		f->same--;
+		return exchange_rest(x, &why);
+	}
 	recall_rewind(&x->recall);
 	const struct target *target = bounded_target(x);
 	enum err err = target ? choose_request(x, &request, &forwarded) : ERR_NO_MEMORY;
 	if (err)
 		return exchange_fail_with(x, err, &why);
 	const struct config_timers timers = timers_of(x);
+	const struct transfer_limits limits = limits_of(x, &timers);
+	const int64_t token_us = first_token_us(x, &timers);
+	x->is_hurried = limits.connect_us < timers.connect_us ||
+			limits.total_us < timers.first_byte_us ||
+			limits.first_byte_us <
+				(f->request.is_stream ? timers.first_byte_us : timers.reply_us) ||
+			(token_us > 0 && token_us < timers.first_token_us);
 	const struct attempt_plan plan = {
 		.op = f->op,
 		.request = request,
 		.target = target,
 		.secret = x->secret,
-		.limits = limits_of(x, &timers),
-		.first_token_us = first_token_us(x, &timers),
+		.limits = limits,
+		.first_token_us = token_us,
 		.token_us = is_told_in_pieces(f) ? timers.token_us : 0,
 		.seed = x->seed + x->flight->attempts,
 		.page = f->pages.at,

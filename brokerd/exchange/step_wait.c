@@ -6,6 +6,7 @@
 
 #include "brokerd/exchange/claim.h"
 #include "brokerd/exchange/listing.h"
+#include "brokerd/exchange/pulse.h"
 #include "brokerd/exchange/trail.h"
 #include "protocol/base/num.h"
 
@@ -79,11 +80,21 @@ static void look_out(const struct exchange *x, const struct bounds *b, const str
 
 /* ---- another target ---- */
 
+/* Of the targets that may be asked instead of the one in hand: those of the same list, which stand together. */
+static size_t list_end(const struct exchange *x)
+{
+	const struct flight *f = x->flight;
+	const size_t most = exchange_route_end(x);
+	size_t end = f->target + 1;
+	while (end < most && f->route.targets[end].list == exchange_target(x)->list)
+		end++;
+	return end;
+}
+
 static bool may_go_elsewhere(const struct exchange *x)
 {
 	const struct flight *f = x->flight;
-	/* the vectors of two models cannot stand beside one another */
-	return f->batches == 0 && f->op != LLM_OP_MODELS && f->route.n > f->target + 1;
+	return f->op != LLM_OP_MODELS && list_end(x) > f->target + 1;
 }
 
 /* Puts the target in hand behind those that are free sooner, and by so much, at the end of the route. One that was not
@@ -92,17 +103,18 @@ static bool put_off(struct exchange *x, int64_t ready_us, int64_t gain_us)
 {
 	struct flight *f = x->flight;
 	struct target *all = f->route.targets;
+	const size_t end = list_end(x);
 	size_t at = f->target, first;
 	if (!x->ready_us)
 		x->ready_us = arena_array(&f->arena, f->route.n, sizeof *x->ready_us);
 	if (!x->ready_us)
 		return false;
-	if (x->n_put_off > f->route.n - at)
-		x->n_put_off = f->route.n - at;
-	first = f->route.n - x->n_put_off;
+	if (x->n_put_off > end - at)
+		x->n_put_off = end - at;
+	first = end - x->n_put_off;
 	const struct target put = all[at];
 	const int64_t least_us = f->target < first ? ready_us : ready_us - gain_us - 1;
-	for (; at + 1 < f->route.n && (at + 1 < first || x->ready_us[at + 1] <= least_us); at++) {
+	for (; at + 1 < end && (at + 1 < first || x->ready_us[at + 1] <= least_us); at++) {
 		all[at] = all[at + 1];
 		x->ready_us[at] = x->ready_us[at + 1];
 	}
@@ -181,6 +193,11 @@ static void on_turn(struct turn *w)
 	struct bounds b;
 	struct limit_answer answer;
 	struct fault why = FAULT_NONE;
+	if (!pulse_may_ask(x, &why)) { /* it has come to rest while this one waited */
+		exchange_stop_waiting(x);
+		exchange_go_on(x, exchange_rest(x, &why));
+		return;
+	}
 	const enum err err = bounds_find(x, &b, &why);
 	struct turn *first = err ? NULL : claim_overtakes(x, &b);
 	if (first)

@@ -41,7 +41,8 @@ struct trail {
 	struct buf tried; /* targets that came to nothing, and what did; empty, as a rule */
 	size_t n_tried;
 	struct span provider, model, key; /* of the target whose queue it is in */
-	size_t rested; /* one more than the target that rests, as was noted last; 0: none */
+	size_t rested;     /* one more than the target that rests, as was noted last; 0: none */
+	int64_t rested_us; /* what of the exchange's is noted */
 };
 
 /* What has become of one whose caller is gone, and which goes on. */
@@ -113,6 +114,7 @@ struct exchange {
 	int64_t *ready_us;
 	size_t n_put_off;
 	struct health_try pulse; /* of the attempt in hand */
+	bool is_hurried; /* which has less time than its provider would have, by its caller's wish */
 	int64_t rested_us;       /* that it has waited for a target that rests, all together */
 	struct caution *caution; /* that the attempt in hand is one of; NULL: none */
 	bool has_figures;        /* its provider has said how much of its rates is left, */
@@ -160,6 +162,11 @@ void exchange_tell_next(struct exchange *x, const char *why);
 /* The limits were asked for the target in hand (or `err`: that did not come so far): all is set aside, or none is. */
 enum state exchange_claimed(struct exchange *x, enum err err, const struct bounds *b,
 	const struct limit_answer *answer, const struct fault *why);
+/* By which name that target is asked for: the model's, or that of the fallback that it comes from. */
+struct span exchange_asked_name(const struct exchange *x, const struct target *t);
+/* So far the route may be walked from the target in hand: of what has answered a part, its own keys alone, for the vectors of
+ * two models cannot stand beside one another. */
+size_t exchange_route_end(const struct exchange *x);
 /* Is nothing of it sent again that may have been served? Its caller says so, or the rule for him. */
 bool exchange_sends_once(const struct exchange *x);
 /* Not now: another target that is free sooner, a place in the queue, or a refusal where the call's time is certainly
@@ -203,6 +210,8 @@ enum err exchange_may_keep(struct exchange *x, struct fault *why) MUST_USE;
 /* Does the target take the request as its caller wrote it, and answer as the caller wants it? */
 bool exchange_may_forward(const struct exchange *x);
 
+/* What may prove the request instead of what was refused, once for each target; NULL: nothing. */
+const char *exchange_renewal(const struct exchange *x, const struct fault *why);
 /* A token that was waited for. */
 void exchange_on_token(struct token_wait *w, struct secret *token, const struct fault *why);
 

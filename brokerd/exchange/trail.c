@@ -58,9 +58,20 @@ void trail_pause(struct exchange *x, int64_t wait_us)
 		step(x, &s, NULL);
 }
 
+/* It has waited for one that rests. */
+static void note_rested(struct exchange *x, int64_t at_us)
+{
+	const struct trace_step s = {
+		.what = TRACE_PAUSE, .at_us = at_us, .us = x->rested_us - x->trail.rested_us};
+	if (s.us > 0)
+		trace_step(x->organs->traces, x->trail.number, &s);
+	x->trail.rested_us = x->rested_us;
+}
+
 void trail_end(struct exchange *x)
 {
 	const struct flight *f = x->flight;
+	note_rested(x, loop_now_us(x->organs->loop) - f->begun_us);
 	const struct trace_end e = {
 		.op = span_str(llm_op_name(f->op)),
 		.model = f->request.model,
@@ -108,8 +119,8 @@ void trail_rest(struct exchange *x, const struct fault *why)
 	struct trace_step s = {.what = TRACE_REST,
 		.why = span_str(why->message),
 		.us = why->retry_after_ms >= 0 ? why->retry_after_ms * 1000 : -1};
-	if (x->trail.rested == x->flight->target + 1)
-		return;
+	if (x->trail.rested == x->flight->target + 1 || x->rested_us > 0)
+		return; /* once, however often all are looked at while it waits for one */
 	x->trail.rested = x->flight->target + 1;
 	step(x, &s, exchange_target(x));
 	if (x->flight->same == 0) /* else it is there as what has failed */
@@ -135,6 +146,7 @@ void trail_attempt(struct exchange *x, const struct attempt_record *r)
 	};
 	x->trail.rested = 0;
 	s.at_us = r->at_us > x->flight->begun_wall_us ? r->at_us - x->flight->begun_wall_us : 0;
+	note_rested(x, s.at_us);
 	trace_step(x->organs->traces, x->trail.number, &s);
 	if (r->err)
 		add_tried(x, &s, outcome_name(r->outcome), r->err);

@@ -7,7 +7,8 @@
 void trail_begin(struct exchange *x);
 /* That target is not to be asked. */
 void trail_out(struct exchange *x, const struct target *t, const char *why);
-/* The target in hand rests, for *why; once, however often it is looked at. */
+/* The target in hand rests, for *why; once, however often it is looked at. How long it then waits for one is noted with
+ * what comes next. */
 void trail_rest(struct exchange *x, const struct fault *why);
 /* It waits for what limits allow of the target in hand; and it has, for so long, whichever is in hand by then. */
 void trail_wait(struct exchange *x);

@@ -201,7 +201,9 @@ static enum health_state state(const struct health_record *r, int64_t now_us)
 		return HEALTH_CLOSED;
 	if (now_us < r->until_us)
 		return HEALTH_OPEN;
-	return r->probe ? HEALTH_PROBED : HEALTH_HALF_OPEN;
+	return r->probe && now_us < num_add_sat(r->probe->begun_us, HEALTH_PROBE_US)
+		       ? HEALTH_PROBED
+		       : HEALTH_HALF_OPEN;
 }
 
 static void close_breaker(struct health *h, struct health_record *r)
@@ -333,8 +335,9 @@ static bool is_let_through(const struct health_record *r, int64_t now_us, bool i
 	const enum health_state s = state(r, now_us);
 	if (s == HEALTH_CLOSED || s == HEALTH_HALF_OPEN)
 		return true;
-	return is_only && r->place != HEALTH_ENDPOINT &&
-	       (!r->has_last || num_add_sat(r->last_us, HEALTH_LAST_US) <= now_us);
+	const int64_t each_us =
+		r->place == HEALTH_ENDPOINT ? HEALTH_LAST_ENDPOINT_US : HEALTH_LAST_US;
+	return is_only && (!r->has_last || num_add_sat(r->last_us, each_us) <= now_us);
 }
 
 /* `worst` NULL: all is well. */

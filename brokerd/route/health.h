@@ -47,8 +47,10 @@ enum health_state {
 	HEALTH_CLOSED,    /* nothing is known against it */
 	HEALTH_OPEN,      /* it rests */
 	HEALTH_HALF_OPEN, /* its rest is over: the next one is let through */
-	HEALTH_PROBED,    /* one is, just now: all others wait for what becomes of it */
+	HEALTH_PROBED, /* one is, just now: all others wait for what becomes of it, but for HEALTH_PROBE_US at most: an
+			   * answer may take long */
 };
+#define HEALTH_PROBE_US INT64_C(2000000)
 
 /* "closed", "open", "half_open", "probed". */
 const char *health_state_word(enum health_state s);
@@ -72,9 +74,10 @@ void health_look(const struct health *h, const struct health_subject *s, int64_t
 /* May it be asked now: is it closed or half-open? `is_only`: there is no other target left. What fails at a key or a model
  * costs nobody anything but the failure (a key that is refused, an account that is empty, a model that is not there), so that
  * one is then let through there once in HEALTH_LAST_US, whatever its rest and whoever probes it: who has mended it need not
- * wait. An endpoint's rest holds for all. Takes nothing: health_begin does, so ask again right before it. *view is what
+ * wait; at an endpoint once in HEALTH_LAST_ENDPOINT_US, for whoever has started a server. Takes nothing: health_begin does, so ask again right before it. *view is what
  * health_look says, or, where it is false, of what is in the way. */
-#define HEALTH_LAST_US INT64_C(5000000)
+#define HEALTH_LAST_US          INT64_C(5000000)
+#define HEALTH_LAST_ENDPOINT_US INT64_C(1000000)
 bool health_may_ask(const struct health *h, const struct health_subject *s, int64_t now_us,
 	bool is_only, struct health_view *view);
 

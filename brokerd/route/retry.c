@@ -43,29 +43,33 @@ struct row {
 /* clang-format off */
 static const struct row rows[] = {
 	/* nothing was sent. At once: a connection that was kept may have been closed meanwhile */
-	{ERR_CONNECTION, "address", 0, 0, NEXT_HOST, false, RESTS(ENDPOINT, 1, 0, 30 * SECOND, 5 * MINUTE, false)},
+	{ERR_CONNECTION, "address",     0, 0, NEXT_HOST, false, RESTS(ENDPOINT, 1, 0, 30 * SECOND, 5 * MINUTE, false)},
 	{ERR_CONNECTION, "certificate", 0, 0, NEXT_HOST, false, RESTS(ENDPOINT, 3, 0, SECOND, 30 * SECOND, false)},
+	{ERR_CONNECTION, "descriptors", 1, 500, NEXT_NONE, false, UNHURT}, /* it is we who have none left */
 	{ERR_CONNECTION, "tls",     1, 500, NEXT_HOST, false, RESTS(ENDPOINT, 3, 0, SECOND, 30 * SECOND, false)},
-	{ERR_CONNECTION, NULL,     2, -1, NEXT_HOST, false, RESTS(ENDPOINT, 3, 0, SECOND, 30 * SECOND, false)},
-	{ERR_TIMEOUT,    "slow",    0, 0, NEXT_HOST, false, RESTS(MODEL, 3, MINUTE, 5 * SECOND, MINUTE, false)},
-	{ERR_TIMEOUT,    NULL,      0, 0, NEXT_HOST, false, RESTS(ENDPOINT, 3, MINUTE, 5 * SECOND, MINUTE, false)},
-	/* it was sent: once, elsewhere, and never where its caller says so; see below */
-	{ERR_OUTCOME_UNKNOWN,   NULL, 0, 0, NEXT_HOST, false, RESTS(ENDPOINT, 3, MINUTE, 5 * SECOND, MINUTE, false)},
-	{ERR_STREAM_INCOMPLETE, NULL, 0, 0, NEXT_HOST, false, RESTS(ENDPOINT, 3, MINUTE, 5 * SECOND, MINUTE, false)},
+	{ERR_CONNECTION, NULL,      2, -1, NEXT_HOST, false, RESTS(ENDPOINT, 3, 0, SECOND, 30 * SECOND, false)},
+	{ERR_TIMEOUT, "connect", 0, 0, NEXT_HOST, false, RESTS(ENDPOINT, 3, 0, SECOND, 30 * SECOND, false)},
+	{ERR_TIMEOUT, "tls",     0, 0, NEXT_HOST, false, RESTS(ENDPOINT, 3, 0, SECOND, 30 * SECOND, false)},
+	/* it may have been sent: once, elsewhere, and never where its caller says so; see below. A host that is connected
+	 * to may be slow with one model alone */
+	{ERR_TIMEOUT,           NULL, 0, 0, NEXT_HOST, false, RESTS(MODEL, 3, 0, 5 * SECOND, MINUTE, false)},
+	{ERR_OUTCOME_UNKNOWN,   NULL, 0, 0, NEXT_HOST, false, RESTS(MODEL, 3, 0, 5 * SECOND, MINUTE, false)},
+	{ERR_STREAM_INCOMPLETE, NULL, 0, 0, NEXT_HOST, false, RESTS(MODEL, 3, 0, 5 * SECOND, MINUTE, false)},
 	{ERR_OVERLOADED,   NULL, 2, 500, NEXT_MODEL, true, RESTS(MODEL, 2, 0, 5 * SECOND, 30 * SECOND, true)},
 	{ERR_SERVER_ERROR, "invalid_tool_call", 1, 500, NEXT_MODEL, true, UNHURT},
-	{ERR_SERVER_ERROR, NULL, 1, 500, NEXT_MODEL, true, RESTS(MODEL, 5, 30 * SECOND, 5 * SECOND, MINUTE, true)},
+	{ERR_SERVER_ERROR, NULL, 1, 500, NEXT_MODEL, true, RESTS(MODEL, 5, 0, 5 * SECOND, MINUTE, true)},
 	/* how long it rests is the limiter's, which has it from the reply */
 	{ERR_RATE_LIMITED, NULL, 1, 500, NEXT_KEY,   true, UNHURT},
 	{ERR_QUOTA_EXHAUSTED, NULL, 0, 0, NEXT_KEY,  false, AT_ONCE(KEY, 15 * MINUTE, 6 * HOUR, true)},
 	{ERR_AUTH,         NULL, 0, 0, NEXT_KEY,     false, AT_ONCE(KEY, 10 * MINUTE, 6 * HOUR, false)},
 	{ERR_PERMISSION,   NULL, 0, 0, NEXT_KEY,     false, AT_ONCE(MODEL, 10 * MINUTE, 6 * HOUR, false)},
-	{ERR_NOT_FOUND, "endpoint", 0, 0, NEXT_HOST, false, AT_ONCE(ENDPOINT, 10 * MINUTE, HOUR, false)},
+	/* the path of one operation, of which a host may have others */
+	{ERR_NOT_FOUND, "endpoint", 0, 0, NEXT_HOST, false, AT_ONCE(MODEL, 10 * MINUTE, HOUR, false)},
 	{ERR_NOT_FOUND,    NULL, 0, 0, NEXT_KEY,     false, AT_ONCE(MODEL, 10 * MINUTE, HOUR, false)},
 	{ERR_CONTEXT_LENGTH,   NULL, 0, 0, NEXT_LARGER,  false, UNHURT},
 	{ERR_CONTENT_FILTERED, NULL, 0, 0, NEXT_WILLING, false, UNHURT},
 	/* its address leads elsewhere: nothing is wrong with the request */
-	{ERR_INVALID_REQUEST, "endpoint", 0, 0, NEXT_HOST, false, AT_ONCE(ENDPOINT, 30 * SECOND, 10 * MINUTE, false)},
+	{ERR_INVALID_REQUEST, "endpoint", 0, 0, NEXT_HOST, false, AT_ONCE(MODEL, 30 * SECOND, 10 * MINUTE, false)},
 	{ERR_INVALID_REQUEST, "request_exceeds_rate_limit", 0, 0, NEXT_KEY, false, UNHURT},
 	{ERR_INVALID_REQUEST, "unsupported_parameter", 0, 0, NEXT_MODEL, false, UNHURT},
 	{ERR_INVALID_REQUEST, "unsupported_input",     0, 0, NEXT_MODEL, false, UNHURT},
@@ -101,9 +105,11 @@ bool retry_is_free(enum err err)
 
 /* ---- what is told ---- */
 
-/* What tells a caller most comes first: what is wrong with the request, what a person must mend, what
- * may have been served, what time mends. Any other class tells least. */
+/* What tells a caller most comes first: what may have been served and billed, what is wrong with the request, what a
+ * person must mend, what time mends. Any other class tells least. */
 static const enum err telling[] = {
+	ERR_OUTCOME_UNKNOWN,
+	ERR_STREAM_INCOMPLETE,
 	ERR_INVALID_REQUEST,
 	ERR_CONTEXT_LENGTH,
 	ERR_CONTENT_FILTERED,
@@ -112,8 +118,6 @@ static const enum err telling[] = {
 	ERR_LOCKED,
 	ERR_NOT_FOUND,
 	ERR_QUOTA_EXHAUSTED,
-	ERR_OUTCOME_UNKNOWN,
-	ERR_STREAM_INCOMPLETE,
 	ERR_RATE_LIMITED,
 	ERR_OVERLOADED,
 	ERR_TIMEOUT,

@@ -585,7 +585,7 @@ static void set_end(struct transfer *x, CURLcode code)
 			"its address is not on the public internet, where only a provider "
 			"marked local may be (local = yes)");
 	else if (x->socket_errno && x->stages.at == STAGE_CONNECT)
-		set_cut(x, CUT_CONNECTION, "", "the kernel gives no socket: %s",
+		set_cut(x, CUT_CONNECTION, "descriptors", "the kernel gives no socket: %s",
 			strerror(x->socket_errno));
 	else if (code == CURLE_PEER_FAILED_VERIFICATION)
 		set_cut(x, CUT_CONNECTION, "certificate",

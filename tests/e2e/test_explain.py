@@ -73,34 +73,42 @@ def test_all_are_told_in_their_order(made, provider):
     assert provider.requests() == [], "nobody is asked for that"
 
 
-def test_what_rests_is_told_and_comes_last(made, provider):
+def test_what_is_limited_waits_where_it_stands(made, provider):
     discovered(made, provider)
     after = explained(made, "-m", "smart")
-    # a key that is limited keeps its place, and its limits say how long it has to wait
-    assert tried(after) == [("one", "b"), ("one", "c"), ("two", ""), ("one", "a")]
-    states = {t["key"]: t for t in after["targets"] if t["provider"] == "one"}
-    assert (states["a"]["state"], states["a"]["place"], states["a"]["class"]) == ("open", "key", "auth")
-    assert 0 < states["a"]["until_ms"]
-    assert states["b"]["limits"] == "wait" and 200_000 < states["b"]["wait_ms"] <= 300_000
-    assert states["c"]["state"] == "closed" and states["c"]["first_ms"] >= 0
-    shown = good(made, "explain", "-m", "smart").out
-    lines = shown.splitlines()
+    keys = {t["key"]: t for t in after["targets"] if t["provider"] == "one"}
+    assert keys["b"]["limits"] == "wait" and 200_000 < keys["b"]["wait_ms"] <= 300_000 and keys["b"]["limit"]
+    assert keys["c"]["state"] == "closed" and keys["c"]["first_ms"] >= 0
+    lines = good(made, "explain", "-m", "smart").out.splitlines()
     assert lines[0].startswith("smart, an alias by priority, for ")
-    assert lines[2].split()[:4] == ["1", "one/m", "b", "well"], shown
-    assert re.search(r" wait (2\d\d|300) s$", lines[2]), shown
-    assert lines[3].split()[:4] == ["2", "one/m", "c", "well"] and lines[3].endswith(" now"), shown
-    assert re.match(r"4 +one/m +a +rests \d+ s ", lines[5]), shown
-    assert any(line.startswith("one/m with the key a: was last told: ") for line in lines), shown
-    assert "0123456789abcdef" not in shown, "no key is shown"
-    # and whoever asks how the broker is
-    (resting,) = [line for line in good(made, "status").out.splitlines() if line.startswith("resting")]
-    assert resting.startswith("resting   one with the key a, for ")
-    rows = json.loads(good(made, "status", "--json").out)["targets"]
-    assert [(row["provider"], row["key"], row["state"]) for row in rows] == [("one", "a", "open")]
+    (limited,) = [line for line in lines if re.match(r"\d +one/m +b +well ", line)]
+    assert re.search(r" wait (2\d\d|300) s$", limited), limited
+    (free,) = [line for line in lines if re.match(r"\d +one/m +c +well ", line)]
+    assert free.endswith(" now"), free
     # asking all this has taken nothing, and the next call goes where it was said
     ask(made)
     assert provider.requests()[-1].header("authorization") == ["Bearer sk-c-0123456789abcdef"]
-    assert len(provider.requests()) == 4
+
+
+def test_what_rests_is_told_and_comes_last(broker, providers):
+    """On a host of one's own it rests for a second, which may be over before it is asked about: then it is refused anew."""
+    provider = providers(keys=["sk-b-0123456789abcdef", "sk-two-0123456789abcdef"])
+    made = broker(config(provider))
+    for label in "ab":
+        made.add_key(f"one/{label}", f"sk-{label}-0123456789abcdef")
+    made.add_key("two", "sk-two-0123456789abcdef")
+    for _ in range(20):
+        ask(made)
+        status = good(made, "status").out
+        shown = good(made, "explain", "-m", "smart").out
+        if " rests " in shown and "\nresting " in status:
+            break
+    assert "\nresting   one with the key a, for 1 s: one refuses the broker's key" in status
+    lines = shown.splitlines()
+    assert re.match(r"1 +one/m +b +well ", lines[2]) and re.match(r"2 +two/m +- +well ", lines[3]), shown
+    assert re.match(r"3 +one/m +a +rests \d+ ms ", lines[4]), shown
+    assert any(line.startswith("one/m with the key a: was last told: one refuses") for line in lines), shown
+    assert "0123456789abcdef" not in shown + status, "no key is shown"
 
 
 def test_what_happened_is_told_until_it_is_forgotten_and_then_from_the_ledger(made, provider):
@@ -157,16 +165,18 @@ def test_who_is_not_asked_and_what_is_waited_for(broker, provider):
     (pause,) = steps(made, 4, "pause")
     (following,) = steps(made, 4, "next")
     assert pause["us"] > 0 and (following["provider"], following["key"]) == ("one", "a")
-    # a key that is refused rests; asked for once more in case it was mended, and then no more
+    # a key that is refused rests, and is waited for where there is no other
     provider.script(status=401, times=0)
-    for n in (5, 6):
-        assert made.llmb("ask", "-m", "one/m", "hi").code != 0
-        assert len(steps(made, n, "attempt")) == 1 and steps(made, n, "rest") == []
-    assert made.llmb("ask", "-m", "one/m", "hi").code != 0
-    (rest,) = steps(made, 7, "rest")
+    for n in range(7, 40, 3):
+        for _ in range(3):  # on a host of one's own for a second; the second one is let through all the same
+            assert made.llmb("ask", "-m", "one/m", "hi").code != 0
+        if steps(made, n, "rest"):
+            break
+    (rest,) = steps(made, n, "rest")
     assert (rest["provider"], rest["key"]) == ("one", "a") and rest["us"] > 0 and rest["why"]
-    assert steps(made, 7, "attempt") == []
-    assert "one/m with the key a: passed over: " in good(made, "explain", last_id(made, 7)).out
+    (pause,) = steps(made, n, "pause")
+    assert 0 < pause["us"] <= 3_000_000
+    assert "one/m with the key a: passed over: " in good(made, "explain", last_id(made, n)).out
 
 
 def test_one_that_failed_says_so(made, provider):

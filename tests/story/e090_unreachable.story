@@ -26,43 +26,44 @@ a gets 2
 	finish stop
 	end two/m attempts=1 *
 after 1ms
-# whoever has none is told at once, or, where its rest is nearly over, a moment later
+# whoever has none is let through once in a second, and waits a moment where the rest is nearly over
 a call 3 model=one/m
-after 900ms
-ups 4
-after 200ms
 ups 5
+up 5 breaks
 a gets 3
 	status retrying: one/m is not asked for another 1 s, because of what was said last: *; waiting a moment for it
-up 5 breaks
-# that was its one try: it rests for twice as long, and for three seconds in all such a call waits
-after 1ms
-a call 4 model=all
+after 900ms
+ups 5
+after 200ms
 ups 6
-up 6 is two/m
-up 6 replies 1 1 hi
+up 6 replies 1 1 back
+a gets 3
+	status route: one/m failed(connection), one/m
+	start *
+	text back
+	usage *
+	finish stop
+	end one/m attempts=2 *
+# which all know now
+a call 4 model=all
+up 7 is one/m
+up 7 replies 1 1 hi
 a gets 4
-	status route: two/m
+	status route: one/m
 	start *
 	text hi
 	usage *
 	finish stop
-	end two/m attempts=1 *
-after 2s
-ups 7
-up 7 is one/m
-up 7 breaks
-a gets 3
-	fault connection retry=4000 code=connect from=one: one/m is not asked for another 4 s, because of what was said last: *
+	end one/m attempts=1 *
 ledger
 	exchange failed connection one/m attempts=3 warnings=0 input=? output=? cost=? *
 	exchange ok - two/m attempts=1 *
-	exchange failed connection one/m attempts=2 *
-	exchange ok - two/m attempts=1 *
+	exchange ok - one/m attempts=2 *
+	exchange ok - one/m attempts=1 *
 	attempt 1 failed connection one/m http=- unsent *
 	attempt 2 failed connection one/m http=- unsent *
 	attempt 3 failed connection one/m http=- unsent *
 	attempt 1 ok - two/m http=200 sent *
 	attempt 1 failed connection one/m http=- unsent *
-	attempt 2 failed connection one/m http=- unsent *
-	attempt 1 ok - two/m http=200 sent *
+	attempt 2 ok - one/m http=200 sent *
+	attempt 1 ok - one/m http=200 sent *

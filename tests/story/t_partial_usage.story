@@ -59,6 +59,7 @@ a gets 3
 	usage input=25 *
 	fault timeout partial code=token *
 # on a surface it comes where that has a place for it
+raise HUP
 after 1m
 a relay 5 openai.chat
 	{"messages":[{"role":"user","content":"Hello"}],"model":"ant/m","stream":true,"stream_options":{"include_usage":true}}

@@ -89,7 +89,7 @@ static const struct row {
 		"text 0 b\n"
 		"end\n"
 		"fault\n",
-		"0 begins\n" SAID("0", "a") "error overloaded\n",
+		"0 begins\n" SAID("0", "a") "usage\nerror overloaded\n",
 		NULL},
 	{"a fault first", CHAT, false, false,
 		"fault\n"

@@ -534,13 +534,12 @@ static void test_only(void)
 
 	h = new_health();
 	fail(h, &one, &endpoint_once, 0);
-	ok(!may_only(h, &one, 1), "an endpoint's rest holds for all");
-	refuse(h, &one, &key_once, -1, 0);
-	fail(h, &one, &endpoint_once, 1);
-	ok(!health_may_ask(h, &one, 1 + HEALTH_LAST_US, true, &v),
-		"also where a key rests besides");
+	ok(may_only(h, &one, 1), "one is let through to an endpoint as well");
+	health_begin(h, &one, 1, &t);
+	ok(!health_may_ask(h, &one, HEALTH_LAST_ENDPOINT_US, true, &v), "once in a second");
 	is_err(v.place, HEALTH_ENDPOINT, "and it is said what is in the way");
-	is_err(look(h, &one, 1 + HEALTH_LAST_US).place, HEALTH_KEY, "though another rests longer");
+	ok(may_only(h, &one, 1 + HEALTH_LAST_ENDPOINT_US), "then again");
+	health_end(&t, false, NULL, NULL, 2);
 	health_free(h);
 
 	/* a probe that takes its time */
@@ -548,10 +547,15 @@ static void test_only(void)
 	refuse(h, &one, &model_once, -1, 0);
 	health_begin(h, &one, 10 * SECOND_US, &t);
 	ok(t.is_probe, "a model is probed");
-	ok(!may_only(h, &one, 10 * SECOND_US + HEALTH_LAST_US - 1), "for a while that is enough");
-	ok(may_only(h, &one, 10 * SECOND_US + HEALTH_LAST_US), "then one more is let through");
-	ok(!may_ask(h, &one, 10 * SECOND_US + HEALTH_LAST_US), "where it is the only one");
-	health_end(&t, false, NULL, NULL, 0);
+	ok(!may_only(h, &one, 10 * SECOND_US + HEALTH_PROBE_US - 1), "for a while that is enough");
+	ok(may_ask(h, &one, 10 * SECOND_US + HEALTH_PROBE_US), "then the next one tries it, too");
+	struct health_try next = {.health = NULL};
+	health_begin(h, &one, 10 * SECOND_US + HEALTH_PROBE_US, &next);
+	ok(next.is_probe, "as a probe");
+	ok(!may_ask(h, &one, 10 * SECOND_US + HEALTH_PROBE_US), "and others wait again");
+	health_end(&t, false, NULL, NULL, 10 * SECOND_US + HEALTH_PROBE_US + 1);
+	ok(!may_ask(h, &one, 10 * SECOND_US + HEALTH_PROBE_US + 1), "for that one alone");
+	health_end(&next, false, NULL, NULL, 10 * SECOND_US + HEALTH_PROBE_US + 2);
 	health_free(h);
 }
 

@@ -124,6 +124,7 @@ struct slow {
 	size_t closed;             /* when it last was: of what happened before nothing counts */
 	int64_t until_us, last_us; /* last_us -1: none was let through */
 	size_t probe;              /* its BEGIN; SIZE_MAX: none */
+	int64_t probed_us;         /* when that was */
 	int times;                 /* that it failed when it was tried again */
 	const struct fault *why;
 	unsigned row, in_flight;
@@ -133,10 +134,10 @@ struct slow {
 
 static enum health_state state_of(const struct slow *s, int64_t now_us)
 {
-	return !s->is_open            ? HEALTH_CLOSED
-	       : now_us < s->until_us ? HEALTH_OPEN
-	       : s->probe != SIZE_MAX ? HEALTH_PROBED
-				      : HEALTH_HALF_OPEN;
+	return !s->is_open                                                       ? HEALTH_CLOSED
+	       : now_us < s->until_us                                            ? HEALTH_OPEN
+	       : s->probe != SIZE_MAX && now_us - s->probed_us < HEALTH_PROBE_US ? HEALTH_PROBED
+										 : HEALTH_HALF_OPEN;
 }
 
 static void slow_close(struct slow *s, size_t at)
@@ -211,8 +212,10 @@ static void slow_begin(struct slow *s, const struct happening *e, size_t i)
 	if (!s->is_open)
 		return;
 	s->last_us = e->at_us;
-	if (state_of(s, e->at_us) == HEALTH_HALF_OPEN)
+	if (state_of(s, e->at_us) == HEALTH_HALF_OPEN) {
 		s->probe = i;
+		s->probed_us = e->at_us;
+	}
 }
 
 static void slow_end(struct slow *s, const struct happening *e, size_t i, enum health_place place)
@@ -311,8 +314,8 @@ static bool is_passed(const struct slow *s, enum health_place place, bool is_onl
 	const enum health_state is = state_of(s, w.now_us);
 	if (is == HEALTH_CLOSED || is == HEALTH_HALF_OPEN)
 		return true;
-	return is_only && place != HEALTH_ENDPOINT &&
-	       (s->last_us < 0 || w.now_us - s->last_us >= HEALTH_LAST_US);
+	const int64_t each_us = place == HEALTH_ENDPOINT ? HEALTH_LAST_ENDPOINT_US : HEALTH_LAST_US;
+	return is_only && (s->last_us < 0 || w.now_us - s->last_us >= each_us);
 }
 
 /* The one that is most in the way; -1: all are closed. */
