@@ -1,4 +1,4 @@
-/* journal_take.c - the ledger first: it is where all goes. */
+/* journal_take.c - what the file and memory have goes to the ledger. */
 #include "brokerd/ledger/journal_take.h"
 
 #include <errno.h>
@@ -48,10 +48,7 @@ enum err journal_too_small(const struct journal_back *b, struct fault *why)
 static enum err take_file(struct journal_back *b, struct ledger *ledger,
 	const struct journal_place *at, struct fault *why)
 {
-	enum err err = journal_file_open(&b->file, at, why);
-	if (err)
-		return err;
-	err = journal_take(&b->file, at, &b->memory, ledger, &b->was, why);
+	enum err err = journal_take(&b->file, at, &b->memory, ledger, &b->was, why);
 	if (err)
 		return err;
 	b->need_bytes += b->was.n_ended * RECORD_EXCHANGE_BYTES;
@@ -75,7 +72,10 @@ enum err journal_take_back(struct journal_back *b, struct ledger *ledger, struct
 	if (at.dir < 0)
 		return fault_set(why, ERR_IO, "the state folder %s cannot be used: %s",
 			b->state_dir, strerror(errno));
-	err = ledger_come_back(ledger, why);
+	/* the journal first: what it cannot do is said in the system's words */
+	err = journal_file_open(&b->file, &at, why);
+	if (err == OK)
+		err = ledger_come_back(ledger, why);
 	if (err == OK)
 		err = take_file(b, ledger, &at, why);
 	close(at.dir);
