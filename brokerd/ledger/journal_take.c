@@ -13,14 +13,34 @@
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14; an older one refuses it, and is slower */
 #endif
 
+/* What it has, from a copy in memory. */
+static enum err replay_file(const struct journal_file *f, const struct journal_place *at,
+	const struct replay_source *memory, struct ledger *ledger, struct replayed *out,
+	struct fault *why)
+{
+	const size_t n = f->half_bytes;
+	struct replay_source from = *memory;
+	enum err err = OK;
+	unsigned char *copy =
+		mmap(NULL, 2 * n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (copy == MAP_FAILED)
+		return fault_set(why, ERR_NO_MEMORY, "no memory to read %s/journal", at->state_dir);
+	for (unsigned i = 0; err == OK && i < 2; i++) {
+		err = journal_file_read(f, at, i, copy + i * n, why);
+		from.file[i] = span_of((const char *)copy + i * n, n);
+	}
+	if (err == OK)
+		err = replay(&from, ledger, out, why);
+	munmap(copy, 2 * n);
+	return err;
+}
+
 enum err journal_take(struct journal_file *f, const struct journal_place *at,
 	const struct replay_source *memory, struct ledger *ledger, struct replayed *out,
 	struct fault *why)
 {
-	struct replay_source from = *memory;
-	for (size_t i = 0; i < 2; i++)
-		from.file[i] = span_of((const char *)f->halves[i], f->half_bytes);
-	const enum err err = replay(&from, ledger, out, why);
+	*out = (struct replayed){.why = FAULT_NONE};
+	const enum err err = replay_file(f, at, memory, ledger, out, why);
 	if (err)
 		return err;
 	if (out->rows > 0 || out->torn > 0)

@@ -13,6 +13,7 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -771,6 +772,34 @@ static void check_refusals(void)
 /* ---- a disk that is lost, and comes back ---- */
 
 /* Lost: no file may grow any more, and the ledger's is the first that has to. */
+/* What the journal's file answers to be read and to be synced. */
+static int read_error, sync_error;
+
+static bool is_journal(int fd)
+{
+	struct stat named, st;
+	return stat(in_dir("journal"), &named) == 0 && fstat(fd, &st) == 0 &&
+	       st.st_ino == named.st_ino && st.st_dev == named.st_dev;
+}
+
+ssize_t pread(int fd, void *to, size_t n, off_t at)
+{
+	if (read_error && at >= (off_t)JOURNAL_PAGE_BYTES && is_journal(fd)) {
+		errno = read_error;
+		return -1;
+	}
+	return syscall(SYS_pread64, fd, to, n, at);
+}
+
+int fdatasync(int fd)
+{
+	if (sync_error && is_journal(fd)) {
+		errno = sync_error;
+		return -1;
+	}
+	return (int)syscall(SYS_fdatasync, fd);
+}
+
 static void limit_files(bool is_lost)
 {
 	struct rlimit limit;
@@ -972,6 +1001,12 @@ static void check_away(void)
 	loop_virtual_advance(b.loop, 3 * SECOND_US);
 	is_int(watched.back, 0, "it is not back before it is better");
 	ok(!is_held("journal"), "and not held meanwhile");
+	limit_files(false);
+	read_error = EIO;
+	loop_virtual_advance(b.loop, SECOND_US);
+	is_int(watched.back, 0, "nor while the journal cannot be read");
+	ok(strstr(watched.why, "reading") != NULL, "%s", watched.why);
+	read_error = 0;
 	come_back(leave_as_it_is);
 	is_int(watched.back, 1, "then it is");
 	ok(!is_tail_due, "while it came, something ended");
