@@ -259,6 +259,23 @@ enum err journal_file_read(const struct journal_file *f, const struct journal_pl
 	return OK;
 }
 
+enum err journal_file_prove(
+	const struct journal_file *f, const struct journal_place *at, struct fault *why)
+{
+	unsigned char page[JOURNAL_PAGE_BYTES];
+	for (unsigned i = 0; i < 3; i++) {
+		const off_t from =
+			i == 0 ? 0 : (off_t)(JOURNAL_PAGE_BYTES + (i - 1) * f->half_bytes);
+		ssize_t n = pread(f->fd, page, sizeof page, from);
+		if (n != (ssize_t)sizeof page)
+			return place_fault(at, "reading", n < 0 ? errno : EIO, why);
+		n = pwrite(f->fd, page, sizeof page, from);
+		if (n != (ssize_t)sizeof page)
+			return place_fault(at, "writing", n < 0 ? errno : EIO, why);
+	}
+	return fdatasync(f->fd) == 0 ? OK : place_fault(at, "syncing", errno, why);
+}
+
 void journal_file_close(struct journal_file *f)
 {
 	if (f->map)

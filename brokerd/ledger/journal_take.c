@@ -95,6 +95,8 @@ enum err journal_take_back(struct journal_back *b, struct ledger *ledger, struct
 	/* the journal first: what it cannot do is said in the system's words */
 	err = journal_file_open(&b->file, &at, why);
 	if (err == OK)
+		err = journal_file_prove(&b->file, &at, why);
+	if (err == OK)
 		err = ledger_come_back(ledger, why);
 	if (err == OK)
 		err = take_file(b, ledger, &at, why);

@@ -421,7 +421,7 @@ enum err ledger_ready(struct ledger *g, struct fault *why)
 	if (!g->writer || turn % 2 != 0)
 		return fault_set(why, ERR_IO,
 			"%s was let go, for its file system could not be written. It is tried "
-			"again every second",
+			"again by itself",
 			g->path);
 	g->turn = turn;
 	const enum err err = reader_connect(g, why);

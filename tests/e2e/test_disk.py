@@ -302,7 +302,7 @@ def begin_and_lose(broker, provider, loop_disk, more="", options="errors=remount
     assert took < REFUSED_WITHIN * harness.SLOWER
     caller.ask_until_told("Read-only file system")
     check_refusal(caller, "cannot be recorded, so it is not sent", "Read-only file system",
-                  "tried again every second")
+                  "tried again by itself")
     return made, image, caller, streams, first.body["request_id"]
 
 
