@@ -331,8 +331,8 @@ static void on_away(void *context, const struct fault *why)
 	struct broker *b = context;
 	const bool is_new = b->disk_ailment.err == OK;
 	fault_set(&b->disk_ailment, ERR_STORAGE_FULL,
-		"what is asked cannot be recorded, so it is not sent: %s. It is tried again every "
-		"second",
+		"what is asked cannot be recorded, so it is not sent: %s. It is tried again by "
+		"itself",
 		why->message);
 	if (is_new) {
 		log_fault("broker.degraded", &b->disk_ailment);

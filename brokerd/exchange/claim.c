@@ -310,7 +310,7 @@ void claim_learn(struct exchange *x, const struct rates *said)
 	if (x->rest_us > at.mono_us + DAY_US)
 		x->rest_us = at.mono_us + DAY_US;
 	claimant(x, &c);
-	limiter_learn(x->organs->limiter, &c.subject, said, &at);
+	limiter_learn(x->organs->limiter, &c.subject, said, x->flight->hold.turn, &at);
 }
 
 int64_t claim_left_nusd(const struct exchange *x)

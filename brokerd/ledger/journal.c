@@ -31,10 +31,12 @@
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14; an older one refuses it, and is slower */
 #endif
 
-#define GROUP_BYTES ((size_t)256 * 1024) /* as much as is moved at once, at the latest */
-#define GROUP_US    INT64_C(1000000)     /* and as long as a record waits to be */
-#define RETRY_US    INT64_C(1000000) /* after the ledger could not be written, or the disk was lost */
-#define EPOCH       (UINT64_C(1) << 32) /* sequences between two openings */
+#define GROUP_BYTES  ((size_t)256 * 1024) /* as much as is moved at once, at the latest */
+#define GROUP_US     INT64_C(1000000)     /* and as long as a record waits to be */
+#define RETRY_US     INT64_C(1000000) /* after the ledger could not be written, or the disk was lost */
+#define RETRY_MAX_US INT64_C(60000000)   /* and that, where it is lost again and again: */
+#define STEADY_US    INT64_C(60000000)   /* within this of its coming back */
+#define EPOCH        (UINT64_C(1) << 32) /* sequences between two openings */
 
 /* What one open exchange can need in a half that is begun anew. */
 #define ASIDE_BYTES(attempts) (RECORD_EXCHANGE_BYTES + (attempts) * (size_t)RECORD_ATTEMPT_BYTES)
@@ -106,6 +108,9 @@ struct journal {
 	bool is_busy;         /* it is with a worker */
 	struct fault failure; /* why the last one failed; OK: it did not */
 	bool is_lost;         /* the disk, so that what is recorded now would not survive */
+	int64_t back_us;      /* when it last came back; 0: it was never lost */
+	int64_t retry_us;     /* how long it is waited for until it is looked for again */
+	struct fault reason;  /* that it was last lost for */
 	unsigned char
 		*memory; /* where the halves are while the file is let go; NULL: in the file */
 	struct waiter *waiters;
@@ -352,15 +357,31 @@ static void journal_copy(struct journal *j)
 	errand_submit(j, ACT_COPY);
 }
 
+/* A disk that is lost as soon as it is back is looked for less and less often, and its reason is said once. */
+static void note_loss(struct journal *j, const struct fault *why)
+{
+	char text[2 * sizeof why->message];
+	const bool is_again = j->back_us > 0 && loop_boot_us(j->loop) - j->back_us < STEADY_US;
+	const bool is_said = is_again && strcmp(j->reason.message, why->message) == 0;
+	if (!is_again)
+		j->retry_us = RETRY_US;
+	else if (j->retry_us < RETRY_MAX_US)
+		j->retry_us = 2 * j->retry_us < RETRY_MAX_US ? 2 * j->retry_us : RETRY_MAX_US;
+	j->reason = *why;
+	if (!is_said)
+		log_error("journal.away",
+			"class=%s why=%s note=\"it goes on in memory, and the disk is looked for "
+			"again\"",
+			err_info(why->err)->word,
+			log_quote(text, sizeof text, span_str(why->message)));
+}
+
 /* The disk is lost: *why. What is in the halves will go on in memory, and the file be closed. */
 static void journal_leave(struct journal *j, const struct fault *why)
 {
-	char text[2 * sizeof why->message];
 	j->is_lost = true;
 	j->failure = *why;
-	log_error("journal.away",
-		"class=%s why=%s note=\"it goes on in memory, and is tried again every second\"",
-		err_info(why->err)->word, log_quote(text, sizeof text, span_str(why->message)));
+	note_loss(j, why);
 	journal_copy(j);
 	tell_failure(j);
 	if (j->watch.on_away)
@@ -470,6 +491,7 @@ static void journal_adopt(struct journal *j, struct errand *m)
 	munmap(j->memory, memory_bytes);
 	j->memory = NULL;
 	j->is_lost = false;
+	j->back_us = loop_boot_us(j->loop);
 	j->failure = FAULT_NONE;
 	log_info("journal.back", "rows=%zu unknown=%zu open=%zu", b->was.rows, b->was.unknown,
 		j->n_open);
@@ -546,7 +568,7 @@ static void errand_done(struct job *job)
 			j->watch.on_back(j->watch.context);
 		journal_move(j); /* so that the disk has soon what is open */
 	} else if (!j->is_busy) {
-		loop_timer_set(j->loop, &j->timer, RETRY_US);
+		loop_timer_set(j->loop, &j->timer, j->retry_us);
 	}
 }
 
@@ -701,7 +723,7 @@ enum err journal_reserve(struct journal *j, const struct reserve_record *r, stru
 	if (!is_kept(j))
 		return fault_set(why, ERR_STORAGE_FULL,
 			"the request cannot be recorded, so it is not sent: %s. It is tried again "
-			"every second",
+			"by itself",
 			j->failure.err ? j->failure.message
 				       : "a page of the journal could not be written");
 	const enum err err = journal_room(j, RECORD_OPEN_BYTES + aside + spare(j), why);
@@ -819,7 +841,8 @@ struct journal *journal_open(const char *state_dir, struct ledger *ledger, struc
 	j->timer.on_fire = on_timer;
 	j->tell.on_run = on_tell;
 	j->lose.on_run = on_lose;
-	j->failure = FAULT_NONE;
+	j->failure = j->reason = FAULT_NONE;
+	j->retry_us = RETRY_US;
 	enum err err = journal_file_open(&j->file, &at, why);
 	if (err == OK)
 		err = journal_load(j, &at, ledger, why);

@@ -5,7 +5,8 @@
  *
  * A file system that cannot be written any more (an error has made it read-only, a device is gone) is let go: journal and
  * ledger close their files, so that it can be unmounted and repaired, and what is under way goes on being recorded in
- * memory. Every second they are looked for anew, as they were or others; what memory has goes there then, and all goes on. */
+ * memory. Every second they are looked for anew, as they were or others; what memory has goes there then, and all goes on.
+ * Where they are lost again within a minute, that takes twice as long the next time, up to a minute. */
 #ifndef BROKERD_LEDGER_JOURNAL_H
 #define BROKERD_LEDGER_JOURNAL_H
 #include "brokerd/ledger/record.h"

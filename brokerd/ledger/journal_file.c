@@ -14,12 +14,14 @@
 #include <unistd.h>
 
 #include "brokerd/ledger/crc32c.h"
+#include "brokerd/ledger/record.h"
 #include "brokerd/log/log.h"
 
 #define FILE_NAME    "journal"
 #define FILE_VERSION 1
 #define HALF_MIN     ((uint64_t)64 * 1024) /* what a file may say of itself */
 #define HALF_MAX     ((uint64_t)1024 * 1024 * 1024)
+#define READ_BYTES   ((size_t)1024 * 1024) /* at once */
 
 static const char magic[16] = "llm-broker jnl\n";
 
@@ -232,6 +234,46 @@ enum err journal_file_open(
 			"%s/" FILE_NAME " is changed by another program while llm-brokerd opens it",
 			at->state_dir);
 	return err;
+}
+
+enum err journal_file_read(const struct journal_file *f, const struct journal_place *at,
+	unsigned half, unsigned char *to, struct fault *why)
+{
+	const off_t from = (off_t)(JOURNAL_PAGE_BYTES + half * f->half_bytes);
+	struct record_reader reader = {.left = span_of(NULL, 0)};
+	struct record record;
+	size_t n = 0, passed = 0;
+	enum record_next found;
+	do {
+		const size_t left = f->half_bytes - n;
+		const ssize_t got = pread(
+			f->fd, to + n, left < READ_BYTES ? left : READ_BYTES, from + (off_t)n);
+		if (got <= 0)
+			return place_fault(at, "reading", got < 0 ? errno : EIO, why);
+		n += (size_t)got;
+		reader.left = span_of((const char *)to + passed, n - passed);
+		while ((found = record_next(&reader, &record)) == RECORD_FOUND)
+			;
+		passed = n - reader.left.n;
+	} while (n < f->half_bytes && (found != RECORD_END || reader.left.n < sizeof(uint64_t)));
+	return OK;
+}
+
+enum err journal_file_prove(
+	const struct journal_file *f, const struct journal_place *at, struct fault *why)
+{
+	unsigned char page[JOURNAL_PAGE_BYTES];
+	for (unsigned i = 0; i < 3; i++) {
+		const off_t from =
+			i == 0 ? 0 : (off_t)(JOURNAL_PAGE_BYTES + (i - 1) * f->half_bytes);
+		ssize_t n = pread(f->fd, page, sizeof page, from);
+		if (n != (ssize_t)sizeof page)
+			return place_fault(at, "reading", n < 0 ? errno : EIO, why);
+		n = pwrite(f->fd, page, sizeof page, from);
+		if (n != (ssize_t)sizeof page)
+			return place_fault(at, "writing", n < 0 ? errno : EIO, why);
+	}
+	return fdatasync(f->fd) == 0 ? OK : place_fault(at, "syncing", errno, why);
 }
 
 void journal_file_close(struct journal_file *f)

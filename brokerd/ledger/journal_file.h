@@ -31,6 +31,15 @@ enum err journal_file_open(
 	struct journal_file *f, const struct journal_place *at, struct fault *why) MUST_USE;
 void journal_file_close(struct journal_file *f);
 
+/* Does the disk take what is written to it? Writes the page, and the beginning of each half, as they are, and syncs that. */
+enum err journal_file_prove(
+	const struct journal_file *f, const struct journal_place *at, struct fault *why) MUST_USE;
+
+/* Copies the records of a half to the `half_bytes` at `to`, which are zero: what lies behind them is of former rounds, and
+ * may be left out. A page that cannot be read is ERR_IO here, and would be a SIGBUS in the map. */
+enum err journal_file_read(const struct journal_file *f, const struct journal_place *at,
+	unsigned half, unsigned char *to, struct fault *why) MUST_USE;
+
 /* Keeps the file as journal.old-N, says so in the log, and opens a new one in its place. */
 enum err journal_file_replace(struct journal_file *f, const struct journal_place *at,
 	const char *reason, struct fault *why) MUST_USE;

@@ -1,4 +1,4 @@
-/* journal_take.c - the ledger first: it is where all goes. */
+/* journal_take.c - what the file and memory have goes to the ledger. */
 #include "brokerd/ledger/journal_take.h"
 
 #include <errno.h>
@@ -13,14 +13,34 @@
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14; an older one refuses it, and is slower */
 #endif
 
+/* What it has, from a copy in memory. */
+static enum err replay_file(const struct journal_file *f, const struct journal_place *at,
+	const struct replay_source *memory, struct ledger *ledger, struct replayed *out,
+	struct fault *why)
+{
+	const size_t n = f->half_bytes;
+	struct replay_source from = *memory;
+	enum err err = OK;
+	unsigned char *copy =
+		mmap(NULL, 2 * n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (copy == MAP_FAILED)
+		return fault_set(why, ERR_NO_MEMORY, "no memory to read %s/journal", at->state_dir);
+	for (unsigned i = 0; err == OK && i < 2; i++) {
+		err = journal_file_read(f, at, i, copy + i * n, why);
+		from.file[i] = span_of((const char *)copy + i * n, n);
+	}
+	if (err == OK)
+		err = replay(&from, ledger, out, why);
+	munmap(copy, 2 * n);
+	return err;
+}
+
 enum err journal_take(struct journal_file *f, const struct journal_place *at,
 	const struct replay_source *memory, struct ledger *ledger, struct replayed *out,
 	struct fault *why)
 {
-	struct replay_source from = *memory;
-	for (size_t i = 0; i < 2; i++)
-		from.file[i] = span_of((const char *)f->halves[i], f->half_bytes);
-	const enum err err = replay(&from, ledger, out, why);
+	*out = (struct replayed){.why = FAULT_NONE};
+	const enum err err = replay_file(f, at, memory, ledger, out, why);
 	if (err)
 		return err;
 	if (out->rows > 0 || out->torn > 0)
@@ -48,10 +68,7 @@ enum err journal_too_small(const struct journal_back *b, struct fault *why)
 static enum err take_file(struct journal_back *b, struct ledger *ledger,
 	const struct journal_place *at, struct fault *why)
 {
-	enum err err = journal_file_open(&b->file, at, why);
-	if (err)
-		return err;
-	err = journal_take(&b->file, at, &b->memory, ledger, &b->was, why);
+	enum err err = journal_take(&b->file, at, &b->memory, ledger, &b->was, why);
 	if (err)
 		return err;
 	b->need_bytes += b->was.n_ended * RECORD_EXCHANGE_BYTES;
@@ -75,7 +92,12 @@ enum err journal_take_back(struct journal_back *b, struct ledger *ledger, struct
 	if (at.dir < 0)
 		return fault_set(why, ERR_IO, "the state folder %s cannot be used: %s",
 			b->state_dir, strerror(errno));
-	err = ledger_come_back(ledger, why);
+	/* the journal first: what it cannot do is said in the system's words */
+	err = journal_file_open(&b->file, &at, why);
+	if (err == OK)
+		err = journal_file_prove(&b->file, &at, why);
+	if (err == OK)
+		err = ledger_come_back(ledger, why);
 	if (err == OK)
 		err = take_file(b, ledger, &at, why);
 	close(at.dir);

@@ -112,33 +112,43 @@ static enum err ledger_exec(struct ledger *g, const char *sql, const char *doing
 
 /* ---- opening ---- */
 
-/* Makes the file, for SQLite would make it readable by all; refuses what is not ours. */
+static enum err claim_fault(const char *path, int os, struct fault *why)
+{
+	return fault_set(why, os == ENOSPC || os == EDQUOT ? ERR_STORAGE_FULL : ERR_IO,
+		"opening %s failed: %s. The state folder and its files must be writable by "
+		"the user that runs llm-brokerd",
+		path, os == ELOOP ? "it is a symbolic link" : strerror(os));
+}
+
+/* Makes the file, for SQLite would make it readable by all; refuses what is not ours. One that is there is only looked at: to
+ * close it would take away the locks that a connection of this process has on it. */
 static enum err ledger_claim(const char *path, struct fault *why)
 {
 	struct stat st;
-	const int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
-	if (fd < 0) {
-		const int os = errno;
-		return fault_set(why, os == ENOSPC || os == EDQUOT ? ERR_STORAGE_FULL : ERR_IO,
-			"opening %s failed: %s. The state folder and its files must be writable by "
-			"the user that runs llm-brokerd",
-			path, os == ELOOP ? "it is a symbolic link" : strerror(os));
+	const int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd >= 0) {
+		close(fd);
+		return OK;
 	}
-	enum err err = OK;
-	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
-		err = fault_set(why, ERR_IO, "%s is not a regular file: move it away", path);
-	else if (st.st_uid != geteuid())
-		err = fault_set(why, ERR_IO,
+	if (errno != EEXIST || lstat(path, &st) != 0)
+		return claim_fault(path, errno, why);
+	if (S_ISLNK(st.st_mode))
+		return claim_fault(path, ELOOP, why);
+	if (!S_ISREG(st.st_mode))
+		return fault_set(why, ERR_IO, "%s is not a regular file: move it away", path);
+	if (st.st_uid != geteuid())
+		return fault_set(why, ERR_IO,
 			"%s belongs to uid %u, and llm-brokerd runs as uid %u: give it the file, "
 			"or "
 			"another state folder",
 			path, (unsigned)st.st_uid, (unsigned)geteuid());
-	else if ((st.st_mode & 077) != 0 && fchmod(fd, 0600) != 0)
-		err = fault_set(why, ERR_IO,
+	if ((st.st_mode & 077) != 0 && fchmodat(AT_FDCWD, path, 0600, 0) != 0)
+		return fault_set(why, ERR_IO,
 			"%s can be read by others, and that cannot be changed: %s", path,
 			strerror(errno));
-	close(fd);
-	return err;
+	return faccessat(AT_FDCWD, path, R_OK | W_OK, AT_EACCESS) == 0
+		       ? OK
+		       : claim_fault(path, errno, why);
 }
 
 static enum err ledger_version(struct ledger *g, int *version, struct fault *why)
@@ -411,7 +421,7 @@ enum err ledger_ready(struct ledger *g, struct fault *why)
 	if (!g->writer || turn % 2 != 0)
 		return fault_set(why, ERR_IO,
 			"%s was let go, for its file system could not be written. It is tried "
-			"again every second",
+			"again by itself",
 			g->path);
 	g->turn = turn;
 	const enum err err = reader_connect(g, why);

@@ -35,6 +35,7 @@ struct counter {
 	struct limit_share
 		*uncounted; /* the first of those that the figures do not have; all behind it too */
 	int64_t pending[COUNTER_BUCKETS]; /* their sum */
+	uint64_t heard;                   /* the latest turn whose reply has come */
 	int64_t rest_us;                  /* nothing before that */
 	struct span name;                 /* of the limit; lies in `key` */
 	size_t key_n;

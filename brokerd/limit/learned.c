@@ -56,8 +56,8 @@ static int64_t whole_us(const struct bucket *b, int64_t limit, int64_t used, int
 	return us < LEARNED_DAY_US * 31 ? us : LEARNED_DAY_US * 31;
 }
 
-static void hear_rate(
-	struct counter *c, size_t i, const struct rate *r, int64_t most_us, int64_t now_us)
+static void hear_rate(struct counter *c, size_t i, const struct rate *r, bool is_old,
+	int64_t most_us, int64_t now_us)
 {
 	struct bucket *b = &c->buckets[i];
 	int64_t limit = r->limit >= 0 ? r->limit : b->amount;
@@ -78,24 +78,29 @@ static void hear_rate(
 		reset_us = most_us;
 	/* it is whole again by the time that one reads it */
 	const int64_t used = reset_us != 0 && r->remaining < limit ? limit - r->remaining : 0;
+	if (is_old && b->amount == limit && used + c->pending[i] < bucket_used(b, now_us))
+		return;
 	const int64_t per_us = whole_us(b, limit, used, reset_us);
 	bucket_set(b, limit, per_us, used + c->pending[i], now_us);
 }
 
-void learned_hear(struct counter *c, const struct rates *said, int64_t now_us)
+void learned_hear(struct counter *c, const struct rates *said, uint64_t turn, int64_t now_us)
 {
 	const struct rate *const rates[COUNTER_BUCKETS] = {[COUNTER_REQUESTS] = &said->requests,
 		[COUNTER_INPUT] = &said->input,
 		[COUNTER_OUTPUT] = &said->output,
 		[COUNTER_TOKENS] = &said->tokens};
 	const int64_t most_us = said->is_day_spent ? LEARNED_DAY_US : LEARNED_REST_US;
+	const bool is_old = turn > 0 && turn < c->heard;
 	int64_t rest_us = -1;
 	assert(c->is_learned);
+	if (turn > c->heard)
+		c->heard = turn;
 	count_first(c);
 	for (size_t i = 0; i < COUNTER_BUCKETS; i++) {
 		const struct rate *r = rates[i];
 		if (r->limit >= 0 || r->remaining >= 0)
-			hear_rate(c, i, r, most_us, now_us);
+			hear_rate(c, i, r, is_old, most_us, now_us);
 		if (said->is_day_spent && r->remaining == 0 && r->reset_ms >= 0 &&
 			num_mul_sat(r->reset_ms, MS_US) > rest_us)
 			rest_us = num_mul_sat(r->reset_ms, MS_US);

@@ -16,7 +16,8 @@
 void learned_taken(struct counter *c, struct limit_share *share);
 void learned_gone(struct counter *c, struct limit_share *share);
 
-/* A reply has come. */
-void learned_hear(struct counter *c, const struct rates *said, int64_t now_us);
+/* The reply to the one that took its share at `turn` has come; 0: to one that has none. Replies come in any order, and
+ * of one that another has overtaken the figures are old: they can make less of what is left, and not more. */
+void learned_hear(struct counter *c, const struct rates *said, uint64_t turn, int64_t now_us);
 
 #endif

@@ -246,13 +246,13 @@ bool limiter_soft(struct limiter *l, const struct limit_subject *s, const struct
 }
 
 void limiter_learn(struct limiter *l, const struct limit_subject *s, const struct rates *said,
-	const struct limit_now *now)
+	uint64_t turn, const struct limit_now *now)
 {
 	limiter_see(l, now);
 	const struct limit_caller *caller = limiter_caller(l, s);
 	if (!caller->learned)
 		return;
-	learned_hear(caller->learned, said, l->now_us);
+	learned_hear(caller->learned, said, turn, l->now_us);
 	limiter_tell(l);
 }
 

@@ -114,9 +114,10 @@ bool limiter_soft(struct limiter *l, const struct limit_subject *s, const struct
 	size_t n, struct fault *said);
 
 /* What a provider's reply said of its rates, for that key and model; shared by all callers. One reply, one call: the
- * attempts that have had none are what its figures do not count yet. */
+ * attempts that have had none are what its figures do not count yet. `turn`: its hold's (0: it has none); what comes
+ * behind the reply to a later one is old, and gives nothing back. */
 void limiter_learn(struct limiter *l, const struct limit_subject *s, const struct rates *said,
-	const struct limit_now *now);
+	uint64_t turn, const struct limit_now *now);
 
 /* What was spent before this process, as the ledger has it; before the first take. */
 void limiter_remember(

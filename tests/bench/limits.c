@@ -157,7 +157,7 @@ static void learn(struct bench *b, unsigned i)
 	said.requests = (struct rate){1000000, 900000, 60000};
 	said.tokens = (struct rate){1000000000, 900000000, 60000};
 	subject_of(i, app, &s);
-	limiter_learn(b->limiter, &s, &said, &at);
+	limiter_learn(b->limiter, &s, &said, 0, &at);
 }
 
 static void settle(struct bench *b, unsigned i)

@@ -973,6 +973,16 @@ def test_rates_are_true(kind, most, seconds):
         assert len(inside) <= 2 * most and sum(tokens for _, tokens in inside) <= 100 * most
 
 
+def test_what_is_left_at_first():
+    limits = Limits([{"requests": 60, "left": 2, "style": "anthropic"}])
+    said = [limits.ask("k", "m", 1, "openai", at, 0) for at in (10, 10, 10, 10.5, 11.1)]
+    assert [over for over, _ in said] == [None, None, "requests", "requests", None]
+    assert [head["anthropic-ratelimit-requests-remaining"] for _, head in said] == ["1", "0", "0", "0", "0"]
+    empty = Limits([{"requests": 60, "left": 0}])
+    assert [empty.ask("k", "m", 1, "openai", at, 0)[0] for at in (10, 10.9, 11)] == ["requests", "requests", None]
+    assert said[2][1]["retry-after"] == "1" and "retry-after-ms" not in said[2][1], "whole seconds, as its style has it"
+
+
 def test_more_than_there_ever_is_has_no_wait():
     over, head = Limits([{"tokens": 50}]).ask("k", "m", 51, "openai", 0, 0)
     assert over == "tokens" and "retry-after" not in head and head["x-ratelimit-remaining-tokens"] == "50"
@@ -980,7 +990,8 @@ def test_more_than_there_ever_is_has_no_wait():
 
 @pytest.mark.parametrize("rule, why", [
     ({}, "requests or tokens"), ({"requests": 0}, "1 or more"), ({"requests": 1, "per": 3}, "no per"),
-    ({"requests": 1, "kind": "bag"}, "kind is one of"), ({"requests": 1, "seconds": 0}, "more than none")])
+    ({"requests": 1, "kind": "bag"}, "kind is one of"), ({"requests": 1, "seconds": 0}, "more than none"),
+    ({"requests": 1, "left": 2}, "no more than the whole")])
 def test_a_wrong_rate_is_refused(plain_provider, rule, why):
     with pytest.raises(ProviderError, match=why):
         plain_provider.limits(rule)

@@ -6,6 +6,7 @@ Pure: the time is handed in. A rule is a dict:
   model     for requests of this model alone
   requests  so many in `seconds` (60), and
   tokens    so many: those of the prompt and the `max_tokens` that it asks for
+  left      so many of them are there at first, of each; without it, all
   kind      "bucket" (default): grows back evenly, up to the whole; "window": is whole again at once when
             the time that began with its first request is over
   style     "openai" or "anthropic": whose headers; without one, those of the language that is spoken
@@ -18,7 +19,7 @@ import datetime
 import email.utils
 import math
 
-RULE = ("key", "model", "requests", "tokens", "seconds", "kind", "style")
+RULE = ("key", "model", "requests", "tokens", "left", "seconds", "kind", "style")
 KINDS, STYLES = ("bucket", "window"), ("openai", "anthropic")
 
 
@@ -36,6 +37,9 @@ def check(rule):
     sizes = [rule[name] for name in ("requests", "tokens") if rule.get(name) is not None]
     if not sizes or any(type(size) is not int or size < 1 for size in sizes):
         raise BadRule("a limit has requests or tokens, 1 or more")
+    left = rule.get("left", 0)
+    if type(left) is not int or not 0 <= left <= min(sizes):
+        raise BadRule("what is left at first is none or more, and no more than the whole")
     if not rule.get("seconds", 60) > 0:
         raise BadRule("a limit's seconds are more than none")
     return rule
@@ -108,7 +112,7 @@ class Limits:
         self.meters = {}  # (rule, key, what): Meter
         self.refused = {}  # key: how many
 
-    def _of(self, key, model, tokens):
+    def _of(self, key, model, tokens, now):
         """The meters that a request falls under: [(rule, what, amount, Meter)]."""
         found = []
         for n, rule in enumerate(self.rules):
@@ -117,14 +121,17 @@ class Limits:
             for what, amount in (("requests", 1), ("tokens", tokens)):
                 if rule.get(what) is None:
                     continue
-                meter = self.meters.setdefault((n, key, what), Meter(
-                    rule[what], rule.get("seconds", 60), rule.get("kind")))
+                meter = self.meters.get((n, key, what))
+                if meter is None:
+                    meter = self.meters[n, key, what] = Meter(rule[what], rule.get("seconds", 60), rule.get("kind"))
+                    if "left" in rule:
+                        meter.take(rule[what] - rule["left"], now)
                 found.append((rule, what, amount, meter))
         return found
 
     def ask(self, key, model, tokens, style, now, wall):
         """(None, headers) for one that is let through, or (what it is too much of, headers)."""
-        under = self._of(key, model, tokens)
+        under = self._of(key, model, tokens, now)
         waits = [(wait, what) for _, what, amount, meter in under
                  if (wait := meter.wait(amount, now)) != 0]
         if not waits:
@@ -150,6 +157,6 @@ class Limits:
         if len(known) == len(waits):
             longest = max(known)
             headers["retry-after"] = str(math.ceil(longest))
-            if all(rule.get("style") or style == "openai" for rule, *_ in under):
+            if all((rule.get("style") or style) == "openai" for rule, *_ in under):
                 headers["retry-after-ms"] = str(math.ceil(longest * 1000))
         return waits[0][1], headers

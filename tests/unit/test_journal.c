@@ -13,6 +13,7 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -771,6 +772,34 @@ static void check_refusals(void)
 /* ---- a disk that is lost, and comes back ---- */
 
 /* Lost: no file may grow any more, and the ledger's is the first that has to. */
+/* What the journal's file answers to be read and to be synced. */
+static int read_error, sync_error;
+
+static bool is_journal(int fd)
+{
+	struct stat named, st;
+	return stat(in_dir("journal"), &named) == 0 && fstat(fd, &st) == 0 &&
+	       st.st_ino == named.st_ino && st.st_dev == named.st_dev;
+}
+
+ssize_t pread(int fd, void *to, size_t n, off_t at)
+{
+	if (read_error && at >= (off_t)JOURNAL_PAGE_BYTES && is_journal(fd)) {
+		errno = read_error;
+		return -1;
+	}
+	return syscall(SYS_pread64, fd, to, n, at);
+}
+
+int fdatasync(int fd)
+{
+	if (sync_error && is_journal(fd)) {
+		errno = sync_error;
+		return -1;
+	}
+	return (int)syscall(SYS_fdatasync, fd);
+}
+
 static void limit_files(bool is_lost)
 {
 	struct rlimit limit;
@@ -972,6 +1001,17 @@ static void check_away(void)
 	loop_virtual_advance(b.loop, 3 * SECOND_US);
 	is_int(watched.back, 0, "it is not back before it is better");
 	ok(!is_held("journal"), "and not held meanwhile");
+	limit_files(false);
+	read_error = EIO;
+	loop_virtual_advance(b.loop, SECOND_US);
+	is_int(watched.back, 0, "nor while the journal cannot be read");
+	ok(strstr(watched.why, "reading") != NULL, "%s", watched.why);
+	read_error = 0;
+	sync_error = EIO;
+	loop_virtual_advance(b.loop, SECOND_US);
+	is_int(watched.back, 0, "nor while it does not take what is written to it");
+	ok(strstr(watched.why, "syncing") != NULL, "%s", watched.why);
+	sync_error = 0;
 	come_back(leave_as_it_is);
 	is_int(watched.back, 1, "then it is");
 	ok(!is_tail_due, "while it came, something ended");
@@ -984,6 +1024,43 @@ static void check_away(void)
 	is_err(flushed.err, OK, "again");
 	check_rows_of("at once", 0, 0);
 	stop();
+}
+
+/* How many seconds until a disk that can be used is back. */
+static int seconds_until_back(void)
+{
+	int seconds = 0;
+	limit_files(false);
+	while (watched.back == 0 && seconds < 100) {
+		loop_virtual_advance(b.loop, SECOND_US);
+		seconds++;
+	}
+	return seconds;
+}
+
+/* There has to be something new to write. */
+static void lose_another_time(size_t n)
+{
+	char id[REQUEST_ID_BYTES];
+	snprintf(id, sizeof id, "req_lost_%zu", n);
+	request(id);
+	lose_disk();
+}
+
+static void check_flapping(void)
+{
+	static const int seconds[] = {1, 2, 4, 8, 16, 32, 60, 60};
+	must_start();
+	for (size_t i = 0; i < COUNT_OF(seconds); i++) {
+		lose_another_time(i);
+		is_int(watched.away, 1, "it is lost");
+		is_int(seconds_until_back(), seconds[i], "and looked for again in time");
+	}
+	loop_virtual_advance(b.loop, 61 * SECOND_US);
+	lose_another_time(COUNT_OF(seconds));
+	is_int(seconds_until_back(), 1, "and soon, once it has held for a minute");
+	stop();
+	leave_nothing();
 }
 
 static void check_returns(void)
@@ -1136,9 +1213,7 @@ static void check_lost_often(void)
 			snprintf(id, sizeof id, "refused_%02d_%03d", round, i);
 			failed += do_settle(id, &why) != OK;
 		}
-		limit_files(false);
-		loop_virtual_advance(b.loop, SECOND_US);
-		failed += watched.back != 1;
+		failed += seconds_until_back() > 60;
 	}
 	is_int(failed, 0, "each time it is let go, and comes back");
 	for (int i = 0; i < 10; i++) {
@@ -1246,6 +1321,7 @@ int main(void)
 		{"holes",          check_holes         },
 		{"refusals",       check_refusals      },
 		{"away",           check_away          },
+		{"flapping",       check_flapping      },
 		{"returns",        check_returns       },
 		{"killed returns", check_killed_returns},
 		{"killed away",    check_killed_away   },

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "brokerd/ledger/ledger_parts.h"
@@ -295,6 +296,21 @@ static void ask_reader(struct ledger *g, enum err want, const char *part, const 
 	ok(span_find(said, span_str(part)) < said.n, "%s: %.*s", name, (int)said.n, said.p);
 }
 
+/* Does a connection of this process keep others from the log? Another process is asked, for one's own locks are not seen. */
+static bool is_locked(void)
+{
+	struct flock range = {
+		.l_type = F_WRLCK, .l_start = 0x40000002, .l_len = 510}; /* SQLite's */
+	int status = 0;
+	const pid_t child = fork();
+	if (child == 0) {
+		const int fd = open(in_dir("ledger.db"), O_RDWR | O_CLOEXEC);
+		_exit(fd >= 0 && fcntl(fd, F_GETLK, &range) == 0 && range.l_type == F_RDLCK);
+	}
+	return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) &&
+	       WEXITSTATUS(status) == 1;
+}
+
 static void check_letting_go(void)
 {
 	struct fault why = FAULT_NONE;
@@ -306,7 +322,12 @@ static void check_letting_go(void)
 	is_err(write_one(g, &x, NULL, &why), OK, "a row");
 	ask_reader(g, OK, "\"requests\":1", "before");
 	ledger_let_go(g);
+	ok(is_locked(), "the reader has it open still");
+	is_err(ledger_come_back(g, &why), OK, "it comes back meanwhile");
+	ok(is_locked(), "and nobody takes the log for one that is left over");
+	ledger_let_go(g);
 	ledger_reader_let_go(ledger_reader(g));
+	ok(!is_locked(), "nothing is open");
 	ask_reader(g, ERR_IO, "was let go", "while it is let go");
 	ledger_heed(ledger_reader(g), &is_unwanted);
 	ledger_heed(ledger_reader(g), NULL);

@@ -569,7 +569,7 @@ static void learn(void)
 		said.tokens = (struct rate){2000, random_below(1001), some_reset_ms(&c->rates[3])};
 	if (one_in(10))
 		said.retry_after_ms = random_below(20000);
-	limiter_learn(w.limiter, s, &said, &at);
+	limiter_learn(w.limiter, s, &said, 0, &at);
 	const int first = next_uncounted(counter);
 	if (first >= 0)
 		w.holds[first].is_counted = true;

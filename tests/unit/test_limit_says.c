@@ -229,7 +229,7 @@ static void of_providers(void)
 		struct limit_hold h = {.n = 0};
 		struct limit_answer a;
 		const struct limit_now now = at(0);
-		limiter_learn(l, &one, &learned[i].said, &now);
+		limiter_learn(l, &one, &learned[i].said, 0, &now);
 		limiter_take(l, &one, &need, &now, &h, &a);
 		is_int(a.verdict, LIMIT_WAIT, "%s", learned[i].name);
 		is_str(a.why.message, learned[i].sentence, "its sentence");

@@ -89,7 +89,7 @@ static void test_requests(void)
 	is_int(sure_s(l, 0, 0, 4, 0), 0, "five more may ask, as soon as it is over");
 	is_int(sure_s(l, 0, 0, 5, 0), 10, "and a sixth behind those");
 	rates.retry_after_ms = 7000;
-	limiter_learn(l, &one, &rates, &now);
+	limiter_learn(l, &one, &rates, 0, &now);
 	is_int(sure_s(l, 0, 0, 0, 0), 7, "not before its provider wants to be asked");
 	limiter_release(&h, &now);
 	limiter_free(l);

@@ -279,6 +279,43 @@ static void from_the_future(void)
 	limiter_free(l);
 }
 
+/* ---- what a provider says ---- */
+
+static void say(struct limiter *l, int64_t remaining, int64_t reset_ms, uint64_t turn, int64_t us)
+{
+	struct rates said = RATES_UNKNOWN;
+	const struct limit_now now = at(us);
+	said.requests = (struct rate){10, remaining, reset_ms};
+	limiter_learn(l, &one, &said, turn, &now);
+}
+
+/* Three ask, and the last is answered first: what the others say was so before. */
+static void overtaken(void)
+{
+	struct limiter *l = limiter("");
+	struct limit_hold h[4];
+	struct limit_answer a;
+	for (size_t i = 0; i < 3; i++)
+		is_int(take(l, &one, 0, 0, 0, 0, &h[i], &a), LIMIT_HELD, "nothing is known yet");
+	say(l, 2, 48000, h[2].turn, 0);
+	is_int(take(l, &one, 0, 0, 0, 0, &h[3], &a), LIMIT_WAIT,
+		"two are there, and two more have no reply");
+	say(l, 4, 36000, h[0].turn, 0);
+	is_int(take(l, &one, 0, 0, 0, 0, &h[3], &a), LIMIT_WAIT, "an old reply says of more");
+	say(l, 0, 60000, h[1].turn, 0);
+	is_int(take(l, &one, 0, 0, 0, 6 * SECOND_US - 1, &h[3], &a), LIMIT_WAIT,
+		"of less it is heard");
+	is_int(take(l, &one, 0, 0, 0, 6 * SECOND_US, &h[3], &a), LIMIT_HELD, "and time helps");
+	for (size_t i = 0; i < 3; i++)
+		release(&h[i], 6 * SECOND_US);
+	say(l, 5, 30000, h[3].turn, 6 * SECOND_US);
+	release(&h[3], 6 * SECOND_US);
+	is_int(take(l, &one, 0, 0, 0, 6 * SECOND_US, &h[0], &a), LIMIT_HELD,
+		"a new one is heard whatever it says");
+	release(&h[0], 6 * SECOND_US);
+	limiter_free(l);
+}
+
 /* ---- amounts that nobody means ---- */
 
 static void extremes(void)
@@ -299,11 +336,11 @@ static void extremes(void)
 			LIMIT_HELD, "a call that can take more than there is");
 	}
 	settle(&h[0], 0, 0, INT64_MAX, 10 * SECOND_US);
-	limiter_learn(l, &one, &said, &now);
+	limiter_learn(l, &one, &said, 0, &now);
 	settle(&h[1], INT64_MAX, INT64_MAX, INT64_MAX, 10 * SECOND_US);
-	limiter_learn(l, &one, &said, &now);
+	limiter_learn(l, &one, &said, 0, &now);
 	release(&h[2], 10 * SECOND_US);
-	limiter_learn(l, &one, &said, &now);
+	limiter_learn(l, &one, &said, 0, &now);
 	ok(limiter_soft(l, &one, &now, 0, &soft), "it is told");
 	is_int(take(l, &one, INT64_MAX, 0, 0, 3 * 3600 * SECOND_US, &h[0], &a), LIMIT_HELD,
 		"and over one day");
@@ -363,6 +400,7 @@ int main(void)
 	for_others();
 	rolled();
 	from_the_future();
+	overtaken();
 	extremes();
 	crowded();
 	return tap_done();

@@ -1,0 +1,98 @@
+"""test_route_keys.py - who notices that a key has died, that one is spent, or that a provider is away?
+
+Nobody, as long as there is another. A provider is away for $LLMB_DOWN seconds (6). A minute of it, and up to half of
+one until it is asked again:
+
+  LLMB_DOWN=60 LLMB_TEST_TIMEOUT=200 python3 -m pytest tests/e2e/test_route_keys.py
+"""
+
+import collections
+import math
+import os
+import time
+
+import harness
+from crowds import Crowds
+
+KEYS = {label: f"sk-{label}-0123456789abcdef" for label in ("first", "one", "two")}
+NAMES = {"first": "P", "one": "P/one", "two": "P/two"}
+PROCESSES, CALLS = 8, 200
+DOWN_SECONDS = float(os.environ.get("LLMB_DOWN", "6"))
+UP_SECONDS, EACH_SECONDS = 1.0, 0.05  # before, and behind what is waited for; between two calls
+REST_FIRST, REST_MAX = 1.0, 30.0  # of a host that refuses connections, doubling: brokerd/route/retry.c
+FAILURES = 3  # in a row, until it rests
+
+
+def ledger(made):
+    """Its rows, and those that waited to be written."""
+    assert made.llmb("usage").code == 0
+    return made.ledger()
+
+
+def of_key(provider, label):
+    """What became of the whole requests with that key: how many by which script (None: well)."""
+    return collections.Counter(script for _, script, _, key in provider.tally() if key == KEYS[label])
+
+
+def test_three_keys_of_which_one_is_good(broker, provider):
+    """One is revoked, and one refused for the next 50 minutes, while eight processes call."""
+    made = broker(harness.provider_section(provider, "P"))
+    for label, name in NAMES.items():
+        made.add_key(name, KEYS[label])
+    crowds = Crowds(made, [{"models": ["P/m"], "calls": CALLS // PROCESSES, "every_ms": 100}] * PROCESSES)
+    provider.wait_request(CALLS // 4, timeout=20)
+    provider.key_is(KEYS["first"], "revoked")
+    provider.wait_request(CALLS // 2, timeout=20)
+    provider.script(name="spent", status=429, when={"key": KEYS["one"]}, headers={"retry-after": "3000"}, times=0)
+    called = [one for process in crowds.finish(40) for one in process]
+    assert collections.Counter(one.what for one in called) == {"ok": CALLS}
+    used = {label: of_key(provider, label) for label in KEYS}
+    # each process may have had one under way when the first was refused; after that nobody asks
+    assert 1 <= used["first"]["revoked"] <= PROCESSES, used
+    assert 1 <= used["one"]["spent"] <= PROCESSES, used
+    served = {label: used[label][None] for label in KEYS}
+    assert sum(served.values()) == CALLS and min(served.values()) > 0, served
+    rows = ledger(made)
+    assert len(rows["exchange"]) == CALLS and {row["outcome"] for row in rows["exchange"]} == {"ok"}
+    assert collections.Counter((row["key_label"], row["error"]) for row in rows["attempt"]
+                               if row["outcome"] != "ok") == {
+        (None, "auth"): used["first"]["revoked"], ("one", "rate_limited"): used["one"]["spent"]}
+
+
+def rest_at(seconds):
+    """How long the rest at most is that begins when it has been away for so long."""
+    return min(REST_MAX, REST_FIRST * 2 ** math.floor(math.log2(seconds / REST_FIRST + 1)))
+
+
+def test_a_provider_that_is_away(broker, providers):
+    """Its kept connections end and it takes no new one, while there are 20 calls a second."""
+    a, b = (providers(needs_key=False) for _ in range(2))
+    made = broker(harness.provider_section(a, "a", auth="none") + harness.provider_section(b, "b", auth="none") +
+                  harness.section("model", "both", {"target": ["a/m", "b/m"]}))
+    again = rest_at(DOWN_SECONDS) + 1
+    seconds = UP_SECONDS + DOWN_SECONDS + again + UP_SECONDS
+    crowds = Crowds(made, [{"models": ["both"], "every_ms": 2000 * EACH_SECONDS, "at_once": 50,
+                            "slices": {"seconds": seconds, "count": 1}}] * 2)
+    time.sleep(max(0.0, crowds.begun - time.monotonic()) + UP_SECONDS)
+    a.listener("down", hangs_up=True)
+    time.sleep(DOWN_SECONDS)
+    served = a.stats()["requests"]
+    a.listener("up")
+    up = time.monotonic()
+    back = a.wait_request(served + 1, timeout=again + 5)
+    called = [one for process in crowds.finish(seconds + 30) for one in process]
+
+    assert len(called) > 0.8 * seconds / EACH_SECONDS, len(called)
+    assert {one.what for one in called} == {"ok"}, collections.Counter(one.what for one in called)
+    assert back.received_at - up <= again, "it is asked again as soon as it has rested"
+    rows = ledger(made)
+    asked_a = [row for row in rows["attempt"] if row["provider"] == "a"]
+    failed = [row for row in asked_a if row["outcome"] != "ok"]
+    assert all(row["outcome"] == "ok" for row in rows["attempt"] if row["provider"] == "b")
+    assert failed and {row["error"] for row in failed} <= {"connection", "outcome_unknown", "stream_incomplete"}
+    # those that find it out, at the same time at the worst, and one after each of its rests
+    rests = math.floor(math.log2(DOWN_SECONDS / REST_FIRST + 1)) + 1
+    paid = {row["exchange_id"] for row in failed}
+    assert len(paid) <= FAILURES + rests and len(failed) <= 2 * FAILURES + rests, failed
+    last = [row["provider"] for row in rows["exchange"]][-int(UP_SECONDS / EACH_SECONDS / 2):]
+    assert set(last) == {"a"}, last
