@@ -25,7 +25,7 @@ PIECE_SECONDS = 1.0
 TRIES = 3  # of a machine that others use, too
 TURN_SECONDS = 0.010 * (8 if harness.is_observed() else 1)
 P99_RATIO = 1.25
-PLACES = 40  # of each kind, so that no few failures put all that there is to rest
+PLACES = max(40, round(2 * SECONDS))  # of each kind, so that no few failures put all that there is to rest
 TIMERS = {"connect_timeout": "700ms", "first_byte_timeout": "1s"}
 NAME_SERVER = "127.0.77.53"  # nobody's
 KINDS = ("name", "hole", "tls")
@@ -129,7 +129,7 @@ def test_the_silent_hold_nobody_up(broker, providers, dead_name_server):
         for kind in KINDS:  # they are under way until their time is over, or the piece's
             ends = {what: n for (name, what), n in tries[-1].lost.items() if name == kind}
             assert set(ends) <= {"timeout", "connection", "cancelled"}, ends
-            assert ends.get("timeout", 0) + ends.get("connection", 0) >= SECONDS / 2 and ends["cancelled"] > 0, ends
+            assert ends.get("timeout", 0) + ends.get("connection", 0) >= SECONDS / 2 and ends.get("cancelled"), ends
     assert len([name for name in names_asked(sock) if name.startswith("name-")]) >= 2
     assert silent.stats()["connections"] >= SECONDS / 2
     assert is_undisturbed(tries[-1]), tries
