@@ -12,10 +12,6 @@ struct accounts {
 	struct limiter *limiter; /* of no configuration yet */
 };
 
-/* Makes a folder and its parents; each new one is for its owner alone. ERR_IO: it cannot be made, is another's, or
- * cannot be written. Blocks. */
-enum err accounts_folder(const char *path, struct fault *why);
-
 /* All or nothing. `now_us` is the wall clock; the journal's callbacks come on the loop. Blocks; on any thread. */
 enum err accounts_open(struct accounts *a, const char *state_dir, struct loop *loop,
 	struct workers *workers, int64_t now_us, struct fault *why);

@@ -21,6 +21,7 @@
 #include "brokerd/log/log.h"
 #include "brokerd/loop/resume.h"
 #include "brokerd/relearn.h"
+#include "brokerd/value/state_folder.h"
 
 #define WORKERS 4
 
@@ -384,7 +385,7 @@ static bool open_state(struct broker *b)
 	struct fault why = FAULT_NONE;
 	struct accounts a = {.ledger = NULL};
 	const char *dir = b->options.state_dir;
-	if (accounts_folder(dir, &why) != OK) {
+	if (state_folder_make(dir, &why) != OK) {
 		audit_close(o->audit); /* there is no place for it */
 		o->audit = NULL;
 	} else {
@@ -407,7 +408,7 @@ static void mend_run(struct job *job)
 	const char *dir = b->options.state_dir;
 	m->why = FAULT_NONE;
 	m->accounts = (struct accounts){.ledger = NULL};
-	if (accounts_folder(dir, &m->why) == OK)
+	if (state_folder_make(dir, &m->why) == OK)
 		(void)accounts_open(&m->accounts, dir, o->loop, o->workers, m->now_us, &m->why);
 }
 

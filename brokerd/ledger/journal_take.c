@@ -8,6 +8,7 @@
 
 #include "brokerd/ledger/journal_guard.h"
 #include "brokerd/log/log.h"
+#include "brokerd/value/state_folder.h"
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14; an older one refuses it, and is slower */
@@ -86,6 +87,8 @@ enum err journal_take_back(struct journal_back *b, struct ledger *ledger, struct
 	struct journal_place at = {.state_dir = b->state_dir};
 	b->file = (struct journal_file){.fd = -1};
 	enum err err = mounted_check(b->where, why);
+	if (err == OK)
+		err = state_folder_make(b->state_dir, why); /* an empty disk does not have it */
 	if (err)
 		return err;
 	at.dir = open(b->state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -397,12 +397,24 @@ void ledger_reader_let_go(struct ledger *reader)
 	abandon(reader);
 }
 
+/* What a disk failed to write is clean for the kernel, and not written another time: a sync of SQLite's log would say nothing
+ * of it. What the log has is therefore written anew, to the file, which is synced, and the log begun from its start: frames
+ * behind one that the disk does not have would be lost with it. Who is still reading has to come to an end first. */
+static enum err write_anew(struct ledger *g, struct fault *why)
+{
+	const int rc =
+		sqlite3_wal_checkpoint_v2(g->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	return rc == SQLITE_OK ? OK : ledger_fault(g, rc, "writing", why);
+}
+
 enum err ledger_come_back(struct ledger *g, struct fault *why)
 {
 	assert(!g->db && atomic_load(&g->turns) % 2 != 0);
 	enum err err = ledger_claim(g->path, why);
 	if (err == OK)
 		err = ledger_setup(g, why);
+	if (err == OK)
+		err = write_anew(g, why);
 	if (err)
 		abandon(g);
 	else

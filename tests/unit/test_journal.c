@@ -880,6 +880,14 @@ static void leave_nothing(void)
 		unlink(in_dir(names[i]));
 }
 
+/* As a disk that is mounted further up, and is empty. */
+static void leave_no_folder(void)
+{
+	leave_nothing();
+	if (rmdir(dir) != 0)
+		bail("rmdir: %s", strerror(errno));
+}
+
 /* Another broker's, that was killed. Some of what is under way here was so there. */
 static void leave_another(void)
 {
@@ -919,10 +927,11 @@ static const struct {
 	void (*leave)(void);
 	int foreign; /* exchanges of others, of which one is unknown */
 } disks[] = {
-	{"as it was",    leave_as_it_is, 0},
-	{"an empty one", leave_nothing,  0},
-	{"another's",    leave_another,  2},
-	{"an older one", leave_older,    0},
+	{"as it was",    leave_as_it_is,  0},
+	{"an empty one", leave_nothing,   0},
+	{"no folder",    leave_no_folder, 0},
+	{"another's",    leave_another,   2},
+	{"an older one", leave_older,     0},
 };
 
 static void begin_three(void)

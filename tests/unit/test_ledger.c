@@ -311,6 +311,12 @@ static bool is_locked(void)
 	       WEXITSTATUS(status) == 1;
 }
 
+static int64_t bytes_of(const char *name)
+{
+	struct stat st;
+	return stat(in_dir(name), &st) == 0 ? (int64_t)st.st_size : -1;
+}
+
 static void check_letting_go(void)
 {
 	struct fault why = FAULT_NONE;
@@ -323,7 +329,13 @@ static void check_letting_go(void)
 	ask_reader(g, OK, "\"requests\":1", "before");
 	ledger_let_go(g);
 	ok(is_locked(), "the reader has it open still");
+	ok(bytes_of("ledger.db-wal") > 0, "the row is in the log alone");
+	sync_error = EIO;
+	is_err(ledger_come_back(g, &why), ERR_IO,
+		"it does not come back where nothing can be synced: %s", why.message);
+	sync_error = 0;
 	is_err(ledger_come_back(g, &why), OK, "it comes back meanwhile");
+	is_int(bytes_of("ledger.db-wal"), 0, "and what was in the log is in the file");
 	ok(is_locked(), "and nobody takes the log for one that is left over");
 	ledger_let_go(g);
 	ledger_reader_let_go(ledger_reader(g));
