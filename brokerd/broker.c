@@ -352,6 +352,8 @@ static void on_back(void *context)
 	b->disk_ailment = FAULT_NONE;
 	note_ailments(b);
 	audit_retry(b->organs.audit);
+	/* what was said meanwhile may have gone to where the disk was not, or to none */
+	grants_write(b->organs.grants);
 	log_info("broker.mended", "state=%s", b->options.state_dir);
 	tell_state(b);
 }

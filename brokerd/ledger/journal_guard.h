@@ -1,7 +1,8 @@
 /* journal_guard.h - what if the journal's file can no longer be written to, while it is mapped?
  * A file system that an error has made read-only, a device that is gone: the next store to a page of it is a SIGBUS. The
- * map is then made private at the same address (or, where the file system refuses that too, a copy in memory), in the middle
- * of that store, which goes on: what is there can still be read, and what comes is in memory alone. Whoever writes asks after that, and lets the file go. */
+ * map is then made private at the same address (or, where the file system refuses that too, a copy in memory), in the
+ * middle of that store, which goes on: what is there can still be read, and what comes is in memory alone. Whoever writes
+ * asks after that, and lets the file go. */
 #ifndef BROKERD_LEDGER_JOURNAL_GUARD_H
 #define BROKERD_LEDGER_JOURNAL_GUARD_H
 #include "brokerd/ledger/journal_file.h"

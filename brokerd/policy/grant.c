@@ -325,6 +325,12 @@ static void refuse(struct grants *g, const struct fault *why, struct grants_repl
 	workers_submit(g->workers, &w->job, LANE);
 }
 
+void grants_write(struct grants *g)
+{
+	if (!g->unusable.err)
+		write_down(g, (struct grants_reply){.on_done = NULL});
+}
+
 void grants_end_session(struct grants *g)
 {
 	for (size_t i = g->n; i-- > 0;) {

@@ -44,6 +44,8 @@ void grants_put(struct grants *g, const struct grant *grant, struct grants_reply
 /* *found: there was one. */
 void grants_remove(
 	struct grants *g, uid_t uid, struct span who, bool *found, struct grants_reply reply);
+/* Writes the file again, for it may be on another disk than it was. One that cannot be used is left alone. */
+void grants_write(struct grants *g);
 /* Those that are not kept go. */
 void grants_end_session(struct grants *g);
 

@@ -296,6 +296,7 @@ def begin_and_lose(broker, provider, loop_disk, more="", options="errors=remount
     assert first.type == END
     made.wait_ledger(1, 1)
     assert made.llmb("usage").code == 0  # the ledger is open for questions, too
+    assert made.llmb("app", "allow", "flatpak:org.x.Y").code == 0
     streams = held(made, provider, 30)
     make_error(made)
     said, took = caller.ask_until_refused()
@@ -324,6 +325,7 @@ def test_a_disk_that_an_error_made_read_only(broker, plain_provider, loop_disk, 
     time.sleep(2.5)  # it looks for its disk meanwhile, and takes no other for it
     assert not os.listdir(made.state_dir), "nothing is written where the disk was"
     check_refusal(caller, "cannot be recorded, so it is not sent", "nothing is mounted on")
+    assert made.llmb("app", "revoke", "flatpak:org.x.Y").code == 0
     repair_and_mount(made, image)
     late = caller.ask_until_served(10)
     assert late < 5 * harness.SLOWER
@@ -339,6 +341,7 @@ def test_a_disk_that_an_error_made_read_only(broker, plain_provider, loop_disk, 
     made.start()
     Caller(made).ask_until_served()
     check_all_there(made, plain_provider, told)
+    assert "cut off" in made.llmb("app", "list").out, "what was revoked meanwhile stays so"
     assert made.llmb("audit", "verify").code == 0
 
 
