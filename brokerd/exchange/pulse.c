@@ -196,10 +196,13 @@ static bool find_rule(const struct exchange *x, const struct fault *why, struct 
 	return true;
 }
 
-/* Was it the call's own time that was not enough? Then nobody knows what a more patient one would have had. */
+/* Was it the call's own time that was not enough? Then nobody knows what a more patient one would have had. What broke
+ * off before that is another matter. */
 static bool is_impatience(const struct exchange *x, const struct fault *why)
 {
-	return x->is_hurried && (why->err == ERR_TIMEOUT || why->err == ERR_OUTCOME_UNKNOWN);
+	const int64_t took_us = loop_now_us(x->organs->loop) - x->pulse.begun_us;
+	return took_us >= x->hurry_us &&
+	       (why->err == ERR_TIMEOUT || why->err == ERR_OUTCOME_UNKNOWN);
 }
 
 void pulse_end(struct exchange *x, enum outcome outcome, const struct fault *why)

@@ -262,6 +262,19 @@ static int64_t first_token_us(const struct exchange *x, const struct config_time
 					    : 0;
 }
 
+/* The shortest of what the call's own time leaves less of than its provider has. */
+static int64_t hurry_us(const struct transfer_limits *l, int64_t token_us,
+	const struct config_timers *t, bool is_stream)
+{
+	const int64_t first_byte_us = is_stream ? t->first_byte_us : t->reply_us;
+	int64_t us = l->total_us < first_byte_us ? l->total_us : INT64_MAX;
+	if (l->connect_us < t->connect_us)
+		us = shorter_us(us, l->connect_us);
+	if (l->first_byte_us < first_byte_us)
+		us = shorter_us(us, l->first_byte_us);
+	return token_us > 0 && token_us < t->first_token_us ? shorter_us(us, token_us) : us;
+}
+
 enum state step_send(struct exchange *x)
 {
 	struct flight *f = x->flight;
@@ -281,11 +294,7 @@ enum state step_send(struct exchange *x)
 	const struct config_timers timers = timers_of(x);
 	const struct transfer_limits limits = limits_of(x, &timers);
 	const int64_t token_us = first_token_us(x, &timers);
-	x->is_hurried = limits.connect_us < timers.connect_us ||
-			limits.total_us < timers.first_byte_us ||
-			limits.first_byte_us <
-				(f->request.is_stream ? timers.first_byte_us : timers.reply_us) ||
-			(token_us > 0 && token_us < timers.first_token_us);
+	x->hurry_us = hurry_us(&limits, token_us, &timers, f->request.is_stream);
 	const struct attempt_plan plan = {
 		.op = f->op,
 		.request = request,

@@ -114,7 +114,7 @@ struct exchange {
 	int64_t *ready_us;
 	size_t n_put_off;
 	struct health_try pulse; /* of the attempt in hand */
-	bool is_hurried; /* which has less time than its provider would have, by its caller's wish */
+	int64_t hurry_us; /* which gives up after so long, though its provider has more time; INT64_MAX: it does not */
 	int64_t rested_us;       /* that it has waited for a target that rests, all together */
 	struct caution *caution; /* that the attempt in hand is one of; NULL: none */
 	bool has_figures;        /* its provider has said how much of its rates is left, */

@@ -52,7 +52,7 @@ up 9 sent
 up 9 breaks
 b gets 2
 	fault outcome_unknown *
-b call 3..4 model=one/m
+b call 3..4 model=one/m timeout=60000
 up 10..11 sent
 up 10..11 breaks
 b gets 3..4
