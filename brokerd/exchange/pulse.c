@@ -117,7 +117,8 @@ size_t pulse_soonest(const struct exchange *x, int64_t *wait_us)
 	const int64_t now_us = loop_now_us(x->organs->loop);
 	size_t best = x->flight->target;
 	int64_t best_us = INT64_MAX;
-	for (size_t i = 0; i < exchange_route_end(x); i++) {
+	const size_t end = exchange_route_end(x);
+	for (size_t i = x->rest_from; i < end; i++) {
 		struct health_view view;
 		if (r->targets[i].list != list || (x->flight->batches > 0 && i < x->flight->target))
 			continue;

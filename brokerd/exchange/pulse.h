@@ -16,7 +16,7 @@ bool pulse_may_ask(const struct exchange *x, struct fault *why);
 /* Is there one, of those that a failure of the target in hand leads to, that does not rest? */
 bool pulse_has_other(const struct exchange *x);
 
-/* Which of the route's, of the list that the target in hand is of, may be asked soonest, and in how long. */
+/* Which of the route's that have not failed it, of the list that the target in hand is of, may be asked soonest, and in how long. */
 size_t pulse_soonest(const struct exchange *x, int64_t *wait_us);
 
 /* An attempt at the target in hand is on its way; has shown its first content; is over, so. */

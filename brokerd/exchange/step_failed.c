@@ -132,6 +132,18 @@ static struct retry_verdict decide(struct exchange *x, struct retry_case *c, boo
 	return retry_decide(c);
 }
 
+/* The same where it rests: another that its class allows serves, or a moment is waited. */
+static struct retry_verdict decide_resting(const struct exchange *x, struct retry_case *c)
+{
+	const struct retry_verdict v = retry_decide(c);
+	if (v.move != RETRY_SAME)
+		return v;
+	c->is_host_spent = true;
+	c->n = exchange_route_end(x);
+	const struct retry_verdict other = retry_decide(c);
+	return other.move == RETRY_NEXT ? other : v;
+}
+
 enum state exchange_after_failure(struct exchange *x, enum outcome outcome, const struct fault *why)
 {
 	struct flight *f = x->flight;
@@ -177,17 +189,17 @@ enum state exchange_after_failure(struct exchange *x, enum outcome outcome, cons
 	};
 	if (mend(x, why))
 		return ROUTE;
-	const struct retry_verdict v = decide(x, &c, is_queued);
+	const bool is_resting = !c.may_renew && !is_queued && !pulse_may_ask(x, &rest);
+	const struct retry_verdict v =
+		is_resting ? decide_resting(x, &c) : decide(x, &c, is_queued);
 	const bool is_renewal = c.may_renew && v.move == RETRY_SAME;
 	if (!is_renewal && (f->has_content || retry_tells_more(why, &x->telling)))
 		x->telling = *why;
-	if (v.move == RETRY_SAME && !is_renewal && !pulse_may_ask(x, &rest)) {
-		const size_t at = f->target;
+	/* what has failed is asked again where that was allowed, and those behind it that were not asked yet */
+	x->rest_from = v.move == RETRY_SAME ? f->target : v.next;
+	if (v.move == RETRY_SAME && is_resting) {
 		flight_rewind(f);
-		const enum state next = exchange_rest(x, &rest);
-		if (f->target != at)
-			exchange_tell_next(x, why->message);
-		return next;
+		return exchange_rest(x, &rest);
 	}
 	switch (v.move) {
 	case RETRY_STOP:

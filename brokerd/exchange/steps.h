@@ -115,6 +115,7 @@ struct exchange {
 	size_t n_put_off;
 	struct health_try pulse; /* of the attempt in hand */
 	int64_t hurry_us; /* which gives up after so long, though its provider has more time; INT64_MAX: it does not */
+	size_t rest_from; /* where targets begin that may still be waited for: those before have failed it */
 	int64_t rested_us;       /* that it has waited for a target that rests, all together */
 	struct caution *caution; /* that the attempt in hand is one of; NULL: none */
 	bool has_figures;        /* its provider has said how much of its rates is left, */

@@ -51,10 +51,10 @@ static const struct row rows[] = {
 	{ERR_TIMEOUT, "connect", 0, 0, NEXT_HOST, false, RESTS(ENDPOINT, 3, 0, SECOND, 30 * SECOND, false)},
 	{ERR_TIMEOUT, "tls",     0, 0, NEXT_HOST, false, RESTS(ENDPOINT, 3, 0, SECOND, 30 * SECOND, false)},
 	/* it may have been sent: once, elsewhere, and never where its caller says so; see below. A host that is connected
-	 * to may be slow with one model alone */
-	{ERR_TIMEOUT,           NULL, 0, 0, NEXT_HOST, false, RESTS(MODEL, 3, 0, 5 * SECOND, MINUTE, false)},
+	 * to may be slow with one model alone. What fails behind its first words is no row, for those were well: so in a time */
+	{ERR_TIMEOUT,           NULL, 0, 0, NEXT_HOST, false, RESTS(MODEL, 3, 5 * MINUTE, 5 * SECOND, MINUTE, false)},
 	{ERR_OUTCOME_UNKNOWN,   NULL, 0, 0, NEXT_HOST, false, RESTS(MODEL, 3, 0, 5 * SECOND, MINUTE, false)},
-	{ERR_STREAM_INCOMPLETE, NULL, 0, 0, NEXT_HOST, false, RESTS(MODEL, 3, 0, 5 * SECOND, MINUTE, false)},
+	{ERR_STREAM_INCOMPLETE, NULL, 0, 0, NEXT_HOST, false, RESTS(MODEL, 3, MINUTE, 5 * SECOND, MINUTE, false)},
 	{ERR_OVERLOADED,   NULL, 2, 500, NEXT_MODEL, true, RESTS(MODEL, 2, 0, 5 * SECOND, 30 * SECOND, true)},
 	{ERR_SERVER_ERROR, "invalid_tool_call", 1, 500, NEXT_MODEL, true, UNHURT},
 	{ERR_SERVER_ERROR, NULL, 1, 500, NEXT_MODEL, true, RESTS(MODEL, 5, 0, 5 * SECOND, MINUTE, true)},
