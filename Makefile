@@ -262,7 +262,7 @@ run_golden  = golden prove --exec '$(strip timeout 600 $(under))' $(golden) \
 		tests/recordings/retell.py tests/recordings/bills.py tests/recordings/estimates.py)
 run_story   = story prove --exec '$(strip timeout 300 $(under))' $(story)
 # most of their time is waiting; a file stays on one process
-E2E_JOBS   ?= 2
+E2E_JOBS   ?= $(if $(sanitize),2,3)
 run_e2e     = e2e $(PYTHON) -m pytest -q -p no:cacheprovider -n $(E2E_JOBS) --dist loadfile $(PYTEST) tests/e2e
 run_security = security $(PYTHON) -m pytest -q -p no:cacheprovider -m security $(PYTEST) tests/e2e
 count       = $(PYTHON) tests/lib/count.py
