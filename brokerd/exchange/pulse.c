@@ -8,7 +8,8 @@
 #include "brokerd/route/retry.h"
 #include "protocol/limits.h"
 
-#define LOCAL_REST_US INT64_C(5000000) /* at the most */
+#define LOCAL_REST_US INT64_C(1000000) /* at first, and at the most: */
+#define LOCAL_MAX_US  INT64_C(5000000)
 
 /* A model's name, and what is done with it: a host may have no list of its models, and a good chat. */
 struct subject {
@@ -192,9 +193,10 @@ static bool find_rule(const struct exchange *x, const struct fault *why, struct 
 	if (out->place == HEALTH_KEY && op != LLM_OP_CHAT && op != LLM_OP_COMPLETE)
 		out->place = HEALTH_MODEL; /* a key may be good for one thing and not for another */
 	/* whoever starts a server on his own host does not want to wait for it */
-	if (exchange_target(x)->is_local && out->rest_max_us > LOCAL_REST_US) {
-		out->rest_max_us = LOCAL_REST_US;
+	if (exchange_target(x)->is_local) {
 		out->rest_us = out->rest_us < LOCAL_REST_US ? out->rest_us : LOCAL_REST_US;
+		out->rest_max_us =
+			out->rest_max_us < LOCAL_MAX_US ? out->rest_max_us : LOCAL_MAX_US;
 	}
 	return true;
 }

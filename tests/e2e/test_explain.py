@@ -148,7 +148,7 @@ def steps(made, n, what):
 
 
 def test_who_is_not_asked_and_what_is_waited_for(broker, provider):
-    made = broker(config(provider, harness.section("limit", "few", {"provider": "two", "requests": "1/second"})))
+    made = broker(config(provider, harness.section("limit", "few", {"provider": "two", "requests": "1/3s"})))
     made.add_key("one/a", "sk-a-0123456789abcdef")
     made.add_key("two", "sk-two-0123456789abcdef")
     good(made, "ask", "-m", "smart", "x " * 20000)

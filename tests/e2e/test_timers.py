@@ -85,8 +85,8 @@ def test_by_itself_it_is_cancelled(serve, provider):
 def test_what_is_read_on_ends_with_the_broker(serve, provider):
     made = serve({"drain": "1s"}, on_gone="drain")
     leave(made, provider)
-    os.kill(made.pid, signal.SIGTERM)
     begun = time.monotonic()
+    os.kill(made.pid, signal.SIGTERM)
     assert made.wait_exit() == 0
     assert time.monotonic() - begun >= 0.9
     rows = made.ledger()
