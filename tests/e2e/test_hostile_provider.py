@@ -162,6 +162,7 @@ def test_no_redirect_is_followed(made, provider, providers, status):
             assert {seen.target.partition("?")[0].count("elsewhere") for seen in provider.requests()} == {0}
             assert not hits(repr(told).encode(), made.key)
             provider.reset()
+            made.forget_rests()
     for stranger in (other, plain):
         assert stranger.stats()["connections"] == 0 and stranger.requests() == []
 
