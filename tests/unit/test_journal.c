@@ -1242,7 +1242,7 @@ static void check_lost_often(void)
 static bool mount_small(const char *options)
 {
 	if (geteuid() != 0 || unshare(CLONE_NEWNS) != 0 ||
-		mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
+		mount(NULL, "/", "none", MS_REC | MS_PRIVATE, NULL) != 0)
 		return false;
 	return mount("tmpfs", dir, "tmpfs", 0, options) == 0;
 }
