@@ -191,8 +191,9 @@ static void put_limits(struct json_out *o, struct exchange *x, const struct expl
 	struct limit_answer answer;
 	struct fault why = FAULT_NONE;
 	if (bounds_find(x, &b, &why)) {
+		/* what was concealed of a target before is not about this one */
 		json_pair_str(o, "limits", SPAN("spent"));
-		put_limit(o, x, ask, &why);
+		json_pair_str(o, "limit", span_str(why.message));
 		return;
 	}
 	struct turn *first = exchange_first_in_line(x, &b);

@@ -1,7 +1,7 @@
 /* trace.h - what became of the last requests, step by step?
  * A ring of TRACES_MAX; of each as many steps as TRACE_BYTES hold, from the first on (targets that were out: as half of that
- * holds): of those that come after only the number is known. Nothing of it is on disk, and nothing of it is what a request said. No clock, no I/O; only
- * trace_json makes words of it. */
+ * holds): of those that come after only the number is known. Nothing of it is on disk; of what a request said it has the
+ * model's name, and what a provider's complaint quotes. No clock, no I/O; only trace_json makes words of it. */
 #ifndef BROKERD_EXCHANGE_TRACE_H
 #define BROKERD_EXCHANGE_TRACE_H
 #include "brokerd/ledger/record.h"
