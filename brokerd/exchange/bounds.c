@@ -75,7 +75,7 @@ static void find_output(const struct exchange *x, struct output_bound *out)
 	*out = (struct output_bound){.asked = is_open ? -1 : 0, .least = 1};
 	if (!exchange_is_written(f->op) || f->op == LLM_OP_NATIVE)
 		return;
-	bounds_output(d ? d->ops[f->op] : NULL, &f->asked, t, out);
+	bounds_output(d ? d->ops[f->op] : NULL, &f->leg->asked, t, out);
 	if (exchange_may_forward(x) && out->reasoning > 0)
 		out->least = out->reasoning + 1; /* what its body says stays as it is */
 	const int64_t wanted = x->asked_max_tokens.is_set && x->asked_max_tokens.v < OUTPUT_LEAST
@@ -169,7 +169,7 @@ static enum err cap_output(struct exchange *x, struct output_bound *output, int6
 				  ? "the output was capped to keep the call's cost limit"
 				  : "the output was capped to what its budget can bear";
 	}
-	x->output_most = output->asked;
+	x->flight->leg->output_most = output->asked;
 	return OK;
 }
 
@@ -184,24 +184,25 @@ static int64_t input_tokens(const struct exchange *x, int64_t input_bound)
 	const struct flight *f = x->flight;
 	if (f->op == LLM_OP_MODELS)
 		return 0;
-	return f->asked.n_inputs < f->request.n_inputs ? input_bound / 4
-						       : exchange_input_estimate(x);
+	return f->leg->asked.n_inputs < f->request.n_inputs ? input_bound / 4
+							    : exchange_input_estimate(x);
 }
 
 enum err bounds_find(struct exchange *x, struct bounds *out, struct fault *why)
 {
 	struct flight *f = x->flight;
+	struct leg *l = f->leg;
 	int64_t for_cost = INT64_MAX, for_budget = INT64_MAX;
 	struct output_bound output;
 	enum err err = OK;
 	flight_cut(f, exchange_target(x));
 	f->request.max_tokens = x->asked_max_tokens;
-	f->asked.max_tokens = x->asked_max_tokens;
-	x->output_most = -1;
+	l->asked.max_tokens = x->asked_max_tokens;
+	l->output_most = -1;
 	find_output(x, &output);
 	*out = (struct bounds){.input_bound = f->op == LLM_OP_NATIVE
 						      ? (int64_t)f->body.n
-						      : flight_input_bound(&f->asked)};
+						      : flight_input_bound(&l->asked)};
 	const struct price known = price_bound(x, out->input_bound);
 	if (!exchange_is_free(x)) {
 		err = keep_under_cost(x, &known, out->input_bound, &output, &for_cost, why);
@@ -213,7 +214,7 @@ enum err bounds_find(struct exchange *x, struct bounds *out, struct fault *why)
 		err = cap_output(x, &output, for_cost, for_budget, &out->capped, why);
 	if (err)
 		return err;
-	f->asked.max_tokens = f->request.max_tokens;
+	l->asked.max_tokens = f->request.max_tokens;
 	out->input_tokens = input_tokens(x, out->input_bound);
 	out->output_tokens = output_tokens(x, &output);
 	if (exchange_is_free(x))

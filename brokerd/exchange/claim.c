@@ -95,13 +95,14 @@ static bool must_hold_off(struct exchange *x, struct limit_answer *out)
 
 static void begin_caution(struct exchange *x)
 {
+	struct leg *l = x->flight->leg;
 	char lane[CLAIM_NAME_BYTES];
 	struct cautions *all = &x->organs->cautions;
-	x->caution = all->n > 0
+	l->caution = all->n > 0
 			     ? caution_begin(all, claim_lane(x, lane), loop_now_us(x->organs->loop))
 			     : NULL;
-	x->has_figures = false;
-	x->rest_us = 0;
+	l->has_figures = false;
+	l->rest_us = 0;
 }
 
 /* ---- what is told ---- */
@@ -152,7 +153,7 @@ void claim_take(struct exchange *x, const struct bounds *b, struct limit_answer 
 	if (!is_limited(x) || must_hold_off(x, out))
 		return;
 	claimant(x, &c);
-	limiter_take(x->organs->limiter, &c.subject, &need, &at, &x->flight->hold, out);
+	limiter_take(x->organs->limiter, &c.subject, &need, &at, &x->flight->leg->hold, out);
 	if (out->verdict == LIMIT_HELD)
 		begin_caution(x);
 	else
@@ -204,22 +205,24 @@ int64_t claim_sure_us(
 static int64_t counted_nusd(const struct exchange *x, const struct attempt_record *r)
 {
 	const struct flight *f = x->flight;
+	const struct leg *l = f->leg;
 	if (r->usage.provider_cost_nusd >= 0)
 		return r->usage.provider_cost_nusd;
-	if (f->attempt_nusd >= 0 || !f->has_usage)
-		return f->attempt_nusd;
-	return price_pessimistic_nusd(&f->price, &r->usage, exchange_unknown_price(x));
+	if (l->attempt_nusd >= 0 || !l->has_usage)
+		return l->attempt_nusd;
+	return price_pessimistic_nusd(&l->price, &r->usage, exchange_unknown_price(x));
 }
 
 /* What it cost, where that is certain; -1: it is not. */
 static int64_t certain_nusd(const struct exchange *x, const struct attempt_record *r)
 {
 	const struct flight *f = x->flight;
+	const struct leg *l = f->leg;
 	const int64_t nusd = counted_nusd(x, r);
 	const bool is_whole =
 		r->outcome == OUTCOME_OK ||
-		(r->outcome == OUTCOME_CANCELLED && f->finish) || /* with its figures */
-		nusd > f->claimed_nusd;
+		(r->outcome == OUTCOME_CANCELLED && l->finish) || /* with its figures */
+		nusd > l->claimed_nusd;
 	if (exchange_is_free(x) || !r->has_sent_body)
 		return 0;
 	if (r->outcome == OUTCOME_FAILED && nusd < 0 && !f->has_batch_content)
@@ -230,39 +233,43 @@ static int64_t certain_nusd(const struct exchange *x, const struct attempt_recor
 /* Of what was answered on an endpoint that nobody here reads nothing is known. */
 static bool is_unread(const struct exchange *x, const struct attempt_record *r)
 {
-	return x->flight->op == LLM_OP_NATIVE && r->outcome == OUTCOME_OK && !x->flight->has_usage;
+	return x->flight->op == LLM_OP_NATIVE && r->outcome == OUTCOME_OK &&
+	       !x->flight->leg->has_usage;
 }
 
 void claim_served(struct exchange *x)
 {
-	if (!x->caution)
+	struct leg *l = x->flight->leg;
+	if (!l->caution)
 		return;
-	caution_served(x->caution);
-	x->caution = NULL;
+	caution_served(l->caution);
+	l->caution = NULL;
 	turns_stir(x->organs->turns);
 }
 
 /* Was it refused for a rate of which nobody has figures? Then those to come are few; once it is not, more. */
 static void learn_caution(struct exchange *x, const struct attempt_record *r)
 {
+	struct leg *l = x->flight->leg;
 	char name[CLAIM_NAME_BYTES];
 	if (r->outcome == OUTCOME_OK)
-		caution_served(x->caution);
+		caution_served(l->caution);
 	else
-		caution_end(x->caution);
-	x->caution = NULL;
-	if (r->err == ERR_RATE_LIMITED && !x->has_figures)
+		caution_end(l->caution);
+	l->caution = NULL;
+	if (r->err == ERR_RATE_LIMITED && !l->has_figures)
 		caution_refused(&x->organs->cautions, claim_lane(x, name),
-			loop_now_us(x->organs->loop), x->rest_us);
+			loop_now_us(x->organs->loop), l->rest_us);
 }
 
 void claim_settle(struct exchange *x, struct attempt_record *r)
 {
-	struct limit_hold *hold = &x->flight->hold;
+	struct leg *l = x->flight->leg;
+	struct limit_hold *hold = &l->hold;
 	const struct limit_now at = now(x);
 	struct limit_use use = {-1, -1, certain_nusd(x, r)};
 	learn_caution(x, r);
-	r->charged_nusd = use.nusd >= 0 ? use.nusd : x->flight->claimed_nusd;
+	r->charged_nusd = use.nusd >= 0 ? use.nusd : l->claimed_nusd;
 	if (use.nusd < 0 && is_unread(x, r)) {
 		use.nusd = 0;
 		r->charged_nusd = -1;
@@ -283,10 +290,11 @@ void claim_settle(struct exchange *x, struct attempt_record *r)
 
 void claim_release(struct exchange *x)
 {
+	struct leg *l = x->flight->leg;
 	const struct limit_now at = now(x);
-	caution_end(x->caution);
-	x->caution = NULL;
-	limiter_release(&x->flight->hold, &at);
+	caution_end(l->caution);
+	l->caution = NULL;
+	limiter_release(&l->hold, &at);
 }
 
 static bool has_figures(const struct rates *said)
@@ -302,15 +310,16 @@ static bool has_figures(const struct rates *said)
 
 void claim_learn(struct exchange *x, const struct rates *said)
 {
+	struct leg *l = x->flight->leg;
 	struct claimant c;
 	const struct limit_now at = now(x);
-	x->has_figures = has_figures(said);
+	l->has_figures = has_figures(said);
 	if (said->retry_after_ms >= 0)
-		x->rest_us = num_add_sat(at.mono_us, num_mul_sat(said->retry_after_ms, 1000));
-	if (x->rest_us > at.mono_us + DAY_US)
-		x->rest_us = at.mono_us + DAY_US;
+		l->rest_us = num_add_sat(at.mono_us, num_mul_sat(said->retry_after_ms, 1000));
+	if (l->rest_us > at.mono_us + DAY_US)
+		l->rest_us = at.mono_us + DAY_US;
 	claimant(x, &c);
-	limiter_learn(x->organs->limiter, &c.subject, said, x->flight->hold.turn, &at);
+	limiter_learn(x->organs->limiter, &c.subject, said, l->hold.turn, &at);
 }
 
 int64_t claim_left_nusd(const struct exchange *x)
@@ -348,7 +357,7 @@ enum err claim_warn(struct exchange *x)
 	struct claimant c;
 	struct fault said = FAULT_NONE;
 	const struct limit_now at = now(x);
-	if (!x->flight->hold.limiter || exchange_is_free(x))
+	if (!x->flight->leg->hold.limiter || exchange_is_free(x))
 		return OK;
 	claimant(x, &c);
 	for (size_t n = 0; limiter_soft(x->organs->limiter, &c.subject, &at, n, &said); n++) {

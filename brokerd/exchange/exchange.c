@@ -49,8 +49,9 @@ static void make_id(char id[REQUEST_ID_BYTES], int64_t wall_us, const unsigned c
 const struct target *exchange_target(const struct exchange *x)
 {
 	const struct flight *f = x->flight;
-	assert(f->target < f->route.n);
-	return &f->route.targets[f->target];
+	const struct leg *l = f->leg;
+	assert(l->target < f->route.n);
+	return &f->route.targets[l->target];
 }
 
 struct span exchange_surface(const struct exchange *x)
@@ -297,7 +298,6 @@ struct exchange *exchange_new(struct organs *o, const struct peer_id *peer,
 	x->is_batch = c->is_batch;
 	x->waits_for = FAULT_NONE;
 	x->body_bytes = c->body_bytes;
-	recall_init(&x->recall);
 	x->flight = flight_new(o);
 	if (!x->flight) {
 		free(x);
@@ -307,6 +307,10 @@ struct exchange *exchange_new(struct organs *o, const struct peer_id *peer,
 	x->flight->on_content = trail_tell;
 	x->flight->on_slow = slow_over;
 	x->flight->context = x;
+	for (size_t i = 0; i < COUNT_OF(x->flight->legs); i++) {
+		x->flight->legs[i].exchange = x;
+		x->flight->legs[i].token.on_token = exchange_on_token;
+	}
 	unsigned char random[16 + sizeof x->seed]; /* drawn at once: each draw is a system call */
 	randombytes_buf(random, sizeof random);
 	memcpy(&x->seed, random + 16, sizeof x->seed);
@@ -337,7 +341,6 @@ struct exchange *exchange_new(struct organs *o, const struct peer_id *peer,
 	x->patience.on_fire = on_patience;
 	x->retry.on_fire = on_retry;
 	x->hold.on_fire = on_hold;
-	x->token.on_token = exchange_on_token;
 	loop_timer_set(o->loop, &x->deadline, limit_us);
 	if (span_is_set(c->body)) {
 		buf_span(&x->flight->body, c->body); /* small, and there are max_calls of them */
@@ -471,10 +474,11 @@ enum state exchange_left_over(struct exchange *x)
 static bool is_drained(const struct exchange *x)
 {
 	const struct flight *f = x->flight;
-	if (x->state != RELAY || !f->attempt || x->organs->n_left >= EXCHANGES_LEFT)
+	const struct leg *l = f->leg;
+	if (x->state != RELAY || !l->attempt || x->organs->n_left >= EXCHANGES_LEFT)
 		return false;
 	const struct provider *p = config_provider(f->config, exchange_target(x)->provider);
-	return p && p->is_drained_when_gone && attempt_is_served(f->attempt);
+	return p && p->is_drained_when_gone && attempt_is_served(l->attempt);
 }
 
 static void on_left_end(struct loop_task *t)
@@ -501,7 +505,7 @@ void exchange_leave(struct exchange *x, void (*on_gone)(void *context), void *co
 	x->organs->n_left++;
 	loop_timer_stop(&x->hold);
 	loop_timer_set(x->organs->loop, &x->left.over, f->config->drain_gone_us);
-	f->floor = 0;
+	f->leg->floor = 0;
 	flight_show(f);
 	event_log_skip(&f->log, &x->cursor); /* nobody reads it: it neither grows nor waits */
 	flight_read(f);
@@ -522,7 +526,6 @@ void exchange_free(struct exchange *x)
 	LIST_REMOVE(x->organs->exchanges, x);
 	x->organs->n_exchanges--;
 	x->organs->body_bytes -= x->flight->body.n;
-	recall_done(&x->recall);
 	loop_timer_stop(&x->hold);
 	responses_leave(&x->kept);
 	x->organs->body_bytes -= x->laid_out.n;

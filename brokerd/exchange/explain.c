@@ -321,7 +321,7 @@ static void put_targets(struct json_out *o, struct exchange *x, const struct exp
 		const char *keyless = c->reason == CHOOSE_IN ? no_key(x, t) : NULL;
 		if (c->reason != CHOOSE_IN || keyless)
 			continue;
-		x->flight->target = c->target;
+		x->flight->leg->target = c->target;
 		put_in(o, x, ask);
 	}
 	for (size_t i = 0; i < order->n; i++) {

@@ -1,7 +1,6 @@
 /* flight.c - events go in by one door, which commits, counts, splits and pauses. */
 #include "brokerd/exchange/flight.h"
 
-#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,14 +31,15 @@ struct flight *flight_new(struct organs *o)
 	arena_init(&f->arena, LIMIT_REQUEST_ARENA);
 	buf_init(&f->body, LIMIT_BODY_BYTES);
 	event_log_init(&f->log);
-	buf_init(&f->raw, LIMIT_BODY_BYTES);
-	f->usage = f->settled = f->billed = f->settled_billed = USAGE_UNKNOWN;
+	leg_init(&f->legs[0]);
+	leg_init(&f->legs[1]);
+	f->leg = &f->legs[0];
+	f->settled = f->settled_billed = USAGE_UNKNOWN;
 	f->untold = FAULT_NONE;
 	f->probe.on_fire = on_probe;
 	f->begun_us = loop_now_us(o->loop);
 	f->begun_wall_us = loop_wall_us(o->loop);
-	f->attempt_nusd = f->reserved_nusd = f->former_nusd = f->spent_nusd = -1;
-	f->expected_input = f->expected_output = -1;
+	f->former_nusd = f->spent_nusd = -1;
 	return f;
 }
 
@@ -47,11 +47,10 @@ void flight_free(struct flight *f)
 {
 	if (!f)
 		return;
-	assert(!f->hold.limiter); /* whatever became of it: nothing stays set aside */
-	attempt_free(f->attempt);
+	leg_done(&f->legs[0]);
+	leg_done(&f->legs[1]);
 	loop_timer_stop(&f->probe);
 	event_log_done(&f->log);
-	buf_done(&f->raw);
 	buf_done(&f->body);
 	arena_done(&f->arena);
 	config_unref(f->config);
@@ -71,9 +70,9 @@ static enum err flight_log(struct flight *f, const struct llm_event *e)
 			"probabilities of a long answer are, but not those of a stream)",
 			LIMIT_FRAME_BYTES);
 	}
-	if (!f->is_paused && f->attempt && event_log_lag(&f->log) > LIMIT_FLIGHT_LAG_BYTES) {
+	if (!f->is_paused && f->leg->attempt && event_log_lag(&f->log) > LIMIT_FLIGHT_LAG_BYTES) {
 		f->is_paused = true;
-		attempt_pause(f->attempt);
+		attempt_pause(f->leg->attempt);
 	}
 	f->on_event(f->context);
 	return OK;
@@ -142,7 +141,7 @@ static enum err log_raw(struct flight *f, struct span bytes)
 
 static void hold(struct flight *f)
 {
-	guard_begin(&f->guard, f->floor);
+	guard_begin(&f->guard, f->leg->floor);
 	event_log_hold(&f->log);
 	f->shown_warnings = f->warnings;
 	loop_timer_set(f->organs->loop, &f->probe, GUARD_PROBE_US);
@@ -171,21 +170,22 @@ void flight_withdraw(struct flight *f)
 /* The first content: from here on no other answer may take this one's place, where it is not held back. */
 static enum err flight_commit(struct flight *f)
 {
+	struct leg *l = f->leg;
 	f->has_content = true;
 	f->first_content_us = loop_now_us(f->organs->loop);
 	if (!f->request.is_stream) /* it is all there, and waits for its reader here or there */
 		event_log_allow(&f->log, LIMIT_FLIGHT_LOG_BYTES + LIMIT_BODY_BYTES);
-	if (f->is_forwarded) {
-		const struct llm_event head = {.type = EV_HEAD, .head = f->head};
-		enum err err = f->has_head ? flight_log(f, &head) : OK;
+	if (l->is_forwarded) {
+		const struct llm_event head = {.type = EV_HEAD, .head = l->head};
+		enum err err = l->has_head ? flight_log(f, &head) : OK;
 		if (!err)
-			err = log_raw(f, buf_view(&f->raw));
-		buf_done(&f->raw);
+			err = log_raw(f, buf_view(&l->raw));
+		buf_done(&l->raw);
 		return err;
 	}
-	enum err err = f->has_start ? flight_log(f, &f->start) : OK;
-	if (!err && f->has_usage) {
-		const struct llm_event usage = {.type = EV_USAGE, .usage = f->usage};
+	enum err err = l->has_start ? flight_log(f, &l->start) : OK;
+	if (!err && l->has_usage) {
+		const struct llm_event usage = {.type = EV_USAGE, .usage = l->usage};
 		err = flight_log(f, &usage);
 	}
 	return err;
@@ -193,25 +193,27 @@ static enum err flight_commit(struct flight *f)
 
 static enum err keep_start(struct flight *f, const struct llm_event *e)
 {
-	f->start = *e;
-	f->has_start = true;
-	const enum err err = arena_dup(&f->arena, e->start.id, &f->start.start.id);
-	return err ? err : arena_dup(&f->arena, e->start.model, &f->start.start.model);
+	struct leg *l = f->leg;
+	l->start = *e;
+	l->has_start = true;
+	const enum err err = arena_dup(&f->arena, e->start.id, &l->start.start.id);
+	return err ? err : arena_dup(&f->arena, e->start.model, &l->start.start.model);
 }
 
 static enum err keep_head(struct flight *f, const struct reply_head *head)
 {
+	struct leg *l = f->leg;
 	enum err err = OK;
-	f->has_head = true;
-	f->head = *head;
-	f->head.headers = arena_array(&f->arena, head->n_headers, sizeof *head->headers);
-	if (!f->head.headers)
+	l->has_head = true;
+	l->head = *head;
+	l->head.headers = arena_array(&f->arena, head->n_headers, sizeof *head->headers);
+	if (!l->head.headers)
 		return ERR_NO_MEMORY;
 	for (size_t i = 0; !err && i < head->n_headers; i++) {
-		err = arena_dup(&f->arena, head->headers[i].key, &f->head.headers[i].key);
+		err = arena_dup(&f->arena, head->headers[i].key, &l->head.headers[i].key);
 		if (!err)
 			err = arena_dup(
-				&f->arena, head->headers[i].value, &f->head.headers[i].value);
+				&f->arena, head->headers[i].value, &l->head.headers[i].value);
 	}
 	/* of an endpoint that nobody reads the first byte is as good as any other */
 	f->has_batch_content = f->op == LLM_OP_NATIVE;
@@ -222,49 +224,51 @@ static enum err put_raw(struct flight *f, struct span bytes)
 {
 	if (f->has_content)
 		return log_raw(f, bytes);
-	buf_span(&f->raw, bytes);
-	return buf_error(&f->raw);
+	buf_span(&f->leg->raw, bytes);
+	return buf_error(&f->leg->raw);
 }
 
 struct span flight_tier(const struct flight *f)
 {
-	return f->route.targets[f->target].quirks.has_service_tier ? f->request.service_tier
-								   : SPAN_NONE;
+	return f->route.targets[f->leg->target].quirks.has_service_tier ? f->request.service_tier
+									: SPAN_NONE;
 }
 
 /* How long the prompt was is told by what was counted, what it costs by what is charged for. */
 static void take_usage(struct flight *f, const struct llm_event *e)
 {
-	const struct target *t = &f->route.targets[f->target];
+	struct leg *l = f->leg;
+	const struct target *t = &f->route.targets[l->target];
 	const struct llm_usage *billed = e->billed ? e->billed : &e->usage;
 	const struct price_case when = {.input_tokens = usage_input_total(&e->usage),
 		.tier = span_is_set(e->tier) ? e->tier : flight_tier(f),
 		.day = -1};
-	route_price(f->config, t, &when, &f->price);
-	f->attempt_nusd = t->is_offline ? 0 : price_nusd(&f->price, billed);
-	f->usage = f->settled;
-	usage_add(&f->usage, &e->usage);
-	f->billed = f->settled_billed;
-	usage_add(&f->billed, billed);
-	f->billed.cost_nusd = t->is_offline ? 0 : price_nusd(&f->price, &f->billed);
-	f->usage.cost_nusd = f->billed.cost_nusd;
-	f->has_usage = true;
+	route_price(f->config, t, &when, &l->price);
+	l->attempt_nusd = t->is_offline ? 0 : price_nusd(&l->price, billed);
+	l->usage = f->settled;
+	usage_add(&l->usage, &e->usage);
+	l->billed = f->settled_billed;
+	usage_add(&l->billed, billed);
+	l->billed.cost_nusd = t->is_offline ? 0 : price_nusd(&l->price, &l->billed);
+	l->usage.cost_nusd = l->billed.cost_nusd;
+	l->has_usage = true;
 }
 
 static enum err put(struct flight *f, const struct llm_event *e)
 {
+	struct leg *l = f->leg;
 	struct llm_event changed;
 	/* without a head of its own the reply came in another form than its caller can read */
-	f->is_forwarded =
-		f->is_forwarded && (f->has_head || e->type == EV_HEAD || e->type == EV_WARNING);
+	l->is_forwarded =
+		l->is_forwarded && (l->has_head || e->type == EV_HEAD || e->type == EV_WARNING);
 	if (e->type == EV_START)
-		return f->has_start ? OK : keep_start(f, e);
+		return l->has_start ? OK : keep_start(f, e);
 	if (e->type == EV_HEAD)
 		return keep_head(f, &e->head);
 	if (e->type == EV_RAW)
 		return put_raw(f, e->text);
 	if (!f->has_content && (event_is_content(e->type) || e->type == EV_FINISH)) {
-		if (f->floor > 0 && guard_watches(e->type))
+		if (l->floor > 0 && guard_watches(e->type))
 			hold(f);
 		if (f->on_content)
 			f->on_content(f->context);
@@ -278,7 +282,7 @@ static enum err put(struct flight *f, const struct llm_event *e)
 		if (!f->has_content)
 			return OK;
 		changed = *e;
-		changed.usage = f->usage;
+		changed.usage = l->usage;
 		changed.billed = NULL;
 		e = &changed;
 	} else if (e->type == EV_EMBEDDING) {
@@ -291,11 +295,11 @@ static enum err put(struct flight *f, const struct llm_event *e)
 		changed.embedding.index += (uint32_t)f->batch_at;
 		e = &changed;
 	} else if (e->type == EV_FINISH && e->choice == 0) {
-		f->finish = e->finish.finish;
+		l->finish = e->finish.finish;
 	} else if (e->type == EV_WARNING) {
 		f->warnings++;
 	}
-	if (f->is_forwarded && e->type != EV_WARNING)
+	if (l->is_forwarded && e->type != EV_WARNING)
 		return OK;
 	if (e->type == EV_PART && e->part.media.data.n > LIMIT_DATA_BYTES)
 		return log_part(f, e);
@@ -327,35 +331,32 @@ void flight_status(struct flight *f, const char *word, const char *format, ...)
 
 void flight_rewind(struct flight *f)
 {
-	f->has_start = f->has_usage = f->is_paused = f->has_batch_content = false;
-	f->is_forwarded = f->has_head = false;
-	buf_clear(&f->raw);
-	f->usage = f->settled;
-	f->billed = f->settled_billed;
-	f->attempt_nusd = -1;
-	f->finish = 0;
+	f->is_paused = f->has_batch_content = false;
+	leg_rewind(f->leg, &f->settled, &f->settled_billed);
 }
 
 void flight_cut(struct flight *f, const struct target *t)
 {
-	f->asked = f->request;
+	struct leg *l = f->leg;
+	l->asked = f->request;
 	if (f->op != LLM_OP_EMBED)
 		return;
-	f->asked.n_inputs = embeddings_batch(&f->request, t, f->batch_at);
-	f->asked.inputs += f->batch_at;
+	l->asked.n_inputs = embeddings_batch(&f->request, t, f->batch_at);
+	l->asked.inputs += f->batch_at;
 }
 
 bool flight_next_batch(struct flight *f)
 {
-	const size_t next = f->batch_at + f->asked.n_inputs;
+	struct leg *l = f->leg;
+	const size_t next = f->batch_at + l->asked.n_inputs;
 	if (f->op != LLM_OP_EMBED || next >= f->request.n_inputs)
 		return false;
-	f->settled = f->usage;
-	f->settled_billed = f->billed;
+	f->settled = l->usage;
+	f->settled_billed = l->billed;
 	f->settled.cost_nusd = f->settled_billed.cost_nusd = -1;
 	f->batch_at = next;
 	f->batches++;
-	f->same = 0;
+	l->same = 0;
 	flight_rewind(f);
 	return true;
 }
@@ -401,8 +402,8 @@ void flight_read(struct flight *f)
 	if (!f->is_paused || event_log_lag(&f->log) > LIMIT_FLIGHT_LOW_BYTES)
 		return;
 	f->is_paused = false;
-	if (f->attempt)
-		attempt_resume(f->attempt);
+	if (f->leg->attempt)
+		attempt_resume(f->leg->attempt);
 }
 
 /* What one medium can cost at the most where nothing is known of it: figures of the providers'

@@ -3,11 +3,10 @@
  * deadline. Readers have cursors; one of them pays. Who drives it through its states is exchange.c. */
 #ifndef BROKERD_EXCHANGE_FLIGHT_H
 #define BROKERD_EXCHANGE_FLIGHT_H
-#include "brokerd/exchange/attempt.h"
 #include "brokerd/exchange/event_log.h"
 #include "brokerd/exchange/guard.h"
+#include "brokerd/exchange/leg.h"
 #include "brokerd/exchange/pages.h"
-#include "brokerd/limit/limiter.h"
 #include "brokerd/route/route.h"
 
 struct flight {
@@ -17,48 +16,32 @@ struct flight {
 	struct buf body;       /* the packed request, which the unpacked one points into */
 	enum llm_op op;
 	struct llm_request request;
-	struct llm_request asked; /* of the target in hand: the same, or a batch of its inputs */
-	size_t batch_at;          /* where among the inputs that begins */
-	unsigned batches;         /* that are answered in full */
-	size_t dimensions;        /* of their vectors; 0: there are none yet */
+	size_t batch_at;   /* where among the inputs the batch in hand begins */
+	unsigned batches;  /* that are answered in full */
+	size_t dimensions; /* of their vectors; 0: there are none yet */
 	struct route route;
-	size_t target;      /* which of the route's is tried */
-	struct pages pages; /* of its list of models */
+	struct pages pages; /* of the list of models of the target in hand */
+
+	struct leg legs[2];
+	struct leg *leg; /* the one in hand */
 
 	struct event_log log;
-	struct llm_event start; /* held back until there is content, like the usage before it */
-	bool is_forwarded;      /* of the attempt in hand, the reply's own bytes are told */
-	struct reply_head head; /* of that reply, until its first content */
-	bool has_head;
-	struct buf raw; /* its bytes until then */
-	bool has_start, has_usage, has_ended;
+	bool has_ended;
 	bool has_content; /* there is some in the log, shown or held back */
-	int64_t floor; /* of the attempt in hand: until it is known to be quicker, its content is held back; 0: it is not */
 	struct guard guard;
 	struct loop_timer probe; /* runs while it is */
 	uint32_t shown_warnings; /* that came before */
 	bool is_paused;
 	bool has_batch_content;                   /* of the batch in hand */
 	struct llm_usage settled, settled_billed; /* of the batches before */
-	struct llm_usage usage,
-		billed;     /* with these: as counted, and what of that is charged for */
-	struct price price; /* that the last of it was counted at */
-	enum finish finish; /* of choice 0; 0: none yet */
 	uint32_t warnings;
 	struct fault untold; /* of an event that no frame can hold; OK: there was none */
 	int64_t begun_us, begun_wall_us;
 	int64_t first_content_us; /* 0: none yet */
 
-	struct attempt *attempt; /* the one under way */
-	unsigned attempts;       /* sent or about to be, on all targets */
-	unsigned same;           /* tries on the target in hand */
-	unsigned unknown;        /* attempts that may have been served */
-	unsigned free;           /* and that cost nobody anything */
-	int64_t attempt_nusd;    /* what the one in hand says it cost; -1: nothing is known */
-	int64_t reserved_nusd;   /* set aside for the one in hand; -1: its price is unknown */
-	int64_t claimed_nusd;    /* the same of its budgets, for which there always is one */
-	int64_t expected_input, expected_output; /* its tokens, as estimated; -1: not yet */
-	struct limit_hold hold; /* what it has set aside of all limits, from RESERVE to its end */
+	unsigned attempts;   /* sent or about to be, on all targets */
+	unsigned unknown;    /* of these, that may have been served */
+	unsigned free;       /* and that cost nobody anything */
 	int64_t former_nusd; /* what the attempts before the last one cost; -1: nothing is known */
 	int64_t spent_nusd;  /* the same of all */
 	bool is_cost_open;   /* one of them cost something that is not known */

@@ -111,7 +111,7 @@ enum err listing_begin(struct flight *f, const struct allowance *a, struct fault
 
 enum err listing_put(struct flight *f, const struct allowance *a, const struct llm_event *e)
 {
-	const struct target *t = &f->route.targets[f->target];
+	const struct target *t = &f->route.targets[f->leg->target];
 	OWNED(buf_done) struct buf id = BUF_INIT(LIMIT_DATA_BYTES);
 	struct llm_event named = *e;
 	bool is_new;
@@ -134,7 +134,7 @@ static void warn(struct flight *f, struct span code, const char *message)
 {
 	struct llm_event e = {.type = EV_WARNING};
 	e.warning.code = code;
-	e.warning.param = f->route.targets[f->target].provider;
+	e.warning.param = f->route.targets[f->leg->target].provider;
 	e.warning.message = span_str(message);
 	if (flight_put(f, &e) != OK)
 		return; /* a reader that far behind is told by what comes next */

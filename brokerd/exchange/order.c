@@ -38,11 +38,12 @@ int64_t order_cost_nusd(const struct exchange *x, const struct target *t)
 static void look(struct exchange *x, const struct model *alias, struct choose_view *views)
 {
 	struct flight *f = x->flight;
+	struct leg *l = f->leg;
 	const bool is_cheapest = alias && alias->route.strategy == STRATEGY_CHEAPEST;
 	const bool has_money = wants_money(alias);
-	const size_t at = f->target;
+	const size_t at = l->target;
 	for (size_t i = 0; i < f->route.n; i++) {
-		f->target = i; /* what follows is asked of the target in hand */
+		l->target = i; /* what follows is asked of the target in hand */
 		views[i] = (struct choose_view){.first_us = -1, .nusd = -1, .left_nusd = INT64_MAX};
 		pulse_look(x, &views[i]);
 		if (is_cheapest)
@@ -50,7 +51,7 @@ static void look(struct exchange *x, const struct model *alias, struct choose_vi
 		if (has_money)
 			views[i].left_nusd = claim_left_nusd(x);
 	}
-	f->target = at;
+	l->target = at;
 }
 
 static enum err none_err(enum choose_reason reason)

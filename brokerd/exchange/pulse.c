@@ -36,7 +36,7 @@ static bool is_last(const struct exchange *x)
 {
 	const struct flight *f = x->flight;
 	const size_t end = exchange_route_end(x);
-	return retry_next(NEXT_KEY, f->route.targets, end, f->target) == end;
+	return retry_next(NEXT_KEY, f->route.targets, end, f->leg->target) == end;
 }
 
 /* What a caller is told of what others met: its class where that says nothing of their requests. */
@@ -103,7 +103,7 @@ bool pulse_has_other(const struct exchange *x)
 	const struct route *r = &x->flight->route;
 	const size_t end = exchange_route_end(x);
 	struct health_view view;
-	size_t i = retry_next(NEXT_HOST, r->targets, end, x->flight->target);
+	size_t i = retry_next(NEXT_HOST, r->targets, end, x->flight->leg->target);
 	for (; i < end; i = retry_next(NEXT_KEY, r->targets, end, i)) {
 		if (!x->organs->health || is_well(x, &r->targets[i], &view))
 			return true;
@@ -113,15 +113,16 @@ bool pulse_has_other(const struct exchange *x)
 
 size_t pulse_soonest(const struct exchange *x, int64_t *wait_us)
 {
+	const struct leg *l = x->flight->leg;
 	const struct route *r = &x->flight->route;
 	const enum target_list list = exchange_target(x)->list;
 	const int64_t now_us = loop_now_us(x->organs->loop);
-	size_t best = x->flight->target;
+	size_t best = l->target;
 	int64_t best_us = INT64_MAX;
 	const size_t end = exchange_route_end(x);
 	for (size_t i = x->rest_from; i < end; i++) {
 		struct health_view view;
-		if (r->targets[i].list != list || (x->flight->batches > 0 && i < x->flight->target))
+		if (r->targets[i].list != list || (x->flight->batches > 0 && i < l->target))
 			continue;
 		const int64_t until_us =
 			is_well(x, &r->targets[i], &view) || view.state != HEALTH_OPEN
@@ -152,17 +153,18 @@ void pulse_begin(struct exchange *x)
 	if (!is_followed(x))
 		return;
 	subject_of(x, exchange_target(x), &s);
-	health_begin(x->organs->health, &s.of, loop_now_us(x->organs->loop), &x->pulse);
+	health_begin(
+		x->organs->health, &s.of, loop_now_us(x->organs->loop), &x->flight->leg->pulse);
 }
 
 void pulse_first(struct exchange *x)
 {
-	health_first(&x->pulse, loop_now_us(x->organs->loop));
+	health_first(&x->flight->leg->pulse, loop_now_us(x->organs->loop));
 }
 
 void pulse_drop(struct exchange *x)
 {
-	health_end(&x->pulse, false, NULL, &FAULT_NONE, loop_now_us(x->organs->loop));
+	health_end(&x->flight->leg->pulse, false, NULL, &FAULT_NONE, loop_now_us(x->organs->loop));
 }
 
 /* That a target rests from now on is worth a line; that a key does, a record. */
@@ -205,17 +207,19 @@ static bool find_rule(const struct exchange *x, const struct fault *why, struct 
  * off before that is another matter. */
 static bool is_impatience(const struct exchange *x, const struct fault *why)
 {
-	const int64_t took_us = loop_now_us(x->organs->loop) - x->pulse.begun_us;
-	return took_us >= x->hurry_us &&
+	const struct leg *l = x->flight->leg;
+	const int64_t took_us = loop_now_us(x->organs->loop) - l->pulse.begun_us;
+	return took_us >= l->hurry_us &&
 	       (why->err == ERR_TIMEOUT || why->err == ERR_OUTCOME_UNKNOWN);
 }
 
 void pulse_end(struct exchange *x, enum outcome outcome, const struct fault *why)
 {
+	struct leg *l = x->flight->leg;
 	const int64_t now_us = loop_now_us(x->organs->loop);
 	struct health_rule rule;
 	struct health_view before, after;
-	if (!x->pulse.health)
+	if (!l->pulse.health)
 		return;
 	const bool has_rule = find_rule(x, why, &rule);
 	if (outcome == OUTCOME_CANCELLED || why->err == ERR_CANCELLED ||
@@ -227,7 +231,7 @@ void pulse_end(struct exchange *x, enum outcome outcome, const struct fault *why
 	(void)is_well(x, exchange_target(x), &before);
 	/* who answers, be it by a no, is there */
 	const bool is_good = !why->err || (!has_rule && why->http_status > 0);
-	health_end(&x->pulse, is_good, has_rule ? &rule : NULL, why, now_us);
+	health_end(&l->pulse, is_good, has_rule ? &rule : NULL, why, now_us);
 	(void)is_well(x, exchange_target(x), &after);
 	if (after.state == HEALTH_OPEN && before.state != HEALTH_OPEN)
 		note_rest(x, &after);

@@ -40,5 +40,5 @@ void slow_over(void *exchange)
 		" s, and min_rate wants %" PRId64 " a second",
 		f->guard.chars, GUARD_PROBE_US / 1000000, f->guard.floor);
 	fault_text(why.code, sizeof why.code, SPAN("slow"));
-	attempt_give_up(f->attempt, &why);
+	attempt_give_up(f->leg->attempt, &why);
 }

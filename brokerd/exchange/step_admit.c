@@ -31,7 +31,7 @@ int64_t exchange_input_estimate(const struct exchange *x)
 int64_t exchange_raw_estimate(const struct exchange *x)
 {
 	const struct flight *f = x->flight;
-	const bool is_part = f->asked.n_inputs < f->request.n_inputs;
+	const bool is_part = f->leg->asked.n_inputs < f->request.n_inputs;
 	return is_part || f->op == LLM_OP_NATIVE || exchange_is_free(x) ? -1 : x->estimate_tokens;
 }
 

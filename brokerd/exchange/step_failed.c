@@ -15,26 +15,28 @@
 
 void exchange_use_target(struct exchange *x, size_t i)
 {
-	const struct target *all = x->flight->route.targets, *was = &all[x->flight->target];
+	struct leg *l = x->flight->leg;
+	const struct target *all = x->flight->route.targets, *was = &all[l->target];
 	/* with another key the encoding is the same, and so are its warnings */
-	if (x->n_warned > x->flight->target && i > x->flight->target &&
-		span_eq(was->provider, all[i].provider) && span_eq(was->model, all[i].model))
+	if (x->n_warned > l->target && i > l->target && span_eq(was->provider, all[i].provider) &&
+		span_eq(was->model, all[i].model))
 		x->n_warned = i + 1;
 	if (was->list != all[i].list)
 		x->n_put_off = 0;
-	x->flight->target = i;
-	x->flight->same = 0;
-	x->token.is_again = false;
+	l->target = i;
+	l->same = 0;
+	l->token.is_again = false;
 }
 
 enum state exchange_next_listing(struct exchange *x)
 {
 	struct flight *f = x->flight;
+	struct leg *l = f->leg;
 	if (f->pages.is_cut)
 		listing_warn_cut(f);
-	if (f->target + 1 < f->route.n) {
+	if (l->target + 1 < f->route.n) {
 		f->pages = (struct pages){.n = 0};
-		exchange_use_target(x, f->target + 1);
+		exchange_use_target(x, l->target + 1);
 		flight_rewind(f);
 		return ROUTE;
 	}
@@ -45,7 +47,7 @@ enum state exchange_next_listing(struct exchange *x)
 
 enum state exchange_next_page(struct exchange *x)
 {
-	x->flight->same = 0;
+	x->flight->leg->same = 0;
 	flight_rewind(x->flight);
 	return ROUTE;
 }
@@ -55,9 +57,10 @@ enum state exchange_next_page(struct exchange *x)
 static bool mend(struct exchange *x, const struct fault *why)
 {
 	struct flight *f = x->flight;
-	struct target *t = &f->route.targets[f->target];
+	struct leg *l = f->leg;
+	struct target *t = &f->route.targets[l->target];
 	char told[256];
-	if (!exchange_is_written(f->op) || f->is_forwarded || f->has_content ||
+	if (!exchange_is_written(f->op) || l->is_forwarded || f->has_content ||
 		f->attempts >= ATTEMPTS_MAX || exchange_left_us(x) <= 0 ||
 		!repair_learn(&x->organs->repairs, t, &f->request, why) ||
 		repair_apply(&x->organs->repairs, t, &f->arena) != OK)
@@ -79,17 +82,18 @@ static bool mend(struct exchange *x, const struct fault *why)
 /* What may prove it instead, once for each target; NULL: nothing. */
 const char *exchange_renewal(const struct exchange *x, const struct fault *why)
 {
+	const struct leg *l = x->flight->leg;
 	const struct target *t = exchange_target(x);
-	return x->token.is_again ? NULL
+	return l->token.is_again ? NULL
 				 : tokens_renewal(x->organs->tokens, x->flight->config, t, t->key,
-					   x->secret, why);
+					   l->secret, why);
 }
 
 size_t exchange_route_end(const struct exchange *x)
 {
 	const struct flight *f = x->flight;
 	const struct target *t = exchange_target(x);
-	size_t end = f->batches == 0 ? f->route.n : f->target + 1;
+	size_t end = f->batches == 0 ? f->route.n : f->leg->target + 1;
 	while (end < f->route.n && span_eq(f->route.targets[end].provider, t->provider) &&
 		span_eq(f->route.targets[end].model, t->model))
 		end++;
@@ -147,6 +151,7 @@ static struct retry_verdict decide_resting(const struct exchange *x, struct retr
 enum state exchange_after_failure(struct exchange *x, enum outcome outcome, const struct fault *why)
 {
 	struct flight *f = x->flight;
+	struct leg *l = f->leg;
 	const char *other = exchange_renewal(x, why);
 	struct fault rest = FAULT_NONE;
 	claim_release(x); /* where it did not come to an attempt */
@@ -158,11 +163,11 @@ enum state exchange_after_failure(struct exchange *x, enum outcome outcome, cons
 	 * told for how long has not tried in vain, and may wait again, as long as his time is enough */
 	const bool may_wait = why->err == ERR_RATE_LIMITED && why->advice != RETRY_FORBIDDEN;
 	const bool is_told = may_wait && why->retry_after_ms > 0;
-	const bool is_queued = is_told || (may_wait && f->same <= 1);
+	const bool is_queued = is_told || (may_wait && l->same <= 1);
 	if (is_told && why->retry_after_ms >= TOLD_MS && f->attempts > f->batches + x->n_told)
 		x->n_told++;
-	if (is_told && f->same > 0)
-		f->same--;
+	if (is_told && l->same > 0)
+		l->same--;
 	const struct model *alias = f->route.alias;
 	struct retry_case c = {
 		.err = why->err,
@@ -171,9 +176,9 @@ enum state exchange_after_failure(struct exchange *x, enum outcome outcome, cons
 		.is_unknown = outcome == OUTCOME_UNKNOWN,
 		.is_once = exchange_sends_once(x),
 		.is_repeatable = is_repeatable(f->op),
-		.same = is_told ? 1 : f->same,
+		.same = is_told ? 1 : l->same,
 		/* lists are many requests, and each may fail for itself */
-		.attempts = f->op == LLM_OP_MODELS ? f->same : f->attempts - f->batches - x->n_told,
+		.attempts = f->op == LLM_OP_MODELS ? l->same : f->attempts - f->batches - x->n_told,
 		.unknown = f->unknown,
 		.retry_after_ms = is_queued ? 0 : why->retry_after_ms,
 		.advice = why->advice,
@@ -183,8 +188,8 @@ enum state exchange_after_failure(struct exchange *x, enum outcome outcome, cons
 		.attempts_most = alias ? (unsigned)alias->route.attempts : 0,
 		.free = f->op == LLM_OP_MODELS ? 0 : f->free,
 		.targets = f->route.targets,
-		.n = is_queued ? f->target + 1 : exchange_route_end(x),
-		.at = f->target,
+		.n = is_queued ? l->target + 1 : exchange_route_end(x),
+		.at = l->target,
 		.may_renew = other != NULL,
 	};
 	if (mend(x, why))
@@ -196,7 +201,7 @@ enum state exchange_after_failure(struct exchange *x, enum outcome outcome, cons
 	if (!is_renewal && (f->has_content || retry_tells_more(why, &x->telling)))
 		x->telling = *why;
 	/* what has failed is asked again where that was allowed, and those behind it that were not asked yet */
-	x->rest_from = v.move == RETRY_SAME ? f->target : v.next;
+	x->rest_from = v.move == RETRY_SAME ? l->target : v.next;
 	if (v.move == RETRY_SAME && is_resting) {
 		flight_rewind(f);
 		return exchange_rest(x, &rest);
@@ -211,8 +216,8 @@ enum state exchange_after_failure(struct exchange *x, enum outcome outcome, cons
 		break;
 	}
 	if (is_renewal) {
-		tokens_refused(x->organs->tokens, x->secret);
-		x->token.is_again = true;
+		tokens_refused(x->organs->tokens, l->secret);
+		l->token.is_again = true;
 	}
 	flight_rewind(f);
 	if (!is_queued)

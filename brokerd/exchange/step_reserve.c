@@ -46,6 +46,7 @@ static enum err tell_cap(struct exchange *x, const struct bounds *b)
 static enum state reserve(struct exchange *x, const struct bounds *b)
 {
 	struct flight *f = x->flight;
+	struct leg *l = f->leg;
 	const struct target *t = exchange_target(x);
 	struct fault why = FAULT_NONE;
 	struct reserve_record r = {
@@ -56,10 +57,10 @@ static enum state reserve(struct exchange *x, const struct bounds *b)
 		.estimate_output = b->output_tokens,
 		.estimate_nusd = b->known_nusd,
 	};
-	f->reserved_nusd = b->known_nusd;
-	f->claimed_nusd = b->nusd;
-	f->expected_input = b->input_tokens;
-	f->expected_output = b->output_tokens;
+	l->reserved_nusd = b->known_nusd;
+	l->claimed_nusd = b->nusd;
+	l->expected_input = b->input_tokens;
+	l->expected_output = b->output_tokens;
 	memcpy(r.id, x->id, sizeof r.id);
 	peer_account(&x->peer, r.app);
 	memcpy(r.program, x->peer.program, sizeof r.program);
@@ -92,7 +93,7 @@ enum state exchange_claimed(struct exchange *x, enum err err, const struct bound
 		return exchange_must_wait(x, b, answer);
 	if (!err)
 		claim_note_refused(x, &said);
-	x->flight->same++; /* not a try, but all that this target gets */
+	x->flight->leg->same++; /* not a try, but all that this target gets */
 	said.advice = RETRY_FORBIDDEN;
 	return exchange_after_failure(x, OUTCOME_FAILED, &said);
 }
@@ -132,7 +133,7 @@ enum state exchange_rest(struct exchange *x, const struct fault *why)
 {
 	struct flight *f = x->flight;
 	const size_t end = exchange_route_end(x);
-	const size_t next = retry_next(NEXT_KEY, f->route.targets, end, f->target);
+	const size_t next = retry_next(NEXT_KEY, f->route.targets, end, f->leg->target);
 	int64_t wait_us;
 	if (f->op == LLM_OP_MODELS && !span_is_set(f->request.model)) {
 		listing_warn(f, why);
@@ -181,9 +182,10 @@ enum state step_reserve(struct exchange *x)
 static void count_cost(struct exchange *x, struct attempt_record *r)
 {
 	struct flight *f = x->flight;
-	r->usage.cost_nusd = exchange_is_free(x) ? 0 : f->attempt_nusd;
-	if (r->outcome == OUTCOME_UNKNOWN && r->usage.cost_nusd < f->reserved_nusd)
-		r->usage.cost_nusd = f->reserved_nusd;
+	struct leg *l = f->leg;
+	r->usage.cost_nusd = exchange_is_free(x) ? 0 : l->attempt_nusd;
+	if (r->outcome == OUTCOME_UNKNOWN && r->usage.cost_nusd < l->reserved_nusd)
+		r->usage.cost_nusd = l->reserved_nusd;
 	f->former_nusd = f->spent_nusd;
 	if (r->usage.cost_nusd >= 0)
 		f->spent_nusd =
@@ -195,19 +197,20 @@ static void count_cost(struct exchange *x, struct attempt_record *r)
 void exchange_account(struct exchange *x, const struct attempt_record *record)
 {
 	struct flight *f = x->flight;
+	struct leg *l = f->leg;
 	struct attempt_record r = *record;
 	struct fault why = FAULT_NONE;
 	memcpy(r.id, x->id, sizeof r.id);
 	r.number = f->attempts;
 	account_key(x, r.key_label, sizeof r.key_label);
-	r.estimate_input = f->expected_input;
-	r.estimate_output = f->expected_output;
+	r.estimate_input = l->expected_input;
+	r.estimate_output = l->expected_output;
 	r.estimate_raw = exchange_raw_estimate(x);
 	count_cost(x, &r);
 	claim_settle(x, &r);
 	trail_attempt(x, &r);
-	if (f->has_usage)
-		r.price = f->price;
+	if (l->has_usage)
+		r.price = l->price;
 	if (r.outcome == OUTCOME_UNKNOWN)
 		f->unknown++;
 	if (r.outcome == OUTCOME_FAILED && retry_is_free(r.err))
@@ -216,6 +219,6 @@ void exchange_account(struct exchange *x, const struct attempt_record *record)
 	if (journal_attempt(x->organs->journal, &r, &why) != OK)
 		log_error("ledger.attempt_lost", "id=%s number=%u why=\"%s\"", x->id, r.number,
 			why.message);
-	attempt_free(f->attempt);
-	f->attempt = NULL;
+	attempt_free(l->attempt);
+	l->attempt = NULL;
 }

@@ -12,17 +12,18 @@
 
 enum state step_prepare(struct exchange *x)
 {
+	struct leg *l = x->flight->leg;
 	const struct target *t = exchange_target(x);
 	struct fault why = FAULT_NONE;
-	if (token_is_awaited(&x->token))
+	if (token_is_awaited(&l->token))
 		return PREPARE;
-	x->flight->same++; /* a try, even where it does not come to sending */
-	secret_unref(x->secret);
-	x->secret = NULL;
+	l->same++; /* a try, even where it does not come to sending */
+	secret_unref(l->secret);
+	l->secret = NULL;
 	if (t->auth == AUTH_NONE || attempt_is_local(t, x->flight->op))
 		return SEND;
 	const enum err err = tokens_prove(
-		x->organs->tokens, x->flight->config, t, t->key, &x->token, &x->secret, &why);
+		x->organs->tokens, x->flight->config, t, t->key, &l->token, &l->secret, &why);
 	if (err == ERR_MORE)
 		return PREPARE;
 	if (!err)
@@ -34,17 +35,18 @@ enum state step_prepare(struct exchange *x)
 
 static enum err on_attempt_event(void *context, const struct llm_event *e)
 {
-	struct exchange *x = context;
+	struct leg *l = context;
+	struct exchange *x = l->exchange;
 	claim_served(x);
 	if (event_is_content(e->type) || e->type == EV_FINISH || e->type == EV_MODEL)
 		pulse_first(x);
 	if (x->flight->op == LLM_OP_MODELS)
 		return e->type == EV_MODEL ? listing_put(x->flight, &x->allowance, e) : OK;
-	if (x->flight->is_forwarded && e->type == EV_WARNING)
+	if (l->is_forwarded && e->type == EV_WARNING)
 		return OK; /* of what the ear had to mend: the bytes are as they came */
 	pins_note(x->organs->items, x->owner, exchange_target(x), e, exchange_now_s(x));
 	recall_note(
-		&x->recall, x->organs->items, x->owner, exchange_target(x), e, exchange_now_s(x));
+		&l->recall, x->organs->items, x->owner, exchange_target(x), e, exchange_now_s(x));
 	return flight_put(x->flight, e);
 }
 
@@ -63,19 +65,21 @@ static enum state relay_ended(struct exchange *x, enum outcome outcome, const st
 
 void exchange_on_token(struct token_wait *w, struct secret *token, const struct fault *why)
 {
-	struct exchange *x = container_of(w, struct exchange, token);
-	x->secret = token ? secret_ref(token) : NULL;
+	struct leg *l = container_of(w, struct leg, token);
+	struct exchange *x = l->exchange;
+	l->secret = token ? secret_ref(token) : NULL;
 	exchange_go_on(x, token ? SEND : exchange_after_failure(x, OUTCOME_FAILED, why));
 }
 
 static void on_attempt_end(
 	void *context, const struct attempt_record *record, const struct fault *why)
 {
-	struct exchange *x = context;
+	const struct leg *l = context;
+	struct exchange *x = l->exchange;
 	const enum outcome outcome = record->outcome;
 	struct flight *f = x->flight;
 	struct fault said = f->untold.err ? f->untold : *why;
-	if (!said.err && pages_turn(&f->pages, attempt_more(f->attempt), &f->arena))
+	if (!said.err && pages_turn(&f->pages, attempt_more(l->attempt), &f->arena))
 		fault_set(&said, ERR_NO_MEMORY, "no memory for the next page of a list");
 	if (exchange_renewal(x, why))
 		pulse_drop(x); /* a token that is over says nothing of its key */
@@ -89,7 +93,8 @@ static void on_attempt_end(
 
 static void on_attempt_rates(void *context, const struct rates *said)
 {
-	claim_learn(context, said);
+	const struct leg *l = context;
+	claim_learn(l->exchange, said);
 }
 
 static enum err tell(struct flight *f, const struct notes *n)
@@ -109,15 +114,16 @@ static enum err tell(struct flight *f, const struct notes *n)
 static enum err tell_warnings(struct exchange *x)
 {
 	struct flight *f = x->flight;
+	struct leg *l = f->leg;
 	enum err err = OK;
-	if (x->is_relayed && !f->is_forwarded && !x->has_told_reading) {
+	if (x->is_relayed && !l->is_forwarded && !x->has_told_reading) {
 		x->has_told_reading = true;
 		err = tell(f, &x->relay.notes);
 	}
-	if (err || x->n_warned > f->target)
+	if (err || x->n_warned > l->target)
 		return err;
-	x->n_warned = f->target + 1;
-	return tell(f, attempt_notes(f->attempt));
+	x->n_warned = l->target + 1;
+	return tell(f, attempt_notes(l->attempt));
 }
 
 bool exchange_may_forward(const struct exchange *x)
@@ -129,22 +135,23 @@ bool exchange_may_forward(const struct exchange *x)
 		return true;
 	return x->is_relayed && d == x->relay.surface->dialect && d->ops[f->op] &&
 	       d->ops[f->op]->forward && !attempt_is_local(t, f->op) &&
-	       f->asked.n_inputs == f->request.n_inputs && !carry_is_in(x->relay.body.text) &&
+	       f->leg->asked.n_inputs == f->request.n_inputs && !carry_is_in(x->relay.body.text) &&
 	       (f->request.is_stream || !t->quirks.is_stream_forced);
 }
 
 /* NULL: its own bytes do not go. `is_whole`: all that it brings back can be read there. */
 static const struct forwarded *forward(struct exchange *x, bool is_whole)
 {
+	struct leg *l = x->flight->leg;
 	const struct relay *r = &x->relay;
-	x->flight->is_forwarded = is_whole && exchange_may_forward(x);
-	x->forwarded = (struct forwarded){.request = &x->flight->asked,
+	l->is_forwarded = is_whole && exchange_may_forward(x);
+	l->forwarded = (struct forwarded){.request = &l->asked,
 		.body = r->body,
 		.call = &r->call,
 		.form = r->notes.form,
 		.wants_usage_event = r->notes.wants_usage_event || x->flight->op == LLM_OP_NATIVE,
 		.is_kept = r->keeps};
-	return x->flight->is_forwarded ? &x->forwarded : NULL;
+	return l->is_forwarded ? &l->forwarded : NULL;
 }
 
 /* The request as it goes to the target in hand: with what its caller dropped, without what another
@@ -153,15 +160,16 @@ static enum err choose_request(
 	struct exchange *x, const struct llm_request **request, const struct forwarded **forwarded)
 {
 	struct flight *f = x->flight;
+	struct leg *l = f->leg;
 	struct items *store = x->organs->items;
 	const struct target *t = exchange_target(x);
 	enum err err = pins_leave_out(
-		store, x->owner, t, &f->arena, &f->asked, exchange_now_s(x), request);
-	const bool is_whole = *request == &f->asked;
+		store, x->owner, t, &f->arena, &l->asked, exchange_now_s(x), request);
+	const bool is_whole = *request == &l->asked;
 	*forwarded = forward(x, is_whole);
 	if (err || *forwarded)
 		return err;
-	if (!is_whole && x->n_warned <= f->target) {
+	if (!is_whole && x->n_warned <= l->target) {
 		struct llm_event e = {.type = EV_WARNING};
 		e.warning.code = SPAN("reasoning_dropped");
 		e.warning.param = SPAN("messages");
@@ -181,26 +189,27 @@ static void keep_prompt(const struct exchange *x)
 {
 	const struct flight *f = x->flight;
 	if (f->attempts == 1 && f->op != LLM_OP_MODELS)
-		prompts_keep(x->organs->prompts, span_str(x->id), attempt_body(f->attempt));
+		prompts_keep(x->organs->prompts, span_str(x->id), attempt_body(f->leg->attempt));
 }
 
 /* Whatever its encoder makes room for, no more goes out than was set aside. NULL: out of memory. */
 static const struct target *bounded_target(struct exchange *x)
 {
+	struct leg *l = x->flight->leg;
 	const struct target *t = exchange_target(x);
 	const bool is_held = x->allowance.rule && x->allowance.rule->max_output >= 0;
-	if (x->output_most < 0 && !is_held)
+	if (l->output_most < 0 && !is_held)
 		return t;
-	if (!x->bounded)
-		x->bounded = arena_array(&x->flight->arena, 1, sizeof *x->bounded);
-	if (!x->bounded)
+	if (!l->bounded)
+		l->bounded = arena_array(&x->flight->arena, 1, sizeof *l->bounded);
+	if (!l->bounded)
 		return NULL;
-	*x->bounded = *t;
-	x->bounded->is_bounded = true;
-	if (x->output_most >= 0 &&
-		(t->max_output_tokens <= 0 || t->max_output_tokens > x->output_most))
-		x->bounded->max_output_tokens = x->output_most;
-	return x->bounded;
+	*l->bounded = *t;
+	l->bounded->is_bounded = true;
+	if (l->output_most >= 0 &&
+		(t->max_output_tokens <= 0 || t->max_output_tokens > l->output_most))
+		l->bounded->max_output_tokens = l->output_most;
+	return l->bounded;
 }
 
 /* A target that says nothing may have so much of the call's time, where another could still serve: half of it, of a whole
@@ -278,15 +287,16 @@ static int64_t hurry_us(const struct transfer_limits *l, int64_t token_us,
 enum state step_send(struct exchange *x)
 {
 	struct flight *f = x->flight;
+	struct leg *l = f->leg;
 	struct fault why = FAULT_NONE;
-	const struct llm_request *request = &f->asked;
+	const struct llm_request *request = &l->asked;
 	const struct forwarded *forwarded = NULL;
 	if (!pulse_may_ask(x, &why)) { /* it has come to rest while a token was waited for */
 		claim_release(x);
-		f->same--;
+		l->same--;
 		return exchange_rest(x, &why);
 	}
-	recall_rewind(&x->recall);
+	recall_rewind(&l->recall);
 	const struct target *target = bounded_target(x);
 	enum err err = target ? choose_request(x, &request, &forwarded) : ERR_NO_MEMORY;
 	if (err)
@@ -294,12 +304,12 @@ enum state step_send(struct exchange *x)
 	const struct config_timers timers = timers_of(x);
 	const struct transfer_limits limits = limits_of(x, &timers);
 	const int64_t token_us = first_token_us(x, &timers);
-	x->hurry_us = hurry_us(&limits, token_us, &timers, f->request.is_stream);
+	l->hurry_us = hurry_us(&limits, token_us, &timers, f->request.is_stream);
 	const struct attempt_plan plan = {
 		.op = f->op,
 		.request = request,
 		.target = target,
-		.secret = x->secret,
+		.secret = l->secret,
 		.limits = limits,
 		.first_token_us = token_us,
 		.token_us = is_told_in_pieces(f) ? timers.token_us : 0,
@@ -308,10 +318,10 @@ enum state step_send(struct exchange *x)
 		.forwarded = forwarded,
 	};
 	const struct attempt_events events = {
-		on_attempt_event, on_attempt_rates, on_attempt_end, x};
-	err = attempt_new(x->organs, &plan, &events, &f->attempt, &why);
+		on_attempt_event, on_attempt_rates, on_attempt_end, l};
+	err = attempt_new(x->organs, &plan, &events, &l->attempt, &why);
 	f->attempts++;
-	f->floor = slow_floor(x);
+	l->floor = slow_floor(x);
 	if (err)
 		return exchange_after_failure(x, OUTCOME_FAILED, &why);
 	pulse_begin(x);

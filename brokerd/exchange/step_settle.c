@@ -15,6 +15,7 @@
 static void settle_record(const struct exchange *x, struct exchange_record *r)
 {
 	const struct flight *f = x->flight;
+	const struct leg *l = f->leg;
 	const struct target *t = f->route.n > 0 ? exchange_target(x) : NULL;
 	const int64_t now_us = loop_now_us(x->organs->loop);
 	*r = (struct exchange_record){
@@ -28,13 +29,13 @@ static void settle_record(const struct exchange *x, struct exchange_record *r)
 		.is_stream = f->request.is_stream,
 		.attempts = f->attempts,
 		.warnings = f->warnings,
-		.usage = f->billed,
+		.usage = l->billed,
 		.price = !t             ? PRICE_UNKNOWN
-			 : f->has_usage ? f->price
+			 : l->has_usage ? l->price
 					: t->price,
 		.queued_us = x->queued_us,
-		.estimate_input = f->expected_input,
-		.estimate_output = f->expected_output,
+		.estimate_input = l->expected_input,
+		.estimate_output = l->expected_output,
 	};
 	memcpy(r->id, x->id, sizeof r->id);
 	peer_account(&x->peer, r->app);
@@ -42,8 +43,8 @@ static void settle_record(const struct exchange *x, struct exchange_record *r)
 	fault_text(r->op, sizeof r->op, span_str(llm_op_name(f->op)));
 	fault_text(r->surface, sizeof r->surface, exchange_surface(x));
 	fault_text(r->model, sizeof r->model, f->request.model);
-	if (f->finish)
-		fault_text(r->finish, sizeof r->finish, span_str(finish_name(f->finish)));
+	if (l->finish)
+		fault_text(r->finish, sizeof r->finish, span_str(finish_name(l->finish)));
 	if (t && f->attempts > 0 && (f->op != LLM_OP_MODELS || f->route.n == 1)) {
 		fault_text(r->provider, sizeof r->provider, t->provider);
 		fault_text(r->target_model, sizeof r->target_model, t->model);
@@ -66,7 +67,7 @@ static void learn(struct exchange *x, const struct exchange_record *r)
 		return;
 	if (o->fit)
 		fit_learn(o->fit, provider, model, exchange_raw_estimate(x),
-			usage_input_total(&f->billed));
+			usage_input_total(&f->leg->billed));
 	if (price_drifts(r->usage.cost_nusd, r->usage.provider_cost_nusd) &&
 		drift_is_news(&o->drifts, provider, model, f->begun_wall_us / DAY_US))
 		log_warn("price.drift",
@@ -97,21 +98,22 @@ static void note_refusal(struct exchange *x)
 enum state step_settle(struct exchange *x)
 {
 	struct flight *f = x->flight;
+	struct leg *l = f->leg;
 	struct exchange_record r;
 	struct fault why = FAULT_NONE;
 	loop_timer_stop(&x->deadline);
 	loop_timer_stop(&x->retry);
 	loop_timer_stop(&x->hold);
 	loop_timer_stop(&x->left.over);
-	tokens_leave(&x->token);
+	tokens_leave(&l->token);
 	exchange_stop_waiting(x);
 	consents_leave(&x->consent);
 	note_refusal(x);
-	if (f->attempt) { /* stopped from outside while it ran */
+	if (l->attempt) { /* stopped from outside while it ran */
 		struct attempt_record record;
 		if (x->outcome == OUTCOME_FAILED && f->has_content)
-			attempt_tell_usage(f->attempt);
-		attempt_cancel(f->attempt, &record);
+			attempt_tell_usage(l->attempt);
+		attempt_cancel(l->attempt, &record);
 		record.outcome = x->outcome == OUTCOME_FAILED && record.has_sent_body
 					 ? OUTCOME_UNKNOWN
 					 : x->outcome;
@@ -121,8 +123,8 @@ enum state step_settle(struct exchange *x)
 	claim_release(x); /* where it did not come to an attempt */
 	if (x->outcome == OUTCOME_FAILED && f->unknown > 0)
 		x->outcome = OUTCOME_UNKNOWN;
-	secret_unref(x->secret);
-	x->secret = NULL;
+	secret_unref(l->secret);
+	l->secret = NULL;
 	settle_record(x, &r);
 	learn(x, &r);
 	if (x->organs->journal && journal_settle(x->organs->journal, &r, &why) != OK)
@@ -142,7 +144,7 @@ enum state step_settle(struct exchange *x)
 		memcpy(said.request_id, x->id, sizeof x->id); /* the provider's is in the ledger */
 		flight_fail(f, &said);
 	} else {
-		struct llm_usage counted = f->usage;
+		struct llm_usage counted = l->usage;
 		counted.cost_nusd = r.usage.cost_nusd;
 		counted.provider_cost_nusd = r.usage.provider_cost_nusd;
 		const struct reply_end end = {

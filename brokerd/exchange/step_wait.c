@@ -85,7 +85,7 @@ static size_t list_end(const struct exchange *x)
 {
 	const struct flight *f = x->flight;
 	const size_t most = exchange_route_end(x);
-	size_t end = f->target + 1;
+	size_t end = f->leg->target + 1;
 	while (end < most && f->route.targets[end].list == exchange_target(x)->list)
 		end++;
 	return end;
@@ -94,7 +94,7 @@ static size_t list_end(const struct exchange *x)
 static bool may_go_elsewhere(const struct exchange *x)
 {
 	const struct flight *f = x->flight;
-	return f->op != LLM_OP_MODELS && list_end(x) > f->target + 1;
+	return f->op != LLM_OP_MODELS && list_end(x) > f->leg->target + 1;
 }
 
 /* Puts the target in hand behind those that are free sooner, and by so much, at the end of the route. One that was not
@@ -102,9 +102,10 @@ static bool may_go_elsewhere(const struct exchange *x)
 static bool put_off(struct exchange *x, int64_t ready_us, int64_t gain_us)
 {
 	struct flight *f = x->flight;
+	struct leg *l = f->leg;
 	struct target *all = f->route.targets;
 	const size_t end = list_end(x);
-	size_t at = f->target, first;
+	size_t at = l->target, first;
 	if (!x->ready_us)
 		x->ready_us = arena_array(&f->arena, f->route.n, sizeof *x->ready_us);
 	if (!x->ready_us)
@@ -113,20 +114,20 @@ static bool put_off(struct exchange *x, int64_t ready_us, int64_t gain_us)
 		x->n_put_off = end - at;
 	first = end - x->n_put_off;
 	const struct target put = all[at];
-	const int64_t least_us = f->target < first ? ready_us : ready_us - gain_us - 1;
+	const int64_t least_us = l->target < first ? ready_us : ready_us - gain_us - 1;
 	for (; at + 1 < end && (at + 1 < first || x->ready_us[at + 1] <= least_us); at++) {
 		all[at] = all[at + 1];
 		x->ready_us[at] = x->ready_us[at + 1];
 	}
 	all[at] = put;
 	x->ready_us[at] = ready_us;
-	if (f->target < first)
+	if (l->target < first)
 		x->n_put_off++;
-	if (at == f->target)
+	if (at == l->target)
 		return false;
-	if (x->n_warned > f->target)
-		x->n_warned = f->target; /* it may come again, and so may its warnings */
-	exchange_use_target(x, f->target);
+	if (x->n_warned > l->target)
+		x->n_warned = l->target; /* it may come again, and so may its warnings */
+	exchange_use_target(x, l->target);
 	flight_rewind(f);
 	return true;
 }

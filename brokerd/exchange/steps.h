@@ -6,10 +6,7 @@
 #include "brokerd/exchange/flight.h"
 #include "brokerd/exchange/kept.h"
 #include "brokerd/exchange/kept_show.h"
-#include "brokerd/exchange/recall.h"
 #include "brokerd/exchange/relay.h"
-#include "brokerd/exchange/tokens.h"
-#include "brokerd/route/health.h"
 
 enum state {
 	BODY,
@@ -73,9 +70,6 @@ struct exchange {
 	int64_t max_cost_nusd;
 	int64_t estimate_tokens; /* of the prompt, as it came, before fit_tokens; 0: nothing was estimated */
 	struct opt_i64 asked_max_tokens; /* by the caller: what is sent may be less */
-	int64_t output_most; /* that an answer of the attempt in hand may have, for money; -1: no bound */
-	struct target *
-		bounded; /* a copy of the target in hand that writes no more; NULL: there was none yet */
 	bool is_at_most_once;
 	struct labels tags, fallbacks; /* that its caller names */
 	struct span session;           /* absent: none */
@@ -90,16 +84,12 @@ struct exchange {
 	struct span kept_id;     /* of which */
 	struct kept_item *named; /* items that the request names by their ids */
 	size_t n_named;
-	struct buf laid_out;        /* the body with all that it goes on from */
-	struct forwarded forwarded; /* of the target in hand, where it speaks the same */
-	size_t n_warned;            /* of how many targets the caller has the encoding's warnings */
-	bool has_told_reading;      /* and those of the reading of its body */
-	struct secret *secret;      /* of the target in hand, from PREPARE on */
-	struct token_wait token;
+	struct buf laid_out;   /* the body with all that it goes on from */
+	size_t n_warned;       /* of how many targets the caller has the encoding's warnings */
+	bool has_told_reading; /* and those of the reading of its body */
 	struct loop_timer deadline, retry, hold, patience;
 	bool has_own_time;    /* its caller has said how long it may take */
 	struct fault telling; /* of all failures so far, what a caller learns most from */
-	struct recall recall; /* of the answer that comes, what its provider will want again */
 	struct fault verdict; /* what it is settled with; OK: a good answer */
 	enum outcome outcome;
 	bool is_retry_due;      /* ROUTE: a target is chosen, only the wait is left */
@@ -113,13 +103,8 @@ struct exchange {
 	/* of the targets at the end of the route that were put off, when each is free */
 	int64_t *ready_us;
 	size_t n_put_off;
-	struct health_try pulse; /* of the attempt in hand */
-	int64_t hurry_us; /* which gives up after so long, though its provider has more time; INT64_MAX: it does not */
 	size_t rest_from; /* where targets begin that may still be waited for: those before have failed it */
-	int64_t rested_us;       /* that it has waited for a target that rests, all together */
-	struct caution *caution; /* that the attempt in hand is one of; NULL: none */
-	bool has_figures;        /* its provider has said how much of its rates is left, */
-	int64_t rest_us;         /* and is not to be asked before that */
+	int64_t rested_us; /* that it has waited for a target that rests, all together */
 	struct trail trail;
 	struct left left;
 	unsigned n_told; /* attempts that were told to wait, and for how long: they are no tries */

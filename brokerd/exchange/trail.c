@@ -116,14 +116,15 @@ static void add_tried(
 
 void trail_rest(struct exchange *x, const struct fault *why)
 {
+	struct leg *l = x->flight->leg;
 	struct trace_step s = {.what = TRACE_REST,
 		.why = span_str(why->message),
 		.us = why->retry_after_ms >= 0 ? why->retry_after_ms * 1000 : -1};
-	if (x->trail.rested == x->flight->target + 1 || x->rested_us > 0)
+	if (x->trail.rested == l->target + 1 || x->rested_us > 0)
 		return; /* once, however often all are looked at while it waits for one */
-	x->trail.rested = x->flight->target + 1;
+	x->trail.rested = l->target + 1;
 	step(x, &s, exchange_target(x));
-	if (x->flight->same == 0) /* else it is there as what has failed */
+	if (l->same == 0) /* else it is there as what has failed */
 		add_tried(x, &s, "rests", why->err);
 }
 
