@@ -50,6 +50,7 @@ static enum state reserve(struct exchange *x, const struct bounds *b)
 	const struct target *t = exchange_target(x);
 	struct fault why = FAULT_NONE;
 	struct reserve_record r = {
+		.number = f->attempts + 1,
 		.at_us = f->begun_wall_us,
 		.uid = (uint32_t)x->peer.uid,
 		.pid = (uint32_t)x->peer.pid,

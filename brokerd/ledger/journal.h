@@ -17,7 +17,7 @@ struct ledger;
 
 /* Opens state_dir/journal, making it if it is absent, and replays what a former process left: whole
  * rows go to the ledger; a reservation without a settlement becomes an exchange row with outcome
- * `unknown`, and the attempt that it announced, if none is recorded, an attempt row likewise, at the
+ * `unknown`, and each attempt that it announced and that is not recorded an attempt row likewise, at the
  * estimate; the exchange costs what its attempts do together. A file with records that cannot be read (a
  * newer version's, or damaged) is kept as journal.old-N, and the log says so.
  * Blocks: it is called once, at start. NULL: *why (ERR_STORAGE_FULL, ERR_IO) says what to do; nothing
@@ -40,12 +40,13 @@ void journal_watch(struct journal *j, struct journal_watch watch);
  * lost, and the log says so. */
 void journal_close(struct journal *j);
 
-/* A journal holds the reservations of some 2,400 exchanges at a time, and some 30,000 records that the
+/* A journal holds the reservations of some 2,200 exchanges at a time, and some 30,000 records that the
  * disk has not taken yet. */
 
 /* Before the first byte of an attempt goes upstream: says where it goes and sets space aside for
  * ATTEMPTS_RESERVED attempts and the settlement. Called again with the same id before each further
- * attempt, it says where that one goes, and space for it is there. ERR_STORAGE_FULL, for the disk is full or cannot be
+ * attempt, it says where that one goes, and space for it is there. Where the one announced before has not ended, both are
+ * under way; no third one may be. ERR_STORAGE_FULL, for the disk is full or cannot be
  * written: nothing may be sent. */
 enum err journal_reserve(
 	struct journal *j, const struct reserve_record *r, struct fault *why) MUST_USE;

@@ -55,6 +55,31 @@ void open_record_count(struct open_record *o, const struct attempt_record *a)
 		o->attempts = a->number;
 	if (a->number >= o->announced)
 		o->announced = 0;
+	if (a->number == o->beside.number)
+		o->beside = (struct under_way_record){.number = 0};
+}
+
+struct under_way_record open_record_last(const struct open_record *o)
+{
+	const struct reserve_record *r = &o->reserve;
+	struct under_way_record last = {.number = o->announced};
+	if (last.number == 0)
+		return last;
+	last.estimate_input = r->estimate_input;
+	last.estimate_output = r->estimate_output;
+	last.estimate_nusd = r->estimate_nusd;
+	memcpy(last.provider, r->provider, sizeof last.provider);
+	memcpy(last.target_model, r->target_model, sizeof last.target_model);
+	memcpy(last.key_label, r->account.key_label, sizeof last.key_label);
+	return last;
+}
+
+void open_record_announce(struct open_record *o, const struct reserve_record *r)
+{
+	if (o->announced != 0 && o->announced != r->number)
+		o->beside = open_record_last(o);
+	o->reserve = *r;
+	o->announced = r->number;
 }
 
 /* ---- fields ---- */
@@ -123,8 +148,15 @@ static const struct field open_fields[] = {
 	FIELD(open_record, FIELD_NUMBER, "estimate_nusd", reserve.estimate_nusd),
 	COUNT(open_record, attempts),
 	COUNT(open_record, announced),
-	USAGE(open_record), /* version 1 ends here */
-	ACCOUNT(open_record, reserve.account),
+	USAGE(open_record),                    /* version 1 ends here */
+	ACCOUNT(open_record, reserve.account), /* version 2 ends here */
+	FIELD(open_record, FIELD_COUNT, "beside", beside.number),
+	FIELD(open_record, FIELD_TEXT, "beside_provider", beside.provider),
+	FIELD(open_record, FIELD_TEXT, "beside_model", beside.target_model),
+	FIELD(open_record, FIELD_TEXT, "beside_key", beside.key_label),
+	FIELD(open_record, FIELD_NUMBER, "beside_input", beside.estimate_input),
+	FIELD(open_record, FIELD_NUMBER, "beside_output", beside.estimate_output),
+	FIELD(open_record, FIELD_NUMBER, "beside_nusd", beside.estimate_nusd),
 };
 
 static const struct field attempt_fields[] = {
@@ -184,7 +216,7 @@ static const struct field exchange_fields[] = {
 	const struct shape name##_shape = { \
 		name##_fields, COUNT_OF(name##_fields), name##_counts, COUNT_OF(name##_counts)}
 
-static const size_t open_counts[] = {29, COUNT_OF(open_fields)};
+static const size_t open_counts[] = {29, 36, COUNT_OF(open_fields)};
 static const size_t attempt_counts[] = {39, COUNT_OF(attempt_fields)};
 static const size_t exchange_counts[] = {42, COUNT_OF(exchange_fields)};
 SHAPE(open);

@@ -30,6 +30,7 @@ struct account_record {
 
 struct reserve_record {
 	char id[REQUEST_ID_BYTES]; /* of the exchange */
+	uint32_t number;           /* of the attempt that it is for, from 1 */
 	int64_t at_us;             /* wall clock */
 	uint32_t uid, pid;
 	char app[64], program[64];
@@ -82,13 +83,27 @@ struct exchange_record {
 		estimate_output; /* tokens, as expected at admission; -1: not known */
 };
 
+/* What has to be known of an attempt that has not ended. */
+struct under_way_record {
+	uint32_t number; /* 0: there is none */
+	char provider[64], target_model[128], key_label[64];
+	int64_t estimate_input, estimate_output, estimate_nusd; /* as in struct reserve_record */
+};
+
 /* What the journal keeps of an exchange that has not ended. */
 struct open_record {
 	struct reserve_record reserve;
-	uint32_t attempts;      /* recorded so far */
-	uint32_t announced;     /* the number of the one under way; 0: none is */
-	struct llm_usage usage; /* as those recorded reported it, added up */
+	uint32_t attempts;  /* the last number recorded so far */
+	uint32_t announced; /* the number of the one under way that began last; 0: it has ended */
+	struct llm_usage usage;         /* as those recorded reported it, added up */
+	struct under_way_record beside; /* beside which that one began */
 };
+
+/* Another attempt is announced: *r takes the place of what was said of the one before, which, where that has not ended, is
+ * the one beside it from now on. The same number again says anew where that one goes. */
+void open_record_announce(struct open_record *o, const struct reserve_record *r);
+/* The one that began last. */
+struct under_way_record open_record_last(const struct open_record *o);
 
 /* An attempt of that exchange has ended: it is counted, and what it used added. Where a provider says what it cost, the
  * provider's cost of all is what is known of each: theirs, else ours. */
@@ -140,10 +155,10 @@ enum record_type {
 };
 
 /* The longest frames; what is set aside for a reservation is counted in them. */
-#define RECORD_OPEN_BYTES     1144
+#define RECORD_OPEN_BYTES     1432
 #define RECORD_ATTEMPT_BYTES  688
 #define RECORD_EXCHANGE_BYTES 1288
-#define RECORD_BYTES          1288
+#define RECORD_BYTES          RECORD_OPEN_BYTES
 
 /* Writes a frame to `to`, of RECORD_BYTES; returns its length with the padding. */
 size_t record_pack(enum record_type type, const void *record, uint64_t sequence, unsigned char *to);

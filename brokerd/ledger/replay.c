@@ -15,7 +15,7 @@ struct replay {
 	unsigned place; /* that is being read: a bit, of a half of the file, or none */
 };
 
-static struct llm_usage estimate(const struct reserve_record *r)
+static struct llm_usage estimate(const struct under_way_record *r)
 {
 	struct llm_usage u = USAGE_UNKNOWN;
 	u.input = r->estimate_input;
@@ -24,13 +24,13 @@ static struct llm_usage estimate(const struct reserve_record *r)
 	return u;
 }
 
-/* The one that was under way, counted like those before it. */
-static enum err replay_unknown_attempt(struct replay *p, struct open_record *o, struct fault *why)
+/* One that was under way, counted like those before it. */
+static enum err replay_unknown_attempt(struct replay *p, struct open_record *o,
+	const struct under_way_record *at, struct fault *why)
 {
-	const struct reserve_record *r = &o->reserve;
 	struct attempt_record a = {
-		.number = o->announced,
-		.at_us = r->at_us,
+		.number = at->number,
+		.at_us = o->reserve.at_us,
 		.outcome = OUTCOME_UNKNOWN,
 		.err = ERR_OUTCOME_UNKNOWN,
 		.has_sent_body = true, /* as it must be taken to be */
@@ -39,27 +39,37 @@ static enum err replay_unknown_attempt(struct replay *p, struct open_record *o, 
 		.connect_us = -1,
 		.first_byte_us = -1,
 		.total_us = -1,
-		.usage = estimate(r),
+		.usage = estimate(at),
 		.price = PRICE_UNKNOWN,
-		.charged_nusd = r->estimate_nusd,
+		.charged_nusd = at->estimate_nusd,
 		.estimate_input = -1,
 		.estimate_output = -1,
 		.estimate_raw = -1,
 	};
-	memcpy(a.id, r->id, sizeof a.id);
-	memcpy(a.provider, r->provider, sizeof a.provider);
-	memcpy(a.model, r->target_model, sizeof a.model);
-	memcpy(a.key_label, r->account.key_label, sizeof a.key_label);
+	memcpy(a.id, o->reserve.id, sizeof a.id);
+	memcpy(a.provider, at->provider, sizeof a.provider);
+	memcpy(a.model, at->target_model, sizeof a.model);
+	memcpy(a.key_label, at->key_label, sizeof a.key_label);
 	open_record_count(o, &a);
 	return rows_attempt(&p->rows, &a, why);
 }
 
-/* What it cost is what its attempts did: between two of them nothing is under way. */
+/* As a rule one; of a hedged answer two; between two attempts none. */
+static enum err replay_under_way(struct replay *p, struct open_record *o, struct fault *why)
+{
+	const struct under_way_record all[] = {o->beside, open_record_last(o)};
+	enum err err = OK;
+	for (size_t i = 0; !err && i < COUNT_OF(all); i++)
+		err = all[i].number ? replay_unknown_attempt(p, o, &all[i], why) : OK;
+	return err;
+}
+
+/* What it cost is what its attempts did. */
 static enum err replay_unknown(struct replay *p, struct open_record *o, struct fault *why)
 {
 	const struct reserve_record *r = &o->reserve;
 	p->out->unknown++;
-	const enum err err = o->announced ? replay_unknown_attempt(p, o, why) : OK;
+	const enum err err = replay_under_way(p, o, why);
 	if (err)
 		return err;
 	struct exchange_record x = {

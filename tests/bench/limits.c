@@ -133,7 +133,8 @@ static void name(unsigned i, char id[REQUEST_ID_BYTES])
 static void reserve(struct bench *b, unsigned i)
 {
 	struct fault why = FAULT_NONE;
-	struct reserve_record r = {.at_us = loop_wall_us(b->loop),
+	struct reserve_record r = {.number = 1,
+		.at_us = loop_wall_us(b->loop),
 		.uid = 1000,
 		.app = "app",
 		.op = "chat",

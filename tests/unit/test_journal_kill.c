@@ -63,7 +63,8 @@ static void make_id(char *id, int round, int n)
 static bool child_reserve(struct child *c)
 {
 	struct fault why;
-	struct reserve_record r = {.provider = "openai",
+	struct reserve_record r = {.number = 1,
+		.provider = "openai",
 		.target_model = "m",
 		.app = "killed",
 		.estimate_input = 1,

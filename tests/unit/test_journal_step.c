@@ -84,7 +84,7 @@ static int fullest(size_t *room)
 static void child_request(struct journal *j, int n)
 {
 	struct fault why = FAULT_NONE;
-	struct reserve_record r = {.provider = "openai", .target_model = "m"};
+	struct reserve_record r = {.number = 1, .provider = "openai", .target_model = "m"};
 	struct attempt_record a = {
 		.number = 1, .outcome = OUTCOME_OK, .usage = USAGE_UNKNOWN, .price = PRICE_UNKNOWN};
 	struct exchange_record x = {.outcome = OUTCOME_OK,
@@ -127,7 +127,7 @@ _Noreturn static void child_run(void)
 	if (!j)
 		_exit(4);
 	for (int i = 0; i < OPEN; i++) {
-		struct reserve_record r = {.provider = "openai"};
+		struct reserve_record r = {.number = 1, .provider = "openai"};
 		snprintf(r.id, sizeof r.id, "open_%d", i);
 		if (journal_reserve(j, &r, &why) != OK)
 			_exit(5);

@@ -312,6 +312,23 @@ static void check_former(void)
 	is_err(record_next(&reader, &r), RECORD_FOUND, "ours");
 	r.version = 0;
 	is_err(record_unpack(&r, &v, NULL), ERR_VERSION, "there was no version 0");
+
+	/* of version 2, what version 3 adds is missing: a count and three numbers, of two bytes each, and three texts */
+	const struct open_record o = {
+		.reserve = {.id = "req_open", .number = 1, .provider = "a"},
+		.announced = 1,
+		.usage = USAGE_UNKNOWN
+        };
+	reader.left = span_of((const char *)again, record_pack(RECORD_OPEN, &o, 4, again));
+	reader.sequence = 0;
+	is_err(record_next(&reader, &r), RECORD_FOUND, "a reservation of ours");
+	is_uint(r.version, 3, "its version");
+	r.version = 2;
+	is_err(record_unpack(&r, &v, NULL), ERR_MALFORMED, "is none of version 2");
+	r.fields.n -= 4 * 2 + 3;
+	is_err(record_unpack(&r, &v, NULL), OK, "which had that much less");
+	is_uint(v.open.beside.number, 0, "and nothing beside it");
+	is_str(v.open.beside.provider, "", "anywhere");
 }
 
 static void check_counting(void)
@@ -333,6 +350,27 @@ static void check_counting(void)
 	o.announced = 4;
 	open_record_count(&o, &a);
 	is_uint(o.announced, 4, "a former attempt's end is not the announced one's");
+
+	o = (struct open_record){
+		.reserve = {.number = 1, .provider = "a"},
+                  .usage = USAGE_UNKNOWN
+        };
+	open_record_announce(&o, &(struct reserve_record){.number = 1, .provider = "b"});
+	is_uint(o.announced, 1, "an attempt is announced");
+	is_uint(o.beside.number, 0, "beside none");
+	open_record_announce(&o, &(struct reserve_record){.number = 2, .provider = "c"});
+	is_uint(o.announced, 2, "and another one");
+	is_uint(o.beside.number, 1, "beside the first");
+	is_str(o.beside.provider, "b", "with where that goes");
+	a.number = 1;
+	open_record_count(&o, &a);
+	ok(o.beside.number == 0 && o.announced == 2, "the end of one is not the other's");
+	open_record_announce(&o, &(struct reserve_record){.number = 3, .provider = "d"});
+	a.number = 3;
+	open_record_count(&o, &a);
+	ok(o.beside.number == 2 && o.announced == 0, "and the other way round");
+	is_uint(open_record_last(&o).number, 0, "nothing is known of what has ended");
+	o.attempts = 0;
 
 	o.usage = a.usage = USAGE_UNKNOWN;
 	a.usage.cost_nusd = 100;
