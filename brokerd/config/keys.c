@@ -237,6 +237,12 @@ static const struct key keys[] = {
 		"US dollars for a million tokens: a target that is dearer, or whose price is not known, is not asked."},
 	{"model", "max_price_output", KEY_PRICE, IN_ROUTE(max_price_output), 0, 0, NULL, "",
 		"The same, for what is answered."},
+	{"model", "hedge", KEY_HEDGE, IN_ROUTE(hedge_us), 0, 0, NULL, "never",
+		"After so long without the first words of an answer the next target is asked beside the first, where "
+		"limits and budgets allow it at once; whose words come first answers, and the other one is ended: "
+		"both are paid for. *p95* is the time within which 95 of 100 answers of that target have begun of "
+		"late, once twenty are known. Once a request, of chat and completions, and not of batch calls nor of what "
+		"may be sent only once; and for no more than one in ten of what the slow one's host is asked."},
 	{"model", "min_rate", KEY_MIN_RATE, IN_ROUTE(min_rate), 0, 0, NULL, "never",
 		"Characters a second, as in 5/s: a stream of words whose first ten seconds are slower than that is left "
 		"for the next target, where there is one and the request may be sent again; both are paid for. Until "

@@ -19,6 +19,7 @@ enum key_kind {
 	KEY_TARGET,   /* struct model's targets, a list */
 	KEY_FALLBACK, /* struct target_rules, a list of names */
 	KEY_LABEL,    /* struct provider's keys, a list */
+	KEY_HEDGE,    /* int64_t: a time, "p95" (HEDGE_P95) or "never" (0) */
 	KEY_MIN_RATE, /* int64_t: a second; "never" is 0 */
 	KEY_HEADER,   /* struct provider's headers, a list */
 	KEY_MONEY,    /* int64_t, nano-dollars, from dollars */

@@ -589,6 +589,8 @@ enum err keys_read(
 		return read_fallback(value, at, a, why);
 	case KEY_LABEL:
 		return read_label(value, to, a, why);
+	case KEY_HEDGE:
+		return hedge_read(value, at, why);
 	case KEY_MIN_RATE:
 		return min_rate_read(value, at, why);
 	case KEY_NAME:

@@ -77,6 +77,9 @@ static void put_kind(struct buf *out, const struct key *k)
 	case KEY_LABEL:
 		buf_text(out, "_LABEL_ [*weight=*_number_] [*model=*_pattern_,...]");
 		break;
+	case KEY_HEDGE:
+		buf_text(out, "_time_, *p95*, *never*");
+		break;
 	case KEY_MIN_RATE:
 		buf_text(out, "_number_/*s*, *never*");
 		break;

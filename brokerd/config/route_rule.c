@@ -6,8 +6,10 @@
 #include "brokerd/config/keys.h"
 #include "protocol/base/num.h"
 
-#define RATE_MAX    100000
-#define LABEL_BYTES 63 /* of a vault's key */
+#define HEDGE_MIN_US INT64_C(10000)
+#define HEDGE_MAX_US INT64_C(3600000000)
+#define RATE_MAX     100000
+#define LABEL_BYTES  63 /* of a vault's key */
 
 static const char *const capabilities[CAPABILITY_COUNT] = {
 	"images", "audio", "video", "files", "tools", "schema", "reasoning"};
@@ -287,6 +289,20 @@ enum err fallback_rule_read(
 }
 
 /* ---- single values ---- */
+
+enum err hedge_read(struct span value, int64_t *to, struct fault *why)
+{
+	*to = 0;
+	if (span_is(value, "never"))
+		return OK;
+	if (span_is(value, "p95"))
+		*to = HEDGE_P95;
+	else if (!num_duration_us(value, to))
+		return bad(why, "hedge is never, p95, or a time with its unit, as in 800ms or 2s");
+	else if (*to < HEDGE_MIN_US || *to > HEDGE_MAX_US)
+		return bad(why, "hedge is from 10ms to 1h, or p95, or never");
+	return OK;
+}
 
 enum err min_rate_read(struct span value, int64_t *to, struct fault *why)
 {

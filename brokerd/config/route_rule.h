@@ -57,11 +57,14 @@ enum strategy {
 	STRATEGY_STICKY, /* the same for the same session */
 };
 
+#define HEDGE_P95 INT64_C(-1)
+
 /* How an alias goes about its targets. */
 struct route_rule {
 	enum strategy strategy;
 	struct target_rules context, refusal; /* fallback_context, fallback_refusal: names alone */
 	int64_t max_price_input, max_price_output; /* nano-dollars per million tokens; -1: any */
+	int64_t hedge_us;          /* 0: never; HEDGE_P95: after that of the target's */
 	int64_t min_rate;          /* characters of content a second; 0: none is too slow */
 	int64_t attempts;          /* of one request, all targets together */
 	bool is_invalid_passed_on; /* invalid_request goes to the next target */
@@ -75,6 +78,8 @@ enum err target_rule_read(
 /* PROVIDER/MODEL alone. */
 enum err fallback_rule_read(
 	struct span value, struct arena *a, struct target_rule *to, struct fault *why) MUST_USE;
+/* "never", "p95" or a time. */
+enum err hedge_read(struct span value, int64_t *to, struct fault *why) MUST_USE;
 /* "never", "5/s". */
 enum err min_rate_read(struct span value, int64_t *to, struct fault *why) MUST_USE;
 

@@ -21,6 +21,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 
+#include "brokerd/exchange/hedge.h"
 #include "brokerd/exchange/slow.h"
 #include "brokerd/exchange/steps.h"
 #include "brokerd/exchange/trail.h"
@@ -497,6 +498,7 @@ void exchange_leave(struct exchange *x, void (*on_gone)(void *context), void *co
 		return;
 	}
 	struct flight *f = x->flight;
+	hedge_stop(x);
 	x->left = (struct left){.is_left = true,
 		.over = {.on_fire = on_left_over},
 		.end = {.on_run = on_left_end},

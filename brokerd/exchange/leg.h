@@ -35,6 +35,8 @@ struct leg {
 	struct token_wait token;
 
 	struct attempt *attempt; /* under way; NULL: none is */
+	unsigned number;         /* of it, from 1 */
+	bool is_over;            /* it is being ended for another's sake: only its usage counts */
 	struct health_try pulse;
 	int64_t hurry_us; /* it gives up after so long, though its provider has more time; INT64_MAX: it does not */
 

@@ -203,3 +203,39 @@ enum err order_route(struct exchange *x, struct fault *why)
 		err = order_refused(x, &o, why);
 	return err ? err : apply(x, o.choices, o.n);
 }
+
+size_t order_list_end(const struct exchange *x)
+{
+	const struct flight *f = x->flight;
+	const size_t most = exchange_route_end(x);
+	size_t end = f->leg->target + 1;
+	while (end < most && f->route.targets[end].list == exchange_target(x)->list)
+		end++;
+	return end;
+}
+
+size_t order_end(const struct exchange *x)
+{
+	const size_t end = order_list_end(x), rest = end - x->flight->leg->target - 1;
+	return end - (x->n_put_off < rest ? x->n_put_off : rest);
+}
+
+void order_bring(struct exchange *x, size_t i)
+{
+	struct target *all = x->flight->route.targets;
+	const size_t to = x->flight->leg->target + 1;
+	const struct target one = all[i];
+	memmove(&all[to + 1], &all[to], (i - to) * sizeof *all);
+	all[to] = one;
+}
+
+void order_put_last(struct exchange *x, size_t i)
+{
+	struct target *all = x->flight->route.targets;
+	const size_t end = order_end(x);
+	const struct target one = all[i];
+	memmove(&all[i], &all[i + 1], (end - 1 - i) * sizeof *all);
+	all[end - 1] = one;
+	if (x->n_warned > i)
+		x->n_warned = i;
+}

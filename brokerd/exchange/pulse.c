@@ -98,7 +98,7 @@ bool pulse_view(const struct exchange *x, struct health_view *out)
 	return true;
 }
 
-bool pulse_has_other(const struct exchange *x)
+size_t pulse_other(const struct exchange *x)
 {
 	const struct route *r = &x->flight->route;
 	const size_t end = exchange_route_end(x);
@@ -106,9 +106,14 @@ bool pulse_has_other(const struct exchange *x)
 	size_t i = retry_next(NEXT_HOST, r->targets, end, x->flight->leg->target);
 	for (; i < end; i = retry_next(NEXT_KEY, r->targets, end, i)) {
 		if (!x->organs->health || is_well(x, &r->targets[i], &view))
-			return true;
+			return i;
 	}
-	return false;
+	return r->n;
+}
+
+bool pulse_has_other(const struct exchange *x)
+{
+	return pulse_other(x) < x->flight->route.n;
 }
 
 size_t pulse_soonest(const struct exchange *x, int64_t *wait_us)

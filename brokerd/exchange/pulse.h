@@ -13,7 +13,8 @@ void pulse_look(const struct exchange *x, struct choose_view *out);
 /* May the target in hand be asked now? False: it rests, and *why is why, with how long it does. */
 bool pulse_may_ask(const struct exchange *x, struct fault *why);
 
-/* Is there one, of those that a failure of the target in hand leads to, that does not rest? */
+/* The first, of those that a failure of the target in hand leads to, that does not rest; the route's n: there is none. */
+size_t pulse_other(const struct exchange *x);
 bool pulse_has_other(const struct exchange *x);
 
 /* Which of the route's that have not failed it, of the list that the target in hand is of, may be asked soonest, and in how long. */

@@ -6,13 +6,6 @@
 #include "brokerd/exchange/pulse.h"
 #include "brokerd/route/retry.h"
 
-static bool has_tries(const struct exchange *x)
-{
-	const struct flight *f = x->flight;
-	const int64_t costly = (int64_t)f->attempts - x->n_told - f->free;
-	return costly < f->route.alias->route.attempts && f->free < ATTEMPTS_FREE;
-}
-
 int64_t slow_floor(const struct exchange *x)
 {
 	const struct flight *f = x->flight;
@@ -20,7 +13,7 @@ int64_t slow_floor(const struct exchange *x)
 	if (!f->route.alias || f->route.alias->route.min_rate <= 0 || !is_words ||
 		!f->request.is_stream || attempt_is_local(exchange_target(x), f->op))
 		return 0;
-	if (exchange_sends_once(x) || f->unknown > 0 || !has_tries(x) ||
+	if (exchange_sends_once(x) || f->unknown > 0 || !exchange_has_tries(x) ||
 		exchange_left_us(x) <= GUARD_PROBE_US || !pulse_has_other(x))
 		return 0;
 	return f->route.alias->route.min_rate;

@@ -116,6 +116,13 @@ bool exchange_sends_once(const struct exchange *x)
 	return x->is_at_most_once || (x->allowance.rule && x->allowance.rule->is_resend_denied);
 }
 
+bool exchange_has_tries(const struct exchange *x)
+{
+	const struct flight *f = x->flight;
+	const int64_t costly = (int64_t)f->attempts - x->n_told - f->free;
+	return costly < f->route.alias->route.attempts && f->free < ATTEMPTS_FREE;
+}
+
 /* Sending it twice costs little, and changes nothing at the provider's. */
 static bool is_repeatable(enum llm_op op)
 {

@@ -42,13 +42,11 @@ static enum err tell_cap(struct exchange *x, const struct bounds *b)
 	return flight_put(x->flight, &e);
 }
 
-/* All limits allow it: that is written down, and may then be spent. */
-static enum state reserve(struct exchange *x, const struct bounds *b)
+enum err exchange_announce(struct exchange *x, const struct bounds *b, struct fault *why)
 {
 	struct flight *f = x->flight;
 	struct leg *l = f->leg;
 	const struct target *t = exchange_target(x);
-	struct fault why = FAULT_NONE;
 	struct reserve_record r = {
 		.number = f->attempts + 1,
 		.at_us = f->begun_wall_us,
@@ -71,7 +69,14 @@ static enum state reserve(struct exchange *x, const struct bounds *b)
 	fault_text(r.provider, sizeof r.provider, t->provider);
 	fault_text(r.target_model, sizeof r.target_model, t->model);
 	account_of(x, &r.account);
-	enum err err = journal_reserve(x->organs->journal, &r, &why);
+	return journal_reserve(x->organs->journal, &r, why);
+}
+
+/* All limits allow it: that is written down, and may then be spent. */
+static enum state reserve(struct exchange *x, const struct bounds *b)
+{
+	struct fault why = FAULT_NONE;
+	enum err err = exchange_announce(x, b, &why);
 	if (!err)
 		err = tell_cap(x, b);
 	if (!err)
@@ -202,7 +207,7 @@ void exchange_account(struct exchange *x, const struct attempt_record *record)
 	struct attempt_record r = *record;
 	struct fault why = FAULT_NONE;
 	memcpy(r.id, x->id, sizeof r.id);
-	r.number = f->attempts;
+	r.number = l->number;
 	account_key(x, r.key_label, sizeof r.key_label);
 	r.estimate_input = l->expected_input;
 	r.estimate_output = l->expected_output;

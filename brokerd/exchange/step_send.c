@@ -3,6 +3,7 @@
 
 #include "brokerd/dialect/carry.h"
 #include "brokerd/exchange/claim.h"
+#include "brokerd/exchange/hedge.h"
 #include "brokerd/exchange/listing.h"
 #include "brokerd/exchange/pins.h"
 #include "brokerd/exchange/pulse.h"
@@ -13,88 +14,29 @@
 enum state step_prepare(struct exchange *x)
 {
 	struct leg *l = x->flight->leg;
-	const struct target *t = exchange_target(x);
 	struct fault why = FAULT_NONE;
 	if (token_is_awaited(&l->token))
 		return PREPARE;
 	l->same++; /* a try, even where it does not come to sending */
+	const enum err err = exchange_prove(x, &why);
+	if (err == ERR_MORE)
+		return PREPARE;
+	return err ? exchange_after_failure(x, OUTCOME_FAILED, &why) : SEND;
+}
+
+enum err exchange_prove(struct exchange *x, struct fault *why)
+{
+	struct leg *l = x->flight->leg;
+	const struct target *t = exchange_target(x);
 	secret_unref(l->secret);
 	l->secret = NULL;
 	if (t->auth == AUTH_NONE || attempt_is_local(t, x->flight->op))
-		return SEND;
+		return OK;
 	const enum err err = tokens_prove(
-		x->organs->tokens, x->flight->config, t, t->key, &l->token, &l->secret, &why);
-	if (err == ERR_MORE)
-		return PREPARE;
-	if (!err)
-		return SEND;
-	if (!why.err)
-		fault_set(&why, err, "%s", err_info(err)->sentence);
-	return exchange_after_failure(x, OUTCOME_FAILED, &why);
-}
-
-static enum err on_attempt_event(void *context, const struct llm_event *e)
-{
-	struct leg *l = context;
-	struct exchange *x = l->exchange;
-	claim_served(x);
-	if (event_is_content(e->type) || e->type == EV_FINISH || e->type == EV_MODEL)
-		pulse_first(x);
-	if (x->flight->op == LLM_OP_MODELS)
-		return e->type == EV_MODEL ? listing_put(x->flight, &x->allowance, e) : OK;
-	if (l->is_forwarded && e->type == EV_WARNING)
-		return OK; /* of what the ear had to mend: the bytes are as they came */
-	pins_note(x->organs->items, x->owner, exchange_target(x), e, exchange_now_s(x));
-	recall_note(
-		&l->recall, x->organs->items, x->owner, exchange_target(x), e, exchange_now_s(x));
-	return flight_put(x->flight, e);
-}
-
-static enum state relay_ended(struct exchange *x, enum outcome outcome, const struct fault *why)
-{
-	if (why->err)
-		return exchange_after_failure(x, outcome, why);
-	if (x->flight->op == LLM_OP_MODELS)
-		return x->flight->pages.has_more ? exchange_next_page(x) : exchange_next_listing(x);
-	if (flight_next_batch(x->flight))
-		return ROUTE;
-	x->outcome = OUTCOME_OK;
-	x->verdict = FAULT_NONE;
-	return SETTLE;
-}
-
-void exchange_on_token(struct token_wait *w, struct secret *token, const struct fault *why)
-{
-	struct leg *l = container_of(w, struct leg, token);
-	struct exchange *x = l->exchange;
-	l->secret = token ? secret_ref(token) : NULL;
-	exchange_go_on(x, token ? SEND : exchange_after_failure(x, OUTCOME_FAILED, why));
-}
-
-static void on_attempt_end(
-	void *context, const struct attempt_record *record, const struct fault *why)
-{
-	const struct leg *l = context;
-	struct exchange *x = l->exchange;
-	const enum outcome outcome = record->outcome;
-	struct flight *f = x->flight;
-	struct fault said = f->untold.err ? f->untold : *why;
-	if (!said.err && pages_turn(&f->pages, attempt_more(l->attempt), &f->arena))
-		fault_set(&said, ERR_NO_MEMORY, "no memory for the next page of a list");
-	if (exchange_renewal(x, why))
-		pulse_drop(x); /* a token that is over says nothing of its key */
-	else
-		pulse_end(x, outcome, why);
-	exchange_account(x, record);
-	if (said.err)
-		flight_withdraw(f);
-	exchange_go_on(x, x->left.is_left ? exchange_left_over(x) : relay_ended(x, outcome, &said));
-}
-
-static void on_attempt_rates(void *context, const struct rates *said)
-{
-	const struct leg *l = context;
-	claim_learn(l->exchange, said);
+		x->organs->tokens, x->flight->config, t, t->key, &l->token, &l->secret, why);
+	if (err && err != ERR_MORE && !why->err)
+		fault_set(why, err, "%s", err_info(err)->sentence);
+	return err;
 }
 
 static enum err tell(struct flight *f, const struct notes *n)
@@ -124,6 +66,101 @@ static enum err tell_warnings(struct exchange *x)
 		return err;
 	x->n_warned = l->target + 1;
 	return tell(f, attempt_notes(l->attempt));
+}
+
+/* An answer without any ends with the same. Of what is read beside its own bytes these say nothing. */
+static bool is_content(const struct flight *f, const struct llm_event *e)
+{
+	if (e->type == EV_RAW)
+		return f->op == LLM_OP_NATIVE;
+	return event_is_content(e->type) || e->type == EV_FINISH;
+}
+
+static enum err take_event(struct exchange *x, const struct llm_event *e)
+{
+	struct leg *l = x->flight->leg;
+	claim_served(x);
+	if (is_content(x->flight, e) || e->type == EV_MODEL)
+		pulse_first(x);
+	if (x->flight->op == LLM_OP_MODELS)
+		return e->type == EV_MODEL ? listing_put(x->flight, &x->allowance, e) : OK;
+	if (l->is_forwarded && e->type == EV_WARNING)
+		return OK; /* of what the ear had to mend: the bytes are as they came */
+	pins_note(x->organs->items, x->owner, exchange_target(x), e, exchange_now_s(x));
+	recall_note(
+		&l->recall, x->organs->items, x->owner, exchange_target(x), e, exchange_now_s(x));
+	/* of one that raced against another they are told now that it answers */
+	const enum err err =
+		is_content(x->flight, e) && !x->flight->has_content ? tell_warnings(x) : OK;
+	return err ? err : flight_put(x->flight, e);
+}
+
+static enum err on_attempt_event(void *context, const struct llm_event *e)
+{
+	struct leg *l = context;
+	if (l->is_over)
+		return e->type == EV_USAGE ? flight_put(l->exchange->flight, e) : OK;
+	struct leg *was = hedge_listen(l, is_content(l->exchange->flight, e));
+	const enum err err = take_event(l->exchange, e);
+	hedge_heard(was);
+	return err;
+}
+
+static enum state relay_ended(struct exchange *x, enum outcome outcome, const struct fault *why)
+{
+	if (why->err)
+		return exchange_after_failure(x, outcome, why);
+	if (x->flight->op == LLM_OP_MODELS)
+		return x->flight->pages.has_more ? exchange_next_page(x) : exchange_next_listing(x);
+	if (flight_next_batch(x->flight))
+		return ROUTE;
+	x->outcome = OUTCOME_OK;
+	x->verdict = FAULT_NONE;
+	return SETTLE;
+}
+
+void exchange_on_token(struct token_wait *w, struct secret *token, const struct fault *why)
+{
+	struct leg *l = container_of(w, struct leg, token);
+	struct exchange *x = l->exchange;
+	l->secret = token ? secret_ref(token) : NULL;
+	if (l != x->flight->leg) {
+		hedge_on_token(l, why);
+		return;
+	}
+	exchange_go_on(x, token ? SEND : exchange_after_failure(x, OUTCOME_FAILED, why));
+}
+
+static void on_attempt_end(
+	void *context, const struct attempt_record *record, const struct fault *why)
+{
+	struct leg *l = context, *rival = hedge_rival(l);
+	struct exchange *x = l->exchange;
+	const enum outcome outcome = record->outcome;
+	struct flight *f = x->flight;
+	f->leg = l;
+	loop_timer_stop(&x->hedge.due);
+	struct fault said = f->untold.err ? f->untold : *why;
+	if (!said.err && pages_turn(&f->pages, attempt_more(l->attempt), &f->arena))
+		fault_set(&said, ERR_NO_MEMORY, "no memory for the next page of a list");
+	if (exchange_renewal(x, why))
+		pulse_drop(x); /* a token that is over says nothing of its key */
+	else
+		pulse_end(x, outcome, why);
+	exchange_account(x, record);
+	if (rival && hedge_ended(l, rival, &said))
+		return;
+	if (said.err)
+		flight_withdraw(f);
+	exchange_go_on(x, x->left.is_left ? exchange_left_over(x) : relay_ended(x, outcome, &said));
+}
+
+static void on_attempt_rates(void *context, const struct rates *said)
+{
+	struct leg *l = context;
+	struct leg *was = hedge_listen(l, false);
+	claim_learn(l->exchange, said);
+	hedge_heard(was);
 }
 
 bool exchange_may_forward(const struct exchange *x)
@@ -284,23 +321,19 @@ static int64_t hurry_us(const struct transfer_limits *l, int64_t token_us,
 	return token_us > 0 && token_us < t->first_token_us ? shorter_us(us, token_us) : us;
 }
 
-enum state step_send(struct exchange *x)
+enum err exchange_begin(struct exchange *x, struct fault *why)
 {
 	struct flight *f = x->flight;
 	struct leg *l = f->leg;
-	struct fault why = FAULT_NONE;
 	const struct llm_request *request = &l->asked;
 	const struct forwarded *forwarded = NULL;
-	if (!pulse_may_ask(x, &why)) { /* it has come to rest while a token was waited for */
-		claim_release(x);
-		l->same--;
-		return exchange_rest(x, &why);
-	}
+	l->number = ++f->attempts;
+	l->is_over = false;
 	recall_rewind(&l->recall);
 	const struct target *target = bounded_target(x);
 	enum err err = target ? choose_request(x, &request, &forwarded) : ERR_NO_MEMORY;
 	if (err)
-		return exchange_fail_with(x, err, &why);
+		return fault_set(why, err, "%s", err_info(err)->sentence);
 	const struct config_timers timers = timers_of(x);
 	const struct transfer_limits limits = limits_of(x, &timers);
 	const int64_t token_us = first_token_us(x, &timers);
@@ -313,19 +346,32 @@ enum state step_send(struct exchange *x)
 		.limits = limits,
 		.first_token_us = token_us,
 		.token_us = is_told_in_pieces(f) ? timers.token_us : 0,
-		.seed = x->seed + x->flight->attempts,
+		.seed = x->seed + l->number - 1,
 		.page = f->pages.at,
 		.forwarded = forwarded,
 	};
 	const struct attempt_events events = {
 		on_attempt_event, on_attempt_rates, on_attempt_end, l};
-	err = attempt_new(x->organs, &plan, &events, &l->attempt, &why);
-	f->attempts++;
-	l->floor = slow_floor(x);
+	err = attempt_new(x->organs, &plan, &events, &l->attempt, why);
 	if (err)
-		return exchange_after_failure(x, OUTCOME_FAILED, &why);
+		return err;
+	l->floor = slow_floor(x);
 	pulse_begin(x);
+	return OK;
+}
+
+enum state step_send(struct exchange *x)
+{
+	struct fault why = FAULT_NONE;
+	if (!pulse_may_ask(x, &why)) { /* it has come to rest while a token was waited for */
+		claim_release(x);
+		x->flight->leg->same--;
+		return exchange_rest(x, &why);
+	}
+	if (exchange_begin(x, &why))
+		return exchange_after_failure(x, OUTCOME_FAILED, &why);
 	keep_prompt(x);
+	hedge_watch(x);
 	const enum err unsaid = tell_warnings(x);
 	return unsaid ? exchange_fail_with(x, unsaid, &why) : RELAY;
 }

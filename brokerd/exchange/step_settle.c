@@ -5,6 +5,7 @@
 
 #include "brokerd/exchange/account.h"
 #include "brokerd/exchange/claim.h"
+#include "brokerd/exchange/hedge.h"
 #include "brokerd/exchange/trail.h"
 #include "brokerd/ledger/price.h"
 #include "brokerd/log/log.h"
@@ -95,20 +96,14 @@ static void note_refusal(struct exchange *x)
 	x->is_noted = true;
 }
 
-enum state step_settle(struct exchange *x)
+/* It ends here, in whatever it is. */
+static void stop_leg(struct leg *l)
 {
+	struct exchange *x = l->exchange;
 	struct flight *f = x->flight;
-	struct leg *l = f->leg;
-	struct exchange_record r;
-	struct fault why = FAULT_NONE;
-	loop_timer_stop(&x->deadline);
-	loop_timer_stop(&x->retry);
-	loop_timer_stop(&x->hold);
-	loop_timer_stop(&x->left.over);
+	struct leg *was = f->leg;
+	f->leg = l;
 	tokens_leave(&l->token);
-	exchange_stop_waiting(x);
-	consents_leave(&x->consent);
-	note_refusal(x);
 	if (l->attempt) { /* stopped from outside while it ran */
 		struct attempt_record record;
 		if (x->outcome == OUTCOME_FAILED && f->has_content)
@@ -121,10 +116,29 @@ enum state step_settle(struct exchange *x)
 		exchange_account(x, &record);
 	}
 	claim_release(x); /* where it did not come to an attempt */
-	if (x->outcome == OUTCOME_FAILED && f->unknown > 0)
-		x->outcome = OUTCOME_UNKNOWN;
 	secret_unref(l->secret);
 	l->secret = NULL;
+	f->leg = was;
+}
+
+enum state step_settle(struct exchange *x)
+{
+	struct flight *f = x->flight;
+	struct exchange_record r;
+	struct fault why = FAULT_NONE;
+	loop_timer_stop(&x->deadline);
+	loop_timer_stop(&x->retry);
+	loop_timer_stop(&x->hold);
+	loop_timer_stop(&x->left.over);
+	loop_timer_stop(&x->hedge.due);
+	exchange_stop_waiting(x);
+	consents_leave(&x->consent);
+	note_refusal(x);
+	if (hedge_rival(f->leg))
+		stop_leg(hedge_rival(f->leg));
+	stop_leg(f->leg);
+	if (x->outcome == OUTCOME_FAILED && f->unknown > 0)
+		x->outcome = OUTCOME_UNKNOWN;
 	settle_record(x, &r);
 	learn(x, &r);
 	if (x->organs->journal && journal_settle(x->organs->journal, &r, &why) != OK)
@@ -144,7 +158,7 @@ enum state step_settle(struct exchange *x)
 		memcpy(said.request_id, x->id, sizeof x->id); /* the provider's is in the ledger */
 		flight_fail(f, &said);
 	} else {
-		struct llm_usage counted = l->usage;
+		struct llm_usage counted = f->leg->usage;
 		counted.cost_nusd = r.usage.cost_nusd;
 		counted.provider_cost_nusd = r.usage.provider_cost_nusd;
 		const struct reply_end end = {

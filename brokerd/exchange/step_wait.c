@@ -6,6 +6,7 @@
 
 #include "brokerd/exchange/claim.h"
 #include "brokerd/exchange/listing.h"
+#include "brokerd/exchange/order.h"
 #include "brokerd/exchange/pulse.h"
 #include "brokerd/exchange/trail.h"
 #include "protocol/base/num.h"
@@ -80,21 +81,10 @@ static void look_out(const struct exchange *x, const struct bounds *b, const str
 
 /* ---- another target ---- */
 
-/* Of the targets that may be asked instead of the one in hand: those of the same list, which stand together. */
-static size_t list_end(const struct exchange *x)
-{
-	const struct flight *f = x->flight;
-	const size_t most = exchange_route_end(x);
-	size_t end = f->leg->target + 1;
-	while (end < most && f->route.targets[end].list == exchange_target(x)->list)
-		end++;
-	return end;
-}
-
 static bool may_go_elsewhere(const struct exchange *x)
 {
 	const struct flight *f = x->flight;
-	return f->op != LLM_OP_MODELS && list_end(x) > f->leg->target + 1;
+	return f->op != LLM_OP_MODELS && order_list_end(x) > f->leg->target + 1;
 }
 
 /* Puts the target in hand behind those that are free sooner, and by so much, at the end of the route. One that was not
@@ -104,7 +94,7 @@ static bool put_off(struct exchange *x, int64_t ready_us, int64_t gain_us)
 	struct flight *f = x->flight;
 	struct leg *l = f->leg;
 	struct target *all = f->route.targets;
-	const size_t end = list_end(x);
+	const size_t end = order_list_end(x);
 	size_t at = l->target, first;
 	if (!x->ready_us)
 		x->ready_us = arena_array(&f->arena, f->route.n, sizeof *x->ready_us);

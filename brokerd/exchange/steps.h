@@ -51,6 +51,13 @@ struct left {
 	void *context;
 };
 
+/* Of a second target beside a slow one: hedge.h. */
+struct hedge {
+	struct loop_timer due;
+	int64_t after_us;
+	bool is_used; /* once a request */
+};
+
 struct exchange {
 	struct exchange *prev, *next; /* of organs->exchanges */
 	struct organs *organs;
@@ -106,6 +113,7 @@ struct exchange {
 	size_t rest_from; /* where targets begin that may still be waited for: those before have failed it */
 	int64_t rested_us; /* that it has waited for a target that rests, all together */
 	struct trail trail;
+	struct hedge hedge;
 	struct left left;
 	unsigned n_told; /* attempts that were told to wait, and for how long: they are no tries */
 };
@@ -135,6 +143,14 @@ enum state exchange_fail_with(struct exchange *x, enum err err, const struct fau
 
 /* The transfer that was read on for a caller who is gone has ended, however it did. */
 enum state exchange_left_over(struct exchange *x);
+
+/* The parts of RESERVE, PREPARE and SEND that a second attempt beside the one under way goes through too, each for the leg
+ * in hand: its claim is written down; its proof is found (ERR_MORE: its token is waited for); it is sent. */
+enum err exchange_announce(struct exchange *x, const struct bounds *b, struct fault *why) MUST_USE;
+enum err exchange_prove(struct exchange *x, struct fault *why) MUST_USE;
+enum err exchange_begin(struct exchange *x, struct fault *why) MUST_USE;
+/* Are there any left of the attempts that its alias allows? */
+bool exchange_has_tries(const struct exchange *x);
 
 /* What a failure of the target in hand allows: another try, or the end. */
 enum state exchange_after_failure(

@@ -12,7 +12,6 @@ connect f
 connect g
 connect h
 connect j
-connect k
 a call 1..256 model=one/m
 b call 1..256 model=one/m
 c call 1..256 model=one/m
@@ -21,21 +20,20 @@ e call 1..256 model=one/m
 f call 1..256 model=one/m
 g call 1..256 model=one/m
 h call 1..256 model=one/m
-k call 1..256 model=one/m
-ups 2304
-j call 1..101 model=one/m
-ups 2405
-j gets 1..101
-j call 102 model=one/m
-ups 2405
-j gets 102
+ups 2048
+j call 1..212 model=one/m
+ups 2260
+j gets 1..212
+j call 213 model=one/m
+ups 2260
+j gets 213
 	fault storage_full: *
 # when something has ended there is room again
-j cancel 1..101
-j gets 1..101
+j cancel 1..212
+j gets 1..212
 	fault cancelled: *
-j call 102 model=one/m
-ups 2406
+j call 213 model=one/m
+ups 2261
 a leaves
 b leaves
 c leaves
@@ -44,9 +42,8 @@ e leaves
 f leaves
 g leaves
 h leaves
-k leaves
-up 2406 replies 1 1 x
-j gets 102
+up 2261 replies 1 1 x
+j gets 213
 	start *
 	text x
 	usage *

@@ -116,7 +116,8 @@ static void test_route(void)
 	is_int(r->strategy, STRATEGY_PRIORITY, "by priority, if nothing is said");
 	is_uint(r->context.n + r->refusal.n, 0, "no fallbacks");
 	ok(r->max_price_input == -1 && r->max_price_output == -1, "at any price");
-	ok(r->min_rate == 0 && !r->is_invalid_passed_on, "and nothing that costs more");
+	ok(r->hedge_us == 0 && r->min_rate == 0 && !r->is_invalid_passed_on,
+		"and nothing that costs more");
 	is_int(r->attempts, 6, "six attempts");
 	config_unref(c);
 
@@ -124,7 +125,7 @@ static void test_route(void)
 		ALIAS "strategy = cheapest\nfallback_context = gemini/big\n"
 		      "fallback_context = openai/bigger\nfallback_refusal = mistral/mild\n"
 		      "max_price_input = 3\nmax_price_output = 15.50 USD\nfallback_invalid = yes\n"
-		      "min_rate = 5/s\nattempts = 64\n");
+		      "hedge = p95\nmin_rate = 5/s\nattempts = 64\n");
 	r = &config_model(c, SPAN("x"))->route;
 	is_int(r->strategy, STRATEGY_CHEAPEST, "strategy");
 	is_uint(r->context.n, 2, "fallback_context");
@@ -134,6 +135,7 @@ static void test_route(void)
 	is_int(r->max_price_input, 3 * USD, "max_price_input");
 	is_int(r->max_price_output, 31 * USD / 2, "max_price_output");
 	ok(r->is_invalid_passed_on, "fallback_invalid");
+	is_int(r->hedge_us, HEDGE_P95, "hedge = p95");
 	is_int(r->min_rate, 5, "min_rate");
 	is_int(r->attempts, 64, "attempts");
 	config_unref(c);
@@ -164,19 +166,28 @@ static void test_values(void)
 	static const struct {
 		const char *text;
 		int64_t want;
-	} rates[] = {
-		{"never",      0     },
-                {"1/s",        1     },
-                {"100000/s",   100000},
-                {"5 / second", 5     },
-                {"0/s",        -2    },
-		{"100001/s",   -2    },
-                {"5/m",        -2    },
-                {"5",          -2    },
-                {"-1/s",       -2    },
-                {"/s",         -2    },
-                {"5/s/s",      -2    }
-        };
+	} hedges[] =
+		{
+			{"never", 0              },
+                        {"p95",   HEDGE_P95      },
+                        {"800ms", SECOND * 8 / 10},
+			{"10ms",  SECOND / 100   },
+                        {"1h",    3600 * SECOND  },
+                        {"9ms",   -2             },
+                        {"2h",    -2             },
+			{"2",     -2             },
+                        {"p99",   -2             },
+                        {"",      -2             }
+        },
+	  rates[] = {{"never", 0}, {"1/s", 1}, {"100000/s", 100000}, {"5 / second", 5}, {"0/s", -2},
+		  {"100001/s", -2}, {"5/m", -2}, {"5", -2}, {"-1/s", -2}, {"/s", -2},
+		  {"5/s/s", -2}};
+	for (size_t i = 0; i < COUNT_OF(hedges); i++) {
+		struct fault why = FAULT_NONE;
+		int64_t got;
+		const enum err err = hedge_read(span_str(hedges[i].text), &got, &why);
+		is_int(err ? -2 : got, hedges[i].want, "hedge = %s", hedges[i].text);
+	}
 	for (size_t i = 0; i < COUNT_OF(rates); i++) {
 		struct fault why = FAULT_NONE;
 		int64_t got;
@@ -268,6 +279,8 @@ static const struct {
 	{"the second one", ALIAS "fallback_context = openai/b\nfallback_context = azure/b",
 		"f:4:20: azure has no address yet"},
 	{"a price that is none", ALIAS "max_price_input = cheap", "f:3:19: a price is dollars"},
+	{"a hedge that is none", ALIAS "hedge = soon", "f:3:9: hedge is never, p95, or a time with its unit"},
+	{"a hedge too soon", ALIAS "hedge = 1ms", "f:3:9: hedge is from 10ms to 1h"},
 	{"a rate that is none", ALIAS "min_rate = slow", "f:3:12: min_rate is never, or characters a second"},
 	{"no attempt", ALIAS "attempts = 0", "f:3:12: attempts is a whole number from 1 to 64"},
 	{"too many", ALIAS "attempts = 65", "f:3:12: attempts is a whole number from 1 to 64"},
@@ -282,6 +295,7 @@ static const struct {
 	{"a ceiling without targets", "[model \"openai/x\"]\nmax_price_input = 1", "f:2:19: max_price_input is for"},
 	{"another", "[model \"openai/x\"]\nmax_price_output = 1", "f:2:20: max_price_output is for"},
 	{"fallback_invalid without targets", "[model \"x\"]\nfallback_invalid = yes", "f:2:20: fallback_invalid says"},
+	{"hedge without targets", "[model \"x\"]\nhedge = p95", "f:2:9: hedge says"},
 	{"min_rate without targets", "[model \"x\"]\nmin_rate = 5/s", "f:2:12: min_rate says"},
 	{"attempts without targets", "[model \"x\"]\nattempts = 2", "f:2:12: attempts says"},
 
