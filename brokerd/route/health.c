@@ -41,7 +41,7 @@ struct health_record {
 	unsigned row;                   /* failures since it last was well */
 	int64_t at_us[HEALTH_FAILURES]; /* when the last ones were, those before a success too */
 	unsigned n_at;                  /* so many, a ring */
-	uint64_t closed;                /* what has a number up to this began before it last was */
+	uint64_t closed, opened;        /* what has a number up to this began before it last was */
 	struct fault *why;              /* NULL: it is closed */
 
 	int64_t reserve, reserve_us; /* of an endpoint, in tenths, and as of when */
@@ -269,10 +269,16 @@ static bool is_enough(const struct health_record *r, const struct health_rule *r
 	return num_add_sat(first_us, rule->window_us) >= now_us;
 }
 
+/* Was it let through as a probe since it last opened, be it that another was since then? */
+static bool is_probe_of(const struct health_record *r, const struct health_try *t)
+{
+	return r->is_open && t->probed[r->place - 1] && t->number > r->opened;
+}
+
 static void count_failure(struct health *h, struct health_record *r, const struct health_try *t,
 	const struct health_rule *rule, const struct fault *why, int64_t now_us)
 {
-	const bool is_probe = r->probe == t;
+	const bool is_probe = is_probe_of(r, t);
 	if (r->is_open && !is_probe) {
 		const int64_t told_us = num_add_sat(now_us, rest_us(r, rule, why));
 		if (is_told(rule, why) && told_us > r->until_us)
@@ -286,6 +292,8 @@ static void count_failure(struct health *h, struct health_record *r, const struc
 		return;
 	if (is_probe && !is_told(rule, why) && r->doublings < DOUBLINGS)
 		r->doublings++;
+	r->probe = NULL;
+	r->opened = h->number;
 	open_breaker(h, r, num_add_sat(now_us, rest_us(r, rule, why)), why);
 }
 
@@ -402,7 +410,7 @@ static void pass(struct health_record *r, struct health_try *t, int64_t now_us)
 	if (state(r, now_us) != HEALTH_HALF_OPEN)
 		return;
 	r->probe = t;
-	t->is_probe = true;
+	t->is_probe = t->probed[r->place - 1] = true;
 }
 
 /* Brings the reserve of an endpoint up to date. */

@@ -48,7 +48,7 @@ enum health_state {
 	HEALTH_OPEN,      /* it rests */
 	HEALTH_HALF_OPEN, /* its rest is over: the next one is let through */
 	HEALTH_PROBED, /* one is, just now: all others wait for what becomes of it, but for HEALTH_PROBE_US at most: an
-			   * answer may take long */
+			   * answer may take long. Then the next one is let through too, and the first of them that fails opens it */
 };
 #define HEALTH_PROBE_US INT64_C(2000000)
 
@@ -87,8 +87,9 @@ struct health_try {
 	struct health *health;
 	struct health_record *places[HEALTH_MODEL]; /* from the widest; they stay */
 	int64_t begun_us;
-	uint64_t number; /* in the order of beginnings and first contents */
-	bool is_probe;   /* of one of them at least, when it began */
+	uint64_t number;           /* in the order of beginnings and first contents */
+	bool is_probe;             /* of one of them at least, when it began: */
+	bool probed[HEALTH_MODEL]; /* of these */
 	bool has_first;
 };
 /* None may be under way in *t. It counts whether health_may_ask would allow it or not. */

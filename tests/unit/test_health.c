@@ -380,6 +380,59 @@ static void test_probe(void)
 	health_free(h);
 }
 
+/* Of several that were let through as probes, one after the other, as each took its time, the first that fails opens it, and
+ * the others are late; and one that does well closes it, whichever it is. */
+static void test_followed_probe(void)
+{
+	struct health *h = new_health();
+	struct health_try first = {.health = NULL}, second = {.health = NULL},
+			  third = {.health = NULL};
+	const struct fault why = fault(ERR_TIMEOUT, 0, -1);
+	int64_t us = 15 * SECOND_US;
+	fail(h, &one, &endpoint_once, 0);
+	health_begin(h, &one, us, &first);
+	us += HEALTH_PROBE_US;
+	is_err(state(h, &one, us - 1), HEALTH_PROBED, "one that takes long holds all others");
+	is_err(state(h, &one, us), HEALTH_HALF_OPEN, "and not for ever");
+	health_begin(h, &other_key, us, &second);
+	ok(second.is_probe, "the next one is let through too");
+	us += SECOND_US;
+	health_end(&first, false, &endpoint_once, &why, us);
+	is_err(state(h, &one, us), HEALTH_OPEN, "the first opens it, though another has followed");
+	const int64_t until_us = us + 30 * SECOND_US;
+	is_int(look(h, &one, us).until_us, until_us, "for twice as long");
+	us += SECOND_US;
+	health_end(&second, false, &endpoint_once, &why, us);
+	is_int(look(h, &one, us).until_us, until_us, "the second is late");
+
+	us = until_us;
+	health_begin(h, &one, us, &first);
+	us += HEALTH_PROBE_US;
+	health_begin(h, &one, us, &second);
+	us += HEALTH_PROBE_US;
+	health_begin(h, &one, us, &third);
+	health_end(&third, false, NULL, NULL, us);
+	is_err(state(h, &one, us), HEALTH_HALF_OPEN, "who says nothing leaves it");
+	health_end(&second, false, &endpoint_once, &why, us);
+	is_int(look(h, &one, us).until_us, us + 60 * SECOND_US, "any of them opens it");
+	health_first(&first, us + 1);
+	is_err(state(h, &one, us + 1), HEALTH_CLOSED, "and any of them closes it");
+	health_end(&first, true, NULL, NULL, us + 2);
+	health_free(h);
+
+	/* what a probe of one place meets at another, which was closed, is as what anybody meets there */
+	h = new_health();
+	fail(h, &one, &endpoint_once, 0);
+	us = 15 * SECOND_US;
+	health_begin(h, &one, us, &first);
+	ok(first.is_probe && first.probed[0] && !first.probed[2], "it probes the endpoint alone");
+	const struct health_rule model_row = {
+		.place = HEALTH_MODEL, .failures = 3, .rest_us = SECOND_US};
+	health_end(&first, false, &model_row, &why, us);
+	is_err(state(h, &one, us), HEALTH_HALF_OPEN, "its failure is the first of three");
+	health_free(h);
+}
+
 /* A crowd is under way when it breaks. */
 static void test_crowd(void)
 {
@@ -885,6 +938,7 @@ int main(void)
 	test_rest();
 	test_told();
 	test_probe();
+	test_followed_probe();
 	test_crowd();
 	test_verdicts();
 	test_only();
