@@ -1,4 +1,5 @@
-/* pulse.c - what is answered here needs no health; what a caller did says nothing of a provider. */
+/* pulse.c - what is answered here needs no health; what a caller did says nothing of a provider, but how long he has waited
+ * may. */
 #include "brokerd/exchange/pulse.h"
 
 #include <inttypes.h>
@@ -7,6 +8,9 @@
 #include "brokerd/log/log.h"
 #include "brokerd/route/retry.h"
 #include "protocol/limits.h"
+
+/* What is longer takes longer, on its way and there: a second more for each so many of it. */
+#define SENT_BYTES INT64_C(32768)
 
 #define LOCAL_REST_US INT64_C(1000000) /* at first, and at the most: */
 #define LOCAL_MAX_US  INT64_C(5000000)
@@ -153,6 +157,7 @@ void pulse_begin(struct exchange *x)
 		return;
 	subject_of(x, exchange_target(x), &s);
 	health_begin(x->organs->health, &s.of, loop_now_us(x->organs->loop), &x->pulse);
+	x->pulse.is_whole = !x->flight->request.is_stream;
 }
 
 void pulse_first(struct exchange *x)
@@ -201,8 +206,8 @@ static bool find_rule(const struct exchange *x, const struct fault *why, struct 
 	return true;
 }
 
-/* Was it the call's own time that was not enough? Then nobody knows what a more patient one would have had. What broke
- * off before that is another matter. */
+/* Was it the call's own time that was not enough? Then nobody knows what a more patient one would have had, unless that was
+ * long already. What broke off before that is another matter. */
 static bool is_impatience(const struct exchange *x, const struct fault *why)
 {
 	const int64_t took_us = loop_now_us(x->organs->loop) - x->pulse.begun_us;
@@ -210,25 +215,72 @@ static bool is_impatience(const struct exchange *x, const struct fault *why)
 	       (why->err == ERR_TIMEOUT || why->err == ERR_OUTCOME_UNKNOWN);
 }
 
-void pulse_end(struct exchange *x, enum outcome outcome, const struct fault *why)
+/* Is it that nothing came for so long that it means something? Whoever waited may have had no more time, and who hangs up
+ * says no less by it than who said before how long he has: it is not by his time that this is measured. */
+static bool is_silence(const struct exchange *x)
 {
+	const struct health_try *t = &x->pulse;
 	const int64_t now_us = loop_now_us(x->organs->loop);
-	struct health_rule rule;
+	const int64_t more_s = (int64_t)attempt_body(x->flight->attempt).n / SENT_BYTES;
+	return !t->has_first &&
+	       now_us - t->begun_us >= health_silence_us(t, now_us) + more_s * 1000000;
+}
+
+static void conclude(
+	struct exchange *x, bool is_good, const struct health_rule *rule, const struct fault *why)
+{
 	struct health_view before, after;
-	if (!x->pulse.health)
-		return;
-	const bool has_rule = find_rule(x, why, &rule);
-	if (outcome == OUTCOME_CANCELLED || why->err == ERR_CANCELLED ||
-		why->err == ERR_SLOW_CONSUMER || why->err == ERR_NO_MEMORY ||
-		is_impatience(x, why)) {
-		pulse_drop(x);
-		return;
-	}
 	(void)is_well(x, exchange_target(x), &before);
-	/* who answers, be it by a no, is there */
-	const bool is_good = !why->err || (!has_rule && why->http_status > 0);
-	health_end(&x->pulse, is_good, has_rule ? &rule : NULL, why, now_us);
+	health_end(&x->pulse, is_good, rule, why, loop_now_us(x->organs->loop));
 	(void)is_well(x, exchange_target(x), &after);
 	if (after.state == HEALTH_OPEN && before.state != HEALTH_OPEN)
 		note_rest(x, &after);
+}
+
+/* It was sent, and its time is over, or its caller gone. */
+static void end_unheard(struct exchange *x)
+{
+	struct fault why = FAULT_NONE;
+	struct health_rule rule;
+	if (!is_silence(x)) {
+		pulse_drop(x);
+		return;
+	}
+	fault_set(&why, ERR_TIMEOUT, "nothing of an answer came within %" PRId64 " ms",
+		(loop_now_us(x->organs->loop) - x->pulse.begun_us) / 1000);
+	fault_text(why.code, sizeof why.code, SPAN("silent"));
+	conclude(x, false, find_rule(x, &why, &rule) ? &rule : NULL, &why);
+}
+
+void pulse_stop(struct exchange *x, const struct attempt_record *r)
+{
+	if (!x->pulse.health)
+		return;
+	if (r->has_sent_body && r->http_status < 400)
+		end_unheard(x);
+	else
+		pulse_drop(x);
+}
+
+void pulse_end(struct exchange *x, enum outcome outcome, const struct fault *why)
+{
+	struct health_rule rule;
+	if (!x->pulse.health)
+		return;
+	if (outcome == OUTCOME_CANCELLED || why->err == ERR_CANCELLED ||
+		why->err == ERR_SLOW_CONSUMER || why->err == ERR_NO_MEMORY) {
+		pulse_drop(x);
+		return;
+	}
+	if (is_impatience(x, why)) {
+		if (outcome == OUTCOME_UNKNOWN)
+			end_unheard(x);
+		else
+			pulse_drop(x);
+		return;
+	}
+	const bool has_rule = find_rule(x, why, &rule);
+	/* who answers, be it by a no, is there */
+	const bool is_good = !why->err || (!has_rule && why->http_status > 0);
+	conclude(x, is_good, has_rule ? &rule : NULL, why);
 }

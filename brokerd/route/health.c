@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "brokerd/route/pace.h"
+#include "brokerd/route/silence.h"
 #include "protocol/base/list.h"
 #include "protocol/base/num.h"
 #include "protocol/base/table.h"
@@ -46,6 +47,7 @@ struct health_record {
 
 	int64_t reserve, reserve_us; /* of an endpoint, in tenths, and as of when */
 	struct pace *pace;           /* of a model; NULL: nothing came yet */
+	struct silence *silence;     /* so too: of what comes in pieces, and of what comes whole */
 	size_t name_n;
 	char name[];
 };
@@ -104,6 +106,7 @@ static void drop(struct health *h, struct health_record *r)
 		TABLE_REMOVE(h->endpoints, r);
 	h->n--;
 	free(r->pace);
+	free(r->silence);
 	free(r->why);
 	free(r);
 	if (!wider || wider->narrower)
@@ -470,7 +473,19 @@ void health_first(struct health_try *t, int64_t now_us)
 	all_well(t);
 	if (!model->pace)
 		model->pace = zeroed(sizeof *model->pace);
+	if (!model->silence)
+		model->silence = zeroed(2 * sizeof *model->silence);
 	pace_add(model->pace, now_us - t->begun_us, now_us);
+	silence_add(&model->silence[t->is_whole], now_us - t->begun_us, now_us);
+}
+
+int64_t health_silence_us(const struct health_try *t, int64_t now_us)
+{
+	static const struct silence nothing = {.n = 0};
+	const struct health_record *model = t->places[HEALTH_MODEL - 1];
+	const struct silence *s = model->silence ? &model->silence[t->is_whole] : &nothing;
+	return silence_us(s, t->is_whole ? HEALTH_SILENCE_WHOLE_US : HEALTH_SILENCE_US,
+		model->is_open ? s->last_us : now_us);
 }
 
 /* Nobody knows how long it would have taken, but longer than this. */

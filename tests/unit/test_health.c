@@ -669,6 +669,61 @@ static unsigned take_all(struct health *h, int64_t us)
 	return n;
 }
 
+/* How long nothing came for it to mean something there. */
+static int64_t silence(struct health *h, const struct health_subject *s, bool is_whole, int64_t us)
+{
+	struct health_try t = {.health = NULL};
+	health_begin(h, s, us, &t);
+	t.is_whole = is_whole;
+	const int64_t silence_us = health_silence_us(&t, us);
+	health_end(&t, false, NULL, NULL, us);
+	return silence_us;
+}
+
+/* Twenty come, one a second from then on; the moment of the last one. */
+static int64_t come(struct health *h, const struct health_subject *s, bool is_whole,
+	int64_t took_us, int64_t us)
+{
+	for (int i = 0; i < 20; i++) {
+		struct health_try t = {.health = NULL};
+		us += SECOND_US;
+		health_begin(h, s, us - took_us, &t);
+		t.is_whole = is_whole;
+		health_first(&t, us);
+		health_end(&t, true, NULL, NULL, us);
+	}
+	return us;
+}
+
+static void test_silence(void)
+{
+	struct health *h = new_health();
+	is_int(silence(h, &one, false, 0), HEALTH_SILENCE_US, "of a model nobody knows");
+	is_int(silence(h, &one, true, 0), HEALTH_SILENCE_WHOLE_US, "and of its whole answers");
+	int64_t us = come(h, &one, false, SECOND_US / 2, 100 * SECOND_US);
+	is_int(silence(h, &one, false, us), 2 * SECOND_US, "of a quick one");
+	is_int(silence(h, &one, true, us), HEALTH_SILENCE_WHOLE_US, "whole ones are others");
+	is_int(silence(h, &other_model, false, us), HEALTH_SILENCE_US, "another model is, too");
+	is_int(silence(h, &other_key, false, us), HEALTH_SILENCE_US, "and another key");
+	us = come(h, &one, true, 5 * SECOND_US, us);
+	is_int(silence(h, &one, true, us), 15 * SECOND_US, "they are known by their own");
+	is_int(silence(h, &one, false, us), 2 * SECOND_US, "and the others stay as they were");
+
+	/* who has waited in vain has not seen how long it takes */
+	for (int i = 0; i < 100; i++) {
+		struct health_try t = {.health = NULL};
+		health_begin(h, &one, us, &t);
+		health_end(&t, false, NULL, NULL, us + 5 * SECOND_US);
+	}
+	is_int(silence(h, &one, false, us), 2 * SECOND_US, "as long as before");
+	is_int(silence(h, &one, false, us + 3600 * SECOND_US), HEALTH_SILENCE_US,
+		"after an hour nothing is known any more");
+	fail(h, &one, &model_once, us);
+	is_int(silence(h, &one, false, us + 3600 * SECOND_US), 2 * SECOND_US,
+		"but as long as it rests for it, all that was");
+	health_free(h);
+}
+
 static void test_retries(void)
 {
 	struct health *h = new_health();
@@ -943,6 +998,7 @@ int main(void)
 	test_verdicts();
 	test_only();
 	test_pace();
+	test_silence();
 	test_retries();
 	test_forget();
 	test_room();
