@@ -11,6 +11,8 @@
 
 /* What is longer takes longer, on its way and there: a second more for each so many of it. */
 #define SENT_BYTES INT64_C(32768)
+/* By then a connection that comes at all has come, one packet that was lost on the way included. */
+#define DOOR_US INT64_C(3000000)
 
 #define LOCAL_REST_US INT64_C(1000000) /* at first, and at the most: */
 #define LOCAL_MAX_US  INT64_C(5000000)
@@ -211,7 +213,9 @@ static bool find_rule(const struct exchange *x, const struct fault *why, struct 
 static bool is_impatience(const struct exchange *x, const struct fault *why)
 {
 	const int64_t took_us = loop_now_us(x->organs->loop) - x->pulse.begun_us;
-	return took_us >= x->hurry_us &&
+	const struct span code = span_str(why->code);
+	const bool is_door = span_is(code, "connect") || span_is(code, "tls");
+	return took_us >= x->hurry_us && !(is_door && took_us >= DOOR_US) &&
 	       (why->err == ERR_TIMEOUT || why->err == ERR_OUTCOME_UNKNOWN);
 }
 
