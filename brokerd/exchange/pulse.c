@@ -1,4 +1,5 @@
-/* pulse.c - what is answered here needs no health; what a caller did says nothing of a provider. */
+/* pulse.c - what is answered here needs no health; what a caller did says nothing of a provider, but how long he has waited
+ * may. */
 #include "brokerd/exchange/pulse.h"
 
 #include <inttypes.h>
@@ -8,6 +9,11 @@
 #include "brokerd/route/retry.h"
 #include "protocol/limits.h"
 
+/* What is longer takes longer, on its way and there: a second more for each so many of it. */
+#define SENT_BYTES INT64_C(32768)
+/* By then a connection that comes at all has come, one packet that was lost on the way included. */
+#define DOOR_US INT64_C(3000000)
+
 #define LOCAL_REST_US INT64_C(1000000) /* at first, and at the most: */
 #define LOCAL_MAX_US  INT64_C(5000000)
 
@@ -16,6 +22,12 @@ struct subject {
 	char model[LIMIT_LABEL_BYTES + 32];
 	struct health_subject of;
 };
+
+/* Of the leg in hand. */
+static struct health_try *try_of(const struct exchange *x)
+{
+	return &x->flight->leg->pulse;
+}
 
 static void subject_of(const struct exchange *x, const struct target *t, struct subject *out)
 {
@@ -158,18 +170,18 @@ void pulse_begin(struct exchange *x)
 	if (!is_followed(x))
 		return;
 	subject_of(x, exchange_target(x), &s);
-	health_begin(
-		x->organs->health, &s.of, loop_now_us(x->organs->loop), &x->flight->leg->pulse);
+	health_begin(x->organs->health, &s.of, loop_now_us(x->organs->loop), try_of(x));
+	try_of(x)->is_whole = !x->flight->request.is_stream;
 }
 
 void pulse_first(struct exchange *x)
 {
-	health_first(&x->flight->leg->pulse, loop_now_us(x->organs->loop));
+	health_first(try_of(x), loop_now_us(x->organs->loop));
 }
 
 void pulse_drop(struct exchange *x)
 {
-	health_end(&x->flight->leg->pulse, false, NULL, &FAULT_NONE, loop_now_us(x->organs->loop));
+	health_end(try_of(x), false, NULL, &FAULT_NONE, loop_now_us(x->organs->loop));
 }
 
 /* That a target rests from now on is worth a line; that a key does, a record. */
@@ -208,36 +220,83 @@ static bool find_rule(const struct exchange *x, const struct fault *why, struct 
 	return true;
 }
 
-/* Was it the call's own time that was not enough? Then nobody knows what a more patient one would have had. What broke
- * off before that is another matter. */
+/* Was it the call's own time that was not enough? Then nobody knows what a more patient one would have had, unless that was
+ * long already. What broke off before that is another matter. */
 static bool is_impatience(const struct exchange *x, const struct fault *why)
 {
-	const struct leg *l = x->flight->leg;
-	const int64_t took_us = loop_now_us(x->organs->loop) - l->pulse.begun_us;
-	return took_us >= l->hurry_us &&
+	const int64_t took_us = loop_now_us(x->organs->loop) - try_of(x)->begun_us;
+	const struct span code = span_str(why->code);
+	const bool is_door = span_is(code, "connect") || span_is(code, "tls");
+	return took_us >= x->flight->leg->hurry_us && !(is_door && took_us >= DOOR_US) &&
 	       (why->err == ERR_TIMEOUT || why->err == ERR_OUTCOME_UNKNOWN);
+}
+
+/* Is it that nothing came for so long that it means something? Whoever waited may have had no more time, and who hangs up
+ * says no less by it than who said before how long he has: it is not by his time that this is measured. */
+static bool is_silence(const struct exchange *x)
+{
+	const struct health_try *t = try_of(x);
+	const int64_t now_us = loop_now_us(x->organs->loop);
+	const int64_t more_s = (int64_t)attempt_body(x->flight->leg->attempt).n / SENT_BYTES;
+	return !t->has_first &&
+	       now_us - t->begun_us >= health_silence_us(t, now_us) + more_s * 1000000;
+}
+
+static void conclude(
+	struct exchange *x, bool is_good, const struct health_rule *rule, const struct fault *why)
+{
+	struct health_view before, after;
+	(void)is_well(x, exchange_target(x), &before);
+	health_end(try_of(x), is_good, rule, why, loop_now_us(x->organs->loop));
+	(void)is_well(x, exchange_target(x), &after);
+	if (after.state == HEALTH_OPEN && before.state != HEALTH_OPEN)
+		note_rest(x, &after);
+}
+
+/* It was sent, and its time is over, or its caller gone. */
+static void end_unheard(struct exchange *x)
+{
+	struct fault why = FAULT_NONE;
+	struct health_rule rule;
+	if (!is_silence(x)) {
+		pulse_drop(x);
+		return;
+	}
+	fault_set(&why, ERR_TIMEOUT, "nothing of an answer came within %" PRId64 " ms",
+		(loop_now_us(x->organs->loop) - try_of(x)->begun_us) / 1000);
+	fault_text(why.code, sizeof why.code, SPAN("silent"));
+	conclude(x, false, find_rule(x, &why, &rule) ? &rule : NULL, &why);
+}
+
+void pulse_stop(struct exchange *x, const struct attempt_record *r)
+{
+	if (!try_of(x)->health)
+		return;
+	if (r->has_sent_body && r->http_status < 400)
+		end_unheard(x);
+	else
+		pulse_drop(x);
 }
 
 void pulse_end(struct exchange *x, enum outcome outcome, const struct fault *why)
 {
-	struct leg *l = x->flight->leg;
-	const int64_t now_us = loop_now_us(x->organs->loop);
 	struct health_rule rule;
-	struct health_view before, after;
-	if (!l->pulse.health)
+	if (!try_of(x)->health)
 		return;
-	const bool has_rule = find_rule(x, why, &rule);
 	if (outcome == OUTCOME_CANCELLED || why->err == ERR_CANCELLED ||
-		why->err == ERR_SLOW_CONSUMER || why->err == ERR_NO_MEMORY ||
-		is_impatience(x, why)) {
+		why->err == ERR_SLOW_CONSUMER || why->err == ERR_NO_MEMORY) {
 		pulse_drop(x);
 		return;
 	}
-	(void)is_well(x, exchange_target(x), &before);
+	if (is_impatience(x, why)) {
+		if (outcome == OUTCOME_UNKNOWN)
+			end_unheard(x);
+		else
+			pulse_drop(x);
+		return;
+	}
+	const bool has_rule = find_rule(x, why, &rule);
 	/* who answers, be it by a no, is there */
 	const bool is_good = !why->err || (!has_rule && why->http_status > 0);
-	health_end(&l->pulse, is_good, has_rule ? &rule : NULL, why, now_us);
-	(void)is_well(x, exchange_target(x), &after);
-	if (after.state == HEALTH_OPEN && before.state != HEALTH_OPEN)
-		note_rest(x, &after);
+	conclude(x, is_good, has_rule ? &rule : NULL, why);
 }

@@ -24,6 +24,9 @@ size_t pulse_soonest(const struct exchange *x, int64_t *wait_us);
 void pulse_begin(struct exchange *x);
 void pulse_first(struct exchange *x);
 void pulse_end(struct exchange *x, enum outcome outcome, const struct fault *why);
+/* It was stopped from here, for whatever reason, and *r is how it stood: where nothing had come for long, that counts.
+ * Harmless where none is under way. */
+void pulse_stop(struct exchange *x, const struct attempt_record *r);
 /* It is over, and says nothing of where it went. Harmless where none is under way. */
 void pulse_drop(struct exchange *x);
 

@@ -221,7 +221,7 @@ void exchange_account(struct exchange *x, const struct attempt_record *record)
 		f->unknown++;
 	if (r.outcome == OUTCOME_FAILED && retry_is_free(r.err))
 		f->free++;
-	pulse_drop(x);
+	pulse_stop(x, &r);
 	if (journal_attempt(x->organs->journal, &r, &why) != OK)
 		log_error("ledger.attempt_lost", "id=%s number=%u why=\"%s\"", x->id, r.number,
 			why.message);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "brokerd/route/pace.h"
+#include "brokerd/route/silence.h"
 #include "protocol/base/list.h"
 #include "protocol/base/num.h"
 #include "protocol/base/table.h"
@@ -41,11 +42,12 @@ struct health_record {
 	unsigned row;                   /* failures since it last was well */
 	int64_t at_us[HEALTH_FAILURES]; /* when the last ones were, those before a success too */
 	unsigned n_at;                  /* so many, a ring */
-	uint64_t closed;                /* what has a number up to this began before it last was */
+	uint64_t closed, opened;        /* what has a number up to this began before it last was */
 	struct fault *why;              /* NULL: it is closed */
 
 	int64_t reserve, reserve_us; /* of an endpoint, in tenths, and as of when */
 	struct pace *pace;           /* of a model; NULL: nothing came yet */
+	struct silence *silence;     /* so too: of what comes in pieces, and of what comes whole */
 	size_t name_n;
 	char name[];
 };
@@ -104,6 +106,7 @@ static void drop(struct health *h, struct health_record *r)
 		TABLE_REMOVE(h->endpoints, r);
 	h->n--;
 	free(r->pace);
+	free(r->silence);
 	free(r->why);
 	free(r);
 	if (!wider || wider->narrower)
@@ -269,10 +272,16 @@ static bool is_enough(const struct health_record *r, const struct health_rule *r
 	return num_add_sat(first_us, rule->window_us) >= now_us;
 }
 
+/* Was it let through as a probe since it last opened, be it that another was since then? */
+static bool is_probe_of(const struct health_record *r, const struct health_try *t)
+{
+	return r->is_open && t->probed[r->place - 1] && t->number > r->opened;
+}
+
 static void count_failure(struct health *h, struct health_record *r, const struct health_try *t,
 	const struct health_rule *rule, const struct fault *why, int64_t now_us)
 {
-	const bool is_probe = r->probe == t;
+	const bool is_probe = is_probe_of(r, t);
 	if (r->is_open && !is_probe) {
 		const int64_t told_us = num_add_sat(now_us, rest_us(r, rule, why));
 		if (is_told(rule, why) && told_us > r->until_us)
@@ -286,6 +295,8 @@ static void count_failure(struct health *h, struct health_record *r, const struc
 		return;
 	if (is_probe && !is_told(rule, why) && r->doublings < DOUBLINGS)
 		r->doublings++;
+	r->probe = NULL;
+	r->opened = h->number;
 	open_breaker(h, r, num_add_sat(now_us, rest_us(r, rule, why)), why);
 }
 
@@ -402,7 +413,7 @@ static void pass(struct health_record *r, struct health_try *t, int64_t now_us)
 	if (state(r, now_us) != HEALTH_HALF_OPEN)
 		return;
 	r->probe = t;
-	t->is_probe = true;
+	t->is_probe = t->probed[r->place - 1] = true;
 }
 
 /* Brings the reserve of an endpoint up to date. */
@@ -462,7 +473,19 @@ void health_first(struct health_try *t, int64_t now_us)
 	all_well(t);
 	if (!model->pace)
 		model->pace = zeroed(sizeof *model->pace);
+	if (!model->silence)
+		model->silence = zeroed(2 * sizeof *model->silence);
 	pace_add(model->pace, now_us - t->begun_us, now_us);
+	silence_add(&model->silence[t->is_whole], now_us - t->begun_us, now_us);
+}
+
+int64_t health_silence_us(const struct health_try *t, int64_t now_us)
+{
+	static const struct silence nothing = {.n = 0};
+	const struct health_record *model = t->places[HEALTH_MODEL - 1];
+	const struct silence *s = model->silence ? &model->silence[t->is_whole] : &nothing;
+	return silence_us(s, t->is_whole ? HEALTH_SILENCE_WHOLE_US : HEALTH_SILENCE_US,
+		model->is_open ? s->last_us : now_us);
 }
 
 /* Nobody knows how long it would have taken, but longer than this. */

@@ -48,7 +48,7 @@ enum health_state {
 	HEALTH_OPEN,      /* it rests */
 	HEALTH_HALF_OPEN, /* its rest is over: the next one is let through */
 	HEALTH_PROBED, /* one is, just now: all others wait for what becomes of it, but for HEALTH_PROBE_US at most: an
-			   * answer may take long */
+			   * answer may take long. Then the next one is let through too, and the first of them that fails opens it */
 };
 #define HEALTH_PROBE_US INT64_C(2000000)
 
@@ -87,9 +87,11 @@ struct health_try {
 	struct health *health;
 	struct health_record *places[HEALTH_MODEL]; /* from the widest; they stay */
 	int64_t begun_us;
-	uint64_t number; /* in the order of beginnings and first contents */
-	bool is_probe;   /* of one of them at least, when it began */
+	uint64_t number;           /* in the order of beginnings and first contents */
+	bool is_probe;             /* of one of them at least, when it began: */
+	bool probed[HEALTH_MODEL]; /* of these */
 	bool has_first;
+	bool is_whole; /* its owner says so once it has begun: its answer comes when it is finished, and not in pieces */
 };
 /* None may be under way in *t. It counts whether health_may_ask would allow it or not. */
 void health_begin(
@@ -97,6 +99,11 @@ void health_begin(
 /* Its first content has come: all of its places are well, those too that opened after it began, for it is news; and rests
  * begin with the shortest again. Once; later ones are harmless, and so is it where nothing is under way. */
 void health_first(struct health_try *t, int64_t now_us);
+/* How long must nothing come, from its beginning on, for it to mean something (silence.h)? For what comes in pieces and for
+ * what comes whole that is known apart. What was usual when a model came to rest is so until it is well again. It is under way. */
+#define HEALTH_SILENCE_US       INT64_C(10000000) /* where nothing is known of it, in pieces, */
+#define HEALTH_SILENCE_WHOLE_US INT64_C(60000000) /* and whole */
+int64_t health_silence_us(const struct health_try *t, int64_t now_us);
 /* It has ended well, or by what says nothing of the target (a caller gone, a request that is wrong): `rule` NULL and
  * `is_good` true or false. Or it failed, and that is what follows: *why is the failure. `why` may be NULL where there is no
  * rule. Harmless where nothing is under way.

@@ -50,6 +50,9 @@ static const struct row rows[] = {
 	{ERR_CONNECTION, NULL,      2, -1, NEXT_HOST, false, RESTS(ENDPOINT, 3, 0, SECOND, 30 * SECOND, false)},
 	{ERR_TIMEOUT, "connect", 0, 0, NEXT_HOST, false, RESTS(ENDPOINT, 3, 0, SECOND, 30 * SECOND, false)},
 	{ERR_TIMEOUT, "tls",     0, 0, NEXT_HOST, false, RESTS(ENDPOINT, 3, 0, SECOND, 30 * SECOND, false)},
+	/* nothing came for longer than is usual there (silence.h), though those who waited may have had no more time. Of the
+	 * model alone: what a host takes its time for, with a head or without one, another model of its has in no time */
+	{ERR_TIMEOUT, "silent",  0, 0, NEXT_HOST, false, RESTS(MODEL, 3, 0, 5 * SECOND, 30 * SECOND, false)},
 	/* it may have been sent: once, elsewhere, and never where its caller says so; see below. A host that is connected
 	 * to may be slow with one model alone. What fails behind its first words is no row, for those were well: so in a time */
 	{ERR_TIMEOUT,           NULL, 0, 0, NEXT_HOST, false, RESTS(MODEL, 3, 5 * MINUTE, 5 * SECOND, MINUTE, false)},

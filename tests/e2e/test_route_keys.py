@@ -1,7 +1,7 @@
 """test_route_keys.py - who notices that a key has died, that one is spent, or that a provider is away?
 
-Nobody, as long as there is another. A provider is away for $LLMB_DOWN seconds (6). A minute of it, and up to half of
-one until it is asked again:
+Nobody, as long as there is another. A provider is away, or silent, for $LLMB_DOWN seconds (6). A minute of it, and up to
+half of one until it is asked again:
 
   LLMB_DOWN=60 LLMB_TEST_TIMEOUT=200 python3 -m pytest tests/e2e/test_route_keys.py
 """
@@ -21,6 +21,11 @@ DOWN_SECONDS = float(os.environ.get("LLMB_DOWN", "6"))
 UP_SECONDS, EACH_SECONDS = 1.0, 0.05  # before, and behind what is waited for; between two calls
 REST_FIRST, REST_MAX = 1.0, 5.0  # of a local host that refuses connections, doubling: brokerd/exchange/pulse.c
 FAILURES = 3  # in a row, until it rests
+CALLERS = 5  # that wait for one that is silent, at the same time
+KNOWN = 20  # first contents, until it is known how soon they usually come: brokerd/route/silence.h
+DEADLINE_SECONDS = 8.0
+SHARE_SECONDS = DEADLINE_SECONDS / 2  # what one that is silent may have of it: brokerd/exchange/step_send.c
+PROBE_SECONDS = 2.0  # for so long others wait for what becomes of one: brokerd/route/health.h
 
 
 def ledger(made):
@@ -105,3 +110,50 @@ def test_a_provider_that_is_away(broker, providers):
     assert len(paid) <= FAILURES + rests and len(failed) <= 2 * FAILURES + rests, failed
     last = [row["provider"] for row in rows["exchange"]][-int(UP_SECONDS / EACH_SECONDS / 2):]
     assert set(last) == {"a"}, last
+
+
+def silences(seconds):
+    """How many calls may meet it in so many seconds of silence; and how long it may rest behind them."""
+    paid, at, rest = CALLERS, SHARE_SECONDS, REST_FIRST
+    while at + rest < seconds:
+        at += rest
+        # one that tries it, and another one each time that those before have taken long
+        paid += 1 + math.floor(min(SHARE_SECONDS, seconds - at) / PROBE_SECONDS)
+        at += SHARE_SECONDS
+        rest = min(REST_MAX, rest * 2)
+    return paid, rest
+
+
+def test_a_provider_that_is_silent(broker, providers):
+    """It takes what is sent and says nothing, until it begins anew, while five callers wait eight seconds at the most."""
+    a, b = (providers(needs_key=False) for _ in range(2))
+    made = broker(harness.provider_section(a, "a", auth="none") + harness.provider_section(b, "b", auth="none") +
+                  harness.section("model", "both", {"target": ["a/m", "b/m"]}))
+    most, again = silences(DOWN_SECONDS)
+    seconds = 4 * UP_SECONDS + DOWN_SECONDS + again
+    crowds = Crowds(made, [{"models": ["both"], "every_ms": 1000 * CALLERS * EACH_SECONDS, "stream": True,
+                            "timeout_ms": 1000 * DEADLINE_SECONDS,
+                            "slices": {"seconds": seconds, "count": 1}}] * CALLERS)
+    a.wait_request(KNOWN + CALLERS, timeout=10)
+    a.script(silence="start", times=0)
+    time.sleep(DOWN_SECONDS)
+    met = a.stats()["requests"]
+    a.reset()
+    up = time.monotonic()
+    back = a.wait_request(1, timeout=again + 5)
+    called = [one for process in crowds.finish(seconds + 30) for one in process]
+
+    assert {one.what for one in called} == {"ok"}, collections.Counter(one.what for one in called)
+    assert max(one.ended - one.begun for one in called) < DEADLINE_SECONDS
+    assert back.received_at - up <= again + 1, "it is asked again as soon as it has rested"
+    rows = ledger(made)
+    assert all(row["outcome"] == "ok" for row in rows["attempt"] if row["provider"] == "b")
+    failed = [row for row in rows["attempt"] if row["provider"] == "a" and row["outcome"] != "ok"]
+    assert CALLERS <= len(failed) <= most, (len(failed), most, failed)
+    assert len({row["exchange_id"] for row in failed}) == len(failed), "each pays once"
+    assert {row["error"] for row in failed} <= {"timeout", "outcome_unknown"}, failed
+    assert met >= KNOWN + len(failed)
+    # meanwhile all the others were served as if nothing were
+    slow = [one for one in called if one.ended - one.begun > SHARE_SECONDS / 2]
+    assert len(slow) <= len(failed) and len(called) > 3 * len(failed), (len(slow), len(failed), len(called))
+    assert {row["provider"] for row in rows["exchange"][-CALLERS:]} == {"a"}

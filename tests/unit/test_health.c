@@ -380,6 +380,59 @@ static void test_probe(void)
 	health_free(h);
 }
 
+/* Of several that were let through as probes, one after the other, as each took its time, the first that fails opens it, and
+ * the others are late; and one that does well closes it, whichever it is. */
+static void test_followed_probe(void)
+{
+	struct health *h = new_health();
+	struct health_try first = {.health = NULL}, second = {.health = NULL},
+			  third = {.health = NULL};
+	const struct fault why = fault(ERR_TIMEOUT, 0, -1);
+	int64_t us = 15 * SECOND_US;
+	fail(h, &one, &endpoint_once, 0);
+	health_begin(h, &one, us, &first);
+	us += HEALTH_PROBE_US;
+	is_err(state(h, &one, us - 1), HEALTH_PROBED, "one that takes long holds all others");
+	is_err(state(h, &one, us), HEALTH_HALF_OPEN, "and not for ever");
+	health_begin(h, &other_key, us, &second);
+	ok(second.is_probe, "the next one is let through too");
+	us += SECOND_US;
+	health_end(&first, false, &endpoint_once, &why, us);
+	is_err(state(h, &one, us), HEALTH_OPEN, "the first opens it, though another has followed");
+	const int64_t until_us = us + 30 * SECOND_US;
+	is_int(look(h, &one, us).until_us, until_us, "for twice as long");
+	us += SECOND_US;
+	health_end(&second, false, &endpoint_once, &why, us);
+	is_int(look(h, &one, us).until_us, until_us, "the second is late");
+
+	us = until_us;
+	health_begin(h, &one, us, &first);
+	us += HEALTH_PROBE_US;
+	health_begin(h, &one, us, &second);
+	us += HEALTH_PROBE_US;
+	health_begin(h, &one, us, &third);
+	health_end(&third, false, NULL, NULL, us);
+	is_err(state(h, &one, us), HEALTH_HALF_OPEN, "who says nothing leaves it");
+	health_end(&second, false, &endpoint_once, &why, us);
+	is_int(look(h, &one, us).until_us, us + 60 * SECOND_US, "any of them opens it");
+	health_first(&first, us + 1);
+	is_err(state(h, &one, us + 1), HEALTH_CLOSED, "and any of them closes it");
+	health_end(&first, true, NULL, NULL, us + 2);
+	health_free(h);
+
+	/* what a probe of one place meets at another, which was closed, is as what anybody meets there */
+	h = new_health();
+	fail(h, &one, &endpoint_once, 0);
+	us = 15 * SECOND_US;
+	health_begin(h, &one, us, &first);
+	ok(first.is_probe && first.probed[0] && !first.probed[2], "it probes the endpoint alone");
+	const struct health_rule model_row = {
+		.place = HEALTH_MODEL, .failures = 3, .rest_us = SECOND_US};
+	health_end(&first, false, &model_row, &why, us);
+	is_err(state(h, &one, us), HEALTH_HALF_OPEN, "its failure is the first of three");
+	health_free(h);
+}
+
 /* A crowd is under way when it breaks. */
 static void test_crowd(void)
 {
@@ -614,6 +667,61 @@ static unsigned take_all(struct health *h, int64_t us)
 	while (n < 100 && health_take_retry(h, one.provider, us))
 		n++;
 	return n;
+}
+
+/* How long nothing came for it to mean something there. */
+static int64_t silence(struct health *h, const struct health_subject *s, bool is_whole, int64_t us)
+{
+	struct health_try t = {.health = NULL};
+	health_begin(h, s, us, &t);
+	t.is_whole = is_whole;
+	const int64_t silence_us = health_silence_us(&t, us);
+	health_end(&t, false, NULL, NULL, us);
+	return silence_us;
+}
+
+/* Twenty come, one a second from then on; the moment of the last one. */
+static int64_t come(struct health *h, const struct health_subject *s, bool is_whole,
+	int64_t took_us, int64_t us)
+{
+	for (int i = 0; i < 20; i++) {
+		struct health_try t = {.health = NULL};
+		us += SECOND_US;
+		health_begin(h, s, us - took_us, &t);
+		t.is_whole = is_whole;
+		health_first(&t, us);
+		health_end(&t, true, NULL, NULL, us);
+	}
+	return us;
+}
+
+static void test_silence(void)
+{
+	struct health *h = new_health();
+	is_int(silence(h, &one, false, 0), HEALTH_SILENCE_US, "of a model nobody knows");
+	is_int(silence(h, &one, true, 0), HEALTH_SILENCE_WHOLE_US, "and of its whole answers");
+	int64_t us = come(h, &one, false, SECOND_US / 2, 100 * SECOND_US);
+	is_int(silence(h, &one, false, us), 2 * SECOND_US, "of a quick one");
+	is_int(silence(h, &one, true, us), HEALTH_SILENCE_WHOLE_US, "whole ones are others");
+	is_int(silence(h, &other_model, false, us), HEALTH_SILENCE_US, "another model is, too");
+	is_int(silence(h, &other_key, false, us), HEALTH_SILENCE_US, "and another key");
+	us = come(h, &one, true, 5 * SECOND_US, us);
+	is_int(silence(h, &one, true, us), 15 * SECOND_US, "they are known by their own");
+	is_int(silence(h, &one, false, us), 2 * SECOND_US, "and the others stay as they were");
+
+	/* who has waited in vain has not seen how long it takes */
+	for (int i = 0; i < 100; i++) {
+		struct health_try t = {.health = NULL};
+		health_begin(h, &one, us, &t);
+		health_end(&t, false, NULL, NULL, us + 5 * SECOND_US);
+	}
+	is_int(silence(h, &one, false, us), 2 * SECOND_US, "as long as before");
+	is_int(silence(h, &one, false, us + 3600 * SECOND_US), HEALTH_SILENCE_US,
+		"after an hour nothing is known any more");
+	fail(h, &one, &model_once, us);
+	is_int(silence(h, &one, false, us + 3600 * SECOND_US), 2 * SECOND_US,
+		"but as long as it rests for it, all that was");
+	health_free(h);
 }
 
 static void test_retries(void)
@@ -885,10 +993,12 @@ int main(void)
 	test_rest();
 	test_told();
 	test_probe();
+	test_followed_probe();
 	test_crowd();
 	test_verdicts();
 	test_only();
 	test_pace();
+	test_silence();
 	test_retries();
 	test_forget();
 	test_room();

@@ -77,7 +77,7 @@ static struct {
 	} tries[TRIES];
 	int64_t n_names;
 	int64_t calm; /* of so many attempts one goes well */
-	int64_t n_open, n_half, n_probed, n_only, n_late, n_paced;
+	int64_t n_open, n_half, n_probed, n_only, n_late, n_followed, n_paced;
 	int64_t n_bad;
 	char first_bad[200];
 } w;
@@ -125,6 +125,7 @@ struct slow {
 	int64_t until_us, last_us; /* last_us -1: none was let through */
 	size_t probe;              /* its BEGIN; SIZE_MAX: none */
 	int64_t probed_us;         /* when that was */
+	bool probes[STEPS];        /* BEGINs that were one since it opened */
 	int times;                 /* that it failed when it was tried again */
 	const struct fault *why;
 	unsigned row, in_flight;
@@ -149,6 +150,7 @@ static void slow_close(struct slow *s, size_t at)
 	}
 	s->is_open = false;
 	s->probe = SIZE_MAX;
+	memset(s->probes, 0, sizeof s->probes);
 }
 
 /* When what it says counts from: its first content, or its beginning. */
@@ -177,7 +179,8 @@ static void slow_fail(struct slow *s, const struct happening *e)
 	const bool is_told = e->rule->is_as_told && e->why.retry_after_ms >= 0;
 	const int64_t told_us =
 		e->why.retry_after_ms > DAY_US / 1000 ? DAY_US : e->why.retry_after_ms * 1000;
-	const bool is_probe = s->is_open && s->probe == e->begun;
+	const bool is_probe = s->is_open && s->probes[e->begun];
+	w.n_followed += is_probe && s->probe != e->begun && e == &w.log[w.n - 1];
 	int64_t rest_us = e->rule->rest_us;
 	if (s->is_open && !is_probe) {
 		w.n_late += e == &w.log[w.n - 1];
@@ -202,6 +205,7 @@ static void slow_fail(struct slow *s, const struct happening *e)
 		rest_us = rest_us * 2 < e->rule->rest_max_us ? rest_us * 2 : e->rule->rest_max_us;
 	s->is_open = true;
 	s->probe = SIZE_MAX;
+	memset(s->probes, 0, sizeof s->probes);
 	s->until_us = e->at_us + (is_told ? told_us : rest_us);
 	s->why = &e->why;
 }
@@ -214,6 +218,7 @@ static void slow_begin(struct slow *s, const struct happening *e, size_t i)
 	s->last_us = e->at_us;
 	if (state_of(s, e->at_us) == HEALTH_HALF_OPEN) {
 		s->probe = i;
+		s->probes[i] = true;
 		s->probed_us = e->at_us;
 	}
 }
@@ -618,7 +623,7 @@ int main(int argc, char **argv)
 {
 	const uint64_t only = argc > 1 ? strtoull(argv[1], NULL, 10) : 0;
 	int64_t n_bad = 0, n_open = 0, n_half = 0, n_probed = 0, n_only = 0, n_late = 0,
-		n_paced = 0;
+		n_followed = 0, n_paced = 0;
 	char said[240] = "";
 	for (uint64_t seed = only > 0 ? only : 1; seed <= (only > 0 ? only : RUNS); seed++) {
 		run(seed);
@@ -627,6 +632,7 @@ int main(int argc, char **argv)
 		n_probed += w.n_probed;
 		n_only += w.n_only;
 		n_late += w.n_late;
+		n_followed += w.n_followed;
 		n_paced += w.n_paced;
 		if (w.n_bad > 0 && n_bad++ == 0)
 			(void)snprintf(
@@ -635,10 +641,12 @@ int main(int argc, char **argv)
 	is_int(n_bad, 0, "runs that are not as the slow one has it, of seeds 1 to %d%s", RUNS,
 		said);
 	ok(only > 0 || (n_open > RUNS * 10 && n_half > RUNS * 10 && n_probed > RUNS * 10 &&
-			       n_only > RUNS * 5 && n_late > RUNS && n_paced > RUNS),
+			       n_only > RUNS * 5 && n_late > RUNS && n_followed > RUNS / 10 &&
+			       n_paced > RUNS),
 		"seen: %" PRId64 " open, %" PRId64 " half-open, %" PRId64 " probed, %" PRId64
-		" let through as the only one, %" PRId64 " late, %" PRId64 " whose pace is known",
-		n_open, n_half, n_probed, n_only, n_late, n_paced);
+		" let through as the only one, %" PRId64 " late, %" PRId64
+		" of probes that were followed by others, %" PRId64 " whose pace is known",
+		n_open, n_half, n_probed, n_only, n_late, n_followed, n_paced);
 	for (uint64_t seed = 1; only == 0 && seed <= ROOM_RUNS; seed++)
 		run_room(seed);
 	return tap_done();

@@ -380,6 +380,7 @@ static const struct {
 	{"who fails, the fifth",                          ERR_SERVER_ERROR,    "",           HEALTH_MODEL,    5},
 	{"who cannot be reached, the third",              ERR_CONNECTION,      "connect",    HEALTH_ENDPOINT, 3},
 	{"who is silent, the third",                      ERR_OUTCOME_UNKNOWN, "first_byte", HEALTH_MODEL,    3},
+	{"so he is where his callers had no more time",   ERR_TIMEOUT,         "silent",     HEALTH_MODEL,    3},
 	{"how long a rate lasts is the limiter's",        ERR_RATE_LIMITED,    "",           HEALTH_NOWHERE,  0},
 	{"a wrong request says nothing of where it went", ERR_INVALID_REQUEST, "",           HEALTH_NOWHERE,
          0												     },
