@@ -237,6 +237,12 @@ static const struct key keys[] = {
 		"US dollars for a million tokens: a target that is dearer, or whose price is not known, is not asked."},
 	{"model", "max_price_output", KEY_PRICE, IN_ROUTE(max_price_output), 0, 0, NULL, "",
 		"The same, for what is answered."},
+	{"model", "resume", KEY_BOOL, IN_ROUTE(is_resumed), 0, 0, NULL, "no",
+		"A chat that breaks off behind its first words goes on with the next target that goes on with what the "
+		"assistant began (its trait *prefill*), which is given the text so far; its caller gets one answer, and a "
+		"warning, and both are paid for. Else, and behind a call of a tool, a refusal, a medium or a part of JSON "
+		"that was asked for, what breaks off is an error. No answer of the alias is passed on byte by byte then. "
+		"How well it goes on depends on the model."},
 	{"model", "min_rate", KEY_MIN_RATE, IN_ROUTE(min_rate), 0, 0, NULL, "never",
 		"Characters a second, as in 5/s: a stream of words whose first ten seconds are slower than that is left "
 		"for the next target, where there is one and the request may be sent again; both are paid for. Until "

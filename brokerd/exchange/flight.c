@@ -247,6 +247,10 @@ static void take_usage(struct flight *f, const struct llm_event *e)
 	f->billed = f->settled_billed;
 	usage_add(&f->billed, billed);
 	f->billed.cost_nusd = t->is_offline ? 0 : price_nusd(&f->price, &f->billed);
+	if (f->is_resumed) /* what another target has written has its own price */
+		f->billed.cost_nusd = f->resumed_nusd < 0 || f->attempt_nusd < 0
+					      ? -1
+					      : num_add_sat(f->resumed_nusd, f->attempt_nusd);
 	f->usage.cost_nusd = f->billed.cost_nusd;
 	f->has_usage = true;
 }
@@ -334,6 +338,18 @@ void flight_rewind(struct flight *f)
 	f->billed = f->settled_billed;
 	f->attempt_nusd = -1;
 	f->finish = 0;
+}
+
+void flight_settle(struct flight *f)
+{
+	if (f->has_usage)
+		f->resumed_nusd = f->billed.cost_nusd;
+	f->is_resumed = true;
+	f->settled = f->usage;
+	f->settled_billed = f->billed;
+	/* these the ledger adds up, attempt by attempt */
+	f->settled.cost_nusd = f->settled_billed.cost_nusd = -1;
+	f->settled.provider_cost_nusd = f->settled_billed.provider_cost_nusd = -1;
 }
 
 void flight_cut(struct flight *f, const struct target *t)

@@ -45,7 +45,7 @@ static enum err on_attempt_event(void *context, const struct llm_event *e)
 	pins_note(x->organs->items, x->owner, exchange_target(x), e, exchange_now_s(x));
 	recall_note(
 		&x->recall, x->organs->items, x->owner, exchange_target(x), e, exchange_now_s(x));
-	return flight_put(x->flight, e);
+	return resume_put(x, e);
 }
 
 static enum state relay_ended(struct exchange *x, enum outcome outcome, const struct fault *why)
@@ -127,8 +127,9 @@ bool exchange_may_forward(const struct exchange *x)
 	const struct dialect *d = dialect_find(t->family);
 	if (f->op == LLM_OP_NATIVE)
 		return true;
-	return x->is_relayed && d == x->relay.surface->dialect && d->ops[f->op] &&
-	       d->ops[f->op]->forward && !attempt_is_local(t, f->op) &&
+	/* what two providers have written is told in one hand */
+	return x->is_relayed && !x->resume.is_on && d == x->relay.surface->dialect &&
+	       d->ops[f->op] && d->ops[f->op]->forward && !attempt_is_local(t, f->op) &&
 	       f->asked.n_inputs == f->request.n_inputs && !carry_is_in(x->relay.body.text) &&
 	       (f->request.is_stream || !t->quirks.is_stream_forced);
 }

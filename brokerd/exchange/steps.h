@@ -8,6 +8,7 @@
 #include "brokerd/exchange/kept_show.h"
 #include "brokerd/exchange/recall.h"
 #include "brokerd/exchange/relay.h"
+#include "brokerd/exchange/resume.h"
 #include "brokerd/exchange/tokens.h"
 #include "brokerd/route/health.h"
 
@@ -123,6 +124,7 @@ struct exchange {
 	struct trail trail;
 	struct left left;
 	unsigned n_told; /* attempts that were told to wait, and for how long: they are no tries */
+	struct resume resume;
 };
 
 /* ---- the steps: each returns the next state, or its own to wait ---- */

@@ -117,6 +117,7 @@ static void test_route(void)
 	is_uint(r->context.n + r->refusal.n, 0, "no fallbacks");
 	ok(r->max_price_input == -1 && r->max_price_output == -1, "at any price");
 	ok(r->min_rate == 0 && !r->is_invalid_passed_on, "and nothing that costs more");
+	ok(!r->is_resumed, "and no answer that two have written");
 	is_int(r->attempts, 6, "six attempts");
 	config_unref(c);
 
@@ -124,7 +125,7 @@ static void test_route(void)
 		ALIAS "strategy = cheapest\nfallback_context = gemini/big\n"
 		      "fallback_context = openai/bigger\nfallback_refusal = mistral/mild\n"
 		      "max_price_input = 3\nmax_price_output = 15.50 USD\nfallback_invalid = yes\n"
-		      "min_rate = 5/s\nattempts = 64\n");
+		      "min_rate = 5/s\nattempts = 64\nresume = yes\n");
 	r = &config_model(c, SPAN("x"))->route;
 	is_int(r->strategy, STRATEGY_CHEAPEST, "strategy");
 	is_uint(r->context.n, 2, "fallback_context");
@@ -135,6 +136,7 @@ static void test_route(void)
 	is_int(r->max_price_output, 31 * USD / 2, "max_price_output");
 	ok(r->is_invalid_passed_on, "fallback_invalid");
 	is_int(r->min_rate, 5, "min_rate");
+	ok(r->is_resumed, "resume");
 	is_int(r->attempts, 64, "attempts");
 	config_unref(c);
 
@@ -271,6 +273,7 @@ static const struct {
 	{"a rate that is none", ALIAS "min_rate = slow", "f:3:12: min_rate is never, or characters a second"},
 	{"no attempt", ALIAS "attempts = 0", "f:3:12: attempts is a whole number from 1 to 64"},
 	{"too many", ALIAS "attempts = 65", "f:3:12: attempts is a whole number from 1 to 64"},
+	{"a resume that is none", ALIAS "resume = maybe", "f:3:10: this is yes or no"},
 	{"a request passed on, or not", ALIAS "fallback_invalid = perhaps", "f:3:20: this is yes or no"},
 
 	{"a strategy without targets", "[model \"x\"]\nstrategy = busy",
@@ -282,6 +285,7 @@ static const struct {
 	{"a ceiling without targets", "[model \"openai/x\"]\nmax_price_input = 1", "f:2:19: max_price_input is for"},
 	{"another", "[model \"openai/x\"]\nmax_price_output = 1", "f:2:20: max_price_output is for"},
 	{"fallback_invalid without targets", "[model \"x\"]\nfallback_invalid = yes", "f:2:20: fallback_invalid says"},
+	{"resume without targets", "[model \"openai/x*\"]\nresume = yes", "f:2:10: resume is for"},
 	{"min_rate without targets", "[model \"x\"]\nmin_rate = 5/s", "f:2:12: min_rate says"},
 	{"attempts without targets", "[model \"x\"]\nattempts = 2", "f:2:12: attempts says"},
 
