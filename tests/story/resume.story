@@ -127,10 +127,33 @@ a gets 3
 	usage input=55 output=2 cost=127000
 	finish stop
 	end pre/m attempts=2 input=55 output=2 cost=* ttft_us=0 *
+# who does not read meanwhile has all of it when he does
+after 1m
+a deaf
+a call 4 model=goes stream=yes credit=4000000
+up 9 streams
+up 9 floods 600000
+up 9 breaks
+up 10 is pre/m
+up 10 streams
+up 10 floods 300000
+up 10 finishes 1 1
+a listens
+a gets 4
+	status *
+	start *
+	text of 600000 bytes
+	status retrying: *
+	warning resumed *
+	text of 300000 bytes
+	usage *
+	finish stop
+	end pre/m *
 ledger
 	exchange ok - pre/m attempts=2 warnings=1 input=20 output=5 cost=332000 ms=0.0
 	exchange ok - fix/m attempts=4 warnings=2 input=9 output=3 cost=? *
 	exchange ok - pre/m attempts=2 warnings=1 input=55 output=2 cost=* ms=0.0
+	exchange ok - pre/m attempts=2 warnings=1 input=1 output=1 *
 	attempt 1 unknown stream_incomplete one/m http=200 sent input=? output=? cost=242000
 	attempt 2 ok - pre/m http=200 sent input=20 output=5 cost=90000
 	attempt 1 failed overloaded one/m http=529 sent input=? output=? cost=?
@@ -139,3 +162,5 @@ ledger
 	attempt 4 ok - fix/m http=200 sent input=9 output=3 cost=?
 	attempt 1 unknown stream_incomplete ant/m http=200 sent input=25 output=? cost=*
 	attempt 2 ok - pre/m http=200 sent input=30 output=2 cost=102000
+	attempt 1 unknown stream_incomplete one/m *
+	attempt 2 ok - pre/m *

@@ -230,6 +230,26 @@ a gets 16
 	usage *
 	finish stop
 	end fix/m attempts=2 *
+# who cancels while it waits to go on has ended it himself
+raise HUP
+after 1m
+a call 17 model=goes stream=yes
+up 22 streams
+up 22 says Once
+up 22 breaks
+up 23 is fix/m
+up 23 answers 503 retry-after=1
+	{"error":{"message":"The server is overloaded"}}
+after 999ms
+ups 23
+a cancel 17
+a gets 17
+	status *
+	start *
+	text Once
+	status retrying: *; trying fix/m
+	status retrying: The server is overloaded; trying fix/m
+	fault cancelled partial*
 ledger
 	9x exchange unknown stream_incomplete pre/m attempts=1 warnings=0 *
 	exchange cancelled cancelled pre/m attempts=1 *
@@ -239,6 +259,7 @@ ledger
 	exchange unknown timeout fix/m attempts=2 warnings=0 *
 	exchange unknown stream_incomplete fix/m attempts=2 warnings=1 *
 	exchange ok - fix/m attempts=2 warnings=0 *
+	exchange cancelled cancelled fix/m attempts=2 *
 	9x attempt 1 unknown stream_incomplete pre/m http=200 sent *
 	3x attempt 1 * pre/m http=* sent *
 	attempt 1 failed overloaded pre/m *
@@ -250,3 +271,5 @@ ledger
 	attempt 2 unknown stream_incomplete fix/m *
 	attempt 1 unknown stream_incomplete pre/m *
 	attempt 2 ok - fix/m *
+	attempt 1 unknown stream_incomplete pre/m *
+	attempt 2 failed overloaded fix/m http=503 *
