@@ -243,6 +243,12 @@ static const struct key keys[] = {
 		"both are paid for. *p95* is the time within which 95 of 100 answers of that target have begun of "
 		"late, once twenty are known. Once a request, of chat and completions, and not of batch calls nor of what "
 		"may be sent only once; and for no more than one in ten of what the slow one's host is asked."},
+	{"model", "resume", KEY_BOOL, IN_ROUTE(is_resumed), 0, 0, NULL, "no",
+		"A chat that breaks off behind its first words goes on with the next target that goes on with what the "
+		"assistant began (its trait *prefill*), which is given the text so far; its caller gets one answer, and a "
+		"warning, and both are paid for. Else, and behind a call of a tool, a refusal, a medium or a part of JSON "
+		"that was asked for, what breaks off is an error. No answer of the alias is passed on byte by byte then. "
+		"How well it goes on depends on the model."},
 	{"model", "min_rate", KEY_MIN_RATE, IN_ROUTE(min_rate), 0, 0, NULL, "never",
 		"Characters a second, as in 5/s: a stream of words whose first ten seconds are slower than that is left "
 		"for the next target, where there is one and the request may be sent again; both are paid for. Until "

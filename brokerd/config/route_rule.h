@@ -68,6 +68,7 @@ struct route_rule {
 	int64_t min_rate;          /* characters of content a second; 0: none is too slow */
 	int64_t attempts;          /* of one request, all targets together */
 	bool is_invalid_passed_on; /* invalid_request goes to the next target */
+	bool is_resumed;           /* a broken answer is gone on with by another target */
 };
 
 /* Each: ERR_MISCONFIGURED, with a sentence. Texts are copied into `a`. */

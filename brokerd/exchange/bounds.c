@@ -196,6 +196,7 @@ enum err bounds_find(struct exchange *x, struct bounds *out, struct fault *why)
 	struct output_bound output;
 	enum err err = OK;
 	flight_cut(f, exchange_target(x));
+	resume_apply(x);
 	f->request.max_tokens = x->asked_max_tokens;
 	l->asked.max_tokens = x->asked_max_tokens;
 	l->output_most = -1;

@@ -10,7 +10,7 @@
  *   WAIT     not now: its turn in the queue, and then the same    -> PREPARE | ROUTE | SETTLE
  *   PREPARE  the target's key, or a token that it gets (a wait)   -> SEND | ROUTE | SETTLE
  *   SEND     encoded and on its way                               -> RELAY | ROUTE | SETTLE
- *   RELAY    events come, are logged and read                     -> ROUTE (nothing shown) | SETTLE
+ *   RELAY    events come, are logged and read                     -> ROUTE (nothing shown, or resume.h) | SETTLE
  *   SETTLE   the truth to the ledger, the last event to the log   -> END
  *
  * The cache joins between ROUTE and RESERVE, when it comes. */
@@ -75,7 +75,7 @@ int64_t exchange_left_us(const struct exchange *x)
 
 enum state exchange_fail(struct exchange *x, enum outcome outcome, const struct fault *why)
 {
-	x->verdict = *why;
+	x->verdict = *resume_tells(x, why);
 	x->outcome = outcome;
 	return SETTLE;
 }
@@ -299,6 +299,7 @@ struct exchange *exchange_new(struct organs *o, const struct peer_id *peer,
 	x->is_batch = c->is_batch;
 	x->waits_for = FAULT_NONE;
 	x->body_bytes = c->body_bytes;
+	resume_init(&x->resume);
 	x->flight = flight_new(o);
 	if (!x->flight) {
 		free(x);
@@ -528,6 +529,7 @@ void exchange_free(struct exchange *x)
 	LIST_REMOVE(x->organs->exchanges, x);
 	x->organs->n_exchanges--;
 	x->organs->body_bytes -= x->flight->body.n;
+	resume_done(&x->resume);
 	loop_timer_stop(&x->hold);
 	responses_leave(&x->kept);
 	x->organs->body_bytes -= x->laid_out.n;

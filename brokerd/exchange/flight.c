@@ -250,6 +250,10 @@ static void take_usage(struct flight *f, const struct llm_event *e)
 	l->billed = f->settled_billed;
 	usage_add(&l->billed, billed);
 	l->billed.cost_nusd = t->is_offline ? 0 : price_nusd(&l->price, &l->billed);
+	if (f->is_resumed) /* what another target has written has its own price */
+		l->billed.cost_nusd = f->resumed_nusd < 0 || l->attempt_nusd < 0
+					      ? -1
+					      : num_add_sat(f->resumed_nusd, l->attempt_nusd);
 	l->usage.cost_nusd = l->billed.cost_nusd;
 	l->has_usage = true;
 }
@@ -333,6 +337,19 @@ void flight_rewind(struct flight *f)
 {
 	f->is_paused = f->has_batch_content = false;
 	leg_rewind(f->leg, &f->settled, &f->settled_billed);
+}
+
+void flight_settle(struct flight *f)
+{
+	const struct leg *l = f->leg;
+	if (l->has_usage)
+		f->resumed_nusd = l->billed.cost_nusd;
+	f->is_resumed = true;
+	f->settled = l->usage;
+	f->settled_billed = l->billed;
+	/* these the ledger adds up, attempt by attempt */
+	f->settled.cost_nusd = f->settled_billed.cost_nusd = -1;
+	f->settled.provider_cost_nusd = f->settled_billed.provider_cost_nusd = -1;
 }
 
 void flight_cut(struct flight *f, const struct target *t)

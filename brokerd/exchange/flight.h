@@ -32,8 +32,11 @@ struct flight {
 	struct loop_timer probe; /* runs while it is */
 	uint32_t shown_warnings; /* that came before */
 	bool is_paused;
-	bool has_batch_content;                   /* of the batch in hand */
-	struct llm_usage settled, settled_billed; /* of the batches before */
+	bool has_batch_content; /* of the batch in hand */
+	struct llm_usage settled,
+		settled_billed; /* of the batches before, or of those that broke off */
+	bool is_resumed;        /* some did, and */
+	int64_t resumed_nusd;   /* what is known of their usage cost so much; -1: nobody knows */
 	uint32_t warnings;
 	struct fault untold; /* of an event that no frame can hold; OK: there was none */
 	int64_t begun_us, begun_wall_us;
@@ -80,7 +83,10 @@ void flight_cut(struct flight *f, const struct target *t);
 /* The batch in hand is answered. False: it was the last. */
 bool flight_next_batch(struct flight *f);
 
-/* A fresh attempt is about to begin on an answer that has shown nothing yet. */
+/* What the attempt that broke off has used is part of the answer that another one goes on with. */
+void flight_settle(struct flight *f);
+
+/* A fresh attempt is about to begin on an answer that has shown nothing yet, or on its next part. */
 void flight_rewind(struct flight *f);
 
 /* The answer is over: the last event of all. */

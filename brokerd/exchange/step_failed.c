@@ -60,7 +60,7 @@ static bool mend(struct exchange *x, const struct fault *why)
 	struct leg *l = f->leg;
 	struct target *t = &f->route.targets[l->target];
 	char told[256];
-	if (!exchange_is_written(f->op) || l->is_forwarded || f->has_content ||
+	if (!exchange_is_written(f->op) || l->is_forwarded || f->has_batch_content ||
 		f->attempts >= ATTEMPTS_MAX || exchange_left_us(x) <= 0 ||
 		!repair_learn(&x->organs->repairs, t, &f->request, why) ||
 		repair_apply(&x->organs->repairs, t, &f->arena) != OK)
@@ -168,7 +168,8 @@ enum state exchange_after_failure(struct exchange *x, enum outcome outcome, cons
 	}
 	/* for what a provider's rates allow it waits with all others, or asks another meanwhile: step_wait.c. Who is
 	 * told for how long has not tried in vain, and may wait again, as long as his time is enough */
-	const bool may_wait = why->err == ERR_RATE_LIMITED && why->advice != RETRY_FORBIDDEN;
+	const bool may_wait = why->err == ERR_RATE_LIMITED && why->advice != RETRY_FORBIDDEN &&
+			      !f->has_batch_content;
 	const bool is_told = may_wait && why->retry_after_ms > 0;
 	const bool is_queued = is_told || (may_wait && l->same <= 1);
 	if (is_told && why->retry_after_ms >= TOLD_MS && f->attempts > f->batches + x->n_told)
@@ -176,10 +177,13 @@ enum state exchange_after_failure(struct exchange *x, enum outcome outcome, cons
 	if (is_told && l->same > 0)
 		l->same--;
 	const struct model *alias = f->route.alias;
+	const bool may_resume = resume_may(x);
 	struct retry_case c = {
 		.err = why->err,
 		.code = span_str(why->code),
 		.has_content = f->op != LLM_OP_MODELS && f->has_batch_content,
+		.may_resume = may_resume,
+		.is_host_spent = may_resume && !resume_can(x, exchange_target(x)),
 		.is_unknown = outcome == OUTCOME_UNKNOWN,
 		.is_once = exchange_sends_once(x),
 		.is_repeatable = is_repeatable(f->op),
@@ -191,7 +195,7 @@ enum state exchange_after_failure(struct exchange *x, enum outcome outcome, cons
 		.advice = why->advice,
 		.left_us = exchange_left_us(x),
 		.jitter = (uint32_t)(x->seed >> 32) + f->attempts,
-		.may_fail_over = alias && alias->route.is_invalid_passed_on,
+		.may_fail_over = alias && (alias->route.is_invalid_passed_on || x->resume.is_due),
 		.attempts_most = alias ? (unsigned)alias->route.attempts : 0,
 		.free = f->op == LLM_OP_MODELS ? 0 : f->free,
 		.targets = f->route.targets,
@@ -207,6 +211,8 @@ enum state exchange_after_failure(struct exchange *x, enum outcome outcome, cons
 	const bool is_renewal = c.may_renew && v.move == RETRY_SAME;
 	if (!is_renewal && (f->has_content || retry_tells_more(why, &x->telling)))
 		x->telling = *why;
+	if (may_resume && v.move != RETRY_STOP && resume_take(x, why) != OK)
+		return exchange_fail(x, outcome, &x->telling);
 	/* what has failed is asked again where that was allowed, and those behind it that were not asked yet */
 	x->rest_from = v.move == RETRY_SAME ? l->target : v.next;
 	if (v.move == RETRY_SAME && is_resting) {

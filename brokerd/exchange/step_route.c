@@ -143,6 +143,7 @@ enum state step_route(struct exchange *x)
 	if (err || exchange_admit_targets(x, &why))
 		return exchange_fail_with(x, err ? err : why.err, &why);
 	exchange_choose_dialects(x);
+	resume_begin(x);
 	const enum err none = order_route(x, &why);
 	if (none)
 		return exchange_fail_with(x, none, &why);

@@ -92,7 +92,7 @@ static enum err take_event(struct exchange *x, const struct llm_event *e)
 	/* of one that raced against another they are told now that it answers */
 	const enum err err =
 		is_content(x->flight, e) && !x->flight->has_content ? tell_warnings(x) : OK;
-	return err ? err : flight_put(x->flight, e);
+	return err ? err : resume_put(x, e);
 }
 
 static enum err on_attempt_event(void *context, const struct llm_event *e)
@@ -170,8 +170,9 @@ bool exchange_may_forward(const struct exchange *x)
 	const struct dialect *d = dialect_find(t->family);
 	if (f->op == LLM_OP_NATIVE)
 		return true;
-	return x->is_relayed && d == x->relay.surface->dialect && d->ops[f->op] &&
-	       d->ops[f->op]->forward && !attempt_is_local(t, f->op) &&
+	/* what two providers have written is told in one hand */
+	return x->is_relayed && !x->resume.is_on && d == x->relay.surface->dialect &&
+	       d->ops[f->op] && d->ops[f->op]->forward && !attempt_is_local(t, f->op) &&
 	       f->leg->asked.n_inputs == f->request.n_inputs && !carry_is_in(x->relay.body.text) &&
 	       (f->request.is_stream || !t->quirks.is_stream_forced);
 }

@@ -7,6 +7,7 @@
 #include "brokerd/exchange/kept.h"
 #include "brokerd/exchange/kept_show.h"
 #include "brokerd/exchange/relay.h"
+#include "brokerd/exchange/resume.h"
 
 enum state {
 	BODY,
@@ -116,6 +117,7 @@ struct exchange {
 	struct hedge hedge;
 	struct left left;
 	unsigned n_told; /* attempts that were told to wait, and for how long: they are no tries */
+	struct resume resume;
 };
 
 /* ---- the steps: each returns the next state, or its own to wait ---- */

@@ -106,6 +106,28 @@ bool retry_is_free(enum err err)
 	       err == ERR_NOT_FOUND || err == ERR_NO_KEY || err == ERR_LOCKED || err == ERR_BUDGET;
 }
 
+/* What breaks an answer off in its midst. Any other class says something of the request, of its caller, or of what the
+ * model wrote. */
+static const enum err breaks[] = {
+	ERR_CONNECTION,
+	ERR_TIMEOUT,
+	ERR_OUTCOME_UNKNOWN,
+	ERR_STREAM_INCOMPLETE,
+	ERR_OVERLOADED,
+	ERR_SERVER_ERROR,
+	ERR_RATE_LIMITED,
+	ERR_QUOTA_EXHAUSTED,
+};
+
+static bool is_break(enum err err)
+{
+	for (size_t i = 0; i < COUNT_OF(breaks); i++) {
+		if (breaks[i] == err)
+			return true;
+	}
+	return false;
+}
+
 /* ---- what is told ---- */
 
 /* What tells a caller most comes first: what may have been served and billed, what is wrong with the request, what a
@@ -252,7 +274,9 @@ struct retry_verdict retry_decide(const struct retry_case *c)
 		row = &elsewhere;
 	if (!row && c->advice == RETRY_ADVISED)
 		row = &advised;
-	if (!row || c->has_content || is_tried_enough(c) || c->left_us <= 0)
+	if (!row || is_tried_enough(c) || c->left_us <= 0)
+		return stop;
+	if (c->has_content && !(c->may_resume && is_break(c->err)))
 		return stop;
 	/* what may have been served is sent again once, elsewhere, and only where the caller allows
 	 * it: how it failed does not matter */

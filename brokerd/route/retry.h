@@ -32,9 +32,10 @@ enum retry_move {
 struct retry_case {
 	enum err err;
 	struct span code; /* finer than the class; may be absent */
-	bool has_content; /* the caller has seen content of this answer */
-	bool is_unknown;  /* this one was sent, and may have been served */
-	bool is_once;     /* nothing that may have been served is sent again */
+	bool has_content; /* the caller has seen content of this answer, */
+	bool may_resume; /* and another can go on with it, as can each of `targets` behind this one */
+	bool is_unknown; /* this one was sent, and may have been served */
+	bool is_once;    /* nothing that may have been served is sent again */
 	bool is_repeatable; /* sending it twice costs little and changes nothing: it may be sent again as often as else */
 	bool may_fail_over; /* what is wrong with the request, or too large for one, may be right for another target */
 	unsigned same;            /* tries on this target so far, this one included: 1 or more */

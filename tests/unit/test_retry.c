@@ -287,6 +287,67 @@ static const struct {
          RETRY_STOP,										     0,       0      },
 };
 
+/* ---- an answer that broke off behind its first words ---- */
+
+#define RESUMED \
+	.has_content = true, .may_resume = true, .same = 1, .attempts = 1, .retry_after_ms = -1
+#define UNKNOWN .is_unknown = true, .unknown = 1
+
+/* clang-format off */
+static const struct {
+	const char *name;
+	struct retry_case c;
+	enum retry_move want;
+} broken[] = {
+	{"another goes on", {RESUMED, UNKNOWN, .err = ERR_STREAM_INCOMPLETE, .n = 2}, RETRY_NEXT},
+	{"behind a silence", {RESUMED, UNKNOWN, .err = ERR_TIMEOUT, .n = 2}, RETRY_NEXT},
+	{"behind an error in its midst", {RESUMED, .err = ERR_QUOTA_EXHAUSTED, .n = 2}, RETRY_NEXT},
+	{"be it for a rate", {RESUMED, .err = ERR_RATE_LIMITED, .n = 2}, RETRY_NEXT},
+	{"where there is one", {RESUMED, UNKNOWN, .err = ERR_STREAM_INCOMPLETE, .n = 1}, RETRY_STOP},
+	{"and can", {.has_content = true, UNKNOWN, .err = ERR_STREAM_INCOMPLETE, .same = 1, .attempts = 1, .n = 2},
+		RETRY_STOP},
+	{"who is overloaded goes on himself", {RESUMED, .err = ERR_OVERLOADED, .n = 2}, RETRY_SAME},
+	{"but where he cannot", {RESUMED, .err = ERR_OVERLOADED, .is_host_spent = true, .n = 2}, RETRY_NEXT},
+	{"what may have been served goes on once", {.has_content = true, .may_resume = true, .is_unknown = true,
+		.unknown = 2, .err = ERR_STREAM_INCOMPLETE, .same = 1, .attempts = 2, .n = 2}, RETRY_STOP},
+	{"and not at all at most once", {RESUMED, UNKNOWN, .is_once = true, .err = ERR_STREAM_INCOMPLETE, .n = 2}, RETRY_STOP},
+	{"the tries have an end", {RESUMED, .attempts_most = 1, .err = ERR_OVERLOADED, .n = 2}, RETRY_STOP},
+	{"so has its time", {RESUMED, .left_us = -1, .err = ERR_OVERLOADED, .n = 2}, RETRY_STOP},
+	{"what is wrong with the request is so elsewhere", {RESUMED, .err = ERR_UNSUPPORTED, .n = 2}, RETRY_STOP},
+	{"a request passed on, too", {RESUMED, .may_fail_over = true, .err = ERR_INVALID_REQUEST, .n = 2}, RETRY_STOP},
+	{"who is too dear was asked before", {RESUMED, .err = ERR_BUDGET, .n = 2}, RETRY_STOP},
+	{"a refused key has said nothing", {RESUMED, .err = ERR_AUTH, .n = 2}, RETRY_STOP},
+	{"who goes does not want more", {RESUMED, .err = ERR_CANCELLED, .n = 2}, RETRY_STOP},
+	{"nor does who is too slow", {RESUMED, .err = ERR_SLOW_CONSUMER, .n = 2}, RETRY_STOP},
+	{"advice is for what has shown nothing", {RESUMED, .advice = RETRY_ADVISED, .err = ERR_MALFORMED, .n = 2}, RETRY_STOP},
+};
+/* clang-format on */
+
+static void resume(void)
+{
+	static const struct target larger[] = {
+		{.provider = {"one", 3},   .model = {"m", 1}, .context_tokens = 10   },
+		{.provider = {"two", 3},   .model = {"m", 1}, .context_tokens = 20   },
+		{.provider = {"three", 5}, .model = {"m", 1}, .list = TARGETS_REFUSAL}
+        };
+	for (size_t i = 0; i < COUNT_OF(broken); i++) {
+		struct retry_case c = broken[i].c;
+		c.left_us = c.left_us == 0 ? LONG_US : c.left_us;
+		c.targets = two;
+		is_int(retry_decide(&c).move, broken[i].want, "%s", broken[i].name);
+	}
+	for (int has_content = 0; has_content < 2; has_content++) {
+		struct retry_case c = {RESUMED, .err = ERR_CONTEXT_LENGTH, .left_us = LONG_US,
+			.targets = larger, .n = 3};
+		c.has_content = has_content;
+		is_int(retry_decide(&c).move, has_content ? RETRY_STOP : RETRY_NEXT, "no room%s",
+			has_content ? ", behind its words" : "");
+		c.err = ERR_CONTENT_FILTERED;
+		is_int(retry_decide(&c).move, has_content ? RETRY_STOP : RETRY_NEXT, "refused%s",
+			has_content ? ", behind its words" : "");
+	}
+}
+
 static const struct {
 	const char *name;
 	enum err later, before;
@@ -443,5 +504,6 @@ int main(void)
 	follow();
 	rest();
 	jitter();
+	resume();
 	return tap_done();
 }

@@ -118,6 +118,7 @@ static void test_route(void)
 	ok(r->max_price_input == -1 && r->max_price_output == -1, "at any price");
 	ok(r->hedge_us == 0 && r->min_rate == 0 && !r->is_invalid_passed_on,
 		"and nothing that costs more");
+	ok(!r->is_resumed, "and no answer that two have written");
 	is_int(r->attempts, 6, "six attempts");
 	config_unref(c);
 
@@ -125,7 +126,7 @@ static void test_route(void)
 		ALIAS "strategy = cheapest\nfallback_context = gemini/big\n"
 		      "fallback_context = openai/bigger\nfallback_refusal = mistral/mild\n"
 		      "max_price_input = 3\nmax_price_output = 15.50 USD\nfallback_invalid = yes\n"
-		      "hedge = p95\nmin_rate = 5/s\nattempts = 64\n");
+		      "hedge = p95\nmin_rate = 5/s\nattempts = 64\nresume = yes\n");
 	r = &config_model(c, SPAN("x"))->route;
 	is_int(r->strategy, STRATEGY_CHEAPEST, "strategy");
 	is_uint(r->context.n, 2, "fallback_context");
@@ -137,6 +138,7 @@ static void test_route(void)
 	ok(r->is_invalid_passed_on, "fallback_invalid");
 	is_int(r->hedge_us, HEDGE_P95, "hedge = p95");
 	is_int(r->min_rate, 5, "min_rate");
+	ok(r->is_resumed, "resume");
 	is_int(r->attempts, 64, "attempts");
 	config_unref(c);
 
@@ -284,6 +286,7 @@ static const struct {
 	{"a rate that is none", ALIAS "min_rate = slow", "f:3:12: min_rate is never, or characters a second"},
 	{"no attempt", ALIAS "attempts = 0", "f:3:12: attempts is a whole number from 1 to 64"},
 	{"too many", ALIAS "attempts = 65", "f:3:12: attempts is a whole number from 1 to 64"},
+	{"a resume that is none", ALIAS "resume = maybe", "f:3:10: this is yes or no"},
 	{"a request passed on, or not", ALIAS "fallback_invalid = perhaps", "f:3:20: this is yes or no"},
 
 	{"a strategy without targets", "[model \"x\"]\nstrategy = busy",
@@ -296,6 +299,7 @@ static const struct {
 	{"another", "[model \"openai/x\"]\nmax_price_output = 1", "f:2:20: max_price_output is for"},
 	{"fallback_invalid without targets", "[model \"x\"]\nfallback_invalid = yes", "f:2:20: fallback_invalid says"},
 	{"hedge without targets", "[model \"x\"]\nhedge = p95", "f:2:9: hedge says"},
+	{"resume without targets", "[model \"openai/x*\"]\nresume = yes", "f:2:10: resume is for"},
 	{"min_rate without targets", "[model \"x\"]\nmin_rate = 5/s", "f:2:12: min_rate says"},
 	{"attempts without targets", "[model \"x\"]\nattempts = 2", "f:2:12: attempts says"},
 
