@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "brokerd/exchange/objects.h"
 #include "brokerd/log/log.h"
 #include "brokerd/route/retry.h"
 #include "protocol/limits.h"
@@ -220,7 +221,7 @@ void pulse_end(struct exchange *x, enum outcome outcome, const struct fault *why
 	const bool has_rule = find_rule(x, why, &rule);
 	if (outcome == OUTCOME_CANCELLED || why->err == ERR_CANCELLED ||
 		why->err == ERR_SLOW_CONSUMER || why->err == ERR_NO_MEMORY ||
-		is_impatience(x, why)) {
+		is_impatience(x, why) || objects_may_be_meant(&x->flight->asked, why)) {
 		pulse_drop(x);
 		return;
 	}
