@@ -187,6 +187,9 @@ enum state exchange_next_listing(struct exchange *x);
 /* The list of the provider in hand goes on. */
 enum state exchange_next_page(struct exchange *x);
 
+/* Keeps a call whose prompt is estimated within what the rule for its caller allows: of input, of output, of money. ERR_DENIED;
+ * errors of flight_put. */
+enum err exchange_bound(struct exchange *x, struct fault *why) MUST_USE;
 /* Which targets the names of the call mean, in the order in which they are written. Errors as route_find_op; ERR_LOCKED,
  * ERR_VAULT_DAMAGED: it names none, and nobody can say which has a key. */
 enum err exchange_find_targets(struct exchange *x, struct fault *why) MUST_USE;
