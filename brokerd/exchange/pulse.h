@@ -23,6 +23,10 @@ size_t pulse_soonest(const struct exchange *x, int64_t *wait_us);
 void pulse_begin(struct exchange *x);
 void pulse_first(struct exchange *x);
 void pulse_end(struct exchange *x, enum outcome outcome, const struct fault *why);
+/* What proves it was waited for, after pulse_begin, and it has not come to sending: that was no attempt. `why`: it is not to be
+ * had, which is the key's, whatever the class. */
+void pulse_unsent(struct exchange *x);
+void pulse_unproved(struct exchange *x, const struct fault *why);
 /* It is over, and says nothing of where it went. Harmless where none is under way. */
 void pulse_drop(struct exchange *x);
 

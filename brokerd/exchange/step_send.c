@@ -10,6 +10,16 @@
 #include "brokerd/route/retry.h"
 #include "protocol/event.h"
 
+/* What should prove it is not to be had: that costs the next one as much. */
+static enum state unproved(struct exchange *x, const struct fault *why)
+{
+	if (exchange_renewal(x, why))
+		pulse_unsent(x);
+	else
+		pulse_unproved(x, why);
+	return exchange_after_failure(x, OUTCOME_FAILED, why);
+}
+
 enum state step_prepare(struct exchange *x)
 {
 	const struct target *t = exchange_target(x);
@@ -23,13 +33,14 @@ enum state step_prepare(struct exchange *x)
 		return SEND;
 	const enum err err = tokens_prove(
 		x->organs->tokens, x->flight->config, t, t->key, &x->token, &x->secret, &why);
-	if (err == ERR_MORE)
-		return PREPARE;
 	if (!err)
 		return SEND;
+	pulse_begin(x);
+	if (err == ERR_MORE)
+		return PREPARE;
 	if (!why.err)
 		fault_set(&why, err, "%s", err_info(err)->sentence);
-	return exchange_after_failure(x, OUTCOME_FAILED, &why);
+	return unproved(x, &why);
 }
 
 static enum err on_attempt_event(void *context, const struct llm_event *e)
@@ -65,7 +76,9 @@ void exchange_on_token(struct token_wait *w, struct secret *token, const struct 
 {
 	struct exchange *x = container_of(w, struct exchange, token);
 	x->secret = token ? secret_ref(token) : NULL;
-	exchange_go_on(x, token ? SEND : exchange_after_failure(x, OUTCOME_FAILED, why));
+	if (token)
+		pulse_unsent(x);
+	exchange_go_on(x, token ? SEND : unproved(x, why));
 }
 
 static void on_attempt_end(

@@ -5,6 +5,7 @@
 
 #include "brokerd/exchange/account.h"
 #include "brokerd/exchange/claim.h"
+#include "brokerd/exchange/pulse.h"
 #include "brokerd/exchange/trail.h"
 #include "brokerd/ledger/price.h"
 #include "brokerd/log/log.h"
@@ -103,6 +104,8 @@ enum state step_settle(struct exchange *x)
 	loop_timer_stop(&x->retry);
 	loop_timer_stop(&x->hold);
 	loop_timer_stop(&x->left.over);
+	if (token_is_awaited(&x->token))
+		pulse_unsent(x);
 	tokens_leave(&x->token);
 	exchange_stop_waiting(x);
 	consents_leave(&x->consent);
