@@ -83,7 +83,8 @@ static const struct key keys[] = {
 	{"broker", "max_connections", KEY_COUNT, IN_CONFIG(max_connections), 1, 1000000, NULL, "12000",
 		"Connections that one caller may hold."},
 	{"broker", "max_calls", KEY_COUNT, IN_CONFIG(max_calls), 1, 1000000, NULL, "2048",
-		"Calls that one caller may have under way."},
+		"Calls that one caller may have under way, with those that go on though he is gone from them "
+		"(*on_gone*)."},
 	{"broker", "head_hold", KEY_DURATION, IN_CONFIG(head_hold_us), 0, HOUR, NULL, "5s",
 		"A stream on a public API's surface begins after so long without a word, so that its caller "
 		"does not wait in silence; until then an error is a reply with a status of its own. "

@@ -50,6 +50,8 @@ struct left {
 	bool is_left;
 	struct loop_timer over; /* so long it may */
 	struct loop_task end;   /* it has ended: it is freed */
+	struct leavings *his;   /* where it is counted, */
+	size_t bytes;           /* as so long */
 	void (*on_gone)(void *context);
 	void *context;
 };
