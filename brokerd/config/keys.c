@@ -243,7 +243,8 @@ static const struct key keys[] = {
 		"for the next target, where there is one and the request may be sent again; both are paid for. Until "
 		"the rate is known nothing of it is shown. What begins with a call of a tool has no rate."},
 	{"model", "attempts", KEY_COUNT, IN_ROUTE(attempts), 1, 64, NULL, "6",
-		"How often one request is tried, all targets together."},
+		"How often one request is tried, all targets together. Tries that cost nobody anything, with a key that "
+		"is refused, an account that is empty or a model that is not there, are beside that, 16 of them."},
 	{"model", "price_input", KEY_PRICE, IN_PRICE(input), 0, 0, NULL, "",
 		"US dollars for a million tokens, as are all prices. What is not given is not known, "
 		"which is not the same as free."},
