@@ -332,6 +332,22 @@ crash: all
 	LLMB_ROUNDS=$(ROUNDS) LLMB_TEST_TIMEOUT=$$((60 + 4 * $(ROUNDS))) \
 		$(PYTHON) -m pytest -q -p no:cacheprovider tests/e2e/test_killed.py
 
+# What `make check` shows of routes in short, at length; then what choosing and watching them costs. About ten minutes.
+# ROUTE='mix': only some of these. LLMB_MIX_SEED=WORD makes another run of the mix.
+.PHONY: check-route
+ROUTE = mix keys rates dead
+check-route: all $B/bench/route $B/bench/health
+	@set -e; for each in $(ROUTE); do case $$each in \
+		mix)   long='LLMB_MIX=10000 LLMB_TEST_TIMEOUT=590' ;; \
+		keys)  long='LLMB_DOWN=60 LLMB_TEST_TIMEOUT=200' ;; \
+		rates) long='LLMB_RATES=1500 LLMB_TEST_TIMEOUT=300' ;; \
+		dead)  long='LLMB_DEAD=60 LLMB_TEST_TIMEOUT=300' ;; \
+		*)     echo "check-route: $$each is none of mix, keys, rates, dead"; exit 2 ;; esac; \
+		echo "$$long tests/e2e/test_route_$$each.py"; \
+		env $$long $(PYTHON) -m pytest -q -p no:cacheprovider tests/e2e/test_route_$$each.py; done
+	$B/bench/route
+	$B/bench/health
+
 .PHONY: fuzz fuzz-smoke fuzzers
 fuzzers: $(fuzzers)
 fuzz:
@@ -441,6 +457,7 @@ help:
 	@echo 'make check-security   looks for ways in and for keys that got out; as root it can do more'
 	@echo 'make fuzz-smoke    fuzzes each parser for SECONDS=60'
 	@echo 'make crash         load and kill -9, ROUNDS=2000 times: is the ledger right after each?'
+	@echo 'make check-route   load, faults, limits and dead hosts at length, ten minutes; ROUTE=mix'
 	@echo 'make bench golden format format-check tidy iwyu lint clean'
 	@echo 'make install       DESTDIR= PREFIX=/usr/local LIBDIR= RPATH='
 	@echo 'Also: FLAVOUR=release|debug|asan|tsan|fuzz|coredump, CC=, WERROR=1, V=1, RECORDINGS=DIR'

@@ -78,7 +78,7 @@ struct warning {
 	struct span message;
 };
 
-/* Status words: "queued" "connecting" "waiting" "retrying" "route" "asking" "locked" "offline". */
+/* Status words: "queued" "retrying" "route" "consent" "offline". */
 struct reply_head {
 	int status; /* HTTP */
 	struct string_pair *headers;

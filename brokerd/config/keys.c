@@ -83,7 +83,8 @@ static const struct key keys[] = {
 	{"broker", "max_connections", KEY_COUNT, IN_CONFIG(max_connections), 1, 1000000, NULL, "12000",
 		"Connections that one caller may hold."},
 	{"broker", "max_calls", KEY_COUNT, IN_CONFIG(max_calls), 1, 1000000, NULL, "2048",
-		"Calls that one caller may have under way."},
+		"Calls that one caller may have under way, with those that go on though he is gone from them "
+		"(*on_gone*)."},
 	{"broker", "head_hold", KEY_DURATION, IN_CONFIG(head_hold_us), 0, HOUR, NULL, "5s",
 		"A stream on a public API's surface begins after so long without a word, so that its caller "
 		"does not wait in silence; until then an error is a reply with a status of its own. "
@@ -254,7 +255,8 @@ static const struct key keys[] = {
 		"for the next target, where there is one and the request may be sent again; both are paid for. Until "
 		"the rate is known nothing of it is shown. What begins with a call of a tool has no rate."},
 	{"model", "attempts", KEY_COUNT, IN_ROUTE(attempts), 1, 64, NULL, "6",
-		"How often one request is tried, all targets together."},
+		"How often one request is tried, all targets together. Tries that cost nobody anything, with a key that "
+		"is refused, an account that is empty or a model that is not there, are beside that, 16 of them."},
 	{"model", "price_input", KEY_PRICE, IN_PRICE(input), 0, 0, NULL, "",
 		"US dollars for a million tokens, as are all prices. What is not given is not known, "
 		"which is not the same as free."},

@@ -477,7 +477,7 @@ static bool is_drained(const struct exchange *x)
 {
 	const struct flight *f = x->flight;
 	const struct leg *l = f->leg;
-	if (x->state != RELAY || !l->attempt || x->organs->n_left >= EXCHANGES_LEFT)
+	if (x->state != RELAY || !l->attempt)
 		return false;
 	const struct provider *p = config_provider(f->config, exchange_target(x)->provider);
 	return p && p->is_drained_when_gone && attempt_is_served(l->attempt);
@@ -485,33 +485,34 @@ static bool is_drained(const struct exchange *x)
 
 static void on_left_end(struct loop_task *t)
 {
-	struct exchange *x = container_of(t, struct exchange, left.end);
-	void (*const on_gone)(void *) = x->left.on_gone;
-	void *const context = x->left.context;
-	exchange_free(x);
-	on_gone(context);
+	exchange_free(container_of(t, struct exchange, left.end));
 }
 
-void exchange_leave(struct exchange *x, void (*on_gone)(void *context), void *context)
+bool exchange_leave(
+	struct exchange *x, struct leavings *his, void (*on_gone)(void *context), void *context)
 {
-	if (!x || !is_drained(x)) {
+	const size_t bytes = x ? x->flight->body.n + x->laid_out.n : 0;
+	if (!x || !is_drained(x) ||
+		!leavings_take(&x->organs->left, his, bytes, x->organs->max_body_bytes)) {
 		exchange_free(x);
-		return;
+		return false;
 	}
 	struct flight *f = x->flight;
 	hedge_stop(x);
 	x->left = (struct left){.is_left = true,
 		.over = {.on_fire = on_left_over},
 		.end = {.on_run = on_left_end},
+		.his = his,
+		.bytes = bytes,
 		.on_gone = on_gone,
 		.context = context};
-	x->organs->n_left++;
 	loop_timer_stop(&x->hold);
 	loop_timer_set(x->organs->loop, &x->left.over, f->config->drain_gone_us);
 	f->leg->floor = 0;
 	flight_show(f);
 	event_log_skip(&f->log, &x->cursor); /* nobody reads it: it neither grows nor waits */
 	flight_read(f);
+	return true;
 }
 
 void exchange_free(struct exchange *x)
@@ -521,8 +522,9 @@ void exchange_free(struct exchange *x)
 	struct fault why = FAULT_NONE;
 	fault_set(&why, ERR_CANCELLED, "%s", caller_is_gone);
 	exchange_cancel(x, &why);
-	if (x->left.is_left)
-		x->organs->n_left--;
+	const struct left left = x->left;
+	if (left.is_left)
+		leavings_give(&x->organs->left, left.his, left.bytes);
 	loop_timer_stop(&x->left.over);
 	loop_task_stop(&x->left.end);
 	event_log_leave(&x->flight->log, &x->cursor);
@@ -540,6 +542,8 @@ void exchange_free(struct exchange *x)
 	buf_done(&x->trail.tried);
 	free(x->concealed);
 	free(x);
+	if (left.is_left)
+		left.on_gone(left.context);
 }
 
 const char *exchange_id(const struct exchange *x)

@@ -51,10 +51,10 @@ void exchange_cancel(struct exchange *x, const struct fault *why);
 /* Its caller is gone, or wants nothing more of it, and it is no longer his: it frees itself. What is under way is
  * cancelled now, unless its provider's section says that it is drained (on_gone) and the request has left in full: then
  * the answer is read to its end for what it has truly used, at most as long as the configuration says and the call might have
- * taken, and its row says that it was cancelled. Where it goes on *on_gone is called when it has ended and is freed.
- * EXCHANGES_LEFT of them may; what comes beyond that is cancelled. NULL is fine. */
-#define EXCHANGES_LEFT ((size_t)1024)
-void exchange_leave(struct exchange *x, void (*on_gone)(void *context), void *context);
+ * taken, and its row says that it was cancelled. How many may is in leavings.h; what comes beyond that is cancelled. NULL is
+ * fine. True: it goes on, and is counted in *his until *on_gone is called, once, when it is freed. */
+bool exchange_leave(struct exchange *x, struct leavings *his, void (*on_gone)(void *context),
+	void *context) MUST_USE;
 
 /* NULL is fine; one that is not over is cancelled first, so that it leaves its row. */
 void exchange_free(struct exchange *x);

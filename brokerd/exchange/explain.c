@@ -17,9 +17,11 @@ static void on_event(void *context)
 	(void)context;
 }
 
-/* A prompt of that length, so that what bounds it has something to bound. */
+/* A prompt, or an input, of that length, so that what bounds it has something to bound. */
 static enum err make_request(struct flight *f, const struct explain_ask *ask)
 {
+	const bool has_inputs =
+		ask->op == LLM_OP_EMBED || ask->op == LLM_OP_RERANK || ask->op == LLM_OP_MODERATE;
 	const size_t n = (size_t)ask->input_tokens * TOKEN_BYTES;
 	char *text = arena_bytes(&f->arena, n);
 	struct message *m = arena_array(&f->arena, 1, sizeof *m);
@@ -29,7 +31,16 @@ static enum err make_request(struct flight *f, const struct explain_ask *ask)
 	memset(text, 'x', n);
 	*p = (struct part){.type = PART_TEXT, .text = span_of(text, n)};
 	*m = (struct message){.role = ROLE_USER, .parts = p, .n_parts = 1};
-	f->request = (struct llm_request){.model = ask->model, .messages = m, .n_messages = 1};
+	f->op = ask->op;
+	f->request = (struct llm_request){.model = ask->model};
+	if (has_inputs) {
+		f->request.inputs = p;
+		f->request.n_inputs = 1;
+		f->request.query = ask->op == LLM_OP_RERANK ? SPAN("x") : SPAN_NONE;
+	} else {
+		f->request.messages = m;
+		f->request.n_messages = 1;
+	}
 	if (ask->output_tokens >= 0)
 		f->request.max_tokens = (struct opt_i64){true, ask->output_tokens};
 	return OK;
@@ -58,11 +69,10 @@ static struct exchange *begin(struct organs *o, const struct explain_ask *ask)
 	}
 	struct arena *a = &x->flight->arena;
 	x->flight->on_event = on_event;
-	x->flight->op = LLM_OP_CHAT;
 	x->peer = *ask->peer;
 	x->allowance = ask->allowance;
 	x->telling = x->verdict = x->refused = x->waits_for = FAULT_NONE;
-	x->max_cost_nusd = ask->allowance.rule ? ask->allowance.rule->max_cost_nusd : -1;
+	x->max_cost_nusd = -1;
 	x->estimate_tokens = ask->input_tokens;
 	x->asked_max_tokens = x->flight->request.max_tokens;
 	x->tags = labels(a, ask->tags, ask->n_tags);
@@ -131,40 +141,45 @@ static void put_ms(struct json_out *o, const char *name, int64_t us)
 		json_pair_i64(o, name, us / 1000 + (us % 1000 > 0));
 }
 
-static void put_names(struct json_out *o, const struct target *t)
+static void put_names(struct json_out *o, const struct explain_ask *ask, const struct target *t)
 {
 	json_pair_str(o, "provider", t->provider);
 	json_pair_str(o, "model", t->model);
-	json_pair_str(o, "key", t->key);
+	if (ask->shows_house)
+		json_pair_str(o, "key", t->key);
 	json_pair_str(o, "list", span_str(list_word(t->list)));
 	if (t->asked > 0)
 		json_pair_i64(o, "fallback", (int64_t)t->asked);
 }
 
-static void put_out(struct json_out *o, const struct target *t, const char *word, const char *why)
+static void put_out(struct json_out *o, const struct explain_ask *ask, const struct target *t,
+	const char *word, const char *why)
 {
 	json_open(o, '{');
-	put_names(o, t);
+	put_names(o, ask, t);
 	json_pair_str(o, "out", span_str(word));
 	json_pair_str(o, "why", span_str(why));
 	json_close(o, '}');
 }
 
-static void put_health(struct json_out *o, const struct exchange *x)
+static void put_health(struct json_out *o, const struct exchange *x, const struct explain_ask *ask)
 {
 	static const char *const places[] = {"", "provider", "key", "model"};
 	struct health_view v;
 	if (!pulse_view(x, &v))
 		return;
 	json_pair_str(o, "state", span_str(health_state_word(v.state)));
-	if (v.place != HEALTH_NOWHERE)
+	if (v.place != HEALTH_NOWHERE && ask->shows_house)
 		json_pair_str(o, "place", span_str(places[v.place]));
 	if (v.state == HEALTH_OPEN)
 		put_ms(o, "until_ms", v.until_us - loop_now_us(x->organs->loop));
 	if (v.why.err) {
 		json_pair_str(o, "class", span_str(err_info(v.why.err)->word));
-		json_pair_str(o, "because", span_str(v.why.message));
+		json_pair_str(o, "because",
+			span_str(ask->shows_house ? v.why.message : err_info(v.why.err)->sentence));
 	}
+	if (!ask->shows_house)
+		return; /* that is of others' calls */
 	json_pair_i64(o, "in_flight", v.in_flight);
 	put_ms(o, "first_ms", v.first_us);
 	put_ms(o, "p95_ms", v.p95_us);
@@ -237,8 +252,8 @@ static void put_in(struct json_out *o, struct exchange *x, const struct explain_
 	const struct target *t = exchange_target(x);
 	const int64_t nusd = order_cost_nusd(x, t);
 	json_open(o, '{');
-	put_names(o, t);
-	put_health(o, x);
+	put_names(o, ask, t);
+	put_health(o, x, ask);
 	if (exchange_is_free(x))
 		json_pair_i64(o, "cost_nusd", 0);
 	else if (nusd >= 0)
@@ -301,12 +316,14 @@ static enum err admit(struct exchange *x, struct refused *out, struct fault *why
 	return exchange_admit_targets(x, why);
 }
 
-static void put_refused(struct json_out *o, const struct exchange *x, const struct refused *r)
+static void put_refused(struct json_out *o, const struct exchange *x, const struct explain_ask *ask,
+	const struct refused *r)
 {
-	for (size_t i = 0; i < r->n; i++) {
+	/* what there is beside what he may use, is not for him */
+	for (size_t i = 0; ask->shows_house && i < r->n; i++) {
 		struct fault why = FAULT_NONE;
 		const enum err err = exchange_admit_target(x, &r->targets[i], &why);
-		put_out(o, &r->targets[i], "denied",
+		put_out(o, ask, &r->targets[i], "denied",
 			why.err ? why.message : err_info(err)->sentence);
 	}
 }
@@ -329,9 +346,10 @@ static void put_targets(struct json_out *o, struct exchange *x, const struct exp
 		const struct target *t = &r->targets[c->target];
 		const char *keyless = c->reason == CHOOSE_IN ? no_key(x, t) : NULL;
 		if (keyless)
-			put_out(o, t, "key", keyless);
+			put_out(o, ask, t, "key", keyless);
 		else if (c->reason != CHOOSE_IN)
-			put_out(o, t, out_word(c->reason), c->why);
+			put_out(o, ask, t, out_word(c->reason),
+				ask->shows_house ? c->why : order_plain(c->reason));
 	}
 }
 
@@ -353,6 +371,8 @@ enum err explain_route(
 		return fault_set(why, ERR_NO_MEMORY, "no memory to look at such a call");
 	enum err none = exchange_find_targets(x, why);
 	if (!none)
+		none = exchange_bound(x, why);
+	if (!none)
 		none = admit(x, &refused, why);
 	if (!none) {
 		exchange_choose_dialects(x);
@@ -365,7 +385,7 @@ enum err explain_route(
 		json_key(to, "targets");
 		json_open(to, '[');
 		put_targets(to, x, ask, &order);
-		put_refused(to, x, &refused);
+		put_refused(to, x, ask, &refused);
 		json_close(to, ']');
 		put_none(to, none, why);
 	}

@@ -13,14 +13,16 @@
 struct explain_ask {
 	const struct peer_id *peer; /* as whom */
 	struct allowance allowance; /* of the configuration that holds now */
+	enum llm_op op;             /* chat, complete, embed, rerank, count or moderate */
 	struct span model;
 	const struct span *fallbacks, *tags;
 	size_t n_fallbacks, n_tags;
 	struct span session;   /* absent: none */
 	int64_t input_tokens;  /* 1 to EXPLAIN_INPUT_MAX */
-	int64_t output_tokens; /* -1: not said */
+	int64_t output_tokens; /* -1: not said; of what writes none */
 	unsigned needs;        /* bits of enum capability */
 	bool shows_figures;    /* of limits, to whoever asks; else what `peer` would be told */
+	bool shows_house; /* names of keys, what others met, what a condition says; else what a caller in a sandbox may know */
 };
 
 /* Appends members of an object: "alias" (null: the name is none's), "strategy", "targets": first those that are in, in the

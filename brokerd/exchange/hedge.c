@@ -35,6 +35,8 @@ struct leg *hedge_rival(const struct leg *l)
 static void let_go(struct leg *l)
 {
 	struct exchange *x = l->exchange;
+	if (token_is_awaited(&l->token))
+		pulse_unsent(x);
 	tokens_leave(&l->token);
 	claim_release(x);
 	secret_unref(l->secret);
@@ -180,6 +182,10 @@ void hedge_on_token(struct leg *l, const struct fault *why)
 {
 	struct fault said = *why;
 	struct leg *was = hedge_listen(l, false);
+	if (l->secret)
+		pulse_unsent(l->exchange);
+	else
+		exchange_unproved(l->exchange, why);
 	if (!l->secret || !send_leg(l, &said))
 		give_up(l, &said);
 	hedge_heard(was);
@@ -198,6 +204,8 @@ static void begin(struct leg *l, struct span slow)
 		is_good = false;
 	}
 	const enum err err = is_good ? exchange_prove(x, &why) : why.err;
+	if (is_good && err && err != ERR_MORE)
+		exchange_unproved(x, &why);
 	if (err != ERR_MORE && (err || !send_leg(l, &why)))
 		give_up(l, &why);
 }

@@ -76,8 +76,7 @@ static enum err none_err(enum choose_reason reason)
 	return ERR_NOT_FOUND;
 }
 
-/* The same without a figure or a name of the house's, for whoever is not in the open. */
-static const char *plain(enum choose_reason reason)
+const char *order_plain(enum choose_reason reason)
 {
 	switch (reason) {
 	case CHOOSE_BUDGET:
@@ -119,7 +118,7 @@ static enum err refuse(
 			buf_print(&said, "%s%.*s/%.*s: %s", n_said++ > 0 ? "; " : "",
 				SPAN_ARG(span_first(t->provider, 64)),
 				SPAN_ARG(span_first(t->model, 128)),
-				peer_is_open(&x->peer) ? all[i].why : plain(all[i].reason));
+				peer_is_open(&x->peer) ? all[i].why : order_plain(all[i].reason));
 	}
 	return fault_param(why, err, "model",
 		"none of the targets of \"%.*s\" can serve this call: %.*s",

@@ -18,6 +18,9 @@ enum err order_look(struct exchange *x, unsigned needs, struct order *out) MUST_
  * ERR_NOT_FOUND. */
 enum err order_refused(const struct exchange *x, const struct order *o, struct fault *why) MUST_USE;
 
+/* Why one is out, without a figure or a name of the house's, for whoever is not in the open; "" of one that is in. */
+const char *order_plain(enum choose_reason reason);
+
 /* Puts the route in that order; those that are out are gone from it. Errors as the two above. */
 enum err order_route(struct exchange *x, struct fault *why) MUST_USE;
 

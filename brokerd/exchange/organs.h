@@ -5,6 +5,7 @@
 #include "brokerd/audit/audit.h"
 #include "brokerd/config/config.h"
 #include "brokerd/exchange/caution.h"
+#include "brokerd/exchange/leavings.h"
 #include "brokerd/exchange/repair.h"
 #include "brokerd/exchange/told.h"
 #include "brokerd/exchange/trace.h"
@@ -52,7 +53,7 @@ struct organs {
 	struct drifts drifts;       /* of which models it was said that their prices are wrong */
 	struct exchange *exchanges; /* all that are open */
 	size_t n_exchanges;
-	size_t n_left;                     /* of these, whose caller is gone */
+	struct leavings left;              /* of these, whose caller is gone */
 	size_t body_bytes, max_body_bytes; /* of all requests together, from their first piece on */
 	uint64_t n_served;                 /* exchanges ended since the start */
 	bool is_draining;

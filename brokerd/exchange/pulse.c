@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "brokerd/exchange/objects.h"
 #include "brokerd/log/log.h"
 #include "brokerd/route/retry.h"
 #include "protocol/limits.h"
@@ -184,6 +185,13 @@ void pulse_drop(struct exchange *x)
 	health_end(try_of(x), false, NULL, &FAULT_NONE, loop_now_us(x->organs->loop));
 }
 
+void pulse_unsent(struct exchange *x)
+{
+	try_of(x)->begun_us =
+		loop_now_us(x->organs->loop); /* how quick the host is, that does not tell */
+	pulse_drop(x);
+}
+
 /* That a target rests from now on is worth a line; that a key does, a record. */
 static void note_rest(struct exchange *x, const struct health_view *v)
 {
@@ -196,6 +204,15 @@ static void note_rest(struct exchange *x, const struct health_view *v)
 		log_quote(key, sizeof key, t->key), log_quote(model, sizeof model, t->model),
 		(v->until_us - loop_now_us(x->organs->loop)) / 1000, err_info(v->why.err)->word,
 		log_quote(said, sizeof said, span_str(v->why.message)));
+}
+
+/* Whoever starts a server on his own host does not want to wait for it. */
+static void shorten_at_home(const struct exchange *x, struct health_rule *rule)
+{
+	if (!exchange_target(x)->is_local)
+		return;
+	rule->rest_us = rule->rest_us < LOCAL_REST_US ? rule->rest_us : LOCAL_REST_US;
+	rule->rest_max_us = rule->rest_max_us < LOCAL_MAX_US ? rule->rest_max_us : LOCAL_MAX_US;
 }
 
 /* What it does to where it happened, as far as that is more than one caller's, or one operation's, matter. */
@@ -211,12 +228,7 @@ static bool find_rule(const struct exchange *x, const struct fault *why, struct 
 		return out->place == HEALTH_ENDPOINT;
 	if (out->place == HEALTH_KEY && op != LLM_OP_CHAT && op != LLM_OP_COMPLETE)
 		out->place = HEALTH_MODEL; /* a key may be good for one thing and not for another */
-	/* whoever starts a server on his own host does not want to wait for it */
-	if (exchange_target(x)->is_local) {
-		out->rest_us = out->rest_us < LOCAL_REST_US ? out->rest_us : LOCAL_REST_US;
-		out->rest_max_us =
-			out->rest_max_us < LOCAL_MAX_US ? out->rest_max_us : LOCAL_MAX_US;
-	}
+	shorten_at_home(x, out);
 	return true;
 }
 
@@ -284,7 +296,8 @@ void pulse_end(struct exchange *x, enum outcome outcome, const struct fault *why
 	if (!try_of(x)->health)
 		return;
 	if (outcome == OUTCOME_CANCELLED || why->err == ERR_CANCELLED ||
-		why->err == ERR_SLOW_CONSUMER || why->err == ERR_NO_MEMORY) {
+		why->err == ERR_SLOW_CONSUMER || why->err == ERR_NO_MEMORY ||
+		objects_may_be_meant(&x->flight->leg->asked, why)) {
 		pulse_drop(x);
 		return;
 	}
@@ -299,4 +312,19 @@ void pulse_end(struct exchange *x, enum outcome outcome, const struct fault *why
 	/* who answers, be it by a no, is there */
 	const bool is_good = !why->err || (!has_rule && why->http_status > 0);
 	conclude(x, is_good, has_rule ? &rule : NULL, why);
+}
+
+void pulse_unproved(struct exchange *x, const struct fault *why)
+{
+	const struct health_rule *r = retry_rule(why->err, span_str(why->code));
+	struct fault said = *why;
+	if (!r || !try_of(x)->health) {
+		pulse_unsent(x);
+		return;
+	}
+	struct health_rule rule = *r;
+	rule.place = HEALTH_KEY;
+	shorten_at_home(x, &rule);
+	said.http_status = 0; /* it is not the provider who answered */
+	conclude(x, false, &rule, &said);
 }

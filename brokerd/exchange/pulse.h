@@ -27,6 +27,10 @@ void pulse_end(struct exchange *x, enum outcome outcome, const struct fault *why
 /* It was stopped from here, for whatever reason, and *r is how it stood: where nothing had come for long, that counts.
  * Harmless where none is under way. */
 void pulse_stop(struct exchange *x, const struct attempt_record *r);
+/* What proves it was waited for, after pulse_begin, and it has not come to sending: that was no attempt. `why`: it is not to be
+ * had, which is the key's, whatever the class. */
+void pulse_unsent(struct exchange *x);
+void pulse_unproved(struct exchange *x, const struct fault *why);
 /* It is over, and says nothing of where it went. Harmless where none is under way. */
 void pulse_drop(struct exchange *x);
 

@@ -52,11 +52,9 @@ static enum err bound_output(struct exchange *x)
 	return flight_put(x->flight, &e);
 }
 
-/* Within what the rule allows of a call. */
-static enum err bound(struct exchange *x, struct fault *why)
+enum err exchange_bound(struct exchange *x, struct fault *why)
 {
 	const struct policy_rule *r = x->allowance.rule;
-	x->estimate_tokens = input_tokens(x);
 	if (r->max_input >= 0 && x->estimate_tokens > r->max_input)
 		return fault_set(why, ERR_DENIED,
 			"[policy \"%.*s\"] allows %" PRId64
@@ -70,7 +68,9 @@ static enum err bound(struct exchange *x, struct fault *why)
 			"here "
 			"knows what is asked: native calls need a rule without it",
 			SPAN_ARG(r->name));
-	return bound_output(x);
+	const enum err err = bound_output(x);
+	x->asked_max_tokens = x->flight->request.max_tokens;
+	return err;
 }
 
 /* Who asks for none, or for less, would set nothing aside of his limits. */
@@ -100,9 +100,10 @@ enum state step_admit(struct exchange *x)
 					 f->op, buf_view(&f->body), &f->arena, &f->request, &why);
 	if (!err)
 		err = check_choices(x, &why);
-	if (!err)
-		err = bound(x, &why);
-	x->asked_max_tokens = f->request.max_tokens;
+	if (!err) {
+		x->estimate_tokens = input_tokens(x);
+		err = exchange_bound(x, &why);
+	}
 	if (!err)
 		err = exchange_may_keep(x, &why);
 	return err ? exchange_fail_with(x, err, &why) : ROUTE;

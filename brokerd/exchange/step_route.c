@@ -115,6 +115,10 @@ enum err exchange_find_targets(struct exchange *x, struct fault *why)
 	const struct route_keys keys = {key_at, x};
 	const enum err err = route_find_op(f->config, f->op, f->request.model, x->fallbacks.list,
 		x->fallbacks.n, &keys, &f->arena, &f->route, why);
+	/* which names there are beside those that he may use, is not for him */
+	if (err == ERR_NOT_FOUND && allowance_limits_models(&x->allowance))
+		return fault_param(why, ERR_NOT_FOUND, why->param[0] ? why->param : "model",
+			"there is no such model that this program may use");
 	return err || !f->route.is_fallback_offline ? err : check_vault_seen(x, why);
 }
 
@@ -136,10 +140,6 @@ enum state step_route(struct exchange *x)
 	if (f->op == LLM_OP_NATIVE)
 		return go_native(x);
 	const enum err err = exchange_find_targets(x, &why);
-	/* which names there are beside those that he may use, is not for him */
-	if (err == ERR_NOT_FOUND && allowance_limits_models(&x->allowance))
-		fault_param(&why, ERR_NOT_FOUND, why.param[0] ? why.param : "model",
-			"there is no such model that this program may use");
 	if (err || exchange_admit_targets(x, &why))
 		return exchange_fail_with(x, err ? err : why.err, &why);
 	exchange_choose_dialects(x);

@@ -11,6 +11,21 @@
 #include "brokerd/route/retry.h"
 #include "protocol/event.h"
 
+/* What should prove it is not to be had: that costs the next one as much. */
+void exchange_unproved(struct exchange *x, const struct fault *why)
+{
+	if (exchange_renewal(x, why))
+		pulse_unsent(x);
+	else
+		pulse_unproved(x, why);
+}
+
+static enum state unproved(struct exchange *x, const struct fault *why)
+{
+	exchange_unproved(x, why);
+	return exchange_after_failure(x, OUTCOME_FAILED, why);
+}
+
 enum state step_prepare(struct exchange *x)
 {
 	struct leg *l = x->flight->leg;
@@ -21,7 +36,7 @@ enum state step_prepare(struct exchange *x)
 	const enum err err = exchange_prove(x, &why);
 	if (err == ERR_MORE)
 		return PREPARE;
-	return err ? exchange_after_failure(x, OUTCOME_FAILED, &why) : SEND;
+	return err ? unproved(x, &why) : SEND;
 }
 
 enum err exchange_prove(struct exchange *x, struct fault *why)
@@ -34,6 +49,8 @@ enum err exchange_prove(struct exchange *x, struct fault *why)
 		return OK;
 	const enum err err = tokens_prove(
 		x->organs->tokens, x->flight->config, t, t->key, &l->token, &l->secret, why);
+	if (err)
+		pulse_begin(x);
 	if (err && err != ERR_MORE && !why->err)
 		fault_set(why, err, "%s", err_info(err)->sentence);
 	return err;
@@ -128,7 +145,9 @@ void exchange_on_token(struct token_wait *w, struct secret *token, const struct 
 		hedge_on_token(l, why);
 		return;
 	}
-	exchange_go_on(x, token ? SEND : exchange_after_failure(x, OUTCOME_FAILED, why));
+	if (token)
+		pulse_unsent(x);
+	exchange_go_on(x, token ? SEND : unproved(x, why));
 }
 
 static void on_attempt_end(

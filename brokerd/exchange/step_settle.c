@@ -6,6 +6,7 @@
 #include "brokerd/exchange/account.h"
 #include "brokerd/exchange/claim.h"
 #include "brokerd/exchange/hedge.h"
+#include "brokerd/exchange/pulse.h"
 #include "brokerd/exchange/trail.h"
 #include "brokerd/ledger/price.h"
 #include "brokerd/log/log.h"
@@ -103,6 +104,8 @@ static void stop_leg(struct leg *l)
 	struct flight *f = x->flight;
 	struct leg *was = f->leg;
 	f->leg = l;
+	if (token_is_awaited(&l->token))
+		pulse_unsent(x);
 	tokens_leave(&l->token);
 	if (l->attempt) { /* stopped from outside while it ran */
 		struct attempt_record record;

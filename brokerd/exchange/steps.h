@@ -48,6 +48,8 @@ struct left {
 	bool is_left;
 	struct loop_timer over; /* so long it may */
 	struct loop_task end;   /* it has ended: it is freed */
+	struct leavings *his;   /* where it is counted, */
+	size_t bytes;           /* as so long */
 	void (*on_gone)(void *context);
 	void *context;
 };
@@ -151,6 +153,8 @@ enum state exchange_left_over(struct exchange *x);
 enum err exchange_announce(struct exchange *x, const struct bounds *b, struct fault *why) MUST_USE;
 enum err exchange_prove(struct exchange *x, struct fault *why) MUST_USE;
 enum err exchange_begin(struct exchange *x, struct fault *why) MUST_USE;
+/* What should prove it could not be had, for *why: that is noted of its key. */
+void exchange_unproved(struct exchange *x, const struct fault *why);
 /* Are there any left of the attempts that its alias allows? */
 bool exchange_has_tries(const struct exchange *x);
 
@@ -190,6 +194,9 @@ enum state exchange_next_listing(struct exchange *x);
 /* The list of the provider in hand goes on. */
 enum state exchange_next_page(struct exchange *x);
 
+/* Keeps a call whose prompt is estimated within what the rule for its caller allows: of input, of output, of money. ERR_DENIED;
+ * errors of flight_put. */
+enum err exchange_bound(struct exchange *x, struct fault *why) MUST_USE;
 /* Which targets the names of the call mean, in the order in which they are written. Errors as route_find_op; ERR_LOCKED,
  * ERR_VAULT_DAMAGED: it names none, and nobody can say which has a key. */
 enum err exchange_find_targets(struct exchange *x, struct fault *why) MUST_USE;

@@ -1,6 +1,7 @@
-/* trace.c - a step is its figures, and then its texts, one behind the other. */
+/* trace.c - a step is its figures, and then its texts, one behind the other; lines are in rows, one an owner. */
 #include "brokerd/exchange/trace.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "protocol/base/utf8.h"
@@ -28,7 +29,9 @@ struct packed {
 };
 
 struct line {
-	uint64_t number; /* 0: there was none yet */
+	uint64_t
+		number; /* which one it is of all, times TRACES_MAX, and its place; 0: there was none yet */
+	size_t next; /* the next one of the same owner's; of his newest: nothing */
 	char id[REQUEST_ID_BYTES];
 	int64_t at_us;
 	struct buf steps;
@@ -38,8 +41,16 @@ struct line {
 	struct trace_end end; /* but for its texts */
 };
 
+/* One who has lines, from the oldest to the newest. */
+struct owner {
+	uint64_t who;
+	size_t n, oldest, newest;
+};
+
 struct traces {
 	uint64_t n; /* that there were */
+	size_t n_lines, n_owners;
+	struct owner owners[TRACES_MAX + 1]; /* one that begins has none yet */
 	struct line lines[TRACES_MAX];
 };
 
@@ -55,15 +66,79 @@ void traces_free(struct traces *t)
 	free(t);
 }
 
-uint64_t trace_begin(struct traces *t, const char *id, int64_t wall_us)
+/* ---- whose they are ---- */
+
+/* Where he stands among the owners: a walk over them, and there are few. */
+static size_t owner_at(struct traces *t, uint64_t who)
+{
+	size_t i = 0;
+	while (i < t->n_owners && t->owners[i].who != who)
+		i++;
+	if (i == t->n_owners)
+		t->owners[t->n_owners++] = (struct owner){.who = who};
+	return i;
+}
+
+/* Who has the most, the one that `mine` is about to have counted; of several the one whose oldest is the oldest. */
+static struct owner *richest(struct traces *t, size_t mine)
+{
+	struct owner *most = NULL;
+	size_t most_n = 0;
+	for (size_t i = 0; i < t->n_owners; i++) {
+		struct owner *o = &t->owners[i];
+		const size_t n = o->n + (i == mine);
+		if (o->n == 0 || n < most_n ||
+			(n == most_n && t->lines[o->oldest].number > t->lines[most->oldest].number))
+			continue;
+		most = o;
+		most_n = n;
+	}
+	return most;
+}
+
+/* A line for the newest of the one at `mine`; where all are taken, the oldest of whoever has the most. */
+static size_t take_line(struct traces *t, size_t mine)
+{
+	if (t->n_lines < TRACES_MAX)
+		return t->n_lines++;
+	struct owner *o = richest(t, mine);
+	assert(o); /* all lines are taken: somebody has them */
+	const size_t line = o->oldest;
+	o->oldest = t->lines[line].next;
+	o->n--;
+	return line;
+}
+
+static void drop_empty(struct traces *t)
+{
+	for (size_t i = 0; i < t->n_owners; i++) {
+		if (t->owners[i].n > 0)
+			continue;
+		t->owners[i] = t->owners[--t->n_owners];
+		return; /* no more than one has lost his last one */
+	}
+}
+
+/* ---- what is said ---- */
+
+uint64_t trace_begin(struct traces *t, uint64_t owner, const char *id, int64_t wall_us)
 {
 	if (!t)
 		return 0;
-	struct line *l = &t->lines[t->n++ % TRACES_MAX];
+	const size_t mine = owner_at(t, owner);
+	const size_t at = take_line(t, mine);
+	struct owner *o = &t->owners[mine];
+	struct line *l = &t->lines[at];
+	if (o->n++ == 0)
+		o->oldest = at;
+	else
+		t->lines[o->newest].next = at;
+	o->newest = at;
+	drop_empty(t);
 	if (l->number == 0)
 		buf_init(&l->steps, TRACE_BYTES);
 	buf_clear(&l->steps);
-	l->number = t->n;
+	l->number = ++t->n * TRACES_MAX + at;
 	fault_text(l->id, sizeof l->id, span_str(id));
 	l->at_us = wall_us;
 	l->n_left_out = l->n_out_left_out = 0;
@@ -76,7 +151,7 @@ static struct line *line_of(struct traces *t, uint64_t number)
 {
 	if (!t || number == 0)
 		return NULL;
-	struct line *l = &t->lines[(number - 1) % TRACES_MAX];
+	struct line *l = &t->lines[number % TRACES_MAX];
 	return l->number == number ? l : NULL;
 }
 

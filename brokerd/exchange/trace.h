@@ -1,5 +1,6 @@
 /* trace.h - what became of the last requests, step by step?
- * A ring of TRACES_MAX; of each as many steps as TRACE_BYTES hold, from the first on (targets that were out: as half of that
+ * TRACES_MAX of them; where one more comes, whoever has the most loses his oldest, so that nobody who makes many pushes
+ * out those of others. Of each as many steps as TRACE_BYTES hold, from the first on (targets that were out: as half of that
  * holds): of those that come after only the number is known. Nothing of it is on disk; of what a request said it has the
  * model's name, and what a provider's complaint quotes. No clock, no I/O; only trace_json makes words of it. */
 #ifndef BROKERD_EXCHANGE_TRACE_H
@@ -50,9 +51,9 @@ struct traces;
 struct traces *traces_new(void);    /* NULL: out of memory */
 void traces_free(struct traces *t); /* NULL is fine, here and below: then nothing is kept */
 
-/* A request begins, and the oldest is forgotten. Returns its number, for the two below: what is said of one that is
+/* A request of that owner's begins, and where all lines are taken one is forgotten. Returns its number, for the two below: what is said of one that is
  * forgotten is, too. */
-uint64_t trace_begin(struct traces *t, const char *id, int64_t wall_us);
+uint64_t trace_begin(struct traces *t, uint64_t owner, const char *id, int64_t wall_us);
 void trace_step(struct traces *t, uint64_t number, const struct trace_step *s);
 void trace_end(struct traces *t, uint64_t number, const struct trace_end *e);
 

@@ -17,7 +17,7 @@ static void step(struct exchange *x, struct trace_step *s, const struct target *
 void trail_begin(struct exchange *x)
 {
 	buf_init(&x->trail.tried, TRAIL_TRIED_BYTES);
-	x->trail.number = trace_begin(x->organs->traces, x->id, x->flight->begun_wall_us);
+	x->trail.number = trace_begin(x->organs->traces, x->owner, x->id, x->flight->begun_wall_us);
 }
 
 void trail_out(struct exchange *x, const struct target *t, const char *why)

@@ -73,12 +73,23 @@ static enum err take_tokens(
 	return err;
 }
 
+static enum err take_op(struct admin_call *a, struct json body, enum llm_op *out, struct fault *why)
+{
+	struct span word = SPAN("chat");
+	const enum err err = admin_read_text(a, body, "op", &word, why);
+	if (!err && (!llm_op_from(word, out) || *out == LLM_OP_MODELS))
+		return not_so("op", "chat, complete, embed, rerank, count or moderate", why);
+	return err;
+}
+
 static enum err take_ask(
 	struct admin_call *a, struct json body, struct explain_ask *out, struct fault *why)
 {
 	out->input_tokens = INPUT_TOKENS;
 	out->output_tokens = -1;
-	enum err err = admin_read_text(a, body, "model", &out->model, why);
+	enum err err = take_op(a, body, &out->op, why);
+	if (!err)
+		err = admin_read_text(a, body, "model", &out->model, why);
 	if (!err)
 		err = admin_read_text(a, body, "session", &out->session, why);
 	if (!err)
@@ -90,7 +101,26 @@ static enum err take_ask(
 		err = take_needs(a, body, &out->needs, why);
 	if (!err)
 		err = take_tokens(body, "input_tokens", 1, &out->input_tokens, why);
-	return err ? err : take_tokens(body, "output_tokens", 1, &out->output_tokens, why);
+	if (!err)
+		err = take_tokens(body, "output_tokens", 1, &out->output_tokens, why);
+	if (!err && out->output_tokens >= 0 && out->op != LLM_OP_CHAT && out->op != LLM_OP_COMPLETE)
+		return fault_param(why, ERR_INVALID_ARGUMENT, "output_tokens",
+			"%s writes no answer", llm_op_name(out->op));
+	return err;
+}
+
+/* What is asked as another tells of the rules for him: whatever its own says, a program that is not in the open is not
+ * told. */
+static enum err refuse_hidden(const struct admin_call *a, struct json body, struct fault *why)
+{
+	static const char *const others[] = {"as", "uid", "profile", "socket"};
+	for (size_t i = 0; !peer_is_open(&a->peer) && i < COUNT_OF(others); i++) {
+		if (!json_is_nil(json_member(body, others[i])))
+			return fault_param(why, ERR_DENIED, others[i],
+				"only a program in the open, on the main socket, may ask as "
+				"another");
+	}
+	return OK;
 }
 
 /* Limits tell all to whoever may list them. */
@@ -107,25 +137,29 @@ static bool may_see_figures(const struct admin_call *a)
 enum err admin_route_explain(struct admin_call *a, struct json body, struct fault *why)
 {
 	struct peer_id peer;
-	struct call chat = CALL_INIT;
+	struct call call = CALL_INIT;
 	struct explain_ask ask = {.peer = &peer};
 	struct fault said = FAULT_NONE;
-	enum err err = admin_read_peer(a, body, &peer, why);
+	enum err err = refuse_hidden(a, body, why);
+	if (!err)
+		err = admin_read_peer(a, body, &peer, why);
 	if (!err)
 		err = take_ask(a, body, &ask, why);
 	if (err)
 		return err;
 	const struct policy_verdict q = admin_judge(a, &peer);
-	chat.kind = CALL_TYPED;
-	chat.op = LLM_OP_CHAT;
+	call.kind = CALL_TYPED;
+	call.op = ask.op;
 	ask.allowance = (struct allowance){.rule = q.rule};
 	ask.shows_figures = may_see_figures(a);
+	ask.shows_house = peer_is_open(&a->peer);
 	enum err verdict = policy_admit_peer(q.rule, &peer, a->organs->own_uid, &said);
 	if (!verdict)
-		verdict = admission_check(a->organs, &peer, &chat, &ask.allowance, &said);
+		verdict = admission_check(a->organs, &peer, &call, &ask.allowance, &said);
 	struct json_out o = json_to(&a->json);
 	json_open(&o, '{');
 	admin_put_verdict(&o, &q);
+	json_pair_str(&o, "op", span_str(llm_op_name(ask.op)));
 	json_pair_str(&o, "asked", ask.model.n > 0 ? ask.model : SPAN("default"));
 	json_pair_i64(&o, "input_tokens", ask.input_tokens);
 	json_pair_bool(&o, "allowed", verdict == OK);
@@ -178,6 +212,10 @@ enum err admin_request_explain(struct admin_call *a, struct json body, struct fa
 {
 	const struct span id = admin_text(a, body, "id");
 	struct json_out o = json_to(&a->json);
+	if (!peer_is_open(&a->peer))
+		return fault_set(why, ERR_DENIED,
+			"what became of a call names keys, and what their provider said: only a "
+			"program in the open, on the main socket, is told");
 	if (!admin_is_request_id(id))
 		return fault_param(why, ERR_INVALID_ARGUMENT, "id",
 			"this wants the id of a request, as the ledger and the log have it: "

@@ -14,6 +14,11 @@ static int write_key(const struct peer_id *p, char *to, size_t size)
 		(int)p->is_claim, p->profile, who);
 }
 
+static bool is_here(const struct identity *i)
+{
+	return i->n_connections > 0 || i->left.n > 0;
+}
+
 static void forget(struct identities *t, struct identity *i)
 {
 	LIST_REMOVE(t->idle, i);
@@ -36,7 +41,7 @@ struct identity *identity_join(struct identities *t, const struct peer_id *peer,
 		i->key_bytes = n;
 		i->first_s = now_s;
 		TABLE_ADD(t->all, i, i->key, i->key_bytes);
-	} else if (i->n_connections == 0) {
+	} else if (!is_here(i)) {
 		LIST_REMOVE(t->idle, i);
 		t->n_idle--;
 	}
@@ -46,14 +51,28 @@ struct identity *identity_join(struct identities *t, const struct peer_id *peer,
 	return i;
 }
 
-void identity_leave(struct identities *t, struct identity *i, int64_t now_s)
+/* The last of what kept it has gone. */
+static void rest(struct identities *t, struct identity *i, int64_t now_s)
 {
 	i->last_s = now_s;
-	if (--i->n_connections > 0)
+	if (is_here(i))
 		return;
 	LIST_PUSH(t->idle, i);
 	if (++t->n_idle > IDENTITIES_IDLE)
 		forget(t, t->idle);
+}
+
+void identity_leave(struct identities *t, struct identity *i, int64_t now_s)
+{
+	i->n_connections--;
+	rest(t, i, now_s);
+}
+
+void identity_ended(struct identities *t, struct identity *i, int64_t now_s)
+{
+	i->n_calls--;
+	if (i->n_connections == 0)
+		rest(t, i, now_s);
 }
 
 struct identity *identity_move(struct identities *t, struct identity *from, size_t n_calls,

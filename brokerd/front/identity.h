@@ -3,6 +3,7 @@
  * is only claimed is another one. */
 #ifndef BROKERD_FRONT_IDENTITY_H
 #define BROKERD_FRONT_IDENTITY_H
+#include "brokerd/exchange/leavings.h"
 #include "brokerd/value/peer_id.h"
 #include "protocol/base/table.h"
 
@@ -10,9 +11,10 @@
 
 struct identity {
 	TABLE_LINK;
-	struct identity *prev, *next; /* of those without a connection, longest first */
+	struct identity *prev, *next; /* of those without a connection or a call, longest first */
 	struct peer_id peer;          /* as it came last */
 	size_t n_connections, n_calls;
+	struct leavings left;    /* of his calls, those that go on though he is gone from them */
 	uint64_t calls;          /* since it was first seen */
 	int64_t first_s, last_s; /* since 1970 */
 	size_t key_bytes;
@@ -25,6 +27,8 @@ struct identities {
 	size_t n_idle;
 };
 
+/* One of its calls has ended that had gone on without it: who is kept for nothing else is without a connection now. */
+void identity_ended(struct identities *t, struct identity *i, int64_t now_s);
 /* Those of a peer, with one connection more. NULL: out of memory. */
 struct identity *identity_join(struct identities *t, const struct peer_id *peer, int64_t now_s);
 void identity_leave(struct identities *t, struct identity *i, int64_t now_s);

@@ -49,20 +49,37 @@ struct open_call *session_call(struct session *s, uint32_t number)
 	return NULL;
 }
 
+/* What went on though its caller was gone has ended: till then it was one of his. */
+static void on_left_end(void *context)
+{
+	struct open_call *c = context;
+	struct sessions *all = c->all;
+	identity_ended(&all->admin->identities, c->identity, session_now_s(all));
+	free(c);
+	all->on_change(all->context);
+}
+
 void session_call_free(struct open_call *c)
 {
 	struct session *s = c->session;
+	struct sessions *all = s->all;
+	struct exchange *x = c->exchange;
 	LIST_REMOVE(s->calls, c);
 	s->n_calls--;
-	s->identity->n_calls -= c->exchange != NULL;
-	exchange_leave(c->exchange, s->all->on_change, s->all->context);
 	if (c->admin)
 		admin_abandon(c->admin);
 	buf_wipe(&c->admin_body);
 	buf_done(&c->answer);
 	free(c->admin_op);
-	free(c);
-	s->all->on_change(s->all->context);
+	c->all = all;
+	c->identity = s->identity;
+	if (exchange_leave(x, &s->identity->left, on_left_end, c)) {
+		c->session = NULL;
+	} else {
+		s->identity->n_calls -= x != NULL;
+		free(c);
+	}
+	all->on_change(all->context);
 }
 
 static void on_call_ready(void *context)

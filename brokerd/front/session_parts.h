@@ -17,7 +17,9 @@ enum session_state {
 
 struct open_call {
 	struct open_call *prev, *next;
-	struct session *session;
+	struct session *session; /* NULL: it is gone, and the exchange goes on */
+	struct sessions *all;
+	struct identity *identity; /* of whom it then is */
 	uint32_t number;
 	int64_t credit;            /* what we may send of the answer */
 	int64_t upload;            /* what the client may send of the body */

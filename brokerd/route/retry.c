@@ -78,6 +78,8 @@ static const struct row rows[] = {
 	{ERR_INVALID_REQUEST, "unsupported_input",     0, 0, NEXT_MODEL, false, UNHURT},
 	{ERR_INVALID_REQUEST, "unsupported_value",     0, 0, NEXT_MODEL, false, UNHURT},
 	{ERR_UNSUPPORTED,  NULL, 0, 0, NEXT_MODEL,   false, UNHURT}, /* of what our own encoder has no words for */
+	/* a command that brings it has failed, and each call would wait for that */
+	{ERR_NO_KEY, "key_source", 0, 0, NEXT_KEY,   false, RESTS(KEY, 3, 0, SECOND, 30 * SECOND, false)},
 	{ERR_NO_KEY,       NULL, 0, 0, NEXT_KEY,     false, UNHURT},
 	{ERR_LOCKED,       NULL, 0, 0, NEXT_KEY,     false, UNHURT}, /* a target that needs no key may follow */
 	{ERR_MISCONFIGURED, NULL, 0, 0, NEXT_HOST,   false, UNHURT},

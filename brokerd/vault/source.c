@@ -204,10 +204,14 @@ static void note_failure(struct row *r, struct fault *why)
 {
 	const struct provider *p = r->provider;
 	char said[sizeof why->message], quoted[2 * sizeof why->message];
+	/* a file that is not there costs nobody anything */
+	const bool is_costly =
+		p->key_source.kind == KEY_SOURCE_COMMAND && why->err != ERR_NO_MEMORY;
 	memcpy(said, why->message, sizeof said);
 	fault_set(why, ERR_NO_KEY, "no key for %.*s from its key_source (%.*s): %s",
 		SPAN_ARG(p->name), SPAN_ARG(span_first(p->key_source.text, 200)), said);
 	fault_text(why->provider, sizeof why->provider, p->name);
+	fault_text(why->code, sizeof why->code, is_costly ? SPAN("key_source") : SPAN(""));
 	r->next_us = loop_wall_us(r->sources->loop) + AGAIN_US;
 	log_warn("source.failed", "provider=%.*s why=%s", SPAN_ARG(p->name),
 		log_quote(quoted, sizeof quoted, span_str(said)));

@@ -28,7 +28,8 @@ struct source_wait {
 };
 
 /* The key of `p`, a provider of `c` with a key_source, bound to where its key may go. OK: *out is one
- * reference. ERR_MORE: `w` will be told. ERR_NO_KEY: it is not to be had, and *why says why. */
+ * reference. ERR_MORE: `w` will be told. ERR_NO_KEY: it is not to be had, and *why says why, with
+ * the code "key_source" where a command was run for it. */
 enum err source_get(struct sources *s, struct config *c, const struct provider *p,
 	struct source_wait *w, struct secret **out, struct fault *why) MUST_USE;
 void source_leave(struct source_wait *w); /* harmless where it does not wait */

@@ -7,7 +7,7 @@
 
 struct explain {
 	struct common common;
-	const char *model, *as, *profile, *socket, *session;
+	const char *model, *op, *as, *profile, *socket, *session;
 	struct text_list fallbacks, tags, needs;
 	int64_t uid, input_tokens, output_tokens; /* -1: not said */
 };
@@ -155,6 +155,9 @@ static void say_route(const struct answer *answer)
 	arena_init(&a, SAY_BYTES_MAX);
 	const struct json j = answer->json, targets = json_member(j, "targets");
 	const struct span strategy = text_of(j, "strategy", &a), none = text_of(j, "message", &a);
+	const struct span op = text_of(j, "op", &a);
+	if (!span_is(op, "chat"))
+		buf_print(&out, "%.*s ", SPAN_ARG(op));
 	buf_print(&out, "%.*s", SPAN_ARG(text_of(j, "asked", &a)));
 	if (strategy.n > 0)
 		buf_print(&out, ", an alias by %.*s", SPAN_ARG(strategy));
@@ -351,6 +354,7 @@ static int explain_model(const struct explain *o)
 	struct answer answer;
 	question_begin(&q);
 	put_text(&q, "model", o->model);
+	put_text(&q, "op", o->op);
 	put_text(&q, "as", o->as);
 	put_text(&q, "profile", o->profile);
 	put_text(&q, "socket", o->socket);
@@ -388,7 +392,8 @@ static int run(const struct command *self, int argc, char **argv)
 #define EXPLAIN(field) offsetof(struct explain, field)
 /* clang-format off */
 static const struct option_row rows[] = {
-	{'m',  "model",         "MODEL",   "where would a chat with that go now, and in which order?", OPTION_TEXT, EXPLAIN(model)},
+	{'m',  "model",         "MODEL",   "where would a call for that go now, and in which order?", OPTION_TEXT, EXPLAIN(model)},
+	{'\0', "op",            "WORD",    "chat (without it), complete, embed, rerank, count, moderate", OPTION_TEXT, EXPLAIN(op)},
 	{'\0', "as",            "WHO",     "KIND:NAME, as `llmb app list` has it; without it, this program", OPTION_TEXT, EXPLAIN(as)},
 	{'\0', "profile",       "PROFILE", "as one to whom that was given", OPTION_TEXT, EXPLAIN(profile)},
 	{'\0', "on",            "SOCKET",  "main, sandbox, app or handed", OPTION_TEXT, EXPLAIN(socket)},
@@ -396,8 +401,9 @@ static const struct option_row rows[] = {
 	{'\0', "fallback",      "MODEL",   "the call names that too; may repeat", OPTION_LIST, EXPLAIN(fallbacks)},
 	{'\0', "tag",           "WORD",    "it has that tag; may repeat", OPTION_LIST, EXPLAIN(tags)},
 	{'\0', "session",       "WORD",    "it is of that session", OPTION_TEXT, EXPLAIN(session)},
-	{'\0', "input-tokens",  "N",       "of its prompt; without it, 1000", OPTION_COUNT, EXPLAIN(input_tokens)},
+	{'\0', "input-tokens",  "N",       "of its prompt, or of what it gives to embed; without it, 1000", OPTION_COUNT, EXPLAIN(input_tokens)},
 	{'\0', "max-tokens",    "N",       "of the answer that it asks for", OPTION_COUNT, EXPLAIN(output_tokens)},
+	{'\0', "output-tokens", "N",       "the same", OPTION_COUNT, EXPLAIN(output_tokens)},
 	{'\0', "needs",         "WORDS",   "images, audio, video, files, tools, schema, reasoning; with commas", OPTION_LIST, EXPLAIN(needs)},
 };
 /* clang-format on */
@@ -408,6 +414,7 @@ const struct command command_explain = {
 	.summary = "where a call would go, where one went, and why",
 	.examples = "  llmb explain -m smart\n"
 		    "  llmb explain -m smart --as flatpak:org.gnome.Builder --needs images,tools\n"
+		    "  llmb explain -m vectors --op embed --input-tokens 5000\n"
 		    "  llmb explain req_01hzx8k2mv9t4w7y5q3p6r1c0d\n",
 	.notes = "Nothing is asked of a provider. Exit status 3: no target would be asked.\n",
 	.rows = rows,

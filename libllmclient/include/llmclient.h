@@ -134,7 +134,7 @@ LLM_API const char *llm_result_provider(const llm_result *a); /**< who answered,
 LLM_API void llm_result_free(llm_result *a);
 /* ---- streaming ---- */
 typedef enum llm_event_type {
-  LLM_EV_NONE = 0, LLM_EV_STATUS = 1 /**< queued, connecting, asking the user, trying elsewhere */,
+  LLM_EV_NONE = 0, LLM_EV_STATUS = 1 /**< queued, asking the user, trying elsewhere */,
   LLM_EV_TEXT = 2 /**< a piece of answer, whole UTF-8 characters */, LLM_EV_REASONING = 3,
   LLM_EV_TOOL_START = 4, LLM_EV_TOOL_ARGS = 5 /**< a piece of JSON */, LLM_EV_TOOL_END = 6,
   LLM_EV_USAGE = 7 /**< running totals */, LLM_EV_DONE = 8 /**< the last; usage is final */,
@@ -157,7 +157,7 @@ LLM_API llm_event_type llm_event_type_of(const llm_event *ev);
 /** The text of LLM_EV_TEXT and "" for all others, so that a loop may print each event blindly. */
 LLM_API const char *llm_event_text(const llm_event *ev, size_t *len /* or NULL */);
 LLM_API const char *llm_event_detail(const llm_event *ev, size_t *len); /**< of all other pieces, sentences and bytes; else "" */
-LLM_API const char *llm_event_status_word(const llm_event *ev); /**< of STATUS: "queued", "connecting", "offline", ...; or NULL */
+LLM_API const char *llm_event_status_word(const llm_event *ev); /**< of STATUS: "queued", "retrying", "offline", ...; or NULL */
 LLM_API size_t llm_event_index(const llm_event *ev); /**< of TOOL_*: which call, of ITEM: which of its kind; from 0; else 0 */
 LLM_API const char *llm_event_tool_id(const llm_event *ev); LLM_API const char *llm_event_tool_name(const llm_event *ev);
 LLM_API const char *llm_event_tool_args(const llm_event *ev); /**< at TOOL_END: complete JSON */

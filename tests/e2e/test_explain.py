@@ -223,6 +223,73 @@ def test_who_may_ask_and_as_whom(broker, provider):
     assert done.code == 3 and "request.explain" in done.err, done
 
 
+HOUSE = {"target": ["one/m", "two/m app=flatpak:org.secret.*", "two/dear min_budget=900"]}
+
+
+def test_a_sandbox_that_may_ask_learns_nothing_of_the_house(broker, provider):
+    """Its own rule lets it ask: still no name of a key, no figure, nothing of others."""
+    made = broker(harness.provider_section(provider, "one", key_label=["work", "home"]) +
+                  harness.provider_section(provider, "two") + harness.section("model", "house", HOUSE) +
+                  harness.section("limit", "household", {"provider": "two", "budget": "5/day"}) +
+                  harness.section("limit", "few", {"model": "one/m", "requests": "2/hour"}) +
+                  harness.section("policy", "apps", {"kind": "app", "allow": "yes", "except_model": "hidden/*",
+                                                     "operation": ["use", "route.explain", "request.explain"]}))
+    for key in ("one/work", "one/home", "two"):
+        made.add_key(key, f"sk-{key[:3]}-{key[-3:]}-0123456789abcdef")
+    provider.script(status=401, message="the account of Jane Doe is closed")
+    provider.script(**CHAT.script("Hello.", False)[0], times=0)
+    ask(made, "one/m")
+    path = json.loads(good(made, "app", "add", "notes", "--json").out)["socket"]
+    open_text = good(made, "explain", "-m", "house", "--json").out
+    told_text = good(made, "explain", "-m", "house", "--socket", path, "--json").out
+    told, whole = json.loads(told_text), json.loads(open_text)
+    secrets = ("work", "home", "Jane", "900", "5.00", "few", "in_flight", "first_ms")
+    assert [word for word in secrets if word not in open_text] == [], open_text
+    assert [word for word in (*secrets, "household", "org.secret") if word in told_text] == [], told_text
+    assert [t.get("out") for t in told["targets"]] == [t.get("out") for t in whole["targets"]]
+    assert {t.get("limits") for t in told["targets"] if "out" not in t} == {"wait"}
+    shown = good(made, "explain", "-m", "house", "--socket", path).out
+    assert "not asked: it is for other calls" in shown and "too little is left of a budget" in shown, shown
+    for other in (["--as", "flatpak:org.secret.App"], ["--uid", "0"], ["--profile", "small"], ["--on", "main"]):
+        done = made.llmb("explain", "-m", "house", *other, "--socket", path)
+        assert done.code == 3 and "in the open" in done.err, done
+    done = made.llmb("explain", last_id(made, 1), "--socket", path)
+    assert done.code == 3 and "in the open" in done.err, done
+    hidden = json.loads(made.llmb("explain", "-m", "hidden/m", "--socket", path, "--json").out)
+    assert hidden["message"] == "there is no such model that this program may use"
+
+
+def test_what_is_asked_for_is_what_is_told(broker, provider):
+    """Of each operation, and within what the rule allows of a prompt and of an answer."""
+    made = broker(config(
+        provider, harness.section("policy", "short", {"kind": "flatpak", "allow": "yes", "max_input": "500",
+                                                      "max_output": "100", "operation": ["chat", "rerank"]})))
+    made.add_key("one/a", "sk-a-0123456789abcdef")
+
+    def cost(*args):
+        answer = explained(made, "-m", "one/m", *args)
+        (first,) = [t for t in answer["targets"] if t["key"] == "a"]
+        return answer["op"], first["cost_nusd"]
+
+    assert cost() == ("chat", 3_000_000)
+    assert cost("--op", "embed") == ("embed", 1_000_000), "no answer is written"
+    assert cost("--op", "complete", "--output-tokens", "10") == ("complete", 1_020_000)
+    assert cost("--op", "rerank", "--input-tokens", "20") == ("rerank", 20_000)
+    assert cost("--op", "count")[0] == "count" and cost("--op", "moderate")[0] == "moderate"
+    assert good(made, "explain", "-m", "one/m", "--op", "embed").out.startswith("embed one/m, for host:llmb")
+    box = ["--as", "flatpak:org.example.App"]
+    assert cost(*box, "--input-tokens", "500") == ("chat", 500_000 + 200_000), "no more than max_output"
+    assert cost(*box, "--input-tokens", "500", "--max-tokens", "50") == ("chat", 500_000 + 100_000)
+    long = explained(made, "-m", "one/m", *box, "--input-tokens", "501", code=3)
+    assert (long["class"], long["targets"]) == ("denied", []) and "max_input" in long["message"]
+    other = explained(made, "-m", "one/m", *box, "--op", "embed", code=3)
+    assert (other["class"], other["allowed"]) == ("denied", False) and "embed" in other["message"]
+    for args, says in ((["--op", "models"], "rerank"), (["--op", "dance"], "rerank"),
+                       (["--op", "embed", "--output-tokens", "9"], "writes no answer")):
+        done = made.llmb("explain", "-m", "one/m", *args)
+        assert done.code == 2 and says in done.err, done
+
+
 def test_the_reply_carries_its_route(made, provider):
     provider.script(status=401)
     call = relay(made, CHAT.surface, CHAT.body("smart", "hi", False))

@@ -5,7 +5,7 @@ these all the time, and others a provider that is well. What is measured are rat
 and without, one after the other: a machine that is busy is so in both. $LLMB_DEAD is how many seconds of both there
 are (10):
 
-  LLMB_DEAD=60 LLMB_TEST_TIMEOUT=300 python3 -m pytest tests/e2e/test_route_dead.py
+  make check-route ROUTE=dead
 """
 
 import collections

@@ -3,7 +3,7 @@
 Nobody, as long as there is another. A provider is away, or silent, for $LLMB_DOWN seconds (6). A minute of it, and up to
 half of one until it is asked again:
 
-  LLMB_DOWN=60 LLMB_TEST_TIMEOUT=200 python3 -m pytest tests/e2e/test_route_keys.py
+  make check-route ROUTE=keys
 """
 
 import collections

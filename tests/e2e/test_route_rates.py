@@ -4,7 +4,7 @@ None of them does: they take turns, and all that the provider gives is used. Wha
 there at first is had at once, and the rest as it grows back. $LLMB_RATES is how many calls are made in all (200). The
 batch that this is about, of 1,500 under 600 a minute, takes 90 s at the best, twice:
 
-  LLMB_RATES=1500 LLMB_TEST_TIMEOUT=300 python3 -m pytest tests/e2e/test_route_rates.py
+  make check-route ROUTE=rates
 """
 
 import collections

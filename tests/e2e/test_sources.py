@@ -124,6 +124,25 @@ def test_a_command_that_fails(broker, provider, script):
     assert sent(provider) == ["sk-mended"]
 
 
+def test_a_command_that_fails_is_not_run_by_every_call(broker, provider, script):
+    """The key rests after the third time, for a second on a host of one's own, and then for longer."""
+    path = script.parent / "runs"
+    script.write_text(f"#!/bin/sh\necho x >>{path}\nsleep 0.1\nexit 2\n")
+    made = broker(section(provider, f"command: {script}") + harness.provider_section(provider, "other", model="m") +
+                  harness.section("model", "either", {"target": ["test/m", "other/m"]}))
+    made.add_key("other", "sk-of-the-vault")
+    began = time.monotonic()
+    for _ in range(12):
+        assert made.llmb("ask", "-m", "either", "3 words").code == 0
+    seconds = time.monotonic() - began
+    assert sent(provider) == ["sk-of-the-vault"] * 12
+    assert 3 <= len(runs(script)) <= 4 + seconds, "whoever asks when a second is over tries again"
+    assert len(runs(script)) < 12 or seconds > 8
+    resting = json.loads(made.llmb("status", "--json").out)["targets"]
+    (one,) = [t for t in resting if t["provider"] == "test"]
+    assert (one["key"], one["class"]) == ("", "no_key") and "model" not in one
+
+
 def test_many_calls_wait_for_one_reading(broker, provider, script):
     script.write_text(f"#!/bin/sh\necho x >>{script.parent}/runs\nsleep 1\necho sk-slow\n")
     made = broker(section(provider, f"command: {script}"))

@@ -1,4 +1,5 @@
-# An endpoint that gives no token: each way has its class, and the next target serves where it may.
+# An endpoint that gives no token: each way has its class, and the next target serves where it may. What rests for it is
+# tried again at once by whoever reads the configuration anew.
 config
 	[provider "cloud"]
 	dialect = openai-chat
@@ -29,6 +30,7 @@ a gets 1
 	start *
 	...
 # it may have answered: that costs nothing, and is asked again
+raise HUP
 after 1ms
 a call 2 model=cloud/m
 up 5 sent
@@ -44,6 +46,7 @@ a gets 2
 	status retrying: *
 	fault connection code=first_byte from=cloud: no token for cloud: the token endpoint does not answer
 # it refuses the key
+raise HUP
 after 1ms
 a call 3 model=cloud/m
 up 8 answers 401
@@ -52,6 +55,7 @@ ups 8
 a gets 3
 	fault auth status=401 from=cloud: the token endpoint refuses the key of cloud: `llmb key add cloud` *AADSTS7000215*
 # it has no time
+raise HUP
 after 1ms
 a call 4 model=cloud/m
 up 9 answers 503
@@ -65,6 +69,7 @@ a gets 4
 	status retrying: *
 	fault server_error from=cloud: the token endpoint of cloud answered without a token that can be used
 # it says nothing
+raise HUP
 after 1ms
 a call 5 model=cloud/m
 up 11 sent
@@ -73,6 +78,7 @@ up 11 over
 a gets 5
 	fault timeout code=first_byte from=cloud: no token for cloud: the token endpoint does not answer
 # many wait, and all are told
+raise HUP
 after 1ms
 a call 6..9 model=cloud/m
 ups 12

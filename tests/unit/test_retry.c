@@ -446,6 +446,9 @@ static const struct {
 	{"a wrong request says nothing of where it went", ERR_INVALID_REQUEST, "",           HEALTH_NOWHERE,
          0												     },
 	{"nor does one that is too long",                 ERR_CONTEXT_LENGTH,  "",           HEALTH_NOWHERE,  0},
+	{"nor a key that is not there",                   ERR_NO_KEY,          "",           HEALTH_NOWHERE,  0},
+	{"nor a vault that is locked",                    ERR_LOCKED,          "",           HEALTH_NOWHERE,  0},
+	{"a command that brings no key, the third time",  ERR_NO_KEY,          "key_source", HEALTH_KEY,      3},
 	{"nor a caller that goes",                        ERR_CANCELLED,       "",           HEALTH_NOWHERE,  0},
 };
 

@@ -64,7 +64,7 @@ static void test_one(void)
 	struct traces *t = traces_new();
 	char id[REQUEST_ID_BYTES];
 	name(id, 1);
-	const uint64_t number = trace_begin(t, id, 1000);
+	const uint64_t number = trace_begin(t, 1, id, 1000);
 	struct trace_step s = attempt(1);
 	trace_step(t, number, &s);
 	is_str(told(t, id),
@@ -118,7 +118,7 @@ static void test_bounds(void)
 	char id[REQUEST_ID_BYTES], long_text[3000];
 	memset(long_text, 'x', sizeof long_text);
 	name(id, 7);
-	const uint64_t number = trace_begin(t, id, 0);
+	const uint64_t number = trace_begin(t, 1, id, 0);
 	struct trace_step s = attempt(1);
 	for (unsigned i = 0; i < 300; i++) {
 		s.number = i + 1;
@@ -142,7 +142,7 @@ static void test_bounds(void)
 	is_uint(count(member(told(t, id), "steps")), n, "nothing is told behind a gap");
 
 	name(id, 8);
-	const uint64_t other = trace_begin(t, id, 0);
+	const uint64_t other = trace_begin(t, 1, id, 0);
 	s = attempt(1);
 	s.provider = s.model = s.key = s.why = span_of(long_text, sizeof long_text);
 	trace_step(t, other, &s);
@@ -172,7 +172,7 @@ static void test_out(void)
 	struct traces *t = traces_new();
 	char id[REQUEST_ID_BYTES];
 	name(id, 1);
-	const uint64_t number = trace_begin(t, id, 0);
+	const uint64_t number = trace_begin(t, 1, id, 0);
 	const struct trace_step out = {.what = TRACE_OUT,
 		.provider = SPAN("one"),
 		.model = SPAN("m"),
@@ -199,7 +199,7 @@ static void test_wrap(void)
 	char id[REQUEST_ID_BYTES];
 	for (unsigned i = 0; i < TRACES_MAX + 3; i++) {
 		name(id, i);
-		const uint64_t number = trace_begin(t, id, i);
+		const uint64_t number = trace_begin(t, 1, id, i);
 		if (i == 0)
 			first = number;
 		const struct trace_step s = attempt(i + 1);
@@ -229,11 +229,68 @@ static void test_wrap(void)
 	traces_free(t);
 }
 
+/* So many begin, of one owner's: with the numbers from `first` on. */
+static void begin(struct traces *t, uint64_t owner, unsigned first, unsigned n)
+{
+	char id[REQUEST_ID_BYTES];
+	for (unsigned i = first; i < first + n; i++) {
+		name(id, i);
+		(void)trace_begin(t, owner, id, i);
+	}
+}
+
+/* How many of those are known; and are they the newest of them? */
+static unsigned known(const struct traces *t, unsigned first, unsigned n)
+{
+	OWNED(buf_done) struct buf json = BUF_INIT(4096);
+	char id[REQUEST_ID_BYTES];
+	unsigned there = 0;
+	bool has_gap = false;
+	for (unsigned i = first; i < first + n; i++) {
+		struct json_out o = json_to(&json);
+		name(id, i);
+		buf_clear(&json);
+		const bool is_there = trace_json(t, span_str(id), &o);
+		has_gap = has_gap || (there > 0 && !is_there);
+		there += is_there;
+	}
+	ok(!has_gap, "of those from %u on the newest are known", first);
+	return there;
+}
+
+/* Whoever makes many loses his own. */
+static void test_fair(void)
+{
+	const unsigned max = (unsigned)TRACES_MAX;
+	struct traces *t = traces_new();
+	begin(t, 1, 0, 10);
+	begin(t, 2, 10000, 5000);
+	is_uint(known(t, 0, 10), 10, "who has few keeps them while another makes thousands");
+	is_uint(known(t, 10000, 5000), max - 10, "who has those that are left");
+	begin(t, 3, 20000, 5000);
+	is_uint(known(t, 0, 10), 10, "and while two do");
+	is_uint(known(t, 10000, 5000) + known(t, 20000, 5000), max - 10, "who share them,");
+	is_uint(known(t, 20000, 5000), (max - 10) / 2, "each as many");
+	begin(t, 1, 10, 2000);
+	is_uint(known(t, 0, 2010), (max + 2) / 3, "whoever comes later has his part");
+	traces_free(t);
+
+	/* as many owners as there are lines, and more */
+	t = traces_new();
+	for (unsigned i = 0; i < 3 * max; i++)
+		begin(t, i, i, 1);
+	is_uint(known(t, 0, 3 * max), max, "of many with one each the newest are known");
+	begin(t, 3 * max - 1, 3 * max, 5000);
+	is_uint(known(t, 3 * max, 5000), 1, "one more of one of these costs him his");
+	is_uint(known(t, 2 * max, max - 1), max - 1, "and nobody else");
+	traces_free(t);
+}
+
 static void test_none(void)
 {
 	const struct trace_step s = attempt(1);
 	const struct trace_end e = {.op = SPAN("chat")};
-	is_uint(trace_begin(NULL, "req_1", 0), 0, "without memory there is no number");
+	is_uint(trace_begin(NULL, 1, "req_1", 0), 0, "without memory there is no number");
 	trace_step(NULL, 0, &s);
 	trace_end(NULL, 0, &e);
 	is_str(told(NULL, "req_1"), "", "and nothing is known");
@@ -251,6 +308,7 @@ int main(void)
 	test_bounds();
 	test_out();
 	test_wrap();
+	test_fair();
 	test_none();
 	return tap_done();
 }
