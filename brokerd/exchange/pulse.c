@@ -168,7 +168,8 @@ void pulse_drop(struct exchange *x)
 
 void pulse_unsent(struct exchange *x)
 {
-	x->pulse.begun_us = loop_now_us(x->organs->loop); /* how quick the host is, that does not tell */
+	/* how quick the host is, that does not tell */
+	x->pulse.begun_us = loop_now_us(x->organs->loop);
 	pulse_drop(x);
 }
 
