@@ -5,6 +5,7 @@
 
 #include "brokerd/exchange/account.h"
 #include "brokerd/exchange/claim.h"
+#include "brokerd/exchange/hedge.h"
 #include "brokerd/exchange/listing.h"
 #include "brokerd/exchange/pulse.h"
 #include "brokerd/exchange/trail.h"
@@ -47,8 +48,10 @@ enum err exchange_announce(struct exchange *x, const struct bounds *b, struct fa
 	struct flight *f = x->flight;
 	struct leg *l = f->leg;
 	const struct target *t = exchange_target(x);
+	const struct leg *rival = hedge_rival(l);
 	struct reserve_record r = {
 		.number = f->attempts + 1,
+		.beside = rival ? rival->number : 0,
 		.at_us = f->begun_wall_us,
 		.uid = (uint32_t)x->peer.uid,
 		.pid = (uint32_t)x->peer.pid,
