@@ -10,6 +10,7 @@
 #include "brokerd/exchange/order.h"
 #include "brokerd/exchange/pins.h"
 #include "brokerd/exchange/pulse.h"
+#include "brokerd/exchange/slow.h"
 #include "brokerd/exchange/trail.h"
 #include "brokerd/route/retry.h"
 
@@ -77,7 +78,10 @@ struct leg *hedge_listen(struct leg *l, bool is_content)
 	f->leg = l;
 	if (!is_content)
 		return was;
+	const bool is_race = hedge_rival(l) != NULL;
 	hedge_stop(l->exchange);
+	if (is_race) /* with what the other one may have been served nothing more may go elsewhere */
+		l->floor = slow_floor(l->exchange);
 	return l;
 }
 
@@ -102,6 +106,7 @@ bool hedge_ended(struct leg *l, struct leg *rival, const struct fault *why)
 		x->telling = *why;
 	let_go(l);
 	x->flight->leg = rival;
+	rival->floor = slow_floor(x);
 	if (is_first)
 		exchange_tell_next(x, why->message);
 	else /* all that have not failed are asked before it, if it comes to that */
