@@ -221,7 +221,8 @@ static void on_due(struct loop_timer *t)
 	struct flight *f = x->flight;
 	struct leg *first = f->leg, *rival = other_leg(first);
 	const size_t at = pulse_other(x);
-	if (!may_begin(x) || at >= order_end(x))
+	/* who answers here is always quicker, and is for when nobody else is left */
+	if (!may_begin(x) || at >= order_end(x) || attempt_is_local(&f->route.targets[at], f->op))
 		return;
 	const struct span slow = exchange_target(x)->provider;
 	x->hedge.is_used = true;
