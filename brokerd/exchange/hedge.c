@@ -116,9 +116,11 @@ bool hedge_ended(struct leg *l, struct leg *rival, const struct fault *why)
 
 /* ---- who joins it ---- */
 
-/* Limits and budgets allow it as it would be sent alone. False: *why says for what not. */
-static bool set_aside(struct exchange *x, struct fault *why)
+/* Limits and budgets allow it as it would be sent alone, and so does what the slow one's host has of second tries; then it is
+ * written down. False: *why says for what not. */
+static bool set_aside(struct exchange *x, struct span slow, struct fault *why)
 {
+	struct health *h = x->organs->health;
 	struct flight *f = x->flight;
 	const struct opt_i64 max = f->request.max_tokens;
 	struct bounds b;
@@ -138,6 +140,11 @@ static bool set_aside(struct exchange *x, struct fault *why)
 	claim_take(x, &b, &answer);
 	if (answer.verdict != LIMIT_HELD) {
 		*why = answer.why;
+		return false;
+	}
+	if (h && !health_take_retry(h, slow, loop_now_us(x->organs->loop))) {
+		fault_set(why, ERR_OVERLOADED, "%.*s has had all the second tries for now",
+			SPAN_ARG(slow));
 		return false;
 	}
 	return exchange_announce(x, &b, why) == OK;
@@ -194,14 +201,8 @@ void hedge_on_token(struct leg *l, const struct fault *why)
 static void begin(struct leg *l, struct span slow)
 {
 	struct exchange *x = l->exchange;
-	struct health *h = x->organs->health;
 	struct fault why = FAULT_NONE;
-	bool is_good = takes_all(x, &why) && set_aside(x, &why);
-	if (is_good && h && !health_take_retry(h, slow, loop_now_us(x->organs->loop))) {
-		fault_set(&why, ERR_OVERLOADED, "%.*s has had all the second tries for now",
-			SPAN_ARG(slow));
-		is_good = false;
-	}
+	const bool is_good = takes_all(x, &why) && set_aside(x, slow, &why);
 	const enum err err = is_good ? exchange_prove(x, &why) : why.err;
 	if (err != ERR_MORE && (err || !send_leg(l, &why)))
 		give_up(l, &why);
