@@ -188,11 +188,21 @@ static bool send_leg(struct leg *l, struct fault *why)
 	return true;
 }
 
+/* As it may have come to while its token was waited for. */
+static bool rests(const struct exchange *x, struct fault *why)
+{
+	struct choose_view view = {.is_resting = false};
+	pulse_look(x, &view);
+	if (view.is_resting)
+		fault_set(why, ERR_OVERLOADED, "it rests by now");
+	return view.is_resting;
+}
+
 void hedge_on_token(struct leg *l, const struct fault *why)
 {
 	struct fault said = *why;
 	struct leg *was = hedge_listen(l, false);
-	if (!l->secret || !send_leg(l, &said))
+	if (!l->secret || rests(l->exchange, &said) || !send_leg(l, &said))
 		give_up(l, &said);
 	hedge_heard(was);
 }
