@@ -86,13 +86,13 @@ static void find_output(const struct exchange *x, struct output_bound *out)
 		out->least = wanted;
 }
 
-/* What its attempts have cost, and what one may that is still under way beside the one in hand. */
+/* What its attempts have cost at the most, and what one may that is still under way beside the one in hand. */
 static int64_t spent_nusd(const struct exchange *x)
 {
 	const struct flight *f = x->flight;
 	const struct leg *rival = hedge_rival(f->leg);
-	return num_add_sat(
-		f->spent_nusd > 0 ? f->spent_nusd : 0, rival ? rival->claimed_nusd : 0);
+	const int64_t ended_nusd = num_add_sat(f->spent_nusd > 0 ? f->spent_nusd : 0, f->open_nusd);
+	return num_add_sat(ended_nusd, rival ? rival->claimed_nusd : 0);
 }
 
 /* What its caller, or the rule for him, is willing to pay. */

@@ -199,7 +199,7 @@ static void count_cost(struct exchange *x, struct attempt_record *r)
 	if (r->usage.cost_nusd >= 0)
 		f->spent_nusd =
 			num_add_sat(f->spent_nusd < 0 ? 0 : f->spent_nusd, r->usage.cost_nusd);
-	else if (r->outcome != OUTCOME_FAILED && r->has_sent_body)
+	else if (r->has_sent_body && (r->outcome != OUTCOME_FAILED || f->has_batch_content))
 		f->is_cost_open = true;
 }
 
@@ -217,6 +217,8 @@ void exchange_account(struct exchange *x, const struct attempt_record *record)
 	r.estimate_raw = exchange_raw_estimate(x);
 	count_cost(x, &r);
 	claim_settle(x, &r);
+	if (r.usage.cost_nusd < 0 && r.charged_nusd > 0)
+		f->open_nusd = num_add_sat(f->open_nusd, r.charged_nusd);
 	trail_attempt(x, &r);
 	if (l->has_usage)
 		r.price = l->price;
