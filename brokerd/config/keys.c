@@ -243,7 +243,8 @@ static const struct key keys[] = {
 		"limits and budgets allow it at once; whose words come first answers, and the other one is ended: "
 		"both are paid for. *p95* is the time within which 95 of 100 answers of that target have begun of "
 		"late, once twenty are known. Once a request, of chat and completions, and not of batch calls nor of what "
-		"may be sent only once; and for no more than one in ten of what the slow one's host is asked."},
+		"may be sent only once; never of the provider that is built in; and for no more than one in ten of what the "
+		"slow one's host is asked."},
 	{"model", "resume", KEY_BOOL, IN_ROUTE(is_resumed), 0, 0, NULL, "no",
 		"A chat that breaks off behind its first words goes on with the next target that goes on with what the "
 		"assistant began (its trait *prefill*), which is given the text so far; its caller gets one answer, and a "

@@ -6,6 +6,7 @@
 #include "brokerd/dialect/bounds.h"
 #include "brokerd/dialect/registry.h"
 #include "brokerd/exchange/claim.h"
+#include "brokerd/exchange/hedge.h"
 #include "brokerd/ledger/price.h"
 #include "protocol/base/num.h"
 
@@ -85,6 +86,15 @@ static void find_output(const struct exchange *x, struct output_bound *out)
 		out->least = wanted;
 }
 
+/* What its attempts have cost at the most, and what one may that is still under way beside the one in hand. */
+static int64_t spent_nusd(const struct exchange *x)
+{
+	const struct flight *f = x->flight;
+	const struct leg *rival = hedge_rival(f->leg);
+	const int64_t ended_nusd = num_add_sat(f->spent_nusd > 0 ? f->spent_nusd : 0, f->open_nusd);
+	return num_add_sat(ended_nusd, rival ? rival->claimed_nusd : 0);
+}
+
 /* What its caller, or the rule for him, is willing to pay. */
 static enum err keep_under_cost(const struct exchange *x, const struct price *price,
 	int64_t input_bound, const struct output_bound *output, int64_t *most, struct fault *why)
@@ -105,7 +115,7 @@ static enum err keep_under_cost(const struct exchange *x, const struct price *pr
 			"price_input and price_output in [model \"%.*s/%.*s\"]",
 			SPAN_ARG(t->provider), SPAN_ARG(t->model), SPAN_ARG(t->provider),
 			SPAN_ARG(t->model));
-	const int64_t left_nusd = x->max_cost_nusd - (f->spent_nusd > 0 ? f->spent_nusd : 0);
+	const int64_t left_nusd = x->max_cost_nusd - spent_nusd(x);
 	*most = output_for(x, price, input_bound, left_nusd);
 	if (*most >= output->least)
 		return OK;

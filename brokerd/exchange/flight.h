@@ -47,7 +47,8 @@ struct flight {
 	unsigned free;       /* and that cost nobody anything */
 	int64_t former_nusd; /* what the attempts before the last one cost; -1: nothing is known */
 	int64_t spent_nusd;  /* the same of all */
-	bool is_cost_open;   /* one of them cost something that is not known */
+	bool is_cost_open;   /* one of them cost something that is not known, */
+	int64_t open_nusd;   /* and those that did no more than this together */
 
 	/* there is something new to read, or a paused reader's turn has come */
 	void (*on_event)(void *context);

@@ -10,6 +10,7 @@
 #include "brokerd/exchange/order.h"
 #include "brokerd/exchange/pins.h"
 #include "brokerd/exchange/pulse.h"
+#include "brokerd/exchange/slow.h"
 #include "brokerd/exchange/trail.h"
 #include "brokerd/route/retry.h"
 
@@ -79,7 +80,10 @@ struct leg *hedge_listen(struct leg *l, bool is_content)
 	f->leg = l;
 	if (!is_content)
 		return was;
+	const bool is_race = hedge_rival(l) != NULL;
 	hedge_stop(l->exchange);
+	if (is_race) /* with what the other one may have been served nothing more may go elsewhere */
+		l->floor = slow_floor(l->exchange);
 	return l;
 }
 
@@ -104,6 +108,7 @@ bool hedge_ended(struct leg *l, struct leg *rival, const struct fault *why)
 		x->telling = *why;
 	let_go(l);
 	x->flight->leg = rival;
+	rival->floor = slow_floor(x);
 	if (is_first)
 		exchange_tell_next(x, why->message);
 	else /* all that have not failed are asked before it, if it comes to that */
@@ -113,9 +118,11 @@ bool hedge_ended(struct leg *l, struct leg *rival, const struct fault *why)
 
 /* ---- who joins it ---- */
 
-/* Limits and budgets allow it as it would be sent alone. False: *why says for what not. */
-static bool set_aside(struct exchange *x, struct fault *why)
+/* Limits and budgets allow it as it would be sent alone, and so does what the slow one's host has of second tries; then it is
+ * written down. False: *why says for what not. */
+static bool set_aside(struct exchange *x, struct span slow, struct fault *why)
 {
+	struct health *h = x->organs->health;
 	struct flight *f = x->flight;
 	const struct opt_i64 max = f->request.max_tokens;
 	struct bounds b;
@@ -135,6 +142,11 @@ static bool set_aside(struct exchange *x, struct fault *why)
 	claim_take(x, &b, &answer);
 	if (answer.verdict != LIMIT_HELD) {
 		*why = answer.why;
+		return false;
+	}
+	if (h && !health_take_retry(h, slow, loop_now_us(x->organs->loop))) {
+		fault_set(why, ERR_OVERLOADED, "%.*s has had all the second tries for now",
+			SPAN_ARG(slow));
 		return false;
 	}
 	return exchange_announce(x, &b, why) == OK;
@@ -178,6 +190,16 @@ static bool send_leg(struct leg *l, struct fault *why)
 	return true;
 }
 
+/* As it may have come to while its token was waited for. */
+static bool rests(const struct exchange *x, struct fault *why)
+{
+	struct choose_view view = {.is_resting = false};
+	pulse_look(x, &view);
+	if (view.is_resting)
+		fault_set(why, ERR_OVERLOADED, "it rests by now");
+	return view.is_resting;
+}
+
 void hedge_on_token(struct leg *l, const struct fault *why)
 {
 	struct fault said = *why;
@@ -186,7 +208,7 @@ void hedge_on_token(struct leg *l, const struct fault *why)
 		pulse_unsent(l->exchange);
 	else
 		exchange_unproved(l->exchange, why);
-	if (!l->secret || !send_leg(l, &said))
+	if (!l->secret || rests(l->exchange, &said) || !send_leg(l, &said))
 		give_up(l, &said);
 	hedge_heard(was);
 }
@@ -195,14 +217,8 @@ void hedge_on_token(struct leg *l, const struct fault *why)
 static void begin(struct leg *l, struct span slow)
 {
 	struct exchange *x = l->exchange;
-	struct health *h = x->organs->health;
 	struct fault why = FAULT_NONE;
-	bool is_good = takes_all(x, &why) && set_aside(x, &why);
-	if (is_good && h && !health_take_retry(h, slow, loop_now_us(x->organs->loop))) {
-		fault_set(&why, ERR_OVERLOADED, "%.*s has had all the second tries for now",
-			SPAN_ARG(slow));
-		is_good = false;
-	}
+	const bool is_good = takes_all(x, &why) && set_aside(x, slow, &why);
 	const enum err err = is_good ? exchange_prove(x, &why) : why.err;
 	if (is_good && err && err != ERR_MORE)
 		exchange_unproved(x, &why);
@@ -224,7 +240,8 @@ static void on_due(struct loop_timer *t)
 	struct flight *f = x->flight;
 	struct leg *first = f->leg, *rival = other_leg(first);
 	const size_t at = pulse_other(x);
-	if (!may_begin(x) || at >= order_end(x))
+	/* who answers here is always quicker, and is for when nobody else is left */
+	if (!may_begin(x) || at >= order_end(x) || attempt_is_local(&f->route.targets[at], f->op))
 		return;
 	const struct span slow = exchange_target(x)->provider;
 	x->hedge.is_used = true;

@@ -5,6 +5,7 @@
 
 #include "brokerd/exchange/account.h"
 #include "brokerd/exchange/claim.h"
+#include "brokerd/exchange/hedge.h"
 #include "brokerd/exchange/listing.h"
 #include "brokerd/exchange/pulse.h"
 #include "brokerd/exchange/trail.h"
@@ -47,8 +48,10 @@ enum err exchange_announce(struct exchange *x, const struct bounds *b, struct fa
 	struct flight *f = x->flight;
 	struct leg *l = f->leg;
 	const struct target *t = exchange_target(x);
+	const struct leg *rival = hedge_rival(l);
 	struct reserve_record r = {
 		.number = f->attempts + 1,
+		.beside = rival ? rival->number : 0,
 		.at_us = f->begun_wall_us,
 		.uid = (uint32_t)x->peer.uid,
 		.pid = (uint32_t)x->peer.pid,
@@ -196,7 +199,7 @@ static void count_cost(struct exchange *x, struct attempt_record *r)
 	if (r->usage.cost_nusd >= 0)
 		f->spent_nusd =
 			num_add_sat(f->spent_nusd < 0 ? 0 : f->spent_nusd, r->usage.cost_nusd);
-	else if (r->outcome != OUTCOME_FAILED && r->has_sent_body)
+	else if (r->has_sent_body && (r->outcome != OUTCOME_FAILED || f->has_batch_content))
 		f->is_cost_open = true;
 }
 
@@ -214,6 +217,8 @@ void exchange_account(struct exchange *x, const struct attempt_record *record)
 	r.estimate_raw = exchange_raw_estimate(x);
 	count_cost(x, &r);
 	claim_settle(x, &r);
+	if (r.usage.cost_nusd < 0 && r.charged_nusd > 0)
+		f->open_nusd = num_add_sat(f->open_nusd, r.charged_nusd);
 	trail_attempt(x, &r);
 	if (l->has_usage)
 		r.price = l->price;

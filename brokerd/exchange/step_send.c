@@ -282,11 +282,13 @@ static int64_t share_us(const struct exchange *x, bool is_whole)
 	return share;
 }
 
-/* The same of what comes once it is sent: what may have been served goes elsewhere once, if at all. */
+/* The same of what comes once it is sent: what may have been served goes elsewhere once, if at all. One that races against
+ * another is that one. */
 static int64_t sent_share_us(const struct exchange *x, bool is_whole)
 {
-	return exchange_sends_once(x) || x->flight->unknown > 0 ? exchange_left_us(x)
-								: share_us(x, is_whole);
+	const struct flight *f = x->flight;
+	const bool is_last = exchange_sends_once(x) || f->unknown > 0 || hedge_rival(f->leg);
+	return is_last ? exchange_left_us(x) : share_us(x, is_whole);
 }
 
 static int64_t shorter_us(int64_t a, int64_t b)

@@ -716,18 +716,16 @@ static enum err journal_room(struct journal *j, size_t n, struct fault *why)
 }
 
 /* For how many attempts more space has to be set aside, so that there is some for that one and for one that it is beside. */
-static size_t lacking(const struct reservation *own, uint32_t number)
+static size_t lacking(const struct reservation *own, const struct reserve_record *r)
 {
-	const struct open_record *o = &own->state;
-	const bool is_beside = o->announced != 0 && o->announced != number;
-	const size_t under_way = is_beside ? 2 : 1;
+	const size_t under_way = r->beside != 0 ? 2 : 1;
 	return own->attempts < under_way ? under_way - own->attempts : 0;
 }
 
 enum err journal_reserve(struct journal *j, const struct reserve_record *r, struct fault *why)
 {
 	struct reservation *own = reservation_find(j->open, r->id);
-	const size_t attempts = !own ? ATTEMPTS_RESERVED : lacking(own, r->number);
+	const size_t attempts = !own ? ATTEMPTS_RESERVED : lacking(own, r);
 	const size_t aside = !own ? ASIDE_BYTES(attempts) : attempts * RECORD_ATTEMPT_BYTES;
 	if (!is_kept(j))
 		return fault_set(why, ERR_STORAGE_FULL,

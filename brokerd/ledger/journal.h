@@ -45,7 +45,7 @@ void journal_close(struct journal *j);
 
 /* Before the first byte of an attempt goes upstream: says where it goes and sets space aside for
  * ATTEMPTS_RESERVED attempts and the settlement. Called again with the same id before each further
- * attempt, it says where that one goes, and space for it is there. Where the one announced before has not ended, both are
+ * attempt, it says where that one goes, and space for it is there. Where it is beside the one announced before, both are
  * under way; no third one may be. ERR_STORAGE_FULL, for the disk is full or cannot be
  * written: nothing may be sent. */
 enum err journal_reserve(

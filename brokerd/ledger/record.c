@@ -76,8 +76,10 @@ struct under_way_record open_record_last(const struct open_record *o)
 
 void open_record_announce(struct open_record *o, const struct reserve_record *r)
 {
-	if (o->announced != 0 && o->announced != r->number)
-		o->beside = open_record_last(o);
+	if (r->beside != o->beside.number)
+		o->beside = r->beside != 0 && r->beside == o->announced
+				    ? open_record_last(o)
+				    : (struct under_way_record){.number = 0};
 	o->reserve = *r;
 	o->announced = r->number;
 }

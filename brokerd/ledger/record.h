@@ -31,6 +31,7 @@ struct account_record {
 struct reserve_record {
 	char id[REQUEST_ID_BYTES]; /* of the exchange */
 	uint32_t number;           /* of the attempt that it is for, from 1 */
+	uint32_t beside;           /* of the one that is still under way then; 0: none is */
 	int64_t at_us;             /* wall clock */
 	uint32_t uid, pid;
 	char app[64], program[64];
@@ -99,8 +100,8 @@ struct open_record {
 	struct under_way_record beside; /* beside which that one began */
 };
 
-/* Another attempt is announced: *r takes the place of what was said of the one before, which, where that has not ended, is
- * the one beside it from now on. The same number again says anew where that one goes. */
+/* Another attempt is announced: *r takes the place of what was said of the one before, which is the one beside it from now
+ * on, where *r says that it is under way; else it never was, or has ended. */
 void open_record_announce(struct open_record *o, const struct reserve_record *r);
 /* The one that began last. */
 struct under_way_record open_record_last(const struct open_record *o);

@@ -91,6 +91,26 @@ def test_killed_while_two_are_under_way(broker, providers):
     assert rows["exchange"][0]["cost_nusd"] == sum(row["cost_nusd"] for row in rows["attempt"]) > 0
 
 
+def test_killed_where_no_second_one_was_asked(broker, providers):
+    """Its host has had all the second tries for now: of what was not sent there is no row."""
+    a, b = (providers(needs_key=False) for _ in range(2))
+    for provider in (a, b):
+        provider.script(**said(SLOW), hold="start", times=0)
+    made = broker(config(a, b, "50ms"))
+    calls = [Typed(made, "both") for _ in range(2 * RESERVE)]
+    a.wait_request(2 * RESERVE)
+    b.wait_request(RESERVE)
+    time.sleep(0.3)
+    asked = len(b.requests())
+    assert asked < 2 * RESERVE - 2, asked
+    made.kill9()
+    for call in calls:
+        call.close()
+    made.start()
+    assert collections.Counter((row["number"], row["provider"], row["outcome"]) for row in ledger(made)["attempt"]) == {
+        (1, "a", "unknown"): 2 * RESERVE, (2, "b", "unknown"): asked}
+
+
 def test_races(broker, providers):
     """Both begin at about the same time, some break off before, some callers go: one answer each, and a row for each
     body."""

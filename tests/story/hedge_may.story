@@ -23,6 +23,10 @@ config only
 	target = one/m
 	target = two/capped
 	hedge = 800ms
+	[model "last"]
+	target = one/m
+	target = offline/echo
+	hedge = 800ms
 	[model "far"]
 	target = one/m
 	target = cloud/m
@@ -209,6 +213,22 @@ up 38 cancelled
 up 39 finishes 1 2
 b gets 30
 	...
+# what is answered here would always be quicker
+a call 31 model=last stream=yes
+up 40 is one/m
+up 40 sent
+after 10s
+up 40 running
+up 40 streams
+up 40 says x
+up 40 finishes 1 2
+a gets 31
+	status route: one/m
+	start *
+	text x
+	usage *
+	finish stop
+	end one/m attempts=1 *
 a leaves
 b leaves
 ledger
@@ -225,6 +245,7 @@ ledger
 	exchange ok - two/m attempts=2 *
 	20x exchange ok - one/fresh attempts=1 *
 	exchange ok - two/m attempts=2 *
+	exchange ok - one/m attempts=1 *
 	attempt 1 ok - one/m *
 	attempt 1 ok - two/m *
 	attempt 1 ok - one/m *
@@ -243,3 +264,4 @@ ledger
 	20x attempt 1 ok - one/fresh *
 	attempt 1 unknown cancelled one/fresh *
 	attempt 2 ok - two/m *
+	attempt 1 ok - one/m *

@@ -344,26 +344,31 @@ static void check_wrapping(void)
 
 static const struct {
 	const char *name;
-	const char *steps; /* before the crash: rN announces an attempt, aN records its end */
+	/* before the crash: rN announces an attempt, bN one beside the one before, aN records its end */
+	const char *steps;
 	int64_t cost_nusd; /* of each that ended */
 	int64_t want_attempts, want_unknown, want_cost;
 	int want_provider; /* where it is said to have gone last */
+	int never;         /* of its attempts so many were announced, and did not come to sending */
 } crashes[] = {
-	{"before the first attempt ended",      "r1",         0,     1, 1, 45000,  1},
-	{"between attempt and settlement",      "r1a1",       19500, 1, 0, 19500,  1},
-	{"as above, and it was dearer",         "r1a1",       99000, 1, 0, 99000,  1},
-	{"while it waits after a free failure", "r1a1",       0,     1, 0, 0,      1},
-	{"in a second attempt, elsewhere",      "r1a1r2",     19500, 2, 1, 64500,  2},
-	{"in a second one, after a dear first", "r1a1r2",     99000, 2, 1, 144000, 2},
-	{"in a second one, after a cut first",  "r1a1r2",     45000, 2, 1, 90000,  2},
-	{"after two",			   "r1a1r2a2",   30000, 2, 0, 60000,  2},
-	{"announced elsewhere before it began", "r1r1",       0,     1, 1, 45000,  1},
-	{"with two under way",                  "r1r2",       0,     2, 2, 90000,  2},
-	{"when the first of two has ended",     "r1r2a1",     19500, 2, 1, 64500,  2},
-	{"when the second of two has ended",    "r1r2a2",     19500, 2, 1, 64500,  2},
-	{"when both of two have ended",         "r1r2a2a1",   19500, 2, 0, 39000,  2},
-	{"in a third one, after two at a time", "r1r2a2a1r3", 19500, 3, 1, 84000,  3},
-	{"with two under way, after one",       "r1a1r2r3",   19500, 3, 2, 109500, 3},
+	{"before the first attempt ended",      "r1",         0,     1, 1, 45000,  1, 0},
+	{"between attempt and settlement",      "r1a1",       19500, 1, 0, 19500,  1, 0},
+	{"as above, and it was dearer",         "r1a1",       99000, 1, 0, 99000,  1, 0},
+	{"while it waits after a free failure", "r1a1",       0,     1, 0, 0,      1, 0},
+	{"in a second attempt, elsewhere",      "r1a1r2",     19500, 2, 1, 64500,  2, 0},
+	{"in a second one, after a dear first", "r1a1r2",     99000, 2, 1, 144000, 2, 0},
+	{"in a second one, after a cut first",  "r1a1r2",     45000, 2, 1, 90000,  2, 0},
+	{"after two",			   "r1a1r2a2",   30000, 2, 0, 60000,  2, 0},
+	{"announced elsewhere before it began", "r1r1",       0,     1, 1, 45000,  1, 0},
+	{"with two under way",                  "r1b2",       0,     2, 2, 90000,  2, 0},
+	{"when the first of two has ended",     "r1b2a1",     19500, 2, 1, 64500,  2, 0},
+	{"when the second of two has ended",    "r1b2a2",     19500, 2, 1, 64500,  2, 0},
+	{"when both of two have ended",         "r1b2a2a1",   19500, 2, 0, 39000,  2, 0},
+	{"in a third one, after two at a time", "r1b2a2a1r3", 19500, 3, 1, 84000,  3, 0},
+	{"with two under way, after one",       "r1a1r2b3",   19500, 3, 2, 109500, 3, 0},
+	{"in the one that began of three",      "r1r2r3",     0,     3, 1, 45000,  3, 2},
+	{"in a second beside which none began", "r1b2a1r3",   19500, 3, 1, 64500,  3, 1},
+	{"and beside which one did again",      "r1b2b2",     0,     2, 2, 90000,  2, 0},
 };
 
 static void check_crashes(void)
@@ -378,9 +383,10 @@ static void check_crashes(void)
 			a.usage.cost_nusd = crashes[i].cost_nusd;
 			for (const char *at = crashes[i].steps; *at; at += 2) {
 				r.number = a.number = (uint32_t)(at[1] - '0');
+				r.beside = at[0] == 'b' ? r.number - 1 : 0;
 				snprintf(r.provider, sizeof r.provider, "provider%c", at[1]);
-				if (at[0] == 'r' ? journal_reserve(b.journal, &r, &why)
-						 : journal_attempt(b.journal, &a, &why))
+				if (at[0] == 'a' ? journal_attempt(b.journal, &a, &why)
+						 : journal_reserve(b.journal, &r, &why))
 					_exit(1);
 			}
 			die();
@@ -396,8 +402,8 @@ static void check_crashes(void)
 			1, "killed %s: one exchange, unknown", crashes[i].name);
 		is_int(ask("SELECT attempts FROM exchange"), crashes[i].want_attempts,
 			"it knows its attempts");
-		is_int(ask("SELECT count(*) FROM attempt"), crashes[i].want_attempts,
-			"each of which has a row");
+		is_int(ask("SELECT count(*) FROM attempt"),
+			crashes[i].want_attempts - crashes[i].never, "each of which has a row");
 		is_int(ask("SELECT count(*) FROM attempt WHERE outcome = 'unknown'"),
 			crashes[i].want_unknown, "so many unknown");
 		snprintf(sql, sizeof sql,

@@ -358,18 +358,25 @@ static void check_counting(void)
 	open_record_announce(&o, &(struct reserve_record){.number = 1, .provider = "b"});
 	is_uint(o.announced, 1, "an attempt is announced");
 	is_uint(o.beside.number, 0, "beside none");
-	open_record_announce(&o, &(struct reserve_record){.number = 2, .provider = "c"});
+	open_record_announce(
+		&o, &(struct reserve_record){.number = 2, .beside = 1, .provider = "c"});
 	is_uint(o.announced, 2, "and another one");
 	is_uint(o.beside.number, 1, "beside the first");
 	is_str(o.beside.provider, "b", "with where that goes");
 	a.number = 1;
 	open_record_count(&o, &a);
 	ok(o.beside.number == 0 && o.announced == 2, "the end of one is not the other's");
-	open_record_announce(&o, &(struct reserve_record){.number = 3, .provider = "d"});
+	open_record_announce(
+		&o, &(struct reserve_record){.number = 3, .beside = 2, .provider = "d"});
 	a.number = 3;
 	open_record_count(&o, &a);
 	ok(o.beside.number == 2 && o.announced == 0, "and the other way round");
 	is_uint(open_record_last(&o).number, 0, "nothing is known of what has ended");
+	a.number = 2;
+	open_record_count(&o, &a);
+	open_record_announce(&o, &(struct reserve_record){.number = 4, .provider = "e"});
+	open_record_announce(&o, &(struct reserve_record){.number = 5, .provider = "f"});
+	ok(o.beside.number == 0 && o.announced == 5, "one that never began is forgotten");
 	o.attempts = 0;
 
 	o.usage = a.usage = USAGE_UNKNOWN;
