@@ -292,6 +292,12 @@ static void put_alias(struct json_out *o, const struct model *alias)
 	}
 	json_put_str(o, alias->name);
 	json_pair_str(o, "strategy", span_str(strategy_word(alias->route.strategy)));
+	if (alias->route.hedge_us == HEDGE_P95)
+		json_pair_str(o, "hedge", SPAN("p95"));
+	else if (alias->route.hedge_us > 0)
+		json_pair_i64(o, "hedge_ms", alias->route.hedge_us / 1000);
+	if (alias->route.is_resumed)
+		json_pair_bool(o, "resume", true);
 }
 
 /* All that the names mean, and whoever may not be used, kept apart. */

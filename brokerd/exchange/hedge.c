@@ -218,11 +218,16 @@ static void begin(struct leg *l, struct span slow)
 {
 	struct exchange *x = l->exchange;
 	struct fault why = FAULT_NONE;
-	const bool is_good = takes_all(x, &why) && set_aside(x, slow, &why);
-	const enum err err = is_good ? exchange_prove(x, &why) : why.err;
-	if (is_good && err && err != ERR_MORE)
+	if (!takes_all(x, &why) || !set_aside(x, slow, &why)) {
+		give_up(l, &why);
+		return;
+	}
+	const enum err err = exchange_prove(x, &why);
+	if (err == ERR_MORE)
+		return;
+	if (err)
 		exchange_unproved(x, &why);
-	if (err != ERR_MORE && (err || !send_leg(l, &why)))
+	if (err || !send_leg(l, &why))
 		give_up(l, &why);
 }
 

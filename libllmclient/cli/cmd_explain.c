@@ -148,6 +148,18 @@ static void put_reasons(struct buf *out, struct json targets, struct arena *a)
 	}
 }
 
+/* What the alias does beside choosing. */
+static void put_habits(struct json j, struct buf *out)
+{
+	const int64_t hedge_ms = number_of(j, "hedge_ms");
+	if (json_is(json_member(j, "hedge"), "p95"))
+		buf_text(out, ", hedged when the first is late (p95)");
+	else if (hedge_ms > 0)
+		buf_print(out, ", hedged after %" PRId64 " ms", hedge_ms);
+	if (json_kind(json_member(j, "resume")) == JSON_TRUE)
+		buf_text(out, ", resumed when it breaks off");
+}
+
 static void say_route(const struct answer *answer)
 {
 	OWNED(buf_done) struct buf out = BUF_INIT(SAY_BYTES_MAX);
@@ -161,6 +173,7 @@ static void say_route(const struct answer *answer)
 	buf_print(&out, "%.*s", SPAN_ARG(text_of(j, "asked", &a)));
 	if (strategy.n > 0)
 		buf_print(&out, ", an alias by %.*s", SPAN_ARG(strategy));
+	put_habits(j, &out);
 	buf_print(&out, ", for %.*s, with a prompt of about %" PRId64 " tokens\n",
 		SPAN_ARG(text_of(j, "who", &a)), number_of(j, "input_tokens"));
 	if (json_is(json_member(j, "answer"), "ask"))

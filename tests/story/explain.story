@@ -27,6 +27,15 @@ config only
 	[provider "nokey"]
 	dialect = openai-chat
 	base_url = https://nokey.test/v1
+	[model "quick"]
+	target = one/small
+	target = two/sees
+	hedge = 800ms
+	resume = yes
+	[model "quicker"]
+	target = one/small
+	target = two/sees
+	hedge = p95
 	[model "dear"]
 	target = one/dear
 	target = two/fair
@@ -53,6 +62,10 @@ admin route.explain {"model":"smart"}
 # with the tag, and a short prompt: both keys
 admin route.explain {"model":"smart","input_tokens":10,"tags":["slow"]}
 	raw *"targets":?{"provider":"one","model":"small","key":"a",*},{"provider":"one","model":"small","key":"b",*},{"provider":"two","model":"tagged",*
+admin route.explain {"model":"quick"}
+	raw *"alias":"quick","strategy":"priority","hedge_ms":800,"resume":true,"targets":*
+admin route.explain {"model":"quicker"}
+	raw *"alias":"quicker","strategy":"priority","hedge":"p95","targets":*
 admin route.explain {"model":"dear"}
 	raw *"targets":?{"provider":"two","model":"fair",*"cost_nusd":3000000,"limits":"now"},{"provider":"one","model":"dear",*"out":"price","why":*
 admin route.explain {"model":"seeing","needs":["images"]}
