@@ -311,3 +311,12 @@ def test_a_long_route_is_cut_between_targets(broker, provider):
     assert gap == "..." and last == names[-1] and len(route) < 900
     assert tried_ones == [f"{name} failed(not_found)" for name in names[:len(tried_ones)]] and len(tried_ones) >= 4
     assert call.header("x-llm-broker-attempts") == ["8"]
+
+
+def test_an_alias_that_is_hedged_and_resumed(broker, provider):
+    two = {"target": ["one/m", "two/m"]}
+    made = broker(config(provider, harness.section("model", "quick", {**two, "hedge": "800ms", "resume": "yes"}),
+                         harness.section("model", "quicker", {**two, "hedge": "p95"})))
+    for name, words in (("quick", ", hedged after 800 ms, resumed when it breaks off, for "),
+                        ("quicker", ", hedged when the first is late (p95), for "), ("smart", "smart, an alias by priority, for ")):
+        assert words in good(made, "explain", "-m", name, code=3).out.splitlines()[0]
