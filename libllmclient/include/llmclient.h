@@ -204,6 +204,17 @@ LLM_API llm_request *llm_relay_new(const char *surface, const char *method, cons
 LLM_API llm_request *llm_native_new(const char *provider, const char *method, const char *path, const char *query);
 LLM_API int llm_relay_header(llm_request *r, const char *name, const char *value);
 LLM_API int llm_relay_body(llm_request *r, const char *content_type, const void *data, size_t len); /**< copied */
+/** In its place: the body is not there yet, it follows by llm_stream_body(). length in bytes; -1: not known. */
+LLM_API int llm_relay_body_later(llm_request *r, const char *content_type, int64_t length);
+/** The next piece; is_last: no more comes (len may be 0). Returns how many bytes were taken, or LLM_E_*. That is all of
+ * them; with LLM_F_NONBLOCK fewer, or 0, while the connection is not there or the broker is behind: offer the rest, is_last
+ * again with it, each time that llm_client_process() or llm_client_wait() has returned. The library keeps none of it for later.
+ * A call that is over takes everything and drops it: llm_stream_next() has its answer, or why it failed.
+ * A body longer or shorter than length cancels the call (LLM_E_INVAL), and so does one over 64 MiB (LLM_E_REQUEST).
+ * Once a byte was taken the call is not sent a second time, whatever max_retries says. idle_timeout_ms does not run while it is
+ * for you to send. Without LLM_F_NONBLOCK llm_stream_next() is LLM_E_INVAL, and the call goes on, as long as the body is not
+ * whole and no answer has begun: it would wait for ever. */
+LLM_API int64_t llm_stream_body(llm_stream *s, const void *data, size_t len, int is_last);
 /* ---- administration: what llmb does; JSON in, JSON out; see llm-broker-protocol ---- */
 /** The answer as JSON text, llm_free() it; NULL: llm_last_error(c). json may be NULL: {}. */
 LLM_API char *llm_admin_call(llm_client *c, const char *op, const char *json) LLM_CHECK;
@@ -219,11 +230,12 @@ LLM_API int64_t llm_usage_total_us(const llm_usage *u);
 /* ---- your event loop (LLM_F_NONBLOCK) ----
  * Watch llm_client_fd() for llm_client_events(); when ready, or after
  * llm_client_timeout_ms(), call llm_client_process(), then drain each stream with
- * llm_stream_next() until LLM_E_AGAIN. The fd never changes, reconnects included. */
+ * llm_stream_next() until LLM_E_AGAIN, and offer what is left of a body to each that
+ * has not taken all of it. The fd never changes, reconnects included. */
 enum { LLM_READ = 1, LLM_WRITE = 2 };
 LLM_API int llm_client_fd(const llm_client *c); LLM_API int llm_client_events(const llm_client *c);
 LLM_API int llm_client_timeout_ms(const llm_client *c); /**< -1: none */
-LLM_API int llm_client_process(llm_client *c);          /**< events queued, or LLM_E_* */
+LLM_API int llm_client_process(llm_client *c);          /**< events queued and bodies that may go on, or LLM_E_* */
 LLM_API void llm_stream_set_callback(llm_stream *s, llm_event_fn fn, void *arg); /**< called inside process() only */
 LLM_API int llm_client_wait(llm_client *c, int timeout_ms); /**< a loop for those without: 1 work done, 0 timeout */
 LLM_API void llm_client_wake(llm_client *c);            /**< makes llm_client_wait() return */

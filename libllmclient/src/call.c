@@ -2,6 +2,7 @@
 #include "libllmclient/src/call.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "libllmclient/src/clock.h"
 #include "protocol/base/json.h"
@@ -12,7 +13,6 @@
 #define CREDIT_BYTES ((int64_t)LIMIT_CREDIT_BYTES)
 #define INBOX_BYTES \
 	(LIMIT_CREDIT_BYTES + 2 * LIMIT_FRAME_BYTES) /* a window and the frame over it */
-#define PENDING_BYTES (256 * KIB)                    /* a body waits while this much has not gone */
 #define GRACE_MS      250 /* the broker's own "too late" says more than ours */
 #define FIRST_WAIT_MS 20  /* before a call is tried again; doubles */
 #define LAST_WAIT_MS  500
@@ -81,15 +81,17 @@ static void forget(const struct llm_stream *s, struct buf *b)
 /* The call frame's body: with the whole of what is asked in it, if that fits. */
 static enum err pack_call(struct llm_stream *s, struct call *call)
 {
-	const bool is_inline = s->body.n <= LIMIT_INLINE_BYTES;
-	if (is_inline)
+	const bool is_inline = !s->is_body_later && s->body.n <= LIMIT_INLINE_BYTES;
+	if (s->is_body_later)
+		call->body_bytes = s->later_bytes;
+	else if (is_inline)
 		call->body = buf_view(&s->body);
 	else
 		call->body_bytes = (int64_t)s->body.n;
 	if (s->is_secret && is_inline) /* growing would leave copies behind */
 		buf_reserve(&s->ask, s->body.n + KIB);
 	call_pack(call, &s->ask);
-	s->has_body = !is_inline;
+	s->has_body = !is_inline && !s->is_body_later;
 	const enum err err = buf_error(&s->ask);
 	if (is_inline)
 		forget(s, &s->body);
@@ -180,6 +182,12 @@ struct llm_stream *stream_new(
 	}
 	if (!has_all(b, why))
 		return NULL;
+	if (b->is_body_later && !is_streaming) {
+		fault_set(why, ERR_INVALID_ARGUMENT,
+			"the request's body comes later, by llm_stream_body(): start it by "
+			"llm_stream_start()");
+		return NULL;
+	}
 	struct llm_stream *s = stream_alloc(c);
 	if (!s) {
 		out_of_memory(why);
@@ -188,6 +196,8 @@ struct llm_stream *stream_new(
 	s->kind = b->kind;
 	s->is_streaming = is_streaming;
 	s->is_at_most_once = b->is_at_most_once;
+	s->is_body_later = b->is_body_later;
+	s->later_bytes = b->later_bytes;
 	const int64_t limit_ms = timeout_ms(c, b);
 	if (limit_ms >= 0)
 		s->due_ms = clock_ms() + limit_ms + GRACE_MS;
@@ -277,26 +287,82 @@ static void put_small(struct llm_stream *s, enum frame_type type, int64_t bytes)
 		out->err = OK;
 }
 
+static bool may_send_data(const struct llm_stream *s)
+{
+	return s->state == STREAM_OPEN && s->body_credit > 0 && link_has_room(s->link);
+}
+
+/* What fits into one frame of the front of `bytes`, which are followed by none if `is_last`. */
+static enum err put_data(
+	struct llm_stream *s, struct span bytes, bool is_last, size_t *n, struct fault *why)
+{
+	struct buf *out = &s->link->out;
+	const struct data piece = {
+		.bytes = span_first(bytes, LIMIT_DATA_BYTES),
+		.is_last = is_last && bytes.n <= LIMIT_DATA_BYTES,
+	};
+	const size_t mark = frame_begin(out, FRAME_DATA, s->call);
+	data_pack(&piece, out);
+	const size_t end = out->n;
+	if (frame_finish(out, mark)) {
+		out->err = OK; /* the frame was taken back */
+		return out_of_memory(why);
+	}
+	s->body_credit -= (int64_t)(end - mark - 4);
+	*n = piece.bytes.n;
+	return OK;
+}
+
 enum err stream_send_body(struct llm_stream *s, struct fault *why)
 {
-	struct link *l = s->link;
-	while (s->has_body && s->body_credit > 0 && link_pending(l) < PENDING_BYTES) {
-		const size_t left = s->body.n - s->body_at;
-		struct data piece = {
-			.bytes = span_of(s->body.p + s->body_at,
-				left < LIMIT_DATA_BYTES ? left : LIMIT_DATA_BYTES),
-		};
-		piece.is_last = piece.bytes.n == left;
-		const size_t mark = frame_begin(&l->out, FRAME_DATA, s->call);
-		data_pack(&piece, &l->out);
-		const size_t end = l->out.n;
-		if (frame_finish(&l->out, mark))
-			return out_of_memory(why);
-		s->body_credit -= (int64_t)(end - mark - 4);
-		s->body_at += piece.bytes.n;
-		s->has_body = !piece.is_last;
+	size_t n;
+	while (s->has_body && may_send_data(s)) {
+		const enum err err =
+			put_data(s, span_skip(buf_view(&s->body), s->body_at), true, &n, why);
+		if (err)
+			return err;
+		s->body_at += n;
+		s->has_body = s->body_at < s->body.n;
 	}
 	return OK;
+}
+
+enum err stream_send_piece(
+	struct llm_stream *s, struct span piece, bool is_last, size_t *n, struct fault *why)
+{
+	*n = 0;
+	if (is_last && piece.n == 0) {
+		s->is_body_whole = s->has_body = true;
+		s->silent_ms = clock_ms();
+		return s->state == STREAM_OPEN ? stream_send_body(s, why) : OK;
+	}
+	while (piece.n > 0 && may_send_data(s)) {
+		size_t put;
+		const enum err err = put_data(s, piece, is_last, &put, why);
+		if (err)
+			return err;
+		*n += put;
+		s->taken_bytes += (int64_t)put;
+		piece = span_skip(piece, put);
+		s->is_body_whole = is_last && piece.n == 0;
+		s->silent_ms = clock_ms(); /* until now it was for the program to speak */
+	}
+	return OK;
+}
+
+bool stream_is_over(const struct llm_stream *s)
+{
+	return s->state == STREAM_OVER || s->state == STREAM_ENDED;
+}
+
+bool stream_wants_body(const struct llm_stream *s)
+{
+	return s->is_body_later && !s->is_body_whole && !s->has_event && !stream_is_over(s);
+}
+
+bool stream_is_offered_room(const struct llm_stream *s)
+{
+	return s->is_body_short && (stream_is_over(s) || may_send_data(s));
 }
 
 enum err stream_send(struct llm_stream *s, struct link *l, struct fault *why)
@@ -316,9 +382,11 @@ enum err stream_send(struct llm_stream *s, struct link *l, struct fault *why)
 	s->n_tries++;
 	s->body_at = 0;
 	s->body_credit = l->credit_bytes;
-	s->has_body = s->body.n > 0;
+	s->has_body = s->body.n > 0 || s->is_body_whole; /* one of no bytes has a last piece, too */
 	s->silent_ms = clock_ms();
 	l->n_open++;
+	if (s->is_body_short) /* its program waits for this, wherever it does */
+		client_poke(s->client);
 	const enum err late = stream_send_body(s, why);
 	if (late)
 		put_small(s, FRAME_CANCEL, 0);
@@ -364,7 +432,17 @@ static void try_again(struct llm_stream *s, int64_t now_ms)
 static bool may_follow_restart(const struct llm_stream *s, const struct fault *fault)
 {
 	return fault->err == ERR_RESTARTING && !s->has_content && s->retries_left > 0 &&
-	       s->ask.n > 0;
+	       s->ask.n > 0 && s->taken_bytes == 0;
+}
+
+/* Why what would be sent again is not. */
+static void tell_of_pieces(const struct llm_stream *s, struct fault *told)
+{
+	const size_t n = strlen(told->message);
+	if (s->taken_bytes > 0)
+		(void)snprintf(told->message + n, sizeof told->message - n,
+			"; its body came in pieces, which are not kept, so that the call was not "
+			"sent again");
 }
 
 static enum err receive_fault(
@@ -383,6 +461,8 @@ static enum err receive_fault(
 		return OK;
 	}
 	s->failure = *e.fault;
+	if (s->failure.err == ERR_RESTARTING && !s->has_content)
+		tell_of_pieces(s, &s->failure);
 	s->state = STREAM_OVER;
 	leave_link(s);
 	forget_ask(s);
@@ -500,16 +580,20 @@ void stream_lost(struct llm_stream *s, const struct fault *why, int64_t now_ms)
 	if (s->state != STREAM_OPEN && s->state != STREAM_WAITING)
 		return;
 	if (s->state == STREAM_OPEN && is_broken(why) && !s->has_event && s->ask.n > 0 &&
-		s->retries_left > 0 && !(s->is_at_most_once && was_sent)) {
+		s->retries_left > 0 && s->taken_bytes == 0 && !(s->is_at_most_once && was_sent)) {
 		try_again(s, now_ms);
 		return;
 	}
-	if (s->state == STREAM_OPEN && why->err == ERR_IO && was_sent)
+	if (s->state == STREAM_OPEN && why->err == ERR_IO && stream_wants_body(s))
+		fault_set(&told, ERR_IO, "%s before the call's body was whole", why->message);
+	else if (s->state == STREAM_OPEN && why->err == ERR_IO && was_sent)
 		fault_set(&told, ERR_IO,
 			"%s%s; the broker's ledger says what became of the call: `llmb usage`",
 			why->message,
 			s->has_content ? " in the middle of the answer"
 				       : " before the answer began");
+	if (s->state == STREAM_OPEN && is_broken(why) && !s->has_event)
+		tell_of_pieces(s, &told);
 	fail(s, &told);
 }
 
@@ -529,12 +613,23 @@ void stream_stop(struct llm_stream *s, const struct fault *why)
 	drop_inbox(s);
 }
 
+void stream_heed_cancel(struct llm_stream *s)
+{
+	struct fault why;
+	if (!atomic_load(&s->is_cancelled))
+		return;
+	fault_set(&why, ERR_CANCELLED, "%s", err_info(ERR_CANCELLED)->sentence);
+	stream_stop(s, &why);
+}
+
 /* ---- time ---- */
 
 static int64_t silence_due_ms(const struct llm_stream *s)
 {
 	if (s->state != STREAM_OPEN || !s->is_streaming || s->inbox.n > s->inbox_at)
 		return NEVER_MS;
+	if (stream_wants_body(s) && !(s->is_body_short && !may_send_data(s)))
+		return NEVER_MS; /* the silence is the program's */
 	return clock_due_ms(s->silent_ms, s->client->options.idle_timeout_ms);
 }
 

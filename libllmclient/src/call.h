@@ -29,6 +29,11 @@ struct llm_stream {
 	size_t body_at;
 	int64_t body_credit;
 	bool has_body; /* in data frames, and not all of it has gone */
+	/* a body that is the program's to send, piece by piece; nothing of it is kept here */
+	bool is_body_later;
+	bool is_body_whole; /* its last piece was taken */
+	bool is_body_short; /* less was taken than was offered: the program is to come again */
+	int64_t later_bytes, taken_bytes; /* announced, -1: not; and taken so far */
 	struct link *link;
 	uint32_t call;
 	uint64_t mark; /* where in all that the link sends the call frame begins */
@@ -69,6 +74,20 @@ enum err stream_send(struct llm_stream *s, struct link *l, struct fault *why) MU
 /* Puts as much of the body into the link as credit allows. ERR_NO_MEMORY. */
 enum err stream_send_body(struct llm_stream *s, struct fault *why) MUST_USE;
 
+/* Puts as much of a piece of a body that comes later into the link as goes there now; *n bytes. A last piece
+ * without bytes goes by itself, once it can. ERR_NO_MEMORY. */
+enum err stream_send_piece(struct llm_stream *s, struct span piece, bool is_last, size_t *n,
+	struct fault *why) MUST_USE;
+
+/* Is it at its end, so that nothing of a body is wanted? */
+bool stream_is_over(const struct llm_stream *s);
+
+/* Does it wait for its program to go on with a body that comes later, and nothing else? */
+bool stream_wants_body(const struct llm_stream *s);
+
+/* The same of a program that was told to come again: may it? */
+bool stream_is_offered_room(const struct llm_stream *s);
+
 /* A frame for this call. An error is the connection's: what came makes no sense. */
 enum err stream_receive(
 	struct llm_stream *s, const struct frame *f, int64_t now_ms, struct fault *why) MUST_USE;
@@ -80,6 +99,9 @@ void stream_unwelcome(struct llm_stream *s, const struct fault *why, int64_t now
 
 /* Ends it from this side: what is in the inbox is dropped, the broker is told. */
 void stream_stop(struct llm_stream *s, const struct fault *why);
+
+/* The same, if it was cancelled from somewhere. */
+void stream_heed_cancel(struct llm_stream *s);
 
 /* When it must be looked at; NEVER_MS: not by time. */
 int64_t stream_due_ms(const struct llm_stream *s);

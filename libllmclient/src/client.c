@@ -192,7 +192,8 @@ void client_lose(struct llm_client *c, struct link *l, const struct fault *why)
 		else if (l->state == LINK_GREETING)
 			stream_unwelcome(s, why, now_ms);
 	}
-	link_free(l); /* the kernel takes it out of the epoll set */
+	link_free(l);   /* the kernel takes it out of the epoll set */
+	client_poke(c); /* what has failed is told, wherever this was found */
 }
 
 /* What llm_client_info() tells. */
@@ -367,7 +368,7 @@ void client_flush(struct llm_client *c, struct link *l)
 {
 	struct fault why = FAULT_NONE;
 	if (!link_flush(l, &why))
-		watch(c, l, link_pending(l) > 0);
+		watch(c, l, link_pending(l) > 0 || l->is_room_wanted);
 	else if (receive(c, l, clock_ms()))
 		client_lose(c, l, &why);
 }
@@ -400,6 +401,8 @@ static void serve(struct llm_client *c, struct link *l, uint32_t events, int64_t
 {
 	if ((events & ~(uint32_t)EPOLLOUT) && !receive(c, l, now_ms))
 		return;
+	if (events & EPOLLOUT)
+		l->is_room_wanted = false; /* whoever wants it comes again after this step */
 	if (link_pending(l) > 0 || (events & EPOLLOUT))
 		send_bodies(c, l);
 	if (is_linked(c, l) && l->state == LINK_LEAVING && l->n_open == 0) {
@@ -563,7 +566,15 @@ void client_connect(struct llm_client *c, int64_t now_ms)
 
 void client_look(struct llm_client *c)
 {
-	if (c->link && receive(c, c->link, clock_ms()) && c->link)
+	struct link *l = c->link;
+	if (!l)
+		return;
+	const uint64_t before = l->n_received;
+	if (!receive(c, l, clock_ms()))
+		return;
+	if (l->n_received > before)
+		client_poke(c); /* nobody would be woken for it: it is not in the socket any more */
+	if (c->link)
 		client_flush(c, c->link);
 }
 

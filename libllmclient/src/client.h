@@ -34,6 +34,11 @@ struct llm_client {
 /* Was the client made before a fork, by the other side of it? */
 bool client_is_forked(const struct llm_client *c);
 
+static inline bool client_never_blocks(const struct llm_client *c)
+{
+	return (c->options.flags & LLM_F_NONBLOCK) != 0;
+}
+
 /* Closes and frees all of it, its streams too, without a word to the broker. */
 void client_destroy(struct llm_client *c);
 
@@ -52,7 +57,7 @@ void client_connect(struct llm_client *c, int64_t now_ms);
 /* Looks whether the connection is still there, before something goes onto it. */
 void client_look(struct llm_client *c);
 
-/* Sends what has been put into the link, and watches for room where it does not all go. A broken
+/* Sends what has been put into the link, and watches for room where it does not all go or room is wanted. A broken
  * connection is dealt with, so that the link may be gone afterwards. */
 void client_flush(struct llm_client *c, struct link *l);
 

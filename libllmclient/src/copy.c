@@ -140,6 +140,8 @@ llm_request *llm_request_copy(const llm_request *r)
 	b->max_cost_nusd = from->max_cost_nusd;
 	b->is_at_most_once = from->is_at_most_once;
 	b->is_batch = from->is_batch;
+	b->is_body_later = from->is_body_later;
+	b->later_bytes = from->later_bytes;
 	b->op = from->op;
 	if (!copy_request(b, r) || !copy_surface(b, &from->surface) ||
 		!builder_extra(b, &from->options, &b->options) ||

@@ -11,6 +11,7 @@
 
 #define READ_BYTES    (16 * KIB)
 #define OUT_BYTES_MAX (LIMIT_CALLS * (LIMIT_INLINE_BYTES + 4 * KIB) + MIB)
+#define PENDING_BYTES (256 * KIB) /* a body waits while this much has not gone */
 #define KEPT_BYTES    (256 * KIB) /* a buffer larger than that is given back once it is empty */
 
 struct link *link_new(int fd)
@@ -67,6 +68,11 @@ size_t link_pending(const struct link *l)
 	return l->out.n - l->out_at;
 }
 
+bool link_has_room(const struct link *l)
+{
+	return link_pending(l) < PENDING_BYTES;
+}
+
 void link_expect_secret(struct link *l, size_t n)
 {
 	buf_reserve(&l->out, n);
@@ -80,6 +86,19 @@ static void out_is_gone(struct link *l)
 	else
 		buf_clear(&l->out);
 	l->has_secret = false;
+	l->out_at = 0;
+}
+
+/* What has gone makes way for what has not, or a link that always has something to send would keep all of it. Never
+ * moves more than has gone since the last time. */
+static void close_up(struct link *l)
+{
+	const size_t gone = l->out_at;
+	if (gone < link_pending(l))
+		return;
+	buf_drop(&l->out, gone);
+	if (l->has_secret)
+		explicit_bzero(l->out.p + l->out.n, gone);
 	l->out_at = 0;
 }
 
@@ -119,8 +138,10 @@ enum err link_flush(struct link *l, struct fault *why)
 		const ssize_t n = send_some(l);
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+			close_up(l);
 			return OK;
+		}
 		if (n < 0)
 			return fault_set(why, ERR_IO, "the connection to the broker is broken: %s",
 				strerror(errno));
@@ -142,6 +163,7 @@ enum err link_read(struct link *l, struct fault *why)
 	const ssize_t n = recv(l->fd, room, size, MSG_DONTWAIT);
 	if (n > 0) {
 		buf_commit(&l->in, (size_t)n);
+		l->n_received += (uint64_t)n;
 		return OK;
 	}
 	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))

@@ -18,15 +18,16 @@ struct link {
 	int fd;
 	enum link_state state;
 	bool is_watched_out; /* for room to write, too */
+	bool is_room_wanted; /* a program has more for it, and is to be woken once there is room */
 	uint32_t last_call;  /* the highest number given to a call */
 	size_t n_open;       /* calls that the broker has not ended, cancelled ones included */
 	int64_t credit_bytes, max_body_bytes; /* as in the welcome */
 	int64_t hello_due_ms;                 /* the welcome is to be here by then */
 	struct buf in, out;
-	size_t out_at;     /* how much of `out` has gone */
-	uint64_t n_sent;   /* bytes that have gone since the beginning */
-	bool has_secret;   /* `out` is wiped once it has gone */
-	int fds[LINK_FDS]; /* that go with what is sent next; copies */
+	size_t out_at;               /* how much of `out` has gone */
+	uint64_t n_sent, n_received; /* bytes that have gone and come since the beginning */
+	bool has_secret;             /* `out` is wiped once it has gone */
+	int fds[LINK_FDS];           /* that go with what is sent next; copies */
 	size_t n_fds;
 };
 
@@ -39,6 +40,9 @@ uint64_t link_mark(const struct link *l);
 
 /* How much is waiting to go. */
 size_t link_pending(const struct link *l);
+
+/* Is so little waiting that a piece of a body may be put behind it? */
+bool link_has_room(const struct link *l);
 
 /* Room for a frame of `n` bytes with a secret in it, so that growing leaves none of it behind. */
 void link_expect_secret(struct link *l, size_t n);

@@ -63,8 +63,8 @@ static int call_back(struct llm_stream *s)
 	return n;
 }
 
-/* The events that a callback has had, and the streams that wait to be read; *is_gone: a callback has
- * freed the client. */
+/* The events that a callback has had, and the streams that wait to be read or to be given more; *is_gone: a
+ * callback has freed the client. */
 static int hand_out(struct llm_client *c, bool *is_gone)
 {
 	struct llm_stream *s;
@@ -77,7 +77,7 @@ static int hand_out(struct llm_client *c, bool *is_gone)
 	if (*is_gone)
 		return n;
 	LIST_EACH(c->streams, s)
-		n += stream_is_readable(s);
+		n += stream_is_readable(s) || stream_is_offered_room(s);
 	return n;
 }
 

@@ -1,6 +1,8 @@
 /* relay.c - how is a public API's own request put together? */
 #include "libllmclient/src/request.h"
 
+#include <inttypes.h>
+
 #include "libllmclient/src/error.h"
 #include "libllmclient/src/grow.h"
 #include "protocol/limits.h"
@@ -84,5 +86,29 @@ int llm_relay_body(llm_request *r, const char *content_type, const void *data, s
 		    &b->surface.content_type) ||
 		!builder_text(b, span_of(data ? data : "", len), &b->body))
 		return builder_code(b);
+	b->is_body_later = false;
+	return LLM_OK;
+}
+
+int llm_relay_body_later(llm_request *r, const char *content_type, int64_t length)
+{
+	if (!r)
+		return LLM_E_INVAL;
+	struct builder *b = relayed(r);
+	if (!b)
+		return LLM_E_INVAL;
+	if (length < -1)
+		return builder_fail(b, ERR_INVALID_ARGUMENT,
+			"a body of %" PRId64 " bytes: -1 says that its length is not known",
+			length);
+	if (length > (int64_t)LIMIT_BODY_BYTES)
+		return builder_fail(b, ERR_TOO_BIG, "a body of %" PRId64 " bytes; the limit is %zu",
+			length, LIMIT_BODY_BYTES);
+	if (!builder_take(b, "the content type", content_type ? content_type : "application/json",
+		    &b->surface.content_type))
+		return builder_code(b);
+	b->body = SPAN_NONE;
+	b->is_body_later = true;
+	b->later_bytes = length;
 	return LLM_OK;
 }

@@ -14,6 +14,8 @@ struct builder {
 	enum llm_op op;              /* typed */
 	struct surface_call surface; /* relay, native */
 	struct span body;            /* their body; a typed call's is the request itself */
+	bool is_body_later;          /* it follows by llm_stream_body() */
+	int64_t later_bytes;         /* then its length; -1: not known */
 	struct extra options;        /* members for whichever provider answers */
 	int64_t timeout_ms;          /* 0: the client's */
 	int64_t max_cost_nusd;       /* -1: none */

@@ -5,18 +5,13 @@
 #include "protocol/base/list.h"
 #include "protocol/base/mem.h"
 
-static bool never_blocks(const struct llm_client *c)
-{
-	return (c->options.flags & LLM_F_NONBLOCK) != 0;
-}
-
-static void stop_if_cancelled(struct llm_stream *s)
+/* A wait for what cannot come. */
+static int body_first(struct llm_client *c)
 {
 	struct fault why;
-	if (!atomic_load(&s->is_cancelled))
-		return;
-	fault_set(&why, ERR_CANCELLED, "%s", err_info(ERR_CANCELLED)->sentence);
-	stream_stop(s, &why);
+	fault_set(&why, ERR_INVALID_ARGUMENT,
+		"there is no answer before the body is whole: send the rest by llm_stream_body()");
+	return client_fail(c, &why);
 }
 
 int llm_stream_next(llm_stream *s, const llm_event **ev)
@@ -26,10 +21,12 @@ int llm_stream_next(llm_stream *s, const llm_event **ev)
 	if (client_is_forked(s->client))
 		return LLM_E_FORKED;
 	for (;;) {
-		stop_if_cancelled(s);
+		stream_heed_cancel(s);
 		const int got = stream_take(s, ev);
-		if (got != LLM_E_AGAIN || never_blocks(s->client))
+		if (got != LLM_E_AGAIN || client_never_blocks(s->client))
 			return got;
+		if (stream_wants_body(s))
+			return body_first(s->client);
 		client_step(s->client, -1);
 	}
 }
@@ -88,7 +85,7 @@ static llm_result *ask_whole(
 	struct llm_stream *s = NULL;
 	if (client_is_forked(c))
 		return NULL;
-	if (never_blocks(c))
+	if (client_never_blocks(c))
 		fault_set(&why, ERR_INVALID_ARGUMENT,
 			"this waits for a whole answer, and the client has LLM_F_NONBLOCK");
 	else if (!b && !admin)
@@ -180,7 +177,7 @@ int llm_client_connect(llm_client *c)
 	c->is_wanted = !c->link || c->link->state != LINK_UP;
 	client_connect(c, clock_ms());
 	while (c->is_wanted) {
-		if (never_blocks(c)) {
+		if (client_never_blocks(c)) {
 			client_step(c, 0);
 			return c->is_wanted ? LLM_E_AGAIN : c->link ? LLM_OK : c->error.code;
 		}

@@ -38,7 +38,7 @@ struct fake_broker {
 	struct connection connections[CONNECTIONS_MAX];
 	size_t n_connections;
 	bool is_dripping;
-	atomic_int n_accepted, n_calls, n_cancels;
+	atomic_int n_accepted, n_calls, n_cancels, n_begun, n_pieces;
 	atomic_llong credit;
 };
 
@@ -150,12 +150,13 @@ void fake_hang_up(struct fake_to to)
 
 static void welcome(struct fake_to to)
 {
+	const int64_t credit_bytes = to.broker->options.credit_bytes;
 	struct buf b = BUF_INIT(KIB);
 	const struct welcome w = {
 		.version = PROTOCOL_VERSION,
 		.broker = SPAN("fake 1.0"),
 		.identity = SPAN("{\"uid\":1000}"),
-		.credit_bytes = (int64_t)LIMIT_CREDIT_BYTES,
+		.credit_bytes = credit_bytes ? credit_bytes : (int64_t)LIMIT_CREDIT_BYTES,
 		.max_body_bytes = (int64_t)LIMIT_BODY_BYTES,
 	};
 	const size_t mark = frame_begin(&b, FRAME_WELCOME, 0);
@@ -196,6 +197,15 @@ static void answer(struct fake_broker *b, struct fake_call *c)
 	fake_end(c->to);
 }
 
+static void drop_upload(struct connection *n, struct upload *u)
+{
+	if (!u)
+		return;
+	buf_done(&u->call);
+	buf_done(&u->body);
+	*u = n->uploads[--n->n_uploads];
+}
+
 static void on_call(struct fake_broker *b, struct connection *n, const struct frame *f)
 {
 	struct fault why = FAULT_NONE;
@@ -204,6 +214,7 @@ static void on_call(struct fake_broker *b, struct connection *n, const struct fr
         };
 	OWNED(arena_done) struct arena arena;
 	arena_init(&arena, MIB);
+	atomic_fetch_add(&b->n_begun, 1);
 	if (call_unpack(f->body, &arena, &c.call, &why)) {
 		fake_fault(c.to, why.err, why.message);
 		return;
@@ -218,36 +229,48 @@ static void on_call(struct fake_broker *b, struct connection *n, const struct fr
 	struct upload *u = &n->uploads[n->n_uploads++];
 	*u = (struct upload){f->call, BUF_INIT(LIMIT_FRAME_BYTES), BUF_INIT(LIMIT_BODY_BYTES)};
 	buf_span(&u->call, f->raw);
+	c.body = buf_view(&u->body);
+	if (b->options.piece && b->options.piece(&c, b->options.arg))
+		drop_upload(n, u);
+}
+
+static struct upload *find_upload(struct connection *n, uint32_t number)
+{
+	for (size_t i = 0; i < n->n_uploads; i++) {
+		if (n->uploads[i].number == number)
+			return &n->uploads[i];
+	}
+	return NULL;
 }
 
 static void on_data(struct fake_broker *b, struct connection *n, const struct frame *f)
 {
 	struct data data;
 	struct fault why = FAULT_NONE;
+	struct fake_call c = {
+		.to = {b, n->fd, f->call}
+        };
+	OWNED(arena_done) struct arena arena;
+	arena_init(&arena, MIB);
 	if (data_unpack(f->body, &data, &why))
 		bail("the client's data: %s", why.message);
-	for (size_t i = 0; i < n->n_uploads; i++) {
-		struct upload *u = &n->uploads[i];
-		if (u->number != f->call)
-			continue;
-		buf_span(&u->body, data.bytes);
-		give_credit((struct fake_to){b, n->fd, f->call}, f->length);
-		if (!data.is_last)
-			return;
-		struct fake_call c = {
-			.to = {b, n->fd, f->call}
-                };
-		OWNED(arena_done) struct arena arena;
-		arena_init(&arena, MIB);
-		if (call_unpack(pack_from(buf_view(&u->call)), &arena, &c.call, &why))
-			bail("the client's call: %s", why.message);
-		c.body = buf_view(&u->body);
+	atomic_fetch_add(&b->n_pieces, 1);
+	struct upload *u = find_upload(n, f->call);
+	if (!u)
+		return; /* of a call that has ended */
+	buf_span(&u->body, data.bytes);
+	if (buf_error(&u->body))
+		bail("the client's body is longer than any may be");
+	if (!b->options.is_stingy)
+		give_credit(c.to, f->length);
+	if (call_unpack(pack_from(buf_view(&u->call)), &arena, &c.call, &why))
+		bail("the client's call: %s", why.message);
+	c.body = buf_view(&u->body);
+	const bool is_over = b->options.piece && b->options.piece(&c, b->options.arg);
+	if (!is_over && data.is_last)
 		answer(b, &c);
-		buf_done(&u->call);
-		buf_done(&u->body);
-		n->uploads[i] = n->uploads[--n->n_uploads];
-		return;
-	}
+	if (is_over || data.is_last)
+		drop_upload(n, u);
 }
 
 static void on_frame(struct fake_broker *b, struct connection *n, const struct frame *f)
@@ -266,6 +289,7 @@ static void on_frame(struct fake_broker *b, struct connection *n, const struct f
 		on_data(b, n, f);
 		break;
 	case FRAME_CANCEL:
+		drop_upload(n, find_upload(n, f->call));
 		fake_fault(to, ERR_CANCELLED, "cancelled");
 		atomic_fetch_add(&b->n_cancels, 1);
 		break;
@@ -307,10 +331,8 @@ static bool serve(struct fake_broker *b, struct connection *n)
 static void drop(struct fake_broker *b, size_t i)
 {
 	struct connection *n = &b->connections[i];
-	for (size_t u = 0; u < n->n_uploads; u++) {
-		buf_done(&n->uploads[u].call);
-		buf_done(&n->uploads[u].body);
-	}
+	while (n->n_uploads > 0)
+		drop_upload(n, n->uploads);
 	buf_done(&n->in);
 	close(n->fd);
 	b->connections[i] = b->connections[--b->n_connections];
@@ -405,6 +427,16 @@ int fake_connections(struct fake_broker *b)
 int fake_calls(struct fake_broker *b)
 {
 	return atomic_load(&b->n_calls);
+}
+
+int fake_begun(struct fake_broker *b)
+{
+	return atomic_load(&b->n_begun);
+}
+
+int fake_pieces(struct fake_broker *b)
+{
+	return atomic_load(&b->n_pieces);
 }
 
 int fake_cancels(struct fake_broker *b)

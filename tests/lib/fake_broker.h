@@ -23,7 +23,12 @@ struct fake_call {
 
 struct fake_options {
 	void (*script)(struct fake_call *c, void *arg); /* NULL: answers "hello" */
+	/* Called for a call whose body comes in data frames, and for each of them: `body` is what is there
+	 * so far. True: the call is at its end, and what still comes of it is passed over. */
+	bool (*piece)(struct fake_call *c, void *arg);
 	void *arg;
+	int64_t credit_bytes; /* in the welcome; 0: LIMIT_CREDIT_BYTES */
+	bool is_stingy;       /* gives none back */
 	/* Called for each connection instead of welcoming it; true: the connection is closed after. */
 	bool (*greet)(int fd, int nth, void *arg);
 };
@@ -35,6 +40,8 @@ const char *fake_socket(const struct fake_broker *b);
 /* What has been seen so far. */
 int fake_connections(struct fake_broker *b);
 int fake_calls(struct fake_broker *b);
+int fake_begun(struct fake_broker *b);  /* call frames, whose bodies may not have come */
+int fake_pieces(struct fake_broker *b); /* data frames */
 int fake_cancels(struct fake_broker *b);
 int64_t fake_credit(struct fake_broker *b); /* given back, all calls together */
 

@@ -55,11 +55,12 @@ static void tool_script(struct fake_call *c, void *arg)
 /* All that a program does in a day. True: everything worked. */
 static bool a_day(const llm_options *o)
 {
+	static const char piece[400000];
 	const llm_event *ev;
 	bool is_good = false;
 	llm_result *a = NULL;
 	llm_stream *s = NULL;
-	llm_request *copy = NULL;
+	llm_request *copy = NULL, *relay = NULL;
 	char *json = NULL, *text = NULL;
 	llm_client *c = llm_client_new(o);
 	llm_request *r = llm_request_new("fake/echo");
@@ -86,6 +87,17 @@ static bool a_day(const llm_options *o)
 		;
 	if (llm_error_code(llm_stream_error(s)))
 		goto done;
+	relay = llm_relay_new("openai.chat", "POST", NULL, NULL);
+	if (!relay || llm_relay_body_later(relay, NULL, -1))
+		goto done;
+	llm_stream_free(s);
+	s = llm_stream_start(c, relay);
+	if (!s || llm_stream_body(s, piece, sizeof piece, 1) != (int64_t)sizeof piece)
+		goto done;
+	while (llm_stream_next(s, &ev) > 0)
+		;
+	if (llm_error_code(llm_stream_error(s)))
+		goto done;
 	json = llm_admin_call(c, "status", "{\"a\":1}");
 	text = llm_ask(c, NULL, "hi");
 	is_good = json && text && llm_client_models(c) && llm_client_info(c) &&
@@ -95,6 +107,7 @@ done:
 	llm_free(text);
 	llm_result_free(a);
 	llm_stream_free(s);
+	llm_request_free(relay);
 	llm_request_free(copy);
 	llm_request_free(r);
 	llm_client_free(c);
