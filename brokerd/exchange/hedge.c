@@ -111,6 +111,8 @@ bool hedge_ended(struct leg *l, struct leg *rival, const struct fault *why)
 	rival->floor = slow_floor(x);
 	if (is_first)
 		exchange_tell_next(x, why->message);
+	else if (x->flight->unknown > 0) /* what it may have served is not sent there again */
+		order_drop(x, l->target);
 	else /* all that have not failed are asked before it, if it comes to that */
 		order_put_last(x, l->target);
 	return true;

@@ -238,3 +238,15 @@ void order_put_last(struct exchange *x, size_t i)
 	if (x->n_warned > i)
 		x->n_warned = i;
 }
+
+void order_drop(struct exchange *x, size_t i)
+{
+	struct route *r = &x->flight->route;
+	const size_t behind = r->n - 1 - i;
+	memmove(&r->targets[i], &r->targets[i + 1], behind * sizeof *r->targets);
+	if (x->ready_us)
+		memmove(&x->ready_us[i], &x->ready_us[i + 1], behind * sizeof *x->ready_us);
+	r->n--;
+	if (x->n_warned > i)
+		x->n_warned = i;
+}

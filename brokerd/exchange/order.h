@@ -28,10 +28,11 @@ enum err order_route(struct exchange *x, struct fault *why) MUST_USE;
  * behind the last of these that was not put off. */
 size_t order_list_end(const struct exchange *x);
 size_t order_end(const struct exchange *x);
-/* The i-th of these is asked next after the target in hand; or, having been that, after all of them. No attempt is under way
- * there, nor at those that make room. */
+/* The i-th of these is asked next after the target in hand; or, having been that, after all of them, or not again. No attempt
+ * is under way there, nor at those that make room. */
 void order_bring(struct exchange *x, size_t i);
 void order_put_last(struct exchange *x, size_t i);
+void order_drop(struct exchange *x, size_t i);
 
 /* What the request can cost there, at usual prices: to compare targets by, not to bound the bill. -1: not known. */
 int64_t order_cost_nusd(const struct exchange *x, const struct target *t);
