@@ -60,6 +60,7 @@ msgpack = $(call once,msgpack,$(PKG_CONFIG) --exists msgpack-c && echo msgpack-c
 packages = libcurl libcjson libsodium libcrypto libseccomp sqlite3 $(msgpack)
 includes = $(call once,includes,$(PKG_CONFIG) --cflags $(packages))
 libs     = $(call once,libs,$(PKG_CONFIG) --libs $(packages)) -lev -lm -pthread
+libs_bridge = $(call once,libs_bridge,$(PKG_CONFIG) --libs libmicrohttpd) -lev
 libs_msgpack = $(call once,libs_msgpack,$(PKG_CONFIG) --libs $(msgpack))
 
 compile = $(CC) -std=c11 -D_GNU_SOURCE -I. -Ilibllmclient/include $(includes) \
@@ -79,6 +80,7 @@ brokerd_src  := $(call sources,brokerd)
 client_src   := $(call sources,libllmclient/src)
 cli_src      := $(call sources,libllmclient/cli)
 agent_src    := $(call sources,libllmclient/agent)
+bridge_src   := $(call sources,libllmclient/bridge)
 example_src  := $(sort $(wildcard libllmclient/examples/*.c))
 unit_src     := $(sort $(wildcard tests/unit/test_*.c))
 fuzz_src     := $(sort $(wildcard tests/fuzz/fuzz_*.c))
@@ -91,10 +93,11 @@ wrap_src     := $(sort $(wildcard tests/wrap/*.c))
 virtual_src  := $(sort $(wildcard tests/lib/*_virtual.c tests/lib/*_inline.c tests/lib/*_scripted.c))
 testlib_src  := $(filter-out $(virtual_src) tests/lib/tap.c,$(sort $(wildcard tests/lib/*.c)))
 
-all_src      := $(protocol_src) $(brokerd_src) $(client_src) $(cli_src) $(agent_src) $(example_src) \
+all_src      := $(protocol_src) $(brokerd_src) $(client_src) $(cli_src) $(agent_src) $(bridge_src) \
+	$(example_src) \
 	$(sort $(wildcard tests/*/*.c))
 
-programs     := $B/bin/llm-brokerd $B/bin/llmb $B/bin/llm-broker-agent
+programs     := $B/bin/llm-brokerd $B/bin/llmb $B/bin/llm-broker-agent $B/bin/llm-broker-bridge
 tool         := $B/bin/dialect
 soname       := libllmclient.so.1
 realname     := $(soname).0.0
@@ -181,9 +184,11 @@ $B/lib/libllmclient.a: $(call pic_objects,$(client_src) $(protocol_src)) $B/link
 
 $B/bin/llmb: $(call objects,$(cli_src) $(base_src)) $B/links | $(shared)
 $B/bin/llm-broker-agent: $(call objects,$(agent_src) $(base_src)) $B/links | $(shared)
-$B/bin/llmb $B/bin/llm-broker-agent:
+$B/bin/llm-broker-bridge: $(call objects,$(bridge_src) $(base_src)) $B/links | $(shared)
+$B/bin/llm-broker-bridge: libs_own = $(libs_bridge)
+$B/bin/llmb $B/bin/llm-broker-agent $B/bin/llm-broker-bridge:
 	@mkdir -p $(@D)
-	$(call say,link)$(CC) $(ldflags) -pie $(RPATH) -o $@ $(inputs) -L$B/lib -lllmclient
+	$(call say,link)$(CC) $(ldflags) -pie $(RPATH) -o $@ $(inputs) -L$B/lib -lllmclient $(libs_own)
 
 $(examples): $B/examples/%: $B/obj/libllmclient/examples/%.o $B/links | $(shared)
 	@mkdir -p $(@D)
@@ -382,7 +387,10 @@ bench: all $(benches)
 	$B/bench/route
 	$B/bench/health
 
-.PHONY: bench-dialects bench-relay
+.PHONY: bench-dialects bench-relay bench-bridge
+# beside nginx, where that is installed, and a gateway: BENCH_BRIDGE='--gateway node /path/to/start-server.js'
+bench-bridge: all $B/bench/direct $B/bench/upstream
+	LLMB_BENCH_DIR=$(abspath $B/bench) $(PYTHON) tests/bench/bridge.py $(BENCH_BRIDGE)
 bench-dialects: $B/bench/dialects
 	$B/bench/dialects $(BENCH_DIALECTS)
 # BENCH_RELAY='--rounds 21 --only delta'
@@ -422,6 +430,7 @@ into    = @install -d -m 0755 $(DESTDIR)$1 && install -m $2 $3 $(DESTDIR)$1/ && 
 install: all
 	$(call into,$(BINDIR),0755,$B/bin/llmb)
 	$(call into,$(BINDIR),0755,$B/bin/llm-broker-agent)
+	$(call into,$(BINDIR),0755,$B/bin/llm-broker-bridge)
 	$(call into,$(BINDIR),0711,$B/bin/llm-brokerd)
 	$(call into,$(LIBDIR),0644,$B/lib/$(realname) $B/lib/libllmclient.a)
 	@ln -sf $(realname) $(DESTDIR)$(LIBDIR)/$(soname)

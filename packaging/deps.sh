@@ -6,7 +6,7 @@
 set -eu
 
 build='build-essential pkgconf|pkg-config libev-dev libcurl4-openssl-dev libcjson-dev libsodium-dev
-	libssl-dev libsqlite3-dev libseccomp-dev uthash-dev'
+	libssl-dev libsqlite3-dev libseccomp-dev libmicrohttpd-dev uthash-dev'
 test='bubblewrap python3 python3-pytest python3-pytest-xdist python3-msgpack openssl perl ca-certificates tzdata'
 ci='iproute2 clang libclang-rt-dev clang-format clang-tidy valgrind strace gdb universal-ctags'
 

@@ -166,6 +166,8 @@ LLM_API const char *llm_event_warning_code(const llm_event *ev);  /**< "dropped_
 LLM_API const char *llm_event_warning_param(const llm_event *ev); /**< the member it is about, or NULL */
 LLM_API int llm_event_status(const llm_event *ev);                /**< of HEAD: HTTP status; else 0 */
 LLM_API const char *llm_event_header(const llm_event *ev, const char *name); /**< of HEAD; or NULL */
+LLM_API size_t llm_event_headers(const llm_event *ev);            /**< of HEAD: how many; one name may come more than once */
+LLM_API const char *llm_event_header_at(const llm_event *ev, size_t i, const char **value); /**< the i-th's name; NULL: there is none */
 /* ---- embeddings, ranks, counts, verdicts, models: a request as for a chat, with inputs in place of messages ---- */
 LLM_API int llm_request_input(llm_request *r, const char *text); /**< to be embedded or judged; a document to be ranked */
 LLM_API int llm_request_input_image(llm_request *r, const char *mime, const void *data, size_t len); /**< copied; mime NULL: image/png */

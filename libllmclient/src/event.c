@@ -311,3 +311,17 @@ const char *llm_event_header(const llm_event *ev, const char *name)
 	}
 	return NULL;
 }
+
+size_t llm_event_headers(const llm_event *ev)
+{
+	return ev && ev->type == EV_HEAD ? ev->head.n_headers : 0;
+}
+
+const char *llm_event_header_at(const llm_event *ev, size_t i, const char **value)
+{
+	if (i >= llm_event_headers(ev))
+		return NULL;
+	if (value)
+		*value = ev->head.headers[i].value.p;
+	return ev->head.headers[i].key.p;
+}

@@ -15,7 +15,7 @@
 
 struct direct {
 	/* the question */
-	const char *url, *model;
+	const char *url, *model, *header;
 	int64_t prompt_bytes, calls, warm_ms, run_ms, cpu;
 	bool is_stream, is_easy, is_hold;
 	struct buf body;
@@ -308,15 +308,16 @@ int main(int argc, char **argv)
 	static const char *const headers[] = {"Content-Type: application/json",
 		"Accept: application/json", "User-Agent: llm-broker-bench", "Expect:"};
 	const struct bench_option options[] = {
-		{"url",          NULL,            &d.url, NULL,         0,  0,       "of the provider's chat endpoint"    },
-		{"prompt-bytes", &d.prompt_bytes, NULL,   NULL,         0,  1048576, "length of the question"             },
-		{"calls",        &d.calls,        NULL,   NULL,         1,  100000,  "in flight at once"                  },
-		{"easy",         NULL,            NULL,   &d.is_easy,   0,  0,       "one easy handle, one call at a time"},
-		{"stream",       NULL,            NULL,   &d.is_stream, 0,  0,       "ask for streams"                    },
-		{"hold",         NULL,            NULL,   &d.is_hold,   0,  0,       "end when all streams have begun"    },
-		{"warm-ms",      &d.warm_ms,      NULL,   NULL,         1,  600000,  "not measured"                       },
-		{"run-ms",       &d.run_ms,       NULL,   NULL,         1,  600000,  "measured"                           },
-		{"pin",          &d.cpu,          NULL,   NULL,         -1, 1023,    "the processor to stay on"           },
+		{"url",          NULL,            &d.url,    NULL,         0,  0,       "of the provider's chat endpoint"    },
+		{"header",       NULL,            &d.header, NULL,         0,  0,       "another one, as NAME: VALUE"        },
+		{"prompt-bytes", &d.prompt_bytes, NULL,      NULL,         0,  1048576, "length of the question"             },
+		{"calls",        &d.calls,        NULL,      NULL,         1,  100000,  "in flight at once"                  },
+		{"easy",         NULL,            NULL,      &d.is_easy,   0,  0,       "one easy handle, one call at a time"},
+		{"stream",       NULL,            NULL,      &d.is_stream, 0,  0,       "ask for streams"                    },
+		{"hold",         NULL,            NULL,      &d.is_hold,   0,  0,       "end when all streams have begun"    },
+		{"warm-ms",      &d.warm_ms,      NULL,      NULL,         1,  600000,  "not measured"                       },
+		{"run-ms",       &d.run_ms,       NULL,      NULL,         1,  600000,  "measured"                           },
+		{"pin",          &d.cpu,          NULL,      NULL,         -1, 1023,    "the processor to stay on"           },
 	};
 	bench_options(argc, argv, "a call by libcurl alone", options, COUNT_OF(options));
 	if (!d.url)
@@ -335,6 +336,8 @@ int main(int argc, char **argv)
 		if (!d.headers)
 			bench_die("out of memory");
 	}
+	if (d.header && !(d.headers = curl_slist_append(d.headers, d.header)))
+		bench_die("out of memory");
 	if (d.is_easy)
 		run_easy(&d);
 	else

@@ -547,6 +547,7 @@ static void relayed(llm_request *r, const char *want, const char *name)
 	struct fake_broker *b = fake_start(&o);
 	llm_client *c = client_for(b);
 	const llm_event *ev;
+	const char *value = NULL;
 	(void)llm_relay_header(r, "X-Trace", "7");
 	(void)llm_relay_body(r, NULL, "{}", 2);
 	llm_stream *s = llm_stream_start(c, r);
@@ -555,6 +556,10 @@ static void relayed(llm_request *r, const char *want, const char *name)
 	is_int(llm_event_status(ev), 201, "%s: its status", name);
 	is_str(llm_event_header(ev, "content-type"), "text/plain", "%s: a header", name);
 	is_str(llm_event_header(ev, "x"), NULL, "%s: not another", name);
+	is_uint(llm_event_headers(ev), 1, "%s: there is one", name);
+	is_str(llm_event_header_at(ev, 0, &value), "content-type", "%s: by its place", name);
+	is_str(value, "text/plain", "%s: and what it says", name);
+	is_str(llm_event_header_at(ev, 1, NULL), NULL, "%s: none behind it", name);
 	ok(llm_stream_next(s, &ev) == 1 && llm_event_type_of(ev) == LLM_EV_RAW, "%s: bytes", name);
 	is_str(llm_event_detail(ev, NULL), want, "%s: and what was asked", name);
 	is_int(drain(s), 0, "%s: its end", name);

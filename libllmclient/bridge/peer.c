@@ -1,0 +1,146 @@
+/* peer.c - sock_diag is asked for exactly one socket: the other end's. Where that is not allowed (a sandbox without netlink),
+ * /proc/net/tcp is read. */
+#include "libllmclient/bridge/peer.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Both ends, as the other end has them: its own address first. */
+struct ends {
+	int family;
+	struct in6_addr theirs, ours; /* of version 4 the first four bytes */
+	in_port_t their_port, our_port;
+};
+
+static void put_end(const struct sockaddr_storage *name, struct in6_addr *to, in_port_t *port)
+{
+	if (name->ss_family == AF_INET) {
+		const struct sockaddr_in *in = (const void *)name;
+		memcpy(to, &in->sin_addr, sizeof in->sin_addr);
+		*port = in->sin_port;
+		return;
+	}
+	const struct sockaddr_in6 *in6 = (const void *)name;
+	*to = in6->sin6_addr;
+	*port = in6->sin6_port;
+}
+
+static bool is_loopback(const struct sockaddr_storage *name)
+{
+	if (name->ss_family == AF_INET)
+		return ntohl(((const struct sockaddr_in *)(const void *)name)->sin_addr.s_addr) >>
+			       24 ==
+		       127;
+	return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)name)->sin6_addr);
+}
+
+/* 0: it is said; -1: nothing is known. */
+static int ask_kernel(const struct ends *e, uid_t *out)
+{
+	struct {
+		struct nlmsghdr head;
+		struct inet_diag_req_v2 ask;
+	} q = {
+		.head = {.nlmsg_len = sizeof q,
+			 .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+			 .nlmsg_flags = NLM_F_REQUEST                                    },
+		.ask = { .sdiag_family = (uint8_t)e->family,
+			 .sdiag_protocol = IPPROTO_TCP,
+			 .idiag_states = ~0u,
+			 .id = {.idiag_sport = e->their_port,
+				.idiag_dport = e->our_port,
+				.idiag_cookie = {INET_DIAG_NOCOOKIE, INET_DIAG_NOCOOKIE}}}
+        };
+	union {
+		struct nlmsghdr head;
+		char bytes[1024];
+	} answer;
+	memcpy(q.ask.id.idiag_src, &e->theirs, sizeof e->theirs);
+	memcpy(q.ask.id.idiag_dst, &e->ours, sizeof e->ours);
+	const int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	if (fd < 0)
+		return -1;
+	ssize_t n = send(fd, &q, sizeof q, 0);
+	if (n == (ssize_t)sizeof q)
+		n = recv(fd, &answer, sizeof answer, 0);
+	close(fd);
+	if (n < (ssize_t)NLMSG_LENGTH(sizeof(struct inet_diag_msg)) ||
+		answer.head.nlmsg_type != SOCK_DIAG_BY_FAMILY)
+		return -1;
+	const struct inet_diag_msg *m = NLMSG_DATA(&answer.head);
+	*out = m->idiag_uid;
+	return 0;
+}
+
+/* A line of the table: "sl local:port remote:port st ... uid". */
+static int read_table(const struct ends *e, uid_t *out)
+{
+	const bool is_v4 = e->family == AF_INET;
+	const size_t words = is_v4 ? 1 : 4;
+	char line[512], want[128];
+	size_t at = 0;
+	int found = -1;
+	FILE *table = fopen(is_v4 ? "/proc/net/tcp" : "/proc/net/tcp6", "re");
+	if (!table)
+		return -1;
+	for (size_t i = 0; i < words; i++)
+		at += (size_t)snprintf(
+			want + at, sizeof want - at, "%08" PRIX32, e->theirs.s6_addr32[i]);
+	at += (size_t)snprintf(want + at, sizeof want - at, ":%04X ", ntohs(e->their_port));
+	for (size_t i = 0; i < words; i++)
+		at += (size_t)snprintf(
+			want + at, sizeof want - at, "%08" PRIX32, e->ours.s6_addr32[i]);
+	(void)snprintf(want + at, sizeof want - at, ":%04X ", ntohs(e->our_port));
+	while (found < 0 && fgets(line, sizeof line, table)) {
+		unsigned uid;
+		const char *after = strstr(line, want);
+		if (after &&
+			sscanf(after + strlen(want), "%*x %*x:%*x %*x:%*x %*x %u", &uid) == 1) {
+			*out = (uid_t)uid;
+			found = 0;
+		}
+	}
+	fclose(table);
+	return found;
+}
+
+static enum err tcp_uid(
+	int fd, const struct sockaddr_storage *theirs, uid_t *out, struct fault *why)
+{
+	struct sockaddr_storage ours;
+	socklen_t n = sizeof ours;
+	struct ends e = {.family = theirs->ss_family};
+	if (!is_loopback(theirs))
+		return fault_set(why, ERR_DENIED, "only programs of this host are served");
+	if (getsockname(fd, (struct sockaddr *)&ours, &n) != 0)
+		return fault_set(why, ERR_DENIED, "the connection is gone");
+	put_end(theirs, &e.theirs, &e.their_port);
+	put_end(&ours, &e.ours, &e.our_port);
+	if (ask_kernel(&e, out) == 0 || read_table(&e, out) == 0)
+		return OK;
+	return fault_set(why, ERR_DENIED, "the kernel does not say whose program this is");
+}
+
+enum err peer_uid(int fd, uid_t *out, struct fault *why)
+{
+	struct sockaddr_storage theirs;
+	struct ucred who;
+	socklen_t n = sizeof theirs, n_who = sizeof who;
+	if (getpeername(fd, (struct sockaddr *)&theirs, &n) != 0)
+		return fault_set(why, ERR_DENIED, "the connection is gone");
+	if (theirs.ss_family == AF_INET || theirs.ss_family == AF_INET6)
+		return tcp_uid(fd, &theirs, out, why);
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &n_who) != 0)
+		return fault_set(why, ERR_DENIED, "the kernel does not say whose program this is");
+	*out = who.uid;
+	return OK;
+}

@@ -1,0 +1,371 @@
+/* server.c - libmicrohttpd has its own epoll, which the loop watches like any descriptor. Another epoll watches for callers
+ * who hang up: libmicrohttpd does not look at a connection that is suspended, and most of them are. */
+#include "libllmclient/bridge/server.h"
+
+#include <errno.h>
+#include <ev.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "protocol/base/list.h"
+
+#define HEAD_BYTES   ((size_t)64 * 1024) /* of a request, and of what libmicrohttpd needs beside it */
+#define SILENT_S     60u /* between two pieces of a body, or of an answer that is not read */
+#define GONE_AT_ONCE 64
+#define SWEEP_S      5.0
+
+struct conn {
+	struct conn *prev, *next; /* of those that are quiet, the longest first; or of the others */
+	struct server *server;
+	struct caller who;
+	int fd;
+	struct request *request; /* NULL: quiet */
+	double since;            /* quiet from then on */
+	bool is_closing;         /* its caller has closed his side while it was quiet */
+	bool is_gone;
+};
+
+struct server {
+	struct bridge *bridge;
+	struct MHD_Daemon *http;
+	struct ev_loop *loop;
+	struct ev_io io, gone_io;
+	struct ev_timer timer, sweep;
+	struct ev_prepare prepare;
+	int gone_fd;
+	struct conn *quiet, *busy;
+	struct conn **by_fd; /* those that libmicrohttpd has not told of yet */
+	int n_by_fd;
+	unsigned n;
+	bool is_stirred, is_draining;
+};
+
+/* ---- on the loop ---- */
+
+static void run(struct server *s)
+{
+	MHD_UNSIGNED_LONG_LONG ms;
+	s->is_stirred = false;
+	(void)MHD_run(s->http);
+	ev_timer_stop(s->loop, &s->timer);
+	if (MHD_get_timeout(s->http, &ms) != MHD_YES)
+		return;
+	ev_timer_set(&s->timer, (double)ms / 1e3, 0);
+	ev_timer_start(s->loop, &s->timer);
+}
+
+static void on_io(struct ev_loop *loop, struct ev_io *w, int events)
+{
+	(void)loop;
+	(void)events;
+	run(container_of(w, struct server, io));
+}
+
+static void on_timer(struct ev_loop *loop, struct ev_timer *w, int events)
+{
+	(void)loop;
+	(void)events;
+	run(container_of(w, struct server, timer));
+}
+
+/* Before the loop waits: what was resumed in this turn goes on. */
+static void on_prepare(struct ev_loop *loop, struct ev_prepare *w, int events)
+{
+	struct server *s = container_of(w, struct server, prepare);
+	(void)loop;
+	(void)events;
+	for (int i = 0; s->is_stirred && i < 16; i++)
+		run(s);
+}
+
+static void stir(void *context)
+{
+	struct server *s = context;
+	s->is_stirred = true;
+}
+
+/* ---- connections ---- */
+
+static void hang_up(struct conn *c)
+{
+	c->is_gone = true;
+	(void)shutdown(c->fd, SHUT_RDWR); /* libmicrohttpd closes it */
+	stir(c->server);
+}
+
+/* Whoever has closed his side reads nothing any more, as far as can be known. */
+static void lose(struct conn *c)
+{
+	c->is_gone = true;
+	request_gone(c->request);
+}
+
+static void on_gone(struct ev_loop *loop, struct ev_io *w, int events)
+{
+	struct server *s = container_of(w, struct server, gone_io);
+	struct epoll_event all[GONE_AT_ONCE];
+	(void)loop;
+	(void)events;
+	const int n = epoll_wait(s->gone_fd, all, GONE_AT_ONCE, 0);
+	for (int i = 0; i < n; i++) {
+		struct conn *c = all[i].data.ptr;
+		if (!c->request) /* libmicrohttpd sees it; or reads what still came before that */
+			c->is_closing = true;
+		else if (!c->is_gone)
+			lose(c);
+	}
+}
+
+static void on_sweep(struct ev_loop *loop, struct ev_timer *w, int events)
+{
+	struct server *s = container_of(w, struct server, sweep);
+	struct conn *c;
+	(void)events;
+	LIST_EACH(s->quiet, c) {
+		if (ev_now(loop) - c->since < SERVER_QUIET_S)
+			break;
+		if (!c->is_gone)
+			hang_up(c);
+	}
+}
+
+static struct conn *conn_of(struct MHD_Connection *http)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(http, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	return info ? info->socket_context : NULL;
+}
+
+static void set_quiet(struct conn *c)
+{
+	c->since = ev_now(c->server->loop);
+	LIST_PUSH(c->server->quiet, c);
+}
+
+/* Puts it aside until libmicrohttpd tells of it. */
+static bool await(struct server *s, struct conn *c)
+{
+	if (c->fd >= s->n_by_fd) {
+		const int n = c->fd + 256;
+		struct conn **more = realloc(s->by_fd, (size_t)n * sizeof *more);
+		if (!more)
+			return false;
+		memset(more + s->n_by_fd, 0, (size_t)(n - s->n_by_fd) * sizeof *more);
+		s->by_fd = more;
+		s->n_by_fd = n;
+	}
+	s->by_fd[c->fd] = c;
+	return true;
+}
+
+static struct conn *awaited(struct server *s, struct MHD_Connection *http)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(http, MHD_CONNECTION_INFO_CONNECTION_FD);
+	const int fd = info ? info->connect_fd : -1;
+	struct conn *c = fd >= 0 && fd < s->n_by_fd ? s->by_fd[fd] : NULL;
+	if (c)
+		s->by_fd[fd] = NULL;
+	return c;
+}
+
+/* libmicrohttpd has taken it, or lets it go. */
+static void on_connection(void *context, struct MHD_Connection *http, void **socket_context,
+	enum MHD_ConnectionNotificationCode code)
+{
+	struct server *s = context;
+	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+		*socket_context = awaited(s, http);
+		return;
+	}
+	struct conn *c = *socket_context;
+	if (!c)
+		return;
+	(void)epoll_ctl(s->gone_fd, EPOLL_CTL_DEL, c->fd, NULL);
+	if (c->request)
+		LIST_REMOVE(s->busy, c);
+	else
+		LIST_REMOVE(s->quiet, c);
+	s->n--;
+	free(c);
+	*socket_context = NULL;
+}
+
+bool server_has_room(const struct server *s)
+{
+	return s->n < SERVER_CONNECTIONS && !s->is_draining;
+}
+
+void server_add(struct server *s, int fd, const struct caller *who)
+{
+	struct conn *c = calloc(1, sizeof *c);
+	struct sockaddr_storage name = {.ss_family = AF_UNIX};
+	socklen_t n = sizeof name;
+	if (!c) {
+		close(fd);
+		return;
+	}
+	*c = (struct conn){.server = s, .who = *who, .fd = fd};
+	struct epoll_event want = {.events = EPOLLRDHUP | EPOLLET, .data.ptr = c};
+	if (getpeername(fd, (struct sockaddr *)&name, &n) != 0 || !await(s, c) ||
+		epoll_ctl(s->gone_fd, EPOLL_CTL_ADD, fd, &want) != 0) {
+		if (fd < s->n_by_fd)
+			s->by_fd[fd] = NULL;
+		close(fd);
+		free(c);
+		return;
+	}
+	s->n++;
+	set_quiet(c);
+	if (MHD_add_connection(s->http, fd, (struct sockaddr *)&name, n) != MHD_YES &&
+		s->by_fd[fd] == c) { /* it has closed the descriptor, and told of nothing */
+		s->by_fd[fd] = NULL;
+		LIST_REMOVE(s->quiet, c);
+		s->n--;
+		free(c);
+	}
+	stir(s);
+}
+
+/* ---- requests ---- */
+
+static void *on_target(void *context, const char *target, struct MHD_Connection *http)
+{
+	struct server *s = context;
+	struct conn *c = conn_of(http);
+	if (!c || c->request)
+		return NULL;
+	c->request = request_new(s->bridge, &c->who, target);
+	if (c->request) {
+		LIST_REMOVE(s->quiet, c);
+		LIST_PUSH(s->busy, c);
+	}
+	return c->request;
+}
+
+static enum MHD_Result on_request(void *context, struct MHD_Connection *http, const char *url,
+	const char *method, const char *version, const char *data, size_t *n, void **request)
+{
+	struct conn *c = conn_of(http);
+	(void)context;
+	(void)url;
+	(void)version;
+	if (!*request)
+		return MHD_NO;
+	const enum MHD_Result result = request_handle(*request, http, method, data, n);
+	if (c && c->is_closing && !c->is_gone && request_is_open(*request))
+		lose(c);
+	return result;
+}
+
+static void on_completed(void *context, struct MHD_Connection *http, void **request,
+	enum MHD_RequestTerminationCode code)
+{
+	struct server *s = context;
+	struct conn *c = conn_of(http);
+	(void)code;
+	request_free(*request);
+	if (c && c->request == *request && *request) {
+		c->request = NULL;
+		LIST_REMOVE(s->busy, c);
+		set_quiet(c);
+		if (s->is_draining)
+			hang_up(c);
+	}
+	*request = NULL;
+}
+
+/* Targets stay as they were written. */
+static size_t leave_escaped(void *context, struct MHD_Connection *http, char *text)
+{
+	(void)context;
+	(void)http;
+	return strlen(text);
+}
+
+static void no_log(void *context, const char *format, va_list args)
+{
+	(void)context;
+	(void)format;
+	(void)args;
+}
+
+static bool start_http(struct server *s)
+{
+	s->http = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET |
+					   MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG,
+		0, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, no_log, NULL,
+		MHD_OPTION_URI_LOG_CALLBACK, on_target, s, MHD_OPTION_UNESCAPE_CALLBACK,
+		leave_escaped, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
+		MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		HEAD_BYTES, MHD_OPTION_CONNECTION_LIMIT, SERVER_CONNECTIONS + 1,
+		MHD_OPTION_CONNECTION_TIMEOUT, SILENT_S, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+		MHD_OPTION_END);
+	return s->http != NULL;
+}
+
+struct server *server_new(struct bridge *b, struct fault *why)
+{
+	struct server *s = calloc(1, sizeof *s);
+	if (!s) {
+		fault_set(why, ERR_NO_MEMORY, "out of memory");
+		return NULL;
+	}
+	s->bridge = b;
+	s->loop = b->loop;
+	s->gone_fd = epoll_create1(EPOLL_CLOEXEC);
+	b->stir = stir;
+	b->context = s;
+	if (s->gone_fd < 0 || !start_http(s)) {
+		fault_set(why, ERR_IO, "HTTP cannot be served: %s", strerror(errno));
+		if (s->gone_fd >= 0)
+			close(s->gone_fd);
+		free(s);
+		return NULL;
+	}
+	const union MHD_DaemonInfo *info = MHD_get_daemon_info(s->http, MHD_DAEMON_INFO_EPOLL_FD);
+	ev_io_init(&s->io, on_io, info->epoll_fd, EV_READ);
+	ev_io_init(&s->gone_io, on_gone, s->gone_fd, EV_READ);
+	ev_timer_init(&s->timer, on_timer, 0, 0);
+	ev_timer_init(&s->sweep, on_sweep, SWEEP_S, SWEEP_S);
+	ev_prepare_init(&s->prepare, on_prepare);
+	ev_io_start(s->loop, &s->io);
+	ev_io_start(s->loop, &s->gone_io);
+	ev_timer_start(s->loop, &s->sweep);
+	ev_prepare_start(s->loop, &s->prepare);
+	return s;
+}
+
+bool server_drain(struct server *s)
+{
+	struct conn *c;
+	s->is_draining = true;
+	LIST_EACH(s->quiet, c) {
+		if (!c->is_gone)
+			hang_up(c);
+	}
+	return s->n == 0;
+}
+
+void server_free(struct server *s)
+{
+	struct conn *c;
+	if (!s)
+		return;
+	s->is_draining = true;
+	LIST_EACH(s->busy, c)
+		request_gone(c->request);
+	run(s); /* libmicrohttpd does not stop while one is suspended */
+	MHD_stop_daemon(s->http);
+	ev_io_stop(s->loop, &s->io);
+	ev_io_stop(s->loop, &s->gone_io);
+	ev_timer_stop(s->loop, &s->timer);
+	ev_timer_stop(s->loop, &s->sweep);
+	ev_prepare_stop(s->loop, &s->prepare);
+	close(s->gone_fd);
+	free(s->by_fd);
+	free(s);
+}
