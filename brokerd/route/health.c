@@ -34,7 +34,7 @@ struct health_record {
 	unsigned in_flight;
 
 	bool is_open; /* resting, or half-open behind its rest */
-	bool has_last;
+	bool has_last, spares_only;
 	int64_t until_us;               /* of its rest */
 	const struct health_try *probe; /* NULL: none */
 	int64_t last_us;                /* has_last: when one was let through since it is open */
@@ -241,12 +241,13 @@ static int64_t rest_us(
 	return rest_us < most_us ? rest_us : most_us;
 }
 
-static void open_breaker(
-	struct health *h, struct health_record *r, int64_t until_us, const struct fault *why)
+static void open_breaker(struct health *h, struct health_record *r, int64_t until_us,
+	const struct health_rule *rule, const struct fault *why)
 {
 	if (!r->why)
 		r->why = zeroed(sizeof *r->why);
 	*r->why = *why;
+	r->spares_only = rule->spares_only;
 	r->is_open = true;
 	r->until_us = until_us;
 	list(h, r);
@@ -285,7 +286,7 @@ static void count_failure(struct health *h, struct health_record *r, const struc
 	if (r->is_open && !is_probe) {
 		const int64_t told_us = num_add_sat(now_us, rest_us(r, rule, why));
 		if (is_told(rule, why) && told_us > r->until_us)
-			open_breaker(h, r, told_us, why);
+			open_breaker(h, r, told_us, rule, why);
 		return;
 	}
 	if (!is_probe && t->number <= r->closed)
@@ -297,7 +298,7 @@ static void count_failure(struct health *h, struct health_record *r, const struc
 		r->doublings++;
 	r->probe = NULL;
 	r->opened = h->number;
-	open_breaker(h, r, num_add_sat(now_us, rest_us(r, rule, why)), why);
+	open_breaker(h, r, num_add_sat(now_us, rest_us(r, rule, why)), rule, why);
 }
 
 /* ---- a target ---- */
@@ -348,7 +349,8 @@ static bool is_let_through(const struct health_record *r, int64_t now_us, bool i
 		return true;
 	const int64_t each_us =
 		r->place == HEALTH_ENDPOINT ? HEALTH_LAST_ENDPOINT_US : HEALTH_LAST_US;
-	return is_only && (!r->has_last || num_add_sat(r->last_us, each_us) <= now_us);
+	return is_only &&
+	       (r->spares_only || !r->has_last || num_add_sat(r->last_us, each_us) <= now_us);
 }
 
 /* `worst` NULL: all is well. */

@@ -29,6 +29,7 @@ struct health_rule {
 	int64_t rest_us; /* how long it then rests, and twice as long each time that it fails when tried again */
 	int64_t rest_max_us; /* up to that, or rest_us, whichever is longer */
 	bool is_as_told; /* where the provider said how long (retry_after_ms), that long, up to a day, and no doubling */
+	bool spares_only; /* who has no other target is let through while it rests: he may have more patience than they had */
 };
 #define HEALTH_FAILURES 16u
 
@@ -74,7 +75,7 @@ void health_look(const struct health *h, const struct health_subject *s, int64_t
 /* May it be asked now: is it closed or half-open? `is_only`: there is no other target left. What fails at a key or a model
  * costs nobody anything but the failure (a key that is refused, an account that is empty, a model that is not there), so that
  * one is then let through there once in HEALTH_LAST_US, whatever its rest and whoever probes it: who has mended it need not
- * wait; at an endpoint once in HEALTH_LAST_ENDPOINT_US, for whoever has started a server. Takes nothing: health_begin does, so ask again right before it. *view is what
+ * wait; at an endpoint once in HEALTH_LAST_ENDPOINT_US, for whoever has started a server; always, where the rule spares him. Takes nothing: health_begin does, so ask again right before it. *view is what
  * health_look says, or, where it is false, of what is in the way. */
 #define HEALTH_LAST_US          INT64_C(5000000)
 #define HEALTH_LAST_ENDPOINT_US INT64_C(1000000)

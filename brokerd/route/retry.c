@@ -27,17 +27,21 @@ struct row {
 #define USUAL_MS INT64_C(500)
 
 /* Places, how many failures in which time, the first rest and the longest, and whether the provider's word counts. */
-#define AT_ONCE(place, rest, most, told)               \
-	{                                              \
-		HEALTH_##place, 1, 0, rest, most, told \
+#define AT_ONCE(place, rest, most, told)                      \
+	{                                                     \
+		HEALTH_##place, 1, 0, rest, most, told, false \
 	}
-#define RESTS(place, n, window, rest, most, told)           \
-	{                                                   \
-		HEALTH_##place, n, window, rest, most, told \
+#define RESTS(place, n, window, rest, most, told)                  \
+	{                                                          \
+		HEALTH_##place, n, window, rest, most, told, false \
 	}
-#define UNHURT                                    \
-	{                                         \
-		HEALTH_NOWHERE, 0, 0, 0, 0, false \
+#define SPARES(place, n, window, rest, most)                       \
+	{                                                          \
+		HEALTH_##place, n, window, rest, most, false, true \
+	}
+#define UNHURT                                           \
+	{                                                \
+		HEALTH_NOWHERE, 0, 0, 0, 0, false, false \
 	}
 
 /* clang-format off */
@@ -52,7 +56,7 @@ static const struct row rows[] = {
 	{ERR_TIMEOUT, "tls",     0, 0, NEXT_HOST, false, RESTS(ENDPOINT, 3, 0, SECOND, 30 * SECOND, false)},
 	/* nothing came for longer than is usual there (silence.h), though those who waited may have had no more time. Of the
 	 * model alone: what a host takes its time for, with a head or without one, another model of its has in no time */
-	{ERR_TIMEOUT, "silent",  0, 0, NEXT_HOST, false, RESTS(MODEL, 3, 0, 5 * SECOND, 30 * SECOND, false)},
+	{ERR_TIMEOUT, "silent",  0, 0, NEXT_HOST, false, SPARES(MODEL, 3, 0, 5 * SECOND, 30 * SECOND)},
 	/* it may have been sent: once, elsewhere, and never where its caller says so; see below. A host that is connected
 	 * to may be slow with one model alone. What fails behind its first words is no row, for those were well: so in a time */
 	{ERR_TIMEOUT,           NULL, 0, 0, NEXT_HOST, false, RESTS(MODEL, 3, 5 * MINUTE, 5 * SECOND, MINUTE, false)},

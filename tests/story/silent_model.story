@@ -156,7 +156,15 @@ up 81 replies 1 1 x
 a gets 70..73
 	*
 	...
+# who has nowhere else to go may be more patient than those for whom it rests
+a call 74..76 model=one/m
+up 82..84 is one/m
+up 82..83 sent
+up 84 replies 1 1 x
+a gets 76
+	*
+	...
 a leaves
 ledger
-	73x exchange *
-	81x attempt *
+	76x exchange *
+	84x attempt *

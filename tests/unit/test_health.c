@@ -595,6 +595,19 @@ static void test_only(void)
 	health_end(&t, false, NULL, NULL, 2);
 	health_free(h);
 
+	/* who is slow is so for those who have a choice */
+	h = new_health();
+	struct health_rule spares = model_once;
+	spares.spares_only = true;
+	fail(h, &one, &spares, 0);
+	ok(!may_ask(h, &one, 1), "it rests");
+	for (int64_t us = 1; us < 4; us++) {
+		ok(may_only(h, &one, us), "but not for who has no other");
+		health_begin(h, &one, us, &t);
+		health_end(&t, false, NULL, NULL, us);
+	}
+	health_free(h);
+
 	/* a probe that takes its time */
 	h = new_health();
 	refuse(h, &one, &model_once, -1, 0);
