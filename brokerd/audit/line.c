@@ -64,6 +64,7 @@ static void put_who(struct json_out *o, const struct peer_id *p)
 	put_word(o, SPAN("profile"), p->profile);
 	put_word(o, SPAN("program"), p->program);
 	put_word(o, SPAN("app"), p->app);
+	put_word(o, SPAN("via"), p->via);
 	json_close(o, '}');
 }
 

@@ -15,6 +15,7 @@ void account_of(const struct exchange *x, struct account_record *out)
 	memcpy(out->unit, p->unit, sizeof out->unit);
 	memcpy(out->container, p->container, sizeof out->container);
 	memcpy(out->project, p->project, sizeof out->project);
+	memcpy(out->via, p->via, sizeof out->via);
 	if (x->allowance.rule)
 		fault_text(out->policy, sizeof out->policy, x->allowance.rule->name);
 	account_key(x, out->key_label, sizeof out->key_label);

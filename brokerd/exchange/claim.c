@@ -111,10 +111,9 @@ static void begin_caution(struct exchange *x)
 static bool may_see_figures(const struct exchange *x)
 {
 	struct call c = CALL_INIT;
-	struct fault why = FAULT_NONE;
 	c.kind = CALL_ADMIN;
 	c.admin_op = SPAN("budget.list");
-	return policy_admit_call(x->allowance.rule, &x->peer, &c, &why) == OK;
+	return allowance_may(&x->allowance, &x->peer, &c);
 }
 
 static void forget_concealed(struct exchange *x)

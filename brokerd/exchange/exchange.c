@@ -287,11 +287,6 @@ struct exchange *exchange_new(struct organs *o, const struct peer_id *peer,
 	x->caller = *caller;
 	x->peer = *peer;
 	x->owner = owner_of(peer);
-	x->allowance = bounds->allowance;
-	if (bounds->allowance.grant) {
-		x->grant = *bounds->allowance.grant;
-		x->allowance.grant = &x->grant;
-	}
 	x->telling = x->verdict = FAULT_NONE;
 	x->outcome = OUTCOME_FAILED;
 	x->max_cost_nusd = c->max_cost_nusd;
@@ -302,6 +297,11 @@ struct exchange *exchange_new(struct organs *o, const struct peer_id *peer,
 	resume_init(&x->resume);
 	x->flight = flight_new(o);
 	if (!x->flight) {
+		free(x);
+		return NULL;
+	}
+	if (allowance_copy(&x->flight->arena, &bounds->allowance, &x->allowance)) {
+		flight_free(x->flight);
 		free(x);
 		return NULL;
 	}

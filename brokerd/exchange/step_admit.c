@@ -38,11 +38,12 @@ int64_t exchange_raw_estimate(const struct exchange *x)
 static enum err bound_output(struct exchange *x)
 {
 	struct opt_i64 *max = &x->flight->request.max_tokens;
-	const int64_t most = x->allowance.rule->max_output;
-	const bool is_over = max->is_set && max->v > most;
+	int64_t most = -1;
 	struct llm_event e = {.type = EV_WARNING};
-	if (most < 0 || !exchange_is_written(x->flight->op) || (max->is_set && max->v <= most))
+	if (!allowance_ceiling(&x->allowance, CEILING_OUTPUT, &most) ||
+		!exchange_is_written(x->flight->op) || (max->is_set && max->v <= most))
 		return OK;
+	const bool is_over = max->is_set;
 	*max = (struct opt_i64){true, most};
 	if (!is_over)
 		return OK; /* it had not said */
@@ -54,15 +55,19 @@ static enum err bound_output(struct exchange *x)
 
 enum err exchange_bound(struct exchange *x, struct fault *why)
 {
-	const struct policy_rule *r = x->allowance.rule;
-	if (r->max_input >= 0 && x->estimate_tokens > r->max_input)
+	const struct allowance *a = &x->allowance;
+	int64_t most = -1;
+	const struct policy_rule *r = allowance_ceiling(a, CEILING_INPUT, &most);
+	if (r && x->estimate_tokens > most)
 		return fault_set(why, ERR_DENIED,
 			"[policy \"%.*s\"] allows %" PRId64
 			" tokens of input (max_input), and this is about %" PRId64,
-			SPAN_ARG(r->name), r->max_input, x->estimate_tokens);
-	if (r->max_cost_nusd >= 0 && (x->max_cost_nusd < 0 || x->max_cost_nusd > r->max_cost_nusd))
-		x->max_cost_nusd = r->max_cost_nusd;
-	if (r->max_output >= 0 && x->flight->op == LLM_OP_NATIVE)
+			SPAN_ARG(r->name), most, x->estimate_tokens);
+	if (allowance_ceiling(a, CEILING_COST, &most) &&
+		(x->max_cost_nusd < 0 || x->max_cost_nusd > most))
+		x->max_cost_nusd = most;
+	r = allowance_ceiling(a, CEILING_OUTPUT, &most);
+	if (r && x->flight->op == LLM_OP_NATIVE)
 		return fault_set(why, ERR_DENIED,
 			"[policy \"%.*s\"] has a max_output, which cannot be kept where nobody "
 			"here "
@@ -184,8 +189,7 @@ enum err exchange_admit_native(struct exchange *x, struct fault *why)
 	struct naming n = {x, t, why};
 	if (c->path.n == 0)
 		return OK; /* there is no such endpoint: its encoder says what is missing */
-	const enum err err =
-		policy_admit_native(x->allowance.rule, c->provider, method, c->path, why);
+	const enum err err = allowance_native(&x->allowance, c->provider, method, c->path, why);
 	if (err || !allowance_limits_models(&x->allowance))
 		return err;
 	const enum err unread = native_models(c->path, buf_view(&x->flight->body), admit_named, &n);

@@ -113,7 +113,7 @@ void exchange_tell_next(struct exchange *x, const char *why)
 
 bool exchange_sends_once(const struct exchange *x)
 {
-	return x->is_at_most_once || (x->allowance.rule && x->allowance.rule->is_resend_denied);
+	return x->is_at_most_once || allowance_denies_resend(&x->allowance);
 }
 
 bool exchange_has_tries(const struct exchange *x)

@@ -254,7 +254,8 @@ static const struct target *bounded_target(struct exchange *x)
 {
 	struct leg *l = x->flight->leg;
 	const struct target *t = exchange_target(x);
-	const bool is_held = x->allowance.rule && x->allowance.rule->max_output >= 0;
+	int64_t most;
+	const bool is_held = allowance_ceiling(&x->allowance, CEILING_OUTPUT, &most) != NULL;
 	if (l->output_most < 0 && !is_held)
 		return t;
 	if (!l->bounded)

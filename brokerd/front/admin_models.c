@@ -20,7 +20,7 @@ bool admin_has_key(const struct admin_call *a, const struct provider *p)
 static bool is_shown(const struct admin_call *a, struct span id)
 {
 	const struct policy_verdict v = admin_judge(a, &a->peer);
-	const struct allowance allowance = {v.rule, v.grant};
+	const struct allowance allowance = {.rule = v.rule, .grant = v.grant};
 	return allowance_shows(&allowance, id);
 }
 

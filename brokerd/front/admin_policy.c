@@ -248,7 +248,7 @@ static void put_targets(struct admin_call *a, struct json_out *o, const struct p
 	enum llm_op op, struct span model)
 {
 	const struct route_keys keys = {key_at, a};
-	const struct allowance allowance = {q->rule, q->grant};
+	const struct allowance allowance = {.rule = q->rule, .grant = q->grant};
 	struct route route = {.n = 0};
 	struct fault why = FAULT_NONE;
 	const enum err err =

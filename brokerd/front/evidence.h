@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "brokerd/front/closer.h"
+#include "protocol/base/owned.h"
 #include "protocol/base/span.h"
 
 enum seen {
@@ -55,6 +56,15 @@ struct evidence {
  * since before it was looked at, which the caller closes (doubt.h); else -1. */
 int evidence_gather(int fd, struct evidence *out);
 bool evidence_is_alive(int process);
+
+enum look {
+	LOOK_SEEN,
+	LOOK_NO_PROCESS, /* the descriptor is none of a process */
+	LOOK_GONE,       /* it has ended, or is in none of the namespaces that we see */
+};
+/* The same of a process that somebody has passed a handle of (a pidfd), instead of who has the other end: proved by
+ * that, or not seen at all. Only then *out is set. Its uid is the effective one. */
+enum look evidence_of_process(int process, struct evidence *out) MUST_USE;
 
 /* Who sent bytes, where the kernel was asked to say so, and can; pid 0: it does not. */
 struct sender {

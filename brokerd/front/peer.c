@@ -295,6 +295,16 @@ struct doubt *peer_identify(int fd, const struct peer_place *place, struct peer_
 	return doubt_new(fd, process, &proved);
 }
 
+enum look peer_identify_process(int process, enum peer_socket socket, struct peer_id *out)
+{
+	const struct peer_place place = {.socket = socket};
+	struct evidence e;
+	const enum look look = evidence_of_process(process, &e);
+	if (look == LOOK_SEEN)
+		peer_judge(&e, &place, out);
+	return look;
+}
+
 void peer_label(struct peer_id *p, struct span app_name)
 {
 	fault_text(p->app, sizeof p->app, app_name);
@@ -323,5 +333,7 @@ void peer_json(const struct peer_id *p, struct buf *out)
 		json_pair_str(&o, "container", span_str(p->container));
 	if (p->project[0])
 		json_pair_str(&o, "project", span_str(p->project));
+	if (p->via[0])
+		json_pair_str(&o, "via", span_str(p->via));
 	json_close(&o, '}');
 }

@@ -22,6 +22,10 @@ struct peer_place {
  * which is the caller's; else NULL. */
 struct doubt *peer_identify(int fd, const struct peer_place *place, struct peer_id *out);
 
+/* The same of a process that somebody passed a handle of, as if it had come on that socket itself. Only where it is seen
+ * *out is set. */
+enum look peer_identify_process(int process, enum peer_socket socket, struct peer_id *out) MUST_USE;
+
 /* The same of evidence that is there: pure. */
 void peer_judge(const struct evidence *e, const struct peer_place *place, struct peer_id *out);
 

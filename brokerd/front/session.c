@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "brokerd/front/behalf.h"
 #include "brokerd/front/session_parts.h"
 #include "brokerd/log/log.h"
 #include "protocol/base/list.h"
@@ -162,17 +163,10 @@ void sessions_done(struct sessions *s)
 	s->closer = NULL;
 }
 
-/* Only who may make sockets for others has a reason to send descriptors. */
+/* Only who may make sockets for others, or name those for whom it asks, has a reason to send descriptors. */
 static void watch_for_fds(struct session *s)
 {
-	const struct organs *o = s->all->organs;
-	const struct policy_rule *rule = policy_find(o->config, &s->peer, o->own_uid);
-	struct call c = CALL_INIT;
-	struct fault why;
-	c.kind = CALL_ADMIN;
-	c.admin_op = SPAN("listener.add");
-	s->may_pass = peer_is_open(&s->peer) && !closer_is_full(s->all->closer) &&
-		      policy_admit_call(rule, &s->peer, &c, &why) == OK;
+	s->may_pass = behalf_may_name(&s->peer) && !closer_is_full(s->all->closer);
 	s->is_without_fds = !s->may_pass && s->is_without_fds;
 	if (s->may_pass)
 		evidence_want_fds(s->fd);
@@ -202,7 +196,7 @@ void session_admit(struct session *s)
 	struct fault why = FAULT_NONE;
 	const enum err err = admit(s, &why);
 	if (err == ERR_DENIED)
-		session_note_denied(s, "denied.peer", SPAN_NONE, &why);
+		session_note_denied(s, &s->peer, "denied.peer", SPAN_NONE, &why);
 	if (err)
 		session_close_with(s, &why);
 	else

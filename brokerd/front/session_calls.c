@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "brokerd/front/admission.h"
+#include "brokerd/front/behalf.h"
 #include "protocol/base/list.h"
 #include "protocol/limits.h"
 
@@ -25,11 +25,11 @@ static struct span call_subject(const struct call *c)
 	return SPAN_NONE;
 }
 
-void session_note_denied(
-	const struct session *s, const char *what, struct span subject, const struct fault *why)
+void session_note_denied(const struct session *s, const struct peer_id *who, const char *what,
+	struct span subject, const struct fault *why)
 {
 	const struct audit_event e = {.what = what,
-		.who = &s->peer,
+		.who = who,
 		.verdict = AUDIT_DENIED,
 		.err = why->err,
 		.subject = subject,
@@ -49,12 +49,23 @@ struct open_call *session_call(struct session *s, uint32_t number)
 	return NULL;
 }
 
+/* It was for somebody else, too. */
+static void leave_other(struct open_call *c, bool was_counted)
+{
+	if (!c->other)
+		return;
+	c->other->n_calls -= was_counted;
+	identity_leave(&c->all->admin->identities, c->other, session_now_s(c->all));
+	c->other = NULL;
+}
+
 /* What went on though its caller was gone has ended: till then it was one of his. */
 static void on_left_end(void *context)
 {
 	struct open_call *c = context;
 	struct sessions *all = c->all;
 	identity_ended(&all->admin->identities, c->identity, session_now_s(all));
+	leave_other(c, true);
 	free(c);
 	all->on_change(all->context);
 }
@@ -77,6 +88,7 @@ void session_call_free(struct open_call *c)
 		c->session = NULL;
 	} else {
 		s->identity->n_calls -= x != NULL;
+		leave_other(c, x != NULL);
 		free(c);
 	}
 	all->on_change(all->context);
@@ -125,12 +137,12 @@ static void on_admin_done(void *context, struct span json, const struct fault *w
 	session_later(s);
 }
 
-enum err session_admin_begin(
-	struct open_call *c, struct span op, struct span body, struct fault *why)
+enum err session_admin_begin(struct open_call *c, const struct peer_id *who, struct span op,
+	struct span body, struct fault *why)
 {
 	struct session *s = c->session;
 	const struct admin_reply reply = {on_admin_done, c};
-	c->admin = admin_new(s->all->admin, &s->peer, &s->passed, op, body, &reply);
+	c->admin = admin_new(s->all->admin, who, &s->passed, op, body, &reply);
 	return c->admin ? OK : fault_set(why, ERR_NO_MEMORY, "out of memory for the call");
 }
 
@@ -145,24 +157,32 @@ static int admin_bodies(const struct session *s)
 }
 
 /* A call that is no administrative one. */
-static enum err exchange_begin(struct open_call *c, const struct call *call,
-	const struct exchange_bounds *bounds, struct fault *why)
+static enum err exchange_begin(struct open_call *c, const struct peer_id *who,
+	const struct call *call, const struct exchange_bounds *bounds, struct fault *why)
 {
 	struct session *s = c->session;
 	const struct exchange_caller caller = {on_call_ready, c};
-	c->exchange = exchange_new(s->all->organs, &s->peer, bounds, call, &caller);
+	c->exchange = exchange_new(s->all->organs, who, bounds, call, &caller);
 	if (!c->exchange)
 		return fault_set(why, ERR_NO_MEMORY, "out of memory for the call");
 	s->identity->n_calls++;
 	s->identity->calls++;
+	if (c->other) {
+		c->other->n_calls++;
+		c->other->calls++;
+	}
 	return OK;
 }
 
 /* An administrative one, whose body may still come. */
-static enum err admin_open(struct open_call *c, const struct call *call, struct fault *why)
+static enum err admin_open(
+	struct open_call *c, const struct peer_id *who, const struct call *call, struct fault *why)
 {
 	if (span_is_set(call->body))
-		return session_admin_begin(c, call->admin_op, call->body, why);
+		return session_admin_begin(c, who, call->admin_op, call->body, why);
+	if (who != &c->session->peer)
+		return fault_param(why, ERR_UNSUPPORTED, "behalf",
+			"an administrative call on another's behalf has its body inline");
 	if (admin_bodies(c->session) >= ADMIN_BODIES)
 		return fault_set(why, ERR_OVERLOADED,
 			"%d administrative calls of this connection wait for their bodies, which "
@@ -176,20 +196,29 @@ static enum err admin_open(struct open_call *c, const struct call *call, struct 
 	return OK;
 }
 
-/* How many calls may it have under way, beside those that it has? */
-static enum err check_room(const struct session *s, const struct call *call,
+static enum err check_calls(const struct config *c, const struct identity *i,
 	const struct policy_rule *rule, struct fault *why)
 {
-	const struct config *c = s->all->organs->config;
 	const int64_t limit = rule && rule->max_calls > 0 ? rule->max_calls : c->max_calls;
-	if (s->n_calls >= LIMIT_CALLS)
+	if ((int64_t)i->n_calls < limit)
+		return OK;
+	return fault_set(why, ERR_OVERLOADED,
+		"%zu requests of yours are in flight, which is the limit (max_calls)", i->n_calls);
+}
+
+/* How many calls may it have under way, beside those that it has, and whoever it asks for? */
+static enum err check_room(const struct session *s, const struct call *call, const struct behalf *b,
+	const struct identity *other, struct fault *why)
+{
+	const struct config *c = s->all->organs->config;
+	if (s->n_calls > LIMIT_CALLS)
 		return fault_set(why, ERR_OVERLOADED,
-			"%zu calls are open on this connection, which is the limit", s->n_calls);
-	if (call->kind != CALL_ADMIN && (int64_t)s->identity->n_calls >= limit)
-		return fault_set(why, ERR_OVERLOADED,
-			"%zu requests of yours are in flight, which is the limit (max_calls)",
-			s->identity->n_calls);
-	return OK;
+			"%zu calls are open on this connection, which is the limit",
+			s->n_calls - 1);
+	if (call->kind == CALL_ADMIN)
+		return OK;
+	const enum err err = check_calls(c, s->identity, b->own.rule, why);
+	return err || !other ? err : check_calls(c, other, b->allowance->rule, why);
 }
 
 /* A public API's program reads a refusal in the words of that API. */
@@ -198,31 +227,47 @@ static bool has_envelope(const struct call *call)
 	return call->kind == CALL_RELAY || call->kind == CALL_NATIVE;
 }
 
+/* There is a place for it; it begins. */
+static enum err begin(struct open_call *c, const struct call *call, const struct behalf *b,
+	const struct exchange_bounds *bounds, struct fault *why)
+{
+	struct session *s = c->session;
+	if (b->who != &s->peer) {
+		c->other = identity_join(&s->all->admin->identities, b->who, session_now_s(s->all));
+		if (!c->other)
+			return fault_set(why, ERR_NO_MEMORY, "out of memory for the call");
+	}
+	const enum err err = check_room(s, call, b, c->other, why);
+	if (err)
+		return err;
+	return call->kind == CALL_ADMIN ? admin_open(c, b->who, call, why)
+					: exchange_begin(c, b->who, call, bounds, why);
+}
+
 enum err session_call_begin(
 	struct session *s, uint32_t number, const struct call *call, struct fault *why)
 {
 	struct organs *o = s->all->organs;
-	struct exchange_bounds bounds = {
-		.allowance = {.rule = policy_find(o->config, &s->peer, o->own_uid)}};
+	struct exchange_bounds bounds = {.refusal = NULL};
+	struct behalf behalf;
 	if (s->is_draining)
 		return fault_set(why, ERR_RESTARTING, "%s", err_info(ERR_RESTARTING)->sentence);
-	enum err err = admission_check(o, &s->peer, call, &bounds.allowance, why);
+	enum err err = behalf_find(o, &s->peer, &s->passed, s->all->closer, call, &behalf, why);
+	if (!err)
+		err = behalf_admit(o, &s->peer, call, &behalf, why);
 	if (s->doubt && err == ERR_DENIED)
 		err = session_deny_early(why);
 	if (err == ERR_DENIED || err == ERR_CONSENT)
-		session_note_denied(s, "denied.call", call_subject(call), why);
+		session_note_denied(s, behalf.who, "denied.call", call_subject(call), why);
 	if (err && has_envelope(call))
 		bounds.refusal = why;
 	else if (err)
 		return err;
-	err = check_room(s, call, bounds.allowance.rule, why);
-	if (err)
-		return err;
+	bounds.allowance = *behalf.allowance;
 	struct open_call *c = call_new(s, number, call->credit_bytes);
 	if (!c)
 		return fault_set(why, ERR_NO_MEMORY, "out of memory for the call");
-	err = call->kind == CALL_ADMIN ? admin_open(c, call, why)
-				       : exchange_begin(c, call, &bounds, why);
+	err = begin(c, call, &behalf, &bounds, why);
 	if (err)
 		session_call_free(c);
 	return err;

@@ -24,6 +24,7 @@ struct open_call {
 	int64_t credit;            /* what we may send of the answer */
 	int64_t upload;            /* what the client may send of the body */
 	struct exchange *exchange; /* a typed call, or */
+	struct identity *other;    /* on whose account that is, where it is not the session's own */
 	struct admin_call *admin;  /* an administrative one under way, or */
 	struct buf admin_body;     /* one whose body is still coming, or */
 	struct buf answer;         /* one that is answered: its JSON */
@@ -80,15 +81,15 @@ struct open_call *session_call(struct session *s, uint32_t number); /* NULL: the
 enum err session_call_begin(
 	struct session *s, uint32_t number, const struct call *call, struct fault *why) MUST_USE;
 /* An administrative call's body is whole. */
-enum err session_admin_begin(
-	struct open_call *c, struct span op, struct span body, struct fault *why) MUST_USE;
+enum err session_admin_begin(struct open_call *c, const struct peer_id *who, struct span op,
+	struct span body, struct fault *why) MUST_USE;
 /* It ends with a fault: its exchange tells it, unless that has ended well and what is left of its answer cannot
  * or need not be read. It may be freed. */
 void session_call_fail(struct open_call *c, const struct fault *why);
 void session_call_free(struct open_call *c);
 /* For the audit log. */
-void session_note_denied(
-	const struct session *s, const char *what, struct span subject, const struct fault *why);
+void session_note_denied(const struct session *s, const struct peer_id *who, const char *what,
+	struct span subject, const struct fault *why);
 
 /* ---- session_read.c ---- */
 

@@ -81,7 +81,8 @@ static enum err admin_data(struct open_call *c, const struct data *d, struct fau
 	OWNED(buf_wipe) struct buf body = c->admin_body;
 	char *op = TAKE(c->admin_op);
 	buf_init(&c->admin_body, LIMIT_INLINE_BYTES);
-	const enum err err = session_admin_begin(c, span_str(op), buf_view(&body), why);
+	const enum err err =
+		session_admin_begin(c, &c->session->peer, span_str(op), buf_view(&body), why);
 	free(op);
 	return err;
 }

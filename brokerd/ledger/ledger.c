@@ -65,6 +65,9 @@ static const char *const migrations[] = {
 	"ALTER TABLE attempt ADD COLUMN estimate_input INTEGER;"
 	"ALTER TABLE attempt ADD COLUMN estimate_output INTEGER;"
 	"ALTER TABLE attempt ADD COLUMN estimate_raw INTEGER;",
+
+	/* 3: who stood between */
+	"ALTER TABLE exchange ADD COLUMN via TEXT;",
 };
 #define SCHEMA_VERSION ((int)COUNT_OF(migrations))
 

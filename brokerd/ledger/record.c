@@ -158,7 +158,9 @@ static const struct field open_fields[] = {
 	FIELD(open_record, FIELD_TEXT, "beside_key", beside.key_label),
 	FIELD(open_record, FIELD_NUMBER, "beside_input", beside.estimate_input),
 	FIELD(open_record, FIELD_NUMBER, "beside_output", beside.estimate_output),
-	FIELD(open_record, FIELD_NUMBER, "beside_nusd", beside.estimate_nusd),
+	FIELD(open_record, FIELD_NUMBER, "beside_nusd",
+		beside.estimate_nusd), /* version 3 ends here */
+	FIELD(open_record, FIELD_TEXT, "via", reserve.account.via),
 };
 
 static const struct field attempt_fields[] = {
@@ -211,16 +213,17 @@ static const struct field exchange_fields[] = {
 	ACCOUNT(exchange_record, account),
 	NUMBER(exchange_record, queued_us),
 	NUMBER(exchange_record, estimate_input),
-	NUMBER(exchange_record, estimate_output),
+	NUMBER(exchange_record, estimate_output), /* version 2 ends here */
+	FIELD(exchange_record, FIELD_TEXT, "via", account.via),
 };
 
 #define SHAPE(name)                         \
 	const struct shape name##_shape = { \
 		name##_fields, COUNT_OF(name##_fields), name##_counts, COUNT_OF(name##_counts)}
 
-static const size_t open_counts[] = {29, 36, COUNT_OF(open_fields)};
+static const size_t open_counts[] = {29, 36, 43, COUNT_OF(open_fields)};
 static const size_t attempt_counts[] = {39, COUNT_OF(attempt_fields)};
-static const size_t exchange_counts[] = {42, COUNT_OF(exchange_fields)};
+static const size_t exchange_counts[] = {42, 52, COUNT_OF(exchange_fields)};
 SHAPE(open);
 SHAPE(attempt);
 SHAPE(exchange);

@@ -26,6 +26,7 @@ struct account_record {
 	char policy[64];    /* the rule that let it in */
 	char key_label[64]; /* of the key in use; "" the default one */
 	char tier[24];      /* of service, as asked */
+	char via[64];       /* who had the connection and asked on its behalf; "" it asked itself */
 };
 
 struct reserve_record {
@@ -156,9 +157,9 @@ enum record_type {
 };
 
 /* The longest frames; what is set aside for a reservation is counted in them. */
-#define RECORD_OPEN_BYTES     1432
+#define RECORD_OPEN_BYTES     1496
 #define RECORD_ATTEMPT_BYTES  688
-#define RECORD_EXCHANGE_BYTES 1288
+#define RECORD_EXCHANGE_BYTES 1352
 #define RECORD_BYTES          RECORD_OPEN_BYTES
 
 /* Writes a frame to `to`, of RECORD_BYTES; returns its length with the padding. */

@@ -95,8 +95,12 @@ static bool read_grant(struct span line, struct grant *g)
 bool grant_covers(
 	const struct grant *grant, struct span asked, struct span provider, struct span model)
 {
+	return grant_fits(span_str(grant->models), asked, provider, model);
+}
+
+bool grant_fits(struct span rest, struct span asked, struct span provider, struct span model)
+{
 	OWNED(buf_done) struct buf whole = BUF_INIT(64 * KIB);
-	struct span rest = span_str(grant->models);
 	if (rest.n == 0)
 		return true;
 	buf_span(&whole, provider);

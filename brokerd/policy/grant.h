@@ -32,6 +32,8 @@ const struct grant *grants_find(const struct grants *g, const struct peer_id *pe
 /* May it use that model, as policy has it (policy.h)? */
 bool grant_covers(
 	const struct grant *grant, struct span asked, struct span provider, struct span model);
+/* Is it one of those patterns, with spaces between? None is all of them. */
+bool grant_fits(struct span patterns, struct span asked, struct span provider, struct span model);
 
 /* Whether it is on the disk: OK or a fault. On the loop's thread, once, never from inside. */
 struct grants_reply {

@@ -193,9 +193,6 @@ enum err policy_admit_call(const struct policy_rule *r, const struct peer_id *pe
 {
 	const struct row *row = row_of(c);
 	char who[PEER_TEXT_BYTES];
-	if (span_is_set(c->behalf.token) || c->behalf.fd_index >= 0)
-		return fault_param(why, ERR_UNSUPPORTED, "behalf",
-			"this broker does not take calls on another's behalf yet");
 	if (!row)
 		return fault_set(why, ERR_DENIED, "no such operation: %.*s",
 			SPAN_ARG(span_first(call_name(c), 64)));

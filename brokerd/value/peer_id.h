@@ -58,6 +58,8 @@ struct peer_id {
 	char unit[64];      /* of a service manager's: "backup.service" */
 	char container[64]; /* of an engine's: its id */
 	char project[128];  /* the repository that it works in: a path, of a caller on the host */
+	/* who has the connection and asks on its behalf: "host:llm-broker-bridge"; "" it asks itself */
+	char via[64];
 };
 
 /* "flatpak:org.gnome.Builder", or "sandbox" where it has no name: who it is for grants, accounts and people. */

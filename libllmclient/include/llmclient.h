@@ -118,6 +118,10 @@ LLM_API int llm_request_batch(llm_request *r, int is_batch);                   /
 LLM_API int llm_request_fallback(llm_request *r, const char *model);           /**< repeats: who is asked, in order, where the model cannot serve */
 LLM_API int llm_request_tag(llm_request *r, const char *tag);                  /**< repeats: a word that an alias may choose its target by */
 LLM_API int llm_request_session(llm_request *r, const char *word);             /**< calls with the same word go to one place, where the alias is sticky */
+/** For a program that asks for others: on whose behalf, by an app token ("llmb_...", or NULL) and by a pidfd of the process
+ * (or -1; duplicated). That only ever takes away: both have to be allowed what is asked, and the ceilings of both hold.
+ * LLM_E_DENIED: not they, or the token is unknown, or the process has ended or is another user's. */
+LLM_API int llm_request_behalf(llm_request *r, const char *token, int pidfd);
 /* ---- whole answer, blocking ---- */
 LLM_API llm_result *llm_chat(llm_client *c, const llm_request *r) LLM_CHECK;   /**< NULL: llm_last_error(c) */
 LLM_API char *llm_ask(llm_client *c, const char *model, const char *prompt) LLM_CHECK; /**< text; llm_free() it */

@@ -1,8 +1,11 @@
 /* call.c - one request: packed once, sent when it can be, its answer taken event by event. */
 #include "libllmclient/src/call.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "libllmclient/src/clock.h"
 #include "protocol/base/json.h"
@@ -109,6 +112,7 @@ static struct llm_stream *stream_alloc(struct llm_client *c)
 	s->failure = FAULT_NONE;
 	s->retries_left = c->options.max_retries;
 	s->due_ms = NEVER_MS;
+	s->behalf_fd = -1;
 	buf_init(&s->ask, LIMIT_FRAME_BYTES);
 	buf_init(&s->body, LIMIT_BODY_BYTES);
 	buf_init(&s->inbox, 4 * INBOX_BYTES);
@@ -173,6 +177,18 @@ static bool has_all(const struct builder *b, struct fault *why)
 	return !why->err;
 }
 
+/* What goes along with the call is its own. */
+static enum err take_behalf(struct llm_stream *s, const struct builder *b, struct fault *why)
+{
+	if (b->behalf_fd < 0)
+		return OK;
+	s->behalf_fd = fcntl(b->behalf_fd, F_DUPFD_CLOEXEC, 0);
+	return s->behalf_fd >= 0
+		       ? OK
+		       : fault_set(why, ERR_IO, "the caller's pidfd cannot be duplicated: %s",
+				 strerror(errno));
+}
+
 struct llm_stream *stream_new(
 	struct llm_client *c, const struct builder *b, bool is_streaming, struct fault *why)
 {
@@ -215,7 +231,11 @@ struct llm_stream *stream_new(
 	call.fallbacks = b->fallbacks;
 	call.n_fallbacks = b->n_fallbacks;
 	call.session = b->session;
-	if (fill(s, b, &call, why)) {
+	call.behalf.token = b->token;
+	if (b->behalf_fd >= 0)
+		call.behalf.fd_index = 0;
+	s->is_secret = span_is_set(b->token);
+	if (take_behalf(s, b, why) || fill(s, b, &call, why)) {
 		stream_free(s);
 		return NULL;
 	}
@@ -258,6 +278,9 @@ static void forget_ask(struct llm_stream *s)
 {
 	forget(s, &s->ask);
 	forget(s, &s->body);
+	if (s->behalf_fd >= 0)
+		close(s->behalf_fd);
+	s->behalf_fd = -1;
 	s->has_body = false;
 }
 
@@ -370,6 +393,9 @@ enum err stream_send(struct llm_stream *s, struct link *l, struct fault *why)
 	if (s->is_secret)
 		link_expect_secret(l, s->ask.n + KIB);
 	const uint64_t mark = link_mark(l);
+	if (s->behalf_fd >= 0 && !link_attach(l, &s->behalf_fd, 1))
+		return fault_set(why, ERR_IO, "the caller's pidfd cannot be duplicated: %s",
+			strerror(errno));
 	const enum err err = frame_put(&l->out, FRAME_CALL, l->last_call + 1, buf_view(&s->ask));
 	if (err) {
 		l->out.err = OK; /* the frame was taken back */

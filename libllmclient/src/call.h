@@ -34,6 +34,7 @@ struct llm_stream {
 	bool is_body_whole; /* its last piece was taken */
 	bool is_body_short; /* less was taken than was offered: the program is to come again */
 	int64_t later_bytes, taken_bytes; /* announced, -1: not; and taken so far */
+	int behalf_fd; /* goes along: of the process that it is for, our own; -1: none */
 	struct link *link;
 	uint32_t call;
 	uint64_t mark; /* where in all that the link sends the call frame begins */

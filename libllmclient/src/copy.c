@@ -149,7 +149,8 @@ llm_request *llm_request_copy(const llm_request *r)
 		!copy_texts(
 			b, from->fallbacks, from->n_fallbacks, &b->fallbacks, &b->n_fallbacks) ||
 		!builder_text(b, from->session, &b->session) ||
-		!builder_text(b, from->body, &b->body)) {
+		!builder_text(b, from->token, &b->token) ||
+		!builder_behalf_fd(b, from->behalf_fd) || !builder_text(b, from->body, &b->body)) {
 		llm_request_free(&b->request);
 		return NULL;
 	}

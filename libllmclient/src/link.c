@@ -27,22 +27,43 @@ struct link *link_new(int fd)
 	return l;
 }
 
+static void close_fds(struct link_fds *f)
+{
+	while (f->n > 0)
+		close(f->list[--f->n]);
+}
+
+/* The first are gone, or will never go. */
 static void drop_fds(struct link *l)
 {
-	while (l->n_fds > 0)
-		close(l->fds[--l->n_fds]);
+	close_fds(&l->fds[0]);
+	memmove(l->fds, l->fds + 1, --l->n_fds * sizeof *l->fds);
 }
 
 bool link_attach(struct link *l, const int *fds, size_t n)
 {
-	drop_fds(l);
-	while (l->n_fds < n && n <= LINK_FDS) {
-		const int copy = fcntl(fds[l->n_fds], F_DUPFD_CLOEXEC, 0);
+	const uint64_t at = link_mark(l);
+	if (n > LINK_FDS)
+		return false;
+	if (l->n_fds > 0 && l->fds[l->n_fds - 1].at == at) /* of a frame that never was */
+		close_fds(&l->fds[--l->n_fds]);
+	struct link_fds *all = mem_resize(l->fds, (l->n_fds + 1) * sizeof *all);
+	if (!all)
+		return false;
+	l->fds = all;
+	struct link_fds *own = &all[l->n_fds++];
+	*own = (struct link_fds){.at = at};
+	while (own->n < n) {
+		const int copy = fcntl(fds[own->n], F_DUPFD_CLOEXEC, 0);
 		if (copy < 0)
 			break;
-		l->fds[l->n_fds++] = copy;
+		own->list[own->n++] = copy;
 	}
-	return l->n_fds == n;
+	if (own->n == n)
+		return true;
+	close_fds(own);
+	l->n_fds--;
+	return false;
 }
 
 void link_free(struct link *l)
@@ -50,7 +71,9 @@ void link_free(struct link *l)
 	if (!l)
 		return;
 	close(l->fd);
-	drop_fds(l);
+	while (l->n_fds > 0)
+		close_fds(&l->fds[--l->n_fds]);
+	mem_free(l->fds);
 	buf_done(&l->in);
 	if (l->has_secret)
 		buf_wipe(&l->out);
@@ -102,32 +125,41 @@ static void close_up(struct link *l)
 	l->out_at = 0;
 }
 
+/* How much goes in one piece: what descriptors go with begins one, and what comes before it goes without. */
+static size_t piece_bytes(const struct link *l)
+{
+	const size_t first = l->n_fds > 0 && l->fds[0].at == l->n_sent;
+	if (l->n_fds == first || l->fds[first].at - l->n_sent >= link_pending(l))
+		return link_pending(l);
+	return (size_t)(l->fds[first].at - l->n_sent);
+}
+
 /* What is left to send, and the descriptors with it. */
 static ssize_t send_some(struct link *l)
 {
 	union {
 		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof l->fds)];
+		char bytes[CMSG_SPACE(LINK_FDS * sizeof(int))];
 	} control = {.bytes = {0}};
-	struct iovec piece = {l->out.p + l->out_at, link_pending(l)};
+	const struct link_fds *with = l->n_fds > 0 && l->fds[0].at == l->n_sent ? &l->fds[0] : NULL;
+	struct iovec piece = {l->out.p + l->out_at, piece_bytes(l)};
 	struct msghdr m = {.msg_iov = &piece, .msg_iovlen = 1};
-	if (l->n_fds > 0) {
+	if (with && with->n > 0) {
 		m.msg_control = &control;
-		m.msg_controllen = CMSG_SPACE(l->n_fds * sizeof *l->fds);
+		m.msg_controllen = CMSG_SPACE(with->n * sizeof(int));
 		struct cmsghdr *c = &control.align;
 		c->cmsg_level = SOL_SOCKET;
 		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(l->n_fds * sizeof *l->fds);
-		memcpy(CMSG_DATA(c), l->fds, l->n_fds * sizeof *l->fds);
+		c->cmsg_len = CMSG_LEN(with->n * sizeof(int));
+		memcpy(CMSG_DATA(c), with->list, with->n * sizeof(int));
 	}
 	ssize_t n = sendmsg(l->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
-	if (n < 0 && errno == EPERM &&
-		l->n_fds > 0) { /* none are taken from us: the broker says why */
+	if (n < 0 && errno == EPERM && with) { /* none are taken from us: the broker says why */
 		m.msg_control = NULL;
 		m.msg_controllen = 0;
 		n = sendmsg(l->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
 	}
-	if (n > 0)
+	if (n > 0 && with)
 		drop_fds(l);
 	return n;
 }

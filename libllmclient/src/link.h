@@ -13,6 +13,13 @@ enum link_state {
 
 #define LINK_FDS 2
 
+/* Descriptors that go with the byte at `at` of all that is sent. */
+struct link_fds {
+	uint64_t at;
+	int list[LINK_FDS]; /* copies */
+	size_t n;
+};
+
 struct link {
 	struct link *prev, *next; /* of its client */
 	int fd;
@@ -27,7 +34,7 @@ struct link {
 	size_t out_at;               /* how much of `out` has gone */
 	uint64_t n_sent, n_received; /* bytes that have gone and come since the beginning */
 	bool has_secret;             /* `out` is wiped once it has gone */
-	int fds[LINK_FDS];           /* that go with what is sent next; copies */
+	struct link_fds *fds;        /* that have yet to go, in their order */
 	size_t n_fds;
 };
 
@@ -47,7 +54,7 @@ bool link_has_room(const struct link *l);
 /* Room for a frame of `n` bytes with a secret in it, so that growing leaves none of it behind. */
 void link_expect_secret(struct link *l, size_t n);
 
-/* Copies of these go along with what is sent next. False: they cannot be copied, or are too many. */
+/* Copies of these go along with the beginning of the frame that is put next. False: they cannot be copied, or are too many. */
 bool link_attach(struct link *l, const int *fds, size_t n);
 
 /* Sends what the socket takes now. ERR_IO: the connection is broken. */

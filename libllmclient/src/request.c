@@ -2,9 +2,11 @@
 #include "libllmclient/src/request.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "libllmclient/src/error.h"
@@ -82,6 +84,7 @@ struct builder *builder_new(enum call_kind kind)
 	arena_init(&b->arena, LIMIT_REQUEST_ARENA);
 	b->kind = kind;
 	b->max_cost_nusd = -1;
+	b->behalf_fd = -1;
 	b->why = FAULT_NONE;
 	return b;
 }
@@ -138,6 +141,8 @@ void llm_request_free(llm_request *r)
 	if (!r)
 		return;
 	struct builder *b = builder_open(r);
+	if (b->behalf_fd >= 0)
+		close(b->behalf_fd);
 	arena_done(&b->arena);
 	mem_free(b);
 }
@@ -644,4 +649,34 @@ int llm_request_session(llm_request *r, const char *word)
 	if (code == LLM_OK)
 		b->session = list[0];
 	return code;
+}
+
+bool builder_behalf_fd(struct builder *b, int fd)
+{
+	if (b->behalf_fd >= 0)
+		close(b->behalf_fd);
+	b->behalf_fd = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0 || b->behalf_fd >= 0)
+		return true;
+	builder_fail(b, errno == EBADF ? ERR_INVALID_ARGUMENT : ERR_IO,
+		"the caller's pidfd cannot be duplicated: %s", strerror(errno));
+	return false;
+}
+
+int llm_request_behalf(llm_request *r, const char *token, int pidfd)
+{
+	struct span text = SPAN_NONE;
+	if (!r)
+		return LLM_E_INVAL;
+	struct builder *b = builder_open(r);
+	if (token && !builder_take(b, "the app token", token, &text))
+		return builder_code(b);
+	if (b->why.err)
+		return builder_code(b);
+	if (token && (text.n == 0 || text.n > LIMIT_LABEL_BYTES))
+		return builder_fail(b, ERR_INVALID_ARGUMENT,
+			"an app token has 1 to %zu bytes, not %zu", LIMIT_LABEL_BYTES, text.n);
+	if (builder_behalf_fd(b, pidfd))
+		b->token = text;
+	return builder_code(b);
 }

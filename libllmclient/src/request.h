@@ -23,6 +23,8 @@ struct builder {
 	struct span *tags, *fallbacks;
 	size_t n_tags, n_fallbacks;
 	struct span session; /* absent: none */
+	struct span token;   /* on whose behalf; absent: nobody is named so */
+	int behalf_fd;       /* the same by a handle of a process, our own; -1: not */
 	struct fault why;    /* the first failure; it stands for all that came after it */
 };
 
@@ -63,6 +65,10 @@ bool builder_carry(struct builder *b, struct extra *extra, const char *family,
 /* Copies a caller's text, which `what` names. False: it is NULL or no UTF-8, there is no memory, or
  * something has failed before; all of them stick. */
 bool builder_take(struct builder *b, const char *what, const char *text, struct span *to);
+
+/* Takes a copy of a handle of a process, in the place of one that is there; -1: none. False: it cannot be copied, which
+ * sticks. */
+bool builder_behalf_fd(struct builder *b, int fd);
 
 /* The code of what has failed so far, or LLM_OK. */
 int builder_code(const struct builder *b);

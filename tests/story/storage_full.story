@@ -21,19 +21,19 @@ f call 1..256 model=one/m
 g call 1..256 model=one/m
 h call 1..256 model=one/m
 ups 2048
-j call 1..212 model=one/m
-ups 2260
-j gets 1..212
-j call 213 model=one/m
-ups 2260
-j gets 213
+j call 1..153 model=one/m
+ups 2201
+j gets 1..153
+j call 154 model=one/m
+ups 2201
+j gets 154
 	fault storage_full: *
 # when something has ended there is room again
-j cancel 1..212
-j gets 1..212
+j cancel 1..153
+j gets 1..153
 	fault cancelled: *
-j call 213 model=one/m
-ups 2261
+j call 154 model=one/m
+ups 2202
 a leaves
 b leaves
 c leaves
@@ -42,8 +42,8 @@ e leaves
 f leaves
 g leaves
 h leaves
-up 2261 replies 1 1 x
-j gets 213
+up 2202 replies 1 1 x
+j gets 154
 	start *
 	text x
 	usage *

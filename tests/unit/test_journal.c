@@ -437,9 +437,9 @@ static void check_many_open(void)
 		if (err)
 			break;
 	}
-	is_int(open, 2260, "so many can be open");
+	is_int(open, 2201, "so many can be open");
 	is_err(why.err, ERR_STORAGE_FULL, "%s", why.message);
-	ok(strstr(why.message, "2260 paid requests are open") != NULL, "and it says why");
+	ok(strstr(why.message, "2201 paid requests are open") != NULL, "and it says why");
 
 	int refused_rows = 0;
 	for (; refused_rows < 200; refused_rows++) {

@@ -132,10 +132,6 @@ static void calls_by_rule(void)
 				op == LLM_OP_NATIVE,
 			"operation %s has a row", llm_op_name(call.op));
 	}
-	struct call call = CALL_INIT;
-	call.behalf.token = SPAN("t");
-	is_int(policy_admit_call(rule(c, "host"), &peer, &call, &why), ERR_UNSUPPORTED,
-		"on another's behalf: not yet");
 	config_unref(c);
 }
 

@@ -305,7 +305,7 @@ static void check_former(void)
 	is_int(v.exchange.estimate_output, -1, "nor what was expected");
 
 	const size_t n = record_pack(RECORD_EXCHANGE, &v, 3, again);
-	is_uint(again[17], 2, "written again it is of our version");
+	is_uint(again[17], 3, "written again it is of our version");
 	is_mem(again + 18, r.fields.n, r.fields.p, r.fields.n, "and begins with what it was");
 	reader.left = span_of((const char *)again, n);
 	reader.sequence = 0;
@@ -313,7 +313,8 @@ static void check_former(void)
 	r.version = 0;
 	is_err(record_unpack(&r, &v, NULL), ERR_VERSION, "there was no version 0");
 
-	/* of version 2, what version 3 adds is missing: a count and three numbers, of two bytes each, and three texts */
+	/* of version 3, what version 4 adds is missing: a text; of version 2 besides a count and three numbers, of two bytes
+	 * each, and three texts */
 	const struct open_record o = {
 		.reserve = {.id = "req_open", .number = 1, .provider = "a"},
 		.announced = 1,
@@ -322,7 +323,12 @@ static void check_former(void)
 	reader.left = span_of((const char *)again, record_pack(RECORD_OPEN, &o, 4, again));
 	reader.sequence = 0;
 	is_err(record_next(&reader, &r), RECORD_FOUND, "a reservation of ours");
-	is_uint(r.version, 3, "its version");
+	is_uint(r.version, 4, "its version");
+	r.version = 3;
+	is_err(record_unpack(&r, &v, NULL), ERR_MALFORMED, "is none of version 3");
+	r.fields.n--;
+	is_err(record_unpack(&r, &v, NULL), OK, "which had a text less");
+	is_str(v.open.reserve.account.via, "", "and nobody between");
 	r.version = 2;
 	is_err(record_unpack(&r, &v, NULL), ERR_MALFORMED, "is none of version 2");
 	r.fields.n -= 4 * 2 + 3;
