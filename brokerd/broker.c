@@ -354,6 +354,7 @@ static void on_back(void *context)
 	audit_retry(b->organs.audit);
 	/* what was said meanwhile may have gone to where the disk was not, or to none */
 	grants_write(b->organs.grants);
+	app_tokens_write(b->organs.app_tokens);
 	log_info("broker.mended", "state=%s", b->options.state_dir);
 	tell_state(b);
 }
@@ -481,6 +482,16 @@ static bool open_grants(struct broker *b)
 	if (b->organs.grants)
 		b->organs.consents = consents_new(b->organs.loop, b->organs.grants);
 	return b->organs.consents != NULL;
+}
+
+/* One that cannot be used costs the tokens, and nothing else: none is known then. */
+static bool open_app_tokens(struct broker *b)
+{
+	struct fault why = FAULT_NONE;
+	b->organs.app_tokens = app_tokens_new(b->organs.workers, b->options.state_dir, &why);
+	if (why.err)
+		log_fault("tokens.unusable", &why);
+	return b->organs.app_tokens != NULL;
 }
 
 static const char *credentials_of(const struct broker *b)
@@ -877,7 +888,7 @@ static enum err broker_build(struct broker *b, struct fault *why)
 	if (!open_state(b))
 		return fault_set(why, ERR_NO_MEMORY, "out of memory at start");
 	try_memory();
-	if (!open_grants(b) || !open_vault(b) || !open_items(b))
+	if (!open_grants(b) || !open_app_tokens(b) || !open_vault(b) || !open_items(b))
 		return fault_set(why, ERR_NO_MEMORY, "out of memory at start");
 	listen_for_apps(b);
 	o->transport = transport_new(o->loop, o->workers, why);
@@ -966,6 +977,7 @@ void broker_free(struct broker *b)
 	prompts_free(o->prompts);
 	consents_free(o->consents);
 	grants_free(o->grants);
+	app_tokens_free(o->app_tokens);
 	vault_free(o->vault);
 	config_unref(o->config);
 	catalogue_unref(o->catalogue);

@@ -288,11 +288,11 @@ static const struct key keys[] = {
 		"Tokens that it can answer with."},
 
 	{"policy", "kind", KEY_BITS, IN_POLICY(kinds), 0, 0,
-		"unknown|host|service|app|flatpak|snap|container|sandbox", "",
+		"unknown|host|service|app|flatpak|snap|container|sandbox|token", "",
 		"Where the caller is: in the open, in a unit of the system, on a socket of its own, or in a "
-		"sandbox of that kind. May repeat: any of them."},
+		"sandbox of that kind; *token*: one in the open that shows an app token. May repeat: any of them."},
 	{"policy", "name", KEY_PATTERNS, IN_POLICY(names), 0, 0, NULL, "",
-		"Which one of its kind: a program's file name, a unit, an application's id; a * stands for "
+		"Which one of its kind: a program's file name, a unit, an application's id, a token's app; a * stands for "
 		"any text. May repeat. `llmb whoami` says how a caller is called. A name that a sandbox only claims "
 		"for itself is none."},
 	{"policy", "user", KEY_USERS, IN_POLICY(users), 0, 0, NULL, "",

@@ -2,7 +2,8 @@
 #include "brokerd/config/policy_rule.h"
 
 /* What is not known to be in the open has to be allowed by a person; what is not known at all is not let in.
- * A service may ask, and may see what there is, but changes nothing. */
+ * A service may ask, and may see what there is, but changes nothing. Who shows an app token may do what its connection
+ * may, and administers nothing. */
 static const char rules[] = "[policy \"host\"]\n"
 			    "kind = host\n"
 			    "socket = main\n"
@@ -17,6 +18,11 @@ static const char rules[] = "[policy \"host\"]\n"
 			    "operation = budget.list\n"
 			    "[policy \"app\"]\n"
 			    "kind = app\n"
+			    "[policy \"token\"]\n"
+			    "kind = token\n"
+			    "operation = use\n"
+			    "operation = native\n"
+			    "native = * * /\n"
 			    "[policy \"sandbox\"]\n"
 			    "kind = flatpak\n"
 			    "kind = snap\n"

@@ -16,6 +16,7 @@
 #include "brokerd/loop/loop.h"
 #include "brokerd/loop/worker.h"
 #include "brokerd/policy/consent.h"
+#include "brokerd/policy/token.h"
 #include "brokerd/route/health.h"
 #include "brokerd/store/items.h"
 #include "brokerd/store/prompts.h"
@@ -33,20 +34,21 @@ struct organs {
 	struct vault *vault;
 	struct transport *transport;
 	struct tokens *tokens;
-	struct limiter *limiter;     /* how much of everything callers may have */
-	struct turns *turns;         /* who waits for it */
-	struct health *health;       /* how targets fare */
-	struct traces *traces;       /* what became of the last requests; NULL is fine */
-	struct cautions cautions;    /* where they are let out one by one */
-	struct told told_budgets;    /* soft ones that are over, as log and audit have them */
-	struct journal *journal;     /* NULL: state cannot be kept, `ailment` says why */
-	struct ledger *ledger;       /* NULL with it */
-	struct responses *responses; /* answers kept for their callers */
-	struct prompts *prompts;     /* what providers were asked; NULL is fine */
-	struct items *items;         /* what callers drop and providers want back */
-	struct grants *grants;       /* to whom a person has said yes, or no */
-	struct consents *consents;   /* who asks a person */
-	uid_t own_uid;               /* the broker's */
+	struct limiter *limiter;       /* how much of everything callers may have */
+	struct turns *turns;           /* who waits for it */
+	struct health *health;         /* how targets fare */
+	struct traces *traces;         /* what became of the last requests; NULL is fine */
+	struct cautions cautions;      /* where they are let out one by one */
+	struct told told_budgets;      /* soft ones that are over, as log and audit have them */
+	struct journal *journal;       /* NULL: state cannot be kept, `ailment` says why */
+	struct ledger *ledger;         /* NULL with it */
+	struct responses *responses;   /* answers kept for their callers */
+	struct prompts *prompts;       /* what providers were asked; NULL is fine */
+	struct items *items;           /* what callers drop and providers want back */
+	struct app_tokens *app_tokens; /* by which programs say which application they are */
+	struct grants *grants;         /* to whom a person has said yes, or no */
+	struct consents *consents;     /* who asks a person */
+	uid_t own_uid;                 /* the broker's */
 	struct fault ailment; /* why the broker is degraded: told to every caller; OK: it is well */
 	struct repairs repairs;     /* what providers were found to refuse */
 	struct fit *fit;            /* how far off estimates of prompts are; NULL is fine */

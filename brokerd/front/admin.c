@@ -188,6 +188,9 @@ static const struct {
 	{"app.forget",        admin_app_forget,        false, ADMIN_CHEAP  },
 	{"app.add",           admin_app_add,           false, ADMIN_CHEAP  },
 	{"app.remove",        admin_app_remove,        false, ADMIN_CHEAP  },
+	{"token.new",         admin_token_new,         false, ADMIN_CHEAP  },
+	{"token.list",        admin_token_list,        true,  ADMIN_CHEAP  },
+	{"token.revoke",      admin_token_revoke,      true,  ADMIN_CHEAP  },
 	{"listener.add",      admin_listener_add,      false, ADMIN_CHEAP  },
 	{"consent.next",      admin_consent_next,      true,  ADMIN_CHEAP  },
 	{"consent.answer",    admin_consent_answer,    true,  ADMIN_CHEAP  },
@@ -260,7 +263,7 @@ static enum err admin_begin(
 		SPAN_ARG(span_first(op, 64)));
 }
 
-struct admin_call *admin_new(struct admin_env *env, const struct peer_id *peer,
+struct admin_call *admin_new(struct admin_env *env, const struct peer_id *peer, uint64_t connection,
 	struct passed *passed, struct span op, struct span body, const struct admin_reply *reply)
 {
 	struct admin_call *a = calloc(1, sizeof *a);
@@ -271,6 +274,7 @@ struct admin_call *admin_new(struct admin_env *env, const struct peer_id *peer,
 	a->organs = env->organs;
 	a->config = config_ref(env->organs->config);
 	a->peer = *peer;
+	a->connection = connection;
 	a->passed = passed;
 	a->reply = *reply;
 	a->why = FAULT_NONE;

@@ -36,9 +36,9 @@ struct admin_reply {
 	void *context;
 };
 
-/* Begins an operation. `body` is a JSON text (absent: {}) and is not kept. What was passed along is the
- * caller's but for what an operation takes out of it. NULL: out of memory. */
-struct admin_call *admin_new(struct admin_env *env, const struct peer_id *peer,
+/* Begins an operation. `body` is a JSON text (absent: {}) and is not kept. `connection`: which of all
+ * it came on, from 1. What was passed along is the caller's but for what an operation takes out of it. NULL: out of memory. */
+struct admin_call *admin_new(struct admin_env *env, const struct peer_id *peer, uint64_t connection,
 	struct passed *passed, struct span op, struct span body, const struct admin_reply *reply);
 
 /* How long the body of that operation may be. */

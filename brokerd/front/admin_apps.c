@@ -64,8 +64,7 @@ static void grant_written(void *context, enum err err, const struct fault *why)
 	admin_done(a);
 }
 
-/* Patterns, as they are kept: with spaces between. */
-static enum err read_models(struct json list, char *to, size_t size, struct fault *why)
+enum err admin_read_models(struct json list, char *to, size_t size, struct fault *why)
 {
 	OWNED(buf_done) struct buf text = BUF_INIT(LIMIT_FRAME_BYTES);
 	if (!json_is_nil(list) && json_kind(list) != JSON_ARRAY)
@@ -121,8 +120,9 @@ static enum err read_uid(const struct admin_call *a, struct json body, uid_t *to
 /* These have a name, or are nobody in particular. */
 static bool wants_name(const struct peer_id *p)
 {
-	return p->name[0] == '\0' && (p->kind == PEER_KIND_HOST || p->kind == PEER_KIND_SERVICE ||
-					     p->kind == PEER_KIND_APP);
+	return p->name[0] == '\0' &&
+	       (p->kind == PEER_KIND_HOST || p->kind == PEER_KIND_SERVICE ||
+		       p->kind == PEER_KIND_APP || p->kind == PEER_KIND_TOKEN);
 }
 
 static const struct grant *find_grant(const struct admin_call *a, uid_t uid, const char *who)
@@ -159,7 +159,7 @@ static enum err read_grant(
 	if (!err)
 		err = read_term(body, out, &is_said, why);
 	if (!err)
-		err = read_models(
+		err = admin_read_models(
 			json_member(body, "models"), out->models, sizeof out->models, why);
 	if (err)
 		return err;
@@ -439,7 +439,7 @@ enum err admin_consent_answer(struct admin_call *a, struct json body, struct fau
 	if (!err)
 		err = read_term(body, &grant, &is_said, why);
 	if (!err)
-		err = read_models(
+		err = admin_read_models(
 			json_member(body, "models"), grant.models, sizeof grant.models, why);
 	if (err)
 		return err;

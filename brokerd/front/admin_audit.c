@@ -16,7 +16,7 @@
 static const char *const questions[] = {"status", "models", "usage", "usage.estimates",
 	"usage.export", "budget.list", "key.list", "key.test", "vault.status", "vault.slots",
 	"config.check", "audit.list", "audit.verify", "whoami", "policy.show", "policy.test",
-	"route.explain", "request.explain", "app.list", "consent.next"};
+	"route.explain", "request.explain", "app.list", "token.list", "consent.next"};
 
 static bool is_change(const char *op)
 {

@@ -32,6 +32,7 @@ struct admin_call {
 	struct organs *organs;
 	struct config *config; /* as it was when the call came */
 	struct peer_id peer;
+	uint64_t connection;      /* that it came on */
 	struct passed *passed;    /* while it begins: descriptors that came along */
 	const char *op;           /* as the table has it; NULL: none of that name */
 	struct admin_reply reply; /* on_done NULL: nobody waits any more */
@@ -92,6 +93,9 @@ enum err admin_read_i64(
 	struct json body, const char *name, int64_t *out, struct fault *why) MUST_USE;
 enum err admin_read_flag(struct json body, const char *name, bool *out, struct fault *why) MUST_USE;
 
+/* A list of patterns of models, as they are kept: with spaces between. ERR_INVALID_ARGUMENT. */
+enum err admin_read_models(struct json list, char *to, size_t size, struct fault *why) MUST_USE;
+
 /* As whom is something asked? "as": KIND:NAME, known as well as can be, unless "uid", "socket" or "profile" say more;
  * absent: as who calls. ERR_INVALID_ARGUMENT. */
 enum err admin_read_peer(
@@ -136,6 +140,7 @@ admin_run admin_route_explain, admin_request_explain;
 admin_run admin_whoami, admin_policy_show, admin_policy_test;
 admin_run admin_app_list, admin_app_allow, admin_app_revoke, admin_app_forget, admin_app_add,
 	admin_app_remove;
+admin_run admin_token_new, admin_token_list, admin_token_revoke;
 admin_run admin_consent_next, admin_consent_answer, admin_listener_add;
 
 #endif

@@ -25,7 +25,7 @@ static void put_kinds(struct json_out *o, uint32_t kinds)
 		return;
 	json_key(o, "kind");
 	json_open(o, '[');
-	for (int k = PEER_KIND_UNKNOWN; k <= PEER_KIND_SANDBOX; k++) {
+	for (int k = PEER_KIND_UNKNOWN; k <= PEER_KIND_TOKEN; k++) {
 		if (kinds & (UINT32_C(1) << k))
 			json_put_str(o, span_str(peer_kind_name((enum peer_kind)k)));
 	}
@@ -215,8 +215,8 @@ enum err admin_read_peer(
 		return fault_param(why, ERR_INVALID_ARGUMENT, "as",
 			"\"%.*s\" is nobody: this is KIND or KIND:NAME, as in "
 			"flatpak:org.gnome.Builder, "
-			"KIND being host, service, app, flatpak, snap, container, sandbox or "
-			"unknown",
+			"KIND being host, service, app, flatpak, snap, container, sandbox, token "
+			"or unknown",
 			SPAN_ARG(span_first(as, 64)));
 	if (!json_is_nil(json_member(body, "uid")) &&
 		(!json_i64(json_member(body, "uid"), &uid) || uid < 0 || uid >= UINT32_MAX))

@@ -101,8 +101,36 @@ static void link_up(const struct organs *o, const struct peer_id *connection, st
 	b->allowance = all[head];
 }
 
-static enum err find(const struct peer_id *connection, struct passed *passed, struct closer *closer,
-	const struct call *c, struct behalf *b, struct fault *why)
+/* Who shows it is that application, wherever it runs: what is known of it otherwise stays. */
+static enum err find_token(struct organs *o, const struct peer_id *connection, struct span text,
+	struct behalf *b, struct fault *why)
+{
+	const int64_t now_s = loop_wall_us(o->loop) / 1000000;
+	const struct app_token *t = app_tokens_find(o->app_tokens, text, now_s, why);
+	if (!t)
+		return why->err;
+	if (t->uid != connection->uid)
+		return fault_param(why, ERR_DENIED, "behalf.token",
+			"the app token %s is user %u's, and who shows it is user %u: it is no use "
+			"to another user",
+			t->id, (unsigned)t->uid, (unsigned)connection->uid);
+	struct party *p = &b->parties[b->n];
+	p->peer = b->n > 0 ? b->parties[b->n - 1].peer : *connection;
+	if (b->n == 0 && p->peer.via[0] == '\0')
+		note_via(connection, &p->peer);
+	p->peer.kind = PEER_KIND_TOKEN;
+	p->peer.is_claim = false;
+	p->peer.profile[0] = '\0';
+	fault_text(p->peer.name, sizeof p->peer.name, span_str(t->app));
+	fault_text(p->peer.instance, sizeof p->peer.instance, span_str(t->id));
+	memcpy(p->models, t->models, sizeof p->models);
+	p->allowance.models = span_str(p->models);
+	b->n++;
+	return OK;
+}
+
+static enum err find(struct organs *o, const struct peer_id *connection, struct passed *passed,
+	struct closer *closer, const struct call *c, struct behalf *b, struct fault *why)
 {
 	if (c->behalf.fd_index >= 0) {
 		struct peer_id *peer = &b->parties[b->n].peer;
@@ -115,21 +143,18 @@ static enum err find(const struct peer_id *connection, struct passed *passed, st
 			span_is_set(c->behalf.label) ? c->behalf.label : span_str(peer->program));
 		b->n++;
 	}
-	if (span_is_set(c->behalf.token))
-		return fault_param(why, ERR_UNSUPPORTED, "behalf.token",
-			"this broker does not take app tokens yet");
-	return OK;
+	return span_is_set(c->behalf.token) ? find_token(o, connection, c->behalf.token, b, why)
+					    : OK;
 }
 
-enum err behalf_find(const struct organs *o, const struct peer_id *connection,
-	struct passed *passed, struct closer *closer, const struct call *c, struct behalf *b,
-	struct fault *why)
+enum err behalf_find(struct organs *o, const struct peer_id *connection, struct passed *passed,
+	struct closer *closer, const struct call *c, struct behalf *b, struct fault *why)
 {
 	b->n = 0;
 	b->own = (struct allowance){.rule = NULL};
 	for (size_t i = 0; i < BEHALF_PARTIES; i++)
 		b->parties[i].allowance = (struct allowance){.rule = NULL};
-	const enum err err = find(connection, passed, closer, c, b, why);
+	const enum err err = find(o, connection, passed, closer, c, b, why);
 	if (err)
 		b->n = 0;
 	link_up(o, connection, b);

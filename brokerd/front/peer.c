@@ -242,6 +242,7 @@ static void note_place(const struct evidence *e, struct peer_id *out)
 		memcpy(out->project, e->project, sizeof out->project);
 		return;
 	case PEER_KIND_UNKNOWN:
+	case PEER_KIND_TOKEN:
 		return;
 	case PEER_KIND_CONTAINER:
 		if (out->name[0]) {

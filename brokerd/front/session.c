@@ -53,6 +53,7 @@ void session_free(struct session *s)
 	loop_task_stop(&s->flush);
 	loop_timer_stop(&s->timer);
 	doubt_free(s->doubt);
+	app_tokens_end(s->all->organs->app_tokens, s->number);
 	passed_close(&s->passed, s->all->closer);
 	close_fd(s->all, s->fd, s->is_without_fds);
 	buf_wipe(&s->in);
@@ -218,6 +219,7 @@ void session_accept(struct sessions *all, int fd, const struct peer_place *place
 		free(s);
 		return;
 	}
+	s->number = ++all->n_ever;
 	s->place = place;
 	s->peer = peer;
 	s->doubt = doubt;

@@ -142,7 +142,7 @@ enum err session_admin_begin(struct open_call *c, const struct peer_id *who, str
 {
 	struct session *s = c->session;
 	const struct admin_reply reply = {on_admin_done, c};
-	c->admin = admin_new(s->all->admin, who, &s->passed, op, body, &reply);
+	c->admin = admin_new(s->all->admin, who, s->number, &s->passed, op, body, &reply);
 	return c->admin ? OK : fault_set(why, ERR_NO_MEMORY, "out of memory for the call");
 }
 

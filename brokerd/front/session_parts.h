@@ -39,6 +39,7 @@ struct session {
 	struct session *prev, *next;
 	struct sessions *all;
 	struct loop *loop;
+	uint64_t number; /* of all that there were, from 1 */
 	int fd;
 	enum session_state state;
 	struct loop_io io;

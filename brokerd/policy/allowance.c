@@ -44,7 +44,7 @@ static enum err admit_model(const struct allowance *a, struct span asked, struct
 			a->grant->who, SPAN_ARG(provider), SPAN_ARG(span_first(model, 100)));
 	if (a->models.n > 0 && !grant_fits(a->models, asked, provider, model))
 		return fault_param(why, ERR_DENIED, "model",
-			"the app token is not for %.*s/%.*s: `llmb token new APP --model PATTERN` "
+			"the app token is not for %.*s/%.*s: `llmb token new APP --models PATTERN` "
 			"makes one that is",
 			SPAN_ARG(provider), SPAN_ARG(span_first(model, 100)));
 	return OK;

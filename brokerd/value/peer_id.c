@@ -6,7 +6,7 @@
 #include "protocol/base/err.h"
 
 static const char *const kinds[] = {
-	"unknown", "host", "service", "app", "flatpak", "snap", "container", "sandbox"};
+	"unknown", "host", "service", "app", "flatpak", "snap", "container", "sandbox", "token"};
 static const char *const confidences[] = {"unknown", "uid", "proc", "cgroup", "label", "listener"};
 static const char *const sockets[] = {"main", "sandbox", "app", "handed"};
 

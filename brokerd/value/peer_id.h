@@ -17,6 +17,7 @@ enum peer_kind {
 	PEER_KIND_SNAP,
 	PEER_KIND_CONTAINER, /* of docker, podman or kubernetes */
 	PEER_KIND_SANDBOX,   /* in namespaces of its own: bubblewrap and its like */
+	PEER_KIND_TOKEN,     /* one in the open that shows an application's token */
 };
 
 /* How the identity is known, strongest last. */

@@ -12,6 +12,7 @@ static const struct command *const commands[] = {
 	&command_key,
 	&command_vault,
 	&command_app,
+	&command_token,
 	&command_run,
 	&command_policy,
 	&command_whoami,

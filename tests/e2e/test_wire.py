@@ -141,11 +141,11 @@ def test_no_hello_at_all(made):
         assert time.monotonic() - begun < 10
 
 
-def test_what_has_its_place_and_is_not_there_yet(made):
+def test_a_token_that_nobody_knows(made):
     with greeted(made) as client:
         client.send_frame(CALL, 1, chat("hi", behalf={"token": "tok"}))
         fault = client.recv_until(FAULT)[-1]
-        assert fault.call == 1 and fault.body["class"] == "unsupported", fault.body
+        assert fault.call == 1 and fault.body["class"] == "denied", fault.body
         client.send_frame(CALL, 2, chat("still open"))
         assert client.recv_until(END, FAULT)[-1].type == END
 

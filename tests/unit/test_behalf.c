@@ -31,6 +31,7 @@ static void begin(void)
 	organs.loop = loop_new(&why);
 	organs.workers = workers_new(organs.loop, 1, &why);
 	organs.grants = mkdtemp(dir) ? grants_new(organs.workers, dir, &why) : NULL;
+	organs.app_tokens = app_tokens_new(organs.workers, dir, &why);
 	organs.own_uid = geteuid();
 	closer = closer_new();
 	if (!organs.grants || !closer)
@@ -41,6 +42,7 @@ static void begin(void)
 static void end(void)
 {
 	workers_free(organs.workers);
+	app_tokens_free(organs.app_tokens);
 	grants_free(organs.grants);
 	config_unref(organs.config);
 	loop_free(organs.loop);
@@ -280,6 +282,88 @@ static void administration(void)
 	stop(pid);
 }
 
+/* ---- tokens ---- */
+
+/* For all that connections of that user do; kept in memory. */
+static void make_token(uid_t uid, const char *models, char text[APP_TOKEN_TEXT_BYTES])
+{
+	struct app_token like = {.uid = uid, .app = "notes", .connection = 1};
+	const struct app_token *made;
+	struct fault why = FAULT_NONE;
+	(void)snprintf(like.models, sizeof like.models, "%s", models);
+	if (app_tokens_make(
+		    organs.app_tokens, &like, text, &made, (struct grants_reply){NULL, NULL}, &why))
+		bail("%s", why.message);
+}
+
+static enum err show(const struct peer_id *who, const char *token, int fd, enum call_kind kind,
+	struct behalf *b, struct fault *why)
+{
+	struct passed passed = {.n = 0};
+	struct call c = CALL_INIT;
+	c.kind = kind;
+	c.admin_op = kind == CALL_ADMIN ? SPAN("status") : SPAN_NONE;
+	c.behalf.token = span_str(token);
+	c.behalf.fd_index = fd >= 0 ? 0 : -1;
+	if (fd >= 0)
+		passed = (struct passed){.fds = {fd}, .n = 1};
+	fault_clear(why);
+	enum err err = behalf_find(&organs, who, &passed, closer, &c, b, why);
+	if (!err)
+		err = behalf_admit(&organs, who, &c, b, why);
+	passed_close(&passed, closer);
+	return err;
+}
+
+static void by_token(void)
+{
+	const struct peer_id bridge = connection(PEER_KIND_HOST, "bridge");
+	struct peer_id boxed = connection(PEER_KIND_SANDBOX, "");
+	char text[APP_TOKEN_TEXT_BYTES], other[APP_TOKEN_TEXT_BYTES];
+	struct behalf b;
+	struct fault why;
+	const pid_t pid = start();
+	make_token(geteuid(), "one/* fast", text);
+	make_token(geteuid() + 1, "", other);
+
+	is_err(show(&bridge, text, -1, CALL_TYPED, &b, &why), OK, "a token: %s", why.message);
+	is_int(b.who->kind, PEER_KIND_TOKEN, "is an application of its own");
+	is_str(b.who->name, "notes", "with its name");
+	is_str(b.who->via, "host:bridge", "by whom it came");
+	ok(b.allowance->rule && span_is(b.allowance->rule->name, "token"), "by its own rule");
+	is_err(allowance_model(b.allowance, SPAN("x"), SPAN("one"), SPAN("a"), &why), OK,
+		"its models");
+	is_err(allowance_model(b.allowance, SPAN("fast"), SPAN("two"), SPAN("a"), &why), OK,
+		"by the name that was asked for");
+	is_err(allowance_model(b.allowance, SPAN("x"), SPAN("two"), SPAN("a"), &why), ERR_DENIED,
+		"and no others: %s", why.message);
+	ok(!allowance_has_any(b.allowance, SPAN("two")), "of whom nothing is listed");
+	is_err(show(&bridge, text, -1, CALL_ADMIN, &b, &why), ERR_DENIED, "it administers nothing");
+	is_err(show(&bridge, text, handle_of(pid), CALL_TYPED, &b, &why), OK, "with a program");
+	is_int(b.who->pid, pid, "it is that program");
+	is_int(b.who->kind, PEER_KIND_TOKEN, "and that application");
+	ok(b.allowance->also && b.allowance->also->also, "and all three are asked");
+
+	is_err(show(&bridge, "llmb_0", -1, CALL_TYPED, &b, &why), ERR_DENIED, "an unknown one");
+	ok(b.who == &bridge, "is nobody's");
+	is_err(show(&bridge, other, -1, CALL_TYPED, &b, &why), ERR_DENIED, "another user's: %s",
+		why.message);
+
+	is_err(show(&boxed, text, -1, CALL_TYPED, &b, &why), OK,
+		"a sandbox that shows one is asked about: %s", why.message);
+	ok(b.who == &boxed && !b.own.grant, "as the sandbox that it is");
+	ok(b.allowance == &b.own && b.own.also->models.n > 0, "with less than it had");
+	configure("[policy \"small\"]\nkind = token\nname = notes\noperation = embed\n");
+	is_err(show(&bridge, text, -1, CALL_TYPED, &b, &why), ERR_DENIED, "a rule for it: %s",
+		why.message);
+	configure("[policy \"none\"]\nkind = token\nallow = no\n");
+	is_err(show(&bridge, text, -1, CALL_TYPED, &b, &why), ERR_DENIED, "or for all of them");
+	configure("");
+	app_tokens_end(organs.app_tokens, 1);
+	is_err(show(&bridge, text, -1, CALL_TYPED, &b, &why), ERR_DENIED, "and then it is gone");
+	stop(pid);
+}
+
 int main(void)
 {
 	begin();
@@ -289,6 +373,7 @@ int main(void)
 	both();
 	not_both();
 	administration();
+	by_token();
 	end();
 	return tap_done();
 }
