@@ -207,6 +207,7 @@ cli_tests     := $(patsubst tests/unit/%.c,$B/tests/%,$(shell grep -ls 'libllmcl
 
 $(unit_tests): $B/tests/%: $B/obj/tests/unit/%.o $(tap) $B/obj/testlib.a
 $(cli_tests): $B/obj/cli.a $B/obj/client.a
+$B/tests/test_shown: $B/obj/libllmclient/bridge/shown.o
 $B/tests/golden: $(call objects,$(golden_src)) $(tap) $B/obj/testlib.a $(organs)
 $B/tests/story: $(call objects,$(story_src) $(virtual_src)) $(tap) $B/obj/testlib.a $(organs)
 $(client_tests): $B/obj/client.a

@@ -68,13 +68,17 @@ static void pause_all(struct listeners *l)
 static void admit(const struct listener *n, int fd, struct caller *who)
 {
 	uid_t uid = (uid_t)-1;
-	*who = (struct caller){.is_local_socket = n->is_local_socket, .refused = FAULT_NONE};
+	*who = (struct caller){
+		.is_local_socket = n->is_local_socket, .process = -1, .refused = FAULT_NONE};
 	if (peer_uid(fd, &uid, &who->refused) == OK && uid != geteuid() && uid != 0)
 		fault_set(&who->refused, ERR_DENIED,
 			"this is the bridge of user %u, and you are user %u: start one of your own "
 			"by "
 			"`llm-broker-bridge --listen 127.0.0.1:PORT`",
 			(unsigned)geteuid(), (unsigned)uid);
+	const bool is_asked_now = n->is_local_socket && who->refused.err == OK && !peer_is_kept();
+	if (is_asked_now && peer_process(fd, &who->process, &who->refused) != OK)
+		who->process = -1; /* which is why it is refused */
 }
 
 static void on_accept(struct ev_loop *loop, struct ev_io *w, int events)

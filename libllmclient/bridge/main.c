@@ -21,6 +21,7 @@ struct options {
 	const char *socket;
 	const char *addresses[LISTENERS_MAX], *origins[NAMES_MAX], *hosts[NAMES_MAX];
 	size_t n_addresses, n_origins, n_hosts;
+	bool is_token_required;
 };
 
 struct run {
@@ -45,11 +46,13 @@ static const char usage[] =
 	"  --socket PATH          of the broker\n"
 	"  --allow-origin ORIGIN  a web page that may ask, as https://app.test; may repeat\n"
 	"  --allow-host NAME      another name of this host; may repeat\n"
+	"  --require-token        only for programs that show an app token (`llmb token new APP`)\n"
 	"  --version, --help\n"
 	"\n"
-	"Programs: `llmb env` prints what to set. Keys stay with the broker; whatever a program "
-	"sends in the\n"
-	"place of one is passed over.\n";
+	"Programs: `llmb env` prints what to set. Keys stay with the broker; where a program has "
+	"one "
+	"it may show\n"
+	"an app token, and whatever else it sends there is passed over.\n";
 
 static int refuse(const char *what, const char *why)
 {
@@ -61,13 +64,14 @@ static int refuse(const char *what, const char *why)
 static int read_options(int argc, char **argv, struct options *o)
 {
 	static const struct option longs[] = {
-		{"listen",       required_argument, NULL, 'l'},
-		{"socket",       required_argument, NULL, 's'},
-		{"allow-origin", required_argument, NULL, 'o'},
-		{"allow-host",   required_argument, NULL, 'n'},
-		{"version",      no_argument,       NULL, 'V'},
-		{"help",         no_argument,       NULL, 'h'},
-		{NULL,           0,                 NULL, 0  },
+		{"listen",        required_argument, NULL, 'l'},
+		{"socket",        required_argument, NULL, 's'},
+		{"allow-origin",  required_argument, NULL, 'o'},
+		{"allow-host",    required_argument, NULL, 'n'},
+		{"require-token", no_argument,       NULL, 't'},
+		{"version",       no_argument,       NULL, 'V'},
+		{"help",          no_argument,       NULL, 'h'},
+		{NULL,            0,                 NULL, 0  },
 	};
 	opterr = 0;
 	for (int c; (c = getopt_long(argc, argv, ":h", longs, NULL)) != -1;) {
@@ -89,6 +93,9 @@ static int read_options(int argc, char **argv, struct options *o)
 			if (o->n_hosts == NAMES_MAX)
 				return 1 + refuse(optarg, "is one name too many");
 			o->hosts[o->n_hosts++] = optarg;
+			break;
+		case 't':
+			o->is_token_required = true;
 			break;
 		case 'V':
 			puts("llm-broker-bridge " LLM_BROKER_VERSION);
@@ -204,7 +211,8 @@ int main(int argc, char **argv)
 	r.bridge = (struct bridge){
 		.loop = r.loop,
 		.lines = lines_new(r.loop, o.socket),
-		.door = {o.origins, o.n_origins, o.hosts, o.n_hosts}
+		.door = {o.origins, o.n_origins, o.hosts, o.n_hosts},
+		.is_token_required = o.is_token_required
         };
 	r.term.data = r.interrupt.data = &r;
 	ev_signal_init(&r.term, on_stop, SIGTERM);

@@ -12,7 +12,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77
+#endif
 
 /* Both ends, as the other end has them: its own address first. */
 struct ends {
@@ -143,4 +148,42 @@ enum err peer_uid(int fd, uid_t *out, struct fault *why)
 		return fault_set(why, ERR_DENIED, "the kernel does not say whose program this is");
 	*out = who.uid;
 	return OK;
+}
+
+/* ---- on a Unix socket ---- */
+
+static int ask_process(int fd)
+{
+	int process = -1;
+	socklen_t n = sizeof process;
+	return getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &process, &n) == 0 ? process : -1;
+}
+
+bool peer_is_kept(void)
+{
+	static int is_kept = -1;
+	int ends[2];
+	if (is_kept >= 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+		return is_kept > 0;
+	const int process = ask_process(ends[0]);
+	is_kept = process >= 0;
+	if (process >= 0)
+		close(process);
+	close(ends[0]);
+	close(ends[1]);
+	return is_kept;
+}
+
+enum err peer_process(int fd, int *out, struct fault *why)
+{
+	struct ucred who;
+	socklen_t n = sizeof who;
+	*out = ask_process(fd);
+	if (*out < 0 && !peer_is_kept() && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &n) == 0 &&
+		who.pid > 0)
+		*out = (int)syscall(SYS_pidfd_open, who.pid, 0);
+	return *out >= 0 ? OK
+			 : fault_set(why, ERR_DENIED,
+				   "the program that made this connection has ended, so nobody can "
+				   "say what it may: connect anew");
 }

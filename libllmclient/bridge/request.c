@@ -6,9 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <unistd.h>
 
+#include "libllmclient/bridge/peer.h"
 #include "libllmclient/bridge/place.h"
 #include "libllmclient/bridge/refusal.h"
+#include "libllmclient/bridge/shown.h"
 #include "protocol/base/num.h"
 
 #define KIB          ((size_t)1024)
@@ -420,6 +423,47 @@ static bool take_wishes(struct request *r)
 	return true;
 }
 
+/* The process at the other end, where that is known; -1. False: it is gone, and that is told. */
+static bool find_process(struct request *r, int *process)
+{
+	struct fault why = FAULT_NONE;
+	*process = r->who->process;
+	if (!r->who->is_local_socket || *process >= 0)
+		return true;
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(r->http, MHD_CONNECTION_INFO_CONNECTION_FD);
+	if (info && peer_process(info->connect_fd, process, &why) == OK)
+		return true;
+	refuse(r, ERR_DENIED, 0, why.message);
+	return false;
+}
+
+/* On whose behalf is it? By a token that the request shows, and by who is at the other end: the broker judges both. */
+static bool name_caller(struct request *r)
+{
+	const struct shown s = {header_span(r, "authorization"), header_span(r, "x-api-key"),
+		header_span(r, "x-goog-api-key"), r->place.query};
+	const struct span token = shown_token(&s);
+	char text[SHOWN_BYTES];
+	int process;
+	if (span_is_set(token) ? !shown_is_sound(token) : r->bridge->is_token_required) {
+		refuse(r, ERR_DENIED, MHD_HTTP_UNAUTHORIZED,
+			span_is_set(token) ? "that is no app token: `llmb token new APP` makes one"
+					   : "an app token is wanted: `llmb token new APP` makes "
+					     "one, to be put "
+					     "where the program has its API key");
+		return false;
+	}
+	if (!find_process(r, &process))
+		return false;
+	(void)snprintf(text, sizeof text, "%.*s", SPAN_ARG(span_is_set(token) ? token : SPAN("")));
+	(void)llm_request_behalf(r->call, text[0] ? text : NULL, process); /* a failure sticks */
+	explicit_bzero(text, sizeof text);
+	if (process >= 0 && process != r->who->process)
+		close(process);
+	return true;
+}
+
 /* The call, but for its body. False: it is refused. */
 static bool make_call(struct request *r, const char *method)
 {
@@ -428,7 +472,9 @@ static bool make_call(struct request *r, const char *method)
 	const char *named = header(r, "x-llm-broker-provider");
 	if (asprintf(&path, "%s%.*s", p->before, SPAN_ARG(p->path)) < 0)
 		path = NULL;
-	if (asprintf(&query, "%.*s", SPAN_ARG(p->query)) < 0)
+	OWNED(buf_done) struct buf left = BUF_INIT(BODY_MAX);
+	shown_leave_out(p->query, &left);
+	if (buf_error(&left) || asprintf(&query, "%.*s", SPAN_ARG(buf_view(&left))) < 0)
 		query = NULL;
 	(void)snprintf(provider, sizeof provider, "%.*s", SPAN_ARG(p->provider));
 	if (path && query && p->kind == PLACE_SURFACE)
@@ -443,7 +489,7 @@ static bool make_call(struct request *r, const char *method)
 		return false;
 	}
 	(void)MHD_get_connection_values(r->http, MHD_HEADER_KIND, pass_header, r);
-	return take_wishes(r);
+	return name_caller(r) && take_wishes(r);
 }
 
 static void start(struct request *r)

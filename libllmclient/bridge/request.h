@@ -13,7 +13,8 @@ struct bridge {
 	struct ev_loop *loop;
 	struct lines *lines;
 	struct door door;
-	size_t gathered_bytes; /* of bodies that wait to be whole */
+	bool is_token_required; /* whoever shows no app token is refused */
+	size_t gathered_bytes;  /* of bodies that wait to be whole */
 	/* HTTP connections have something to do: to be called at the end of this turn */
 	void (*stir)(void *context);
 	void *context;
@@ -22,6 +23,7 @@ struct bridge {
 /* Who is connected. */
 struct caller {
 	bool is_local_socket; /* of a Unix socket: no browser comes here */
+	int process; /* a handle of the program there, the connection's own; -1: the kernel keeps it (peer.h), or none is known */
 	struct fault refused; /* why it may not; OK: it may */
 };
 

@@ -89,6 +89,13 @@ static void stir(void *context)
 
 /* ---- connections ---- */
 
+static void conn_free(struct conn *c)
+{
+	if (c->who.process >= 0)
+		close(c->who.process);
+	free(c);
+}
+
 static void hang_up(struct conn *c)
 {
 	c->is_gone = true;
@@ -190,7 +197,7 @@ static void on_connection(void *context, struct MHD_Connection *http, void **soc
 	else
 		LIST_REMOVE(s->quiet, c);
 	s->n--;
-	free(c);
+	conn_free(c);
 	*socket_context = NULL;
 }
 
@@ -205,6 +212,8 @@ void server_add(struct server *s, int fd, const struct caller *who)
 	struct sockaddr_storage name = {.ss_family = AF_UNIX};
 	socklen_t n = sizeof name;
 	if (!c) {
+		if (who->process >= 0)
+			close(who->process);
 		close(fd);
 		return;
 	}
@@ -215,7 +224,7 @@ void server_add(struct server *s, int fd, const struct caller *who)
 		if (fd < s->n_by_fd)
 			s->by_fd[fd] = NULL;
 		close(fd);
-		free(c);
+		conn_free(c);
 		return;
 	}
 	s->n++;
@@ -225,7 +234,7 @@ void server_add(struct server *s, int fd, const struct caller *who)
 		s->by_fd[fd] = NULL;
 		LIST_REMOVE(s->quiet, c);
 		s->n--;
-		free(c);
+		conn_free(c);
 	}
 	stir(s);
 }

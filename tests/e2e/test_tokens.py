@@ -1,9 +1,11 @@
 """test_tokens.py - is a program that shows an app token that application, as long as the token holds, and no more?"""
 
+import http.client
 import json
 import os
 import pathlib
 import re
+import socket
 import subprocess
 
 import harness
@@ -227,3 +229,201 @@ def test_a_damaged_file_costs_the_tokens_alone(made):
     one = Between(made.socket)
     assert shown(one, token["token"])[0] == "ok"
     one.close()
+
+
+# ---- through the bridge ----
+
+class UnixHTTP(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("localhost", timeout=30)
+        self.path = str(path)
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(30)
+        self.sock.connect(self.path)
+
+
+class Bridge:
+    """The bridge of a broker: on a port and on a socket."""
+
+    def __init__(self, made, *options, wrap=()):
+        self.path = made.folder / "http"
+        args = [*wrap, harness.program("llm-broker-bridge"), "--listen", "127.0.0.1:0", "--listen", f"unix:{self.path}",
+                "--socket", str(made.socket), *options]
+        # a port of 0 is the kernel's to choose, and said nowhere: it is taken from what is listened at
+        self.running = harness.Running(args, made.client_env(), made.folder)
+        harness.wait_until(lambda: harness.accepts(self.path), 20, lambda: self.running.err)
+        self.port = self._port()
+
+    def _port(self):
+        inodes = set()
+        for name in os.listdir(f"/proc/{self.running.pid}/fd"):
+            try:
+                inodes.add(os.readlink(f"/proc/{self.running.pid}/fd/{name}"))
+            except OSError:
+                pass
+        for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]:
+            words = line.split()
+            if words[3] == "0A" and f"socket:[{words[9]}]" in inodes:
+                return int(words[1].split(":")[1], 16)
+        raise AssertionError("it listens at no port")
+
+    def post(self, path="/v1/chat/completions", headers=None, body=None, unix=False, model="test/a"):
+        """Its status and its JSON."""
+        conn = UnixHTTP(self.path) if unix else http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            conn.request("POST", path, json.dumps(body or BODIES[envelope(path)](model)),
+                         {"content-type": "application/json", **(headers or {})})
+            answer = conn.getresponse()
+            return answer.status, json.loads(answer.read())
+        finally:
+            conn.close()
+
+    def close(self):
+        self.running.kill()
+
+
+def envelope(path):
+    return "gemini" if "v1beta" in path else "anthropic" if "messages" in path else "openai"
+
+
+HI = [{"role": "user", "content": "hi"}]
+BODIES = {"openai": lambda model: {"model": model, "messages": HI},
+          "anthropic": lambda model: {"model": model, "messages": HI, "max_tokens": 20},
+          "gemini": lambda model: {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]}}
+SURFACES = ("/v1/chat/completions", "/v1/messages", "/v1beta/models/test%2Fa:generateContent")
+PLACES = {"bearer": lambda text: ("", {"authorization": f"Bearer {text}"}),
+          "x-api-key": lambda text: ("", {"x-api-key": text}),
+          "x-goog-api-key": lambda text: ("", {"x-goog-api-key": text}),
+          "query": lambda text: (f"?alt=json&key={text}", {})}
+
+
+@pytest.fixture
+def served(broker, provider):
+    made = broker(harness.provider_section(provider))
+    made.add_key("test", KEY)
+    provider.script(times=0)
+    return made
+
+
+@pytest.fixture
+def bridge():
+    started = []
+
+    def start(made, *options, **more):
+        started.append(Bridge(made, *options, **more))
+        return started[-1]
+    yield start
+    for one in started:
+        one.close()
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_token_is_found_where_programs_have_their_key(served, bridge, provider, place):
+    token = new(served, "notes")
+    one = bridge(served)
+    for n, path in enumerate(SURFACES):
+        query, headers = PLACES[place](token["token"])
+        status, answer = one.post(path + query, headers)
+        assert status == 200, (path, answer)
+        rows = served.wait_ledger(2 * n + 1)["exchange"]
+        assert rows[-1]["app"] == "token:notes" and rows[-1]["via"].startswith("host:llm-broker-bri"), rows[-1]
+        query, headers = PLACES[place]("sk-whatever-0123456789")
+        assert one.post(path + query, headers)[0] == 200
+        row = served.wait_ledger(2 * n + 2)["exchange"][-1]
+        assert row["app"] == "llm-broker-bridge" and row["kind"] == "host" and not row["via"]
+    for request in provider.requests():
+        whole = request.path + str(request.headers)
+        assert token["token"] not in whole and "sk-whatever" not in whole and "key=" not in request.path
+
+
+def text_of(path, answer):
+    error = answer["error"]
+    if envelope(path) == "anthropic":
+        assert answer["type"] == "error" and error["type"] == "permission_error"
+    elif envelope(path) == "gemini":
+        assert error["status"] == "PERMISSION_DENIED" and error["code"] in (401, 403)
+    else:
+        assert error["type"] == "invalid_request_error" and error["code"] == "denied"
+    return error["message"]
+
+
+def test_what_is_no_token_is_refused_in_the_surfaces_words(served, bridge):
+    one = bridge(served)
+    token = new(served, "notes", "--models", "test/b")
+    for path in SURFACES:
+        unknown = "llmb_" + "0" * 64
+        for text, wanted in ((unknown, 403), (token["token"], 403), ("llmb_x", 401)):
+            status, answer = one.post(path, {"x-api-key": text})
+            assert status == wanted and "llmb token new" in text_of(path, answer), (path, answer)
+        assert one.post(path)[0] == 200
+    one.close()
+    strict = bridge(served, "--require-token")
+    for path in SURFACES:
+        for headers in ({}, {"authorization": "Bearer sk-dummy"}):
+            for unix in (False, True):
+                status, answer = strict.post(path, headers, unix=unix)
+                assert status == 401 and "llmb token new" in text_of(path, answer)
+    good = new(served, "notes")
+    assert strict.post(headers={"authorization": f"Bearer {good['token']}"})[0] == 200
+    assert strict.post(headers={"authorization": f"Bearer {good['token']}"}, unix=True)[0] == 200
+
+
+def test_a_revoked_one_is_refused_on_an_open_connection(served, bridge):
+    token = new(served, "notes")
+    one = bridge(served)
+    conn = http.client.HTTPConnection("127.0.0.1", one.port, timeout=30)
+    codes = []
+    for revoked in (False, True):
+        if revoked:
+            assert served.llmb("token", "revoke", token["id"]).code == 0
+        conn.request("POST", "/v1/chat/completions", json.dumps(BODIES["openai"]("test/a")),
+                     {"content-type": "application/json", "authorization": f"Bearer {token['token']}"})
+        answer = conn.getresponse()
+        answer.read()
+        codes.append(answer.status)
+    conn.close()
+    assert codes == [200, 403]
+
+
+@pytest.mark.parametrize("kernel", ["", "old_kernel"])
+def test_on_the_socket_the_broker_sees_who_asks(served, bridge, kernel):
+    one = bridge(served, wrap=[harness.wrap(kernel)] if kernel else ())
+    token = new(served, "notes")
+    assert one.post(unix=True)[0] == 200
+    row = served.wait_ledger(1)["exchange"][0]
+    assert row["app"].startswith("python") and row["pid"] == os.getpid()
+    assert row["via"].startswith("host:llm-broker-bri")
+    assert one.post(unix=True, headers={"x-api-key": token["token"]})[0] == 200
+    row = served.wait_ledger(2)["exchange"][1]
+    assert row["app"] == "token:notes" and row["pid"] == os.getpid()
+
+
+@pytest.mark.security
+@needs_bwrap
+def test_a_sandbox_behind_the_bridge_is_a_sandbox(served, bridge):
+    """Its requests are asked about as they would be on the broker's own socket, whatever token it shows."""
+    one = bridge(served)
+    token = new(served, "notes")
+    inside = ("import sys, json\nfrom test_tokens import UnixHTTP, BODIES\nc = UnixHTTP(sys.argv[1])\n"
+              "for h in ({}, {'x-api-key': sys.argv[2]}):\n"
+              "    c.request('POST', '/v1/chat/completions', json.dumps(BODIES['openai']('test/a')),"
+              " {'content-type': 'application/json', **h})\n"
+              "    a = c.getresponse()\n    print(a.status, a.getheader('x-llm-broker-class'))\n    a.read()\n")
+    here = str(pathlib.Path(__file__).parent)
+
+    def ask():
+        done = subprocess.run([*BOX, "--setenv", "PYTHONPATH", os.environ.get("PYTHONPATH", "") + ":" + here, "--",
+                               PYTHON, "-c", inside, str(one.path), token["token"]],
+                              capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done
+        return [line.split()[0] for line in done.stdout.splitlines()]
+    assert ask() == ["403", "403"]
+    assert served.llmb("app", "allow", "sandbox").code == 0
+    assert ask() == ["200", "200"]
+    rows = [row for row in served.wait_ledger(4)["exchange"] if row["outcome"] == "ok"]
+    assert [row["app"] for row in rows] == ["sandbox", "sandbox"]
+    assert served.llmb("app", "revoke", "sandbox").code == 0
+    assert ask() == ["403", "403"]
+    assert one.post(unix=True)[0] == 200
