@@ -109,10 +109,27 @@ static void on_accept(struct ev_loop *loop, struct ev_io *w, int events)
 
 /* ---- where ---- */
 
+/* As it turned out to be: of port 0 the kernel makes one. */
+static void describe(const struct sockaddr_storage *name, const char *asked, char *to, size_t max)
+{
+	const bool is_v6 = name->ss_family == AF_INET6;
+	const struct sockaddr_in *in = (const void *)name;
+	const struct sockaddr_in6 *in6 = (const void *)name;
+	char host[INET6_ADDRSTRLEN];
+	if ((is_v6 || name->ss_family == AF_INET) &&
+		inet_ntop(name->ss_family,
+			is_v6 ? (const void *)&in6->sin6_addr : (const void *)&in->sin_addr, host,
+			sizeof host))
+		(void)snprintf(to, max, is_v6 ? "[%s]:%u" : "%s:%u", host,
+			(unsigned)ntohs(is_v6 ? in6->sin6_port : in->sin_port));
+	else
+		(void)snprintf(to, max, "%s", asked);
+}
+
 static enum err take_listener(
 	struct listeners *l, int fd, const char *where, const char *path, struct fault *why)
 {
-	struct sockaddr_storage name;
+	struct sockaddr_storage name = {.ss_family = AF_UNSPEC};
 	socklen_t size = sizeof name;
 	struct stat st;
 	if (l->n == LISTENERS_MAX) {
@@ -123,7 +140,7 @@ static enum err take_listener(
 	*n = (struct listener){.all = l};
 	n->is_local_socket =
 		getsockname(fd, (struct sockaddr *)&name, &size) == 0 && name.ss_family == AF_UNIX;
-	(void)snprintf(n->where, sizeof n->where, "%s", where);
+	describe(&name, where, n->where, sizeof n->where);
 	if (path && stat(path, &st) == 0) {
 		(void)snprintf(n->path, sizeof n->path, "%s", path);
 		n->device = st.st_dev;

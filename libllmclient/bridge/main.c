@@ -1,5 +1,7 @@
 /* main.c - serves until it is told to stop, then ends what is under way. */
+#include <errno.h>
 #include <ev.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,6 +13,7 @@
 #include <unistd.h>
 
 #include "libllmclient/bridge/listeners.h"
+#include "protocol/base/num.h"
 
 #define EXIT_USAGE 2
 #define NAMES_MAX  32
@@ -21,7 +24,7 @@ struct options {
 	const char *socket;
 	const char *addresses[LISTENERS_MAX], *origins[NAMES_MAX], *hosts[NAMES_MAX];
 	size_t n_addresses, n_origins, n_hosts;
-	bool is_token_required;
+	int ready; /* a descriptor that is told where we listen; -1: none */
 };
 
 struct run {
@@ -46,13 +49,13 @@ static const char usage[] =
 	"  --socket PATH          of the broker\n"
 	"  --allow-origin ORIGIN  a web page that may ask, as https://app.test; may repeat\n"
 	"  --allow-host NAME      another name of this host; may repeat\n"
-	"  --require-token        only for programs that show an app token (`llmb token new APP`)\n"
+	"  --ready-fd N           for `llmb run`: where it listens goes there, one line each, and "
+	"then its end\n"
 	"  --version, --help\n"
 	"\n"
-	"Programs: `llmb env` prints what to set. Keys stay with the broker; where a program has "
-	"one "
-	"it may show\n"
-	"an app token, and whatever else it sends there is passed over.\n";
+	"Programs: `llmb env` prints what to set. Keys stay with the broker; whatever a program "
+	"sends in the\n"
+	"place of one is passed over.\n";
 
 static int refuse(const char *what, const char *why)
 {
@@ -60,18 +63,28 @@ static int refuse(const char *what, const char *why)
 	return EXIT_USAGE;
 }
 
+/* Not one of the first three; -1: it is none. */
+static int read_descriptor(const char *text)
+{
+	int64_t v;
+	return num_i64(span_str(text), &v) && v > STDERR_FILENO && v <= INT32_MAX &&
+			       fcntl((int)v, F_GETFD) >= 0
+		       ? (int)v
+		       : -1;
+}
+
 /* 0: go on; else one more than the exit code. */
 static int read_options(int argc, char **argv, struct options *o)
 {
 	static const struct option longs[] = {
-		{"listen",        required_argument, NULL, 'l'},
-		{"socket",        required_argument, NULL, 's'},
-		{"allow-origin",  required_argument, NULL, 'o'},
-		{"allow-host",    required_argument, NULL, 'n'},
-		{"require-token", no_argument,       NULL, 't'},
-		{"version",       no_argument,       NULL, 'V'},
-		{"help",          no_argument,       NULL, 'h'},
-		{NULL,            0,                 NULL, 0  },
+		{"listen",       required_argument, NULL, 'l'},
+		{"socket",       required_argument, NULL, 's'},
+		{"allow-origin", required_argument, NULL, 'o'},
+		{"allow-host",   required_argument, NULL, 'n'},
+		{"ready-fd",     required_argument, NULL, 'r'},
+		{"version",      no_argument,       NULL, 'V'},
+		{"help",         no_argument,       NULL, 'h'},
+		{NULL,           0,                 NULL, 0  },
 	};
 	opterr = 0;
 	for (int c; (c = getopt_long(argc, argv, ":h", longs, NULL)) != -1;) {
@@ -94,8 +107,10 @@ static int read_options(int argc, char **argv, struct options *o)
 				return 1 + refuse(optarg, "is one name too many");
 			o->hosts[o->n_hosts++] = optarg;
 			break;
-		case 't':
-			o->is_token_required = true;
+		case 'r':
+			o->ready = read_descriptor(optarg);
+			if (o->ready < 0)
+				return 1 + refuse(optarg, "is no open descriptor above 2");
 			break;
 		case 'V':
 			puts("llm-broker-bridge " LLM_BROKER_VERSION);
@@ -166,10 +181,19 @@ static void raise_limit(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-static void say_where(const struct listeners *l)
+/* To whoever started us and waits for it, or to people. */
+static void say_where(const struct listeners *l, int ready)
 {
 	OWNED(buf_done) struct buf text = BUF_INIT(4096);
 	listeners_describe(l, &text);
+	if (ready >= 0) {
+		ssize_t n; /* a pipe takes as much as this at once */
+		do
+			n = write(ready, text.p, text.n);
+		while (n < 0 && errno == EINTR);
+		close(ready);
+		return;
+	}
 	for (struct span rest = buf_view(&text); rest.n > 0;) {
 		const struct span line = span_cut(&rest, '\n');
 		if (line.n > 0)
@@ -188,7 +212,7 @@ static int serve(struct run *r, const struct options *o)
 		fprintf(stderr, "llm-broker-bridge: %s\n", why.err ? why.message : "out of memory");
 		return EXIT_FAILURE;
 	}
-	say_where(r->listeners);
+	say_where(r->listeners, o->ready);
 	notify("READY=1");
 	ev_run(r->loop, 0);
 	return EXIT_SUCCESS;
@@ -196,7 +220,7 @@ static int serve(struct run *r, const struct options *o)
 
 int main(int argc, char **argv)
 {
-	struct options o = {.socket = NULL};
+	struct options o = {.ready = -1};
 	struct run r = {.loop = NULL};
 	const int over = read_options(argc, argv, &o);
 	if (over)
@@ -211,8 +235,7 @@ int main(int argc, char **argv)
 	r.bridge = (struct bridge){
 		.loop = r.loop,
 		.lines = lines_new(r.loop, o.socket),
-		.door = {o.origins, o.n_origins, o.hosts, o.n_hosts},
-		.is_token_required = o.is_token_required
+		.door = {o.origins, o.n_origins, o.hosts, o.n_hosts}
         };
 	r.term.data = r.interrupt.data = &r;
 	ev_signal_init(&r.term, on_stop, SIGTERM);
