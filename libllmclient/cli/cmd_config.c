@@ -7,8 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "libllmclient/cli/beside.h"
 #include "libllmclient/cli/broker.h"
-#include "libllmclient/cli/brokerd.h"
 #include "libllmclient/cli/commands.h"
 #include "libllmclient/cli/say.h"
 
@@ -81,7 +81,7 @@ static void become_check(struct config *o, int out)
 	}
 	if (dup2(out, STDOUT_FILENO) < 0 || dup2(out, STDERR_FILENO) < 0)
 		_exit(127);
-	brokerd_exec(argv);
+	beside_exec("llm-brokerd", argv);
 	_exit(127);
 }
 

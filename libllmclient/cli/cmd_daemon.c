@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "libllmclient/cli/brokerd.h"
+#include "libllmclient/cli/beside.h"
 #include "libllmclient/cli/commands.h"
 #include "libllmclient/cli/say.h"
 
@@ -13,7 +13,7 @@ static int run(const struct command *self, int argc, char **argv)
 		options_help(self);
 		return EXIT_GOOD;
 	}
-	brokerd_exec(argv);
+	beside_exec("llm-brokerd", argv);
 	return say_failure(&none, EXIT_BAD,
 		"llm-brokerd cannot be run: %s; it belongs beside llmb or in PATH",
 		strerror(errno));

@@ -5,7 +5,7 @@
 
 extern const struct command command_app, command_ask, command_audit, command_budget,
 	command_catalogue, command_chat, command_config, command_count, command_daemon,
-	command_doctor, command_embed, command_explain, command_key, command_models,
+	command_doctor, command_embed, command_env, command_explain, command_key, command_models,
 	command_moderate, command_policy, command_relay, command_reconcile, command_rerank,
 	command_run, command_status, command_token, command_usage, command_vault, command_whoami;
 

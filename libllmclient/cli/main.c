@@ -13,6 +13,7 @@ static const struct command *const commands[] = {
 	&command_vault,
 	&command_app,
 	&command_token,
+	&command_env,
 	&command_run,
 	&command_policy,
 	&command_whoami,

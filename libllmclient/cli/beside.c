@@ -1,17 +1,18 @@
-/* brokerd.c - what was installed together belongs together. */
-#include "libllmclient/cli/brokerd.h"
+/* beside.c - what was installed together belongs together. */
+#include "libllmclient/cli/beside.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-void brokerd_exec(char **argv)
+void beside_exec(const char *name, char **argv)
 {
-	static char name[] = "llm-brokerd";
-	char own[PATH_MAX], path[PATH_MAX + sizeof name];
+	char own[PATH_MAX], path[PATH_MAX + NAME_MAX];
 	const ssize_t n = readlink("/proc/self/exe", own, sizeof own - 1);
-	argv[0] = name;
+	argv[0] = (char *)(uintptr_t)name;
 	if (n > 0) {
 		own[n] = '\0';
 		char *slash = strrchr(own, '/');
