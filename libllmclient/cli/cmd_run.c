@@ -1,6 +1,7 @@
 /* cmd_run.c - how does a program that I start get its own way to the broker, and no other?
  * llmb makes a socket in a folder of its own, hands it to the broker with the name and the profile of whoever
- * comes on it, and connects once: the program has the path and the connection. When it ends, both are gone. */
+ * comes on it, and connects once: the program has the path and the connection. For a program that speaks HTTP there
+ * is a bridge, of its own where it must be, and its environment leads there. When it ends, all of that is gone. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -10,23 +11,27 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "libllmclient/cli/beside.h"
 #include "libllmclient/cli/broker.h"
 #include "libllmclient/cli/commands.h"
+#include "libllmclient/cli/own_bridge.h"
+#include "libllmclient/cli/signals.h"
+#include "libllmclient/cli/tool_args.h"
 
 #define NAME_BYTES    128
 #define AGENT_WAIT_MS 5000
+#define TEXTS_BYTES   ((size_t)4 << 20)
 
 struct run {
 	struct common common;
-	const char *profile, *given_name;
-	bool is_asking;
+	const char *profile, *given_name, *bridge, *model;
+	bool is_asking, is_without_http;
 	char name[NAME_BYTES]; /* under which it is known */
 };
 
@@ -35,8 +40,25 @@ struct place {
 	const char *base; /* where its folder is made */
 	char folder[64], path[80];
 	int listening, connected;
-	int until[2]; /* the broker has the first; who has the second keeps the socket */
+	int until[2];  /* the broker has the first; who has the second keeps the socket */
+	char http[80]; /* where a bridge of its own listens */
 };
+
+/* What the program gets. */
+struct outfit {
+	struct arena arena;
+	char **argv;
+	struct own_bridge bridge;
+	struct variable variables[TOOL_VARIABLES_MAX + 1];
+	size_t n_variables;
+};
+
+static void forget(const struct place *p, const char *name)
+{
+	char path[sizeof p->folder + 32];
+	(void)snprintf(path, sizeof path, "%s/%s", p->folder, name);
+	(void)unlink(path);
+}
 
 static void place_done(struct place *p)
 {
@@ -47,8 +69,11 @@ static void place_done(struct place *p)
 	}
 	if (p->path[0])
 		(void)unlink(p->path);
-	if (p->folder[0])
-		(void)rmdir(p->folder);
+	if (!p->folder[0])
+		return;
+	(void)unlink(p->http); /* where the bridge could not */
+	forget(p, TOOL_SETTINGS);
+	(void)rmdir(p->folder);
 }
 
 /* In the user's own runtime folder, else in the place for temporary files: for its owner alone. */
@@ -66,6 +91,7 @@ static bool place_make(struct place *p)
 		return false;
 	}
 	(void)snprintf(p->path, sizeof p->path, "%s/sock", p->folder);
+	(void)snprintf(p->http, sizeof p->http, "%s/http", p->folder);
 	memcpy(address.sun_path, p->path, strlen(p->path) + 1);
 	p->listening = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	p->connected = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -134,42 +160,6 @@ static int hand_over(const struct run *o, const struct place *p)
 	return code;
 }
 
-/* ---- signals ---- */
-
-/* Those that end a program, and the one that says that a child has ended: held back, and read from a descriptor. */
-struct signals {
-	sigset_t before;
-	int fd;
-};
-
-static bool signals_hold(struct signals *s)
-{
-	static const int held[] = {SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGCHLD};
-	sigset_t set;
-	sigemptyset(&set);
-	for (size_t i = 0; i < COUNT_OF(held); i++)
-		(void)sigaddset(&set, held[i]);
-	(void)signal(SIGCHLD, SIG_DFL); /* where it is ignored a child leaves no status */
-	(void)sigprocmask(SIG_BLOCK, &set, &s->before);
-	s->fd = signalfd(-1, &set, SFD_CLOEXEC);
-	return s->fd >= 0;
-}
-
-static void signals_release(const struct signals *s)
-{
-	(void)sigprocmask(SIG_SETMASK, &s->before, NULL);
-}
-
-/* The next one; 0: none. */
-static int signals_next(const struct signals *s, bool *is_the_terminals)
-{
-	struct signalfd_siginfo got;
-	if (read(s->fd, &got, sizeof got) != (ssize_t)sizeof got)
-		return 0;
-	*is_the_terminals = got.ssi_code > 0;
-	return (int)got.ssi_signo;
-}
-
 /* ---- the agent ---- */
 
 /* In the child: becomes an agent on this terminal, for that program alone. It ends with llmb, and not by ^C, which
@@ -178,7 +168,7 @@ static _Noreturn void become_agent(
 	const struct run *o, const struct signals *s, pid_t parent, int ready)
 {
 	char only[NAME_BYTES + 16], number[16];
-	const char *const argv[] = {"llm-broker-agent", "--terminal", "--only", only, "--ready-fd",
+	const char *argv[] = {"llm-broker-agent", "--terminal", "--only", only, "--ready-fd",
 		number, o->common.socket ? "--socket" : NULL, o->common.socket, NULL};
 	(void)snprintf(only, sizeof only, "sandbox:%s", o->name);
 	(void)snprintf(number, sizeof number, "%d", ready);
@@ -188,7 +178,7 @@ static _Noreturn void become_agent(
 	if (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 || getppid() != parent)
 		_exit(EXIT_BAD);
 	if (fcntl(ready, F_SETFD, 0) == 0)
-		execvp(argv[0], (char *const *)(uintptr_t)argv);
+		beside_exec("llm-broker-agent", (char **)(uintptr_t)argv);
 	say_err("llmb: cannot run llm-broker-agent: %s", strerror(errno));
 	_exit(EXIT_BAD);
 }
@@ -243,22 +233,96 @@ static void stop_agent(pid_t agent)
 		continue;
 }
 
+/* ---- its way by HTTP ---- */
+
+/* Those of a profile, and those about whom somebody is asked, are known by their socket: a bridge of their own that
+ * calls there is they. */
+static bool is_known_by_its_socket(const struct run *o)
+{
+	return o->profile || o->is_asking;
+}
+
+/* The one that was named, or the usual one, which is of the usual broker. False: there is none for us. */
+static bool find_bridge(const struct run *o, struct bridge_at *at)
+{
+	*at = (struct bridge_at){.base = ""};
+	if (!o->bridge && (o->common.socket || getenv("LLM_BROKER_SOCKET")))
+		return false;
+	if (o->bridge)
+		(void)bridge_at_add(at, span_str(o->bridge));
+	else
+		bridge_at_usual(at);
+	return bridge_at_look(at) == BRIDGE_SERVES;
+}
+
+static int choose_bridge(
+	const struct run *o, const struct place *p, const struct signals *s, struct own_bridge *b)
+{
+	*b = (struct own_bridge){.pid = 0};
+	if (is_known_by_its_socket(o))
+		return own_bridge_start(b, &o->common, p->path, p->http, s);
+	if (find_bridge(o, &b->at))
+		return EXIT_GOOD;
+	if (o->bridge)
+		return say_failure(&o->common, EXIT_BAD,
+			"no bridge that serves you listens at %s: nothing was started", o->bridge);
+	return own_bridge_start(b, &o->common, o->common.socket, p->http, s);
+}
+
+static int equip(const struct run *o, char **argv, const struct place *p, const struct signals *s,
+	struct outfit *f)
+{
+	struct variable settings;
+	f->argv = argv;
+	if (o->is_without_http)
+		return EXIT_GOOD;
+	const int code = choose_bridge(o, p, s, &f->bridge);
+	if (code)
+		return code;
+	const struct reach to = {.base = f->bridge.at.base,
+		.socket = f->bridge.at.socket,
+		.key = KEY_PLACEHOLDER,
+		.model = o->model};
+	f->n_variables = tool_env(&to, tool_name(argv[0]), &f->arena, f->variables);
+	f->argv = tool_args(argv, &to, &f->arena);
+	if (!f->argv || f->n_variables == 0)
+		return say_failure(&o->common, EXIT_BAD, "%s", llm_strerror(LLM_E_NOMEM));
+	if (tool_settings(argv[0], &to, p->folder, &f->arena, &settings))
+		f->variables[f->n_variables++] = settings;
+	else if (errno)
+		return say_failure(&o->common, EXIT_BAD, "cannot make settings for %s: %s", argv[0],
+			strerror(errno));
+	return EXIT_GOOD;
+}
+
+/* In the child. */
+static bool put_on(const struct outfit *f)
+{
+	bool is_good = true;
+	for (size_t i = 0; i < f->n_variables; i++) {
+		const struct variable *v = &f->variables[i];
+		is_good = is_good &&
+			  (v->value ? setenv(v->name, v->value, 1) : unsetenv(v->name)) == 0;
+	}
+	return is_good;
+}
+
 /* ---- the program ---- */
 
 /* In the child: becomes the program. Where somebody is asked on this terminal it is none of the program's: it could
  * type the answer. */
 static _Noreturn void become(
-	const struct run *o, char **argv, const struct place *p, const struct signals *s)
+	const struct run *o, const struct outfit *f, const struct place *p, const struct signals *s)
 {
 	char number[16];
 	(void)snprintf(number, sizeof number, "%d", p->connected);
 	signals_release(s);
 	if (o->is_asking)
 		(void)setsid(); /* a child leads no group, so it can */
-	if (setenv("LLM_BROKER_SOCKET", p->path, 1) == 0 &&
+	if (put_on(f) && setenv("LLM_BROKER_SOCKET", p->path, 1) == 0 &&
 		setenv("LLM_BROKER_FD", number, 1) == 0 && fcntl(p->connected, F_SETFD, 0) == 0)
-		execvp(argv[0], argv);
-	say_err("llmb: cannot run %s: %s", argv[0], strerror(errno));
+		execvp(f->argv[0], f->argv);
+	say_err("llmb: cannot run %s: %s", f->argv[0], strerror(errno));
 	_exit(errno == ENOENT ? 127 : 126);
 }
 
@@ -278,30 +342,36 @@ static int wait_for(pid_t program, const struct run *o, const struct signals *s)
 }
 
 static int start_program(
-	const struct run *o, char **argv, const struct place *p, const struct signals *s)
+	const struct run *o, const struct outfit *f, const struct place *p, const struct signals *s)
 {
 	const pid_t program = fork();
 	if (program < 0)
 		return say_failure(
 			&o->common, EXIT_BAD, "cannot start another process: %s", strerror(errno));
 	if (program == 0)
-		become(o, argv, p, s);
+		become(o, f, p, s);
 	return wait_for(program, o, s);
 }
 
 static int run_program(const struct run *o, char **argv, const struct place *p)
 {
 	struct signals s;
+	struct outfit f = {.n_variables = 0};
 	pid_t agent = -1;
 	int code = EXIT_GOOD;
+	arena_init(&f.arena, TEXTS_BYTES);
 	if (!signals_hold(&s))
 		return say_failure(
 			&o->common, EXIT_BAD, "cannot wait for signals: %s", strerror(errno));
 	if (o->is_asking)
 		code = start_agent(o, &s, &agent);
 	if (!code)
-		code = start_program(o, argv, p, &s);
+		code = equip(o, argv, p, &s, &f);
+	if (!code)
+		code = start_program(o, &f, p, &s);
+	own_bridge_stop(&f.bridge);
 	stop_agent(agent);
+	arena_done(&f.arena);
 	close(s.fd);
 	return code;
 }
@@ -315,6 +385,14 @@ static int run(const struct command *self, int argc, char **argv)
 	int code = options_read_words(self, argc, argv, &o, 1, INT_MAX, &n, &words);
 	if (code != OPTIONS_GO_ON)
 		return code;
+	struct bridge_at unused = {.base = ""};
+	if (o.bridge && (!bridge_at_add(&unused, span_str(o.bridge)) || !unused.base[0]))
+		return options_refuse(self,
+			"--bridge \"%s\": an address of this host is wanted, such as " BRIDGE_USUAL,
+			o.bridge);
+	if (o.bridge && (is_known_by_its_socket(&o) || o.is_without_http))
+		return options_refuse(
+			self, "--bridge goes with neither --profile, --ask nor --no-http");
 	code = choose_name(self, &o, words[0]);
 	if (code)
 		return code;
@@ -334,30 +412,49 @@ static int run(const struct command *self, int argc, char **argv)
 
 #define RUN(field) offsetof(struct run, field)
 static const struct option_row rows[] = {
-	{'\0', "profile", "NAME", "the [policy] with that profile says what it may do", OPTION_TEXT,
-         RUN(profile)   },
-	{'\0', "name",    "NAME", "under which it is known; without it, the program's", OPTION_TEXT,
-         RUN(given_name)},
-	{'\0', "ask",     NULL,   "ask here, when it wants to use the broker",          OPTION_FLAG,
-         RUN(is_asking) },
+	{'\0', "profile", "NAME",  "the [policy] with that profile says what it may do", OPTION_TEXT,
+         RUN(profile)											   },
+	{'\0', "name",    "NAME",  "under which it is known; without it, the program's", OPTION_TEXT,
+         RUN(given_name)											},
+	{'\0', "ask",     NULL,    "ask here, when it wants to use the broker",          OPTION_FLAG,
+         RUN(is_asking)											 },
+	{'m',  "model",   "MODEL", "that it is to use, where it can be told",            OPTION_TEXT, RUN(model)},
+	{'\0', "bridge",  "ADDR",
+         "of a bridge that runs (default: " BRIDGE_USUAL ", or one of its own)",         OPTION_TEXT,
+         RUN(bridge)											    },
+	{'\0', "no-http", NULL,    "no bridge, and its environment as it is",            OPTION_FLAG,
+         RUN(is_without_http)										   },
 };
 
 const struct command command_run = {
 	.name = "run",
 	.args = "-- PROGRAM [ARGUMENT...]",
 	.summary = "start a program with a way to the broker that is its own",
-	.examples = "  llmb run --profile small -- bwrap --unshare-all --new-session --ro-bind / / "
+	.examples = "  llmb run -- claude\n"
+		    "  llmb run -- codex exec \"what is this?\"\n"
+		    "  llmb run --profile small -- bwrap --unshare-all --new-session --ro-bind / / "
 		    "my-agent\n"
 		    "  llmb run --ask -- ./downloaded-thing\n",
-	.notes = "The program finds its connection in LLM_BROKER_FD, which works in any sandbox "
-		 "that keeps\n"
-		 "descriptors, and its socket in LLM_BROKER_SOCKET. Both end with it.\n"
-		 "Signals that end a program are passed on to it. With --ask it runs in a session "
-		 "of its\n"
-		 "own, without this terminal, on which it could type the answer.\n"
-		 "Exit status: the program's; 128 and the signal's number where one ended it; 127 "
-		 "where\n"
-		 "there is no such program, 126 where it cannot be run.\n",
+	.notes =
+		"A program that knows a base URL finds the bridge by its environment (see `llmb "
+		"env`), and no\n"
+		"provider's key there. Where no bridge listens, or it must be told from others "
+		"(--profile, --ask),\n"
+		"it has one of its own, at a free port and at a socket. Codex gets options, Gemini "
+		"CLI and opencode\n"
+		"settings.\n"
+		"A program that knows the broker finds its connection in LLM_BROKER_FD, which "
+		"works "
+		"in any sandbox\n"
+		"that keeps descriptors, and its socket in LLM_BROKER_SOCKET. All of that ends "
+		"with "
+		"it.\n"
+		"Signals that end a program are passed on to it. With --ask it runs in a session "
+		"of its\n"
+		"own, without this terminal, on which it could type the answer.\n"
+		"Exit status: the program's; 128 and the signal's number where one ended it; 127 "
+		"where\n"
+		"there is no such program, 126 where it cannot be run.\n",
 	.rows = rows,
 	.n_rows = COUNT_OF(rows),
 	.run = run,

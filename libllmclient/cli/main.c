@@ -42,6 +42,7 @@ static const char brief[] =
 	"this'\n"
 	"  llmb chat                         a conversation\n"
 	"  llmb key add openai               give the broker a provider's key\n"
+	"  llmb run -- claude                a program that speaks HTTP, led to the broker\n"
 	"  llmb models                       what can be asked\n"
 	"  llmb usage --by app               what was spent, and by whom\n"
 	"  llmb doctor                       what is wrong, and what to do about it\n"
