@@ -7,7 +7,8 @@ extern const struct command command_app, command_ask, command_audit, command_bud
 	command_catalogue, command_chat, command_config, command_count, command_daemon,
 	command_doctor, command_embed, command_env, command_explain, command_key, command_models,
 	command_moderate, command_policy, command_relay, command_reconcile, command_rerank,
-	command_run, command_status, command_token, command_usage, command_vault, command_whoami;
+	command_run, command_status, command_token, command_usage, command_vault, command_whoami,
+	command_wire;
 
 /* Runs the subcommand that argv[1] names, or prints the group's help. */
 int run_group(const struct command *self, int argc, char **argv);

@@ -15,6 +15,7 @@ static const struct command *const commands[] = {
 	&command_token,
 	&command_env,
 	&command_run,
+	&command_wire,
 	&command_policy,
 	&command_whoami,
 	&command_embed,

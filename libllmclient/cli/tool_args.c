@@ -128,7 +128,7 @@ static bool set_opencode(const struct reach *to, struct arena *a, struct variabl
 	json_close(&o, '}');
 	json_key(&o, "models");
 	json_open(&o, '{');
-	json_key(&o, model);
+	json_key_text(&o, span_str(model));
 	json_put_raw(&o, SPAN("{}"));
 	json_close(&o, '}');
 	json_close(&o, '}');
