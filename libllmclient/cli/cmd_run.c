@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "libllmclient/cli/app_token.h"
 #include "libllmclient/cli/beside.h"
 #include "libllmclient/cli/broker.h"
 #include "libllmclient/cli/commands.h"
@@ -49,6 +50,7 @@ struct outfit {
 	struct arena arena;
 	char **argv;
 	struct own_bridge bridge;
+	struct app_token token;
 	struct variable variables[TOOL_VARIABLES_MAX + 1];
 	size_t n_variables;
 };
@@ -276,12 +278,14 @@ static int equip(const struct run *o, char **argv, const struct place *p, const 
 	f->argv = argv;
 	if (o->is_without_http)
 		return EXIT_GOOD;
-	const int code = choose_bridge(o, p, s, &f->bridge);
+	int code = choose_bridge(o, p, s, &f->bridge);
+	if (!code && !is_known_by_its_socket(o))
+		code = app_token_new(&f->token, &o->common, o->name);
 	if (code)
 		return code;
 	const struct reach to = {.base = f->bridge.at.base,
 		.socket = f->bridge.at.socket,
-		.key = KEY_PLACEHOLDER,
+		.key = f->token.text,
 		.model = o->model};
 	f->n_variables = tool_env(&to, tool_name(argv[0]), &f->arena, f->variables);
 	f->argv = tool_args(argv, &to, &f->arena);
@@ -360,6 +364,7 @@ static int run_program(const struct run *o, char **argv, const struct place *p)
 	pid_t agent = -1;
 	int code = EXIT_GOOD;
 	arena_init(&f.arena, TEXTS_BYTES);
+	app_token_init(&f.token);
 	if (!signals_hold(&s))
 		return say_failure(
 			&o->common, EXIT_BAD, "cannot wait for signals: %s", strerror(errno));
@@ -369,6 +374,7 @@ static int run_program(const struct run *o, char **argv, const struct place *p)
 		code = equip(o, argv, p, &s, &f);
 	if (!code)
 		code = start_program(o, &f, p, &s);
+	app_token_revoke(&f.token);
 	own_bridge_stop(&f.bridge);
 	stop_agent(agent);
 	arena_done(&f.arena);

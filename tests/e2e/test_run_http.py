@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import signal
 import stat
 import subprocess
@@ -171,6 +172,52 @@ def test_a_sandbox_without_a_network_has_the_socket(broker, provider):
     done = llmb(made, "run", "--profile", "small", "--", "bwrap", "--unshare-all", "--ro-bind", "/", "/", "--", "sh", "-c",
                 'exec curl -sS --fail-with-body --unix-socket "$ANTHROPIC_UNIX_SOCKET" "$ANTHROPIC_BASE_URL/v1/models"')
     assert done.code == 0 and "offline/echo" in done.out, done
+
+
+# ---- what it holds in a key's place ----
+
+def tokens(made):
+    return json.loads(llmb(made, "token", "list", "--json").out)["tokens"]
+
+
+def test_it_holds_a_token_while_it_runs(broker, provider):
+    made = started(broker, provider)
+    running = made.llmb_start("run", "--name", "tool.1", "--", "sh", "-c", 'echo "$OPENAI_API_KEY"; read line', stdin=True)
+    text = running.read_until("\n").decode().strip()
+    assert re.fullmatch("llmb_[0-9a-f]{64}", text)
+    (token,) = tokens(made)
+    assert token["app"] == "tool.1" and token["session"]
+    running.write("\n")
+    assert running.finish().code == 0
+    assert tokens(made) == []
+
+
+@pytest.mark.parametrize("name, app", [(".hidden", "_hidden"), ("n" * 90, "n" * 63), ("odd name+", "odd_name_")])
+def test_the_token_s_name_is_fit_for_one(broker, provider, name, app):
+    made = started(broker, provider)
+    running = made.llmb_start("run", "--", tool(made, name, "#!/bin/sh\necho up; read line\n"), stdin=True)
+    running.read_until("up\n")
+    assert [one["app"] for one in tokens(made)] == [app]
+    running.write("\n")
+    running.finish()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=lambda n: n.name)
+def test_its_token_ends_with_it(broker, provider, number):
+    made = started(broker, provider)
+    running = made.llmb_start("run", "--", "sh", "-c", "echo $$; exec sleep 60")
+    program = int(running.read_until("\n"))
+    assert len(tokens(made)) == 1
+    running.signal(number)
+    harness.wait_until(lambda: tokens(made) == [], 5, "it is no more")
+    if number == signal.SIGKILL:
+        os.kill(program, signal.SIGKILL)
+
+
+def test_who_is_known_by_its_socket_has_no_token(broker, provider):
+    made = started(broker, provider, SMALL)
+    done = llmb(made, "run", "--profile", "small", "--", "sh", "-c", 'echo "$OPENAI_API_KEY"')
+    assert done.out == "llm-broker\n", done
 
 
 # ---- a bridge that runs ----
