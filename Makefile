@@ -151,6 +151,7 @@ inputs = $(filter %.o %.a,$^)
 $B/obj/protocol.a: $(call objects,$(protocol_src)) $B/links
 $B/obj/brokerd.a: $(call objects,$(filter-out brokerd/main.c,$(brokerd_src))) $B/links
 $B/obj/cli.a: $(call objects,$(filter-out libllmclient/cli/main.c,$(cli_src))) $B/links
+$B/obj/bridge.a: $(call objects,$(filter-out libllmclient/bridge/main.c,$(bridge_src))) $B/links
 $B/obj/client.a: $(call pic_objects,$(client_src) $(protocol_src)) $B/links
 $B/obj/testlib.a: $(call objects,$(testlib_src)) $B/links
 $B/obj/virtual.a: $(call objects,$(virtual_src)) $B/links
@@ -204,10 +205,13 @@ virtual_tests := $(patsubst tests/unit/%.c,$B/tests/%,$(filter-out tests/unit/te
 plain_tests   := $(filter-out $(client_tests) $(virtual_tests),$(unit_tests))
 
 cli_tests     := $(patsubst tests/unit/%.c,$B/tests/%,$(shell grep -ls 'libllmclient/cli/[a-z_]*\.h' $(unit_src) /dev/null))
+# what of the bridge is pure: no HTTP, no sockets
+bridge_tests  := $(filter $B/tests/test_bridge_%,$(unit_tests))
 
 $(unit_tests): $B/tests/%: $B/obj/tests/unit/%.o $(tap) $B/obj/testlib.a
 $(cli_tests): $B/obj/cli.a $B/obj/client.a
 $B/tests/test_shown: $B/obj/libllmclient/bridge/shown.o
+$(bridge_tests): $B/obj/bridge.a
 $B/tests/golden: $(call objects,$(golden_src)) $(tap) $B/obj/testlib.a $(organs)
 $B/tests/story: $(call objects,$(story_src) $(virtual_src)) $(tap) $B/obj/testlib.a $(organs)
 $(client_tests): $B/obj/client.a
@@ -237,6 +241,7 @@ endif
 
 $B/fuzz/fuzz_client: $B/obj/client.a
 $B/fuzz/fuzz_csv: $B/obj/cli.a $B/obj/client.a
+$B/fuzz/fuzz_bridge: $B/obj/bridge.a
 $(fuzzers): $B/fuzz/%: $B/obj/tests/fuzz/%.o $B/obj/testlib.a $(organs)
 	@mkdir -p $(@D)
 	$(call say,link)$(CC) $(ldflags) -fsanitize=fuzzer -o $@ $(inputs) $(libs)

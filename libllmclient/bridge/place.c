@@ -30,12 +30,7 @@ static const struct row rows[] = {
 /* clang-format on */
 
 #define NATIVE "/native/"
-
-static bool is_under(struct span path, struct span prefix)
-{
-	return span_starts(path, prefix) &&
-	       (path.n == prefix.n || path.p[prefix.n] == '/' || path.p[prefix.n] == ':');
-}
+#define MODELS "/models/"
 
 /* Does `path` go on by the row's end at its beginning? */
 static bool fits(struct span path, const char *end)
@@ -53,16 +48,31 @@ static bool fits(struct span path, const char *end)
 	return want.p[want.n - 1] == '/' ? rest.n > 0 : rest.n == 0 || rest.p[0] == '/';
 }
 
+/* Without one of what callers put before it; as it is where there is none. */
+static struct span skip_prefix(struct span path)
+{
+	static const char *const prefixes[] = {"/v1", "/openai", "/anthropic", "/api"};
+	if (span_starts(path, SPAN("//"))) /* of a base URL that ends in a slash */
+		return span_skip(path, 1);
+	for (size_t i = 0; i < COUNT_OF(prefixes); i++) {
+		const struct span prefix = span_str(prefixes[i]);
+		const struct span rest =
+			span_starts(path, prefix) ? span_skip(path, prefix.n) : SPAN("");
+		if (rest.n > 0 && rest.p[0] == '/')
+			return rest;
+	}
+	return path;
+}
+
 /* What a caller put before it: versions, some twice, and what its API calls itself. */
 static struct span skip_prefixes(struct span path)
 {
-	static const char *const prefixes[] = {"/v1", "/openai", "/anthropic", "/api"};
-	for (size_t i = 0; i < COUNT_OF(prefixes); i++) {
-		const struct span prefix = span_str(prefixes[i]);
-		if (is_under(path, prefix) && path.n > prefix.n)
-			return skip_prefixes(span_skip(path, prefix.n));
+	for (;;) {
+		const struct span rest = skip_prefix(path);
+		if (rest.n == path.n)
+			return path;
+		path = rest;
 	}
-	return path;
 }
 
 static void find_native(struct span path, struct place *out)
@@ -82,8 +92,32 @@ static void find_native(struct span path, struct place *out)
 }
 
 static const char *const gemini_versions[] = {"/v1beta/", "/v1alpha/"};
-static const char *const gemini_methods[] = {
-	":generateContent", ":streamGenerateContent", ":countTokens"};
+
+/* What may stand behind a model and a colon; a model's name may have one of its own. */
+static const struct {
+	const char *end;
+	bool is_surface;
+} gemini_methods[] = {
+	{":generateContent",        true },
+	{":streamGenerateContent",  true },
+	{":countTokens",            true },
+	{":embedContent",           false},
+	{":batchEmbedContents",     false},
+	{":asyncBatchEmbedContent", false},
+	{":batchGenerateContent",   false},
+	{":generateAnswer",         false},
+	{":predict",                false},
+	{":predictLongRunning",     false},
+};
+
+/* Which of the methods stands at the end of `path`; COUNT_OF(gemini_methods): none. */
+static size_t gemini_method(struct span path)
+{
+	size_t i = 0;
+	while (i < COUNT_OF(gemini_methods) && !span_ends(path, span_str(gemini_methods[i].end)))
+		i++;
+	return i;
+}
 
 /* Where in `path` Gemini's own begins; path.n: nowhere. */
 static size_t gemini_begins(struct span path)
@@ -93,9 +127,16 @@ static size_t gemini_begins(struct span path)
 		if (at < path.n)
 			return at;
 	}
-	/* of the stable version, which others have too */
-	const size_t models = span_find(path, SPAN("/v1/models/"));
-	return span_index(span_skip(path, models), ':') < path.n - models ? models : path.n;
+	if (gemini_method(path) == COUNT_OF(gemini_methods))
+		return path.n;
+	const size_t stable = span_find(path, SPAN("/v1/models/"));
+	return stable < path.n ? stable : span_find(path, SPAN(MODELS));
+}
+
+/* Without its first member. */
+static struct span behind_first(struct span path)
+{
+	return span_skip(path, 1 + span_index(span_skip(path, 1), '/'));
 }
 
 /* Its files, and what else is there, are the provider's own. */
@@ -108,20 +149,33 @@ static bool find_gemini(struct span path, struct place *out)
 	out->path = span_skip(path, at);
 	out->kind = PLACE_NATIVE;
 	out->provider = SPAN("gemini");
-	const struct span rest = span_skip(out->path, 1 + span_index(span_skip(out->path, 1), '/'));
-	if (!span_is(rest, "/models") && !span_starts(rest, SPAN("/models/")))
+	if (span_starts(out->path, SPAN(MODELS)))
+		out->before = "/v1beta";
+	const struct span rest = out->before[0] ? out->path : behind_first(out->path);
+	if (!span_is(rest, "/models") && !span_starts(rest, SPAN(MODELS)))
 		return true;
-	const bool is_list = span_index(rest, ':') == rest.n;
-	bool is_known = is_list;
-	for (size_t i = 0; i < COUNT_OF(gemini_methods); i++)
-		is_known = is_known || span_ends(rest, span_str(gemini_methods[i]));
-	if (!is_known)
+	const size_t method = gemini_method(rest);
+	const bool is_list = method == COUNT_OF(gemini_methods);
+	if (!is_list && !gemini_methods[method].is_surface)
 		return true;
 	out->kind = PLACE_SURFACE;
 	out->surface = "gemini.generate";
 	out->methods = is_list ? "GET" : "POST";
 	out->provider = SPAN_NONE;
 	return true;
+}
+
+/* The path of a target in absolute form; empty: it is none. */
+static struct span behind_host(struct span target)
+{
+	const size_t at = span_find(target, SPAN("://"));
+	if (at == 0 || at == target.n)
+		return SPAN("");
+	const struct span host = span_skip(target, at + 3);
+	const size_t n = span_index(host, '/');
+	if (n == 0 || host.n == 0)
+		return SPAN("");
+	return n < host.n ? span_skip(host, n) : SPAN("/");
 }
 
 void place_find(struct span target, struct place *out)
@@ -132,16 +186,16 @@ void place_find(struct span target, struct place *out)
 		.methods = "",
 		.before = "",
 		.query = mark < target.n ? span_skip(target, mark + 1) : SPAN("")};
+	if (path.n == 0 || path.p[0] != '/')
+		path = behind_host(path);
 	while (path.n > 1 && path.p[path.n - 1] == '/') /* a base URL that ends in one */
 		path.n--;
-	if (path.n > 0 && path.p[0] != '/') { /* absolute form: behind the host */
-		path = span_skip(path, span_find(path, SPAN("://")) + 3);
-		path = span_skip(path, span_index(path, '/'));
-	}
 	while (path.n > 1 && path.p[1] == '/')
 		path = span_skip(path, 1);
 	out->path = path;
-	if (path.n <= 1 || span_is(path, "/health") || span_is(path, "/healthz")) {
+	if (path.n == 0)
+		return;
+	if (path.n == 1 || span_is(path, "/health") || span_is(path, "/healthz")) {
 		out->kind = PLACE_HEALTH;
 		out->methods = "GET";
 		return;
@@ -168,7 +222,7 @@ void place_find(struct span target, struct place *out)
 									  : SPAN("openai");
 		return;
 	}
-	if (span_starts(path, SPAN("/v1/messages")))
+	if (span_starts(end, SPAN("/messages/")))
 		out->envelope = ENVELOPE_ANTHROPIC;
 }
 
