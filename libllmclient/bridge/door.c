@@ -1,14 +1,35 @@
 /* door.c - names are compared without their port, and never looked up. */
 #include "libllmclient/bridge/door.h"
 
-/* Without the port, and the brackets of an address of version 6. */
+#include <arpa/inet.h>
+
+/* Without the port, and the brackets of an address of version 6; absent where it is no host and port. */
 static struct span name_of(struct span host)
 {
-	if (host.n > 0 && host.p[0] == '[') {
-		const size_t end = span_index(host, ']');
-		return end < host.n ? span_first(span_skip(host, 1), end - 1) : SPAN("");
+	const bool is_v6 = host.n > 0 && host.p[0] == '[';
+	const size_t end = span_index(host, is_v6 ? ']' : ':');
+	if (is_v6 && end == host.n)
+		return SPAN_NONE;
+	const struct span after = span_skip(host, is_v6 ? end + 1 : end);
+	if (after.n > 0 && after.p[0] != ':')
+		return SPAN_NONE;
+	for (size_t i = 1; i < after.n; i++) {
+		if (after.p[i] < '0' || after.p[i] > '9')
+			return SPAN_NONE;
 	}
-	return span_first(host, span_index(host, ':'));
+	return is_v6 ? span_first(span_skip(host, 1), end - 1) : span_first(host, end);
+}
+
+/* An address leads where it says: no other name stands for it. */
+static bool is_loopback(struct span name)
+{
+	char text[INET_ADDRSTRLEN];
+	struct in_addr address;
+	if (name.n >= sizeof text || !span_is_set(name) || memchr(name.p, '\0', name.n))
+		return false;
+	memcpy(text, name.p, name.n);
+	text[name.n] = '\0';
+	return inet_pton(AF_INET, text, &address) == 1 && ntohl(address.s_addr) >> 24 == 127;
 }
 
 static bool is_among(struct span name, const char *const *list, size_t n)
@@ -22,12 +43,16 @@ static bool is_among(struct span name, const char *const *list, size_t n)
 
 enum err door_host(const struct door *d, struct span host, struct fault *why)
 {
-	static const char *const usual[] = {"localhost", "127.0.0.1", "::1"};
-	const struct span name = name_of(host);
+	static const char *const usual[] = {"localhost", "::1"};
+	struct span name;
 	if (!span_is_set(host)) /* HTTP/1.0, which no browser speaks */
 		return OK;
-	if (is_among(name, usual, COUNT_OF(usual)) || is_among(name, d->hosts, d->n_hosts))
+	name = name_of(host);
+	if (is_loopback(name) || is_among(name, usual, COUNT_OF(usual)) ||
+		is_among(name, d->hosts, d->n_hosts))
 		return OK;
+	if (!span_is_set(name))
+		name = host;
 	return fault_set(why, ERR_DENIED,
 		"this is no host called \"%.*s\": ask http://127.0.0.1, or start llm-broker-bridge "
 		"with "
