@@ -2,6 +2,9 @@
 #include "libllmclient/bridge/refusal.h"
 
 #include "protocol/base/json.h"
+#include "protocol/base/utf8.h"
+
+#define MESSAGE_BYTES 4096
 
 static void put_openai(struct json_out *o, const struct err_info *info, struct span message)
 {
@@ -44,12 +47,17 @@ int refusal_write(
 	enum envelope envelope, enum err err, int status, struct span message, struct buf *to)
 {
 	const struct err_info *info = err_info(err);
+	OWNED(buf_done) struct buf text = BUF_INIT(MESSAGE_BYTES);
+	struct utf8_repair repair = {.n = 0};
 	struct json_out o = json_to(to);
 	if (status == 0)
 		status =
 			envelope == ENVELOPE_ANTHROPIC ? info->anthropic_status : info->http_status;
 	if (message.n == 0)
 		message = span_str(info->sentence);
+	utf8_repair(&repair, message, &text); /* it may tell what a header said */
+	utf8_repair_end(&repair, &text);
+	message = buf_view(&text);
 	json_open(&o, '{');
 	switch (envelope) {
 	case ENVELOPE_OPENAI:
