@@ -35,6 +35,7 @@ struct listener {
 struct listeners {
 	struct ev_loop *loop;
 	struct server *server;
+	int kernel; /* by which it is asked whose a connection is */
 	struct listener list[LISTENERS_MAX];
 	size_t n;
 	struct ev_timer pause;
@@ -70,7 +71,7 @@ static void admit(const struct listener *n, int fd, struct caller *who)
 	uid_t uid = (uid_t)-1;
 	*who = (struct caller){
 		.is_local_socket = n->is_local_socket, .process = -1, .refused = FAULT_NONE};
-	if (peer_uid(fd, &uid, &who->refused) == OK && uid != geteuid() && uid != 0)
+	if (peer_uid(n->all->kernel, fd, &uid, &who->refused) == OK && uid != geteuid() && uid != 0)
 		fault_set(&who->refused, ERR_DENIED,
 			"this is the bridge of user %u, and you are user %u: start one of your own "
 			"by "
@@ -109,38 +110,41 @@ static void on_accept(struct ev_loop *loop, struct ev_io *w, int events)
 
 /* ---- where ---- */
 
-/* As it turned out to be: of port 0 the kernel makes one. */
-static void describe(const struct sockaddr_storage *name, const char *asked, char *to, size_t max)
+/* As it is for people: with the port that the kernel chose, where it was to choose one. */
+static void describe(struct listener *n, const struct sockaddr_storage *name, const char *where)
 {
-	const bool is_v6 = name->ss_family == AF_INET6;
-	const struct sockaddr_in *in = (const void *)name;
-	const struct sockaddr_in6 *in6 = (const void *)name;
 	char host[INET6_ADDRSTRLEN];
-	if ((is_v6 || name->ss_family == AF_INET) &&
-		inet_ntop(name->ss_family,
-			is_v6 ? (const void *)&in6->sin6_addr : (const void *)&in->sin_addr, host,
-			sizeof host))
-		(void)snprintf(to, max, is_v6 ? "[%s]:%u" : "%s:%u", host,
-			(unsigned)ntohs(is_v6 ? in6->sin6_port : in->sin_port));
+	const struct sockaddr_in *v4 = (const void *)name;
+	const struct sockaddr_in6 *v6 = (const void *)name;
+	if (name->ss_family == AF_INET && inet_ntop(AF_INET, &v4->sin_addr, host, sizeof host))
+		(void)snprintf(n->where, sizeof n->where, "%s:%u", host, ntohs(v4->sin_port));
+	else if (name->ss_family == AF_INET6 &&
+		 inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof host))
+		(void)snprintf(n->where, sizeof n->where, "[%s]:%u", host, ntohs(v6->sin6_port));
 	else
-		(void)snprintf(to, max, "%s", asked);
+		(void)snprintf(n->where, sizeof n->where, "%s", where);
 }
 
 static enum err take_listener(
 	struct listeners *l, int fd, const char *where, const char *path, struct fault *why)
 {
 	struct sockaddr_storage name = {.ss_family = AF_UNSPEC};
-	socklen_t size = sizeof name;
+	socklen_t size = sizeof name, one = sizeof(int);
+	int is_listening = 0;
 	struct stat st;
 	if (l->n == LISTENERS_MAX) {
 		close(fd);
 		return fault_set(why, ERR_INVALID_ARGUMENT, "at most %d addresses", LISTENERS_MAX);
 	}
+	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &one) != 0 || !is_listening ||
+		getsockname(fd, (struct sockaddr *)&name, &size) != 0) {
+		close(fd);
+		return fault_set(why, ERR_IO, "%s is no socket that listens", where);
+	}
 	struct listener *n = &l->list[l->n++];
 	*n = (struct listener){.all = l};
-	n->is_local_socket =
-		getsockname(fd, (struct sockaddr *)&name, &size) == 0 && name.ss_family == AF_UNIX;
-	describe(&name, where, n->where, sizeof n->where);
+	n->is_local_socket = name.ss_family == AF_UNIX;
+	describe(n, &name, where);
 	if (path && stat(path, &st) == 0) {
 		(void)snprintf(n->path, sizeof n->path, "%s", path);
 		n->device = st.st_dev;
@@ -310,6 +314,7 @@ struct listeners *listeners_open(struct ev_loop *loop, struct server *s,
 	}
 	l->loop = loop;
 	l->server = s;
+	l->kernel = peer_open();
 	ev_timer_init(&l->pause, on_pause_over, 0, 0);
 	for (size_t i = 0; i < n && !why->err; i++)
 		(void)listen_one(l, addresses[i], why);
@@ -341,5 +346,7 @@ void listeners_close(struct listeners *l)
 			(void)unlink(n->path);
 		close(n->io.fd);
 	}
+	if (l->kernel >= 0)
+		close(l->kernel);
 	free(l);
 }

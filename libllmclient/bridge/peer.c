@@ -49,7 +49,7 @@ static bool is_loopback(const struct sockaddr_storage *name)
 }
 
 /* 0: it is said; -1: nothing is known. */
-static int ask_kernel(const struct ends *e, uid_t *out)
+static int ask_kernel(int kernel, const struct ends *e, uid_t *out)
 {
 	struct {
 		struct nlmsghdr head;
@@ -71,13 +71,12 @@ static int ask_kernel(const struct ends *e, uid_t *out)
 	} answer;
 	memcpy(q.ask.id.idiag_src, &e->theirs, sizeof e->theirs);
 	memcpy(q.ask.id.idiag_dst, &e->ours, sizeof e->ours);
-	const int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-	if (fd < 0)
+	/* it answers before send returns; an answer that somebody did not wait for is nobody's */
+	while (recv(kernel, &answer, sizeof answer, MSG_DONTWAIT) >= 0)
+		;
+	if (send(kernel, &q, sizeof q, MSG_DONTWAIT) != (ssize_t)sizeof q)
 		return -1;
-	ssize_t n = send(fd, &q, sizeof q, 0);
-	if (n == (ssize_t)sizeof q)
-		n = recv(fd, &answer, sizeof answer, 0);
-	close(fd);
+	const ssize_t n = recv(kernel, &answer, sizeof answer, MSG_DONTWAIT);
 	if (n < (ssize_t)NLMSG_LENGTH(sizeof(struct inet_diag_msg)) ||
 		answer.head.nlmsg_type != SOCK_DIAG_BY_FAMILY)
 		return -1;
@@ -118,8 +117,13 @@ static int read_table(const struct ends *e, uid_t *out)
 	return found;
 }
 
+int peer_open(void)
+{
+	return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+}
+
 static enum err tcp_uid(
-	int fd, const struct sockaddr_storage *theirs, uid_t *out, struct fault *why)
+	int kernel, int fd, const struct sockaddr_storage *theirs, uid_t *out, struct fault *why)
 {
 	struct sockaddr_storage ours;
 	socklen_t n = sizeof ours;
@@ -130,12 +134,12 @@ static enum err tcp_uid(
 		return fault_set(why, ERR_DENIED, "the connection is gone");
 	put_end(theirs, &e.theirs, &e.their_port);
 	put_end(&ours, &e.ours, &e.our_port);
-	if (ask_kernel(&e, out) == 0 || read_table(&e, out) == 0)
+	if (ask_kernel(kernel, &e, out) == 0 || read_table(&e, out) == 0)
 		return OK;
 	return fault_set(why, ERR_DENIED, "the kernel does not say whose program this is");
 }
 
-enum err peer_uid(int fd, uid_t *out, struct fault *why)
+enum err peer_uid(int kernel, int fd, uid_t *out, struct fault *why)
 {
 	struct sockaddr_storage theirs;
 	struct ucred who;
@@ -143,7 +147,7 @@ enum err peer_uid(int fd, uid_t *out, struct fault *why)
 	if (getpeername(fd, (struct sockaddr *)&theirs, &n) != 0)
 		return fault_set(why, ERR_DENIED, "the connection is gone");
 	if (theirs.ss_family == AF_INET || theirs.ss_family == AF_INET6)
-		return tcp_uid(fd, &theirs, out, why);
+		return tcp_uid(kernel, fd, &theirs, out, why);
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &n_who) != 0)
 		return fault_set(why, ERR_DENIED, "the kernel does not say whose program this is");
 	*out = who.uid;

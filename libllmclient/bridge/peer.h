@@ -7,8 +7,11 @@
 
 #include "protocol/base/err.h"
 
-/* ERR_DENIED: it is not on this host, or not to be found; *why says which. */
-enum err peer_uid(int fd, uid_t *out, struct fault *why) MUST_USE;
+/* A descriptor by which the kernel is asked, for as long as connections come; -1: it does not answer here. */
+int peer_open(void);
+
+/* `kernel` as peer_open gave it. ERR_DENIED: it is not on this host, or not to be found; *why says which. */
+enum err peer_uid(int kernel, int fd, uid_t *out, struct fault *why) MUST_USE;
 
 /* A handle (a pidfd) of the process that made a connection on a Unix socket, whoever has it now; the caller's to close.
  * ERR_DENIED: it is gone. Before Linux 6.5 the kernel keeps none: there it is of who has its number now (peer_is_kept). */
