@@ -77,6 +77,8 @@ void line_touch(struct line *n)
 		if (events)
 			ev_io_start(loop, &n->io);
 	}
+	if (n->is_idle) /* the timer says how long it is kept */
+		return;
 	ev_timer_stop(loop, &n->timer);
 	if (ms < 0)
 		return;

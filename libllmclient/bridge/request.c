@@ -2,6 +2,7 @@
 #include "libllmclient/bridge/request.h"
 
 #include <assert.h>
+#include <ev.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,8 @@
 #define WHOLE_MAX    (256 * KIB) /* an answer that is no stream and longer goes out as it comes */
 #define BLOCK_BYTES  (16 * KIB)
 #define ANSWERS_MAX  64
+#define BODY_S       75.0 /* that a body may take, and a second more for so many of its bytes: */
+#define BODY_BYTES_S KIB
 #define NANO         1e9
 
 enum state {
@@ -49,7 +52,10 @@ struct request {
 	llm_request *call;
 	llm_stream *stream; /* NULL: not begun, or gone */
 	bool is_small;
-	struct buf body; /* a small one */
+	struct buf body;       /* a small one */
+	int64_t body_bytes;    /* that have come so far */
+	size_t unwanted_bytes; /* and of them, those that came after it was refused */
+	double began;          /* the loop's time, of the body */
 
 	int status;
 	struct header headers[ANSWERS_MAX];
@@ -242,8 +248,11 @@ static void take_head(struct request *r, const llm_event *ev)
 		const char *value, *name = llm_event_header_at(ev, i, &value);
 		add_header(r, name, value);
 	}
-	r->is_stream = type && strncasecmp(type, "text/event-stream", 17) == 0;
-	if (!r->is_stream)
+	const bool is_events = type && strncasecmp(type, "text/event-stream", 17) == 0;
+	/* Gemini's other streams are an array, whose members are told one by one; what is no JSON has no end to wait for */
+	r->is_stream = is_events || !type || strncasecmp(type, "application/json", 16) != 0 ||
+		       span_ends(r->place.path, SPAN(":streamGenerateContent"));
+	if (!is_events)
 		return;
 	add_header(r, "cache-control", "no-cache");
 	add_header(r, "x-accel-buffering", "no"); /* whoever stands between us and the reader */
@@ -347,8 +356,10 @@ static ssize_t tell_stream(void *context, uint64_t pos, char *to, size_t max)
 static void on_line(void *context)
 {
 	struct request *r = context;
-	if (r->state == SENT)
+	if (r->state == SENT) {
 		gather(r);
+		line_touch(r->line); /* what was read is given back as credit */
+	}
 	if (r->state == TOLD && r->is_suspended && r->n_piece == 0 && !take(r) && !r->is_over)
 		return; /* nothing yet */
 	if (r->state != SENT)
@@ -519,6 +530,37 @@ static bool has_body(const struct request *r)
 	return announced_bytes(r) > 0 || header(r, "transfer-encoding");
 }
 
+struct framing {
+	int lengths, encodings, hosts;
+	bool is_known; /* chunks are all that is taken apart here */
+};
+
+static enum MHD_Result note_framing(
+	void *context, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	struct framing *f = context;
+	(void)kind;
+	f->lengths += strcasecmp(name, "content-length") == 0;
+	f->hosts += strcasecmp(name, "host") == 0;
+	if (strcasecmp(name, "transfer-encoding") == 0) {
+		f->encodings++;
+		f->is_known = value && strcasecmp(value, "chunked") == 0;
+	}
+	return MHD_YES;
+}
+
+/* What two readers would take for different requests is none. NULL: it is one. */
+static const char *unclear(const struct request *r)
+{
+	struct framing f = {.is_known = true};
+	(void)MHD_get_connection_values(r->http, MHD_HEADER_KIND, note_framing, &f);
+	if (f.lengths + f.encodings > 1)
+		return "a body has one content-length, or else one transfer-encoding";
+	if (!f.is_known)
+		return "of transfer-encodings there is \"chunked\" alone";
+	return f.hosts > 1 ? "there is more than one host" : NULL;
+}
+
 /* By the head alone. */
 static void check_head(struct request *r, const char *method)
 {
@@ -537,8 +579,10 @@ static void check_head(struct request *r, const char *method)
 	}
 	if (span_is_set(origin) && origin.n < sizeof r->origin)
 		memcpy(r->origin, origin.p, origin.n);
-	if (header(r,
-		    "upgrade")) /* some try a WebSocket first, and do as ever when there is none */
+	const char *wrong = unclear(r);
+	if (wrong)
+		refuse(r, ERR_INVALID_REQUEST, 0, wrong);
+	else if (header(r, "upgrade")) /* some try it first, and go on as ever */
 		refuse(r, ERR_UNSUPPORTED, MHD_HTTP_UPGRADE_REQUIRED,
 			"there is no other protocol here: ask by a plain request");
 	else if (strcmp(method, "OPTIONS") == 0 && r->origin[0])
@@ -593,6 +637,7 @@ static void begin(struct request *r, const char *method)
 	if (!make_call(r, strcmp(method, "HEAD") == 0 ? "GET" : method))
 		return;
 	r->state = BODY;
+	r->began = ev_now(r->bridge->loop);
 	r->is_small = !has_body(r) || (n >= 0 && n <= (int64_t)SMALL_MAX);
 	if (r->is_small && r->bridge->gathered_bytes > GATHERED_MAX) {
 		refuse(r, ERR_OVERLOADED, 0,
@@ -609,6 +654,7 @@ static void begin(struct request *r, const char *method)
 static void take_body(struct request *r, const char *data, size_t *n)
 {
 	if (r->state != BODY) { /* refused: the rest of it is not wanted */
+		r->unwanted_bytes += *n;
 		*n = 0;
 		return;
 	}
@@ -616,6 +662,7 @@ static void take_body(struct request *r, const char *data, size_t *n)
 		const size_t before = r->body.n;
 		buf_put(&r->body, data, *n);
 		r->bridge->gathered_bytes += r->body.n - before;
+		r->body_bytes += (int64_t)*n;
 		*n = 0;
 		return;
 	}
@@ -627,6 +674,7 @@ static void take_body(struct request *r, const char *data, size_t *n)
 		return;
 	}
 	*n -= (size_t)taken;
+	r->body_bytes += taken;
 	if (*n > 0)
 		suspend(r);
 }
@@ -661,7 +709,7 @@ enum MHD_Result request_handle(struct request *r, struct MHD_Connection *c, cons
 	}
 	if (*n > 0) {
 		take_body(r, data, n);
-		return MHD_YES;
+		return r->unwanted_bytes > BODY_MAX ? MHD_NO : MHD_YES;
 	}
 	if (r->state == BODY)
 		end_body(r);
@@ -672,16 +720,19 @@ enum MHD_Result request_handle(struct request *r, struct MHD_Connection *c, cons
 	return MHD_YES;
 }
 
-bool request_is_open(const struct request *r)
-{
-	return r->state == SENT || r->state == TOLD;
-}
-
 void request_gone(struct request *r)
 {
 	let_go(r);
+	r->is_broken = true;
 	if (r->state == BODY || r->state == SENT)
-		refuse(r, ERR_CANCELLED, 0, "its caller has closed the connection");
-	r->is_broken = true; /* what is told of it already ends there */
+		refuse(r, ERR_CANCELLED, 0, "");
 	resume(r);
+}
+
+bool request_is_late(const struct request *r)
+{
+	/* who is held up is not late */
+	return r->state == BODY && !r->is_suspended &&
+	       ev_now(r->bridge->loop) - r->began >
+		       BODY_S + (double)r->body_bytes / (double)BODY_BYTES_S;
 }

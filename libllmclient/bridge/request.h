@@ -36,8 +36,8 @@ enum MHD_Result request_handle(struct request *r, struct MHD_Connection *c, cons
 	const char *data, size_t *n);
 /* Its caller has hung up: what it asked for is cancelled now. */
 void request_gone(struct request *r);
-/* Has all of it come, and is its answer still to come, or to go out? */
-bool request_is_open(const struct request *r);
+/* Does its body come so slowly that it is not waited for? */
+bool request_is_late(const struct request *r);
 /* It is over, however it came to that. */
 void request_free(struct request *r);
 

@@ -14,6 +14,7 @@
 
 #define HEAD_BYTES   ((size_t)64 * 1024) /* of a request, and of what libmicrohttpd needs beside it */
 #define SILENT_S     60u /* between two pieces of a body, or of an answer that is not read */
+#define GONE_S       1u  /* for what is still to be said to who hung up, or was hung up on */
 #define GONE_AT_ONCE 64
 #define SWEEP_S      5.0
 
@@ -21,10 +22,11 @@ struct conn {
 	struct conn *prev, *next; /* of those that are quiet, the longest first; or of the others */
 	struct server *server;
 	struct caller who;
+	struct MHD_Connection *http;
 	int fd;
-	struct request *request; /* NULL: quiet */
+	struct request *request; /* from its first line on; NULL: none */
 	double since;            /* quiet from then on */
-	bool is_closing;         /* its caller has closed his side while it was quiet */
+	bool is_busy;            /* the head of its request is whole */
 	bool is_gone;
 };
 
@@ -37,8 +39,6 @@ struct server {
 	struct ev_prepare prepare;
 	int gone_fd;
 	struct conn *quiet, *busy;
-	struct conn **by_fd; /* those that libmicrohttpd has not told of yet */
-	int n_by_fd;
 	unsigned n;
 	bool is_stirred, is_draining;
 };
@@ -96,18 +96,22 @@ static void conn_free(struct conn *c)
 	free(c);
 }
 
+/* Libmicrohttpd reads again: it waits for an edge of its epoll, and where the end came with what it has read there is none. Never
+ * from inside of it. */
+static void nudge(struct conn *c)
+{
+	/* where it has no room left to read, it does not see the end at all */
+	(void)MHD_set_connection_option(c->http, MHD_CONNECTION_OPTION_TIMEOUT, GONE_S);
+	MHD_suspend_connection(c->http);
+	MHD_resume_connection(c->http);
+	stir(c->server);
+}
+
 static void hang_up(struct conn *c)
 {
 	c->is_gone = true;
 	(void)shutdown(c->fd, SHUT_RDWR); /* libmicrohttpd closes it */
-	stir(c->server);
-}
-
-/* Whoever has closed his side reads nothing any more, as far as can be known. */
-static void lose(struct conn *c)
-{
-	c->is_gone = true;
-	request_gone(c->request);
+	nudge(c);
 }
 
 static void on_gone(struct ev_loop *loop, struct ev_io *w, int events)
@@ -119,10 +123,10 @@ static void on_gone(struct ev_loop *loop, struct ev_io *w, int events)
 	const int n = epoll_wait(s->gone_fd, all, GONE_AT_ONCE, 0);
 	for (int i = 0; i < n; i++) {
 		struct conn *c = all[i].data.ptr;
-		if (!c->request) /* libmicrohttpd sees it; or reads what still came before that */
-			c->is_closing = true;
-		else if (!c->is_gone)
-			lose(c);
+		if (!c->is_gone && c->is_busy)
+			request_gone(c->request);
+		c->is_gone = true;
+		nudge(c); /* what came before the end is still read */
 	}
 }
 
@@ -134,8 +138,13 @@ static void on_sweep(struct ev_loop *loop, struct ev_timer *w, int events)
 	LIST_EACH(s->quiet, c) {
 		if (ev_now(loop) - c->since < SERVER_QUIET_S)
 			break;
-		if (!c->is_gone)
-			hang_up(c);
+		hang_up(c);
+	}
+	LIST_EACH(s->busy, c) {
+		if (!request_is_late(c->request))
+			continue;
+		request_gone(c->request);
+		hang_up(c);
 	}
 }
 
@@ -146,53 +155,38 @@ static struct conn *conn_of(struct MHD_Connection *http)
 	return info ? info->socket_context : NULL;
 }
 
+static void set_busy(struct conn *c)
+{
+	LIST_REMOVE(c->server->quiet, c);
+	LIST_PUSH(c->server->busy, c);
+	c->is_busy = true;
+}
+
 static void set_quiet(struct conn *c)
 {
+	c->is_busy = false;
 	c->since = ev_now(c->server->loop);
 	LIST_PUSH(c->server->quiet, c);
 }
 
-/* Puts it aside until libmicrohttpd tells of it. */
-static bool await(struct server *s, struct conn *c)
-{
-	if (c->fd >= s->n_by_fd) {
-		const int n = c->fd + 256;
-		struct conn **more = realloc(s->by_fd, (size_t)n * sizeof *more);
-		if (!more)
-			return false;
-		memset(more + s->n_by_fd, 0, (size_t)(n - s->n_by_fd) * sizeof *more);
-		s->by_fd = more;
-		s->n_by_fd = n;
-	}
-	s->by_fd[c->fd] = c;
-	return true;
-}
+/* libmicrohttpd has taken it, or lets it go. Whose it is was put aside by server_add. */
+static struct conn *being_added;
 
-static struct conn *awaited(struct server *s, struct MHD_Connection *http)
-{
-	const union MHD_ConnectionInfo *info =
-		MHD_get_connection_info(http, MHD_CONNECTION_INFO_CONNECTION_FD);
-	const int fd = info ? info->connect_fd : -1;
-	struct conn *c = fd >= 0 && fd < s->n_by_fd ? s->by_fd[fd] : NULL;
-	if (c)
-		s->by_fd[fd] = NULL;
-	return c;
-}
-
-/* libmicrohttpd has taken it, or lets it go. */
 static void on_connection(void *context, struct MHD_Connection *http, void **socket_context,
 	enum MHD_ConnectionNotificationCode code)
 {
 	struct server *s = context;
 	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-		*socket_context = awaited(s, http);
+		being_added->http = http;
+		*socket_context = being_added;
+		being_added = NULL;
 		return;
 	}
 	struct conn *c = *socket_context;
 	if (!c)
 		return;
 	(void)epoll_ctl(s->gone_fd, EPOLL_CTL_DEL, c->fd, NULL);
-	if (c->request)
+	if (c->is_busy)
 		LIST_REMOVE(s->busy, c);
 	else
 		LIST_REMOVE(s->quiet, c);
@@ -219,23 +213,22 @@ void server_add(struct server *s, int fd, const struct caller *who)
 	}
 	*c = (struct conn){.server = s, .who = *who, .fd = fd};
 	struct epoll_event want = {.events = EPOLLRDHUP | EPOLLET, .data.ptr = c};
-	if (getpeername(fd, (struct sockaddr *)&name, &n) != 0 || !await(s, c) ||
+	if (getpeername(fd, (struct sockaddr *)&name, &n) != 0 ||
 		epoll_ctl(s->gone_fd, EPOLL_CTL_ADD, fd, &want) != 0) {
-		if (fd < s->n_by_fd)
-			s->by_fd[fd] = NULL;
 		close(fd);
 		conn_free(c);
 		return;
 	}
 	s->n++;
 	set_quiet(c);
+	being_added = c;
 	if (MHD_add_connection(s->http, fd, (struct sockaddr *)&name, n) != MHD_YES &&
-		s->by_fd[fd] == c) { /* it has closed the descriptor, and told of nothing */
-		s->by_fd[fd] = NULL;
+		being_added == c) { /* it has closed the descriptor */
 		LIST_REMOVE(s->quiet, c);
 		s->n--;
 		conn_free(c);
 	}
+	being_added = NULL;
 	stir(s);
 }
 
@@ -248,10 +241,6 @@ static void *on_target(void *context, const char *target, struct MHD_Connection 
 	if (!c || c->request)
 		return NULL;
 	c->request = request_new(s->bridge, &c->who, target);
-	if (c->request) {
-		LIST_REMOVE(s->quiet, c);
-		LIST_PUSH(s->busy, c);
-	}
 	return c->request;
 }
 
@@ -264,10 +253,13 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *http, co
 	(void)version;
 	if (!*request)
 		return MHD_NO;
-	const enum MHD_Result result = request_handle(*request, http, method, data, n);
-	if (c && c->is_closing && !c->is_gone && request_is_open(*request))
-		lose(c);
-	return result;
+	if (c->is_busy)
+		return request_handle(*request, http, method, data, n);
+	set_busy(c);
+	const enum MHD_Result handled = request_handle(*request, http, method, data, n);
+	if (c->is_gone && handled == MHD_YES) /* before it had asked for something */
+		request_gone(*request);
+	return handled;
 }
 
 static void on_completed(void *context, struct MHD_Connection *http, void **request,
@@ -279,10 +271,10 @@ static void on_completed(void *context, struct MHD_Connection *http, void **requ
 	request_free(*request);
 	if (c && c->request == *request && *request) {
 		c->request = NULL;
-		LIST_REMOVE(s->busy, c);
-		set_quiet(c);
-		if (s->is_draining)
-			hang_up(c);
+		if (c->is_busy) {
+			LIST_REMOVE(s->busy, c);
+			set_quiet(c);
+		}
 	}
 	*request = NULL;
 }
@@ -352,10 +344,8 @@ bool server_drain(struct server *s)
 {
 	struct conn *c;
 	s->is_draining = true;
-	LIST_EACH(s->quiet, c) {
-		if (!c->is_gone)
-			hang_up(c);
-	}
+	LIST_EACH(s->quiet, c)
+		hang_up(c);
 	return s->n == 0;
 }
 
@@ -375,6 +365,5 @@ void server_free(struct server *s)
 	ev_timer_stop(s->loop, &s->sweep);
 	ev_prepare_stop(s->loop, &s->prepare);
 	close(s->gone_fd);
-	free(s->by_fd);
 	free(s);
 }

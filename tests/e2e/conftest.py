@@ -5,6 +5,7 @@ provider   a scripted provider with TLS, as good as new
 plain_provider   the same without TLS
 providers  a function that starts more of them, with the options of provider_client.Provider
 broker     a function: broker(config) starts an llm-brokerd and returns it
+bridge     a function: bridge(broker) starts an llm-broker-bridge before it, as bridge.Bridge takes it
 
 After a test its brokers must have ended well, no script may be one that could not be played, and no
 process is left. A test that hangs is ended after $LLMB_TEST_TIMEOUT seconds (60); when one fails,
@@ -21,11 +22,13 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
 import harness  # noqa: E402
+from bridge import Bridge  # noqa: E402
 from certs import Certs  # noqa: E402
 from provider_client import Provider, ProviderError  # noqa: E402
 
 LOG_SHOWN = 20_000
 _brokers = []  # of the test under way
+_bridges = []
 
 
 def pytest_configure(config):
@@ -118,6 +121,27 @@ def broker(provider):  # after the provider: it ends before it
         raise faults[0]
 
 
+@pytest.fixture
+def bridge(broker):
+    del _bridges[:]
+
+    def start(made, *args, run=True, **options):
+        _bridges.append(Bridge(made, *args, **options))
+        return _bridges[-1].start() if run else _bridges[-1]
+    yield start
+    faults = []
+    for one in _bridges:
+        try:
+            one.stop()
+        except harness.BrokerError as why:
+            faults.append(why)
+    for one in _bridges:
+        one.close()
+    del _bridges[:]
+    if faults:
+        raise faults[0]
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     outcome = yield
@@ -125,6 +149,8 @@ def pytest_runtest_makereport(item, call):
     if report.when == "call" and report.failed:
         for made in _brokers:
             report.sections.append(("llm-brokerd", made.log()[-LOG_SHOWN:]))
+        for made in _bridges:
+            report.sections.append(("llm-broker-bridge", made.log()[-LOG_SHOWN:]))
 
 
 class Hangs(Exception):

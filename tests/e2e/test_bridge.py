@@ -1,0 +1,577 @@
+"""test_bridge.py - does a program that knows a base URL get through the bridge what its API would have said?"""
+
+import json
+import os
+import signal
+import socket
+import time
+
+import answers
+import harness
+import pytest
+from bridge import Http, ask, has_v6
+from surfaces import FAMILIES, dialects
+
+KEY = "sk-test-0123456789abcdef"
+TEXT = "Hel lo, w\u00f6r ld. \u6771\u4eac"
+MIB = 1 << 20
+WHERE = {"tcp": lambda b: ("127.0.0.1", b.port), "unix": lambda b: b.path, "v6": lambda b: ("::1", b.v6_port)}
+
+families = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+streaming = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+
+
+def config(provider, **more):
+    text = harness.provider_section(provider, "all", dialect=dialects(), **more)
+    return text + harness.section("model", "all/m", {"price_input": "1", "price_output": "2"})
+
+
+@pytest.fixture
+def made(broker, provider):
+    made = broker(config(provider))
+    made.add_key("all", KEY)
+    return made
+
+
+@pytest.fixture
+def door(bridge, made):
+    return bridge(made)
+
+
+def target_of(family, stream, model="all/m"):
+    asked = family.ask(model, "x", stream)
+    path = asked.get("path") or family.path
+    return path + (f"?{asked['query']}" if asked.get("query") else "")
+
+
+def held_at(family):
+    """The events that come before a hold in the midst of the text."""
+    return 2 if "gemini" in family.surface or family.surface == "openai.completions" else 4
+
+
+def say(where, family, stream=False, text="x", model="all/m", **more):
+    return ask(where, "POST", target_of(family, stream, model), family.body(model, text, stream), **more)
+
+
+# ---- surfaces ----
+
+@families
+@streaming
+def test_bytes_go_through(door, provider, family, stream):
+    """By each way in; the provider gets what the caller sent, and the caller what the provider said."""
+    ways = [name for name in WHERE if name != "v6" or has_v6()]
+    for n, way in enumerate(ways):
+        script, told = family.script(TEXT, stream)
+        provider.script(**script)
+        answer = say(WHERE[way](door), family, stream)
+        assert answer.status == 200 and answer.is_whole, answer
+        answer.is_stream = stream
+        assert family.named(bytes(answer.body), answer) == told and family.text(answer) == TEXT, way
+        seen = provider.requests()[n]
+        assert seen.path == family.path_of("m", stream)
+        assert seen.body.decode() == family.forwarded("m", "x", stream)
+        assert seen.header("authorization") == [f"Bearer {KEY}"]
+        assert answer.header("x-llm-broker-target") == ["all/m"]
+        assert answer.header("x-request-id")[0].startswith("req_"), answer
+        if stream and family.is_sse:
+            assert answer.header("content-type")[0].startswith("text/event-stream")
+            assert answer.header("cache-control") == ["no-cache"]
+            assert answer.header("content-length") == []
+        elif not stream:
+            assert answer.header("x-llm-broker-cost-usd") == ["0.000015000"], answer
+            assert answer.header("content-length") == [str(len(answer.body))]
+
+
+@families
+def test_a_stream_comes_as_it_is_said(door, provider, family):
+    """What the provider has said is there before it says more; an array's members, too."""
+    script, told = family.script(TEXT, True)
+    provider.script(**script, hold=held_at(family))
+    with Http(door) as http:
+        http.request("POST", target_of(family, True), family.body("all/m", "x", True)).head()
+        http.until("Hel")
+        assert b"ld." not in http.answer.body
+        provider.release()
+        assert family.named(bytes(http.finish().body), http.answer) == told
+
+
+@pytest.mark.parametrize("target", [
+    "/chat/completions", "/v1/v1/chat/completions", "/openai/v1/chat/completions", "/v1/chat/completions/",
+    "//v1/chat/completions", "/v1//chat/completions", "/v1/chat/completions?x=y",
+    "http://127.0.0.1:8411/v1/chat/completions"])
+def test_paths_that_mean_the_same(door, provider, target):
+    family = FAMILIES["chat"]
+    provider.script(**family.script(TEXT, False)[0])
+    answer = ask(door, "POST", target, family.body("all/m", "x", False))
+    assert answer.status == 200 and family.text(answer) == TEXT, answer
+    assert provider.requests()[0].path == family.path
+
+
+def test_models(door):
+    for target in ("/v1/models", "/models", "/v1/v1/models"):
+        answer = ask(door, "GET", target)
+        names = [row["id"] for row in answer.json["data"]]
+        assert {f"all/{name}" for name in answers.MODELS["openai"]} <= set(names), answer
+        assert answer.json["first_id"] == names[0]
+    whole = ask(door, "GET", "/v1/models/offline/echo")
+    assert whole.json["id"] == "offline/echo", whole
+    for target in ("/v1/models/offline/echo", "/v1/models"):
+        with Http(door) as http:  # what a GET would say, but for the body; and the connection stays in step
+            answer = http.request("HEAD", target).read("HEAD")
+            assert answer.status == 200 and not answer.body, answer
+            assert http.request("GET", "/health").read().json["status"] == "ok"
+    gone = ask(door, "GET", "/v1/models/all/nothing")
+    assert gone.status == 404 and gone.json["error"]["code"] == "model_not_found", gone
+    listed = ask(door, "GET", "/v1beta/models?pageSize=1000")
+    assert all(row["name"].startswith("models/") for row in listed.json["models"]), listed
+    assert ask(door, "GET", "/v1beta/models/offline/echo").json["name"].endswith("offline/echo")
+
+
+def test_what_is_beside_chat(door, provider):
+    provider.script(body='{"object":"list" ,"data":[{"index":0,"embedding":[1.0,2e0],"object":"embedding"}],'
+                    '"model":"e","usage":{"prompt_tokens":2}}')
+    answer = ask(door, "POST", "/v1/embeddings", '{"input":"a" ,"model":"all/e","x":1e400}')
+    assert answer.body.startswith(b'{"object":"list" ,"data":[{"index":0,"embedding":[1.0,2e0]'), answer
+    assert provider.requests()[0].body == b'{"input":"a" ,"model":"e","x":1e400}'
+    answer = ask(door, "POST", "/v1/rerank", json.dumps(
+        {"model": "all/r", "query": "cheese", "top_n": 1, "documents": ["bread", "cheese"]}))
+    assert [row["index"] for row in answer.json["results"]] == [1], answer
+    answer = ask(door, "POST", "/v1/moderations", '{"model":"all/j","input":["fine","unsafe"]}')
+    assert [row["flagged"] for row in answer.json["results"]] == [False, True], answer
+    answer = ask(door, "POST", "/v1/messages/count_tokens",
+                 '{"model":"offline/echo","messages":[{"role":"user","content":"one two"}]}')
+    assert answer.json["input_tokens"] > 0, answer
+    answer = ask(door, "POST", "/v1beta/models/offline/echo:countTokens", '{"contents":[{"parts":[{"text":"one"}]}]}')
+    assert answer.json["totalTokens"] > 0, answer
+    answer = ask(door, "POST", "/v1/responses/input_tokens", '{"model":"offline/echo","input":"one two"}')
+    assert answer.json["input_tokens"] > 0, answer
+
+
+def test_responses_are_kept(door, provider):
+    family = FAMILIES["responses"]
+    provider.script(**family.script(TEXT, False)[0])
+    made = say(door, family)
+    name = made.json["id"]
+    kept = ask(door, "GET", f"/v1/responses/{name}")
+    assert kept.status == 200 and kept.json["id"] == name, kept
+    assert ask(door, "DELETE", f"/v1/responses/{name}").status == 200
+    assert ask(door, "GET", f"/v1/responses/{name}").status == 404
+
+
+@pytest.mark.parametrize("method, target, seen_target, body", [
+    ("POST", "/native/all/v1/files?purpose=x&key=mine", "/v1/files?purpose=x", b"\x00\xff\xfe"),
+    ("GET", "/native/all/v1/files/a%2Fb", "/v1/files/a%2Fb", b""),
+    ("DELETE", "/native/all/v1/files/f", "/v1/files/f", b""),
+    ("PUT", "/native/all/v1/x", "/v1/x", b"y" * 300_000),
+    ("PATCH", "/native/all/v1/x", "/v1/x", b'{"a" : 1e400}')])
+def test_native(door, provider, method, target, seen_target, body):
+    provider.script(status=201, body=' {"odd" :1.0}', headers={"etag": "e1"})
+    answer = ask(door, method, target, body, [("Content-Type", "application/x-mine"), ("x-api-key", "mine"),
+                                              ("Authorization", "Bearer mine"), ("Cookie", "mine=1")])
+    assert answer.status == 201 and answer.body == b' {"odd" :1.0}' and answer.header("etag") == ["e1"], answer
+    seen = provider.requests()[0]
+    assert (seen.method, seen.target, seen.body) == (method, seen_target, body)
+    assert b"mine" not in seen.raw_head.replace(b"x-mine", b"") and seen.header("authorization") == [f"Bearer {KEY}"]
+
+
+def test_a_provider_named_by_a_header(door, provider):
+    provider.script(body="{}")
+    answer = ask(door, "GET", "/v1/files", headers=[("X-LLM-Broker-Provider", "all")])
+    assert answer.status == 200 and provider.requests()[0].target == "/v1/files", answer
+
+
+# ---- what is said of it ----
+
+def test_headers_say_what_became_of_it(bridge, broker, providers):
+    """Who answered, behind whom, at which price."""
+    first, second = providers(), providers()
+    family = FAMILIES["chat"]
+    made = broker(harness.provider_section(first, "one", auth="none") + harness.provider_section(second, "two", auth="none") +
+                  harness.section("model", "m", {"target": ["one/a", "two/b"]}))
+    door = bridge(made)
+    first.script(status=503, times=0)
+    second.script(**family.script(TEXT, False)[0])
+    answer = say(door, family, model="m")
+    assert answer.status == 200 and answer.header("x-llm-broker-target") == ["two/b"], answer
+    assert int(answer.header("x-llm-broker-attempts")[0]) >= 2 and "one/a" in answer.header("x-llm-broker-route")[0]
+
+
+def test_warnings(bridge, broker, provider):
+    made = broker(harness.provider_section(provider, "claude", dialect="anthropic /v1/messages", auth="none"))
+    provider.script(**FAMILIES["anthropic"].script(TEXT, False)[0])
+    answer = say(bridge(made), FAMILIES["chat"], model="claude/m")
+    assert answer.status == 200 and answer.header("x-llm-broker-warning")[0].startswith("dropped_parameter x_first")
+
+
+def test_wishes_for_the_broker(door, provider, made):
+    family = FAMILIES["chat"]
+    provider.script(**family.script(TEXT, False)[0])
+    answer = say(door, family, headers=[("X-LLM-Broker-Tags", "a=1, b=2"), ("X-LLM-Broker-Session", "s")])
+    assert answer.status == 200, answer
+    provider.script(hold="start")
+    late = say(door, family, headers=[("X-LLM-Broker-Timeout-Ms", "300")])
+    assert late.status in (400, 504) and late.header("x-llm-broker-class")[0] in ("timeout", "outcome_unknown"), late
+    for name, value in (("Timeout-Ms", "soon"), ("Timeout-Ms", "-1"), ("Max-Cost-Usd", "much"), ("Batch", "perhaps"),
+                        ("At-Most-Once", "2"), ("Timeout-Ms", "99999999999999999999")):
+        answer = say(door, family, headers=[(f"X-LLM-Broker-{name}", value)])
+        assert answer.status == 400 and name.lower() in answer.json["error"]["message"], answer
+    assert len(provider.requests()) == 2
+
+
+# ---- HTTP ----
+
+def test_a_connection_is_used_again(door, provider):
+    """One request after another, whatever came of the one before; then several that do not wait for each other."""
+    family = FAMILIES["chat"]
+    provider.script(**family.script(TEXT, False)[0], times=0)
+    body = family.body("all/m", "x", False)
+    with Http(door) as http:
+        for _ in range(3):
+            assert http.request("POST", family.path, body).read().status == 200
+            assert http.request("GET", "/v1/nowhere").read().status == 404
+            assert http.request("POST", family.path, "{").read().status == 400
+            assert http.request("GET", "/").read().status == 200
+        for _ in range(4):
+            http.request("POST", family.path, body).request("GET", "/v1/models").request("HEAD", "/")
+        for _ in range(4):
+            assert family.text(http.read()) == TEXT
+            assert http.read().json["object"] == "list"
+            assert http.read("HEAD").status == 200
+    assert sum(seen.method == "POST" for seen in provider.requests()) == 7
+
+
+def test_pipelined_streams_stay_in_order(door, provider):
+    family = FAMILIES["anthropic"]
+    for text in ("one", "two", "three"):
+        provider.script(**family.script(text, True)[0])
+    with Http(door) as http:
+        for _ in range(3):
+            http.request("POST", family.path, family.body("all/m", "x", True))
+        for text in ("one", "two", "three"):
+            answer = http.read()
+            assert answer.is_whole and family.text(answer) == text, answer
+
+
+@streaming
+def test_http_1_0(door, provider, stream):
+    """Without a Host and without chunks; the end of the connection is the end of the answer."""
+    family = FAMILIES["chat"]
+    script, told = family.script(TEXT, stream)
+    provider.script(**script)
+    with Http(door) as http:
+        http.request("POST", family.path, family.body("all/m", "x", stream), version="1.0", host=None)
+        answer = http.read()
+        assert answer.status == 200 and answer.body == told and answer.header("transfer-encoding") == [], answer
+        assert http.is_closed()
+
+
+@pytest.mark.parametrize("sizes", [(1,) * 60, (10_000,) * 40, (1_000_000,), (3, 200_000, 1)])
+def test_a_body_in_chunks(door, provider, sizes):
+    family = FAMILIES["chat"]
+    text = "y" * max(0, sum(sizes) - 200)
+    provider.script(**family.script(TEXT, False)[0])
+    body, pieces = family.body("all/m", text, False).encode(), []
+    for size in (*sizes, len(family.body("all/m", text, False))):
+        pieces.append(body[:size])
+        body = body[size:]
+    with Http(door) as http:
+        http.request("POST", family.path, headers=[("Transfer-Encoding", "chunked")], length=False)
+        http.chunks([one for one in pieces if one], extension=";a=b")
+        assert http.read().status == 200, http.answer
+        assert http.request("GET", "/").read().status == 200
+    assert provider.requests()[0].body.decode() == family.forwarded("m", text, False)
+
+
+def test_an_empty_body(door, provider):
+    """In chunks, by its length, and not announced at all: the surface's own word for it, at once."""
+    for headers, sent in (([("Transfer-Encoding", "chunked")], "0\r\n\r\n"), ([("Content-Length", "0")], ""), ([], "")):
+        with Http(door, timeout=5 * harness.SLOWER) as http:
+            http.request("POST", "/v1/chat/completions", headers=headers, length=False)
+            http.send(sent)
+            assert http.read().status == 400 and http.answer.json["error"]["message"], http.answer
+    assert provider.requests() == []
+
+
+def test_expect_100_continue(door, provider):
+    """Who asks first is told to go on, or why not."""
+    family = FAMILIES["chat"]
+    provider.script(**family.script(TEXT, False)[0])
+    body = family.body("all/m", "y" * 300_000, False).encode()
+    with Http(door) as http:
+        http.request("POST", family.path, length=False, headers=[
+            ("Expect", "100-continue"), ("Content-Length", str(len(body)))])
+        assert http.head().status == 100
+        http.send(body)
+        assert http.read().status == 200
+    with Http(door) as http:
+        http.request("POST", "/v1/nowhere", length=False, headers=[
+            ("Expect", "100-continue"), ("Content-Length", str(len(body)))])
+        assert http.read().status == 404
+    assert provider.requests()[0].body.decode() == family.forwarded("m", "y" * 300_000, False)
+
+
+@pytest.mark.parametrize("way", ["tcp", "unix"])
+def test_forty_mebibytes(bridge, broker, provider, way):
+    made = broker(config(provider, bytes_max=str(64 * MIB)))
+    made.add_key("all", KEY)
+    door = bridge(made)
+    family, text = FAMILIES["anthropic"], "0123456789abcdef" * (40 * MIB // 16)
+    provider.script(**family.script("small", False)[0])
+    say(WHERE[way](door), family)
+    before = door.rss_kib()
+    provider.script(**family.script("z" * (5 * MIB), False)[0])
+    answer = say(WHERE[way](door), family, text=text)
+    assert answer.status == 200 and len(family.text(answer)) == 5 * MIB, answer
+    assert provider.requests()[1].body.decode() == family.forwarded("m", text, False)
+    if not harness.is_sanitized():
+        assert door.rss_kib() - before < 4 * 1024, "no more of it is kept than what is under way"
+
+
+def test_more_than_a_body_may_have(door, provider):
+    family = FAMILIES["anthropic"]
+    with Http(door) as http:
+        http.request("POST", family.path, length=False, headers=[("Content-Length", str(64 * MIB + 1))])
+        answer = http.read()
+        assert answer.status == 413 and answer.json["error"]["type"] == "request_too_large", answer
+    with Http(door) as http:
+        http.request("POST", family.path, length=False, headers=[("Transfer-Encoding", "chunked")])
+        http.chunks([b"y" * MIB] * 65)
+        answer = http.read()
+        assert answer.status == 413 and answer.json["error"]["type"] == "request_too_large", answer
+    assert provider.requests() == []
+
+
+# ---- errors ----
+
+def told(family, answer):
+    return family.error(answer)
+
+
+@families
+@pytest.mark.parametrize("status, name", [(401, "auth"), (403, "permission"), (404, "not_found"), (400, "invalid_request"),
+                                          (429, "rate_limited"), (500, "server_error"), (503, "overloaded")])
+def test_errors_of_the_provider(door, made, provider, family, status, name):
+    provider.script(status=status, times=0)
+    answer = say(door, family, headers=[("X-LLM-Broker-Timeout-Ms", "2000")])
+    want = ERRORS[name]
+    is_claude = family.surface == "anthropic.messages"
+    assert answer.header("x-llm-broker-class") == [name], answer
+    assert answer.status == (want["anthropic_status"] if is_claude else want["status"]), answer
+    assert answer.header("x-should-retry") == ["true" if want["retryable"] else "false"]
+    kind, message = told(family, answer)
+    assert message and kind == (want["anthropic"] if is_claude else want["gemini"] if "gemini" in family.surface
+                                else want["openai"]), answer
+
+
+def errors():
+    """The rows of err.def, as far as callers see them."""
+    rows = {}
+    text = (harness.TOP / "protocol/base/err.def").read_text()
+    for part in text.split("\nFAULT(")[1:]:
+        words = [word.strip().strip('"') for word in part.split(",")]
+        rows[words[2]] = {"status": int(words[5]), "openai": words[6], "anthropic_status": int(words[8]),
+                          "anthropic": words[9], "gemini": words[10], "retryable": words[11] == "1"}
+    return rows
+
+
+ERRORS = errors()
+PLACES = {"chat": "/v1/chat/completions", "anthropic": "/v1/messages", "gemini": "/v1beta/models/m:generateContent"}
+
+
+def is_refused(answer, name, kind, status=None):
+    """In the words of its surface, with the status of its class."""
+    want = ERRORS[name]
+    error = answer.json["error"]
+    assert answer.header("x-llm-broker-class") == [name] and len(error["message"]) > 10, answer
+    if kind == "gemini":
+        assert (error["status"], error["code"]) == (want["gemini"], answer.status), answer
+    else:
+        assert error["type"] == want["anthropic" if kind == "anthropic" else "openai"], answer
+    assert answer.status == (status or want["anthropic_status" if kind == "anthropic" else "status"]), answer
+    return error["message"]
+
+
+@pytest.mark.parametrize("kind", PLACES)
+def test_no_broker(bridge, broker, kind):
+    made = broker(run=False)
+    door = bridge(made, socket_path=made.folder / "nowhere")
+    for body in (b"{}", b"y" * 300_000):
+        message = is_refused(ask(door, "POST", PLACES[kind], body), "unreachable", kind)
+        assert "llmb daemon" in message or "llm-broker" in message
+    assert ask(door, "GET", "/health").status == 200
+
+
+@pytest.mark.parametrize("kind", PLACES)
+def test_errors_of_the_bridge(door, kind):
+    path = PLACES[kind]
+    family = FAMILIES[kind]
+    is_refused(ask(door, "PUT", path, b"{}"), "unsupported", kind, 405)
+    assert ask(door, "PUT", path, b"{}").header("allow") == ["POST"]
+    is_refused(ask(door, "POST", path, b"{}", [("Content-Encoding", "gzip")]), "unsupported", kind, 415)
+    is_refused(ask(door, "POST", path, b"{}", host="evil.test"), "denied", kind, 403)
+    is_refused(ask(door, "POST", path, b"{}", [("Origin", "https://evil.test")]), "denied", kind, 403)
+    is_refused(say(door, family, model="all/nothing-of-the-kind" if kind == "x" else "nobody/m"), "not_found", kind)
+
+
+def test_nowhere(door):
+    for target in ("/v1/nowhere", "/native/", "/v2/chat/completions", "*", "/v1/chat%2Fcompletions"):
+        answer = ask(door, "GET", target)
+        assert answer.status == 404 and "/v1/chat/completions" in answer.json["error"]["message"], (target, answer)
+    assert ask(door, "GET", "/native/nobody/v1/x").status == 404
+    assert ask(door, "POST", "/v1/messages/nothing", b"{}").json["type"] == "error"
+
+
+@families
+def test_the_broker_dies_in_a_stream(door, made, provider, family):
+    """What has come is there, and it does not look like all of it."""
+    provider.script(**family.script(TEXT, True)[0], hold=held_at(family))
+    with Http(door) as http:
+        http.request("POST", target_of(family, True), family.body("all/m", "x", True)).head()
+        http.until("Hel")
+        provider.wait_held()
+        made.kill9()
+        answer = http.finish()
+        assert not answer.is_whole and b"[DONE]" not in answer.body and b"message_stop" not in answer.body, answer
+        assert http.is_closed()
+    refused = say(door, family)
+    assert refused.status == 503 and refused.header("x-llm-broker-class") == ["unreachable"], refused
+    made.start()
+    assert ask(door, "GET", "/v1/models").status == 200
+
+
+def test_the_broker_dies_before_the_answer(door, made, provider):
+    provider.script(hold="start")
+    with Http(door) as http:
+        http.request("POST", PLACES["chat"], FAMILIES["chat"].body("all/m", "x", False))
+        provider.wait_held()
+        made.kill9()
+        answer = http.read()
+    assert answer.status >= 400 and answer.is_whole and answer.json["error"]["message"], answer
+    made.start()
+
+
+@families
+def test_a_stream_that_the_provider_breaks_off(door, provider, family):
+    """It ends with an error in the surface's own words; with that, all is said."""
+    provider.script(**family.script(TEXT, True)[0], reset_after={"events": held_at(family)})
+    answer = say(door, family, True)
+    answer.is_stream = True
+    assert answer.status == 200 and answer.is_whole and b"Hel" in answer.body, answer
+    kind, message = family.stream_error(answer)
+    assert message and kind in {row[name] for row in (ERRORS["stream_incomplete"], ERRORS["connection"])
+                                for name in ("openai", "anthropic", "gemini")}, answer
+
+
+# ---- start and end ----
+
+def test_health(door):
+    for target in ("/", "/health", "/healthz", "//"):
+        answer = ask(door, "GET", target)
+        assert answer.status == 200 and answer.json["status"] == "ok"
+        assert ask(door, "HEAD", target).status == 200
+    assert ask(door, "POST", "/", b"x").status == 405
+
+
+def test_sigterm_lets_a_stream_end(door, provider):
+    """And whoever comes meanwhile is refused by the kernel, not left waiting."""
+    family = FAMILIES["chat"]
+    script, all_of_it = family.script(TEXT, True)
+    provider.script(**script, hold=3)
+    with Http(door) as http, Http(door) as idle:
+        assert idle.request("GET", "/").read().status == 200
+        http.request("POST", family.path, family.body("all/m", "x", True)).head()
+        http.until("Hel")
+        door.signal(signal.SIGTERM)
+        assert idle.is_closed(5 * harness.SLOWER), "nothing is under way there"
+        for where in (("127.0.0.1", door.port), door.path):
+            with pytest.raises((ConnectionRefusedError, FileNotFoundError)):
+                Http(where)
+        time.sleep(0.2)
+        assert door.is_alive()
+        provider.release()
+        assert http.finish().body == all_of_it and http.answer.is_whole
+        assert http.is_closed()
+    assert door.wait_exit() == 0
+    assert not os.path.exists(door.path)
+
+
+def test_sigterm_twice_ends_it_at_once(door, provider):
+    provider.script(**FAMILIES["chat"].script(TEXT, True)[0], hold=3)
+    with Http(door) as http:
+        http.request("POST", PLACES["chat"], FAMILIES["chat"].body("all/m", "x", True)).head()
+        http.until("Hel")
+        door.signal(signal.SIGTERM)
+        with pytest.raises(OSError):
+            harness.wait_until(lambda: Http(door).close(), 5, "it listens no more")
+        door.signal(signal.SIGTERM)
+        assert door.wait_exit(5 * harness.SLOWER) == 0
+        assert not http.finish().is_whole
+
+
+def test_sockets_of_a_service_manager(bridge, made):
+    """They stay where they are when it ends."""
+    with socket.create_server(("127.0.0.1", 0)) as tcp, socket.socket(socket.AF_UNIX) as local:
+        path = str(made.folder / "handed")
+        local.bind(path)
+        local.listen()
+        door = bridge(made, handed=[tcp, local])
+        assert ask(tcp.getsockname(), "GET", "/v1/models").status == 200
+        assert ask(path, "GET", "/v1/models").status == 200
+        door.stop()
+        assert os.path.exists(path)
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        door = bridge(made, handed=[deaf], run=False).start(wait=False)
+        assert door.wait_exit() == 1 and "no socket that listens" in door.log()
+        door.process = None
+
+
+def fails(bridge, made, code, *words, **options):
+    door = bridge(made, run=False, **options).start(wait=False)
+    assert door.wait_exit() == code, door.log()
+    for word in words:
+        assert word in door.log(), door.log()
+    assert len(door.log().splitlines()) == 1, door.log()
+    door.process = None
+
+
+def test_two_at_one_address(bridge, made):
+    door = bridge(made)
+    fails(bridge, made, 1, "Address already in use", "--listen", addresses=[f"127.0.0.1:{door.port}"])
+    fails(bridge, made, 1, "another program listens there", addresses=[f"unix:{door.path}"])
+    assert ask(door.path, "GET", "/").status == 200
+
+
+def test_what_a_former_one_left(bridge, made):
+    door = bridge(made)
+    door.process.kill()
+    door.process.wait()
+    door.process = None
+    assert os.path.exists(door.path)
+    other = bridge(made)
+    assert ask(other.path, "GET", "/").status == 200 and os.stat(other.path).st_mode & 0o777 == 0o600
+    path = made.folder / "file"
+    path.write_text("mine")
+    fails(bridge, made, 1, "there is a file of that name", addresses=[f"unix:{path}"])
+    assert path.read_text() == "mine"
+
+
+@pytest.mark.parametrize("args, word", [
+    (["--nonsense"], "is no option"), (["word"], "is no option"), (["--listen"], "wants a value"), (["--socket"], "wants a value"),
+    (["--listen", "127.0.0.1:1"] * 20, "too many")])
+def test_options_that_are_wrong(bridge, made, args, word):
+    fails(bridge, made, 2, word, "--help", addresses=[], args=args)
+
+
+@pytest.mark.parametrize("address", ["8411", "localhost:8411", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:-1",
+                                     "127.0.0.1:65536", "[::1]", "[::1:8411", "::1:8411", "unix:", "unix:" + "x" * 200,
+                                     "0.0.0.0:8411", "[::]:8411", "10.0.0.1:8411", ""])
+def test_addresses_that_are_none(bridge, made, address):
+    fails(bridge, made, 2, "llm-broker-bridge: ", addresses=[address])
+
+
+def test_what_it_is(bridge, made):
+    for args, word in ((["--version"], "llm-broker-bridge 0."), (["--help"], "--listen ADDR:PORT")):
+        door = bridge(made, addresses=[], args=args, run=False).start(wait=False)
+        assert door.wait_exit() == 0 and word in door.log()
+        door.process = None

@@ -1,0 +1,455 @@
+"""test_bridge_hostile.py - what can somebody who speaks HTTP badly, or not for himself, do to the bridge or by it?
+
+Whatever comes, it answers the next one, and in the end it has no more descriptors and memory than before."""
+
+import os
+import resource
+import select
+import socket
+import struct
+import subprocess
+import sys
+import time
+
+import harness
+import pytest
+from bridge import Http, HungUp, ask, has_v6
+from surfaces import FAMILIES, dialects
+from test_identity import NOBODY, as_user, needs_root
+
+KEY = "sk-test-0123456789abcdef"
+MIB = 1 << 20
+CHAT = FAMILIES["chat"]
+IS_LONG = os.environ.get("LLMB_LONG") == "1"
+LINES_KEPT = 64
+SOON = 5 * harness.SLOWER
+AT_ONCE = 0.1 * harness.SLOWER * (5 if harness.is_sanitized() else 1)
+
+
+@pytest.fixture
+def made(broker, provider):
+    made = broker(harness.provider_section(provider, "all", dialect=dialects()))
+    made.add_key("all", KEY)
+    return made
+
+
+def is_as_before(one, fds):
+    """Its callers are gone; what it keeps of them are ways to the broker, for the next ones."""
+    harness.wait_until(lambda: one.connections() == 0, SOON, lambda: f"{one.connections()} connections")
+    assert one.fds() <= fds + LINES_KEPT * 3
+
+
+@pytest.fixture
+def door(bridge, made):
+    one = bridge(made)
+    assert ask(one, "GET", "/v1/models/offline/echo").status == 200  # what it keeps from its first request on
+    before = one.fds()
+    yield one
+    if one.is_alive():
+        assert ask(one, "GET", "/v1/models/offline/echo").status == 200, "it still answers"
+        is_as_before(one, before)
+
+
+def body(stream=False, text="x"):
+    return CHAT.body("all/m", text, stream)
+
+
+def head(*lines, target="/v1/chat/completions", method="POST"):
+    return "\r\n".join([f"{method} {target} HTTP/1.1", "Host: 127.0.0.1", *lines]) + "\r\n\r\n"
+
+
+def outcome(where, data, then_close=False):
+    """The status that these bytes get, or None: the connection is closed."""
+    with Http(where, timeout=SOON) as http:
+        try:
+            http.send(data)
+            if then_close:
+                http.sock.shutdown(socket.SHUT_WR)
+            return http.read().status
+        except TimeoutError:
+            raise
+        except (HungUp, OSError):
+            return None
+
+
+# ---- requests that are none ----
+
+def chunked(*lines, rest=""):
+    return head("Transfer-Encoding: chunked", *lines) + rest
+
+
+@pytest.mark.parametrize("data", [
+    chunked(rest="zz\r\n{}\r\n0\r\n\r\n"), chunked(rest="-2\r\n{}\r\n0\r\n\r\n"), chunked(rest="\r\n\r\n"),
+    chunked(rest="ffffffffffffffffff\r\n{}"), chunked(rest="7fffffffffffffff\r\n{}"), chunked(rest="0x2\r\n{}\r\n0\r\n\r\n"),
+    chunked(rest="2 2\r\n{}\r\n0\r\n\r\n"), chunked(rest="2\r\n{}xx0\r\n\r\n"), chunked(rest="2\r\n{}\r\n"),
+    chunked(rest="1" * 70_000), chunked(rest="2;" + "a" * 100_000 + "\r\n{}\r\n0\r\n\r\n"),
+    chunked("Content-Length: 2", rest="2\r\n{}\r\n0\r\n\r\n"), chunked("Content-Length: 300000", rest="2\r\n{}\r\n0\r\n\r\n"),
+    chunked("Transfer-Encoding: chunked", rest="2\r\n{}\r\n0\r\n\r\n"),
+    head("Transfer-Encoding: gzip, chunked") + "2\r\n{}\r\n0\r\n\r\n", head("Transfer-Encoding: identity") + "{}",
+    head("Transfer-Encoding: xchunked", "Content-Length: 2") + "{}",
+    head("Content-Length: 2", "Content-Length: 2") + "{}", head("Content-Length: 2", "Content-Length: 3") + "{}x",
+    head("Content-Length: 2, 2") + "{}", head("Content-Length: -1") + "{}", head("Content-Length: +2") + "{}",
+    head("Content-Length: 0x2") + "{}", head("Content-Length: 2x") + "{}", head("Content-Length:") + "{}",
+    head("Content-Length: 99999999999999999999999") + "{}", head("Content-Length: 9223372036854775807") + "{}",
+    head("Host: evil.test", "Content-Length: 2") + "{}",
+], ids=range(28))
+def test_framing_that_two_readers_take_for_two_things(door, provider, data):
+    """Such a request is refused or dropped, and nothing of it is sent on."""
+    status = outcome(door, data, then_close=True)
+    assert status is None or 400 <= status < 600, status
+    assert provider.requests() == []
+
+
+@pytest.mark.parametrize("data", [
+    b"\r\n" * 1000, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(500), b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    b"GET\r\n\r\n", b"GET /\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET / FTP/1.0\r\n\r\n", b" GET / HTTP/1.1\r\n\r\n",
+    b"GET  /  HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", b"GET / HTTP/1.1\nHost: 127.0.0.1\n\n", b"\x00" * 5000,
+    b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n no-name\r\n\r\n", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n: x\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost : 127.0.0.1\r\n\r\n", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nA\x00b: c\x00d\r\n\r\n",
+    b"GET /\x00/v1/models HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", b"GET /\xff\xfe\x01 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+    b"A" * 60_000 + b" / HTTP/1.1\r\n\r\n", b"OPTIONS * HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+    b"CONNECT 127.0.0.1:1 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", b"GET v1/models HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+    b"GET :// HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", b"GET http: HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+    b"TRACE /native/all/x HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", b"POST /v1/messages HTTP/1.1\r\n\r\n",
+], ids=range(25))
+def test_no_request_at_all(door, provider, data):
+    for way in (door, door.path):
+        for step in (len(data), 7):
+            with Http(way, timeout=SOON) as http:
+                try:
+                    for at in range(0, min(len(data), 7 * 100 if step == 7 else len(data)), step):
+                        http.send(data[at:at + step])
+                    http.sock.shutdown(socket.SHUT_WR)
+                    while http.sock.recv(65536):
+                        pass
+                except OSError as why:
+                    assert not isinstance(why, TimeoutError), "it hangs"
+    assert provider.requests() == []
+
+
+def test_heads_that_are_too_long(door):
+    for data in (head(f"X: {'y' * 100_000}", "Content-Length: 0"), head(*(f"X-{i}: {i}" for i in range(20_000))),
+                 head("Content-Length: 0", target="/v1/" + "x" * 100_000), f"GET /{'v1/' * 30_000}models HTTP/1.1\r\n\r\n"):
+        status = outcome(door, data)
+        assert status in (413, 414, 431, None), status
+    assert outcome(door, head(f"X: {'y' * 100_000}", "Content-Length: 0")) == 431
+    assert outcome(door, head(f"X: {'y' * 16_000}", target="/health", method="GET")) == 200
+
+
+def test_nobodys_headers_are_made_of_a_target(door, provider):
+    """Bytes that end a line stand for themselves on their way to the provider, or do not get there."""
+    for path in ("/native/all/x%0d%0aevil:%20yes", "/native/all/x%00y", "/native/all/x?a=%0d%0aevil:%20yes",
+                 "/native/all/..%2f..%2fetc", "/native/all/../../etc/passwd", "/native/all//x", "/native/all/./x",
+                 "/native/all/@evil.test/", "/native/all/%2e%2e/x", "/native/all/x#y", "/native/all/\xe4", "/native/all/ x"):
+        status = outcome(door, f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert status is None or status < 600
+    for seen in provider.requests():
+        assert b"\r\nevil" not in seen.raw_head and seen.header("host")[0].startswith("localhost"), seen.raw_head
+    for value in (b"a\rb: c", b"a\x00b", b"a\x0bb", b"\xff\xfe", b"a\r\n folded: yes"):
+        for name in (b"Anthropic-Beta", b"X-LLM-Broker-Session", b"X-LLM-Broker-Tags", b"X-LLM-Broker-Provider",
+                     b"Content-Type", b"Origin", b"Access-Control-Request-Headers"):
+            text = body().encode()
+            outcome(door, b"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n%s: %s\r\n\r\n%s" %
+                    (len(text), name, value, text))
+    for seen in provider.requests():
+        assert b"\0" not in seen.raw_head and b"\nfolded" not in seen.raw_head and b"\rb: c" not in seen.raw_head
+
+
+def test_upgrades_are_refused_at_once(door):
+    """Codex tries a WebSocket first, and goes on without one as soon as it is told."""
+    begun = time.monotonic()
+    answer = ask(door, "GET", "/v1/responses", headers=[
+        ("Connection", "Upgrade"), ("Upgrade", "websocket"), ("Sec-WebSocket-Key", "x" * 24), ("Sec-WebSocket-Version", "13")])
+    assert answer.status == 426 and answer.json["error"]["message"], answer
+    assert time.monotonic() - begun < SOON
+
+
+# ---- web pages ----
+
+@pytest.mark.parametrize("host", ["evil.test", "evil.test:8411", "localhost.evil.test", "127.0.0.1.evil.test", "", "[::1].evil"])
+def test_a_name_that_leads_here(door, provider, host):
+    for method, target in (("GET", "/v1/models"), ("POST", "/v1/chat/completions"), ("GET", "/"), ("GET", "/native/all/x")):
+        answer = ask(door, method, target, body() if method == "POST" else b"", host=host)
+        assert answer.status in (400, 403), answer
+    assert provider.requests() == []
+    assert ask(door.path, "GET", "/", host=host).status in (200, 400), "no browser comes by a Unix socket"
+
+
+def test_pages(bridge, made, provider):
+    """None may, unless it was said so; of one that may, the browser is told."""
+    door = bridge(made, args=["--allow-origin", "https://app.test", "--allow-host", "box.lan"])
+    provider.script(**CHAT.script("Hi", False)[0], times=0)
+    asked = [("Access-Control-Request-Method", "POST"), ("Access-Control-Request-Headers", "authorization,x-api-key")]
+    for origin in ("https://evil.test", "null", "http://127.0.0.1:8411", "https://app.test.evil", "https://app.test, https://x"):
+        for method, more in (("OPTIONS", asked), ("POST", [])):
+            answer = ask(door, method, CHAT.path, body() if method == "POST" else b"", [("Origin", origin), *more])
+            assert answer.status == 403 and answer.header("access-control-allow-origin") == [], answer
+    assert not [seen for seen in provider.requests() if seen.method == "POST"]
+    answer = ask(door, "OPTIONS", CHAT.path, headers=[("Origin", "https://app.test"), *asked])
+    assert answer.status == 204 and answer.header("access-control-allow-origin") == ["https://app.test"], answer
+    assert answer.header("access-control-allow-headers") == ["authorization,x-api-key"]
+    assert "POST" in answer.header("access-control-allow-methods")[0]
+    answer = ask(door, "POST", CHAT.path, body(), [("Origin", "https://app.test")])
+    assert answer.status == 200 and answer.header("access-control-allow-origin") == ["https://app.test"], answer
+    assert ask(door, "POST", CHAT.path, b"{", [("Origin", "https://app.test")]).header("access-control-allow-origin")
+    assert ask(door, "GET", "/", host="box.lan:8411").status == 200
+    assert ask(door, "OPTIONS", CHAT.path, headers=asked).status == 405, "nobody's page"
+
+
+# ---- other users ----
+
+ASKS = """
+import socket, sys
+where = sys.argv[1]
+if where.startswith('/'):
+    one = socket.socket(socket.AF_UNIX)
+    one.connect(where)
+else:
+    host, port = where.split()
+    one = socket.create_connection((host, int(port)))
+one.sendall(b'POST /v1/messages HTTP/1.0\\r\\nHost: 127.0.0.1\\r\\nContent-Length: 2\\r\\n\\r\\n{}')
+while data := one.recv(65536):
+    sys.stdout.buffer.write(data)
+"""
+
+
+@needs_root
+def test_another_user_is_refused(bridge, made, provider):
+    """By the kernel's word for who he is, on TCP and on a Unix socket that he can reach."""
+    made.folder.chmod(0o755)
+    door = bridge(made)
+    ways = [f"127.0.0.1 {door.port}", door.path, *([f"::1 {door.v6_port}"] if has_v6() else [])]
+    os.chmod(door.path, 0o666)
+    for way in ways:
+        done = subprocess.run([*as_user(NOBODY), "/usr/bin/python3", "-c", ASKS, way], capture_output=True, text=True,
+                              timeout=20, check=True, cwd="/")
+        assert " 403 " in done.stdout.split("\n")[0], done.stdout
+        assert "permission_error" in done.stdout and f"you are user {NOBODY}" in done.stdout
+        done = subprocess.run(["/usr/bin/python3", "-c", ASKS, way], capture_output=True, text=True, timeout=20, check=True)
+        assert " 400 " in done.stdout.split("\n")[0], done.stdout
+    assert provider.requests() == []
+    os.chmod(door.path, 0o600)
+    done = subprocess.run([*as_user(NOBODY), "/usr/bin/python3", "-c", ASKS, door.path], capture_output=True, text=True, timeout=20)
+    assert "PermissionError" in done.stderr
+
+
+# ---- hanging up ----
+
+def upstream_gone(provider, connection, since):
+    """How long after `since` the provider saw its caller hang up."""
+    row = provider.wait_disconnect(connection, timeout=SOON)
+    assert row["hangup_at"] is not None, row
+    return row["hangup_at"] - since
+
+
+@pytest.mark.parametrize("how", ["close", "reset", "half"])
+@pytest.mark.parametrize("when", ["head", "stream"])
+@pytest.mark.parametrize("way", ["tcp", "unix"])
+def test_who_hangs_up_cancels(door, made, provider, how, when, way):
+    provider.script(**CHAT.script("Hel lo wo rld", True)[0], hold="start" if when == "head" else 3)
+    with Http(door if way == "tcp" else door.path) as http:
+        http.request("POST", CHAT.path, body(True))
+        if when == "stream":
+            http.head()
+            http.until("Hel")
+        provider.wait_held()
+        connection = provider.requests()[-1].connection
+        since = time.monotonic()
+        if how == "half":
+            http.sock.shutdown(socket.SHUT_WR)
+        elif how == "reset":
+            http.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        if how != "half":
+            http.close()
+        assert upstream_gone(provider, connection, since) < AT_ONCE
+        if how == "half":
+            assert http.is_closed(SOON), "it is told so, or hung up on"
+    row = made.wait_ledger(None, 1)["exchange"][-1]
+    assert row["outcome"] == "cancelled", row
+
+
+def test_who_has_hung_up_before_he_is_heard(door, made, provider):
+    """All of a request, and the end of the connection behind it, in one piece."""
+    provider.script(hold="start", times=0)
+    for _ in range(50):
+        http = Http(door)
+        text = body()
+        http.send(head(f"Content-Length: {len(text)}") + text)
+        http.close()
+    harness.wait_until(lambda: provider.stats()["held"] == 0, SOON, lambda: provider.stats())
+    time.sleep(0.3)
+    assert provider.stats()["held"] == 0
+
+
+@pytest.mark.parametrize("size", [1000, 300_000])
+@pytest.mark.parametrize("how", ["close", "half"])
+@pytest.mark.parametrize("is_chunked", [False, True])
+def test_a_body_cut_short(door, made, provider, size, how, is_chunked):
+    """Whoever broke off has asked for nothing."""
+    text = body(text="y" * size)
+    with Http(door) as http:
+        http.send(head("Transfer-Encoding: chunked" if is_chunked else f"Content-Length: {len(text)}"))
+        http.send((f"{len(text):x}\r\n" if is_chunked else "") + text[:-10])
+        time.sleep(0.05)
+        if how == "half":
+            http.sock.shutdown(socket.SHUT_WR)
+            assert http.is_closed(SOON)
+    assert ask(door, "GET", "/v1/models/offline/echo").status == 200
+    assert not [seen for seen in provider.requests() if seen.method == "POST"]
+    rows = made.ledger()["exchange"]
+    assert not [row for row in rows if row["outcome"] == "ok" and row["op"] == "chat"], rows
+
+
+# ---- slowness ----
+
+def grown(one, before):
+    return 0 if harness.is_sanitized() else one.rss_kib() - before
+
+
+def test_a_slow_reader_holds_the_provider_up(door, made, provider):
+    """And has all of it when he reads on."""
+    words = " ".join(["w" * 1000] * 12_000)
+    script, told = CHAT.script(words, True)
+    provider.script(**script, packet_bytes=65536)
+    before, broker_before = door.rss_kib(), made.heap_kib()
+    with Http(door, rcvbuf=65536) as http:
+        http.request("POST", CHAT.path, body(True)).head()
+        seen, sent = -1, 0
+        while sent != seen:
+            time.sleep(0.3)
+            seen, sent = sent, provider.requests()[-1].sent_bytes
+        assert sent < len(told) - 2 * MIB, "it waits"
+        assert grown(door, before) < 4 * 1024
+        if not harness.is_sanitized():
+            assert made.heap_kib() - broker_before < 12 * 1024
+        assert http.finish().body == told and http.answer.is_whole
+
+
+def test_a_slow_writer_holds_up_nobody(door, provider):
+    """A byte now and then, of heads and of bodies; whoever asks beside it is answered at once."""
+    provider.script(**CHAT.script("Hi", False)[0], times=0)
+    slow = [Http(door) for _ in range(30)]
+    for i, one in enumerate(slow):
+        one.send("POST /v1/mess" if i % 3 == 0 else head("Content-Length: 300000", "X: y")[:-2 if i % 3 == 1 else None])
+    for _ in range(5):
+        begun = time.monotonic()
+        assert ask(door, "POST", CHAT.path, body()).status == 200
+        assert time.monotonic() - begun < 1 * harness.SLOWER
+        for one in slow:
+            one.send("x")
+    for one in slow:
+        one.close()
+
+
+@pytest.mark.skipif(not IS_LONG, reason="it waits for minutes: LLMB_LONG=1")
+def test_slow_writers_are_not_waited_for(bridge, made):
+    """Neither for a head nor for a body, however regularly a byte of it comes; nor for the next request."""
+    door = bridge(made)
+    idle = Http(door)
+    assert idle.request("GET", "/").read().status == 200
+    slow = {"line": Http(door), "head": Http(door), "small body": Http(door), "body": Http(door), "chunks": Http(door), "idle": idle}
+    begun, ended = time.monotonic(), {}
+    slow["line"].send("POST /")
+    slow["head"].send(head("Content-Length: 3", "X: y")[:-2])
+    slow["small body"].send(head("Content-Length: 100000"))
+    slow["body"].send(head("Content-Length: 300000"))
+    slow["chunks"].send(head("Transfer-Encoding: chunked") + "ffff\r\n")
+    while len(ended) < len(slow) and time.monotonic() - begun < 110:
+        for name, one in slow.items():
+            if name in ended:
+                continue
+            try:
+                if name != "idle":
+                    one.send("x")
+                one.sock.settimeout(0.01)
+                if not one.sock.recv(65536):
+                    ended[name] = time.monotonic() - begun
+            except TimeoutError:
+                pass
+            except OSError:
+                ended[name] = time.monotonic() - begun
+        time.sleep(0.5)
+    assert len(ended) == len(slow) and max(ended.values()) < 90, ended
+
+
+def test_an_endless_body_is_not_read_for_ever(door, provider):
+    """Also of a request that was refused."""
+    sent = 0
+    with Http(door, timeout=SOON) as http:
+        http.send(head("Transfer-Encoding: chunked"))
+        try:
+            while sent < 300 * MIB:
+                http.send(b"100000\r\n" + b"y" * MIB + b"\r\n")
+                sent += MIB
+        except OSError:
+            pass
+    assert 64 * MIB <= sent < 200 * MIB, sent
+    assert provider.requests() == []
+
+
+# ---- very many ----
+
+def test_very_many_connections(bridge, made, provider):
+    """Idle ones, half a head each: little memory, and others are served meanwhile."""
+    count = 10_000 if IS_LONG else 1500
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < count + 500:
+        pytest.skip(f"only {hard} descriptors are allowed here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    provider.script(**CHAT.script("Hi", False)[0], times=0)
+    door, all_of_them = bridge(made), []
+    assert ask(door, "POST", CHAT.path, body()).status == 200
+    before, fds = door.rss_kib(), door.fds()
+    try:
+        for i in range(count):
+            all_of_them.append(Http(door.path if i % 2 else door))
+            if i % 3:
+                all_of_them[-1].send("POST /v1/messages HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " if i % 3 == 1 else "G")
+        begun = time.monotonic()
+        assert ask(door, "POST", CHAT.path, body()).status == 200
+        assert time.monotonic() - begun < 2 * harness.SLOWER
+        used = grown(door, before)
+        print(f"{count} connections: {used} KiB")
+        assert used < count * 24
+    finally:
+        for one in all_of_them:
+            one.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    is_as_before(door, fds)
+    assert grown(door, before) < 8 * 1024 + count * 2
+    assert ask(door, "POST", CHAT.path, body()).status == 200
+
+
+def test_more_than_there_are_descriptors_for(bridge, made):
+    """Who comes then waits, and is served when others have gone."""
+    door = bridge(made, before=["prlimit", "--nofile=40:40"])
+    held = [Http(door) for _ in range(60)]
+    time.sleep(0.3)
+    for one in held[:50]:
+        one.close()
+    for one in held[50:]:
+        assert one.request("GET", "/").read().status == 200
+        one.close()
+    assert ask(door, "GET", "/v1/models/offline/echo").status == 200
+
+
+def test_the_same_over_and_over_leaves_nothing(door, provider):
+    provider.script(**CHAT.script("Hi", True)[0], times=0)
+
+    def round():
+        assert ask(door, "POST", CHAT.path, body(True)).is_whole
+        assert ask(door, "POST", CHAT.path, b"{").status == 400
+        assert ask(door, "GET", "/v1/nowhere").status == 404
+        with Http(door) as http:
+            http.request("POST", CHAT.path, body(True)).head()
+        with Http(door) as http:
+            http.send(head("Content-Length: 300000") + "y" * 1000)
+        with Http(door.path) as http:
+            http.send(head("Content-Length: 30") + "y")
+    for _ in range(30):
+        round()
+    before, fds = door.rss_kib(), door.fds()
+    for _ in range(100):
+        round()
+    is_as_before(door, fds)
+    assert grown(door, before) < 1024
