@@ -70,3 +70,13 @@ enum err door_origin(const struct door *d, struct span origin, struct fault *why
 		"llm-broker-bridge with --allow-origin %.*s",
 		SPAN_ARG(span_first(origin, 200)), SPAN_ARG(span_first(origin, 200)));
 }
+
+enum err door_site(struct span site, struct fault *why)
+{
+	if (!span_is_set(site) || span_is_nocase(site, "none") ||
+		span_is_nocase(site, "same-origin"))
+		return OK;
+	return fault_set(why, ERR_DENIED,
+		"a web page may not load what is here as a part of itself: its scripts may ask, "
+		"where llm-broker-bridge was started with --allow-origin");
+}

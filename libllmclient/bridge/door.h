@@ -16,5 +16,8 @@ struct door {
 enum err door_host(const struct door *d, struct span host, struct fault *why) MUST_USE;
 /* `origin`: likewise; "null" is some page, too. Absent: it is no browser. ERR_DENIED. */
 enum err door_origin(const struct door *d, struct span origin, struct fault *why) MUST_USE;
+/* `site`: of Sec-Fetch-Site, by which a browser says whose page it is also where it says no Origin, as for an image. Absent: it
+ * is no browser, or an old one. ERR_DENIED. */
+enum err door_site(struct span site, struct fault *why) MUST_USE;
 
 #endif

@@ -390,11 +390,10 @@ static void each_word(struct request *r, const char *name, int (*add)(llm_reques
 	struct span all = header_span(r, name);
 	while (span_is_set(all)) {
 		const struct span word = span_trim(span_cut(&all, ','));
-		char text[129];
-		if (word.n == 0)
-			continue;
-		(void)snprintf(text, sizeof text, "%.*s", SPAN_ARG(word));
-		(void)add(r->call, text);
+		char *text = word.n > 0 ? strndup(word.p, word.n) : NULL;
+		if (text)
+			(void)add(r->call, text); /* a failure sticks */
+		free(text);
 	}
 }
 
@@ -573,6 +572,8 @@ static void check_head(struct request *r, const char *method)
 		err = door_host(&r->bridge->door, header_span(r, "host"), &why);
 	if (is_browsable && !err)
 		err = door_origin(&r->bridge->door, origin, &why);
+	if (is_browsable && !err && !span_is_set(origin))
+		err = door_site(header_span(r, "sec-fetch-site"), &why);
 	if (err) {
 		refuse(r, err, MHD_HTTP_FORBIDDEN, why.message);
 		return;
@@ -639,11 +640,6 @@ static void begin(struct request *r, const char *method)
 	r->state = BODY;
 	r->began = ev_now(r->bridge->loop);
 	r->is_small = !has_body(r) || (n >= 0 && n <= (int64_t)SMALL_MAX);
-	if (r->is_small && r->bridge->gathered_bytes > GATHERED_MAX) {
-		refuse(r, ERR_OVERLOADED, 0,
-			"too many requests are being received: try again soon");
-		return;
-	}
 	if (r->is_small)
 		return;
 	(void)llm_relay_body_later(r->call, type ? type : "application/json", n);
@@ -655,6 +651,13 @@ static void take_body(struct request *r, const char *data, size_t *n)
 {
 	if (r->state != BODY) { /* refused: the rest of it is not wanted */
 		r->unwanted_bytes += *n;
+		*n = 0;
+		return;
+	}
+	if (r->is_small && r->bridge->gathered_bytes + *n > GATHERED_MAX) {
+		refuse(r, ERR_OVERLOADED, 0,
+			"too many requests are being received: try again soon");
+		forget_body(r);
 		*n = 0;
 		return;
 	}

@@ -15,6 +15,8 @@
 #define HEAD_BYTES   ((size_t)64 * 1024) /* of a request, and of what libmicrohttpd needs beside it */
 #define SILENT_S     60u /* between two pieces of a body, or of an answer that is not read */
 #define GONE_S       1u  /* for what is still to be said to who hung up, or was hung up on */
+#define REFUSED_MAX  64u /* who are told so, at one time; more are hung up on */
+#define REFUSED_S    5u
 #define GONE_AT_ONCE 64
 #define SWEEP_S      5.0
 
@@ -39,7 +41,7 @@ struct server {
 	struct ev_prepare prepare;
 	int gone_fd;
 	struct conn *quiet, *busy;
-	unsigned n;
+	unsigned n, n_refused; /* connections; and of those who may not ask */
 	bool is_stirred, is_draining;
 };
 
@@ -169,6 +171,14 @@ static void set_quiet(struct conn *c)
 	LIST_PUSH(c->server->quiet, c);
 }
 
+static void forget(struct conn *c)
+{
+	c->server->n--;
+	if (c->who.refused.err)
+		c->server->n_refused--;
+	conn_free(c);
+}
+
 /* libmicrohttpd has taken it, or lets it go. Whose it is was put aside by server_add. */
 static struct conn *being_added;
 
@@ -190,8 +200,7 @@ static void on_connection(void *context, struct MHD_Connection *http, void **soc
 		LIST_REMOVE(s->busy, c);
 	else
 		LIST_REMOVE(s->quiet, c);
-	s->n--;
-	conn_free(c);
+	forget(c);
 	*socket_context = NULL;
 }
 
@@ -202,7 +211,8 @@ bool server_has_room(const struct server *s)
 
 void server_add(struct server *s, int fd, const struct caller *who)
 {
-	struct conn *c = calloc(1, sizeof *c);
+	const bool is_refused = who->refused.err != OK;
+	struct conn *c = is_refused && s->n_refused == REFUSED_MAX ? NULL : calloc(1, sizeof *c);
 	struct sockaddr_storage name = {.ss_family = AF_UNIX};
 	socklen_t n = sizeof name;
 	if (!c) {
@@ -220,13 +230,16 @@ void server_add(struct server *s, int fd, const struct caller *who)
 		return;
 	}
 	s->n++;
+	s->n_refused += is_refused;
 	set_quiet(c);
 	being_added = c;
-	if (MHD_add_connection(s->http, fd, (struct sockaddr *)&name, n) != MHD_YES &&
-		being_added == c) { /* it has closed the descriptor */
+	const bool is_added =
+		MHD_add_connection(s->http, fd, (struct sockaddr *)&name, n) == MHD_YES;
+	if (!is_added && being_added == c) { /* it has closed the descriptor */
 		LIST_REMOVE(s->quiet, c);
-		s->n--;
-		conn_free(c);
+		forget(c);
+	} else if (is_added && is_refused) {
+		(void)MHD_set_connection_option(c->http, MHD_CONNECTION_OPTION_TIMEOUT, REFUSED_S);
 	}
 	being_added = NULL;
 	stir(s);

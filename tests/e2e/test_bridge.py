@@ -208,6 +208,8 @@ def test_wishes_for_the_broker(door, provider, made):
     provider.script(**family.script(TEXT, False)[0])
     answer = say(door, family, headers=[("X-LLM-Broker-Tags", "a=1, b=2"), ("X-LLM-Broker-Session", "s")])
     assert answer.status == 200, answer
+    long = say(door, family, headers=[("X-LLM-Broker-Tags", "a=" + "x" * 1000)])
+    assert long.status == 400 and "tag" in long.json["error"]["message"], long
     provider.script(hold="start")
     late = say(door, family, headers=[("X-LLM-Broker-Timeout-Ms", "300")])
     assert late.status in (400, 504) and late.header("x-llm-broker-class")[0] in ("timeout", "outcome_unknown"), late

@@ -194,6 +194,10 @@ def test_pages(bridge, made, provider):
     assert ask(door, "POST", CHAT.path, b"{", [("Origin", "https://app.test")]).header("access-control-allow-origin")
     assert ask(door, "GET", "/", host="box.lan:8411").status == 200
     assert ask(door, "OPTIONS", CHAT.path, headers=asked).status == 405, "nobody's page"
+    for site, status in (("cross-site", 403), ("same-site", 403), ("same-origin", 200), ("none", 200)):
+        assert ask(door, "GET", "/v1/models/offline/echo", headers=[("Sec-Fetch-Site", site)]).status == status
+    answer = ask(door, "GET", "/v1/models/offline/echo", headers=[("Sec-Fetch-Site", "cross-site"), ("Origin", "https://app.test")])
+    assert answer.status == 200, answer
 
 
 # ---- other users ----
@@ -231,6 +235,37 @@ def test_another_user_is_refused(bridge, made, provider):
     os.chmod(door.path, 0o600)
     done = subprocess.run([*as_user(NOBODY), "/usr/bin/python3", "-c", ASKS, door.path], capture_output=True, text=True, timeout=20)
     assert "PermissionError" in done.stderr
+
+
+HOLDS = """
+import socket, sys
+held = []
+for _ in range(300):
+    one = socket.create_connection(('127.0.0.1', int(sys.argv[1])))
+    one.settimeout(10)
+    held.append(one)
+print('held', flush=True)
+while held:
+    one = held.pop()
+    try:
+        assert one.recv(1) == b''
+    except ConnectionResetError:
+        pass
+print('gone', flush=True)
+"""
+
+
+@needs_root
+def test_another_user_does_not_take_all_the_room(bridge, made):
+    """Who may not ask is not waited for as others are, and there are few of them."""
+    door = bridge(made, addresses=["127.0.0.1:0"])
+    other = harness.Running([*as_user(NOBODY), "/usr/bin/python3", "-c", HOLDS, str(door.port)], made.env, "/")
+    made.running.append(other)
+    other.read_until("held")
+    harness.wait_until(lambda: door.connections() <= 64, 2 * harness.SLOWER, door.connections)
+    assert ask(door, "GET", "/").status == 200
+    other.read_until("gone")
+    assert door.connections() == 0
 
 
 # ---- hanging up ----
@@ -418,6 +453,29 @@ def test_very_many_connections(bridge, made, provider):
     is_as_before(door, fds)
     assert grown(door, before) < 8 * 1024 + count * 2
     assert ask(door, "POST", CHAT.path, body()).status == 200
+
+
+@pytest.mark.skipif(not IS_LONG, reason="it needs hundreds of MiB: LLMB_LONG=1")
+def test_very_many_halves_of_bodies(bridge, made):
+    """Those that are gathered are no more than a bound for all; then some are refused, and others go on."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    door, held = bridge(made), []
+    before = door.rss_kib()
+    try:
+        for _ in range(2600):
+            held.append(Http(door))
+            held[-1].send(head("Content-Length: 131072") + "y" * 120_000)
+        harness.wait_until(lambda: ask(door, "GET", "/").status == 200, SOON, "it answers")
+        assert door.rss_kib() - before < 700 * 1024
+        held[-1].send("y" * 11_072)
+        assert held[-1].read().status == 503
+    finally:
+        for one in held:
+            one.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    harness.wait_until(lambda: door.connections() == 0, SOON, door.connections)
+    assert ask(door, "POST", CHAT.path, b"{").status == 400
 
 
 def test_more_than_there_are_descriptors_for(bridge, made):

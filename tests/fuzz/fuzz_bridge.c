@@ -92,7 +92,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	(void)place_takes(&p, method);
 	const enum err by_host = door_host(&door, host, &why);
 	const enum err by_page = door_origin(&door, origin, &other);
+	const enum err by_site = door_site(method, NULL);
 	assert(by_host == why.err && by_page == other.err);
+	assert(!by_site || by_site == ERR_DENIED);
 	refuse(&p, &why, span_str(why.message));
 	refuse(&p, &other, span_str(other.message));
 	refuse(&p, &why, span_first(target, 1000));

@@ -65,6 +65,19 @@ static const struct {
 	{"",			    false, false},
 };
 
+static const struct {
+	const char *site;
+	bool may;
+} sites[] = {
+	{NULL,          true },
+	{"none",        true },
+	{"same-origin", true },
+	{"same-site",   false},
+	{"cross-site",  false},
+	{"",            false},
+	{"whatever",    false},
+};
+
 static void hears(enum err err, const struct fault *why, bool may, const char *name)
 {
 	is_err(err, may ? OK : ERR_DENIED, "%s", name);
@@ -87,6 +100,11 @@ int main(void)
 		const char *name = pages[i].origin ? pages[i].origin : "(no Origin)";
 		hears(door_origin(&plain_door, origin, &why), &why, pages[i].plain, name);
 		hears(door_origin(&open_door, origin, &other), &other, pages[i].open, name);
+	}
+	for (size_t i = 0; i < COUNT_OF(sites); i++) {
+		struct fault why = FAULT_NONE;
+		const char *name = sites[i].site ? sites[i].site : "(no Sec-Fetch-Site)";
+		hears(door_site(span_str(sites[i].site), &why), &why, sites[i].may, name);
 	}
 	return tap_done();
 }
