@@ -18,6 +18,7 @@
 #define KIB          ((size_t)1024)
 #define MIB          (1024 * KIB)
 #define BODY_MAX     (64 * MIB)
+#define UNWANTED_MAX (256 * MIB) /* of a refused body that are read before it is told */
 #define SMALL_MAX    (128 * KIB) /* a body that is gathered */
 #define GATHERED_MAX (256 * MIB) /* of all together */
 #define WHOLE_MAX    (256 * KIB) /* an answer that is no stream and longer goes out as it comes */
@@ -628,6 +629,7 @@ static void begin(struct request *r, const char *method)
 {
 	const int64_t n = announced_bytes(r);
 	const char *type = header(r, "content-type");
+	r->began = ev_now(r->bridge->loop);
 	check_head(r, method);
 	if (r->state == READY)
 		return;
@@ -638,7 +640,6 @@ static void begin(struct request *r, const char *method)
 	if (!make_call(r, strcmp(method, "HEAD") == 0 ? "GET" : method))
 		return;
 	r->state = BODY;
-	r->began = ev_now(r->bridge->loop);
 	r->is_small = !has_body(r) || (n >= 0 && n <= (int64_t)SMALL_MAX);
 	if (r->is_small)
 		return;
@@ -701,18 +702,24 @@ static void end_body(struct request *r)
 	gather(r);
 }
 
+/* Whoever sends all of his body before he listens would not hear a refusal that ends the connection: it is read for his sake.
+ * Not a stranger's, nor of one who asks whether he may send it. */
+static bool is_told_at_once(const struct request *r)
+{
+	return has_body(r) && (r->who->refused.err || header(r, "expect"));
+}
+
 enum MHD_Result request_handle(struct request *r, struct MHD_Connection *c, const char *method,
 	const char *data, size_t *n)
 {
 	r->http = c;
 	if (r->state == NEW) {
 		begin(r, method);
-		/* told at once where a body would come that nobody wants; the connection ends with it */
-		return r->state == READY && has_body(r) ? tell(r) : MHD_YES;
+		return r->state == READY && is_told_at_once(r) ? tell(r) : MHD_YES;
 	}
 	if (*n > 0) {
 		take_body(r, data, n);
-		return r->unwanted_bytes > BODY_MAX ? MHD_NO : MHD_YES;
+		return r->unwanted_bytes > UNWANTED_MAX ? MHD_NO : MHD_YES;
 	}
 	if (r->state == BODY)
 		end_body(r);
@@ -735,7 +742,7 @@ void request_gone(struct request *r)
 bool request_is_late(const struct request *r)
 {
 	/* who is held up is not late */
-	return r->state == BODY && !r->is_suspended &&
-	       ev_now(r->bridge->loop) - r->began >
-		       BODY_S + (double)r->body_bytes / (double)BODY_BYTES_S;
+	const int64_t bytes = r->body_bytes + (int64_t)r->unwanted_bytes;
+	return (r->state == BODY || r->state == READY) && !r->is_suspended &&
+	       ev_now(r->bridge->loop) - r->began > BODY_S + (double)bytes / (double)BODY_BYTES_S;
 }

@@ -312,17 +312,16 @@ def test_expect_100_continue(door, provider):
     assert provider.requests()[0].body.decode() == family.forwarded("m", "y" * 300_000, False)
 
 
-@pytest.mark.parametrize("way", ["tcp", "unix"])
-def test_forty_mebibytes(bridge, broker, provider, way):
+def test_forty_mebibytes(bridge, broker, provider):
     made = broker(config(provider, bytes_max=str(64 * MIB)))
     made.add_key("all", KEY)
     door = bridge(made)
     family, text = FAMILIES["anthropic"], "0123456789abcdef" * (40 * MIB // 16)
     provider.script(**family.script("small", False)[0])
-    say(WHERE[way](door), family)
+    say(door, family)
     before = door.rss_kib()
     provider.script(**family.script("z" * (5 * MIB), False)[0])
-    answer = say(WHERE[way](door), family, text=text)
+    answer = say(door, family, text=text)
     assert answer.status == 200 and len(family.text(answer)) == 5 * MIB, answer
     assert provider.requests()[1].body.decode() == family.forwarded("m", text, False)
     if not harness.is_sanitized():
@@ -332,7 +331,8 @@ def test_forty_mebibytes(bridge, broker, provider, way):
 def test_more_than_a_body_may_have(door, provider):
     family = FAMILIES["anthropic"]
     with Http(door) as http:
-        http.request("POST", family.path, length=False, headers=[("Content-Length", str(64 * MIB + 1))])
+        http.request("POST", family.path, length=False, headers=[("Content-Length", str(64 * MIB + 1)),
+                                                                 ("Expect", "100-continue")])
         answer = http.read()
         assert answer.status == 413 and answer.json["error"]["type"] == "request_too_large", answer
     with Http(door) as http:
@@ -340,6 +340,17 @@ def test_more_than_a_body_may_have(door, provider):
         http.chunks([b"y" * MIB] * 65)
         answer = http.read()
         assert answer.status == 413 and answer.json["error"]["type"] == "request_too_large", answer
+    assert provider.requests() == []
+
+
+@pytest.mark.parametrize("target, size, status", [
+    ("/v1/nowhere", 10, 404), ("/v1/nowhere", 3 * MIB, 404), ("/v1/messages", 65 * MIB, 413), ("/health", 200_000, 405)])
+def test_who_sends_all_before_he_listens_hears_why_not(door, provider, target, size, status):
+    """As most clients do; what nobody wants is read, or the answer would be lost with the connection."""
+    with Http(door) as http:
+        answer = http.request("POST", target, b"y" * size).read()
+        assert answer.status == status and answer.json["error"]["message"], answer
+        assert http.request("GET", "/").read().status == 200, "the connection is as good as before"
     assert provider.requests() == []
 
 
@@ -508,6 +519,18 @@ def test_sigterm_twice_ends_it_at_once(door, provider):
         door.signal(signal.SIGTERM)
         assert door.wait_exit(5 * harness.SLOWER) == 0
         assert not http.finish().is_whole
+
+
+@pytest.mark.skipif(os.environ.get("LLMB_LONG") != "1", reason="it waits for half a minute: LLMB_LONG=1")
+def test_sigterm_waits_for_no_stream_for_ever(door, provider):
+    provider.script(**FAMILIES["chat"].script(TEXT, True)[0], hold=3)
+    with Http(door, timeout=50) as http:
+        http.request("POST", PLACES["chat"], FAMILIES["chat"].body("all/m", "x", True)).head()
+        http.until("Hel")
+        begun = time.monotonic()
+        door.signal(signal.SIGTERM)
+        assert not http.finish().is_whole and 25 < time.monotonic() - begun < 40
+    assert door.wait_exit() == 0
 
 
 def test_sockets_of_a_service_manager(bridge, made):
