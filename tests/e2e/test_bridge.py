@@ -55,6 +55,7 @@ def say(where, family, stream=False, text="x", model="all/m", **more):
 
 # ---- surfaces ----
 
+@pytest.mark.valgrind
 @families
 @streaming
 def test_bytes_go_through(door, provider, family, stream):
@@ -222,6 +223,7 @@ def test_wishes_for_the_broker(door, provider, made):
 
 # ---- HTTP ----
 
+@pytest.mark.valgrind
 def test_a_connection_is_used_again(door, provider):
     """One request after another, whatever came of the one before; then several that do not wait for each other."""
     family = FAMILIES["chat"]

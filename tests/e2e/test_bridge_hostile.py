@@ -277,6 +277,7 @@ def upstream_gone(provider, connection, since):
     return row["hangup_at"] - since
 
 
+@pytest.mark.valgrind
 @pytest.mark.parametrize("how", ["close", "reset", "half"])
 @pytest.mark.parametrize("when", ["head", "stream"])
 @pytest.mark.parametrize("way", ["tcp", "unix"])
@@ -408,6 +409,19 @@ def test_slow_writers_are_not_waited_for(bridge, made):
                 ended[name] = time.monotonic() - begun
         time.sleep(0.5)
     assert len(ended) == len(slow) and max(ended.values()) < 90, ended
+
+
+@pytest.mark.skipif(not IS_LONG, reason="it waits for half a minute: LLMB_LONG=1")
+def test_who_never_reads_is_hung_up_on(door, made, provider):
+    """By the broker, which sees that he takes nothing; and it does not look like all of it."""
+    provider.script(**CHAT.script(" ".join(["w" * 1000] * 12_000), True)[0], packet_bytes=65536)
+    with Http(door, rcvbuf=65536) as http:
+        http.request("POST", CHAT.path, body(True)).head()
+        begun = time.monotonic()
+        gone = provider.wait_disconnect(provider.requests()[-1].connection, timeout=80)["hangup_at"]
+        assert gone is not None and 20 < gone - begun < 60
+        assert not http.finish().is_whole
+    assert made.wait_ledger(None, 1)["exchange"][-1]["error"] == "slow_consumer"
 
 
 def test_an_endless_body_is_not_read_for_ever(door, provider):

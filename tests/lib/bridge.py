@@ -7,6 +7,7 @@ is told to and takes the answers apart; `ask` is one request on a connection of 
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -37,7 +38,8 @@ class Bridge:
         self.path = str(made.folder / "http")
         if addresses is None and not handed:
             addresses = ["127.0.0.1:0", f"unix:{self.path}", *(["[::1]:0"] if has_v6() else [])]
-        self.command = [*before, harness.program("llm-broker-bridge"), "--socket", str(socket_path or made.socket),
+        wrap = shlex.split(os.environ.get("LLMB_WRAP", ""))
+        self.command = [*before, *wrap, harness.program("llm-broker-bridge"), "--socket", str(socket_path or made.socket),
                         *(part for one in addresses or () for part in ("--listen", one)), *args]
         self.expected = len(addresses or ()) or len(handed)
         self.log_file = tempfile.NamedTemporaryFile(prefix="llmb-bridge-", suffix=".log")
