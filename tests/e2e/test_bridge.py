@@ -175,6 +175,40 @@ def test_native(door, provider, method, target, seen_target, body):
     assert b"mine" not in seen.raw_head.replace(b"x-mine", b"") and seen.header("authorization") == [f"Bearer {KEY}"]
 
 
+@pytest.mark.parametrize("kind", ["application/octet-stream", "application/json", "audio/mpeg", None])
+@pytest.mark.parametrize("size", [0, 1000, 2 * MIB])
+def test_native_answers_of_any_kind(door, provider, kind, size):
+    """Short or long: one length or none, and the connection goes on."""
+    provider.script(body="z" * size, headers={"content-type": kind, "x-odd": "yes"})
+    with Http(door) as http:
+        answer = http.request("GET", "/native/all/v1/files/f/content", headers=[("Range", "bytes=0-")]).read()
+        assert answer.status == 200 and answer.is_whole and answer.body == b"z" * size, answer
+        assert len(answer.header("content-length")) + len(answer.header("transfer-encoding")) == 1, answer
+        assert http.request("GET", "/").read().status == 200
+    assert provider.requests()[0].header("range") == ["bytes=0-"]
+
+
+@pytest.mark.parametrize("status", [204, 304, 206, 301, 418])
+def test_native_statuses(door, provider, status):
+    provider.script(status=status, body="" if status in (204, 304) else "odd", headers={"location": "https://evil.test/"})
+    with Http(door) as http:
+        answer = http.request("GET", "/native/all/v1/x", headers=[("If-None-Match", "e1")]).read()
+        assert answer.status == status and answer.body == (b"" if status in (204, 304) else b"odd"), answer
+        assert http.request("GET", "/").read().status == 200
+    assert len(provider.requests()) == 1, "nobody is followed anywhere"
+
+
+def test_a_long_native_answer_is_not_kept(door, provider):
+    provider.script(body="z" * (24 * MIB), headers={"content-type": "application/octet-stream"}, packet_bytes=65536)
+    before = door.rss_kib()
+    with Http(door, rcvbuf=65536) as http:
+        http.request("GET", "/native/all/v1/files/f/content").head()
+        time.sleep(0.5)
+        used = door.rss_kib() - before
+        assert len(http.finish().body) == 24 * MIB and http.answer.is_whole
+    assert harness.is_sanitized() or used < 4 * 1024, used
+
+
 def test_a_provider_named_by_a_header(door, provider):
     provider.script(body="{}")
     answer = ask(door, "GET", "/v1/files", headers=[("X-LLM-Broker-Provider", "all")])
@@ -284,6 +318,22 @@ def test_a_body_in_chunks(door, provider, sizes):
         assert http.read().status == 200, http.answer
         assert http.request("GET", "/").read().status == 200
     assert provider.requests()[0].body.decode() == family.forwarded("m", text, False)
+
+
+def test_heads_as_others_write_them(door, provider):
+    """Names in any case, trailers behind the chunks, no type, and an end of the connection that was asked for."""
+    family = FAMILIES["chat"]
+    provider.script(**family.script(TEXT, False)[0], times=0)
+    body = family.body("all/m", "x", False).encode()
+    with Http(door) as http:
+        http.send(b"POST /v1/chat/completions HTTP/1.1\r\nhOST:localhost:8411\r\nTRANSFER-encoding: Chunked\r\n"
+                  b"Trailer: X-Sum\r\nAccept-Encoding: gzip, deflate, br\r\n\r\n%X;q=\"1\"\r\n%s\r\n0\r\nX-Sum: 1\r\n\r\n" %
+                  (len(body), body))
+        assert family.text(http.read()) == TEXT, http.answer
+        http.request("POST", family.path, body, [("Connection", "close"), ("Content-Type", "text/plain;charset=utf-8")])
+        assert family.text(http.read()) == TEXT and http.answer.header("connection") == ["close"], http.answer
+        assert http.is_closed()
+    assert [seen.body for seen in provider.requests()] == [family.forwarded("m", "x", False).encode()] * 2
 
 
 def test_an_empty_body(door, provider):
