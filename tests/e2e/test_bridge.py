@@ -164,7 +164,7 @@ def test_responses_are_kept(door, provider):
     ("GET", "/native/all/v1/files/a%2Fb", "/v1/files/a%2Fb", b""),
     ("DELETE", "/native/all/v1/files/f", "/v1/files/f", b""),
     ("PUT", "/native/all/v1/x", "/v1/x", b"y" * 300_000),
-    ("PATCH", "/native/all/v1/x", "/v1/x", b'{"a" : 1e400}')])
+    ("PATCH", "/native/all/v1/x", "/v1/x", b'{"a" : 1e400}')], ids=["post", "get", "delete", "put", "patch"])
 def test_native(door, provider, method, target, seen_target, body):
     provider.script(status=201, body=' {"odd" :1.0}', headers={"etag": "e1"})
     answer = ask(door, method, target, body, [("Content-Type", "application/x-mine"), ("x-api-key", "mine"),
