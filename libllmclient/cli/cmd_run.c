@@ -21,6 +21,7 @@
 #include "libllmclient/cli/beside.h"
 #include "libllmclient/cli/broker.h"
 #include "libllmclient/cli/commands.h"
+#include "libllmclient/cli/gemini_home.h"
 #include "libllmclient/cli/own_bridge.h"
 #include "libllmclient/cli/signals.h"
 #include "libllmclient/cli/tool_args.h"
@@ -55,13 +56,6 @@ struct outfit {
 	size_t n_variables;
 };
 
-static void forget(const struct place *p, const char *name)
-{
-	char path[sizeof p->folder + 32];
-	(void)snprintf(path, sizeof path, "%s/%s", p->folder, name);
-	(void)unlink(path);
-}
-
 static void place_done(struct place *p)
 {
 	const int all[] = {p->listening, p->connected, p->until[0], p->until[1]};
@@ -74,7 +68,7 @@ static void place_done(struct place *p)
 	if (!p->folder[0])
 		return;
 	(void)unlink(p->http); /* where the bridge could not */
-	forget(p, TOOL_SETTINGS);
+	gemini_home_remove(p->folder);
 	(void)rmdir(p->folder);
 }
 
@@ -275,6 +269,7 @@ static int equip(const struct run *o, char **argv, const struct place *p, const 
 	struct outfit *f)
 {
 	struct variable settings;
+	struct fault why = FAULT_NONE;
 	f->argv = argv;
 	if (o->is_without_http)
 		return EXIT_GOOD;
@@ -291,11 +286,11 @@ static int equip(const struct run *o, char **argv, const struct place *p, const 
 	f->argv = tool_args(argv, &to, &f->arena);
 	if (!f->argv || f->n_variables == 0)
 		return say_failure(&o->common, EXIT_BAD, "%s", llm_strerror(LLM_E_NOMEM));
-	if (tool_settings(argv[0], &to, p->folder, &f->arena, &settings))
-		f->variables[f->n_variables++] = settings;
-	else if (errno)
+	if (tool_settings(argv[0], &to, p->folder, &f->arena, &settings, &why))
 		return say_failure(&o->common, EXIT_BAD, "cannot make settings for %s: %s", argv[0],
-			strerror(errno));
+			why.message);
+	if (settings.value)
+		f->variables[f->n_variables++] = settings;
 	return EXIT_GOOD;
 }
 

@@ -1,22 +1,16 @@
 /* tool_args.c - Codex knows its options alone, Gemini CLI its settings, opencode a document of them. */
 #include "libllmclient/cli/tool_args.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "libllmclient/cli/gemini_home.h"
 #include "protocol/base/json.h"
 
 #define TEXT_BYTES ((size_t)64 * 1024)
 #define MORE_MAX   6
 
-/* Where a Gemini CLI that an administrator has set up finds settings that are above the user's. */
-#define GEMINI_SETTINGS        "/etc/gemini-cli/settings.json"
-#define GEMINI_SETTINGS_PATH   "GEMINI_CLI_SYSTEM_SETTINGS_PATH"
-#define OPENCODE_SETTINGS_TEXT "OPENCODE_CONFIG_CONTENT"
+#define OPENCODE_SETTINGS "OPENCODE_CONFIG_CONTENT"
 
 const char *tool_name(const char *program)
 {
@@ -77,42 +71,16 @@ char **tool_args(char **argv, const struct reach *to, struct arena *a)
 	return out;
 }
 
-static bool write_file(const char *path, struct span text)
-{
-	const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return false;
-	const ssize_t n = write(fd, text.p, text.n);
-	close(fd);
-	return n == (ssize_t)text.n;
-}
-
-/* The user's own settings may say that he logs in at Google's. */
-static bool set_gemini(const char *folder, struct arena *a, struct variable *out)
-{
-	static const char settings[] =
-		"{\"security\": {\"auth\": {\"selectedType\": \"gemini-api-key\"}}}\n";
-	OWNED(buf_done) struct buf path = BUF_INIT(TEXT_BYTES);
-	errno = 0;
-	if (getenv(GEMINI_SETTINGS_PATH) || access(GEMINI_SETTINGS, F_OK) == 0) {
-		errno = 0;
-		return false; /* somebody has said already how it is to be */
-	}
-	buf_print(&path, "%s/" TOOL_SETTINGS, folder);
-	*out = (struct variable){GEMINI_SETTINGS_PATH, text_in(a, &path)};
-	return out->value && write_file(out->value, span_of(settings, sizeof settings - 1));
-}
-
-static bool set_opencode(const struct reach *to, struct arena *a, struct variable *out)
+static enum err set_opencode(
+	const struct reach *to, struct arena *a, struct variable *out, struct fault *why)
 {
 	OWNED(buf_done) struct buf text = BUF_INIT(TEXT_BYTES);
 	OWNED(buf_done) struct buf base = BUF_INIT(TEXT_BYTES);
 	OWNED(buf_done) struct buf chosen = BUF_INIT(TEXT_BYTES);
 	const char *model = to->model ? to->model : "default";
 	struct json_out o = json_to(&text);
-	errno = 0;
-	if (getenv(OPENCODE_SETTINGS_TEXT))
-		return false; /* somebody has said already how it is to be */
+	if (getenv(OPENCODE_SETTINGS))
+		return OK; /* somebody has said already how it is to be */
 	buf_print(&base, "%s/v1", to->base);
 	buf_print(&chosen, "llm-broker/%s", model);
 	json_open(&o, '{');
@@ -135,21 +103,18 @@ static bool set_opencode(const struct reach *to, struct arena *a, struct variabl
 	json_close(&o, '}');
 	json_pair_str(&o, "model", buf_view(&chosen));
 	json_close(&o, '}');
-	*out = (struct variable){OPENCODE_SETTINGS_TEXT, text_in(a, &text)};
-	errno = out->value ? 0 : ENOMEM;
-	return out->value != NULL;
+	*out = (struct variable){OPENCODE_SETTINGS, text_in(a, &text)};
+	return out->value ? OK : fault_set(why, ERR_NO_MEMORY, "out of memory");
 }
 
-bool tool_settings(const char *program, const struct reach *to, const char *folder, struct arena *a,
-	struct variable *out)
+enum err tool_settings(const char *program, const struct reach *to, const char *folder,
+	struct arena *a, struct variable *out, struct fault *why)
 {
 	const char *name = tool_name(program);
-	errno = 0;
-	if (to->base[0] == '\0')
-		return false;
-	if (strcmp(name, "gemini") == 0)
-		return set_gemini(folder, a, out);
-	if (strcmp(name, "opencode") == 0)
-		return set_opencode(to, a, out);
-	return false;
+	*out = (struct variable){GEMINI_HOME, NULL};
+	if (to->base[0] && strcmp(name, "gemini") == 0)
+		return gemini_home_make(folder, a, &out->value, why);
+	if (to->base[0] && strcmp(name, "opencode") == 0)
+		return set_opencode(to, a, out, why);
+	return OK;
 }

@@ -24,8 +24,9 @@ REAL = {"OPENAI_API_KEY": "sk-real", "OPENAI_BASE_URL": "https://api.openai.test
 
 PRINT = """#!/usr/bin/python3
 import json, os, sys
-print(json.dumps({"args": sys.argv[1:], "env": dict(os.environ), "settings": open(path).read()
-                  if (path := os.environ.get("GEMINI_CLI_SYSTEM_SETTINGS_PATH")) else None}))
+home = os.environ.get("GEMINI_CLI_HOME")
+print(json.dumps({"args": sys.argv[1:], "env": dict(os.environ),
+                  "settings": open(home + "/.gemini/settings.json").read() if home else None}))
 """
 
 # as OpenAI's library does it, over what the variables say
@@ -118,10 +119,38 @@ def test_gemini_is_told_by_settings(broker):
     got = outfit(made, "gemini")
     assert json.loads(got["settings"]) == {"security": {"auth": {"selectedType": "gemini-api-key"}}}
     assert got["env"]["GEMINI_CLI_TRUST_WORKSPACE"] == "true"
+    assert not (made.home / ".gemini").exists()
     gone(made)
-    own = made.folder / "own.json"
-    own.write_text("{}")
-    assert outfit(made, "gemini", env={"GEMINI_CLI_SYSTEM_SETTINGS_PATH": str(own)})["settings"] == "{}"
+
+
+def test_gemini_s_home_is_the_user_s_but_for_that(broker):
+    made = broker()
+    own = made.home / ".gemini"
+    (own / "tmp").mkdir(parents=True)
+    (own / "GEMINI.md").write_text("mine")
+    text = '{\n  // mine\n  "security": {"auth": {"selectedType": "oauth-personal"}},\n  "ui": {"theme": "x"},\n}\n'
+    (own / "settings.json").write_text(text)
+    script = ('#!/bin/sh\ncd "$GEMINI_CLI_HOME/.gemini"\necho kept >tmp/new\necho lost >settings.json.new\nmkdir made\n'
+              'cat GEMINI.md settings.json\n')
+    done = made.llmb("run", "--", tool(made, "gemini", script))
+    assert done.out == "mine" + text.replace("oauth-personal", "gemini-api-key"), done
+    assert (own / "settings.json").read_text() == text and (own / "tmp" / "new").read_text() == "kept\n"
+    assert sorted(one.name for one in own.iterdir()) == ["GEMINI.md", "settings.json", "tmp"]
+    gone(made)
+
+
+def test_gemini_s_home_is_the_user_s_where_it_says_so_already(broker):
+    made = broker()
+    own = made.folder / "elsewhere" / ".gemini"
+    own.mkdir(parents=True)
+    (own / "settings.json").write_text('{"security": {"auth": {"selectedType": "gemini-api-key"}}}')
+    home = {"GEMINI_CLI_HOME": str(own.parent)}
+    assert outfit(made, "gemini", env=home)["env"]["GEMINI_CLI_HOME"] == str(own.parent)
+    for text in ("{", '{"security": 1}'):
+        (own / "settings.json").write_text(text)
+        done = made.llmb("run", "--", tool(made, "gemini"), env=home)
+        assert done.code == 1 and done.out == "" and "cannot make settings" in done.err, done
+        gone(made)
 
 
 def test_opencode_is_told_by_settings(broker):
