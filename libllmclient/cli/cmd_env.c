@@ -213,13 +213,14 @@ const struct command command_env = {
 		    "  eval `llmb env --shell csh`\n",
 	.notes =
 		"For OpenAI's, Anthropic's and Google's libraries and what is made of them, Claude "
-		"Code, Gemini\n"
-		"CLI, aider, Copilot CLI and others. No key is printed: where one must be, a word "
-		"stands that means\n"
-		"nothing. Variables with keys of providers are unset, and those that lead past the "
-		"broker.\n"
-		"Codex, opencode, pi, Continue and Zed read their own files: `llmb wire`, or `llmb "
-		"run`.\n",
+		"Code, aider,\n"
+		"Copilot CLI and others. No key is printed: where one must be, a word stands that "
+		"means nothing\n"
+		"(`llmb token new APP` makes one that names a program). Variables with keys of "
+		"providers are unset,\n"
+		"and those that lead past the broker. Codex, Gemini CLI, opencode, pi, Continue "
+		"and Zed want more\n"
+		"than variables: `llmb run`, or `llmb wire`.\n",
 	.rows = rows,
 	.n_rows = COUNT_OF(rows),
 	.run = run,
