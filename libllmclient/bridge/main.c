@@ -24,6 +24,7 @@ struct options {
 	const char *socket;
 	const char *addresses[LISTENERS_MAX], *origins[NAMES_MAX], *hosts[NAMES_MAX];
 	size_t n_addresses, n_origins, n_hosts;
+	bool is_token_required;
 	int ready; /* a descriptor that is told where we listen; -1: none */
 };
 
@@ -49,13 +50,15 @@ static const char usage[] =
 	"  --socket PATH          of the broker\n"
 	"  --allow-origin ORIGIN  a web page that may ask, as https://app.test; may repeat\n"
 	"  --allow-host NAME      another name of this host; may repeat\n"
+	"  --require-token        only for programs that show an app token (`llmb token new APP`)\n"
 	"  --ready-fd N           for `llmb run`: where it listens goes there, one line each, and "
 	"then its end\n"
 	"  --version, --help\n"
 	"\n"
-	"Programs: `llmb env` prints what to set. Keys stay with the broker; whatever a program "
-	"sends in the\n"
-	"place of one is passed over.\n";
+	"Programs: `llmb env` prints what to set. Keys stay with the broker; where a program has "
+	"one "
+	"it may show\n"
+	"an app token, and whatever else it sends there is passed over.\n";
 
 static int refuse(const char *what, const char *why)
 {
@@ -77,14 +80,15 @@ static int read_descriptor(const char *text)
 static int read_options(int argc, char **argv, struct options *o)
 {
 	static const struct option longs[] = {
-		{"listen",       required_argument, NULL, 'l'},
-		{"socket",       required_argument, NULL, 's'},
-		{"allow-origin", required_argument, NULL, 'o'},
-		{"allow-host",   required_argument, NULL, 'n'},
-		{"ready-fd",     required_argument, NULL, 'r'},
-		{"version",      no_argument,       NULL, 'V'},
-		{"help",         no_argument,       NULL, 'h'},
-		{NULL,           0,                 NULL, 0  },
+		{"listen",        required_argument, NULL, 'l'},
+		{"socket",        required_argument, NULL, 's'},
+		{"allow-origin",  required_argument, NULL, 'o'},
+		{"allow-host",    required_argument, NULL, 'n'},
+		{"require-token", no_argument,       NULL, 't'},
+		{"ready-fd",      required_argument, NULL, 'r'},
+		{"version",       no_argument,       NULL, 'V'},
+		{"help",          no_argument,       NULL, 'h'},
+		{NULL,            0,                 NULL, 0  },
 	};
 	opterr = 0;
 	for (int c; (c = getopt_long(argc, argv, ":h", longs, NULL)) != -1;) {
@@ -111,6 +115,9 @@ static int read_options(int argc, char **argv, struct options *o)
 			o->ready = read_descriptor(optarg);
 			if (o->ready < 0)
 				return 1 + refuse(optarg, "is no open descriptor above 2");
+			break;
+		case 't':
+			o->is_token_required = true;
 			break;
 		case 'V':
 			puts("llm-broker-bridge " LLM_BROKER_VERSION);
@@ -210,7 +217,7 @@ static int serve(struct run *r, const struct options *o)
 			listeners_open(r->loop, r->server, o->addresses, o->n_addresses, &why);
 	if (!r->listeners) {
 		fprintf(stderr, "llm-broker-bridge: %s\n", why.err ? why.message : "out of memory");
-		return why.err == ERR_INVALID_ARGUMENT ? EXIT_USAGE : EXIT_FAILURE;
+		return EXIT_FAILURE;
 	}
 	say_where(r->listeners, o->ready);
 	notify("READY=1");
@@ -235,7 +242,8 @@ int main(int argc, char **argv)
 	r.bridge = (struct bridge){
 		.loop = r.loop,
 		.lines = lines_new(r.loop, o.socket),
-		.door = {o.origins, o.n_origins, o.hosts, o.n_hosts}
+		.door = {o.origins, o.n_origins, o.hosts, o.n_hosts},
+		.is_token_required = o.is_token_required
         };
 	r.term.data = r.interrupt.data = &r;
 	ev_signal_init(&r.term, on_stop, SIGTERM);
