@@ -24,7 +24,7 @@ struct options {
 	const char *socket;
 	const char *addresses[LISTENERS_MAX], *origins[NAMES_MAX], *hosts[NAMES_MAX];
 	size_t n_addresses, n_origins, n_hosts;
-	bool is_token_required;
+	bool is_token_required, is_for_one;
 	int ready; /* a descriptor that is told where we listen; -1: none */
 };
 
@@ -51,6 +51,10 @@ static const char usage[] =
 	"  --allow-origin ORIGIN  a web page that may ask, as https://app.test; may repeat\n"
 	"  --allow-host NAME      another name of this host; may repeat\n"
 	"  --require-token        only for programs that show an app token (`llmb token new APP`)\n"
+	"  --for-one              for `llmb run`: the broker's socket says who comes, and nobody "
+	"is "
+	"named\n"
+	"                         there beside it\n"
 	"  --ready-fd N           for `llmb run`: where it listens goes there, one line each, and "
 	"then its end\n"
 	"  --version, --help\n"
@@ -85,6 +89,7 @@ static int read_options(int argc, char **argv, struct options *o)
 		{"allow-origin",  required_argument, NULL, 'o'},
 		{"allow-host",    required_argument, NULL, 'n'},
 		{"require-token", no_argument,       NULL, 't'},
+		{"for-one",       no_argument,       NULL, '1'},
 		{"ready-fd",      required_argument, NULL, 'r'},
 		{"version",       no_argument,       NULL, 'V'},
 		{"help",          no_argument,       NULL, 'h'},
@@ -115,6 +120,9 @@ static int read_options(int argc, char **argv, struct options *o)
 			o->ready = read_descriptor(optarg);
 			if (o->ready < 0)
 				return 1 + refuse(optarg, "is no open descriptor above 2");
+			break;
+		case '1':
+			o->is_for_one = true;
 			break;
 		case 't':
 			o->is_token_required = true;
@@ -243,7 +251,8 @@ int main(int argc, char **argv)
 		.loop = r.loop,
 		.lines = lines_new(r.loop, o.socket),
 		.door = {o.origins, o.n_origins, o.hosts, o.n_hosts},
-		.is_token_required = o.is_token_required
+		.is_token_required = o.is_token_required,
+		.is_for_one = o.is_for_one
         };
 	r.term.data = r.interrupt.data = &r;
 	ev_signal_init(&r.term, on_stop, SIGTERM);

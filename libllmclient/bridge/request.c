@@ -438,8 +438,8 @@ static bool take_wishes(struct request *r)
 static bool find_process(struct request *r, int *process)
 {
 	struct fault why = FAULT_NONE;
-	*process = r->who->process;
-	if (!r->who->is_local_socket || *process >= 0)
+	*process = r->bridge->is_for_one ? -1 : r->who->process;
+	if (r->bridge->is_for_one || !r->who->is_local_socket || *process >= 0)
 		return true;
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(r->http, MHD_CONNECTION_INFO_CONNECTION_FD);

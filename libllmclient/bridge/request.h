@@ -14,6 +14,7 @@ struct bridge {
 	struct lines *lines;
 	struct door door;
 	bool is_token_required; /* whoever shows no app token is refused */
+	bool is_for_one;        /* the broker knows by our connection for whom all of it is */
 	size_t gathered_bytes;  /* of bodies that wait to be whole */
 	/* HTTP connections have something to do: to be called at the end of this turn */
 	void (*stir)(void *context);

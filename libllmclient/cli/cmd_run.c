@@ -256,13 +256,13 @@ static int choose_bridge(
 {
 	*b = (struct own_bridge){.pid = 0};
 	if (is_known_by_its_socket(o))
-		return own_bridge_start(b, &o->common, p->path, p->http, s);
+		return own_bridge_start(b, &o->common, OWN_BRIDGE_FOR_ONE, p->path, p->http, s);
 	if (find_bridge(o, &b->at))
 		return EXIT_GOOD;
 	if (o->bridge)
 		return say_failure(&o->common, EXIT_BAD,
 			"no bridge that serves you listens at %s: nothing was started", o->bridge);
-	return own_bridge_start(b, &o->common, o->common.socket, p->http, s);
+	return own_bridge_start(b, &o->common, OWN_BRIDGE_FOR_ALL, o->common.socket, p->http, s);
 }
 
 static int equip(const struct run *o, char **argv, const struct place *p, const struct signals *s,

@@ -22,12 +22,19 @@
 
 /* In the child. In a session of its own: ^C is for the program, which may go on. It holds no end of the program's
  * input and output. */
-static _Noreturn void become_bridge(
-	const char *broker, const char *listen, const struct signals *s, pid_t parent, int ready)
+static _Noreturn void become_bridge(enum own_bridge_for whom, const char *broker,
+	const char *listen, const struct signals *s, pid_t parent, int ready)
 {
 	char number[16];
-	const char *argv[] = {NAME, "--listen", "127.0.0.1:0", "--listen", listen, "--ready-fd",
-		number, broker ? "--socket" : NULL, broker, NULL};
+	const char *argv[12] = {
+		NAME, "--listen", "127.0.0.1:0", "--listen", listen, "--ready-fd", number};
+	size_t n = 7;
+	if (whom == OWN_BRIDGE_FOR_ONE)
+		argv[n++] = "--for-one";
+	if (broker) {
+		argv[n++] = "--socket";
+		argv[n++] = broker;
+	}
 	const int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
 	(void)snprintf(number, sizeof number, "%d", ready);
 	(void)setsid();
@@ -85,8 +92,8 @@ static int understand(struct own_bridge *b, const struct common *o, const struct
 		     "nothing was started (--no-http does without)");
 }
 
-int own_bridge_start(struct own_bridge *b, const struct common *o, const char *broker,
-	const char *path, const struct signals *s)
+int own_bridge_start(struct own_bridge *b, const struct common *o, enum own_bridge_for whom,
+	const char *broker, const char *path, const struct signals *s)
 {
 	OWNED(buf_done) struct buf said = BUF_INIT(SAID_MAX);
 	char listen[sizeof b->at.socket + 8];
@@ -98,7 +105,7 @@ int own_bridge_start(struct own_bridge *b, const struct common *o, const char *b
 		return say_failure(o, EXIT_BAD, "cannot start a bridge: %s", strerror(errno));
 	b->pid = fork();
 	if (b->pid == 0)
-		become_bridge(broker, listen, s, parent, ends[1]);
+		become_bridge(whom, broker, listen, s, parent, ends[1]);
 	close(ends[1]);
 	int code = b->pid < 0
 			   ? say_failure(o, EXIT_BAD, "cannot start a bridge: %s", strerror(errno))

@@ -221,6 +221,25 @@ def test_it_holds_a_token_while_it_runs(broker, provider):
     assert tokens(made) == []
 
 
+def test_it_is_known_by_its_token(broker, provider):
+    """Also at a bridge that other programs use, and no longer than it runs."""
+    made = started(broker, provider)
+    with bridged.Bridge(made, "--listen", "127.0.0.1:0", "--require-token") as bridge:
+        done = llmb(made, "run", "--bridge", bridge.base, "--name", "tool", "--", "sh", "-c",
+                    'echo "$OPENAI_API_KEY"; exec /usr/bin/python3 -c "$1"', "sh", call()[2])
+        text, said = done.out.split("\n", 1)
+        assert done.code == 0 and "hello there" in said, done
+        (row,) = made.wait_ledger(1)["exchange"]
+        assert "token:tool" in row.values(), row
+        for key in (text, "llm-broker"):
+            late = subprocess.run(call(), env={**made.env, "OPENAI_BASE_URL": f"{bridge.base}/v1", "OPENAI_API_KEY": key},
+                                  capture_output=True, text=True, timeout=harness.CALL_SECONDS)
+            assert late.stdout[:4] in ("401 ", "403 ") and "llmb token new" in late.stdout, late
+    done = llmb(made, "run", "--name", "other", "--", *call())
+    assert done.code == 0 and "hello there" in done.out, done
+    assert "token:other" in made.wait_ledger(3)["exchange"][-1].values()
+
+
 @pytest.mark.parametrize("name, app", [(".hidden", "_hidden"), ("n" * 90, "n" * 63), ("odd name+", "odd_name_")])
 def test_the_token_s_name_is_fit_for_one(broker, provider, name, app):
     made = started(broker, provider)
