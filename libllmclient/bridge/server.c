@@ -16,7 +16,7 @@
 #define SILENT_S     60u /* between two pieces of a body, or of an answer that is not read */
 #define GONE_S       1u  /* for what is still to be said to who hung up, or was hung up on */
 #define REFUSED_MAX  64u /* who are told so, at one time; more are hung up on */
-#define REFUSED_S    5u
+#define REFUSED_S    2u
 #define GONE_AT_ONCE 64
 #define SWEEP_S      5.0
 

@@ -96,16 +96,15 @@ def test_a_stream_comes_as_it_is_said(door, provider, family):
         assert family.named(bytes(http.finish().body), http.answer) == told
 
 
-@pytest.mark.parametrize("target", [
-    "/chat/completions", "/v1/v1/chat/completions", "/openai/v1/chat/completions", "/v1/chat/completions/",
-    "//v1/chat/completions", "/v1//chat/completions", "/v1/chat/completions?x=y",
-    "http://127.0.0.1:8411/v1/chat/completions"])
-def test_paths_that_mean_the_same(door, provider, target):
+def test_paths_that_mean_the_same(door, provider):
     family = FAMILIES["chat"]
-    provider.script(**family.script(TEXT, False)[0])
-    answer = ask(door, "POST", target, family.body("all/m", "x", False))
-    assert answer.status == 200 and family.text(answer) == TEXT, answer
-    assert provider.requests()[0].path == family.path
+    for target in ("/chat/completions", "/v1/v1/chat/completions", "/openai/v1/chat/completions", "/v1/chat/completions/",
+                   "//v1/chat/completions", "/v1//chat/completions", "/v1/chat/completions?x=y",
+                   "http://127.0.0.1:8411/v1/chat/completions"):
+        provider.script(**family.script(TEXT, False)[0])
+        answer = ask(door, "POST", target, family.body("all/m", "x", False))
+        assert answer.status == 200 and family.text(answer) == TEXT, (target, answer)
+        assert provider.requests()[-1].path == family.path
 
 
 def test_models(door):
@@ -159,43 +158,42 @@ def test_responses_are_kept(door, provider):
     assert ask(door, "GET", f"/v1/responses/{name}").status == 404
 
 
-@pytest.mark.parametrize("method, target, seen_target, body", [
-    ("POST", "/native/all/v1/files?purpose=x&key=mine", "/v1/files?purpose=x", b"\x00\xff\xfe"),
-    ("GET", "/native/all/v1/files/a%2Fb", "/v1/files/a%2Fb", b""),
-    ("DELETE", "/native/all/v1/files/f", "/v1/files/f", b""),
-    ("PUT", "/native/all/v1/x", "/v1/x", b"y" * 300_000),
-    ("PATCH", "/native/all/v1/x", "/v1/x", b'{"a" : 1e400}')], ids=["post", "get", "delete", "put", "patch"])
-def test_native(door, provider, method, target, seen_target, body):
-    provider.script(status=201, body=' {"odd" :1.0}', headers={"etag": "e1"})
-    answer = ask(door, method, target, body, [("Content-Type", "application/x-mine"), ("x-api-key", "mine"),
-                                              ("Authorization", "Bearer mine"), ("Cookie", "mine=1")])
-    assert answer.status == 201 and answer.body == b' {"odd" :1.0}' and answer.header("etag") == ["e1"], answer
-    seen = provider.requests()[0]
-    assert (seen.method, seen.target, seen.body) == (method, seen_target, body)
-    assert b"mine" not in seen.raw_head.replace(b"x-mine", b"") and seen.header("authorization") == [f"Bearer {KEY}"]
+def test_native(door, provider):
+    for method, target, seen_target, body in (
+            ("POST", "/native/all/v1/files?purpose=x&key=mine", "/v1/files?purpose=x", b"\x00\xff\xfe"),
+            ("GET", "/native/all/v1/files/a%2Fb", "/v1/files/a%2Fb", b""),
+            ("DELETE", "/native/all/v1/files/f", "/v1/files/f", b""),
+            ("PUT", "/native/all/v1/x", "/v1/x", b"y" * 300_000),
+            ("PATCH", "/native/all/v1/x", "/v1/x", b'{"a" : 1e400}')):
+        provider.script(status=201, body=' {"odd" :1.0}', headers={"etag": "e1"})
+        answer = ask(door, method, target, body, [("Content-Type", "application/x-mine"), ("x-api-key", "mine"),
+                                                  ("Authorization", "Bearer mine"), ("Cookie", "mine=1")])
+        assert answer.status == 201 and answer.body == b' {"odd" :1.0}' and answer.header("etag") == ["e1"], answer
+        seen = provider.requests()[-1]
+        assert (seen.method, seen.target, seen.body) == (method, seen_target, body)
+        assert b"mine" not in seen.raw_head.replace(b"x-mine", b"") and seen.header("authorization") == [f"Bearer {KEY}"]
 
 
-@pytest.mark.parametrize("kind", ["application/octet-stream", "application/json", "audio/mpeg", None])
-@pytest.mark.parametrize("size", [0, 1000, 2 * MIB])
-def test_native_answers_of_any_kind(door, provider, kind, size):
+def test_native_answers_of_any_kind(door, provider):
     """Short or long: one length or none, and the connection goes on."""
-    provider.script(body="z" * size, headers={"content-type": kind, "x-odd": "yes"})
     with Http(door) as http:
-        answer = http.request("GET", "/native/all/v1/files/f/content", headers=[("Range", "bytes=0-")]).read()
-        assert answer.status == 200 and answer.is_whole and answer.body == b"z" * size, answer
-        assert len(answer.header("content-length")) + len(answer.header("transfer-encoding")) == 1, answer
-        assert http.request("GET", "/").read().status == 200
-    assert provider.requests()[0].header("range") == ["bytes=0-"]
+        for kind in ("application/octet-stream", "application/json", "audio/mpeg", None):
+            for size in (0, 1000, 2 * MIB):
+                provider.script(body="z" * size, headers={"content-type": kind, "x-odd": "yes"})
+                answer = http.request("GET", "/native/all/v1/files/f/content", headers=[("Range", "bytes=0-")]).read()
+                assert answer.status == 200 and answer.is_whole and answer.body == b"z" * size, answer
+                assert len(answer.header("content-length")) + len(answer.header("transfer-encoding")) == 1, answer
+                assert provider.requests()[-1].header("range") == ["bytes=0-"]
 
 
-@pytest.mark.parametrize("status", [204, 304, 206, 301, 418])
-def test_native_statuses(door, provider, status):
-    provider.script(status=status, body="" if status in (204, 304) else "odd", headers={"location": "https://evil.test/"})
+def test_native_statuses(door, provider):
     with Http(door) as http:
-        answer = http.request("GET", "/native/all/v1/x", headers=[("If-None-Match", "e1")]).read()
-        assert answer.status == status and answer.body == (b"" if status in (204, 304) else b"odd"), answer
-        assert http.request("GET", "/").read().status == 200
-    assert len(provider.requests()) == 1, "nobody is followed anywhere"
+        for n, status in enumerate((204, 304, 206, 301, 418)):
+            said = "" if status in (204, 304) else "odd"
+            provider.script(status=status, body=said, headers={"location": "https://evil.test/"})
+            answer = http.request("GET", "/native/all/v1/x", headers=[("If-None-Match", "e1")]).read()
+            assert answer.status == status and answer.body == said.encode(), answer
+            assert len(provider.requests()) == n + 1, "nobody is followed anywhere"
 
 
 def test_a_long_native_answer_is_not_kept(door, provider):
@@ -303,21 +301,20 @@ def test_http_1_0(door, provider, stream):
         assert http.is_closed()
 
 
-@pytest.mark.parametrize("sizes", [(1,) * 60, (10_000,) * 40, (1_000_000,), (3, 200_000, 1)])
-def test_a_body_in_chunks(door, provider, sizes):
+def test_a_body_in_chunks(door, provider):
     family = FAMILIES["chat"]
-    text = "y" * max(0, sum(sizes) - 200)
-    provider.script(**family.script(TEXT, False)[0])
-    body, pieces = family.body("all/m", text, False).encode(), []
-    for size in (*sizes, len(family.body("all/m", text, False))):
-        pieces.append(body[:size])
-        body = body[size:]
     with Http(door) as http:
-        http.request("POST", family.path, headers=[("Transfer-Encoding", "chunked")], length=False)
-        http.chunks([one for one in pieces if one], extension=";a=b")
-        assert http.read().status == 200, http.answer
-        assert http.request("GET", "/").read().status == 200
-    assert provider.requests()[0].body.decode() == family.forwarded("m", text, False)
+        for sizes in ((1,) * 60, (10_000,) * 40, (1_000_000,), (3, 200_000, 1)):
+            text = "y" * max(0, sum(sizes) - 200)
+            provider.script(**family.script(TEXT, False)[0])
+            body, pieces = family.body("all/m", text, False).encode(), []
+            for size in (*sizes, len(family.body("all/m", text, False))):
+                pieces.append(body[:size])
+                body = body[size:]
+            http.request("POST", family.path, headers=[("Transfer-Encoding", "chunked")], length=False)
+            http.chunks([one for one in pieces if one], extension=";a=b")
+            assert http.read().status == 200, http.answer
+            assert provider.requests()[-1].body.decode() == family.forwarded("m", text, False)
 
 
 def test_heads_as_others_write_them(door, provider):
@@ -395,37 +392,34 @@ def test_more_than_a_body_may_have(door, provider):
     assert provider.requests() == []
 
 
-@pytest.mark.parametrize("target, size, status", [
-    ("/v1/nowhere", 10, 404), ("/v1/nowhere", 3 * MIB, 404), ("/v1/messages", 65 * MIB, 413), ("/health", 200_000, 405)])
-def test_who_sends_all_before_he_listens_hears_why_not(door, provider, target, size, status):
+def test_who_sends_all_before_he_listens_hears_why_not(door, provider):
     """As most clients do; what nobody wants is read, or the answer would be lost with the connection."""
     with Http(door) as http:
-        answer = http.request("POST", target, b"y" * size).read()
-        assert answer.status == status and answer.json["error"]["message"], answer
-        assert http.request("GET", "/").read().status == 200, "the connection is as good as before"
+        for target, size, status in (("/v1/nowhere", 10, 404), ("/v1/nowhere", 3 * MIB, 404),
+                                     ("/v1/messages", 65 * MIB, 413), ("/health", 200_000, 405)):
+            answer = http.request("POST", target, b"y" * size).read()
+            assert answer.status == status and answer.json["error"]["message"], answer
+            assert http.request("GET", "/").read().status == 200, "the connection is as good as before"
     assert provider.requests() == []
 
 
 # ---- errors ----
 
-def told(family, answer):
-    return family.error(answer)
-
-
 @families
-@pytest.mark.parametrize("status, name", [(401, "auth"), (403, "permission"), (404, "not_found"), (400, "invalid_request"),
-                                          (429, "rate_limited"), (500, "server_error"), (503, "overloaded")])
-def test_errors_of_the_provider(door, made, provider, family, status, name):
-    provider.script(status=status, times=0)
-    answer = say(door, family, headers=[("X-LLM-Broker-Timeout-Ms", "2000")])
-    want = ERRORS[name]
+def test_errors_of_the_provider(door, made, provider, family):
     is_claude = family.surface == "anthropic.messages"
-    assert answer.header("x-llm-broker-class") == [name], answer
-    assert answer.status == (want["anthropic_status"] if is_claude else want["status"]), answer
-    assert answer.header("x-should-retry") == ["true" if want["retryable"] else "false"]
-    kind, message = told(family, answer)
-    assert message and kind == (want["anthropic"] if is_claude else want["gemini"] if "gemini" in family.surface
-                                else want["openai"]), answer
+    for status, name in ((401, "auth"), (403, "permission"), (404, "not_found"), (400, "invalid_request"),
+                         (429, "rate_limited"), (500, "server_error"), (503, "overloaded")):
+        provider.script(status=status, times=0)
+        answer = say(door, family, headers=[("X-LLM-Broker-At-Most-Once", "yes")])
+        want = ERRORS[name]
+        assert answer.header("x-llm-broker-class") == [name], answer
+        assert answer.status == want["anthropic_status" if is_claude else "status"], answer
+        assert answer.header("x-should-retry") == ["true" if want["retryable"] else "false"]
+        kind, message = family.error(answer)
+        assert message and kind == want["anthropic" if is_claude else "gemini" if "gemini" in family.surface else "openai"], answer
+        provider.reset()
+        made.forget_rests()
 
 
 def errors():
@@ -456,26 +450,25 @@ def is_refused(answer, name, kind, status=None):
     return error["message"]
 
 
-@pytest.mark.parametrize("kind", PLACES)
-def test_no_broker(bridge, broker, kind):
+def test_no_broker(bridge, broker):
     made = broker(run=False)
     door = bridge(made, socket_path=made.folder / "nowhere")
-    for body in (b"{}", b"y" * 300_000):
-        message = is_refused(ask(door, "POST", PLACES[kind], body), "unreachable", kind)
-        assert "llmb daemon" in message or "llm-broker" in message
+    for kind, path in PLACES.items():
+        for body in (b"{}", b"y" * 300_000):
+            message = is_refused(ask(door, "POST", path, body), "unreachable", kind)
+            assert "llmb daemon" in message or "llm-broker" in message
     assert ask(door, "GET", "/health").status == 200
 
 
-@pytest.mark.parametrize("kind", PLACES)
-def test_errors_of_the_bridge(door, kind):
-    path = PLACES[kind]
-    family = FAMILIES[kind]
-    is_refused(ask(door, "PUT", path, b"{}"), "unsupported", kind, 405)
-    assert ask(door, "PUT", path, b"{}").header("allow") == ["POST"]
-    is_refused(ask(door, "POST", path, b"{}", [("Content-Encoding", "gzip")]), "unsupported", kind, 415)
-    is_refused(ask(door, "POST", path, b"{}", host="evil.test"), "denied", kind, 403)
-    is_refused(ask(door, "POST", path, b"{}", [("Origin", "https://evil.test")]), "denied", kind, 403)
-    is_refused(say(door, family, model="all/nothing-of-the-kind" if kind == "x" else "nobody/m"), "not_found", kind)
+def test_errors_of_the_bridge(door):
+    for kind, path in PLACES.items():
+        refused = ask(door, "PUT", path, b"{}")
+        is_refused(refused, "unsupported", kind, 405)
+        assert refused.header("allow") == ["POST"]
+        is_refused(ask(door, "POST", path, b"{}", [("Content-Encoding", "gzip")]), "unsupported", kind, 415)
+        is_refused(ask(door, "POST", path, b"{}", host="evil.test"), "denied", kind, 403)
+        is_refused(ask(door, "POST", path, b"{}", [("Origin", "https://evil.test")]), "denied", kind, 403)
+        is_refused(say(door, FAMILIES[kind], model="nobody/m"), "not_found", kind)
 
 
 def test_nowhere(door):
@@ -633,21 +626,23 @@ def test_what_a_former_one_left(bridge, made):
     assert path.read_text() == "mine"
 
 
-@pytest.mark.parametrize("args, word", [
-    (["--nonsense"], "is no option"), (["word"], "is no option"), (["--listen"], "wants a value"), (["--socket"], "wants a value"),
-    (["--listen", "127.0.0.1:1"] * 20, "too many")])
-def test_options_that_are_wrong(bridge, made, args, word):
-    fails(bridge, made, 2, word, "--help", addresses=[], args=args)
+def test_options_that_are_wrong(bridge, broker):
+    made = broker(run=False)
+    for args, word in ((["--nonsense"], "is no option"), (["word"], "is no option"), (["--listen"], "wants a value"),
+                       (["--socket"], "wants a value"), (["--listen", "127.0.0.1:1"] * 20, "too many")):
+        fails(bridge, made, 2, word, "--help", addresses=[], args=args)
 
 
-@pytest.mark.parametrize("address", ["8411", "localhost:8411", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:-1",
-                                     "127.0.0.1:65536", "[::1]", "[::1:8411", "::1:8411", "unix:", "unix:" + "x" * 200,
-                                     "0.0.0.0:8411", "[::]:8411", "10.0.0.1:8411", ""])
-def test_addresses_that_are_none(bridge, made, address):
-    fails(bridge, made, 2, "llm-broker-bridge: ", addresses=[address])
+def test_addresses_that_are_none(bridge, broker):
+    made = broker(run=False)
+    for address in ("8411", "localhost:8411", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:-1", "127.0.0.1:65536",
+                    "[::1]", "[::1:8411", "::1:8411", "unix:", "unix:" + "x" * 200, "0.0.0.0:8411", "[::]:8411",
+                    "10.0.0.1:8411", ""):
+        fails(bridge, made, 2, "llm-broker-bridge: ", addresses=[address])
 
 
-def test_what_it_is(bridge, made):
+def test_what_it_is(bridge, broker):
+    made = broker(run=False)
     for args, word in ((["--version"], "llm-broker-bridge 0."), (["--help"], "--listen ADDR:PORT")):
         door = bridge(made, addresses=[], args=args, run=False).start(wait=False)
         assert door.wait_exit() == 0 and word in door.log()
