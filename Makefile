@@ -205,7 +205,7 @@ virtual_tests := $(patsubst tests/unit/%.c,$B/tests/%,$(filter-out tests/unit/te
 plain_tests   := $(filter-out $(client_tests) $(virtual_tests),$(unit_tests))
 
 cli_tests     := $(patsubst tests/unit/%.c,$B/tests/%,$(shell grep -ls 'libllmclient/cli/[a-z_]*\.h' $(unit_src) /dev/null))
-# what of the bridge is pure: no HTTP, no sockets
+# of the bridge, what knows nothing of HTTP
 bridge_tests  := $(filter $B/tests/test_bridge_%,$(unit_tests))
 
 $(unit_tests): $B/tests/%: $B/obj/tests/unit/%.o $(tap) $B/obj/testlib.a

@@ -1,5 +1,5 @@
 /* peer.c - sock_diag is asked for exactly one socket: the other end's. Where that is not allowed (a sandbox without netlink),
- * /proc/net/tcp is read. */
+ * /proc/net/tcp is read. An end without an inode is one that its owner has left: the kernel says 0 for its uid. */
 #include "libllmclient/bridge/peer.h"
 
 #include <arpa/inet.h>
@@ -48,8 +48,9 @@ static bool is_loopback(const struct sockaddr_storage *name)
 	return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)name)->sin6_addr);
 }
 
-/* 0: it is said; -1: nothing is known. */
-static int ask_kernel(int kernel, const struct ends *e, uid_t *out)
+enum told { TOLD, NOBODY, NOTHING }; /* nobody's: its owner has left it; or nothing is said here */
+
+static enum told ask_kernel(int kernel, const struct ends *e, uid_t *out)
 {
 	struct {
 		struct nlmsghdr head;
@@ -75,27 +76,32 @@ static int ask_kernel(int kernel, const struct ends *e, uid_t *out)
 	while (recv(kernel, &answer, sizeof answer, MSG_DONTWAIT) >= 0)
 		;
 	if (send(kernel, &q, sizeof q, MSG_DONTWAIT) != (ssize_t)sizeof q)
-		return -1;
+		return NOTHING;
 	const ssize_t n = recv(kernel, &answer, sizeof answer, MSG_DONTWAIT);
+	if (n >= (ssize_t)NLMSG_LENGTH(sizeof(struct nlmsgerr)) &&
+		answer.head.nlmsg_type == NLMSG_ERROR) {
+		const struct nlmsgerr *no = NLMSG_DATA(&answer.head);
+		return no->error == -ENOENT ? NOBODY : NOTHING;
+	}
 	if (n < (ssize_t)NLMSG_LENGTH(sizeof(struct inet_diag_msg)) ||
 		answer.head.nlmsg_type != SOCK_DIAG_BY_FAMILY)
-		return -1;
+		return NOTHING;
 	const struct inet_diag_msg *m = NLMSG_DATA(&answer.head);
 	*out = m->idiag_uid;
-	return 0;
+	return m->idiag_inode ? TOLD : NOBODY;
 }
 
 /* A line of the table: "sl local:port remote:port st ... uid". */
-static int read_table(const struct ends *e, uid_t *out)
+static enum told read_table(const struct ends *e, uid_t *out)
 {
 	const bool is_v4 = e->family == AF_INET;
 	const size_t words = is_v4 ? 1 : 4;
 	char line[512], want[128];
 	size_t at = 0;
-	int found = -1;
+	enum told found = NOBODY;
 	FILE *table = fopen(is_v4 ? "/proc/net/tcp" : "/proc/net/tcp6", "re");
 	if (!table)
-		return -1;
+		return NOTHING;
 	for (size_t i = 0; i < words; i++)
 		at += (size_t)snprintf(
 			want + at, sizeof want - at, "%08" PRIX32, e->theirs.s6_addr32[i]);
@@ -104,13 +110,16 @@ static int read_table(const struct ends *e, uid_t *out)
 		at += (size_t)snprintf(
 			want + at, sizeof want - at, "%08" PRIX32, e->ours.s6_addr32[i]);
 	(void)snprintf(want + at, sizeof want - at, ":%04X ", ntohs(e->our_port));
-	while (found < 0 && fgets(line, sizeof line, table)) {
+	while (found != TOLD && fgets(line, sizeof line, table)) {
 		unsigned uid;
+		unsigned long inode;
 		const char *after = strstr(line, want);
 		if (after &&
-			sscanf(after + strlen(want), "%*x %*x:%*x %*x:%*x %*x %u", &uid) == 1) {
+			sscanf(after + strlen(want), "%*x %*x:%*x %*x:%*x %*x %u %*d %lu", &uid,
+				&inode) == 2 &&
+			inode != 0) {
 			*out = (uid_t)uid;
-			found = 0;
+			found = TOLD;
 		}
 	}
 	fclose(table);
@@ -134,8 +143,13 @@ static enum err tcp_uid(
 		return fault_set(why, ERR_DENIED, "the connection is gone");
 	put_end(theirs, &e.theirs, &e.their_port);
 	put_end(&ours, &e.ours, &e.our_port);
-	if (ask_kernel(kernel, &e, out) == 0 || read_table(&e, out) == 0)
+	enum told told = ask_kernel(kernel, &e, out);
+	if (told == NOTHING)
+		told = read_table(&e, out);
+	if (told == TOLD)
 		return OK;
+	if (told == NOBODY)
+		return fault_set(why, ERR_DENIED, "whoever asked this has left already");
 	return fault_set(why, ERR_DENIED, "the kernel does not say whose program this is");
 }
 

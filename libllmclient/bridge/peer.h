@@ -10,7 +10,8 @@
 /* A descriptor by which the kernel is asked, for as long as connections come; -1: it does not answer here. */
 int peer_open(void);
 
-/* `kernel` as peer_open gave it. ERR_DENIED: it is not on this host, or not to be found; *why says which. */
+/* `kernel` as peer_open gave it. ERR_DENIED: it is not on this host, or its owner has left already, or it is not to be found; *why
+ * says which. */
 enum err peer_uid(int kernel, int fd, uid_t *out, struct fault *why) MUST_USE;
 
 /* A handle (a pidfd) of the process that made a connection on a Unix socket, whoever has it now; the caller's to close.

@@ -5,6 +5,7 @@ Whatever comes, it answers the next one, and in the end it has no more descripto
 import itertools
 import os
 import resource
+import signal
 import socket
 import struct
 import subprocess
@@ -247,6 +248,43 @@ def test_another_user_is_refused(bridge, made, provider):
     os.chmod(door.path, 0o600)
     done = subprocess.run([*as_user(NOBODY), "/usr/bin/python3", "-c", ASKS, door.path], capture_output=True, text=True, timeout=20)
     assert "PermissionError" in done.stderr
+
+
+LEAVES = """
+import socket, struct, sys
+for i in range(60):
+    one = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+    text = sys.argv[3].encode()
+    one.sendall(b'POST /v1/chat/completions HTTP/1.1\\r\\nHost: 127.0.0.1\\r\\nContent-Length: %d\\r\\n\\r\\n' % len(text) + text)
+    if i % 3 == 0:
+        one.shutdown(socket.SHUT_WR)
+    one.close()
+"""
+
+
+@needs_root
+def test_another_user_who_has_left_already_is_nobody(bridge, made, provider):
+    """Of a connection whose owner is gone the kernel says that root has it."""
+    door = bridge(made)
+    first = [Http(door) for _ in range(30)]  # there are ways to the broker then, on which a request goes out at once
+    for one in first:
+        one.request("GET", "/v1/models/offline/echo")
+    for one in first:
+        assert one.read().status == 200
+        one.close()
+    asked = len(made.wait_ledger(30)["exchange"])
+    for host, port in (("127.0.0.1", door.port), *([("::1", door.v6_port)] if has_v6() else [])):
+        door.signal(signal.SIGSTOP)
+        try:
+            subprocess.run([*as_user(NOBODY), "/usr/bin/python3", "-c", LEAVES, host, str(port), body()], timeout=20, check=True,
+                           cwd="/")
+        finally:
+            door.signal(signal.SIGCONT)
+        assert ask(door, "GET", "/").status == 200
+    harness.wait_until(lambda: door.connections() == 0, SOON, door.connections)
+    time.sleep(0.3)
+    assert provider.requests() == []
+    assert len(made.ledger()["exchange"]) == asked
 
 
 HOLDS = """
