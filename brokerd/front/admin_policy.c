@@ -174,6 +174,9 @@ static void put_operations(struct json_out *o, const struct policy_verdict *q)
 		struct fault why;
 		if (q->answer == POLICY_NO && c.kind != CALL_ADMIN)
 			continue;
+		/* nobody administers by another's connection */
+		if (q->peer->via[0] && c.kind == CALL_ADMIN && policy_needs_grant(&c))
+			continue;
 		if (policy_admit_call(q->rule, q->peer, &c, &why) == OK && !was_before(i))
 			json_put_str(o, span_str(name));
 	}

@@ -142,7 +142,7 @@ enum err session_admin_begin(struct open_call *c, const struct peer_id *who, str
 {
 	struct session *s = c->session;
 	const struct admin_reply reply = {on_admin_done, c};
-	c->admin = admin_new(s->all->admin, who, s->number, &s->passed, op, body, &reply);
+	c->admin = admin_new(s->all->admin, who, s->number, session_passed(s), op, body, &reply);
 	return c->admin ? OK : fault_set(why, ERR_NO_MEMORY, "out of memory for the call");
 }
 
@@ -252,7 +252,8 @@ enum err session_call_begin(
 	struct behalf behalf;
 	if (s->is_draining)
 		return fault_set(why, ERR_RESTARTING, "%s", err_info(ERR_RESTARTING)->sentence);
-	enum err err = behalf_find(o, &s->peer, &s->passed, s->all->closer, call, &behalf, why);
+	enum err err =
+		behalf_find(o, &s->peer, session_passed(s), s->all->closer, call, &behalf, why);
 	if (!err)
 		err = behalf_admit(o, &s->peer, call, &behalf, why);
 	if (s->doubt && err == ERR_DENIED)

@@ -55,9 +55,11 @@ struct session {
 	size_t n_calls;
 	int64_t progress_us; /* when the client last took or granted something */
 	bool is_draining;
-	bool may_pass;       /* descriptors, which the next call may want */
-	bool is_without_fds; /* none can come, wanted or not */
-	struct passed passed;
+	bool may_pass;        /* descriptors, which the next call may want */
+	bool is_without_fds;  /* none can come, wanted or not */
+	struct passed passed; /* that came with the last reading, */
+	bool is_last;         /* and are of the frame that it ends with, which this is */
+	struct passed none;   /* of all others */
 };
 
 /* ---- session.c ---- */
@@ -75,6 +77,12 @@ bool session_may_be_let_in(const struct session *s);
 void session_hear(struct session *s, const struct sender *who);
 /* A call was denied while there was doubt: says what its client can do. */
 enum err session_deny_early(struct fault *why);
+
+/* What came along with the frame that is being taken. */
+static inline struct passed *session_passed(struct session *s)
+{
+	return s->is_last ? &s->passed : &s->none;
+}
 
 /* ---- session_calls.c ---- */
 

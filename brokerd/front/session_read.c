@@ -203,6 +203,7 @@ static struct span take_frames(struct session *s, struct span bytes)
 		enum err err = frame_take(&bytes, &f, NULL, &why);
 		if (err == ERR_MORE)
 			break;
+		s->is_last = bytes.n == 0;
 		if (!err)
 			err = take_frame(s, &f, &why);
 		if (err) {
@@ -216,7 +217,8 @@ static struct span take_frames(struct session *s, struct span bytes)
 	return bytes;
 }
 
-/* Descriptors stay until the next ones come; whether any are wanted may be known by the bytes that they came with. */
+/* A reading ends behind what descriptors came with, and that is where their frame ends: frames before it have none. Whether
+ * any are wanted may be known by the bytes that they came with. */
 static ssize_t receive(struct session *s, char *to)
 {
 	struct passed came;
@@ -227,10 +229,8 @@ static ssize_t receive(struct session *s, char *to)
 		session_hear(s, &came.sender);
 	if (!s->may_pass)
 		passed_close(&came, s->all->closer);
-	if (came.n > 0) {
-		passed_close(&s->passed, s->all->closer);
-		s->passed = came;
-	}
+	passed_close(&s->passed, s->all->closer);
+	s->passed = came;
 	return n;
 }
 
@@ -255,6 +255,7 @@ bool session_read(struct session *s)
 	} else {
 		buf_span(&s->in, take_frames(s, bytes));
 	}
+	passed_close(&s->passed, s->all->closer); /* that nobody has taken */
 	explicit_bzero(scratch, (size_t)n);
 	if (buf_error(&s->in) && s->state != CLOSING) {
 		struct fault why = FAULT_NONE;

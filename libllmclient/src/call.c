@@ -401,6 +401,10 @@ enum err stream_send(struct llm_stream *s, struct link *l, struct fault *why)
 		l->out.err = OK; /* the frame was taken back */
 		return out_of_memory(why);
 	}
+	if (!link_bind(l, mark)) {
+		buf_cut(&l->out, l->out.n - (size_t)(link_mark(l) - mark));
+		return out_of_memory(why);
+	}
 	s->link = l;
 	s->call = ++l->last_call;
 	s->mark = mark;

@@ -11,7 +11,8 @@
 
 #define READ_BYTES    (16 * KIB)
 #define OUT_BYTES_MAX (LIMIT_CALLS * (LIMIT_INLINE_BYTES + 4 * KIB) + MIB)
-#define PENDING_BYTES (256 * KIB) /* a body waits while this much has not gone */
+#define PENDING_BYTES (256 * KIB)      /* a body waits while this much has not gone */
+#define ATOMIC_BYTES  ((uint64_t)2048) /* which a socket takes as a whole, or not at all */
 #define KEPT_BYTES    (256 * KIB) /* a buffer larger than that is given back once it is empty */
 
 struct link *link_new(int fd)
@@ -42,28 +43,37 @@ static void drop_fds(struct link *l)
 
 bool link_attach(struct link *l, const int *fds, size_t n)
 {
-	const uint64_t at = link_mark(l);
-	if (n > LINK_FDS)
-		return false;
-	if (l->n_fds > 0 && l->fds[l->n_fds - 1].at == at) /* of a frame that never was */
-		close_fds(&l->fds[--l->n_fds]);
-	struct link_fds *all = mem_resize(l->fds, (l->n_fds + 1) * sizeof *all);
-	if (!all)
-		return false;
-	l->fds = all;
-	struct link_fds *own = &all[l->n_fds++];
-	*own = (struct link_fds){.at = at};
-	while (own->n < n) {
-		const int copy = fcntl(fds[own->n], F_DUPFD_CLOEXEC, 0);
+	struct link_fds *next = &l->coming;
+	close_fds(next); /* of a frame that never was */
+	while (n <= LINK_FDS && next->n < n) {
+		const int copy = fcntl(fds[next->n], F_DUPFD_CLOEXEC, 0);
 		if (copy < 0)
 			break;
-		own->list[own->n++] = copy;
+		next->list[next->n++] = copy;
 	}
-	if (own->n == n)
+	if (next->n == n)
 		return true;
-	close_fds(own);
-	l->n_fds--;
+	close_fds(next);
 	return false;
+}
+
+bool link_bind(struct link *l, uint64_t mark)
+{
+	const uint64_t end = link_mark(l);
+	if (l->coming.n == 0)
+		return true;
+	struct link_fds *all = mem_resize(l->fds, (l->n_fds + 1) * sizeof *all);
+	if (!all) {
+		close_fds(&l->coming);
+		return false;
+	}
+	l->fds = all;
+	all[l->n_fds] = l->coming;
+	all[l->n_fds].end = end;
+	all[l->n_fds].at = end - mark > ATOMIC_BYTES ? end - ATOMIC_BYTES : mark;
+	l->n_fds++;
+	l->coming.n = 0;
+	return true;
 }
 
 void link_free(struct link *l)
@@ -73,6 +83,7 @@ void link_free(struct link *l)
 	close(l->fd);
 	while (l->n_fds > 0)
 		close_fds(&l->fds[--l->n_fds]);
+	close_fds(&l->coming);
 	mem_free(l->fds);
 	buf_done(&l->in);
 	if (l->has_secret)
@@ -125,13 +136,13 @@ static void close_up(struct link *l)
 	l->out_at = 0;
 }
 
-/* How much goes in one piece: what descriptors go with begins one, and what comes before it goes without. */
+/* How much goes in one piece: what descriptors go with is one by itself. */
 static size_t piece_bytes(const struct link *l)
 {
-	const size_t first = l->n_fds > 0 && l->fds[0].at == l->n_sent;
-	if (l->n_fds == first || l->fds[first].at - l->n_sent >= link_pending(l))
+	const struct link_fds *f = l->n_fds > 0 ? &l->fds[0] : NULL;
+	if (!f)
 		return link_pending(l);
-	return (size_t)(l->fds[first].at - l->n_sent);
+	return (size_t)((f->at == l->n_sent ? f->end : f->at) - l->n_sent);
 }
 
 /* What is left to send, and the descriptors with it. */

@@ -13,9 +13,10 @@ enum link_state {
 
 #define LINK_FDS 2
 
-/* Descriptors that go with the byte at `at` of all that is sent. */
+/* Descriptors that go with what is sent from `at` up to `end`, which is where their frame ends, and nothing else: so the
+ * broker knows whose they are, however its readings are cut. */
 struct link_fds {
-	uint64_t at;
+	uint64_t at, end;
 	int list[LINK_FDS]; /* copies */
 	size_t n;
 };
@@ -35,6 +36,7 @@ struct link {
 	uint64_t n_sent, n_received; /* bytes that have gone and come since the beginning */
 	bool has_secret;             /* `out` is wiped once it has gone */
 	struct link_fds *fds;        /* that have yet to go, in their order */
+	struct link_fds coming;      /* of the frame that is put next */
 	size_t n_fds;
 };
 
@@ -54,8 +56,10 @@ bool link_has_room(const struct link *l);
 /* Room for a frame of `n` bytes with a secret in it, so that growing leaves none of it behind. */
 void link_expect_secret(struct link *l, size_t n);
 
-/* Copies of these go along with the beginning of the frame that is put next. False: they cannot be copied, or are too many. */
+/* Copies of these go along with the call's frame that is put next. False: they cannot be copied, or are too many. */
 bool link_attach(struct link *l, const int *fds, size_t n);
+/* It is put, and began at `mark`. False: out of memory, and they are gone. */
+bool link_bind(struct link *l, uint64_t mark);
 
 /* Sends what the socket takes now. ERR_IO: the connection is broken. */
 enum err link_flush(struct link *l, struct fault *why) MUST_USE;

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import signal
 import subprocess
 
 import harness
@@ -184,6 +185,34 @@ def test_another_users_program_is_refused(made, between):
         other.wait()
         other.stdout.close()
         os.close(fd)
+
+
+def test_each_call_has_its_own_descriptor(made, between, program):
+    """Whatever comes in one reading, or in many: who asks is never taken for another."""
+    one, two = program(), program()
+    whoami = {"kind": "admin", "op": "whoami", "credit": 1 << 20, "body": b"{}", "behalf": {"fd": 0}}
+    long = {**whoami, "body": b"{" + b" " * 40000 + b"}"}
+    client = between.client
+    os.kill(made.pid, signal.SIGSTOP)  # all of it waits to be read
+    client.send_frame(CALL, 1, whoami)  # which has none
+    first = frame_bytes(CALL, 2, long)
+    client.send_raw(first[:-100])
+    client.send_with_fds(first[-100:], [one.fd])
+    client.send_raw(frame_bytes(CALL, 3, whoami))
+    client.send_with_fds(frame_bytes(CALL, 4, whoami), [two.fd])
+    client.send_with_fds(first[:4], [two.fd])  # with the beginning of a frame, where it is nobody's
+    client.send_raw(frame_bytes(CALL, 5, long)[4:])
+    os.kill(made.pid, signal.SIGCONT)
+    faults, texts = {}, {}
+    while len(faults) < 5:
+        frame = client.recv_frame()
+        if frame.type == DATA:
+            texts[frame.call] = texts.get(frame.call, b"") + frame.body["d"]
+        if frame.type in (END, FAULT):
+            faults[frame.call] = frame.body["class"] if frame.type == FAULT else ""
+    assert faults == {1: "invalid_request", 2: "", 3: "invalid_request", 4: "", 5: "invalid_request"}
+    assert json.loads(texts[2])["peer"]["pid"] == one.pid and json.loads(texts[4])["peer"]["pid"] == two.pid
+    assert "key.list" not in json.loads(texts[2])["operations"]
 
 
 def test_administration_is_nobody_elses(made, between, program):

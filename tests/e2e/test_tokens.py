@@ -271,14 +271,17 @@ class Bridge:
 
     def post(self, path="/v1/chat/completions", headers=None, body=None, unix=False, model="test/a"):
         """Its status and its JSON."""
-        conn = UnixHTTP(self.path) if unix else http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        try:
-            conn.request("POST", path, json.dumps(body or BODIES[envelope(path)](model)),
-                         {"content-type": "application/json", **(headers or {})})
-            answer = conn.getresponse()
+        text = json.dumps(body or BODIES[envelope(path)](model)).encode()
+        head = {"host": "127.0.0.1", "content-type": "application/json", "content-length": len(text), **(headers or {})}
+        lines = [f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in head.items())]
+        with socket.socket(socket.AF_UNIX) if unix else socket.socket() as sock:
+            sock.settimeout(30)
+            sock.connect(str(self.path) if unix else ("127.0.0.1", self.port))
+            # in one piece: who is refused by the head alone is not listened to any further
+            sock.sendall("\r\n".join([*lines, "", ""]).encode() + text)
+            answer = http.client.HTTPResponse(sock)
+            answer.begin()
             return answer.status, json.loads(answer.read())
-        finally:
-            conn.close()
 
     def close(self):
         self.running.kill()

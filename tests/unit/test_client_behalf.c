@@ -41,9 +41,11 @@ static ssize_t hear(int fd, char *to, size_t size, ino_t *with)
 	return n;
 }
 
-static void put(struct link *l, uint32_t call, const char *body)
+static void put(struct link *l, uint32_t call, size_t n)
 {
-	if (frame_put(&l->out, FRAME_CALL, call, span_str(body)))
+	static char body[8192];
+	const uint64_t mark = link_mark(l);
+	if (frame_put(&l->out, FRAME_CALL, call, span_of(body, n)) || !link_bind(l, mark))
 		bail("a frame");
 }
 
@@ -51,37 +53,38 @@ static void in_order(void)
 {
 	int sides[2], pipes[2][2];
 	struct fault why = FAULT_NONE;
-	char bytes[256];
+	char bytes[65536];
 	ino_t with;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, sides) != 0 ||
 		pipe(pipes[0]) != 0 || pipe(pipes[1]) != 0)
 		bail("no sockets");
 	struct link *l = link_new(sides[0]);
-	put(l, 1, "\x80");
+	put(l, 1, 1);
+	const size_t frame = link_mark(l);
 	ok(link_attach(l, &pipes[0][0], 1), "the second call has one");
-	put(l, 2, "\x80");
-	put(l, 3, "\x80");
-	ok(link_attach(l, &pipes[1][0], 1), "the fourth too");
-	put(l, 4, "\x80");
+	put(l, 2, 1);
+	put(l, 3, 1);
 	ok(link_attach(l, &pipes[1][1], 1), "what was for a frame that never came");
-	ok(link_attach(l, &pipes[0][1], 1), "is replaced");
-	put(l, 5, "\x80");
+	ok(link_attach(l, &pipes[1][0], 1), "is replaced");
+	put(l, 4, 8000);
+	put(l, 5, 1);
+	ok(link_attach(l, &pipes[0][1], 1), "and the last has one");
+	put(l, 6, 1);
+	const size_t all = link_mark(l);
 	is_err(link_flush(l, &why), OK, "all goes");
 	is_uint(l->n_fds, 0, "and all descriptors");
-	const size_t frame = link_mark(l) / 5;
-	/* the kernel ends a reading behind what a descriptor came with */
-	is_int(hear(sides[1], bytes, frame, &with), (long long)frame, "the first call");
-	ok(with == 0, "has none");
+	/* the kernel ends a reading behind what a descriptor came with, which is where its frame ends */
 	is_int(hear(sides[1], bytes, sizeof bytes, &with), (long long)(2 * frame),
-		"the second and what follows it");
-	ok(with == inode_of(pipes[0][0]), "has its own");
-	is_int(hear(sides[1], bytes, sizeof bytes, &with), (long long)frame, "the fourth");
-	ok(with == inode_of(pipes[1][0]), "its own");
-	is_int(hear(sides[1], bytes, sizeof bytes, &with), (long long)frame, "the fifth");
-	ok(with == inode_of(pipes[0][1]), "and the last the last");
+		"the first two calls");
+	ok(with == inode_of(pipes[0][0]), "with that of the second");
+	is_int(hear(sides[1], bytes, sizeof bytes, &with), (long long)(all - 4 * frame),
+		"up to the end of the fourth, which is long");
+	ok(with == inode_of(pipes[1][0]), "with its own");
+	is_int(hear(sides[1], bytes, sizeof bytes, &with), (long long)(2 * frame), "the rest");
+	ok(with == inode_of(pipes[0][1]), "with that of the last");
 	ok(!link_attach(l, (const int[]){-1}, 1), "none that is not open");
 	ok(!link_attach(l, (const int[]){0, 1, 2}, 3), "nor too many");
-	is_uint(l->n_fds, 0, "nothing is left of them");
+	is_uint(l->coming.n, 0, "nothing is left of them");
 	link_free(l);
 	close(sides[1]);
 	for (int i = 0; i < 4; i++)
