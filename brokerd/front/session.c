@@ -55,6 +55,7 @@ void session_free(struct session *s)
 	doubt_free(s->doubt);
 	app_tokens_end(s->all->organs->app_tokens, s->number);
 	passed_close(&s->passed, s->all->closer);
+	passed_close(&s->held, s->all->closer);
 	close_fd(s->all, s->fd, s->is_without_fds);
 	buf_wipe(&s->in);
 	buf_done(&s->out);

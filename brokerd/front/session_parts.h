@@ -55,11 +55,15 @@ struct session {
 	size_t n_calls;
 	int64_t progress_us; /* when the client last took or granted something */
 	bool is_draining;
-	bool may_pass;        /* descriptors, which the next call may want */
-	bool is_without_fds;  /* none can come, wanted or not */
-	struct passed passed; /* that came with the last reading, */
-	bool is_last;         /* and are of the frame that it ends with, which this is */
-	struct passed none;   /* of all others */
+	bool may_pass;       /* descriptors, which the next call may want */
+	bool is_without_fds; /* none can come, wanted or not */
+	/* A reading ends with the message that descriptors came with: they are of the frame that is the last in it, or whose
+	 * beginning is. Frames before that have none. */
+	struct passed passed; /* that came with this reading, */
+	struct passed held;   /* and with one that ended inside a frame, for that */
+	struct passed none;
+	bool is_last,
+		is_resumed; /* the frame being taken ends this reading; it began in one before */
 };
 
 /* ---- session.c ---- */
@@ -81,6 +85,8 @@ enum err session_deny_early(struct fault *why);
 /* What came along with the frame that is being taken. */
 static inline struct passed *session_passed(struct session *s)
 {
+	if (s->is_resumed && s->held.n > 0)
+		return &s->held;
 	return s->is_last ? &s->passed : &s->none;
 }
 

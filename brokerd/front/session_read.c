@@ -206,6 +206,8 @@ static struct span take_frames(struct session *s, struct span bytes)
 		s->is_last = bytes.n == 0;
 		if (!err)
 			err = take_frame(s, &f, &why);
+		passed_close(s->is_resumed ? &s->held : &s->none, s->all->closer);
+		s->is_resumed = false;
 		if (err) {
 			if (!why.err)
 				fault_set(&why, err, "%s", err_info(err)->sentence);
@@ -217,8 +219,7 @@ static struct span take_frames(struct session *s, struct span bytes)
 	return bytes;
 }
 
-/* A reading ends behind what descriptors came with, and that is where their frame ends: frames before it have none. Whether
- * any are wanted may be known by the bytes that they came with. */
+/* Whether descriptors are wanted may be known by the bytes that they came with. */
 static ssize_t receive(struct session *s, char *to)
 {
 	struct passed came;
@@ -234,6 +235,17 @@ static ssize_t receive(struct session *s, char *to)
 	return n;
 }
 
+/* What nobody has taken goes, but for what is of the frame that is still coming. */
+static void keep_passed(struct session *s)
+{
+	if (s->in.n > 0 && s->passed.n > 0) {
+		passed_close(&s->held, s->all->closer);
+		s->held = s->passed;
+		s->passed.n = 0;
+	}
+	passed_close(&s->passed, s->all->closer);
+}
+
 /* False: the connection is over and the session freed. */
 bool session_read(struct session *s)
 {
@@ -246,6 +258,7 @@ bool session_read(struct session *s)
 		return false;
 	}
 	struct span bytes = span_of(scratch, (size_t)n);
+	s->is_resumed = s->in.n > 0;
 	if (s->in.n > 0) {
 		buf_span(&s->in, bytes);
 		const struct span left = take_frames(s, buf_view(&s->in));
@@ -255,7 +268,7 @@ bool session_read(struct session *s)
 	} else {
 		buf_span(&s->in, take_frames(s, bytes));
 	}
-	passed_close(&s->passed, s->all->closer); /* that nobody has taken */
+	keep_passed(s);
 	explicit_bzero(scratch, (size_t)n);
 	if (buf_error(&s->in) && s->state != CLOSING) {
 		struct fault why = FAULT_NONE;

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 
 import harness
@@ -25,6 +26,7 @@ class Between:
 
     def __init__(self, path):
         self.client = WireClient(path)
+        self.client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
         self.client.send_frame(HELLO, 0, GREETING)
         assert self.client.recv_frame().type == WELCOME
         self.calls = 0
@@ -191,7 +193,7 @@ def test_each_call_has_its_own_descriptor(made, between, program):
     """Whatever comes in one reading, or in many: who asks is never taken for another."""
     one, two = program(), program()
     whoami = {"kind": "admin", "op": "whoami", "credit": 1 << 20, "body": b"{}", "behalf": {"fd": 0}}
-    long = {**whoami, "body": b"{" + b" " * 40000 + b"}"}
+    long = {**whoami, "body": b"{" + b" " * 20000 + b"}"}
     client = between.client
     os.kill(made.pid, signal.SIGSTOP)  # all of it waits to be read
     client.send_frame(CALL, 1, whoami)  # which has none
@@ -200,19 +202,44 @@ def test_each_call_has_its_own_descriptor(made, between, program):
     client.send_with_fds(first[-100:], [one.fd])
     client.send_raw(frame_bytes(CALL, 3, whoami))
     client.send_with_fds(frame_bytes(CALL, 4, whoami), [two.fd])
-    client.send_with_fds(first[:4], [two.fd])  # with the beginning of a frame, where it is nobody's
+    client.send_with_fds(first[:4], [two.fd])  # with the beginning of a frame, which it is of then, too
     client.send_raw(frame_bytes(CALL, 5, long)[4:])
+    client.send_raw(frame_bytes(CALL, 6, whoami))
     os.kill(made.pid, signal.SIGCONT)
     faults, texts = {}, {}
-    while len(faults) < 5:
+    while len(faults) < 6:
         frame = client.recv_frame()
         if frame.type == DATA:
             texts[frame.call] = texts.get(frame.call, b"") + frame.body["d"]
         if frame.type in (END, FAULT):
             faults[frame.call] = frame.body["class"] if frame.type == FAULT else ""
-    assert faults == {1: "invalid_request", 2: "", 3: "invalid_request", 4: "", 5: "invalid_request"}
-    assert json.loads(texts[2])["peer"]["pid"] == one.pid and json.loads(texts[4])["peer"]["pid"] == two.pid
+    assert faults == {1: "invalid_request", 2: "", 3: "invalid_request", 4: "", 5: "", 6: "invalid_request"}
+    assert {number: json.loads(text)["peer"]["pid"] for number, text in texts.items()} == {
+        2: one.pid, 4: two.pid, 5: two.pid}
     assert "key.list" not in json.loads(texts[2])["operations"]
+
+
+def test_a_full_reading_loses_nobodys_descriptor(made, between, program):
+    """The message with a descriptor is cut where the daemon's buffer ends, at each of its bytes and around it."""
+    asker = program()
+    whoami = frame_bytes(CALL, 2, {"kind": "admin", "op": "whoami", "credit": 1 << 20, "body": b"{}", "behalf": {"fd": 0}})
+    empty = len(frame_bytes(CALL, 1, {"kind": "admin", "op": "whoami", "body": b"{" + b" " * 60000 + b"}"}))
+    for over in (-1, 0, 1, 2, len(whoami) // 2, len(whoami) - 1, len(whoami), len(whoami) + 1):
+        body = b"{" + b" " * (60000 + 65536 - empty - len(whoami) + over) + b"}"
+        first = frame_bytes(CALL, 1, {"kind": "admin", "op": "whoami", "body": body})
+        assert len(first) + len(whoami) == 65536 + over
+        one = Between(made.socket)
+        os.kill(made.pid, signal.SIGSTOP)
+        one.client.send_raw(first)
+        one.client.send_with_fds(whoami, [asker.fd])
+        os.kill(made.pid, signal.SIGCONT)
+        ended = {}
+        while len(ended) < 2:
+            frame = one.client.recv_frame()
+            if frame.type in (END, FAULT):
+                ended[frame.call] = frame.body.get("class", "")
+        assert ended == {1: "", 2: ""}, over
+        one.close()
 
 
 def test_administration_is_nobody_elses(made, between, program):
