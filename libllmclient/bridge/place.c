@@ -1,6 +1,8 @@
 /* place.c - the ends of paths, the longest first. */
 #include "libllmclient/bridge/place.h"
 
+#include <string.h>
+
 struct row {
 	const char *end;     /* of the path; "*" at its end: more of it follows */
 	const char *surface; /* NULL: the provider's own */
@@ -118,6 +120,9 @@ static size_t gemini_method(struct span path)
 		i++;
 	return i;
 }
+/* what Google itself has in the place of "models"; whatever else stands there is the model's own name */
+static const char *const gemini_kinds[] = {
+	"/models/", "/tunedModels/", "/publishers/", "/projects/"};
 
 /* Where in `path` Gemini's own begins; path.n: nowhere. */
 static size_t gemini_begins(struct span path)
@@ -139,6 +144,17 @@ static struct span behind_first(struct span path)
 	return span_skip(path, 1 + span_index(span_skip(path, 1), '/'));
 }
 
+/* "/PROVIDER/MODEL:method": some clients write "models" before a name only where it has no slash of its own. */
+static bool is_bare_model(struct span rest)
+{
+	for (size_t i = 0; i < COUNT_OF(gemini_kinds); i++) {
+		if (span_starts(rest, span_str(gemini_kinds[i])))
+			return false;
+	}
+	const size_t method = gemini_method(rest);
+	return method < COUNT_OF(gemini_methods) && gemini_methods[method].is_surface;
+}
+
 /* Its files, and what else is there, are the provider's own. */
 static bool find_gemini(struct span path, struct place *out)
 {
@@ -152,12 +168,17 @@ static bool find_gemini(struct span path, struct place *out)
 	if (span_starts(out->path, SPAN(MODELS)))
 		out->before = "/v1beta";
 	const struct span rest = out->before[0] ? out->path : behind_first(out->path);
-	if (!span_is(rest, "/models") && !span_starts(rest, SPAN(MODELS)))
+	const bool is_bare = is_bare_model(rest);
+	if (!is_bare && !span_is(rest, "/models") && !span_starts(rest, SPAN(MODELS)))
 		return true;
 	const size_t method = gemini_method(rest);
 	const bool is_list = method == COUNT_OF(gemini_methods);
 	if (!is_list && !gemini_methods[method].is_surface)
 		return true;
+	if (is_bare) {
+		out->before = "/v1beta/models";
+		out->path = rest;
+	}
 	out->kind = PLACE_SURFACE;
 	out->surface = "gemini.generate";
 	out->methods = is_list ? "GET" : "POST";
@@ -224,6 +245,15 @@ void place_find(struct span target, struct place *out)
 	}
 	if (span_starts(end, SPAN("/messages/")))
 		out->envelope = ENVELOPE_ANTHROPIC;
+}
+
+void place_speak_gemini(struct place *p)
+{
+	if (p->kind != PLACE_SURFACE || strcmp(p->surface, "models") != 0)
+		return;
+	p->envelope = ENVELOPE_GEMINI;
+	p->surface = "gemini.generate";
+	p->before = "/v1beta";
 }
 
 bool place_takes(const struct place *p, struct span method)

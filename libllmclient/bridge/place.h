@@ -30,6 +30,9 @@ struct place {
  * before the usual path, as in /v1/v1/messages, /openai/v1/models or /messages, is passed over. */
 void place_find(struct span target, struct place *out);
 
+/* The caller's headers say that it is a client of Google's, to whom /v1/models is another list. */
+void place_speak_gemini(struct place *p);
+
 /* Is it one of `methods`? HEAD goes as GET. */
 bool place_takes(const struct place *p, struct span method);
 

@@ -630,6 +630,8 @@ static void begin(struct request *r, const char *method)
 	const int64_t n = announced_bytes(r);
 	const char *type = header(r, "content-type");
 	r->began = ev_now(r->bridge->loop);
+	if (header(r, "x-goog-api-key") || header(r, "x-goog-api-client"))
+		place_speak_gemini(&r->place);
 	check_head(r, method);
 	if (r->state == READY)
 		return;
