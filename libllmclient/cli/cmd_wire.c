@@ -168,10 +168,10 @@ static int ask(const struct job *j)
 {
 	if (j->options->is_yes)
 		return EXIT_GOOD;
-	if (!may_ask(&j->options->common))
+	if (j->options->common.is_json || !may_ask(&j->options->common))
 		return say_failure(&j->options->common, EXIT_USAGE,
-			"there is no terminal to ask on: nothing was written; --yes writes what is "
-			"shown");
+			"nobody can be asked here (no terminal, --json or --no-input): nothing was "
+			"written; --yes writes it");
 	if (secret_confirm("llmb: write this?"))
 		return EXIT_GOOD;
 	say_err("llmb: nothing was written");

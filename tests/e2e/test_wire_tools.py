@@ -357,6 +357,13 @@ def test_without_a_terminal_nothing_is_written(made):
     assert records(made) == []
 
 
+@pytest.mark.parametrize("option", ["--json", "--no-input"])
+def test_who_cannot_see_it_is_not_asked(made, option):
+    terminal = Terminal(made, harness.program("llmb"), "wire", "codex", "--bridge", PORT, option)
+    status, out = terminal.finish()
+    assert status == 2 and "--yes" in out and not paths(made, "codex")[0].exists(), out
+
+
 @pytest.mark.parametrize("answer", ["y", "n", ""])
 def test_a_person_is_asked(made, answer):
     terminal = Terminal(made, harness.program("llmb"), "wire", "codex", "--bridge", PORT)
