@@ -3,12 +3,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "libllmclient/cli/broker.h"
 #include "libllmclient/cli/commands.h"
+#include "libllmclient/cli/tool_env.h"
 
 #define BUILT_AFTER INT64_C(1767225600) /* 2026-01-01: a clock before it is wrong */
 
@@ -91,6 +93,12 @@ static bool ask(struct report *r, const char *op, struct json *answer)
 
 /* ---- this side ---- */
 
+/* What `llmb env` and `llmb run` put there: no provider's key. */
+static bool is_ours(const char *value)
+{
+	return strcmp(value, KEY_PLACEHOLDER) == 0 || span_starts(span_str(value), SPAN("llmb_"));
+}
+
 static void check_environment(struct report *r)
 {
 	static const char *const keys[] = {"OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY",
@@ -100,7 +108,7 @@ static void check_environment(struct report *r)
 	size_t n = 0;
 	for (size_t i = 0; i < COUNT_OF(keys); i++) {
 		const char *value = getenv(keys[i]);
-		if (!value || value[0] == '\0')
+		if (!value || value[0] == '\0' || is_ours(value))
 			continue;
 		n++;
 		note(r, WARNING, "keys",

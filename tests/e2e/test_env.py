@@ -119,6 +119,15 @@ def test_a_proxy_is_told_of_the_loopback(made):
     assert "NO_PROXY" not in said and "no_proxy" not in said
 
 
+def test_the_doctor_takes_none_of_it_for_a_key(made):
+    def keys(**more):
+        report = json.loads(made.llmb("doctor", "--json", env=more).out)
+        return [one["status"] for one in report["checks"] if one["name"] == "keys"]
+    ours = {name: value for name, value in as_json(made).items() if value is not None}
+    assert keys(**ours) == keys(OPENAI_API_KEY="llmb_" + "0" * 64) == ["ok"]
+    assert keys(**{**ours, "OPENAI_API_KEY": "sk-real"}) == ["warn"]
+
+
 # ---- who listens ----
 
 def test_nobody_listens(made):
