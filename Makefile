@@ -341,12 +341,22 @@ valgrind:
 
 # The official SDKs, through the bridge to the scripted provider. They are installed into build/sdk by npm and pip, at the
 # versions that tests/sdk pins; where they cannot be, their tests are skipped.
-run_sdk = sdk $(PYTHON) -m pytest -q -p no:cacheprovider -n 2 --dist loadgroup $(PYTEST) tests/sdk
+run_sdk = sdk $(PYTHON) -m pytest -q -p no:cacheprovider -n 2 --dist loadgroup $(PYTEST) \
+	--ignore tests/sdk/test_tools.py tests/sdk
 .PHONY: check-sdk
 check-sdk: export LLMB_SDK_DIR = $(abspath build/sdk)
 check-sdk: all
 	@$(PYTHON) tests/sdk/install.py $(LLMB_SDK_DIR) node python
 	@$(count) $(run_sdk)
+
+# Claude Code and Codex (0.7 GB from npm), in a network that leads nowhere.
+run_tools = tools $(PYTHON) tests/sdk/alone.py $(PYTHON) -m pytest -q -p no:cacheprovider -n 4 $(PYTEST) \
+	tests/sdk/test_tools.py
+.PHONY: check-tools
+check-tools: export LLMB_SDK_DIR = $(abspath build/sdk)
+check-tools: all
+	@$(PYTHON) tests/sdk/install.py $(LLMB_SDK_DIR) tools
+	@$(count) $(run_tools)
 
 # Load and kill -9, so many times; 40 of them are among the end-to-end tests. LLMB_SEED=N repeats a run.
 # Streams by the bridge, as many as it is made for (500; some do not read, some vanish), 10,000 connections, and callers so slow that
@@ -490,6 +500,7 @@ help:
 	@echo 'make asan|tsan|valgrind   builds another way and runs the tests so'
 	@echo 'make check-security   looks for ways in and for keys that got out; as root it can do more'
 	@echo 'make check-sdk     runs the official SDKs through the bridge; installs them by npm and pip if it can'
+	@echo 'make check-tools   the same with Claude Code and Codex'
 	@echo 'make fuzz-smoke    fuzzes each parser for SECONDS=60'
 	@echo 'make bridge-load   500 streams and 10,000 connections at once, by the bridge'
 	@echo 'make crash         load and kill -9, ROUNDS=2000 times: is the ledger right after each?'
