@@ -15,8 +15,8 @@ struct sessions {
 	struct organs *organs;
 	struct session *all;
 	size_t n;
-	uint64_t n_ever;
-	char *scratch; /* one receive buffer for all: an idle client owns none */
+	uint64_t n_ever; /* that there were */
+	char *scratch;   /* one receive buffer for all: an idle client owns none */
 	struct closer *closer;
 	/* a session has come or gone, or a call has ended: whether the broker idles may have changed */
 	void (*on_change)(void *context);
