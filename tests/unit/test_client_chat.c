@@ -557,7 +557,8 @@ static void relayed(llm_request *r, const char *want, const char *name)
 	is_str(llm_event_header(ev, "content-type"), "text/plain", "%s: a header", name);
 	is_str(llm_event_header(ev, "x"), NULL, "%s: not another", name);
 	is_uint(llm_event_headers(ev), 1, "%s: there is one", name);
-	is_str(llm_event_header_at(ev, 0, &value), "content-type", "%s: by its place", name);
+	is_str(llm_event_header_at(ev, 0, &value), "Content-Type", "%s: by its place, as it came",
+		name);
 	is_str(value, "text/plain", "%s: and what it says", name);
 	is_str(llm_event_header_at(ev, 1, NULL), NULL, "%s: none behind it", name);
 	ok(llm_stream_next(s, &ev) == 1 && llm_event_type_of(ev) == LLM_EV_RAW, "%s: bytes", name);
