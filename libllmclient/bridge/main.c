@@ -225,7 +225,7 @@ static int serve(struct run *r, const struct options *o)
 			listeners_open(r->loop, r->server, o->addresses, o->n_addresses, &why);
 	if (!r->listeners) {
 		fprintf(stderr, "llm-broker-bridge: %s\n", why.err ? why.message : "out of memory");
-		return EXIT_FAILURE;
+		return why.err == ERR_INVALID_ARGUMENT ? EXIT_USAGE : EXIT_FAILURE;
 	}
 	say_where(r->listeners, o->ready);
 	notify("READY=1");

@@ -261,7 +261,7 @@ def test_a_sandbox_gains_nothing_by_a_program_of_the_host(made, program):
     path = harness.sandbox_socket(made)
     here = str(pathlib.Path(__file__).parent)
     for socket_path in (path, made.socket):
-        done = subprocess.run([*BOX, "--setenv", "PYTHONPATH", os.environ.get("PYTHONPATH", "") + ":" + here, "--",
+        done = subprocess.run([*BOX, "--setenv", "PYTHONPATH", os.path.dirname(os.path.abspath(harness.__file__)) + ":" + here, "--",
                                PYTHON, "-c", inside, str(socket_path), here, str(asker.fd)],
                               pass_fds=[asker.fd], capture_output=True, text=True, timeout=60)
         assert done.stdout.strip() in ("denied", "kept denied"), done

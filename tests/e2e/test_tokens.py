@@ -184,7 +184,7 @@ def test_a_sandbox_gains_nothing_by_a_token(made, program):  # noqa: F811
     for path in (harness.sandbox_socket(made), made.socket):
         for allowed, want in (("revoke", "denied sandbox"), ("forget", "consent sandbox"), ("allow", " sandbox")):
             assert made.llmb("app", allowed, "sandbox").code in (0, 1)
-            done = subprocess.run([*BOX, "--setenv", "PYTHONPATH", os.environ.get("PYTHONPATH", "") + ":" + here,
+            done = subprocess.run([*BOX, "--setenv", "PYTHONPATH", os.path.dirname(os.path.abspath(harness.__file__)) + ":" + here,
                                    "--", PYTHON, "-c", inside, str(path), token["token"]],
                                   capture_output=True, text=True, timeout=60)
             assert done.stdout == want + "\n", done
@@ -200,7 +200,7 @@ def test_a_sandbox_makes_none(made):
               "'body': b'{\"app\":\"x\"}'})[0])\n")
     here = str(pathlib.Path(__file__).parent)
     assert made.llmb("app", "allow", "sandbox").code == 0
-    done = subprocess.run([*BOX, "--setenv", "PYTHONPATH", os.environ.get("PYTHONPATH", "") + ":" + here, "--",
+    done = subprocess.run([*BOX, "--setenv", "PYTHONPATH", os.path.dirname(os.path.abspath(harness.__file__)) + ":" + here, "--",
                            PYTHON, "-c", inside, str(made.socket)], capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "denied", done
 
@@ -417,7 +417,7 @@ def test_a_sandbox_behind_the_bridge_is_a_sandbox(served, bridge):
     here = str(pathlib.Path(__file__).parent)
 
     def ask():
-        done = subprocess.run([*BOX, "--setenv", "PYTHONPATH", os.environ.get("PYTHONPATH", "") + ":" + here, "--",
+        done = subprocess.run([*BOX, "--setenv", "PYTHONPATH", os.path.dirname(os.path.abspath(harness.__file__)) + ":" + here, "--",
                                PYTHON, "-c", inside, str(one.path), token["token"]],
                               capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done
