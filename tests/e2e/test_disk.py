@@ -131,7 +131,7 @@ class Caller:
             assert time.monotonic() < until, said
             time.sleep(0.05)
 
-    def ask_until_served(self, seconds=5):
+    def ask_until_served(self, seconds=15):
         """How long that takes."""
         began = time.monotonic()
         while (late := time.monotonic() - began) < seconds * harness.SLOWER:
