@@ -12,7 +12,8 @@ static const struct surface rows[] = {
 	{.name = "anthropic.messages", .dialect = &dialect_anthropic, .op = LLM_OP_CHAT,
 		.count = "/count_tokens", .tells_input_first = true},
 	{.name = "gemini.generate", .dialect = &dialect_gemini, .op = LLM_OP_CHAT,
-		.count = ":countTokens", .lists_models = true},
+		.count = ":countTokens", .embed = {":embedContent", ":batchEmbedContents"},
+		.lists_models = true},
 	{.name = "openai.embeddings", .dialect = &dialect_openai_chat, .op = LLM_OP_EMBED},
 	{.name = "openai.moderations", .dialect = &dialect_openai_chat, .op = LLM_OP_MODERATE},
 	{.name = "rerank", .dialect = &dialect_openai_chat, .op = LLM_OP_RERANK},
@@ -41,6 +42,15 @@ static bool ends_with(struct span text, const char *end)
 	return text.n >= n && memcmp(text.p + text.n - n, end, n) == 0;
 }
 
+static bool asks_for_vectors(const struct surface *s, const struct surface_call *call)
+{
+	for (size_t i = 0; i < COUNT_OF(s->embed); i++) {
+		if (s->embed[i] && ends_with(call->path, s->embed[i]))
+			return true;
+	}
+	return false;
+}
+
 /* Some APIs have their list of models at the same paths, less the method. */
 static bool asks_for_models(const struct surface *s, const struct surface_call *call)
 {
@@ -51,6 +61,7 @@ enum err surface_operation(const struct surface *s, const struct surface_call *c
 	enum llm_op *out, struct fault *why)
 {
 	*out = s->count && ends_with(call->path, s->count) ? LLM_OP_COUNT
+	       : asks_for_vectors(s, call)                 ? LLM_OP_EMBED
 	       : asks_for_models(s, call)                  ? LLM_OP_MODELS
 							   : s->op;
 	const struct dialect_op *op = dialect_operation(s->dialect, *out);

@@ -8,8 +8,9 @@
 struct surface {
 	const char *name; /* "openai.chat" */
 	const struct dialect *dialect;
-	enum llm_op op;    /* where the path says nothing else */
-	const char *count; /* the end of a path that asks to count tokens instead; NULL: none */
+	enum llm_op op;       /* where the path says nothing else */
+	const char *count;    /* the end of a path that asks to count tokens instead; NULL: none */
+	const char *embed[2]; /* ends of paths that ask for vectors instead; NULL: none */
 	bool tells_input_first; /* a stream begins with the tokens of the request */
 	bool lists_models;      /* by GET */
 	bool has_kept_answers;  /* get, delete and list are about answers that were kept */

@@ -48,6 +48,7 @@ struct notes {
 	bool is_older_call_form; /* openai-chat: `function_call`, not `tool_calls` */
 	bool wants_usage_event;  /* openai-chat: a streamed reply ends with its usage */
 	bool wants_base64;       /* embeddings: in base64, not as numbers */
+	bool wants_one;          /* embeddings: the one vector, and no list of one */
 	bool wants_documents;    /* a ranking: each with its document */
 	struct span one_model;   /* models: this one alone, as it is listed; absent: the list */
 };

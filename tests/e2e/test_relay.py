@@ -163,6 +163,41 @@ def test_vectors(made, provider):
     assert rows[0]["input"] == 2
 
 
+def test_vectors_in_googles_words(made, provider):
+    """One, or a list; all of one call alike."""
+    said = {"data": [{"index": 0, "embedding": [1, 2]}, {"index": 1, "embedding": [3, 4]}],
+            "usage": {"prompt_tokens": 2}}
+
+    def ask(model, *texts, method="batchEmbedContents", **more):
+        rows = [{"model": f"models/{model}", "content": {"parts": [{"text": text}]}, **more} for text in texts]
+        body = rows[0] if method == "embedContent" else {"requests": rows}
+        return relay(made, "gemini.generate", json.dumps(body), path=f"/v1beta/models/{model}:{method}")
+    provider.script({"body": said})
+    call = ask("chat/e", "a", "b", outputDimensionality=2)
+    assert call.json == {"embeddings": [{"values": [1, 2]}, {"values": [3, 4]}]}, call
+    seen = provider.requests()[0].json
+    assert (seen["model"], seen["input"], seen["dimensions"]) == ("e", ["a", "b"], 2)
+    provider.script({"body": {"data": said["data"][:1], "usage": {"prompt_tokens": 1}}})
+    assert ask("chat/e", "a", method="embedContent").json == {"embedding": {"values": [1, 2]}}
+    provider.script({"body": {"embeddings": [{"values": [1, 2]}]}})
+    assert ask("gemini/e", "a", taskType="RETRIEVAL_QUERY").json == {"embeddings": [{"values": [1, 2]}]}
+    sent = provider.requests()[-1]
+    assert sent.path == "/v1beta/models/e:batchEmbedContents"
+    assert sent.json["requests"] == [{"model": "models/e", "content": {"parts": [{"text": "a"}]},
+                                      "taskType": "RETRIEVAL_QUERY"}]
+    for body, words in (({"requests": []}, "at least one"), ({}, "an array"),
+                        ({"requests": [{"content": {"parts": []}}]}, "one part"),
+                        ({"requests": [{"content": {"parts": [{"text": "a"}]}, "taskType": "NO"}]}, "no such task"),
+                        ({"requests": [{"content": {"parts": [{"text": "a"}]}, "outputDimensionality": 2},
+                                       {"content": {"parts": [{"text": "b"}]}}]}, "alike"),
+                        ({"requests": [{"content": {"parts": [{"text": "a"}]}, "title": "A"},
+                                       {"content": {"parts": [{"text": "b"}]}, "title": "B"}]}, "alike")):
+        call = relay(made, "gemini.generate", json.dumps(body), path="/v1beta/models/chat/e:batchEmbedContents")
+        assert call.status == 400 and words in call.json["error"]["message"], call
+    rows = made.wait_ledger(9)["exchange"]
+    assert {row["op"] for row in rows if row["outcome"] == "ok"} == {"embed"}
+
+
 def test_ranks_and_verdicts(made, provider):
     call = relay(made, "rerank", json.dumps({"model": "all/r", "query": "cheese", "top_n": 1,
                                              "documents": ["bread", "cheese"]}))

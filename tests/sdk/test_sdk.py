@@ -229,8 +229,6 @@ VECTORS = [[1.0, -2.5, 0.125], [3.0, 4.0, -0.5]]
 @who_can("embed")
 @pytest.mark.parametrize("family", ["chat", "gemini"])
 def test_vectors(world, client, family):
-    if client.surface == "gemini" and family != "gemini":
-        pytest.skip("this endpoint of Google's is not translated")
     if family == "gemini":
         world.provider.script(body={"embeddings": [{"values": row} for row in VECTORS]})
     else:
@@ -240,8 +238,7 @@ def test_vectors(world, client, family):
                 {"body": {"object": "list", "model": "e", "usage": {"prompt_tokens": 2, "total_tokens": 2}, "data": [
                     {"object": "embedding", "index": i, "embedding": row} for i, row in enumerate(rows)]},
                  "when": {"contains": f'"{form}"'} if form == "base64" else {}})
-    model = "e" if client.surface == "gemini" else f"{family}/e"  # it is the provider's own endpoint, and its own name
-    out = world.well(client, "embed", model, texts=["one", "two"])
+    out = world.well(client, "embed", f"{family}/e", texts=["one", "two"])
     assert out["vectors"] == VECTORS, out
     path = world.provider.requests()[0].path
     assert path.endswith({"chat": "/embeddings", "gemini": "/models/e:batchEmbedContents"}[family]), path

@@ -99,10 +99,7 @@ static const struct {
 	{"/v1/messages/batches/b/results",   "anthropic", "/v1/messages/batches/b/results", "", ENVELOPE_ANTHROPIC},
 	{"/v1beta/files",                    "gemini", "/v1beta/files", "", ENVELOPE_GEMINI},
 	{"/v1beta/cachedContents/c",         "gemini", "/v1beta/cachedContents/c", "", ENVELOPE_GEMINI},
-	{"/v1beta/models/m:embedContent",    "gemini", "/v1beta/models/m:embedContent", "", ENVELOPE_GEMINI},
-	{"/v1beta/models/m:batchEmbedContents", "gemini", "/v1beta/models/m:batchEmbedContents", "", ENVELOPE_GEMINI},
 	{"/v1beta/models/m:predict",         "gemini", "/v1beta/models/m:predict", "", ENVELOPE_GEMINI},
-	{"/v1/models/m:embedContent",        "gemini", "/v1/models/m:embedContent", "", ENVELOPE_GEMINI},
 	{"/v1beta/tunedModels/t:generateContent", "gemini", "/v1beta/tunedModels/t:generateContent", "", ENVELOPE_GEMINI},
 };
 

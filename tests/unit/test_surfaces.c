@@ -15,6 +15,8 @@ static const struct {
 	{"anthropic.messages", "POST", "/anthropic/v1/messages/count_tokens",    LLM_OP_COUNT,    OK},
 	{"gemini.generate",    "POST", "/v1beta/models/m:streamGenerateContent", LLM_OP_CHAT,     OK},
 	{"gemini.generate",    "POST", "/v1beta/models/m:countTokens",           LLM_OP_COUNT,    OK},
+	{"gemini.generate",    "POST", "/v1beta/models/m:embedContent",          LLM_OP_EMBED,    OK},
+	{"gemini.generate",    "POST", "/v1beta/models/m:batchEmbedContents",    LLM_OP_EMBED,    OK},
 	{"gemini.generate",    "GET",  "/v1beta/models",                         LLM_OP_MODELS,   OK},
 	{"openai.embeddings",  "POST", "/v1/embeddings",                         LLM_OP_EMBED,    OK},
 	{"openai.moderations", "POST", "/v1/moderations",                        LLM_OP_MODERATE, OK},

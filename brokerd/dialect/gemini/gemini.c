@@ -26,6 +26,9 @@ static const struct dialect_op embed = {
 	.encode_request = gemini_encode_embed,
 	.decoder_new = embeddings_decoder_new,
 	WHOLE_REPLY,
+	.decode_request = gemini_decode_embed,
+	.encoder_new = gemini_embed_encoder_new,
+	WHOLE_ANSWER,
 };
 
 static const struct dialect_op count = {

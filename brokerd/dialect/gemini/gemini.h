@@ -81,6 +81,9 @@ void gemini_encoder_done(struct encoder *);
 
 enum err gemini_forward(const struct forwarded *, const struct target *, struct notes *,
 	struct http_request *out, struct fault *why);
+enum err gemini_decode_embed(const struct surface_call *, struct span body, struct arena *,
+	struct llm_request *out, struct notes *, struct fault *why) MUST_USE;
+struct encoder *gemini_embed_encoder_new(struct arena *, const struct answer_plan *);
 enum err gemini_decode_count(const struct surface_call *, struct span body, struct arena *,
 	struct llm_request *out, struct notes *, struct fault *why);
 struct encoder *gemini_count_encoder_new(struct arena *, const struct answer_plan *);

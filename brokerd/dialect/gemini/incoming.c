@@ -2,6 +2,7 @@
  * The model and whether its answer is streamed are in the path. */
 #include "brokerd/dialect/gemini/incoming.h"
 
+#include "brokerd/dialect/embeddings.h"
 #include "brokerd/dialect/gemini/gemini.h"
 
 #define CONFIG "generationConfig."
@@ -397,4 +398,122 @@ enum err gemini_decode_count(const struct surface_call *call, struct span body, 
 	if (!err)
 		err = intake_body(&in, body, &v);
 	return err ? err : read_counted(&in, v, out);
+}
+
+/* ---- embeddings ---- */
+
+struct embedded {
+	struct json content;
+	struct span task;
+	struct opt_i64 dimensions;
+};
+
+/* One content, which is one text or one picture. */
+static enum err read_content(
+	struct intake *in, const struct at *at, struct json content, struct part *out)
+{
+	struct llm_request of = {.model = SPAN_NONE};
+	const struct at here = at_member(at, SPAN("content"));
+	if (json_kind(content) != JSON_OBJECT)
+		return intake_wrong(in, &here, content, "an object");
+	const enum err err = incoming_messages(in, JSON_NONE, content, &of);
+	if (err)
+		return err;
+	if (of.n_messages != 1 || of.messages[0].n_parts != 1)
+		return intake_refuse(in, &here, "one part is wanted");
+	*out = of.messages[0].parts[0];
+	return out->type == PART_TEXT || out->type == PART_IMAGE
+		       ? OK
+		       : intake_refuse(in, &here, "a text or an image is wanted");
+}
+
+static bool are_same(const struct extra *a, const struct extra *b)
+{
+	bool is_same = a->n == b->n;
+	for (size_t i = 0; is_same && i < a->n; i++)
+		is_same = span_eq(a->members[i].name, b->members[i].name) &&
+			  span_eq(a->members[i].json, b->members[i].json);
+	return is_same;
+}
+
+/* What the vectors are for, and how long they are: the same for all of one call. */
+static enum err read_embedded(
+	struct intake *in, const struct at *at, struct json v, size_t i, struct llm_request *out)
+{
+	static const struct intake_row rows[] = {
+		{"model",       intake_ignore,            0       }, /* the path says it */
+		{ "content", intake_value, offsetof(struct embedded, content)},
+		BOTH("taskType", "task_type", intake_text, offsetof(struct embedded, task)),
+		BOTH("outputDimensionality", "output_dimensionality", intake_i64,
+			offsetof(struct embedded, dimensions)),
+	};
+	const struct at task = at_member(at, SPAN("taskType"));
+	struct embedded e = {.task = SPAN_NONE};
+	struct extra others = {.n = 0};
+	enum err err = intake_object(
+		in, at, v, rows, COUNT_OF(rows), &e, i == 0 ? &out->extra : &others, "");
+	const struct span type = embeddings_type_ours(e.task);
+	if (!err && e.task.n > 0 && !span_is_set(type))
+		err = intake_refuse(in, &task, "there is no such task");
+	if (!err && e.dimensions.is_set && e.dimensions.v < 1)
+		err = intake_refuse(in, at, "vectors have at least 1 dimension");
+	if (err)
+		return err;
+	if (i > 0 && (!are_same(&others, &out->extra) || !span_eq(type, out->input_type) ||
+			     e.dimensions.is_set != out->dimensions.is_set ||
+			     e.dimensions.v != out->dimensions.v))
+		return intake_refuse(in, at, "all of one call must be asked for alike");
+	out->input_type = type;
+	out->dimensions = e.dimensions;
+	return read_content(in, at, e.content, &out->inputs[i]);
+}
+
+static enum err read_requests(struct intake *in, struct json v, struct llm_request *out)
+{
+	const struct at all = at_member(&incoming_body, SPAN("requests"));
+	const struct json list = json_member(v, "requests");
+	size_t i = 0;
+	if (json_kind(list) != JSON_ARRAY || intake_count(v) > 1)
+		return intake_refuse(in, &all, "an array is wanted, and nothing beside it");
+	out->n_inputs = intake_count(list);
+	if (out->n_inputs == 0)
+		return intake_refuse(in, &all, "at least one is wanted");
+	out->inputs = arena_array(in->arena, out->n_inputs, sizeof *out->inputs);
+	if (!out->inputs)
+		return intake_no_memory(in);
+	for (struct json_walk w = json_each(list); json_next(&w); i++) {
+		const struct at here = at_index(&all, i);
+		const enum err err = read_embedded(in, &here, w.value, i, out);
+		if (err)
+			return err;
+	}
+	return OK;
+}
+
+static enum err read_single(struct intake *in, struct json v, struct llm_request *out)
+{
+	out->inputs = arena_array(in->arena, 1, sizeof *out->inputs);
+	if (!out->inputs)
+		return intake_no_memory(in);
+	out->n_inputs = 1;
+	return read_embedded(in, &incoming_body, v, 0, out);
+}
+
+enum err gemini_decode_embed(const struct surface_call *call, struct span body, struct arena *a,
+	struct llm_request *out, struct notes *notes, struct fault *why)
+{
+	struct intake in = {a, notes, why, SPAN(GEMINI_FAMILY)};
+	struct span method = SPAN("batchEmbedContents");
+	struct json v;
+	*out = (struct llm_request){.model = SPAN_NONE};
+	notes->form = ANSWER_WHOLE;
+	enum err err = read_path(&in, call->path, &out->model, &method);
+	notes->wants_one = span_is(method, "embedContent");
+	if (!err && !notes->wants_one && !span_is(method, "batchEmbedContents"))
+		err = refuse_path(&in, method, "batchEmbedContents");
+	if (!err)
+		err = intake_body(&in, body, &v);
+	if (err)
+		return err;
+	return notes->wants_one ? read_single(&in, v, out) : read_requests(&in, v, out);
 }

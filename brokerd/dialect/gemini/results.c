@@ -1,4 +1,4 @@
-/* results.c - what is a caller of this family answered beside a chat: counts, and lists of models? */
+/* results.c - what is a caller of this family answered beside a chat: counts, vectors, lists of models? */
 #include "brokerd/dialect/gemini/gemini.h"
 #include "brokerd/dialect/models.h"
 #include "brokerd/dialect/whole_write.h"
@@ -12,6 +12,44 @@ static void put_count(struct whole_answer *w, const struct llm_event *e)
 struct encoder *gemini_count_encoder_new(struct arena *a, const struct answer_plan *plan)
 {
 	static const struct whole_language language = {.result = EV_COUNT, .put = put_count};
+	return whole_writer_new(a, plan, &language);
+}
+
+/* ---- embeddings ---- */
+
+static void begin_embeddings(struct whole_answer *w)
+{
+	if (w->plan->notes->wants_one)
+		return;
+	json_key(&w->o, "embeddings");
+	json_open(&w->o, '[');
+}
+
+static void put_embedding(struct whole_answer *w, const struct llm_event *e)
+{
+	const struct vector *v = &e->embedding.vector;
+	if (w->plan->notes->wants_one)
+		json_key(&w->o, "embedding");
+	json_open(&w->o, '{');
+	json_key(&w->o, "values");
+	json_open(&w->o, '[');
+	for (size_t i = 0; i < v->n; i++)
+		json_put_f64(&w->o, v->values[i]);
+	json_close(&w->o, ']');
+	json_close(&w->o, '}');
+}
+
+static enum err end_embeddings(struct whole_answer *w)
+{
+	if (!w->plan->notes->wants_one)
+		json_close(&w->o, ']');
+	return OK;
+}
+
+struct encoder *gemini_embed_encoder_new(struct arena *a, const struct answer_plan *plan)
+{
+	static const struct whole_language language = {
+		EV_EMBEDDING, begin_embeddings, NULL, put_embedding, end_embeddings};
 	return whole_writer_new(a, plan, &language);
 }
 
