@@ -368,9 +368,14 @@ void server_free(struct server *s)
 	if (!s)
 		return;
 	s->is_draining = true;
-	LIST_EACH(s->busy, c)
+	/* none of them begins another request: libmicrohttpd does not stop while one is suspended */
+	LIST_EACH(s->quiet, c)
+		c->is_gone = true;
+	LIST_EACH(s->busy, c) {
+		c->is_gone = true;
 		request_gone(c->request);
-	run(s); /* libmicrohttpd does not stop while one is suspended */
+	}
+	run(s);
 	MHD_stop_daemon(s->http);
 	ev_io_stop(s->loop, &s->io);
 	ev_io_stop(s->loop, &s->gone_io);
