@@ -332,7 +332,7 @@ check-core: coredump
 # LLMB_WRAP: what the end-to-end tests put before llm-brokerd; of these, the ones marked for it.
 # Tests that ask for all the memory there is, or fork to be killed, say nothing there; what execs itself would exec
 # valgrind, and Debian's knows no pidfd_open.
-unsuited.valgrind = $(addprefix $B/tests/test_,arena buf doubt journal journal_kill journal_step secret source vault)
+unsuited.valgrind = $(addprefix $B/tests/test_,arena behalf buf doubt journal journal_kill journal_step secret source vault)
 VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite
 valgrind:
 	$(MAKE) FLAVOUR=debug $(jobs) all tests
