@@ -20,7 +20,8 @@ CHAT = FAMILIES["chat"]
 REAL = {"OPENAI_API_KEY": "sk-real", "OPENAI_BASE_URL": "https://api.openai.test/v1", "OPENAI_API_BASE": "https://x.test",
         "OPENAI_ORG_ID": "org-real", "ANTHROPIC_API_KEY": "sk-ant-real", "ANTHROPIC_CUSTOM_HEADERS": "x-api-key: sk-ant-real",
         "CLAUDE_CODE_USE_BEDROCK": "1", "CLAUDE_CODE_OAUTH_TOKEN": "sk-ant-real", "GOOGLE_API_KEY": "AIza-real",
-        "GEMINI_API_KEY": "AIza-real", "XAI_API_KEY": "xai-real", "GROQ_API_KEY": "gsk-real"}
+        "GEMINI_API_KEY": "AIza-real", "XAI_API_KEY": "xai-real", "GROQ_API_KEY": "gsk-real",
+        "VOYAGE_API_KEY": "pa-real", "MOONSHOT_API_KEY": "sk-moon-real", "ZAI_API_KEY": "zai-real"}
 
 PRINT = """#!/usr/bin/python3
 import json, os, sys
