@@ -17,11 +17,13 @@
 #include "brokerd/exchange/organs.h"
 #include "brokerd/exchange/tokens.h"
 #include "brokerd/front/sockets.h"
+#include "brokerd/ledger/counts.h"
 #include "brokerd/ledger/retention.h"
 #include "brokerd/log/log.h"
 #include "brokerd/loop/resume.h"
 #include "brokerd/relearn.h"
 #include "brokerd/value/state_folder.h"
+#include "brokerd/vigil.h"
 
 #define WORKERS 4
 
@@ -34,18 +36,26 @@
 
 #define DAY_US INT64_C(86400000000)
 
+/* What a service manager allows us beyond the drain, to write down how it ended. */
+#define LAST_US INT64_C(15000000)
+
+/* How often a broker that made its own socket looks whether it is still there. */
+#define REACH_US INT64_C(10000000)
+
 /* How long a broker without state waits before it looks whether it can have it. */
 #define MEND_US INT64_C(1000000)
 
 struct broker {
+	bool is_cache_open; /* its keys are the vault's */
 	struct broker_options options;
 	struct organs organs;
 	struct admin_env admin;
 	struct sessions sessions;
 	struct sockets sockets;
 	struct loop_signal term, interrupt, hangup, user;
-	struct loop_timer drain, idle, auto_lock, watchdog, quiet, key_over;
+	struct loop_timer drain, idle, auto_lock, watchdog, quiet, key_over, reach;
 	struct resume_watch resume;
+	struct vigil vigil;
 	struct job trim; /* gives the heap's free pages back */
 	bool is_crowded, is_trimming;
 	struct loop_task settle; /* after a change: is there still something to wait for? */
@@ -162,6 +172,49 @@ static void prompts_follow(struct broker *b)
 	sodium_memzero(key, sizeof key);
 }
 
+/* So does the cache: open, its keys are the same in every run, and its disk can be read. In between it is in memory alone, under
+ * keys of this run. */
+static void cache_follow(struct broker *b)
+{
+	struct organs *o = &b->organs;
+	unsigned char key[CACHE_SEAL_BYTES];
+	const bool is_open = vault_state(o->vault) == VAULT_OPEN;
+	if (!o->cache || is_open == b->is_cache_open)
+		return;
+	askeds_clear(&o->asked);
+	b->is_cache_open = is_open && vault_subkey(o->vault, VAULT_PURPOSE_CACHE, key) &&
+			   vault_subkey(o->vault, VAULT_PURPOSE_CACHE_KEY, o->cache_secret);
+	if (b->is_cache_open) {
+		cache_open(o->cache, key);
+	} else {
+		cache_close(o->cache);
+		randombytes_buf(o->cache_secret, sizeof o->cache_secret);
+	}
+	sodium_memzero(key, sizeof key);
+}
+
+/* So much of what answers may take in memory, bodies that were read may take beside it. */
+#define ASKED_PART 8
+
+static void limit_cache(struct broker *b)
+{
+	struct organs *o = &b->organs;
+	const struct cache_limits limits = {
+		.memory_bytes = o->config->cache_memory_mib * (int64_t)MIB,
+		.disk_bytes = o->config->cache_disk_mib * (int64_t)MIB,
+		.entry_bytes = o->config->cache_entry_kib * (int64_t)KIB};
+	o->tapes.most = (size_t)o->config->cache_shared_mib * MIB;
+	const struct semantic_limits vectors = {
+		.vectors = span_is_set(o->config->embed_model) ? o->config->vectors : 0,
+		.bytes = o->config->vectors_mib * (int64_t)MIB};
+	if (o->cache && !b->config_ailment.err) {
+		cache_limit(o->cache, &limits);
+		askeds_clear(&o->asked);
+		o->asked.most = (size_t)limits.memory_bytes / ASKED_PART;
+		semantic_limit(o->semantic, &vectors);
+	}
+}
+
 /* A file that cannot be read does not say that none are kept: what there was would go. */
 static void limit_prompts(struct broker *b)
 {
@@ -194,7 +247,7 @@ static void use_config(struct broker *b, struct config *c)
 			b->organs.responses); /* what it may keep may be another thing now */
 		responses_follow(b);
 	}
-	c->catalogue = b->organs.catalogue ? catalogue_ref(b->organs.catalogue) : NULL;
+	config_set_catalogue(c, b->organs.catalogue);
 	configure_limits(b);
 	if (log_level_from(c->log_level, &level))
 		log_set_level(level);
@@ -244,6 +297,7 @@ static void load_config(struct broker *b)
 		use_config(b, c);
 		b->config_ailment = FAULT_NONE;
 		limit_prompts(b);
+		limit_cache(b);
 		note_ailments(b);
 		return;
 	}
@@ -341,6 +395,7 @@ static void on_away(void *context, const struct fault *why)
 		reader_leave(b);
 		audit_let_go(b->organs.audit);
 		prompts_let_go(b->organs.prompts);
+		cache_let_go(b->organs.cache);
 	}
 	b->organs.ailment = worst(b);
 	tell_state(b);
@@ -484,6 +539,11 @@ static bool open_grants(struct broker *b)
 	return b->organs.consents != NULL;
 }
 
+static void on_tokens_gone(void *context, const struct app_token_id *ids, size_t n)
+{
+	sessions_end_tokens(context, ids, n);
+}
+
 /* One that cannot be used costs the tokens, and nothing else: none is known then. */
 static bool open_app_tokens(struct broker *b)
 {
@@ -491,6 +551,8 @@ static bool open_app_tokens(struct broker *b)
 	b->organs.app_tokens = app_tokens_new(b->organs.workers, b->options.state_dir, &why);
 	if (why.err)
 		log_fault("tokens.unusable", &why);
+	if (b->organs.app_tokens)
+		app_tokens_on_gone(b->organs.app_tokens, on_tokens_gone, &b->sessions);
 	return b->organs.app_tokens != NULL;
 }
 
@@ -555,6 +617,7 @@ static void follow_vault(struct broker *b)
 	const bool is_open = vault_state(b->organs.vault) == VAULT_OPEN;
 	responses_follow(b);
 	prompts_follow(b);
+	cache_follow(b);
 	audit_follow(b);
 	if (is_open == items_is_open(items))
 		return;
@@ -574,11 +637,16 @@ static bool open_items(struct broker *b)
 	b->organs.responses = responses_new(b->organs.workers, path);
 	(void)snprintf(path, sizeof path, "%.4000s/prompts", b->options.state_dir);
 	b->organs.prompts = prompts_new(b->organs.loop, b->organs.workers, path);
-	if (!b->organs.items || !b->organs.responses || !b->organs.prompts)
+	(void)snprintf(path, sizeof path, "%.4000s/cache", b->options.state_dir);
+	b->organs.cache = cache_new(b->organs.loop, b->organs.workers, path);
+	b->organs.semantic = semantic_new(b->organs.workers);
+	if (!b->organs.items || !b->organs.responses || !b->organs.prompts || !b->organs.cache)
 		return false;
 	limit_prompts(b);
+	limit_cache(b);
 	responses_follow(b);
 	prompts_follow(b);
+	cache_follow(b);
 	audit_follow(b);
 	unsigned char key[ITEMS_KEY_BYTES];
 	if (vault_subkey(b->organs.vault, VAULT_PURPOSE_ITEMS, key))
@@ -611,20 +679,24 @@ static void begin_drain(struct broker *b, const char *reason)
 	o->is_draining = true;
 	note(b, "broker.stop", SPAN_NONE, span_str(reason));
 	log_info("broker.stopping", "reason=%s calls=%zu", reason, o->n_exchanges);
-	service_tell(&b->options.service, "STOPPING=1");
+	service_tell(&b->options.service, "STOPPING=1\nEXTEND_TIMEOUT_USEC=%" PRId64,
+		o->config->drain_us + LAST_US);
 	sockets_pause(&b->sockets);
+	loop_timer_stop(&b->reach); /* a successor may listen there while we drain */
 	consents_end(o->consents);
+	recent_end(o->recent);
 	turns_end(o->turns);
 	loop_timer_set(o->loop, &b->drain, o->config->drain_us);
 	sessions_drain(&b->sessions, reason, o->config->drain_us);
 	loop_later(o->loop, &b->settle);
 }
 
-/* Would stopping now lose something that only a person can bring back? */
+/* Would stopping now lose something that the next call does not bring back? */
 static bool may_exit(const struct broker *b)
 {
 	const struct organs *o = &b->organs;
 	return b->sessions.n == 0 && o->n_exchanges == 0 && !vault_is_busy(o->vault) &&
+	       !sockets_would_go(&b->sockets) &&
 	       (vault_state(o->vault) != VAULT_OPEN || vault_is_unattended(o->vault));
 }
 
@@ -704,6 +776,10 @@ static void on_quiet(struct loop_timer *t)
 	struct broker *b = container_of(t, struct broker, quiet);
 	if (b->organs.n_exchanges > 0 || b->is_trimming)
 		return;
+	spare_done(&b->organs.spare_exchanges);
+	spare_done(&b->organs.spare_flights);
+	spare_done(&b->organs.spare_attempts);
+	buf_done(&b->organs.scratch);
 	b->is_crowded = false;
 	b->is_trimming = true;
 	b->trim = (struct job){.run = trim_run, .on_done = trim_done};
@@ -747,6 +823,17 @@ static void on_admin_ended(struct admin_env *env)
 	on_change(container_of(env, struct broker, admin));
 }
 
+/* Where it is not, the next caller starts another broker, which needs the state that this one holds. */
+static void on_reach(struct loop_timer *t)
+{
+	struct broker *b = container_of(t, struct broker, reach);
+	if (!sockets_is_reachable(&b->sockets)) {
+		begin_drain(b, "unreachable");
+		return;
+	}
+	loop_timer_set(b->organs.loop, t, REACH_US);
+}
+
 static void on_term(struct loop_signal *s)
 {
 	begin_drain(container_of(s, struct broker, term), "drain");
@@ -776,18 +863,30 @@ static void on_watchdog(struct loop_timer *t)
 
 /* ---- birth and death ---- */
 
+/* One that cannot be served is no reason to leave the others alone. */
+static enum err adopt_all(struct broker *b, struct fault *why)
+{
+	const struct service *s = &b->options.service;
+	for (int i = 0; i < s->n_fds; i++) {
+		if (sockets_adopt(&b->sockets, SERVICE_FIRST_FD + i, service_name(s, i), why) != OK)
+			log_fault("listener.refused", why);
+	}
+	if (b->sockets.n == 0)
+		return why->err;
+	*why = FAULT_NONE;
+	return OK;
+}
+
 static enum err listen_all(struct broker *b, struct fault *why)
 {
 	const struct broker_options *o = &b->options;
-	enum err err = OK;
 	sockets_init(&b->sockets, &b->sessions);
-	for (int i = 0; !err && i < o->service.n_fds; i++)
-		err = sockets_adopt(
-			&b->sockets, SERVICE_FIRST_FD + i, service_name(&o->service, i), why);
-	if (!err && o->service.n_fds == 0)
-		err = sockets_bind(&b->sockets, o->socket_path, why);
+	const enum err err = o->service.n_fds > 0 ? adopt_all(b, why)
+						  : sockets_bind(&b->sockets, o->socket_path, why);
 	if (!err)
 		b->admin.socket_path = sockets_main_path(&b->sockets);
+	if (!err && o->service.n_fds == 0)
+		loop_timer_set(b->organs.loop, &b->reach, REACH_US);
 	b->admin.sockets = &b->sockets;
 	return err;
 }
@@ -810,22 +909,23 @@ static void listen_for_apps(struct broker *b)
 static void watch_signals(struct broker *b)
 {
 	struct loop *l = b->organs.loop;
-	b->term.on_signal = on_term;
-	b->interrupt.on_signal = on_interrupt;
-	b->hangup.on_signal = on_hangup;
-	b->user.on_signal = on_user;
+	LOOP_CALLS(&b->term, on_signal, on_term);
+	LOOP_CALLS(&b->interrupt, on_signal, on_interrupt);
+	LOOP_CALLS(&b->hangup, on_signal, on_hangup);
+	LOOP_CALLS(&b->user, on_signal, on_user);
 	loop_signal_set(l, &b->term, SIGTERM);
 	loop_signal_set(l, &b->interrupt, SIGINT);
 	loop_signal_set(l, &b->hangup, SIGHUP);
 	loop_signal_set(l, &b->user, SIGUSR1);
-	b->drain.on_fire = on_drained;
-	b->idle.on_fire = on_idle;
-	b->auto_lock.on_fire = on_auto_lock;
-	b->watchdog.on_fire = on_watchdog;
-	b->quiet.on_fire = on_quiet;
-	b->key_over.on_fire = on_key_over;
-	b->mend.on_fire = on_mend;
-	b->settle.on_run = on_settle;
+	LOOP_CALLS(&b->drain, on_fire, on_drained);
+	LOOP_CALLS(&b->idle, on_fire, on_idle);
+	LOOP_CALLS(&b->auto_lock, on_fire, on_auto_lock);
+	LOOP_CALLS(&b->watchdog, on_fire, on_watchdog);
+	LOOP_CALLS(&b->quiet, on_fire, on_quiet);
+	LOOP_CALLS(&b->key_over, on_fire, on_key_over);
+	LOOP_CALLS(&b->reach, on_fire, on_reach);
+	LOOP_CALLS(&b->mend, on_fire, on_mend);
+	LOOP_CALLS(&b->settle, on_run, on_settle);
 	if (b->options.service.watchdog_us > 0)
 		loop_timer_set(l, &b->watchdog, b->options.service.watchdog_us / 3);
 }
@@ -838,11 +938,6 @@ static void watch_sleep(struct broker *b)
 		log_fault("resume.unwatched", &why);
 }
 
-static void on_stall(const char *kind, int64_t took_us)
-{
-	log_warn("loop.stall", "kind=%s took_us=%" PRId64, kind, took_us);
-}
-
 /* What is to be a process of its own (tokens_prepare: the one that runs commands) is started before there is
  * a key; last, when all libraries have what they start with, no more of them can be made. */
 static enum err broker_build(struct broker *b, struct fault *why)
@@ -852,9 +947,12 @@ static enum err broker_build(struct broker *b, struct fault *why)
 	o->workers = o->loop ? workers_new(o->loop, WORKERS, why) : NULL;
 	if (!o->workers)
 		return why->err ? why->err : ERR_NO_MEMORY;
-	loop_watch_stalls(o->loop, on_stall);
+	vigil_begin(&b->vigil, o->loop);
 	o->health = health_new();
 	o->traces = traces_new();
+	o->counts = counts_new();
+	o->recent = recent_new((uint64_t)loop_wall_us(o->loop));
+	o->holders = holders_new(); /* without it nothing is preferred */
 	if (!o->health)
 		return fault_set(why, ERR_NO_MEMORY, "out of memory at start");
 	o->audit = audit_open(o->workers, o->loop, b->options.state_dir, AUDIT_LIMITS);
@@ -876,6 +974,8 @@ static enum err broker_build(struct broker *b, struct fault *why)
 	if (!sessions_init(&b->sessions, &b->admin))
 		return fault_set(why, ERR_NO_MEMORY, "out of memory at start");
 	b->sessions.on_change = on_change;
+	b->organs.on_left_end = on_change;
+	b->organs.broker = b;
 	b->sessions.context = b;
 	watch_signals(b);
 	enum err err = listen_all(b, why);
@@ -909,6 +1009,7 @@ struct broker *broker_new(const struct broker_options *options, struct fault *wh
 	b->options = *options;
 	b->resume.fd = -1;
 	b->organs.max_body_bytes = BODIES_BYTES;
+	randombytes_buf(b->organs.cache_secret, sizeof b->organs.cache_secret);
 	b->organs.ailment = b->config_ailment = b->state_ailment = b->disk_ailment = FAULT_NONE;
 	struct fault own = FAULT_NONE;
 	const enum err err = broker_build(b, &own);
@@ -949,6 +1050,8 @@ void broker_free(struct broker *b)
 	o->tokens = NULL;
 	transport_free(o->transport);
 	o->transport = NULL;
+	if (o->cache)
+		cache_close(o->cache); /* what waits to be written is, by the workers' last jobs */
 	if (o->workers)
 		workers_free(o->workers); /* what they were at is told to administrative calls */
 	admin_end(&b->admin);
@@ -960,6 +1063,7 @@ void broker_free(struct broker *b)
 	loop_timer_stop(&b->watchdog);
 	loop_timer_stop(&b->quiet);
 	loop_timer_stop(&b->key_over);
+	loop_timer_stop(&b->reach);
 	loop_timer_stop(&b->mend);
 	loop_task_stop(&b->settle);
 	loop_signal_stop(&b->term);
@@ -970,17 +1074,27 @@ void broker_free(struct broker *b)
 	limiter_free(o->limiter);
 	health_free(o->health);
 	traces_free(o->traces);
+	counts_free(o->counts);
+	recent_free(o->recent);
+	holders_free(o->holders);
 	fit_free(o->fit);
 	ledger_close(o->ledger);
 	items_free(o->items);
 	responses_free(o->responses);
 	prompts_free(o->prompts);
+	askeds_clear(&o->asked);
+	cache_free(o->cache);
+	semantic_free(o->semantic);
 	consents_free(o->consents);
 	grants_free(o->grants);
 	app_tokens_free(o->app_tokens);
 	vault_free(o->vault);
 	config_unref(o->config);
 	catalogue_unref(o->catalogue);
+	spare_done(&o->spare_exchanges);
+	spare_done(&o->spare_flights);
+	spare_done(&o->spare_attempts);
+	buf_done(&o->scratch);
 	loop_free(o->loop);
 	free(b);
 }

@@ -15,7 +15,8 @@ struct broker_options {
 };
 
 /* NULL: it cannot even listen, and *why says what to do. A bad configuration or a state folder that
- * cannot be used is no reason: such a broker tells every caller. Texts of the options are borrowed. */
+ * cannot be used is no reason: such a broker tells every caller. Texts of the options are borrowed, the
+ * service's names too. */
 struct broker *broker_new(const struct broker_options *options, struct fault *why);
 
 /* Serves until it is told to stop, or idles long enough. */

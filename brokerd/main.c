@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "brokerd/broker.h"
+#include "brokerd/config/cache_check.h"
 #include "brokerd/config/catalogue_file.h"
 #include "brokerd/config/config.h"
 #include "brokerd/config/limits_file.h"
@@ -23,10 +24,14 @@
 #include "brokerd/environment.h"
 #include "brokerd/heap.h"
 #include "brokerd/log/log.h"
+#include "brokerd/policy/covered.h"
 #include "brokerd/policy/policy.h"
 #include "brokerd/vault/source_helper.h"
+#include "protocol/base/owned.h"
+#include "protocol/base/sanitized.h"
 
 #define EXIT_USAGE   2
+#define COLUMN       22 /* where what an option does begins */
 #define FILES_WANTED 16384
 #define LOCKS_WANTED ((rlim_t)64 * 1024 * 1024)
 
@@ -35,26 +40,32 @@ struct options {
 	bool is_check;
 };
 
-static const char usage[] =
+static const char usage_head[] =
 	"llm-brokerd: one daemon a host that holds the keys of language-model providers\n"
 	"\n"
 	"  llm-brokerd [--config FILE] [--socket PATH] [--state-dir DIR]\n"
 	"  llm-brokerd --check [--config FILE] [--state-dir DIR]\n"
-	"\n"
-	"  --config FILE     the configuration; FILE's folder's broker.conf.d/*.conf too\n"
-	"  --socket PATH     where clients come, unless a service manager hands a socket over\n"
-	"  --state-dir DIR   vault, journal and ledger\n"
-	"  --check           read the configuration and the limits set by hand, say what is\n"
-	"                    wrong with them, and exit\n"
-	"  --version, --help\n"
+	"\n";
+
+static const char usage_tail[] =
 	"\n"
 	"It stays in the foreground and logs to stderr. SIGTERM finishes open calls, SIGHUP reads\n"
 	"the configuration again, SIGUSR1 locks the vault.\n";
 
+#define OPTIONS_DEF "brokerd/options.def"
+#include "protocol/base/options_table.def"
+
+static void print_usage(void)
+{
+	fputs(usage_head, stdout);
+	print_options(COLUMN);
+	fputs(usage_tail, stdout);
+}
+
 /* No core, no tracer of the same user, no swap of a dump: before anything else. */
 static void make_undumpable(void)
 {
-#if !defined(BROKER_PERMIT_CORE) && !defined(__SANITIZE_ADDRESS__)
+#if !defined(BROKER_PERMIT_CORE) && !ADDRESS_SANITIZED
 	const struct rlimit none = {0, 0};
 	if (prctl(PR_SET_DUMPABLE, 0) != 0 || setrlimit(RLIMIT_CORE, &none) != 0)
 		abort();
@@ -207,6 +218,18 @@ static enum err check_limits(const struct broker_options *b, struct config *c, s
 	return access(path, R_OK) == 0 ? limits_file_add(c, b->state_dir, why) : OK;
 }
 
+/* What it says, and is not heeded. */
+static void say_idle(const struct broker_options *b, const struct config *c)
+{
+	OWNED(buf_done) struct buf lines = BUF_INIT(MIB);
+	cache_check(c, &lines);
+	policy_say_covered(c, &lines);
+	for (struct span rest = buf_view(&lines); rest.n > 0;) {
+		const struct span line = span_cut(&rest, '\n');
+		printf("%s: %.*s\n", b->config_path, SPAN_ARG(line));
+	}
+}
+
 static int check_config(const struct broker_options *b)
 {
 	struct fault why = FAULT_NONE;
@@ -232,6 +255,7 @@ static int check_config(const struct broker_options *b)
 			printf("%s/" LIMITS_FILE ": [limit \"%.*s\"] stays, but %.*s\n",
 				b->state_dir, SPAN_ARG(r->name), SPAN_ARG(r->unfit));
 	}
+	say_idle(b, c);
 	printf("%s: ok\n", b->config_path);
 	config_unref(c);
 	return EXIT_SUCCESS;
@@ -240,18 +264,8 @@ static int check_config(const struct broker_options *b)
 /* -1: go on; else the exit status. */
 static int parse_options(int argc, char **argv, struct options *o)
 {
-	enum { CONFIG = 1000, SOCKET, STATE_DIR, CHECK, VERSION, HELP };
-	static const struct option table[] = {
-		{"config",    required_argument, NULL, CONFIG   },
-		{"socket",    required_argument, NULL, SOCKET   },
-		{"state-dir", required_argument, NULL, STATE_DIR},
-		{"check",     no_argument,       NULL, CHECK    },
-		{"version",   no_argument,       NULL, VERSION  },
-		{"help",      no_argument,       NULL, HELP     },
-		{NULL,        0,                 NULL, 0        },
-	};
 	int which;
-	while ((which = getopt_long(argc, argv, "h", table, NULL)) != -1) {
+	while ((which = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
 		switch (which) {
 		case CONFIG:
 			o->config = optarg;
@@ -270,7 +284,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 			return EXIT_SUCCESS;
 		case 'h':
 		case HELP:
-			fputs(usage, stdout);
+			print_usage();
 			return EXIT_SUCCESS;
 		default:
 			fputs("try `llm-brokerd --help`\n", stderr);
@@ -285,11 +299,24 @@ static int parse_options(int argc, char **argv, struct options *o)
 	return -1;
 }
 
+static int serve(const struct broker_options *b)
+{
+	struct fault why = FAULT_NONE;
+	raise_limits();
+	struct broker *broker = broker_new(b, &why);
+	if (!broker) {
+		fprintf(stderr, "llm-brokerd: %s\n", why.message);
+		return EXIT_FAILURE;
+	}
+	broker_run(broker);
+	broker_free(broker);
+	return EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv)
 {
 	struct options options = {0};
 	struct broker_options b = {0};
-	struct fault why = FAULT_NONE;
 
 	make_undumpable();
 	environment_renew(argv);
@@ -314,15 +341,7 @@ int main(int argc, char **argv)
 		fputs("llm-brokerd: the cryptographic library does not start\n", stderr);
 		return EXIT_FAILURE;
 	}
-	if (options.is_check)
-		return check_config(&b);
-	raise_limits();
-	struct broker *broker = broker_new(&b, &why);
-	if (!broker) {
-		fprintf(stderr, "llm-brokerd: %s\n", why.message);
-		return EXIT_FAILURE;
-	}
-	broker_run(broker);
-	broker_free(broker);
-	return EXIT_SUCCESS;
+	const int code = options.is_check ? check_config(&b) : serve(&b);
+	service_done(&b.service);
+	return code;
 }

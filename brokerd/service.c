@@ -27,8 +27,10 @@ void service_read(struct service *s)
 	if (number_of("LISTEN_PID") == getpid()) {
 		const int64_t n = number_of("LISTEN_FDS");
 		s->n_fds = n > SERVICE_FDS_MAX ? SERVICE_FDS_MAX : (int)n;
-		if (fd_names && strlen(fd_names) < sizeof s->names)
-			memcpy(s->names, fd_names, strlen(fd_names) + 1);
+		/* all of them: a descriptor without its name would be taken for the main one */
+		s->names = s->n_fds > 0 && fd_names ? strdup(fd_names) : NULL;
+		if (s->n_fds > 0 && fd_names && !s->names)
+			abort();
 	}
 	if (notify && (notify[0] == '/' || notify[0] == '@') && strlen(notify) < sizeof s->notify)
 		memcpy(s->notify, notify, strlen(notify) + 1);
@@ -39,6 +41,12 @@ void service_read(struct service *s)
 		s->watchdog_us = number_of("WATCHDOG_USEC");
 	for (size_t i = 0; i < COUNT_OF(names); i++)
 		unsetenv(names[i]);
+}
+
+void service_done(struct service *s)
+{
+	free(s->names);
+	s->names = NULL;
 }
 
 struct span service_name(const struct service *s, int i)

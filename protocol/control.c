@@ -290,27 +290,74 @@ static WRITER(member_write_fallbacks)
 	member_write_texts(out, call->fallbacks, call->n_fallbacks);
 }
 
+static const char *const cache_wishes[] = {
+	[CACHE_UNSAID] = "",
+	[CACHE_OFF] = "off",
+	[CACHE_READ] = "read",
+	[CACHE_WRITE] = "write",
+	[CACHE_ON] = "on",
+	[CACHE_REFRESH] = "refresh",
+	[CACHE_ONLY] = "only",
+};
+
+const char *cache_wish_name(enum cache_wish w)
+{
+	return cache_wishes[w];
+}
+
+bool cache_wish_from(struct span word, enum cache_wish *out)
+{
+	for (size_t i = CACHE_OFF; i < COUNT_OF(cache_wishes); i++) {
+		if (span_is(word, cache_wishes[i])) {
+			*out = (enum cache_wish)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static READER(member_read_cache)
+{
+	size_t which = 0;
+	const enum err err = member_read_word(
+		r, at, in, cache_wishes + CACHE_OFF, COUNT_OF(cache_wishes) - CACHE_OFF, &which);
+	*(enum cache_wish *)field = (enum cache_wish)(which + CACHE_OFF);
+	return err;
+}
+
+static WRITER(member_write_cache)
+{
+	const enum cache_wish *wish = field;
+	if (*wish != CACHE_UNSAID)
+		pack_pair_str(out, m, key, span_str(cache_wishes[*wish]));
+}
+
 #define CALL(field)  offsetof(struct call, field)
 #define KIND(kind)   (UINT32_C(1) << (kind))
 #define EVERY        UINT32_MAX
 #define BY_OPERATION (KIND(CALL_TYPED) | KIND(CALL_ADMIN))
 #define BY_SURFACE   (KIND(CALL_RELAY) | KIND(CALL_NATIVE))
 static const struct member call_rows[] = {
-	{"kind",            AS(kind,       kind),      CALL(kind),            0,            EVERY       },
-	{"op",              AS(op,         op),        0,                     BY_OPERATION, BY_OPERATION},
-	{"surface",         AS(surface,    surface),   CALL(surface),         BY_SURFACE,   BY_SURFACE  },
-	{"behalf",          AS(behalf,     behalf),    CALL(behalf),          0,            0           },
-	{"body",            AS(body,       bytes),     CALL(body),            0,            0           },
-	{"body_bytes",      AS(body_bytes, count),     CALL(body_bytes),      0,            0           },
-	{"credit",          AS(credit,     credit),    CALL(credit_bytes),    0,            0           },
-	{"timeout_ms",      AS(count,      positive),  CALL(timeout_ms),      0,            0           },
-	{"max_cost_nusd",   AS(count,      count),     CALL(max_cost_nusd),   0,            0           },
-	{"batch",           AS(bool,       bool),      CALL(is_batch),        0,            0           },
-	{"at_most_once",    AS(bool,       bool),      CALL(is_at_most_once), 0,            0           },
-	{"idempotency_key", AS(label,      text),      CALL(idempotency_key), 0,            0           },
-	{"tags",            AS(tags,       tags),      0,                     0,            0           },
-	{"fallbacks",       AS(fallbacks,  fallbacks), 0,                     0,            0           },
-	{"session",         AS(label,      text),      CALL(session),         0,            0           },
+	{"kind",            AS(kind,       kind),      CALL(kind),             0,            EVERY       },
+	{"op",              AS(op,         op),        0,                      BY_OPERATION, BY_OPERATION},
+	{"surface",         AS(surface,    surface),   CALL(surface),          BY_SURFACE,   BY_SURFACE  },
+	{"behalf",          AS(behalf,     behalf),    CALL(behalf),           0,            0           },
+	{"body",            AS(body,       bytes),     CALL(body),             0,            0           },
+	{"body_bytes",      AS(body_bytes, count),     CALL(body_bytes),       0,            0           },
+	{"credit",          AS(credit,     credit),    CALL(credit_bytes),     0,            0           },
+	{"timeout_ms",      AS(count,      positive),  CALL(timeout_ms),       0,            0           },
+	{"max_cost_nusd",   AS(count,      count),     CALL(max_cost_nusd),    0,            0           },
+	{"batch",           AS(bool,       bool),      CALL(is_batch),         0,            0           },
+	{"at_most_once",    AS(bool,       bool),      CALL(is_at_most_once),  0,            0           },
+	{"idempotency_key", AS(label,      text),      CALL(idempotency_key),  0,            0           },
+	{"tags",            AS(tags,       tags),      0,                      0,            0           },
+	{"fallbacks",       AS(fallbacks,  fallbacks), 0,                      0,            0           },
+	{"session",         AS(label,      text),      CALL(session),          0,            0           },
+	{"cache",           AS(cache,      cache),     CALL(cache.wish),       0,            0           },
+	{"cache_max_age_s", AS(count,      count),     CALL(cache.max_age_s),  0,            0           },
+	{"cache_ttl_s",     AS(count,      count),     CALL(cache.ttl_s),      0,            0           },
+	{"cache_stale_s",   AS(count,      count),     CALL(cache.stale_s),    0,            0           },
+	{"cache_namespace", AS(label,      text),      CALL(cache.name_space), 0,            0           },
 };
 
 static enum err settle_op(const struct reader *r, const struct at *at, struct call *call)

@@ -45,6 +45,30 @@ struct on_behalf {
 	int64_t fd_index;  /* which descriptor passed along is the caller's pidfd; -1: none */
 };
 
+/* How far an answer may be one that was given before, and may be kept for the next who asks the same. The words on the wire
+ * are the lower-case names. */
+enum cache_wish {
+	CACHE_UNSAID, /* as policy has it */
+	CACHE_OFF,
+	CACHE_READ,
+	CACHE_WRITE,
+	CACHE_ON,      /* both */
+	CACHE_REFRESH, /* asked anew, and kept in the place of what was */
+	CACHE_ONLY,    /* what is kept, or ERR_NOT_CACHED: nobody is asked */
+};
+const char *cache_wish_name(enum cache_wish w);
+bool cache_wish_from(struct span word, enum cache_wish *out);
+
+struct cache_terms {
+	enum cache_wish wish;
+	int64_t max_age_s; /* no older one is taken; -1: as long as it is fresh */
+	int64_t ttl_s;   /* so long it is fresh, once it is kept; -1: as the configuration has it */
+	int64_t stale_s; /* so much longer it may stand in where no provider answers; -1: likewise */
+	struct span name_space; /* what its caller keeps apart; absent: nothing */
+};
+
+#define CACHE_TERMS_INIT ((struct cache_terms){.max_age_s = -1, .ttl_s = -1, .stale_s = -1})
+
 struct call {
 	enum call_kind kind;
 	enum llm_op op;              /* typed */
@@ -66,6 +90,7 @@ struct call {
 	size_t n_fallbacks;
 	struct span
 		session; /* what belongs together, and had best go to one place; absent: nothing said */
+	struct cache_terms cache;
 };
 
 struct data {
@@ -82,7 +107,8 @@ struct goaway {
 	((struct call){.behalf = {.fd_index = -1},           \
 		.body_bytes = -1,                            \
 		.credit_bytes = (int64_t)LIMIT_CREDIT_BYTES, \
-		.max_cost_nusd = -1})
+		.max_cost_nusd = -1,                         \
+		.cache = CACHE_TERMS_INIT})
 
 /* Each pair is one frame's body. Unpacking: ERR_MALFORMED or ERR_INVALID_REQUEST (naming the
  * member), ERR_VERSION (hello), ERR_UNSUPPORTED (a critical feature, an operation of a later

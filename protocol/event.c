@@ -464,14 +464,66 @@ static const struct member head_rows[] = {
 	{"stream",  AS(bool,        bool),        EVENT(head.is_stream), 0, 0},
 };
 
+static const char *const cache_sources[] = {[CACHE_NOT] = "",
+	[CACHE_HIT] = "hit",
+	[CACHE_JOINED] = "joined",
+	[CACHE_SEMANTIC] = "semantic",
+	[CACHE_STALE] = "stale"};
+
+const char *cache_source_name(enum cache_source s)
+{
+	return cache_sources[s];
+}
+
+static READER(member_read_source)
+{
+	size_t which = 0;
+	const enum err err = member_read_word(
+		r, at, in, cache_sources + CACHE_HIT, COUNT_OF(cache_sources) - CACHE_HIT, &which);
+	*(enum cache_source *)field = (enum cache_source)(which + CACHE_HIT);
+	return err;
+}
+
+static WRITER(member_write_source)
+{
+	const enum cache_source *source = field;
+	pack_pair_str(out, m, key, span_str(cache_sources[*source]));
+}
+
+#define CACHED(field) offsetof(struct cached, field)
+static const struct member cached_rows[] = {
+	{"source",     AS(source,  source),  CACHED(source),     0, 1},
+	{"age_s",      AS(count,   count),   CACHED(age_s),      0, 0},
+	{"saved_nusd", AS(count,   count),   CACHED(saved_nusd), 0, 0},
+	{"score",      AS(opt_f64, opt_f64), CACHED(score),      0, 0},
+};
+
+static READER(member_read_cached)
+{
+	struct cached *cached = field;
+	*cached = (struct cached){.age_s = -1, .saved_nusd = -1};
+	return members_read(r, at, in, cached_rows, COUNT_OF(cached_rows), field, NULL);
+}
+
+static WRITER(member_write_cached)
+{
+	const struct cached *cached = field;
+	if (cached->source == CACHE_NOT)
+		return;
+	pack_key(out, m, key);
+	members_write(out, cached_rows, COUNT_OF(cached_rows), cached);
+}
+
 static const struct member end_rows[] = {
-	{"usage",      AS(usage, usage), EVENT(end.usage),      0, 0},
-	{"provider",   AS(text,  text),  EVENT(end.provider),   0, 0},
-	{"model",      AS(text,  text),  EVENT(end.model),      0, 0},
-	{"request_id", AS(text,  text),  EVENT(end.request_id), 0, 0},
-	{"ttft_us",    AS(count, count), EVENT(end.ttft_us),    0, 0},
-	{"total_us",   AS(count, count), EVENT(end.total_us),   0, 0},
-	{"attempts",   AS(count, count), EVENT(end.attempts),   0, 0},
+	{"usage",      AS(usage,  usage),  EVENT(end.usage),      0, 0},
+	{"provider",   AS(text,   text),   EVENT(end.provider),   0, 0},
+	{"model",      AS(text,   text),   EVENT(end.model),      0, 0},
+	{"request_id", AS(text,   text),   EVENT(end.request_id), 0, 0},
+	{"ttft_us",    AS(count,  count),  EVENT(end.ttft_us),    0, 0},
+	{"total_us",   AS(count,  count),  EVENT(end.total_us),   0, 0},
+	{"attempts",   AS(count,  count),  EVENT(end.attempts),   0, 0},
+	{"cache",      AS(cached, cached), EVENT(end.cached),     0, 0},
+	{"kept",       AS(bool,   bool),   EVENT(end.is_kept),    0, 0},
 };
 
 static const struct {

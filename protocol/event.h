@@ -86,6 +86,25 @@ struct reply_head {
 	bool is_stream;
 };
 
+/* Where an answer came from that no provider gave this time. The words on the wire are the lower-case names. */
+enum cache_source {
+	CACHE_NOT,      /* one was */
+	CACHE_HIT,      /* it was kept */
+	CACHE_JOINED,   /* another call asked the same at that moment */
+	CACHE_SEMANTIC, /* it was kept of words that mean about the same */
+	CACHE_STALE,    /* it was kept, is no longer fresh, and no provider gave another */
+};
+const char *cache_source_name(enum cache_source s);
+
+struct cached {
+	enum cache_source source;
+	int64_t age_s;        /* since it was answered; -1: not known */
+	int64_t saved_nusd;   /* that it would have cost again; -1: not known */
+	struct opt_f64 score; /* semantic: how near those words are, at most 1 */
+};
+
+#define CACHED_NOT ((struct cached){.source = CACHE_NOT, .age_s = -1, .saved_nusd = -1})
+
 /* The closing account of a good answer. */
 struct reply_end {
 	struct llm_usage usage;
@@ -94,6 +113,8 @@ struct reply_end {
 	int64_t ttft_us;             /* to the first content; -1: there was none */
 	int64_t total_us;
 	int64_t attempts;
+	struct cached cached;
+	bool is_kept; /* for who asks the same; never with a source in `cached` */
 };
 
 /* Numbers as exact as the provider gave them. On the wire they are floats of 32 bits where each of

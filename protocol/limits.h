@@ -33,6 +33,7 @@
 #define LIMIT_REPLY_BYTES         (32 * MIB) /* a whole reply, not streamed */
 #define LIMIT_ERROR_REPLY_BYTES   (64 * KIB) /* of an error reply; the rest is not kept */
 #define LIMIT_HEADERS_BYTES       (64 * KIB) /* a reply's headers, kept */
+#define LIMIT_CALL_NAME_BYTES     (1 * KIB)  /* a tool call's id, and its name */
 
 /* a flight's log of events */
 #define LIMIT_FLIGHT_LOG_BYTES (8 * MIB)   /* beyond it the laggard is a slow consumer */

@@ -196,13 +196,13 @@ enum err members_check(const struct reader *r, const struct at *at, const struct
 	const uint32_t bit = UINT32_C(1) << kind;
 	for (size_t i = 0; i < n; i++) {
 		const bool is_there = (seen >> i & 1) != 0;
+		const bool is_foreign = is_there && rows[i].allowed && !(rows[i].allowed & bit);
+		if (!is_foreign && (is_there || !(rows[i].required & bit)))
+			continue;
 		const struct at here = at_member(at, span_str(rows[i].name));
-		if (is_there && rows[i].allowed && !(rows[i].allowed & bit))
-			return reader_refuse(
-				r, &here, r->bad, "%s%s has no such member", what, word);
-		if (!is_there && (rows[i].required & bit))
-			return reader_refuse(
-				r, &here, r->bad, "%s%s must have this member", what, word);
+		return reader_refuse(r, &here, r->bad,
+			is_foreign ? "%s%s has no such member" : "%s%s must have this member", what,
+			word);
 	}
 	return OK;
 }

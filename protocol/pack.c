@@ -510,6 +510,12 @@ static void take_text(struct pack_in *in, const struct head *h, struct span *out
 
 bool pack_str(struct pack_in *in, struct span *out)
 {
+	const size_t left = (size_t)(in->end - in->at), few = left > 0 ? *in->at & 0x1f : 0;
+	if (left > few && (*in->at & 0xe0) == 0xa0) { /* most are short */
+		*out = span_of((const char *)in->at + 1, few);
+		in->at += 1 + few;
+		return true;
+	}
 	struct head h;
 	if (!next(in, &h) || h.kind != PACK_STR)
 		return false;
@@ -694,8 +700,35 @@ void pack_put_bool(struct buf *out, bool v)
 		msgpack_pack_false(&to);
 }
 
+/* Room for a few bytes; NULL as buf_reserve. */
+static inline char *room(struct buf *out, size_t n)
+{
+	return n <= out->cap - out->n && !out->err ? out->p + out->n : buf_reserve(out, n);
+}
+
+/* Most numbers and texts are short: their heads are one byte. */
+#define SHORT_TEXT   ((size_t)32)
+#define SHORT_NUMBER INT64_C(0x80)
+
+static inline bool is_short(int64_t v)
+{
+	return v >= 0 && v < SHORT_NUMBER;
+}
+
+static inline char *write_short(char *to, const char *text, size_t n)
+{
+	*to = (char)(0xa0 | n);
+	if (n > 0)
+		memcpy(to + 1, text, n);
+	return to + 1 + n;
+}
+
 void pack_put_i64(struct buf *out, int64_t v)
 {
+	if (is_short(v)) {
+		buf_byte(out, (char)v);
+		return;
+	}
 	msgpack_packer to = packer(out);
 	msgpack_pack_int64(&to, v);
 }
@@ -708,6 +741,12 @@ void pack_put_f64(struct buf *out, double v)
 
 void pack_put_str(struct buf *out, struct span text)
 {
+	if (text.n < SHORT_TEXT) {
+		char *to = room(out, 1 + text.n);
+		if (to)
+			out->n += (size_t)(write_short(to, text.p, text.n) - to);
+		return;
+	}
 	msgpack_packer to = packer(out);
 	if (is_too_long(out, text.n))
 		return;
@@ -785,6 +824,15 @@ void pack_pair_str(struct buf *out, struct pack_open *m, const char *key, struct
 {
 	if (!span_is_set(text))
 		return;
+	const size_t n = strlen(key);
+	if (n < SHORT_TEXT && text.n < SHORT_TEXT) { /* both at once */
+		char *const from = room(out, 2 + n + text.n);
+		m->count++;
+		if (from)
+			out->n += (size_t)(write_short(write_short(from, key, n), text.p, text.n) -
+					   from);
+		return;
+	}
 	pack_key(out, m, key);
 	pack_put_str(out, text);
 }
@@ -799,6 +847,17 @@ void pack_pair_bin(struct buf *out, struct pack_open *m, const char *key, struct
 
 void pack_pair_i64(struct buf *out, struct pack_open *m, const char *key, int64_t v)
 {
+	const size_t n = strlen(key);
+	if (n < SHORT_TEXT && is_short(v)) {
+		char *const from = room(out, 2 + n);
+		m->count++;
+		if (from) {
+			char *to = write_short(from, key, n);
+			*to++ = (char)v;
+			out->n += (size_t)(to - from);
+		}
+		return;
+	}
 	pack_key(out, m, key);
 	pack_put_i64(out, v);
 }

@@ -327,10 +327,10 @@ struct audit *audit_open(
 	a->loop = l;
 	a->again_us = AGAIN_FIRST_US;
 	a->fault = FAULT_NONE;
-	a->flush.on_run = on_flush;
-	a->fold.on_fire = on_fold;
-	a->again.on_fire = on_again;
-	a->head.on_fire = on_head;
+	LOOP_CALLS(&a->flush, on_run, on_flush);
+	LOOP_CALLS(&a->fold, on_fire, on_fold);
+	LOOP_CALLS(&a->again, on_fire, on_again);
+	LOOP_CALLS(&a->head, on_fire, on_head);
 	buf_init(&a->pending, AUDIT_QUEUE_BYTES);
 	buf_init(&a->work.records, AUDIT_QUEUE_BYTES + LINE_BYTES);
 	a->work.job = (struct job){.run = run, .on_done = on_done};

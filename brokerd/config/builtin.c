@@ -31,17 +31,18 @@
 	"extras=asr_options,enable_code_interpreter,enable_search,incremental_output,preserve_thinking," \
 	"result_format,search_options,translation_options,vl_high_resolution_images"
 #define ZAI_OPS    "ops=chat,embed,models,images,transcribe"
-#define GEMINI_OPS "ops=chat,embed,count,models,images,transcribe,speech"
+#define GEMINI_OPS "ops=chat,embed,count,models,images,transcribe,speech,files,batches"
 #define ALL_LOCAL  UNBOUNDED "seed penalties logit_bias logprobs n top_k "
 
 static const struct builtin rows[] = {
 	{"openai", "https://api.openai.com/v1", "bearer", "gpt-4o-mini",
 		{{"openai-chat", NULL}, {"openai-responses", NULL}},
 		OPENAI_LIKE "file_parts reports=openai "
-		"ops=chat,complete,embed,count,models,moderate,images,transcribe,speech", NULL},
+		"ops=chat,complete,embed,count,models,moderate,images,transcribe,speech,files,batches", NULL},
 	{"anthropic", "https://api.anthropic.com", "header:x-api-key", "claude-sonnet-4-6",
 		{{"anthropic", NULL}},
-		"json_schema strict_tools parallel_tool_calls top_k file_parts reports=anthropic ops=chat,count,models", NULL},
+		"json_schema strict_tools parallel_tool_calls top_k file_parts reports=anthropic "
+		"ops=chat,count,models,files,batches", NULL},
 	{"gemini", "https://generativelanguage.googleapis.com", "header:x-goog-api-key", "gemini-flash-latest",
 		{{"gemini", NULL}},
 		"call_ids service_tier " GEMINI_OPS, NULL},
@@ -51,7 +52,7 @@ static const struct builtin rows[] = {
 		"ops=chat,embed,models", NULL},
 	{"mistral", "https://api.mistral.ai/v1", "bearer", "mistral-small-latest",
 		{{"mistral", NULL}},
-		"json_schema parallel_tool_calls seed penalties n ops=chat,embed,models,moderate,transcribe,speech", NULL},
+		"json_schema parallel_tool_calls seed penalties n ops=chat,embed,models,moderate,transcribe,speech,files", NULL},
 	{"cohere", "https://api.cohere.com/v2", "bearer", "",
 		{{"cohere", NULL}, {"openai-chat //compatibility/v1/chat/completions", "json_schema seed penalties"}},
 		"ops=chat,embed,rerank,models,transcribe", NULL},
@@ -62,7 +63,7 @@ static const struct builtin rows[] = {
 	{"groq", "https://api.groq.com/openai/v1", "bearer", "llama-3.3-70b-versatile",
 		{{"openai-chat", "names=no rules=groq tools_max=128"}, {"openai-responses", NULL}},
 		"max_tokens_field=max_completion_tokens stream_options json_schema parallel_tool_calls seed user "
-		"service_tier stops_max=4 ops=chat,models,transcribe,speech", NULL},
+		"service_tier stops_max=4 ops=chat,models,transcribe,speech,files,batches", NULL},
 	{"xai", "https://api.x.ai/v1", "bearer", "",
 		{{"openai-chat", "rules=xai"}, {"openai-responses", NULL}},
 		"max_tokens_field=max_completion_tokens stream_options json_schema strict_tools parallel_tool_calls seed "
@@ -78,7 +79,7 @@ static const struct builtin rows[] = {
 		OPEN_HOST "ops=chat,complete,embed,rerank,models,images,transcribe,speech", NULL},
 	{"fireworks", "https://api.fireworks.ai/inference/v1", "bearer", "",
 		{{"openai-chat", "rules=open"}, {"openai-responses", NULL}, {"anthropic /messages", NULL}},
-		OPEN_HOST "user ops=chat,complete,embed,rerank,models,images,transcribe", NULL},
+		OPEN_HOST "user ops=chat,complete,embed,rerank,models", NULL},
 	{"cerebras", "https://api.cerebras.ai/v1", "bearer", "",
 		{{"openai-chat", "rules=cerebras"}},
 		"max_tokens_field=max_completion_tokens stream_options json_schema strict_tools seed user cache_key "
@@ -135,7 +136,7 @@ static const struct builtin rows[] = {
 	/* in somebody's own corner of a cloud, which a key of the section names */
 	{"azure", "https://{resource}.openai.azure.com/openai/v1", "header:api-key", "",
 		{{"openai-chat", NULL}, {"openai-responses", NULL}},
-		OPENAI_LIKE "errors=openai limits=azure ops=chat,embed,models,images,transcribe,speech", NULL},
+		OPENAI_LIKE "errors=openai limits=azure ops=chat,embed,models,images,transcribe,speech,files,batches", NULL},
 	{"azure-dated", "https://{resource}.openai.azure.com/openai?api-version=2024-10-21", "header:api-key", "",
 		{{"openai-chat /deployments/{model}/chat/completions", NULL}},
 		OPENAI_LIKE "errors=openai limits=azure ops=chat,embed:/deployments/{model}/embeddings", NULL},
@@ -150,7 +151,7 @@ static const struct builtin rows[] = {
 				"stream_options json_schema seed penalties extras=extra_body"},
 			{"mistral /projects/{project}/locations/{location}/publishers/mistralai/models/{model}:{method}",
 				"json_schema parallel_tool_calls seed penalties n"}},
-		"rules=vertex errors=gemini limits=gemini ops=chat,embed,count,images,transcribe,speech", NULL},
+		"rules=vertex errors=gemini limits=gemini ops=chat,embed,count", NULL},
 	{"bedrock", "https://bedrock-runtime.{region}.amazonaws.com", "sigv4", "",
 		{{"bedrock", NULL}},
 		"ops=chat,embed,count,images", NULL},

@@ -588,6 +588,11 @@ void catalogue_set_day(struct catalogue *c, int64_t day)
 	c->day = day;
 }
 
+int64_t catalogue_day(const struct catalogue *c)
+{
+	return c->day;
+}
+
 /* How many names a list has. */
 static size_t names_in(const struct catalogue *c, int list)
 {

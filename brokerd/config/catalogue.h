@@ -33,6 +33,7 @@ void catalogue_unref(struct catalogue *c); /* NULL is fine */
 
 /* The day whose prices are meant, since 1970; 0, the beginning: before all dates. */
 void catalogue_set_day(struct catalogue *c, int64_t day);
+int64_t catalogue_day(const struct catalogue *c);
 
 /* How many models, of them from the import; when the snapshot was made, "YYYY-MM-DD". */
 size_t catalogue_count(const struct catalogue *c, size_t *imported);

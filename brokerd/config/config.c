@@ -15,6 +15,7 @@
 #include "brokerd/config/builtin.h"
 #include "brokerd/config/ini.h"
 #include "brokerd/config/keys.h"
+#include "brokerd/config/known.h"
 #include "brokerd/config/limit_check.h"
 #include "brokerd/config/limits_file.h"
 #include "brokerd/config/proof.h"
@@ -78,6 +79,7 @@ struct limit_draft {
 	unsigned file;
 };
 
+#define PLAIN 4 /* sections that come first in the table */
 struct loader {
 	struct config *c;
 	struct fault *why;
@@ -90,9 +92,10 @@ struct loader {
 	size_t n_builtin_policy; /* of them, at the front */
 	struct limit_draft *limits;
 	size_t n_limits;
-	bool is_by_hand;       /* there may be limits alone */
-	struct place plain[3]; /* the sections without a name, as last seen */
-	unsigned plain_file[3];
+	bool is_by_hand;           /* there may be limits alone */
+	struct place plain[PLAIN]; /* the sections without a name, as last seen */
+	struct place embed_model;
+	unsigned plain_file[PLAIN];
 	const char *file; /* the one being read */
 	bool is_builtin;  /* it is no file */
 	unsigned file_number;
@@ -366,8 +369,6 @@ static enum err begin_limit(struct loader *l, struct span name, struct place at)
 
 static enum err no_section(struct loader *l, struct span word)
 {
-	if (span_is(word, "cache"))
-		return fault_set(l->why, ERR_MISCONFIGURED, "[cache] is not in this version");
 	const char *near = keys_nearest(NULL, word);
 	return fault_set(l->why, ERR_MISCONFIGURED, "there is no section [%.*s]%s%s%s",
 		SPAN_ARG(span_first(word, 64)), near ? ": did you mean [" : "", near ? near : "",
@@ -508,6 +509,8 @@ static enum err on_pair(struct loader *l, const struct ini_item *item, struct pl
 	if (!*line)
 		keys_empty(k, to);
 	*line = item->line;
+	if (k->kind == KEY_MODEL)
+		l->embed_model = *at;
 	const enum err err = keys_read(k, item->value, to, &l->c->arena, l->why);
 	return !err && l->model ? note_of_model(l, k, *at) : err;
 }
@@ -846,10 +849,38 @@ static enum err finish_policy(struct loader *l)
 	if (!c->policy)
 		return no_memory(l->why);
 	for (size_t i = 0; i < l->n_policy; i++) {
-		const size_t from = (i + l->n_builtin_policy) % l->n_policy;
-		c->policy[c->n_policy++] = l->policy[from].r;
+		struct policy_draft *d = &l->policy[(i + l->n_builtin_policy) % l->n_policy];
+		if (say_place(l, d->section, &d->r.said_at))
+			return ERR_NO_MEMORY;
+		c->policy[c->n_policy++] = d->r;
 	}
 	return OK;
+}
+
+/* Words are compared by a model that there is, where a rule wants them compared. */
+static enum err finish_semantic(struct loader *l)
+{
+	const struct span name = l->c->embed_model;
+	const size_t slash = span_index(name, '/');
+	const struct model *alias = config_model(l->c, name);
+	for (size_t i = 0; i < l->n_policy && !span_is_set(name); i++) {
+		if (l->policy[i].r.cache_semantic == 0)
+			continue;
+		fault_set(l->why, ERR_MISCONFIGURED,
+			"[policy \"%.*s\"] has cache_semantic, and nothing says by which model "
+			"words are compared: add embed_model = PROVIDER/MODEL to [cache]",
+			SPAN_ARG(span_first(l->policy[i].r.name, 64)));
+		return at_place(l, l->policy[i].section, ERR_MISCONFIGURED);
+	}
+	if (!span_is_set(name) || (alias && alias->n_targets > 0))
+		return OK;
+	if (slash < name.n)
+		return check_target(l, span_first(name, slash), l->embed_model);
+	fault_set(l->why, ERR_MISCONFIGURED,
+		"no model is called \"%.*s\": embed_model is the NAME of a [model] section that "
+		"has targets, or PROVIDER/MODEL",
+		SPAN_ARG(span_first(name, 64)));
+	return at_place(l, l->embed_model, ERR_MISCONFIGURED);
 }
 
 /* What was set by hand and names what is gone since stays as it is: the configuration is no less good for it. */
@@ -933,7 +964,9 @@ static enum err finish(struct loader *l)
 			return err;
 		c->models[c->n_models++] = l->models[i].m;
 	}
-	const enum err err = finish_policy(l);
+	enum err err = finish_policy(l);
+	if (!err)
+		err = finish_semantic(l);
 	return err ? err : finish_limits(l);
 }
 
@@ -1015,7 +1048,13 @@ static struct config *start(struct loader *l, struct fault *why)
 	}
 	arena_init(&c->arena, ARENA_BYTES);
 	c->refs = 1;
-	return c;
+	c->known = known_new();
+	if (c->known)
+		return c;
+	config_unref(c);
+	l->c = NULL;
+	no_memory(why);
+	return NULL;
 }
 
 /* Ends a loader; `err` is of all that came before. */
@@ -1051,6 +1090,8 @@ static enum err presets(struct loader *l)
 		err = keys_preset("vault", l->c, &l->c->arena, l->why);
 	if (!err)
 		err = keys_preset("ledger", l->c, &l->c->arena, l->why);
+	if (!err)
+		err = keys_preset("cache", l->c, &l->c->arena, l->why);
 	if (!err)
 		err = add_builtins(l);
 	if (!err)
@@ -1100,6 +1141,14 @@ struct config *config_ref(struct config *c)
 	return c;
 }
 
+void config_set_catalogue(struct config *c, struct catalogue *catalogue)
+{
+	struct catalogue *former = c->catalogue; /* which may be the same */
+	c->catalogue = catalogue ? catalogue_ref(catalogue) : NULL;
+	catalogue_unref(former);
+	known_forget(c->known);
+}
+
 void config_unref(struct config *c)
 {
 	if (!c)
@@ -1108,6 +1157,7 @@ void config_unref(struct config *c)
 	if (--c->refs > 0)
 		return;
 	catalogue_unref(c->catalogue);
+	known_free(c->known);
 	arena_done(&c->arena);
 	free(c);
 }

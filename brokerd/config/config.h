@@ -96,7 +96,8 @@ struct config {
 	struct limit_rule *limits; /* in order */
 	size_t n_limits;
 	struct catalogue
-		*catalogue; /* facts of models; the broker's to set; NULL: none are known */
+		*catalogue;  /* facts of models, by config_set_catalogue(); NULL: none are known */
+	struct known *known; /* what was found of targets, for known.c alone */
 	/* [broker] */
 	struct span log_level;
 	int64_t idle_exit_us; /* 0: never; only when socket-activated */
@@ -115,6 +116,15 @@ struct config {
 	int64_t ledger_keep_us;   /* 0: for ever */
 	int64_t keep_prompts_us;  /* 0: none are kept */
 	int64_t keep_prompts_mib; /* all together */
+	/* [cache] */
+	int64_t cache_memory_mib, cache_disk_mib; /* 0: none is kept there */
+	int64_t cache_entry_kib;
+	int64_t cache_shared_mib; /* of answers in the making */
+	int64_t cache_ttl_us;     /* 0: none, unless its caller says so */
+	int64_t cache_stale_us;   /* how much longer it may stand in where no provider answers */
+	struct span embed_model;  /* by which words are compared; absent: none are */
+	int64_t embed_us;         /* and for how long that may be waited */
+	int64_t vectors, vectors_mib; /* of words that led to an answer; 0: none are kept */
 	/* [vault] */
 	int64_t auto_lock_us; /* 0: never */
 	bool is_locked_on_resume;
@@ -137,6 +147,8 @@ enum err config_add_limits(
 
 struct config *config_ref(struct config *c);
 void config_unref(struct config *c);
+/* In the place of the one it had; it takes a reference of its own. NULL: none. */
+void config_set_catalogue(struct config *c, struct catalogue *catalogue);
 
 const struct provider *config_provider(const struct config *c, struct span name);
 const struct model *config_model(const struct config *c, struct span name);

@@ -16,20 +16,21 @@
 #define IN_PRICE(m)    (offsetof(struct model, price) + offsetof(struct price, m))
 
 static const struct section sections[] = {
-	{"broker",   NULL,   "The daemon itself."                       },
-	{"vault",    NULL,   "Where the keys are kept."                 },
-	{"ledger",   NULL,   "What is written down of requests."        },
+	{"broker",   NULL,   "The daemon itself."                                     },
+	{"vault",    NULL,   "Where the keys are kept."                               },
+	{"ledger",   NULL,   "What is written down of requests."                      },
+	{"cache",    NULL,   "Answers that are kept for those who ask the same again."},
 	{"provider", "NAME",
          "A provider, or what is to be different about a built-in one. Its models are "
 		"called "
-		"NAME/MODEL; its key is added with `llmb key add NAME`."},
+		"NAME/MODEL; its key is added with `llmb key add NAME`."              },
 	{"model",    "NAME",
          "An alias: NAME stands for its targets, and what is said here holds for calls by "
 		"that "
 		"name. Where NAME is PROVIDER/MODEL, the facts of that model, which beat the "
 		"alias's; "
 		"a * at the beginning or the end of MODEL stands for any text, and the more exact "
-		"section wins, key by key."                             },
+		"section wins, key by key."					   },
 	{"policy",   "NAME",
          "A rule: whom it is for, and what they may do. Of the rules, in the order of the "
 		"files, the first "
@@ -37,7 +38,7 @@ static const struct section sections[] = {
 		"fits is "
 		"no. What is not said of the caller is not asked. `llmb policy` shows them all, "
 		"and `llmb "
-		"policy test` what would be said of somebody."          },
+		"policy test` what would be said of somebody."                        },
 	{"limit",    "NAME",
          "How much may be had, by whom and of what. All limits that a call falls under hold "
 		"together: it gets all "
@@ -45,7 +46,7 @@ static const struct section sections[] = {
 		"calls is not asked, "
 		"and a limit that says whose calls it is for counts all of these together, unless "
 		"*each* tells them "
-		"apart. `llmb budget list` shows what is used."         },
+		"apart. `llmb budget list` shows what is used."                       },
 };
 
 /* clang-format off */
@@ -56,7 +57,8 @@ static const struct key keys[] = {
 		"A broker that systemd started for a connection ends after so long without one. Not "
 		"while a vault is open that only a person can open again."},
 	{"broker", "drain", KEY_DURATION, IN_CONFIG(drain_us), MS, HOUR, NULL, "30s",
-		"How long SIGTERM waits for calls that are under way."},
+		"How long SIGTERM waits for calls that are under way. Who calls meanwhile waits for the next broker, "
+		"and no longer than 45 seconds: with more than 40s here such a call may fail."},
 	{"broker", "request_timeout", KEY_DURATION, IN_CONFIG(request_us), MS, 7 * DAY, NULL, "1h",
 		"The longest that a call may take, where the caller sets no shorter time."},
 	{"broker", "queue_timeout", KEY_DURATION, IN_CONFIG(queue_us), 0, 7 * DAY, NULL, "2m",
@@ -81,10 +83,11 @@ static const struct key keys[] = {
 		"How long an answer is read on at the most when its caller has gone, where its provider's "
 		"section says *on_gone* = drain."},
 	{"broker", "max_connections", KEY_COUNT, IN_CONFIG(max_connections), 1, 1000000, NULL, "12000",
-		"Connections that one caller may hold."},
+		"Connections that one caller may hold. All programs of a user together may hold no more than half of what the "
+		"broker has descriptors for; those of its own user may."},
 	{"broker", "max_calls", KEY_COUNT, IN_CONFIG(max_calls), 1, 1000000, NULL, "2048",
 		"Calls that one caller may have under way, with those that go on though he is gone from them "
-		"(*on_gone*)."},
+		"(*on_gone*), and those that others make on his behalf."},
 	{"broker", "head_hold", KEY_DURATION, IN_CONFIG(head_hold_us), 0, HOUR, NULL, "5s",
 		"A stream on a public API's surface begins after so long without a word, so that its caller "
 		"does not wait in silence; until then an error is a reply with a status of its own. "
@@ -111,7 +114,8 @@ static const struct key keys[] = {
 		"the lid has to open the vault too, unless a key file does."},
 	{"vault", "key_file", KEY_PATH, IN_CONFIG(key_file), 0, 0, NULL, "",
 		"The file that opens the vault with nobody there: 32 bytes, its owner's alone. Without "
-		"this key it is *vault.key* in the state folder."},
+		"this key it is *vault.key* in the state folder. Where it is named, it is what opens a new "
+		"vault, though systemd hands over a credential for that."},
 
 	{"ledger", "keep", KEY_DURATION, IN_CONFIG(ledger_keep_us), 32 * DAY, 36500 * DAY, "never", "never",
 		"How long rows stay, as in 400d: older ones go, once a day, and the file becomes smaller. 32 days "
@@ -124,10 +128,45 @@ static const struct key keys[] = {
 		"The most that they may take together, in MiB: beyond it the oldest go. Of a prompt of more than "
 		"a mebibyte, or a quarter of that, its beginning is kept."},
 
+	{"cache", "memory_mib", KEY_COUNT, IN_CONFIG(cache_memory_mib), 0, 1048576, NULL, "64",
+		"The most that answers in memory take together, in MiB; 0 keeps none there. Typed requests whose answers were "
+		"found there twice are kept as they were read, for an eighth of that beside it at the most, until the cache is "
+		"cleared, the vault locked or opened, or a configuration read. The system's unit allows "
+		"the broker 3 GiB in all (*MemoryMax=*), and more of them than a part of that need more there, too."},
+	{"cache", "disk_mib", KEY_COUNT, IN_CONFIG(cache_disk_mib), 0, 1048576, NULL, "1024",
+		"The most that they take on disk, sealed with a key of the vault; while that is locked, the disk is "
+		"neither read nor written. 0 keeps none there, and removes what there was."},
+	{"cache", "entry_kib", KEY_COUNT, IN_CONFIG(cache_entry_kib), 1, 65536, NULL, "1024",
+		"A longer answer is not kept."},
+	{"cache", "shared_mib", KEY_COUNT, IN_CONFIG(cache_shared_mib), 1, 65536, NULL, "256",
+		"The most that answers take together while they come, for those who ask the same and read along. Beyond it "
+		"those that nobody else reads are not kept, and those that others read are joined by no more, and come no "
+		"faster than the slowest of them reads."},
+	{"cache", "ttl", KEY_DURATION, IN_CONFIG(cache_ttl_us), 0, 3650 * DAY, NULL, "7d",
+		"So long an answer is as good as one of now, where its caller does not say how long; *never* keeps "
+		"none, unless its caller does."},
+	{"cache", "stale_if_error", KEY_DURATION, IN_CONFIG(cache_stale_us), 0, 3650 * DAY, NULL, "never",
+		"So much longer it is kept, for when no provider gives one: out of reach, overloaded, too slow, failing, "
+		"or rates that are used up. It says then that it is stale. Its caller may say how long, too."},
+	{"cache", "embed_model", KEY_MODEL, IN_CONFIG(embed_model), 0, 0, NULL, "",
+		"By which model the last words of a chat are compared with those of others, where a rule has "
+		"*cache_semantic*: an alias, or PROVIDER/MODEL. It is asked for whoever makes the call, whichever models "
+		"his rule allows: his limits and budgets, and what the call may cost, count it, and it has a row of his "
+		"in the ledger. A call with tags is compared only where this is an alias, by the lines for these."},
+	{"cache", "embed_timeout", KEY_DURATION, IN_CONFIG(embed_us), MS, HOUR, NULL, "2s",
+		"How long a call waits for that at most, and never for more than a fourth of the time that it has left. "
+		"Then it goes on as if nothing were kept."},
+	{"cache", "vectors", KEY_COUNT, IN_CONFIG(vectors), 0, 1000000, NULL, "100000",
+		"The most of such words that are remembered, in memory alone, as the vectors that the model made of "
+		"them; the oldest go first. 0 remembers none, and none are compared."},
+	{"cache", "vectors_mib", KEY_COUNT, IN_CONFIG(vectors_mib), 1, 1048576, NULL, "512",
+		"And the most that they take together, in MiB: one of 1536 dimensions takes about 3.2 KiB."},
+
 	{"provider", "dialect", KEY_DIALECT, 0, 0, 0, NULL, "",
 		"What is spoken there: *openai-chat*, *openai-responses*, *openai-completions*, *anthropic*, "
 		"*gemini*, *bedrock*, *mistral*, *cohere* or *ollama*, and behind it a path below "
-		"*base_url* where it is not the usual one, or, with two slashes before it, below the host; "
+		"*base_url* where it is not the usual one (one that begins with /v1/ says so of all "
+		"operations), or, with two slashes before it, below the host; "
 		"in it {model} and {method} stand for the model's name and for what is done, {model_path} for "
 		"a name whose slashes are the path's. May repeat; "
 		"the first is spoken, unless the trait *dialect* of a model names another."},
@@ -205,7 +244,8 @@ static const struct key keys[] = {
 		"What becomes of an answer whose caller has gone: *cancel* ends it at once; *drain* reads it to its "
 		"end, at most as long as [broker] says (*drain_gone*), for what it has truly used, where a provider "
 		"goes on and bills for it anyhow. What has not been sent in full, and what its caller takes back while "
-		"he stays, is cancelled."},
+		"he stays, is cancelled; but what has come to its last word is read to its end, for two seconds at the "
+		"most, whatever this says."},
 	{"provider", "local", KEY_BOOL, IN_PROVIDER(is_local), 0, 0, NULL, "no",
 		"It is on this host or in a private network; else such addresses are refused."},
 	{"provider", "allow_plain_loopback", KEY_BOOL, IN_PROVIDER(is_plain_loopback_allowed), 0, 0,
@@ -226,7 +266,8 @@ static const struct key keys[] = {
 		"is said); the quicker of two that chance takes, as to its first words of late and to what is under "
 		"way there; the one with the fewest requests under way; the cheapest for this request, unknown prices "
 		"last; or always the same for the same session (without one: for the same app), by weight. What "
-		"rests after a failure comes last in any case."},
+		"rests after a failure comes last in any case. Among those that none of this prefers to another, the one whose "
+		"cache holds the beginning of the prompt comes first."},
 	{"model", "fallback_context", KEY_FALLBACK, IN_ROUTE(context), 0, 0, NULL, "",
 		"PROVIDER/MODEL: for a prompt that is too long for the targets. May repeat, in order."},
 	{"model", "fallback_refusal", KEY_FALLBACK, IN_ROUTE(refusal), 0, 0, NULL, "",
@@ -338,6 +379,26 @@ static const struct key keys[] = {
 	{"policy", "resend", KEY_EITHER, IN_POLICY(is_resend_denied), 0, 0, "allow|deny", "allow",
 		"Whether a request that may have been served, for its answer was lost, is sent again, once, to "
 		"another target: it may then be paid for twice."},
+
+	{"policy", "cache", KEY_RANK, IN_POLICY(cache), 0, 0, "auto|off|read|write|on", "auto",
+		"Whether an answer may be one that was given before to the same request, and may be kept for the next "
+		"one. *auto*: of embeddings, and of words that are chosen without chance (a temperature of 0, or a "
+		"seed), and of all else only where the call asks for it. *on*: of all, unless the call says off. "
+		"*read* and *write* allow no more than that half, *off* neither, whatever a call asks for."},
+	{"policy", "cache_scope", KEY_RANK, IN_POLICY(cache_scope), 0, 0, "app|user|host", "app",
+		"With whom these answers are shared: each app has its own, or all of a user's, or all on the host for "
+		"whom a rule says so. Who shares them can tell by the time it takes whether another has asked the same."},
+	{"policy", "prompt_cache", KEY_RANK, IN_POLICY(prompt_cache), 0, 0, "off|asked|auto|auto-1h", "asked",
+		"What providers are told to keep of a prompt in caches of their own. *asked*: what the call marks. *auto*: of "
+		"one that marks nothing, for a model of Anthropic's, tools, system texts and what the user said last are marked, "
+		"where they are long enough (1,024 tokens), for five minutes, or for an hour; what is kept costs more once, and "
+		"much less each time that it comes back. *off*: no mark goes out, and no target is preferred because it holds a "
+		"prompt. What is passed on byte by byte, in the provider's own language, stays as it came."},
+	{"policy", "cache_semantic", KEY_COSINE, IN_POLICY(cache_semantic), 0, 0, NULL, "never",
+		"How near the last words of a chat must be to those of another for its answer to be theirs as well, where "
+		"all else is the same: the cosine of what *embed_model* in [cache] makes of them, as in 0.95. Only where "
+		"the call may have an answer that was kept, and these very words had none. That words mean the same "
+		"is a guess: the reply says *semantic*, and how near they were."},
 
 	{"limit", "app", KEY_PATTERNS, IN_LIMIT(apps), 0, 0, NULL, "",
 		"Whose calls, as `llmb usage` calls them; a * stands for any text. May repeat."},

@@ -34,6 +34,8 @@ enum key_kind {
 	KEY_BUDGET,   /* struct limit_rule's hard budgets, a list */
 	KEY_SOFT,     /* and its soft ones */
 	KEY_ZONE,     /* struct limit_rule's zone */
+	KEY_MODEL,    /* struct span: an alias, or PROVIDER/MODEL */
+	KEY_COSINE, /* int64_t, ten-thousandths, from a number above 0 and at most 1; "never" is 0 */
 };
 
 struct key {

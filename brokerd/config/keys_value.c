@@ -8,6 +8,7 @@
 
 #include "brokerd/config/template.h"
 #include "protocol/base/num.h"
+#include "protocol/limits.h"
 
 #define MS        INT64_C(1000)
 #define HOUR      (INT64_C(3600000) * MS)
@@ -494,6 +495,23 @@ static enum err read_either(const struct key *k, struct span value, bool *to, st
 	return err;
 }
 
+static enum err read_model(struct span value, struct span *to, struct arena *a, struct fault *why)
+{
+	if (value.n > LIMIT_LABEL_BYTES)
+		return bad(why, "a model's name is shorter");
+	return read_text(value, to, a, why);
+}
+
+static enum err read_cosine(struct span value, int64_t *to, struct fault *why)
+{
+	*to = 0;
+	if (span_is(value, "never"))
+		return OK;
+	if (!num_scaled(value, COSINE_PLACES, to) || *to < 1 || *to > COSINE_ONE)
+		return bad(why, "this is a number above 0 and at most 1, as in 0.95, or never");
+	return OK;
+}
+
 bool keys_is_list(const struct key *k)
 {
 	switch (k->kind) {
@@ -616,6 +634,10 @@ enum err keys_read(
 		return read_budget(value, k->kind == KEY_SOFT, to, a, why);
 	case KEY_ZONE:
 		return read_zone(value, to, a, why);
+	case KEY_MODEL:
+		return read_model(value, at, a, why);
+	case KEY_COSINE:
+		return read_cosine(value, at, why);
 	}
 	return ERR_INTERNAL;
 }

@@ -115,6 +115,12 @@ static void put_kind(struct buf *out, const struct key *k)
 	case KEY_ZONE:
 		buf_text(out, "_zone_");
 		break;
+	case KEY_MODEL:
+		buf_text(out, "_NAME_, _PROVIDER/MODEL_");
+		break;
+	case KEY_COSINE:
+		buf_text(out, "_number_ (0.0001 to 1), *never*");
+		break;
 	case KEY_SOURCE:
 		buf_text(out, "*command:* _path_ ..., *file:* _path_, *credential:* _NAME_");
 		break;
@@ -215,40 +221,86 @@ static void put_rows(struct buf *out)
 	}
 }
 
+/* clang-format off */
+static const char head[] =
+	"llm-broker.conf(5)\n\n"
+	"; Written by `make manual` from the tables in brokerd/config: change it there.\n\n"
+	"# NAME\n\n"
+	"llm-broker.conf - what llm-brokerd is told: broker.conf\n\n"
+	"# SYNOPSIS\n\n"
+	"_/etc/llm-broker/broker.conf_, _/etc/llm-broker/broker.conf.d/\\*.conf_\n\n"
+	"_~/.config/llm-broker/broker.conf_, _~/.config/llm-broker/broker.conf.d/\\*.conf_\n\n"
+	"# DESCRIPTION\n\n"
+	"None of it is needed: without a file the built-in providers are there, and wait for keys "
+	"(*llmb key add*). The first two are the system's broker's, and of one that root starts; the "
+	"others are a user's own, below _$XDG_CONFIG_HOME_ where that is set. *--config* of "
+	"*llm-brokerd*(8) names another.\n\n"
+	"A line is a comment (*#* or *;* at its start), a section in brackets, or *key = value*. A value is "
+	"the rest of its line; it has no quotes, and no comment behind it. An unknown section or key, a bad "
+	"value, and a key given twice are errors, and then nothing of the file holds.\n\n"
+	"Beside *broker.conf* the files of *broker.conf.d* that end in *.conf* are read, in the order of "
+	"their names. A section may be in several files: a key of a later one takes the place of an earlier "
+	"one's, and a list (a key that may repeat) that of the whole earlier list. A file that others than "
+	"root and the broker's user own or may write is not read.\n\n"
+	"Times are written with their unit: 250ms, 30s, 5m, 2h, 7d.\n\n"
+	"*llmb config check* (or *llm-brokerd --check*) says what is wrong, and in which line. *llmb config "
+	"reload*, SIGHUP, or *systemctl reload llm-broker* reads it anew: where it is bad, what was there "
+	"before still holds. A broker that starts with a bad file serves nobody, and tells every caller why.\n\n";
+
+static const char tail[] =
+	"# FILES\n\n"
+	"_/etc/llm-broker/broker.conf_, _/etc/llm-broker/broker.conf.d/\\*.conf_\n"
+	"\tof the system's broker\n\n"
+	"_~/.config/llm-broker/broker.conf_, _~/.config/llm-broker/broker.conf.d/\\*.conf_\n"
+	"\tof a user's own\n\n"
+	"_limits_ in the state folder\n"
+	"\twhat *llmb budget set* has written; it stands beside the [limit] sections\n\n"
+	"# EXAMPLES\n\n"
+	"A server of one's own, and an alias that goes on elsewhere:\n\n"
+	"```\n"
+	"[provider \"local\"]\n"
+	"dialect = openai-chat /v1/chat/completions\n"
+	"base_url = http://127.0.0.1:8080\n"
+	"auth = none\n"
+	"local = yes\n"
+	"allow_plain_loopback = yes\n"
+	"\n"
+	"[model \"default\"]\n"
+	"target = local/qwen3\n"
+	"target = openai/gpt-4o-mini\n"
+	"```\n\n"
+	"What agents may spend, and what a Flatpak may ask:\n\n"
+	"```\n"
+	"[limit \"agents\"]\n"
+	"app = agent-*\n"
+	"budget = 20/week\n"
+	"concurrency = 4\n"
+	"\n"
+	"[policy \"builder\"]\n"
+	"kind = flatpak\n"
+	"name = org.gnome.Builder\n"
+	"operation = use\n"
+	"model = anthropic/*\n"
+	"max_cost = 0.05\n"
+	"```\n\n"
+	"# SECURITY\n\n"
+	"No key of a provider belongs here: keys are in the vault (*llmb key add*), or *key\\_source* says which "
+	"other manager has them. A [policy] section is all that its callers may: the first that fits holds, "
+	"and one for programs of yours wants *operation = \\**, or *llmb* itself can no longer look after the broker. "
+	"*local = yes* lets a provider be on this machine or its network; *allow\\_plain\\_loopback* lets "
+	"requests and keys go there unencrypted.\n\n"
+	"# SEE ALSO\n\n"
+	"*llm-brokerd*(8), *llmb*(1), *llmb-cache*(1), *llm-broker-protocol*(7)\n";
+/* clang-format on */
+
 void config_manual(struct buf *out)
 {
 	size_t n;
 	const struct section *sections = keys_sections(&n);
-	buf_text(out,
-		"broker.conf(5)\n\n"
-		"# NAME\n\n"
-		"broker.conf - what llm-brokerd is told\n\n"
-		"# DESCRIPTION\n\n"
-		"None of it is needed: without a file the built-in providers are there.\n\n"
-		"A line is a comment (*#* or *;* at its start), a section in brackets, or *key = "
-		"value*. A value is the rest of its line; it has no quotes, and no comment behind "
-		"it. "
-		"An unknown section or key, a bad value, and a key given twice are errors, and "
-		"then "
-		"nothing of the file holds.\n\n"
-		"Beside *broker.conf* the files of *broker.conf.d* that end in *.conf* are read, "
-		"in "
-		"the order of their names. A section may be in several files: a key of a later one "
-		"takes the place of an earlier one's, and a list (a key that may repeat) "
-		"that of the "
-		"whole earlier list. A file that others than root and the broker's user own or may "
-		"write is not read.\n\n"
-		"Times are written with their unit: 250ms, 30s, 5m, 2h, 7d.\n\n");
+	buf_text(out, head);
 	for (size_t i = 0; i < n; i++)
 		put_section(out, &sections[i]);
 	put_traits(out);
 	put_rows(out);
-	buf_text(out, "# FILES\n\n"
-		      "_/etc/llm-broker/broker.conf_, _/etc/llm-broker/broker.conf.d/\\*.conf_\n"
-		      "\tof the system's broker\n\n"
-		      "_~/.config/llm-broker/broker.conf_, "
-		      "_~/.config/llm-broker/broker.conf.d/\\*.conf_\n"
-		      "\tof a user's own\n\n"
-		      "# SEE ALSO\n\n"
-		      "*llm-brokerd*(8), *llmb*(1)\n");
+	buf_text(out, tail);
 }

@@ -30,9 +30,37 @@ struct native_rule {
 	struct span path;     /* how it begins */
 };
 
+/* How far its callers' answers may be ones that were given before, and are kept. */
+enum policy_cache {
+	POLICY_CACHE_AUTO, /* of what is not left to chance; of others where their caller asks for it */
+	POLICY_CACHE_OFF,   /* never, whatever they ask for */
+	POLICY_CACHE_READ,  /* they may be given what was kept */
+	POLICY_CACHE_WRITE, /* theirs may be kept */
+	POLICY_CACHE_ON,    /* of all, where their caller does not say otherwise */
+};
+
+/* With whom they are shared, from the narrowest on. */
+enum policy_scope {
+	POLICY_SCOPE_APP,
+	POLICY_SCOPE_USER,
+	POLICY_SCOPE_HOST,
+};
+
+/* What becomes of the marks of a prompt for its provider's own cache, from the least on. */
+enum policy_prompt_cache {
+	POLICY_PROMPTS_OFF,     /* none goes out, and nobody is asked because he holds a prompt */
+	POLICY_PROMPTS_ASKED,   /* those that its caller set */
+	POLICY_PROMPTS_AUTO,    /* where he set none, some that are kept for five minutes, */
+	POLICY_PROMPTS_AUTO_1H, /* or for an hour */
+};
+/* A cosine in whole numbers, so that one that is said is one that is kept. */
+#define COSINE_PLACES 4
+#define COSINE_ONE    INT64_C(10000)
+
 struct policy_rule {
 	struct span name;
-	bool is_builtin; /* no file says anything of it */
+	bool is_builtin;     /* no file says anything of it */
+	struct span said_at; /* "/etc/llm-broker/broker.conf:12" */
 	/* whom it is for: all that is said must hold */
 	uint32_t kinds, sockets;         /* a bit for each of their enums; 0: any */
 	enum peer_confidence confidence; /* at least */
@@ -47,6 +75,10 @@ struct policy_rule {
 	int64_t max_input, max_output;      /* tokens of a call; -1: as they come */
 	int64_t max_cost_nusd;              /* of a call; -1: as it comes */
 	int64_t max_calls, max_connections; /* of one identity; -1: as [broker] says */
+	enum policy_cache cache;
+	enum policy_scope cache_scope;
+	enum policy_prompt_cache prompt_cache;
+	int64_t cache_semantic; /* so near, or nearer, words are as good as the same, in ten-thousandths; 0: none are */
 	bool is_resend_denied; /* what may have been served is not sent again elsewhere */
 };
 

@@ -1,6 +1,8 @@
 /* estimate.c - a rule of thumb, and an operation made of it. */
 #include "brokerd/dialect/estimate.h"
 
+#include <string.h>
+
 #include "brokerd/dialect/counts.h"
 #include "brokerd/dialect/media.h"
 #include "brokerd/dialect/picture.h"
@@ -37,15 +39,45 @@ static const struct {
 	{"gpt-oss",  80 },
 };
 
+#define EACH_BYTE  UINT64_C(0x0101010101010101)
+#define WORD_BYTES sizeof(uint64_t)
+#define WORDS_MOST ((size_t)255) /* until a count of one byte is full */
+
+/* The sum of a word's bytes. */
+static int64_t sum_bytes(uint64_t counts)
+{
+	const uint64_t even = counts & UINT64_C(0x00ff00ff00ff00ff);
+	const uint64_t odd = counts >> 8 & UINT64_C(0x00ff00ff00ff00ff);
+	return (int64_t)((even + odd) * UINT64_C(0x0001000100010001) >> 48);
+}
+
+/* Eight at a time: a prompt has up to millions of them, and each request is estimated. */
 int64_t estimate_text(struct span text)
 {
-	int64_t ascii = 0, others = 0;
-	for (size_t i = 0; i < text.n; i++) {
-		const unsigned char c = (unsigned char)text.p[i];
-		ascii += c < 0x80;
-		others += c >= 0xc0; /* the first byte of a character */
+	int64_t high = 0,
+		first = 0; /* bytes that are not ASCII; of these, the first ones of characters */
+	size_t i = utf8_ascii_bytes(text);
+	while (text.n - i >= WORD_BYTES) {
+		const size_t words = (text.n - i) / WORD_BYTES;
+		const size_t end = i + WORD_BYTES * (words < WORDS_MOST ? words : WORDS_MOST);
+		uint64_t highs = 0, firsts = 0;
+		for (; i < end; i += WORD_BYTES) {
+			uint64_t word;
+			memcpy(&word, text.p + i, sizeof word);
+			highs += word >> 7 & EACH_BYTE;
+			firsts += word >> 7 & word >> 6 & EACH_BYTE;
+		}
+		high += sum_bytes(highs);
+		first += sum_bytes(firsts);
+		i += utf8_ascii_bytes(span_skip(text, i));
 	}
-	return (ascii + ASCII_PER_TOKEN - 1) / ASCII_PER_TOKEN + others;
+	for (; i < text.n; i++) {
+		const unsigned char c = (unsigned char)text.p[i];
+		high += c >= 0x80;
+		first += c >= 0xc0;
+	}
+	const int64_t ascii = (int64_t)text.n - high;
+	return (ascii + ASCII_PER_TOKEN - 1) / ASCII_PER_TOKEN + first;
 }
 
 static int64_t estimate_image(const struct media *m)

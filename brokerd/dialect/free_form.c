@@ -66,7 +66,7 @@ static enum err put_schema(const struct tool *tool, struct arena *a, struct span
 static enum err take_tool(struct scribe *s, size_t i, struct tool *tool)
 {
 	char path[64];
-	(void)snprintf(path, sizeof path, "tools[%zu]", i);
+	(void)snprintf(path, sizeof path, "tools[%zu]", scribe_tool_at(s, i));
 	if (put_schema(tool, s->notes->arena, &tool->parameters))
 		return fault_set(s->why, ERR_NO_MEMORY, "no memory for the tools");
 	tool->type = TOOL_FUNCTION;

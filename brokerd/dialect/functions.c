@@ -33,14 +33,11 @@ enum err functions_put_tool(struct scribe *s, const struct tool *tool, size_t i)
 	struct json_out *o = &s->o;
 	struct json schema;
 	char path[64];
-	(void)snprintf(path, sizeof path, "tools[%zu]", i);
-	if (tool->type == TOOL_PROVIDER && span_eq(tool->family, s->target->family)) {
-		json_put_raw(o, tool->raw);
+	(void)snprintf(path, sizeof path, "tools[%zu]", scribe_tool_at(s, i));
+	if (tool->type == TOOL_PROVIDER) {
+		tools_put_hosted(s, tool);
 		return OK;
 	}
-	if (tool->type == TOOL_PROVIDER)
-		return scribe_refuse(s, path, "a tool that %.*s serves is not to be had at %.*s",
-			SPAN_ARG(tool->family), SPAN_ARG(s->target->provider));
 	enum err err = tools_schema(s, tool, path, &schema);
 	if (err)
 		return err;

@@ -118,9 +118,14 @@ struct decoder *models_decoder_new(struct arena *a, const struct notes *notes,
 static enum err put_url(
 	const struct target *t, const struct dialect *d, struct span page, struct buf *url)
 {
+	OWNED(buf_done) struct buf usual = BUF_INIT(256);
 	struct span path;
 	(void)ops_serve(t->quirks.ops, SPAN("models"), &path);
-	http_join_url(t->base_url, span_is_set(path) ? path : span_str(d->models_path), url);
+	buf_text(&usual, ops_version(t->path, span_str(d->models_path)));
+	buf_text(&usual, d->models_path);
+	if (buf_error(&usual))
+		return buf_error(&usual);
+	http_join_url(t->base_url, span_is_set(path) ? path : buf_view(&usual), url);
 	if (!span_is_set(page))
 		return buf_error(url);
 	buf_byte(url, span_index(buf_view(url), '?') < url->n ? '&' : '?');

@@ -297,6 +297,9 @@ static void put_usage_event(struct openai_answer *a)
 	struct json_out o = json_to(a->out);
 	if (!a->plan->notes->wants_usage_event || !has_usage(&a->usage))
 		return;
+	settle_lead(a, NULL); /* a fault may come before anything else was said */
+	if (a->err)
+		return;
 	const size_t mark = sse_begin(a->out, NULL);
 	json_open(&o, '{');
 	json_put_raw(&o, a->lead); /* members, but a comma follows them like a value */

@@ -1,6 +1,7 @@
 /* openai_wire.c - three tables, as observed in mid 2026. */
 #include "brokerd/dialect/openai_wire.h"
 
+#include "brokerd/dialect/pick.h"
 #include "brokerd/dialect/usage.h"
 #include "protocol/base/num.h"
 
@@ -90,13 +91,6 @@ void openai_explain(const struct http_reply *reply, const struct target *target,
 	error_explain(reply, target, openai_errors, out);
 }
 
-/* The first of two members that is an object. */
-static struct json object_of(struct json v, const char *name, const char *other)
-{
-	const struct json first = json_member(v, name);
-	return json_kind(first) == JSON_OBJECT ? first : json_member(v, other);
-}
-
 /* Mistral counts audio beside the prompt, and Google's host reasoning beside the completion without a
  * figure of its own: what the two leave out of the total is charged for like the rest. */
 static void take_rest(struct llm_usage *u, struct llm_usage *billed, int64_t audio, int64_t rest)
@@ -111,31 +105,84 @@ static void take_rest(struct llm_usage *u, struct llm_usage *billed, int64_t aud
 	}
 }
 
+/* The first of two that is an object. */
+static struct json object_of(struct json first, struct json second)
+{
+	return json_kind(first) == JSON_OBJECT ? first : second;
+}
+
+/* The first of two that is a count. */
+static bool count_of(struct json first, struct json second, int64_t *out)
+{
+	return usage_count(first, out) || usage_count(second, out);
+}
+
+/* Of the prompt. */
+static struct json input_details(struct json in, struct llm_usage *out)
+{
+	enum { CACHED, WRITTEN, AUDIO, IMAGE };
+	static const char *const names[] = {
+		"cached_tokens", "cache_write_tokens", "audio_tokens", "image_tokens"};
+	struct json m[COUNT_OF(names)];
+	PICK(in, names, m);
+	usage_count(m[WRITTEN], &out->cache_write);
+	usage_count(m[AUDIO], &out->audio_input);
+	usage_count(m[IMAGE], &out->image_input);
+	return m[CACHED];
+}
+
+/* Of the completion. */
+static struct json output_details(struct json of, struct llm_usage *out)
+{
+	enum { REASONING, AUDIO, IMAGE };
+	static const char *const names[] = {"reasoning_tokens", "audio_tokens", "image_tokens"};
+	struct json m[COUNT_OF(names)];
+	PICK(of, names, m);
+	usage_count(m[AUDIO], &out->audio_output);
+	usage_count(m[IMAGE], &out->image_output);
+	return m[REASONING];
+}
+
 /* Hosts differ in where they put the cached tokens; what the prompt and the completion include is
  * told by their total. */
 const char *openai_usage(
 	struct json u, int64_t cached, struct llm_usage *out, struct llm_usage *billed)
 {
+	enum {
+		PROMPT,
+		INPUT,
+		COMPLETION,
+		OUTPUT,
+		TOTAL,
+		IN,
+		IN_OTHER,
+		IN_THIRD,
+		OF,
+		OF_OTHER,
+		HIT,
+		CACHED,
+		CACHED_OTHER,
+		REASONING
+	};
+	static const char *const names[] = {"prompt_tokens", "input_tokens", "completion_tokens",
+		"output_tokens", "total_tokens", "prompt_tokens_details", "input_tokens_details",
+		"prompt_token_details", "completion_tokens_details", "output_tokens_details",
+		"prompt_cache_hit_tokens", "cached_tokens", "num_cached_tokens",
+		"reasoning_tokens"};
+	struct json m[COUNT_OF(names)];
 	int64_t input = -1, output = -1, total = -1;
 	*out = USAGE_UNKNOWN;
-	usage_member(u, "prompt_tokens", "input_tokens", &input);
-	usage_member(u, "completion_tokens", "output_tokens", &output);
-	usage_member(u, "total_tokens", NULL, &total);
-	struct json in = object_of(u, "prompt_tokens_details", "input_tokens_details");
-	if (json_kind(in) != JSON_OBJECT)
-		in = json_member(u, "prompt_token_details");
-	const struct json of = object_of(u, "completion_tokens_details", "output_tokens_details");
-	if (!usage_member(in, "cached_tokens", NULL, &out->cache_read) &&
-		!usage_member(u, "prompt_cache_hit_tokens", "cached_tokens", &out->cache_read) &&
-		!usage_member(u, "num_cached_tokens", NULL, &out->cache_read))
+	PICK(u, names, m);
+	count_of(m[PROMPT], m[INPUT], &input);
+	count_of(m[COMPLETION], m[OUTPUT], &output);
+	usage_count(m[TOTAL], &total);
+	const struct json in = object_of(object_of(m[IN], m[IN_OTHER]), m[IN_THIRD]);
+	const struct json of = object_of(m[OF], m[OF_OTHER]);
+	const struct json read = input_details(in, out);
+	if (!count_of(read, m[HIT], &out->cache_read) &&
+		!count_of(m[CACHED], m[CACHED_OTHER], &out->cache_read))
 		out->cache_read = cached;
-	usage_member(in, "cache_write_tokens", NULL, &out->cache_write);
-	usage_member(in, "audio_tokens", NULL, &out->audio_input);
-	usage_member(in, "image_tokens", NULL, &out->image_input);
-	if (!usage_member(of, "reasoning_tokens", NULL, &out->reasoning))
-		usage_member(u, "reasoning_tokens", NULL, &out->reasoning);
-	usage_member(of, "audio_tokens", NULL, &out->audio_output);
-	usage_member(of, "image_tokens", NULL, &out->image_output);
+	count_of(output_details(of, out), m[REASONING], &out->reasoning);
 	if (out->reasoning > 0 && output >= 0 && input >= 0 &&
 		total == input + output + out->reasoning)
 		output += out->reasoning; /* xAI counts it beside the completion */

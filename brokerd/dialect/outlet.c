@@ -8,13 +8,12 @@
 #include "brokerd/dialect/made_id.h"
 #include "protocol/limits.h"
 
-#define YEAR_2020_S    INT64_C(1577836800)
-#define DAY_S          INT64_C(86400)
-#define WARNINGS_MAX   ((size_t)32)
-#define CALLS_MAX      4096
-#define CHOICES_MAX    128
-#define NAME_MAX_BYTES ((size_t)1024)
-#define TIER_BYTES     ((size_t)64)
+#define YEAR_2020_S  INT64_C(1577836800)
+#define DAY_S        INT64_C(86400)
+#define WARNINGS_MAX ((size_t)32)
+#define CALLS_MAX    4096
+#define CHOICES_MAX  128
+#define TIER_BYTES   ((size_t)64)
 
 static void choice_init(const struct outlet *o, struct outlet_choice *c)
 {
@@ -401,8 +400,8 @@ enum err outlet_call_new(struct outlet *o, uint32_t choice, struct outlet_call *
 	if (!call)
 		return ERR_NO_MEMORY;
 	*call = (struct outlet_call){
-		.id = BUF_INIT(NAME_MAX_BYTES),
-		.name = BUF_INIT(NAME_MAX_BYTES),
+		.id = BUF_INIT(LIMIT_CALL_NAME_BYTES),
+		.name = BUF_INIT(LIMIT_CALL_NAME_BYTES),
 		.held = BUF_INIT(LIMIT_REPLY_BYTES),
 		.whole = BUF_INIT(LIMIT_REPLY_BYTES),
 		.choice = choice,

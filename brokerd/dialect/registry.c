@@ -6,6 +6,8 @@
 #include "brokerd/dialect/estimate.h"
 #include "brokerd/dialect/foreign.h"
 #include "brokerd/dialect/free_form.h"
+#include "brokerd/dialect/hosted.h"
+#include "brokerd/dialect/marks.h"
 #include "brokerd/dialect/models.h"
 #include "brokerd/dialect/openai_responses/namespaces.h"
 
@@ -51,13 +53,18 @@ enum err dialect_encode(const struct dialect_op *op, const struct llm_request *r
 	struct http_request *out, struct fault *why)
 {
 	struct llm_request without = *r;
+	notes->tool_places = NULL;
 	enum err err = drops_apply(&without, target, notes, why);
 	if (!err)
 		err = foreign_leave_out(&without, target, notes, why);
 	if (!err)
 		err = namespaces_unfold(&without, target, notes, why);
+	if (!err) /* among what was unfolded may be some, too */
+		err = hosted_leave_out(&without, target, notes, why);
 	if (!err)
 		err = free_form_emulate(&without, target, notes, why);
+	if (!err)
+		err = marks_fit(&without, target, notes, why);
 	return err ? err : op->encode_request(&without, target, env, notes, out, why);
 }
 

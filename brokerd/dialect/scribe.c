@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "brokerd/dialect/common.h"
+#include "brokerd/dialect/marks.h"
 #include "brokerd/dialect/needed.h"
 #include "brokerd/value/ops.h"
 #include "brokerd/value/words.h"
@@ -393,6 +394,8 @@ static void put_path(const struct scribe *s, const struct place *place, struct b
 	if (place->op && !ops_serve(s->target->quirks.ops, span_str(place->op), &own))
 		own = SPAN_NONE;
 	struct span rest = span_is_set(own) ? own : span_str(place->path);
+	if (place->op && !span_is_set(own))
+		buf_text(out, ops_version(s->target->path, rest));
 	while (rest.n > 0) {
 		if (span_starts(rest, SPAN("{model_path}"))) {
 			put_folders(s->target->model, out);
@@ -471,9 +474,10 @@ enum err scribe_drop_names(struct scribe *s)
 
 enum err scribe_drop_mark(struct scribe *s, struct span mark, const char *path)
 {
-	return span_is_set(mark) ? scribe_warn_once(s, "dropped_parameter", path,
-					   "cache marks were left out: none are taken there")
-				 : OK;
+	if (!span_is_set(mark) || marks_are_needless(s->target))
+		return OK;
+	return scribe_warn_once(
+		s, "dropped_parameter", path, "cache marks were left out: none are taken there");
 }
 
 enum err scribe_drop_citations(struct scribe *s, const char *path)
@@ -487,7 +491,7 @@ enum err scribe_drop_marks(struct scribe *s)
 	enum err err = OK;
 	char path[64];
 	for (size_t i = 0; !err && i < s->r->n_tools; i++) {
-		(void)snprintf(path, sizeof path, "tools[%zu]", i);
+		(void)snprintf(path, sizeof path, "tools[%zu]", scribe_tool_at(s, i));
 		err = scribe_drop_mark(s, s->r->tools[i].cache, path);
 	}
 	for (size_t i = 0; !err && i < s->r->n_messages; i++) {

@@ -16,6 +16,12 @@ struct scribe {
 /* Room in the body for all that the request says, so that it need not grow to it step by step. */
 void scribe_make_room(struct scribe *s);
 
+/* The place among the caller's tools of the one that is the i-th now. */
+static inline size_t scribe_tool_at(const struct scribe *s, size_t i)
+{
+	return s->notes->tool_places ? s->notes->tool_places[i] : i;
+}
+
 /* A member that the target cannot have: a warning, or a refusal where the caller wants one. */
 enum err scribe_drop(struct scribe *s, const char *param, const char *format, ...) MUST_USE
 	PRINTF_LIKE(3, 4);
@@ -42,7 +48,7 @@ enum err scribe_drop_unsaid(struct scribe *s, const struct unsaid *rows, size_t 
 /* Drops the names of those who speak; a result's is its tool's, which is known from the call. */
 enum err scribe_drop_names(struct scribe *s) MUST_USE;
 
-/* Tells, once a request, that a mark for the cache was left out, where there was one. */
+/* Tells, once a request, that a mark for the cache was left out, where there was one and the host does not cache by itself. */
 enum err scribe_drop_mark(struct scribe *s, struct span mark, const char *path) MUST_USE;
 /* The same of all marks on messages and tools. */
 enum err scribe_drop_marks(struct scribe *s) MUST_USE;

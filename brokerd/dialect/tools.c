@@ -1,6 +1,7 @@
 /* tools.c - what every family asks of tools before it writes them. */
 #include "brokerd/dialect/tools.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #include "brokerd/dialect/host_schema.h"
@@ -17,7 +18,7 @@ static enum err rename_tool(struct scribe *s, size_t i, const struct name_rules 
 	enum err err = name_legal_by(s->notes->arena, name, rules, &legal);
 	if (err || span_eq(legal, name))
 		return err;
-	(void)snprintf(path, sizeof path, "tools[%zu].name", i);
+	(void)snprintf(path, sizeof path, "tools[%zu].name", scribe_tool_at(s, i));
 	err = notes_rename_tool(s->notes, name, legal);
 	return err ? err
 		   : scribe_change(s, "renamed", path, "the tool's name went out as \"%.*s\"",
@@ -53,7 +54,7 @@ static enum err check_names(struct scribe *s)
 	for (size_t i = 0; i < s->r->n_tools; i++) {
 		char path[64];
 		const struct tool *tool = &s->r->tools[i];
-		(void)snprintf(path, sizeof path, "tools[%zu].name", i);
+		(void)snprintf(path, sizeof path, "tools[%zu].name", scribe_tool_at(s, i));
 		for (size_t j = 0; tool->type != TOOL_PROVIDER && j < i; j++) {
 			if (s->r->tools[j].type != TOOL_PROVIDER &&
 				span_eq(s->r->tools[j].name, tool->name))
@@ -166,6 +167,12 @@ void tools_put_schema(struct json_out *o, struct json schema)
 	if (!has_properties)
 		json_pair_raw(o, "properties", SPAN("{}"));
 	json_close(o, '}');
+}
+
+void tools_put_hosted(struct scribe *s, const struct tool *tool)
+{
+	assert(span_eq(tool->family, s->target->family));
+	json_put_raw(&s->o, tool->raw);
 }
 
 static enum err check_strict(struct scribe *s, struct json schema, const char *path)

@@ -39,6 +39,9 @@ enum err tools_put_host_format(struct scribe *s, struct span schema) MUST_USE;
 /* Writes a schema as an object's that says so, and has properties; absent: of none. */
 void tools_put_schema(struct json_out *o, struct json schema);
 
+/* Writes a tool that the target's own family serves, as it came: hosted.h has left out all others. */
+void tools_put_hosted(struct scribe *s, const struct tool *tool);
+
 /* Writes what a call was made with as an object, with a warning where it had to become one. */
 enum err tools_put_arguments(struct scribe *s, struct span arguments, const char *path) MUST_USE;
 

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "brokerd/dialect/pick.h"
 #include "protocol/base/num.h"
 
 /* The text of a number, or of a number in quotes. */
@@ -92,27 +93,27 @@ int64_t usage_money(struct json v, int places)
 
 #define TICK_PLACES 10 /* xAI's part of a dollar */
 
-/* With a key of one's own at the provider behind it, a broker of models names its fee and apart from it
- * what that provider takes. */
-static int64_t with_upstream(struct json usage, int64_t fee)
-{
-	const int64_t upstream = usage_money(
-		json_member(json_member(usage, "cost_details"), "upstream_inference_cost"), 0);
-	if (fee < 0 || upstream < 0 || !json_is_true(json_member(usage, "is_byok")))
-		return fee;
-	return num_add_sat(fee, upstream);
-}
-
 int64_t usage_cost(struct json usage, int64_t tokens)
 {
-	struct json cost = json_member(usage, "cost");
-	if (json_kind(cost) == JSON_OBJECT) /* Perplexity's */
-		cost = json_member(cost, "total_cost");
-	int64_t nusd = with_upstream(usage, usage_money(cost, 0));
+	enum { COST, DETAILS, IS_OWN_KEY, ESTIMATED, TICKS };
+	static const char *const names[] = {
+		"cost", "cost_details", "is_byok", "estimated_cost", "cost_in_usd_ticks"};
+	struct json m[COUNT_OF(names)];
+	PICK(usage, names, m);
+	if (json_kind(m[COST]) == JSON_OBJECT) /* Perplexity's */
+		m[COST] = json_member(m[COST], "total_cost");
+	int64_t nusd = usage_money(m[COST], 0);
+	/* with a key of one's own at the provider behind it, a broker of models names its fee and apart from it what
+	 * that provider takes */
+	if (nusd >= 0 && json_is_true(m[IS_OWN_KEY])) {
+		const int64_t upstream =
+			usage_money(json_member(m[DETAILS], "upstream_inference_cost"), 0);
+		nusd = upstream < 0 ? nusd : num_add_sat(nusd, upstream);
+	}
 	if (nusd < 0)
-		nusd = usage_money(json_member(usage, "estimated_cost"), 0); /* DeepInfra's */
+		nusd = usage_money(m[ESTIMATED], 0); /* DeepInfra's */
 	if (nusd < 0) {
-		nusd = usage_money(json_member(usage, "cost_in_usd_ticks"), TICK_PLACES);
+		nusd = usage_money(m[TICKS], TICK_PLACES);
 		if (nusd == 0 && tokens > 0)
 			nusd = -1; /* others who serve xAI's models do not fill it in */
 	}

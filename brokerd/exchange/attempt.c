@@ -3,7 +3,6 @@
 
 #include <assert.h>
 #include <inttypes.h>
-#include <stdlib.h>
 
 #include "brokerd/auth/redact.h"
 #include "brokerd/dialect/estimate.h"
@@ -42,9 +41,12 @@ struct attempt {
 	struct buf error_body;
 	struct attempt_record record;
 	struct rates rates; /* that its reply told of, until they are passed on */
-	struct fault broke; /* what ended the decoding before the transfer's own end */
 	bool is_over;
+	struct fault
+		broke; /* what ended the decoding before the transfer's own end; the last, as what is not cleared */
 };
+
+#define CLEARED_BYTES offsetof(struct attempt, broke)
 
 struct span attempt_body(const struct attempt *a)
 {
@@ -80,7 +82,7 @@ static void await_more(struct attempt *a)
 	a->content_us = loop_now_us(a->organs->loop);
 	if (a->plan.token_us <= 0 || a->is_paused || !a->transfer || a->token.loop)
 		return; /* the timer sees when it fires that there was some */
-	a->token.on_fire = on_no_more;
+	LOOP_CALLS(&a->token, on_fire, on_no_more);
 	loop_timer_set(a->organs->loop, &a->token, a->plan.token_us);
 }
 
@@ -131,14 +133,17 @@ static void attempt_over(struct attempt *a, enum outcome outcome, const struct f
 	a->record.err = why->err;
 	if (why->http_status)
 		a->record.http_status = why->http_status;
-	struct fault said = *why;
-	if (said.err == ERR_RATE_LIMITED)
+	if (why->err == ERR_RATE_LIMITED)
 		a->rates.retry_after_ms =
-			said.retry_after_ms >= 0 ? said.retry_after_ms : UNSAID_MS;
+			why->retry_after_ms >= 0 ? why->retry_after_ms : UNSAID_MS;
 	tell_rates(a);
-	if (said.err)
-		copy_text(said.provider, sizeof said.provider, a->plan.target->provider);
-	if (said.err && said.request_id[0] == '\0')
+	if (!why->err) {
+		a->events.on_end(a->events.context, &a->record, why);
+		return;
+	}
+	struct fault said = *why;
+	copy_text(said.provider, sizeof said.provider, a->plan.target->provider);
+	if (said.request_id[0] == '\0')
 		memcpy(said.request_id, a->record.provider_request_id, sizeof said.request_id);
 	a->events.on_end(a->events.context, &a->record, &said);
 }
@@ -309,14 +314,16 @@ static enum outcome outcome_of(const struct fault *why)
 /* The input came to an end with a decoder at work: was the answer whole? */
 static void end_decoded(struct attempt *a, const struct transfer_end *end)
 {
-	struct fault why = FAULT_NONE;
+	struct fault why;
+	fault_clear(&why);
 	enum err err = take_end(a, &why);
 	if (!err && is_native(a) && end->err) { /* nobody else would know that it was cut */
 		err = end->err;
 		why = end->why;
 	}
 	if (!err) {
-		attempt_over(a, OUTCOME_OK, &FAULT_NONE);
+		fault_clear(&why);
+		attempt_over(a, OUTCOME_OK, &why);
 		return;
 	}
 	if (!why.err)
@@ -486,7 +493,9 @@ static const struct dialect_op *operation_at(const struct target *t, enum llm_op
 		return &native_op;
 	const struct dialect *d = dialect_find(t->family);
 	const struct dialect_op *o = d ? dialect_operation(d, op) : NULL;
-	if (!o || o->is_local || ops_serve(t->quirks.ops, span_str(llm_op_name(op)), NULL))
+	const bool is_missing = op == LLM_OP_COUNT && t->is_count_missing;
+	if (!o || o->is_local ||
+		(!is_missing && ops_serve(t->quirks.ops, span_str(llm_op_name(op)), NULL)))
 		return o;
 	return op == LLM_OP_COUNT ? &estimate_op : NULL;
 }
@@ -512,7 +521,7 @@ static enum err attempt_send(struct attempt *a, struct fault *why)
 	if (err)
 		return err;
 	if (plan->target->is_offline || a->op->is_local) {
-		a->offline.on_run = offline_run;
+		LOOP_CALLS(&a->offline, on_run, offline_run);
 		loop_later(a->organs->loop, &a->offline);
 		return OK;
 	}
@@ -520,7 +529,7 @@ static enum err attempt_send(struct attempt *a, struct fault *why)
 	const enum err unsent = transport_start(a->organs->transport, &a->http, plan->target,
 		plan->secret, &plan->limits, &events, &a->transfer, why);
 	if (!unsent && plan->first_token_us > 0) {
-		a->token.on_fire = on_no_token;
+		LOOP_CALLS(&a->token, on_fire, on_no_token);
 		loop_timer_set(a->organs->loop, &a->token, plan->first_token_us);
 	}
 	return unsent;
@@ -529,7 +538,7 @@ static enum err attempt_send(struct attempt *a, struct fault *why)
 enum err attempt_new(struct organs *o, const struct attempt_plan *plan,
 	const struct attempt_events *events, struct attempt **out, struct fault *why)
 {
-	struct attempt *a = calloc(1, sizeof *a);
+	struct attempt *a = spare_take(&o->spare_attempts, sizeof *a, CLEARED_BYTES);
 	*out = NULL;
 	if (!a)
 		return fault_set(why, ERR_NO_MEMORY, "out of memory for an attempt");
@@ -537,13 +546,14 @@ enum err attempt_new(struct organs *o, const struct attempt_plan *plan,
 	a->plan = *plan;
 	a->plan.secret = plan->secret ? secret_ref(plan->secret) : NULL;
 	a->events = *events;
-	a->broke = FAULT_NONE;
+	fault_clear(&a->broke);
 	a->rates = RATES_UNKNOWN;
 	a->env = (struct dialect_env){loop_wall_us(o->loop) / 1000000, plan->seed, plan->page};
 	arena_init(&a->arena, LIMIT_REQUEST_ARENA);
 	buf_init(&a->error_body, LIMIT_ERROR_REPLY_BYTES);
 	notes_init(&a->notes, &a->arena);
 	a->record = (struct attempt_record){.at_us = loop_wall_us(o->loop),
+		.begun_us = loop_now_us(o->loop),
 		.connect_us = -1,
 		.first_byte_us = -1,
 		.total_us = -1,
@@ -556,7 +566,8 @@ enum err attempt_new(struct organs *o, const struct attempt_plan *plan,
 	copy_text(a->record.provider, sizeof a->record.provider, plan->target->provider);
 	copy_text(a->record.model, sizeof a->record.model, plan->target->model);
 
-	struct fault own = FAULT_NONE;
+	struct fault own;
+	fault_clear(&own);
 	const enum err err = attempt_send(a, &own);
 	if (err) {
 		if (!own.err)
@@ -595,12 +606,19 @@ void attempt_free(struct attempt *a)
 	secret_unref(a->plan.secret);
 	buf_done(&a->error_body);
 	arena_done(&a->arena);
-	free(a);
+	fault_wipe(&a->broke);
+	spare_give(&a->organs->spare_attempts, a, CLEARED_BYTES);
 }
 
 bool attempt_is_served(const struct attempt *a)
 {
 	return a->transfer && transfer_has_sent_body(a->transfer);
+}
+
+void attempt_until(struct attempt *a, int64_t due_us)
+{
+	if (a->transfer)
+		transfer_until(a->transfer, due_us);
 }
 
 void attempt_pause(struct attempt *a)

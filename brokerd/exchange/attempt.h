@@ -53,6 +53,9 @@ void attempt_tell_usage(struct attempt *a);
 void attempt_give_up(struct attempt *a, const struct fault *why);
 void attempt_free(struct attempt *a); /* NULL is fine; a running one is dropped */
 
+/* As transfer_until. */
+void attempt_until(struct attempt *a, int64_t due_us);
+
 /* The reader is behind; or has caught up. */
 void attempt_pause(struct attempt *a);
 void attempt_resume(struct attempt *a);

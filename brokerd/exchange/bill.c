@@ -152,7 +152,7 @@ static bool tries_again(struct bill *b, bool may_pass)
 		wait_us = SECOND / 10;
 	if (!may_pass || b->tries >= TRIES_MAX || wait_us >= left_us(b))
 		return false;
-	b->again.on_fire = on_again;
+	LOOP_CALLS(&b->again, on_fire, on_again);
 	loop_timer_set(b->organs->loop, &b->again, wait_us);
 	return true;
 }

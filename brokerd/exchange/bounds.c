@@ -86,13 +86,16 @@ static void find_output(const struct exchange *x, struct output_bound *out)
 		out->least = wanted;
 }
 
-/* What its attempts have cost at the most, and what one may that is still under way beside the one in hand. */
-static int64_t spent_nusd(const struct exchange *x)
+int64_t bounds_spent_nusd(const struct exchange *x)
 {
 	const struct flight *f = x->flight;
 	const struct leg *rival = hedge_rival(f->leg);
-	const int64_t ended_nusd = num_add_sat(f->spent_nusd > 0 ? f->spent_nusd : 0, f->open_nusd);
-	return num_add_sat(ended_nusd, rival ? rival->claimed_nusd : 0);
+	int64_t nusd = num_add_sat(f->spent_nusd > 0 ? f->spent_nusd : 0, f->open_nusd);
+	if (f->leg->attempt)
+		nusd = num_add_sat(nusd, f->leg->claimed_nusd);
+	if (rival)
+		nusd = num_add_sat(nusd, rival->claimed_nusd);
+	return num_add_sat(nusd, x->compare.spent_nusd);
 }
 
 /* What its caller, or the rule for him, is willing to pay. */
@@ -115,7 +118,7 @@ static enum err keep_under_cost(const struct exchange *x, const struct price *pr
 			"price_input and price_output in [model \"%.*s/%.*s\"]",
 			SPAN_ARG(t->provider), SPAN_ARG(t->model), SPAN_ARG(t->provider),
 			SPAN_ARG(t->model));
-	const int64_t left_nusd = x->max_cost_nusd - spent_nusd(x);
+	const int64_t left_nusd = x->max_cost_nusd - bounds_spent_nusd(x);
 	*most = output_for(x, price, input_bound, left_nusd);
 	if (*most >= output->least)
 		return OK;

@@ -17,4 +17,7 @@ struct bounds {
  * prompt, or nobody can say whether it is. */
 enum err bounds_find(struct exchange *x, struct bounds *out, struct fault *why) MUST_USE;
 
+/* What the request has cost so far at the most: its attempts that are over, those under way, and what was asked on its behalf. */
+int64_t bounds_spent_nusd(const struct exchange *x);
+
 #endif

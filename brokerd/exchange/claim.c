@@ -14,18 +14,16 @@
 #define DAY_US   INT64_C(86400000000)
 #define NUSD_MAX INT64_C(1000000000000000000) /* as much as a budget can have */
 
-/* Who asks, with the bytes of his name. */
+/* Who asks. */
 struct claimant {
-	char app[PEER_ACCOUNT_BYTES];
-	struct limit_subject subject;
+	struct limit_subject subject, before;
 };
 
 static void claimant(const struct exchange *x, struct claimant *out)
 {
 	const struct target *t = exchange_target(x);
-	peer_account(&x->peer, out->app);
 	out->subject = (struct limit_subject){
-		.app = span_str(out->app),
+		.app = span_str(x->account),
 		.policy = x->allowance.rule ? x->allowance.rule->name : SPAN_NONE,
 		.provider = t->provider,
 		.key = t->key,
@@ -33,6 +31,20 @@ static void claimant(const struct exchange *x, struct claimant *out)
 		.asked = exchange_asked_name(x, t),
 		.uid = (uint32_t)x->peer.uid,
 	};
+}
+
+/* And what was counted of it before it came to an attempt. */
+static void returning_claimant(const struct exchange *x, struct claimant *out)
+{
+	const struct memo *m = &x->memo;
+	claimant(x, out);
+	if (!m->has_asked)
+		return;
+	out->before = out->subject;
+	out->before.provider = out->before.key = SPAN_NONE;
+	out->before.model = m->asked_model;
+	out->before.asked = m->asked_name;
+	out->subject.before = &out->before;
 }
 
 static struct limit_now now(const struct exchange *x)
@@ -142,21 +154,92 @@ void claim_note_refused(const struct exchange *x, const struct fault *why)
 
 /* ---- what is set aside ---- */
 
+/* Nothing stands in the way; of its texts no more than the first byte is written. */
+static void answer_held(struct limit_answer *out)
+{
+	out->verdict = LIMIT_HELD;
+	out->ready_us = out->reset_us = 0;
+	out->is_shared = false;
+	out->lacks = NULL;
+	fault_clear(&out->why);
+	out->outline[0] = '\0';
+}
+
 void claim_take(struct exchange *x, const struct bounds *b, struct limit_answer *out)
 {
 	struct claimant c;
 	const struct limit_need need = need_of(x, b);
 	const struct limit_now at = now(x);
-	*out = (struct limit_answer){.verdict = LIMIT_HELD, .why = FAULT_NONE};
+	answer_held(out);
 	forget_concealed(x);
 	if (!is_limited(x) || must_hold_off(x, out))
 		return;
-	claimant(x, &c);
+	returning_claimant(x, &c);
 	limiter_take(x->organs->limiter, &c.subject, &need, &at, &x->flight->leg->hold, out);
-	if (out->verdict == LIMIT_HELD)
-		begin_caution(x);
-	else
+	if (out->verdict != LIMIT_HELD) {
 		claim_conceal(x, out);
+		return;
+	}
+	x->flight->leg->has_asked = x->memo.has_asked;
+	x->memo.has_asked = false;
+	begin_caution(x);
+}
+
+/* So long after the one who goes before it, it tries. */
+#define BEHIND_US INT64_C(10000)
+
+/* Who came before, and waits until one may ask again. It need not wait for those who wait for a provider, or for money. */
+static struct turn *recall_overtakes(const struct exchange *x, const struct claimant *c)
+{
+	const void *counters[LIMIT_HOLD_MAX];
+	const struct limit_now at = now(x);
+	if (turns_n(x->organs->turns) == 0)
+		return NULL;
+	const size_t n = limiter_asked_counters(x->organs->limiter, &c->subject, counters, &at);
+	struct turn *first = turns_lacking(x->organs->turns, counters, n, x->is_batch);
+	if (!first)
+		return NULL;
+	const struct exchange *other = container_of(first, struct exchange, turn);
+	return other->waits_since_us < x->flight->begun_us &&
+			       other->waits_for.err == ERR_RATE_LIMITED &&
+			       first->place.ready_us != INT64_MAX
+		       ? first
+		       : NULL;
+}
+
+void claim_recall(struct exchange *x, struct limit_answer *out)
+{
+	struct claimant c;
+	struct limit_hold hold = {.limiter = NULL};
+	const struct limit_need need = {0, 0, 0};
+	const struct limit_use use = {0, 0, 0};
+	const struct limit_now at = now(x);
+	answer_held(out);
+	forget_concealed(x);
+	if (!x->organs->limiter || x->organs->config->n_limits == 0)
+		return; /* what a provider says of its own limits is nothing to this */
+	claimant(x, &c);
+	c.subject.provider = c.subject.key = SPAN_NONE;
+	struct turn *first = recall_overtakes(x, &c);
+	if (first) {
+		const int64_t after_us = num_add_sat(first->place.ready_us, BEHIND_US);
+		exchange_let_before(x, first, out);
+		out->ready_us =
+			after_us > at.mono_us + BEHIND_US ? after_us : at.mono_us + BEHIND_US;
+		return;
+	}
+	limiter_take(x->organs->limiter, &c.subject, &need, &at, &hold, out);
+	if (out->verdict == LIMIT_HELD) {
+		limiter_settle(&hold, &use, &at);
+		x->memo.asked_model = c.subject.model;
+		x->memo.asked_name = c.subject.asked;
+		x->memo.has_asked = true;
+	} else if (out->verdict == LIMIT_WAIT && out->ready_us == INT64_MAX) {
+		/* for calls to end: it is none that takes a provider's time */
+		answer_held(out);
+	} else {
+		claim_conceal(x, out);
+	}
 }
 
 struct turn *claim_overtakes(const struct exchange *x, const struct bounds *b)
@@ -166,7 +249,7 @@ struct turn *claim_overtakes(const struct exchange *x, const struct bounds *b)
 	const struct limit_now at = now(x);
 	if (only_asks(x) || !is_limited(x) || turns_n(x->organs->turns) == 0)
 		return NULL;
-	claimant(x, &c);
+	returning_claimant(x, &c);
 	const size_t n = limiter_counters(x->organs->limiter, &c.subject, counters, &at);
 	struct turn *first = turns_lacking(x->organs->turns, counters, n, x->is_batch);
 	/* what costs nothing takes nothing of what money is waited for */
@@ -182,7 +265,7 @@ int64_t claim_ready_us(
 	struct claimant c;
 	const struct limit_need need = need_of(x, b);
 	const struct limit_now at = now(x);
-	claimant(x, &c);
+	returning_claimant(x, &c);
 	return limiter_ready_us(x->organs->limiter, &c.subject, &need, before->place - 1,
 		before->tokens_before, &at);
 }
@@ -193,7 +276,7 @@ int64_t claim_sure_us(
 	struct claimant c;
 	const struct limit_need need = need_of(x, b);
 	const struct limit_now at = now(x);
-	claimant(x, &c);
+	returning_claimant(x, &c);
 	return limiter_sure_us(x->organs->limiter, &c.subject, &need, before->place - 1, &at);
 }
 
@@ -261,6 +344,15 @@ static void learn_caution(struct exchange *x, const struct attempt_record *r)
 			loop_now_us(x->organs->loop), l->rest_us);
 }
 
+/* What was counted before is there for the next attempt. */
+static void release(struct exchange *x, const struct limit_now *at)
+{
+	struct leg *l = x->flight->leg;
+	limiter_release(&l->hold, at);
+	x->memo.has_asked = x->memo.has_asked || l->has_asked;
+	l->has_asked = false;
+}
+
 void claim_settle(struct exchange *x, struct attempt_record *r)
 {
 	struct leg *l = x->flight->leg;
@@ -281,10 +373,12 @@ void claim_settle(struct exchange *x, struct attempt_record *r)
 		use = (struct limit_use){0, 0, 0}; /* only that it was asked */
 	if (only_asks(x))
 		use = (struct limit_use){0, 0, 0};
-	if (r->has_sent_body)
-		limiter_settle(hold, &use, &at);
-	else
-		limiter_release(hold, &at);
+	if (!r->has_sent_body) {
+		release(x, &at);
+		return;
+	}
+	limiter_settle(hold, &use, &at);
+	l->has_asked = false;
 }
 
 void claim_release(struct exchange *x)
@@ -293,7 +387,7 @@ void claim_release(struct exchange *x)
 	const struct limit_now at = now(x);
 	caution_end(l->caution);
 	l->caution = NULL;
-	limiter_release(&l->hold, &at);
+	release(x, &at);
 }
 
 static bool has_figures(const struct rates *said)
@@ -369,7 +463,7 @@ enum err claim_warn(struct exchange *x)
 		e.warning.message =
 			may_see_figures(x) ? span_str(said.message)
 					   : SPAN("a budget is over, and nobody is refused for it");
-		const enum err err = flight_put(x->flight, &e);
+		const enum err err = flight_warn(x->flight, &e);
 		if (err)
 			return err;
 	}

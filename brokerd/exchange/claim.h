@@ -21,6 +21,11 @@ int64_t claim_ready_us(
 int64_t claim_sure_us(
 	const struct exchange *x, const struct bounds *b, const struct queue_view *before);
 
+/* It is answered without a provider: that it was asked counts, of limits that are not about one provider, and nothing else.
+ * Taken and settled at once; who came before and waits for that goes first. Where it comes to an attempt nevertheless, the first
+ * one is not counted there again. */
+void claim_recall(struct exchange *x, struct limit_answer *out);
+
 /* Its target answers, and does not refuse. */
 void claim_served(struct exchange *x);
 /* The attempt is over: what it used is counted, as far as that is known, and what may have been used otherwise.

@@ -39,17 +39,21 @@ void event_log_done(struct event_log *log)
 	buf_done(&log->bytes);
 }
 
-enum err event_log_put(struct event_log *log, const struct llm_event *e)
+/* Room for an entry, whose length is not known yet. False: the slowest cursor is too far behind. */
+static bool begin_entry(struct event_log *log, int frame_type)
 {
-	const size_t mark = log->bytes.n;
+	char entry[ENTRY_BYTES] = {(char)frame_type};
 	if (event_log_lag(log) > log->max_lag + log->expected)
-		return ERR_TOO_BIG;
-	char entry[ENTRY_BYTES] = {(char)event_frame_type(e->type)};
+		return false;
 	buf_put(&log->bytes, entry, sizeof entry);
-	event_pack(e, &log->bytes);
+	return true;
+}
+
+/* It is whole; what failed is as if it had not been tried. */
+static enum err end_entry(struct event_log *log, size_t mark)
+{
 	const enum err err = buf_error(&log->bytes);
 	if (err) {
-		/* as if it had not been tried */
 		log->bytes.err = OK;
 		buf_cut(&log->bytes, mark);
 		return err;
@@ -57,6 +61,32 @@ enum err event_log_put(struct event_log *log, const struct llm_event *e)
 	const uint32_t length = (uint32_t)(log->bytes.n - mark - ENTRY_BYTES);
 	memcpy(log->bytes.p + mark + 1, &length, sizeof length);
 	return OK;
+}
+
+enum err event_log_put(struct event_log *log, const struct llm_event *e)
+{
+	const size_t mark = log->bytes.n;
+	if (!begin_entry(log, event_frame_type(e->type)))
+		return ERR_TOO_BIG;
+	event_pack(e, &log->bytes);
+	return end_entry(log, mark);
+}
+
+enum err event_log_put_packed(struct event_log *log, int frame_type, struct span body)
+{
+	const size_t mark = log->bytes.n;
+	if (!begin_entry(log, frame_type))
+		return ERR_TOO_BIG;
+	buf_span(&log->bytes, body);
+	return end_entry(log, mark);
+}
+
+void event_log_room(struct event_log *log, size_t bytes)
+{
+	if (bytes > log->bytes.max - log->bytes.n)
+		bytes = log->bytes.max - log->bytes.n;
+	(void)buf_reserve(&log->bytes, bytes);
+	log->bytes.err = OK; /* who puts will see */
 }
 
 void event_log_join(struct event_log *log, struct event_cursor *c)

@@ -31,6 +31,12 @@ void event_log_done(struct event_log *log); /* the cursors are their owners' */
 /* ERR_TOO_BIG: the slowest cursor lags by more than is allowed. ERR_NO_MEMORY. */
 enum err event_log_put(struct event_log *log, const struct llm_event *e) MUST_USE;
 
+/* The same of one that is packed already. */
+enum err event_log_put_packed(struct event_log *log, int frame_type, struct span body) MUST_USE;
+
+/* So many bytes are to come at once: room is made for them in one go, where there is any to be had. */
+void event_log_room(struct event_log *log, size_t bytes);
+
 /* A cursor at the oldest event that is still there. */
 void event_log_join(struct event_log *log, struct event_cursor *c);
 void event_log_leave(struct event_log *log, struct event_cursor *c); /* harmless when not joined */

@@ -4,24 +4,28 @@
  *   ASK      has a person said yes or no, or is one to be asked?  -> FOLLOW | SETTLE
  *   FOLLOW   what was kept, if it goes on from that or asks for it -> ADMIT | SETTLE
  *   ADMIT    is it a request, and one that its caller may make?   -> ROUTE | SETTLE
- *   ROUTE    which targets, in which order? Or: wait to retry     -> RESERVE | SETTLE
+ *   ROUTE    which targets, in which order? Or: wait to retry     -> LOOKUP | RESERVE | SETTLE
+ *   LOOKUP   was it answered before, or is it being answered?     -> JOIN | COMPARE | RESERVE | SETTLE
+ *   COMPARE  was it asked in other words? A call for their vector -> JOIN | LOOKUP | SETTLE
+ *   JOIN     another's answer is read along                       -> LOOKUP | SETTLE
  *   RESERVE  what it may take is set aside of all its limits, and
  *            written down before it is spent                      -> PREPARE | WAIT | ROUTE | SETTLE
  *   WAIT     not now: its turn in the queue, and then the same    -> PREPARE | ROUTE | SETTLE
  *   PREPARE  the target's key, or a token that it gets (a wait)   -> SEND | ROUTE | SETTLE
  *   SEND     encoded and on its way                               -> RELAY | ROUTE | SETTLE
  *   RELAY    events come, are logged and read                     -> ROUTE (nothing shown, or resume.h) | SETTLE
- *   SETTLE   the truth to the ledger, the last event to the log   -> END
- *
- * The cache joins between ROUTE and RESERVE, when it comes. */
+ *   SETTLE   the truth to the ledger, the last event to the log   -> END */
 #include "brokerd/exchange/exchange.h"
 
 #include <assert.h>
 #include <inttypes.h>
 #include <sodium.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "brokerd/exchange/hedge.h"
+#include "brokerd/exchange/memo_lead.h"
+#include "brokerd/exchange/memo_read.h"
 #include "brokerd/exchange/slow.h"
 #include "brokerd/exchange/steps.h"
 #include "brokerd/exchange/trail.h"
@@ -45,6 +49,19 @@ static void make_id(char id[REQUEST_ID_BYTES], int64_t wall_us, const unsigned c
 	for (size_t i = 0; i < 16; i++)
 		id[14 + i] = digits[random[i] & 31];
 	id[30] = '\0';
+}
+
+/* `n` random bytes, each given out once; a few of what may be drawn at once. */
+static void draw(struct drawn *d, unsigned char *to, size_t n)
+{
+	if (d->left < n) {
+		randombytes_buf(d->bytes, sizeof d->bytes);
+		d->left = sizeof d->bytes;
+	}
+	unsigned char *from = d->bytes + sizeof d->bytes - d->left;
+	memcpy(to, from, n);
+	sodium_memzero(from, n);
+	d->left -= n;
 }
 
 const struct target *exchange_target(const struct exchange *x)
@@ -110,19 +127,27 @@ static const struct {
 	enum state (*step)(struct exchange *x);
 	unsigned to;
 } states[] = {
-	[BODY] = {"body",    step_body,    TO(ASK) | TO(SETTLE)                           },
-	[ASK] = {"ask",     step_ask,     TO(FOLLOW) | TO(SETTLE)                        },
-	[FOLLOW] = {"follow",  step_follow,  TO(ADMIT) | TO(SETTLE)                         },
-	[ADMIT] = {"admit",   step_admit,   TO(ROUTE) | TO(SETTLE)                         },
-	[ROUTE] = {"route",   step_route,   TO(RESERVE) | TO(SETTLE)                       },
-	[RESERVE] = {"reserve", step_reserve, TO(PREPARE) | TO(WAIT) | TO(ROUTE) | TO(SETTLE)},
-	[WAIT] = {"wait",    step_wait,    TO(PREPARE) | TO(ROUTE) | TO(SETTLE)           },
-	[PREPARE] = {"prepare", step_prepare, TO(SEND) | TO(ROUTE) | TO(SETTLE)              },
-	[SEND] = {"send",    step_send,    TO(RELAY) | TO(ROUTE) | TO(SETTLE)             },
-	[RELAY] = {"relay",   step_relay,   TO(ROUTE) | TO(SETTLE)                         },
-	[SETTLE] = {"settle",  step_settle,  TO(END)                                        },
-	[END] = {"end",     step_end,     0					      },
+	[BODY] = {"body",    step_body,    TO(ASK) | TO(SETTLE)                             },
+	[ASK] = {"ask",     step_ask,     TO(FOLLOW) | TO(SETTLE)                          },
+	[FOLLOW] = {"follow",  step_follow,  TO(ADMIT) | TO(SETTLE)                           },
+	[ADMIT] = {"admit",   step_admit,   TO(ROUTE) | TO(SETTLE)                           },
+	[ROUTE] = {"route",   step_route,   TO(LOOKUP) | TO(RESERVE) | TO(SETTLE)            },
+	[LOOKUP] = {"lookup",  step_lookup,  TO(JOIN) | TO(COMPARE) | TO(RESERVE) | TO(SETTLE)},
+	[COMPARE] = {"compare", step_compare, TO(JOIN) | TO(LOOKUP) | TO(SETTLE)               },
+	[JOIN] = {"join",    step_join,    TO(LOOKUP) | TO(SETTLE)                          },
+	[RESERVE] = {"reserve", step_reserve, TO(PREPARE) | TO(WAIT) | TO(ROUTE) | TO(SETTLE)  },
+	[WAIT] = {"wait",    step_wait,    TO(PREPARE) | TO(ROUTE) | TO(SETTLE)             },
+	[PREPARE] = {"prepare", step_prepare, TO(SEND) | TO(ROUTE) | TO(SETTLE)                },
+	[SEND] = {"send",    step_send,    TO(RELAY) | TO(ROUTE) | TO(SETTLE)               },
+	[RELAY] = {"relay",   step_relay,   TO(ROUTE) | TO(SETTLE)                           },
+	[SETTLE] = {"settle",  step_settle,  TO(END)                                          },
+	[END] = {"end",     step_end,     0						},
 };
+
+const char *exchange_state(const struct exchange *x)
+{
+	return states[x->state].name;
+}
 
 /* The only line that assigns the state. */
 static void exchange_enter(struct exchange *x, enum state next)
@@ -185,6 +210,11 @@ static void on_patience(struct loop_timer *t)
 {
 	struct exchange *x = container_of(t, struct exchange, patience);
 	struct fault why = FAULT_NONE;
+	if (x->is_along && !exchange_waits_along(x)) {
+		/* it is that one's turn by now; but it may have to wait again */
+		loop_timer_set(x->organs->loop, &x->patience, x->flight->config->queue_us);
+		return;
+	}
 	exchange_waited(x, &why);
 	exchange_stop(x, &why);
 }
@@ -201,17 +231,44 @@ static void on_left_over(struct loop_timer *t)
 	stop_left(container_of(t, struct exchange, left.over));
 }
 
+/* Others read along: its caller alone has the end of it. False: nobody does. */
+static bool part(struct exchange *x, const struct fault *why)
+{
+	struct fault said = *why;
+	if (x->state >= SETTLE || !memo_is_shared(x))
+		return false;
+	if (x->is_parted)
+		return true;
+	memcpy(said.request_id, x->id, sizeof x->id);
+	memo_part(x);
+	flight_fail(x->flight, &said);
+	x->is_parted = true;
+	return true;
+}
+
+/* What is under way goes on for those who have more time, after its own caller was told that his is over. False: nobody has. */
+static bool outlive(struct exchange *x, const struct fault *why)
+{
+	const int64_t left_us = memo_due_us(x) - loop_now_us(x->organs->loop);
+	if (x->state != RELAY || left_us <= 0 || (!x->left.is_left && !part(x, why)))
+		return false;
+	loop_timer_set(x->organs->loop, &x->deadline, left_us);
+	return true;
+}
+
 static void on_deadline(struct loop_timer *t)
 {
 	struct exchange *x = container_of(t, struct exchange, deadline);
 	struct fault why = FAULT_NONE;
+	fault_set(&why, ERR_TIMEOUT, "the call's time is over: %" PRId64 " ms",
+		(loop_now_us(x->organs->loop) - x->flight->begun_us) / 1000);
+	if (outlive(x, &why))
+		return;
 	if (x->left.is_left) {
 		stop_left(x);
 		return;
 	}
-	fault_set(&why, ERR_TIMEOUT, "the call's time is over: %" PRId64 " ms",
-		(loop_now_us(x->organs->loop) - x->flight->begun_us) / 1000);
-	if (x->state == WAIT)
+	if (x->state == WAIT || exchange_waits_along(x))
 		exchange_waited(x, &why);
 	exchange_stop(x, &why);
 }
@@ -234,7 +291,7 @@ static void on_hold(struct loop_timer *t)
 
 /* A user's programs in the open share what is kept for him; whoever has a name of its own, or is in a sandbox, has
  * its own alone. */
-static uint64_t owner_of(const struct peer_id *p)
+uint64_t exchange_owner(const struct peer_id *p)
 {
 	char who[PEER_TEXT_BYTES];
 	uint64_t owner;
@@ -276,49 +333,63 @@ static void keep_routing(struct exchange *x, const struct call *c)
 		fault_set(&x->refused, err, "%s", err_info(err)->sentence);
 }
 
+#define CLEARED_BYTES offsetof(struct exchange, relay.broke)
+
+/* Behind that are its faults, most of which have no texts, and who asked, by whose leave: that stays till the next one. */
+static void give_back(struct exchange *x)
+{
+	fault_wipe(&x->relay.broke);
+	fault_wipe(&x->refused);
+	fault_wipe(&x->telling);
+	fault_wipe(&x->verdict);
+	fault_wipe(&x->waits_for);
+	spare_give(&x->organs->spare_exchanges, x, CLEARED_BYTES);
+}
+
 struct exchange *exchange_new(struct organs *o, const struct peer_id *peer,
 	const struct exchange_bounds *bounds, const struct call *c,
 	const struct exchange_caller *caller)
 {
-	struct exchange *x = calloc(1, sizeof *x);
+	struct exchange *x = spare_take(&o->spare_exchanges, sizeof *x, CLEARED_BYTES);
 	if (!x)
 		return NULL;
+	fault_clear(&x->relay.broke);
+	fault_clear(&x->refused);
+	fault_clear(&x->telling);
+	fault_clear(&x->verdict);
+	fault_clear(&x->waits_for);
 	x->organs = o;
 	x->caller = *caller;
 	x->peer = *peer;
-	x->owner = owner_of(peer);
-	x->telling = x->verdict = FAULT_NONE;
+	peer_account(peer, x->account);
+	x->owner = exchange_owner(peer);
 	x->outcome = OUTCOME_FAILED;
 	x->max_cost_nusd = c->max_cost_nusd;
 	x->is_at_most_once = c->is_at_most_once;
 	x->is_batch = c->is_batch;
-	x->waits_for = FAULT_NONE;
 	x->body_bytes = c->body_bytes;
 	resume_init(&x->resume);
 	x->flight = flight_new(o);
 	if (!x->flight) {
-		free(x);
+		spare_give(&o->spare_exchanges, x, CLEARED_BYTES);
 		return NULL;
 	}
 	if (allowance_copy(&x->flight->arena, &bounds->allowance, &x->allowance)) {
 		flight_free(x->flight);
-		free(x);
+		spare_give(&o->spare_exchanges, x, CLEARED_BYTES);
 		return NULL;
 	}
 	x->flight->on_event = on_flight_event;
 	x->flight->on_content = trail_tell;
 	x->flight->on_slow = slow_over;
 	x->flight->context = x;
-	for (size_t i = 0; i < COUNT_OF(x->flight->legs); i++) {
-		x->flight->legs[i].exchange = x;
-		x->flight->legs[i].token.on_token = exchange_on_token;
-	}
-	unsigned char random[16 + sizeof x->seed]; /* drawn at once: each draw is a system call */
-	randombytes_buf(random, sizeof random);
+	x->flight->leg->exchange = x;
+	x->flight->leg->token.on_token = exchange_on_token;
+	unsigned char random[16 + sizeof x->seed];
+	draw(&o->drawn, random, sizeof random);
 	memcpy(&x->seed, random + 16, sizeof x->seed);
 	make_id(x->id, x->flight->begun_wall_us, random);
 	x->flight->op = c->op;
-	x->refused = FAULT_NONE;
 	buf_init(&x->laid_out, LIMIT_BODY_BYTES);
 	x->is_relayed = c->kind == CALL_RELAY || c->kind == CALL_NATIVE;
 	if (x->is_relayed) {
@@ -330,6 +401,9 @@ struct exchange *exchange_new(struct organs *o, const struct peer_id *peer,
 	}
 	trail_begin(x);
 	keep_routing(x, c);
+	memo_init(x, &c->cache);
+	if (arena_dup(&x->flight->arena, c->cache.name_space, &x->memo.terms.name_space))
+		fault_set(&x->refused, ERR_NO_MEMORY, "no memory for the call");
 	event_log_join(&x->flight->log, &x->cursor);
 	LIST_PUSH(o->exchanges, x);
 	o->n_exchanges++;
@@ -339,10 +413,10 @@ struct exchange *exchange_new(struct organs *o, const struct peer_id *peer,
 	if (asked_us > 0 && asked_us < limit_us)
 		limit_us = asked_us;
 	x->has_own_time = asked_us > 0;
-	x->deadline.on_fire = on_deadline;
-	x->patience.on_fire = on_patience;
-	x->retry.on_fire = on_retry;
-	x->hold.on_fire = on_hold;
+	LOOP_CALLS(&x->deadline, on_fire, on_deadline);
+	LOOP_CALLS(&x->patience, on_fire, on_patience);
+	LOOP_CALLS(&x->retry, on_fire, on_retry);
+	LOOP_CALLS(&x->hold, on_fire, on_hold);
 	loop_timer_set(o->loop, &x->deadline, limit_us);
 	if (span_is_set(c->body)) {
 		buf_span(&x->flight->body, c->body); /* small, and there are max_calls of them */
@@ -402,20 +476,24 @@ enum err exchange_body(struct exchange *x, const struct data *d, struct fault *w
 static void was_read(struct exchange *x)
 {
 	flight_read(x->flight);
-	if (x->state == ROUTE)
+	if (x->memo.reader.tape)
+		memo_wake(x); /* not now: what was shown lies in the log */
+	else if (x->state == ROUTE)
 		exchange_run(x); /* it may have waited for its reader */
 }
 
 static bool peek_relayed(struct exchange *x, int *frame_type, struct span *body)
 {
 	struct flight *f = x->flight;
-	const struct target *t = f->attempts > 0 ? exchange_target(x) : NULL;
+	const bool is_told = f->attempts > 0 || (x->memo.cached.source && f->has_content);
+	const struct target *t = is_told ? exchange_target(x) : NULL;
 	OWNED(buf_done) struct buf route = BUF_INIT(TRAIL_ROUTE_BYTES);
 	const struct relay_about about = {.request_id = span_str(x->id),
 		.provider = t ? t->provider : SPAN_NONE,
 		.model = t ? t->model : SPAN_NONE,
 		.route = x->relay.has_head ? SPAN_NONE : trail_route(x, &route),
-		.attempts = f->attempts};
+		.attempts = f->attempts,
+		.cached = &x->memo.cached};
 	bool has_read;
 	const bool has_frame =
 		relay_peek(&x->relay, &f->log, &x->cursor, &about, frame_type, body, &has_read);
@@ -447,21 +525,34 @@ bool exchange_is_over(struct exchange *x)
 {
 	int frame_type;
 	struct span body;
-	return x->state == END && !exchange_peek(x, &frame_type, &body) &&
+	return (x->state == END || x->is_parted) && !exchange_peek(x, &frame_type, &body) &&
 	       !(x->is_relayed && x->relay.is_keeping);
+}
+
+static void cancel(struct exchange *x, const struct fault *why)
+{
+	int frame_type;
+	struct span body;
+	exchange_stop(x, why);
+	while (x->verdict.err && exchange_peek(x, &frame_type, &body) && frame_type != FRAME_FAULT)
+		exchange_take(x);
 }
 
 void exchange_refuse(struct exchange *x, const struct fault *why)
 {
-	exchange_stop(x, why);
+	if (!part(x, why))
+		exchange_stop(x, why);
 }
 
 void exchange_cancel(struct exchange *x, const struct fault *why)
 {
 	int frame_type;
 	struct span body;
-	exchange_stop(x, why);
-	while (x->verdict.err && exchange_peek(x, &frame_type, &body) && frame_type != FRAME_FAULT)
+	if (!part(x, why)) {
+		cancel(x, why);
+		return;
+	}
+	while (exchange_peek(x, &frame_type, &body) && frame_type != FRAME_FAULT)
 		exchange_take(x);
 }
 
@@ -472,11 +563,22 @@ enum state exchange_left_over(struct exchange *x)
 	return exchange_fail(x, OUTCOME_CANCELLED, &why);
 }
 
+#define TOLD_US INT64_C(2000000) /* and no more is to come */
+
+bool exchange_is_told(const struct exchange *x)
+{
+	const struct flight *f = x->flight;
+	const int64_t n = f->request.n.is_set ? f->request.n.v : 1;
+	return x->state == RELAY && f->leg->attempt && f->leg->n_finished >= n;
+}
+
 /* Is what is under way to be paid for anyhow, and worth reading to its end? */
 static bool is_drained(const struct exchange *x)
 {
 	const struct flight *f = x->flight;
 	const struct leg *l = f->leg;
+	if (exchange_is_told(x))
+		return true;
 	if (x->state != RELAY || !l->attempt)
 		return false;
 	const struct provider *p = config_provider(f->config, exchange_target(x)->provider);
@@ -492,7 +594,9 @@ bool exchange_leave(
 	struct exchange *x, struct leavings *his, void (*on_gone)(void *context), void *context)
 {
 	const size_t bytes = x ? x->flight->body.n + x->laid_out.n : 0;
-	if (!x || !is_drained(x) ||
+	const bool is_read = x && x->state < SETTLE && memo_is_shared(x),
+		   is_kept = x && is_drained(x);
+	if (!x || (!is_read && !is_kept) ||
 		!leavings_take(&x->organs->left, his, bytes, x->organs->max_body_bytes)) {
 		exchange_free(x);
 		return false;
@@ -500,14 +604,21 @@ bool exchange_leave(
 	struct flight *f = x->flight;
 	hedge_stop(x);
 	x->left = (struct left){.is_left = true,
-		.over = {.on_fire = on_left_over},
-		.end = {.on_run = on_left_end},
+		.is_drained = is_kept,
+		.is_told = is_kept && exchange_is_told(x),
+		.over = {LOOP_CALL(on_fire, on_left_over)},
+		.end = {LOOP_CALL(on_run, on_left_end)},
 		.his = his,
 		.bytes = bytes,
 		.on_gone = on_gone,
 		.context = context};
 	loop_timer_stop(&x->hold);
-	loop_timer_set(x->organs->loop, &x->left.over, f->config->drain_gone_us);
+	if (!is_read)
+		loop_timer_set(x->organs->loop, &x->left.over,
+			x->left.is_told && f->config->drain_gone_us > TOLD_US
+				? TOLD_US
+				: f->config->drain_gone_us);
+	memo_part(x);
 	f->leg->floor = 0;
 	flight_show(f);
 	event_log_skip(&f->log, &x->cursor); /* nobody reads it: it neither grows nor waits */
@@ -519,14 +630,19 @@ void exchange_free(struct exchange *x)
 {
 	if (!x)
 		return;
-	struct fault why = FAULT_NONE;
-	fault_set(&why, ERR_CANCELLED, "%s", caller_is_gone);
-	exchange_cancel(x, &why);
+	if (x->state < SETTLE || x->verdict.err) {
+		struct fault why = FAULT_NONE;
+		fault_set(&why, ERR_CANCELLED, "%s", caller_is_gone);
+		cancel(x, &why);
+	}
 	const struct left left = x->left;
+	struct asked_body *asked = x->memo.asked; /* the request lies there, to the end */
 	if (left.is_left)
 		leavings_give(&x->organs->left, left.his, left.bytes);
 	loop_timer_stop(&x->left.over);
 	loop_task_stop(&x->left.end);
+	memo_done(x);
+	compare_done(x);
 	event_log_leave(&x->flight->log, &x->cursor);
 	LIST_REMOVE(x->organs->exchanges, x);
 	x->organs->n_exchanges--;
@@ -541,7 +657,8 @@ void exchange_free(struct exchange *x)
 	flight_free(x->flight);
 	buf_done(&x->trail.tried);
 	free(x->concealed);
-	free(x);
+	asked_unref(asked);
+	give_back(x);
 	if (left.is_left)
 		left.on_gone(left.context);
 }

@@ -48,11 +48,16 @@ void exchange_refuse(struct exchange *x, const struct fault *why);
  * and a fault event ends it. One that has ended well stays as it is. */
 void exchange_cancel(struct exchange *x, const struct fault *why);
 
+/* Has all of it come but the end of the reply? Many a client reads no further than the last word and closes its connection. Of
+ * APIs whose answer is over when the reply is (Gemini's, Bedrock's) it never has. */
+bool exchange_is_told(const struct exchange *x);
+
 /* Its caller is gone, or wants nothing more of it, and it is no longer his: it frees itself. What is under way is
- * cancelled now, unless its provider's section says that it is drained (on_gone) and the request has left in full: then
- * the answer is read to its end for what it has truly used, at most as long as the configuration says and the call might have
- * taken, and its row says that it was cancelled. How many may is in leavings.h; what comes beyond that is cancelled. NULL is
- * fine. True: it goes on, and is counted in *his until *on_gone is called, once, when it is freed. */
+ * cancelled now, unless it is told, or its provider's section says that it is drained (on_gone) and the request has left in
+ * full: then the answer is read to its end for what it has truly used, at most as long as the configuration says and the call
+ * might have taken (a told one two seconds), and is kept as any other. Its row says that it was cancelled, but of one that was told how it ended. How
+ * many may is in leavings.h; what comes beyond that is cancelled. NULL is fine. True: it goes on, and is counted in *his until
+ * *on_gone is called, once, when it is freed. */
 bool exchange_leave(struct exchange *x, struct leavings *his, void (*on_gone)(void *context),
 	void *context) MUST_USE;
 

@@ -4,11 +4,16 @@
 #include <stdlib.h>
 
 #include "brokerd/exchange/claim.h"
+#include "brokerd/exchange/memo_key.h"
 #include "brokerd/exchange/order.h"
+#include "brokerd/exchange/prefix.h"
 #include "brokerd/exchange/pulse.h"
+#include "brokerd/exchange/stale.h"
 
 /* A token of a prompt that says nothing, in bytes: as many as estimates take for one. */
 #define TOKEN_BYTES 4
+
+#define FORBIDS_BYTES ((size_t)64 * 1024) /* of a sentence with the name of a rule */
 
 /* ---- the exchange ---- */
 
@@ -17,29 +22,42 @@ static void on_event(void *context)
 	(void)context;
 }
 
-/* A prompt, or an input, of that length, so that what bounds it has something to bound. */
+/* Of that length, so that what bounds it has something to bound. */
+static enum err make_text(struct flight *f, const struct explain_ask *ask, struct span *out)
+{
+	const size_t n = (size_t)ask->input_tokens * TOKEN_BYTES;
+	char *text = arena_bytes(&f->arena, n);
+	if (!text)
+		return ERR_NO_MEMORY;
+	memset(text, 'x', n);
+	*out = span_of(text, n);
+	return OK;
+}
+
+/* A prompt, or an input. */
 static enum err make_request(struct flight *f, const struct explain_ask *ask)
 {
 	const bool has_inputs =
 		ask->op == LLM_OP_EMBED || ask->op == LLM_OP_RERANK || ask->op == LLM_OP_MODERATE;
-	const size_t n = (size_t)ask->input_tokens * TOKEN_BYTES;
-	char *text = arena_bytes(&f->arena, n);
-	struct message *m = arena_array(&f->arena, 1, sizeof *m);
-	struct part *p = arena_array(&f->arena, 1, sizeof *p);
-	if (!text || !m || !p)
+	struct message *m = arena_array(&f->arena, 2, sizeof *m);
+	struct part *p = arena_array(&f->arena, 2, sizeof *p);
+	struct span text = ask->prompt;
+	if (!m || !p || (!span_is_set(text) && make_text(f, ask, &text)))
 		return ERR_NO_MEMORY;
-	memset(text, 'x', n);
-	*p = (struct part){.type = PART_TEXT, .text = span_of(text, n)};
-	*m = (struct message){.role = ROLE_USER, .parts = p, .n_parts = 1};
+	p[0] = (struct part){.type = PART_TEXT, .text = ask->system};
+	p[1] = (struct part){.type = PART_TEXT, .text = text};
+	m[0] = (struct message){.role = ROLE_SYSTEM, .parts = p, .n_parts = 1};
+	m[1] = (struct message){.role = ROLE_USER, .parts = p + 1, .n_parts = 1};
+	const size_t from = span_is_set(ask->system) ? 0 : 1;
 	f->op = ask->op;
-	f->request = (struct llm_request){.model = ask->model};
+	f->request = (struct llm_request){.model = ask->model, .temperature = ask->temperature};
 	if (has_inputs) {
-		f->request.inputs = p;
+		f->request.inputs = p + 1;
 		f->request.n_inputs = 1;
 		f->request.query = ask->op == LLM_OP_RERANK ? SPAN("x") : SPAN_NONE;
 	} else {
-		f->request.messages = m;
-		f->request.n_messages = 1;
+		f->request.messages = m + from;
+		f->request.n_messages = 2 - from;
 	}
 	if (ask->output_tokens >= 0)
 		f->request.max_tokens = (struct opt_i64){true, ask->output_tokens};
@@ -70,6 +88,9 @@ static struct exchange *begin(struct organs *o, const struct explain_ask *ask)
 	struct arena *a = &x->flight->arena;
 	x->flight->on_event = on_event;
 	x->peer = *ask->peer;
+	peer_account(ask->peer, x->account);
+	x->owner = exchange_owner(ask->peer);
+	memo_init(x, &ask->cache);
 	x->allowance = ask->allowance;
 	x->telling = x->verdict = x->refused = x->waits_for = FAULT_NONE;
 	x->max_cost_nusd = -1;
@@ -78,6 +99,7 @@ static struct exchange *begin(struct organs *o, const struct explain_ask *ask)
 	x->tags = labels(a, ask->tags, ask->n_tags);
 	x->fallbacks = labels(a, ask->fallbacks, ask->n_fallbacks);
 	x->session = ask->session;
+	x->owner = exchange_owner(ask->peer);
 	buf_init(&x->trail.tried, TRAIL_TRIED_BYTES);
 	/* what goes by chance goes otherwise each time, as for calls */
 	x->seed = (uint64_t)loop_now_us(o->loop);
@@ -259,6 +281,8 @@ static void put_in(struct json_out *o, struct exchange *x, const struct explain_
 	else if (nusd >= 0)
 		json_pair_i64(o, "cost_nusd", nusd);
 	put_limits(o, x, ask);
+	if (prefix_is_held(x))
+		json_pair_bool(o, "holds_prompt", true);
 	json_close(o, '}');
 }
 
@@ -359,6 +383,73 @@ static void put_targets(struct json_out *o, struct exchange *x, const struct exp
 	}
 }
 
+/* ---- is its answer there? ---- */
+
+static void put_kept(
+	struct json_out *o, const char *source, const struct tape *t, const struct cached *found)
+{
+	json_pair_str(o, "source", span_str(source));
+	json_pair_i64(o, "age_s", found->age_s);
+	json_pair_str(o, "provider", t->provider);
+	json_pair_str(o, "model", t->model);
+}
+
+/* Where no answer may be kept, whoever asks hears why before one has cost anything. */
+static void put_forbids(struct json_out *o, const struct exchange *x)
+{
+	static const char *const words[] = {"auto", "off", "read", "write", "on"};
+	const struct config *config = x->flight->config;
+	const struct policy_rule *rule = x->allowance.rule;
+	OWNED(buf_done) struct buf why = BUF_INIT(FORBIDS_BYTES);
+	struct allowance_cache may;
+	allowance_cache(&x->allowance, &may);
+	if (!x->organs->cache)
+		buf_text(&why, "there is no state folder");
+	else if (config->cache_memory_mib == 0 && config->cache_disk_mib == 0)
+		buf_text(&why, "memory_mib and disk_mib are 0 in [cache]");
+	else if (!may.may_write && rule)
+		buf_print(&why, "cache = %s in [policy \"%.*s\"]", words[rule->cache],
+			SPAN_ARG(rule->name));
+	if (why.n > 0)
+		json_pair_str(o, "forbids", buf_view(&why));
+}
+
+static void put_cached(struct json_out *o, struct exchange *x, const struct explain_ask *ask)
+{
+	struct cached found;
+	size_t which;
+	if (!span_is_set(ask->prompt) || !ask->shows_kept)
+		return;
+	const bool is_looked_up = memo_wants(x);
+	const bool reads = is_looked_up && x->memo.reads && x->organs->cache;
+	struct tape *fresh = NULL, *stale = NULL;
+	const bool is_on_disk =
+		reads && lookup_seen(x, lookup_is_fresh, &fresh, &found, &which) == CACHE_COMES;
+	const struct exchange *leader =
+		!fresh && is_looked_up && x->memo.joins ? lookup_leader(x) : NULL;
+	if (reads && !fresh && !is_on_disk && !leader)
+		(void)lookup_seen(x, stale_is_good, &stale, &found, &which);
+	json_key(o, "cached");
+	json_open(o, '{');
+	json_pair_bool(o, "is_looked_up", is_looked_up);
+	put_forbids(o, x);
+	if (fresh)
+		put_kept(o, "hit", fresh, &found);
+	else if (is_on_disk)
+		json_pair_str(o, "source", SPAN("disk"));
+	else if (leader)
+		json_pair_str(o, "source", SPAN("joined"));
+	else if (stale)
+		put_kept(o, "stale", stale, &found);
+	if (!fresh && !is_on_disk && !leader && compare_wants(x))
+		json_pair_bool(o, "is_compared", true);
+	if (leader && leader->owner == x->owner)
+		json_pair_str(o, "request_id", span_str(leader->id));
+	json_close(o, '}');
+	tape_unref(fresh);
+	tape_unref(stale);
+}
+
 static void put_none(struct json_out *o, enum err err, const struct fault *why)
 {
 	if (!err)
@@ -394,6 +485,8 @@ enum err explain_route(
 		put_refused(to, x, ask, &refused);
 		json_close(to, ']');
 		put_none(to, none, why);
+		if (!none)
+			put_cached(to, x, ask);
 	}
 	end(x);
 	if (none == ERR_NO_MEMORY)

@@ -2,6 +2,7 @@
 #include "brokerd/exchange/flight.h"
 
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,6 +16,8 @@
 /* A packed event of the log that a frame can hold, with what the frame adds. */
 #define EVENT_BYTES (LIMIT_FRAME_BYTES - 64)
 
+#define CLEARED_BYTES offsetof(struct flight, untold) /* the arena clears what it had of the room */
+
 static void on_probe(struct loop_timer *t)
 {
 	struct flight *f = container_of(t, struct flight, probe);
@@ -23,20 +26,19 @@ static void on_probe(struct loop_timer *t)
 
 struct flight *flight_new(struct organs *o)
 {
-	struct flight *f = calloc(1, sizeof *f);
+	struct flight *f = spare_take(&o->spare_flights, sizeof *f, CLEARED_BYTES);
 	if (!f)
 		return NULL;
 	f->organs = o;
 	f->config = config_ref(o->config);
-	arena_init(&f->arena, LIMIT_REQUEST_ARENA);
+	arena_init_in(&f->arena, LIMIT_REQUEST_ARENA, f->room, sizeof f->room);
 	buf_init(&f->body, LIMIT_BODY_BYTES);
 	event_log_init(&f->log);
-	leg_init(&f->legs[0]);
-	leg_init(&f->legs[1]);
-	f->leg = &f->legs[0];
+	leg_init(&f->first);
+	f->leg = &f->first;
 	f->settled = f->settled_billed = USAGE_UNKNOWN;
-	f->untold = FAULT_NONE;
-	f->probe.on_fire = on_probe;
+	fault_clear(&f->untold);
+	LOOP_CALLS(&f->probe, on_fire, on_probe);
 	f->begun_us = loop_now_us(o->loop);
 	f->begun_wall_us = loop_wall_us(o->loop);
 	f->former_nusd = f->spent_nusd = -1;
@@ -47,34 +49,74 @@ void flight_free(struct flight *f)
 {
 	if (!f)
 		return;
-	leg_done(&f->legs[0]);
-	leg_done(&f->legs[1]);
+	leg_done(&f->first);
+	if (f->second)
+		leg_done(f->second);
 	loop_timer_stop(&f->probe);
 	event_log_done(&f->log);
+	tape_unref(f->tape);
 	buf_done(&f->body);
 	arena_done(&f->arena);
 	config_unref(f->config);
-	free(f);
+	fault_wipe(&f->untold);
+	spare_give(&f->organs->spare_flights, f, CLEARED_BYTES);
+}
+
+static void slow_down(struct flight *f)
+{
+	if (f->is_paused || !f->leg->attempt)
+		return;
+	f->is_paused = true;
+	attempt_pause(f->leg->attempt);
+}
+
+static enum err too_long(struct flight *f)
+{
+	return fault_set(&f->untold, ERR_TOO_BIG,
+		"one step of the answer is larger than the %zu bytes of a frame (log "
+		"probabilities of a long answer are, but not those of a stream)",
+		LIMIT_FRAME_BYTES);
 }
 
 static enum err flight_log(struct flight *f, const struct llm_event *e)
 {
 	const size_t before = f->log.bytes.n;
+	if (f->has_ended)
+		return OK; /* its own reader has had the end, and it goes on for others */
 	const enum err err = event_log_put(&f->log, e);
 	if (err)
 		return err == ERR_TOO_BIG ? ERR_SLOW_CONSUMER : err;
 	if (f->log.bytes.n - before > EVENT_BYTES) {
 		buf_cut(&f->log.bytes, before);
-		return fault_set(&f->untold, ERR_TOO_BIG,
-			"one step of the answer is larger than the %zu bytes of a frame (log "
-			"probabilities of a long answer are, but not those of a stream)",
-			LIMIT_FRAME_BYTES);
+		return too_long(f);
 	}
-	if (!f->is_paused && f->leg->attempt && event_log_lag(&f->log) > LIMIT_FLIGHT_LAG_BYTES) {
-		f->is_paused = true;
-		attempt_pause(f->leg->attempt);
-	}
+	if (event_log_lag(&f->log) > LIMIT_FLIGHT_LAG_BYTES)
+		slow_down(f);
 	f->on_event(f->context);
+	return OK;
+}
+
+/* What is said of the answer itself, to the tape as well; a step of which its own reader has the bytes, or the other way
+ * round, to the tape alone. */
+static enum err say(struct flight *f, enum tape_track track, const struct llm_event *e)
+{
+	const enum tape_track own = f->leg->is_forwarded ? TAPE_BYTES : TAPE_EVENTS;
+	if (f->tape && (f->tape->readers || !f->tape->is_broken)) {
+		const size_t before = f->tape->bytes.n;
+		enum err err = tape_put(f->tape, track, e, f->is_shared ? SIZE_MAX : f->tape_most);
+		if (!err && f->tape->bytes.n - before > EVENT_BYTES)
+			err = too_long(f);
+		if (err && f->tape->readers)
+			return err;
+		if (err) {
+			tape_drop(f->tape);
+			f->untold = FAULT_NONE;
+		}
+	}
+	if (!f->is_shared)
+		return track & own ? flight_log(f, e) : OK;
+	if (!f->is_paused && !tape_is_read(f->tape, LIMIT_FLIGHT_LAG_BYTES))
+		slow_down(f);
 	return OK;
 }
 
@@ -82,6 +124,12 @@ static bool is_text(enum event_type type)
 {
 	return type == EV_TEXT || type == EV_REASONING || type == EV_REFUSAL ||
 	       type == EV_TOOL_ARGS;
+}
+
+static void expect(struct flight *f, size_t bytes)
+{
+	if (!f->is_shared)
+		event_log_expect(&f->log, bytes);
 }
 
 /* The first `most` bytes of a text, or fewer, so that no character is cut. */
@@ -98,11 +146,11 @@ static enum err log_in_pieces(struct flight *f, const struct llm_event *e)
 {
 	struct span left = e->text;
 	enum err err;
-	event_log_expect(&f->log, left.n);
+	expect(f, left.n);
 	do {
 		struct llm_event piece = *e;
 		piece.text = whole_characters(left, LIMIT_DATA_BYTES / 2);
-		err = flight_log(f, &piece);
+		err = say(f, TAPE_EVENTS, &piece);
 		left = span_skip(left, piece.text.n);
 	} while (!err && left.n > 0);
 	return err;
@@ -114,12 +162,12 @@ static enum err log_part(struct flight *f, const struct llm_event *e)
 	struct llm_event piece = *e;
 	struct span left = e->part.media.data;
 	enum err err;
-	event_log_expect(&f->log, left.n);
+	expect(f, left.n);
 	do {
 		piece.part.media.data = span_first(left, LIMIT_DATA_BYTES);
 		left = span_skip(left, piece.part.media.data.n);
 		piece.has_more = left.n > 0;
-		err = flight_log(f, &piece);
+		err = say(f, TAPE_EVENTS, &piece);
 		piece.part = (struct part){.type = e->part.type};
 	} while (!err && left.n > 0);
 	return err;
@@ -129,12 +177,12 @@ static enum err log_part(struct flight *f, const struct llm_event *e)
 static enum err log_raw(struct flight *f, struct span bytes)
 {
 	enum err err = OK;
-	event_log_expect(&f->log, bytes.n);
+	expect(f, bytes.n);
 	while (!err && bytes.n > 0) {
 		struct llm_event piece = {.type = EV_RAW};
 		piece.text = span_first(bytes, LIMIT_DATA_BYTES);
 		bytes = span_skip(bytes, piece.text.n);
-		err = flight_log(f, &piece);
+		err = say(f, TAPE_BYTES, &piece);
 	}
 	return err;
 }
@@ -143,6 +191,8 @@ static void hold(struct flight *f)
 {
 	guard_begin(&f->guard, f->leg->floor);
 	event_log_hold(&f->log);
+	if (f->tape)
+		tape_hold(f->tape);
 	f->shown_warnings = f->warnings;
 	loop_timer_set(f->organs->loop, &f->probe, GUARD_PROBE_US);
 }
@@ -152,6 +202,8 @@ void flight_show(struct flight *f)
 	if (!f->log.is_held)
 		return;
 	event_log_show(&f->log);
+	if (f->tape)
+		tape_show(f->tape);
 	loop_timer_stop(&f->probe);
 	f->on_event(f->context);
 }
@@ -161,9 +213,11 @@ void flight_withdraw(struct flight *f)
 	if (!f->log.is_held)
 		return;
 	event_log_withdraw(&f->log);
+	if (f->tape)
+		tape_withdraw(f->tape);
 	loop_timer_stop(&f->probe);
 	f->has_content = f->has_batch_content = false;
-	f->first_content_us = 0;
+	f->first_content_us = f->text_bytes = 0;
 	f->warnings = f->shown_warnings;
 }
 
@@ -175,15 +229,24 @@ static enum err flight_commit(struct flight *f)
 	f->first_content_us = loop_now_us(f->organs->loop);
 	if (!f->request.is_stream) /* it is all there, and waits for its reader here or there */
 		event_log_allow(&f->log, LIMIT_FLIGHT_LOG_BYTES + LIMIT_BODY_BYTES);
+	if (f->tape) {
+		f->tape->has_content = true;
+		f->tape->is_forwarded = l->is_forwarded;
+		const struct target *t = &f->route.targets[l->target];
+		if (tape_name(f->tape, t->provider, t->model))
+			return ERR_NO_MEMORY;
+	}
 	if (l->is_forwarded) {
 		const struct llm_event head = {.type = EV_HEAD, .head = l->head};
-		enum err err = l->has_head ? flight_log(f, &head) : OK;
+		enum err err = l->has_head ? say(f, TAPE_BYTES, &head) : OK;
+		if (!err && l->has_start && f->tape)
+			err = say(f, TAPE_EVENTS, &l->start);
 		if (!err)
 			err = log_raw(f, buf_view(&l->raw));
 		buf_done(&l->raw);
 		return err;
 	}
-	enum err err = l->has_start ? flight_log(f, &l->start) : OK;
+	enum err err = l->has_start ? say(f, TAPE_EVENTS, &l->start) : OK;
 	if (!err && l->has_usage) {
 		const struct llm_event usage = {.type = EV_USAGE, .usage = l->usage};
 		err = flight_log(f, &usage);
@@ -281,6 +344,8 @@ static enum err put(struct flight *f, const struct llm_event *e)
 			return err;
 	}
 	f->has_batch_content = f->has_batch_content || event_is_content(e->type);
+	if (is_text(e->type))
+		f->text_bytes += (int64_t)e->text.n;
 	if (e->type == EV_USAGE) {
 		take_usage(f, e);
 		if (!f->has_content)
@@ -298,22 +363,30 @@ static enum err put(struct flight *f, const struct llm_event *e)
 		changed = *e;
 		changed.embedding.index += (uint32_t)f->batch_at;
 		e = &changed;
-	} else if (e->type == EV_FINISH && e->choice == 0) {
-		l->finish = e->finish.finish;
+	} else if (e->type == EV_FINISH) {
+		l->n_finished++;
+		if (e->choice == 0)
+			l->finish = e->finish.finish;
 	} else if (e->type == EV_WARNING) {
 		f->warnings++;
 	}
-	if (l->is_forwarded && e->type != EV_WARNING)
+	if (l->is_forwarded && !f->tape && e->type != EV_WARNING)
 		return OK;
+	if (e->type ==
+		EV_USAGE) /* of its own account: those who come later, and who reads by the tape, have the last of it */
+		return l->is_forwarded || f->is_shared ? OK : flight_log(f, e);
+	if (e->type == EV_WARNING)
+		return say(f, TAPE_BOTH, e);
 	if (e->type == EV_PART && e->part.media.data.n > LIMIT_DATA_BYTES)
 		return log_part(f, e);
-	return is_text(e->type) ? log_in_pieces(f, e) : flight_log(f, e);
+	return is_text(e->type) ? log_in_pieces(f, e) : say(f, TAPE_EVENTS, e);
 }
 
 enum err flight_put(struct flight *f, const struct llm_event *e)
 {
 	const enum err err = put(f, e);
-	if (!err && f->log.is_held && guard_take(&f->guard, e, event_log_held(&f->log)))
+	const size_t held = f->is_shared ? tape_held(f->tape) : event_log_held(&f->log);
+	if (!err && f->log.is_held && guard_take(&f->guard, e, held))
 		flight_show(f);
 	return err;
 }
@@ -414,13 +487,44 @@ void flight_fail(struct flight *f, const struct fault *why)
 	log_last(f, &e);
 }
 
-void flight_read(struct flight *f)
+enum err flight_retell(struct flight *f, int frame_type, struct span body, bool has_content)
 {
-	if (!f->is_paused || event_log_lag(&f->log) > LIMIT_FLIGHT_LOW_BYTES)
+	const enum err err = event_log_put_packed(&f->log, frame_type, body);
+	if (err)
+		return err == ERR_TOO_BIG ? ERR_SLOW_CONSUMER : err;
+	if (has_content && !f->has_content) {
+		f->has_content = true;
+		f->first_content_us = loop_now_us(f->organs->loop);
+	}
+	f->on_event(f->context);
+	return OK;
+}
+
+enum err flight_warn(struct flight *f, const struct llm_event *warning)
+{
+	f->warnings++;
+	return flight_log(f, warning);
+}
+
+enum err flight_recount(struct flight *f, const struct llm_event *usage)
+{
+	return flight_log(f, usage);
+}
+
+void flight_breathe(struct flight *f)
+{
+	if (!f->is_paused || (f->is_shared ? !tape_is_read(f->tape, LIMIT_FLIGHT_LOW_BYTES)
+					   : event_log_lag(&f->log) > LIMIT_FLIGHT_LOW_BYTES))
 		return;
 	f->is_paused = false;
 	if (f->leg->attempt)
 		attempt_resume(f->leg->attempt);
+}
+
+void flight_read(struct flight *f)
+{
+	if (!f->is_shared)
+		flight_breathe(f);
 }
 
 /* What one medium can cost at the most where nothing is known of it: figures of the providers'

@@ -3,11 +3,18 @@
  * deadline. Readers have cursors; one of them pays. Who drives it through its states is exchange.c. */
 #ifndef BROKERD_EXCHANGE_FLIGHT_H
 #define BROKERD_EXCHANGE_FLIGHT_H
+#include <stdalign.h>
+#include <stddef.h>
+
 #include "brokerd/exchange/event_log.h"
 #include "brokerd/exchange/guard.h"
 #include "brokerd/exchange/leg.h"
 #include "brokerd/exchange/pages.h"
+#include "brokerd/exchange/tape.h"
 #include "brokerd/route/route.h"
+
+/* What a short request and its route take. */
+#define FLIGHT_ROOM_BYTES ((size_t)4096)
 
 struct flight {
 	struct organs *organs;
@@ -22,10 +29,13 @@ struct flight {
 	struct route route;
 	struct pages pages; /* of the list of models of the target in hand */
 
-	struct leg legs[2];
-	struct leg *leg; /* the one in hand */
+	struct leg first, *second; /* in the arena; NULL: nothing has raced so far */
+	struct leg *leg;           /* the one in hand */
 
 	struct event_log log;
+	struct tape *tape; /* for those who ask the same; NULL: nobody may have it */
+	size_t tape_most;  /* bytes of it */
+	bool is_shared;    /* others read it now: content goes to its own log by way of the tape */
 	bool has_ended;
 	bool has_content; /* there is some in the log, shown or held back */
 	struct guard guard;
@@ -38,9 +48,9 @@ struct flight {
 	bool is_resumed;        /* some did, and */
 	int64_t resumed_nusd;   /* what is known of their usage cost so much; -1: nobody knows */
 	uint32_t warnings;
-	struct fault untold; /* of an event that no frame can hold; OK: there was none */
 	int64_t begun_us, begun_wall_us;
 	int64_t first_content_us; /* 0: none yet */
+	int64_t text_bytes;       /* of the answer so far, reasoning and arguments of tools too */
 
 	unsigned attempts;   /* sent or about to be, on all targets */
 	unsigned unknown;    /* of these, that may have been served */
@@ -57,6 +67,10 @@ struct flight {
 	/* what is held back is slower than the floor: show it, or end the attempt */
 	void (*on_slow)(void *context);
 	void *context;
+
+	/* the last: they are cleared when it is over, and as far as they were used */
+	struct fault untold; /* of an event that no frame can hold; OK: there was none */
+	alignas(max_align_t) char room[FLIGHT_ROOM_BYTES]; /* the arena's first */
 };
 
 struct flight *flight_new(struct organs *o);
@@ -73,6 +87,10 @@ enum err flight_put(struct flight *f, const struct llm_event *e) MUST_USE;
  * shows it, a fault does not. */
 void flight_show(struct flight *f);
 void flight_withdraw(struct flight *f);
+
+/* A warning that is for its caller alone, and nothing of the answer: of his limits, and of what had to be tried. Errors as
+ * flight_put. */
+enum err flight_warn(struct flight *f, const struct llm_event *warning) MUST_USE;
 
 /* What the broker is doing meanwhile: `word` as in event.h. Failure to say it is no failure. */
 void flight_status(struct flight *f, const char *word, const char *format, ...) PRINTF_LIKE(3, 4);
@@ -93,6 +111,16 @@ void flight_rewind(struct flight *f);
 /* The answer is over: the last event of all. */
 void flight_end(struct flight *f, const struct reply_end *end);
 void flight_fail(struct flight *f, const struct fault *why);
+
+/* One entry of a tape, as it was packed, comes to its own log; `has_content`: there was some by then. Errors as flight_put. */
+enum err flight_retell(
+	struct flight *f, int frame_type, struct span body, bool has_content) MUST_USE;
+
+/* What an answer of another's has used, as it is told of. Errors as flight_put. */
+enum err flight_recount(struct flight *f, const struct llm_event *usage) MUST_USE;
+
+/* The attempt is paused while nobody has room, its own reader or another's. */
+void flight_breathe(struct flight *f);
 
 /* A reader took something: lets a paused provider go on where there is room again. */
 void flight_read(struct flight *f);

@@ -14,10 +14,27 @@
 #include "brokerd/exchange/trail.h"
 #include "brokerd/route/retry.h"
 
+/* NULL: there is none. */
 static struct leg *other_leg(const struct leg *l)
 {
 	struct flight *f = l->exchange->flight;
-	return l == &f->legs[0] ? &f->legs[1] : &f->legs[0];
+	return l == &f->first ? f->second : &f->first;
+}
+
+/* The same, made where there was none; NULL: no memory for it. */
+static struct leg *make_other(const struct leg *l)
+{
+	struct flight *f = l->exchange->flight;
+	struct leg *other = other_leg(l);
+	if (other)
+		return other;
+	other = f->second = arena_alloc(&f->arena, sizeof *other);
+	if (!other)
+		return NULL;
+	leg_init(other);
+	other->exchange = l->exchange;
+	other->token.on_token = l->token.on_token;
+	return other;
 }
 
 static bool is_under_way(const struct leg *l)
@@ -28,7 +45,7 @@ static bool is_under_way(const struct leg *l)
 struct leg *hedge_rival(const struct leg *l)
 {
 	struct leg *other = other_leg(l);
-	return is_under_way(other) ? other : NULL;
+	return other && is_under_way(other) ? other : NULL;
 }
 
 /* ---- who leaves the race ---- */
@@ -245,10 +262,13 @@ static void on_due(struct loop_timer *t)
 {
 	struct exchange *x = container_of(t, struct exchange, hedge.due);
 	struct flight *f = x->flight;
-	struct leg *first = f->leg, *rival = other_leg(first);
+	struct leg *first = f->leg, *rival;
 	const size_t at = pulse_other(x);
 	/* who answers here is always quicker, and is for when nobody else is left */
 	if (!may_begin(x) || at >= order_end(x) || attempt_is_local(&f->route.targets[at], f->op))
+		return;
+	rival = make_other(first);
+	if (!rival)
 		return;
 	const struct span slow = exchange_target(x)->provider;
 	x->hedge.is_used = true;
@@ -277,6 +297,6 @@ void hedge_watch(struct exchange *x)
 		x->hedge.after_us = pulse_view(x, &view) ? view.p95_us : -1;
 	if (x->hedge.after_us < 0)
 		return;
-	x->hedge.due.on_fire = on_due;
+	LOOP_CALLS(&x->hedge.due, on_fire, on_due);
 	loop_timer_set(x->organs->loop, &x->hedge.due, x->hedge.after_us);
 }

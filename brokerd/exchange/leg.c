@@ -30,4 +30,5 @@ void leg_rewind(struct leg *l, const struct llm_usage *settled, const struct llm
 	l->billed = *billed;
 	l->attempt_nusd = -1;
 	l->finish = 0;
+	l->n_finished = 0;
 }

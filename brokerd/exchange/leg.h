@@ -3,6 +3,7 @@
  * until the first content (hedge.h). Its owner is the flight: it stays where it is. */
 #ifndef BROKERD_EXCHANGE_LEG_H
 #define BROKERD_EXCHANGE_LEG_H
+#include "brokerd/cache/cache_key.h"
 #include "brokerd/exchange/attempt.h"
 #include "brokerd/exchange/recall.h"
 #include "brokerd/exchange/tokens.h"
@@ -20,9 +21,12 @@ struct leg {
 	struct target
 		*bounded; /* a copy of the target that writes no more; NULL: there was none yet */
 	struct forwarded forwarded; /* where it speaks the same as the caller */
+	struct cache_core core;     /* of what is asked, as it was sent; where has_core */
+	bool has_core;
 
 	/* what is set aside for it: of all limits from RESERVE to its end, of money, and as estimated */
 	struct limit_hold hold;
+	bool has_asked; /* that it is asked was counted before, when another's answer was read along */
 	int64_t reserved_nusd; /* -1: its price is unknown */
 	int64_t claimed_nusd;  /* the same of its budgets, for which there always is one */
 	int64_t expected_input, expected_output; /* its tokens; -1: not yet */
@@ -52,6 +56,7 @@ struct leg {
 	struct price price;   /* that the last of it was counted at */
 	int64_t attempt_nusd; /* what it says that it cost; -1: nothing is known */
 	enum finish finish;   /* of choice 0; 0: none yet */
+	int64_t n_finished;   /* choices */
 	struct recall recall; /* what its provider will want again */
 	int64_t floor; /* until it is known to be quicker, its content is held back; 0: it is not */
 };

@@ -63,7 +63,8 @@ bool native_shows_header(struct span name)
 {
 	static const char *const names[] = {"content-disposition", "content-range", "etag",
 		"last-modified", "location", "retry-after", "retry-after-ms",
-		"x-goog-upload-status", "x-should-retry"};
+		"x-goog-upload-chunk-granularity", "x-goog-upload-status", "x-goog-upload-url",
+		"x-should-retry"};
 	for (size_t i = 0; i < COUNT_OF(names); i++) {
 		if (span_is(name, names[i]))
 			return true;

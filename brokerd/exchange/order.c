@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "brokerd/exchange/claim.h"
+#include "brokerd/exchange/prefix.h"
 #include "brokerd/exchange/pulse.h"
 #include "brokerd/exchange/trail.h"
 #include "brokerd/ledger/price.h"
@@ -45,13 +46,15 @@ static void look(struct exchange *x, const struct model *alias, struct choose_vi
 	for (size_t i = 0; i < f->route.n; i++) {
 		l->target = i; /* what follows is asked of the target in hand */
 		views[i] = (struct choose_view){.first_us = -1, .nusd = -1, .left_nusd = INT64_MAX};
-		pulse_look(x, &views[i]);
+		if (f->route.n > 1) /* where there is no other nothing depends on how it is */
+			pulse_look(x, &views[i]);
 		if (is_cheapest)
 			views[i].nusd = order_cost_nusd(x, &f->route.targets[i]);
 		if (has_money)
 			views[i].left_nusd = claim_left_nusd(x);
 	}
 	l->target = at;
+	prefix_look(x, views);
 }
 
 static enum err none_err(enum choose_reason reason)
@@ -129,8 +132,10 @@ static enum err refuse(
 static enum err apply(struct exchange *x, const struct choice *choices, size_t n)
 {
 	struct route *r = &x->flight->route;
-	struct target *in = arena_array(&x->flight->arena, n, sizeof *in);
 	size_t n_in = 0;
+	if (n == 1 && r->n == 1 && choices[0].reason == CHOOSE_IN)
+		return OK; /* it is as it is */
+	struct target *in = arena_array(&x->flight->arena, n, sizeof *in);
 	if (!in)
 		return ERR_NO_MEMORY;
 	for (size_t i = 0; i < n; i++) {
@@ -164,16 +169,14 @@ enum err order_look(struct exchange *x, unsigned needs, struct order *out)
 {
 	struct flight *f = x->flight;
 	struct route *r = &f->route;
-	char app[PEER_ACCOUNT_BYTES];
 	struct choose_view *views = arena_array(&f->arena, r->n, sizeof *views);
 	*out = (struct order){.n = r->n};
 	out->choices = arena_array(&f->arena, r->n, sizeof *out->choices);
 	if (!views || !out->choices)
 		return ERR_NO_MEMORY;
 	look(x, r->alias, views);
-	peer_account(&x->peer, app);
 	const struct choose_ask ask = {
-		.app = span_str(app),
+		.app = span_str(x->account),
 		.tags = x->tags.list,
 		.n_tags = x->tags.n,
 		.session = x->session,

@@ -33,11 +33,19 @@ static struct health_try *try_of(const struct exchange *x)
 static void subject_of(const struct exchange *x, const struct target *t, struct subject *out)
 {
 	const enum llm_op op = x->flight->op;
-	const bool is_usual = op == LLM_OP_CHAT || op == LLM_OP_COMPLETE;
-	(void)snprintf(out->model, sizeof out->model, "%.*s%s%s",
-		SPAN_ARG(span_first(t->model, LIMIT_LABEL_BYTES)), is_usual ? "" : " ",
-		is_usual ? "" : llm_op_name(op));
-	out->of = (struct health_subject){t->provider, t->key, span_str(out->model)};
+	const struct span model = span_first(t->model, LIMIT_LABEL_BYTES);
+	size_t n = model.n;
+	if (n > 0)
+		memcpy(out->model, model.p,
+			n); /* by hand: each target of each request is looked at */
+	if (op != LLM_OP_CHAT && op != LLM_OP_COMPLETE) {
+		const struct span word =
+			span_first(span_str(llm_op_name(op)), sizeof out->model - n - 1);
+		out->model[n++] = ' ';
+		memcpy(out->model + n, word.p, word.n);
+		n += word.n;
+	}
+	out->of = (struct health_subject){t->provider, t->key, span_of(out->model, n)};
 }
 
 static bool is_followed(const struct exchange *x)
@@ -220,7 +228,8 @@ static bool find_rule(const struct exchange *x, const struct fault *why, struct 
 {
 	const struct health_rule *r = retry_rule(why->err, span_str(why->code));
 	const enum llm_op op = x->flight->op;
-	if (!r)
+	/* who only lacks an endpoint that counts is well, and is not asked for it again */
+	if (!r || (op == LLM_OP_COUNT && repair_lacks_count(why)))
 		return false;
 	*out = *r;
 	/* the path is its caller's: what is not there, or not allowed, is so there alone */

@@ -4,8 +4,10 @@
 #include "brokerd/exchange/recall.h"
 
 #include "brokerd/exchange/maker.h"
+#include "protocol/base/buf.h"
 #include "protocol/base/json.h"
 #include "protocol/base/table.h"
+#include "protocol/limits.h"
 
 #define AT_END INT64_MAX
 
@@ -23,6 +25,7 @@ struct restorer {
 	const struct target *t;
 	struct arena *a;
 	int64_t now_s;
+	struct span begins; /* as what its maker has made begins, where it is kept */
 	struct served *served;
 };
 
@@ -118,6 +121,8 @@ static enum err find(struct restorer *s, struct span id, struct json *out)
 		return ERR_NO_MEMORY;
 	*served = (struct served){.id = id};
 	TABLE_ADD(s->served, served, served->id.p, served->id.n);
+	if (!span_starts(value, s->begins))
+		return OK;
 	enum err err = arena_dup(s->a, value, &value);
 	struct json v;
 	if (err || json_scan(value, JSON_STRICT, &v, NULL) != OK)
@@ -293,10 +298,26 @@ static void count_parts(struct run *run)
 	}
 }
 
+/* Is there anything of this maker's for one of its calls? */
+static bool has_kept(const struct restorer *s, const struct run *run)
+{
+	for (size_t i = 0; i < run->n; i++) {
+		const struct message *m = &run->messages[i];
+		for (size_t k = 0; k < m->n_parts; k++) {
+			const struct part *p = &m->parts[k];
+			if (p->type == PART_TOOL_CALL && p->call.id.n > 0 &&
+				span_starts(items_get(s->store, s->owner, p->call.id, s->now_s),
+					s->begins))
+				return true;
+		}
+	}
+	return false;
+}
+
 static enum err restore_run(struct restorer *s, struct run *run, bool *is_changed)
 {
 	count_parts(run);
-	if (run->n_calls == 0 || carries_own(run, s->t->family))
+	if (run->n_calls == 0 || !has_kept(s, run) || carries_own(run, s->t->family))
 		return OK;
 	const enum err err = find_all(s, run);
 	if (err || (run->n_items == 0 && !run->has_call_item))
@@ -327,13 +348,25 @@ enum err recall_restore(struct items *store, uint64_t owner, const struct target
 	struct arena *a, const struct llm_request *request, int64_t now_s,
 	const struct llm_request **out)
 {
-	struct restorer s = {store, owner, t, a, now_s, NULL};
+	OWNED(buf_done) struct buf begins = BUF_INIT(2 * MAKER_BYTES + KIB);
+	char maker[MAKER_BYTES];
+	struct json_out o = json_to(&begins);
+	json_open(&o, '{');
+	json_pair_str(&o, "provider", maker_name(t, maker));
+	struct restorer s = {.store = store,
+		.owner = owner,
+		.t = t,
+		.a = a,
+		.now_s = now_s,
+		.begins = buf_view(&begins)};
 	struct served *each, *after;
 	bool is_changed = false;
 	size_t bytes;
 	*out = request;
 	if (!store || items_count(store, &bytes) == 0 || request->n_messages == 0)
 		return OK;
+	if (buf_error(&begins))
+		return ERR_NO_MEMORY;
 	struct message *messages = arena_array(a, request->n_messages, sizeof *messages);
 	if (!messages)
 		return ERR_NO_MEMORY;

@@ -7,11 +7,12 @@
 #include "brokerd/dialect/estimate.h"
 #include "brokerd/dialect/registry.h"
 #include "brokerd/exchange/native.h"
+#include "brokerd/route/endpoint.h"
 #include "protocol/frame.h"
 #include "protocol/limits.h"
 
-#define HEADERS_MAX  40
-#define WARNINGS_MAX ((size_t)16) /* that the head has room for */
+#define HEAD_HEADERS_MAX 40
+#define WARNINGS_MAX     ((size_t)16) /* that the head has room for */
 
 static enum err copy_call(struct relay *r, const struct surface_call *from)
 {
@@ -33,6 +34,22 @@ static enum err copy_call(struct relay *r, const struct surface_call *from)
 	return err;
 }
 
+/* Whose API has such a path: its clients read its errors. */
+static const struct dialect *native_speaks(const struct surface_call *call)
+{
+	struct endpoint e;
+	endpoint_find(call, &e);
+	switch (e.api) {
+	case ENDPOINT_ANTHROPIC:
+		return &dialect_anthropic;
+	case ENDPOINT_GEMINI:
+		return &dialect_gemini;
+	case ENDPOINT_OPENAI:
+		break;
+	}
+	return &dialect_openai_chat;
+}
+
 enum err relay_init(struct relay *r, const struct surface_call *call, struct arena *a,
 	const struct dialect_env *env, struct fault *why)
 {
@@ -51,7 +68,7 @@ enum err relay_init(struct relay *r, const struct surface_call *call, struct are
 	if (copy_call(r, call))
 		return fault_set(why, ERR_NO_MEMORY, "no memory for the call");
 	r->op = LLM_OP_NATIVE;
-	r->speaks = &dialect_openai_chat; /* the errors that most programs can read */
+	r->speaks = native_speaks(&r->call);
 	if (span_is_set(call->provider))
 		return OK;
 	r->surface = surface_find(call->surface);
@@ -163,7 +180,7 @@ static void fail(struct relay *r, const struct fault *why)
 /* ---- the head ---- */
 
 struct headers {
-	struct string_pair list[HEADERS_MAX];
+	struct string_pair list[HEAD_HEADERS_MAX];
 	size_t n;
 };
 
@@ -182,13 +199,13 @@ static void in_ascii(struct span text, char *to, size_t size)
 
 static void add(struct headers *h, const char *name, struct span value)
 {
-	if (value.n > 0 && h->n < HEADERS_MAX)
+	if (value.n > 0 && h->n < HEAD_HEADERS_MAX)
 		h->list[h->n++] = (struct string_pair){span_str(name), value};
 }
 
 /* For texts that live as long as a head is made. */
 struct room {
-	char target[256], route[1024], attempts[16];
+	char target[256], route[1024], attempts[16], cached[64];
 };
 
 /* What every head says beside what its reply is. */
@@ -210,6 +227,19 @@ static void add_about(struct headers *h, const struct relay *r, const struct rel
 		add(h, "x-llm-broker-route", span_str(room->route));
 		(void)snprintf(room->attempts, sizeof room->attempts, "%u", about->attempts);
 		add(h, "x-llm-broker-attempts", span_str(room->attempts));
+	}
+	if (about->cached && about->cached->source) {
+		const struct cached *c = about->cached;
+		(void)snprintf(
+			room->cached, sizeof room->cached, "%s", cache_source_name(c->source));
+		if (c->score.is_set)
+			(void)snprintf(room->cached, sizeof room->cached,
+				"%s; age=%" PRId64 "; score=%.4g", cache_source_name(c->source),
+				c->age_s, c->score.v);
+		else if (c->age_s >= 0)
+			(void)snprintf(room->cached, sizeof room->cached, "%s; age=%" PRId64,
+				cache_source_name(c->source), c->age_s);
+		add(h, "x-llm-broker-cache", span_str(room->cached));
 	}
 	for (size_t i = 0; i < r->n_warnings; i++)
 		add(h, "x-llm-broker-warning", r->warnings[i]);
@@ -264,7 +294,7 @@ static void take_head(
 	r->is_forwarded = true;
 	if (r->has_head)
 		return; /* it went out while nothing had come */
-	for (size_t i = 0; i < head->n_headers && h.n < HEADERS_MAX; i++)
+	for (size_t i = 0; i < head->n_headers && h.n < HEAD_HEADERS_MAX; i++)
 		h.list[h.n++] = head->headers[i];
 	add_about(&h, r, about, &room);
 	put_head(r, &h, head->status, head->is_stream);

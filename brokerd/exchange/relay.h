@@ -42,7 +42,7 @@ struct relay {
 	struct keeper keeper;
 	struct buf made;    /* scratch of what goes through it */
 	struct span id;     /* under which it is kept; absent: it is not */
-	struct fault broke; /* the answer cannot be told to its end */
+	struct fault broke; /* the answer cannot be told to its end; stays the last */
 };
 
 /* Takes a call of kind CALL_RELAY or CALL_NATIVE: which surface, which operation. Texts are copied to the arena, which
@@ -78,6 +78,7 @@ struct relay_about {
 	struct span
 		route; /* those who were tried before, and what became of it; absent: there was none */
 	unsigned attempts;
+	const struct cached *cached;
 };
 
 /* The next frame, until relay_take, for which events are taken from the log. False: nothing more for now;

@@ -1,6 +1,6 @@
-/* repair.h - a provider refused one parameter: can the request do without it?
- * What was learned so is kept as long as the process lives, and later requests to that model are
- * written without it from the start. Bounded: the oldest gives way. No clock, no I/O. */
+/* repair.h - a provider refused one parameter, or has no endpoint that counts: can the request do without?
+ * What was learned so is kept as long as the process lives, and later requests to that model, or counts at that
+ * host, go without it from the start. Bounded: the oldest gives way. No clock, no I/O. */
 #ifndef BROKERD_EXCHANGE_REPAIR_H
 #define BROKERD_EXCHANGE_REPAIR_H
 #include "brokerd/value/target.h"
@@ -12,7 +12,10 @@
 struct repairs {
 	struct repair {
 		char provider[64], model[128], param[32];
+		char family
+			[32]; /* of all models, as they are spoken to in it; "": of the one model */
 	} known[REPAIRS_MAX];
+	size_t n;    /* that are known */
 	size_t next; /* the oldest, once all are taken */
 };
 
@@ -21,7 +24,12 @@ struct repairs {
 bool repair_learn(struct repairs *r, const struct target *t, const struct llm_request *asked,
 	const struct fault *why);
 
-/* Lays what is known of a target over its quirks. ERR_NO_MEMORY. */
+/* Does the fault say that its host has no such endpoint as counts tokens? One that is about the model says another thing. */
+bool repair_lacks_count(const struct fault *why);
+/* It is known then, of that host in that dialect. */
+void repair_learn_count(struct repairs *r, const struct target *t);
+
+/* Lays what is known of a target over it. ERR_NO_MEMORY. */
 enum err repair_apply(const struct repairs *r, struct target *t, struct arena *a) MUST_USE;
 
 #endif

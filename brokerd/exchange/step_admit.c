@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "brokerd/dialect/estimate.h"
+#include "brokerd/exchange/memo_asked.h"
 #include "brokerd/exchange/named_models.h"
 #include "brokerd/exchange/native.h"
 
@@ -90,7 +91,8 @@ static enum err check_choices(const struct exchange *x, struct fault *why)
 enum state step_admit(struct exchange *x)
 {
 	struct flight *f = x->flight;
-	struct fault why = FAULT_NONE;
+	struct fault why;
+	fault_clear(&why);
 	if (x->organs->ailment.err)
 		return exchange_fail(x, OUTCOME_FAILED, &x->organs->ailment);
 	if (x->organs->is_draining)
@@ -101,8 +103,7 @@ enum state step_admit(struct exchange *x)
 			       ? relay_read(&x->relay, buf_view(&f->body),
 					 x->laid_out.n > 0 ? buf_view(&x->laid_out) : SPAN_NONE,
 					 &f->request, &why)
-			       : request_unpack_op(
-					 f->op, buf_view(&f->body), &f->arena, &f->request, &why);
+			       : memo_read_request(x, &why);
 	if (!err)
 		err = check_choices(x, &why);
 	if (!err) {
@@ -126,7 +127,10 @@ struct naming {
 static enum err admit_named(void *context, struct span name)
 {
 	const struct naming *n = context;
-	return allowance_model(&n->x->allowance, name, n->t->provider, name, n->why);
+	const struct span asked = n->x->asked_model;
+	return allowance_model(&n->x->allowance,
+		span_is_set(asked) && span_eq(name, n->t->model) ? asked : name, n->t->provider,
+		name, n->why);
 }
 
 /* A body that goes on as it is may name other models, which its host would use. */

@@ -39,7 +39,8 @@ static void on_answer(struct consent_wait *w, const struct fault *why)
 
 enum state step_ask(struct exchange *x)
 {
-	struct fault why = FAULT_NONE;
+	struct fault why;
+	fault_clear(&why);
 	if (x->consent.question)
 		return ASK;
 	const enum state next = judge(x);

@@ -76,7 +76,26 @@ static bool mend(struct exchange *x, const struct fault *why)
 	char param[sizeof why->param * 2];
 	log_info("exchange.mended", "id=%s param=%s", x->id,
 		log_quote(param, sizeof param, span_str(why->param)));
-	return flight_put(f, &e) == OK;
+	return flight_warn(f, &e) == OK;
+}
+
+/* Its host counts no tokens, which could not be known before: they are estimated, as at all such hosts. False: that is
+ * not it. */
+static bool count_here(struct exchange *x, const struct fault *why)
+{
+	struct flight *f = x->flight;
+	const size_t at = f->leg->target;
+	struct target *t = &f->route.targets[at];
+	if (f->op != LLM_OP_COUNT || t->is_count_missing || f->attempts >= ATTEMPTS_MAX ||
+		exchange_left_us(x) <= 0 || !repair_lacks_count(why))
+		return false;
+	repair_learn_count(&x->organs->repairs, t);
+	t->is_count_missing = true;
+	if (x->n_warned > at)
+		x->n_warned = at; /* that it is an estimate is still to be told */
+	flight_rewind(f);
+	log_info("exchange.mended", "id=%s param=count", x->id);
+	return true;
 }
 
 /* What may prove it instead, once for each target; NULL: nothing. */
@@ -203,7 +222,7 @@ enum state exchange_after_failure(struct exchange *x, enum outcome outcome, cons
 		.at = l->target,
 		.may_renew = other != NULL,
 	};
-	if (mend(x, why))
+	if (mend(x, why) || count_here(x, why))
 		return ROUTE;
 	const bool is_resting = !c.may_renew && !is_queued && !pulse_may_ask(x, &rest);
 	const struct retry_verdict v =

@@ -1,4 +1,6 @@
 /* step_follow.c - what was kept: what a request goes on from, what it asks for, and what it will be. */
+#include <assert.h>
+
 #include "brokerd/exchange/kept.h"
 #include "brokerd/exchange/steps.h"
 #include "brokerd/log/log.h"
@@ -169,7 +171,8 @@ enum state step_follow(struct exchange *x)
 {
 	struct responses *store = x->organs->responses;
 	const struct surface_call *call = &x->relay.call;
-	struct fault why = FAULT_NONE;
+	struct fault why;
+	fault_clear(&why);
 	if (x->kept.work)
 		return FOLLOW;
 	if (!has_kept(x))
@@ -286,6 +289,7 @@ enum err exchange_may_keep(struct exchange *x, struct fault *why)
 	buf_print(&id, "\"resp_%s\"", x->id + strlen("req_"));
 	if (buf_error(&id) || arena_dup(&x->flight->arena, buf_view(&id), &kept))
 		return ERR_NO_MEMORY;
+	assert(!x->memo.asked); /* whose members are others', too: of what is relayed there is none */
 	take_store_away(&x->flight->request.extra);
 	relay_keep(r, kept, json_is_nil(previous) ? SPAN("null") : previous.text);
 	return OK;

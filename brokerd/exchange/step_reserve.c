@@ -7,6 +7,7 @@
 #include "brokerd/exchange/claim.h"
 #include "brokerd/exchange/hedge.h"
 #include "brokerd/exchange/listing.h"
+#include "brokerd/exchange/memo_lead.h"
 #include "brokerd/exchange/pulse.h"
 #include "brokerd/exchange/trail.h"
 #include "brokerd/log/log.h"
@@ -34,13 +35,15 @@ static enum err tell_cap(struct exchange *x, const struct bounds *b)
 {
 	const struct opt_i64 max = x->flight->request.max_tokens;
 	struct llm_event e = {.type = EV_WARNING};
+	if (b->capped)
+		memo_cap(x);
 	if (!b->capped || (x->told_max_tokens.is_set && x->told_max_tokens.v == max.v))
 		return OK; /* or as it was told before */
 	x->told_max_tokens = max;
 	e.warning.code = SPAN("clamped_parameter");
 	e.warning.param = SPAN("max_tokens");
 	e.warning.message = span_str(b->capped);
-	return flight_put(x->flight, &e);
+	return flight_warn(x->flight, &e);
 }
 
 enum err exchange_announce(struct exchange *x, const struct bounds *b, struct fault *why)
@@ -64,7 +67,7 @@ enum err exchange_announce(struct exchange *x, const struct bounds *b, struct fa
 	l->expected_input = b->input_tokens;
 	l->expected_output = b->output_tokens;
 	memcpy(r.id, x->id, sizeof r.id);
-	peer_account(&x->peer, r.app);
+	memcpy(r.app, x->account, sizeof r.app);
 	memcpy(r.program, x->peer.program, sizeof r.program);
 	fault_text(r.op, sizeof r.op, span_str(llm_op_name(f->op)));
 	fault_text(r.surface, sizeof r.surface, exchange_surface(x));
@@ -171,11 +174,25 @@ enum state exchange_rest(struct exchange *x, const struct fault *why)
 	return ROUTE;
 }
 
+/* Whoever wants what is kept alone comes here where there is none: whatever would answer it, nobody is asked. */
+static enum state end_unasked(struct exchange *x)
+{
+	struct fault why = FAULT_NONE;
+	const bool may_read = x->memo.is_decided && x->memo.reads;
+	const enum err err = fault_set(&why, ERR_NOT_CACHED, "%s",
+		may_read ? err_info(ERR_NOT_CACHED)->sentence
+			 : "answers to this request are not kept, or this caller may not have "
+			   "them: nobody was asked");
+	return exchange_fail_with(x, err, &why);
+}
+
 enum state step_reserve(struct exchange *x)
 {
 	struct bounds b;
 	struct limit_answer answer;
 	struct fault why = FAULT_NONE;
+	if (x->memo.terms.wish == CACHE_ONLY)
+		return end_unasked(x);
 	if (!pulse_may_ask(x, &why))
 		return exchange_rest(x, &why);
 	const enum err err = bounds_find(x, &b, &why);
@@ -211,6 +228,7 @@ void exchange_account(struct exchange *x, const struct attempt_record *record)
 	struct fault why = FAULT_NONE;
 	memcpy(r.id, x->id, sizeof r.id);
 	r.number = l->number;
+	r.at_us = f->begun_wall_us + (r.begun_us - f->begun_us);
 	account_key(x, r.key_label, sizeof r.key_label);
 	r.estimate_input = l->expected_input;
 	r.estimate_output = l->expected_output;

@@ -3,8 +3,10 @@
 
 #include "brokerd/dialect/registry.h"
 #include "brokerd/exchange/listing.h"
+#include "brokerd/exchange/native_place.h"
 #include "brokerd/exchange/order.h"
 #include "brokerd/exchange/pins.h"
+#include "brokerd/exchange/prefix.h"
 #include "protocol/limits.h"
 
 static bool key_at(const void *context, struct span provider, size_t i, struct span *label)
@@ -34,8 +36,9 @@ static enum err check_vault_seen(const struct exchange *x, struct fault *why)
 /* Between two batches of an answer, or pages of a list: what has come waits for its reader before more is asked for. */
 static bool is_reader_behind(const struct flight *f)
 {
-	return (f->batches > 0 || f->pages.n > 0) &&
-	       event_log_lag(&f->log) > LIMIT_FLIGHT_LOW_BYTES;
+	const bool is_behind = f->is_shared ? !tape_is_read(f->tape, LIMIT_FLIGHT_LOW_BYTES)
+					    : event_log_lag(&f->log) > LIMIT_FLIGHT_LOW_BYTES;
+	return (f->batches > 0 || f->pages.n > 0) && is_behind;
 }
 
 /* Whose lists of models are asked for; perhaps nobody's. */
@@ -101,8 +104,12 @@ static enum state go_native(struct exchange *x)
 	f->route.targets = arena_array(&f->arena, 1, sizeof *f->route.targets);
 	if (!f->route.targets)
 		return exchange_fail_with(x, ERR_NO_MEMORY, &why);
-	const enum err err = route_native(
-		f->config, x->relay.call.provider, f->request.model, &f->route.targets[0], &why);
+	enum err err = OK;
+	if (span_is(x->relay.call.provider, NATIVE_ANYONE))
+		err = native_place(x, &why);
+	if (!err)
+		err = route_native(f->config, x->relay.call.provider, f->request.model,
+			&f->route.targets[0], &why);
 	f->route.n = err ? 0 : 1;
 	if (!err && exchange_admit_native(x, &why))
 		return exchange_fail(x, OUTCOME_FAILED, &why);
@@ -125,7 +132,8 @@ enum err exchange_find_targets(struct exchange *x, struct fault *why)
 enum state step_route(struct exchange *x)
 {
 	struct flight *f = x->flight;
-	struct fault why = FAULT_NONE;
+	struct fault why;
+	fault_clear(&why);
 	if (f->route.n > 0) /* it is known: another try on it, perhaps after a wait */
 		return x->is_retry_due || is_reader_behind(f) ? ROUTE : RESERVE;
 	if (f->op == LLM_OP_MODELS)
@@ -148,6 +156,7 @@ enum state step_route(struct exchange *x)
 	if (none)
 		return exchange_fail_with(x, none, &why);
 	pins_order(x->organs->items, x->owner, &f->request, &f->route, exchange_now_s(x));
+	prefix_tell(x);
 	for (size_t i = 0; i < f->route.n; i++) {
 		if (repair_apply(&x->organs->repairs, &f->route.targets[i], &f->arena))
 			return exchange_fail_with(x, ERR_NO_MEMORY, &why);
@@ -155,5 +164,5 @@ enum state step_route(struct exchange *x)
 	if (f->route.is_fallback_offline)
 		flight_status(f, "offline",
 			"no provider key yet, so offline/echo answers: llmb key add openai");
-	return RESERVE;
+	return LOOKUP;
 }

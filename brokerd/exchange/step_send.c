@@ -2,9 +2,12 @@
 #include "brokerd/exchange/steps.h"
 
 #include "brokerd/dialect/carry.h"
+#include "brokerd/dialect/marks.h"
 #include "brokerd/exchange/claim.h"
 #include "brokerd/exchange/hedge.h"
 #include "brokerd/exchange/listing.h"
+#include "brokerd/exchange/memo_key.h"
+#include "brokerd/exchange/memo_lead.h"
 #include "brokerd/exchange/pins.h"
 #include "brokerd/exchange/pulse.h"
 #include "brokerd/exchange/slow.h"
@@ -150,6 +153,12 @@ void exchange_on_token(struct token_wait *w, struct secret *token, const struct 
 	exchange_go_on(x, token ? SEND : unproved(x, why));
 }
 
+/* Is it nobody's any more? Whoever went behind its last word has had it. */
+static bool is_left_over(const struct exchange *x, const struct fault *why)
+{
+	return x->left.is_left && !memo_is_shared(x) && (why->err || !x->left.is_told);
+}
+
 static void on_attempt_end(
 	void *context, const struct attempt_record *record, const struct fault *why)
 {
@@ -171,7 +180,9 @@ static void on_attempt_end(
 		return;
 	if (said.err)
 		flight_withdraw(f);
-	exchange_go_on(x, x->left.is_left ? exchange_left_over(x) : relay_ended(x, outcome, &said));
+	x->left.is_whole = x->left.is_left && !said.err && l->n_finished > 0;
+	exchange_go_on(
+		x, is_left_over(x, &said) ? exchange_left_over(x) : relay_ended(x, outcome, &said));
 }
 
 static void on_attempt_rates(void *context, const struct rates *said)
@@ -211,18 +222,51 @@ static const struct forwarded *forward(struct exchange *x, bool is_whole)
 	return l->is_forwarded ? &l->forwarded : NULL;
 }
 
-/* The request as it goes to the target in hand: with what its caller dropped, without what another
- * provider alone can read. *forwarded: its caller's own bytes go; NULL: they do not. */
+/* By the rule for its caller: no marks for the provider's cache, or some of ours. */
+static enum err choose_marks(
+	struct exchange *x, const struct target *t, const struct llm_request **request)
+{
+	struct arena *a = &x->flight->arena;
+	const struct llm_request *asked = *request;
+	if (x->flight->op != LLM_OP_CHAT)
+		return OK;
+	switch (allowance_prompt_cache(&x->allowance)) {
+	case POLICY_PROMPTS_OFF:
+		return marks_remove(asked, a, request);
+	case POLICY_PROMPTS_ASKED:
+		return OK;
+	case POLICY_PROMPTS_AUTO:
+		return marks_set(asked, t, SPAN("5m"), a, request);
+	case POLICY_PROMPTS_AUTO_1H:
+		return marks_set(asked, t, SPAN("1h"), a, request);
+	}
+	return OK;
+}
+
+enum err exchange_as_sent(const struct exchange *x, const struct llm_request *asked,
+	struct arena *a, const struct llm_request **out, bool *is_whole)
+{
+	struct items *store = x->organs->items;
+	const struct target *t = exchange_target(x);
+	const int64_t now_s = exchange_now_s(x);
+	const enum err err = pins_leave_out(store, x->owner, t, a, asked, now_s, out);
+	*is_whole = *out == asked;
+	const struct llm_request *without = *out;
+	return err || (*is_whole && exchange_may_forward(x))
+		       ? err
+		       : recall_restore(store, x->owner, t, a, without, now_s, out);
+}
+
+/* The request as it goes to the target in hand. *forwarded: its caller's own bytes go; NULL: they do not. */
 static enum err choose_request(
 	struct exchange *x, const struct llm_request **request, const struct forwarded **forwarded)
 {
 	struct flight *f = x->flight;
 	struct leg *l = f->leg;
-	struct items *store = x->organs->items;
-	const struct target *t = exchange_target(x);
-	enum err err = pins_leave_out(
-		store, x->owner, t, &f->arena, &l->asked, exchange_now_s(x), request);
-	const bool is_whole = *request == &l->asked;
+	bool is_whole;
+	enum err err = exchange_as_sent(x, &l->asked, &f->arena, request, &is_whole);
+	if (!err)
+		memo_note_sent(x, *request);
 	*forwarded = forward(x, is_whole);
 	if (err || *forwarded)
 		return err;
@@ -235,10 +279,7 @@ static enum err choose_request(
 			     "left out: none but their maker can read them");
 		err = flight_put(f, &e);
 	}
-	const struct llm_request *without = *request;
-	return err ? err
-		   : recall_restore(
-			     store, x->owner, t, &f->arena, without, exchange_now_s(x), request);
+	return err ? err : choose_marks(x, exchange_target(x), request);
 }
 
 /* As it goes to the first one that is asked; of several requests that it becomes, the first. */
@@ -344,6 +385,21 @@ static int64_t hurry_us(const struct transfer_limits *l, int64_t token_us,
 	return token_us > 0 && token_us < t->first_token_us ? shorter_us(us, token_us) : us;
 }
 
+/* What may take all that is left of the call's time is not over before the call is: its own deadline says why. */
+#define BEHIND_US INT64_C(100000)
+static int64_t behind_us(const struct exchange *x, int64_t us)
+{
+	return us > 0 && us >= exchange_left_us(x) ? us + BEHIND_US : us;
+}
+
+static struct transfer_limits behind(const struct exchange *x, struct transfer_limits l)
+{
+	l.connect_us = behind_us(x, l.connect_us);
+	l.first_byte_us = behind_us(x, l.first_byte_us);
+	l.total_us = behind_us(x, l.total_us);
+	return l;
+}
+
 enum err exchange_begin(struct exchange *x, struct fault *why)
 {
 	struct flight *f = x->flight;
@@ -366,8 +422,8 @@ enum err exchange_begin(struct exchange *x, struct fault *why)
 		.request = request,
 		.target = target,
 		.secret = l->secret,
-		.limits = limits,
-		.first_token_us = token_us,
+		.limits = behind(x, limits),
+		.first_token_us = behind_us(x, token_us),
 		.token_us = is_told_in_pieces(f) ? timers.token_us : 0,
 		.seed = x->seed + l->number - 1,
 		.page = f->pages.at,
@@ -378,6 +434,7 @@ enum err exchange_begin(struct exchange *x, struct fault *why)
 	err = attempt_new(x->organs, &plan, &events, &l->attempt, why);
 	if (err)
 		return err;
+	memo_extend(x); /* where others read along, it is theirs too */
 	l->floor = slow_floor(x);
 	pulse_begin(x);
 	return OK;

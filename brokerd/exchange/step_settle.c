@@ -6,9 +6,13 @@
 #include "brokerd/exchange/account.h"
 #include "brokerd/exchange/claim.h"
 #include "brokerd/exchange/hedge.h"
+#include "brokerd/exchange/prefix.h"
 #include "brokerd/exchange/pulse.h"
+#include "brokerd/exchange/stale.h"
 #include "brokerd/exchange/trail.h"
+#include "brokerd/ledger/counts.h"
 #include "brokerd/ledger/price.h"
+#include "brokerd/ledger/recent.h"
 #include "brokerd/log/log.h"
 #include "protocol/base/num.h"
 
@@ -38,21 +42,30 @@ static void settle_record(const struct exchange *x, struct exchange_record *r)
 		.queued_us = x->queued_us,
 		.estimate_input = l->expected_input,
 		.estimate_output = l->expected_output,
+		.saved_nusd = -1,
 	};
 	memcpy(r->id, x->id, sizeof r->id);
-	peer_account(&x->peer, r->app);
+	memcpy(r->app, x->account, sizeof r->app);
 	memcpy(r->program, x->peer.program, sizeof r->program);
 	fault_text(r->op, sizeof r->op, span_str(llm_op_name(f->op)));
 	fault_text(r->surface, sizeof r->surface, exchange_surface(x));
 	fault_text(r->model, sizeof r->model, f->request.model);
 	if (l->finish)
 		fault_text(r->finish, sizeof r->finish, span_str(finish_name(l->finish)));
-	if (t && f->attempts > 0 && (f->op != LLM_OP_MODELS || f->route.n == 1)) {
+	const bool is_cached = x->memo.cached.source != CACHE_NOT && x->outcome == OUTCOME_OK;
+	if (t && (f->attempts > 0 || is_cached) && (f->op != LLM_OP_MODELS || f->route.n == 1)) {
 		fault_text(r->provider, sizeof r->provider, t->provider);
 		fault_text(r->target_model, sizeof r->target_model, t->model);
 	}
 	account_of(x, &r->account);
 	r->usage.cost_nusd = f->is_cost_open ? -1 : f->spent_nusd;
+	if (is_cached) {
+		if (r->usage.cost_nusd < 0 && !f->is_cost_open)
+			r->usage.cost_nusd = 0; /* what failed before it was free */
+		r->saved_nusd = x->memo.cached.saved_nusd;
+		fault_text(r->cache, sizeof r->cache,
+			span_str(cache_source_name(x->memo.cached.source)));
+	}
 	if (r->usage.provider_cost_nusd >= 0 && f->former_nusd > 0)
 		r->usage.provider_cost_nusd =
 			num_add_sat(r->usage.provider_cost_nusd, f->former_nusd);
@@ -65,7 +78,8 @@ static void learn(struct exchange *x, const struct exchange_record *r)
 	struct organs *o = x->organs;
 	const struct span provider = span_str(r->provider), model = span_str(r->target_model);
 	char quoted[2][sizeof r->target_model * 2];
-	if (x->outcome != OUTCOME_OK || f->attempts != 1 || provider.n == 0 || exchange_is_free(x))
+	if (x->outcome != OUTCOME_OK || f->attempts != 1 || provider.n == 0 ||
+		exchange_is_free(x) || x->memo.cached.source)
 		return;
 	if (o->fit)
 		fit_learn(o->fit, provider, model, exchange_raw_estimate(x),
@@ -95,6 +109,23 @@ static void note_refusal(struct exchange *x)
 		.detail = span_str(x->verdict.message)};
 	audit_record(x->organs->audit, &e);
 	x->is_noted = true;
+}
+
+/* Answers that were kept may be many, and cost nobody anything: the ledger has each, the log only where it tells all. */
+static void log_end(const struct exchange *x, const struct exchange_record *r)
+{
+	char provider[sizeof r->provider * 2], model[sizeof r->target_model * 2];
+	if (x->memo.cached.source == CACHE_HIT && x->outcome == OUTCOME_OK &&
+		!log_is_on(LOG_LEVEL_DEBUG))
+		return;
+	log_info("exchange.end",
+		"id=%s outcome=%s class=%s uid=%u provider=%s model=%s attempts=%u input=%" PRId64
+		" output=%" PRId64 " cost_nusd=%" PRId64 " ttft_us=%" PRId64 " took_us=%" PRId64,
+		x->id, outcome_name(x->outcome), r->err ? err_info(r->err)->word : "ok", r->uid,
+		log_quote(provider, sizeof provider, span_str(r->provider)),
+		log_quote(model, sizeof model, span_str(r->target_model)), r->attempts,
+		usage_input_total(&r->usage), usage_output_total(&r->usage), r->usage.cost_nusd,
+		r->ttft_us, r->total_us);
 }
 
 /* It ends here, in whatever it is. */
@@ -128,13 +159,15 @@ enum state step_settle(struct exchange *x)
 {
 	struct flight *f = x->flight;
 	struct exchange_record r;
-	struct fault why = FAULT_NONE;
+	struct fault why;
+	fault_clear(&why);
 	loop_timer_stop(&x->deadline);
 	loop_timer_stop(&x->retry);
 	loop_timer_stop(&x->hold);
 	loop_timer_stop(&x->left.over);
 	loop_timer_stop(&x->hedge.due);
 	exchange_stop_waiting(x);
+	compare_stop(x);
 	consents_leave(&x->consent);
 	note_refusal(x);
 	if (hedge_rival(f->leg))
@@ -142,21 +175,24 @@ enum state step_settle(struct exchange *x)
 	stop_leg(f->leg);
 	if (x->outcome == OUTCOME_FAILED && f->unknown > 0)
 		x->outcome = OUTCOME_UNKNOWN;
+	memo_end(x, x->left.is_whole
+			    ? &why
+			    : &x->verdict); /* an answer is one, whoever is left of its callers */
+	if (stale_answers(x, &why))
+		log_info("exchange.stale", "id=%s age_s=%" PRId64 " class=%s", x->id,
+			x->memo.cached.age_s, err_info(why.err)->word);
 	settle_record(x, &r);
 	learn(x, &r);
+	prefix_note(x);
 	if (x->organs->journal && journal_settle(x->organs->journal, &r, &why) != OK)
 		log_error("ledger.exchange_lost", "id=%s why=\"%s\"", x->id, why.message);
+	counts_add(x->organs->counts, &r);
+	recent_add(x->organs->recent, &r);
 	trail_end(x);
-	char provider[sizeof r.provider * 2], model[sizeof r.target_model * 2];
-	log_info("exchange.end",
-		"id=%s outcome=%s class=%s uid=%u provider=%s model=%s attempts=%u input=%" PRId64
-		" output=%" PRId64 " cost_nusd=%" PRId64 " ttft_us=%" PRId64 " took_us=%" PRId64,
-		x->id, outcome_name(x->outcome), r.err ? err_info(r.err)->word : "ok", r.uid,
-		log_quote(provider, sizeof provider, span_str(r.provider)),
-		log_quote(model, sizeof model, span_str(r.target_model)), r.attempts,
-		usage_input_total(&r.usage), usage_output_total(&r.usage), r.usage.cost_nusd,
-		r.ttft_us, r.total_us);
-	if (x->verdict.err) {
+	log_end(x, &r);
+	if (x->is_parted) {
+		/* its caller has had the end of it */
+	} else if (x->verdict.err) {
 		struct fault said = x->verdict;
 		memcpy(said.request_id, x->id, sizeof x->id); /* the provider's is in the ledger */
 		flight_fail(f, &said);
@@ -172,6 +208,8 @@ enum state step_settle(struct exchange *x)
 			.ttft_us = r.ttft_us,
 			.total_us = r.total_us,
 			.attempts = r.attempts,
+			.cached = x->memo.cached,
+			.is_kept = x->memo.is_kept,
 		};
 		flight_end(f, &end);
 	}

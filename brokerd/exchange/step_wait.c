@@ -6,6 +6,7 @@
 
 #include "brokerd/exchange/claim.h"
 #include "brokerd/exchange/listing.h"
+#include "brokerd/exchange/memo_lead.h"
 #include "brokerd/exchange/order.h"
 #include "brokerd/exchange/pulse.h"
 #include "brokerd/exchange/trail.h"
@@ -148,13 +149,44 @@ static enum state refuse(struct exchange *x, const struct outlook *o)
 
 void exchange_stop_waiting(struct exchange *x)
 {
-	loop_timer_stop(&x->patience);
-	if (!turns_waits(&x->turn))
-		return;
-	turns_leave(&x->turn);
 	const int64_t waited_us = loop_now_us(x->organs->loop) - x->waits_since_us;
+	loop_timer_stop(&x->patience);
+	if (!turns_waits(&x->turn) && !x->is_along)
+		return;
 	x->queued_us += waited_us;
-	trail_queue(x, waited_us);
+	if (!x->is_along)
+		trail_queue(x, waited_us);
+	turns_leave(&x->turn);
+	x->is_along = false;
+}
+
+void exchange_wait_along(struct exchange *x)
+{
+	if (!exchange_waits_along(x))
+		return;
+	x->is_along = true;
+	x->waits_since_us = loop_now_us(x->organs->loop);
+	if (left_us(x) < exchange_left_us(x))
+		loop_timer_set(x->organs->loop, &x->patience, left_us(x));
+}
+
+bool exchange_waits_along(struct exchange *x)
+{
+	struct limit_answer answer;
+	struct exchange *leader = memo_leader(x);
+	if (!leader || leader->state != WAIT)
+		return false;
+	exchange_let_before(x, &leader->turn, &answer);
+	x->waits_for = answer.why;
+	return true;
+}
+
+void exchange_stop_along(struct exchange *x)
+{
+	if (!x->is_along)
+		return;
+	x->is_along = false;
+	loop_timer_stop(&x->patience);
 }
 
 /* Not now either: it stays where it is, unless another target is free much sooner, or its time is not enough. WAIT: it

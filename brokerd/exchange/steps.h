@@ -2,6 +2,7 @@
  * Its struct, for the files of this folder that are its steps and for exchange.c, which walks them. */
 #ifndef BROKERD_EXCHANGE_STEPS_H
 #define BROKERD_EXCHANGE_STEPS_H
+#include "brokerd/exchange/compare.h"
 #include "brokerd/exchange/exchange.h"
 #include "brokerd/exchange/flight.h"
 #include "brokerd/exchange/kept.h"
@@ -15,6 +16,9 @@ enum state {
 	FOLLOW,
 	ADMIT,
 	ROUTE,
+	LOOKUP,
+	COMPARE,
+	JOIN,
 	RESERVE,
 	WAIT,
 	PREPARE,
@@ -46,6 +50,9 @@ struct trail {
 /* What has become of one whose caller is gone, and which goes on. */
 struct left {
 	bool is_left;
+	bool is_drained; /* for its own sake; else for those who read along */
+	bool is_told;  /* he has gone behind its last word: what is missing is how the reply ends */
+	bool is_whole; /* it has ended well */
 	struct loop_timer over; /* so long it may */
 	struct loop_task end;   /* it has ended: it is freed */
 	struct leavings *his;   /* where it is counted, */
@@ -65,12 +72,13 @@ struct exchange {
 	struct exchange *prev, *next; /* of organs->exchanges */
 	struct organs *organs;
 	struct exchange_caller caller;
-	struct peer_id peer;
-	uint64_t owner;             /* whose what it keeps is */
-	struct allowance allowance; /* its rule is of the flight's configuration, */
-	struct grant grant;         /* its grant a copy */
+	char account[PEER_ACCOUNT_BYTES]; /* as peer_account has it */
+	uint64_t owner;                   /* whose what it keeps is */
+	struct allowance
+		allowance; /* its rule is of the flight's configuration, its grant a copy, below */
 	struct consent_wait consent;
-	bool is_noted; /* that it was refused is in the audit log */
+	bool is_parted; /* its caller has been told the end of it, and it goes on for others */
+	bool is_noted;  /* that it was refused is in the audit log */
 	char id[REQUEST_ID_BYTES];
 	uint64_t seed; /* for what is made up on the way: ids of calls, the jitter of waits */
 	enum state state;
@@ -79,16 +87,20 @@ struct exchange {
 	int64_t body_bytes; /* announced; -1: not */
 	int64_t max_cost_nusd;
 	int64_t estimate_tokens; /* of the prompt, as it came, before fit_tokens; 0: nothing was estimated */
+	struct span
+		asked_model; /* of a native call, by a name that is no more in its body; absent: by none such */
 	struct opt_i64 asked_max_tokens; /* by the caller: what is sent may be less */
 	bool is_at_most_once;
 	struct labels tags, fallbacks; /* that its caller names */
 	struct span session;           /* absent: none */
-	bool is_batch;                 /* it may wait behind others that are not */
+	uint64_t prompt_key,
+		prompt_holder; /* as holders.h has them; 0: it is not looked for, or found */
+	bool is_batch;         /* it may wait behind others that are not */
 	struct flight *flight;
 	struct event_cursor cursor;
-	bool is_relayed;            /* its caller speaks a public API: */
-	struct relay relay;         /* which one, and what it gets of the answer */
-	struct fault refused;       /* the call itself is wrong; told when its body is there */
+	bool is_relayed;            /* its caller speaks a public API */
+	struct memo memo;           /* who asks the same */
+	struct compare compare;     /* and who in other words */
 	struct responses_wait kept; /* an answer that is read, written or removed */
 	enum kept_wish wish;     /* what is wanted of it; nothing: it is what the request follows */
 	struct span kept_id;     /* of which */
@@ -98,15 +110,13 @@ struct exchange {
 	size_t n_warned;       /* of how many targets the caller has the encoding's warnings */
 	bool has_told_reading; /* and those of the reading of its body */
 	struct loop_timer deadline, retry, hold, patience;
-	bool has_own_time;    /* its caller has said how long it may take */
-	struct fault telling; /* of all failures so far, what a caller learns most from */
-	struct fault verdict; /* what it is settled with; OK: a good answer */
+	bool has_own_time; /* its caller has said how long it may take */
 	enum outcome outcome;
 	bool is_retry_due;      /* ROUTE: a target is chosen, only the wait is left */
 	struct turn turn;       /* WAIT: for what the target in hand can give */
-	struct fault waits_for; /* what stands in its way, as its caller is told */
 	char *concealed;        /* what he is not told of that; NULL: he is told all. Owned */
 	int64_t waits_since_us; /* the loop's clock */
+	bool is_along;          /* it waits with one that waits, and reads that one's answer */
 	int64_t queued_us;      /* that it has waited, all together */
 	struct opt_i64 told_max_tokens; /* to which its output was capped, as its caller knows */
 	bool has_told_budgets;
@@ -120,6 +130,16 @@ struct exchange {
 	struct left left;
 	unsigned n_told; /* attempts that were told to wait, and for how long: they are no tries */
 	struct resume resume;
+
+	struct relay relay; /* which public API, and what its caller gets of the answer */
+	/* these come last, and the fault of that, for they are overwritten only where they have texts: */
+	struct fault refused;   /* the call itself is wrong; told when its body is there */
+	struct fault telling;   /* of all failures so far, what a caller learns most from */
+	struct fault verdict;   /* what it is settled with; OK: a good answer */
+	struct fault waits_for; /* WAIT: what stands in its way, as its caller is told */
+	/* and these are not at all: they say who asks, which is no secret here, and are written before they are read: */
+	struct peer_id peer;
+	struct grant grant;
 };
 
 /* ---- the steps: each returns the next state, or its own to wait ---- */
@@ -128,6 +148,9 @@ enum state step_follow(struct exchange *x);
 enum state step_admit(struct exchange *x);
 enum state step_ask(struct exchange *x);
 enum state step_route(struct exchange *x);
+enum state step_lookup(struct exchange *x);
+enum state step_compare(struct exchange *x);
+enum state step_join(struct exchange *x);
 enum state step_reserve(struct exchange *x);
 enum state step_wait(struct exchange *x);
 enum state step_prepare(struct exchange *x);
@@ -139,6 +162,9 @@ enum state step_settle(struct exchange *x);
 
 /* A result that a callback brings goes through the same door as a step's; then the walk goes on. */
 void exchange_go_on(struct exchange *x, enum state next);
+
+/* A word for the state that it is in. */
+const char *exchange_state(const struct exchange *x);
 
 /* The verdict for SETTLE, which is where a step that calls this goes next; with words of the class's where
  * *why has none. */
@@ -185,6 +211,12 @@ enum state exchange_must_wait(
 struct turn *exchange_first_in_line(const struct exchange *x, const struct bounds *b);
 /* What it is told who has to let that one go before. */
 void exchange_let_before(struct exchange *x, struct turn *first, struct limit_answer *out);
+/* It reads along with one that waits in a queue: no longer than it would by itself. Harmless where that one does not wait. */
+void exchange_wait_along(struct exchange *x);
+/* Does it? Then what stands in that one's way is in its own. */
+bool exchange_waits_along(struct exchange *x);
+/* What it reads along with is being answered: that is waiting no more. */
+void exchange_stop_along(struct exchange *x);
 /* It waits no more, and that it has waited is counted. Harmless where it does not. */
 void exchange_stop_waiting(struct exchange *x);
 /* Its time is over while it waits: *why says for what. */
@@ -221,6 +253,12 @@ enum err exchange_may_keep(struct exchange *x, struct fault *why) MUST_USE;
 /* Does the target take the request as its caller wrote it, and answer as the caller wants it? */
 bool exchange_may_forward(const struct exchange *x);
 
+/* Of what is asked of the target in hand, as it goes there: with what its caller dropped, without what another provider alone can
+ * read (*is_whole: there was none of that). *out is `asked` itself where nothing changes, which for its caller's own bytes is
+ * always so. What is made is the arena's. ERR_NO_MEMORY. */
+enum err exchange_as_sent(const struct exchange *x, const struct llm_request *asked,
+	struct arena *a, const struct llm_request **out, bool *is_whole) MUST_USE;
+
 /* What may prove the request instead of what was refused, once for each target; NULL: nothing. */
 const char *exchange_renewal(const struct exchange *x, const struct fault *why);
 /* A token that was waited for. */
@@ -243,6 +281,9 @@ int64_t exchange_raw_estimate(const struct exchange *x);
 bool exchange_is_written(enum llm_op op);
 /* Writes the row of an attempt that is over and lets go of it. */
 void exchange_account(struct exchange *x, const struct attempt_record *record);
+
+/* Whose what is kept for such a caller is. */
+uint64_t exchange_owner(const struct peer_id *p);
 
 /* The public API that its caller speaks, as the ledger has it, or "native"; absent: ours. */
 struct span exchange_surface(const struct exchange *x);

@@ -242,7 +242,11 @@ static void put_step(struct json_out *o, const struct packed *p, const char *tex
 		[TRACE_REST] = "rest",
 		[TRACE_QUEUE] = "queue",
 		[TRACE_NEXT] = "next",
-		[TRACE_PAUSE] = "pause"};
+		[TRACE_PAUSE] = "pause",
+		[TRACE_HIT] = "hit",
+		[TRACE_JOIN] = "join",
+		[TRACE_ALONE] = "alone",
+		[TRACE_STALE] = "stale"};
 	json_open(o, '{');
 	json_pair_str(o, "step", span_str(names[p->what]));
 	json_pair_i64(o, "at_us", p->at_us);

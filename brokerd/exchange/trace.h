@@ -19,6 +19,10 @@ enum trace_what {
 	TRACE_QUEUE,   /* it waited for what limits allow: why, and how long it did */
 	TRACE_NEXT,    /* the target is tried now: why */
 	TRACE_PAUSE,   /* nobody is asked for so long */
+	TRACE_HIT,     /* an answer of the target was kept, and how old it is: nobody is asked */
+	TRACE_JOIN, /* it reads along with another call: why says with which, where that may be known */
+	TRACE_ALONE, /* it does so no more: why */
+	TRACE_STALE, /* as TRACE_HIT, of one that is no longer fresh: why */
 };
 
 struct trace_step {

@@ -1,6 +1,10 @@
 /* trail.c - steps are made of what an exchange has anyway. */
 #include "brokerd/exchange/trail.h"
 
+#include <stdio.h>
+
+#include "protocol/base/num.h"
+
 /* ---- for those who ask later ---- */
 
 static void step(struct exchange *x, struct trace_step *s, const struct target *t)
@@ -56,6 +60,40 @@ void trail_pause(struct exchange *x, int64_t wait_us)
 	struct trace_step s = {.what = TRACE_PAUSE, .us = wait_us};
 	if (wait_us > 0)
 		step(x, &s, NULL);
+}
+
+void trail_hit(struct exchange *x, int64_t age_s)
+{
+	struct trace_step s = {.what = TRACE_HIT, .us = num_mul_sat(age_s, 1000000)};
+	const struct cached *c = &x->memo.cached;
+	char why[64];
+	if (c->source == CACHE_SEMANTIC) {
+		(void)snprintf(why, sizeof why, "the answer to other words (%.2f)", c->score.v);
+		s.why = span_str(why);
+	}
+	step(x, &s, exchange_target(x));
+}
+
+void trail_stale(struct exchange *x, int64_t age_s, const struct fault *why)
+{
+	struct trace_step s = {.what = TRACE_STALE,
+		.why = span_str(why->message),
+		.us = num_mul_sat(age_s, 1000000)};
+	step(x, &s, exchange_target(x));
+}
+
+void trail_join(struct exchange *x, const struct exchange *leader)
+{
+	const bool is_own = leader->owner == x->owner;
+	struct trace_step s = {
+		.what = TRACE_JOIN, .why = is_own ? span_str(leader->id) : SPAN_NONE, .us = -1};
+	step(x, &s, NULL);
+}
+
+void trail_alone(struct exchange *x, const char *why)
+{
+	struct trace_step s = {.what = TRACE_ALONE, .why = span_str(why), .us = -1};
+	step(x, &s, NULL);
 }
 
 /* It has waited for one that rests. */
@@ -146,7 +184,7 @@ void trail_attempt(struct exchange *x, const struct attempt_record *r)
 							 : r->usage.cost_nusd,
 	};
 	x->trail.rested = 0;
-	s.at_us = r->at_us > x->flight->begun_wall_us ? r->at_us - x->flight->begun_wall_us : 0;
+	s.at_us = r->at_us - x->flight->begun_wall_us;
 	note_rested(x, s.at_us);
 	trace_step(x->organs->traces, x->trail.number, &s);
 	if (r->err)
@@ -165,6 +203,8 @@ struct span trail_route(const struct exchange *x, struct buf *to)
 	if (has_one) {
 		buf_text(to, ", ");
 		put_name(to, exchange_target(x)->provider, exchange_target(x)->model);
+		if (x->memo.cached.source == CACHE_STALE)
+			buf_text(to, " stale");
 	}
 	return buf_error(to) ? SPAN_NONE : buf_view(to);
 }

@@ -19,6 +19,12 @@ void trail_next(struct exchange *x, const char *why);
 void trail_pause(struct exchange *x, int64_t wait_us);
 /* An attempt at the target in hand is over, with its costs. */
 void trail_attempt(struct exchange *x, const struct attempt_record *r);
+/* An answer of the target in hand was kept, so many seconds ago; the same, where it stands in because of *why. */
+void trail_hit(struct exchange *x, int64_t age_s);
+void trail_stale(struct exchange *x, int64_t age_s, const struct fault *why);
+/* It reads along with that one, whose id only its own owner is told; and does so no more. */
+void trail_join(struct exchange *x, const struct exchange *leader);
+void trail_alone(struct exchange *x, const char *why);
 /* It is settled. */
 void trail_end(struct exchange *x);
 

@@ -6,7 +6,7 @@
 #include "protocol/base/list.h"
 #include "protocol/base/owned.h"
 
-/* Each turn that is taken encodes a request and sends it. */
+/* Each turn that is taken encodes a request and sends it: no more in one turn of the loop, and fewer where it is late. */
 #define SLICE 32
 
 #define TELL_US INT64_C(1000000)
@@ -140,6 +140,8 @@ static void on_place_turn(struct queue_place *p)
 {
 	struct turn *w = container_of(p, struct turn, place);
 	struct turns *t = w->turns;
+	if (t->n_given > 0 && loop_is_late(t->loop))
+		t->n_given = SLICE;
 	if (t->n_given < SLICE) {
 		t->n_given++;
 		w->on_turn(w);
@@ -160,10 +162,10 @@ struct turns *turns_new(struct loop *l, struct limiter *limiter)
 	}
 	t->loop = l;
 	t->limiter = limiter;
-	t->give.on_run = give;
-	t->again.on_fire = on_again;
-	t->tell.on_fire = on_tell;
-	t->telling.on_run = on_telling;
+	LOOP_CALLS(&t->give, on_run, give);
+	LOOP_CALLS(&t->again, on_fire, on_again);
+	LOOP_CALLS(&t->tell, on_fire, on_tell);
+	LOOP_CALLS(&t->telling, on_run, on_telling);
 	limiter_on_free(limiter, on_free, t);
 	return t;
 }

@@ -22,6 +22,7 @@ static const struct {
 	[ADMIN_CHEAP]   = {CALLS_MAX, CALLS_MAX},
 	[ADMIN_COSTLY]  = {4,         4        },
 	[ADMIN_READING] = {16,        8        },
+	[ADMIN_WAITING] = {64,        8        },
 };
 /* clang-format on */
 
@@ -33,8 +34,11 @@ static void admin_free(struct admin_call *a)
 		fetch_cancel(a->fetches[i]);
 	bill_cancel(a->bill);
 	loop_task_stop(&a->done);
+	recent_leave(&a->follow.follower);
 	loop_timer_stop(&a->wait);
 	consents_away(&a->agent);
+	cache_clear_leave(&a->clearing);
+	cache_each_leave(&a->telling);
 	LIST_REMOVE(a->env->calls, a);
 	a->env->n_calls--;
 	buf_wipe(&a->json);
@@ -63,7 +67,7 @@ static void on_done(struct loop_task *t)
 void admin_done(struct admin_call *a)
 {
 	admin_record(a);
-	a->done.on_run = on_done;
+	LOOP_CALLS(&a->done, on_run, on_done);
 	loop_later(a->organs->loop, &a->done);
 }
 
@@ -139,6 +143,16 @@ enum err admin_read_flag(struct json body, const char *name, bool *out, struct f
 	return OK;
 }
 
+bool admin_is_told_all(const struct admin_call *a)
+{
+	return a->peer.uid == a->organs->own_uid || a->peer.uid == 0;
+}
+
+bool admin_is_told_of(const struct admin_call *a, uid_t uid)
+{
+	return uid == a->peer.uid || admin_is_told_all(a);
+}
+
 void admin_about(struct admin_call *a, const char *who)
 {
 	if (arena_dup(&a->arena, span_str(who), &a->about))
@@ -154,10 +168,13 @@ static const struct {
 	enum admin_cost cost;
 } operations[] = {
 	{"status",            admin_status,            true,  ADMIN_CHEAP  },
+	{"metrics",           admin_metrics,           true,  ADMIN_CHEAP  },
 	{"models",            admin_models,            false, ADMIN_CHEAP  },
 	{"usage",             admin_usage,             true,  ADMIN_READING},
 	{"usage.estimates",   admin_usage_estimates,   true,  ADMIN_READING},
 	{"usage.export",      admin_usage_export,      true,  ADMIN_READING},
+	{"usage.follow",      admin_follow,            true,  ADMIN_WAITING},
+	{"usage.open",        admin_open,              true,  ADMIN_CHEAP  },
 	{"prompt.read",       admin_prompt_read,       false, ADMIN_CHEAP  },
 	{"budget.list",       admin_budget_list,       true,  ADMIN_CHEAP  },
 	{"budget.set",        admin_budget_set,        false, ADMIN_CHEAP  },
@@ -194,6 +211,9 @@ static const struct {
 	{"listener.add",      admin_listener_add,      false, ADMIN_CHEAP  },
 	{"consent.next",      admin_consent_next,      true,  ADMIN_CHEAP  },
 	{"consent.answer",    admin_consent_answer,    true,  ADMIN_CHEAP  },
+	{"cache.stats",       admin_cache_stats,       true,  ADMIN_CHEAP  },
+	{"cache.list",        admin_cache_list,        true,  ADMIN_READING},
+	{"cache.clear",       admin_cache_clear,       true,  ADMIN_CHEAP  },
 	{CATALOGUE_IMPORT,    admin_catalogue_import,  false, ADMIN_COSTLY },
 	{"audit.list",        admin_audit_list,        true,  ADMIN_COSTLY },
 	{"audit.verify",      admin_audit_verify,      true,  ADMIN_COSTLY },
@@ -300,7 +320,8 @@ void admin_abandon(struct admin_call *a)
 		fault_set(&a->why, ERR_CANCELLED, "who asked is gone");
 		admin_record(a);
 	}
-	if (a->agent.consents || a->bill) /* who only waits need not go on */
+	if (a->agent.consents || a->bill ||
+		a->follow.follower.recent) /* who only waits need not go on */
 		admin_free(a);
 }
 

@@ -1,6 +1,9 @@
 /* admin_apps.c - who has been here, what a person says of them, and sockets of their own. */
 #include "brokerd/front/admin_call.h"
 
+#include <stdarg.h>
+#include <stdio.h>
+
 #include "brokerd/front/sockets.h"
 #include "brokerd/log/log.h"
 #include "protocol/base/num.h"
@@ -248,6 +251,16 @@ static bool has_rule_for(const struct config *c, struct span profile)
 	return false;
 }
 
+PRINTF_LIKE(2, 3) static void put_warning(struct json_out *o, const char *format, ...)
+{
+	char text[512];
+	va_list args;
+	va_start(args, format);
+	(void)vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	json_pair_str(o, "warning", span_str(text));
+}
+
 enum err admin_app_add(struct admin_call *a, struct json body, struct fault *why)
 {
 	const struct span profile = admin_text(a, body, "profile");
@@ -288,9 +301,15 @@ enum err admin_app_add(struct admin_call *a, struct json body, struct fault *why
 	if (profile.n > 0 && !has_rule_for(a->config, profile))
 		json_pair_str(&o, "warning",
 			SPAN("no [policy] has that profile yet: until one has, it may do nothing"));
-	if (!grant.is_yes)
+	else if (!grant.is_yes)
 		json_pair_str(
 			&o, "warning", SPAN("it was cut off, and still is: see `llmb app allow`"));
+	else if (a->env->sockets->is_adopted && !sockets_is_held(a->env->sockets, name))
+		put_warning(&o,
+			"systemd does not hold this socket, so it is there only while the broker "
+			"runs, which does not end for being idle now: `systemctl --user enable "
+			"llm-broker-app@%.*s.socket` holds it from the next login on",
+			SPAN_ARG(name));
 	json_close(&o, '}');
 	log_info("app.added", "name=%.*s uid=%u", SPAN_ARG(name), (unsigned)a->peer.uid);
 	grants_put(a->organs->grants, &grant, reply);
@@ -309,12 +328,18 @@ enum err admin_app_remove(struct admin_call *a, struct json body, struct fault *
 		return err;
 	peer_text(&who, text);
 	admin_about(a, text);
+	const bool is_held = sockets_is_held(a->env->sockets, name);
 	sockets_remove_app(a->env->sockets, name);
 	log_info("app.removed", "name=%.*s uid=%u", SPAN_ARG(name), (unsigned)a->peer.uid);
 	grants_remove(a->organs->grants, a->organs->own_uid, span_str(text), &found, reply);
 	struct json_out o = json_to(&a->json);
 	json_open(&o, '{');
-	json_pair_bool(&o, "found", found);
+	json_pair_bool(&o, "found", found || is_held);
+	if (is_held)
+		put_warning(&o,
+			"systemd holds its socket, and hands it to the next broker again: disable "
+			"llm-broker-app@%.*s.socket",
+			SPAN_ARG(name));
 	json_close(&o, '}');
 	return OK;
 }
@@ -413,9 +438,9 @@ enum err admin_consent_next(struct admin_call *a, struct json body, struct fault
 		return fault_param(why, ERR_INVALID_ARGUMENT, "only", "this is nobody");
 	fault_text(a->agent.only, sizeof a->agent.only, only.n > 0 ? only : SPAN(""));
 	a->agent.uid = a->peer.uid;
-	a->agent.is_for_all = a->peer.uid == a->organs->own_uid || a->peer.uid == 0;
+	a->agent.is_for_all = admin_is_told_all(a);
 	a->agent.on_question = on_question;
-	a->wait.on_fire = on_wait_over;
+	LOOP_CALLS(&a->wait, on_fire, on_wait_over);
 	loop_timer_set(a->organs->loop, &a->wait, wait_ms * 1000);
 	consents_await(a->organs->consents, &a->agent);
 	return OK;
@@ -445,7 +470,7 @@ enum err admin_consent_answer(struct admin_call *a, struct json body, struct fau
 		return err;
 	grant.is_kept = !is_session;
 	admin_about(a, consents_about(c, (uint64_t)id, &whose));
-	if (whose != a->peer.uid && a->peer.uid != a->organs->own_uid && a->peer.uid != 0)
+	if (!admin_is_told_of(a, whose))
 		return fault_set(why, ERR_DENIED, "that question is about another user's program");
 	const bool is_open = is_dismissed
 				     ? consents_dismiss(c, (uint64_t)id)

@@ -13,10 +13,11 @@
 /* ---- what is recorded ---- */
 
 /* These ask, and change nothing. Every other operation is recorded. */
-static const char *const questions[] = {"status", "models", "usage", "usage.estimates",
-	"usage.export", "budget.list", "key.list", "key.test", "vault.status", "vault.slots",
-	"config.check", "audit.list", "audit.verify", "whoami", "policy.show", "policy.test",
-	"route.explain", "request.explain", "app.list", "token.list", "consent.next"};
+static const char *const questions[] = {"status", "metrics", "models", "usage", "usage.estimates",
+	"usage.export", "usage.follow", "usage.open", "budget.list", "key.list", "key.test",
+	"vault.status", "vault.slots", "config.check", "audit.list", "audit.verify", "whoami",
+	"policy.show", "policy.test", "route.explain", "request.explain", "app.list", "token.list",
+	"consent.next"};
 
 static bool is_change(const char *op)
 {

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include "brokerd/cache/cache.h"
 #include "brokerd/exchange/tokens.h"
 #include "brokerd/front/peer.h"
 #include "brokerd/log/log.h"
@@ -89,6 +90,32 @@ static void put_audit_state(const struct organs *organs, struct json_out *o)
 	json_close(o, '}');
 }
 
+static void put_cache_state(const struct admin_call *a, struct json_out *o)
+{
+	struct cache_stats s;
+	if (!a->organs->cache)
+		return;
+	cache_stats(a->organs->cache, &s);
+	json_key(o, "cache");
+	json_open(o, '{');
+	json_key(o, "disk");
+	json_open(o, '{');
+	admin_put_disk(a, &s, o);
+	json_close(o, '}');
+	json_close(o, '}');
+}
+
+static void put_loop(const struct organs *organs, struct json_out *o)
+{
+	const struct loop_figures f = loop_figures(organs->loop);
+	json_key(o, "loop");
+	json_open(o, '{');
+	json_pair_i64(o, "stalls", (int64_t)f.stalls);
+	json_pair_i64(o, "longest_us", f.longest_us);
+	json_pair_i64(o, "spins", (int64_t)f.spins);
+	json_close(o, '}');
+}
+
 enum err admin_status(struct admin_call *a, struct json body, struct fault *why)
 {
 	const struct admin_env *env = a->env;
@@ -114,6 +141,8 @@ enum err admin_status(struct admin_call *a, struct json body, struct fault *why)
 	json_close(&o, '}');
 	put_catalogue_state(organs, &o);
 	put_audit_state(organs, &o);
+	put_cache_state(a, &o);
+	put_loop(organs, &o);
 	json_pair_i64(&o, "connections", (int64_t)env->n_connections);
 	json_pair_i64(&o, "calls", (int64_t)organs->n_exchanges);
 	json_pair_i64(&o, "served", (int64_t)organs->n_served);

@@ -6,6 +6,7 @@
 #define BROKERD_FRONT_ADMIN_CALL_H
 #include <stdatomic.h>
 
+#include "brokerd/cache/cache.h"
 #include "brokerd/config/catalogue_file.h"
 #include "brokerd/exchange/bill.h"
 #include "brokerd/exchange/fetch.h"
@@ -18,8 +19,19 @@
 enum admin_cost {
 	ADMIN_CHEAP,
 	ADMIN_COSTLY,  /* hashes a passphrase, or holds much */
-	ADMIN_READING, /* reads through the ledger */
+	ADMIN_READING, /* reads through the ledger, or from the cache's disk */
+	ADMIN_WAITING, /* for what comes, and that may take long */
 	ADMIN_COSTS,
+};
+
+/* By what calls that end are chosen. */
+enum follow_choice {
+	FOLLOW_APP,
+	FOLLOW_MODEL,
+	FOLLOW_PROVIDER,
+	FOLLOW_OP,
+	FOLLOW_OUTCOME,
+	FOLLOW_CHOICES,
 };
 
 /* What becomes of a text of limits: into a->text. */
@@ -69,6 +81,16 @@ struct admin_call {
 	struct loop_timer wait;     /* for so long */
 	struct audit_question *audit;
 	struct prompts_wait prompt;
+	struct {
+		struct follower follower;
+		struct loop_task news;
+		struct span only[FOLLOW_CHOICES]; /* patterns; absent: any */
+		uint64_t at, missed;
+		bool is_lost;   /* the place where it was to go on is none of this broker's */
+		int64_t due_us; /* then it is answered, with nothing */
+	} follow;
+	struct cache_clearing clearing;
+	struct cache_telling telling;
 };
 
 void admin_done(struct admin_call *a);
@@ -103,12 +125,19 @@ enum err admin_read_peer(
 /* Is it a request's id, and nothing that was typed in its place? */
 bool admin_is_request_id(struct span id);
 
+/* May who asks see, and speak of, what is of all users, or of that one? Of his own he may, and who runs the broker of all. */
+bool admin_is_told_all(const struct admin_call *a);
+bool admin_is_told_of(const struct admin_call *a, uid_t uid);
+
 /* What is known to be no secret: the audit log may have it. */
 void admin_about(struct admin_call *a, const char *who);
 
 /* ---- parts of answers ---- */
 
 void admin_put_vault(const struct admin_call *a, struct json_out *o);
+/* How the disk with kept answers is: members "state", and where it fails "why". There is a cache. */
+struct cache_stats;
+void admin_put_disk(const struct admin_call *a, const struct cache_stats *s, struct json_out *o);
 /* Has the provider what it needs to be asked? */
 bool admin_has_key(const struct admin_call *a, const struct provider *p);
 
@@ -132,8 +161,9 @@ admin_run admin_vault_status, admin_vault_lock, admin_vault_unlock, admin_vault_
 admin_run admin_vault_slots, admin_vault_slot_add, admin_vault_slot_remove;
 admin_run admin_models, admin_catalogue_import;
 admin_run admin_audit_list, admin_audit_verify;
-admin_run admin_usage, admin_usage_estimates, admin_usage_export, admin_prompt_read;
-admin_run admin_config_check, admin_config_reload, admin_status;
+admin_run admin_usage, admin_usage_estimates, admin_usage_export, admin_follow, admin_open,
+	admin_prompt_read;
+admin_run admin_config_check, admin_config_reload, admin_status, admin_metrics;
 admin_run admin_budget_list, admin_budget_set, admin_budget_remove;
 admin_run admin_reconcile;
 admin_run admin_route_explain, admin_request_explain;
@@ -141,6 +171,7 @@ admin_run admin_whoami, admin_policy_show, admin_policy_test;
 admin_run admin_app_list, admin_app_allow, admin_app_revoke, admin_app_forget, admin_app_add,
 	admin_app_remove;
 admin_run admin_token_new, admin_token_list, admin_token_revoke;
+admin_run admin_cache_stats, admin_cache_list, admin_cache_clear;
 admin_run admin_consent_next, admin_consent_answer, admin_listener_add;
 
 #endif

@@ -44,6 +44,21 @@ static void put_key(struct json_out *o, const struct vault_key *k)
 	json_close(o, '}');
 }
 
+/* A vault that was just made: it has one slot. */
+static struct span how_it_opens(const struct admin_call *a)
+{
+	if (a->has_passphrase)
+		return SPAN("a new vault was made, which is locked at each start of the broker: "
+			    "`llmb vault unlock`; `llmb vault add recovery` shows a code for when "
+			    "the passphrase is forgotten");
+	if (vault_slots(a->organs->vault)->types[0] == SLOT_CREDENTIAL)
+		return SPAN("a new vault was made; the credential llm-broker.vault-key opens it "
+			    "unattended, and nothing else does: `llmb vault add recovery` shows a "
+			    "code for when that is lost");
+	return SPAN("a new vault was made; a key file beside it opens it unattended: `llmb vault "
+		    "passphrase` asks for a passphrase instead");
+}
+
 static void key_added(void *context, enum err err, const struct fault *why)
 {
 	struct admin_call *a = context;
@@ -59,15 +74,7 @@ static void key_added(void *context, enum err err, const struct fault *why)
 		put_key(&o, k);
 	json_pair_bool(&o, "created_vault", a->has_created_vault);
 	if (a->has_created_vault)
-		json_pair_str(&o, "message",
-			a->has_passphrase
-				? SPAN("a new vault was made, which is locked at each start of the "
-				       "broker: `llmb vault unlock`; `llmb vault add recovery` "
-				       "shows "
-				       "a code for when the passphrase is forgotten")
-				: SPAN("a new vault was made; a key file beside it opens it "
-				       "unattended: `llmb vault passphrase` asks for a passphrase "
-				       "instead"));
+		json_pair_str(&o, "message", how_it_opens(a));
 	json_close(&o, '}');
 	health_forget(a->organs->health, a->provider, SPAN_NONE);
 	char provider[160], label[160];

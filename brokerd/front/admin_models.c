@@ -229,9 +229,8 @@ static void import_came(struct job *j)
 	size_t imported;
 	if (a->catalogue) {
 		catalogue_unref(o->catalogue);
-		catalogue_unref(o->config->catalogue);
 		o->catalogue = TAKE(a->catalogue);
-		o->config->catalogue = catalogue_ref(o->catalogue);
+		config_set_catalogue(o->config, o->catalogue);
 		o->catalogue_fault = FAULT_NONE;
 		catalogue_set_day(o->catalogue, loop_wall_us(o->loop) / INT64_C(86400000000));
 		catalogue_set_age(o->catalogue, loop_wall_us(o->loop) / 1000000);

@@ -91,6 +91,18 @@ static void put_rule(struct json_out *o, const struct policy_rule *r)
 	put_number(o, "max_connections", r->max_connections);
 	if (r->is_resend_denied)
 		json_pair_str(o, "resend", SPAN("deny"));
+	static const char *const caches[] = {"auto", "off", "read", "write", "on"};
+	static const char *const scopes[] = {"app", "user", "host"};
+	if (r->cache != POLICY_CACHE_AUTO)
+		json_pair_str(o, "cache", span_str(caches[r->cache]));
+	if (r->cache_scope != POLICY_SCOPE_APP)
+		json_pair_str(o, "cache_scope", span_str(scopes[r->cache_scope]));
+	if (r->cache_semantic > 0) {
+		char cosine[16];
+		snprintf(cosine, sizeof cosine, "%g",
+			(double)r->cache_semantic / (double)COSINE_ONE);
+		json_pair_raw(o, "cache_semantic", span_str(cosine));
+	}
 }
 
 enum err admin_policy_show(struct admin_call *a, struct json body, struct fault *why)

@@ -14,7 +14,7 @@
 
 static enum err not_so(const char *name, const char *what, struct fault *why)
 {
-	return fault_param(why, ERR_INVALID_ARGUMENT, name, "this is %s", what);
+	return fault_param(why, ERR_INVALID_ARGUMENT, name, "%s: %s is wanted", name, what);
 }
 
 /* A list of texts; absent: none. */
@@ -34,7 +34,7 @@ static enum err take_texts(struct admin_call *a, struct json body, const char *n
 		struct span text;
 		if (*n == most)
 			return fault_param(why, ERR_INVALID_ARGUMENT, name,
-				"there are at most %zu of these", most);
+				"%s: there are at most %zu of these", name, most);
 		if (json_kind(w.value) != JSON_STRING ||
 			json_utf8(w.value, &a->arena, &text) != OK ||
 			arena_dup(&a->arena, text, &texts[*n]) != OK)
@@ -69,7 +69,7 @@ static enum err take_tokens(
 	if (!err && (*out < least || *out > EXPLAIN_INPUT_MAX) &&
 		!json_is_nil(json_member(body, name)))
 		return fault_param(why, ERR_INVALID_ARGUMENT, name,
-			"there are %d to %d tokens here", (int)least, (int)EXPLAIN_INPUT_MAX);
+			"%s: %d to %d tokens are wanted", name, (int)least, (int)EXPLAIN_INPUT_MAX);
 	return err;
 }
 
@@ -82,10 +82,46 @@ static enum err take_op(struct admin_call *a, struct json body, enum llm_op *out
 	return err;
 }
 
+/* The very words of a call: how many tokens there are is estimated of them, unless that is said. */
+static enum err take_prompt(
+	struct admin_call *a, struct json body, struct explain_ask *out, struct fault *why)
+{
+	const struct json temperature = json_member(body, "temperature");
+	struct span wish = SPAN_NONE;
+	int64_t max_age_s = -1;
+	enum err err = admin_read_text(a, body, "prompt", &out->prompt, why);
+	if (!err)
+		err = admin_read_text(a, body, "system", &out->system, why);
+	if (!err)
+		err = admin_read_text(a, body, "cache", &wish, why);
+	if (!err)
+		err = admin_read_text(a, body, "cache_namespace", &out->cache.name_space, why);
+	if (!err)
+		err = admin_read_i64(body, "cache_max_age_s", &max_age_s, why);
+	if (err)
+		return err;
+	if (max_age_s < 0 && !json_is_nil(json_member(body, "cache_max_age_s")))
+		return not_so("cache_max_age_s", "a number of seconds", why);
+	out->cache.max_age_s = max_age_s;
+	if (span_is_set(wish) && !cache_wish_from(wish, &out->cache.wish))
+		return not_so("cache", "off, read, write, on, refresh or only", why);
+	out->temperature.is_set = json_f64(temperature, &out->temperature.v);
+	if (!json_is_nil(temperature) && !out->temperature.is_set)
+		return not_so("temperature", "a number", why);
+	if (!span_is_set(out->prompt) || !json_is_nil(json_member(body, "input_tokens")))
+		return OK;
+	out->input_tokens = (int64_t)((out->prompt.n + out->system.n + 3) / 4);
+	if (out->input_tokens < 1 || out->input_tokens > EXPLAIN_INPUT_MAX)
+		return not_so("prompt",
+			"a text that is not empty, and of no more than 1000000 tokens", why);
+	return OK;
+}
+
 static enum err take_ask(
 	struct admin_call *a, struct json body, struct explain_ask *out, struct fault *why)
 {
 	out->input_tokens = INPUT_TOKENS;
+	out->cache = CACHE_TERMS_INIT;
 	out->output_tokens = -1;
 	enum err err = take_op(a, body, &out->op, why);
 	if (!err)
@@ -103,6 +139,8 @@ static enum err take_ask(
 		err = take_tokens(body, "input_tokens", 1, &out->input_tokens, why);
 	if (!err)
 		err = take_tokens(body, "output_tokens", 1, &out->output_tokens, why);
+	if (!err)
+		err = take_prompt(a, body, out, why);
 	if (!err && out->output_tokens >= 0 && out->op != LLM_OP_CHAT && out->op != LLM_OP_COMPLETE)
 		return fault_param(why, ERR_INVALID_ARGUMENT, "output_tokens",
 			"%s writes no answer", llm_op_name(out->op));
@@ -153,6 +191,7 @@ enum err admin_route_explain(struct admin_call *a, struct json body, struct faul
 	ask.allowance = (struct allowance){.rule = q.rule};
 	ask.shows_figures = may_see_figures(a);
 	ask.shows_house = peer_is_open(&a->peer);
+	ask.shows_kept = peer.uid == a->peer.uid;
 	enum err verdict = policy_admit_peer(q.rule, &peer, a->organs->own_uid, &said);
 	if (!verdict)
 		verdict = admission_check(a->organs, &peer, &call, &ask.allowance, &said);

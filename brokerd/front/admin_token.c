@@ -10,12 +10,6 @@
 
 #define EXPIRES_MAX_S INT64_C(315360000) /* ten years */
 
-/* Of whom may he speak? Of his own, and who runs the broker of all. */
-static bool may_see(const struct admin_call *a, const struct app_token *t)
-{
-	return a->peer.uid == t->uid || a->peer.uid == a->organs->own_uid || a->peer.uid == 0;
-}
-
 static void put_token(struct json_out *o, const struct app_token *t, int64_t now_s)
 {
 	char who[sizeof t->app + 8];
@@ -115,7 +109,7 @@ enum err admin_token_list(struct admin_call *a, struct json body, struct fault *
 	json_key(&o, "tokens");
 	json_open(&o, '[');
 	for (size_t i = 0; (t = app_tokens_at(all, i)); i++) {
-		if (!may_see(a, t))
+		if (!admin_is_told_of(a, t->uid))
 			continue;
 		json_open(&o, '{');
 		put_token(&o, t, admin_now_s(a));
@@ -133,7 +127,7 @@ static const struct app_token *find_visible(const struct admin_call *a, struct s
 {
 	const struct app_token *t;
 	for (size_t i = 0; (t = app_tokens_at(a->organs->app_tokens, i)); i++) {
-		if (span_is(id, t->id) && may_see(a, t))
+		if (span_is(id, t->id) && admin_is_told_of(a, t->uid))
 			return t;
 	}
 	return NULL;

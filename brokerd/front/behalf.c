@@ -187,7 +187,7 @@ enum err behalf_admit(const struct organs *o, const struct peer_id *connection,
 	const struct call *c, struct behalf *b, struct fault *why)
 {
 	enum err err = admit(o, b, connection, &b->own, c, why);
-	if (!err && b->n > 0 && c->kind == CALL_ADMIN && policy_needs_grant(c))
+	if (!err && b->n > 0 && !policy_may_be_on_behalf(c))
 		return fault_param(why, ERR_DENIED, "behalf",
 			"administration is not done on another's behalf: leave that out");
 	for (size_t i = 0; !err && i < b->n; i++) {

@@ -288,7 +288,9 @@ void evidence_read_status(struct span text, struct evidence *out, uid_t *uid)
 		if (span_is(name, "NSpid"))
 			out->is_nested = words_in(value) > 1;
 		if (span_is(name, "Seccomp"))
-			out->has_filter = !span_is(value, "0");
+			out->n_filters = span_is(value, "0") ? 0 : INT64_MAX;
+		if (span_is(name, "Seccomp_filters") && num_i64(value, &v) && v > 0)
+			out->n_filters = v;
 	}
 }
 
@@ -423,6 +425,17 @@ static enum seen compare_root_mount(int process)
 	return a == 0 || b == 0 ? SEEN_NOT : a == b ? SEEN_SAME : SEEN_OTHER;
 }
 
+/* In a container the first process has some, and all have them from it: who has more was given a filter of his own. */
+static bool has_own_filter(const struct evidence *e)
+{
+	OWNED(buf_done) struct buf text = BUF_INIT(FILE_BYTES);
+	struct evidence first = {.n_filters = 0};
+	uid_t uid;
+	if (e->n_filters > 0 && read_file("/proc/1/status", &text))
+		evidence_read_status(buf_view(&text), &first, &uid);
+	return e->n_filters > first.n_filters;
+}
+
 static enum seen read_uid_map(struct span text)
 {
 	struct span words[3];
@@ -459,6 +472,7 @@ static void read_process(int folder, int own, struct evidence *e, uid_t *uid)
 		e->uid_map = read_uid_map(buf_view(&text));
 	if (read_all(folder, "status", &text))
 		evidence_read_status(buf_view(&text), e, uid);
+	e->has_filter = has_own_filter(e);
 	if (e->mount_ns == SEEN_NOT)
 		e->root_mount = compare_root_mount(folder);
 	if (e->mount_ns == SEEN_OTHER)

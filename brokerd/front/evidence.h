@@ -40,7 +40,8 @@ struct evidence {
 	enum seen uid_map;                   /* does it map all users to themselves? */
 	enum seen root_mount; /* is what it has there mounted as for the first process? */
 	bool is_nested;       /* it has a pid in a namespace below ours */
-	bool has_filter;      /* of system calls */
+	int64_t n_filters;    /* of system calls; INT64_MAX: some */
+	bool has_filter;      /* more of them than the first process has */
 	char program[64];     /* the executable's file name; "" unknown */
 	char cgroup[512];     /* its path; "" unknown */
 	char unit[64]; /* the last of its whole path that is a service's or a scope's; "" none */
@@ -99,6 +100,7 @@ bool evidence_is_without_fds(int fd);
 bool evidence_read_flatpak(struct span text, struct evidence *out);
 /* The path in the unified hierarchy, or that of systemd's own. */
 void evidence_read_cgroup(struct span text, struct evidence *out);
+/* Its pids, its filters, and the effective user. */
 void evidence_read_status(struct span text, struct evidence *out, uid_t *uid);
 /* Of the text of mountinfo: the number of the mount at "/" (a later one over it wins; 0: none), and the type
  * of the file system of a mount (absent: there is none of that number). */

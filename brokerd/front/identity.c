@@ -16,7 +16,7 @@ static int write_key(const struct peer_id *p, char *to, size_t size)
 
 static bool is_here(const struct identity *i)
 {
-	return i->n_connections > 0 || i->left.n > 0;
+	return i->n_connections > 0 || i->n_calls > 0;
 }
 
 static void forget(struct identities *t, struct identity *i)

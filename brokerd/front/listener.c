@@ -86,7 +86,7 @@ static void on_ready(struct loop_io *io, int ready)
 	struct listener *l = container_of(io, struct listener, io);
 	const int most = l->place.socket == PEER_SOCKET_HANDED ? 1 : ACCEPTS;
 	(void)ready;
-	for (int i = 0; i < most && may_accept(l); i++) {
+	for (int i = 0; i < most && (i == 0 || !loop_is_late(l->loop)) && may_accept(l); i++) {
 		const int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd < 0) {
 			if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
@@ -97,6 +97,7 @@ static void on_ready(struct loop_io *io, int ready)
 		const int size = SEND_BUFFER;
 		if (setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size) != 0)
 			log_debug("listener.sndbuf", "errno=%d", errno);
+		loop_moved(l->loop);
 		session_accept(l->sessions, fd, &l->place);
 	}
 }
@@ -113,8 +114,8 @@ static struct listener *listener_new(struct sessions *s, int fd, const struct pe
 	l->until_fd = -1;
 	l->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	evidence_refuse_fds(fd);
-	l->io.on_ready = on_ready;
-	l->again.on_fire = on_again;
+	LOOP_CALLS(&l->io, on_ready, on_ready);
+	LOOP_CALLS(&l->again, on_fire, on_again);
 	loop_io_set(l->loop, &l->io, fd, LOOP_READ);
 	return l;
 }
@@ -176,7 +177,8 @@ static bool is_answered(const struct sockaddr_un *address)
 	return is_there;
 }
 
-static enum err bind_path(int fd, const char *path, struct fault *why)
+/* What is bound there is told of before anybody can connect, for who has may take it away at once. */
+static enum err bind_path(int fd, const char *path, struct stat *made, struct fault *why)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	struct stat st;
@@ -204,6 +206,9 @@ static enum err bind_path(int fd, const char *path, struct fault *why)
 	umask(before);
 	if (rc != 0)
 		return fault_set(why, ERR_IO, "cannot listen on %s: %s", path, strerror(error));
+	if (lstat(path, made) != 0)
+		return fault_set(
+			why, ERR_IO, "%s was taken away at once: %s", path, strerror(errno));
 	return OK;
 }
 
@@ -229,7 +234,7 @@ enum err listener_bind(struct sessions *s, const char *path, const struct peer_p
 		close(folder);
 		return fault_set(why, ERR_IO, "cannot make a socket: %s", strerror(errno));
 	}
-	err = bind_path(fd, path, why);
+	err = bind_path(fd, path, &st, why);
 	const bool has_path = !err;
 	if (!err && listen(fd, BACKLOG) != 0)
 		err = fault_set(why, ERR_IO, "cannot listen on %s: %s", path, strerror(errno));
@@ -242,7 +247,7 @@ enum err listener_bind(struct sessions *s, const char *path, const struct peer_p
 		return err ? err : fault_set(why, ERR_NO_MEMORY, "out of memory for a socket");
 	}
 	snprintf(l->path, sizeof l->path, "%s", path);
-	l->is_ours = stat(path, &st) == 0;
+	l->is_ours = true;
 	l->device = st.st_dev;
 	l->inode = st.st_ino;
 	*out = l;
@@ -301,7 +306,7 @@ void listener_until(struct listener *l, int fd, void (*on_end)(struct listener *
 	l->until_fd = fd;
 	l->on_end = on_end;
 	l->context = context;
-	l->until.on_ready = on_until;
+	LOOP_CALLS(&l->until, on_ready, on_until);
 	loop_io_set(l->loop, &l->until, fd, LOOP_READ);
 }
 
@@ -314,12 +319,10 @@ void listener_pause(struct listener *l)
 
 void listener_free(struct listener *l)
 {
-	struct stat st;
 	if (!l)
 		return;
 	listener_pause(l);
-	if (l->is_ours && stat(l->path, &st) == 0 && st.st_dev == l->device &&
-		st.st_ino == l->inode)
+	if (l->is_ours && listener_is_reachable(l))
 		unlink(l->path);
 	closer_give(l->sessions->closer, l->fd); /* who waits to be accepted may have sent some */
 	if (l->reserve >= 0)
@@ -333,6 +336,18 @@ void listener_free(struct listener *l)
 const char *listener_path(const struct listener *l)
 {
 	return l->path;
+}
+
+bool listener_is_reachable(const struct listener *l)
+{
+	struct stat st;
+	return !l->is_ours ||
+	       (stat(l->path, &st) == 0 && st.st_dev == l->device && st.st_ino == l->inode);
+}
+
+bool listener_would_go(const struct listener *l)
+{
+	return l->is_ours || l->place.socket == PEER_SOCKET_HANDED;
 }
 
 const struct peer_place *listener_place(const struct listener *l)

@@ -29,6 +29,10 @@ void listener_pause(struct listener *l);
 void listener_free(struct listener *l); /* unlinks what it made; NULL is fine */
 
 const char *listener_path(const struct listener *l);
+/* Does its socket go with us: we made it, or it is one that a program handed in? */
+bool listener_would_go(const struct listener *l);
+/* Does its path still lead here? Of one that was handed over its maker knows. */
+bool listener_is_reachable(const struct listener *l);
 /* Whose it is: all who come on it. */
 const struct peer_place *listener_place(const struct listener *l);
 /* Who came before, under another one, is closed. */

@@ -6,8 +6,10 @@
 #include "brokerd/front/admin.h"
 #include "brokerd/front/identity.h"
 #include "brokerd/front/peer.h"
+#include "brokerd/front/seats.h"
 
 struct session;
+struct pinned;
 
 /* All sessions of a broker, and what they share. */
 struct sessions {
@@ -15,9 +17,14 @@ struct sessions {
 	struct organs *organs;
 	struct session *all;
 	size_t n;
-	uint64_t n_ever; /* that there were */
-	char *scratch;   /* one receive buffer for all: an idle client owns none */
+	uint64_t n_ever;       /* that there were */
+	char *scratch;         /* one receive buffer for all: an idle client owns none */
+	struct buf spare;      /* the same for what is written; empty while somebody has it */
+	struct pinned *pinned; /* who has a connection */
+	/* descriptors that came with what is just being read, and those that did not */
+	struct passed passed, none;
 	struct closer *closer;
+	struct seats seats;
 	/* a session has come or gone, or a call has ended: whether the broker idles may have changed */
 	void (*on_change)(void *context);
 	void *context;
@@ -34,6 +41,10 @@ void session_accept(struct sessions *s, int fd, const struct peer_place *place);
 /* The socket of that place is gone, or another's: who came on it is told why and closed, and his calls end. Nothing is
  * freed before the end of this turn. */
 void sessions_end_of(struct sessions *s, const struct peer_place *place, const struct fault *why);
+
+/* These app tokens are taken back: calls that showed one end, and are told why. Nothing is freed before the end of this
+ * turn. */
+void sessions_end_tokens(struct sessions *s, const struct app_token_id *ids, size_t n);
 
 /* The broker is going: says so to every client; sessions without calls close, the others when
  * theirs are finished. */

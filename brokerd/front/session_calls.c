@@ -49,23 +49,13 @@ struct open_call *session_call(struct session *s, uint32_t number)
 	return NULL;
 }
 
-/* It was for somebody else, too. */
-static void leave_other(struct open_call *c, bool was_counted)
-{
-	if (!c->other)
-		return;
-	c->other->n_calls -= was_counted;
-	identity_leave(&c->all->admin->identities, c->other, session_now_s(c->all));
-	c->other = NULL;
-}
-
 /* What went on though its caller was gone has ended: till then it was one of his. */
 static void on_left_end(void *context)
 {
 	struct open_call *c = context;
 	struct sessions *all = c->all;
 	identity_ended(&all->admin->identities, c->identity, session_now_s(all));
-	leave_other(c, true);
+	named_leave(&c->named, &all->admin->identities, session_now_s(all));
 	free(c);
 	all->on_change(all->context);
 }
@@ -84,11 +74,12 @@ void session_call_free(struct open_call *c)
 	free(c->admin_op);
 	c->all = all;
 	c->identity = s->identity;
-	if (exchange_leave(x, &s->identity->left, on_left_end, c)) {
+	struct identity *account = c->account ? c->account : s->identity;
+	if (exchange_leave(x, &account->left, on_left_end, c)) {
 		c->session = NULL;
 	} else {
 		s->identity->n_calls -= x != NULL;
-		leave_other(c, x != NULL);
+		named_leave(&c->named, &all->admin->identities, session_now_s(all));
 		free(c);
 	}
 	all->on_change(all->context);
@@ -167,10 +158,7 @@ static enum err exchange_begin(struct open_call *c, const struct peer_id *who,
 		return fault_set(why, ERR_NO_MEMORY, "out of memory for the call");
 	s->identity->n_calls++;
 	s->identity->calls++;
-	if (c->other) {
-		c->other->n_calls++;
-		c->other->calls++;
-	}
+	named_count(&c->named);
 	return OK;
 }
 
@@ -180,7 +168,7 @@ static enum err admin_open(
 {
 	if (span_is_set(call->body))
 		return session_admin_begin(c, who, call->admin_op, call->body, why);
-	if (who != &c->session->peer)
+	if (who != &c->session->who->peer)
 		return fault_param(why, ERR_UNSUPPORTED, "behalf",
 			"an administrative call on another's behalf has its body inline");
 	if (admin_bodies(c->session) >= ADMIN_BODIES)
@@ -196,29 +184,18 @@ static enum err admin_open(
 	return OK;
 }
 
-static enum err check_calls(const struct config *c, const struct identity *i,
-	const struct policy_rule *rule, struct fault *why)
-{
-	const int64_t limit = rule && rule->max_calls > 0 ? rule->max_calls : c->max_calls;
-	if ((int64_t)i->n_calls < limit)
-		return OK;
-	return fault_set(why, ERR_OVERLOADED,
-		"%zu requests of yours are in flight, which is the limit (max_calls)", i->n_calls);
-}
-
 /* How many calls may it have under way, beside those that it has, and whoever it asks for? */
-static enum err check_room(const struct session *s, const struct call *call, const struct behalf *b,
-	const struct identity *other, struct fault *why)
+static enum err check_room(const struct open_call *c, const struct call *call,
+	const struct behalf *b, struct fault *why)
 {
-	const struct config *c = s->all->organs->config;
+	const struct session *s = c->session;
 	if (s->n_calls > LIMIT_CALLS)
 		return fault_set(why, ERR_OVERLOADED,
 			"%zu calls are open on this connection, which is the limit",
 			s->n_calls - 1);
-	if (call->kind == CALL_ADMIN)
-		return OK;
-	const enum err err = check_calls(c, s->identity, b->own.rule, why);
-	return err || !other ? err : check_calls(c, other, b->allowance->rule, why);
+	return call->kind == CALL_ADMIN
+		       ? OK
+		       : named_check(&c->named, s->all->organs->config, s->identity, b, why);
 }
 
 /* A public API's program reads a refusal in the words of that API. */
@@ -232,12 +209,17 @@ static enum err begin(struct open_call *c, const struct call *call, const struct
 	const struct exchange_bounds *bounds, struct fault *why)
 {
 	struct session *s = c->session;
-	if (b->who != &s->peer) {
-		c->other = identity_join(&s->all->admin->identities, b->who, session_now_s(s->all));
-		if (!c->other)
-			return fault_set(why, ERR_NO_MEMORY, "out of memory for the call");
+	if (!named_join(
+		    &c->named, &s->all->admin->identities, s->identity, b, session_now_s(s->all)))
+		return fault_set(why, ERR_NO_MEMORY, "out of memory for the call");
+	for (size_t i = 0; i < b->n; i++) {
+		const struct peer_id *peer = &b->parties[i].peer;
+		if (b->who == peer)
+			c->account = c->named.of[i];
+		if (peer->kind == PEER_KIND_TOKEN)
+			fault_text(c->token, sizeof c->token, span_str(peer->instance));
 	}
-	const enum err err = check_room(s, call, b, c->other, why);
+	const enum err err = check_room(c, call, b, why);
 	if (err)
 		return err;
 	return call->kind == CALL_ADMIN ? admin_open(c, b->who, call, why)
@@ -252,10 +234,10 @@ enum err session_call_begin(
 	struct behalf behalf;
 	if (s->is_draining)
 		return fault_set(why, ERR_RESTARTING, "%s", err_info(ERR_RESTARTING)->sentence);
-	enum err err =
-		behalf_find(o, &s->peer, session_passed(s), s->all->closer, call, &behalf, why);
+	enum err err = behalf_find(
+		o, &s->who->peer, session_passed(s), s->all->closer, call, &behalf, why);
 	if (!err)
-		err = behalf_admit(o, &s->peer, call, &behalf, why);
+		err = behalf_admit(o, &s->who->peer, call, &behalf, why);
 	if (s->doubt && err == ERR_DENIED)
 		err = session_deny_early(why);
 	if (err == ERR_DENIED || err == ERR_CONSENT)
@@ -274,22 +256,28 @@ enum err session_call_begin(
 	return err;
 }
 
+void session_call_let_go(struct open_call *c, const struct fault *why)
+{
+	struct fault said = *why;
+	fault_text(said.request_id, sizeof said.request_id, span_str(exchange_id(c->exchange)));
+	session_refuse_call(c->session, c->number, &said);
+	session_call_free(c);
+}
+
 /* A call ends with a fault. Its exchange tells it, unless that has ended well and what is left of its
  * answer cannot or need not be read. */
 void session_call_fail(struct open_call *c, const struct fault *why)
 {
-	struct fault said = *why;
 	int type;
 	struct span body;
 	if (c->exchange) {
 		exchange_cancel(c->exchange, why);
 		c->is_blocked = false;
 		on_call_ready(c);
-		if (!exchange_peek(c->exchange, &type, &body) || session_is_free(type))
-			return;
-		fault_text(said.request_id, sizeof said.request_id,
-			span_str(exchange_id(c->exchange)));
+		if (exchange_peek(c->exchange, &type, &body) && !session_is_free(type))
+			session_call_let_go(c, why);
+		return;
 	}
-	session_refuse_call(c->session, c->number, &said);
+	session_refuse_call(c->session, c->number, why);
 	session_call_free(c);
 }

@@ -20,16 +20,23 @@ static bool become(struct session *s, const struct peer_id *who)
 	struct identities *all = &s->all->admin->identities;
 	const struct open_call *c;
 	struct peer_id peer = *who;
+	struct pinned *pinned;
 	size_t n_calls = 0;
-	memcpy(peer.app, s->peer.app, sizeof peer.app);
+	memcpy(peer.app, s->who->peer.app, sizeof peer.app);
 	LIST_EACH(s->calls, c)
 		n_calls += c->exchange != NULL;
+	pinned = pinned_get(&s->all->pinned, &peer);
+	if (!pinned)
+		return false;
 	struct identity *identity =
 		identity_move(all, s->identity, n_calls, &peer, session_now_s(s->all));
-	if (!identity)
+	if (!identity) {
+		pinned_put(&s->all->pinned, pinned);
 		return false;
+	}
 	s->identity = identity;
-	s->peer = peer;
+	pinned_put(&s->all->pinned, s->who);
+	s->who = pinned;
 	return true;
 }
 
@@ -42,8 +49,8 @@ void session_hear(struct session *s, const struct sender *who)
 	const bool is_known = end == DOUBT_OVER || become(s, doubt_peer(s->doubt));
 	doubt_free(s->doubt);
 	s->doubt = NULL;
-	log_debug("session.settled", "uid=%u pid=%d kind=%s", (unsigned)s->peer.uid,
-		(int)s->peer.pid, peer_kind_name(s->peer.kind));
+	log_debug("session.settled", "uid=%u pid=%d kind=%s", (unsigned)s->who->peer.uid,
+		(int)s->who->peer.pid, peer_kind_name(s->who->peer.kind));
 	if (is_known) {
 		session_admit(s);
 		return;

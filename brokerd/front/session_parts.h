@@ -4,9 +4,12 @@
 #ifndef BROKERD_FRONT_SESSION_PARTS_H
 #define BROKERD_FRONT_SESSION_PARTS_H
 #include "brokerd/exchange/exchange.h"
+#include "brokerd/front/named.h"
+#include "brokerd/front/pinned.h"
 #include "brokerd/front/session.h"
 #include "protocol/frame.h"
 
+#define SESSION_OUT_BYTES     (4 * MIB)           /* control frames alone cannot reach it */
 #define SESSION_SCRATCH_BYTES ((size_t)64 * 1024) /* of the receive buffer that all share */
 
 enum session_state {
@@ -21,18 +24,26 @@ struct open_call {
 	struct sessions *all;
 	struct identity *identity; /* of whom it then is */
 	uint32_t number;
-	int64_t credit;            /* what we may send of the answer */
-	int64_t upload;            /* what the client may send of the body */
-	struct exchange *exchange; /* a typed call, or */
-	struct identity *other;    /* on whose account that is, where it is not the session's own */
-	struct admin_call *admin;  /* an administrative one under way, or */
-	struct buf admin_body;     /* one whose body is still coming, or */
-	struct buf answer;         /* one that is answered: its JSON */
-	size_t answered;           /* how much of that is written */
+	int64_t credit;                 /* what we may send of the answer */
+	int64_t upload;                 /* what the client may send of the body */
+	struct exchange *exchange;      /* a typed call, or */
+	struct named named;             /* for whom that is, beside who has the connection */
+	char token[APP_TOKEN_ID_BYTES]; /* that it shows; "" none */
+	struct identity *account;       /* on whose account, where it is not the session's own */
+	struct admin_call *admin;       /* an administrative one under way, or */
+	struct buf admin_body;          /* one whose body is still coming, or */
+	struct buf answer;              /* one that is answered: its JSON */
+	size_t answered;                /* how much of that is written */
 	bool is_answered;
 	char *admin_op;
 	bool is_ready;   /* there may be something to write */
 	bool is_blocked; /* there is, and no credit for it */
+};
+
+/* Only while one runs: an idle client has none. */
+struct session_timer {
+	struct loop_timer timer;
+	struct session *session;
 };
 
 struct session {
@@ -44,31 +55,34 @@ struct session {
 	enum session_state state;
 	struct loop_io io;
 	struct loop_task flush;
-	struct loop_timer timer;        /* for the hello; later for a client that stopped reading */
+	struct session_timer *timer;    /* for the hello, or for a client that stopped reading */
 	const struct peer_place *place; /* where it came from: compared, and never looked at */
-	struct peer_id peer;
+	struct pinned *who;
 	struct doubt *doubt;       /* it may turn out to be another; NULL none */
 	struct identity *identity; /* what its like have of the broker, all together */
+	struct seat *seat;         /* and its user */
 	struct buf in, out;
 	size_t sent; /* bytes of `out` that are gone */
 	struct open_call *calls;
 	size_t n_calls;
 	int64_t progress_us; /* when the client last took or granted something */
+	/* A reading ends with the message that descriptors came with: they are of the frame that is the last in it, or whose
+	 * beginning is. Frames before that have none. */
+	struct passed held; /* with one that ended inside a frame, for that */
+	bool is_last,
+		is_resumed; /* the frame being taken ends this reading; it began in one before */
 	bool is_draining;
 	bool may_pass;       /* descriptors, which the next call may want */
 	bool is_without_fds; /* none can come, wanted or not */
-	/* A reading ends with the message that descriptors came with: they are of the frame that is the last in it, or whose
-	 * beginning is. Frames before that have none. */
-	struct passed passed; /* that came with this reading, */
-	struct passed held;   /* and with one that ended inside a frame, for that */
-	struct passed none;
-	bool is_last,
-		is_resumed; /* the frame being taken ends this reading; it began in one before */
 };
 
 /* ---- session.c ---- */
 
 void session_free(struct session *s);
+/* Its timer is set, anew where it runs; or is stopped, and gone. False: it has none, and there is no memory for one. */
+bool session_time(struct session *s, int64_t delay_us);
+void session_time_stop(struct session *s);
+bool session_is_timed(const struct session *s);
 /* Is it let in, are there not too many of its like, and may it pass descriptors? If not, it is told and closed. */
 void session_admit(struct session *s);
 int64_t session_now_s(const struct sessions *all); /* since 1970 */
@@ -87,7 +101,7 @@ static inline struct passed *session_passed(struct session *s)
 {
 	if (s->is_resumed && s->held.n > 0)
 		return &s->held;
-	return s->is_last ? &s->passed : &s->none;
+	return s->is_last ? &s->all->passed : &s->all->none;
 }
 
 /* ---- session_calls.c ---- */
@@ -101,6 +115,8 @@ enum err session_admin_begin(struct open_call *c, const struct peer_id *who, str
 /* It ends with a fault: its exchange tells it, unless that has ended well and what is left of its answer cannot
  * or need not be read. It may be freed. */
 void session_call_fail(struct open_call *c, const struct fault *why);
+/* It has a fault for its end and is freed; its exchange goes on without it, where exchange_leave says so. */
+void session_call_let_go(struct open_call *c, const struct fault *why);
 void session_call_free(struct open_call *c);
 /* For the audit log. */
 void session_note_denied(const struct session *s, const struct peer_id *who, const char *what,
@@ -113,6 +129,9 @@ bool session_read(struct session *s);
 
 /* ---- session_write.c ---- */
 
+/* Something may be written: it is so in the buffer that all share, where no other has that just now. Once all is out it goes
+ * back: an idle client owns none. */
+void session_borrow(struct session *s);
 /* Writes what may be written, and watches for what comes next; may free the session. */
 void session_flush(struct session *s);
 void session_later(struct session *s); /* the same, at the end of this turn */

@@ -2,12 +2,16 @@
 #include "brokerd/front/session_parts.h"
 
 #include <errno.h>
+#include <stdalign.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
 #include "protocol/base/list.h"
 #include "protocol/control.h"
 #include "protocol/limits.h"
+
+#define FRAME_ROOM_BYTES ((size_t)1024) /* what a call's few texts take */
 
 /* ---- one frame ---- */
 
@@ -18,9 +22,15 @@ static enum err take_hello(
 	const enum err err = hello_unpack(f->body, a, &h, why);
 	if (err)
 		return err;
-	peer_label(&s->peer, h.app_name);
+	struct peer_id said = s->who->peer;
+	peer_label(&said, h.app_name);
+	struct pinned *pinned = pinned_get(&s->all->pinned, &said);
+	if (!pinned)
+		return ERR_NO_MEMORY;
+	pinned_put(&s->all->pinned, s->who);
+	s->who = pinned;
 	OWNED(buf_done) struct buf who = BUF_INIT(4 * KIB);
-	peer_json(&s->peer, &who);
+	peer_json(&s->who->peer, &who);
 	const struct welcome w = {
 		.version = PROTOCOL_VERSION,
 		.broker = SPAN("llm-brokerd " LLM_BROKER_VERSION),
@@ -33,7 +43,7 @@ static enum err take_hello(
 	const enum err unsent = frame_finish(&s->out, mark);
 	if (unsent)
 		return unsent;
-	loop_timer_stop(&s->timer);
+	session_time_stop(s);
 	s->state = OPEN;
 	session_later(s);
 	return OK;
@@ -48,7 +58,8 @@ static enum err take_call(
 	if (session_call(s, f->call))
 		return fault_set(why, ERR_PROTOCOL, "call %u is open already", f->call);
 	/* what is wrong with the call is the call's fault, not the connection's */
-	struct fault own = FAULT_NONE;
+	struct fault own;
+	fault_clear(&own);
 	enum err err = call_unpack(f->body, a, &call, &own);
 	if (!err)
 		err = session_call_begin(s, f->call, &call, &own);
@@ -82,7 +93,7 @@ static enum err admin_data(struct open_call *c, const struct data *d, struct fau
 	char *op = TAKE(c->admin_op);
 	buf_init(&c->admin_body, LIMIT_INLINE_BYTES);
 	const enum err err =
-		session_admin_begin(c, &c->session->peer, span_str(op), buf_view(&body), why);
+		session_admin_begin(c, &c->session->who->peer, span_str(op), buf_view(&body), why);
 	free(op);
 	return err;
 }
@@ -130,8 +141,12 @@ static void take_cancel(struct session *s, const struct frame *f)
 	struct open_call *c = session_call(s, f->call);
 	struct fault why = FAULT_NONE;
 	fault_set(&why, ERR_CANCELLED, "cancelled by the caller");
-	if (c)
+	if (c && c->exchange && exchange_is_told(c->exchange)) {
+		why.is_partial = true;
+		session_call_let_go(c, &why);
+	} else if (c) {
 		session_call_fail(c, &why);
+	}
 }
 
 static enum err take_credit(struct session *s, const struct frame *f, struct fault *why)
@@ -162,13 +177,14 @@ static enum err take_credit(struct session *s, const struct frame *f, struct fau
 static bool is_hello_again(const struct session *s, const struct frame *f)
 {
 	return f->type == FRAME_HELLO && s->state == OPEN && s->n_calls == 0 &&
-	       s->peer.socket == PEER_SOCKET_HANDED;
+	       s->who->peer.socket == PEER_SOCKET_HANDED;
 }
 
 static enum err take_frame(struct session *s, const struct frame *f, struct fault *why)
 {
+	alignas(max_align_t) char room[FRAME_ROOM_BYTES];
 	OWNED(arena_done) struct arena a;
-	arena_init(&a, MIB);
+	arena_init_in(&a, MIB, room, sizeof room);
 	if ((s->state == HELLO) != (f->type == FRAME_HELLO) && !is_hello_again(s, f))
 		return fault_set(why, ERR_PROTOCOL, "a %s frame may not come %s",
 			frame_name(f->type), s->state == HELLO ? "before the hello" : "now");
@@ -192,29 +208,26 @@ static enum err take_frame(struct session *s, const struct frame *f, struct faul
 
 /* ---- reading ---- */
 
-/* Takes all whole frames off the front of `bytes`; returns what is left. What was taken is wiped:
- * an administrative call may carry a key. */
+/* Takes all whole frames off the front of `bytes`; returns what is left. */
 static struct span take_frames(struct session *s, struct span bytes)
 {
 	while (bytes.n > 0 && s->state != CLOSING) {
 		struct frame f;
-		struct fault why = FAULT_NONE;
-		const struct span before = bytes;
+		struct fault why;
+		fault_clear(&why);
 		enum err err = frame_take(&bytes, &f, NULL, &why);
 		if (err == ERR_MORE)
 			break;
 		s->is_last = bytes.n == 0;
 		if (!err)
 			err = take_frame(s, &f, &why);
-		passed_close(s->is_resumed ? &s->held : &s->none, s->all->closer);
+		passed_close(s->is_resumed ? &s->held : &s->all->none, s->all->closer);
 		s->is_resumed = false;
 		if (err) {
 			if (!why.err)
 				fault_set(&why, err, "%s", err_info(err)->sentence);
 			session_close_with(s, &why);
 		}
-		if (bytes.n < before.n)
-			explicit_bzero((void *)(uintptr_t)before.p, before.n - bytes.n);
 	}
 	return bytes;
 }
@@ -230,20 +243,19 @@ static ssize_t receive(struct session *s, char *to)
 		session_hear(s, &came.sender);
 	if (!s->may_pass)
 		passed_close(&came, s->all->closer);
-	passed_close(&s->passed, s->all->closer);
-	s->passed = came;
+	s->all->passed = came;
 	return n;
 }
 
 /* What nobody has taken goes, but for what is of the frame that is still coming. */
 static void keep_passed(struct session *s)
 {
-	if (s->in.n > 0 && s->passed.n > 0) {
+	if (s->in.n > 0 && s->all->passed.n > 0) {
 		passed_close(&s->held, s->all->closer);
-		s->held = s->passed;
-		s->passed.n = 0;
+		s->held = s->all->passed;
+		s->all->passed.n = 0;
 	}
-	passed_close(&s->passed, s->all->closer);
+	passed_close(&s->all->passed, s->all->closer);
 }
 
 /* False: the connection is over and the session freed. */
@@ -251,17 +263,23 @@ bool session_read(struct session *s)
 {
 	char *scratch = s->all->scratch;
 	const ssize_t n = receive(s, scratch);
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	const int failed = errno;
+	if (n <= 0)
+		passed_close(&s->all->passed, s->all->closer);
+	if (n < 0 && (failed == EAGAIN || failed == EINTR))
 		return true;
 	if (n <= 0) {
 		session_free(s);
 		return false;
 	}
+	loop_moved(s->loop);
+	session_borrow(s);
 	struct span bytes = span_of(scratch, (size_t)n);
 	s->is_resumed = s->in.n > 0;
 	if (s->in.n > 0) {
 		buf_span(&s->in, bytes);
 		const struct span left = take_frames(s, buf_view(&s->in));
+		explicit_bzero(s->in.p, s->in.n - left.n);
 		buf_drop(&s->in, s->in.n - left.n);
 		if (s->in.n == 0)
 			buf_wipe(&s->in); /* an idle client owns no buffer */
@@ -269,7 +287,7 @@ bool session_read(struct session *s)
 		buf_span(&s->in, take_frames(s, bytes));
 	}
 	keep_passed(s);
-	explicit_bzero(scratch, (size_t)n);
+	explicit_bzero(scratch, (size_t)n); /* an administrative call may carry a key */
 	if (buf_error(&s->in) && s->state != CLOSING) {
 		struct fault why = FAULT_NONE;
 		fault_set(&why, buf_error(&s->in), "out of memory for a frame");

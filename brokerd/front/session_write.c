@@ -43,8 +43,8 @@ void session_close_with(struct session *s, const struct fault *why)
 	const size_t mark = frame_begin(&s->out, FRAME_FAULT, 0);
 	const struct llm_event e = {.type = EV_FAULT, .fault = why};
 	event_pack(&e, &s->out);
-	log_info("session.refused", "uid=%u pid=%d class=%s", (unsigned)s->peer.uid,
-		(int)s->peer.pid, err_info(why->err)->word);
+	log_info("session.refused", "uid=%u pid=%d class=%s", (unsigned)s->who->peer.uid,
+		(int)s->who->peer.pid, err_info(why->err)->word);
 	if (frame_finish(&s->out, mark) != OK)
 		buf_cut(&s->out, mark);
 	s->state = CLOSING;
@@ -167,6 +167,30 @@ static bool any_has_more(const struct session *s)
 	return false;
 }
 
+void session_borrow(struct session *s)
+{
+	struct buf *spare = &s->all->spare;
+	if (s->out.p || !spare->p)
+		return;
+	s->out = *spare;
+	buf_init(spare, SESSION_OUT_BYTES);
+}
+
+static void give_back(struct session *s)
+{
+	struct buf *spare = &s->all->spare;
+	if (!s->out.p)
+		return;
+	explicit_bzero(s->out.p, s->out.n); /* its client has it */
+	buf_clear(&s->out);
+	if (spare->p || s->out.cap > SESSION_SCRATCH_BYTES) {
+		buf_done(&s->out);
+		return;
+	}
+	*spare = s->out;
+	buf_init(&s->out, SESSION_OUT_BYTES);
+}
+
 /* False: the client is gone. */
 static bool out_send(struct session *s)
 {
@@ -181,12 +205,10 @@ static bool out_send(struct session *s)
 			return false;
 		s->sent += (size_t)n;
 		s->progress_us = loop_now_us(s->loop);
+		loop_moved(s->loop);
 	}
 	s->sent = 0;
-	if (s->out.cap > SESSION_SCRATCH_BYTES)
-		buf_done(&s->out);
-	else
-		buf_cut(&s->out, 0);
+	give_back(s);
 	return true;
 }
 
@@ -204,6 +226,7 @@ static bool is_waiting_for_client(const struct session *s)
 
 void session_flush(struct session *s)
 {
+	session_borrow(s);
 	if (s->state == OPEN)
 		calls_write(s);
 	while (s->state == CLOSING && s->calls)
@@ -220,10 +243,13 @@ void session_flush(struct session *s)
 	if (s->state == OPEN && !session_has_output(s) && any_has_more(s))
 		session_later(s);
 	if (s->state != HELLO) {
-		if (!is_waiting_for_client(s))
-			loop_timer_stop(&s->timer);
-		else if (!s->timer.loop)
-			loop_timer_set(s->loop, &s->timer, STALL_US);
+		if (!is_waiting_for_client(s)) {
+			session_time_stop(s);
+		} else if (!session_is_timed(s) && !session_time(s, STALL_US)) {
+			session_free(
+				s); /* without memory for a timer it would be waited for without end */
+			return;
+		}
 	}
 	session_watch(s);
 }

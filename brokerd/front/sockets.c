@@ -26,19 +26,40 @@ void sockets_done(struct sockets *s)
 	*s = (struct sockets){.sessions = s->sessions};
 }
 
+bool sockets_would_go(const struct sockets *s)
+{
+	size_t i = 0;
+	while (s->is_adopted && i < s->n && !listener_would_go(s->list[i]))
+		i++;
+	return s->is_adopted && i < s->n;
+}
+
 void sockets_pause(struct sockets *s)
 {
 	for (size_t i = 0; i < s->n; i++)
 		listener_pause(s->list[i]);
 }
 
-const char *sockets_main_path(const struct sockets *s)
+/* NULL: there is none at all. */
+static const struct listener *main_one(const struct sockets *s)
 {
 	for (size_t i = 0; i < s->n; i++) {
 		if (listener_place(s->list[i])->socket == PEER_SOCKET_MAIN)
-			return listener_path(s->list[i]);
+			return s->list[i];
 	}
-	return s->n > 0 ? listener_path(s->list[0]) : "";
+	return s->n > 0 ? s->list[0] : NULL;
+}
+
+const char *sockets_main_path(const struct sockets *s)
+{
+	const struct listener *l = main_one(s);
+	return l ? listener_path(l) : "";
+}
+
+bool sockets_is_reachable(const struct sockets *s)
+{
+	const struct listener *l = main_one(s);
+	return l && listener_is_reachable(l);
 }
 
 /* Aborts when memory is out: a socket without an owner would stay for ever. */
@@ -136,6 +157,23 @@ static size_t find_app(const struct sockets *s, struct span name)
 	return i;
 }
 
+/* The system's sockets are in folders of root's. */
+static void advise_unit(struct span name, struct fault *why)
+{
+	const struct fault own = *why;
+	fault_set(why, own.err,
+		"%.200s: where systemd makes the sockets it makes this one, too: `systemctl enable "
+		"llm-broker-app@%.*s.socket`, then `systemctl restart llm-broker.service "
+		"llm-broker-app@%.*s.socket`",
+		own.message, SPAN_ARG(name), SPAN_ARG(name));
+}
+
+bool sockets_is_held(const struct sockets *s, struct span name)
+{
+	const size_t i = find_app(s, name);
+	return i < s->n && !listener_would_go(s->list[i]);
+}
+
 static enum err bind_app(
 	struct sockets *s, struct span name, const char *profile, struct fault *why)
 {
@@ -147,13 +185,17 @@ static enum err bind_app(
 			"the broker's own socket is in no folder that an application's could be "
 			"in");
 	(void)snprintf(path, sizeof path, "%s/apps", folder);
+	enum err err = OK;
 	if (mkdir(path, 0700) != 0 && errno != EEXIST)
-		return fault_set(
+		err = fault_set(
 			why, ERR_IO, "cannot make the folder %s: %s", path, strerror(errno));
 	(void)snprintf(path, sizeof path, "%s/apps/%.*s/sock", folder, SPAN_ARG(name));
-	const enum err err = listener_bind(s->sessions, path, &place, &l, why);
+	if (!err)
+		err = listener_bind(s->sessions, path, &place, &l, why);
 	if (!err)
 		add(s, l);
+	else if (err == ERR_IO && s->is_adopted)
+		advise_unit(name, why);
 	return err;
 }
 
@@ -184,6 +226,7 @@ static void drop(struct sockets *s, size_t i)
 	listener_free(s->list[i]);
 	memmove(s->list + i, s->list + i + 1, (s->n - i - 1) * sizeof *s->list);
 	s->n--;
+	s->sessions->on_change(s->sessions->context);
 }
 
 static void on_handed_end(struct listener *l, void *context)
@@ -230,8 +273,8 @@ void sockets_remove_app(struct sockets *s, struct span name)
 	if (i == s->n)
 		return;
 	char folder[PATH_BYTES];
-	const bool has_folder =
-		!s->is_adopted && folder_of(listener_path(s->list[i]), folder, sizeof folder);
+	const bool has_folder = listener_would_go(s->list[i]) &&
+				folder_of(listener_path(s->list[i]), folder, sizeof folder);
 	drop(s, i);
 	if (has_folder)
 		(void)rmdir(folder);

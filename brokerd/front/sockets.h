@@ -30,11 +30,14 @@ enum err sockets_bind(struct sockets *s, const char *path, struct fault *why) MU
 
 /* Letters, digits, dots, hyphens and underscores, and no dot first. */
 bool sockets_is_app_name(struct span name);
-/* Makes an application's own, or finds it; its path is *path, as long as it is there. `profile` "" is none; where it
+/* Makes an application's own, or finds it, as where a service manager holds it; its path is *path, as long as it is there. `profile` "" is none; where it
  * was another one, who came on it before is closed.
  * ERR_INVALID_ARGUMENT, ERR_IO. */
 enum err sockets_add_app(struct sockets *s, struct span name, const char *profile,
 	const char **path, struct fault *why) MUST_USE;
+/* Has it one that a service manager holds? That stays after we have ended, and after it was removed: it is handed over
+ * again at the next start. */
+bool sockets_is_held(const struct sockets *s, struct span name);
 /* Who came on it is closed. */
 void sockets_remove_app(struct sockets *s, struct span name);
 
@@ -42,6 +45,14 @@ void sockets_remove_app(struct sockets *s, struct span name);
  * it is closed, the socket is no more listened on, and who came on it is closed: a pipe's, to read from. Both become ours. ERR_INVALID_ARGUMENT, ERR_OVERLOADED. */
 enum err sockets_add_handed(struct sockets *s, const struct peer_place *place, int fd, int until,
 	struct fault *why) MUST_USE;
+
+/* Has somebody a socket that a service manager does not hold, where it holds others? It would go with us, and who comes by it
+ * starts no broker. */
+bool sockets_would_go(const struct sockets *s);
+
+/* Does the main one's path still lead here? Another broker, or a service manager, may have put its own there, or its folder
+ * have gone with its user's session. */
+bool sockets_is_reachable(const struct sockets *s);
 
 const char *sockets_main_path(const struct sockets *s);
 void sockets_pause(struct sockets *s);

@@ -844,9 +844,9 @@ struct journal *journal_open(const char *state_dir, struct ledger *ledger, struc
 	struct journal *j = xcalloc(1, sizeof *j);
 	j->loop = l;
 	j->workers = w;
-	j->timer.on_fire = on_timer;
-	j->tell.on_run = on_tell;
-	j->lose.on_run = on_lose;
+	LOOP_CALLS(&j->timer, on_fire, on_timer);
+	LOOP_CALLS(&j->tell, on_run, on_tell);
+	LOOP_CALLS(&j->lose, on_run, on_lose);
 	j->failure = j->reason = FAULT_NONE;
 	j->retry_us = RETRY_US;
 	enum err err = journal_file_open(&j->file, &at, why);

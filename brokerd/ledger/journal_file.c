@@ -13,9 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "brokerd/ledger/crc32c.h"
 #include "brokerd/ledger/record.h"
 #include "brokerd/log/log.h"
+#include "brokerd/value/crc32c.h"
 
 #define FILE_NAME    "journal"
 #define FILE_VERSION 1

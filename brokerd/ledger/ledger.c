@@ -68,6 +68,10 @@ static const char *const migrations[] = {
 
 	/* 3: who stood between */
 	"ALTER TABLE exchange ADD COLUMN via TEXT;",
+
+	/* 4: what was answered without a provider, and what that would have cost */
+	("ALTER TABLE exchange ADD COLUMN cache TEXT;"
+	 "ALTER TABLE exchange ADD COLUMN saved_nusd INTEGER;"),
 };
 #define SCHEMA_VERSION ((int)COUNT_OF(migrations))
 

@@ -77,6 +77,36 @@ int64_t price_nusd(const struct price *p, const struct llm_usage *u)
 	return sum_nusd(amounts, COUNT_OF(amounts));
 }
 
+bool price_prompt_saved_nusd(const struct price *p, const struct llm_usage *u, int64_t *out)
+{
+	const struct price f = price_filled(p);
+	const struct amount amounts[] = {
+		{u->cache_read,     f.cache_read    },
+		{u->cache_write_5m, f.cache_write_5m},
+		{u->cache_write_1h, f.cache_write_1h},
+		{u->cache_write,    f.cache_write_5m},
+	};
+	bool is_counted = false;
+	wide plain = 0, paid = 0;
+	for (size_t i = 0; i < COUNT_OF(amounts); i++) {
+		const struct amount a = amounts[i];
+		is_counted = is_counted || a.tokens >= 0;
+		if (a.tokens <= 0)
+			continue;
+		if (f.input < 0)
+			return false;
+		/* each below 2^126, which leaves room for four */
+		plain += (wide)a.tokens * (wide)f.input;
+		paid += (wide)a.tokens * (wide)a.price;
+	}
+	const wide apart = plain > paid ? plain - paid : paid - plain;
+	const int64_t nusd = apart > SUM_MAX
+				     ? INT64_MAX
+				     : (int64_t)((apart + PRICED_TOKENS / 2) / PRICED_TOKENS);
+	*out = plain > paid ? nusd : -nusd;
+	return is_counted;
+}
+
 static int64_t dearer(int64_t a, int64_t b)
 {
 	return a > b ? a : b;

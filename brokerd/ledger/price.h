@@ -23,6 +23,12 @@ int64_t price_pessimistic_nusd(const struct price *p, const struct llm_usage *u,
 int64_t price_pessimistic_bound_nusd(
 	const struct price *p, int64_t input_tokens, int64_t output_tokens, int64_t unknown);
 
+/* What the provider's own cache has saved of these tokens, in *out: what those that were read there cost less than usual input,
+ * less what those that were written there cost more. Below 0 it has cost more than it saved; it stops at the ends. False: nothing
+ * of either was counted, or it was, and the price of input is not known. */
+bool price_prompt_saved_nusd(
+	const struct price *p, const struct llm_usage *u, int64_t *out) MUST_USE;
+
 /* What a call cost: as its provider says, else by our prices; -1: neither is known. */
 int64_t price_paid_nusd(const struct llm_usage *u);
 

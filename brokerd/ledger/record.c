@@ -5,8 +5,8 @@
 #include <endian.h>
 #include <limits.h>
 
-#include "brokerd/ledger/crc32c.h"
 #include "brokerd/ledger/price.h"
+#include "brokerd/value/crc32c.h"
 #include "protocol/base/num.h"
 
 const char *outcome_name(enum outcome o)
@@ -213,8 +213,10 @@ static const struct field exchange_fields[] = {
 	ACCOUNT(exchange_record, account),
 	NUMBER(exchange_record, queued_us),
 	NUMBER(exchange_record, estimate_input),
-	NUMBER(exchange_record, estimate_output), /* version 2 ends here */
-	FIELD(exchange_record, FIELD_TEXT, "via", account.via),
+	NUMBER(exchange_record, estimate_output),               /* version 2 ends here */
+	FIELD(exchange_record, FIELD_TEXT, "via", account.via), /* version 3 ends here */
+	TEXT(exchange_record, cache),
+	NUMBER(exchange_record, saved_nusd),
 };
 
 #define SHAPE(name)                         \
@@ -223,7 +225,7 @@ static const struct field exchange_fields[] = {
 
 static const size_t open_counts[] = {29, 36, 43, COUNT_OF(open_fields)};
 static const size_t attempt_counts[] = {39, COUNT_OF(attempt_fields)};
-static const size_t exchange_counts[] = {42, 52, COUNT_OF(exchange_fields)};
+static const size_t exchange_counts[] = {42, 52, 53, COUNT_OF(exchange_fields)};
 SHAPE(open);
 SHAPE(attempt);
 SHAPE(exchange);
@@ -340,6 +342,10 @@ static unsigned char *put_number(unsigned char *to, int64_t number)
 static unsigned char *put_text(unsigned char *to, const struct field *f, const void *record)
 {
 	const char *text = (const char *)record + f->offset;
+	if (text[0] == '\0') { /* as most */
+		*to = 0;
+		return to + 1;
+	}
 	const size_t n = strnlen(text, f->size - 1);
 	*to = (unsigned char)n;
 	memcpy(to + 1, text, n);

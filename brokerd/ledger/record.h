@@ -48,6 +48,7 @@ struct attempt_record {
 	char id[REQUEST_ID_BYTES]; /* of its exchange */
 	uint32_t number;           /* from 1 */
 	int64_t at_us;
+	int64_t begun_us; /* the same on the loop's clock, by which things have their order; no row has it */
 	char provider[64], model[128], key_label[64];
 	enum outcome outcome;
 	enum err err;
@@ -83,6 +84,8 @@ struct exchange_record {
 	int64_t queued_us; /* that it waited for its turn; -1: not known */
 	int64_t estimate_input,
 		estimate_output; /* tokens, as expected at admission; -1: not known */
+	char cache[16];          /* cache_source_name: no provider gave its answer; "" one did */
+	int64_t saved_nusd; /* that it would have cost then; -1: not known, or nothing was saved */
 };
 
 /* What has to be known of an attempt that has not ended. */
@@ -159,7 +162,7 @@ enum record_type {
 /* The longest frames; what is set aside for a reservation is counted in them. */
 #define RECORD_OPEN_BYTES     1496
 #define RECORD_ATTEMPT_BYTES  688
-#define RECORD_EXCHANGE_BYTES 1352
+#define RECORD_EXCHANGE_BYTES 1376
 #define RECORD_BYTES          RECORD_OPEN_BYTES
 
 /* Writes a frame to `to`, of RECORD_BYTES; returns its length with the padding. */

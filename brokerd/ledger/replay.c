@@ -87,6 +87,7 @@ static enum err replay_unknown(struct replay *p, struct open_record *o, struct f
 		.queued_us = -1,
 		.estimate_input = -1,
 		.estimate_output = -1,
+		.saved_nusd = -1,
 	};
 	memcpy(x.id, r->id, sizeof x.id);
 	memcpy(x.app, r->app, sizeof x.app);

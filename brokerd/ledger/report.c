@@ -96,6 +96,25 @@ static void drifts(sqlite3_context *c, int n, sqlite3_value **values)
 	sqlite3_result_int(c, price_drifts(nusd_of(values[0]), nusd_of(values[1])));
 }
 
+/* Of cache_read, cache_write_5m, cache_write_1h, cache_write, and of the prices of input and of the first three. */
+static void prompt_saved(sqlite3_context *c, int n, sqlite3_value **values)
+{
+	const struct llm_usage u = {.cache_read = nusd_of(values[0]),
+		.cache_write_5m = nusd_of(values[1]),
+		.cache_write_1h = nusd_of(values[2]),
+		.cache_write = nusd_of(values[3])};
+	const struct price p = {.input = nusd_of(values[4]),
+		.cache_read = nusd_of(values[5]),
+		.cache_write_5m = nusd_of(values[6]),
+		.cache_write_1h = nusd_of(values[7])};
+	int64_t saved;
+	(void)n;
+	if (price_prompt_saved_nusd(&p, &u, &saved))
+		sqlite3_result_int64(c, saved);
+	else
+		sqlite3_result_null(c);
+}
+
 int report_setup(sqlite3 *db)
 {
 	const int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC;
@@ -106,6 +125,9 @@ int report_setup(sqlite3 *db)
 			db, "share", 2, flags, NULL, NULL, share_step, share_final);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_create_function(db, "drifts", 2, flags, NULL, drifts, NULL, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_create_function(
+			db, "prompt_saved", 8, flags, NULL, prompt_saved, NULL, NULL);
 	return rc;
 }
 
@@ -149,30 +171,40 @@ static void put_text(struct json_out *o, sqlite3_stmt *s, int column)
 	" (SELECT sum_known(a.charged_nusd) FROM attempt a WHERE a.exchange_id =" \
 	" exchange.id AND coalesce(a.provider_cost_nusd, a.cost_nusd) IS NULL) END"
 #define ATTEMPTS_CHARGED "CASE WHEN " COST " IS NULL THEN charged_nusd END"
-#define COMPARED         "(provider_cost_nusd IS NOT NULL AND cost_nusd IS NOT NULL)"
+/* By the prices that each row has; what was answered without a provider has read nothing there. */
+#define PROMPT_SAVED                                                                          \
+	"prompt_saved(cache_read, cache_write_5m, cache_write_1h, cache_write, price_input, " \
+	"price_cache_read, price_cache_write_5m, price_cache_write_1h)"
+#define COMPARED "(provider_cost_nusd IS NOT NULL AND cost_nusd IS NOT NULL)"
 
 /* clang-format off */
 static const struct {
 	const char *name, *sql;
-	bool is_count; /* 0 where there is no row, never null */
+	bool is_count;         /* 0 where there is no row, never null */
+	const char *of_billed; /* where it is another of attempts; NULL: the same */
 } figures[] = {
-	{"requests",     "count(*)",                                                      true },
-	{"failed",       "sum(outcome = 'failed')",                                       true },
-	{"unknown",      "sum(outcome = 'unknown')",                                      true },
-	{"input",        "sum_known(input, audio_input, image_input)",                    false},
-	{"cache_read",   "sum_known(cache_read)",                                         false},
-	{"cache_write",  "sum_known(cache_write_5m, cache_write_1h, cache_write)",        false},
-	{"output",       "sum_known(output, audio_output, image_output)",                 false},
-	{"reasoning",    "sum_known(reasoning)",                                          false},
-	{"cost_nusd",    "sum_known(" COST ")",                                           false},
+	{"requests",     "count(*)",                                                      true , NULL},
+	{"failed",       "sum(outcome = 'failed')",                                       true , NULL},
+	{"unknown",      "sum(outcome = 'unknown')",                                      true , NULL},
+	{"input",        "sum_known(input, audio_input, image_input)",                    false, NULL},
+	{"cache_read",   "sum_known(cache_read)",                                         false, NULL},
+	{"cache_write",  "sum_known(cache_write_5m, cache_write_1h, cache_write)",        false, NULL},
+	{"output",       "sum_known(output, audio_output, image_output)",                 false, NULL},
+	{"reasoning",    "sum_known(reasoning)",                                          false, NULL},
+	{"cost_nusd",    "sum_known(" COST ")",                                           false, NULL},
 	{"unpriced",
 		"sum(" COST " IS NULL AND (" ANY_TOKENS " IS NOT NULL OR "
-		"(attempts > 0 AND outcome IN ('ok', 'unknown'))))",                      true },
-	{"compared",     "sum(" COMPARED ")",                                             true },
-	{"ours_nusd",    "sum_known(CASE WHEN " COMPARED " THEN cost_nusd END)",          false},
-	{"theirs_nusd",  "sum_known(CASE WHEN " COMPARED " THEN provider_cost_nusd END)", false},
-	{"drifted",      "sum(drifts(cost_nusd, provider_cost_nusd))",                    true },
-	{"charged_nusd", NULL,                                                            false}, /* by what is asked */
+		"(attempts > 0 AND outcome IN ('ok', 'unknown'))))",                      true , NULL},
+	{"compared",     "sum(" COMPARED ")",                                             true , NULL},
+	{"ours_nusd",    "sum_known(CASE WHEN " COMPARED " THEN cost_nusd END)",          false, NULL},
+	{"theirs_nusd",  "sum_known(CASE WHEN " COMPARED " THEN provider_cost_nusd END)", false, NULL},
+	{"drifted",      "sum(drifts(cost_nusd, provider_cost_nusd))",                    true , NULL},
+	{"charged_nusd", "sum_known(" REQUESTS_CHARGED ")",                               false,
+		"sum_known(" ATTEMPTS_CHARGED ")"},
+	{"cached",       "count(cache)",                                                  true, "0"},
+	{"saved_nusd",   "sum_known(saved_nusd)",                                         false, "NULL"},
+	{"prompt_saved_nusd", "sum_known(CASE WHEN cache IS NULL THEN " PROMPT_SAVED " END)",  false,
+		"sum_known(" PROMPT_SAVED ")"},
 };
 /* clang-format on */
 
@@ -202,14 +234,10 @@ enum err report_by(struct report *r, struct span words, struct fault *why)
 	"a.outcome, a.sent_body, 1 AS attempts, a.input, a.cache_read, a.cache_write_5m, "   \
 	"a.cache_write_1h, a.cache_write, a.output, a.reasoning, a.audio_input, "            \
 	"a.audio_output, a.image_input, a.image_output, a.cost_nusd, a.provider_cost_nusd, " \
-	"a.charged_nusd, "                                                                   \
+	"a.charged_nusd, a.price_input, a.price_cache_read, a.price_cache_write_5m, "        \
+	"a.price_cache_write_1h, "                                                           \
 	"x.app, x.uid, x.unit, x.container, x.project, x.policy, x.kind, x.surface, x.op"    \
 	" FROM attempt a LEFT JOIN exchange x ON x.id = a.exchange_id)"
-
-static const char *const charged[] = {
-	[REPORT_REQUESTS] = "sum_known(" REQUESTS_CHARGED ")",
-	[REPORT_BILLED] = "sum_known(" ATTEMPTS_CHARGED ")",
-};
 
 static const char *const sources[] = {
 	[REPORT_REQUESTS] = " FROM exchange WHERE ",
@@ -221,9 +249,12 @@ static const char *const sources[] = {
 
 static void select_figures(struct buf *sql, const struct report *r)
 {
-	for (size_t i = 0; i < COUNT_OF(figures); i++)
+	for (size_t i = 0; i < COUNT_OF(figures); i++) {
+		const char *of_billed = figures[i].of_billed;
+		const bool is_other = r->what == REPORT_BILLED && of_billed;
 		buf_print(sql, "%s%s AS %s", i > 0 ? ", " : "",
-			figures[i].sql ? figures[i].sql : charged[r->what], figures[i].name);
+			is_other ? of_billed : figures[i].sql, figures[i].name);
+	}
 	buf_text(sql, sources[r->what]);
 	selection_sql(sql, &r->of);
 }

@@ -257,7 +257,7 @@ struct retention *retention_new(struct loop *l, struct workers *w, struct ledger
 	r->workers = w;
 	r->ledger = g;
 	r->off_us = loop_wall_us(l) - loop_boot_us(l);
-	r->daily.on_fire = on_day;
+	LOOP_CALLS(&r->daily, on_fire, on_day);
 	r->why = FAULT_NONE;
 	return r;
 }

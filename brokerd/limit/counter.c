@@ -17,6 +17,12 @@ void counter_units(const struct limit_need *need, int64_t to[COUNTER_BUCKETS])
 	to[COUNTER_TOKENS] = to[COUNTER_INPUT] + to[COUNTER_OUTPUT];
 }
 
+bool counter_has_asked(const struct counter *c, const struct limit_subject *s)
+{
+	return s->before && c->rule && subject_falls_under(s->before, c->rule) &&
+	       subject_is_alike(s->before, s, c->each);
+}
+
 void counter_free(struct counter *c)
 {
 	assert(!c->shares && c->n_shares == 0);
@@ -79,11 +85,14 @@ static void test_budget(const struct counter *c, size_t i, int64_t nusd,
 	consider(worst, &o);
 }
 
-void counter_test(const struct counter *c, const struct limit_need *need,
-	const struct budget_clock *clock, int64_t now_us, struct obstacle *worst)
+void counter_test(const struct counter *c, const struct limit_subject *s,
+	const struct limit_need *need, const struct budget_clock *clock, int64_t now_us,
+	struct obstacle *worst)
 {
 	int64_t units[COUNTER_BUCKETS];
 	counter_units(need, units);
+	if (counter_has_asked(c, s))
+		units[COUNTER_REQUESTS] = 0;
 	for (size_t i = 0; i < COUNTER_BUCKETS; i++) {
 		if (c->buckets[i].used == 0)
 			continue;
@@ -109,12 +118,15 @@ void counter_test(const struct counter *c, const struct limit_need *need,
 
 /* ---- shares ---- */
 
-void counter_take(
-	struct counter *c, struct limit_hold *h, struct limit_share *share, int64_t now_us)
+void counter_take(struct counter *c, const struct limit_subject *s, struct limit_hold *h,
+	struct limit_share *share, int64_t now_us)
 {
 	int64_t units[COUNTER_BUCKETS];
 	counter_units(&h->need, units);
-	*share = (struct limit_share){.hold = h, .counter = c};
+	*share =
+		(struct limit_share){.hold = h, .counter = c, .has_asked = counter_has_asked(c, s)};
+	if (share->has_asked)
+		units[COUNTER_REQUESTS] = 0;
 	LIST_PUSH(c->shares, share);
 	c->n_shares++;
 	for (size_t i = 0; i < COUNTER_BUCKETS; i++)
@@ -145,6 +157,8 @@ void counter_settle(struct counter *c, struct limit_share *share, const struct l
 	counter_units(&h->need, had);
 	counter_units(&truth, used);
 	used[COUNTER_REQUESTS] = use != NULL;
+	if (share->has_asked)
+		had[COUNTER_REQUESTS] = used[COUNTER_REQUESTS] = 0;
 	/* what the provider's figures have, they have as the provider counts it */
 	for (size_t i = 0; i < COUNTER_BUCKETS && !share->is_counted; i++)
 		settle_bucket(&c->buckets[i], had[i], used[i], h->turn, now_us);

@@ -59,6 +59,9 @@ struct obstacle {
 /* What a limit says of that bucket; its amount is 0 where it says nothing. */
 const struct rate_rule *counter_rate(const struct limit_rule *r, size_t i);
 
+/* Was it counted here before that it is asked? */
+bool counter_has_asked(const struct counter *c, const struct limit_subject *s);
+
 /* How much of each bucket a need is; each at most twice BUCKET_UNITS_MAX, so that sums of them fit. */
 void counter_units(const struct limit_need *need, int64_t to[COUNTER_BUCKETS]);
 
@@ -70,12 +73,13 @@ void counter_forget_rule(struct counter *c);
 void counter_refresh(struct counter *c, const struct budget_clock *clock, uint64_t turn);
 
 /* Refreshed before. Keeps in *worst what is worse than what is there. */
-void counter_test(const struct counter *c, const struct limit_need *need,
-	const struct budget_clock *clock, int64_t now_us, struct obstacle *worst);
+void counter_test(const struct counter *c, const struct limit_subject *s,
+	const struct limit_need *need, const struct budget_clock *clock, int64_t now_us,
+	struct obstacle *worst);
 
 /* The hold has its turn and moment. */
-void counter_take(
-	struct counter *c, struct limit_hold *h, struct limit_share *share, int64_t now_us);
+void counter_take(struct counter *c, const struct limit_subject *s, struct limit_hold *h,
+	struct limit_share *share, int64_t now_us);
 /* `use` is known in all; NULL: it never went out. The share is out of the list then. */
 void counter_settle(struct counter *c, struct limit_share *share, const struct limit_use *use,
 	const struct budget_clock *clock, int64_t now_us);

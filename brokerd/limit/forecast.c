@@ -53,13 +53,15 @@ int64_t limiter_ready_us(struct limiter *l, const struct limit_subject *s,
 		struct obstacle own = {.verdict = LIMIT_HELD, .ready_us = INT64_MIN};
 		int64_t units[COUNTER_BUCKETS];
 		counter_refresh(c, &l->clock, l->turn);
-		counter_test(c, need, &l->clock, l->now_us, &own);
+		counter_test(c, s, need, &l->clock, l->now_us, &own);
 		if (own.verdict == LIMIT_SPENT ||
 			(own.verdict == LIMIT_WAIT && own.ready_us == INT64_MAX))
 			return INT64_MAX;
 		if (own.verdict == LIMIT_WAIT && own.ready_us > ready_us)
 			ready_us = own.ready_us;
 		counter_units(counter_is_shared(c) ? &behind : need, units);
+		if (counter_has_asked(c, s))
+			units[COUNTER_REQUESTS] = 0;
 		if (counter_is_shared(c))
 			units[COUNTER_REQUESTS] += (int64_t)calls_before;
 		for (size_t k = 0; k < COUNTER_BUCKETS; k++) {
@@ -93,6 +95,8 @@ int64_t limiter_sure_us(struct limiter *l, const struct limit_subject *s,
 		const struct counter *c = caller->counters[i];
 		int64_t units[COUNTER_BUCKETS], held[COUNTER_BUCKETS] = {0};
 		counter_units(need, units);
+		if (counter_has_asked(c, s))
+			units[COUNTER_REQUESTS] = 0;
 		add_held(c, held);
 		if (counter_is_shared(c))
 			units[COUNTER_REQUESTS] += (int64_t)calls_before;
@@ -110,12 +114,39 @@ int64_t limiter_sure_us(struct limiter *l, const struct limit_subject *s,
 	return sure_us;
 }
 
+/* It was counted before, and nothing but how often one asks is limited there. */
+static bool takes_nothing(const struct counter *c, const struct limit_subject *s)
+{
+	if (!counter_has_asked(c, s))
+		return false;
+	const struct limit_rule *r = c->rule;
+	return r->input.amount == 0 && r->output.amount == 0 && r->tokens.amount == 0 &&
+	       r->concurrency < 0 && r->n_budgets == 0;
+}
+
 size_t limiter_counters(struct limiter *l, const struct limit_subject *s,
 	const void *to[LIMIT_HOLD_MAX], const struct limit_now *now)
 {
+	size_t n = 0;
 	limiter_see(l, now);
 	const struct limit_caller *caller = limiter_caller(l, s);
-	for (size_t i = 0; i < caller->n_counters; i++)
-		to[i] = caller->counters[i];
-	return caller->n_counters;
+	for (size_t i = 0; i < caller->n_counters; i++) {
+		if (!takes_nothing(caller->counters[i], s))
+			to[n++] = caller->counters[i];
+	}
+	return n;
+}
+
+size_t limiter_asked_counters(struct limiter *l, const struct limit_subject *s,
+	const void *to[LIMIT_HOLD_MAX], const struct limit_now *now)
+{
+	size_t n = 0;
+	limiter_see(l, now);
+	const struct limit_caller *caller = limiter_caller(l, s);
+	for (size_t i = 0; i < caller->n_counters; i++) {
+		const struct counter *c = caller->counters[i];
+		if (c->rule && counter_rate(c->rule, COUNTER_REQUESTS)->amount > 0)
+			to[n++] = c;
+	}
+	return n;
 }

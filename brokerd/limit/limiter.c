@@ -79,7 +79,7 @@ void limiter_take(struct limiter *l, const struct limit_subject *s, const struct
 		struct counter *c = caller->counters[i];
 		struct obstacle own = {.verdict = LIMIT_HELD, .ready_us = INT64_MIN};
 		counter_refresh(c, &l->clock, l->turn);
-		counter_test(c, need, &l->clock, l->now_us, &own);
+		counter_test(c, s, need, &l->clock, l->now_us, &own);
 		if (own.verdict == LIMIT_HELD)
 			continue;
 		is_shared = is_shared && counter_is_shared(c);
@@ -120,7 +120,7 @@ void limiter_take(struct limiter *l, const struct limit_subject *s, const struct
 		.n = caller->n_counters};
 	caller->n_holds++;
 	for (size_t i = 0; i < hold->n; i++)
-		counter_take(caller->counters[i], hold, &hold->shares[i], l->now_us);
+		counter_take(caller->counters[i], s, hold, &hold->shares[i], l->now_us);
 }
 
 /* ---- ending ---- */

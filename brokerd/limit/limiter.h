@@ -71,6 +71,7 @@ struct limit_hold {
 		struct limit_hold *hold;
 		struct counter *counter;
 		bool is_counted; /* the provider's own figures have it */
+		bool has_asked;  /* it took no request: that was counted before (subject.h) */
 	} shares[LIMIT_HOLD_MAX]; /* a configuration with more limits that fit one call is refused when loaded */
 };
 
@@ -106,8 +107,11 @@ int64_t limiter_ready_us(struct limiter *l, const struct limit_subject *s,
  * before, of which nobody knows how many tokens they will take. The loop's clock. */
 int64_t limiter_sure_us(struct limiter *l, const struct limit_subject *s,
 	const struct limit_need *need, size_t calls_before, const struct limit_now *now);
-/* What it falls under: things that are alike for whom they are shared by, and no more than that. Returns how many. */
+/* What it takes of: things that are alike for whom they are shared by, and no more than that. Returns how many. */
 size_t limiter_counters(struct limiter *l, const struct limit_subject *s,
+	const void *to[LIMIT_HOLD_MAX], const struct limit_now *now);
+/* Those of them that count how often one may ask. */
+size_t limiter_asked_counters(struct limiter *l, const struct limit_subject *s,
 	const void *to[LIMIT_HOLD_MAX], const struct limit_now *now);
 /* Soft budgets that are over: the sentence of the n-th. False: no more. */
 bool limiter_soft(struct limiter *l, const struct limit_subject *s, const struct limit_now *now,

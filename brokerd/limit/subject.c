@@ -41,7 +41,8 @@ void subject_unpack(struct span bytes, struct limit_subject *out)
 		all[i] = span_first(bytes, head[i + 1]);
 		bytes = span_skip(bytes, head[i + 1]);
 	}
-	*out = (struct limit_subject){all[0], all[1], all[2], all[3], all[4], all[5], head[0]};
+	*out = (struct limit_subject){
+		all[0], all[1], all[2], all[3], all[4], all[5], head[0], NULL};
 }
 
 struct span subject_value(const struct limit_subject *s, enum limit_each e, char number[16])

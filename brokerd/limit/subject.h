@@ -13,6 +13,9 @@ struct limit_subject {
 	struct span
 		asked; /* the model as the caller calls it: a limit's `model` may mean this too */
 	uint32_t uid;
+	/* as whom it was asked before, which counts no second time among requests where this one is the same; no part of
+	 * its bytes. NULL: it was not */
+	const struct limit_subject *before;
 };
 
 #define SUBJECT_BYTES ((size_t)512) /* of its bytes, usually */

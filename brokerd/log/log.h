@@ -15,6 +15,8 @@ enum log_level {
 /* Lines above `level` are not written. `fd` -1: stderr. Call once, at start. */
 void log_init(enum log_level level, int fd);
 void log_set_level(enum log_level level);
+bool log_is_on(enum log_level
+		level); /* are its lines written? For those that cost something to put together */
 bool log_level_from(struct span word, enum log_level *out); /* "error" "warn" "info" "debug" */
 
 /* log_info("exchange.end", "id=%s took_us=%" PRId64, id, took_us); values with spaces are the

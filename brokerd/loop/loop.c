@@ -1,5 +1,6 @@
-/* loop.c - libev underneath. Time is read once a turn, right after the kernel was asked; tasks run
- * just before it is asked again. */
+/* loop.c - libev underneath. The clocks are read once a turn, right after the kernel was asked; who is ready is only
+ * noted then, and has his turn just before it is asked again, and after that the tasks have theirs: as long as there is
+ * time. */
 #include "brokerd/loop/loop.h"
 
 #include <assert.h>
@@ -8,18 +9,33 @@
 #include <string.h>
 #include <time.h>
 
+#include "brokerd/loop/ready.h"
+#include "brokerd/loop/spin.h"
 #include "protocol/base/list.h"
+
+/* Of a turn: after so long no other timer that is due and no other that is ready is called, and after so long no other
+ * task; the first of each always is. What is left goes on in the next turn, once the kernel was asked. Each that is called makes a task or two, so these
+ * have as much time again; and one of them is curl's, for all transfers that have begun in this turn together. */
+#define READY_US INT64_C(1000)
+#define TASKS_US INT64_C(1500)
 
 struct loop {
 	struct ev_loop *ev;
 	ev_check after_wait;
 	ev_prepare before_wait;
-	ev_idle no_wait; /* active while tasks wait for the next turn */
+	ev_idle no_wait; /* active while somebody waits for the next turn */
+	struct loop_timer *due;
+	struct ready ready;
 	struct loop_task *tasks;
 	struct loop_task mark; /* where those of the next turn begin */
-	int64_t now_us;
+	bool has_mark;         /* it is in the list: those before it had no time yet */
+	int64_t now_us, wall_us, boot_us;
+	int64_t began_us;  /* this turn */
+	int64_t looked_us; /* at the clock, last in this turn: somebody watches */
 	bool is_running, is_stopping;
-	void (*on_stall)(const char *kind, int64_t took_us);
+	struct loop_watch *watch; /* or NULL */
+	struct loop_figures figures;
+	struct spin spin;
 };
 
 static int64_t clock_us(clockid_t clock)
@@ -36,6 +52,9 @@ static void refresh(struct loop *l)
 	const int64_t now_us = clock_us(CLOCK_MONOTONIC);
 	if (now_us > l->now_us)
 		l->now_us = now_us;
+	l->began_us = l->looked_us = now_us;
+	l->wall_us = clock_us(CLOCK_REALTIME);
+	l->boot_us = clock_us(CLOCK_BOOTTIME);
 }
 
 /* Outside loop_run nobody else keeps the clocks fresh. */
@@ -47,40 +66,74 @@ static void refresh_if_resting(struct loop *l)
 	ev_now_update(l->ev);
 }
 
-/* What a callback costs the others is known only by looking at the clock before and after. */
-static int64_t watch_begin(const struct loop *l)
+/* Only where there is something to put off is the clock asked; who watches has asked it already. */
+static bool is_late(struct loop *l, int64_t after_us)
 {
-	return l->on_stall ? clock_us(CLOCK_MONOTONIC) : 0;
+	if (!l->watch)
+		l->looked_us = clock_us(CLOCK_MONOTONIC);
+	return l->looked_us - l->began_us >= after_us;
 }
 
-static void watch_end(const struct loop *l, const char *kind, int64_t began_us)
+/* What a callback costs the others is known only by looking at the clock behind each: it began when the one before it ended, or
+ * the turn began. What the loop does between two is counted as the later one's. */
+static void watch_end(struct loop *l, const char *name, int fd)
 {
-	if (!l->on_stall)
+	if (!l->watch)
 		return;
-	const int64_t took_us = clock_us(CLOCK_MONOTONIC) - began_us;
-	if (took_us >= LOOP_STALL_US)
-		l->on_stall(kind, took_us);
+	const int64_t began_us = l->looked_us;
+	l->looked_us = clock_us(CLOCK_MONOTONIC);
+	if (l->spin.is_looking)
+		spin_saw(&l->spin, name, fd);
+	if (l->looked_us - began_us < LOOP_STALL_US)
+		return;
+	l->figures.stalls++;
+	l->watch->on_stall(l->watch, name, l->looked_us - began_us);
 }
 
-void loop_watch_stalls(struct loop *l, void (*on_stall)(const char *kind, int64_t took_us))
+static void watch_turn(struct loop *l)
 {
-	l->on_stall = on_stall;
+	struct spin_who by;
+	uint64_t turns;
+	if (!l->watch || !spin_turn(&l->spin, l->began_us, &by, &turns))
+		return;
+	l->figures.spins++;
+	l->watch->on_spin(l->watch, by.name, by.fd, turns);
+}
+
+void loop_watched_by(struct loop *l, struct loop_watch *w)
+{
+	l->watch = w;
+}
+
+struct loop_figures loop_figures(const struct loop *l)
+{
+	return l->figures;
+}
+
+void loop_moved(struct loop *l)
+{
+	spin_moved(&l->spin);
 }
 
 /* ---- tasks ---- */
 
-static void run_tasks(struct loop *l)
+/* What is added while these run stands behind the mark. */
+static void run_tasks(struct loop *l, int64_t until_us)
 {
-	/* what is added while these run stands behind the mark */
-	LIST_PUSH(l->tasks, &l->mark);
+	if (!l->has_mark)
+		LIST_PUSH(l->tasks, &l->mark);
+	l->has_mark = true;
 	while (l->tasks != &l->mark) {
 		struct loop_task *t = l->tasks;
+		const char *const name = t->name ? t->name : "task";
 		loop_task_stop(t);
-		const int64_t began_us = watch_begin(l);
-		t->on_run(t);
-		watch_end(l, "task", began_us);
+		t->on_run(t); /* may free it */
+		watch_end(l, name, -1);
+		if (l->tasks != &l->mark && is_late(l, until_us))
+			return;
 	}
 	LIST_REMOVE(l->tasks, &l->mark);
+	l->has_mark = false;
 }
 
 void loop_later(struct loop *l, struct loop_task *t)
@@ -99,6 +152,32 @@ void loop_task_stop(struct loop_task *t)
 	t->loop = NULL;
 }
 
+/* ---- who is ready ---- */
+
+/* While it is called the descriptor is watched, if it was not meanwhile (on_io). */
+static void call(struct loop *l, struct loop_io *io, int ready)
+{
+	const char *const name = io->name ? io->name : "io";
+	const int fd = io->watcher.fd;
+	if (!ev_is_active(&io->watcher))
+		ev_io_start(l->ev, &io->watcher);
+	io->on_ready(io, ready); /* may free it */
+	watch_end(l, name, fd);
+}
+
+static void run_ready(struct loop *l)
+{
+	struct loop_io *io;
+	int ready;
+	while ((io = ready_take(&l->ready, &ready))) {
+		call(l, io, ready);
+		if (l->ready.first && is_late(l, READY_US))
+			return;
+	}
+}
+
+static void run_due(struct loop *l);
+
 /* ---- the turn ---- */
 
 static void on_after_wait(struct ev_loop *ev, ev_check *w, int revents)
@@ -107,14 +186,22 @@ static void on_after_wait(struct ev_loop *ev, ev_check *w, int revents)
 	(void)ev;
 	(void)revents;
 	refresh(l);
+	ready_begin(&l->ready);
+	watch_turn(l);
 }
 
 static void on_before_wait(struct ev_loop *ev, ev_prepare *w, int revents)
 {
 	struct loop *l = container_of(w, struct loop, before_wait);
 	(void)revents;
-	run_tasks(l);
-	if (l->tasks)
+	if (l->has_mark)
+		run_tasks(l, READY_US);
+	run_due(l);
+	run_ready(l);
+	run_tasks(l, TASKS_US);
+	if (l->looked_us - l->began_us > l->figures.longest_us)
+		l->figures.longest_us = l->looked_us - l->began_us;
+	if (l->tasks || l->ready.first || l->due)
 		ev_idle_start(ev, &l->no_wait);
 	else
 		ev_idle_stop(ev, &l->no_wait);
@@ -154,6 +241,8 @@ void loop_free(struct loop *l)
 {
 	if (!l)
 		return;
+	if (l->has_mark)
+		LIST_REMOVE(l->tasks, &l->mark);
 	while (l->tasks)
 		loop_task_stop(l->tasks);
 	ev_check_stop(l->ev, &l->after_wait);
@@ -171,7 +260,9 @@ void loop_run(struct loop *l)
 	l->is_stopping = false;
 	while (!l->is_stopping)
 		ev_run(l->ev, 0);
-	run_tasks(l);
+	if (l->has_mark)
+		run_tasks(l, INT64_MAX);
+	run_tasks(l, INT64_MAX);
 	l->is_running = false;
 }
 
@@ -186,31 +277,33 @@ int64_t loop_now_us(const struct loop *l)
 	return l->is_running ? l->now_us : clock_us(CLOCK_MONOTONIC);
 }
 
+bool loop_is_late(const struct loop *l)
+{
+	return l->is_running && clock_us(CLOCK_MONOTONIC) - l->began_us >= READY_US;
+}
+
 int64_t loop_wall_us(const struct loop *l)
 {
-	(void)l;
-	return clock_us(CLOCK_REALTIME);
+	return l->is_running ? l->wall_us : clock_us(CLOCK_REALTIME);
 }
 
 int64_t loop_boot_us(const struct loop *l)
 {
-	(void)l;
-	return clock_us(CLOCK_BOOTTIME);
+	return l->is_running ? l->boot_us : clock_us(CLOCK_BOOTTIME);
 }
 
 /* ---- descriptors ---- */
 
+/* Who waits for his turn and is told of again is not asked about any more until he has had it: the kernel would name
+ * all of a long queue each time. */
 static void on_io(struct ev_loop *ev, ev_io *w, int revents)
 {
 	struct loop_io *io = container_of(w, struct loop_io, watcher);
-	const struct loop *l = io->loop;
-	const int ready =
+	const int what =
 		(revents & EV_READ ? LOOP_READ : 0) | (revents & EV_WRITE ? LOOP_WRITE : 0);
-	(void)ev;
 	assert(!(revents & EV_ERROR)); /* its owner closed the descriptor before the watch */
-	const int64_t began_us = watch_begin(l);
-	io->on_ready(io, ready);
-	watch_end(l, "io", began_us);
+	if (!ready_note(&io->loop->ready, io, what))
+		ev_io_stop(ev, w);
 }
 
 void loop_io_set(struct loop *l, struct loop_io *io, int fd, int what)
@@ -220,11 +313,12 @@ void loop_io_set(struct loop *l, struct loop_io *io, int fd, int what)
 		const int wanted = io->watcher.events & (EV_READ | EV_WRITE);
 		if (io->watcher.fd == fd && wanted == events)
 			return;
-		loop_io_stop(io);
+		ready_keep(&l->ready, io, io->watcher.fd == fd ? what : 0);
+		ev_io_stop(l->ev, &io->watcher);
 	}
+	io->loop = events ? l : NULL;
 	if (!events)
 		return;
-	io->loop = l;
 	ev_io_init(&io->watcher, on_io, fd, events);
 	ev_io_start(l->ev, &io->watcher);
 }
@@ -233,6 +327,7 @@ void loop_io_stop(struct loop_io *io)
 {
 	if (!io->loop)
 		return;
+	ready_keep(&io->loop->ready, io, 0);
 	ev_io_stop(io->loop->ev, &io->watcher);
 	io->loop = NULL;
 }
@@ -242,16 +337,26 @@ void loop_io_stop(struct loop_io *io)
 static void on_timer(struct ev_loop *ev, ev_timer *w, int revents)
 {
 	struct loop_timer *t = container_of(w, struct loop_timer, watcher);
-	struct loop *l = t->loop;
 	(void)ev;
 	(void)revents;
-	t->loop = NULL;
-	/* libev's own idea of now is a hair older than ours: nobody fires before his time */
-	if (l->now_us < t->due_us)
-		l->now_us = t->due_us;
-	const int64_t began_us = watch_begin(l);
-	t->on_fire(t);
-	watch_end(l, "timer", began_us);
+	t->is_due = true;
+	LIST_PUSH(t->loop->due, t);
+}
+
+static void run_due(struct loop *l)
+{
+	while (l->due) {
+		struct loop_timer *t = l->due;
+		const char *const name = t->name ? t->name : "timer";
+		loop_timer_stop(t);
+		/* libev's own idea of now is a hair older than ours: nobody fires before his time */
+		if (l->now_us < t->due_us)
+			l->now_us = t->due_us;
+		t->on_fire(t); /* may free it */
+		watch_end(l, name, -1);
+		if (l->due && is_late(l, READY_US))
+			return;
+	}
 }
 
 void loop_timer_set(struct loop *l, struct loop_timer *t, int64_t delay_us)
@@ -269,7 +374,11 @@ void loop_timer_stop(struct loop_timer *t)
 {
 	if (!t->loop)
 		return;
-	ev_timer_stop(t->loop->ev, &t->watcher);
+	if (t->is_due)
+		LIST_REMOVE(t->loop->due, t);
+	else
+		ev_timer_stop(t->loop->ev, &t->watcher);
+	t->is_due = false;
 	t->loop = NULL;
 }
 
@@ -278,12 +387,13 @@ void loop_timer_stop(struct loop_timer *t)
 static void on_signal(struct ev_loop *ev, ev_signal *w, int revents)
 {
 	struct loop_signal *s = container_of(w, struct loop_signal, watcher);
-	const struct loop *l = s->loop;
+	struct loop *const l = s->loop;
+	const char *const name = s->name ? s->name : "signal";
 	(void)ev;
 	(void)revents;
-	const int64_t began_us = watch_begin(l);
+	loop_moved(l);
 	s->on_signal(s);
-	watch_end(l, "signal", began_us);
+	watch_end(l, name, -1);
 }
 
 void loop_signal_set(struct loop *l, struct loop_signal *s, int number)
@@ -307,12 +417,12 @@ void loop_signal_stop(struct loop_signal *s)
 static void on_wake(struct ev_loop *ev, ev_async *w, int revents)
 {
 	struct loop_wake *wake = container_of(w, struct loop_wake, watcher);
-	const struct loop *l = wake->loop;
+	struct loop *const l = wake->loop;
+	const char *const name = wake->name ? wake->name : "wake";
 	(void)ev;
 	(void)revents;
-	const int64_t began_us = watch_begin(l);
 	wake->on_wake(wake);
-	watch_end(l, "wake", began_us);
+	watch_end(l, name, -1);
 }
 
 void loop_wake_start(struct loop *l, struct loop_wake *w)

@@ -68,7 +68,7 @@ enum err resume_watch_start(struct loop *l, struct resume_watch *w, struct fault
 		return ERR_IO;
 	}
 	w->seen = look();
-	w->io.on_ready = on_ready;
+	LOOP_CALLS(&w->io, on_ready, on_ready);
 	loop_io_set(l, &w->io, w->fd, LOOP_READ);
 	return OK;
 }

@@ -10,7 +10,6 @@
 
 #include "protocol/base/list.h"
 
-#define LANES       8
 #define THREADS_MAX 16
 /* Room for a name service module; a hash of megabytes is on the heap. */
 #define STACK_BYTES ((size_t)512 * 1024)
@@ -22,15 +21,16 @@ struct workers {
 	pthread_t threads[THREADS_MAX];
 	unsigned n_threads, max_threads;
 	size_t pending;
+	struct job *given; /* done, and not told of yet */
 
 	/* under the mutex */
 	pthread_mutex_t mutex;
 	pthread_cond_t has_work, has_done;
-	struct job *waiting[LANES];
-	bool is_busy[LANES]; /* a job of that lane is running; lane 0 never is */
-	unsigned next_lane;  /* where the next look begins, so that no lane starves another */
-	unsigned n_idle;     /* threads that wait for work */
-	size_t n_waiting;    /* jobs in all lanes */
+	struct job *waiting[WORKER_LANES];
+	bool is_busy[WORKER_LANES]; /* a job of that lane is running; lane 0 never is */
+	unsigned next_lane; /* where the next look begins, so that no lane starves another */
+	unsigned n_idle;    /* threads that wait for work */
+	size_t n_waiting;   /* jobs in all lanes */
 	struct job *done;
 	bool is_ending;
 };
@@ -38,8 +38,8 @@ struct workers {
 /* Takes the next job that may run, or NULL. */
 static struct job *take(struct workers *w, unsigned *lane)
 {
-	for (unsigned i = 0; i < LANES; i++) {
-		const unsigned at = (w->next_lane + i) % LANES;
+	for (unsigned i = 0; i < WORKER_LANES; i++) {
+		const unsigned at = (w->next_lane + i) % WORKER_LANES;
 		struct job *j = w->waiting[at];
 		if (!j || w->is_busy[at])
 			continue;
@@ -80,24 +80,36 @@ static void *work(void *context)
 	return NULL;
 }
 
-static void give_back(struct workers *w)
+static void fetch(struct workers *w)
 {
 	pthread_mutex_lock(&w->mutex);
-	struct job *done = w->done;
+	LIST_JOIN(w->given, w->done);
 	w->done = NULL;
 	pthread_mutex_unlock(&w->mutex);
-	while (done) {
-		struct job *j = done;
-		LIST_REMOVE(done, j);
-		w->pending--;
-		j->is_done = true;
-		j->on_done(j);
-	}
+}
+
+/* Tells the owner of the one that was done first. */
+static void give_back(struct workers *w)
+{
+	struct job *j = w->given;
+	LIST_REMOVE(w->given, j);
+	w->pending--;
+	loop_moved(w->loop);
+	j->is_done = true;
+	j->on_done(j);
 }
 
 static void on_wake(struct loop_wake *wake)
 {
-	give_back(container_of(wake, struct workers, wake));
+	struct workers *w = container_of(wake, struct workers, wake);
+	fetch(w);
+	while (w->given) {
+		give_back(w);
+		if (w->given && loop_is_late(w->loop)) {
+			loop_wake(wake);
+			return;
+		}
+	}
 }
 
 struct workers *workers_new(struct loop *l, unsigned threads, struct fault *why)
@@ -110,7 +122,7 @@ struct workers *workers_new(struct loop *l, unsigned threads, struct fault *why)
 	}
 	w->loop = l;
 	w->max_threads = threads;
-	w->wake.on_wake = on_wake;
+	LOOP_CALLS(&w->wake, on_wake, on_wake);
 	/* with default attributes these cannot fail on Linux */
 	pthread_mutex_init(&w->mutex, NULL);
 	pthread_cond_init(&w->has_work, NULL);
@@ -140,7 +152,7 @@ static int start_thread(struct workers *w)
 
 void workers_submit(struct workers *w, struct job *j, unsigned lane)
 {
-	assert(lane < LANES);
+	assert(lane < WORKER_LANES);
 	j->is_done = false;
 	w->pending++;
 	pthread_mutex_lock(&w->mutex);
@@ -175,9 +187,10 @@ void workers_free(struct workers *w)
 		return;
 	while (w->pending > 0) {
 		pthread_mutex_lock(&w->mutex);
-		while (!w->done)
+		while (!w->done && !w->given)
 			pthread_cond_wait(&w->has_done, &w->mutex);
 		pthread_mutex_unlock(&w->mutex);
+		fetch(w);
 		give_back(w);
 	}
 	pthread_mutex_lock(&w->mutex);

@@ -18,7 +18,8 @@ struct job {
 struct workers *workers_new(struct loop *l, unsigned threads, struct fault *why);
 
 /* Jobs of one lane run one after another in the order they were given (the ledger's); lane 0 has no
- * order. `lane` 0..7. */
+ * order. `lane` 0..WORKER_LANES - 1. */
+#define WORKER_LANES 9u
 void workers_submit(struct workers *w, struct job *j, unsigned lane);
 
 /* How many jobs were submitted whose on_done has not been called. */

@@ -20,6 +20,31 @@ enum err allowance_copy(struct arena *a, const struct allowance *from, struct al
 	}
 }
 
+static const struct policy_rule *for_any_model(struct arena *a, const struct policy_rule *from)
+{
+	struct policy_rule *r = arena_array(a, 1, sizeof *r);
+	if (!r)
+		return NULL;
+	*r = *from;
+	r->allow = POLICY_YES;
+	r->models = r->except_models = (struct words){.n = 0};
+	return r;
+}
+
+enum err allowance_any_model(struct arena *a, const struct allowance *from, struct allowance *to)
+{
+	for (;; from = from->also) {
+		const struct policy_rule *rule = from->rule ? for_any_model(a, from->rule) : NULL;
+		struct allowance *also = from->also ? arena_array(a, 1, sizeof *also) : NULL;
+		*to = (struct allowance){.rule = rule, .also = also};
+		if ((from->rule && !rule) || (from->also && !also))
+			return ERR_NO_MEMORY;
+		if (!also)
+			return OK;
+		to = also;
+	}
+}
+
 bool allowance_limits_models(const struct allowance *a)
 {
 	for (; a; a = a->also) {
@@ -147,6 +172,44 @@ const struct policy_rule *allowance_ceiling(
 		*most = own;
 	}
 	return whose;
+}
+
+void allowance_cache(const struct allowance *a, struct allowance_cache *out)
+{
+	bool is_semantic = true;
+	*out = (struct allowance_cache){.may_read = true,
+		.may_write = true,
+		.is_default = true,
+		.scope = POLICY_SCOPE_HOST};
+	for (; a; a = a->also) {
+		const int64_t semantic = a->rule ? a->rule->cache_semantic : 0;
+		is_semantic = is_semantic && semantic > 0;
+		if (semantic > out->semantic)
+			out->semantic = semantic;
+		const enum policy_cache own = a->rule ? a->rule->cache : POLICY_CACHE_OFF;
+		if (own == POLICY_CACHE_OFF || own == POLICY_CACHE_WRITE)
+			out->may_read = false;
+		if (own == POLICY_CACHE_OFF || own == POLICY_CACHE_READ)
+			out->may_write = false;
+		if (own == POLICY_CACHE_AUTO)
+			out->is_default = false;
+		if (!a->rule || a->rule->cache_scope < out->scope)
+			out->scope = a->rule ? a->rule->cache_scope : POLICY_SCOPE_APP;
+	}
+	if (!is_semantic)
+		out->semantic = 0;
+}
+
+enum policy_prompt_cache allowance_prompt_cache(const struct allowance *a)
+{
+	enum policy_prompt_cache least = POLICY_PROMPTS_AUTO_1H;
+	for (; a; a = a->also) {
+		const enum policy_prompt_cache own =
+			a->rule ? a->rule->prompt_cache : POLICY_PROMPTS_ASKED;
+		if (own < least)
+			least = own;
+	}
+	return least;
 }
 
 bool allowance_denies_resend(const struct allowance *a)

@@ -19,6 +19,11 @@ struct allowance {
 enum err allowance_copy(
 	struct arena *a, const struct allowance *from, struct allowance *to) MUST_USE;
 
+/* The same but for which models may be used: of what the configuration itself has asked on their behalf, who have been let in. The
+ * rules are copies. ERR_NO_MEMORY. */
+enum err allowance_any_model(
+	struct arena *a, const struct allowance *from, struct allowance *to) MUST_USE;
+
 /* Is anything said of models? */
 bool allowance_limits_models(const struct allowance *a);
 
@@ -43,6 +48,16 @@ enum ceiling {
 };
 const struct policy_rule *allowance_ceiling(
 	const struct allowance *a, enum ceiling kind, int64_t *most);
+/* What they say together of answers that were given before. */
+struct allowance_cache {
+	bool may_read, may_write;
+	bool is_default;  /* also of what is left to chance, where the call says nothing */
+	int64_t semantic; /* as policy_rule's cache_semantic */
+	enum policy_scope scope;
+};
+void allowance_cache(const struct allowance *a, struct allowance_cache *out);
+/* What they say of marks for providers' own caches: the least of all. */
+enum policy_prompt_cache allowance_prompt_cache(const struct allowance *a);
 /* Does a rule forbid that what may have been served is sent again? */
 bool allowance_denies_resend(const struct allowance *a);
 

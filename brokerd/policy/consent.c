@@ -232,8 +232,8 @@ static enum err new_question(struct consents *c, const struct peer_id *peer,
 	q->peer = *peer;
 	q->verdict = FAULT_NONE;
 	memcpy(q->who, who, sizeof q->who);
-	q->timer.on_fire = on_timer;
-	q->told.on_run = on_told;
+	LOOP_CALLS(&q->timer, on_fire, on_timer);
+	LOOP_CALLS(&q->told, on_run, on_told);
 	loop_timer_set(c->loop, &q->timer, CONSENT_WAIT_US);
 	LIST_PUSH(c->questions, q);
 	*out = q;
@@ -292,7 +292,7 @@ void consents_away(struct consent_agent *a)
 		return;
 	LIST_REMOVE(c->agents, a);
 	a->consents = NULL;
-	c->away.on_fire = on_away;
+	LOOP_CALLS(&c->away, on_fire, on_away);
 	if (a->only[0] == '\0')
 		loop_timer_set(c->loop, &c->away, CONSENT_AWAY_US);
 }

@@ -24,10 +24,13 @@ static const struct row rows[] = {
 	{CALL_NATIVE, "native",            false, true,  false},
 	{CALL_ADMIN,  "whoami",            true,  false, true },
 	{CALL_ADMIN,  "status",            false, false, false},
+	{CALL_ADMIN,  "metrics",           false, false, false},
 	{CALL_ADMIN,  "models",            false, false, false},
 	{CALL_ADMIN,  "usage",             false, false, false},
 	{CALL_ADMIN,  "usage.estimates",   false, false, false},
 	{CALL_ADMIN,  "usage.export",      false, false, false},
+	{CALL_ADMIN,  "usage.follow",      false, false, false},
+	{CALL_ADMIN,  "usage.open",        false, false, false},
 	{CALL_ADMIN,  "prompt.read",       false, false, false},
 	{CALL_ADMIN,  "budget.list",       false, false, false},
 	{CALL_ADMIN,  "budget.set",        false, false, false},
@@ -63,6 +66,9 @@ static const struct row rows[] = {
 	{CALL_ADMIN,  "token.new",         false, false, false},
 	{CALL_ADMIN,  "token.list",        false, false, false},
 	{CALL_ADMIN,  "token.revoke",      false, false, false},
+	{CALL_ADMIN,  "cache.stats",       false, false, false},
+	{CALL_ADMIN,  "cache.list",        false, false, false},
+	{CALL_ADMIN,  "cache.clear",       false, false, false},
 	{CALL_ADMIN,  "listener.add",      false, false, false},
 	{CALL_ADMIN,  "consent.next",      false, false, false},
 	{CALL_ADMIN,  "consent.answer",    false, false, false},
@@ -135,15 +141,18 @@ enum err policy_admit_peer(
 		return fault_set(why, ERR_DENIED, "the kernel does not say who is calling");
 	if (r && r->allow != POLICY_NO)
 		return OK;
+	if (peer->profile[0]) {
+		peer_text(peer, who);
+		return fault_set(why, ERR_DENIED,
+			"no [policy] is for the profile \"%s\" of %.150s and for uid %u",
+			peer->profile, who, (unsigned)peer->uid);
+	}
 	if (peer->uid != own && peer->uid != 0)
 		return fault_set(why, ERR_DENIED,
 			"this broker serves uid %u and root; you are uid %u: use a broker of your "
 			"own, or ask the administrator for a [policy] with user = %u",
 			(unsigned)own, (unsigned)peer->uid, (unsigned)peer->uid);
 	peer_text(peer, who);
-	if (peer->profile[0])
-		return fault_set(why, ERR_DENIED, "no [policy] is for the profile \"%s\" of %.150s",
-			peer->profile, who);
 	if (peer->kind == PEER_KIND_UNKNOWN)
 		return fault_set(why, ERR_DENIED,
 			"nothing says where this program runs: it does not let itself be looked "
@@ -211,6 +220,11 @@ bool policy_needs_grant(const struct call *c)
 {
 	const struct row *row = row_of(c);
 	return !row || !row->is_free;
+}
+
+bool policy_may_be_on_behalf(const struct call *c)
+{
+	return c->kind != CALL_ADMIN || !policy_needs_grant(c) || span_is(c->admin_op, "metrics");
 }
 
 bool policy_limits_models(const struct policy_rule *r)

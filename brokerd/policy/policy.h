@@ -20,6 +20,8 @@ enum err policy_admit_call(const struct policy_rule *r, const struct peer_id *pe
 
 /* Is it one that a person can allow or forbid? What a caller is told of itself is not. */
 bool policy_needs_grant(const struct call *c);
+/* May it be asked for somebody else? Administration is not, but for what only looks and names nobody. */
+bool policy_may_be_on_behalf(const struct call *c);
 
 /* May it use a model, that it asked for as `asked` and that is to be had as provider and model? ERR_DENIED. */
 enum err policy_admit_model(const struct policy_rule *r, struct span asked, struct span provider,

@@ -26,6 +26,8 @@ struct app_tokens {
 	struct app_token *list;
 	size_t n, n_of_connections;
 	struct fault unusable; /* the file, which is left alone then */
+	app_tokens_gone *on_gone;
+	void *context;
 };
 
 /* One writing of the file, or none. */
@@ -341,23 +343,47 @@ enum err app_tokens_make(struct app_tokens *t, const struct app_token *like,
 	return OK;
 }
 
+void app_tokens_on_gone(struct app_tokens *t, app_tokens_gone *on_gone, void *context)
+{
+	t->on_gone = on_gone;
+	t->context = context;
+}
+
+static void tell_gone(const struct app_tokens *t, const struct app_token_id *ids, size_t n)
+{
+	if (t->on_gone && n > 0)
+		t->on_gone(t->context, ids, n);
+}
+
+static struct app_token_id take_back(struct app_tokens *t, size_t i)
+{
+	struct app_token_id id;
+	memcpy(id.text, t->list[i].id, sizeof id.text);
+	drop(t, i);
+	return id;
+}
+
 bool app_tokens_revoke(struct app_tokens *t, struct span id, struct grants_reply reply)
 {
 	const size_t i = find(t, id);
 	if (i == t->n)
 		return false;
 	const bool is_kept = t->list[i].connection == 0;
-	drop(t, i);
+	const struct app_token_id gone = take_back(t, i);
+	tell_gone(t, &gone, 1);
 	submit(t, "", is_kept, reply);
 	return true;
 }
 
 void app_tokens_end(struct app_tokens *t, uint64_t connection)
 {
+	struct app_token_id gone[APP_TOKENS_MAX];
+	size_t n = 0;
 	for (size_t i = t->n; t->n_of_connections > 0 && i-- > 0;) {
 		if (t->list[i].connection == connection)
-			drop(t, i);
+			gone[n++] = take_back(t, i);
 	}
+	tell_gone(t, gone, n);
 }
 
 void app_tokens_write(struct app_tokens *t)

@@ -46,6 +46,13 @@ enum err app_tokens_make(struct app_tokens *t, const struct app_token *like,
 /* From now on nobody knows it. False: there is none of that id, and no reply. Where it cannot be written it holds until
  * the broker ends. */
 bool app_tokens_revoke(struct app_tokens *t, struct span id, struct grants_reply reply);
+/* Some that were known are no more: revoked, or their connection is over; not those that have expired, by which only nothing
+ * more begins. One listener; nothing may be changed from inside. */
+struct app_token_id {
+	char text[APP_TOKEN_ID_BYTES];
+};
+typedef void app_tokens_gone(void *context, const struct app_token_id *ids, size_t n);
+void app_tokens_on_gone(struct app_tokens *t, app_tokens_gone *on_gone, void *context);
 /* The connection is over. */
 void app_tokens_end(struct app_tokens *t, uint64_t connection);
 /* Writes the file again, for it may be on another disk than it was. One that cannot be used is left alone. */

@@ -53,6 +53,14 @@ static void sort(struct ranked *list, size_t n)
 	}
 }
 
+/* The one at `from` comes to `to`, which is before it; all others stay in their order. */
+static void bring(struct ranked *list, size_t from, size_t to)
+{
+	const struct ranked one = list[from];
+	memmove(&list[to + 1], &list[to], (from - to) * sizeof one);
+	list[to] = one;
+}
+
 /* splitmix64 */
 static uint64_t mixed(uint64_t z)
 {
@@ -276,6 +284,12 @@ static size_t order_keys(struct choosing *w, const enum choose_reason *reasons, 
 	}
 	if (is_weighted)
 		sort(keys, n);
+	/* what is written one below the other without weights is meant in that order */
+	for (size_t i = 1; !is_sticky && i < n; i++) {
+		if (w->views[keys[i].at].holds_prompt &&
+			(is_weighted || !w->targets[keys[i].at].key_rule))
+			bring(keys, i, 0);
+	}
 	return n;
 }
 
@@ -364,11 +378,53 @@ static void take_of_two(
 			(first < second ? first
 					: second)) /* in order: the lesser place is the quicker */
 			continue;
-		const struct ranked chosen = ranks[i];
-		memmove(&ranks[1], &ranks[0], i * sizeof chosen);
-		ranks[0] = chosen;
+		bring(ranks, i, 0);
 		return;
 	}
+}
+
+static bool is_holding(const struct choosing *w, const struct lined *line)
+{
+	return !line->is_resting && w->views[line->asked_with].holds_prompt;
+}
+
+/* Has a line that holds the prompt no more than twice to do of what the least busy one has? */
+static bool is_near_least(const struct lined *lines, const struct ranked *ranks, size_t n, size_t i)
+{
+	uint64_t least = UINT64_MAX;
+	for (size_t k = 0; k < n; k++) {
+		if (!lines[ranks[k].at].is_resting && ranks[k].by < least)
+			least = ranks[k].by;
+	}
+	return ranks[i].by / 2 <= least;
+}
+
+/* The line that holds the prompt comes before those that the strategy has no reason to prefer to it. */
+static void bring_holder(struct choosing *w, enum strategy how, const struct lined *lines,
+	struct ranked *ranks, size_t n)
+{
+	size_t i = 0, to = 0;
+	while (i < n && !is_holding(w, &lines[ranks[i].at]))
+		i++;
+	if (i == n)
+		return;
+	switch (how) {
+	case STRATEGY_PRIORITY:
+	case STRATEGY_STICKY:
+		return;
+	case STRATEGY_WEIGHTED:
+		break;
+	case STRATEGY_LATENCY:
+	case STRATEGY_BUSY:
+		if (!is_near_least(lines, ranks, n, i))
+			return;
+		break;
+	case STRATEGY_CHEAPEST:
+		while (ranks[to].by != ranks[i].by)
+			to++;
+		break;
+	}
+	bring(ranks, i, to);
 }
 
 /* The lines of one list that one name means, into the order of its strategy. */
@@ -381,6 +437,7 @@ static void order_lines(
 	sort(&ranks[from], to - from);
 	if (how == STRATEGY_LATENCY)
 		take_of_two(w, lines, &ranks[from], to - from);
+	bring_holder(w, how, lines, &ranks[from], to - from);
 }
 
 /* Whose session it is, as a key for hashes. */
@@ -526,30 +583,29 @@ static uint64_t place_of(const struct lined *line, bool is_resting, size_t rank,
 	       (uint64_t)line->asked << 40 | (uint64_t)rank << 20 | key;
 }
 
-size_t choose(const struct config *c, const struct model *alias, const struct choose_ask *ask,
-	const struct target *targets, const struct choose_view *views, size_t n, struct choice *out)
+/* All that are in, in their order, and behind them those that are not. */
+static size_t choose_among(struct choosing *w, struct choice *out)
 {
 	enum choose_reason reasons[ROUTE_MAX];
 	struct lined lines[ROUTE_MAX];
 	struct ranked ranks[ROUTE_MAX], keys[ROUTE_MAX], all[ROUTE_MAX];
-	struct choosing w = {c, alias, ask, targets, views, n, false, ask->seed, {0}};
 	size_t n_in = 0, n_usual = 0;
-	assert(n <= ROUTE_MAX);
-	set_session(&w);
-	check(&w, reasons);
-	const size_t n_lines = collect_lines(&w, reasons, lines, keys);
+	assert(w->n <= ROUTE_MAX);
+	set_session(w);
+	check(w, reasons);
+	const size_t n_lines = collect_lines(w, reasons, lines, keys);
 	for (size_t from = 0, to; from < n_lines; from = to) {
 		for (to = from + 1; to < n_lines && lines[to].list == lines[from].list &&
 				    lines[to].asked == lines[from].asked;)
 			to++;
-		order_lines(&w, lines, ranks, from, to);
+		order_lines(w, lines, ranks, from, to);
 	}
 	for (size_t rank = 0; rank < n_lines; rank++) {
 		const struct lined *line = &lines[ranks[rank].at];
 		for (size_t k = 0; k < line->n; k++) {
 			const uint32_t at = keys[line->first + k].at;
-			all[n_in++] =
-				(struct ranked){place_of(line, views[at].is_resting, rank, k), at};
+			all[n_in++] = (struct ranked){
+				place_of(line, w->views[at].is_resting, rank, k), at};
 		}
 		n_usual += line->list == TARGETS_USUAL ? line->n : 0;
 	}
@@ -559,12 +615,32 @@ size_t choose(const struct config *c, const struct model *alias, const struct ch
 		out[i].reason = CHOOSE_IN;
 		out[i].why[0] = '\0';
 	}
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < w->n; i++) {
 		if (reasons[i] == CHOOSE_IN)
 			continue;
 		out[n_in].target = i;
 		out[n_in].reason = reasons[i];
-		say(&w, i, reasons[i], out[n_in++].why);
+		say(w, i, reasons[i], out[n_in++].why);
 	}
 	return n_usual;
+}
+
+/* Most routes have one target: nothing is put in order then, for which there is much room on the stack. */
+static size_t choose_one(struct choosing *w, struct choice *out)
+{
+	enum choose_reason reason;
+	check(w, &reason);
+	out->target = 0;
+	out->reason = reason;
+	out->why[0] = '\0';
+	if (reason != CHOOSE_IN)
+		say(w, 0, reason, out->why);
+	return reason == CHOOSE_IN && w->targets[0].list == TARGETS_USUAL ? 1 : 0;
+}
+
+size_t choose(const struct config *c, const struct model *alias, const struct choose_ask *ask,
+	const struct target *targets, const struct choose_view *views, size_t n, struct choice *out)
+{
+	struct choosing w = {c, alias, ask, targets, views, n, false, ask->seed, {0}};
+	return n == 1 ? choose_one(&w, out) : choose_among(&w, out);
 }

@@ -23,6 +23,7 @@ struct choose_view {
 	int64_t first_us;  /* how long its first content takes; -1: nothing is known */
 	int64_t nusd;      /* that this request can cost there; -1: its price is not known */
 	int64_t left_nusd; /* of the budgets that it falls under there; INT64_MAX: of none */
+	bool holds_prompt; /* its provider's cache has the beginning of this prompt */
 };
 
 enum choose_reason {
@@ -49,7 +50,10 @@ struct choice {
  * one line stand together. `alias` is the section that the model's name means (route.alias); NULL: none.
  *
  * The strategy orders lines, by what is known of the target that each would be asked with; the keys of a line follow it, as
- * they are listed or, where one has a weight, by chance (under sticky: always the same for the same session). Lines of a
+ * they are listed or, where one has a weight, by chance (under sticky: always the same for the same session). A key that holds
+ * the prompt comes before the others of its line, unless their order is written down; and a line that would be asked with one before those that the strategy has no
+ * reason to prefer: under weighted before all; under latency and busy where it has no more than twice to do of the least that one
+ * has; under cheapest where it costs the same. Under priority lines stay as written; under sticky nothing changes. Lines of a
  * request's own fallbacks come behind the model's, name by name, each name's in its own strategy. Those of TARGETS_CONTEXT
  * and TARGETS_REFUSAL come behind the usual ones, in the order in which they are written. What rests comes last in its list.
  *

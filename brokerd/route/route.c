@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "brokerd/config/keys.h"
+#include "brokerd/config/known.h"
 #include "brokerd/route/capability.h"
 #include "protocol/limits.h"
 
@@ -42,6 +43,8 @@ static void fill(const struct config *c, const struct provider *p, struct span m
 	const struct model *alias, struct target *out)
 {
 	struct model_facts facts;
+	if (known_find(c, p, model, alias, out))
+		return;
 	*out = (struct target){
 		.provider = p->name,
 		.model = model,
@@ -69,6 +72,7 @@ static void fill(const struct config *c, const struct provider *p, struct span m
 	const bool is_known = lay_catalogue(out, c->catalogue, &facts);
 	lay_said(out, c, alias);
 	capability_note(c, p, alias, is_known ? &facts : NULL, out);
+	known_keep(c, p, alias, out);
 }
 
 enum err route_native(const struct config *c, struct span provider, struct span model,

@@ -20,6 +20,7 @@
 
 #include "brokerd/log/log.h"
 #include "protocol/base/buf.h"
+#include "protocol/base/num.h"
 #include "protocol/base/utf8.h"
 
 #define PROMPTS_LANE  7 /* of the workers: what was kept is found by who asks after it */
@@ -175,20 +176,6 @@ static void shelf_tidy(
 
 /* ---- records ---- */
 
-static void put_int(unsigned char *to, uint64_t v, int bytes)
-{
-	for (int i = 0; i < bytes; i++)
-		to[i] = (unsigned char)(v >> (8 * i));
-}
-
-static uint64_t get_int(const unsigned char *from, int bytes)
-{
-	uint64_t v = 0;
-	for (int i = 0; i < bytes; i++)
-		v |= (uint64_t)from[i] << (8 * i);
-	return v;
-}
-
 /* A record's beginning. */
 struct head {
 	uint32_t rest; /* bytes behind the length */
@@ -203,7 +190,7 @@ static bool read_head(int fd, int64_t at, int64_t end, struct head *h)
 	const ssize_t n = pread(fd, bytes, sizeof bytes, at);
 	if (n < 5)
 		return false;
-	h->rest = (uint32_t)get_int(bytes, 4);
+	h->rest = (uint32_t)num_get_le(bytes, 4);
 	h->id_bytes = bytes[4];
 	if (h->id_bytes >= PROMPT_ID_BYTES || (size_t)n < 5 + h->id_bytes ||
 		h->rest < 1 + h->id_bytes + NONCE_BYTES + HEAD_BYTES + TAG_BYTES ||
@@ -333,10 +320,10 @@ static void keep_run(struct prompts_work *w)
 		return;
 	}
 	clear[0] = VERSION;
-	put_int(clear + 1, (uint64_t)w->now_s, 8);
-	put_int(clear + 9, (uint64_t)w->bytes, 8);
+	num_put_le(clear + 1, (uint64_t)w->now_s, 8);
+	num_put_le(clear + 9, (uint64_t)w->bytes, 8);
 	memcpy(clear + HEAD_BYTES, w->text.p, w->text.n);
-	put_int(to, rest, 4);
+	num_put_le(to, rest, 4);
 	to[4] = (unsigned char)w->id_bytes;
 	memcpy(to + 5, w->id, w->id_bytes);
 	unsigned char *nonce = to + 5 + w->id_bytes;
@@ -377,8 +364,8 @@ static bool open_record(struct prompts_work *w, int fd, int64_t at, const struct
 		to[0] != VERSION)
 		return false;
 	buf_commit(&w->text, n);
-	w->found.at_s = (int64_t)get_int(to + 1, 8);
-	w->found.bytes = (int64_t)get_int(to + 9, 8);
+	w->found.at_s = (int64_t)num_get_le(to + 1, 8);
+	w->found.bytes = (int64_t)num_get_le(to + 9, 8);
 	w->found.text = span_skip(buf_view(&w->text), HEAD_BYTES);
 	return w->now_s - w->found.at_s < w->limits.age_s;
 }
@@ -604,7 +591,7 @@ struct prompts *prompts_new(struct loop *l, struct workers *w, const char *dir)
 		return NULL;
 	p->loop = l;
 	p->workers = w;
-	p->tidy.on_fire = on_tidy;
+	LOOP_CALLS(&p->tidy, on_fire, on_tidy);
 	p->shelf.fd = -1;
 	buf_init(&p->shelf.list, MIB);
 	(void)snprintf(p->shelf.dir, sizeof p->shelf.dir, "%.3900s", dir);

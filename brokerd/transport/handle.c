@@ -338,11 +338,12 @@ enum err handle_aim(struct handle *e, const struct handle_aim *aim, struct fault
 	size_t i = 0;
 	while (i < COUNT_OF(methods) && !span_is(aim->method, methods[i].name))
 		i++;
-	if (i == COUNT_OF(methods) || (aim->body_bytes > 0 && !methods[i].has_body))
+	if (i == COUNT_OF(methods) ||
+		(aim->body_bytes > 0 && !methods[i].has_body && !methods[i].custom))
 		return fault_set(why, ERR_INVALID_ARGUMENT,
 			"\"%.*s\" with a body of %zu bytes is no request that is sent here",
 			SPAN_ARG(span_first(aim->method, 32)), aim->body_bytes);
-	if (methods[i].has_body) {
+	if (methods[i].has_body || aim->body_bytes > 0) {
 		SET(POST, 1L);
 		SET(POSTFIELDS, (char *)NULL);
 		SET(POSTFIELDSIZE_LARGE, (curl_off_t)aim->body_bytes);
@@ -357,11 +358,12 @@ enum err handle_aim(struct handle *e, const struct handle_aim *aim, struct fault
 	return OK;
 }
 
-enum err handle_place(struct handle *e, void *multi, struct curl_slist *resolve)
+enum err handle_place(struct handle *e, void *multi, struct curl_slist *resolve, long head_start_ms)
 {
 	CURL *c = e->curl;
 	CURLcode failed = CURLE_OK;
 	SET(RESOLVE, resolve);
+	SET(HAPPY_EYEBALLS_TIMEOUT_MS, head_start_ms);
 	SET(CLOSESOCKETDATA, multi);
 	return failed ? ERR_NO_MEMORY : OK;
 }

@@ -55,9 +55,10 @@ struct handle_aim {
 };
 enum err handle_aim(struct handle *e, const struct handle_aim *aim, struct fault *why) MUST_USE;
 
-/* Which multi it is about to run in, and the addresses to tell that one (may be NULL; the caller's
- * until handle_put). ERR_NO_MEMORY. */
-enum err handle_place(struct handle *e, void *multi, struct curl_slist *resolve) MUST_USE;
+/* Which multi it is about to run in, the addresses to tell that one (may be NULL; the caller's until handle_put), and how
+ * long a new connection is waited for before the other family of addresses is tried beside it. ERR_NO_MEMORY. */
+enum err handle_place(
+	struct handle *e, void *multi, struct curl_slist *resolve, long head_start_ms) MUST_USE;
 
 /* Does the origin name this host, without a lookup that could say otherwise? */
 bool handle_origin_is_loopback(struct span origin);

@@ -6,6 +6,12 @@
 #include "protocol/base/num.h"
 #include "protocol/limits.h"
 
+/* What a provider's reply has, as a rule; more is made room for. */
+#define LINES_USUAL ((size_t)32)
+#define TEXT_USUAL  ((size_t)2 * KIB)
+
+_Static_assert(LIMIT_HEADERS_BYTES <= UINT32_MAX, "places in the text are of 32 bits");
+
 void head_init(struct head *h)
 {
 	*h = (struct head){.text = BUF_INIT(LIMIT_HEADERS_BYTES)};
@@ -46,30 +52,39 @@ static bool has_room(struct head *h, size_t bytes)
 	return spent + bytes + sizeof(struct http_header) <= LIMIT_HEADERS_BYTES;
 }
 
+/* False: there is no memory. As many as most replies have, at first. */
+static bool grow_lines(struct head *h)
+{
+	const size_t cap = h->cap_lines ? h->cap_lines * 2 : LINES_USUAL;
+	struct head_field *more = realloc(h->lines, cap * sizeof *more);
+	if (!more)
+		return false;
+	h->lines = more;
+	h->cap_lines = cap;
+	return h->text.p || buf_reserve(&h->text, TEXT_USUAL);
+}
+
 static enum err keep(struct head *h, struct span line)
 {
 	struct span value = line;
 	const struct span name = span_trim(span_cut(&value, ':'));
-	value = span_is_set(value) ? span_trim(value) : SPAN("");
+	value = span_trim(value);
 	h->has_kept_last = name.n > 0 && has_room(h, name.n + value.n);
 	if (!h->has_kept_last)
 		return OK;
-	if (h->n_lines == h->cap_lines) {
-		const size_t cap = h->cap_lines ? h->cap_lines * 2 : 16;
-		struct head_field *more = realloc(h->lines, cap * sizeof *more);
-		if (!more)
-			return ERR_NO_MEMORY;
-		h->lines = more;
-		h->cap_lines = cap;
-	}
+	if (h->n_lines == h->cap_lines && !grow_lines(h))
+		return ERR_NO_MEMORY;
 	h->lines[h->n_lines++] =
-		(struct head_field){h->text.n, name.n, h->text.n + name.n, value.n};
-	for (size_t i = 0; i < name.n; i++) {
-		const char c = name.p[i];
-		buf_byte(&h->text, (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c));
-	}
-	buf_span(&h->text, value);
-	return buf_error(&h->text);
+		(struct head_field){(uint32_t)h->text.n, (uint32_t)name.n, (uint32_t)value.n};
+	char *to = buf_reserve(&h->text, name.n + value.n);
+	if (!to)
+		return buf_error(&h->text);
+	for (size_t i = 0; i < name.n; i++)
+		to[i] = span_lower(name.p[i]);
+	if (value.n > 0)
+		memcpy(to + name.n, value.p, value.n);
+	buf_commit(&h->text, name.n + value.n);
+	return OK;
 }
 
 /* A line that begins with a space goes on where the one before ended (RFC 9112, 5.2). */
@@ -80,18 +95,20 @@ static enum err keep_folded(struct head *h, struct span line)
 		return OK;
 	buf_byte(&h->text, ' ');
 	buf_span(&h->text, line);
-	h->lines[h->n_lines - 1].value_bytes += line.n + 1;
+	h->lines[h->n_lines - 1].value_bytes += (uint32_t)line.n + 1;
 	return buf_error(&h->text);
 }
 
 static struct span name_of(const struct head *h, size_t i)
 {
-	return span_of(h->text.p + h->lines[i].name_at, h->lines[i].name_bytes);
+	const struct head_field *f = &h->lines[i];
+	return span_of(h->text.p + f->at, f->name_bytes);
 }
 
 static struct span value_of(const struct head *h, size_t i)
 {
-	return span_of(h->text.p + h->lines[i].value_at, h->lines[i].value_bytes);
+	const struct head_field *f = &h->lines[i];
+	return span_of(h->text.p + f->at + f->name_bytes, f->value_bytes);
 }
 
 /* We ask for no transfer coding: one that comes all the same may be a bomb. */

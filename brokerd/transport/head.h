@@ -13,7 +13,8 @@
 	64 /* lines that go on with the one before; libcurl copies all of it for each */
 
 struct head_field {
-	size_t name_at, name_bytes, value_at, value_bytes;
+	uint32_t at; /* of the name; the value is behind it */
+	uint32_t name_bytes, value_bytes;
 };
 
 /* A zeroed one with an initialised `text` is ready to use. */

@@ -37,6 +37,7 @@ bool multi_is_inside(const struct multi *m)
 void multi_moved(struct multi *m)
 {
 	m->wakeups = 0;
+	loop_moved(m->loop);
 }
 
 /* Its owner is told from the loop, later: whoever is calling now may be about to use a transfer. */
@@ -154,7 +155,7 @@ static struct watch *watch_new(struct multi *m, curl_socket_t fd)
 		abort(); /* a small struct of ours */
 	w->multi = m;
 	w->fd = fd;
-	w->io.on_ready = on_ready;
+	LOOP_CALLS(&w->io, on_ready, on_ready);
 	LIST_PUSH(m->watches, w);
 	return w;
 }
@@ -216,9 +217,9 @@ struct multi *multi_new(
 	}
 	m->loop = l;
 	m->events = *events;
-	m->timer.on_fire = on_timer;
-	m->kick.on_run = on_kick;
-	m->collect.on_run = on_collect;
+	LOOP_CALLS(&m->timer, on_fire, on_timer);
+	LOOP_CALLS(&m->kick, on_run, on_kick);
+	LOOP_CALLS(&m->collect, on_run, on_collect);
 	curl_multi_setopt(m->curl, CURLMOPT_SOCKETFUNCTION, on_curl_socket);
 	curl_multi_setopt(m->curl, CURLMOPT_SOCKETDATA, m);
 	curl_multi_setopt(m->curl, CURLMOPT_TIMERFUNCTION, on_curl_timer);

@@ -108,7 +108,7 @@ void stages_start(struct stages *s, struct loop *l, const struct transfer_limits
 	s->at = STAGE_CONNECT;
 	s->began_us = s->moved_us = loop_now_us(l);
 	s->connect_us = s->first_byte_us = -1;
-	s->timer.on_fire = on_fire;
+	LOOP_CALLS(&s->timer, on_fire, on_fire);
 	arm(s);
 }
 
@@ -136,6 +136,13 @@ void stages_moved(struct stages *s)
 	/* header by header is no head, and a handshake is none until it is done: what is waited for is all of it */
 	if (s->at != STAGE_WAIT && s->at != STAGE_TLS)
 		s->moved_us = loop_now_us(s->loop);
+}
+
+void stages_until(struct stages *s, int64_t due_us)
+{
+	/* the timer sees it when it fires */
+	if (s->limits.total_us > 0 && s->limits.total_us < due_us - s->began_us)
+		s->limits.total_us = due_us - s->began_us;
 }
 
 void stages_pause(struct stages *s, bool is_paused)

@@ -36,6 +36,9 @@ void stages_stop(struct stages *s); /* harmless when over */
 void stages_enter(struct stages *s, enum stage at); /* a later one than now, else nothing */
 void stages_moved(struct stages *s); /* bytes went, or came; header lines do not count */
 
+/* As a whole it may take until then, by the loop's clock, where that is later than before. */
+void stages_until(struct stages *s, int64_t due_us);
+
 /* A paused transfer cannot be idle; all else goes on. */
 void stages_pause(struct stages *s, bool is_paused);
 

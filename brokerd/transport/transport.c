@@ -27,6 +27,11 @@
 #define SWEEP_US          INT64_C(30000000)
 #define IDLE_US           INT64_C(60000000) /* a shard without a transfer is closed after that */
 
+/* Where a host has addresses of both families, the second is tried as well after so long, which is curl's own choice. Where
+ * it has not, curl would look all the same, at all transfers that began together in one go. */
+#define HEAD_START_MS 200L
+#define NO_OTHER_MS   86400000L
+
 /* Room to change a piece of a reply in: curl hands out at most CURL_MAX_WRITE_SIZE at once. */
 #define SCRUB_BYTES (256 * KIB)
 
@@ -108,6 +113,7 @@ struct transfer {
 	struct buf resolve_text;
 	struct curl_slist resolve;
 	uint64_t serial; /* of the addresses in `resolve` */
+	bool is_dual;    /* these are of both families */
 
 	/* the reply */
 	struct head head;
@@ -256,7 +262,8 @@ static void stop_running(struct transfer *x, bool is_in_doubt)
 	x->handle = NULL;
 }
 
-static void transfer_free(struct transfer *x)
+/* All but its memory. */
+static void transfer_close(struct transfer *x)
 {
 	struct transport *t = x->transport;
 	stop_running(x, true);
@@ -269,16 +276,20 @@ static void transfer_free(struct transfer *x)
 	LIST_REMOVE(t->transfers, x);
 	if (!x->is_dead)
 		t->n_active--;
+}
+
+static void transfer_free(struct transfer *x)
+{
+	transfer_close(x);
 	free(x);
 }
 
-/* The last word: x is gone before it is said. */
+/* The last word: x is gone for all others before it is said. */
 static void tell_end(struct transfer *x)
 {
-	const struct transfer_events events = x->events;
-	const struct transfer_end end = x->end;
-	transfer_free(x);
-	events.on_end(events.context, &end);
+	transfer_close(x);
+	x->events.on_end(x->events.context, &x->end);
+	free(x);
 }
 
 /* ---- the key, where it comes back ---- */
@@ -341,6 +352,8 @@ static struct span scrub_line(struct transfer *x, struct span line)
 	size_t n_found = 0, n_escaped = 0;
 	buf_clear(&t->scrub_room);
 	buf_clear(&t->escaped_room);
+	if (!x->signature)
+		return line;
 	const struct span clean = scrub_text(key_of(x), line, &t->scrub_room, &n_found);
 	const struct span out = scrub_text(escaped_of(x), clean, &t->escaped_room, &n_escaped);
 	if (n_found + n_escaped > 0)
@@ -392,7 +405,7 @@ static struct transfer *owner_of(void *handle)
 static bool give_head(struct transfer *x)
 {
 	struct http_head head;
-	struct http_header *fields = calloc(x->head.n_lines + 1, sizeof *fields);
+	struct http_header *fields = malloc((x->head.n_lines + 1) * sizeof *fields);
 	if (!fields) {
 		cut_inside(x, CUT_CONNECTION, "no memory for the reply's headers");
 		return false;
@@ -408,9 +421,10 @@ static bool give_head(struct transfer *x)
 static size_t on_header(char *bytes, size_t size, size_t n, void *handle)
 {
 	struct transfer *x = owner_of(handle);
-	struct fault why = FAULT_NONE;
+	struct fault why;
 	if (x->is_dead || x->has_cut)
 		return 0;
+	fault_clear(&why);
 	n *= size;
 	multi_moved(x->shard->multi);
 	stages_moved(&x->stages);
@@ -742,7 +756,8 @@ static bool enter_curl(struct transfer *x)
 			x->resolve.data = NULL;
 	}
 	struct curl_slist *resolve = x->resolve.data ? &x->resolve : NULL;
-	if (handle_place(x->handle, s->multi, resolve) || !multi_add(s->multi, x->handle->curl))
+	if (handle_place(x->handle, s->multi, resolve, x->is_dual ? HEAD_START_MS : NO_OTHER_MS) ||
+		!multi_add(s->multi, x->handle->curl))
 		return false;
 	s->active++;
 	x->shard = s;
@@ -806,6 +821,17 @@ static void do_later(struct transfer *x)
 	loop_later(x->transport->loop, &x->todo);
 }
 
+/* Those of the one family are in brackets. */
+static bool are_of_both(struct span addresses)
+{
+	size_t n = 0, n_in_brackets = 0;
+	while (addresses.n > 0) {
+		n++;
+		n_in_brackets += span_starts(span_cut(&addresses, ','), SPAN("["));
+	}
+	return n_in_brackets > 0 && n_in_brackets < n;
+}
+
 /* Notes the addresses for curl: "+host:port:address,address". False: out of memory. */
 static bool set_addresses(struct transfer *x, const struct addresses *found)
 {
@@ -817,6 +843,7 @@ static bool set_addresses(struct transfer *x, const struct addresses *found)
 		return false;
 	x->resolve.data = x->resolve_text.p;
 	x->serial = found->serial;
+	x->is_dual = are_of_both(span_str(found->text));
 	return true;
 }
 
@@ -981,7 +1008,7 @@ enum err transport_start(struct transport *t, const struct http_request *request
 	x->body = request->body.n > 0 ? request->body : SPAN("");
 	x->last_socket = CURL_SOCKET_BAD;
 	x->may_repeat = span_is(request->method, "GET");
-	x->todo.on_run = on_todo;
+	LOOP_CALLS(&x->todo, on_run, on_todo);
 	x->stages.on_late = on_late;
 	x->end = (struct transfer_end){
 		.connect_us = -1, .first_byte_us = -1, .total_us = -1, .why = FAULT_NONE};
@@ -1005,6 +1032,11 @@ enum err transport_start(struct transport *t, const struct http_request *request
 }
 
 /* ---- what its owner asks for ---- */
+
+void transfer_until(struct transfer *x, int64_t due_us)
+{
+	stages_until(&x->stages, due_us);
+}
 
 void transfer_pause(struct transfer *x)
 {
@@ -1116,8 +1148,8 @@ struct transport *transport_new(struct loop *l, struct workers *w, struct fault 
 		return NULL;
 	}
 	t->loop = l;
-	t->work.on_run = on_work;
-	t->sweep.on_fire = on_sweep;
+	LOOP_CALLS(&t->work, on_run, on_work);
+	LOOP_CALLS(&t->sweep, on_fire, on_sweep);
 	buf_init(&t->scrub_room, SCRUB_BYTES);
 	buf_init(&t->escaped_room, SCRUB_BYTES);
 	t->resolver = resolver_new(l, w, resolver_look_up, why);

@@ -73,6 +73,9 @@ enum err transport_start(struct transport *t, const struct http_request *request
 	const struct target *target, struct secret *secret, const struct transfer_limits *limits,
 	const struct transfer_events *events, struct transfer **out, struct fault *why) MUST_USE;
 
+/* Its total_us is over then, by the loop's clock, where that is later than before. */
+void transfer_until(struct transfer *x, int64_t due_us);
+
 /* No on_body comes after it until transfer_resume; the provider feels it through TCP. Where bytes are
  * left to hand out, on_end waits for them. */
 void transfer_pause(struct transfer *x);

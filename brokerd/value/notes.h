@@ -27,6 +27,7 @@ struct notes {
 	struct span *
 		free_forms; /* custom tools that a function stands for; names, as the caller has them */
 	size_t n_free_forms;
+	size_t *tool_places; /* of each tool that goes out, which of the caller's it is; NULL: that one */
 	bool has_json_tool;     /* structured output is emulated by a forced tool */
 	bool has_json_words;    /* or by words alone: the answer may come inside a fence */
 	bool is_reply_streamed; /* what was asked of the provider */

@@ -22,4 +22,14 @@ static inline bool ops_serve(struct span ops, struct span op, struct span *path)
 	return is_open;
 }
 
+/* What stands before the `usual` path of an operation at a host whose path of a chat is its own: where that begins with a
+ * version, so does the other. */
+static inline const char *ops_version(struct span chat, struct span usual)
+{
+	return span_starts(chat, SPAN("/v1/")) && span_starts(usual, SPAN("/")) &&
+			       !span_starts(usual, SPAN("/v1"))
+		       ? "/v1"
+		       : "";
+}
+
 #endif

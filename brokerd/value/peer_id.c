@@ -1,7 +1,9 @@
 /* peer_id.c - three lists of words, in the order of their enums, and a text of two of them. */
 #include "brokerd/value/peer_id.h"
 
+#include <assert.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "protocol/base/err.h"
 
@@ -63,16 +65,30 @@ bool peer_socket_from(struct span word, enum peer_socket *out)
 	return is_one;
 }
 
+/* A kind, and a name behind it where there is one. By hand: each request asks for it. */
+static void join(char to[PEER_TEXT_BYTES], const char *kind, const char *name)
+{
+	const size_t n_kind = strlen(kind), n_name = strlen(name);
+	size_t n = n_kind;
+	static_assert(
+		PEER_TEXT_BYTES >= PEER_NAME_BYTES + sizeof "container:", "no kind is longer");
+	memcpy(to, kind, n_kind);
+	if (n_name > 0) {
+		to[n++] = ':';
+		memcpy(to + n, name, n_name);
+		n += n_name;
+	}
+	to[n] = '\0';
+}
+
 void peer_text(const struct peer_id *p, char to[PEER_TEXT_BYTES])
 {
-	(void)snprintf(to, PEER_TEXT_BYTES, "%s%s%s", peer_kind_name(p->kind),
-		p->name[0] ? ":" : "", p->name);
+	join(to, peer_kind_name(p->kind), p->name);
 }
 
 void peer_grant_text(const struct peer_id *p, char to[PEER_TEXT_BYTES])
 {
-	(void)snprintf(to, PEER_TEXT_BYTES, "%s%s%s", peer_kind_name(p->kind),
-		p->name[0] && !p->is_claim ? ":" : "", p->is_claim ? "" : p->name);
+	join(to, peer_kind_name(p->kind), p->is_claim ? "" : p->name);
 }
 
 bool peer_is_plain(struct span name)

@@ -26,6 +26,13 @@ enum err state_folder_make(const char *path, struct fault *why)
 			why, ERR_IO, "cannot make the state folder %s: %s", path, strerror(errno));
 	if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode))
 		return fault_set(why, ERR_IO, "the state folder %s is no folder", path);
+	/* whose it is runs a broker on it: the system's, as a rule, and what root took from him would be missed there */
+	if (st.st_uid != geteuid() && geteuid() == 0)
+		return fault_set(why, ERR_IO,
+			"the state folder %s belongs to uid %u, and root needs one of his own: "
+			"name another (--state-dir); the system's broker is started by `systemctl "
+			"start llm-broker.socket`",
+			path, (unsigned)st.st_uid);
 	if (st.st_uid != geteuid() || (st.st_mode & 022))
 		return fault_set(why, ERR_IO,
 			"the state folder %s must belong to uid %u and be writable by it alone: "

@@ -294,6 +294,7 @@ struct target {
 	struct price price;      /* of the usual tier and a prompt of any length */
 	struct price price_said; /* what of it the configuration says, which holds for all */
 	int64_t context_tokens, max_output_tokens; /* -1: not known */
+	bool is_count_missing; /* its host was found to have no endpoint that counts tokens */
 	bool is_bounded; /* its answers are bounded for somebody's money: no options of a caller's may lift that */
 };
 

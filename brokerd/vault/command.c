@@ -168,6 +168,8 @@ static void on_ready(struct loop_io *io, int ready)
 	const ssize_t n = recv(c->fd, to, SOURCE_ANSWERED_MAX, MSG_DONTWAIT);
 	const bool is_over = n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
 	if (n > 0)
+		loop_moved(c->loop);
+	if (n > 0)
 		on_answer(c, span_of((const char *)to, (size_t)n));
 	sodium_memzero(to, SOURCE_ANSWERED_MAX);
 	guarded_close(c->answer);
@@ -224,7 +226,7 @@ enum err commands_prepare(struct commands *c, struct fault *why)
 	}
 	c->fd = pair[0];
 	c->started_us = loop_now_us(c->loop);
-	c->io.on_ready = on_ready;
+	LOOP_CALLS(&c->io, on_ready, on_ready);
 	loop_io_set(c->loop, &c->io, c->fd, LOOP_READ);
 	log_info("helper.started", "pid=%d", (int)c->pid);
 	return OK;
@@ -260,7 +262,7 @@ enum err command_start(
 	if (err)
 		return err;
 	r->commands = c;
-	r->late.on_fire = on_late;
+	LOOP_CALLS(&r->late, on_fire, on_late);
 	LIST_PUSH(c->runs, r);
 	loop_timer_set(c->loop, &r->late, (c->limit_ms + GRACE_MS) * MS);
 	return OK;

@@ -58,7 +58,8 @@ struct vault {
 	struct vault_files files;
 	struct vault_cost cost;
 	enum vault_state state;
-	struct fault why; /* VAULT_DAMAGED: how */
+	struct fault
+		why; /* VAULT_DAMAGED: how; VAULT_LOCKED: ERR_LOCKED, where it is another reason than most have */
 	bool has_passphrase, is_unattended;
 	struct vault_slots slots;
 	unsigned locks;       /* how often it was locked */
@@ -174,16 +175,17 @@ static void adopt(struct vault *v, struct opened *o)
 	v->state = VAULT_OPEN;
 	note_slots(v, &v->opened.header);
 	v->is_unattended = v->opened.is_unattended;
+	v->why = FAULT_NONE;
 }
 
-/* Takes over what was found of a vault that is not open. */
-static void note_closed(struct vault *v, const struct loaded *l, const struct fault *why)
+/* Takes over what was found of a vault that is not open; *why is set where `err` is. */
+static void note_closed(
+	struct vault *v, const struct loaded *l, enum err err, const struct fault *why)
 {
 	v->state = l->state;
 	note_slots(v, &l->opened.header);
 	v->is_unattended = l->is_unattended;
-	if (l->state == VAULT_DAMAGED)
-		v->why = *why;
+	v->why = l->state == VAULT_DAMAGED || err == ERR_LOCKED ? *why : FAULT_NONE;
 }
 
 struct vault *vault_new_with(struct workers *w, const struct vault_paths *paths,
@@ -206,7 +208,7 @@ struct vault *vault_new_with(struct workers *w, const struct vault_paths *paths,
 	if (!err && loaded.state == VAULT_OPEN)
 		adopt(v, &loaded.opened);
 	else
-		note_closed(v, &loaded, why);
+		note_closed(v, &loaded, err, why);
 	if (err) {
 		char said[512];
 		log_warn("vault.unusable", "state=%s error=%s", vault_state_name(v->state),
@@ -328,7 +330,7 @@ static void end_unlock(struct op *op)
 	}
 	/* what is open stays open, whatever the file has become */
 	if (v->state != VAULT_OPEN)
-		note_closed(v, &op->loaded, &op->why);
+		note_closed(v, &op->loaded, op->err, &op->why);
 	if (!op->err && op->loaded.state == VAULT_ABSENT)
 		op->err = fault_set(&op->why, ERR_NO_KEY,
 			"there is no vault yet: `llmb key add PROVIDER` makes one");
@@ -350,6 +352,7 @@ static void end_change(struct op *op)
 	}
 	/* it was locked meanwhile: the change is in the file, and the key is forgotten */
 	v->state = VAULT_LOCKED;
+	v->why = FAULT_NONE;
 	note_slots(v, &op->loaded.opened.header);
 	v->is_unattended = op->loaded.opened.is_unattended;
 }
@@ -378,14 +381,20 @@ static void op_done(struct job *job)
 	start_next(v);
 }
 
+static enum err say_locked(const struct vault *v, struct fault *why)
+{
+	if (v->why.err == ERR_LOCKED)
+		return fault_set(why, ERR_LOCKED, "%s", v->why.message);
+	return fault_set(why, ERR_LOCKED, "the vault is locked: run `llmb vault unlock`");
+}
+
 /* What a change needs to know of the vault as it is when its turn comes. */
 static enum err prepare_change(struct vault *v, struct op *op)
 {
 	struct work *w = &op->work;
 	switch (v->state) {
 	case VAULT_LOCKED:
-		return fault_set(
-			&op->why, ERR_LOCKED, "the vault is locked: run `llmb vault unlock`");
+		return say_locked(v, &op->why);
 	case VAULT_DAMAGED:
 		op->why = v->why;
 		return op->why.err;
@@ -707,7 +716,7 @@ enum err vault_get(struct vault *v, struct span provider, struct span label, str
 	*out = NULL;
 	switch (v->state) {
 	case VAULT_LOCKED:
-		return fault_set(why, ERR_LOCKED, "the vault is locked: run `llmb vault unlock`");
+		return say_locked(v, why);
 	case VAULT_DAMAGED:
 		return fault_set(why, ERR_VAULT_DAMAGED, "%s", v->why.message);
 	case VAULT_ABSENT:

@@ -23,6 +23,8 @@ enum vault_purpose {
 	VAULT_PURPOSE_RESPONSES = 17,
 	VAULT_PURPOSE_AUDIT = 18,
 	VAULT_PURPOSE_PROMPTS = 19,
+	VAULT_PURPOSE_CACHE = 20,     /* what is kept on disk */
+	VAULT_PURPOSE_CACHE_KEY = 21, /* under which keys */
 };
 
 struct vault_paths {
@@ -87,7 +89,8 @@ void vault_unlock_by(
 void vault_lock(struct vault *v);
 
 /* Adds or replaces the key of (provider, label); label "" is the default one. The vault is made,
- * with a key-file slot, where there is none and `may_create`; else it must be open. `secret` is
+ * where there is none and `may_create`, with a slot of the credential that was handed over, or of the key file where there
+ * is none or one is named; else it must be open. `secret` is
  * copied, and is refused when empty, too long, or with a byte that no header may carry (a newline:
  * ERR_INVALID_ARGUMENT with advice).
  * All three changes below are made to the file as it is then, another broker's changes included.

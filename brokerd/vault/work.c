@@ -134,7 +134,8 @@ static enum err read_unattended(
 			"the vault's key file %s is not there: put it back, or say where it is "
 			"([vault] key_file)",
 			f->key_path);
-	return fault_set(why, ERR_VAULT_DAMAGED,
+	/* nothing is damaged: it is there where the broker is started as it is meant to be */
+	return fault_set(why, ERR_LOCKED,
 		"the broker was handed no credential " VAULT_CREDENTIAL
 		": start it by the unit that has it (LoadCredentialEncrypted=)");
 }
@@ -241,7 +242,7 @@ enum err work_load(
 	const bool is_way_left = opens_attended(&o->header) || out->is_unattended;
 	if (!err)
 		err = open_body(f, &sealed, o->data_key, &o->body, why);
-	else if (err != ERR_NO_MEMORY && !is_way_left)
+	else if (err != ERR_NO_MEMORY && err != ERR_LOCKED && !is_way_left)
 		vault_files_advise(f, why);
 	else
 		out->state = VAULT_LOCKED;
@@ -287,18 +288,35 @@ static enum err get_key_file(struct change *c, unsigned char *bytes, struct faul
 	return err;
 }
 
-/* The first slot of a vault: a passphrase's is prepared already, else it is the key file's. */
+/* The bytes that are to open a new vault with nobody there: of the credential, where one was handed over and no key file
+ * is named, so that nothing that opens it is on the disk; else of the key file. */
+static enum err get_unattended(
+	struct change *c, enum slot_type *type, unsigned char *bytes, struct fault *why)
+{
+	const struct vault_files *f = c->w->files;
+	bool is_absent = true;
+	*type = SLOT_CREDENTIAL;
+	const enum err err =
+		f->is_own_key ? vault_files_read_credential(f, bytes, &is_absent, why) : OK;
+	if (err || !is_absent)
+		return err;
+	*type = SLOT_KEY_FILE;
+	return get_key_file(c, bytes, why);
+}
+
+/* The first slot of a vault: a passphrase's is prepared already, else it is one that needs nobody. */
 static enum err get_first_slot(struct change *c, struct fault *why)
 {
-	unsigned char from_file[FORMAT_KEY_BYTES];
+	unsigned char bytes[FORMAT_KEY_BYTES];
+	enum slot_type type;
 	if (c->w->passphrase)
 		return OK;
-	const enum err err = get_key_file(c, from_file, why);
+	const enum err err = get_unattended(c, &type, bytes, why);
 	if (err)
 		return err;
-	c->slot = format_slot_new(SLOT_KEY_FILE, c->w->cost);
-	format_key_of_bytes(&c->slot, from_file, c->slot_key);
-	sodium_memzero(from_file, sizeof from_file);
+	c->slot = format_slot_new(type, c->w->cost);
+	format_key_of_bytes(&c->slot, bytes, c->slot_key);
+	sodium_memzero(bytes, sizeof bytes);
 	return OK;
 }
 

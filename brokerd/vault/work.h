@@ -60,7 +60,7 @@ struct work {
 	bool keep_key_file;     /* WORK_PASSPHRASE */
 	enum slot_type slot;    /* WORK_SLOT_ADD, WORK_SLOT_REMOVE */
 	struct guarded *
-		passphrase; /* WORK_ADD with may_create: what opens the new vault; NULL: a key file */
+		passphrase; /* WORK_ADD with may_create: what opens the new vault; NULL: the credential or a key file */
 	struct guarded *input; /* the secret, the passphrase, what a code stands for, or NULL */
 };
 

@@ -1,8 +1,10 @@
 /* arena.c - chunks that double up to a bound; a large block gets a chunk of its own. */
 #include "protocol/base/arena.h"
 
+#include <assert.h>
 #include <stdalign.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "protocol/base/mem.h"
 
@@ -25,16 +27,45 @@ void arena_init(struct arena *a, size_t ceiling)
 	*a = (struct arena){.max = ceiling};
 }
 
+/* Others get them after this one: nothing of it is there then. */
+static void wipe_lent(const struct arena *a)
+{
+	if (a->lent)
+		explicit_bzero(a->lent->bytes, a->chunks == a->lent ? a->used : a->lent_bytes);
+}
+
+static void lend(struct arena *a, struct arena_chunk *chunk, size_t bytes)
+{
+	chunk->next = NULL;
+	a->chunks = a->lent = chunk;
+	a->size = a->lent_bytes = bytes;
+	a->used = 0;
+}
+
+void arena_init_in(struct arena *a, size_t ceiling, void *room, size_t n)
+{
+	struct arena_chunk *chunk = room;
+	assert(n > sizeof *chunk);
+	arena_init(a, ceiling);
+	lend(a, chunk, n - sizeof *chunk);
+}
+
 void arena_done(struct arena *a)
 {
 	for (; a->adopted; a->adopted = a->adopted->next)
 		mem_free(a->adopted->bytes);
+	wipe_lent(a); /* their list lies there, too */
 	while (a->chunks) {
 		struct arena_chunk *next = a->chunks->next;
-		mem_free(a->chunks);
+		if (a->chunks != a->lent) /* which may be before or behind others */
+			mem_free(a->chunks);
 		a->chunks = next;
 	}
+	struct arena_chunk *const lent = a->lent;
+	const size_t lent_bytes = a->lent_bytes;
 	arena_init(a, a->max);
+	if (lent)
+		lend(a, lent, lent_bytes);
 }
 
 static struct arena_chunk *chunk_new(struct arena *a, size_t bytes)

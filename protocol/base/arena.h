@@ -10,7 +10,9 @@ struct arena_chunk;
 struct arena_adopted;
 
 struct arena {
-	struct arena_chunk *chunks;    /* the newest first */
+	struct arena_chunk *chunks; /* the newest first */
+	struct arena_chunk *lent;   /* the oldest, if it is not of the heap; NULL: it is */
+	size_t lent_bytes;
 	size_t used, size;             /* of the newest chunk */
 	struct arena_adopted *adopted; /* memory that came from elsewhere */
 	size_t total, max;             /* bytes in all of it, and their ceiling */
@@ -18,6 +20,9 @@ struct arena {
 
 /* `ceiling`: the most bytes it may take from the heap, from limits.h. Allocates nothing yet. */
 void arena_init(struct arena *a, size_t ceiling);
+/* The same with `n` bytes of the caller's, aligned for any type, that are handed out first; they live as long.
+ * What was handed out of them is overwritten at the end. */
+void arena_init_in(struct arena *a, size_t ceiling, void *room, size_t n);
 void arena_done(struct arena *a); /* frees all; the arena is empty and usable again */
 
 /* `n` zeroed bytes aligned for any type; n may be 0. NULL: out of memory or over the ceiling. */

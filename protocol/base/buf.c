@@ -61,36 +61,6 @@ void buf_commit(struct buf *b, size_t n)
 	b->n += n;
 }
 
-void buf_put(struct buf *b, const void *bytes, size_t n)
-{
-	if (n == 0)
-		return;
-	char *to = buf_reserve(b, n);
-	if (!to)
-		return;
-	memcpy(to, bytes, n);
-	b->n += n;
-}
-
-void buf_span(struct buf *b, struct span s)
-{
-	buf_put(b, s.p, s.n);
-}
-
-void buf_text(struct buf *b, const char *text)
-{
-	buf_put(b, text, strlen(text));
-}
-
-void buf_byte(struct buf *b, char c)
-{
-	if (b->n < b->cap && !b->err) {
-		b->p[b->n++] = c;
-		return;
-	}
-	buf_put(b, &c, 1);
-}
-
 void buf_print(struct buf *b, const char *format, ...)
 {
 	/* vsnprintf insists on a NUL, for which there may be no room under the ceiling */

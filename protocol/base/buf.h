@@ -25,16 +25,39 @@ void buf_done(struct buf *b); /* frees; the struct is empty and usable again */
 /* OK, ERR_TOO_BIG (the ceiling) or ERR_NO_MEMORY; what was appended before stays. */
 enum err buf_error(const struct buf *b) MUST_USE;
 
-void buf_put(struct buf *b, const void *bytes, size_t n);
-void buf_span(struct buf *b, struct span s);
-void buf_text(struct buf *b, const char *text); /* a C string */
-void buf_byte(struct buf *b, char c);
 void buf_print(struct buf *b, const char *format, ...) PRINTF_LIKE(2, 3);
 void buf_i64(struct buf *b, int64_t v); /* in decimal */
 
 /* Room for `n` more bytes at the returned address, to be counted by buf_commit; NULL on failure. */
 char *buf_reserve(struct buf *b, size_t n);
 void buf_commit(struct buf *b, size_t n); /* at most what was reserved */
+
+/* Where there is room already, which is mostly so, nothing is called. */
+static inline void buf_put(struct buf *b, const void *bytes, size_t n)
+{
+	if (n == 0)
+		return;
+	char *to = n <= b->cap - b->n && !b->err ? b->p + b->n : buf_reserve(b, n);
+	if (!to)
+		return;
+	memcpy(to, bytes, n);
+	b->n += n;
+}
+
+static inline void buf_span(struct buf *b, struct span s)
+{
+	buf_put(b, s.p, s.n);
+}
+
+static inline void buf_text(struct buf *b, const char *text) /* a C string */
+{
+	buf_put(b, text, strlen(text));
+}
+
+static inline void buf_byte(struct buf *b, char c)
+{
+	buf_put(b, &c, 1);
+}
 
 /* Drops the first `n` bytes. Moves the rest: drop in large steps. */
 void buf_drop(struct buf *b, size_t n);

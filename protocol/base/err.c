@@ -47,9 +47,40 @@ static bool is_control(const char *p, size_t n)
 	return n == 1 ? c < 0x20 || c == 0x7f : n == 2 && c == 0xc2 && (unsigned char)p[1] < 0xa0;
 }
 
+/* Are they neither control characters nor beyond ASCII? A byte's high bit says so: below a space, of DEL, or its own. */
+static bool are_plain(uint64_t eight)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101);
+	return (((eight - ones * 0x20) | (eight + ones) | eight) & ones << 7) == 0;
+}
+
+static uint64_t eight_at(const char *p)
+{
+	uint64_t v;
+	memcpy(&v, p, sizeof v);
+	return v;
+}
+
+/* How many of the first bytes are plain: names and sentences mostly are to their end. */
+static size_t plain(struct span text, size_t most)
+{
+	const size_t end = text.n < most ? text.n : most;
+	size_t n = 0;
+	while (end - n >= 8 && are_plain(eight_at(text.p + n)))
+		n += 8;
+	if (end >= 8 && n < end && are_plain(eight_at(text.p + end - 8)) && end - n < 8)
+		return end; /* with some that were looked at before */
+	while (n < end && text.p[n] >= 0x20 && text.p[n] < 0x7f)
+		n++;
+	return n;
+}
+
 void fault_text(char *field, size_t size, struct span text)
 {
-	size_t used = 0;
+	size_t used = plain(text, size - 1);
+	if (used > 0)
+		memcpy(field, text.p, used);
+	text = span_skip(text, used);
 	while (text.n > 0) {
 		const int length = utf8_length(text);
 		const size_t taken = length > 0 ? (size_t)length : 1;
@@ -65,6 +96,13 @@ void fault_text(char *field, size_t size, struct span text)
 		text = span_skip(text, taken);
 	}
 	field[used] = '\0';
+}
+
+void fault_wipe(struct fault *f)
+{
+	if (f->code[0] || f->param[0] || f->provider[0] || f->request_id[0] || f->message[0])
+		explicit_bzero(f, sizeof *f);
+	fault_clear(f);
 }
 
 /* The texts may come from the very fault that is filled. */

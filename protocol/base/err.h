@@ -76,6 +76,9 @@ static inline void fault_clear(struct fault *f)
 	f->code[0] = f->param[0] = f->provider[0] = f->request_id[0] = f->message[0] = '\0';
 }
 
+/* The same, and where it has texts they are overwritten to their last byte. */
+void fault_wipe(struct fault *f);
+
 /* Fills *why (may be NULL) with a class and a sentence and returns the class, so that the place
  * that finds a fault is one line: return fault_set(why, ERR_TOO_BIG, "... %zu bytes ...", n);
  * All other members are reset. */

@@ -19,55 +19,69 @@ const unsigned char json_kind_of[256] = {
 	['n'] = JSON_NULL,
 };
 
-/* The first quote from `p` on; most are near. */
-static const char *find_quote(const char *p, const char *end)
+/* Behind the closing quote of the string that begins at `p`, in a text that was scanned. */
+static inline const char *string_end(const char *p, const char *end)
 {
+	p++;
 #ifdef __SSE2__
-	if (end - p >= 16) {
-		const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-		const int mask = _mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')));
-		if (mask)
-			return p + __builtin_ctz((unsigned)mask);
-		p += 16;
+	while (end - p >= 16) {
+		const unsigned mask = json_string_marks(json_load(p));
+		if (!mask) {
+			p += 16;
+			continue;
+		}
+		p += __builtin_ctz(mask);
+		if (*p == '"')
+			return p + 1;
+		p += 2; /* a backslash, and what it escapes */
 	}
 #endif
-	return memchr(p, '"', (size_t)(end - p));
+	while (p < end && *p != '"')
+		p += *p == '\\' ? 2 : 1;
+	assert(p < end);
+	return p + 1;
 }
 
-/* Behind the closing quote of the string that begins at `p`. */
-static const char *string_end(const char *p, const char *end)
+/* The next quote or bracket from `p` on, which there is. */
+static inline const char *next_structure(const char *p, const char *end)
 {
-	for (p++;; p++) {
-		p = find_quote(p, end);
-		assert(p); /* the text was scanned */
-		const char *slash = p;
-		while (slash[-1] == '\\')
-			slash--;
-		if ((p - slash) % 2 == 0)
-			return p + 1;
+#ifdef __SSE2__
+	for (; end - p >= 16; p += 16) {
+		const unsigned mask = json_structure(json_load(p));
+		if (mask)
+			return p + __builtin_ctz(mask);
 	}
+#endif
+	while (*p != '"' && *p != '[' && *p != ']' && *p != '{' && *p != '}')
+		p++;
+	return p;
 }
 
-static const char *value_end(const char *p, const char *end)
+/* Behind the object or array that begins at `p`. */
+static const char *container_end(const char *p, const char *end)
 {
-	size_t depth = 0;
-	if (*p != '"' && *p != '[' && *p != '{') {
-		while (p < end && !json_byte_is(p, SPACE | CLOSER))
-			p++;
-		return p;
-	}
-	do {
-		const char c = *p;
-		if (c == '"') {
+	size_t depth = 1;
+	for (p++;;) {
+		p = next_structure(p, end);
+		if (*p == '"') {
 			p = string_end(p, end);
 			continue;
 		}
-		if (c == '[' || c == '{')
-			depth++;
-		else if (c == ']' || c == '}')
-			depth--;
+		depth += *p == '[' || *p == '{' ? 1 : (size_t)-1;
 		p++;
-	} while (depth > 0);
+		if (depth == 0)
+			return p;
+	}
+}
+
+static inline const char *value_end(const char *p, const char *end)
+{
+	if (*p == '"')
+		return string_end(p, end);
+	if (*p == '[' || *p == '{')
+		return container_end(p, end);
+	while (p < end && !json_byte_is(p, SPACE | CLOSER))
+		p++;
 	return p;
 }
 
@@ -170,13 +184,9 @@ static struct span inside_quotes(struct json string)
 	return span_of(string.text.p + 1, string.text.n - 2);
 }
 
-bool json_name_is_all(struct span raw, const char *text)
+static bool is_escaped_text(struct span raw, struct span want)
 {
-	struct span want = span_str(text);
 	char room[4];
-	/* an escape is longer than what it means */
-	if (raw.n <= want.n || span_index(raw, '\\') == raw.n)
-		return span_eq(raw, want) && span_index(raw, '\\') == raw.n;
 	while (raw.n > 0) {
 		const struct span piece = json_next_piece(&raw, room);
 		if (!span_starts(want, piece))
@@ -184,6 +194,17 @@ bool json_name_is_all(struct span raw, const char *text)
 		want = span_skip(want, piece.n);
 	}
 	return want.n == 0;
+}
+
+bool json_name_is_all(struct span raw, const char *text)
+{
+	const struct span want = span_str(text);
+	/* an escape is longer than what it means */
+	if (raw.n < want.n)
+		return false;
+	if (span_index(raw, '\\') < raw.n)
+		return is_escaped_text(raw, want);
+	return span_eq(raw, want);
 }
 
 struct json json_member(struct json object, const char *name)

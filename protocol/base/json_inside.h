@@ -59,6 +59,27 @@ static const char json_meaning_of[256] = {
 };
 
 #ifdef __SSE2__
+static inline __m128i json_load(const char *p)
+{
+	return _mm_loadu_si128((const __m128i *)(const void *)p);
+}
+
+/* A bit for each of sixteen bytes that is a quote or a backslash. */
+static inline unsigned json_string_marks(__m128i v)
+{
+	return (unsigned)_mm_movemask_epi8(_mm_or_si128(
+		_mm_cmpeq_epi8(v, _mm_set1_epi8('"')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))));
+}
+
+/* A bit for each that is a quote, a bracket or a brace; of the latter two, one bit makes the one of the other. */
+static inline unsigned json_structure(__m128i v)
+{
+	const __m128i brace = _mm_or_si128(v, _mm_set1_epi8('{' ^ '['));
+	return (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')),
+		_mm_or_si128(_mm_cmpeq_epi8(brace, _mm_set1_epi8('{')),
+			_mm_cmpeq_epi8(brace, _mm_set1_epi8('}')))));
+}
+
 /* A bit for each of sixteen bytes that does not stand for itself in a string. */
 static inline unsigned json_stops(__m128i v)
 {
@@ -77,7 +98,7 @@ static inline size_t json_copy_plain(char *to, const char *p, const char *end)
 	const char *begin = p;
 #ifdef __SSE2__
 	for (; end - p >= 16; p += 16, to += 16) {
-		const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+		const __m128i v = json_load(p);
 		/* what is behind a hit is written anew */
 		_mm_storeu_si128((__m128i *)(void *)to, v);
 		const unsigned mask = json_stops(v);

@@ -14,8 +14,7 @@ static const char *skip_plain(const char *p, const char *end)
 {
 #ifdef __SSE2__
 	for (; end - p >= 16; p += 16) {
-		const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-		const unsigned mask = json_stops(v);
+		const unsigned mask = json_stops(json_load(p));
 		if (mask)
 			return p + __builtin_ctz(mask);
 	}
@@ -310,8 +309,11 @@ static const char *scan_number(struct scan *s, const char *p)
 	return p;
 }
 
-static const char *scan_word(struct scan *s, const char *p, const char *word)
+static inline const char *scan_word(struct scan *s, const char *p, const char *word)
 {
+	const size_t n = strlen(word); /* of a literal */
+	if ((size_t)(s->end - p) >= n && memcmp(p, word, n) == 0)
+		return p + n;
 	for (const char *c = word; *c; c++, p++) {
 		if (p == s->end || *p != *c)
 			return expected(s, p, word);

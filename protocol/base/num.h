@@ -2,7 +2,9 @@
  * Pure functions. Money is nano-dollars (1e-9 USD), time microseconds, both int64_t. */
 #ifndef PROTOCOL_BASE_NUM_H
 #define PROTOCOL_BASE_NUM_H
+#include <endian.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "protocol/base/err.h"
 
@@ -35,5 +37,29 @@ bool num_scaled(struct span number, int places, int64_t *out) MUST_USE;
 
 /* "yes" "no" "on" "off" "true" "false" "1" "0", without case. */
 bool num_bool(struct span text, bool *out) MUST_USE;
+
+/* The lowest `n` bytes of a number, 8 at most, the lowest first: how numbers stand in files. */
+static inline void num_put_le(void *to, uint64_t v, size_t n)
+{
+	const uint64_t low = htole64(v);
+	if (n == sizeof low) {
+		memcpy(to, &low, sizeof low);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		((unsigned char *)to)[i] = (unsigned char)(v >> (8 * i));
+}
+
+static inline uint64_t num_get_le(const void *from, size_t n)
+{
+	uint64_t v = 0;
+	if (n == sizeof v) {
+		memcpy(&v, from, sizeof v);
+		return le64toh(v);
+	}
+	for (size_t i = 0; i < n; i++)
+		v |= (uint64_t)((const unsigned char *)from)[i] << (8 * i);
+	return v;
+}
 
 #endif

@@ -111,12 +111,17 @@ static inline bool span_has_control(struct span a)
 	return false;
 }
 
+static inline bool span_is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 /* Without the space, tab, CR and LF at both ends. */
 static inline struct span span_trim(struct span a)
 {
-	while (a.n > 0 && strchr(" \t\r\n", a.p[0]) && a.p[0] != '\0')
+	while (a.n > 0 && span_is_space(a.p[0]))
 		a = span_skip(a, 1);
-	while (a.n > 0 && strchr(" \t\r\n", a.p[a.n - 1]) && a.p[a.n - 1] != '\0')
+	while (a.n > 0 && span_is_space(a.p[a.n - 1]))
 		a.n--;
 	return a;
 }

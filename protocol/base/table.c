@@ -10,7 +10,7 @@ struct sip {
 	uint64_t a, b, c, d;
 };
 
-static void sip_round(struct sip *s)
+static inline void sip_round(struct sip *s)
 {
 	s->a += s->b;
 	s->b = ROTATE(s->b, 13) ^ s->a;

@@ -131,12 +131,21 @@ size_t utf8_valid_bytes(struct span s)
 		while (is_more(p[n]));
 	}
 	while (n < s.n) {
+		if (!(p[n] & 0x80)) {
+			n++;
+			continue;
+		}
 		const int length = utf8_length(span_skip(s, n));
 		if (length <= 0)
 			break;
 		n += (size_t)length;
 	}
 	return n;
+}
+
+size_t utf8_ascii_bytes(struct span s)
+{
+	return skip_ascii((const unsigned char *)s.p, s.n);
 }
 
 bool utf8_is_valid(struct span s)

@@ -13,6 +13,9 @@ int utf8_length(struct span s);
 
 /* How many bytes at the start of `s` are valid, whole characters. */
 size_t utf8_valid_bytes(struct span s);
+
+/* How many of the first bytes are certainly ASCII: many at once are looked at, and most text is. */
+size_t utf8_ascii_bytes(struct span s);
 bool utf8_is_valid(struct span s);
 
 /* A byte order mark, and a text without the one that it begins with. */

@@ -12,11 +12,9 @@
 extern const struct error_rule anthropic_errors[];
 
 /* Writes `system` and `messages`. `tail` (may be absent) is a system text of ours behind all others;
- * `first_mark`: cache marks before that one, counted over the whole request, are left out. */
+ * `marks` counts over the whole request. */
 struct scribe;
-struct cache_marks {
-	size_t seen, first;
-};
+struct cache_marks;
 enum err anthropic_put_messages(
 	struct scribe *s, struct span tail, struct cache_marks *marks) MUST_USE;
 

@@ -3,6 +3,7 @@
 
 #include "brokerd/dialect/anthropic/anthropic.h"
 #include "brokerd/dialect/history.h"
+#include "brokerd/dialect/marks.h"
 #include "brokerd/dialect/names.h"
 #include "brokerd/dialect/said.h"
 #include "brokerd/dialect/scribe.h"
@@ -93,23 +94,17 @@ size_t anthropic_count_marks(const struct llm_request *r)
 enum err anthropic_put_cache(
 	struct scribe *s, struct span ttl, const char *path, struct cache_marks *marks)
 {
-	enum err err = OK;
-	const bool is_short = span_is(ttl, "5m");
-	if (!span_is_set(ttl))
-		return OK;
-	if (marks->seen++ < marks->first)
-		return scribe_drop(
-			s, path, "the provider takes four cache marks: the last four were kept");
-	if (!is_short && !span_is(ttl, "1h"))
-		err = scribe_change(s, "clamped_parameter", path,
-			"the provider caches for 5m or 1h: 1h was asked for");
+	struct span lives;
+	const enum err err = marks_take(s, ttl, path, marks, &lives);
+	if (err || !span_is_set(lives))
+		return err;
 	json_key(&s->o, "cache_control");
 	json_open(&s->o, '{');
 	json_pair_str(&s->o, "type", SPAN("ephemeral"));
-	if (!is_short)
-		json_pair_str(&s->o, "ttl", SPAN("1h"));
+	if (span_is(lives, "1h"))
+		json_pair_str(&s->o, "ttl", lives);
 	json_close(&s->o, '}');
-	return err;
+	return OK;
 }
 
 /* ---- blocks ---- */

@@ -1,4 +1,5 @@
 /* reply.c - a reply of this family: a sequence of blocks, which a whole reply brings as whole ones. */
+#include "brokerd/dialect/alike.h"
 #include "brokerd/dialect/anthropic/anthropic.h"
 #include "brokerd/dialect/anthropic/verdict.h"
 #include "brokerd/dialect/emulate.h"
@@ -53,6 +54,9 @@ struct decoder {
 	struct calls calls;
 	bool is_whole, has_message, has_reason, is_done;
 	bool has_negative; /* among what was counted */
+	struct alike
+		alike;    /* the event before this one, where it brought a text and nothing else, */
+	struct json text; /* as this one may do; absent: it does not */
 };
 
 struct decoder *anthropic_decoder_new(struct arena *a, const struct notes *notes,
@@ -66,6 +70,7 @@ struct decoder *anthropic_decoder_new(struct arena *a, const struct notes *notes
 	if (!outlet_init(&d->out, a, notes, env))
 		return NULL;
 	framing_init(&d->framing, head);
+	alike_init(&d->alike);
 	return d;
 }
 
@@ -84,6 +89,7 @@ void anthropic_decoder_done(struct decoder *d)
 	blocks_done(d);
 	outlet_done(&d->out);
 	framing_done(&d->framing);
+	alike_done(&d->alike);
 }
 
 /* ---- usage ---- */
@@ -334,8 +340,10 @@ static enum err take_delta(struct decoder *d, struct block *b, struct json delta
 	if (b->kind == BLOCK_OTHER)
 		return fill_other(d, b, delta);
 	PICK(delta, names, m);
-	if (json_is(m[0], "text_delta"))
+	if (json_is(m[0], "text_delta")) {
+		d->text = m[1];
 		return outlet_json(&d->out, 0, OUTLET_TEXT, m[1]);
+	}
 	if (json_is(m[0], "thinking_delta"))
 		return take_thinking(d, b, m[2]);
 	if (json_is(m[0], "signature_delta")) {
@@ -672,10 +680,19 @@ static enum err on_event(void *context, struct span name, struct span data, stru
 	data = span_trim(data);
 	if (d->is_done || data.n == 0 || span_starts(data, SPAN("[DONE]")))
 		return OK;
-	const enum err err = framing_object(&d->framing, data, &v, why);
+	d->text = span_is(name, "error") ? JSON_NONE : alike_text(&d->alike, data);
+	if (span_is_set(d->text.text))
+		return outlet_json(&d->out, 0, OUTLET_TEXT, d->text);
+	enum err err = framing_object(&d->framing, data, &v, why);
 	if (err || !span_is_set(v.text))
 		return err ? err : outlet_warn_bad_event(&d->out);
-	return take_event(d, name, v, why);
+	err = take_event(d, name, v, why);
+	/* what comes in between may end the block that it goes on with */
+	if (!err && json_kind(d->text) == JSON_STRING)
+		alike_note(&d->alike, data, d->text);
+	else
+		alike_forget(&d->alike);
+	return err;
 }
 
 static enum err on_document(void *context, struct span body, struct fault *why)

@@ -5,6 +5,7 @@
 #include "brokerd/dialect/anthropic/root_schema.h"
 #include "brokerd/dialect/bounds.h"
 #include "brokerd/dialect/emulate.h"
+#include "brokerd/dialect/marks.h"
 #include "brokerd/dialect/scribe.h"
 #include "brokerd/dialect/thinking.h"
 #include "brokerd/dialect/tools.h"
@@ -12,7 +13,6 @@
 
 #define VERSION        "2023-06-01"
 #define NAME_BYTES     ((size_t)64)
-#define MARKS_MAX      ((size_t)4)
 #define UNSTREAMED_MAX INT64_C(16384) /* more takes longer than a connection may be silent */
 
 /* The names that are written here, for scribe_extra. */
@@ -104,13 +104,9 @@ static enum err put_tool(
 	struct json_out *o = &s->o;
 	struct json schema;
 	char path[64];
-	(void)snprintf(path, sizeof path, "tools[%zu]", i);
+	(void)snprintf(path, sizeof path, "tools[%zu]", scribe_tool_at(s, i));
 	if (tool->type == TOOL_PROVIDER) {
-		if (!span_eq(tool->family, s->target->family))
-			return scribe_refuse(s, path,
-				"a tool that %.*s serves is not to be had at %.*s",
-				SPAN_ARG(tool->family), SPAN_ARG(s->target->provider));
-		json_put_raw(o, tool->raw);
+		tools_put_hosted(s, tool);
 		return OK;
 	}
 	enum err err = tools_schema(s, tool, path, &schema);
@@ -292,7 +288,6 @@ static enum err drop_unknown(struct scribe *s)
 		{"logprobs",                    (r->logprobs.is_set && r->logprobs.v) || r->top_logprobs.is_set},
 		{"verbosity",                   span_is_set(r->verbosity)                                      },
 		{"response_format.description", span_is_set(r->response_format.description)                    },
-		{"cache.key",                   span_is_set(r->cache_key)                                      },
 		{"metadata",                    r->n_metadata > 0					      },
 	};
 	if (r->n.is_set && r->n.v != 1)

@@ -17,9 +17,7 @@ extern const struct error_rule bedrock_errors[];
  * `marks` counts cache points over the whole request: those before the first that is taken are left
  * out. */
 struct scribe;
-struct cache_marks {
-	size_t seen, first;
-};
+struct cache_marks;
 enum err bedrock_put_messages(
 	struct scribe *s, struct span tail, struct cache_marks *marks) MUST_USE;
 

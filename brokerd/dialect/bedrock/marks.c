@@ -1,4 +1,5 @@
 /* marks.c - a block of its own closes what is to be cached; there may be four. */
+#include "brokerd/dialect/marks.h"
 #include "brokerd/dialect/bedrock/writer.h"
 
 #define KNOWN_IN_CACHE " type ttl "
@@ -38,26 +39,19 @@ size_t bedrock_count_marks(const struct llm_request *r)
 enum err bedrock_put_cache(struct scribe *s, struct span ttl, const struct extra *extra,
 	const char *path, struct cache_marks *marks)
 {
-	const bool is_short = span_is(ttl, "5m");
-	enum err err = OK;
+	struct span lives;
 	if (!s->target->quirks.has_cache_marks)
 		return scribe_drop_mark(s, ttl, path);
-	if (!span_is_set(ttl))
-		return OK;
-	if (marks->seen++ < marks->first)
-		return scribe_drop(
-			s, path, "the provider takes four cache marks: the last four were kept");
-	if (!is_short && !span_is(ttl, "1h"))
-		err = scribe_change(s, "clamped_parameter", path,
-			"the provider caches for 5m or 1h: 1h was asked for");
+	enum err err = marks_take(s, ttl, path, marks, &lives);
+	if (err || !span_is_set(lives))
+		return err;
 	json_open(&s->o, '{');
 	json_key(&s->o, "cachePoint");
 	json_open(&s->o, '{');
 	json_pair_str(&s->o, "type", SPAN("default"));
-	if (!is_short)
-		json_pair_str(&s->o, "ttl", SPAN("1h"));
-	if (!err)
-		err = scribe_extra_below(s, extra, path, "cachePoint.", KNOWN_IN_CACHE);
+	if (span_is(lives, "1h"))
+		json_pair_str(&s->o, "ttl", lives);
+	err = scribe_extra_below(s, extra, path, "cachePoint.", KNOWN_IN_CACHE);
 	json_close(&s->o, '}');
 	json_close(&s->o, '}');
 	return err;

@@ -7,6 +7,7 @@
 #include "brokerd/dialect/bounds.h"
 #include "brokerd/dialect/effort.h"
 #include "brokerd/dialect/emulate.h"
+#include "brokerd/dialect/marks.h"
 #include "brokerd/dialect/names.h"
 #include "brokerd/dialect/reason.h"
 #include "brokerd/dialect/scribe.h"
@@ -16,7 +17,6 @@
 #include "protocol/limits.h"
 
 #define NAME_BYTES ((size_t)64)
-#define MARKS_MAX  ((size_t)4)
 
 /* The names that are written here, for scribe_extra; a dot leads to another list. */
 #define KNOWN_IN_REQUEST                                                                         \
@@ -405,7 +405,6 @@ static enum err drop_unknown(struct scribe *s)
 		{"logit_bias",          span_is_set(r->logit_bias)                                              },
 		{"logprobs",            (r->logprobs.is_set && r->logprobs.v) || r->top_logprobs.is_set         },
 		{"verbosity",           span_is_set(r->verbosity)                                               },
-		{"cache.key",           span_is_set(r->cache_key)                                               },
 		{"parallel_tool_calls", r->n_tools > 0 && r->parallel_tool_calls.is_set &&
 						!r->parallel_tool_calls.v},
 	};

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "brokerd/dialect/emulate.h"
+#include "brokerd/dialect/marks.h"
 #include "brokerd/dialect/names.h"
 #include "brokerd/dialect/scribe.h"
 #include "brokerd/dialect/tools.h"
@@ -230,12 +231,9 @@ static enum err put_tool(
 {
 	char path[PATH_BYTES];
 	enum err err = OK;
-	(void)snprintf(path, sizeof path, "tools[%zu]", i);
-	if (tool->type == TOOL_PROVIDER && !span_eq(tool->family, s->target->family))
-		return scribe_refuse(s, path, "a tool that %.*s serves is not to be had at %.*s",
-			SPAN_ARG(tool->family), SPAN_ARG(s->target->provider));
+	(void)snprintf(path, sizeof path, "tools[%zu]", scribe_tool_at(s, i));
 	if (tool->type == TOOL_PROVIDER) {
-		json_put_raw(&s->o, tool->raw);
+		tools_put_hosted(s, tool);
 	} else {
 		json_open(&s->o, '{');
 		err = put_spec(s, tool, path);

@@ -236,7 +236,6 @@ static enum err drop_unknown(struct scribe *s)
 		{"service_tier",                span_is_set(r->service_tier)               },
 		{"verbosity",                   span_is_set(r->verbosity)                  },
 		{"response_format.description", span_is_set(r->response_format.description)},
-		{"cache.key",                   span_is_set(r->cache_key)                  },
 		{"cache.ttl",                   span_is_set(r->cache_ttl)                  },
 	};
 	if (r->n.is_set && r->n.v != 1)

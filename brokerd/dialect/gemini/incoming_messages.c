@@ -52,6 +52,8 @@ struct conversation {
 	struct llm_request *out;
 	struct waiting *calls; /* of the model's last turn */
 	size_t n_calls, cap_calls, n_made;
+	/* contents of the model that it has said, one after the other, in the last message; and the room of its parts */
+	size_t n_turn, cap_parts;
 };
 
 /* ---- pieces of parts ---- */
@@ -423,31 +425,84 @@ static enum err join_thoughts(struct intake *in, struct message *m)
 	return OK;
 }
 
+static bool is_bare_text(const struct part *p)
+{
+	return p->type == PART_TEXT && !span_is_set(p->opaque.family) && p->extra.n == 0;
+}
+
+/* Words that came in several contents are one text, and the empty ones among them none. */
+static enum err join_words(struct intake *in, struct message *m)
+{
+	size_t n = 0;
+	for (size_t k = 0, end; k < m->n_parts; k = end) {
+		OWNED(buf_done) struct buf text = BUF_INIT(LIMIT_BODY_BYTES);
+		struct part p = m->parts[k];
+		for (end = k; end < m->n_parts && is_bare_text(&m->parts[end]); end++)
+			buf_span(&text, m->parts[end].text);
+		if (end > k + 1 &&
+			(buf_error(&text) || arena_dup(in->arena, buf_view(&text), &p.text)))
+			return intake_no_memory(in);
+		if (end == k)
+			end++;
+		else if (p.text.n == 0)
+			continue;
+		m->parts[n++] = p;
+	}
+	m->n_parts = n;
+	return OK;
+}
+
+/* The model has said what it had to, in one content or, as clients keep a stream, in one for each piece. */
+static enum err end_turn(struct conversation *c)
+{
+	if (c->n_turn == 0)
+		return OK;
+	struct message *m = &c->out->messages[c->out->n_messages - 1];
+	enum err err = join_thoughts(c->in, m);
+	if (!err && c->n_turn > 1)
+		err = join_words(c->in, m);
+	c->n_turn = 0;
+	return err;
+}
+
+static enum err make_room(struct conversation *c, struct message *m, size_t more)
+{
+	const struct part *former = m->parts;
+	if (former && m->n_parts + more <= c->cap_parts)
+		return OK;
+	c->cap_parts = former ? 2 * (m->n_parts + more) : more;
+	m->parts = arena_array(c->in->arena, c->cap_parts, sizeof *m->parts);
+	if (!m->parts)
+		return intake_no_memory(c->in);
+	if (m->n_parts > 0)
+		memcpy(m->parts, former, m->n_parts * sizeof *former);
+	return OK;
+}
+
+/* Puts them behind those that the message has. */
 static enum err read_parts(struct conversation *c, const struct at *at, struct json parts,
 	struct message *m, bool is_model)
 {
 	struct incoming_list list;
 	struct json v;
 	enum err err = incoming_each(c->in, at, parts, &list);
+	if (!err)
+		err = make_room(c, m, 2 * intake_count(parts) + 2);
 	if (err)
 		return err;
-	m->parts = arena_array(c->in->arena, 2 * intake_count(parts) + 2, sizeof *m->parts);
-	if (!m->parts)
-		return intake_no_memory(c->in);
-	struct part *to = m->parts;
+	struct part *to = m->parts + m->n_parts;
 	while (!err && incoming_next(&list, &v)) {
 		const struct at here = at_index(at, list.index);
 		err = read_part(c, &here, v, &to, is_model);
 	}
 	m->n_parts = (size_t)(to - m->parts);
-	return err ? err : join_thoughts(c->in, m);
+	return err || is_model ? err : join_thoughts(c->in, m);
 }
 
 static enum err read_content(struct conversation *c, const struct at *at, struct json v)
 {
 	const struct at at_role = at_member(at, SPAN("role")),
 			at_parts = at_member(at, SPAN("parts"));
-	const size_t first = c->out->n_messages;
 	struct raw_content raw = {.role = SPAN_NONE};
 	struct extra extra = {.n = 0};
 	enum err err =
@@ -455,17 +510,25 @@ static enum err read_content(struct conversation *c, const struct at *at, struct
 	if (err)
 		return err;
 	const bool is_model = span_is(raw.role, "model");
+	const bool goes_on = is_model && c->n_turn > 0 && extra.n == 0;
 	if (raw.role.n > 0 && !is_model && !span_is(raw.role, "user") &&
 		!span_is(raw.role, "function"))
 		return intake_refuse(c->in, &at_role, "\"user\" or \"model\" is wanted");
 	struct message m = {.role = is_model ? ROLE_ASSISTANT : ROLE_USER};
-	if (is_model)
+	if (is_model && c->n_turn == 0)
 		c->n_calls = 0;
-	err = read_parts(c, &at_parts, raw.parts, &m, is_model);
+	if (goes_on)
+		m = c->out->messages[--c->out->n_messages];
+	else
+		err = end_turn(c);
+	const size_t first = c->out->n_messages;
+	if (!err)
+		err = read_parts(c, &at_parts, raw.parts, &m, is_model);
 	if (!err)
 		err = place_extra(c, &extra, first, &m);
 	if (!err && (m.n_parts > 0 || c->out->n_messages == first))
 		c->out->messages[c->out->n_messages++] = m;
+	c->n_turn = is_model ? c->n_turn + 1 : 0;
 	return err;
 }
 
@@ -511,5 +574,5 @@ enum err incoming_messages(
 		const struct at here = at_index(&at, list.index);
 		err = read_content(&c, &here, v);
 	}
-	return err;
+	return err ? err : end_turn(&c);
 }

@@ -447,8 +447,6 @@ static enum err drop_unknown(struct scribe *s)
 		{"verbosity",                   span_is_set(r->verbosity)                    },
 		{"user",                        span_is_set(r->user)                         },
 		{"response_format.description", span_is_set(r->response_format.description)  },
-		{"cache.key",                   span_is_set(r->cache_key)                    },
-		{"cache.ttl",                   span_is_set(r->cache_ttl)                    },
 	};
 	const enum err err = scribe_drop_unsaid(s, unknown, COUNT_OF(unknown));
 	return err ? err : scribe_drop_marks(s);

@@ -149,7 +149,7 @@ static enum err put_functions(struct scribe *s)
 	json_key(&s->o, "functionDeclarations");
 	json_open(&s->o, '[');
 	for (size_t i = 0; !err && i < s->r->n_tools; i++) {
-		(void)snprintf(path, sizeof path, "tools[%zu]", i);
+		(void)snprintf(path, sizeof path, "tools[%zu]", scribe_tool_at(s, i));
 		if (s->r->tools[i].type == TOOL_FUNCTION && goes_out(s, &s->r->tools[i]))
 			err = put_function(s, &s->r->tools[i], path);
 	}
@@ -160,18 +160,6 @@ static enum err put_functions(struct scribe *s)
 	json_close(&s->o, ']');
 	json_close(&s->o, '}');
 	return err;
-}
-
-/* What is no function. */
-static enum err put_other(struct scribe *s, const struct tool *tool, size_t i)
-{
-	char path[64];
-	(void)snprintf(path, sizeof path, "tools[%zu]", i);
-	if (!span_eq(tool->family, s->target->family))
-		return scribe_refuse(s, path, "a tool that %.*s serves is not to be had at %.*s",
-			SPAN_ARG(tool->family), SPAN_ARG(s->target->provider));
-	json_put_raw(&s->o, tool->raw);
-	return OK;
 }
 
 /* ---- choice ---- */
@@ -204,7 +192,7 @@ static enum err choose_mode(struct scribe *s, struct span *mode)
 			*mode = SPAN("VALIDATED");
 			return OK;
 		}
-		(void)snprintf(path, sizeof path, "tools[%zu].strict", i);
+		(void)snprintf(path, sizeof path, "tools[%zu].strict", scribe_tool_at(s, i));
 		const enum err err = scribe_drop(s, path,
 			"%.*s does not hold tools to their schema", SPAN_ARG(s->target->model));
 		if (err)
@@ -246,9 +234,9 @@ enum err gemini_put_tools(struct scribe *s)
 		json_open(&s->o, '[');
 		if (gemini_has_functions(s->r))
 			err = put_functions(s);
-		for (size_t i = 0; !err && i < s->r->n_tools; i++) {
+		for (size_t i = 0; i < s->r->n_tools; i++) {
 			if (s->r->tools[i].type != TOOL_FUNCTION)
-				err = put_other(s, &s->r->tools[i], i);
+				tools_put_hosted(s, &s->r->tools[i]);
 		}
 		json_close(&s->o, ']');
 	}

@@ -183,7 +183,6 @@ static enum err drop_unknown(struct scribe *s)
 		{"logprobs",           (r->logprobs.is_set && r->logprobs.v) || r->top_logprobs.is_set},
 		{"verbosity",          span_is_set(r->verbosity)                                      },
 		{"user",               span_is_set(r->user)                                           },
-		{"cache.ttl",          span_is_set(r->cache_ttl)                                      },
 	};
 	for (size_t i = 0; i < r->n_modalities; i++) {
 		if (!span_is(r->modalities[i], "text"))

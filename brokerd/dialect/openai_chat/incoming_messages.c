@@ -2,6 +2,7 @@
  * was said. */
 #include <stdio.h>
 
+#include "brokerd/dialect/marks.h"
 #include "brokerd/dialect/no_news.h"
 #include "brokerd/dialect/openai_chat/carried.h"
 #include "brokerd/dialect/openai_chat/incoming.h"
@@ -142,6 +143,7 @@ enum err openai_chat_read_part(
 	const enum err err = intake_object(in, at, v, rows, COUNT_OF(rows), part, &part->extra, "");
 	if (err)
 		return err;
+	marks_read(part);
 	if (json_is_nil(json_member(v, part_types[i].member))) {
 		const struct at here = at_member(at, span_str(part_types[i].member));
 		return intake_refuse(in, &here, "this is missing");

@@ -20,9 +20,32 @@
 	" role content name tool_call_id tool_calls function_call refusal audio audio. " \
 	"reasoning_content reasoning reasoning_details prefix partial "
 
+/* "name[12]"; returns where it ends. By hand: there is one for each part of each message, mostly for nothing. */
+static char *put_element(char *to, struct span name, size_t i)
+{
+	char digits[24];
+	size_t n = 0;
+	memcpy(to, name.p, name.n);
+	to += name.n;
+	do
+		digits[n++] = (char)('0' + i % 10);
+	while (i /= 10);
+	*to++ = '[';
+	while (n > 0)
+		*to++ = digits[--n];
+	*to++ = ']';
+	*to = '\0';
+	return to;
+}
+
+static void message_path(char path[PATH_BYTES], size_t at)
+{
+	put_element(path, SPAN("messages"), at);
+}
+
 static void part_path(char path[PATH_BYTES], size_t at, size_t k)
 {
-	(void)snprintf(path, PATH_BYTES, "messages[%zu].content[%zu]", at, k);
+	put_element(put_element(path, SPAN("messages"), at), SPAN(".content"), k);
 }
 
 /* ---- parts ---- */
@@ -672,7 +695,7 @@ static enum err put_turn(
 	if (!err && t->m)
 		put_prefill_mark(s, t, plan);
 	if (!err && t->m) {
-		(void)snprintf(path, sizeof path, "messages[%zu]", t->at);
+		message_path(path, t->at);
 		err = scribe_extra(s, &t->m->extra, path, KNOWN_IN_MESSAGE);
 	}
 	json_close(&s->o, '}');

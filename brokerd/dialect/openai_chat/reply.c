@@ -1,5 +1,6 @@
 /* reply.c - a reply of this family, streamed or whole: a whole one is a chunk that brings it all. A
  * stream may end with the whole message once more, of which only what did not come yet is taken. */
+#include "brokerd/dialect/alike.h"
 #include "brokerd/dialect/base64.h"
 #include "brokerd/dialect/media.h"
 #include "brokerd/dialect/openai_chat/details.h"
@@ -46,6 +47,9 @@ struct decoder {
 	int64_t cached_tokens;            /* as the reply's headers say; -1: they do not */
 	struct buf raw, thoughts, answer; /* scratch */
 	enum piece piece;                 /* what is being read */
+	struct alike alike;               /* the last event that brought a text and nothing else, */
+	struct json text;     /* as the one that is being read may do; absent: it does not */
+	uint32_t text_choice; /* of this choice */
 	bool is_whole, is_done, has_choice;
 };
 
@@ -74,6 +78,7 @@ struct decoder *openai_chat_decoder_new_for(const struct openai_chat_kin *kin, s
 	buf_init(&d->thoughts, LIMIT_SSE_TOTAL_BYTES);
 	buf_init(&d->answer, LIMIT_SSE_TOTAL_BYTES);
 	framing_init(&d->framing, head);
+	alike_init(&d->alike);
 	usage_count(
 		json_of(http_head_get(head, "fireworks-cached-prompt-tokens")), &d->cached_tokens);
 	return d;
@@ -99,6 +104,7 @@ void openai_chat_decoder_done(struct decoder *d)
 	buf_done(&d->raw);
 	buf_done(&d->thoughts);
 	buf_done(&d->answer);
+	alike_done(&d->alike);
 	outlet_done(&d->out);
 	framing_done(&d->framing);
 }
@@ -580,6 +586,16 @@ static enum err end_extras(struct decoder *d, uint32_t choice)
 
 /* ---- chunks ---- */
 
+/* Members of which nothing comes. */
+static bool has_none(const struct json *m, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!json_is_nil(m[i]))
+			return false;
+	}
+	return true;
+}
+
 static enum err take_delta(struct decoder *d, uint32_t choice, struct json delta)
 {
 	static const char *const names[] = {"content", "reasoning_content", "reasoning",
@@ -587,6 +603,9 @@ static enum err take_delta(struct decoder *d, uint32_t choice, struct json delta
 		"annotations"};
 	struct json m[COUNT_OF(names)];
 	PICK(delta, names, m);
+	d->text = has_none(m + 1, COUNT_OF(m) - 1) && json_kind(m[0]) == JSON_STRING ? m[0]
+										     : JSON_NONE;
+	d->text_choice = choice;
 	enum err err = take_reasoning(d, choice, m[1], m[2], m[3]);
 	if (!err)
 		err = take_content(d, choice, m[0]);
@@ -637,6 +656,7 @@ static enum err take_choice(
 	int64_t index = 0;
 	PICK(choice, names, m);
 	json_i64(m[0], &index);
+	d->text = JSON_NONE;
 	if (index < 0 || index >= (int64_t)d->out.n_choices)
 		return outlet_warn(&d->out, "repaired_response", "choices",
 			"the provider sent more answers than were asked for; they were left out");
@@ -650,6 +670,8 @@ static enum err take_choice(
 	if (!err && (d->piece != PIECE_REPEAT || !x->has_logprobs))
 		err = logprobs_give(&d->out, i, m[4]);
 	x->has_logprobs = x->has_logprobs || openai_is_filled(m[4]);
+	if (!has_none(m + 2, COUNT_OF(m) - 2))
+		d->text = JSON_NONE; /* not alone */
 	if (!err && openai_is_error(m[7]))
 		return openai_error(d->notes->errors, d->kin->errors, choice, why);
 	return err ? err : openai_ending(&d->out, i, m[3], m[6], why);
@@ -690,14 +712,25 @@ static enum err take_chunk(struct decoder *d, struct json chunk, struct fault *w
 	err = keep_list(d, json_is_nil(m[8]) ? m[7] : m[8], &d->sources);
 	if (!err)
 		err = keep_list(d, m[11], &d->pictures);
+	size_t n = 0;
+	d->text = JSON_NONE;
 	if (json_kind(m[3]) == JSON_ARRAY) {
-		for (struct json_walk w = json_each(m[3]); !err && json_next(&w);) {
+		for (struct json_walk w = json_each(m[3]); !err && json_next(&w); n++) {
 			if (json_kind(w.value) == JSON_OBJECT)
 				err = take_choice(
 					d, w.value, json_is(m[10], "chat.completion"), why);
 		}
 	}
+	if (n != 1 || !has_none(m + 4, 6) || !json_is_nil(m[11]))
+		d->text = JSON_NONE; /* not alone */
 	return err;
+}
+
+/* The event is one that was read, but for its text. */
+static enum err take_alike(struct decoder *d, struct json text)
+{
+	d->piece = PIECE_DELTA;
+	return take_content(d, d->text_choice, text);
 }
 
 static bool says_something(const struct outlet_choice *c)
@@ -751,12 +784,18 @@ static enum err on_event(void *context, struct span name, struct span data, stru
 		d->is_done = true;
 		return conclude(d, why);
 	}
-	const enum err err = framing_object(&d->framing, data, &chunk, why);
+	const struct json text = name.n == 0 ? alike_text(&d->alike, data) : JSON_NONE;
+	if (span_is_set(text.text))
+		return take_alike(d, text);
+	enum err err = framing_object(&d->framing, data, &chunk, why);
 	if (err || !span_is_set(chunk.text))
 		return err ? err : outlet_warn_bad_event(&d->out);
 	if (span_is(name, "error") && !openai_is_error(json_member(chunk, "error")))
 		return openai_error(d->notes->errors, d->kin->errors, chunk, why);
-	return take_chunk(d, chunk, why);
+	err = take_chunk(d, chunk, why);
+	if (!err && name.n == 0 && json_kind(d->text) == JSON_STRING)
+		alike_note(&d->alike, data, d->text);
+	return err;
 }
 
 static enum err on_document(void *context, struct span body, struct fault *why)

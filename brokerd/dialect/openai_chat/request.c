@@ -346,16 +346,16 @@ static enum err put_rest(struct scribe *s)
 		{is_safety ? "safety_identifier" : "user", "user",         r->user,         q->has_user        },
 		{"service_tier",                           "service_tier", r->service_tier, q->has_service_tier},
 		{"verbosity",			      "verbosity",    r->verbosity,    q->has_verbosity   },
-		{"prompt_cache_key",                       "cache.key",    r->cache_key,    q->has_cache_key   },
 	};
 	enum err err = put_modalities(s);
 	if (!err)
 		err = put_metadata(s);
 	for (size_t i = 0; !err && i < COUNT_OF(hints); i++)
 		err = put_hint(s, &hints[i]);
-	if (!err && span_is_set(r->cache_ttl))
-		err = scribe_drop(s, "cache.ttl", "%.*s decides itself how long it caches",
-			SPAN_ARG(s->target->provider));
+	if (!err && q->has_cache_key) /* whoever knows of none has lost nothing of the request */
+		json_pair_str(&s->o, "prompt_cache_key", r->cache_key);
+	if (err || r->extra.n == 0)
+		return err;
 	/* which of these are ours to write depends on the host */
 	(void)snprintf(known, sizeof known, KNOWN_IN_REQUEST "%s %s %s %s %s %s ",
 		is_safety ? "" : "user",
@@ -364,7 +364,7 @@ static enum err put_rest(struct scribe *s)
 		span_is(q->repetition_field, "repeat_penalty") ? "repeat_penalty" : "",
 		q->prefill == PREFILL_CONTINUE ? "add_generation_prompt continue_final_message"
 					       : "");
-	return err ? err : put_extra(s, known);
+	return put_extra(s, known);
 }
 
 /* Does it end with words of the assistant's, which are to be gone on with? */

@@ -54,13 +54,9 @@ static enum err put_tool(struct scribe *s, const struct tool *tool, size_t i)
 	struct json_out *o = &s->o;
 	char path[64];
 	enum err err = OK;
-	(void)snprintf(path, sizeof path, "tools[%zu]", i);
+	(void)snprintf(path, sizeof path, "tools[%zu]", scribe_tool_at(s, i));
 	if (tool->type == TOOL_PROVIDER) {
-		if (!span_eq(tool->family, s->target->family))
-			return scribe_refuse(s, path,
-				"a tool that %.*s serves is not to be had at %.*s",
-				SPAN_ARG(tool->family), SPAN_ARG(s->target->provider));
-		json_put_raw(o, tool->raw);
+		tools_put_hosted(s, tool);
 		return OK;
 	}
 	json_open(o, '{');

@@ -205,8 +205,6 @@ static enum err drop_rest(struct scribe *s)
 		{"metadata",     r->n_metadata > 0                                          },
 		{"service_tier", span_is_set(r->service_tier)                               },
 		{"verbosity",    span_is_set(r->verbosity)                                  },
-		{"cache.key",    span_is_set(r->cache_key)                                  },
-		{"cache.ttl",    span_is_set(r->cache_ttl)                                  },
 	};
 	enum err err = scribe_drop_unsaid(s, unknown, COUNT_OF(unknown));
 	if (!err)

@@ -2,6 +2,7 @@
  * assistant's becomes one message, whose parts keep the order of the items. */
 #include "brokerd/dialect/base64.h"
 #include "brokerd/dialect/carry.h"
+#include "brokerd/dialect/marks.h"
 #include "brokerd/dialect/no_news.h"
 #include "brokerd/dialect/openai_responses/openai_responses.h"
 #include "brokerd/dialect/pick.h"
@@ -126,6 +127,7 @@ static enum err take_part(struct intake *in, const struct at *at, struct json v,
 		const enum err err = intake_object(
 			in, at, v, contents[i].rows, contents[i].n, to, &to->extra, "");
 		tell(&to->extra);
+		marks_read(to);
 		return err;
 	}
 	return intake_refuse(in, at, "there is no content of the type %.*s",

@@ -603,6 +603,13 @@ static enum err put_words(struct scribe *s, const struct turn *t)
 		(void)snprintf(path, sizeof path, "messages[%zu].content", t->at);
 		return scribe_refuse(s, path, "system messages are text only");
 	}
+	for (size_t k = 0; k < m->n_parts; k++) {
+		if (m->parts[k].type != PART_OPAQUE)
+			continue;
+		part_path(path, t->at, k);
+		return scribe_refuse(s, path, "a part that %.*s alone knows cannot be sent",
+			SPAN_ARG(m->parts[k].opaque.family));
+	}
 	json_open(&s->o, '{');
 	json_pair_str(&s->o, "role",
 		is_user                              ? SPAN("user")

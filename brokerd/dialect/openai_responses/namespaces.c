@@ -119,7 +119,8 @@ static enum err unfold_space(
 	for (size_t i = 0; !err && i < spaces->n; i++) {
 		if (spaces->list[i].at != at)
 			continue;
-		struct tool *tool = &to->tools[to->n_tools++];
+		struct tool *tool = &to->tools[to->n_tools];
+		s->notes->tool_places[to->n_tools++] = at;
 		const struct at here = at_index(&inner, k++);
 		err = responses_take_tool(&in, &here, spaces->list[i].tool, tool);
 		if (tool->type != TOOL_PROVIDER)
@@ -134,15 +135,19 @@ static enum err unfold_tools(
 	const struct llm_request *r = s->r;
 	struct json v;
 	enum err err = OK;
+	const size_t most = r->n_tools + spaces->n;
 	to->n_tools = 0;
-	to->tools = arena_array(s->notes->arena, r->n_tools + spaces->n, sizeof *to->tools);
-	if (!to->tools)
+	to->tools = arena_array(s->notes->arena, most, sizeof *to->tools);
+	s->notes->tool_places = arena_array(s->notes->arena, most, sizeof *s->notes->tool_places);
+	if (!to->tools || !s->notes->tool_places)
 		return fault_set(s->why, ERR_NO_MEMORY, "no memory for the tools");
 	for (size_t i = 0; !err && i < r->n_tools; i++) {
-		if (is_space(&r->tools[i], &v))
+		if (is_space(&r->tools[i], &v)) {
 			err = unfold_space(s, spaces, i, to);
-		else
-			to->tools[to->n_tools++] = r->tools[i];
+			continue;
+		}
+		s->notes->tool_places[to->n_tools] = i;
+		to->tools[to->n_tools++] = r->tools[i];
 	}
 	return err;
 }

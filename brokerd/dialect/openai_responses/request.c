@@ -58,14 +58,11 @@ static enum err put_tool(struct scribe *s, const struct tool *tool, size_t i)
 	struct json schema;
 	char path[64];
 	enum err err = OK;
-	(void)snprintf(path, sizeof path, "tools[%zu]", i);
-	if (tool->type == TOOL_PROVIDER && span_eq(tool->family, s->target->family)) {
-		json_put_raw(o, tool->raw);
+	(void)snprintf(path, sizeof path, "tools[%zu]", scribe_tool_at(s, i));
+	if (tool->type == TOOL_PROVIDER) {
+		tools_put_hosted(s, tool);
 		return OK;
 	}
-	if (tool->type == TOOL_PROVIDER)
-		return scribe_refuse(s, path, "a tool that %.*s serves is not to be had at %.*s",
-			SPAN_ARG(tool->family), SPAN_ARG(s->target->provider));
 	if (tool->type == TOOL_FUNCTION)
 		err = tools_schema(s, tool, path, &schema);
 	if (err)
@@ -477,12 +474,6 @@ static enum err put_rest(struct scribe *s)
 		json_pair_str(&s->o, "user", r->user);
 	if (has_key)
 		json_pair_str(&s->o, "prompt_cache_key", r->cache_key);
-	else if (!err && span_is_set(r->cache_key))
-		err = scribe_drop(s, "cache.key", "%.*s does not know cache.key",
-			SPAN_ARG(s->target->provider));
-	if (!err && span_is_set(r->cache_ttl))
-		err = scribe_drop(s, "cache.ttl", "%.*s decides itself how long it caches",
-			SPAN_ARG(s->target->provider));
 	if (!err)
 		err = put_modalities(s);
 	return err ? err : put_extra(s);

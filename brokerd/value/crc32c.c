@@ -1,6 +1,6 @@
 /* crc32c.c - eight bytes an instruction where the processor has one for it (it is the loop's time), a
  * table where not. */
-#include "brokerd/ledger/crc32c.h"
+#include "brokerd/value/crc32c.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* crc32c.h - are these still the bytes that were written?
  * CRC-32C (Castagnoli), as in iSCSI and ext4. It finds accidents, not forgeries. Pure. */
-#ifndef BROKERD_LEDGER_CRC32C_H
-#define BROKERD_LEDGER_CRC32C_H
+#ifndef BROKERD_VALUE_CRC32C_H
+#define BROKERD_VALUE_CRC32C_H
 #include <stddef.h>
 #include <stdint.h>
 
