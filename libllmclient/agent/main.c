@@ -13,6 +13,7 @@
 #include "protocol/base/num.h"
 
 #define EXIT_USAGE   2
+#define COLUMN       18 /* where what an option does begins */
 #define BODY_BYTES   ((size_t)4096)
 #define PAUSE_MOST_S 30 /* between tries to reach a broker */
 #define WAIT_MS      60000
@@ -23,21 +24,26 @@ struct options {
 	int ready; /* a descriptor that is told once that we wait for questions; -1: none */
 };
 
-static const char usage[] =
+static const char usage_head[] =
 	"llm-broker-agent: asks you when a program wants to use language models for the first "
 	"time\n"
 	"\n"
 	"  llm-broker-agent [--terminal] [--only WHO] [--socket PATH]\n"
-	"\n"
-	"  --terminal     ask on this terminal; without it, by desktop notifications\n"
-	"  --only WHO     only about that one, as `llmb app list` has it\n"
-	"  --enroll       let your desktop's keyring (the Secret Service) open the vault from now "
-	"on, and end\n"
-	"  --socket PATH  of the broker\n"
-	"  --ready-fd N   for `llmb run --ask`: a byte goes there when it waits for questions\n"
-	"  --version, --help\n"
+	"\n";
+
+static const char usage_tail[] =
 	"\n"
 	"It stays until it is stopped. Where none runs, such programs are refused.\n";
+
+#define OPTIONS_DEF "libllmclient/agent/options.def"
+#include "protocol/base/options_table.def"
+
+static void print_usage(void)
+{
+	fputs(usage_head, stdout);
+	print_options(COLUMN);
+	fputs(usage_tail, stdout);
+}
 
 /* {"id":..,"allow":..,...}; false: there is nothing to say. */
 static bool put_answer(struct json question, enum reply reply, struct buf *out)
@@ -189,19 +195,8 @@ static bool read_descriptor(const char *text, int *to)
 /* -1: go on; else the exit status. */
 static int parse(int argc, char **argv, struct options *o)
 {
-	enum { TERMINAL = 1000, ONLY, ENROLL, SOCKET, READY_FD, VERSION, HELP };
-	static const struct option table[] = {
-		{"terminal", no_argument,       NULL, TERMINAL},
-		{"only",     required_argument, NULL, ONLY    },
-		{"enroll",   no_argument,       NULL, ENROLL  },
-		{"socket",   required_argument, NULL, SOCKET  },
-		{"ready-fd", required_argument, NULL, READY_FD},
-		{"version",  no_argument,       NULL, VERSION },
-		{"help",     no_argument,       NULL, HELP    },
-		{NULL,       0,                 NULL, 0       },
-	};
 	int which;
-	while ((which = getopt_long(argc, argv, "h", table, NULL)) != -1) {
+	while ((which = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
 		switch (which) {
 		case TERMINAL:
 			o->is_terminal = true;
@@ -226,7 +221,7 @@ static int parse(int argc, char **argv, struct options *o)
 			return EXIT_SUCCESS;
 		case 'h':
 		case HELP:
-			fputs(usage, stdout);
+			print_usage();
 			return EXIT_SUCCESS;
 		default:
 			fputs("try `llm-broker-agent --help`\n", stderr);

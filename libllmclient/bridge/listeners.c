@@ -38,6 +38,7 @@ struct listeners {
 	int kernel; /* by which it is asked whose a connection is */
 	struct listener list[LISTENERS_MAX];
 	size_t n;
+	bool is_handed; /* some of them */
 	struct ev_timer pause;
 };
 
@@ -57,8 +58,10 @@ static void on_pause_over(struct ev_loop *loop, struct ev_timer *t, int events)
 		ev_io_start(loop, &l->list[i].io);
 }
 
+/* There is no room for who waits, or no descriptor. */
 static void pause_all(struct listeners *l)
 {
+	server_make_room(l->server);
 	stop_all(l);
 	ev_timer_stop(l->loop, &l->pause);
 	ev_timer_set(&l->pause, PAUSE_S, 0);
@@ -283,6 +286,7 @@ static int64_t take_handed(struct listeners *l, struct fault *why)
 	unsetenv("LISTEN_FDS");
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDNAMES");
+	l->is_handed = n > 0;
 	return n;
 }
 
@@ -324,6 +328,11 @@ struct listeners *listeners_open(struct ev_loop *loop, struct server *s,
 		return l;
 	listeners_close(l);
 	return NULL;
+}
+
+bool listeners_are_handed(const struct listeners *l)
+{
+	return l->is_handed;
 }
 
 void listeners_describe(const struct listeners *l, struct buf *to)

@@ -14,6 +14,8 @@ struct listeners;
  * way, and what to do. */
 struct listeners *listeners_open(struct ev_loop *loop, struct server *s,
 	const char *const *addresses, size_t n, struct fault *why);
+/* Were some handed over by a service manager, who starts another where somebody comes? */
+bool listeners_are_handed(const struct listeners *l);
 /* Where it listens, one line each: "127.0.0.1:8411", "unix:/run/x", "descriptor 3". */
 void listeners_describe(const struct listeners *l, struct buf *to);
 /* Nobody new is taken; a socket of our own in the file system goes. NULL is fine. */

@@ -16,16 +16,20 @@
 #include "protocol/base/num.h"
 
 #define EXIT_USAGE 2
+#define COLUMN     26 /* where what an option does begins */
 #define NAMES_MAX  32
 #define DRAIN_S    30.0 /* for streams that are under way, as the broker has it */
 #define LOOK_S     0.05
+#define IDLE_US    INT64_C(300000000) /* of one that a service manager started, as the broker has it */
+#define IDLE_MAX   (INT64_C(365) * 86400 * 1000000)
 
 struct options {
 	const char *socket;
 	const char *addresses[LISTENERS_MAX], *origins[NAMES_MAX], *hosts[NAMES_MAX];
 	size_t n_addresses, n_origins, n_hosts;
-	bool is_token_required, is_for_one;
-	int ready; /* a descriptor that is told where we listen; -1: none */
+	bool is_token_required, is_for_one, has_metrics;
+	int ready;       /* a descriptor that is told where we listen; -1: none */
+	int64_t idle_us; /* with nobody connected, until it ends; 0: never; -1: nothing is said */
 };
 
 struct run {
@@ -34,35 +38,37 @@ struct run {
 	struct server *server;
 	struct listeners *listeners;
 	struct ev_signal term, interrupt;
-	struct ev_timer draining;
-	double give_up;
+	struct ev_timer draining, idle;
+	double give_up, idle_s;
 };
 
-static const char usage[] =
+static const char usage_head[] =
 	"llm-broker-bridge: lets programs that know a base URL use language models through the "
 	"broker\n"
 	"\n"
 	"  llm-broker-bridge [--listen ADDR:PORT | --listen unix:PATH]... [--socket PATH]\n"
+	"\n";
+
+static const char usage_tail[] =
 	"\n"
-	"  --listen ADDR:PORT     of this host: 127.0.0.1:8411, [::1]:8411 (default: these, and\n"
-	"                         $XDG_RUNTIME_DIR/llm-broker/http)\n"
-	"  --listen unix:PATH     a socket in the file system; may repeat, both\n"
-	"  --socket PATH          of the broker\n"
-	"  --allow-origin ORIGIN  a web page that may ask, as https://app.test; may repeat\n"
-	"  --allow-host NAME      another name of this host; may repeat\n"
-	"  --require-token        only for programs that show an app token (`llmb token new APP`)\n"
-	"  --for-one              for `llmb run`: the broker's socket says who comes, and nobody "
-	"is "
-	"named\n"
-	"                         there beside it\n"
-	"  --ready-fd N           for `llmb run`: where it listens goes there, one line each, and "
-	"then its end\n"
-	"  --version, --help\n"
-	"\n"
+	"Without --listen it has the sockets that a service manager hands over, and --idle-exit is "
+	"5m\n"
+	"where nothing is said; else 127.0.0.1:8411, [::1]:8411 and "
+	"$XDG_RUNTIME_DIR/llm-broker/http.\n"
 	"Programs: `llmb env` prints what to set. Keys stay with the broker; where a program has "
 	"one "
 	"it may show\n"
 	"an app token, and whatever else it sends there is passed over.\n";
+
+#define OPTIONS_DEF "libllmclient/bridge/options.def"
+#include "protocol/base/options_table.def"
+
+static void print_usage(void)
+{
+	fputs(usage_head, stdout);
+	print_options(COLUMN);
+	fputs(usage_tail, stdout);
+}
 
 static int refuse(const char *what, const char *why)
 {
@@ -80,58 +86,68 @@ static int read_descriptor(const char *text)
 		       : -1;
 }
 
+/* As `idle_exit` of the broker's configuration, or seconds. -1: it is none. */
+static int64_t read_idle(const char *text)
+{
+	const struct span t = span_str(text);
+	int64_t v;
+	if (span_is(t, "never"))
+		return 0;
+	if (!num_duration_us(t, &v) && (!num_i64(t, &v) || v < 0 || !num_mul(v, 1000000, &v)))
+		return -1;
+	return v <= IDLE_MAX ? v : -1;
+}
+
 /* 0: go on; else one more than the exit code. */
 static int read_options(int argc, char **argv, struct options *o)
 {
-	static const struct option longs[] = {
-		{"listen",        required_argument, NULL, 'l'},
-		{"socket",        required_argument, NULL, 's'},
-		{"allow-origin",  required_argument, NULL, 'o'},
-		{"allow-host",    required_argument, NULL, 'n'},
-		{"require-token", no_argument,       NULL, 't'},
-		{"for-one",       no_argument,       NULL, '1'},
-		{"ready-fd",      required_argument, NULL, 'r'},
-		{"version",       no_argument,       NULL, 'V'},
-		{"help",          no_argument,       NULL, 'h'},
-		{NULL,            0,                 NULL, 0  },
-	};
 	opterr = 0;
 	for (int c; (c = getopt_long(argc, argv, ":h", longs, NULL)) != -1;) {
 		switch (c) {
-		case 'l':
+		case LISTEN:
 			if (o->n_addresses == LISTENERS_MAX)
 				return 1 + refuse(optarg, "is one address too many");
 			o->addresses[o->n_addresses++] = optarg;
 			break;
-		case 's':
+		case SOCKET:
 			o->socket = optarg;
 			break;
-		case 'o':
+		case ALLOW_ORIGIN:
 			if (o->n_origins == NAMES_MAX)
 				return 1 + refuse(optarg, "is one origin too many");
 			o->origins[o->n_origins++] = optarg;
 			break;
-		case 'n':
+		case ALLOW_HOST:
 			if (o->n_hosts == NAMES_MAX)
 				return 1 + refuse(optarg, "is one name too many");
 			o->hosts[o->n_hosts++] = optarg;
 			break;
-		case 'r':
+		case READY_FD:
 			o->ready = read_descriptor(optarg);
 			if (o->ready < 0)
 				return 1 + refuse(optarg, "is no open descriptor above 2");
 			break;
-		case '1':
+		case IDLE_EXIT:
+			o->idle_us = read_idle(optarg);
+			if (o->idle_us < 0)
+				return 1 + refuse(optarg, "is no time for --idle-exit: 90s, 5m and "
+							  "never are");
+			break;
+		case FOR_ONE:
 			o->is_for_one = true;
 			break;
-		case 't':
+		case REQUIRE_TOKEN:
 			o->is_token_required = true;
 			break;
-		case 'V':
+		case METRICS:
+			o->has_metrics = true;
+			break;
+		case VERSION:
 			puts("llm-broker-bridge " LLM_BROKER_VERSION);
 			return 1;
+		case HELP:
 		case 'h':
-			fputs(usage, stdout);
+			print_usage();
 			return 1;
 		case ':':
 			return 1 + refuse(argv[optind - 1], "wants a value");
@@ -171,19 +187,44 @@ static void on_draining(struct ev_loop *loop, struct ev_timer *t, int events)
 		ev_break(loop, EVBREAK_ALL);
 }
 
+/* Nobody new is taken: who comes now waits for the next one, where a service manager has the sockets. */
+static void stop(struct run *r)
+{
+	notify("STOPPING=1");
+	ev_timer_stop(r->loop, &r->idle);
+	listeners_close(r->listeners);
+	r->listeners = NULL;
+	r->give_up = ev_now(r->loop) + DRAIN_S;
+	ev_timer_start(r->loop, &r->draining);
+}
+
 static void on_stop(struct ev_loop *loop, struct ev_signal *w, int events)
 {
 	struct run *r = w->data;
 	(void)events;
-	if (!r->listeners) { /* told twice */
+	if (r->listeners)
+		stop(r);
+	else /* told twice */
 		ev_break(loop, EVBREAK_ALL);
-		return;
-	}
-	notify("STOPPING=1");
-	listeners_close(r->listeners);
-	r->listeners = NULL;
-	r->give_up = ev_now(loop) + DRAIN_S;
-	ev_timer_start(loop, &r->draining);
+}
+
+static void wait_idle(struct run *r, double more_s)
+{
+	ev_timer_set(&r->idle, more_s, 0);
+	ev_timer_start(r->loop, &r->idle);
+}
+
+/* Somebody may have been here meanwhile. */
+static void on_idle(struct ev_loop *loop, struct ev_timer *t, int events)
+{
+	struct run *r = container_of(t, struct run, idle);
+	const double since = server_empty_since(r->server);
+	const double more_s = since < 0 ? r->idle_s : since + r->idle_s - ev_now(loop);
+	(void)events;
+	if (more_s > 0)
+		wait_idle(r, more_s);
+	else
+		stop(r);
 }
 
 /* As many descriptors as connections need: each has three at the broker. */
@@ -227,6 +268,10 @@ static int serve(struct run *r, const struct options *o)
 		fprintf(stderr, "llm-broker-bridge: %s\n", why.err ? why.message : "out of memory");
 		return why.err == ERR_INVALID_ARGUMENT ? EXIT_USAGE : EXIT_FAILURE;
 	}
+	const int64_t usual_us = listeners_are_handed(r->listeners) ? IDLE_US : 0;
+	r->idle_s = (double)(o->idle_us < 0 ? usual_us : o->idle_us) / 1e6;
+	if (r->idle_s > 0)
+		wait_idle(r, r->idle_s);
 	say_where(r->listeners, o->ready);
 	notify("READY=1");
 	ev_run(r->loop, 0);
@@ -235,7 +280,7 @@ static int serve(struct run *r, const struct options *o)
 
 int main(int argc, char **argv)
 {
-	struct options o = {.ready = -1};
+	struct options o = {.ready = -1, .idle_us = -1};
 	struct run r = {.loop = NULL};
 	const int over = read_options(argc, argv, &o);
 	if (over)
@@ -252,6 +297,7 @@ int main(int argc, char **argv)
 		.lines = lines_new(r.loop, o.socket),
 		.door = {o.origins, o.n_origins, o.hosts, o.n_hosts},
 		.is_token_required = o.is_token_required,
+		.has_metrics = o.has_metrics,
 		.is_for_one = o.is_for_one
         };
 	r.term.data = r.interrupt.data = &r;
@@ -260,6 +306,7 @@ int main(int argc, char **argv)
 	ev_signal_start(r.loop, &r.term);
 	ev_signal_start(r.loop, &r.interrupt);
 	ev_timer_init(&r.draining, on_draining, 0, LOOK_S);
+	ev_init(&r.idle, on_idle);
 	const int code = serve(&r, &o);
 	listeners_close(r.listeners);
 	server_free(r.server);

@@ -26,26 +26,41 @@ struct ends {
 	in_port_t their_port, our_port;
 };
 
-static void put_end(const struct sockaddr_storage *name, struct in6_addr *to, in_port_t *port)
+/* A socket of version 6 may be at an end of version 4 (::ffff:127.0.0.1): to the kernel that is one of version 4. */
+static bool is_v4(const struct sockaddr_storage *name)
 {
-	if (name->ss_family == AF_INET) {
-		const struct sockaddr_in *in = (const void *)name;
-		memcpy(to, &in->sin_addr, sizeof in->sin_addr);
-		*port = in->sin_port;
-		return;
-	}
 	const struct sockaddr_in6 *in6 = (const void *)name;
-	*to = in6->sin6_addr;
-	*port = in6->sin6_port;
+	return name->ss_family == AF_INET || IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr);
 }
 
-static bool is_loopback(const struct sockaddr_storage *name)
+static void put_end(const struct sockaddr_storage *name, struct in6_addr *to, in_port_t *port)
 {
+	const struct sockaddr_in *in = (const void *)name;
+	const struct sockaddr_in6 *in6 = (const void *)name;
+	*port = name->ss_family == AF_INET ? in->sin_port : in6->sin6_port;
 	if (name->ss_family == AF_INET)
-		return ntohl(((const struct sockaddr_in *)(const void *)name)->sin_addr.s_addr) >>
-			       24 ==
-		       127;
-	return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)name)->sin6_addr);
+		memcpy(to, &in->sin_addr, sizeof in->sin_addr);
+	else if (is_v4(name))
+		memcpy(to, &in6->sin6_addr.s6_addr[12], sizeof in->sin_addr);
+	else
+		*to = in6->sin6_addr;
+}
+
+/* The same ends, as a socket of version 6 has them. */
+static struct ends mapped(const struct ends *v4)
+{
+	struct ends e = {
+		.family = AF_INET6, .their_port = v4->their_port, .our_port = v4->our_port};
+	e.theirs.s6_addr32[2] = e.ours.s6_addr32[2] = htonl(0xffff);
+	e.theirs.s6_addr32[3] = v4->theirs.s6_addr32[0];
+	e.ours.s6_addr32[3] = v4->ours.s6_addr32[0];
+	return e;
+}
+
+static bool is_loopback(const struct ends *e)
+{
+	return e->family == AF_INET ? e->theirs.s6_addr[0] == 127
+				    : IN6_IS_ADDR_LOOPBACK(&e->theirs);
 }
 
 enum told { TOLD, NOBODY, NOTHING }; /* nobody's: its owner has left it; or nothing is said here */
@@ -91,15 +106,14 @@ static enum told ask_kernel(int kernel, const struct ends *e, uid_t *out)
 	return m->idiag_inode ? TOLD : NOBODY;
 }
 
-/* A line of the table: "sl local:port remote:port st ... uid". */
+/* A line of the table of a family's sockets: "sl local:port remote:port st ... uid". */
 static enum told read_table(const struct ends *e, uid_t *out)
 {
-	const bool is_v4 = e->family == AF_INET;
-	const size_t words = is_v4 ? 1 : 4;
+	const size_t words = e->family == AF_INET ? 1 : 4;
 	char line[512], want[128];
 	size_t at = 0;
 	enum told found = NOBODY;
-	FILE *table = fopen(is_v4 ? "/proc/net/tcp" : "/proc/net/tcp6", "re");
+	FILE *table = fopen(words == 1 ? "/proc/net/tcp" : "/proc/net/tcp6", "re");
 	if (!table)
 		return NOTHING;
 	for (size_t i = 0; i < words; i++)
@@ -126,6 +140,16 @@ static enum told read_table(const struct ends *e, uid_t *out)
 	return found;
 }
 
+/* The other end may be a socket of either version. */
+static enum told read_tables(const struct ends *e, uid_t *out)
+{
+	const enum told told = read_table(e, out);
+	if (told == TOLD || e->family != AF_INET)
+		return told;
+	const struct ends v6 = mapped(e);
+	return read_table(&v6, out) == TOLD ? TOLD : told;
+}
+
 int peer_open(void)
 {
 	return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
@@ -136,16 +160,16 @@ static enum err tcp_uid(
 {
 	struct sockaddr_storage ours;
 	socklen_t n = sizeof ours;
-	struct ends e = {.family = theirs->ss_family};
-	if (!is_loopback(theirs))
+	struct ends e = {.family = is_v4(theirs) ? AF_INET : AF_INET6};
+	put_end(theirs, &e.theirs, &e.their_port);
+	if (!is_loopback(&e))
 		return fault_set(why, ERR_DENIED, "only programs of this host are served");
 	if (getsockname(fd, (struct sockaddr *)&ours, &n) != 0)
 		return fault_set(why, ERR_DENIED, "the connection is gone");
-	put_end(theirs, &e.theirs, &e.their_port);
 	put_end(&ours, &e.ours, &e.our_port);
 	enum told told = ask_kernel(kernel, &e, out);
 	if (told == NOTHING)
-		told = read_table(&e, out);
+		told = read_tables(&e, out);
 	if (told == TOLD)
 		return OK;
 	if (told == NOBODY)

@@ -33,6 +33,8 @@ static const struct row rows[] = {
 
 #define NATIVE "/native/"
 #define MODELS "/models/"
+#define UPLOAD "/upload"
+#define ANYONE SPAN("*") /* the broker finds out who has it */
 
 /* Does `path` go on by the row's end at its beginning? */
 static bool fits(struct span path, const char *end)
@@ -81,12 +83,12 @@ static void find_native(struct span path, struct place *out)
 {
 	const struct span rest = span_skip(path, sizeof NATIVE - 1);
 	const size_t n = span_index(rest, '/');
+	if (n == 0)
+		return;
 	out->kind = PLACE_NATIVE;
 	out->methods = "";
 	out->provider = span_first(rest, n);
 	out->path = n < rest.n ? span_skip(rest, n) : SPAN("/");
-	if (out->provider.n == 0)
-		out->kind = PLACE_NOWHERE;
 	if (span_is(out->provider, "anthropic"))
 		out->envelope = ENVELOPE_ANTHROPIC;
 	else if (span_is(out->provider, "gemini") || span_is(out->provider, "vertex"))
@@ -129,8 +131,9 @@ static size_t gemini_begins(struct span path)
 {
 	for (size_t i = 0; i < COUNT_OF(gemini_versions); i++) {
 		const size_t at = span_find(path, span_str(gemini_versions[i]));
-		if (at < path.n)
-			return at;
+		if (at < path.n) /* what is to be a file goes to another place */
+			return span_ends(span_first(path, at), SPAN(UPLOAD)) ? at - strlen(UPLOAD)
+									     : at;
 	}
 	if (gemini_method(path) == COUNT_OF(gemini_methods))
 		return path.n;
@@ -164,7 +167,9 @@ static bool find_gemini(struct span path, struct place *out)
 	out->envelope = ENVELOPE_GEMINI;
 	out->path = span_skip(path, at);
 	out->kind = PLACE_NATIVE;
-	out->provider = SPAN("gemini");
+	out->provider = ANYONE;
+	if (span_starts(out->path, SPAN(UPLOAD)))
+		return true;
 	if (span_starts(out->path, SPAN(MODELS)))
 		out->before = "/v1beta";
 	const struct span rest = out->before[0] ? out->path : behind_first(out->path);
@@ -221,6 +226,11 @@ void place_find(struct span target, struct place *out)
 		out->methods = "GET";
 		return;
 	}
+	if (span_is(path, "/metrics")) {
+		out->kind = PLACE_METRICS;
+		out->methods = "GET";
+		return;
+	}
 	if (span_starts(path, SPAN(NATIVE))) {
 		find_native(path, out);
 		return;
@@ -239,16 +249,33 @@ void place_find(struct span target, struct place *out)
 		out->before = "/v1";
 		out->path = end;
 		if (!r->surface)
-			out->provider = r->envelope == ENVELOPE_ANTHROPIC ? SPAN("anthropic")
-									  : SPAN("openai");
+			out->provider = ANYONE;
 		return;
 	}
 	if (span_starts(end, SPAN("/messages/")))
 		out->envelope = ENVELOPE_ANTHROPIC;
 }
 
+/* Google's at `before`, where the version that some of its clients write has less. */
+static void take_googles(const char *before, struct span path, struct place *p)
+{
+	p->envelope = ENVELOPE_GEMINI;
+	p->kind = PLACE_NATIVE;
+	p->methods = "";
+	p->before = before;
+	p->path = path;
+	p->provider = ANYONE;
+}
+
 void place_speak_gemini(struct place *p)
 {
+	const struct span stable = SPAN("/v1/"), upload = SPAN(UPLOAD "/v1/");
+	if (p->kind == PLACE_NATIVE && p->envelope == ENVELOPE_OPENAI && p->before[0])
+		take_googles("/v1beta", p->path, p); /* it is none that names its provider */
+	else if (p->kind == PLACE_NOWHERE && span_starts(p->path, stable))
+		take_googles("/v1beta", span_skip(p->path, stable.n - 1), p);
+	else if (p->kind == PLACE_NOWHERE && span_starts(p->path, upload))
+		take_googles(UPLOAD "/v1beta", span_skip(p->path, upload.n - 1), p);
 	if (p->kind != PLACE_SURFACE || strcmp(p->surface, "models") != 0)
 		return;
 	p->envelope = ENVELOPE_GEMINI;

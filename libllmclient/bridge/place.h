@@ -8,6 +8,7 @@ enum place_kind {
 	PLACE_SURFACE, /* the broker translates it */
 	PLACE_NATIVE,  /* the provider's own endpoint */
 	PLACE_HEALTH,  /* the bridge itself is asked */
+	PLACE_METRICS, /* the broker is, what it has counted */
 	PLACE_NOWHERE,
 };
 
@@ -23,14 +24,15 @@ struct place {
 	const char *before;   /* what the target lacks of the path that the broker is to be told, */
 	struct span path;     /* and what it has; undecoded */
 	struct span query;    /* behind the question mark; empty: none */
-	struct span provider; /* of a native place: as the path says it, else whose API it is */
+	struct span provider; /* of a native place: as the path says it, else "*": who has it */
 };
 
 /* `target` is what stands behind the method: a path and perhaps a query, undecoded; it lives as long as *out. What comes
  * before the usual path, as in /v1/v1/messages, /openai/v1/models or /messages, is passed over. */
 void place_find(struct span target, struct place *out);
 
-/* The caller's headers say that it is a client of Google's, to whom /v1/models is another list. */
+/* The caller's headers say that it is a client of Google's: to it /v1/models is another list, and /v1/files, and what no
+ * other API has at /v1/, is at Google's v1beta. */
 void place_speak_gemini(struct place *p);
 
 /* Is it one of `methods`? HEAD goes as GET. */

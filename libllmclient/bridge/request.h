@@ -5,28 +5,8 @@
 #define LIBLLMCLIENT_BRIDGE_REQUEST_H
 #include <microhttpd.h>
 
-#include "libllmclient/bridge/door.h"
-#include "libllmclient/bridge/line.h"
-
-/* What all requests share. */
-struct bridge {
-	struct ev_loop *loop;
-	struct lines *lines;
-	struct door door;
-	bool is_token_required; /* whoever shows no app token is refused */
-	bool is_for_one;        /* the broker knows by our connection for whom all of it is */
-	size_t gathered_bytes;  /* of bodies that wait to be whole */
-	/* HTTP connections have something to do: to be called at the end of this turn */
-	void (*stir)(void *context);
-	void *context;
-};
-
-/* Who is connected. */
-struct caller {
-	bool is_local_socket; /* of a Unix socket: no browser comes here */
-	int process; /* a handle of the program there, the connection's own; -1: the kernel keeps it (peer.h), or none is known */
-	struct fault refused; /* why it may not; OK: it may */
-};
+#include "libllmclient/bridge/bridge.h"
+#include "libllmclient/bridge/caller.h"
 
 struct request;
 
@@ -39,6 +19,8 @@ enum MHD_Result request_handle(struct request *r, struct MHD_Connection *c, cons
 void request_gone(struct request *r);
 /* Does its body come so slowly that it is not waited for? */
 bool request_is_late(const struct request *r);
+/* Are others refused for the sake of its answer, which has been there for a while and is not read? */
+bool request_is_in_the_way(const struct request *r);
 /* It is over, however it came to that. */
 void request_free(struct request *r);
 

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "libllmclient/bridge/request.h"
 #include "protocol/base/list.h"
 
 #define HEAD_BYTES   ((size_t)64 * 1024) /* of a request, and of what libmicrohttpd needs beside it */
@@ -19,6 +20,8 @@
 #define REFUSED_S    2u
 #define GONE_AT_ONCE 64
 #define SWEEP_S      5.0
+#define SPARED_S     1.0 /* who is quiet for less is not let go to make room */
+#define ROOM_AT_ONCE 64
 
 struct conn {
 	struct conn *prev, *next; /* of those that are quiet, the longest first; or of the others */
@@ -41,7 +44,10 @@ struct server {
 	struct ev_prepare prepare;
 	int gone_fd;
 	struct conn *quiet, *busy;
+	struct conn
+		*being_added; /* while libmicrohttpd is given it, and has not said that it has it */
 	unsigned n, n_refused; /* connections; and of those who may not ask */
+	double empty_since;    /* the loop's time, where n is 0 */
 	bool is_stirred, is_draining;
 };
 
@@ -143,7 +149,7 @@ static void on_sweep(struct ev_loop *loop, struct ev_timer *w, int events)
 		hang_up(c);
 	}
 	LIST_EACH(s->busy, c) {
-		if (!request_is_late(c->request))
+		if (!request_is_late(c->request) && !request_is_in_the_way(c->request))
 			continue;
 		request_gone(c->request);
 		hang_up(c);
@@ -173,23 +179,25 @@ static void set_quiet(struct conn *c)
 
 static void forget(struct conn *c)
 {
-	c->server->n--;
+	if (--c->server->n == 0)
+		c->server->empty_since = ev_now(c->server->loop);
 	if (c->who.refused.err)
 		c->server->n_refused--;
 	conn_free(c);
 }
 
-/* libmicrohttpd has taken it, or lets it go. Whose it is was put aside by server_add. */
-static struct conn *being_added;
-
+/* libmicrohttpd has taken it, or lets it go. */
 static void on_connection(void *context, struct MHD_Connection *http, void **socket_context,
 	enum MHD_ConnectionNotificationCode code)
 {
 	struct server *s = context;
 	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-		being_added->http = http;
-		*socket_context = being_added;
-		being_added = NULL;
+		s->being_added->http = http;
+		*socket_context = s->being_added;
+		if (s->being_added->who.refused.err)
+			(void)MHD_set_connection_option(
+				http, MHD_CONNECTION_OPTION_TIMEOUT, REFUSED_S);
+		s->being_added = NULL;
 		return;
 	}
 	struct conn *c = *socket_context;
@@ -207,6 +215,24 @@ static void on_connection(void *context, struct MHD_Connection *http, void **soc
 bool server_has_room(const struct server *s)
 {
 	return s->n < SERVER_CONNECTIONS && !s->is_draining;
+}
+
+double server_empty_since(const struct server *s)
+{
+	return s->n == 0 ? s->empty_since : -1;
+}
+
+void server_make_room(struct server *s)
+{
+	struct conn *c;
+	int n = 0;
+	LIST_EACH(s->quiet, c) {
+		if (n == ROOM_AT_ONCE || ev_now(s->loop) - c->since < SPARED_S)
+			break;
+		n++;
+		if (!c->is_gone)
+			hang_up(c);
+	}
 }
 
 void server_add(struct server *s, int fd, const struct caller *who)
@@ -232,16 +258,15 @@ void server_add(struct server *s, int fd, const struct caller *who)
 	s->n++;
 	s->n_refused += is_refused;
 	set_quiet(c);
-	being_added = c;
-	const bool is_added =
-		MHD_add_connection(s->http, fd, (struct sockaddr *)&name, n) == MHD_YES;
-	if (!is_added && being_added == c) { /* it has closed the descriptor */
+	s->being_added = c;
+	/* newer ones (1.0) put it into a list first, which they look at when they run */
+	if (MHD_add_connection(s->http, fd, (struct sockaddr *)&name, n) == MHD_YES && !c->http)
+		run(s);
+	if (s->being_added == c) { /* it has closed the descriptor */
 		LIST_REMOVE(s->quiet, c);
 		forget(c);
-	} else if (is_added && is_refused) {
-		(void)MHD_set_connection_option(c->http, MHD_CONNECTION_OPTION_TIMEOUT, REFUSED_S);
 	}
-	being_added = NULL;
+	s->being_added = NULL;
 	stir(s);
 }
 
@@ -330,6 +355,7 @@ struct server *server_new(struct bridge *b, struct fault *why)
 	}
 	s->bridge = b;
 	s->loop = b->loop;
+	s->empty_since = ev_now(s->loop);
 	s->gone_fd = epoll_create1(EPOLL_CLOEXEC);
 	b->stir = stir;
 	b->context = s;

@@ -18,24 +18,64 @@ static int digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Is a name of the query that one, escaped or not, in whichever case? */
+/* The next byte of a part of a query, escaped or not. */
+static char next_byte(struct span *raw)
+{
+	const struct span r = *raw;
+	const bool is_escaped =
+		r.n > 2 && r.p[0] == '%' && digit(r.p[1]) >= 0 && digit(r.p[2]) >= 0;
+	*raw = span_skip(r, is_escaped ? 3 : 1);
+	return is_escaped ? (char)(digit(r.p[1]) * 16 + digit(r.p[2])) : r.p[0];
+}
+
+/* Is a name of the query that one, in whichever case? */
 static bool is_name(struct span raw, struct span want)
 {
 	size_t n = 0;
-	for (size_t i = 0; i < raw.n; i++, n++) {
-		char c = raw.p[i];
-		if (c == '%' && i + 2 < raw.n && digit(raw.p[i + 1]) >= 0 &&
-			digit(raw.p[i + 2]) >= 0) {
-			c = (char)(digit(raw.p[i + 1]) * 16 + digit(raw.p[i + 2]));
-			i += 2;
-		}
+	for (; raw.n > 0; n++) {
+		const char c = next_byte(&raw);
 		if (n == want.n || span_lower(c) != want.p[n])
 			return false;
 	}
 	return n == want.n;
 }
 
-struct span shown_token(const struct shown *s)
+static bool is_sound(struct span token)
+{
+	if (token.n != TOKEN_BYTES)
+		return false;
+	for (size_t i = sizeof PREFIX - 1; i < token.n; i++) {
+		if (digit(token.p[i]) < 0 || token.p[i] != span_lower(token.p[i]))
+			return false;
+	}
+	return true;
+}
+
+/* One that is ours ends the search. */
+static enum shown_kind look_at(struct span text, char to[SHOWN_BYTES])
+{
+	if (!span_is_set(text) || !is_ours(text))
+		return SHOWN_NOTHING;
+	if (!is_sound(text))
+		return SHOWN_UNSOUND;
+	memcpy(to, text.p, text.n);
+	to[text.n] = '\0';
+	return SHOWN_TOKEN;
+}
+
+/* The same, of a value of the query. */
+static enum shown_kind look_at_escaped(struct span raw, char to[SHOWN_BYTES])
+{
+	char text[TOKEN_BYTES + 1]; /* one more, by which it is seen to be too long */
+	size_t n = 0;
+	while (raw.n > 0 && n < sizeof text)
+		text[n++] = next_byte(&raw);
+	const enum shown_kind kind = look_at(span_of(text, n), to);
+	explicit_bzero(text, sizeof text);
+	return kind;
+}
+
+enum shown_kind shown_token(const struct shown *s, char to[SHOWN_BYTES])
 {
 	struct span rest = span_is_set(s->query) ? s->query : SPAN("");
 	const struct span bearer =
@@ -43,28 +83,16 @@ struct span shown_token(const struct shown *s)
 			? span_trim(span_skip(s->authorization, SCHEME_BYTES))
 			: SPAN_NONE;
 	const struct span all[] = {bearer, span_trim(s->x_api_key), span_trim(s->x_goog_api_key)};
-	for (size_t i = 0; i < COUNT_OF(all); i++) {
-		if (span_is_set(all[i]) && is_ours(all[i]))
-			return all[i];
-	}
-	while (rest.n > 0) {
+	enum shown_kind kind = SHOWN_NOTHING;
+	for (size_t i = 0; i < COUNT_OF(all) && kind == SHOWN_NOTHING; i++)
+		kind = look_at(all[i], to);
+	while (rest.n > 0 && kind == SHOWN_NOTHING) {
 		struct span value = span_cut(&rest, '&');
 		const struct span name = span_cut(&value, '=');
-		if (span_is_set(value) && is_name(name, SPAN("key")) && is_ours(value))
-			return value;
+		if (span_is_set(value) && is_name(name, SPAN("key")))
+			kind = look_at_escaped(value, to);
 	}
-	return SPAN_NONE;
-}
-
-bool shown_is_sound(struct span token)
-{
-	if (token.n != TOKEN_BYTES || !is_ours(token))
-		return false;
-	for (size_t i = sizeof PREFIX - 1; i < token.n; i++) {
-		if (digit(token.p[i]) < 0 || token.p[i] != span_lower(token.p[i]))
-			return false;
-	}
-	return true;
+	return kind;
 }
 
 void shown_leave_out(struct span query, struct buf *to)

@@ -9,11 +9,14 @@ struct shown {
 	struct span authorization, x_api_key, x_goog_api_key, query;
 };
 
-/* It lies in one of them; absent: there is none. */
-struct span shown_token(const struct shown *s);
+enum shown_kind {
+	SHOWN_NOTHING,
+	SHOWN_TOKEN,
+	SHOWN_UNSOUND, /* it begins as ours do, and is none as they are made: no broker knows it */
+};
 #define SHOWN_BYTES 70 /* of one as they are made, with the NUL */
-/* Is it one as they are made? Any other is none that a broker knows. */
-bool shown_is_sound(struct span token);
+/* The first, in whichever spelling the query has it; SHOWN_TOKEN: it is in `to`, which is the caller's to wipe. */
+enum shown_kind shown_token(const struct shown *s, char to[SHOWN_BYTES]);
 
 /* Appends the query without a key of any kind, in whichever spelling: that is nobody's but ours. */
 void shown_leave_out(struct span query, struct buf *to);

@@ -29,6 +29,17 @@ void show_usage_json(struct json_out *out, const llm_usage *u)
 	put_count(out, "cost_nusd", llm_usage_cost_nanousd(u));
 	put_count(out, "ttft_us", llm_usage_ttft_us(u));
 	put_count(out, "total_us", llm_usage_total_us(u));
+	if (llm_usage_cache(u))
+		json_pair_str(out, "cache", span_str(llm_usage_cache(u)));
+	put_count(out, "cache_age_s", llm_usage_cache_age_s(u));
+	if (llm_usage_cache_score(u) >= 0) {
+		char score[32];
+		(void)snprintf(score, sizeof score, "%.4g", llm_usage_cache_score(u));
+		json_pair_raw(out, "cache_score", span_str(score));
+	}
+	put_count(out, "saved_nusd", llm_usage_saved_nanousd(u));
+	if (llm_usage_kept(u))
+		json_pair_bool(out, "kept", true);
 	json_close(out, '}');
 }
 
@@ -269,6 +280,45 @@ static void put_time(struct buf *out, int64_t us)
 		buf_print(out, " · %" PRId64 ".%" PRId64 " s", us / 1000000, us / 100000 % 10);
 }
 
+void put_age(struct buf *out, int64_t age_s)
+{
+	static const struct {
+		int64_t s;
+		const char *name;
+	} units[] = {
+		{86400, "d"  },
+                {3600,  "h"  },
+                {60,    "min"}
+        };
+	for (size_t i = 0; i < COUNT_OF(units); i++) {
+		if (age_s >= units[i].s) {
+			buf_print(out, "%" PRId64 " %s", age_s / units[i].s, units[i].name);
+			return;
+		}
+	}
+	buf_print(out, "%" PRId64 " s", age_s);
+}
+
+/* Where the answer comes from, if no provider gave it. */
+static void put_origin(struct buf *out, const llm_usage *u)
+{
+	const char *source = llm_usage_cache(u);
+	const int64_t age_s = llm_usage_cache_age_s(u);
+	if (!source)
+		return;
+	if (strcmp(source, "joined") == 0) {
+		buf_text(out, " · shared with another call");
+		return;
+	}
+	if (strcmp(source, "semantic") == 0)
+		buf_print(out, " · of other words, %.2f", llm_usage_cache_score(u));
+	else if (strcmp(source, "stale") == 0)
+		buf_text(out, " · stale");
+	buf_text(out, " · kept ");
+	put_age(out, age_s > 0 ? age_s : 0);
+	buf_text(out, " ago");
+}
+
 static void show_cost(const struct show *s, const llm_result *a)
 {
 	const llm_usage *u = llm_result_usage(a);
@@ -287,9 +337,19 @@ static void show_cost(const struct show *s, const llm_result *a)
 		buf_text(&line, " USD");
 	}
 	put_time(&line, llm_usage_total_us(u));
+	put_origin(&line, u);
 	buf_byte(&line, '\0');
 	if (!buf_error(&line))
 		say_err("%s", line.p);
+}
+
+void show_other_words(const struct common *o, const llm_usage *u)
+{
+	const char *source = llm_usage_cache(u);
+	if (!o->is_quiet && source && strcmp(source, "semantic") == 0)
+		say_err("note: this is the answer to other words, which may mean the same (%.2f); "
+			"--cache=refresh asks these",
+			llm_usage_cache_score(u));
 }
 
 static void show_account(struct show *s, const llm_result *a)
@@ -299,6 +359,7 @@ static void show_account(struct show *s, const llm_result *a)
 		show_aside(s, "note", "the answer was cut at the token limit: see --max-tokens");
 	else if (stop && strcmp(stop, "content_filter") == 0)
 		show_aside(s, "note", "the provider's content filter ended the answer");
+	show_other_words(s->common, llm_result_usage(a));
 	show_cost(s, a);
 }
 

@@ -24,6 +24,12 @@ void show_end(struct show *s, const llm_result *a);
 struct json_out;
 void show_usage_json(struct json_out *out, const llm_usage *u);
 
+/* Says that it is the answer to other words, where it is. */
+void show_other_words(const struct common *o, const llm_usage *u);
+
+/* "1 s", "5 min", "3 h", "2 d": what is over of the next smaller is left out. */
+void put_age(struct buf *out, int64_t age_s);
+
 /* Ends the line that an answer broke off in, or the one that says that it waits. */
 void show_break(struct show *s);
 

@@ -39,9 +39,7 @@ static void say_list(const struct answer *answer)
 	OWNED(buf_done) struct buf out = BUF_INIT(SAY_BYTES_MAX);
 	OWNED(arena_done) struct arena arena;
 	arena_init(&arena, SAY_BYTES_MAX);
-	table_begin(&t, COUNT_OF(heads), 1u << 1 | 1u << 6 | 1u << 7);
-	for (size_t i = 0; i < COUNT_OF(heads); i++)
-		table_text(&t, heads[i]);
+	table_heads(&t, heads, COUNT_OF(heads), 1u << 1 | 1u << 6 | 1u << 7);
 	const struct json seen = json_member(answer->json, "seen");
 	for (struct json_walk w = json_each(seen); json_next(&w);)
 		table_seen(&t, w.value, &arena);
@@ -62,19 +60,12 @@ static int run_list(const struct command *self, int argc, char **argv)
 
 /* ---- what is said of them ---- */
 
-static int ask_about(const struct app *o, const char *op, struct question *q, const char *said)
+static int change(
+	const struct app *o, const char *op, struct question *q, const struct change_words *words)
 {
-	struct answer answer;
 	if (o->uid >= 0)
 		json_pair_i64(&q->out, "uid", o->uid);
-	if (!broker_ask(&o->common, op, q, &answer))
-		return answer.exit_code;
-	if (o->common.is_json)
-		say_answer(&answer);
-	else if (!o->common.is_quiet)
-		say_err("%s", said);
-	answer_done(&answer);
-	return EXIT_GOOD;
+	return broker_change(&o->common, op, q, words);
 }
 
 static int run_allow(const struct command *self, int argc, char **argv)
@@ -95,32 +86,9 @@ static int run_allow(const struct command *self, int argc, char **argv)
 		json_pair_i64(&q.out, "for_s", (o.for_ms + 999) / 1000);
 	else if (o.is_forever || o.is_session)
 		json_pair_i64(&q.out, "for_s", 0);
-	json_key(&q.out, "models");
-	json_open(&q.out, '[');
-	for (size_t i = 0; i < o.models.n; i++)
-		json_put_str(&q.out, span_str(o.models.items[i]));
-	json_close(&q.out, ']');
-	return ask_about(&o, "app.allow", &q, "allowed; `llmb app revoke` cuts it off");
-}
-
-/* The same where it may be that there is nothing to take away. */
-static int take_back(const struct app *o, const char *op, struct question *q, const char *what,
-	const char *who, const char *said)
-{
-	struct answer answer;
-	if (o->uid >= 0)
-		json_pair_i64(&q->out, "uid", o->uid);
-	if (!broker_ask(&o->common, op, q, &answer))
-		return answer.exit_code;
-	const bool is_found = json_kind(json_member(answer.json, "found")) != JSON_FALSE;
-	if (o->common.is_json)
-		say_answer(&answer);
-	else if (!is_found)
-		say_err("llmb: %s %s", what, who);
-	else if (!o->common.is_quiet)
-		say_err("%s", said);
-	answer_done(&answer);
-	return is_found ? EXIT_GOOD : EXIT_BAD;
+	question_texts(&q, "models", &o.models);
+	return change(&o, "app.allow", &q,
+		&(struct change_words){.done = "allowed; `llmb app revoke` cuts it off"});
 }
 
 /* A line of one word, which is that member of the question. */
@@ -146,7 +114,8 @@ static int run_revoke(const struct command *self, int argc, char **argv)
 	const int code = read_one(self, argc, argv, &o, "who", &q, &who);
 	if (code != OPTIONS_GO_ON)
 		return code;
-	return ask_about(&o, "app.revoke", &q, "cut off: its next call is denied");
+	return change(&o, "app.revoke", &q,
+		&(struct change_words){.done = "cut off: its next call is denied"});
 }
 
 static int run_forget(const struct command *self, int argc, char **argv)
@@ -157,8 +126,9 @@ static int run_forget(const struct command *self, int argc, char **argv)
 	const int code = read_one(self, argc, argv, &o, "who", &q, &who);
 	if (code != OPTIONS_GO_ON)
 		return code;
-	return take_back(&o, "app.forget", &q, "nothing was said of", who,
-		"forgotten: the rules alone hold for it");
+	return change(&o, "app.forget", &q,
+		&(struct change_words){"forgotten: the rules alone hold for it",
+			"nothing was said of", who, NULL});
 }
 
 /* ---- sockets of their own ---- */
@@ -188,6 +158,7 @@ static int run_add(const struct command *self, int argc, char **argv)
 		buf_print(&out, "LLM_BROKER_SOCKET=%.*s\n",
 			SPAN_ARG(text_of(answer.json, "socket", &arena)));
 		say_out(&out);
+		broker_warn(&answer);
 	}
 	answer_done(&answer);
 	return EXIT_GOOD;
@@ -201,8 +172,9 @@ static int run_remove(const struct command *self, int argc, char **argv)
 	const int code = read_one(self, argc, argv, &o, "name", &q, &name);
 	if (code != OPTIONS_GO_ON)
 		return code;
-	return take_back(
-		&o, "app.remove", &q, "there is no application", name, "its socket is gone");
+	return change(&o, "app.remove", &q,
+		&(struct change_words){
+			"its socket is gone", "there is no application", name, NULL});
 }
 
 #define APP(field) offsetof(struct app, field)

@@ -6,6 +6,7 @@
 
 #include "libllmclient/cli/answer.h"
 #include "libllmclient/cli/broker.h"
+#include "libllmclient/cli/cache_wishes.h"
 #include "libllmclient/cli/commands.h"
 #include "libllmclient/cli/interrupt.h"
 #include "libllmclient/cli/outcome.h"
@@ -20,6 +21,7 @@ struct ask {
 	bool is_whole, is_usage, is_batch, is_once;
 	struct text_list fallbacks, tags;
 	const char *session;
+	struct cache_wishes cache;
 };
 
 #define ASK(field) offsetof(struct ask, field)
@@ -46,6 +48,7 @@ static const struct option_row rows[] = {
          ASK(tags)															 },
 	{'\0', "session",     "WORD",   "what belongs together goes to one place, if the alias is sticky",
          OPTION_TEXT,												       ASK(session)   },
+	CACHE_WISHES_ROWS(ask, cache),
 	{'\0', "once",        NULL,     "send nothing again that may have been served",                    OPTION_FLAG,
          ASK(is_once)														      },
 	{'\0', "usage",       NULL,     "tokens and cost on stderr, even if it is no terminal",            OPTION_FLAG,
@@ -87,6 +90,7 @@ static int fill(const struct ask *o, llm_request *r, const char *text)
 		(void)llm_request_tag(r, o->tags.items[i]);
 	if (o->session)
 		(void)llm_request_session(r, o->session);
+	cache_wishes_put(&o->cache, r);
 	if (o->is_once)
 		(void)llm_request_at_most_once(r, 1);
 	if (o->timeout_ms > 0)
@@ -136,6 +140,9 @@ static int run(const struct command *self, int argc, char **argv)
 		return code;
 	if (o.timeout_ms > INT32_MAX)
 		return options_refuse(self, "--timeout: at most 24d is wanted");
+	code = cache_wishes_check(self, &o.cache, "--cache-");
+	if (code)
+		return code;
 	OWNED(buf_done) struct buf text;
 	code = text_read(self, &o.common, n, words, &text);
 	if (!code && text.p[0] == '\0' && o.files.n == 0)

@@ -44,18 +44,10 @@ static void say_shown(const struct answer *answer)
 static int ask_list(const struct common *o, const char *name, void (*say)(const struct answer *a))
 {
 	struct question q;
-	struct answer answer;
 	question_begin(&q);
 	if (name)
 		json_pair_str(&q.out, "name", span_str(name));
-	if (!broker_ask(o, "budget.list", &q, &answer))
-		return answer.exit_code;
-	if (o->is_json)
-		say_answer(&answer);
-	else
-		say(&answer);
-	answer_done(&answer);
-	return EXIT_GOOD;
+	return broker_tell(o, "budget.list", &q, say);
 }
 
 static int run_list(const struct command *self, int argc, char **argv)
@@ -162,19 +154,6 @@ static bool says_something(const struct budget *o)
 	       o->concurrency >= 0 || o->is_rolling;
 }
 
-static int change(const struct budget *o, const char *op, struct question *q, const char *said)
-{
-	struct answer answer;
-	if (!broker_ask(&o->common, op, q, &answer))
-		return answer.exit_code;
-	if (o->common.is_json)
-		say_answer(&answer);
-	else if (!o->common.is_quiet)
-		say_err("%s", said);
-	answer_done(&answer);
-	return EXIT_GOOD;
-}
-
 static int run_set(const struct command *self, int argc, char **argv)
 {
 	struct budget o = {.concurrency = -1};
@@ -193,7 +172,8 @@ static int run_set(const struct command *self, int argc, char **argv)
 	put_without(&q, &o.without);
 	OWNED(buf_done) struct buf said = BUF_INIT(SAY_BYTES_MAX);
 	buf_print(&said, "set; `llmb budget show %s` says what is used of it%c", words[0], '\0');
-	return change(&o, "budget.set", &q, buf_error(&said) ? "set" : said.p);
+	return broker_change(&o.common, "budget.set", &q,
+		&(struct change_words){.done = buf_error(&said) ? "set" : said.p});
 }
 
 static int run_remove(const struct command *self, int argc, char **argv)
@@ -207,7 +187,8 @@ static int run_remove(const struct command *self, int argc, char **argv)
 		return code;
 	question_begin(&q);
 	json_pair_str(&q.out, "name", span_str(words[0]));
-	return change(&o, "budget.remove", &q, "removed");
+	return broker_change(
+		&o.common, "budget.remove", &q, &(struct change_words){.done = "removed"});
 }
 
 #define BUDGET(field) offsetof(struct budget, field)

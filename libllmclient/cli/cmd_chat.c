@@ -7,6 +7,7 @@
 
 #include "libllmclient/cli/answer.h"
 #include "libllmclient/cli/broker.h"
+#include "libllmclient/cli/cache_wishes.h"
 #include "libllmclient/cli/commands.h"
 #include "libllmclient/cli/interrupt.h"
 #include "libllmclient/cli/secret.h"
@@ -15,6 +16,7 @@ struct chat {
 	struct common common;
 	const char *model, *system;
 	bool is_usage;
+	struct cache_wishes cache;
 };
 
 struct talk {
@@ -31,9 +33,13 @@ static bool begin(struct talk *t)
 {
 	llm_request_free(t->history);
 	t->history = llm_request_new(t->model);
-	if (t->history && t->options->system)
+	if (!t->history)
+		return false;
+	if (t->options->system)
 		(void)llm_request_system(t->history, t->options->system);
-	return t->history != NULL;
+	cache_wishes_put(
+		&t->options->cache, t->history); /* failures stick, and are told when asked */
+	return true;
 }
 
 static void out_of_memory(struct talk *t)
@@ -185,6 +191,9 @@ static int run(const struct command *self, int argc, char **argv)
 	const int code = options_read_words(self, argc, argv, &o, 0, 0, &n, &words);
 	if (code != OPTIONS_GO_ON)
 		return code;
+	const int wrong = cache_wishes_check(self, &o.cache, "--cache-");
+	if (wrong)
+		return wrong;
 	t.is_terminal = may_ask(&o.common);
 	t.client = broker_client(&o.common);
 	t.model = o.model ? strdup(o.model) : NULL;
@@ -205,6 +214,7 @@ static const struct option_row rows[] = {
 	{'s',  "system", "TEXT",  "instructions that come before all",                    OPTION_TEXT, CHAT(system)},
 	{'\0', "usage",  NULL,    "tokens and cost on stderr, even if it is no terminal", OPTION_FLAG,
          CHAT(is_usage)											    },
+	CACHE_WISHES_ROWS(chat, cache),
 };
 
 const struct command command_chat = {

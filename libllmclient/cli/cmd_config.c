@@ -116,7 +116,9 @@ static int tell(const struct config *o, int status, struct span said)
 	OWNED(buf_done) struct buf out = BUF_INIT(SAY_BYTES_MAX);
 	OWNED(buf_done) struct buf none = BUF_INIT(SAY_BYTES_MAX);
 	const size_t end = said.n >= strlen(ok) ? said.n - strlen(ok) : 0;
-	if (status == 0 && span_is(span_skip(said, end), ok) && is_nothing(span_first(said, end))) {
+	const bool is_one_line = span_index(said, '\n') == said.n; /* else it is of what is there */
+	if (status == 0 && is_one_line && span_is(span_skip(said, end), ok) &&
+		is_nothing(span_first(said, end))) {
 		buf_print(&none, "%.*s: there is none: the defaults hold",
 			SPAN_ARG(span_first(said, end)));
 		said = buf_view(&none);

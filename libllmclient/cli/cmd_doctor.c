@@ -266,6 +266,21 @@ static void check_audit(struct report *r, struct json audit)
 		note(r, FINE, "audit", NULL, "written; `llmb audit verify` checks it");
 }
 
+/* Whatever the disk does, answers are kept in memory: where there is no key to seal them with that is the vault's to say. */
+static void check_cache(struct report *r, struct json disk)
+{
+	const struct span state = text_of(disk, "state", &r->arena);
+	if (span_is(state, "failing"))
+		note(r, WARNING, "cache",
+			"make room or mend it; answers are kept in memory till then",
+			"the disk takes no more: %.*s", SPAN_ARG(text_of(disk, "why", &r->arena)));
+	else if (span_is(state, "away"))
+		note(r, WARNING, "cache", "see the broker's log",
+			"the disk with kept answers is gone");
+	else if (span_is(state, "open") || span_is(state, "reading"))
+		note(r, FINE, "cache", NULL, "answers are kept on disk as well as in memory");
+}
+
 /* What rests may be well again soon, but a key that is refused is not by itself. */
 static void check_targets(struct report *r, struct json targets)
 {
@@ -331,6 +346,7 @@ static void check_status(struct report *r)
 	check_vault(r, json_member(s, "vault"));
 	check_catalogue(r, json_member(s, "catalogue"));
 	check_audit(r, json_member(s, "audit"));
+	check_cache(r, json_member(json_member(s, "cache"), "disk"));
 	check_providers(r, json_member(s, "providers"));
 	check_targets(r, json_member(s, "targets"));
 }

@@ -1,4 +1,5 @@
 /* cmd_embed.c - texts to vectors. */
+#include "libllmclient/cli/cache_wishes.h"
 #include "libllmclient/cli/commands.h"
 #include "libllmclient/cli/outcome.h"
 
@@ -6,6 +7,7 @@ struct embed {
 	struct common common;
 	const char *model, *type;
 	int64_t dimensions; /* 0: not said */
+	struct cache_wishes cache;
 };
 
 #define EMBED(field) offsetof(struct embed, field)
@@ -16,6 +18,7 @@ static const struct option_row rows[] = {
          OPTION_COUNT,											 EMBED(dimensions)},
 	{'\0', "type",       "WORD",
          "what for: query, document, classification, clustering, similarity, code_query",         OPTION_TEXT, EMBED(type)      },
+	CACHE_WISHES_ROWS(embed, cache),
 };
 
 /* A line a text: its numbers with a blank between them. */
@@ -63,6 +66,7 @@ static int embed(const struct embed *o, const struct inputs *in)
 		(void)llm_request_dimensions(r, (int)o->dimensions);
 	if (o->type)
 		(void)llm_request_input_type(r, o->type);
+	cache_wishes_put(&o->cache, r);
 	const int code = outcome_ask(&o->common, r, &view);
 	llm_request_free(r);
 	return code;
@@ -76,6 +80,9 @@ static int run(const struct command *self, int argc, char **argv)
 	int n;
 	int code = options_read(self, argc, argv, &o, &n, &words);
 	if (code != OPTIONS_GO_ON)
+		return code;
+	code = cache_wishes_check(self, &o.cache, "--cache-");
+	if (code)
 		return code;
 	code = inputs_read(self, &o.common, n, words, &in);
 	if (!code)

@@ -43,10 +43,13 @@ static void put_sh(struct buf *out, const struct variable *v)
 	buf_text(out, ";\n");
 }
 
+/* The user's universal one stays what it is, in all sessions and for good: an empty one hides it here, for fish hands on what is
+ * universal also behind one that is not exported. */
 static void put_fish(struct buf *out, const struct variable *v)
 {
 	if (!v->value) {
-		buf_print(out, "set -e %s;\n", v->name);
+		buf_print(out, "set -qU %s; and set -gx %s ''; or set -eg %s;\n", v->name, v->name,
+			v->name);
 		return;
 	}
 	buf_print(out, "set -gx %s ", v->name);
@@ -54,7 +57,7 @@ static void put_fish(struct buf *out, const struct variable *v)
 	buf_text(out, ";\n");
 }
 
-/* It looks for its history in quotes too, unless there is a backslash. */
+/* It looks for its history in quotes too, and ends them with the line, unless there is a backslash. */
 static void put_csh(struct buf *out, const struct variable *v)
 {
 	OWNED(buf_done) struct buf quoted = BUF_INIT(SAY_BYTES_MAX);
@@ -65,7 +68,7 @@ static void put_csh(struct buf *out, const struct variable *v)
 	put_quoted(&quoted, v->value, "'", "'\\");
 	buf_print(out, "setenv %s ", v->name);
 	for (size_t i = 0; i < quoted.n; i++) {
-		if (quoted.p[i] == '!')
+		if (quoted.p[i] == '!' || quoted.p[i] == '\n')
 			buf_byte(out, '\\');
 		buf_byte(out, quoted.p[i]);
 	}

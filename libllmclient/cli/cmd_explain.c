@@ -2,14 +2,20 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "libllmclient/cli/answer.h"
 #include "libllmclient/cli/broker.h"
+#include "libllmclient/cli/cache_wishes.h"
 #include "libllmclient/cli/commands.h"
+#include "protocol/base/num.h"
 
 struct explain {
 	struct common common;
 	const char *model, *op, *as, *profile, *socket, *session;
 	struct text_list fallbacks, tags, needs;
+	const char *prompt, *system;
+	struct cache_wishes cache;                /* without its times of keeping */
 	int64_t uid, input_tokens, output_tokens; /* -1: not said */
+	double temperature;                       /* less than 0: not said */
 };
 
 /* ---- small things ---- */
@@ -114,9 +120,7 @@ static void put_table(struct buf *out, struct json targets, struct arena *a)
 		"", "target", "key", "state", "first", "p95", "busy", "usd", "limits"};
 	struct table t;
 	size_t n = 0;
-	table_begin(&t, COUNT_OF(heads), 1U << 4 | 1U << 5 | 1U << 6 | 1U << 7);
-	for (size_t i = 0; i < COUNT_OF(heads); i++)
-		table_text(&t, heads[i]);
+	table_heads(&t, heads, COUNT_OF(heads), 1U << 4 | 1U << 5 | 1U << 6 | 1U << 7);
 	for (struct json_walk w = json_each(targets); json_next(&w);) {
 		if (!is_out(w.value))
 			put_row(&t, ++n, w.value, a);
@@ -145,6 +149,10 @@ static void put_reasons(struct buf *out, struct json targets, struct arena *a)
 			put_target(out, w.value, a);
 			buf_print(out, ": %s: %.*s\n", reasons[i].words, SPAN_ARG(said));
 		}
+		if (json_is_true(json_member(w.value, "holds_prompt"))) {
+			put_target(out, w.value, a);
+			buf_text(out, ": holds the beginning of the session's prompt\n");
+		}
 	}
 }
 
@@ -158,6 +166,38 @@ static void put_habits(struct json j, struct buf *out)
 		buf_print(out, ", hedged after %" PRId64 " ms", hedge_ms);
 	if (json_kind(json_member(j, "resume")) == JSON_TRUE)
 		buf_text(out, ", resumed when it breaks off");
+}
+
+/* Is its answer there? Nothing where nobody has asked that. */
+static void put_cached(struct buf *out, struct json c, struct arena *a)
+{
+	const struct span source = text_of(c, "source", a), id = text_of(c, "request_id", a);
+	const int64_t age_s = number_of(c, "age_s");
+	if (json_kind(c) != JSON_OBJECT)
+		return;
+	if (span_is(source, "joined")) {
+		buf_text(out, "another call is asking that just now");
+		if (id.n > 0)
+			buf_print(out, ", %.*s", SPAN_ARG(id));
+		buf_text(out, ": it would read along\n");
+	} else if (span_is(source, "disk")) {
+		buf_text(out, "its answer is on disk, and is read when the call comes\n");
+	} else if (source.n > 0) {
+		buf_text(out, "its answer is kept, by ");
+		put_target(out, c, a);
+		buf_text(out, ", since ");
+		put_age(out, age_s > 0 ? age_s : 0);
+		buf_text(out, span_is(source, "stale")
+				      ? "; it is stale, for when no target answers\n"
+				      : "; no target would be asked\n");
+	} else {
+		buf_text(out, json_is_true(json_member(c, "is_looked_up"))
+				      ? "its answer is not kept"
+				      : "such a call is not looked up among those that are kept");
+		buf_text(out, json_is_true(json_member(c, "is_compared"))
+				      ? "; words near these may have one\n"
+				      : "\n");
+	}
 }
 
 static void say_route(const struct answer *answer)
@@ -178,6 +218,7 @@ static void say_route(const struct answer *answer)
 		SPAN_ARG(text_of(j, "who", &a)), number_of(j, "input_tokens"));
 	if (json_is(json_member(j, "answer"), "ask"))
 		buf_text(&out, "a person is asked first\n");
+	put_cached(&out, json_member(j, "cached"), &a);
 	put_table(&out, targets, &a);
 	put_reasons(&out, targets, &a);
 	if (none.n > 0)
@@ -236,6 +277,16 @@ static void put_step(struct buf *out, struct json s, struct arena *a)
 	} else if (span_is(what, "pause")) {
 		buf_text(out, "waits ");
 		put_us(out, us);
+	} else if (span_is(what, "join")) {
+		buf_text(out, "reads along with a call that asks the same");
+	} else if (span_is(what, "alone")) {
+		buf_text(out, "goes on by itself");
+	} else if (span_is(what, "hit") || span_is(what, "stale")) {
+		put_target(out, s, a);
+		buf_text(out, span_is(what, "hit") ? ": its answer was kept, "
+						   : ": its answer was kept, and is stale, ");
+		put_age(out, us > 0 ? us / 1000000 : 0);
+		buf_text(out, " ago");
 	} else {
 		if (span_is(what, "next"))
 			buf_text(out, "tries ");
@@ -348,17 +399,9 @@ static bool has_target(struct json j)
 static int explain_id(const struct explain *o, const char *id)
 {
 	struct question q;
-	struct answer answer;
 	question_begin(&q);
 	put_text(&q, "id", id);
-	if (!broker_ask(&o->common, "request.explain", &q, &answer))
-		return answer.exit_code;
-	if (o->common.is_json)
-		say_answer(&answer);
-	else
-		say_story(&answer);
-	answer_done(&answer);
-	return EXIT_GOOD;
+	return broker_tell(&o->common, "request.explain", &q, say_story);
 }
 
 static int explain_model(const struct explain *o)
@@ -375,6 +418,15 @@ static int explain_model(const struct explain *o)
 	put_count(&q, "uid", o->uid);
 	put_count(&q, "input_tokens", o->input_tokens);
 	put_count(&q, "output_tokens", o->output_tokens);
+	put_text(&q, "prompt", o->prompt);
+	put_text(&q, "system", o->system);
+	put_text(&q, "cache", o->cache.wish);
+	put_text(&q, "cache_namespace", o->cache.name_space);
+	put_count(&q, "cache_max_age_s", cache_wishes_max_age_s(&o->cache));
+	if (o->temperature >= 0) {
+		json_key(&q.out, "temperature");
+		json_put_f64(&q.out, o->temperature);
+	}
 	put_list(&q, "fallbacks", &o->fallbacks);
 	put_list(&q, "tags", &o->tags);
 	put_list(&q, "needs", &o->needs);
@@ -391,12 +443,15 @@ static int explain_model(const struct explain *o)
 
 static int run(const struct command *self, int argc, char **argv)
 {
-	struct explain o = {.uid = -1, .input_tokens = -1, .output_tokens = -1};
+	struct explain o = {.uid = -1, .input_tokens = -1, .output_tokens = -1, .temperature = -1};
 	char **words;
 	int n;
 	const int code = options_read_words(self, argc, argv, &o, 0, 1, &n, &words);
 	if (code != OPTIONS_GO_ON)
 		return code;
+	const int wrong = cache_wishes_check(self, &o.cache, "--cache-");
+	if (wrong)
+		return wrong;
 	if ((n > 0) == (o.model != NULL))
 		return options_refuse(self, "which? -m MODEL, or the id of a request");
 	return n > 0 ? explain_id(&o, words[0]) : explain_model(&o);
@@ -414,6 +469,12 @@ static const struct option_row rows[] = {
 	{'\0', "fallback",      "MODEL",   "the call names that too; may repeat", OPTION_LIST, EXPLAIN(fallbacks)},
 	{'\0', "tag",           "WORD",    "it has that tag; may repeat", OPTION_LIST, EXPLAIN(tags)},
 	{'\0', "session",       "WORD",    "it is of that session", OPTION_TEXT, EXPLAIN(session)},
+	{'\0', "prompt",        "TEXT",    "of the very words: is the answer kept, or on its way?", OPTION_TEXT, EXPLAIN(prompt)},
+	{'\0', "system",        "TEXT",    "with these instructions", OPTION_TEXT, EXPLAIN(system)},
+	{'\0', "temperature",   "T",       "at that", OPTION_NUMBER, EXPLAIN(temperature)},
+	{'\0', "cache",         "WISH",    "as of `llmb ask`: off, read, write, on, refresh, only", OPTION_TEXT, EXPLAIN(cache.wish)},
+	{'\0', "cache-max-age", "TIME",    "as of `llmb ask`: 1h, 7d, 0", OPTION_TEXT, EXPLAIN(cache.max_age)},
+	{'\0', "cache-namespace", "WORD",  "as of `llmb ask`", OPTION_TEXT, EXPLAIN(cache.name_space)},
 	{'\0', "input-tokens",  "N",       "of its prompt, or of what it gives to embed; without it, 1000", OPTION_COUNT, EXPLAIN(input_tokens)},
 	{'\0', "max-tokens",    "N",       "of the answer that it asks for", OPTION_COUNT, EXPLAIN(output_tokens)},
 	{'\0', "output-tokens", "N",       "the same", OPTION_COUNT, EXPLAIN(output_tokens)},
@@ -425,10 +486,12 @@ const struct command command_explain = {
 	.name = "explain",
 	.args = "[REQUEST-ID]",
 	.summary = "where a call would go, where one went, and why",
-	.examples = "  llmb explain -m smart\n"
-		    "  llmb explain -m smart --as flatpak:org.gnome.Builder --needs images,tools\n"
-		    "  llmb explain -m vectors --op embed --input-tokens 5000\n"
-		    "  llmb explain req_01hzx8k2mv9t4w7y5q3p6r1c0d\n",
+	.examples =
+		"  llmb explain -m smart\n"
+		"  llmb explain -m smart --as flatpak:org.gnome.Builder --needs images,tools\n"
+		"  llmb explain -m vectors --op embed --input-tokens 5000\n"
+		"  llmb explain -m smart --cache on --prompt \"how do I undo the last commit?\"\n"
+		"  llmb explain req_01hzx8k2mv9t4w7y5q3p6r1c0d\n",
 	.notes = "Nothing is asked of a provider. Exit status 3: no target would be asked.\n",
 	.rows = rows,
 	.n_rows = COUNT_OF(rows),

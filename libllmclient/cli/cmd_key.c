@@ -99,8 +99,8 @@ static int ask_first(const struct key *o, struct buf *passphrase)
 	if (!is_first)
 		return EXIT_GOOD;
 	say_err("this key is the first: a vault is made for it. A passphrase keeps it from whoever "
-		"has the disk, and is asked for after each start; without one a file beside it "
-		"opens it unattended.");
+		"has the disk, and is asked for after each start; without one a file beside it, or "
+		"the service manager's credential, opens it unattended.");
 	return secret_read_new(
 		&o->common, &blind, "Passphrase (not shown; empty for none): ", passphrase);
 }
@@ -233,21 +233,7 @@ static void say_list(const struct answer *answer)
 
 static int run_list(const struct command *self, int argc, char **argv)
 {
-	struct key o = {.from.fd = -1};
-	struct answer answer;
-	char **words;
-	int n;
-	const int code = options_read_words(self, argc, argv, &o, 0, 0, &n, &words);
-	if (code != OPTIONS_GO_ON)
-		return code;
-	if (!broker_ask(&o.common, "key.list", NULL, &answer))
-		return answer.exit_code;
-	if (o.common.is_json)
-		say_answer(&answer);
-	else
-		say_list(&answer);
-	answer_done(&answer);
-	return EXIT_GOOD;
+	return broker_show(self, argc, argv, "key.list", say_list);
 }
 
 /* ---- rm ---- */

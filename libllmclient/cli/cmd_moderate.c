@@ -1,15 +1,18 @@
 /* cmd_moderate.c - is there something wrong with these texts? */
+#include "libllmclient/cli/cache_wishes.h"
 #include "libllmclient/cli/commands.h"
 #include "libllmclient/cli/outcome.h"
 
 struct moderate {
 	struct common common;
 	const char *model;
+	struct cache_wishes cache;
 };
 
 static const struct option_row rows[] = {
 	{'m', "model", "MODEL",
          "which model: provider/model, a name or an alias (default: the host's)", OPTION_TEXT, offsetof(struct moderate, model)},
+	CACHE_WISHES_ROWS(moderate, cache),
 };
 
 /* "flagged" or "fine", and which categories are true. */
@@ -55,11 +58,15 @@ static int run(const struct command *self, int argc, char **argv)
 	int code = options_read(self, argc, argv, &o, &n, &words);
 	if (code != OPTIONS_GO_ON)
 		return code;
+	code = cache_wishes_check(self, &o.cache, "--cache-");
+	if (code)
+		return code;
 	code = inputs_read(self, &o.common, n, words, &in);
 	if (!code) {
 		llm_request *r = llm_request_new(o.model);
 		for (size_t i = 0; i < in.n; i++)
 			(void)llm_request_input(r, in.items[i]); /* failures stick */
+		cache_wishes_put(&o.cache, r);
 		code = outcome_ask(&o.common, r, &view);
 		llm_request_free(r);
 	}

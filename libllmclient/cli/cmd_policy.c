@@ -54,8 +54,15 @@ static void put_rule(struct buf *out, struct json rule, struct arena *arena)
 		put_usd(out, cost_nusd);
 		buf_byte(out, '\n');
 	}
-	if (json_is(json_member(rule, "resend"), "deny"))
-		buf_text(out, "resend = deny\n");
+	static const char *const words[] = {"resend", "cache", "cache_scope"};
+	for (size_t i = 0; i < COUNT_OF(words); i++) {
+		const struct span word = text_of(rule, words[i], arena);
+		if (word.n > 0)
+			buf_print(out, "%s = %.*s\n", words[i], SPAN_ARG(word));
+	}
+	const struct json semantic = json_member(rule, "cache_semantic");
+	if (span_is_set(semantic.text))
+		buf_print(out, "cache_semantic = %.*s\n", SPAN_ARG(semantic.text));
 	buf_byte(out, '\n');
 }
 

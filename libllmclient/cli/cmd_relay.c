@@ -3,8 +3,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "libllmclient/cli/answer.h"
 #include "libllmclient/cli/broker.h"
+#include "libllmclient/cli/cache_wishes.h"
 #include "libllmclient/cli/commands.h"
+#include "libllmclient/cli/header_line.h"
 #include "libllmclient/cli/interrupt.h"
 #include "libllmclient/cli/outcome.h"
 
@@ -16,6 +19,7 @@ struct relay {
 	const char *method, *query, *content_type;
 	struct text_list headers;
 	const char *provider; /* of a native call */
+	struct cache_wishes cache;
 };
 
 #define RELAY_AT(field) offsetof(struct relay, field)
@@ -33,6 +37,7 @@ static const struct option_row rows[] = {
 	{'\0', "native",       "PROVIDER",
          "this provider's own endpoint, which nobody translates: PATH is its",                          OPTION_TEXT,
          RELAY_AT(provider)													  },
+	CACHE_WISHES_ROWS(relay, cache),
 };
 
 struct shown {
@@ -50,8 +55,8 @@ static void put_line(struct json_out *out, struct buf *b)
 }
 
 static const char *const told_headers[] = {"content-type", "x-request-id", "request-id",
-	"x-llm-broker-target", "x-llm-broker-class", "x-llm-broker-warning", "retry-after",
-	"x-should-retry"};
+	"x-llm-broker-target", "x-llm-broker-class", "x-llm-broker-warning", "x-llm-broker-cache",
+	"retry-after", "x-should-retry"};
 
 static void show_head_json(const llm_event *ev)
 {
@@ -140,30 +145,13 @@ static void show_end_json(const llm_stream *stream)
 
 /* ---- what is sent ---- */
 
-/* "Name: value" */
-static int add_header(const struct command *self, llm_request *r, const char *line)
-{
-	OWNED(buf_done) struct buf name = BUF_INIT(64 * 1024);
-	const char *colon = strchr(line, ':');
-	if (!colon || colon == line)
-		return options_refuse(self, "\"%s\" is no header: -H 'NAME: VALUE'", line);
-	buf_put(&name, line, (size_t)(colon - line));
-	buf_byte(&name, '\0');
-	for (colon++; *colon == ' ' || *colon == '\t'; colon++)
-		;
-	if (buf_error(&name))
-		return options_refuse(self, "a header's name is too long");
-	(void)llm_relay_header(r, name.p, colon); /* failures stick, and are told when asked */
-	return EXIT_GOOD;
-}
-
 static int add_body(const struct command *self, const struct relay *o, llm_request *r)
 {
 	OWNED(buf_done) struct buf body = BUF_INIT(BODY_BYTES_MAX);
 	if (is_terminal(STDIN_FILENO))
 		return options_refuse(
 			self, "the body is read from stdin: llmb relay openai.chat < body.json");
-	const enum err err = stdin_read(&body);
+	const enum err err = fd_read(STDIN_FILENO, &body);
 	if (err == ERR_IO)
 		return say_failure(
 			&o->common, EXIT_BAD, "stdin cannot be read: %s", strerror(errno));
@@ -193,6 +181,8 @@ static int send(const struct relay *o, const llm_request *r)
 		exit_code = say_error(&o->common, llm_stream_error(stream));
 	else if (o->common.is_json)
 		show_end_json(stream);
+	else
+		show_other_words(&o->common, llm_result_usage(llm_stream_result(stream)));
 	llm_stream_free(stream);
 	llm_client_free(c);
 	/* a provider's own endpoint says in its status that it failed, and the call is none the worse */
@@ -214,9 +204,9 @@ static int relay(const struct command *self, const struct relay *o, int n, char 
 	llm_request *r = o->provider ? llm_native_new(o->provider, method, path, o->query)
 				     : llm_relay_new(surface, method, path, o->query);
 	int code = EXIT_GOOD;
-	for (size_t i = 0; code == EXIT_GOOD && i < o->headers.n; i++)
-		code = add_header(self, r, o->headers.items[i]);
-	if (code == EXIT_GOOD && has_body(method))
+	cache_wishes_put(&o->cache, r); /* failures stick, and are told when asked */
+	header_lines_put(r, &o->headers);
+	if (has_body(method))
 		code = add_body(self, o, r);
 	if (code == EXIT_GOOD)
 		code = send(o, r);
@@ -230,7 +220,12 @@ static int run(const struct command *self, int argc, char **argv)
 	char **words;
 	int n;
 	const int code = options_read_words(self, argc, argv, &o, 1, 2, &n, &words);
-	return code == OPTIONS_GO_ON ? relay(self, &o, n, words) : code;
+	if (code != OPTIONS_GO_ON)
+		return code;
+	int wrong = header_lines_check(self, &o.headers);
+	if (!wrong)
+		wrong = cache_wishes_check(self, &o.cache, "--cache-");
+	return wrong ? wrong : relay(self, &o, n, words);
 }
 
 const struct command command_relay = {

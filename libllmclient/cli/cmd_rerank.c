@@ -1,4 +1,5 @@
 /* cmd_rerank.c - which of these says most about that? */
+#include "libllmclient/cli/cache_wishes.h"
 #include "libllmclient/cli/commands.h"
 #include "libllmclient/cli/outcome.h"
 
@@ -6,6 +7,7 @@ struct rerank {
 	struct common common;
 	const char *model;
 	int64_t top_n; /* 0: all */
+	struct cache_wishes cache;
 };
 
 #define RERANK(field) offsetof(struct rerank, field)
@@ -13,6 +15,7 @@ static const struct option_row rows[] = {
 	{'m', "model", "MODEL",
          "which model: provider/model, a name or an alias (default: the host's)", OPTION_TEXT,  RERANK(model)},
 	{'n', "top",   "N",     "only the best so many",                          OPTION_COUNT, RERANK(top_n)},
+	CACHE_WISHES_ROWS(rerank, cache),
 };
 
 static const char *document_at(const struct inputs *in, size_t i)
@@ -58,6 +61,7 @@ static int rerank(const struct rerank *o, const char *query, const struct inputs
 		(void)llm_request_input(r, in->items[i]);
 	if (o->top_n > 0)
 		(void)llm_request_top_n(r, (int)o->top_n);
+	cache_wishes_put(&o->cache, r);
 	const int code = outcome_ask(&o->common, r, &view);
 	llm_request_free(r);
 	return code;
@@ -74,6 +78,9 @@ static int run(const struct command *self, int argc, char **argv)
 		return code;
 	if (n == 0)
 		return options_refuse(self, "there is no query");
+	code = cache_wishes_check(self, &o.cache, "--cache-");
+	if (code)
+		return code;
 	code = inputs_read(self, &o.common, n - 1, words + 1, &in);
 	if (!code)
 		code = rerank(&o, words[0], &in);

@@ -21,8 +21,8 @@
 #include "libllmclient/cli/beside.h"
 #include "libllmclient/cli/broker.h"
 #include "libllmclient/cli/commands.h"
-#include "libllmclient/cli/gemini_home.h"
 #include "libllmclient/cli/own_bridge.h"
+#include "libllmclient/cli/run_place.h"
 #include "libllmclient/cli/signals.h"
 #include "libllmclient/cli/tool_args.h"
 
@@ -37,15 +37,6 @@ struct run {
 	char name[NAME_BYTES]; /* under which it is known */
 };
 
-/* Where the program's socket is, while it runs. */
-struct place {
-	const char *base; /* where its folder is made */
-	char folder[64], path[80];
-	int listening, connected;
-	int until[2];  /* the broker has the first; who has the second keeps the socket */
-	char http[80]; /* where a bridge of its own listens */
-};
-
 /* What the program gets. */
 struct outfit {
 	struct arena arena;
@@ -55,53 +46,6 @@ struct outfit {
 	struct variable variables[TOOL_VARIABLES_MAX + 1];
 	size_t n_variables;
 };
-
-static void place_done(struct place *p)
-{
-	const int all[] = {p->listening, p->connected, p->until[0], p->until[1]};
-	for (size_t i = 0; i < COUNT_OF(all); i++) {
-		if (all[i] >= 0)
-			close(all[i]);
-	}
-	if (p->path[0])
-		(void)unlink(p->path);
-	if (!p->folder[0])
-		return;
-	(void)unlink(p->http); /* where the bridge could not */
-	gemini_home_remove(p->folder);
-	(void)rmdir(p->folder);
-}
-
-/* In the user's own runtime folder, else in the place for temporary files: for its owner alone. */
-static bool place_make(struct place *p)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	const char *base = getenv("XDG_RUNTIME_DIR");
-	*p = (struct place){
-		.listening = -1, .connected = -1, .until = {-1, -1}
-        };
-	p->base = base && base[0] == '/' && strlen(base) <= 40 ? base : P_tmpdir;
-	(void)snprintf(p->folder, sizeof p->folder, "%s/llmb-run-XXXXXX", p->base);
-	if (!mkdtemp(p->folder)) {
-		p->folder[0] = '\0';
-		return false;
-	}
-	(void)snprintf(p->path, sizeof p->path, "%s/sock", p->folder);
-	(void)snprintf(p->http, sizeof p->http, "%s/http", p->folder);
-	memcpy(address.sun_path, p->path, strlen(p->path) + 1);
-	p->listening = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	p->connected = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	return p->listening >= 0 && p->connected >= 0 &&
-	       bind(p->listening, (const struct sockaddr *)&address, sizeof address) == 0 &&
-	       listen(p->listening, 64) == 0 && pipe2(p->until, O_CLOEXEC) == 0;
-}
-
-static bool place_connect(struct place *p)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	memcpy(address.sun_path, p->path, strlen(p->path) + 1);
-	return connect(p->connected, (const struct sockaddr *)&address, sizeof address) == 0;
-}
 
 static bool is_of_a_name(char c)
 {
@@ -134,7 +78,7 @@ static int choose_name(const struct command *self, struct run *o, const char *pr
 	return EXIT_GOOD;
 }
 
-static int hand_over(const struct run *o, const struct place *p)
+static int hand_over(const struct run *o, const struct run_place *p)
 {
 	OWNED(buf_done) struct buf body = BUF_INIT(SAY_BYTES_MAX);
 	const int fds[] = {p->listening, p->until[0]};
@@ -251,8 +195,8 @@ static bool find_bridge(const struct run *o, struct bridge_at *at)
 	return bridge_at_look(at) == BRIDGE_SERVES;
 }
 
-static int choose_bridge(
-	const struct run *o, const struct place *p, const struct signals *s, struct own_bridge *b)
+static int choose_bridge(const struct run *o, const struct run_place *p, const struct signals *s,
+	struct own_bridge *b)
 {
 	*b = (struct own_bridge){.pid = 0};
 	if (is_known_by_its_socket(o))
@@ -265,8 +209,8 @@ static int choose_bridge(
 	return own_bridge_start(b, &o->common, OWN_BRIDGE_FOR_ALL, o->common.socket, p->http, s);
 }
 
-static int equip(const struct run *o, char **argv, const struct place *p, const struct signals *s,
-	struct outfit *f)
+static int equip(const struct run *o, char **argv, const struct run_place *p,
+	const struct signals *s, struct outfit *f)
 {
 	struct variable settings;
 	struct fault why = FAULT_NONE;
@@ -310,8 +254,8 @@ static bool put_on(const struct outfit *f)
 
 /* In the child: becomes the program. Where somebody is asked on this terminal it is none of the program's: it could
  * type the answer. */
-static _Noreturn void become(
-	const struct run *o, const struct outfit *f, const struct place *p, const struct signals *s)
+static _Noreturn void become(const struct run *o, const struct outfit *f, const struct run_place *p,
+	const struct signals *s)
 {
 	char number[16];
 	(void)snprintf(number, sizeof number, "%d", p->connected);
@@ -321,8 +265,21 @@ static _Noreturn void become(
 	if (put_on(f) && setenv("LLM_BROKER_SOCKET", p->path, 1) == 0 &&
 		setenv("LLM_BROKER_FD", number, 1) == 0 && fcntl(p->connected, F_SETFD, 0) == 0)
 		execvp(f->argv[0], f->argv);
-	say_err("llmb: cannot run %s: %s", f->argv[0], strerror(errno));
-	_exit(errno == ENOENT ? 127 : 126);
+	const int failed = errno;
+	say_err("llmb: cannot run %s: %s", f->argv[0], strerror(failed));
+	_exit(failed == ENOENT ? 127 : 126);
+}
+
+/* The terminal's ^Z stops all of our group. A program that stops itself alone would leave nobody there to give the
+ * terminal back to the shell; where no shell waits for that the kernel lets none stop so. */
+static void stop_too(const struct run *o)
+{
+	const int terminal = o->is_asking ? -1 : open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
+	if (terminal < 0)
+		return;
+	if (tcgetpgrp(terminal) == getpgrp())
+		(void)kill(0, SIGTSTP);
+	close(terminal);
 }
 
 /* Passes signals on until it ends. What the terminal sends a program in our own session has already. */
@@ -330,7 +287,12 @@ static int wait_for(pid_t program, const struct run *o, const struct signals *s)
 {
 	bool is_the_terminals = false;
 	int status = 0;
-	while (waitpid(program, &status, WNOHANG) == 0) {
+	for (pid_t seen; (seen = waitpid(program, &status, WNOHANG | WUNTRACED)) == 0 ||
+			 (seen == program && WIFSTOPPED(status));) {
+		if (seen == program) {
+			stop_too(o);
+			continue;
+		}
 		const int number = signals_next(s, &is_the_terminals);
 		if (number == 0 || number == SIGCHLD)
 			continue;
@@ -340,8 +302,8 @@ static int wait_for(pid_t program, const struct run *o, const struct signals *s)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-static int start_program(
-	const struct run *o, const struct outfit *f, const struct place *p, const struct signals *s)
+static int start_program(const struct run *o, const struct outfit *f, const struct run_place *p,
+	const struct signals *s)
 {
 	const pid_t program = fork();
 	if (program < 0)
@@ -352,7 +314,7 @@ static int start_program(
 	return wait_for(program, o, s);
 }
 
-static int run_program(const struct run *o, char **argv, const struct place *p)
+static int run_program(const struct run *o, char **argv, const struct run_place *p)
 {
 	struct signals s;
 	struct outfit f = {.n_variables = 0};
@@ -380,7 +342,7 @@ static int run_program(const struct run *o, char **argv, const struct place *p)
 static int run(const struct command *self, int argc, char **argv)
 {
 	struct run o = {.profile = NULL};
-	struct place p;
+	struct run_place p;
 	char **words;
 	int n;
 	int code = options_read_words(self, argc, argv, &o, 1, INT_MAX, &n, &words);
@@ -397,17 +359,17 @@ static int run(const struct command *self, int argc, char **argv)
 	code = choose_name(self, &o, words[0]);
 	if (code)
 		return code;
-	if (!place_make(&p))
+	if (!run_place_make(&p))
 		code = say_failure(&o.common, EXIT_BAD, "cannot make a socket for it in %s: %s",
 			p.base, strerror(errno));
 	else
 		code = hand_over(&o, &p);
-	if (!code && !place_connect(&p))
+	if (!code && !run_place_connect(&p))
 		code = say_failure(
 			&o.common, EXIT_BAD, "cannot connect to %s: %s", p.path, strerror(errno));
 	if (!code)
 		code = run_program(&o, words, &p);
-	place_done(&p);
+	run_place_done(&p);
 	return code;
 }
 

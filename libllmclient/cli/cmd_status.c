@@ -6,18 +6,6 @@
 
 #define RESTING_SHOWN ((size_t)8)
 
-static void put_uptime(struct buf *out, int64_t s)
-{
-	if (s >= 86400)
-		buf_print(out, "%" PRId64 "d %" PRId64 "h", s / 86400, s / 3600 % 24);
-	else if (s >= 3600)
-		buf_print(out, "%" PRId64 "h %" PRId64 "m", s / 3600, s / 60 % 60);
-	else if (s >= 60)
-		buf_print(out, "%" PRId64 "m %" PRId64 "s", s / 60, s % 60);
-	else
-		buf_print(out, "%" PRId64 "s", s > 0 ? s : 0);
-}
-
 static void put_vault(struct buf *out, struct json vault, struct arena *a)
 {
 	const struct span state = text_of(vault, "state", a);
@@ -41,6 +29,18 @@ static void put_process(struct buf *out, struct json s)
 	if (!json_is_nil(confined))
 		buf_text(out, json_is_true(confined) ? ", confined" : ", NOT CONFINED");
 	buf_byte(out, '\n');
+}
+
+/* Where there is something to mend; the rest is in --json. */
+static void put_loop(struct buf *out, struct json loop)
+{
+	const int64_t stalls = number_of(loop, "stalls"), spins = number_of(loop, "spins");
+	if (stalls > 0)
+		buf_print(out,
+			"STALLED   %" PRId64 " times, the longest turn took %" PRId64 " ms\n",
+			stalls, number_of(loop, "longest_us") / 1000);
+	if (spins > 0)
+		buf_print(out, "SPUN      %" PRId64 " times: the log says who\n", spins);
 }
 
 static void put_providers(struct buf *out, struct json providers, struct arena *a)
@@ -84,7 +84,7 @@ static void put_status(struct buf *out, struct json s, struct arena *a)
 	const struct json degraded = json_member(s, "degraded");
 	buf_print(out, "broker    llm-brokerd %.*s, pid %" PRId64 ", up ",
 		SPAN_ARG(text_of(s, "version", a)), number_of(s, "pid"));
-	put_uptime(out, number_of(s, "uptime_s"));
+	put_lasting(out, number_of(s, "uptime_s"));
 	buf_print(out, "\nsocket    %.*s\n", SPAN_ARG(text_of(s, "socket", a)));
 	buf_print(out, "state     %.*s\n", SPAN_ARG(text_of(s, "state_dir", a)));
 	buf_print(out, "config    %.*s: ", SPAN_ARG(text_of(config, "path", a)));
@@ -104,6 +104,11 @@ static void put_status(struct buf *out, struct json s, struct arena *a)
 	const struct span unwritten = text_of(json_member(s, "audit"), "message", a);
 	if (unwritten.n > 0)
 		buf_print(out, "AUDIT     is not written: %.*s\n", SPAN_ARG(unwritten));
+	const struct json disk = json_member(json_member(s, "cache"), "disk");
+	if (span_is(text_of(disk, "state", a), "failing"))
+		buf_print(out, "CACHE     the disk takes no more: %.*s\n",
+			SPAN_ARG(text_of(disk, "why", a)));
+	put_loop(out, json_member(s, "loop"));
 	if (!json_is_nil(degraded))
 		buf_print(out, "DEGRADED  %.*s\n", SPAN_ARG(text_of(s, "degraded", a)));
 }

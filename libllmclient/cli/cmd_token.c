@@ -54,11 +54,7 @@ static int run_new(const struct command *self, int argc, char **argv)
 	json_pair_str(&q.out, "app", span_str(words[0]));
 	if (o.expires_ms >= 0)
 		json_pair_i64(&q.out, "expires_s", (o.expires_ms + 999) / 1000);
-	json_key(&q.out, "models");
-	json_open(&q.out, '[');
-	for (size_t i = 0; i < o.models.n; i++)
-		json_put_str(&q.out, span_str(o.models.items[i]));
-	json_close(&q.out, ']');
+	question_texts(&q, "models", &o.models);
 	if (!broker_ask(&o.common, "token.new", &q, &answer))
 		return answer.exit_code;
 	if (o.common.is_json)
@@ -99,9 +95,7 @@ static void say_list(const struct answer *answer)
 	OWNED(buf_done) struct buf out = BUF_INIT(SAY_BYTES_MAX);
 	OWNED(arena_done) struct arena arena;
 	arena_init(&arena, SAY_BYTES_MAX);
-	table_begin(&t, COUNT_OF(heads), 1u << 2);
-	for (size_t i = 0; i < COUNT_OF(heads); i++)
-		table_text(&t, heads[i]);
+	table_heads(&t, heads, COUNT_OF(heads), 1u << 2);
 	const struct json tokens = json_member(answer->json, "tokens");
 	for (struct json_walk w = json_each(tokens); json_next(&w);)
 		table_token(&t, w.value, &arena);
@@ -123,7 +117,6 @@ static int run_revoke(const struct command *self, int argc, char **argv)
 {
 	struct token o = {.expires_ms = -1};
 	struct question q;
-	struct answer answer;
 	char **words;
 	int n;
 	const int code = options_read_words(self, argc, argv, &o, 1, 1, &n, &words);
@@ -131,18 +124,9 @@ static int run_revoke(const struct command *self, int argc, char **argv)
 		return code;
 	question_begin(&q);
 	json_pair_str(&q.out, "id", span_str(words[0]));
-	if (!broker_ask(&o.common, "token.revoke", &q, &answer))
-		return answer.exit_code;
-	const bool is_found = json_is_true(json_member(answer.json, "found"));
-	if (o.common.is_json)
-		say_answer(&answer);
-	else if (!is_found)
-		say_err("llmb: there is no token %s: `llmb token list` shows them by their ids",
-			words[0]);
-	else if (!o.common.is_quiet)
-		say_err("revoked: its next call is denied");
-	answer_done(&answer);
-	return is_found ? EXIT_GOOD : EXIT_BAD;
+	return broker_change(&o.common, "token.revoke", &q,
+		&(struct change_words){"revoked: its next call is denied", "there is no token",
+			words[0], ": `llmb token list` shows them by their ids"});
 }
 
 #define TOKEN(field) offsetof(struct token, field)

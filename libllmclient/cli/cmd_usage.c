@@ -82,7 +82,7 @@ static void put_clock(struct json_out *o, const struct usage *u)
 
 static const char *const figures[] = {"requests", "failed", "unknown", "input", "cache_read",
 	"cache_write", "output", "reasoning", "cost_nusd", "unpriced", "compared", "ours_nusd",
-	"theirs_nusd", "drifted", "charged_nusd"};
+	"theirs_nusd", "drifted", "charged_nusd", "cached", "saved_nusd", "prompt_saved_nusd"};
 
 /* To the nano-dollar. */
 static void put_usd_exact(struct buf *out, int64_t nusd)
@@ -93,10 +93,27 @@ static void put_usd_exact(struct buf *out, int64_t nusd)
 		buf_print(out, "%" PRId64 ".%09" PRId64, nusd / 1000000000, nusd % 1000000000);
 }
 
+/* What providers' own caches have saved there; below 0: cost. 0: nothing, or it is not known. */
+static int64_t prompt_saved_of(struct json row)
+{
+	int64_t nusd;
+	if (!json_i64(json_member(row, "prompt_saved_nusd"), &nusd))
+		return 0;
+	return nusd < -INT64_MAX ? -INT64_MAX : nusd; /* so that it can be turned round */
+}
+
 static void table_usd(struct table *t, int64_t nusd)
 {
 	OWNED(buf_done) struct buf b = BUF_INIT(64);
 	put_usd_exact(&b, nusd);
+	table_cell(t, buf_view(&b));
+}
+
+static void table_saved(struct table *t, int64_t nusd)
+{
+	OWNED(buf_done) struct buf b = BUF_INIT(64);
+	buf_text(&b, nusd < 0 ? "-" : "");
+	put_usd_exact(&b, nusd < 0 ? -nusd : nusd);
 	table_cell(t, buf_view(&b));
 }
 
@@ -121,15 +138,16 @@ static int64_t output_of(struct json row)
 	return num_add_sat(visible, thought);
 }
 
-/* What is wrong with no row has no column. */
+/* What no row has is no column. */
 struct troubles {
-	bool has_unpriced, has_drifted, has_charged;
+	bool has_hits, has_unpriced, has_drifted, has_charged, has_saved;
 };
 
 static struct troubles troubles_of(struct json total)
 {
-	return (struct troubles){number_of(total, "unpriced") > 0, number_of(total, "drifted") > 0,
-		number_of(total, "charged_nusd") > 0};
+	return (struct troubles){number_of(total, "cached") > 0, number_of(total, "unpriced") > 0,
+		number_of(total, "drifted") > 0, number_of(total, "charged_nusd") > 0,
+		prompt_saved_of(total) != 0};
 }
 
 static void table_figures(struct table *t, struct json row, struct troubles any)
@@ -141,6 +159,8 @@ static void table_figures(struct table *t, struct json row, struct troubles any)
 	table_i64(t, number_of(row, "cache_read"));
 	table_i64(t, output_of(row));
 	table_usd(t, number_of(row, "cost_nusd"));
+	if (any.has_hits)
+		table_i64(t, number_of(row, "cached"));
 	if (any.has_unpriced)
 		table_i64(t, number_of(row, "unpriced"));
 	if (any.has_drifted)
@@ -150,6 +170,8 @@ static void table_figures(struct table *t, struct json row, struct troubles any)
 		table_usd(t, charged_nusd);
 	else if (any.has_charged)
 		table_text(t, "-");
+	if (any.has_saved)
+		table_saved(t, prompt_saved_of(row));
 }
 
 /* A user by name, where it has one here. */
@@ -186,21 +208,26 @@ static size_t length_of(struct json list)
 static void table_head(struct table *t, struct json by, struct troubles any)
 {
 	static const char *const head[] = {
-		"REQUESTS", "FAILED", "UNKNOWN", "IN", "CACHED", "OUT", "USD"};
+		"REQUESTS", "FAILED", "UNKNOWN", "IN", "PROMPT_READ", "OUT", "USD"};
 	const size_t n_keys = length_of(by), n_first = n_keys > 0 ? n_keys : 1;
 	table_begin(t,
-		n_first + COUNT_OF(head) + any.has_unpriced + any.has_drifted + any.has_charged,
+		n_first + COUNT_OF(head) + any.has_hits + any.has_unpriced + any.has_drifted +
+			any.has_charged + any.has_saved,
 		~0U << n_first);
 	for (size_t i = 0; i < n_first; i++)
 		table_text(t, "");
 	for (size_t i = 0; i < COUNT_OF(head); i++)
 		table_text(t, head[i]);
+	if (any.has_hits)
+		table_text(t, "HITS");
 	if (any.has_unpriced)
 		table_text(t, "UNPRICED");
 	if (any.has_drifted)
 		table_text(t, "DRIFTED");
 	if (any.has_charged)
 		table_text(t, "CHARGED");
+	if (any.has_saved)
+		table_text(t, "PROMPT_SAVED");
 }
 
 static bool is_by_model(struct json by)
@@ -210,6 +237,28 @@ static bool is_by_model(struct json by)
 			return true;
 	}
 	return false;
+}
+
+/* What providers kept of prompts, and whether that paid. */
+static void say_prompts(struct json total)
+{
+	OWNED(buf_done) struct buf text = BUF_INIT(256);
+	const int64_t read = number_of(total, "cache_read"),
+		      written = number_of(total, "cache_write");
+	const int64_t nusd = prompt_saved_of(total);
+	if (read <= 0 && written <= 0)
+		return;
+	buf_print(&text,
+		"note: of prompts, providers read %" PRId64
+		" tokens in caches of their own (PROMPT_READ), and wrote %" PRId64,
+		read > 0 ? read : 0, written > 0 ? written : 0);
+	if (nusd != 0) {
+		buf_text(&text, nusd > 0 ? "; that saved " : "; that has cost ");
+		put_usd_exact(&text, nusd < 0 ? -nusd : nusd);
+		buf_text(&text,
+			nusd > 0 ? " USD (PROMPT_SAVED)" : " USD more so far (PROMPT_SAVED)");
+	}
+	say_err("%.*s", SPAN_ARG(buf_view(&text)));
 }
 
 static void say_notes(const struct usage *u, struct json by, struct json total)
@@ -231,6 +280,22 @@ static void say_notes(const struct usage *u, struct json by, struct json total)
 			"not known",
 			SPAN_ARG(buf_view(&text)));
 	}
+	const int64_t cached = number_of(total, "cached");
+	if (cached > 0) {
+		OWNED(buf_done) struct buf text = BUF_INIT(256);
+		buf_print(&text,
+			"note: %" PRId64
+			" %s without a provider, from the cache or with others that "
+			"asked the same (HITS)",
+			cached, cached == 1 ? "request was answered" : "requests were answered");
+		if (number_of(total, "saved_nusd") > 0) {
+			buf_text(&text, "; that saved ");
+			put_usd_exact(&text, number_of(total, "saved_nusd"));
+			buf_text(&text, " USD");
+		}
+		say_err("%.*s", SPAN_ARG(buf_view(&text)));
+	}
+	say_prompts(total);
 	const int64_t theirs_nusd = number_of(total, "theirs_nusd");
 	if (theirs_nusd > 0 || number_of(total, "ours_nusd") > 0) {
 		OWNED(buf_done) struct buf text = BUF_INIT(256);

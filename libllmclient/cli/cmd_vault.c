@@ -309,21 +309,7 @@ static void say_slots(const struct answer *answer)
 
 static int run_slots(const struct command *self, int argc, char **argv)
 {
-	struct vault o = {.from.fd = -1};
-	struct answer answer;
-	char **words;
-	int n;
-	const int code = options_read_words(self, argc, argv, &o, 0, 0, &n, &words);
-	if (code != OPTIONS_GO_ON)
-		return code;
-	if (!broker_ask(&o.common, "vault.slots", NULL, &answer))
-		return answer.exit_code;
-	if (o.common.is_json)
-		say_answer(&answer);
-	else
-		say_slots(&answer);
-	answer_done(&answer);
-	return EXIT_GOOD;
+	return broker_show(self, argc, argv, "vault.slots", say_slots);
 }
 
 static void put_type(struct question *q, const char *word)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "libllmclient/cli/bridge_at.h"
@@ -14,8 +15,9 @@
 #include "libllmclient/cli/tool_env.h"
 #include "libllmclient/cli/wire_record.h"
 #include "libllmclient/cli/wire_tool.h"
+#include "protocol/base/utf8.h"
 
-#define TEXTS_BYTES ((size_t)16 << 20)
+#define TEXTS_BYTES ((size_t)64 << 20)
 
 struct wire {
 	struct common common;
@@ -41,6 +43,7 @@ struct job {
 	struct arena arena;
 	struct change changes[WIRE_FILES_MAX];
 	size_t n;
+	int lock; /* while it writes; -1: nobody else is held up */
 };
 
 static void job_done(struct job *j)
@@ -52,6 +55,8 @@ static void job_done(struct job *j)
 		buf_done(&j->changes[i].after);
 	}
 	arena_done(&j->arena);
+	if (j->lock >= 0)
+		close(j->lock);
 }
 
 static int say_fault(const struct job *j, const struct fault *why)
@@ -62,6 +67,22 @@ static int say_fault(const struct job *j, const struct fault *why)
 
 /* ---- what is there ---- */
 
+/* A home that is nowhere (of a service, or a mistake) is not for us to make. */
+static int check_home(const struct job *j, const char *path)
+{
+	struct stat st;
+	const char *home = getenv("HOME");
+	if (!path)
+		return say_failure(&j->options->common, EXIT_BAD, "HOME is not set");
+	if (!utf8_is_valid(span_str(path)))
+		return say_failure(&j->options->common, EXIT_BAD,
+			"%s: a path that is not UTF-8 cannot be recorded", path);
+	if (home && span_starts(span_str(path), span_str(home)) && stat(home, &st) != 0)
+		return say_failure(
+			&j->options->common, EXIT_BAD, "your home, %s, is not there", home);
+	return EXIT_GOOD;
+}
+
 static int change_open(struct job *j, size_t nth)
 {
 	struct fault why = FAULT_NONE;
@@ -71,21 +92,27 @@ static int change_open(struct job *j, size_t nth)
 	buf_init(&c->after, SETTINGS_BYTES_MAX * 2);
 	j->n = nth + 1;
 	c->path = wire_file_path(j->tool->files[nth], &j->arena);
-	if (!c->path)
-		return say_failure(&j->options->common, EXIT_BAD, "HOME is not set");
+	const int code = check_home(j, c->path);
+	if (code)
+		return code;
 	enum err err = wire_record_read(&c->record, j->tool->name, nth, &why);
 	if (!err)
 		err = settings_read(&c->file, c->record.is_there ? c->record.path : c->path, &why);
+	if (!err) /* the two belong together, unless the first record came in between */
+		err = wire_record_check(&c->record, &why);
 	return err ? say_fault(j, &why) : EXIT_GOOD;
 }
 
 static int job_open(struct job *j, const struct wire *o, const struct wire_tool *tool)
 {
 	int code = EXIT_GOOD;
-	*j = (struct job){.options = o, .tool = tool};
+	*j = (struct job){.options = o, .tool = tool, .lock = -1};
 	arena_init(&j->arena, TEXTS_BYTES);
+	const int held = wire_record_hold();
 	for (size_t i = 0; !code && i < WIRE_FILES_MAX && tool->files[i]; i++)
 		code = change_open(j, i);
+	if (held >= 0)
+		close(held);
 	return code;
 }
 
@@ -232,31 +259,67 @@ static int say_next(const struct job *j, const struct bridge_at *at)
 	return EXIT_GOOD;
 }
 
+/* As the record was before we began, for what it is of was not written. */
+static void restore_record(struct wire_record *r, struct span before, struct span after)
+{
+	struct fault unwanted = FAULT_NONE;
+	if (before.p ? wire_record_keep(r, before, after, &unwanted)
+		     : wire_record_forget(r, &unwanted))
+		say_err("llmb: %s", unwanted.message);
+}
+
+static enum err keep(struct change *c, struct fault *why)
+{
+	return wire_record_keep(&c->record, buf_view(&c->before), buf_view(&c->after), why);
+}
+
+/* The folder that came with it, for it to go with it. It is written by now, and recorded. */
+static int note_folder(struct job *j, struct change *c)
+{
+	struct fault why = FAULT_NONE;
+	if (!c->file.made[0] || c->record.made[0])
+		return EXIT_GOOD;
+	(void)snprintf(c->record.made, sizeof c->record.made, "%s", c->file.made);
+	return keep(c, &why) ? say_fault(j, &why) : EXIT_GOOD;
+}
+
 static int write_one(struct job *j, struct change *c)
 {
 	struct fault why = FAULT_NONE;
 	struct wire_record *r = &c->record;
-	const bool is_first = !r->is_there;
+	const bool is_first = !r->is_there, was_there = r->was_there;
+	const char *before = is_first ? NULL : arena_str(&j->arena, buf_view(&r->before.text));
+	const char *after = is_first ? NULL : arena_str(&j->arena, buf_view(&r->after.text));
+	enum err err = is_first || (before && after)
+			       ? OK
+			       : fault_set(&why, ERR_NO_MEMORY, "out of memory");
+	if (!err)
+		err = settings_check(&c->file, &why);
+	if (!err)
+		err = wire_record_check(r, &why);
+	if (err)
+		return say_fault(j, &why);
 	if (is_first)
 		(void)snprintf(r->path, sizeof r->path, "%s", c->path);
 	if (is_first || !c->file.is_there)
 		r->was_there = c->file.is_there;
-	enum err err = wire_record_keep(
-		r, c->tool->name, c->nth, buf_view(&c->before), buf_view(&c->after), &why);
+	err = keep(c, &why);
 	if (!err)
 		err = settings_write(&c->file, buf_view(&c->after), &why);
-	if (!err && c->file.made[0] && !r->made[0]) {
-		(void)snprintf(r->made, sizeof r->made, "%s", c->file.made);
-		err = wire_record_keep(
-			r, c->tool->name, c->nth, buf_view(&c->before), buf_view(&c->after), &why);
-	}
 	if (!err)
-		return EXIT_GOOD;
-	struct fault unwanted = FAULT_NONE;
+		return note_folder(j, c);
 	const int code = say_fault(j, &why);
-	if (is_first && wire_record_forget(r, c->tool->name, c->nth, &unwanted))
-		say_err("llmb: %s", unwanted.message);
+	r->was_there = was_there;
+	restore_record(r, span_str(before), span_str(after));
 	return code;
+}
+
+/* From here on no other llmb is in between. */
+static int lock(struct job *j)
+{
+	struct fault why = FAULT_NONE;
+	return wire_record_lock(&j->changes[0].record, &j->lock, &why) ? say_fault(j, &why)
+								       : EXIT_GOOD;
 }
 
 static int make_after(struct job *j, const struct wiring *w, struct change *c)
@@ -274,6 +337,10 @@ static int make_after(struct job *j, const struct wiring *w, struct change *c)
 		return say_failure(&j->options->common, EXIT_BAD,
 			"%s cannot be changed safely: %s. Nothing was written", c->file.path,
 			why.message[0] ? why.message : err_info(why.err)->sentence);
+	if (c->after.n > SETTINGS_BYTES_MAX)
+		return say_failure(&j->options->common, EXIT_BAD,
+			"%s would be longer than %zu bytes. Nothing was written", c->file.path,
+			SETTINGS_BYTES_MAX);
 	return EXIT_GOOD;
 }
 
@@ -300,6 +367,8 @@ static int wire(struct job *j)
 		return EXIT_GOOD;
 	}
 	code = ask(j);
+	if (!code)
+		code = lock(j);
 	for (size_t i = 0; !code && i < j->n; i++)
 		code = write_one(j, &j->changes[i]);
 	return code ? code : say_next(j, &at);
@@ -317,15 +386,17 @@ static bool is_ours_alone(const struct change *c)
 static int take_back_one(struct job *j, struct change *c)
 {
 	struct fault why = FAULT_NONE;
-	enum err err = OK;
 	if (!c->record.is_there)
 		return EXIT_GOOD;
-	if (c->is_gone)
+	enum err err = wire_record_check(&c->record, &why);
+	if (!err && c->is_gone)
 		err = settings_remove(&c->file, c->record.made, &why);
-	else if (c->file.is_there)
+	else if (!err && c->file.is_there && is_changing(c))
 		err = settings_write(&c->file, buf_view(&c->before), &why);
+	else if (!err)
+		err = settings_check(&c->file, &why);
 	if (!err)
-		err = wire_record_forget(&c->record, c->tool->name, c->nth, &why);
+		err = wire_record_forget(&c->record, &why);
 	return err ? say_fault(j, &why) : EXIT_GOOD;
 }
 
@@ -351,6 +422,8 @@ static int undo(struct job *j)
 			"`llmb wire` has written nothing for %s", j->tool->name);
 	if (show(j, true) > 0)
 		code = ask(j);
+	if (!code)
+		code = lock(j);
 	for (size_t i = j->n; !code && i-- > 0;) /* the first made the folder */
 		code = take_back_one(j, &j->changes[i]);
 	if (!code)

@@ -343,6 +343,17 @@ enum err json_document_put(const struct json_document *d, const struct json_path
 	return buf_error(out);
 }
 
+enum err json_document_splice(const struct json_document *d, const struct json_path *path,
+	struct span text, struct buf *out)
+{
+	const struct span old = json_document_at(d, path);
+	const size_t at = (size_t)(old.p - d->text.p);
+	buf_span(out, between(d, 0, at));
+	buf_span(out, text);
+	buf_span(out, between(d, at + old.n, d->text.n));
+	return buf_error(out);
+}
+
 /* Behind spaces and comments. */
 static size_t next_token(struct span s, size_t at)
 {

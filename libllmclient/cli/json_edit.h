@@ -33,6 +33,10 @@ bool json_is_same_text(struct span a, struct span b);
 enum err json_document_put(const struct json_document *d, const struct json_path *path,
 	struct span value, struct buf *out, struct fault *why) MUST_USE;
 
+/* The text where the value at that place, which is there, is `text` as it stands: comments, spaces and all. */
+enum err json_document_splice(const struct json_document *d, const struct json_path *path,
+	struct span text, struct buf *out) MUST_USE;
+
 /* The text without it; what is not there is no mistake. */
 void json_document_take(
 	const struct json_document *d, const struct json_path *path, struct buf *out);

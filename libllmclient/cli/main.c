@@ -1,40 +1,11 @@
-/* main.c - a table of subcommands. */
+/* main.c - the command that the line names, or what there is. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "libllmclient/cli/commands.h"
+#include "libllmclient/cli/names.h"
 #include "libllmclient/cli/say.h"
-
-static const struct command *const commands[] = {
-	&command_ask,
-	&command_chat,
-	&command_key,
-	&command_vault,
-	&command_app,
-	&command_token,
-	&command_env,
-	&command_run,
-	&command_wire,
-	&command_policy,
-	&command_whoami,
-	&command_embed,
-	&command_rerank,
-	&command_count,
-	&command_moderate,
-	&command_relay,
-	&command_models,
-	&command_catalogue,
-	&command_usage,
-	&command_explain,
-	&command_budget,
-	&command_reconcile,
-	&command_audit,
-	&command_status,
-	&command_doctor,
-	&command_config,
-	&command_daemon,
-};
 
 static const char brief[] =
 	"llmb - ask language models through this machine's broker, which holds the keys\n"
@@ -53,8 +24,10 @@ static const char brief[] =
 static int help(void)
 {
 	OWNED(buf_done) struct buf out = BUF_INIT(SAY_BYTES_MAX);
+	size_t n;
+	const struct command *const *commands = commands_table(&n);
 	buf_text(&out, "usage: llmb COMMAND [OPTION...] [ARGUMENT...]\n\n");
-	for (size_t i = 0; i < COUNT_OF(commands); i++)
+	for (size_t i = 0; i < n; i++)
 		buf_print(&out, "  %-9s %s\n", commands[i]->name, commands[i]->summary);
 	buf_text(&out,
 		"\n"
@@ -69,48 +42,16 @@ static int help(void)
 	return EXIT_GOOD;
 }
 
-static int unknown(const char *group, const char *word, const char *const *names, size_t n)
-{
-	const char *near = nearest_word(word, names, n);
-	if (near)
-		say_err("llmb: there is no command \"%s%s\"; is `llmb %s%s` meant?", group, word,
-			group, near);
-	else
-		say_err("llmb: there is no command \"%s%s\"; see `llmb %s--help`", group, word,
-			group);
-	return EXIT_USAGE;
-}
-
-static bool is_help(const char *word)
-{
-	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
-}
-
-int run_group(const struct command *self, int argc, char **argv)
-{
-	const char *names[16];
-	char group[32];
-	if (argc < 2 || is_help(argv[1])) {
-		options_help(self);
-		return argc < 2 ? EXIT_USAGE : EXIT_GOOD;
-	}
-	for (size_t i = 0; i < self->n_subcommands; i++) {
-		names[i] = strchr(self->subcommands[i]->name, ' ') + 1;
-		if (strcmp(argv[1], names[i]) == 0)
-			return self->subcommands[i]->run(self->subcommands[i], argc - 1, argv + 1);
-	}
-	(void)snprintf(group, sizeof group, "%s ", self->name);
-	return unknown(group, argv[1], names, self->n_subcommands);
-}
-
 int main(int argc, char **argv)
 {
-	const char *names[COUNT_OF(commands)];
+	const char *names[COMMANDS_MAX];
+	size_t n;
+	const struct command *const *commands = commands_table(&n);
 	if (argc < 2) {
 		say_text(brief, sizeof brief - 1);
 		return EXIT_GOOD;
 	}
-	if (is_help(argv[1]))
+	if (commands_is_help(argv[1]))
 		return help();
 	if (strcmp(argv[1], "--version") == 0) {
 		static const char version[] = "llmb " LLM_BROKER_VERSION " (libllmclient ";
@@ -119,10 +60,12 @@ int main(int argc, char **argv)
 		say_text(")\n", 2);
 		return EXIT_GOOD;
 	}
-	for (size_t i = 0; i < COUNT_OF(commands); i++) {
+	if (argc == 3 && strcmp(argv[1], NAMES_OPTION) == 0)
+		return names_print(argv[2]);
+	for (size_t i = 0; i < n; i++) {
 		names[i] = commands[i]->name;
 		if (strcmp(argv[1], names[i]) == 0)
 			return commands[i]->run(commands[i], argc - 1, argv + 1);
 	}
-	return unknown("", argv[1], names, COUNT_OF(commands));
+	return commands_refuse("", argv[1], names, n);
 }

@@ -1,6 +1,7 @@
 /* marked.c - line by line; of a format no more is read than where a key of the outermost level is. */
 #include "libllmclient/cli/marked.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #define BEGIN "# >>> llm-broker: `llmb wire` has written this, and takes it out with --undo"
@@ -10,6 +11,15 @@
 #define BOM "\xef\xbb\xbf"
 
 /* ---- lines ---- */
+
+/* Hands it on, where there is one: no name begins with it. */
+static struct span pass_bom(struct span text, struct buf *out)
+{
+	if (!span_starts(text, SPAN(BOM)))
+		return text;
+	buf_text(out, BOM);
+	return span_skip(text, sizeof BOM - 1);
+}
 
 /* With its line end; `rest` goes on behind it. */
 static struct span next_line(struct span *rest)
@@ -59,7 +69,7 @@ static void put_aside(struct buf *out, struct span line)
 /* A line of ours shall not become part of the last one. */
 static void end_line(struct buf *out, const char *line_end)
 {
-	if (out->n > 0 && out->p[out->n - 1] != '\n')
+	if (out->n > 0 && out->p[out->n - 1] != '\n' && !span_is(buf_view(out), BOM))
 		buf_text(out, line_end);
 }
 
@@ -91,17 +101,16 @@ static bool has_any_key(struct span line, const char *const *keys, char mark)
 
 /* ---- out again ---- */
 
-void marked_take(struct span text, struct buf *out)
+enum err marked_take(struct span text, struct buf *out, struct fault *why)
 {
 	bool is_ours = false;
-	if (span_starts(text, SPAN(BOM))) {
-		buf_text(out, BOM);
-		text = span_skip(text, sizeof BOM - 1);
-	}
+	text = pass_bom(text, out);
 	while (text.n > 0) {
 		const struct span line = next_line(&text), said = skip_blanks(line);
-		if (span_starts(said, SPAN(BEGIN)))
-			is_ours = true;
+		const bool is_begin = span_starts(said, SPAN(BEGIN));
+		if (is_begin && is_ours)
+			break;
+		is_ours = is_ours || is_begin;
 		if (!is_ours)
 			buf_span(out, span_starts(line, SPAN(ASIDE))
 					      ? span_skip(line, sizeof ASIDE - 1)
@@ -109,6 +118,9 @@ void marked_take(struct span text, struct buf *out)
 		if (span_starts(said, SPAN(END)))
 			is_ours = false;
 	}
+	if (is_ours)
+		return fault_set(why, ERR_MALFORMED, "a line \"" END "\" is gone");
+	return buf_error(out);
 }
 
 void marked_ours(struct span text, struct buf *out)
@@ -124,6 +136,21 @@ void marked_ours(struct span text, struct buf *out)
 		if (span_starts(said, SPAN(END)))
 			is_ours = false;
 	}
+}
+
+/* Ours are few: as many as there are models. */
+bool marked_has_any(struct span ours, struct span text)
+{
+	while (ours.n > 0) {
+		const struct span line = next_line(&ours), said = span_trim(line);
+		if (said.n == 0 || said.p[0] == '#')
+			continue;
+		for (struct span rest = text; rest.n > 0;) {
+			if (span_eq(span_trim(next_line(&rest)), said))
+				return true;
+		}
+	}
+	return false;
 }
 
 /* ---- TOML ---- */
@@ -193,33 +220,88 @@ static bool is_open(const struct toml *t)
 	return t->quotes || t->depth != 0;
 }
 
-/* "[ a . "b" ]" is [a.b]. */
-static bool is_table(struct span line, const char *table)
+#define PATH_BYTES 256 /* what is longer is none of ours */
+
+/* A key or a table's name: `a . "b"` is a.b, up to what ends it. A dot in quotes is another byte. */
+static void read_path(struct span s, char to[PATH_BYTES], size_t at)
 {
-	struct span s = skip_blanks(line);
-	size_t n = 0;
-	if (s.n == 0 || s.p[0] != '[')
-		return false;
-	for (s = span_skip(s, 1); s.n > 0 && s.p[0] != ']'; s = span_skip(s, 1)) {
-		if (strchr(" \t\"'", s.p[0]))
-			continue;
-		if (n == strlen(table) || s.p[0] != table[n])
-			return false;
-		n++;
+	char quote = '\0';
+	for (; s.n > 0; s = span_skip(s, 1)) {
+		const char c = s.p[0];
+		const bool is_quote = quote ? c == quote : c == '"' || c == '\'';
+		if (!quote && strchr("=]#\r\n", c))
+			break;
+		if (is_quote)
+			quote = quote ? '\0' : c;
+		else if ((quote || (c != ' ' && c != '\t')) && at + 1 < PATH_BYTES)
+			to[at++] = quote && c == '.' ? '\1' : c;
 	}
-	return table[n] == '\0' && s.n > 0;
+	to[at] = '\0';
 }
 
-/* Is the table's first part defined otherwise, so that no more can be added? */
-static bool is_in_the_way(struct span line, const char *table)
+/* Is it that, or inside of it? */
+static bool is_within(const char *path, const char *of)
 {
-	char first[64];
-	const size_t n = strcspn(table, ".");
-	if (n >= sizeof first)
-		return false;
-	memcpy(first, table, n);
-	first[n] = '\0';
-	return has_key(line, first, '=');
+	const size_t n = strlen(of);
+	return strncmp(path, of, n) == 0 && (path[n] == '\0' || path[n] == '.');
+}
+
+static bool is_within_any(const char *path, const char *const *keys)
+{
+	for (; *keys; keys++) {
+		if (is_within(path, *keys))
+			return true;
+	}
+	return false;
+}
+
+static bool is_one_of(const char *path, const char *const *keys)
+{
+	for (; *keys; keys++) {
+		if (strcmp(path, *keys) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Where a line that begins something is, and what begins there: [table], [[list]] or key =. */
+struct place {
+	char table[PATH_BYTES]; /* "": outside of all */
+	char path[PATH_BYTES];
+	bool is_list, is_key;
+};
+
+static void read_place(struct place *at, struct span line)
+{
+	const struct span said = skip_blanks(line);
+	const bool is_list = span_starts(said, SPAN("[["));
+	at->is_key = said.p[0] != '[';
+	at->is_list = is_list;
+	if (at->is_key) {
+		const size_t n = strlen(at->table);
+		memcpy(at->path, at->table, n);
+		if (n > 0 && n + 1 < PATH_BYTES)
+			at->path[n] = '.';
+		read_path(said, at->path, n > 0 && n + 1 < PATH_BYTES ? n + 1 : n);
+		return;
+	}
+	read_path(span_skip(said, is_list ? 2 : 1), at->path, 0);
+	memcpy(at->table, at->path, sizeof at->table);
+}
+
+/* No more can be added then: it is defined twice, or closed. */
+static enum err check_place(const struct place *at, const char *const *keys, const char *table,
+	struct span line, struct fault *why)
+{
+	if (is_within(at->path, table))
+		return fault_set(why, ERR_MALFORMED, "there is a [%s] already", table);
+	const bool is_closed = (at->is_key || at->is_list) && is_within(table, at->path);
+	if (is_closed || (is_within_any(at->path, keys) && !is_one_of(at->path, keys)) ||
+		(!at->is_key && is_one_of(at->path, keys)))
+		return fault_set(why, ERR_MALFORMED,
+			"there is \"%.*s\", to which nothing can be added",
+			SPAN_ARG(span_trim(line)));
+	return OK;
 }
 
 enum err marked_put_toml(struct span text, const char *const *keys, struct span top,
@@ -227,24 +309,19 @@ enum err marked_put_toml(struct span text, const char *const *keys, struct span 
 {
 	const char *line_end = line_end_of(text);
 	struct toml t = {.depth = 0};
-	bool is_outside = true; /* of all tables */
-	if (span_starts(text, SPAN(BOM))) {
-		buf_text(out, BOM);
-		text = span_skip(text, sizeof BOM - 1);
-	}
+	struct place at = {.table = ""};
+	text = pass_bom(text, out);
 	put_block(out, top, 0, line_end);
 	while (text.n > 0) {
-		const struct span line = next_line(&text), said = skip_blanks(line);
-		const bool is_begin = !is_open(&t);
-		if (is_begin && said.n > 0 && said.p[0] == '[')
-			is_outside = false;
-		if (is_begin && is_table(line, table))
-			return fault_set(why, ERR_MALFORMED, "there is a [%s] already", table);
-		if (is_begin && is_outside && is_in_the_way(line, table))
-			return fault_set(why, ERR_MALFORMED,
-				"there is \"%.*s\", to which nothing can be added",
-				SPAN_ARG(span_trim(line)));
-		const bool is_aside = is_begin && is_outside && has_any_key(line, keys, '=');
+		const struct span line = next_line(&text);
+		bool is_aside = false;
+		if (!is_open(&t) && !is_empty(line)) {
+			read_place(&at, line);
+			const enum err err = check_place(&at, keys, table, line, why);
+			if (err)
+				return err;
+			is_aside = at.is_key && is_one_of(at.path, keys);
+		}
 		toml_line(&t, line);
 		if (is_aside && is_open(&t))
 			return fault_set(why, ERR_MALFORMED, "\"%.*s\" goes on on the next line",
@@ -263,13 +340,113 @@ enum err marked_put_toml(struct span text, const char *const *keys, struct span 
 
 /* ---- YAML ---- */
 
-/* One document, of plain lines: no braces around all of it. */
+/* What of a value is open at the end of a line. */
+struct yaml {
+	char quote;          /* of a text; '\0': none */
+	int depth;           /* of brackets */
+	size_t block_indent; /* of the line whose value is a text of lines, with | or >; SIZE_MAX: none */
+};
+
+/* Behind the quote that ends it, on this line or a later one. */
+static struct span skip_quoted(struct yaml *y, struct span s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		if (y->quote == '"' && s.p[i] == '\\')
+			i++;
+		else if (y->quote == '\'' && span_starts(span_skip(s, i), SPAN("''")))
+			i++;
+		else if (s.p[i] == y->quote) {
+			y->quote = '\0';
+			return span_skip(s, i + 1);
+		}
+	}
+	return SPAN("");
+}
+
+/* Of a value that began with a quote or a bracket; another one has no end but its line's. */
+static void read_value(struct yaml *y, struct span s)
+{
+	char before = ' ';
+	while (s.n > 0 && (y->quote || y->depth > 0)) {
+		if (y->quote) {
+			s = skip_quoted(y, s);
+			before = '"';
+			continue;
+		}
+		const char c = s.p[0];
+		const bool is_begin = strchr(" \t[{,:", before) != NULL;
+		if (c == '#' && (before == ' ' || before == '\t'))
+			return;
+		y->depth += (c == '[' || c == '{') - (c == ']' || c == '}');
+		if (is_begin && (c == '"' || c == '\''))
+			y->quote = c;
+		before = c;
+		s = span_skip(s, 1);
+	}
+}
+
+/* Behind the name and the kind that a value may have in front. */
+static struct span skip_properties(struct span s)
+{
+	while (s.n > 0 && (s.p[0] == '&' || s.p[0] == '!'))
+		s = skip_blanks(span_skip(s, span_index(s, ' ')));
+	return s;
+}
+
+/* Behind the dashes of a list, and a key. */
+static struct span value_in(struct span line)
+{
+	struct span s = skip_blanks(line);
+	while (span_starts(s, SPAN("- ")))
+		s = skip_blanks(span_skip(s, 2));
+	if (s.n > 0 && strchr("\"'[{", s.p[0])) {
+		struct yaml key = {.quote = '\0'};
+		key.quote = s.p[0] == '"' || s.p[0] == '\'' ? s.p[0] : '\0';
+		const struct span rest =
+			key.quote ? skip_blanks(skip_quoted(&key, span_skip(s, 1))) : SPAN("");
+		return rest.n > 0 && rest.p[0] == ':' ? skip_blanks(span_skip(rest, 1)) : s;
+	}
+	const size_t colon = span_find(s, SPAN(": "));
+	return colon < s.n ? skip_blanks(span_skip(s, colon + 2)) : s;
+}
+
+static void yaml_line(struct yaml *y, struct span line)
+{
+	const size_t indent = line.n - skip_blanks(line).n;
+	if (y->quote || y->depth > 0) {
+		read_value(y, line);
+		return;
+	}
+	if (is_empty(line) || (y->block_indent != SIZE_MAX && indent > y->block_indent))
+		return;
+	const struct span value = skip_properties(value_in(line));
+	const char c = value.n > 0 ? value.p[0] : '\0';
+	y->block_indent = c == '|' || c == '>' ? indent : SIZE_MAX;
+	if (c == '"' || c == '\'')
+		y->quote = c;
+	else if (c == '[' || c == '{')
+		y->depth = 1;
+	else
+		return;
+	read_value(y, span_skip(value, 1));
+}
+
+/* One document, of plain lines: no braces around all of it, and nothing that goes on at the begin of a line, where a key
+ * of ours would be looked for. */
 static enum err check_yaml(struct span text, bool is_list, struct fault *why)
 {
+	const struct span all = text;
+	struct yaml y = {.block_indent = SIZE_MAX};
 	bool is_first = true, has_begun = false;
 	while (text.n > 0) {
 		const struct span line = next_line(&text);
-		if (is_empty(line) || line.p[0] == '%')
+		const bool is_inside = y.quote || y.depth > 0;
+		if (is_inside && !strchr(y.quote ? " \t\r\n" : " \t\r\n]}#", line.p[0]))
+			return fault_set(why, ERR_MALFORMED,
+				"\"%.*s\" may belong to what began above it",
+				SPAN_ARG(span_trim(line)));
+		yaml_line(&y, line);
+		if (is_inside || is_empty(line) || line.p[0] == '%')
 			continue;
 		const bool is_mark = span_starts(line, SPAN("---"));
 		if (span_starts(line, SPAN("...")) ||
@@ -289,6 +466,11 @@ static enum err check_yaml(struct span text, bool is_list, struct fault *why)
 					: "it is no mapping of plain lines");
 		is_first = false;
 	}
+	if (y.quote || y.depth > 0)
+		return fault_set(why, ERR_MALFORMED, "a string or a bracket is never closed");
+	if (y.block_indent != SIZE_MAX && all.p[all.n - 1] != '\n')
+		return fault_set(why, ERR_MALFORMED,
+			"its last text of lines has no line end, and one would be part of it");
 	return OK;
 }
 
@@ -302,6 +484,7 @@ enum err marked_put_yaml(struct span text, const char *const *keys, struct span 
 	struct buf *out, struct fault *why)
 {
 	const char *line_end = line_end_of(text);
+	text = pass_bom(text, out);
 	enum err err = check_yaml(text, false, why);
 	bool is_aside = false;
 	if (err)
@@ -324,16 +507,25 @@ enum err marked_put_yaml(struct span text, const char *const *keys, struct span 
 	return buf_error(out);
 }
 
-/* How far the first item behind there is from the left. */
-static size_t indent_of_items(struct span text, size_t otherwise)
+/* How far the first item behind there is from the left; `otherwise` where no value is there. */
+static enum err indent_of_items(
+	struct span text, size_t otherwise, size_t *indent, struct fault *why)
 {
+	*indent = otherwise;
 	while (text.n > 0) {
 		const struct span line = next_line(&text), said = skip_blanks(line);
-		if (!is_empty(line))
-			return said.p[0] == '-' && !span_starts(line, SPAN("---")) ? line.n - said.n
-										   : otherwise;
+		if (is_empty(line))
+			continue;
+		const bool is_item = said.p[0] == '-' && !span_starts(line, SPAN("---"));
+		if (is_item)
+			*indent = line.n - said.n;
+		else if (said.n < line.n)
+			return fault_set(why, ERR_MALFORMED,
+				"\"%.*s\" is no list of lines that begin with -",
+				SPAN_ARG(span_trim(line)));
+		return OK;
 	}
-	return otherwise;
+	return OK;
 }
 
 /* What is behind the colon, without a comment. */
@@ -365,16 +557,22 @@ static enum err put_under(
 	put_indented(&with_key, items, 2);
 	while (text.n > 0) {
 		const struct span line = next_line(&text);
-		if (is_done || line.p[0] == ' ' || !has_key(line, key, ':')) {
+		if (line.p[0] == ' ' || !has_key(line, key, ':')) {
 			buf_span(out, line);
 			continue;
 		}
+		if (is_done)
+			return fault_set(why, ERR_MALFORMED, "\"%s\" is there twice", key);
 		const struct span value = value_of(line);
 		is_done = true;
 		if (value.n == 0) {
+			size_t indent;
+			const enum err err = indent_of_items(text, 2, &indent, why);
+			if (err)
+				return err;
 			buf_span(out, line);
 			end_line(out, line_end);
-			put_block(out, items, indent_of_items(text, 2), line_end);
+			put_block(out, items, indent, line_end);
 		} else if (span_is(value, "[]")) {
 			put_aside(out, line);
 			end_line(out, line_end);
@@ -392,12 +590,17 @@ static enum err put_under(
 	return buf_error(out) ? buf_error(out) : buf_error(&with_key);
 }
 
-/* No line but comments; one that says so in YAML, "[]", is put aside. */
+static bool is_begin(struct span line)
+{
+	return span_starts(line, SPAN("---")) && span_trim(line).n == 3;
+}
+
+/* No line but comments, and the mark of a document's begin; one that says so in YAML, "[]", is put aside. */
 static bool has_nothing(struct span text)
 {
 	while (text.n > 0) {
 		const struct span line = next_line(&text);
-		if (!is_empty(line) && !span_is(span_trim(line), "[]"))
+		if (!is_empty(line) && !is_begin(line) && !span_is(span_trim(line), "[]"))
 			return false;
 	}
 	return true;
@@ -407,6 +610,7 @@ enum err marked_put_yaml_items(struct span text, const char *key, struct span it
 	struct span head, struct buf *out, struct fault *why)
 {
 	const char *line_end = line_end_of(text);
+	text = pass_bom(text, out);
 	if (has_nothing(text)) {
 		OWNED(buf_done) struct buf all = BUF_INIT(items.n * 2 + head.n + 4096);
 		buf_span(&all, head);
@@ -415,7 +619,7 @@ enum err marked_put_yaml_items(struct span text, const char *key, struct span it
 		put_indented(&all, items, key ? 2 : 0);
 		while (text.n > 0) {
 			const struct span line = next_line(&text);
-			if (is_empty(line))
+			if (is_empty(line) || is_begin(line))
 				buf_span(out, line);
 			else
 				put_aside(out, line);
@@ -424,14 +628,18 @@ enum err marked_put_yaml_items(struct span text, const char *key, struct span it
 		put_block(out, buf_view(&all), 0, line_end);
 		return buf_error(out) ? buf_error(out) : buf_error(&all);
 	}
-	const enum err err = check_yaml(text, key == NULL, why);
+	enum err err = check_yaml(text, key == NULL, why);
 	if (err)
 		return err;
 	if (key)
 		return put_under(text, key, items, out, why);
+	size_t indent;
+	err = indent_of_items(text, 0, &indent, why);
+	if (err)
+		return err;
 	buf_span(out, text);
 	end_line(out, line_end);
-	put_block(out, items, indent_of_items(text, 0), line_end);
+	put_block(out, items, indent, line_end);
 	return buf_error(out);
 }
 
@@ -441,6 +649,7 @@ void marked_put_variables(
 	struct span text, const char *const *keys, struct span lines, struct buf *out)
 {
 	const char *line_end = line_end_of(text);
+	text = pass_bom(text, out);
 	while (text.n > 0) {
 		const struct span line = next_line(&text);
 		struct span said = skip_blanks(line);

@@ -25,10 +25,14 @@ enum err marked_put_yaml_items(struct span text, const char *key, struct span it
 void marked_put_variables(
 	struct span text, const char *const *keys, struct span lines, struct buf *out);
 
-/* The text without lines of ours, and with those that were put aside. */
-void marked_take(struct span text, struct buf *out);
+/* The text without lines of ours, and with those that were put aside. ERR_MALFORMED where one of two marks is gone: what
+ * stands behind the other may be anybody's. */
+enum err marked_take(struct span text, struct buf *out, struct fault *why) MUST_USE;
 
 /* What of it is ours, or was put aside. */
 void marked_ours(struct span text, struct buf *out);
+
+/* Does one of the lines of `ours`, as marked_ours gave them, stand in it, marks and what was put aside apart? */
+bool marked_has_any(struct span ours, struct span text);
 
 #endif

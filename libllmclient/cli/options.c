@@ -29,6 +29,12 @@ static const struct option_row common_rows[] = {
          "the broker's socket (default: $LLM_BROKER_SOCKET, the user's, the system's)",          OPTION_TEXT, COMMON(socket)  },
 };
 
+const struct option_row *options_common(size_t *n)
+{
+	*n = COUNT_OF(common_rows);
+	return common_rows;
+}
+
 /* ---- help ---- */
 
 static void help_row(struct buf *out, const struct option_row *row)

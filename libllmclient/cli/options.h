@@ -72,6 +72,9 @@ int options_read_words(const struct command *c, int argc, char **argv, void *opt
 int options_refuse(const struct command *c, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* What every command takes, beside its own rows and --help. */
+const struct option_row *options_common(size_t *n);
+
 /* To stdout. */
 void options_help(const struct command *c);
 

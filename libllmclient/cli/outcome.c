@@ -27,11 +27,11 @@ static enum err add_input(struct inputs *in, const char *text)
 	return OK;
 }
 
-enum err stdin_read(struct buf *out)
+enum err fd_read(int fd, struct buf *out)
 {
 	for (;;) {
 		char *room = buf_reserve(out, READ_BYTES);
-		const ssize_t got = room ? read(STDIN_FILENO, room, READ_BYTES) : 0;
+		const ssize_t got = room ? read(fd, room, READ_BYTES) : 0;
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
@@ -54,7 +54,7 @@ int text_read(
 	if (is_stdin && n == 0 && is_terminal(STDIN_FILENO))
 		return options_refuse(
 			self, "there is no question: llmb %s \"why is the sky blue?\"", self->name);
-	if (is_stdin && stdin_read(out) == ERR_IO)
+	if (is_stdin && fd_read(STDIN_FILENO, out) == ERR_IO)
 		return say_failure(o, EXIT_BAD, "stdin cannot be read: %s", strerror(errno));
 	buf_byte(out, '\0');
 	if (buf_error(out))
@@ -96,7 +96,7 @@ int inputs_read(
 	for (int i = 0; i < n && !is_stdin && !err; i++)
 		err = add_input(out, words[i]);
 	if (is_stdin)
-		err = stdin_read(&out->text);
+		err = fd_read(STDIN_FILENO, &out->text);
 	if (err == ERR_IO)
 		return say_failure(o, EXIT_BAD, "stdin cannot be read: %s", strerror(errno));
 	if (is_stdin && !err && memchr(out->text.p, '\0', out->text.n))

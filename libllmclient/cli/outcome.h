@@ -20,8 +20,8 @@ int outcome_ask(const struct common *o, llm_request *r, const struct outcome_vie
 /* The shortest text that is the same float again. */
 void outcome_put_float(struct buf *out, float v);
 
-/* All of stdin, as it is. ERR_IO (errno says why), ERR_TOO_BIG, ERR_NO_MEMORY. */
-enum err stdin_read(struct buf *out) MUST_USE;
+/* All that a descriptor has, as it is. ERR_IO (errno says why), ERR_TOO_BIG, ERR_NO_MEMORY. */
+enum err fd_read(int fd, struct buf *out) MUST_USE;
 
 /* One text: the words of the line, or all of stdin; ends in a NUL. EXIT_GOOD, or what to exit with. */
 int text_read(

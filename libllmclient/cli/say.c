@@ -178,6 +178,13 @@ void table_begin(struct table *t, size_t columns, unsigned right)
 	buf_init(&t->cells, SAY_BYTES_MAX);
 }
 
+void table_heads(struct table *t, const char *const *heads, size_t n, unsigned right)
+{
+	table_begin(t, n, right);
+	for (size_t i = 0; i < n; i++)
+		table_text(t, heads[i]);
+}
+
 void table_cell(struct table *t, struct span text)
 {
 	buf_span(&t->cells, text);
@@ -250,6 +257,18 @@ void table_end(struct table *t, struct buf *out)
 			buf_text(out, "  ");
 	}
 	buf_done(&t->cells);
+}
+
+void put_lasting(struct buf *out, int64_t s)
+{
+	if (s >= 86400)
+		buf_print(out, "%" PRId64 "d %" PRId64 "h", s / 86400, s / 3600 % 24);
+	else if (s >= 3600)
+		buf_print(out, "%" PRId64 "h %" PRId64 "m", s / 3600, s / 60 % 60);
+	else if (s >= 60)
+		buf_print(out, "%" PRId64 "m %" PRId64 "s", s / 60, s % 60);
+	else
+		buf_print(out, "%" PRId64 "s", s > 0 ? s : 0);
 }
 
 void put_usd(struct buf *out, int64_t nusd)

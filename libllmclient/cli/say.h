@@ -40,10 +40,15 @@ struct table {
 	unsigned right; /* a bit for each column that is set to the right */
 };
 void table_begin(struct table *t, size_t columns, unsigned right);
+/* Begins it with a first row of as many columns. */
+void table_heads(struct table *t, const char *const *heads, size_t n, unsigned right);
 void table_cell(struct table *t, struct span text); /* row by row */
 void table_text(struct table *t, const char *text);
 void table_i64(struct table *t, int64_t v); /* less than 0: "-" */
 void table_end(struct table *t, struct buf *out);
+
+/* "12s", "3m 4s", "2h 3m", "5d 6h": so many seconds. */
+void put_lasting(struct buf *out, int64_t s);
 
 /* "1.234567": nano-dollars as USD; "unknown" below 0. */
 void put_usd(struct buf *out, int64_t nusd);

@@ -6,10 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
+#include "libllmclient/cli/way.h"
+
 #define BLOCK_BYTES ((size_t)16 * 1024)
+#define ACL         "system.posix_acl_access"
 
 static enum err fail(struct fault *why, const char *path)
 {
@@ -35,7 +40,7 @@ static enum err read_all(int fd, struct buf *to)
 static enum err read_file(struct settings_file *f, struct fault *why)
 {
 	struct stat st;
-	const int fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	const int fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY);
 	if (fd < 0)
 		return fail(why, f->path);
 	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
@@ -45,6 +50,7 @@ static enum err read_file(struct settings_file *f, struct fault *why)
 	f->mode = st.st_mode & 07777;
 	f->uid = st.st_uid;
 	f->gid = st.st_gid;
+	f->n_names = st.st_nlink;
 	const enum err err = read_all(fd, &f->text);
 	const int failed = errno;
 	close(fd);
@@ -57,22 +63,10 @@ static enum err read_file(struct settings_file *f, struct fault *why)
 
 enum err settings_read(struct settings_file *f, const char *path, struct fault *why)
 {
-	struct stat st;
 	*f = (struct settings_file){.mode = 0600, .uid = geteuid(), .gid = getegid()};
 	buf_init(&f->text, SETTINGS_BYTES_MAX);
-	if (strlen(path) >= sizeof f->path)
-		return fault_set(why, ERR_INVALID_ARGUMENT, "%.200s...: this is too long", path);
-	f->is_there = realpath(path, f->path) != NULL;
-	if (f->is_there)
-		return read_file(f, why);
-	const int failed = errno;
-	(void)snprintf(f->path, sizeof f->path, "%s", path);
-	errno = failed;
-	if (errno != ENOENT)
-		return fail(why, path);
-	if (lstat(path, &st) == 0)
-		return fault_set(why, ERR_IO, "%s is a link that leads nowhere", path);
-	return OK;
+	const enum err err = way_follow(path, f->path, &f->is_there, why);
+	return err || !f->is_there ? err : read_file(f, why);
 }
 
 void settings_done(struct settings_file *f)
@@ -80,17 +74,30 @@ void settings_done(struct settings_file *f)
 	buf_done(&f->text);
 }
 
-/* Somebody who has written meanwhile shall not lose it. */
-static enum err check_unchanged(const struct settings_file *f, struct fault *why)
+enum err settings_check(const struct settings_file *f, struct fault *why)
 {
 	struct settings_file now;
 	enum err err = settings_read(&now, f->path, why);
-	if (!err &&
-		(now.is_there != f->is_there || !span_eq(buf_view(&now.text), buf_view(&f->text))))
+	const bool is_closer = now.is_there && (f->mode & ~now.mode & 0777) != 0;
+	if (!err && (now.is_there != f->is_there || is_closer ||
+			    !span_eq(buf_view(&now.text), buf_view(&f->text))))
 		err = fault_set(why, ERR_IO,
 			"%s has been changed meanwhile: nothing was written, try again", f->path);
 	settings_done(&now);
 	return err;
+}
+
+/* What its user has closed, or has under two names, is not ours to open or to part. */
+static enum err check_writable(const struct settings_file *f, struct fault *why)
+{
+	if (f->is_there && (f->mode & 0222) == 0)
+		return fault_set(why, ERR_DENIED, "%s is read-only: nothing was written", f->path);
+	if (f->is_there && f->n_names > 1)
+		return fault_set(why, ERR_DENIED,
+			"%s has another name (a hard link), under which it would stay as it is: "
+			"nothing was written",
+			f->path);
+	return OK;
 }
 
 /* All folders that lead to it. */
@@ -101,6 +108,7 @@ static bool make_folders(struct settings_file *f)
 	for (char *at = strchr(path + 1, '/'); at; at = strchr(at + 1, '/')) {
 		*at = '\0';
 		if (mkdir(path, 0700) == 0) {
+			(void)chmod(path, 0700); /* whatever the umask is */
 			if (!f->made[0])
 				(void)snprintf(f->made, sizeof f->made, "%s", path);
 		} else if (errno != EEXIST) {
@@ -111,7 +119,7 @@ static bool make_folders(struct settings_file *f)
 	return true;
 }
 
-/* Up to `made`, as far as they are empty. */
+/* Up to `made`, as far as they are there, and empty. */
 static void remove_folders(const char *of, const char *made)
 {
 	char path[PATH_MAX];
@@ -120,7 +128,7 @@ static void remove_folders(const char *of, const char *made)
 	for (char *slash; n > 0 && (slash = strrchr(path, '/'));) {
 		*slash = '\0';
 		if (strncmp(path, made, n) != 0 || (path[n] != '\0' && path[n] != '/') ||
-			rmdir(path) != 0)
+			(rmdir(path) != 0 && errno != ENOENT))
 			return;
 	}
 }
@@ -138,6 +146,34 @@ static bool write_all(int fd, struct span text)
 	return true;
 }
 
+/* All that stands beside its bytes. Who may read it must be there; where it has no list of that, its folder's is not for it. */
+static bool copy_attributes(int from, int to)
+{
+	char names[4096], value[16384];
+	const ssize_t n = flistxattr(from, names, sizeof names);
+	(void)fremovexattr(to, ACL);
+	if (n < 0)
+		return errno == ENOTSUP;
+	for (const char *name = names; name < names + n; name += strlen(name) + 1) {
+		const ssize_t size = fgetxattr(from, name, value, sizeof value);
+		if ((size < 0 || fsetxattr(to, name, value, (size_t)size, 0) != 0) &&
+			strcmp(name, ACL) == 0)
+			return false;
+	}
+	return true;
+}
+
+static bool copy_attributes_of(const struct settings_file *f, int to)
+{
+	const int from = open(f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+	const bool is_good = from >= 0 && copy_attributes(from, to);
+	const int failed = errno;
+	if (from >= 0)
+		close(from);
+	errno = failed;
+	return is_good;
+}
+
 /* Its mode is set last: a change of owner takes bits of it away. */
 static bool dress(const struct settings_file *f, int fd)
 {
@@ -146,7 +182,37 @@ static bool dress(const struct settings_file *f, int fd)
 		return false;
 	if ((st.st_uid != f->uid || st.st_gid != f->gid) && fchown(fd, f->uid, f->gid) != 0)
 		return false;
+	if (f->is_there && !copy_attributes_of(f, fd))
+		return false;
 	return fchmod(fd, f->mode) == 0 && fsync(fd) == 0;
+}
+
+/* Where none was, one that came meanwhile stays. */
+static bool put_in_place(const struct settings_file *f, const char *beside)
+{
+	if (!f->is_there && renameat2(AT_FDCWD, beside, AT_FDCWD, f->path, RENAME_NOREPLACE) == 0)
+		return true;
+	if (!f->is_there && errno != EINVAL && errno != ENOSYS)
+		return false;
+	return rename(beside, f->path) == 0;
+}
+
+static int open_folder(const char *of)
+{
+	char folder[PATH_MAX];
+	(void)snprintf(folder, sizeof folder, "%s", of);
+	*strrchr(folder, '/') = '\0';
+	return open(folder[0] ? folder : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* A name is on the disk once its folder is; where a folder cannot be asked for that it is as it is. */
+static void sync_folder(const char *of)
+{
+	const int fd = open_folder(of);
+	if (fd < 0)
+		return;
+	(void)fsync(fd);
+	close(fd);
 }
 
 static enum err replace(struct settings_file *f, struct span text, struct fault *why)
@@ -156,23 +222,23 @@ static enum err replace(struct settings_file *f, struct span text, struct fault 
 	const int fd = mkostemp(beside, O_CLOEXEC);
 	if (fd < 0)
 		return fail(why, f->path);
-	bool is_good = write_all(fd, text) && dress(f, fd);
-	int failed = errno;
-	close(fd);
-	if (is_good) {
-		is_good = rename(beside, f->path) == 0;
-		failed = errno;
-	}
-	if (is_good)
-		return OK;
-	(void)unlink(beside);
-	errno = failed;
-	return fail(why, f->path);
+	enum err err = write_all(fd, text) && dress(f, fd) ? OK : fail(why, f->path);
+	if (close(fd) != 0 && !err)
+		err = fail(why, f->path);
+	if (!err)
+		err = settings_check(f, why);
+	if (!err && !put_in_place(f, beside))
+		err = fail(why, f->path);
+	if (err)
+		(void)unlink(beside);
+	else
+		sync_folder(f->path);
+	return err;
 }
 
 enum err settings_write(struct settings_file *f, struct span text, struct fault *why)
 {
-	enum err err = check_unchanged(f, why);
+	enum err err = check_writable(f, why);
 	if (err)
 		return err;
 	if (!f->is_there && !make_folders(f))
@@ -186,11 +252,27 @@ enum err settings_write(struct settings_file *f, struct span text, struct fault 
 
 enum err settings_remove(struct settings_file *f, const char *made, struct fault *why)
 {
-	const enum err err = check_unchanged(f, why);
+	enum err err = settings_check(f, why);
+	if (!err)
+		err = check_writable(f, why);
 	if (err || !f->is_there)
 		return err;
 	if (unlink(f->path) != 0)
 		return fail(why, f->path);
+	sync_folder(f->path);
 	remove_folders(f->path, made);
+	return OK;
+}
+
+enum err settings_lock(struct settings_file *f, int *lock, struct fault *why)
+{
+	*lock = -1;
+	if (!f->is_there && !make_folders(f))
+		return fail(why, f->path);
+	*lock = open_folder(f->path);
+	if (*lock < 0)
+		return fail(why, f->path);
+	while (flock(*lock, LOCK_EX) != 0 && errno == EINTR)
+		continue; /* where a file system has no locks, what was read is looked at again all the same */
 	return OK;
 }

@@ -9,17 +9,39 @@
 
 #include "protocol/base/owned.h"
 
-bool signals_hold(struct signals *s)
+static bool hold(struct signals *s, const int *held, size_t n)
 {
-	static const int held[] = {SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGCHLD};
 	sigset_t set;
 	sigemptyset(&set);
-	for (size_t i = 0; i < COUNT_OF(held); i++)
+	for (size_t i = 0; i < n; i++)
 		(void)sigaddset(&set, held[i]);
-	(void)signal(SIGCHLD, SIG_DFL); /* where it is ignored a child leaves no status */
 	(void)sigprocmask(SIG_BLOCK, &set, &s->before);
 	s->fd = signalfd(-1, &set, SFD_CLOEXEC);
 	return s->fd >= 0;
+}
+
+bool signals_hold(struct signals *s)
+{
+	static const int held[] = {SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGCHLD};
+	(void)signal(SIGCHLD, SIG_DFL); /* where it is ignored a child leaves no status */
+	return hold(s, held, COUNT_OF(held));
+}
+
+bool signals_hold_screen(struct signals *s)
+{
+	static const int held[] = {
+		SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGCONT, SIGWINCH, SIGTTOU};
+	return hold(s, held, COUNT_OF(held));
+}
+
+void signals_obey(int number)
+{
+	sigset_t one;
+	sigemptyset(&one);
+	(void)sigaddset(&one, number);
+	(void)raise(number);
+	(void)sigprocmask(SIG_UNBLOCK, &one, NULL); /* now */
+	(void)sigprocmask(SIG_BLOCK, &one, NULL);
 }
 
 void signals_release(const struct signals *s)

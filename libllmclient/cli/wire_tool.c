@@ -7,6 +7,7 @@
 
 #include "libllmclient/cli/json_edit.h"
 #include "libllmclient/cli/marked.h"
+#include "protocol/base/utf8.h"
 
 #define TEXT_BYTES  ((size_t)8 << 20)
 #define MEMBERS_MAX 8
@@ -335,6 +336,25 @@ static enum err put_member(
 	return OK;
 }
 
+/* As it was before, where something is there. */
+static enum err put_back(
+	struct buf *text, const struct json_path *path, struct span was, struct fault *why)
+{
+	struct json_document d;
+	struct buf out = BUF_INIT(TEXT_BYTES);
+	enum err err = json_document_open(&d, buf_view(text), why);
+	if (!err)
+		err = json_document_splice(&d, path, was, &out);
+	json_document_done(&d);
+	if (err) {
+		buf_done(&out);
+		return err;
+	}
+	buf_done(text);
+	*text = out;
+	return OK;
+}
+
 static enum err put_members(const struct wire_file *f, const struct wiring *w, struct span before,
 	struct buf *out, struct fault *why)
 {
@@ -357,6 +377,8 @@ static enum err put_members(const struct wire_file *f, const struct wiring *w, s
 enum err wire_file_put(const struct wire_file *f, const struct wiring *w, struct span before,
 	struct buf *out, struct fault *why)
 {
+	if (!utf8_is_valid(before) || (before.n > 0 && memchr(before.p, '\0', before.n)))
+		return fault_set(why, ERR_MALFORMED, "it is no text in UTF-8");
 	return f->members ? put_members(f, w, before, out, why) : f->put(w, before, out, why);
 }
 
@@ -398,8 +420,10 @@ static enum err take_member(struct buf *text, const struct json_document *before
 	json_document_done(&now);
 	if (err || !is_ours || !is_there)
 		return err;
-	err = put_member(text, &(struct member){.path = m->path}, was, why);
-	return err || span_is_set(was) ? err : take_parents(text, before, &m->path, why);
+	if (span_is_set(was))
+		return put_back(text, &m->path, was, why);
+	err = put_member(text, &(struct member){.path = m->path}, SPAN_NONE, why);
+	return err ? err : take_parents(text, before, &m->path, why);
 }
 
 static enum err take_members(const struct wire_file *f, struct span before, struct span after,
@@ -435,9 +459,9 @@ enum err wire_file_take(const struct wire_file *f, struct span before, struct sp
 		return take_members(f, before, after, now, out, is_ours_unchanged, why);
 	marked_ours(after, &then);
 	marked_ours(now, &since);
-	*is_ours_unchanged = span_eq(buf_view(&then), buf_view(&since));
-	marked_take(now, out);
 	if (buf_error(&then) || buf_error(&since))
-		return ERR_NO_MEMORY;
-	return buf_error(out);
+		return fault_set(why, ERR_NO_MEMORY, "out of memory");
+	*is_ours_unchanged = span_eq(buf_view(&then), buf_view(&since)) ||
+			     (since.n == 0 && !marked_has_any(buf_view(&then), now));
+	return marked_take(now, out, why);
 }

@@ -60,7 +60,8 @@ typedef enum llm_code {
   LLM_E_OVERLOADED = -17, LLM_E_TOO_LONG = -18 /**< context length */,
   LLM_E_REFUSED = -19,     /**< the provider's safety refusal */
   LLM_E_REQUEST = -20,     /**< the provider found the request malformed */
-  LLM_E_PROVIDER = -21, LLM_E_UNSUPPORTED = -22 /**< the model, or this broker, cannot do that */
+  LLM_E_PROVIDER = -21, LLM_E_UNSUPPORTED = -22 /**< the model, or this broker, cannot do that */,
+  LLM_E_NOT_CACHED = -23   /**< llm_request_cache(r, "only"): no answer is kept, and nobody was asked */
 } llm_code;
 LLM_API const char *llm_strerror(int code);                   /**< never NULL */
 LLM_API int llm_error_code(const llm_error *e);
@@ -79,13 +80,14 @@ typedef struct llm_options {
   const char *socket_path; /**< NULL: $LLM_BROKER_FD, $LLM_BROKER_SOCKET, the user's, the sandbox's, the system's */
   int fd;                  /**< >= 0: use this connected socket; the client owns it */
   const char *app_name;    /**< shown in logs and prompts; a label, not an identity */
-  int connect_timeout_ms;  /**< default 5000; -1: none */
+  int connect_timeout_ms;  /**< default 0: 5 s until one listens, 45 s until it answers, for one that is replaced may finish
+                                what it is at first; else both together; -1: none */
   int request_timeout_ms;  /**< whole answer; default -1: the broker's limit */
   int idle_timeout_ms;     /**< longest gap between events; default 120000 */
   int max_retries;         /**< when the connection breaks before the first event; default 2 */
   uint32_t flags;
 } llm_options;
-#define LLM_OPTIONS_INIT { sizeof(llm_options), NULL, -1, NULL, 5000, -1, 120000, 2, 0 }
+#define LLM_OPTIONS_INIT { sizeof(llm_options), NULL, -1, NULL, 0, -1, 120000, 2, 0 }
 LLM_API llm_client *llm_client_new(const llm_options *opt); /**< opt or NULL; does not connect; NULL: no memory */
 LLM_API int llm_client_connect(llm_client *c) LLM_CHECK;    /**< connect now, not at first use */
 LLM_API void llm_client_free(llm_client *c);                /**< cancels and frees its streams */
@@ -117,7 +119,15 @@ LLM_API int llm_request_at_most_once(llm_request *r, int is_once);             /
 LLM_API int llm_request_batch(llm_request *r, int is_batch);                   /**< waits behind calls that people wait for */
 LLM_API int llm_request_fallback(llm_request *r, const char *model);           /**< repeats: who is asked, in order, where the model cannot serve */
 LLM_API int llm_request_tag(llm_request *r, const char *tag);                  /**< repeats: a word that an alias may choose its target by */
-LLM_API int llm_request_session(llm_request *r, const char *word);             /**< calls with the same word go to one place, where the alias is sticky */
+LLM_API int llm_request_session(llm_request *r, const char *word);             /**< calls with the same word go to one place: where the alias is sticky, or a provider's cache has what they said before */
+/** May the answer be one that was given before, and may it be kept for who asks the same? "off" "read" "write" "on";
+ * "refresh": asked anew, and kept in the place of what was; "only": what is kept, or LLM_E_NOT_CACHED, and nobody is asked. Not said:
+ * as policy has it, which is to keep what is not left to chance. */
+LLM_API int llm_request_cache(llm_request *r, const char *wish);
+LLM_API int llm_request_cache_seconds(llm_request *r, int64_t max_age_s, int64_t ttl_s); /**< none older is taken; it is kept for so long; -1: not said */
+/** So much longer it is kept, and one that was kept may stand in, where no provider gives an answer; -1: not said. The result says "stale". */
+LLM_API int llm_request_cache_stale_seconds(llm_request *r, int64_t stale_s);
+LLM_API int llm_request_cache_namespace(llm_request *r, const char *word);     /**< what is kept apart from all else */
 /** For a program that asks for others: on whose behalf, by an app token ("llmb_...", or NULL) and by a pidfd of the process
  * (or -1; duplicated). That only ever takes away: both have to be allowed what is asked, and the ceilings of both hold.
  * LLM_E_DENIED: not they, or the token is unknown, or the process has ended or is another user's. */
@@ -154,6 +164,9 @@ typedef int (*llm_event_fn)(const llm_event *ev, void *arg); /* non-zero cancels
 LLM_API int llm_stream_run(llm_stream *s, llm_event_fn fn, void *arg); /**< the same by callback, to the end */
 LLM_API void llm_stream_cancel(llm_stream *s); /**< the provider's connection is dropped; any thread; idempotent */
 LLM_API const llm_result *llm_stream_result(const llm_stream *s); /**< what has arrived; the stream's own */
+/** The same as yours, for a stream that has ended: it outlives stream and client, and the stream's is empty afterwards. NULL: it has not
+ * ended, or there is no memory. */
+LLM_API llm_result *llm_stream_take_result(llm_stream *s);
 LLM_API const llm_error *llm_stream_error(const llm_stream *s); LLM_API const char *llm_stream_request_id(const llm_stream *s);
 LLM_API void llm_stream_set_data(llm_stream *s, void *data); LLM_API void *llm_stream_data(const llm_stream *s);
 LLM_API void llm_stream_free(llm_stream *s); /**< cancels if still running */
@@ -188,7 +201,7 @@ LLM_API llm_result *llm_rerank(llm_client *c, const llm_request *r) LLM_CHECK;  
 LLM_API llm_result *llm_count(llm_client *c, const llm_request *r) LLM_CHECK;    /**< of the tokens that a chat would send */
 LLM_API llm_result *llm_moderate(llm_client *c, const llm_request *r) LLM_CHECK;
 LLM_API llm_result *llm_models(llm_client *c, const char *provider) LLM_CHECK;   /**< NULL: of all that have a key */
-LLM_API int llm_request_operation(llm_request *r, const char *op); /**< for llm_stream_start(): "chat" "complete" "embed" "rerank" "count" "moderate" "models" */
+LLM_API int llm_request_operation(llm_request *r, const char *op); /**< for llm_stream_start(): "chat" "complete" "embed" "rerank" "count" "moderate" "models"; of "models" the model is a provider, NULL: all that have a key */
 LLM_API size_t llm_result_embeddings(const llm_result *a);
 LLM_API const float *llm_result_embedding(const llm_result *a, size_t i, size_t *dimensions /* or NULL */);
 LLM_API size_t llm_result_ranks(const llm_result *a);
@@ -206,7 +219,7 @@ LLM_API int64_t llm_result_model_max_output(const llm_result *a, size_t i);
 /* ---- relay: a public API's own body, and that API's own bytes back ---- */
 /** surface: "openai.chat", "anthropic.messages", ...; path and query as that API has them; path NULL: the usual one. */
 LLM_API llm_request *llm_relay_new(const char *surface, const char *method, const char *path, const char *query);
-/** The provider's own endpoint, which nobody translates: its path, below its host. */
+/** The provider's own endpoint, which nobody translates: its path, below its host. "*": whichever provider has that path of a public API. */
 LLM_API llm_request *llm_native_new(const char *provider, const char *method, const char *path, const char *query);
 LLM_API int llm_relay_header(llm_request *r, const char *name, const char *value);
 LLM_API int llm_relay_body(llm_request *r, const char *content_type, const void *data, size_t len); /**< copied */
@@ -226,6 +239,9 @@ LLM_API int64_t llm_stream_body(llm_stream *s, const void *data, size_t len, int
 LLM_API char *llm_admin_call(llm_client *c, const char *op, const char *json) LLM_CHECK;
 /** The same with up to 2 open descriptors passed along; they stay the caller's. */
 LLM_API char *llm_admin_call_fds(llm_client *c, const char *op, const char *json, const int *fds, size_t n) LLM_CHECK;
+/** The same as a request, for who does not wait: by llm_stream_start(), and the answer in pieces, LLM_EV_RAW.
+ * A key or a passphrase goes by llm_admin_call() alone, which wipes it. */
+LLM_API llm_request *llm_admin_new(const char *op, const char *json);
 /* ---- usage and cost; -1: not known ---- */
 LLM_API int64_t llm_usage_input_tokens(const llm_usage *u);  LLM_API int64_t llm_usage_cached_tokens(const llm_usage *u);
 LLM_API int64_t llm_usage_cache_write_tokens(const llm_usage *u);
@@ -233,11 +249,17 @@ LLM_API int64_t llm_usage_output_tokens(const llm_usage *u); LLM_API int64_t llm
 LLM_API int64_t llm_usage_cost_nanousd(const llm_usage *u); /**< 1e-9 USD */
 LLM_API int64_t llm_usage_ttft_us(const llm_usage *u);      /**< time to the first piece */
 LLM_API int64_t llm_usage_total_us(const llm_usage *u);
+LLM_API const char *llm_usage_cache(const llm_usage *u);        /**< "hit": it was kept; "joined": another call's at that moment; "semantic": it was kept of words that mean about the same; "stale": no provider gave another; NULL: one did */
+LLM_API int64_t llm_usage_cache_age_s(const llm_usage *u);      /**< since it was answered */
+LLM_API double llm_usage_cache_score(const llm_usage *u);       /**< of "semantic": how near those words are, at most 1 */
+LLM_API int64_t llm_usage_saved_nanousd(const llm_usage *u);    /**< that it would have cost again */
+LLM_API int llm_usage_kept(const llm_usage *u);                 /**< 1: a provider was asked, and its answer is kept for who asks the same */
 /* ---- your event loop (LLM_F_NONBLOCK) ----
  * Watch llm_client_fd() for llm_client_events(); when ready, or after
  * llm_client_timeout_ms(), call llm_client_process(), then drain each stream with
  * llm_stream_next() until LLM_E_AGAIN, and offer what is left of a body to each that
- * has not taken all of it. The fd never changes, reconnects included. */
+ * has not taken all of it. The fd never changes, reconnects included. For libev, GLib
+ * and libuv, llmclient-ev.h, llmclient-glib.h and llmclient-uv.h do that. */
 enum { LLM_READ = 1, LLM_WRITE = 2 };
 LLM_API int llm_client_fd(const llm_client *c); LLM_API int llm_client_events(const llm_client *c);
 LLM_API int llm_client_timeout_ms(const llm_client *c); /**< -1: none */

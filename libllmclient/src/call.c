@@ -60,6 +60,8 @@ static enum err pack_typed(struct llm_stream *s, const struct builder *b)
 	OWNED(buf_done) struct buf options = BUF_INIT(LIMIT_BODY_BYTES);
 	struct string_pair pair;
 	request.is_stream = s->is_streaming;
+	if (b->op == LLM_OP_MODELS && b->is_model_open)
+		request.model = SPAN_NONE;
 	const enum err err = add_options(b, &request, &options, &pair);
 	if (err)
 		return err;
@@ -222,6 +224,7 @@ struct llm_stream *stream_new(
 	call.kind = b->kind;
 	call.op = b->op;
 	call.surface = b->surface;
+	call.admin_op = b->admin_op;
 	call.timeout_ms = limit_ms > 0 ? limit_ms : 0;
 	call.max_cost_nusd = b->max_cost_nusd;
 	call.is_at_most_once = b->is_at_most_once;
@@ -231,10 +234,11 @@ struct llm_stream *stream_new(
 	call.fallbacks = b->fallbacks;
 	call.n_fallbacks = b->n_fallbacks;
 	call.session = b->session;
+	call.cache = b->cache;
 	call.behalf.token = b->token;
 	if (b->behalf_fd >= 0)
 		call.behalf.fd_index = 0;
-	s->is_secret = span_is_set(b->token);
+	s->is_secret = span_is_set(b->token) || b->kind == CALL_ADMIN;
 	if (take_behalf(s, b, why) || fill(s, b, &call, why)) {
 		stream_free(s);
 		return NULL;

@@ -17,7 +17,9 @@
 #include "protocol/base/utf8.h"
 #include "protocol/limits.h"
 
-#define READS_MAX 16 /* of one connection at a time: the others want their turn */
+#define READS_MAX  16    /* of one connection at a time: the others want their turn */
+#define LISTEN_MS  5000  /* where nobody says how long: until a broker listens */
+#define WELCOME_MS 45000 /* and until it answers, as long as another may drain before it */
 
 /* ---- forks ---- */
 
@@ -450,7 +452,8 @@ static enum err add_link(struct llm_client *c, int fd, struct fault *why)
 		link_free(l);
 		return fault_set(why, ERR_IO, "epoll: %s", strerror(errno));
 	}
-	l->hello_due_ms = c->dial.due_ms;
+	l->hello_due_ms = c->options.connect_timeout_ms == 0 ? clock_due_ms(clock_ms(), WELCOME_MS)
+							     : c->dial.due_ms;
 	LIST_PUSH(c->links, l);
 	c->link = l;
 	return OK;
@@ -465,6 +468,7 @@ static void fail_waiting(struct llm_client *c, const struct fault *why, int64_t 
 		if (s->state == STREAM_WAITING)
 			stream_lost(s, why, now_ms);
 	}
+	client_poke(c); /* as above: it may be found as a call is started, outside of any step */
 }
 
 static enum err begin_dialling(struct llm_client *c, int64_t now_ms, struct fault *why)
@@ -474,7 +478,8 @@ static enum err begin_dialling(struct llm_client *c, int64_t now_ms, struct faul
 		.fd = c->options.fd,
 		.may_start = !(c->options.flags & LLM_F_NO_AUTOSTART),
 	};
-	const int64_t due_ms = clock_due_ms(now_ms, c->options.connect_timeout_ms);
+	const int timeout_ms = c->options.connect_timeout_ms;
+	const int64_t due_ms = clock_due_ms(now_ms, timeout_ms == 0 ? LISTEN_MS : timeout_ms);
 	const enum err err = dial_begin(&c->dial, &o, now_ms, due_ms, why);
 	if (err) {
 		dial_done(&c->dial);
@@ -542,8 +547,10 @@ static void send_waiting(struct llm_client *c, struct link *l, int64_t now_ms)
 			c->link = NULL; /* full: the next ones get another */
 			return;
 		}
-		if (stream_send(s, l, &why))
+		if (stream_send(s, l, &why)) {
 			stream_lost(s, &why, now_ms);
+			client_poke(c);
+		}
 	}
 }
 

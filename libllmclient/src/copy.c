@@ -143,12 +143,16 @@ llm_request *llm_request_copy(const llm_request *r)
 	b->is_body_later = from->is_body_later;
 	b->later_bytes = from->later_bytes;
 	b->op = from->op;
+	b->is_model_open = from->is_model_open;
+	b->cache = from->cache;
 	if (!copy_request(b, r) || !copy_surface(b, &from->surface) ||
 		!builder_extra(b, &from->options, &b->options) ||
 		!copy_texts(b, from->tags, from->n_tags, &b->tags, &b->n_tags) ||
 		!copy_texts(
 			b, from->fallbacks, from->n_fallbacks, &b->fallbacks, &b->n_fallbacks) ||
 		!builder_text(b, from->session, &b->session) ||
+		!builder_text(b, from->admin_op, &b->admin_op) ||
+		!builder_text(b, from->cache.name_space, &b->cache.name_space) ||
 		!builder_text(b, from->token, &b->token) ||
 		!builder_behalf_fd(b, from->behalf_fd) || !builder_text(b, from->body, &b->body)) {
 		llm_request_free(&b->request);

@@ -11,12 +11,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "libllmclient/src/autostart.h"
 #include "protocol/base/num.h"
 #include "protocol/limits.h"
 
 #define FIRST_PAUSE_MS 5
 #define LAST_PAUSE_MS  100
+#define NOBODY         65534 /* as the kernel shows a user who has no number in a user namespace */
 
 /* ---- where ---- */
 
@@ -102,8 +102,11 @@ static enum err take_inherited(struct dial *d, const char *number, struct fault 
 enum err dial_begin(struct dial *d, const struct dial_options *o, int64_t now_ms, int64_t due_ms,
 	struct fault *why)
 {
-	*d = (struct dial){
-		.fd = -1, .due_ms = due_ms, .again_ms = now_ms, .pause_ms = FIRST_PAUSE_MS};
+	*d = (struct dial){.fd = -1,
+		.due_ms = due_ms,
+		.again_ms = now_ms,
+		.pause_ms = FIRST_PAUSE_MS,
+		.begun = AUTOSTART_NONE};
 	arena_init(&d->arena, 4 * KIB * KIB);
 	if (o->fd >= 0) {
 		d->fd = o->fd;
@@ -125,10 +128,56 @@ enum err dial_begin(struct dial *d, const struct dial_options *o, int64_t now_ms
 
 void dial_done(struct dial *d)
 {
+	autostart_done(&d->begun);
 	arena_done(&d->arena);
 }
 
 /* ---- who answers ---- */
+
+/* Whether users are translated here, so that there may be some that have no number. Without /proc it is not known. */
+static bool is_in_user_namespace(void)
+{
+	static const char everybody[] = "         0          0 4294967295\n";
+	char map[sizeof everybody];
+	const int fd = open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC);
+	const ssize_t n = fd < 0 ? -1 : read(fd, map, sizeof map);
+	if (fd >= 0)
+		close(fd);
+	return n > 0 && ((size_t)n != sizeof map - 1 || memcmp(map, everybody, (size_t)n) != 0);
+}
+
+/* Can nobody but root, who may have no number here, and ourselves have put there what is in it? Another user who has no
+ * number looks the same, so where everybody may make folders, as in /tmp, it is not known whose they are. */
+static bool is_closed(const struct stat *st)
+{
+	return (st->st_uid == 0 || st->st_uid == NOBODY || st->st_uid == geteuid()) &&
+	       (st->st_mode & 022) == 0;
+}
+
+/* In a sandbox that does not know root, he is the kernel's nobody. Who listens in a folder that is none of ours, and that
+ * its owner alone may write to, was put there by him; and that folder was put here by whoever made the sandbox, if
+ * every one above it is closed as well, and no link leads there, which may have led elsewhere a moment ago. */
+static bool is_from_outside(uid_t uid, const char *path)
+{
+	struct stat st;
+	char folder[PATH_MAX], real[PATH_MAX];
+	const char *slash = strrchr(path, '/');
+	if (uid != NOBODY || !slash || slash == path || (size_t)(slash - path) >= sizeof folder)
+		return false;
+	memcpy(folder, path, (size_t)(slash - path));
+	folder[slash - path] = '\0';
+	if (!realpath(folder, real) || strcmp(folder, real) != 0 || stat(folder, &st) != 0 ||
+		st.st_uid != NOBODY || st.st_uid == geteuid() || !is_in_user_namespace())
+		return false;
+	char *end = folder + strlen(folder);
+	do {
+		*end = '\0';
+		if (stat(folder[0] ? folder : "/", &st) != 0 || !is_closed(&st))
+			return false;
+		end = strrchr(folder, '/');
+	} while (end);
+	return true;
+}
 
 /* Root runs the system's broker, and systemd opens sockets for it; any other user is a stranger who
  * would read what is asked. */
@@ -139,7 +188,7 @@ static enum err check_peer(int fd, const char *path, struct fault *why)
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) != 0)
 		return fault_set(why, ERR_UNREACHABLE, "%s: nobody can tell who listens there: %s",
 			path, strerror(errno));
-	if (peer.uid == 0 || peer.uid == geteuid())
+	if (peer.uid == 0 || peer.uid == geteuid() || is_from_outside(peer.uid, path))
 		return OK;
 	return fault_set(why, ERR_UNREACHABLE,
 		"%s is served by user %lu, who is neither root nor you: not trusted", path,
@@ -281,6 +330,20 @@ static enum err find(const struct dial *d, int *fd, struct fault *reason)
 	return again;
 }
 
+/* Has one started where nobody listens for `reason`, or hears what has become of that. */
+static enum err start_once(struct dial *d, const struct fault *reason, struct fault *why)
+{
+	const enum err err = d->has_started ? autostart_look(&d->begun, why)
+					    : autostart(&d->begun, d->home, why);
+	d->has_started = !err;
+	if (err != ERR_UNREACHABLE)
+		return err;
+	const struct fault obstacle = *why;
+	d->home = NULL;
+	return fault_set(why, ERR_UNREACHABLE, "no broker: %.400s; and none is started, for %.400s",
+		reason->message, obstacle.message);
+}
+
 enum err dial_try(struct dial *d, int64_t now_ms, int *fd, struct fault *why)
 {
 	struct fault reason = FAULT_NONE;
@@ -293,13 +356,10 @@ enum err dial_try(struct dial *d, int64_t now_ms, int *fd, struct fault *why)
 	if (!found || found == ERR_IO)
 		return found;
 	const bool is_busy = found == ERR_MORE;
-	if (!is_busy && d->home && !d->has_started) {
-		const enum err err = autostart(d->home, why);
-		if (err) {
-			d->home = NULL;
-			return err == ERR_UNREACHABLE ? nobody(d, why, why) : err;
-		}
-		d->has_started = true;
+	if (!is_busy && d->home) {
+		const enum err err = start_once(d, &reason, why);
+		if (err)
+			return err;
 	}
 	if (!is_busy && !d->has_started)
 		return nobody(d, &reason, why);
@@ -308,8 +368,5 @@ enum err dial_try(struct dial *d, int64_t now_ms, int *fd, struct fault *why)
 	if (is_busy)
 		return fault_set(why, ERR_TIMEOUT,
 			"a broker listens, but has not taken the connection in time");
-	return fault_set(why, ERR_UNREACHABLE,
-		"a broker was started, but does not listen at %s: `llm-brokerd --check` may say "
-		"why",
-		d->home);
+	return autostart_late(&d->begun, d->home, why);
 }

@@ -3,6 +3,7 @@
  * started where none does. Each try returns at once; when to try again is said. */
 #ifndef LIBLLMCLIENT_SRC_DIAL_H
 #define LIBLLMCLIENT_SRC_DIAL_H
+#include "libllmclient/src/autostart.h"
 #include "protocol/base/arena.h"
 
 #define SYSTEM_SOCKET "/run/llm-broker/sock"
@@ -21,6 +22,7 @@ struct dial {
 	int fd;            /* the one socket there is; -1: places are tried */
 	bool is_inherited; /* fd is $LLM_BROKER_FD */
 	bool has_started;
+	struct autostart begun; /* where it has */
 	int64_t due_ms, again_ms;
 	int64_t pause_ms;
 };

@@ -25,6 +25,7 @@ static const struct {
 	{LLM_E_REQUEST,     ERR_INVALID_REQUEST },
 	{LLM_E_PROVIDER,    ERR_SERVER_ERROR    },
 	{LLM_E_UNSUPPORTED, ERR_UNSUPPORTED     },
+	{LLM_E_NOT_CACHED,  ERR_NOT_CACHED      },
 };
 
 const char *llm_strerror(int code)

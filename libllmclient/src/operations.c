@@ -143,9 +143,7 @@ llm_result *llm_moderate(llm_client *c, const llm_request *r)
 
 llm_result *llm_models(llm_client *c, const char *provider)
 {
-	llm_request *r = llm_request_new(provider ? provider : "default");
-	if (r && !provider)
-		builder_open(r)->request.model = SPAN_NONE;
+	llm_request *r = llm_request_new(provider);
 	llm_result *a = whole_of(c, r, LLM_OP_MODELS);
 	llm_request_free(r);
 	return a;

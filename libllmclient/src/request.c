@@ -84,6 +84,7 @@ struct builder *builder_new(enum call_kind kind)
 	arena_init(&b->arena, LIMIT_REQUEST_ARENA);
 	b->kind = kind;
 	b->max_cost_nusd = -1;
+	b->cache = CACHE_TERMS_INIT;
 	b->behalf_fd = -1;
 	b->why = FAULT_NONE;
 	return b;
@@ -129,6 +130,7 @@ llm_request *llm_request_new(const char *model)
 	struct builder *b = builder_new(CALL_TYPED);
 	if (!b)
 		return NULL;
+	b->is_model_open = !model;
 	if (builder_take(b, "the model", model ? model : "default", &b->request.model) &&
 		(b->request.model.n == 0 || b->request.model.n > LIMIT_LABEL_BYTES))
 		builder_fail(b, ERR_INVALID_ARGUMENT, "a model's name has 1 to %zu bytes, not %zu",
@@ -648,6 +650,55 @@ int llm_request_session(llm_request *r, const char *word)
 	const int code = add_label(b, "the session", word, 1, &list, &n);
 	if (code == LLM_OK)
 		b->session = list[0];
+	return code;
+}
+
+int llm_request_cache(llm_request *r, const char *wish)
+{
+	if (!r || !wish)
+		return LLM_E_INVAL;
+	struct builder *b = builder_open(r);
+	if (!cache_wish_from(span_str(wish), &b->cache.wish))
+		return builder_fail(b, ERR_INVALID_ARGUMENT,
+			"\"%s\" is none of off, read, write, on, refresh and only", wish);
+	return builder_code(b);
+}
+
+int llm_request_cache_seconds(llm_request *r, int64_t max_age_s, int64_t ttl_s)
+{
+	if (!r)
+		return LLM_E_INVAL;
+	struct builder *b = builder_open(r);
+	if (max_age_s < -1 || ttl_s < -1)
+		return builder_fail(b, ERR_INVALID_ARGUMENT,
+			"a time in the cache is 0 seconds or more, or -1: not said");
+	b->cache.max_age_s = max_age_s;
+	b->cache.ttl_s = ttl_s;
+	return builder_code(b);
+}
+
+int llm_request_cache_stale_seconds(llm_request *r, int64_t stale_s)
+{
+	if (!r)
+		return LLM_E_INVAL;
+	struct builder *b = builder_open(r);
+	if (stale_s < -1)
+		return builder_fail(b, ERR_INVALID_ARGUMENT,
+			"a time in the cache is 0 seconds or more, or -1: not said");
+	b->cache.stale_s = stale_s;
+	return builder_code(b);
+}
+
+int llm_request_cache_namespace(llm_request *r, const char *word)
+{
+	if (!r)
+		return LLM_E_INVAL;
+	struct builder *b = builder_open(r);
+	struct span *list = NULL;
+	size_t n = 0;
+	const int code = add_label(b, "the namespace", word, 1, &list, &n);
+	if (code == LLM_OK)
+		b->cache.name_space = list[0];
 	return code;
 }
 

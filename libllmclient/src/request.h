@@ -12,7 +12,9 @@ struct builder {
 	struct arena arena;
 	enum call_kind kind;
 	enum llm_op op;              /* typed */
+	bool is_model_open;          /* none was named: of a list of models, all of them */
 	struct surface_call surface; /* relay, native */
+	struct span admin_op;        /* admin */
 	struct span body;            /* their body; a typed call's is the request itself */
 	bool is_body_later;          /* it follows by llm_stream_body() */
 	int64_t later_bytes;         /* then its length; -1: not known */
@@ -23,9 +25,10 @@ struct builder {
 	struct span *tags, *fallbacks;
 	size_t n_tags, n_fallbacks;
 	struct span session; /* absent: none */
-	struct span token;   /* on whose behalf; absent: nobody is named so */
-	int behalf_fd;       /* the same by a handle of a process, our own; -1: not */
-	struct fault why;    /* the first failure; it stands for all that came after it */
+	struct cache_terms cache;
+	struct span token; /* on whose behalf; absent: nobody is named so */
+	int behalf_fd;     /* the same by a handle of a process, our own; -1: not */
+	struct fault why;  /* the first failure; it stands for all that came after it */
 };
 
 static inline const struct builder *builder_of(const llm_request *r)

@@ -24,6 +24,16 @@ void result_done(struct llm_result *a)
 	arena_done(&a->arena);
 }
 
+struct llm_result *result_take(struct llm_result *from)
+{
+	struct llm_result *a = mem_zeroed(sizeof *a);
+	if (!a)
+		return NULL;
+	*a = *from;
+	result_init(from);
+	return a;
+}
+
 /* Appends text and keeps a NUL behind it, which the buffer's length does not count. */
 static enum err append(struct buf *to, struct span text)
 {
@@ -227,7 +237,8 @@ static enum err name_it(struct llm_result *a, struct span name, const char **to)
 
 static enum err add_end(struct llm_result *a, const struct reply_end *end)
 {
-	a->account = (struct account){end->usage, end->ttft_us, end->total_us};
+	a->account = (struct account){
+		end->usage, end->ttft_us, end->total_us, end->cached, end->is_kept};
 	enum err err = name_it(a, end->provider, &a->provider);
 	if (!err)
 		err = name_it(a, end->model, &a->model);

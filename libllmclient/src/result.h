@@ -39,6 +39,9 @@ struct llm_result {
 void result_init(struct llm_result *a);
 void result_done(struct llm_result *a);
 
+/* What is in `from` in a result of its own; `from` is empty then. NULL: no memory, and nothing has changed. */
+struct llm_result *result_take(struct llm_result *from);
+
 /* Adds what a step says, and gives the step what it adds up to. Raw bytes count as text where the
  * whole answer is one text. ERR_MALFORMED: the events are not in the order that is promised.
  * ERR_TOO_BIG, ERR_NO_MEMORY. */

@@ -43,6 +43,13 @@ const llm_result *llm_stream_result(const llm_stream *s)
 	return s ? &s->result : NULL;
 }
 
+llm_result *llm_stream_take_result(llm_stream *s)
+{
+	if (!s || client_is_forked(s->client) || s->state != STREAM_ENDED)
+		return NULL;
+	return result_take(&s->result);
+}
+
 const llm_error *llm_stream_error(const llm_stream *s)
 {
 	if (!s)

@@ -58,3 +58,31 @@ int64_t llm_usage_total_us(const llm_usage *u)
 {
 	return u ? account_of(u)->total_us : -1;
 }
+
+const char *llm_usage_cache(const llm_usage *u)
+{
+	const enum cache_source source = u ? account_of(u)->cached.source : CACHE_NOT;
+	return source == CACHE_NOT ? NULL : cache_source_name(source);
+}
+
+int64_t llm_usage_cache_age_s(const llm_usage *u)
+{
+	return u && account_of(u)->cached.source ? account_of(u)->cached.age_s : -1;
+}
+
+int llm_usage_kept(const llm_usage *u)
+{
+	return u && account_of(u)->is_kept;
+}
+
+double llm_usage_cache_score(const llm_usage *u)
+{
+	const struct opt_f64 none = {false, -1};
+	const struct opt_f64 score = u ? account_of(u)->cached.score : none;
+	return score.is_set ? score.v : -1;
+}
+
+int64_t llm_usage_saved_nanousd(const llm_usage *u)
+{
+	return u && account_of(u)->cached.source ? account_of(u)->cached.saved_nusd : -1;
+}

@@ -9,8 +9,10 @@ struct account {
 	struct llm_usage usage; /* first: a public pointer is to this member */
 	int64_t ttft_us;        /* -1: not known */
 	int64_t total_us;
+	struct cached cached;
+	bool is_kept;
 };
 
-#define ACCOUNT_UNKNOWN ((struct account){USAGE_UNKNOWN, -1, -1})
+#define ACCOUNT_UNKNOWN ((struct account){USAGE_UNKNOWN, -1, -1, CACHED_NOT, false})
 
 #endif

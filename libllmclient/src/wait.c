@@ -63,11 +63,8 @@ static llm_result *whole(struct llm_client *c, struct llm_stream *s)
 		;
 	llm_result *result = NULL;
 	if (got == 0) {
-		result = mem_zeroed(sizeof *result);
-		if (result) {
-			*result = s->result;
-			result_init(&s->result); /* what was its is the caller's now */
-		} else {
+		result = result_take(&s->result);
+		if (!result) {
 			struct fault why;
 			fault_set(&why, ERR_NO_MEMORY, "%s", err_info(ERR_NO_MEMORY)->sentence);
 			client_fail(c, &why);
