@@ -1,44 +1,54 @@
 #!/bin/sh
 # deps.sh - is all here that is needed to build and test? Installs what is missing, on Debian.
-# usage: deps.sh [--no-install] [--ci]
+# usage: deps.sh [--no-install] [--ci] [--deb] [--system] [--qemu]
 #   --no-install  only says what is missing; exit status 1 if anything is
 #   --ci          also what the checks of CI need: clang, sanitizers, valgrind, ...
+#   --deb         also what `make deb`, `deb-check` and `check-packaging` need
+#   --system      also what `make check-system` needs to boot a container; --qemu: and `make check-system-qemu`
 set -eu
 
 build='build-essential pkgconf|pkg-config libev-dev libcurl4-openssl-dev libcjson-dev libsodium-dev
 	libssl-dev libsqlite3-dev libseccomp-dev libmicrohttpd-dev uthash-dev'
-test='bubblewrap python3 python3-pytest python3-pytest-xdist python3-msgpack openssl perl ca-certificates tzdata'
-ci='iproute2 clang libclang-rt-dev clang-format clang-tidy valgrind strace gdb universal-ctags'
+test='libglib2.0-dev libuv1-dev bubblewrap python3 python3-pytest python3-pytest-xdist python3-msgpack python3-yaml openssl perl ca-certificates tzdata'
+ci='iproute2 clang libclang-rt-dev clang-format clang-tidy valgrind strace gdb universal-ctags
+	systemd podman uidmap flatpak scdoc man-db desktop-file-utils fish zsh tcsh python3-mypy python3-pip python3-setuptools python3-wheel
+	python3-pytest-rerunfailures'
+deb='git debhelper dh-python dpkg-dev lintian blhc pkgconf scdoc rpm'
+system='systemd-container mmdebstrap'
 
 say()
 {
 	printf 'deps: %s\n' "$*"
 }
 
-install=yes
+install=yes packages=no
 wanted="$build $test"
 for option; do
 	case $option in
 	--no-install) install=no ;;
 	--ci) wanted="$wanted $ci" ;;
+	--deb) wanted="$wanted $deb" packages=yes ;;
+	--system) wanted="$wanted $system" ;;
+	--qemu) wanted="$wanted $system qemu-system-x86 e2fsprogs" ;;
 	*)
-		sed -n 's/^# //; 2,5p' "$0" >&2
+		sed -n 's/^# //; 2,7p' "$0" >&2
 		exit 2
 		;;
 	esac
 done
 
-# msgpack-c was renamed in Debian 13, where the old name is C++ alone
+# msgpack-c was renamed in Debian 13, where the old name is C++ alone; what tells systemd's folders became a package of its own
 id=unknown version=
 if [ -r /etc/os-release ]; then
 	id=$(. /etc/os-release && printf %s "${ID:-unknown}")
 	version=$(. /etc/os-release && printf %s "${VERSION_ID:-}")
 fi
 case $id:$version in
-debian:12) wanted="$wanted libmsgpack-dev" ;;
-debian:*) wanted="$wanted libmsgpack-c-dev" ;;
-*) wanted="$wanted libmsgpack-c-dev|libmsgpack-dev" ;;
+debian:12) wanted="$wanted libmsgpack-dev" unit_dirs=systemd ;;
+debian:*) wanted="$wanted libmsgpack-c-dev" unit_dirs=systemd-dev ;;
+*) wanted="$wanted libmsgpack-c-dev|libmsgpack-dev" unit_dirs='systemd-dev|systemd' ;;
 esac
+[ $packages = no ] || wanted="$wanted $unit_dirs"
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
 	say "this is no Debian ($id $version), so nothing is installed. Needed, by their Debian names:"
