@@ -5,7 +5,7 @@ usage: bridge.py [--quick] [--rounds N] [--json FILE] [--gateway COMMAND...]
 
 The same client (libcurl alone) asks the same provider that takes no time: straight, through nginx as a plain reverse proxy
 (where it is installed), through the bridge and the broker, and through a gateway (Portkey's, where it is installed: --gateway is
-how it is started; it listens where $PORT says). In turn, round by round; of each figure the median of the rounds, of each
+how it is started, {port} being where it listens). In turn, round by round; of each figure the median of the rounds, of each
 ratio the median of the rounds' own. The provider and the client have one processor, what stands between them the other.
 """
 
@@ -29,6 +29,7 @@ import harness  # noqa: E402
 import run as bench  # noqa: E402
 
 START_SECONDS = 60
+POLL_SECONDS = 0.001
 NGINX = """daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;
 events {{ worker_connections 4096; }}
 http {{
@@ -73,7 +74,7 @@ class Between:
                 break
             if self.process.poll() is not None or time.monotonic() - begun > START_SECONDS:
                 raise bench.BenchError(f"{command[0]} did not start")
-            time.sleep(0.002)
+            time.sleep(POLL_SECONDS)
         self.start_ms = (time.monotonic() - begun) * 1000
 
     def stop(self):
@@ -92,55 +93,25 @@ class Sides:
             "upstream", "--chunks", chunks, "--interval-us", us, "--pin", self.client_cpu))
             for name, chunks, us in (("whole", 100, 0), ("streams", 20, 10000))}
         ports = {name: up.said.strip() for name, up in self.upstreams.items()}
-        text = ""
-        for name, port in ports.items():
-            text += harness.section("provider", name, {
-                "dialect": "openai-chat", "base_url": f"http://127.0.0.1:{port}/v1", "auth": "none", "local": "yes",
-                "allow_plain_loopback": "yes"})
         self.sides, self.started, self.pids = {}, {}, {}
         self.sides["straight"] = {name: (f"http://127.0.0.1:{port}/v1/chat/completions", None)
                                   for name, port in ports.items()}
         if shutil.which("nginx"):
-            self.add_nginx(stack, ports)
-        self.add_bridge(stack, text, ports)
+            self.add(stack, "nginx", make_nginx, ports)
+        self.add(stack, "bridge", make_bridge, ports)
         if gateway:
-            self.add_gateway(stack, gateway, ports)
+            self.add(stack, "gateway", gateway_maker(gateway), ports)
 
-    def add_nginx(self, stack, ports):
-        found, self.pids["nginx"] = {}, []
+    def add(self, stack, side, make, ports):
+        """What stands between has an instance for each provider, and is started some more times for how long that takes."""
+        self.started[side], self.pids[side], self.sides[side] = [], [], {}
+        for _ in range(self.plan.starts):
+            with contextlib.ExitStack() as once:
+                self.started[side].append(make(once, "whole", ports["whole"])[1])
         for name, upstream in ports.items():
-            folder = stack.enter_context(tempfile.TemporaryDirectory())
-            port = free_port()
-            conf = pathlib.Path(folder, "conf")
-            conf.write_text(NGINX.format(folder=folder, upstream=upstream, port=port))
-            one = Between(stack, ["nginx", "-c", str(conf), "-p", folder], port)
-            self.started["nginx"] = one.start_ms
-            found[name] = (f"http://127.0.0.1:{port}/v1/chat/completions", None)
-            self.pids["nginx"] += one.pids()
-        self.sides["nginx"] = found
-
-    def add_bridge(self, stack, text, ports):
-        found, self.pids["bridge"] = {}, []
-        for name in ports:
-            broker = harness.Broker(text + harness.section("model", "bench-1", {"target": f"{name}/bench-1"}))
-            stack.callback(broker.close)
-            broker.start()
-            port = free_port()
-            one = Between(stack, [harness.program("llm-broker-bridge"), "--listen", f"127.0.0.1:{port}", "--socket",
-                                  broker.socket], port)
-            self.started["bridge"] = one.start_ms
-            found[name] = (f"http://127.0.0.1:{port}/v1/chat/completions", None)
-            self.pids["bridge"] += [*one.pids(), broker.pid]
-        self.sides["bridge"] = found
-
-    def add_gateway(self, stack, command, ports):
-        port = free_port()
-        one = Between(stack, command, port, env={**os.environ, "PORT": str(port), "NODE_ENV": "production"})
-        self.started["gateway"] = one.start_ms
-        self.pids["gateway"] = one.pids()
-        self.sides["gateway"] = {name: (f"http://127.0.0.1:{port}/v1/chat/completions", "x-portkey-config: " + json.dumps(
-            {"provider": "openai", "api_key": "x", "custom_host": f"http://127.0.0.1:{upstream}/v1"}))
-            for name, upstream in ports.items()}
+            port, _, pids, header = make(stack, name, upstream)
+            self.pids[side] += pids
+            self.sides[side][name] = (f"http://127.0.0.1:{port}/v1/chat/completions", header)
 
     def ask(self, side, name, *args):
         url, header = self.sides[side][name]
@@ -157,6 +128,45 @@ class Sides:
             for pid in pids:
                 with contextlib.suppress(OSError):
                     bench.place(pid, self.between_cpu)
+
+
+def make_nginx(stack, _, upstream):
+    folder = stack.enter_context(tempfile.TemporaryDirectory())
+    port = free_port()
+    conf = pathlib.Path(folder, "conf")
+    conf.write_text(NGINX.format(folder=folder, upstream=upstream, port=port))
+    one = Between(stack, ["nginx", "-c", str(conf), "-p", folder], port)
+    return port, one.start_ms, one.pids(), None
+
+
+def make_bridge(stack, name, upstream):
+    """The bridge with a broker of its own: both have to be there, so both starts count."""
+    text = harness.section("provider", name, {
+        "dialect": "openai-chat", "base_url": f"http://127.0.0.1:{upstream}/v1", "auth": "none", "local": "yes",
+        "allow_plain_loopback": "yes"})
+    broker = harness.Broker(text + harness.section("model", "bench-1", {"target": f"{name}/bench-1"}))
+    stack.callback(broker.close)
+    begun = time.monotonic()
+    broker.start(wait=False)
+    while not harness.accepts(broker.socket):
+        if not broker.is_alive() or time.monotonic() - begun > START_SECONDS:
+            raise bench.BenchError("llm-brokerd did not start")
+        time.sleep(POLL_SECONDS)
+    broker_ms = (time.monotonic() - begun) * 1000
+    port = free_port()
+    one = Between(stack, [harness.program("llm-broker-bridge"), "--listen", f"127.0.0.1:{port}", "--socket",
+                          broker.socket], port)
+    return port, broker_ms + one.start_ms, [*one.pids(), broker.pid], None
+
+
+def gateway_maker(command):
+    def make(stack, _, upstream):
+        port = free_port()
+        one = Between(stack, [word.replace("{port}", str(port)) for word in command], port,
+                      env={**os.environ, "PORT": str(port), "NODE_ENV": "production"})
+        return port, one.start_ms, one.pids(), "x-portkey-config: " + json.dumps(
+            {"provider": "openai", "api_key": "x", "custom_host": f"http://127.0.0.1:{upstream}/v1"})
+    return make
 
 
 def measure(sides, plan):
@@ -179,8 +189,8 @@ def measure(sides, plan):
             note("first token of 16 streams, p50 us", side, stream["first_token_p50_us"])
             note("first token of 16 streams, p99 us", side, stream["first_token_p99_us"])
     for side in sides.pids:
-        note("memory, MiB", side, sides.memory(side) / (1 << 20) / (1 if side == "gateway" else 2))
-        note("start, ms", side, sides.started[side])
+        note("memory, MiB", side, sides.memory(side) / (1 << 20) / len(sides.upstreams))
+        found.setdefault("start, ms", {})[side] = sides.started[side]
     return found
 
 

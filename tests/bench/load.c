@@ -1,7 +1,8 @@
 /* load.c - how does the broker answer many calls, seen by its clients?
  * Speaks the frames of the wire itself, without the client library. Keeps so many calls in flight over
  * so many connections, each call replaced as it ends; or begins them at a fixed rate, whatever the
- * answers do, and then counts from when a call was due, so that a stall is felt by all that it held up.
+ * answers do, and then counts from when a call was due, so that a stall is felt by all that it held up;
+ * or in bursts, each of which begins when the one before it has ended.
  * Or it only stays there, while others look at the broker's memory. A call is a unified request, or the
  * body of a public API to be relayed. One line of JSON on stdout. */
 #include <errno.h>
@@ -19,24 +20,27 @@
 #include "protocol/control.h"
 #include "protocol/frame.h"
 #include "tests/lib/gauge.h"
+#include "tests/lib/pace.h"
 
 #define SCRATCH 262144
 
 struct load {
 	/* the question */
 	const char *socket, *model;
+	const char *cache;   /* how far the answer may be one that was kept; NULL: not said */
 	const char *surface; /* relayed on it; NULL: a unified request */
-	int64_t calls, connections, prompt_bytes, rate, warm_ms, run_ms, cpu, watch;
+	int64_t calls, connections, prompt_bytes, rate, bursts, warm_ms, run_ms, cpu, watch;
 	bool is_stream, is_idle, is_hold, is_once;
 	struct buf call; /* the packed body of its frame */
 	/* the engine */
 	struct ev_loop *loop;
 	ev_timer phase;
-	ev_io input, pace;
+	ev_io input, tick;
 	struct client *clients;
 	struct slot *free_slots; /* at a fixed rate: those that wait to be due */
 	int64_t n_open;          /* clients that were welcomed */
-	int64_t next_ns;         /* at a fixed rate: when the next call is due */
+	int64_t n_resting;       /* in bursts: calls that have ended of this one */
+	struct pace pace;        /* at a fixed rate */
 	char scratch[SCRATCH];
 	/* what was seen */
 	struct gauge gauge;
@@ -52,7 +56,9 @@ struct slot {
 	uint32_t number;
 	int64_t due_ns;
 	int64_t used_bytes; /* of the credit */
-	bool is_open, has_token, has_text;
+	int64_t token_ns;   /* when its last token came; 0: none did */
+	bool is_open, has_text;
+	bool is_known; /* an answer of its was read to its end, and was one */
 	struct bench_reader reader;
 };
 
@@ -155,6 +161,8 @@ static void pack_call(struct load *l)
 		call.op = LLM_OP_CHAT;
 	}
 	call.body = buf_view(&body);
+	if (l->cache && !cache_wish_from(span_str(l->cache), &call.cache.wish))
+		bench_die("--cache is off, read, write, on or refresh");
 	call_pack(&call, &l->call);
 	if (buf_error(&prompt) != OK || buf_error(&body) != OK || buf_error(&l->call) != OK ||
 		frame_put(&frame, FRAME_CALL, 1, buf_view(&l->call)) != OK)
@@ -217,9 +225,32 @@ static void grant_credit(struct slot *s)
 
 static void slot_begin(struct slot *s, int64_t due_ns)
 {
-	*s = (struct slot){
-		.client = s->client, .number = s->number, .due_ns = due_ns, .is_open = true};
+	*s = (struct slot){.client = s->client,
+		.number = s->number,
+		.due_ns = due_ns,
+		.is_open = true,
+		.is_known = s->is_known};
 	client_put(s->client, FRAME_CALL, s->number, buf_view(&s->client->load->call));
+}
+
+static _Noreturn void report(struct load *l);
+
+static void begin_all(struct load *l)
+{
+	for (int64_t i = 0; i < l->connections; i++) {
+		struct client *c = &l->clients[i];
+		for (uint32_t k = 0; k < c->n_slots; k++)
+			slot_begin(&c->slots[k], bench_now_ns());
+		client_flush(c);
+	}
+}
+
+static void end_burst(struct load *l)
+{
+	l->n_resting = 0;
+	if (--l->bursts == 0)
+		report(l);
+	begin_all(l);
 }
 
 /* Begins the next call here: now, or when one is due. */
@@ -227,13 +258,16 @@ static void slot_next(struct slot *s)
 {
 	struct load *l = s->client->load;
 	const int64_t now_ns = bench_now_ns();
+	int64_t due_ns;
 	if (l->is_once || l->is_hold)
 		return;
-	if (l->rate == 0) {
+	if (l->bursts > 0) {
+		if (++l->n_resting == l->calls)
+			end_burst(l);
+	} else if (l->rate == 0) {
 		slot_begin(s, now_ns);
-	} else if (l->next_ns <= now_ns) {
-		slot_begin(s, l->next_ns);
-		l->next_ns += 1000000000 / l->rate;
+	} else if (pace_take(&l->pace, now_ns, &due_ns)) {
+		slot_begin(s, due_ns);
 	} else {
 		s->next_free = l->free_slots;
 		l->free_slots = s;
@@ -256,6 +290,7 @@ static void slot_end(struct slot *s)
 	if (!s->has_text)
 		bench_die("an answer ended well, and had no text");
 	s->is_open = false;
+	s->is_known = true;
 	if (l->is_once)
 		report_once(l, s);
 	if (l->is_hold)
@@ -286,13 +321,34 @@ static void slot_text(struct slot *s, struct span text)
 	if (!l->is_stream)
 		return;
 	while (bench_next_stamp(&s->reader, &text, &ns)) {
-		gauge_token(&l->gauge, s->due_ns, ns, !s->has_token);
-		l->n_begun += !s->has_token;
-		s->has_token = true;
+		l->n_begun += s->token_ns == 0;
+		gauge_token(&l->gauge, s->due_ns, ns, &s->token_ns);
 	}
 }
 
 /* ---- what is received ---- */
+
+static void took(struct slot *s, const struct frame *f)
+{
+	s->used_bytes += f->length;
+	if ((size_t)s->used_bytes >= LIMIT_CREDIT_BYTES / 2)
+		grant_credit(s);
+}
+
+/* Of a whole answer only the first of its kind is read: whoever asks a provider by hand reads none, and what a client makes
+ * of an answer is his own time. */
+static bool pass_known(struct slot *s, const struct frame *f)
+{
+	if (!s || !s->is_open || !s->is_known || s->client->load->is_stream ||
+		(f->type != FRAME_EVENT && f->type != FRAME_END))
+		return false;
+	if (f->type == FRAME_EVENT)
+		took(s, f);
+	s->has_text |= f->type == FRAME_EVENT;
+	if (f->type == FRAME_END)
+		slot_end(s);
+	return true;
+}
 
 static void client_event(struct client *c, const struct frame *f)
 {
@@ -301,6 +357,8 @@ static void client_event(struct client *c, const struct frame *f)
 	struct fault why = FAULT_NONE;
 	struct slot *s = f->call > 0 && f->call <= c->n_slots ? &c->slots[f->call - 1] : NULL;
 
+	if (pass_known(s, f))
+		return;
 	arena_init(&arena, LIMIT_REQUEST_ARENA);
 	const enum err err = event_unpack(f->type, f->body, &arena, &event, &why);
 	if (err == ERR_MORE)
@@ -318,9 +376,7 @@ static void client_event(struct client *c, const struct frame *f)
 	} else {
 		if (event.type == EV_TEXT || event.type == EV_RAW)
 			slot_text(s, event.text);
-		s->used_bytes += f->length;
-		if ((size_t)s->used_bytes >= LIMIT_CREDIT_BYTES / 2)
-			grant_credit(s);
+		took(s, f);
 	}
 }
 
@@ -387,14 +443,30 @@ static void on_client_ready(struct ev_loop *loop, ev_io *w, int events)
 
 /* ---- the run ---- */
 
-static void report(struct load *l)
+/* At a fixed rate: what was due and has no answer, begun or not. Returns how many were not. */
+static int64_t count_unanswered(struct load *l)
 {
-	const int64_t late_ns = bench_now_ns() - l->next_ns;
+	const int64_t end_ns = bench_now_ns(), backlog = pace_backlog(&l->pace, end_ns);
+	int64_t due_ns;
+	while (pace_take(&l->pace, end_ns, &due_ns))
+		gauge_unanswered(&l->gauge, due_ns, end_ns);
+	for (int64_t i = 0; i < l->connections; i++) {
+		const struct client *c = &l->clients[i];
+		for (uint32_t k = 0; k < c->n_slots; k++) {
+			if (c->slots[k].is_open)
+				gauge_unanswered(&l->gauge, c->slots[k].due_ns, end_ns);
+		}
+	}
+	return backlog;
+}
+
+static _Noreturn void report(struct load *l)
+{
+	/* calls that were due, and for which no place was free */
+	const int64_t backlog = l->rate > 0 ? count_unanswered(l) : 0;
 	printf("{");
 	gauge_print(&l->gauge);
-	/* calls that were due, and for which no place was free */
-	printf(", \"backlog\": %" PRId64,
-		l->rate > 0 && late_ns > 0 ? late_ns / (1000000000 / l->rate) : 0);
+	printf(", \"backlog\": %" PRId64, backlog);
 	printf(", \"own_cpu_s\": %.3f}\n", (double)bench_cpu_ns(0) * 1e-9);
 	if (l->first_fault[0] != '\0')
 		fprintf(stderr, "load: the first fault: %s\n", l->first_fault);
@@ -433,15 +505,15 @@ static void on_look(struct ev_loop *loop, ev_timer *w, int events)
 }
 
 /* At a fixed rate: begins what is due, where a place is free. */
-static void on_pace(struct ev_loop *loop, ev_io *w, int events)
+static void on_tick(struct ev_loop *loop, ev_io *w, int events)
 {
-	struct load *l = container_of(w, struct load, pace);
+	struct load *l = container_of(w, struct load, tick);
 	uint64_t ticks;
 	(void)loop, (void)events;
 	if (read(w->fd, &ticks, sizeof ticks) < 0)
 		return;
 	const int64_t now_ns = bench_now_ns();
-	while (l->free_slots && l->next_ns <= now_ns) {
+	while (l->free_slots && pace_next_ns(&l->pace) <= now_ns) {
 		struct slot *s = l->free_slots;
 		l->free_slots = s->next_free;
 		slot_next(s);
@@ -459,9 +531,9 @@ static void start_pace(struct load *l)
 	const int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 	if (fd < 0 || timerfd_settime(fd, 0, &every, NULL) != 0)
 		bench_die("the timer: %s", strerror(errno));
-	ev_io_init(&l->pace, on_pace, fd, EV_READ);
-	ev_io_start(l->loop, &l->pace);
-	l->next_ns = bench_now_ns();
+	ev_io_init(&l->tick, on_tick, fd, EV_READ);
+	ev_io_start(l->loop, &l->tick);
+	l->pace = (struct pace){.rate = l->rate, .began_ns = bench_now_ns()};
 }
 
 static void start_calls(struct load *l)
@@ -476,16 +548,18 @@ static void start_calls(struct load *l)
 		ev_timer_init(&l->phase, on_look, 0.01, 0.01);
 	else
 		ev_timer_init(&l->phase, on_phase, (double)l->warm_ms * 1e-3, 0);
-	if (!l->is_once)
+	if (l->bursts > 0)
+		gauge_begin(&l->gauge);
+	else if (!l->is_once)
 		ev_timer_start(l->loop, &l->phase);
+	if (l->rate == 0) {
+		begin_all(l);
+		return;
+	}
 	for (int64_t i = 0; i < l->connections; i++) {
 		struct client *c = &l->clients[i];
-		for (uint32_t k = 0; k < c->n_slots; k++) {
-			if (l->rate > 0)
-				slot_next(&c->slots[k]);
-			else
-				slot_begin(&c->slots[k], bench_now_ns());
-		}
+		for (uint32_t k = 0; k < c->n_slots; k++)
+			slot_next(&c->slots[k]);
 		client_flush(c);
 	}
 }
@@ -552,8 +626,8 @@ static void check_options(const struct load *l)
 		bench_die("--socket is missing");
 	if (l->is_hold && !l->is_stream)
 		bench_die("--hold is for --stream");
-	if (l->is_idle + l->is_hold + l->is_once + (l->rate > 0) > 1)
-		bench_die("only one of --idle, --hold, --once and --rate");
+	if (l->is_idle + l->is_hold + l->is_once + (l->rate > 0) + (l->bursts > 0) > 1)
+		bench_die("only one of --idle, --hold, --once, --rate and --bursts");
 	if (!l->is_idle && (l->calls + l->connections - 1) / l->connections > LIMIT_CALLS)
 		bench_die(
 			"a connection takes %d calls: more --connections are needed", LIMIT_CALLS);
@@ -574,10 +648,13 @@ int main(int argc, char **argv)
 		{"socket",       NULL,            &l.socket,  NULL,         0,  0,         "the broker's"                            },
 		{"model",        NULL,            &l.model,   NULL,         0,  0,         "whom to ask"                             },
 		{"surface",      NULL,            &l.surface, NULL,         0,  0,         "a public API's, to be relayed"           },
+		{"cache",        NULL,            &l.cache,   NULL,         0,  0,         "off, read, write, on: of the same answer"},
 		{"calls",        &l.calls,        NULL,       NULL,         1,  100000,    "in flight at once"                       },
 		{"connections",  &l.connections,  NULL,       NULL,         1,  100000,    "over which they go"                      },
 		{"prompt-bytes", &l.prompt_bytes, NULL,       NULL,         0,  100000,    "length of the question"                  },
 		{"rate",         &l.rate,         NULL,       NULL,         0,  1000000,   "calls begun a second; 0: as they end"    },
+		{"bursts",       &l.bursts,       NULL,       NULL,         0,  1000000,
+                 "of all calls at once, and no more; 0: as they end"                                                                 },
 		{"stream",       NULL,            NULL,       &l.is_stream, 0,  0,         "ask for streams"                         },
 		{"idle",         NULL,            NULL,       &l.is_idle,   0,  0,         "say hello, and stay until stdin ends"    },
 		{"hold",         NULL,            NULL,       &l.is_hold,   0,  0,         "begin streams, and stay until stdin ends"},

@@ -105,7 +105,7 @@ static void calls(const char *what, const struct config *c)
 		const int64_t began = bench_now_ns();
 		for (int k = 0; k < GROUP; k++) {
 			const struct policy_rule *rule = policy_find(c, &p, getuid());
-			const struct allowance a = {rule, NULL};
+			const struct allowance a = {.rule = rule};
 			good += policy_admit_call(rule, &p, &call, &why) == OK &&
 				allowance_model(&a, SPAN("openai/gpt-4o"), SPAN("openai"),
 					SPAN("gpt-4o"), &why) == OK;

@@ -238,7 +238,7 @@ static void answer_open(
 		bench_die("no memory for an answer");
 	struct flight *f = a->flight;
 	f->on_event = on_flight_event;
-	f->is_forwarded = l->is_verbatim;
+	f->leg->is_forwarded = l->is_verbatim;
 	f->route = (struct route){.targets = arena_alloc(&f->arena, sizeof l->target), .n = 1};
 	f->route.targets[0] = l->target;
 	event_log_join(&f->log, &a->cursor);
@@ -333,7 +333,7 @@ static void feed_end(struct answer *a)
 	if (!err && is_verbatim)
 		err = passage_flush(&a->passage, &sink);
 	check(a->lane, err, &why);
-	flight_end(a->flight, &(struct reply_end){.usage = a->flight->usage});
+	flight_end(a->flight, &(struct reply_end){.usage = a->flight->leg->usage});
 	drain(a);
 }
 

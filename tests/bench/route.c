@@ -1,12 +1,13 @@
 /* route.c - what does it cost to find out where a request may go, and where first, as targets grow in number?
  *
  * No loop, no vault: route_find_op on an alias of so many lines, of which each provider has one key, with the catalogue;
- * and choose on what it found, by each strategy, with conditions on half of the lines. In nanoseconds of this thread, the
- * median of many groups. Prints Markdown. */
+ * and choose on what it found, by each strategy, with conditions on half of the lines; and holders.h on prompts of some lengths.
+ * In nanoseconds of this thread, the median of many groups. Prints Markdown. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "brokerd/route/choose.h"
+#include "brokerd/route/holders.h"
 #include "brokerd/route/route.h"
 #include "tests/lib/bench.h"
 
@@ -141,6 +142,84 @@ static void measure(unsigned n)
 	printf("\n");
 }
 
+/* ---- who holds the prompt ---- */
+
+struct held {
+	struct holders *holders;
+	struct message messages[2];
+	struct part parts[2];
+	struct tool tools[40];
+	struct llm_request request;
+	struct target targets[10];
+	uint64_t key;
+};
+static struct held held;
+
+static void hash(struct bench *b)
+{
+	const struct holders_ask ask = {
+		.owner = 1000, .model = SPAN("all"), .request = &held.request};
+	(void)b;
+	held.key = holders_key(held.holders, &ask);
+}
+
+static void ask_holder(struct bench *b)
+{
+	const uint64_t holder = holders_find(held.holders, held.key, 1);
+	for (size_t i = 0; i < COUNT_OF(held.targets); i++)
+		b->seed += holders_is(held.holders, holder, &held.targets[i]);
+}
+
+static void note_holder(struct bench *b)
+{
+	holders_note(held.holders, held.key + b->seed++, &held.targets[3], false, 1);
+}
+
+static void measure_held(const char *name, size_t bytes, size_t n_tools)
+{
+	static char text[100 * 1024];
+	struct bench b = {.seed = 0};
+	memset(text, 'x', sizeof text);
+	for (size_t i = 0; i < 2; i++) {
+		held.parts[i] = (struct part){
+			.type = PART_TEXT, .text = {text, bytes / 2}
+                };
+		held.messages[i] = (struct message){
+			.role = i ? ROLE_USER : ROLE_SYSTEM, .parts = &held.parts[i], .n_parts = 1};
+	}
+	for (size_t i = 0; i < n_tools; i++)
+		held.tools[i] = (struct tool){.name = SPAN("read_file"),
+			.description = SPAN("Reads a file."),
+			.parameters = SPAN("{\"type\":\"object\"}")};
+	held.request = (struct llm_request){.messages = held.messages,
+		.n_messages = 2,
+		.tools = held.tools,
+		.n_tools = n_tools};
+	printf("| %s | %lld |", name, (long long)median_ns(&b, hash, 1000));
+	holders_note(held.holders, held.key, &held.targets[9], false, 1);
+	printf(" %lld |", (long long)median_ns(&b, ask_holder, 1000));
+	printf(" %lld |\n", (long long)median_ns(&b, note_holder, 1000));
+}
+
+static void measure_all_held(void)
+{
+	held.holders = holders_new();
+	if (!held.holders)
+		bench_die("out of memory");
+	for (size_t i = 0; i < COUNT_OF(held.targets); i++)
+		held.targets[i] = (struct target){
+			.provider = SPAN("anthropic"),
+			.model = SPAN("claude-sonnet-4-5"),
+			.key = {&"abcdefghij"[i], 1}
+                };
+	printf("\n## Who holds the prompt, in nanoseconds\n\n"
+	       "| prompt | hashed | found among 10 | noted |\n| --- | --: | --: | --: |\n");
+	measure_held("200 B", 200, 0);
+	measure_held("10 KiB, 40 tools", 10240, 40);
+	measure_held("100 KiB, 40 tools", 102400, 40);
+	holders_free(held.holders);
+}
+
 int main(int argc, char **argv)
 {
 	static int64_t cpu = -1;
@@ -159,5 +238,6 @@ int main(int argc, char **argv)
 	printf("\n");
 	for (size_t i = 0; i < COUNT_OF(sizes); i++)
 		measure(sizes[i]);
+	measure_all_held();
 	return 0;
 }

@@ -41,7 +41,7 @@ LANES = {  # how a call comes to the broker, whose provider speaks openai.chat: 
     "verbatim": ["--surface", "openai.chat"],
     "translated": ["--surface", "anthropic.messages"]}
 LONG = 100_000  # bytes of a long prompt
-PARTS = ("start", "memory", "latency", "throughput", "streams", "relay")
+PARTS = ("start", "memory", "latency", "throughput", "streams", "relay", "cache")
 
 
 class BenchError(Exception):
@@ -112,6 +112,12 @@ class Program:
     @property
     def pid(self):
         return self.process.pid
+
+    def last_words(self):
+        """Ends it, and returns what it says then."""
+        self.process.stdin.close()
+        with alarm(10, f"{' '.join(self.command)} does not end"):
+            return self.process.stdout.read().decode()
 
     def close(self):
         self.process.stdin.close()
@@ -339,6 +345,26 @@ class Bench:
                 for lane in LANES})
         self.results["relay"] = found
 
+    def cache(self):
+        """What was answered before, beside the same call straight to a provider that takes no time, by libcurl
+        and by hand, and a socket over which as many bytes go, where the question's hash is looked for in a table."""
+        found = {}
+        for name, question, args in (("short", 1100, []), ("long", LONG + 100, ["--prompt-bytes", LONG])):
+            self.arrange(together=True)
+            found[name] = self.pairs(self.plan.rounds, {
+                "direct": lambda args=args: self.direct("--easy", *args, *self.plan.times()),
+                "raw": lambda args=args: self.direct("--raw", *args, *self.plan.times()),
+                "floor": lambda question=question: run(
+                    "roundtrip", "--pin", self.one, "--question", question, "--answer", 1500, "--kept", 10000,
+                    *self.plan.times()),
+                "hit": lambda args=args: self.load("--cache", "on", *args, *self.plan.times(), cpu=self.one)})
+        self.arrange(together=False)
+        many = ["--calls", MAIN, "--connections", MAIN, *self.plan.times()]
+        found["many"] = self.pairs(self.plan.side_rounds, {
+            "direct": lambda: self.direct("--calls", MAIN, *self.plan.times()),
+            "hit": lambda: self.load("--cache", "on", *many, cpu=self.other)})
+        self.results["cache"] = found
+
     def run(self, only):
         self.results["machine"] = machine(self.one, self.other)
         if "start" in only:
@@ -493,6 +519,23 @@ def relay_table(r):
                  rows)
 
 
+def cache_table(r):
+    found, rows = r["cache"], []
+    for key, name in (("short", "1 KiB, one at a time, p50"), ("long", f"{LONG // 1000} kB, one at a time, p50")):
+        for lane, words in (("direct", "libcurl alone, straight to the provider"),
+                            ("raw", "the same by hand"), ("floor", "a socket, and a table asked for the hash of the question")):
+            rows.append((name, f"{number(median(found[key]['hit'], 'call_p50_us'))} µs", words,
+                         f"{number(median(found[key][lane], 'call_p50_us'))} µs",
+                         factor(ratio(found[key], "call_p50_us", over=lane, of="hit"))))
+    rows.append((f"a second on one core, {MAIN} in flight", number(median(found["many"]["hit"], "calls_per_second"), 0),
+                 "libcurl alone", number(median(found["many"]["direct"], "calls_per_second"), 0),
+                 factor(ratio(found["many"], "calls_per_second", of="hit"))))
+    rows.append(("CPU time of each", f"{number(median(found['many']['hit'], 'cpu_us_per_call'))} µs",
+                 "libcurl alone", f"{number(median(found['many']['direct'], 'cpu_us_per_call'))} µs",
+                 factor(ratio(found["many"], "cpu_us_per_call", of="hit"))))
+    return table(("what", "a hit", "beside", "that", "ratio"), rows)
+
+
 def memory_table(r):
     rows = []
     for key, name in (("idle", "idle, after its first call"),
@@ -524,6 +567,7 @@ def report(r):
             ("throughput", "Throughput, apart", throughput_table),
             ("streams", "Streams", streams_table),
             ("relay", "Lanes, apart: a unified request, and bodies of public APIs", relay_table),
+            ("cache", "Answers that were kept, together", cache_table),
             ("memory", "Memory", memory_table)):
         if part in r:
             parts += [f"### {title}\n", rows(r)]

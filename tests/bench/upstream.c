@@ -1,7 +1,9 @@
 /* upstream.c - what does a provider look like that takes no time at all?
  * It answers every chat request on 127.0.0.1 at once, over plain HTTP/1.1 that is kept alive: a
- * completion of 1.5 kB behind the headers that real ones send, or a stream of time-stamped pieces. Its
- * port is the first line of its output; it ends with its standard input. */
+ * completion of 1.5 kB behind the headers that real ones send, or a stream of time-stamped pieces. Of
+ * so many requests it may spoil one, in each way in turn, and it keeps a bill: a line for each request
+ * that came whole, with its id, what was done, and the tokens that were told. Its port is the first
+ * line of its output; it ends with its standard input, and then says how many connections there were. */
 #include <errno.h>
 #include <ev.h>
 #include <fcntl.h>
@@ -22,13 +24,33 @@
 #define LIMIT_REQUEST (4 * MIB)
 #define SCRATCH       (256 * KIB)
 #define HIGH_WATER    (64 * KIB) /* of what a stream has written and nobody has taken */
+#define INPUT_TOKENS  256
+#define LATE_S        0.1
+
+enum fate {
+	FATE_WELL,
+	FATE_LATE,    /* well, after LATE_S */
+	FATE_LIMITED, /* 429 */
+	FATE_BROKEN,  /* 500 */
+	FATE_CUT,     /* in the middle of an answer */
+	FATE_GARBLED, /* an answer that nobody can read */
+	FATE_RESET,   /* no answer */
+	FATE_COUNT,
+};
+static const char *const fate_words[FATE_COUNT] = {
+	"well", "late", "limited", "broken", "cut", "garbled", "reset"};
 
 struct upstream {
 	struct ev_loop *loop;
 	ev_io accept, input;
 	int64_t chunks, interval_us;
-	struct buf whole; /* the complete reply to a request that wants no stream */
-	struct buf head;  /* the head of a stream */
+	int64_t connections; /* taken so far */
+	int64_t faulty;      /* of so many requests one is spoilt; 0: none */
+	int64_t requests;    /* that came whole */
+	FILE *bill;          /* NULL: nobody asks for it */
+	struct buf whole;    /* the complete reply to a request that wants no stream */
+	struct buf head;     /* the head of a stream */
+	size_t whole_id, whole_output, whole_total, head_id; /* where they have what differs */
 	char scratch[SCRATCH];
 };
 
@@ -40,10 +62,19 @@ struct connection {
 	size_t sent;     /* of `out` */
 	int64_t left;    /* chunks to come */
 	int64_t next_ns; /* when the next is due */
+	int64_t number;  /* of the request that is answered, from 1 on */
+	enum fate fate;  /* what becomes of it */
 	bool is_streaming;
+	bool is_late; /* the answer waits */
+	bool wants_stream;
 };
 
 /* ---- what is said ---- */
+
+/* what stands where an answer differs from others */
+#define ID     "================"
+#define OUTPUT "###"
+#define TOTAL  "++++"
 
 static const char headers[] =
 	"Server: cloudflare\r\n"
@@ -60,7 +91,7 @@ static const char headers[] =
 	"x-ratelimit-remaining-tokens: 149999000\r\n"
 	"x-ratelimit-reset-requests: 2ms\r\n"
 	"x-ratelimit-reset-tokens: 0s\r\n"
-	"x-request-id: req_0123456789abcdef0123456789abcdef\r\n"
+	"x-request-id: req_0123456789abcdef" ID "\r\n"
 	"strict-transport-security: max-age=31536000; includeSubDomains; preload\r\n";
 
 static void make_whole(struct buf *out)
@@ -73,7 +104,7 @@ static void make_whole(struct buf *out)
 	bench_prompt(&body, 1000);
 	buf_text(&body, "\",\"refusal\":null,\"annotations\":[]},\"logprobs\":null,"
 			"\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":256,"
-			"\"completion_tokens\":250,\"total_tokens\":506,"
+			"\"completion_tokens\":" OUTPUT ",\"total_tokens\":" TOTAL ","
 			"\"prompt_tokens_details\":{\"cached_tokens\":0,\"audio_tokens\":0},"
 			"\"completion_tokens_details\":{\"reasoning_tokens\":0,\"audio_tokens\":0,"
 			"\"accepted_prediction_tokens\":0,\"rejected_prediction_tokens\":0}},"
@@ -135,21 +166,75 @@ static void put_end(struct buf *out, int64_t tokens)
 	buf_text(out, "0\r\n\r\n");
 }
 
-static void put_error(struct buf *out, const char *status, const char *message)
+static void put_json(struct connection *c, const char *status, struct span body)
+{
+	buf_print(&c->out,
+		"HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n"
+		"x-request-id: req_0123456789abcdef%016" PRIx64 "\r\n\r\n",
+		status, body.n, (uint64_t)c->number);
+	buf_span(&c->out, body);
+}
+
+static void put_error(struct connection *c, const char *status, const char *message)
 {
 	OWNED(buf_done) struct buf body = BUF_INIT(4 * KIB);
 	buf_print(&body, "{\"error\":{\"message\":\"%s\",\"type\":\"invalid_request_error\"}}",
 		message);
-	buf_print(out,
-		"HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
-		status, body.n);
-	buf_span(out, buf_view(&body));
+	put_json(c, status, buf_view(&body));
+}
+
+/* No two neighbours have as many. */
+static int64_t output_tokens(const struct connection *c)
+{
+	return 100 + c->number % 900;
+}
+
+/* Writes a request's line, once; `done` is what became of it. */
+static void bill(struct connection *c, const char *done, int64_t input, int64_t output)
+{
+	if (c->up->bill &&
+		fprintf(c->up->bill,
+			"req_0123456789abcdef%016" PRIx64 " %s %" PRId64 " %" PRId64 "\n",
+			(uint64_t)c->number, done, input, output) < 0)
+		bench_die("the bill: %s", strerror(errno));
+}
+
+static void bill_told(struct connection *c)
+{
+	bill(c, fate_words[c->fate], INPUT_TOKENS, output_tokens(c));
+}
+
+static void write_over(struct buf *made, size_t at, struct span digits)
+{
+	memcpy(made->p + at, digits.p, digits.n);
+}
+
+/* Appends one of the answers that were made before, with this request's own id. */
+static void put_made(struct connection *c, struct buf *made, size_t id)
+{
+	char digits[24];
+	snprintf(digits, sizeof digits, "%016" PRIx64, (uint64_t)c->number);
+	write_over(made, id, span_str(digits));
+	buf_span(&c->out, buf_view(made));
+}
+
+static void put_whole(struct connection *c)
+{
+	struct upstream *up = c->up;
+	char digits[24];
+	snprintf(digits, sizeof digits, "%" PRId64, output_tokens(c));
+	write_over(&up->whole, up->whole_output, span_str(digits));
+	snprintf(digits, sizeof digits, "%4" PRId64, INPUT_TOKENS + output_tokens(c));
+	write_over(&up->whole, up->whole_total, span_str(digits));
+	put_made(c, &up->whole, up->whole_id);
 }
 
 /* ---- a connection ---- */
 
 static void connection_close(struct connection *c)
 {
+	if (c->is_streaming || c->is_late)
+		bill(c, "gone", 0, 0);
 	ev_io_stop(c->up->loop, &c->io);
 	ev_timer_stop(c->up->loop, &c->timer);
 	close(c->io.fd);
@@ -204,7 +289,8 @@ static bool connection_stream(struct connection *c)
 		}
 		const bool is_over = c->left == 0;
 		if (is_over) {
-			put_end(&c->out, up->chunks);
+			put_end(&c->out, output_tokens(c));
+			bill_told(c);
 			c->is_streaming = false;
 		}
 		if (!connection_flush(c))
@@ -222,11 +308,109 @@ static bool connection_stream(struct connection *c)
 	return true;
 }
 
+/* Answers as it should be. False: the connection is gone. */
+static bool connection_answer(struct connection *c)
+{
+	if (!c->wants_stream) {
+		put_whole(c);
+		bill_told(c);
+		return connection_flush(c);
+	}
+	put_made(c, &c->up->head, c->up->head_id);
+	put_start(&c->out);
+	c->is_streaming = true;
+	c->left = c->up->chunks;
+	c->next_ns = bench_now_ns();
+	return connection_stream(c);
+}
+
 static void on_timer(struct ev_loop *loop, ev_timer *w, int events)
 {
 	struct connection *c = container_of(w, struct connection, timer);
 	(void)loop, (void)events;
-	connection_stream(c);
+	if (c->is_late) {
+		c->is_late = false;
+		connection_answer(c);
+	} else {
+		connection_stream(c);
+	}
+}
+
+/* Writes what can be written, and ends the connection. */
+static bool connection_end(struct connection *c)
+{
+	if (connection_flush(c))
+		connection_close(c);
+	return false;
+}
+
+static bool answer_cut(struct connection *c)
+{
+	if (c->wants_stream) {
+		put_made(c, &c->up->head, c->up->head_id);
+		put_start(&c->out);
+		put_token(&c->out);
+	} else {
+		put_whole(c);
+		c->out.n -= 700; /* in the middle of the text */
+	}
+	return connection_end(c);
+}
+
+static bool answer_garbled(struct connection *c)
+{
+	if (c->wants_stream) {
+		put_made(c, &c->up->head, c->up->head_id);
+		put_event(&c->out, SPAN("{\"choices\":[{\"index\":0,\"delta\":{\"con"));
+		buf_text(&c->out, "0\r\n\r\n");
+	} else {
+		put_json(c, "200 OK", SPAN("{\"choices\":[{\"index\":0,\"mess"));
+	}
+	return connection_flush(c);
+}
+
+static bool answer_reset(struct connection *c)
+{
+	const struct linger at_once = {.l_onoff = 1};
+	if (setsockopt(c->io.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) != 0)
+		bench_die("SO_LINGER: %s", strerror(errno));
+	connection_close(c);
+	return false;
+}
+
+/* Does to a whole request what is its fate. False: the connection is gone. */
+static bool connection_fate(struct connection *c)
+{
+	struct upstream *up = c->up;
+	c->number = ++up->requests;
+	c->fate = FATE_WELL;
+	if (up->faulty > 0 && c->number % up->faulty == 0)
+		c->fate = (enum fate)(1 + c->number / up->faulty % (FATE_COUNT - 1));
+	if (c->fate > FATE_LATE)
+		bill(c, fate_words[c->fate], 0, 0);
+	switch (c->fate) {
+	case FATE_LATE:
+		c->is_late = true;
+		ev_timer_set(&c->timer, LATE_S, 0);
+		ev_timer_start(up->loop, &c->timer);
+		return true;
+	case FATE_LIMITED:
+		put_error(c, "429 Too Many Requests", "not so fast");
+		return connection_flush(c);
+	case FATE_BROKEN:
+		put_error(c, "500 Internal Server Error", "something broke here");
+		return connection_flush(c);
+	case FATE_CUT:
+		return answer_cut(c);
+	case FATE_GARBLED:
+		return answer_garbled(c);
+	case FATE_RESET:
+		return answer_reset(c);
+	case FATE_WELL:
+	case FATE_COUNT:
+		break;
+	}
+	return connection_answer(c);
 }
 
 static bool wants_stream(struct span body)
@@ -266,7 +450,7 @@ static bool take_request(struct connection *c, struct span *in, bool *is_alive)
 	else if ((size_t)length > LIMIT_REQUEST)
 		error = "413 Content Too Large";
 	if (error) {
-		put_error(&c->out, error,
+		put_error(c, error,
 			"this provider only knows POST /v1/chat/completions "
 			"with a Content-Length of at most 4 MiB");
 		if (connection_flush(c))
@@ -278,17 +462,8 @@ static bool take_request(struct connection *c, struct span *in, bool *is_alive)
 		return false;
 	const struct span body = span_first(span_skip(*in, end + 4), (size_t)length);
 	*in = span_skip(*in, end + 4 + (size_t)length);
-	if (wants_stream(body)) {
-		buf_span(&c->out, buf_view(&c->up->head));
-		put_start(&c->out);
-		c->is_streaming = true;
-		c->left = c->up->chunks;
-		c->next_ns = bench_now_ns();
-		*is_alive = connection_stream(c);
-	} else {
-		buf_span(&c->out, buf_view(&c->up->whole));
-		*is_alive = connection_flush(c);
-	}
+	c->wants_stream = wants_stream(body);
+	*is_alive = connection_fate(c);
 	return *is_alive;
 }
 
@@ -309,7 +484,7 @@ static void connection_read(struct connection *c)
 		buf_span(&c->in, in);
 		in = buf_view(&c->in);
 	}
-	while (in.n > 0 && !c->is_streaming && take_request(c, &in, &is_alive))
+	while (in.n > 0 && !c->is_streaming && !c->is_late && take_request(c, &in, &is_alive))
 		;
 	if (!is_alive)
 		return;
@@ -349,6 +524,7 @@ static void connection_open(struct upstream *up, int fd)
 	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0)
 		bench_die("TCP_NODELAY: %s", strerror(errno));
 	c->up = up;
+	up->connections++;
 	buf_init(&c->in, LIMIT_HEAD + LIMIT_REQUEST);
 	buf_init(&c->out, LIMIT_REPLY_BYTES);
 	ev_timer_init(&c->timer, on_timer, 0, 0);
@@ -394,29 +570,53 @@ static int listen_on(int64_t port)
 	return fd;
 }
 
+/* Where a made answer has what differs. */
+static size_t place_of(const struct buf *made, const char *what)
+{
+	const size_t at = span_find(buf_view(made), span_str(what));
+	if (at == made->n)
+		bench_die("an answer without its %s", what);
+	return at;
+}
+
+static void make_answers(struct upstream *up)
+{
+	buf_init(&up->whole, LIMIT_REPLY_BYTES);
+	buf_init(&up->head, LIMIT_HEAD);
+	make_whole(&up->whole);
+	buf_print(&up->head,
+		"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n"
+		"%sTransfer-Encoding: chunked\r\n\r\n",
+		headers);
+	if (buf_error(&up->whole) != OK || buf_error(&up->head) != OK)
+		bench_die("out of memory");
+	up->whole_id = place_of(&up->whole, ID);
+	up->whole_output = place_of(&up->whole, OUTPUT);
+	up->whole_total = place_of(&up->whole, TOTAL);
+	up->head_id = place_of(&up->head, ID);
+}
+
 int main(int argc, char **argv)
 {
 	static struct upstream up = {.chunks = 100, .interval_us = 20000};
+	const char *bill_path = NULL;
 	int64_t port = 0, cpu = -1;
 	const struct bench_option options[] = {
-		{"port",        &port,           NULL, NULL, 0,  65535,      "0: any that is free"     },
-		{"pin",         &cpu,            NULL, NULL, -1, 1023,       "the processor to stay on"},
-		{"chunks",      &up.chunks,      NULL, NULL, 1,  1000000000, "pieces of a stream"      },
-		{"interval-us", &up.interval_us, NULL, NULL, 0,  1000000000, "between two; 0: none"    },
+		{"port",        &port,           NULL,       NULL, 0,  65535,      "0: any that is free"     },
+		{"pin",         &cpu,            NULL,       NULL, -1, 1023,       "the processor to stay on"},
+		{"chunks",      &up.chunks,      NULL,       NULL, 1,  1000000000, "pieces of a stream"      },
+		{"interval-us", &up.interval_us, NULL,       NULL, 0,  1000000000, "between two; 0: none"    },
+		{"faulty",      &up.faulty,      NULL,       NULL, 0,  1000000000,
+                 "of so many requests one is spoilt"                                                         },
+		{"bill",        NULL,            &bill_path, NULL, 0,  0,          "a file for what is owed" },
 	};
 	bench_options(argc, argv, "a provider that takes no time", options, COUNT_OF(options));
 	signal(SIGPIPE, SIG_IGN);
 	bench_pin(cpu);
 	bench_raise_files();
-	buf_init(&up.whole, LIMIT_REPLY_BYTES);
-	buf_init(&up.head, LIMIT_HEAD);
-	make_whole(&up.whole);
-	buf_print(&up.head,
-		"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n"
-		"%sTransfer-Encoding: chunked\r\n\r\n",
-		headers);
-	if (buf_error(&up.whole) != OK || buf_error(&up.head) != OK)
-		bench_die("out of memory");
+	make_answers(&up);
+	if (bill_path && !(up.bill = fopen(bill_path, "we")))
+		bench_die("%s: %s", bill_path, strerror(errno));
 	up.loop = ev_default_loop(EVFLAG_NOENV);
 	if (!up.loop)
 		bench_die("libev does not start");
@@ -425,5 +625,8 @@ int main(int argc, char **argv)
 	ev_io_init(&up.input, on_input, STDIN_FILENO, EV_READ);
 	ev_io_start(up.loop, &up.input);
 	ev_run(up.loop, 0);
+	if (up.bill && fclose(up.bill) != 0)
+		bench_die("the bill: %s", strerror(errno));
+	printf("{\"connections\": %" PRId64 "}\n", up.connections);
 	return EXIT_SUCCESS;
 }

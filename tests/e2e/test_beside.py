@@ -43,6 +43,15 @@ def test_vectors_of_texts(broker, provider):
     assert row["cost_nusd"] == 4 * 20
 
 
+@pytest.mark.parametrize("asked, path", [("embed -m test/e a b", "/v1/embeddings"), ("rerank -m test/e a b", "/v1/rerank"),
+                                         ("moderate -m test/e a", "/v1/moderations"), ("key test test", "/v1/models")])
+def test_a_version_in_the_path_of_chats_is_in_all(broker, provider, asked, path):
+    made_ = broker(harness.provider_section(provider, "test", dialect="openai-chat /v1/chat/completions"))
+    made_.add_key("test", KEY)
+    made_.llmb(*asked.split())
+    assert {seen.path for seen in provider.requests()} == {path}
+
+
 def test_as_json_with_dimensions_and_base64(broker, provider):
     done = made(broker, provider, embedding_format="base64").llmb(
         "embed", "--json", "-m", "test/e", "--dimensions", 40, "a cat")

@@ -12,11 +12,10 @@ import json
 import os
 import random
 import re
-import struct
 import time
-import zlib
 
 import billing
+import event_stream
 import harness
 import pytest
 from surfaces import FAMILIES, Call, relay
@@ -257,28 +256,18 @@ class Bedrock:
     rule, tiers = "bedrock", (None, "default", "flex", "priority")
     usage = staticmethod(bedrock_usage)
 
-    @staticmethod
-    def _message(kind, value):
-        heads = b"".join(bytes([len(name)]) + name + b"\x07" + struct.pack(">H", len(text)) + text
-                         for name, text in ((b":event-type", kind.encode()), (b":message-type", b"event"),
-                                            (b":content-type", b"application/json")))
-        body = json.dumps(value).encode()
-        start = struct.pack(">II", 16 + len(heads) + len(body), len(heads))
-        message = start + struct.pack(">I", zlib.crc32(start)) + heads + body
-        return message + struct.pack(">I", zlib.crc32(message))
-
     def reply(self, usage, tier, stream):
         served = {"serviceTier": {"type": tier}} if tier else {}
         if not stream:
             return {"body": {"output": {"message": {"role": "assistant", "content": [{"text": "Hel lo"}]}},
                              "stopReason": "end_turn", "usage": usage, "metrics": {"latencyMs": 1}, **served}}
-        data = b"".join(self._message(kind, value) for kind, value in (
+        data = b"".join(event_stream.message(kind, value) for kind, value in (
             ("messageStart", {"role": "assistant"}),
             ("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": "Hel lo"}}),
             ("contentBlockStop", {"contentBlockIndex": 0}), ("messageStop", {"stopReason": "end_turn"}),
             ("metadata", {"usage": usage, "metrics": {"latencyMs": 1}, **served})))
         return {"body_base64": base64.b64encode(data).decode(),
-                "headers": {"content-type": "application/vnd.amazon.eventstream"}}
+                "headers": {"content-type": event_stream.TYPE}}
 
 
 OPENAI_COUNTS = r'\{"prompt_tokens":9,"completion_tokens":3,"total_tokens":12\}'

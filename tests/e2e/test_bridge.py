@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import time
 
 import answers
@@ -147,6 +148,47 @@ def test_what_is_beside_chat(door, provider):
     assert answer.json["input_tokens"] > 0, answer
 
 
+COUNTS = {  # in which dialect, at which path it is asked, with what, where the count is, and at which path its host is asked
+    "responses": ("openai-responses /responses", "/v1/responses/input_tokens", {"model": "%s", "input": "one two"},
+                  "input_tokens", "/responses/input_tokens"),
+    "anthropic": ("anthropic /v1/messages", "/v1/messages/count_tokens",
+                  {"model": "%s", "messages": [{"role": "user", "content": "one two"}]}, "input_tokens",
+                  "/v1/messages/count_tokens"),
+    "gemini": ("gemini /v1beta/models/{model}:{method}", "/v1beta/models/%s:countTokens",
+               {"contents": [{"role": "user", "parts": [{"text": "one two"}]}]}, "totalTokens", "/v1beta/models/m:countTokens")}
+
+
+@pytest.mark.parametrize("name", COUNTS)
+@pytest.mark.parametrize("status,body", [(404, "404 page not found"), (404, '{"detail":"Not Found"}'), (405, ""), (501, "{}")])
+def test_a_host_that_does_not_count(bridge, broker, provider, name, status, body):
+    """It is asked once: from then on counts are made here, for all of its models; and it rests from nothing."""
+    dialect, path, asked, member, seen = COUNTS[name]
+    family = FAMILIES[name]
+    door = bridge(broker(harness.provider_section(provider, "all", dialect=dialect, auth="none")))
+
+    def count(model):
+        text = json.dumps(asked).replace("%s", model)
+        return ask(door, "POST", path.replace("%s", model), text)
+    provider.script(status=status, body=body, headers={"content-type": "application/json" if body[:1] == "{" else "text/plain"})
+    for model in ("all/m", "all/m", "all/n"):
+        answer = count(model)
+        assert answer.status == 200 and answer.json[member] > 0, answer
+        assert answer.header("x-llm-broker-warning")[0].startswith("emulated messages"), answer
+    assert [one.path for one in provider.requests()] == [seen]
+    provider.script(**family.script(TEXT, False)[0])
+    assert say(door, family).status == 200 and len(provider.requests()) == 2, "all else is asked there as before"
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_a_host_that_knows_no_such_model_to_count_for(bridge, broker, provider, name):
+    dialect, path, asked, _, _ = COUNTS[name]
+    door = bridge(broker(harness.provider_section(provider, "all", dialect=dialect, auth="none")))
+    for n in (1, 2):
+        provider.script(status=404, body='{"error":{"message":"The model m does not exist","code":"model_not_found"}}')
+        answer = ask(door, "POST", path.replace("%s", f"all/m{n}"), json.dumps(asked).replace("%s", f"all/m{n}"))
+        assert answer.status == 404 and len(provider.requests()) == n, answer
+
+
 def test_responses_are_kept(door, provider):
     family = FAMILIES["responses"]
     provider.script(**family.script(TEXT, False)[0])
@@ -234,6 +276,34 @@ def test_warnings(bridge, broker, provider):
     provider.script(**FAMILIES["anthropic"].script(TEXT, False)[0])
     answer = say(bridge(made), FAMILIES["chat"], model="claude/m")
     assert answer.status == 200 and answer.header("x-llm-broker-warning")[0].startswith("dropped_parameter x_first")
+
+
+HOSTED = {  # a tool that its own hosts serve, its word in a warning, and how it is chosen
+    "responses": ([{"type": "web_search"}], "web_search", {"tool_choice": {"type": "web_search"}}),
+    "anthropic": ([{"type": "web_search_20250305", "name": "web_search"}], "web_search_20250305",
+                  {"tool_choice": {"type": "tool", "name": "web_search"}}),
+    "gemini": ([{"googleSearch": {}}], "googleSearch", {"toolConfig": {"functionCallingConfig": {"mode": "ANY"}}})}
+
+
+@pytest.mark.parametrize("name,to", [(name, to) for name in HOSTED for to in ("chat", "responses", "anthropic", "gemini") if name != to])
+@streaming
+def test_tools_of_another_host(bridge, broker, provider, name, to, stream):
+    """They are offered on every request by some programs: that is no reason not to answer. To be called they are refused."""
+    tools, word, choice = HOSTED[name]
+    family, other = FAMILIES[name], FAMILIES[to]
+    door = bridge(broker(harness.provider_section(provider, "all", dialect=f"{other.dialect} {other.path}", auth="none")))
+    provider.script(**other.script(TEXT, stream)[0])
+    asked = {"responses": {"input": "x"}, "anthropic": {"max_tokens": 9, "messages": [{"role": "user", "content": "x"}]},
+             "gemini": {"contents": [{"role": "user", "parts": [{"text": "x"}]}]}}[name]
+    body = {"model": "all/m", **({} if name == "gemini" else {"stream": stream}), **asked, "tools": tools}
+    answer = ask(door, "POST", target_of(family, stream), json.dumps(body))
+    assert answer.status == 200 and answer.is_whole and "Hel" in answer.body.decode(), answer
+    assert any(word in said and said.startswith("dropped_parameter tools[0]")
+               for said in answer.header("x-llm-broker-warning")), answer
+    sent = json.loads(provider.requests()[0].body)
+    assert word not in json.dumps(sent) and not sent.get("tools") and "tool_choice" not in sent, sent
+    answer = ask(door, "POST", target_of(family, stream), json.dumps({**body, **choice}))
+    assert answer.status == 400 and len(provider.requests()) == 1, answer
 
 
 def test_wishes_for_the_broker(door, provider, made):
@@ -594,6 +664,54 @@ def test_sockets_of_a_service_manager(bridge, made):
         door = bridge(made, handed=[deaf], run=False).start(wait=False)
         assert door.wait_exit() == 1 and "no socket that listens" in door.log()
         door.process = None
+
+
+def handed_at(path):
+    one = socket.socket(socket.AF_UNIX)
+    one.bind(path)
+    one.listen()
+    return one
+
+
+def test_one_that_was_started_for_a_caller_ends_when_nobody_comes(bridge, made):
+    """As the broker does; who comes then is the service manager's, who starts another."""
+    path = str(made.folder / "handed")
+    with handed_at(path) as listening:
+        door = bridge(made, args=["--idle-exit", "1s"], handed=[listening])
+        with Http(path) as http:
+            assert http.request("GET", "/").read().status == 200
+            time.sleep(2)
+            assert door.is_alive(), "somebody is connected"
+            assert http.request("GET", "/").read().status == 200
+        begun = time.monotonic()
+        assert door.wait_exit(15 * harness.SLOWER) == 0
+        assert time.monotonic() - begun > 0.8, "not at once"
+        with Http(path) as http:
+            http.request("GET", "/")
+            bridge(made, args=["--idle-exit", "never"], handed=[listening])
+            assert http.read().status == 200
+
+
+def test_one_that_nobody_comes_to_ends_too(bridge, made):
+    with handed_at(str(made.folder / "handed")) as listening:
+        door = bridge(made, args=["--idle-exit", "300ms"], handed=[listening])
+        assert door.wait_exit(15 * harness.SLOWER) == 0
+
+
+def test_only_that_one_ends(bridge, made):
+    """Which listens by itself stays, but where it is told; and where it is told to stay, so does the other."""
+    with handed_at(str(made.folder / "handed")) as listening:
+        stays = [bridge(made), bridge(made, args=["--idle-exit", "never"], handed=[listening])]
+        ends = bridge(made, addresses=["127.0.0.1:0"], args=["--idle-exit", "300ms"])
+        assert ends.wait_exit(15 * harness.SLOWER) == 0
+        time.sleep(0.5)
+        assert all(door.is_alive() for door in stays)
+
+
+@pytest.mark.parametrize("text", ["", "soon", "-1s", "400d"])
+def test_what_is_no_time(text):
+    done = subprocess.run([harness.program("llm-broker-bridge"), "--idle-exit", text], capture_output=True, text=True)
+    assert done.returncode == 2 and "--help" in done.stderr and "idle" in done.stderr, done
 
 
 def fails(bridge, made, code, *words, **options):

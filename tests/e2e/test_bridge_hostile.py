@@ -168,6 +168,37 @@ def test_nobodys_headers_are_made_of_a_target(door, provider):
         assert b"\0" not in seen.raw_head and b"\nfolded" not in seen.raw_head and b"\rb: c" not in seen.raw_head
 
 
+TEXT = '{"parts":[{"text":"x"}]}'
+EMBEDS = [  # of one, and of several
+    '{}', '{"content":null}', '{"content":"x"}', '{"content":[%s]}' % TEXT, '{"content":{}}', '{"content":{"parts":[]}}',
+    '{"content":{"parts":"x"}}', '{"content":{"parts":[1]}}', '{"content":{"parts":[{}]}}', '{"content":{"parts":[{"text":1}]}}',
+    '{"content":{"parts":[{"text":"x"},{"text":"y"}]}}', '{"content":{"parts":[{"functionCall":{"name":"f"}}]}}',
+    '{"content":{"parts":[{"inlineData":{"mimeType":"audio/wav","data":"AAAA"}}]}}',
+    '{"content":{"parts":[{"inlineData":{"mimeType":"image/png","data":"*"}}]}}',
+    '{"content":%s,"content":%s}' % (TEXT, TEXT), '{"content":%s,"taskType":"NONSENSE"}' % TEXT, '{"content":%s,"taskType":1}' % TEXT,
+    '{"content":%s,"outputDimensionality":0}' % TEXT, '{"content":%s,"outputDimensionality":-1}' % TEXT,
+    '{"content":%s,"outputDimensionality":1e400}' % TEXT, '{"content":%s,"outputDimensionality":"8"}' % TEXT,
+    '{"content":%s,"outputDimensionality":1.5}' % TEXT, '{"content":%s,"taskType":"SEMANTIC_SIMILARITY","task_type":"x"}' % TEXT,
+    '{"content":' + '{"parts":[' * 300 + ']}' * 300 + '}']
+BATCHES = ['{}', '{"requests":null}', '{"requests":{}}', '{"requests":[]}', '{"requests":[1]}', '{"requests":[[]]}',
+           '{"requests":[{"content":%s}],"more":1}' % TEXT, '{"requests":[{"content":%s},null]}' % TEXT,
+           '{"requests":[{"content":%s},{"content":%s,"taskType":"SEMANTIC_SIMILARITY"}]}' % (TEXT, TEXT),
+           '{"requests":[{"content":%s},{"content":%s,"outputDimensionality":8}]}' % (TEXT, TEXT),
+           '{"requests":[{"content":%s,"x":1},{"content":%s,"x":2}]}' % (TEXT, TEXT),
+           '{"requests":[' + ('{"content":%s},' % TEXT) * 20_000 + '0]}',
+           *('{"requests":[{"content":%s},%s]}' % (TEXT, one) for one in EMBEDS)]
+
+
+def test_what_asks_for_no_vectors(door, provider):
+    """Google's two ways to ask: whatever is wrong with a body, it is said in its envelope, and nothing goes out."""
+    for method, bodies in (("embedContent", EMBEDS), ("batchEmbedContents", BATCHES)):
+        for text in bodies:
+            answer = ask(door, "POST", f"/v1beta/models/all/m:{method}", text)
+            assert answer.status in (400, 413), (text[:200], answer)
+            assert answer.json["error"]["status"] == "INVALID_ARGUMENT", (text[:200], answer)
+    assert provider.requests() == []
+
+
 def test_upgrades_are_refused_at_once(door):
     """Codex tries a WebSocket first, and goes on without one as soon as it is told."""
     begun = time.monotonic()

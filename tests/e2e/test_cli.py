@@ -1,11 +1,16 @@
 """test_cli.py - does llmb keep its word to people and to scripts?"""
 
+import contextlib
 import json
 import os
 import pathlib
 import pty
+import shutil
 import signal
+import socket
+import struct
 import subprocess
+import threading
 import time
 
 import harness
@@ -538,7 +543,8 @@ def own(made):
 def may_start():
     marks = ("/.flatpak-info", "/run/.containerenv")
     return (os.readlink("/proc/self/ns/pid") == "pid:[4026531836]" and
-            not any(pathlib.Path(mark).exists() for mark in marks))
+            not any(pathlib.Path(mark).exists() for mark in marks) and
+            not (os.geteuid() == 0 and pathlib.Path("/run/systemd/system").exists()))
 
 
 @pytest.fixture
@@ -591,7 +597,190 @@ def cmdline(pid):
         return b""
 
 
+def dbus_field(code, kind, value):
+    if kind == "u":
+        return struct.pack("<BBsxI", code, 1, b"u", value)
+    size = struct.pack("<B" if kind == "g" else "<I", len(value))
+    return struct.pack("<BBsx", code, 1, kind.encode()) + size + value.encode() + b"\0"
+
+
+def dbus_answer(to, error):
+    """To the call of that number: an error of that name, or that a job was made."""
+    body = error or "/org/freedesktop/systemd1/job/1"
+    fields = b""
+    for field in ([dbus_field(4, "s", error)] if error else []) + [dbus_field(5, "u", to), dbus_field(8, "g", "s" if error else "o")]:
+        fields += bytes(-len(fields) % 8) + field
+    body = struct.pack("<I", len(body)) + body.encode() + b"\0"
+    head = struct.pack("<sBBBIII", b"l", 3 if error else 2, 1, 1, len(body), to, len(fields))
+    return head + fields + bytes(-len(fields) % 8) + body
+
+
+class Manager:
+    """A user's systemd, as far as `systemctl start` asks for it. `started` are the units; `answer` starts them, or
+    returns the name of an error; None: it takes calls, and says nothing."""
+
+    def __init__(self, runtime, answer):
+        (runtime / "systemd").mkdir(parents=True)
+        self.started, self.answer, self.open = [], answer, []
+        self.listening = socket.socket(socket.AF_UNIX)
+        self.listening.bind(str(runtime / "systemd/private"))
+        self.listening.listen()
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        with contextlib.suppress(OSError):
+            while True:
+                asking = self.listening.accept()[0]
+                if self.answer is None:
+                    self.open.append(asking)
+                    continue
+                with asking, contextlib.suppress(ConnectionError):
+                    asking.settimeout(harness.CALL_SECONDS)
+                    self.talk(asking)
+
+    def talk(self, asking):
+        """D-Bus: who it is, line by line, then calls, of which the name of the unit is all that matters."""
+        said = b""
+        while b"BEGIN\r\n" not in said:
+            more = asking.recv(4096)
+            if not more:
+                return
+            for line in more.lstrip(b"\0").split(b"\r\n"):
+                if line == b"AUTH EXTERNAL":
+                    asking.sendall(b"DATA\r\n")
+                elif line == b"DATA" or line.startswith(b"AUTH EXTERNAL "):
+                    asking.sendall(b"OK " + b"0" * 32 + b"\r\n")
+                elif line == b"NEGOTIATE_UNIX_FD":
+                    asking.sendall(b"AGREE_UNIX_FD\r\n")
+            said += more
+        calls = said.split(b"BEGIN\r\n", 1)[1]
+        while True:
+            if len(calls) >= 16:
+                n_body, number, n_fields = struct.unpack_from("<4xIII", calls)
+                n = 16 + (n_fields + 7) // 8 * 8 + n_body
+                if len(calls) >= n:
+                    asking.sendall(dbus_answer(number, self.take(calls[:n])))
+                    calls = calls[n:]
+                    continue
+            more = asking.recv(4096)
+            if not more:
+                return
+            calls += more
+
+    def take(self, call):
+        if b"StartUnit" not in call:
+            return "org.freedesktop.DBus.Error.UnknownMethod"
+        self.started.append(b"llm-broker.socket" in call)
+        return self.answer()
+
+    def close(self):
+        self.listening.shutdown(socket.SHUT_RDWR)  # who waits in accept() has it, too
+        self.listening.close()
+        for asking in self.open:
+            asking.close()
+
+
+needs_manager = pytest.mark.skipif(not may_start() or not pathlib.Path("/usr/bin/systemctl").exists(),
+                                   reason="this is a sandbox, or there is no systemctl")
+NO_SUCH_UNIT = "org.freedesktop.systemd1.NoSuchUnit"
+
+
+@contextlib.contextmanager
+def managed(home, answer):
+    manager = Manager(pathlib.Path(home.env["XDG_RUNTIME_DIR"]), answer)
+    try:
+        yield manager
+    finally:
+        manager.close()
+
+
+def own_state(home):
+    return pathlib.Path(home.env["XDG_STATE_HOME"]) / "llm-broker"
+
+
+@needs_manager
+def test_a_user_s_systemd_is_asked_first(home):
+    home.socket = pathlib.Path(home.env["XDG_RUNTIME_DIR"]) / "llm-broker/sock"
+
+    def start():
+        home.start()
+
+    with managed(home, start) as manager:
+        done = home.llmb("ask", "hello", env=own(home))
+        assert (done.code, done.out) == (0, "hello\n"), done.err
+        assert manager.started == [True]
+        assert json.loads(home.llmb("status", "--json", env=own(home)).out)["pid"] == home.process.pid
+    home.stop()
+    assert not own_state(home).exists(), "it is systemd that keeps what this one says"
+
+
+@needs_manager
+def test_a_systemd_that_does_not_answer_is_done_without(home):
+    with managed(home, lambda: None):
+        pass
+    done = home.llmb("ask", "hello", env=own(home))
+    assert (done.code, done.out) == (0, "hello\n"), done.err
+
+
+@needs_manager
+def test_where_systemd_has_no_such_unit_the_library_starts_a_broker(home):
+    with managed(home, lambda: NO_SUCH_UNIT) as manager:
+        done = home.llmb("ask", "hello", env=own(home))
+    assert (done.code, done.out, manager.started) == (0, "hello\n", [True]), done
+    assert (own_state(home) / "llm-brokerd.log").exists()
+
+
+@needs_manager
+@pytest.mark.parametrize("error", ["org.freedesktop.systemd1.UnitMasked", "org.freedesktop.DBus.Error.AccessDenied",
+                                   "org.freedesktop.systemd1.LoadFailed"])
+def test_who_masks_the_unit_has_no_broker_beside_it(home, error):
+    with managed(home, lambda: error) as manager:
+        done = home.llmb("ask", "hello", env=own(home))
+    assert done.code == 4 and "none is started, for systemd does not start llm-broker.socket" in done.err, done
+    assert "masked" in done.err and "systemctl --user status llm-broker.socket" in done.err
+    assert set(manager.started) == {True} and not own_state(home).exists()
+
+
+@needs_manager
+def test_where_the_command_alone_is_installed_it_says_so_at_once(home, tmp_path):
+    """Not that a broker was started which does not listen, which takes five seconds to find."""
+    for name in ("bin/llmb", "lib/libllmclient.so.1"):
+        (tmp_path / name).parent.mkdir()
+        shutil.copy(harness.bin_dir().parent / name, tmp_path / name)
+    with managed(home, lambda: NO_SUCH_UNIT) as manager:
+        done = subprocess.run([tmp_path / "bin/llmb", "ask", "hello"], env=home.client_env(own(home)), capture_output=True, text=True,
+                              timeout=harness.CALL_SECONDS)
+    assert done.returncode == 4 and "no llm-brokerd is installed beside the library" in done.stderr, done
+    assert manager.started and not own_state(home).exists()
+
+
+@needs_manager
+@pytest.mark.parametrize("answer, said", [(None, "has not answered in time"), (lambda: None, "nobody listens at")])
+def test_what_systemd_has_not_done_in_time(home, answer, said):
+    with managed(home, answer):
+        done = home.llmb("ask", "hello", env=own(home))
+    assert done.code == 4 and "systemd was asked to start llm-broker.socket, " in done.err and said in done.err, done
+
+
+WHERE_SYSTEMD_RUNS = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /run && mkdir -p /run/systemd/system && exec "$@"', "sh"]
+
+
+def is_place_made():
+    return (os.geteuid() == 0 and shutil.which("unshare") is not None and
+            subprocess.run([*WHERE_SYSTEMD_RUNS, "true"], stderr=subprocess.DEVNULL).returncode == 0)
+
+
+@pytest.mark.skipif(not may_start() or not is_place_made(), reason="it takes root, who may mount")
+def test_where_systemd_runs_root_starts_none_of_his_own(home):
+    """His is the system's, which somebody may have disabled."""
+    with managed(home, lambda: NO_SUCH_UNIT) as manager:
+        done = subprocess.run([*WHERE_SYSTEMD_RUNS, harness.program("llmb"), "ask", "hello"],
+                              env=home.client_env(own(home)), capture_output=True, text=True, timeout=harness.CALL_SECONDS)
+    assert done.returncode == 4 and "`systemctl start llm-broker.socket`" in done.stderr, done
+    assert manager.started == [] and not own_state(home).exists()
+
+
 @pytest.mark.parametrize("env", [{"SNAP": "/snap/x"}, {"container": "oci"}])
 def test_no_broker_is_started_in_a_sandbox(home, env):
     done = home.llmb("ask", "hello", env={**own(home), **env})
-    assert done.code == 4 and "sandbox" in done.err
+    assert done.code == 4 and "sandbox" in done.err and "llm-broker/sock: No such file" in done.err, done

@@ -102,17 +102,17 @@ class Caller:
         assert self.client.recv_frame().type == WELCOME
         self.n = 0
 
-    def begin(self, text="3 words"):
+    def begin(self, text="3 words", **more):
         import msgpack
         self.n += 1
         body = msgpack.packb({"model": "test/m", "stream": True,
-                              "messages": [{"role": "user", "content": text}]})
+                              "messages": [{"role": "user", "content": text}], **more})
         self.client.send_frame(CALL, self.n, {"kind": "typed", "op": "chat", "body": body})
 
-    def ask(self):
+    def ask(self, **more):
         """(the last frame, how long it took)"""
         began = time.monotonic()
-        self.begin()
+        self.begin(**more)
         last = self.client.recv_until(END, FAULT)[-1]
         return last, time.monotonic() - began
 
@@ -200,6 +200,40 @@ def test_a_full_disk(broker, plain_provider, mounted):
     assert sum(row["cost_nusd"] or 0 for row in rows.values()) == plain_provider.bill()["nano_usd"]
 
 
+def test_what_is_kept_is_answered_from_a_full_disk(broker, plain_provider, mounted):
+    """Nobody pays for it: that its row is lost is no reason to refuse it. The log says so."""
+    made = broker(config(plain_provider), run=False)
+    mounted(made.state_dir, "-t", "tmpfs", "-o", "size=4m", "none")
+    small_journal(made.state_dir)
+    made.start()
+    made.add_key("test", KEY)
+    caller = Caller(made)
+    first, _ = caller.ask(temperature=0)
+    assert first.type == END and "cache" not in first.body
+    fill(made.state_dir)
+    caller.ask_until_refused()
+    sent = len(plain_provider.requests())
+    ids = set()
+    for _ in range(400):
+        last, _ = caller.ask(temperature=0)
+        assert last.type == END and last.body["cache"]["source"] == "hit", last
+        ids.add(last.body["request_id"])
+        if "ledger.exchange_lost" in made.log():
+            break
+    assert "ledger.exchange_lost" in made.log()
+    assert caller.ask()[0].body["class"] == "storage_full", "what would be paid for is not sent"
+    assert len(plain_provider.requests()) == sent and made.is_alive()
+    (made.state_dir / "filler").unlink()
+    caller.ask_until_served()
+    last, _ = caller.ask(temperature=0)
+    assert last.body["cache"]["source"] == "hit"
+    made.stop()
+    rows = {row["id"]: row for row in made.ledger()["exchange"]}
+    assert rows[last.body["request_id"]]["cache"] == "hit"
+    lost = set(re.findall(r"ledger.exchange_lost id=(req_[a-z0-9]+)", made.log()))
+    assert ids - set(rows) == lost & ids, "and no other is"
+
+
 def test_a_disk_that_can_only_be_read_when_it_starts(broker, plain_provider, mounted):
     made = broker(config(plain_provider), run=False)
     mounted(made.state_dir, "-t", "tmpfs", "-o", "size=40m", "none")
@@ -250,9 +284,8 @@ def unmount(made, seconds=10):
 
 
 def held_open(made):
-    place = f"/proc/{made.pid}"
-    files = [os.readlink(f"{place}/fd/{fd}") for fd in os.listdir(f"{place}/fd")]
-    with open(f"{place}/maps") as maps:
+    files = list(made.fds().values())
+    with open(f"/proc/{made.pid}/maps") as maps:
         files += [line.split(None, 5)[-1].strip() for line in maps]
     return sorted({file for file in files if file.startswith(str(made.state_dir))})
 

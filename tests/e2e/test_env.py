@@ -10,6 +10,7 @@ import subprocess
 import bridged
 import harness
 import pytest
+from programs import needs
 
 PORT = "127.0.0.1:9"  # nobody listens there
 ODD = "it's a \\ \"$HOME\" `id` !!"
@@ -106,9 +107,26 @@ def test_no_such_shell(made):
 
 def test_quoting_of_shells_that_may_not_be_here(made):
     fish = env(made, "--shell", "fish", "-m", ODD).out
-    assert "set -gx COPILOT_MODEL 'it\\'s a \\\\ \"$HOME\" `id` !!';\n" in fish and "set -e XAI_API_KEY;\n" in fish
+    assert "set -gx COPILOT_MODEL 'it\\'s a \\\\ \"$HOME\" `id` !!';\n" in fish and "; or set -eg XAI_API_KEY;\n" in fish
     csh = env(made, "--shell", "csh", "-m", ODD).out
     assert "setenv COPILOT_MODEL 'it'\\''s a \\ \"$HOME\" `id` \\!\\!';\n" in csh and "unsetenv XAI_API_KEY;\n" in csh
+    assert "setenv COPILOT_MODEL 'a\\\nb';\n" in env(made, "--shell", "csh", "-m", "a\nb").out
+
+
+@needs("fish")
+def test_what_fish_keeps_for_good_is_kept(made):
+    """A universal variable is the user's in all sessions: it is hidden here, and there again in the next one."""
+    def fish(*lines):
+        done = subprocess.run(["fish", "-c", "; ".join(lines)], env=made.env, capture_output=True, text=True,
+                              timeout=harness.CALL_SECONDS)
+        assert not done.stderr, done
+        return done.stdout
+    fish("set -Ux XAI_API_KEY xai-real")
+    assert "XAI_API_KEY=xai-real" in fish("env")
+    ours = f"'{harness.program('llmb')}' env -q --shell fish --bridge {PORT} | source"
+    for lines in ((ours, "env"), (ours, ours, "sh -c env")):
+        assert "XAI_API_KEY=\n" in fish(*lines) and "MISTRAL_API_KEY" not in fish("set -gx MISTRAL_API_KEY x", *lines)
+    assert "XAI_API_KEY=xai-real" in fish("env")
 
 
 def test_a_proxy_is_told_of_the_loopback(made):

@@ -2,10 +2,14 @@
 
 import json
 import re
+import time
 
 import harness
 import pytest
+from provider_faults import said
 from surfaces import FAMILIES, relay
+from test_cache import Calls
+from test_route_faults import ledger
 
 CHAT = FAMILIES["chat"]
 ALIAS = {"target": ["one/m", "two/m max_input=5000"]}
@@ -320,3 +324,65 @@ def test_an_alias_that_is_hedged_and_resumed(broker, provider):
     for name, words in (("quick", ", hedged after 800 ms, resumed when it breaks off, for "),
                         ("quicker", ", hedged when the first is late (p95), for "), ("smart", "smart, an alias by priority, for ")):
         assert words in good(made, "explain", "-m", name, code=3).out.splitlines()[0]
+
+
+def test_an_answer_that_is_kept_or_on_its_way(broker, providers):
+    """Before: is it there? And behind it: where it came from; whose call it read along with its own owner is told alone."""
+    provider = providers(needs_key=False)
+    rule = harness.section("policy", "apps", {"kind": "app", "model": "*", "cache_scope": "host"})
+    rules = harness.section("policy", "house", {"kind": "host", "operation": "*", "cache_scope": "host"})
+    made = broker(harness.provider_section(provider, "one", auth="none") + rule + rules +
+                  harness.section("cache", "", {"ttl": "6s", "stale_if_error": "1h"}))
+    app = json.loads(good(made, "app", "add", "notes", "--json").out)["socket"]
+
+    def cached(*more, text="hi"):
+        return explained(made, "-m", "one/m", "--prompt", text, "--system", "Be short.", *more)["cached"]
+
+    def call(*more, text="hi"):
+        return made.llmb("ask", "-m", "one/m", "-s", "Be short.", "--cache=on", *more, text)
+
+    assert cached() == {"is_looked_up": False}
+    assert cached("--cache=on") == {"is_looked_up": True} == cached("--temperature", "0")
+    provider.script(**said("first"))
+    assert call().code == 0
+    kept = cached("--cache=on")
+    assert (kept["source"], kept["provider"], kept["model"]) == ("hit", "one", "m") and 0 <= kept["age_s"] < 5
+    assert cached("--cache=on", text="other") == {"is_looked_up": True}
+    assert "its answer is kept, by one/m" in good(made, "explain", "-m", "one/m", "--prompt", "hi", "--system", "Be short.",
+                                                  "--cache=on").out
+    assert call().code == 0
+    [hit] = steps(made, 2, "hit")
+    assert (hit["provider"], hit["model"]) == ("one", "m") and hit["us"] < 5000000
+    assert "one/m: its answer was kept" in good(made, "explain", last_id(made, 2)).out
+
+    harness.wait_until(lambda: cached("--cache=on").get("source") == "stale", 30, "it is stale")
+    provider.listener("down", hangs_up=True)
+    assert call().code == 0
+    [stale] = steps(made, 3, "stale")
+    assert stale["us"] >= 1000000 and stale["why"]
+    assert "is stale" in good(made, "explain", last_id(made, 3)).out
+
+    provider.listener("up")
+    harness.wait_until(lambda: call(text="well").code == 0, 20, "it is well")
+    provider.script(**said("late"), hold="start")
+    before = len(provider.requests())
+    calls = [Calls(path) for path in (made.socket, made.socket, app)]
+    calls[0].ask("late", "one/m", temperature=None, cache="on")
+    harness.wait_until(lambda: len(provider.requests()) == before + 1, 10, "it is under way")
+    for one in calls[1:]:
+        one.ask("late", "one/m", temperature=None, cache="on")
+    time.sleep(0.3)
+    words = ("-m", "one/m", "--prompt", "late", "--cache=on")
+    going = explained(made, *words)["cached"]
+    assert going["source"] == "joined" and going["request_id"].startswith("req_")
+    assert "it would read along" in good(made, "explain", *words).out
+    hidden = explained(made, *words, "--as", "app:notes", "--on", "app")["cached"]
+    assert hidden == {"is_looked_up": True, "source": "joined"}
+    provider.release()
+    for one in calls:
+        assert one.finish().texts[1] == "late"
+        one.close()
+    joined = [row["id"] for row in ledger(made)["exchange"] if row["cache"] == "joined"]
+    found = [[step.get("why", "") for step in explained(made, id)["steps"] if step["step"] == "join"] for id in joined]
+    assert sorted(found) == [[""], [going["request_id"]]], found
+    assert len(provider.requests()) == before + 1

@@ -34,6 +34,8 @@ SURFACES = {  # and count: the path that counts tokens
     "anthropic.messages count": ("/v1/messages/count_tokens", chat),
     "openai.responses count": ("/v1/responses/input_tokens", responses),
     "gemini.generate count": (GEMINI + "countTokens", gemini),
+    "gemini.generate embed": (GEMINI + "embedContent", body(b'{"content":{"parts":[{"text":"x"}]*}')),
+    "gemini.generate embed batch": (GEMINI + "batchEmbedContents", body(b'{"requests":[{"content":{"parts":[{"text":"x"}]*}}]')),
 }
 surfaces = pytest.mark.parametrize("name", SURFACES, ids=[name.replace(" ", "-") for name in SURFACES])
 

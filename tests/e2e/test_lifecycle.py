@@ -83,6 +83,17 @@ def test_it_ends_while_a_provider_is_asked(broker, provider):
     made.stop()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="a folder is given away by root")
+def test_root_is_not_told_to_take_the_state_of_the_system_s_broker(broker):
+    """It belongs to the user of that one, who would find it taken."""
+    made = broker(run=False)
+    made.state_dir.mkdir(mode=0o700)
+    os.chown(made.state_dir, 1003, 1003)
+    made.start()
+    said = json.loads(made.llmb("status", "--json").out)["degraded"]
+    assert "belongs to uid 1003" in said and "systemctl start llm-broker.socket" in said and "chown" not in said, said
+
+
 def test_the_socket_goes_when_the_state_is_free(broker):
     """Who finds no socket may start a broker; finding the journal in use, it would serve nobody."""
     made = broker()
@@ -149,6 +160,36 @@ def test_idle_once_the_vault_locks_itself(broker):
     assert made.wait_exit(timeout=8 * harness.SLOWER) == 0
     assert made.log().index("vault.locked") < made.log().index("reason=idle calls")
     listening.close()
+
+
+@pytest.mark.parametrize("other", ["nothing", "a socket of somebody else's"])
+def test_one_that_cannot_be_reached_any_more_ends(broker, other):
+    """Its state is another's to use: of the next session, or of a service manager that listens there now."""
+    made = broker()
+    made.socket.unlink()
+    with socket.socket(socket.AF_UNIX) as theirs:
+        if other != "nothing":
+            theirs.bind(str(made.socket))
+        assert made.wait_exit(timeout=25 * harness.SLOWER) == 0
+        assert "reason=unreachable" in made.log() and made.socket.exists() == (other != "nothing")
+
+
+def test_the_service_manager_is_told_how_long_the_end_may_take(broker):
+    """As long as calls may, and then what is left to be written: a unit's own time may be shorter."""
+    made = broker(harness.section("broker", "", {"drain": "2m"}), run=False)
+    address = made.folder / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(address))
+        manager.settimeout(harness.CALL_SECONDS)
+        made.env["NOTIFY_SOCKET"] = str(address)
+        made.start()
+        said = []
+        while not said or not said[-1].startswith("READY=1"):
+            said.append(manager.recv(4096).decode())
+        made.stop()
+        while not said[-1].startswith("STOPPING=1"):
+            said.append(manager.recv(4096).decode())
+    assert said[-1].splitlines() == ["STOPPING=1", f"EXTEND_TIMEOUT_USEC={(120 + 15) * 1000000}"], said
 
 
 def test_a_lock_on_the_sockets_folder_keeps_nobody_for_ever(broker):

@@ -24,14 +24,16 @@ def made(broker, provider):
 
 
 @pytest.mark.valgrind
-@pytest.mark.parametrize("method, body", [("GET", b""), ("DELETE", b""), ("POST", b'{"a" : 1e400}\n'),
+@pytest.mark.parametrize("method, body", [("GET", b""), ("DELETE", b""), ("DELETE", b"{}"), ("POST", b'{"a" : 1e400}\n'),
                                           ("PUT", b"\x00\xff\xfe"), ("PATCH", b"x" * 200_000)])
 def test_method_query_and_body_are_the_callers(made, provider, method, body):
-    provider.script(status=201, body=' {"odd" :1.0}', headers={"etag": "e1", "location": "/v1/x"})
+    provider.script(status=201, body=' {"odd" :1.0}', headers={
+        "etag": "e1", "location": "/v1/x", "x-goog-upload-url": "https://there.example/upload/v1/x?upload_id=1"})
     call = native(made, "here", body, method=method, path="/v1/files/a%2Fb", query="purpose=x&limit=2",
                   content_type="application/x-mine")
     assert call.is_good and call.status == 201 and call.body == b' {"odd" :1.0}', call
     assert call.header("etag") == ["e1"] and call.header("location") == ["/v1/x"]
+    assert call.header("x-goog-upload-url") == ["https://there.example/upload/v1/x?upload_id=1"]
     seen = provider.requests()[0]
     assert (seen.method, seen.target) == (method, "/v1/files/a%2Fb?purpose=x&limit=2")
     assert seen.body == body and seen.header("content-type") == ["application/x-mine"]

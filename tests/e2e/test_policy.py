@@ -6,6 +6,7 @@ import re
 import shutil
 import socket
 import subprocess
+import time
 
 import harness
 import pytest
@@ -497,6 +498,37 @@ def test_a_name_that_is_no_application_s_is_refused(broker, provider):
     assert made.wait_exit() != 0 and "is no application's name" in made.log()
 
 
+def test_one_that_cannot_be_served_leaves_the_others(broker, provider):
+    made = broker(configured(provider), run=False)
+    paths = activated(made, ["app-../x", "llm-broker.socket", "app-notes"])
+    for name, kind in (("llm-broker.socket", "host"), ("app-notes", "app")):
+        assert json.loads(llmb(made, "whoami", "--json", socket=paths[name]).out)["peer"]["kind"] == kind
+    assert "is no application's name" in made.log()
+
+
+def test_a_socket_that_would_go_with_the_broker_keeps_it(broker, provider):
+    """Who comes by it starts none."""
+    made = broker(configured(provider) + "\n[broker]\nidle_exit = 300ms\n", run=False)
+    main = activated(made, ["llm-broker.socket"])["llm-broker.socket"]
+    done = llmb(made, "app", "add", "notes", socket=main)
+    assert done.code == 0 and "llm-broker-app@notes.socket" in done.err, done
+    path = done.out.split("=")[1].strip()
+    time.sleep(1)
+    assert llmb(made, "whoami", socket=path).code == 0
+    assert llmb(made, "app", "remove", "notes", socket=main).code == 0
+    assert made.wait_exit() == 0 and "reason=idle" in made.log()
+
+
+def test_a_socket_that_is_held_elsewhere_comes_again(broker, provider):
+    made = broker(configured(provider) + "\n[broker]\nidle_exit = 300ms\n", run=False)
+    paths = activated(made, ["llm-broker.socket", "app-notes"])
+    done = llmb(made, "app", "add", "notes", socket=paths["llm-broker.socket"])
+    assert done.code == 0 and str(paths["app-notes"]) in done.out and done.err == "", done
+    done = llmb(made, "app", "remove", "notes", socket=paths["llm-broker.socket"])
+    assert done.code == 0 and "disable llm-broker-app@notes.socket" in done.err, done
+    assert made.wait_exit() == 0
+
+
 # ---- what is remembered of it ----
 
 def test_what_was_allowed_and_refused_is_in_the_audit_log(broker, provider):
@@ -610,3 +642,25 @@ def test_a_rule_that_makes_no_sense_is_refused_where_it_stands(broker, provider,
     done = subprocess.run([harness.program("llm-brokerd"), "--check", "--config", str(made.config_file)],
                           env=made.env, capture_output=True, text=True)
     assert done.returncode == 1 and said in done.stderr, done
+
+
+def test_a_rule_that_never_holds_is_named_and_no_error(broker, provider):
+    """With the files and lines of both, whichever files they are in."""
+    made = started(broker, provider)
+    made.configure("[policy \"wide\"]\nkind = app\n" + harness.provider_section(provider, "test"))
+    folder = made.folder / "broker.conf.d"
+    folder.mkdir()
+    (folder / "50-notes.conf").write_text("# mine\n[policy \"notes\"]\nkind = app\nname = notes\n")
+
+    def check():
+        return subprocess.run([harness.program("llm-brokerd"), "--check", "--config", str(made.config_file)],
+                              env=made.env, capture_output=True, text=True, timeout=harness.CALL_SECONDS)
+    done = check()
+    assert done.returncode == 0 and done.stderr == "", done
+    assert done.stdout.splitlines() == [
+        f'{made.config_file}: [policy "notes"] ({folder}/50-notes.conf:2) never holds: [policy "wide"] '
+        f"({made.config_file}:1) comes before it and fits whoever it fits", f"{made.config_file}: ok"]
+    made.configure("")
+    (folder / "90-policy.conf").write_text("[policy \"wide\"]\nkind = app\n")
+    done = check()
+    assert (done.returncode, done.stdout) == (0, f"{made.config_file}: ok\n"), done

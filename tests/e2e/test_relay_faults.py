@@ -247,3 +247,14 @@ def test_a_deadline_before_the_first_word_is_a_reply(made, provider, family):
         assert family.error(call)[0] in ("server_error", "timeout_error", "DEADLINE_EXCEEDED")
         assert provider.wait_disconnect()["hangup"] in HANGUPS
         provider.reset()
+
+
+@pytest.mark.parametrize("family", [FAMILIES["chat"]], ids=["chat"])
+def test_a_deadline_is_told_as_one_each_time(made, provider, family):
+    """The transfer may take as long as the call: which of the two is over first is no matter of luck."""
+    for _ in range(40):
+        provider.script(hold="start")
+        call = relay(made, **family.ask("same/m", "x", False), timeout_ms=100)
+        assert call.fault == "timeout", call
+        provider.reset()
+        made.forget_rests()

@@ -4,54 +4,20 @@ Each fault that strikes behind the first words meets a typed call and one of eac
 provider of its own, so that what is learned of one says nothing of another. The second goes on.
 """
 
-import contextlib
 import json
 
 import harness
-import msgpack
 import pytest
-from provider_client import Provider
 from provider_faults import FAULTS, LOST, WORDS, said
+from route_calls import Typed, path_of, providers, rows_of, two_targets
 from surfaces import FAMILIES, Call
-from wire import CALL, CREDIT, END, EVENT, FAULT, HELLO, WELCOME, WireClient
+from wire import END
 
 MORE = " and on it goes"
 BREAKS = {name: fault for name, fault in FAULTS.items() if fault.after}
-PATHS = {"openai-chat": "/v1/chat/completions", "openai-responses": "/v1/responses"}
 SURFACES = ("chat", "responses", "anthropic", "gemini")
 WAYS = ("typed", *SURFACES)
 TIMERS = {"first_byte_timeout": "2s", "idle_timeout": "1s", "request_timeout": "60s", "head_hold": "never"}
-
-
-class Typed:
-    """A typed chat, and what has come of it."""
-
-    def __init__(self, made, model):
-        body = msgpack.packb({"model": model, "stream": True, "messages": [{"role": "user", "content": "Say it."}]})
-        self.events, self.last = [], None
-        self.client = WireClient(made.socket, timeout=30)
-        self.client.send_frame(HELLO, 0, {"min": 1, "max": 1, "app": "resume"})
-        self.client.recv_until(WELCOME)
-        self.client.send_frame(CALL, 1, {"kind": "typed", "op": "chat", "body": body})
-
-    def finish(self):
-        while self.last is None:
-            frame = self.client.recv_frame()
-            assert frame is not None, "the broker hung up"
-            if frame.type == EVENT:
-                self.client.send_frame(CREDIT, 1, {"bytes": frame.size})
-                self.events.append(frame.body)
-            elif frame.type in (END, FAULT):
-                self.last = frame
-        self.client.close()
-        return self
-
-    def all(self, name):
-        return [event for event in self.events if event["ev"] == name]
-
-    @property
-    def text(self):
-        return "".join(event["d"] for event in self.all("text"))
 
 
 def named(fault, way):
@@ -63,17 +29,14 @@ def config(first, second):
     text += harness.provider_section(second, "second", auth="none", base_path="/second", prefill="plain")
     for fault, what in BREAKS.items():
         for way in WAYS:
-            name = named(fault, way)
-            text += harness.provider_section(first, name, auth="none", base_path="/" + name,
-                                             dialect=f"{what.dialect} {PATHS[what.dialect]}")
-            text += harness.section("model", "both-" + name, {"target": [name + "/m", "second/m"], "resume": "yes"})
+            text += two_targets(first, named(fault, way), what, resume="yes")
     return text
 
 
 @pytest.fixture(scope="module")
 def rigs(certs):
-    with contextlib.ExitStack() as stack:
-        yield [stack.enter_context(Provider(certs, needs_key=False)) for _ in range(2)]
+    with providers(certs, 2) as both:
+        yield both
 
 
 @pytest.fixture(scope="module")
@@ -97,22 +60,12 @@ def ask(made, way, model):
     return Call(made, **FAMILIES[way].ask(model, "it", True), timeout=30)
 
 
-def rows_of(made, request):
-    def found():
-        made.llmb("usage")
-        rows = made.ledger()
-        mine = [row for row in rows["exchange"] if row["id"] == request]
-        return mine and (mine[0], sorted((row for row in rows["attempt"] if row["exchange_id"] == request),
-                                         key=lambda row: row["number"]))
-    return harness.wait_until(found, 10, "the rows of a call")
-
-
 @pytest.mark.parametrize("fault", BREAKS)
 def test_it_goes_on(world, fault):
     made, first, second = world
     what = BREAKS[fault]
     for way in WAYS:
-        first.script(dict(what.after, path=f"/{named(fault, way)}{PATHS[what.dialect]}", times=0))
+        first.script(dict(what.after, path=path_of(named(fault, way), what), times=0))
     second.script(**said(MORE), times=0)
     calls = {way: ask(made, way, "both-" + named(fault, way)) for way in WAYS}
     for call in calls.values():
@@ -126,7 +79,7 @@ def test_it_goes_on(world, fault):
         assert len(begun.split()) >= 20 and LOST.startswith(begun), (way, text)
         assert text == begun + MORE, "white space is there once"
         shown.add(begun)
-        exchange, attempts = rows_of(made, call.last.body["request_id"])
+        exchange, attempts = rows_of(made, call)
         assert (exchange["outcome"], exchange["provider"], exchange["warnings"] >= 1) == ("ok", "second", True)
         assert [(row["provider"], row["outcome"]) for row in attempts] == [
             (named(fault, way), "failed" if what.answers_after else "unknown"), ("second", "ok")]
@@ -148,7 +101,8 @@ def broken(world):
     """An alias whose first target breaks off, and who goes on."""
     made, first, second = world
     name = named("error-top-level", "typed")
-    first.script(dict(FAULTS["error-top-level"].after, path=f"/{name}{PATHS['openai-chat']}", times=0))
+    what = FAULTS["error-top-level"]
+    first.script(dict(what.after, path=path_of(name, what), times=0))
     return made, "both-" + name, second
 
 

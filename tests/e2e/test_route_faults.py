@@ -6,23 +6,20 @@ with the fault and nobody else to ask. Each of the six has a provider of its own
 path, so that what is learned of one says nothing of another.
 """
 
-import contextlib
 import json
 import os
 import time
 
 import harness
-import msgpack
 import pytest
 from harness import wait_until
-from provider_client import Provider
 from provider_faults import FAULTS, LOST, ODD, SEEN, TOKENS, said
-from surfaces import FAMILIES, Call
-from wire import CALL, CREDIT, END, EVENT, FAULT, HELLO, WELCOME, WireClient
+from route_calls import Relayed, Typed, ledger, path_of, providers, rows_of, two_targets
 
 GOOD = " ".join(f"good{i}" for i in range(1, 41))  # what the second one says
 TIMERS = {"connect_timeout": "1s", "first_byte_timeout": "1s", "idle_timeout": "1s", "first_token_timeout": "2s",
           "request_timeout": "60s", "head_hold": "never"}
+PATIENT = {"head_hold": "never"}  # what is odd may take its time: ten megabytes do, where each step is counted
 DEADLINE_MS = 6000 * harness.SLOWER
 WAYS = ("typed", "relayed")
 PARTS = ("before", "after", "alone")
@@ -32,140 +29,6 @@ KEPT = ("reset", "stall", "down")  # what becomes of a host whose kept connectio
 DEAD = {"revoked": (401, "auth"), "quota": (402, "quota_exhausted"), "forbidden": (403, "permission")}
 # of the broker, for one fault's six calls: to move ten megabytes is the most
 CPU_SECONDS = 0.8 * harness.SLOWER * (8 if harness.is_observed() else 1)
-PATHS = {"openai-chat": "/v1/chat/completions", "openai-responses": "/v1/responses"}
-ALL = {**FAULTS, **ODD}
-
-
-class Typed:
-    """A typed chat under way on a connection of its own, and what has come of it."""
-
-    def __init__(self, made, model, text="Say it.", stream=True, **more):
-        body = msgpack.packb({"model": model, "stream": stream, "messages": [{"role": "user", "content": text}]})
-        self.texts, self.calls, self.finish, self.last = [], {}, [], None
-        self.client = WireClient(made.socket, timeout=30)
-        self.client.send_frame(HELLO, 0, {"min": 1, "max": 1, "app": "faults"})
-        self.client.recv_until(WELCOME)
-        self.client.send_frame(CALL, 1, {"kind": "typed", "op": "chat", "body": body, **more})
-
-    def frame(self):
-        frame = self.client.recv_frame()
-        assert frame is not None, "the broker hung up"
-        assert self.last is None
-        if frame.type in (END, FAULT):
-            self.last = frame
-            return
-        if frame.type != EVENT:
-            assert frame.type == CREDIT, frame
-            return
-        self.client.send_frame(CREDIT, 1, {"bytes": frame.size})
-        event, name = frame.body, frame.body["ev"]
-        if name == "text":
-            self.texts.append(event["d"])
-        elif name == "tool_start":
-            self.calls[event.get("t", 0)] = [event["name"], ""]
-        elif name == "tool_args":
-            self.calls[event.get("t", 0)][1] += event["d"]
-        elif name == "finish":
-            self.finish.append(event["finish"])
-
-    def until(self, n):
-        """Reads until so many pieces of text have come."""
-        while len(self.texts) < n and self.last is None:
-            self.frame()
-        return self
-
-    def finished(self):
-        while self.last is None:
-            self.frame()
-        self.close()
-        return self
-
-    def close(self):
-        self.client.close()
-
-    @property
-    def text(self):
-        return "".join(self.texts)
-
-    @property
-    def ended_well(self):
-        """Whether the answer is whole, by its own marks."""
-        return self.last.type == END and len(self.finish) == 1
-
-    @property
-    def fault(self):
-        return self.last.body["class"] if self.last.type == FAULT else None
-
-
-class Relayed:
-    """The same of a caller who speaks OpenAI's chat."""
-
-    family = FAMILIES["chat"]
-
-    def __init__(self, made, model, text="it", stream=True, **more):
-        self.call = Call(made, **self.family.ask(model, text, stream), timeout=30, **more)
-
-    def until(self, n):
-        while self.call.body.count(b'"content"') <= n and self.call.last is None:
-            self.call.frame()
-        return self
-
-    def finished(self):
-        self.call.finish()
-        return self
-
-    def close(self):
-        self.call.close()
-
-    @property
-    def last(self):
-        return self.call.last
-
-    @property
-    def chunks(self):
-        """What its provider sent is passed on byte by byte, and so is a line that is no JSON."""
-        return [json.loads(line[6:]) for line in self.call.body.decode().replace("\r", "").split("\n")
-                if line.startswith("data: {") and line != "data: {oops"]
-
-    @property
-    def _choices(self):
-        return [choice for chunk in self.chunks for choice in chunk.get("choices", ())]
-
-    @property
-    def text(self):
-        if self.call.is_stream:
-            return "".join(choice["delta"].get("content") or "" for choice in self._choices)
-        return self.family.text(self.call) if self.call.is_good else ""
-
-    @property
-    def calls(self):
-        calls = {}
-        for choice in self._choices:
-            for piece in choice["delta"].get("tool_calls") or ():
-                call = calls.setdefault(piece["index"], ["", ""])
-                call[0] += piece["function"].get("name") or ""
-                call[1] += piece["function"].get("arguments") or ""
-        return calls
-
-    @property
-    def ended_well(self):
-        finishes = [choice["finish_reason"] for choice in self._choices if choice.get("finish_reason")]
-        return self.call.is_good and self.call.status == 200 and len(finishes) == 1 and \
-            not any("error" in chunk for chunk in self.chunks)
-
-    @property
-    def fault(self):
-        """Its class, once it is sure that it was told in the surface's own words, too, and once."""
-        fault = self.call.fault
-        if fault and self.call.is_stream:
-            errors = [chunk for chunk in self.chunks if "error" in chunk]
-            assert errors == self.chunks[-1:], self.call
-            assert b"[DONE]" not in self.call.body, "an answer that broke has no good end"
-        elif fault:
-            assert self.call.status >= 400 and self.family.error(self.call)[1], self.call
-        return fault
-
-
 CALLS = {"typed": Typed, "relayed": Relayed}
 
 
@@ -173,18 +36,16 @@ def named(fault, part, way):
     return f"{fault.replace('.', '-')}-{part}-{way}"
 
 
-def config(first, connect, second):
+def config(first, connect, second, cases, timers):
     """A provider of its own for each call, and an alias of it and of the one that is well."""
-    text = harness.section("broker", "", TIMERS)
+    text = harness.section("broker", "", timers)
     text += harness.provider_section(second, "second", auth="none", base_path="/second")
-    for fault, what in ALL.items():
+    for fault, what in cases.items():
         rig = connect if what.is_connect else first
         for part in PARTS + MORE:
             for way in WAYS:
                 name = named(fault, part, way)
-                text += harness.provider_section(rig, name, auth="none", base_path="/" + name,
-                                                 dialect=f"{what.dialect} {PATHS[what.dialect]}")
-                text += harness.section("model", "both-" + name, {"target": [name + "/m", "second/m"]})
+                text += two_targets(rig, name, what)
     for state in DEAD:
         text += harness.provider_section(first, state, base_path="/" + state)
     for name in ("changed", *KEPT):
@@ -196,18 +57,23 @@ def config(first, connect, second):
 @pytest.fixture(scope="module")
 def rigs(certs):
     """One for what happens to requests, one for what happens to connections, one that is well."""
-    with contextlib.ExitStack() as stack:
-        yield [stack.enter_context(Provider(certs, needs_key=False)) for _ in range(3)]
+    with providers(certs, 3) as all_of_them:
+        yield all_of_them
 
 
 @pytest.fixture(scope="module")
 def made(rigs):
-    with harness.Broker(config(*rigs)) as broker:
+    with harness.Broker(config(*rigs, FAULTS, TIMERS)) as broker:
         yield broker
 
 
-@pytest.fixture
-def world(made, rigs):
+@pytest.fixture(scope="module")
+def patient(rigs):
+    with harness.Broker(config(*rigs, ODD, PATIENT)) as broker:
+        yield broker
+
+
+def as_new(made, rigs):
     """The broker and its providers, all as if new but for what it has learned; and nothing is left of a test."""
     for rig in rigs:
         rig.reset()
@@ -216,6 +82,16 @@ def world(made, rigs):
     for rig in rigs:
         rig.check()
     has_open(made, 0)
+
+
+@pytest.fixture
+def world(made, rigs):
+    yield from as_new(made, rigs)
+
+
+@pytest.fixture
+def odd_world(patient, rigs):
+    yield from as_new(patient, rigs)
 
 
 def has_open(made, calls):
@@ -227,22 +103,6 @@ def cpu_seconds(made):
     with open(f"/proc/{made.pid}/stat") as file:
         fields = file.read().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def ledger(made):
-    """Its rows, and those that waited to be written."""
-    assert made.llmb("usage").code == 0
-    return made.ledger()
-
-
-def rows_of(made, call):
-    """The exchange's row and those of its attempts, once they are there."""
-    def found():
-        rows = ledger(made)
-        mine = [row for row in rows["exchange"] if row["id"] == call.last.body["request_id"]]
-        return mine and (mine[0], sorted((row for row in rows["attempt"] if row["exchange_id"] == mine[0]["id"]),
-                                         key=lambda row: row["number"]))
-    return wait_until(found, 10, "the rows of a call")
 
 
 def bodies(rig, name):
@@ -260,7 +120,7 @@ def prepare(rig, fault, what, parts):
         for part in parts:
             script = what.after if part == "after" else what.script
             for way in WAYS:
-                rig.script(dict(script, path=f"/{named(fault, part, way)}{PATHS[what.dialect]}", times=0))
+                rig.script(dict(script, path=path_of(named(fault, part, way), what), times=0))
 
 
 def ask(made, fault, part, way, timeout_ms=DEADLINE_MS):
@@ -293,7 +153,7 @@ def test_fault(world, fault):
     begun, spent = time.monotonic(), cpu_seconds(made)
     calls = {(part, way): ask(made, fault, part, way) for part in parts for way in WAYS}
     for call in calls.values():
-        call.finished()
+        call.finish()
     took = time.monotonic() - begun
     assert took < DEADLINE_MS / 1000 + 1, "no call outlives its deadline"
     assert cpu_seconds(made) - spent < CPU_SECONDS
@@ -323,15 +183,15 @@ def test_fault(world, fault):
 
 
 @pytest.mark.parametrize("odd", ODD)
-def test_odd_but_whole(world, odd):
+def test_odd_but_whole(odd_world, odd):
     """The first one's answer is what its caller gets, whatever it looks like."""
-    made, first, _, second = world
+    made, first, _, second = odd_world
     what = ODD[odd]
     prepare(first, odd, what, ["before", "alone"])
     spent = cpu_seconds(made)
-    calls = {(part, way): ask(made, odd, part, way) for part in ("before", "alone") for way in WAYS}
+    calls = {(part, way): ask(made, odd, part, way, 40_000 * harness.SLOWER) for part in ("before", "alone") for way in WAYS}
     for call in calls.values():
-        call.finished()
+        call.finish()
     assert cpu_seconds(made) - spent < CPU_SECONDS
     for (part, way), call in calls.items():
         exchange, attempts = rows_of(made, call)
@@ -360,7 +220,7 @@ def test_who_says_nothing_is_left_at_the_deadline(world, connection):
     begun, most = time.monotonic(), 600 * harness.SLOWER
     calls = [ask(made, name, "late", way, most) for name in silent for way in WAYS]
     for call in calls:
-        call.finished()
+        call.finish()
     assert time.monotonic() - begun < most / 1000 + 1
     if FAULTS[connection].listener:
         connect.listener("up")
@@ -392,7 +252,7 @@ def test_callers_who_vanish(world):
             continue
         for way, script, place in (("typed", what.script, "start"), ("relayed", what.after, SEEN)):
             if script:
-                first.script(dict(held(script, place), path=f"/{named(name, 'gone', way)}{PATHS[what.dialect]}"))
+                first.script(dict(held(script, place), path=path_of(named(name, 'gone', way), what)))
                 calls.append((ask(made, name, "gone", way), place))
     first.wait_held(len(calls), 20)
     spent = cpu_seconds(made)
@@ -452,7 +312,7 @@ def test_one_key_of_three(world, state):
     first.script(**said(GOOD), times=0)
     first.key_is(keys["one"], state)
     for way in WAYS * 3:
-        call = CALLS[way](made, state + "/m").finished()
+        call = CALLS[way](made, state + "/m").finish()
         assert call.ended_well and call.text == GOOD, call.last
         attempts = rows_of(made, call)[1]
         assert attempts[-1]["key_label"] == "two" and len(attempts) <= 2, attempts
@@ -460,7 +320,7 @@ def test_one_key_of_three(world, state):
                    for row in attempts[:-1]), attempts
     for label in KEYS[1:]:
         first.key_is(keys[label], state)
-    call = Typed(made, state + "/m").finished()
+    call = Typed(made, state + "/m").finish()
     assert call.fault == told and call.text == ""
     asked = [row["key_label"] for row in rows_of(made, call)[1]]
     assert set(KEYS[1:]) <= set(asked) and len(asked) == len(set(asked)), asked
@@ -473,20 +333,20 @@ def test_a_certificate_that_changes(world):
     made, _, connect, _ = world
     connect.script(**said(GOOD), times=0)
     for way in WAYS:
-        assert CALLS[way](made, "both-changed").finished().ended_well
+        assert CALLS[way](made, "both-changed").finish().ended_well
     said_before = connect.stats()["bodies"]
     assert said_before == len(WAYS)
     connect.on_connect({"cert": "other_ca", "times": 0})
     connect.listener("down", hangs_up=True)
     connect.listener("up")
     for way in WAYS:
-        call = CALLS[way](made, "both-changed", timeout_ms=DEADLINE_MS).finished()
+        call = CALLS[way](made, "both-changed", timeout_ms=DEADLINE_MS).finish()
         assert call.ended_well and call.text == GOOD, call.last
         exchange, attempts = rows_of(made, call)
         assert exchange["provider"] == "second" and attempts[-1]["outcome"] == "ok"
         assert all(row["provider"] == "changed" and row["error"] == "connection" and not row["sent_body"]
                    for row in attempts[:-1]), attempts
-    assert Typed(made, "changed/m", timeout_ms=DEADLINE_MS).finished().fault in ("connection", "overloaded")
+    assert Typed(made, "changed/m", timeout_ms=DEADLINE_MS).finish().fault in ("connection", "overloaded")
     assert connect.stats()["bodies"] == said_before
 
 
@@ -497,13 +357,13 @@ def test_a_host_that_dies_with_the_request(world, how):
     """It has got the whole request on a connection that was kept, closes it without a word, and cannot be reached
     any more: the request was sent, and goes to nobody but the second."""
     made, _, connect, second = world
-    assert Typed(made, how + "/m").finished().ended_well
+    assert Typed(made, how + "/m").finish().ended_well
     connect.script(close_after="start")
     if how == "down":
         connect.listener("down")
     else:
         connect.on_connect({**({"reset": True} if how == "reset" else {"stall": "hello"}), "times": 0})
-    call = Typed(made, "both-" + how).finished()
+    call = Typed(made, "both-" + how).finish()
     connect.listener("up")
     exchange, attempts = rows_of(made, call)
     assert call.ended_well and call.text == GOOD, call.last

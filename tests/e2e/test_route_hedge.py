@@ -11,7 +11,7 @@ import time
 import harness
 from harness import wait_until
 from provider_faults import said
-from test_route_faults import Relayed, Typed, ledger
+from route_calls import Relayed, Typed, ledger
 
 RESERVE = 10
 SLOW = "slow " * 30 + "end"
@@ -34,7 +34,7 @@ def test_the_quicker_one_answers(broker, providers):
     made = broker(config(a, b, "100ms"))
     begun = time.monotonic()
     calls = [(Typed, Relayed)[i % 2](made, "both", stream=i % 4 < 2) for i in range(8)]
-    done = [call.finished() for call in calls]
+    done = [call.finish() for call in calls]
     took = time.monotonic() - begun
     assert [(call.text, call.fault) for call in done] == [(QUICK, None)] * len(done)
     assert 0.1 <= took < 5 * harness.SLOWER, took
@@ -65,10 +65,10 @@ def test_one_that_is_quick_enough_is_left_alone(broker, providers):
     a.script(**said(SLOW), pause={"at": "head", "ms": 100}, times=20)
     a.script(**said(SLOW), hold="head", times=1)
     for _ in range(20):
-        assert Typed(made, "both").finished().text == SLOW
+        assert Typed(made, "both").finish().text == SLOW
     assert b.requests() == []
     begun = time.monotonic()
-    assert Typed(made, "both").finished().text == QUICK
+    assert Typed(made, "both").finish().text == QUICK
     assert time.monotonic() - begun < 3 * harness.SLOWER
     assert len(b.requests()) == 1
 
@@ -137,7 +137,7 @@ def test_races(broker, providers):
                 time.sleep(0.025)
                 call.close()
                 continue
-            got.append(call.finished())
+            got.append(call.finish())
     threads = [threading.Thread(target=work) for _ in range(RACERS)]
     for thread in threads:
         thread.start()

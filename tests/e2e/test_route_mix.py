@@ -12,7 +12,7 @@ import threading
 import harness
 from provider_client import Provider
 from provider_faults import CALLS, LOST, WORDS
-from test_route_faults import Relayed, Typed, ledger
+from route_calls import Relayed, Typed, ledger
 
 COUNT = int(os.environ.get("LLMB_MIX", "300"))
 SEED = os.environ.get("LLMB_MIX_SEED", "llm-broker")
@@ -48,7 +48,7 @@ class Asked:
         way, stream = Typed if number % 2 else Relayed, number % 5 > 1
         self.is_once = number % 7 == 0
         call = way(made, f"from-{number % 3}-{number // 3 % PLACES}", f"u{number} 60 words", stream,
-                   at_most_once=self.is_once).finished()
+                   at_most_once=self.is_once).finish()
         self.number, self.last, self.fault, self.text = number, call.last, call.fault, call.text
         self.calls = tuple(map(tuple, call.calls.values())) if call.text == "" and self.fault is None else ()
         self.id, self.partial = call.last.body["request_id"], call.last.body.get("partial", False)

@@ -119,6 +119,64 @@ class Terminal:
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1]), self.out.decode()
 
 
+def test_a_program_that_stops_itself_gives_the_terminal_back(broker, provider):
+    """As vim and Claude Code do on ^Z: the shell is there again, and brings both of them back."""
+    made = started(broker, provider, SMALL)
+    terminal = Terminal(made, "/bin/sh", "-i")
+    ours = f"'{harness.program('llmb')}' run --profile small -- sh -c "
+    terminal.type(f"{ours} 'echo up; kill -STOP $$; echo ba''ck'\n")
+    terminal.read_until("Stopped")
+    terminal.type("echo he''re; fg\n")
+    terminal.read_until("here")
+    terminal.read_until("back")
+    terminal.type(f"{ours} 'echo run''ning; exec sleep 60'\n")
+    terminal.read_until("running")
+    terminal.type("\x1a")
+    until = len(terminal.out)
+    while b"Stopped" not in terminal.out[until:]:
+        assert terminal.read(harness.CALL_SECONDS)
+    terminal.type("kill %1; fg; echo en''ded; exit 7\n")
+    terminal.read_until("ended")
+    assert terminal.finish()[0] == 7
+
+
+def test_where_no_shell_waits_nobody_stops(broker, provider):
+    """Whoever stopped it, and continues it, has it as it was."""
+    made = started(broker, provider, SMALL)
+    terminal = Terminal(made, harness.program("llmb"), "run", "--profile", "small", "--", "sh", "-c",
+                        "echo $$; kill -STOP $$; echo back; exit 5")
+    terminal.read_until("\n")
+    program = int(terminal.out.split()[0])
+    stat = pathlib.Path(f"/proc/{program}/stat")
+    harness.wait_until(lambda: " T " in stat.read_text(), 5, "it has stopped")
+    os.kill(program, signal.SIGCONT)
+    assert terminal.finish()[0] == 5
+
+
+# ---- what was left behind ----
+
+def test_what_a_killed_llmb_left_goes_with_the_next(broker, provider):
+    made = started(broker, provider, SMALL)
+    killed, other = (made.llmb_start("run", "--profile", "small", "--", "sh", "-c", "echo $$; exec sleep 60") for _ in range(2))
+    programs = [int(one.read_until("\n")) for one in (killed, other)]
+    left = set(folders(made))
+    killed.signal(signal.SIGKILL)
+    killed.process.wait()
+    assert set(folders(made)) == left
+    home = max(left) / "gemini" / ".gemini"  # of either: what is in use is kept
+    home.mkdir(parents=True)
+    (home / "tmp").symlink_to(made.home)
+    foreign = pathlib.Path(made.env["XDG_RUNTIME_DIR"]) / "llmb-run-link"
+    foreign.symlink_to(made.home)
+    assert llmb(made, "run", "--profile", "small", "--", "true").code == 0
+    (kept,) = set(folders(made)) - {foreign}
+    assert kept in left and made.home.exists() and foreign.is_symlink()
+    for one in programs:
+        os.kill(one, signal.SIGKILL)
+    other.finish()
+    assert folders(made) == [foreign]
+
+
 ASK = ("run", "--ask", "--name", "tool", "--")
 
 
@@ -131,7 +189,7 @@ def agents():
 
 
 def sockets_of(pid):
-    return [one for one in pathlib.Path(f"/proc/{pid}/fd").iterdir() if os.readlink(one).startswith("socket:")]
+    return [fd for fd, what in harness.fds_of(pid).items() if what.startswith("socket:")]
 
 
 @pytest.mark.parametrize("answer, code", [("y", 0), ("n", 3)])

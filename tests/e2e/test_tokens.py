@@ -9,28 +9,14 @@ import socket
 import subprocess
 
 import harness
+import msgpack
 import pytest
-from test_behalf import BOX, Between, chat, program  # noqa: F401
+from between import BOX, Between, between, chat, made, program  # noqa: F401
 from test_identity import PYTHON, needs_bwrap
 from test_identity import stopped, system  # noqa: F401
 from wire import CALL, END, FAULT
 
 KEY = "sk-test-0123456789abcdef"
-
-
-@pytest.fixture
-def made(broker):
-    made = broker(run=False)
-    made.socket = made.folder / "llm-broker" / "sock"
-    made.env["LLM_BROKER_SOCKET"] = str(made.socket)
-    return made.start()
-
-
-@pytest.fixture
-def between(made):
-    one = Between(made.socket)
-    yield one
-    one.close()
 
 
 def new(made, *args):
@@ -114,6 +100,60 @@ def test_revoked_is_revoked_at_once(made, between):
     assert [each["id"] for each in listed(made)] == [other["id"]]
 
 
+def test_what_is_under_way_by_a_revoked_one_ends(broker, provider):
+    """In the middle of an answer, before it and waiting for its turn; others' calls go on."""
+    made = broker(harness.section("limit", "two", {"app": "token:*", "concurrency": 3}) + harness.provider_section(provider))
+    made.add_key("test", KEY)
+    taken, kept = new(made, "notes"), new(made, "notes")
+    provider.script(hold=2)
+    provider.script(silence="start")
+    provider.script(hold=2)
+    one = Between(made.socket)
+    body = msgpack.packb({"model": "test/a", "stream": True,
+                          "messages": [{"role": "user", "content": [{"type": "text", "text": "hi"}]}]})
+
+    def ask(text):
+        one.calls += 1
+        one.client.send_frame(CALL, one.calls, {**chat(timeout_ms=60000), "body": body, "behalf": {"token": text}})
+        return one.calls
+    begun, silent, others = ask(taken["token"]), ask(taken["token"]), None
+    provider.wait_request(2)
+    others = ask(kept["token"])
+    provider.wait_request(3)
+    waiting = ask(taken["token"])
+    assert made.llmb("token", "revoke", taken["id"]).code == 0
+    ends = {}
+    while len(ends) < 3:
+        frame = one.client.recv_frame()
+        if frame.type in (END, FAULT):
+            ends[frame.call] = frame.body
+    assert set(ends) == {begun, silent, waiting} and all(each["class"] == "denied" for each in ends.values()), ends
+    assert all(taken["id"] in each["message"] and "llmb token new" in each["message"] for each in ends.values()), ends
+    harness.wait_until(lambda: sum(request.hangup_at is not None for request in provider.requests()) == 2, 10,
+                       "the provider to be let go of")
+    provider.release()
+    assert one.client.recv_until(END, FAULT)[-1].type == END
+    outcomes = sorted(row["outcome"] for row in made.wait_ledger(4)["exchange"])
+    assert outcomes == ["failed", "ok", "unknown", "unknown"], "what the provider had may have been served"
+    one.close()
+
+
+def test_what_is_under_way_ends_with_the_tokens_connection(broker, provider):
+    made = broker(harness.provider_section(provider))
+    made.add_key("test", KEY)
+    provider.script(silence="start")
+    maker, one = Between(made.socket), Between(made.socket)
+    _, frames = maker.ask(behalf={"label": "run"}, call={"kind": "admin", "op": "token.new", "credit": 1 << 20,
+                                                        "body": b'{"app":"once","session":true}'})
+    token = json.loads(b"".join(frame.body["d"] for frame in frames if frame.name == "data"))
+    one.client.send_frame(CALL, 1, {**chat("test/a"), "behalf": {"token": token["token"]}})
+    provider.wait_request(1)
+    maker.close()
+    frame = one.client.recv_until(END, FAULT)[-1]
+    assert frame.type == FAULT and frame.body["class"] == "denied" and token["id"] in frame.body["message"], frame
+    one.close()
+
+
 def test_a_token_has_its_day(made, between):
     token = new(made, "notes", "--expires", "1s")
     harness.wait_until(lambda: shown(between, token["token"])[0] == "denied", 10, "it to expire")
@@ -178,7 +218,7 @@ def test_a_limit_is_a_tokens_own(broker, provider):
 def test_a_sandbox_gains_nothing_by_a_token(made, program):  # noqa: F811
     """It stays the sandbox that it is: asked about, on its own account."""
     token = new(made, "notes")
-    inside = ("import sys\nfrom test_behalf import Between\none = Between(sys.argv[1])\n"
+    inside = ("import sys\nfrom between import Between\none = Between(sys.argv[1])\n"
               "print(one.ask(behalf={'token': sys.argv[2]})[0], one.whoami(behalf={'token': sys.argv[2]})['who'])\n")
     here = str(pathlib.Path(__file__).parent)
     for path in (harness.sandbox_socket(made), made.socket):
@@ -195,7 +235,7 @@ def test_a_sandbox_gains_nothing_by_a_token(made, program):  # noqa: F811
 @pytest.mark.security
 @needs_bwrap
 def test_a_sandbox_makes_none(made):
-    inside = ("import sys\nfrom test_behalf import Between\none = Between(sys.argv[1])\n"
+    inside = ("import sys\nfrom between import Between\none = Between(sys.argv[1])\n"
               "print(one.ask(behalf={'label': 'x'}, call={'kind': 'admin', 'op': 'token.new', "
               "'body': b'{\"app\":\"x\"}'})[0])\n")
     here = str(pathlib.Path(__file__).parent)
@@ -257,12 +297,7 @@ class Bridge:
         self.port = self._port()
 
     def _port(self):
-        inodes = set()
-        for name in os.listdir(f"/proc/{self.running.pid}/fd"):
-            try:
-                inodes.add(os.readlink(f"/proc/{self.running.pid}/fd/{name}"))
-            except OSError:
-                pass
+        inodes = set(harness.fds_of(self.running.pid).values())
         for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]:
             words = line.split()
             if words[3] == "0A" and f"socket:[{words[9]}]" in inodes:
@@ -299,7 +334,8 @@ SURFACES = ("/v1/chat/completions", "/v1/messages", "/v1beta/models/test%2Fa:gen
 PLACES = {"bearer": lambda text: ("", {"authorization": f"Bearer {text}"}),
           "x-api-key": lambda text: ("", {"x-api-key": text}),
           "x-goog-api-key": lambda text: ("", {"x-goog-api-key": text}),
-          "query": lambda text: (f"?alt=json&key={text}", {})}
+          "query": lambda text: (f"?alt=json&key={text}", {}),
+          "escaped query": lambda text: (f"?%6bey={text.replace('_', '%5F')}&alt=json", {})}
 
 
 @pytest.fixture
@@ -338,7 +374,7 @@ def test_a_token_is_found_where_programs_have_their_key(served, bridge, provider
         assert row["app"] == "llm-broker-bridge" and row["kind"] == "host" and not row["via"]
     for request in provider.requests():
         whole = request.path + str(request.headers)
-        assert token["token"] not in whole and "sk-whatever" not in whole and "key=" not in request.path
+        assert token["token"] not in whole and "sk-whatever" not in whole and "ey=" not in request.path and "%5F" not in whole
 
 
 def text_of(path, answer):
@@ -388,6 +424,26 @@ def test_a_revoked_one_is_refused_on_an_open_connection(served, bridge):
         codes.append(answer.status)
     conn.close()
     assert codes == [200, 403]
+
+
+def test_a_stream_by_a_revoked_one_breaks_off_and_says_why(broker, bridge, provider):
+    made = broker(harness.provider_section(provider))
+    made.add_key("test", KEY)
+    one = bridge(made)
+    for path in SURFACES:
+        token = new(made, "notes")
+        provider.script(hold=3)
+        conn = http.client.HTTPConnection("127.0.0.1", one.port, timeout=30)
+        is_gemini = envelope(path) == "gemini"
+        target = path.replace(":generateContent", ":streamGenerateContent?alt=sse") if is_gemini else path
+        said = BODIES[envelope(path)]("test/a")
+        conn.request("POST", target, json.dumps(said if is_gemini else {**said, "stream": True}),
+                     {"content-type": "application/json", "x-api-key": token["token"]})
+        answer = conn.getresponse()
+        assert answer.status == 200 and b"data:" in answer.readline() + answer.readline()
+        assert made.llmb("token", "revoke", token["id"]).code == 0
+        assert f"app token {token['id']} was taken back" in answer.read().decode()
+        conn.close()
 
 
 @pytest.mark.parametrize("kernel", ["", "old_kernel"])

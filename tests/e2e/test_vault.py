@@ -168,13 +168,24 @@ def test_a_damaged_vault_is_opened_when_its_backup_is_back(held, passphrase):
     assert works(held)
 
 
-def test_a_credential_of_the_service_manager_opens_it(broker, provider, tmp_path):
-    credential = tmp_path / "llm-broker.vault-key"
-    credential.write_text("as long as anybody likes")
-    credential.chmod(0o400)
-    made = broker(harness.provider_section(provider, model="m"),
-                  env={"CREDENTIALS_DIRECTORY": str(tmp_path)})
+@pytest.fixture
+def credential(tmp_path):
+    """A folder as a service manager hands it over, and what is for the vault in it."""
+    made = tmp_path / "llm-broker.vault-key"
+    made.write_text("as long as anybody likes")
+    made.chmod(0o400)
+    return made
+
+
+def handed(broker, provider, credential):
+    return broker(harness.provider_section(provider, model="m"), env={"CREDENTIALS_DIRECTORY": str(credential.parent)})
+
+
+def test_a_credential_of_the_service_manager_opens_it(broker, provider, credential):
+    aside = credential.rename(credential.parent / "aside")
+    made = handed(broker, provider, credential)
     made.add_key("test", "sk-one-key-of-many")
+    aside.rename(credential)
     done = made.llmb("vault", "add", "credential")
     assert done.code == 0, done.err
     assert made.llmb("vault", "remove", "key-file", "--yes").code == 0
@@ -185,6 +196,41 @@ def test_a_credential_of_the_service_manager_opens_it(broker, provider, tmp_path
     made.start()
     done = made.llmb("ask", "-m", "test/m", "hi")
     assert done.code == 5 and "llm-broker.vault-key" in done.err
+
+
+def test_a_vault_that_is_made_where_there_is_one_opens_by_it(broker, provider, credential):
+    """Nothing that opens it is ever on the disk."""
+    made = handed(broker, provider, credential)
+    done = made.llmb("key", "add", "test", "--from-stdin", "--no-input", input="sk-one-key-of-many")
+    assert done.code == 0 and "llm-broker.vault-key opens it unattended" in done.err, done
+    assert not (made.state_dir / "vault.key").exists()
+    assert slots(made) == ["credential"]
+    made.restart()
+    assert works(made)
+
+
+def test_a_new_credential_takes_the_place_of_one_that_is_lost(broker, provider, credential):
+    """By the recovery code, as llm-brokerd(8) has it; what was lost opens nothing any more."""
+    made = handed(broker, provider, credential)
+    made.add_key("test", "sk-one-key-of-many")
+    code = made.llmb("vault", "add", "recovery").out.strip()
+    lost = credential.rename(credential.parent / "lost")
+    credential.write_text("another one")
+    credential.chmod(0o400)
+    made.restart()
+    done = made.llmb("ask", "-m", "test/m", "hi")
+    assert done.code == 5 and "llmb vault unlock" in done.err, done
+    assert unlock(made, code).code == 0
+    done = made.llmb("vault", "add", "credential")
+    assert done.code == 0, done
+    assert slots(made) == ["credential", "recovery"]
+    made.restart()
+    assert works(made)
+    made.stop()
+    lost.rename(credential)
+    made.start()
+    done = made.llmb("ask", "-m", "test/m", "hi")
+    assert done.code == 5 and "llmb vault unlock" in done.err, done
 
 
 def test_an_agent_brings_its_key(held):

@@ -67,11 +67,18 @@ class Trouble:
         return self
 
     def __exit__(self, *_):
+        is_stuck = False
         self.strace.terminate()
-        self.strace.wait(10)
+        try:
+            self.strace.wait(5)
+        except subprocess.TimeoutExpired:
+            # all were killed as it let go of them, and it waits for the first thread, which is there until the others are not
+            self.strace.kill()
+            self.strace.wait()
+            is_stuck = True
         self.strace.stderr.close()
         text = self.log.read_text(errors="replace")
-        self.seen = bool(re.search(rf"{self.call}\(.*\(INJECTED", text)) or "killed by SIGKILL" in text
+        self.seen = is_stuck or bool(re.search(rf"{self.call}\(.*\(INJECTED", text)) or "killed by SIGKILL" in text
 
 
 def knows_call(call):

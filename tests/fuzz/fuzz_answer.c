@@ -246,7 +246,10 @@ static void give(struct told *t, const struct llm_event *e)
 		assert(t->out.n == 0 || span_ends(buf_view(&t->out), SPAN("\n\n")));
 	if (is_over)
 		return;
-	t->is_strange = t->is_strange || (e->type == EV_PART && e->part.text.n > 0);
+	t->is_strange =
+		t->is_strange || (e->type == EV_PART && e->part.text.n > 0) ||
+		(e->type == EV_TOOL_START && (e->call.id.n > LIMIT_CALL_NAME_BYTES ||
+						     e->call.name.n > LIMIT_CALL_NAME_BYTES));
 	t->has_end = e->type == EV_END;
 	t->has_fault = e->type == EV_FAULT;
 	if (!t->has_end && !t->has_fault)

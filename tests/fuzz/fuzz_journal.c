@@ -3,8 +3,8 @@
 #include <endian.h>
 #include <stdlib.h>
 
-#include "brokerd/ledger/crc32c.h"
 #include "brokerd/ledger/record.h"
+#include "brokerd/value/crc32c.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *bytes, size_t n);
 

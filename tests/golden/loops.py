@@ -9,7 +9,8 @@ calls at a time through `dialect reply`, streamed in every other turn. The answe
 as it came, with the results of both calls, of which one has an image, and a cache mark where the
 language has them. In each turn the host must be asked a request that it takes, in which every call has
 its name, its arguments and its result, in the order of the turns, and the seals of its own reasoning
-as they were; images and marks are there, or a warning names them. TAP on stdout: a line a pair.
+as they were; images are there, and marks where the host does not keep prompts by itself, or a warning
+names them. TAP on stdout: a line a pair.
 """
 
 import argparse
@@ -107,8 +108,11 @@ def request_problems(caller, host, out, turn, asked):
     if images < turn - 1 and not told(warnings, "image"):
         problems.append(f"{images} images of {turn - 1}, and no warning")
     is_marked = any(word in out["body"] for word in ("cache_control", "cachePoint", "prompt_cache"))
-    if turn > 1 and caller.has_marks and not is_marked and not told(warnings, "cache"):
-        problems.append("the cache mark is gone, and no warning")
+    if turn > 1 and caller.has_marks:
+        if host.keeps_by_itself and (is_marked or told(warnings, "cache")):
+            problems.append("a host that keeps prompts by itself is told to, or its caller that it is not")
+        if not host.keeps_by_itself and not is_marked and not told(warnings, "cache"):
+            problems.append("the cache mark is gone, and no warning")
     if host.is_sealed:
         wanted = [] if (caller.family, host.name) in BY_STORE else list(range(1, turn))
         if host.seals_of(body) != wanted:

@@ -16,7 +16,7 @@ import time
 PROVE_ALL = re.compile(r"^Files=(\d+), Tests=(\d+),")
 PROVE_BAD = re.compile(r"^\S.*\(Wstat: .*Tests: (\d+) Failed: (\d+)\)$")
 PYTEST_PART = re.compile(
-    r"(\d+) (passed|failed|errors?|skipped|xfailed|xpassed|deselected|warnings?)")
+    r"(\d+) (passed|failed|errors?|skipped|xfailed|xpassed|deselected|warnings?|reruns?)")
 PYTEST_ALL = re.compile(rf"^=*\s*(?:no tests ran|{PYTEST_PART.pattern}(?:, .*)?) in [\d.]+s\b.*$")
 
 
@@ -86,6 +86,7 @@ CASES = (  # what a command wrote, its status, and what was passed, failed and s
     ("== 2 failed, 3 passed, 1 skipped, 1 error in 62.10s (0:01:02) ==", 1, (3, 3, 1)),
     ("1 passed, 1 deselected, 1 warning in 0.86s", 0, (1, 0, 0)),
     ("1 skipped in 0.01s", 0, (0, 0, 1)),
+    ("12 passed, 2 skipped, 1 rerun in 0.03s", 0, (12, 0, 2)),
     ("no tests ran in 0.01s", 5, (0, 1, 0)),
     ("3 passed in 0.03s", 1, (3, 1, 0)),
     ("1 failed, 2 passed in 0.1s\nError: at exit", 1, (2, 1, 0)),

@@ -2,6 +2,7 @@
 #include "tests/lib/event_line.h"
 
 #include "protocol/base/num.h"
+#include "protocol/limits.h"
 
 static const struct fault overloaded = {
 	.err = ERR_OVERLOADED, .retry_after_ms = -1, .message = "Overloaded"};
@@ -185,6 +186,13 @@ static const struct {
 	{"fault",   EV_FAULT,      read_fault  },
 };
 
+/* None that a decoder gives is longer. */
+static bool is_held(const struct llm_event *e)
+{
+	return e->type != EV_TOOL_START ||
+	       (e->call.id.n <= LIMIT_CALL_NAME_BYTES && e->call.name.n <= LIMIT_CALL_NAME_BYTES);
+}
+
 bool event_line_read(struct span line, struct llm_event *out)
 {
 	const struct span word = span_cut(&line, ' ');
@@ -193,7 +201,7 @@ bool event_line_read(struct span line, struct llm_event *out)
 			continue;
 		*out = (struct llm_event){.type = words[i].type};
 		return number(&line, &out->choice) && out->choice < EVENT_LINE_CHOICES &&
-		       words[i].read(line, out);
+		       words[i].read(line, out) && is_held(out);
 	}
 	return false;
 }

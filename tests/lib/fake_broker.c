@@ -102,6 +102,7 @@ void fake_end(struct fake_to to)
 		.ttft_us = 120,
 		.total_us = 3400,
 		.attempts = 1,
+		.is_kept = true,
 	};
 	end.end.usage.input = 10;
 	end.end.usage.cache_read = 2;

@@ -13,9 +13,11 @@ struct gauge {
 	pid_t watched; /* whose processor time it is; 0: this process's */
 	int64_t began_ns, cpu_began_ns;
 	uint64_t calls, errors, tokens;
+	uint64_t unanswered;          /* at the end; their times until then are in `call` */
 	struct histogram call;        /* from when it was due to its end; errors are not in it */
 	struct histogram first_token; /* from when it was due */
 	struct histogram token_delay; /* from its stamp */
+	struct histogram token_gap;   /* from the one before it */
 };
 
 void gauge_begin(struct gauge *t);
@@ -23,7 +25,11 @@ void gauge_begin(struct gauge *t);
 /* All do nothing before gauge_begin. */
 void gauge_call(struct gauge *t, int64_t due_ns);
 void gauge_error(struct gauge *t);
-void gauge_token(struct gauge *t, int64_t due_ns, int64_t stamp_ns, bool is_first);
+/* *last_ns is when the call's last token came, 0 before the first; it is kept there. */
+void gauge_token(struct gauge *t, int64_t due_ns, int64_t stamp_ns, int64_t *last_ns);
+/* A call that was due and has no answer yet at `end_ns`. It took so long at least: left out, those that
+ * were held up the longest would be missed. */
+void gauge_unanswered(struct gauge *t, int64_t due_ns, int64_t end_ns);
 
 /* Ends it now, and prints its figures to stdout as members of a JSON object. */
 void gauge_print(const struct gauge *t);

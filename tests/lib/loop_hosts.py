@@ -37,6 +37,8 @@ class Host:
     def __init__(self, family, model, provider=None, is_sealed=False):
         self.family, self.model, self.provider, self.is_sealed = family, model, provider, is_sealed
         self.name = f"{family} ({provider})" if provider else family
+        self.keeps_by_itself = provider != "openrouter" and family in (
+            "openai-chat", "openai-responses", "gemini", "mistral", "ollama")
 
     def ids(self, turn):
         return f"call_{turn}_a", f"call_{turn}_b"

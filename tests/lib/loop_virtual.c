@@ -94,10 +94,27 @@ struct loop *loop_virtual_last(void)
 	return last;
 }
 
-void loop_watch_stalls(struct loop *l, void (*on_stall)(const char *kind, int64_t took_us))
+void loop_watched_by(struct loop *l, struct loop_watch *w)
 {
 	(void)l; /* nothing takes time here */
-	(void)on_stall;
+	(void)w;
+}
+
+struct loop_figures loop_figures(const struct loop *l)
+{
+	(void)l;
+	return (struct loop_figures){0};
+}
+
+void loop_moved(struct loop *l)
+{
+	(void)l;
+}
+
+bool loop_is_late(const struct loop *l)
+{
+	(void)l;
+	return false;
 }
 
 int64_t loop_now_us(const struct loop *l)

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "brokerd/ledger/crc32c.h"
+#include "brokerd/value/crc32c.h"
 
 void small_journal_make(const char *dir, size_t half_bytes)
 {

@@ -311,6 +311,11 @@ enum err transport_start(struct transport *t, const struct http_request *request
 	return OK;
 }
 
+void transfer_until(struct transfer *x, int64_t due_us)
+{
+	stages_until(&x->stages, due_us);
+}
+
 void transfer_pause(struct transfer *x)
 {
 	x->seen.is_paused = true;

@@ -1,17 +1,22 @@
 /* worker_inline.c - worker.h without threads: a job runs where it is submitted, and is given back
  * by the loop, later. */
+#include "tests/lib/worker_inline.h"
+
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "brokerd/loop/worker.h"
 #include "protocol/base/list.h"
 
 struct workers {
 	struct loop *loop;
 	struct loop_task task;
-	struct job *done;
+	struct job *done, *held;
 	size_t pending;
+	bool is_held[WORKER_LANES];
 };
+
+static struct workers *last;
 
 static void give_back(struct workers *w)
 {
@@ -41,17 +46,46 @@ struct workers *workers_new(struct loop *l, unsigned threads, struct fault *why)
 	}
 	w->loop = l;
 	w->task.on_run = on_run;
-	return w;
+	return last = w;
+}
+
+static void run(struct workers *w, struct job *j)
+{
+	j->run(j);
+	LIST_PUSH(w->done, j);
+	loop_later(w->loop, &w->task);
+}
+
+void worker_inline_hold(unsigned lane)
+{
+	assert(lane > 0 && lane < WORKER_LANES);
+	last->is_held[lane] = true;
+}
+
+static void release(struct workers *w)
+{
+	memset(w->is_held, 0, sizeof w->is_held);
+	while (w->held) {
+		struct job *j = w->held;
+		LIST_REMOVE(w->held, j);
+		run(w, j);
+	}
+}
+
+void worker_inline_release(void)
+{
+	release(last);
 }
 
 void workers_submit(struct workers *w, struct job *j, unsigned lane)
 {
-	assert(lane < 8);
+	assert(lane < WORKER_LANES);
 	j->is_done = false;
-	j->run(j);
 	w->pending++;
-	LIST_PUSH(w->done, j);
-	loop_later(w->loop, &w->task);
+	if (w->is_held[lane])
+		LIST_PUSH(w->held, j);
+	else
+		run(w, j);
 }
 
 size_t workers_pending(const struct workers *w)
@@ -63,8 +97,11 @@ void workers_free(struct workers *w)
 {
 	if (!w)
 		return;
-	while (w->pending > 0)
+	while (w->pending > 0) {
+		release(w);
 		give_back(w);
+	}
+	last = NULL;
 	loop_task_stop(&w->task);
 	free(w);
 }

@@ -20,6 +20,7 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 Client = collections.namedtuple("Client", "name kind program api surface can")
 SECONDS = 10
+START_SECONDS = 40  # a busy machine reads an SDK's many files slowly
 
 # what it can do beside asking
 _OPENAI = "embed models helper raw"
@@ -50,11 +51,12 @@ class Driver:
             shutil.copytree(HERE / "node", made, dirs_exist_ok=True)  # packages are found beside who asks for them
             command = ["node", str(made / program)]
         else:
-            command = [str(made / "venv/bin/python"), str(HERE / "python" / program)]
+            command = [str(made / "venv/bin/python"), str(HERE / kind / program)]
+            env["PYTHONPATH"] = str(HERE / "python")  # where driver.py is
         self._errors = open(home / (program + ".stderr"), "wb")
         self._process = subprocess.Popen(command, env=env, cwd=home, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                          stderr=self._errors, bufsize=0)
-        self._left = b""
+        self._left, self._seconds = b"", START_SECONDS
 
     def is_alive(self):
         return self._process.poll() is None
@@ -63,7 +65,8 @@ class Driver:
         self._process.stdin.write(json.dumps(order).encode() + b"\n")
 
     def hear(self):
-        until = time.monotonic() + SECONDS
+        until = time.monotonic() + self._seconds
+        self._seconds = SECONDS
         while b"\n" not in self._left:
             ready, _, _ = select.select([self._process.stdout], [], [], max(0, until - time.monotonic()))
             more = os.read(self._process.stdout.fileno(), 1 << 20) if ready else b""

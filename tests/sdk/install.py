@@ -1,12 +1,12 @@
 #!/usr/bin/python3
 """install.py - are the SDKs there that the tests drive, at the versions that are written down?
 
-usage: install.py FOLDER node|python|tools...
+usage: install.py FOLDER KIND...
 
-node: tests/sdk/node/package-lock.json by npm; python: tests/sdk/python/requirements.txt by pip, into an
-environment of its own; tools: tests/sdk/tools/package-lock.json. Each goes to a folder below FOLDER,
-with what it was made of beside it, and is left as it is while that is the same. What cannot be
-installed is said, and its tests are skipped; the exit status is 0 all the same.
+node, tools, agents: tests/sdk/KIND/package-lock.json by npm; python, libraries: tests/sdk/KIND/requirements.txt by
+pip, into an environment of its own. Each goes to a folder below FOLDER, with what it was made of beside it, and is
+left as it is while that is the same. What cannot be installed is said, and its tests are skipped; the exit status is
+0 all the same.
 """
 
 import hashlib
@@ -18,12 +18,13 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 SECONDS = 300
 NODE = 20  # what the packages need at the least
+BY_NPM, BY_PIP = ("node", "tools", "agents"), ("python", "libraries")
 
 
 def _pinned(kind):
     """The files that say what is wanted."""
-    if kind == "python":
-        return [HERE / "python/requirements.txt"]
+    if kind in BY_PIP:
+        return [HERE / kind / "requirements.txt"]
     return [HERE / kind / "package.json", HERE / kind / "package-lock.json"]
 
 
@@ -61,10 +62,10 @@ def _node(made, kind):
          "--fetch-timeout=60000", cwd=made)
 
 
-def _python(made):
+def _python(made, kind):
     _run("/usr/bin/python3", "-m", "venv", made / "venv", cwd=made)
     _run(made / "venv/bin/pip", "install", "--quiet", "--require-hashes", "--only-binary=:all:", "--retries=1",
-         "-r", _pinned("python")[0], cwd=made)
+         "-r", _pinned(kind)[0], cwd=made)
 
 
 def install(folder, kind):
@@ -74,15 +75,15 @@ def install(folder, kind):
     made = pathlib.Path(folder).absolute() / kind
     shutil.rmtree(made, ignore_errors=True)
     made.mkdir(parents=True)
-    if kind == "python":
-        _python(made)
+    if kind in BY_PIP:
+        _python(made, kind)
     else:
         _node(made, kind)
     (made / "installed").write_text(_print_of(kind))
 
 
 def main(args):
-    if len(args) < 2 or set(args[1:]) - {"node", "python", "tools"}:
+    if len(args) < 2 or set(args[1:]) - {*BY_NPM, *BY_PIP}:
         sys.exit(__doc__)
     for kind in args[1:]:
         try:

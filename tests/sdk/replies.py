@@ -8,6 +8,7 @@ import base64
 import dataclasses
 import json
 
+import event_stream
 from answers import pieces
 
 USAGE = {"input": 20, "output": 7, "cached": 5, "reasoning": 2}
@@ -33,8 +34,7 @@ def script(family, said, stream):
         if said.finish:
             answer["finish"] = said.finish
         return {"answer": answer}
-    maker = _responses if family == "responses" else _gemini
-    return maker(said, stream)
+    return MAKERS[family](said, stream)
 
 
 # ---- Google's ----
@@ -129,3 +129,133 @@ def _responses(said, stream):
         tell("response.output_item.done", output_index=at, item=item)
     tell(f"response.{status}", response=done)
     return {"sse": events}
+
+
+# ---- others' ----
+
+def _cut(text, stream):
+    return pieces(text) if stream else [text] * bool(text)
+
+
+def _counts():
+    return {"prompt_tokens": USAGE["input"], "completion_tokens": USAGE["output"],
+            "total_tokens": USAGE["input"] + USAGE["output"]}
+
+
+def _functions(said, prefix, more=lambda i: {}):
+    return [{"id": f"{prefix}{i}", "type": "function", "function": {"name": name, "arguments": json.dumps(args)}, **more(i)}
+            for i, (name, args) in enumerate(said.calls)]
+
+
+def _openai_stream(chunks):
+    return {"sse": [{"raw": f"data: {json.dumps(chunk)}\n\n"} for chunk in chunks] + ["[DONE]"]}
+
+
+def _completions(said, stream):
+    def answer(text, finish, **more):
+        return {"id": "cmpl-1", "object": "text_completion", "created": 1760000000, "model": "m", "choices": [
+            {"index": 0, "text": text, "logprobs": None, "finish_reason": finish}], **more}
+    finish = said.finish or "stop"
+    if not stream:
+        return {"body": answer(said.text, finish, usage=_counts())}
+    return _openai_stream([*(answer(piece, None) for piece in pieces(said.text)), answer("", finish),
+                           {**answer("", None), "choices": [], "usage": _counts()}])
+
+
+def _mistral(said, stream):
+    """Reasoning is content, in a list, and the calls come whole."""
+    thoughts = [{"type": "thinking", "thinking": [{"type": "text", "text": piece}]} for piece in _cut(said.reasoning, stream)]
+    calls = _functions(said, "aB3dE6f0", lambda i: {"index": i})
+    finish = said.finish or ("tool_calls" if calls else "stop")
+    head = {"id": "c1", "created": 1760000000, "model": "m"}
+    if not stream:
+        message = {"role": "assistant", "content": [*thoughts, {"type": "text", "text": said.text}], "tool_calls": calls}
+        return {"body": {**head, "object": "chat.completion", "usage": _counts(), "choices": [
+            {"index": 0, "message": message, "finish_reason": finish}]}}
+
+    def chunk(delta, finish=None, **more):
+        return {**head, "object": "chat.completion.chunk", "choices": [
+            {"index": 0, "delta": delta, "finish_reason": finish}], **more}
+    return _openai_stream([chunk({"role": "assistant", "content": ""}), *(chunk({"content": [one]}) for one in thoughts),
+                           *(chunk({"content": piece}) for piece in pieces(said.text)),
+                           chunk({"content": "", "tool_calls": calls or None}, finish, usage=_counts())])
+
+
+def _cohere(said, stream):
+    usage = {"billed_units": {"input_tokens": 15, "output_tokens": USAGE["output"]}, "cached_tokens": USAGE["cached"],
+             "tokens": {"input_tokens": USAGE["input"], "output_tokens": USAGE["output"]}}
+    calls = _functions(said, "look_")
+    finish = {"length": "MAX_TOKENS"}.get(said.finish, "TOOL_CALL" if calls else "COMPLETE")
+    content = [{"type": kind, kind: text} for kind, text in (("thinking", said.reasoning), ("text", said.text)) if text]
+    if not stream:
+        return {"body": {"id": "c1", "finish_reason": finish, "usage": usage,
+                         "message": {"role": "assistant", "content": content, "tool_calls": calls}}}
+    events = []
+
+    def tell(kind, index=None, message=None, **more):
+        event = {"type": kind, **({} if index is None else {"index": index}),
+                 **({} if message is None else {"delta": {"message": message}}), **more}
+        events.append({"event": kind, "data": event})
+    tell("message-start", message={"role": "assistant", "content": [], "tool_calls": []}, id="c1")
+    for at, block in enumerate(content):
+        kind = block["type"]
+        tell("content-start", at, {"content": {"type": kind, kind: ""}})
+        for piece in pieces(block[kind]):
+            tell("content-delta", at, {"content": {kind: piece}})
+        tell("content-end", at)
+    for at, call in enumerate(calls):
+        tell("tool-call-start", at, {"tool_calls": {**call, "function": {**call["function"], "arguments": ""}}})
+        for piece in pieces(call["function"]["arguments"]):
+            tell("tool-call-delta", at, {"tool_calls": {"function": {"arguments": piece}}})
+        tell("tool-call-end", at)
+    events.append({"event": "message-end", "data": {"type": "message-end", "delta": {"finish_reason": finish, "usage": usage}}})
+    return {"sse": events}
+
+
+def _ollama(said, stream):
+    """A line each, and calls without a name of their own."""
+    head = {"model": "m", "created_at": "2026-01-01T00:00:00Z"}
+    end = {"done": True, "done_reason": said.finish or "stop", "prompt_eval_count": USAGE["input"],
+           "eval_count": USAGE["output"]}
+    calls = {"tool_calls": [{"function": {"name": name, "arguments": args}} for name, args in said.calls]} if said.calls else {}
+    if not stream:
+        return {"body": {**head, **end, "message": {"role": "assistant", "content": said.text, "thinking": said.reasoning,
+                                                    **calls}}}
+    told = [{"content": "", "thinking": piece} for piece in pieces(said.reasoning)]
+    told += [{"content": piece} for piece in pieces(said.text)] + [{"content": "", **calls}]
+    lines = [{**head, "message": {"role": "assistant", **message}, "done": False} for message in told]
+    lines.append({**head, "message": {"role": "assistant", "content": ""}, **end})
+    return {"body": "".join(json.dumps(line) + "\n" for line in lines), "headers": {"content-type": "application/x-ndjson"}}
+
+
+def _bedrock(said, stream):
+    usage = {"inputTokens": USAGE["input"], "outputTokens": USAGE["output"], "cacheReadInputTokens": USAGE["cached"],
+             "totalTokens": USAGE["input"] + USAGE["output"] + USAGE["cached"]}
+    finish = {"length": "max_tokens"}.get(said.finish, "tool_use" if said.calls else "end_turn")
+    blocks = []  # whole, how it begins in a stream, and what follows
+    if said.reasoning:
+        blocks.append(({"reasoningContent": {"reasoningText": {"text": said.reasoning, "signature": "c2ln"}}}, None,
+                       [{"reasoningContent": {"text": piece}} for piece in pieces(said.reasoning)] +
+                       [{"reasoningContent": {"signature": "c2ln"}}]))
+    if said.text:
+        blocks.append(({"text": said.text}, None, [{"text": piece} for piece in pieces(said.text)]))
+    for i, (name, args) in enumerate(said.calls):
+        begin = {"toolUseId": f"tooluse_{i}", "name": name}
+        blocks.append(({"toolUse": {**begin, "input": args}}, {"toolUse": begin},
+                       [{"toolUse": {"input": piece}} for piece in pieces(json.dumps(args))]))
+    if not stream:
+        return {"body": {"output": {"message": {"role": "assistant", "content": [whole for whole, _, _ in blocks]}},
+                         "stopReason": finish, "usage": usage, "metrics": {"latencyMs": 1}}}
+    events = [("messageStart", {"role": "assistant"})]
+    for at, (_, begin, deltas) in enumerate(blocks):
+        if begin:
+            events.append(("contentBlockStart", {"contentBlockIndex": at, "start": begin}))
+        events += [("contentBlockDelta", {"contentBlockIndex": at, "delta": delta}) for delta in deltas]
+        events.append(("contentBlockStop", {"contentBlockIndex": at}))
+    events += [("messageStop", {"stopReason": finish}), ("metadata", {"usage": usage, "metrics": {"latencyMs": 1}})]
+    data = b"".join(event_stream.message(kind, value) for kind, value in events)
+    return {"body_base64": base64.b64encode(data).decode(), "headers": {"content-type": event_stream.TYPE}}
+
+
+MAKERS = {"responses": _responses, "gemini": _gemini, "completions": _completions, "mistral": _mistral, "cohere": _cohere,
+          "ollama": _ollama, "bedrock": _bedrock}

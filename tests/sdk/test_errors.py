@@ -165,7 +165,7 @@ def test_a_locked_vault(world, client, stream):
 @both
 def test_what_a_rule_denies(world, client, stream):
     denies = harness.section("policy", "some", {"kind": "host", "name": "llm-broker-bridge", "operation": "use", "model": "anthropic/*"})
-    world.broker.configure(world.config + denies)
+    world.broker.configure(denies + world.config)
     try:
         world.broker.forget_rests()
         is_its_own(client, world.do(client, "ask", "chat/m", prompt="x", stream=stream), 403, "chat/m")

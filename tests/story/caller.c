@@ -148,6 +148,14 @@ static void put_event(struct buf *to, const struct llm_event *e)
 		if (e->end.attempts > 0)
 			buf_print(to, " %.*s/%.*s attempts=%" PRId64, SPAN_ARG(e->end.provider),
 				SPAN_ARG(e->end.model), e->end.attempts);
+		if (e->end.cached.source)
+			buf_print(to, " %s", cache_source_name(e->end.cached.source));
+		if (e->end.cached.source && e->end.cached.age_s >= 0)
+			buf_print(to, " age=%" PRId64, e->end.cached.age_s);
+		if (e->end.cached.source && e->end.cached.saved_nusd >= 0)
+			buf_print(to, " saved=%" PRId64, e->end.cached.saved_nusd);
+		if (e->end.cached.score.is_set)
+			buf_print(to, " score=%.4g", e->end.cached.score.v);
 		put_usage(to, &e->end.usage);
 		put_known(to, "ttft_us", e->end.ttft_us);
 		put_known(to, "total_us", e->end.total_us);

@@ -101,6 +101,8 @@ after 1ms
 a call 6 model=dear/e op=embed inputs=2 max_cost=1000
 a gets 6
 	fault budget *
+admin cache.clear {}
+	raw {"removed":*}
 ledger
 	exchange ok - dear/e attempts=3 * input=10 output=? cost=10000 *
 	exchange ok - dear/e attempts=3 * input=6 output=? *

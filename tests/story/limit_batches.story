@@ -33,6 +33,8 @@ a gets 1
 	end many/e attempts=2 input=6 *
 admin budget.list {}
 	raw *"spent_nusd":6000,"reserved_nusd":0,*
+admin cache.clear {}
+	raw {"removed":*}
 ledger
 	exchange ok - many/e attempts=2 * cost=6000 *
 	2x attempt * ok - many/e *

@@ -89,3 +89,5 @@ a gets 9
 	head 200 *
 	raw {"models":[[]*"name":"models/one/m1"*
 	end *
+admin cache.clear {}
+	raw {"removed":*}

@@ -18,6 +18,7 @@
 #include "tests/lib/packed.h"
 #include "tests/lib/resume_virtual.h"
 #include "tests/lib/tap.h"
+#include "tests/lib/worker_inline.h"
 #include "tests/story/names.h"
 #include "tests/story/rows.h"
 #include "tests/story/script.h"
@@ -26,6 +27,7 @@
 
 #define TEXT_BYTES ((size_t)128 * 1024 * 1024)
 #define REST_US    INT64_C(960000000) /* after so long a broker that is left alone is at rest */
+#define OWN_TIMERS ((size_t)1)        /* that it has then: is its socket still there? */
 
 /* The configuration that a story's own is added to. */
 static const char standard[] =
@@ -278,7 +280,7 @@ static enum llm_op op_of(const struct command *c)
 
 static void put_request(struct buf *packed, const struct command *c)
 {
-	static const char *const numbers[] = {"max_tokens", "n", "top_k"};
+	static const char *const numbers[] = {"max_tokens", "n", "top_k", "temperature", "seed"};
 	OWNED(buf_done) struct buf json = BUF_INIT(TEXT_BYTES);
 	const struct span model = command_option(c, "model");
 	const long long prompt = command_number(c, "prompt", 0);
@@ -338,9 +340,21 @@ static void put_routing(struct call *call, const struct command *c, struct routi
 	call->session = command_option(c, "session");
 }
 
+/* [cache=WISH] [max_age=S] [ttl=S] [stale=S] [namespace=WORD] */
+static void put_cache(struct call *call, const struct command *c)
+{
+	const struct span wish = command_option(c, "cache");
+	if (span_is_set(wish) && !cache_wish_from(wish, &call->cache.wish))
+		bail("line %d: there is no such wish for the cache", c->line);
+	call->cache.max_age_s = command_number(c, "max_age", -1);
+	call->cache.ttl_s = command_number(c, "ttl", -1);
+	call->cache.stale_s = command_number(c, "stale", -1);
+	call->cache.name_space = command_option(c, "namespace");
+}
+
 /* NAME call N model=M [stream=yes] [max_tokens=] [n=] [stop=TEXT] [prompt=BYTES] [timeout=MS] [max_cost=NUSD]
  * [credit=BYTES] [once=yes] [batch=yes] [body=later] [announce=BYTES] [op=OPERATION] [inputs=N] [query=WORD] [tier=WORD]
- * [tags=A,B] [fallbacks=M,N] [session=WORD] */
+ * [tags=A,B] [fallbacks=M,N] [session=WORD] [temperature=N] [seed=N] [cache=WISH] [max_age=S] [ttl=S] [stale=S] [namespace=WORD] */
 static void do_call(struct story *s, struct caller *from)
 {
 	const struct command *c = s->c;
@@ -359,6 +373,7 @@ static void do_call(struct story *s, struct caller *from)
 		call.is_at_most_once = span_is(command_option(c, "once"), "yes");
 		call.is_batch = span_is(command_option(c, "batch"), "yes");
 		put_routing(&call, c, &room);
+		put_cache(&call, c);
 		call.body_bytes = command_number(c, "announce", is_later ? (long long)body.n : -1);
 		if (call.body_bytes < 0)
 			call.body_bytes = -1;
@@ -385,6 +400,7 @@ static void do_relay(struct story *s, struct caller *from)
 	call.timeout_ms = command_number(c, "timeout", 0);
 	call.credit_bytes = command_number(c, "credit", LIMIT_CREDIT_BYTES);
 	put_routing(&call, c, &room);
+	put_cache(&call, c);
 	header.value = command_option(c, "header");
 	if (span_is_set(header.value)) {
 		header.key = span_cut(&header.value, ':');
@@ -557,7 +573,7 @@ static void is_at_rest(struct story *s)
 		return;
 	world_settle(w);
 	world_after(w, REST_US);
-	is_uint(loop_virtual_timers(w->loop), (size_t)0, "%s: no timer is left", s->base);
+	is_uint(loop_virtual_timers(w->loop), OWN_TIMERS, "%s: no timer is left", s->base);
 	is_uint(loop_virtual_descriptors(w->loop), (size_t)1, "%s: only the listener is watched",
 		s->base);
 }
@@ -607,6 +623,21 @@ static void do_ledger(struct story *s)
 	ok(held, "%s", s->name);
 }
 
+/* hold LANE: jobs of that lane of the workers wait. */
+static void do_hold(struct story *s)
+{
+	int64_t lane = 0;
+	if (s->c->n != 2 || !num_i64(s->c->words[1], &lane) || lane < 1 || lane > 7)
+		bail("%s:%d: which lane?", s->base, s->c->line);
+	worker_inline_hold((unsigned)lane);
+}
+
+static void do_release(struct story *s)
+{
+	(void)s;
+	worker_inline_release();
+}
+
 static const struct {
 	const char *word;
 	void (*act)(struct story *s);
@@ -625,6 +656,8 @@ static const struct {
 	{"serving",  do_serving },
 	{"admin",    do_admin   },
 	{"open",     do_open    },
+	{"hold",     do_hold    },
+	{"release",  do_release },
 	{"ledger",   do_ledger  },
 };
 

@@ -98,5 +98,7 @@ up 17 answers 401
 up 18 key y
 up 18 answers 200
 	{"data":[{"embedding":[3]},{"embedding":[4]}],"usage":{"prompt_tokens":4}}
+admin cache.clear {}
+	raw {"removed":*}
 a leaves
 b leaves

@@ -21,19 +21,19 @@ f call 1..256 model=one/m
 g call 1..256 model=one/m
 h call 1..256 model=one/m
 ups 2048
-j call 1..153 model=one/m
-ups 2201
-j gets 1..153
-j call 154 model=one/m
-ups 2201
-j gets 154
+j call 1..142 model=one/m
+ups 2190
+j gets 1..142
+j call 143 model=one/m
+ups 2190
+j gets 143
 	fault storage_full: *
 # when something has ended there is room again
-j cancel 1..153
-j gets 1..153
+j cancel 1..142
+j gets 1..142
 	fault cancelled: *
-j call 154 model=one/m
-ups 2202
+j call 143 model=one/m
+ups 2191
 a leaves
 b leaves
 c leaves
@@ -42,8 +42,8 @@ e leaves
 f leaves
 g leaves
 h leaves
-up 2202 replies 1 1 x
-j gets 154
+up 2191 replies 1 1 x
+j gets 143
 	start *
 	text x
 	usage *

@@ -108,3 +108,5 @@ up 14 replies 1 1 x
 a gets 13
 	...
 a leaves
+admin cache.clear {}
+	raw {"removed":1}

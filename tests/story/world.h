@@ -11,7 +11,6 @@ struct world {
 	struct broker *broker; /* NULL: not started */
 	struct loop *loop;
 	struct caller *callers;
-	size_t own_timers; /* that a broker at rest has */
 };
 
 void world_open(struct world *w);

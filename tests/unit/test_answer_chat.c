@@ -91,6 +91,11 @@ static const struct row {
 		"fault\n",
 		"0 begins\n" SAID("0", "a") "usage\nerror overloaded\n",
 		NULL},
+	{"a fault after usage alone", CHAT, false, true,
+		"usage 0\n"
+		"fault\n",
+		"usage\nerror overloaded\n",
+		NULL},
 	{"a fault first", CHAT, false, false,
 		"fault\n"
 		"end\n",

@@ -122,6 +122,39 @@ static void one(void)
 	close_them();
 }
 
+/* What is said of those that are taken back: each word is how many went at once. */
+static void note_gone(void *context, const struct app_token_id *ids, size_t n)
+{
+	struct buf *told = context;
+	buf_print(told, "%zu ", n);
+	for (size_t i = 0; i < n; i++)
+		ok(strncmp(ids[i].text, "tok_", 4) == 0, "with its id");
+}
+
+static void taken_back(void)
+{
+	OWNED(buf_done) struct buf told = BUF_INIT(256);
+	const struct grants_reply nobody = {NULL, NULL};
+	const struct app_token *t;
+	struct fault why;
+	char kept[APP_TOKEN_ID_BYTES];
+	unlink(file);
+	open_them(&why);
+	app_tokens_on_gone(tokens, note_gone, &told);
+	(void)make("soon", NOW + 1, 0, &t);
+	(void)make("here", 0, 7, &t);
+	(void)make("here", 0, 7, &t);
+	(void)make("kept", 0, 0, &t);
+	memcpy(kept, t->id, sizeof kept);
+	app_tokens_end(tokens, 8);
+	app_tokens_end(tokens, 7);
+	ok(app_tokens_revoke(tokens, span_str(kept), nobody), "one is revoked");
+	ok(!app_tokens_revoke(tokens, span_str(kept), nobody), "which it can be once");
+	is_mem(told.p, told.n, "2 1 ", (size_t)4,
+		"those of a connection at once, the revoked by itself");
+	close_them();
+}
+
 static void how_long(void)
 {
 	struct fault why;
@@ -275,6 +308,7 @@ int main(void)
 	(void)snprintf(file, sizeof file, "%s/tokens", dir);
 	one();
 	how_long();
+	taken_back();
 	too_many();
 	damaged();
 	unwritable();

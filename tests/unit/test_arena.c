@@ -3,7 +3,9 @@
 
 #include <stdalign.h>
 #include <stdint.h>
+#include <stdlib.h>
 
+#include "protocol/base/mem.h"
 #include "tests/lib/tap.h"
 
 /* Out of memory is a result here, not the end. The name is the sanitizer's. */
@@ -77,6 +79,62 @@ static void places(void)
 	memset(after, 'x', 16);
 	is_str(copy, sixteen, "a copy's NUL is its own");
 	arena_done(&a);
+}
+
+static bool is_in(const char *p, const char *room, size_t n)
+{
+	return p >= room && p < room + n;
+}
+
+static size_t held; /* blocks of the heap */
+
+static void *counted(void *p, size_t n, void *arg)
+{
+	(void)arg;
+	if (n == 0) {
+		held--;
+		free(p);
+		return NULL;
+	}
+	void *got = realloc(p, n);
+	held += got && !p;
+	return got;
+}
+
+#define FILLED 'x'
+
+static void fill(char *p, size_t n)
+{
+	if (p)
+		memset(p, FILLED, n);
+}
+
+/* The caller's bytes are the first, whatever comes beside them, and again after the end. */
+static void lent(void)
+{
+	alignas(max_align_t) char room[512] = {0};
+	struct arena a;
+	arena_init_in(&a, 100000, room, sizeof room);
+	for (int round = 0; round < 2; round++) {
+		char *first = arena_alloc(&a, 100), *large = arena_alloc(&a, 5000),
+		     *second = arena_alloc(&a, 100);
+		ok(first && is_in(first, room, sizeof room), "round %d: it is there", round);
+		ok(large && !is_in(large, room, sizeof room), "what is large is not");
+		ok(second && is_in(second, room, sizeof room), "and takes nothing of it");
+		char *more = arena_alloc(&a, 400), *last = arena_alloc(&a, 3000);
+		ok(more && last && !is_in(more, room, sizeof room),
+			"when it is full the heap is next");
+		if (large)
+			memset(large, 1, 5000);
+		fill(first, 100);
+		fill(second, 100);
+		arena_done(&a);
+		is_uint(a.total, 0, "done: nothing of the heap is held");
+		ok(!memchr(room, FILLED, sizeof room), "and nothing of what was written is there");
+	}
+	fill(arena_alloc(&a, 300), 300);
+	arena_done(&a);
+	ok(!memchr(room, FILLED, sizeof room), "nor where all of it was in there");
 }
 
 static void ceilings(void)
@@ -157,6 +215,25 @@ static void adopts(size_t n, bool is_copied)
 	is_uint(a.total, 0, "adopt: done");
 }
 
+/* The list of them is in bytes that are overwritten at the end. */
+static void adopts_where_lent(void)
+{
+	alignas(max_align_t) char room[512];
+	struct arena a;
+	struct span got;
+	const size_t before = held;
+	arena_init_in(&a, 100000, room, sizeof room);
+	for (int i = 0; i < 3; i++) {
+		struct buf b = BUF_INIT(10000);
+		while (b.n < 9000)
+			buf_byte(&b, 'a');
+		is_err(arena_adopt(&a, &b, &got), OK, "adopt: where bytes are lent");
+	}
+	is_uint(held, before + 3, "adopt: each is held");
+	arena_done(&a);
+	is_uint(held, before, "adopt: and each given back");
+}
+
 static void adopts_too_much(void)
 {
 	OWNED(buf_done) struct buf b = BUF_INIT(100000);
@@ -172,13 +249,17 @@ static void adopts_too_much(void)
 
 int main(void)
 {
+	mem_use(counted, NULL);
 	blocks();
 	places();
+	lent();
 	ceilings();
 	copies();
 	adopts(0, true);
 	adopts(100, true);
 	adopts(50000, false);
+	adopts_where_lent();
 	adopts_too_much();
+	is_uint(held, 0, "no memory is held in the end");
 	return tap_done();
 }

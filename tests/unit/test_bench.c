@@ -3,7 +3,9 @@
 
 #include <stdlib.h>
 
+#include "tests/lib/gauge.h"
 #include "tests/lib/histogram.h"
+#include "tests/lib/pace.h"
 #include "tests/lib/tap.h"
 
 static void check_histogram(void)
@@ -51,6 +53,63 @@ static void check_histogram(void)
 	is_int(histogram_at(&one, 1), 0, "a negative time is 0");
 }
 
+static void check_pace(void)
+{
+	static const int64_t rates[] = {1, 3, 7, 999, 300000, 700001, 1000000};
+	for (size_t i = 0; i < COUNT_OF(rates); i++) {
+		struct pace p = {.rate = rates[i], .began_ns = 5};
+		int64_t due_ns = 0, wrong = 0;
+		ok(pace_take(&p, 5, &due_ns) && due_ns == 5,
+			"%lld a second: the first is due at once", (long long)rates[i]);
+		ok(!pace_take(&p, 5 + 999, &due_ns), "the second is not");
+		for (int64_t n = 0; n < 1000; n++) {
+			p.taken = n * rates[i] / 7;
+			const int64_t at_ns = pace_next_ns(&p);
+			wrong += pace_backlog(&p, at_ns) != 1 || pace_backlog(&p, at_ns - 1) != 0;
+		}
+		is_int(wrong, 0, "one is due when it is due, and not before");
+		p.taken = 86400 * rates[i];
+		is_int(pace_next_ns(&p), INT64_C(86400000000005), "a day later nothing is lost");
+		p.taken = 0;
+		is_int(pace_backlog(&p, 5 + INT64_C(10000000000)), 10 * rates[i] + 1,
+			"ten seconds' dues wait");
+		is_int(pace_backlog(&p, 4), 0, "none waits before the first");
+	}
+}
+
+/* 1,000 a second, each answered in a millisecond, for nine seconds; then nobody answers for one. */
+static void check_stall(void)
+{
+	static struct gauge g;
+	struct pace p = {.rate = 1000};
+	const int64_t ms = 1000000, stall_ns = 9000 * ms, end_ns = 10000 * ms - 1;
+	int64_t due_ns;
+	while (pace_take(&p, stall_ns - 1, &due_ns))
+		histogram_add(&g.call, ms);
+	while (pace_take(&p, end_ns, &due_ns))
+		gauge_unanswered(&g, due_ns, end_ns);
+	is_uint(g.unanswered, 1000U, "a second's calls are unanswered");
+	is_uint(g.call.n, 10000U, "and counted as all others");
+	ok(llabs(histogram_at(&g.call, 0.5) - ms) < ms / 100, "the middle knows of no stall");
+	ok(llabs(histogram_at(&g.call, 0.95) - 500 * ms) < 5 * ms,
+		"one in twenty was held up by half of it or more: %lld ns",
+		(long long)histogram_at(&g.call, 0.95));
+}
+
+static void check_gaps(void)
+{
+	static struct gauge g;
+	int64_t last_ns = 0;
+	gauge_token(&g, 1, 1, &last_ns);
+	ok(last_ns > 0 && g.tokens == 0, "before the beginning a token is remembered, not counted");
+	g.is_on = true;
+	gauge_token(&g, 1, 1, &last_ns);
+	last_ns = 0; /* another call */
+	gauge_token(&g, 1, 1, &last_ns);
+	is_uint(g.tokens, 2U, "two were counted");
+	ok(g.token_gap.n == 1 && g.first_token.n == 1, "one after another, and one the first");
+}
+
 static void check_stamps(void)
 {
 	char text[3 * BENCH_STAMP_BYTES + 32] = "data: \"";
@@ -91,6 +150,9 @@ static void check_prompt(void)
 int main(void)
 {
 	check_histogram();
+	check_pace();
+	check_stall();
+	check_gaps();
 	check_stamps();
 	check_prompt();
 	return tap_done();

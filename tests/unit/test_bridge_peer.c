@@ -1,7 +1,9 @@
 /* test_bridge_peer.c - is it known whose the other end is, by each way to ask, and that nobody's is not root's? */
 #include "libllmclient/bridge/peer.h"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -11,24 +13,49 @@ struct pair {
 	int ours, theirs;
 };
 
-/* Two ends of a connection on loopback; false: there is none of that family here. */
-static bool join(int family, struct pair *p)
+enum end { V4, V6, MAPPED }; /* one of version 6, at an address of version 4 */
+
+union name {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
+
+static socklen_t name_of(enum end end, in_port_t port, union name *to)
 {
-	union {
-		struct sockaddr any;
-		struct sockaddr_in v4;
-		struct sockaddr_in6 v6;
-	} name = {.any = {.sa_family = (sa_family_t)family}};
-	socklen_t size = family == AF_INET ? sizeof name.v4 : sizeof name.v6;
-	const int listener = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (family == AF_INET)
-		name.v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	else
-		name.v6.sin6_addr = in6addr_loopback;
-	p->theirs = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	*to = (union name){.any = {.sa_family = end == V4 ? AF_INET : AF_INET6}};
+	if (end == V4) {
+		to->v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+		to->v4.sin_port = port;
+		return sizeof to->v4;
+	}
+	to->v6.sin6_addr = in6addr_loopback;
+	to->v6.sin6_port = port;
+	if (end == MAPPED)
+		inet_pton(AF_INET6, "::ffff:127.0.0.1", &to->v6.sin6_addr);
+	return sizeof to->v6;
+}
+
+static int socket_of(enum end end)
+{
+	const int fd = socket(end == V4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && end == MAPPED)
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &(int){0}, sizeof(int));
+	return fd;
+}
+
+/* Two ends of a connection on loopback; false: there is none of that kind here. */
+static bool join(enum end ours, enum end theirs, struct pair *p)
+{
+	union name name;
+	socklen_t size = name_of(ours, 0, &name);
+	const int listener = socket_of(ours);
+	p->theirs = socket_of(theirs);
 	if (listener < 0 || p->theirs < 0 || bind(listener, &name.any, size) != 0 ||
-		listen(listener, 1) != 0 || getsockname(listener, &name.any, &size) != 0 ||
-		connect(p->theirs, &name.any, size) != 0)
+		listen(listener, 1) != 0 || getsockname(listener, &name.any, &size) != 0)
+		return false;
+	size = name_of(theirs, ours == V4 ? name.v4.sin_port : name.v6.sin6_port, &name);
+	if (connect(p->theirs, &name.any, size) != 0)
 		return false;
 	p->ours = accept(listener, NULL, NULL);
 	close(listener);
@@ -51,10 +78,10 @@ static void is_nobodys(int kernel, int fd, const char *how)
 	ok(why.message[0] != '\0', "%s: and that is told", how);
 }
 
-static void by_tcp(int kernel, int family, const char *how)
+static void by_tcp(int kernel, enum end ours, enum end theirs, const char *how)
 {
 	struct pair p;
-	if (!join(family, &p)) {
+	if (!join(ours, theirs, &p)) {
 		skip("%s: there is no such loopback here", how);
 		return;
 	}
@@ -66,14 +93,27 @@ static void by_tcp(int kernel, int family, const char *how)
 	close(p.ours);
 }
 
+static const struct {
+	const char *name;
+	enum end ours, theirs;
+} kinds[] = {
+	{"version 4",                   V4,     V4    },
+	{"version 6",                   V6,     V6    },
+	{"a client of both versions",   V4,     MAPPED},
+	{"a listener of both versions", MAPPED, V4    },
+	{"both of both versions",       MAPPED, MAPPED},
+};
+
 int main(void)
 {
 	const int kernel = peer_open();
 	int both[2];
-	by_tcp(kernel, AF_INET, "version 4");
-	by_tcp(kernel, AF_INET6, "version 6");
-	by_tcp(-1, AF_INET, "version 4, by the table");
-	by_tcp(-1, AF_INET6, "version 6, by the table");
+	for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+		char by_table[80];
+		(void)snprintf(by_table, sizeof by_table, "%s, by the table", kinds[i].name);
+		by_tcp(kernel, kinds[i].ours, kinds[i].theirs, kinds[i].name);
+		by_tcp(-1, kinds[i].ours, kinds[i].theirs, by_table);
+	}
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, both) != 0)
 		bail("no pair of sockets");
 	is_ours(kernel, both[0], "a Unix socket");

@@ -72,6 +72,10 @@ static const struct {
 	{"/models/m:generateContent",        GEMINI, "/v1beta/models/m:generateContent", ""},
 	{"/v1//models/all/m:countTokens",    GEMINI, "/v1beta/models/all/m:countTokens", ""},
 	{"/gemini/v1beta/models/m:countTokens", GEMINI, "/v1beta/models/m:countTokens", ""},
+	{"/v1beta/all/m:generateContent",    GEMINI, "/v1beta/models/all/m:generateContent", ""},
+	{"/v1beta/chat/m:generateContent",   GEMINI, "/v1beta/models/chat/m:generateContent", ""},
+	{"/v1beta/chat/completions/m:embedContent", GEMINI, "/v1beta/models/chat/completions/m:embedContent", ""},
+	{"/v1/v1beta/files/m:countTokens?x", GEMINI, "/v1beta/models/files/m:countTokens", "x"},
 };
 
 static const struct {
@@ -87,20 +91,41 @@ static const struct {
 	{"/native/gemini/v1beta/files",      "gemini", "/v1beta/files", "", ENVELOPE_GEMINI},
 	{"/native/vertex/v1/x",              "vertex", "/v1/x", "", ENVELOPE_GEMINI},
 	{"/native/my%2Fown/v1/x",            "my%2Fown", "/v1/x", "", ENVELOPE_OPENAI},
-	{"/v1/images/generations",           "openai", "/v1/images/generations", "", ENVELOPE_OPENAI},
-	{"/v1/audio/speech",                 "openai", "/v1/audio/speech", "", ENVELOPE_OPENAI},
-	{"/audio/transcriptions",            "openai", "/v1/audio/transcriptions", "", ENVELOPE_OPENAI},
-	{"/v1/files",                        "openai", "/v1/files", "", ENVELOPE_OPENAI},
-	{"/v1/files?purpose=x",              "openai", "/v1/files", "purpose=x", ENVELOPE_OPENAI},
-	{"/v1/files/file-1/content",         "openai", "/v1/files/file-1/content", "", ENVELOPE_OPENAI},
-	{"/v1/batches/b_1/cancel",           "openai", "/v1/batches/b_1/cancel", "", ENVELOPE_OPENAI},
-	{"/v1/uploads/u/parts",              "openai", "/v1/uploads/u/parts", "", ENVELOPE_OPENAI},
-	{"/v1/messages/batches",             "anthropic", "/v1/messages/batches", "", ENVELOPE_ANTHROPIC},
-	{"/v1/messages/batches/b/results",   "anthropic", "/v1/messages/batches/b/results", "", ENVELOPE_ANTHROPIC},
-	{"/v1beta/files",                    "gemini", "/v1beta/files", "", ENVELOPE_GEMINI},
-	{"/v1beta/cachedContents/c",         "gemini", "/v1beta/cachedContents/c", "", ENVELOPE_GEMINI},
-	{"/v1beta/models/m:predict",         "gemini", "/v1beta/models/m:predict", "", ENVELOPE_GEMINI},
-	{"/v1beta/tunedModels/t:generateContent", "gemini", "/v1beta/tunedModels/t:generateContent", "", ENVELOPE_GEMINI},
+	{"/v1/images/generations",           "*", "/v1/images/generations", "", ENVELOPE_OPENAI},
+	{"/v1/audio/speech",                 "*", "/v1/audio/speech", "", ENVELOPE_OPENAI},
+	{"/audio/transcriptions",            "*", "/v1/audio/transcriptions", "", ENVELOPE_OPENAI},
+	{"/v1/files",                        "*", "/v1/files", "", ENVELOPE_OPENAI},
+	{"/v1/files?purpose=x",              "*", "/v1/files", "purpose=x", ENVELOPE_OPENAI},
+	{"/v1/files/file-1/content",         "*", "/v1/files/file-1/content", "", ENVELOPE_OPENAI},
+	{"/v1/batches/b_1/cancel",           "*", "/v1/batches/b_1/cancel", "", ENVELOPE_OPENAI},
+	{"/v1/uploads/u/parts",              "*", "/v1/uploads/u/parts", "", ENVELOPE_OPENAI},
+	{"/v1/messages/batches",             "*", "/v1/messages/batches", "", ENVELOPE_ANTHROPIC},
+	{"/v1/messages/batches/b/results",   "*", "/v1/messages/batches/b/results", "", ENVELOPE_ANTHROPIC},
+	{"/v1beta/files",                    "*", "/v1beta/files", "", ENVELOPE_GEMINI},
+	{"/v1beta/files/f",                  "*", "/v1beta/files/f", "", ENVELOPE_GEMINI},
+	{"/upload/v1beta/files?x=1",         "*", "/upload/v1beta/files", "x=1", ENVELOPE_GEMINI},
+	{"/v1beta/chat/m:predict",           "*", "/v1beta/chat/m:predict", "", ENVELOPE_GEMINI},
+	{"/v1beta/cachedContents/c",         "*", "/v1beta/cachedContents/c", "", ENVELOPE_GEMINI},
+	{"/v1beta/models/m:predict",         "*", "/v1beta/models/m:predict", "", ENVELOPE_GEMINI},
+	{"/v1beta/tunedModels/t:generateContent", "*", "/v1beta/tunedModels/t:generateContent", "", ENVELOPE_GEMINI},
+};
+
+/* What a client of Google's asks for; `provider` absent: it is a surface. */
+static const struct {
+	const char *target, *provider, *path;
+} googles[] = {
+	{"/v1/models",                       NULL,     "/v1beta/models"},
+	{"/v1beta/files",                    "*",      "/v1beta/files"},
+	{"/v1/files",                        "*",      "/v1beta/files"},
+	{"/v1/files/f",                      "*",      "/v1beta/files/f"},
+	{"/v1/batches",                      "*",      "/v1beta/batches"},
+	{"/v1/cachedContents/c",             "*",      "/v1beta/cachedContents/c"},
+	{"/upload/v1beta/files",             "*",      "/upload/v1beta/files"},
+	{"/upload/v1/files",                 "*",      "/upload/v1beta/files"},
+	{"/v1/models/m:generateContent",     NULL,     "/v1/models/m:generateContent"},
+	{"/v1/chat/completions",             NULL,     "/v1/chat/completions"},
+	{"/native/openai/v1/files",          "openai", "/v1/files"},
+	{"/native/openai/v1/nothing",        "openai", "/v1/nothing"},
 };
 
 static const struct {
@@ -213,6 +238,26 @@ static void the_natives(void)
 	}
 }
 
+static void the_googles(void)
+{
+	for (size_t i = 0; i < COUNT_OF(googles); i++) {
+		char *copy, path[256];
+		const char *name = googles[i].target, *provider = googles[i].provider;
+		struct place p = find(name, &copy);
+		place_speak_gemini(&p);
+		is_int(p.kind, provider ? PLACE_NATIVE : PLACE_SURFACE, "Google's %s", name);
+		is_span(p.provider, provider ? provider : "", name);
+		(void)snprintf(path, sizeof path, "%s%.*s", p.before, SPAN_ARG(p.path));
+		is_str(path, googles[i].path, "Google's %s: its path", name);
+		free(copy);
+	}
+	char *copy;
+	struct place p = find("/native//v1/x", &copy);
+	place_speak_gemini(&p);
+	is_int(p.kind, PLACE_NOWHERE, "a provider without a name is none of Google's");
+	free(copy);
+}
+
 static void the_others(void)
 {
 	for (size_t i = 0; i < COUNT_OF(others); i++) {
@@ -269,6 +314,7 @@ int main(void)
 {
 	the_surfaces();
 	the_natives();
+	the_googles();
 	the_others();
 	the_methods();
 	long_ones();

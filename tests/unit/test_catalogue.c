@@ -400,7 +400,9 @@ static void test_target(void)
 		bail("%s", why.message);
 	is_int(route_target(config, SPAN("acme"), SPAN("big-embed"), &t, &why), OK, "a target");
 	is_int(t.price.input, -1, "without a catalogue nothing is known");
-	config->catalogue = make(own);
+	struct catalogue *made = make(own);
+	config_set_catalogue(config, made);
+	catalogue_unref(made);
 	is_int(route_target(config, SPAN("acme"), SPAN("big-embed"), &t, &why), OK, "with one");
 	is_int(t.price.input, USD / 50, "its price");
 	is_int(route_target(config, SPAN("acme"), SPAN("big"), &t, &why), OK, "one of both");
@@ -410,6 +412,10 @@ static void test_target(void)
 	is_int(t.max_output_tokens, 200, "one by one");
 	is_int(route_target(config, SPAN("mine"), SPAN("big"), &t, &why), OK, "a server here");
 	is_int(t.price.input, -1, "has names of its own");
+	config_set_catalogue(config, NULL);
+	is_int(route_target(config, SPAN("acme"), SPAN("big-embed"), &t, &why), OK,
+		"when it is gone");
+	is_int(t.price.input, -1, "nothing is known again");
 	config_unref(config);
 }
 

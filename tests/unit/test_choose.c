@@ -148,7 +148,8 @@ static size_t pick(struct found *f, const struct choose_ask *ask)
 		config, f->route.alias, ask, f->route.targets, f->views, f->route.n, f->choices);
 }
 
-/* "r", "i3", "f200", "c5", "b100": rests, in flight, first content, costs, budget left; a word for each target. */
+/* "r", "i3", "f200", "c5", "b100", "h": rests, in flight, first content, costs, budget left, holds the prompt; a word for each
+ * target. */
 static void set_views(struct found *f, const char *said)
 {
 	struct span rest = span_str(said);
@@ -167,6 +168,8 @@ static void set_views(struct found *f, const char *said)
 				f->views[i].nusd = v;
 			if (one.p[0] == 'b')
 				f->views[i].left_nusd = v;
+			if (one.p[0] == 'h')
+				f->views[i].holds_prompt = true;
 		}
 	}
 }
@@ -269,6 +272,22 @@ static const struct {
 	{"each name in its own way", "four/y", "busy,free/q", {.seed = 3}, "- i3 i1 i2", "four/y:a two/m three/m one/m free/q", 5, NULL},
 	{"and what rests behind all", "four/y", "busy,free/q", {.seed = 3}, "r i3 i1,r i2", "three/m one/m free/q four/y:a two/m", 5, NULL},
 
+	{"who holds the prompt does not come before what is written before", "three-lines", "", {.seed = 7}, "- h -",
+		"one/m two/m three/m", 3, NULL},
+	{"nor one of another list", "lists", "", {.seed = 0}, "- - h h h", "one/m two/m three/m!c one/long!c two/r!r", 2, NULL},
+	{"one of another name comes first there, and not before", "four/y", "busy", {.seed = 3}, "- - h",
+		"four/y:a two/m one/m three/m", 4, NULL},
+	{"not where their order is written", "keyed", "", {.seed = 0}, "- h - - h",
+		"four/x1:a four/x1:c four/m:a four/m:b four/y:a", 5, NULL},
+	{"the one that holds the prompt, if it is not much busier", "busy", "", {.seed = 0}, "i3 i1 i2,h",
+		"three/m two/m one/m", 3, NULL},
+	{"but no busier than twice", "busy", "", {.seed = 0}, "i4,h i1 i2", "two/m three/m one/m", 3, NULL},
+	{"nor while it rests", "busy", "", {.seed = 0}, "i3 i1 i1,h,r", "two/m one/m three/m", 3, NULL},
+	{"it is not dearer for that", "cheapest", "", {.seed = 0}, "c30 c10 c20,h", "two/m three/m one/m", 3, NULL},
+	{"of two that cost the same, it comes first", "cheapest", "", {.seed = 0}, "c10 c20 c20,h", "one/m three/m two/m", 3, NULL},
+	{"and where no price is known", "cheapest", "", {.seed = 0}, "- - h", "three/m one/m two/m", 3, NULL},
+	{"a little slower is soon made up for", "latency", "", {.seed = 0}, "f300,h f200", "one/m two/m", 2, NULL},
+	{"much slower is not", "latency", "", {.seed = 0}, "f500,h f200", "two/m one/m", 2, NULL},
 	{"the least busy", "busy", "", {.seed = 0}, "i3 i1 i2", "two/m three/m one/m", 3, NULL},
 	{"of two, the first", "busy", "", {.seed = 0}, "i3 i1 i1", "two/m three/m one/m", 3, NULL},
 	{"unless it rests", "busy", "", {.seed = 0}, "i3 i1,r i2", "three/m one/m two/m", 3, NULL},
@@ -417,6 +436,47 @@ static void test_two(void)
 	}
 	is_uint(last, 1000, "but comes last");
 	arena_done(&f.arena);
+}
+
+/* ---- who holds the prompt ---- */
+
+/* How often each is first, of 1000, while that one holds it. */
+static void test_holder(const char *model, const char *keys, size_t holder, bool is_first)
+{
+	struct found f;
+	unsigned first = 0, changed = 0, others = 0;
+	look(&f, model, "", keys);
+	f.views[holder].holds_prompt = true;
+	for (unsigned i = 0; i < 1000; i++) {
+		const struct choose_ask ask = {.seed = i, .session = SPAN("s")};
+		struct choice with[2], without;
+		pick(&f, &ask);
+		memcpy(with, f.choices, sizeof with);
+		first += with[0].target == holder;
+		f.views[holder].holds_prompt = false;
+		pick(&f, &ask);
+		without = f.choices[0];
+		f.views[holder].holds_prompt = true;
+		changed += with[0].target != without.target;
+		others += with[0].target != without.target && with[1].target != without.target;
+	}
+	if (is_first)
+		is_uint(first, 1000, "%s: who holds the prompt is always first", model);
+	else
+		is_uint(changed, 0, "%s: to hold the prompt changes nothing", model);
+	is_uint(others, 0, "%s: the others stay as they were", model);
+	arena_done(&f.arena);
+}
+
+static void test_holders(void)
+{
+	test_holder("weighted", ALL, 2, true);
+	test_holder("keys/m", ALL, 0, true);
+	test_holder("three/m", "three/a,three/b,three/c", 1, true);
+	test_holder("sticky", ALL, 1, false);
+	test_holder("sticky", ALL, 2, false);
+	test_holder("sticky-keys", ALL, 0, false);
+	test_holder("sticky-keys", ALL, 1, false);
 }
 
 /* ---- sticky ---- */
@@ -598,6 +658,7 @@ int main(void)
 	test_weighted();
 	test_weighted_keys();
 	test_two();
+	test_holders();
 	test_sticky();
 	test_needs();
 	test_lacks();

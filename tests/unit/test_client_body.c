@@ -30,7 +30,8 @@ static void *count_memory(void *p, size_t n, void *arg)
 	union block *old = p ? (union block *)p - 1 : NULL;
 	const size_t before = old ? old->n : 0;
 	if (n == 0) {
-		live_bytes -= is_counted ? before : 0;
+		if (is_counted)
+			live_bytes -= before;
 		free(old);
 		return NULL;
 	}

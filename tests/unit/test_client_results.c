@@ -220,6 +220,37 @@ static void streamed(void)
 	fake_stop(b);
 }
 
+/* A stream for models, once of no provider and once of one; a copy is the same. */
+static void streamed_models(void)
+{
+	static const struct {
+		const char *provider, *asked;
+	} cases[] = {
+		{NULL, "models {\"stream\":true}"                },
+		{"a",  "models {\"model\":\"a\",\"stream\":true}"},
+	};
+	OWNED(buf_done) struct buf asked = BUF_INIT(1 << 16);
+	const struct fake_options o = {.script = answer, .arg = &asked};
+	struct fake_broker *b = fake_start(&o);
+	llm_client *c = client_for(b);
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		llm_request *r = llm_request_new(cases[i].provider);
+		const llm_event *ev;
+		is_int(llm_request_operation(r, "models"), LLM_OK, "models");
+		llm_request *copy = llm_request_copy(r);
+		llm_request_free(r);
+		llm_stream *s = llm_stream_start(c, copy);
+		while (s && llm_stream_next(s, &ev) > 0)
+			;
+		is_str(asked.p, cases[i].asked, "models of %s",
+			cases[i].provider ? cases[i].provider : "all");
+		llm_stream_free(s);
+		llm_request_free(copy);
+	}
+	llm_client_free(c);
+	fake_stop(b);
+}
+
 /* ---- what is wrong ---- */
 
 static void wrong_order(struct fake_call *c, void *arg)
@@ -358,6 +389,7 @@ int main(void)
 	wholes();
 	blocks();
 	streamed();
+	streamed_models();
 	refused();
 	out_of_memory();
 	return tap_done();

@@ -216,6 +216,56 @@ static void test_tokens(void)
 	config_unref(c);
 }
 
+/* By which model words are compared, and where. */
+static void test_semantic(void)
+{
+	static const struct {
+		const char *text, *want;
+	} rows[] = {
+		{"[policy \"p\"]\ncache_semantic = 0.9",
+                 "f:1:2: [policy \"p\"] has cache_semantic, and nothing says"                                                      },
+		{"[policy \"p\"]\ncache_semantic = 0",
+                 "f:2:18: this is a number above 0 and at most 1"                                                                  },
+		{"[policy \"p\"]\ncache_semantic = 1.0001",                                "f:2:18: this is a number"              },
+		{"[policy \"p\"]\ncache_semantic = -0.5",                                  "f:2:18: this is a number"              },
+		{"[policy \"p\"]\ncache_semantic = near",                                  "f:2:18: this is a number"              },
+		{"[cache]\nembed_model = vectors",                                         "f:2:15: no model is called \"vectors\""},
+		{"[cache]\nembed_model = opanai/x",
+                 "f:2:15: no provider is called \"opanai\": did you mean \"openai\"?"                                              },
+		{"[cache]\nembed_model = azure/x",                                         "f:2:15: azure has no address yet"      },
+		{"[cache]\nembed_model = openai/x\n[model \"openai/x\"]\nprice_input = 1", NULL                                    },
+		{"[cache]\nembed_model = vectors\n[model \"vectors\"]\ntarget = openai/x", NULL                                    },
+		{"[policy \"p\"]\ncache_semantic = never",                                 NULL                                    },
+	};
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct fault why = FAULT_NONE;
+		struct config *c = config_parse(span_str(rows[i].text), "f", &why);
+		const char *want = rows[i].want;
+		ok((c == NULL) == (want != NULL), "%s", rows[i].text);
+		ok(!want || strncmp(why.message, want, strlen(want)) == 0, "%s", why.message);
+		config_unref(c);
+	}
+	struct config *c =
+		parse("[policy \"p\"]\ncache_semantic = 0.95\n[policy \"q\"]\ncache_semantic = 1\n"
+		      "[policy \"r\"]\n"
+		      "[cache]\nembed_model = openai/small\nembed_timeout = 500ms\nvectors = 7\n"
+		      "vectors_mib = 3\n");
+	is_int(c->policy[0].cache_semantic, 9500, "a cosine");
+	is_int(c->policy[1].cache_semantic, COSINE_ONE, "of one");
+	is_int(c->policy[2].cache_semantic, 0, "none is usual");
+	is_span(c->embed_model, "openai/small", "embed_model");
+	is_int(c->embed_us, 500000, "embed_timeout");
+	is_int(c->vectors, 7, "vectors");
+	is_int(c->vectors_mib, 3, "vectors_mib");
+	config_unref(c);
+	c = parse("");
+	ok(!span_is_set(c->embed_model), "nothing is compared as a rule");
+	is_int(c->embed_us, 2000000, "the usual embed_timeout");
+	is_int(c->vectors, 100000, "the usual vectors");
+	is_int(c->vectors_mib, 512, "the usual vectors_mib");
+	config_unref(c);
+}
+
 static void test_everything(void)
 {
 	struct config *c = parse(
@@ -451,7 +501,6 @@ static const struct {
 	{"an unknown section",                           "[brokre]",
          "f:1:2: there is no section [brokre]: did you mean [broker]?"												},
 	{"one far from all",			     "[elsewhere]",						 "f:1:2: there is no section [elsewhere]"      },
-	{"a section to come",                            "[cache]",						     "f:1:2: [cache] is not in this version"       },
 	{"an unknown key",			       "[broker]\n log_levle = info",
          "f:2:2: [broker] has no key log_levle: did you mean log_level?"											      },
 	{"another section's key",                        "[broker]\nkey_file = /x",                                     "f:2:1: [broker] has no key key_file"         },
@@ -789,6 +838,7 @@ int main(void)
 	umask(022);
 	test_nothing();
 	test_everything();
+	test_semantic();
 	test_templates();
 	test_regions();
 	test_proofs_refused();

@@ -269,6 +269,7 @@ static void test_there_and_back(void)
 	c.fallbacks = names + 1;
 	c.n_fallbacks = 1;
 	c.session = SPAN("conversation 7");
+	c.cache = (struct cache_terms){CACHE_REFRESH, 0, 60, 30, SPAN("apart")};
 	buf_clear(&b);
 	call_pack(&c, &b);
 	is_err(call_unpack(pack_from(buf_view(&b)), &a, &c2, NULL), OK, "a call with everything");
@@ -282,6 +283,9 @@ static void test_there_and_back(void)
 			same(c2.tags[1], names[1]) && c2.n_fallbacks == 1 &&
 			same(c2.fallbacks[0], names[1]) && same(c2.session, c.session),
 		"comes back");
+	ok(c2.cache.wish == CACHE_REFRESH && c2.cache.max_age_s == 0 && c2.cache.ttl_s == 60 &&
+			c2.cache.stale_s == 30 && same(c2.cache.name_space, c.cache.name_space),
+		"and how far its answer may be one that was kept");
 	int early = 0;
 	for (size_t room = 0; room < 4096; room += 16) {
 		OWNED(arena_done) struct arena small;

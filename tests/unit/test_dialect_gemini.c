@@ -40,6 +40,7 @@ static void test_days(void)
 #define CHAT "/v1beta/models/m:generateContent"
 #define HI   "'contents':[{'role':'user','parts':[{'text':'x'}]}]"
 
+/* clang-format off */
 /* With ' for ". `want` absent: what came goes out. */
 static const struct {
 	const char *name, *path, *body, *want;
@@ -96,6 +97,16 @@ static const struct {
 		"'response':{'output':'{}'}}},{'functionResponse':{'id':'b','name':'f','response':{"
 		"'output':"
 		"'B'}}}]}]}"													       },
+	{"a turn of the model's in pieces, as clients keep a stream", CHAT,
+         "{'contents':[{'role':'user','parts':[{'text':'x'}]},{'role':'model','parts':[{'text':'I'}]},"
+		"{'role':'model','parts':[{'text':' look.'}]},{'role':'model','parts':[{'functionCall':{"
+		"'name':'f','args':{}}}]},{'role':'model','parts':[{'functionCall':{'name':'g','args':{}}}]},"
+		"{'role':'model','parts':[{'text':''}]},{'role':'user','parts':[{'functionResponse':{'name':'g',"
+		"'response':{'output':'2'}}},{'functionResponse':{'name':'f','response':{'output':'1'}}}]}]}",
+         "{'contents':[{'role':'user','parts':[{'text':'x'}]},{'role':'model','parts':[{'text':'I look.'},"
+		"{'functionCall':{'name':'f','args':{}}},{'functionCall':{'name':'g','args':{}}}]},"
+		"{'role':'user','parts':[{'functionResponse':{'name':'f','response':{'output':'1'}}},"
+		"{'functionResponse':{'name':'g','response':{'output':'2'}}}]}]}"},
 	{"tools of the provider's own",               CHAT,
          "{" HI ",'tools':[{'googleSearch':{}},{'codeExecution':{'x':1},'urlContext':{}}]}",
          "{" HI
@@ -159,6 +170,7 @@ static const struct {
 		"a'}},{'fileData':{'mimeType':"
 		"'video/mp4','fileUri':'https://b.example/c'},'videoMetadata':{'fps':1}}]}]}",				     NULL				  },
 };
+/* clang-format on */
 
 /* ' for ", in the arena. */
 static struct span quoted(const char *text, struct arena *a)

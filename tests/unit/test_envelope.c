@@ -151,6 +151,7 @@ static enum turn turn_of(enum err err)
 	case ERR_UNSUPPORTED:
 	case ERR_MISCONFIGURED:
 	case ERR_VAULT_DAMAGED:
+	case ERR_NOT_CACHED:
 		return NOBODYS;
 	case ERR_RATE_LIMITED:
 	case ERR_QUOTA_EXHAUSTED:

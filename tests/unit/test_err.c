@@ -1,6 +1,7 @@
 /* test_err.c - is the table of faults sound, and does every sentence fit? */
 #include "protocol/base/err.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "tests/lib/tap.h"
@@ -128,6 +129,17 @@ static void faults(void)
 	is_uint(strlen(why.message), sizeof why.message - 2, "so it may be a byte shorter");
 	(void)fault_set(&why, ERR_IO, "a\nb\x1b[31m");
 	is_str(why.message, "a b [31m", "no control gets into a sentence");
+
+	memset(&why, 'x', sizeof why);
+	fault_clear(&why);
+	(void)fault_set(&why, ERR_IO, "a secret");
+	fault_wipe(&why);
+	is_err(why.err, OK, "wiped: it is none");
+	is_int(why.retry_after_ms, -1, "without a hint");
+	ok(!memchr(&why.message, 'e', sizeof why.message), "and without its words");
+	snprintf(why.param, sizeof why.param, "%s", "a secret");
+	fault_wipe(&why);
+	ok(!memchr(&why.param, 'e', sizeof why.param), "whichever they are");
 
 	const struct fault none = FAULT_NONE;
 	is_err(none.err, OK, "no fault");

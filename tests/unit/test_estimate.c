@@ -104,8 +104,39 @@ static void test_request(void)
 	is_int(estimate_text(SPAN("\xd0\xbf\xd1\x80")), 2, "of other letters each");
 }
 
+/* As the header says it, letter by letter. */
+static int64_t by_letters(struct span text)
+{
+	int64_t ascii = 0, others = 0;
+	for (size_t i = 0; i < text.n; i++) {
+		const unsigned char c = (unsigned char)text.p[i];
+		ascii += c < 0x80;
+		others += c >= 0xc0;
+	}
+	return (ascii + 3) / 4 + others;
+}
+
+static void test_any_length(void)
+{
+	static char text[9000];
+	uint32_t seed = 7;
+	int wrong = 0;
+	for (size_t i = 0; i < sizeof text; i++) {
+		seed = seed * 1664525 + 1013904223;
+		/* some of each kind, and long runs of one */
+		text[i] = (char)(i < 6000 ? seed >> 24 : i < 7500 ? 0xe6 : 'a');
+	}
+	for (size_t n = 0; n <= sizeof text; n += n < 300 ? 1 : 97) {
+		wrong += estimate_text(span_of(text, n)) != by_letters(span_of(text, n));
+		const struct span end = span_of(text + sizeof text - n, n);
+		wrong += estimate_text(end) != by_letters(end);
+	}
+	is_int(wrong, 0, "texts of any length and place are counted as letter by letter");
+}
+
 int main(void)
 {
+	test_any_length();
 	test_media();
 	test_request();
 	return tap_done();

@@ -94,7 +94,11 @@ static bool same_body(const struct llm_event *a, const struct llm_event *b)
 		       same(a->end.provider, b->end.provider) && same(a->end.model, b->end.model) &&
 		       same(a->end.request_id, b->end.request_id) &&
 		       a->end.ttft_us == b->end.ttft_us && a->end.total_us == b->end.total_us &&
-		       a->end.attempts == b->end.attempts;
+		       a->end.attempts == b->end.attempts &&
+		       a->end.cached.source == b->end.cached.source &&
+		       a->end.cached.age_s == b->end.cached.age_s &&
+		       a->end.cached.saved_nusd == b->end.cached.saved_nusd &&
+		       a->end.is_kept == b->end.is_kept;
 	case EV_FAULT:
 		return same_fault(a->fault, b->fault);
 	case EV_EMBEDDING:
@@ -206,9 +210,11 @@ static void test_all(void)
 		{.type = EV_STATUS,.status = {SPAN("queued"), SPAN_NONE}},
 		{.type = EV_RAW,        .text = span_of("\xc3\x28\0",                         3)},
 		{.type = EV_HEAD,									       .head = {200, headers, 2, true}																																					      },
-		{.type = EV_END,				  .end = {full, SPAN("p"), SPAN("m"), SPAN("r"), 0, 7, 2}                                                              },
+		{.type = EV_END,
+                 .end = {full, SPAN("p"), SPAN("m"), SPAN("r"), 0, 7, 2,
+				{CACHE_SEMANTIC, 12, 34, {true, 0.9712}}, true}                                                              },
 		{.type = EV_FAULT,						       .fault = &fault},
-		{.type = EV_EMBEDDING,							.embedding = {1, {exact, COUNT_OF(exact)}}                      },
+		{.type = EV_EMBEDDING,							.embedding = {1, {exact, COUNT_OF(exact)}}                                                                },
 		{.type = EV_RANK,						      .rank = {3, 0.999071}                                       },
 		{.type = EV_COUNT,						  .count = {12, true}       },
 		{.type = EV_MODERATION,

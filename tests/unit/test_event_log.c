@@ -190,8 +190,30 @@ static void held_back(void)
 	event_log_done(&log);
 }
 
+/* Room is made once, and none is no fault. */
+static void room(void)
+{
+	struct event_log log;
+	struct event_cursor c = {0};
+	const struct llm_event one = text("one"), two = text("two");
+	event_log_init(&log);
+	event_log_join(&log, &c);
+	event_log_room(&log, 5000);
+	const char *const at = log.bytes.p;
+	ok(at && log.bytes.cap >= 5000 && log.bytes.n == 0, "there is room");
+	is_int(event_log_put(&log, &one), OK, "one");
+	event_log_room(&log, SIZE_MAX);
+	is_int(event_log_put(&log, &two), OK, "more than there may ever be is no fault");
+	is_str(next(&log, &c), "one", "what was there stays");
+	is_str(next(&log, &c), "two", "and goes on");
+	ok(log.bytes.cap <= log.bytes.max, "within what it may take");
+	event_log_leave(&log, &c);
+	event_log_done(&log);
+}
+
 int main(void)
 {
+	room();
 	held_back();
 	two_readers();
 	a_laggard_holds_only_itself();

@@ -75,6 +75,8 @@ int main(void)
 	together(&o, CALL_RELAY, "relayed");
 	together(&o, CALL_NATIVE, "native");
 
+	spare_done(&o.spare_exchanges);
+	spare_done(&o.spare_flights);
 	config_unref(o.config);
 	loop_free(o.loop);
 	return tap_done();

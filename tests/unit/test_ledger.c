@@ -178,7 +178,7 @@ static void check_rows(void)
 		   "FROM attempt WHERE connect_us IS NULL AND exchange_id = 'req_1'"),
 		"rate_limited|req_theirs|1|512|90|80000|work", "an attempt's too");
 	is_str(ask("PRAGMA journal_mode"), "wal", "readers and the writer do not meet");
-	is_str(ask("SELECT version FROM schema"), "3", "its version is said");
+	is_str(ask("SELECT version FROM schema"), "4", "its version is said");
 	stat(in_dir("ledger.db"), &st);
 	is_int(st.st_mode & 0777, 0600, "nobody else reads it");
 	stat(in_dir("ledger.db-wal"), &st);
@@ -390,9 +390,9 @@ static void check_refusals(void)
 	put("ledger.db", "");
 	ask("CREATE TABLE schema(version)");
 	refused(ERR_IO, "which version", "one without a version");
-	ask("INSERT INTO schema VALUES(4)");
-	refused(ERR_VERSION, "newer llm-brokerd (schema 4, this one knows 3)", "a newer one");
-	is_str(ask("SELECT version || (SELECT count(*) FROM sqlite_schema) FROM schema"), "41",
+	ask("INSERT INTO schema VALUES(5)");
+	refused(ERR_VERSION, "newer llm-brokerd (schema 5, this one knows 4)", "a newer one");
+	is_str(ask("SELECT version || (SELECT count(*) FROM sqlite_schema) FROM schema"), "51",
 		"and left as it was");
 	unlink(in_dir("ledger.db"));
 

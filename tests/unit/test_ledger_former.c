@@ -98,7 +98,7 @@ static void check_migrated(void)
 	struct ledger *g = open_it(&why);
 	ok(g != NULL, "a ledger of version 1 opens: %s", why.message);
 	ledger_close(g);
-	is_str(ask("SELECT version FROM schema"), "3|", "and is of this version then");
+	is_str(ask("SELECT version FROM schema"), "4|", "and is of this version then");
 	is_str(ask(EXCHANGES), exchanges, "nothing is lost of its exchanges");
 	is_str(ask(ATTEMPTS), attempts, "nor of its attempts");
 	is_str(ask("SELECT kind, unit, container, project, policy, key_label, tier, queued_us, "
@@ -119,14 +119,17 @@ static void check_migrated(void)
 			    .unit = "a.service",
 			    .tier = "flex",
 			    .via = "host:between"},
-		.queued_us = 7
+		.queued_us = 7,
+		.cache = "hit",
+		.saved_nusd = 9
         };
 	if (g)
 		is_err(ledger_write(g, &(struct ledger_rows){&x, 1, NULL, 0}, &why), OK,
 			"new rows go there: %s", why.message);
 	ledger_close(g);
-	is_str(ask("SELECT kind, unit, tier, queued_us, via FROM exchange WHERE id = 'req_3'"),
-		"host|a.service|flex|7|host:between|", "with all that is known now");
+	is_str(ask("SELECT kind, unit, tier, queued_us, via, cache, saved_nusd FROM exchange WHERE "
+		   "id = 'req_3'"),
+		"host|a.service|flex|7|host:between|hit|9|", "with all that is known now");
 }
 
 /* Somebody has added a column of their own, in the way of the last but one of ours. */
@@ -150,10 +153,10 @@ static void check_newer(void)
 {
 	struct fault why;
 	make("v1");
-	run_sql("UPDATE schema SET version = 4");
+	run_sql("UPDATE schema SET version = 5");
 	ok(open_it(&why) == NULL, "a newer one is refused: %s", why.message);
 	is_err(why.err, ERR_VERSION, "as what it is");
-	is_str(ask("SELECT version FROM schema"), "4|", "and left as it was");
+	is_str(ask("SELECT version FROM schema"), "5|", "and left as it was");
 }
 
 int main(void)

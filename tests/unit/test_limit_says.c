@@ -276,7 +276,7 @@ static void longest(void)
 		"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 		"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
 	const struct span text = {x, 128};
-	const struct limit_subject s = {text, text, text, text, text, text, UINT32_MAX};
+	const struct limit_subject s = {text, text, text, text, text, text, UINT32_MAX, NULL};
 	struct limiter *l = limiter(
 		"[limit \"nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn\"]\n"
 		"each = app\neach = user\neach = policy\neach = provider\neach = key\neach = "

@@ -391,9 +391,51 @@ static void crowded(void)
 	limiter_free(l);
 }
 
+/* Asked before for no provider: a request of its own is due where only providers, keys or another model are limited. */
+static void asked_before(void)
+{
+	struct limiter *l = limiter("[limit \"all\"]\nrequests = 1/minute\n"
+				    "[limit \"of\"]\nprovider = openai\nrequests = 2/minute\n"
+				    "[limit \"key\"]\neach = key\nrequests = 3/minute\n"
+				    "[limit \"model\"]\neach = model\nrequests = 4/minute\n");
+	const struct limit_subject before = {.app = one.app,
+		.policy = one.policy,
+		.model = SPAN("gpt-4o-mini"),
+		.asked = one.asked,
+		.uid = one.uid};
+	struct limit_subject again = one;
+	struct limit_hold h[3];
+	struct limit_answer a;
+	const struct limit_need none = {0, 0, 0};
+	const struct limit_now now = at(0);
+	again.before = &before;
+	is_int(take(l, &before, 0, 0, 0, 0, &h[0], &a), LIMIT_HELD, "it is asked");
+	settle(&h[0], 0, 0, 0, 0);
+	is_int(take(l, &one, 0, 0, 0, 0, &h[1], &a), LIMIT_WAIT, "which counts for all others");
+	is_int(limiter_ready_us(l, &one, &none, 0, 0, &now), at(60 * SECOND_US).mono_us,
+		"as it is foretold");
+	is_int(limiter_ready_us(l, &again, &none, 0, 0, &now), now.mono_us,
+		"but not for itself again");
+	is_int(limiter_sure_us(l, &again, &none, 0, &now), now.mono_us, "which is sure");
+	is_int(take(l, &again, 0, 0, 0, 0, &h[1], &a), LIMIT_HELD, "nor where it goes on");
+	release(&h[1], 0);
+	is_int(take(l, &one, 0, 0, 0, 0, &h[2], &a), LIMIT_WAIT,
+		"what never went out gives no more back than it took");
+	for (size_t i = 0; i < 2; i++) {
+		is_int(take(l, &again, 0, 0, 0, 0, &h[1], &a), LIMIT_HELD, "%zu of 2 for it",
+			i + 1);
+		settle(&h[1], 0, 0, 0, 0);
+	}
+	is_int(take(l, &again, 0, 0, 0, 0, &h[1], &a), LIMIT_WAIT, "a provider's counts it");
+	ok(span_find(span_str(a.why.message), SPAN("limit \"of\"")) < strlen(a.why.message),
+		"and it is that one");
+	limiter_free(l);
+}
+
 int main(void)
 {
 	requests();
+	asked_before();
 	budgets();
 	racing();
 	reloaded();

@@ -28,6 +28,8 @@
 #define CALLED(arguments, result) "'tools':[" TOOL "}],'messages':[" ASK "," \
 	SAID("[{'type':'tool_call','id':'c1','name':'f','arguments':'" arguments "'}]") "," \
 	"{'role':'tool','tool_call_id':'c1'," result "}]"
+/* they keep prompts without being told to */
+#define BY_ITSELF "openai-chat,openai-responses,openai-completions,gemini,mistral,ollama"
 #define WEBP "'type':'image','data':'bin:RIFFxxxxWEBPVP8 '"
 #define PDF      "'type':'file','data':'bin:%PDF-1.4','mime':'application/pdf'"
 #define TXT      "'type':'file','data':'bin:words','mime':'text/plain'"
@@ -72,7 +74,7 @@ static const struct row {
 	{"a tool's strict", TOOLS,
 		HI ",'tools':[" TOOL ",'strict':true}]", NULL, NULL},
 	{"a tool's cache", TOOLS,
-		HI ",'tools':[" TOOL ",'cache':'5m'}]", NULL, NULL},
+		HI ",'tools':[" TOOL ",'cache':'5m'}]", NULL, BY_ITSELF},
 	{"an unknown member of a tool", TOOLS,
 		HI ",'tools':[" TOOL ",'frobnicate':true}]", NULL, NULL},
 	{"a custom tool", TOOLS,
@@ -117,9 +119,9 @@ static const struct row {
 	{"verbosity", HI,
 		HI ",'verbosity':'low'", NULL, NULL},
 	{"cache.key", HI,
-		HI ",'cache':{'key':'k'}", NULL, NULL},
+		HI ",'cache':{'key':'k'}", NULL, BY_ITSELF ",anthropic,bedrock,cohere"},
 	{"cache.ttl", HI,
-		HI ",'cache':{'ttl':'1h'}", NULL, NULL},
+		HI ",'cache':{'ttl':'1h'}", NULL, BY_ITSELF},
 	{"an unknown member", HI,
 		HI ",'frobnicate':true", NULL, NULL},
 	{"a system message", HI,
@@ -133,7 +135,7 @@ static const struct row {
 	{"an unknown member of a message", HI,
 		"'messages':[{'role':'user','content':'Hi','frobnicate':true}]", NULL, NULL},
 	{"a cache mark", PART("'type':'text','text':'it'"),
-		PART("'type':'text','text':'it','cache':'5m'"), NULL, NULL},
+		PART("'type':'text','text':'it','cache':'5m'"), NULL, BY_ITSELF},
 	{"an unknown member of a part", PART("'type':'text','text':'it'"),
 		PART("'type':'text','text':'it','frobnicate':1"), NULL, NULL},
 	{"an image", HI,

@@ -270,15 +270,21 @@ static void texts(void)
 	ok(!span_is_set(evidence_mount_type(span_str(mounts), 30)), "there is no such mount");
 	is_int(evidence_root_mount(SPAN("")), 0, "no mounts");
 
-	struct evidence e = {.has_filter = false};
+	struct evidence e = {.n_filters = 0};
 	uid_t uid = 0;
 	evidence_read_status(
 		SPAN("Name:\tx\nUid:\t1\t2\t3\t4\nNSpid:\t12\t2\nSeccomp:\t2\n"), &e, &uid);
 	is_uint((uint64_t)uid, UINT64_C(2), "the effective user");
-	ok(e.is_nested && e.has_filter, "a pid below, and a filter");
-	e = (struct evidence){.has_filter = false};
-	evidence_read_status(SPAN("Uid:\t1\t1\t1\t1\nNSpid:\t12\nSeccomp:\t0\n"), &e, &uid);
-	ok(!e.is_nested && !e.has_filter, "neither");
+	ok(e.is_nested, "a pid below");
+	is_int(e.n_filters, INT64_MAX, "filters that are not counted");
+	e = (struct evidence){.n_filters = 1};
+	evidence_read_status(
+		SPAN("Uid:\t1\t1\t1\t1\nNSpid:\t12\nSeccomp:\t0\nSeccomp_filters:\t0\n"), &e, &uid);
+	ok(!e.is_nested && e.n_filters == 0, "neither");
+	evidence_read_status(SPAN("Seccomp:\t2\nSeccomp_filters:\t3\n"), &e, &uid);
+	is_int(e.n_filters, 3, "filters that are counted");
+	evidence_read_status(SPAN("Seccomp:\t1\nSeccomp_filters:\t0\n"), &e, &uid);
+	is_int(e.n_filters, INT64_MAX, "two or three calls are all that it may do");
 }
 
 /* ---- as whom it is in the accounts, and as whom it is granted something ---- */

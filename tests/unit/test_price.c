@@ -147,6 +147,34 @@ static const struct {
 };
 
 static const struct {
+	const char *name;
+	struct price price;
+	struct llm_usage usage;
+	bool is_known;
+	int64_t want;
+} prompts[] = {
+	/* input, read, 5m, 1h, write, output, ... */
+	{"what is read", SONNET, TOKENS(5, 10000, -1, -1, -1, 7, -1, -1, -1, -1, -1), true, 27000000},
+	{"what is written", SONNET, TOKENS(5, -1, 2000, -1, -1, 7, -1, -1, -1, -1, -1), true, -1500000},
+	{"for an hour", SONNET, TOKENS(5, 0, -1, 1000, -1, 7, -1, -1, -1, -1, -1), true, -3000000},
+	{"for nobody knows how long", SONNET, TOKENS(5, -1, -1, -1, 1000, 7, -1, -1, -1, -1, -1), true, -750000},
+	/* 27000000 - 1500000 - 3000000 - 750000 */
+	{"one less the other", SONNET, TOKENS(5, 10000, 2000, 1000, 1000, 7, -1, -1, -1, -1, -1), true, 21750000},
+	{"no price of its own is that of input", MINI, TOKENS(5, -1, 2000, 3, 4, 7, -1, -1, -1, -1, -1), true, 0},
+	{"and reading without one saves nothing", TINY, TOKENS(5, 9000000, -1, -1, -1, 7, -1, -1, -1, -1, -1), true, 0},
+	{"nothing was kept", SONNET, TOKENS(5, 0, 0, 0, 0, 7, -1, -1, -1, -1, -1), true, 0},
+	{"nothing is known of it", SONNET, TOKENS(5, -1, -1, -1, -1, 7, -1, -1, -1, -1, -1), false, 0},
+	{"no price of input", NOTHING, TOKENS(5, 1, -1, -1, -1, 7, -1, -1, -1, -1, -1), false, 0},
+	{"nor is one needed for nothing", NOTHING, TOKENS(5, 0, -1, -1, -1, 7, -1, -1, -1, -1, -1), true, 0},
+	{"half is one", PRICE(1, 0, 0, -1, -1, -1, -1, -1, -1, -1), TOKENS(0, 500000, -1, -1, -1, 0, -1, -1, -1, -1, -1), true, 1},
+	{"so it is below 0", PRICE(0, 0, 1, -1, -1, -1, -1, -1, -1, -1), TOKENS(0, 500000, -1, -1, -1, 0, -1, -1, -1, -1, -1), true, -1},
+	{"the most", PRICE(INT64_MAX, 0, 0, 0, 0, -1, -1, -1, -1, -1),
+		TOKENS(0, INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX, 0, -1, -1, -1, -1, -1), true, INT64_MAX},
+	{"the least", PRICE(0, 0, INT64_MAX, INT64_MAX, INT64_MAX, -1, -1, -1, -1, -1),
+		TOKENS(0, INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX, 0, -1, -1, -1, -1, -1), true, -INT64_MAX},
+};
+
+static const struct {
 	int64_t ours, theirs;
 	bool want;
 } drifts[] = {
@@ -194,6 +222,14 @@ int main(void)
 		ok(price_drifts(drifts[i].ours, drifts[i].theirs) == drifts[i].want,
 			"%" PRId64 " against %" PRId64, drifts[i].ours, drifts[i].theirs);
 	test_paid();
+	for (size_t i = 0; i < COUNT_OF(prompts); i++) {
+		int64_t saved = 0;
+		ok(price_prompt_saved_nusd(&prompts[i].price, &prompts[i].usage, &saved) ==
+				prompts[i].is_known,
+			"saved: %s: is it known", prompts[i].name);
+		if (prompts[i].is_known)
+			is_int(saved, prompts[i].want, "saved: %s", prompts[i].name);
+	}
 	for (size_t i = 0; i < COUNT_OF(prices); i++)
 		is_int(price_nusd(&prices[i].price, &prices[i].usage), prices[i].want, "%s",
 			prices[i].name);

@@ -28,6 +28,66 @@ static const struct {
 	{"another class",               ERR_SERVER_ERROR,    400, "unsupported_parameter", "temperature", false},
 };
 
+/* Which refusals of a count mean that nobody there counts. */
+static const struct {
+	const char *name;
+	int status;
+	const char *code, *message;
+	bool want;
+} counts[] = {
+	{"no such page",     404, "endpoint",        "404 page not found",                            true },
+	{"no such address",  404, "",                "Invalid URL (POST /v1/responses/input_tokens)", true },
+	{"no such method",   405, "",                "",					      true },
+	{"501 by its name",  501, "NotImplemented",  "the model cannot",                              true },
+	{"no such model",    404, "model_not_found", "",                                              false},
+	{"in words alone",   404, "not_found_error", "Model: claude-x",                               false},
+	{"a bad request",    400, "",                "no such page",                                  false},
+	{"nobody was asked", 0,   "",                "",					      false},
+	{"it is broken",     500, "",                "",					      false},
+};
+
+static void count_tokens(void)
+{
+	static struct repairs r;
+	struct target t = {.provider = SPAN("p"), .model = SPAN("m"), .family = SPAN("anthropic")};
+	struct arena a;
+	arena_init(&a, MIB);
+	for (size_t i = 0; i < COUNT_OF(counts); i++) {
+		struct fault f = FAULT_NONE;
+		f.http_status = counts[i].status;
+		fault_text(f.code, sizeof f.code, span_str(counts[i].code));
+		fault_text(f.message, sizeof f.message, span_str(counts[i].message));
+		is_int(repair_lacks_count(&f), counts[i].want, "%s", counts[i].name);
+	}
+	is_err(repair_apply(&r, &t, &a), OK, "nothing is known");
+	ok(!t.is_count_missing, "so it is asked");
+	repair_learn_count(&r, &t);
+	const size_t kept = r.next;
+	repair_learn_count(&r, &t);
+	is_uint(r.next, kept, "it is kept once");
+	const struct {
+		struct target t;
+		bool want;
+		const char *name;
+	} others[] = {
+		{{.provider = SPAN("p"), .model = SPAN("m"), .family = SPAN("anthropic")}, true,
+                 "that one"       },
+		{{.provider = SPAN("p"), .model = SPAN("n"), .family = SPAN("anthropic")}, true,
+                 "another model"  },
+		{{.provider = SPAN("p"), .model = SPAN("m"), .family = SPAN("gemini")},    false,
+                 "another dialect"},
+		{{.provider = SPAN("q"), .model = SPAN("m"), .family = SPAN("anthropic")}, false,
+                 "another host"   },
+	};
+	for (size_t i = 0; i < COUNT_OF(others); i++) {
+		struct target other = others[i].t;
+		is_err(repair_apply(&r, &other, &a), OK, "%s", others[i].name);
+		is_int(other.is_count_missing, others[i].want, "%s: is it asked?", others[i].name);
+		ok(!span_is_set(other.quirks.drops), "%s loses nothing else", others[i].name);
+	}
+	arena_done(&a);
+}
+
 static struct fault fault_of(size_t i)
 {
 	struct fault f = FAULT_NONE;
@@ -73,5 +133,6 @@ int main(void)
 	is_err(repair_apply(&r, &t, &a), OK, "the oldest");
 	ok(!span_is_set(t.quirks.drops), "gave way");
 	arena_done(&a);
+	count_tokens();
 	return tap_done();
 }

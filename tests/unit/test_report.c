@@ -45,7 +45,8 @@ static void end(void)
 
 static struct exchange_record exchange(const char *id, int64_t at_us)
 {
-	struct exchange_record x = {.at_us = at_us,
+	struct exchange_record x = {.saved_nusd = -1,
+		.at_us = at_us,
 		.uid = 1000,
 		.app = "notes",
 		.op = "chat",
@@ -135,9 +136,10 @@ static void fill(void)
 	",\"output\":" #output ",\"reasoning\":" #reasoning ",\"cost_nusd\":" #cost                        \
 	",\"unpriced\":" #unpriced "," drift "}"
 #define KEY(key)  "\"keys\":[\"" key "\"],\"key\":\"" key "\","
-#define ALONE     "\"compared\":0,\"ours_nusd\":null,\"theirs_nusd\":null,\"drifted\":0,\"charged_nusd\":null"
-#define FREELY    "\"compared\":0,\"ours_nusd\":null,\"theirs_nusd\":null,\"drifted\":0,\"charged_nusd\":0"
-#define DRIFT     "\"compared\":1,\"ours_nusd\":210000,\"theirs_nusd\":300000,\"drifted\":1,\"charged_nusd\":null"
+#define UNSAVED   ",\"prompt_saved_nusd\":null"
+#define ALONE     "\"compared\":0,\"ours_nusd\":null,\"theirs_nusd\":null,\"drifted\":0,\"charged_nusd\":null,\"cached\":0,\"saved_nusd\":null" UNSAVED
+#define FREELY    "\"compared\":0,\"ours_nusd\":null,\"theirs_nusd\":null,\"drifted\":0,\"charged_nusd\":0,\"cached\":0,\"saved_nusd\":null" UNSAVED
+#define DRIFT     "\"compared\":1,\"ours_nusd\":210000,\"theirs_nusd\":300000,\"drifted\":1,\"charged_nusd\":null,\"cached\":0,\"saved_nusd\":null" UNSAVED
 #define BOTH(key) ROW(key, 2, 0, 0, 2003, 48, 11, 200, 7, 510000, 0, DRIFT)
 #define TOTAL     ROW("", 5, 1, 1, 9223372036854775807, 72, 11, 300, 7, 510000, 2, DRIFT)
 #define REFUSED(key) ROW(key, 1, 1, 0, null, null, null, null, null, null, 0, ALONE)
@@ -370,12 +372,12 @@ static void fill_billed(void)
 static const char billed[] =
 	ANSWER("\"day\",\"model\",\"key\"",
 		ROW(KEYS("1970-01-02", "gpt-4o-mini", "openai"), 4, 1, 0, 110, 50, null, 7, 3, 1642, 0,
-			"\"compared\":1,\"ours_nusd\":500,\"theirs_nusd\":600,\"drifted\":0,\"charged_nusd\":null") ","
+			"\"compared\":1,\"ours_nusd\":500,\"theirs_nusd\":600,\"drifted\":0,\"charged_nusd\":null,\"cached\":0,\"saved_nusd\":null" UNSAVED) ","
 		ROW(KEYS("1970-01-02", "gpt-4o-mini", "openai/work"), 1, 0, 0, null, null, null, null, null, 9, 0, ALONE) ","
 		ROW(KEYS("1970-01-02", "n", "openai"), 3, 0, 1, 1, null, null, null, null, 75, 1, FREELY) ","
 		ROW(KEYS("1970-01-03", "gpt-4o-mini", "openai/work"), 1, 0, 0, null, null, null, null, null, 9, 0, ALONE),
 		ROW("", 9, 1, 1, 111, 50, null, 7, 3, 1735, 1,
-			"\"compared\":1,\"ours_nusd\":500,\"theirs_nusd\":600,\"drifted\":0,\"charged_nusd\":0"));
+			"\"compared\":1,\"ours_nusd\":500,\"theirs_nusd\":600,\"drifted\":0,\"charged_nusd\":0,\"cached\":0,\"saved_nusd\":null" UNSAVED));
 /* clang-format on */
 
 static void check_billed(void)
@@ -540,7 +542,7 @@ static void check_charged(void)
 	struct report r = {.n_by = 0};
 	is_err(report_usage(g, &r, &json, &why), OK, "asked for: %s", why.message);
 	buf_byte(&json, '\0');
-	ok(strstr(json.p, "\"charged_nusd\":78900}") != NULL,
+	ok(strstr(json.p, "\"charged_nusd\":78900,") != NULL,
 		"what was charged for attempts without a cost, beside all costs: %s", json.p);
 }
 
@@ -803,11 +805,79 @@ static void check_lessons(void)
 		"are the last ones");
 }
 
+/* ---- what providers' own caches saved ---- */
+
+/* USD 3 for a million tokens, 0.30 for those that are read, 3.75 and 6 for those that are written. */
+#define SONNET                                \
+	((struct price){.input = 3000000000,  \
+		.output = 15000000000,        \
+		.cache_read = 300000000,      \
+		.cache_write_5m = 3750000000, \
+		.cache_write_1h = 6000000000, \
+		.reasoning = -1,              \
+		.audio_input = -1,            \
+		.audio_output = -1,           \
+		.image_input = -1,            \
+		.image_output = -1})
+
+static void fill_prompts(void)
+{
+	const struct {
+		const char *id, *app, *cache;
+		int64_t read, write_5m, write_1h;
+		bool is_priced;
+	} kept[] = {
+		{"reads",    "a", "",    10000, -1,   -1,   true }, /* 27,000,000 saved */
+		{"writes",   "a", "",    0,     2000, -1,   true }, /* 1,500,000 spent */
+		{"hour",     "b", "",    -1,    -1,   1000, true }, /* 3,000,000 spent */
+		{"unpriced", "c", "",    5,     -1,   -1,   false}, /* nobody knows */
+		{"hit",      "a", "hit", 10000, -1,   -1,   true }, /* ours, not theirs */
+	};
+	for (size_t i = 0; i < COUNT_OF(kept); i++) {
+		struct exchange_record x = exchange(kept[i].id, DAY_US);
+		struct attempt_record a = attempt(kept[i].id, 1, DAY_US);
+		snprintf(x.app, sizeof x.app, "%s", kept[i].app);
+		snprintf(x.cache, sizeof x.cache, "%s", kept[i].cache);
+		x.usage.cache_read = kept[i].read;
+		x.usage.cache_write_5m = kept[i].write_5m;
+		x.usage.cache_write_1h = kept[i].write_1h;
+		x.price = kept[i].is_priced ? SONNET : PRICE_UNKNOWN;
+		a.usage = x.usage;
+		a.price = x.price;
+		a.has_sent_body = true;
+		insert(&x, kept[i].cache[0] ? NULL : &a);
+	}
+}
+
+static void is_saved(const char *app, enum report_of what, const char *want)
+{
+	struct fault why = FAULT_NONE;
+	OWNED(buf_done) struct buf json = BUF_INIT(65536);
+	struct report r = {.what = what};
+	r.of.only[DIM_APP] = span_str(app);
+	is_err(report_usage(g, &r, &json, &why), OK, "of %s", app);
+	buf_byte(&json, '\0');
+	const char *at = strstr(json.p, "\"prompt_saved_nusd\":");
+	is_str(at ? at : "", want, "saved of %s%s", app,
+		what == REPORT_BILLED ? ", as it may be billed" : "");
+}
+
+static void check_prompts(void)
+{
+	fill_prompts();
+	for (int what = REPORT_REQUESTS; what <= REPORT_BILLED; what++) {
+		is_saved("a", (enum report_of)what, "\"prompt_saved_nusd\":25500000}}");
+		is_saved("b", (enum report_of)what, "\"prompt_saved_nusd\":-3000000}}");
+		is_saved("c", (enum report_of)what, "\"prompt_saved_nusd\":null}}");
+		is_saved("*", (enum report_of)what, "\"prompt_saved_nusd\":22500000}}");
+	}
+}
+
 int main(void)
 {
 	void (*const checks[])(void) = {check_usage, check_choices, check_billed, check_clock,
 		check_drift, check_charged, check_estimates, check_export, check_spending,
-		check_lessons};
+		check_lessons, check_prompts};
 	for (size_t i = 0; i < COUNT_OF(checks); i++) {
 		begin();
 		checks[i]();

@@ -269,9 +269,13 @@ static void lookups(void)
   /* clang-format on */
 	};
 	struct fault why = FAULT_NONE;
+	struct catalogue *empty = NULL;
 	struct config *c = config_parse(span_str(many), "t.conf", &why);
-	if (!c || catalogue_new(SPAN(""), &c->catalogue, &why))
+	if (!c || catalogue_new(SPAN(""), &empty, &why))
 		bail("%s", why.message);
+	config_set_catalogue(c, empty);
+	catalogue_unref(empty);         /* it is the configuration's alone, */
+	config_set_catalogue(c, empty); /* which may be given the one that it has */
 	for (size_t i = 0; i < COUNT_OF(rows); i++)
 		look(c, &rows[i]);
 

@@ -7,6 +7,7 @@
 #include "brokerd/value/guarded.h"
 #include "brokerd/value/secret.h"
 #include "brokerd/value/secret_open.h"
+#include "protocol/base/sanitized.h"
 #include "protocol/limits.h"
 #include "tests/lib/tap.h"
 
@@ -100,7 +101,7 @@ static void test_locking(void)
 	else
 		ok(true, "memory can be locked here");
 
-#ifdef __SANITIZE_ADDRESS__
+#if ADDRESS_SANITIZED
 	skip("AddressSanitizer makes mlock do nothing, and say that it did");
 	return;
 #endif

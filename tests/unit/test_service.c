@@ -7,6 +7,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "protocol/base/buf.h"
 #include "tests/lib/tap.h"
 
 static void sets(const char *name, const char *value)
@@ -26,6 +27,7 @@ static void descriptors(void)
 		int want;
 	} cases[] = {
 		{"none",                  NULL, NULL,     0              },
+		{"seventy for us",        own,  "70",     70             },
 		{"two for us",            own,  "2",      2              },
 		{"two for somebody else", "1",  "2",      0              },
 		{"more than we take",     own,  "100000", SERVICE_FDS_MAX},
@@ -40,9 +42,39 @@ static void descriptors(void)
 		sets("LISTEN_FDNAMES", "main");
 		service_read(&s);
 		is_int(s.n_fds, cases[i].want, "%s", cases[i].name);
+		is_str(s.names ? s.names : "", cases[i].want > 0 ? "main" : "", "%s: names",
+			cases[i].name);
+		service_done(&s);
 		ok(!getenv("LISTEN_FDS") && !getenv("LISTEN_PID") && !getenv("LISTEN_FDNAMES"),
 			"%s: no child sees them", cases[i].name);
 	}
+}
+
+/* One that was lost would be taken for the main one's. */
+static void many_names(void)
+{
+	char own[16], name[32];
+	OWNED(buf_done) struct buf names = BUF_INIT(1 << 20);
+	struct service s;
+	int wrong = 0;
+	for (int i = 0; i < SERVICE_FDS_MAX; i++)
+		buf_print(&names, "%sapp-%060d", i > 0 ? ":" : "", i);
+	buf_byte(&names, '\0');
+	snprintf(own, sizeof own, "%d", (int)getpid());
+	snprintf(name, sizeof name, "%d", SERVICE_FDS_MAX);
+	sets("LISTEN_PID", own);
+	sets("LISTEN_FDS", name);
+	sets("LISTEN_FDNAMES", names.p);
+	service_read(&s);
+	is_int(s.n_fds, SERVICE_FDS_MAX, "as many sockets as we take");
+	for (int i = 0; i < SERVICE_FDS_MAX; i++) {
+		snprintf(name, sizeof name, "%d", i);
+		const struct span found = service_name(&s, i);
+		wrong += found.n != 64 || !span_ends(found, span_str(name));
+	}
+	is_int(wrong, 0, "each with its own long name");
+	is_int((int64_t)service_name(&s, SERVICE_FDS_MAX).n, 0, "and none behind them");
+	service_done(&s);
 }
 
 static void notices(void)
@@ -77,6 +109,7 @@ static void notices(void)
 int main(void)
 {
 	descriptors();
+	many_names();
 	notices();
 	return tap_done();
 }

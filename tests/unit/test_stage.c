@@ -193,6 +193,29 @@ static void few_timers(void)
 	is_uint(loop_virtual_timers(loop), 0, "stopped is stopped");
 }
 
+/* It may have longer than it was given at first, and never less. */
+static void a_later_end(void)
+{
+	struct stages s;
+	begin(&s, &limits);
+	const int64_t began_us = loop_now_us(loop);
+	stages_until(&s, began_us + 3000 * MS);
+	stages_until(&s, began_us + 1000 * MS);
+	play(&s, "cshp", 10 * MS);
+	loop_virtual_advance(loop, 2900 * MS);
+	is_int(n_late, 0, "it has longer");
+	loop_virtual_advance(loop, 200 * MS);
+	is_str(late, "total", "until then");
+	is_int(late_us, 3000 * MS, "as it was said");
+	static const struct transfer_limits none;
+	begin(&s, &none);
+	stages_until(&s, loop_now_us(loop) + MS);
+	play(&s, "csh", MS);
+	loop_virtual_advance(loop, 1000 * MS);
+	is_int(n_late, 0, "without a limit there is none still");
+	stages_stop(&s);
+}
+
 static void verdicts(void)
 {
 	static const struct {
@@ -226,6 +249,7 @@ int main(void)
 	tls_has_a_time_of_its_own();
 	tls_that_succeeds();
 	few_timers();
+	a_later_end();
 	verdicts();
 	loop_free(loop);
 	return tap_done();

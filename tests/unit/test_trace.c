@@ -107,6 +107,23 @@ static void test_one(void)
 		"\"left_out\":0}",
 		"over, with steps of other kinds; a foreign byte is no byte of JSON");
 	is_str(told(t, "req_00000000000000000000000002"), "", "one that there was not");
+	const struct {
+		enum trace_what what;
+		const char *word;
+	} words[] = {
+		{TRACE_HIT,   "hit"  },
+		{TRACE_JOIN,  "join" },
+		{TRACE_ALONE, "alone"},
+		{TRACE_STALE, "stale"},
+	};
+	for (size_t i = 0; i < COUNT_OF(words); i++) {
+		char wanted[64];
+		s = (struct trace_step){.what = words[i].what, .at_us = 22, .us = -1};
+		trace_step(t, number, &s);
+		(void)snprintf(
+			wanted, sizeof wanted, "{\"step\":\"%s\",\"at_us\":22}", words[i].word);
+		ok(strstr(told(t, id), wanted) != NULL, "and %s", words[i].word);
+	}
 	is_str(told(t, ""), "", "nor one without a name");
 	traces_free(t);
 }

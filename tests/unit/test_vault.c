@@ -1247,7 +1247,7 @@ static void test_older_file(void)
 	is_str(held(&b), "openai/=sk-old", "a vault of format 1 opens");
 	is_int(read_file("vault").p[8], 1, "and stays what it is");
 	vault_slot_add(b.vault, SLOT_CREDENTIAL, SPAN_NONE, answer(&b));
-	is_err(settle(&b), ERR_VAULT_DAMAGED, "what fails leaves it");
+	is_err(settle(&b), ERR_LOCKED, "what fails leaves it");
 	is_int(read_file("vault").p[8], 1, "as well");
 	is_err(set_passphrase(&b, "pass", true), OK, "a slot is added to it");
 	is_int(read_file("vault").p[8], 2, "which makes it one of format 2");
@@ -1360,19 +1360,25 @@ static void test_slots(void)
 	close_bench(&b);
 }
 
-static void test_credential(void)
+/* A new folder, and in it an empty one for credentials. */
+static void fresh_credentials(void)
 {
-	struct bench b;
 	static char folder[192];
-
 	fresh_dir();
 	snprintf(folder, sizeof folder, "%s", path("credentials"));
 	if (mkdir(folder, 0700))
 		bail("mkdir");
 	credentials = folder;
+}
+
+static void test_credential(void)
+{
+	struct bench b;
+
+	fresh_credentials();
 	open_bench(&b, NULL);
 	add(&b, "openai", "", "sk-1");
-	is_err(slot_add(&b, SLOT_CREDENTIAL, NULL), ERR_VAULT_DAMAGED, "no credential");
+	is_err(slot_add(&b, SLOT_CREDENTIAL, NULL), ERR_LOCKED, "no credential");
 	ok(strstr(b.why.message, VAULT_CREDENTIAL) != NULL, "is said by its name");
 	write_file("credentials/" VAULT_CREDENTIAL, "a text of any length", 20);
 	is_err(slot_add(&b, SLOT_CREDENTIAL, NULL), OK, "one of any length");
@@ -1391,6 +1397,44 @@ static void test_credential(void)
 	credentials = NULL;
 	is_str(kept(NULL), "locked", "without the credential it waits for somebody");
 	is_str(kept("pass"), "openai/=sk-1", "who opens it");
+}
+
+static void test_first_credential(void)
+{
+	struct bench b;
+	char named[192];
+
+	fresh_credentials();
+	write_file("credentials/" VAULT_CREDENTIAL, "", 0);
+	open_bench(&b, NULL);
+	is_err(add(&b, "openai", "", "sk-1"), ERR_VAULT_DAMAGED, "an empty credential");
+	ok(!is_there("vault") && !is_there("vault.key"), "makes no vault");
+	write_file("credentials/" VAULT_CREDENTIAL, "thirty-two bytes are the key now", 32);
+	is_err(add(&b, "openai", "", "sk-1"), OK, "a credential");
+	is_str(slots_of(&b), "credential", "opens the vault that is made");
+	ok(!is_there("vault.key") && vault_is_unattended(b.vault), "and no key file is");
+	is_str(kept(NULL), "openai/=sk-1", "at the next start, too");
+	close_bench(&b);
+	credentials = NULL;
+	is_str(kept(NULL), "locked", "without it nothing does");
+	open_bench(&b, NULL);
+	struct secret *s;
+	is_err(vault_get(b.vault, SPAN("openai"), SPAN_NONE, &s, &b.why), ERR_LOCKED,
+		"which is no damage");
+	ok(strstr(b.why.message, "LoadCredentialEncrypted=") && !strstr(b.why.message, "cp -p"),
+		"and it is said what would open it");
+	is_err(unlock(&b, NULL), ERR_LOCKED, "nobody can open it by himself");
+	close_bench(&b);
+
+	fresh_credentials();
+	write_file("credentials/" VAULT_CREDENTIAL, "thirty-two bytes are the key now", 32);
+	snprintf(named, sizeof named, "%s", path("named.key"));
+	write_file("named.key", "thirty-two bytes of a key file's", 32);
+	open_bench(&b, named);
+	is_err(add(&b, "openai", "", "sk-1"), OK, "a key file that is named");
+	is_str(slots_of(&b), "key-file", "goes before it");
+	close_bench(&b);
+	credentials = NULL;
 }
 
 static void test_first_passphrase(void)
@@ -1637,6 +1681,7 @@ int main(void)
 	test_older_file();
 	test_slots();
 	test_credential();
+	test_first_credential();
 	test_first_passphrase();
 	test_rotation();
 	test_rotated_memory();

@@ -1,6 +1,9 @@
 // anthropic.mjs - drives the npm package @anthropic-ai/sdk.
 import Anthropic from '@anthropic-ai/sdk';
-import { result, serve } from './driver.mjs';
+import { betaZodTool } from '@anthropic-ai/sdk/helpers/beta/zod';
+import { zodOutputFormat } from '@anthropic-ai/sdk/helpers/zod';
+import { z } from 'zod';
+import { call, result, serve } from './driver.mjs';
 
 const client = (o) => new Anthropic({
   apiKey: 'x', baseURL: o.base, maxRetries: o.retries ?? 0, timeout: o.timeout_ms ?? 20000 });
@@ -75,6 +78,7 @@ async function ask(o, a, signal, asked = body(o)) {
 }
 
 await serve({
+  call: (o) => call(client(o), o),
   ask: async (o, a, signal) => { await ask(o, a, signal); },
   loop: async (o, a, signal) => {
     const asked = body(o);
@@ -85,6 +89,33 @@ await serve({
       asked.messages.push({ role: 'assistant', content: done.content }, { role: 'user', content:
         a.calls.slice(before).map((c) => ({ type: 'tool_result', tool_use_id: c.id, content: result(c.name, c.args) })) });
     }
+  },
+  // The SDK itself calls the tools, and asks again.
+  run: async (o, a) => {
+    const runner = client(o).beta.messages.toolRunner({ ...body({ ...o, tools: null }), stream: !!o.stream,
+      tools: o.tools.map((t) => betaZodTool({ name: t.name, description: t.description,
+        inputSchema: z.object({ city: z.string() }),
+        run: (args) => { a.call(null, t.name, args); return result(t.name, args); } })) });
+    a.turns = 0;
+    for await (const turn of runner) {
+      a.turns++;
+      if (o.stream) for await (const event of turn) if (event.delta?.type === 'text_delta') a.piece(event.delta.text);
+    }
+    a.text = (await runner.done()).content.filter((b) => b.type === 'text').map((b) => b.text).join('');
+  },
+  parse: async (o) => ({ parsed: (await client(o).messages.parse({ ...body(o),
+    output_config: { format: zodOutputFormat(z.object({ city: z.string(), degrees: z.number() })) } })).parsed_output }),
+  // What the helper tells as it comes.
+  told: async (o) => {
+    const told = { text: '', thinking: '', signature: '', json: null, blocks: [] };
+    const stream = client(o).messages.stream(body(o));
+    stream.on('text', (text) => { told.text += text; });
+    stream.on('thinking', (text) => { told.thinking += text; });
+    stream.on('signature', (text) => { told.signature = text; });
+    stream.on('inputJson', (_, snapshot) => { told.json = snapshot; });
+    stream.on('contentBlock', (block) => { told.blocks.push(block.type); });
+    const done = await stream.finalMessage();
+    return { ...told, content: done.content, request_id: stream.request_id };
   },
   models: async (o) => {
     const ids = [];

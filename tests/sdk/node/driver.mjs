@@ -62,3 +62,27 @@ export async function serve(operations) {
 
 // Calls made as they come: what each tool of the tests answers.
 export const result = (name, args) => `${name}: ${Object.values(args).join(' ')}`;
+
+const revived = (value) => {
+  if (Array.isArray(value)) return value.map(revived);
+  if (value === null || typeof value !== 'object') return value;
+  if (value.$file) return new File([Buffer.from(value.base64, 'base64')], value.$file, { type: value.type });
+  return Object.fromEntries(Object.entries(value).map(([name, v]) => [name, revived(v)]));
+};
+
+async function plain(out) {
+  if (out instanceof Response)
+    return { type: out.headers.get('content-type'), base64: Buffer.from(await out.arrayBuffer()).toString('base64') };
+  if (!out?.[Symbol.asyncIterator]) return out;
+  const list = [];
+  for await (const one of out) list.push(one);
+  return list;
+}
+
+// Calls a method by its name: with `ids`, then `body`, then `options`. What is listed or streamed comes as a list.
+export async function call(client, o) {
+  let self = null, at = client;
+  for (const name of o.method.split('.')) [self, at] = [at, at[name]];
+  const body = o.body ? [revived(o.body)] : o.options ? [{}] : [];
+  return { out: await plain(await at.call(self, ...(o.ids ?? []), ...body, ...(o.options ? [o.options] : []))) ?? null };
+}

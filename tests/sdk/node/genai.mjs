@@ -1,6 +1,6 @@
 // genai.mjs - drives the npm package @google/genai.
 import { GoogleGenAI } from '@google/genai';
-import { result, serve } from './driver.mjs';
+import { call, result, serve } from './driver.mjs';
 
 const client = (o) => new GoogleGenAI({ apiKey: 'x', httpOptions: {
   baseUrl: o.base, timeout: o.timeout_ms ?? 20000, retryOptions: { attempts: 1 + (o.retries ?? 0) } } });
@@ -52,6 +52,7 @@ async function ask(o, a, request) {
 }
 
 await serve({
+  call: (o) => call(client(o), o),
   ask: async (o, a, signal) => { await ask(o, a, asked(o, signal)); },
   loop: async (o, a, signal) => {
     const request = asked(o, signal);
@@ -66,6 +67,35 @@ await serve({
   },
   embed: async (o) => ({ vectors: (await client(o).models.embedContent(
     { model: o.model, contents: o.texts })).embeddings.map((e) => e.values) }),
+  // The SDK itself calls the tool, and asks again.
+  run: async (o, a) => {
+    const tool = {
+      tool: async () => ({ functionDeclarations: o.tools.map(({ parameters, ...t }) => (
+        { ...t, parametersJsonSchema: parameters })) }),
+      callTool: async (calls) => calls.map((c) => {
+        a.call(null, c.name, c.args);
+        return { functionResponse: { id: c.id, name: c.name, response: { output: result(c.name, c.args) } } };
+      }),
+    };
+    const request = { model: o.model, contents: o.prompt, config: { tools: [tool] } };
+    const api = client(o).models;
+    const all = o.stream ? await api.generateContentStream(request) : [await api.generateContent(request)];
+    for await (const said of all) for (const part of said.candidates?.[0]?.content?.parts ?? []) a.piece(part.text);
+  },
+  // What was said before goes along by itself.
+  talk: async (o) => {
+    const chat = client(o).chats.create({ model: o.model, config: { systemInstruction: o.system } });
+    const said = [];
+    for (const message of o.prompts) {
+      if (!o.stream) { said.push((await chat.sendMessage({ message })).text); continue; }
+      let text = '';
+      for await (const chunk of await chat.sendMessageStream({ message })) text += chunk.text ?? '';
+      said.push(text);
+    }
+    return { said, history: chat.getHistory().map((one) => one.role) };
+  },
+  upload: async (o) => ({ file: await client(o).files.upload({
+    file: new Blob([Buffer.from(o.base64, 'base64')], { type: o.type }), config: { mimeType: o.type, displayName: 'a' } }) }),
   models: async (o) => {
     const ids = [];
     for await (const m of await client(o).models.list()) ids.push(m.name);

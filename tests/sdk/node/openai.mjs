@@ -1,8 +1,8 @@
 // openai.mjs - drives the npm package openai: chat completions and responses.
 import OpenAI from 'openai';
-import { zodResponseFormat, zodTextFormat } from 'openai/helpers/zod';
+import { zodFunction, zodResponseFormat, zodResponsesFunction, zodTextFormat } from 'openai/helpers/zod';
 import { z } from 'zod';
-import { result, serve } from './driver.mjs';
+import { call, result, serve } from './driver.mjs';
 
 const Weather = z.object({ city: z.string(), degrees: z.number() });
 const client = (o) => new OpenAI({
@@ -162,11 +162,36 @@ const responses = {
 
 const apis = { chat, responses };
 await serve({
+  call: (o) => call(client(o), o),
   ask: async (o, a, signal) => { await apis[o.api].ask(o, a, signal); },
   loop: async (o, a, signal) => { await apis[o.api].loop(o, a, signal); },
   embed: async (o) => {
     const done = await client(o).embeddings.create({ model: o.model, input: o.texts, ...o.more });
     return { vectors: done.data.map((row) => row.embedding), usage: done.usage };
+  },
+  // The SDK itself calls the tools, and asks again.
+  run: async (o, a, signal) => {
+    const tools = o.tools.map((t) => ({ type: 'function', function: { ...t, parse: JSON.parse, function: (args) => {
+      a.call(null, t.name, args);
+      return result(t.name, args);
+    } } }));
+    const body = { model: o.model, messages: [{ role: 'user', content: o.prompt }], tools, ...o.more };
+    const runner = client(o).chat.completions.runTools(o.stream ? { ...body, stream: true } : body, { signal });
+    if (o.stream) runner.on('content', (text) => a.piece(text));
+    a.text = await runner.finalContent();
+    a.usage = await runner.totalUsage();
+  },
+  // A tool and an answer, both made of zod's types.
+  parse: async (o) => {
+    const City = z.object({ city: z.string(), when: z.enum(['now', 'later']).nullable() });
+    if (o.api === 'chat') {
+      const done = await client(o).chat.completions.parse({ model: o.model, messages: [{ role: 'user', content: o.prompt }],
+        tools: [zodFunction({ name: 'get_weather', parameters: City })] });
+      return { args: done.choices[0].message.tool_calls[0].function.parsed_arguments };
+    }
+    const done = await client(o).responses.parse({ model: o.model, input: o.prompt,
+      tools: [zodResponsesFunction({ name: 'get_weather', parameters: City })] });
+    return { args: done.output.find((item) => item.type === 'function_call').parsed_arguments };
   },
   models: async (o) => {
     const ids = [];

@@ -3,7 +3,8 @@
 import json
 
 import anthropic
-from driver import result, serve, without_none
+from driver import call, call_later, result, serve, without_none
+from pydantic import BaseModel
 
 
 def client(o):
@@ -89,7 +90,43 @@ def only_ask(o, a):
     ask(o, a)
 
 
+def later(o):
+    return anthropic.AsyncAnthropic(api_key="x", base_url=o["base"], max_retries=o.get("retries", 0),
+                                    timeout=o.get("timeout_ms", 20000) / 1000)
+
+
+def run(o, a):
+    """The SDK itself calls the tools, and asks again."""
+    @anthropic.beta_tool
+    def get_weather(city: str) -> str:
+        """The weather in a city"""
+        a.call(None, "get_weather", {"city": city})
+        return result("get_weather", {"city": city})
+
+    @anthropic.beta_tool
+    def get_time(city: str) -> str:
+        """The time in a city"""
+        a.call(None, "get_time", {"city": city})
+        return result("get_time", {"city": city})
+
+    asked = {**body(o), "tools": [get_weather, get_time]}
+    if not o.get("stream"):
+        done = client(o).beta.messages.tool_runner(**asked).until_done()
+    else:
+        for stream in client(o).beta.messages.tool_runner(**asked, stream=True):
+            done = stream.get_final_message()
+    a.said["text"] = "".join(b.text for b in done.content if b.type == "text")
+
+
+class Weather(BaseModel):
+    city: str
+    degrees: float
+
+
 serve({
+    "run": run, "parse": lambda o, a: {"parsed": client(o).messages.parse(
+        **body(o), output_format=Weather).parsed_output.model_dump()},
+    "call": lambda o, a: call(client(o), o), "call_later": lambda o, a: call_later(later(o), o),
     "ask": only_ask, "loop": loop,
     "models": lambda o, a: {"ids": [m.id for m in client(o).models.list()]},
     "model": lambda o, a: {"id": client(o).models.retrieve(o["model"]).id},

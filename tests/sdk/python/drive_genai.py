@@ -2,9 +2,10 @@
 
 import base64
 import functools
+import io
 import json
 
-from driver import result, serve, without_none
+from driver import call, call_later, result, serve, without_none
 from google import genai
 from google.genai import types
 
@@ -86,7 +87,44 @@ def only_ask(o, a):
     ask(o, a, body(o))
 
 
+def run(o, a):
+    """The SDK itself calls the tools, and asks again."""
+    def get_weather(city: str) -> str:
+        """The weather in a city"""
+        a.call(None, "get_weather", {"city": city})
+        return result("get_weather", {"city": city})
+
+    def get_time(city: str) -> str:
+        """The time in a city"""
+        a.call(None, "get_time", {"city": city})
+        return result("get_time", {"city": city})
+
+    asked = {"model": o["model"], "contents": o["prompt"], "config": {"tools": [get_weather, get_time]}}
+    api = client(o).models
+    for answer in api.generate_content_stream(**asked) if o.get("stream") else [api.generate_content(**asked)]:
+        for part in answer.candidates[0].content.parts or ():
+            a.piece(part.text)
+
+
+def talk(o, a):
+    """What was said before goes along by itself."""
+    chat = client(o).chats.create(model=o["model"], config={"system_instruction": o.get("system")})
+    if o.get("stream"):
+        said = ["".join(chunk.text or "" for chunk in chat.send_message_stream(text)) for text in o["prompts"]]
+    else:
+        said = [chat.send_message(text).text for text in o["prompts"]]
+    return {"said": said, "history": [one.role for one in chat.get_history()]}
+
+
+def upload(o, a):
+    done = client(o).files.upload(file=io.BytesIO(base64.b64decode(o["base64"])),
+                                  config={"mime_type": o["type"], "display_name": "a"})
+    return {"file": done.model_dump(mode="json", by_alias=True)}
+
+
 serve({
+    "run": run, "talk": talk, "upload": upload,
+    "call": lambda o, a: call(client(o), o), "call_later": lambda o, a: call_later(client(o).aio, o),
     "ask": only_ask, "loop": loop,
     "embed": lambda o, a: {"vectors": [e.values for e in client(o).models.embed_content(
         model=o["model"], contents=o["texts"]).embeddings]},

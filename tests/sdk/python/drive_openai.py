@@ -1,7 +1,10 @@
 """drive_openai.py - drives the Python package openai: chat completions and responses."""
 
+import json
+from typing import Literal
+
 import openai
-from driver import result, serve, without_none
+from driver import call, call_later, result, serve, without_none
 from pydantic import BaseModel
 
 
@@ -180,7 +183,37 @@ def embed(o, a):
     return {"vectors": [row.embedding for row in done.data]}
 
 
+def later(o):
+    return openai.AsyncOpenAI(api_key="x", base_url=o["base"] + "/v1", max_retries=o.get("retries", 0),
+                              timeout=o.get("timeout_ms", 20000) / 1000)
+
+
+def parse(o, a):
+    class City(BaseModel):
+        city: str
+        when: Literal["now", "later"] | None
+
+    tool = openai.pydantic_function_tool(City, name="get_weather")
+    if o["api"] == "chat":
+        done = client(o).chat.completions.parse(model=o["model"], messages=[{"role": "user", "content": o["prompt"]}],
+                                                tools=[tool])
+        return {"args": done.choices[0].message.tool_calls[0].function.parsed_arguments.model_dump()}
+    tool = {"type": "function", **tool["function"]}
+    done = client(o).responses.parse(model=o["model"], input=o["prompt"], tools=[tool])
+    (call,) = [item for item in done.output if item.type == "function_call"]
+    return {"args": json.loads(call.arguments)}
+
+
+def raw(o, a):
+    """The reply itself, line by line."""
+    body = {"model": o["model"], "messages": [{"role": "user", "content": o["prompt"]}], "stream": True}
+    with client(o).chat.completions.with_streaming_response.create(**body) as reply:
+        return {"lines": [line for line in reply.iter_lines() if line], "headers": dict(reply.headers)}
+
+
 serve({
+    "parse": parse, "raw": raw,
+    "call": lambda o, a: call(client(o), o), "call_later": lambda o, a: call_later(later(o), o),
     "ask": ask, "loop": lambda o, a: APIS[o["api"]].loop(o, a), "embed": embed,
     "models": lambda o, a: {"ids": [m.id for m in client(o).models.list()]},
     "model": lambda o, a: {"id": client(o).models.retrieve(o["model"]).id},
