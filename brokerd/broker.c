@@ -57,7 +57,7 @@ struct broker {
 	struct resume_watch resume;
 	struct vigil vigil;
 	struct job trim; /* gives the heap's free pages back */
-	bool is_crowded, is_trimming;
+	bool is_swollen, is_trimming;
 	struct loop_task settle; /* after a change: is there still something to wait for? */
 	int64_t active_us;       /* when somebody last did something */
 	/* all may be, and each is mended by itself; the last is of the disk, that was there once */
@@ -770,7 +770,7 @@ static void trim_done(struct job *j)
 	container_of(j, struct broker, trim)->is_trimming = false;
 }
 
-/* A crowd has gone, and it has been quiet since. */
+/* A crowd or something large has gone, and it has been quiet since. */
 static void on_quiet(struct loop_timer *t)
 {
 	struct broker *b = container_of(t, struct broker, quiet);
@@ -780,7 +780,7 @@ static void on_quiet(struct loop_timer *t)
 	spare_done(&b->organs.spare_flights);
 	spare_done(&b->organs.spare_attempts);
 	buf_done(&b->organs.scratch);
-	b->is_crowded = false;
+	b->is_swollen = false;
 	b->is_trimming = true;
 	b->trim = (struct job){.run = trim_run, .on_done = trim_done};
 	workers_submit(b->organs.workers, &b->trim, 0);
@@ -795,9 +795,10 @@ static void on_settle(struct loop_task *t)
 	catalogue_set_day(o->catalogue, loop_wall_us(o->loop) / DAY_US); /* prices have dates */
 	follow_vault(b);
 	expire_keys(b);
-	if (o->n_exchanges >= CROWD)
-		b->is_crowded = true;
-	else if (b->is_crowded && o->n_exchanges == 0)
+	if (o->n_exchanges >= CROWD || o->had_large)
+		b->is_swollen = true;
+	o->had_large = false;
+	if (b->is_swollen && o->n_exchanges == 0)
 		loop_timer_set(o->loop, &b->quiet, QUIET_US);
 	if (o->is_draining) {
 		if (b->sessions.n == 0 && o->n_exchanges == 0)

@@ -333,6 +333,15 @@ static void keep_routing(struct exchange *x, const struct call *c)
 		fault_set(&x->refused, err, "%s", err_info(err)->sentence);
 }
 
+/* A body or an answer of so many bytes leaves holes in the heap, which its end alone does not fill. */
+#define LARGE_BYTES ((uint64_t)MIB)
+
+static bool is_large(const struct exchange *x)
+{
+	const struct flight *f = x->flight;
+	return f->body.n + x->laid_out.n + f->log.base + f->log.bytes.n > LARGE_BYTES;
+}
+
 #define CLEARED_BYTES offsetof(struct exchange, relay.broke)
 
 /* Behind that are its faults, most of which have no texts, and who asked, by whose leave: that stays till the next one. */
@@ -646,6 +655,8 @@ void exchange_free(struct exchange *x)
 	event_log_leave(&x->flight->log, &x->cursor);
 	LIST_REMOVE(x->organs->exchanges, x);
 	x->organs->n_exchanges--;
+	if (is_large(x))
+		x->organs->had_large = true;
 	x->organs->body_bytes -= x->flight->body.n;
 	resume_done(&x->resume);
 	loop_timer_stop(&x->hold);

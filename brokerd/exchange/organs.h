@@ -88,6 +88,7 @@ struct organs {
 	struct buf scratch; /* of what is packed to be hashed at once; borrowed for no longer */
 	struct drawn drawn;
 	uint64_t n_served; /* exchanges ended since the start */
+	bool had_large; /* one of them took so much memory that what is free of it is worth giving back */
 	bool is_draining;
 };
 

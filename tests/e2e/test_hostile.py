@@ -147,7 +147,7 @@ def test_giants(made, provider, name, giant):
     send(made, name, b"{}")
     before = made.heap_kib()
     refused(made, provider, name, GIANTS[giant])
-    assert harness.is_sanitized() or harness.SLOWER > 1 or made.heap_kib() - before < 4 * 1024
+    made.gives_back(before, 4 * 1024)
     assert made.llmb("ask", "-q", "-m", "offline/echo", "still here").out == "still here\n"
 
 
@@ -164,4 +164,4 @@ def test_a_fifth_column_of_giants(made, provider):
     assert len(told) == 8 and provider.requests() == []
     assert {call.fault for call in told} <= {"invalid_request", "overloaded"}, told
     assert all(call.json["error"]["message"] for call in told)
-    assert harness.is_sanitized() or harness.SLOWER > 1 or made.heap_kib() - before < 8 * 1024
+    made.gives_back(before, 8 * 1024)

@@ -392,6 +392,13 @@ class Broker:
         """The part of it that is no file's: the journal is mapped, and its pages come and go."""
         return self._status_kib("RssAnon")
 
+    def gives_back(self, before_kib, most_kib):
+        """Once it is quiet, its heap is no more than `most_kib` over `before_kib`; of a build that is watched nothing is said."""
+        if is_observed():
+            return
+        wait_until(lambda: self.heap_kib() - before_kib < most_kib, 5,
+                   lambda: f"no more than {most_kib} KiB of heap over {before_kib}: {self.heap_kib()}")
+
     def _status_kib(self, name):
         for line in pathlib.Path(f"/proc/{self.pid}/status").read_text().splitlines():
             if line.startswith(name + ":"):
