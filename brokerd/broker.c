@@ -182,6 +182,7 @@ static void cache_follow(struct broker *b)
 	if (!o->cache || is_open == b->is_cache_open)
 		return;
 	askeds_clear(&o->asked);
+	agains_clear(&o->again);
 	b->is_cache_open = is_open && vault_subkey(o->vault, VAULT_PURPOSE_CACHE, key) &&
 			   vault_subkey(o->vault, VAULT_PURPOSE_CACHE_KEY, o->cache_secret);
 	if (b->is_cache_open) {
@@ -193,8 +194,9 @@ static void cache_follow(struct broker *b)
 	sodium_memzero(key, sizeof key);
 }
 
-/* So much of what answers may take in memory, bodies that were read may take beside it. */
-#define ASKED_PART 8
+/* So much of what answers may take in memory, bodies that were read may take beside it, and calls as they were told. */
+#define ASKED_PART 16
+#define AGAIN_PART 16
 
 static void limit_cache(struct broker *b)
 {
@@ -210,7 +212,9 @@ static void limit_cache(struct broker *b)
 	if (o->cache && !b->config_ailment.err) {
 		cache_limit(o->cache, &limits);
 		askeds_clear(&o->asked);
+		agains_clear(&o->again);
 		o->asked.most = (size_t)limits.memory_bytes / ASKED_PART;
+		o->again.most = (size_t)limits.memory_bytes / AGAIN_PART;
 		semantic_limit(o->semantic, &vectors);
 	}
 }
@@ -238,6 +242,7 @@ static void configure_limits(struct broker *b)
 static void use_config(struct broker *b, struct config *c)
 {
 	enum log_level level;
+	agains_clear(&b->organs.again);
 	config_unref(b->organs.config);
 	b->organs.config = c;
 	if (b->retention)
@@ -1084,6 +1089,7 @@ void broker_free(struct broker *b)
 	responses_free(o->responses);
 	prompts_free(o->prompts);
 	askeds_clear(&o->asked);
+	agains_clear(&o->again);
 	cache_free(o->cache);
 	semantic_free(o->semantic);
 	consents_free(o->consents);

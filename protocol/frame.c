@@ -5,7 +5,7 @@
 
 #include "protocol/limits.h"
 
-#define PREFIX_BYTES 4
+#define PREFIX_BYTES FRAME_PREFIX_BYTES
 
 static const char *const names[] = {
 	[FRAME_HELLO] = "hello",
@@ -85,6 +85,33 @@ enum err frame_take(struct span *in, struct frame *out, size_t *need, struct fau
 	*out = frame;
 	*in = span_skip(*in, *need);
 	return OK;
+}
+
+bool frame_glance(struct span in, struct frame *out)
+{
+	if (in.n < PREFIX_BYTES + 3)
+		return false;
+	const uint32_t length = prefix(in.p);
+	const unsigned char *p = (const unsigned char *)in.p + PREFIX_BYTES;
+	if (length < 3 || length > LIMIT_FRAME_BYTES || in.n - PREFIX_BYTES < length ||
+		p[0] != 0x93 || p[1] > 0x7f)
+		return false;
+	/* the call: a fixed number, or one of as few bytes as it needs, which are the last of what is before the body */
+	const size_t bytes = p[2] <= 0x7f   ? 0
+			     : p[2] == 0xcc ? 1
+			     : p[2] == 0xcd ? 2
+			     : p[2] == 0xce ? 4
+					    : length;
+	if (length < 3 + bytes)
+		return false;
+	uint32_t call = bytes == 0 ? p[2] : 0;
+	for (size_t i = 0; i < bytes; i++)
+		call = call << 8 | p[3 + i];
+	*out = (struct frame){.type = p[1],
+		.call = call,
+		.raw = span_of(in.p + PREFIX_BYTES + 3 + bytes, length - 3 - bytes),
+		.length = length};
+	return true;
 }
 
 size_t frame_begin(struct buf *out, enum frame_type type, uint32_t call)

@@ -40,6 +40,11 @@ struct frame {
  * connection cannot go on. The frame's spans point into *in's bytes. */
 enum err frame_take(struct span *in, struct frame *out, size_t *need, struct fault *why) MUST_USE;
 
+/* Is the first frame of `in` all there, and as we write it? Then *out is that, but for `body`: what is in it was not checked, which
+ * is for who compares its bytes with those of one that was. False: that it is another is not said. */
+bool frame_glance(struct span in, struct frame *out);
+#define FRAME_PREFIX_BYTES ((size_t)4) /* before the `length` bytes of a frame */
+
 /* Appends a frame: frame_begin, then exactly one msgpack value for the body by `pack_put_...` on
  * the same buf, then frame_finish with the mark that frame_begin gave. What does not fit into
  * LIMIT_FRAME_BYTES makes frame_finish return ERR_TOO_BIG and takes the frame back. */

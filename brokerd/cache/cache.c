@@ -272,6 +272,18 @@ enum cache_found cache_get(struct cache *c, const struct cache_key *key, int64_t
 	return CACHE_THERE;
 }
 
+bool cache_shows(const struct cache_copy *held, int64_t now)
+{
+	return held->is_in && held->kept_s > now;
+}
+
+void cache_again(struct cache *c, struct cache_copy *held)
+{
+	sweep_later(c);
+	cache_memory_again(c->memory, held);
+	c->hits_memory++;
+}
+
 void cache_leave(struct cache_wait *w)
 {
 	cache_disk_leave(w);

@@ -77,6 +77,10 @@ enum cache_found cache_peek(
 	struct cache *c, const struct cache_key *key, int64_t now_s, struct cache_entry *out);
 /* What the last of these has shown, for as long as it is held: copy.h. All who hold it hold the same. */
 struct cache_copy *cache_hold(struct cache *c);
+/* Is it what cache_get would find in memory under its key? */
+bool cache_shows(const struct cache_copy *held, int64_t now_s);
+/* And that was asked for, and found. */
+void cache_again(struct cache *c, struct cache_copy *held);
 /* It waits no more; harmless where it does not. */
 void cache_leave(struct cache_wait *w);
 

@@ -11,6 +11,7 @@ struct cache_copy {
 	struct cache_copy *older, *newer;
 	uint64_t hash;
 	unsigned char queue;
+	bool is_in; /* it is */
 
 	unsigned refs;
 	uint32_t about_bytes, body_bytes;

@@ -126,6 +126,7 @@ void cache_memory_remove(struct cache_memory *m, struct cache_copy *c)
 	*at = c->next;
 	queue_take(m, c);
 	c->next = c->older = c->newer = NULL;
+	c->is_in = false;
 	cache_copy_drop(c);
 }
 
@@ -321,6 +322,13 @@ struct cache_copy *cache_memory_get(struct cache_memory *m, const struct cache_k
 	return c;
 }
 
+void cache_memory_again(struct cache_memory *m, struct cache_copy *c)
+{
+	assert(c->is_in);
+	count(m, c->hash);
+	touch(m, c);
+}
+
 void cache_memory_put(struct cache_memory *m, struct cache_copy *c)
 {
 	const int64_t bytes = cache_memory_bytes(c);
@@ -334,6 +342,7 @@ void cache_memory_put(struct cache_memory *m, struct cache_copy *c)
 	c->hash = hash_of(m, &c->key);
 	c->next = *bucket_of(m, c->hash);
 	*bucket_of(m, c->hash) = cache_copy_hold(c);
+	c->is_in = true;
 	queue_push(m, to, c);
 	make_room(m);
 }

@@ -20,6 +20,8 @@ void cache_memory_limit(struct cache_memory *m, int64_t bytes);
 
 /* NULL: it is not there. Else borrowed, and counted as asked for. */
 struct cache_copy *cache_memory_get(struct cache_memory *m, const struct cache_key *key);
+/* One that is there was asked for again, by who holds it. */
+void cache_memory_again(struct cache_memory *m, struct cache_copy *c);
 /* The same, and nothing is counted. */
 struct cache_copy *cache_memory_find(const struct cache_memory *m, const struct cache_key *key);
 /* Holds it, in the place of what is there under its key. It may be gone when this returns. */

@@ -130,7 +130,8 @@ static const struct key keys[] = {
 
 	{"cache", "memory_mib", KEY_COUNT, IN_CONFIG(cache_memory_mib), 0, 1048576, NULL, "64",
 		"The most that answers in memory take together, in MiB; 0 keeps none there. Typed requests whose answers were "
-		"found there twice are kept as they were read, for an eighth of that beside it at the most, until the cache is "
+		"found there twice are kept as they were read, and the calls of each program as they were told, for an eighth of "
+		"that beside it at the most, until the cache is "
 		"cleared, the vault locked or opened, or a configuration read. The system's unit allows "
 		"the broker 3 GiB in all (*MemoryMax=*), and more of them than a part of that need more there, too."},
 	{"cache", "disk_mib", KEY_COUNT, IN_CONFIG(cache_disk_mib), 0, 1048576, NULL, "1024",

@@ -47,9 +47,8 @@ static void returning_claimant(const struct exchange *x, struct claimant *out)
 	out->subject.before = &out->before;
 }
 
-static struct limit_now now(const struct exchange *x)
+static struct limit_now now(struct loop *l)
 {
-	struct loop *l = x->organs->loop;
 	return (struct limit_now){loop_now_us(l), loop_wall_us(l), loop_boot_us(l)};
 }
 
@@ -169,7 +168,7 @@ void claim_take(struct exchange *x, const struct bounds *b, struct limit_answer 
 {
 	struct claimant c;
 	const struct limit_need need = need_of(x, b);
-	const struct limit_now at = now(x);
+	const struct limit_now at = now(x->organs->loop);
 	answer_held(out);
 	forget_concealed(x);
 	if (!is_limited(x) || must_hold_off(x, out))
@@ -192,7 +191,7 @@ void claim_take(struct exchange *x, const struct bounds *b, struct limit_answer 
 static struct turn *recall_overtakes(const struct exchange *x, const struct claimant *c)
 {
 	const void *counters[LIMIT_HOLD_MAX];
-	const struct limit_now at = now(x);
+	const struct limit_now at = now(x->organs->loop);
 	if (turns_n(x->organs->turns) == 0)
 		return NULL;
 	const size_t n = limiter_asked_counters(x->organs->limiter, &c->subject, counters, &at);
@@ -213,7 +212,7 @@ void claim_recall(struct exchange *x, struct limit_answer *out)
 	struct limit_hold hold = {.limiter = NULL};
 	const struct limit_need need = {0, 0, 0};
 	const struct limit_use use = {0, 0, 0};
-	const struct limit_now at = now(x);
+	const struct limit_now at = now(x->organs->loop);
 	answer_held(out);
 	forget_concealed(x);
 	if (!x->organs->limiter || x->organs->config->n_limits == 0)
@@ -242,11 +241,29 @@ void claim_recall(struct exchange *x, struct limit_answer *out)
 	}
 }
 
+bool claim_asked(struct organs *o, const struct limit_subject *who)
+{
+	struct limit_answer answer;
+	struct limit_hold hold = {.limiter = NULL};
+	const struct limit_need need = {0, 0, 0};
+	const struct limit_use use = {0, 0, 0};
+	const struct limit_now at = now(o->loop);
+	if (!o->limiter || o->config->n_limits == 0)
+		return true;
+	if (turns_n(o->turns) > 0)
+		return false;
+	answer_held(&answer);
+	limiter_take(o->limiter, who, &need, &at, &hold, &answer);
+	if (answer.verdict == LIMIT_HELD)
+		limiter_settle(&hold, &use, &at);
+	return answer.verdict == LIMIT_HELD;
+}
+
 struct turn *claim_overtakes(const struct exchange *x, const struct bounds *b)
 {
 	struct claimant c;
 	const void *counters[LIMIT_HOLD_MAX];
-	const struct limit_now at = now(x);
+	const struct limit_now at = now(x->organs->loop);
 	if (only_asks(x) || !is_limited(x) || turns_n(x->organs->turns) == 0)
 		return NULL;
 	returning_claimant(x, &c);
@@ -264,7 +281,7 @@ int64_t claim_ready_us(
 {
 	struct claimant c;
 	const struct limit_need need = need_of(x, b);
-	const struct limit_now at = now(x);
+	const struct limit_now at = now(x->organs->loop);
 	returning_claimant(x, &c);
 	return limiter_ready_us(x->organs->limiter, &c.subject, &need, before->place - 1,
 		before->tokens_before, &at);
@@ -275,7 +292,7 @@ int64_t claim_sure_us(
 {
 	struct claimant c;
 	const struct limit_need need = need_of(x, b);
-	const struct limit_now at = now(x);
+	const struct limit_now at = now(x->organs->loop);
 	returning_claimant(x, &c);
 	return limiter_sure_us(x->organs->limiter, &c.subject, &need, before->place - 1, &at);
 }
@@ -357,7 +374,7 @@ void claim_settle(struct exchange *x, struct attempt_record *r)
 {
 	struct leg *l = x->flight->leg;
 	struct limit_hold *hold = &l->hold;
-	const struct limit_now at = now(x);
+	const struct limit_now at = now(x->organs->loop);
 	struct limit_use use = {-1, -1, certain_nusd(x, r)};
 	learn_caution(x, r);
 	r->charged_nusd = use.nusd >= 0 ? use.nusd : l->claimed_nusd;
@@ -384,7 +401,7 @@ void claim_settle(struct exchange *x, struct attempt_record *r)
 void claim_release(struct exchange *x)
 {
 	struct leg *l = x->flight->leg;
-	const struct limit_now at = now(x);
+	const struct limit_now at = now(x->organs->loop);
 	caution_end(l->caution);
 	l->caution = NULL;
 	release(x, &at);
@@ -405,7 +422,7 @@ void claim_learn(struct exchange *x, const struct rates *said)
 {
 	struct leg *l = x->flight->leg;
 	struct claimant c;
-	const struct limit_now at = now(x);
+	const struct limit_now at = now(x->organs->loop);
 	l->has_figures = has_figures(said);
 	if (said->retry_after_ms >= 0)
 		l->rest_us = num_add_sat(at.mono_us, num_mul_sat(said->retry_after_ms, 1000));
@@ -418,7 +435,7 @@ void claim_learn(struct exchange *x, const struct rates *said)
 int64_t claim_left_nusd(const struct exchange *x)
 {
 	struct claimant c;
-	const struct limit_now at = now(x);
+	const struct limit_now at = now(x->organs->loop);
 	if (!is_limited(x))
 		return INT64_MAX;
 	claimant(x, &c);
@@ -449,7 +466,7 @@ enum err claim_warn(struct exchange *x)
 {
 	struct claimant c;
 	struct fault said = FAULT_NONE;
-	const struct limit_now at = now(x);
+	const struct limit_now at = now(x->organs->loop);
 	if (!x->flight->leg->hold.limiter || exchange_is_free(x))
 		return OK;
 	claimant(x, &c);

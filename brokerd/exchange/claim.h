@@ -26,6 +26,9 @@ int64_t claim_sure_us(
  * one is not counted there again. */
 void claim_recall(struct exchange *x, struct limit_answer *out);
 
+/* The same of a call without an exchange, where it may be had at once. False: it may not, or others wait, and nothing is taken. */
+bool claim_asked(struct organs *o, const struct limit_subject *who);
+
 /* Its target answers, and does not refuse. */
 void claim_served(struct exchange *x);
 /* The attempt is over: what it used is counted, as far as that is known, and what may have been used otherwise.

@@ -120,6 +120,15 @@ bool event_log_peek(const struct event_log *log, const struct event_cursor *c, i
 	return true;
 }
 
+bool event_log_look(const struct event_log *log, uint64_t *at, int *frame_type, struct span *body)
+{
+	if (*at >= shown_end(log))
+		return false;
+	*body = entry_at(log, *at, frame_type);
+	*at += ENTRY_BYTES + body->n;
+	return true;
+}
+
 static uint64_t slowest(const struct event_log *log)
 {
 	const struct event_cursor *c;

@@ -47,6 +47,9 @@ bool event_log_peek(const struct event_log *log, const struct event_cursor *c, i
 	struct span *body);
 void event_log_take(struct event_log *log, struct event_cursor *c); /* past what peek showed */
 
+/* The entry at *at, which is behind it then; of one that was not dropped. False: there is no more. */
+bool event_log_look(const struct event_log *log, uint64_t *at, int *frame_type, struct span *body);
+
 /* Past all that there is. */
 void event_log_skip(struct event_log *log, struct event_cursor *c);
 

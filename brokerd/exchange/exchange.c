@@ -64,6 +64,13 @@ static void draw(struct drawn *d, unsigned char *to, size_t n)
 	d->left -= n;
 }
 
+void exchange_draw_id(struct organs *o, int64_t wall_us, char id[REQUEST_ID_BYTES])
+{
+	unsigned char random[16];
+	draw(&o->drawn, random, sizeof random);
+	make_id(id, wall_us, random);
+}
+
 const struct target *exchange_target(const struct exchange *x)
 {
 	const struct flight *f = x->flight;

@@ -12,6 +12,8 @@ bool lookup_covers(const struct route *route, size_t i);
 typedef bool lookup_good(const struct exchange *x, const struct cache_entry *e, int64_t now_s);
 /* While it is fresh, and no older than its caller takes. */
 lookup_good lookup_is_fresh;
+bool lookup_is_young(const struct cache_entry *e, int64_t max_s,
+	int64_t now_s); /* the same; max_s -1: however old */
 /* The answer that the cache has shown just now. NULL: it is none, or out of memory. */
 struct tape *lookup_tape(const struct exchange *x, const struct cache_entry *e);
 

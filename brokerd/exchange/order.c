@@ -10,7 +10,7 @@
 #include "brokerd/ledger/price.h"
 
 /* What budgets and prices say of it costs a walk of the limits, so that is asked only where somebody wants to know. */
-static bool wants_money(const struct model *alias)
+bool order_wants_money(const struct model *alias)
 {
 	for (size_t i = 0; alias && i < alias->n_targets; i++) {
 		if (alias->targets[i].min_budget_nusd >= 0)
@@ -41,7 +41,7 @@ static void look(struct exchange *x, const struct model *alias, struct choose_vi
 	struct flight *f = x->flight;
 	struct leg *l = f->leg;
 	const bool is_cheapest = alias && alias->route.strategy == STRATEGY_CHEAPEST;
-	const bool has_money = wants_money(alias);
+	const bool has_money = order_wants_money(alias);
 	const size_t at = l->target;
 	for (size_t i = 0; i < f->route.n; i++) {
 		l->target = i; /* what follows is asked of the target in hand */

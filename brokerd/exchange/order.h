@@ -34,6 +34,9 @@ void order_bring(struct exchange *x, size_t i);
 void order_put_last(struct exchange *x, size_t i);
 void order_drop(struct exchange *x, size_t i);
 
+/* Does which target is asked depend on what is left of a budget? NULL: there is no alias, and it does not. */
+bool order_wants_money(const struct model *alias);
+
 /* What the request can cost there, at usual prices: to compare targets by, not to bound the bill. -1: not known. */
 int64_t order_cost_nusd(const struct exchange *x, const struct target *t);
 

@@ -6,6 +6,7 @@
 #include "brokerd/cache/asked.h"
 #include "brokerd/cache/semantic.h"
 #include "brokerd/config/config.h"
+#include "brokerd/exchange/again.h"
 #include "brokerd/exchange/caution.h"
 #include "brokerd/exchange/leavings.h"
 #include "brokerd/exchange/memo.h"
@@ -63,6 +64,7 @@ struct organs {
 	struct prompts *prompts;     /* what providers were asked; NULL is fine */
 	struct cache *cache;         /* answers that are kept; NULL is fine */
 	struct askeds asked;    /* and bodies whose answers were found there, as they were read */
+	struct agains again;    /* and whole calls, as they were told */
 	struct leader *leaders; /* who asks what others may join */
 	struct tapes tapes;     /* what their answers take */
 	struct semantic

@@ -45,11 +45,15 @@ static enum state claim(struct exchange *x)
 	return LOOKUP;
 }
 
-bool lookup_is_fresh(const struct exchange *x, const struct cache_entry *e, int64_t now_s)
+bool lookup_is_young(const struct cache_entry *e, int64_t max_s, int64_t now_s)
 {
-	const int64_t max_s = x->memo.terms.max_age_s;
 	const int64_t age_s = e->at_s < now_s ? now_s - e->at_s : 0;
 	return e->fresh_s > now_s && (max_s < 0 || age_s <= max_s);
+}
+
+bool lookup_is_fresh(const struct exchange *x, const struct cache_entry *e, int64_t now_s)
+{
+	return lookup_is_young(e, x->memo.terms.max_age_s, now_s);
 }
 
 struct tape *lookup_tape(const struct exchange *x, const struct cache_entry *e)

@@ -3,11 +3,11 @@
 
 #include <inttypes.h>
 
-#include "brokerd/exchange/account.h"
 #include "brokerd/exchange/claim.h"
 #include "brokerd/exchange/hedge.h"
 #include "brokerd/exchange/prefix.h"
 #include "brokerd/exchange/pulse.h"
+#include "brokerd/exchange/row.h"
 #include "brokerd/exchange/stale.h"
 #include "brokerd/exchange/trail.h"
 #include "brokerd/ledger/counts.h"
@@ -17,59 +17,6 @@
 #include "protocol/base/num.h"
 
 #define DAY_US (INT64_C(86400) * 1000000)
-
-static void settle_record(const struct exchange *x, struct exchange_record *r)
-{
-	const struct flight *f = x->flight;
-	const struct leg *l = f->leg;
-	const struct target *t = f->route.n > 0 ? exchange_target(x) : NULL;
-	const int64_t now_us = loop_now_us(x->organs->loop);
-	*r = (struct exchange_record){
-		.at_us = f->begun_wall_us,
-		.total_us = now_us - f->begun_us,
-		.ttft_us = f->first_content_us ? f->first_content_us - f->begun_us : -1,
-		.uid = (uint32_t)x->peer.uid,
-		.pid = (uint32_t)x->peer.pid,
-		.outcome = x->outcome,
-		.err = x->verdict.err,
-		.is_stream = f->request.is_stream,
-		.attempts = f->attempts,
-		.warnings = f->warnings,
-		.usage = l->billed,
-		.price = !t             ? PRICE_UNKNOWN
-			 : l->has_usage ? l->price
-					: t->price,
-		.queued_us = x->queued_us,
-		.estimate_input = l->expected_input,
-		.estimate_output = l->expected_output,
-		.saved_nusd = -1,
-	};
-	memcpy(r->id, x->id, sizeof r->id);
-	memcpy(r->app, x->account, sizeof r->app);
-	memcpy(r->program, x->peer.program, sizeof r->program);
-	fault_text(r->op, sizeof r->op, span_str(llm_op_name(f->op)));
-	fault_text(r->surface, sizeof r->surface, exchange_surface(x));
-	fault_text(r->model, sizeof r->model, f->request.model);
-	if (l->finish)
-		fault_text(r->finish, sizeof r->finish, span_str(finish_name(l->finish)));
-	const bool is_cached = x->memo.cached.source != CACHE_NOT && x->outcome == OUTCOME_OK;
-	if (t && (f->attempts > 0 || is_cached) && (f->op != LLM_OP_MODELS || f->route.n == 1)) {
-		fault_text(r->provider, sizeof r->provider, t->provider);
-		fault_text(r->target_model, sizeof r->target_model, t->model);
-	}
-	account_of(x, &r->account);
-	r->usage.cost_nusd = f->is_cost_open ? -1 : f->spent_nusd;
-	if (is_cached) {
-		if (r->usage.cost_nusd < 0 && !f->is_cost_open)
-			r->usage.cost_nusd = 0; /* what failed before it was free */
-		r->saved_nusd = x->memo.cached.saved_nusd;
-		fault_text(r->cache, sizeof r->cache,
-			span_str(cache_source_name(x->memo.cached.source)));
-	}
-	if (r->usage.provider_cost_nusd >= 0 && f->former_nusd > 0)
-		r->usage.provider_cost_nusd =
-			num_add_sat(r->usage.provider_cost_nusd, f->former_nusd);
-}
 
 /* A good answer of one attempt tells how good the estimate was, and the price. */
 static void learn(struct exchange *x, const struct exchange_record *r)
@@ -109,23 +56,6 @@ static void note_refusal(struct exchange *x)
 		.detail = span_str(x->verdict.message)};
 	audit_record(x->organs->audit, &e);
 	x->is_noted = true;
-}
-
-/* Answers that were kept may be many, and cost nobody anything: the ledger has each, the log only where it tells all. */
-static void log_end(const struct exchange *x, const struct exchange_record *r)
-{
-	char provider[sizeof r->provider * 2], model[sizeof r->target_model * 2];
-	if (x->memo.cached.source == CACHE_HIT && x->outcome == OUTCOME_OK &&
-		!log_is_on(LOG_LEVEL_DEBUG))
-		return;
-	log_info("exchange.end",
-		"id=%s outcome=%s class=%s uid=%u provider=%s model=%s attempts=%u input=%" PRId64
-		" output=%" PRId64 " cost_nusd=%" PRId64 " ttft_us=%" PRId64 " took_us=%" PRId64,
-		x->id, outcome_name(x->outcome), r->err ? err_info(r->err)->word : "ok", r->uid,
-		log_quote(provider, sizeof provider, span_str(r->provider)),
-		log_quote(model, sizeof model, span_str(r->target_model)), r->attempts,
-		usage_input_total(&r->usage), usage_output_total(&r->usage), r->usage.cost_nusd,
-		r->ttft_us, r->total_us);
 }
 
 /* It ends here, in whatever it is. */
@@ -181,15 +111,11 @@ enum state step_settle(struct exchange *x)
 	if (stale_answers(x, &why))
 		log_info("exchange.stale", "id=%s age_s=%" PRId64 " class=%s", x->id,
 			x->memo.cached.age_s, err_info(why.err)->word);
-	settle_record(x, &r);
+	row_of(x, &r);
 	learn(x, &r);
 	prefix_note(x);
-	if (x->organs->journal && journal_settle(x->organs->journal, &r, &why) != OK)
-		log_error("ledger.exchange_lost", "id=%s why=\"%s\"", x->id, why.message);
-	counts_add(x->organs->counts, &r);
-	recent_add(x->organs->recent, &r);
+	row_write(x->organs, &r);
 	trail_end(x);
-	log_end(x, &r);
 	if (x->is_parted) {
 		/* its caller has had the end of it */
 	} else if (x->verdict.err) {
@@ -197,22 +123,8 @@ enum state step_settle(struct exchange *x)
 		memcpy(said.request_id, x->id, sizeof x->id); /* the provider's is in the ledger */
 		flight_fail(f, &said);
 	} else {
-		struct llm_usage counted = f->leg->usage;
-		counted.cost_nusd = r.usage.cost_nusd;
-		counted.provider_cost_nusd = r.usage.provider_cost_nusd;
-		const struct reply_end end = {
-			.usage = counted,
-			.provider = r.provider[0] ? span_str(r.provider) : SPAN_NONE,
-			.model = r.provider[0] ? span_str(r.target_model) : SPAN_NONE,
-			.request_id = span_str(x->id),
-			.ttft_us = r.ttft_us,
-			.total_us = r.total_us,
-			.attempts = r.attempts,
-			.cached = x->memo.cached,
-			.is_kept = x->memo.is_kept,
-		};
+		const struct reply_end end = row_closing(x, &r);
 		flight_end(f, &end);
 	}
-	x->organs->n_served++;
 	return END;
 }

@@ -282,6 +282,9 @@ bool exchange_is_written(enum llm_op op);
 /* Writes the row of an attempt that is over and lets go of it. */
 void exchange_account(struct exchange *x, const struct attempt_record *record);
 
+/* A name for one that begins at that time since 1970. */
+void exchange_draw_id(struct organs *o, int64_t wall_us, char id[REQUEST_ID_BYTES]);
+
 /* Whose what is kept for such a caller is. */
 uint64_t exchange_owner(const struct peer_id *p);
 

@@ -298,13 +298,20 @@ bool tokens_have(const struct tokens *t, const struct config *c, struct span pro
 	return (p && tokens_source(p)) || vault_has(t->organs->vault, provider);
 }
 
+bool tokens_key_of(const struct tokens *t, const struct provider *p, size_t i, struct span *label)
+{
+	*label = SPAN("");
+	return tokens_source(p) ? i == 0 : vault_label_at(t->organs->vault, p->name, i, label);
+}
+
 bool tokens_key_at(const struct tokens *t, const struct config *c, struct span provider, size_t i,
 	struct span *label)
 {
 	const struct provider *p = config_provider(c, provider);
+	if (p)
+		return tokens_key_of(t, p, i, label);
 	*label = SPAN("");
-	return p && tokens_source(p) ? i == 0
-				     : vault_label_at(t->organs->vault, provider, i, label);
+	return vault_label_at(t->organs->vault, provider, i, label);
 }
 
 /* The vault's key: where it was refused, the one that it replaced. */

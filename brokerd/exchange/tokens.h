@@ -36,6 +36,7 @@ bool tokens_have(const struct tokens *t, const struct config *c, struct span pro
 /* Which: the label of its i-th, from 0, "" for one that has none. False: there are no more. */
 bool tokens_key_at(const struct tokens *t, const struct config *c, struct span provider, size_t i,
 	struct span *label);
+bool tokens_key_of(const struct tokens *t, const struct provider *p, size_t i, struct span *label);
 /* Where its key is, if not in the vault; NULL: it is there. */
 const struct key_source *tokens_source(const struct provider *p);
 /* When that was read; 0: it is not kept. */

@@ -228,6 +228,7 @@ enum err admin_cache_clear(struct admin_call *a, struct json body, struct fault 
 		n = cache_clear(a->organs->cache, &filter, &a->clearing);
 	if (err)
 		return err;
+	agains_clear(&a->organs->again);
 	askeds_clear(&a->organs->asked); /* nothing that is looked for again is lost by it */
 	if (!span_is_set(id) && a->organs->semantic)
 		(void)semantic_clear(a->organs->semantic, &filter);

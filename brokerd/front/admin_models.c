@@ -231,6 +231,7 @@ static void import_came(struct job *j)
 		catalogue_unref(o->catalogue);
 		o->catalogue = TAKE(a->catalogue);
 		config_set_catalogue(o->config, o->catalogue);
+		agains_clear(&o->again);
 		o->catalogue_fault = FAULT_NONE;
 		catalogue_set_day(o->catalogue, loop_wall_us(o->loop) / INT64_C(86400000000));
 		catalogue_set_age(o->catalogue, loop_wall_us(o->loop) / 1000000);

@@ -256,6 +256,38 @@ enum err session_call_begin(
 	return err;
 }
 
+bool session_call_again(struct session *s, const struct frame *f)
+{
+	struct organs *o = s->all->organs;
+	const struct peer_id *peer = &s->who->peer;
+	const struct named nobody = {.n = 0};
+	struct behalf behalf;
+	struct fault why;
+	if (s->doubt || s->is_draining || s->n_calls >= LIMIT_CALLS || session_passed(s)->n > 0)
+		return false;
+	struct again *one = again_find(&o->again, peer, f->raw);
+	if (!one)
+		return false;
+	const struct call *call = again_call(one);
+	fault_clear(&why);
+	if (behalf_find(o, peer, session_passed(s), s->all->closer, call, &behalf, &why) ||
+		behalf_admit(o, peer, call, &behalf, &why) ||
+		named_check(&nobody, o->config, s->identity, &behalf, &why) ||
+		!again_tell(o, one, behalf.allowance, f->call, session_room(s), &s->out))
+		return false;
+	s->identity->calls++;
+	s->all->on_change(s->all->context);
+	session_later(s);
+	return true;
+}
+
+void session_call_remember(struct session *s, const struct frame *f)
+{
+	const struct open_call *c = session_call(s, f->call);
+	if (c && c->exchange)
+		again_keep(c->exchange, f->raw);
+}
+
 void session_call_let_go(struct open_call *c, const struct fault *why)
 {
 	struct fault said = *why;

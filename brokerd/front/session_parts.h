@@ -109,6 +109,11 @@ static inline struct passed *session_passed(struct session *s)
 struct open_call *session_call(struct session *s, uint32_t number); /* NULL: there is none */
 enum err session_call_begin(
 	struct session *s, uint32_t number, const struct call *call, struct fault *why) MUST_USE;
+/* Is that frame the call that was answered before, and is it answered by the same now? Then it is told, and over. False: it is to
+ * begin like any other. */
+bool session_call_again(struct session *s, const struct frame *f);
+/* It has begun: where that is of use it is remembered, for the next one like it. */
+void session_call_remember(struct session *s, const struct frame *f);
 /* An administrative call's body is whole. */
 enum err session_admin_begin(struct open_call *c, const struct peer_id *who, struct span op,
 	struct span body, struct fault *why) MUST_USE;
@@ -141,6 +146,7 @@ void session_close_with(struct session *s, const struct fault *why);
 /* A fault of one call that has no exchange to say it. */
 void session_refuse_call(struct session *s, uint32_t number, const struct fault *why);
 bool session_has_output(const struct session *s);
+size_t session_room(const struct session *s); /* so many bytes more may wait to be written */
 /* Is it a frame that costs no credit? */
 bool session_is_free(int frame_type);
 

@@ -67,6 +67,8 @@ static enum err take_call(
 		fault_set(&own, err, "%s", err_info(err)->sentence);
 	if (err)
 		session_refuse_call(s, f->call, &own);
+	else if (call.kind == CALL_TYPED)
+		session_call_remember(s, f);
 	return OK;
 }
 
@@ -208,19 +210,37 @@ static enum err take_frame(struct session *s, const struct frame *f, struct faul
 
 /* ---- reading ---- */
 
+/* The first of `bytes` is a call that is answered as it was before. */
+static bool take_again(struct session *s, struct span *bytes)
+{
+	struct frame f;
+	if (s->all->organs->again.n == 0 || s->state != OPEN || !frame_glance(*bytes, &f) ||
+		f.type != FRAME_CALL || f.call == 0 || session_call(s, f.call))
+		return false;
+	const size_t n = FRAME_PREFIX_BYTES + f.length;
+	s->is_last = bytes->n == n;
+	if (!session_call_again(s, &f))
+		return false;
+	*bytes = span_skip(*bytes, n);
+	return true;
+}
+
 /* Takes all whole frames off the front of `bytes`; returns what is left. */
 static struct span take_frames(struct session *s, struct span bytes)
 {
 	while (bytes.n > 0 && s->state != CLOSING) {
 		struct frame f;
 		struct fault why;
-		fault_clear(&why);
-		enum err err = frame_take(&bytes, &f, NULL, &why);
-		if (err == ERR_MORE)
-			break;
-		s->is_last = bytes.n == 0;
-		if (!err)
-			err = take_frame(s, &f, &why);
+		enum err err = OK;
+		if (!take_again(s, &bytes)) {
+			fault_clear(&why);
+			err = frame_take(&bytes, &f, NULL, &why);
+			if (err == ERR_MORE)
+				break;
+			s->is_last = bytes.n == 0;
+			if (!err)
+				err = take_frame(s, &f, &why);
+		}
 		passed_close(s->is_resumed ? &s->held : &s->all->none, s->all->closer);
 		s->is_resumed = false;
 		if (err) {

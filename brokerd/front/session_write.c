@@ -17,9 +17,15 @@ bool session_has_output(const struct session *s)
 	return s->sent < s->out.n;
 }
 
+size_t session_room(const struct session *s)
+{
+	const size_t waiting = s->out.n - s->sent;
+	return waiting < OUT_FULL_BYTES ? OUT_FULL_BYTES - waiting : 0;
+}
+
 static bool has_room(const struct session *s)
 {
-	return s->out.n - s->sent < OUT_FULL_BYTES;
+	return session_room(s) > 0;
 }
 
 void session_later(struct session *s)

@@ -30,9 +30,9 @@ static const char *const label_names[LABELS] = {
 	[CACHE] = "llm_broker_cache",
 };
 
-struct series {
+struct counts_series {
 	TABLE_LINK;
-	struct series *next;
+	struct counts_series *next;
 	char key[KEY_BYTES]; /* the labels, each ended by a NUL; empty: it has none */
 	size_t n_key;
 	struct histogram duration_us, input, output;
@@ -41,11 +41,11 @@ struct series {
 };
 
 struct counts {
-	struct series *table;
-	struct series *first, **last;
+	struct counts_series *table;
+	struct counts_series *first, **last;
 	unsigned n;
 	uint64_t outcomes[OUTCOME_UNKNOWN + 1], n_other;
-	struct series other;
+	struct counts_series other;
 };
 
 static const int64_t duration_us[BOUNDS] = {10000, 20000, 40000, 80000, 160000, 320000, 640000,
@@ -94,7 +94,7 @@ static const char *conventional(const char *name, enum label l)
 	return name;
 }
 
-static void put_label(struct series *s, const char *value)
+static void put_label(struct counts_series *s, const char *value)
 {
 	const size_t n = strlen(value) + 1;
 	if (s->n_key + n > sizeof s->key)
@@ -103,7 +103,7 @@ static void put_label(struct series *s, const char *value)
 	s->n_key += n;
 }
 
-static void name_series(struct series *s, const struct exchange_record *r, bool is_model,
+static void name_series(struct counts_series *s, const struct exchange_record *r, bool is_model,
 	const char *error, const char *cache)
 {
 	s->n_key = 0;
@@ -115,28 +115,29 @@ static void name_series(struct series *s, const struct exchange_record *r, bool 
 	put_label(s, cache);
 }
 
-static struct series *series_find(const struct counts *c, const struct series *named)
+static struct counts_series *series_find(const struct counts *c, const struct counts_series *named)
 {
-	struct series *s;
+	struct counts_series *s;
 	TABLE_FIND(c->table, s, named->key, named->n_key);
 	return s;
 }
 
 /* Until it has answered, the name of a model is no more than the text of a caller, who can make as many as he likes. */
-static void name_failed(const struct counts *c, struct series *s, const struct exchange_record *r)
+static void name_failed(
+	const struct counts *c, struct counts_series *s, const struct exchange_record *r)
 {
 	name_series(s, r, true, "", "");
 	name_series(s, r, series_find(c, s), err_info(r->err)->word, "");
 }
 
-static struct series *series_of(struct counts *c, const struct exchange_record *r)
+static struct counts_series *series_of(struct counts *c, const struct exchange_record *r)
 {
-	struct series named;
+	struct counts_series named;
 	if (r->outcome == OUTCOME_OK)
 		name_series(&named, r, r->provider[0], "", r->cache);
 	else
 		name_failed(c, &named, r);
-	struct series *s = series_find(c, &named);
+	struct counts_series *s = series_find(c, &named);
 	if (s)
 		return s;
 	s = c->n < COUNTS_SERIES ? calloc(1, sizeof *s) : NULL;
@@ -166,7 +167,7 @@ struct counts *counts_new(void)
 
 void counts_free(struct counts *c)
 {
-	struct series *s, *after;
+	struct counts_series *s, *after;
 	if (!c)
 		return;
 	TABLE_EACH(c->table, s, after) {
@@ -176,11 +177,17 @@ void counts_free(struct counts *c)
 	free(c);
 }
 
-void counts_add(struct counts *c, const struct exchange_record *r)
+struct counts_series *counts_add(struct counts *c, const struct exchange_record *r)
 {
-	if (!c)
+	struct counts_series *s = c ? series_of(c, r) : NULL;
+	counts_add_like(c, s, r);
+	return s;
+}
+
+void counts_add_like(struct counts *c, struct counts_series *s, const struct exchange_record *r)
+{
+	if (!s)
 		return;
-	struct series *s = series_of(c, r);
 	c->outcomes[r->outcome]++;
 	observe(&s->duration_us, duration_us, r->total_us);
 	if (!r->cache[0]) { /* what was kept used no tokens again */
@@ -218,7 +225,8 @@ static void close_family(struct json_out *o)
 }
 
 /* Up to `more`, which has a label of its own. */
-static void put_labels(struct json_out *o, const struct series *s, const char *more, const char *is)
+static void put_labels(
+	struct json_out *o, const struct counts_series *s, const char *more, const char *is)
 {
 	const char *at = s->key;
 	json_key(o, "labels");
@@ -272,9 +280,10 @@ static bool is_empty(const struct histogram *h)
 }
 
 /* Those that have something to tell, "_other" as the last. */
-static const struct series *next_series(const struct counts *c, const struct series *s)
+static const struct counts_series *next_series(
+	const struct counts *c, const struct counts_series *s)
 {
-	const struct series *next = s ? s->next : c->first;
+	const struct counts_series *next = s ? s->next : c->first;
 	if (next || s == &c->other)
 		return next;
 	return c->n_other > 0 ? &c->other : NULL;
@@ -286,7 +295,7 @@ static void put_durations(const struct counts *c, struct json_out *o)
 		"How long calls took, until the last of the answer.");
 	json_pair_raw(o, "bounds", span_str(duration_bounds));
 	open_series(o);
-	for (const struct series *s = NULL; (s = next_series(c, s));) {
+	for (const struct counts_series *s = NULL; (s = next_series(c, s));) {
 		json_open(o, '{');
 		put_labels(o, s, NULL, NULL);
 		put_histogram(o, &s->duration_us, 6);
@@ -295,7 +304,7 @@ static void put_durations(const struct counts *c, struct json_out *o)
 	close_family(o);
 }
 
-static void put_usage(struct json_out *o, const struct series *s, const struct histogram *h,
+static void put_usage(struct json_out *o, const struct counts_series *s, const struct histogram *h,
 	const char *token_type)
 {
 	if (is_empty(h))
@@ -312,7 +321,7 @@ static void put_tokens(const struct counts *c, struct json_out *o)
 		"Tokens that providers counted, a call.");
 	json_pair_raw(o, "bounds", span_str(token_bounds));
 	open_series(o);
-	for (const struct series *s = NULL; (s = next_series(c, s));) {
+	for (const struct counts_series *s = NULL; (s = next_series(c, s));) {
 		put_usage(o, s, &s->input, "input");
 		put_usage(o, s, &s->output, "output");
 	}
@@ -320,11 +329,11 @@ static void put_tokens(const struct counts *c, struct json_out *o)
 }
 
 static void put_sums(const struct counts *c, struct json_out *o, const char *name, const char *help,
-	int64_t (*sum)(const struct series *s), int digits)
+	int64_t (*sum)(const struct counts_series *s), int digits)
 {
 	open_family(o, name, "counter", help);
 	open_series(o);
-	for (const struct series *s = NULL; (s = next_series(c, s));) {
+	for (const struct counts_series *s = NULL; (s = next_series(c, s));) {
 		if (sum(s) == 0)
 			continue;
 		json_open(o, '{');
@@ -338,17 +347,17 @@ static void put_sums(const struct counts *c, struct json_out *o, const char *nam
 	close_family(o);
 }
 
-static int64_t cost_of(const struct series *s)
+static int64_t cost_of(const struct counts_series *s)
 {
 	return s->cost_nusd;
 }
 
-static int64_t unknown_of(const struct series *s)
+static int64_t unknown_of(const struct counts_series *s)
 {
 	return (int64_t)s->n_unknown_cost;
 }
 
-static int64_t queued_of(const struct series *s)
+static int64_t queued_of(const struct counts_series *s)
 {
 	return s->queued_us;
 }

@@ -10,13 +10,16 @@
 #define COUNTS_SERIES 256
 
 struct counts;
+struct counts_series;
 
 /* NULL: out of memory. */
 struct counts *counts_new(void);
 void counts_free(struct counts *c);
 
-/* An exchange has ended. NULL is fine. */
-void counts_add(struct counts *c, const struct exchange_record *r);
+/* An exchange has ended. NULL is fine. Returns where it was counted. */
+struct counts_series *counts_add(struct counts *c, const struct exchange_record *r);
+/* One more like another, of the same names, kind of end and source, that was counted there. */
+void counts_add_like(struct counts *c, struct counts_series *s, const struct exchange_record *r);
 
 /* Families, one object each, into an array that is open: {name, type, help, [bounds: [number]], series: [{labels: {}, value},
  * or {labels, buckets: [count], sum, count}]}. Buckets are cumulative, and the last, of all, is `count`. Labels have no text

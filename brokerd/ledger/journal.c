@@ -627,11 +627,10 @@ void journal_flush(struct journal *j, struct journal_reply reply)
 
 /* ---- writing ---- */
 
-static void journal_append(struct journal *j, enum record_type type, const void *record)
+/* `frame`, of `n` bytes, goes behind all others. */
+static void journal_write(struct journal *j, const unsigned char *frame, size_t n)
 {
-	unsigned char frame[RECORD_BYTES];
 	struct half *h = &j->halves[j->active];
-	const size_t n = record_pack(type, record, ++j->sequence, frame);
 	unsigned char *to = h->p + h->used;
 	uint64_t word;
 
@@ -642,6 +641,12 @@ static void journal_append(struct journal *j, enum record_type type, const void 
 	memcpy(&word, frame, sizeof word);
 	journal_store(to, word);
 	h->used += n;
+}
+
+static void journal_append(struct journal *j, enum record_type type, const void *record)
+{
+	unsigned char frame[RECORD_BYTES];
+	journal_write(j, frame, record_pack(type, record, ++j->sequence, frame));
 }
 
 /* Sees to it that what was written is moved in time. */
@@ -783,6 +788,19 @@ enum err journal_settle(struct journal *j, const struct exchange_record *r, stru
 			return err;
 	}
 	journal_append(j, RECORD_EXCHANGE, r);
+	journal_note(j);
+	return OK;
+}
+
+enum err journal_settle_like(struct journal *j, const struct exchange_record *r,
+	struct record_form *form, struct fault *why)
+{
+	unsigned char frame[RECORD_BYTES];
+	assert(r->outcome >= OUTCOME_OK && r->outcome <= OUTCOME_UNKNOWN);
+	const enum err err = journal_room(j, RECORD_EXCHANGE_BYTES, why);
+	if (err)
+		return err;
+	journal_write(j, frame, record_pack_like(form, r, ++j->sequence, frame));
 	journal_note(j);
 	return OK;
 }

@@ -61,6 +61,10 @@ enum err journal_attempt(
 enum err journal_settle(
 	struct journal *j, const struct exchange_record *r, struct fault *why) MUST_USE;
 
+/* The same of one that was not reserved and is like the last of that form, but for its id and its at_us. */
+enum err journal_settle_like(struct journal *j, const struct exchange_record *r,
+	struct record_form *form, struct fault *why) MUST_USE;
+
 /* May paid requests be sent: would a reservation find room, and survive? False while the disk is full and the
  * journal too, or where its file was let go; it recovers by itself. */
 bool journal_is_writable(const struct journal *j);

@@ -352,6 +352,18 @@ static unsigned char *put_text(unsigned char *to, const struct field *f, const v
 	return to + 1 + n;
 }
 
+static void put_sequence(unsigned char *frame, uint64_t sequence)
+{
+	memcpy(frame + FRAME_WORD, &(uint64_t){htole64(sequence)}, 8);
+}
+
+/* The sum over a frame of `n` bytes without the padding, whose length is there. */
+static void seal(unsigned char *frame, size_t n)
+{
+	const uint32_t sum = crc32c(crc32c(0, frame, 4), frame + FRAME_WORD, n - FRAME_WORD);
+	memcpy(frame + 4, &(uint32_t){htole32(sum)}, 4);
+}
+
 size_t record_pack(enum record_type type, const void *record, uint64_t sequence, unsigned char *to)
 {
 	const struct shape *shape = shape_of(type);
@@ -359,7 +371,7 @@ size_t record_pack(enum record_type type, const void *record, uint64_t sequence,
 	unsigned char *at = frame + FRAME_FIXED;
 
 	assert(shape);
-	memcpy(frame + FRAME_WORD, &(uint64_t){htole64(sequence)}, 8);
+	put_sequence(frame, sequence);
 	frame[16] = (unsigned char)type;
 	frame[17] = (unsigned char)shape->version;
 	for (size_t i = 0; i < shape->n_fields; i++) {
@@ -371,12 +383,37 @@ size_t record_pack(enum record_type type, const void *record, uint64_t sequence,
 	const size_t n = (size_t)(at - frame);
 	const uint32_t length = htole32((uint32_t)(n - FRAME_WORD));
 	memcpy(frame, &length, sizeof length);
-	const uint32_t sum = crc32c(crc32c(0, frame, 4), frame + FRAME_WORD, n - FRAME_WORD);
-	memcpy(frame + 4, &(uint32_t){htole32(sum)}, 4);
+	seal(frame, n);
 	memset(at, 0, padded(n) - n);
 	assert(padded(n) <= RECORD_BYTES);
 	memcpy(to, frame, padded(n));
 	return padded(n);
+}
+
+/* The first two fields of an exchange's. */
+static size_t put_head(unsigned char *to, const struct exchange_record *r)
+{
+	assert(exchange_fields[0].offset == offsetof(struct exchange_record, id) &&
+		exchange_fields[1].offset == offsetof(struct exchange_record, at_us));
+	return (size_t)(put_number(put_text(to, &exchange_fields[0], r), r->at_us) - to);
+}
+
+size_t record_pack_like(struct record_form *form, const struct exchange_record *r,
+	uint64_t sequence, unsigned char *to)
+{
+	unsigned char head[REQUEST_ID_BYTES + 24];
+	const size_t n = put_head(head, r);
+	if (n != form->head_bytes) {
+		form->head_bytes = n;
+		form->n = record_pack(RECORD_EXCHANGE, r, sequence, to);
+		memcpy(form->frame, to, form->n);
+		return form->n;
+	}
+	memcpy(form->frame + FRAME_FIXED, head, n);
+	put_sequence(form->frame, sequence);
+	seal(form->frame, FRAME_WORD + get_u32((const char *)form->frame));
+	memcpy(to, form->frame, form->n);
+	return form->n;
 }
 
 /* The length of the whole frame at the start of `s`, with padding, or 0. */

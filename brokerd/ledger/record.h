@@ -168,6 +168,16 @@ enum record_type {
 /* Writes a frame to `to`, of RECORD_BYTES; returns its length with the padding. */
 size_t record_pack(enum record_type type, const void *record, uint64_t sequence, unsigned char *to);
 
+/* An exchange's that is written over and over: what was packed of the one before, from which the next differs in its id and its
+ * at_us alone. Zeroed: there was none. */
+struct record_form {
+	unsigned char frame[RECORD_EXCHANGE_BYTES];
+	size_t n, head_bytes; /* of all, and of those two members */
+};
+/* The same as record_pack. */
+size_t record_pack_like(struct record_form *form, const struct exchange_record *r,
+	uint64_t sequence, unsigned char *to);
+
 struct record {
 	enum record_type type; /* as written: maybe a newer version's */
 	unsigned version;

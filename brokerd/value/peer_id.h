@@ -69,6 +69,8 @@ void peer_text(const struct peer_id *p, char to[PEER_TEXT_BYTES]);
 /* The same as far as it can be believed, for what is granted and kept: a claimed name is left out, for it would
  * raise what its caller may do. */
 void peer_grant_text(const struct peer_id *p, char to[PEER_TEXT_BYTES]);
+/* Is all the same that is known of them? */
+bool peer_is_same(const struct peer_id *a, const struct peer_id *b);
 /* Is it in the open, on the main socket, with nothing laid on it? Only such a one may lay something on others. */
 bool peer_is_open(const struct peer_id *p);
 /* Under which name its calls are in the accounts: who it is, where that is known, else what it says it is. No

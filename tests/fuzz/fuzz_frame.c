@@ -40,10 +40,18 @@ static size_t take_all(struct span bytes, size_t cut, enum err *last, int *count
 			abort();
 		memcpy(copy, bytes.p + done, n);
 		struct span in = span_of(copy, n);
-		struct frame f;
+		struct frame f, seen;
 		size_t need;
-		while ((*last = frame_take(&in, &f, &need, NULL)) == OK) {
+		for (;;) {
+			const bool is_seen = frame_glance(in, &seen);
+			*last = frame_take(&in, &f, &need, NULL);
+			if (*last)
+				break;
 			++*count;
+			/* of one that may be taken nothing else was seen before */
+			assert(!is_seen || (f.type == seen.type && f.call == seen.call &&
+						   f.raw.p == seen.raw.p && f.raw.n == seen.raw.n &&
+						   f.length == seen.length));
 			check_value(f.raw);
 			assert(f.length <= LIMIT_FRAME_BYTES && f.raw.n < f.length);
 		}

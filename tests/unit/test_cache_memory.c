@@ -284,10 +284,59 @@ static void check_worth(void)
 	cache_memory_free(m);
 }
 
+/* ---- who holds one ---- */
+
+/* How often is it remembered to have been asked for, as far as that decides? By room that is taken from others. */
+static bool outlives(bool is_held)
+{
+	struct cache_memory *m = cache_memory_new();
+	struct cache_copy *c = copy_of(1, 4000);
+	const struct cache_key k = key_of(1);
+	bool is_there;
+	cache_memory_limit(m, 100000);
+	cache_memory_put(m, c);
+	for (int i = 0; i < 10; i++) {
+		if (is_held)
+			cache_memory_again(m, c);
+		else
+			(void)cache_memory_get(m, &k);
+	}
+	for (uint32_t id = 2; id < 200; id++)
+		put(m, id, 4000);
+	is_there = has(m, 1);
+	ok(c->is_in == is_there, "who holds it sees whether it is there");
+	cache_memory_free(m);
+	ok(!c->is_in, "when all have gone it is not");
+	cache_copy_drop(c);
+	return is_there;
+}
+
+static void check_held(void)
+{
+	struct cache_memory *m = cache_memory_new();
+	struct cache_copy *c = copy_of(1, 100), *other = copy_of(1, 50);
+	ok(!c->is_in, "it is not there before it was put");
+	cache_memory_limit(m, 100000);
+	cache_memory_put(m, c);
+	ok(c->is_in, "and is then");
+	cache_memory_put(m, other);
+	ok(!c->is_in && other->is_in, "until another has its place");
+	cache_memory_remove(m, other);
+	ok(!other->is_in, "or it is removed");
+	cache_memory_limit(m, 10);
+	cache_memory_put(m, c);
+	ok(!c->is_in, "what is too long never was");
+	cache_memory_free(m);
+	cache_copy_drop(c);
+	cache_copy_drop(other);
+	ok(outlives(false) && outlives(true), "asked for by who holds it, it stays as by its key");
+}
+
 int main(void)
 {
 	state = 9;
 	check_one();
+	check_held();
 	check_limits();
 	check_sweep();
 	check_worth();

@@ -198,9 +198,48 @@ static void test_names(void)
 	is_str(frame_name(INT_MAX), "unknown", "far out");
 }
 
+/* What is seen of a frame before it is checked is what it is. */
+static void test_glance(void)
+{
+	static const uint32_t calls[] = {
+		0, 1, 127, 128, 255, 256, 65535, 65536, UINT32_MAX - 1, UINT32_MAX};
+	size_t same = 0, n = 0, cut = 0, n_cut = 0;
+	for (size_t i = 0; i < COUNT_OF(calls); i++) {
+		for (int type = FRAME_HELLO; type <= FRAME_GOAWAY; type++, n++) {
+			OWNED(buf_done) struct buf b = BUF_INIT(KIB);
+			struct frame f, seen;
+			const size_t mark = frame_begin(&b, (enum frame_type)type, calls[i]);
+			pack_put_str(&b, SPAN("a body"));
+			if (frame_finish(&b, mark))
+				bail("no frame");
+			const size_t whole = b.n;
+			buf_text(&b, "more");
+			struct span in = buf_view(&b);
+			same += frame_glance(in, &seen) && frame_take(&in, &f, NULL, NULL) == OK &&
+				f.type == seen.type && f.call == seen.call &&
+				f.raw.p == seen.raw.p && f.raw.n == seen.raw.n &&
+				f.length == seen.length;
+			for (size_t k = 0; k < whole; k++, n_cut++)
+				cut += !frame_glance(span_first(buf_view(&b), k), &seen);
+		}
+	}
+	is_uint(same, n, "every type and width of a number: as it is taken");
+	is_uint(cut, n_cut, "none that is not all there");
+	static const char *const others[] = {"\0\0\0\4\x94\3\1\xc0", "\0\0\0\3\x93\3\xcc",
+		"\0\0\0\5\x93\3\xce\0\0", "\0\0\0\4\x93\xcc\3\1", "\0\0\0\4\x93\3\xff\xc0",
+		"\0\0\0\2\x93\3", "\xff\xff\xff\xff\x93\3\1\xc0"};
+	static const size_t bytes[] = {8, 7, 9, 8, 8, 6, 8};
+	for (size_t i = 0; i < COUNT_OF(others); i++) {
+		struct frame seen;
+		ok(!frame_glance(span_of(others[i], bytes[i]), &seen),
+			"none of ours: the %zu. of them", i + 1);
+	}
+}
+
 int main(void)
 {
 	test_takes();
+	test_glance();
 	test_pieces();
 	test_longest();
 	test_names();

@@ -398,6 +398,33 @@ static void check_counting(void)
 	is_int(o.usage.provider_cost_nusd, 270, "also where it came first");
 }
 
+/* What differs in its id and its time alone is packed from the one before as it would be by itself. */
+static void check_alike(void)
+{
+	static const int64_t times[] = {1764558000000000, 1764558000000001, -1, 0, 255, 256, 65536,
+		INT64_MAX, 1764558000000002, 1764558000000003};
+	static const char *const ids[] = {
+		"req_0123456789abcdefghjkmnpqrs", "req_1", "", "req_zzzzzzzzzzzzzzzzzzzzzzzzzz"};
+	for (int is_longest = 0; is_longest < 2; is_longest++) {
+		struct exchange_record r = {.id = ""};
+		struct record_form form = {.n = 0};
+		unsigned char one[RECORD_BYTES], other[RECORD_BYTES];
+		size_t same = 0, n = 0;
+		fill(&exchange_shape, &r, is_longest);
+		for (size_t i = 0; i < COUNT_OF(times); i++) {
+			for (size_t k = 0; k < COUNT_OF(ids); k++, n++) {
+				r.at_us = times[i];
+				fault_text(r.id, sizeof r.id, span_str(ids[k]));
+				const size_t bytes = record_pack(RECORD_EXCHANGE, &r, n + 7, one);
+				same += record_pack_like(&form, &r, n + 7, other) == bytes &&
+					memcmp(one, other, bytes) == 0;
+			}
+		}
+		is_uint(same, n, "%s, packed like the one before",
+			is_longest ? "the longest" : "the shortest");
+	}
+}
+
 int main(void)
 {
 	static const unsigned char zeroes[32];
@@ -415,6 +442,7 @@ int main(void)
 	is_str(outcome_name(OUTCOME_OK), "ok", "a word for each outcome");
 	is_str(outcome_name(OUTCOME_CANCELLED), "cancelled", "cancelled");
 	check_round_trips();
+	check_alike();
 	check_bytes();
 	check_damage();
 	check_rounds();

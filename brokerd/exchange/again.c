@@ -1,0 +1,381 @@
+/* again.c - a table of one place for each hash; of each call what was told, and what has to be as it was. */
+#include "brokerd/exchange/again.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "brokerd/cache/copy.h"
+#include "brokerd/exchange/claim.h"
+#include "brokerd/exchange/lookup.h"
+#include "brokerd/exchange/memo_key.h"
+#include "brokerd/exchange/order.h"
+#include "brokerd/exchange/row.h"
+#include "brokerd/exchange/tokens.h"
+#include "brokerd/exchange/trail.h"
+#include "brokerd/log/log.h"
+#include "brokerd/value/crc32c.h"
+#include "protocol/base/table.h"
+#include "protocol/frame.h"
+#include "protocol/limits.h"
+
+#define LONGEST_BYTES (256 * KIB) /* of a frame, and of an answer */
+#define ENDS_BYTES \
+	((size_t)512) /* of a frame so much is hashed, at either end: all of it is compared */
+#define FRAME_EXTRA ((size_t)16)   /* what a frame adds to its body, at the most */
+#define END_BYTES   ((size_t)2048) /* and the last one takes */
+
+struct again {
+	uint64_t hash;
+	size_t bytes;
+	struct arena arena; /* all that is below lies there */
+	struct peer_id peer;
+	struct span frame;
+	struct call call;
+	/* what has to be as it was */
+	const struct config *config;
+	const struct provider *provider; /* of that */
+	const struct policy_rule *rule;  /* and so is this */
+	int64_t day;
+	bool has_key; /* of its provider there is one, or none */
+	struct span key;
+	struct cache_copy *copy; /* the answer, which is held */
+	/* what is told, */
+	const struct span *entries; /* bodies of frames, but for the last */
+	const int *types;
+	size_t n_entries, told_bytes;
+	struct reply_end end; /* the last; its texts are the row's */
+	struct buf last;      /* as it was packed */
+	size_t id_at;         /* where the row's id is in that */
+	/* and written down */
+	uint64_t owner;
+	char account[PEER_ACCOUNT_BYTES];
+	struct span target_model, model, asked;
+	struct exchange_record row;
+	struct row_like like;
+};
+
+/* ---- the table ---- */
+
+/* Under the key of the table's hash nobody can aim at another's place. */
+static uint64_t hash_of(const struct peer_id *peer, struct span frame)
+{
+	const struct span first = span_first(frame, ENDS_BYTES);
+	const struct span rest = span_skip(frame, first.n);
+	const struct span last = span_skip(rest, rest.n - span_first(rest, ENDS_BYTES).n);
+	const uint64_t parts[] = {(uint64_t)peer->uid << 32 | (uint32_t)peer->pid, frame.n,
+		crc32c(crc32c(0, first.p, first.n), last.p, last.n)};
+	return table_hash(parts, sizeof parts);
+}
+
+struct again *again_find(const struct agains *a, const struct peer_id *peer, struct span frame)
+{
+	if (a->n == 0)
+		return NULL;
+	const uint64_t hash = hash_of(peer, frame);
+	struct again *one = a->slots[hash % AGAIN_SLOTS];
+	return one && one->hash == hash && span_eq(one->frame, frame) &&
+			       peer_is_same(&one->peer, peer)
+		       ? one
+		       : NULL;
+}
+
+const struct call *again_call(const struct again *one)
+{
+	return &one->call;
+}
+
+static void again_free(struct again *one)
+{
+	cache_copy_drop(one->copy);
+	buf_done(&one->last);
+	arena_done(&one->arena);
+	free(one);
+}
+
+static void drop(struct agains *a, size_t slot)
+{
+	struct again *one = a->slots[slot];
+	if (!one)
+		return;
+	a->slots[slot] = NULL;
+	a->n--;
+	a->bytes -= one->bytes;
+	again_free(one);
+}
+
+void agains_clear(struct agains *a)
+{
+	for (size_t slot = 0; slot < AGAIN_SLOTS; slot++)
+		drop(a, slot);
+	assert(a->n == 0 && a->bytes == 0);
+}
+
+/* ---- is all as it was? ---- */
+
+/* Of a provider with one key, or none. */
+static bool sees_key(
+	const struct organs *o, const struct provider *p, bool *has, struct span *label)
+{
+	struct span second;
+	*has = tokens_key_of(o->tokens, p, 0, label);
+	return !*has || !tokens_key_of(o->tokens, p, 1, &second);
+}
+
+static int64_t today(const struct config *c)
+{
+	return c->catalogue ? catalogue_day(c->catalogue) : 0;
+}
+
+static bool is_as_it_was(
+	const struct organs *o, const struct again *one, const struct allowance *may)
+{
+	struct span label;
+	bool has_key;
+	return one->config == o->config && one->day == today(o->config) && may->rule == one->rule &&
+	       !may->grant && !may->also && !span_is_set(may->models) &&
+	       sees_key(o, one->provider, &has_key, &label) && has_key == one->has_key &&
+	       span_eq(label, one->key);
+}
+
+static bool is_ready(const struct organs *o)
+{
+	return !o->ailment.err && !o->is_draining && o->cache && o->journal;
+}
+
+/* The entry that it was found in is there, and is what its caller wants. */
+static bool is_kept(const struct again *one, int64_t now_s)
+{
+	const struct cache_entry e = cache_copy_entry(one->copy);
+	return cache_shows(one->copy, now_s) &&
+	       lookup_is_young(&e, one->call.cache.max_age_s, now_s);
+}
+
+/* It counts as asked, by whoever shows that it is the one who asked before. */
+static bool may_ask(struct organs *o, const struct again *one)
+{
+	const struct limit_subject who = {.app = span_str(one->account),
+		.policy = one->rule ? one->rule->name : SPAN_NONE,
+		.model = one->target_model,
+		.asked = one->asked,
+		.uid = (uint32_t)one->peer.uid};
+	return claim_asked(o, &who);
+}
+
+/* ---- it is told ---- */
+
+static void write_trace(struct organs *o, const struct again *one)
+{
+	const struct exchange_record *r = &one->row;
+	const struct trace_step hit = {.what = TRACE_HIT,
+		.provider = one->provider->name,
+		.model = one->target_model,
+		.key = one->key,
+		.us = one->end.cached.age_s * 1000000};
+	const struct trace_end end = {.op = span_str(r->op),
+		.model = one->model,
+		.outcome = r->outcome,
+		.ttft_us = r->ttft_us,
+		.total_us = r->total_us,
+		.queued_us = r->queued_us,
+		.nusd = -1};
+	const uint64_t number = trace_begin(o->traces, one->owner, r->id, r->at_us);
+	trace_step(o->traces, number, &hit);
+	trace_end(o->traces, number, &end);
+}
+
+/* The last frame's body, where nothing but the id is another one each time, and the age each second. */
+static enum err pack_end(struct again *one, int64_t age_s)
+{
+	const struct span id = span_str(one->row.id);
+	if (one->last.n > 0 && one->end.cached.age_s == age_s) {
+		memcpy(one->last.p + one->id_at, id.p, id.n);
+		return OK;
+	}
+	one->end.cached.age_s = age_s;
+	const struct llm_event e = {.type = EV_END, .end = one->end};
+	buf_clear(&one->last);
+	event_pack(&e, &one->last);
+	one->id_at = span_find(buf_view(&one->last), id);
+	assert(buf_error(&one->last) || one->id_at < one->last.n);
+	return buf_error(&one->last);
+}
+
+static enum err put_frames(struct again *one, uint32_t number, int64_t age_s, struct buf *out)
+{
+	enum err err = pack_end(one, age_s);
+	for (size_t i = 0; !err && i < one->n_entries; i++)
+		err = frame_put(out, (enum frame_type)one->types[i], number, one->entries[i]);
+	return err ? err : frame_put(out, FRAME_END, number, buf_view(&one->last));
+}
+
+static void forget(struct agains *a, const struct again *one)
+{
+	drop(a, one->hash % AGAIN_SLOTS);
+}
+
+bool again_tell(struct organs *o, struct again *one, const struct allowance *may, uint32_t number,
+	size_t room, struct buf *out)
+{
+	const int64_t wall_us = loop_wall_us(o->loop), now_s = wall_us / 1000000;
+	const size_t mark = out->n;
+	if (!is_ready(o) || one->told_bytes > room ||
+		(int64_t)one->told_bytes > one->call.credit_bytes)
+		return false;
+	if (!is_as_it_was(o, one, may) || !is_kept(one, now_s)) {
+		forget(&o->again, one);
+		return false;
+	}
+	struct exchange_record *r = &one->row;
+	exchange_draw_id(o, wall_us, r->id);
+	r->at_us = wall_us;
+	if (put_frames(one, number, one->copy->at_s < now_s ? now_s - one->copy->at_s : 0, out) ||
+		!may_ask(o, one)) {
+		buf_cut(out, mark);
+		return false;
+	}
+	cache_again(o->cache, one->copy);
+	log_debug("cache.again", "id=%s", r->id);
+	write_trace(o, one);
+	row_write_like(o, r, &one->like);
+	o->again.n_told++;
+	return true;
+}
+
+/* ---- it is remembered ---- */
+
+/* It has come to a good end by itself, out of the cache, and in no way that could be another the next time. */
+static bool is_plain(const struct exchange *x)
+{
+	const struct flight *f = x->flight;
+	const struct memo *m = &x->memo;
+	return x->state == END && x->outcome == OUTCOME_OK && !x->is_relayed &&
+	       m->cached.source == CACHE_HIT && m->asked && !m->is_noting && f->attempts == 0 &&
+	       f->route.n == 1 && !f->route.is_fallback_offline &&
+	       !order_wants_money(f->route.alias) && f->log.base == 0 && f->log.dropped == 0 &&
+	       f->log.bytes.n <= LONGEST_BYTES;
+}
+
+/* Nothing but its configuration lets it in, and it asks for nobody else, and to be told once. */
+static bool is_let_in(const struct exchange *x, const struct call *c)
+{
+	const struct allowance *may = &x->allowance;
+	return may->rule && may->rule->allow != POLICY_ASK && !may->grant && !may->also &&
+	       !span_is_set(may->models) && c->behalf.fd_index < 0 &&
+	       !span_is_set(c->behalf.token) && !span_is_set(c->behalf.label) &&
+	       !span_is_set(c->idempotency_key) && span_is_set(c->body);
+}
+
+/* The frames that were told, but for the end. */
+static enum err keep_entries(struct again *one, const struct event_log *log)
+{
+	uint64_t at = log->base;
+	struct span body, *entries;
+	int type, *types;
+	size_t n = 0;
+	while (event_log_look(log, &at, &type, &body))
+		n++;
+	entries = arena_array(&one->arena, n, sizeof *entries);
+	types = arena_array(&one->arena, n, sizeof *types);
+	if (n == 0 || !entries || !types)
+		return ERR_NO_MEMORY;
+	at = log->base;
+	for (size_t i = 0; i + 1 < n; i++) {
+		if (!event_log_look(log, &at, &types[i], &body))
+			return ERR_NO_MEMORY;
+		const enum err err = arena_dup(&one->arena, body, &entries[i]);
+		if (err)
+			return err;
+		one->told_bytes += body.n + FRAME_EXTRA;
+	}
+	one->told_bytes += END_BYTES;
+	one->entries = entries;
+	one->types = types;
+	one->n_entries = n - 1;
+	return OK;
+}
+
+static enum err keep_names(struct again *one, const struct exchange *x)
+{
+	struct arena *a = &one->arena;
+	const struct target *t = exchange_target(x);
+	struct span label;
+	one->provider = config_provider(x->organs->config, t->provider);
+	if (!one->provider || !sees_key(x->organs, one->provider, &one->has_key, &label))
+		return ERR_UNSUPPORTED;
+	enum err err = arena_dup(a, label, &one->key);
+	if (!err)
+		err = arena_dup(a, t->model, &one->target_model);
+	if (!err)
+		err = arena_dup(a, x->flight->request.model, &one->model);
+	if (!err)
+		err = arena_dup(a, exchange_asked_name(x, t), &one->asked);
+	return !err && !span_eq(label, t->key) ? ERR_UNSUPPORTED : err;
+}
+
+/* The entry that it was found in is the last that the cache has shown. ERR_UNSUPPORTED: it is not. */
+static enum err keep_entry(struct again *one, const struct exchange *x)
+{
+	struct cache_key key;
+	memo_key_of(x, &x->memo.core, exchange_target(x), &key);
+	one->copy = cache_hold(x->organs->cache);
+	return one->copy && memcmp(one->copy->key.bytes, key.bytes, sizeof key.bytes) == 0
+		       ? OK
+		       : ERR_UNSUPPORTED;
+}
+
+static enum err keep(struct again *one, const struct exchange *x, struct span frame)
+{
+	const struct organs *o = x->organs;
+	enum err err = arena_dup(&one->arena, frame, &one->frame);
+	if (!err)
+		err = call_unpack(pack_from(one->frame), &one->arena, &one->call, NULL);
+	if (!err && !is_let_in(x, &one->call))
+		err = ERR_UNSUPPORTED;
+	if (!err)
+		err = keep_entry(one, x);
+	if (!err)
+		err = keep_names(one, x);
+	if (!err)
+		err = keep_entries(one, &x->flight->log);
+	if (err)
+		return err;
+	one->peer = x->peer;
+	one->owner = x->owner;
+	memcpy(one->account, x->account, sizeof one->account);
+	one->config = o->config;
+	one->day = today(o->config);
+	one->rule = x->allowance.rule;
+	row_of(x, &one->row);
+	one->row.total_us = 0; /* it is told in the same moment */
+	one->row.ttft_us = one->row.ttft_us < 0 ? -1 : 0;
+	one->end = row_closing(x, &one->row);
+	one->bytes = sizeof *one + one->arena.total + one->copy->body_bytes;
+	return OK;
+}
+
+void again_keep(const struct exchange *x, struct span frame)
+{
+	struct agains *a = &x->organs->again;
+	const size_t most = a->most / 4; /* of one */
+	if (!is_plain(x) || frame.n > LONGEST_BYTES || frame.n > most ||
+		x->flight->config != x->organs->config)
+		return;
+	struct again *one = calloc(1, sizeof *one);
+	if (!one)
+		return;
+	arena_init(&one->arena, most);
+	buf_init(&one->last, END_BYTES);
+	one->hash = hash_of(&x->peer, frame);
+	if (keep(one, x, frame) || one->bytes > most) {
+		again_free(one);
+		return;
+	}
+	const size_t slot = one->hash % AGAIN_SLOTS;
+	drop(a, slot);
+	while (a->n > 0 && a->bytes + one->bytes > a->most)
+		drop(a, a->hand++ % AGAIN_SLOTS);
+	a->slots[slot] = one;
+	a->n++;
+	a->bytes += one->bytes;
+}
