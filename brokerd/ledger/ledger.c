@@ -505,11 +505,23 @@ static int bind_field(sqlite3_stmt *s, int at, const struct field *f, const void
 	return sqlite3_bind_int64(s, at, v);
 }
 
-static int insert(sqlite3_stmt *s, const struct shape *shape, const void *record)
+static bool is_same(const struct field *f, const void *record, const void *other)
+{
+	if (f->kind != FIELD_TEXT)
+		return field_number(f, record) == field_number(f, other);
+	return strcmp((const char *)record + f->offset, (const char *)other + f->offset) == 0;
+}
+
+/* `before`: the record that was bound last, which is still there, for what both have stays bound; NULL: there is none. */
+static int insert(
+	sqlite3_stmt *s, const struct shape *shape, const void *record, const void *before)
 {
 	int rc = SQLITE_OK;
-	for (size_t i = 0; rc == SQLITE_OK && i < shape->n_fields; i++)
-		rc = bind_field(s, (int)i + 1, &shape->fields[i], record);
+	for (size_t i = 0; rc == SQLITE_OK && i < shape->n_fields; i++) {
+		const struct field *f = &shape->fields[i];
+		if (!before || !is_same(f, record, before))
+			rc = bind_field(s, (int)i + 1, f, record);
+	}
 	return rc == SQLITE_OK ? step_once(s) : rc;
 }
 
@@ -522,9 +534,11 @@ enum err ledger_write(struct ledger *g, const struct ledger_rows *rows, struct f
 	if (rc != SQLITE_OK)
 		return ledger_fault(g, rc, "writing", why);
 	for (size_t i = 0; rc == SQLITE_OK && i < rows->n_exchanges; i++)
-		rc = insert(g->insert_exchange, &exchange_shape, &rows->exchanges[i]);
+		rc = insert(g->insert_exchange, &exchange_shape, &rows->exchanges[i],
+			i > 0 ? &rows->exchanges[i - 1] : NULL);
 	for (size_t i = 0; rc == SQLITE_OK && i < rows->n_attempts; i++)
-		rc = insert(g->insert_attempt, &attempt_shape, &rows->attempts[i]);
+		rc = insert(g->insert_attempt, &attempt_shape, &rows->attempts[i],
+			i > 0 ? &rows->attempts[i - 1] : NULL);
 	if (rc == SQLITE_OK)
 		rc = step_once(g->commit);
 	if (rc == SQLITE_OK)

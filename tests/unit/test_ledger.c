@@ -200,6 +200,76 @@ static void insert(struct ledger *g, const struct exchange_record *x)
 		bail("%s", why.message);
 }
 
+#define BATCH 120
+
+/* Any value of each field, every third of which is as in the record before. */
+static void vary(const struct shape *shape, void *record, unsigned *seed)
+{
+	for (size_t i = 1; i < shape->n_fields; i++) {
+		const struct field *f = &shape->fields[i];
+		char *at = (char *)record + f->offset;
+		*seed = *seed * 1103515245u + 12345u;
+		const unsigned drawn = (*seed >> 16) / 3;
+		if ((*seed >> 16) % 3 == 0)
+			continue;
+		switch (f->kind) {
+		case FIELD_TEXT:
+			snprintf(at, f->size, "%.*s", (int)(drawn % 4), "abc");
+			break;
+		case FIELD_NUMBER:
+			memcpy(at, &(int64_t){(int64_t)(drawn % 5) - 1}, sizeof(int64_t));
+			break;
+		case FIELD_OUTCOME:
+			memcpy(at, &(uint32_t){OUTCOME_OK + drawn % 4}, sizeof(uint32_t));
+			break;
+		case FIELD_FLAG:
+			memcpy(at, &(bool){drawn % 2}, sizeof(bool));
+			break;
+		case FIELD_COUNT:
+		case FIELD_STATUS:
+		case FIELD_ERR:
+			memcpy(at, &(uint32_t){drawn % 3}, sizeof(uint32_t));
+			break;
+		}
+	}
+}
+
+/* Of rows that are written together each is what it is alone. */
+static void check_batches(void)
+{
+	static struct exchange_record all[BATCH];
+	OWNED(buf_done) struct buf sql = BUF_INIT(16 * KIB);
+	struct fault why = FAULT_NONE;
+	struct ledger *g = ledger_open(dir, &why);
+	struct exchange_record x = exchange("", 0);
+	unsigned seed = 7;
+	if (!ok(g != NULL, "a ledger opens: %s", why.message))
+		return;
+	for (size_t i = 0; i < BATCH; i++) {
+		vary(&exchange_shape, &x, &seed);
+		x.at_us = (int64_t)(1 + i / 2); /* a row without is none */
+		snprintf(x.id, sizeof x.id, "a%zu", i);
+		all[i] = x;
+		x.id[0] = 'b';
+		insert(g, &x);
+	}
+	const struct ledger_rows rows = {all, BATCH, NULL, 0};
+	is_err(ledger_write(g, &rows, &why), OK, "many rows at once: %s", why.message);
+	buf_text(&sql, "SELECT count(*) FROM (SELECT substr(id, 2)");
+	for (int side = 0; side < 2; side++) {
+		for (size_t i = 1; i < exchange_shape.n_fields; i++)
+			buf_print(&sql, ", %s", exchange_shape.fields[i].name);
+		buf_print(&sql, " FROM exchange WHERE id LIKE '%s'%s", side ? "b%" : "a%",
+			side ? ")" : " INTERSECT SELECT substr(id, 2)");
+	}
+	buf_byte(&sql, '\0');
+	is_str(ask(sql.p), "120", "each as if it had been alone");
+	is_str(ask("SELECT count(DISTINCT outcome) || '|' || (count(error) BETWEEN 1 AND 239) FROM "
+		   "exchange"),
+		"4|1", "and they differ");
+	ledger_close(g);
+}
+
 static void sum_up(struct ledger *reader, enum err want, const char *name)
 {
 	OWNED(buf_done) struct buf json = BUF_INIT(65536);
@@ -460,8 +530,8 @@ static void check_damage(void)
 
 int main(void)
 {
-	void (*const checks[])(void) = {check_rows, check_reader, check_sync, check_letting_go,
-		check_refusals, check_damage};
+	void (*const checks[])(void) = {check_rows, check_batches, check_reader, check_sync,
+		check_letting_go, check_refusals, check_damage};
 	for (size_t i = 0; i < COUNT_OF(checks); i++) {
 		dir_make();
 		checks[i]();
