@@ -19,11 +19,10 @@
 #include "protocol/frame.h"
 #include "protocol/limits.h"
 
-#define LONGEST_BYTES (256 * KIB) /* of a frame, and of an answer */
-#define ENDS_BYTES \
-	((size_t)512) /* of a frame so much is hashed, at either end: all of it is compared */
-#define FRAME_EXTRA ((size_t)16)   /* what a frame adds to its body, at the most */
-#define END_BYTES   ((size_t)2048) /* and the last one takes */
+#define LONGEST_BYTES (256 * KIB)   /* of a frame, and of an answer */
+#define ENDS_BYTES    ((size_t)256) /* of a frame so much is hashed, at either end: all is compared */
+#define FRAME_EXTRA   ((size_t)16)   /* what a frame adds to its body, at the most */
+#define END_BYTES     ((size_t)2048) /* and the last one takes */
 
 struct again {
 	uint64_t hash;
@@ -44,9 +43,10 @@ struct again {
 	const struct span *entries; /* bodies of frames, but for the last */
 	const int *types;
 	size_t n_entries, told_bytes;
-	struct reply_end end; /* the last; its texts are the row's */
-	struct buf last;      /* as it was packed */
-	size_t id_at;         /* where the row's id is in that */
+	struct reply_end end;       /* the last; its texts are the row's */
+	struct buf told;            /* all of them as they were told last, */
+	size_t *number_at;          /* where the call's number is in each of them, */
+	size_t number_bytes, id_at; /* how long that was, and where the row's id is */
 	/* and written down */
 	uint64_t owner;
 	char account[PEER_ACCOUNT_BYTES];
@@ -88,7 +88,7 @@ const struct call *again_call(const struct again *one)
 static void again_free(struct again *one)
 {
 	cache_copy_drop(one->copy);
-	buf_done(&one->last);
+	buf_done(&one->told);
 	arena_done(&one->arena);
 	free(one);
 }
@@ -184,29 +184,65 @@ static void write_trace(struct organs *o, const struct again *one)
 	trace_end(o->traces, number, &end);
 }
 
-/* The last frame's body, where nothing but the id is another one each time, and the age each second. */
-static enum err pack_end(struct again *one, int64_t age_s)
+#define NUMBER_AT (FRAME_PREFIX_BYTES + 2) /* of a frame: behind the array's head and the type */
+
+/* The number of a call, as frames have it. */
+struct number {
+	char bytes[8];
+	size_t n;
+};
+
+static struct number number_of(uint32_t call)
 {
-	const struct span id = span_str(one->row.id);
-	if (one->last.n > 0 && one->end.cached.age_s == age_s) {
-		memcpy(one->last.p + one->id_at, id.p, id.n);
-		return OK;
-	}
-	one->end.cached.age_s = age_s;
-	const struct llm_event e = {.type = EV_END, .end = one->end};
-	buf_clear(&one->last);
-	event_pack(&e, &one->last);
-	one->id_at = span_find(buf_view(&one->last), id);
-	assert(buf_error(&one->last) || one->id_at < one->last.n);
-	return buf_error(&one->last);
+	char room[32];
+	struct buf b = {.p = room, .cap = sizeof room, .max = sizeof room};
+	struct number number = {.n = 0};
+	(void)frame_begin(&b, FRAME_END, call);
+	number.n = b.n - NUMBER_AT;
+	memcpy(number.bytes, b.p + NUMBER_AT, number.n);
+	return number;
 }
 
-static enum err put_frames(struct again *one, uint32_t number, int64_t age_s, struct buf *out)
+static enum err pack_told(struct again *one, uint32_t call)
 {
-	enum err err = pack_end(one, age_s);
-	for (size_t i = 0; !err && i < one->n_entries; i++)
-		err = frame_put(out, (enum frame_type)one->types[i], number, one->entries[i]);
-	return err ? err : frame_put(out, FRAME_END, number, buf_view(&one->last));
+	const struct span id = span_str(one->row.id);
+	const struct llm_event e = {.type = EV_END, .end = one->end};
+	enum err err = OK;
+	buf_clear(&one->told);
+	for (size_t i = 0; !err && i < one->n_entries; i++) {
+		one->number_at[i] = one->told.n + NUMBER_AT;
+		err = frame_put(&one->told, (enum frame_type)one->types[i], call, one->entries[i]);
+	}
+	if (err)
+		return err;
+	const size_t mark = frame_begin(&one->told, FRAME_END, call);
+	event_pack(&e, &one->told);
+	err = frame_finish(&one->told, mark);
+	one->number_at[one->n_entries] = mark + NUMBER_AT;
+	one->id_at = mark + span_find(span_skip(buf_view(&one->told), mark), id);
+	assert(err || one->id_at < one->told.n);
+	return err;
+}
+
+/* Nothing but the call's number and the id is another one each time, and the age each second. */
+static enum err put_frames(struct again *one, uint32_t call, int64_t age_s, struct buf *out)
+{
+	const struct number number = number_of(call);
+	if (one->told.n == 0 || number.n != one->number_bytes || one->end.cached.age_s != age_s) {
+		one->end.cached.age_s = age_s;
+		one->number_bytes = number.n;
+		const enum err err = pack_told(one, call);
+		if (err) {
+			buf_clear(&one->told);
+			return err;
+		}
+	} else {
+		for (size_t i = 0; i <= one->n_entries; i++)
+			memcpy(one->told.p + one->number_at[i], number.bytes, number.n);
+		memcpy(one->told.p + one->id_at, one->row.id, strlen(one->row.id));
+	}
+	buf_span(out, buf_view(&one->told));
+	return buf_error(out);
 }
 
 static void forget(struct agains *a, const struct again *one)
@@ -289,6 +325,10 @@ static enum err keep_entries(struct again *one, const struct event_log *log)
 		one->told_bytes += body.n + FRAME_EXTRA;
 	}
 	one->told_bytes += END_BYTES;
+	one->number_at = arena_array(&one->arena, n, sizeof *one->number_at);
+	buf_init(&one->told, one->told_bytes);
+	if (!one->number_at)
+		return ERR_NO_MEMORY;
 	one->entries = entries;
 	one->types = types;
 	one->n_entries = n - 1;
@@ -350,7 +390,7 @@ static enum err keep(struct again *one, const struct exchange *x, struct span fr
 	one->row.total_us = 0; /* it is told in the same moment */
 	one->row.ttft_us = one->row.ttft_us < 0 ? -1 : 0;
 	one->end = row_closing(x, &one->row);
-	one->bytes = sizeof *one + one->arena.total + one->copy->body_bytes;
+	one->bytes = sizeof *one + one->arena.total + one->told_bytes + one->copy->body_bytes;
 	return OK;
 }
 
@@ -365,7 +405,6 @@ void again_keep(const struct exchange *x, struct span frame)
 	if (!one)
 		return;
 	arena_init(&one->arena, most);
-	buf_init(&one->last, END_BYTES);
 	one->hash = hash_of(&x->peer, frame);
 	if (keep(one, x, frame) || one->bytes > most) {
 		again_free(one);

@@ -29,8 +29,9 @@ TOKENS = ("each token is a document of JSON that is read, judged, packed, logged
           "one pass over a chunk that has text alone, straight into its frame")
 GATEWAY = ("as for one call beside nginx: what the gateway adds is what it is, and this is what the broker adds to it",
            CALL[1])
-HIT = ("a hit is a whole exchange: judged, counted by limits, a row of the ledger, a trace, frames; workers write the row to SQLite",
-       "an answer told from the entry without an exchange; rows of hits summed before they are written")
+HIT = ("policy and limits are asked for each hit, its row is in the journal before it is told, and workers write that row to SQLite, "
+       "which takes about as long as all the rest of it",
+       "rows of hits that are alike summed before they are written")
 WHY = {
     **dict.fromkeys(("1", "2a", "3a", "4a", "4b", "5", "6"), CALL),
     **dict.fromkeys(("2b", "3b", "4c", "10b", "11b"), GATEWAY),
