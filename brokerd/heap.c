@@ -11,6 +11,17 @@
 #define LARGE_BYTES ((int)(16 * MIB))
 #define KEEP_BYTES  ((int)(2 * MIB))
 
+/* The tables that are made at start are mostly empty for long. From the kernel their pages come cleared, and each when
+ * it is first used. */
+#define TABLE_BYTES ((int)(64 * KIB))
+
+void heap_begin(void)
+{
+#ifdef __GLIBC__
+	(void)mallopt(M_MMAP_THRESHOLD, TABLE_BYTES);
+#endif
+}
+
 void heap_settle(void)
 {
 #ifdef __GLIBC__

@@ -5,7 +5,8 @@
 #ifndef BROKERD_HEAP_H
 #define BROKERD_HEAP_H
 
-/* For a program to call once, before any memory is taken. */
+/* For a program to call once each: before any memory is taken, and when it has made what it starts with. */
+void heap_begin(void);
 void heap_settle(void);
 
 #endif

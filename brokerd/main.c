@@ -308,6 +308,7 @@ static int serve(const struct broker_options *b)
 		fprintf(stderr, "llm-brokerd: %s\n", why.message);
 		return EXIT_FAILURE;
 	}
+	heap_settle();
 	broker_run(broker);
 	broker_free(broker);
 	return EXIT_SUCCESS;
@@ -320,7 +321,7 @@ int main(int argc, char **argv)
 
 	make_undumpable();
 	environment_renew(argv);
-	heap_settle();
+	heap_begin();
 	fill_standard_descriptors();
 	if (is_traced())
 		return EXIT_FAILURE;

@@ -13,6 +13,7 @@
 #include "protocol/base/num.h"
 
 #define PIECE_BYTES ((size_t)256 * 1024)
+#define SPARE_BYTES ((size_t)4096) /* for what is written meanwhile */
 
 int files_folder(const char *state_dir)
 {
@@ -94,22 +95,28 @@ int files_read(int folder, const char *name, struct buf *out)
 	const int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	struct stat st;
 	ssize_t n = 1;
+	size_t piece = PIECE_BYTES;
 	int cause = 0;
 	if (fd < 0)
 		return errno;
 	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
 		cause = EINVAL;
+	else if (st.st_size < (off_t)PIECE_BYTES)
+		piece = (size_t)st.st_size +
+			SPARE_BYTES; /* all its pages are overwritten in the end */
 	else if (st.st_size < (off_t)FILES_READ_BYTES)
 		(void)buf_reserve(
 			out, (size_t)st.st_size + PIECE_BYTES); /* so that it does not move */
 	while (n > 0 && !cause) {
-		char *room = buf_reserve(out, PIECE_BYTES);
-		n = room ? read(fd, room, PIECE_BYTES) : 0;
+		char *room = buf_reserve(out, piece);
+		n = room ? read(fd, room, piece) : 0;
 		if (!room)
 			cause = EFBIG;
-		else if (n > 0)
+		else if (n > 0) {
 			buf_commit(out, (size_t)n);
-		else if (n < 0 && errno == EINTR)
+			piece = piece < PIECE_BYTES ? SPARE_BYTES
+						    : piece; /* there is room for that */
+		} else if (n < 0 && errno == EINTR)
 			n = 1;
 		else if (n < 0)
 			cause = errno;

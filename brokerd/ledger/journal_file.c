@@ -21,7 +21,8 @@
 #define FILE_VERSION 1
 #define HALF_MIN     ((uint64_t)64 * 1024) /* what a file may say of itself */
 #define HALF_MAX     ((uint64_t)1024 * 1024 * 1024)
-#define READ_BYTES   ((size_t)1024 * 1024) /* at once */
+#define READ_FIRST   ((size_t)16 * 1024) /* most often there is nothing to take over */
+#define READ_MOST    ((size_t)1024 * 1024)
 
 static const char magic[16] = "llm-broker jnl\n";
 
@@ -242,15 +243,16 @@ enum err journal_file_read(const struct journal_file *f, const struct journal_pl
 	const off_t from = (off_t)(JOURNAL_PAGE_BYTES + half * f->half_bytes);
 	struct record_reader reader = {.left = span_of(NULL, 0)};
 	struct record record;
-	size_t n = 0, passed = 0;
+	size_t n = 0, passed = 0, wanted = READ_FIRST;
 	enum record_next found;
 	do {
 		const size_t left = f->half_bytes - n;
-		const ssize_t got = pread(
-			f->fd, to + n, left < READ_BYTES ? left : READ_BYTES, from + (off_t)n);
+		const ssize_t got =
+			pread(f->fd, to + n, left < wanted ? left : wanted, from + (off_t)n);
 		if (got <= 0)
 			return place_fault(at, "reading", got < 0 ? errno : EIO, why);
 		n += (size_t)got;
+		wanted = wanted < READ_MOST ? 2 * wanted : READ_MOST;
 		reader.left = span_of((const char *)to + passed, n - passed);
 		while ((found = record_next(&reader, &record)) == RECORD_FOUND)
 			;

@@ -8,10 +8,15 @@
 void rows_init(struct rows *r, struct ledger *ledger)
 {
 	*r = (struct rows){.ledger = ledger};
-	r->exchanges = calloc(ROWS, sizeof *r->exchanges);
-	r->attempts = calloc(ROWS, sizeof *r->attempts);
-	if (!r->exchanges || !r->attempts)
+}
+
+/* Not before there is one to put there: at most starts there is none, and these are 60 pages. */
+static void *room(void *had, size_t each)
+{
+	void *p = had ? had : calloc(ROWS, each);
+	if (!p)
 		abort();
+	return p;
 }
 
 void rows_done(struct rows *r)
@@ -31,6 +36,7 @@ enum err rows_write(struct rows *r, struct fault *why)
 
 enum err rows_attempt(struct rows *r, const struct attempt_record *a, struct fault *why)
 {
+	r->attempts = room(r->attempts, sizeof *r->attempts);
 	r->attempts[r->n_attempts++] = *a;
 	r->total++;
 	return r->n_attempts == ROWS ? rows_write(r, why) : OK;
@@ -38,6 +44,7 @@ enum err rows_attempt(struct rows *r, const struct attempt_record *a, struct fau
 
 enum err rows_exchange(struct rows *r, const struct exchange_record *x, struct fault *why)
 {
+	r->exchanges = room(r->exchanges, sizeof *r->exchanges);
 	r->exchanges[r->n_exchanges++] = *x;
 	r->total++;
 	return r->n_exchanges == ROWS ? rows_write(r, why) : OK;
