@@ -22,6 +22,7 @@
 #include "brokerd/log/log.h"
 #include "brokerd/loop/resume.h"
 #include "brokerd/relearn.h"
+#include "brokerd/transport/warm.h"
 #include "brokerd/value/state_folder.h"
 #include "brokerd/vigil.h"
 
@@ -55,6 +56,7 @@ struct broker {
 	struct loop_signal term, interrupt, hangup, user;
 	struct loop_timer drain, idle, auto_lock, watchdog, quiet, key_over, reach;
 	struct resume_watch resume;
+	struct warm warm;
 	struct vigil vigil;
 	struct job trim; /* gives the heap's free pages back */
 	bool is_swollen, is_trimming;
@@ -991,15 +993,18 @@ static enum err broker_build(struct broker *b, struct fault *why)
 	if (!o->tokens)
 		return fault_set(why, ERR_NO_MEMORY, "out of memory at start");
 	tokens_prepare(o->tokens, o->config);
+	warm_begin(&b->warm);
 	if (!open_state(b))
 		return fault_set(why, ERR_NO_MEMORY, "out of memory at start");
 	try_memory();
 	if (!open_grants(b) || !open_app_tokens(b) || !open_vault(b) || !open_items(b))
 		return fault_set(why, ERR_NO_MEMORY, "out of memory at start");
 	listen_for_apps(b);
+	warm_wait(&b->warm);
 	o->transport = transport_new(o->loop, o->workers, why);
 	if (!o->transport)
 		return why->err ? why->err : ERR_NO_MEMORY;
+	warm_done(&b->warm);
 	watch_sleep(b);
 	confine_all(b);
 	return OK;
@@ -1045,6 +1050,7 @@ void broker_free(struct broker *b)
 		return;
 	o = &b->organs;
 	b->is_closing = true;
+	warm_done(&b->warm);
 	sessions_done(&b->sessions); /* every call that is still open leaves its row */
 	retention_free(b->retention);
 	if (o->journal)
