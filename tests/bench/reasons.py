@@ -46,8 +46,9 @@ WHY = {
     "16": ("libcurl's two buffers of 16 KiB, its handle, and the two structs of an exchange and its flight",
            "structs whose seldom parts are made when they are needed; buffers of libcurl that streams share"),
     **dict.fromkeys(("17a", "17b"), (
-        "the loader binds 38 libraries, and state is opened before the first answer: vault, journal, ledger, cache, audit log",
-        "SQLite and OpenSSL begun by a worker, behind the first answer")),
+        "half of it is the loader's, which binds 38 libraries; then state is opened before the first answer: vault, journal, ledger, "
+        "cache, audit log",
+        "a libcurl without what no provider needs (LDAP, SSH, Kerberos, RTMP); SQLite begun by a worker, behind the first answer")),
     "18": ("a turn goes on for a millisecond, and half of one more for tasks, before the callback that ends it: with less of it each "
            "call costs more; and callbacks meet pages for the first time",
            "memory touched before it is needed; journal pages written ahead by a worker; a shorter turn where nothing is lost by it"),
