@@ -11,6 +11,11 @@
 
 #define KEPT_MAX 256 /* of a kind */
 
+/* What is read of a reply at once, and held while it comes. A stream's pieces are small, and streams are many and long. */
+#define WHOLE_BYTES  16384L
+#define STREAM_BYTES 2048L
+#define UPLOAD_BYTES 16384L /* curl has no smaller ones */
+
 /* What handles that may serve the same requests have in common. */
 struct handle_kind {
 	TABLE_LINK;
@@ -158,8 +163,7 @@ static bool set_how(CURL *c, const struct handles *h)
 	SET(NOSIGNAL, 1L);
 	SET(QUICK_EXIT, 1L);
 	SET(NOPROGRESS, 1L);
-	SET(BUFFERSIZE, 16384L);
-	SET(UPLOAD_BUFFERSIZE, 16384L);
+	SET(UPLOAD_BUFFERSIZE, UPLOAD_BYTES);
 	SET(TCP_NODELAY, 1L);
 	SET(TCP_KEEPALIVE, 1L);
 	SET(TCP_KEEPIDLE, 60L);
@@ -352,10 +356,18 @@ enum err handle_aim(struct handle *e, const struct handle_aim *aim, struct fault
 	}
 	SET(CUSTOMREQUEST, methods[i].custom);
 	SET(HTTPHEADER, aim->lines);
+	/* refused where its last request left it a buffer: then that one serves */
+	(void)curl_easy_setopt(c, CURLOPT_BUFFERSIZE, aim->is_stream ? STREAM_BYTES : WHOLE_BYTES);
 	e->owner = aim->owner;
 	if (failed || !set_url(e, aim->url))
 		return fault_set(why, ERR_NO_MEMORY, "no memory for a request to a provider");
 	return OK;
+}
+
+void handle_has_sent(struct handle *e)
+{
+	/* whatever size it is given, curl lets go of the buffer that it has: it gets another when it needs one */
+	(void)curl_easy_setopt(e->curl, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BYTES);
 }
 
 enum err handle_place(struct handle *e, void *multi, struct curl_slist *resolve, long head_start_ms)

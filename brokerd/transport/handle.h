@@ -50,10 +50,15 @@ struct handle_aim {
 	struct span url;
 	struct span method; /* "GET" "POST" "PUT" "PATCH" "DELETE" */
 	size_t body_bytes;
+	bool is_stream; /* its reply comes in small pieces, over a long time */
 	struct curl_slist *lines;
 	void *owner;
 };
 enum err handle_aim(struct handle *e, const struct handle_aim *aim, struct fault *why) MUST_USE;
+
+/* All of its request was given to the connection: what curl wrote it from goes, however long the reply takes. From inside
+ * its own callbacks. */
+void handle_has_sent(struct handle *e);
 
 /* Which multi it is about to run in, the addresses to tell that one (may be NULL; the caller's until handle_put), and how
  * long a new connection is waited for before the other family of addresses is tried beside it. ERR_NO_MEMORY. */

@@ -173,7 +173,6 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *context,
 	struct multi *m = context;
 	struct watch *w = known;
 	int wanted = 0;
-	(void)easy;
 	if (what == CURL_POLL_REMOVE) {
 		if (w)
 			watch_drop(w);
@@ -187,8 +186,11 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *context,
 		wanted |= LOOP_READ;
 	if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT)
 		wanted |= LOOP_WRITE;
-	if (!m->broken)
-		loop_io_set(m->loop, &w->io, fd, wanted);
+	if (m->broken)
+		return 0;
+	loop_io_set(m->loop, &w->io, fd, wanted);
+	if (wanted == LOOP_READ && m->events.on_listening)
+		m->events.on_listening(m->events.context, easy);
 	return 0;
 }
 

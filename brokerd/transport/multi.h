@@ -9,10 +9,12 @@
 
 struct multi;
 
-/* Both come outside of curl, where it may be called. */
+/* All but one come outside of curl, where it may be called. */
 struct multi_events {
 	/* A transfer is over, and its handle is out of the multi. */
 	void (*on_done)(void *context, CURL *easy, CURLcode code);
+	/* From now on curl only waits for what comes to it, for that transfer. Inside curl; NULL: nobody wants to know. */
+	void (*on_listening)(void *context, CURL *easy);
 	/* The multi cannot be used any more: all its handles are to be removed, and it is to be
 	 * freed, later. Said once, from the loop. */
 	void (*on_broken)(void *context, const char *reason);

@@ -122,8 +122,8 @@ struct transfer {
 	int64_t received_bytes;
 
 	/* the end */
-	bool has_cut; /* we ended it ourselves: `end` says why */
-	struct transfer_end end;
+	bool has_cut;             /* we ended it ourselves: `end` says why */
+	struct transfer_end *end; /* NULL: it is not over */
 };
 
 static void sweep_later(struct transport *t);
@@ -135,10 +135,17 @@ static struct span origin_of(const struct transfer *x)
 	return buf_view(&x->origin);
 }
 
+/* Of the body, to the connection: curl has nothing of that in hand any more. */
+static size_t uploaded(const struct transfer *x)
+{
+	curl_off_t n = 0;
+	curl_easy_getinfo(x->handle->curl, CURLINFO_SIZE_UPLOAD_T, &n);
+	return (size_t)n;
+}
+
 /* How much of the request was given to the connection. Asked while the handle is still ours. */
 static void measure(const struct transfer *x, struct transfer_end *end)
 {
-	curl_off_t uploaded = 0;
 	long asked = 0;
 	end->received_bytes = x->received_bytes;
 	end->connect_us = x->stages.connect_us;
@@ -146,19 +153,35 @@ static void measure(const struct transfer *x, struct transfer_end *end)
 	end->total_us = loop_now_us(x->transport->loop) - x->stages.began_us;
 	if (x->at != AT_CURL || !x->handle)
 		return;
-	curl_easy_getinfo(x->handle->curl, CURLINFO_SIZE_UPLOAD_T, &uploaded);
 	curl_easy_getinfo(x->handle->curl, CURLINFO_REQUEST_SIZE, &asked);
-	end->sent_bytes = uploaded;
+	const size_t sent = uploaded(x);
+	end->sent_bytes = (int64_t)sent;
 	if (x->n_requests == 0)
 		end->has_sent_body = false;
 	else if (x->body.n == 0)
 		end->has_sent_body = asked > 0;
 	else
-		end->has_sent_body = (size_t)uploaded >= x->body.n;
+		end->has_sent_body = sent >= x->body.n;
 	/* a repetition that was stopped, or that found no connection, may have cleared the count, but not
 	 * what happened */
 	if (x->was_repeated && x->read_bytes == x->body.n)
 		end->has_sent_body = true;
+}
+
+/* What became of it, from its end on. */
+static struct transfer_end *end_of(struct transfer *x)
+{
+	if (x->end)
+		return x->end;
+	x->end = malloc(sizeof *x->end);
+	if (!x->end)
+		abort(); /* a small struct of ours */
+	x->end->err = OK;
+	x->end->has_sent_body = false;
+	x->end->sent_bytes = 0;
+	fault_clear(&x->end->why);
+	measure(x, x->end);
+	return x->end;
 }
 
 /* No two sockets have the same; 0: none. */
@@ -210,16 +233,17 @@ static void set_cut(struct transfer *x, enum cut cut, const char *code, const ch
 	char text[600];
 	va_list args;
 	const char *stage = code[0] ? code : stage_word(x);
+	struct transfer_end *end = end_of(x);
 	va_start(args, format);
 	(void)vsnprintf(text, sizeof text, format, args);
 	va_end(args);
-	measure(x, &x->end);
-	const bool is_unknown = x->end.has_sent_body && !x->head.is_whole && cut != CUT_REPLY;
-	x->end.err = cut_verdict(cut, x->end.has_sent_body, x->head.is_whole);
-	fault_set(&x->end.why, x->end.err, "%.*s: %s%s", SPAN_ARG(origin_of(x)), text,
+	measure(x, end);
+	const bool is_unknown = end->has_sent_body && !x->head.is_whole && cut != CUT_REPLY;
+	end->err = cut_verdict(cut, end->has_sent_body, x->head.is_whole);
+	fault_set(&end->why, end->err, "%.*s: %s%s", SPAN_ARG(origin_of(x)), text,
 		is_unknown ? "; the request had left, so it may have been served and billed" : "");
-	fault_text(x->end.why.code, sizeof x->end.why.code, span_str(stage));
-	fault_text(x->end.why.provider, sizeof x->end.why.provider, x->target->provider);
+	fault_text(end->why.code, sizeof end->why.code, span_str(stage));
+	fault_text(end->why.provider, sizeof end->why.provider, x->target->provider);
 }
 
 /* Ends a transfer from inside curl: what its callbacks return makes curl say so, later. */
@@ -281,6 +305,7 @@ static void transfer_close(struct transfer *x)
 static void transfer_free(struct transfer *x)
 {
 	transfer_close(x);
+	free(x->end);
 	free(x);
 }
 
@@ -288,7 +313,8 @@ static void transfer_free(struct transfer *x)
 static void tell_end(struct transfer *x)
 {
 	transfer_close(x);
-	x->events.on_end(x->events.context, &x->end);
+	x->events.on_end(x->events.context, x->end);
+	free(x->end);
 	free(x);
 }
 
@@ -382,7 +408,7 @@ static void flush_and_end(struct transfer *x)
 	tell_end(x);
 }
 
-/* x->end is filled and the handle is out of its multi. */
+/* x->end is there and the handle is out of its multi. */
 static void finish(struct transfer *x, bool is_in_doubt)
 {
 	stop_running(x, is_in_doubt);
@@ -586,8 +612,7 @@ static void set_end(struct transfer *x, CURLcode code)
 	if (x->has_cut)
 		return;
 	if (code == CURLE_OK && x->head.is_whole) {
-		x->end.err = OK;
-		measure(x, &x->end);
+		measure(x, end_of(x));
 		return;
 	}
 	if (code == CURLE_SEND_FAIL_REWIND)
@@ -623,6 +648,17 @@ static void on_done(void *context, CURL *easy, CURLcode code)
 	finish(x, code != CURLE_OK);
 }
 
+/* The request is out, and its reply may be long in coming. */
+static void on_listening(void *context, CURL *easy)
+{
+	struct handle *handle = NULL;
+	(void)context;
+	curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&handle);
+	const struct transfer *x = handle ? handle->owner : NULL;
+	if (x && x->body.n > 0 && uploaded(x) >= x->body.n)
+		handle_has_sent(handle);
+}
+
 static void on_broken(void *context, const char *reason)
 {
 	struct shard *s = context;
@@ -650,12 +686,11 @@ static void on_late(struct stages *stages, const char *limit)
 	struct transfer *x = container_of(stages, struct transfer, stages);
 	const char *stage = stage_word(x);
 	const int64_t ms = (loop_now_us(x->transport->loop) - x->stages.began_us) / 1000;
-	measure(x, &x->end);
 	/* late with TCP or with TLS; with the answer, or still with a body that curl has read but
 	 * the connection has not taken */
 	if (x->stages.at <= STAGE_TLS && strcmp(limit, "connect") == 0)
 		limit = stage;
-	else if (x->stages.at == STAGE_WAIT && !x->end.has_sent_body)
+	else if (x->stages.at == STAGE_WAIT && !transfer_has_sent_body(x))
 		limit = stage = "send";
 	set_cut(x, CUT_LATE, limit, "not done in time (%s, after %" PRId64 " ms)", stage, ms);
 	if (x->at == AT_CURL)
@@ -690,7 +725,7 @@ static struct shard *shard_with_room(struct transport *t)
 	s = calloc(1, sizeof *s);
 	if (!s)
 		return NULL;
-	const struct multi_events events = {on_done, on_broken, s};
+	const struct multi_events events = {on_done, on_listening, on_broken, s};
 	s->transport = t;
 	s->multi = multi_new(t->loop, SHARD_CONNECTIONS, &events, NULL);
 	if (!s->multi) {
@@ -989,7 +1024,8 @@ static enum err prepare(struct transfer *x, const struct http_request *request,
 		err = handle_get(t->handles, origin_of(x), x->target, &x->handle, why);
 	if (err)
 		return err;
-	const struct handle_aim aim = {request->url, request->method, request->body.n, x->lines, x};
+	const struct handle_aim aim = {
+		request->url, request->method, request->body.n, request->is_stream, x->lines, x};
 	err = handle_aim(x->handle, &aim, why);
 	return err ? err : find_addresses(x, why);
 }
@@ -1010,8 +1046,6 @@ enum err transport_start(struct transport *t, const struct http_request *request
 	x->may_repeat = span_is(request->method, "GET");
 	LOOP_CALLS(&x->todo, on_run, on_todo);
 	x->stages.on_late = on_late;
-	x->end = (struct transfer_end){
-		.connect_us = -1, .first_byte_us = -1, .total_us = -1, .why = FAULT_NONE};
 	buf_init(&x->origin, 4 * KIB);
 	buf_init(&x->lines_text, LIMIT_HEADERS_BYTES);
 	buf_init(&x->resolve_text, 4 * KIB);
@@ -1057,7 +1091,8 @@ void transfer_resume(struct transfer *x)
 
 bool transfer_has_sent_body(const struct transfer *x)
 {
-	struct transfer_end end = x->end;
+	struct transfer_end end;
+	end.has_sent_body = x->end && x->end->has_sent_body;
 	measure(x, &end);
 	return end.has_sent_body;
 }
@@ -1065,10 +1100,10 @@ bool transfer_has_sent_body(const struct transfer *x)
 void transfer_cancel(struct transfer *x, struct transfer_end *end)
 {
 	if (end) {
-		measure(x, &x->end);
-		x->end.err = ERR_CANCELLED;
-		fault_set(&x->end.why, ERR_CANCELLED, "the request was cancelled");
-		*end = x->end;
+		*end = *end_of(x);
+		measure(x, end);
+		end->err = ERR_CANCELLED;
+		fault_set(&end->why, ERR_CANCELLED, "the request was cancelled");
 	}
 	x->is_dead = true;
 	x->transport->n_active--;

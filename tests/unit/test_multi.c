@@ -183,7 +183,7 @@ static void run_for(int64_t us)
 
 static void begin(void)
 {
-	static const struct multi_events events = {on_done, on_broken, NULL};
+	static const struct multi_events events = {on_done, NULL, on_broken, NULL};
 	memset(&curl, 0, sizeof curl);
 	n_done = n_broken = 0;
 	reason[0] = '\0';
