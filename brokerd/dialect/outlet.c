@@ -50,10 +50,9 @@ bool outlet_init(
 		       : n->n_choices > CHOICES_MAX ? CHOICES_MAX
 						    : (size_t)n->n_choices;
 	o->choices = arena_array(a, o->n_choices, sizeof *o->choices);
-	o->warnings = arena_array(a, WARNINGS_MAX, sizeof *o->warnings);
 	for (size_t i = 0; o->choices && i < o->n_choices; i++)
 		choice_init(o, &o->choices[i]);
-	return o->choices && o->warnings;
+	return o->choices != NULL;
 }
 
 void outlet_done(struct outlet *o)
@@ -644,6 +643,10 @@ enum err outlet_warn(struct outlet *o, const char *code, const char *param, cons
 		if (span_is(o->warnings[i].message, message))
 			return OK;
 	}
+	if (!o->warnings)
+		o->warnings = arena_array(o->arena, WARNINGS_MAX, sizeof *o->warnings);
+	if (!o->warnings)
+		return ERR_NO_MEMORY;
 	if (o->n_warnings < WARNINGS_MAX)
 		o->warnings[o->n_warnings++] =
 			(struct warning){span_str(code), span_str(param), span_str(message)};

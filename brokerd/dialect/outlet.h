@@ -65,8 +65,8 @@ struct outlet {
 	bool has_content; /* something went out after which no other answer can take its place */
 	bool has_usage;
 	struct llm_usage usage, billed;
-	struct span tier; /* of service, as the reply says */
-	struct warning *warnings;
+	struct span tier;         /* of service, as the reply says */
+	struct warning *warnings; /* NULL: there was none yet */
 	size_t n_warnings;
 	struct buf piece, clean; /* scratch */
 	uint64_t seed;
