@@ -42,11 +42,8 @@ struct attempt {
 	struct attempt_record record;
 	struct rates rates; /* that its reply told of, until they are passed on */
 	bool is_over;
-	struct fault
-		broke; /* what ended the decoding before the transfer's own end; the last, as what is not cleared */
+	const char *broke; /* what ended the decoding before the transfer did; NULL: nothing */
 };
-
-#define CLEARED_BYTES offsetof(struct attempt, broke)
 
 struct span attempt_body(const struct attempt *a)
 {
@@ -273,11 +270,11 @@ static void on_head(void *context, const struct http_head *head)
 		a->decoder = a->op->decoder_new(&a->arena, &a->notes, &a->env, head);
 		if (a->decoder && (!is_passed_on(a, head) || pass_head(a, head) == OK))
 			return;
-		fault_set(&a->broke, ERR_NO_MEMORY, "out of memory for the reply's decoder");
+		a->broke = "out of memory for the reply's decoder";
 	}
 	redact_text(a->plan.secret, SPAN_NONE, id, strlen(id));
-	if (copy_head(a, head) && !a->broke.err)
-		fault_set(&a->broke, ERR_NO_MEMORY, "out of memory for the reply's headers");
+	if (copy_head(a, head) && !a->broke)
+		a->broke = "out of memory for the reply's headers";
 }
 
 /* The transfer is over: how far it came goes into the row. */
@@ -338,7 +335,7 @@ static void end_decoded(struct attempt *a, const struct transfer_end *end)
 /* Decodes a piece of the reply. False: that ended the attempt, which is gone. */
 static bool on_body_taken(struct attempt *a, struct span bytes)
 {
-	if (a->broke.err)
+	if (a->broke)
 		return true;
 	if (!a->decoder) {
 		const size_t room = LIMIT_ERROR_REPLY_BYTES - a->error_body.n;
@@ -373,7 +370,7 @@ void attempt_tell_usage(struct attempt *a)
 {
 	const struct event_sink events = {attempt_event, a};
 	struct fault unwanted = FAULT_NONE;
-	if (a->decoder && !a->broke.err && a->op->decode_end(a->decoder, &events, &unwanted))
+	if (a->decoder && !a->broke && a->op->decode_end(a->decoder, &events, &unwanted))
 		return; /* as is to be expected of one that is not whole: its usage is told all the same */
 }
 
@@ -459,14 +456,17 @@ static void on_end(void *context, const struct transfer_end *end)
 {
 	struct attempt *a = context;
 	note_end(a, end);
-	if (a->broke.err)
-		attempt_over(a, OUTCOME_UNKNOWN, &a->broke);
-	else if (a->decoder)
+	if (a->broke) {
+		struct fault why;
+		fault_set(&why, ERR_NO_MEMORY, "%s", a->broke);
+		attempt_over(a, OUTCOME_UNKNOWN, &why);
+	} else if (a->decoder) {
 		end_decoded(a, end);
-	else if (a->error_head.status)
+	} else if (a->error_head.status) {
 		end_error_reply(a);
-	else
+	} else {
 		end_without_reply(a, end);
+	}
 }
 
 /* The offline provider's wire ends here: what was encoded comes back as its reply, in this turn. */
@@ -538,7 +538,7 @@ static enum err attempt_send(struct attempt *a, struct fault *why)
 enum err attempt_new(struct organs *o, const struct attempt_plan *plan,
 	const struct attempt_events *events, struct attempt **out, struct fault *why)
 {
-	struct attempt *a = spare_take(&o->spare_attempts, sizeof *a, CLEARED_BYTES);
+	struct attempt *a = spare_take(&o->spare_attempts, sizeof *a, sizeof *a);
 	*out = NULL;
 	if (!a)
 		return fault_set(why, ERR_NO_MEMORY, "out of memory for an attempt");
@@ -546,7 +546,6 @@ enum err attempt_new(struct organs *o, const struct attempt_plan *plan,
 	a->plan = *plan;
 	a->plan.secret = plan->secret ? secret_ref(plan->secret) : NULL;
 	a->events = *events;
-	fault_clear(&a->broke);
 	a->rates = RATES_UNKNOWN;
 	a->env = (struct dialect_env){loop_wall_us(o->loop) / 1000000, plan->seed, plan->page};
 	arena_init(&a->arena, LIMIT_REQUEST_ARENA);
@@ -606,8 +605,7 @@ void attempt_free(struct attempt *a)
 	secret_unref(a->plan.secret);
 	buf_done(&a->error_body);
 	arena_done(&a->arena);
-	fault_wipe(&a->broke);
-	spare_give(&a->organs->spare_attempts, a, CLEARED_BYTES);
+	spare_give(&a->organs->spare_attempts, a, sizeof *a);
 }
 
 bool attempt_is_served(const struct attempt *a)

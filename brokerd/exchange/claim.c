@@ -200,7 +200,7 @@ static struct turn *recall_overtakes(const struct exchange *x, const struct clai
 		return NULL;
 	const struct exchange *other = container_of(first, struct exchange, turn);
 	return other->waits_since_us < x->flight->begun_us &&
-			       other->waits_for.err == ERR_RATE_LIMITED &&
+			       mishap_err(&other->waits_for) == ERR_RATE_LIMITED &&
 			       first->place.ready_us != INT64_MAX
 		       ? first
 		       : NULL;
@@ -271,7 +271,7 @@ struct turn *claim_overtakes(const struct exchange *x, const struct bounds *b)
 	struct turn *first = turns_lacking(x->organs->turns, counters, n, x->is_batch);
 	/* what costs nothing takes nothing of what money is waited for */
 	if (first && b->nusd == 0 &&
-		container_of(first, struct exchange, turn)->waits_for.err == ERR_BUDGET)
+		mishap_err(&container_of(first, struct exchange, turn)->waits_for) == ERR_BUDGET)
 		return NULL;
 	return first;
 }

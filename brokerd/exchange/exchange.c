@@ -99,7 +99,7 @@ int64_t exchange_left_us(const struct exchange *x)
 
 enum state exchange_fail(struct exchange *x, enum outcome outcome, const struct fault *why)
 {
-	x->verdict = *resume_tells(x, why);
+	mishap_keep(&x->verdict, resume_tells(x, why));
 	x->outcome = outcome;
 	return SETTLE;
 }
@@ -337,7 +337,7 @@ static void keep_routing(struct exchange *x, const struct call *c)
 	if (!err)
 		err = arena_dup(a, c->session, &x->session);
 	if (err)
-		fault_set(&x->refused, err, "%s", err_info(err)->sentence);
+		mishap_set(&x->refused, err, "%s", err_info(err)->sentence);
 }
 
 /* A body or an answer of so many bytes leaves holes in the heap, which its end alone does not fill. */
@@ -349,16 +349,21 @@ static bool is_large(const struct exchange *x)
 	return f->body.n + x->laid_out.n + f->log.base + f->log.bytes.n > LARGE_BYTES;
 }
 
-#define CLEARED_BYTES offsetof(struct exchange, relay.broke)
+#define CLEARED_BYTES offsetof(struct exchange, peer)
 
-/* Behind that are its faults, most of which have no texts, and who asked, by whose leave: that stays till the next one. */
+void exchange_drop_mishaps(struct exchange *x)
+{
+	mishap_drop(&x->relay.broke);
+	mishap_drop(&x->refused);
+	mishap_drop(&x->telling);
+	mishap_drop(&x->verdict);
+	mishap_drop(&x->waits_for);
+}
+
+/* Behind that is who asked: that stays till the next one. */
 static void give_back(struct exchange *x)
 {
-	fault_wipe(&x->relay.broke);
-	fault_wipe(&x->refused);
-	fault_wipe(&x->telling);
-	fault_wipe(&x->verdict);
-	fault_wipe(&x->waits_for);
+	exchange_drop_mishaps(x);
 	spare_give(&x->organs->spare_exchanges, x, CLEARED_BYTES);
 }
 
@@ -369,11 +374,6 @@ struct exchange *exchange_new(struct organs *o, const struct peer_id *peer,
 	struct exchange *x = spare_take(&o->spare_exchanges, sizeof *x, CLEARED_BYTES);
 	if (!x)
 		return NULL;
-	fault_clear(&x->relay.broke);
-	fault_clear(&x->refused);
-	fault_clear(&x->telling);
-	fault_clear(&x->verdict);
-	fault_clear(&x->waits_for);
 	x->organs = o;
 	x->caller = *caller;
 	x->peer = *peer;
@@ -410,8 +410,11 @@ struct exchange *exchange_new(struct organs *o, const struct peer_id *peer,
 	x->is_relayed = c->kind == CALL_RELAY || c->kind == CALL_NATIVE;
 	if (x->is_relayed) {
 		const struct dialect_env env = {.wall_s = exchange_now_s(x), .seed = x->seed};
-		if (relay_init(&x->relay, &c->surface, &x->flight->arena, &env, &x->refused) == OK)
+		struct fault why;
+		fault_clear(&why);
+		if (relay_init(&x->relay, &c->surface, &x->flight->arena, &env, &why) == OK)
 			x->flight->op = x->relay.op;
+		mishap_keep(&x->refused, &why);
 		/* what nobody here understands may do anything at the provider's */
 		x->is_at_most_once = x->is_at_most_once || c->kind == CALL_NATIVE;
 	}
@@ -419,7 +422,7 @@ struct exchange *exchange_new(struct organs *o, const struct peer_id *peer,
 	keep_routing(x, c);
 	memo_init(x, &c->cache);
 	if (arena_dup(&x->flight->arena, c->cache.name_space, &x->memo.terms.name_space))
-		fault_set(&x->refused, ERR_NO_MEMORY, "no memory for the call");
+		mishap_set(&x->refused, ERR_NO_MEMORY, "no memory for the call");
 	event_log_join(&x->flight->log, &x->cursor);
 	LIST_PUSH(o->exchanges, x);
 	o->n_exchanges++;
@@ -550,7 +553,8 @@ static void cancel(struct exchange *x, const struct fault *why)
 	int frame_type;
 	struct span body;
 	exchange_stop(x, why);
-	while (x->verdict.err && exchange_peek(x, &frame_type, &body) && frame_type != FRAME_FAULT)
+	while (mishap_err(&x->verdict) && exchange_peek(x, &frame_type, &body) &&
+		frame_type != FRAME_FAULT)
 		exchange_take(x);
 }
 
@@ -646,7 +650,7 @@ void exchange_free(struct exchange *x)
 {
 	if (!x)
 		return;
-	if (x->state < SETTLE || x->verdict.err) {
+	if (x->state < SETTLE || mishap_err(&x->verdict)) {
 		struct fault why = FAULT_NONE;
 		fault_set(&why, ERR_CANCELLED, "%s", caller_is_gone);
 		cancel(x, &why);

@@ -92,7 +92,6 @@ static struct exchange *begin(struct organs *o, const struct explain_ask *ask)
 	x->owner = exchange_owner(ask->peer);
 	memo_init(x, &ask->cache);
 	x->allowance = ask->allowance;
-	x->telling = x->verdict = x->refused = x->waits_for = FAULT_NONE;
 	x->max_cost_nusd = -1;
 	x->estimate_tokens = ask->input_tokens;
 	x->asked_max_tokens = x->flight->request.max_tokens;
@@ -112,6 +111,7 @@ static void end(struct exchange *x)
 	claim_release(x);
 	flight_free(x->flight);
 	free(x->concealed);
+	exchange_drop_mishaps(x);
 	free(x);
 }
 

@@ -16,7 +16,7 @@
 /* A packed event of the log that a frame can hold, with what the frame adds. */
 #define EVENT_BYTES (LIMIT_FRAME_BYTES - 64)
 
-#define CLEARED_BYTES offsetof(struct flight, untold) /* the arena clears what it had of the room */
+#define CLEARED_BYTES offsetof(struct flight, room) /* the arena clears what it had of the room */
 
 static void on_probe(struct loop_timer *t)
 {
@@ -37,7 +37,6 @@ struct flight *flight_new(struct organs *o)
 	leg_init(&f->first);
 	f->leg = &f->first;
 	f->settled = f->settled_billed = USAGE_UNKNOWN;
-	fault_clear(&f->untold);
 	LOOP_CALLS(&f->probe, on_fire, on_probe);
 	f->begun_us = loop_now_us(o->loop);
 	f->begun_wall_us = loop_wall_us(o->loop);
@@ -58,7 +57,7 @@ void flight_free(struct flight *f)
 	buf_done(&f->body);
 	arena_done(&f->arena);
 	config_unref(f->config);
-	fault_wipe(&f->untold);
+	mishap_drop(&f->untold);
 	spare_give(&f->organs->spare_flights, f, CLEARED_BYTES);
 }
 
@@ -72,7 +71,7 @@ static void slow_down(struct flight *f)
 
 static enum err too_long(struct flight *f)
 {
-	return fault_set(&f->untold, ERR_TOO_BIG,
+	return mishap_set(&f->untold, ERR_TOO_BIG,
 		"one step of the answer is larger than the %zu bytes of a frame (log "
 		"probabilities of a long answer are, but not those of a stream)",
 		LIMIT_FRAME_BYTES);
@@ -110,7 +109,7 @@ static enum err say(struct flight *f, enum tape_track track, const struct llm_ev
 			return err;
 		if (err) {
 			tape_drop(f->tape);
-			f->untold = FAULT_NONE;
+			mishap_drop(&f->untold);
 		}
 	}
 	if (!f->is_shared)
@@ -356,7 +355,7 @@ static enum err put(struct flight *f, const struct llm_event *e)
 		e = &changed;
 	} else if (e->type == EV_EMBEDDING) {
 		if (f->dimensions > 0 && f->dimensions != e->embedding.vector.n)
-			return fault_set(&f->untold, ERR_SERVER_ERROR,
+			return mishap_set(&f->untold, ERR_SERVER_ERROR,
 				"the provider's vectors have %zu dimensions, and then %zu",
 				f->dimensions, e->embedding.vector.n);
 		f->dimensions = e->embedding.vector.n;

@@ -12,6 +12,7 @@
 #include "brokerd/exchange/pages.h"
 #include "brokerd/exchange/tape.h"
 #include "brokerd/route/route.h"
+#include "brokerd/value/mishap.h"
 
 /* What a short request and its route take. */
 #define FLIGHT_ROOM_BYTES ((size_t)4096)
@@ -68,8 +69,9 @@ struct flight {
 	void (*on_slow)(void *context);
 	void *context;
 
-	/* the last: they are cleared when it is over, and as far as they were used */
-	struct fault untold; /* of an event that no frame can hold; OK: there was none */
+	struct mishap untold; /* an event that no frame can hold */
+
+	/* the last: it is cleared when it is over, and as far as it was used */
 	alignas(max_align_t) char room[FLIGHT_ROOM_BYTES]; /* the arena's first */
 };
 

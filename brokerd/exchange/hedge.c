@@ -121,8 +121,8 @@ bool hedge_ended(struct leg *l, struct leg *rival, const struct fault *why)
 	}
 	if (exchange_renewal(x, why))
 		tokens_refused(x->organs->tokens, l->secret);
-	else if (retry_tells_more(why, &x->telling))
-		x->telling = *why;
+	else if (retry_tells_more(why, mishap_fault(&x->telling)))
+		mishap_keep(&x->telling, why);
 	let_go(l);
 	x->flight->leg = rival;
 	rival->floor = slow_floor(x);

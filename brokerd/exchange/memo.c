@@ -80,7 +80,7 @@ static void tell_rest(struct exchange *x)
 	const struct llm_event usage = {.type = EV_USAGE, .usage = l->usage};
 	if (!err && l->has_usage && !l->is_forwarded)
 		err = flight_recount(f, &usage);
-	if (err && !x->verdict.err)
+	if (err && !mishap_err(&x->verdict))
 		(void)exchange_fail_with(x, err, &FAULT_NONE);
 }
 

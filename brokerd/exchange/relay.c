@@ -55,7 +55,6 @@ enum err relay_init(struct relay *r, const struct surface_call *call, struct are
 {
 	*r = (struct relay){.arena = a,
 		.env = *env,
-		.broke = FAULT_NONE,
 		.was_silent = true,
 		.body = JSON_NONE,
 		.asked = JSON_NONE,
@@ -171,9 +170,10 @@ static void put_event(struct buf *to, int *type, const struct llm_event *e)
 /* The rest of what is known is only that it failed; the caller's connection has the reason. */
 static void fail(struct relay *r, const struct fault *why)
 {
-	const struct llm_event e = {.type = EV_FAULT, .fault = &r->broke};
-	r->broke = *why;
-	r->broke.is_partial = r->has_head;
+	struct fault told = *why;
+	told.is_partial = r->has_head;
+	mishap_keep(&r->broke, &told);
+	const struct llm_event e = {.type = EV_FAULT, .fault = &told};
 	put_event(&r->last, &r->last_type, &e);
 }
 
@@ -470,7 +470,7 @@ static bool frame_next(struct relay *r, const struct relay_about *about)
 		return true;
 	const struct span left = span_skip(buf_view(&r->said), r->told);
 	const enum err err = buf_error(&r->said);
-	if (err && !r->broke.err)
+	if (err && !mishap_err(&r->broke))
 		fail_with(r, err, about);
 	if (left.n > 0 && !r->has_head) {
 		put_own_head(r, about);
@@ -535,5 +535,5 @@ void relay_take(struct relay *r, struct event_log *log, struct event_cursor *c)
 
 const struct fault *relay_broke(const struct relay *r)
 {
-	return &r->broke;
+	return mishap_fault(&r->broke);
 }

@@ -7,6 +7,7 @@
 #include "brokerd/dialect/surfaces.h"
 #include "brokerd/exchange/event_log.h"
 #include "brokerd/exchange/keeper.h"
+#include "brokerd/value/mishap.h"
 #include "protocol/control.h"
 
 struct relay {
@@ -40,9 +41,9 @@ struct relay {
 	bool is_over;           /* that was taken */
 	bool keeps, is_keeping; /* the answer; and it is over, and waits until it is */
 	struct keeper keeper;
-	struct buf made;    /* scratch of what goes through it */
-	struct span id;     /* under which it is kept; absent: it is not */
-	struct fault broke; /* the answer cannot be told to its end; stays the last */
+	struct buf made;     /* scratch of what goes through it */
+	struct span id;      /* under which it is kept; absent: it is not */
+	struct mishap broke; /* the answer cannot be told to its end */
 };
 
 /* Takes a call of kind CALL_RELAY or CALL_NATIVE: which surface, which operation. Texts are copied to the arena, which

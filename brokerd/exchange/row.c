@@ -21,7 +21,7 @@ void row_of(const struct exchange *x, struct exchange_record *r)
 		.uid = (uint32_t)x->peer.uid,
 		.pid = (uint32_t)x->peer.pid,
 		.outcome = x->outcome,
-		.err = x->verdict.err,
+		.err = mishap_err(&x->verdict),
 		.is_stream = f->request.is_stream,
 		.attempts = f->attempts,
 		.warnings = f->warnings,

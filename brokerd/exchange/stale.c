@@ -64,10 +64,10 @@ static enum err warn(struct exchange *x, int64_t age_s, const struct fault *why)
 static bool tell(struct exchange *x, struct tape *t, const struct cached *found, struct fault *why)
 {
 	const enum outcome outcome = x->outcome;
-	*why = x->verdict;
+	*why = *mishap_fault(&x->verdict);
 	x->memo.cached = *found;
 	x->outcome = OUTCOME_OK;
-	x->verdict = FAULT_NONE;
+	mishap_drop(&x->verdict);
 	trail_stale(x, found->age_s, why);
 	memo_replay(x, t);
 	if (warn(x, found->age_s, why) == OK && memo_tell_rest(x) == OK && memo_have(x, t) == OK)
@@ -75,7 +75,7 @@ static bool tell(struct exchange *x, struct tape *t, const struct cached *found,
 	tape_leave(&x->memo.reader);
 	x->memo.cached = CACHED_NOT;
 	x->outcome = outcome;
-	x->verdict = *why;
+	mishap_keep(&x->verdict, why);
 	return false;
 }
 
@@ -84,9 +84,9 @@ bool stale_answers(struct exchange *x, struct fault *why)
 	struct flight *f = x->flight;
 	const struct memo *m = &x->memo;
 	const int64_t now_s = exchange_now_s(x);
-	if (!x->verdict.err || !m->stale || !x->organs->cache ||
+	if (!mishap_err(&x->verdict) || !m->stale || !x->organs->cache ||
 		m->stale_generation != cache_generation(x->organs->cache) || x->is_parted ||
-		x->left.is_left || !is_providers(x->verdict.err))
+		x->left.is_left || !is_providers(mishap_err(&x->verdict)))
 		return false;
 	const struct cache_entry e = cache_copy_entry(m->stale);
 	if (!stale_is_good(x, &e, now_s))

@@ -97,8 +97,8 @@ enum state step_admit(struct exchange *x)
 		return exchange_fail(x, OUTCOME_FAILED, &x->organs->ailment);
 	if (x->organs->is_draining)
 		return exchange_fail_with(x, ERR_RESTARTING, &why);
-	if (x->refused.err)
-		return exchange_fail(x, OUTCOME_FAILED, &x->refused);
+	if (mishap_err(&x->refused))
+		return exchange_fail(x, OUTCOME_FAILED, mishap_fault(&x->refused));
 	enum err err = x->is_relayed
 			       ? relay_read(&x->relay, buf_view(&f->body),
 					 x->laid_out.n > 0 ? buf_view(&x->laid_out) : SPAN_NONE,

@@ -22,8 +22,11 @@ static enum state judge(struct exchange *x)
 		return FOLLOW;
 	if (!said)
 		return ASK;
-	x->grant = *said; /* copied, for the list changes */
-	x->allowance.grant = &x->grant;
+	struct grant *grant = arena_bytes(&x->flight->arena, sizeof *grant);
+	if (!grant)
+		return exchange_fail_with(x, ERR_NO_MEMORY, &FAULT_NONE);
+	*grant = *said; /* copied, for the list changes */
+	x->allowance.grant = grant;
 	return FOLLOW;
 }
 

@@ -41,7 +41,7 @@ enum state exchange_next_listing(struct exchange *x)
 		return ROUTE;
 	}
 	x->outcome = OUTCOME_OK;
-	x->verdict = FAULT_NONE;
+	mishap_drop(&x->verdict);
 	return SETTLE;
 }
 
@@ -228,10 +228,10 @@ enum state exchange_after_failure(struct exchange *x, enum outcome outcome, cons
 	const struct retry_verdict v =
 		is_resting ? decide_resting(x, &c) : decide(x, &c, is_queued);
 	const bool is_renewal = c.may_renew && v.move == RETRY_SAME;
-	if (!is_renewal && (f->has_content || retry_tells_more(why, &x->telling)))
-		x->telling = *why;
+	if (!is_renewal && (f->has_content || retry_tells_more(why, mishap_fault(&x->telling))))
+		mishap_keep(&x->telling, why);
 	if (may_resume && v.move != RETRY_STOP && resume_take(x, why) != OK)
-		return exchange_fail(x, outcome, &x->telling);
+		return exchange_fail(x, outcome, mishap_fault(&x->telling));
 	/* what has failed is asked again where that was allowed, and those behind it that were not asked yet */
 	x->rest_from = v.move == RETRY_SAME ? l->target : v.next;
 	if (v.move == RETRY_SAME && is_resting) {
@@ -240,7 +240,7 @@ enum state exchange_after_failure(struct exchange *x, enum outcome outcome, cons
 	}
 	switch (v.move) {
 	case RETRY_STOP:
-		return exchange_fail(x, outcome, &x->telling);
+		return exchange_fail(x, outcome, mishap_fault(&x->telling));
 	case RETRY_NEXT:
 		exchange_use_target(x, v.next);
 		break;

@@ -9,7 +9,7 @@
 /* The caller speaks an API that has such answers. */
 static bool has_kept(const struct exchange *x)
 {
-	return x->is_relayed && !x->refused.err && x->relay.surface &&
+	return x->is_relayed && !mishap_err(&x->refused) && x->relay.surface &&
 	       x->relay.surface->has_kept_answers;
 }
 

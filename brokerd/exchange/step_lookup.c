@@ -247,7 +247,7 @@ static enum state have_all(struct exchange *x, const struct tape *t)
 	if (err)
 		return exchange_fail_with(x, err, &FAULT_NONE);
 	x->outcome = OUTCOME_OK;
-	fault_wipe(&x->verdict);
+	mishap_drop(&x->verdict);
 	return SETTLE;
 }
 

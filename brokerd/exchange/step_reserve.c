@@ -116,7 +116,7 @@ void exchange_let_before(struct exchange *x, struct turn *first, struct limit_an
 	*out = (struct limit_answer){.verdict = LIMIT_WAIT,
 		.ready_us = INT64_MAX,
 		.is_shared = !first->place.is_held_back,
-		.why = other->waits_for};
+		.why = *mishap_fault(&other->waits_for)};
 	if (other->concealed)
 		fault_text(out->why.message, sizeof out->why.message, span_str(other->concealed));
 	fault_text(out->outline, sizeof out->outline,
@@ -152,8 +152,8 @@ enum state exchange_rest(struct exchange *x, const struct fault *why)
 		return exchange_next_listing(x);
 	}
 	trail_rest(x, why);
-	if (retry_tells_more(why, &x->telling))
-		x->telling = *why;
+	if (retry_tells_more(why, mishap_fault(&x->telling)))
+		mishap_keep(&x->telling, why);
 	if (next < end) {
 		exchange_use_target(x, next);
 		return ROUTE;
@@ -161,9 +161,10 @@ enum state exchange_rest(struct exchange *x, const struct fault *why)
 	const size_t soonest = pulse_soonest(x, &wait_us);
 	if (wait_us > REST_US - x->rested_us || exchange_left_us(x) <= GLIMPSE_US) {
 		const int64_t wait_ms = wait_us / 1000 + 1;
-		if (x->telling.retry_after_ms > wait_ms)
-			x->telling.retry_after_ms = wait_ms;
-		return exchange_fail(x, OUTCOME_FAILED, &x->telling);
+		struct fault said = *mishap_fault(&x->telling);
+		if (said.retry_after_ms > wait_ms)
+			said.retry_after_ms = wait_ms;
+		return exchange_fail(x, OUTCOME_FAILED, &said);
 	}
 	if (x->rested_us == 0)
 		flight_status(f, "retrying", "%s; waiting a moment for it", why->message);

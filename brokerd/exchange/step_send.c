@@ -135,7 +135,7 @@ static enum state relay_ended(struct exchange *x, enum outcome outcome, const st
 	if (flight_next_batch(x->flight))
 		return ROUTE;
 	x->outcome = OUTCOME_OK;
-	x->verdict = FAULT_NONE;
+	mishap_drop(&x->verdict);
 	return SETTLE;
 }
 
@@ -168,7 +168,7 @@ static void on_attempt_end(
 	struct flight *f = x->flight;
 	f->leg = l;
 	loop_timer_stop(&x->hedge.due);
-	struct fault said = f->untold.err ? f->untold : *why;
+	struct fault said = mishap_err(&f->untold) ? *mishap_fault(&f->untold) : *why;
 	if (!said.err && pages_turn(&f->pages, attempt_more(l->attempt), &f->arena))
 		fault_set(&said, ERR_NO_MEMORY, "no memory for the next page of a list");
 	if (exchange_renewal(x, why))

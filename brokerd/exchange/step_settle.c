@@ -44,7 +44,7 @@ static void learn(struct exchange *x, const struct exchange_record *r)
 /* What was found out only on the way: a model, an endpoint, an answer of a person's. */
 static void note_refusal(struct exchange *x)
 {
-	const enum err err = x->verdict.err;
+	const enum err err = mishap_err(&x->verdict);
 	if (x->is_noted || (err != ERR_DENIED && err != ERR_CONSENT))
 		return;
 	const struct audit_event e = {.what = "denied.call",
@@ -53,7 +53,7 @@ static void note_refusal(struct exchange *x)
 		.err = err,
 		.subject = x->flight->request.model.n > 0 ? x->flight->request.model
 							  : span_str(llm_op_name(x->flight->op)),
-		.detail = span_str(x->verdict.message)};
+		.detail = span_str(mishap_fault(&x->verdict)->message)};
 	audit_record(x->organs->audit, &e);
 	x->is_noted = true;
 }
@@ -76,7 +76,7 @@ static void stop_leg(struct leg *l)
 		record.outcome = x->outcome == OUTCOME_FAILED && record.has_sent_body
 					 ? OUTCOME_UNKNOWN
 					 : x->outcome;
-		record.err = x->verdict.err;
+		record.err = mishap_err(&x->verdict);
 		exchange_account(x, &record);
 	}
 	claim_release(x); /* where it did not come to an attempt */
@@ -105,9 +105,8 @@ enum state step_settle(struct exchange *x)
 	stop_leg(f->leg);
 	if (x->outcome == OUTCOME_FAILED && f->unknown > 0)
 		x->outcome = OUTCOME_UNKNOWN;
-	memo_end(x, x->left.is_whole
-			    ? &why
-			    : &x->verdict); /* an answer is one, whoever is left of its callers */
+	/* an answer is one, whoever is left of its callers */
+	memo_end(x, x->left.is_whole ? &why : mishap_fault(&x->verdict));
 	if (stale_answers(x, &why))
 		log_info("exchange.stale", "id=%s age_s=%" PRId64 " class=%s", x->id,
 			x->memo.cached.age_s, err_info(why.err)->word);
@@ -118,8 +117,8 @@ enum state step_settle(struct exchange *x)
 	trail_end(x);
 	if (x->is_parted) {
 		/* its caller has had the end of it */
-	} else if (x->verdict.err) {
-		struct fault said = x->verdict;
+	} else if (mishap_err(&x->verdict)) {
+		struct fault said = *mishap_fault(&x->verdict);
 		memcpy(said.request_id, x->id, sizeof x->id); /* the provider's is in the ledger */
 		flight_fail(f, &said);
 	} else {

@@ -133,15 +133,16 @@ static enum state go_elsewhere(struct exchange *x, const struct fault *why)
 
 static enum state refuse(struct exchange *x, const struct outlook *o)
 {
-	struct fault said = x->waits_for;
+	struct fault said = *mishap_fault(&x->waits_for);
 	const int64_t wait_us = o->sure_us - loop_now_us(x->organs->loop);
 	claim_note_refused(x, &said);
 	if (is_listing(x)) {
 		listing_warn(x->flight, &said);
 		return exchange_next_listing(x);
 	}
-	if (x->telling.err == ERR_RATE_LIMITED && said.err == ERR_RATE_LIMITED)
-		said = x->telling; /* the provider's own words, and how long from now */
+	if (mishap_err(&x->telling) == ERR_RATE_LIMITED && said.err == ERR_RATE_LIMITED)
+		said = *mishap_fault(
+			&x->telling); /* the provider's own words, and how long from now */
 	if (wait_us > 0)
 		said.retry_after_ms = wait_us / 1000 + (wait_us % 1000 > 0);
 	return exchange_fail(x, OUTCOME_FAILED, &said);
@@ -177,7 +178,7 @@ bool exchange_waits_along(struct exchange *x)
 	if (!leader || leader->state != WAIT)
 		return false;
 	exchange_let_before(x, &leader->turn, &answer);
-	x->waits_for = answer.why;
+	mishap_keep(&x->waits_for, &answer.why);
 	return true;
 }
 
@@ -197,7 +198,7 @@ static enum state wait_on(
 	const int64_t now_us = loop_now_us(x->organs->loop);
 	const struct queue_view first = {.place = 1, .n = 1};
 	struct outlook o;
-	x->waits_for = answer->why;
+	mishap_keep(&x->waits_for, &answer->why);
 	look_out(x, b, &first, &o);
 	if (o.likely_us > now_us + SHORT_US && may_go_elsewhere(x) &&
 		put_off(x, o.likely_us, GAIN_US)) {
@@ -273,7 +274,7 @@ static bool on_look(struct turn *w, const struct queue_view *v)
 		!put_off(x, o.likely_us, GAIN_US))
 		return false;
 	exchange_stop_waiting(x);
-	exchange_go_on(x, go_elsewhere(x, &x->waits_for));
+	exchange_go_on(x, go_elsewhere(x, mishap_fault(&x->waits_for)));
 	return true;
 }
 
@@ -323,10 +324,10 @@ enum state exchange_must_wait(
 	const int64_t now_us = loop_now_us(x->organs->loop);
 	struct outlook o;
 	struct fault why = FAULT_NONE;
-	x->waits_for = answer->why;
+	mishap_keep(&x->waits_for, &answer->why);
 	const enum err err = look_ahead(x, b, &o, &why);
 	/* whoever said "not now" himself is not asked again while somebody else is free */
-	const int64_t short_us = x->telling.err == ERR_RATE_LIMITED ? 0 : SHORT_US;
+	const int64_t short_us = mishap_err(&x->telling) == ERR_RATE_LIMITED ? 0 : SHORT_US;
 	if (o.likely_us > now_us + short_us && may_go_elsewhere(x) && put_off(x, o.likely_us, 0))
 		return go_elsewhere(x, &answer->why);
 	if (err)
@@ -345,10 +346,11 @@ enum state step_wait(struct exchange *x)
 
 void exchange_waited(const struct exchange *x, struct fault *why)
 {
-	*why = x->waits_for;
-	fault_set(why, x->waits_for.err,
+	const struct fault *waits_for = mishap_fault(&x->waits_for);
+	*why = *waits_for;
+	fault_set(why, waits_for->err,
 		"%" PRId64 " ms were not enough for its turn to come: %.900s",
-		(loop_now_us(x->organs->loop) - x->flight->begun_us) / 1000, x->waits_for.message);
-	why->retry_after_ms = x->waits_for.retry_after_ms;
+		(loop_now_us(x->organs->loop) - x->flight->begun_us) / 1000, waits_for->message);
+	why->retry_after_ms = waits_for->retry_after_ms;
 	claim_note_refused(x, why);
 }

@@ -9,6 +9,7 @@
 #include "brokerd/exchange/kept_show.h"
 #include "brokerd/exchange/relay.h"
 #include "brokerd/exchange/resume.h"
+#include "brokerd/value/mishap.h"
 
 enum state {
 	BODY,
@@ -75,7 +76,7 @@ struct exchange {
 	char account[PEER_ACCOUNT_BYTES]; /* as peer_account has it */
 	uint64_t owner;                   /* whose what it keeps is */
 	struct allowance
-		allowance; /* its rule is of the flight's configuration, its grant a copy, below */
+		allowance; /* its rule is of the flight's configuration, its grant a copy in that one's arena */
 	struct consent_wait consent;
 	bool is_parted; /* its caller has been told the end of it, and it goes on for others */
 	bool is_noted;  /* that it was refused is in the audit log */
@@ -131,15 +132,13 @@ struct exchange {
 	unsigned n_told; /* attempts that were told to wait, and for how long: they are no tries */
 	struct resume resume;
 
-	struct relay relay; /* which public API, and what its caller gets of the answer */
-	/* these come last, and the fault of that, for they are overwritten only where they have texts: */
-	struct fault refused;   /* the call itself is wrong; told when its body is there */
-	struct fault telling;   /* of all failures so far, what a caller learns most from */
-	struct fault verdict;   /* what it is settled with; OK: a good answer */
-	struct fault waits_for; /* WAIT: what stands in its way, as its caller is told */
-	/* and these are not at all: they say who asks, which is no secret here, and are written before they are read: */
+	struct relay relay;      /* which public API, and what its caller gets of the answer */
+	struct mishap refused;   /* the call itself is wrong; told when its body is there */
+	struct mishap telling;   /* of all failures so far, what a caller learns most from */
+	struct mishap verdict;   /* what it is settled with; nothing: a good answer */
+	struct mishap waits_for; /* WAIT: what stands in its way, as its caller is told */
+	/* this comes last, and is not overwritten: it says who asks, which is no secret here, and is written before it is read: */
 	struct peer_id peer;
-	struct grant grant;
 };
 
 /* ---- the steps: each returns the next state, or its own to wait ---- */
@@ -162,6 +161,9 @@ enum state step_settle(struct exchange *x);
 
 /* A result that a callback brings goes through the same door as a step's; then the walk goes on. */
 void exchange_go_on(struct exchange *x, enum state next);
+
+/* It is over: what went wrong with it goes. */
+void exchange_drop_mishaps(struct exchange *x);
 
 /* A word for the state that it is in. */
 const char *exchange_state(const struct exchange *x);

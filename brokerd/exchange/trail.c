@@ -44,7 +44,7 @@ void trail_queue(struct exchange *x, int64_t waited_us)
 		.provider = x->trail.provider,
 		.model = x->trail.model,
 		.key = x->trail.key,
-		.why = span_str(x->waits_for.message),
+		.why = span_str(mishap_fault(&x->waits_for)->message),
 		.us = waited_us};
 	step(x, &s, NULL);
 }
@@ -114,8 +114,8 @@ void trail_end(struct exchange *x)
 		.op = span_str(llm_op_name(f->op)),
 		.model = f->request.model,
 		.outcome = x->outcome,
-		.err = x->verdict.err,
-		.why = span_str(x->verdict.message),
+		.err = mishap_err(&x->verdict),
+		.why = span_str(mishap_fault(&x->verdict)->message),
 		.attempts = f->attempts,
 		.total_us = loop_now_us(x->organs->loop) - f->begun_us,
 		.ttft_us = f->first_content_us ? f->first_content_us - f->begun_us : -1,
@@ -194,7 +194,7 @@ void trail_attempt(struct exchange *x, const struct attempt_record *r)
 struct span trail_route(const struct exchange *x, struct buf *to)
 {
 	const struct buf *tried = &x->trail.tried;
-	const bool has_one = !x->verdict.err; /* else there is none in hand any more */
+	const bool has_one = !mishap_err(&x->verdict); /* else there is none in hand any more */
 	if (x->trail.n_tried + has_one < 2)
 		return SPAN_NONE;
 	buf_put(to, tried->p, tried->n);
