@@ -43,8 +43,9 @@ WHY = {
         "pages of the libraries that are mapped (libcurl, OpenSSL, SQLite), and of a configuration and catalogue that are read whole",
         "fewer libraries in the daemon; the catalogue mapped, and read where it is asked")),
     "15": ("the session, its watch and its share of who it is", "sessions that are given back while they say nothing"),
-    "16": ("libcurl's two buffers of 16 KiB, its handle, and the two structs of an exchange and its flight",
-           "structs whose seldom parts are made when they are needed; buffers of libcurl that streams share"),
+    "16": ("libcurl's handle, connection, copy of the headers and buffer to read into, 13 KiB of them; what a call holds of its own: "
+           "exchange, flight and attempt, the request as it came and as it went, its reservation; and pages that are not full",
+           "a transport of our own behind transport.h; what a request was is let go once its answer has begun"),
     **dict.fromkeys(("17a", "17b"), (
         "half of it is the loader's, which binds 38 libraries; then state is opened before the first answer: vault, journal, ledger, "
         "cache, audit log",
