@@ -13,7 +13,7 @@
 
 /* What is read of a reply at once, and held while it comes. A stream's pieces are small, and streams are many and long. */
 #define WHOLE_BYTES  16384L
-#define STREAM_BYTES 2048L
+#define STREAM_BYTES 4096L
 #define UPLOAD_BYTES 16384L /* curl has no smaller ones */
 
 /* What handles that may serve the same requests have in common. */
