@@ -15,12 +15,15 @@
 #include "brokerd/exchange/trail.h"
 #include "brokerd/log/log.h"
 #include "brokerd/value/crc32c.h"
+#include "protocol/base/num.h"
 #include "protocol/base/table.h"
 #include "protocol/frame.h"
 #include "protocol/limits.h"
 
-#define LONGEST_BYTES (256 * KIB)   /* of a frame, and of an answer */
-#define ENDS_BYTES    ((size_t)256) /* of a frame so much is hashed, at either end: all is compared */
+#define LONGEST_BYTES (256 * KIB)    /* of a frame, and of an answer */
+#define ENDS_BYTES    ((size_t)128)  /* of a frame so much is hashed, at either end, */
+#define SAMPLES       ((size_t)16)   /* and so often between */
+#define SAMPLE_BYTES  ((size_t)16)   /* so much: all of it is compared */
 #define FRAME_EXTRA   ((size_t)16)   /* what a frame adds to its body, at the most */
 #define END_BYTES     ((size_t)2048) /* and the last one takes */
 
@@ -57,14 +60,23 @@ struct again {
 
 /* ---- the table ---- */
 
+/* Its ends, and a little of what is between: two prompts of one length often differ in the middle alone. */
+static uint32_t sum_of(struct span frame)
+{
+	const size_t step = frame.n / SAMPLES;
+	const struct span first = span_first(frame, ENDS_BYTES);
+	const struct span last = span_skip(frame, frame.n - first.n);
+	uint32_t sum = crc32c(crc32c(0, first.p, first.n), last.p, last.n);
+	for (size_t at = step; step >= SAMPLE_BYTES && at + SAMPLE_BYTES <= frame.n; at += step)
+		sum = crc32c(sum, frame.p + at, SAMPLE_BYTES);
+	return sum;
+}
+
 /* Under the key of the table's hash nobody can aim at another's place. */
 static uint64_t hash_of(const struct peer_id *peer, struct span frame)
 {
-	const struct span first = span_first(frame, ENDS_BYTES);
-	const struct span rest = span_skip(frame, first.n);
-	const struct span last = span_skip(rest, rest.n - span_first(rest, ENDS_BYTES).n);
-	const uint64_t parts[] = {(uint64_t)peer->uid << 32 | (uint32_t)peer->pid, frame.n,
-		crc32c(crc32c(0, first.p, first.n), last.p, last.n)};
+	const uint64_t parts[] = {
+		(uint64_t)peer->uid << 32 | (uint32_t)peer->pid, frame.n, sum_of(frame)};
 	return table_hash(parts, sizeof parts);
 }
 
@@ -106,9 +118,34 @@ static void drop(struct agains *a, size_t slot)
 
 void agains_clear(struct agains *a)
 {
-	for (size_t slot = 0; slot < AGAIN_SLOTS; slot++)
+	for (size_t slot = 0; slot < AGAIN_SLOTS; slot++) {
 		drop(a, slot);
+		a->next[slot] = 0;
+	}
+	loop_timer_stop(&a->tidy);
 	assert(a->n == 0 && a->bytes == 0);
+}
+
+static bool is_there(const struct again *one, int64_t now_s)
+{
+	return cache_shows(one->copy, now_s);
+}
+
+/* What is remembered of an answer goes with it, at the latest when that is over. */
+static void on_tidy(struct loop_timer *t)
+{
+	struct agains *a = container_of(t, struct agains, tidy);
+	const int64_t now_us = loop_wall_us(a->loop), now_s = now_us / 1000000;
+	int64_t next_s = INT64_MAX;
+	for (size_t slot = 0; slot < AGAIN_SLOTS; slot++) {
+		const struct again *one = a->slots[slot];
+		if (one && !is_there(one, now_s))
+			drop(a, slot);
+		else if (one && one->copy->kept_s < next_s)
+			next_s = one->copy->kept_s;
+	}
+	if (a->n > 0)
+		loop_timer_set(a->loop, t, num_mul_sat(next_s, 1000000) - now_us);
 }
 
 /* ---- is all as it was? ---- */
@@ -147,15 +184,14 @@ static bool is_ready(const struct organs *o)
 static bool is_kept(const struct again *one, int64_t now_s)
 {
 	const struct cache_entry e = cache_copy_entry(one->copy);
-	return cache_shows(one->copy, now_s) &&
-	       lookup_is_young(&e, one->call.cache.max_age_s, now_s);
+	return is_there(one, now_s) && lookup_is_young(&e, one->call.cache.max_age_s, now_s);
 }
 
 /* It counts as asked, by whoever shows that it is the one who asked before. */
 static bool may_ask(struct organs *o, const struct again *one)
 {
 	const struct limit_subject who = {.app = span_str(one->account),
-		.policy = one->rule ? one->rule->name : SPAN_NONE,
+		.policy = one->rule->name,
 		.model = one->target_model,
 		.asked = one->asked,
 		.uid = (uint32_t)one->peer.uid};
@@ -280,6 +316,16 @@ bool again_tell(struct organs *o, struct again *one, const struct allowance *may
 
 /* ---- it is remembered ---- */
 
+/* Which target is asked depends on nothing but the name that it was asked for by. */
+static bool is_named(const struct exchange *x)
+{
+	const struct route *r = &x->flight->route;
+	const struct span model = x->flight->request.model, provider = exchange_target(x)->provider;
+	if (r->alias && r->alias->n_targets > 0)
+		return r->alias->n_targets == 1 && !order_wants_money(r->alias);
+	return span_starts(model, provider) && model.n > provider.n && model.p[provider.n] == '/';
+}
+
 /* It has come to a good end by itself, out of the cache, and in no way that could be another the next time. */
 static bool is_plain(const struct exchange *x)
 {
@@ -287,9 +333,9 @@ static bool is_plain(const struct exchange *x)
 	const struct memo *m = &x->memo;
 	return x->state == END && x->outcome == OUTCOME_OK && !x->is_relayed &&
 	       m->cached.source == CACHE_HIT && m->asked && !m->is_noting && f->attempts == 0 &&
-	       f->route.n == 1 && !f->route.is_fallback_offline &&
-	       !order_wants_money(f->route.alias) && f->log.base == 0 && f->log.dropped == 0 &&
-	       f->log.bytes.n <= LONGEST_BYTES;
+	       f->route.n == 1 && !f->route.is_fallback_offline && x->fallbacks.n == 0 &&
+	       is_named(x) && !memo_has_items(&f->request) && f->log.base == 0 &&
+	       f->log.dropped == 0 && f->log.bytes.n <= LONGEST_BYTES;
 }
 
 /* Nothing but its configuration lets it in, and it asks for nobody else, and to be told once. */
@@ -401,20 +447,30 @@ void again_keep(const struct exchange *x, struct span frame)
 	if (!is_plain(x) || frame.n > LONGEST_BYTES || frame.n > most ||
 		x->flight->config != x->organs->config)
 		return;
+	const uint64_t hash = hash_of(&x->peer, frame);
+	const size_t slot = hash % AGAIN_SLOTS;
+	/* who comes by once takes nobody's place: he has to be the one who comes next, too */
+	if (a->slots[slot] && is_there(a->slots[slot], exchange_now_s(x)) &&
+		a->next[slot] != hash) {
+		a->next[slot] = hash;
+		return;
+	}
 	struct again *one = calloc(1, sizeof *one);
 	if (!one)
 		return;
 	arena_init(&one->arena, most);
-	one->hash = hash_of(&x->peer, frame);
+	one->hash = hash;
 	if (keep(one, x, frame) || one->bytes > most) {
 		again_free(one);
 		return;
 	}
-	const size_t slot = one->hash % AGAIN_SLOTS;
 	drop(a, slot);
 	while (a->n > 0 && a->bytes + one->bytes > a->most)
 		drop(a, a->hand++ % AGAIN_SLOTS);
 	a->slots[slot] = one;
 	a->n++;
 	a->bytes += one->bytes;
+	a->loop = x->organs->loop;
+	LOOP_CALLS(&a->tidy, on_fire, on_tidy);
+	on_tidy(&a->tidy);
 }

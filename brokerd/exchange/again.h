@@ -7,6 +7,7 @@
  * long way, and is remembered anew there. */
 #ifndef BROKERD_EXCHANGE_AGAIN_H
 #define BROKERD_EXCHANGE_AGAIN_H
+#include "brokerd/loop/loop.h"
 #include "brokerd/policy/allowance.h"
 #include "brokerd/value/peer_id.h"
 #include "protocol/base/buf.h"
@@ -21,10 +22,13 @@ struct organs;
 /* Zeroed, none is remembered. */
 struct agains {
 	struct again *slots[AGAIN_SLOTS];
-	size_t n, bytes; /* of all in slots */
-	size_t most;     /* and they may be so many bytes */
-	size_t hand;     /* the slot that makes room next */
-	uint64_t n_told; /* calls that were answered from here, since the start */
+	uint64_t next[AGAIN_SLOTS]; /* the hash of what last wanted a slot that was taken */
+	struct loop *loop;
+	struct loop_timer tidy; /* while there are any: when the first answer is over */
+	size_t n, bytes;        /* of all in slots */
+	size_t most;            /* and they may be so many bytes */
+	size_t hand;            /* the slot that makes room next */
+	uint64_t n_told;        /* calls that were answered from here, since the start */
 };
 
 /* The call whose frame's body these bytes are. NULL: it is not remembered. */

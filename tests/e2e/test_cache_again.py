@@ -22,10 +22,21 @@ RULE = {"kind": "host", "operation": "*"}
 TIMES = 8  # so often one asks, of which the last AGAIN are told the short way
 AGAIN = 4
 TOOLS = {"tools": [{"type": "function", "name": "look", "parameters": json.dumps({"type": "object"})}]}
+HISTORY = {**TOOLS, "messages": [
+    {"role": "user", "content": "Say it."},
+    {"role": "assistant", "content": [{"type": "tool_call", "id": "call_1", "name": "look", "arguments": "{}"}]},
+    {"role": "tool", "tool_call_id": "call_1", "content": "blue"}]}
+ALIASES = (harness.section("model", "mine", {"target": "a/m"}) +
+           harness.section("model", "both", {"target": ["a/m", "b/m"]}))
 CASES = {
     "a stream": ({"answer": {"text": "one two three"}}, {}),
     "whole": ({"answer": {"text": "one two three"}}, {"stream": False}),
     "reasoning": ({"answer": {"text": "so it is", "reasoning": "let me see"}}, {}),
+    "an alias": ({"answer": {"text": "one"}}, {"model": "mine"}),
+    "an alias of two": ({"answer": {"text": "one"}}, {"model": "both"}),
+    "fallbacks": ({"answer": {"text": "one"}}, {"fallbacks": ["a/other"]}),
+    "by itself": ({"answer": {"text": "one"}}, {"idempotency_key": "k"}),
+    "a call that went before": ({"answer": {"text": "one"}}, {"more": HISTORY}),
     "a tool call": ({"answer": {"text": "", "tool_calls": [{"id": "call_1", "name": "look", "arguments": "{\"at\":\"sky\"}"}]}}, {"more": TOOLS}),
     "many words": ({"answer": {"text": " ".join(["word"] * 3000)}}, {}),
     "a warning": ({"answer": {"text": "one"}}, {"more": {"top_k": 3}}),
@@ -33,7 +44,9 @@ CASES = {
     "tags": ({"answer": {"text": "one"}}, {"tags": ["fast"], "session": "s"}),
     "left to chance": ({"answer": {"text": "one"}}, {"temperature": None, "cache": "on"}),
 }
-LONG = ("a tool call",)  # its provider may want something back of it, which is noted each time
+# Its provider may want something back, of which something is noted or looked up each time; or which target is asked
+# depends on more than the call's bytes.
+LONG = ("a tool call", "a call that went before", "an alias of two", "fallbacks", "by itself")
 
 
 @pytest.fixture
@@ -108,7 +121,7 @@ def story_of(made, name):
 @pytest.mark.parametrize("case", CASES)
 def test_it_is_told_and_written_as_any_hit(broker, provider, case):
     script, options = CASES[case]
-    made = broker(DEBUG + config(provider, rule(cache="on")))
+    made = broker(DEBUG + config(provider, rule(cache="on"), harness.provider_section(provider, "b"), ALIASES))
     provider.script(**script)
     asker = Asker(made, **options)
     told = [asker.ask() for _ in range(TIMES)]
@@ -155,7 +168,7 @@ def test_many_at_once_are_each_answered(broker, provider):
     made = broker(DEBUG + config(provider))
     provider.script(**said("one two"))
     Asker(made).known().close()
-    calls = Calls(made.socket)
+    calls, before = Calls(made.socket), n_again(made)
     calls.n = 65500
     numbers = [calls.ask() for _ in range(100)]
     calls.n = 120
@@ -163,7 +176,7 @@ def test_many_at_once_are_each_answered(broker, provider):
     calls.finish(*numbers)
     assert [calls.texts[number] for number in numbers] == ["one two"] * 250
     assert {calls.source(number) for number in numbers} == {"hit"}
-    assert n_again(made) >= 250 and len(provider.requests()) == 1
+    assert n_again(made) == before + 250 and len(provider.requests()) == 1
     calls.close()
 
 
@@ -187,12 +200,39 @@ def test_a_frame_in_pieces(broker, provider):
     client.send_frame = lambda *frame: sent.append(frame_bytes(*frame))
     number = asker.calls.ask(text="Say it. " * 300)
     del client.send_frame
-    data = b"".join(sent)
+    data, before = b"".join(sent), n_again(made)
     for at in range(0, len(data), 700):
         client.send_raw(data[at:at + 700])
         time.sleep(0.02)
     asker.calls.finish(number)
     assert asker.calls.texts[number] == "one two three" and asker.calls.source(number) == "hit"
+    assert n_again(made) == before + 1
+    asker.close()
+
+
+def test_two_connections_of_one_program_share_it(broker, provider):
+    made = broker(DEBUG + config(provider))
+    provider.script(**said("one"))
+    Asker(made).known().close()
+    other = Asker(made)
+    frames, is_again = other.ask()
+    assert is_again and told_text(frames) == "one"
+    other.close()
+
+
+def test_who_comes_by_once_takes_nobodys_place(broker, provider):
+    """Of more calls than there is room for those that are there stay, and all are answered."""
+    made = broker(DEBUG + config(provider))
+    texts = [f"This is question {i:04d} of them" for i in range(200)]
+    asker = Asker(made)
+    for _ in range(6):
+        for text in texts:
+            assert told_text(asker.ask(text=text)[0]) == text
+    assert len(provider.requests()) == len(texts)
+    before = n_again(made)
+    for text in texts:
+        assert told_text(asker.ask(text=text)[0]) == text
+    assert 20 < n_again(made) - before <= 64
     asker.close()
 
 
@@ -294,6 +334,36 @@ def test_the_vault_is_shut(broker, provider):
     asker.known().close()
 
 
+def test_the_vault_is_shut_of_one_without_a_key(broker, provider):
+    """What is kept meanwhile has other keys, and what was told before is not told."""
+    made = broker(DEBUG + config(provider, harness.provider_section(provider, "b")))
+    made.add_key("b", KEY)
+    provider.script(**said("one"))
+    asker = Asker(made).known()
+    assert made.llmb("vault", "lock").code == 0
+    provider.script(**said("two"))
+    frames, is_again = asker.ask()
+    assert told_text(frames) == "two" and not is_again
+    asker.close()
+
+
+def test_one_more_target_has_a_key(broker, provider):
+    """A bare name means every provider that has such a model and a key: it is looked for at each of them, each time."""
+    made = broker(DEBUG + harness.provider_section(provider, "b") + harness.provider_section(provider, "a") +
+                  harness.section("model", "a/m", {"price_input": "1"}) +
+                  harness.section("model", "b/m", {"price_input": "1"}))
+    made.add_key("a", KEY)
+    provider.script(**said("one"))
+    asker = Asker(made, model="m")
+    for _ in range(TIMES):
+        frames, is_again = asker.ask()
+        assert told_text(frames) == "one" and not is_again
+    made.add_key("b", KEY)
+    frames, is_again = asker.ask()
+    assert told_text(frames) == "one" and not is_again
+    asker.close()
+
+
 def test_there_is_another_key(broker, provider):
     """Its row says under which label: a key more, or none, and it is looked for anew."""
     made = broker(DEBUG + harness.provider_section(provider, "a"))
@@ -306,10 +376,12 @@ def test_there_is_another_key(broker, provider):
     asker.close()
 
 
-def test_limits_hold(broker, provider):
+@pytest.mark.parametrize("of", [{"each": "app"}, {"each": "model"}, {"model": "a/m"}, {"policy": "here"}, {"each": "user"}],
+                         ids=lambda of: "-".join(f"{key}-{value}" for key, value in of.items()).replace("/", "-"))
+def test_limits_hold(broker, provider, of):
     """So many calls and no more, and it is told in the same words as of any other."""
     allowed = TIMES
-    limit = harness.section("limit", "few", {"each": "app", "requests": f"{allowed}/day"})
+    limit = harness.section("limit", "few", {**of, "requests": f"{allowed}/day"})
     made = broker(DEBUG + config(provider, rule(), limit))
     provider.script(**said("one"))
     asker = Asker(made)
