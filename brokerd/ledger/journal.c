@@ -131,10 +131,13 @@ static enum err move_records(struct errand *m, struct rows *rows)
 {
 	struct record_reader reader = {
 		.left = span_of((const char *)m->half + m->from, m->to - m->from)};
-	struct record record;
+	struct record record, before = {.fields = SPAN_NONE};
+	union record_value v;
 	while (record_next(&reader, &record) == RECORD_FOUND) {
-		union record_value v;
-		enum err err = record_unpack(&record, &v, &m->why);
+		enum err err = record_unpack_like(&record, &before, &v)
+				       ? OK
+				       : record_unpack(&record, &v, &m->why);
+		before = record;
 		if (err == OK && record.type == RECORD_ATTEMPT)
 			err = rows_attempt(rows, &v.attempt, &m->why);
 		else if (err == OK && record.type == RECORD_EXCHANGE)

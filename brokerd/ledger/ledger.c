@@ -341,6 +341,8 @@ struct ledger *ledger_open(const char *state_dir, struct fault *why)
 		return NULL;
 	}
 	keep_temporary_in(dir);
+	/* nobody asks how much it has: else each of its blocks is counted under a lock. Where it runs already it stays as it is */
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	struct ledger *g = calloc(1, sizeof *g);
 	if (!g)
 		abort();
@@ -505,6 +507,14 @@ static int bind_field(sqlite3_stmt *s, int at, const struct field *f, const void
 	return sqlite3_bind_int64(s, at, v);
 }
 
+/* All but the first two fields of an exchange's: of what was read from the journal there is nothing else between them. */
+static bool is_like(const struct exchange_record *record, const struct exchange_record *other)
+{
+	const size_t from = offsetof(struct exchange_record, total_us);
+	return memcmp((const char *)record + from, (const char *)other + from,
+		       sizeof *record - from) == 0;
+}
+
 static bool is_same(const struct field *f, const void *record, const void *other)
 {
 	if (f->kind != FIELD_TEXT)
@@ -512,17 +522,26 @@ static bool is_same(const struct field *f, const void *record, const void *other
 	return strcmp((const char *)record + f->offset, (const char *)other + f->offset) == 0;
 }
 
-/* `before`: the record that was bound last, which is still there, for what both have stays bound; NULL: there is none. */
-static int insert(
-	sqlite3_stmt *s, const struct shape *shape, const void *record, const void *before)
+/* `before`: the record that was bound last, which is still there, for what both have stays bound; NULL: there is none. Those
+ * behind the first `n` fields are the same. */
+static int insert(sqlite3_stmt *s, const struct shape *shape, size_t n, const void *record,
+	const void *before)
 {
 	int rc = SQLITE_OK;
-	for (size_t i = 0; rc == SQLITE_OK && i < shape->n_fields; i++) {
+	for (size_t i = 0; rc == SQLITE_OK && i < n; i++) {
 		const struct field *f = &shape->fields[i];
 		if (!before || !is_same(f, record, before))
 			rc = bind_field(s, (int)i + 1, f, record);
 	}
 	return rc == SQLITE_OK ? step_once(s) : rc;
+}
+
+/* The first two fields are the id and the time. */
+static int insert_exchange(struct ledger *g, const struct exchange_record *all, size_t i)
+{
+	const struct exchange_record *x = &all[i], *before = i > 0 ? &all[i - 1] : NULL;
+	const size_t n = before && is_like(x, before) ? 2 : exchange_shape.n_fields;
+	return insert(g->insert_exchange, &exchange_shape, n, x, before);
 }
 
 enum err ledger_write(struct ledger *g, const struct ledger_rows *rows, struct fault *why)
@@ -534,11 +553,10 @@ enum err ledger_write(struct ledger *g, const struct ledger_rows *rows, struct f
 	if (rc != SQLITE_OK)
 		return ledger_fault(g, rc, "writing", why);
 	for (size_t i = 0; rc == SQLITE_OK && i < rows->n_exchanges; i++)
-		rc = insert(g->insert_exchange, &exchange_shape, &rows->exchanges[i],
-			i > 0 ? &rows->exchanges[i - 1] : NULL);
+		rc = insert_exchange(g, rows->exchanges, i);
 	for (size_t i = 0; rc == SQLITE_OK && i < rows->n_attempts; i++)
-		rc = insert(g->insert_attempt, &attempt_shape, &rows->attempts[i],
-			i > 0 ? &rows->attempts[i - 1] : NULL);
+		rc = insert(g->insert_attempt, &attempt_shape, attempt_shape.n_fields,
+			&rows->attempts[i], i > 0 ? &rows->attempts[i - 1] : NULL);
 	if (rc == SQLITE_OK)
 		rc = step_once(g->commit);
 	if (rc == SQLITE_OK)

@@ -520,3 +520,21 @@ enum err record_unpack(const struct record *r, union record_value *out, struct f
 			(unsigned)r->type, in.n);
 	return OK;
 }
+
+bool record_unpack_like(
+	const struct record *r, const struct record *before, union record_value *out)
+{
+	struct span in = r->fields, was = before->fields;
+	struct exchange_record head;
+	if (r->type != RECORD_EXCHANGE || before->type != r->type ||
+		before->version != r->version || in.n != was.n ||
+		!take_text(&in, &exchange_fields[0], &head) ||
+		!take_number(&in, &exchange_fields[1], &head))
+		return false;
+	was = span_skip(was, was.n - in.n);
+	if (!span_eq(in, was))
+		return false;
+	memcpy(out->exchange.id, head.id, sizeof head.id);
+	out->exchange.at_us = head.at_us;
+	return true;
+}

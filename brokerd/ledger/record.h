@@ -208,5 +208,9 @@ union record_value {
 /* Reads the fields of a frame, of any version up to ours: what a former one did not write is not known.
  * ERR_VERSION: a type or a version that is not ours. ERR_MALFORMED. */
 enum err record_unpack(const struct record *r, union record_value *out, struct fault *why) MUST_USE;
+/* The same of an exchange's that is like `before` but for its id and its at_us, where *out is what that was read as: only these
+ * are read. False: it is not, and *out as it was. */
+bool record_unpack_like(
+	const struct record *r, const struct record *before, union record_value *out);
 
 #endif

@@ -1,6 +1,7 @@
 /* test_record.c - records as bytes and back; what a reader makes of bytes that are none. */
 #include "brokerd/ledger/record.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "brokerd/value/crc32c.h"
@@ -425,6 +426,50 @@ static void check_alike(void)
 	}
 }
 
+/* And is read from the one before as it would be by itself; any other is not. */
+static void check_read_alike(void)
+{
+	struct exchange_record x = {
+		.id = "req_1", .at_us = 5, .app = "notes", .outcome = OUTCOME_OK};
+	unsigned char bytes[4][RECORD_BYTES];
+	struct record records[4];
+	union record_value v, like;
+	for (size_t i = 0; i < COUNT_OF(records); i++) {
+		snprintf(x.id, sizeof x.id, "req_%zu", i);
+		x.at_us = (int64_t)(1000 + i);
+		if (i == 2)
+			x.app[0] = 'v';
+		if (i == 3)
+			x.uid = 1; /* as long */
+		struct record_reader reader = {
+			.left = span_of((const char *)bytes[i],
+				record_pack(RECORD_EXCHANGE, &x, i + 1, bytes[i]))};
+		if (record_next(&reader, &records[i]) != RECORD_FOUND)
+			bail("no record");
+	}
+	memset(&like, 0x55, sizeof like);
+	if (record_unpack(&records[0], &like, NULL) || record_unpack(&records[1], &v, NULL))
+		bail("no record is read");
+	ok(record_unpack_like(&records[1], &records[0], &like) && memcmp(&v, &like, sizeof v) == 0,
+		"like the one before, it is read as by itself");
+	const union record_value before = like;
+	ok(!record_unpack_like(&records[2], &records[1], &like) &&
+			memcmp(&before, &like, sizeof like) == 0,
+		"one with another text is not");
+	ok(!record_unpack_like(&records[3], &records[2], &like) &&
+			memcmp(&before, &like, sizeof like) == 0,
+		"nor with another number");
+	struct record other = records[1];
+	other.version--;
+	ok(!record_unpack_like(&other, &records[0], &like), "nor of another version");
+	other = records[1];
+	other.type = RECORD_ATTEMPT;
+	ok(!record_unpack_like(&other, &other, &like), "nor an attempt's");
+	other = records[1];
+	other.fields.n = 3;
+	ok(!record_unpack_like(&other, &other, &like), "nor one that is cut");
+}
+
 int main(void)
 {
 	static const unsigned char zeroes[32];
@@ -443,6 +488,7 @@ int main(void)
 	is_str(outcome_name(OUTCOME_CANCELLED), "cancelled", "cancelled");
 	check_round_trips();
 	check_alike();
+	check_read_alike();
 	check_bytes();
 	check_damage();
 	check_rounds();
