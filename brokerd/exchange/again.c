@@ -310,7 +310,6 @@ bool again_tell(struct organs *o, struct again *one, const struct allowance *may
 	log_debug("cache.again", "id=%s", r->id);
 	write_trace(o, one);
 	row_write_like(o, r, &one->like);
-	o->again.n_told++;
 	return true;
 }
 

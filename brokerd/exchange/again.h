@@ -28,7 +28,6 @@ struct agains {
 	size_t n, bytes;        /* of all in slots */
 	size_t most;            /* and they may be so many bytes */
 	size_t hand;            /* the slot that makes room next */
-	uint64_t n_told;        /* calls that were answered from here, since the start */
 };
 
 /* The call whose frame's body these bytes are. NULL: it is not remembered. */
