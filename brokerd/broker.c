@@ -14,6 +14,7 @@
 #include "brokerd/config/limits_file.h"
 #include "brokerd/config/price_check.h"
 #include "brokerd/confine.h"
+#include "brokerd/exchange/memo_asked.h"
 #include "brokerd/exchange/organs.h"
 #include "brokerd/exchange/tokens.h"
 #include "brokerd/front/sockets.h"
@@ -183,8 +184,7 @@ static void cache_follow(struct broker *b)
 	const bool is_open = vault_state(o->vault) == VAULT_OPEN;
 	if (!o->cache || is_open == b->is_cache_open)
 		return;
-	askeds_clear(&o->asked);
-	agains_clear(&o->again);
+	memo_forget_asked(o);
 	b->is_cache_open = is_open && vault_subkey(o->vault, VAULT_PURPOSE_CACHE, key) &&
 			   vault_subkey(o->vault, VAULT_PURPOSE_CACHE_KEY, o->cache_secret);
 	if (b->is_cache_open) {
@@ -213,8 +213,7 @@ static void limit_cache(struct broker *b)
 		.bytes = o->config->vectors_mib * (int64_t)MIB};
 	if (o->cache && !b->config_ailment.err) {
 		cache_limit(o->cache, &limits);
-		askeds_clear(&o->asked);
-		agains_clear(&o->again);
+		memo_forget_asked(o);
 		o->asked.most = (size_t)limits.memory_bytes / ASKED_PART;
 		o->again.most = (size_t)limits.memory_bytes / AGAIN_PART;
 		semantic_limit(o->semantic, &vectors);
@@ -1094,8 +1093,7 @@ void broker_free(struct broker *b)
 	items_free(o->items);
 	responses_free(o->responses);
 	prompts_free(o->prompts);
-	askeds_clear(&o->asked);
-	agains_clear(&o->again);
+	memo_forget_asked(o);
 	cache_free(o->cache);
 	semantic_free(o->semantic);
 	consents_free(o->consents);

@@ -58,3 +58,9 @@ void memo_note_found(struct exchange *x)
 	of.read_bytes = x->flight->arena.total;
 	asked_keep(all, &of, x->flight->request.max_tokens, &m->core);
 }
+
+void memo_forget_asked(struct organs *o)
+{
+	askeds_clear(&o->asked);
+	agains_clear(&o->again);
+}

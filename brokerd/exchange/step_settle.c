@@ -14,7 +14,6 @@
 #include "brokerd/ledger/price.h"
 #include "brokerd/ledger/recent.h"
 #include "brokerd/log/log.h"
-#include "protocol/base/num.h"
 
 #define DAY_US (INT64_C(86400) * 1000000)
 

@@ -4,6 +4,7 @@
 
 #include "brokerd/cache/cache.h"
 #include "brokerd/cache/semantic.h"
+#include "brokerd/exchange/memo_asked.h"
 #include "brokerd/exchange/memo_key.h"
 #include "brokerd/front/admin_call.h"
 #include "brokerd/log/log.h"
@@ -228,8 +229,7 @@ enum err admin_cache_clear(struct admin_call *a, struct json body, struct fault 
 		n = cache_clear(a->organs->cache, &filter, &a->clearing);
 	if (err)
 		return err;
-	agains_clear(&a->organs->again);
-	askeds_clear(&a->organs->asked); /* nothing that is looked for again is lost by it */
+	memo_forget_asked(a->organs); /* nothing that is looked for again is lost by it */
 	if (!span_is_set(id) && a->organs->semantic)
 		(void)semantic_clear(a->organs->semantic, &filter);
 	log_info("cache.cleared", "entries=%zu uid=%u", n, (unsigned)a->peer.uid);
