@@ -32,8 +32,9 @@ RPATH      ?= -Wl,-rpath,'$$ORIGIN/../lib'
 OBJCOPY    ?= objcopy
 PKG_CONFIG ?= pkg-config
 PYTHON     ?= /usr/bin/python3
-# how long fuzz-smoke spends on each program
+# how long fuzz-smoke spends on each row of the plan
 SECONDS    = 60
+SEED       =
 ifeq ($(FLAVOUR),fuzz)
 CC         = clang
 endif
@@ -390,7 +391,7 @@ coverage:
 	$(MAKE) FLAVOUR=coverage check-run
 	$(PYTHON) tests/lib/coverage.py build/coverage --json build/coverage.json
 
-# The test plan as a table, into tests/RELIABILITY.md. PLAN='--seconds 3600' is how long each fuzzer runs; --long takes
+# The test plan as a table, into tests/RELIABILITY.md. PLAN='--seconds 3600' is how long each row of fuzzers runs; --long takes
 # hours, for it makes what needs a build of its own; or some numbers: PLAN='T-51 F-01'
 .PHONY: reliability
 reliability: all tests
@@ -498,22 +499,9 @@ fuzzers: $(fuzzers)
 fuzz:
 	$(MAKE) FLAVOUR=fuzz $(jobs) fuzzers
 
-# A finding stays in build/fuzz/, new inputs in build/fuzz/corpus/ for the next time. A fuzzer uses one
-# processor: as many run at once as there are.
-fuzz_names = $(patsubst $B/fuzz/fuzz_%,%,$(fuzzers))
+# SECONDS for each row of the plan (tests/plan/rows.py), whose programs share them; SEED=1: the same inputs each time.
 fuzz-smoke: fuzz
-	@test -n '$(fuzzers)' || { echo 'fuzz-smoke: there is nothing to fuzz in tests/fuzz'; exit 1; }
-	@$(MAKE) FLAVOUR=fuzz $(jobs) smoke
-	@echo 'fuzz-smoke: $(words $(fuzzers)) programs, nothing found'
-.PHONY: smoke
-smoke: $(addprefix smoke-,$(fuzz_names))
-smoke-%: $B/fuzz/fuzz_%
-	@mkdir -p $B/corpus/$*
-	@echo 'fuzz-smoke: $*, $(SECONDS) s'
-	@timeout $$(($(SECONDS) * 2 + 60)) $< -timeout=10 -rss_limit_mb=2048 \
-		-max_total_time=$(SECONDS) -artifact_prefix=$B/$*- $B/corpus/$* \
-		$(wildcard tests/fuzz/corpus/$* tests/golden) >$B/$*.log 2>&1 || \
-		{ tail -n 60 $B/$*.log; exit 1; }
+	@$(PYTHON) -B tests/plan/fuzzers.py --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
 .PHONY: bench golden
 # BENCH='--quick --json FILE'
@@ -712,7 +700,7 @@ help:
 	@echo 'make check-security   looks for ways in and for keys that got out; as root it can do more'
 	@echo 'make check-sdk     runs the official SDKs through the bridge; installs them by npm and pip if it can'
 	@echo 'make check-tools   the same with Claude Code, Codex and other programs'
-	@echo 'make fuzz-smoke    fuzzes each parser for SECONDS=60'
+	@echo 'make fuzz-smoke    fuzzes what the plan names, SECONDS=60 a row; SEED=1: the same each time'
 	@echo 'make bridge-load   500 streams and 10,000 connections at once, by the bridge'
 	@echo 'make soak          mixed traffic with faults for MINUTES=10, or REQUESTS=1000000: what grows, stalls or is lost?'
 	@echo 'make scarce        memory runs out, at ALLOCATIONS=60 of those that a call takes, and for FOR=5 seconds'

@@ -24,6 +24,7 @@ import xml.etree.ElementTree as xml
 HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parents[1]
 sys.path[:0] = [str(HERE)]
+import fuzzers  # noqa: E402
 from rows import ROWS, Absent, Fuzz, Kept, Make, Pytest, Stories, Units  # noqa: E402
 
 BUILD = TOP / "build"
@@ -92,22 +93,12 @@ def by_stories(by, _):
 
 
 def by_fuzz(by, seconds):
-    inputs = rss = 0
-    found = []
-    for name in by.names:
-        corpus = BUILD / "fuzz/corpus" / name
-        corpus.mkdir(parents=True, exist_ok=True)
-        seeds = [place for place in (f"tests/fuzz/corpus/{name}", "tests/golden") if (TOP / place).exists()]
-        status, said = run([str(BUILD / "fuzz/fuzz" / f"fuzz_{name}"), "-timeout=10", "-rss_limit_mb=2048",
-                            f"-max_total_time={seconds}", "-print_final_stats=1", f"-artifact_prefix={BUILD}/fuzz/{name}-",
-                            str(corpus), *seeds], seconds * 2 + 120)
-        if status != 0:
-            found.append(name)
-        inputs += int((re.search(r"number_of_executed_units:\s*(\d+)", said) or [0, 0])[1])
-        rss = max(rss, int((re.search(r"peak_rss_mb:\s*(\d+)", said) or [0, 0])[1]))
-    return Result(f"{inputs:,} inputs in {plural(len(by.names), 'program')}, {seconds} s each, at most {rss} MiB; "
-                  f"findings: {', '.join(found) or 'none'}",
-                  "FAIL" if found or not inputs else "pass", f"fuzz_{{{','.join(by.names)}}} -max_total_time={seconds}")
+    each = fuzzers.seconds_each(by.names, seconds)
+    runs = list(fuzzers.fuzz_all([(name, each) for name in by.names]))
+    found = sorted(run.name for run in runs if not run.is_clean)
+    return Result(f"{sum(run.inputs for run in runs):,} inputs in {plural(len(runs), 'program')}, {each} s each, "
+                  f"at most {max(run.mib for run in runs)} MiB; findings: {', '.join(found) or 'none'}",
+                  "FAIL" if found else "pass", f"fuzz_{{{','.join(by.names)}}} -max_total_time={each}")
 
 
 def by_make(by, _):
@@ -158,6 +149,12 @@ def missing(row):
             yield f"make {target}"
 
 
+def forgotten():
+    """Fuzzers that no row names: nobody would run them."""
+    named = {name for row in ROWS if isinstance(row.by, Fuzz) for name in row.by.names}
+    return sorted({path.stem.removeprefix("fuzz_") for path in TOP.glob("tests/fuzz/fuzz_*.c")} - named)
+
+
 def about():
     """The tree, the machine, and what the programs stand on."""
     def says(*command):
@@ -195,10 +192,11 @@ def main():
     parser.add_argument("--long", action="store_true", help="also what is a target of make")
     parser.add_argument("--table", default=str(TOP / "tests/RELIABILITY.md"))
     parser.add_argument("--results", default=str(BUILD / "plan.json"), help="of this and earlier runs")
-    parser.add_argument("--seconds", type=int, default=60, help="of each fuzzer")
+    parser.add_argument("--seconds", type=int, default=60, help="of each row of fuzzers")
     parser.add_argument("ids", nargs="*")
     options = parser.parse_args()
     gone = [f"{row.id}: there is no {what}" for row in ROWS for what in missing(row)]
+    gone += [f"no row names the fuzzer {name}" for name in forgotten()]
     gone += [f"there is no row {one}" for one in options.ids if one not in {row.id for row in ROWS}]
     if gone:
         sys.exit("\n".join(gone))
