@@ -14,8 +14,8 @@
 #include "protocol/base/list.h"
 
 /* Of a turn: after so long no other timer that is due and no other that is ready is called, and after so long no other
- * task; the first of each always is. What is left goes on in the next turn, once the kernel was asked. Each that is called makes a task or two, so these
- * have as much time again; and one of them is curl's, for all transfers that have begun in this turn together. */
+ * task; the first of each always is. What is left goes on in the next turn, once the kernel was asked. Each that is
+ * called makes a task or two, a transfer's start among them, so these have half as much time again. */
 #define READY_US INT64_C(1000)
 #define TASKS_US INT64_C(1500)
 

@@ -264,7 +264,11 @@ bool multi_add(struct multi *m, CURL *easy)
 	m->depth++;
 	const CURLMcode failed = curl_multi_add_handle(m->curl, easy);
 	m->depth--;
-	return !failed;
+	if (failed)
+		return false;
+	/* curl begins all that were added together, and would hold up the others with many */
+	act(m, CURL_SOCKET_TIMEOUT, 0);
+	return true;
 }
 
 void multi_remove(struct multi *m, CURL *easy)

@@ -31,7 +31,8 @@ bool multi_is_broken(const struct multi *m); /* also before on_broken has said s
 /* Is curl on the stack? Then none of the following may be called. */
 bool multi_is_inside(const struct multi *m);
 
-bool multi_add(struct multi *m, CURL *easy);    /* its callbacks come later; false: refused */
+/* It begins at once, and may call its callbacks. False: refused, and none was called. */
+bool multi_add(struct multi *m, CURL *easy);
 void multi_remove(struct multi *m, CURL *easy); /* drops its connection if it is in use */
 /* Lets a paused transfer go on; may call its callbacks. Where the result is not CURLE_OK it has
  * failed, and no on_done says so. */

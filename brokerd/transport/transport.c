@@ -72,7 +72,7 @@ struct transport {
 
 enum place {
 	AT_NAME,  /* its name is being looked up */
-	AT_READY, /* `todo` gives it to curl, if that was not possible at once */
+	AT_READY, /* `todo` gives it to curl */
 	AT_CURL,
 	AT_HELD, /* over, but its last bytes wait for a resume */
 };
@@ -778,12 +778,11 @@ static void fail_to_start(struct transfer *x, const char *code, const char *reas
 	finish(x, false);
 }
 
-/* Gives it to curl; what comes of it comes by on_done. False: it must wait until curl is off the
- * stack, or it cannot be done. */
+/* Gives it to curl, which begins at once: it may be over, and gone, behind this. False: it cannot be done. */
 static bool enter_curl(struct transfer *x)
 {
 	struct shard *s = shard_with_room(x->transport);
-	if (!s || multi_is_inside(s->multi))
+	if (!s)
 		return false;
 	if (x->resolve.data) {
 		const struct told *d = find_told(s, host_port_of(x));
@@ -791,13 +790,16 @@ static bool enter_curl(struct transfer *x)
 			x->resolve.data = NULL;
 	}
 	struct curl_slist *resolve = x->resolve.data ? &x->resolve : NULL;
-	if (handle_place(x->handle, s->multi, resolve, x->is_dual ? HEAD_START_MS : NO_OTHER_MS) ||
-		!multi_add(s->multi, x->handle->curl))
+	if (handle_place(x->handle, s->multi, resolve, x->is_dual ? HEAD_START_MS : NO_OTHER_MS))
 		return false;
 	s->active++;
 	x->shard = s;
 	x->at = AT_CURL;
-	return true;
+	if (multi_add(s->multi, x->handle->curl))
+		return true;
+	x->at = AT_READY;
+	leave_shard(x);
+	return false;
 }
 
 static void name_missing(struct transfer *x, const char *reason)
@@ -907,20 +909,13 @@ static struct span host_of(const struct transfer *x)
 	return host;
 }
 
-/* Now, where that is possible: it saves a turn of the loop. Nobody is told anything from here. */
-static void begin(struct transfer *x)
-{
-	if (x->missing.n > 0 || !enter_curl(x))
-		do_later(x);
-}
-
 static enum err find_addresses(struct transfer *x, struct fault *why)
 {
 	const struct addresses *found;
 	const struct span host = host_of(x);
 	x->at = AT_READY;
 	if (resolver_is_literal(host)) {
-		begin(x);
+		do_later(x);
 		return OK;
 	}
 	x->lookup.on_found = on_found;
@@ -935,7 +930,7 @@ static enum err find_addresses(struct transfer *x, struct fault *why)
 		buf_put(&x->missing, found->reason, strlen(found->reason) + 1);
 	else if (!set_addresses(x, found))
 		return fault_set(why, ERR_NO_MEMORY, "no memory for a request to a provider");
-	begin(x);
+	do_later(x);
 	return OK;
 }
 

@@ -1108,6 +1108,60 @@ static void bursts(struct server *s)
 		s->n_accepted - accepted);
 }
 
+/* What comes to be called between the starts of two transfers. */
+struct probe {
+	struct loop_task task;
+	int fd;      /* where the provider listens: nobody takes its connections but this */
+	int n_found; /* connections that came since the probe before */
+};
+
+static void on_probe(struct loop_task *t)
+{
+	struct probe *p = container_of(t, struct probe, task);
+	int fd;
+	while ((fd = accept4(p->fd, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
+		close(fd);
+		p->n_found++;
+	}
+}
+
+static void each_has_its_turn(void)
+{
+	enum { N = 4 };
+	struct asker a[N];
+	struct probe probes[N];
+	struct server mute;
+	struct secret *key = NULL;
+	int n_alone = 0;
+	server_start(&mute);
+	loop_io_stop(&mute.io);
+	for (size_t i = 0; i < N; i++) {
+		struct fault why;
+		aim(&a[i], &mute, "/ok");
+		if (!key)
+			key = key_for(&a[i]);
+		if (begin(&a[i], &patient, key, &why))
+			bail("%s", why.message);
+		probes[i] = (struct probe){.task.on_run = on_probe, .fd = mute.fd};
+		loop_later(loop, &probes[i].task);
+	}
+	secret_unref(key);
+	run_for(1 * MS);
+	for (size_t i = 0; i < N; i++) {
+		n_alone += probes[i].n_found == 1;
+		loop_task_stop(&probes[i].task);
+		if (a[i].transfer)
+			transfer_cancel(a[i].transfer, NULL);
+		drop(&a[i]);
+	}
+	n_waited = 0;
+	is_int(n_alone, N,
+		"of transfers that begin together each has its turn: others have theirs between "
+		"them");
+	transport_forget_connections(transport);
+	server_stop(&mute);
+}
+
 static void a_thousand_at_once(struct server *s)
 {
 	enum { N = 1000 };
@@ -1315,6 +1369,7 @@ int main(void)
 	late_to_send(&s);
 	echoes(&s);
 	bursts(&s);
+	each_has_its_turn();
 	a_thousand_at_once(&s);
 	a_thousand_in_a_row(&s);
 	held_while_it_waits(&s);
