@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 """plan.py - what does the plan for security and reliability say of this tree?
 
-usage: plan.py [--check] [--table FILE] [--results FILE] [--seconds N] [--long] [ID...]
+usage: plan.py [--check] [--table FILE] [--seconds N] [--long] [ID...]
 
 Runs what the rows of rows.py name, all of them or those of the given numbers, and writes a table of the newest result of
-each into FILE: figure, target, verdict, date and command. Nothing in it is typed by hand. What is a target of
-make is run with --long, or where its number is given. --check runs nothing: is all that the rows name there?
+each into FILE: figure, target, verdict, date, commit, machine and command. Nothing in it is typed by hand; what was not run
+now stands there as it did. What is a target of make is run with --long, or where its number is given. --check runs nothing: is
+all that the rows name there?
 """
 
 import argparse
@@ -155,31 +156,58 @@ def forgotten():
     return sorted({path.stem.removeprefix("fuzz_") for path in TOP.glob("tests/fuzz/fuzz_*.c")} - named)
 
 
-def about():
-    """The tree, the machine, and what the programs stand on."""
-    def says(*command):
-        return subprocess.run(command, cwd=TOP, capture_output=True, text=True, check=False).stdout.strip()
+def says(*command):
+    return subprocess.run(command, cwd=TOP, capture_output=True, text=True, check=False).stdout.strip()
+
+
+def commit():
+    changed = says("git", "status", "--porcelain", "--untracked-files=no", "--", ".", ":!tests/RELIABILITY.md")
+    return says("git", "rev-parse", "--short=12", "HEAD") + (", changed" if changed else "")
+
+
+def machine():
+    """What it is, and what the programs stand on there."""
     libraries = [f"{name} {says('pkg-config', '--modversion', name)}"
                  for name in ("libcurl", "openssl", "libsodium", "sqlite3", "libcjson")]
     system = dict(line.split("=", 1) for line in pathlib.Path("/etc/os-release").read_text().splitlines() if "=" in line)
     memory = pathlib.Path("/proc/meminfo").read_text().split()[1]
-    return {"commit": says("git", "rev-parse", "--short=12", "HEAD"), "system": system["PRETTY_NAME"].strip('"'),
-            "kernel": platform.release(), "machine": f"{os.cpu_count()} x {platform.machine()}, {int(memory) >> 20} GiB",
-            "compiler": says("cc", "--version").splitlines()[0], "libraries": ", ".join(libraries)}
+    return "; ".join([system["PRETTY_NAME"].strip('"'), f"Linux {platform.release()}",
+                      f"{os.cpu_count()} x {platform.machine()}, {int(memory) >> 20} GiB",
+                      says("cc", "--version").splitlines()[0], ", ".join(libraries)])
+
+
+CELLS = ("id", "what", "figure", "target", "verdict", "when", "machine", "command")
+
+
+def read_table(path):
+    """{id: its cells} of what write_table wrote."""
+    machines, results = {}, {}
+    for line in pathlib.Path(path).read_text().splitlines() if pathlib.Path(path).exists() else ():
+        said = re.match(r"- ([a-z]): (.*)", line)
+        if said:
+            machines[said[1]] = said[2]
+        cells = [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+        if len(cells) == len(CELLS) and cells[CELLS.index("machine")] in machines:
+            found = dict(zip(CELLS, cells))
+            results[found["id"]] = {**found, "machine": machines[found["machine"]], "command": found["command"].strip("`")}
+    return results
 
 
 def write_table(path, results):
+    machines = list(dict.fromkeys(results[row.id]["machine"] for row in ROWS if row.id in results))
+    letters = {name: chr(ord("a") + i) for i, name in enumerate(machines)}
     lines = ["# What the plan asks for, and what was found", "",
              "`make reliability` runs what `tests/plan/rows.py` names and writes this file; nothing in it is typed by hand.",
-             "A row has the date and the commit of its own run. \"not run\": it has not been, on this machine.", ""]
-    lines += [f"- {name}: {value}" for name, value in about().items() if name != "commit"]
-    lines += ["", "| id | what | figure | target | | when, of which commit | command |", "| --- " * 7 + "|"]
+             "A row has the date, the commit and the machine of its own run. \"not run\": it has not been.", ""]
+    lines += [f"- {letter}: {name}" for name, letter in letters.items()]
+    lines += ["", "| id | what | figure | target | | when, of which commit | on | command |", "| --- " * len(CELLS) + "|"]
     for row in ROWS:
         got = results.get(row.id)
-        if not got and isinstance(row.by, Make):
-            got = {"figure": "", "verdict": "not run", "when": "", "command": f"make {row.by.target}"}
-        got = got or {"figure": "", "verdict": "not run", "when": "", "command": ""}
-        cells = [row.id, row.what, got["figure"], row.target, got["verdict"], got["when"], f"`{got['command']}`"]
+        if not got:
+            by = f"make {row.by.target}" if isinstance(row.by, (Make, Kept)) else f"make reliability PLAN={row.id}"
+            got = {"figure": "", "verdict": "not run", "when": "", "machine": None, "command": by}
+        cells = [row.id, row.what, got["figure"], row.target, got["verdict"], got["when"], letters.get(got["machine"], ""),
+                 f"`{got['command']}`"]
         lines.append("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |")
     verdicts = collections.Counter(results[row.id]["verdict"] if row.id in results else "not run" for row in ROWS)
     lines += ["", ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.items())), ""]
@@ -191,7 +219,6 @@ def main():
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--long", action="store_true", help="also what is a target of make")
     parser.add_argument("--table", default=str(TOP / "tests/RELIABILITY.md"))
-    parser.add_argument("--results", default=str(BUILD / "plan.json"), help="of this and earlier runs")
     parser.add_argument("--seconds", type=int, default=60, help="of each row of fuzzers")
     parser.add_argument("ids", nargs="*")
     options = parser.parse_args()
@@ -203,8 +230,8 @@ def main():
     if options.check:
         print(f"{len(ROWS)} rows, all that they name is there")
         return 0
-    path = pathlib.Path(options.results)
-    results = json.loads(path.read_text()) if path.exists() else {}
+    results = read_table(options.table)
+    here, of = machine(), commit()
     bad = 0
     for row in ROWS:
         if row.id not in options.ids and (options.ids or (isinstance(row.by, Make) and not options.long)):
@@ -212,11 +239,10 @@ def main():
         print(f"{row.id}: {row.what} ...", flush=True)
         began = time.monotonic()
         result = RUNNERS[type(row.by)](row.by, options.seconds)
-        when = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M") + f", {about()['commit']}"
-        results[row.id] = {**result._asdict(), "when": when}
+        when = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M") + f", {of}"
+        results[row.id] = {**result._asdict(), "when": when, "machine": here}
         bad += result.verdict not in ("pass", "not here", "not run", "skipped")
         print(f"  {result.verdict}, {time.monotonic() - began:.0f} s: {result.figure}", flush=True)
-        path.write_text(json.dumps(results, indent=1) + "\n")
         write_table(options.table, results)
     print(f"{len(ROWS)} rows, {bad} bad; {options.table}")
     return 1 if bad else 0
