@@ -329,7 +329,7 @@ export LLMB_BIN_DIR = $(abspath $B/bin)
 export PYTHONDONTWRITEBYTECODE = 1
 export ASAN_OPTIONS ?= detect_stack_use_after_return=1
 export UBSAN_OPTIONS ?= print_stacktrace=1
-export TSAN_OPTIONS ?= halt_on_error=1
+export TSAN_OPTIONS ?= halt_on_error=1:suppressions=$(abspath tests/race/tsan.supp)
 
 # Each is a name and a command for count.py, which sums up and lets none pass that ran no check.
 run_count   = count $(PYTHON) tests/lib/count.py --self-test
@@ -400,10 +400,36 @@ reliability: all tests
 	$(MAKE) FLAVOUR=fuzz $(jobs) fuzzers
 	$(PYTHON) tests/plan/plan.py $(PLAN)
 
-.PHONY: asan asan-build tsan coredump valgrind
-asan tsan:
+.PHONY: asan asan-build tsan tsan-smoke tsan-build coredump valgrind
+asan:
 	$(MAKE) FLAVOUR=$@ $(jobs) all tests
 	$(MAKE) FLAVOUR=$@ check-run
+
+# A report ends the process that it is about, whose test fails by that. tsan: all units and end-to-end tests; tsan-smoke: the units
+# that start threads themselves, and end-to-end what gives the workers most to do. What asks for all the memory there is, or
+# forks thousands of times to be killed, does so in vain there.
+unsuited.tsan = $(addprefix $B/tests/test_,arena buf secret vault)
+threaded   = $(patsubst tests/unit/%.c,$B/tests/%,$(shell grep -lE 'workers_new|pthread_create' tests/unit/*.c))
+run_races  = unit prove -j2 --exec 'timeout 120' $(filter-out $(unsuited.tsan),$(threaded))
+run_worked = e2e $(PYTHON) -m pytest -q -p no:cacheprovider -n 3 --dist load $(PYTEST) \
+	$(addprefix tests/e2e/test_,$(addsuffix .py,ledger cache killed vault lifecycle tail passed_fds))
+tsan: tsan-build
+	$(MAKE) FLAVOUR=tsan PROVE_JOBS=2 E2E_JOBS=3 unsuited='$$(unsuited.tsan)' check-threads
+tsan-smoke: tsan-build
+	$(MAKE) FLAVOUR=tsan check-races
+tsan-build:
+	$(MAKE) FLAVOUR=tsan $(jobs) all tests build/tsan/tests/race
+	@build/tsan/tests/race >build/tsan/race.log 2>&1; test $$? = 66 || \
+		{ echo 'tsan: a race on purpose is not seen: what passes here says nothing'; cat build/tsan/race.log; exit 1; }
+.PHONY: check-threads check-races
+check-threads:
+	@$(count) $(run_unit) -- $(run_e2e)
+check-races:
+	@$(count) $(run_races) -- $(run_worked)
+$B/tests/race: $B/obj/tests/race/race.o $B/links
+	@mkdir -p $(@D)
+	$(call say,link)$(CC) $(ldflags) -fPIE -pie -o $@ $(inputs) -pthread
+
 asan-build:
 	$(MAKE) FLAVOUR=asan all tests
 coredump:
@@ -538,6 +564,7 @@ counted:
 bench_here = LLMB_BENCH_DIR=$(abspath $B/bench) $(PYTHON) tests/bench
 said       = $(if $(filter command environment,$(firstword $(origin $1))),$($1))
 bench-results: all benches counted
+	$(MAKE) FLAVOUR=debug $(jobs) build/debug/bin/llm-brokerd
 	$(bench_here)/bars.py $(if $(call said,ROUNDS),--rounds $(ROUNDS)) \
 		$(if $(BARS),--only $(BARS),--out tests/bench/RESULTS.md --json build/bars.json)
 # The gateways that npm, pip, go and apt have, beside the bridge. BENCH_PEERS='--quick --only nginx portkey'
@@ -694,7 +721,7 @@ help:
 	@echo 'make try           installs what is needed, builds, and shows it at work offline'
 	@echo 'make check         installs what is needed, builds, and runs every test that needs no root'
 	@echo 'make check-GROUP   runs one of lint, library, unit, golden, story, e2e'
-	@echo 'make asan|tsan|valgrind   builds another way and runs the tests so'
+	@echo 'make asan|tsan|valgrind   builds another way and runs the tests so; tsan-smoke: those that have threads'
 	@echo 'make coverage      which lines and branches the tests run; fails below 90 of 100 where it matters'
 	@echo 'make reliability   the test plan as a table, tests/RELIABILITY.md; an hour, or PLAN="--seconds 10", "--long", "T-51"'
 	@echo 'make check-security   looks for ways in and for keys that got out; as root it can do more'
