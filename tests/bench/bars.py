@@ -38,6 +38,7 @@ import certs  # noqa: E402
 import counted  # noqa: E402
 import harness  # noqa: E402
 import peers  # noqa: E402
+import profiles  # noqa: E402
 import reasons  # noqa: E402
 import run as bench  # noqa: E402
 
@@ -460,6 +461,13 @@ def group_start(stage, plan):
     return found
 
 
+TURNS = {
+    f"{MANY} calls": ["--calls", MANY, "--connections", MANY],
+    f"{CROWD:,} calls": ["--calls", CROWD, "--connections", CROWD],
+    f"{CROWD:,} streams": ["--stream", "--calls", CROWD, "--connections", CROWD],
+    f"{MANY} hits": ["--calls", MANY, "--connections", MANY, "--cache", "on"]}
+
+
 def group_turn(stage, plan):
     """By a library loaded before the daemon, which a daemon built for being counted allows."""
     try:
@@ -469,11 +477,11 @@ def group_turn(stage, plan):
     found = []
     for _ in range(plan.side_rounds):
         with counted.Counted(stage.config()) as made:
-            for args in (["--calls", MANY, "--connections", MANY], ["--calls", CROWD, "--connections", CROWD],
-                         ["--stream", "--calls", CROWD, "--connections", CROWD],
-                         ["--calls", MANY, "--connections", MANY, "--cache", "on"]):
+            after = {}
+            for name, args in TURNS.items():
                 stage.load(stage.other, *args, *plan.stream_times(), broker=made.broker)
-            found.append({"broker": made.read()})
+                after[name] = made.read()["longest_turn_us"]
+            found.append({"broker": {**made.read(), "after": after}})
     return found
 
 
@@ -645,30 +653,84 @@ def report(r):
     measured = [row for row in rows if "why" not in row]
     return "\n".join([header(r), f"{sum(row['is_met'] for row in measured)} of {len(measured)} bars that were measured are met, "
                       f"{len(rows) - len(measured)} of {len(rows)} were not measured.\n", table(rows),
-                      "## What they are made of\n", sides_table(r["results"]), *missed_section(rows), *profile_section(r["profile"])])
+                      "## What they are made of\n", sides_table(r["results"]), *missed_section(rows),
+                      *(text for name, text in r["profiles"].items() for text in (f"## {PROFILES[name][0]}\n", text))])
+
+
+def missed(rows):
+    return [row["bar"] for row in rows if not row.get("is_met", True)]
 
 
 def missed_section(rows):
-    missed = [row["bar"] for row in rows if not row.get("is_met", True)]
-    return ["## Why bars are missed\n", reasons.missed_table(missed)] if missed else []
+    return ["## Why bars are missed\n", reasons.missed_table(missed(rows))] if missed(rows) else []
 
 
-def profile_section(profile):
-    if isinstance(profile, str):
-        return [f"Where the instructions of a call are was not counted: {profile}\n"]
-    return ["## Whose the instructions of a call are\n", "By callgrind, of the loop's thread, without the kernel; memset counts each byte "
-            "as one, and takes less time than that.\n", reasons.profile_table(profile)] if profile else []
+# what shows why: each a title, and a function that makes the table
+
+def profile_instructions(*_):
+    return ("By callgrind, of the loop's thread, without the kernel; memset counts each byte as one, and takes less time than "
+            "that. A start is one up to its first answer.\n\n" +
+            profiles.instructions_table(profiles.calls_and_start()))
 
 
-def count_profile():
-    """Or why not."""
-    missing = next((name for name in ("valgrind", "callgrind_control") if not shutil.which(name)), None)
-    if missing:
-        return f"there is no {missing}"
+def profile_handshake(stage, _):
+    with tls(stage) as (bundle, ports):
+        return ("By callgrind, of the loop's thread: a call over a new connection, less one over a kept one.\n\n" +
+                profiles.instructions_table(profiles.handshake(Stage.provider, ports, bundle)))
+
+
+def profile_threads(stage, results):
+    cpu = stage.arrange(False)
+    return (f"{MANY} calls in flight, by the kernel's count of ticks.\n\n" + profiles.threads_table(
+        stage.broker.pid, lambda: stage.load(cpu, "--cache", "read", "--calls", MANY, "--connections", MANY, "--warm-ms", 1,
+                                             "--run-ms", LONG_MS)))
+
+
+def profile_resident(stage, _):
+    made = counted.broker(stage.config())
     try:
-        return reasons.profile()
-    except (counted.Missing, bench.BenchError, harness.BrokerError) as reason:
-        return peers.first_line(str(reason))[:200]
+        made.start()
+        bench.run("load", "--socket", made.socket, "--model", "bench/bench-1", "--once")
+        libraries = profiles.libraries(made.pid)
+        return (f"An idle daemon that has answered one call; it has {libraries} libraries mapped.\n\n" +
+                profiles.resident_table(made.pid))
+    finally:
+        made.close()
+
+
+def profile_held(stage, _):
+    return ("By massif: blocks of the heap that are there for as long as a stream is, by who asked for them. What bar 16 has beyond that "
+            "is pages that are not full, and the kernel's part of a page table.\n\n" + profiles.held_table(stage.ports["live"]))
+
+
+def profile_turns(_, results):
+    found = results["turn"]
+    return bench.table(("behind", "longest turn so far, µs of processor time"), [
+        (name, f"{statistics.median(one['broker']['after'][name] for one in found):,.0f}") for name in TURNS])
+
+
+PROFILES = {
+    "instructions": ("Whose the instructions of a call are", profile_instructions),
+    "threads": ("Where the time of a call is", profile_threads),
+    "handshake": ("Whose the instructions of a new TLS connection are", profile_handshake),
+    "resident": ("Whose the resident memory is", profile_resident),
+    "held": ("Whose the memory of a stream is", profile_held),
+    "turns": ("The longest turns", profile_turns),
+}
+
+
+def make_profiles(stage, rows, results):
+    """{name: its table, or why there is none} of what shows why bars were missed."""
+    found = {}
+    for name in reasons.profiles_of(missed(rows)):
+        began = time.monotonic()
+        try:
+            found[name] = PROFILES[name][1](stage, results)
+        except (Missing, profiles.Missing, counted.Missing, bench.BenchError, harness.BrokerError, OSError,
+                subprocess.SubprocessError) as reason:
+            found[name] = f"Not made: {peers.first_line(str(reason))[:200]}\n"
+        print(f"bars: profile of {name}, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+    return found
 
 
 def commit():
@@ -713,10 +775,11 @@ def main():
         results, faults = measure(stage, plan, options.only)
         rows = [judge(bar, results[bar.group], {**stage.missing, **stage.failed}) for bar in BARS if bar.group in results
                 and (not options.only or bar.name in options.only)]
+        shown = {} if options.quick else make_profiles(stage, rows, results)
     told = " ".join(["make bench-results", f"ROUNDS={plan.rounds}"] + ([f"BARS='{' '.join(options.only)}'"] if options.only else []))
     found = {"command": told, "date": datetime.date.today().isoformat(), "commit": commit(), "machine": machine,
              "versions": versions(folder), "rounds": plan.rounds, "took_s": time.monotonic() - began, "rows": rows,
-             "results": results, "profile": {} if options.only else count_profile()}
+             "results": results, "profiles": shown}
     text = report(found)
     if options.out:
         pathlib.Path(options.out).write_text(text)

@@ -16,6 +16,7 @@ import bars  # noqa: E402
 import cost  # noqa: E402
 import flame  # noqa: E402
 import peers  # noqa: E402
+import profiles  # noqa: E402
 import reasons  # noqa: E402
 
 MOST = bars.Bar("1", "one", "what", "≤ 2 ×", bars.over("a", "broker", "beside"), 2.0)
@@ -85,11 +86,51 @@ fn=(4) __memset_avx2_unaligned_erms
 def test_whose_the_instructions_are(tmp_path):
     file = tmp_path / "out"
     file.write_text(CALLGRIND)
-    found = reasons.shares(file)
-    assert found == {"libcurl": 10, "brokerd/loop": 21, "protocol": 2, reasons.WIPED: 300}, "what is called is counted where it is"
-    table = reasons.profile_table({"typed": found, "hit": {"libcurl": 1}})
+    found = profiles.shares(file)
+    assert found == {"libcurl": 10, "brokerd/loop": 21, "protocol": 2, profiles.WIPED: 300}, "what is called is counted where it is"
+    table = profiles.instructions_table({"typed": found, "hit": {"libcurl": 1}})
     assert "| libcurl | 3.0 % | 100.0 % |" in table and "| the rest | 0.6 % | 0.0 % |" in table and "| instructions | 333 | 1 |" in table
-    assert reasons.where("/x/libssl.so.3", "???", "f") == "libssl" and reasons.where("/x/llm-brokerd", "brokerd/main.c", "f") == "brokerd"
+    assert profiles.where("/x/libssl.so.3", "???", "f") == "libssl" and profiles.where("/x/llm-brokerd", "brokerd/main.c", "f") == "brokerd"
+    assert [profiles.library_of(f"/x/{name}") for name in ("libp11-kit.so.0.3.0", "ld-linux-x86-64.so.2", "libc-2.31.so", "llm-brokerd")] == [
+        "libp11-kit", "ld-linux-x86-64", "libc", None]
+
+
+MASSIF = """heap_tree=detailed
+n3: 1000 (heap allocation functions) malloc/new/new[], --alloc-fns, etc.
+ n2: 600 0x23: buf_reserve (/x/protocol/base/buf.c:80)
+  n1: 400 0x24: set_lines (./brokerd/transport/transport.c:9)
+   n0: 400 0x25: on_ready (./brokerd/front/session.c:9)
+  n0: 200 0x24: framing_feed (protocol/framing.c:7)
+ n1: 300 0x4: ??? (in /usr/lib/x86_64-linux-gnu/libcurl.so.4.8.0)
+  n0: 300 0x25: on_ready (./brokerd/front/session.c:9)
+ n0: 100 in 23 places, all below massif's threshold (0.01%)
+"""
+
+
+def test_whose_the_heap_is():
+    assert profiles.heap_shares(MASSIF) == {"brokerd/transport": 400, "protocol": 200, "libcurl": 300, profiles.REST: 100}
+
+
+SMAPS = """55d0-55d1 r-xp 00000000 fe:00 12   /usr/sbin/llm-brokerd
+Private_Clean:        8 kB
+Shared_Clean:         4 kB
+7f00-7f01 r-xp 00000000 fe:00 13   /usr/lib/x86_64-linux-gnu/libcurl.so.4.8.0
+Shared_Clean:        40 kB
+Private_Dirty:        2 kB
+7f02-7f03 rw-p 00000000 00:00 0
+Private_Dirty:       16 kB
+"""
+
+
+def test_whose_the_resident_memory_is():
+    assert profiles.smaps(SMAPS) == {"llm-brokerd": [0, 12], "libcurl": [2, 40], "stacks and other anonymous memory": [16, 0]}
+
+
+def test_each_missed_bar_is_shown_by_a_profile_that_there_is():
+    assert set(reasons.SHOWN) | {"8", "19"} == set(reasons.WHY)
+    assert {name for names in reasons.SHOWN.values() for name in names} == set(bars.PROFILES)
+    assert reasons.profiles_of(["1", "7", "2a"]) == ["instructions", "threads", "handshake"]
+    assert not any(character.isdigit() for why in reasons.WHY.values() for text in why for character in text.replace("TLS 1.3", "").replace("7.88", ""))
 
 
 def test_the_table_has_all_bars(tmp_path):
