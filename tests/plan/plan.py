@@ -230,7 +230,6 @@ def main():
     if options.check:
         print(f"{len(ROWS)} rows, all that they name is there")
         return 0
-    results = read_table(options.table)
     here, of = machine(), commit()
     bad = 0
     for row in ROWS:
@@ -240,6 +239,7 @@ def main():
         began = time.monotonic()
         result = RUNNERS[type(row.by)](row.by, options.seconds)
         when = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M") + f", {of}"
+        results = read_table(options.table)  # other rows may be run beside this
         results[row.id] = {**result._asdict(), "when": when, "machine": here}
         bad += result.verdict not in ("pass", "not here", "not run", "skipped")
         print(f"  {result.verdict}, {time.monotonic() - began:.0f} s: {result.figure}", flush=True)
