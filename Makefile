@@ -304,6 +304,7 @@ $B/tests/%.so: tests/preload/%.c
 	$(call say,link)$(CC) -std=c11 -D_GNU_SOURCE -O2 -g $(warnings) $(werror) -shared -fPIC -o $@ $<
 
 # left to right here, too
+$B/fuzz/fuzz_broker: $(call objects,$(patsubst %,tests/story/%.c,world caller rows) $(virtual_src)) $(tap)
 $(fuzzers): $B/fuzz/%: $B/obj/tests/fuzz/%.o $B/obj/testlib.a
 $B/fuzz/fuzz_client: $B/obj/client.a
 $B/fuzz/fuzz_csv: $B/obj/cli.a $B/obj/client.a

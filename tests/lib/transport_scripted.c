@@ -26,8 +26,6 @@ struct transfer {
 	struct arena arena;
 	struct signature *signature;
 	struct piece *pieces;
-	bool has_head, has_ended;
-	bool has_sent_body;
 	int64_t received_bytes;
 	struct transfer_end end;
 };
@@ -77,8 +75,8 @@ void scripted_refuse(enum err err, const char *message)
 
 static void measure(struct transfer *x)
 {
-	x->end.has_sent_body = x->has_sent_body;
-	x->end.sent_bytes = x->has_sent_body ? (int64_t)x->seen.body.n : 0;
+	x->end.has_sent_body = x->seen.has_sent_body;
+	x->end.sent_bytes = x->seen.has_sent_body ? (int64_t)x->seen.body.n : 0;
 	x->end.received_bytes = x->received_bytes;
 	x->end.connect_us = x->stages.connect_us;
 	x->end.first_byte_us = x->stages.first_byte_us;
@@ -110,7 +108,7 @@ static void deliver(struct transfer *x)
 		x->events.on_body(x->events.context, span_of(p->bytes, p->n));
 		free(p);
 	}
-	if (!x->has_ended || x->pieces || x->seen.is_over)
+	if (!x->seen.has_ended || x->pieces || x->seen.is_over)
 		return;
 	measure(x);
 	let_go(x);
@@ -125,11 +123,11 @@ static void on_deliver(struct loop_task *t)
 static void cut_now(struct transfer *x, enum cut cut, const char *code, const char *message)
 {
 	assert(!x->seen.is_over);
-	x->end.err = cut_verdict(cut, x->has_sent_body, x->has_head);
+	x->end.err = cut_verdict(cut, x->seen.has_sent_body, x->seen.has_head);
 	fault_set(&x->end.why, x->end.err, "%s: %s", x->seen.url, message);
 	fault_text(x->end.why.code, sizeof x->end.why.code, span_str(code));
 	fault_text(x->end.why.provider, sizeof x->end.why.provider, span_str(x->seen.provider));
-	x->has_ended = true;
+	x->seen.has_ended = true;
 	deliver(x);
 }
 
@@ -164,7 +162,7 @@ void scripted_sent(struct scripted *s)
 	struct transfer *x = transfer_of(s);
 	scripted_connected(s);
 	stages_enter(&x->stages, STAGE_WAIT);
-	x->has_sent_body = true;
+	x->seen.has_sent_body = true;
 }
 
 void scripted_head(struct scripted *s, int status, const char *headers)
@@ -173,7 +171,7 @@ void scripted_head(struct scripted *s, int status, const char *headers)
 	struct http_header fields[64];
 	struct http_head head = {.status = status, .headers = fields};
 	struct span rest = span_str(headers);
-	assert(!x->has_head);
+	assert(!x->seen.has_head);
 	scripted_sent(s);
 	while (rest.n > 0) {
 		struct span line = span_cut(&rest, '\n');
@@ -182,7 +180,7 @@ void scripted_head(struct scripted *s, int status, const char *headers)
 		h->name = span_cut(&line, ':');
 		h->value = span_trim(line);
 	}
-	x->has_head = true;
+	x->seen.has_head = true;
 	stages_enter(&x->stages, STAGE_BODY);
 	x->events.on_head(x->events.context, &head);
 }
@@ -190,7 +188,7 @@ void scripted_head(struct scripted *s, int status, const char *headers)
 void scripted_body(struct scripted *s, struct span bytes)
 {
 	struct transfer *x = transfer_of(s);
-	assert(x->has_head && !s->is_over && !x->has_ended);
+	assert(x->seen.has_head && !s->is_over && !x->seen.has_ended);
 	struct piece *p = malloc(sizeof *p + bytes.n);
 	if (!p)
 		abort();
@@ -208,9 +206,9 @@ void scripted_text(struct scripted *s, const char *bytes)
 void scripted_end(struct scripted *s)
 {
 	struct transfer *x = transfer_of(s);
-	assert(x->has_head && !s->is_over);
+	assert(x->seen.has_head && !s->is_over);
 	x->end.err = OK;
-	x->has_ended = true;
+	x->seen.has_ended = true;
 	deliver(x);
 }
 
@@ -333,7 +331,7 @@ void transfer_resume(struct transfer *x)
 
 bool transfer_has_sent_body(const struct transfer *x)
 {
-	return x->has_sent_body;
+	return x->seen.has_sent_body;
 }
 
 void transfer_cancel(struct transfer *x, struct transfer_end *end)

@@ -16,6 +16,8 @@ struct scripted {
 	struct transfer_limits limits;
 	bool has_secret;
 	bool is_paused;
+	bool has_sent_body, has_head; /* how far it came */
+	bool has_ended; /* its last word was said, though it may not be delivered yet: nothing may be pushed */
 	bool is_over; /* on_end was called, or it was cancelled: nothing may be pushed */
 	bool is_cancelled;
 };

@@ -55,13 +55,14 @@ def plural(count, what):
 
 def by_pytest(by, _):
     flavour = "debug" if any("test_scarce" in test for test in by.tests) else "release"
-    report = BUILD / "plan.xml"
+    report = BUILD / f"plan.{os.getpid()}.xml"
     tests = [f"{E2E}/{test}" for test in by.tests]
     status, said = run(["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "junit_family=xunit1",
                         f"--junitxml={report}", *tests], 1200, {
                             **by.env, "LLMB_BIN_DIR": str(BUILD / flavour / "bin"), "PYTHONPATH": "tests/lib"})
     counts = re.search(r"((?:\d+ \w+(?:, )?)+) in [\d.]+s", said)
     figures = [found.get("value") for found in xml.parse(report).iter("property") if found.get("name") == "figure"]
+    report.unlink()
     passed = int((re.search(r"(\d+) passed", said) or [0, 0])[1])
     return Result("; ".join([*figures, counts[1] if counts else said.strip().splitlines()[-1]]),
                   "pass" if status == 0 and passed else "skipped" if status in (0, 5) else "FAIL",
