@@ -69,18 +69,13 @@ static struct span take_some(struct input *in)
 
 /* ---- the life ---- */
 
-/* A call of a caller's, by its number. */
-struct fate {
-	bool is_begun, is_over;
-};
-
 struct life {
 	struct world world;
 	struct caller *callers[CALLERS]; /* NULL: not there */
-	struct fate fates[CALLERS][CALLS];
-	uint32_t next[CALLERS];
-	size_t n_ended; /* calls that were told so, by an end */
-	bool may_stop;  /* it was asked to */
+	bool is_over[CALLERS][CALLS];    /* a call, by its number */
+	uint32_t next[CALLERS];          /* the number of the next */
+	size_t n_ended;                  /* calls that were told so, by an end */
+	bool may_stop;                   /* it was asked to */
 };
 
 static const char providers[] =
@@ -108,14 +103,14 @@ static void hear_end(struct life *l, size_t who, const struct heard *h)
 	}
 	if (h->call == 0 || h->call >= CALLS)
 		return;
-	struct fate *f = &l->fates[who][h->call];
+	bool *is_over = &l->is_over[who][h->call];
 	const bool is_end = span_starts(line, SPAN("end"));
-	if (f->is_over && !span_starts(line, SPAN("credit"))) {
+	if (*is_over && !span_starts(line, SPAN("credit"))) {
 		fprintf(stderr, "behind its end call %u was told: %s\n", (unsigned)h->call,
 			h->line);
 		abort();
 	}
-	f->is_over = f->is_over || is_end || span_starts(line, SPAN("fault"));
+	*is_over = *is_over || is_end || span_starts(line, SPAN("fault"));
 	l->n_ended += is_end;
 }
 
@@ -142,7 +137,7 @@ static void leave(struct life *l, size_t who)
 		return;
 	world_hang_up(&l->world, l->callers[who]);
 	l->callers[who] = NULL;
-	memset(l->fates[who], 0, sizeof l->fates[who]);
+	memset(l->is_over[who], 0, sizeof l->is_over[who]);
 }
 
 /* The caller of that number, who comes if he is not there; NULL: nobody is let in any more. */
@@ -214,7 +209,6 @@ static void do_call(struct life *l, struct input *in)
 	const bool is_later = (how & 0x60) == 0x60;
 	call.body_bytes = is_later && how & 16 ? (int64_t)body.n : -1;
 	const uint32_t number = l->next[who]++;
-	l->fates[who][number].is_begun = true;
 	caller_call(c, number, &call, buf_view(&body), !is_later);
 }
 
