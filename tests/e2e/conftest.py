@@ -32,8 +32,12 @@ _bridges = []
 
 
 def pytest_configure(config):
-    # a shell starts what runs in its background deaf to ^C, and so would be all that is started here
+    # a shell starts what runs in its background deaf to ^C, and nohup to the terminal's end, and so would be all that is started
+    # here: what has a handler is as always in a program that is started
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGHUP, signal.SIGQUIT):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
     config.addinivalue_line("markers", "valgrind: short enough to run under valgrind too")
     config.addinivalue_line("markers", "security: looks for a way in, or for a key that got out")
 

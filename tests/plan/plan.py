@@ -105,6 +105,7 @@ def by_fuzz(by, seconds):
 
 def by_make(by, _):
     status, said = run(["sh", "-c", f"make {by.target}"], by.seconds)
+    (BUILD / "plan.log").write_text(said)  # of the last one: whoever reads of a failure wants to know which
     figures = [" ".join(filter(None, found)) if isinstance(found, tuple) else found
                for found in re.findall(by.figure, said, re.MULTILINE)]
     words = [figure.replace(" | ", ": ", 1).replace(" | ", ", ") for figure in figures]
